@@ -1,0 +1,1 @@
+//! CQL as Amazon Keyspaces speaks it.

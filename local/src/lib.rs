@@ -1,0 +1,1 @@
+//! A strict local Amazon Keyspaces over a real Apache Cassandra.

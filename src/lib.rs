@@ -1,0 +1,5 @@
+//! A client for Amazon Keyspaces.
+
+mod error;
+
+pub use error::{Error, ErrorKind};
