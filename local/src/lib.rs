@@ -1,1 +1,3 @@
 //! A strict local Amazon Keyspaces over a real Apache Cassandra.
+
+mod cassandra;
