@@ -1,1 +1,13 @@
 //! A strict local Amazon Keyspaces over a real Apache Cassandra.
+
+#![allow(dead_code, reason = "what puts the parts together follows")]
+
+mod auth;
+mod ca;
+mod cassandra;
+mod credentials;
+mod error;
+mod random;
+
+pub use credentials::Credentials;
+pub use error::{Error, ErrorKind};
