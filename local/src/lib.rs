@@ -7,7 +7,12 @@ mod ca;
 mod cassandra;
 mod credentials;
 mod error;
+mod gateway;
+pub mod journal;
 mod random;
+mod schema;
+mod topology;
 
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind};
+pub use topology::Partitioner;

@@ -2,9 +2,9 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::error_code;
 use super::frame::{Frame, Opcode};
 use super::notation::{Malformed, Notation, Reader};
-use super::error_code;
 use crate::schema::Names;
 
 mod flag {
@@ -43,6 +43,11 @@ pub(crate) fn prepared_id(response: &Frame) -> Option<Bytes> {
     Some(response.body.slice_ref(reader.short_bytes().ok()?))
 }
 
+/// Whether a response says that a definition changed something.
+pub(crate) fn is_schema_change(response: &Frame) -> bool {
+    response.opcode == Opcode::Result && Reader::new(&response.body).int() == Ok(kind::SCHEMA_CHANGE)
+}
+
 /// Reads past the metadata of rows and says how many columns there are.
 pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<usize, Malformed> {
     let mut copy = Copy { reader: *reader, out: None, names: None };
@@ -53,7 +58,8 @@ pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<usize, Malformed> {
 
 /// `None` where there is nothing to give back.
 fn result(body: &Bytes, names: &Names) -> Result<Option<Bytes>, Malformed> {
-    let mut copy = Copy { reader: Reader::new(body), out: Some(BytesMut::with_capacity(body.len())), names: Some(names) };
+    let mut copy =
+        Copy { reader: Reader::new(body), out: Some(BytesMut::with_capacity(body.len())), names: Some(names) };
     match copy.int()? {
         kind::ROWS => {
             copy.rows_metadata()?;

@@ -65,6 +65,17 @@ impl Own {
     pub(crate) async fn insert(&self, table: &str, row: &Value) -> Result<(), Failed> {
         self.run(&format!("INSERT INTO {table} JSON ?"), &[&row.to_string()]).await
     }
+
+    /// The same for many rows, as few requests as will do.
+    pub(crate) async fn insert_all(&self, table: &str, rows: impl Iterator<Item = Value>) -> Result<(), Failed> {
+        let rows: Vec<String> = rows.map(|row| row.to_string()).collect();
+        for some in rows.chunks(100) {
+            let inserts = format!("INSERT INTO {table} JSON ?; ").repeat(some.len());
+            let values: Vec<&str> = some.iter().map(String::as_str).collect();
+            self.run(&format!("BEGIN UNLOGGED BATCH {inserts} APPLY BATCH"), &values).await?;
+        }
+        Ok(())
+    }
 }
 
 /// A QUERY with text values.

@@ -140,7 +140,10 @@ mod tests {
             let upstream = names.keyspace(name);
             assert!(upstream.len() <= 48, "{upstream}");
             assert_eq!(names.restored_keyspace(&upstream), *name);
-            assert_eq!(names.restored_text(&format!("Keyspace '{upstream}' is odd")), format!("Keyspace '{name}' is odd"));
+            assert_eq!(
+                names.restored_text(&format!("Keyspace '{upstream}' is odd")),
+                format!("Keyspace '{name}' is odd")
+            );
         }
     }
 
@@ -162,7 +165,10 @@ mod tests {
     #[test]
     fn texts_have_the_clients_names() {
         for (cassandras, clients) in [
-            ("Undefined column name x in table kl0a1b2c3d.system__peers", "Undefined column name x in table system.peers"),
+            (
+                "Undefined column name x in table kl0a1b2c3d.system__peers",
+                "Undefined column name x in table system.peers",
+            ),
             ("Undefined column name x in table kl0a1b2c3d_app.t", "Undefined column name x in table app.t"),
             ("Table 'kl0a1b2c3d_app.a__b' and kl0a1b2c3d_b", "Table 'app.a__b' and b"),
             ("table system_schema_mcs__tables is odd", "table system_schema_mcs.tables is odd"),

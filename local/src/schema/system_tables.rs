@@ -115,11 +115,7 @@ pub(crate) const ALL: &[SystemTable] = &[
         "keyspace_name text, table_name text, range_start text, range_end text, mean_partition_size bigint, \
          partitions_count bigint, PRIMARY KEY (keyspace_name, table_name, range_start, range_end)",
     ),
-    table(
-        SYSTEM,
-        "prepared_statements",
-        "prepared_id blob PRIMARY KEY, logged_keyspace text, query_string text",
-    ),
+    table(SYSTEM, "prepared_statements", "prepared_id blob PRIMARY KEY, logged_keyspace text, query_string text"),
     table(SCHEMA, "keyspaces", KEYSPACE_COLUMNS),
     table(SCHEMA, "tables", TABLE_COLUMNS),
     table(SCHEMA, "columns", COLUMN_COLUMNS),
