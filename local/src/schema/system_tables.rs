@@ -94,7 +94,7 @@ const AGGREGATE_COLUMNS: &str = "keyspace_name text, aggregate_name text, argume
      PRIMARY KEY (keyspace_name, aggregate_name, argument_types)";
 
 /// All of them.
-pub(crate) const ALL: &[SystemTable] = &[
+pub(crate) static ALL: &[SystemTable] = &[
     table(
         SYSTEM,
         "local",
