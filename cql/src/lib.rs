@@ -1,14 +1,27 @@
 //! CQL as Amazon Keyspaces speaks it.
 
+mod allowed;
+mod effect;
+mod facts;
+mod idempotence;
+mod judge;
 mod lexer;
 mod name;
 mod parser;
+mod print;
+pub mod rules;
 mod span;
 pub mod statement;
 mod syntax_error;
+mod tree;
 
+pub use effect::{Addition, AdditionTo, Effect};
+pub use facts::{Function, InWidth};
+pub use idempotence::{Idempotence, NotIdempotent};
+pub use judge::{Context, Judgement, Refusal, Unknown, is_system_keyspace, judge, judge_in, judge_prepare};
 pub use name::{Name, QualifiedName};
 pub use parser::{parse, parse_script};
+pub use rules::Rule;
 pub use span::{Position, Span};
 pub use statement::Statement;
 pub use syntax_error::{SyntaxError, SyntaxProblem};

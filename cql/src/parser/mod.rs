@@ -68,7 +68,7 @@ impl<'t> Parser<'t> {
         let word =
             if self.kind() == TokenKind::Word { self.slice(self.span()).to_ascii_uppercase() } else { String::new() };
         match word.as_str() {
-            "SELECT" => self.select().map(Statement::Select),
+            "SELECT" => self.select().map(|select| Statement::Select(Box::new(select))),
             "INSERT" => self.insert().map(Statement::Insert),
             "UPDATE" => self.update().map(Statement::Update),
             "DELETE" => self.delete().map(Statement::Delete),

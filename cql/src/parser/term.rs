@@ -155,11 +155,12 @@ impl Parser<'_> {
     fn word_or_call(&mut self, place: Place) -> Parsed<TermKind> {
         let unquoted = self.kind() == TokenKind::Word;
         let called = self.kind_at(1) == TokenKind::OpenParenthesis;
-        if unquoted && !called {
-            if let Some(kind) = self.constant_word() {
-                self.advance();
-                return Ok(kind);
-            }
+        if unquoted
+            && !called
+            && let Some(kind) = self.constant_word()
+        {
+            self.advance();
+            return Ok(kind);
         }
         if unquoted && called && self.is_word("CAST") {
             return self.cast(place);
@@ -203,7 +204,7 @@ impl Parser<'_> {
         } else {
             self.terms_until(place, TokenKind::CloseParenthesis, "',' or ')'")?
         };
-        Ok(TermKind::Call(Call { function, arguments }))
+        Ok(TermKind::Call(Box::new(Call { function, arguments })))
     }
 
     fn cast(&mut self, place: Place) -> Parsed<TermKind> {

@@ -65,6 +65,26 @@ pub struct WithOption {
 /// An option of a keyspace.
 pub type KeyspaceOption = WithOption;
 
+impl CreateKeyspace {
+    /// `replication = …`, its value with its place in the text.
+    #[must_use]
+    pub fn replication(&self) -> Option<&KeyspaceOption> {
+        option(&self.options, "replication")
+    }
+
+    /// `durable_writes = …`
+    #[must_use]
+    pub fn durable_writes(&self) -> Option<&KeyspaceOption> {
+        option(&self.options, "durable_writes")
+    }
+}
+
+/// The option of this name, of several the last.
+#[must_use]
+pub fn option<'t>(options: &'t [WithOption], name: &str) -> Option<&'t WithOption> {
+    options.iter().rev().find(|option| option.name.text == name)
+}
+
 /// An option of a table.
 pub type TableOption = WithOption;
 

@@ -12,7 +12,7 @@ pub use cql_type::{CqlType, CqlTypeKind, NativeType};
 pub use definition::{
     AlterKeyspace, AlterKeyspaceChange, AlterTable, AlterTableChange, ClusteringOrder, ColumnDefinition,
     CreateKeyspace, CreateTable, CreateType, DropKeyspace, DropTable, DropType, FieldDefinition, KeyspaceOption, Order,
-    PrimaryKey, RestoreTable, TableOption, Use, WithOption,
+    PrimaryKey, RestoreTable, TableOption, Use, WithOption, option,
 };
 pub use modification::{
     Assignment, AssignmentOperation, Batch, BatchKind, Condition, Delete, Insert, InsertContent, JsonDefault,
@@ -31,7 +31,7 @@ use crate::Span;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Statement {
     /// `SELECT`
-    Select(Select),
+    Select(Box<Select>),
     /// `INSERT`
     Insert(Insert),
     /// `UPDATE`

@@ -24,7 +24,7 @@ pub enum TermKind {
     /// A name that stands alone: a column in a SELECT, a word as the value of an option.
     Name(Name),
     /// `now()`, `token(id)`, `count(*)`
-    Call(Call),
+    Call(Box<Call>),
     /// The `*` of `count(*)`.
     Star,
     /// `CAST(size AS text)`
