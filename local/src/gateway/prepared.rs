@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use crate::schema::Thing;
+use crate::schema::{Features, Thing};
 
 /// The newest prepared statements. One that is forgotten is prepared again by the driver, as it is told to.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(super) struct Facts {
     /// Whether it reads; otherwise it writes.
     pub(super) reads: bool,
     pub(super) conditional: bool,
-    pub(super) uses_ttl: bool,
+    pub(super) needs: Features,
 }
 
 impl Prepared {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     fn facts(text: &str) -> Facts {
-        Facts { text: text.into(), tables: Vec::new(), reads: true, conditional: false, uses_ttl: false }
+        Facts { text: text.into(), tables: Vec::new(), reads: true, conditional: false, needs: Features::default() }
     }
 
     #[test]

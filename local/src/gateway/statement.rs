@@ -9,7 +9,7 @@ use super::frame::{Frame, Opcode};
 use super::notation::{Notation, Reader};
 use super::prepared::Facts;
 use super::request::{self, Batch, BatchKind, Execute, Parameters, Query, TextOrId};
-use super::understand::{Action, Not, Place, Understood, understand};
+use super::understand::{Action, Not, Place, Understood, judge_batch, understand};
 use super::upstream::Upstream;
 use super::{Shared, error_code, metadata};
 use crate::auth::Refusal;
@@ -49,7 +49,7 @@ impl Statement<'_> {
     }
 
     async fn query(&self, frame: Frame, query: Query) -> Result<Answer, Refusal> {
-        let understood = match self.understand(&query.text) {
+        let understood = match self.understand(&query.text, false) {
             Ok(understood) => understood,
             Err(Not::Taken(refusal)) => return Err(refusal),
             Err(Not::Known(refusal)) => return self.probe(frame.stream, &query.text, refusal).await,
@@ -77,7 +77,7 @@ impl Statement<'_> {
     }
 
     async fn prepare(&self, frame: Frame, text: &str) -> Result<Answer, Refusal> {
-        let understood = match self.understand(text) {
+        let understood = match self.understand(text, true) {
             Ok(understood) => understood,
             Err(Not::Taken(refusal)) => return Err(refusal),
             Err(Not::Known(refusal)) => return self.probe(frame.stream, text, refusal).await,
@@ -118,7 +118,7 @@ impl Statement<'_> {
                         all.push(facts);
                     }
                 },
-                TextOrId::Text(text) => match self.understand(text) {
+                TextOrId::Text(text) => match self.understand(text, false) {
                     Ok(understood) => {
                         all.push(facts(text, &understood).into());
                         texts.push(understood.text);
@@ -134,7 +134,13 @@ impl Statement<'_> {
                 text: "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.".into(),
             });
         }
-        let _ = (batch.kind == BatchKind::Counter, all.len());
+        let kind = match batch.kind {
+            BatchKind::Logged => "",
+            BatchKind::Unlogged => "UNLOGGED",
+            BatchKind::Counter => "COUNTER",
+        };
+        let originals: Vec<&str> = all.iter().map(|facts| &*facts.text).collect();
+        self.in_place(false, |place| judge_batch(kind, &originals, place))?;
         check_consistency(
             false,
             all.iter().any(|facts| facts.conditional),
@@ -147,13 +153,14 @@ impl Statement<'_> {
         self.forward(frame.with_body(batch.write(&texts))).await
     }
 
-    fn understand(&self, text: &str) -> Result<Understood, Not> {
+    fn understand(&self, text: &str, prepared: bool) -> Result<Understood, Not> {
+        self.in_place(prepared, |place| understand(text, place))
+    }
+
+    fn in_place<T>(&self, prepared: bool, judge: impl FnOnce(Place<'_>) -> T) -> T {
         let keyspace = self.keyspace.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let schema = &self.shared.schema;
-        understand(
-            text,
-            Place { keyspace: keyspace.as_deref(), names: schema.names(), data_center: schema.data_center() },
-        )
+        let (names, data_center) = (self.shared.schema.names(), self.shared.schema.data_center());
+        judge(Place { keyspace: keyspace.as_deref(), names, data_center, prepared })
     }
 
     async fn check(&self, facts: &Facts, parameters: &Parameters) -> Result<(), Refusal> {
@@ -164,10 +171,7 @@ impl Statement<'_> {
     async fn check_tables(&self, facts: &Facts) -> Result<(), Refusal> {
         self.settle().await?;
         for table in &facts.tables {
-            let entry = self.shared.schema.check_table(table)?;
-            if facts.uses_ttl && !entry.ttl {
-                return Err(Refusal { code: error_code::INVALID, text: "TTL is not yet supported.".into() });
-            }
+            self.shared.schema.check_table(table, facts.needs)?;
         }
         Ok(())
     }
@@ -216,7 +220,7 @@ fn facts(text: &str, understood: &Understood) -> Facts {
         tables: understood.tables.clone(),
         reads: understood.action == Action::Read,
         conditional: understood.action == (Action::Write { conditional: true }),
-        uses_ttl: understood.uses_ttl,
+        needs: understood.needs,
     }
 }
 

@@ -3,11 +3,13 @@
 use keyspaces_cql::statement::{
     AlterTableChange, Batch, CqlType, CqlTypeKind, Modification, TableOption, Using, WithOption,
 };
-use keyspaces_cql::{Name, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem};
+use keyspaces_cql::{
+    Context, Judgement, Name, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem, Unknown, judge_in,
+};
 
 use super::error_code;
 use crate::auth::Refusal;
-use crate::schema::{Change, Definition, Kind, Names, Thing, quoted, system_tables};
+use crate::schema::{Change, Definition, Features, Kind, Names, Thing, quoted, system_tables};
 
 /// A statement that the service takes, as far as its text can tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,8 +17,8 @@ pub(super) struct Understood {
     pub(super) action: Action,
     /// The tables that it reads or writes, by the client's names.
     pub(super) tables: Vec<Thing>,
-    /// Whether it sets a time to live.
-    pub(super) uses_ttl: bool,
+    /// What these tables need for it.
+    pub(super) needs: Features,
     /// With Cassandra's names.
     pub(super) text: String,
 }
@@ -45,13 +47,46 @@ pub(super) struct Place<'a> {
     pub(super) keyspace: Option<&'a str>,
     pub(super) names: &'a Names,
     pub(super) data_center: &'a str,
+    /// Whether it is to be prepared.
+    pub(super) prepared: bool,
 }
 
 /// Reads a statement.
 pub(super) fn understand(text: &str, place: Place<'_>) -> Result<Understood, Not> {
     let statement = keyspaces_cql::parse(text).map_err(|error| unknown_syntax(&error))?;
+    judged(&statement, text, place).map_err(Not::Taken)?;
     let mut reading = Reading { text, place, edits: Vec::new() };
     reading.statement(&statement).map_err(Not::Taken)
+}
+
+/// What the rules say of a batch that came in pieces. Each of its statements was understood by itself.
+pub(super) fn judge_batch(kind: &str, texts: &[&str], place: Place<'_>) -> Result<(), Refusal> {
+    let statements: String = texts.iter().map(|text| format!("{}; ", text.trim_end_matches(is_end))).collect();
+    let text = format!("BEGIN {kind} BATCH {statements}APPLY BATCH");
+    let statement = keyspaces_cql::parse(&text).map_err(|error| not_emulated(format!("this batch: {error}")))?;
+    judged(&statement, &text, place)
+}
+
+fn is_end(c: char) -> bool {
+    c == ';' || c.is_whitespace()
+}
+
+fn judged(statement: &Statement, text: &str, place: Place<'_>) -> Result<(), Refusal> {
+    let mut context = Context::new();
+    if let Some(keyspace) = place.keyspace {
+        context = context.in_keyspace(keyspace);
+    }
+    if place.prepared {
+        context = context.prepared();
+    }
+    match judge_in(statement, &context) {
+        Judgement::Allowed => Ok(()),
+        Judgement::Refused(refusal) => Err(Refusal {
+            code: refusal.rule.error_code(),
+            text: refusal.rule.text.map_or_else(|| format!("keyspaces-local: {refusal}"), str::to_owned),
+        }),
+        Judgement::Unknown(Unknown { span, what }) => Err(not_emulated(format!("{what} ({})", span.position(text)))),
+    }
 }
 
 fn unknown_syntax(error: &SyntaxError) -> Not {
@@ -78,7 +113,8 @@ impl Reading<'_> {
         match statement {
             Statement::Select(select) => {
                 let table = self.table(&select.table)?;
-                Ok(self.understood(Action::Read, vec![table], false))
+                let timestamps = statement.functions().iter().any(|function| function.name == "writetime");
+                Ok(self.understood(Action::Read, vec![table], Features { ttl: false, timestamps }))
             }
             Statement::Insert(insert) => {
                 self.write(&[&insert.table], insert.if_not_exists.is_some(), insert.using.as_ref())
@@ -90,10 +126,12 @@ impl Reading<'_> {
                 self.write(&[&delete.table], delete.condition.is_some(), delete.using.as_ref())
             }
             Statement::Batch(batch) => self.batch(batch),
-            Statement::Use(wanted) => Ok(self.understood(Action::Use(wanted.keyspace.text.clone()), Vec::new(), false)),
+            Statement::Use(wanted) => {
+                Ok(self.understood(Action::Use(wanted.keyspace.text.clone()), Vec::new(), Features::default()))
+            }
             definition => {
                 let definition = self.definition(definition)?;
-                Ok(self.understood(Action::Define(definition), Vec::new(), false))
+                Ok(self.understood(Action::Define(definition), Vec::new(), Features::default()))
             }
         }
     }
@@ -102,8 +140,9 @@ impl Reading<'_> {
         let tables: Vec<_> = batch.statements.iter().map(Modification::table).collect();
         let conditional = batch.statements.iter().any(Modification::is_conditional);
         let mut understood = self.write(&tables, conditional, batch.using.as_ref())?;
-        understood.uses_ttl |=
-            batch.statements.iter().filter_map(Modification::using).any(|using| using.ttl().is_some());
+        for using in batch.statements.iter().filter_map(Modification::using) {
+            understood.needs = understood.needs.and(needed(using));
+        }
         Ok(understood)
     }
 
@@ -120,8 +159,8 @@ impl Reading<'_> {
                 text: format!("keyspaces-local: {table} is the service's own and cannot be written to"),
             });
         }
-        let uses_ttl = using.is_some_and(|using| using.ttl().is_some());
-        Ok(self.understood(Action::Write { conditional }, tables, uses_ttl))
+        let needs = using.map(needed).unwrap_or_default();
+        Ok(self.understood(Action::Write { conditional }, tables, needs))
     }
 
     fn definition(&mut self, statement: &Statement) -> Result<Definition, Refusal> {
@@ -253,8 +292,8 @@ impl Reading<'_> {
         not_emulated(format!("{what} ({})", span.position(self.text)))
     }
 
-    fn understood(&self, action: Action, tables: Vec<Thing>, uses_ttl: bool) -> Understood {
-        Understood { action, tables, uses_ttl, text: self.edited() }
+    fn understood(&self, action: Action, tables: Vec<Thing>, needs: Features) -> Understood {
+        Understood { action, tables, needs, text: self.edited() }
     }
 
     /// The text with everything in its place.
@@ -271,4 +310,8 @@ impl Reading<'_> {
         edited.push_str(&self.text[at..]);
         edited
     }
+}
+
+fn needed(using: &Using) -> Features {
+    Features { ttl: using.ttl().is_some(), timestamps: using.timestamp().is_some() }
 }

@@ -35,8 +35,17 @@ pub(crate) struct Entry {
     pub(crate) status: Status,
     /// When the status ends by itself, in milliseconds since 1970.
     pub(crate) due: Option<u64>,
-    /// Whether rows of the table may have a time to live.
+    /// What is turned on for a table.
+    pub(crate) features: Features,
+}
+
+/// What of the service is turned on table by table.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Features {
+    /// Rows may have a time to live.
     pub(crate) ttl: bool,
+    /// Clients may say when they wrote. No statement that is emulated turns it on.
+    pub(crate) timestamps: bool,
 }
 
 /// All things of an instance, the system's own not among them.
@@ -94,9 +103,16 @@ impl Catalogue {
     }
 }
 
+impl Features {
+    /// Both together.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self { ttl: self.ttl || other.ttl, timestamps: self.timestamps || other.timestamps }
+    }
+}
+
 impl Entry {
-    pub(crate) const fn active(ttl: bool) -> Self {
-        Self { status: Status::Active, due: None, ttl }
+    pub(crate) const fn active(features: Features) -> Self {
+        Self { status: Status::Active, due: None, features }
     }
 
     /// Whether statements can use it.
@@ -149,7 +165,7 @@ mod tests {
     use super::*;
 
     fn creating(due: u64) -> Entry {
-        Entry { status: Status::Creating, due: Some(due), ttl: false }
+        Entry { status: Status::Creating, due: Some(due), features: Features::default() }
     }
 
     #[test]
@@ -157,7 +173,7 @@ mod tests {
         let mut catalogue = Catalogue::default();
         catalogue.set(Thing::table("a", "late"), creating(20));
         catalogue.set(Thing::table("a", "soon"), creating(10));
-        catalogue.set(Thing::table("b", "there"), Entry::active(false));
+        catalogue.set(Thing::table("b", "there"), Entry::active(Features::default()));
         assert_eq!(catalogue.next_due(), Some(10));
         assert_eq!(catalogue.due(9), []);
         let due: Vec<_> = catalogue.due(20).into_iter().map(|(thing, _)| thing.to_string()).collect();
@@ -169,7 +185,7 @@ mod tests {
         let mut catalogue = Catalogue::default();
         for thing in [Thing::keyspace("a"), Thing::table("a", "t"), Thing::user_type("a", "y"), Thing::table("b", "t")]
         {
-            catalogue.set(thing, Entry::active(false));
+            catalogue.set(thing, Entry::active(Features::default()));
         }
         assert_eq!(catalogue.within("a").count(), 2);
         catalogue.remove(&Thing::keyspace("a"));

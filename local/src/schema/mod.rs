@@ -21,7 +21,7 @@ use crate::auth::{Clock, Refusal};
 use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, restored};
 use crate::topology::Topology;
 
-pub(crate) use catalogue::{Entry, Kind, Status, Thing};
+pub(crate) use catalogue::{Entry, Features, Kind, Status, Thing};
 pub(crate) use definition::{Change, Definition};
 pub(crate) use names::{Names, quoted};
 pub(crate) use store::replication;
@@ -89,15 +89,26 @@ impl Schema {
         if usable { Ok(()) } else { Err(unconfigured(&Thing::keyspace(keyspace))) }
     }
 
-    /// A table that can be used; otherwise the service's refusal.
-    pub(crate) fn check_table(&self, table: &Thing) -> Result<Entry, Refusal> {
+    /// Whether a table can be used, and has what the statement needs; otherwise the service's refusal.
+    pub(crate) fn check_table(&self, table: &Thing, needs: Features) -> Result<(), Refusal> {
         self.check_keyspace(&table.keyspace)?;
-        let entry = if system_tables::is_system(&table.keyspace) {
-            system_tables::find(&table.keyspace, &table.name).map(|_| Entry::active(false))
+        let there = if system_tables::is_system(&table.keyspace) {
+            system_tables::find(&table.keyspace, &table.name).map(|_| Features::default())
         } else {
-            self.entry(table).filter(|entry| entry.is_usable())
+            self.entry(table).filter(|entry| entry.is_usable()).map(|entry| entry.features)
         };
-        entry.ok_or_else(|| unconfigured(table))
+        let there = there.ok_or_else(|| unconfigured(table))?;
+        if needs.ttl && !there.ttl {
+            return Err(Refusal { code: error_code::INVALID, text: "TTL is not yet supported.".into() });
+        }
+        if needs.timestamps && !there.timestamps {
+            let text = format!(
+                "keyspaces-local: client-side timestamps are not enabled for {table}: USING TIMESTAMP and WRITETIME \
+                 need them (what the service says here is not known)"
+            );
+            return Err(Refusal { code: error_code::INVALID, text });
+        }
+        Ok(())
     }
 
     /// Brings up to date what is due. To be called before a statement looks at anything; it costs nothing where nothing
@@ -165,17 +176,20 @@ impl Schema {
             Change::Alter => Status::Updating,
             Change::Drop => Status::Deleting,
         };
-        let ttl_before = self.entry(thing).is_some_and(|entry| entry.ttl);
         let store = Store { own: &self.own, names: &self.names };
-        let ttl = ttl_before || (thing.kind == Kind::Table && *change != Change::Drop && store.has_ttl(thing).await?);
-        let entry = Entry { status, due, ttl };
+        let before = self.entry(thing).map(|entry| entry.features).unwrap_or_default();
+        let now_there = match (thing.kind, change) {
+            (Kind::Table, Change::Create | Change::Alter) => store.features(thing).await?,
+            _ => Features::default(),
+        };
+        let entry = Entry { status, due, features: before.and(now_there) };
         let mut changes = vec![(thing.clone(), entry)];
         if thing.kind == Kind::Keyspace && *change == Change::Drop {
             let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
             changes.extend(
                 catalogue
                     .within(&thing.keyspace)
-                    .map(|(within, before)| (within.clone(), Entry { ttl: before.ttl, ..entry })),
+                    .map(|(within, before)| (within.clone(), Entry { features: before.features, ..entry })),
             );
         }
         let mirror = Mirror { own: &self.own, names: &self.names };
@@ -204,7 +218,7 @@ impl Schema {
                 self.set(&thing, None);
                 continue;
             }
-            let active = Entry::active(entry.ttl);
+            let active = Entry::active(entry.features);
             match thing.kind {
                 Kind::Keyspace => mirror.show(&thing, active, now).await?,
                 Kind::Table | Kind::Type => mirror.show_status(&thing, active).await?,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::catalogue::{Catalogue, Entry, Kind, Status, Thing};
+use super::catalogue::{Catalogue, Entry, Features, Kind, Status, Thing};
 use super::mirror::Mirror;
 use super::names::{Names, quoted};
 use super::system_tables;
@@ -61,9 +61,14 @@ impl Store<'_> {
     pub(super) async fn load(&self) -> Result<Catalogue, Failed> {
         let mut catalogue = Catalogue::default();
         let mut saved = BTreeSet::new();
+        let rows = self.own.select(&format!("SELECT JSON * FROM {}", self.state()), &[]).await?;
+        let written: Vec<(Thing, Entry)> = rows.iter().filter_map(entry).collect();
+        for (thing, _) in &written {
+            // What Cassandra calls a long name tells the name only to who has asked for it once.
+            self.names.keyspace(&thing.keyspace);
+        }
         let there = self.things_in_cassandra().await?;
-        for row in self.own.select(&format!("SELECT JSON * FROM {}", self.state()), &[]).await? {
-            let Some((thing, entry)) = entry(&row) else { continue };
+        for (thing, entry) in written {
             if entry.status == Status::Deleting || there.contains(&thing) {
                 saved.insert(thing.clone());
                 catalogue.set(thing, entry);
@@ -74,7 +79,11 @@ impl Store<'_> {
         }
         for thing in there {
             if !saved.contains(&thing) {
-                let active = Entry::active(thing.kind == Kind::Table && self.has_ttl(&thing).await?);
+                let features = match thing.kind {
+                    Kind::Table => self.features(&thing).await?,
+                    Kind::Keyspace | Kind::Type => Features::default(),
+                };
+                let active = Entry::active(features);
                 Mirror { own: self.own, names: self.names }.show(&thing, active, 0).await?;
                 self.save(&thing, active).await?;
                 catalogue.set(thing, active);
@@ -90,7 +99,7 @@ impl Store<'_> {
             "name": thing.name,
             "status": entry.status.word(),
             "due": entry.due,
-            "ttl": entry.ttl,
+            "ttl": entry.features.ttl,
         });
         self.own.insert(&self.state(), &row).await
     }
@@ -106,12 +115,13 @@ impl Store<'_> {
         }
     }
 
-    /// Whether a table has a default time to live, which on the service turns the feature on.
-    pub(super) async fn has_ttl(&self, table: &Thing) -> Result<bool, Failed> {
+    /// What is turned on for a table: a default time to live turns on that rows may have one (DG:TTL-how-to-create-table).
+    pub(super) async fn features(&self, table: &Thing) -> Result<Features, Failed> {
         let statement =
             "SELECT JSON default_time_to_live FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
         let rows = self.own.select(statement, &[&self.names.keyspace(&table.keyspace), &table.name]).await?;
-        Ok(rows.iter().any(|row| row.get("default_time_to_live").and_then(Value::as_i64).is_some_and(|ttl| ttl > 0)))
+        let ttl = rows.iter().any(|row| row["default_time_to_live"].as_i64().is_some_and(|ttl| ttl > 0));
+        Ok(Features { ttl, timestamps: false })
     }
 
     /// Drops the instance's keyspaces, the inner one last: as long as it is there, what is left can be found.
@@ -176,7 +186,7 @@ fn entry(row: &Value) -> Option<(Thing, Entry)> {
     let entry = Entry {
         status: Status::of(text("status")?)?,
         due: row.get("due").and_then(Value::as_u64),
-        ttl: row.get("ttl").and_then(Value::as_bool).unwrap_or(false),
+        features: Features { ttl: row["ttl"].as_bool().unwrap_or(false), timestamps: false },
     };
     Some((thing, entry))
 }
