@@ -7,7 +7,9 @@ mod ca;
 mod cassandra;
 mod credentials;
 mod error;
+mod partitioner;
 mod random;
 
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind};
+pub use partitioner::Partitioner;
