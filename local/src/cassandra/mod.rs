@@ -46,7 +46,6 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) struct Cassandra {
     address: SocketAddr,
-    #[expect(dead_code, reason = "held for its end")]
     process: Option<Owned>,
 }
 
@@ -79,6 +78,14 @@ impl Cassandra {
     /// Where it listens for clients.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Waits until one that was started has ended by itself, and says why; with one that was given for ever.
+    pub(crate) async fn ended(&self) -> Error {
+        let Some(process) = &self.process else { return std::future::pending().await };
+        let status = process.exited().await;
+        let lines = why(process);
+        Error::new(ErrorKind::Cassandra, format!("the Cassandra behind ended with {status}:{lines}"))
     }
 
     async fn given(given: &str, wanted: Partitioner) -> Result<Self, Error> {
