@@ -43,7 +43,7 @@ impl Builder {
             ddl_delay: Duration::from_millis(500),
             partitioner: Partitioner::default(),
             cassandra: None,
-            instance: format!("i{}", &random::hex_32()[..11]),
+            instance: random::hex_32(),
             ca_directory: None,
             more_names: Vec::new(),
             clock: Arc::new(SystemTime::now),
@@ -107,8 +107,8 @@ impl Builder {
         self
     }
 
-    /// By which name its state is kept apart from another's in the same Cassandra: 1 to 16 of `a-z`, `0-9` and `_`,
-    /// beginning with a letter. Default: a random one.
+    /// By which name, of 1 to 100 bytes, its state is kept apart from another's in the same Cassandra. Default: a random
+    /// one.
     pub fn instance(mut self, instance: impl Into<String>) -> Self {
         self.instance = instance.into();
         self
@@ -172,13 +172,8 @@ impl Builder {
         if *peers > MOST_PEERS {
             return fail(format!("{peers} peers cannot be had: it is 0 to {MOST_PEERS}"));
         }
-        let instance_is_good = instance.len() <= 16
-            && instance.starts_with(|first: char| first.is_ascii_lowercase())
-            && instance.bytes().all(|byte| word(byte) || byte == b'_');
-        if !instance_is_good {
-            return fail(format!(
-                "{instance:?} is no name for an instance: 1 to 16 of a-z, 0-9 and _, beginning with a letter"
-            ));
+        if instance.is_empty() || instance.len() > 100 {
+            return fail("the name of an instance has 1 to 100 bytes".to_owned());
         }
         for (whose, credentials) in
             [("the credentials", &self.credentials), ("the credentials without permissions", &self.without_permissions)]
@@ -231,10 +226,7 @@ mod tests {
             ),
             (Local::builder().region(""), "\"\" is no region: letters, digits and hyphens, as in us-east-1"),
             (Local::builder().peers(10), "10 peers cannot be had: it is 0 to 9"),
-            (
-                Local::builder().instance("1"),
-                "\"1\" is no name for an instance: 1 to 16 of a-z, 0-9 and _, beginning with a letter",
-            ),
+            (Local::builder().instance(""), "the name of an instance has 1 to 100 bytes"),
             (Local::builder().credentials(unnamed), "the credentials cannot be used: the user is empty"),
             (
                 Local::builder().credentials(twice.clone()).without_permissions(twice),

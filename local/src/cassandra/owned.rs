@@ -98,13 +98,16 @@ impl fmt::Debug for Owned {
 
 /// Standard input is the owner's pipe. The process is killed rather than asked: its data is thrown away with it. Once
 /// it has ended by itself nobody watches for the owner's end but the shell itself, so that a number that was used again
-/// by another process is never killed.
+/// by another process is never killed. Nobody may be there any more to read what it prints, which must not end it, and
+/// the owner's `PATH` may hold only what the process needs.
 const SCRIPT: &str = r#"
 docker=$1 container=$2 directory=$3
 shift 3
 exec 3<&0 </dev/null
 "$@" 2>&1 3<&- &
 process=$!
+trap '' PIPE
+PATH=$PATH:/usr/bin:/bin
 {
     exec >/dev/null
     while read -r line <&3; do :; done
