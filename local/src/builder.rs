@@ -10,8 +10,7 @@ use crate::cassandra::Progress;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::local::Local;
-use crate::partitioner::Partitioner;
-use crate::random;
+use crate::topology::Partitioner;
 
 /// The settings of a local Keyspaces. Every one has a default that suits tests.
 #[derive(Clone)]
@@ -25,7 +24,7 @@ pub struct Builder {
     pub(crate) ddl_delay: Duration,
     pub(crate) partitioner: Partitioner,
     pub(crate) cassandra: Option<String>,
-    pub(crate) instance: String,
+    pub(crate) instance: Option<String>,
     pub(crate) ca_directory: Option<PathBuf>,
     pub(crate) more_names: Vec<String>,
     pub(crate) clock: Clock,
@@ -43,7 +42,7 @@ impl Builder {
             ddl_delay: Duration::from_millis(500),
             partitioner: Partitioner::default(),
             cassandra: None,
-            instance: random::hex_32(),
+            instance: None,
             ca_directory: None,
             more_names: Vec::new(),
             clock: Arc::new(SystemTime::now),
@@ -107,10 +106,11 @@ impl Builder {
         self
     }
 
-    /// By which name, of 1 to 100 bytes, its state is kept apart from another's in the same Cassandra. Default: a random
-    /// one.
+    /// A name, of 1 to 100 bytes, for what it puts into a Cassandra that is given: all of it is there again when one of
+    /// the same name starts over the same Cassandra. Default: none, and what it puts there is dropped when it ends (but
+    /// not when its process is killed).
     pub fn instance(mut self, instance: impl Into<String>) -> Self {
-        self.instance = instance.into();
+        self.instance = Some(instance.into());
         self
     }
 
@@ -172,7 +172,7 @@ impl Builder {
         if *peers > MOST_PEERS {
             return fail(format!("{peers} peers cannot be had: it is 0 to {MOST_PEERS}"));
         }
-        if instance.is_empty() || instance.len() > 100 {
+        if instance.as_ref().is_some_and(|name| name.is_empty() || name.len() > 100) {
             return fail("the name of an instance has 1 to 100 bytes".to_owned());
         }
         for (whose, credentials) in

@@ -4,11 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
-use crate::address;
 use crate::auth::Authority;
 use crate::builder::Builder;
 use crate::ca::Ca;
@@ -17,11 +17,12 @@ use crate::cassandra::surroundings::Surroundings;
 use crate::cassandra::{self, Cassandra};
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
-use crate::gateway::{self, Gateway};
+use crate::gateway::{self, Gateway, Instance};
 use crate::journal::Journal;
 use crate::random;
 use crate::ready::Ready;
 use crate::runtime::OwnRuntime;
+use crate::topology::Listeners;
 
 /// A running local Keyspaces. When it is dropped, or its process ends in whatever way, everything that it started is
 /// gone. Several run side by side.
@@ -31,8 +32,9 @@ use crate::runtime::OwnRuntime;
 pub struct Local {
     ready: Ready,
     ca: Ca,
+    journal: Journal,
     // In the order of their ends.
-    gateway: Gateway,
+    gateway: Option<Gateway>,
     runtime: OwnRuntime,
     cassandra: Cassandra,
     _ca_directory: Option<Owned>,
@@ -57,9 +59,10 @@ impl Local {
 
     pub(crate) async fn start(builder: Builder) -> Result<Self, Error> {
         let runtime = OwnRuntime::new()?;
-        let parts = Parts(runtime.handle().spawn(parts(builder))).join().await?;
+        let parts = Work(runtime.handle().spawn(parts(builder))).join().await?;
         let (ready, ca, gateway, cassandra, ca_directory) = parts;
-        Ok(Self { ready, ca, gateway, runtime, cassandra, _ca_directory: ca_directory })
+        let journal = gateway.journal().clone();
+        Ok(Self { ready, ca, journal, gateway: Some(gateway), runtime, cassandra, _ca_directory: ca_directory })
     }
 
     /// Where to connect: `localhost`.
@@ -104,7 +107,7 @@ impl Local {
 
     /// What was received.
     pub fn journal(&self) -> &Journal {
-        self.gateway.journal()
+        &self.journal
     }
 
     /// All that a client needs to know, as the program prints it.
@@ -112,26 +115,59 @@ impl Local {
         &self.ready
     }
 
+    /// Ends it, as dropping it does, and says what of it is left in a Cassandra that was given and could not be reached.
+    ///
+    /// # Errors
+    ///
+    /// Its keyspaces could not be dropped from there.
+    pub async fn close(mut self) -> Result<(), Error> {
+        let closed = match self.gateway_to_close() {
+            Some(gateway) => Work(self.runtime.handle().spawn(gateway.close())).join().await,
+            None => Ok(()),
+        };
+        // To kill a process and to remove its files takes some milliseconds.
+        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
+        closed
+    }
+
     /// Waits until the Cassandra behind has ended although nobody ended it, and says why. With one that was given it
     /// waits for ever.
     pub async fn ended(&self) -> Error {
         self.cassandra.ended().await
     }
+
+    /// The gateway, if it has something in a Cassandra that stays.
+    fn gateway_to_close(&mut self) -> Option<Gateway> {
+        self.gateway.take_if(|_| self.cassandra.is_given())
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        let Some(gateway) = self.gateway_to_close() else { return };
+        if let Err(error) = self.runtime.finish(PATIENCE_AT_THE_END, gateway.close()) {
+            tracing::warn!("{error}");
+        }
+    }
 }
 
 type Started = (Ready, Ca, Gateway, Cassandra, Option<Owned>);
 
-/// A start that is given up when nobody waits for it any more.
-struct Parts(JoinHandle<Result<Started, Error>>);
+const PATIENCE_AT_THE_END: Duration = Duration::from_secs(10);
 
-impl Parts {
-    async fn join(mut self) -> Result<Started, Error> {
+/// Work on the service's own threads, given up when nobody waits for it any more.
+struct Work<T>(JoinHandle<Result<T, Error>>);
+
+impl<T> Work<T> {
+    async fn join(mut self) -> Result<T, Error> {
         let joined = (&mut self.0).await;
-        joined.unwrap_or_else(|error| Err(Error::new(ErrorKind::Gateway, "the start failed").with_source(error)))
+        joined.unwrap_or_else(|error| {
+            Err(Error::new(ErrorKind::Gateway, "the service's own work did not end well").with_source(error))
+        })
     }
 }
 
-impl Drop for Parts {
+impl<T> Drop for Work<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -140,7 +176,7 @@ impl Drop for Parts {
 async fn parts(builder: Builder) -> Result<Started, Error> {
     let names = builder.names();
     let ca = Ca::generate(&names)?;
-    address::check(builder.port)?;
+    check_port(builder.port).await?;
     let (ca_path, ca_directory) = write_ca(&ca, builder.ca_directory.as_deref())?;
     let cassandra = Cassandra::start(&cassandra::Settings {
         given: builder.cassandra,
@@ -150,18 +186,19 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
     })
     .await?;
 
-    let listeners = address::listen(builder.port, builder.peers)?;
-    let port = listeners.first().and_then(|first| first.local_addr().ok()).map_or(builder.port, |first| first.port());
-    let peers = listeners.len().min(usize::from(builder.peers));
+    let listeners = Listeners::bind(builder.port, builder.peers).await;
+    let listeners = listeners.map_err(|error| cannot_listen(builder.port, error))?;
+    let (port, peers) = (listeners.port, listeners.peers.len());
+    let clock = Arc::clone(&builder.clock);
     let authority = Authority::new(builder.credentials.clone(), builder.region.clone(), builder.clock)
         .with_principal_without_permissions(builder.without_permissions.clone());
     let settings = gateway::Settings {
         listeners,
-        peers,
         region: builder.region.clone(),
-        ddl_delay: builder.ddl_delay,
         partitioner: builder.partitioner,
-        instance: builder.instance,
+        instance: builder.instance.map_or(Instance::Passing, Instance::Kept),
+        ddl_delay: builder.ddl_delay,
+        clock,
     };
     let gateway = Gateway::start(settings, ca.server_config(), Arc::new(authority), cassandra.address()).await?;
     let ready = Ready {
@@ -175,6 +212,22 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         without_permissions: builder.without_permissions,
     };
     Ok((ready, ca, gateway, cassandra, ca_directory))
+}
+
+/// Refuses at once a port that somebody has, before anything else is started. Clients are let in only at the end.
+async fn check_port(port: u16) -> Result<(), Error> {
+    if port == 0 {
+        return Ok(());
+    }
+    Listeners::bind(port, 0).await.map(drop).map_err(|error| cannot_listen(port, error))
+}
+
+fn cannot_listen(port: u16, error: io::Error) -> Error {
+    let problem = format!(
+        "port {port} of 127.0.0.1 and its neighbours cannot be listened at: {error}. Choose another, or 0 for any that \
+         is free"
+    );
+    Error::new(ErrorKind::Listen, problem).with_source(error)
 }
 
 /// Writes `ca.pem` into the directory, or into one of its own, which is owned.

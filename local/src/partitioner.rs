@@ -1,41 +1,9 @@
-//! How rows are spread over tokens.
+//! Partitioners as a person writes them.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How rows are spread over tokens, and so what `token()` gives. It is what `system.local` names
-/// (`DG:working-with-partitioners`).
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Partitioner {
-    /// `org.apache.cassandra.dht.Murmur3Partitioner`, the service's default since November 2022.
-    #[default]
-    Murmur3,
-    /// `org.apache.cassandra.dht.RandomPartitioner`.
-    Random,
-    /// `com.amazonaws.cassandra.DefaultPartitioner`, which older accounts have. Its tokens are `RandomPartitioner`'s,
-    /// which is what the Cassandra behind runs.
-    Default,
-}
-
-impl Partitioner {
-    /// The name of its class, as `system.local` gives it to clients.
-    pub fn class(self) -> &'static str {
-        match self {
-            Self::Murmur3 => "org.apache.cassandra.dht.Murmur3Partitioner",
-            Self::Random => "org.apache.cassandra.dht.RandomPartitioner",
-            Self::Default => "com.amazonaws.cassandra.DefaultPartitioner",
-        }
-    }
-
-    /// The name of the class that gives the same tokens in Cassandra.
-    pub(crate) fn cassandra_class(self) -> &'static str {
-        match self {
-            Self::Murmur3 | Self::Random => self.class(),
-            Self::Default => Self::Random.class(),
-        }
-    }
-}
+use crate::topology::Partitioner;
 
 /// The name of its class.
 impl fmt::Display for Partitioner {
@@ -76,6 +44,5 @@ mod tests {
             "murmur".parse::<Partitioner>().unwrap_err(),
             "\"murmur\" is none of Murmur3Partitioner, RandomPartitioner and DefaultPartitioner"
         );
-        assert_eq!(Partitioner::Default.cassandra_class(), "org.apache.cassandra.dht.RandomPartitioner");
     }
 }

@@ -28,6 +28,23 @@ impl OwnRuntime {
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }
+
+    /// Waits, wherever this is called from, until the work is done or the time is over.
+    pub(crate) fn finish(
+        &self,
+        patience: Duration,
+        work: impl Future<Output = Result<(), Error>> + Send,
+    ) -> Result<(), Error> {
+        let late = || Err(Error::new(ErrorKind::Gateway, format!("it did not end within {patience:?}")));
+        // A thread that runs a runtime's tasks must not wait for another runtime's.
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                let work = async { tokio::time::timeout(patience, work).await };
+                self.handle.block_on(work).unwrap_or_else(|_| late())
+            });
+            waiting.join().unwrap_or_else(|_| late())
+        })
+    }
 }
 
 impl Drop for OwnRuntime {

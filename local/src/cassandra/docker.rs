@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use super::VERSION;
 use super::owned::Job;
 use super::yaml::Yaml;
-use crate::partitioner::Partitioner;
 use crate::random;
+use crate::topology::Partitioner;
 
 /// Whether an engine answers. An error is a sentence for the list of what was tried.
 pub(crate) async fn ask(docker: &Path) -> Result<(), String> {

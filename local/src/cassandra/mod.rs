@@ -1,6 +1,5 @@
 //! The Cassandra behind: one that is given, or one that is started and ended with its owner.
 
-pub(crate) mod client;
 mod docker;
 mod jars;
 mod java;
@@ -16,15 +15,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
-use client::{Client, ClientError};
 use java::Java;
 use owned::{Job, Owned};
 use surroundings::Surroundings;
 use yaml::Yaml;
 
 use crate::error::{Error, ErrorKind};
-use crate::partitioner::Partitioner;
+use crate::gateway::Own;
 use crate::random;
+use crate::topology::Partitioner;
 
 /// Is told, in lines for a person, how far a start is.
 pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
@@ -80,6 +79,11 @@ impl Cassandra {
         self.address
     }
 
+    /// Whether it was there before, and stays.
+    pub(crate) fn is_given(&self) -> bool {
+        self.process.is_none()
+    }
+
     /// Waits until one that was started has ended by itself, and says why; with one that was given for ever.
     pub(crate) async fn ended(&self) -> Error {
         let Some(process) = &self.process else { return std::future::pending().await };
@@ -99,15 +103,15 @@ impl Cassandra {
             let there = match ask_partitioner(address, PATIENCE_FOR_AN_ANSWER).await {
                 Ok(there) => there,
                 Err(error) => {
-                    last = problem(error.to_string());
+                    last = problem(error);
                     continue;
                 }
             };
-            if there != wanted.cassandra_class() {
+            if there != wanted.class_in_cassandra() {
                 return Err(problem(format!(
                     "its partitioner is {there}, and {} was asked for, which needs {}",
                     wanted.class(),
-                    wanted.cassandra_class()
+                    wanted.class_in_cassandra()
                 )));
             }
             return Ok(Self { address, process: None });
@@ -207,18 +211,20 @@ async fn ready(process: &Owned, port: u16, settings: &Settings) -> Result<Socket
             return Err(format!("Cassandra did not answer within {PATIENCE_FOR_A_START:?}:{lines}"));
         }
     };
-    if partitioner != settings.partitioner.cassandra_class() {
+    if partitioner != settings.partitioner.class_in_cassandra() {
         return Err(format!("what answers at {address} runs on {partitioner}: it is another Cassandra"));
     }
     (settings.progress)(&format!("Apache Cassandra {VERSION} answers after {:.1} s", begun.elapsed().as_secs_f32()));
     Ok(address)
 }
 
-async fn ask_partitioner(address: SocketAddr, deadline: Duration) -> Result<String, ClientError> {
-    let mut client = Client::connect(address, deadline).await?;
-    let rows = client.query("SELECT partitioner FROM system.local WHERE key = 'local'").await?;
-    let partitioner = rows.text(0, "partitioner").map(str::to_owned);
-    partitioner.ok_or_else(|| ClientError::Malformed("its system.local names no partitioner".to_owned()))
+async fn ask_partitioner(address: SocketAddr, patience: Duration) -> Result<String, String> {
+    let cassandra = Own::new(address);
+    let rows = cassandra.select("SELECT JSON partitioner FROM system.local WHERE key = 'local'", &[]);
+    let rows = tokio::time::timeout(patience, rows).await.map_err(|_| format!("no answer within {patience:?}"))?;
+    let rows = rows.map_err(|failed| failed.to_string())?;
+    let partitioner = rows.first().and_then(|row| row["partitioner"].as_str());
+    partitioner.map(str::to_owned).ok_or_else(|| "its system.local names no partitioner".to_owned())
 }
 
 /// Below where systems take ports for outgoing connections from, so that none of those comes in between.

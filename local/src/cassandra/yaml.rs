@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::partitioner::Partitioner;
+use crate::topology::Partitioner;
 
 /// What differs from instance to instance.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ impl Yaml<'_> {
     /// that is busy compiling.
     pub(crate) fn text(&self) -> String {
         let Self { partitioner, directory, rpc_address, native_transport_port, storage_port } = self;
-        let partitioner = partitioner.cassandra_class();
+        let partitioner = partitioner.class_in_cassandra();
         // JSON's strings are YAML's.
         let path = |name: &str| serde_json::Value::from(directory.join(name).to_string_lossy().into_owned());
         let (data, commitlog, hints) = (path("data"), path("commitlog"), path("hints"));
