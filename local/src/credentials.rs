@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::random;
 
 /// With what a client can log in: an access key for SigV4, and a user and password of the form that the service calls
 /// service-specific credentials. All of it belongs to one principal. None of it has a meaning outside this service.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Credentials {
     /// The access key id.
     pub access_key: String,
