@@ -1,5 +1,10 @@
 //! A client for Amazon Keyspaces.
 
+mod consistency;
+mod endpoint;
 mod error;
+mod region;
 
+pub use consistency::ReadConsistency;
+pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
