@@ -1,9 +1,14 @@
 //! A client for Amazon Keyspaces.
 
+mod consistency;
+mod endpoint;
 mod error;
+mod region;
 mod tls;
 
 #[cfg(test)]
 mod stub;
 
+pub use consistency::ReadConsistency;
+pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
