@@ -1,8 +1,10 @@
 //! A client for Amazon Keyspaces.
 
+mod auth;
 mod consistency;
 mod endpoint;
 mod error;
+mod handshake;
 mod region;
 mod tls;
 
