@@ -196,6 +196,13 @@ impl Inner {
                 let Timing { shortest_pause, longest_pause, .. } = self.timing;
                 let pause =
                     state.failed.as_ref().map_or(shortest_pause, |failed| (failed.pause * 2).min(longest_pause));
+                tracing::warn!(
+                    provider = self.source.name(),
+                    problem = %failure,
+                    held = state.held.is_some(),
+                    ?pause,
+                    "no new credentials; those held serve until they expire",
+                );
                 state.failed = Some(Failed { failure: Arc::clone(&failure), at: Instant::now(), pause });
                 Err(failure)
             }
@@ -209,11 +216,6 @@ impl Inner {
             None => None,
             Some(credentials) => match credentials.expiry().map(|expiry| left(expiry, self.clock.now())) {
                 None | Some(Ok(_)) => {
-                    tracing::warn!(
-                        provider = self.source.name(),
-                        problem = %failure,
-                        "no new credentials: going on with those held",
-                    );
                     return Ok(credentials);
                 }
                 Some(Err(ago)) => Some(ago),

@@ -8,8 +8,11 @@ use aws_credential_types::provider::{self, ProvideCredentials, future};
 /// Credentials from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary ones, `AWS_SESSION_TOKEN`, read
 /// anew at each ask. A variable that is empty counts as not set.
 pub(crate) struct EnvironmentCredentials {
-    variable: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    variable: Box<Lookup>,
 }
+
+/// The value of a variable, if it is set.
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl EnvironmentCredentials {
     /// Those of this process.
@@ -17,7 +20,7 @@ impl EnvironmentCredentials {
         Self::new(|name| env::var(name).ok())
     }
 
-    fn new(variable: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+    pub(super) fn new(variable: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         Self { variable: Box::new(variable) }
     }
 

@@ -75,12 +75,7 @@ impl Authenticator {
                 Ok(sigv4::INITIAL_RESPONSE.to_vec())
             }
             Method::Password(password) => Ok(password.initial_response()),
-            Method::Nothing => Err(Error::new(
-                ErrorKind::Credentials,
-                "authenticating",
-                format!("{} asks who we are, and no credentials were given", self.server()),
-            )
-            .with_advice("Give the session a user and password")),
+            Method::Nothing => Err(self.nothing_given()),
         }
     }
 
@@ -98,7 +93,8 @@ impl Authenticator {
                 sigv4::answer(challenge, &held, region.as_str(), clock.now())
                     .map_err(|unsignable| self.cannot_answer(&unsignable))
             }
-            Method::Password(_) | Method::Nothing => Err(Error::new(
+            Method::Nothing => Err(self.nothing_given()),
+            Method::Password(_) => Err(Error::new(
                 ErrorKind::Authentication,
                 "authenticating",
                 format!("{} answered a user and password with a challenge", self.server()),
@@ -176,6 +172,15 @@ impl Authenticator {
         }
     }
 
+    fn nothing_given(&self) -> Error {
+        Error::new(
+            ErrorKind::Credentials,
+            "authenticating",
+            format!("{} asks who we are, and no credentials were given", self.server()),
+        )
+        .with_advice("Give the session a user and password")
+    }
+
     fn cannot_answer(&self, unsignable: &Unsignable) -> Error {
         let (kind, advice) = match unsignable {
             Unsignable::NoChallenge | Unsignable::NoNonce | Unsignable::NonceLength(_) => {
@@ -215,7 +220,7 @@ pub(crate) enum Identity {
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SigV4 { region, source, .. } => write!(f, "SigV4 for {region}, with credentials from {source}"),
+            Self::SigV4 { region, source, .. } => write!(f, "SigV4 for {region}, with {source}"),
             Self::Password { user } => write!(f, "user {user} and a password"),
             Self::Nobody => f.write_str("nobody: no credentials were given"),
         }

@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::{INITIAL_RESPONSE, Request, Unsignable, answer};
 
 #[test]
+#[expect(clippy::print_stdout, reason = "who runs a file of their own wants to see that it was run")]
 fn sigv4_vectors() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = env::var_os("SIGV4_VECTORS").map_or_else(|| root.join("tests/vectors/sigv4.json"), PathBuf::from);
