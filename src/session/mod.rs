@@ -1,0 +1,3 @@
+mod pool_advice;
+
+pub use self::pool_advice::PoolAdvice;
