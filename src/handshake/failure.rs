@@ -239,7 +239,7 @@ impl Handshake {
     }
 
     /// READY without AUTHENTICATE. A plain Cassandra may do that, whatever was set up.
-    pub(super) fn was_not_asked(&self) -> Result<(), Failure> {
+    pub(crate) fn was_not_asked(&self) -> Result<(), Failure> {
         if self.endpoint.is_cassandra() {
             return Ok(());
         }
