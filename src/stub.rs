@@ -269,10 +269,6 @@ impl Stub {
         self.state.sever.send_replace(());
     }
 
-    pub(crate) fn set_fault_of(&self, address: IpAddr, at: At, does: Does) {
-        self.state.faults.lock().unwrap().push((Some(address), at, does));
-    }
-
     pub(crate) fn heal(&self) {
         self.state.faults.lock().unwrap().clear();
     }

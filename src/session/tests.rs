@@ -1,6 +1,8 @@
 mod closing;
 mod configuration;
 mod connecting;
+mod diagnosing;
+
 mod silence;
 mod topology;
 
