@@ -15,4 +15,4 @@ mod stub;
 pub use consistency::ReadConsistency;
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
-pub use session::{Builder, Peer, PoolAdvice, Session};
+pub use session::{Builder, Finding, Peer, PoolAdvice, Report, Session};

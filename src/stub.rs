@@ -145,6 +145,7 @@ impl Builder {
             authenticator: self.authenticator,
             faults: Mutex::new(self.faults),
             topology: self.topology.unwrap_or_else(|| Arc::new(move |_| Topology::like_keyspaces(&addresses))),
+            prepared: Mutex::default(),
             connections: AtomicU64::new(0),
             seen: watch::Sender::new(Seen::default()),
             release: Notify::new(),
@@ -208,6 +209,7 @@ struct State {
     authenticator: Option<&'static str>,
     faults: Mutex<Vec<Fault>>,
     topology: SaysTopology,
+    prepared: Mutex<Vec<String>>,
     connections: AtomicU64,
     seen: watch::Sender<Seen>,
     release: Notify,
@@ -265,10 +267,6 @@ impl Stub {
     /// Breaks all connections that are open.
     pub(crate) fn sever(&self) {
         self.state.sever.send_replace(());
-    }
-
-    pub(crate) fn set_fault_of(&self, address: IpAddr, at: At, does: Does) {
-        self.state.faults.lock().unwrap().push((Some(address), at, does));
     }
 
     pub(crate) fn heal(&self) {
@@ -352,9 +350,8 @@ async fn connection(mut stream: TcpStream, address: IpAddr, number: u64, state: 
 
 async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr, number: u64, state: &State) {
     let mut challenged = false;
-    let mut prepared: Vec<String> = Vec::new();
     while let Some(request) = Frame::read(&mut stream).await {
-        let statement = request.statement(&prepared);
+        let statement = request.statement(&state.prepared.lock().unwrap());
         state.seen.send_modify(|seen| {
             seen.requests.push(Request {
                 address,
@@ -392,8 +389,8 @@ async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr,
             opcode::REGISTER => frames::ready(),
             opcode::PREPARE => {
                 let text = statement.unwrap();
-                prepared.push(text.clone());
-                frames::prepared(&text, u16::try_from(prepared.len() - 1).unwrap())
+                state.prepared.lock().unwrap().push(text.clone());
+                frames::prepared(&text)
             }
             _ => {
                 let text = statement.unwrap_or_default();

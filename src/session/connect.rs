@@ -143,7 +143,7 @@ impl Connecting<'_> {
         for address in &addresses {
             translator.passed(*address).await;
         }
-        let builder = driver::builder(self.handshake, self.settings, &addresses, translator.clone());
+        let builder = driver::builder(self.handshake, self.settings, &addresses, Arc::clone(&translator) as _);
         match timeout_at(limit, builder.build()).await {
             Ok(Ok(driver)) => self.inspect(Connected { driver, translator }, picture, limit).await,
             Ok(Err(error)) => Err(self.driver_failed(error).into()),
@@ -209,7 +209,11 @@ impl Connecting<'_> {
         state.cluster_name().is_empty() && state.get_nodes_info().iter().all(|node| node.datacenter.is_none())
     }
 
+    /// The driver passes on the text of an authenticator's error only, so that is kept aside.
     fn driver_failed(&self, error: NewSessionError) -> Error {
+        if let Some(ours) = self.handshake.authenticator().take_last_error() {
+            return ours;
+        }
         self.no_session("every stage of a connection passed, and the driver made no session of it")
             .with_advice("The cause is in the error's source; another try may reach another address")
             .with_source(error)

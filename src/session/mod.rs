@@ -3,9 +3,11 @@
 mod builder;
 mod connect;
 mod defaults;
+mod diagnose;
 mod driver;
 mod gate;
 mod pool_advice;
+mod report;
 mod rotation;
 mod topology;
 
@@ -19,6 +21,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use scylla::client::session::Session as DriverSession;
+use tokio::time::Instant;
 
 use self::connect::Connected;
 use self::gate::Gate;
@@ -28,6 +31,7 @@ use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
 
 pub use self::builder::Builder;
 pub use self::pool_advice::PoolAdvice;
+pub use self::report::{Finding, Report};
 
 /// Connections to Amazon Keyspaces, verified and signed, and all that is done over them.
 ///
@@ -171,12 +175,12 @@ impl Session {
         &self.0.data_center
     }
 
-    fn new(connected: Connected, handshake: Handshake, settings: Settings) -> Self {
-        let Connected { driver, translator } = connected;
+    async fn open(handshake: Handshake, settings: Settings, started: Instant) -> Result<Self, Error> {
+        let Connected { driver, translator } = connect::connect(&handshake, &settings, started).await?;
         let state = driver.get_cluster_state();
         let data_center = state.get_nodes_info().iter().find_map(|node| node.datacenter.clone()).unwrap_or_default();
         let driver = RwLock::new(Some(Arc::new(driver)));
-        Self(Arc::new(Inner { driver, translator, handshake, settings, data_center, gate: Gate::default() }))
+        Ok(Self(Arc::new(Inner { driver, translator, handshake, settings, data_center, gate: Gate::default() })))
     }
 
     fn driver(&self) -> Option<Arc<DriverSession>> {

@@ -110,7 +110,6 @@ async fn many_names_are_cut_and_control_characters_are_not_printed() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let explanation = refusal(ca.server(&names), &ca).await;
     assert!(explanation.problem.contains("host-7.example and 12 more, not for"), "{}", explanation.problem);
-    assert_eq!(certificate::Leaf::default().issuer, "");
     let ca = Ca::new("Evil\u{1b}[2J CA");
     let explanation = refusal(ca.server(&[NAME]), &Ca::new("Test CA")).await;
     assert!(!explanation.problem.contains('\u{1b}'), "{:?}", explanation.problem);
