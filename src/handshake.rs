@@ -24,8 +24,8 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use crate::auth::{Authenticator, Identity};
-use crate::{Endpoint, Error};
 use crate::tls::{Leaf, Trust};
+use crate::{Endpoint, Error};
 pub(crate) use failure::Failure;
 pub(crate) use picture::{EC2_PERMISSIONS, Picture};
 use wire::{Request, Response, ask};
@@ -194,12 +194,7 @@ impl Handshake {
         Ok(())
     }
 
-    async fn speak(
-        &self,
-        attempt: &mut Attempt,
-        stream: &mut Box<dyn Transport>,
-        depth: Depth,
-    ) -> Result<(), Failure> {
+    async fn speak(&self, attempt: &mut Attempt, stream: &mut Box<dyn Transport>, depth: Depth) -> Result<(), Failure> {
         attempt.enter(Stage::Options);
         match self.ask(attempt, stream, &Request::Options).await? {
             Response::Supported => {}

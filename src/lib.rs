@@ -6,6 +6,7 @@ mod endpoint;
 mod error;
 mod handshake;
 mod region;
+mod session;
 mod tls;
 
 #[cfg(test)]
@@ -14,3 +15,4 @@ mod stub;
 pub use consistency::ReadConsistency;
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
+pub use session::{Builder, Peer, PoolAdvice, Session};

@@ -150,16 +150,16 @@ impl Handshake {
 
     pub(super) fn no_answer(&self, stage: Stage, fault: Fault) -> Failure {
         match fault {
-            Fault::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-                self.no_tls(error)
-            }
+            Fault::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => self.no_tls(error),
             Fault::Io(error) => self
                 .failure(stage, false, format!("the connection was closed instead of an answer to {}", stage.asked()))
                 .advise(CLOSE_TO_IT)
                 .because(error),
-            Fault::NoCql(bytes) if self.tls.is_none() && matches!(bytes.first(), Some(0x15 | 0x16)) => self
-                .failure(stage, true, "what answers speaks TLS, and this is an endpoint without TLS")
-                .advise("Use Endpoint::region or Endpoint::explicit; Endpoint::cassandra is for a Cassandra without TLS"),
+            Fault::NoCql(bytes) if self.tls.is_none() && matches!(bytes.first(), Some(0x15 | 0x16)) => {
+                self.failure(stage, true, "what answers speaks TLS, and this is an endpoint without TLS").advise(
+                    "Use Endpoint::region or Endpoint::explicit; Endpoint::cassandra is for a Cassandra without TLS",
+                )
+            }
             Fault::NoCql(bytes) => self
                 .failure(stage, true, "what answers does not speak CQL v4")
                 .say(String::from_utf8_lossy(&bytes))
@@ -177,7 +177,11 @@ impl Handshake {
     pub(super) fn unexpected(&self, stage: Stage, response: Response) -> Failure {
         let Response::Error { code, text } = response else {
             return self
-                .failure(stage, true, format!("{} was answered by something else than CQL v4 has for it", stage.asked()))
+                .failure(
+                    stage,
+                    true,
+                    format!("{} was answered by something else than CQL v4 has for it", stage.asked()),
+                )
                 .advise("No server of CQL does that here: check what listens on this port");
         };
         let refused = match (stage, code) {
@@ -195,12 +199,7 @@ impl Handshake {
                 .failure(stage, true, format!("the server refused {}", stage.asked()))
                 .advise("The server has to speak CQL v4"),
             (_, code) => {
-                let transient = [
-                    code::SERVER_ERROR,
-                    code::UNAVAILABLE,
-                    code::OVERLOADED,
-                    code::IS_BOOTSTRAPPING,
-                ];
+                let transient = [code::SERVER_ERROR, code::UNAVAILABLE, code::OVERLOADED, code::IS_BOOTSTRAPPING];
                 self.failure(
                     stage,
                     !transient.contains(&code),
@@ -220,12 +219,12 @@ impl Handshake {
                     "Check that the endpoint is in {region}, that this machine's clock is right, and that the access \
                      key is active and its session token not expired"
                 )),
-            Identity::Password { .. } | Identity::Nobody => self
-                .failure(Stage::Authentication, true, "the user name or password was refused")
-                .advise(
+            Identity::Password { .. } | Identity::Nobody => {
+                self.failure(Stage::Authentication, true, "the user name or password was refused").advise(
                     "For Amazon Keyspaces they are the service-specific credentials of an IAM user \
                      (alice-at-111122223333), not the user's own password",
-                ),
+                )
+            }
         }
     }
 
@@ -240,16 +239,14 @@ impl Handshake {
     }
 
     /// READY without AUTHENTICATE. A plain Cassandra may do that, whatever was set up.
-    pub(super) fn was_not_asked(&self) -> Result<(), Failure> {
+    pub(crate) fn was_not_asked(&self) -> Result<(), Failure> {
         if self.endpoint.is_cassandra() {
             return Ok(());
         }
-        Err(self
-            .failure(Stage::Authentication, true, "the server let us in without asking for credentials")
-            .advise(
-                "Amazon Keyspaces always asks, so this is something else: check host and port; a Cassandra without \
+        Err(self.failure(Stage::Authentication, true, "the server let us in without asking for credentials").advise(
+            "Amazon Keyspaces always asks, so this is something else: check host and port; a Cassandra without \
                  TLS is Endpoint::cassandra",
-            ))
+        ))
     }
 }
 

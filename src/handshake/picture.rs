@@ -39,9 +39,11 @@ pub(crate) struct Node {
 impl Picture {
     pub(super) fn new(local: &Rows, peers: &Rows) -> Self {
         let text = |column| {
-            local.rows.first().and_then(|row| cell(local, row, column)).map(|bytes| {
-                word_for_word(&String::from_utf8_lossy(bytes))
-            })
+            local
+                .rows
+                .first()
+                .and_then(|row| cell(local, row, column))
+                .map(|bytes| word_for_word(&String::from_utf8_lossy(bytes)))
         };
         Self {
             cluster_name: text("cluster_name"),

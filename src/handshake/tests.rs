@@ -119,12 +119,7 @@ async fn silence_is_told_by_the_stage_that_waits() {
         (At::AuthResponse, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
         (At::Answer, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
         (At::Register, ErrorKind::Topology, "REGISTER was not answered", close),
-        (
-            At::System,
-            ErrorKind::Topology,
-            "the SELECT from system.local and system.peers was not answered",
-            close,
-        ),
+        (At::System, ErrorKind::Topology, "the SELECT from system.local and system.peers was not answered", close),
     ] {
         let place = Place::new(|stub| stub.fault(at, Does::Nothing)).await;
         let handshake = place.handshake(sigv4());
@@ -141,8 +136,7 @@ async fn silence_at_tcp_is_told_as_such() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _held = silent_at_tcp(free).await;
     let endpoint = Endpoint::cassandra(free.to_string()).unwrap();
-    let handshake =
-        Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
+    let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
     let failure = handshake.try_at(free, Depth::Options, soon(200)).await.failure.unwrap();
     assert_eq!(
         tell(&failure, free.port()),
@@ -160,8 +154,7 @@ async fn silence_at_tcp_is_told_as_such() {
 async fn a_closed_port_is_told_as_refused() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let endpoint = Endpoint::cassandra(free.to_string()).unwrap();
-    let handshake =
-        Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
+    let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
     let failure = handshake.try_at(free, Depth::Options, soon(30_000)).await.failure.unwrap();
     assert!(failure.permanent);
     assert_eq!(
@@ -240,18 +233,14 @@ async fn plain_text_where_tls_is_due_is_told_as_the_wrong_port() {
     );
     let plain = Does::Bytes(vec![0x84, 0, 0, 0, 0, 0, 0, 0, 0]);
     let place = Place { ca: Ca::new("Test CA"), stub: Stub::at(1).fault(At::Accept, plain).start().await };
-    assert_eq!(
-        place.told(sigv4()).await,
-        (ErrorKind::Tls, format!("{HEAD}what answers does not speak TLS. {advice}"))
-    );
+    assert_eq!(place.told(sigv4()).await, (ErrorKind::Tls, format!("{HEAD}what answers does not speak TLS. {advice}")));
 }
 
 #[tokio::test]
 async fn tls_where_plain_text_is_due_is_told_too() {
     let place = Place::new(|stub| stub.fault(At::Accept, Does::Bytes(vec![0x15, 3, 3, 0, 2, 2, 70]))).await;
     let endpoint = Endpoint::cassandra(place.stub.address().to_string()).unwrap();
-    let handshake =
-        Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
+    let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
     let attempt = handshake.try_at(place.stub.address(), Depth::Options, soon(30_000)).await;
     assert_eq!(
         tell(&attempt.failure.unwrap(), place.stub.port()),
@@ -270,11 +259,11 @@ async fn what_speaks_tls_and_no_cql_is_told_with_what_it_says() {
     let place = Place::new(|stub| stub.fault(At::Options, Does::Bytes(b"HTTP/1.1 400\r\n\r\n".to_vec()))).await;
     let (kind, text) = place.told(sigv4()).await;
     assert_eq!(kind, ErrorKind::Connect);
-    assert!(text.starts_with(&format!("{HEAD}what answers does not speak CQL v4; the other side said: \"HTTP")), "{text}");
     assert!(
-        text.ends_with("\". Check host and port: Amazon Keyspaces listens on 9142, a Cassandra on 9042"),
+        text.starts_with(&format!("{HEAD}what answers does not speak CQL v4; the other side said: \"HTTP")),
         "{text}"
     );
+    assert!(text.ends_with("\". Check host and port: Amazon Keyspaces listens on 9142, a Cassandra on 9042"), "{text}");
 }
 
 #[tokio::test]
@@ -428,8 +417,7 @@ async fn a_server_that_asks_nobody_who_they_are_is_not_believed() {
 async fn a_server_that_asks_where_there_is_nothing_to_say_is_told_by_its_authenticator() {
     let stub = Stub::at(1).authenticator("PasswordAuthenticator").start().await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
-    let handshake =
-        Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
+    let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
     let attempt = handshake.try_at(stub.address(), Depth::SystemTables, soon(30_000)).await;
     assert_eq!(
         tell(&attempt.failure.unwrap(), stub.port()),
@@ -484,8 +472,7 @@ async fn a_provider_that_does_not_answer_is_told_from_a_server_that_does_not() {
     let place = Place::new(|stub| stub).await;
     let source = CredentialSource::given(SharedCredentialsProvider::new(Provider(None)));
     let handshake = place.handshake(sigv4_with(source));
-    let failure =
-        handshake.try_at(place.stub.address(), Depth::SystemTables, soon(300)).await.failure.unwrap();
+    let failure = handshake.try_at(place.stub.address(), Depth::SystemTables, soon(300)).await.failure.unwrap();
     assert_eq!(
         tell(&failure, place.stub.port()),
         (
@@ -527,7 +514,8 @@ async fn dropping_it_closes_the_connection() {
     let place = Place::new(|stub| stub.fault(At::Answer, Does::Nothing)).await;
     let handshake = place.handshake(sigv4());
     let attempt = handshake.try_at(place.stub.address(), Depth::SystemTables, soon(60_000));
-    let answered = |seen: &crate::stub::Seen| seen.requests.iter().filter(|request| request.opcode == 0x0F).count() == 2;
+    let answered =
+        |seen: &crate::stub::Seen| seen.requests.iter().filter(|request| request.opcode == 0x0F).count() == 2;
     let mut attempt = Box::pin(attempt);
     tokio::select! {
         _ = &mut attempt => panic!("nobody answered"),
