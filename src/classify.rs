@@ -1,8 +1,6 @@
 //! Every error that the driver or the server can give for a statement, sorted in this one place.
 
-use scylla::errors::{
-    ConnectionPoolError, DbError, ExecutionError, PrepareError, RequestAttemptError,
-};
+use scylla::errors::{ConnectionPoolError, DbError, ExecutionError, PrepareError, RequestAttemptError};
 
 use crate::{Error, ErrorKind};
 
@@ -14,8 +12,12 @@ pub(crate) fn execution(attempted: &str, repeatable: bool, error: ExecutionError
     #[deny(clippy::wildcard_enum_match_arm)]
     match error {
         ExecutionError::LastAttemptError(attempt) => attempt_error(attempted, repeatable, attempt),
-        ExecutionError::RequestTimeout(after) => lost(attempted, repeatable, ErrorKind::Timeout, format!("no answer within {after:?}")),
-        ExecutionError::BadQuery(error) => new(ErrorKind::Type, "the values do not fit the statement".into()).with_source(error),
+        ExecutionError::RequestTimeout(after) => {
+            lost(attempted, repeatable, ErrorKind::Timeout, format!("no answer within {after:?}"))
+        }
+        ExecutionError::BadQuery(error) => {
+            new(ErrorKind::Type, "the values do not fit the statement".into()).with_source(error)
+        }
         ExecutionError::PrepareError(error) => prepare(attempted, error),
         ExecutionError::ConnectionPoolError(error) => no_connection(attempted, &error).with_source(error),
         ExecutionError::EmptyPlan => new(ErrorKind::Connect, "no peer is connected".into())
@@ -37,11 +39,9 @@ pub(crate) fn prepare(attempted: &str, error: PrepareError) -> Error {
     match error {
         PrepareError::ConnectionPoolError(error) => no_connection(attempted, &error).with_source(error),
         PrepareError::AllAttemptsFailed { first_attempt } => attempt_error(attempted, true, first_attempt),
-        PrepareError::PreparedStatementIdsMismatch => Error::new(
-            ErrorKind::Server,
-            attempted.to_owned(),
-            "the peers gave different ids for the same statement",
-        ),
+        PrepareError::PreparedStatementIdsMismatch => {
+            Error::new(ErrorKind::Server, attempted.to_owned(), "the peers gave different ids for the same statement")
+        }
         error => Error::new(ErrorKind::Server, attempted.to_owned(), error.to_string()).with_source(error),
     }
 }
@@ -65,16 +65,19 @@ fn attempt_error(attempted: &str, repeatable: bool, error: RequestAttemptError) 
             lost(attempted, repeatable, ErrorKind::Connect, "the connection broke before the answer".into())
                 .with_source(error)
         }
-        RequestAttemptError::UnexpectedResponse(kind) => new(ErrorKind::Server, format!("the answer is a {kind} frame")),
+        RequestAttemptError::UnexpectedResponse(kind) => {
+            new(ErrorKind::Server, format!("the answer is a {kind} frame"))
+        }
         RequestAttemptError::NonfinishedPagingState => {
             new(ErrorKind::Server, "the answer has further pages although none were asked for".into())
         }
         RequestAttemptError::BodyExtensionsParseError(error) => unreadable(attempted, repeatable).with_source(error),
         RequestAttemptError::CqlResultParseError(error) => unreadable(attempted, repeatable).with_source(error),
         RequestAttemptError::CqlErrorParseError(error) => unreadable(attempted, repeatable).with_source(error),
-        RequestAttemptError::RepreparedIdChanged { .. } | RequestAttemptError::RepreparedIdMissingInBatch => {
-            new(ErrorKind::Server, "the statement got another id when it was prepared again; nothing was executed".into())
-        }
+        RequestAttemptError::RepreparedIdChanged { .. } | RequestAttemptError::RepreparedIdMissingInBatch => new(
+            ErrorKind::Server,
+            "the statement got another id when it was prepared again; nothing was executed".into(),
+        ),
         error => lost(attempted, repeatable, ErrorKind::Server, error.to_string()).with_source(error),
     }
 }
@@ -128,7 +131,9 @@ fn lost(attempted: &str, repeatable: bool, kind: ErrorKind, problem: String) -> 
     Error::new(
         ErrorKind::Unknown,
         attempted.to_owned(),
-        format!("{problem}; whether it was applied is not known, and it was not repeated because that could apply it twice"),
+        format!(
+            "{problem}; whether it was applied is not known, and it was not repeated because that could apply it twice"
+        ),
     )
 }
 

@@ -4,7 +4,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
-use keyspaces_cql::{CreateKeyspace, Effect, Statement};
+use keyspaces_cql::{Effect, QualifiedName, Statement};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::statement::About;
@@ -74,7 +74,8 @@ impl<'a> Define<'a> {
             }
             execute::define(self.session, &about, self.cql).await?;
             // Without a tree there is nothing to look for; the server has taken the text all the same.
-            let Some(awaited) = keyspaces_cql::parse(self.cql).ok().and_then(|statement| Awaited::of(&statement)) else {
+            let Some(awaited) = keyspaces_cql::parse(self.cql).ok().and_then(|statement| Awaited::of(&statement))
+            else {
                 return Ok(());
             };
             awaited.wait(self.session, &about).await
@@ -116,8 +117,7 @@ const KEYSPACE: &str = "SELECT keyspace_name FROM system_schema_mcs.keyspaces WH
 impl Awaited {
     fn of(statement: &Statement) -> Option<Self> {
         let keyspace = |name: &str, there| Self { query: KEYSPACE, keyspace: name.to_owned(), name: None, there };
-        let within = |query, there| {
-            let named = statement.tables().into_iter().next()?;
+        let within = |query, named: &QualifiedName, there| {
             let keyspace = named.keyspace.as_ref()?.text.clone();
             Some(Self { query, keyspace, name: Some(named.name.text.clone()), there })
         };
@@ -125,10 +125,12 @@ impl Awaited {
             Statement::CreateKeyspace(it) => Some(keyspace(&it.keyspace.text, true)),
             Statement::AlterKeyspace(it) => Some(keyspace(&it.keyspace.text, true)),
             Statement::DropKeyspace(it) => Some(keyspace(&it.keyspace.text, false)),
-            Statement::CreateTable(_) | Statement::AlterTable(_) => within(TABLE, true),
-            Statement::DropTable(_) => within(TABLE, false),
-            Statement::CreateType(_) => within(TYPE, true),
-            Statement::DropType(_) => within(TYPE, false),
+            Statement::CreateTable(it) => within(TABLE, &it.table, true),
+            Statement::AlterTable(it) => within(TABLE, &it.table, true),
+            Statement::RestoreTable(it) => within(TABLE, &it.table, true),
+            Statement::DropTable(it) => within(TABLE, &it.table, false),
+            Statement::CreateType(it) => within(TYPE, &it.name, true),
+            Statement::DropType(it) => within(TYPE, &it.name, false),
             _ => None,
         }
     }
@@ -141,9 +143,13 @@ impl Awaited {
                 (false, None) => return Ok(()),
                 (true, Some(status)) if self.name.is_none() || status.eq_ignore_ascii_case("ACTIVE") => return Ok(()),
                 (_, Some(status)) if status.eq_ignore_ascii_case("INACCESSIBLE_ENCRYPTION_CREDENTIALS") => {
-                    return Err(Error::new(ErrorKind::Refused, about.attempted.clone(), "the table's key is not accessible")
-                        .with_said(status)
-                        .with_advice("Give the service access to the KMS key, or choose another (DG:EncryptionAtRest)"));
+                    return Err(Error::new(
+                        ErrorKind::Refused,
+                        about.attempted.clone(),
+                        "the table's key is not accessible",
+                    )
+                    .with_said(status)
+                    .with_advice("Give the service access to the KMS key, or choose another (DG:EncryptionAtRest)"));
                 }
                 _ => {}
             }
@@ -169,13 +175,11 @@ impl Awaited {
 
 /// `SingleRegionStrategy` in the words of a Cassandra of one node.
 fn for_cassandra(session: &Session, cql: &str) -> String {
-    match keyspaces_cql::parse(cql) {
-        Ok(Statement::CreateKeyspace(CreateKeyspace { replication: Some(replication), .. }))
-            if cql[replication.span.start..replication.span.end].contains("SingleRegionStrategy") =>
-        {
-            let data_center = session.data_center();
-            let span = replication.span;
-            let nodes = format!("{{'class': 'NetworkTopologyStrategy', '{}': 1}}", data_center.replace('\'', "''"));
+    let Ok(Statement::CreateKeyspace(create)) = keyspaces_cql::parse(cql) else { return cql.to_owned() };
+    match create.replication().map(|option| option.value.span) {
+        Some(span) if cql[span.range()].contains("SingleRegionStrategy") => {
+            let data_center = session.data_center().replace('\'', "''");
+            let nodes = format!("{{'class': 'NetworkTopologyStrategy', '{data_center}': 1}}");
             format!("{}{nodes}{}", &cql[..span.start], &cql[span.end..])
         }
         _ => cql.to_owned(),

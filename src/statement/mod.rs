@@ -41,8 +41,8 @@ impl Session {
     /// of its row type. [`Timeout`](ErrorKind::Timeout): not prepared within the session's call timeout.
     pub async fn prepare<S: Statement>(&self, text: &str) -> Result<S, Error> {
         let about = About::check(text, self, S::EFFECT)?;
-        let _in_flight = self.begin()?;
-        let preparing = tokio::time::timeout(self.call_timeout(), self.driver().prepare(text));
+        let in_flight = self.begin()?;
+        let preparing = tokio::time::timeout(self.call_timeout(), in_flight.driver().prepare(text));
         let attempted = || format!("preparing {}", about.attempted);
         let prepared = match preparing.await {
             Ok(Ok(prepared)) => prepared,
@@ -58,8 +58,8 @@ impl Session {
 }
 
 /// What a prepared statement is made of, whatever its type.
-#[derive(Clone)]
-pub(crate) struct Core {
+#[derive(Clone, Debug)]
+pub struct Core {
     session: Session,
     prepared: PreparedStatement,
     about: Arc<About>,
@@ -84,7 +84,7 @@ pub(crate) struct About {
 }
 
 impl About {
-    fn check(text: &str, session: &Session, wanted: Effect) -> Result<Self, Error> {
+    pub(crate) fn check(text: &str, session: &Session, wanted: Effect) -> Result<Self, Error> {
         let Ok(statement) = keyspaces_cql::parse(text) else {
             // The server has the last word on syntax; what cannot be read may not be repeated.
             return Ok(Self { attempted: first_words(text), repeatable: false });
@@ -110,13 +110,29 @@ impl About {
 }
 
 fn summary(statement: &keyspaces_cql::Statement) -> String {
-    let verb = match statement.effect() {
-        Effect::Read => "SELECT FROM",
-        _ => statement.verb(),
+    use keyspaces_cql::Statement as Cql;
+    let verb = match statement {
+        Cql::Select(_) => "SELECT FROM",
+        Cql::Insert(_) => "INSERT INTO",
+        Cql::Update(_) => "UPDATE",
+        Cql::Delete(_) => "DELETE FROM",
+        Cql::Batch(_) => "BATCH",
+        Cql::CreateKeyspace(_) => "CREATE KEYSPACE",
+        Cql::AlterKeyspace(_) => "ALTER KEYSPACE",
+        Cql::DropKeyspace(_) => "DROP KEYSPACE",
+        Cql::CreateTable(_) => "CREATE TABLE",
+        Cql::AlterTable(_) => "ALTER TABLE",
+        Cql::DropTable(_) => "DROP TABLE",
+        Cql::RestoreTable(_) => "RESTORE TABLE",
+        Cql::CreateType(_) => "CREATE TYPE",
+        Cql::DropType(_) => "DROP TYPE",
+        Cql::Use(_) => "USE",
+        Cql::Other(_) => "a statement that Keyspaces lacks",
     };
-    match statement.tables().first() {
-        Some(table) => format!("{verb} {table}"),
-        None => verb.to_owned(),
+    match (statement.tables().first(), statement.keyspace_named()) {
+        (Some(table), _) => format!("{verb} {table}"),
+        (None, Some(keyspace)) => format!("{verb} {keyspace}"),
+        (None, None) => verb.to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use futures::TryStreamExt;
 use keyspaces_cql::Effect;
@@ -30,7 +31,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// (nothing was sent) or a row does not fit `R`, and whatever the server refuses.
     pub fn rows(&self, values: impl Borrow<V>) -> Rows<R> {
         let core = &self.core;
-        Rows::new(core.session.clone(), core.about.clone(), core.bind(values.borrow()))
+        Rows::new(core.session.clone(), Arc::clone(&core.about), core.bind(values.borrow()))
     }
 
     /// The one row that there is, or `None`.
@@ -61,7 +62,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
 
     /// The same statement at another consistency than the session's.
     pub fn with_consistency(mut self, consistency: ReadConsistency) -> Self {
-        self.core.prepared.set_consistency(consistency.into());
+        self.core.prepared.set_consistency(consistency.as_driver());
         self
     }
 }
@@ -76,7 +77,7 @@ impl<V: SerializeRow, R: OwnedRow> sealed::Sealed for Select<V, R> {
             let problem = "the row type does not fit the columns";
             Error::new(ErrorKind::Type, format!("preparing {}", core.about.attempted), problem).with_source(error)
         })?;
-        core.prepared.set_consistency(core.session.read_consistency().into());
+        core.prepared.set_consistency(core.session.read_consistency().as_driver());
         core.prepared.set_page_size(core.session.page_size());
         Ok(Self { core, shape: PhantomData })
     }
