@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 .region(local.region())
                 .endpoint(Endpoint::explicit(local.host(), local.port(), local.server_name())?)
                 .trust_pem(local.ca_pem())?
-                .static_credentials(own.access_key(), own.secret_key(), own.session_token())
+                .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref())
         }
     };
     let session = builder.connect().await?;
