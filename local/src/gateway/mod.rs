@@ -74,7 +74,6 @@ pub(crate) enum Instance {
 pub(crate) struct Gateway {
     shared: Arc<Shared>,
     passing: bool,
-    addresses: Vec<SocketAddr>,
     listening: JoinSet<()>,
 }
 
@@ -109,7 +108,6 @@ impl Gateway {
             Error::new(ErrorKind::Gateway, format!("the Cassandra at {cassandra} cannot be used: {unusable}"))
                 .with_source(unusable)
         })?;
-        let addresses = listeners.addresses();
         let shared = Arc::new(Shared {
             tls: tls.into(),
             authority,
@@ -123,17 +121,12 @@ impl Gateway {
         for socket in listeners.sockets {
             listening.spawn(listen(socket, Arc::clone(&shared)));
         }
-        Ok(Self { shared, passing, addresses, listening })
+        Ok(Self { shared, passing, listening })
     }
 
     /// What was received.
     pub(crate) fn journal(&self) -> &Journal {
         &self.shared.journal
-    }
-
-    /// Where it listens, the contact point first.
-    pub(crate) fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
     }
 
     /// Ends every connection and, of a passing instance, drops everything.
