@@ -1,5 +1,8 @@
 //! A running local Keyspaces.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
