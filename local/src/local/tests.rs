@@ -10,6 +10,7 @@ use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::gateway::Own;
+use crate::gateway::lease::Lease;
 use crate::topology::Partitioner;
 
 /// Connects as a client that trusts the local authority, and gives the opcode that answers OPTIONS.
@@ -78,6 +79,11 @@ async fn several_share_a_given_cassandra_and_drop_what_is_theirs() {
     assert_eq!(left.len(), 1);
     drop(named);
     assert_eq!(keyspaces(&cassandra).await, left, "what has a name is kept");
+
+    Lease::of_one_killed(&Own::new(address), "kl0").await;
+    assert_eq!(keyspaces(&cassandra).await.len(), 3);
+    over_it().start().await.unwrap().close().await.unwrap();
+    assert_eq!(keyspaces(&cassandra).await, left, "what one that was killed left is dropped");
 
     drop(cassandra);
     let error = TcpStream::connect(address).await.unwrap_err();
