@@ -78,7 +78,6 @@ pub(crate) enum Instance {
 pub(crate) struct Gateway {
     shared: Arc<Shared>,
     lease: Option<Lease>,
-    addresses: Vec<SocketAddr>,
     listening: JoinSet<()>,
 }
 
@@ -116,7 +115,6 @@ impl Gateway {
         let topology = Topology::new(&region, partitioner, &listeners.peers);
         let schema = Schema::open(Own::new(cassandra), names, &topology, ddl_delay, Arc::clone(&clock));
         let schema = schema.await.map_err(|failed| unusable(cassandra, failed))?;
-        let addresses = listeners.addresses();
         let shared = Arc::new(Shared {
             tls: tls.into(),
             authority,
@@ -130,17 +128,12 @@ impl Gateway {
         for socket in listeners.sockets {
             listening.spawn(listen(socket, Arc::clone(&shared)));
         }
-        Ok(Self { shared, lease, addresses, listening })
+        Ok(Self { shared, lease, listening })
     }
 
     /// What was received.
     pub(crate) fn journal(&self) -> &Journal {
         &self.shared.journal
-    }
-
-    /// Where it listens, the contact point first.
-    pub(crate) fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
     }
 
     /// Ends every connection and, of a passing instance, drops everything.
