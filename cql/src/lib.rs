@@ -9,6 +9,8 @@ mod lexer;
 mod name;
 mod parser;
 mod print;
+#[cfg(test)]
+mod properties;
 pub mod rules;
 mod span;
 pub mod statement;

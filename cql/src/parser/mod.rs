@@ -12,9 +12,11 @@ mod script;
 mod select;
 mod term;
 
+use std::cell::Cell;
+
 use crate::lexer::{Token, TokenKind, tokens};
 use crate::name::is_reserved;
-use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Name, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem};
+use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Name, Position, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem};
 
 pub use script::parse_script;
 
@@ -44,9 +46,11 @@ struct Parser<'t> {
     /// The next token; the last one is the end and is never passed.
     at: usize,
     depth: usize,
-    /// How many times a token was looked at: what the test of linearity counts.
+    /// Where the last error was, from which the position of the next is counted on: a script can have many.
+    last_error: Cell<(usize, Position)>,
+    /// How many times a token, or a byte before an error, was looked at: what the test of linearity counts.
     #[cfg(test)]
-    looks: std::cell::Cell<usize>,
+    looks: Cell<usize>,
 }
 
 impl<'t> Parser<'t> {
@@ -56,8 +60,9 @@ impl<'t> Parser<'t> {
             tokens,
             at: 0,
             depth: 0,
+            last_error: Cell::default(),
             #[cfg(test)]
-            looks: std::cell::Cell::new(0),
+            looks: Cell::new(0),
         }
     }
 
@@ -236,7 +241,13 @@ impl<'t> Parser<'t> {
     }
 
     fn failure(&self, span: Span, problem: SyntaxProblem) -> SyntaxError {
-        SyntaxError { span, position: span.position(self.text), problem }
+        let (at, position) = self.last_error.get();
+        let (at, position) = if at <= span.start { (at, position) } else { (0, Position::default()) };
+        #[cfg(test)]
+        self.looks.set(self.looks.get() + span.start - at);
+        let position = position.after(&self.text[at..span.start]);
+        self.last_error.set((span.start, position));
+        SyntaxError { span, position, problem }
     }
 
     /// The next token in words, without the contents of literals.
