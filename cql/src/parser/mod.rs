@@ -25,7 +25,7 @@ pub use script::parse_script;
 /// # Errors
 ///
 /// What is wrong and where, if `text` is no CQL that Cassandra 3.11 or Keyspaces knows, has more than [`MAX_DEPTH`] levels
-/// inside each other, or is longer than [`MAX_TEXT_BYTES`].
+/// inside each other, or is longer than [`MAX_TEXT_BYTES`] or [`MAX_TOKENS`](crate::MAX_TOKENS).
 pub fn parse(text: &str) -> Result<Statement, SyntaxError> {
     if text.len() > MAX_TEXT_BYTES {
         let span = Span::new(0, 0);
@@ -235,6 +235,7 @@ impl<'t> Parser<'t> {
             TokenKind::UnterminatedString => SyntaxProblem::Unterminated("the string"),
             TokenKind::UnterminatedName => SyntaxProblem::Unterminated("the quoted name"),
             TokenKind::UnterminatedComment => SyntaxProblem::Unterminated("the comment"),
+            TokenKind::TooMany => SyntaxProblem::TooLong,
             _ => SyntaxProblem::Unexpected { expected: expected.to_owned(), found: self.found() },
         };
         self.failure(span, problem)

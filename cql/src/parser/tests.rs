@@ -85,10 +85,15 @@ fn the_deepest_tree_fits_into_half_of_a_threads_usual_stack() {
 }
 
 #[test]
-fn a_text_of_more_than_4_mebibytes_is_refused_unread() {
-    let text = " ".repeat(MAX_TEXT_BYTES + 1);
-    assert_eq!(failure(&text), "line 1, column 1: the text is longer than 4194304 bytes");
-    assert_eq!(parse_script(&text).len(), 1);
+fn a_text_that_is_too_long_is_refused() {
+    let said = "the text is longer than 4194304 bytes, or has more than 1000000 words and signs";
+    let long = " ".repeat(MAX_TEXT_BYTES + 1);
+    assert_eq!(failure(&long), format!("line 1, column 1: {said}"));
+    assert_eq!(parse_script(&long).len(), 1);
+    let select = |selectors: usize| format!("SELECT {}a FROM t", "a,".repeat(selectors));
+    assert!(parse(&select(499_998)).is_ok());
+    assert_eq!(failure(&select(499_999)), format!("line 1, column 1000008: {said}"));
+    assert_eq!(failure(&format!("TRUNCATE {}", "a ".repeat(1_000_000))), format!("line 1, column 2000008: {said}"));
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn function() -> impl Strategy<Value = QualifiedName> {
 }
 
 fn value() -> BoxedStrategy<Term> {
-    leaf().prop_recursive(3, 24, 4, |inner| made_of(inner)).boxed()
+    leaf().prop_recursive(3, 24, 4, made_of).boxed()
 }
 
 /// What may stand in a SELECT: values in which columns may be.
