@@ -49,7 +49,7 @@ pub enum ErrorKind {
     /// The deadline passed.
     Timeout,
     /// A row or value does not have the type that was asked for.
-    Decode,
+    Type,
     /// The session was closed.
     Closed,
     /// The server failed, or answered what nobody expects.
