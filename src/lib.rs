@@ -1,4 +1,4 @@
-//! A client for Amazon Keyspaces.
+#![doc = include_str!("../README.md")]
 
 mod auth;
 mod classify;
