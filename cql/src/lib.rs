@@ -13,6 +13,7 @@ pub mod rules;
 mod span;
 pub mod statement;
 mod syntax_error;
+mod table;
 mod tree;
 
 pub use effect::{Addition, AdditionTo, Effect};
@@ -25,6 +26,7 @@ pub use rules::Rule;
 pub use span::{Position, Span};
 pub use statement::Statement;
 pub use syntax_error::{SyntaxError, SyntaxProblem};
+pub use table::{Column, ColumnKind, TableDefinition, TableError, TableProblem};
 
 /// How many levels of parentheses, collections, types or signs may be inside each other.
 pub const MAX_DEPTH: usize = 64;

@@ -1,5 +1,8 @@
 //! A running local Keyspaces.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -202,7 +205,11 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         listeners,
         region: builder.region.clone(),
         partitioner: builder.partitioner,
-        instance: builder.instance.map_or(Instance::Passing, Instance::Kept),
+        instance: match builder.instance {
+            _ if !cassandra.is_given() => Instance::Alone,
+            None => Instance::Passing,
+            Some(name) => Instance::Kept(name),
+        },
         ddl_delay: builder.ddl_delay,
         clock,
     };

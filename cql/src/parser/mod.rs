@@ -269,3 +269,6 @@ impl TrimOnce for str {
         self.strip_prefix(delimiter).and_then(|rest| rest.strip_suffix(delimiter)).unwrap_or(self)
     }
 }
+
+#[cfg(test)]
+mod tests;
