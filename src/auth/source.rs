@@ -37,7 +37,7 @@ impl CredentialSource {
     }
 
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`.
-    #[cfg(any(test, not(feature = "aws-config")))]
+    #[cfg(not(feature = "aws-config"))]
     pub(crate) fn environment() -> Self {
         Self::environment_with(EnvironmentCredentials::of_process())
     }
