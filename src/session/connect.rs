@@ -193,7 +193,7 @@ impl Connecting<'_> {
         }
         let (missing, peers) = unconnected();
         if missing == peers {
-            let reasons = connected.translator.left_out().await.join("; ");
+            let reasons = connected.translator.left_out().join("; ");
             return Err(self
                 .no_session(format!("none of the {peers} peers that the server names can be connected with"))
                 .with_said(reasons)
