@@ -18,6 +18,10 @@ use super::notation::{Notation, Reader};
 /// is used up nothing more is read from Cassandra.
 const RESPONSES: usize = LONGEST_RESPONSE;
 
+/// How many requests of one connection are given to Cassandra at once. More are no faster on one machine, and a client
+/// that does not read its responses would fill Cassandra's memory with them.
+const AT_ONCE: usize = 32;
+
 /// How long Cassandra may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -25,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Upstream {
     queue: mpsc::Sender<Frame>,
+    room: Semaphore,
     waiting: Waiting,
     closed: watch::Receiver<bool>,
     _tasks: JoinSet<()>,
@@ -79,7 +84,7 @@ impl Upstream {
             let _ = frame::write_all(writer, requests, From::Cassandra).await;
             end(&of_writer, &ended);
         });
-        let upstream = Self { queue, waiting, closed, _tasks: tasks };
+        let upstream = Self { queue, room: Semaphore::new(AT_ONCE), waiting, closed, _tasks: tasks };
         upstream.start_up().await?;
         Ok(upstream)
     }
@@ -99,6 +104,7 @@ impl Upstream {
 
     /// Sends a request and waits for its response, which is on the same stream.
     pub(crate) async fn call(&self, request: Frame) -> Result<Frame, Lost> {
+        let _room = self.room.acquire().await.map_err(|_| Lost::Ended)?;
         let (tell, told) = oneshot::channel();
         let stream = request.stream;
         {
