@@ -49,7 +49,7 @@ impl About {
     }
 
     /// Of a text that cannot be read: it may not be repeated.
-    pub(super) fn unread(attempted: &str) -> Self {
+    pub(crate) fn unread(attempted: &str) -> Self {
         Self { attempted: attempted.to_owned(), repeatable: false, tree: None }
     }
 
@@ -292,7 +292,7 @@ mod tests {
             (Effect::Increment, NativeType::Blob, false),
         ] {
             let about = About::read(text, false, &[wanted]).expect("the text does not say");
-            assert_eq!(about.settle(wanted, &bound(native)).is_ok(), holds, "{wanted:?} of {native:?}");
+            assert_eq!(about.settle(wanted, &bound(native)).is_ok(), holds, "{wanted:?}");
         }
         let about = About::read(text, false, &[Effect::Write]).expect("the text does not say");
         assert_eq!(

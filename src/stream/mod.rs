@@ -4,8 +4,8 @@ mod pages;
 mod paging_state;
 mod rows;
 
-pub use self::pages::{Page, Pages};
 pub(crate) use self::pages::Read;
+pub use self::pages::{Page, Pages};
 pub(crate) use self::paging_state::Fingerprint;
 pub use self::paging_state::PagingState;
 pub use self::rows::Rows;
