@@ -30,7 +30,8 @@ impl About {
         let attempted = summary(&statement);
         let refused = |problem: String| Error::new(ErrorKind::Refused, attempted.clone(), problem);
         let effect = statement.effect();
-        if !wanted.contains(&effect) && !(is_unclear(&statement) && wanted.contains(&Effect::Write)) {
+        let fits = wanted.contains(&effect) || is_unclear(&statement) && wanted.contains(&Effect::Write);
+        if !fits {
             let asked = wanted.iter().map(|effect| word(*effect)).collect::<Vec<_>>().join(" or ");
             return Err(
                 refused(format!("{asked} was asked for, the text is {}", word(effect))).with_advice(way(effect))
@@ -58,7 +59,7 @@ impl About {
         Self { attempted, repeatable, tree: None }
     }
 
-    pub(super) fn tree(&self) -> Option<&Statement> {
+    pub(crate) fn tree(&self) -> Option<&Statement> {
         self.tree.as_ref()
     }
 

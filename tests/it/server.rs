@@ -6,7 +6,7 @@ use keyspaces_local::Local;
 use uuid::Uuid;
 
 /// The shared local Keyspaces; `None` where the tests run against a plain Cassandra.
-pub async fn local() -> Option<&'static Local> {
+pub(crate) async fn local() -> Option<&'static Local> {
     if std::env::var_os("KEYSPACES_TEST_CASSANDRA").is_some() {
         return None;
     }
@@ -14,7 +14,7 @@ pub async fn local() -> Option<&'static Local> {
 }
 
 /// A session of the test's own, because each test has a runtime of its own.
-pub async fn session() -> Session {
+pub(crate) async fn session() -> Session {
     let builder = match local().await {
         Some(local) => {
             let own = local.credentials();
@@ -36,12 +36,12 @@ pub async fn session() -> Session {
 }
 
 /// A table of the test's own with these columns, as `keyspace.table`.
-pub async fn table(session: &Session, columns: &str) -> String {
+pub(crate) async fn table(session: &Session, columns: &str) -> String {
     table_with(session, columns, "").await
 }
 
 /// As [`table`], with options.
-pub async fn table_with(session: &Session, columns: &str, options: &str) -> String {
+pub(crate) async fn table_with(session: &Session, columns: &str, options: &str) -> String {
     let keyspace = "it";
     session
         .define(&format!(
