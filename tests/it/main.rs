@@ -5,4 +5,7 @@
 mod connect;
 mod consistency;
 mod local;
+mod server;
+mod statements;
+mod streams;
 mod topology;
