@@ -336,6 +336,17 @@ async fn other_errors_are_told_with_code_and_words() {
 }
 
 #[tokio::test]
+async fn neither_credentials_nor_tables_count_for_how_far_it_is() {
+    let late = Does::Late(Duration::from_millis(50));
+    let place = Place::new(|stub| stub.fault(At::Startup, late.clone()).fault(At::System, late)).await;
+    let attempt = place.attempt(sigv4()).await;
+    let of = |stage| attempt.passed.iter().find(|(passed, _)| *passed == stage).unwrap().1;
+    let near = [Stage::Tcp, Stage::Tls, Stage::Options, Stage::Startup, Stage::Authentication].map(of);
+    assert_eq!(attempt.took(), near.iter().sum::<Duration>());
+    assert!(of(Stage::Startup) >= Duration::from_millis(50) && of(Stage::SystemTables) >= Duration::from_millis(50));
+}
+
+#[tokio::test]
 async fn a_topology_that_is_of_no_use_says_why() {
     let fault = |topology: Topology| async move {
         let place = Place::new(|stub| stub.topology(move |_| topology.clone())).await;

@@ -130,6 +130,27 @@ async fn a_provider_that_does_not_answer_ends_at_the_deadline() {
     assert!(error.to_string().contains("the provider of the credentials did not answer"), "{error}");
 }
 
+/// The first try is over long before, and so is each of those after it.
+#[tokio::test]
+async fn a_provider_may_take_longer_than_a_try() {
+    #[derive(Debug)]
+    struct Slow;
+    impl aws_credential_types::provider::ProvideCredentials for Slow {
+        fn provide_credentials<'a>(&'a self) -> aws_credential_types::provider::future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            aws_credential_types::provider::future::ProvideCredentials::new(async {
+                tokio::time::sleep(Duration::from_millis(2_200)).await;
+                Ok(aws_credential_types::Credentials::new("AKIDEXAMPLE", "secret", None, None, "slow"))
+            })
+        }
+    }
+    let site = Site::new(2, |stub| stub).await;
+    let session = site.builder().credentials(Slow).connect_timeout(Duration::from_secs(5)).connect().await.unwrap();
+    assert_eq!(connected(&session), 2);
+}
+
 #[tokio::test]
 async fn dropping_the_future_leaves_nothing_behind() {
     join_all([At::Accept, At::Startup, At::Answer, At::Register, At::System].map(async |at| {
