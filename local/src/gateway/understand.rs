@@ -313,3 +313,122 @@ impl Reading<'_> {
 fn needed(using: &Using) -> Features {
     Features { ttl: using.ttl().is_some(), timestamps: using.timestamp().is_some() }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Understood, Not> {
+        let names = Names::new("test");
+        understand(text, Place { keyspace: Some("here"), names: &names, data_center: "datacenter1", prepared: false })
+    }
+
+    /// The text for Cassandra, with `P` for what this instance's names begin with.
+    fn upstream(text: &str) -> String {
+        let prefix = Names::new("test").inner().to_owned();
+        read(text).unwrap_or_else(|not| panic!("{text}: {not:?}")).text_or_definition().replace(&prefix, "P")
+    }
+
+    impl Understood {
+        fn text_or_definition(self) -> String {
+            match self.action {
+                Action::Define(definition) => definition.text,
+                _ => self.text,
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_cassandras_and_everything_else_stays() {
+        for (clients, cassandras) in [
+            ("SELECT * FROM app.t", r#"SELECT * FROM "P_app"."t""#),
+            ("select  a /* t */ from T where t = 't'", r#"select  a /* t */ from "P_here"."t" where t = 't'"#),
+            (r#"SELECT * FROM "App"."T x""#, r#"SELECT * FROM "P_App"."T x""#),
+            ("SELECT * FROM system.local", "SELECT * FROM P.system__local"),
+            ("SELECT * FROM SYSTEM_SCHEMA_MCS.tables;", "SELECT * FROM P.system_schema_mcs__tables;"),
+            ("SELECT * FROM system.nosuch", r#"SELECT * FROM "P_system"."nosuch""#),
+            ("INSERT INTO app.t (a) VALUES ('app.t')", r#"INSERT INTO "P_app"."t" (a) VALUES ('app.t')"#),
+            ("UPDATE t SET a = 1 WHERE b = 2", r#"UPDATE "P_here"."t" SET a = 1 WHERE b = 2"#),
+            ("DELETE FROM app.t WHERE b = ?", r#"DELETE FROM "P_app"."t" WHERE b = ?"#),
+            (
+                "BEGIN UNLOGGED BATCH DELETE FROM a.t WHERE b = 1; DELETE FROM t WHERE b = 2; APPLY BATCH",
+                r#"BEGIN UNLOGGED BATCH DELETE FROM "P_a"."t" WHERE b = 1; DELETE FROM "P_here"."t" WHERE b = 2; APPLY BATCH"#,
+            ),
+            (
+                "CREATE KEYSPACE IF NOT EXISTS app WITH replication = {'class': 'SingleRegionStrategy'} AND durable_writes = true",
+                "CREATE KEYSPACE IF NOT EXISTS \"P_app\" WITH replication = \
+                 {'class': 'NetworkTopologyStrategy', 'datacenter1': 1} AND durable_writes = true",
+            ),
+            ("DROP KEYSPACE app", r#"DROP KEYSPACE "P_app""#),
+            (
+                "CREATE TABLE app.t (a int PRIMARY KEY, b list<frozen<app.y>>, c frozen<z>)",
+                r#"CREATE TABLE "P_app"."t" (a int PRIMARY KEY, b list<frozen<"P_app"."y">>, c frozen<z>)"#,
+            ),
+            ("ALTER TABLE t ADD a frozen<app.y>", r#"ALTER TABLE "P_here"."t" ADD a frozen<"P_app"."y">"#),
+            ("DROP TABLE IF EXISTS t", r#"DROP TABLE IF EXISTS "P_here"."t""#),
+            ("CREATE TYPE app.y (a frozen<x>)", r#"CREATE TYPE "P_app"."y" (a frozen<x>)"#),
+            ("DROP TYPE y", r#"DROP TYPE "P_here"."y""#),
+        ] {
+            assert_eq!(upstream(clients), cassandras, "{clients}");
+        }
+    }
+
+    #[test]
+    fn what_a_statement_does_and_needs_is_known() {
+        let of = |text: &str| read(text).map(|understood| (understood.action, understood.needs)).unwrap();
+        let ttl = Features { ttl: true, timestamps: false };
+        let timestamps = Features { ttl: false, timestamps: true };
+        let write = |conditional| Action::Write { conditional };
+        for (text, action, needs) in [
+            ("SELECT ttl(a) FROM t", Action::Read, Features::default()),
+            ("SELECT WRITETIME(a) FROM t", Action::Read, timestamps),
+            ("INSERT INTO t (a) VALUES (1)", write(false), Features::default()),
+            ("INSERT INTO t (a) VALUES (1) IF NOT EXISTS USING TTL ?", write(true), ttl),
+            ("UPDATE t USING TIMESTAMP 1 SET a = 1 WHERE b = 1", write(false), timestamps),
+            ("DELETE FROM t WHERE b = 1 IF EXISTS", write(true), Features::default()),
+            (
+                "BEGIN BATCH INSERT INTO t (a) VALUES (1) USING TTL 1; INSERT INTO t (a) VALUES (2) IF NOT EXISTS APPLY BATCH",
+                write(true),
+                ttl,
+            ),
+            ("USE \"App\"", Action::Use("App".into()), Features::default()),
+        ] {
+            assert_eq!(of(text), (action, needs), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_beyond_measure_is_not_shown_to_cassandra() {
+        let deep = format!("SELECT {}a{} FROM t", "(".repeat(1000), ")".repeat(1000));
+        let long = format!("SELECT * FROM t -- {}", "x".repeat(5 << 20));
+        for text in [deep, long] {
+            assert!(matches!(read(&text), Err(Not::Taken(_))));
+        }
+        assert!(matches!(read("SELECT 'x FROM t"), Err(Not::Known(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_understood_or_not(text: String) {
+            let _ = read(&text);
+        }
+
+        #[test]
+        fn any_names_are_read_back_as_they_were(keyspace in "[a-zA-Z0-9][a-zA-Z0-9_]{0,47}", table in "[ -~]{1,48}") {
+            let text = format!("SELECT * FROM {}.{}", quoted(&keyspace), quoted(&table));
+            let understood = read(&text).unwrap();
+            prop_assert_eq!(&understood.tables, &[Thing::table(&keyspace, &table)]);
+            let again = keyspaces_cql::parse(&understood.text).unwrap();
+            let names = Names::new("test");
+            let found = again.tables()[0];
+            let upstream = names.keyspace(&keyspace);
+            if !system_tables::is_system(&keyspace) {
+                prop_assert_eq!(&found.keyspace.as_ref().unwrap().text, &upstream);
+                prop_assert_eq!(&found.name.text, &table);
+                prop_assert_eq!(names.restored_keyspace(&upstream), keyspace);
+            }
+        }
+    }
+}

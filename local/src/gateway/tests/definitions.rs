@@ -85,12 +85,12 @@ async fn what_is_there_already_is_said_as_cassandra_says_it() {
     else {
         panic!()
     };
-    assert_eq!((code, text.as_str()), (0x2400, "Keyspace 'exists' already exists"));
+    assert_eq!((code, text.as_str()), (0x2400, "Cannot add existing keyspace \"exists\""));
     assert_eq!(&rest[..], b"\0\x06exists\0\0");
     let Answer::Refused(code, text, rest) = client.query("CREATE TABLE exists.t (a int PRIMARY KEY)").await else {
         panic!()
     };
-    assert_eq!((code, text.as_str()), (0x2400, "Table 'exists.t' already exists"));
+    assert_eq!((code, text.as_str()), (0x2400, "Cannot add already existing table \"t\" to keyspace \"exists\""));
     assert_eq!(&rest[..], b"\0\x06exists\0\x01t");
     for again in [
         format!("CREATE KEYSPACE IF NOT EXISTS exists {SINGLE_REGION}"),
@@ -137,11 +137,11 @@ async fn options_that_only_the_service_has_are_not_emulated_and_others_are_taken
         ("TAGS = {'a': 'b'}", "tags"),
         ("CDC = TRUE", "cdc"),
     ] {
-        let what = format!("{name} (line 1, column 54)");
+        let what = format!("{name} (line 1, column 55)");
         assert_eq!(client.query(&create(option)).await.refused(), not_emulated(&what));
     }
     let tagged = format!("CREATE KEYSPACE tagged {SINGLE_REGION} AND TAGS = {{'a': 'b'}}");
-    assert_eq!(client.query(&tagged).await.refused(), not_emulated("tags (line 1, column 80)"));
+    assert_eq!(client.query(&tagged).await.refused(), not_emulated("tags (line 1, column 81)"));
     let ignored = "comment = 'c' AND gc_grace_seconds = 5 AND compaction = {'class': 'LeveledCompactionStrategy'}";
     assert!(matches!(client.query(&create(ignored)).await, Answer::Changed(_)));
     client.active("table_options", "t").await;

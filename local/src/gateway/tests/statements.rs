@@ -73,7 +73,7 @@ async fn what_is_no_cql_at_all_is_said_in_cassandras_words() {
 #[tokio::test]
 async fn the_keyspace_in_use_is_the_connections_own() {
     let mut client = Client::connect(local().await).await;
-    client.keyspace("\"Used\"".trim_matches('"')).await;
+    client.keyspace("used").await;
     let mut other = Client::connect(local().await).await;
     assert_eq!(client.query("USE used").await, Answer::Keyspace("used".into()));
     client.table("used", "t", "(a int PRIMARY KEY)").await;
