@@ -4,7 +4,7 @@ use keyspaces_cql::statement::{
     AlterTableChange, Batch, CqlType, CqlTypeKind, Modification, TableOption, TermKind, Using, WithOption,
 };
 use keyspaces_cql::{
-    Context, Judgement, Name, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem, Unknown, judge_in,
+    Context, Judgement, Name, QualifiedName, Rule, Span, Statement, SyntaxError, SyntaxProblem, Unknown, judge_in,
 };
 
 use super::error_code;
@@ -19,6 +19,8 @@ pub(super) struct Understood {
     pub(super) tables: Vec<Thing>,
     /// What these tables need for it.
     pub(super) needs: Features,
+    /// What else is to be looked at when its values are known.
+    pub(super) look: Look,
     /// With Cassandra's names.
     pub(super) text: String,
 }
@@ -30,6 +32,36 @@ pub(super) enum Action {
     Write { conditional: bool },
     Define(Definition),
     Use(String),
+}
+
+/// What in a statement only its values or its table can judge.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Look {
+    /// Whether it filters rows, and whether it has lists after IN that are bound as a whole.
+    Read { filters: bool, lists: bool },
+    /// Whether it may delete more than one row, and whether its time to live is bound. How large its values are is always
+    /// looked at.
+    Write { deletes: bool, ttl: bool },
+}
+
+impl Look {
+    fn at(statement: &Statement) -> Self {
+        let deletes = |modification: &Modification| matches!(modification, Modification::Delete(_));
+        let bound = |using: Option<&Using>| {
+            using.and_then(Using::ttl).is_some_and(|ttl| matches!(ttl.kind, TermKind::Marker(_)))
+        };
+        match statement {
+            Statement::Select(select) => Self::Read {
+                filters: select.allow_filtering.is_some() && !select.relations.is_empty(),
+                lists: statement.in_widths().iter().any(|list| list.width.is_none()),
+            },
+            Statement::Batch(batch) => Self::Write {
+                deletes: batch.statements.iter().any(deletes),
+                ttl: bound(batch.using.as_ref()) || batch.statements.iter().any(|of| bound(of.using())),
+            },
+            other => Self::Write { deletes: matches!(other, Statement::Delete(_)), ttl: bound(other.using()) },
+        }
+    }
 }
 
 /// Why a statement goes no further.
@@ -55,7 +87,7 @@ pub(super) struct Place<'a> {
 pub(super) fn understand(text: &str, place: Place<'_>) -> Result<Understood, Not> {
     let statement = keyspaces_cql::parse(text).map_err(|error| unknown_syntax(&error))?;
     judged(&statement, text, place).map_err(Not::Taken)?;
-    let mut reading = Reading { text, place, edits: Vec::new() };
+    let mut reading = Reading { text, place, look: Look::at(&statement), edits: Vec::new() };
     reading.statement(&statement).map_err(Not::Taken)
 }
 
@@ -85,10 +117,7 @@ fn judged(statement: &Statement, text: &str, place: Place<'_>) -> Result<(), Ref
     }
     match judge_in(statement, &context) {
         Judgement::Allowed => Ok(()),
-        Judgement::Refused(refusal) => Err(Refusal {
-            code: refusal.rule.error_code(),
-            text: refusal.rule.text.map_or_else(|| format!("keyspaces-local: {refusal}"), str::to_owned),
-        }),
+        Judgement::Refused(refusal) => Err(refused_by(refusal.rule)),
         Judgement::Unknown(Unknown { span, what }) => Err(not_emulated(format!("{what} ({})", span.position(text)))),
     }
 }
@@ -102,6 +131,14 @@ fn unknown_syntax(error: &SyntaxError) -> Not {
     }
 }
 
+/// With the service's own text, or with one that says whose it is.
+pub(super) fn refused_by(rule: &Rule) -> Refusal {
+    Refusal {
+        code: rule.error_code(),
+        text: rule.text.map_or_else(|| format!("keyspaces-local: {rule}"), str::to_owned),
+    }
+}
+
 pub(super) fn not_emulated(what: impl std::fmt::Display) -> Refusal {
     Refusal { code: error_code::INVALID, text: format!("keyspaces-local: not emulated: {what}") }
 }
@@ -109,6 +146,7 @@ pub(super) fn not_emulated(what: impl std::fmt::Display) -> Refusal {
 struct Reading<'a> {
     text: &'a str,
     place: Place<'a>,
+    look: Look,
     edits: Vec<(Span, String)>,
 }
 
@@ -299,7 +337,7 @@ impl Reading<'_> {
     }
 
     fn understood(&self, action: Action, tables: Vec<Thing>, needs: Features) -> Understood {
-        Understood { action, tables, needs, text: self.edited() }
+        Understood { action, tables, needs, look: self.look, text: self.edited() }
     }
 
     /// The text with everything in its place.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{BufMut, BytesMut};
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::frame::{self, Frame, From, LONGEST_RESPONSE, Opcode};
@@ -22,6 +22,9 @@ const RESPONSES: usize = LONGEST_RESPONSE;
 /// that does not read its responses would fill Cassandra's memory with them.
 const AT_ONCE: usize = 32;
 
+/// How many pages of one connection may be put together, or wait to be written to the client, at once.
+const PAGES: usize = 16;
+
 /// How long Cassandra may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -30,6 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Upstream {
     queue: mpsc::Sender<Frame>,
     room: Semaphore,
+    pages: Arc<Semaphore>,
     waiting: Waiting,
     closed: watch::Receiver<bool>,
     _tasks: JoinSet<()>,
@@ -84,7 +88,8 @@ impl Upstream {
             let _ = frame::write_all(writer, requests, From::Cassandra).await;
             end(&of_writer, &ended);
         });
-        let upstream = Self { queue, room: Semaphore::new(AT_ONCE), waiting, closed, _tasks: tasks };
+        let (room, pages) = (Semaphore::new(AT_ONCE), Arc::new(Semaphore::new(PAGES)));
+        let upstream = Self { queue, room, pages, waiting, closed, _tasks: tasks };
         upstream.start_up().await?;
         Ok(upstream)
     }
@@ -117,6 +122,11 @@ impl Upstream {
         }
         self.queue.send(request).await.map_err(|_| Lost::Ended)?;
         told.await.map_err(|_| Lost::Ended)
+    }
+
+    /// Waits until a page may be put together; its answer holds what this gives until it is written.
+    pub(crate) async fn page(&self) -> Result<OwnedSemaphorePermit, Lost> {
+        Arc::clone(&self.pages).acquire_owned().await.map_err(|_| Lost::Ended)
     }
 
     /// Returns once the connection is gone.
