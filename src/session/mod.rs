@@ -168,6 +168,10 @@ impl Session {
         &self.0.statements
     }
 
+    pub(crate) fn connections_per_host(&self) -> NonZeroUsize {
+        self.0.settings.connections_per_host
+    }
+
     pub(crate) fn is_plain_cassandra(&self) -> bool {
         self.endpoint().is_cassandra()
     }
