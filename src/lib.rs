@@ -1,4 +1,4 @@
-//! A client for Amazon Keyspaces.
+#![doc = include_str!("../README.md")]
 
 mod auth;
 mod classify;
@@ -28,7 +28,7 @@ pub use fan_out::FanOut;
 pub use row::{OwnedRow, Row};
 pub use scan::{Scan, ScanProgress};
 pub use schema::Define;
-pub use session::{Builder, Peer, PoolAdvice, Session};
+pub use session::{Builder, Finding, Peer, PoolAdvice, Report, Session};
 pub use statement::{
     Conditional, ConditionalBatch, Increment, LoggedBatch, Outcome, Select, Statement, UnloggedBatch, Write,
 };

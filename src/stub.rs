@@ -41,6 +41,8 @@ pub(crate) enum Does {
     Close,
     Says(i32, &'static str),
     Bytes(Vec<u8>),
+    /// What is due, and late.
+    Late(Duration),
 }
 
 /// One row of `system.local` or `system.peers`.
@@ -145,6 +147,7 @@ impl Builder {
             authenticator: self.authenticator,
             faults: Mutex::new(self.faults),
             topology: self.topology.unwrap_or_else(|| Arc::new(move |_| Topology::like_keyspaces(&addresses))),
+            prepared: Mutex::default(),
             connections: AtomicU64::new(0),
             seen: watch::Sender::new(Seen::default()),
             release: Notify::new(),
@@ -208,6 +211,7 @@ struct State {
     authenticator: Option<&'static str>,
     faults: Mutex<Vec<Fault>>,
     topology: SaysTopology,
+    prepared: Mutex<Vec<String>>,
     connections: AtomicU64,
     seen: watch::Sender<Seen>,
     release: Notify,
@@ -265,10 +269,6 @@ impl Stub {
     /// Breaks all connections that are open.
     pub(crate) fn sever(&self) {
         self.state.sever.send_replace(());
-    }
-
-    pub(crate) fn set_fault_of(&self, address: IpAddr, at: At, does: Does) {
-        self.state.faults.lock().unwrap().push((Some(address), at, does));
     }
 
     pub(crate) fn heal(&self) {
@@ -352,9 +352,8 @@ async fn connection(mut stream: TcpStream, address: IpAddr, number: u64, state: 
 
 async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr, number: u64, state: &State) {
     let mut challenged = false;
-    let mut prepared: Vec<String> = Vec::new();
     while let Some(request) = Frame::read(&mut stream).await {
-        let statement = request.statement(&prepared);
+        let statement = request.statement(&state.prepared.lock().unwrap());
         state.seen.send_modify(|seen| {
             seen.requests.push(Request {
                 address,
@@ -375,11 +374,14 @@ async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr,
         };
         if let Some(does) = at.and_then(|at| state.fault(address, at)) {
             let goes_on = matches!(does, Does::Says(..));
+            let is_late = matches!(does, Does::Late(_));
             misbehave(&mut stream, does, request.stream).await;
             if goes_on {
                 continue;
             }
-            return;
+            if !is_late {
+                return;
+            }
         }
         let answer = match request.opcode {
             opcode::OPTIONS => frames::supported(),
@@ -392,8 +394,8 @@ async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr,
             opcode::REGISTER => frames::ready(),
             opcode::PREPARE => {
                 let text = statement.unwrap();
-                prepared.push(text.clone());
-                frames::prepared(&text, u16::try_from(prepared.len() - 1).unwrap())
+                state.prepared.lock().unwrap().push(text.clone());
+                frames::prepared(&text)
             }
             _ => {
                 let text = statement.unwrap_or_default();
@@ -412,6 +414,7 @@ async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr,
 async fn misbehave(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), does: Does, stream_id: i16) {
     match does {
         Does::Close => {}
+        Does::Late(by) => tokio::time::sleep(by).await,
         Does::Nothing => until_closed(stream).await,
         Does::Says(code, text) => {
             let _ = stream.write_all(&frames::error(code, text).on_stream(stream_id)).await;

@@ -107,8 +107,8 @@ impl Builder {
     }
 
     /// A name, of 1 to 100 bytes, for what it puts into a Cassandra that is given: all of it is there again when one of
-    /// the same name starts over the same Cassandra. Default: none, and what it puts there is dropped when it ends (but
-    /// not when its process is killed).
+    /// the same name starts over the same Cassandra. Default: none, and what it puts there is dropped when it ends; if its
+    /// process is killed, by one that starts 20 minutes later or more.
     pub fn instance(mut self, instance: impl Into<String>) -> Self {
         self.instance = Some(instance.into());
         self
@@ -127,7 +127,8 @@ impl Builder {
         self
     }
 
-    /// What time it is for signatures, which may be 15 minutes old. Default: the system's time.
+    /// What time it is: for signatures, which may be 15 minutes off, for when a definition is ready, and in the journal.
+    /// Default: the system's time.
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self

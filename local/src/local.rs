@@ -1,5 +1,8 @@
 //! A running local Keyspaces.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -136,6 +139,12 @@ impl Local {
         self.cassandra.ended().await
     }
 
+    /// For tests of several over one Cassandra.
+    #[cfg(test)]
+    pub(crate) fn cassandra_address(&self) -> std::net::SocketAddr {
+        self.cassandra.address()
+    }
+
     /// The gateway, if it has something in a Cassandra that stays.
     fn gateway_to_close(&mut self) -> Option<Gateway> {
         self.gateway.take_if(|_| self.cassandra.is_given())
@@ -196,7 +205,11 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         listeners,
         region: builder.region.clone(),
         partitioner: builder.partitioner,
-        instance: builder.instance.map_or(Instance::Passing, Instance::Kept),
+        instance: match builder.instance {
+            _ if !cassandra.is_given() => Instance::Alone,
+            None => Instance::Passing,
+            Some(name) => Instance::Kept(name),
+        },
         ddl_delay: builder.ddl_delay,
         clock,
     };

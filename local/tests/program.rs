@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,12 @@ use tempfile::tempdir;
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keyspaces-local"));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(arguments)
+        .env_remove("KEYSPACES_LOCAL_CASSANDRA")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -95,11 +100,15 @@ fn gone(processes_of_it: &[(u32, String)]) -> bool {
     processes_of_it.iter().all(|(pid, args)| !alive.iter().any(|(there, _, now)| there == pid && now == args))
 }
 
-/// The directory of the instance, from Java's command line.
-fn directory(descendants: &[(u32, String)]) -> String {
-    let java = descendants.iter().find(|(_, args)| args.contains("CassandraDaemon") && args.contains("-Xmx256m"));
-    let option = java.unwrap().1.split(' ').find_map(|word| word.strip_prefix("-Dcassandra.storagedir="));
-    option.unwrap().to_owned()
+/// The directories that it owns, which the shells that remove them are told.
+fn directories(descendants: &[(u32, String)]) -> Vec<PathBuf> {
+    let temporary = std::env::temp_dir().canonicalize().unwrap();
+    let ours = |word: &&str| word.starts_with(&format!("{}/keyspaces-local-", temporary.display()));
+    let mut all: Vec<_> =
+        descendants.iter().flat_map(|(_, args)| args.split(' ').filter(ours)).map(PathBuf::from).collect();
+    all.sort();
+    all.dedup();
+    all
 }
 
 #[test]
@@ -140,22 +149,23 @@ fn two_run_side_by_side_and_each_takes_everything_with_it_killed_or_asked() {
         TcpStream::connect((format!("127.0.0.{peer}"), of_killed.port)).unwrap();
     }
     let (started_by_killed, started_by_asked) = (killed.descendants(), asked.descendants());
-    let directories = [directory(&started_by_killed), directory(&started_by_asked)];
-    assert!(directories.iter().all(|directory| Path::new(directory).exists()));
+    let (of_killed_one, of_asked_one) = (directories(&started_by_killed), directories(&started_by_asked));
+    assert_eq!((of_killed_one.len(), of_asked_one.len()), (2, 1), "of Cassandra, and of the CA where none was given");
+    assert!(of_killed_one.iter().chain(&of_asked_one).all(|directory| directory.exists()));
 
     killed.signal("-KILL");
     wait_until("the killed one's processes are gone", || gone(&started_by_killed));
-    wait_until("its directories are gone", || !Path::new(&directories[0]).exists() && !of_killed.ca.exists());
+    wait_until("its directories are gone", || of_killed_one.iter().all(|directory| !directory.exists()));
     TcpStream::connect(("127.0.0.1", of_asked.port)).unwrap();
 
     asked.signal("-TERM");
     assert!(asked.child.wait().unwrap().success());
     assert!(gone(&started_by_asked), "{:?}", processes());
-    assert!(!Path::new(&directories[1]).exists());
+    assert!(!of_asked_one[0].exists());
     assert!(!Path::new(&file("ready.json")).exists());
     let said = asked.said();
     let lines: Vec<&str> = said.lines().collect();
-    assert!(lines.contains(&"starting Apache Cassandra 5.0.6 on Java 17") || said.contains("container"), "{said}");
+    assert!(lines.iter().any(|line| line.starts_with("starting Apache Cassandra 5.0.6 ")), "{said}");
     assert!(lines.iter().any(|line| line.starts_with("Apache Cassandra 5.0.6 answers after ")), "{said}");
     let port = of_asked.port;
     let ready = format!("ready: localhost:{port} stands for Amazon Keyspaces in eu-west-1. Ctrl-C ends it.");
@@ -201,8 +211,7 @@ fn killed_while_it_downloads_it_leaves_no_process_and_nothing_half() {
 #[test]
 fn where_no_cassandra_is_to_be_had_it_says_what_to_install() {
     let mut command = program(&["--port=0"]);
-    let output = command.env("PATH", "").env_remove("JAVA_HOME").env_remove("KEYSPACES_LOCAL_CASSANDRA").output();
-    let output = output.unwrap();
+    let output = command.env("PATH", "").env_remove("JAVA_HOME").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.starts_with("keyspaces-local: there is no Cassandra to run over. Tried:\n"), "{said}");

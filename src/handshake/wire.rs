@@ -33,7 +33,7 @@ pub(super) enum Response {
     Challenge(Option<Vec<u8>>),
     Success,
     Rows(Rows),
-    Other(u8),
+    Other,
 }
 
 /// Rows of a result, undecoded.
@@ -168,7 +168,7 @@ impl Response {
             opcode::AUTH_CHALLENGE => Self::Challenge(body.value()?),
             opcode::AUTH_SUCCESS => Self::Success,
             opcode::RESULT if body.int()? == 2 => Self::Rows(body.rows()?),
-            other => Self::Other(other),
+            _ => Self::Other,
         })
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use tokio::time::Instant;
 
-use super::connect::connect;
 use super::defaults::{ATTEMPT_TIMEOUT, CALL_TIMEOUT, CONNECT_TIMEOUT, CONNECTIONS_PER_HOST, PAGE_SIZE};
-use super::{PoolAdvice, Session, Settings};
+use super::diagnose::diagnose;
+use super::{PoolAdvice, Report, Session, Settings};
 use crate::auth::{Authenticator, Clock, CredentialSource, Timing};
 use crate::handshake::Handshake;
 use crate::tls::Trust;
@@ -129,7 +129,7 @@ impl Builder {
     }
 
     /// Takes the number of [`connections_per_host`](Self::connections_per_host) from the advice, and has
-    /// `diagnose` compare it with what is found.
+    /// [`diagnose`](Self::diagnose) compare it with what is found.
     ///
     /// Default: none.
     pub fn pool_advice(mut self, advice: PoolAdvice) -> Self {
@@ -204,7 +204,7 @@ impl Builder {
     /// | an address that the system tables name refuses TCP | the address of the peer with the same host id is taken, else one of the endpoint's |
     /// | all peers are silent at TCP, and the endpoint is well | the endpoint's addresses are taken for them |
     /// | the server does not ask for credentials although there are some | an error; a plain Cassandra is accepted |
-    /// | `system.peers` is empty | a session with the endpoint alone, and a warning: see `diagnose` |
+    /// | `system.peers` is empty | a session with the endpoint alone, and a warning: see [`diagnose`](Self::diagnose) |
     ///
     /// Dropping the future closes what was opened. A name that is being looked up is the exception: the system's
     /// resolver ends by itself.
@@ -218,8 +218,17 @@ impl Builder {
     pub async fn connect(self) -> Result<Session, Error> {
         let started = Instant::now();
         let (handshake, settings) = self.prepare().await?;
-        let connected = connect(&handshake, &settings, started).await?;
-        Ok(Session::new(connected, handshake, settings))
+        Session::open(handshake, settings, started).await
+    }
+
+    /// Connects step by step and reports what each step found, with what to do beside each thing that is not right.
+    ///
+    /// For when connecting fails, and for a look at what works: addresses, TCP, TLS and its certificate,
+    /// authentication, the server, its peers and which of them answer, when the credentials expire, whether the pool is
+    /// large enough, and whether a session comes about. Takes at most twice the
+    /// [`connect_timeout`](Self::connect_timeout) and 2 s.
+    pub async fn diagnose(self) -> Report {
+        diagnose(&self).await
     }
 
     /// All that can be found wrong without asking anybody.

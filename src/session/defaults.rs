@@ -40,7 +40,7 @@ mod tests {
         let table: Vec<Vec<&str>> = include_str!("defaults.md")
             .lines()
             .skip(2)
-            .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+            .map(|line| line.split('|').skip(1).map(str::trim).collect())
             .collect();
         assert_eq!(table.len(), rows().len());
         for (line, (setting, value, setter)) in table.iter().zip(rows()) {

@@ -3,9 +3,11 @@
 mod builder;
 mod connect;
 mod defaults;
+mod diagnose;
 mod driver;
 mod gate;
 mod pool_advice;
+mod report;
 mod rotation;
 mod topology;
 
@@ -19,6 +21,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use scylla::client::session::Session as DriverSession;
+use tokio::time::Instant;
 
 use self::connect::Connected;
 use self::gate::Gate;
@@ -29,6 +32,7 @@ use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
 
 pub use self::builder::Builder;
 pub use self::pool_advice::PoolAdvice;
+pub use self::report::{Finding, Report};
 
 /// Connections to Amazon Keyspaces, verified and signed, and all that is done over them.
 ///
@@ -151,10 +155,6 @@ impl Session {
         self.0.settings.call_timeout
     }
 
-    pub(crate) fn attempt_timeout(&self) -> Duration {
-        self.0.settings.attempt_timeout
-    }
-
     pub(crate) fn read_consistency(&self) -> ReadConsistency {
         self.0.settings.read_consistency
     }
@@ -166,6 +166,10 @@ impl Session {
 
     pub(crate) fn statements(&self) -> &Cache {
         &self.0.statements
+    }
+
+    pub(crate) fn attempt_timeout(&self) -> Duration {
+        self.0.settings.attempt_timeout
     }
 
     pub(crate) fn connections_per_host(&self) -> NonZeroUsize {
@@ -181,12 +185,12 @@ impl Session {
         &self.0.data_center
     }
 
-    fn new(connected: Connected, handshake: Handshake, settings: Settings) -> Self {
-        let Connected { driver, translator } = connected;
+    async fn open(handshake: Handshake, settings: Settings, started: Instant) -> Result<Self, Error> {
+        let Connected { driver, translator } = connect::connect(&handshake, &settings, started).await?;
         let state = driver.get_cluster_state();
         let data_center = state.get_nodes_info().iter().find_map(|node| node.datacenter.clone()).unwrap_or_default();
         let driver = RwLock::new(Some(Arc::new(driver)));
-        Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             driver,
             translator,
             handshake,
@@ -194,7 +198,7 @@ impl Session {
             data_center,
             gate: Gate::default(),
             statements: Cache::default(),
-        }))
+        })))
     }
 
     fn driver(&self) -> Option<Arc<DriverSession>> {

@@ -47,6 +47,11 @@ impl PoolAdvice {
         usize::try_from(wanted.max(FEWEST)).unwrap_or(usize::MAX)
     }
 
+    /// The same over as many endpoints as there turned out to be.
+    pub(super) fn over(self, endpoints: u32) -> Self {
+        Self::new(self.requests_per_second, self.instances, endpoints)
+    }
+
     fn divisor(&self) -> u32 {
         (self.instances - 1).max(1)
     }

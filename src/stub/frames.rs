@@ -104,7 +104,7 @@ pub(super) fn success() -> Answer {
     Answer { opcode: 0x10, body: (-1i32).to_be_bytes().to_vec() }
 }
 
-pub(super) fn prepared(statement: &str, _number: u16) -> Answer {
+pub(super) fn prepared(statement: &str) -> Answer {
     let mut body = 4i32.to_be_bytes().to_vec();
     let id = prepared_id(statement);
     short(&mut body, id.len());

@@ -110,7 +110,6 @@ async fn many_names_are_cut_and_control_characters_are_not_printed() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let explanation = refusal(ca.server(&names), &ca).await;
     assert!(explanation.problem.contains("host-7.example and 12 more, not for"), "{}", explanation.problem);
-    assert_eq!(certificate::Leaf::default().issuer, "");
     let ca = Ca::new("Evil\u{1b}[2J CA");
     let explanation = refusal(ca.server(&[NAME]), &Ca::new("Test CA")).await;
     assert!(!explanation.problem.contains('\u{1b}'), "{:?}", explanation.problem);
@@ -124,6 +123,20 @@ async fn an_unknown_issuer_is_refused_by_its_name() {
         explanation.advice,
         "If that issuer is your own or a local Keyspaces', add its PEM with Builder::trust_pem; if not, something \
          between here and the endpoint answers in its place"
+    );
+}
+
+#[tokio::test]
+async fn another_authority_of_the_same_name_is_told_from_the_one_that_is_trusted() {
+    let explanation = refusal(Ca::new("Test CA").server(&[NAME]), &Ca::new("Test CA")).await;
+    assert_eq!(
+        explanation.problem,
+        "the certificate names an issuer that is trusted (CN=Test CA), and was signed by another of that name"
+    );
+    assert_eq!(
+        explanation.advice,
+        "If that is an authority of your own or a local Keyspaces', which has a new one at each start, give its present \
+         PEM to Builder::trust_pem; if not, something between here and the endpoint answers in its place"
     );
 }
 

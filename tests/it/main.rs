@@ -1,7 +1,11 @@
-//! What the crate does against a local Keyspaces, or a plain Cassandra: one local for the whole run.
+//! One binary, a module per capability, one local Keyspaces for the whole run.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what it expects")]
 
+mod connect;
+mod consistency;
+mod local;
 mod server;
 mod statements;
 mod streams;
+mod topology;

@@ -1,4 +1,4 @@
-//! What the tests run against: one local Keyspaces for the whole run, or the plain Cassandra at
+//! What tests run against that make sense on either: the shared local Keyspaces, or the plain Cassandra at
 //! `KEYSPACES_TEST_CASSANDRA` (host:port).
 
 use keyspaces::{Endpoint, Session};
@@ -10,29 +10,17 @@ pub(crate) async fn local() -> Option<&'static Local> {
     if std::env::var_os("KEYSPACES_TEST_CASSANDRA").is_some() {
         return None;
     }
-    Some(Local::shared().await.expect("a local Keyspaces starts"))
+    Some(crate::local::shared().await)
 }
 
 /// A session of the test's own, because each test has a runtime of its own.
 pub(crate) async fn session() -> Session {
-    let builder = match local().await {
-        Some(local) => {
-            let own = local.credentials();
-            Session::builder()
-                .region(local.region())
-                .endpoint(
-                    Endpoint::explicit(local.host(), local.port(), local.server_name()).expect("it is well formed"),
-                )
-                .trust_pem(local.ca_pem())
-                .expect("it is PEM")
-                .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref())
-        }
-        None => {
-            let address = std::env::var("KEYSPACES_TEST_CASSANDRA").expect("it was there");
-            Session::builder().endpoint(Endpoint::cassandra(address).expect("host:port"))
-        }
+    let Some(local) = local().await else {
+        let address = std::env::var("KEYSPACES_TEST_CASSANDRA").expect("it was there");
+        let endpoint = Endpoint::cassandra(address).expect("host:port");
+        return Session::builder().endpoint(endpoint).connect().await.expect("it connects");
     };
-    builder.connect().await.expect("it connects")
+    crate::local::signed(local).connect().await.expect("it connects")
 }
 
 /// A table of the test's own with these columns, as `keyspace.table`.

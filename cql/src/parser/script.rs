@@ -12,44 +12,40 @@ pub fn parse_script(text: &str) -> Vec<Result<Statement, SyntaxError>> {
         let span = Span::new(0, 0);
         return vec![Err(SyntaxError { span, position: span.position(text), problem: SyntaxProblem::TooLong })];
     }
-    let tokens = tokens(text);
-    let mut parser = Parser::new(text, &tokens);
-    let mut statements = Vec::new();
-    loop {
-        while parser.accept(TokenKind::Semicolon).is_some() {}
-        if parser.kind() == TokenKind::End {
-            return statements;
-        }
-        let start = parser.at;
-        let mut parsed = parser.statement();
-        if parsed.is_ok() && !matches!(parser.kind(), TokenKind::Semicolon | TokenKind::End) {
-            parsed = Err(parser.unexpected("';' or the end of the text"));
-        }
-        if parsed.is_err() {
-            parser.depth = 0;
-            parser.skip_statement(start);
-        }
-        statements.push(parsed);
-    }
+    Parser::new(text, &tokens(text)).script()
 }
 
 impl Parser<'_> {
+    pub(super) fn script(&mut self) -> Vec<Result<Statement, SyntaxError>> {
+        let mut statements = Vec::new();
+        loop {
+            while self.accept(TokenKind::Semicolon).is_some() {}
+            if self.kind() == TokenKind::End {
+                return statements;
+            }
+            let start = self.at;
+            let mut parsed = self.statement();
+            if parsed.is_ok() && !matches!(self.kind(), TokenKind::Semicolon | TokenKind::End) {
+                parsed = Err(self.unexpected("';' or the end of the text"));
+            }
+            if parsed.is_err() {
+                self.depth = 0;
+                self.skip_statement(start);
+            }
+            statements.push(parsed);
+        }
+    }
+
     /// Goes to the end of a statement that began at `start` and could not be read.
     fn skip_statement(&mut self, start: usize) {
         let failed_at = self.at;
         self.at = start;
-        if self.is_word("BEGIN") {
-            while self.kind() != TokenKind::End {
+        if self.accept_word("BEGIN").is_some() {
+            while self.kind() != TokenKind::End && !self.is_word("BEGIN") {
                 if self.accept_words(&["APPLY", "BATCH"]).is_some() {
                     return self.skip_to_semicolon();
                 }
-                let ended = self.accept(TokenKind::Semicolon).is_some();
-                if ended && !["INSERT", "UPDATE", "DELETE", "APPLY"].iter().any(|word| self.is_word(word)) {
-                    break;
-                }
-                if !ended {
-                    self.advance();
-                }
+                self.advance();
             }
         }
         self.at = failed_at.max(start);

@@ -1,6 +1,5 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Mutex;
 
 use tempfile::{TempDir, tempdir};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -172,26 +171,4 @@ async fn a_given_cassandra_that_is_not_there_is_an_error_and_nothing_else_is_tri
         format!("the Cassandra given at {free} cannot be used: the Cassandra behind cannot be reached at {free}: ");
     assert!(error.starts_with(&refused), "{error}");
     assert!(!root.path().join("docker.asked").exists());
-}
-
-#[tokio::test]
-async fn a_cassandra_of_our_own_answers_tells_its_progress_and_is_gone_at_the_end() {
-    let lines = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&lines);
-    let progress: Progress = Arc::new(move |line: &str| kept.lock().unwrap().push(line.to_owned()));
-    let mut surroundings = Surroundings::from_environment();
-    surroundings.given = None;
-    let settings = Settings { given: None, partitioner: Partitioner::Default, surroundings, progress };
-    let cassandra = Cassandra::start(&settings).await.unwrap();
-    let address = cassandra.address();
-
-    let rows =
-        Own::new(address).select("SELECT JSON release_version, partitioner FROM system.local", &[]).await.unwrap();
-    assert_eq!(rows, [serde_json::json!({"release_version": VERSION, "partitioner": Partitioner::Random.class()})]);
-    let last = lines.lock().unwrap().last().cloned().unwrap();
-    assert!(last.starts_with("Apache Cassandra 5.0.6 answers after "), "{last}");
-
-    drop(cassandra);
-    let error = tokio::net::TcpStream::connect(address).await.unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
 }

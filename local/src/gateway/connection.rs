@@ -311,7 +311,7 @@ impl Connection {
                 }
             }
             Err(Unreadable::Refused { stream, text }) => Err(self.refuse(stream, &text).await),
-            Err(Unreadable::Closed | Unreadable::Broken(_)) => Err(Ending::Gone),
+            Err(Unreadable::Closed | Unreadable::Broken) => Err(Ending::Gone),
         }
     }
 

@@ -86,12 +86,12 @@ pub(crate) struct Frame {
     pub(crate) stream: i16,
     pub(crate) opcode: Opcode,
     pub(crate) body: Bytes,
-    share: Option<OwnedSemaphorePermit>,
+    _share: Option<OwnedSemaphorePermit>,
 }
 
 impl Frame {
     pub(crate) const fn new(stream: i16, opcode: Opcode, body: Bytes) -> Self {
-        Self { flags: 0, stream, opcode, body, share: None }
+        Self { flags: 0, stream, opcode, body, _share: None }
     }
 
     /// The same frame's share of memory with another body.
@@ -143,7 +143,7 @@ pub(crate) enum Unreadable {
     /// The other side closed the connection between two frames.
     Closed,
     /// The connection broke.
-    Broken(io::Error),
+    Broken,
     /// What came is no frame that is served: a protocol error with this text on this stream, and the end.
     Refused { stream: i16, text: String },
 }
@@ -207,10 +207,10 @@ pub(crate) async fn read<R: AsyncRead + Unpin>(
     budget: &Arc<Semaphore>,
 ) -> Result<Frame, Unreadable> {
     let mut header = [0; HEADER_LENGTH];
-    if reader.read(&mut header[..1]).await.map_err(Unreadable::Broken)? == 0 {
+    if reader.read(&mut header[..1]).await.map_err(|_| Unreadable::Broken)? == 0 {
         return Err(Unreadable::Closed);
     }
-    reader.read_exact(&mut header[1..]).await.map_err(Unreadable::Broken)?;
+    reader.read_exact(&mut header[1..]).await.map_err(|_| Unreadable::Broken)?;
     let header = Header::read(header, from, longest)?;
     if header.length > longest {
         return read_past(reader, header, longest).await;
@@ -220,18 +220,18 @@ pub(crate) async fn read<R: AsyncRead + Unpin>(
     let mut body = BytesMut::with_capacity(header.length.min(64 << 10));
     let mut limited = reader.take(header.length as u64);
     while body.len() < header.length {
-        if limited.read_buf(&mut body).await.map_err(Unreadable::Broken)? == 0 {
-            return Err(Unreadable::Broken(io::ErrorKind::UnexpectedEof.into()));
+        if limited.read_buf(&mut body).await.map_err(|_| Unreadable::Broken)? == 0 {
+            return Err(Unreadable::Broken);
         }
     }
     let Header { flags, stream, opcode, .. } = header;
-    Ok(Frame { flags, stream, opcode, body: body.freeze(), share: Some(share) })
+    Ok(Frame { flags, stream, opcode, body: body.freeze(), _share: Some(share) })
 }
 
 /// A response that is too long: nothing of it is kept, and an error takes its place.
 async fn read_past<R: AsyncRead + Unpin>(reader: &mut R, header: Header, longest: usize) -> Result<Frame, Unreadable> {
     let past = tokio::io::copy(&mut reader.take(header.length as u64), &mut tokio::io::sink()).await;
-    past.map_err(Unreadable::Broken)?;
+    past.map_err(|_| Unreadable::Broken)?;
     let text = format!(
         "keyspaces-local: the page is {} bytes long, more than the {longest} that fit: ask for smaller pages",
         header.length

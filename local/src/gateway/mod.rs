@@ -3,6 +3,7 @@
 mod connection;
 mod consistency;
 mod frame;
+pub(crate) mod lease;
 mod metadata;
 mod notation;
 mod own;
@@ -10,6 +11,8 @@ mod prepared;
 mod record;
 mod request;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod understand;
 mod upstream;
 
@@ -30,6 +33,7 @@ use crate::topology::{Listeners, Partitioner, Topology};
 
 pub use consistency::Consistency;
 pub(crate) use frame::Frame;
+use lease::Lease;
 pub(crate) use metadata::{is_schema_change, restored};
 pub(crate) use own::{Failed, Own};
 
@@ -65,16 +69,17 @@ pub(crate) struct Settings {
 pub(crate) enum Instance {
     /// Everything is there again when a gateway with the same name starts over the same Cassandra.
     Kept(String),
-    /// Everything is dropped when the gateway is closed.
+    /// Everything is dropped when the gateway is closed, or if it never is, by one that starts later.
     Passing,
+    /// Nothing needs to be dropped: Cassandra ends with it.
+    Alone,
 }
 
 /// A gateway. Dropped, it stops serving; only [`close`](Self::close) drops what a passing instance has in Cassandra.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     shared: Arc<Shared>,
-    passing: bool,
-    addresses: Vec<SocketAddr>,
+    lease: Option<Lease>,
     listening: JoinSet<()>,
 }
 
@@ -98,18 +103,20 @@ impl Gateway {
         cassandra: SocketAddr,
     ) -> Result<Self, Error> {
         let Settings { listeners, region, partitioner, instance, ddl_delay, clock } = settings;
-        let passing = instance == Instance::Passing;
-        let name = match instance {
+        let name = match &instance {
             Instance::Kept(name) => format!("kept {name}"),
-            Instance::Passing => crate::random::hex_32(),
+            Instance::Passing | Instance::Alone => crate::random::hex_32(),
+        };
+        let names = Names::new(&name);
+        let lease = match instance {
+            Instance::Passing => {
+                Some(Lease::take(cassandra, names.inner()).await.map_err(|failed| unusable(cassandra, failed))?)
+            }
+            Instance::Kept(_) | Instance::Alone => None,
         };
         let topology = Topology::new(&region, partitioner, &listeners.peers);
-        let schema = Schema::open(Own::new(cassandra), Names::new(&name), &topology, ddl_delay, Arc::clone(&clock));
-        let schema = schema.await.map_err(|unusable| {
-            Error::new(ErrorKind::Gateway, format!("the Cassandra at {cassandra} cannot be used: {unusable}"))
-                .with_source(unusable)
-        })?;
-        let addresses = listeners.addresses();
+        let schema = Schema::open(Own::new(cassandra), names, &topology, ddl_delay, Arc::clone(&clock));
+        let schema = schema.await.map_err(|failed| unusable(cassandra, failed))?;
         let shared = Arc::new(Shared {
             tls: tls.into(),
             authority,
@@ -123,7 +130,7 @@ impl Gateway {
         for socket in listeners.sockets {
             listening.spawn(listen(socket, Arc::clone(&shared)));
         }
-        Ok(Self { shared, passing, addresses, listening })
+        Ok(Self { shared, lease, listening })
     }
 
     /// What was received.
@@ -131,22 +138,23 @@ impl Gateway {
         &self.shared.journal
     }
 
-    /// Where it listens, the contact point first.
-    pub(crate) fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
-    }
-
     /// Ends every connection and, of a passing instance, drops everything.
     pub(crate) async fn close(mut self) -> Result<(), Error> {
         self.listening.shutdown().await;
-        if !self.passing {
-            return Ok(());
-        }
-        self.shared.schema.drop_everything().await.map_err(|failed| {
+        let Some(lease) = self.lease else { return Ok(()) };
+        let dropped = async {
+            self.shared.schema.drop_everything().await?;
+            lease.give_back().await
+        };
+        dropped.await.map_err(|failed: Failed| {
             Error::new(ErrorKind::Gateway, "what this instance has in Cassandra could not be dropped")
                 .with_source(failed)
         })
     }
+}
+
+fn unusable(cassandra: SocketAddr, failed: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Gateway, format!("the Cassandra at {cassandra} cannot be used: {failed}")).with_source(failed)
 }
 
 /// Accepts connections until it is dropped, and then they end too.

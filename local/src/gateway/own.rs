@@ -1,6 +1,7 @@
 //! Requests of the gateway's own: statements that it puts together itself.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::Value;
@@ -11,6 +12,9 @@ use super::frame::{Frame, Opcode};
 use super::metadata;
 use super::notation::{Malformed, Notation, Reader};
 use super::upstream::{Lost, Upstream};
+
+/// How long Cassandra may take for one of them; a definition on a busy machine takes seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection for work that belongs to no client's connection. It is made again after it broke.
 #[derive(Debug)]
@@ -45,7 +49,8 @@ impl Own {
             Some(upstream) => upstream,
             None => Upstream::connect(self.address).await?,
         };
-        let answer = upstream.call(query(statement, values)).await?;
+        let answered = tokio::time::timeout(PATIENCE, upstream.call(query(statement, values))).await;
+        let answer = answered.map_err(|_| Lost::Late(PATIENCE))??;
         *connection = Some(upstream);
         Ok(answer)
     }

@@ -142,10 +142,8 @@ impl Parameters {
         let named = has(flag::NAMES);
         let values = has(flag::VALUES).then(|| values(body, reader, named)).transpose()?;
         let page_size = has(flag::PAGE_SIZE).then(|| reader.int()).transpose()?;
-        let paging_state = match has(flag::PAGING_STATE).then(|| reader.bytes()).transpose()?.flatten() {
-            Some(state) => Some(body.slice_ref(state)),
-            None => None,
-        };
+        let paging_state = has(flag::PAGING_STATE).then(|| reader.bytes()).transpose()?.flatten();
+        let paging_state = paging_state.map(|state| body.slice_ref(state));
         Ok(Self {
             consistency,
             page_size,

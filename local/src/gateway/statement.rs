@@ -9,7 +9,7 @@ use super::frame::{Frame, Opcode};
 use super::notation::{Notation, Reader};
 use super::prepared::Facts;
 use super::request::{self, Batch, BatchKind, Execute, Parameters, Query, TextOrId};
-use super::understand::{Action, Not, Place, Understood, judge_batch, understand};
+use super::understand::{Action, Not, Place, Understood, judge_batch, not_emulated, understand};
 use super::upstream::Upstream;
 use super::{Shared, error_code, metadata};
 use crate::auth::Refusal;
@@ -83,10 +83,7 @@ impl Statement<'_> {
             Err(Not::Known(refusal)) => return self.probe(frame.stream, text, refusal).await,
         };
         if !matches!(understood.action, Action::Read | Action::Write { .. }) {
-            return Err(Refusal {
-                code: error_code::INVALID,
-                text: "keyspaces-local: only SELECT, INSERT, UPDATE, DELETE and BATCH can be prepared".into(),
-            });
+            return Err(not_emulated("this statement as a prepared one"));
         }
         let facts = facts(text, &understood);
         self.check_tables(&facts).await?;
@@ -119,6 +116,7 @@ impl Statement<'_> {
                     }
                 },
                 TextOrId::Text(text) => match self.understand(text, false) {
+                    Ok(understood) if !matches!(understood.action, Action::Write { .. }) => return Err(only_writes()),
                     Ok(understood) => {
                         all.push(facts(text, &understood).into());
                         texts.push(understood.text);
@@ -129,10 +127,7 @@ impl Statement<'_> {
             }
         }
         if all.iter().any(|facts| facts.reads) {
-            return Err(Refusal {
-                code: error_code::INVALID,
-                text: "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.".into(),
-            });
+            return Err(only_writes());
         }
         let kind = match batch.kind {
             BatchKind::Logged => "",
@@ -239,6 +234,14 @@ fn check_consistency(
             "keyspaces-local: the serial consistency of a conditional write is SERIAL or LOCAL_SERIAL, not {serial}"
         ))),
         None => Ok(()),
+    }
+}
+
+/// Cassandra's own words.
+fn only_writes() -> Refusal {
+    Refusal {
+        code: error_code::INVALID,
+        text: "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.".into(),
     }
 }
 

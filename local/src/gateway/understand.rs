@@ -153,11 +153,9 @@ impl Reading<'_> {
         using: Option<&Using>,
     ) -> Result<Understood, Refusal> {
         let tables = tables.iter().map(|table| self.table(table)).collect::<Result<Vec<_>, _>>()?;
-        if let Some(table) = tables.iter().find(|table| system_tables::is_system(&table.keyspace)) {
-            return Err(Refusal {
-                code: error_code::UNAUTHORIZED,
-                text: format!("keyspaces-local: {table} is the service's own and cannot be written to"),
-            });
+        // The rules let through one change in a system keyspace: that of the partitioner.
+        if tables.iter().any(|table| system_tables::is_system(&table.keyspace)) {
+            return Err(not_emulated("another partitioner: it is chosen when the local service is started"));
         }
         let needs = using.map(needed).unwrap_or_default();
         Ok(self.understood(Action::Write { conditional }, tables, needs))

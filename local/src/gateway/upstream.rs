@@ -42,6 +42,9 @@ pub(crate) enum Lost {
     /// The connection ended.
     #[error("the connection to the Cassandra behind ended")]
     Ended,
+    /// There was no response in time.
+    #[error("the Cassandra behind did not answer within {} s", .0.as_secs())]
+    Late(Duration),
     /// A second request on a stream that is in use.
     #[error("stream {0} is in use already")]
     StreamInUse(i16),

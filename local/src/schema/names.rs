@@ -66,7 +66,7 @@ impl Names {
             None => upstream.into(),
             Some(name) => {
                 let long = self.long.lock().unwrap_or_else(PoisonError::into_inner);
-                long.get(upstream).map_or(name.into(), |long| long.clone().into())
+                long.get(upstream).map_or(Cow::Borrowed(name), |long| Cow::Owned(long.clone()))
             }
         }
     }
