@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::event::cut;
 use crate::{
-    Conditional, DeserializeRow, Error, ErrorKind, FanOut, Outcome, ReadConsistency, Select, SerializeRow, Session, Write,
+    Conditional, DeserializeRow, Error, ErrorKind, FanOut, Outcome, ReadConsistency, Select, SerializeRow, Session,
+    Write,
 };
 
 /// A row of the `users` table.
@@ -197,7 +198,12 @@ impl Users {
     /// # Errors
     ///
     /// As [`register`](Self::register).
-    pub async fn set_status(&self, user_id: Uuid, expected: &str, status: &str) -> Result<Outcome<Option<String>>, Error> {
+    pub async fn set_status(
+        &self,
+        user_id: Uuid,
+        expected: &str,
+        status: &str,
+    ) -> Result<Outcome<Option<String>>, Error> {
         Ok(match self.set_status.execute((status, user_id, expected)).await? {
             Outcome::Applied => Outcome::Applied,
             Outcome::NotApplied(there) => Outcome::NotApplied(there.and_then(|(status,)| status)),

@@ -52,8 +52,8 @@ impl DeleteDay {
         match timeout(deadline, emptied).await {
             Ok(emptied) => emptied.map(drop),
             Err(_) => {
-                let attempted = format!("DELETE FROM {} of {date}", table.name);
-                let problem = format!("the day was not empty after {deadline:?}");
+                let attempted = format!("DELETE FROM {}", table.name);
+                let problem = format!("the day {date} was not empty after {deadline:?}");
                 Err(Error::new(ErrorKind::Timeout, attempted, problem).with_advice(
                     "Keyspaces deletes after it has answered; look again later, and see that nobody writes events of that day",
                 ))

@@ -317,7 +317,9 @@ impl Table {
     fn device(&self, verb: &str, device_id: &str) -> Result<Arc<str>, Error> {
         if device_id.is_empty() {
             return Err(Error::new(ErrorKind::Configuration, self.attempted(verb), "the device id is empty")
-                .with_advice("Give each device an id of its own: the events of all that have none would share a partition"));
+                .with_advice(
+                    "Give each device an id of its own: the events of all that have none would share a partition",
+                ));
         }
         Ok(Arc::from(device_id))
     }

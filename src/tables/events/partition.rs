@@ -67,9 +67,7 @@ impl Days {
             Self::Over(slice) => slice,
         };
         let (first, last) = (date_of(all.first), date_of(all.last));
-        let part = move |date| {
-            (date, Slice { first: all.first.max(start(date)), last: all.last.min(end(date)) })
-        };
+        let part = move |date| (date, Slice { first: all.first.max(start(date)), last: all.last.min(end(date)) });
         if newest_first {
             let dates = iter::successors(Some(last), move |date| date.pred_opt().filter(|date| *date >= first));
             Box::new(dates.map(part))

@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use futures::FutureExt;
 use futures::future::join_all;
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
-use futures::FutureExt;
 
 use super::Table;
 use super::partition::{Partition, Slice};
@@ -118,7 +118,9 @@ impl Rows {
 fn merged(parts: Vec<Found>, newest_first: bool) -> Found {
     match <[Found; 1]>::try_from(parts) {
         Ok([only]) => only,
-        Err(parts) => Box::pin(stream::once(heads(parts)).map_ok(move |heads| merge(heads, newest_first)).try_flatten()),
+        Err(parts) => {
+            Box::pin(stream::once(heads(parts)).map_ok(move |heads| merge(heads, newest_first)).try_flatten())
+        }
     }
 }
 

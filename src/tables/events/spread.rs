@@ -40,7 +40,8 @@ pub(super) fn schedule(events: &[Event], shards: Shards) -> Vec<(Duration, usize
 fn units(event: &Event) -> u32 {
     // A partition key's columns count twice, with 4 bytes each; a clustering column twice and a fifth, with 1; others with 1.
     const DATE_SHARD_AND_TIME: usize = (2 * 4 + 4) + (2 * 2 + 4) + (2 * 8 + 2 + 1);
-    let size = 2 * event.device_id.len() + 4 + DATE_SHARD_AND_TIME + event.event_type.len() + 1 + event.payload.len() + 1;
+    let size =
+        2 * event.device_id.len() + 4 + DATE_SHARD_AND_TIME + event.event_type.len() + 1 + event.payload.len() + 1;
     u32::try_from(size.div_ceil(UNIT)).unwrap_or(u32::MAX)
 }
 

@@ -75,7 +75,11 @@ impl Statements {
         }
     }
 
-    pub(super) async fn insert_if_absent(&self, to: &Partition, event: &Event) -> Result<Outcome<Option<Event>>, Error> {
+    pub(super) async fn insert_if_absent(
+        &self,
+        to: &Partition,
+        event: &Event,
+    ) -> Result<Outcome<Option<Event>>, Error> {
         let (device, date, time) = (&*to.device, to.date, event.event_time);
         let (event_type, payload) = (event.event_type.as_str(), event.payload.as_str());
         match self {
