@@ -6,7 +6,6 @@
 //! ```no_run
 //! # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
 //! use chrono::{DateTime, Days, Utc};
-//! use futures::TryStreamExt;
 //! use keyspaces::tables::{Event, Events};
 //!
 //! Events::create_table(&session, "my_application").await?;

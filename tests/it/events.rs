@@ -10,7 +10,6 @@ mod writing;
 use std::num::NonZeroU8;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use futures::TryStreamExt;
 use keyspaces::Session;
 use keyspaces::tables::{Event, EventRange, Events};
 use keyspaces_local::journal::Kind;

@@ -200,7 +200,11 @@ async fn a_null_that_another_program_left_is_told_with_its_column() {
     session.execute("INSERT INTO it_users.users (user_id, email) VALUES (?, 'a@b')", (id,)).await.unwrap();
     let error = users.get(id).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Type);
-    assert_eq!(error.to_string(), "SELECT FROM it_users.users failed: the column name is null");
+    assert_eq!(
+        error.to_string(),
+        "SELECT FROM it_users.users failed: the column name (text) is null in a row, and String has no room for that: read it as \
+         Option<String>"
+    );
     assert_eq!(not_applied(users.set_status(id, "active", "suspended").await.unwrap()), None);
 }
 

@@ -1,21 +1,17 @@
-use std::fmt;
 use std::num::NonZeroU32;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use futures::stream::{self, Stream, StreamExt};
+use futures::stream::{self, StreamExt};
 
 use super::partition::{Days, Slice};
-use super::planned::{Plan, Planned};
+use super::planned::{Plan, Planned, stream_of_events};
 use super::read::{Found, Reader};
 use crate::Error;
-use crate::tables::Event;
 use crate::tables::event::{cut, date_of};
 
-/// The latest events of a device, newest first, as a [`Stream`] that is `Unpin` and `Send`: from
+/// The latest events of a device, newest first, as a [`Stream`](futures::Stream) that is `Unpin` and `Send`: from
 /// [`Events::latest`](super::Events::latest).
 ///
 /// It looks at the first day alone, because it mostly is enough, then at the day before, then at two days side by side, at
@@ -33,6 +29,8 @@ struct Latest {
     before: Option<DateTime<Utc>>,
     days_back: u16,
 }
+
+stream_of_events!(LatestEvents);
 
 impl LatestEvents {
     pub(super) fn new(reader: Result<Reader, Error>, count: usize) -> Self {
@@ -96,19 +94,5 @@ impl Plan for Latest {
             reader.clone().days(group.into_iter(), begun)
         });
         Box::pin(events.flatten().take(self.count))
-    }
-}
-
-impl Stream for LatestEvents {
-    type Item = Result<Event, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_next_unpin(context)
-    }
-}
-
-impl fmt::Debug for LatestEvents {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LatestEvents").finish_non_exhaustive()
     }
 }

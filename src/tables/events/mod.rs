@@ -30,7 +30,7 @@ use super::event::{Event, cut, date_of};
 use crate::{Error, ErrorKind, Outcome, ReadConsistency, Session};
 
 /// How many writes of [`Events::insert_many`] are in flight together.
-const INSERTS_IN_FLIGHT: usize = 256;
+const INSERTS_IN_FLIGHT: usize = 64;
 
 /// The `events` table: what devices reported, newest first within each day.
 ///
@@ -150,7 +150,7 @@ impl Events {
         table.statements.insert_if_absent(&partition, event).await
     }
 
-    /// Writes many events, up to 256 in flight together, and gives the result of each, in their order.
+    /// Writes many events, up to 64 in flight together, and gives the result of each, in their order.
     ///
     /// No partition is written to faster than at 900 write units a second, of the 1,000 that it bears: a day of one device is
     /// written as slowly as that, days and devices side by side. Two events with the same device and millisecond are one
@@ -232,7 +232,6 @@ impl Events {
     /// ```no_run
     /// # async fn run(events: keyspaces::tables::Events) -> Result<(), keyspaces::Error> {
     /// use chrono::{NaiveDate, NaiveTime};
-    /// use futures::TryStreamExt;
     ///
     /// let day = |day| NaiveDate::from_ymd_opt(2026, 11, day).unwrap_or_default().and_time(NaiveTime::MIN).and_utc();
     /// let mut week = events.between("device-001", day(16)..day(23)).oldest_first().of_type("temperature");

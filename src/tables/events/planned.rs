@@ -48,3 +48,54 @@ impl<P: Plan> Stream for Planned<P> {
         event
     }
 }
+
+/// Makes a stream of events of a struct around what is planned.
+macro_rules! stream_of_events {
+    ($stream:ident) => {
+        impl $stream {
+            /// The next event, or `None` after the last.
+            ///
+            /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it.
+            ///
+            /// # Errors
+            ///
+            /// As [`Select::rows`](crate::Select::rows), and what was wrong with what was asked for.
+            pub async fn try_next(&mut self) -> Result<Option<crate::tables::Event>, crate::Error> {
+                futures::TryStreamExt::try_next(&mut self.0).await
+            }
+
+            /// All events together, however many they are: to be used where that is known to be few.
+            ///
+            /// As `TryStreamExt::try_collect` of the crate `futures`, which need not be imported for it.
+            ///
+            /// # Errors
+            ///
+            /// As [`try_next`](Self::try_next).
+            pub async fn try_collect<C>(self) -> Result<C, crate::Error>
+            where
+                C: Default + Extend<crate::tables::Event>,
+            {
+                futures::TryStreamExt::try_collect(self.0).await
+            }
+        }
+
+        impl futures::Stream for $stream {
+            type Item = Result<crate::tables::Event, crate::Error>;
+
+            fn poll_next(
+                mut self: std::pin::Pin<&mut Self>,
+                context: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Option<Self::Item>> {
+                futures::StreamExt::poll_next_unpin(&mut self.0, context)
+            }
+        }
+
+        impl std::fmt::Debug for $stream {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($stream)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+pub(super) use stream_of_events;

@@ -1,17 +1,11 @@
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use futures::stream::{Stream, StreamExt};
 
 use super::partition::Days;
-use super::planned::{Plan, Planned};
+use super::planned::{Plan, Planned, stream_of_events};
 use super::read::{Found, Reader};
 use crate::Error;
-use crate::tables::Event;
 
-/// Events of a device over one day or many, as one [`Stream`] that is `Unpin` and `Send`: from
+/// Events of a device over one day or many, as one [`Stream`](futures::Stream) that is `Unpin` and `Send`: from
 /// [`Events::between`](super::Events::between) and [`Events::on`](super::Events::on).
 ///
 /// Nothing is sent before it is polled. Then up to 32 days are asked for side by side, each for its first 100 events, and
@@ -26,6 +20,8 @@ struct Range {
     reader: Reader,
     days: Days,
 }
+
+stream_of_events!(EventRange);
 
 impl EventRange {
     pub(super) fn new(reader: Result<Reader, Error>, days: Result<Days, Error>) -> Self {
@@ -54,19 +50,5 @@ impl Plan for Range {
         let begun = self.reader.days_ahead();
         let days = self.days.slices(self.reader.newest_first);
         Box::pin(self.reader.days(days, begun))
-    }
-}
-
-impl Stream for EventRange {
-    type Item = Result<Event, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_next_unpin(context)
-    }
-}
-
-impl fmt::Debug for EventRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventRange").finish_non_exhaustive()
     }
 }

@@ -2,7 +2,6 @@ use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Days, Utc};
-use futures::TryStreamExt;
 use keyspaces::tables::{Event, LatestEvents};
 
 use super::{device, event, events, insert_all, own, pages_asked, sharded, time};

@@ -2,7 +2,6 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use chrono::Days;
-use futures::TryStreamExt;
 use keyspaces::ReadConsistency;
 use keyspaces::tables::Event;
 
