@@ -4,13 +4,12 @@
 //! environment, or from the default chain with `--features aws-config`); `--cassandra 127.0.0.1:9042` against a plain
 //! Cassandra.
 
-#![expect(clippy::print_stdout, reason = "a program that tells people what it does")]
+#![expect(clippy::print_stdout, reason = "what it does is for people to read")]
 
 use std::error::Error;
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 use clap::Parser;
-use futures::TryStreamExt;
 use keyspaces::{DeserializeRow, Endpoint, Select, SerializeRow, Session, Write};
 use keyspaces_local::Local;
 use uuid::Uuid;

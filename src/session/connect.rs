@@ -23,8 +23,10 @@ use crate::{Error, ErrorKind};
 
 /// What the first build may take of the deadline; the rest is for finding out what is wrong, and for another try.
 const FIRST_SHARE: f64 = 0.4;
-/// A wait that may be in vain takes half of what is left, so that there is another, unless too little is left.
-const LEAST_TO_HALVE: Duration = Duration::from_secs(2);
+/// A wait that may be in vain takes half of what is left, so that there is another, but not less than this: a handshake
+/// is a handful of round trips, a build is several and waits for the probes of its peers.
+const LEAST_FOR_A_HANDSHAKE: Duration = Duration::from_secs(1);
+const LEAST_FOR_A_BUILD: Duration = Duration::from_secs(3);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// Of why peers were left out; there may be hundreds.
 const MOST_REASONS: usize = 3;
@@ -101,9 +103,9 @@ impl Connecting<'_> {
     }
 
     async fn again(&self) -> Result<Connected, Miss> {
-        let contact_points = self.contact_points(Depth::SystemTables, self.while_later()).await?;
+        let contact_points = self.contact_points(Depth::SystemTables, self.half(LEAST_FOR_A_HANDSHAKE)).await?;
         let picture = self.picture(&contact_points)?;
-        self.build(&contact_points, Depth::Authentication, Some(&picture), self.while_later()).await
+        self.build(&contact_points, Depth::Authentication, Some(&picture), self.half(LEAST_FOR_A_BUILD)).await
     }
 
     /// One that cannot wait for anything would find everything silent.
@@ -112,10 +114,10 @@ impl Connecting<'_> {
         self.deadline.saturating_duration_since(Instant::now()) >= least
     }
 
-    fn while_later(&self) -> Instant {
+    fn half(&self, least: Duration) -> Instant {
         let now = Instant::now();
-        let left = self.deadline.saturating_duration_since(now);
-        if left < LEAST_TO_HALVE { self.deadline } else { now + left / 2 }
+        let half = self.deadline.saturating_duration_since(now) / 2;
+        if half < least { self.deadline } else { now + half }
     }
 
     /// The endpoint's addresses that pass: those that have when the first one has.
@@ -208,8 +210,7 @@ impl Connecting<'_> {
         }
         let (missing, peers) = unconnected();
         if missing == peers {
-            // A probe that goes on keeps its reason to itself until it ends.
-            let reasons = timeout_at(self.deadline, connected.translator.left_out()).await.unwrap_or_default();
+            let reasons = connected.translator.left_out();
             let mut problem = format!("none of the {peers} peers that the server names can be connected with");
             for (reason, lead) in reasons.iter().take(MOST_REASONS).zip([": "].into_iter().chain(repeat("; "))) {
                 problem.push_str(lead);
@@ -220,7 +221,9 @@ impl Connecting<'_> {
         if self.is_made_up(&connected.driver) {
             let read = match picture {
                 Some(picture) => picture.clone(),
-                None => self.picture(&self.contact_points(Depth::SystemTables, self.while_later()).await?)?,
+                None => {
+                    self.picture(&self.contact_points(Depth::SystemTables, self.half(LEAST_FOR_A_HANDSHAKE)).await?)?
+                }
             };
             let state = connected.driver.get_cluster_state();
             if !state.get_nodes_info().iter().all(|node| read.knows(node.host_id)) {

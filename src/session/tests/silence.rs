@@ -85,7 +85,7 @@ async fn one_of_nine_peers_silent_at_tcp_costs_a_second() {
 async fn one_of_nine_peers_silent_later_is_left_out_by_the_second_try() {
     join_all([At::Startup, At::AuthResponse, At::Answer].map(async |at| {
         let site = Site::new(9, |stub| stub.fault_of(loopback(5), at, Does::Nothing)).await;
-        let deadline = Duration::from_secs(5);
+        let deadline = Duration::from_secs(8);
         let session = site.builder().connect_timeout(deadline).connect().await.unwrap();
         assert_eq!((session.peers().len(), connected(&session)), (9, 8));
     }))
