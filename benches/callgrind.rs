@@ -1,0 +1,61 @@
+//! Instructions and allocations of one function in a process, counted by Callgrind.
+//!
+//! Allocations are the calls of `malloc`, `calloc`, `realloc` and their aligned kin that Callgrind saw: nothing in the
+//! process counts, so nothing that counts is counted.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::work::Result;
+
+const ALLOCATES: [&str; 6] = ["malloc", "calloc", "realloc", "aligned_alloc", "memalign", "posix_memalign"];
+
+pub(crate) struct Counts {
+    pub(crate) instructions: u64,
+    pub(crate) allocations: u64,
+}
+
+/// Runs this program with these arguments, counting from each entry of `function` to its return. What was counted stays
+/// in `out`, for `callgrind_annotate`.
+pub(crate) fn count(function: &str, arguments: &[&str], out: &Path) -> Result<Counts> {
+    let ended = Command::new("valgrind")
+        .arg("--tool=callgrind")
+        .arg(format!("--toggle-collect=*{function}*"))
+        .arg(format!("--callgrind-out-file={}", out.display()))
+        .arg(std::env::current_exe()?)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()
+        .map_err(|error| format!("valgrind cannot be run: {error}"))?;
+    if !ended.status.success() {
+        return Err(format!("{arguments:?} under valgrind: {}", String::from_utf8_lossy(&ended.stderr)).into());
+    }
+    let counts = read(&std::fs::read_to_string(out)?)?;
+    if counts.instructions == 0 { Err(format!("callgrind never saw {function}").into()) } else { Ok(counts) }
+}
+
+/// Reads the format of callgrind's documentation, "Callgrind Format Specification".
+fn read(profile: &str) -> Result<Counts> {
+    // A name is written out once, with a number, and is the number alone from then on.
+    let mut names = HashMap::new();
+    let mut called = None;
+    let mut counts = Counts { instructions: 0, allocations: 0 };
+    for line in profile.lines() {
+        if let Some(total) = line.strip_prefix("totals: ") {
+            counts.instructions = total.trim().parse()?;
+        } else if let Some((what, name)) = line.split_once("fn=(") {
+            let (number, name) = name.split_once(')').ok_or("a function without a name")?;
+            if !name.is_empty() {
+                names.insert(number, name.trim());
+            }
+            called = (what == "c").then(|| names.get(number).copied()).flatten();
+        } else if let Some(calls) = line.strip_prefix("calls=")
+            && called.is_some_and(|called| ALLOCATES.contains(&called))
+        {
+            counts.allocations += calls.split(' ').next().unwrap_or_default().parse::<u64>()?;
+        }
+    }
+    Ok(counts)
+}
