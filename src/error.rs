@@ -28,13 +28,13 @@ struct Inner {
 pub enum ErrorKind {
     /// The endpoint's name has no address, or the look-up did not end in time.
     Resolve,
-    /// No TCP connection: refused, unreachable or silent.
+    /// No connection: TCP refused, unreachable or silent, or what answered does not speak CQL.
     Connect,
     /// TLS failed, or what answered does not speak it: wrong name, unknown issuer, expired, plain text.
     Tls,
     /// There are no credentials to answer with, or their provider failed. Nothing was sent.
     Credentials,
-    /// The server refused who we are.
+    /// The server refused who we are, or did not answer to it.
     Authentication,
     /// Connected and authenticated, but no usable picture of the peers came of it.
     Topology,
@@ -49,7 +49,7 @@ pub enum ErrorKind {
     /// The deadline passed.
     Timeout,
     /// A row or value does not have the type that was asked for.
-    Decode,
+    Type,
     /// The session was closed.
     Closed,
     /// The server failed, or answered what nobody expects.
@@ -98,6 +98,11 @@ impl Error {
     /// Whether a deadline passed.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
+    }
+
+    /// What is wrong, without where, when and what to do.
+    pub(crate) fn problem(&self) -> &str {
+        &self.0.problem
     }
 
     pub(crate) fn new(

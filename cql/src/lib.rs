@@ -1,1 +1,38 @@
 //! CQL as Amazon Keyspaces speaks it.
+
+mod allowed;
+mod effect;
+mod facts;
+mod idempotence;
+mod judge;
+mod lexer;
+mod name;
+mod parser;
+mod print;
+pub mod rules;
+mod span;
+pub mod statement;
+mod syntax_error;
+mod table;
+mod tree;
+
+pub use effect::{Addition, AdditionTo, Effect};
+pub use facts::{Function, InWidth};
+pub use idempotence::{Idempotence, NotIdempotent};
+pub use judge::{Context, Judgement, Refusal, Unknown, is_system_keyspace, judge, judge_in, judge_prepare};
+pub use name::{Name, QualifiedName};
+pub use parser::{parse, parse_script};
+pub use rules::Rule;
+pub use span::{Position, Span};
+pub use statement::Statement;
+pub use syntax_error::{SyntaxError, SyntaxProblem};
+pub use table::{Column, ColumnKind, TableDefinition, TableError, TableProblem};
+
+/// How many levels of parentheses, collections, types or signs may be inside each other.
+pub const MAX_DEPTH: usize = 64;
+
+/// The longest text that is read: 4 MiB.
+///
+/// Nobody says how long a text Keyspaces takes; a row has at most 1 MB, which is 2 MB as a literal, and a logged batch 4 MB.
+/// The tree of a text takes up to some 60 times its length.
+pub const MAX_TEXT_BYTES: usize = 4 * 1024 * 1024;

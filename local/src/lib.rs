@@ -1,1 +1,25 @@
-//! A strict local Amazon Keyspaces over a real Apache Cassandra.
+#![doc = include_str!("../README.md")]
+
+mod auth;
+mod builder;
+mod ca;
+mod cassandra;
+mod credentials;
+mod error;
+mod gateway;
+pub mod journal;
+mod local;
+mod partitioner;
+mod random;
+mod ready;
+mod runtime;
+mod schema;
+mod topology;
+
+pub use builder::Builder;
+pub use credentials::Credentials;
+pub use error::{Error, ErrorKind};
+pub use journal::Journal;
+pub use local::Local;
+pub use ready::Ready;
+pub use topology::Partitioner;

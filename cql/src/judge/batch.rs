@@ -1,0 +1,125 @@
+//! BATCH.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::Judge;
+use crate::effect::AdditionTo;
+use crate::rules;
+use crate::statement::{Batch, BatchKind, InsertContent, Modification, Operator, Relation, Term, TermKind};
+use crate::tree::{Part, Tree};
+
+impl Judge<'_> {
+    pub(super) fn batch(&mut self, batch: &Batch) {
+        match batch.kind {
+            BatchKind::Logged => {
+                self.size(batch, rules::MAX_LOGGED_STATEMENTS, &rules::LOGGED_BATCH_TOO_LONG);
+            }
+            BatchKind::Unlogged => {
+                self.size(batch, rules::MAX_UNLOGGED_STATEMENTS, &rules::UNLOGGED_BATCH_TOO_LONG);
+            }
+            BatchKind::Counter => self.unknown(batch.span, "BEGIN COUNTER BATCH"),
+        }
+        if batch.statements.is_empty() {
+            self.unknown(batch.span, "a batch without statements");
+        }
+        self.parts(&batch.using);
+        self.using(batch.using.as_ref());
+        for modification in &batch.statements {
+            self.modification(modification);
+            if batch.kind == BatchKind::Logged {
+                self.in_logged_batch(modification);
+            } else if modification.is_conditional() {
+                self.unknown(modification.span(), "a condition in an unlogged batch");
+            }
+        }
+        if batch.kind == BatchKind::Logged && batch.statements.len() <= rules::MAX_LOGGED_STATEMENTS {
+            self.rows(&batch.statements);
+        }
+    }
+
+    fn size(&mut self, batch: &Batch, most: usize, rule: &'static rules::Rule) {
+        if let Some(first_too_many) = batch.statements.get(most) {
+            self.refuse(rule, first_too_many.span());
+        }
+    }
+
+    fn in_logged_batch(&mut self, modification: &Modification) {
+        let relations = match modification {
+            Modification::Insert(_) => return,
+            Modification::Update(update) => {
+                if let Some(counter) = update.additions().find(|addition| addition.to == AdditionTo::Counter) {
+                    self.refuse(&rules::COUNTER_IN_LOGGED_BATCH, counter.column.span.to(counter.value.span));
+                }
+                &update.relations
+            }
+            Modification::Delete(delete) => &delete.relations,
+        };
+        if let Some(relation) = relations.iter().find(|relation| relation.operator != Operator::Equal) {
+            self.refuse(&rules::OPERATOR_IN_LOGGED_BATCH, relation.span);
+        }
+    }
+
+    /// Two statements on one row, as far as literals tell.
+    ///
+    /// An UPDATE or DELETE names its row in WHERE, so two with the same WHERE meet. An INSERT names more than its key: two
+    /// that write the same meet; with an UPDATE or DELETE whose WHERE it fulfils it meets too, unless that one is about
+    /// static columns or a whole partition.
+    fn rows(&mut self, statements: &[Modification]) {
+        let mut seen = HashSet::new();
+        let rows: Vec<_> = statements.iter().map(|statement| (statement, row(statement))).collect();
+        for (statement, row) in &rows {
+            let Some(row) = row else { continue };
+            let inserts = matches!(statement, Modification::Insert(_));
+            if !seen.insert((table(statement), inserts, row)) {
+                self.refuse(&rules::SAME_ROW_IN_LOGGED_BATCH, statement.span());
+            }
+        }
+        let is_insert = |statement: &Modification| matches!(statement, Modification::Insert(_));
+        for (insert, written) in rows.iter().filter(|(statement, _)| is_insert(statement)) {
+            for (other, named) in rows.iter().filter(|(statement, _)| !is_insert(statement)) {
+                let (Some(written), Some(named)) = (written, named) else { continue };
+                let meets = named.iter().all(|(column, value)| written.get(column) == Some(value));
+                if meets && table(insert) == table(other) {
+                    self.unknown(
+                        insert.span().to(other.span()),
+                        "two statements that may be on one row of a logged batch",
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn table(statement: &Modification) -> (Option<&str>, &str) {
+    let table = statement.table();
+    (table.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()), &table.name.text)
+}
+
+/// What it says of its row: the WHERE of an UPDATE or DELETE, all of an INSERT. `None` if that is not in literals.
+fn row(statement: &Modification) -> Option<BTreeMap<&str, String>> {
+    let literal = |term: &Term| is_literal(term).then(|| term.to_string());
+    match statement {
+        Modification::Insert(insert) => {
+            let InsertContent::Values { columns, values } = &insert.content else { return None };
+            columns.iter().zip(values).map(|(column, value)| Some((column.text.as_str(), literal(value)?))).collect()
+        }
+        Modification::Update(update) => named_by(&update.relations),
+        Modification::Delete(delete) => named_by(&delete.relations),
+    }
+}
+
+fn named_by(relations: &[Relation]) -> Option<BTreeMap<&str, String>> {
+    let named = |relation| {
+        let (column, value) = Relation::equality(relation)?;
+        is_literal(value).then(|| (column.text.as_str(), value.to_string()))
+    };
+    relations.iter().map(named).collect()
+}
+
+fn is_literal(term: &Term) -> bool {
+    let mut literal = true;
+    term.walk(&mut |part| {
+        literal &= !matches!(part, Part::Term(Term { kind: TermKind::Marker(_) | TermKind::Call(_), .. }));
+    });
+    literal
+}

@@ -1,0 +1,262 @@
+//! Keyspaces, tables and types.
+
+use super::Judge;
+use super::write::string;
+use crate::statement::{
+    AlterKeyspace, AlterKeyspaceChange, AlterTable, AlterTableChange, ColumnDefinition, ConstantKind, CqlType,
+    CqlTypeKind, CreateKeyspace, CreateTable, CreateType, NativeType, RestoreTable, TableOption, Term, TermKind,
+    WithOption,
+};
+use crate::{Name, Span, allowed, rules};
+
+impl Judge<'_> {
+    pub(super) fn create_keyspace(&mut self, create: &CreateKeyspace) {
+        self.changed_keyspace(&create.keyspace);
+        if !is_plain_name(&create.keyspace.text) {
+            self.refuse(&rules::KEYSPACE_NAME, create.keyspace.span);
+        }
+        if !create.options.iter().any(|option| option.name.text == "replication") {
+            self.refuse(&rules::NO_REPLICATION, create.span);
+        }
+        self.keyspace_options(&create.options, allowed::CREATE_KEYSPACE_OPTIONS);
+    }
+
+    pub(super) fn alter_keyspace(&mut self, alter: &AlterKeyspace) {
+        self.changed_keyspace(&alter.keyspace);
+        self.if_exists_of_alter(alter.if_exists);
+        match &alter.change {
+            AlterKeyspaceChange::AddTags(tags) | AlterKeyspaceChange::DropTags(tags) => self.tags(tags),
+            AlterKeyspaceChange::With(options) => self.keyspace_options(options, allowed::ALTER_KEYSPACE_OPTIONS),
+        }
+    }
+
+    pub(super) fn changed_keyspace(&mut self, keyspace: &Name) {
+        if super::is_system_keyspace(&keyspace.text) {
+            self.refuse(&rules::SYSTEM_KEYSPACE, keyspace.span);
+        }
+    }
+
+    /// `ALTER … IF EXISTS` came with Cassandra 4.1 and is in no grammar of the guide.
+    fn if_exists_of_alter(&mut self, if_exists: Option<Span>) {
+        if let Some(span) = if_exists {
+            self.unknown(span, "IF EXISTS in an ALTER");
+        }
+    }
+
+    fn keyspace_options(&mut self, options: &[WithOption], known: &[&str]) {
+        for option in options {
+            let name = option.name.text.as_str();
+            match name {
+                _ if !known.contains(&name) => self.unknown(option.span, format!("the option {name} of a keyspace")),
+                "durable_writes" if !is_true(&option.value) => self.refuse(&rules::DURABLE_WRITES, option.span),
+                "replication" => self.replication(&option.value),
+                "tags" => self.tags(&option.value),
+                _ => {}
+            }
+        }
+    }
+
+    fn replication(&mut self, value: &Term) {
+        let TermKind::Map(entries) = &value.kind else {
+            return self.unknown(value.span, "a replication that is no map");
+        };
+        let is_class = |key: &Term| string(key).is_some_and(|key| key == "class");
+        let class = entries.iter().find(|(key, _)| is_class(key)).and_then(|(_, class)| string(class));
+        let regions: Vec<_> = entries.iter().filter(|(key, _)| !is_class(key)).collect();
+        match class.map(|class| class.rsplit('.').next().unwrap_or(class)) {
+            Some("SingleRegionStrategy") if regions.is_empty() => {}
+            Some("NetworkTopologyStrategy") => {
+                for (region, factor) in &regions {
+                    if string(factor) != Some("3") && !is_integer(factor, "3") {
+                        self.refuse(&rules::REPLICATION_FACTOR, region.span.to(factor.span));
+                    }
+                }
+                if regions.len() < 2 {
+                    self.refuse(&rules::TOO_FEW_REGIONS, value.span);
+                }
+            }
+            _ => self.unknown(
+                value.span,
+                "this replication: its strategies are SingleRegionStrategy and NetworkTopologyStrategy",
+            ),
+        }
+    }
+
+    pub(super) fn create_table(&mut self, create: &CreateTable) {
+        self.changed(&create.table);
+        self.table_name(&create.table.name);
+        self.parts(&create.columns);
+        create.columns.iter().for_each(|column| self.frozen_levels(&column.column_type));
+        self.counters(create);
+        if let Some(span) = create.compact_storage {
+            self.unknown(span, "COMPACT STORAGE");
+        }
+        self.table_options(&create.options, allowed::CREATE_TABLE_OPTIONS);
+    }
+
+    fn table_name(&mut self, name: &Name) {
+        if !is_plain_name(&name.text) {
+            self.refuse(&rules::TABLE_NAME, name.span);
+        }
+    }
+
+    fn counters(&mut self, create: &CreateTable) {
+        let is_counter =
+            |column: &ColumnDefinition| column.column_type.kind == CqlTypeKind::Native(NativeType::Counter);
+        let is_key = |column: &ColumnDefinition| {
+            let among = |names: &[Name]| names.iter().any(|name| name.text == column.name.text);
+            let keys = &create.primary_keys;
+            column.primary_key.is_some()
+                || keys.iter().any(|key| among(&key.partition_key) || among(&key.clustering_columns))
+        };
+        let (counters, others): (Vec<_>, Vec<_>) = create.columns.iter().partition(|column| is_counter(column));
+        if let Some(counter) = counters.iter().find(|counter| is_key(counter)) {
+            self.refuse(&rules::COUNTER_IN_KEY, counter.span);
+        }
+        if let Some(other) = others.iter().find(|other| !is_key(other))
+            && !counters.is_empty()
+        {
+            self.refuse(&rules::COUNTER_AND_OTHERS, other.span);
+        }
+    }
+
+    pub(super) fn alter_table(&mut self, alter: &AlterTable) {
+        self.changed(&alter.table);
+        self.if_exists_of_alter(alter.if_exists);
+        match &alter.change {
+            AlterTableChange::Add(columns) => {
+                self.parts(columns);
+                columns.iter().for_each(|column| self.frozen_levels(&column.column_type));
+            }
+            AlterTableChange::Drop(_) => self.refuse(&rules::DROP_COLUMN, alter.span),
+            AlterTableChange::Rename(_) => self.refuse(&rules::RENAME_COLUMN, alter.span),
+            AlterTableChange::ColumnType(..) => self.refuse(&rules::ALTER_COLUMN_TYPE, alter.span),
+            AlterTableChange::DropCompactStorage(span) => self.unknown(*span, "COMPACT STORAGE"),
+            AlterTableChange::AddTags(tags) | AlterTableChange::DropTags(tags) => self.tags(tags),
+            AlterTableChange::With(options) => {
+                for option in options {
+                    if let ("custom_properties", TermKind::Map(properties)) =
+                        (option.name.text.as_str(), &option.value.kind)
+                        && properties.len() > 1
+                    {
+                        self.refuse(&rules::SEVERAL_CUSTOM_PROPERTIES, option.span);
+                    }
+                }
+                self.table_options(options, allowed::ALTER_TABLE_OPTIONS);
+                self.options_together(options);
+            }
+        }
+    }
+
+    /// "You can't combine more than one ALTER TABLE command" (`DG:cql.ddl.table`), but for the two that its examples show.
+    fn options_together(&mut self, options: &[TableOption]) {
+        let mut names: Vec<_> = options.iter().map(|option| option.name.text.as_str()).collect();
+        names.sort_unstable();
+        let shown = [["autoscaling_settings", "custom_properties"], ["cdc", "custom_properties"]];
+        if let (Some(first), Some(last)) = (options.first(), options.last())
+            && names.len() > 1
+            && !shown.iter().any(|pair| names == pair)
+        {
+            self.unknown(first.span.to(last.span), "an ALTER TABLE of these options together");
+        }
+    }
+
+    pub(super) fn restore_table(&mut self, restore: &RestoreTable) {
+        self.changed(&restore.table);
+        self.table_name(&restore.table.name);
+        self.table_options(&restore.options, allowed::RESTORE_TABLE_OPTIONS);
+    }
+
+    fn table_options(&mut self, options: &[TableOption], known: &[&str]) {
+        for option in options {
+            let name = option.name.text.as_str();
+            match name {
+                _ if !known.contains(&name) => self.unknown(option.span, format!("the option {name} of a table")),
+                "custom_properties" => self.custom_properties(&option.value),
+                "default_time_to_live" => self.ttl(&option.value),
+                "tags" => self.tags(&option.value),
+                _ => {}
+            }
+        }
+    }
+
+    fn custom_properties(&mut self, value: &Term) {
+        let TermKind::Map(properties) = &value.kind else {
+            return self.unknown(value.span, "custom properties that are no map");
+        };
+        for (name, _) in properties {
+            if !string(name)
+                .is_some_and(|name| allowed::CUSTOM_PROPERTIES.contains(&name.to_ascii_lowercase().as_str()))
+            {
+                self.unknown(name.span, format!("the custom property {name}"));
+            }
+        }
+    }
+
+    fn tags(&mut self, value: &Term) {
+        let TermKind::Map(tags) = &value.kind else { return self.unknown(value.span, "tags that are no map") };
+        let (most, key_characters, value_characters) = rules::MAX_TAGS;
+        let length = |term: &Term| string(term).map_or(0, |text| text.chars().count());
+        let too_long = tags.iter().find(|(key, tag)| length(key) > key_characters || length(tag) > value_characters);
+        if let Some((key, tag)) = too_long.or_else(|| tags.get(most)) {
+            self.refuse(&rules::TAGS, key.span.to(tag.span));
+        }
+    }
+
+    pub(super) fn create_type(&mut self, create: &CreateType) {
+        self.changed(&create.name);
+        if create.name.name.text.chars().count() > rules::MAX_NAME_CHARACTERS {
+            self.refuse(&rules::TYPE_NAME, create.name.name.span);
+        }
+        for field in &create.fields {
+            if field.name.text.chars().count() > rules::MAX_FIELD_NAME_CHARACTERS {
+                self.refuse(&rules::FIELD_NAME, field.name.span);
+            }
+            if let CqlTypeKind::UserDefined(_) = field.field_type.kind {
+                self.refuse(&rules::TYPE_NOT_FROZEN, field.field_type.span);
+            }
+            self.frozen_levels(&field.field_type);
+        }
+        self.parts(&create.fields);
+    }
+
+    fn frozen_levels(&mut self, cql_type: &CqlType) {
+        if frozen_levels(cql_type, false) > rules::MAX_FROZEN_LEVELS {
+            self.refuse(&rules::FROZEN_TOO_DEEP, cql_type.span);
+        }
+    }
+}
+
+/// How many collections are inside each other from the outermost frozen one on.
+fn frozen_levels(cql_type: &CqlType, frozen: bool) -> usize {
+    let inside = |part: &CqlType| frozen_levels(part, frozen);
+    let level = usize::from(frozen);
+    match &cql_type.kind {
+        CqlTypeKind::Frozen(inner) => frozen_levels(inner, true),
+        CqlTypeKind::List(element) | CqlTypeKind::Set(element) => level + inside(element),
+        CqlTypeKind::Map(key, value) => level + inside(key).max(inside(value)),
+        CqlTypeKind::Tuple(parts) => parts.iter().map(inside).max().unwrap_or_default(),
+        CqlTypeKind::Vector(element, _) => inside(element),
+        CqlTypeKind::Native(_) | CqlTypeKind::UserDefined(_) | CqlTypeKind::Custom(_) => 0,
+    }
+}
+
+/// `^[a-zA-Z0-9][a-zA-Z0-9_]{0,47}$` (`API:CreateTable`).
+fn is_plain_name(name: &str) -> bool {
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    plain && (1..=rules::MAX_NAME_CHARACTERS).contains(&name.len()) && !name.starts_with('_')
+}
+
+fn is_true(value: &Term) -> bool {
+    match &value.kind {
+        TermKind::Constant(constant) => {
+            let literal = matches!(constant.kind, ConstantKind::Boolean | ConstantKind::String);
+            literal && constant.text.eq_ignore_ascii_case("true")
+        }
+        _ => false,
+    }
+}
+
+fn is_integer(value: &Term, number: &str) -> bool {
+    matches!(&value.kind, TermKind::Constant(constant) if constant.kind == ConstantKind::Integer && constant.text == number)
+}

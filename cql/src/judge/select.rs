@@ -1,0 +1,74 @@
+//! SELECT.
+
+use super::Judge;
+use crate::rules;
+use crate::statement::{Comparand, Operator, Relation, Select, Selection, Subject, Target, Term, TermKind};
+use crate::tree::{Part, Tree};
+
+impl Judge<'_> {
+    pub(super) fn select(&mut self, select: &Select) {
+        if let Some(distinct) = select.distinct {
+            self.refuse(&rules::DISTINCT, distinct);
+        }
+        if let Selection::Selectors(selectors) = &select.selection {
+            for selector in selectors {
+                self.parts(&selector.term);
+                self.selector(&selector.term);
+            }
+        }
+        self.parts(&select.relations);
+        self.where_clause(&select.relations);
+        self.in_relations(&select.relations);
+        if let (Some(first), Some(last)) = (select.group_by.first(), select.group_by.last()) {
+            self.refuse(&rules::GROUP_BY, first.span.to(last.span));
+        }
+        for ordering in &select.order_by {
+            if !matches!(ordering.target, Target::Column(_)) {
+                self.unknown(ordering.span, "ORDER BY a field or an element of a column");
+            }
+        }
+        if let Some(limit) = &select.per_partition_limit {
+            self.refuse(&rules::PER_PARTITION_LIMIT, limit.span);
+        }
+    }
+
+    /// The grammar (`DG:cql.dml.select`) has columns, values, casts and functions of these, and no values made of columns.
+    fn selector(&mut self, term: &Term) {
+        match &term.kind {
+            TermKind::Call(call) => call.arguments.iter().for_each(|argument| self.selector(argument)),
+            TermKind::Cast(cast) => self.selector(&cast.term),
+            TermKind::Name(_) | TermKind::Access(_) => {}
+            _ if names_a_column(term) => self.unknown(term.span, "a value made of columns"),
+            _ => {}
+        }
+    }
+
+    fn in_relations(&mut self, relations: &[Relation]) {
+        let lists: Vec<_> = relations.iter().filter(|relation| relation.operator == Operator::In).collect();
+        let (Some(first), Some(last)) = (lists.first(), lists.last()) else { return };
+        let span = first.span.to(last.span);
+        let is_token = |relation: &&Relation| matches!(relation.subject, Subject::Token(_));
+        if let Some(token) = relations.iter().find(is_token) {
+            self.refuse(&rules::IN_WITH_TOKEN, span.to(token.span));
+        }
+        let widths = lists.iter().map(|relation| width(relation));
+        if widths.fold(1, usize::saturating_mul) > rules::IN_SUBQUERIES {
+            self.refuse(&rules::IN_SUBQUERY_LIMIT, span);
+        }
+        if let Some(range) = relations.iter().find(|relation| relation.operator.is_range()) {
+            let what = "IN and a range in one SELECT (DG:functional-differences says no, DG:cql.dml.select shows it)";
+            self.unknown(range.span, what);
+        }
+    }
+}
+
+/// How many values the IN has at least: a marker stands for one or more.
+fn width(relation: &Relation) -> usize {
+    if let Comparand::Values(values) = &relation.comparand { values.len() } else { 1 }
+}
+
+fn names_a_column(term: &Term) -> bool {
+    let mut found = false;
+    term.walk(&mut |part| found |= matches!(part, Part::Term(Term { kind: TermKind::Name(_), .. })));
+    found
+}

@@ -1,0 +1,98 @@
+//! Values, functions, types and relations.
+
+use super::Judge;
+use crate::allowed;
+use crate::rules;
+use crate::statement::{
+    Call, Comparand, ConstantKind, CqlType, CqlTypeKind, Operator, Relation, Subject, Target, Term, TermKind,
+};
+use crate::tree::{Part, Tree};
+
+impl Judge<'_> {
+    /// Every value, function and type in it.
+    pub(super) fn parts(&mut self, tree: &impl Tree) {
+        tree.walk(&mut |part| match part {
+            Part::Term(term) => self.term(term),
+            Part::Type(cql_type) => self.cql_type(cql_type),
+            Part::Relation(relation) => self.inequality(relation),
+        });
+    }
+
+    fn term(&mut self, term: &Term) {
+        match &term.kind {
+            TermKind::Call(call) => self.call(call, term),
+            TermKind::Access(_) => self.unknown(term.span, "a field or an element of a column in a SELECT"),
+            TermKind::Constant(constant) if constant.kind == ConstantKind::Duration => {
+                self.unknown(term.span, "durations");
+            }
+            _ => {}
+        }
+    }
+
+    fn call(&mut self, call: &Call, term: &Term) {
+        let name = call.function.name.text.as_str();
+        if let Some(keyspace) = &call.function.keyspace {
+            if keyspace.text == "system" {
+                self.unknown(term.span, format!("the function {}", call.function));
+            } else {
+                self.refuse(&rules::USER_DEFINED_FUNCTION, term.span);
+            }
+        } else if name == "count" && counts_rows(&call.arguments) {
+            self.refuse(&rules::COUNT_ROWS, term.span);
+        } else if AGGREGATES.contains(&name) {
+            self.refuse(&rules::AGGREGATE, term.span);
+        } else if allowed::function(&call.function).is_none() {
+            self.unknown(term.span, format!("the function {name}"));
+        }
+    }
+
+    fn cql_type(&mut self, cql_type: &CqlType) {
+        match &cql_type.kind {
+            CqlTypeKind::Native(native) if !allowed::native_type(*native) => {
+                self.unknown(cql_type.span, format!("the type {}", native.name()));
+            }
+            CqlTypeKind::Vector(..) => self.unknown(cql_type.span, "the type vector"),
+            CqlTypeKind::Custom(_) => self.unknown(cql_type.span, "types named by a Java class"),
+            _ => {}
+        }
+    }
+
+    /// `DG:functional-differences`: no inequality on a whole collection or user-defined type.
+    fn inequality(&mut self, relation: &Relation) {
+        let inequality = relation.operator.is_range() || relation.operator == Operator::NotEqual;
+        let whole = matches!(relation.subject, Subject::Single(Target::Column(_)));
+        if let Comparand::Term(Term { kind, .. }) = &relation.comparand
+            && matches!(kind, TermKind::List(_) | TermKind::Set(_) | TermKind::Map(_) | TermKind::UserType(_))
+            && inequality
+            && whole
+        {
+            self.refuse(&rules::COLLECTION_INEQUALITY, relation.span);
+        }
+    }
+
+    /// The relations of a WHERE, as far as they are the same for all statements.
+    pub(super) fn where_clause(&mut self, relations: &[Relation]) {
+        for relation in relations {
+            match &relation.subject {
+                Subject::Single(Target::Column(_)) => {}
+                Subject::Single(_) => self.unknown(relation.span, "a field or an element of a column in a WHERE"),
+                Subject::Tuple(_) => self.unknown(relation.span, "a relation of several columns"),
+                Subject::Token(_) => {}
+            }
+            if !allowed::operator(relation.operator) {
+                self.unknown(relation.operator_span, format!("the operator {}", relation.operator));
+            }
+        }
+    }
+}
+
+/// `count(1)` is another way to write `count(*)`.
+fn counts_rows(arguments: &[Term]) -> bool {
+    match arguments {
+        [Term { kind: TermKind::Star, .. }] => true,
+        [Term { kind: TermKind::Constant(constant), .. }] => constant.kind == ConstantKind::Integer,
+        _ => false,
+    }
+}
+
+const AGGREGATES: &[&str] = &["avg", "count", "max", "min", "sum"];

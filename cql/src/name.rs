@@ -1,0 +1,158 @@
+//! Names of keyspaces, tables, columns, types, fields and functions.
+
+use std::fmt;
+
+use crate::Span;
+
+/// A name as CQL means it.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Name {
+    /// In lower case unless it was quoted; `""` inside quotes is one `"` here.
+    pub text: String,
+    /// Whether it stood in double quotes.
+    pub quoted: bool,
+    /// Where, quotes included.
+    pub span: Span,
+}
+
+impl Name {
+    /// A name for a statement that is put together; quoted where CQL needs it, and with an empty span.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let quoted = !is_plain(&text);
+        Self { text, quoted, span: Span::default() }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.quoted { write!(f, "\"{}\"", self.text.replace('"', "\"\"")) } else { f.write_str(&self.text) }
+    }
+}
+
+/// A name with or without the keyspace that it is in.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct QualifiedName {
+    /// What stands before the dot.
+    pub keyspace: Option<Name>,
+    /// The name itself.
+    pub name: Name,
+}
+
+impl QualifiedName {
+    /// Where it stands, from the keyspace to the end of the name.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.keyspace.as_ref().map_or(self.name.span, |keyspace| keyspace.span.to(self.name.span))
+    }
+}
+
+impl fmt::Display for QualifiedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(keyspace) = &self.keyspace {
+            write!(f, "{keyspace}.")?;
+        }
+        write!(f, "{}", self.name)
+    }
+}
+
+/// Whether a name means itself without quotes.
+fn is_plain(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters.next().is_some_and(|first| first.is_ascii_lowercase())
+        && characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && !is_reserved(text)
+        && !looks_like_a_constant(text)
+}
+
+/// Words that are no names unless quoted: Cassandra's list, 3.11's where it has more.
+pub(crate) fn is_reserved(word: &str) -> bool {
+    RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word))
+}
+
+fn looks_like_a_constant(word: &str) -> bool {
+    ["true", "false"].contains(&word)
+}
+
+const RESERVED: &[&str] = &[
+    "add",
+    "allow",
+    "alter",
+    "and",
+    "apply",
+    "asc",
+    "authorize",
+    "batch",
+    "begin",
+    "by",
+    "columnfamily",
+    "create",
+    "delete",
+    "desc",
+    "describe",
+    "drop",
+    "entries",
+    "execute",
+    "from",
+    "full",
+    "grant",
+    "if",
+    "in",
+    "index",
+    "infinity",
+    "insert",
+    "into",
+    "is",
+    "keyspace",
+    "limit",
+    "materialized",
+    "modify",
+    "nan",
+    "norecursive",
+    "not",
+    "null",
+    "of",
+    "on",
+    "or",
+    "order",
+    "primary",
+    "rename",
+    "revoke",
+    "schema",
+    "select",
+    "set",
+    "table",
+    "to",
+    "token",
+    "truncate",
+    "unlogged",
+    "update",
+    "use",
+    "using",
+    "view",
+    "where",
+    "with",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_quoted_only_where_cql_needs_it() {
+        for (text, printed) in [
+            ("users", "users"),
+            ("Users", "\"Users\""),
+            ("two words", "\"two words\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("select", "\"select\""),
+            ("true", "\"true\""),
+            ("1st", "\"1st\""),
+            ("key", "key"),
+            ("", "\"\""),
+        ] {
+            assert_eq!(Name::new(text).to_string(), printed);
+        }
+    }
+}

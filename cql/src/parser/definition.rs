@@ -1,0 +1,266 @@
+//! CREATE, ALTER and DROP of keyspaces, tables and types; RESTORE TABLE; USE.
+
+use super::term::Place;
+use super::{Parsed, Parser};
+use crate::lexer::TokenKind;
+use crate::statement::{
+    AlterKeyspace, AlterKeyspaceChange, AlterTable, AlterTableChange, ClusteringOrder, ColumnDefinition, CqlType,
+    CqlTypeKind, CreateKeyspace, CreateTable, CreateType, DropKeyspace, DropTable, DropType, FieldDefinition,
+    PrimaryKey, RestoreTable, Statement, Term, Use, WithOption,
+};
+use crate::{Name, Span};
+
+const KEYSPACE: &[&str] = &["KEYSPACE", "SCHEMA"];
+const TABLE: &[&str] = &["TABLE", "COLUMNFAMILY"];
+
+impl Parser<'_> {
+    /// A statement that begins with CREATE, ALTER, DROP, RESTORE or USE.
+    pub(super) fn definition(&mut self) -> Parsed<Statement> {
+        let start = self.span();
+        if self.accept_word("USE").is_some() {
+            let keyspace = self.name("a keyspace")?;
+            return Ok(Statement::Use(Use { span: self.since(start), keyspace }));
+        }
+        if self.accept_word("RESTORE").is_some() {
+            return self.restore_table(start).map(Statement::RestoreTable);
+        }
+        let create = self.accept_word("CREATE").is_some();
+        let alter = !create && self.accept_word("ALTER").is_some();
+        if !create && !alter {
+            self.expect_word("DROP")?;
+        }
+        if self.accept_any(KEYSPACE) {
+            match (create, alter) {
+                (true, _) => self.create_keyspace(start).map(Statement::CreateKeyspace),
+                (_, true) => self.alter_keyspace(start).map(Statement::AlterKeyspace),
+                _ => {
+                    let if_exists = self.accept_words(&["IF", "EXISTS"]);
+                    let keyspace = self.name("a keyspace")?;
+                    Ok(Statement::DropKeyspace(DropKeyspace { span: self.since(start), if_exists, keyspace }))
+                }
+            }
+        } else if self.accept_any(TABLE) {
+            match (create, alter) {
+                (true, _) => self.create_table(start).map(Statement::CreateTable),
+                (_, true) => self.alter_table(start).map(Statement::AlterTable),
+                _ => {
+                    let if_exists = self.accept_words(&["IF", "EXISTS"]);
+                    let table = self.qualified_name("a table")?;
+                    Ok(Statement::DropTable(DropTable { span: self.since(start), if_exists, table }))
+                }
+            }
+        } else if !alter && self.accept_word("TYPE").is_some() {
+            if create {
+                return self.create_type(start).map(Statement::CreateType);
+            }
+            let if_exists = self.accept_words(&["IF", "EXISTS"]);
+            let name = self.qualified_name("a type")?;
+            Ok(Statement::DropType(DropType { span: self.since(start), if_exists, name }))
+        } else {
+            Err(self.unexpected("KEYSPACE, TABLE or TYPE"))
+        }
+    }
+
+    fn accept_any(&mut self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.accept_word(word).is_some())
+    }
+
+    fn create_keyspace(&mut self, start: Span) -> Parsed<CreateKeyspace> {
+        let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
+        let keyspace = self.name("a keyspace")?;
+        let options = if self.accept_word("WITH").is_some() { self.with_options()? } else { Vec::new() };
+        Ok(CreateKeyspace { span: self.since(start), if_not_exists, keyspace, options })
+    }
+
+    fn alter_keyspace(&mut self, start: Span) -> Parsed<AlterKeyspace> {
+        let if_exists = self.accept_words(&["IF", "EXISTS"]);
+        let keyspace = self.name("a keyspace")?;
+        let change = if self.accept_words(&["ADD", "TAGS"]).is_some() {
+            AlterKeyspaceChange::AddTags(self.option_value()?)
+        } else if self.accept_words(&["DROP", "TAGS"]).is_some() {
+            AlterKeyspaceChange::DropTags(self.option_value()?)
+        } else {
+            self.accept_word("WITH").ok_or_else(|| self.unexpected("WITH, ADD TAGS or DROP TAGS"))?;
+            AlterKeyspaceChange::With(self.with_options()?)
+        };
+        Ok(AlterKeyspace { span: self.since(start), if_exists, keyspace, change })
+    }
+
+    fn with_options(&mut self) -> Parsed<Vec<WithOption>> {
+        let mut options = vec![self.with_option()?];
+        while self.accept_word("AND").is_some() {
+            options.push(self.with_option()?);
+        }
+        Ok(options)
+    }
+
+    fn with_option(&mut self) -> Parsed<WithOption> {
+        let start = self.span();
+        let name = self.name("an option")?;
+        self.expect(TokenKind::Equal, "'='")?;
+        let value = self.option_value()?;
+        Ok(WithOption { name, value, span: self.since(start) })
+    }
+
+    fn option_value(&mut self) -> Parsed<Term> {
+        self.term(Place::OptionValue)
+    }
+
+    fn create_table(&mut self, start: Span) -> Parsed<CreateTable> {
+        let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
+        let table = self.qualified_name("a table")?;
+        let mut created = CreateTable {
+            span: start,
+            if_not_exists,
+            table,
+            columns: Vec::new(),
+            primary_keys: Vec::new(),
+            clustering_order: Vec::new(),
+            compact_storage: None,
+            options: Vec::new(),
+        };
+        self.expect(TokenKind::OpenParenthesis, "'('")?;
+        loop {
+            if self.are_words(&["PRIMARY", "KEY"]) {
+                created.primary_keys.push(self.primary_key()?);
+            } else {
+                created.columns.push(self.column_definition()?);
+            }
+            let comma = self.accept(TokenKind::Comma).is_some();
+            if self.accept(TokenKind::CloseParenthesis).is_some() {
+                break;
+            }
+            if !comma {
+                return Err(self.unexpected("',' or ')'"));
+            }
+        }
+        if self.accept_word("WITH").is_some() {
+            self.table_options(&mut created)?;
+        }
+        created.span = self.since(start);
+        Ok(created)
+    }
+
+    fn column_definition(&mut self) -> Parsed<ColumnDefinition> {
+        let name = self.name("a column or PRIMARY KEY")?;
+        let mut column_type = self.cql_type()?;
+        if let Some(frozen) = self.accept_word("FROZEN") {
+            let span = column_type.span.to(frozen);
+            column_type = CqlType { kind: CqlTypeKind::Frozen(Box::new(column_type)), span };
+        }
+        let is_static = self.accept_word("STATIC");
+        let primary_key = self.accept_words(&["PRIMARY", "KEY"]);
+        let span = self.since(name.span);
+        Ok(ColumnDefinition { name, column_type, is_static, primary_key, span })
+    }
+
+    fn primary_key(&mut self) -> Parsed<PrimaryKey> {
+        let start = self.expect_words(&["PRIMARY", "KEY"])?;
+        self.expect(TokenKind::OpenParenthesis, "'('")?;
+        let partition_key = if self.kind() == TokenKind::OpenParenthesis {
+            self.parenthesised(|parser| parser.name("a column"))?
+        } else {
+            vec![self.name("a column")?]
+        };
+        let mut clustering_columns = Vec::new();
+        while self.accept(TokenKind::Comma).is_some() {
+            clustering_columns.push(self.name("a column")?);
+        }
+        self.expect(TokenKind::CloseParenthesis, "',' or ')'")?;
+        Ok(PrimaryKey { partition_key, clustering_columns, span: self.since(start) })
+    }
+
+    fn table_options(&mut self, created: &mut CreateTable) -> Parsed<()> {
+        loop {
+            if self.accept_words(&["CLUSTERING", "ORDER", "BY"]).is_some() {
+                let order = self.parenthesised(|parser| {
+                    let column = parser.name("a column")?;
+                    let order = parser.order();
+                    Ok(ClusteringOrder { span: parser.since(column.span), column, order })
+                })?;
+                created.clustering_order.extend(order);
+            } else if let Some(span) = self.accept_words(&["COMPACT", "STORAGE"]) {
+                created.compact_storage = Some(span);
+            } else {
+                created.options.push(self.with_option()?);
+            }
+            if self.accept_word("AND").is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn alter_table(&mut self, start: Span) -> Parsed<AlterTable> {
+        let if_exists = self.accept_words(&["IF", "EXISTS"]);
+        let table = self.qualified_name("a table")?;
+        let change = self.alter_table_change()?;
+        Ok(AlterTable { span: self.since(start), if_exists, table, change })
+    }
+
+    fn alter_table_change(&mut self) -> Parsed<AlterTableChange> {
+        let tags = self.is_word_at(1, "TAGS") && self.kind_at(2) == TokenKind::OpenBrace;
+        let start = self.span();
+        if self.accept_word("ADD").is_some() {
+            if tags {
+                self.advance();
+                return self.option_value().map(AlterTableChange::AddTags);
+            }
+            if self.kind() == TokenKind::OpenParenthesis {
+                return self.parenthesised(Self::column_definition).map(AlterTableChange::Add);
+            }
+            return self.list_of(Self::column_definition).map(AlterTableChange::Add);
+        }
+        if self.accept_word("DROP").is_some() {
+            if tags {
+                self.advance();
+                return self.option_value().map(AlterTableChange::DropTags);
+            }
+            if self.accept_words(&["COMPACT", "STORAGE"]).is_some() {
+                return Ok(AlterTableChange::DropCompactStorage(self.since(start)));
+            }
+            if self.kind() == TokenKind::OpenParenthesis {
+                return self.parenthesised(|parser| parser.name("a column")).map(AlterTableChange::Drop);
+            }
+            return self.list_of(|parser| parser.name("a column")).map(AlterTableChange::Drop);
+        }
+        if self.accept_word("RENAME").is_some() {
+            let mut names = vec![self.renaming()?];
+            while self.accept_word("AND").is_some() {
+                names.push(self.renaming()?);
+            }
+            return Ok(AlterTableChange::Rename(names));
+        }
+        if self.accept_word("ALTER").is_some() {
+            let column = self.name("a column")?;
+            self.expect_word("TYPE")?;
+            return Ok(AlterTableChange::ColumnType(column, self.cql_type()?));
+        }
+        self.accept_word("WITH").ok_or_else(|| self.unexpected("ADD, DROP, RENAME, ALTER or WITH"))?;
+        self.with_options().map(AlterTableChange::With)
+    }
+
+    fn renaming(&mut self) -> Parsed<(Name, Name)> {
+        let from = self.name("a column")?;
+        self.expect_word("TO")?;
+        Ok((from, self.name("a column")?))
+    }
+
+    fn restore_table(&mut self, start: Span) -> Parsed<RestoreTable> {
+        self.expect_word("TABLE")?;
+        let table = self.qualified_name("a table")?;
+        self.expect_words(&["FROM", "TABLE"])?;
+        let source = self.qualified_name("a table")?;
+        let options = if self.accept_word("WITH").is_some() { self.with_options()? } else { Vec::new() };
+        Ok(RestoreTable { span: self.since(start), table, source, options })
+    }
+
+    fn create_type(&mut self, start: Span) -> Parsed<CreateType> {
+        let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
+        let name = self.qualified_name("a type")?;
+        let fields = self.parenthesised(|parser| {
+            let name = parser.name("the name of a field")?;
+            Ok(FieldDefinition { name, field_type: parser.cql_type()? })
+        })?;
+        Ok(CreateType { span: self.since(start), if_not_exists, name, fields })
+    }
+}

@@ -1,0 +1,274 @@
+//! Tokens to the tree, by recursive descent.
+//!
+//! Each rule looks ahead a fixed number of tokens, but for one: a parenthesis is scanned to its end for a type, as far as
+//! there are only tokens of which types are made, and no token is scanned twice so. The time is therefore linear.
+
+mod cql_type;
+mod definition;
+mod modification;
+mod other;
+mod relation;
+mod script;
+mod select;
+mod term;
+
+use crate::lexer::{Token, TokenKind, tokens};
+use crate::name::is_reserved;
+use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Name, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem};
+
+pub use script::parse_script;
+
+/// Reads one statement, with or without a `;` after it.
+///
+/// # Errors
+///
+/// What is wrong and where, if `text` is no CQL that Cassandra 3.11 or Keyspaces knows, has more than [`MAX_DEPTH`] levels
+/// inside each other, or is longer than [`MAX_TEXT_BYTES`].
+pub fn parse(text: &str) -> Result<Statement, SyntaxError> {
+    if text.len() > MAX_TEXT_BYTES {
+        let span = Span::new(0, 0);
+        return Err(SyntaxError { span, position: span.position(text), problem: SyntaxProblem::TooLong });
+    }
+    let tokens = tokens(text);
+    let mut parser = Parser::new(text, &tokens);
+    let statement = parser.statement()?;
+    while parser.accept(TokenKind::Semicolon).is_some() {}
+    if parser.kind() == TokenKind::End { Ok(statement) } else { Err(parser.unexpected("the end of the statement")) }
+}
+
+type Parsed<T> = Result<T, SyntaxError>;
+
+struct Parser<'t> {
+    text: &'t str,
+    tokens: &'t [Token],
+    /// The next token; the last one is the end and is never passed.
+    at: usize,
+    depth: usize,
+    /// How many times a token was looked at: what the test of linearity counts.
+    #[cfg(test)]
+    looks: std::cell::Cell<usize>,
+}
+
+impl<'t> Parser<'t> {
+    fn new(text: &'t str, tokens: &'t [Token]) -> Self {
+        Self {
+            text,
+            tokens,
+            at: 0,
+            depth: 0,
+            #[cfg(test)]
+            looks: std::cell::Cell::new(0),
+        }
+    }
+
+    fn statement(&mut self) -> Parsed<Statement> {
+        if let Some(other) = self.other()? {
+            return Ok(Statement::Other(other));
+        }
+        let word =
+            if self.kind() == TokenKind::Word { self.slice(self.span()).to_ascii_uppercase() } else { String::new() };
+        match word.as_str() {
+            "SELECT" => self.select().map(|select| Statement::Select(Box::new(select))),
+            "INSERT" => self.insert().map(Statement::Insert),
+            "UPDATE" => self.update().map(Statement::Update),
+            "DELETE" => self.delete().map(Statement::Delete),
+            "BEGIN" => self.batch().map(Statement::Batch),
+            "CREATE" | "ALTER" | "DROP" | "RESTORE" | "USE" => self.definition(),
+            _ => Err(self.unexpected("a statement")),
+        }
+    }
+
+    fn token(&self, ahead: usize) -> Token {
+        #[cfg(test)]
+        self.looks.set(self.looks.get() + 1);
+        self.tokens[(self.at + ahead).min(self.tokens.len() - 1)]
+    }
+
+    fn kind(&self) -> TokenKind {
+        self.token(0).kind
+    }
+
+    fn kind_at(&self, ahead: usize) -> TokenKind {
+        self.token(ahead).kind
+    }
+
+    fn span(&self) -> Span {
+        self.token(0).span()
+    }
+
+    fn slice(&self, span: Span) -> &'t str {
+        &self.text[span.range()]
+    }
+
+    /// From the beginning of `start` to the end of the last token that was taken.
+    fn since(&self, start: Span) -> Span {
+        start.to(self.tokens[self.at.saturating_sub(1)].span())
+    }
+
+    fn advance(&mut self) -> Span {
+        let span = self.span();
+        self.at = (self.at + 1).min(self.tokens.len() - 1);
+        span
+    }
+
+    fn accept(&mut self, kind: TokenKind) -> Option<Span> {
+        (self.kind() == kind).then(|| self.advance())
+    }
+
+    fn expect(&mut self, kind: TokenKind, sign: &str) -> Parsed<Span> {
+        self.accept(kind).ok_or_else(|| self.unexpected(sign))
+    }
+
+    fn is_word_at(&self, ahead: usize, word: &str) -> bool {
+        let token = self.token(ahead);
+        token.kind == TokenKind::Word && self.slice(token.span()).eq_ignore_ascii_case(word)
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        self.is_word_at(0, word)
+    }
+
+    fn are_words(&self, words: &[&str]) -> bool {
+        words.iter().enumerate().all(|(ahead, word)| self.is_word_at(ahead, word))
+    }
+
+    fn accept_word(&mut self, word: &str) -> Option<Span> {
+        self.is_word(word).then(|| self.advance())
+    }
+
+    /// All of the words or none of them.
+    fn accept_words(&mut self, words: &[&str]) -> Option<Span> {
+        self.are_words(words).then(|| {
+            let start = self.span();
+            for _ in words {
+                self.advance();
+            }
+            self.since(start)
+        })
+    }
+
+    fn expect_word(&mut self, word: &str) -> Parsed<Span> {
+        self.accept_word(word).ok_or_else(|| self.unexpected(word))
+    }
+
+    fn expect_words(&mut self, words: &[&str]) -> Parsed<Span> {
+        let start = self.span();
+        for word in words {
+            self.expect_word(word)?;
+        }
+        Ok(self.since(start))
+    }
+
+    fn is_name_at(&self, ahead: usize) -> bool {
+        let token = self.token(ahead);
+        match token.kind {
+            TokenKind::QuotedName => true,
+            TokenKind::Word => {
+                let word = self.slice(token.span());
+                !is_reserved(word) && !word.eq_ignore_ascii_case("true") && !word.eq_ignore_ascii_case("false")
+            }
+            _ => false,
+        }
+    }
+
+    /// A name of the kind that `what` says.
+    fn name(&mut self, what: &str) -> Parsed<Name> {
+        if !self.is_name_at(0) {
+            return Err(self.unexpected(what));
+        }
+        let quoted = self.kind() == TokenKind::QuotedName;
+        let span = self.advance();
+        Ok(self.name_in(span, quoted))
+    }
+
+    fn name_in(&self, span: Span, quoted: bool) -> Name {
+        let slice = self.slice(span);
+        let text = if quoted { slice.trim_matches_once('"').replace("\"\"", "\"") } else { slice.to_ascii_lowercase() };
+        Name { text, quoted, span }
+    }
+
+    fn qualified_name(&mut self, what: &str) -> Parsed<QualifiedName> {
+        let first = self.name(what)?;
+        if self.accept(TokenKind::Dot).is_none() {
+            return Ok(QualifiedName { keyspace: None, name: first });
+        }
+        let name = self.name(what)?;
+        Ok(QualifiedName { keyspace: Some(first), name })
+    }
+
+    /// `item, item, …`
+    fn list_of<T>(&mut self, mut item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
+        let mut items = vec![item(self)?];
+        while self.accept(TokenKind::Comma).is_some() {
+            items.push(item(self)?);
+        }
+        Ok(items)
+    }
+
+    /// `(item, item, …)`
+    fn parenthesised<T>(&mut self, item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
+        self.expect(TokenKind::OpenParenthesis, "'('")?;
+        let items = self.list_of(item)?;
+        self.expect(TokenKind::CloseParenthesis, "',' or ')'")?;
+        Ok(items)
+    }
+
+    /// Runs `inner` one level deeper.
+    fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.failure(self.span(), SyntaxProblem::TooDeep));
+        }
+        self.depth += 1;
+        let parsed = inner(self);
+        self.depth -= 1;
+        parsed
+    }
+
+    fn unexpected(&self, expected: &str) -> SyntaxError {
+        let span = self.span();
+        let problem = match self.kind() {
+            TokenKind::UnterminatedString => SyntaxProblem::Unterminated("the string"),
+            TokenKind::UnterminatedName => SyntaxProblem::Unterminated("the quoted name"),
+            TokenKind::UnterminatedComment => SyntaxProblem::Unterminated("the comment"),
+            _ => SyntaxProblem::Unexpected { expected: expected.to_owned(), found: self.found() },
+        };
+        self.failure(span, problem)
+    }
+
+    fn failure(&self, span: Span, problem: SyntaxProblem) -> SyntaxError {
+        SyntaxError { span, position: span.position(self.text), problem }
+    }
+
+    /// The next token in words, without the contents of literals.
+    fn found(&self) -> String {
+        let slice = self.slice(self.span());
+        match self.kind() {
+            TokenKind::End => "the end of the text".to_owned(),
+            TokenKind::String | TokenKind::DollarString => "a string".to_owned(),
+            TokenKind::Integer | TokenKind::Float => "a number".to_owned(),
+            TokenKind::Uuid => "a UUID".to_owned(),
+            TokenKind::Blob => "a blob".to_owned(),
+            TokenKind::Duration => "a duration".to_owned(),
+            TokenKind::EmptyName => "an empty name".to_owned(),
+            _ => {
+                let shown: String = slice.chars().take(40).collect();
+                let cut = if shown.len() < slice.len() { "…" } else { "" };
+                format!("'{shown}{cut}'")
+            }
+        }
+    }
+}
+
+trait TrimOnce {
+    fn trim_matches_once(&self, delimiter: char) -> &str;
+}
+
+impl TrimOnce for str {
+    /// Without one delimiter at each end.
+    fn trim_matches_once(&self, delimiter: char) -> &str {
+        self.strip_prefix(delimiter).and_then(|rest| rest.strip_suffix(delimiter)).unwrap_or(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

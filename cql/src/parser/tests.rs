@@ -1,0 +1,182 @@
+//! Errors, spans, bounds and the time that parsing takes.
+
+use super::*;
+use crate::statement::{Selection, Term, TermKind};
+
+fn failure(text: &str) -> String {
+    parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn an_error_says_where_what_was_expected_and_what_was_found() {
+    for (text, expected) in [
+        ("", "line 1, column 1: expected a statement, found the end of the text"),
+        ("SELEKT * FROM t", "line 1, column 1: expected a statement, found 'SELEKT'"),
+        ("SELECT a,\n  FROM t", "line 2, column 3: expected a column or a value, found 'FROM'"),
+        ("SELECT * FROM t WHERE a 'b'", "line 1, column 25: expected an operator, found a string"),
+        ("SELECT * FROM t WHERE a = b", "line 1, column 27: expected a value, found 'b'"),
+        ("SELECT * FROM t LIMIT 'secret'", "line 1, column 23: expected an integer or a bind marker, found a string"),
+        ("SELECT * FROM t; SELECT * FROM t", "line 1, column 18: expected the end of the statement, found 'SELECT'"),
+        ("SELECT * FROM t extra", "line 1, column 17: expected the end of the statement, found 'extra'"),
+        ("INSERT INTO t (a, b) VALUES (1)", "line 1, column 29: expected 2 values, one for each column, found 1"),
+        ("INSERT INTO t JSON 5", "line 1, column 20: expected a string or a bind marker, found a number"),
+        ("UPDATE t SET a = b + 1 WHERE c = 1", "line 1, column 18: expected the column that is set, a, found 'b'"),
+        ("UPDATE t SET a = 1", "line 1, column 19: expected WHERE, found the end of the text"),
+        ("DELETE FROM t", "line 1, column 14: expected WHERE, found the end of the text"),
+        (
+            "BEGIN BATCH SELECT * FROM t; APPLY BATCH",
+            "line 1, column 13: expected INSERT, UPDATE, DELETE or APPLY BATCH, found 'SELECT'",
+        ),
+        ("CREATE TABLE t (a int b int)", "line 1, column 23: expected ',' or ')', found 'b'"),
+        ("CREATE TABLE t (a frozn<int>)", "line 1, column 19: expected list, set, map, tuple or frozen, found 'frozn'"),
+        ("ALTER TABLE t FROB", "line 1, column 15: expected ADD, DROP, RENAME, ALTER or WITH, found 'FROB'"),
+        ("CREATE THING x", "line 1, column 8: expected KEYSPACE, TABLE or TYPE, found 'THING'"),
+        ("SELECT 'abc", "line 1, column 8: the string that begins here does not end"),
+        ("SELECT $$abc", "line 1, column 8: the string that begins here does not end"),
+        ("SELECT \"abc", "line 1, column 8: the quoted name that begins here does not end"),
+        ("SELECT /* abc", "line 1, column 8: the comment that begins here does not end"),
+        ("SELECT \"\" FROM t", "line 1, column 8: expected a column or a value, found an empty name"),
+        ("SELECT ä FROM t", "line 1, column 8: expected a column or a value, found 'ä'"),
+        ("TRUNCATE t '", "line 1, column 12: the string that begins here does not end"),
+    ] {
+        assert_eq!(failure(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn the_text_of_an_error_does_not_repeat_a_literal() {
+    for text in ["SELECT 'secret' 'secret'", "SELECT 0xdeadbeef 0xdeadbeef", "SELECT 5123 5123", "x $$secret$$"] {
+        let failure = failure(text);
+        assert!(!["secret", "dead", "5123"].iter().any(|literal| failure.contains(literal)), "{failure}");
+    }
+}
+
+#[test]
+fn more_than_64_levels_are_refused_and_64_are_not() {
+    let nested = |open: &str, close: &str, levels: usize| open.repeat(levels) + "1" + &close.repeat(levels);
+    for (open, close) in [("(", ")"), ("[", "]"), ("{", "}"), ("f(", ")"), ("- ", ""), ("{1: ", "}"), ("(int) ", "")] {
+        let text = |levels| format!("SELECT {} FROM t", nested(open, close, levels));
+        assert!(parse(&text(62)).is_ok(), "{open}");
+        let failure = parse(&text(65)).unwrap_err();
+        assert_eq!(failure.problem, SyntaxProblem::TooDeep, "{open}");
+        assert!(failure.to_string().ends_with("more than 64 levels inside each other"));
+    }
+    let table = |levels| format!("CREATE TABLE t (a {}int{})", "list<".repeat(levels), ">".repeat(levels));
+    assert!(parse(&table(63)).is_ok());
+    assert_eq!(parse(&table(64)).unwrap_err().problem, SyntaxProblem::TooDeep);
+    let selector = |levels| format!("SELECT a{} FROM t", ".b".repeat(levels));
+    assert!(parse(&selector(63)).is_ok());
+    assert_eq!(parse(&selector(64)).unwrap_err().problem, SyntaxProblem::TooDeep);
+    let relation = |levels| format!("SELECT * FROM t WHERE {}a = 1{}", "(".repeat(levels), ")".repeat(levels));
+    assert!(parse(&relation(63)).is_ok());
+    assert_eq!(parse(&relation(65)).unwrap_err().problem, SyntaxProblem::TooDeep);
+}
+
+#[test]
+fn the_deepest_tree_fits_into_half_of_a_threads_usual_stack() {
+    let small = std::thread::Builder::new().stack_size(1024 * 1024);
+    let thread = small.spawn(|| {
+        let text = format!("SELECT {}1{} FROM t", "f([{".repeat(21), "}])".repeat(21));
+        let statement = parse(&text).unwrap();
+        let again = parse(&statement.to_string()).unwrap();
+        assert!(again.means_the_same_as(&statement));
+        assert!(matches!(crate::judge(&statement), crate::Judgement::Unknown(_)));
+    });
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn a_text_of_more_than_4_mebibytes_is_refused_unread() {
+    let text = " ".repeat(MAX_TEXT_BYTES + 1);
+    assert_eq!(failure(&text), "line 1, column 1: the text is longer than 4194304 bytes");
+    assert_eq!(parse_script(&text).len(), 1);
+}
+
+#[test]
+fn spans_are_bytes_also_after_other_alphabets() {
+    let text = "SELECT 'äöü€😀', \"名前\" AS x FROM \"κ\".t";
+    let Statement::Select(select) = parse(text).unwrap() else { panic!() };
+    let Selection::Selectors(selectors) = &select.selection else { panic!() };
+    assert_eq!(&text[selectors[0].term.span.range()], "'äöü€😀'");
+    assert_eq!(&text[selectors[1].term.span.range()], "\"名前\"");
+    assert_eq!(&text[select.table.span().range()], "\"κ\".t");
+    assert_eq!(&text[select.span.range()], text);
+}
+
+#[test]
+fn the_value_of_an_option_has_its_place_at_every_depth() {
+    let text = "CREATE KEYSPACE ks WITH replication = {'class': 'SingleRegionStrategy'} AND tags = {'a': 'b'};";
+    let Statement::CreateKeyspace(create) = parse(text).unwrap() else { panic!() };
+    let replication = create.replication().unwrap();
+    assert_eq!(&text[replication.value.span.range()], "{'class': 'SingleRegionStrategy'}");
+    assert_eq!(&text[create.span.range()], text.trim_end_matches(';'));
+    let text = "ALTER TABLE t WITH custom_properties = {'capacity_mode': {'throughput_mode': 'PROVISIONED'}}";
+    let Statement::AlterTable(alter) = parse(text).unwrap() else { panic!() };
+    let crate::statement::AlterTableChange::With(options) = &alter.change else { panic!() };
+    let TermKind::Map(properties) = &options[0].value.kind else { panic!() };
+    let TermKind::Map(capacity) = &properties[0].1.kind else { panic!() };
+    assert_eq!(&text[capacity[0].1.span.range()], "'PROVISIONED'");
+}
+
+#[test]
+fn an_error_in_a_script_does_not_hide_the_next_statement() {
+    let text = "USE a; SELECT FROM; -- a comment\n;; BEGIN BATCH INSERT INTO t (a) VALUES (1); oops; APPLY BATCH;
+        CREATE FUNCTION f() AS $$ a; b $$; USE b extra; USE c";
+    let statements: Vec<_> = parse_script(text)
+        .into_iter()
+        .map(|parsed| parsed.map_or_else(|error| error.to_string(), |statement| statement.to_string()))
+        .collect();
+    assert_eq!(
+        statements,
+        [
+            "USE a",
+            "line 1, column 15: expected a column or a value, found 'FROM'",
+            "line 2, column 46: expected INSERT, UPDATE, DELETE or APPLY BATCH, found 'oops'",
+            "CREATE FUNCTION f ( ) AS $$ a; b $$",
+            "line 3, column 50: expected ';' or the end of the text, found 'extra'",
+            "USE c",
+        ]
+    );
+}
+
+/// Twice the text takes at most about twice the looks at tokens, whatever is repeated.
+#[test]
+fn the_time_is_linear_in_the_length_of_the_text() {
+    let looks = |text: &str| {
+        let tokens = tokens(text);
+        let mut parser = Parser::new(text, &tokens);
+        parser.script();
+        parser.looks.get()
+    };
+    for (begin, part, end) in [
+        ("SELECT ", "a, ", "a FROM t"),
+        ("SELECT ", "1 + ", "1 FROM t"),
+        ("SELECT ", "(a<b, ", "1 FROM t"),
+        ("SELECT ", "(a.b) ", " FROM t"),
+        ("SELECT (a", "<a", ""),
+        ("SELECT [", "(int) 1, ", "1] FROM t"),
+        ("SELECT {", "a: {}, ", "a: 1} FROM t"),
+        ("SELECT * FROM t WHERE ", "a = 1 AND ", "a = 1"),
+        ("SELECT * FROM t WHERE a IN (", "(1, 2), ", "1)"),
+        ("SELECT * FROM t WHERE ", "(", "a"),
+        ("UPDATE t SET ", "a = a + 1, ", "a = 1 WHERE b = 1"),
+        ("UPDATE t SET a = ", "[1] + ", "a WHERE b = 1"),
+        ("BEGIN BATCH ", "INSERT INTO t (a) VALUES (1); ", "APPLY BATCH"),
+        ("", "BEGIN BATCH ", ""),
+        ("", "BEGIN x; ", ""),
+        ("CREATE TABLE t (", "a frozen<list<int>>, ", "PRIMARY KEY (a))"),
+        ("CREATE TABLE t (a tuple<", "int, ", "int>)"),
+        ("TRUNCATE ", "a ", ""),
+        ("CREATE INDEX ", "a ", "ON t (a)"),
+    ] {
+        let text = |parts| begin.to_owned() + &part.repeat(parts) + end;
+        let (once, twice) = (looks(&text(1000)), looks(&text(2000)));
+        assert!(twice <= 2 * once + 100, "{begin}{part}…{end}: {once}, then {twice}");
+        assert!(once <= 40 * text(1000).len(), "{begin}{part}…{end}: {once}");
+    }
+}
+
+#[test]
+fn a_value_takes_as_little_room_as_the_documentation_of_the_longest_text_says() {
+    assert!(size_of::<Term>() <= 88, "{}", size_of::<Term>());
+}

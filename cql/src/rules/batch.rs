@@ -1,0 +1,59 @@
+//! Batches.
+
+use super::{INVALID, rules};
+
+/// How many statements an unlogged batch may have (`DG:quotas`).
+pub const MAX_UNLOGGED_STATEMENTS: usize = 30;
+
+/// How many statements a logged batch may have (`DG:quotas`); with static columns 50, which the text does not tell.
+pub const MAX_LOGGED_STATEMENTS: usize = 100;
+
+rules! {
+    OF_BATCHES;
+
+    UNLOGGED_BATCH_TOO_LONG {
+        id: "unlogged-batch-too-long",
+        refuses: "an unlogged batch of more than 30 statements",
+        text: Some("Batches with more than 30 statements are not supported."),
+        code: Some(INVALID),
+        advice: "Send several batches, or the statements one by one, several at a time: a batch is no faster.",
+        source: "gh:cfpb/hmda-platform#5001; DG:quotas",
+        since: None,
+    }
+    LOGGED_BATCH_TOO_LONG {
+        id: "logged-batch-too-long",
+        refuses: "a logged batch of more than 100 statements",
+        text: None,
+        code: None,
+        advice: "Send several batches.",
+        source: "DG:quotas",
+        since: Some("2025-11-11"),
+    }
+    COUNTER_IN_LOGGED_BATCH {
+        id: "counter-in-logged-batch",
+        refuses: "counters in a logged batch",
+        text: None,
+        code: None,
+        advice: "Send the counters' updates by themselves.",
+        source: "DG:batchStatements",
+        since: Some("2025-11-11"),
+    }
+    OPERATOR_IN_LOGGED_BATCH {
+        id: "operator-in-logged-batch",
+        refuses: "anything but = in a WHERE of a logged batch, range deletes included",
+        text: None,
+        code: None,
+        advice: "Name each row by its whole key, or send the statement by itself.",
+        source: "DG:batchStatements",
+        since: Some("2025-11-11"),
+    }
+    SAME_ROW_IN_LOGGED_BATCH {
+        id: "same-row-in-logged-batch",
+        refuses: "two statements on one row in a logged batch",
+        text: None,
+        code: None,
+        advice: "Put what is to happen to the row into one statement.",
+        source: "DG:batchStatements",
+        since: Some("2025-11-11"),
+    }
+}

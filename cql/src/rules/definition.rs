@@ -1,0 +1,173 @@
+//! Keyspaces, tables and types.
+
+use super::rules;
+
+/// How many characters the name of a keyspace, a table or a type may have (`API:CreateTable`, `DG:quotas`).
+pub const MAX_NAME_CHARACTERS: usize = 48;
+
+/// How many characters the name of a field may have (`DG:quotas`).
+pub const MAX_FIELD_NAME_CHARACTERS: usize = 128;
+
+/// How many frozen collections may be inside each other (`DG:quotas`; 5 in the China Regions).
+pub const MAX_FROZEN_LEVELS: usize = 8;
+
+/// How many tags one statement may name, and how many characters a tag's key and its value may have (`API:TagResource`).
+pub const MAX_TAGS: (usize, usize, usize) = (60, 128, 256);
+
+rules! {
+    OF_DEFINITIONS;
+
+    KEYSPACE_NAME {
+        id: "keyspace-name",
+        refuses: "names of keyspaces other than 1 to 48 letters, digits and underscores, the first no underscore",
+        text: None,
+        code: None,
+        advice: "Choose another name.",
+        source: "API:CreateKeyspace",
+        since: None,
+    }
+    TABLE_NAME {
+        id: "table-name",
+        refuses: "names of tables other than 1 to 48 letters, digits and underscores, the first no underscore",
+        text: None,
+        code: None,
+        advice: "Choose another name.",
+        source: "API:CreateTable",
+        since: None,
+    }
+    TYPE_NAME {
+        id: "type-name",
+        refuses: "names of types of more than 48 characters",
+        text: None,
+        code: None,
+        advice: "Choose a shorter name.",
+        source: "DG:quotas",
+        since: Some("2024-10-30"),
+    }
+    FIELD_NAME {
+        id: "field-name",
+        refuses: "names of fields of more than 128 characters",
+        text: None,
+        code: None,
+        advice: "Choose a shorter name.",
+        source: "DG:quotas",
+        since: Some("2024-10-30"),
+    }
+    FROZEN_TOO_DEEP {
+        id: "frozen-too-deep",
+        refuses: "more than 8 frozen collections inside each other",
+        text: None,
+        code: None,
+        advice: "Use a user-defined type, or text that the application reads.",
+        source: "DG:quotas",
+        since: Some("2023-11-15"),
+    }
+    TYPE_NOT_FROZEN {
+        id: "type-not-frozen",
+        refuses: "a user-defined type in another one that is not frozen",
+        text: None,
+        code: None,
+        advice: "Write frozen<…> around the inner type.",
+        source: "DG:cql.ddl.type",
+        since: Some("2024-10-30"),
+    }
+    COUNTER_AND_OTHERS {
+        id: "counter-and-others",
+        refuses: "a table with counters that has other columns outside its primary key",
+        text: None,
+        code: None,
+        advice: "Put the counters into a table of their own.",
+        source: "DG:cql.elements",
+        since: Some("2020-04-07"),
+    }
+    COUNTER_IN_KEY {
+        id: "counter-in-key",
+        refuses: "a counter in a primary key",
+        text: None,
+        code: None,
+        advice: "Use bigint.",
+        source: "DG:cql.elements",
+        since: Some("2020-04-07"),
+    }
+    DURABLE_WRITES {
+        id: "durable-writes",
+        refuses: "durable_writes that is not true",
+        text: None,
+        code: None,
+        advice: "Leave it out: all writes are durable.",
+        source: "DG:cql.ddl.keyspace",
+        since: None,
+    }
+    NO_REPLICATION {
+        id: "no-replication",
+        refuses: "CREATE KEYSPACE without replication",
+        text: None,
+        code: None,
+        advice: "Add WITH replication = {'class': 'SingleRegionStrategy'}.",
+        source: "DG:cql.ddl.keyspace",
+        since: None,
+    }
+    TOO_FEW_REGIONS {
+        id: "too-few-regions",
+        refuses: "NetworkTopologyStrategy with fewer than two Regions",
+        text: None,
+        code: None,
+        advice: "Use {'class': 'SingleRegionStrategy'} for one Region.",
+        source: "DG:cql.ddl.keyspace",
+        since: Some("2023-06-05"),
+    }
+    REPLICATION_FACTOR {
+        id: "replication-factor",
+        refuses: "a replication factor other than 3",
+        text: None,
+        code: None,
+        advice: "Write '3' for each Region.",
+        source: "DG:cql.ddl.keyspace",
+        since: Some("2023-06-05"),
+    }
+    DROP_COLUMN {
+        id: "drop-column",
+        refuses: "ALTER TABLE … DROP",
+        text: None,
+        code: None,
+        advice: "Leave the column, and write nothing to it.",
+        source: "not in the grammar of DG:cql.ddl.table",
+        since: None,
+    }
+    RENAME_COLUMN {
+        id: "rename-column",
+        refuses: "ALTER TABLE … RENAME",
+        text: None,
+        code: None,
+        advice: "Give the column its name in the application, or copy the rows to a new table.",
+        source: "not in the grammar of DG:cql.ddl.table",
+        since: None,
+    }
+    ALTER_COLUMN_TYPE {
+        id: "alter-column-type",
+        refuses: "ALTER TABLE … ALTER",
+        text: None,
+        code: None,
+        advice: "Add a column of the new type.",
+        source: "not in the grammar of DG:cql.ddl.table",
+        since: None,
+    }
+    SEVERAL_CUSTOM_PROPERTIES {
+        id: "several-custom-properties",
+        refuses: "ALTER TABLE with more than one custom property",
+        text: None,
+        code: None,
+        advice: "Change one, wait until the table is ACTIVE again, and change the next.",
+        source: "DG:cql.ddl.table",
+        since: None,
+    }
+    TAGS {
+        id: "tags",
+        refuses: "more than 60 tags in one statement, and tags of more than 128 characters with values of more than 256",
+        text: None,
+        code: None,
+        advice: "Use fewer or shorter tags.",
+        source: "API:TagResource",
+        since: None,
+    }
+}

@@ -1,0 +1,83 @@
+//! Reading.
+
+use super::{INVALID, rules};
+
+/// How many subqueries the INs of one SELECT may make (`DG:quotas`; AWS raises it on request).
+pub const IN_SUBQUERIES: usize = 100;
+
+rules! {
+    OF_SELECT;
+
+    COUNT_ROWS {
+        id: "count-rows",
+        refuses: "COUNT(*)",
+        text: Some("countRows is not yet supported."),
+        code: Some(INVALID),
+        advice: "Count while reading page by page, or keep a counter.",
+        source: "gh:thatdot/quine#47",
+        since: None,
+    }
+    AGGREGATE {
+        id: "aggregate",
+        refuses: "the aggregates COUNT, MIN, MAX, SUM and AVG",
+        text: None,
+        code: None,
+        advice: "Read the rows and aggregate them in the application.",
+        source: "DG:cassandra-apis",
+        since: None,
+    }
+    GROUP_BY {
+        id: "group-by",
+        refuses: "GROUP BY",
+        text: None,
+        code: None,
+        advice: "Read the rows and group them in the application.",
+        source: "gh:aws-samples/amazon-aggregation-query-proxy (README); not in the grammar of DG:cql.dml.select",
+        since: None,
+    }
+    DISTINCT {
+        id: "distinct",
+        refuses: "SELECT DISTINCT",
+        text: None,
+        code: None,
+        advice: "Keep the partition keys in a table of their own, or read all rows and drop repetitions.",
+        source: "gh:thatdot/quine (CassandraPersistor.scala); not in the grammar of DG:cql.dml.select",
+        since: None,
+    }
+    PER_PARTITION_LIMIT {
+        id: "per-partition-limit",
+        refuses: "PER PARTITION LIMIT",
+        text: Some("PER PARTITION LIMIT is not supported"),
+        code: Some(INVALID),
+        advice: "Read each partition with a LIMIT of its own.",
+        source: "gh:JanusGraph/janusgraph#3879 (2023-07, answer to a PREPARE)",
+        since: None,
+    }
+    IN_SUBQUERY_LIMIT {
+        id: "in-subqueries",
+        refuses: "a SELECT whose INs multiply to more than 100 subqueries",
+        text: None,
+        code: None,
+        advice: "Send one SELECT for each key, several at a time.",
+        source: "DG:quotas",
+        since: Some("2023-04-25"),
+    }
+    IN_WITH_TOKEN {
+        id: "in-with-token",
+        refuses: "IN and TOKEN in one SELECT",
+        text: None,
+        code: None,
+        advice: "Send one SELECT for each key, or read ranges of tokens and drop what is not wanted.",
+        source: "DG:functional-differences",
+        since: Some("2023-04-25"),
+    }
+    COLLECTION_INEQUALITY {
+        id: "collection-inequality",
+        refuses: "a comparison of a whole collection or user-defined type by anything but =",
+        text: None,
+        code: None,
+        advice: "Compare in the application, or keep what you compare in a column of its own.",
+        source: "DG:functional-differences",
+        since: Some("2023-11-15"),
+    }
+}

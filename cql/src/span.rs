@@ -1,0 +1,74 @@
+//! Where something stands in the text.
+
+use std::fmt;
+use std::ops::Range;
+
+/// A part of the text, in bytes; `end` is the first byte after it.
+///
+/// Both ends are always at the boundary of a character, so `&text[span.range()]` does not panic for the text that was
+/// parsed.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Span {
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+}
+
+impl Span {
+    /// From `start` up to, not including, `end`.
+    #[must_use]
+    pub fn new(start: usize, end: usize) -> Self {
+        Self { start, end }
+    }
+
+    /// For slicing the text.
+    #[must_use]
+    pub fn range(self) -> Range<usize> {
+        self.start..self.end
+    }
+
+    /// The smallest span that holds both.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        Self { start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+
+    /// Line and column of its start in `text`; takes time linear in where that is.
+    #[must_use]
+    pub fn position(self, text: &str) -> Position {
+        let before = text.get(..self.start).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Position { line, column }
+    }
+}
+
+/// A place in the text as an editor shows it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Position {
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_counts_lines_and_characters_from_one() {
+        let text = "SELECT 'ä'\n  FROM t";
+        assert_eq!(Span::new(0, 6).position(text), Position { line: 1, column: 1 });
+        assert_eq!(Span::new(11, 12).position(text), Position { line: 1, column: 11 });
+        assert_eq!(Span::new(14, 18).position(text), Position { line: 2, column: 3 });
+        assert_eq!(Span::new(99, 100).position(text), Position { line: 2, column: 9 });
+    }
+}

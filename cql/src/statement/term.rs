@@ -1,0 +1,157 @@
+//! Values, and what a SELECT reads.
+
+use super::CqlType;
+use crate::{Name, QualifiedName, Span};
+
+/// A value, or something that a SELECT reads.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Term {
+    /// What it is.
+    pub kind: TermKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// What a [`Term`] is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum TermKind {
+    /// `'text'`, `12`, `true`, …
+    Constant(Constant),
+    /// `NULL`
+    Null,
+    /// `?` or `:name`
+    Marker(BindMarker),
+    /// A name that stands alone: a column in a SELECT, a word as the value of an option.
+    Name(Name),
+    /// `now()`, `token(id)`, `count(*)`
+    Call(Box<Call>),
+    /// The `*` of `count(*)`.
+    Star,
+    /// `CAST(size AS text)`
+    Cast(Box<Cast>),
+    /// `(bigint) 5`
+    TypeHint(Box<TypeHint>),
+    /// `(1, 'a')`; one value in parentheses is a tuple of one.
+    Tuple(Vec<Term>),
+    /// `[1, 2]`
+    List(Vec<Term>),
+    /// `{1, 2}`; `{}` is an empty one, though it may stand for a map too.
+    Set(Vec<Term>),
+    /// `{'a': 1, 'b': 2}`
+    Map(Vec<(Term, Term)>),
+    /// `{street: '…', city: '…'}`, a value of a user-defined type.
+    UserType(Vec<(Name, Term)>),
+    /// `-x`; a negative number is a constant.
+    Negative(Box<Term>),
+    /// `a + b - c`
+    Arithmetic(Box<Arithmetic>),
+    /// `address.city`, `m['key']`
+    Access(Box<Access>),
+}
+
+/// A literal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Constant {
+    /// Which kind of literal.
+    pub kind: ConstantKind,
+    /// What a string contains, `''` being one `'`; every other kind as it was written, with its sign.
+    pub text: String,
+}
+
+/// Which kind of literal a [`Constant`] is.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum ConstantKind {
+    /// `'…'` or `$$…$$`
+    String,
+    /// `-12`
+    Integer,
+    /// `1.5`, `2e-3`, `NaN`, `-Infinity`
+    Float,
+    /// `true`, `false`
+    Boolean,
+    /// `5132b130-ae79-11e4-ab27-0800200c9a66`
+    Uuid,
+    /// `0xcafe`
+    Blob,
+    /// `12h30m`, `P3D`
+    Duration,
+}
+
+/// `?` or `:name`
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BindMarker {
+    /// The name after the colon.
+    pub name: Option<Name>,
+    /// Where.
+    pub span: Span,
+}
+
+/// A call of a function.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Call {
+    /// Its name; the functions that Cassandra brings are in lower case.
+    pub function: QualifiedName,
+    /// What it is called with.
+    pub arguments: Vec<Term>,
+}
+
+/// `CAST(term AS type)`
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cast {
+    /// What is cast.
+    pub term: Term,
+    /// To what.
+    pub to: CqlType,
+}
+
+/// `(type) term`
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TypeHint {
+    /// The type in parentheses.
+    pub hint: CqlType,
+    /// The value after it.
+    pub term: Term,
+}
+
+/// A chain of operators of the same rank, evaluated from the left.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Arithmetic {
+    /// The leftmost operand.
+    pub first: Term,
+    /// Each further operator with its right operand; at least one.
+    pub rest: Vec<(ArithmeticOperator, Term)>,
+}
+
+/// An operator between two numbers.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum ArithmeticOperator {
+    /// `+`
+    Plus,
+    /// `-`
+    Minus,
+    /// `*`
+    Times,
+    /// `/`
+    Divided,
+    /// `%`
+    Modulo,
+}
+
+/// A part of a column: a field or an element.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// `of.field`
+    Field {
+        /// The value of a user-defined type.
+        of: Term,
+        /// Its field.
+        field: Name,
+    },
+    /// `of[key]`
+    Element {
+        /// The collection.
+        of: Term,
+        /// The key in a map, or the index in a list.
+        key: Term,
+    },
+}

@@ -1,0 +1,63 @@
+//! What is wrong with a text that is no CQL.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Position, Span};
+
+/// Why a text could not be read as CQL, and where.
+///
+/// Its text names words and signs of the statement, never the contents of a string or another literal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SyntaxError {
+    /// Where it went wrong.
+    pub span: Span,
+    /// The same as line and column.
+    pub position: Position,
+    /// What went wrong.
+    pub problem: SyntaxProblem,
+}
+
+/// What went wrong in a [`SyntaxError`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SyntaxProblem {
+    /// Something else should stand here.
+    Unexpected {
+        /// What CQL would allow here, in words.
+        expected: String,
+        /// What is there, in words.
+        found: String,
+    },
+    /// A string, quoted name or comment that does not end.
+    Unterminated(&'static str),
+    /// More than [`MAX_DEPTH`] levels of parentheses, collections, types or signs inside each other.
+    TooDeep,
+    /// A text of more than [`MAX_TEXT_BYTES`] bytes.
+    TooLong,
+}
+
+impl SyntaxError {
+    /// What CQL would allow here, where that is the problem.
+    #[must_use]
+    pub fn expected(&self) -> Option<&str> {
+        match &self.problem {
+            SyntaxProblem::Unexpected { expected, .. } => Some(expected),
+            SyntaxProblem::Unterminated(_) | SyntaxProblem::TooDeep | SyntaxProblem::TooLong => None,
+        }
+    }
+}
+
+impl fmt::Display for SyntaxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.position)?;
+        match &self.problem {
+            SyntaxProblem::Unexpected { expected, found } => write!(f, "expected {expected}, found {found}"),
+            SyntaxProblem::Unterminated(what) => write!(f, "{what} that begins here does not end"),
+            SyntaxProblem::TooDeep => write!(f, "more than {MAX_DEPTH} levels inside each other"),
+            SyntaxProblem::TooLong => write!(f, "the text is longer than {MAX_TEXT_BYTES} bytes"),
+        }
+    }
+}
+
+impl Error for SyntaxError {}

@@ -1,0 +1,219 @@
+//! Walking the tree: every part of it, once, in the order of the text.
+
+use crate::statement::*;
+use crate::{Name, QualifiedName, Span, Statement};
+
+/// A part of the tree that a walk shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part<'t> {
+    Term(&'t Term),
+    Type(&'t CqlType),
+    Relation(&'t Relation),
+}
+
+pub(crate) trait Tree {
+    /// Shows this part and the parts in it.
+    fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>));
+
+    /// Gives every span to `change`.
+    fn spans(&mut self, change: &mut dyn FnMut(&mut Span));
+}
+
+impl Statement {
+    /// The same tree with every span empty, to compare what two texts mean.
+    #[must_use]
+    pub fn without_spans(&self) -> Self {
+        let mut bare = self.clone();
+        bare.spans(&mut |span| *span = Span::default());
+        bare
+    }
+
+    /// Whether both are the same tree, wherever its parts stand.
+    #[must_use]
+    pub fn means_the_same_as(&self, other: &Self) -> bool {
+        self.without_spans() == other.without_spans()
+    }
+}
+
+impl Tree for Span {
+    fn walk<'t>(&'t self, _: &mut dyn FnMut(Part<'t>)) {}
+
+    fn spans(&mut self, change: &mut dyn FnMut(&mut Span)) {
+        change(self);
+    }
+}
+
+impl<T: Tree> Tree for Option<T> {
+    fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>)) {
+        self.iter().for_each(|part| part.walk(see));
+    }
+
+    fn spans(&mut self, change: &mut dyn FnMut(&mut Span)) {
+        self.iter_mut().for_each(|part| part.spans(change));
+    }
+}
+
+impl<T: Tree> Tree for Vec<T> {
+    fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>)) {
+        self.iter().for_each(|part| part.walk(see));
+    }
+
+    fn spans(&mut self, change: &mut dyn FnMut(&mut Span)) {
+        self.iter_mut().for_each(|part| part.spans(change));
+    }
+}
+
+impl<T: Tree> Tree for Box<T> {
+    fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>)) {
+        self.as_ref().walk(see);
+    }
+
+    fn spans(&mut self, change: &mut dyn FnMut(&mut Span)) {
+        self.as_mut().spans(change);
+    }
+}
+
+impl<A: Tree, B: Tree> Tree for (A, B) {
+    fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>)) {
+        self.0.walk(see);
+        self.1.walk(see);
+    }
+
+    fn spans(&mut self, change: &mut dyn FnMut(&mut Span)) {
+        self.0.spans(change);
+        self.1.spans(change);
+    }
+}
+
+/// Parts without a span in them.
+macro_rules! leaves {
+    ($($leaf:ty),* $(,)?) => {$(
+        impl Tree for $leaf {
+            fn walk<'t>(&'t self, _: &mut dyn FnMut(Part<'t>)) {}
+            fn spans(&mut self, _: &mut dyn FnMut(&mut Span)) {}
+        }
+    )*};
+}
+
+/// A struct with all of its fields, in the order of the text; one that is left out does not compile.
+macro_rules! structs {
+    ($($name:ident $(as $part:ident)? { $($field:ident),* })*) => {$(
+        impl Tree for $name {
+            fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>)) {
+                $(see(Part::$part(self));)?
+                let Self { $($field),* } = self;
+                $($field.walk(see);)*
+            }
+
+            fn spans(&mut self, change: &mut dyn FnMut(&mut Span)) {
+                let Self { $($field),* } = self;
+                $($field.spans(change);)*
+            }
+        }
+    )*};
+}
+
+/// An enum with all of its variants and their fields.
+macro_rules! enums {
+    ($($name:ident { $($variant:ident $(($($field:ident),+))? $({$($named:ident),+})?),* })*) => {$(
+        impl Tree for $name {
+            fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>)) {
+                let _ = &see;
+                match self {$(
+                    Self::$variant $(($($field),+))? $({$($named),+})? => {
+                        $($($field.walk(see);)+)?
+                        $($($named.walk(see);)+)?
+                    }
+                )*}
+            }
+
+            fn spans(&mut self, change: &mut dyn FnMut(&mut Span)) {
+                let _ = &change;
+                match self {$(
+                    Self::$variant $(($($field),+))? $({$($named),+})? => {
+                        $($($field.spans(change);)+)?
+                        $($($named.spans(change);)+)?
+                    }
+                )*}
+            }
+        }
+    )*};
+}
+
+leaves! {
+    bool, u64, String, NativeType, ConstantKind, ArithmeticOperator, Operator, Order, JsonDefault, BatchKind, UsingKind,
+    AssignmentOperation, OtherKind,
+}
+
+structs! {
+    Name { text, quoted, span }
+    QualifiedName { keyspace, name }
+    Term as Term { kind, span }
+    Constant { kind, text }
+    BindMarker { name, span }
+    Call { function, arguments }
+    Cast { term, to }
+    TypeHint { hint, term }
+    Arithmetic { first, rest }
+    CqlType as Type { kind, span }
+    Relation as Relation { subject, operator, operator_span, comparand, span }
+    Selector { term, alias }
+    Ordering { target, order, span }
+    Limit { rows, span }
+    Select {
+        span, json, distinct, selection, table, relations, group_by, order_by, per_partition_limit, limit, allow_filtering
+    }
+    Insert { span, table, content, if_not_exists, using }
+    Update { span, table, using, assignments, relations, condition }
+    Assignment { target, operation, value, shorthand, span }
+    Delete { span, targets, table, using, relations, condition }
+    Batch { span, kind, using, statements }
+    Using { parameters, span }
+    UsingParameter { kind, value, span }
+    CreateKeyspace { span, if_not_exists, keyspace, options }
+    AlterKeyspace { span, if_exists, keyspace, change }
+    DropKeyspace { span, if_exists, keyspace }
+    WithOption { name, value, span }
+    CreateTable {
+        span, if_not_exists, table, columns, primary_keys, clustering_order, compact_storage, options
+    }
+    ColumnDefinition { name, column_type, is_static, primary_key, span }
+    PrimaryKey { partition_key, clustering_columns, span }
+    ClusteringOrder { column, order, span }
+    AlterTable { span, if_exists, table, change }
+    DropTable { span, if_exists, table }
+    RestoreTable { span, table, source, options }
+    CreateType { span, if_not_exists, name, fields }
+    FieldDefinition { name, field_type }
+    DropType { span, if_exists, name }
+    Use { span, keyspace }
+    Other { span, kind, tables, text }
+}
+
+enums! {
+    Statement {
+        Select(it), Insert(it), Update(it), Delete(it), Batch(it), CreateKeyspace(it), AlterKeyspace(it),
+        DropKeyspace(it), CreateTable(it), AlterTable(it), DropTable(it), RestoreTable(it), CreateType(it), DropType(it),
+        Use(it), Other(it)
+    }
+    TermKind {
+        Constant(it), Null, Marker(it), Name(it), Call(it), Star, Cast(it), TypeHint(it), Tuple(it), List(it), Set(it),
+        Map(it), UserType(it), Negative(it), Arithmetic(it), Access(it)
+    }
+    Access { Field { of, field }, Element { of, key } }
+    CqlTypeKind {
+        Native(it), List(it), Set(it), Map(key, value), Tuple(it), Frozen(it), UserDefined(it), Vector(it, dimensions),
+        Custom(it)
+    }
+    Subject { Single(it), Tuple(it), Token(it) }
+    Target { Column(it), Element { column, key }, Field { column, field } }
+    Comparand { Term(it), Values(it), Range(it), Nothing }
+    Selection { All(it), Selectors(it) }
+    InsertContent { Values { columns, values }, Json { json, default } }
+    Modification { Insert(it), Update(it), Delete(it) }
+    Condition { Exists(it), Holds(it) }
+    AlterKeyspaceChange { With(it), AddTags(it), DropTags(it) }
+    AlterTableChange {
+        Add(it), Drop(it), Rename(it), ColumnType(column, to), DropCompactStorage(it), AddTags(it), DropTags(it), With(it)
+    }
+}

@@ -1,0 +1,149 @@
+//! Connects, creates the guide's two tables and waits for them, writes events and a user, reads them back.
+//!
+//! Without arguments against a local Keyspaces that it starts; `--region us-east-1` against AWS (credentials from the
+//! environment, or from the default chain with `--features aws-config`); `--cassandra 127.0.0.1:9042` against a plain
+//! Cassandra.
+
+use std::error::Error;
+
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
+use clap::Parser;
+use futures::TryStreamExt;
+use keyspaces::{DeserializeRow, Endpoint, Select, SerializeRow, Session, Write};
+use keyspaces_local::Local;
+use uuid::Uuid;
+
+#[derive(Parser)]
+#[command(about = "Write and read the events and users tables on Amazon Keyspaces, or on a local one")]
+struct Arguments {
+    /// Run against AWS, in this region
+    #[arg(long, conflicts_with = "cassandra")]
+    region: Option<String>,
+    /// Run against a plain Cassandra
+    #[arg(long, value_name = "HOST:PORT")]
+    cassandra: Option<String>,
+    /// The keyspace to create, or to use if it is there
+    #[arg(long, default_value = "my_application")]
+    keyspace: String,
+}
+
+#[derive(Debug, DeserializeRow, SerializeRow)]
+#[scylla(crate = keyspaces)]
+struct Event {
+    device_id: String,
+    event_date: NaiveDate,
+    event_time: DateTime<Utc>,
+    event_type: String,
+    payload: String,
+}
+
+#[derive(Debug, DeserializeRow, SerializeRow)]
+#[scylla(crate = keyspaces)]
+struct User {
+    user_id: Uuid,
+    email: String,
+    name: String,
+    created_at: DateTime<Utc>,
+    status: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+
+    // A local Keyspaces lives as long as this value.
+    let mut local = None;
+    let builder = match (&arguments.region, &arguments.cassandra) {
+        (Some(region), _) => Session::builder().region(region),
+        (None, Some(cassandra)) => Session::builder().endpoint(Endpoint::cassandra(cassandra)?),
+        (None, None) => {
+            println!("Starting a local Keyspaces (the first time this downloads Apache Cassandra, 66 MB) ...");
+            let local = local.insert(Local::builder().progress(|step| println!("  {step}")).start().await?);
+            let own = local.credentials();
+            Session::builder()
+                .region(local.region())
+                .endpoint(Endpoint::explicit(local.host(), local.port(), local.server_name())?)
+                .trust_pem(local.ca_pem())?
+                .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref())
+        }
+    };
+    let session = builder.connect().await?;
+    println!("Connected to {}: {} peers", session.endpoint(), session.peers().len());
+
+    let keyspace = &arguments.keyspace;
+    println!("Creating keyspace {keyspace} and its tables, and waiting until they are there ...");
+    let replication = "{'class': 'SingleRegionStrategy'}";
+    session.define(&format!("CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH REPLICATION = {replication}")).await?;
+    session
+        .define(&format!(
+            "CREATE TABLE IF NOT EXISTS {keyspace}.events (device_id text, event_date date, event_time timestamp, \
+             event_type text, payload text, PRIMARY KEY ((device_id, event_date), event_time)) \
+             WITH CLUSTERING ORDER BY (event_time DESC)"
+        ))
+        .await?;
+    session
+        .define(&format!(
+            "CREATE TABLE IF NOT EXISTS {keyspace}.users (user_id uuid PRIMARY KEY, email text, name text, \
+             created_at timestamp, status text)"
+        ))
+        .await?;
+
+    // The type says what a statement does; one that does something else is refused before it is sent.
+    let store_event: Write<Event> = session
+        .prepare(&format!(
+            "INSERT INTO {keyspace}.events (device_id, event_date, event_time, event_type, payload) \
+             VALUES (?, ?, ?, ?, ?)"
+        ))
+        .await?;
+    let latest: Select<(&str, NaiveDate), Event> = session
+        .prepare(&format!(
+            "SELECT device_id, event_date, event_time, event_type, payload FROM {keyspace}.events \
+             WHERE device_id = ? AND event_date = ? LIMIT 10"
+        ))
+        .await?;
+    let store_user: Write<User> = session
+        .prepare(&format!(
+            "INSERT INTO {keyspace}.users (user_id, email, name, created_at, status) VALUES (?, ?, ?, ?, ?)"
+        ))
+        .await?;
+    let user_by_id: Select<(Uuid,), User> = session
+        .prepare(&format!("SELECT user_id, email, name, created_at, status FROM {keyspace}.users WHERE user_id = ?"))
+        .await?;
+
+    let today = Utc::now().date_naive();
+    let morning = today.and_time(NaiveTime::MIN).and_utc() + Duration::hours(8);
+    for (minute, celsius) in [(0, 19.5), (5, 20.1), (10, 20.8)] {
+        let event = Event {
+            device_id: "device-001".into(),
+            event_date: today,
+            event_time: morning + Duration::minutes(minute),
+            event_type: "temperature".into(),
+            payload: format!("{{\"celsius\": {celsius}}}"),
+        };
+        store_event.execute(&event).await?;
+    }
+    let user = User {
+        user_id: Uuid::from_u128(0x5f0c_2b4e_8a4d_4c1e_9b1f_2d3e_4f50_6172),
+        email: "ada@example.com".into(),
+        name: "Ada Lovelace".into(),
+        created_at: morning,
+        status: "active".into(),
+    };
+    store_user.execute(&user).await?;
+    println!("Wrote three events and a user.");
+
+    println!("The events of device-001 on {today}, newest first:");
+    let mut events = latest.rows(&("device-001", today));
+    while let Some(event) = events.try_next().await? {
+        println!("  {}  {}  {}", event.event_time.format("%H:%M:%S"), event.event_type, event.payload);
+    }
+    let found = user_by_id.one(&(user.user_id,)).await?.ok_or("the user is not there")?;
+    println!("User {}: {} <{}>, {}", found.user_id, found.name, found.email, found.status);
+
+    session.close(std::time::Duration::from_secs(5)).await?;
+    println!("Done. Next: examples/diagnose.rs, or the same against AWS: -- --region us-east-1");
+    if let Some(local) = local {
+        local.close().await?;
+    }
+    Ok(())
+}

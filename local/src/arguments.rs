@@ -1,0 +1,169 @@
+//! What the program is asked for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use keyspaces_local::{Builder, Credentials, Local, Partitioner};
+
+const EXAMPLE: &str = "\
+Example:
+  keyspaces-local --ready-file ready.json &
+  until [ -e ready.json ]; do sleep 0.1; done
+  jq . ready.json      # host, port, names in the certificate, path of the CA, region, credentials
+
+Point any Cassandra client at it: TLS with the CA of the ready file, a host name that the certificate carries, and
+SigV4 with the access key or the user and password. It ends with Ctrl-C, and everything that it started with it.
+
+A Cassandra behind it is found or started in this order: --cassandra, KEYSPACES_LOCAL_CASSANDRA=host:port, Docker, a JDK
+with Maven (the first start then downloads about 66 MB into KEYSPACES_LOCAL_CACHE, or ~/.cache/keyspaces-local).
+KEYSPACES_LOCAL_LOG=keyspaces_local=debug shows what happens inside.";
+
+/// A strict local Amazon Keyspaces over a real Apache Cassandra, to develop and test against.
+///
+/// When a client can connect it prints one line of JSON to standard output that says how. What it does until then goes
+/// to standard error.
+#[derive(Debug, Parser)]
+#[command(name = "keyspaces-local", version, after_help = EXAMPLE, max_term_width = 110)]
+pub(crate) struct Arguments {
+    /// Port to listen at with TLS; 0 takes any that is free
+    #[arg(long, default_value_t = 9142)]
+    port: u16,
+
+    /// File to write the line of JSON to when ready; removed at the end
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+
+    /// Region to stand for
+    #[arg(long, default_value = "us-east-1")]
+    region: String,
+
+    /// How many peers system.peers shows, 0 to 9, each an address of its own from 127.0.0.1 on
+    #[arg(long, default_value_t = 9, value_name = "NUMBER")]
+    peers: u8,
+
+    /// Access key id to accept [default: random]
+    #[arg(
+        long,
+        env = "KEYSPACES_LOCAL_ACCESS_KEY",
+        hide_env_values = true,
+        requires = "secret_key",
+        value_name = "ID"
+    )]
+    access_key: Option<String>,
+
+    /// Secret access key [default: random]; better given in the environment, where others cannot see it
+    #[arg(
+        long,
+        env = "KEYSPACES_LOCAL_SECRET_KEY",
+        hide_env_values = true,
+        requires = "access_key",
+        value_name = "KEY"
+    )]
+    secret_key: Option<String>,
+
+    /// Session token that every signature must come with [default: none]
+    #[arg(
+        long,
+        env = "KEYSPACES_LOCAL_SESSION_TOKEN",
+        hide_env_values = true,
+        requires = "access_key",
+        value_name = "TOKEN"
+    )]
+    session_token: Option<String>,
+
+    /// User to accept with a password [default: random]
+    #[arg(long, env = "KEYSPACES_LOCAL_USER", hide_env_values = true, requires = "password", value_name = "NAME")]
+    user: Option<String>,
+
+    /// The user's password [default: random]; better given in the environment
+    #[arg(long, env = "KEYSPACES_LOCAL_PASSWORD", hide_env_values = true, requires = "user", value_name = "TEXT")]
+    password: Option<String>,
+
+    /// How long a keyspace or table takes until it is ACTIVE, as 500ms, 2s or 0s
+    #[arg(long, default_value = "500ms", value_parser = duration, value_name = "TIME")]
+    ddl_delay: Duration,
+
+    /// Directory to write the CA's certificate to, as ca.pem [default: one of its own, removed at the end]
+    #[arg(long, value_name = "DIRECTORY")]
+    ca_directory: Option<PathBuf>,
+
+    /// Running Cassandra to use instead of starting one; without password and TLS
+    #[arg(long, value_name = "HOST:PORT")]
+    cassandra: Option<String>,
+
+    /// Murmur3Partitioner, RandomPartitioner or DefaultPartitioner
+    #[arg(long, default_value_t = Partitioner::Murmur3, value_name = "NAME")]
+    partitioner: Partitioner,
+
+    /// Name under which a --cassandra keeps what is in it [default: none, it is dropped at the end]
+    #[arg(long, value_name = "NAME")]
+    instance: Option<String>,
+}
+
+impl Arguments {
+    pub(crate) fn builder(self) -> Builder {
+        let random = Credentials::random();
+        let credentials = Credentials {
+            access_key: self.access_key.unwrap_or(random.access_key),
+            secret_key: self.secret_key.unwrap_or(random.secret_key),
+            session_token: self.session_token,
+            user: self.user.unwrap_or(random.user),
+            password: self.password.unwrap_or(random.password),
+        };
+        let mut builder = Local::builder()
+            .port(self.port)
+            .region(self.region)
+            .peers(self.peers)
+            .credentials(credentials)
+            .ddl_delay(self.ddl_delay)
+            .partitioner(self.partitioner);
+        if let Some(directory) = self.ca_directory {
+            builder = builder.ca_directory(directory);
+        }
+        if let Some(cassandra) = self.cassandra {
+            builder = builder.cassandra(cassandra);
+        }
+        if let Some(instance) = self.instance {
+            builder = builder.instance(instance);
+        }
+        builder
+    }
+}
+
+/// A number and its unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(number), _) => (number, 1),
+        (None, Some(number)) => (number, 1000),
+        (None, None) => return Err("a number with its unit is wanted, as 500ms or 2s".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|error| format!("{number:?} is no whole number: {error}"))?;
+    Ok(Duration::from_millis(number.saturating_mul(unit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_delay_has_a_unit() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
+        assert_eq!(duration("2").unwrap_err(), "a number with its unit is wanted, as 500ms or 2s");
+        assert_eq!(duration("1.5s").unwrap_err(), "\"1.5\" is no whole number: invalid digit found in string");
+    }
+
+    #[test]
+    fn a_key_without_its_secret_is_refused() {
+        let error = Arguments::try_parse_from(["keyspaces-local", "--access-key", "A"]).unwrap_err();
+        assert!(error.to_string().contains("--secret-key <KEY>"), "{error}");
+    }
+}

@@ -1,0 +1,213 @@
+//! Who a client is: SigV4 and passwords, checked as the service checks them.
+//!
+//! The texts of refusals are the service's own where they are known (`DG:troubleshooting.connecting`; `Unknown SigV4
+//! error` from the Python plugin's pull request 8). Where they are not, they begin with `keyspaces-local:`.
+
+mod sigv4;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use subtle::ConstantTimeEq;
+
+use crate::credentials::{Credentials, LONGEST_NAME, LONGEST_TOKEN};
+use crate::random;
+use sigv4::{Answer, Signing};
+
+/// What time it is: signatures are held against it.
+pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// Decides who may log in.
+#[derive(Clone)]
+pub(crate) struct Authority(Arc<Inner>);
+
+struct Inner {
+    permitted: Credentials,
+    without_permissions: Option<Credentials>,
+    region: String,
+    clock: Clock,
+}
+
+/// What becomes of a client's first AUTH_RESPONSE.
+#[derive(Debug)]
+pub(crate) enum Begin {
+    /// It wants SigV4: send it the challenge.
+    Challenge(Challenge),
+    /// Its password is right.
+    Accepted,
+    /// It is sent an ERROR.
+    Refused(Refusal),
+}
+
+/// An ERROR frame's code and text.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) code: i32,
+    pub(crate) text: String,
+}
+
+/// A nonce given to one client. It is good for one answer.
+pub(crate) struct Challenge {
+    /// What AUTH_CHALLENGE carries: `nonce=` and 32 hexadecimal digits.
+    pub(crate) bytes: Vec<u8>,
+    authority: Authority,
+}
+
+impl Authority {
+    /// `region` in lower case, as signatures' scopes have it.
+    pub(crate) fn new(permitted: Credentials, region: impl Into<String>, clock: Clock) -> Self {
+        Self(Arc::new(Inner { permitted, without_permissions: None, region: region.into(), clock }))
+    }
+
+    /// Knows a second principal too, who is then told that he has no permissions.
+    pub(crate) fn with_principal_without_permissions(self, credentials: Credentials) -> Self {
+        let Inner { permitted, region, clock, .. } = &*self.0;
+        Self(Arc::new(Inner {
+            permitted: permitted.clone(),
+            without_permissions: Some(credentials),
+            region: region.clone(),
+            clock: Arc::clone(clock),
+        }))
+    }
+
+    /// What AUTHENTICATE names: the service's own, for SigV4 and passwords alike.
+    pub(crate) fn authenticator_name(&self) -> &'static str {
+        "com.amazon.helenus.auth.HelenusAuthenticator"
+    }
+
+    /// Judges a client's first AUTH_RESPONSE.
+    pub(crate) fn begin(&self, first: &[u8]) -> Begin {
+        if first == b"SigV4\0\0" {
+            let bytes = format!("{NONCE}{}", random::hex_32()).into_bytes();
+            return Begin::Challenge(Challenge { bytes, authority: self.clone() });
+        }
+        let mut parts = first.splitn(3, |byte| *byte == 0);
+        let (Some(b""), Some(user), Some(password)) = (parts.next(), parts.next(), parts.next()) else {
+            return Begin::Refused(ours(
+                "the first AUTH_RESPONSE is neither SigV4's (SigV4, NUL, NUL) nor a password's (NUL, user, NUL, \
+                 password)",
+            ));
+        };
+        if first.len() > 4 * LONGEST_NAME || password.contains(&0) {
+            return Begin::Refused(ours("the password login is too long, or has more than two NULs"));
+        }
+        match self.log_in(user, password) {
+            Ok(()) => Begin::Accepted,
+            Err(refusal) => Begin::Refused(refusal),
+        }
+    }
+
+    fn log_in(&self, user: &[u8], password: &[u8]) -> Result<(), Refusal> {
+        let known = |credentials: &Credentials| {
+            same(credentials.user.as_bytes(), user) & same(credentials.password.as_bytes(), password)
+        };
+        self.admit(known).unwrap_or_else(|| {
+            let user = String::from_utf8_lossy(user);
+            Err(authentication_error(format!("Provided username {user} and/or password are incorrect")))
+        })
+    }
+
+    fn verify(&self, nonce: &[u8], answer: &[u8]) -> Result<(), Refusal> {
+        let form = || ours("the answer to the challenge is not signature=…,access_key=…,amzdate=…[,session_token=…]");
+        if answer.len() > 2 * LONGEST_TOKEN {
+            return Err(form());
+        }
+        let Answer { signature, access_key, amzdate, session_token } = Answer::parse(answer).ok_or_else(form)?;
+        let at = sigv4::instant(amzdate).ok_or_else(|| authentication_error("Unknown SigV4 error"))?;
+
+        let Inner { permitted, without_permissions, region, .. } = &*self.0;
+        let principals = || [Some(permitted), without_permissions.as_ref()].into_iter().flatten();
+        let Some(principal) = principals().find(|known| same(known.access_key.as_bytes(), access_key.as_bytes()))
+        else {
+            return Err(ours("nobody has the access key of the signature"));
+        };
+        let Credentials { access_key, secret_key, .. } = principal;
+        let expected = Signing { access_key, secret_key, region, nonce, at }.signature();
+        if !same(expected.as_bytes(), signature.as_bytes()) {
+            return Err(authentication_error("Authentication failure: Invalid signature"));
+        }
+        self.check_age(at, amzdate)?;
+        check_token(principal.session_token.as_deref(), session_token)?;
+        self.admit(|known| std::ptr::eq(known, principal)).unwrap_or(Ok(()))
+    }
+
+    /// A signature is good for the 900 seconds that its canonical request names as `X-Amz-Expires`. That the service
+    /// holds the date against its clock, both ways, is unverified.
+    fn check_age(&self, at: DateTime<Utc>, amzdate: &str) -> Result<(), Refusal> {
+        let now = DateTime::<Utc>::from((self.0.clock)());
+        let off = now - at;
+        let allowed = chrono::TimeDelta::from_std(ALLOWED_SKEW).unwrap_or_default();
+        if off.abs() <= allowed {
+            return Ok(());
+        }
+        let (seconds, side) =
+            (off.abs().num_seconds(), if off > chrono::TimeDelta::zero() { "behind" } else { "ahead of" });
+        let allowed = ALLOWED_SKEW.as_secs();
+        Err(ours(format!(
+            "the signature's date {amzdate} is {seconds} s {side} this service's clock; more than {allowed} s is refused"
+        )))
+    }
+
+    /// None for nobody that is known.
+    fn admit(&self, is: impl Fn(&Credentials) -> bool) -> Option<Result<(), Refusal>> {
+        let Inner { permitted, without_permissions, region, .. } = &*self.0;
+        if is(permitted) {
+            return Some(Ok(()));
+        }
+        let principal = without_permissions.as_ref().filter(|known| is(known))?;
+        let text = format!("User {} has no permissions.", principal.arn(region));
+        Some(Err(Refusal { code: UNAUTHORIZED, text }))
+    }
+}
+
+impl Challenge {
+    /// Judges the answer; there is no second try.
+    pub(crate) fn verify(self, answer: &[u8]) -> Result<(), Refusal> {
+        self.authority.verify(&self.bytes[NONCE.len()..], answer)
+    }
+}
+
+/// Shows the region, nobody's secrets.
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").field("region", &self.0.region).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Challenge").finish_non_exhaustive()
+    }
+}
+
+const NONCE: &str = "nonce=";
+const AUTHENTICATION_ERROR: i32 = 0x0100;
+const UNAUTHORIZED: i32 = 0x2100;
+const ALLOWED_SKEW: Duration = Duration::from_secs(900);
+
+fn check_token(expected: Option<&str>, given: Option<&str>) -> Result<(), Refusal> {
+    match (expected, given) {
+        (None, None) => Ok(()),
+        (Some(expected), Some(given)) if same(expected.as_bytes(), given.as_bytes()) => Ok(()),
+        (Some(_), Some(_)) => Err(ours("the session token is not the one that belongs to this access key")),
+        (Some(_), None) => Err(ours("this access key needs its session token, and none came")),
+        (None, Some(_)) => Err(ours("a session token came, but this access key has none")),
+    }
+}
+
+/// In a time that depends on the lengths only.
+fn same(known: &[u8], given: &[u8]) -> bool {
+    known.ct_eq(given).into()
+}
+
+fn authentication_error(text: impl Into<String>) -> Refusal {
+    Refusal { code: AUTHENTICATION_ERROR, text: text.into() }
+}
+
+fn ours(problem: impl fmt::Display) -> Refusal {
+    authentication_error(format!("keyspaces-local: {problem} (what the service says here is not known)"))
+}

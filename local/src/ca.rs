@@ -1,0 +1,170 @@
+//! Whom clients trust: a certificate authority made for one start, and the one certificate that it signs.
+
+use std::sync::Arc;
+
+use chrono::{Datelike, TimeDelta, Utc};
+use rcgen::string::Ia5String;
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    SanType,
+};
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{DnsName, PrivateKeyDer};
+use rustls::version::{TLS12, TLS13};
+
+use crate::error::{Error, ErrorKind};
+
+/// A certificate authority and what it signed. Its own key is forgotten as soon as it has signed.
+#[derive(Clone, Debug)]
+pub(crate) struct Ca {
+    pem: String,
+    server_config: Arc<ServerConfig>,
+}
+
+impl Ca {
+    /// Makes an authority, and a server's certificate that carries these DNS names and no address, as the service's
+    /// carries none. Both are valid from the day before to a year from now.
+    pub(crate) fn generate(names: &[String]) -> Result<Self, Error> {
+        let names = names.iter().map(|name| dns_name(name)).collect::<Result<Vec<_>, _>>()?;
+        Self::sign(names).map_err(|error| {
+            Error::new(ErrorKind::Certificate, "the local certificates could not be made").with_source(error)
+        })
+    }
+
+    fn sign(names: Vec<SanType>) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let mut authority = params("keyspaces-local CA")?;
+        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let authority_key = KeyPair::generate()?;
+        let root = authority.self_signed(&authority_key)?;
+
+        let mut server = params("keyspaces-local")?;
+        server.subject_alt_names = names;
+        server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        server.use_authority_key_identifier_extension = true;
+        let server_key = KeyPair::generate()?;
+        let leaf = server.signed_by(&server_key, &Issuer::new(authority, authority_key))?;
+
+        let chain = vec![leaf.der().clone(), root.der().clone()];
+        let key = PrivateKeyDer::try_from(server_key.serialize_der())?;
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[&TLS13, &TLS12])?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
+        Ok(Self { pem: root.pem(), server_config: Arc::new(config) })
+    }
+
+    /// The authority's own certificate, for clients to trust.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// TLS 1.2 and 1.3 with the server's certificate and its authority's.
+    pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.server_config)
+    }
+}
+
+fn dns_name(name: &str) -> Result<SanType, Error> {
+    let problem =
+        || Error::new(ErrorKind::Setting, format!("{name:?} cannot stand in a certificate: it is no DNS name"));
+    // An IPv4 address would pass for a DNS name here, and no client would compare it with one.
+    if name.parse::<std::net::IpAddr>().is_ok() {
+        return Err(problem());
+    }
+    DnsName::try_from(name).map_err(|_| problem())?;
+    Ia5String::try_from(name).map(SanType::DnsName).map_err(|_| problem())
+}
+
+fn params(common_name: &str) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    let day = |days| {
+        let date = Utc::now() + TimeDelta::days(days);
+        let [month, day] = [date.month(), date.day()].map(|number| u8::try_from(number).unwrap_or(1));
+        rcgen::date_time_ymd(date.year(), month, day)
+    };
+    params.not_before = day(-1);
+    params.not_after = day(365);
+    Ok(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use rustls::pki_types::ServerName;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+
+    fn names() -> Vec<String> {
+        vec!["localhost".to_owned(), "cassandra.eu-west-1.amazonaws.com".to_owned()]
+    }
+
+    /// Shakes hands over a pipe as a client that trusts the authority of `trusted` and expects `name`.
+    async fn shake_hands(
+        server: &Ca,
+        trusted: &Ca,
+        name: &str,
+        version: &'static SupportedProtocolVersion,
+    ) -> io::Result<Option<ProtocolVersion>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(rustls::pki_types::CertificateDer::from_pem_slice(trusted.pem().as_bytes()).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let acceptor = TlsAcceptor::from(server.server_config());
+        let server = tokio::spawn(async move {
+            let mut stream = acceptor.accept(far).await?;
+            stream.write_all(b"x").await?;
+            stream.shutdown().await
+        });
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let mut stream = TlsConnector::from(Arc::new(config)).connect(name, near).await?;
+        let mut greeting = Vec::new();
+        stream.read_to_end(&mut greeting).await?;
+        assert_eq!(greeting, b"x");
+        server.await.unwrap()?;
+        Ok(stream.get_ref().1.protocol_version())
+    }
+
+    #[tokio::test]
+    async fn both_tls_versions_are_spoken_under_each_name() {
+        let ca = Ca::generate(&names()).unwrap();
+        for name in names() {
+            let spoken = shake_hands(&ca, &ca, &name, &TLS13).await.unwrap();
+            assert_eq!(spoken, Some(ProtocolVersion::TLSv1_3));
+            let spoken = shake_hands(&ca, &ca, &name, &TLS12).await.unwrap();
+            assert_eq!(spoken, Some(ProtocolVersion::TLSv1_2));
+        }
+    }
+
+    #[tokio::test]
+    async fn another_name_an_address_and_another_authority_are_not_trusted() {
+        let (ca, other) = (Ca::generate(&names()).unwrap(), Ca::generate(&names()).unwrap());
+        for name in ["cassandra.eu-west-2.amazonaws.com", "127.0.0.1"] {
+            let error = shake_hands(&ca, &ca, name, &TLS13).await.unwrap_err();
+            assert!(error.to_string().contains("not valid for name"), "{error}");
+        }
+        let error = shake_hands(&ca, &other, "localhost", &TLS13).await.unwrap_err();
+        assert!(error.to_string().contains("invalid peer certificate"), "{error}");
+    }
+
+    #[test]
+    fn an_address_or_nonsense_is_no_name() {
+        for name in ["127.0.0.1", "::1", "", "two words", "ü.example"] {
+            let error = Ca::generate(&[name.to_owned()]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Setting);
+            assert_eq!(error.to_string(), format!("{name:?} cannot stand in a certificate: it is no DNS name"));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A Cassandra in a container.
+//!
+//! There was no Docker engine where this was written: that an engine is missed quickly, what is asked of `docker`, and
+//! that the container is removed at the end is tested; that the image then serves was never tried.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::VERSION;
+use super::owned::Job;
+use super::yaml::Yaml;
+use crate::random;
+use crate::topology::Partitioner;
+
+/// Whether an engine answers. An error is a sentence for the list of what was tried.
+pub(crate) async fn ask(docker: &Path) -> Result<(), String> {
+    let mut command = Command::new(docker);
+    command.arg("info").stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    match timeout(PATIENCE, command.output()).await {
+        Ok(Ok(output)) if output.status.success() => Ok(()),
+        Ok(Ok(output)) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let line = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it gives no reason");
+            Err(format!("`{} info`: {}", docker.display(), line.trim()))
+        }
+        Ok(Err(error)) => Err(format!("{} could not be started: {error}", docker.display())),
+        Err(_) => Err(format!("`{} info` did not answer within {PATIENCE:?}", docker.display())),
+    }
+}
+
+/// Writes Cassandra's configuration into the directory and gives the job that runs the official image with it, its
+/// port published at this one of the machine.
+pub(crate) fn job(docker: PathBuf, directory: &Path, partitioner: Partitioner, port: u16) -> io::Result<Job> {
+    let yaml = Yaml {
+        partitioner,
+        directory: Path::new("/var/lib/cassandra"),
+        rpc_address: "0.0.0.0",
+        native_transport_port: 9042,
+        storage_port: 7000,
+    };
+    fs::write(directory.join("cassandra.yaml"), yaml.text())?;
+    let name = format!("keyspaces-local-{}", random::hex_32());
+    let options = "-Dcassandra.config=file:///keyspaces-local/cassandra.yaml -Dcassandra.unsafesystem=true \
+                   -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=0";
+    let command = vec![
+        docker.clone().into_os_string(),
+        "run".into(),
+        "--rm".into(),
+        format!("--name={name}").into(),
+        format!("--publish=127.0.0.1:{port}:9042").into(),
+        format!("--volume={}:/keyspaces-local:ro", directory.display()).into(),
+        "--env=MAX_HEAP_SIZE=256M".into(),
+        "--env=HEAP_NEWSIZE=64M".into(),
+        format!("--env=JVM_EXTRA_OPTS={options}").into(),
+        format!("cassandra:{VERSION}").into(),
+    ];
+    Ok(Job { command, container: Some((docker, name)) })
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,0 +1,258 @@
+//! The Cassandra behind: one that is given, or one that is started and ended with its owner.
+
+mod docker;
+mod jars;
+mod java;
+pub(crate) mod owned;
+pub(crate) mod surroundings;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+use java::Java;
+use owned::{Job, Owned};
+use surroundings::Surroundings;
+use yaml::Yaml;
+
+use crate::error::{Error, ErrorKind};
+use crate::gateway::Own;
+use crate::random;
+use crate::topology::Partitioner;
+
+/// Is told, in lines for a person, how far a start is.
+pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The version that is started.
+pub(crate) const VERSION: &str = "5.0.6";
+
+/// Which Cassandra to run over.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    /// `host:port` of one that is there, before what the surroundings say.
+    pub(crate) given: Option<String>,
+    pub(crate) partitioner: Partitioner,
+    pub(crate) surroundings: Surroundings,
+    pub(crate) progress: Progress,
+}
+
+/// A Cassandra that answers. Dropping it ends it, if it was started for this.
+#[derive(Debug)]
+pub(crate) struct Cassandra {
+    address: SocketAddr,
+    process: Option<Owned>,
+}
+
+impl Cassandra {
+    /// Finds or starts one that answers and has the partitioner asked for.
+    pub(crate) async fn start(settings: &Settings) -> Result<Self, Error> {
+        if let Some(given) = settings.given.as_ref().or(settings.surroundings.given.as_ref()) {
+            return Self::given(given, settings.partitioner).await;
+        }
+        let mut tried = vec![format!("an address: {GIVEN} is not set")];
+        match Self::with_docker(settings).await {
+            Ok(cassandra) => return Ok(cassandra),
+            Err(reason) => tried.push(format!("Docker: {reason}")),
+        }
+        match Self::with_java(settings).await {
+            Ok(cassandra) => return Ok(cassandra),
+            Err(reason) => tried.push(format!("a JDK and Maven: {reason}")),
+        }
+        let tried: String = tried.iter().map(|way| format!("\n  - {way}")).collect();
+        Err(Error::new(
+            ErrorKind::Cassandra,
+            format!(
+                "there is no Cassandra to run over. Tried:{tried}\nInstall a JDK (17 or 11) and Maven (on Debian: apt \
+                 install openjdk-17-jdk-headless maven), or Docker, or set {GIVEN}=host:port to a Cassandra that asks \
+                 for no password"
+            ),
+        ))
+    }
+
+    /// Where it listens for clients.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether it was there before, and stays.
+    pub(crate) fn is_given(&self) -> bool {
+        self.process.is_none()
+    }
+
+    /// Waits until one that was started has ended by itself, and says why; with one that was given for ever.
+    pub(crate) async fn ended(&self) -> Error {
+        let Some(process) = &self.process else { return std::future::pending().await };
+        let status = process.exited().await;
+        let lines = why(process);
+        Error::new(ErrorKind::Cassandra, format!("the Cassandra behind ended with {status}:{lines}"))
+    }
+
+    async fn given(given: &str, wanted: Partitioner) -> Result<Self, Error> {
+        let problem = |problem: String| {
+            Error::new(ErrorKind::Cassandra, format!("the Cassandra given at {given} cannot be used: {problem}"))
+        };
+        let addresses = tokio::net::lookup_host(given).await;
+        let addresses = addresses.map_err(|error| problem(format!("no host:port that resolves ({error})")))?;
+        let mut last = problem("its name has no address".to_owned());
+        for address in addresses {
+            let there = match ask_partitioner(address, PATIENCE_FOR_AN_ANSWER).await {
+                Ok(there) => there,
+                Err(error) => {
+                    last = problem(error);
+                    continue;
+                }
+            };
+            if there != wanted.class_in_cassandra() {
+                return Err(problem(format!(
+                    "its partitioner is {there}, and {} was asked for, which needs {}",
+                    wanted.class(),
+                    wanted.class_in_cassandra()
+                )));
+            }
+            return Ok(Self { address, process: None });
+        }
+        Err(last)
+    }
+
+    async fn with_docker(settings: &Settings) -> Result<Self, String> {
+        let docker = settings.surroundings.program("docker").ok_or("there is no `docker` on the PATH")?;
+        docker::ask(&docker).await?;
+        (settings.progress)(&format!("starting Apache Cassandra {VERSION} in a container"));
+        started(settings, |directory, [port, _]| docker::job(docker.clone(), directory, settings.partitioner, port))
+            .await
+    }
+
+    async fn with_java(settings: &Settings) -> Result<Self, String> {
+        let Settings { surroundings, partitioner, progress, .. } = settings;
+        let program = surroundings.java().ok_or("there is no `java` in JAVA_HOME or on the PATH")?;
+        let java = Java::ask(program).await?;
+        let jars = jars::jars(surroundings, progress).await?;
+        let jamm = jars::jamm(&jars)?;
+        progress(&format!("starting Apache Cassandra {VERSION} on Java {}", java.version));
+        let job = |directory: &Path, [native_transport_port, storage_port]: [u16; 2]| {
+            let partitioner = *partitioner;
+            let rpc_address = "127.0.0.1";
+            let yaml = Yaml { partitioner, directory, rpc_address, native_transport_port, storage_port };
+            java.job(&jars, &jamm, &yaml)
+        };
+        started(settings, job).await.map_err(|reason| reason + &java.doubt())
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("given", &self.given)
+            .field("partitioner", &self.partitioner)
+            .field("surroundings", &self.surroundings)
+            .finish_non_exhaustive()
+    }
+}
+
+const GIVEN: &str = "KEYSPACES_LOCAL_CASSANDRA";
+const PATIENCE_FOR_AN_ANSWER: Duration = Duration::from_secs(10);
+const PATIENCE_FOR_A_START: Duration = Duration::from_secs(180);
+/// A port that was free may be taken before Cassandra comes to it, some seconds later.
+const TRIES: usize = 3;
+
+/// Starts the job that `job` makes for a directory and two ports, and waits until it answers.
+async fn started(settings: &Settings, job: impl Fn(&Path, [u16; 2]) -> io::Result<Job>) -> Result<Cassandra, String> {
+    let mut reason = String::new();
+    for _ in 0..TRIES {
+        let ports = free_ports().map_err(|error| format!("no port of 127.0.0.1 is free: {error}"))?;
+        let (directory, process) = run(&job, ports).map_err(|error| format!("it could not be started: {error}"))?;
+        tracing::debug!(directory = %directory.display(), port = ports[0], "Cassandra is starting");
+        match ready(&process, ports[0], settings).await {
+            Ok(address) => return Ok(Cassandra { address, process: Some(process) }),
+            Err(failed) => reason = failed,
+        }
+        if !port_was_taken(&process) {
+            break;
+        }
+    }
+    Err(reason)
+}
+
+fn run(job: impl Fn(&Path, [u16; 2]) -> io::Result<Job>, ports: [u16; 2]) -> io::Result<(PathBuf, Owned)> {
+    let directory = tempfile::Builder::new().prefix("keyspaces-local-").tempdir()?;
+    // Cassandra's configuration names files by their real path.
+    let path = directory.path().canonicalize()?;
+    let job = job(&path, ports)?;
+    let process = Owned::start(&path, &job, |line| tracing::debug!(target: "keyspaces_local::cassandra", "{line}"))?;
+    // From here on its removal is the process's end.
+    let _ = directory.keep();
+    Ok((path, process))
+}
+
+async fn ready(process: &Owned, port: u16, settings: &Settings) -> Result<SocketAddr, String> {
+    let begun = Instant::now();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let answers = async {
+        loop {
+            if let Ok(partitioner) = ask_partitioner(address, Duration::from_secs(1)).await {
+                return partitioner;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let partitioner = tokio::select! {
+        partitioner = answers => partitioner,
+        status = process.exited() => {
+            let lines = why(process);
+            return Err(format!("Cassandra ended with {status} before it answered:{lines}"));
+        }
+        () = tokio::time::sleep(PATIENCE_FOR_A_START) => {
+            let lines = why(process);
+            return Err(format!("Cassandra did not answer within {PATIENCE_FOR_A_START:?}:{lines}"));
+        }
+    };
+    if partitioner != settings.partitioner.class_in_cassandra() {
+        return Err(format!("what answers at {address} runs on {partitioner}: it is another Cassandra"));
+    }
+    (settings.progress)(&format!("Apache Cassandra {VERSION} answers after {:.1} s", begun.elapsed().as_secs_f32()));
+    Ok(address)
+}
+
+async fn ask_partitioner(address: SocketAddr, patience: Duration) -> Result<String, String> {
+    let cassandra = Own::new(address);
+    let rows = cassandra.select("SELECT JSON partitioner FROM system.local WHERE key = 'local'", &[]);
+    let rows = tokio::time::timeout(patience, rows).await.map_err(|_| format!("no answer within {patience:?}"))?;
+    let rows = rows.map_err(|failed| failed.to_string())?;
+    let partitioner = rows.first().and_then(|row| row["partitioner"].as_str());
+    partitioner.map(str::to_owned).ok_or_else(|| "its system.local names no partitioner".to_owned())
+}
+
+/// Below where systems take ports for outgoing connections from, so that none of those comes in between.
+fn free_ports() -> io::Result<[u16; 2]> {
+    let free = || {
+        let mut listener = Err(io::Error::from(io::ErrorKind::AddrInUse));
+        for _ in 0..100 {
+            listener = TcpListener::bind((Ipv4Addr::LOCALHOST, random::number(10_000..32_000)));
+            if listener.is_ok() {
+                break;
+            }
+        }
+        listener
+    };
+    let (one, two) = (free()?, free()?);
+    Ok([one.local_addr()?.port(), two.local_addr()?.port()])
+}
+
+fn port_was_taken(process: &Owned) -> bool {
+    let taken = ["Address already in use", "is in use by another process", "port is already allocated"];
+    process.last_lines().iter().any(|line| taken.iter().any(|text| line.contains(text)))
+}
+
+/// The part of the log that tells why, indented below the reason.
+fn why(process: &Owned) -> String {
+    const LINES: usize = 12;
+    let lines = process.last_lines();
+    let telling = |line: &String| ["ERROR", "FATAL", "Exception", "Error: "].iter().any(|word| line.contains(word));
+    let from = lines.iter().position(telling).unwrap_or_else(|| lines.len().saturating_sub(LINES));
+    lines.iter().skip(from).take(LINES).map(|line| format!("\n      {line}")).collect()
+}

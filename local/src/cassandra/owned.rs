@@ -1,0 +1,245 @@
+//! A process and a directory that are gone when their owner is, however the owner ends.
+//!
+//! A destructor does not run in a process that is killed, nor for a static of a test binary. So a small shell stands
+//! between: it waits at a pipe that only the owner holds, and at its end, which the operating system sees to, kills the
+//! process and removes the directory. The shell has a process group of its own, so that a Ctrl-C meant for the owner
+//! does not end it first.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+/// What to run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Job {
+    /// The program and its arguments; nothing to own only the directory.
+    pub(crate) command: Vec<OsString>,
+    /// `docker` and the name of a container that the program starts: to kill the program does not end that.
+    pub(crate) container: Option<(PathBuf, String)>,
+}
+
+/// A running [`Job`] and its directory. Dropping it ends both, and waits for that.
+pub(crate) struct Owned {
+    directory: PathBuf,
+    shell: Child,
+    pipe: Option<ChildStdin>,
+    log: Arc<Mutex<VecDeque<String>>>,
+    exit: watch::Receiver<Option<i32>>,
+}
+
+impl Owned {
+    /// Starts the job in `directory`, which must exist and is removed at the end. `on_line` sees every line that the
+    /// job prints.
+    pub(crate) fn start(directory: &Path, job: &Job, on_line: impl Fn(&str) + Send + 'static) -> io::Result<Self> {
+        let (docker, container) = job.container.clone().unwrap_or_default();
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(SCRIPT).arg("keyspaces-local").arg(docker).arg(container).arg(directory);
+        command.args(&job.command).current_dir(directory);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut shell = command.spawn()?;
+
+        let (exited, exit) = watch::channel(None);
+        let log = Arc::new(Mutex::new(VecDeque::new()));
+        let kept = Arc::clone(&log);
+        let output = shell.stdout.take();
+        thread::Builder::new().name("keyspaces-local log".to_owned()).spawn(move || {
+            let status = output.map_or(NO_STATUS, |output| follow(output, &kept, on_line));
+            exited.send_replace(Some(status));
+        })?;
+        let pipe = shell.stdin.take();
+        Ok(Self { directory: directory.to_owned(), shell, pipe, log, exit })
+    }
+
+    /// Waits until the job has ended by itself, and gives its status as a shell gives it (137 if killed).
+    pub(crate) async fn exited(&self) -> i32 {
+        let mut exit = self.exit.clone();
+        let status = exit.wait_for(Option::is_some).await.ok().and_then(|status| *status);
+        status.unwrap_or(NO_STATUS)
+    }
+
+    /// The last lines that the job printed.
+    pub(crate) fn last_lines(&self) -> Vec<String> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        drop(self.pipe.take());
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE_AT_THE_END {
+            if !matches!(self.shell.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        tracing::warn!(directory = %self.directory.display(), "what was started is still being ended");
+    }
+}
+
+impl fmt::Debug for Owned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Owned")
+            .field("directory", &self.directory)
+            .field("shell", &self.shell.id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Standard input is the owner's pipe. The process is killed rather than asked: its data is thrown away with it. Once
+/// it has ended by itself nobody watches for the owner's end but the shell itself, so that a number that was used again
+/// by another process is never killed. Nobody may be there any more to read what it prints, which must not end it, and
+/// the owner's `PATH` may hold only what the process needs.
+const SCRIPT: &str = r#"
+docker=$1 container=$2 directory=$3
+shift 3
+exec 3<&0 </dev/null
+"$@" 2>&1 3<&- &
+process=$!
+trap '' PIPE
+PATH=$PATH:/usr/bin:/bin
+{
+    exec >/dev/null
+    while read -r line <&3; do :; done
+    kill -9 "$process"
+} &
+watcher=$!
+wait "$process"
+status=$?
+kill -9 "$watcher"
+wait "$watcher"
+printf '\nkeyspaces-local: ended with %s\n' "$status"
+exec >/dev/null
+while read -r line <&3; do :; done
+[ -z "$container" ] || "$docker" rm --force "$container"
+cd /
+rm -rf -- "$directory"
+"#;
+
+const ENDED: &str = "keyspaces-local: ended with ";
+const NO_STATUS: i32 = -1;
+const PATIENCE_AT_THE_END: Duration = Duration::from_secs(10);
+const LINES_KEPT: usize = 200;
+const LONGEST_LINE: u64 = 4096;
+
+fn follow(output: impl Read, log: &Mutex<VecDeque<String>>, on_line: impl Fn(&str)) -> i32 {
+    let mut output = BufReader::new(output);
+    let mut bytes = Vec::new();
+    let mut status = NO_STATUS;
+    loop {
+        bytes.clear();
+        match (&mut output).take(LONGEST_LINE).read_until(b'\n', &mut bytes) {
+            Ok(0) | Err(_) => return status,
+            Ok(_) => {}
+        }
+        let line = String::from_utf8_lossy(&bytes);
+        let line = line.trim_end();
+        if let Some(ended) = line.strip_prefix(ENDED) {
+            status = ended.parse().unwrap_or(NO_STATUS);
+            continue;
+        }
+        if line.is_empty() {
+            continue;
+        }
+        on_line(line);
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        if log.len() == LINES_KEPT {
+            log.pop_front();
+        }
+        log.push_back(line.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::*;
+
+    fn job(command: &[&str]) -> Job {
+        Job { command: command.iter().map(OsString::from).collect(), container: None }
+    }
+
+    /// Whether the process is there, and no zombie that nobody has waited for.
+    fn lives(pid: &str) -> bool {
+        let ps = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
+        let stat = String::from_utf8(ps.stdout).unwrap();
+        !stat.trim().is_empty() && !stat.starts_with('Z')
+    }
+
+    async fn first_line(owned: &Owned) -> String {
+        loop {
+            if let Some(line) = owned.last_lines().first() {
+                return line.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn dropped_it_takes_the_process_and_the_directory_with_it() {
+        let directory = tempdir().unwrap().keep();
+        std::fs::write(directory.join("data"), "x").unwrap();
+        let owned = Owned::start(&directory, &job(&["sh", "-c", "echo $$; exec sleep 600"]), |_| {}).unwrap();
+        let pid = first_line(&owned).await;
+        assert!(lives(&pid));
+        drop(owned);
+        assert!(!lives(&pid));
+        assert!(!directory.exists());
+    }
+
+    #[tokio::test]
+    async fn its_end_its_status_and_its_last_lines_are_seen() {
+        let directory = tempdir().unwrap().keep();
+        let script = "for i in $(seq 1 300); do echo line $i; done; echo bad >&2; printf worse; exit 3";
+        let owned = Owned::start(&directory, &job(&["sh", "-c", script]), |_| {}).unwrap();
+        assert_eq!(owned.exited().await, 3);
+        let lines = owned.last_lines();
+        assert_eq!(lines.len(), LINES_KEPT);
+        assert_eq!(lines[LINES_KEPT - 3..], ["line 300", "bad", "worse"]);
+        assert!(directory.exists(), "the owner may still look");
+        drop(owned);
+        assert!(!directory.exists());
+    }
+
+    #[tokio::test]
+    async fn a_container_is_removed_by_name() {
+        let directory = tempdir().unwrap().keep();
+        let elsewhere = tempdir().unwrap();
+        let seen = elsewhere.path().join("seen");
+        let docker = elsewhere.path().join("docker");
+        std::fs::write(&docker, format!("#!/bin/sh\necho \"$@\" > {}\n", seen.display())).unwrap();
+        Command::new("chmod").arg("+x").arg(&docker).status().unwrap();
+        let container = Some((docker, "keyspaces-local-x".to_owned()));
+        drop(Owned::start(&directory, &Job { container, ..job(&["sleep", "600"]) }, |_| {}).unwrap());
+        assert_eq!(std::fs::read_to_string(seen).unwrap(), "rm --force keyspaces-local-x\n");
+    }
+
+    #[tokio::test]
+    async fn nothing_to_run_owns_only_the_directory() {
+        let directory = tempdir().unwrap().keep();
+        let owned = Owned::start(&directory, &Job::default(), |_| {}).unwrap();
+        assert_eq!(owned.exited().await, 0);
+        assert!(directory.exists());
+        drop(owned);
+        assert!(!directory.exists());
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut() {
+        let log = Mutex::new(VecDeque::new());
+        let endless = io::repeat(b'x').take(3 * LONGEST_LINE);
+        assert_eq!(follow(endless, &log, |_| {}), NO_STATUS);
+        assert_eq!(log.lock().unwrap().len(), 3);
+    }
+}

@@ -1,0 +1,132 @@
+//! With what a client can log in.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::random;
+
+/// With what a client can log in: an access key for SigV4, and a user and password of the form that the service calls
+/// service-specific credentials. All of it belongs to one principal. None of it has a meaning outside this service.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Credentials {
+    /// The access key id.
+    pub access_key: String,
+    /// The secret access key.
+    pub secret_key: String,
+    /// The session token, which must then come with every signature; without one, none may come.
+    pub session_token: Option<String>,
+    /// The user's name, as `alice-at-111122223333`.
+    pub user: String,
+    /// The user's password.
+    pub password: String,
+}
+
+impl Credentials {
+    /// New random credentials of a user called `local`, without a session token.
+    pub fn random() -> Self {
+        Self::random_of("local")
+    }
+
+    pub(crate) fn random_of(user: &str) -> Self {
+        const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        Self {
+            access_key: format!("AKIA{}", random::text(UPPER, 16)),
+            secret_key: format!("{}{}", random::hex_32(), &random::hex_32()[..8]),
+            session_token: None,
+            user: format!("{user}-at-{ACCOUNT}"),
+            password: random::hex_32(),
+        }
+    }
+
+    /// What is wrong with them, if anything: the signed answer has no escaping, and a password login is split at NULs.
+    pub(crate) fn flaw(&self) -> Option<String> {
+        let fields = [
+            ("access key", Some(&self.access_key), LONGEST_NAME, &b"\r\n\0,"[..]),
+            ("secret key", Some(&self.secret_key), LONGEST_NAME, b"\r\n\0"),
+            ("session token", self.session_token.as_ref(), LONGEST_TOKEN, b"\r\n\0"),
+            ("user", Some(&self.user), LONGEST_NAME, b"\0"),
+            ("password", Some(&self.password), LONGEST_NAME, b"\0"),
+        ];
+        for (name, value, longest, forbidden) in fields {
+            let Some(value) = value else { continue };
+            if value.is_empty() {
+                return Some(format!("the {name} is empty"));
+            }
+            if value.len() > longest {
+                return Some(format!("the {name} is longer than {longest} bytes"));
+            }
+            if value.bytes().any(|byte| forbidden.contains(&byte)) {
+                let forbidden = forbidden.escape_ascii();
+                return Some(format!("the {name} holds a character that it cannot hold (one of {forbidden})"));
+            }
+        }
+        None
+    }
+
+    /// The principal's resource name as refusals print it.
+    pub(crate) fn arn(&self, region: &str) -> String {
+        let partition = match region {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        let (user, account) = self.user.rsplit_once("-at-").unwrap_or((&self.user, ACCOUNT));
+        format!("arn:{partition}:iam::{account}:user/{user}")
+    }
+}
+
+/// Shows the access key and the user, nothing secret.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("access_key", &self.access_key)
+            .field("session_token", &self.session_token.as_ref().map(|_| "…"))
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The account number that AWS's own examples use.
+const ACCOUNT: &str = "111122223333";
+
+pub(crate) const LONGEST_NAME: usize = 1024;
+
+/// Session tokens of some thousand bytes occur.
+pub(crate) const LONGEST_TOKEN: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing_secret() {
+        let credentials = Credentials { session_token: Some("token".to_owned()), ..Credentials::random() };
+        let shown = format!("{credentials:?}");
+        assert!(shown.contains(&credentials.access_key));
+        for secret in [&credentials.secret_key, &credentials.password, "token\""] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_the_login_cannot_carry_is_a_flaw() {
+        let good = Credentials::random();
+        assert_eq!(good.flaw(), None);
+        let empty = Credentials { access_key: String::new(), ..good.clone() };
+        assert_eq!(empty.flaw().unwrap(), "the access key is empty");
+        let comma = Credentials { access_key: "a,b".to_owned(), ..good.clone() };
+        assert_eq!(comma.flaw().unwrap(), r"the access key holds a character that it cannot hold (one of \r\n\x00,)");
+        let long = Credentials { session_token: Some("t".repeat(LONGEST_TOKEN + 1)), ..good };
+        assert_eq!(long.flaw().unwrap(), "the session token is longer than 16384 bytes");
+    }
+
+    #[test]
+    fn the_resource_name_follows_user_and_region() {
+        let alice = Credentials { user: "alice-at-123456789012".to_owned(), ..Credentials::random() };
+        assert_eq!(alice.arn("eu-west-1"), "arn:aws:iam::123456789012:user/alice");
+        assert_eq!(alice.arn("cn-north-1"), "arn:aws-cn:iam::123456789012:user/alice");
+        let plain = Credentials { user: "plain".to_owned(), ..Credentials::random() };
+        assert_eq!(plain.arn("us-gov-west-1"), "arn:aws-us-gov:iam::111122223333:user/plain");
+    }
+}

@@ -1,0 +1,287 @@
+//! The path of a statement: understood, checked, sent on, and its answer given back.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::consistency::Consistency;
+use super::frame::{Frame, Opcode};
+use super::notation::{Notation, Reader};
+use super::prepared::Facts;
+use super::request::{self, Batch, BatchKind, Execute, Parameters, Query, TextOrId};
+use super::understand::{Action, Not, Place, Understood, judge_batch, not_emulated, understand};
+use super::upstream::Upstream;
+use super::{Shared, error_code, metadata};
+use crate::auth::Refusal;
+use crate::journal::Outcome;
+
+/// A statement of one connection.
+pub(super) struct Statement<'a> {
+    pub(super) shared: &'a std::sync::Arc<Shared>,
+    pub(super) upstream: &'a Upstream,
+    /// The connection's keyspace, as `USE` set it.
+    pub(super) keyspace: &'a Mutex<Option<String>>,
+}
+
+/// What a client wants done.
+#[derive(Debug)]
+pub(super) enum Request {
+    Query(Query),
+    Prepare(String),
+    Execute(Execute),
+    Batch(Batch),
+}
+
+/// What the client gets, and what came of it.
+type Answer = (Frame, Outcome);
+
+impl Statement<'_> {
+    /// `frame` is where the request came from: its stream and its share of memory are used again.
+    pub(super) async fn answer(&self, frame: Frame, request: Request) -> Answer {
+        let stream = frame.stream;
+        let answer = match request {
+            Request::Query(query) => self.query(frame, query).await,
+            Request::Prepare(text) => self.prepare(frame, &text).await,
+            Request::Execute(execute) => self.execute(frame, &execute).await,
+            Request::Batch(batch) => self.batch(frame, &batch).await,
+        };
+        answer.unwrap_or_else(|refusal| refused(stream, refusal))
+    }
+
+    async fn query(&self, frame: Frame, query: Query) -> Result<Answer, Refusal> {
+        let understood = match self.understand(&query.text, false) {
+            Ok(understood) => understood,
+            Err(Not::Taken(refusal)) => return Err(refusal),
+            Err(Not::Known(refusal)) => return self.probe(frame.stream, &query.text, refusal).await,
+        };
+        match &understood.action {
+            Action::Use(keyspace) => {
+                self.settle().await?;
+                self.shared.schema.check_keyspace(keyspace)?;
+                *self.keyspace.lock().unwrap_or_else(PoisonError::into_inner) = Some(keyspace.clone());
+                Ok((set_keyspace(frame.stream, keyspace), Outcome::Answered))
+            }
+            Action::Define(definition) => {
+                // In a task of its own: a client that goes away must not leave half of it done.
+                let (shared, definition) = (std::sync::Arc::clone(self.shared), definition.clone());
+                let defining = tokio::spawn(async move { shared.schema.define(&definition).await });
+                let answer = defining.await.map_err(|_| lost())??;
+                Ok(came_of(Frame::new(frame.stream, answer.opcode, answer.body)))
+            }
+            Action::Read | Action::Write { .. } => {
+                self.check(&facts(&query.text, &understood), &query.parameters).await?;
+                let body = query.write(&understood.text);
+                self.forward(frame.with_body(body)).await
+            }
+        }
+    }
+
+    async fn prepare(&self, frame: Frame, text: &str) -> Result<Answer, Refusal> {
+        let understood = match self.understand(text, true) {
+            Ok(understood) => understood,
+            Err(Not::Taken(refusal)) => return Err(refusal),
+            Err(Not::Known(refusal)) => return self.probe(frame.stream, text, refusal).await,
+        };
+        if !matches!(understood.action, Action::Read | Action::Write { .. }) {
+            return Err(not_emulated("this statement as a prepared one"));
+        }
+        let facts = facts(text, &understood);
+        self.check_tables(&facts).await?;
+        let body = request::write_prepare(frame.stream, &understood.text).body;
+        let (answer, outcome) = self.forward(frame.with_body(body)).await?;
+        if let Some(id) = metadata::prepared_id(&answer) {
+            self.shared.prepared.remember(id, facts);
+        }
+        Ok((answer, outcome))
+    }
+
+    async fn execute(&self, frame: Frame, execute: &Execute) -> Result<Answer, Refusal> {
+        let Some(facts) = self.shared.prepared.get(&execute.id) else {
+            return Ok(unprepared(frame.stream, &execute.id));
+        };
+        self.check(&facts, &execute.parameters).await?;
+        self.forward(frame.with_body(execute.write())).await
+    }
+
+    async fn batch(&self, frame: Frame, batch: &Batch) -> Result<Answer, Refusal> {
+        let mut texts = Vec::with_capacity(batch.statements.len());
+        let mut all = Vec::with_capacity(batch.statements.len());
+        for batched in &batch.statements {
+            match &batched.statement {
+                TextOrId::Id(id) => match self.shared.prepared.get(id) {
+                    None => return Ok(unprepared(frame.stream, id)),
+                    Some(facts) => {
+                        texts.push(String::new());
+                        all.push(facts);
+                    }
+                },
+                TextOrId::Text(text) => match self.understand(text, false) {
+                    Ok(understood) => {
+                        all.push(facts(text, &understood).into());
+                        texts.push(understood.text);
+                    }
+                    Err(Not::Taken(refusal)) => return Err(refusal),
+                    Err(Not::Known(refusal)) => return self.probe(frame.stream, text, refusal).await,
+                },
+            }
+        }
+        if all.iter().any(|facts| facts.reads) {
+            return Err(Refusal {
+                code: error_code::INVALID,
+                text: "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.".into(),
+            });
+        }
+        let kind = match batch.kind {
+            BatchKind::Logged => "",
+            BatchKind::Unlogged => "UNLOGGED",
+            BatchKind::Counter => "COUNTER",
+        };
+        let originals: Vec<&str> = all.iter().map(|facts| &*facts.text).collect();
+        self.in_place(false, |place| judge_batch(kind, &originals, place))?;
+        check_consistency(
+            false,
+            all.iter().any(|facts| facts.conditional),
+            batch.consistency,
+            batch.serial_consistency,
+        )?;
+        for facts in &all {
+            self.check_tables(facts).await?;
+        }
+        self.forward(frame.with_body(batch.write(&texts))).await
+    }
+
+    fn understand(&self, text: &str, prepared: bool) -> Result<Understood, Not> {
+        self.in_place(prepared, |place| understand(text, place))
+    }
+
+    fn in_place<T>(&self, prepared: bool, judge: impl FnOnce(Place<'_>) -> T) -> T {
+        let keyspace = self.keyspace.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (names, data_center) = (self.shared.schema.names(), self.shared.schema.data_center());
+        judge(Place { keyspace: keyspace.as_deref(), names, data_center, prepared })
+    }
+
+    async fn check(&self, facts: &Facts, parameters: &Parameters) -> Result<(), Refusal> {
+        check_consistency(facts.reads, facts.conditional, parameters.consistency, parameters.serial_consistency)?;
+        self.check_tables(facts).await
+    }
+
+    async fn check_tables(&self, facts: &Facts) -> Result<(), Refusal> {
+        self.settle().await?;
+        for table in &facts.tables {
+            self.shared.schema.check_table(table, facts.needs)?;
+        }
+        Ok(())
+    }
+
+    async fn settle(&self) -> Result<(), Refusal> {
+        let settled = self.shared.schema.settle().await;
+        settled.map_err(|failed| Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") })
+    }
+
+    /// Asks Cassandra whether a text that is not understood is CQL at all: if not, its own words say why.
+    async fn probe(&self, stream: i16, text: &str, otherwise: Refusal) -> Result<Answer, Refusal> {
+        let answer = self.upstream.call(request::write_prepare(stream, text)).await.map_err(|_| lost())?;
+        match error_of(&answer) {
+            Some((error_code::SYNTAX_ERROR, _)) => Ok(came_of(answer)),
+            _ => Err(otherwise),
+        }
+    }
+
+    async fn forward(&self, request: Frame) -> Result<Answer, Refusal> {
+        let answer = self.upstream.call(request).await.map_err(|_| lost())?;
+        let answer = metadata::restored(answer, self.shared.schema.names()).map_err(|malformed| Refusal {
+            code: error_code::SERVER_ERROR,
+            text: format!("keyspaces-local: Cassandra's answer cannot be read: {malformed}"),
+        })?;
+        Ok(came_of(answer))
+    }
+}
+
+/// What a request says of itself, for the journal.
+impl Request {
+    pub(super) fn read(frame: &Frame) -> Option<Result<Self, request::Unread>> {
+        let body = &frame.body;
+        Some(match frame.opcode {
+            Opcode::Query => Query::read(body).map(Self::Query),
+            Opcode::Prepare => request::prepare(body).map(Self::Prepare),
+            Opcode::Execute => Execute::read(body).map(Self::Execute),
+            Opcode::Batch => Batch::read(body).map(Self::Batch),
+            _ => return None,
+        })
+    }
+}
+
+fn facts(text: &str, understood: &Understood) -> Facts {
+    Facts {
+        text: text.into(),
+        tables: understood.tables.clone(),
+        reads: understood.action == Action::Read,
+        conditional: understood.action == (Action::Write { conditional: true }),
+        needs: understood.needs,
+    }
+}
+
+/// The field of its own that conditional writes have for serial consistency is ignored with all other statements, as
+/// the protocol's specification says.
+fn check_consistency(
+    reads: bool,
+    conditional: bool,
+    consistency: Consistency,
+    serial: Option<Consistency>,
+) -> Result<(), Refusal> {
+    let refuse = |text: String| Refusal { code: error_code::INVALID, text };
+    consistency.check(reads).map_err(refuse)?;
+    match serial.filter(|serial| conditional && !serial.is_serial()) {
+        Some(serial) => Err(refuse(format!(
+            "keyspaces-local: the serial consistency of a conditional write is SERIAL or LOCAL_SERIAL, not {serial}"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn refused(stream: i16, Refusal { code, text }: Refusal) -> Answer {
+    (Frame::error(stream, code, &text), Outcome::Refused { code, text: text.into() })
+}
+
+fn unprepared(stream: i16, id: &Bytes) -> Answer {
+    let text = format!(
+        "Prepared query with ID {} not found (either the query was not prepared on this host (maybe the host has been restarted?) or you have prepared too many queries and it has been evicted from the internal cache)",
+        hex::encode(id)
+    );
+    let mut body = BytesMut::new();
+    body.put_i32(error_code::UNPREPARED);
+    body.string(&text);
+    body.short_bytes(id);
+    let outcome = Outcome::Refused { code: error_code::UNPREPARED, text: text.into() };
+    (Frame::new(stream, Opcode::Error, body.freeze()), outcome)
+}
+
+fn set_keyspace(stream: i16, keyspace: &str) -> Frame {
+    const SET_KEYSPACE: i32 = 3;
+    let mut body = BytesMut::new();
+    body.put_i32(SET_KEYSPACE);
+    body.string(keyspace);
+    Frame::new(stream, Opcode::Result, body.freeze())
+}
+
+/// An answer of Cassandra's.
+fn came_of(answer: Frame) -> Answer {
+    let outcome = match error_of(&answer) {
+        Some((code, text)) => Outcome::Failed { code, text: text.into() },
+        None => Outcome::Forwarded,
+    };
+    (answer, outcome)
+}
+
+fn error_of(frame: &Frame) -> Option<(i32, &str)> {
+    let mut reader = Reader::new(&frame.body);
+    (frame.opcode == Opcode::Error).then_some(())?;
+    Some((reader.int().ok()?, reader.string().ok()?))
+}
+
+fn lost() -> Refusal {
+    Refusal {
+        code: error_code::SERVER_ERROR,
+        text: "keyspaces-local: the connection to the Cassandra behind ended".into(),
+    }
+}

@@ -1,0 +1,150 @@
+//! A connection to the Cassandra behind: frames in, frames out, many at once.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{BufMut, BytesMut};
+use tokio::io::BufReader;
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::frame::{self, Frame, From, LONGEST_RESPONSE, Opcode};
+use super::notation::{Notation, Reader};
+
+/// How much memory the responses of one connection may use that were read and not yet written to the client. When it
+/// is used up nothing more is read from Cassandra.
+const RESPONSES: usize = LONGEST_RESPONSE;
+
+/// How long Cassandra may take to accept a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One connection. Dropped, it closes.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    queue: mpsc::Sender<Frame>,
+    waiting: Waiting,
+    closed: watch::Receiver<bool>,
+    _tasks: JoinSet<()>,
+}
+
+/// Who waits for which stream's response; `None` once the connection is gone.
+type Waiting = Arc<Mutex<Option<HashMap<i16, oneshot::Sender<Frame>>>>>;
+
+/// Why there is no response.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Lost {
+    /// No connection could be made.
+    #[error("the Cassandra behind cannot be reached at {address}: {problem}")]
+    Unreachable { address: SocketAddr, problem: String },
+    /// The connection ended.
+    #[error("the connection to the Cassandra behind ended")]
+    Ended,
+    /// There was no response in time.
+    #[error("the Cassandra behind did not answer within {} s", .0.as_secs())]
+    Late(Duration),
+    /// A second request on a stream that is in use.
+    #[error("stream {0} is in use already")]
+    StreamInUse(i16),
+}
+
+impl Upstream {
+    /// Connects, without TLS and without a password.
+    pub(crate) async fn connect(address: SocketAddr) -> Result<Self, Lost> {
+        let unreachable = |problem: String| Lost::Unreachable { address, problem };
+        match tokio::time::timeout(PATIENCE, Self::open(address)).await {
+            Ok(opened) => opened.map_err(unreachable),
+            Err(_) => Err(unreachable(format!("no answer within {} s", PATIENCE.as_secs()))),
+        }
+    }
+
+    async fn open(address: SocketAddr) -> Result<Self, String> {
+        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let (reader, writer) = stream.into_split();
+        let (queue, requests) = mpsc::channel(64);
+        let waiting: Waiting = Arc::new(Mutex::new(Some(HashMap::new())));
+        let (ended, closed) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let of_reader = (Arc::clone(&waiting), ended.clone());
+        tasks.spawn(async move {
+            deliver(BufReader::with_capacity(64 << 10, reader), &of_reader.0).await;
+            end(&of_reader.0, &of_reader.1);
+        });
+        let of_writer = Arc::clone(&waiting);
+        tasks.spawn(async move {
+            // The reader sees the same end, or the queue was closed on purpose.
+            let _ = frame::write_all(writer, requests, From::Cassandra).await;
+            end(&of_writer, &ended);
+        });
+        let upstream = Self { queue, waiting, closed, _tasks: tasks };
+        upstream.start_up().await?;
+        Ok(upstream)
+    }
+
+    async fn start_up(&self) -> Result<(), String> {
+        let mut body = BytesMut::new();
+        body.put_u16(1);
+        body.string("CQL_VERSION");
+        body.string("3.0.0");
+        let ready = self.call(Frame::new(0, Opcode::Startup, body.freeze())).await.map_err(|lost| lost.to_string())?;
+        match ready.opcode {
+            Opcode::Ready => Ok(()),
+            Opcode::Authenticate => Err("it asks for a password, which is not supported: allow all of them".into()),
+            _ => Err(error_text(&ready).unwrap_or_else(|| format!("{:?} in answer to STARTUP", ready.opcode))),
+        }
+    }
+
+    /// Sends a request and waits for its response, which is on the same stream.
+    pub(crate) async fn call(&self, request: Frame) -> Result<Frame, Lost> {
+        let (tell, told) = oneshot::channel();
+        let stream = request.stream;
+        {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let waiting = waiting.as_mut().ok_or(Lost::Ended)?;
+            if waiting.contains_key(&stream) {
+                return Err(Lost::StreamInUse(stream));
+            }
+            waiting.insert(stream, tell);
+        }
+        self.queue.send(request).await.map_err(|_| Lost::Ended)?;
+        told.await.map_err(|_| Lost::Ended)
+    }
+
+    /// Returns once the connection is gone.
+    pub(crate) async fn closed(&self) {
+        let mut closed = self.closed.clone();
+        let _ = closed.wait_for(|closed| *closed).await;
+    }
+}
+
+/// Reads responses and hands them out, until something comes that is none.
+async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, waiting: &Waiting) {
+    let budget = Arc::new(Semaphore::new(RESPONSES));
+    while let Ok(frame) = frame::read(&mut reader, From::Cassandra, LONGEST_RESPONSE, &budget).await {
+        let Ok(frame) = frame.without_extras(true) else { return };
+        let told = {
+            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.as_mut().and_then(|waiting| waiting.remove(&frame.stream))
+        };
+        if let Some(told) = told {
+            // Nobody waits any more where the request was given up; its response is of no use.
+            let _ = told.send(frame);
+        }
+    }
+}
+
+fn end(waiting: &Waiting, ended: &watch::Sender<bool>) {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+    ended.send_replace(true);
+}
+
+/// The text of an ERROR frame.
+pub(crate) fn error_text(frame: &Frame) -> Option<String> {
+    let mut reader = Reader::new(&frame.body);
+    (frame.opcode == Opcode::Error).then_some(())?;
+    reader.int().ok()?;
+    reader.string().ok().map(str::to_owned)
+}

@@ -1,0 +1,310 @@
+//! What was received, for tests to look at.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+pub use crate::gateway::Consistency;
+
+/// What a local Keyspaces received, newest last; cheap to clone, every clone shows the same.
+///
+/// It keeps the newest 100,000 requests, fewer if their texts are longer than 64 MiB together. Secrets are never in it.
+#[derive(Clone, Debug)]
+pub struct Journal(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    longest: usize,
+    most_text: usize,
+    text: usize,
+    first: u64,
+    requests: VecDeque<Received>,
+    connections: u64,
+    open: BTreeMap<SocketAddr, usize>,
+}
+
+/// One request that was received.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Received {
+    /// Counts all requests since the start, from 0.
+    pub number: u64,
+    /// When.
+    pub at: SystemTime,
+    /// On which connection; connections are counted from 1 in the order in which they came.
+    pub connection: u64,
+    /// The peer that it was sent to: the address that the client connected to.
+    pub peer: SocketAddr,
+    /// The client's own address.
+    pub client: SocketAddr,
+    /// The frame's stream id.
+    pub stream: i16,
+    /// What was asked for.
+    pub kind: Kind,
+    /// The statement's text, as it was sent or, for an [`Kind::Execute`], prepared. The names and values of a STARTUP;
+    /// which way to log in an AUTH_RESPONSE chose, never what it holds.
+    pub statement: Option<Arc<str>>,
+    /// The texts of a [`Kind::Batch`], in order; those of prepared ids that are not known are left out.
+    pub batched: Arc<[Arc<str>]>,
+    /// The consistency level.
+    pub consistency: Option<Consistency>,
+    /// The separate serial consistency, where one was sent.
+    pub serial_consistency: Option<Consistency>,
+    /// How many rows a page may have, where that was sent.
+    pub page_size: Option<i32>,
+    /// The timestamp of the frame in microseconds, where one was sent.
+    pub timestamp: Option<i64>,
+    /// What came of it; `None` while it is being worked on, and where the connection ended before.
+    pub outcome: Option<Outcome>,
+}
+
+/// What a request asked for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[allow(missing_docs, reason = "the protocol's own names")]
+#[non_exhaustive]
+pub enum Kind {
+    Options,
+    Startup,
+    AuthResponse,
+    Register,
+    Query,
+    Prepare,
+    Execute,
+    Batch,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Cassandra answered.
+    Forwarded,
+    /// Cassandra refused, with the error code and text that the client got.
+    Failed {
+        /// The protocol's error code.
+        code: i32,
+        /// Its text.
+        text: Arc<str>,
+    },
+    /// It was answered without Cassandra.
+    Answered,
+    /// It was refused without Cassandra.
+    Refused {
+        /// The protocol's error code.
+        code: i32,
+        /// Its text.
+        text: Arc<str>,
+    },
+}
+
+impl Journal {
+    pub(crate) fn new() -> Self {
+        Self::bounded(100_000, 64 << 20)
+    }
+
+    fn bounded(longest: usize, most_text: usize) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            longest,
+            most_text,
+            text: 0,
+            first: 0,
+            requests: VecDeque::new(),
+            connections: 0,
+            open: BTreeMap::new(),
+        })))
+    }
+
+    /// All that is kept, oldest first.
+    pub fn snapshot(&self) -> Vec<Received> {
+        self.filter(|_| true)
+    }
+
+    /// What is kept and wanted, oldest first.
+    pub fn filter(&self, mut wanted: impl FnMut(&Received) -> bool) -> Vec<Received> {
+        self.lock().requests.iter().filter(|received| wanted(received)).cloned().collect()
+    }
+
+    /// The requests whose statement, or one of whose batched statements, contains `part`, oldest first.
+    pub fn containing(&self, part: &str) -> Vec<Received> {
+        self.filter(|received| received.texts().any(|text| text.contains(part)))
+    }
+
+    /// Forgets what was received until now. Numbers go on.
+    pub fn clear(&self) {
+        let mut inner = self.lock();
+        inner.first += inner.requests.len() as u64;
+        inner.requests.clear();
+        inner.text = 0;
+    }
+
+    /// How many connections were accepted since the start.
+    pub fn connections(&self) -> u64 {
+        self.lock().connections
+    }
+
+    /// How many connections are open now, by the peer that they were made to. Peers without any are left out.
+    pub fn open_connections(&self) -> BTreeMap<SocketAddr, usize> {
+        self.lock().open.clone()
+    }
+
+    /// Counts a connection for as long as what this returns lives.
+    pub(crate) fn connected(&self, peer: SocketAddr) -> Connected {
+        let mut inner = self.lock();
+        inner.connections += 1;
+        *inner.open.entry(peer).or_default() += 1;
+        Connected { number: inner.connections, peer, journal: self.clone() }
+    }
+
+    /// Writes down a request, and gives it its number.
+    pub(crate) fn receive(&self, received: Received) -> u64 {
+        let mut inner = self.lock();
+        let number = inner.first + inner.requests.len() as u64;
+        inner.text += received.length();
+        inner.requests.push_back(Received { number, ..received });
+        while inner.requests.len() > inner.longest || inner.text > inner.most_text {
+            let Some(oldest) = inner.requests.pop_front() else { break };
+            inner.text -= oldest.length();
+            inner.first += 1;
+        }
+        number
+    }
+
+    /// Writes down what came of a request, if it is still there.
+    pub(crate) fn settle(&self, number: u64, outcome: Outcome) {
+        let mut inner = self.lock();
+        let Some(index) = number.checked_sub(inner.first).and_then(|index| usize::try_from(index).ok()) else { return };
+        if let Some(received) = inner.requests.get_mut(index) {
+            received.outcome = Some(outcome);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Received {
+    /// The code of the error that the client got, if it got one.
+    pub fn error_code(&self) -> Option<i32> {
+        match &self.outcome {
+            Some(Outcome::Failed { code, .. } | Outcome::Refused { code, .. }) => Some(*code),
+            _ => None,
+        }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.statement.iter().chain(self.batched.iter())
+    }
+
+    fn length(&self) -> usize {
+        self.texts().map(|text| text.len()).sum()
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Options => "OPTIONS",
+            Self::Startup => "STARTUP",
+            Self::AuthResponse => "AUTH_RESPONSE",
+            Self::Register => "REGISTER",
+            Self::Query => "QUERY",
+            Self::Prepare => "PREPARE",
+            Self::Execute => "EXECUTE",
+            Self::Batch => "BATCH",
+        })
+    }
+}
+
+/// A connection that is open.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    pub(crate) number: u64,
+    peer: SocketAddr,
+    journal: Journal,
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        let mut inner = self.journal.lock();
+        if let Some(open) = inner.open.get_mut(&self.peer) {
+            *open -= 1;
+            if *open == 0 {
+                inner.open.remove(&self.peer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(statement: &str) -> Received {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+        Received {
+            number: 0,
+            at: SystemTime::UNIX_EPOCH,
+            connection: 1,
+            peer: nowhere,
+            client: nowhere,
+            stream: 0,
+            kind: Kind::Query,
+            statement: Some(statement.into()),
+            batched: Arc::default(),
+            consistency: None,
+            serial_consistency: None,
+            page_size: None,
+            timestamp: None,
+            outcome: None,
+        }
+    }
+
+    #[test]
+    fn the_newest_are_kept_and_numbers_go_on() {
+        let journal = Journal::bounded(2, 1000);
+        for text in ["a", "b", "c"] {
+            journal.receive(received(text));
+        }
+        let kept = |journal: &Journal| journal.snapshot().into_iter().map(|r| r.number).collect::<Vec<_>>();
+        assert_eq!(kept(&journal), [1, 2]);
+        journal.clear();
+        assert_eq!(kept(&journal), [] as [u64; 0]);
+        assert_eq!(journal.receive(received("d")), 3);
+    }
+
+    #[test]
+    fn long_texts_drive_out_older_ones() {
+        let journal = Journal::bounded(100, 10);
+        for text in ["12345", "67890", "x"] {
+            journal.receive(received(text));
+        }
+        assert_eq!(journal.snapshot().len(), 2);
+        assert_eq!(journal.containing("678").len(), 1);
+    }
+
+    #[test]
+    fn an_outcome_finds_its_request_or_nothing() {
+        let journal = Journal::bounded(1, 1000);
+        let first = journal.receive(received("a"));
+        let second = journal.receive(received("b"));
+        journal.settle(first, Outcome::Answered);
+        journal.settle(second, Outcome::Refused { code: 0x2200, text: "no".into() });
+        let kept = journal.snapshot();
+        assert_eq!((kept.len(), kept[0].error_code()), (1, Some(0x2200)));
+    }
+
+    #[test]
+    fn connections_are_counted_by_peer_while_they_are_open() {
+        let journal = Journal::new();
+        let [one, two] = [1, 2].map(|last| SocketAddr::from(([127, 0, 0, last], 9142)));
+        let (first, _second, _third) = (journal.connected(one), journal.connected(one), journal.connected(two));
+        assert_eq!(journal.open_connections(), BTreeMap::from([(one, 2), (two, 1)]));
+        assert_eq!(first.number, 1);
+        drop(first);
+        assert_eq!(journal.open_connections(), BTreeMap::from([(one, 1), (two, 1)]));
+        assert_eq!(journal.connections(), 3);
+    }
+}

@@ -1,0 +1,271 @@
+//! A running local Keyspaces.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+
+use crate::auth::Authority;
+use crate::builder::Builder;
+use crate::ca::Ca;
+use crate::cassandra::owned::{Job, Owned};
+use crate::cassandra::surroundings::Surroundings;
+use crate::cassandra::{self, Cassandra};
+use crate::credentials::Credentials;
+use crate::error::{Error, ErrorKind};
+use crate::gateway::{self, Gateway, Instance};
+use crate::journal::Journal;
+use crate::random;
+use crate::ready::Ready;
+use crate::runtime::OwnRuntime;
+use crate::topology::Listeners;
+
+/// A running local Keyspaces. When it is dropped, or its process ends in whatever way, everything that it started is
+/// gone. Several run side by side.
+///
+/// It has threads of its own: a client may block its thread, and a test's runtime may end.
+#[derive(Debug)]
+pub struct Local {
+    ready: Ready,
+    ca: Ca,
+    journal: Journal,
+    // In the order of their ends.
+    gateway: Option<Gateway>,
+    runtime: OwnRuntime,
+    cassandra: Cassandra,
+    _ca_directory: Option<Owned>,
+}
+
+impl Local {
+    /// The settings to start with.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// The one that all of this process shares: started, with the default settings, by who comes first. It ends with
+    /// the process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::start`]; who comes next then tries again.
+    pub async fn shared() -> Result<&'static Self, Error> {
+        static SHARED: OnceCell<Local> = OnceCell::const_new();
+        SHARED.get_or_try_init(|| Self::builder().start()).await
+    }
+
+    pub(crate) async fn start(builder: Builder) -> Result<Self, Error> {
+        let runtime = OwnRuntime::new()?;
+        let parts = Work(runtime.handle().spawn(parts(builder))).join().await?;
+        let (ready, ca, gateway, cassandra, ca_directory) = parts;
+        let journal = gateway.journal().clone();
+        Ok(Self { ready, ca, journal, gateway: Some(gateway), runtime, cassandra, _ca_directory: ca_directory })
+    }
+
+    /// Where to connect: `localhost`.
+    pub fn host(&self) -> &str {
+        &self.ready.host
+    }
+
+    /// At which port, with TLS.
+    pub fn port(&self) -> u16 {
+        self.ready.port
+    }
+
+    /// The service's name in the certificate, `cassandra.<region>.amazonaws.com`. `localhost` is in it too.
+    pub fn server_name(&self) -> &str {
+        self.ready.names.get(1).map_or(&self.ready.host, String::as_str)
+    }
+
+    /// The certificate of the authority to trust, as PEM.
+    pub fn ca_pem(&self) -> &str {
+        self.ca.pem()
+    }
+
+    /// The file with that certificate.
+    pub fn ca_path(&self) -> &Path {
+        &self.ready.ca
+    }
+
+    /// The region that signatures are for.
+    pub fn region(&self) -> &str {
+        &self.ready.region
+    }
+
+    /// With what to log in.
+    pub fn credentials(&self) -> &Credentials {
+        &self.ready.credentials
+    }
+
+    /// With what to log in as a principal who is told that he has no permissions.
+    pub fn credentials_without_permissions(&self) -> &Credentials {
+        &self.ready.without_permissions
+    }
+
+    /// What was received.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// All that a client needs to know, as the program prints it.
+    pub fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// Ends it, as dropping it does, and says what of it is left in a Cassandra that was given and could not be reached.
+    ///
+    /// # Errors
+    ///
+    /// Its keyspaces could not be dropped from there.
+    pub async fn close(mut self) -> Result<(), Error> {
+        let closed = match self.gateway_to_close() {
+            Some(gateway) => Work(self.runtime.handle().spawn(gateway.close())).join().await,
+            None => Ok(()),
+        };
+        // To kill a process and to remove its files takes some milliseconds.
+        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
+        closed
+    }
+
+    /// Waits until the Cassandra behind has ended although nobody ended it, and says why. With one that was given it
+    /// waits for ever.
+    pub async fn ended(&self) -> Error {
+        self.cassandra.ended().await
+    }
+
+    /// The gateway, if it has something in a Cassandra that stays.
+    fn gateway_to_close(&mut self) -> Option<Gateway> {
+        self.gateway.take_if(|_| self.cassandra.is_given())
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        let Some(gateway) = self.gateway_to_close() else { return };
+        if let Err(error) = self.runtime.finish(PATIENCE_AT_THE_END, gateway.close()) {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+type Started = (Ready, Ca, Gateway, Cassandra, Option<Owned>);
+
+const PATIENCE_AT_THE_END: Duration = Duration::from_secs(10);
+
+/// Work on the service's own threads, given up when nobody waits for it any more.
+struct Work<T>(JoinHandle<Result<T, Error>>);
+
+impl<T> Work<T> {
+    async fn join(mut self) -> Result<T, Error> {
+        let joined = (&mut self.0).await;
+        joined.unwrap_or_else(|error| {
+            Err(Error::new(ErrorKind::Gateway, "the service's own work did not end well").with_source(error))
+        })
+    }
+}
+
+impl<T> Drop for Work<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn parts(builder: Builder) -> Result<Started, Error> {
+    let names = builder.names();
+    let ca = Ca::generate(&names)?;
+    check_port(builder.port).await?;
+    let (ca_path, ca_directory) = write_ca(&ca, builder.ca_directory.as_deref())?;
+    let cassandra = Cassandra::start(&cassandra::Settings {
+        given: builder.cassandra,
+        partitioner: builder.partitioner,
+        surroundings: Surroundings::from_environment(),
+        progress: builder.progress,
+    })
+    .await?;
+
+    let listeners = Listeners::bind(builder.port, builder.peers).await;
+    let listeners = listeners.map_err(|error| cannot_listen(builder.port, error))?;
+    let (port, peers) = (listeners.port, listeners.peers.len());
+    let clock = Arc::clone(&builder.clock);
+    let authority = Authority::new(builder.credentials.clone(), builder.region.clone(), builder.clock)
+        .with_principal_without_permissions(builder.without_permissions.clone());
+    let settings = gateway::Settings {
+        listeners,
+        region: builder.region.clone(),
+        partitioner: builder.partitioner,
+        instance: match builder.instance {
+            _ if !cassandra.is_given() => Instance::Alone,
+            None => Instance::Passing,
+            Some(name) => Instance::Kept(name),
+        },
+        ddl_delay: builder.ddl_delay,
+        clock,
+    };
+    let gateway = Gateway::start(settings, ca.server_config(), Arc::new(authority), cassandra.address()).await?;
+    let ready = Ready {
+        host: "localhost".to_owned(),
+        port,
+        names,
+        ca: ca_path,
+        region: builder.region,
+        peers,
+        credentials: builder.credentials,
+        without_permissions: builder.without_permissions,
+    };
+    Ok((ready, ca, gateway, cassandra, ca_directory))
+}
+
+/// Refuses at once a port that somebody has, before anything else is started. Clients are let in only at the end.
+async fn check_port(port: u16) -> Result<(), Error> {
+    if port == 0 {
+        return Ok(());
+    }
+    Listeners::bind(port, 0).await.map(drop).map_err(|error| cannot_listen(port, error))
+}
+
+fn cannot_listen(port: u16, error: io::Error) -> Error {
+    let problem = format!(
+        "port {port} of 127.0.0.1 and its neighbours cannot be listened at: {error}. Choose another, or 0 for any that \
+         is free"
+    );
+    Error::new(ErrorKind::Listen, problem).with_source(error)
+}
+
+/// Writes `ca.pem` into the directory, or into one of its own, which is owned.
+fn write_ca(ca: &Ca, directory: Option<&Path>) -> Result<(PathBuf, Option<Owned>), Error> {
+    let written = match directory {
+        Some(directory) => write_ca_into(ca, directory).map(|path| (path, None)),
+        None => write_ca_anywhere(ca).map(|(path, owned)| (path, Some(owned))),
+    };
+    written.map_err(|error| {
+        let place = directory.map_or_else(|| "a temporary directory".into(), Path::to_string_lossy);
+        let problem = format!("the authority's certificate cannot be written to {place}: {error}");
+        Error::new(ErrorKind::Certificate, problem).with_source(error)
+    })
+}
+
+fn write_ca_into(ca: &Ca, directory: &Path) -> io::Result<PathBuf> {
+    fs::create_dir_all(directory)?;
+    let directory = directory.canonicalize()?;
+    if directory.to_str().is_none() {
+        return Err(io::Error::other("its name is not UTF-8"));
+    }
+    let (new, path) = (directory.join(format!("ca.pem.{}", random::hex_32())), directory.join("ca.pem"));
+    fs::write(&new, ca.pem())?;
+    fs::rename(&new, &path)?;
+    Ok(path)
+}
+
+fn write_ca_anywhere(ca: &Ca) -> io::Result<(PathBuf, Owned)> {
+    let directory = tempfile::Builder::new().prefix("keyspaces-local-ca-").tempdir()?;
+    let path = write_ca_into(ca, directory.path())?;
+    let owned = Owned::start(&directory.path().canonicalize()?, &Job::default(), |_| {})?;
+    let _ = directory.keep();
+    Ok((path, owned))
+}

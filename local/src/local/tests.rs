@@ -1,0 +1,129 @@
+use std::thread;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::*;
+use crate::gateway::Own;
+use crate::gateway::lease::Lease;
+use crate::topology::Partitioner;
+
+/// Connects as a client that trusts the local authority, and gives the opcode that answers OPTIONS.
+async fn answer_to_options(local: &Local) -> u8 {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(local.ca_path()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
+    let stream = TcpStream::connect((local.host(), local.port())).await.unwrap();
+    let name = ServerName::try_from(local.server_name().to_owned()).unwrap();
+    let mut stream = TlsConnector::from(config).connect(name, stream).await.unwrap();
+    stream.write_all(&[0x04, 0, 0, 0, 0x05, 0, 0, 0, 0]).await.unwrap();
+    let mut header = [0; 9];
+    stream.read_exact(&mut header).await.unwrap();
+    header[4]
+}
+
+const SUPPORTED: u8 = 0x06;
+
+/// The keyspaces of instances in a Cassandra.
+async fn keyspaces(cassandra: &Cassandra) -> Vec<String> {
+    let all = "SELECT JSON keyspace_name FROM system_schema.keyspaces";
+    let rows = Own::new(cassandra.address()).select(all, &[]).await.unwrap();
+    let names = rows.into_iter().map(|row| row["keyspace_name"].as_str().unwrap().to_owned());
+    names.filter(|name| name.starts_with("kl")).collect()
+}
+
+#[tokio::test]
+async fn several_share_a_given_cassandra_and_drop_what_is_theirs() {
+    let lines = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let kept = Arc::clone(&lines);
+    let cassandra = Cassandra::start(&cassandra::Settings {
+        given: None,
+        partitioner: Partitioner::Random,
+        surroundings: Surroundings { given: None, ..Surroundings::from_environment() },
+        progress: Arc::new(move |line| kept.lock().unwrap().push(line.to_owned())),
+    })
+    .await
+    .unwrap();
+    let address = cassandra.address();
+    let last = lines.lock().unwrap().last().cloned().unwrap();
+    assert!(last.starts_with("Apache Cassandra 5.0.6 answers after "), "{last}");
+    let version = Own::new(address).select("SELECT JSON release_version FROM system.local", &[]).await.unwrap();
+    assert_eq!(version, [json!({ "release_version": cassandra::VERSION })]);
+
+    let over_it = || Local::builder().cassandra(address.to_string()).partitioner(Partitioner::Default);
+    let error = over_it().partitioner(Partitioner::Murmur3).start().await.unwrap_err();
+    assert!(error.to_string().contains("its partitioner is org.apache.cassandra.dht.RandomPartitioner"), "{error}");
+
+    let (closed, dropped) = tokio::join!(over_it().start(), over_it().start());
+    let (closed, dropped) = (closed.unwrap(), dropped.unwrap());
+    let named = over_it().instance("named").start().await.unwrap();
+    for local in [&closed, &dropped, &named] {
+        assert_eq!(answer_to_options(local).await, SUPPORTED);
+    }
+    assert_eq!(keyspaces(&cassandra).await.len(), 3);
+
+    let (port, ca) = (dropped.port(), dropped.ca_path().to_owned());
+    drop(dropped);
+    assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
+    assert!(!ca.exists());
+    assert_eq!(keyspaces(&cassandra).await.len(), 2);
+    closed.close().await.unwrap();
+    let left = keyspaces(&cassandra).await;
+    assert_eq!(left.len(), 1);
+    drop(named);
+    assert_eq!(keyspaces(&cassandra).await, left, "what has a name is kept");
+
+    Lease::of_one_killed(&Own::new(address), "kl0").await;
+    assert_eq!(keyspaces(&cassandra).await.len(), 3);
+    over_it().start().await.unwrap().close().await.unwrap();
+    assert_eq!(keyspaces(&cassandra).await, left, "what one that was killed left is dropped");
+
+    drop(cassandra);
+    let error = TcpStream::connect(address).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn the_shared_one_outlives_the_runtime_that_started_it() {
+    let answer = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let local = Local::shared().await.unwrap();
+            (answer_to_options(local).await, local.port())
+        })
+    };
+    let first = thread::spawn(answer).join().unwrap();
+    assert_eq!(first.0, SUPPORTED);
+    assert_eq!(thread::spawn(answer).join().unwrap(), first);
+}
+
+#[tokio::test]
+async fn a_start_that_is_given_up_ends_and_takes_everything_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let start = Local::builder().cassandra(address).ca_directory(directory.path()).start();
+    tokio::select! {
+        started = start => panic!("{started:?}"),
+        connected = silent.accept() => drop(connected.unwrap()),
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_before_anything_starts() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let error = runtime.block_on(Local::builder().port(port).start()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Listen);
+    let said = format!("port {port} of 127.0.0.1 and its neighbours cannot be listened at: Address already in use");
+    assert!(error.to_string().starts_with(&said), "{error}");
+    assert!(error.to_string().ends_with(". Choose another, or 0 for any that is free"), "{error}");
+}

@@ -1,0 +1,121 @@
+//! `keyspaces-local`: a strict local Amazon Keyspaces to develop and test against.
+
+mod arguments;
+
+use std::error::Error as StdError;
+use std::io::{self, Write};
+use std::path::Path;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::{fs, future};
+
+use clap::Parser;
+use keyspaces_local::Ready;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use arguments::Arguments;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env("KEYSPACES_LOCAL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    match serve(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("keyspaces-local: {}", story(&*error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Starts, says so, and waits to be ended.
+async fn serve(arguments: Arguments) -> Result<(), Box<dyn StdError>> {
+    let ready_file = arguments.ready_file.clone();
+    // Who waits for the file must not take one that a start before this left behind.
+    if let Some(path) = &ready_file {
+        remove(path)?;
+    }
+    let builder = arguments.builder().progress(say);
+    let mut asked_to_end = pin!(asked_to_end());
+    let local = tokio::select! {
+        started = builder.start() => started?,
+        () = &mut asked_to_end => return Err("ended before it was ready".into()),
+    };
+    let json = local.ready().json();
+    if let Some(path) = &ready_file {
+        write(path, &json).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    }
+    writeln!(io::stdout(), "{json}")?;
+    say(&welcome(local.ready()));
+
+    let ended = tokio::select! {
+        () = &mut asked_to_end => Ok(()),
+        error = local.ended() => Err(error.into()),
+    };
+    if let Some(path) = &ready_file {
+        remove(path)?;
+    }
+    local.close().await?;
+    ended
+}
+
+fn welcome(ready: &Ready) -> String {
+    let Ready { host, port, region, .. } = ready;
+    format!("ready: {host}:{port} stands for Amazon Keyspaces in {region}. Ctrl-C ends it.")
+}
+
+/// Ctrl-C, SIGTERM, or the terminal's end.
+async fn asked_to_end() {
+    let received = async |kind| match signal(kind) {
+        Ok(mut signals) => drop(signals.recv().await),
+        Err(_) => future::pending().await,
+    };
+    tokio::select! {
+        () = received(SignalKind::interrupt()) => {}
+        () = received(SignalKind::terminate()) => {}
+        () = received(SignalKind::hangup()) => {}
+    }
+}
+
+/// The file is there with all of its text or not at all, and only its owner may read the secrets in it.
+fn write(path: &Path, json: &str) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    writeln!(file, "{json}")?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<(), String> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(format!("{} cannot be removed: {error}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// To standard error; where that is gone, to nobody.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// An error and what caused it.
+fn story(error: &dyn StdError) -> String {
+    let mut story = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !story.contains(&text) {
+            story += ": ";
+            story += &text;
+        }
+        cause = error.source();
+    }
+    story
+}

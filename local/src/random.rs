@@ -1,0 +1,39 @@
+//! What must not be guessed or must not collide.
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// 32 lower-case hexadecimal digits, all of them random.
+pub(crate) fn hex_32() -> String {
+    hex::encode(&digest()[..16])
+}
+
+/// `length` (at most 32) random characters of an alphabet of at most 256.
+pub(crate) fn text(alphabet: &[u8], length: usize) -> String {
+    digest().iter().take(length).map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()])).collect()
+}
+
+/// A random number of `range`.
+pub(crate) fn number(range: std::ops::Range<u16>) -> u16 {
+    let bytes = digest();
+    range.start + u16::from_be_bytes([bytes[0], bytes[1]]) % (range.end - range.start)
+}
+
+/// Two random UUIDs hold 244 random bits; hashing spreads them over every digit.
+fn digest() -> [u8; 32] {
+    Sha256::new().chain_update(Uuid::new_v4()).chain_update(Uuid::new_v4()).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    #[test]
+    fn a_thousand_are_all_different_and_of_the_right_form() {
+        let all: HashSet<String> = (0..1000).map(|_| super::hex_32()).collect();
+        assert_eq!(all.len(), 1000);
+        assert!(all.iter().all(|one| one.len() == 32 && one.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))));
+        assert!((0..1000).all(|_| (20_000..20_010).contains(&super::number(20_000..20_010))));
+        assert_eq!(super::text(b"A", 16), "A".repeat(16));
+    }
+}

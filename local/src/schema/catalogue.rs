@@ -1,0 +1,205 @@
+//! Which keyspaces, tables and types there are, and what state each is in.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A keyspace, a table or a type, by the client's names.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Thing {
+    pub(crate) keyspace: String,
+    pub(crate) kind: Kind,
+    /// Empty for the keyspace itself.
+    pub(crate) name: String,
+}
+
+/// What a [`Thing`] is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Kind {
+    Keyspace,
+    Table,
+    Type,
+}
+
+/// What state a [`Thing`] is in (API:GetTable).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Status {
+    Creating,
+    Active,
+    Updating,
+    Deleting,
+}
+
+/// What is known of a [`Thing`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) status: Status,
+    /// When the status ends by itself, in milliseconds since 1970.
+    pub(crate) due: Option<u64>,
+    /// What is turned on for a table.
+    pub(crate) features: Features,
+}
+
+/// What of the service is turned on table by table.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Features {
+    /// Rows may have a time to live.
+    pub(crate) ttl: bool,
+    /// Clients may say when they wrote. No statement that is emulated turns it on.
+    pub(crate) timestamps: bool,
+}
+
+/// All things of an instance, the system's own not among them.
+#[derive(Debug, Default)]
+pub(crate) struct Catalogue(BTreeMap<Thing, Entry>);
+
+impl Thing {
+    pub(crate) fn keyspace(keyspace: impl Into<String>) -> Self {
+        Self { keyspace: keyspace.into(), kind: Kind::Keyspace, name: String::new() }
+    }
+
+    pub(crate) fn table(keyspace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { keyspace: keyspace.into(), kind: Kind::Table, name: name.into() }
+    }
+
+    pub(crate) fn user_type(keyspace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { keyspace: keyspace.into(), kind: Kind::Type, name: name.into() }
+    }
+}
+
+impl Catalogue {
+    pub(crate) fn get(&self, thing: &Thing) -> Option<Entry> {
+        self.0.get(thing).copied()
+    }
+
+    pub(crate) fn set(&mut self, thing: Thing, entry: Entry) {
+        self.0.insert(thing, entry);
+    }
+
+    /// Takes out a thing; with a keyspace, all that is in it.
+    pub(crate) fn remove(&mut self, thing: &Thing) {
+        match thing.kind {
+            Kind::Keyspace => self.0.retain(|other, _| other.keyspace != thing.keyspace),
+            Kind::Table | Kind::Type => drop(self.0.remove(thing)),
+        }
+    }
+
+    /// What is in a keyspace, the keyspace itself not among it.
+    pub(crate) fn within<'a>(&'a self, keyspace: &'a str) -> impl Iterator<Item = (&'a Thing, Entry)> {
+        let things = self.0.iter().filter(move |(thing, _)| thing.keyspace == keyspace);
+        things.filter(|(thing, _)| thing.kind != Kind::Keyspace).map(|(thing, entry)| (thing, *entry))
+    }
+
+    /// The things whose status has ended at `now`, in the order in which it did.
+    pub(crate) fn due(&self, now: u64) -> Vec<(Thing, Entry)> {
+        let due = |entry: &Entry| entry.due.filter(|due| *due <= now);
+        let mut things: Vec<_> = self.0.iter().filter(|(_, entry)| due(entry).is_some()).collect();
+        things.sort_by_key(|(_, entry)| entry.due);
+        things.into_iter().map(|(thing, entry)| (thing.clone(), *entry)).collect()
+    }
+
+    /// When the next status ends.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        self.0.values().filter_map(|entry| entry.due).min()
+    }
+}
+
+impl Features {
+    /// Both together.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self { ttl: self.ttl || other.ttl, timestamps: self.timestamps || other.timestamps }
+    }
+}
+
+impl Entry {
+    pub(crate) const fn active(features: Features) -> Self {
+        Self { status: Status::Active, due: None, features }
+    }
+
+    /// Whether statements can use it.
+    pub(crate) const fn is_usable(self) -> bool {
+        matches!(self.status, Status::Active | Status::Updating)
+    }
+}
+
+impl Kind {
+    /// As the state is written down.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Keyspace => "keyspace",
+            Self::Table => "table",
+            Self::Type => "type",
+        }
+    }
+
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        [Self::Keyspace, Self::Table, Self::Type].into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+impl Status {
+    /// As `system_schema_mcs` has it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Creating => "CREATING",
+            Self::Active => "ACTIVE",
+            Self::Updating => "UPDATING",
+            Self::Deleting => "DELETING",
+        }
+    }
+
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        [Self::Creating, Self::Active, Self::Updating, Self::Deleting].into_iter().find(|status| status.word() == word)
+    }
+}
+
+/// `keyspace ks`, `table ks.t`
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.word(), self.keyspace)?;
+        if self.kind == Kind::Keyspace { Ok(()) } else { write!(f, ".{}", self.name) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn creating(due: u64) -> Entry {
+        Entry { status: Status::Creating, due: Some(due), features: Features::default() }
+    }
+
+    #[test]
+    fn things_are_due_in_the_order_of_time() {
+        let mut catalogue = Catalogue::default();
+        catalogue.set(Thing::table("a", "late"), creating(20));
+        catalogue.set(Thing::table("a", "soon"), creating(10));
+        catalogue.set(Thing::table("b", "there"), Entry::active(Features::default()));
+        assert_eq!(catalogue.next_due(), Some(10));
+        assert_eq!(catalogue.due(9), []);
+        let due: Vec<_> = catalogue.due(20).into_iter().map(|(thing, _)| thing.to_string()).collect();
+        assert_eq!(due, ["table a.soon", "table a.late"]);
+    }
+
+    #[test]
+    fn with_a_keyspace_goes_what_is_in_it() {
+        let mut catalogue = Catalogue::default();
+        for thing in [Thing::keyspace("a"), Thing::table("a", "t"), Thing::user_type("a", "y"), Thing::table("b", "t")]
+        {
+            catalogue.set(thing, Entry::active(Features::default()));
+        }
+        assert_eq!(catalogue.within("a").count(), 2);
+        catalogue.remove(&Thing::keyspace("a"));
+        assert_eq!(catalogue.get(&Thing::table("a", "t")), None);
+        assert!(catalogue.get(&Thing::table("b", "t")).is_some());
+    }
+
+    #[test]
+    fn words_lead_there_and_back() {
+        for status in [Status::Creating, Status::Active, Status::Updating, Status::Deleting] {
+            assert_eq!(Status::of(status.word()), Some(status));
+        }
+        for kind in [Kind::Keyspace, Kind::Table, Kind::Type] {
+            assert_eq!(Kind::of(kind.word()), Some(kind));
+        }
+    }
+}

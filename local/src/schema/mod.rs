@@ -1,0 +1,277 @@
+//! The schema as the service has it: what is created, changed or dropped becomes so after a while, and
+//! `system_schema_mcs` says how far it is.
+//!
+//! All of it is kept in the Cassandra behind, so that a gateway that starts again over the same instance goes on where
+//! the last one ended.
+
+mod catalogue;
+mod definition;
+mod mirror;
+mod names;
+mod store;
+pub(crate) mod system_tables;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Mutex;
+
+use crate::auth::{Clock, Refusal};
+use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, restored};
+use crate::topology::Topology;
+
+pub(crate) use catalogue::{Entry, Features, Kind, Status, Thing};
+pub(crate) use definition::{Change, Definition};
+pub(crate) use names::{Names, quoted};
+pub(crate) use store::replication;
+
+use catalogue::Catalogue;
+use mirror::Mirror;
+use store::Store;
+
+/// The schema of one instance.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    names: Arc<Names>,
+    own: Own,
+    data_center: String,
+    delay: Duration,
+    clock: Now,
+    catalogue: RwLock<Catalogue>,
+    next_due: AtomicU64,
+    /// Held while something is changed: one change at a time.
+    turn: Mutex<()>,
+}
+
+/// What time it is, in milliseconds since 1970.
+#[derive(Clone)]
+struct Now(Clock);
+
+impl Schema {
+    /// Finds what this instance has in Cassandra, or makes what it needs there.
+    pub(crate) async fn open(
+        own: Own,
+        names: Names,
+        topology: &Topology,
+        delay: Duration,
+        clock: Clock,
+    ) -> Result<Self, store::Unusable> {
+        let store = Store { own: &own, names: &names };
+        let data_center = store.prepare(topology).await?;
+        let catalogue = store.load().await?;
+        let schema = Self {
+            names: Arc::new(names),
+            data_center,
+            delay,
+            clock: Now(clock),
+            next_due: AtomicU64::new(catalogue.next_due().unwrap_or(u64::MAX)),
+            catalogue: RwLock::new(catalogue),
+            turn: Mutex::new(()),
+            own,
+        };
+        Ok(schema)
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The data center of the Cassandra behind, which replication must name.
+    pub(crate) fn data_center(&self) -> &str {
+        &self.data_center
+    }
+
+    /// Whether a keyspace can be used; otherwise the service's refusal.
+    pub(crate) fn check_keyspace(&self, keyspace: &str) -> Result<(), Refusal> {
+        let usable =
+            system_tables::is_system(keyspace) || self.entry(&Thing::keyspace(keyspace)).is_some_and(Entry::is_usable);
+        if usable { Ok(()) } else { Err(unconfigured(&Thing::keyspace(keyspace))) }
+    }
+
+    /// Whether a table can be used, and has what the statement needs; otherwise the service's refusal.
+    pub(crate) fn check_table(&self, table: &Thing, needs: Features) -> Result<(), Refusal> {
+        self.check_keyspace(&table.keyspace)?;
+        let there = if system_tables::is_system(&table.keyspace) {
+            system_tables::find(&table.keyspace, &table.name).map(|_| Features::default())
+        } else {
+            self.entry(table).filter(|entry| entry.is_usable()).map(|entry| entry.features)
+        };
+        let there = there.ok_or_else(|| unconfigured(table))?;
+        if needs.ttl && !there.ttl {
+            return Err(Refusal { code: error_code::INVALID, text: "TTL is not yet supported.".into() });
+        }
+        if needs.timestamps && !there.timestamps {
+            let text = format!(
+                "keyspaces-local: client-side timestamps are not enabled for {table}: USING TIMESTAMP and WRITETIME \
+                 need them (what the service says here is not known)"
+            );
+            return Err(Refusal { code: error_code::INVALID, text });
+        }
+        Ok(())
+    }
+
+    /// Brings up to date what is due. To be called before a statement looks at anything; it costs nothing where nothing
+    /// is due.
+    pub(crate) async fn settle(&self) -> Result<(), Failed> {
+        if self.next_due.load(Ordering::Acquire) > self.clock.millis() {
+            return Ok(());
+        }
+        let _turn = self.turn.lock().await;
+        self.settle_in_turn().await
+    }
+
+    /// Does what a definition says and gives Cassandra's answer, with the client's names.
+    pub(crate) async fn define(&self, definition: &Definition) -> Result<Frame, Refusal> {
+        let _turn = self.turn.lock().await;
+        self.settle_in_turn().await.map_err(broken)?;
+        self.check(definition)?;
+        let answer = self.own.call(&definition.text, &[]).await.map_err(|lost| broken(lost.into()))?;
+        if is_schema_change(&answer) {
+            self.changed(definition).await.map_err(broken)?;
+        }
+        restored(answer, &self.names).map_err(|error| broken(Failed::Unreadable(error.to_string())))
+    }
+
+    /// Drops all that this instance has in Cassandra.
+    pub(crate) async fn drop_everything(&self) -> Result<(), Failed> {
+        let _turn = self.turn.lock().await;
+        Store { own: &self.own, names: &self.names }.drop_everything().await
+    }
+
+    /// Whether a definition is possible as things are; otherwise the service's refusal.
+    fn check(&self, definition: &Definition) -> Result<(), Refusal> {
+        let Definition { change, thing, conditional, types, .. } = definition;
+        if system_tables::is_system(&thing.keyspace) {
+            return Err(Refusal {
+                code: error_code::UNAUTHORIZED,
+                text: format!("keyspaces-local: {} is the service's own and cannot be changed", thing.keyspace),
+            });
+        }
+        let entry = self.entry(thing);
+        let absent_is_fine = *conditional && *change != Change::Create && entry.is_none();
+        if thing.kind != Kind::Keyspace && !absent_is_fine {
+            self.check_keyspace(&thing.keyspace)?;
+        }
+        match (change, entry.map(|entry| entry.status)) {
+            (_, Some(Status::Deleting)) if !(*change == Change::Drop && *conditional) => Err(busy(thing, "deleted")),
+            (Change::Alter, Some(Status::Updating)) => Err(busy(thing, "updated")),
+            (Change::Alter | Change::Drop, None) if !absent_is_fine => Err(unconfigured(thing)),
+            (Change::Alter | Change::Drop, Some(Status::Creating)) => Err(unconfigured(thing)),
+            _ => Ok(()),
+        }?;
+        match types.iter().find(|used| self.entry(used).is_some_and(|entry| entry.status != Status::Active)) {
+            Some(used) => Err(busy(used, "created or deleted")),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes down that a change has begun.
+    async fn changed(&self, definition: &Definition) -> Result<(), Failed> {
+        let Definition { change, thing, .. } = definition;
+        let now = self.clock.millis();
+        let due = Some(now + u64::try_from(self.delay.as_millis()).unwrap_or(u64::MAX / 2));
+        let status = match change {
+            Change::Create => Status::Creating,
+            Change::Alter => Status::Updating,
+            Change::Drop => Status::Deleting,
+        };
+        let store = Store { own: &self.own, names: &self.names };
+        let before = self.entry(thing).map(|entry| entry.features).unwrap_or_default();
+        let now_there = match (thing.kind, change) {
+            (Kind::Table, Change::Create | Change::Alter) => store.features(thing).await?,
+            _ => Features::default(),
+        };
+        let entry = Entry { status, due, features: before.and(now_there) };
+        let mut changes = vec![(thing.clone(), entry)];
+        if thing.kind == Kind::Keyspace && *change == Change::Drop {
+            let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+            changes.extend(
+                catalogue
+                    .within(&thing.keyspace)
+                    .map(|(within, before)| (within.clone(), Entry { features: before.features, ..entry })),
+            );
+        }
+        let mirror = Mirror { own: &self.own, names: &self.names };
+        for (thing, entry) in changes {
+            store.save(&thing, entry).await?;
+            match (thing.kind, change) {
+                // A keyspace is shown when it is ready, and until it is gone (DG:keyspaces-create).
+                (Kind::Keyspace, _) => {}
+                (_, Change::Create | Change::Alter) => mirror.show(&thing, entry, now).await?,
+                (_, Change::Drop) => mirror.show_status(&thing, entry).await?,
+            }
+            self.set(&thing, Some(entry));
+        }
+        Ok(())
+    }
+
+    async fn settle_in_turn(&self) -> Result<(), Failed> {
+        let now = self.clock.millis();
+        let due = self.catalogue.read().unwrap_or_else(PoisonError::into_inner).due(now);
+        let (store, mirror) =
+            (Store { own: &self.own, names: &self.names }, Mirror { own: &self.own, names: &self.names });
+        for (thing, entry) in due {
+            if entry.status == Status::Deleting {
+                mirror.hide(&thing).await?;
+                store.forget(&thing).await?;
+                self.set(&thing, None);
+                continue;
+            }
+            let active = Entry::active(entry.features);
+            match thing.kind {
+                Kind::Keyspace => mirror.show(&thing, active, now).await?,
+                Kind::Table | Kind::Type => mirror.show_status(&thing, active).await?,
+            }
+            store.save(&thing, active).await?;
+            self.set(&thing, Some(active));
+        }
+        Ok(())
+    }
+
+    fn entry(&self, thing: &Thing) -> Option<Entry> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).get(thing)
+    }
+
+    fn set(&self, thing: &Thing, entry: Option<Entry>) {
+        let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
+        match entry {
+            Some(entry) => catalogue.set(thing.clone(), entry),
+            None => catalogue.remove(thing),
+        }
+        self.next_due.store(catalogue.next_due().unwrap_or(u64::MAX), Ordering::Release);
+    }
+}
+
+impl Now {
+    fn millis(&self) -> u64 {
+        let since = (self.0)().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl std::fmt::Debug for Now {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Now({})", self.millis())
+    }
+}
+
+/// The service's refusal of what is not there, or not yet (DG:troubleshooting.cql). Its text for a type is Cassandra's.
+fn unconfigured(thing: &Thing) -> Refusal {
+    let text = match thing.kind {
+        Kind::Keyspace => format!("unconfigured keyspace {}", thing.keyspace),
+        Kind::Table => format!("unconfigured table {}.{}", thing.keyspace, thing.name),
+        Kind::Type => format!("Type '{}.{}' doesn't exist", thing.keyspace, thing.name),
+    };
+    Refusal { code: error_code::INVALID, text }
+}
+
+/// What the service says to this is not known.
+fn busy(thing: &Thing, done: &str) -> Refusal {
+    let text = format!("keyspaces-local: {thing} is being {done}: wait until system_schema_mcs says that this is over");
+    Refusal { code: error_code::INVALID, text }
+}
+
+fn broken(failed: Failed) -> Refusal {
+    Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") }
+}

@@ -1,0 +1,229 @@
+//! What an instance keeps in Cassandra beside its clients' data.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::catalogue::{Catalogue, Entry, Features, Kind, Status, Thing};
+use super::mirror::Mirror;
+use super::names::{Names, quoted};
+use super::system_tables;
+use crate::gateway::{Failed, Own};
+use crate::topology::{self, Node, Topology};
+
+/// The inner keyspace of an instance.
+#[derive(Debug)]
+pub(super) struct Store<'a> {
+    pub(super) own: &'a Own,
+    pub(super) names: &'a Names,
+}
+
+/// Why a Cassandra cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unusable {
+    /// It refused, or was not there.
+    #[error(transparent)]
+    Failed(#[from] Failed),
+    /// Its tokens are not those that clients would be told of.
+    #[error("Cassandra runs with {found}, and the partitioner that was set needs {wanted}")]
+    Partitioner { found: String, wanted: &'static str },
+}
+
+impl Store<'_> {
+    /// Makes the inner keyspace and its tables where they are not, writes what `topology` says, and gives Cassandra's
+    /// data center.
+    pub(super) async fn prepare(&self, topology: &Topology) -> Result<String, Unusable> {
+        let rows = self.own.select("SELECT JSON data_center, partitioner FROM system.local", &[]).await?;
+        let text = |field: &str| rows.first().and_then(|row| row.get(field)?.as_str()).unwrap_or_default().to_owned();
+        let (data_center, found) = (text("data_center"), text("partitioner"));
+        let wanted = topology.partitioner.class_in_cassandra();
+        if found != wanted {
+            return Err(Unusable::Partitioner { found, wanted });
+        }
+        let inner = self.names.inner();
+        let replication = replication(&data_center);
+        self.own.run(&format!("CREATE KEYSPACE IF NOT EXISTS {inner} WITH replication = {replication}"), &[]).await?;
+        for table in system_tables::ALL {
+            let name = self.names.system_table(table);
+            self.own.run(&format!("CREATE TABLE IF NOT EXISTS {name} ({})", table.columns), &[]).await?;
+        }
+        let state = self.state();
+        let columns = "keyspace_name text, kind text, name text, status text, due bigint, ttl boolean, \
+             PRIMARY KEY (keyspace_name, kind, name)";
+        self.own.run(&format!("CREATE TABLE IF NOT EXISTS {state} ({columns})"), &[]).await?;
+        self.write_topology(topology).await?;
+        Mirror { own: self.own, names: self.names }.show_system().await?;
+        Ok(data_center)
+    }
+
+    /// What was there when the last gateway over this instance ended. What Cassandra has and nobody wrote down, because
+    /// that gateway ended in between, is there; what it has no more is gone.
+    pub(super) async fn load(&self) -> Result<Catalogue, Failed> {
+        let mut catalogue = Catalogue::default();
+        let mut saved = BTreeSet::new();
+        let rows = self.own.select(&format!("SELECT JSON * FROM {}", self.state()), &[]).await?;
+        let written: Vec<(Thing, Entry)> = rows.iter().filter_map(entry).collect();
+        for (thing, _) in &written {
+            // What Cassandra calls a long name tells the name only to who has asked for it once.
+            self.names.keyspace(&thing.keyspace);
+        }
+        let there = self.things_in_cassandra().await?;
+        for (thing, entry) in written {
+            if entry.status == Status::Deleting || there.contains(&thing) {
+                saved.insert(thing.clone());
+                catalogue.set(thing, entry);
+            } else {
+                Mirror { own: self.own, names: self.names }.hide(&thing).await?;
+                self.forget(&thing).await?;
+            }
+        }
+        for thing in there {
+            if !saved.contains(&thing) {
+                let features = match thing.kind {
+                    Kind::Table => self.features(&thing).await?,
+                    Kind::Keyspace | Kind::Type => Features::default(),
+                };
+                let active = Entry::active(features);
+                Mirror { own: self.own, names: self.names }.show(&thing, active, 0).await?;
+                self.save(&thing, active).await?;
+                catalogue.set(thing, active);
+            }
+        }
+        Ok(catalogue)
+    }
+
+    pub(super) async fn save(&self, thing: &Thing, entry: Entry) -> Result<(), Failed> {
+        let row = json!({
+            "keyspace_name": thing.keyspace,
+            "kind": thing.kind.word(),
+            "name": thing.name,
+            "status": entry.status.word(),
+            "due": entry.due,
+            "ttl": entry.features.ttl,
+        });
+        self.own.insert(&self.state(), &row).await
+    }
+
+    pub(super) async fn forget(&self, thing: &Thing) -> Result<(), Failed> {
+        let all = format!("DELETE FROM {} WHERE keyspace_name = ?", self.state());
+        match thing.kind {
+            Kind::Keyspace => self.own.run(&all, &[&thing.keyspace]).await,
+            kind => {
+                let one = format!("{all} AND kind = ? AND name = ?");
+                self.own.run(&one, &[&thing.keyspace, kind.word(), &thing.name]).await
+            }
+        }
+    }
+
+    /// What is turned on for a table: a default time to live turns on that rows may have one (DG:TTL-how-to-create-table).
+    pub(super) async fn features(&self, table: &Thing) -> Result<Features, Failed> {
+        let statement =
+            "SELECT JSON default_time_to_live FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
+        let rows = self.own.select(statement, &[&self.names.keyspace(&table.keyspace), &table.name]).await?;
+        let ttl = rows.iter().any(|row| row["default_time_to_live"].as_i64().is_some_and(|ttl| ttl > 0));
+        Ok(Features { ttl, timestamps: false })
+    }
+
+    /// Drops the instance's keyspaces, the inner one last: as long as it is there, what is left can be found.
+    pub(super) async fn drop_everything(&self) -> Result<(), Failed> {
+        for keyspace in self.keyspaces_in_cassandra().await? {
+            self.own.run(&format!("DROP KEYSPACE IF EXISTS {}", quoted(&keyspace)), &[]).await?;
+        }
+        self.own.run(&format!("DROP KEYSPACE IF EXISTS {}", self.names.inner()), &[]).await
+    }
+
+    async fn write_topology(&self, topology: &Topology) -> Result<(), Failed> {
+        let table = |name| system_tables::find("system", name).map(|table| self.names.system_table(table));
+        let (Some(local), Some(peers)) = (table("local"), table("peers")) else { return Ok(()) };
+        self.own.insert(&local, &local_row(topology)).await?;
+        let now: Vec<Value> = topology.peers.iter().map(|peer| peer_row(topology, peer)).collect();
+        for before in self.own.select(&format!("SELECT JSON peer FROM {peers}"), &[]).await? {
+            if let Some(peer) = before["peer"].as_str().filter(|_| now.iter().all(|row| row["peer"] != before["peer"]))
+            {
+                self.own.run(&format!("DELETE FROM {peers} WHERE peer = '{peer}'"), &[]).await?;
+            }
+        }
+        self.own.insert_all(&peers, now.into_iter()).await
+    }
+
+    async fn keyspaces_in_cassandra(&self) -> Result<Vec<String>, Failed> {
+        let prefix = self.names.prefix();
+        let rows = self.own.select("SELECT JSON keyspace_name FROM system_schema.keyspaces", &[]).await?;
+        let names = rows.iter().filter_map(|row| row["keyspace_name"].as_str());
+        Ok(names.filter(|name| name.starts_with(&prefix)).map(str::to_owned).collect())
+    }
+
+    async fn things_in_cassandra(&self) -> Result<BTreeSet<Thing>, Failed> {
+        let mut things = BTreeSet::new();
+        for upstream in self.keyspaces_in_cassandra().await? {
+            let keyspace = self.names.restored_keyspace(&upstream).into_owned();
+            for (table, key, kind) in [("tables", "table_name", Kind::Table), ("types", "type_name", Kind::Type)] {
+                let statement = format!("SELECT JSON {key} FROM system_schema.{table} WHERE keyspace_name = ?");
+                for row in self.own.select(&statement, &[&upstream]).await? {
+                    let name = row[key].as_str().unwrap_or_default().to_owned();
+                    things.insert(Thing { keyspace: keyspace.clone(), kind, name });
+                }
+            }
+            things.insert(Thing::keyspace(keyspace));
+        }
+        Ok(things)
+    }
+
+    fn state(&self) -> String {
+        format!("{}.state", self.names.inner())
+    }
+}
+
+/// One copy, which is all that the Cassandra behind can have.
+pub(crate) fn replication(data_center: &str) -> String {
+    format!("{{'class': 'NetworkTopologyStrategy', '{}': 1}}", data_center.replace('\'', "''"))
+}
+
+fn entry(row: &Value) -> Option<(Thing, Entry)> {
+    let text = |field: &str| row.get(field)?.as_str();
+    let thing =
+        Thing { keyspace: text("keyspace_name")?.into(), kind: Kind::of(text("kind")?)?, name: text("name")?.into() };
+    let entry = Entry {
+        status: Status::of(text("status")?)?,
+        due: row.get("due").and_then(Value::as_u64),
+        features: Features { ttl: row["ttl"].as_bool().unwrap_or(false), timestamps: false },
+    };
+    Some((thing, entry))
+}
+
+fn local_row(topology: &Topology) -> Value {
+    let Node { address, host_id, token } = &topology.local;
+    json!({
+        "key": "local",
+        "bootstrapped": "COMPLETED",
+        "broadcast_address": address,
+        "cluster_name": "Amazon Keyspaces",
+        "cql_version": topology::CQL_VERSION,
+        "data_center": topology.region,
+        "gossip_generation": 1,
+        "host_id": host_id.to_string(),
+        "listen_address": address,
+        "native_protocol_version": "4",
+        "partitioner": topology.partitioner.class(),
+        "rack": topology.region,
+        "release_version": topology::RELEASE,
+        "rpc_address": address,
+        "schema_version": topology.schema_version.to_string(),
+        "thrift_version": "20.1.0",
+        "tokens": [token],
+    })
+}
+
+fn peer_row(topology: &Topology, Node { address, host_id, token }: &Node) -> Value {
+    json!({
+        "peer": address,
+        "data_center": topology.region,
+        "host_id": host_id.to_string(),
+        "preferred_ip": null,
+        "rack": topology.region,
+        "release_version": topology::RELEASE,
+        "rpc_address": address,
+        "schema_version": topology.schema_version.to_string(),
+        "tokens": [token],
+    })
+}

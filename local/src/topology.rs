@@ -1,0 +1,218 @@
+//! What `system.local` and `system.peers` say: the peers, and a local row that leads nowhere.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+/// A service that runs for long has this version, and its drivers are told so.
+pub(crate) const RELEASE: &str = "3.11.2";
+
+/// The version of CQL that is offered.
+pub(crate) const CQL_VERSION: &str = "3.4.4";
+
+/// How tokens are made of partition keys. Cassandra's must be the same, but for the service's own name for one of
+/// them.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Partitioner {
+    /// `org.apache.cassandra.dht.Murmur3Partitioner`, the service's default since 2022.
+    #[default]
+    Murmur3,
+    /// `org.apache.cassandra.dht.RandomPartitioner`.
+    Random,
+    /// `com.amazonaws.cassandra.DefaultPartitioner`, whose tokens are RandomPartitioner's.
+    Default,
+}
+
+impl Partitioner {
+    /// The class that `system.local` names.
+    pub const fn class(self) -> &'static str {
+        match self {
+            Self::Murmur3 => "org.apache.cassandra.dht.Murmur3Partitioner",
+            Self::Random => "org.apache.cassandra.dht.RandomPartitioner",
+            Self::Default => "com.amazonaws.cassandra.DefaultPartitioner",
+        }
+    }
+
+    /// The class that the Cassandra behind runs with.
+    pub const fn class_in_cassandra(self) -> &'static str {
+        match self {
+            Self::Default => Self::Random.class(),
+            other => other.class(),
+        }
+    }
+
+    /// One of `count` tokens that part the ring evenly.
+    fn token(self, index: usize, count: usize) -> String {
+        let (index, count) = (index as u128, count.max(1) as u128);
+        match self {
+            // From -2^63 up in steps of 2^64 / count; the lowest is no token of a row but a valid one of a node.
+            Self::Murmur3 => {
+                let offset = i128::try_from((1 << 64) / count * index).unwrap_or_default();
+                (i128::from(i64::MIN) + 1 + offset).to_string()
+            }
+            Self::Random | Self::Default => ((1 << 127) / count * index).to_string(),
+        }
+    }
+}
+
+/// The sockets of the contact point and the peers: `127.0.0.1` to `127.0.0.<peers>` on one port.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    pub(crate) port: u16,
+    /// The contact point first; it is the first peer as well, where there is one.
+    pub(crate) sockets: Vec<TcpListener>,
+    /// The peers' addresses.
+    pub(crate) peers: Vec<Ipv4Addr>,
+}
+
+impl Listeners {
+    /// Listens on `port`, or on one that is free on all addresses where it is 0.
+    ///
+    /// A system that has no addresses but `127.0.0.1` in its loopback net gives one peer, however many were asked for.
+    pub(crate) async fn bind(port: u16, peers: u8) -> io::Result<Self> {
+        const ATTEMPTS: usize = 50;
+        let mut attempt = 1;
+        loop {
+            match Self::bind_once(port, peers).await {
+                // A port that was free at the contact point may be taken at a peer.
+                Err(taken) if port == 0 && taken.kind() == io::ErrorKind::AddrInUse && attempt < ATTEMPTS => {
+                    attempt += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn bind_once(port: u16, count: u8) -> io::Result<Self> {
+        let contact = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let port = contact.local_addr()?.port();
+        let mut peers: Vec<_> = (count > 0).then_some(Ipv4Addr::LOCALHOST).into_iter().collect();
+        let mut sockets = vec![contact];
+        for last in 2..=count {
+            let address = Ipv4Addr::new(127, 0, 0, last);
+            match TcpListener::bind((address, port)).await {
+                Ok(socket) => {
+                    sockets.push(socket);
+                    peers.push(address);
+                }
+                Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self { port, sockets, peers })
+    }
+}
+
+/// What clients are told of the nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct Topology {
+    pub(crate) region: String,
+    pub(crate) partitioner: Partitioner,
+    /// The row of `system.local`, at an address where nothing listens and, as on the service, with the host id of the
+    /// first peer.
+    pub(crate) local: Node,
+    /// The rows of `system.peers`.
+    pub(crate) peers: Vec<Node>,
+    /// The same for all nodes at all times: it says nothing about what is ready.
+    pub(crate) schema_version: Uuid,
+}
+
+/// One row.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) address: IpAddr,
+    pub(crate) host_id: Uuid,
+    pub(crate) token: String,
+}
+
+impl Topology {
+    pub(crate) fn new(region: &str, partitioner: Partitioner, peers: &[Ipv4Addr]) -> Self {
+        let node = |index: usize, address: Ipv4Addr| Node {
+            address: address.into(),
+            host_id: name_based(&format!("{region}/{index}")),
+            token: partitioner.token(index, peers.len()),
+        };
+        let nowhere = (2..=254).map(|last| Ipv4Addr::new(127, 0, 0, last)).find(|address| !peers.contains(address));
+        Self {
+            region: region.to_owned(),
+            partitioner,
+            local: node(0, nowhere.unwrap_or(Ipv4Addr::new(127, 0, 1, 1))),
+            peers: peers.iter().enumerate().map(|(index, address)| node(index, *address)).collect(),
+            schema_version: name_based(&format!("{region}/schema")),
+        }
+    }
+}
+
+/// An identifier of the form of the service's host ids, which look name-based (`…-3efa-…`), always the same for the
+/// same name.
+fn name_based(name: &str) -> Uuid {
+    let digest: [u8; 32] = Sha256::digest(name).into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_md5_bytes(bytes).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(count: u8) -> Vec<Ipv4Addr> {
+        (1..=count).map(|last| Ipv4Addr::new(127, 0, 0, last)).collect()
+    }
+
+    #[test]
+    fn the_local_row_leads_nowhere_and_has_the_first_peers_host_id() {
+        for count in 0..=9 {
+            let topology = Topology::new("us-east-1", Partitioner::Murmur3, &addresses(count));
+            assert!(topology.local.address.is_loopback());
+            assert!(topology.local.address != IpAddr::V4(Ipv4Addr::LOCALHOST));
+            assert!(topology.peers.iter().all(|peer| peer.address != topology.local.address));
+            assert_eq!(topology.peers.len(), usize::from(count));
+            if let Some(first) = topology.peers.first() {
+                assert_eq!(first.host_id, topology.local.host_id);
+            }
+        }
+    }
+
+    #[test]
+    fn host_ids_look_name_based_and_stay() {
+        let [one, two] = [(); 2].map(|()| Topology::new("eu-west-1", Partitioner::Murmur3, &addresses(9)));
+        for (index, peer) in one.peers.iter().enumerate() {
+            assert_eq!(peer.host_id.get_version_num(), 3);
+            assert_eq!(peer.host_id, two.peers[index].host_id);
+            assert!(one.peers[..index].iter().all(|other| other.host_id != peer.host_id));
+        }
+    }
+
+    #[test]
+    fn tokens_are_the_partitioners_and_part_the_ring_evenly() {
+        let tokens = |partitioner: Partitioner| {
+            let topology = Topology::new("us-east-1", partitioner, &addresses(3));
+            topology.peers.into_iter().map(|peer| peer.token).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            tokens(Partitioner::Murmur3),
+            ["-9223372036854775807", "-3074457345618258602", "3074457345618258603"]
+        );
+        let third = "56713727820156410577229101238628035242";
+        assert_eq!(tokens(Partitioner::Random)[..2], ["0", third]);
+        assert_eq!(tokens(Partitioner::Default), tokens(Partitioner::Random));
+    }
+
+    #[tokio::test]
+    async fn all_peers_listen_on_one_port() {
+        let listeners = Listeners::bind(0, 3).await.unwrap();
+        assert!(listeners.sockets.iter().all(|socket| socket.local_addr().unwrap().port() == listeners.port));
+        assert_eq!(listeners.peers.len(), listeners.sockets.len());
+    }
+
+    #[tokio::test]
+    async fn without_peers_there_is_still_a_contact_point() {
+        let listeners = Listeners::bind(0, 0).await.unwrap();
+        assert_eq!((listeners.sockets.len(), listeners.peers.len()), (1, 0));
+    }
+}

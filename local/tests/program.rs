@@ -1,0 +1,242 @@
+//! The program as others see it: what it prints, and that nothing of it is left.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use keyspaces_local::Ready;
+use tempfile::tempdir;
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keyspaces-local"));
+    command
+        .args(arguments)
+        .env_remove("KEYSPACES_LOCAL_CASSANDRA")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// A program that is killed when its test fails.
+struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout }
+    }
+
+    fn ready(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        assert!(line.ends_with('\n'), "it ended before it was ready: {}", self.said());
+        line
+    }
+
+    fn said(&mut self) -> String {
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        said
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// All that it started, by number and command line, shells and grandchildren included.
+    fn descendants(&self) -> Vec<(u32, String)> {
+        let all = processes();
+        let mut found = vec![(self.child.id(), String::new())];
+        let mut next = 0;
+        while next < found.len() {
+            let parent = found[next].0;
+            found.extend(all.iter().filter(|(_, of, _)| *of == parent).map(|(pid, _, args)| (*pid, args.clone())));
+            next += 1;
+        }
+        found.split_off(1)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Number, parent and command line of every process that is no zombie.
+fn processes() -> Vec<(u32, u32, String)> {
+    let ps = Command::new("ps").args(["-eo", "pid=,ppid=,stat=,args="]).output().unwrap();
+    let parse = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (pid, ppid) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let alive = !words.next()?.starts_with('Z');
+        alive.then(|| (pid, ppid, words.collect::<Vec<_>>().join(" ")))
+    };
+    String::from_utf8_lossy(&ps.stdout).lines().filter_map(parse).collect()
+}
+
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: not so after 60 s");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn gone(processes_of_it: &[(u32, String)]) -> bool {
+    let alive = processes();
+    processes_of_it.iter().all(|(pid, args)| !alive.iter().any(|(there, _, now)| there == pid && now == args))
+}
+
+/// The directories that it owns, which the shells that remove them are told.
+fn directories(descendants: &[(u32, String)]) -> Vec<PathBuf> {
+    let temporary = std::env::temp_dir().canonicalize().unwrap();
+    let ours = |word: &&str| word.starts_with(&format!("{}/keyspaces-local-", temporary.display()));
+    let mut all: Vec<_> =
+        descendants.iter().flat_map(|(_, args)| args.split(' ').filter(ours)).map(PathBuf::from).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+#[test]
+fn two_run_side_by_side_and_each_takes_everything_with_it_killed_or_asked() {
+    let files = tempdir().unwrap();
+    let file = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+    let mut killed = Running::start(&mut program(&["--port=0", "--peers=3"]));
+    let mut asked = Running::start(&mut program(&[
+        "--port=0",
+        "--region=eu-west-1",
+        "--peers=0",
+        "--partitioner=DefaultPartitioner",
+        &format!("--ready-file={}", file("ready.json")),
+        &format!("--ca-directory={}", file("ca")),
+        "--access-key=AKIAEXAMPLE",
+        "--secret-key=secret",
+        "--session-token=token",
+        "--user=alice",
+        "--password=pass",
+    ]));
+
+    let line = asked.ready();
+    assert_eq!(fs::read_to_string(file("ready.json")).unwrap(), line);
+    assert_eq!(fs::metadata(file("ready.json")).unwrap().permissions().mode() & 0o777, 0o600);
+    let of_asked: Ready = serde_json::from_str(&line).unwrap();
+    assert_eq!(of_asked.host, "localhost");
+    assert_eq!(of_asked.names, ["localhost", "cassandra.eu-west-1.amazonaws.com"]);
+    assert_eq!((of_asked.region.as_str(), of_asked.peers), ("eu-west-1", 0));
+    assert_eq!(of_asked.credentials.access_key, "AKIAEXAMPLE");
+    assert_eq!(of_asked.credentials.session_token.as_deref(), Some("token"));
+    assert_eq!(of_asked.credentials.password, "pass");
+    assert_eq!(of_asked.ca, Path::new(&file("ca")).canonicalize().unwrap().join("ca.pem"));
+    assert!(fs::read_to_string(&of_asked.ca).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+
+    let of_killed: Ready = serde_json::from_str(&killed.ready()).unwrap();
+    assert_eq!(of_killed.peers, 3);
+    for peer in 1..=3 {
+        TcpStream::connect((format!("127.0.0.{peer}"), of_killed.port)).unwrap();
+    }
+    let (started_by_killed, started_by_asked) = (killed.descendants(), asked.descendants());
+    let (of_killed_one, of_asked_one) = (directories(&started_by_killed), directories(&started_by_asked));
+    assert_eq!((of_killed_one.len(), of_asked_one.len()), (2, 1), "of Cassandra, and of the CA where none was given");
+    assert!(of_killed_one.iter().chain(&of_asked_one).all(|directory| directory.exists()));
+
+    killed.signal("-KILL");
+    wait_until("the killed one's processes are gone", || gone(&started_by_killed));
+    wait_until("its directories are gone", || of_killed_one.iter().all(|directory| !directory.exists()));
+    TcpStream::connect(("127.0.0.1", of_asked.port)).unwrap();
+
+    asked.signal("-TERM");
+    assert!(asked.child.wait().unwrap().success());
+    assert!(gone(&started_by_asked), "{:?}", processes());
+    assert!(!of_asked_one[0].exists());
+    assert!(!Path::new(&file("ready.json")).exists());
+    let said = asked.said();
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines.iter().any(|line| line.starts_with("starting Apache Cassandra 5.0.6 ")), "{said}");
+    assert!(lines.iter().any(|line| line.starts_with("Apache Cassandra 5.0.6 answers after ")), "{said}");
+    let port = of_asked.port;
+    let ready = format!("ready: localhost:{port} stands for Amazon Keyspaces in eu-west-1. Ctrl-C ends it.");
+    assert_eq!(lines.last(), Some(&ready.as_str()));
+}
+
+#[test]
+fn killed_while_it_downloads_it_leaves_no_process_and_nothing_half() {
+    let root = tempdir().unwrap();
+    for (name, script) in [
+        ("java", "echo 'openjdk version \"17.0.1\"' >&2"),
+        ("mvn", "mkdir jars && touch jars/half.jar && touch \"$0.begun\" && exec sleep 600"),
+    ] {
+        let path = root.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let cache = root.path().join("cache");
+    for (signal, status) in [("-KILL", None), ("-TERM", Some(1))] {
+        let _ = fs::remove_file(root.path().join("mvn.begun"));
+        let mut command = program(&["--port=0"]);
+        let mut running = Running::start(
+            command.env("PATH", root.path()).env_remove("JAVA_HOME").env("KEYSPACES_LOCAL_CACHE", &cache),
+        );
+        wait_until("the download has begun", || root.path().join("mvn.begun").exists());
+        let started = running.descendants();
+        assert!(started.iter().any(|(_, args)| args == "sleep 600"), "{started:?}");
+        running.signal(signal);
+        assert_eq!(running.child.wait().unwrap().code(), status);
+        wait_until("what it started is gone", || gone(&started));
+        let left = || fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+        wait_until("only the lock file is left", || left() == ["lock"]);
+        if status.is_some() {
+            let said = running.said();
+            assert!(
+                said.starts_with("downloading Apache Cassandra 5.0.6 with Maven (about 66 MB, only this once; kept in")
+            );
+            assert!(said.ends_with("keyspaces-local: ended before it was ready\n"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn where_no_cassandra_is_to_be_had_it_says_what_to_install() {
+    let mut command = program(&["--port=0"]);
+    let output = command.env("PATH", "").env_remove("JAVA_HOME").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("keyspaces-local: there is no Cassandra to run over. Tried:\n"), "{said}");
+    assert!(said.contains("Install a JDK (17 or 11) and Maven"), "{said}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_refused_at_once() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let output = program(&[&format!("--port={port}")]).env("PATH", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.starts_with(&format!("keyspaces-local: port {port} of 127.0.0.1 and its neighbours cannot")),
+        "{said}"
+    );
+}
+
+#[test]
+fn its_help_explains_itself_with_an_example_and_shows_no_secret() {
+    let output = program(&["--help"]).env("KEYSPACES_LOCAL_SECRET_KEY", "hidden").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for part in ["Example:\n  keyspaces-local --ready-file ready.json", "--secret-key", "KEYSPACES_LOCAL_PASSWORD"] {
+        assert!(help.contains(part), "{help}");
+    }
+    assert!(!help.contains("hidden"));
+}

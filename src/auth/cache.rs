@@ -1,0 +1,251 @@
+mod failure;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use tokio::time::{Instant, timeout};
+
+use self::failure::Failure;
+use super::clock::Clock;
+use super::source::CredentialSource;
+use crate::Error;
+
+/// Asks a provider for credentials once, however many connections open, and again in time.
+///
+/// The AWS SDK caches nothing here, and a pool opens all its connections at once. Callers who find nothing fresh wait
+/// for one ask together; it goes on as long as one of them waits, and ends with the last, so that nothing is left
+/// behind. While the provider fails, the last credentials serve until they expire.
+#[derive(Clone)]
+pub(crate) struct CredentialCache(Arc<Inner>);
+
+/// When the provider is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    /// How long the provider may take. Default 5 s.
+    pub(crate) limit: Duration,
+    /// How long before they expire credentials are renewed. Default 5 min: a new role session is there by then (IMDS
+    /// and ECS have it 5 min ahead). Credentials that had less than twice that left when they came are renewed after
+    /// half of it.
+    pub(crate) ahead: Duration,
+    /// After how long a provider is asked again whose credentials do not say when they expire: a file or a variable
+    /// that someone may rotate. Default 5 min.
+    pub(crate) interval: Duration,
+    /// How long a provider that failed is left alone: so long at first, then doubling. Default 500 ms.
+    pub(crate) shortest_pause: Duration,
+    /// What it doubles to. Default 15 s.
+    pub(crate) longest_pause: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            limit: Duration::from_secs(5),
+            ahead: Duration::from_secs(300),
+            interval: Duration::from_secs(300),
+            shortest_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(15),
+        }
+    }
+}
+
+struct Inner {
+    source: CredentialSource,
+    clock: Clock,
+    timing: Timing,
+    state: Mutex<State>,
+}
+
+/// Never locked across an await.
+#[derive(Default)]
+struct State {
+    held: Option<Held>,
+    ask: Option<WeakShared<BoxFuture<'static, Outcome>>>,
+    /// Since the last success.
+    failed: Option<Failed>,
+}
+
+type Outcome = Result<Credentials, Arc<Failure>>;
+
+struct Held {
+    credentials: Credentials,
+    came: Instant,
+    /// What they had left when they came; `None` if they do not say.
+    lifetime: Option<Duration>,
+}
+
+struct Failed {
+    failure: Arc<Failure>,
+    at: Instant,
+    pause: Duration,
+}
+
+impl CredentialCache {
+    pub(crate) fn new(source: CredentialSource, clock: Clock, timing: Timing) -> Self {
+        Self(Arc::new(Inner { source, clock, timing, state: Mutex::default() }))
+    }
+
+    /// Credentials that are valid now.
+    ///
+    /// Takes no longer than the provider may ([`Timing::limit`]).
+    ///
+    /// # Errors
+    ///
+    /// Of the kind `Credentials`, if the provider has none, fails, or takes too long, and no earlier ones are valid.
+    pub(crate) async fn get(&self) -> Result<Credentials, Error> {
+        let ask = match self.0.look() {
+            Look::Fresh(credentials) => return Ok(credentials),
+            Look::Paused(failure) => return self.0.last_resort(&failure),
+            Look::Ask(ask) => ask,
+        };
+        match ask.await {
+            Ok(credentials) => Ok(credentials),
+            Err(failure) => self.0.last_resort(&failure),
+        }
+    }
+
+    /// What people call the provider.
+    pub(crate) fn source_name(&self) -> &'static str {
+        self.0.source.name()
+    }
+
+    /// When the credentials that are held expire: `None` if none are held, `Some(None)` if they do not say.
+    pub(crate) fn expiry(&self) -> Option<Option<SystemTime>> {
+        self.0.state().held.as_ref().map(|held| held.credentials.expiry())
+    }
+}
+
+impl fmt::Debug for CredentialCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CredentialCache").field("source", &self.0.source).field("timing", &self.0.timing).finish()
+    }
+}
+
+enum Look {
+    Fresh(Credentials),
+    Paused(Arc<Failure>),
+    Ask(Shared<BoxFuture<'static, Outcome>>),
+}
+
+impl Inner {
+    fn look(self: &Arc<Self>) -> Look {
+        let mut state = self.state();
+        if let Some(held) = &state.held
+            && !held.wants_renewal(self.clock.now(), &self.timing)
+        {
+            return Look::Fresh(held.credentials.clone());
+        }
+        if let Some(failed) = &state.failed
+            && failed.at.elapsed() < failed.pause
+        {
+            return Look::Paused(Arc::clone(&failed.failure));
+        }
+        if let Some(ask) = state.ask.as_ref().and_then(WeakShared::upgrade) {
+            return Look::Ask(ask);
+        }
+        let ask = Arc::clone(self).ask().boxed().shared();
+        state.ask = ask.downgrade();
+        Look::Ask(ask)
+    }
+
+    /// Asks the provider and keeps what comes of it. Runs once for all who wait.
+    async fn ask(self: Arc<Self>) -> Outcome {
+        // A panic would otherwise end every task that waits, the driver's pool among them.
+        let asked = AssertUnwindSafe(self.source.provide_credentials()).catch_unwind();
+        let outcome = match timeout(self.timing.limit, asked).await {
+            Ok(Ok(Ok(credentials))) => self.judge(credentials),
+            Ok(Ok(Err(error))) => Err(Failure::Provider(Arc::new(error))),
+            Ok(Err(_panic)) => Err(Failure::Panicked),
+            Err(_elapsed) => Err(Failure::Silent(self.timing.limit)),
+        };
+        self.keep(outcome.map_err(Arc::new))
+    }
+
+    fn judge(&self, credentials: Credentials) -> Result<Held, Failure> {
+        if credentials.access_key_id().is_empty() {
+            return Err(Failure::Empty("access key"));
+        }
+        if credentials.secret_access_key().is_empty() {
+            return Err(Failure::Empty("secret"));
+        }
+        let lifetime = match credentials.expiry() {
+            None => None,
+            Some(expiry) => Some(left(expiry, self.clock.now()).map_err(Failure::Expired)?),
+        };
+        Ok(Held { credentials, came: Instant::now(), lifetime })
+    }
+
+    fn keep(&self, outcome: Result<Held, Arc<Failure>>) -> Outcome {
+        let mut state = self.state();
+        state.ask = None;
+        match outcome {
+            Ok(held) => {
+                let credentials = held.credentials.clone();
+                state.held = Some(held);
+                state.failed = None;
+                Ok(credentials)
+            }
+            Err(failure) => {
+                let Timing { shortest_pause, longest_pause, .. } = self.timing;
+                let pause =
+                    state.failed.as_ref().map_or(shortest_pause, |failed| (failed.pause * 2).min(longest_pause));
+                tracing::warn!(
+                    provider = self.source.name(),
+                    problem = %failure,
+                    held = state.held.is_some(),
+                    ?pause,
+                    "no new credentials; those held serve until they expire",
+                );
+                state.failed = Some(Failed { failure: Arc::clone(&failure), at: Instant::now(), pause });
+                Err(failure)
+            }
+        }
+    }
+
+    /// After a failure: what is held, while it is valid.
+    fn last_resort(&self, failure: &Failure) -> Result<Credentials, Error> {
+        let held = self.state().held.as_ref().map(|held| held.credentials.clone());
+        let expired = match held {
+            None => None,
+            Some(credentials) => match credentials.expiry().map(|expiry| left(expiry, self.clock.now())) {
+                None | Some(Ok(_)) => {
+                    return Ok(credentials);
+                }
+                Some(Err(ago)) => Some(ago),
+            },
+        };
+        Err(failure.to_error(&self.source, expired))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn wants_renewal(&self, now: SystemTime, timing: &Timing) -> bool {
+        match (self.credentials.expiry(), self.lifetime) {
+            (Some(expiry), Some(lifetime)) => {
+                let ahead = timing.ahead.min(lifetime / 2);
+                left(expiry, now).map_or(true, |left| left <= ahead)
+            }
+            _ => self.came.elapsed() >= timing.interval,
+        }
+    }
+}
+
+/// How long until they expire, or how long ago they did.
+fn left(expiry: SystemTime, now: SystemTime) -> Result<Duration, Duration> {
+    match expiry.duration_since(now) {
+        Ok(Duration::ZERO) => Err(Duration::ZERO),
+        Ok(left) => Ok(left),
+        Err(ago) => Err(ago.duration()),
+    }
+}

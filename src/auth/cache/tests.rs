@@ -1,0 +1,407 @@
+use std::error::Error as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::UNIX_EPOCH;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{self, SharedCredentialsProvider, future};
+use tokio::sync::Semaphore;
+use tokio::time::{advance, sleep};
+
+use super::*;
+use crate::ErrorKind;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// A time of day that moves with the runtime's.
+#[derive(Clone, Copy)]
+struct Day(Instant);
+
+impl Day {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn at(self, since_start: Duration) -> SystemTime {
+        UNIX_EPOCH + 1_000_000 * SECOND + since_start
+    }
+
+    fn clock(self) -> Clock {
+        Clock::new(move || self.at(self.0.elapsed()))
+    }
+}
+
+type Script = Box<dyn Fn(usize) -> BoxFuture<'static, provider::Result> + Send + Sync>;
+
+/// Answers its n-th ask (from 0) as the script says, and remembers when it was asked.
+struct Scripted {
+    script: Script,
+    start: Instant,
+    asks: Mutex<Vec<Duration>>,
+}
+
+impl Scripted {
+    fn asks(&self) -> Vec<Duration> {
+        self.asks.lock().unwrap().clone()
+    }
+}
+
+impl ProvideCredentials for Scripted {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let mut asks = self.asks.lock().unwrap();
+        asks.push(self.start.elapsed());
+        future::ProvideCredentials::new((self.script)(asks.len() - 1))
+    }
+}
+
+impl fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a secret that its provider shows")
+    }
+}
+
+fn scripted(
+    script: impl Fn(usize) -> BoxFuture<'static, provider::Result> + Send + Sync + 'static,
+) -> (CredentialCache, Arc<Scripted>) {
+    let day = Day::start();
+    let provider = Arc::new(Scripted { script: Box::new(script), start: day.0, asks: Mutex::default() });
+    let shared: Arc<dyn ProvideCredentials> = Arc::clone(&provider) as _;
+    let source = CredentialSource::given(SharedCredentialsProvider::from(shared));
+    (CredentialCache::new(source, day.clock(), Timing::default()), provider)
+}
+
+/// The n-th has the access key `key-n`.
+fn numbered(n: usize, expiry: Option<SystemTime>) -> Credentials {
+    Credentials::new(format!("key-{n}"), "secret", Some("token".to_owned()), expiry, "test")
+}
+
+fn ready(outcome: provider::Result) -> BoxFuture<'static, provider::Result> {
+    async { outcome }.boxed()
+}
+
+async fn key(cache: &CredentialCache) -> String {
+    cache.get().await.unwrap().access_key_id().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_at_once_ask_once_and_then_nobody_asks() {
+    let (cache, provider) = scripted(|n| {
+        async move {
+            sleep(SECOND).await;
+            Ok(numbered(n, None))
+        }
+        .boxed()
+    });
+    let waiting: Vec<_> = (0..100)
+        .map(|_| {
+            let cache = cache.clone();
+            tokio::spawn(async move { key(&cache).await })
+        })
+        .collect();
+    for one in waiting {
+        assert_eq!(one.await.unwrap(), "key-0");
+    }
+    assert_eq!(key(&cache).await, "key-0");
+    assert_eq!(provider.asks(), [Duration::ZERO]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_several_threads_too_and_whoever_leaves_takes_nothing_along() {
+    let gate = Arc::new(Semaphore::new(0));
+    let (cache, provider) = scripted({
+        let gate = Arc::clone(&gate);
+        move |n| {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.acquire().await.unwrap().forget();
+                Ok(numbered(n, None))
+            }
+            .boxed()
+        }
+    });
+    let start = |count: usize| -> Vec<_> {
+        let one = || {
+            tokio::spawn({
+                let cache = cache.clone();
+                async move { key(&cache).await }
+            })
+        };
+        (0..count).map(|_| one()).collect()
+    };
+    let staying = start(50);
+    while provider.asks().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    start(50).iter().for_each(tokio::task::JoinHandle::abort);
+    gate.add_permits(1);
+    for one in staying {
+        assert_eq!(one.await.unwrap(), "key-0");
+    }
+    assert_eq!(provider.asks().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_leaves_does_not_cancel_the_ask_of_the_others() {
+    let (cache, provider) = scripted(|n| {
+        async move {
+            sleep(2 * SECOND).await;
+            Ok(numbered(n, None))
+        }
+        .boxed()
+    });
+    let first = tokio::spawn({
+        let cache = cache.clone();
+        async move { timeout(SECOND, cache.get()).await.is_err() }
+    });
+    // It is the first that set the ask in motion.
+    tokio::task::yield_now().await;
+    assert_eq!(provider.asks().len(), 1);
+    assert_eq!(key(&cache).await, "key-0");
+    assert!(first.await.unwrap());
+    assert_eq!(provider.asks(), [Duration::ZERO]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_have_left_the_ask_ends_and_the_next_asks_anew() {
+    struct Ended(Arc<AtomicBool>);
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let ended = Arc::new(AtomicBool::new(false));
+    let (cache, provider) = scripted({
+        let ended = Arc::clone(&ended);
+        move |n| {
+            let guard = Ended(Arc::clone(&ended));
+            async move {
+                if n == 0 {
+                    sleep(4 * SECOND).await;
+                }
+                drop(guard);
+                Ok(numbered(n, None))
+            }
+            .boxed()
+        }
+    });
+    assert!(timeout(SECOND, cache.get()).await.is_err());
+    assert!(ended.load(Ordering::SeqCst));
+    assert_eq!(key(&cache).await, "key-1");
+    assert_eq!(provider.asks(), [Duration::ZERO, SECOND]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_are_renewed_five_minutes_before_they_expire() {
+    let day = Day::start();
+    let (cache, provider) = scripted(move |n| ready(Ok(numbered(n, Some(day.at(HOUR * (n as u32 + 1)))))));
+    assert_eq!(key(&cache).await, "key-0");
+    assert_eq!(cache.expiry(), Some(Some(day.at(HOUR))));
+    advance(55 * MINUTE - SECOND).await;
+    assert_eq!(key(&cache).await, "key-0");
+    advance(SECOND).await;
+    assert_eq!(key(&cache).await, "key-1");
+    assert_eq!(key(&cache).await, "key-1");
+    assert_eq!(provider.asks(), [Duration::ZERO, 55 * MINUTE]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_come_with_little_left_are_renewed_after_half_of_it() {
+    let day = Day::start();
+    let (cache, provider) = scripted(move |n| ready(Ok(numbered(n, Some(day.at(4 * MINUTE * (n as u32 + 1)))))));
+    assert_eq!(key(&cache).await, "key-0");
+    advance(2 * MINUTE - SECOND).await;
+    assert_eq!(key(&cache).await, "key-0");
+    advance(SECOND).await;
+    assert_eq!(key(&cache).await, "key-1");
+    assert_eq!(provider.asks(), [Duration::ZERO, 2 * MINUTE]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_names_no_expiry_is_asked_again_after_five_minutes() {
+    let (cache, provider) = scripted(|n| ready(Ok(numbered(n, None))));
+    assert_eq!(key(&cache).await, "key-0");
+    assert_eq!(cache.expiry(), Some(None));
+    advance(5 * MINUTE - SECOND).await;
+    assert_eq!(key(&cache).await, "key-0");
+    advance(SECOND).await;
+    assert_eq!(key(&cache).await, "key-1");
+    assert_eq!(provider.asks(), [Duration::ZERO, 5 * MINUTE]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_provider_fails_the_last_credentials_serve_until_they_expire() {
+    let day = Day::start();
+    let (cache, provider) = scripted(move |n| {
+        ready(match n {
+            0 => Ok(numbered(n, Some(day.at(HOUR)))),
+            _ => Err(CredentialsError::provider_error("STS is down")),
+        })
+    });
+    assert_eq!(key(&cache).await, "key-0");
+    advance(59 * MINUTE).await;
+    assert_eq!(key(&cache).await, "key-0");
+    advance(MINUTE - Duration::from_millis(1)).await;
+    assert_eq!(key(&cache).await, "key-0");
+    assert_eq!(provider.asks().len(), 3);
+    advance(2 * SECOND + Duration::from_millis(1)).await;
+    let error = cache.get().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "asking the provider given to the session for credentials failed: it failed, and those it gave before expired \
+         2s ago; the other side said: \"STS is down\". Look into that provider, or give another one to the session"
+    );
+    assert_eq!(error.kind(), ErrorKind::Credentials);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_fails_is_left_alone_for_longer_each_time() {
+    let (cache, provider) = scripted(|_| ready(Err(CredentialsError::not_loaded_no_source())));
+    // Someone asks for credentials ten times a second, for a minute.
+    for _ in 0..600 {
+        assert_eq!(cache.get().await.unwrap_err().kind(), ErrorKind::Credentials);
+        advance(Duration::from_millis(100)).await;
+    }
+    let millis = [0, 500, 1_500, 3_500, 7_500, 15_500, 30_500, 45_500];
+    assert_eq!(provider.asks(), millis.map(Duration::from_millis));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_ends_the_pauses() {
+    let (cache, provider) = scripted(|n| {
+        ready(match n {
+            2 => Ok(numbered(n, None)),
+            _ => Err(CredentialsError::not_loaded_no_source()),
+        })
+    });
+    for pause in [500, 1_000] {
+        assert!(cache.get().await.is_err());
+        advance(Duration::from_millis(pause)).await;
+    }
+    assert_eq!(key(&cache).await, "key-2");
+    // Five minutes on it fails again, and the first pause is the shortest.
+    advance(5 * MINUTE).await;
+    assert_eq!(key(&cache).await, "key-2");
+    advance(Duration::from_millis(500)).await;
+    assert_eq!(key(&cache).await, "key-2");
+    assert_eq!(provider.asks().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_provider_costs_five_seconds_at_most() {
+    let (cache, provider) = scripted(|_| futures::future::pending().boxed());
+    let start = Instant::now();
+    let error = cache.get().await.unwrap_err();
+    assert_eq!(start.elapsed(), 5 * SECOND);
+    let text = "asking the provider given to the session for credentials failed: no answer within 5s. Look into that \
+                provider, or give another one to the session";
+    assert_eq!(error.to_string(), text);
+    // And those who come right after it nothing.
+    assert_eq!(cache.get().await.unwrap_err().to_string(), text);
+    assert_eq!(start.elapsed(), 5 * SECOND);
+    assert_eq!(provider.asks().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_use_is_refused_with_the_reason() {
+    let day = Day::start();
+    let give = |credentials: Credentials| async move {
+        let (cache, _) = scripted(move |_| ready(Ok(credentials.clone())));
+        cache.get().await.unwrap_err().to_string()
+    };
+    for (credentials, problem) in [
+        (numbered(0, Some(day.at(Duration::ZERO))), "they expired 0ms ago"),
+        (Credentials::new("", "secret", None, None, "test"), "the access key is empty"),
+        (Credentials::new("key", "", None, None, "test"), "the secret is empty"),
+    ] {
+        assert_eq!(
+            give(credentials).await,
+            format!(
+                "asking the provider given to the session for credentials failed: {problem}. Look into that provider, \
+                 or give another one to the session"
+            )
+        );
+    }
+    advance(30 * MINUTE).await;
+    let (cache, _) = scripted(move |_| ready(Ok(numbered(0, Some(UNIX_EPOCH + 1_000_000 * SECOND - 30 * MINUTE)))));
+    assert!(cache.get().await.unwrap_err().to_string().contains("they expired 30min ago"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_kind_of_failure_reads_as_what_it_is_and_keeps_its_cause() {
+    for (error, problem) in [
+        (CredentialsError::not_loaded_no_source(), "it has none"),
+        (CredentialsError::not_loaded("no profile"), "it has none; the other side said: \"no profile\""),
+        (CredentialsError::provider_timed_out(SECOND), "it gave up waiting"),
+        (
+            CredentialsError::invalid_configuration("a loop"),
+            "its configuration is wrong; the other side said: \"a loop\"",
+        ),
+        (
+            CredentialsError::unhandled(CredentialsError::provider_error("not UTF-8")),
+            "it failed; the other side said: \"an error occurred while loading credentials: not UTF-8\"",
+        ),
+    ] {
+        let error = Arc::new(Mutex::new(Some(error)));
+        let (cache, _) = scripted(move |_| ready(Err(error.lock().unwrap().take().unwrap())));
+        let error = cache.get().await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "asking the provider given to the session for credentials failed: {problem}. Look into that provider, \
+                 or give another one to the session"
+            )
+        );
+        assert!(error.source().is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_talkative_provider_does_not_fill_the_error() {
+    let (cache, _) = scripted(|_| ready(Err(CredentialsError::provider_error("é".repeat(10_000)))));
+    assert_eq!(cache.get().await.unwrap_err().said().unwrap(), "é".repeat(250));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_panics_fails_all_who_wait_and_is_asked_again() {
+    let (cache, _) = scripted(|n| {
+        async move {
+            sleep(SECOND).await;
+            assert_ne!(n, 0, "the provider's panic, which this test wants");
+            Ok(numbered(n, None))
+        }
+        .boxed()
+    });
+    let (one, other) = tokio::join!(cache.get(), cache.get());
+    for error in [one.unwrap_err(), other.unwrap_err()] {
+        assert_eq!(
+            error.to_string(),
+            "asking the provider given to the session for credentials failed: it panicked. Look into that provider, or \
+             give another one to the session"
+        );
+    }
+    advance(SECOND).await;
+    assert_eq!(key(&cache).await, "key-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_shows_no_secret() {
+    let (cache, _) = scripted(|n| ready(Ok(numbered(n, None))));
+    key(&cache).await;
+    let shown = format!("{cache:?}");
+    assert!(shown.contains("the provider given to the session"), "{shown}");
+    assert!(!shown.contains("secret") && !shown.contains("token"), "{shown}");
+}
+
+#[test]
+fn the_defaults_are_these() {
+    let timing = Timing::default();
+    assert_eq!(timing.limit, 5 * SECOND);
+    assert_eq!(timing.ahead, 5 * MINUTE);
+    assert_eq!(timing.interval, 5 * MINUTE);
+    assert_eq!(timing.shortest_pause, Duration::from_millis(500));
+    assert_eq!(timing.longest_pause, 15 * SECOND);
+}

@@ -1,0 +1,228 @@
+mod driver;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use scylla::authentication::AuthenticatorProvider;
+
+use self::driver::DriverProvider;
+use super::cache::{CredentialCache, Timing};
+use super::clock::Clock;
+use super::password::Password;
+use super::sigv4::{self, Unsignable};
+use super::source::CredentialSource;
+use crate::region::Region;
+use crate::{Error, ErrorKind};
+
+/// Proves who we are to every server of a session: one per session, shared by the driver's connections and our own.
+///
+/// Counts who asked, so that a server that never did can be told from one that was satisfied, and keeps the last error
+/// as it was: the driver passes on its text only.
+pub(crate) struct Authenticator {
+    method: Method,
+    asked: AtomicU64,
+    authenticator_name: Mutex<Option<String>>,
+    last_error: Mutex<Option<Error>>,
+}
+
+enum Method {
+    SigV4 { region: Region, credentials: CredentialCache, clock: Clock },
+    Password(Password),
+    Nothing,
+}
+
+impl Authenticator {
+    /// SigV4, with credentials cached from this source.
+    ///
+    /// # Errors
+    ///
+    /// If the region does not read like one.
+    pub(crate) fn sigv4(region: &str, source: CredentialSource, clock: Clock, timing: Timing) -> Result<Self, Error> {
+        let credentials = CredentialCache::new(source, clock.clone(), timing);
+        Ok(Self::new(Method::SigV4 { region: Region::parse(region)?, credentials, clock }))
+    }
+
+    /// A user and password: for Amazon Keyspaces the service-specific ones.
+    ///
+    /// # Errors
+    ///
+    /// If either is empty or holds a NUL.
+    pub(crate) fn password(user: impl Into<String>, secret: impl Into<String>) -> Result<Self, Error> {
+        Ok(Self::new(Method::Password(Password::new(user, secret)?)))
+    }
+
+    /// Nothing to prove, for a plain Cassandra that does not ask.
+    pub(crate) fn none() -> Self {
+        Self::new(Method::Nothing)
+    }
+
+    /// What a connection sends first when asked. For SigV4 the credentials are fetched before, so that a provider
+    /// which has none fails before anything is sent, and none ages a nonce.
+    ///
+    /// # Errors
+    ///
+    /// Of the kind `Credentials`, if there are none, or none that can be used.
+    pub(crate) async fn initial_response(&self) -> Result<Vec<u8>, Error> {
+        match &self.method {
+            Method::SigV4 { credentials, .. } => {
+                let held = credentials.get().await?;
+                sigv4::check(&held).map_err(|unsignable| self.cannot_answer(&unsignable))?;
+                Ok(sigv4::INITIAL_RESPONSE.to_vec())
+            }
+            Method::Password(password) => Ok(password.initial_response()),
+            Method::Nothing => Err(self.nothing_given()),
+        }
+    }
+
+    /// The answer to a connection's challenge. A connection has one at most: a second is for the caller to refuse
+    /// with [`second_challenge`](Self::second_challenge).
+    ///
+    /// # Errors
+    ///
+    /// Of the kind `Credentials`, if there are none or they cannot be used; `Authentication`, if it is no challenge
+    /// that SigV4 or a password knows.
+    pub(crate) async fn answer(&self, challenge: Option<&[u8]>) -> Result<Vec<u8>, Error> {
+        match &self.method {
+            Method::SigV4 { region, credentials, clock } => {
+                let held: Credentials = credentials.get().await?;
+                sigv4::answer(challenge, &held, region.as_str(), clock.now())
+                    .map_err(|unsignable| self.cannot_answer(&unsignable))
+            }
+            Method::Nothing => Err(self.nothing_given()),
+            Method::Password(_) => Err(Error::new(
+                ErrorKind::Authentication,
+                "authenticating",
+                format!("{} answered a user and password with a challenge", self.server()),
+            )
+            .with_advice("Give the session AWS credentials, for SigV4")),
+        }
+    }
+
+    /// The refusal of a second challenge on one connection: none is known that has one, and answering for ever would
+    /// be a way to have signatures made.
+    pub(crate) fn second_challenge(&self) -> Error {
+        Error::new(ErrorKind::Authentication, "authenticating", format!("{} sent a second challenge", self.server()))
+            .with_advice("Check that the endpoint is one of Amazon Keyspaces")
+    }
+
+    /// To be called by each connection that a server asks who it is, with the authenticator's name in the AUTHENTICATE
+    /// frame. No name is refused, because proxies have others than the service; errors mention it.
+    pub(crate) fn asked_by(&self, authenticator_name: &str) {
+        const LONGEST: usize = 200;
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let name = authenticator_name.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
+        *self.authenticator_name.lock().unwrap_or_else(PoisonError::into_inner) = Some(name);
+    }
+
+    /// Whether any server ever asked. One that does not ask lets in anybody.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.times_asked() > 0
+    }
+
+    /// How many connections were asked.
+    pub(crate) fn times_asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// What the last server that asked calls its authenticator: `com.amazon.helenus.auth.HelenusAuthenticator`.
+    pub(crate) fn authenticator_name(&self) -> Option<String> {
+        self.authenticator_name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why the driver could not authenticate the last time, unless it could since. Takes it away.
+    pub(crate) fn take_last_error(&self) -> Option<Error> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// This, as the driver wants it.
+    pub(crate) fn as_driver_provider(self: &Arc<Self>) -> Arc<dyn AuthenticatorProvider> {
+        Arc::new(DriverProvider::new(Arc::clone(self)))
+    }
+
+    /// What a report says of it. Holds no secret.
+    pub(crate) fn describe(&self) -> Identity {
+        match &self.method {
+            Method::SigV4 { region, credentials, .. } => Identity::SigV4 {
+                region: region.to_string(),
+                source: credentials.source_name(),
+                expiry: credentials.expiry(),
+            },
+            Method::Password(password) => Identity::Password { user: password.user().to_owned() },
+            Method::Nothing => Identity::Nobody,
+        }
+    }
+
+    fn new(method: Method) -> Self {
+        Self { method, asked: AtomicU64::new(0), authenticator_name: Mutex::default(), last_error: Mutex::default() }
+    }
+
+    fn keep_error(&self, error: Option<Error>) {
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    fn server(&self) -> String {
+        match self.authenticator_name() {
+            Some(name) => format!("the server ({name})"),
+            None => "the server".to_owned(),
+        }
+    }
+
+    fn nothing_given(&self) -> Error {
+        Error::new(
+            ErrorKind::Credentials,
+            "authenticating",
+            format!("{} asks who we are, and no credentials were given", self.server()),
+        )
+        .with_advice("Give the session a user and password")
+    }
+
+    fn cannot_answer(&self, unsignable: &Unsignable) -> Error {
+        let (kind, advice) = match unsignable {
+            Unsignable::NoChallenge | Unsignable::NoNonce | Unsignable::NonceLength(_) => {
+                (ErrorKind::Authentication, "Check that the endpoint is one of Amazon Keyspaces")
+            }
+            Unsignable::AccessKey | Unsignable::SessionToken => {
+                (ErrorKind::Credentials, "Check for a line break at its end where it is stored")
+            }
+            Unsignable::Clock => (ErrorKind::Credentials, "Set this machine's clock"),
+            Unsignable::Region => (ErrorKind::Configuration, "A region reads like us-east-1"),
+        };
+        Error::new(kind, format!("signing for {}", self.server()), unsignable.to_string()).with_advice(advice)
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticator").field("identity", &self.describe()).field("asked", &self.asked).finish()
+    }
+}
+
+/// Who a session says it is, as a report shows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Identity {
+    SigV4 {
+        region: String,
+        source: &'static str,
+        /// `None`: not fetched yet; `Some(None)`: they do not say.
+        expiry: Option<Option<SystemTime>>,
+    },
+    Password {
+        user: String,
+    },
+    Nobody,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SigV4 { region, source, .. } => write!(f, "SigV4 for {region}, with {source}"),
+            Self::Password { user } => write!(f, "user {user} and a password"),
+            Self::Nobody => f.write_str("nobody: no credentials were given"),
+        }
+    }
+}

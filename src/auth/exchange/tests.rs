@@ -1,0 +1,195 @@
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::*;
+use crate::auth::environment::EnvironmentCredentials;
+
+const HELENUS: &str = "com.amazon.helenus.auth.HelenusAuthenticator";
+const CHALLENGE: &[u8] = b"nonce=91703fdc2ef562e19fbdab0f58e42fe5";
+const ANSWER: &str = "signature=7f3691c18a81b8ce7457699effbfae5b09b4e0714ab38c1292dbdf082c9ddd87,\
+                      access_key=UserID-1,amzdate=2020-06-09T22:41:51.000Z";
+
+fn signing_with(source: CredentialSource) -> Arc<Authenticator> {
+    let clock = Clock::new(|| UNIX_EPOCH + Duration::from_secs(1_591_742_511));
+    Arc::new(Authenticator::sigv4("us-west-2", source, clock, Timing::default()).unwrap())
+}
+
+fn signing() -> Arc<Authenticator> {
+    signing_with(CredentialSource::fixed("UserID-1", "UserSecretKey-1", None))
+}
+
+#[tokio::test]
+async fn the_driver_is_given_the_first_bytes_and_one_answer() {
+    let authenticator = signing();
+    assert!(!authenticator.was_asked());
+    let provider = authenticator.as_driver_provider();
+    let (initial, mut session) = provider.start_authentication_session(HELENUS).await.unwrap();
+    assert_eq!(initial.unwrap(), b"SigV4\0\0");
+    assert_eq!(session.evaluate_challenge(Some(CHALLENGE)).await.unwrap().unwrap(), ANSWER.as_bytes());
+    session.success(None).await.unwrap();
+    assert!(authenticator.was_asked());
+    assert_eq!(authenticator.authenticator_name().as_deref(), Some(HELENUS));
+    assert!(authenticator.take_last_error().is_none());
+}
+
+#[tokio::test]
+async fn our_own_connections_are_given_the_same() {
+    let authenticator = signing();
+    assert_eq!(authenticator.initial_response().await.unwrap(), b"SigV4\0\0");
+    assert_eq!(authenticator.answer(Some(CHALLENGE)).await.unwrap(), ANSWER.as_bytes());
+}
+
+#[tokio::test]
+async fn each_connection_that_is_asked_counts() {
+    let authenticator = signing();
+    let provider = authenticator.as_driver_provider();
+    for count in 1..=3 {
+        provider.start_authentication_session("org.example.Proxy").await.unwrap();
+        assert_eq!(authenticator.times_asked(), count);
+    }
+    assert_eq!(authenticator.authenticator_name().as_deref(), Some("org.example.Proxy"));
+}
+
+#[tokio::test]
+async fn a_second_challenge_is_refused_and_the_typed_error_kept() {
+    let authenticator = signing();
+    let (_, mut session) = authenticator.as_driver_provider().start_authentication_session(HELENUS).await.unwrap();
+    session.evaluate_challenge(Some(CHALLENGE)).await.unwrap();
+    let text = session.evaluate_challenge(Some(CHALLENGE)).await.unwrap_err();
+    assert_eq!(
+        text,
+        "authenticating failed: the server (com.amazon.helenus.auth.HelenusAuthenticator) sent a second challenge. \
+         Check that the endpoint is one of Amazon Keyspaces"
+    );
+    let error = authenticator.take_last_error().unwrap();
+    assert_eq!((error.kind(), error.to_string()), (ErrorKind::Authentication, text));
+    assert!(authenticator.take_last_error().is_none());
+}
+
+#[tokio::test]
+async fn a_challenge_of_another_kind_is_refused() {
+    let authenticator = signing();
+    let (_, mut session) = authenticator.as_driver_provider().start_authentication_session("Other").await.unwrap();
+    assert_eq!(
+        session.evaluate_challenge(Some(b"realm=somewhere")).await.unwrap_err(),
+        "signing for the server (Other) failed: the server's challenge holds no nonce. Check that the endpoint is one \
+         of Amazon Keyspaces"
+    );
+    assert_eq!(authenticator.take_last_error().unwrap().kind(), ErrorKind::Authentication);
+    assert_eq!(authenticator.answer(None).await.unwrap_err().kind(), ErrorKind::Authentication);
+}
+
+#[tokio::test]
+async fn without_credentials_nothing_is_sent_and_the_error_says_what_to_set() {
+    let authenticator = signing_with(CredentialSource::environment_with(EnvironmentCredentials::new(|name| {
+        (name == "AWS_ACCESS_KEY_ID").then(|| "AKID".to_owned())
+    })));
+    let provider = authenticator.as_driver_provider();
+    let text = provider.start_authentication_session(HELENUS).await.err().unwrap();
+    assert_eq!(
+        text,
+        "asking the environment for credentials failed: AWS_SECRET_ACCESS_KEY is not set. Set AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary credentials"
+    );
+    let error = authenticator.take_last_error().unwrap();
+    assert_eq!((error.kind(), error.to_string()), (ErrorKind::Credentials, text));
+    assert!(authenticator.was_asked());
+}
+
+#[tokio::test]
+async fn an_error_is_forgotten_once_a_connection_is_let_in() {
+    let authenticator = signing();
+    let provider = authenticator.as_driver_provider();
+    let (_, mut failing) = provider.start_authentication_session(HELENUS).await.unwrap();
+    failing.evaluate_challenge(None).await.unwrap_err();
+    let (_, mut passing) = provider.start_authentication_session(HELENUS).await.unwrap();
+    passing.evaluate_challenge(Some(CHALLENGE)).await.unwrap();
+    passing.success(None).await.unwrap();
+    assert!(authenticator.take_last_error().is_none());
+}
+
+#[tokio::test]
+async fn credentials_that_would_break_the_answer_are_refused_before_anything_is_sent() {
+    for (source, problem) in [
+        (CredentialSource::fixed("AKID\n", "secret", None), "the access key holds a line break or a NUL"),
+        (CredentialSource::fixed("AKID", "secret", Some("a\0b")), "the session token holds a line break or a NUL"),
+    ] {
+        let error = signing_with(source).initial_response().await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("signing for the server failed: {problem}. Check for a line break at its end where it is stored")
+        );
+        assert_eq!(error.kind(), ErrorKind::Credentials);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_called_that() {
+    let source = CredentialSource::fixed("AKID", "secret", None);
+    let clock = Clock::new(|| UNIX_EPOCH - Duration::from_secs(1));
+    let authenticator = Authenticator::sigv4("us-west-2", source, clock, Timing::default()).unwrap();
+    let error = authenticator.answer(Some(CHALLENGE)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "signing for the server failed: this machine's clock is not between the years 1970 and 9999. Set this \
+         machine's clock"
+    );
+    assert_eq!(error.kind(), ErrorKind::Credentials);
+}
+
+#[tokio::test]
+async fn a_user_and_password_are_sent_at_once_and_never_to_a_challenge() {
+    let authenticator = Arc::new(Authenticator::password("alice-at-111122223333", "sesame").unwrap());
+    let provider = authenticator.as_driver_provider();
+    let (initial, mut session) = provider.start_authentication_session(HELENUS).await.unwrap();
+    assert_eq!(initial.unwrap(), b"\0alice-at-111122223333\0sesame");
+    assert_eq!(
+        session.evaluate_challenge(Some(CHALLENGE)).await.unwrap_err(),
+        "authenticating failed: the server (com.amazon.helenus.auth.HelenusAuthenticator) answered a user and password \
+         with a challenge. Give the session AWS credentials, for SigV4"
+    );
+    assert_eq!(authenticator.take_last_error().unwrap().kind(), ErrorKind::Authentication);
+}
+
+#[tokio::test]
+async fn who_has_nothing_to_prove_is_told_when_a_server_asks() {
+    let authenticator = Arc::new(Authenticator::none());
+    let provider = authenticator.as_driver_provider();
+    let name = "org.apache.cassandra.auth.PasswordAuthenticator";
+    assert_eq!(
+        provider.start_authentication_session(name).await.err().unwrap(),
+        "authenticating failed: the server (org.apache.cassandra.auth.PasswordAuthenticator) asks who we are, and no \
+         credentials were given. Give the session a user and password"
+    );
+    assert_eq!(authenticator.take_last_error().unwrap().kind(), ErrorKind::Credentials);
+    assert_eq!(authenticator.answer(Some(CHALLENGE)).await.unwrap_err().kind(), ErrorKind::Credentials);
+}
+
+#[test]
+fn a_region_that_is_none_makes_no_authenticator() {
+    let source = CredentialSource::fixed("AKID", "secret", None);
+    let error = Authenticator::sigv4("here", source, Clock::system(), Timing::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+}
+
+#[tokio::test]
+async fn a_report_says_who_we_are_without_a_secret() {
+    let authenticator = signing();
+    let before = Identity::SigV4 { region: "us-west-2".to_owned(), source: "the static credentials", expiry: None };
+    assert_eq!(authenticator.describe(), before);
+    authenticator.initial_response().await.unwrap();
+    assert!(matches!(authenticator.describe(), Identity::SigV4 { expiry: Some(None), .. }));
+    assert_eq!(authenticator.describe().to_string(), "SigV4 for us-west-2, with the static credentials");
+    let alice = Authenticator::password("alice", "sesame").unwrap();
+    assert_eq!(alice.describe().to_string(), "user alice and a password");
+    assert_eq!(Authenticator::none().describe().to_string(), "nobody: no credentials were given");
+    for shown in [format!("{authenticator:?}"), format!("{alice:?}")] {
+        assert!(!shown.contains("UserSecretKey-1") && !shown.contains("sesame"), "{shown}");
+    }
+}
+
+#[test]
+fn a_servers_name_is_bounded_before_it_is_repeated() {
+    let authenticator = Authenticator::none();
+    authenticator.asked_by(&format!("a\r\n{}", "é".repeat(10_000)));
+    assert_eq!(authenticator.authenticator_name().unwrap(), format!("a{}", "é".repeat(199)));
+}

@@ -1,0 +1,88 @@
+use std::fmt;
+
+use crate::{Error, ErrorKind};
+
+/// A user and password: for Amazon Keyspaces the service-specific ones of an IAM user, for a plain Cassandra its own.
+#[derive(Clone)]
+pub(crate) struct Password {
+    user: String,
+    secret: String,
+}
+
+impl Password {
+    /// # Errors
+    ///
+    /// If either is empty or holds a NUL, which would end it early in what is sent.
+    pub(crate) fn new(user: impl Into<String>, secret: impl Into<String>) -> Result<Self, Error> {
+        let (user, secret) = (user.into(), secret.into());
+        for (name, value) in [("user", &user), ("password", &secret)] {
+            let problem = match value {
+                value if value.is_empty() => "is empty",
+                value if value.contains('\0') => "holds a NUL",
+                _ => continue,
+            };
+            return Err(Error::new(
+                ErrorKind::Credentials,
+                "taking a user and password",
+                format!("the {name} {problem}"),
+            )
+            .with_advice(
+                "`aws iam create-service-specific-credential --service-name cassandra.amazonaws.com` makes a pair for \
+                 Amazon Keyspaces",
+            ));
+        }
+        Ok(Self { user, secret })
+    }
+
+    pub(crate) fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// SASL PLAIN: no authorization identity, the user, the password.
+    pub(crate) fn initial_response(&self) -> Vec<u8> {
+        [b"\0", self.user.as_bytes(), b"\0", self.secret.as_bytes()].concat()
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Password").field("user", &self.user).field("secret", &"** redacted **").finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_and_password_are_sent_as_sasl_plain() {
+        let password = Password::new("alice-at-111122223333", "pässword,=").unwrap();
+        assert_eq!(password.initial_response(), "\0alice-at-111122223333\0pässword,=".as_bytes());
+    }
+
+    #[test]
+    fn an_empty_one_or_one_with_a_nul_is_refused() {
+        for (user, secret, problem) in [
+            ("", "secret", "the user is empty"),
+            ("alice", "", "the password is empty"),
+            ("al\0ice", "secret", "the user holds a NUL"),
+            ("alice", "sec\0ret", "the password holds a NUL"),
+        ] {
+            let error = Password::new(user, secret).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Credentials);
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "taking a user and password failed: {problem}. `aws iam create-service-specific-credential \
+                     --service-name cassandra.amazonaws.com` makes a pair for Amazon Keyspaces"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn the_password_does_not_show() {
+        let shown = format!("{:?}", Password::new("alice", "sesame").unwrap());
+        assert_eq!(shown, r#"Password { user: "alice", secret: "** redacted **" }"#);
+    }
+}

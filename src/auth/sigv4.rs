@@ -1,0 +1,283 @@
+#[cfg(test)]
+mod vectors;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
+use chrono::{DateTime, SecondsFormat, Utc};
+use sha2::{Digest, Sha256};
+
+/// What a client says first, whatever the authenticator is called.
+pub(crate) const INITIAL_RESPONSE: &[u8] = b"SigV4\0\0";
+
+/// Answers the server's challenge: a signature over its nonce, the access key, the time and, if there is one, the
+/// session token.
+///
+/// Pure: the same challenge, credentials, region and time give the same bytes, which are those of AWS's own plugin for
+/// Java. `now` is cut to the millisecond before anything is made of it. The answer holds the session token: it must
+/// not be logged.
+pub(crate) fn answer(
+    challenge: Option<&[u8]>,
+    credentials: &Credentials,
+    region: &str,
+    now: SystemTime,
+) -> Result<Vec<u8>, Unsignable> {
+    check(credentials)?;
+    let request = Request::new(challenge, credentials.access_key_id(), region, now)?;
+    let signature = request.signature(credentials.secret_access_key());
+    let Request { access_key, stamp, .. } = &request;
+    let mut answer = format!("signature={signature},access_key={access_key},amzdate={stamp}");
+    if let Some(token) = credentials.session_token().filter(|token| !token.is_empty()) {
+        answer.push_str(",session_token=");
+        answer.push_str(token);
+    }
+    Ok(answer.into_bytes())
+}
+
+/// Whether the credentials can stand in an answer, which has no escaping: a comma in a token goes as it is, as with
+/// every plugin, but a line break or NUL is refused.
+pub(crate) fn check(credentials: &Credentials) -> Result<(), Unsignable> {
+    let breaks = |text: &str| text.contains(['\r', '\n', '\0']);
+    if breaks(credentials.access_key_id()) {
+        return Err(Unsignable::AccessKey);
+    }
+    if credentials.session_token().is_some_and(breaks) {
+        return Err(Unsignable::SessionToken);
+    }
+    Ok(())
+}
+
+/// Why a challenge cannot be answered. Names no secret, and no bytes that the server sent.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum Unsignable {
+    #[error("the server's challenge is empty")]
+    NoChallenge,
+    #[error("the server's challenge holds no nonce")]
+    NoNonce,
+    #[error("the nonce in the server's challenge has {0} bytes and not 32")]
+    NonceLength(usize),
+    #[error("the region to sign for is not made of letters, digits and hyphens")]
+    Region,
+    #[error("the access key holds a line break or a NUL")]
+    AccessKey,
+    #[error("the session token holds a line break or a NUL")]
+    SessionToken,
+    #[error("this machine's clock is not between the years 1970 and 9999")]
+    Clock,
+}
+
+/// The request that is signed. It is never sent, and differs from ordinary SigV4: no signed headers and no token in
+/// the query, and the time with its milliseconds.
+struct Request<'a> {
+    access_key: &'a str,
+    region: String,
+    nonce: &'a [u8],
+    /// Cut to the millisecond.
+    instant: SystemTime,
+    stamp: String,
+    scope: String,
+}
+
+impl<'a> Request<'a> {
+    fn new(
+        challenge: Option<&'a [u8]>,
+        access_key: &'a str,
+        region: &str,
+        now: SystemTime,
+    ) -> Result<Self, Unsignable> {
+        let nonce = nonce(challenge.unwrap_or_default())?;
+        // In lower case and of these characters, the region needs no escaping that implementations disagree on.
+        let region = region.to_ascii_lowercase();
+        if region.is_empty() || !region.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
+            return Err(Unsignable::Region);
+        }
+        let (instant, time) = cut_to_millisecond(now).ok_or(Unsignable::Clock)?;
+        let stamp = time.to_rfc3339_opts(SecondsFormat::Millis, true);
+        let scope = format!("{}/{region}/cassandra/aws4_request", time.format("%Y%m%d"));
+        Ok(Self { access_key, region, nonce, instant, stamp, scope })
+    }
+
+    /// The access key goes in as it is, never percent-encoded: so do all plugins.
+    fn canonical_request(&self) -> String {
+        format!(
+            "PUT\n/authenticate\nX-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}%2F{}&X-Amz-Date={}\
+             &X-Amz-Expires=900\nhost:cassandra\n\nhost\n{}",
+            self.access_key,
+            self.scope.replace('/', "%2F"),
+            self.stamp.replace(':', "%3A"),
+            sha256_hex(self.nonce),
+        )
+    }
+
+    fn string_to_sign(&self) -> String {
+        let Self { stamp, scope, .. } = self;
+        format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", sha256_hex(self.canonical_request().as_bytes()))
+    }
+
+    fn signing_key(&self, secret: &str) -> impl AsRef<[u8]> + use<> {
+        generate_signing_key(secret, self.instant, &self.region, "cassandra")
+    }
+
+    fn signature(&self, secret: &str) -> String {
+        calculate_signature(self.signing_key(secret), self.string_to_sign().as_bytes())
+    }
+}
+
+/// What follows the first `nonce=`, up to a comma or the end: 32 bytes, whatever bytes they are.
+fn nonce(challenge: &[u8]) -> Result<&[u8], Unsignable> {
+    const KEY: &[u8] = b"nonce=";
+    const LENGTH: usize = 32;
+    if challenge.is_empty() {
+        return Err(Unsignable::NoChallenge);
+    }
+    let key = challenge.windows(KEY.len()).position(|window| window == KEY).ok_or(Unsignable::NoNonce)?;
+    let rest = &challenge[key + KEY.len()..];
+    let end = rest.iter().position(|&b| b == b',').unwrap_or(rest.len());
+    match end {
+        LENGTH => Ok(&rest[..end]),
+        other => Err(Unsignable::NonceLength(other)),
+    }
+}
+
+/// `None` outside 1970 to 9999: the stamp has four digits for the year.
+fn cut_to_millisecond(now: SystemTime) -> Option<(SystemTime, DateTime<Utc>)> {
+    const END_OF_9999: u64 = 253_402_300_800_000;
+    let millis = u64::try_from(now.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()?;
+    if millis >= END_OF_9999 {
+        return None;
+    }
+    let time = DateTime::from_timestamp_millis(i64::try_from(millis).ok()?)?;
+    Some((UNIX_EPOCH + Duration::from_millis(millis), time))
+}
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NONCE: &[u8] = b"nonce=91703fdc2ef562e19fbdab0f58e42fe5";
+
+    fn credentials(access_key: &str, token: Option<&str>) -> Credentials {
+        Credentials::new(access_key, "UserSecretKey-1", token.map(str::to_owned), None, "test")
+    }
+
+    /// 2020-06-09T22:41:51Z
+    fn then() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_591_742_511)
+    }
+
+    fn answered(credentials: &Credentials, now: SystemTime) -> String {
+        String::from_utf8(answer(Some(NONCE), credentials, "us-west-2", now).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_example_of_the_official_plugins_gets_their_answer() {
+        assert_eq!(
+            answered(&credentials("UserID-1", None), then()),
+            "signature=7f3691c18a81b8ce7457699effbfae5b09b4e0714ab38c1292dbdf082c9ddd87,access_key=UserID-1,\
+             amzdate=2020-06-09T22:41:51.000Z"
+        );
+    }
+
+    #[test]
+    fn milliseconds_are_cut_and_always_have_three_digits() {
+        for (nanos, stamp) in [
+            (0, "51.000Z"),
+            (999_999, "51.000Z"),
+            (1_500_000, "51.001Z"),
+            (10_000_000, "51.010Z"),
+            (100_000_000, "51.100Z"),
+            (999_999_999, "51.999Z"),
+        ] {
+            let answer = answered(&credentials("UserID-1", None), then() + Duration::from_nanos(nanos));
+            assert!(answer.ends_with(stamp), "{answer}");
+        }
+    }
+
+    #[test]
+    fn the_token_is_appended_as_it_is_and_changes_no_signature() {
+        let without = answered(&credentials("UserID-1", None), then());
+        let with = answered(&credentials("UserID-1", Some("a,b=c/d+e==")), then());
+        assert_eq!(with, format!("{without},session_token=a,b=c/d+e=="));
+        assert_eq!(answered(&credentials("UserID-1", Some("")), then()), without);
+    }
+
+    #[test]
+    fn what_would_break_the_answer_is_refused() {
+        for odd in ["a\rb", "a\nb", "a\0b"] {
+            let refused = |credentials| answer(Some(NONCE), &credentials, "us-west-2", then()).unwrap_err();
+            assert_eq!(refused(credentials(odd, None)), Unsignable::AccessKey);
+            assert_eq!(refused(credentials("UserID-1", Some(odd))), Unsignable::SessionToken);
+        }
+    }
+
+    #[test]
+    fn a_challenge_without_32_bytes_of_nonce_is_refused() {
+        let key = credentials("UserID-1", None);
+        let refused = |challenge: Option<&[u8]>| answer(challenge, &key, "us-west-2", then()).unwrap_err();
+        assert_eq!(refused(None), Unsignable::NoChallenge);
+        assert_eq!(refused(Some(b"")), Unsignable::NoChallenge);
+        assert_eq!(refused(Some(b"Nonce=91703fdc2ef562e19fbdab0f58e42fe5")), Unsignable::NoNonce);
+        assert_eq!(refused(Some(b"nonce=")), Unsignable::NonceLength(0));
+        let long = [NONCE, b"0"].concat();
+        assert_eq!(refused(Some(&long)), Unsignable::NonceLength(33));
+        assert_eq!(
+            refused(Some(b"nonce=1256,")).to_string(),
+            "the nonce in the server's challenge has 4 bytes and not 32"
+        );
+    }
+
+    #[test]
+    fn the_region_is_lowered_and_checked() {
+        let key = credentials("UserID-1", None);
+        let answer = |region| answer(Some(NONCE), &key, region, then());
+        assert_eq!(answer("US-WEST-2"), answer("us-west-2"));
+        for region in ["", "us west 2", "us/west/2", "us-wést-2", "us-west-2\n"] {
+            assert_eq!(answer(region), Err(Unsignable::Region));
+        }
+    }
+
+    #[test]
+    fn a_clock_that_has_no_four_digit_year_is_refused() {
+        let key = credentials("UserID-1", None);
+        let at = |now| answer(Some(NONCE), &key, "us-west-2", now);
+        let end = UNIX_EPOCH + Duration::from_millis(253_402_300_800_000);
+        assert_eq!(at(UNIX_EPOCH - Duration::from_secs(1)), Err(Unsignable::Clock));
+        assert_eq!(at(end), Err(Unsignable::Clock));
+        assert!(at(UNIX_EPOCH).is_ok());
+        assert!(answered(&key, end - Duration::from_nanos(1)).ends_with("amzdate=9999-12-31T23:59:59.999Z"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_challenge_is_answered_or_refused(challenge in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = nonce(&challenge);
+        }
+
+        #[test]
+        fn a_nonce_is_found_behind_whatever_comes_first(
+            before in "[^n]{0,20}", nonce_bytes in "[^,]{32}", after in "(,.{0,20})?",
+        ) {
+            let challenge = format!("{before}nonce={nonce_bytes}{after}");
+            let expected = match nonce_bytes.len() {
+                32 => Ok(nonce_bytes.as_bytes()),
+                length => Err(Unsignable::NonceLength(length)),
+            };
+            prop_assert_eq!(nonce(challenge.as_bytes()), expected);
+        }
+
+        #[test]
+        fn any_time_since_1970_is_signed_with_its_own_day(seconds in 0_u64..253_402_300_800, nanos in 0_u32..1_000_000_000) {
+            let now = UNIX_EPOCH + Duration::new(seconds, nanos);
+            let request = Request::new(Some(NONCE), "UserID-1", "us-west-2", now).unwrap();
+            prop_assert_eq!(request.stamp.len(), 24);
+            prop_assert_eq!(&request.scope[..8], request.stamp[..10].replace('-', ""));
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! One connection, stage by stage.
+//!
+//! The driver says little of a connection that fails and nothing of one that hangs. This opens one of its own through
+//! the same stages and keeps what each found: it explains a failed `connect()`, it is what `diagnose` reports, and a
+//! peer has to pass it before the driver gets that peer's address.
+
+mod failure;
+mod picture;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+
+use crate::auth::{Authenticator, Identity};
+use crate::tls::{Leaf, Trust};
+use crate::{Endpoint, Error};
+pub(crate) use failure::Failure;
+pub(crate) use picture::{EC2_PERMISSIONS, Picture};
+use wire::{Request, Response, ask};
+
+/// The stages of a connection, in their order.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Stage {
+    Resolve,
+    Tcp,
+    Tls,
+    Options,
+    Startup,
+    /// Waiting for a provider of credentials, not for the server.
+    Credentials,
+    Authentication,
+    Register,
+    SystemTables,
+}
+
+/// How far to go.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Depth {
+    /// TCP, TLS and OPTIONS. Without an answer to read, TLS 1.3 would leave no ticket for the driver's own handshake
+    /// to resume with.
+    Options,
+    /// As far as a connection of a pool goes.
+    Authentication,
+    /// As far as the control connection goes: events and the two tables of the topology.
+    SystemTables,
+}
+
+/// What all connections of a session have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Handshake {
+    endpoint: Endpoint,
+    tls: Option<Arc<ClientConfig>>,
+    trust: Trust,
+    authenticator: Arc<Authenticator>,
+    startup: Arc<BTreeMap<&'static str, String>>,
+}
+
+/// What one connection found, as far as it came.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) address: SocketAddr,
+    /// The stages that were passed, and how long each took.
+    pub(crate) passed: Vec<(Stage, Duration)>,
+    pub(crate) tls: Option<TlsFound>,
+    /// What the server calls its authenticator; `None` if it asked for no credentials.
+    pub(crate) authenticator: Option<String>,
+    pub(crate) picture: Option<Picture>,
+    pub(crate) failure: Option<Failure>,
+    stage: Stage,
+    since: Instant,
+}
+
+/// What there was to see of TLS.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsFound {
+    pub(crate) version: String,
+    pub(crate) leaf: Leaf,
+    pub(crate) root: Option<String>,
+}
+
+const EVENTS: [&str; 3] = ["TOPOLOGY_CHANGE", "STATUS_CHANGE", "SCHEMA_CHANGE"];
+
+impl Handshake {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        trust: Trust,
+        authenticator: Arc<Authenticator>,
+        application_name: Option<&str>,
+    ) -> Result<Self, Error> {
+        let tls = endpoint.server_name().map(|name| trust.client_config(name)).transpose()?;
+        let mut startup = BTreeMap::from([
+            ("CQL_VERSION", "4.0.0".to_owned()), // what the driver sends; servers of 3.x take it
+            ("DRIVER_NAME", env!("CARGO_PKG_NAME").to_owned()),
+            ("DRIVER_VERSION", env!("CARGO_PKG_VERSION").to_owned()),
+        ]);
+        if let Some(name) = application_name {
+            startup.insert("APPLICATION_NAME", name.to_owned());
+        }
+        Ok(Self { endpoint, tls, trust, authenticator, startup: Arc::new(startup) })
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    pub(crate) fn authenticator(&self) -> &Arc<Authenticator> {
+        &self.authenticator
+    }
+
+    /// What the driver has to use too, for its handshakes to resume ours. `None` for a plain Cassandra.
+    pub(crate) fn tls(&self) -> Option<&Arc<ClientConfig>> {
+        self.tls.as_ref()
+    }
+
+    /// Every address of the endpoint's host, in the resolver's order.
+    ///
+    /// A look-up cannot be cancelled: past the deadline, or if this future is dropped, the system's resolver goes on
+    /// in a thread of its own until it gives up.
+    pub(crate) async fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Failure> {
+        let started = Instant::now();
+        let found = timeout_at(deadline, tokio::net::lookup_host((self.endpoint.host(), self.endpoint.port()))).await;
+        let problem = match found {
+            Ok(Ok(addresses)) => {
+                let mut unique: Vec<SocketAddr> = Vec::new();
+                for address in addresses {
+                    if !unique.contains(&address) {
+                        unique.push(address);
+                    }
+                }
+                if !unique.is_empty() {
+                    return Ok(unique);
+                }
+                self.no_address(None)
+            }
+            Ok(Err(error)) => self.no_address(Some(error)),
+            Err(_) => self.silent(Stage::Resolve),
+        };
+        Err(problem.after(started.elapsed()))
+    }
+
+    /// Opens a connection to one address and takes it as far as `depth`, within the deadline, then closes it.
+    pub(crate) async fn try_at(&self, address: SocketAddr, depth: Depth, deadline: Instant) -> Attempt {
+        let started = Instant::now();
+        let mut attempt = Attempt {
+            address,
+            passed: Vec::new(),
+            tls: None,
+            authenticator: None,
+            picture: None,
+            failure: None,
+            stage: Stage::Tcp,
+            since: started,
+        };
+        let outcome = timeout_at(deadline, self.stages(&mut attempt, depth)).await;
+        let failure = match outcome {
+            Ok(Ok(())) => return attempt,
+            Ok(Err(failure)) => failure,
+            Err(_) => self.silent(attempt.stage),
+        };
+        attempt.failure = Some(failure.at(address, started.elapsed()));
+        attempt
+    }
+
+    async fn stages(&self, attempt: &mut Attempt, depth: Depth) -> Result<(), Failure> {
+        let tcp = TcpStream::connect(attempt.address).await.map_err(|error| self.no_connection(error))?;
+        let mut stream: Box<dyn Transport> = match &self.tls {
+            None => Box::new(tcp),
+            Some(config) => {
+                attempt.enter(Stage::Tls);
+                // The name that the driver uses, so that the two share their sessions; what is verified is pinned.
+                let name = ServerName::IpAddress(attempt.address.ip().into());
+                let connector = TlsConnector::from(Arc::clone(config));
+                let stream = connector.connect(name, tcp).await.map_err(|error| self.no_tls(error))?;
+                attempt.tls = Some(self.look_at(stream.get_ref().1));
+                Box::new(stream)
+            }
+        };
+        self.speak(attempt, &mut stream, depth).await?;
+        attempt.enter(attempt.stage);
+        // A courtesy to the server; the connection is as good as closed.
+        let _ = stream.shutdown().await;
+        Ok(())
+    }
+
+    async fn speak(&self, attempt: &mut Attempt, stream: &mut Box<dyn Transport>, depth: Depth) -> Result<(), Failure> {
+        attempt.enter(Stage::Options);
+        match self.ask(attempt, stream, &Request::Options).await? {
+            Response::Supported => {}
+            other => return Err(self.unexpected(Stage::Options, other)),
+        }
+        if depth == Depth::Options {
+            return Ok(());
+        }
+        attempt.enter(Stage::Startup);
+        let options = self.startup.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        match self.ask(attempt, stream, &Request::Startup(options)).await? {
+            Response::Ready => self.was_not_asked()?,
+            Response::Authenticate(name) => {
+                attempt.authenticator = Some(failure::word_for_word(&name));
+                self.authenticate(attempt, stream).await?;
+            }
+            other => return Err(self.unexpected(Stage::Startup, other)),
+        }
+        if depth == Depth::Authentication {
+            return Ok(());
+        }
+        attempt.enter(Stage::Register);
+        match self.ask(attempt, stream, &Request::Register(&EVENTS)).await? {
+            Response::Ready => {}
+            other => return Err(self.unexpected(Stage::Register, other)),
+        }
+        attempt.enter(Stage::SystemTables);
+        let local = self.rows(attempt, stream, picture::LOCAL).await?;
+        let peers = self.rows(attempt, stream, picture::PEERS).await?;
+        attempt.picture = Some(Picture::new(&local, &peers));
+        Ok(())
+    }
+
+    async fn authenticate(&self, attempt: &mut Attempt, stream: &mut Box<dyn Transport>) -> Result<(), Failure> {
+        attempt.enter(Stage::Credentials);
+        if self.authenticator.describe() == Identity::Nobody {
+            return Err(self.no_credentials(attempt.authenticator.as_deref().unwrap_or_default()));
+        }
+        let first = self.authenticator.initial_response().await.map_err(Failure::credentials)?;
+        attempt.enter(Stage::Authentication);
+        let challenge = match self.ask(attempt, stream, &Request::AuthResponse(&first)).await? {
+            Response::Success => return Ok(()),
+            Response::Challenge(challenge) => challenge,
+            other => return Err(self.unexpected(Stage::Authentication, other)),
+        };
+        attempt.enter(Stage::Credentials);
+        let answer = self.authenticator.answer(challenge.as_deref()).await.map_err(Failure::credentials)?;
+        attempt.enter(Stage::Authentication);
+        match self.ask(attempt, stream, &Request::AuthResponse(&answer)).await? {
+            Response::Success => Ok(()),
+            Response::Challenge(_) => Err(Failure::credentials(self.authenticator.second_challenge())),
+            other => Err(self.unexpected(Stage::Authentication, other)),
+        }
+    }
+
+    async fn rows(
+        &self,
+        attempt: &Attempt,
+        stream: &mut Box<dyn Transport>,
+        statement: &str,
+    ) -> Result<wire::Rows, Failure> {
+        match self.ask(attempt, stream, &Request::Query(statement)).await? {
+            Response::Rows(rows) => Ok(rows),
+            other => Err(self.unexpected(Stage::SystemTables, other)),
+        }
+    }
+
+    async fn ask(
+        &self,
+        attempt: &Attempt,
+        stream: &mut Box<dyn Transport>,
+        request: &Request<'_>,
+    ) -> Result<Response, Failure> {
+        ask(stream, request).await.map_err(|fault| self.no_answer(attempt.stage, fault))
+    }
+
+    fn look_at(&self, connection: &rustls::ClientConnection) -> TlsFound {
+        let chain = connection.peer_certificates().unwrap_or_default();
+        TlsFound {
+            version: match connection.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_2) => "1.2".to_owned(),
+                Some(rustls::ProtocolVersion::TLSv1_3) => "1.3".to_owned(),
+                other => format!("{other:?}"),
+            },
+            leaf: chain.first().and_then(Leaf::read).unwrap_or_default(),
+            root: self.trust.root_of(chain),
+        }
+    }
+}
+
+impl Attempt {
+    /// Notes that the stage before was passed, and which one begins.
+    fn enter(&mut self, stage: Stage) {
+        let now = Instant::now();
+        // Authentication waits for credentials and for the server by turns: once each is enough.
+        match self.passed.iter_mut().find(|(passed, _)| *passed == self.stage) {
+            Some((_, took)) => *took += now - self.since,
+            None => self.passed.push((self.stage, now - self.since)),
+        }
+        self.stage = stage;
+        self.since = now;
+    }
+}
+
+trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}

@@ -1,0 +1,112 @@
+//! What the two tables of the topology say.
+
+use std::net::IpAddr;
+
+use uuid::Uuid;
+
+use super::failure::word_for_word;
+use super::wire::Rows;
+
+pub(super) const LOCAL: &str = "SELECT cluster_name, partitioner, release_version, data_center, host_id, rpc_address, \
+                                tokens FROM system.local WHERE key='local'";
+pub(super) const PEERS: &str = "SELECT host_id, rpc_address, tokens FROM system.peers";
+
+/// What the connecting IAM entity must be allowed for a VPC endpoint to show its peers (`DG:vpc-endpoints`).
+pub(crate) const EC2_PERMISSIONS: &str = "Behind a VPC endpoint, allow the connecting IAM user or role \
+                                          ec2:DescribeNetworkInterfaces and ec2:DescribeVpcEndpoints on *: without \
+                                          them system.peers is empty; after granting them, wait some minutes";
+
+/// The topology as one connection saw it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Picture {
+    pub(crate) cluster_name: Option<String>,
+    pub(crate) partitioner: Option<String>,
+    pub(crate) release_version: Option<String>,
+    pub(crate) data_center: Option<String>,
+    /// The row of `system.local`; its address may be one where nothing listens.
+    pub(crate) local: Vec<Node>,
+    pub(crate) peers: Vec<Node>,
+}
+
+/// One row, with what of it is needed to be connected with.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) host_id: Option<Uuid>,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) has_tokens: bool,
+}
+
+impl Picture {
+    pub(super) fn new(local: &Rows, peers: &Rows) -> Self {
+        let text = |column| {
+            local
+                .rows
+                .first()
+                .and_then(|row| cell(local, row, column))
+                .map(|bytes| word_for_word(&String::from_utf8_lossy(bytes)))
+        };
+        Self {
+            cluster_name: text("cluster_name"),
+            partitioner: text("partitioner"),
+            release_version: text("release_version"),
+            data_center: text("data_center"),
+            local: nodes(local),
+            peers: nodes(peers),
+        }
+    }
+
+    /// The peers that can be connected with, by their addresses.
+    pub(crate) fn visible_peers(&self) -> Vec<IpAddr> {
+        self.peers.iter().filter(|peer| peer.host_id.is_some()).filter_map(|peer| peer.address).collect()
+    }
+
+    /// Whether one of the rows has this host id.
+    pub(crate) fn knows(&self, host_id: Uuid) -> bool {
+        self.rows().any(|node| node.host_id == Some(host_id))
+    }
+
+    /// What makes it useless to the driver, which takes a topology as a whole or not at all.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let usable = || self.rows().filter(|node| node.host_id.is_some() && node.address.is_some());
+        if usable().next().is_none() {
+            Some(if self.peers.is_empty() {
+                "no peers are visible: system.peers is empty, and system.local names no address"
+            } else {
+                "no row of system.local and system.peers has both an address and a host id"
+            })
+        } else if !usable().any(|node| node.has_tokens) {
+            Some("no row of system.local and system.peers has tokens")
+        } else {
+            None
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &Node> {
+        self.local.iter().chain(&self.peers)
+    }
+}
+
+fn nodes(rows: &Rows) -> Vec<Node> {
+    rows.rows
+        .iter()
+        .map(|row| Node {
+            host_id: cell(rows, row, "host_id").and_then(|bytes| Uuid::from_slice(bytes).ok()),
+            address: cell(rows, row, "rpc_address").and_then(address),
+            // A set's length comes first; of one that is empty, or null, there is no more.
+            has_tokens: cell(rows, row, "tokens").is_some_and(|bytes| bytes.len() > 4),
+        })
+        .collect()
+}
+
+fn cell<'a>(rows: &Rows, row: &'a [Option<Vec<u8>>], column: &str) -> Option<&'a [u8]> {
+    let index = rows.columns.iter().position(|name| name == column)?;
+    row.get(index)?.as_deref()
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(four) = <[u8; 4]>::try_from(bytes) {
+        Some(four.into())
+    } else {
+        <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from)
+    }
+}

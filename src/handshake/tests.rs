@@ -1,0 +1,526 @@
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future as provided};
+
+use super::*;
+use crate::ErrorKind;
+use crate::auth::{Clock, CredentialSource, Timing};
+use crate::stub::{At, Ca, Does, Row, Stub, Topology, loopback, silent_at_tcp};
+
+const NAME: &str = "cassandra.us-east-1.amazonaws.com";
+const SIGV4: &str = "com.amazon.helenus.auth.HelenusAuthenticator";
+
+fn sigv4() -> Arc<Authenticator> {
+    sigv4_with(CredentialSource::fixed("AKIDEXAMPLE", "secret", None))
+}
+
+fn sigv4_with(source: CredentialSource) -> Arc<Authenticator> {
+    Arc::new(Authenticator::sigv4("us-east-1", source, Clock::system(), Timing::default()).unwrap())
+}
+
+/// One stub behind TLS, and what a session with it shares.
+struct Place {
+    ca: Ca,
+    stub: Stub,
+}
+
+impl Place {
+    async fn new(change: impl FnOnce(crate::stub::Builder) -> crate::stub::Builder) -> Self {
+        let ca = Ca::new("Test CA");
+        let stub = change(Stub::at(1).tls(ca.server(&[NAME])).authenticator(SIGV4)).start().await;
+        Self { ca, stub }
+    }
+
+    fn handshake(&self, authenticator: Arc<Authenticator>) -> Handshake {
+        let endpoint = Endpoint::explicit("127.0.0.1", self.stub.port(), NAME).unwrap();
+        let trust = Trust::new([self.ca.pem().as_bytes()]).unwrap();
+        Handshake::new(endpoint, trust, authenticator, None).unwrap()
+    }
+
+    async fn attempt(&self, authenticator: Arc<Authenticator>) -> Attempt {
+        self.handshake(authenticator).try_at(self.stub.address(), Depth::SystemTables, soon(30_000)).await
+    }
+
+    async fn told(&self, authenticator: Arc<Authenticator>) -> (ErrorKind, String) {
+        tell(&self.attempt(authenticator).await.failure.unwrap(), self.stub.port())
+    }
+}
+
+fn soon(milliseconds: u64) -> Instant {
+    Instant::now() + Duration::from_millis(milliseconds)
+}
+
+/// Kind and text, the port and the time taken replaced by what they stand for.
+fn tell(failure: &Failure, port: u16) -> (ErrorKind, String) {
+    let error = &failure.error;
+    let mut text = error.to_string().replace(&format!(":{port}"), ":<port>");
+    if let Some(elapsed) = error.elapsed() {
+        text = text.replace(&format!("after {elapsed:.1?}:"), "after <t>:");
+    }
+    (error.kind(), text)
+}
+
+const HEAD: &str = "connecting to 127.0.0.1:<port> failed at 127.0.0.1:<port> after <t>: ";
+
+#[tokio::test]
+async fn every_stage_is_passed_and_says_what_it_found() {
+    let place = Place::new(|stub| stub.topology(|_| Topology::like_keyspaces(&[1, 2, 3].map(loopback)))).await;
+    let attempt = place.attempt(sigv4()).await;
+    assert!(attempt.failure.is_none(), "{:?}", attempt.failure);
+    let stages: Vec<Stage> = attempt.passed.iter().map(|(stage, _)| *stage).collect();
+    assert_eq!(
+        stages,
+        [
+            Stage::Tcp,
+            Stage::Tls,
+            Stage::Options,
+            Stage::Startup,
+            Stage::Credentials,
+            Stage::Authentication,
+            Stage::Register,
+            Stage::SystemTables
+        ]
+    );
+    let tls = attempt.tls.unwrap();
+    assert_eq!((tls.version.as_str(), tls.root.as_deref()), ("1.3", Some("CN=Test CA")));
+    assert_eq!(tls.leaf.names, [NAME]);
+    assert_eq!(attempt.authenticator.as_deref(), Some(SIGV4));
+    let picture = attempt.picture.unwrap();
+    assert_eq!(picture.visible_peers(), [1, 2, 3].map(loopback));
+    assert_eq!(picture.cluster_name.as_deref(), Some("Amazon Keyspaces"));
+    assert_eq!(picture.release_version.as_deref(), Some("3.11.2"));
+    assert_eq!(picture.partitioner.as_deref(), Some("com.amazonaws.cassandra.DefaultPartitioner"));
+    assert_eq!(picture.data_center.as_deref(), Some("us-east-1"));
+    assert_eq!(picture.fault(), None);
+    place.stub.until(|seen| seen.all_open() == 0).await;
+}
+
+#[tokio::test]
+async fn a_second_connection_resumes_the_session_of_the_first() {
+    let place = Place::new(|stub| stub).await;
+    let handshake = place.handshake(sigv4());
+    for _ in 0..2 {
+        let attempt = handshake.try_at(place.stub.address(), Depth::Options, soon(30_000)).await;
+        assert!(attempt.failure.is_none(), "{:?}", attempt.failure);
+    }
+    place.stub.until(|seen| seen.resumed == 1).await;
+}
+
+/// Each stage with the kind and text of its silence.
+#[tokio::test]
+async fn silence_is_told_by_the_stage_that_waits() {
+    let close = "Something between here and the endpoint may hold it up, or the endpoint is not well; another try may \
+                 reach another address";
+    let port = "Check the port: Keyspaces listens on 9142, with TLS only. A proxy or firewall may let TCP through and \
+                hold up what follows";
+    for (at, kind, problem, advice) in [
+        (At::Accept, ErrorKind::Tls, "TCP connected, and the TLS handshake was not answered", port),
+        (At::Options, ErrorKind::Connect, "OPTIONS was not answered", close),
+        (At::Startup, ErrorKind::Connect, "STARTUP was not answered", close),
+        (At::AuthResponse, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
+        (At::Answer, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
+        (At::Register, ErrorKind::Topology, "REGISTER was not answered", close),
+        (At::System, ErrorKind::Topology, "the SELECT from system.local and system.peers was not answered", close),
+    ] {
+        let place = Place::new(|stub| stub.fault(at, Does::Nothing)).await;
+        let handshake = place.handshake(sigv4());
+        let attempt = handshake.try_at(place.stub.address(), Depth::SystemTables, soon(400)).await;
+        let failure = attempt.failure.unwrap();
+        assert!(failure.silent && !failure.permanent, "{failure:?}");
+        assert_eq!(tell(&failure, place.stub.port()), (kind, format!("{HEAD}{problem}. {advice}")));
+        place.stub.until(|seen| seen.all_open() == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn silence_at_tcp_is_told_as_such() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _held = silent_at_tcp(free).await;
+    let endpoint = Endpoint::cassandra(free.to_string()).unwrap();
+    let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
+    let failure = handshake.try_at(free, Depth::Options, soon(200)).await.failure.unwrap();
+    assert_eq!(
+        tell(&failure, free.port()),
+        (
+            ErrorKind::Connect,
+            format!(
+                "{HEAD}TCP was not answered. Check that security groups, network ACLs and routes let this machine \
+                 reach it; Amazon Keyspaces listens on 9142"
+            )
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_closed_port_is_told_as_refused() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let endpoint = Endpoint::cassandra(free.to_string()).unwrap();
+    let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
+    let failure = handshake.try_at(free, Depth::Options, soon(30_000)).await.failure.unwrap();
+    assert!(failure.permanent);
+    assert_eq!(
+        tell(&failure, free.port()),
+        (
+            ErrorKind::Connect,
+            format!(
+                "{HEAD}the connection was refused. Nothing listens there: check host and port; Amazon Keyspaces \
+                 listens on 9142"
+            )
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_is_told_with_what_the_resolver_says() {
+    let endpoint = Endpoint::explicit("nowhere.invalid", 9142, NAME).unwrap();
+    let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), sigv4(), None).unwrap();
+    let failure = handshake.resolve(soon(60_000)).await.unwrap_err();
+    assert_eq!(failure.error.kind(), ErrorKind::Resolve);
+    let text = failure.error.to_string();
+    assert!(text.starts_with("connecting to nowhere.invalid:9142 failed after "), "{text}");
+    assert!(text.contains(": nowhere.invalid has no address that can be looked up: "), "{text}");
+    assert!(
+        text.ends_with(
+            ". Check the region or host, and that DNS works on this machine; in a VPC, that DNS resolution is enabled"
+        ),
+        "{text}"
+    );
+    assert_eq!(
+        tell(&handshake.silent(Stage::Resolve), 0).1,
+        "connecting to nowhere.invalid:9142 failed: DNS did not answer for nowhere.invalid. Check that DNS works on \
+         this machine; in a VPC, that DNS resolution is enabled"
+    );
+}
+
+#[tokio::test]
+async fn an_ip_address_is_its_own() {
+    let endpoint = Endpoint::explicit("::1", 9142, NAME).unwrap();
+    let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), sigv4(), None).unwrap();
+    assert_eq!(handshake.resolve(soon(30_000)).await.unwrap(), ["[::1]:9142".parse().unwrap()]);
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_told_with_its_names() {
+    let place = Place::new(|stub| stub.tls(Ca::new("Test CA").server(&[NAME]))).await;
+    let (kind, text) = place.told(sigv4()).await;
+    assert_eq!(kind, ErrorKind::Tls);
+    // Another key under the same name: what does not verify was not issued by the one that is trusted.
+    assert!(text.contains("the certificate"), "{text}");
+
+    let ca = Ca::new("Test CA");
+    let server = ca.server(&["cassandra.eu-west-1.amazonaws.com"]);
+    let stub = Stub::at(1).tls(server).start().await;
+    let place = Place { ca, stub };
+    assert_eq!(
+        place.told(sigv4()).await,
+        (
+            ErrorKind::Tls,
+            format!(
+                "{HEAD}the certificate is for cassandra.eu-west-1.amazonaws.com, not for {NAME}. Check the endpoint's \
+                 region and host; if the other name is meant, give it as the name to verify (Endpoint::explicit)"
+            )
+        )
+    );
+}
+
+#[tokio::test]
+async fn plain_text_where_tls_is_due_is_told_as_the_wrong_port() {
+    let place = Place { ca: Ca::new("Test CA"), stub: Stub::at(1).fault(At::Accept, Does::Close).start().await };
+    let advice = "Check the port: Keyspaces listens on 9142, with TLS only; a Cassandra without TLS is \
+                  Endpoint::cassandra";
+    assert_eq!(
+        place.told(sigv4()).await,
+        (ErrorKind::Tls, format!("{HEAD}the connection was closed in the TLS handshake. {advice}"))
+    );
+    let plain = Does::Bytes(vec![0x84, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let place = Place { ca: Ca::new("Test CA"), stub: Stub::at(1).fault(At::Accept, plain).start().await };
+    assert_eq!(place.told(sigv4()).await, (ErrorKind::Tls, format!("{HEAD}what answers does not speak TLS. {advice}")));
+}
+
+#[tokio::test]
+async fn tls_where_plain_text_is_due_is_told_too() {
+    let place = Place::new(|stub| stub.fault(At::Accept, Does::Bytes(vec![0x15, 3, 3, 0, 2, 2, 70]))).await;
+    let endpoint = Endpoint::cassandra(place.stub.address().to_string()).unwrap();
+    let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
+    let attempt = handshake.try_at(place.stub.address(), Depth::Options, soon(30_000)).await;
+    assert_eq!(
+        tell(&attempt.failure.unwrap(), place.stub.port()),
+        (
+            ErrorKind::Connect,
+            format!(
+                "{HEAD}what answers speaks TLS, and this is an endpoint without TLS. Use Endpoint::region or \
+                 Endpoint::explicit; Endpoint::cassandra is for a Cassandra without TLS"
+            )
+        )
+    );
+}
+
+#[tokio::test]
+async fn what_speaks_tls_and_no_cql_is_told_with_what_it_says() {
+    let place = Place::new(|stub| stub.fault(At::Options, Does::Bytes(b"HTTP/1.1 400\r\n\r\n".to_vec()))).await;
+    let (kind, text) = place.told(sigv4()).await;
+    assert_eq!(kind, ErrorKind::Connect);
+    assert!(
+        text.starts_with(&format!("{HEAD}what answers does not speak CQL v4; the other side said: \"HTTP")),
+        "{text}"
+    );
+    assert!(text.ends_with("\". Check host and port: Amazon Keyspaces listens on 9142, a Cassandra on 9042"), "{text}");
+}
+
+#[tokio::test]
+async fn a_frame_that_is_too_long_or_not_due_is_refused() {
+    let advice = "No server of CQL does that here: check what listens on this port";
+    let announced = vec![0x84, 0, 0, 0, 6, 0x7F, 0xFF, 0xFF, 0xFF];
+    let place = Place::new(|stub| stub.fault(At::Options, Does::Bytes(announced))).await;
+    assert_eq!(
+        place.told(sigv4()).await.1,
+        format!("{HEAD}OPTIONS was answered by a frame of 2147483647 bytes. {advice}")
+    );
+    let short = vec![0x84, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2];
+    let place = Place::new(|stub| stub.fault(At::Startup, Does::Bytes(short))).await;
+    assert_eq!(
+        place.told(sigv4()).await.1,
+        format!("{HEAD}STARTUP was answered by a frame that is not CQL v4. {advice}")
+    );
+    let ready = vec![0x84, 0, 0, 0, 2, 0, 0, 0, 0];
+    let place = Place::new(|stub| stub.fault(At::Options, Does::Bytes(ready))).await;
+    assert_eq!(
+        place.told(sigv4()).await.1,
+        format!("{HEAD}OPTIONS was answered by something else than CQL v4 has for it. {advice}")
+    );
+}
+
+#[tokio::test]
+async fn a_connection_closed_instead_of_an_answer_is_told_by_its_stage() {
+    let place = Place::new(|stub| stub.fault(At::Startup, Does::Close)).await;
+    assert_eq!(
+        place.told(sigv4()).await,
+        (
+            ErrorKind::Connect,
+            format!(
+                "{HEAD}the connection was closed instead of an answer to STARTUP. Something between here and the \
+                 endpoint may hold it up, or the endpoint is not well; another try may reach another address"
+            )
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_refused_signature_is_told_with_its_region() {
+    let said = "Authentication failure: Invalid signature";
+    let place = Place::new(|stub| stub.fault(At::Answer, Does::Says(0x0100, said))).await;
+    assert_eq!(
+        place.told(sigv4()).await,
+        (
+            ErrorKind::Authentication,
+            format!(
+                "{HEAD}the signature for us-east-1 was refused; the other side said: \"{said}\". Check that the \
+                 endpoint is in us-east-1, that this machine's clock is right, and that the access key is active and \
+                 its session token not expired"
+            )
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_refused_password_is_told_with_where_passwords_come_from() {
+    let said = "Provided username alice and/or password are incorrect";
+    let place = Place::new(|stub| stub.fault(At::AuthResponse, Does::Says(0x0100, said))).await;
+    let password = Arc::new(Authenticator::password("alice", "sesame").unwrap());
+    assert_eq!(
+        place.told(password).await,
+        (
+            ErrorKind::Authentication,
+            format!(
+                "{HEAD}the user name or password was refused; the other side said: \"{said}\". For Amazon Keyspaces \
+                 they are the service-specific credentials of an IAM user (alice-at-111122223333), not the user's own \
+                 password"
+            )
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_user_without_permissions_is_told_which_are_missing() {
+    let said = "User arn:aws:iam::12345678910:user/testuser has no permissions.";
+    for at in [At::Answer, At::System] {
+        let place = Place::new(|stub| stub.fault(at, Does::Says(0x2100, said))).await;
+        assert_eq!(
+            place.told(sigv4()).await,
+            (
+                ErrorKind::Authentication,
+                format!(
+                    "{HEAD}these credentials have no permissions; the other side said: \"{said}\". Allow the IAM user \
+                     or role cassandra:Select on /keyspace/system* and on what it is to read, for instance with the \
+                     policy AmazonKeyspacesReadOnlyAccess_v2"
+                )
+            )
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_errors_are_told_with_code_and_words() {
+    for (at, code, said, permanent, problem, advice) in [
+        (
+            At::Startup,
+            0x000A,
+            "Invalid or unsupported protocol version",
+            true,
+            "the server refused STARTUP",
+            "The server has to speak CQL v4",
+        ),
+        (
+            At::Register,
+            0x2200,
+            "unknown event",
+            true,
+            "the server refused REGISTER with error 0x2200",
+            "What the server says is all that is known; without it, no session is possible",
+        ),
+        (
+            At::Answer,
+            0x1001,
+            "overloaded",
+            false,
+            "the server refused AUTH_RESPONSE with error 0x1001",
+            "What the server says is all that is known; without it, no session is possible",
+        ),
+    ] {
+        let place = Place::new(|stub| stub.fault(at, Does::Says(code, said))).await;
+        let failure = place.attempt(sigv4()).await.failure.unwrap();
+        assert_eq!(failure.permanent, permanent);
+        assert_eq!(
+            tell(&failure, place.stub.port()).1,
+            format!("{HEAD}{problem}; the other side said: \"{said}\". {advice}")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_nobody_who_they_are_is_not_believed() {
+    let ca = Ca::new("Test CA");
+    let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
+    let place = Place { ca, stub };
+    assert_eq!(
+        place.told(sigv4()).await,
+        (
+            ErrorKind::Authentication,
+            format!(
+                "{HEAD}the server let us in without asking for credentials. Amazon Keyspaces always asks, so this is \
+                 something else: check host and port; a Cassandra without TLS is Endpoint::cassandra"
+            )
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_asks_where_there_is_nothing_to_say_is_told_by_its_authenticator() {
+    let stub = Stub::at(1).authenticator("PasswordAuthenticator").start().await;
+    let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
+    let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
+    let attempt = handshake.try_at(stub.address(), Depth::SystemTables, soon(30_000)).await;
+    assert_eq!(
+        tell(&attempt.failure.unwrap(), stub.port()),
+        (
+            ErrorKind::Credentials,
+            "connecting to 127.0.0.1:<port> failed: the server asks for credentials (PasswordAuthenticator), and there \
+             are none. Give Builder::password, or an endpoint with TLS and Builder::credentials"
+                .to_owned()
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_second_challenge_is_not_answered() {
+    let mut challenge = vec![0x84, 0, 0, 0, 0x0E, 0, 0, 0, 42, 0, 0, 0, 38];
+    challenge.extend(b"nonce=91703fdc2ef562e19fbdab0f58e42fe5");
+    let place = Place::new(|stub| stub.fault(At::Answer, Does::Bytes(challenge))).await;
+    let (kind, text) = place.told(sigv4()).await;
+    assert_eq!(kind, ErrorKind::Authentication);
+    assert!(text.contains("sent a second challenge"), "{text}");
+}
+
+#[derive(Debug)]
+struct Provider(Option<&'static str>);
+
+impl ProvideCredentials for Provider {
+    fn provide_credentials<'a>(&'a self) -> provided::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        provided::ProvideCredentials::new(async {
+            match self.0 {
+                Some(text) => Err(CredentialsError::not_loaded(text)),
+                None => std::future::pending().await,
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_provider_without_credentials_is_named_and_nothing_was_sent() {
+    let place = Place::new(|stub| stub).await;
+    let source = CredentialSource::given(SharedCredentialsProvider::new(Provider(Some("no profile"))));
+    let failure = place.attempt(sigv4_with(source)).await.failure.unwrap();
+    assert_eq!((failure.stage, failure.error.kind()), (Stage::Credentials, ErrorKind::Credentials));
+    assert!(failure.error.to_string().contains("the provider given to the session"), "{}", failure.error);
+    assert!(place.stub.seen().requests.iter().all(|request| request.opcode != 0x0F));
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_is_told_from_a_server_that_does_not() {
+    let place = Place::new(|stub| stub).await;
+    let source = CredentialSource::given(SharedCredentialsProvider::new(Provider(None)));
+    let handshake = place.handshake(sigv4_with(source));
+    let failure = handshake.try_at(place.stub.address(), Depth::SystemTables, soon(300)).await.failure.unwrap();
+    assert_eq!(
+        tell(&failure, place.stub.port()),
+        (
+            ErrorKind::Credentials,
+            format!(
+                "{HEAD}the provider of the credentials did not answer. Check what it asks: a metadata service, an SSO \
+                 session, a credential process"
+            )
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_topology_that_is_of_no_use_says_why() {
+    let fault = |topology: Topology| async move {
+        let place = Place::new(|stub| stub.topology(move |_| topology.clone())).await;
+        place.attempt(sigv4()).await.picture.unwrap().fault()
+    };
+    let none = Row { host_id: None, rpc_address: None, tokens: None, ..Row::of(loopback(1)) };
+    let local_only = |local| Topology { local, peers: Vec::new() };
+    assert_eq!(fault(local_only(Row::of(loopback(1)))).await, None);
+    assert_eq!(
+        fault(local_only(none.clone())).await,
+        Some("no peers are visible: system.peers is empty, and system.local names no address")
+    );
+    assert_eq!(
+        fault(Topology { local: none.clone(), peers: vec![none.clone()] }).await,
+        Some("no row of system.local and system.peers has both an address and a host id")
+    );
+    assert_eq!(
+        fault(local_only(Row { tokens: None, ..Row::of(loopback(1)) })).await,
+        Some("no row of system.local and system.peers has tokens")
+    );
+    assert_eq!(fault(Topology { local: none, peers: vec![Row::of(loopback(2))] }).await, None);
+}
+
+#[tokio::test]
+async fn dropping_it_closes_the_connection() {
+    let place = Place::new(|stub| stub.fault(At::Answer, Does::Nothing)).await;
+    let handshake = place.handshake(sigv4());
+    let attempt = handshake.try_at(place.stub.address(), Depth::SystemTables, soon(60_000));
+    let answered =
+        |seen: &crate::stub::Seen| seen.requests.iter().filter(|request| request.opcode == 0x0F).count() == 2;
+    let mut attempt = Box::pin(attempt);
+    tokio::select! {
+        _ = &mut attempt => panic!("nobody answered"),
+        _ = place.stub.until(answered) => {}
+    }
+    drop(attempt);
+    place.stub.until(|seen| seen.all_open() == 0).await;
+}

@@ -1,0 +1,340 @@
+//! As much of CQL v4 as one connection's handshake takes, with nothing believed that is not bounded first.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Nothing that a handshake asks for is longer: the two system tables have at most some dozen short rows.
+const LONGEST_FRAME: usize = 1 << 20;
+/// A server may push events from REGISTER on; more than this before the one answer that is due is not one.
+const MOST_EVENTS: usize = 32;
+const DEEPEST_TYPE: usize = 8;
+const VERSION: u8 = 4;
+const LOCAL_QUORUM: u16 = 0x0006;
+
+/// What is asked.
+#[derive(Debug)]
+pub(super) enum Request<'a> {
+    Options,
+    Startup(BTreeMap<&'a str, &'a str>),
+    AuthResponse(&'a [u8]),
+    Register(&'a [&'a str]),
+    Query(&'a str),
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub(super) enum Response {
+    Error { code: i32, text: String },
+    Ready,
+    Authenticate(String),
+    Supported,
+    Challenge(Option<Vec<u8>>),
+    Success,
+    Rows(Rows),
+    Other,
+}
+
+/// Rows of a result, undecoded.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Vec<Option<Vec<u8>>>>,
+}
+
+/// Why there is no answer to read.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Io(io::Error),
+    /// What came is no frame of CQL: its first bytes.
+    NoCql(Vec<u8>),
+    TooLong(usize),
+    Malformed,
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Asks on a connection that has nothing else in flight, and reads the answer.
+pub(super) async fn ask(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    request: &Request<'_>,
+) -> Result<Response, Fault> {
+    stream.write_all(&request.frame()).await?;
+    stream.flush().await?;
+    for _ in 0..MOST_EVENTS {
+        let (opcode, body) = read_frame(stream).await?;
+        if opcode != opcode::EVENT {
+            return Response::read(opcode, &body).ok_or(Fault::Malformed);
+        }
+    }
+    Err(Fault::Malformed)
+}
+
+async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u8, Vec<u8>), Fault> {
+    let mut header = [0; 9];
+    let mut filled = 0;
+    while filled < header.len() {
+        let read = stream.read(&mut header[filled..]).await?;
+        if read == 0 {
+            return Err(if filled == 0 {
+                io::Error::from(io::ErrorKind::UnexpectedEof).into()
+            } else {
+                Fault::NoCql(header[..filled].to_vec())
+            });
+        }
+        filled += read;
+        // A version newer than ours answers in its own, an ERROR too: that is still CQL, and its text is worth reading.
+        if !(0x83..=0x86).contains(&header[0]) {
+            return Err(Fault::NoCql(header[..filled].to_vec()));
+        }
+    }
+    let [.., opcode, l0, l1, l2, l3] = header;
+    let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
+    if length > LONGEST_FRAME {
+        return Err(Fault::TooLong(length));
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    Ok((opcode, body))
+}
+
+mod opcode {
+    pub(super) const ERROR: u8 = 0x00;
+    pub(super) const STARTUP: u8 = 0x01;
+    pub(super) const READY: u8 = 0x02;
+    pub(super) const AUTHENTICATE: u8 = 0x03;
+    pub(super) const OPTIONS: u8 = 0x05;
+    pub(super) const SUPPORTED: u8 = 0x06;
+    pub(super) const QUERY: u8 = 0x07;
+    pub(super) const RESULT: u8 = 0x08;
+    pub(super) const REGISTER: u8 = 0x0B;
+    pub(super) const EVENT: u8 = 0x0C;
+    pub(super) const AUTH_CHALLENGE: u8 = 0x0E;
+    pub(super) const AUTH_RESPONSE: u8 = 0x0F;
+    pub(super) const AUTH_SUCCESS: u8 = 0x10;
+}
+
+impl Request<'_> {
+    fn frame(&self) -> Vec<u8> {
+        let mut body = Vec::new();
+        let opcode = match self {
+            Self::Options => opcode::OPTIONS,
+            Self::Startup(options) => {
+                put_short(&mut body, options.len());
+                for (name, value) in options {
+                    put_string(&mut body, name);
+                    put_string(&mut body, value);
+                }
+                opcode::STARTUP
+            }
+            Self::AuthResponse(bytes) => {
+                put_bytes(&mut body, bytes);
+                opcode::AUTH_RESPONSE
+            }
+            Self::Register(events) => {
+                put_short(&mut body, events.len());
+                for event in *events {
+                    put_string(&mut body, event);
+                }
+                opcode::REGISTER
+            }
+            Self::Query(text) => {
+                put_bytes(&mut body, text.as_bytes());
+                body.extend(LOCAL_QUORUM.to_be_bytes());
+                body.push(0); // no flags: no values, no page size
+                opcode::QUERY
+            }
+        };
+        let mut frame = vec![VERSION, 0, 0, 0, opcode];
+        put_length(&mut frame, body.len());
+        frame.extend(body);
+        frame
+    }
+}
+
+impl Response {
+    fn read(opcode: u8, body: &[u8]) -> Option<Self> {
+        let mut body = Bytes(body);
+        Some(match opcode {
+            opcode::ERROR => Self::Error { code: body.int()?, text: body.string()? },
+            opcode::READY => Self::Ready,
+            opcode::AUTHENTICATE => Self::Authenticate(body.string()?),
+            opcode::SUPPORTED => Self::Supported,
+            opcode::AUTH_CHALLENGE => Self::Challenge(body.value()?),
+            opcode::AUTH_SUCCESS => Self::Success,
+            opcode::RESULT if body.int()? == 2 => Self::Rows(body.rows()?),
+            _ => Self::Other,
+        })
+    }
+}
+
+/// A body that is read from its start; every read says whether there was that much.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn int(&mut self) -> Option<i32> {
+        Some(i32::from_be_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn short(&mut self) -> Option<u16> {
+        Some(u16::from_be_bytes(self.take(2)?.try_into().ok()?))
+    }
+
+    fn string(&mut self) -> Option<String> {
+        let length = self.short()?;
+        Some(String::from_utf8_lossy(self.take(usize::from(length))?).into_owned())
+    }
+
+    /// The outer `None` is a body that ends too early, the inner one a null.
+    fn value(&mut self) -> Option<Option<Vec<u8>>> {
+        match usize::try_from(self.int()?) {
+            Err(_) => Some(None),
+            Ok(length) => Some(Some(self.take(length)?.to_vec())),
+        }
+    }
+
+    fn rows(&mut self) -> Option<Rows> {
+        const GLOBAL_TABLE: i32 = 0x0001;
+        const MORE_PAGES: i32 = 0x0002;
+        const NO_METADATA: i32 = 0x0004;
+        let flags = self.int()?;
+        let count = usize::try_from(self.int()?).ok()?;
+        if flags & MORE_PAGES != 0 {
+            self.value()?;
+        }
+        if flags & NO_METADATA != 0 || count == 0 {
+            return None;
+        }
+        if flags & GLOBAL_TABLE != 0 {
+            self.string()?;
+            self.string()?;
+        }
+        let mut columns = Vec::new();
+        for _ in 0..count {
+            if flags & GLOBAL_TABLE == 0 {
+                self.string()?;
+                self.string()?;
+            }
+            columns.push(self.string()?);
+            self.skip_type(DEEPEST_TYPE)?;
+        }
+        let mut rows = Vec::new();
+        for _ in 0..self.int()? {
+            rows.push((0..count).map(|_| self.value()).collect::<Option<Vec<_>>>()?);
+        }
+        Some(Rows { columns, rows })
+    }
+
+    fn skip_type(&mut self, depth: usize) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        match self.short()? {
+            0x0000 => drop(self.string()?),
+            0x0020 | 0x0022 => self.skip_type(depth)?,
+            0x0021 => {
+                self.skip_type(depth)?;
+                self.skip_type(depth)?;
+            }
+            0x0030 => {
+                self.string()?;
+                self.string()?;
+                for _ in 0..self.short()? {
+                    self.string()?;
+                    self.skip_type(depth)?;
+                }
+            }
+            0x0031 => {
+                for _ in 0..self.short()? {
+                    self.skip_type(depth)?;
+                }
+            }
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+/// What we send is short: names of options, an authentication's answer, a SELECT. A longer one is cut by its length
+/// field and refused by the server.
+fn put_short(body: &mut Vec<u8>, number: usize) {
+    body.extend(u16::try_from(number).unwrap_or(u16::MAX).to_be_bytes());
+}
+
+fn put_length(body: &mut Vec<u8>, number: usize) {
+    body.extend(i32::try_from(number).unwrap_or(i32::MAX).to_be_bytes());
+}
+
+fn put_string(body: &mut Vec<u8>, text: &str) {
+    put_short(body, text.len());
+    body.extend(text.as_bytes());
+}
+
+fn put_bytes(body: &mut Vec<u8>, bytes: &[u8]) {
+    put_length(body, bytes.len());
+    body.extend(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    async fn answer(bytes: &[u8]) -> Result<Response, Fault> {
+        let (mut ours, mut theirs) = tokio::io::duplex(1 << 16);
+        theirs.write_all(bytes).await.unwrap();
+        drop(theirs.shutdown().await);
+        ask(&mut ours, &Request::Options).await
+    }
+
+    #[tokio::test]
+    async fn a_frame_of_any_announced_length_is_not_believed() {
+        let fault = answer(&[0x84, 0, 0, 0, 6, 0x7F, 0xFF, 0xFF, 0xFF]).await.unwrap_err();
+        assert!(matches!(fault, Fault::TooLong(0x7FFF_FFFF)), "{fault:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_cql_is_told_by_its_first_byte() {
+        let fault = answer(b"HTTP/1.1 400").await.unwrap_err();
+        assert!(matches!(&fault, Fault::NoCql(bytes) if bytes.starts_with(b"H")), "{fault:?}");
+    }
+
+    #[tokio::test]
+    async fn an_error_in_another_version_is_still_read() {
+        let mut frame = vec![0x85, 0, 0, 0, 0, 0, 0, 0, 9];
+        frame.extend([0, 0, 0, 0x0A, 0, 3]);
+        frame.extend(b"no!");
+        let response = answer(&frame).await.unwrap();
+        assert!(matches!(&response, Response::Error { code: 0x0A, text } if text == "no!"), "{response:?}");
+    }
+
+    #[tokio::test]
+    async fn events_before_the_answer_are_passed_over_and_not_without_end() {
+        let event = [0x84, 0, 0xFF, 0xFF, 0x0C, 0, 0, 0, 0];
+        let ready = [0x84, 0, 0, 0, 2, 0, 0, 0, 0];
+        assert!(matches!(answer(&[event, event, ready].concat()).await.unwrap(), Response::Ready));
+        assert!(matches!(answer(&event.repeat(MOST_EVENTS)).await.unwrap_err(), Fault::Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(opcode in 0u8..0x12, body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Response::read(opcode, &body);
+        }
+
+        #[test]
+        fn no_rows_make_it_panic(body in proptest::collection::vec(prop_oneof![Just(0u8), Just(1), Just(0x22), any::<u8>()], 0..200)) {
+            let _ = Response::read(opcode::RESULT, &[&[0, 0, 0, 2], &body[..]].concat());
+        }
+    }
+}

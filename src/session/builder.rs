@@ -1,0 +1,353 @@
+use std::fmt;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use tokio::time::Instant;
+
+use super::defaults::{ATTEMPT_TIMEOUT, CALL_TIMEOUT, CONNECT_TIMEOUT, CONNECTIONS_PER_HOST, PAGE_SIZE};
+use super::diagnose::diagnose;
+use super::{PoolAdvice, Report, Session, Settings};
+use crate::auth::{Authenticator, Clock, CredentialSource, Timing};
+use crate::handshake::Handshake;
+use crate::tls::Trust;
+use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
+
+/// Builds a [`Session`]. With nothing set: the region and the credentials of the environment.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), keyspaces::Error> {
+/// use keyspaces::Session;
+///
+/// let session = Session::builder().region("us-east-1").connect().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The defaults in one table:
+///
+#[doc = include_str!("defaults.md")]
+#[must_use = "a builder does nothing until `connect` or `diagnose` is called and awaited"]
+pub struct Builder {
+    region: Option<String>,
+    endpoint: Option<Endpoint>,
+    credentials: Option<CredentialSource>,
+    password: Option<(String, String)>,
+    trusted: Vec<Vec<u8>>,
+    pub(super) pool_advice: Option<PoolAdvice>,
+    settings: Settings,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            region: None,
+            endpoint: None,
+            credentials: None,
+            password: None,
+            trusted: Vec::new(),
+            pool_advice: None,
+            settings: Settings {
+                connect_timeout: CONNECT_TIMEOUT,
+                call_timeout: CALL_TIMEOUT,
+                attempt_timeout: ATTEMPT_TIMEOUT,
+                read_consistency: ReadConsistency::default(),
+                page_size: PAGE_SIZE,
+                connections_per_host: CONNECTIONS_PER_HOST,
+                application_name: None,
+            },
+        }
+    }
+}
+
+impl Builder {
+    /// The region to connect to, at its standard endpoint; with an [`endpoint`](Self::endpoint) set as well, the region
+    /// to sign for, which must not contradict the endpoint's name.
+    ///
+    /// Default: `AWS_REGION`, then `AWS_DEFAULT_REGION`; with feature `aws-config`, then the profile's or the
+    /// instance's.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// Where to connect, if not at a region's standard endpoint: FIPS, dual-stack, a VPC endpoint, a local Keyspaces, a
+    /// plain Cassandra.
+    ///
+    /// Default: the standard endpoint of the region.
+    pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = Some(endpoint);
+        self
+    }
+
+    /// Who signs: any provider of the AWS SDK or of your own. It is asked once for all connections, again before the
+    /// credentials expire, and is given 5 s each time.
+    ///
+    /// Default: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; with feature `aws-config` the
+    /// SDK's default chain.
+    pub fn credentials(mut self, provider: impl ProvideCredentials + 'static) -> Self {
+        self.credentials = Some(CredentialSource::given(SharedCredentialsProvider::new(provider)));
+        self
+    }
+
+    /// Signs with an access key as it stands; a session token belongs to keys that are temporary.
+    ///
+    /// Default: as [`credentials`](Self::credentials).
+    pub fn static_credentials(mut self, access_key: &str, secret_key: &str, session_token: Option<&str>) -> Self {
+        self.credentials = Some(CredentialSource::fixed(access_key, secret_key, session_token));
+        self
+    }
+
+    /// Authenticates with a user name and password in place of a signature: the service-specific credentials of an IAM
+    /// user (`DG:programmatic.credentials.ssc`), or those of a plain Cassandra.
+    ///
+    /// Default: none.
+    pub fn password(mut self, user: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.password = Some((user.into(), secret.into()));
+        self
+    }
+
+    /// Trusts the certificates in this PEM as roots, beside the five that Keyspaces chains to. For a local Keyspaces,
+    /// or a proxy with an authority of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if there is no certificate in it, or a damaged one.
+    pub fn trust_pem(mut self, pem: impl AsRef<[u8]>) -> Result<Self, Error> {
+        Trust::new([pem.as_ref()])?;
+        self.trusted.push(pem.as_ref().to_vec());
+        Ok(self)
+    }
+
+    /// How many connections to open to each address that the service shows.
+    ///
+    /// Default: 3.
+    pub fn connections_per_host(mut self, connections: NonZeroUsize) -> Self {
+        self.settings.connections_per_host = connections;
+        self
+    }
+
+    /// Takes the number of [`connections_per_host`](Self::connections_per_host) from the advice, and has
+    /// [`diagnose`](Self::diagnose) compare it with what is found.
+    ///
+    /// Default: none.
+    pub fn pool_advice(mut self, advice: PoolAdvice) -> Self {
+        self.settings.connections_per_host =
+            NonZeroUsize::new(advice.connections_per_host()).unwrap_or(CONNECTIONS_PER_HOST);
+        self.pool_advice = Some(advice);
+        self
+    }
+
+    /// How long all of [`connect`](Self::connect) may take, whatever the server does.
+    ///
+    /// Default: 10 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a call may take, all attempts and the waiting between them together.
+    ///
+    /// Default: 10 s.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.call_timeout = timeout;
+        self
+    }
+
+    /// How long one attempt of a call waits for its answer.
+    ///
+    /// Default: 2 s.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.attempt_timeout = timeout;
+        self
+    }
+
+    /// The consistency of reads that say nothing else. Writes have none to choose.
+    ///
+    /// Default: LOCAL_QUORUM.
+    pub fn read_consistency(mut self, consistency: ReadConsistency) -> Self {
+        self.settings.read_consistency = consistency;
+        self
+    }
+
+    /// How many rows to ask for at a time. The service cuts a page at 1 MB whatever was asked.
+    ///
+    /// Default: 1000 rows.
+    pub fn page_size(mut self, rows: NonZeroU32) -> Self {
+        self.settings.page_size = rows;
+        self
+    }
+
+    /// What this program is called towards the server, in STARTUP.
+    ///
+    /// Default: none.
+    pub fn application_name(mut self, name: impl Into<String>) -> Self {
+        self.settings.application_name = Some(name.into());
+        self
+    }
+
+    /// Connects: resolves the endpoint, connects by TCP and TLS, verifies the certificate, authenticates, reads which
+    /// peers there are, and connects with each of them.
+    ///
+    /// One deadline ([`connect_timeout`](Self::connect_timeout)) holds for all of it. What happens when something is
+    /// not as it should be:
+    ///
+    /// | what | then |
+    /// |---|---|
+    /// | the endpoint's name has no address, its addresses refuse TCP, do not speak TLS or CQL, show a certificate that is not to be trusted; the credentials are missing or refused | an error at once |
+    /// | one of the endpoint's addresses is silent or refuses, another is well | the one that is well is taken |
+    /// | the endpoint is silent at TCP, TLS, OPTIONS, STARTUP, AUTH_RESPONSE, REGISTER or the reading of the system tables, or closes the connection there | new tries until the deadline, then an error that names the stage |
+    /// | a peer is silent at TCP, TLS or OPTIONS | it is left out after 1 s; the driver tries it again in the background |
+    /// | a peer is silent at STARTUP or AUTH_RESPONSE | after 40 % of the deadline there is a second try, which leaves it out after 1 s |
+    /// | a peer shows a certificate for another name | it is left out |
+    /// | an address that the system tables name refuses TCP | the address of the peer with the same host id is taken, else one of the endpoint's |
+    /// | all peers are silent at TCP, and the endpoint is well | the endpoint's addresses are taken for them |
+    /// | the server does not ask for credentials although there are some | an error; a plain Cassandra is accepted |
+    /// | `system.peers` is empty | a session with the endpoint alone, and a warning: see [`diagnose`](Self::diagnose) |
+    ///
+    /// Dropping the future closes what was opened. A name that is being looked up is the exception: the system's
+    /// resolver ends by itself.
+    ///
+    /// # Errors
+    ///
+    /// The kind is the stage: [`Resolve`](ErrorKind::Resolve), [`Connect`](ErrorKind::Connect),
+    /// [`Tls`](ErrorKind::Tls), [`Credentials`](ErrorKind::Credentials), [`Authentication`](ErrorKind::Authentication)
+    /// or [`Topology`](ErrorKind::Topology); [`Configuration`](ErrorKind::Configuration) for what cannot be, found
+    /// before anything is sent. The text says where, after how long, what the other side said, and what to do.
+    pub async fn connect(self) -> Result<Session, Error> {
+        let started = Instant::now();
+        let (handshake, settings) = self.prepare().await?;
+        Session::open(handshake, settings, started).await
+    }
+
+    /// Connects step by step and reports what each step found, with what to do beside each thing that is not right.
+    ///
+    /// For when connecting fails, and for a look at what works: addresses, TCP, TLS and its certificate,
+    /// authentication, the server, its peers and which of them answer, when the credentials expire, whether the pool is
+    /// large enough, and whether a session comes about. Takes at most twice the
+    /// [`connect_timeout`](Self::connect_timeout) and 2 s.
+    pub async fn diagnose(self) -> Report {
+        diagnose(&self).await
+    }
+
+    /// All that can be found wrong without asking anybody.
+    pub(super) async fn prepare(&self) -> Result<(Handshake, Settings), Error> {
+        self.check()?;
+        let endpoint = self.where_to().await?;
+        let authenticator = self.who(&endpoint)?;
+        let trust = Trust::new(self.trusted.iter().map(Vec::as_slice))?;
+        let name = self.settings.application_name.as_deref();
+        let handshake = Handshake::new(endpoint, trust, Arc::new(authenticator), name)?;
+        Ok((handshake, self.settings.clone()))
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let settings = &self.settings;
+        for (name, timeout) in [
+            ("connect_timeout", settings.connect_timeout),
+            ("call_timeout", settings.call_timeout),
+            ("attempt_timeout", settings.attempt_timeout),
+        ] {
+            if timeout.is_zero() {
+                return Err(refused(format!("{name} is zero"), "Give it a duration that something can happen in"));
+            }
+        }
+        if self.credentials.is_some() && self.password.is_some() {
+            return Err(refused(
+                "there are both AWS credentials and a password",
+                "Give one of them: credentials for SigV4, or a user and password",
+            ));
+        }
+        if let Some(endpoint) = self.endpoint.as_ref().filter(|endpoint| endpoint.is_cassandra()) {
+            if self.credentials.is_some() {
+                return Err(refused(
+                    format!("{endpoint} is a plain Cassandra, which takes no signatures"),
+                    "Give it a user and password, or none; for SigV4 use Endpoint::region or Endpoint::explicit",
+                ));
+            }
+            if !self.trusted.is_empty() {
+                return Err(refused(
+                    format!("{endpoint} is a plain Cassandra, which is spoken to without TLS and shows no certificate"),
+                    "Leave trust_pem out, or use Endpoint::explicit",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    async fn where_to(&self) -> Result<Endpoint, Error> {
+        match (&self.endpoint, &self.region) {
+            (Some(endpoint), None) => Ok(endpoint.clone()),
+            (Some(endpoint), Some(region)) => endpoint.clone().with_signing_region(region),
+            (None, Some(region)) => Endpoint::region(region),
+            (None, None) => self.endpoint_of_the_environment().await,
+        }
+    }
+
+    #[cfg(not(feature = "aws-config"))]
+    async fn endpoint_of_the_environment(&self) -> Result<Endpoint, Error> {
+        Endpoint::from_environment()
+    }
+
+    /// Variables first, because they cost nothing; then what the profile or the instance says.
+    #[cfg(feature = "aws-config")]
+    async fn endpoint_of_the_environment(&self) -> Result<Endpoint, Error> {
+        let variables = Endpoint::from_environment();
+        let unset = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+            .iter()
+            .all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty()));
+        if !unset {
+            return variables;
+        }
+        let chain = crate::auth::DefaultChain::new(None);
+        match tokio::time::timeout(self.settings.connect_timeout, chain.region()).await {
+            Ok(Some(region)) => Endpoint::region(region),
+            Ok(None) | Err(_) => variables,
+        }
+    }
+
+    fn who(&self, endpoint: &Endpoint) -> Result<Authenticator, Error> {
+        if let Some((user, secret)) = &self.password {
+            return Authenticator::password(user.clone(), secret.clone());
+        }
+        if endpoint.is_cassandra() {
+            return Ok(Authenticator::none());
+        }
+        let Some(region) = endpoint.signing_region() else {
+            return Err(refused(
+                format!("nothing says which region to sign for at {endpoint}"),
+                "Name it with Builder::region",
+            ));
+        };
+        let source = self.credentials.clone().unwrap_or_else(|| default_source(region));
+        Authenticator::sigv4(region, source, Clock::system(), Timing::default())
+    }
+}
+
+#[cfg(not(feature = "aws-config"))]
+fn default_source(_region: &str) -> CredentialSource {
+    CredentialSource::environment()
+}
+
+#[cfg(feature = "aws-config")]
+fn default_source(region: &str) -> CredentialSource {
+    CredentialSource::default_chain(crate::auth::DefaultChain::new(Some(region)))
+}
+
+fn refused(problem: impl Into<String>, advice: &'static str) -> Error {
+    Error::new(ErrorKind::Configuration, "setting up a session", problem.into()).with_advice(advice)
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .field("credentials", &self.credentials)
+            .field("user", &self.password.as_ref().map(|(user, _)| user))
+            .field("trusted", &self.trusted.len())
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

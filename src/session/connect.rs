@@ -1,0 +1,231 @@
+//! From an endpoint to a session that works, within one deadline, or to the stage that it failed at.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::stream::{FuturesUnordered, StreamExt};
+use scylla::client::session::Session as DriverSession;
+use scylla::errors::NewSessionError;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tracing::{debug, warn};
+
+use super::defaults::PROBE_TIMEOUT;
+use super::topology::Translator;
+use super::{Settings, driver};
+use crate::auth::Identity;
+use crate::handshake::{Attempt, Depth, EC2_PERMISSIONS, Failure, Handshake, Picture};
+use crate::{Error, ErrorKind};
+
+/// What the first build may take of the deadline; the rest is for finding out what is wrong, and for another try.
+const FIRST_SHARE: f64 = 0.4;
+/// A wait that may be in vain takes half of what is left, so that there is another, unless too little is left.
+const LEAST_TO_HALVE: Duration = Duration::from_secs(2);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A session that works.
+pub(super) struct Connected {
+    pub(super) driver: DriverSession,
+    pub(super) translator: Arc<Translator>,
+}
+
+/// First as it should be: a light probe of the contact points, then the driver. If that takes too long or fails, once
+/// more and again with a full handshake before each build: it explains, and it leaves out who is silent at a later
+/// stage.
+pub(super) async fn connect(handshake: &Handshake, settings: &Settings, started: Instant) -> Result<Connected, Error> {
+    let connecting = Connecting { handshake, settings, started, deadline: started + settings.connect_timeout };
+    let mut pause = SHORTEST_PAUSE;
+    let mut outcome = connecting.first().await;
+    loop {
+        let miss = match outcome {
+            Ok(connected) => return Ok(connected),
+            Err(miss) => miss,
+        };
+        if miss.permanent || Instant::now() >= connecting.deadline {
+            return Err(miss.error.with_elapsed(started.elapsed()));
+        }
+        debug!(reason = %miss.error, "connecting again");
+        outcome = connecting.again().await;
+        if outcome.as_ref().is_err_and(|miss| !miss.permanent) {
+            sleep_until((Instant::now() + pause).min(connecting.deadline)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+struct Connecting<'a> {
+    handshake: &'a Handshake,
+    settings: &'a Settings,
+    started: Instant,
+    deadline: Instant,
+}
+
+/// Why one try came to nothing.
+struct Miss {
+    /// Another try within this `connect()` cannot help.
+    permanent: bool,
+    error: Error,
+}
+
+impl From<Failure> for Miss {
+    fn from(failure: Failure) -> Self {
+        Self { permanent: failure.permanent, error: failure.error }
+    }
+}
+
+impl Connecting<'_> {
+    async fn first(&self) -> Result<Connected, Miss> {
+        let limit = self.started + self.settings.connect_timeout.mul_f64(FIRST_SHARE);
+        let contact_points = self.contact_points(Depth::Options, (self.started + PROBE_TIMEOUT).min(limit)).await?;
+        self.build(&contact_points, Depth::Options, None, limit).await
+    }
+
+    async fn again(&self) -> Result<Connected, Miss> {
+        let contact_points = self.contact_points(Depth::SystemTables, self.while_later()).await?;
+        let picture = self.picture(&contact_points)?;
+        self.build(&contact_points, Depth::Authentication, Some(&picture), self.while_later()).await
+    }
+
+    fn while_later(&self) -> Instant {
+        let now = Instant::now();
+        let left = self.deadline.saturating_duration_since(now);
+        if left < LEAST_TO_HALVE { self.deadline } else { now + left / 2 }
+    }
+
+    /// The endpoint's addresses that pass: those that have when the first one has.
+    async fn contact_points(&self, depth: Depth, limit: Instant) -> Result<Vec<Attempt>, Miss> {
+        let addresses = self.handshake.resolve(limit).await?;
+        let mut trying: FuturesUnordered<_> =
+            addresses.into_iter().map(|address| self.handshake.try_at(address, depth, limit)).collect();
+        let (mut passed, mut failures) = (Vec::new(), Vec::new());
+        while let Some(attempt) = trying.next().await {
+            let mut next = Some(attempt);
+            while let Some(mut attempt) = next {
+                match attempt.failure.take() {
+                    None => passed.push(attempt),
+                    Some(failure) => failures.push(failure),
+                }
+                next = trying.next().now_or_never().flatten();
+            }
+            if !passed.is_empty() {
+                return Ok(passed);
+            }
+        }
+        let permanent = failures.iter().all(|failure| failure.permanent);
+        // What may yet pass says more than what cannot; then, what came farthest.
+        let telling = failures.into_iter().max_by_key(|failure| (failure.permanent == permanent, failure.stage));
+        Err(telling.map_or_else(
+            || self.no_session("the endpoint has no address").into(),
+            |failure| Miss { permanent, error: failure.error },
+        ))
+    }
+
+    /// What the system tables say, if a driver can make a session of it.
+    fn picture(&self, attempts: &[Attempt]) -> Result<Picture, Miss> {
+        let picture = attempts.iter().find_map(|attempt| attempt.picture.clone()).unwrap_or_default();
+        match picture.fault() {
+            None => Ok(picture),
+            Some(fault) => Err(Miss { permanent: true, error: self.no_session(fault).with_advice(EC2_PERMISSIONS) }),
+        }
+    }
+
+    async fn build(
+        &self,
+        contact_points: &[Attempt],
+        depth: Depth,
+        picture: Option<&Picture>,
+        limit: Instant,
+    ) -> Result<Connected, Miss> {
+        let addresses: Vec<SocketAddr> = contact_points.iter().map(|attempt| attempt.address).collect();
+        let translator = Arc::new(Translator::new(self.handshake.clone(), depth));
+        for address in &addresses {
+            translator.passed(*address).await;
+        }
+        let builder = driver::builder(self.handshake, self.settings, &addresses, Arc::clone(&translator) as _);
+        match timeout_at(limit, builder.build()).await {
+            Ok(Ok(driver)) => self.inspect(Connected { driver, translator }, picture, limit).await,
+            Ok(Err(error)) => Err(self.driver_failed(error).into()),
+            Err(_) => Err(self
+                .no_session("every stage of a connection passed, and there was no session in time")
+                .with_advice("One of the peers may be silent at a late stage; another try may find it well")
+                .into()),
+        }
+    }
+
+    /// The driver calls it a session even if it reads no system table or connects with no peer.
+    async fn inspect(
+        &self,
+        connected: Connected,
+        picture: Option<&Picture>,
+        limit: Instant,
+    ) -> Result<Connected, Miss> {
+        let authenticator = self.handshake.authenticator();
+        if authenticator.describe() != Identity::Nobody && !authenticator.was_asked() {
+            self.handshake.was_not_asked()?;
+        }
+        let unconnected = || {
+            let state = connected.driver.get_cluster_state();
+            let nodes = state.get_nodes_info();
+            (nodes.iter().filter(|node| !node.is_connected()).count(), nodes.len())
+        };
+        if unconnected().0 > 0 {
+            // The local row has the host id of a peer, and of the two pools that the driver makes for it, it may show
+            // the one that it does not wait for. Reading the tables once more makes one pool of them.
+            let _ = timeout_at(limit, connected.driver.refresh_metadata()).await;
+        }
+        let (missing, peers) = unconnected();
+        if missing == peers {
+            let reasons = connected.translator.left_out().await.join("; ");
+            return Err(self
+                .no_session(format!("none of the {peers} peers that the server names can be connected with"))
+                .with_said(reasons)
+                .with_advice(super::PEERS_REACHABLE)
+                .into());
+        }
+        if self.is_made_up(&connected.driver) {
+            let read = match picture {
+                Some(picture) => picture.clone(),
+                None => self.picture(&self.contact_points(Depth::SystemTables, self.while_later()).await?)?,
+            };
+            let state = connected.driver.get_cluster_state();
+            if !state.get_nodes_info().iter().all(|node| read.knows(node.host_id)) {
+                return Err(self
+                    .no_session("the driver could not read system.local and system.peers")
+                    .with_advice("The server answered others who asked; another try may do")
+                    .into());
+            }
+        }
+        if peers < 2 && !self.handshake.endpoint().is_cassandra() {
+            warn!(endpoint = %self.handshake.endpoint(), "only one peer is visible. {EC2_PERMISSIONS}");
+        }
+        Ok(connected)
+    }
+
+    /// Whether this may be the picture that the driver makes up when it cannot read one. Null fields look the same.
+    fn is_made_up(&self, driver: &DriverSession) -> bool {
+        let state = driver.get_cluster_state();
+        state.cluster_name().is_empty() && state.get_nodes_info().iter().all(|node| node.datacenter.is_none())
+    }
+
+    /// The driver passes on the text of an authenticator's error only, so that is kept aside.
+    fn driver_failed(&self, error: NewSessionError) -> Error {
+        if let Some(ours) = self.handshake.authenticator().take_last_error() {
+            return ours;
+        }
+        self.no_session("every stage of a connection passed, and the driver made no session of it")
+            .with_advice("The cause is in the error's source; another try may reach another address")
+            .with_source(error)
+    }
+
+    fn no_session(&self, problem: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::Topology, format!("connecting to {}", self.handshake.endpoint()), problem)
+    }
+}
+
+impl From<Error> for Miss {
+    fn from(error: Error) -> Self {
+        Self { permanent: false, error }
+    }
+}

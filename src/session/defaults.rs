@@ -1,0 +1,68 @@
+//! The numbers that hold unless told otherwise. `defaults.md` is the same table for people; a test compares the two.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// For one address: TCP, TLS and the first answer, by the translator and by `diagnose`.
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const CONNECTIONS_PER_HOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
+pub(super) const PAGE_SIZE: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
+pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const TOPOLOGY_INTERVAL: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReadConsistency;
+
+    fn rows() -> Vec<(&'static str, String, Option<&'static str>)> {
+        let seconds = |duration: Duration| format!("{} s", duration.as_secs());
+        vec![
+            ("all of `connect()`", seconds(CONNECT_TIMEOUT), Some("connect_timeout")),
+            ("probing one peer", seconds(PROBE_TIMEOUT), None),
+            ("a call, all attempts together", seconds(CALL_TIMEOUT), Some("call_timeout")),
+            ("one attempt", seconds(ATTEMPT_TIMEOUT), Some("attempt_timeout")),
+            ("connections per host", CONNECTIONS_PER_HOST.to_string(), Some("connections_per_host")),
+            ("page size", format!("{PAGE_SIZE} rows"), Some("page_size")),
+            ("consistency of reads", ReadConsistency::default().to_string(), Some("read_consistency")),
+            ("keepalive", seconds(KEEPALIVE_INTERVAL), None),
+            ("answer to a keepalive", seconds(KEEPALIVE_TIMEOUT), None),
+            ("topology read again", seconds(TOPOLOGY_INTERVAL), None),
+        ]
+    }
+
+    #[test]
+    fn the_table_says_what_the_code_does() {
+        let table: Vec<Vec<&str>> = include_str!("defaults.md")
+            .lines()
+            .skip(2)
+            .map(|line| line.split('|').skip(1).map(str::trim).collect())
+            .collect();
+        assert_eq!(table.len(), rows().len());
+        for (line, (setting, value, setter)) in table.iter().zip(rows()) {
+            assert_eq!((line[0], line[1]), (setting, value.as_str()));
+            let link = setter.map(|setter| format!("[`{setter}`](Builder::{setter})")).unwrap_or_default();
+            assert_eq!(line[2], link);
+        }
+    }
+
+    #[test]
+    fn each_setter_names_its_default() {
+        let source = include_str!("builder.rs");
+        for (_, value, setter) in rows() {
+            let Some(setter) = setter else { continue };
+            let (before, _) = source.split_once(&format!("    pub fn {setter}(")).unwrap();
+            let doc: Vec<&str> = before
+                .lines()
+                .rev()
+                .skip_while(|line| !line.contains("///"))
+                .take_while(|l| l.contains("///"))
+                .collect();
+            assert!(doc.iter().any(|line| line.contains(&format!("Default: {value}."))), "{setter}: {value}: {doc:?}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+/// Counts what is in flight, lets nothing in once it is closed, and says when the last is gone.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    /// The count, and the top bit for closed.
+    state: AtomicUsize,
+    empty: Notify,
+}
+
+const CLOSED: usize = 1 << (usize::BITS - 1);
+
+impl Gate {
+    /// Whether it was let in; if so, it has to leave.
+    pub(super) fn enter(&self) -> bool {
+        let before = self.state.fetch_add(1, Ordering::AcqRel);
+        if before & CLOSED != 0 {
+            self.leave();
+            return false;
+        }
+        true
+    }
+
+    pub(super) fn leave(&self) {
+        if self.state.fetch_sub(1, Ordering::AcqRel) == CLOSED | 1 {
+            self.empty.notify_waiters();
+        }
+    }
+
+    /// Lets nothing in any more and waits until nothing is left.
+    pub(super) async fn close(&self) {
+        self.state.fetch_or(CLOSED, Ordering::AcqRel);
+        loop {
+            let empty = self.empty.notified();
+            if self.in_flight() == 0 {
+                return;
+            }
+            empty.await;
+        }
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.state.load(Ordering::Acquire) & !CLOSED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn closing_waits_for_the_last_and_lets_nobody_in() {
+        let gate = Gate::default();
+        assert!(gate.enter() && gate.enter());
+        let mut closing = Box::pin(gate.close());
+        assert!(closing.as_mut().now_or_never().is_none());
+        assert!(!gate.enter());
+        assert_eq!(gate.in_flight(), 2);
+        gate.leave();
+        assert!(closing.as_mut().now_or_never().is_none());
+        gate.leave();
+        assert!(closing.as_mut().now_or_never().is_some());
+        gate.close().await;
+        assert!(!gate.enter());
+    }
+}

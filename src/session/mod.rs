@@ -1,0 +1,240 @@
+//! A session: built, connected, used by the rest of the crate, closed.
+
+mod builder;
+mod connect;
+mod defaults;
+mod diagnose;
+mod driver;
+mod gate;
+mod pool_advice;
+mod report;
+mod rotation;
+mod topology;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use scylla::client::session::Session as DriverSession;
+use tokio::time::Instant;
+
+use self::connect::Connected;
+use self::gate::Gate;
+use self::topology::Translator;
+use crate::handshake::Handshake;
+use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
+
+pub use self::builder::Builder;
+pub use self::pool_advice::PoolAdvice;
+pub use self::report::{Finding, Report};
+
+/// Connections to Amazon Keyspaces, verified and signed, and all that is done over them.
+///
+/// Cheap to clone; all clones are one session. When the last is dropped, its connections are closed at once;
+/// [`close`](Self::close) waits for what is in flight.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    driver: RwLock<Option<Arc<DriverSession>>>,
+    translator: Arc<Translator>,
+    handshake: Handshake,
+    settings: Settings,
+    data_center: String,
+    gate: Gate,
+}
+
+/// What was set on the builder and holds for the session.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) call_timeout: Duration,
+    pub(crate) attempt_timeout: Duration,
+    pub(crate) read_consistency: ReadConsistency,
+    pub(crate) page_size: NonZeroU32,
+    pub(crate) connections_per_host: NonZeroUsize,
+    pub(crate) application_name: Option<String>,
+}
+
+/// Something that is being done on a session, which waits for it when it is closed. The driver is to be had through
+/// it only.
+pub(crate) struct InFlight {
+    driver: Arc<DriverSession>,
+    session: Session,
+}
+
+const PEERS_REACHABLE: &str = "Check that security groups and network ACLs let this machine reach every address that \
+                               system.peers names, not only the endpoint's";
+
+impl Session {
+    /// A builder with the defaults: the region and credentials of the environment.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where it is connected to.
+    pub fn endpoint(&self) -> &Endpoint {
+        self.0.handshake.endpoint()
+    }
+
+    /// The peers that the server shows, in no order. None once the session is closed.
+    ///
+    /// A public endpoint shows nine (`DG:connections`), a VPC endpoint one for each availability zone it is in.
+    pub fn peers(&self) -> Vec<Peer> {
+        let Some(driver) = self.driver() else { return Vec::new() };
+        let state = driver.get_cluster_state();
+        let peers = state.get_nodes_info().iter().map(|node| Peer {
+            address: self
+                .0
+                .translator
+                .given(node.host_id)
+                .unwrap_or_else(|| SocketAddr::new(node.address.ip(), node.address.port())),
+            connected: node.is_connected(),
+        });
+        peers.collect()
+    }
+
+    /// Refuses new work from now on, waits for what is in flight, and closes the connections.
+    ///
+    /// What is in flight has its own deadlines and is not cut off: if some is left when `deadline` has passed, it goes
+    /// on, and its connections are closed when the last of it has ended. Closing again waits again.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`] if something was still in flight at the deadline.
+    pub async fn close(&self, deadline: Duration) -> Result<(), Error> {
+        let drained = tokio::time::timeout(deadline, self.0.gate.close()).await;
+        self.0.driver.write().unwrap_or_else(PoisonError::into_inner).take();
+        drained.map_err(|_| {
+            Error::new(
+                ErrorKind::Timeout,
+                format!("closing the session with {}", self.endpoint()),
+                format!("{} calls were still in flight", self.0.gate.in_flight()),
+            )
+            .with_elapsed(deadline)
+            .with_advice("They go on to their own deadlines; give close() a longer one to wait for them")
+        })
+    }
+
+    /// The driver's own session, for what this crate does not do.
+    ///
+    /// Nothing of what this crate is for holds on it: consistencies that the service refuses can be asked for,
+    /// statements are not checked, not limited and not repeated, unpaged reads fail at 1 MB, DDL is not awaited, errors
+    /// are the driver's, and [`close`](Self::close) waits for nothing that is done with it. TLS, the name that each
+    /// certificate is held to, and SigV4 do hold.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`] after [`close`](Self::close).
+    pub fn dangerous_driver(&self) -> Result<Arc<DriverSession>, Error> {
+        self.driver().ok_or_else(|| self.closed())
+    }
+
+    /// Begins something on the session.
+    pub(crate) fn begin(&self) -> Result<InFlight, Error> {
+        if !self.0.gate.enter() {
+            return Err(self.closed());
+        }
+        match self.driver() {
+            Some(driver) => Ok(InFlight { driver, session: self.clone() }),
+            None => {
+                self.0.gate.leave();
+                Err(self.closed())
+            }
+        }
+    }
+
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.0.settings.call_timeout
+    }
+
+    pub(crate) fn attempt_timeout(&self) -> Duration {
+        self.0.settings.attempt_timeout
+    }
+
+    pub(crate) fn read_consistency(&self) -> ReadConsistency {
+        self.0.settings.read_consistency
+    }
+
+    /// In the driver's type.
+    pub(crate) fn page_size(&self) -> i32 {
+        i32::try_from(self.0.settings.page_size.get()).unwrap_or(i32::MAX)
+    }
+
+    pub(crate) fn is_plain_cassandra(&self) -> bool {
+        self.endpoint().is_cassandra()
+    }
+
+    /// As `system.local` has it: the region, on Keyspaces.
+    pub(crate) fn data_center(&self) -> &str {
+        &self.0.data_center
+    }
+
+    async fn open(handshake: Handshake, settings: Settings, started: Instant) -> Result<Self, Error> {
+        let Connected { driver, translator } = connect::connect(&handshake, &settings, started).await?;
+        let state = driver.get_cluster_state();
+        let data_center = state.get_nodes_info().iter().find_map(|node| node.datacenter.clone()).unwrap_or_default();
+        let driver = RwLock::new(Some(Arc::new(driver)));
+        Ok(Self(Arc::new(Inner { driver, translator, handshake, settings, data_center, gate: Gate::default() })))
+    }
+
+    fn driver(&self) -> Option<Arc<DriverSession>> {
+        self.0.driver.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn closed(&self) -> Error {
+        Error::new(ErrorKind::Closed, format!("using the session with {}", self.endpoint()), "the session was closed")
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("endpoint", &self.endpoint().to_string())
+            .field("peers", &self.peers())
+            .field("in_flight", &self.0.gate.in_flight())
+            .finish_non_exhaustive()
+    }
+}
+
+impl InFlight {
+    pub(crate) fn driver(&self) -> &DriverSession {
+        &self.driver
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.session.0.gate.leave();
+    }
+}
+
+impl fmt::Debug for InFlight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InFlight").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+/// One of the addresses that requests go to: on Keyspaces a load balancer, not a node (`DG:connections`).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Peer {
+    address: SocketAddr,
+    connected: bool,
+}
+
+impl Peer {
+    /// Where its connections lead.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether there is at least one connection.
+    pub fn is_connected(&self) -> bool {
+        self.connected
+    }
+}

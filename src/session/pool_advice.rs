@@ -1,0 +1,143 @@
+use std::fmt;
+
+/// How many connections each instance of an application should have to each of the service's endpoints, by AWS's
+/// formula (`DG:connections`):
+///
+/// > requests per second / (instances − 1) / endpoints / 500, rounded up
+///
+/// One instance fewer than there are, so that the others bear the load when one is gone; 500 requests a second on each
+/// connection, where 3,000 are possible, to be even on average. At least 3 (`DG:using_java_driver`).
+///
+/// ```
+/// use keyspaces::PoolAdvice;
+///
+/// let advice = PoolAdvice::new(20_000, 3, PoolAdvice::PUBLIC_ENDPOINTS);
+/// assert_eq!(advice.connections_per_host(), 3);
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct PoolAdvice {
+    requests_per_second: u64,
+    instances: u32,
+    endpoints: u32,
+}
+
+/// What the formula wants of one connection (`DG:connections`).
+const REQUESTS_PER_CONNECTION: u64 = 500;
+
+/// What a pool has in any case (`DG:using_java_driver`).
+const FEWEST: u64 = 3;
+
+impl PoolAdvice {
+    /// How many endpoints a public endpoint shows, in `system.peers` (`DG:connections`).
+    pub const PUBLIC_ENDPOINTS: u32 = 9;
+
+    /// For so many requests per second of the whole application, from so many instances of it, over so many endpoints:
+    /// 9 for a public endpoint, 2 to 5 for a VPC endpoint, one for each availability zone, 1 where `system.peers` is
+    /// empty.
+    ///
+    /// Each key of an `IN` and each replicated write of a multi-Region table counts (`DG:functional-differences`).
+    /// With one instance, the divisor is 1; an instance or endpoint fewer than one counts as one.
+    pub fn new(requests_per_second: u64, instances: u32, endpoints: u32) -> Self {
+        Self { requests_per_second, instances: instances.max(1), endpoints: endpoints.max(1) }
+    }
+
+    /// Connections to each endpoint, from each instance.
+    pub fn connections_per_host(&self) -> usize {
+        let wanted = self.requests_per_second.div_ceil(self.shares().saturating_mul(REQUESTS_PER_CONNECTION));
+        usize::try_from(wanted.max(FEWEST)).unwrap_or(usize::MAX)
+    }
+
+    /// The same over as many endpoints as there turned out to be.
+    pub(super) fn over(self, endpoints: u32) -> Self {
+        Self::new(self.requests_per_second, self.instances, endpoints)
+    }
+
+    fn divisor(&self) -> u32 {
+        (self.instances - 1).max(1)
+    }
+
+    fn shares(&self) -> u64 {
+        u64::from(self.divisor()) * u64::from(self.endpoints)
+    }
+}
+
+/// The advice and how it comes about.
+impl fmt::Display for PoolAdvice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { requests_per_second, instances, endpoints } = self;
+        let many = |count: u64| if count == 1 { "" } else { "s" };
+        write!(
+            f,
+            "{} connections per host for {requests_per_second} request{} per second from {instances} instance{} over \
+             {endpoints} endpoint{} ({requests_per_second} / {} / {endpoints} / {REQUESTS_PER_CONNECTION}, rounded up, \
+             at least {FEWEST})",
+            self.connections_per_host(),
+            many(*requests_per_second),
+            many(u64::from(*instances)),
+            many(u64::from(*endpoints)),
+            self.divisor(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guides_examples_come_out() {
+        for (endpoints, connections) in [(9, 3), (5, 4), (2, 10), (1, 20)] {
+            assert_eq!(PoolAdvice::new(20_000, 3, endpoints).connections_per_host(), connections);
+        }
+    }
+
+    #[test]
+    fn the_number_is_rounded_up_and_at_least_three() {
+        for (requests, instances, endpoints, connections) in [
+            (0, 1, 9, 3),
+            (13_500, 1, 9, 3),
+            (13_501, 1, 9, 4),
+            (18_000, 2, 9, 4),
+            (18_000, 3, 9, 3),
+            (1_500, 1, 1, 3),
+            (1_501, 1, 1, 4),
+            (27_000, 1, 9, 6),
+            (1_000_000, 101, 9, 3),
+        ] {
+            assert_eq!(
+                PoolAdvice::new(requests, instances, endpoints).connections_per_host(),
+                connections,
+                "{requests} / {instances} / {endpoints}"
+            );
+        }
+    }
+
+    #[test]
+    fn with_one_instance_the_divisor_is_one_and_none_counts_as_one() {
+        assert_eq!(PoolAdvice::new(20_000, 1, 9), PoolAdvice::new(20_000, 0, 9));
+        assert_eq!(PoolAdvice::new(20_000, 1, 9).connections_per_host(), 5);
+        assert_eq!(PoolAdvice::new(20_000, 2, 9).connections_per_host(), 5);
+        assert_eq!(PoolAdvice::new(20_000, 1, 0), PoolAdvice::new(20_000, 1, 1));
+    }
+
+    #[test]
+    fn no_number_overflows() {
+        assert_eq!(PoolAdvice::new(u64::MAX, u32::MAX, u32::MAX).connections_per_host(), 3);
+        let most = usize::try_from(u64::MAX.div_ceil(500)).unwrap();
+        assert_eq!(PoolAdvice::new(u64::MAX, 1, 1).connections_per_host(), most);
+    }
+
+    #[test]
+    fn the_advice_shows_how_it_comes_about() {
+        assert_eq!(
+            PoolAdvice::new(20_000, 3, 9).to_string(),
+            "3 connections per host for 20000 requests per second from 3 instances over 9 endpoints (20000 / 2 / 9 / \
+             500, rounded up, at least 3)"
+        );
+        assert_eq!(
+            PoolAdvice::new(5_000, 1, 1).to_string(),
+            "10 connections per host for 5000 requests per second from 1 instance over 1 endpoint (5000 / 1 / 1 / 500, \
+             rounded up, at least 3)"
+        );
+    }
+}

@@ -1,0 +1,40 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use scylla::cluster::{ClusterState, NodeRef};
+use scylla::policies::load_balancing::{FallbackPlan, LoadBalancingPolicy, RoutingInfo};
+use scylla::routing::Shard;
+
+/// One peer after the other, those with connections first.
+///
+/// The driver's own policy leaves out peers without tokens; every peer of the service is as good as any other.
+#[derive(Debug, Default)]
+pub(super) struct Rotation {
+    turn: AtomicUsize,
+}
+
+impl LoadBalancingPolicy for Rotation {
+    fn pick<'a>(
+        &'a self,
+        _request: &'a RoutingInfo<'_>,
+        cluster: &'a ClusterState,
+    ) -> Option<(NodeRef<'a>, Option<Shard>)> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let nodes = cluster.get_nodes_info();
+        let connected = nodes.iter().filter(|node| node.is_connected()).count();
+        let node = nodes.iter().filter(|node| node.is_connected()).nth(turn.checked_rem(connected)?)?;
+        Some((node, None))
+    }
+
+    fn fallback<'a>(&'a self, _request: &'a RoutingInfo<'_>, cluster: &'a ClusterState) -> FallbackPlan<'a> {
+        let nodes = cluster.get_nodes_info();
+        let turn = self.turn.load(Ordering::Relaxed).checked_rem(nodes.len()).unwrap_or_default();
+        let in_turn = || nodes[turn..].iter().chain(&nodes[..turn]);
+        let connected = in_turn().filter(|node| node.is_connected());
+        let others = in_turn().filter(|node| !node.is_connected());
+        Box::new(connected.chain(others).map(|node| (node, None)))
+    }
+
+    fn name(&self) -> String {
+        "Rotation".to_owned()
+    }
+}

@@ -1,0 +1,60 @@
+mod closing;
+mod configuration;
+mod connecting;
+mod diagnosing;
+
+mod silence;
+mod topology;
+
+use std::time::Duration;
+
+use super::*;
+use crate::stub::{At, Ca, Does, Stub};
+
+const NAME: &str = "cassandra.us-east-1.amazonaws.com";
+const SIGV4: &str = "com.amazon.helenus.auth.HelenusAuthenticator";
+
+/// A stub behind TLS that asks for credentials, at 127.0.0.1 and on.
+struct Site {
+    ca: Ca,
+    stub: Stub,
+}
+
+impl Site {
+    async fn new(addresses: u8, change: impl FnOnce(crate::stub::Builder) -> crate::stub::Builder) -> Self {
+        let ca = Ca::new("Test CA");
+        let stub = change(Stub::at(addresses).tls(ca.server(&[NAME])).authenticator(SIGV4)).start().await;
+        Self { ca, stub }
+    }
+
+    /// With a deadline that no test waits for unless it means to.
+    fn builder(&self) -> Builder {
+        self.builder_at("127.0.0.1")
+    }
+
+    fn builder_at(&self, host: &str) -> Builder {
+        Session::builder()
+            .endpoint(Endpoint::explicit(host, self.stub.port(), NAME).unwrap())
+            .static_credentials("AKIDEXAMPLE", "wJalrXUtnFEMI", None)
+            .trust_pem(self.ca.pem())
+            .unwrap()
+            .connect_timeout(Duration::from_secs(60))
+    }
+
+    /// The port and the time taken replaced by what they stand for.
+    fn told(&self, error: &Error) -> String {
+        let mut text = error.to_string().replace(&format!(":{}", self.stub.port()), ":<port>");
+        if let Some(elapsed) = error.elapsed() {
+            text = text.replace(&format!("after {elapsed:.1?}:"), "after <t>:");
+        }
+        text
+    }
+}
+
+async fn run(session: &Session, statement: &str) {
+    session.begin().unwrap().driver().query_unpaged(statement, ()).await.unwrap();
+}
+
+fn connected(session: &Session) -> usize {
+    session.peers().iter().filter(|peer| peer.is_connected()).count()
+}

@@ -1,0 +1,99 @@
+use super::*;
+
+async fn refusal(builder: Builder) -> (ErrorKind, String) {
+    let error = builder.connect().await.unwrap_err();
+    (error.kind(), error.to_string())
+}
+
+fn cassandra() -> Builder {
+    Session::builder().endpoint(Endpoint::cassandra("127.0.0.1:9").unwrap())
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_found_before_anything_is_sent() {
+    let pem = Ca::new("Test CA");
+    let local = || Endpoint::explicit("127.0.0.1", 9, "keyspaces.example").unwrap();
+    for (builder, text) in [
+        (
+            cassandra().static_credentials("a", "b", None),
+            "setting up a session failed: 127.0.0.1:9 is a plain Cassandra, which takes no signatures. Give it a user \
+             and password, or none; for SigV4 use Endpoint::region or Endpoint::explicit",
+        ),
+        (
+            cassandra().trust_pem(pem.pem()).unwrap(),
+            "setting up a session failed: 127.0.0.1:9 is a plain Cassandra, which is spoken to without TLS and shows no \
+             certificate. Leave trust_pem out, or use Endpoint::explicit",
+        ),
+        (
+            cassandra().region("us-east-1"),
+            "signing for us-east-1 at 127.0.0.1:9 failed: a plain Cassandra takes no signatures. Use a password, or \
+             Endpoint::explicit",
+        ),
+        (
+            Session::builder().region("us-east-1").static_credentials("a", "b", None).password("c", "d"),
+            "setting up a session failed: there are both AWS credentials and a password. Give one of them: credentials \
+             for SigV4, or a user and password",
+        ),
+        (
+            Session::builder().region("eu-west-1").endpoint(Endpoint::region("us-east-1").unwrap()),
+            "signing for eu-west-1 at cassandra.us-east-1.amazonaws.com failed: that is an endpoint of us-east-1, which \
+             refuses every signature made for another region. Name the same region in both",
+        ),
+        (
+            Session::builder().endpoint(local()).static_credentials("a", "b", None),
+            "setting up a session failed: nothing says which region to sign for at 127.0.0.1:9. Name it with \
+             Builder::region",
+        ),
+        (
+            Session::builder().region("nowhere"),
+            "taking \"nowhere\" as a region failed: it does not end in a hyphen and a number. A region reads like \
+             us-east-1, us-gov-west-1 or cn-north-1",
+        ),
+        (
+            cassandra().connect_timeout(Duration::ZERO),
+            "setting up a session failed: connect_timeout is zero. Give it a duration that something can happen in",
+        ),
+        (
+            cassandra().call_timeout(Duration::ZERO),
+            "setting up a session failed: call_timeout is zero. Give it a duration that something can happen in",
+        ),
+        (
+            cassandra().attempt_timeout(Duration::ZERO),
+            "setting up a session failed: attempt_timeout is zero. Give it a duration that something can happen in",
+        ),
+    ] {
+        assert_eq!(refusal(builder).await, (ErrorKind::Configuration, text.to_owned()));
+    }
+    // With a password nobody signs, so nobody has to know a region.
+    let (kind, _) = refusal(Session::builder().endpoint(local()).password("c", "d")).await;
+    assert_eq!(kind, ErrorKind::Connect);
+}
+
+#[test]
+fn a_pem_without_a_certificate_is_refused_where_it_is_given() {
+    let error = Session::builder().trust_pem("no certificate").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "reading the certificates to trust failed: the PEM holds no certificate. What is wanted is PEM: -----BEGIN \
+         CERTIFICATE-----, base64, -----END CERTIFICATE-----"
+    );
+}
+
+#[test]
+fn advice_sets_the_connections_per_host() {
+    let builder = Session::builder().pool_advice(PoolAdvice::new(20_000, 3, 2));
+    assert_eq!(builder.pool_advice, Some(PoolAdvice::new(20_000, 3, 2)));
+    assert!(format!("{builder:?}").contains("connections_per_host: 10"), "{builder:?}");
+}
+
+#[test]
+fn a_builder_shows_no_secret() {
+    let builder = Session::builder()
+        .static_credentials("AKIDEXAMPLE", "wJalrXUtnFEMI", Some("IQoJb3JpZ2luX2Vj"))
+        .password("alice", "sesame");
+    let shown = format!("{builder:?}");
+    assert!(shown.contains("alice"), "{shown}");
+    for secret in ["wJalrXUtnFEMI", "IQoJb3JpZ2luX2Vj", "sesame"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}

@@ -1,0 +1,188 @@
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future as provided};
+
+use super::*;
+use crate::stub::loopback;
+
+#[tokio::test]
+async fn each_peer_gets_its_connections_and_each_is_signed() {
+    let site = Site::new(3, |stub| stub).await;
+    let session = site.builder().application_name("shop").connect().await.unwrap();
+    assert_eq!(session.peers().len(), 3);
+    assert_eq!(session.data_center(), "us-east-1");
+    let seen = site
+        .stub
+        .until(|seen| site.stub.addresses().iter().all(|address| seen.open.get(address).is_some_and(|n| *n >= 3)))
+        .await;
+    let startups: Vec<_> = seen.requests.iter().filter(|request| request.opcode == 1).collect();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    for startup in &startups {
+        let answers = seen
+            .requests
+            .iter()
+            .filter(|request| request.connection == startup.connection && request.opcode == 0x0F)
+            .map(|request| text(&request.body[4..]))
+            .collect::<Vec<_>>();
+        // Some are still on their way.
+        assert!(answers.first().is_none_or(|first| first == "SigV4\0\0"), "{answers:?}");
+        assert!(answers.get(1).is_none_or(|second| second.contains("access_key=AKIDEXAMPLE")), "{answers:?}");
+        let options = text(&startup.body);
+        for option in
+            ["DRIVER_NAME\0\tkeyspaces", "DRIVER_VERSION", env!("CARGO_PKG_VERSION"), "APPLICATION_NAME\0\x04shop"]
+        {
+            assert!(options.contains(option), "{options:?}");
+        }
+        assert!(!options.contains("DRIVER_CONFIG"), "{options:?}");
+    }
+    drop(session);
+    site.stub.until(|seen| seen.all_open() == 0).await;
+}
+
+#[tokio::test]
+async fn the_drivers_handshakes_resume_those_of_the_probes() {
+    let site = Site::new(3, |stub| stub).await;
+    let _session = site.builder().connect().await.unwrap();
+    // One to each peer at least, and the control connection's.
+    site.stub.until(|seen| seen.resumed >= 4).await;
+}
+
+#[tokio::test]
+async fn no_schema_is_read_and_no_serial_consistency_sent() {
+    let site = Site::new(1, |stub| stub).await;
+    let session = site.builder().connect().await.unwrap();
+    run(&session, "SELECT a FROM shop.t").await;
+    let seen = site.stub.seen();
+    assert!(
+        seen.requests.iter().all(|request| request.statement.as_deref().is_none_or(|text| !text.contains("schema")))
+    );
+    let query = seen.requests.iter().find(|request| request.opcode == 7).unwrap();
+    let tail = &query.body[4 + "SELECT a FROM shop.t".len()..];
+    assert_eq!(&tail[..2], [0, 6], "LOCAL_QUORUM");
+    assert_eq!(tail[2] & 0x30, 0, "neither serial consistency nor timestamp");
+}
+
+#[tokio::test]
+async fn the_address_that_answers_is_taken_of_those_a_name_has() {
+    let site = Site::new(1, |stub| stub).await;
+    let session = site.builder_at("localhost").connect().await.unwrap();
+    run(&session, "SELECT a FROM shop.t").await;
+}
+
+#[tokio::test]
+async fn a_peer_with_another_name_is_left_out_although_the_contact_point_is_right() {
+    let ca = Ca::new("Test CA");
+    let other = ca.server(&["cassandra.eu-west-1.amazonaws.com"]);
+    let stub = Stub::at(3).tls(ca.server(&[NAME])).tls_at(loopback(2), other).authenticator(SIGV4).start().await;
+    let site = Site { ca, stub };
+    // The first peer shares its host id with the local row; the second does not.
+    let session = site.builder().connect().await.unwrap();
+    assert_eq!((session.peers().len(), connected(&session)), (3, 2));
+    let seen = site.stub.seen();
+    assert!(seen.accepted[&loopback(2)] > 0);
+    assert!(seen.requests.iter().all(|request| request.address != loopback(2)), "nothing is said to it");
+}
+
+#[tokio::test]
+async fn a_cause_that_stays_ends_it_at_once() {
+    let refused = "Authentication failure: Invalid signature";
+    let site = Site::new(1, |stub| stub.fault(At::Answer, Does::Says(0x0100, refused))).await;
+    let error = site.builder().connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Authentication);
+    assert_eq!(error.said(), Some(refused));
+    assert_eq!(
+        site.told(&error),
+        format!(
+            "connecting to 127.0.0.1:<port> failed at 127.0.0.1:<port> after <t>: the signature for us-east-1 was \
+             refused; the other side said: \"{refused}\". Check that the endpoint is in us-east-1, that this machine's \
+             clock is right, and that the access key is active and its session token not expired"
+        )
+    );
+
+    let site = Site::new(1, |stub| stub.tls(Ca::new("Somebody Else").server(&[NAME]))).await;
+    let error = site.builder().connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Tls);
+    assert!(error.to_string().contains("an issuer that is not trusted: CN=Somebody Else"), "{error}");
+
+    let site = Site::new(1, |stub| stub.fault(At::Register, Does::Says(0x2200, "unknown event"))).await;
+    let error = site.builder().connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Topology);
+    assert_eq!(
+        site.told(&error),
+        "connecting to 127.0.0.1:<port> failed at 127.0.0.1:<port> after <t>: the server refused REGISTER with error \
+         0x2200; the other side said: \"unknown event\". What the server says is all that is known; without it, no \
+         session is possible"
+    );
+
+    let site = Site::new(1, |stub| stub.fault(At::Accept, Does::Bytes(b"HTTP/1.1 400\r\n\r\n".to_vec()))).await;
+    let error = site.builder().connect().await.unwrap_err();
+    assert!(error.to_string().contains("what answers does not speak TLS"), "{error}");
+
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let endpoint = Endpoint::explicit("127.0.0.1", port, NAME).unwrap();
+    let error = Session::builder().endpoint(endpoint).static_credentials("a", "b", None).connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(error.to_string().contains("the connection was refused"), "{error}");
+}
+
+#[derive(Debug)]
+struct NoProfile;
+
+impl ProvideCredentials for NoProfile {
+    fn provide_credentials<'a>(&'a self) -> provided::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        provided::ProvideCredentials::ready(Err(CredentialsError::not_loaded("no profile called shop")))
+    }
+}
+
+#[tokio::test]
+async fn missing_credentials_end_it_at_once_and_name_their_provider() {
+    let site = Site::new(1, |stub| stub).await;
+    let error = site.builder().credentials(NoProfile).connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Credentials);
+    assert!(error.to_string().contains("the provider given to the session"), "{error}");
+}
+
+#[tokio::test]
+async fn what_passes_the_second_time_is_not_an_error() {
+    let site = Site::new(1, |stub| stub.fault(At::Options, Does::Close)).await;
+    let connecting = tokio::spawn(site.builder().connect());
+    site.stub.until(|seen| seen.accepted.get(&loopback(1)).is_some_and(|accepted| *accepted >= 2)).await;
+    site.stub.heal();
+    connecting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_ask_who_we_are_makes_no_session() {
+    let ca = Ca::new("Test CA");
+    let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
+    let site = Site { ca, stub };
+    let error = site.builder().connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Authentication);
+    assert!(error.to_string().contains("the server let us in without asking for credentials"), "{error}");
+    site.stub.until(|seen| seen.all_open() == 0).await;
+}
+
+#[tokio::test]
+async fn a_plain_cassandra_is_connected_with_as_it_is() {
+    let stub = Stub::at(1).start().await;
+    let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
+    let session = Session::builder().endpoint(endpoint.clone()).connect().await.unwrap();
+    assert!(session.is_plain_cassandra());
+    run(&session, "SELECT a FROM shop.t").await;
+    // One that does not ask is none the worse for a password.
+    Session::builder().endpoint(endpoint).password("cassandra", "cassandra").connect().await.unwrap();
+
+    let stub = Stub::at(1).authenticator("org.apache.cassandra.auth.PasswordAuthenticator").start().await;
+    let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
+    Session::builder().endpoint(endpoint.clone()).password("cassandra", "cassandra").connect().await.unwrap();
+    let error = Session::builder().endpoint(endpoint).connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Credentials);
+    assert!(
+        error.to_string().contains(
+            "the server asks for credentials (org.apache.cassandra.auth.PasswordAuthenticator), and there are none"
+        ),
+        "{error}"
+    );
+}

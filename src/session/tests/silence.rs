@@ -1,0 +1,145 @@
+//! Whatever the server does, `connect()` ends: ceilings are five times what is promised.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use futures::future::join_all;
+
+use super::*;
+use crate::stub::{loopback, silent_at_tcp};
+
+#[tokio::test]
+async fn silence_ends_at_the_deadline_with_the_stage_in_the_error_and_leaves_nothing_open() {
+    let close = "Something between here and the endpoint may hold it up, or the endpoint is not well; another try may \
+                 reach another address";
+    let port = "Check the port: Keyspaces listens on 9142, with TLS only. A proxy or firewall may let TCP through and \
+                hold up what follows";
+    let deadline = Duration::from_secs(1);
+    let cases = [
+        (At::Accept, ErrorKind::Tls, "TCP connected, and the TLS handshake was not answered", port),
+        (At::Options, ErrorKind::Connect, "OPTIONS was not answered", close),
+        (At::Startup, ErrorKind::Connect, "STARTUP was not answered", close),
+        (At::AuthResponse, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
+        (At::Answer, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
+        (At::Register, ErrorKind::Topology, "REGISTER was not answered", close),
+        (At::System, ErrorKind::Topology, "the SELECT from system.local and system.peers was not answered", close),
+    ];
+    join_all(cases.map(async |(at, kind, problem, advice)| {
+        let site = Site::new(1, |stub| stub.fault(at, Does::Nothing)).await;
+        let started = Instant::now();
+        let error = site.builder().connect_timeout(deadline).connect().await.unwrap_err();
+        assert!(started.elapsed() < deadline * 5, "{:?}", started.elapsed());
+        assert!(error.elapsed().unwrap() >= deadline, "{error}");
+        assert_eq!(
+            (error.kind(), site.told(&error)),
+            (kind, format!("connecting to 127.0.0.1:<port> failed at 127.0.0.1:<port> after <t>: {problem}. {advice}"))
+        );
+        site.stub.until(|seen| seen.all_open() == 0).await;
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn silence_at_tcp_ends_at_the_deadline_too() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _held = silent_at_tcp(free).await;
+    let endpoint = Endpoint::explicit("127.0.0.1", free.port(), NAME).unwrap();
+    let deadline = Duration::from_secs(1);
+    let started = Instant::now();
+    let error = Session::builder()
+        .endpoint(endpoint)
+        .static_credentials("a", "b", None)
+        .connect_timeout(deadline)
+        .connect()
+        .await
+        .unwrap_err();
+    assert!(started.elapsed() < deadline * 5);
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(error.to_string().contains("TCP was not answered"), "{error}");
+}
+
+#[tokio::test]
+async fn one_of_nine_peers_silent_in_tls_or_at_options_costs_a_second() {
+    join_all([At::Accept, At::Options].map(async |at| {
+        let site = Site::new(9, |stub| stub.fault_of(loopback(5), at, Does::Nothing)).await;
+        let started = Instant::now();
+        let session = site.builder().connect().await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+        assert_eq!((session.peers().len(), connected(&session)), (9, 8));
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn one_of_nine_peers_silent_at_tcp_costs_a_second() {
+    let peers: Vec<_> = (1..=9).map(loopback).collect();
+    let site = Site::new(8, |stub| stub.topology(move |_| crate::stub::Topology::like_keyspaces(&peers))).await;
+    let _held = silent_at_tcp(SocketAddr::new(loopback(9), site.stub.port())).await;
+    let started = Instant::now();
+    let session = site.builder().connect().await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!((session.peers().len(), connected(&session)), (9, 8));
+}
+
+#[tokio::test]
+async fn one_of_nine_peers_silent_later_is_left_out_by_the_second_try() {
+    join_all([At::Startup, At::AuthResponse, At::Answer].map(async |at| {
+        let site = Site::new(9, |stub| stub.fault_of(loopback(5), at, Does::Nothing)).await;
+        let deadline = Duration::from_secs(5);
+        let session = site.builder().connect_timeout(deadline).connect().await.unwrap();
+        assert_eq!((session.peers().len(), connected(&session)), (9, 8));
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn a_silent_peer_is_connected_with_when_it_is_well_again() {
+    let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Accept, Does::Nothing)).await;
+    let session = site.builder().connect().await.unwrap();
+    assert_eq!(connected(&session), 2);
+    site.stub.heal();
+    site.stub.until(|seen| seen.requests.iter().any(|r| r.address == loopback(2) && r.opcode == 0x0F)).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_ends_at_the_deadline() {
+    #[derive(Debug)]
+    struct Never;
+    impl aws_credential_types::provider::ProvideCredentials for Never {
+        fn provide_credentials<'a>(&'a self) -> aws_credential_types::provider::future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            aws_credential_types::provider::future::ProvideCredentials::new(std::future::pending())
+        }
+    }
+    let site = Site::new(1, |stub| stub).await;
+    let deadline = Duration::from_secs(1);
+    let started = Instant::now();
+    let error = site.builder().credentials(Never).connect_timeout(deadline).connect().await.unwrap_err();
+    assert!(started.elapsed() < deadline * 5);
+    assert_eq!(error.kind(), ErrorKind::Credentials);
+    assert!(error.to_string().contains("the provider of the credentials did not answer"), "{error}");
+}
+
+#[tokio::test]
+async fn dropping_the_future_leaves_nothing_behind() {
+    join_all([At::Accept, At::Startup, At::Answer, At::Register, At::System].map(async |at| {
+        let site = Site::new(3, |stub| stub.fault(at, Does::Nothing)).await;
+        let connecting = site.builder().connect();
+        tokio::select! {
+            _ = connecting => panic!("nobody answered"),
+            _ = site.stub.until(|seen| seen.accepted.values().sum::<usize>() >= 2) => {}
+        }
+        let accepted = site.stub.until(|seen| seen.all_open() == 0).await.accepted;
+        assert_eq!(site.stub.seen().accepted, accepted);
+    }))
+    .await;
+    // In the middle of the peers: one of them is silent where the first try does not look.
+    let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Answer, Does::Nothing)).await;
+    tokio::select! {
+        _ = site.builder().connect() => panic!("the peer did not answer"),
+        _ = site.stub.until(|seen| seen.open.get(&loopback(3)).is_some_and(|open| *open >= 3)) => {}
+    }
+    site.stub.until(|seen| seen.all_open() == 0).await;
+}

@@ -1,0 +1,54 @@
+use std::borrow::Borrow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use keyspaces_cql::Effect;
+use scylla::serialize::row::SerializeRow;
+
+use super::{Core, Statement, sealed};
+use crate::{Error, execute};
+
+/// A prepared INSERT, UPDATE or DELETE without a condition: binds values of type `V`.
+///
+/// Written at `LOCAL_QUORUM`, the only consistency that Keyspaces has for writes (DG:consistency). Cheap to clone. A
+/// borrowed `V` may be named with `'static` where the statement is kept and binds values of any shorter lifetime.
+pub struct Write<V> {
+    core: Core,
+    shape: PhantomData<fn() -> V>,
+}
+
+impl<V: SerializeRow> Write<V> {
+    /// Writes, and returns when the service acknowledged it.
+    ///
+    /// # Errors
+    ///
+    /// [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers: nothing was sent. Else what the
+    /// server says; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost and the statement may not be sent
+    /// twice (`now()`, a list append).
+    pub async fn execute(&self, values: impl Borrow<V>) -> Result<(), Error> {
+        let bound = self.core.bind(values.borrow())?;
+        execute::write(&self.core.session, &self.core.about, &bound).await
+    }
+}
+
+impl<V: SerializeRow> Statement for Write<V> {}
+
+impl<V: SerializeRow> sealed::Sealed for Write<V> {
+    const EFFECT: Effect = Effect::Write;
+
+    fn new(core: Core) -> Result<Self, Error> {
+        Ok(Self { core, shape: PhantomData })
+    }
+}
+
+impl<V> Clone for Write<V> {
+    fn clone(&self) -> Self {
+        Self { core: self.core.clone(), shape: PhantomData }
+    }
+}
+
+impl<V> fmt::Debug for Write<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Write").field(&self.core.prepared.get_statement()).finish()
+    }
+}

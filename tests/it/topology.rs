@@ -1,0 +1,71 @@
+//! The service's `system.local` names an address where nothing listens, under the host id of a peer. No session may
+//! lose a peer to it; measured as other drivers were: a dozen sessions, each with requests to count.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use keyspaces::{ReadConsistency, Select};
+use keyspaces_local::Local;
+use keyspaces_local::journal::{Consistency, Kind};
+
+use crate::local::{session, shared, signed};
+
+#[tokio::test]
+async fn in_each_of_a_dozen_sessions_every_peer_gets_its_share() {
+    const REQUESTS: usize = 360;
+    let local = Local::builder().start().await.expect("a local Keyspaces");
+    for _ in 0..12 {
+        let session = signed(&local).connect().await.expect("a session");
+        let statement: Select<(), (String,)> =
+            session.prepare("SELECT cluster_name FROM system.local").await.expect("a statement");
+        local.journal().clear();
+        for _ in 0..REQUESTS {
+            assert_eq!(statement.one(()).await.expect("a row"), Some(("Amazon Keyspaces".to_owned(),)));
+        }
+        let mut shares: BTreeMap<SocketAddr, usize> = BTreeMap::new();
+        for received in local.journal().filter(|received| {
+            received.kind == Kind::Execute
+                && received.statement.as_deref() == Some("SELECT cluster_name FROM system.local")
+        }) {
+            *shares.entry(received.peer).or_default() += 1;
+        }
+        assert_eq!(shares.values().sum::<usize>(), REQUESTS);
+        assert_eq!(shares.len(), 9, "{shares:?}");
+        // Chosen at random, a peer of nine gets 40 of 360 with a deviation of 6: a fifth of it is out of reach.
+        assert!(shares.values().all(|share| *share > 8), "{shares:?}");
+        session.close(std::time::Duration::from_secs(10)).await.expect("nothing is in flight");
+    }
+}
+
+#[tokio::test]
+async fn without_any_peer_in_the_table_the_endpoint_alone_serves() {
+    let local = Local::builder().peers(0).start().await.expect("a local Keyspaces");
+    let session = signed(&local).connect().await.expect("a session");
+    assert_eq!(session.peers().len(), 1);
+    let statement: Select<(), (String,)> =
+        session.prepare("SELECT release_version FROM system.local").await.expect("a statement");
+    assert_eq!(statement.one(()).await.expect("a row"), Some(("3.11.2".to_owned(),)));
+}
+
+#[tokio::test]
+async fn reads_are_sent_at_the_level_that_was_asked_for() {
+    let local = shared().await;
+    let session = session().await;
+    let text = "SELECT cluster_name FROM system.local WHERE key = 'local'";
+    let statement: Select<(), (String,)> = session.prepare(text).await.expect("a statement");
+    for (level, sent) in [
+        (ReadConsistency::One, Consistency::One),
+        (ReadConsistency::LocalOne, Consistency::LocalOne),
+        (ReadConsistency::LocalQuorum, Consistency::LocalQuorum),
+    ] {
+        statement.clone().with_consistency(level).one(()).await.expect("a row");
+        let last = local
+            .journal()
+            .filter(|received| received.kind == Kind::Execute && received.statement.as_deref() == Some(text));
+        let last = last.last().expect("it was received");
+        assert_eq!(last.consistency, Some(sent));
+        assert_eq!(last.serial_consistency, None);
+        assert_eq!(last.timestamp, None);
+        assert_eq!(last.page_size, Some(1000));
+    }
+}
