@@ -8,6 +8,7 @@ mod error;
 mod execute;
 mod handshake;
 mod region;
+mod row;
 mod schema;
 mod session;
 mod statement;
@@ -20,13 +21,24 @@ mod stub;
 pub use consistency::ReadConsistency;
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
+pub use row::{OwnedRow, Row};
 pub use schema::Define;
 pub use session::{Builder, Finding, Peer, PoolAdvice, Report, Session};
-pub use statement::{Select, Statement, Write};
-pub use stream::{OwnedRow, Rows};
+pub use statement::{
+    Conditional, ConditionalBatch, Increment, LoggedBatch, Outcome, Select, Statement, UnloggedBatch, Write,
+};
+pub use stream::{Page, Pages, PagingState, Rows};
 
 // The driver's derives, used with `#[scylla(crate = keyspaces)]`: a program then names no driver of its own.
 pub use scylla::{DeserializeRow, DeserializeValue, SerializeRow, SerializeValue};
+
+/// Values of CQL types that have none in the standard library, and values of any type.
+pub mod value {
+    pub use scylla::value::{
+        Counter, CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlValue, CqlVarint, Emptiable,
+        MaybeEmpty, MaybeUnset, Unset,
+    };
+}
 
 #[doc(hidden)]
 pub mod _macro_internal {
