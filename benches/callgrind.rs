@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::work::Result;
 
@@ -16,24 +16,27 @@ pub(crate) struct Counts {
     pub(crate) allocations: u64,
 }
 
-/// Runs this program with these arguments, counting from each entry of `function` to its return. What was counted stays
-/// in `out`, for `callgrind_annotate`.
-pub(crate) fn count(function: &str, arguments: &[&str], out: &Path) -> Result<Counts> {
+/// The function that is counted. The client has it, and nothing else with this in its name.
+const COUNTED: &str = "counted_by_callgrind";
+
+/// Runs this program with these arguments and counts from each entry of the counted function to its return. The profile
+/// stays in `out`, for `callgrind_annotate`.
+pub(crate) fn count(arguments: &[String], out: &Path) -> Result<Counts> {
     let ended = Command::new("valgrind")
         .arg("--tool=callgrind")
-        .arg(format!("--toggle-collect=*{function}*"))
+        .arg(format!("--toggle-collect=*{COUNTED}*"))
+        // Calls are counted even while costs are not collected.
+        .arg(format!("--zero-before=*{COUNTED}*"))
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(std::env::current_exe()?)
         .args(arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
         .output()
-        .map_err(|error| format!("valgrind cannot be run: {error}"))?;
+        .map_err(|error| format!("valgrind, which counts the instructions, cannot be run: {error}"))?;
     if !ended.status.success() {
         return Err(format!("{arguments:?} under valgrind: {}", String::from_utf8_lossy(&ended.stderr)).into());
     }
     let counts = read(&std::fs::read_to_string(out)?)?;
-    if counts.instructions == 0 { Err(format!("callgrind never saw {function}").into()) } else { Ok(counts) }
+    if counts.instructions == 0 { Err(format!("callgrind never saw {COUNTED}").into()) } else { Ok(counts) }
 }
 
 /// Reads the format of callgrind's documentation, "Callgrind Format Specification".

@@ -1,5 +1,6 @@
 //! A client in a process of its own: one task, done so many times, by ours or by the bare driver.
 
+use std::hint::black_box;
 use std::pin::Pin;
 use std::time::Instant;
 
@@ -8,6 +9,8 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::runtime::Runtime;
 
 use crate::work::bare::Bare;
+use crate::work::ours::Ours;
+use crate::work::sigv4::Answers;
 use crate::work::{Client, Event, ROWS_PER_PAGE, Result, partition_of};
 
 /// Calls made before those that count, so that whatever is made once is there.
@@ -28,17 +31,18 @@ pub(crate) enum Task {
     Pages,
     /// The same, held to the memory it takes after its first page.
     PagesMemory,
-    /// Keys, read through the fan-out, held to the memory it takes.
-    FanOutMemory,
+    /// Answers to the server's challenge, as when a connection is opened.
+    Sigv4,
 }
 
 /// Gives nanoseconds for each time or, of a task that is held to its memory, bytes.
 pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result<u64> {
     // One thread: what is counted does not depend on how threads take turns.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match whose {
-        Whose::Ours => todo!(),
-        Whose::Bare => run_on::<Bare>(&runtime, task, address, times),
+    match (task, whose) {
+        (Task::Sigv4, _) => sign(&runtime, times),
+        (_, Whose::Ours) => run_on::<Ours>(&runtime, task, address, times),
+        (_, Whose::Bare) => run_on::<Bare>(&runtime, task, address, times),
     }
 }
 
@@ -75,17 +79,21 @@ fn run_on<C: Client>(runtime: &Runtime, task: Task, address: &str, times: u64) -
             expect(rows, first_page + count(stream).await?)?;
             Ok(resident("VmRSS")?.saturating_sub(before))
         }),
-        Task::FanOutMemory => runtime.block_on(async {
-            let key = Event::sample().key();
-            client.select_one(&key).await?;
-            let before = resident("VmRSS")?;
-            let keys = (0..times).map(|number| (format!("device-{number}"), key.1, key.2));
-            expect(times, count(std::pin::pin!(client.fan_out(keys))).await?)?;
-            Ok(resident("VmHWM")?.saturating_sub(before))
-        }),
+        Task::Sigv4 => Err("this is no task for a session".into()),
     }
 }
 
+fn sign(runtime: &Runtime, times: u64) -> Result<u64> {
+    let answers = Answers::new();
+    timed(runtime, times, async |times| {
+        for _ in 0..times {
+            black_box(answers.answer()?);
+        }
+        Ok(())
+    })
+}
+
+/// Nanoseconds for each time.
 fn timed(runtime: &Runtime, times: u64, task: impl AsyncFn(u64) -> Result<()>) -> Result<u64> {
     runtime.block_on(task(WARMING_UP.min(times)))?;
     let start = Instant::now();
@@ -103,7 +111,7 @@ fn counted_by_callgrind(runtime: &Runtime, task: Pin<Box<dyn Future<Output = Res
 async fn count(mut rows: impl Stream<Item = Result<Event>> + Unpin) -> Result<u64> {
     let mut number = 0;
     while let Some(row) = rows.try_next().await? {
-        std::hint::black_box(row);
+        black_box(row);
         number += 1;
     }
     Ok(number)

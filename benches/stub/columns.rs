@@ -35,7 +35,8 @@ pub(super) fn put_type(body: &mut Vec<u8>, column: &str) -> Option<()> {
 const THEN: i64 = 1_767_225_600_000;
 /// The same day, as CQL counts days: from 2³¹ on.
 const THAT_DAY: u32 = (1 << 31) + 20_454;
-const PAYLOAD: &str = r#"{"temperature":21.5,"humidity":48,"pressure":1013.2,"battery":97,"firmware":"2.14.0","ok":true}"#;
+const PAYLOAD: &str =
+    r#"{"temperature":21.5,"humidity":48,"pressure":1013.2,"battery":97,"firmware":"2.14.0","ok":true}"#;
 
 pub(super) fn put_value(body: &mut Vec<u8>, column: &str) {
     match column {

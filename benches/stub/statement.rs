@@ -125,7 +125,8 @@ fn markers<'a>(words: &[&'a str]) -> Vec<&'a str> {
         // `a=?` is one word, `a = ?` is three.
         let Some(written_on) = word.strip_suffix('?') else { continue };
         let name = |word: &&'a str| word.trim_end_matches(['=', '<', '>']);
-        let before = std::iter::once(&written_on).chain(words[..at].iter().rev()).map(name).find(|name| !name.is_empty());
+        let before =
+            std::iter::once(&written_on).chain(words[..at].iter().rev()).map(name).find(|name| !name.is_empty());
         found.push(match before {
             Some(word) if word.eq_ignore_ascii_case("LIMIT") => "[limit]",
             Some(word) if word.eq_ignore_ascii_case("TTL") => "[ttl]",
@@ -152,8 +153,7 @@ fn describe(
 
     put_int(&mut body, GLOBAL_TABLE);
     put_int(&mut body, markers.len());
-    let key: Option<Vec<usize>> =
-        key.iter().map(|column| markers.iter().position(|marker| marker == column)).collect();
+    let key: Option<Vec<usize>> = key.iter().map(|column| markers.iter().position(|marker| marker == column)).collect();
     let key = key.unwrap_or_default();
     put_int(&mut body, key.len());
     key.iter().for_each(|marker| put_short(&mut body, *marker));

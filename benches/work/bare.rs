@@ -1,24 +1,17 @@
-//! The `scylla` driver as it is, set up as ours sets it up.
+//! The `scylla` driver as it is.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::NaiveDate;
-use futures::{Stream, StreamExt, TryStreamExt, stream};
-use scylla::client::execution_profile::ExecutionProfile;
+use futures::{Stream, TryStreamExt};
+use keyspaces::Endpoint;
 use scylla::client::session::Session;
-use scylla::client::session_builder::SessionBuilder;
-use scylla::client::PoolSize;
-use scylla::policies::load_balancing::DefaultPolicy;
-use scylla::policies::retry::FallthroughRetryPolicy;
-use scylla::statement::Consistency;
 use scylla::statement::prepared::PreparedStatement;
 
-use super::{Client, Event, IN_FLIGHT, INSERT, Key, ROWS_PER_PAGE, Result, SELECT_DAY, SELECT_ONE};
+use super::{Client, Event, INSERT, Key, ROWS_PER_PAGE, Result, SELECT_DAY, SELECT_ONE};
 
 pub(crate) struct Bare {
-    session: Session,
+    session: Arc<Session>,
     insert: PreparedStatement,
     select_one: PreparedStatement,
     select_day: PreparedStatement,
@@ -26,28 +19,9 @@ pub(crate) struct Bare {
 
 impl Client for Bare {
     async fn connect(address: &str) -> Result<Self> {
-        let policy = DefaultPolicy::builder().token_aware(false).build();
-        let profile = ExecutionProfile::builder()
-            .consistency(Consistency::LocalQuorum)
-            .serial_consistency(None)
-            .retry_policy(Arc::new(FallthroughRetryPolicy))
-            .load_balancing_policy(policy)
-            .request_timeout(Some(Duration::from_secs(2)))
-            .build();
-        let connections = NonZeroUsize::MIN.saturating_add(2);
-        let session = SessionBuilder::new()
-            .known_node(address)
-            .fetch_schema_metadata(false)
-            .fetch_full_schema_metadata(false)
-            .auto_await_schema_agreement(false)
-            .driver_config_reporting(false)
-            .pool_size(PoolSize::PerHost(connections))
-            .disallow_shard_aware_port(true)
-            .keepalive_interval(Duration::from_secs(5))
-            .keepalive_timeout(Duration::from_secs(5))
-            .default_execution_profile_handle(profile.into_handle())
-            .build()
-            .await?;
+        // The driver's own session out of one of ours: its settings are the same because it is the same.
+        let session = keyspaces::Session::builder().endpoint(Endpoint::cassandra(address)?).connect().await?;
+        let session = session.dangerous_driver()?;
         let insert = session.prepare(INSERT).await?;
         let select_one = session.prepare(SELECT_ONE).await?;
         let mut select_day = session.prepare(SELECT_DAY).await?;
@@ -68,9 +42,5 @@ impl Client for Bare {
     async fn stream(&self, partition: (String, NaiveDate)) -> Result<impl Stream<Item = Result<Event>> + Unpin> {
         let pager = self.session.execute_iter(self.select_day.clone(), partition).await?;
         Ok(pager.rows_stream::<Event>()?.map_err(Into::into))
-    }
-
-    fn fan_out(&self, keys: impl Iterator<Item = Key>) -> impl Stream<Item = Result<Event>> {
-        stream::iter(keys).map(async |key| self.select_one(&key).await).buffer_unordered(IN_FLIGHT)
     }
 }

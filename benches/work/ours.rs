@@ -1,10 +1,10 @@
 //! This crate.
 
 use chrono::NaiveDate;
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::{Stream, TryStreamExt};
 use keyspaces::{Endpoint, Select, Session, Write};
 
-use super::{Client, Event, IN_FLIGHT, INSERT, Key, Result, SELECT_DAY, SELECT_ONE};
+use super::{Client, Event, INSERT, Key, Result, SELECT_DAY, SELECT_ONE};
 
 pub(crate) struct Ours {
     insert: Write<Event>,
@@ -32,9 +32,5 @@ impl Client for Ours {
 
     async fn stream(&self, partition: (String, NaiveDate)) -> Result<impl Stream<Item = Result<Event>> + Unpin> {
         Ok(self.select_day.rows(&partition).map_err(Into::into))
-    }
-
-    fn fan_out(&self, keys: impl Iterator<Item = Key>) -> impl Stream<Item = Result<Event>> {
-        stream::iter(keys).map(async |key| self.select_one(&key).await).buffer_unordered(IN_FLIGHT)
     }
 }
