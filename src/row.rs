@@ -17,7 +17,6 @@ impl<R> OwnedRow for R where R: for<'frame, 'metadata> DeserializeRow<'frame, 'm
 ///
 /// ```no_run
 /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
-/// use futures::TryStreamExt;
 /// use keyspaces::Row;
 ///
 /// let mut rows = session.rows::<Row>("SELECT * FROM shop.names", ());

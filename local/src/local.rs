@@ -139,6 +139,12 @@ impl Local {
         self.cassandra.ended().await
     }
 
+    /// For tests of several over one Cassandra.
+    #[cfg(test)]
+    pub(crate) fn cassandra_address(&self) -> std::net::SocketAddr {
+        self.cassandra.address()
+    }
+
     /// The gateway, if it has something in a Cassandra that stays.
     fn gateway_to_close(&mut self) -> Option<Gateway> {
         self.gateway.take_if(|_| self.cassandra.is_given())

@@ -155,10 +155,6 @@ impl Session {
         self.0.settings.call_timeout
     }
 
-    pub(crate) fn attempt_timeout(&self) -> Duration {
-        self.0.settings.attempt_timeout
-    }
-
     pub(crate) fn read_consistency(&self) -> ReadConsistency {
         self.0.settings.read_consistency
     }
@@ -170,6 +166,14 @@ impl Session {
 
     pub(crate) fn statements(&self) -> &Cache {
         &self.0.statements
+    }
+
+    pub(crate) fn attempt_timeout(&self) -> Duration {
+        self.0.settings.attempt_timeout
+    }
+
+    pub(crate) fn connections_per_host(&self) -> NonZeroUsize {
+        self.0.settings.connections_per_host
     }
 
     pub(crate) fn is_plain_cassandra(&self) -> bool {

@@ -30,7 +30,8 @@ impl About {
         let attempted = summary(&statement);
         let refused = |problem: String| Error::new(ErrorKind::Refused, attempted.clone(), problem);
         let effect = statement.effect();
-        if !wanted.contains(&effect) && !(is_unclear(&statement) && wanted.contains(&Effect::Write)) {
+        let fits = wanted.contains(&effect) || is_unclear(&statement) && wanted.contains(&Effect::Write);
+        if !fits {
             let asked = wanted.iter().map(|effect| word(*effect)).collect::<Vec<_>>().join(" or ");
             return Err(
                 refused(format!("{asked} was asked for, the text is {}", word(effect))).with_advice(way(effect))
@@ -49,7 +50,7 @@ impl About {
     }
 
     /// Of a text that cannot be read: it may not be repeated.
-    pub(super) fn unread(attempted: &str) -> Self {
+    pub(crate) fn unread(attempted: &str) -> Self {
         Self { attempted: attempted.to_owned(), repeatable: false, tree: None }
     }
 
@@ -58,7 +59,7 @@ impl About {
         Self { attempted, repeatable, tree: None }
     }
 
-    pub(super) fn tree(&self) -> Option<&Statement> {
+    pub(crate) fn tree(&self) -> Option<&Statement> {
         self.tree.as_ref()
     }
 
@@ -292,7 +293,7 @@ mod tests {
             (Effect::Increment, NativeType::Blob, false),
         ] {
             let about = About::read(text, false, &[wanted]).expect("the text does not say");
-            assert_eq!(about.settle(wanted, &bound(native)).is_ok(), holds, "{wanted:?} of {native:?}");
+            assert_eq!(about.settle(wanted, &bound(native)).is_ok(), holds, "{wanted:?}");
         }
         let about = About::read(text, false, &[Effect::Write]).expect("the text does not say");
         assert_eq!(

@@ -154,19 +154,18 @@ mod tests {
     fn the_statement_asked_for_longest_ago_makes_room() {
         let cache = Cache::default();
         for index in 0..STATEMENTS_KEPT {
-            cache.join(&index.to_string(), never).expect("there is room");
+            let _kept = cache.join(&index.to_string(), never).expect("there is room");
         }
         let first = cache.join("0", || panic!("it is kept")).expect("it is kept");
-        cache.join("one more", never).expect("1 goes");
+        let _kept = cache.join("one more", never).expect("1 goes");
         assert_eq!(cache.lock().by_text.len(), STATEMENTS_KEPT);
         assert!(cache.join("0", || panic!("it is kept")).expect("it is kept").ptr_eq(&first));
         let begun = std::cell::Cell::new(false);
-        cache
-            .join("1", || {
-                begun.set(true);
-                never()
-            })
-            .expect("it begins anew");
+        let begin = || {
+            begun.set(true);
+            never()
+        };
+        let _kept = cache.join("1", begin).expect("it begins anew");
         assert!(begun.get());
     }
 

@@ -43,7 +43,7 @@ pub(crate) struct Cells<'b> {
 }
 
 impl<'b> Cells<'b> {
-    pub(super) fn of(bytes: &'b [u8], count: usize) -> Self {
+    pub(crate) fn of(bytes: &'b [u8], count: usize) -> Self {
         Self { bytes, count }
     }
 

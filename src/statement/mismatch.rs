@@ -168,14 +168,18 @@ fn native_type(native: &NativeType) -> &'static str {
 
 /// A Rust type without the paths of its parts: `Option<String>`.
 fn rust_type(full: &str) -> String {
+    let in_path = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '{' | '}');
     let mut short = String::with_capacity(full.len());
-    for part in full.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')) {
-        let sign = part.len() - part.trim_end_matches(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).len();
-        let (path, sign) = part.split_at(part.len() - sign);
-        short.push_str(path.rsplit("::").next().unwrap_or(path));
+    for part in full.split_inclusive(|c| !in_path(c)) {
+        let (path, sign) = part.split_at(part.trim_end_matches(|c| !in_path(c)).len());
+        short.push_str(path.rsplit("::").next().unwrap_or(path).trim_start_matches("{{closure}}"));
         short.push_str(sign);
     }
-    short
+    // The derive wraps the user's own type.
+    match short.strip_prefix("ByName<'_, ").and_then(|own| own.strip_suffix('>')) {
+        Some(own) => own.to_owned(),
+        None => short,
+    }
 }
 
 #[cfg(test)]
@@ -209,7 +213,7 @@ mod tests {
     fn values_that_do_not_fit_are_told_by_column_cql_type_and_rust_type() {
         assert_eq!(bound(&(7,)), "(i32,) has 1 values, the statement has 2 bind markers");
         assert_eq!(bound(&("7", "Ada")), "the bind marker for id is int, &str cannot be bound to it");
-        assert_eq!(bound(&(7, Some(2.5_f64))), "the bind marker for name is text, f64 cannot be bound to it");
+        assert_eq!(bound(&(7, Some(2.5_f64))), "the bind marker for name is text, Option<f64> cannot be bound to it");
         let by_name = std::collections::BTreeMap::from([("id", 7), ("size", 8)]);
         assert_eq!(
             bound(&by_name),
@@ -221,7 +225,7 @@ mod tests {
     fn a_row_type_that_does_not_fit_is_told_by_column_cql_type_and_rust_type() {
         assert_eq!(checked::<(i32,)>(), "(i32,) has 1 values, the rows have 2 columns");
         assert_eq!(checked::<(i64, String)>(), "the column id is int, it cannot be read as i64");
-        assert_eq!(checked::<(i32, Option<Vec<u8>>)>(), "the column name is text, it cannot be read as Vec<u8>");
+        assert_eq!(checked::<(i32, f64)>(), "the column name is text, it cannot be read as f64");
     }
 
     #[test]
@@ -240,6 +244,10 @@ mod tests {
     fn a_rust_type_is_named_without_paths() {
         assert_eq!(rust_type("core::option::Option<alloc::string::String>"), "Option<String>");
         assert_eq!(rust_type("(i32, &[shop::orders::Order])"), "(i32, &[Order])");
+        assert_eq!(
+            rust_type("scylla_cql_core::_macro_internal::ser::row::ByName<'_, shop::main::{{closure}}::Order>"),
+            "Order"
+        );
         assert_eq!(cql_type(&ColumnType::Tuple(vec![ColumnType::Native(NativeType::Int); 2])), "tuple<int, int>");
     }
 }

@@ -3,7 +3,6 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
-use futures::TryStreamExt;
 use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 

@@ -7,7 +7,7 @@ use scylla::serialize::row::SerializeRow;
 
 use super::options::{options_of_all, options_of_using};
 use super::{Core, Statement, sealed};
-use crate::{Error, execute};
+use crate::{Error, Session, execute};
 
 /// A prepared INSERT, UPDATE or DELETE without a condition: binds values of type `V`.
 ///
@@ -36,6 +36,12 @@ impl<V: SerializeRow> Write<V> {
 
 options_of_all!(Write<V>);
 options_of_using!(Write<V>);
+
+impl<V> Write<V> {
+    pub(crate) fn session(&self) -> &Session {
+        &self.core.call.session
+    }
+}
 
 impl<V: SerializeRow> Statement for Write<V> {}
 

@@ -3,9 +3,10 @@
 mod pages;
 mod paging_state;
 mod rows;
+mod sealed;
 
+pub(crate) use self::pages::{Arrived, Read, decode};
 pub use self::pages::{Page, Pages};
-pub(crate) use self::pages::Read;
-pub(crate) use self::paging_state::Fingerprint;
 pub use self::paging_state::PagingState;
 pub use self::rows::Rows;
+pub(crate) use self::sealed::{Fingerprint, Sealed};

@@ -6,7 +6,8 @@ use futures::stream::{self, BoxStream, Stream};
 use scylla::response::query_result::QueryResult;
 use scylla::response::{PagingState as DriverState, PagingStateResponse};
 
-use super::{Fingerprint, PagingState};
+use super::paging_state::PagingState;
+use super::sealed::Fingerprint;
 use crate::execute::{self, Call, Request};
 use crate::row::OwnedRow;
 use crate::statement::{About, of_columns, of_row};

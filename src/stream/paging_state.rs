@@ -2,17 +2,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use scylla::response::PagingState as DriverState;
-use sha2::{Digest, Sha256};
 
-use crate::statement::{About, Cells};
+use super::sealed::{Fingerprint, Sealed};
+use crate::statement::About;
 use crate::{Error, ErrorKind};
-
-/// The first byte. Another layout gets another number.
-const VERSION: u8 = 1;
-
-/// Bytes of the hashes that are kept.
-const STATEMENT: usize = 16;
-const WHOLE: usize = 8;
 
 /// Where the next page of a read begins: opaque, of a fixed form, and good after a restart of the program.
 ///
@@ -24,27 +17,15 @@ const WHOLE: usize = 8;
 /// How long Keyspaces honours one is not documented.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct PagingState {
-    bytes: Vec<u8>,
+    sealed: Sealed,
 }
 
-/// What a paging state is bound to.
-#[derive(Clone, Copy)]
-pub(crate) struct Fingerprint([u8; STATEMENT]);
-
-impl Fingerprint {
-    pub(crate) fn of(text: &str, values: Cells<'_>) -> Self {
-        let mut hash = Sha256::new();
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text);
-        hash.update(values.as_bytes());
-        Self(first(hash))
-    }
-}
+const READING: &str = "reading a paging state";
 
 impl PagingState {
     /// The bytes to store.
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.bytes.clone()
+        self.sealed.as_bytes().to_vec()
     }
 
     /// From bytes that were stored.
@@ -53,52 +34,27 @@ impl PagingState {
     ///
     /// [`Configuration`](ErrorKind::Configuration) if they are no paging state of this crate, or were cut or changed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let refused = |problem: &'static str| {
-            Err(Error::new(ErrorKind::Configuration, "reading a paging state", problem)
-                .with_advice("Begin at the first page"))
-        };
-        let [VERSION, rest @ ..] = bytes else {
-            return refused("it is not one of this version");
-        };
-        let Some((_, sum)) = rest.split_at_checked(STATEMENT).and_then(|(_, rest)| rest.split_last_chunk::<WHOLE>())
-        else {
-            return refused("it was cut short");
-        };
-        let whole = bytes.get(..bytes.len() - WHOLE).unwrap_or_default();
-        if checksum(whole) != *sum {
-            return refused("it was cut or changed");
-        }
-        Ok(Self { bytes: bytes.to_vec() })
+        Ok(Self { sealed: Sealed::read(READING, bytes)? })
     }
 
-    pub(crate) fn seal(of: &Fingerprint, state: &DriverState) -> Self {
+    pub(super) fn seal(of: &Fingerprint, state: &DriverState) -> Self {
         let state = state.as_bytes_slice().map(|bytes| &**bytes).unwrap_or_default();
-        let mut bytes = Vec::with_capacity(1 + STATEMENT + state.len() + WHOLE);
-        bytes.push(VERSION);
-        bytes.extend_from_slice(&of.0);
-        bytes.extend_from_slice(state);
-        let sum = checksum(&bytes);
-        bytes.extend_from_slice(&sum);
-        Self { bytes }
+        Self { sealed: Sealed::new(of, state) }
     }
 
-    pub(crate) fn open(&self, of: &Fingerprint, about: &About) -> Result<DriverState, Error> {
-        let inner = self.bytes.get(1..self.bytes.len() - WHOLE).unwrap_or_default();
-        match inner.strip_prefix(&of.0) {
-            Some(state) => Ok(DriverState::new_from_raw_bytes(state)),
-            None => Err(Error::new(
-                ErrorKind::Configuration,
-                about.attempted.clone(),
-                "the paging state is of another statement, or of other values",
-            )
-            .with_advice("Give the text and the values that it came from, or begin at the first page")),
+    pub(super) fn open(&self, of: &Fingerprint, about: &About) -> Result<DriverState, Error> {
+        if self.sealed.fingerprint() == *of {
+            return Ok(DriverState::new_from_raw_bytes(self.sealed.inner()));
         }
+        let problem = "the paging state is of another statement, or of other values";
+        Err(Error::new(ErrorKind::Configuration, about.attempted.clone(), problem)
+            .with_advice("Give the text and the values that it came from, or begin anew"))
     }
 }
 
 impl fmt::Display for PagingState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(&self.bytes))
+        f.write_str(&hex::encode(self.sealed.as_bytes()))
     }
 }
 
@@ -107,7 +63,7 @@ impl FromStr for PagingState {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let bytes = hex::decode(text).map_err(|error| {
-            Error::new(ErrorKind::Configuration, "reading a paging state", "it is not hexadecimal").with_source(error)
+            Error::new(ErrorKind::Configuration, READING, "it is not hexadecimal").with_source(error)
         })?;
         Self::from_bytes(&bytes)
     }
@@ -116,25 +72,14 @@ impl FromStr for PagingState {
 // What is inside may show a key.
 impl fmt::Debug for PagingState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PagingState").field("bytes", &self.bytes.len()).finish()
+        f.debug_struct("PagingState").field("bytes", &self.sealed.as_bytes().len()).finish()
     }
-}
-
-fn checksum(bytes: &[u8]) -> [u8; WHOLE] {
-    first(Sha256::new_with_prefix(bytes))
-}
-
-fn first<const N: usize>(hash: Sha256) -> [u8; N] {
-    let mut bytes = [0; N];
-    for (byte, hashed) in bytes.iter_mut().zip(hash.finalize()) {
-        *byte = hashed;
-    }
-    bytes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statement::Cells;
 
     const TEXT: &str = "SELECT name FROM shop.names WHERE id = ?";
 
@@ -167,7 +112,7 @@ mod tests {
             assert_eq!(
                 opened(&sealed(), text, values).expect_err("it is of another").to_string(),
                 "SELECT FROM shop.names failed: the paging state is of another statement, or of other values. Give the \
-                 text and the values that it came from, or begin at the first page"
+                 text and the values that it came from, or begin anew"
             );
         }
     }
@@ -182,11 +127,11 @@ mod tests {
         for index in 1..whole.len() {
             let mut changed = whole.clone();
             changed[index] ^= 1;
-            assert_eq!(told(&changed), "reading a paging state failed: it was cut or changed. Begin at the first page");
+            assert_eq!(told(&changed), "reading a paging state failed: it was cut or changed. Begin anew");
         }
         assert_eq!(
             told(b"\x02of a later version, and long enough to be one"),
-            "reading a paging state failed: it is not one of this version. Begin at the first page"
+            "reading a paging state failed: it is not one of this version. Begin anew"
         );
         assert_eq!(
             "here it is".parse::<PagingState>().expect_err("it is no hexadecimal").to_string(),

@@ -32,6 +32,32 @@ enum Next {
 }
 
 impl<R: OwnedRow> Rows<R> {
+    /// The next row, or `None` after the last.
+    ///
+    /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Select::rows`](crate::Select::rows).
+    pub async fn try_next(&mut self) -> Result<Option<R>, Error> {
+        std::future::poll_fn(|context| self.poll_row(context)).await.transpose()
+    }
+
+    /// All rows together, however many they are: to be used where that is known to be few.
+    ///
+    /// As `TryStreamExt::try_collect` of the crate `futures`, which need not be imported for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Select::rows`](crate::Select::rows).
+    pub async fn try_collect<C: Default + Extend<R>>(mut self) -> Result<C, Error> {
+        let mut all = C::default();
+        while let Some(row) = self.try_next().await? {
+            all.extend(std::iter::once(row));
+        }
+        Ok(all)
+    }
+
     pub(crate) fn new(read: Result<Read, Error>) -> Self {
         let (read, next) = match read {
             Ok(read) => (Some(read), Next::At(PagingState::start())),

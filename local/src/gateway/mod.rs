@@ -11,6 +11,8 @@ mod prepared;
 mod record;
 mod request;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod understand;
 mod upstream;
 

@@ -116,6 +116,7 @@ impl Statement<'_> {
                     }
                 },
                 TextOrId::Text(text) => match self.understand(text, false) {
+                    Ok(understood) if !matches!(understood.action, Action::Write { .. }) => return Err(only_writes()),
                     Ok(understood) => {
                         all.push(facts(text, &understood).into());
                         texts.push(understood.text);
@@ -126,10 +127,7 @@ impl Statement<'_> {
             }
         }
         if all.iter().any(|facts| facts.reads) {
-            return Err(Refusal {
-                code: error_code::INVALID,
-                text: "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.".into(),
-            });
+            return Err(only_writes());
         }
         let kind = match batch.kind {
             BatchKind::Logged => "",
@@ -236,6 +234,14 @@ fn check_consistency(
             "keyspaces-local: the serial consistency of a conditional write is SERIAL or LOCAL_SERIAL, not {serial}"
         ))),
         None => Ok(()),
+    }
+}
+
+/// Cassandra's own words.
+fn only_writes() -> Refusal {
+    Refusal {
+        code: error_code::INVALID,
+        text: "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.".into(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the schema's system tables say: rows made from Cassandra's own schema.
 
+use chrono::{DateTime, SecondsFormat};
 use serde_json::{Map, Value, json};
 
 use super::catalogue::{Entry, Kind, Thing};
@@ -99,7 +100,7 @@ impl Mirror<'_> {
             self.own.insert(&self.table("system_schema", "tables"), &Value::Object(row.clone())).await?;
             row.insert("status".into(), entry.status.word().into());
             row.insert("custom_properties".into(), custom_properties(now));
-            row.insert("creation_time".into(), now.into());
+            row.insert("creation_time".into(), timestamp(now));
             self.own.insert(&self.table("system_schema_mcs", "tables"), &Value::Object(row)).await?;
         }
         let rows = self.cassandras("columns", "table_name", table).await?;
@@ -116,7 +117,7 @@ impl Mirror<'_> {
             let mut row = self.renamed(only(&row, TYPE_FIELDS), user_type);
             self.own.insert(&self.table("system_schema", "types"), &Value::Object(row.clone())).await?;
             row.insert("status".into(), entry.status.word().into());
-            row.insert("last_modified_timestamp".into(), now.into());
+            row.insert("last_modified_timestamp".into(), timestamp(now));
             self.own.insert(&self.table("system_schema_mcs", "types"), &Value::Object(row)).await?;
         }
         Ok(())
@@ -188,4 +189,9 @@ fn custom_properties(now: u64) -> Value {
         "encryption_specification": {"encryption_type": "AWS_OWNED_KMS_KEY"},
         "point_in_time_recovery": {"status": "disabled"},
     })
+}
+
+fn timestamp(millis: u64) -> Value {
+    let at = i64::try_from(millis).ok().and_then(DateTime::from_timestamp_millis);
+    at.map_or(Value::Null, |at| at.to_rfc3339_opts(SecondsFormat::Millis, true).into())
 }

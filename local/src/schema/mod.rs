@@ -59,12 +59,13 @@ impl Schema {
     ) -> Result<Self, store::Unusable> {
         let store = Store { own: &own, names: &names };
         let data_center = store.prepare(topology).await?;
-        let catalogue = store.load().await?;
+        let clock = Now(clock);
+        let catalogue = store.load(clock.millis()).await?;
         let schema = Self {
             names: Arc::new(names),
             data_center,
             delay,
-            clock: Now(clock),
+            clock,
             next_due: AtomicU64::new(catalogue.next_due().unwrap_or(u64::MAX)),
             catalogue: RwLock::new(catalogue),
             turn: Mutex::new(()),

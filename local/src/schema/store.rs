@@ -58,7 +58,7 @@ impl Store<'_> {
 
     /// What was there when the last gateway over this instance ended. What Cassandra has and nobody wrote down, because
     /// that gateway ended in between, is there; what it has no more is gone.
-    pub(super) async fn load(&self) -> Result<Catalogue, Failed> {
+    pub(super) async fn load(&self, now: u64) -> Result<Catalogue, Failed> {
         let mut catalogue = Catalogue::default();
         let mut saved = BTreeSet::new();
         let rows = self.own.select(&format!("SELECT JSON * FROM {}", self.state()), &[]).await?;
@@ -84,7 +84,7 @@ impl Store<'_> {
                     Kind::Keyspace | Kind::Type => Features::default(),
                 };
                 let active = Entry::active(features);
-                Mirror { own: self.own, names: self.names }.show(&thing, active, 0).await?;
+                Mirror { own: self.own, names: self.names }.show(&thing, active, now).await?;
                 self.save(&thing, active).await?;
                 catalogue.set(thing, active);
             }

@@ -1,0 +1,78 @@
+use super::client::{Answer, Client, LOCAL_QUORUM, batch_body, opcode};
+use super::{INVALID, local};
+
+#[tokio::test]
+async fn texts_and_ids_are_mixed() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("batches").await;
+    client.table("batches", "t", "(a int PRIMARY KEY)").await;
+    client.query("USE batches").await;
+    let id = client.prepared("INSERT INTO t (a) VALUES (2)").await;
+    let all = [Ok("INSERT INTO t (a) VALUES (1)"), Err(&id[..]), Ok("DELETE FROM t WHERE a = 9;")];
+    assert_eq!(client.batch(&all, LOCAL_QUORUM).await, Answer::Void);
+    assert_eq!(client.rows("SELECT a FROM t").await.values.len(), 2);
+}
+
+#[tokio::test]
+async fn more_than_30_unlogged_or_100_logged_are_refused() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("batches_long").await;
+    client.table("batches_long", "t", "(a int PRIMARY KEY)").await;
+    let inserts: Vec<String> = (0..101).map(|a| format!("INSERT INTO batches_long.t (a) VALUES ({a})")).collect();
+    let inserts: Vec<_> = inserts.iter().map(|text| Ok(text.as_str())).collect();
+    for (kind, most, text) in [
+        (1, 30, "Batches with more than 30 statements are not supported."),
+        (
+            0,
+            100,
+            "keyspaces-local: Amazon Keyspaces refuses a logged batch of more than 100 statements. Send several \
+             batches. (DG:quotas)",
+        ),
+    ] {
+        let allowed = client.call(opcode::BATCH, &batch_body(kind, &inserts[..most], LOCAL_QUORUM)).await;
+        assert_eq!(Answer::read(&allowed), Answer::Void);
+        let refused = client.call(opcode::BATCH, &batch_body(kind, &inserts[..=most], LOCAL_QUORUM)).await;
+        assert_eq!(Answer::read(&refused).refused(), (INVALID, text.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_in_a_batch_is_refused() {
+    let mut client = Client::connect(local().await).await;
+    let only = "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.";
+    let read = client.batch(&[Ok("SELECT * FROM system.local")], LOCAL_QUORUM).await;
+    assert_eq!(read.refused(), (INVALID, only.to_owned()));
+    let definition = client.batch(&[Ok("DROP KEYSPACE a")], LOCAL_QUORUM).await;
+    assert_eq!(definition.refused(), (INVALID, only.to_owned()));
+    let wrong = client.batch(&[Ok("INSERT IN t")], LOCAL_QUORUM).await;
+    assert_eq!(wrong.refused().0, 0x2000);
+    client.keyspace("batches_refused").await;
+    client.table("batches_refused", "c", "(a int PRIMARY KEY, n counter)").await;
+    let count = "UPDATE batches_refused.c SET n = n + 1 WHERE a = 1";
+    for (kind, text) in [
+        (
+            0,
+            "keyspaces-local: Amazon Keyspaces refuses counters in a logged batch. Send the counters' updates by \
+             themselves. (DG:batchStatements)",
+        ),
+        (2, "keyspaces-local: not emulated: BEGIN COUNTER BATCH (line 1, column 1)"),
+    ] {
+        let refused = client.call(opcode::BATCH, &batch_body(kind, &[Ok(count)], LOCAL_QUORUM)).await;
+        assert_eq!(Answer::read(&refused).refused(), (INVALID, text.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn two_statements_on_one_row_of_a_logged_batch_are_refused_however_they_come() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("batches_row").await;
+    client.table("batches_row", "t", "(a int PRIMARY KEY, b int)").await;
+    let update = "UPDATE batches_row.t SET b = 1 WHERE a = 1";
+    let id = client.prepared(update).await;
+    let refused = client.call(opcode::BATCH, &batch_body(0, &[Ok(update), Err(&id)], LOCAL_QUORUM)).await;
+    assert_eq!(
+        Answer::read(&refused).refused().1,
+        "keyspaces-local: Amazon Keyspaces refuses two statements on one row in a logged batch. Put what is to happen to \
+         the row into one statement. (DG:batchStatements)"
+    );
+}

@@ -1,0 +1,117 @@
+use super::client::{Answer, Client, LOCAL_QUORUM, With};
+use super::{INVALID, local};
+
+const LEVELS: [&str; 11] = [
+    "ANY",
+    "ONE",
+    "TWO",
+    "THREE",
+    "QUORUM",
+    "ALL",
+    "LOCAL_QUORUM",
+    "EACH_QUORUM",
+    "SERIAL",
+    "LOCAL_SERIAL",
+    "LOCAL_ONE",
+];
+const READS: [&str; 3] = ["ONE", "LOCAL_QUORUM", "LOCAL_ONE"];
+const WRITES: [&str; 1] = ["LOCAL_QUORUM"];
+
+fn is_as_the_service_says(answer: Answer, level: &str, supported: &[&str]) {
+    if supported.contains(&level) {
+        assert!(!matches!(answer, Answer::Refused(..)), "{level}: {answer:?}");
+        return;
+    }
+    let text = format!(
+        "Consistency level {level} is not supported for this operation. Supported consistency levels are: {}",
+        supported.join(", ")
+    );
+    assert_eq!(answer.refused(), (INVALID, text));
+}
+
+#[tokio::test]
+async fn every_level_of_every_kind_of_request_is_taken_or_refused_as_the_service_says() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("consistency").await;
+    client.table("consistency", "t", "(a int PRIMARY KEY, b int)").await;
+    client.table("consistency", "c", "(a int PRIMARY KEY, n counter)").await;
+    let reads = [
+        "SELECT * FROM consistency.t",
+        "SELECT * FROM system.local",
+        "SELECT * FROM system.peers",
+        "SELECT * FROM system_schema.keyspaces",
+        "SELECT * FROM system_schema_mcs.tables",
+    ];
+    let writes = [
+        "INSERT INTO consistency.t (a, b) VALUES (1, 1)",
+        "INSERT INTO consistency.t (a, b) VALUES (1, 1) IF NOT EXISTS",
+        "UPDATE consistency.t SET b = 2 WHERE a = 1",
+        "UPDATE consistency.t SET b = 2 WHERE a = 1 IF b = 1",
+        "UPDATE consistency.c SET n = n + 1 WHERE a = 1",
+        "DELETE FROM consistency.t WHERE a = 1",
+        "DELETE FROM consistency.t WHERE a = 1 IF EXISTS",
+        "BEGIN UNLOGGED BATCH INSERT INTO consistency.t (a, b) VALUES (2, 2) APPLY BATCH",
+    ];
+    for (statements, supported) in [(&reads[..], &READS[..]), (&writes, &WRITES)] {
+        for statement in statements {
+            let id = client.prepared(statement).await;
+            for (level, code) in LEVELS.into_iter().zip(0..) {
+                is_as_the_service_says(client.query_with(statement, With::consistency(code)).await, level, supported);
+                is_as_the_service_says(client.execute(&id, With::consistency(code)).await, level, supported);
+            }
+        }
+    }
+    let id = client.prepared(writes[0]).await;
+    for (level, code) in LEVELS.into_iter().zip(0..) {
+        is_as_the_service_says(client.batch(&[Ok(writes[0])], code).await, level, &WRITES);
+        is_as_the_service_says(client.batch(&[Err(&id)], code).await, level, &WRITES);
+    }
+}
+
+/// Nobody has said what the service makes of it: unverified.
+#[tokio::test]
+async fn definitions_and_use_are_taken_at_any_level() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("consistency_any").await;
+    for code in 0..LEVELS.len() as u16 {
+        let create = format!("CREATE TABLE consistency_any.t{code} (a int PRIMARY KEY)");
+        assert!(matches!(client.query_with(&create, With::consistency(code)).await, Answer::Changed(_)));
+        let used = client.query_with("USE consistency_any", With::consistency(code)).await;
+        assert_eq!(used, Answer::Keyspace("consistency_any".into()));
+    }
+}
+
+#[tokio::test]
+async fn the_field_for_serial_consistency_may_say_both_serial_levels() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("consistency_serial").await;
+    client.table("consistency_serial", "t", "(a int PRIMARY KEY)").await;
+    let conditional = "INSERT INTO consistency_serial.t (a) VALUES (1) IF NOT EXISTS";
+    let plain = "INSERT INTO consistency_serial.t (a) VALUES (1)";
+    let id = client.prepared(conditional).await;
+    for (level, code) in LEVELS.into_iter().zip(0..) {
+        let with = With { serial: Some(code), ..With::default() };
+        assert_eq!(client.query_with(plain, with).await, Answer::Void, "{level}");
+        for answer in [client.query_with(conditional, with).await, client.execute(&id, with).await] {
+            if level.ends_with("SERIAL") {
+                assert!(matches!(answer, Answer::Rows(_)), "{answer:?}");
+            } else {
+                let text = format!(
+                    "keyspaces-local: the serial consistency of a conditional write is SERIAL or LOCAL_SERIAL, not {level}"
+                );
+                assert_eq!(answer.refused(), (INVALID, text));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_statement_is_said_before_its_level() {
+    let mut client = Client::connect(local().await).await;
+    let (_, text) = client.query_with("SELECT count(*) FROM system.local", With::consistency(4)).await.refused();
+    assert_eq!(text, "countRows is not yet supported.");
+    let (_, text) = client.query_with("SELECT * FROM nosuch.t", With::consistency(4)).await.refused();
+    assert!(text.starts_with("Consistency level QUORUM is not supported"), "{text}");
+    let (_, text) = client.query_with("SELECT * FROM nosuch.t", With::consistency(LOCAL_QUORUM)).await.refused();
+    assert_eq!(text, "unconfigured keyspace nosuch");
+}

@@ -1,0 +1,54 @@
+//! The gateway as a client sees it, over a real Cassandra that all tests share.
+
+mod batches;
+mod client;
+mod consistency;
+mod definitions;
+mod frames;
+mod handshake;
+mod instances;
+mod journal;
+mod prepared;
+mod statements;
+mod system_tables;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use crate::builder::Builder;
+use crate::local::Local;
+
+const INVALID: i32 = 0x2200;
+const PROTOCOL_ERROR: i32 = 0x000A;
+
+async fn local() -> &'static Local {
+    Local::shared().await.unwrap()
+}
+
+/// Another gateway over the same Cassandra.
+async fn another() -> Builder {
+    Local::builder().cassandra(local().await.cassandra_address().to_string()).peers(1)
+}
+
+/// A time that goes on when it is told to.
+#[derive(Clone)]
+struct Time {
+    start: SystemTime,
+    seconds: Arc<AtomicU64>,
+}
+
+impl Time {
+    fn new() -> Self {
+        Self { start: SystemTime::now(), seconds: Arc::default() }
+    }
+
+    fn clock(&self) -> impl Fn() -> SystemTime + Send + Sync + 'static {
+        let this = self.clone();
+        move || this.start + Duration::from_secs(this.seconds.load(Ordering::SeqCst))
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.seconds.fetch_add(seconds, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,83 @@
+use super::client::{Answer, Client, LOCAL_QUORUM, With};
+use super::{INVALID, local};
+
+#[tokio::test]
+async fn what_is_prepared_on_one_connection_is_executed_on_another() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("prepared").await;
+    client.table("prepared", "t", "(a int PRIMARY KEY, b text)").await;
+    let insert = client.prepared("INSERT INTO prepared.t (a, b) VALUES (?, ?)").await;
+    let select = client.prepared("SELECT b FROM prepared.t WHERE a = ?").await;
+    let mut other = Client::connect(local().await).await;
+    let one = 1_i32.to_be_bytes();
+    let stored = other.execute(&insert, With { values: &[&one, b"x"], ..With::default() }).await;
+    assert_eq!(stored, Answer::Void);
+    let Answer::Rows(rows) = other.execute(&select, With { values: &[&one], ..With::default() }).await else {
+        panic!()
+    };
+    assert_eq!((rows.texts("b"), &rows.table), (vec!["x"], &("prepared".into(), "t".into())));
+}
+
+#[tokio::test]
+async fn an_id_that_is_not_known_is_unprepared() {
+    let mut client = Client::connect(local().await).await;
+    let id = [0xAB; 16];
+    for answer in [client.execute(&id, With::default()).await, client.batch(&[Err(&id)], LOCAL_QUORUM).await] {
+        let Answer::Refused(code, text, rest) = answer else { panic!() };
+        assert_eq!(code, 0x2500);
+        assert!(text.starts_with("Prepared query with ID abababababababababababababababab not found"), "{text}");
+        assert_eq!(rest[..], [&[0, 16], &id[..]].concat());
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_was_made_anew_is_prepared_anew() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("prepared_anew").await;
+    client.table("prepared_anew", "t", "(a int PRIMARY KEY)").await;
+    let id = client.prepared("SELECT * FROM prepared_anew.t").await;
+    client.query("DROP TABLE prepared_anew.t").await;
+    let gone = "SELECT * FROM system_schema_mcs.tables WHERE keyspace_name = 'prepared_anew'";
+    client.until(gone, |rows| rows.values.is_empty()).await;
+    client.table("prepared_anew", "t", "(a text PRIMARY KEY)").await;
+    let Answer::Refused(code, _, rest) = client.execute(&id, With::default()).await else { panic!() };
+    assert_eq!((code, &rest[..]), (0x2500, &[&[0, 16], &id[..]].concat()[..]));
+    let again = client.prepared("SELECT * FROM prepared_anew.t").await;
+    assert!(matches!(client.execute(&again, With::default()).await, Answer::Rows(_)));
+}
+
+#[tokio::test]
+async fn names_without_a_keyspace_are_in_the_one_that_was_used_when_they_were_prepared() {
+    let mut client = Client::connect(local().await).await;
+    for keyspace in ["prepared_here", "prepared_there"] {
+        client.keyspace(keyspace).await;
+        client.table(keyspace, "t", "(a int PRIMARY KEY)").await;
+    }
+    client.query("USE prepared_here").await;
+    let here = client.prepared("SELECT * FROM t").await;
+    client.query("USE prepared_there").await;
+    let there = client.prepared("SELECT * FROM t").await;
+    assert_ne!(here, there);
+    for (id, keyspace) in [(here, "prepared_here"), (there, "prepared_there")] {
+        let Answer::Rows(rows) = client.execute(&id, With::default()).await else { panic!() };
+        assert_eq!(rows.table.0, keyspace);
+    }
+}
+
+#[tokio::test]
+async fn definitions_and_use_are_not_prepared() {
+    let mut client = Client::connect(local().await).await;
+    for definition in ["CREATE TABLE a.t (a int PRIMARY KEY)", "DROP KEYSPACE a"] {
+        let text = "keyspaces-local: Amazon Keyspaces refuses CREATE, ALTER, DROP and RESTORE as prepared statements. \
+                    Send the statement unprepared. (DG:functional-differences)";
+        assert_eq!(client.prepare(definition).await.refused(), (INVALID, text.into()));
+    }
+    assert_eq!(
+        client.prepare("USE system").await.refused().1,
+        "keyspaces-local: not emulated: USE as a prepared statement (line 1, column 1)"
+    );
+    assert_eq!(
+        client.prepare("SELECT count(*) FROM t").await.refused(),
+        (INVALID, "countRows is not yet supported.".into())
+    );
+}

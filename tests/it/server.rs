@@ -1,0 +1,43 @@
+//! What tests run against that make sense on either: the shared local Keyspaces, or the plain Cassandra at
+//! `KEYSPACES_TEST_CASSANDRA` (host:port).
+
+use keyspaces::{Endpoint, Session};
+use keyspaces_local::Local;
+use uuid::Uuid;
+
+/// The shared local Keyspaces; `None` where the tests run against a plain Cassandra.
+pub(crate) async fn local() -> Option<&'static Local> {
+    if std::env::var_os("KEYSPACES_TEST_CASSANDRA").is_some() {
+        return None;
+    }
+    Some(crate::local::shared().await)
+}
+
+/// A session of the test's own, because each test has a runtime of its own.
+pub(crate) async fn session() -> Session {
+    let Some(local) = local().await else {
+        let address = std::env::var("KEYSPACES_TEST_CASSANDRA").expect("it was there");
+        let endpoint = Endpoint::cassandra(address).expect("host:port");
+        return Session::builder().endpoint(endpoint).connect().await.expect("it connects");
+    };
+    crate::local::signed(local).connect().await.expect("it connects")
+}
+
+/// A table of the test's own with these columns, as `keyspace.table`.
+pub(crate) async fn table(session: &Session, columns: &str) -> String {
+    table_with(session, columns, "").await
+}
+
+/// As [`table`], with options.
+pub(crate) async fn table_with(session: &Session, columns: &str, options: &str) -> String {
+    let keyspace = "it";
+    session
+        .define(&format!(
+            "CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH REPLICATION = {{'class': 'SingleRegionStrategy'}}"
+        ))
+        .await
+        .expect("the keyspace is created");
+    let table = format!("{keyspace}.t{}", Uuid::new_v4().simple());
+    session.define(&format!("CREATE TABLE {table} ({columns}) {options}")).await.expect("the table is created");
+    table
+}
