@@ -1,7 +1,7 @@
 //! A client in a process of its own: one task, done so many times, by ours or by the bare driver.
 
 use std::hint::black_box;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Instant;
 
 use clap::ValueEnum;
@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::work::bare::Bare;
 use crate::work::ours::Ours;
-use crate::work::sigv4::Answers;
+use crate::work::signing::Answers;
 use crate::work::{Client, Event, ROWS_PER_PAGE, Result, partition_of};
 
 /// Calls made before those that count, so that whatever is made once is there.
@@ -31,6 +31,8 @@ pub(crate) enum Task {
     Pages,
     /// The same, held to the memory it takes after its first page.
     PagesMemory,
+    /// Keys, read through the fan-out, held to the memory it takes.
+    FanOutMemory,
     /// Answers to the server's challenge, as when a connection is opened.
     Sigv4,
 }
@@ -78,6 +80,15 @@ fn run_on<C: Client>(runtime: &Runtime, task: Task, address: &str, times: u64) -
             let before = resident("VmRSS")?;
             expect(rows, first_page + count(stream).await?)?;
             Ok(resident("VmRSS")?.saturating_sub(before))
+        }),
+        Task::FanOutMemory => runtime.block_on(async {
+            let (device, date, time) = Event::sample().key();
+            client.select_one(&(device, date, time)).await?;
+            let before = resident("VmRSS")?;
+            let keys = (0..times).map(move |number| (format!("device-{number}"), date, time));
+            expect(times, count(pin!(client.fan_out(keys))).await?)?;
+            // At its highest.
+            Ok(resident("VmHWM")?.saturating_sub(before))
         }),
         Task::Sigv4 => Err("this is no task for a session".into()),
     }

@@ -62,6 +62,13 @@ const ROWS: &[Row] = &[
         beside_bare: true,
     },
     Row {
+        name: "fan-out of 100000 keys",
+        task: Task::FanOutMemory,
+        times: 100_000,
+        measures: &[Measure(Unit::Memory, Bound::Ours(16.0 * MEGABYTE))],
+        beside_bare: true,
+    },
+    Row {
         name: "SigV4 answer",
         task: Task::Sigv4,
         times: 1_000,

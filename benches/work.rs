@@ -2,7 +2,9 @@
 
 pub(crate) mod bare;
 pub(crate) mod ours;
-pub(crate) mod sigv4;
+pub(crate) mod signing;
+
+use std::num::NonZeroUsize;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::Stream;
@@ -29,6 +31,8 @@ pub(crate) const SELECT_DAY: &str = "SELECT device_id, event_date, event_time, e
                                      WHERE device_id = ? AND event_date = ?";
 
 pub(crate) const ROWS_PER_PAGE: u32 = 1_000;
+/// How many requests of a fan-out are in flight together.
+pub(crate) const IN_FLIGHT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255);
 
 /// The primary key of one event.
 pub(crate) type Key = (String, NaiveDate, DateTime<Utc>);
@@ -44,6 +48,9 @@ pub(crate) trait Client: Sized {
 
     /// All rows of one partition, page by page.
     async fn stream(&self, partition: (String, NaiveDate)) -> Result<impl Stream<Item = Result<Event>> + Unpin>;
+
+    /// One row for each key, [`IN_FLIGHT`] requests together, as they come.
+    fn fan_out(&self, keys: impl Iterator<Item = Key> + Send + 'static) -> impl Stream<Item = Result<Event>>;
 }
 
 impl Event {

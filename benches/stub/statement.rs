@@ -36,7 +36,7 @@ impl Prepared {
             text.split(|c: char| c.is_whitespace() || "(),;".contains(c)).filter(|word| !word.is_empty()).collect();
         let named = |word: &str| words.iter().position(|other| other.eq_ignore_ascii_case(word));
         let after = |word: &str| named(word).and_then(|at| words.get(at + 1));
-        let (keyspace, table) = after("FROM").or(after("INTO")).or(after("UPDATE"))?.split_once('.')?;
+        let (keyspace, table) = ["FROM", "INTO", "UPDATE"].into_iter().find_map(after)?.split_once('.')?;
         let key = columns::partition_key(table)?;
 
         let selects = match (words.first()?.eq_ignore_ascii_case("SELECT"), named("FROM")) {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use futures::{Stream, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use keyspaces::Endpoint;
 use scylla::client::session::Session;
 use scylla::statement::prepared::PreparedStatement;
 
-use super::{Client, Event, INSERT, Key, ROWS_PER_PAGE, Result, SELECT_DAY, SELECT_ONE};
+use super::{Client, Event, IN_FLIGHT, INSERT, Key, ROWS_PER_PAGE, Result, SELECT_DAY, SELECT_ONE};
 
 pub(crate) struct Bare {
     session: Arc<Session>,
@@ -42,5 +42,9 @@ impl Client for Bare {
     async fn stream(&self, partition: (String, NaiveDate)) -> Result<impl Stream<Item = Result<Event>> + Unpin> {
         let pager = self.session.execute_iter(self.select_day.clone(), partition).await?;
         Ok(pager.rows_stream::<Event>()?.map_err(Into::into))
+    }
+
+    fn fan_out(&self, keys: impl Iterator<Item = Key> + Send + 'static) -> impl Stream<Item = Result<Event>> {
+        stream::iter(keys).map(async |key| self.select_one(&key).await).buffer_unordered(IN_FLIGHT.get())
     }
 }

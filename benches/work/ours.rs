@@ -1,10 +1,10 @@
 //! This crate.
 
 use chrono::NaiveDate;
-use futures::{Stream, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use keyspaces::{Endpoint, Select, Session, Write};
 
-use super::{Client, Event, INSERT, Key, Result, SELECT_DAY, SELECT_ONE};
+use super::{Client, Event, IN_FLIGHT, INSERT, Key, Result, SELECT_DAY, SELECT_ONE};
 
 pub(crate) struct Ours {
     insert: Write<Event>,
@@ -32,5 +32,10 @@ impl Client for Ours {
 
     async fn stream(&self, partition: (String, NaiveDate)) -> Result<impl Stream<Item = Result<Event>> + Unpin> {
         Ok(self.select_day.rows(&partition).map_err(Into::into))
+    }
+
+    fn fan_out(&self, keys: impl Iterator<Item = Key> + Send + 'static) -> impl Stream<Item = Result<Event>> {
+        let found = self.select_one.one_of_each(keys).in_flight(IN_FLIGHT).as_they_come();
+        found.map(|(_, row)| row?.ok_or_else(|| "there is no such event".into()))
     }
 }
