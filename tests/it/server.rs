@@ -3,6 +3,7 @@
 
 use keyspaces::{Endpoint, Session};
 use keyspaces_local::Local;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 /// The shared local Keyspaces; `None` where the tests run against a plain Cassandra.
@@ -30,13 +31,11 @@ pub(crate) async fn table(session: &Session, columns: &str) -> String {
 
 /// As [`table`], with options.
 pub(crate) async fn table_with(session: &Session, columns: &str, options: &str) -> String {
+    static CREATED: OnceCell<()> = OnceCell::const_new();
     let keyspace = "it";
-    session
-        .define(&format!(
-            "CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH REPLICATION = {{'class': 'SingleRegionStrategy'}}"
-        ))
-        .await
-        .expect("the keyspace is created");
+    let text =
+        format!("CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH REPLICATION = {{'class': 'SingleRegionStrategy'}}");
+    CREATED.get_or_init(|| async { session.define(&text).await.expect("the keyspace is created") }).await;
     let table = format!("{keyspace}.t{}", Uuid::new_v4().simple());
     session.define(&format!("CREATE TABLE {table} ({columns}) {options}")).await.expect("the table is created");
     table
