@@ -105,7 +105,19 @@ impl Error {
         &self.0.problem
     }
 
-    pub(crate) fn new(
+    /// An error of one's own: a table built on this crate tells what it refuses in the same words as this crate.
+    ///
+    /// ```
+    /// use keyspaces::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Configuration, "INSERT INTO shop.names", "the name is empty")
+    ///     .with_advice("Give the name that is to be stored");
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "INSERT INTO shop.names failed: the name is empty. Give the name that is to be stored"
+    /// );
+    /// ```
+    pub fn new(
         kind: ErrorKind,
         attempted: impl Into<Cow<'static, str>>,
         problem: impl Into<Cow<'static, str>>,
@@ -137,7 +149,9 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
+    /// The same error with what to do about it: a sentence without its full stop.
+    #[must_use]
+    pub fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.0.advice = Some(advice.into());
         self
     }

@@ -15,6 +15,7 @@ mod schema;
 mod session;
 mod statement;
 mod stream;
+pub mod tables;
 mod tls;
 
 #[cfg(test)]
@@ -35,6 +36,12 @@ pub use stream::{Page, Pages, PagingState, Rows};
 
 // The driver's derives, used with `#[scylla(crate = keyspaces)]`: a program then names no driver of its own.
 pub use scylla::{DeserializeRow, DeserializeValue, SerializeRow, SerializeValue};
+
+// The traits that they derive, under the same names, for code that is generic in what it binds and reads.
+pub use scylla::deserialize::row::DeserializeRow;
+pub use scylla::deserialize::value::DeserializeValue;
+pub use scylla::serialize::row::SerializeRow;
+pub use scylla::serialize::value::SerializeValue;
 
 /// Values of CQL types that have none in the standard library, and values of any type.
 pub mod value {

@@ -4,8 +4,10 @@
 
 mod connect;
 mod consistency;
+mod events;
 mod local;
 mod server;
 mod statements;
 mod streams;
 mod topology;
+mod users;

@@ -32,11 +32,18 @@ pub(crate) async fn table(session: &Session, columns: &str) -> String {
 /// As [`table`], with options.
 pub(crate) async fn table_with(session: &Session, columns: &str, options: &str) -> String {
     static CREATED: OnceCell<()> = OnceCell::const_new();
-    let keyspace = "it";
-    let text =
-        format!("CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH REPLICATION = {{'class': 'SingleRegionStrategy'}}");
-    CREATED.get_or_init(|| async { session.define(&text).await.expect("the keyspace is created") }).await;
-    let table = format!("{keyspace}.t{}", Uuid::new_v4().simple());
+    CREATED.get_or_init(|| keyspace(session, "it")).await;
+    let table = format!("it.t{}", Uuid::new_v4().simple());
     session.define(&format!("CREATE TABLE {table} ({columns}) {options}")).await.expect("the table is created");
     table
+}
+
+/// The keyspace of this name, taken as it is.
+pub(crate) async fn keyspace(session: &Session, name: &str) {
+    session
+        .define(&format!(
+            "CREATE KEYSPACE IF NOT EXISTS \"{name}\" WITH REPLICATION = {{'class': 'SingleRegionStrategy'}}"
+        ))
+        .await
+        .expect("the keyspace is created");
 }
