@@ -4,6 +4,8 @@
 //! environment, or from the default chain with `--features aws-config`); `--cassandra 127.0.0.1:9042` against a plain
 //! Cassandra.
 
+#![expect(clippy::print_stdout, reason = "what it does is for people to read")]
+
 use std::error::Error;
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
@@ -133,11 +135,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("Wrote three events and a user.");
 
     println!("The events of device-001 on {today}, newest first:");
-    let mut events = latest.rows(&("device-001", today));
+    let mut events = latest.rows(("device-001", today));
     while let Some(event) = events.try_next().await? {
         println!("  {}  {}  {}", event.event_time.format("%H:%M:%S"), event.event_type, event.payload);
     }
-    let found = user_by_id.one(&(user.user_id,)).await?.ok_or("the user is not there")?;
+    let found = user_by_id.one((user.user_id,)).await?.ok_or("the user is not there")?;
     println!("User {}: {} <{}>, {}", found.user_id, found.name, found.email, found.status);
 
     session.close(std::time::Duration::from_secs(5)).await?;

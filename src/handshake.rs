@@ -286,6 +286,11 @@ impl Handshake {
 }
 
 impl Attempt {
+    /// How long the stages took that were passed.
+    pub(crate) fn took(&self) -> Duration {
+        self.passed.iter().map(|(_, took)| *took).sum()
+    }
+
     /// Notes that the stage before was passed, and which one begins.
     fn enter(&mut self, stage: Stage) {
         let now = Instant::now();

@@ -41,6 +41,8 @@ pub(crate) enum Does {
     Close,
     Says(i32, &'static str),
     Bytes(Vec<u8>),
+    /// What is due, and late.
+    Late(Duration),
 }
 
 /// One row of `system.local` or `system.peers`.
@@ -372,11 +374,14 @@ async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr,
         };
         if let Some(does) = at.and_then(|at| state.fault(address, at)) {
             let goes_on = matches!(does, Does::Says(..));
+            let is_late = matches!(does, Does::Late(_));
             misbehave(&mut stream, does, request.stream).await;
             if goes_on {
                 continue;
             }
-            return;
+            if !is_late {
+                return;
+            }
         }
         let answer = match request.opcode {
             opcode::OPTIONS => frames::supported(),
@@ -409,6 +414,7 @@ async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr,
 async fn misbehave(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), does: Does, stream_id: i16) {
     match does {
         Does::Close => {}
+        Does::Late(by) => tokio::time::sleep(by).await,
         Does::Nothing => until_closed(stream).await,
         Does::Says(code, text) => {
             let _ = stream.write_all(&frames::error(code, text).on_stream(stream_id)).await;

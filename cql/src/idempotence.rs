@@ -183,9 +183,13 @@ fn term_reason(term: &Term) -> Option<NotIdempotent> {
             None => Some(NotIdempotent::UnknownFunction),
         },
         TermKind::Constant(constant) => {
-            let now = constant.kind == ConstantKind::String && constant.text.eq_ignore_ascii_case("now");
-            now.then_some(NotIdempotent::Now)
+            (constant.kind == ConstantKind::String && may_mean_now(&constant.text)).then_some(NotIdempotent::Now)
         }
         _ => None,
     }
+}
+
+/// Cassandra reads `'now'`, in JSON too, as the current time; whether Keyspaces does is unverified.
+fn may_mean_now(text: &str) -> bool {
+    text.eq_ignore_ascii_case("now") || text.to_ascii_lowercase().contains("\"now\"")
 }

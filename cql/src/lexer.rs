@@ -1,6 +1,6 @@
 //! Text to tokens. Every text has tokens: what is no CQL becomes a token that says so, and the parser fails when it gets there.
 
-use crate::Span;
+use crate::{MAX_TOKENS, Span};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum TokenKind {
@@ -44,6 +44,8 @@ pub(crate) enum TokenKind {
     UnterminatedString,
     UnterminatedName,
     UnterminatedComment,
+    /// All that comes after [`MAX_TOKENS`].
+    TooMany,
 }
 
 /// 12 bytes, because a text can have as many of them as bytes.
@@ -70,6 +72,9 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
         let kind = if unterminated_comment {
             lexer.at = text.len();
             TokenKind::UnterminatedComment
+        } else if tokens.len() == MAX_TOKENS && start < text.len() {
+            lexer.at = text.len();
+            TokenKind::TooMany
         } else {
             lexer.token()
         };

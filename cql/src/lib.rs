@@ -1,4 +1,4 @@
-//! CQL as Amazon Keyspaces speaks it.
+#![doc = include_str!("../README.md")]
 
 mod allowed;
 mod effect;
@@ -9,6 +9,8 @@ mod lexer;
 mod name;
 mod parser;
 mod print;
+#[cfg(test)]
+mod properties;
 pub mod rules;
 mod span;
 pub mod statement;
@@ -34,5 +36,7 @@ pub const MAX_DEPTH: usize = 64;
 /// The longest text that is read: 4 MiB.
 ///
 /// Nobody says how long a text Keyspaces takes; a row has at most 1 MB, which is 2 MB as a literal, and a logged batch 4 MB.
-/// The tree of a text takes up to some 60 times its length.
 pub const MAX_TEXT_BYTES: usize = 4 * 1024 * 1024;
+
+/// How many tokens (words, signs, literals) of a text are read. Their tree takes up to some 100 MB.
+pub const MAX_TOKENS: usize = 1_000_000;

@@ -37,10 +37,7 @@ impl Span {
     /// Line and column of its start in `text`; takes time linear in where that is.
     #[must_use]
     pub fn position(self, text: &str) -> Position {
-        let before = text.get(..self.start).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Position { line, column }
+        Position::default().after(text.get(..self.start).unwrap_or(text))
     }
 }
 
@@ -51,6 +48,24 @@ pub struct Position {
     pub line: usize,
     /// Counted from 1, in characters.
     pub column: usize,
+}
+
+impl Default for Position {
+    /// The beginning of a text.
+    fn default() -> Self {
+        Self { line: 1, column: 1 }
+    }
+}
+
+impl Position {
+    /// Where `passed`, which begins here, ends.
+    pub(crate) fn after(self, passed: &str) -> Self {
+        let last = passed.rsplit('\n').next().unwrap_or_default().chars().count();
+        match passed.matches('\n').count() {
+            0 => Self { line: self.line, column: self.column + last },
+            lines => Self { line: self.line + lines, column: last + 1 },
+        }
+    }
 }
 
 impl fmt::Display for Position {

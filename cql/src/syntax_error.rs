@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Position, Span};
+use crate::{MAX_DEPTH, MAX_TEXT_BYTES, MAX_TOKENS, Position, Span};
 
 /// Why a text could not be read as CQL, and where.
 ///
@@ -33,7 +33,7 @@ pub enum SyntaxProblem {
     Unterminated(&'static str),
     /// More than [`MAX_DEPTH`] levels of parentheses, collections, types or signs inside each other.
     TooDeep,
-    /// A text of more than [`MAX_TEXT_BYTES`] bytes.
+    /// A text of more than [`MAX_TEXT_BYTES`] bytes or [`MAX_TOKENS`] tokens.
     TooLong,
 }
 
@@ -55,7 +55,12 @@ impl fmt::Display for SyntaxError {
             SyntaxProblem::Unexpected { expected, found } => write!(f, "expected {expected}, found {found}"),
             SyntaxProblem::Unterminated(what) => write!(f, "{what} that begins here does not end"),
             SyntaxProblem::TooDeep => write!(f, "more than {MAX_DEPTH} levels inside each other"),
-            SyntaxProblem::TooLong => write!(f, "the text is longer than {MAX_TEXT_BYTES} bytes"),
+            SyntaxProblem::TooLong => {
+                write!(
+                    f,
+                    "the text is longer than {MAX_TEXT_BYTES} bytes, or has more than {MAX_TOKENS} words and signs"
+                )
+            }
         }
     }
 }

@@ -106,6 +106,8 @@ impl CreateTable {
     /// What keeps it from making one: these are Cassandra's rules for every table, not Keyspaces' own.
     pub fn definition(&self) -> Result<TableDefinition, TableError> {
         let key = self.key()?;
+        let partition_key: HashSet<_> = key.partition_key.iter().map(|name| &name.text).collect();
+        let clustering_columns: HashSet<_> = key.clustering_columns.iter().map(|name| &name.text).collect();
         let mut columns = Vec::with_capacity(self.columns.len());
         let mut names = HashSet::new();
         for column in &self.columns {
@@ -113,8 +115,8 @@ impl CreateTable {
                 return Err(error(column.name.span, TableProblem::ColumnTwice(column.name.to_string())));
             }
             let kind = match column.is_static {
-                _ if is_among(&column.name, &key.partition_key) => ColumnKind::PartitionKey,
-                _ if is_among(&column.name, &key.clustering_columns) => ColumnKind::Clustering,
+                _ if partition_key.contains(&column.name.text) => ColumnKind::PartitionKey,
+                _ if clustering_columns.contains(&column.name.text) => ColumnKind::Clustering,
                 Some(_) => ColumnKind::Static,
                 None => ColumnKind::Regular,
             };
@@ -170,10 +172,6 @@ impl CreateTable {
             Err(error(spans.reduce(Span::to).unwrap_or_default(), TableProblem::ClusteringOrder))
         }
     }
-}
-
-fn is_among(name: &Name, names: &[Name]) -> bool {
-    names.iter().any(|other| other.text == name.text)
 }
 
 fn error(span: Span, problem: TableProblem) -> TableError {

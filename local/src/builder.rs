@@ -127,7 +127,8 @@ impl Builder {
         self
     }
 
-    /// What time it is for signatures, which may be 15 minutes old. Default: the system's time.
+    /// What time it is: for signatures, which may be 15 minutes off, for when a definition is ready, and in the journal.
+    /// Default: the system's time.
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self

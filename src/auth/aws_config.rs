@@ -3,23 +3,22 @@ use std::fmt;
 use ::aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
-use tokio::sync::OnceCell;
 
 /// The AWS SDK's default chain: variables, profile, SSO, web identity, container, instance.
 ///
-/// Nothing is read before the first ask, which happens inside the cache's time limit.
+/// Built anew at each ask, which the cache makes rare: a chain that was built once goes on with the keys that it found
+/// in the profile, or with having found none, for ever. Building it reads files, inside the cache's time limit.
 pub(crate) struct DefaultChain {
-    loader: ConfigLoader,
-    config: OnceCell<SdkConfig>,
+    loader: Box<dyn Fn() -> ConfigLoader + Send + Sync>,
 }
 
 impl DefaultChain {
-    /// With a region, STS and SSO are asked there unless the profile says otherwise, and nobody is asked for one.
+    /// With a region, STS is asked there for roles; without, the chain looks for one first.
     pub(crate) fn new(region: Option<&str>) -> Self {
-        let loader = ::aws_config::defaults(BehaviorVersion::latest());
-        Self::from_loader(match region {
-            Some(region) => loader.region(Region::new(region.to_owned())),
-            None => loader,
+        let region = region.map(|region| Region::new(region.to_owned()));
+        Self::from_loader(move || match region.clone() {
+            Some(region) => ::aws_config::defaults(BehaviorVersion::latest()).region(region),
+            None => ::aws_config::defaults(BehaviorVersion::latest()),
         })
     }
 
@@ -27,19 +26,19 @@ impl DefaultChain {
     ///
     /// Not bounded in time: off AWS, the instance's metadata service may be waited for some seconds.
     pub(crate) async fn region(&self) -> Option<String> {
-        self.config().await.region().map(ToString::to_string)
+        self.load().await.region().map(ToString::to_string)
     }
 
-    fn from_loader(loader: ConfigLoader) -> Self {
-        Self { loader, config: OnceCell::new() }
+    fn from_loader(loader: impl Fn() -> ConfigLoader + Send + Sync + 'static) -> Self {
+        Self { loader: Box::new(loader) }
     }
 
-    async fn config(&self) -> &SdkConfig {
-        self.config.get_or_init(|| self.loader.clone().load()).await
+    async fn load(&self) -> SdkConfig {
+        (self.loader)().load().await
     }
 
     async fn credentials(&self) -> provider::Result {
-        match self.config().await.credentials_provider() {
+        match self.load().await.credentials_provider() {
             Some(provider) => provider.provide_credentials().await,
             None => Err(CredentialsError::not_loaded("the default chain has no provider")),
         }
@@ -58,5 +57,67 @@ impl ProvideCredentials for DefaultChain {
 impl fmt::Debug for DefaultChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DefaultChain")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(deprecated, reason = "the names that replace these are in a crate that nothing else here needs")]
+
+    use std::env;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use ::aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
+
+    use super::*;
+    use crate::auth::CredentialSource;
+
+    /// A profile whose access key is another each time that it is read: `AKID0`, `AKID1`, …
+    fn with_profile() -> DefaultChain {
+        let times_read = AtomicUsize::new(0);
+        DefaultChain::from_loader(move || {
+            let n = times_read.fetch_add(1, Ordering::Relaxed);
+            let keys = format!("[p]\naws_access_key_id = AKID{n}\naws_secret_access_key = sesame\n");
+            let files = ProfileFiles::builder()
+                .with_contents(ProfileFileKind::Config, "[profile p]\nregion = eu-west-3\n")
+                .with_contents(ProfileFileKind::Credentials, keys)
+                .build();
+            ::aws_config::defaults(BehaviorVersion::latest()).profile_files(files).profile_name("p")
+        })
+    }
+
+    /// What the variables of whoever runs the tests say, which come first in the chain.
+    fn set(name: &str) -> Option<String> {
+        env::var(name).ok()
+    }
+
+    #[tokio::test]
+    async fn the_chain_gives_credentials_and_reads_a_profile_anew_at_each_ask() {
+        let chain = with_profile();
+        let from_variables = set("AWS_ACCESS_KEY_ID").filter(|_| set("AWS_SECRET_ACCESS_KEY").is_some());
+        for key in ["AKID0", "AKID1"] {
+            let credentials = chain.credentials().await.unwrap();
+            assert_eq!(credentials.access_key_id(), from_variables.as_deref().unwrap_or(key));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_chain_gives_the_region() {
+        let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"));
+        let found = with_profile().region().await;
+        assert_eq!(found.as_deref(), Some(region.as_deref().unwrap_or("eu-west-3")));
+    }
+
+    #[tokio::test]
+    async fn a_region_that_is_given_is_the_chains() {
+        assert_eq!(DefaultChain::new(Some("eu-north-1")).region().await.as_deref(), Some("eu-north-1"));
+    }
+
+    #[tokio::test]
+    async fn the_chain_shows_its_name_only() {
+        let chain = with_profile();
+        chain.credentials().await.unwrap();
+        assert_eq!(format!("{chain:?}"), "DefaultChain");
+        assert_eq!(CredentialSource::default_chain(chain).name(), "the default chain");
     }
 }

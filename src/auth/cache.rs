@@ -31,9 +31,9 @@ pub(crate) struct CredentialCache(Arc<Inner>);
 pub(crate) struct Timing {
     /// How long the provider may take. Default 5 s.
     pub(crate) limit: Duration,
-    /// How long before they expire credentials are renewed. Default 5 min: a new role session is there by then (IMDS
-    /// and ECS have it 5 min ahead). Credentials that had less than twice that left when they came are renewed after
-    /// half of it.
+    /// How long before they expire credentials are renewed. Default 5 min: by then EC2 has new ones for a role (the
+    /// EC2 guide's "at least five minutes before"). Credentials that come with less than twice that left are renewed
+    /// after half of it.
     pub(crate) ahead: Duration,
     /// After how long a provider is asked again whose credentials do not say when they expire: a file or a variable
     /// that someone may rotate. Default 5 min.

@@ -55,9 +55,12 @@ impl Picture {
         }
     }
 
-    /// The peers that can be connected with, by their addresses.
+    /// The addresses of the peers that can be connected with, in order.
     pub(crate) fn visible_peers(&self) -> Vec<IpAddr> {
-        self.peers.iter().filter(|peer| peer.host_id.is_some()).filter_map(|peer| peer.address).collect()
+        let usable = self.peers.iter().filter(|peer| peer.host_id.is_some());
+        let mut addresses: Vec<IpAddr> = usable.filter_map(|peer| peer.address).collect();
+        addresses.sort_unstable();
+        addresses
     }
 
     /// Whether one of the rows has this host id.

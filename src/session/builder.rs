@@ -99,6 +99,15 @@ impl Builder {
         self
     }
 
+    /// Signs with `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary keys, `AWS_SESSION_TOKEN`, read anew
+    /// whenever credentials are asked for, and with nothing else.
+    ///
+    /// Default: as [`credentials`](Self::credentials).
+    pub fn environment_credentials(mut self) -> Self {
+        self.credentials = Some(CredentialSource::environment());
+        self
+    }
+
     /// Authenticates with a user name and password in place of a signature: the service-specific credentials of an IAM
     /// user (`DG:programmatic.credentials.ssc`), or those of a plain Cassandra.
     ///

@@ -37,22 +37,24 @@ pub(super) struct Connected {
 pub(super) async fn connect(handshake: &Handshake, settings: &Settings, started: Instant) -> Result<Connected, Error> {
     let connecting = Connecting { handshake, settings, started, deadline: started + settings.connect_timeout };
     let mut pause = SHORTEST_PAUSE;
-    let mut outcome = connecting.first().await;
-    loop {
-        let miss = match outcome {
+    let mut told = match connecting.first().await {
+        Ok(connected) => return Ok(connected),
+        Err(miss) => miss,
+    };
+    while !told.permanent && connecting.has_time_for_another() {
+        debug!(reason = %told.error, "connecting again");
+        match connecting.again().await {
             Ok(connected) => return Ok(connected),
-            Err(miss) => miss,
-        };
-        if miss.permanent || Instant::now() >= connecting.deadline {
-            return Err(miss.error.with_elapsed(started.elapsed()));
+            // That time ran out says less than what was found before.
+            Err(miss) if miss.vague && !told.vague => {}
+            Err(miss) => told = miss,
         }
-        debug!(reason = %miss.error, "connecting again");
-        outcome = connecting.again().await;
-        if outcome.as_ref().is_err_and(|miss| !miss.permanent) {
+        if !told.permanent {
             sleep_until((Instant::now() + pause).min(connecting.deadline)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
+    Err(told.error.with_elapsed(started.elapsed()))
 }
 
 struct Connecting<'a> {
@@ -66,12 +68,14 @@ struct Connecting<'a> {
 struct Miss {
     /// Another try within this `connect()` cannot help.
     permanent: bool,
+    /// It is known only that there was no session in time.
+    vague: bool,
     error: Error,
 }
 
 impl From<Failure> for Miss {
     fn from(failure: Failure) -> Self {
-        Self { permanent: failure.permanent, error: failure.error }
+        Self { permanent: failure.permanent, vague: false, error: failure.error }
     }
 }
 
@@ -86,6 +90,12 @@ impl Connecting<'_> {
         let contact_points = self.contact_points(Depth::SystemTables, self.while_later()).await?;
         let picture = self.picture(&contact_points)?;
         self.build(&contact_points, Depth::Authentication, Some(&picture), self.while_later()).await
+    }
+
+    /// One that cannot wait for anything would find everything silent.
+    fn has_time_for_another(&self) -> bool {
+        let least = (self.settings.connect_timeout / 8).min(PROBE_TIMEOUT);
+        self.deadline.saturating_duration_since(Instant::now()) >= least
     }
 
     fn while_later(&self) -> Instant {
@@ -116,10 +126,10 @@ impl Connecting<'_> {
         let permanent = failures.iter().all(|failure| failure.permanent);
         // What may yet pass says more than what cannot; then, what came farthest.
         let telling = failures.into_iter().max_by_key(|failure| (failure.permanent == permanent, failure.stage));
-        Err(telling.map_or_else(
-            || self.no_session("the endpoint has no address").into(),
-            |failure| Miss { permanent, error: failure.error },
-        ))
+        Err(match telling {
+            Some(failure) => Miss { permanent, ..failure.into() },
+            None => self.no_session("the endpoint has no address").into(),
+        })
     }
 
     /// What the system tables say, if a driver can make a session of it.
@@ -127,7 +137,7 @@ impl Connecting<'_> {
         let picture = attempts.iter().find_map(|attempt| attempt.picture.clone()).unwrap_or_default();
         match picture.fault() {
             None => Ok(picture),
-            Some(fault) => Err(Miss { permanent: true, error: self.no_session(fault).with_advice(EC2_PERMISSIONS) }),
+            Some(fault) => Err(Miss { permanent: true, ..self.no_session(fault).with_advice(EC2_PERMISSIONS).into() }),
         }
     }
 
@@ -139,7 +149,10 @@ impl Connecting<'_> {
         limit: Instant,
     ) -> Result<Connected, Miss> {
         let addresses: Vec<SocketAddr> = contact_points.iter().map(|attempt| attempt.address).collect();
-        let translator = Arc::new(Translator::new(self.handshake.clone(), depth));
+        // What is far away is slow, and not silent: the contact points show how far it is.
+        let probe =
+            contact_points.iter().map(Attempt::took).max().map_or(PROBE_TIMEOUT, |took| PROBE_TIMEOUT.max(took * 2));
+        let translator = Arc::new(Translator::new(self.handshake.clone(), depth, probe));
         for address in &addresses {
             translator.passed(*address).await;
         }
@@ -147,10 +160,13 @@ impl Connecting<'_> {
         match timeout_at(limit, builder.build()).await {
             Ok(Ok(driver)) => self.inspect(Connected { driver, translator }, picture, limit).await,
             Ok(Err(error)) => Err(self.driver_failed(error).into()),
-            Err(_) => Err(self
-                .no_session("every stage of a connection passed, and there was no session in time")
-                .with_advice("One of the peers may be silent at a late stage; another try may find it well")
-                .into()),
+            Err(_) => Err(Miss {
+                vague: true,
+                ..self
+                    .no_session("every stage of a connection passed, and there was no session in time")
+                    .with_advice("One of the peers may be silent at a late stage; another try may find it well")
+                    .into()
+            }),
         }
     }
 
@@ -226,6 +242,6 @@ impl Connecting<'_> {
 
 impl From<Error> for Miss {
     fn from(error: Error) -> Self {
-        Self { permanent: false, error }
+        Self { permanent: false, vague: false, error }
     }
 }

@@ -10,11 +10,11 @@ use scylla::client::{PoolSize, SelfIdentity};
 use scylla::cluster::metadata::PeriodicFetchMode;
 use scylla::policies::address_translator::AddressTranslator;
 use scylla::policies::retry::FallthroughRetryPolicy;
-use scylla::statement::Consistency;
 
 use super::Settings;
 use super::defaults::{KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, PROBE_TIMEOUT, TOPOLOGY_INTERVAL};
 use super::rotation::Rotation;
+use crate::consistency::WRITE_CONSISTENCY;
 use crate::handshake::Handshake;
 
 pub(super) fn builder(
@@ -24,8 +24,8 @@ pub(super) fn builder(
     translator: Arc<dyn AddressTranslator>,
 ) -> SessionBuilder {
     let profile = ExecutionProfile::builder()
-        // The one consistency that reads and writes have in common; a statement that differs says so itself.
-        .consistency(Consistency::LocalQuorum)
+        // The only one that a write can have; a read that differs says so itself.
+        .consistency(WRITE_CONSISTENCY)
         // By default every request carries LOCAL_SERIAL. That the service takes it is unverified.
         .serial_consistency(None)
         // Its policies cannot wait, so on a throttled table they hammer; repeating is done outside.

@@ -153,10 +153,6 @@ impl Session {
         self.0.settings.call_timeout
     }
 
-    pub(crate) fn attempt_timeout(&self) -> Duration {
-        self.0.settings.attempt_timeout
-    }
-
     pub(crate) fn read_consistency(&self) -> ReadConsistency {
         self.0.settings.read_consistency
     }

@@ -19,7 +19,6 @@ use tokio::time::{Instant, timeout};
 use tracing::debug;
 use uuid::Uuid;
 
-use super::defaults::PROBE_TIMEOUT;
 use crate::handshake::{Depth, Handshake, Stage};
 
 /// How long a peer that passed is taken to be well: a pool opens its connections in one go.
@@ -35,6 +34,7 @@ const MOST_REMEMBERED: usize = 256;
 pub(super) struct Translator {
     handshake: Handshake,
     depth: Depth,
+    limit: Duration,
     probed: Mutex<HashMap<SocketAddr, Arc<Probed>>>,
     hosts: Mutex<HashMap<Uuid, Host>>,
     asked: Notify,
@@ -73,8 +73,9 @@ impl Verdict {
 struct LeftOut(String);
 
 impl Translator {
-    pub(super) fn new(handshake: Handshake, depth: Depth) -> Self {
-        Self { handshake, depth, probed: Mutex::default(), hosts: Mutex::default(), asked: Notify::new() }
+    /// Takes each address as far as `depth`, within `limit`.
+    pub(super) fn new(handshake: Handshake, depth: Depth, limit: Duration) -> Self {
+        Self { handshake, depth, limit, probed: Mutex::default(), hosts: Mutex::default(), asked: Notify::new() }
     }
 
     /// Notes an address that has just passed as a contact point: peers are among them.
@@ -178,7 +179,7 @@ impl Translator {
                 return verdict.clone();
             }
         }
-        let attempt = self.handshake.try_at(address, self.depth, Instant::now() + PROBE_TIMEOUT).await;
+        let attempt = self.handshake.try_at(address, self.depth, Instant::now() + self.limit).await;
         let verdict = match attempt.failure {
             None => Verdict::Passed,
             // Not the peer's fault. What is wrong with the credentials, the driver's own connection will tell.
@@ -226,7 +227,7 @@ impl Translator {
 
     /// One of the endpoint's addresses, looked up anew, that passes; not the same one for every host.
     async fn one_of_the_endpoint(&self, host_id: Uuid) -> Option<SocketAddr> {
-        let addresses = self.handshake.resolve(Instant::now() + PROBE_TIMEOUT).await.ok()?;
+        let addresses = self.handshake.resolve(Instant::now() + self.limit).await.ok()?;
         let verdicts = join_all(addresses.iter().map(|address| self.probe(*address))).await;
         let mut well: Vec<SocketAddr> = addresses
             .into_iter()

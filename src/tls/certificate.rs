@@ -104,6 +104,14 @@ impl RefusedCertificate {
                 "If that issuer is your own or a local Keyspaces', add its PEM with Builder::trust_pem; if not, \
                  something between here and the endpoint answers in its place",
             ),
+            CertificateError::BadSignature => (
+                format!(
+                    "the certificate names an issuer that is trusted ({}), and was signed by another of that name",
+                    top_issuer(end_entity, intermediates).unwrap_or_default()
+                ),
+                "If that is an authority of your own or a local Keyspaces', which has a new one at each start, give its \
+                 present PEM to Builder::trust_pem; if not, something between here and the endpoint answers in its place",
+            ),
             CertificateError::ExpiredContext { time, not_after } => (
                 format!(
                     "{} expired on {}, and this machine's clock says {}",

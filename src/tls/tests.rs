@@ -127,6 +127,20 @@ async fn an_unknown_issuer_is_refused_by_its_name() {
 }
 
 #[tokio::test]
+async fn another_authority_of_the_same_name_is_told_from_the_one_that_is_trusted() {
+    let explanation = refusal(Ca::new("Test CA").server(&[NAME]), &Ca::new("Test CA")).await;
+    assert_eq!(
+        explanation.problem,
+        "the certificate names an issuer that is trusted (CN=Test CA), and was signed by another of that name"
+    );
+    assert_eq!(
+        explanation.advice,
+        "If that is an authority of your own or a local Keyspaces', which has a new one at each start, give its present \
+         PEM to Builder::trust_pem; if not, something between here and the endpoint answers in its place"
+    );
+}
+
+#[tokio::test]
 async fn an_expired_certificate_is_refused_with_its_date_and_the_clock() {
     let ca = Ca::new("Test CA");
     let server = ca.server_with(&[NAME], |params| {

@@ -1,11 +1,13 @@
 //! Keyspaces, tables and types.
 
+use std::collections::HashSet;
+
 use super::Judge;
 use super::write::string;
 use crate::statement::{
     AlterKeyspace, AlterKeyspaceChange, AlterTable, AlterTableChange, ColumnDefinition, ConstantKind, CqlType,
-    CqlTypeKind, CreateKeyspace, CreateTable, CreateType, NativeType, RestoreTable, TableOption, Term, TermKind,
-    WithOption,
+    CqlTypeKind, CreateKeyspace, CreateTable, CreateType, NativeType, PrimaryKey, RestoreTable, TableOption, Term,
+    TermKind, WithOption,
 };
 use crate::{Name, Span, allowed, rules};
 
@@ -103,12 +105,9 @@ impl Judge<'_> {
     fn counters(&mut self, create: &CreateTable) {
         let is_counter =
             |column: &ColumnDefinition| column.column_type.kind == CqlTypeKind::Native(NativeType::Counter);
-        let is_key = |column: &ColumnDefinition| {
-            let among = |names: &[Name]| names.iter().any(|name| name.text == column.name.text);
-            let keys = &create.primary_keys;
-            column.primary_key.is_some()
-                || keys.iter().any(|key| among(&key.partition_key) || among(&key.clustering_columns))
-        };
+        let names = |key: &PrimaryKey| [key.partition_key.clone(), key.clustering_columns.clone()].concat();
+        let keys: HashSet<_> = create.primary_keys.iter().flat_map(names).map(|name| name.text).collect();
+        let is_key = |column: &ColumnDefinition| column.primary_key.is_some() || keys.contains(&column.name.text);
         let (counters, others): (Vec<_>, Vec<_>) = create.columns.iter().partition(|column| is_counter(column));
         if let Some(counter) = counters.iter().find(|counter| is_key(counter)) {
             self.refuse(&rules::COUNTER_IN_KEY, counter.span);

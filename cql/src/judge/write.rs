@@ -23,7 +23,8 @@ impl Judge<'_> {
                 Some(keys) => self.columns(columns.len().saturating_sub(keys), ttl, span),
                 None if columns.len() > most_columns(ttl) + 1 => {
                     let most = most_columns(ttl);
-                    let what = format!("room for them: {most} regular columns, and how many of these are keys");
+                    let what =
+                        format!("room for so many columns: for {most} that are in no key, and some of these are");
                     self.unknown(span, what);
                 }
                 None => {}

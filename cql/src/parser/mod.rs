@@ -12,9 +12,11 @@ mod script;
 mod select;
 mod term;
 
+use std::cell::Cell;
+
 use crate::lexer::{Token, TokenKind, tokens};
 use crate::name::is_reserved;
-use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Name, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem};
+use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Name, Position, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem};
 
 pub use script::parse_script;
 
@@ -23,7 +25,7 @@ pub use script::parse_script;
 /// # Errors
 ///
 /// What is wrong and where, if `text` is no CQL that Cassandra 3.11 or Keyspaces knows, has more than [`MAX_DEPTH`] levels
-/// inside each other, or is longer than [`MAX_TEXT_BYTES`].
+/// inside each other, or is longer than [`MAX_TEXT_BYTES`] or [`MAX_TOKENS`](crate::MAX_TOKENS).
 pub fn parse(text: &str) -> Result<Statement, SyntaxError> {
     if text.len() > MAX_TEXT_BYTES {
         let span = Span::new(0, 0);
@@ -44,9 +46,11 @@ struct Parser<'t> {
     /// The next token; the last one is the end and is never passed.
     at: usize,
     depth: usize,
-    /// How many times a token was looked at: what the test of linearity counts.
+    /// Where the last error was, from which the position of the next is counted on: a script can have many.
+    last_error: Cell<(usize, Position)>,
+    /// How many times a token, or a byte before an error, was looked at: what the test of linearity counts.
     #[cfg(test)]
-    looks: std::cell::Cell<usize>,
+    looks: Cell<usize>,
 }
 
 impl<'t> Parser<'t> {
@@ -56,8 +60,9 @@ impl<'t> Parser<'t> {
             tokens,
             at: 0,
             depth: 0,
+            last_error: Cell::default(),
             #[cfg(test)]
-            looks: std::cell::Cell::new(0),
+            looks: Cell::new(0),
         }
     }
 
@@ -230,13 +235,20 @@ impl<'t> Parser<'t> {
             TokenKind::UnterminatedString => SyntaxProblem::Unterminated("the string"),
             TokenKind::UnterminatedName => SyntaxProblem::Unterminated("the quoted name"),
             TokenKind::UnterminatedComment => SyntaxProblem::Unterminated("the comment"),
+            TokenKind::TooMany => SyntaxProblem::TooLong,
             _ => SyntaxProblem::Unexpected { expected: expected.to_owned(), found: self.found() },
         };
         self.failure(span, problem)
     }
 
     fn failure(&self, span: Span, problem: SyntaxProblem) -> SyntaxError {
-        SyntaxError { span, position: span.position(self.text), problem }
+        let (at, position) = self.last_error.get();
+        let (at, position) = if at <= span.start { (at, position) } else { (0, Position::default()) };
+        #[cfg(test)]
+        self.looks.set(self.looks.get() + span.start - at);
+        let position = position.after(&self.text[at..span.start]);
+        self.last_error.set((span.start, position));
+        SyntaxError { span, position, problem }
     }
 
     /// The next token in words, without the contents of literals.

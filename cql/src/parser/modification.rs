@@ -35,13 +35,7 @@ impl Parser<'_> {
     fn names_and_values(&mut self) -> Parsed<InsertContent> {
         let columns = self.parenthesised(|parser| parser.name("a column"))?;
         self.expect_word("VALUES")?;
-        let start = self.span();
         let values = self.parenthesised(Self::value)?;
-        if columns.len() != values.len() {
-            let expected = format!("{} values, one for each column", columns.len());
-            let problem = crate::SyntaxProblem::Unexpected { expected, found: values.len().to_string() };
-            return Err(self.failure(self.since(start), problem));
-        }
         Ok(InsertContent::Values { columns, values })
     }
 
@@ -101,8 +95,12 @@ impl Parser<'_> {
     }
 
     fn same_column(&mut self, target: &Target) -> Parsed<()> {
-        let unexpected = self.unexpected(&format!("the column that is set, {}", target.column()));
-        if self.name("a column")?.text == target.column().text { Ok(()) } else { Err(unexpected) }
+        let before = self.at;
+        if self.name("a column")?.text == target.column().text {
+            return Ok(());
+        }
+        self.at = before;
+        Err(self.unexpected(&format!("the column that is set, {}", target.column())))
     }
 
     pub(super) fn delete(&mut self) -> Parsed<Delete> {
@@ -159,7 +157,6 @@ impl Parser<'_> {
         } else if self.accept_word("COUNTER").is_some() {
             BatchKind::Counter
         } else {
-            self.accept_word("LOGGED");
             BatchKind::Logged
         };
         self.expect_word("BATCH")?;

@@ -36,6 +36,7 @@ impl Parser<'_> {
             self.kind(),
             TokenKind::Stray
                 | TokenKind::EmptyName
+                | TokenKind::TooMany
                 | TokenKind::UnterminatedComment
                 | TokenKind::UnterminatedName
                 | TokenKind::UnterminatedString

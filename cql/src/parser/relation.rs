@@ -75,7 +75,9 @@ impl Parser<'_> {
             return Ok(operator);
         }
         for (words, operator) in WORDS {
-            if self.accept_words(words).is_some() {
+            // `CONTAINS key.f()` calls a function of the keyspace `key`.
+            let names_keyspace = words.ends_with(&["KEY"]) && self.kind_at(words.len()) == TokenKind::Dot;
+            if !names_keyspace && self.accept_words(words).is_some() {
                 return Ok(*operator);
             }
         }

@@ -295,7 +295,12 @@ impl Parser<'_> {
             && ahead == 2
             && NativeType::named(self.slice(self.token(1).span())).is_some();
         match self.kind_at(ahead + 1) {
-            TokenKind::Word => self.is_name_at(1) && !self.is_word_at(ahead + 1, "AS") && self.is_name_at(ahead + 1),
+            TokenKind::Word => {
+                let constant = ["null", "true", "false", "NaN", "Infinity"];
+                let constant = constant.iter().any(|word| self.is_word_at(ahead + 1, word));
+                let called = self.is_word_at(ahead + 1, "TOKEN") || self.is_name_at(ahead + 1);
+                self.is_name_at(1) && (constant || called && !self.is_word_at(ahead + 1, "AS"))
+            }
             TokenKind::QuotedName | TokenKind::OpenParenthesis | TokenKind::OpenBrace => self.is_name_at(1),
             TokenKind::String
             | TokenKind::DollarString

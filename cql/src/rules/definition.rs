@@ -163,7 +163,7 @@ rules! {
     }
     TAGS {
         id: "tags",
-        refuses: "more than 60 tags in one statement, and tags of more than 128 characters with values of more than 256",
+        refuses: "more than 60 tags in one statement, tags of more than 128 characters, and values of tags of more than 256",
         text: None,
         code: None,
         advice: "Use fewer or shorter tags.",

@@ -25,7 +25,7 @@ pub enum InsertContent {
     Values {
         /// The columns.
         columns: Vec<Name>,
-        /// As many values.
+        /// The values; Cassandra refuses it if there are not as many as columns.
         values: Vec<Term>,
     },
     /// `JSON '{…}'`

@@ -122,7 +122,9 @@ impl Cassandra {
     async fn with_docker(settings: &Settings) -> Result<Self, String> {
         let docker = settings.surroundings.program("docker").ok_or("there is no `docker` on the PATH")?;
         docker::ask(&docker).await?;
-        (settings.progress)(&format!("starting Apache Cassandra {VERSION} in a container"));
+        (settings.progress)(&format!(
+            "starting Apache Cassandra {VERSION} in a container (the first time its image is pulled)"
+        ));
         started(settings, |directory, [port, _]| docker::job(docker.clone(), directory, settings.partitioner, port))
             .await
     }

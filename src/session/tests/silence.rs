@@ -93,6 +93,14 @@ async fn one_of_nine_peers_silent_later_is_left_out_by_the_second_try() {
 }
 
 #[tokio::test]
+async fn what_is_slow_because_it_is_far_is_not_taken_for_silent() {
+    let late = Does::Late(Duration::from_millis(1_100));
+    let site = Site::new(2, |stub| stub.fault(At::Options, late)).await;
+    let session = site.builder().connect().await.unwrap();
+    assert_eq!((session.peers().len(), connected(&session)), (2, 2));
+}
+
+#[tokio::test]
 async fn a_silent_peer_is_connected_with_when_it_is_well_again() {
     let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Accept, Does::Nothing)).await;
     let session = site.builder().connect().await.unwrap();

@@ -1,0 +1,259 @@
+//! What holds for every text and every statement.
+
+mod statements;
+
+use proptest::prelude::*;
+
+use crate::lexer::{TokenKind, tokens};
+use crate::{Judgement, Statement, judge, judge_prepare, parse, parse_script};
+
+/// Reads the text in every way there is, and reads what was printed again.
+fn survives(text: &str) -> Result<(), TestCaseError> {
+    for parsed in parse_script(text).into_iter().chain([parse(text)]) {
+        match parsed {
+            Ok(statement) => {
+                prop_assert!(text.get(statement.span().range()).is_some());
+                prints_to_the_same(&statement)?;
+                facts_are_in(&statement, text)?;
+            }
+            Err(error) => {
+                prop_assert!(text.get(error.span.range()).is_some(), "{error:?}");
+                prop_assert_eq!(error.position, error.span.position(text));
+                prop_assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn prints_to_the_same(statement: &Statement) -> Result<(), TestCaseError> {
+    let printed = statement.to_string();
+    match parse(&printed) {
+        Ok(again) => prop_assert_eq!(again.without_spans(), statement.without_spans(), "printed: {}", printed),
+        Err(error) => prop_assert!(false, "{printed}\n{error}"),
+    }
+    Ok(())
+}
+
+fn facts_are_in(statement: &Statement, text: &str) -> Result<(), TestCaseError> {
+    let mut spans: Vec<_> = statement.tables().iter().map(|table| table.span()).collect();
+    spans.extend(statement.bind_markers().iter().map(|marker| marker.span));
+    spans.extend(statement.functions().iter().map(|function| function.span));
+    spans.extend(statement.in_widths().iter().map(|width| width.span));
+    for judgement in [judge(statement), judge_prepare(statement)] {
+        match judgement {
+            Judgement::Allowed => {}
+            Judgement::Refused(refusal) => spans.push(refusal.span),
+            Judgement::Unknown(unknown) => spans.push(unknown.span),
+        }
+    }
+    let _ = statement.idempotence();
+    for span in spans {
+        prop_assert!(text.get(span.range()).is_some_and(|part| !part.is_empty()), "{span:?} of {text}");
+    }
+    Ok(())
+}
+
+/// Pieces of CQL, whole and broken.
+const PIECES: &[&str] = &[
+    "SELECT",
+    "select",
+    "INSERT INTO",
+    "UPDATE",
+    "DELETE",
+    "FROM",
+    "WHERE",
+    "AND",
+    "SET",
+    "VALUES",
+    "USING TTL",
+    "TIMESTAMP",
+    "IF",
+    "NOT",
+    "EXISTS",
+    "IN",
+    "CONTAINS KEY",
+    "TOKEN",
+    "token(",
+    "CAST(",
+    "AS",
+    "LIMIT",
+    "ORDER BY",
+    "GROUP BY",
+    "JSON",
+    "DISTINCT",
+    "ALLOW FILTERING",
+    "PER PARTITION LIMIT",
+    "BEGIN",
+    "UNLOGGED",
+    "BATCH",
+    "APPLY BATCH",
+    "CREATE TABLE",
+    "CREATE KEYSPACE",
+    "ALTER TABLE",
+    "DROP",
+    "ADD",
+    "TAGS",
+    "WITH",
+    "PRIMARY KEY",
+    "STATIC",
+    "frozen<",
+    "map<",
+    "int",
+    "text",
+    "TRUNCATE",
+    "CREATE INDEX",
+    "ON",
+    "GRANT",
+    "a",
+    "b",
+    "ks.t",
+    "\"Q\"\"N\"",
+    "1",
+    "-2",
+    "1.5e3",
+    "0xcafe",
+    "'s'",
+    "''",
+    "'it''s'",
+    "$$d$$",
+    "?",
+    ":m",
+    "now()",
+    "count(*)",
+    "null",
+    "true",
+    "NaN",
+    "-Infinity",
+    "a70fe1c0-5408-4ae3-be34-8733e5c09f14",
+    "12h",
+    "P1Y",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "<",
+    ">",
+    "<=",
+    "!=",
+    "=",
+    "+=",
+    "-=",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    ",",
+    ".",
+    "..",
+    ":",
+    ";",
+    "--",
+    "/*",
+    "*/",
+    "//",
+    "'",
+    "\"",
+    "$$",
+    "$",
+    "\0",
+    "é",
+    "名",
+    "😀",
+    "\u{feff}",
+    "\n",
+    "\r",
+    "\t",
+    " ",
+    "\u{a0}",
+];
+
+proptest! {
+    #[test]
+    fn any_text_has_an_answer(text in any::<String>()) {
+        survives(&text)?;
+    }
+
+    #[test]
+    fn any_soup_of_pieces_has_an_answer(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..40), glue in "[ \n]?") {
+        survives(&pieces.join(&glue))?;
+    }
+
+    #[test]
+    fn a_statement_cut_off_or_broken_has_an_answer(
+        statement in statements::any_statement(),
+        cut in any::<prop::sample::Index>(),
+        piece in prop::sample::select(PIECES),
+    ) {
+        let text = statement.to_string();
+        let places: Vec<_> = text.char_indices().map(|(place, _)| place).collect();
+        let place = places[cut.index(places.len())];
+        survives(&text[..place])?;
+        survives(&format!("{}{piece}{}", &text[..place], &text[place..]))?;
+    }
+
+    #[test]
+    fn a_statement_prints_to_one_of_the_same_meaning(statement in statements::any_statement()) {
+        let printed = statement.to_string();
+        prints_to_the_same(&statement)?;
+        survives(&printed)?;
+    }
+
+    #[test]
+    fn blanks_and_comments_between_tokens_change_nothing(
+        statement in statements::any_statement(),
+        blanks in prop::collection::vec(
+            prop::sample::select(&[" ", "\n", "\t\r\n", " -- ; 'x\n", "/* \" ; */", " // $$\r", "/***/ "][..]),
+            1..20,
+        ),
+    ) {
+        let printed = statement.to_string();
+        let mut blanks = blanks.iter().cycle();
+        let mut text = String::new();
+        for token in tokens(&printed) {
+            if token.kind != TokenKind::End {
+                text.push_str(blanks.next().copied().unwrap_or(" "));
+                text.push_str(&printed[token.span().range()]);
+                // Else a comment after it would be another one.
+                if matches!(token.kind, TokenKind::Slash | TokenKind::Minus) {
+                    text.push(' ');
+                }
+            }
+        }
+        text.push_str(blanks.next().copied().unwrap_or(" "));
+        let again = parse(&text).map_err(|error| TestCaseError::fail(format!("{text}\n{error}")))?;
+        prop_assert_eq!(again.without_spans(), statement.without_spans());
+        prop_assert_eq!(again.effect(), statement.effect());
+        prop_assert_eq!(again.idempotence().is_idempotent(), statement.idempotence().is_idempotent());
+        prop_assert_eq!(std::mem::discriminant(&judge(&again)), std::mem::discriminant(&judge(&statement)));
+    }
+
+    #[test]
+    fn the_case_of_keywords_changes_nothing(statement in statements::any_statement()) {
+        let printed = statement.to_string();
+        let mut text = String::new();
+        for token in tokens(&printed) {
+            let slice = &printed[token.span().range()];
+            let folded = if token.kind == TokenKind::Word { slice.to_ascii_lowercase() } else { slice.to_owned() };
+            text = text + " " + &folded;
+        }
+        let again = parse(&text).map_err(|error| TestCaseError::fail(format!("{text}\n{error}")))?;
+        if !matches!(again, Statement::Other(_)) {
+            prop_assert_eq!(again.without_spans(), statement.without_spans());
+        }
+    }
+
+    #[test]
+    fn a_script_gives_what_its_statements_give(statements in prop::collection::vec(statements::any_statement(), 0..5)) {
+        let text: String = statements.iter().map(|statement| format!("{statement};\n")).collect();
+        let parsed = parse_script(&text);
+        prop_assert_eq!(parsed.len(), statements.len());
+        for (parsed, statement) in parsed.into_iter().zip(&statements) {
+            let parsed = parsed.map_err(|error| TestCaseError::fail(format!("{text}\n{error}")))?;
+            prop_assert_eq!(parsed.without_spans(), statement.without_spans());
+        }
+    }
+}
