@@ -4,7 +4,7 @@
 //! environment, or from the default chain with `--features aws-config`); `--cassandra 127.0.0.1:9042` against a plain
 //! Cassandra.
 
-#![expect(clippy::print_stdout, reason = "a program that reports to people")]
+#![expect(clippy::print_stdout, reason = "what it does is for people to read")]
 
 use std::error::Error;
 

@@ -74,7 +74,11 @@ pub(crate) async fn batch(call: &Call, batch: &Batch, values: impl BatchValues) 
 /// A definition: Keyspaces prepares none, so its text is sent.
 pub(crate) async fn define(call: &Call, text: &str) -> Result<(), Error> {
     let in_flight = call.session.begin()?;
-    run(call, in_flight.driver().query_unpaged(text, ())).await.map(drop)
+    let mut statement = unprepared::Statement::new(text);
+    // It takes the server longer than a write, and it is sent once.
+    let call_timeout = call.session.call_timeout();
+    statement.set_request_timeout(Some(call.deadline.map_or(call_timeout, |deadline| deadline.min(call_timeout))));
+    run(call, in_flight.driver().query_unpaged(statement, ())).await.map(drop)
 }
 
 /// Until all nodes of a plain Cassandra have the same schema. On Keyspaces agreement says nothing: `schema` looks there.

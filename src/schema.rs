@@ -66,7 +66,8 @@ impl<'a> Define<'a> {
 
     async fn run(self) -> Result<(), Error> {
         let about = About::check(self.cql, self.session, &[Effect::Definition])?;
-        let call = Call::new(self.session, about);
+        let mut call = Call::new(self.session, about);
+        call.deadline = Some(self.deadline);
         let deadline = Instant::now() + self.deadline;
         let carried_out = async {
             if self.session.is_plain_cassandra() {

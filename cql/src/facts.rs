@@ -95,6 +95,15 @@ impl Statement {
 }
 
 impl Relation {
+    /// The columns that it is about, in the order of the text.
+    pub fn columns(&self) -> impl Iterator<Item = &Name> {
+        let (one, several): (_, &[Name]) = match &self.subject {
+            Subject::Single(target) => (Some(target.column()), &[]),
+            Subject::Tuple(columns) | Subject::Token(columns) => (None, columns),
+        };
+        one.into_iter().chain(several)
+    }
+
     /// The column that it compares with one value for equality, and that value.
     #[must_use]
     pub fn equality(&self) -> Option<(&Name, &Term)> {

@@ -23,3 +23,6 @@ pub use journal::Journal;
 pub use local::Local;
 pub use ready::Ready;
 pub use topology::Partitioner;
+
+#[doc = include_str!("../DIFFERENCES.md")]
+pub mod differences {}

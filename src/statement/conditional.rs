@@ -119,3 +119,17 @@ impl<V, R> fmt::Debug for Conditional<V, R> {
         f.debug_tuple("Conditional").field(&self.core.prepared.get_statement()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_was_lost_is_an_outcome_and_any_other_error_is_an_error() {
+        let failed = |kind| Outcome::<()>::of(Err(Error::new(kind, "INSERT INTO ks.t", "it failed")));
+        assert!(matches!(failed(ErrorKind::Unknown), Ok(Outcome::Unknown(why)) if why.kind() == ErrorKind::Unknown));
+        for kind in [ErrorKind::Refused, ErrorKind::Type, ErrorKind::Connect, ErrorKind::Closed] {
+            assert_eq!(failed(kind).expect_err("it is known not to be applied").kind(), kind);
+        }
+    }
+}

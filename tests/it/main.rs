@@ -1,6 +1,6 @@
 //! One binary, a module per capability, one local Keyspaces for the whole run.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what it expects")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod connect;
 mod consistency;

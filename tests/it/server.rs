@@ -3,6 +3,7 @@
 
 use keyspaces::{Endpoint, Session};
 use keyspaces_local::Local;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 /// The shared local Keyspaces; `None` where the tests run against a plain Cassandra.
@@ -30,7 +31,8 @@ pub(crate) async fn table(session: &Session, columns: &str) -> String {
 
 /// As [`table`], with options.
 pub(crate) async fn table_with(session: &Session, columns: &str, options: &str) -> String {
-    keyspace(session, "it").await;
+    static CREATED: OnceCell<()> = OnceCell::const_new();
+    CREATED.get_or_init(|| keyspace(session, "it")).await;
     let table = format!("it.t{}", Uuid::new_v4().simple());
     session.define(&format!("CREATE TABLE {table} ({columns}) {options}")).await.expect("the table is created");
     table

@@ -3,5 +3,6 @@
 mod batches;
 mod conditional;
 mod limits;
+mod lost_answers;
 mod preparing;
 mod reading_and_writing;

@@ -7,6 +7,7 @@
 mod batch;
 mod definition;
 mod select;
+mod size;
 mod statement;
 mod write;
 
@@ -15,6 +16,7 @@ use std::fmt;
 pub use batch::*;
 pub use definition::*;
 pub use select::*;
+pub use size::*;
 pub use statement::*;
 pub use write::*;
 
@@ -57,7 +59,7 @@ impl fmt::Display for Rule {
 
 /// All rules.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [OF_STATEMENTS, OF_SELECT, OF_WRITES, OF_BATCHES, OF_DEFINITIONS].into_iter().flatten().copied()
+    [OF_STATEMENTS, OF_SELECT, OF_WRITES, OF_BATCHES, OF_DEFINITIONS, OF_SIZES].into_iter().flatten().copied()
 }
 
 /// The rule of this id.

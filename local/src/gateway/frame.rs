@@ -99,6 +99,11 @@ impl Frame {
         Self { flags: 0, body, ..self }
     }
 
+    /// The same, holding a share of some memory until it is written.
+    pub(crate) fn holding(self, share: OwnedSemaphorePermit) -> Self {
+        Self { _share: Some(share), ..self }
+    }
+
     /// An ERROR frame without further fields.
     pub(crate) fn error(stream: i16, code: i32, text: &str) -> Self {
         let mut body = BytesMut::with_capacity(text.len() + 6);

@@ -7,16 +7,16 @@ use super::frame::{Frame, Opcode};
 use super::notation::{Malformed, Notation, Reader};
 use crate::schema::Names;
 
-mod flag {
+pub(super) mod flag {
     pub(super) const ONE_TABLE: i32 = 0x01;
-    pub(super) const MORE_PAGES: i32 = 0x02;
-    pub(super) const NO_METADATA: i32 = 0x04;
+    pub(crate) const MORE_PAGES: i32 = 0x02;
+    pub(crate) const NO_METADATA: i32 = 0x04;
 }
 
-mod kind {
-    pub(super) const ROWS: i32 = 2;
+pub(super) mod kind {
+    pub(crate) const ROWS: i32 = 2;
     pub(super) const SET_KEYSPACE: i32 = 3;
-    pub(super) const PREPARED: i32 = 4;
+    pub(crate) const PREPARED: i32 = 4;
     pub(super) const SCHEMA_CHANGE: i32 = 5;
 }
 
@@ -54,6 +54,15 @@ pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<usize, Malformed> {
     let columns = copy.rows_metadata()?;
     *reader = copy.reader;
     Ok(columns)
+}
+
+/// Reads past the id and the values' metadata of a RESULT of kind Prepared: what follows is the rows' metadata.
+pub(crate) fn skip_to_rows_of_prepared(reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    let mut copy = Copy { reader: *reader, out: None, names: None };
+    copy.short_bytes()?;
+    copy.prepared_metadata()?;
+    *reader = copy.reader;
+    Ok(())
 }
 
 /// `None` where there is nothing to give back.

@@ -1,12 +1,16 @@
 //! What clients connect to: TLS and SigV4 in front, a real Cassandra behind.
 
+mod bound;
 mod connection;
 mod consistency;
 mod frame;
+mod layout;
 pub(crate) mod lease;
+mod limits;
 mod metadata;
 mod notation;
 mod own;
+mod paging;
 mod prepared;
 mod record;
 mod request;
@@ -15,6 +19,7 @@ mod statement;
 mod tests;
 mod understand;
 mod upstream;
+mod values;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +27,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -90,6 +96,9 @@ struct Shared {
     cassandra: SocketAddr,
     journal: Journal,
     prepared: prepared::Prepared,
+    layouts: layout::Layouts,
+    /// For the rows that Cassandra is asked for at once.
+    rows: Semaphore,
     schema: Schema,
     clock: Clock,
 }
@@ -123,6 +132,8 @@ impl Gateway {
             cassandra,
             journal: Journal::new(),
             prepared: prepared::Prepared::new(),
+            layouts: layout::Layouts::default(),
+            rows: Semaphore::new(paging::ROWS_AT_ONCE as usize),
             schema,
             clock,
         });

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::understand::Look;
 use crate::schema::{Features, Thing};
 
 /// The newest prepared statements. One that is forgotten is prepared again by the driver, as it is told to.
@@ -32,6 +33,7 @@ pub(super) struct Facts {
     pub(super) reads: bool,
     pub(super) conditional: bool,
     pub(super) needs: Features,
+    pub(super) look: Look,
 }
 
 impl Prepared {
@@ -70,7 +72,14 @@ mod tests {
     use super::*;
 
     fn facts(text: &str) -> Facts {
-        Facts { text: text.into(), tables: Vec::new(), reads: true, conditional: false, needs: Features::default() }
+        Facts {
+            text: text.into(),
+            tables: Vec::new(),
+            reads: true,
+            conditional: false,
+            needs: Features::default(),
+            look: Look::Read { filters: false, lists: false },
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::consistency::Consistency;
 use super::frame::{Frame, Opcode};
 use super::notation::{Malformed, Notation, Reader};
+use super::values::Values;
 
 mod flag {
     pub(super) const VALUES: u8 = 0x01;
@@ -102,6 +103,14 @@ pub(crate) fn write_prepare(stream: i16, text: &str) -> Frame {
     Frame::new(stream, Opcode::Prepare, body.freeze())
 }
 
+/// The body of a QUERY.
+pub(crate) fn query(text: &str, parameters: &Parameters) -> Bytes {
+    let mut body = BytesMut::with_capacity(text.len() + parameters.length());
+    body.long_string(text);
+    parameters.write(&mut body);
+    body.freeze()
+}
+
 impl Query {
     pub(crate) fn read(body: &Bytes) -> Result<Self, Unread> {
         let mut reader = Reader::new(body);
@@ -111,10 +120,7 @@ impl Query {
 
     /// The same with another text, and without what is not sent on.
     pub(crate) fn write(&self, text: &str) -> Bytes {
-        let mut body = BytesMut::with_capacity(text.len() + self.parameters.length());
-        body.long_string(text);
-        self.parameters.write(&mut body);
-        body.freeze()
+        query(text, &self.parameters)
     }
 }
 
@@ -127,14 +133,50 @@ impl Execute {
 
     /// The same without what is not sent on.
     pub(crate) fn write(&self) -> Bytes {
-        let mut body = BytesMut::with_capacity(self.id.len() + self.parameters.length());
+        self.write_with(&self.parameters)
+    }
+
+    /// The same with other parameters.
+    pub(crate) fn write_with(&self, parameters: &Parameters) -> Bytes {
+        let mut body = BytesMut::with_capacity(self.id.len() + parameters.length());
         body.short_bytes(&self.id);
-        self.parameters.write(&mut body);
+        parameters.write(&mut body);
         body.freeze()
     }
 }
 
 impl Parameters {
+    /// What a request of the gateway's own says. The values have their number before them.
+    pub(crate) fn own(values: Bytes, named: bool) -> Self {
+        Self {
+            consistency: Consistency::LocalQuorum,
+            page_size: None,
+            serial_consistency: None,
+            timestamp: None,
+            skip_metadata: false,
+            named,
+            values: (!values.is_empty()).then_some(values),
+            paging_state: None,
+        }
+    }
+
+    /// The same for one page.
+    pub(crate) fn for_page(&self, rows: usize, paging_state: Option<Bytes>) -> Self {
+        Self { page_size: Some(i32::try_from(rows).unwrap_or(i32::MAX)), paging_state, ..self.clone() }
+    }
+
+    pub(crate) fn values(&self) -> Values<'_> {
+        Values::read(self.values.as_deref().unwrap_or_default(), self.named)
+    }
+
+    pub(crate) fn paging_state(&self) -> Option<&Bytes> {
+        self.paging_state.as_ref()
+    }
+
+    pub(crate) fn skips_metadata(&self) -> bool {
+        self.skip_metadata
+    }
+
     fn read<'a>(body: &Bytes, reader: &mut Reader<'a>) -> Result<Self, Unread> {
         let consistency = consistency(reader)?;
         let flags = reader.byte()?;
@@ -185,6 +227,12 @@ impl Parameters {
 
     fn length(&self) -> usize {
         32 + self.values.as_ref().map_or(0, Bytes::len) + self.paging_state.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+impl Batched {
+    pub(crate) fn values(&self) -> Values<'_> {
+        Values::read(&self.values, false)
     }
 }
 

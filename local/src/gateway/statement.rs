@@ -6,9 +6,11 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::consistency::Consistency;
 use super::frame::{Frame, Opcode};
+use super::limits::Piece;
 use super::notation::{Notation, Reader};
+use super::paging::Asked;
 use super::prepared::Facts;
-use super::request::{self, Batch, BatchKind, Execute, Parameters, Query, TextOrId};
+use super::request::{self, Batch, BatchKind, Batched, Execute, Parameters, Query, TextOrId};
 use super::understand::{Action, Not, Place, Understood, judge_batch, not_emulated, understand};
 use super::upstream::Upstream;
 use super::{Shared, error_code, metadata};
@@ -33,7 +35,7 @@ pub(super) enum Request {
 }
 
 /// What the client gets, and what came of it.
-type Answer = (Frame, Outcome);
+pub(super) type Answer = (Frame, Outcome);
 
 impl Statement<'_> {
     /// `frame` is where the request came from: its stream and its share of memory are used again.
@@ -62,14 +64,21 @@ impl Statement<'_> {
                 Ok((set_keyspace(frame.stream, keyspace), Outcome::Answered))
             }
             Action::Define(definition) => {
+                self.shared.layouts.forget();
                 // In a task of its own: a client that goes away must not leave half of it done.
                 let (shared, definition) = (std::sync::Arc::clone(self.shared), definition.clone());
                 let defining = tokio::spawn(async move { shared.schema.define(&definition).await });
-                let answer = defining.await.map_err(|_| lost())??;
+                let answer = defining.await;
+                self.shared.layouts.forget();
+                let answer = answer.map_err(|_| lost())??;
                 Ok(came_of(Frame::new(frame.stream, answer.opcode, answer.body)))
             }
             Action::Read | Action::Write { .. } => {
-                self.check(&facts(&query.text, &understood), &query.parameters).await?;
+                let facts = facts(&query.text, &understood);
+                self.check(frame.stream, &facts, &query.parameters).await?;
+                if facts.reads {
+                    return self.read(frame, &facts, Asked::Query(&query, &understood.text)).await;
+                }
                 let body = query.write(&understood.text);
                 self.forward(frame.with_body(body)).await
             }
@@ -99,7 +108,10 @@ impl Statement<'_> {
         let Some(facts) = self.shared.prepared.get(&execute.id) else {
             return Ok(unprepared(frame.stream, &execute.id));
         };
-        self.check(&facts, &execute.parameters).await?;
+        self.check(frame.stream, &facts, &execute.parameters).await?;
+        if facts.reads {
+            return self.read(frame, &facts, Asked::Execute(execute)).await;
+        }
         self.forward(frame.with_body(execute.write())).await
     }
 
@@ -145,6 +157,9 @@ impl Statement<'_> {
         for facts in &all {
             self.check_tables(facts).await?;
         }
+        let values: Vec<_> = batch.statements.iter().map(Batched::values).collect();
+        let pieces: Vec<_> = all.iter().zip(&values).map(|(facts, values)| Piece { facts, values }).collect();
+        self.hold_to_limits(frame.stream, &pieces, batch.kind == BatchKind::Logged).await?;
         self.forward(frame.with_body(batch.write(&texts))).await
     }
 
@@ -158,9 +173,10 @@ impl Statement<'_> {
         judge(Place { keyspace: keyspace.as_deref(), names, data_center, prepared })
     }
 
-    async fn check(&self, facts: &Facts, parameters: &Parameters) -> Result<(), Refusal> {
+    async fn check(&self, stream: i16, facts: &Facts, parameters: &Parameters) -> Result<(), Refusal> {
         check_consistency(facts.reads, facts.conditional, parameters.consistency, parameters.serial_consistency)?;
-        self.check_tables(facts).await
+        self.check_tables(facts).await?;
+        self.hold_to_limits(stream, &[Piece { facts, values: &parameters.values() }], false).await
     }
 
     async fn check_tables(&self, facts: &Facts) -> Result<(), Refusal> {
@@ -185,13 +201,9 @@ impl Statement<'_> {
         }
     }
 
-    async fn forward(&self, request: Frame) -> Result<Answer, Refusal> {
+    pub(super) async fn forward(&self, request: Frame) -> Result<Answer, Refusal> {
         let answer = self.upstream.call(request).await.map_err(|_| lost())?;
-        let answer = metadata::restored(answer, self.shared.schema.names()).map_err(|malformed| Refusal {
-            code: error_code::SERVER_ERROR,
-            text: format!("keyspaces-local: Cassandra's answer cannot be read: {malformed}"),
-        })?;
-        Ok(came_of(answer))
+        Ok(came_of(self.restored(answer)?))
     }
 }
 
@@ -216,6 +228,7 @@ fn facts(text: &str, understood: &Understood) -> Facts {
         reads: understood.action == Action::Read,
         conditional: understood.action == (Action::Write { conditional: true }),
         needs: understood.needs,
+        look: understood.look,
     }
 }
 
@@ -271,7 +284,7 @@ fn set_keyspace(stream: i16, keyspace: &str) -> Frame {
 }
 
 /// An answer of Cassandra's.
-fn came_of(answer: Frame) -> Answer {
+pub(super) fn came_of(answer: Frame) -> Answer {
     let outcome = match error_of(&answer) {
         Some((code, text)) => Outcome::Failed { code, text: text.into() },
         None => Outcome::Forwarded,
@@ -279,13 +292,13 @@ fn came_of(answer: Frame) -> Answer {
     (answer, outcome)
 }
 
-fn error_of(frame: &Frame) -> Option<(i32, &str)> {
+pub(super) fn error_of(frame: &Frame) -> Option<(i32, &str)> {
     let mut reader = Reader::new(&frame.body);
     (frame.opcode == Opcode::Error).then_some(())?;
     Some((reader.int().ok()?, reader.string().ok()?))
 }
 
-fn lost() -> Refusal {
+pub(super) fn lost() -> Refusal {
     Refusal {
         code: error_code::SERVER_ERROR,
         text: "keyspaces-local: the connection to the Cassandra behind ended".into(),

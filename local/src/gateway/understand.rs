@@ -1,10 +1,10 @@
 //! What a statement is, whether the service takes it, and its text with Cassandra's names.
 
 use keyspaces_cql::statement::{
-    AlterTableChange, Batch, CqlType, CqlTypeKind, Modification, TableOption, Using, WithOption,
+    AlterTableChange, Batch, CqlType, CqlTypeKind, Modification, TableOption, TermKind, Using, WithOption,
 };
 use keyspaces_cql::{
-    Context, Judgement, Name, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem, Unknown, judge_in,
+    Context, Judgement, Name, QualifiedName, Rule, Span, Statement, SyntaxError, SyntaxProblem, Unknown, judge_in,
 };
 
 use super::error_code;
@@ -19,6 +19,8 @@ pub(super) struct Understood {
     pub(super) tables: Vec<Thing>,
     /// What these tables need for it.
     pub(super) needs: Features,
+    /// What else is to be looked at when its values are known.
+    pub(super) look: Look,
     /// With Cassandra's names.
     pub(super) text: String,
 }
@@ -30,6 +32,36 @@ pub(super) enum Action {
     Write { conditional: bool },
     Define(Definition),
     Use(String),
+}
+
+/// What in a statement only its values or its table can judge.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Look {
+    /// Whether it filters rows, and whether it has lists after IN that are bound as a whole.
+    Read { filters: bool, lists: bool },
+    /// Whether it may delete more than one row, and whether its time to live is bound. How large its values are is always
+    /// looked at.
+    Write { deletes: bool, ttl: bool },
+}
+
+impl Look {
+    fn at(statement: &Statement) -> Self {
+        let deletes = |modification: &Modification| matches!(modification, Modification::Delete(_));
+        let bound = |using: Option<&Using>| {
+            using.and_then(Using::ttl).is_some_and(|ttl| matches!(ttl.kind, TermKind::Marker(_)))
+        };
+        match statement {
+            Statement::Select(select) => Self::Read {
+                filters: select.allow_filtering.is_some() && !select.relations.is_empty(),
+                lists: statement.in_widths().iter().any(|list| list.width.is_none()),
+            },
+            Statement::Batch(batch) => Self::Write {
+                deletes: batch.statements.iter().any(deletes),
+                ttl: bound(batch.using.as_ref()) || batch.statements.iter().any(|of| bound(of.using())),
+            },
+            other => Self::Write { deletes: matches!(other, Statement::Delete(_)), ttl: bound(other.using()) },
+        }
+    }
 }
 
 /// Why a statement goes no further.
@@ -55,20 +87,24 @@ pub(super) struct Place<'a> {
 pub(super) fn understand(text: &str, place: Place<'_>) -> Result<Understood, Not> {
     let statement = keyspaces_cql::parse(text).map_err(|error| unknown_syntax(&error))?;
     judged(&statement, text, place).map_err(Not::Taken)?;
-    let mut reading = Reading { text, place, edits: Vec::new() };
+    let mut reading = Reading { text, place, look: Look::at(&statement), edits: Vec::new() };
     reading.statement(&statement).map_err(Not::Taken)
 }
 
 /// What the rules say of a batch that came in pieces. Each of its statements was understood by itself.
 pub(super) fn judge_batch(kind: &str, texts: &[&str], place: Place<'_>) -> Result<(), Refusal> {
-    let statements: String = texts.iter().map(|text| format!("{}; ", text.trim_end_matches(is_end))).collect();
+    // Only the statements themselves: what stands behind one, a comment for instance, would swallow the next.
+    let statements: String = texts.iter().map(|text| format!("{}; ", without_surroundings(text))).collect();
     let text = format!("BEGIN {kind} BATCH {statements}APPLY BATCH");
     let statement = keyspaces_cql::parse(&text).map_err(|error| not_emulated(format!("this batch: {error}")))?;
     judged(&statement, &text, place)
 }
 
-fn is_end(c: char) -> bool {
-    c == ';' || c.is_whitespace()
+fn without_surroundings(text: &str) -> &str {
+    keyspaces_cql::parse(text).map_or(text, |statement| {
+        let Span { start, end } = statement.span();
+        &text[start..end]
+    })
 }
 
 fn judged(statement: &Statement, text: &str, place: Place<'_>) -> Result<(), Refusal> {
@@ -81,10 +117,7 @@ fn judged(statement: &Statement, text: &str, place: Place<'_>) -> Result<(), Ref
     }
     match judge_in(statement, &context) {
         Judgement::Allowed => Ok(()),
-        Judgement::Refused(refusal) => Err(Refusal {
-            code: refusal.rule.error_code(),
-            text: refusal.rule.text.map_or_else(|| format!("keyspaces-local: {refusal}"), str::to_owned),
-        }),
+        Judgement::Refused(refusal) => Err(refused_by(refusal.rule)),
         Judgement::Unknown(Unknown { span, what }) => Err(not_emulated(format!("{what} ({})", span.position(text)))),
     }
 }
@@ -98,6 +131,14 @@ fn unknown_syntax(error: &SyntaxError) -> Not {
     }
 }
 
+/// With the service's own text, or with one that says whose it is.
+pub(super) fn refused_by(rule: &Rule) -> Refusal {
+    Refusal {
+        code: rule.error_code(),
+        text: rule.text.map_or_else(|| format!("keyspaces-local: {rule}"), str::to_owned),
+    }
+}
+
 pub(super) fn not_emulated(what: impl std::fmt::Display) -> Refusal {
     Refusal { code: error_code::INVALID, text: format!("keyspaces-local: not emulated: {what}") }
 }
@@ -105,6 +146,7 @@ pub(super) fn not_emulated(what: impl std::fmt::Display) -> Refusal {
 struct Reading<'a> {
     text: &'a str,
     place: Place<'a>,
+    look: Look,
     edits: Vec<(Span, String)>,
 }
 
@@ -209,9 +251,13 @@ impl Reading<'_> {
         Ok(Definition { change, thing, conditional, types, text: self.edited() })
     }
 
-    /// Strategies are the rules' business; here the only one that is let through is given Cassandra's words.
+    /// Strategies are the rules' business; here the only one that is emulated is given Cassandra's words.
     fn keyspace_option(&mut self, option: &WithOption) -> Result<(), Refusal> {
         match option.name.text.as_str() {
+            // The only strategy whose map has no entry beside its class.
+            "replication" if !matches!(&option.value.kind, TermKind::Map(entries) if entries.len() == 1) => {
+                Err(self.not_emulated("a keyspace in several Regions", option.value.span))
+            }
             "replication" => {
                 self.edits.push((option.value.span, crate::schema::replication(self.place.data_center)));
                 Ok(())
@@ -291,7 +337,7 @@ impl Reading<'_> {
     }
 
     fn understood(&self, action: Action, tables: Vec<Thing>, needs: Features) -> Understood {
-        Understood { action, tables, needs, text: self.edited() }
+        Understood { action, tables, needs, look: self.look, text: self.edited() }
     }
 
     /// The text with everything in its place.
@@ -312,4 +358,123 @@ impl Reading<'_> {
 
 fn needed(using: &Using) -> Features {
     Features { ttl: using.ttl().is_some(), timestamps: using.timestamp().is_some() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Understood, Not> {
+        let names = Names::new("test");
+        understand(text, Place { keyspace: Some("here"), names: &names, data_center: "datacenter1", prepared: false })
+    }
+
+    /// The text for Cassandra, with `P` for what this instance's names begin with.
+    fn upstream(text: &str) -> String {
+        let prefix = Names::new("test").inner().to_owned();
+        read(text).unwrap_or_else(|not| panic!("{text}: {not:?}")).text_or_definition().replace(&prefix, "P")
+    }
+
+    impl Understood {
+        fn text_or_definition(self) -> String {
+            match self.action {
+                Action::Define(definition) => definition.text,
+                _ => self.text,
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_cassandras_and_everything_else_stays() {
+        for (clients, cassandras) in [
+            ("SELECT * FROM app.t", r#"SELECT * FROM "P_app"."t""#),
+            ("select  a /* t */ from T where t = 't'", r#"select  a /* t */ from "P_here"."t" where t = 't'"#),
+            (r#"SELECT * FROM "App"."T x""#, r#"SELECT * FROM "P_App"."T x""#),
+            ("SELECT * FROM system.local", "SELECT * FROM P.system__local"),
+            ("SELECT * FROM SYSTEM_SCHEMA_MCS.tables;", "SELECT * FROM P.system_schema_mcs__tables;"),
+            ("SELECT * FROM system.nosuch", r#"SELECT * FROM "P_system"."nosuch""#),
+            ("INSERT INTO app.t (a) VALUES ('app.t')", r#"INSERT INTO "P_app"."t" (a) VALUES ('app.t')"#),
+            ("UPDATE t SET a = 1 WHERE b = 2", r#"UPDATE "P_here"."t" SET a = 1 WHERE b = 2"#),
+            ("DELETE FROM app.t WHERE b = ?", r#"DELETE FROM "P_app"."t" WHERE b = ?"#),
+            (
+                "BEGIN UNLOGGED BATCH DELETE FROM a.t WHERE b = 1; DELETE FROM t WHERE b = 2; APPLY BATCH",
+                r#"BEGIN UNLOGGED BATCH DELETE FROM "P_a"."t" WHERE b = 1; DELETE FROM "P_here"."t" WHERE b = 2; APPLY BATCH"#,
+            ),
+            (
+                "CREATE KEYSPACE IF NOT EXISTS app WITH replication = {'class': 'SingleRegionStrategy'} AND durable_writes = true",
+                "CREATE KEYSPACE IF NOT EXISTS \"P_app\" WITH replication = \
+                 {'class': 'NetworkTopologyStrategy', 'datacenter1': 1} AND durable_writes = true",
+            ),
+            ("DROP KEYSPACE app", r#"DROP KEYSPACE "P_app""#),
+            (
+                "CREATE TABLE app.t (a int PRIMARY KEY, b list<frozen<app.y>>, c frozen<z>)",
+                r#"CREATE TABLE "P_app"."t" (a int PRIMARY KEY, b list<frozen<"P_app"."y">>, c frozen<z>)"#,
+            ),
+            ("ALTER TABLE t ADD a frozen<app.y>", r#"ALTER TABLE "P_here"."t" ADD a frozen<"P_app"."y">"#),
+            ("DROP TABLE IF EXISTS t", r#"DROP TABLE IF EXISTS "P_here"."t""#),
+            ("CREATE TYPE app.y (a frozen<x>)", r#"CREATE TYPE "P_app"."y" (a frozen<x>)"#),
+            ("DROP TYPE y", r#"DROP TYPE "P_here"."y""#),
+        ] {
+            assert_eq!(upstream(clients), cassandras, "{clients}");
+        }
+    }
+
+    #[test]
+    fn what_a_statement_does_and_needs_is_known() {
+        let of = |text: &str| read(text).map(|understood| (understood.action, understood.needs)).unwrap();
+        let ttl = Features { ttl: true, timestamps: false };
+        let timestamps = Features { ttl: false, timestamps: true };
+        let write = |conditional| Action::Write { conditional };
+        for (text, action, needs) in [
+            ("SELECT ttl(a) FROM t", Action::Read, Features::default()),
+            ("SELECT WRITETIME(a) FROM t", Action::Read, timestamps),
+            ("INSERT INTO t (a) VALUES (1)", write(false), Features::default()),
+            ("INSERT INTO t (a) VALUES (1) IF NOT EXISTS USING TTL ?", write(true), ttl),
+            ("UPDATE t USING TIMESTAMP 1 SET a = 1 WHERE b = 1", write(false), timestamps),
+            ("DELETE FROM t WHERE b = 1 IF EXISTS", write(true), Features::default()),
+            (
+                "BEGIN BATCH INSERT INTO t (a) VALUES (1) USING TTL 1; INSERT INTO t (a) VALUES (2) IF NOT EXISTS APPLY BATCH",
+                write(true),
+                ttl,
+            ),
+            ("USE \"App\"", Action::Use("App".into()), Features::default()),
+        ] {
+            assert_eq!(of(text), (action, needs), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_beyond_measure_is_not_shown_to_cassandra() {
+        let deep = format!("SELECT {}a{} FROM t", "(".repeat(1000), ")".repeat(1000));
+        let long = format!("SELECT * FROM t -- {}", "x".repeat(5 << 20));
+        for text in [deep, long] {
+            assert!(matches!(read(&text), Err(Not::Taken(_))));
+        }
+        assert!(matches!(read("SELECT 'x FROM t"), Err(Not::Known(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_understood_or_not(text: String) {
+            let _ = read(&text);
+        }
+
+        #[test]
+        fn any_names_are_read_back_as_they_were(keyspace in "[a-zA-Z0-9][a-zA-Z0-9_]{0,47}", table in "[ -~]{1,48}") {
+            let text = format!("SELECT * FROM {}.{}", quoted(&keyspace), quoted(&table));
+            let understood = read(&text).unwrap();
+            prop_assert_eq!(&understood.tables, &[Thing::table(&keyspace, &table)]);
+            let again = keyspaces_cql::parse(&understood.text).unwrap();
+            let names = Names::new("test");
+            let found = again.tables()[0];
+            let upstream = names.keyspace(&keyspace);
+            if !system_tables::is_system(&keyspace) {
+                prop_assert_eq!(&found.keyspace.as_ref().unwrap().text, &upstream);
+                prop_assert_eq!(&found.name.text, &table);
+                prop_assert_eq!(names.restored_keyspace(&upstream), keyspace);
+            }
+        }
+    }
 }

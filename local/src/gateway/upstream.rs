@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{BufMut, BytesMut};
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::frame::{self, Frame, From, LONGEST_RESPONSE, Opcode};
@@ -18,6 +18,13 @@ use super::notation::{Notation, Reader};
 /// is used up nothing more is read from Cassandra.
 const RESPONSES: usize = LONGEST_RESPONSE;
 
+/// How many requests of one connection are given to Cassandra at once. More are no faster on one machine, and a client
+/// that does not read its responses would fill Cassandra's memory with them.
+const AT_ONCE: usize = 32;
+
+/// How many pages of one connection may be put together, or wait to be written to the client, at once.
+const PAGES: usize = 16;
+
 /// How long Cassandra may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -25,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Upstream {
     queue: mpsc::Sender<Frame>,
+    room: Semaphore,
+    pages: Arc<Semaphore>,
     waiting: Waiting,
     closed: watch::Receiver<bool>,
     _tasks: JoinSet<()>,
@@ -79,7 +88,8 @@ impl Upstream {
             let _ = frame::write_all(writer, requests, From::Cassandra).await;
             end(&of_writer, &ended);
         });
-        let upstream = Self { queue, waiting, closed, _tasks: tasks };
+        let (room, pages) = (Semaphore::new(AT_ONCE), Arc::new(Semaphore::new(PAGES)));
+        let upstream = Self { queue, room, pages, waiting, closed, _tasks: tasks };
         upstream.start_up().await?;
         Ok(upstream)
     }
@@ -92,13 +102,14 @@ impl Upstream {
         let ready = self.call(Frame::new(0, Opcode::Startup, body.freeze())).await.map_err(|lost| lost.to_string())?;
         match ready.opcode {
             Opcode::Ready => Ok(()),
-            Opcode::Authenticate => Err("it asks for a password, which is not supported: allow all of them".into()),
+            Opcode::Authenticate => Err("it asks for a password; one that does not is needed".into()),
             _ => Err(error_text(&ready).unwrap_or_else(|| format!("{:?} in answer to STARTUP", ready.opcode))),
         }
     }
 
     /// Sends a request and waits for its response, which is on the same stream.
     pub(crate) async fn call(&self, request: Frame) -> Result<Frame, Lost> {
+        let _room = self.room.acquire().await.map_err(|_| Lost::Ended)?;
         let (tell, told) = oneshot::channel();
         let stream = request.stream;
         {
@@ -111,6 +122,11 @@ impl Upstream {
         }
         self.queue.send(request).await.map_err(|_| Lost::Ended)?;
         told.await.map_err(|_| Lost::Ended)
+    }
+
+    /// Waits until a page may be put together; its answer holds what this gives until it is written.
+    pub(crate) async fn page(&self) -> Result<OwnedSemaphorePermit, Lost> {
+        Arc::clone(&self.pages).acquire_owned().await.map_err(|_| Lost::Ended)
     }
 
     /// Returns once the connection is gone.
@@ -147,4 +163,91 @@ pub(crate) fn error_text(frame: &Frame) -> Option<String> {
     (frame.opcode == Opcode::Error).then_some(())?;
     reader.int().ok()?;
     reader.string().ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Accepts one connection and answers STARTUP with this frame.
+    async fn cassandra(answer: &[u8]) -> (SocketAddr, tokio::task::JoinHandle<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, answer) = (listener.local_addr().unwrap(), answer.to_vec());
+        let serving = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut startup = [0; 31];
+            socket.read_exact(&mut startup).await.unwrap();
+            socket.write_all(&answer).await.unwrap();
+            socket
+        });
+        (address, serving)
+    }
+
+    const READY: [u8; 9] = [0x84, 0, 0, 0, 2, 0, 0, 0, 0];
+
+    fn options(stream: i16) -> Frame {
+        Frame::new(stream, Opcode::Options, bytes::Bytes::new())
+    }
+
+    #[tokio::test]
+    async fn responses_find_their_requests_in_whatever_order() {
+        let (address, serving) = cassandra(&READY).await;
+        let upstream = Arc::new(Upstream::connect(address).await.unwrap());
+        let mut socket = serving.await.unwrap();
+        let [one, two] = [1, 2].map(|stream| {
+            let upstream = Arc::clone(&upstream);
+            tokio::spawn(async move { upstream.call(options(stream)).await.unwrap().stream })
+        });
+        let mut requests = [0; 18];
+        socket.read_exact(&mut requests).await.unwrap();
+        for stream in [2, 1] {
+            socket.write_all(&[0x84, 0, 0, stream, 6, 0, 0, 0, 0]).await.unwrap();
+        }
+        assert_eq!((one.await.unwrap(), two.await.unwrap()), (1, 2));
+    }
+
+    #[tokio::test]
+    async fn when_cassandra_ends_the_connection_nobody_waits_on() {
+        let (address, serving) = cassandra(&READY).await;
+        let upstream = Upstream::connect(address).await.unwrap();
+        let socket = serving.await.unwrap();
+        let (answer, ()) = tokio::join!(upstream.call(options(1)), async { drop(socket) });
+        assert!(matches!(answer, Err(Lost::Ended)));
+        upstream.closed().await;
+        assert!(matches!(upstream.call(options(1)).await, Err(Lost::Ended)));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_response_ends_the_connection() {
+        let (address, serving) = cassandra(&READY).await;
+        let upstream = Upstream::connect(address).await.unwrap();
+        let mut socket = serving.await.unwrap();
+        socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        upstream.closed().await;
+    }
+
+    #[tokio::test]
+    async fn dropped_it_closes() {
+        let (address, serving) = cassandra(&READY).await;
+        drop(Upstream::connect(address).await.unwrap());
+        assert_eq!(serving.await.unwrap().read(&mut [0; 1]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_cassandra_that_wants_a_password_or_is_not_there_is_named() {
+        let (address, _serving) = cassandra(&[0x84, 0, 0, 0, 3, 0, 0, 0, 3, 0, 1, b'X']).await;
+        assert_eq!(
+            Upstream::connect(address).await.unwrap_err().to_string(),
+            format!(
+                "the Cassandra behind cannot be reached at {address}: \
+                 it asks for a password; one that does not is needed"
+            )
+        );
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let text = Upstream::connect(free).await.unwrap_err().to_string();
+        assert!(text.starts_with(&format!("the Cassandra behind cannot be reached at {free}: ")), "{text}");
+    }
 }

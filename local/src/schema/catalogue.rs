@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// A keyspace, a table or a type, by the client's names.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Thing {
     pub(crate) keyspace: String,
     pub(crate) kind: Kind,
@@ -13,7 +13,7 @@ pub(crate) struct Thing {
 }
 
 /// What a [`Thing`] is.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Kind {
     Keyspace,
     Table,

@@ -132,6 +132,14 @@ async fn a_peer_that_does_not_answer_is_told_and_the_session_counts_the_others()
 }
 
 #[tokio::test]
+async fn peers_that_are_far_are_not_reported_as_silent() {
+    let late = Does::Late(Duration::from_millis(1_100));
+    let site = Site::new(2, |stub| stub.fault(At::Options, late)).await;
+    let report = site.builder().diagnose().await;
+    assert!(report.is_healthy(), "{report}");
+}
+
+#[tokio::test]
 async fn the_pool_is_held_against_the_advice_and_the_peers_there_are() {
     let site = Site::new(2, |stub| stub).await;
     let advice = PoolAdvice::new(20_000, 3, PoolAdvice::PUBLIC_ENDPOINTS);

@@ -1,0 +1,80 @@
+//! Sizes, which only the bound values and the table tell.
+
+use super::{INVALID, rules};
+
+/// How many bytes a row may have, all of its metadata included (`DG:quotas`, where it is 1 MB; that this is 2^20 is assumed).
+pub const MAX_ROW_BYTES: usize = 1 << 20;
+
+/// How many bytes the values of a partition key may have together (`DG:quotas`).
+pub const MAX_PARTITION_KEY_BYTES: usize = 2_048;
+
+/// How many bytes the values of the clustering columns may have together (`DG:quotas`).
+pub const MAX_CLUSTERING_BYTES: usize = 850;
+
+/// How many rows one DELETE may delete (`DG:functional-differences`).
+pub const MAX_RANGE_DELETE_ROWS: usize = 1_000;
+
+/// How many bytes a logged batch may have (`DG:quotas`, where it is 4 MB; that this is 2^22 is assumed).
+pub const MAX_LOGGED_BATCH_BYTES: usize = 1 << 22;
+
+/// How many statements a logged batch may have that writes static columns (`DG:quotas`).
+pub const MAX_LOGGED_STATEMENTS_WITH_STATIC: usize = 50;
+
+rules! {
+    OF_SIZES;
+
+    ROW_TOO_LARGE {
+        id: "row-too-large",
+        refuses: "a row of more than 1 MB",
+        text: Some("The row has exceeded the maximum allowed size"),
+        code: None,
+        advice: "Split the value over several rows, or keep it in Amazon S3.",
+        source: "gh:capillariesio/capillaries (pkg/proc/table_inserter.go); DG:quotas",
+        since: None,
+    }
+    PARTITION_KEY_TOO_LARGE {
+        id: "partition-key-too-large",
+        refuses: "a partition key of more than 2048 bytes",
+        text: None,
+        code: None,
+        advice: "Use a shorter key, a hash for instance.",
+        source: "DG:quotas",
+        since: None,
+    }
+    CLUSTERING_TOO_LARGE {
+        id: "clustering-too-large",
+        refuses: "clustering columns of more than 850 bytes together",
+        text: None,
+        code: None,
+        advice: "Use shorter values, and keep the long ones outside the primary key.",
+        source: "DG:quotas",
+        since: None,
+    }
+    RANGE_DELETE_TOO_LARGE {
+        id: "range-delete-too-large",
+        refuses: "a DELETE of more than 1000 rows",
+        text: Some("Range delete requests are limited by the amount of items that can be deleted in a single range."),
+        code: Some(INVALID),
+        advice: "Delete in slices of at most 1000 rows.",
+        source: "DG:troubleshooting.cql; DG:functional-differences",
+        since: None,
+    }
+    LOGGED_BATCH_TOO_LARGE {
+        id: "logged-batch-too-large",
+        refuses: "a logged batch of more than 4 MB",
+        text: None,
+        code: None,
+        advice: "Send several batches.",
+        source: "DG:quotas",
+        since: Some("2025-11-11"),
+    }
+    LOGGED_BATCH_TOO_LONG_WITH_STATIC {
+        id: "logged-batch-too-long-with-static",
+        refuses: "a logged batch of more than 50 statements that writes static columns",
+        text: None,
+        code: None,
+        advice: "Send several batches.",
+        source: "DG:quotas",
+        since: Some("2025-11-11"),
+    }
+}

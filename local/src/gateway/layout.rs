@@ -1,0 +1,152 @@
+//! What a table looks like: which columns it has, and which of them are its key.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::{BufMut, BytesMut};
+
+use super::error_code;
+use super::frame::{Frame, Opcode};
+use super::notation::{Malformed, Notation, Reader};
+use super::paging::rows::Rows;
+use super::request::{self, Parameters};
+use super::statement::{Statement, lost};
+use crate::auth::Refusal;
+use crate::schema::Thing;
+
+/// A table's columns.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Layout {
+    /// In the order of the primary key.
+    pub(super) partition_key: Vec<Column>,
+    /// In the order of the primary key.
+    pub(super) clustering: Vec<Column>,
+    pub(super) statics: Vec<Column>,
+    pub(super) regular: Vec<Column>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Column {
+    pub(super) name: String,
+    /// As CQL writes it.
+    pub(super) cql_type: String,
+}
+
+/// What was looked up since the last definition.
+#[derive(Debug, Default)]
+pub(super) struct Layouts(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    definitions: u64,
+    layouts: HashMap<Thing, Arc<Layout>>,
+}
+
+impl Layouts {
+    /// A definition changes, or has changed, something.
+    pub(super) fn forget(&self) {
+        let mut known = self.known();
+        known.definitions += 1;
+        known.layouts.clear();
+    }
+
+    fn get(&self, table: &Thing) -> Result<Arc<Layout>, u64> {
+        let known = self.known();
+        known.layouts.get(table).map(Arc::clone).ok_or(known.definitions)
+    }
+
+    /// Remembers what was looked up after so many definitions, unless there was one since.
+    fn set(&self, table: &Thing, layout: &Arc<Layout>, definitions: u64) {
+        let mut known = self.known();
+        if known.definitions == definitions {
+            known.layouts.insert(table.clone(), Arc::clone(layout));
+        }
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Layout {
+    /// The columns of the primary key.
+    pub(super) fn key(&self) -> impl Iterator<Item = &Column> {
+        self.partition_key.iter().chain(&self.clustering)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Column> {
+        self.key().chain(&self.statics).chain(&self.regular)
+    }
+}
+
+/// Whether one of the columns has this name.
+pub(super) fn is_among(columns: &[Column], name: &str) -> bool {
+    columns.iter().any(|column| column.name == name)
+}
+
+impl Statement<'_> {
+    /// What a table looks like; empty if Cassandra has none of this name.
+    pub(super) async fn layout(&self, stream: i16, table: &Thing) -> Result<Arc<Layout>, Refusal> {
+        const TEXT: &str = "SELECT column_name, kind, position, type FROM system_schema.columns WHERE keyspace_name = ? \
+                            AND table_name = ?";
+        let definitions = match self.shared.layouts.get(table) {
+            Ok(layout) => return Ok(layout),
+            Err(definitions) => definitions,
+        };
+        let mut values = BytesMut::new();
+        values.put_u16(2);
+        values.bytes(Some(self.shared.schema.names().keyspace(&table.keyspace).as_bytes()));
+        values.bytes(Some(table.name.as_bytes()));
+        let body = request::query(TEXT, &Parameters::own(values.freeze(), false));
+        let answer = self.upstream.call(Frame::new(stream, Opcode::Query, body)).await.map_err(|_| lost())?;
+        let rows = Rows::read(&answer.body).ok().flatten();
+        let layout = Arc::new(rows.and_then(|rows| read(&rows).ok()).ok_or_else(|| Refusal {
+            code: error_code::SERVER_ERROR,
+            text: format!("keyspaces-local: what {table} looks like could not be read"),
+        })?);
+        self.shared.layouts.set(table, &layout, definitions);
+        Ok(layout)
+    }
+}
+
+fn read(rows: &Rows) -> Result<Layout, Malformed> {
+    let mut columns = Vec::with_capacity(rows.count);
+    for row in rows.each() {
+        let mut reader = Reader::new(row);
+        let mut text = || Ok(String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned());
+        let (name, kind): (String, String) = (text()?, text()?);
+        let position = reader.bytes()?.and_then(|bytes| bytes.try_into().ok()).map_or(-1, i32::from_be_bytes);
+        let cql_type = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
+        columns.push((kind, position, Column { name, cql_type }));
+    }
+    columns.sort_by_key(|(_, position, _)| *position);
+    let mut layout = Layout::default();
+    for (kind, _, column) in columns {
+        match kind.as_str() {
+            "partition_key" => layout.partition_key.push(column),
+            "clustering" => layout.clustering.push(column),
+            "static" => layout.statics.push(column),
+            _ => layout.regular.push(column),
+        }
+    }
+    Ok(layout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_looked_up_before_a_definition_is_not_remembered() {
+        let (layouts, table) = (Layouts::default(), Thing::table("ks", "t"));
+        let definitions = layouts.get(&table).unwrap_err();
+        layouts.forget();
+        layouts.set(&table, &Arc::default(), definitions);
+        let definitions = layouts.get(&table).unwrap_err();
+        layouts.set(&table, &Arc::default(), definitions);
+        assert!(layouts.get(&table).is_ok());
+        layouts.forget();
+        assert!(layouts.get(&table).is_err());
+    }
+}

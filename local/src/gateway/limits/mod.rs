@@ -1,0 +1,153 @@
+//! Limits that only the bound values and the table tell (DG:quotas, DG:functional-differences, DG:batchStatements).
+
+mod logged_batch;
+mod range_delete;
+mod row;
+
+use std::sync::Arc;
+
+use keyspaces_cql::statement::{BatchKind, Comparand, Delete, Insert, Modification, Operator, Select, Update, Using};
+use keyspaces_cql::{Statement as Tree, rules};
+
+use super::bound::Bound;
+use super::layout::Layout;
+use super::notation::Reader;
+use super::prepared::Facts;
+use super::statement::Statement;
+use super::understand::{Look, refused_by};
+use super::values::Values;
+use crate::auth::Refusal;
+use crate::schema::Thing;
+
+/// A statement with its values, by itself or as one of a batch.
+pub(super) struct Piece<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) values: &'a Values<'a>,
+}
+
+/// One INSERT, UPDATE or DELETE, and what it is about.
+struct Write<'a> {
+    what: What<'a>,
+    table: &'a Thing,
+    layout: Arc<Layout>,
+    bound: &'a Bound<'a>,
+    /// Where it stands.
+    text: &'a str,
+}
+
+#[derive(Clone, Copy)]
+enum What<'a> {
+    Insert(&'a Insert),
+    Update(&'a Update),
+    Delete(&'a Delete),
+}
+
+impl Statement<'_> {
+    /// Refuses what goes beyond one of the limits. `logged` is whether the pieces make a logged batch.
+    pub(super) async fn hold_to_limits(&self, stream: i16, pieces: &[Piece<'_>], logged: bool) -> Result<(), Refusal> {
+        if !logged && !pieces.iter().any(Piece::is_worth_a_look) {
+            return Ok(());
+        }
+        let trees: Vec<_> = pieces.iter().filter_map(|piece| keyspaces_cql::parse(&piece.facts.text).ok()).collect();
+        let bounds: Vec<_> = trees.iter().zip(pieces).map(|(tree, piece)| Bound::new(tree, piece.values)).collect();
+        let mut writes = Vec::new();
+        for ((tree, piece), bound) in trees.iter().zip(pieces).zip(&bounds) {
+            if let Tree::Select(select) = tree {
+                return subqueries(select, bound);
+            }
+            time_to_live(tree.using(), bound)?;
+            for (what, table) in modifications(tree).into_iter().zip(&piece.facts.tables) {
+                let layout = self.layout(stream, table).await?;
+                writes.push(Write { what, table, layout, bound, text: &piece.facts.text });
+            }
+        }
+        let mut sizes = Vec::with_capacity(writes.len());
+        for write in &writes {
+            time_to_live(write.what.using(), write.bound)?;
+            sizes.push(row::check(write)?);
+        }
+        if logged || trees.iter().any(is_logged_batch) {
+            logged_batch::check(&writes, sizes.iter().sum())?;
+        }
+        for write in &writes {
+            self.check_range(stream, write).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Piece<'_> {
+    /// Below this no limit of a size is reached.
+    const SMALL: usize = rules::MAX_CLUSTERING_BYTES;
+
+    fn is_worth_a_look(&self) -> bool {
+        match self.facts.look {
+            Look::Read { lists, .. } => lists,
+            Look::Write { deletes, ttl } => {
+                deletes || ttl || self.facts.text.len() + self.values.total() > Self::SMALL || self.is_logged_batch()
+            }
+        }
+    }
+
+    /// Whether its text is a logged batch's. It may say yes of another batch.
+    fn is_logged_batch(&self) -> bool {
+        self.facts.tables.len() > 1
+    }
+}
+
+impl<'a> What<'a> {
+    fn using(self) -> Option<&'a Using> {
+        match self {
+            Self::Insert(insert) => insert.using.as_ref(),
+            Self::Update(update) => update.using.as_ref(),
+            Self::Delete(delete) => delete.using.as_ref(),
+        }
+    }
+}
+
+fn modifications(tree: &Tree) -> Vec<What<'_>> {
+    match tree {
+        Tree::Insert(insert) => vec![What::Insert(insert)],
+        Tree::Update(update) => vec![What::Update(update)],
+        Tree::Delete(delete) => vec![What::Delete(delete)],
+        Tree::Batch(batch) => batch
+            .statements
+            .iter()
+            .map(|statement| match statement {
+                Modification::Insert(insert) => What::Insert(insert),
+                Modification::Update(update) => What::Update(update),
+                Modification::Delete(delete) => What::Delete(delete),
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn is_logged_batch(tree: &Tree) -> bool {
+    matches!(tree, Tree::Batch(batch) if batch.kind == BatchKind::Logged)
+}
+
+fn time_to_live(using: Option<&Using>, bound: &Bound<'_>) -> Result<(), Refusal> {
+    let seconds = using.and_then(Using::ttl).and_then(|ttl| bound.int(ttl, "[ttl]"));
+    match seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
+        Some(seconds) if seconds > rules::MAX_TTL_SECONDS => Err(refused_by(&rules::TTL_TOO_LONG)),
+        _ => Ok(()),
+    }
+}
+
+/// The lists after IN, those that were bound as a whole among them, multiplied.
+fn subqueries(select: &Select, bound: &Bound<'_>) -> Result<(), Refusal> {
+    let lists = select.relations.iter().filter(|relation| relation.operator == Operator::In);
+    let widths = lists.map(|list| match &list.comparand {
+        Comparand::Values(values) => values.len(),
+        Comparand::Term(term) => {
+            let name = list.columns().next().map(|column| format!("in({})", column.text)).unwrap_or_default();
+            bound.bytes(term, &name).and_then(|list| Reader::new(list).count().ok()).unwrap_or(1)
+        }
+        _ => 1,
+    });
+    if widths.fold(1, usize::saturating_mul) > rules::IN_SUBQUERIES {
+        return Err(refused_by(&rules::IN_SUBQUERY_LIMIT));
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! How many rows a DELETE deletes.
+
+use keyspaces_cql::{Span, rules};
+
+use super::{What, Write};
+use crate::auth::Refusal;
+use crate::gateway::frame::{Frame, Opcode};
+use crate::gateway::paging::rows::Rows;
+use crate::gateway::request;
+use crate::gateway::statement::{Statement, lost};
+use crate::gateway::understand::refused_by;
+use crate::schema::quoted;
+
+impl Statement<'_> {
+    /// Refuses a DELETE of more rows than the service takes. They are counted first, which reads one more at most.
+    pub(super) async fn check_range(&self, stream: i16, write: &Write<'_>) -> Result<(), Refusal> {
+        let What::Delete(delete) = write.what else { return Ok(()) };
+        let [first, ..] = write.layout.partition_key.as_slice() else { return Ok(()) };
+        if !is_range(write) || !delete.targets.is_empty() || delete.condition.is_some() {
+            return Ok(());
+        }
+        let span = delete.relations.iter().map(|relation| relation.span).reduce(Span::to).unwrap_or_default();
+        let most = rules::MAX_RANGE_DELETE_ROWS + 1;
+        let text = format!(
+            "SELECT {} FROM {}.{} WHERE {} LIMIT {most}",
+            quoted(&first.name),
+            self.shared.schema.names().quoted_keyspace(&write.table.keyspace),
+            quoted(&write.table.name),
+            &write.text[span.range()],
+        );
+        let parameters = write.bound.parameters(write.bound.markers_in(span));
+        let body = request::query(&text, &parameters.for_page(most, None));
+        let answer = self.upstream.call(Frame::new(stream, Opcode::Query, body)).await.map_err(|_| lost())?;
+        let counted = match answer.opcode {
+            Opcode::Result => Rows::read(&answer.body).ok().flatten().map_or(0, |rows| rows.count),
+            // Cassandra refuses the DELETE for the same reason, and says it better.
+            _ => 0,
+        };
+        if counted >= most { Err(refused_by(&rules::RANGE_DELETE_TOO_LARGE)) } else { Ok(()) }
+    }
+}
+
+/// Whether a DELETE or an UPDATE leaves open a part of the primary key.
+pub(super) fn is_range(write: &Write<'_>) -> bool {
+    let relations = match write.what {
+        What::Insert(_) => return false,
+        What::Update(update) => &update.relations,
+        What::Delete(delete) => &delete.relations,
+    };
+    let named = |name: &str| {
+        let exact = relations.iter().filter(|relation| relation.operator == keyspaces_cql::statement::Operator::Equal);
+        exact.flat_map(|relation| relation.columns()).any(|column| column.text == name)
+    };
+    !write.layout.key().all(|column| named(&column.name))
+}

@@ -1,0 +1,256 @@
+//! Pages of a SELECT that filters: `PAGE SIZE` counts the rows that were read, not those that are left.
+//!
+//! Cassandra reads on until it has a page of rows that fit. So it is asked twice: for the rows without the filter, which
+//! gives the end of the page, and for those that fit, of which the page gets those before that end.
+
+use std::collections::HashSet;
+
+use bytes::{Bytes, BytesMut};
+use keyspaces_cql::statement::{Operator, Relation, Select, Subject, Target};
+use keyspaces_cql::{Span, Statement as Tree};
+
+use super::super::bound::Bound;
+use super::super::frame::{Frame, Opcode};
+use super::super::layout::{Column, Layout};
+use super::super::notation::Reader;
+use super::super::prepared::Facts;
+use super::super::request::{self, Parameters};
+use super::super::statement::{Statement, lost};
+use super::position::Position;
+use super::rows::{Head, Rows, first_values};
+use super::{Asked, Page, Read, rows_wanted, unreadable};
+use crate::auth::Refusal;
+use crate::schema::quoted;
+
+/// A page and how many rows LIMIT leaves after it.
+pub(super) type Filtered = (Page, Option<u32>);
+
+/// What Cassandra is asked for.
+struct Texts {
+    /// All columns of the rows that are read, the primary key first.
+    read: String,
+    /// The primary key of the rows that fit.
+    fitting: String,
+    /// What the client wants.
+    wanted: String,
+}
+
+impl Statement<'_> {
+    /// One page, if the SELECT filters rows.
+    pub(super) async fn filtered(
+        &self,
+        stream: i16,
+        facts: &Facts,
+        asked: Asked<'_>,
+        from: &Position,
+    ) -> Result<Option<Read<Filtered>>, Refusal> {
+        let [table] = facts.tables.as_slice() else { return Ok(None) };
+        if !facts.filters() {
+            return Ok(None);
+        }
+        let Ok(tree) = keyspaces_cql::parse(&facts.text) else { return Ok(None) };
+        let Tree::Select(select) = &tree else { return Ok(None) };
+        let layout = self.layout(stream, table).await?;
+        let kept = kept(select, &layout);
+        if kept.len() == select.relations.len() || layout.partition_key.is_empty() {
+            return Ok(None);
+        }
+        let upstream =
+            format!("{}.{}", self.shared.schema.names().quoted_keyspace(&table.keyspace), quoted(&table.name));
+        let texts = Texts::new(&facts.text, select, &layout, &kept, &upstream);
+
+        let values = asked.parameters().values();
+        let bound = Bound::new(&tree, &values);
+        let parameters = bound.parameters(kept.iter().flat_map(|relation| bound.markers_in(relation.span)));
+        let limit = select.limit.as_ref().and_then(|limit| bound.int(&limit.rows, "[limit]"));
+        let left = from.left.or_else(|| limit.and_then(|limit| u32::try_from(limit).ok()));
+
+        let read = self.joined(from, rows_wanted(&asked), |rows, state| {
+            Frame::new(stream, Opcode::Query, request::query(&texts.read, &parameters.for_page(rows, state)))
+        });
+        let window = match read.await? {
+            Ok(window) => window,
+            Err(answer) => return Ok(Some(Err(answer))),
+        };
+        let keys = keys(&window, &layout);
+        let parameters = bound.parameters(bound.markers_in(where_span(select)));
+        let fitting = match self.fitting(stream, &texts.fitting, &parameters, from, &keys).await? {
+            Ok(fitting) => left.map_or(fitting, |left| fitting.min(usize::try_from(left).unwrap_or(usize::MAX))),
+            Err(answer) => return Ok(Some(Err(answer))),
+        };
+        let (head, count, content) = match self.wanted(stream, &texts.wanted, asked, from, fitting).await? {
+            Ok(wanted) => wanted,
+            Err(answer) => return Ok(Some(Err(answer))),
+        };
+        let left = left.map(|left| left.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX)));
+        let state = window.state.filter(|_| left != Some(0));
+        Ok(Some(Ok((Page { head, count, content, state, largest: window.largest }, left))))
+    }
+
+    /// How many of the rows with these keys, which begin at `from`, fit.
+    async fn fitting(
+        &self,
+        stream: i16,
+        text: &str,
+        parameters: &Parameters,
+        from: &Position,
+        keys: &HashSet<Bytes>,
+    ) -> Result<Read<usize>, Refusal> {
+        /// Cassandra reads on until it has so many, however far behind the end of the page.
+        const FIRST: usize = 4;
+        const MOST: usize = 1000;
+        let (mut fitting, mut rows, mut state) = (0, FIRST, from.state.clone());
+        while !keys.is_empty() {
+            let body = request::query(text, &parameters.for_page(rows, state.clone()));
+            let answer = self.part(Frame::new(stream, Opcode::Query, body), 1).await?;
+            let Some(part) = self.rows(&answer)? else { return Ok(Err(answer)) };
+            let within = part.each().take_while(|key| keys.contains(*key)).count();
+            fitting += within;
+            state = part.state;
+            if within < part.count || state.is_none() {
+                break;
+            }
+            rows = MOST.min(rows * 4);
+        }
+        Ok(Ok(fitting))
+    }
+
+    /// So many rows from `from` on, as the client wants them.
+    async fn wanted(
+        &self,
+        stream: i16,
+        text: &str,
+        asked: Asked<'_>,
+        from: &Position,
+        rows: usize,
+    ) -> Result<Read<(Head, usize, BytesMut)>, Refusal> {
+        if rows > 0 {
+            let answer = self.part(asked.page(stream, rows, from.state.clone()), rows).await?;
+            let Some(Rows { head, count, content, .. }) = self.rows(&answer)? else { return Ok(Err(answer)) };
+            return Ok(Ok((head.owned(), count, BytesMut::from(&content[..]))));
+        }
+        // An empty page says what its columns are all the same.
+        let answer = self.upstream.call(request::write_prepare(stream, text)).await.map_err(|_| lost())?;
+        let Some(head) = Head::of_prepared(&answer.body).map_err(unreadable)? else { return Ok(Err(answer)) };
+        let head = if asked.parameters().skips_metadata() { head.bare() } else { head.owned() };
+        Ok(Ok((head, 0, BytesMut::new())))
+    }
+}
+
+impl Texts {
+    fn new(text: &str, select: &Select, layout: &Layout, kept: &[&Relation], upstream: &str) -> Self {
+        let names = |columns: &mut dyn Iterator<Item = &Column>| {
+            columns.map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
+        };
+        let kept: Vec<_> = kept.iter().map(|relation| &text[relation.span.range()]).collect();
+        let kept = if kept.is_empty() { String::new() } else { format!(" WHERE {}", kept.join(" AND ")) };
+        let order = select.order_by.iter().map(|ordering| ordering.span).reduce(Span::to);
+        let order = order.map_or_else(String::new, |span| format!(" ORDER BY {}", &text[span.range()]));
+        let table = select.table.span();
+        Self {
+            read: format!("SELECT {} FROM {upstream}{kept}{order}", names(&mut layout.all())),
+            fitting: format!(
+                "SELECT {} FROM {upstream} WHERE {}{order} ALLOW FILTERING",
+                names(&mut layout.key()),
+                &text[where_span(select).range()]
+            ),
+            wanted: format!("{}{upstream}{}", &text[..table.start], &text[table.end..]),
+        }
+    }
+}
+
+/// The primary keys of the rows of a page, as they are written.
+fn keys(page: &Page, layout: &Layout) -> HashSet<Bytes> {
+    let (key, all) = (layout.key().count(), layout.all().count());
+    let mut reader = Reader::new(&page.content);
+    let mut keys = HashSet::with_capacity(page.count);
+    for _ in 0..page.count {
+        let Ok(of_row) = first_values(&mut reader, key) else { break };
+        keys.insert(Bytes::copy_from_slice(of_row));
+        if first_values(&mut reader, all - key).is_err() {
+            break;
+        }
+    }
+    keys
+}
+
+fn where_span(select: &Select) -> Span {
+    select.relations.iter().map(|relation| relation.span).reduce(Span::to).unwrap_or_default()
+}
+
+/// The relations that say which rows are read; the others filter them.
+fn kept<'s>(select: &'s Select, layout: &Layout) -> Vec<&'s Relation> {
+    let relations = &select.relations;
+    let is_exact = |relation: &&Relation| matches!(relation.operator, Operator::Equal | Operator::In);
+    let mut kept: Vec<_> = relations.iter().filter(|relation| matches!(relation.subject, Subject::Token(_))).collect();
+    let of = |column: &Column, relation: &Relation| first_column(relation) == Some(&column.name);
+    let exact = |column: &Column| relations.iter().filter(|relation| of(column, relation)).find(is_exact);
+    let Some(partition) = layout.partition_key.iter().map(exact).collect::<Option<Vec<_>>>() else {
+        return kept;
+    };
+    kept.extend(partition);
+    let mut next = 0;
+    while let Some(column) = layout.clustering.get(next) {
+        if let Some(relation) = exact(column) {
+            kept.push(relation);
+            next += width(relation);
+        } else {
+            kept.extend(relations.iter().filter(|relation| of(column, relation) && relation.operator.is_range()));
+            break;
+        }
+    }
+    kept.sort_by_key(|relation| relation.span);
+    kept
+}
+
+/// The column of a relation, or the first of several.
+fn first_column(relation: &Relation) -> Option<&str> {
+    match &relation.subject {
+        Subject::Single(Target::Column(column)) => Some(&column.text),
+        Subject::Tuple(columns) => columns.first().map(|column| column.text.as_str()),
+        Subject::Single(_) | Subject::Token(_) => None,
+    }
+}
+
+fn width(relation: &Relation) -> usize {
+    if let Subject::Tuple(columns) = &relation.subject { columns.len() } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept_of(relations: &str) -> String {
+        let column = |name: &&str| Column { name: (*name).into(), cql_type: "int".into() };
+        let columns = |names: &[&str]| names.iter().map(column).collect::<Vec<_>>();
+        let layout = Layout {
+            partition_key: columns(&["a", "b"]),
+            clustering: columns(&["c", "d", "e"]),
+            statics: Vec::new(),
+            regular: columns(&["v"]),
+        };
+        let text = format!("SELECT * FROM t WHERE {relations} ALLOW FILTERING");
+        let Tree::Select(select) = keyspaces_cql::parse(&text).unwrap() else { panic!() };
+        let kept: Vec<_> = kept(&select, &layout).into_iter().map(|relation| &text[relation.span.range()]).collect();
+        kept.join(" & ")
+    }
+
+    #[test]
+    fn what_leads_to_the_rows_is_kept_and_what_filters_them_is_not() {
+        for (relations, kept) in [
+            ("v = 1", ""),
+            ("a = 1 AND v = 1", ""),
+            ("token(a, b) > 5 AND c = 1", "token(a, b) > 5"),
+            ("a = 1 AND b IN (1, 2) AND v = 1", "a = 1 & b IN (1, 2)"),
+            (
+                "v > 1 AND b = 1 AND a = 1 AND c = 1 AND d > 1 AND d < 5 AND e = 1",
+                "b = 1 & a = 1 & c = 1 & d > 1 & d < 5",
+            ),
+            ("a = 1 AND b = 1 AND d = 1", "a = 1 & b = 1"),
+            ("a = 1 AND b = 1 AND (c, d) = (1, 2) AND e < 1 AND v = 1", "a = 1 & b = 1 & (c, d) = (1, 2) & e < 1"),
+            ("a = 1 AND b = 1 AND (c, d) > (1, 2) AND v = 1", "a = 1 & b = 1 & (c, d) > (1, 2)"),
+        ] {
+            assert_eq!(kept_of(relations), kept, "{relations}");
+        }
+    }
+}

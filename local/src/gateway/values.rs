@@ -1,0 +1,98 @@
+//! The values that a request brings for a statement's bind markers.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::notation::{Malformed, Reader};
+use super::request::Parameters;
+
+/// Values in the order in which they came, by name or by position.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Values<'a> {
+    named: bool,
+    /// With their number before them, as they came.
+    body: &'a [u8],
+    all: Vec<Value<'a>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Value<'a> {
+    name: &'a str,
+    /// `None` for null, and for "not set" as well.
+    bytes: Option<&'a [u8]>,
+    /// With the length before it.
+    raw: &'a [u8],
+}
+
+impl<'a> Values<'a> {
+    /// Reads values with their number before them; those that came with a request were read once before.
+    pub(crate) fn read(body: &'a [u8], named: bool) -> Self {
+        let read = || -> Result<Vec<Value<'a>>, Malformed> {
+            let mut reader = Reader::new(body);
+            if body.is_empty() {
+                return Ok(Vec::new());
+            }
+            (0..reader.short()?)
+                .map(|_| {
+                    let name = if named { reader.string()? } else { "" };
+                    let start = reader.rest();
+                    let bytes = reader.bytes()?;
+                    Ok(Value { name, bytes, raw: reader.since(start) })
+                })
+                .collect()
+        };
+        Self { named, body, all: read().unwrap_or_default() }
+    }
+
+    /// The value of a marker, by its place among the markers or by its name.
+    pub(crate) fn of(&self, marker: usize, name: &str) -> Option<&'a [u8]> {
+        match self.named {
+            true => self.all.iter().find(|value| value.name == name)?.bytes,
+            false => self.all.get(marker)?.bytes,
+        }
+    }
+
+    /// A request of the gateway's own with the values of some markers, by their places. Values by name stay all of them:
+    /// Cassandra takes those that it needs.
+    pub(crate) fn parameters(&self, markers: &[usize]) -> Parameters {
+        let values = if self.named { Bytes::copy_from_slice(self.body) } else { self.only(markers) };
+        Parameters::own(values, self.named)
+    }
+
+    fn only(&self, markers: &[usize]) -> Bytes {
+        let values: Vec<_> = markers.iter().filter_map(|marker| self.all.get(*marker)).collect();
+        let mut out = BytesMut::new();
+        out.put_u16(u16::try_from(values.len()).unwrap_or(u16::MAX));
+        values.iter().for_each(|value| out.put_slice(value.raw));
+        out.freeze()
+    }
+
+    /// How many bytes all of them have.
+    pub(crate) fn total(&self) -> usize {
+        self.all.iter().filter_map(|value| value.bytes).map(<[u8]>::len).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::notation::Notation;
+    use super::*;
+
+    #[test]
+    fn a_value_is_found_by_its_place_or_by_its_name() {
+        let (mut placed, mut named) = (BytesMut::new(), BytesMut::new());
+        placed.put_u16(3);
+        named.put_u16(3);
+        for (name, value) in [("a", Some(&b"1"[..])), ("b", None), ("c", Some(b"333"))] {
+            placed.bytes(value);
+            named.string(name);
+            named.bytes(value);
+        }
+        let values = Values::read(&placed, false);
+        assert_eq!((values.of(0, "c"), values.of(1, ""), values.of(3, "a")), (Some(&b"1"[..]), None, None));
+        assert_eq!(values.total(), 4);
+        let some = values.only(&[2, 1]);
+        assert_eq!(some[..], [0, 2, 0, 0, 0, 3, b'3', b'3', b'3', 0xff, 0xff, 0xff, 0xff]);
+        let values = Values::read(&named, true);
+        assert_eq!((values.of(0, "c"), values.of(0, "b")), (Some(&b"333"[..]), None));
+    }
+}
