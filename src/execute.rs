@@ -1,6 +1,7 @@
 //! The one path that every request takes: nothing else in the crate talks to the driver to run a statement.
 
-use std::future::Future;
+use std::num::NonZeroU32;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,16 @@ pub(crate) enum Request {
     Text(unprepared::Statement),
 }
 
+impl Request {
+    pub(crate) fn set_page_size(&mut self, rows: NonZeroU32) {
+        let rows = i32::try_from(rows.get()).unwrap_or(i32::MAX);
+        match self {
+            Self::Prepared(bound) => bound.set_page_size(rows),
+            Self::Text(text) => text.set_page_size(rows),
+        }
+    }
+}
+
 /// One page of a read, from `state` on.
 pub(crate) async fn page(
     call: &Call,
@@ -50,8 +61,8 @@ pub(crate) async fn page(
     let in_flight = call.session.begin()?;
     let driver = in_flight.driver();
     match request {
-        Request::Prepared(bound) => run(call, driver.execute_bound_single_page(bound, state)).await,
-        Request::Text(text) => run(call, driver.query_single_page(text.clone(), (), state)).await,
+        Request::Prepared(bound) => run(call, pin!(driver.execute_bound_single_page(bound, state))).await,
+        Request::Text(text) => run(call, pin!(driver.query_single_page(text.clone(), (), state))).await,
     }
 }
 
@@ -60,15 +71,15 @@ pub(crate) async fn write(call: &Call, request: &Request) -> Result<QueryResult,
     let in_flight = call.session.begin()?;
     let driver = in_flight.driver();
     match request {
-        Request::Prepared(bound) => run(call, driver.execute_bound_unpaged(bound)).await,
-        Request::Text(text) => run(call, driver.query_unpaged(text.clone(), ())).await,
+        Request::Prepared(bound) => run(call, pin!(driver.execute_bound_unpaged(bound))).await,
+        Request::Text(text) => run(call, pin!(driver.query_unpaged(text.clone(), ()))).await,
     }
 }
 
 /// Several writes in one request.
 pub(crate) async fn batch(call: &Call, batch: &Batch, values: impl BatchValues) -> Result<QueryResult, Error> {
     let in_flight = call.session.begin()?;
-    run(call, in_flight.driver().batch(batch, values)).await
+    run(call, pin!(in_flight.driver().batch(batch, values))).await
 }
 
 /// A definition: Keyspaces prepares none, so its text is sent.
@@ -78,23 +89,22 @@ pub(crate) async fn define(call: &Call, text: &str) -> Result<(), Error> {
     // It takes the server longer than a write, and it is sent once.
     let call_timeout = call.session.call_timeout();
     statement.set_request_timeout(Some(call.deadline.map_or(call_timeout, |deadline| deadline.min(call_timeout))));
-    run(call, in_flight.driver().query_unpaged(statement, ())).await.map(drop)
+    run(call, pin!(in_flight.driver().query_unpaged(statement, ()))).await.map(drop)
 }
 
 /// Until all nodes of a plain Cassandra have the same schema. On Keyspaces agreement says nothing: `schema` looks there.
 pub(crate) async fn agree_on_schema(call: &Call) -> Result<(), Error> {
     let in_flight = call.session.begin()?;
-    run(call, in_flight.driver().await_schema_agreement()).await.map(drop)
+    run(call, pin!(in_flight.driver().await_schema_agreement())).await.map(drop)
 }
 
-async fn run<T, E>(call: &Call, attempt: impl Future<Output = Result<T, E>>) -> Result<T, Error>
+/// The driver's futures are kilobytes; pinned where they are made, they are not copied from hand to hand.
+async fn run<T, E>(call: &Call, attempt: Pin<&mut impl Future<Output = Result<T, E>>>) -> Result<T, Error>
 where
     E: Into<ExecutionError>,
 {
     let about = &*call.about;
     let span = tracing::debug_span!("request", statement = about.attempted.as_str(), tag = call.tag.as_deref());
-    attempt
-        .instrument(span)
-        .await
-        .map_err(|error| classify::execution(&about.attempted, about.repeatable, error.into()))
+    let answer = if span.is_disabled() { attempt.await } else { attempt.instrument(span).await };
+    answer.map_err(|error| classify::execution(&about.attempted, about.repeatable, error.into()))
 }

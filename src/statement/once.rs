@@ -54,11 +54,11 @@ impl Session {
             return Rows::new(self.unprepared(text));
         }
         let (session, text) = (self.clone(), text.to_owned());
-        Rows::later(Box::pin(async move {
+        Rows::later(async move {
             let core = session.core(&text, Effect::Read).await?;
             let request = core.bind(&values)?;
             Ok(Read { call: core.call, request })
-        }))
+        })
     }
 
     fn unprepared(&self, text: &str) -> Result<Read, Error> {

@@ -1,16 +1,20 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU8, NonZeroU32};
 
 use keyspaces_cql::Effect;
+use scylla::response::{PagingState as DriverState, PagingStateResponse};
 use scylla::serialize::row::SerializeRow;
 
 use super::options::options_of_all;
 use super::{Core, Statement, mismatch, sealed};
+use crate::execute::Request;
 use crate::row::{OwnedRow, Row};
-use crate::stream::{Fingerprint, Pages, PagingState, Read, Rows};
-use crate::{Error, ErrorKind, ReadConsistency};
+use crate::stream::{Fingerprint, Pages, PagingState, Read, Rows, decoded, rows_of};
+use crate::{Error, ErrorKind, ReadConsistency, execute};
+
+const TWO: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
 
 /// A prepared SELECT: binds values of type `V`, gives rows of type `R`.
 ///
@@ -76,14 +80,14 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// As [`rows`](Self::rows), and [`Type`](ErrorKind::Type) if there are two: ask for [`first`](Self::first) if any
     /// will do.
     pub async fn one(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
-        let mut rows = self.few(values.borrow(), 2);
-        let one = rows.try_next().await?;
-        if one.is_some() && rows.try_next().await?.is_some() {
+        let request = self.for_few(values.borrow(), TWO)?;
+        let mut rows = self.few(request, TWO).await?;
+        if rows.len() > 1 {
             let problem = "one row was asked for, there are more";
             return Err(Error::new(ErrorKind::Type, self.core.call.about.attempted.clone(), problem)
                 .with_advice("Name the whole primary key in WHERE, or ask for first()"));
         }
-        Ok(one)
+        Ok(rows.pop())
     }
 
     /// The first row, or `None`.
@@ -92,7 +96,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     ///
     /// As [`rows`](Self::rows).
     pub async fn first(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
-        self.few(values.borrow(), 1).try_next().await
+        let request = self.for_few(values.borrow(), NonZeroU8::MIN)?;
+        Ok(self.few(request, NonZeroU8::MIN).await?.pop())
     }
 
     pub(crate) fn read(&self, values: &V) -> Result<Read, Error> {
@@ -108,15 +113,31 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
 
     /// For who wants no more than `rows` rows: the service reads as many as fit a page. Where rows are filtered out, that
     /// would make many pages.
-    fn few(&self, values: &V, rows: u8) -> Rows<R> {
-        let read = if self.core.page_size_given || self.core.call.about.filters() {
-            self.read(values)
-        } else {
-            let mut core = self.core.clone();
-            core.set_page_size(NonZeroU32::MIN.saturating_add(u32::from(rows) - 1));
-            core.bind(values).map(|request| Read { call: core.call, request })
-        };
-        Rows::new(read).without_asking_ahead()
+    fn for_few(&self, values: &V, rows: NonZeroU8) -> Result<Request, Error> {
+        let mut request = self.core.bind(values)?;
+        if !self.core.page_size_given && !self.core.call.about.filters() {
+            request.set_page_size(rows.into());
+        }
+        Ok(request)
+    }
+
+    /// The first `rows` rows, or fewer if there are no more. No page is asked for that is not needed.
+    async fn few(&self, request: Request, rows: NonZeroU8) -> Result<Vec<R>, Error> {
+        let (call, rows) = (&self.core.call, usize::from(rows.get()));
+        let mut few = Vec::new();
+        let mut state = Some(DriverState::start());
+        while let Some(at) = state.filter(|_| few.len() < rows) {
+            let (page, next) = execute::page(call, &request, at).await?;
+            let page = rows_of(&call.about, page)?;
+            for row in decoded(&call.about, &page)?.take(rows - few.len()) {
+                few.push(row?);
+            }
+            state = match next {
+                PagingStateResponse::HasMorePages { state } => Some(state),
+                PagingStateResponse::NoMorePages => None,
+            };
+        }
+        Ok(few)
     }
 }
 

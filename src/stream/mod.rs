@@ -5,7 +5,7 @@ mod paging_state;
 mod rows;
 mod sealed;
 
-pub(crate) use self::pages::{Arrived, Read, decode};
+pub(crate) use self::pages::{Arrived, Read, decode, decoded, rows_of};
 pub use self::pages::{Page, Pages};
 pub use self::paging_state::PagingState;
 pub use self::rows::Rows;

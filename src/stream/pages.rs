@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures::stream::{self, BoxStream, Stream};
-use scylla::response::query_result::QueryResult;
+use scylla::response::query_result::{QueryResult, QueryRowsResult, RowsError};
 use scylla::response::{PagingState as DriverState, PagingStateResponse};
 
 use super::paging_state::PagingState;
@@ -96,21 +96,32 @@ impl<R> fmt::Debug for Pages<R> {
     }
 }
 
-/// The rows of a page.
+/// The rows of a page, decoded together.
 pub(crate) fn decode<R: OwnedRow>(about: &About, page: QueryResult) -> Result<Vec<R>, Error> {
-    let new = |kind, problem: std::borrow::Cow<'static, str>| Error::new(kind, about.attempted.clone(), problem);
-    let page = page
-        .into_rows_result()
-        .map_err(|error| new(ErrorKind::Server, "the answer holds no rows".into()).with_source(error))?;
+    let page = rows_of(about, page)?;
     let columns = page.column_specs().len().max(1);
-    let rows = page.rows::<R>().map_err(|error| {
-        let scylla::response::query_result::RowsError::TypeCheckFailed(error) = error;
-        new(ErrorKind::Type, of_columns(&error)).with_source(error)
-    })?;
     // The number of rows is the server's word; each takes four bytes a column.
-    let mut decoded = Vec::with_capacity(page.rows_num().min(page.rows_bytes_size() / (4 * columns)));
-    for row in rows {
-        decoded.push(row.map_err(|error| new(ErrorKind::Type, of_row(&error)).with_source(error))?);
+    let mut rows = Vec::with_capacity(page.rows_num().min(page.rows_bytes_size() / (4 * columns)));
+    for row in decoded(about, &page)? {
+        rows.push(row?);
     }
-    Ok(decoded)
+    Ok(rows)
+}
+
+/// What an answer has to hold that is a page.
+pub(crate) fn rows_of(about: &About, page: QueryResult) -> Result<QueryRowsResult, Error> {
+    let problem = "the answer holds no rows";
+    let new = |error| Error::new(ErrorKind::Server, about.attempted.clone(), problem).with_source(error);
+    page.into_rows_result().map_err(new)
+}
+
+/// The rows of a page, decoded one by one.
+pub(crate) fn decoded<'page, R: OwnedRow>(
+    about: &'page About,
+    page: &'page QueryRowsResult,
+) -> Result<impl Iterator<Item = Result<R, Error>> + use<'page, R>, Error> {
+    let new = |problem| Error::new(ErrorKind::Type, about.attempted.clone(), problem);
+    let rows =
+        page.rows::<R>().map_err(|RowsError::TypeCheckFailed(error)| new(of_columns(&error)).with_source(error))?;
+    Ok(rows.map(move |row| row.map_err(|error| new(of_row(&error)).with_source(error))))
 }

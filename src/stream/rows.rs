@@ -1,12 +1,14 @@
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, maybe_done};
 use futures::stream::{FusedStream, Stream};
 use scylla::response::{PagingState, PagingStateResponse};
 
-use super::pages::{Arrived, Read, decode};
+use super::pages::{Read, decoded, rows_of};
 use crate::Error;
 use crate::row::OwnedRow;
 
@@ -16,19 +18,9 @@ use crate::row::OwnedRow;
 /// while these rows are worked on; no more than these two pages are ever held. Empty pages, which the service gives where a
 /// filter drops rows, are passed over. It can be dropped at any time, and ends after an error.
 pub struct Rows<R> {
-    read: Option<Read>,
-    rows: std::vec::IntoIter<R>,
-    next: Next,
-    one_ahead: bool,
-}
-
-enum Next {
-    Nothing,
-    Failed(Error),
-    Prepared(BoxFuture<'static, Result<Read, Error>>),
-    At(PagingState),
-    Asked(BoxFuture<'static, Result<Arrived, Error>>),
-    Here(Box<Arrived>),
+    /// Gives the rows, one each time that it is polled and does not have to wait for the server.
+    reading: Option<BoxFuture<'static, Result<(), Error>>>,
+    given: Arc<Given<R>>,
 }
 
 impl<R: OwnedRow> Rows<R> {
@@ -40,7 +32,7 @@ impl<R: OwnedRow> Rows<R> {
     ///
     /// As [`Select::rows`](crate::Select::rows).
     pub async fn try_next(&mut self) -> Result<Option<R>, Error> {
-        std::future::poll_fn(|context| self.poll_row(context)).await.transpose()
+        poll_fn(|context| self.poll_row(context)).await.transpose()
     }
 
     /// All rows together, however many they are: to be used where that is known to be few.
@@ -59,89 +51,72 @@ impl<R: OwnedRow> Rows<R> {
     }
 
     pub(crate) fn new(read: Result<Read, Error>) -> Self {
-        let (read, next) = match read {
-            Ok(read) => (Some(read), Next::At(PagingState::start())),
-            Err(error) => (None, Next::Failed(error)),
-        };
-        Self { read, rows: Vec::new().into_iter(), next, one_ahead: true }
+        Self::later(std::future::ready(read))
     }
 
     /// For a read that has to be prepared first, when the stream is polled.
-    pub(crate) fn later(read: BoxFuture<'static, Result<Read, Error>>) -> Self {
-        Self { read: None, rows: Vec::new().into_iter(), next: Next::Prepared(read), one_ahead: true }
-    }
-
-    /// For who wants the first row or two: no page is asked for that may not be needed.
-    pub(crate) fn without_asking_ahead(mut self) -> Self {
-        self.one_ahead = false;
-        self
-    }
-
-    fn ask(&mut self, context: &mut Context<'_>) {
-        let (Next::At(state), Some(read)) = (&self.next, &self.read) else { return };
-        let (read, state) = (read.clone(), state.clone());
-        let mut asked: BoxFuture<'static, _> = Box::pin(async move { read.page(state).await });
-        // It is sent when it is polled first; after that the driver takes the answer in by itself.
-        self.next = match asked.as_mut().poll(context) {
-            Poll::Ready(Ok(page)) => Next::Here(Box::new(page)),
-            Poll::Ready(Err(error)) => Next::Failed(error),
-            Poll::Pending => Next::Asked(asked),
-        };
-    }
-
-    fn take(&mut self, (page, state): Arrived) -> Result<(), Error> {
-        let Some(read) = &self.read else { return Ok(()) };
-        self.rows = decode(&read.call.about, page)?.into_iter();
-        self.next = match state {
-            PagingStateResponse::HasMorePages { state } => Next::At(state),
-            PagingStateResponse::NoMorePages => Next::Nothing,
-        };
-        Ok(())
+    pub(crate) fn later(read: impl Future<Output = Result<Read, Error>> + Send + 'static) -> Self {
+        let given = Arc::new(Given(Mutex::new(None)));
+        Self { reading: Some(Box::pin(give_all(read, Arc::clone(&given)))), given }
     }
 
     fn poll_row(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<R, Error>>> {
-        loop {
-            if let Some(row) = self.rows.next() {
-                if self.one_ahead && matches!(self.next, Next::At(_)) {
-                    self.ask(context);
-                }
-                return Poll::Ready(Some(Ok(row)));
-            }
-            let taken = match std::mem::replace(&mut self.next, Next::Nothing) {
-                Next::Nothing => return Poll::Ready(None),
-                Next::Failed(error) => Err(error),
-                Next::Prepared(mut read) => match read.as_mut().poll(context) {
-                    Poll::Pending => {
-                        self.next = Next::Prepared(read);
-                        return Poll::Pending;
-                    }
-                    Poll::Ready(read) => read.map(|read| {
-                        self.read = Some(read);
-                        self.next = Next::At(PagingState::start());
-                    }),
-                },
-                Next::At(state) => {
-                    self.next = Next::At(state);
-                    self.ask(context);
-                    Ok(())
-                }
-                Next::Here(page) => self.take(*page),
-                Next::Asked(mut asked) => match asked.as_mut().poll(context) {
-                    Poll::Pending => {
-                        self.next = Next::Asked(asked);
-                        return Poll::Pending;
-                    }
-                    Poll::Ready(page) => page.and_then(|page| self.take(page)),
-                },
-            };
-            if let Err(error) = taken {
-                self.read = None;
-                return Poll::Ready(Some(Err(error)));
-            }
-            if let Next::Asked(_) = self.next {
-                return Poll::Pending;
-            }
+        let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
+        let ended = reading.as_mut().poll(context);
+        if let Some(row) = self.given.take() {
+            return Poll::Ready(Some(Ok(row)));
         }
+        let ended = ready!(ended);
+        self.reading = None;
+        Poll::Ready(ended.err().map(Err))
+    }
+}
+
+/// Rows borrow from their page until they are decoded, and a future can hold both. All rows of a page decoded at once
+/// would cost a quarter more: too many small allocations for the allocator to have at hand.
+async fn give_all<R: OwnedRow>(
+    read: impl Future<Output = Result<Read, Error>>,
+    given: Arc<Given<R>>,
+) -> Result<(), Error> {
+    let read = read.await?;
+    let about = &read.call.about;
+    let mut asked = Some(Box::pin(maybe_done(read.page(PagingState::start()))));
+    while let Some(mut page) = asked.take() {
+        page.as_mut().await;
+        let Some((page, state)) = page.as_mut().take_output().transpose()? else { break };
+        if let PagingStateResponse::HasMorePages { state } = state {
+            asked = Some(Box::pin(maybe_done(read.page(state))));
+        }
+        let page = rows_of(about, page)?;
+        let mut ahead = asked.as_mut();
+        for row in decoded(about, &page)? {
+            if let Some(next) = ahead.take() {
+                // It is sent when it is polled first; after that the driver takes the answer in by itself.
+                poll_fn(|context| Poll::Ready(next.as_mut().poll(context).is_ready())).await;
+            }
+            given.give(row?).await;
+        }
+    }
+    Ok(())
+}
+
+/// The row that was given and not yet taken.
+struct Given<R>(Mutex<Option<R>>);
+
+impl<R> Given<R> {
+    /// Gives a row, and waits until it is asked for the next.
+    async fn give(&self, row: R) {
+        *self.slot() = Some(row);
+        let mut waited = false;
+        poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+
+    fn take(&self) -> Option<R> {
+        self.slot().take()
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<R>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -149,27 +124,21 @@ impl<R: OwnedRow> Stream for Rows<R> {
     type Item = Result<R, Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let row = ready!(self.get_mut().poll_row(context));
-        Poll::Ready(row)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let here = self.rows.len();
-        (here, if matches!(self.next, Next::Nothing) { Some(here) } else { None })
+        self.get_mut().poll_row(context)
     }
 }
 
 impl<R: OwnedRow> FusedStream for Rows<R> {
     fn is_terminated(&self) -> bool {
-        self.rows.len() == 0 && matches!(self.next, Next::Nothing)
+        self.reading.is_none()
     }
 }
 
-// Nothing in it is ever pinned in place: what is in flight is pinned on the heap.
+// Nothing in it is ever pinned in place: what is read is pinned on the heap.
 impl<R> Unpin for Rows<R> {}
 
 impl<R> fmt::Debug for Rows<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows").field("rows_at_hand", &self.rows.len()).finish_non_exhaustive()
+        f.debug_struct("Rows").field("has_ended", &self.reading.is_none()).finish_non_exhaustive()
     }
 }
