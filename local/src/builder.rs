@@ -107,7 +107,8 @@ impl Builder {
     }
 
     /// A name, of 1 to 100 bytes, for what it puts into a Cassandra that is given: all of it is there again when one of
-    /// the same name starts over the same Cassandra. Default: none, and what it puts there is dropped when it ends; if its
+    /// the same name starts over the same Cassandra. Only one of a name may run at a time: two would not see what the
+    /// other defines, and nothing stops them. Default: none, and what it puts there is dropped when it ends; if its
     /// process is killed, by one that starts 20 minutes later or more.
     pub fn instance(mut self, instance: impl Into<String>) -> Self {
         self.instance = Some(instance.into());
