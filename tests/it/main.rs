@@ -1,5 +1,4 @@
 //! One binary, a module per capability, one local Keyspaces for the whole run.
-
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod connect;
