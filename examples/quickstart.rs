@@ -10,7 +10,6 @@ use std::error::Error;
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 use clap::Parser;
-use futures::TryStreamExt;
 use keyspaces::{DeserializeRow, Endpoint, Select, SerializeRow, Session, Write};
 use keyspaces_local::Local;
 use uuid::Uuid;

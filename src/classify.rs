@@ -99,7 +99,10 @@ fn server_error(attempted: &str, repeatable: bool, code: &DbError) -> Error {
         }
         DbError::ReadTimeout { .. } => new(ErrorKind::Timeout, "timed out on the server"),
         DbError::WriteFailure { .. } => lost(attempted, repeatable, ErrorKind::Server, "failed on the server".into()),
-        DbError::Overloaded | DbError::RateLimitReached { .. } => new(ErrorKind::Throttled, "the server is overloaded"),
+        // Cassandra can say so when part of the replicas have been written.
+        DbError::Overloaded | DbError::RateLimitReached { .. } => {
+            lost(attempted, repeatable, ErrorKind::Throttled, "the server is overloaded".into())
+        }
         DbError::Unavailable { .. } | DbError::IsBootstrapping => new(ErrorKind::Throttled, "the server is not available"),
         DbError::AuthenticationError => new(ErrorKind::Authentication, "the server refused the credentials"),
         DbError::Unauthorized => new(ErrorKind::Refused, "not permitted").with_advice(

@@ -286,9 +286,11 @@ impl Handshake {
 }
 
 impl Attempt {
-    /// How long the stages took that were passed.
+    /// How long the other side took with the stages that a peer is probed at: what a provider of credentials takes, and
+    /// the reading of the system tables, say nothing of how far away it is.
     pub(crate) fn took(&self) -> Duration {
-        self.passed.iter().map(|(_, took)| *took).sum()
+        let of_a_probe = |stage: Stage| stage <= Stage::Authentication && stage != Stage::Credentials;
+        self.passed.iter().filter(|(stage, _)| of_a_probe(*stage)).map(|(_, took)| *took).sum()
     }
 
     /// Notes that the stage before was passed, and which one begins.

@@ -6,12 +6,16 @@ mod consistency;
 mod endpoint;
 mod error;
 mod execute;
+mod fan_out;
 mod handshake;
 mod region;
+mod row;
+mod scan;
 mod schema;
 mod session;
 mod statement;
 mod stream;
+pub mod tables;
 mod tls;
 
 #[cfg(test)]
@@ -20,13 +24,32 @@ mod stub;
 pub use consistency::ReadConsistency;
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
+pub use fan_out::FanOut;
+pub use row::{OwnedRow, Row};
+pub use scan::{Scan, ScanProgress};
 pub use schema::Define;
 pub use session::{Builder, Finding, Peer, PoolAdvice, Report, Session};
-pub use statement::{Select, Statement, Write};
-pub use stream::{OwnedRow, Rows};
+pub use statement::{
+    Conditional, ConditionalBatch, Increment, LoggedBatch, Outcome, Select, Statement, UnloggedBatch, Write,
+};
+pub use stream::{Page, Pages, PagingState, Rows};
 
 // The driver's derives, used with `#[scylla(crate = keyspaces)]`: a program then names no driver of its own.
 pub use scylla::{DeserializeRow, DeserializeValue, SerializeRow, SerializeValue};
+
+// The traits that they derive, under the same names, for code that is generic in what it binds and reads.
+pub use scylla::deserialize::row::DeserializeRow;
+pub use scylla::deserialize::value::DeserializeValue;
+pub use scylla::serialize::row::SerializeRow;
+pub use scylla::serialize::value::SerializeValue;
+
+/// Values of CQL types that have none in the standard library, and values of any type.
+pub mod value {
+    pub use scylla::value::{
+        Counter, CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlValue, CqlVarint, Emptiable,
+        MaybeEmpty, MaybeUnset, Unset,
+    };
+}
 
 #[doc(hidden)]
 pub mod _macro_internal {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use keyspaces_cql::{Effect, QualifiedName, Statement};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::execute::Call;
 use crate::statement::About;
 use crate::{Error, ErrorKind, Select, Session, execute};
 
@@ -64,27 +65,32 @@ impl<'a> Define<'a> {
     }
 
     async fn run(self) -> Result<(), Error> {
-        let about = About::check(self.cql, self.session, Effect::Definition)?;
+        let about = About::check(self.cql, self.session, &[Effect::Definition])?;
+        let mut call = Call::new(self.session, about);
+        call.deadline = Some(self.deadline);
         let deadline = Instant::now() + self.deadline;
         let carried_out = async {
             if self.session.is_plain_cassandra() {
                 let text = for_cassandra(self.session, self.cql);
-                execute::define(self.session, &about, &text).await?;
-                return execute::agree_on_schema(self.session, &about).await;
+                execute::define(&call, &text).await?;
+                return execute::agree_on_schema(&call).await;
             }
-            execute::define(self.session, &about, self.cql).await?;
+            execute::define(&call, self.cql).await?;
             // Without a tree there is nothing to look for; the server has taken the text all the same.
             let Some(awaited) = keyspaces_cql::parse(self.cql).ok().and_then(|statement| Awaited::of(&statement))
             else {
                 return Ok(());
             };
-            awaited.wait(self.session, &about).await
+            awaited.wait(&call).await
         };
-        match timeout_at(deadline, carried_out).await {
+        let carried_out = timeout_at(deadline, carried_out).await;
+        // What was prepared may mean something else now.
+        self.session.statements().clear();
+        match carried_out {
             Ok(done) => done,
             Err(_) => Err(Error::new(
                 ErrorKind::Timeout,
-                about.attempted,
+                call.about.attempted.clone(),
                 format!("not carried out within {:?}", self.deadline),
             )
             .with_advice("The service goes on with it: look at its status in system_schema_mcs, or define it again")),
@@ -135,17 +141,17 @@ impl Awaited {
         }
     }
 
-    async fn wait(self, session: &Session, about: &About) -> Result<(), Error> {
+    async fn wait(self, call: &Call) -> Result<(), Error> {
         let mut pause = FIRST_LOOK;
         loop {
-            let status = self.look(session).await?;
+            let status = self.look(&call.session).await?;
             match (self.there, status.as_deref()) {
                 (false, None) => return Ok(()),
                 (true, Some(status)) if self.name.is_none() || status.eq_ignore_ascii_case("ACTIVE") => return Ok(()),
                 (_, Some(status)) if status.eq_ignore_ascii_case("INACCESSIBLE_ENCRYPTION_CREDENTIALS") => {
                     return Err(Error::new(
                         ErrorKind::Refused,
-                        about.attempted.clone(),
+                        call.about.attempted.clone(),
                         "the table's key is not accessible",
                     )
                     .with_said(status)

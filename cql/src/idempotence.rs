@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::effect::AdditionTo;
 use crate::statement::{
-    AssignmentOperation, BatchKind, Condition, ConstantKind, Delete, Insert, Modification, Target, Term, TermKind,
-    Update,
+    AssignmentOperation, BatchKind, Condition, ConstantKind, Delete, Insert, InsertContent, Modification, Target, Term,
+    TermKind, Update,
 };
 use crate::tree::{Part, Tree};
 use crate::{Span, Statement, allowed};
@@ -39,6 +39,8 @@ pub enum NotIdempotent {
     UnknownFunction,
     /// It has the string `'now'`, which Cassandra takes for the current time where a time or a timeuuid is meant.
     Now,
+    /// It binds JSON, in which `"now"` may stand, the current time to Cassandra.
+    BoundJson,
     /// It creates, changes, drops or restores something: the second time fails, or changes it again.
     Definition,
     /// Only its first words are known.
@@ -57,6 +59,7 @@ impl fmt::Display for NotIdempotent {
             Self::NonDeterministicFunction => "it calls a function whose value is another each time",
             Self::UnknownFunction => "it calls a function that is not known to give the same value each time",
             Self::Now => "it has the string 'now', which may mean the current time",
+            Self::BoundJson => "it binds JSON, in which \"now\" may mean the current time",
             Self::Definition => "it defines something",
             Self::UnknownStatement => "only its first words are known",
         })
@@ -78,7 +81,7 @@ impl Statement {
     /// them. Sent again, a write without `USING TIMESTAMP` is a new write: it wins over what others wrote in between, and
     /// its TTL begins anew. With a timestamp of its own it stays the write that it was, which makes nothing idempotent that
     /// is not: a counter has no timestamp, and what is appended to a list is appended again. A bind value is taken to be
-    /// the same each time, whatever the application does to make it.
+    /// the same each time, whatever the application does to make it; but for JSON, whose `"now"` it is the server that reads.
     #[must_use]
     pub fn idempotence(&self) -> Idempotence {
         let why_not = match self {
@@ -110,7 +113,12 @@ impl Statement {
 type Reason = Option<(NotIdempotent, Span)>;
 
 fn insert_reason(insert: &Insert) -> Reason {
-    insert.if_not_exists.map(|span| (NotIdempotent::Condition, span)).or_else(|| value_reason(insert))
+    let bound_json = || match &insert.content {
+        InsertContent::Json { json, .. } => is_marker(json).then_some((NotIdempotent::BoundJson, json.span)),
+        InsertContent::Values { .. } => None,
+    };
+    let condition = insert.if_not_exists.map(|span| (NotIdempotent::Condition, span));
+    condition.or_else(bound_json).or_else(|| value_reason(insert))
 }
 
 fn update_reason(update: &Update) -> Reason {
@@ -178,6 +186,9 @@ fn value_reason(tree: &impl Tree) -> Reason {
 fn term_reason(term: &Term) -> Option<NotIdempotent> {
     match &term.kind {
         TermKind::Call(call) => match allowed::function(&call.function) {
+            Some(_) if call.function.name.text == "fromjson" && call.arguments.iter().any(is_marker) => {
+                Some(NotIdempotent::BoundJson)
+            }
             Some(function) if function.deterministic => None,
             Some(_) => Some(NotIdempotent::NonDeterministicFunction),
             None => Some(NotIdempotent::UnknownFunction),
@@ -189,7 +200,15 @@ fn term_reason(term: &Term) -> Option<NotIdempotent> {
     }
 }
 
-/// Cassandra reads `'now'`, in JSON too, as the current time; whether Keyspaces does is unverified.
+fn is_marker(term: &Term) -> bool {
+    matches!(term.kind, TermKind::Marker(_))
+}
+
+/// Cassandra reads `'now'`, in JSON too, as the current time; whether Keyspaces does is unverified. JSON may write any
+/// character as `\u…`, and a collection as a string with JSON in it, whose quotes then have backslashes.
 fn may_mean_now(text: &str) -> bool {
-    text.eq_ignore_ascii_case("now") || text.to_ascii_lowercase().contains("\"now\"")
+    text.eq_ignore_ascii_case("now") || {
+        let unescaped = text.replace('\\', "").to_ascii_lowercase();
+        unescaped.contains("\"now\"") || text.contains("\\u")
+    }
 }

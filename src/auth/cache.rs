@@ -158,7 +158,7 @@ impl Inner {
     /// Asks the provider and keeps what comes of it. Runs once for all who wait.
     async fn ask(self: Arc<Self>) -> Outcome {
         // A panic would otherwise end every task that waits, the driver's pool among them.
-        let asked = AssertUnwindSafe(self.source.provide_credentials()).catch_unwind();
+        let asked = AssertUnwindSafe(async { self.source.provide_credentials().await }).catch_unwind();
         let outcome = match timeout(self.timing.limit, asked).await {
             Ok(Ok(Ok(credentials))) => self.judge(credentials),
             Ok(Ok(Err(error))) => Err(Failure::Provider(Arc::new(error))),

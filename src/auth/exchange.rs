@@ -79,6 +79,13 @@ impl Authenticator {
         }
     }
 
+    /// Has the credentials asked for, for whoever needs them next. What fails is told to those.
+    pub(crate) async fn ask_ahead(&self) {
+        if let Method::SigV4 { credentials, .. } = &self.method {
+            let _ = credentials.get().await;
+        }
+    }
+
     /// The answer to a connection's challenge. A connection has one at most: a second is for the caller to refuse
     /// with [`second_challenge`](Self::second_challenge).
     ///

@@ -1,4 +1,5 @@
 #[cfg(test)]
+#[path = "sigv4/vectors.rs"] // written out for benches/work/signing.rs, which has this file as a module of its own
 mod vectors;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -27,18 +28,16 @@ pub(crate) fn answer(
     let request = Request::new(challenge, credentials.access_key_id(), region, now)?;
     let signature = request.signature(credentials.secret_access_key());
     let Request { access_key, stamp, .. } = &request;
-    let mut answer = format!("signature={signature},access_key={access_key},amzdate={stamp}");
-    if let Some(token) = credentials.session_token().filter(|token| !token.is_empty()) {
-        answer.push_str(",session_token=");
-        answer.push_str(token);
-    }
-    Ok(answer.into_bytes())
+    let token = credentials.session_token().filter(|token| !token.is_empty());
+    let (named, token) = token.map_or(("", ""), |token| (",session_token=", token));
+    let answer = ["signature=", &signature, ",access_key=", access_key, ",amzdate=", stamp, named, token];
+    Ok(answer.concat().into_bytes())
 }
 
 /// Whether the credentials can stand in an answer, which has no escaping: a comma in a token goes as it is, as with
 /// every plugin, but a line break or NUL is refused.
 pub(crate) fn check(credentials: &Credentials) -> Result<(), Unsignable> {
-    let breaks = |text: &str| text.contains(['\r', '\n', '\0']);
+    let breaks = |text: &str| text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0'));
     if breaks(credentials.access_key_id()) {
         return Err(Unsignable::AccessKey);
     }
@@ -94,25 +93,29 @@ impl<'a> Request<'a> {
         }
         let (instant, time) = cut_to_millisecond(now).ok_or(Unsignable::Clock)?;
         let stamp = time.to_rfc3339_opts(SecondsFormat::Millis, true);
-        let scope = format!("{}/{region}/cassandra/aws4_request", time.format("%Y%m%d"));
+        let day = time.format("%Y%m%d").to_string();
+        let scope = [&day, "/", &region, "/cassandra/aws4_request"].concat();
         Ok(Self { access_key, region, nonce, instant, stamp, scope })
     }
 
     /// The access key goes in as it is, never percent-encoded: so do all plugins.
     fn canonical_request(&self) -> String {
-        format!(
-            "PUT\n/authenticate\nX-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}%2F{}&X-Amz-Date={}\
-             &X-Amz-Expires=900\nhost:cassandra\n\nhost\n{}",
+        [
+            "PUT\n/authenticate\nX-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=",
             self.access_key,
-            self.scope.replace('/', "%2F"),
-            self.stamp.replace(':', "%3A"),
-            sha256_hex(self.nonce),
-        )
+            "%2F",
+            &self.scope.replace('/', "%2F"),
+            "&X-Amz-Date=",
+            &self.stamp.replace(':', "%3A"),
+            "&X-Amz-Expires=900\nhost:cassandra\n\nhost\n",
+            &sha256_hex(self.nonce),
+        ]
+        .concat()
     }
 
     fn string_to_sign(&self) -> String {
         let Self { stamp, scope, .. } = self;
-        format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", sha256_hex(self.canonical_request().as_bytes()))
+        ["AWS4-HMAC-SHA256\n", stamp, "\n", scope, "\n", &sha256_hex(self.canonical_request().as_bytes())].concat()
     }
 
     fn signing_key(&self, secret: &str) -> impl AsRef<[u8]> + use<> {

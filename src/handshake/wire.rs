@@ -13,8 +13,7 @@ const DEEPEST_TYPE: usize = 8;
 const VERSION: u8 = 4;
 const LOCAL_QUORUM: u16 = 0x0006;
 
-/// What is asked.
-#[derive(Debug)]
+/// What is asked. No `Debug`: an AUTH_RESPONSE holds a password or a session token.
 pub(super) enum Request<'a> {
     Options,
     Startup(BTreeMap<&'a str, &'a str>),
@@ -67,15 +66,15 @@ pub(super) async fn ask(
     stream.write_all(&request.frame()).await?;
     stream.flush().await?;
     for _ in 0..MOST_EVENTS {
-        let (opcode, body) = read_frame(stream).await?;
+        let (flags, opcode, body) = read_frame(stream).await?;
         if opcode != opcode::EVENT {
-            return Response::read(opcode, &body).ok_or(Fault::Malformed);
+            return Response::read(flags, opcode, &body).ok_or(Fault::Malformed);
         }
     }
     Err(Fault::Malformed)
 }
 
-async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u8, Vec<u8>), Fault> {
+async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u8, u8, Vec<u8>), Fault> {
     let mut header = [0; 9];
     let mut filled = 0;
     while filled < header.len() {
@@ -93,14 +92,21 @@ async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u8, Vec<u8
             return Err(Fault::NoCql(header[..filled].to_vec()));
         }
     }
-    let [.., opcode, l0, l1, l2, l3] = header;
+    let [_, flags, .., opcode, l0, l1, l2, l3] = header;
     let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
     if length > LONGEST_FRAME {
         return Err(Fault::TooLong(length));
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
-    Ok((opcode, body))
+    Ok((flags, opcode, body))
+}
+
+mod flag {
+    pub(super) const COMPRESSED: u8 = 0x01;
+    pub(super) const TRACED: u8 = 0x02;
+    pub(super) const PAYLOAD: u8 = 0x04;
+    pub(super) const WARNINGS: u8 = 0x08;
 }
 
 mod opcode {
@@ -158,8 +164,9 @@ impl Request<'_> {
 }
 
 impl Response {
-    fn read(opcode: u8, body: &[u8]) -> Option<Self> {
+    fn read(flags: u8, opcode: u8, body: &[u8]) -> Option<Self> {
         let mut body = Bytes(body);
+        body.skip_extensions(flags)?;
         Some(match opcode {
             opcode::ERROR => Self::Error { code: body.int()?, text: body.string()? },
             opcode::READY => Self::Ready,
@@ -202,6 +209,28 @@ impl<'a> Bytes<'a> {
             Err(_) => Some(None),
             Ok(length) => Some(Some(self.take(length)?.to_vec())),
         }
+    }
+
+    /// What the header's flags say to stand before the body proper. None of it was asked for; a proxy may add it.
+    fn skip_extensions(&mut self, flags: u8) -> Option<()> {
+        if flags & flag::COMPRESSED != 0 {
+            return None;
+        }
+        if flags & flag::TRACED != 0 {
+            self.take(16)?;
+        }
+        if flags & flag::WARNINGS != 0 {
+            for _ in 0..self.short()? {
+                self.string()?;
+            }
+        }
+        if flags & flag::PAYLOAD != 0 {
+            for _ in 0..self.short()? {
+                self.string()?;
+                self.value()?;
+            }
+        }
+        Some(())
     }
 
     fn rows(&mut self) -> Option<Rows> {
@@ -326,15 +355,31 @@ mod tests {
         assert!(matches!(answer(&event.repeat(MOST_EVENTS)).await.unwrap_err(), Fault::Malformed));
     }
 
+    #[tokio::test]
+    async fn what_the_flags_put_before_the_answer_is_passed_over() {
+        let mut body = vec![7; 16]; // the id of a trace
+        body.extend([0, 1, 0, 2]);
+        body.extend(b"hm"); // one warning
+        body.extend([0, 1, 0, 1, b'k', 0, 0, 0, 1, b'v']); // one entry of a payload
+        body.extend([0, 0, 0x22, 0, 0, 3]);
+        body.extend(b"no!");
+        let frame = |flags| [&[0x84, flags, 0, 0, 0, 0, 0, 0, body.len() as u8], &body[..]].concat();
+        let response = answer(&frame(0x0E)).await.unwrap();
+        assert!(matches!(&response, Response::Error { code: 0x2200, text } if text == "no!"), "{response:?}");
+        assert!(matches!(answer(&frame(0x0F)).await.unwrap_err(), Fault::Malformed), "compressed");
+    }
+
     proptest! {
         #[test]
-        fn no_body_makes_it_panic(opcode in 0u8..0x12, body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Response::read(opcode, &body);
+        fn no_body_makes_it_panic(
+            flags in 0u8..0x10, opcode in 0u8..0x12, body in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let _ = Response::read(flags, opcode, &body);
         }
 
         #[test]
         fn no_rows_make_it_panic(body in proptest::collection::vec(prop_oneof![Just(0u8), Just(1), Just(0x22), any::<u8>()], 0..200)) {
-            let _ = Response::read(opcode::RESULT, &[&[0, 0, 0, 2], &body[..]].concat());
+            let _ = Response::read(0, opcode::RESULT, &[&[0, 0, 0, 2], &body[..]].concat());
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
 /// The defaults in one table:
 ///
 #[doc = include_str!("defaults.md")]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `connect` or `diagnose` is called and awaited"]
 pub struct Builder {
     region: Option<String>,
@@ -38,6 +39,9 @@ pub struct Builder {
     pub(super) pool_advice: Option<PoolAdvice>,
     settings: Settings,
 }
+
+/// As good as none, and no instant overflows with it.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 impl Default for Builder {
     fn default() -> Self {
@@ -152,7 +156,7 @@ impl Builder {
     ///
     /// Default: 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.connect_timeout = timeout;
+        self.settings.connect_timeout = timeout.min(LONGEST_TIMEOUT);
         self
     }
 
@@ -160,7 +164,7 @@ impl Builder {
     ///
     /// Default: 10 s.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.call_timeout = timeout;
+        self.settings.call_timeout = timeout.min(LONGEST_TIMEOUT);
         self
     }
 
@@ -168,7 +172,7 @@ impl Builder {
     ///
     /// Default: 2 s.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.attempt_timeout = timeout;
+        self.settings.attempt_timeout = timeout.min(LONGEST_TIMEOUT);
         self
     }
 
@@ -234,8 +238,8 @@ impl Builder {
     ///
     /// For when connecting fails, and for a look at what works: addresses, TCP, TLS and its certificate,
     /// authentication, the server, its peers and which of them answer, when the credentials expire, whether the pool is
-    /// large enough, and whether a session comes about. Takes at most twice the
-    /// [`connect_timeout`](Self::connect_timeout) and 2 s.
+    /// large enough, and whether a session comes about. Takes at most three times the
+    /// [`connect_timeout`](Self::connect_timeout).
     pub async fn diagnose(self) -> Report {
         diagnose(&self).await
     }

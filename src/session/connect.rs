@@ -1,17 +1,20 @@
 //! From an endpoint to a session that works, within one deadline, or to the stage that it failed at.
 
+use std::iter::repeat;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use scylla::client::session::Session as DriverSession;
 use scylla::errors::NewSessionError;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, warn};
 
-use super::defaults::PROBE_TIMEOUT;
+use super::defaults::{PROBE_TIMEOUT, probe_timeout};
 use super::topology::Translator;
 use super::{Settings, driver};
 use crate::auth::Identity;
@@ -20,9 +23,13 @@ use crate::{Error, ErrorKind};
 
 /// What the first build may take of the deadline; the rest is for finding out what is wrong, and for another try.
 const FIRST_SHARE: f64 = 0.4;
-/// A wait that may be in vain takes half of what is left, so that there is another, unless too little is left.
-const LEAST_TO_HALVE: Duration = Duration::from_secs(2);
+/// A wait that may be in vain takes half of what is left, so that there is another, but not less than this: a handshake
+/// is a handful of round trips, a build is several and waits for the probes of its peers.
+const LEAST_FOR_A_HANDSHAKE: Duration = Duration::from_secs(1);
+const LEAST_FOR_A_BUILD: Duration = Duration::from_secs(3);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+/// Of why peers were left out; there may be hundreds.
+const MOST_REASONS: usize = 3;
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A session that works.
@@ -36,25 +43,12 @@ pub(super) struct Connected {
 /// stage.
 pub(super) async fn connect(handshake: &Handshake, settings: &Settings, started: Instant) -> Result<Connected, Error> {
     let connecting = Connecting { handshake, settings, started, deadline: started + settings.connect_timeout };
-    let mut pause = SHORTEST_PAUSE;
-    let mut told = match connecting.first().await {
-        Ok(connected) => return Ok(connected),
-        Err(miss) => miss,
-    };
-    while !told.permanent && connecting.has_time_for_another() {
-        debug!(reason = %told.error, "connecting again");
-        match connecting.again().await {
-            Ok(connected) => return Ok(connected),
-            // That time ran out says less than what was found before.
-            Err(miss) if miss.vague && !told.vague => {}
-            Err(miss) => told = miss,
-        }
-        if !told.permanent {
-            sleep_until((Instant::now() + pause).min(connecting.deadline)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+    // An ask ends with the last who waits for it, and a try may end before it: this one waits through all of them.
+    let asking = pin!(handshake.authenticator().ask_ahead());
+    match select(pin!(connecting.tries()), asking).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(((), tries)) => tries.await,
     }
-    Err(told.error.with_elapsed(started.elapsed()))
 }
 
 struct Connecting<'a> {
@@ -80,6 +74,28 @@ impl From<Failure> for Miss {
 }
 
 impl Connecting<'_> {
+    async fn tries(&self) -> Result<Connected, Error> {
+        let mut pause = SHORTEST_PAUSE;
+        let mut told = match self.first().await {
+            Ok(connected) => return Ok(connected),
+            Err(miss) => miss,
+        };
+        while !told.permanent && self.has_time_for_another() {
+            debug!(reason = %told.error, "connecting again");
+            match self.again().await {
+                Ok(connected) => return Ok(connected),
+                // That time ran out says less than what was found before.
+                Err(miss) if miss.vague && !told.vague => {}
+                Err(miss) => told = miss,
+            }
+            if !told.permanent {
+                sleep_until((Instant::now() + pause).min(self.deadline)).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+        Err(told.error.with_elapsed(self.started.elapsed()))
+    }
+
     async fn first(&self) -> Result<Connected, Miss> {
         let limit = self.started + self.settings.connect_timeout.mul_f64(FIRST_SHARE);
         let contact_points = self.contact_points(Depth::Options, (self.started + PROBE_TIMEOUT).min(limit)).await?;
@@ -87,9 +103,9 @@ impl Connecting<'_> {
     }
 
     async fn again(&self) -> Result<Connected, Miss> {
-        let contact_points = self.contact_points(Depth::SystemTables, self.while_later()).await?;
+        let contact_points = self.contact_points(Depth::SystemTables, self.half(LEAST_FOR_A_HANDSHAKE)).await?;
         let picture = self.picture(&contact_points)?;
-        self.build(&contact_points, Depth::Authentication, Some(&picture), self.while_later()).await
+        self.build(&contact_points, Depth::Authentication, Some(&picture), self.half(LEAST_FOR_A_BUILD)).await
     }
 
     /// One that cannot wait for anything would find everything silent.
@@ -98,10 +114,10 @@ impl Connecting<'_> {
         self.deadline.saturating_duration_since(Instant::now()) >= least
     }
 
-    fn while_later(&self) -> Instant {
+    fn half(&self, least: Duration) -> Instant {
         let now = Instant::now();
-        let left = self.deadline.saturating_duration_since(now);
-        if left < LEAST_TO_HALVE { self.deadline } else { now + left / 2 }
+        let half = self.deadline.saturating_duration_since(now) / 2;
+        if half < least { self.deadline } else { now + half }
     }
 
     /// The endpoint's addresses that pass: those that have when the first one has.
@@ -149,9 +165,7 @@ impl Connecting<'_> {
         limit: Instant,
     ) -> Result<Connected, Miss> {
         let addresses: Vec<SocketAddr> = contact_points.iter().map(|attempt| attempt.address).collect();
-        // What is far away is slow, and not silent: the contact points show how far it is.
-        let probe =
-            contact_points.iter().map(Attempt::took).max().map_or(PROBE_TIMEOUT, |took| PROBE_TIMEOUT.max(took * 2));
+        let probe = probe_timeout(contact_points);
         let translator = Arc::new(Translator::new(self.handshake.clone(), depth, probe));
         for address in &addresses {
             translator.passed(*address).await;
@@ -163,7 +177,10 @@ impl Connecting<'_> {
             Err(_) => Err(Miss {
                 vague: true,
                 ..self
-                    .no_session("every stage of a connection passed, and there was no session in time")
+                    .no_session(match depth {
+                        Depth::Options => "TCP, TLS and OPTIONS passed, and there was no session in time",
+                        _ => "every stage of a connection passed, and there was no session in time",
+                    })
                     .with_advice("One of the peers may be silent at a late stage; another try may find it well")
                     .into()
             }),
@@ -193,17 +210,20 @@ impl Connecting<'_> {
         }
         let (missing, peers) = unconnected();
         if missing == peers {
-            let reasons = connected.translator.left_out().await.join("; ");
-            return Err(self
-                .no_session(format!("none of the {peers} peers that the server names can be connected with"))
-                .with_said(reasons)
-                .with_advice(super::PEERS_REACHABLE)
-                .into());
+            let reasons = connected.translator.left_out();
+            let mut problem = format!("none of the {peers} peers that the server names can be connected with");
+            for (reason, lead) in reasons.iter().take(MOST_REASONS).zip([": "].into_iter().chain(repeat("; "))) {
+                problem.push_str(lead);
+                problem.push_str(reason);
+            }
+            return Err(self.no_session(problem).with_advice(super::PEERS_REACHABLE).into());
         }
         if self.is_made_up(&connected.driver) {
             let read = match picture {
                 Some(picture) => picture.clone(),
-                None => self.picture(&self.contact_points(Depth::SystemTables, self.while_later()).await?)?,
+                None => {
+                    self.picture(&self.contact_points(Depth::SystemTables, self.half(LEAST_FOR_A_HANDSHAKE)).await?)?
+                }
             };
             let state = connected.driver.get_cluster_state();
             if !state.get_nodes_info().iter().all(|node| read.knows(node.host_id)) {

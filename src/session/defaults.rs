@@ -3,6 +3,8 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
+use crate::handshake::Attempt;
+
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For one address: TCP, TLS and the first answer, by the translator and by `diagnose`.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -13,6 +15,11 @@ pub(super) const PAGE_SIZE: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const TOPOLOGY_INTERVAL: Duration = Duration::from_secs(60);
+
+/// For a peer of an endpoint that was reached so: what is far away is slow, and not silent.
+pub(super) fn probe_timeout<'a>(reached: impl IntoIterator<Item = &'a Attempt>) -> Duration {
+    reached.into_iter().map(Attempt::took).max().map_or(PROBE_TIMEOUT, |took| PROBE_TIMEOUT.max(took * 2))
+}
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use tokio::time::Instant;
 
 use super::builder::Builder;
-use super::defaults::PROBE_TIMEOUT;
+use super::defaults::probe_timeout;
 use super::report::{Report, in_short};
 use super::{PoolAdvice, Session, Settings};
 use crate::auth::Identity;
@@ -18,6 +18,9 @@ use crate::handshake::{Attempt, Depth, EC2_PERMISSIONS, Failure, Handshake, Pict
 const FEWEST_TO_ONE_PEER: usize = 9;
 /// At which AWS plans a connection (`DG:connections`).
 const REQUESTS_PER_CONNECTION: usize = 500;
+
+/// A public endpoint shows nine peers; how many there are is the server's word.
+const MOST_PROBED: usize = 50;
 
 pub(super) async fn diagnose(builder: &Builder) -> Report {
     let started = Instant::now();
@@ -34,8 +37,8 @@ pub(super) async fn diagnose(builder: &Builder) -> Report {
         Some(name) => format!("Amazon Keyspaces at {endpoint}, verified as {name}"),
         None => format!("A plain Cassandra at {endpoint}"),
     });
-    if let Some(picture) = connection(&handshake, started + settings.connect_timeout, &mut report).await {
-        topology(&handshake, &picture, &mut report).await;
+    if let Some((picture, probe)) = connection(&handshake, started + settings.connect_timeout, &mut report).await {
+        topology(&handshake, &picture, probe.min(settings.connect_timeout), &mut report).await;
         pool(builder.pool_advice, &settings, &picture, endpoint.is_cassandra(), &mut report);
         if picture.fault().is_none() {
             session(handshake, settings, &mut report).await;
@@ -44,8 +47,8 @@ pub(super) async fn diagnose(builder: &Builder) -> Report {
     report
 }
 
-/// One connection, as far as it comes; what the system tables say, if it comes that far.
-async fn connection(handshake: &Handshake, deadline: Instant, report: &mut Report) -> Option<Picture> {
+/// One connection, as far as it comes; what the system tables say, if it comes that far, and how long a peer may take.
+async fn connection(handshake: &Handshake, deadline: Instant, report: &mut Report) -> Option<(Picture, Duration)> {
     let addresses = match handshake.resolve(deadline).await {
         Ok(addresses) => addresses,
         Err(failure) => {
@@ -66,7 +69,7 @@ async fn connection(handshake: &Handshake, deadline: Instant, report: &mut Repor
             report.right("other address", format!("{}: {}", other.address, in_short(&failure.error)));
         }
     }
-    told.picture.clone()
+    Some((told.picture.clone()?, probe_timeout([told])))
 }
 
 fn stages(handshake: &Handshake, attempt: &Attempt, report: &mut Report) {
@@ -153,7 +156,7 @@ fn expiry(handshake: &Handshake, report: &mut Report) {
     }
 }
 
-async fn topology(handshake: &Handshake, picture: &Picture, report: &mut Report) {
+async fn topology(handshake: &Handshake, picture: &Picture, probe: Duration, report: &mut Report) {
     let peers = picture.visible_peers();
     if let Some(fault) = picture.fault() {
         report.wrong("peers", fault, EC2_PERMISSIONS);
@@ -167,11 +170,10 @@ async fn topology(handshake: &Handshake, picture: &Picture, report: &mut Report)
     } else {
         report.right("peers", format!("{} are visible: {}", peers.len(), listed(&peers)));
     }
-    let limit = Instant::now() + PROBE_TIMEOUT;
+    let limit = Instant::now() + probe;
     let port = handshake.endpoint().port();
-    let probed =
-        join_all(peers.iter().map(|peer| handshake.try_at(SocketAddr::new(*peer, port), Depth::Authentication, limit)))
-            .await;
+    let addresses = peers.iter().take(MOST_PROBED).map(|peer| SocketAddr::new(*peer, port));
+    let probed = join_all(addresses.map(|peer| handshake.try_at(peer, Depth::Authentication, limit))).await;
     for attempt in probed {
         if let Some(failure) = &attempt.failure {
             report.wrong(

@@ -27,6 +27,7 @@ use self::connect::Connected;
 use self::gate::Gate;
 use self::topology::Translator;
 use crate::handshake::Handshake;
+use crate::statement::Cache;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
 
 pub use self::builder::Builder;
@@ -47,6 +48,7 @@ struct Inner {
     settings: Settings,
     data_center: String,
     gate: Gate,
+    statements: Cache,
 }
 
 /// What was set on the builder and holds for the session.
@@ -162,6 +164,18 @@ impl Session {
         i32::try_from(self.0.settings.page_size.get()).unwrap_or(i32::MAX)
     }
 
+    pub(crate) fn statements(&self) -> &Cache {
+        &self.0.statements
+    }
+
+    pub(crate) fn attempt_timeout(&self) -> Duration {
+        self.0.settings.attempt_timeout
+    }
+
+    pub(crate) fn connections_per_host(&self) -> NonZeroUsize {
+        self.0.settings.connections_per_host
+    }
+
     pub(crate) fn is_plain_cassandra(&self) -> bool {
         self.endpoint().is_cassandra()
     }
@@ -176,7 +190,15 @@ impl Session {
         let state = driver.get_cluster_state();
         let data_center = state.get_nodes_info().iter().find_map(|node| node.datacenter.clone()).unwrap_or_default();
         let driver = RwLock::new(Some(Arc::new(driver)));
-        Ok(Self(Arc::new(Inner { driver, translator, handshake, settings, data_center, gate: Gate::default() })))
+        Ok(Self(Arc::new(Inner {
+            driver,
+            translator,
+            handshake,
+            settings,
+            data_center,
+            gate: Gate::default(),
+            statements: Cache::default(),
+        })))
     }
 
     fn driver(&self) -> Option<Arc<DriverSession>> {

@@ -126,16 +126,15 @@ impl Translator {
         lock(&self.hosts).get(&host_id)?.given
     }
 
-    /// Why addresses were left out, as far as it is remembered.
-    pub(super) async fn left_out(&self) -> Vec<String> {
+    /// Why addresses were left out, as far as it is remembered; not those that are being probed.
+    pub(super) fn left_out(&self) -> Vec<String> {
         let probed: Vec<_> = lock(&self.probed).values().cloned().collect();
         let mut reasons = Vec::new();
         for probed in probed {
-            match &*probed.0.lock().await {
-                Some((_, Verdict::Silent(why) | Verdict::Wrong(why) | Verdict::Refused(why))) => {
-                    reasons.push(why.clone());
-                }
-                Some((_, Verdict::Passed)) | None => {}
+            if let Ok(last) = probed.0.try_lock()
+                && let Some((_, Verdict::Silent(why) | Verdict::Wrong(why) | Verdict::Refused(why))) = &*last
+            {
+                reasons.push(why.clone());
             }
         }
         reasons.sort();

@@ -1,20 +1,43 @@
 //! Prepared statements, typed by their effect.
 
+mod about;
+mod answer;
+mod batch;
+mod bind;
+mod cache;
+mod cells;
+mod conditional;
+mod increment;
+mod mismatch;
+mod once;
+mod options;
 mod select;
 mod write;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
-use keyspaces_cql::{Effect, Idempotence, Judgement};
-use scylla::serialize::row::SerializeRow;
-use scylla::statement::bound::BoundStatement;
+use keyspaces_cql::Effect;
+use scylla::response::query_result::QueryResult;
 use scylla::statement::prepared::PreparedStatement;
 
+pub(crate) use self::about::About;
+pub use self::batch::{ConditionalBatch, LoggedBatch, UnloggedBatch};
+use self::bind::{Markers, Using};
+pub(crate) use self::cache::Cache;
+pub(crate) use self::cells::Cells;
+pub use self::conditional::{Conditional, Outcome};
+pub use self::increment::Increment;
+pub(crate) use self::mismatch::{of_columns, of_row};
 pub use self::select::Select;
 pub use self::write::Write;
-use crate::{Error, ErrorKind, Session, classify};
+use crate::consistency::WRITE_CONSISTENCY;
+use crate::execute::Call;
+use crate::{Error, ErrorKind, Session};
 
-/// A statement that [`Session::prepare`] gives by the type asked for: [`Select`] or [`Write`].
+/// A statement that [`Session::prepare`] gives by the type asked for: [`Select`], [`Write`], [`Conditional`] or
+/// [`Increment`].
 pub trait Statement: sealed::Sealed + Sized {}
 
 impl Session {
@@ -33,122 +56,69 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
+    /// A text is prepared once for a session, however many ask for it, and kept (the last 1,000 texts asked for).
+    ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused), before anything is sent: the text does something else than the type says, names
-    /// a table without its keyspace, or is refused by Keyspaces, whose reason and advice are in the error. After asking
-    /// the server: its own refusal (no such table, for one). [`Type`](ErrorKind::Type): the rows of a `Select` are not
-    /// of its row type. [`Timeout`](ErrorKind::Timeout): not prepared within the session's call timeout.
+    /// [`Refused`](crate::ErrorKind::Refused), before anything is sent: the text does something else than the type says,
+    /// names a table without its keyspace, or is refused by Keyspaces, whose reason and advice are in the error. After
+    /// asking the server: its own refusal (no such table, for one). [`Type`](crate::ErrorKind::Type): the rows of a
+    /// `Select` are not of its row type. [`Timeout`](crate::ErrorKind::Timeout): not prepared within the session's call
+    /// timeout.
     pub async fn prepare<S: Statement>(&self, text: &str) -> Result<S, Error> {
-        let about = About::check(text, self, S::EFFECT)?;
-        let in_flight = self.begin()?;
-        let preparing = tokio::time::timeout(self.call_timeout(), in_flight.driver().prepare(text));
-        let attempted = || format!("preparing {}", about.attempted);
-        let prepared = match preparing.await {
-            Ok(Ok(prepared)) => prepared,
-            Ok(Err(error)) => return Err(classify::prepare(&attempted(), error)),
-            Err(_) => {
-                // The driver prepares on every peer and waits for the slowest.
-                let problem = format!("not prepared within {:?}", self.call_timeout());
-                return Err(Error::new(ErrorKind::Timeout, attempted(), problem));
-            }
-        };
-        S::new(Core { session: self.clone(), prepared, about: Arc::new(about) })
+        S::new(self.core(text, S::EFFECT).await?)
+    }
+
+    async fn core(&self, text: &str, effect: Effect) -> Result<Core, Error> {
+        let about = About::check(text, self, &[effect])?;
+        let mut prepared = self.statements().prepared(self, text, &about.attempted).await?;
+        about.settle(effect, prepared.get_variable_col_specs().as_slice())?;
+        prepared.set_consistency(WRITE_CONSISTENCY);
+        if effect == Effect::Read {
+            prepared.set_consistency(self.read_consistency().as_driver());
+            prepared.set_page_size(about.page_size(self.page_size()));
+        }
+        Ok(Core {
+            call: Call::new(self, about),
+            markers: Arc::new(Markers::of(&prepared)),
+            prepared,
+            using: Using::default(),
+            page_size_given: false,
+        })
     }
 }
 
 /// What a prepared statement is made of, whatever its type.
 #[derive(Clone, Debug)]
 pub struct Core {
-    session: Session,
-    prepared: PreparedStatement,
-    about: Arc<About>,
+    pub(crate) call: Call,
+    pub(crate) prepared: PreparedStatement,
+    markers: Arc<Markers>,
+    using: Using,
+    page_size_given: bool,
 }
 
 impl Core {
-    fn bind(&self, values: &impl SerializeRow) -> Result<BoundStatement, Error> {
-        self.prepared.clone().bind(values).map_err(|error| {
-            Error::new(ErrorKind::Type, self.about.attempted.clone(), "the values do not fit the statement")
-                .with_source(error)
-        })
+    fn set_deadline(&mut self, deadline: Duration) {
+        self.call.deadline = Some(deadline);
+        let attempt = self.call.session.attempt_timeout().min(deadline);
+        self.prepared.set_request_timeout(Some(attempt));
     }
-}
 
-/// What the text of a statement shows before it is sent.
-#[derive(Debug)]
-pub(crate) struct About {
-    /// The statement in a few words, for errors: `INSERT INTO ks.t`.
-    pub(crate) attempted: String,
-    /// Whether it may be sent twice.
-    pub(crate) repeatable: bool,
-}
-
-impl About {
-    pub(crate) fn check(text: &str, session: &Session, wanted: Effect) -> Result<Self, Error> {
-        let Ok(statement) = keyspaces_cql::parse(text) else {
-            // The server has the last word on syntax; what cannot be read may not be repeated.
-            return Ok(Self { attempted: first_words(text), repeatable: false });
-        };
-        let attempted = summary(&statement);
-        let refused = |problem: String| Error::new(ErrorKind::Refused, attempted.clone(), problem);
-        if statement.effect() != wanted {
-            let problem = format!("a {} was asked for, the text is a {}", word(wanted), word(statement.effect()));
-            return Err(refused(problem).with_advice("Ask prepare() for the type that says what the statement does"));
-        }
-        if let Some(table) = statement.tables().into_iter().find(|table| table.keyspace.is_none()) {
-            return Err(refused(format!("the table {} is named without its keyspace", table.name.text))
-                .with_advice(format!("Write keyspace.{}", table.name.text)));
-        }
-        if !session.is_plain_cassandra()
-            && let Judgement::Refused(refusal) = keyspaces_cql::judge(&statement)
-        {
-            return Err(refused(format!("Keyspaces refuses {}", refusal.rule.refuses)).with_advice(refusal.rule.advice));
-        }
-        let repeatable = matches!(statement.idempotence(), Idempotence::Idempotent);
-        Ok(Self { attempted, repeatable })
+    fn set_page_size(&mut self, rows: NonZeroU32) {
+        self.prepared.set_page_size(i32::try_from(rows.get()).unwrap_or(i32::MAX));
+        self.page_size_given = true;
     }
-}
 
-fn summary(statement: &keyspaces_cql::Statement) -> String {
-    use keyspaces_cql::Statement as Cql;
-    let verb = match statement {
-        Cql::Select(_) => "SELECT FROM",
-        Cql::Insert(_) => "INSERT INTO",
-        Cql::Update(_) => "UPDATE",
-        Cql::Delete(_) => "DELETE FROM",
-        Cql::Batch(_) => "BATCH",
-        Cql::CreateKeyspace(_) => "CREATE KEYSPACE",
-        Cql::AlterKeyspace(_) => "ALTER KEYSPACE",
-        Cql::DropKeyspace(_) => "DROP KEYSPACE",
-        Cql::CreateTable(_) => "CREATE TABLE",
-        Cql::AlterTable(_) => "ALTER TABLE",
-        Cql::DropTable(_) => "DROP TABLE",
-        Cql::RestoreTable(_) => "RESTORE TABLE",
-        Cql::CreateType(_) => "CREATE TYPE",
-        Cql::DropType(_) => "DROP TYPE",
-        Cql::Use(_) => "USE",
-        Cql::Other(_) => "a statement that Keyspaces lacks",
-    };
-    match (statement.tables().first(), statement.keyspace_named()) {
-        (Some(table), _) => format!("{verb} {table}"),
-        (None, Some(keyspace)) => format!("{verb} {keyspace}"),
-        (None, None) => verb.to_owned(),
-    }
-}
-
-fn first_words(text: &str) -> String {
-    text.split_whitespace().take(4).collect::<Vec<_>>().join(" ")
-}
-
-fn word(effect: Effect) -> &'static str {
-    match effect {
-        Effect::Read => "read",
-        Effect::Write => "write",
-        Effect::ConditionalWrite => "conditional write",
-        Effect::Increment => "counter increment",
-        Effect::Definition => "definition",
-        Effect::Use => "USE",
-        Effect::Other => "statement of another kind",
+    /// What a write without a condition answers; with one that the parser could not see, it would say whether it was
+    /// applied, and nobody would look.
+    fn expect_no_rows(about: &About, answer: QueryResult) -> Result<(), Error> {
+        if !answer.is_rows() {
+            return Ok(());
+        }
+        let problem = "the answer has rows, as that to a conditional write has";
+        Err(Error::new(ErrorKind::Server, about.attempted.clone(), problem)
+            .with_advice("Ask prepare() for a Conditional and look at its outcome"))
     }
 }
 

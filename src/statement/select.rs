@@ -1,37 +1,76 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::num::{NonZeroU8, NonZeroU32};
 
-use futures::TryStreamExt;
 use keyspaces_cql::Effect;
+use scylla::response::{PagingState as DriverState, PagingStateResponse};
 use scylla::serialize::row::SerializeRow;
 
-use super::{Core, Statement, sealed};
-use crate::stream::{OwnedRow, Rows};
-use crate::{Error, ErrorKind, ReadConsistency};
+use super::options::options_of_all;
+use super::{Core, Statement, mismatch, sealed};
+use crate::execute::Request;
+use crate::row::{OwnedRow, Row};
+use crate::stream::{Fingerprint, Pages, PagingState, Read, Rows, decoded, rows_of};
+use crate::{Error, ErrorKind, ReadConsistency, execute};
+
+const TWO: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
 
 /// A prepared SELECT: binds values of type `V`, gives rows of type `R`.
 ///
 /// Cheap to clone. A borrowed `V` may be named with `'static` where the statement is kept
-/// (`Select<(&'static str,), Row>`) and binds values of any shorter lifetime.
-pub struct Select<V, R> {
-    core: Core,
+/// (`Select<(&'static str,), Name>`) and binds values of any shorter lifetime.
+///
+/// A page holds 1,000 rows unless the session or [`with_page_size`](Self::with_page_size) say otherwise, or fewer: with
+/// `LIMIT n` as many as that, because the service reads on to the end of the page whatever the limit (DG:limit_queries), and
+/// never more than 1 MB (DG:paginating-results).
+pub struct Select<V, R = Row> {
+    pub(crate) core: Core,
     // Covariant in both: what is bound is only ever borrowed for a call.
     shape: PhantomData<fn() -> (V, R)>,
 }
 
 impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
-    /// The rows, fetched page by page as the stream is read. Nothing is sent before it is polled; dropped, it leaves
-    /// nothing behind. Pages that the service gives empty are passed over.
+    /// The rows, fetched page by page as the stream is read.
     ///
     /// # Errors
     ///
-    /// As items of the stream, which ends there: [`Type`](ErrorKind::Type) if the values do not fit the bind markers
-    /// (nothing was sent) or a row does not fit `R`, and whatever the server refuses.
+    /// As items of the stream, which ends there. Before anything is sent: [`Type`](ErrorKind::Type) if the values do not fit
+    /// the bind markers, [`Refused`](ErrorKind::Refused) if they are more than Keyspaces takes. After:
+    /// [`Type`](ErrorKind::Type) if a row does not fit `R`, and whatever the server refuses.
     pub fn rows(&self, values: impl Borrow<V>) -> Rows<R> {
-        let core = &self.core;
-        Rows::new(core.session.clone(), Arc::clone(&core.about), core.bind(values.borrow()))
+        Rows::new(self.read(values.borrow()))
+    }
+
+    /// The rows as pages, each with the paging state to go on from, from the first.
+    ///
+    /// # Errors
+    ///
+    /// As [`rows`](Self::rows).
+    pub fn pages(&self, values: impl Borrow<V>) -> Pages<R> {
+        Pages::new(self.fingerprinted(values.borrow()), None)
+    }
+
+    /// The pages from where `state` says, which came with a page of the same statement with the same values, be it in
+    /// another run of the program.
+    ///
+    /// ```no_run
+    /// # async fn run(names: keyspaces::Select<(String,), (String,)>, stored: &str) -> Result<(), keyspaces::Error> {
+    /// use futures::TryStreamExt;
+    ///
+    /// let mut pages = names.pages_from(("7".to_owned(),), &stored.parse()?);
+    /// if let Some(page) = pages.try_next().await? {
+    ///     println!("{} names, and next {:?}", page.rows.len(), page.next.map(|state| state.to_string()));
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`rows`](Self::rows), and [`Configuration`](ErrorKind::Configuration) if the state is of another statement or of
+    /// other values: nothing was sent.
+    pub fn pages_from(&self, values: impl Borrow<V>, state: &PagingState) -> Pages<R> {
+        Pages::new(self.fingerprinted(values.borrow()), Some(state.clone()))
     }
 
     /// The one row that there is, or `None`.
@@ -41,14 +80,14 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// As [`rows`](Self::rows), and [`Type`](ErrorKind::Type) if there are two: ask for [`first`](Self::first) if any
     /// will do.
     pub async fn one(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
-        let mut rows = self.rows(values);
-        let one = rows.try_next().await?;
-        if one.is_some() && rows.try_next().await?.is_some() {
+        let request = self.for_few(values.borrow(), TWO)?;
+        let mut rows = self.few(request, TWO).await?;
+        if rows.len() > 1 {
             let problem = "one row was asked for, there are more";
-            return Err(Error::new(ErrorKind::Type, self.core.about.attempted.clone(), problem)
+            return Err(Error::new(ErrorKind::Type, self.core.call.about.attempted.clone(), problem)
                 .with_advice("Name the whole primary key in WHERE, or ask for first()"));
         }
-        Ok(one)
+        Ok(rows.pop())
     }
 
     /// The first row, or `None`.
@@ -57,28 +96,84 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     ///
     /// As [`rows`](Self::rows).
     pub async fn first(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
-        self.rows(values).try_next().await
+        let request = self.for_few(values.borrow(), NonZeroU8::MIN)?;
+        Ok(self.few(request, NonZeroU8::MIN).await?.pop())
     }
 
-    /// The same statement at another consistency than the session's.
-    pub fn with_consistency(mut self, consistency: ReadConsistency) -> Self {
-        self.core.prepared.set_consistency(consistency.as_driver());
-        self
+    pub(crate) fn read(&self, values: &V) -> Result<Read, Error> {
+        let request = self.core.bind(values)?;
+        Ok(Read { call: self.core.call.clone(), request })
+    }
+
+    fn fingerprinted(&self, values: &V) -> Result<(Read, Fingerprint), Error> {
+        let text = self.core.prepared.get_statement();
+        let (request, fingerprint) = self.core.bind_and(values, |cells| Fingerprint::of(text, cells))?;
+        Ok((Read { call: self.core.call.clone(), request }, fingerprint))
+    }
+
+    /// For who wants no more than `rows` rows: the service reads as many as fit a page. Where rows are filtered out, that
+    /// would make many pages.
+    fn for_few(&self, values: &V, rows: NonZeroU8) -> Result<Request, Error> {
+        let mut request = self.core.bind(values)?;
+        if !self.core.page_size_given && !self.core.call.about.filters() {
+            request.set_page_size(rows.into());
+        }
+        Ok(request)
+    }
+
+    /// The first `rows` rows, or fewer if there are no more. No page is asked for that is not needed.
+    async fn few(&self, request: Request, rows: NonZeroU8) -> Result<Vec<R>, Error> {
+        let (call, rows) = (&self.core.call, usize::from(rows.get()));
+        let mut few = Vec::new();
+        let mut state = Some(DriverState::start());
+        while let Some(at) = state.filter(|_| few.len() < rows) {
+            let (page, next) = execute::page(call, &request, at).await?;
+            let page = rows_of(&call.about, page)?;
+            for row in decoded(&call.about, &page)?.take(rows - few.len()) {
+                few.push(row?);
+            }
+            state = match next {
+                PagingStateResponse::HasMorePages { state } => Some(state),
+                PagingStateResponse::NoMorePages => None,
+            };
+        }
+        Ok(few)
     }
 }
+
+impl<V, R> Select<V, R> {
+    /// The same statement at another consistency than the session's.
+    #[must_use]
+    pub fn with_consistency(&self, consistency: ReadConsistency) -> Self {
+        let mut select = self.clone();
+        select.core.prepared.set_consistency(consistency.as_driver());
+        select
+    }
+
+    /// The same statement with pages of at most `rows` rows, whatever its LIMIT. Default: the session's
+    /// [page size](crate::Builder::page_size), or the LIMIT if that is less.
+    ///
+    /// Where a filter drops rows, it is rows read, not rows given (DG:paginating-results).
+    #[must_use]
+    pub fn with_page_size(&self, rows: NonZeroU32) -> Self {
+        let mut select = self.clone();
+        select.core.set_page_size(rows);
+        select
+    }
+}
+
+options_of_all!(Select<V, R>);
 
 impl<V: SerializeRow, R: OwnedRow> Statement for Select<V, R> {}
 
 impl<V: SerializeRow, R: OwnedRow> sealed::Sealed for Select<V, R> {
     const EFFECT: Effect = Effect::Read;
 
-    fn new(mut core: Core) -> Result<Self, Error> {
+    fn new(core: Core) -> Result<Self, Error> {
         R::type_check(core.prepared.get_current_result_set_col_specs().get().as_slice()).map_err(|error| {
-            let problem = "the row type does not fit the columns";
-            Error::new(ErrorKind::Type, format!("preparing {}", core.about.attempted), problem).with_source(error)
+            let attempted = format!("preparing {}", core.call.about.attempted);
+            Error::new(ErrorKind::Type, attempted, mismatch::of_columns(&error)).with_source(error)
         })?;
-        core.prepared.set_consistency(core.session.read_consistency().as_driver());
-        core.prepared.set_page_size(core.session.page_size());
         Ok(Self { core, shape: PhantomData })
     }
 }

@@ -5,15 +5,16 @@ use std::marker::PhantomData;
 use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
+use super::options::{options_of_all, options_of_using};
 use super::{Core, Statement, sealed};
-use crate::{Error, execute};
+use crate::{Error, Session, execute};
 
 /// A prepared INSERT, UPDATE or DELETE without a condition: binds values of type `V`.
 ///
 /// Written at `LOCAL_QUORUM`, the only consistency that Keyspaces has for writes (DG:consistency). Cheap to clone. A
 /// borrowed `V` may be named with `'static` where the statement is kept and binds values of any shorter lifetime.
 pub struct Write<V> {
-    core: Core,
+    pub(super) core: Core,
     shape: PhantomData<fn() -> V>,
 }
 
@@ -22,12 +23,23 @@ impl<V: SerializeRow> Write<V> {
     ///
     /// # Errors
     ///
-    /// [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers: nothing was sent. Else what the
-    /// server says; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost and the statement may not be sent
-    /// twice (`now()`, a list append).
+    /// Before anything is sent: [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers,
+    /// [`Refused`](crate::ErrorKind::Refused) if they are more than Keyspaces takes (a row of 1 MB, a partition key of
+    /// 2,048 bytes, DG:quotas). After: what the server says; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost
+    /// and the statement may not be sent twice (`now()`, a list append).
     pub async fn execute(&self, values: impl Borrow<V>) -> Result<(), Error> {
-        let bound = self.core.bind(values.borrow())?;
-        execute::write(&self.core.session, &self.core.about, &bound).await
+        let request = self.core.bind(values.borrow())?;
+        let call = &self.core.call;
+        Core::expect_no_rows(&call.about, execute::write(call, &request).await?)
+    }
+}
+
+options_of_all!(Write<V>);
+options_of_using!(Write<V>);
+
+impl<V> Write<V> {
+    pub(crate) fn session(&self) -> &Session {
+        &self.core.call.session
     }
 }
 

@@ -1,8 +1,12 @@
 //! One binary, a module per capability, one local Keyspaces for the whole run.
-
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod connect;
 mod consistency;
+mod events;
 mod local;
+mod server;
+mod statements;
+mod streams;
 mod topology;
+mod users;

@@ -58,7 +58,7 @@ async fn reads_are_sent_at_the_level_that_was_asked_for() {
         (ReadConsistency::LocalOne, Consistency::LocalOne),
         (ReadConsistency::LocalQuorum, Consistency::LocalQuorum),
     ] {
-        statement.clone().with_consistency(level).one(()).await.expect("a row");
+        statement.with_consistency(level).rows(()).try_next().await.expect("a row");
         let last = local
             .journal()
             .filter(|received| received.kind == Kind::Execute && received.statement.as_deref() == Some(text));

@@ -21,6 +21,7 @@ impl Judge<'_> {
     fn term(&mut self, term: &Term) {
         match &term.kind {
             TermKind::Call(call) => self.call(call, term),
+            TermKind::Arithmetic(_) | TermKind::Negative(_) => self.unknown(term.span, "arithmetic"),
             TermKind::Access(_) => self.unknown(term.span, "a field or an element of a column in a SELECT"),
             TermKind::Constant(constant) if constant.kind == ConstantKind::Duration => {
                 self.unknown(term.span, "durations");

@@ -93,14 +93,18 @@ pub(super) fn understand(text: &str, place: Place<'_>) -> Result<Understood, Not
 
 /// What the rules say of a batch that came in pieces. Each of its statements was understood by itself.
 pub(super) fn judge_batch(kind: &str, texts: &[&str], place: Place<'_>) -> Result<(), Refusal> {
-    let statements: String = texts.iter().map(|text| format!("{}; ", text.trim_end_matches(is_end))).collect();
+    // Only the statements themselves: what stands behind one, a comment for instance, would swallow the next.
+    let statements: String = texts.iter().map(|text| format!("{}; ", without_surroundings(text))).collect();
     let text = format!("BEGIN {kind} BATCH {statements}APPLY BATCH");
     let statement = keyspaces_cql::parse(&text).map_err(|error| not_emulated(format!("this batch: {error}")))?;
     judged(&statement, &text, place)
 }
 
-fn is_end(c: char) -> bool {
-    c == ';' || c.is_whitespace()
+fn without_surroundings(text: &str) -> &str {
+    keyspaces_cql::parse(text).map_or(text, |statement| {
+        let Span { start, end } = statement.span();
+        &text[start..end]
+    })
 }
 
 fn judged(statement: &Statement, text: &str, place: Place<'_>) -> Result<(), Refusal> {
@@ -247,9 +251,13 @@ impl Reading<'_> {
         Ok(Definition { change, thing, conditional, types, text: self.edited() })
     }
 
-    /// Strategies are the rules' business; here the only one that is let through is given Cassandra's words.
+    /// Strategies are the rules' business; here the only one that is emulated is given Cassandra's words.
     fn keyspace_option(&mut self, option: &WithOption) -> Result<(), Refusal> {
         match option.name.text.as_str() {
+            // The only strategy whose map has no entry beside its class.
+            "replication" if !matches!(&option.value.kind, TermKind::Map(entries) if entries.len() == 1) => {
+                Err(self.not_emulated("a keyspace in several Regions", option.value.span))
+            }
             "replication" => {
                 self.edits.push((option.value.span, crate::schema::replication(self.place.data_center)));
                 Ok(())

@@ -52,9 +52,12 @@ impl ProvideCredentials for Scripted {
     where
         Self: 'a,
     {
-        let mut asks = self.asks.lock().unwrap();
-        asks.push(self.start.elapsed());
-        future::ProvideCredentials::new((self.script)(asks.len() - 1))
+        let before = {
+            let mut asks = self.asks.lock().unwrap();
+            asks.push(self.start.elapsed());
+            asks.len() - 1
+        };
+        future::ProvideCredentials::new((self.script)(before))
     }
 }
 
@@ -383,6 +386,18 @@ async fn a_provider_that_panics_fails_all_who_wait_and_is_asked_again() {
              give another one to the session"
         );
     }
+    advance(SECOND).await;
+    assert_eq!(key(&cache).await, "key-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_panics_before_it_gives_a_future_fails_all_the_same() {
+    let (cache, _) = scripted(|n| {
+        assert_ne!(n, 0, "the provider's panic, which this test wants");
+        ready(Ok(numbered(n, None)))
+    });
+    let error = cache.get().await.unwrap_err();
+    assert!(error.to_string().contains("failed: it panicked"), "{error}");
     advance(SECOND).await;
     assert_eq!(key(&cache).await, "key-1");
 }

@@ -69,6 +69,13 @@ async fn what_cannot_be_is_found_before_anything_is_sent() {
     assert_eq!(kind, ErrorKind::Connect);
 }
 
+#[tokio::test]
+async fn a_timeout_without_end_is_one() {
+    let patient = cassandra().connect_timeout(Duration::MAX).call_timeout(Duration::MAX).attempt_timeout(Duration::MAX);
+    assert_eq!(refusal(patient.clone()).await.0, ErrorKind::Connect);
+    assert!(!patient.diagnose().await.is_healthy());
+}
+
 #[test]
 fn a_pem_without_a_certificate_is_refused_where_it_is_given() {
     let error = Session::builder().trust_pem("no certificate").unwrap_err();

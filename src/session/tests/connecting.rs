@@ -1,8 +1,10 @@
+use std::num::NonZeroUsize;
+
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future as provided};
 
 use super::*;
-use crate::stub::loopback;
+use crate::stub::{Topology, loopback};
 
 #[tokio::test]
 async fn each_peer_gets_its_connections_and_each_is_signed() {
@@ -36,6 +38,25 @@ async fn each_peer_gets_its_connections_and_each_is_signed() {
     }
     drop(session);
     site.stub.until(|seen| seen.all_open() == 0).await;
+}
+
+#[tokio::test]
+async fn an_address_is_probed_once_however_many_ask() {
+    // Without the local row, for which the driver may open a pool and drop it again.
+    let topology = |_| {
+        let mut topology = Topology::like_keyspaces(&[1, 2, 3].map(loopback));
+        topology.local.host_id = None;
+        topology
+    };
+    let site = Site::new(3, |stub| stub.topology(topology)).await;
+    let _session = site.builder().connections_per_host(NonZeroUsize::new(8).unwrap()).connect().await.unwrap();
+    let all_there_and_one_gone = |seen: &crate::stub::Seen| {
+        site.stub.addresses().iter().all(|address| {
+            let open = seen.open.get(address).copied().unwrap_or_default();
+            open >= 8 && seen.accepted[address] - open == 1
+        })
+    };
+    site.stub.until(all_there_and_one_gone).await;
 }
 
 #[tokio::test]
@@ -125,7 +146,7 @@ async fn a_cause_that_stays_ends_it_at_once() {
 }
 
 #[derive(Debug)]
-struct NoProfile;
+pub(super) struct NoProfile;
 
 impl ProvideCredentials for NoProfile {
     fn provide_credentials<'a>(&'a self) -> provided::ProvideCredentials<'a>
@@ -141,7 +162,11 @@ async fn missing_credentials_end_it_at_once_and_name_their_provider() {
     let site = Site::new(1, |stub| stub).await;
     let error = site.builder().credentials(NoProfile).connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Credentials);
-    assert!(error.to_string().contains("the provider given to the session"), "{error}");
+    assert_eq!(
+        site.told(&error),
+        "asking the provider given to the session for credentials failed after <t>: it has none; the other side said: \
+         \"no profile called shop\". Look into that provider, or give another one to the session"
+    );
 }
 
 #[tokio::test]

@@ -87,7 +87,20 @@ async fn what_ends_it_is_the_last_finding_with_its_remedy() {
     assert_eq!(last.text(), "TCP connected, and the TLS handshake was not answered");
 
     let report = Session::builder().region("nowhere").diagnose().await;
-    assert!(report.to_string().starts_with("No endpoint to connect to\n\n  WRONG  configuration  "), "{report}");
+    assert_eq!(
+        report.to_string(),
+        "No endpoint to connect to\n\n  WRONG  configuration  taking \"nowhere\" as a region failed: it does not end in a \
+         hyphen and a number\n                        -> A region reads like us-east-1, us-gov-west-1 or \
+         cn-north-1\n\nOne thing is not as it should be."
+    );
+
+    let site = Site::new(1, |stub| stub).await;
+    let report = site.builder().credentials(connecting::NoProfile).diagnose().await;
+    assert_eq!(
+        found(&report, "credentials").text(),
+        "asking the provider given to the session for credentials failed: it has none; the other side said: \"no profile \
+         called shop\""
+    );
 
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let endpoint = Endpoint::cassandra(format!("127.0.0.1:{port}")).unwrap();
@@ -129,6 +142,14 @@ async fn a_peer_that_does_not_answer_is_told_and_the_session_counts_the_others()
         format!("127.0.0.2:{}: the connection was closed instead of an answer to STARTUP", site.stub.port())
     );
     assert!(found(&report, "session").text().starts_with("connected with 2 of 3 peers in "), "{report}");
+}
+
+#[tokio::test]
+async fn peers_that_are_far_are_not_reported_as_silent() {
+    let late = Does::Late(Duration::from_millis(1_100));
+    let site = Site::new(2, |stub| stub.fault(At::Options, late)).await;
+    let report = site.builder().diagnose().await;
+    assert!(report.is_healthy(), "{report}");
 }
 
 #[tokio::test]

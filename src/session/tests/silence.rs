@@ -85,7 +85,7 @@ async fn one_of_nine_peers_silent_at_tcp_costs_a_second() {
 async fn one_of_nine_peers_silent_later_is_left_out_by_the_second_try() {
     join_all([At::Startup, At::AuthResponse, At::Answer].map(async |at| {
         let site = Site::new(9, |stub| stub.fault_of(loopback(5), at, Does::Nothing)).await;
-        let deadline = Duration::from_secs(5);
+        let deadline = Duration::from_secs(8);
         let session = site.builder().connect_timeout(deadline).connect().await.unwrap();
         assert_eq!((session.peers().len(), connected(&session)), (9, 8));
     }))
@@ -128,6 +128,27 @@ async fn a_provider_that_does_not_answer_ends_at_the_deadline() {
     assert!(started.elapsed() < deadline * 5);
     assert_eq!(error.kind(), ErrorKind::Credentials);
     assert!(error.to_string().contains("the provider of the credentials did not answer"), "{error}");
+}
+
+/// The first try is over long before, and so is each of those after it.
+#[tokio::test]
+async fn a_provider_may_take_longer_than_a_try() {
+    #[derive(Debug)]
+    struct Slow;
+    impl aws_credential_types::provider::ProvideCredentials for Slow {
+        fn provide_credentials<'a>(&'a self) -> aws_credential_types::provider::future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            aws_credential_types::provider::future::ProvideCredentials::new(async {
+                tokio::time::sleep(Duration::from_millis(2_200)).await;
+                Ok(aws_credential_types::Credentials::new("AKIDEXAMPLE", "secret", None, None, "slow"))
+            })
+        }
+    }
+    let site = Site::new(2, |stub| stub).await;
+    let session = site.builder().credentials(Slow).connect_timeout(Duration::from_secs(5)).connect().await.unwrap();
+    assert_eq!(connected(&session), 2);
 }
 
 #[tokio::test]

@@ -174,7 +174,7 @@ async fn what_the_peers_say_when_none_is_to_be_trusted_is_in_the_error() {
     assert!(
         text.starts_with(
             "connecting to 127.0.0.1:<port> failed after <t>: none of the 1 peers that the server names can be \
-             connected with; the other side said: \"connecting to 127.0.0.1:<port> failed at 127.0.0.2:<port> after"
+             connected with: connecting to 127.0.0.1:<port> failed at 127.0.0.2:<port> after"
         ),
         "{text}"
     );

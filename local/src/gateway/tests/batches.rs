@@ -14,6 +14,22 @@ async fn texts_and_ids_are_mixed() {
 }
 
 #[tokio::test]
+async fn comments_behind_a_statement_swallow_no_other() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("batches_comments").await;
+    client.table("batches_comments", "t", "(a int PRIMARY KEY)").await;
+    client.query("USE batches_comments").await;
+    let all = [
+        "INSERT INTO t (a) VALUES (1) -- one\n",
+        "INSERT INTO t (a) VALUES (2); // two\n",
+        "/* three */ INSERT INTO t (a) VALUES (3) /* ; */ ;",
+    ];
+    let all: Vec<_> = all.iter().map(|text| Ok(*text)).collect();
+    assert_eq!(client.batch(&all, LOCAL_QUORUM).await, Answer::Void);
+    assert_eq!(client.rows("SELECT a FROM t").await.values.len(), 3);
+}
+
+#[tokio::test]
 async fn more_than_30_unlogged_or_100_logged_are_refused() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("batches_long").await;

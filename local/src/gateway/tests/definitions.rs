@@ -142,6 +142,9 @@ async fn options_that_only_the_service_has_are_not_emulated_and_others_are_taken
     }
     let tagged = format!("CREATE KEYSPACE tagged {SINGLE_REGION} AND TAGS = {{'a': 'b'}}");
     assert_eq!(client.query(&tagged).await.refused(), not_emulated("tags (line 1, column 81)"));
+    let regions = "{'class': 'NetworkTopologyStrategy', 'us-east-1': '3', 'eu-west-1': '3'}";
+    let several = client.query(&format!("CREATE KEYSPACE several WITH replication = {regions}")).await;
+    assert_eq!(several.refused(), not_emulated("a keyspace in several Regions (line 1, column 44)"));
     let ignored = "comment = 'c' AND gc_grace_seconds = 5 AND compaction = {'class': 'LeveledCompactionStrategy'}";
     assert!(matches!(client.query(&create(ignored)).await, Answer::Changed(_)));
     client.active("table_options", "t").await;

@@ -35,6 +35,11 @@ async fn rules_refuse_with_the_services_text_or_say_whose_text_it_is() {
             "SELECT maxwritetime(c) FROM rules.t",
             "keyspaces-local: not emulated: the function maxwritetime (line 1, column 8)",
         ),
+        (
+            "INSERT INTO rules.t (a, b) VALUES (1 + 1, 1)",
+            "keyspaces-local: not emulated: arithmetic (line 1, column 36)",
+        ),
+        ("SELECT 1 + 2 FROM rules.t", "keyspaces-local: not emulated: arithmetic (line 1, column 8)"),
         ("DESCRIBE TABLES", "keyspaces-local: not emulated: the statement DESCRIBE (line 1, column 1)"),
     ] {
         assert_eq!(client.query(statement).await.refused(), (INVALID, text.to_owned()), "{statement}");

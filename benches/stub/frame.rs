@@ -1,0 +1,173 @@
+//! Frames of CQL v4, the server's side.
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+pub(super) const STARTUP: u8 = 0x01;
+pub(super) const OPTIONS: u8 = 0x05;
+pub(super) const QUERY: u8 = 0x07;
+pub(super) const PREPARE: u8 = 0x09;
+pub(super) const EXECUTE: u8 = 0x0A;
+pub(super) const REGISTER: u8 = 0x0B;
+
+pub(super) struct Request {
+    pub(super) stream: [u8; 2],
+    pub(super) opcode: u8,
+    body: Vec<u8>,
+}
+
+/// What comes with a statement: its values, how many rows at a time, from where on.
+#[derive(Default)]
+pub(super) struct Parameters<'a> {
+    pub(super) first_value: Option<&'a [u8]>,
+    pub(super) without_metadata: bool,
+    pub(super) page_size: Option<usize>,
+    pub(super) paging_state: Option<&'a [u8]>,
+}
+
+impl Request {
+    /// `None` when the client is gone.
+    pub(super) async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Self>> {
+        let mut header = [0; 9];
+        if let Err(error) = from.read_exact(&mut header).await {
+            return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(None) } else { Err(error) };
+        }
+        let [_, _, s0, s1, opcode, l0, l1, l2, l3] = header;
+        let mut body = vec![0; u32::from_be_bytes([l0, l1, l2, l3]) as usize];
+        from.read_exact(&mut body).await?;
+        Ok(Some(Self { stream: [s0, s1], opcode, body }))
+    }
+
+    /// The statement of a QUERY or PREPARE.
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(Reader(&self.body).long_bytes().unwrap_or_default()).unwrap_or_default()
+    }
+
+    pub(super) fn prepared_id(&self) -> &[u8] {
+        Reader(&self.body).short_bytes()
+    }
+
+    pub(super) fn parameters_of_query(&self) -> Parameters<'_> {
+        let mut reader = Reader(&self.body);
+        reader.long_bytes();
+        reader.parameters()
+    }
+
+    pub(super) fn parameters_of_execute(&self) -> Parameters<'_> {
+        let mut reader = Reader(&self.body);
+        reader.short_bytes();
+        reader.parameters()
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(length.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
+    fn number(&mut self, length: usize) -> u32 {
+        self.take(length).iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
+    }
+
+    fn short_bytes(&mut self) -> &'a [u8] {
+        let length = self.number(2);
+        self.take(length as usize)
+    }
+
+    /// `None` for null and unset, whose length is negative.
+    fn long_bytes(&mut self) -> Option<&'a [u8]> {
+        let length = self.number(4);
+        i32::try_from(length).ok().map(|_| self.take(length as usize))
+    }
+
+    fn parameters(&mut self) -> Parameters<'a> {
+        let _consistency = self.number(2);
+        let flags = self.number(1);
+        let mut parameters = Parameters { without_metadata: flags & 0x02 != 0, ..Parameters::default() };
+        if flags & 0x01 != 0 {
+            for index in 0..self.number(2) {
+                let value = self.long_bytes();
+                if index == 0 {
+                    parameters.first_value = value;
+                }
+            }
+        }
+        if flags & 0x04 != 0 {
+            parameters.page_size = usize::try_from(self.number(4)).ok();
+        }
+        if flags & 0x08 != 0 {
+            parameters.paging_state = self.long_bytes();
+        }
+        parameters
+    }
+}
+
+pub(super) struct Answer {
+    opcode: u8,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn on_stream(self, stream: [u8; 2]) -> Vec<u8> {
+        let mut frame = vec![0x84, 0, stream[0], stream[1], self.opcode];
+        frame.extend((self.body.len() as u32).to_be_bytes());
+        frame.extend(self.body);
+        frame
+    }
+
+    pub(super) fn ready() -> Self {
+        Self { opcode: 0x02, body: Vec::new() }
+    }
+
+    pub(super) fn supported() -> Self {
+        let mut body = Vec::new();
+        put_short(&mut body, 2);
+        put_string(&mut body, "CQL_VERSION");
+        put_short(&mut body, 1);
+        put_string(&mut body, "3.4.4");
+        put_string(&mut body, "COMPRESSION");
+        put_short(&mut body, 0);
+        Self { opcode: 0x06, body }
+    }
+
+    pub(super) fn result(body: Vec<u8>) -> Self {
+        Self { opcode: 0x08, body }
+    }
+
+    pub(super) fn invalid(text: &str) -> Self {
+        let mut body = 0x2200_i32.to_be_bytes().to_vec();
+        put_string(&mut body, text);
+        Self { opcode: 0x00, body }
+    }
+
+    pub(super) fn unprepared(id: &[u8]) -> Self {
+        let mut body = 0x2500_i32.to_be_bytes().to_vec();
+        put_string(&mut body, "not prepared here");
+        put_short(&mut body, id.len());
+        body.extend(id);
+        Self { opcode: 0x00, body }
+    }
+}
+
+pub(super) fn put_int(body: &mut Vec<u8>, number: usize) {
+    body.extend((number as u32).to_be_bytes());
+}
+
+pub(super) fn put_short(body: &mut Vec<u8>, number: usize) {
+    body.extend((number as u16).to_be_bytes());
+}
+
+pub(super) fn put_string(body: &mut Vec<u8>, text: &str) {
+    put_short(body, text.len());
+    body.extend(text.as_bytes());
+}
+
+pub(super) fn put_bytes(body: &mut Vec<u8>, bytes: &[u8]) {
+    put_int(body, bytes.len());
+    body.extend(bytes);
+}

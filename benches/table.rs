@@ -1,0 +1,212 @@
+//! The lines that are printed: what is measured, how often it is done, and its bound.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use clap::ValueEnum;
+
+use crate::callgrind;
+use crate::client::{Task, Whose};
+use crate::server::Server;
+use crate::work::Result;
+
+/// Native runs, ours and bare in turn, of which the fastest counts: whatever else runs only ever slows one down.
+const RUNS: usize = 5;
+const MEGABYTE: f64 = 1024.0 * 1024.0;
+
+struct Row {
+    name: &'static str,
+    task: Task,
+    times: u64,
+    measures: &'static [Measure],
+    /// Whether the driver can do it at all.
+    beside_bare: bool,
+}
+
+/// What the name of a line ends in, and the bound on it.
+struct Measure(Unit, Bound);
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Unit {
+    /// For each time, or for each page.
+    Instructions,
+    Allocations,
+    Nanoseconds,
+    /// Growth, in bytes.
+    Memory,
+}
+
+#[derive(Clone, Copy)]
+enum Bound {
+    None,
+    Ratio(f64),
+    Difference(f64),
+    Ours(f64),
+}
+
+const BESIDE_BARE: &[Measure] = &[
+    Measure(Unit::Instructions, Bound::Ratio(1.05)),
+    Measure(Unit::Allocations, Bound::Difference(2.0)),
+    Measure(Unit::Nanoseconds, Bound::None),
+];
+
+const ROWS: &[Row] = &[
+    Row { name: "insert", task: Task::Insert, times: 2_000, measures: BESIDE_BARE, beside_bare: true },
+    Row { name: "select one row", task: Task::SelectOne, times: 2_000, measures: BESIDE_BARE, beside_bare: true },
+    Row { name: "page of 1000 rows", task: Task::Pages, times: 50, measures: BESIDE_BARE, beside_bare: true },
+    Row {
+        name: "stream of 1000000 rows",
+        task: Task::PagesMemory,
+        times: 1_000,
+        measures: &[Measure(Unit::Memory, Bound::Ours(4.0 * MEGABYTE))],
+        beside_bare: true,
+    },
+    Row {
+        name: "fan-out of 100000 keys",
+        task: Task::FanOutMemory,
+        times: 100_000,
+        measures: &[Measure(Unit::Memory, Bound::Ours(16.0 * MEGABYTE))],
+        beside_bare: true,
+    },
+    Row {
+        name: "SigV4 answer",
+        task: Task::Sigv4,
+        times: 1_000,
+        measures: &[
+            Measure(Unit::Instructions, Bound::None),
+            Measure(Unit::Allocations, Bound::Ours(20.0)),
+            Measure(Unit::Nanoseconds, Bound::Ours(5_000.0)),
+        ],
+        beside_bare: false,
+    },
+];
+
+pub(crate) fn print(words: &[String]) -> Result<()> {
+    let server = Server::start(0)?;
+    let mut over = Vec::new();
+    for row in ROWS {
+        let name = |unit: Unit| format!("{} {}", row.name, unit.name());
+        let chosen = |unit: Unit| words.is_empty() || words.iter().any(|word| name(unit).contains(word.as_str()));
+        let measures: Vec<&Measure> = row.measures.iter().filter(|measure| chosen(measure.0)).collect();
+        let units: Vec<Unit> = measures.iter().map(|measure| measure.0).collect();
+        let measured = row.measure(&units, &server.address)?;
+        for Measure(unit, bound) in measures {
+            let [ours, bare] = measured.of(*unit);
+            let ratio = bare.filter(|bare| *bare > 0.0).zip(ours).map(|(bare, ours)| ours / bare);
+            let line = format!("{}: {}, {}, {}", name(*unit), unit.show(ours), unit.show(bare), shown(ratio, 3));
+            println!("{line}");
+            if let Some(bound) = bound.passed_by(ours, bare) {
+                over.push(format!("over its bound, {bound}: {line}"));
+            }
+        }
+    }
+    println!();
+    over.iter().for_each(|line| println!("{line}"));
+    if over.is_empty() {
+        println!("all within their bounds");
+    }
+    Ok(())
+}
+
+/// Each for ours and for the bare driver.
+#[derive(Default)]
+struct Measured {
+    counts: [Option<(f64, f64)>; 2],
+    itself: [Option<f64>; 2],
+}
+
+impl Measured {
+    fn of(&self, unit: Unit) -> [Option<f64>; 2] {
+        match unit {
+            Unit::Instructions => self.counts.map(|counts| counts.map(|(instructions, _)| instructions)),
+            Unit::Allocations => self.counts.map(|counts| counts.map(|(_, allocations)| allocations)),
+            Unit::Nanoseconds | Unit::Memory => self.itself,
+        }
+    }
+}
+
+impl Row {
+    fn measure(&self, units: &[Unit], address: &str) -> Result<Measured> {
+        let mut measured = Measured::default();
+        let parties = &[Whose::Ours, Whose::Bare][..if self.beside_bare { 2 } else { 1 }];
+        let has = |unit| units.contains(&unit);
+        if has(Unit::Instructions) || has(Unit::Allocations) {
+            for (party, counts) in parties.iter().zip(&mut measured.counts) {
+                let times = self.times as f64;
+                let counted = callgrind::count(&self.arguments(*party, address)?, &self.profile(*party)?)?;
+                *counts = Some((counted.instructions as f64 / times, counted.allocations as f64 / times));
+            }
+        }
+        if has(Unit::Nanoseconds) || has(Unit::Memory) {
+            for _ in 0..RUNS {
+                for (party, itself) in parties.iter().zip(&mut measured.itself) {
+                    let result = run(&self.arguments(*party, address)?)?;
+                    *itself = Some(match *itself {
+                        // The largest growth, the shortest time.
+                        Some(before) if has(Unit::Memory) => before.max(result),
+                        Some(before) => before.min(result),
+                        None => result,
+                    });
+                }
+            }
+        }
+        Ok(measured)
+    }
+
+    fn arguments(&self, whose: Whose, address: &str) -> Result<[String; 5]> {
+        Ok(["client".to_owned(), word(&whose)?, word(&self.task)?, address.to_owned(), self.times.to_string()])
+    }
+
+    fn profile(&self, whose: Whose) -> Result<std::path::PathBuf> {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("callgrind");
+        std::fs::create_dir_all(&directory)?;
+        Ok(directory.join(format!("{}.{}", word(&self.task)?, word(&whose)?)))
+    }
+}
+
+/// As the command line has it.
+fn word(value: &impl ValueEnum) -> Result<String> {
+    let value = value.to_possible_value().ok_or("a value without a name")?;
+    Ok(value.get_name().to_owned())
+}
+
+fn run(arguments: &[String]) -> Result<f64> {
+    let ended = Command::new(std::env::current_exe()?).args(arguments).stderr(Stdio::inherit()).output()?;
+    if !ended.status.success() {
+        return Err(format!("{arguments:?} ended with {}", ended.status).into());
+    }
+    Ok(String::from_utf8(ended.stdout)?.trim().parse()?)
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Instructions => "instructions",
+            Self::Allocations => "allocations",
+            Self::Nanoseconds => "nanoseconds",
+            Self::Memory => "memory",
+        }
+    }
+
+    fn show(self, value: Option<f64>) -> String {
+        shown(value, if self == Self::Allocations { 2 } else { 0 })
+    }
+}
+
+fn shown(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+}
+
+impl Bound {
+    fn passed_by(self, ours: Option<f64>, bare: Option<f64>) -> Option<String> {
+        let ours = ours?;
+        let (passed, said) = match self {
+            Self::None => return None,
+            Self::Ratio(most) => (ours > bare? * most, format!("{most} times the bare driver's")),
+            // What is done once in a run is a fraction of one for each time.
+            Self::Difference(most) => ((ours - bare?).round() > most, format!("{most} more than the bare driver's")),
+            Self::Ours(most) => (ours > most, format!("{most}")),
+        };
+        passed.then_some(said)
+    }
+}

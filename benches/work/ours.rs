@@ -1,0 +1,41 @@
+//! This crate.
+
+use chrono::NaiveDate;
+use futures::{Stream, StreamExt, TryStreamExt};
+use keyspaces::{Endpoint, Select, Session, Write};
+
+use super::{Client, Event, IN_FLIGHT, INSERT, Key, Result, SELECT_DAY, SELECT_ONE};
+
+pub(crate) struct Ours {
+    insert: Write<Event>,
+    select_one: Select<Key, Event>,
+    select_day: Select<(String, NaiveDate), Event>,
+}
+
+impl Client for Ours {
+    async fn connect(address: &str) -> Result<Self> {
+        let session = Session::builder().endpoint(Endpoint::cassandra(address)?).connect().await?;
+        Ok(Self {
+            insert: session.prepare(INSERT).await?,
+            select_one: session.prepare(SELECT_ONE).await?,
+            select_day: session.prepare(SELECT_DAY).await?,
+        })
+    }
+
+    async fn insert(&self, event: &Event) -> Result<()> {
+        Ok(self.insert.execute(event).await?)
+    }
+
+    async fn select_one(&self, key: &Key) -> Result<Event> {
+        Ok(self.select_one.one(key).await?.ok_or("there is no such event")?)
+    }
+
+    async fn stream(&self, partition: (String, NaiveDate)) -> Result<impl Stream<Item = Result<Event>> + Unpin> {
+        Ok(self.select_day.rows(&partition).map_err(Into::into))
+    }
+
+    fn fan_out(&self, keys: impl Iterator<Item = Key> + Send + 'static) -> impl Stream<Item = Result<Event>> {
+        let found = self.select_one.one_of_each(keys).in_flight(IN_FLIGHT).as_they_come();
+        found.map(|(_, row)| row?.ok_or_else(|| "there is no such event".into()))
+    }
+}

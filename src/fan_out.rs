@@ -1,0 +1,180 @@
+//! Many statements in flight together, as many as the connections bear.
+
+use std::fmt;
+use std::future::Future;
+use std::iter::FusedIterator;
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+use scylla::serialize::row::SerializeRow;
+
+use crate::row::OwnedRow;
+use crate::{Error, Select, Session, Write};
+
+/// In flight together, for each connection: what 2,700 requests a second, of the 3,000 that a connection bears (DG:quotas),
+/// are when each takes a dozen milliseconds.
+const IN_FLIGHT_PER_CONNECTION: usize = 32;
+
+/// More than this only waits elsewhere.
+const MOST_IN_FLIGHT: usize = 1_024;
+
+/// Many statements, one for each key or row that is given, a bounded number of them in flight together: a [`Stream`] of the
+/// results, each with what it is the result of.
+///
+/// ```no_run
+/// # async fn run(names: keyspaces::Select<(i64,), (String,)>) -> Result<(), keyspaces::Error> {
+/// use futures::TryStreamExt;
+///
+/// let mut found = names.one_of_each((0..100_000).map(|id| (id,))).as_they_come().until_the_first_error();
+/// while let Some(((id,), name)) = found.try_next().await? {
+///     println!("{id}: {name:?}");
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// Results come in the order asked unless [`as_they_come`](Self::as_they_come) is asked for. An error is the result of its
+/// own statement and stops no other; [`until_the_first_error`](Self::until_the_first_error) makes the first one the last
+/// item. Keys are taken from their source as they are needed, so memory does not grow with their number. Dropped, it leaves
+/// nothing behind but what was sent.
+pub struct FanOut<K, T> {
+    keys: Box<dyn FusedIterator<Item = K> + Send>,
+    run: Run<K, T>,
+    in_flight: usize,
+    as_they_come: bool,
+    running: Option<BoxStream<'static, (K, Result<T, Error>)>>,
+}
+
+type Run<K, T> = Box<dyn Fn(K) -> Pin<Box<dyn Future<Output = (K, Result<T, Error>)> + Send>> + Send>;
+
+impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
+    fn new<F>(
+        session: &Session,
+        keys: impl IntoIterator<Item = K, IntoIter: Send + 'static>,
+        run: impl Fn(K) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = (K, Result<T, Error>)> + Send + 'static,
+    {
+        let connections = session.peers().len().max(1) * session.connections_per_host().get();
+        Self {
+            keys: Box::new(keys.into_iter().fuse()),
+            run: Box::new(move |key| Box::pin(run(key))),
+            in_flight: (connections * IN_FLIGHT_PER_CONNECTION).min(MOST_IN_FLIGHT),
+            as_they_come: false,
+            running: None,
+        }
+    }
+
+    /// At most `statements` in flight together. Default: 32 for each connection of the session, at most 1,024.
+    #[must_use]
+    pub fn in_flight(mut self, statements: NonZeroUsize) -> Self {
+        self.in_flight = statements.get();
+        self
+    }
+
+    /// Results as they come, not in the order asked: one that takes long holds up no other.
+    #[must_use]
+    pub fn as_they_come(mut self) -> Self {
+        self.as_they_come = true;
+        self
+    }
+
+    /// A stream that ends with the first error. What is in flight then is dropped, but was sent.
+    pub fn until_the_first_error(self) -> impl Stream<Item = Result<(K, T), Error>> + Send + Unpin {
+        let results = self.map(|(key, result)| result.map(|found| (key, found)));
+        Box::pin(stream::unfold(Some(results), |results| async {
+            let mut results = results?;
+            let result = results.next().await?;
+            let results = result.is_ok().then_some(results);
+            Some((result, results))
+        }))
+    }
+
+    fn run(&mut self) -> &mut BoxStream<'static, (K, Result<T, Error>)> {
+        self.running.get_or_insert_with(|| {
+            let keys = std::mem::replace(&mut self.keys, Box::new(std::iter::empty()));
+            let run = std::mem::replace(&mut self.run, Box::new(|_| Box::pin(std::future::pending())));
+            let statements = stream::iter(keys.map(run));
+            if self.as_they_come {
+                statements.buffer_unordered(self.in_flight).boxed()
+            } else {
+                statements.buffered(self.in_flight).boxed()
+            }
+        })
+    }
+}
+
+impl<K: Send + 'static, T: Send + 'static> Stream for FanOut<K, T> {
+    type Item = (K, Result<T, Error>);
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.run().as_mut().poll_next(context)
+    }
+}
+
+impl<K, T> Unpin for FanOut<K, T> {}
+
+impl<K, T> fmt::Debug for FanOut<K, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FanOut")
+            .field("in_flight", &self.in_flight)
+            .field("as_they_come", &self.as_they_come)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<V: SerializeRow + Send + Sync + 'static, R: OwnedRow> Select<V, R> {
+    /// [`one`](Self::one) row for each of `keys`, many in flight together. Better than `IN`, of which Keyspaces makes as many
+    /// queries one after another (DG:in.select).
+    ///
+    /// # Errors
+    ///
+    /// As [`one`](Self::one), for each key.
+    pub fn one_of_each(&self, keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, Option<R>> {
+        let select = self.clone();
+        FanOut::new(&self.core.call.session, keys, move |key: V| {
+            let select = select.clone();
+            async move {
+                let row = select.one(&key).await;
+                (key, row)
+            }
+        })
+    }
+
+    /// All [`rows`](Self::rows) for each of `keys`, many in flight together; those of one key are held together, so it is for
+    /// keys that have few.
+    ///
+    /// # Errors
+    ///
+    /// As [`rows`](Self::rows), for each key.
+    pub fn all_of_each(&self, keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, Vec<R>> {
+        let select = self.clone();
+        FanOut::new(&self.core.call.session, keys, move |key: V| {
+            let select = select.clone();
+            async move {
+                let rows = select.rows(&key).try_collect().await;
+                (key, rows)
+            }
+        })
+    }
+}
+
+impl<V: SerializeRow + Send + Sync + 'static> Write<V> {
+    /// [`execute`](Self::execute) for each of `rows`, many in flight together.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute), for each row.
+    pub fn execute_each(&self, rows: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, ()> {
+        let write = self.clone();
+        FanOut::new(self.session(), rows, move |row: V| {
+            let write = write.clone();
+            async move {
+                let written = write.execute(&row).await;
+                (row, written)
+            }
+        })
+    }
+}

@@ -1,0 +1,206 @@
+//! Reading a whole table, many token ranges in flight together.
+
+mod progress;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, Stream, StreamExt};
+use keyspaces_cql::Statement;
+use keyspaces_cql::statement::{Operator, Subject};
+use scylla::frame::response::result::{ColumnType, NativeType};
+use scylla::response::{PagingState as DriverState, PagingStateResponse};
+
+pub use self::progress::ScanProgress;
+use self::progress::State;
+use crate::row::OwnedRow;
+use crate::statement::Cells;
+use crate::stream::{Arrived, Fingerprint, decode};
+use crate::{Error, ErrorKind, Select};
+
+/// Enough that their sizes even out, and few enough that progress is small.
+const RANGES: NonZeroU32 = NonZeroU32::MIN.saturating_add(255);
+
+/// Each holds a page.
+const MOST_IN_FLIGHT: usize = 32;
+
+impl<R: OwnedRow> Select<(i64, i64), R> {
+    /// Reads a whole table page by page, in as many token ranges at once as the session has connections (at most 32).
+    ///
+    /// The text selects by token, with both ends bound: `WHERE token(…) > ? AND token(…) <= ?`, all columns of the partition
+    /// key in the parentheses.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use futures::TryStreamExt;
+    /// use keyspaces::Select;
+    ///
+    /// let names: Select<(i64, i64), (String, String)> =
+    ///     session.prepare("SELECT id, name FROM shop.names WHERE token(id) > ? AND token(id) <= ?").await?;
+    /// let mut scan = names.scan()?;
+    /// while let Some(rows) = scan.try_next().await? {
+    ///     println!("{} rows more, {:.0} % of the ranges done", rows.len(), 100.0 * scan.progress().fraction());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](ErrorKind::Configuration) if the text does not select by token like that, or the account's
+    /// partitioner is not Murmur3 (DG:working-with-partitioners), which is seen from the type of its tokens.
+    pub fn scan(&self) -> Result<Scan<R>, Error> {
+        self.check_tokens()?;
+        Ok(Scan::new(self.clone(), ScanProgress::begin(self.fingerprint(), RANGES)))
+    }
+
+    /// Goes on with a scan from where it was when `progress` was taken, be it in another run of the program.
+    ///
+    /// # Errors
+    ///
+    /// As [`scan`](Self::scan), and [`Configuration`](ErrorKind::Configuration) if the progress is of another statement.
+    pub fn scan_from(&self, progress: &ScanProgress) -> Result<Scan<R>, Error> {
+        self.check_tokens()?;
+        progress.check(self.fingerprint(), &self.core.call.about)?;
+        Ok(Scan::new(self.clone(), progress.clone()))
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.core.prepared.get_statement(), Cells::of(&[], 0))
+    }
+
+    fn check_tokens(&self) -> Result<(), Error> {
+        let about = &self.core.call.about;
+        let refused = |problem: &'static str, advice: &'static str| {
+            Err(Error::new(ErrorKind::Configuration, about.attempted.clone(), problem).with_advice(advice))
+        };
+        if let Some(Statement::Select(select)) = about.tree() {
+            let by_token = select.relations.iter().filter(|relation| matches!(relation.subject, Subject::Token(_)));
+            if !by_token.map(|relation| relation.operator).eq([Operator::Greater, Operator::LessOrEqual]) {
+                return refused(
+                    "a scan selects by token, the text does not",
+                    "Write WHERE token(partition key) > ? AND token(partition key) <= ?",
+                );
+            }
+        }
+        let columns = self.core.prepared.get_variable_col_specs();
+        if columns.iter().any(|column| !matches!(column.typ(), ColumnType::Native(NativeType::BigInt))) {
+            return refused(
+                "the tokens are not those of the Murmur3 partitioner",
+                "Set it for the account and region: UPDATE system.local SET partitioner = \
+                 'org.apache.cassandra.dht.Murmur3Partitioner' WHERE key = 'local' (DG:working-with-partitioners)",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// A whole table as a [`Stream`] of pages, in no order, from [`Select::scan`]; it is `Unpin` and `Send`.
+///
+/// Each page is given once, and what was given is in its [`progress`](Self::progress): a scan that goes on from there gives
+/// each page that was not, once. It holds at most a page for each range in flight, and ends after an error.
+pub struct Scan<R> {
+    select: Select<(i64, i64), R>,
+    progress: ScanProgress,
+    in_flight: usize,
+    /// Ranges that have more to give and wait for their turn.
+    waiting: Option<VecDeque<usize>>,
+    asked: FuturesUnordered<BoxFuture<'static, (usize, Result<Arrived, Error>)>>,
+}
+
+impl<R: OwnedRow> Scan<R> {
+    fn new(select: Select<(i64, i64), R>, progress: ScanProgress) -> Self {
+        let session = &select.core.call.session;
+        let connections = session.peers().len().max(1) * session.connections_per_host().get();
+        let in_flight = connections.min(MOST_IN_FLIGHT);
+        Self { select, progress, in_flight, waiting: None, asked: FuturesUnordered::new() }
+    }
+
+    /// At most `ranges` in flight together. Default: the connections of the session, at most 32.
+    #[must_use]
+    pub fn in_flight(mut self, ranges: NonZeroUsize) -> Self {
+        self.in_flight = ranges.get();
+        self
+    }
+
+    /// Into how many ranges the table is cut. Default: 256. Of a scan that goes on it cannot be changed.
+    #[must_use]
+    pub fn ranges(mut self, ranges: NonZeroU32) -> Self {
+        if self.progress.is_fresh() {
+            self.progress = ScanProgress::begin(self.select.fingerprint(), ranges);
+        }
+        self
+    }
+
+    /// How far it is, with all pages that it has given.
+    pub fn progress(&self) -> &ScanProgress {
+        &self.progress
+    }
+
+    fn ask(&mut self) {
+        let waiting = self.waiting.get_or_insert_with(|| self.progress.unfinished().collect());
+        while self.asked.len() < self.in_flight
+            && let Some(range) = waiting.pop_front()
+        {
+            let read = self.select.read(&self.progress.bounds(range));
+            let state = match self.progress.state(range) {
+                State::At(state) => DriverState::new_from_raw_bytes(&**state),
+                State::Fresh | State::Done => DriverState::start(),
+            };
+            self.asked.push(Box::pin(async move {
+                match read {
+                    Ok(read) => (range, read.page(state).await),
+                    Err(error) => (range, Err(error)),
+                }
+            }));
+        }
+    }
+
+    fn page(&mut self, range: usize, arrived: Result<Arrived, Error>) -> Result<Vec<R>, Error> {
+        let (page, next) = arrived?;
+        let rows = decode(&self.select.core.call.about, page)?;
+        let state = match next {
+            PagingStateResponse::NoMorePages => State::Done,
+            PagingStateResponse::HasMorePages { state } => {
+                if let Some(waiting) = &mut self.waiting {
+                    waiting.push_front(range);
+                }
+                State::At(state.as_bytes_slice().map(|bytes| bytes.to_vec()).unwrap_or_default())
+            }
+        };
+        self.progress.set(range, state);
+        Ok(rows)
+    }
+}
+
+impl<R: OwnedRow> Stream for Scan<R> {
+    type Item = Result<Vec<R>, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let scan = self.get_mut();
+        loop {
+            scan.ask();
+            let Some((range, arrived)) = ready!(scan.asked.poll_next_unpin(context)) else { return Poll::Ready(None) };
+            match scan.page(range, arrived) {
+                Ok(rows) if rows.is_empty() => {}
+                Ok(rows) => return Poll::Ready(Some(Ok(rows))),
+                Err(error) => {
+                    scan.waiting = Some(VecDeque::new());
+                    scan.asked.clear();
+                    return Poll::Ready(Some(Err(error)));
+                }
+            }
+        }
+    }
+}
+
+impl<R> Unpin for Scan<R> {}
+
+impl<R> fmt::Debug for Scan<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scan").field("select", &self.select).field("progress", &self.progress).finish_non_exhaustive()
+    }
+}

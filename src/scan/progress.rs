@@ -1,0 +1,192 @@
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use crate::statement::About;
+use crate::stream::{Fingerprint, Sealed};
+use crate::{Error, ErrorKind};
+
+/// How far a [`Scan`](super::Scan) is: to be stored, and to go on from after a restart of the program.
+///
+/// As bytes ([`to_bytes`](Self::to_bytes), [`from_bytes`](Self::from_bytes)) or as text (its `Display` and `FromStr`). It
+/// takes a byte for each range, and for those that are half read what the server gave to go on with.
+#[derive(Clone, Eq, PartialEq)]
+pub struct ScanProgress {
+    of: Fingerprint,
+    ranges: Vec<State>,
+}
+
+/// How far one range is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum State {
+    Fresh,
+    At(Vec<u8>),
+    Done,
+}
+
+const FRESH: u8 = 0;
+const AT: u8 = 1;
+const DONE: u8 = 2;
+
+impl ScanProgress {
+    /// The part of the ranges that has been read to its end, from 0 to 1.
+    pub fn fraction(&self) -> f64 {
+        let done = self.ranges.iter().filter(|state| **state == State::Done).count();
+        done as f64 / self.ranges.len().max(1) as f64
+    }
+
+    /// Whether all has been read.
+    pub fn is_done(&self) -> bool {
+        self.ranges.iter().all(|state| *state == State::Done)
+    }
+
+    /// The bytes to store.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut inner = Vec::with_capacity(self.ranges.len());
+        for range in &self.ranges {
+            match range {
+                State::Fresh => inner.push(FRESH),
+                State::Done => inner.push(DONE),
+                State::At(state) => {
+                    inner.push(AT);
+                    // The protocol counts the bytes of a paging state with an i32.
+                    inner.extend_from_slice(&u32::try_from(state.len()).unwrap_or(u32::MAX).to_be_bytes());
+                    inner.extend_from_slice(state);
+                }
+            }
+        }
+        Sealed::new(&self.of, &inner).into_bytes()
+    }
+
+    /// From bytes that were stored.
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](ErrorKind::Configuration) if they are no progress of this crate, or were cut or changed.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        const WHAT: &str = "reading the progress of a scan";
+        let sealed = Sealed::read(WHAT, bytes)?;
+        let mut ranges = Vec::new();
+        let mut rest = sealed.inner();
+        while let Some((kind, after)) = rest.split_first() {
+            let (state, after) = match (*kind, after.split_first_chunk::<4>()) {
+                (FRESH, _) => (Some(State::Fresh), after),
+                (DONE, _) => (Some(State::Done), after),
+                (AT, Some((length, after))) => match after.split_at_checked(u32::from_be_bytes(*length) as usize) {
+                    Some((state, after)) => (Some(State::At(state.to_vec())), after),
+                    None => (None, after),
+                },
+                _ => (None, after),
+            };
+            ranges.push(state.ok_or_else(|| Error::new(ErrorKind::Configuration, WHAT, "it is none"))?);
+            rest = after;
+        }
+        Ok(Self { of: sealed.fingerprint(), ranges })
+    }
+
+    pub(super) fn begin(of: Fingerprint, ranges: NonZeroU32) -> Self {
+        Self { of, ranges: vec![State::Fresh; ranges.get() as usize] }
+    }
+
+    pub(super) fn check(&self, of: Fingerprint, about: &About) -> Result<(), Error> {
+        if self.of == of {
+            return Ok(());
+        }
+        let problem = "the progress is of a scan with another statement";
+        Err(Error::new(ErrorKind::Configuration, about.attempted.clone(), problem)
+            .with_advice("Give the text that it came from, or begin anew"))
+    }
+
+    pub(super) fn is_fresh(&self) -> bool {
+        self.ranges.iter().all(|state| *state == State::Fresh)
+    }
+
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = usize> {
+        let unfinished = self.ranges.iter().enumerate().filter(|(_, state)| **state != State::Done);
+        unfinished.map(|(range, _)| range)
+    }
+
+    pub(super) fn state(&self, range: usize) -> &State {
+        self.ranges.get(range).unwrap_or(&State::Done)
+    }
+
+    pub(super) fn set(&mut self, range: usize, state: State) {
+        if let Some(range) = self.ranges.get_mut(range) {
+            *range = state;
+        }
+    }
+
+    /// Tokens after the first and up to the second. The smallest number is no token of Murmur3, so all are in some range.
+    pub(super) fn bounds(&self, range: usize) -> (i64, i64) {
+        let count = self.ranges.len().max(1) as i128;
+        let bound = |range: usize| {
+            let bound = i128::from(i64::MIN) + (range as i128) * i128::from(u64::MAX) / count;
+            i64::try_from(bound).unwrap_or(i64::MAX)
+        };
+        (bound(range), bound(range + 1))
+    }
+}
+
+impl fmt::Display for ScanProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.to_bytes()))
+    }
+}
+
+impl FromStr for ScanProgress {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let bytes = hex::decode(text).map_err(|error| {
+            Error::new(ErrorKind::Configuration, "reading the progress of a scan", "it is not hexadecimal")
+                .with_source(error)
+        })?;
+        Self::from_bytes(&bytes)
+    }
+}
+
+// What is inside may show a key.
+impl fmt::Debug for ScanProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScanProgress").field("ranges", &self.ranges.len()).field("fraction", &self.fraction()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::Cells;
+
+    fn begun(ranges: u32) -> ScanProgress {
+        let of = Fingerprint::of("SELECT id FROM ks.t", Cells::of(&[], 0));
+        ScanProgress::begin(of, NonZeroU32::new(ranges).expect("some"))
+    }
+
+    #[test]
+    fn the_ranges_cover_all_tokens_and_none_twice() {
+        for count in [1, 2, 3, 7, 256, 10_007] {
+            let scan = begun(count);
+            let bounds: Vec<_> = (0..count as usize).map(|range| scan.bounds(range)).collect();
+            assert_eq!((bounds[0].0, bounds[bounds.len() - 1].1), (i64::MIN, i64::MAX));
+            assert!(bounds.windows(2).all(|two| two[0].1 == two[1].0 && two[0].0 < two[0].1), "{count}");
+        }
+    }
+
+    #[test]
+    fn progress_survives_as_bytes_and_as_text() {
+        let mut scan = begun(4);
+        scan.set(1, State::At(b"here".to_vec()));
+        scan.set(2, State::Done);
+        assert_eq!(ScanProgress::from_bytes(&scan.to_bytes()).expect("whole"), scan);
+        assert_eq!(scan.to_string().parse::<ScanProgress>().expect("whole"), scan);
+        assert_eq!((scan.fraction(), scan.is_done()), (0.25, false));
+        assert_eq!(scan.unfinished().collect::<Vec<_>>(), [0, 1, 3]);
+    }
+
+    #[test]
+    fn progress_that_was_cut_is_refused() {
+        let bytes = begun(4).to_bytes();
+        let error = ScanProgress::from_bytes(&bytes[..bytes.len() - 1]).expect_err("it was cut");
+        assert_eq!(error.to_string(), "reading the progress of a scan failed: it was cut or changed. Begin anew");
+    }
+}

@@ -1,0 +1,334 @@
+//! What the text of a statement shows before it is sent.
+
+use keyspaces_cql::statement::{ConstantKind, InsertContent, Target, Term, TermKind};
+use keyspaces_cql::{AdditionTo, Effect, Idempotence, Judgement, Statement};
+use scylla::frame::response::result::{ColumnSpec, ColumnType, NativeType};
+
+use crate::{Error, ErrorKind, Session};
+
+/// What the text of a statement shows before it is sent.
+#[derive(Debug)]
+pub(crate) struct About {
+    /// The statement in a few words, for errors: `INSERT INTO ks.t`.
+    pub(crate) attempted: String,
+    /// Whether it may be sent twice.
+    pub(crate) repeatable: bool,
+    /// `None` where this client's parser cannot read the text: the server has the last word on syntax.
+    tree: Option<Statement>,
+}
+
+impl About {
+    /// Reads `text` and refuses what it shows to be wrong for a statement that is to have one of the effects `wanted`.
+    pub(crate) fn check(text: &str, session: &Session, wanted: &[Effect]) -> Result<Self, Error> {
+        Self::read(text, session.is_plain_cassandra(), wanted)
+    }
+
+    fn read(text: &str, plain_cassandra: bool, wanted: &[Effect]) -> Result<Self, Error> {
+        let Ok(statement) = keyspaces_cql::parse(text) else {
+            return Ok(Self::unread(&first_words(text)));
+        };
+        let attempted = summary(&statement);
+        let refused = |problem: String| Error::new(ErrorKind::Refused, attempted.clone(), problem);
+        let effect = statement.effect();
+        let fits = wanted.contains(&effect) || is_unclear(&statement) && wanted.contains(&Effect::Write);
+        if !fits {
+            let asked = wanted.iter().map(|effect| word(*effect)).collect::<Vec<_>>().join(" or ");
+            return Err(
+                refused(format!("{asked} was asked for, the text is {}", word(effect))).with_advice(way(effect))
+            );
+        }
+        if let Some(table) = statement.tables().into_iter().find(|table| table.keyspace.is_none()) {
+            return Err(refused(format!("the table {} is named without its keyspace", table.name))
+                .with_advice(format!("Write keyspace.{}", table.name)));
+        }
+        if !plain_cassandra && let Judgement::Refused(refusal) = keyspaces_cql::judge(&statement) {
+            let rule = refusal.rule;
+            return Err(refused(format!("Keyspaces refuses {}", rule.refuses)).with_advice(rule.advice));
+        }
+        let repeatable = matches!(statement.idempotence(), Idempotence::Idempotent);
+        Ok(Self { attempted, repeatable, tree: Some(statement) })
+    }
+
+    /// Of a text that cannot be read: it may not be repeated.
+    pub(crate) fn unread(attempted: &str) -> Self {
+        Self { attempted: attempted.to_owned(), repeatable: false, tree: None }
+    }
+
+    /// Of a batch.
+    pub(super) fn of_several(attempted: String, repeatable: bool) -> Self {
+        Self { attempted, repeatable, tree: None }
+    }
+
+    pub(crate) fn tree(&self) -> Option<&Statement> {
+        self.tree.as_ref()
+    }
+
+    /// Now that the types are known: whether `SET n = n + ?` adds to a counter, as `wanted` has it.
+    pub(super) fn settle(&self, wanted: Effect, bound: &[ColumnSpec<'_>]) -> Result<(), Error> {
+        let Some(tree) = self.tree.as_ref().filter(|tree| is_unclear(tree)) else { return Ok(()) };
+        let counts = bound.iter().any(|column| matches!(column.typ(), ColumnType::Native(NativeType::Counter)));
+        let is = if counts { Effect::Increment } else { Effect::Write };
+        if wanted == is {
+            return Ok(());
+        }
+        debug_assert_eq!(tree.effect(), Effect::Increment);
+        let problem = format!("{} was asked for, the text is {}", word(wanted), word(is));
+        Err(Error::new(ErrorKind::Refused, self.attempted.clone(), problem).with_advice(way(is)))
+    }
+
+    /// Whether it stores the values that are bound to it, all of them or some.
+    pub(super) fn writes_values(&self) -> bool {
+        matches!(self.tree, Some(Statement::Insert(_) | Statement::Update(_)))
+    }
+
+    /// The page size: that of the session, or what a literal LIMIT allows if that is less.
+    pub(super) fn page_size(&self, session: i32) -> i32 {
+        self.limit().map_or(session, |rows| rows.clamp(1, session))
+    }
+
+    fn limit(&self) -> Option<i32> {
+        match &self.tree.as_ref()?.limit()?.kind {
+            TermKind::Constant(number) if number.kind == ConstantKind::Integer => number.text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether rows are read that are not given: a small page then holds few rows or none.
+    pub(super) fn filters(&self) -> bool {
+        match &self.tree {
+            Some(Statement::Select(select)) => select.allow_filtering.is_some(),
+            _ => false,
+        }
+    }
+}
+
+/// Whether only the type of a column says if an UPDATE adds to a counter.
+fn is_unclear(statement: &Statement) -> bool {
+    match statement {
+        Statement::Update(update) => {
+            update.condition.is_none()
+                && update.additions().any(|addition| addition.to == AdditionTo::Unclear)
+                && update.additions().all(|addition| addition.to != AdditionTo::Counter)
+        }
+        _ => false,
+    }
+}
+
+fn summary(statement: &Statement) -> String {
+    let verb = match statement {
+        Statement::Select(_) => "SELECT FROM",
+        Statement::Insert(_) => "INSERT INTO",
+        Statement::Update(_) => "UPDATE",
+        Statement::Delete(_) => "DELETE FROM",
+        Statement::Batch(_) => "BATCH",
+        Statement::CreateKeyspace(_) => "CREATE KEYSPACE",
+        Statement::AlterKeyspace(_) => "ALTER KEYSPACE",
+        Statement::DropKeyspace(_) => "DROP KEYSPACE",
+        Statement::CreateTable(_) => "CREATE TABLE",
+        Statement::AlterTable(_) => "ALTER TABLE",
+        Statement::DropTable(_) => "DROP TABLE",
+        Statement::RestoreTable(_) => "RESTORE TABLE",
+        Statement::CreateType(_) => "CREATE TYPE",
+        Statement::DropType(_) => "DROP TYPE",
+        Statement::Use(_) => "USE",
+        Statement::Other(_) => "a statement that Keyspaces lacks",
+    };
+    let tables = statement.tables();
+    match (tables.first(), statement.keyspace_named()) {
+        (Some(table), _) => format!("{verb} {table}"),
+        (None, Some(keyspace)) => format!("{verb} {keyspace}"),
+        (None, None) => verb.to_owned(),
+    }
+}
+
+fn first_words(text: &str) -> String {
+    text.split_whitespace().take(4).collect::<Vec<_>>().join(" ")
+}
+
+fn word(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Read => "a read",
+        Effect::Write => "a write",
+        Effect::ConditionalWrite => "a conditional write",
+        Effect::Increment => "an increment of a counter",
+        Effect::Definition => "a definition",
+        Effect::Use => "a USE",
+        Effect::Other => "something that Keyspaces lacks",
+    }
+}
+
+/// What to ask for instead.
+fn way(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Read => "Ask prepare() for a Select",
+        Effect::Write => "Ask prepare() for a Write",
+        Effect::ConditionalWrite => "Ask prepare() for a Conditional",
+        Effect::Increment => "Ask prepare() for an Increment",
+        Effect::Definition => "Give it to define()",
+        Effect::Use => "Name every table with its keyspace",
+        Effect::Other => "See the list of what Keyspaces supports (DG:cassandra-apis)",
+    }
+}
+
+/// The columns that a modification sets, and those that it pins to one value in WHERE.
+#[derive(Debug)]
+pub(super) struct Touched<'t> {
+    pub(super) sets: Vec<&'t str>,
+    /// With the values; an INSERT pins what it sets.
+    pub(super) pins: Vec<(&'t str, &'t Term)>,
+    /// Whether WHERE says anything but "equal".
+    pub(super) ranges: bool,
+    pub(super) deletes_rows: bool,
+}
+
+impl<'t> Touched<'t> {
+    pub(super) fn by(statement: &'t Statement) -> Option<Self> {
+        let relations = match statement {
+            Statement::Insert(insert) => {
+                let InsertContent::Values { columns, values } = &insert.content else { return None };
+                let sets: Vec<_> = columns.iter().map(|column| column.text.as_str()).collect();
+                let pins = sets.iter().copied().zip(values).collect();
+                return Some(Self { pins, sets, ranges: false, deletes_rows: false });
+            }
+            Statement::Update(update) => &update.relations,
+            Statement::Delete(delete) => &delete.relations,
+            _ => return None,
+        };
+        let targets: Vec<&Target> = match statement {
+            Statement::Update(update) => update.assignments.iter().map(|assignment| &assignment.target).collect(),
+            Statement::Delete(delete) => delete.targets.iter().collect(),
+            _ => Vec::new(),
+        };
+        Some(Self {
+            sets: targets.iter().map(|target| target.column().text.as_str()).collect(),
+            pins: relations
+                .iter()
+                .filter_map(|relation| relation.equality())
+                .map(|(column, value)| (column.text.as_str(), value))
+                .collect(),
+            ranges: relations.iter().any(|relation| relation.equality().is_none()),
+            deletes_rows: matches!(statement, Statement::Delete(delete) if delete.targets.is_empty()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str, wanted: &[Effect]) -> String {
+        About::read(text, false, wanted).expect_err("it is refused").to_string()
+    }
+
+    #[test]
+    fn a_text_that_does_something_else_than_the_type_says_is_refused_with_the_type_to_ask_for() {
+        for (text, wanted, told) in [
+            (
+                "INSERT INTO ks.t (k) VALUES (1)",
+                Effect::Read,
+                "INSERT INTO ks.t failed: a read was asked for, the text is a write. Ask prepare() for a Write",
+            ),
+            (
+                "SELECT k FROM ks.t WHERE k = ?",
+                Effect::Write,
+                "SELECT FROM ks.t failed: a write was asked for, the text is a read. Ask prepare() for a Select",
+            ),
+            (
+                "UPDATE ks.t SET a = ? WHERE k = ? IF a = ?",
+                Effect::Write,
+                "UPDATE ks.t failed: a write was asked for, the text is a conditional write. Ask prepare() for a Conditional",
+            ),
+            (
+                "DELETE FROM ks.t WHERE k = ?",
+                Effect::ConditionalWrite,
+                "DELETE FROM ks.t failed: a conditional write was asked for, the text is a write. Ask prepare() for a Write",
+            ),
+            (
+                "UPDATE ks.t SET n = n + 1 WHERE k = ?",
+                Effect::Write,
+                "UPDATE ks.t failed: a write was asked for, the text is an increment of a counter. Ask prepare() for an \
+                 Increment",
+            ),
+            (
+                "CREATE TABLE ks.t (k int PRIMARY KEY)",
+                Effect::Write,
+                "CREATE TABLE ks.t failed: a write was asked for, the text is a definition. Give it to define()",
+            ),
+        ] {
+            assert_eq!(refusal(text, &[wanted]), told);
+        }
+    }
+
+    #[test]
+    fn a_table_without_its_keyspace_is_refused() {
+        assert_eq!(
+            refusal("SELECT k FROM t", &[Effect::Read]),
+            "SELECT FROM t failed: the table t is named without its keyspace. Write keyspace.t"
+        );
+        assert_eq!(
+            refusal("SELECT k FROM \"Odd\"", &[Effect::Read]),
+            "SELECT FROM \"Odd\" failed: the table \"Odd\" is named without its keyspace. Write keyspace.\"Odd\""
+        );
+    }
+
+    #[test]
+    fn what_keyspaces_refuses_is_refused_with_what_to_do_but_sent_to_a_plain_cassandra() {
+        let text = "SELECT count(*) FROM ks.t";
+        let error = About::read(text, false, &[Effect::Read]).expect_err("an aggregate");
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert!(error.to_string().starts_with("SELECT FROM ks.t failed: Keyspaces refuses "), "{error}");
+        assert!(error.advice().is_some());
+        About::read(text, true, &[Effect::Read]).expect("Cassandra has aggregates");
+    }
+
+    #[test]
+    fn whether_plus_adds_to_a_counter_is_settled_by_the_type_of_its_bind_marker() {
+        use scylla::frame::response::result::TableSpec;
+        let text = "UPDATE ks.t SET n = n + ? WHERE k = ?";
+        let bound = |native| [ColumnSpec::borrowed("n", ColumnType::Native(native), TableSpec::borrowed("ks", "t"))];
+        for (wanted, native, holds) in [
+            (Effect::Increment, NativeType::Counter, true),
+            (Effect::Write, NativeType::Counter, false),
+            (Effect::Write, NativeType::Blob, true),
+            (Effect::Increment, NativeType::Blob, false),
+        ] {
+            let about = About::read(text, false, &[wanted]).expect("the text does not say");
+            assert_eq!(about.settle(wanted, &bound(native)).is_ok(), holds, "{wanted:?}");
+        }
+        let about = About::read(text, false, &[Effect::Write]).expect("the text does not say");
+        assert_eq!(
+            about.settle(Effect::Write, &bound(NativeType::Counter)).expect_err("it counts").to_string(),
+            "UPDATE ks.t failed: a write was asked for, the text is an increment of a counter. Ask prepare() for an Increment"
+        );
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_read_is_left_to_the_server_and_never_repeated() {
+        let about = About::read("FROB the  knobs of ks", false, &[Effect::Write]).expect("the server decides");
+        assert_eq!(about.attempted, "FROB the knobs of");
+        assert!(!about.repeatable);
+    }
+
+    #[test]
+    fn a_literal_limit_is_known_and_a_bound_one_is_not() {
+        let limit = |text| About::read(text, false, &[Effect::Read]).expect("a read").limit();
+        assert_eq!(limit("SELECT k FROM ks.t LIMIT 10"), Some(10));
+        assert_eq!(limit("SELECT k FROM ks.t LIMIT ?"), None);
+        assert_eq!(limit("SELECT k FROM ks.t"), None);
+    }
+
+    #[test]
+    fn what_a_modification_touches_is_read_from_its_text() {
+        let touched = |text: &str| {
+            let statement = keyspaces_cql::parse(text).expect("it is CQL");
+            let it = Touched::by(&statement).expect("a modification");
+            let pins: Vec<_> = it.pins.iter().map(|(column, _)| *column).collect();
+            (it.sets.join(" "), pins.join(" "), it.ranges, it.deletes_rows)
+        };
+        let is = |sets: &str, pins: &str, ranges, deletes| (sets.to_owned(), pins.to_owned(), ranges, deletes);
+        assert_eq!(touched("INSERT INTO ks.t (a, b) VALUES (?, 1)"), is("a b", "a b", false, false));
+        assert_eq!(touched("UPDATE ks.t SET s = ? WHERE a = ? AND b = 1"), is("s", "a b", false, false));
+        assert_eq!(touched("DELETE FROM ks.t WHERE a = ? AND b > 1"), is("", "a", true, true));
+        assert_eq!(touched("DELETE s FROM ks.t WHERE a = ? AND b = ?"), is("s", "a b", false, false));
+    }
+}

@@ -1,0 +1,145 @@
+//! The answer to a conditional write: whether it was applied, and what stood in the way.
+
+use scylla::deserialize::row::{BuiltinTypeCheckError, BuiltinTypeCheckErrorKind, ColumnIterator, DeserializeRow};
+use scylla::deserialize::value::DeserializeValue;
+use scylla::deserialize::{DeserializationError, FrameSlice, TypeCheckError};
+use scylla::frame::response::result::{ColumnSpec, ColumnType, NativeType};
+use scylla::response::query_result::{QueryResult, QueryRowsResult};
+
+use super::about::About;
+use super::mismatch;
+use crate::row::OwnedRow;
+use crate::{Error, ErrorKind};
+
+/// The column that says whether it was applied.
+const APPLIED: &str = "[applied]";
+
+#[derive(Debug, PartialEq)]
+pub(super) enum Answer<T> {
+    Applied,
+    NotApplied(T),
+}
+
+/// The answer to one conditional statement.
+pub(super) fn of_one<R: OwnedRow>(about: &About, result: QueryResult) -> Result<Answer<Option<R>>, Error> {
+    match of_batch(about, result)? {
+        Answer::Applied => Ok(Answer::Applied),
+        Answer::NotApplied(rows) => Ok(Answer::NotApplied(rows.into_iter().next())),
+    }
+}
+
+/// The answer to a batch with conditional statements in it: one row for each that is there.
+pub(super) fn of_batch<R: OwnedRow>(about: &About, result: QueryResult) -> Result<Answer<Vec<R>>, Error> {
+    let silent =
+        || Error::new(ErrorKind::Server, about.attempted.clone(), "the answer does not say whether it was applied");
+    let rows = result.into_rows_result().map_err(|error| silent().with_source(error))?;
+    let columns = rows.column_specs();
+    let applied = columns.get_by_name(APPLIED).filter(|(_, column)| is_boolean(column)).ok_or_else(silent)?.0;
+    let unreadable = |why: std::borrow::Cow<'static, str>| {
+        let problem = format!("it was not applied, and what stood in the way cannot be read: {why}");
+        Error::new(ErrorKind::Type, about.attempted.clone(), problem)
+    };
+    match read(&rows, columns.as_slice(), applied) {
+        Ok(answer) => Ok(answer),
+        Err(Unreadable::Shape(error)) => Err(unreadable(mismatch::of_columns(&error))
+            .with_advice("Derive DeserializeRow for a type that names the columns it wants: the others are left out")
+            .with_source(error)),
+        Err(Unreadable::Row(error)) => Err(unreadable(mismatch::of_row(&error)).with_source(error)),
+        Err(Unreadable::Silent) => Err(silent()),
+    }
+}
+
+enum Unreadable {
+    Shape(TypeCheckError),
+    Row(DeserializationError),
+    Silent,
+}
+
+fn read<R: OwnedRow>(
+    rows: &QueryRowsResult,
+    columns: &[ColumnSpec<'_>],
+    applied: usize,
+) -> Result<Answer<Vec<R>>, Unreadable> {
+    let mut named = None;
+    let mut there = Vec::new();
+    let cells = rows.rows::<ColumnIterator<'_, '_>>().map_err(|_| Unreadable::Silent)?;
+    let mut said = None;
+    for row in cells {
+        let row: Vec<_> =
+            row.and_then(|cells| cells.map(|cell| cell.map(|cell| cell.slice)).collect()).map_err(Unreadable::Row)?;
+        let is_applied =
+            row.get(applied).and_then(|slice| bool::deserialize(&ColumnType::Native(NativeType::Boolean), *slice).ok());
+        if is_applied.ok_or(Unreadable::Silent)? {
+            return Ok(Answer::Applied);
+        }
+        said = Some(());
+        if columns.len() == 1 {
+            continue;
+        }
+        let named = match &mut named {
+            Some(named) => named,
+            none => none.insert(Named::by::<R>(columns, applied).map_err(Unreadable::Shape)?),
+        };
+        there.push(named.read::<R>(&row).map_err(Unreadable::Row)?);
+    }
+    said.map(|()| Answer::NotApplied(there)).ok_or(Unreadable::Silent)
+}
+
+/// The columns that a row type names.
+struct Named<'c> {
+    kept: Vec<usize>,
+    columns: Vec<ColumnSpec<'c>>,
+}
+
+impl<'c> Named<'c> {
+    /// Leaves out `[applied]`, and each column that the type check of `R` says it does not know.
+    fn by<R: OwnedRow>(columns: &'c [ColumnSpec<'c>], applied: usize) -> Result<Self, TypeCheckError> {
+        let kept: Vec<usize> = (0..columns.len()).filter(|index| *index != applied).collect();
+        let mut named = Self { columns: kept.iter().map(|index| columns[*index].clone()).collect(), kept };
+        while let Err(error) = R::type_check(&named.columns) {
+            match unknown(&error).filter(|index| *index < named.kept.len()) {
+                Some(index) => {
+                    named.kept.remove(index);
+                    named.columns.remove(index);
+                }
+                None => return Err(error),
+            }
+        }
+        Ok(named)
+    }
+
+    fn read<R: OwnedRow>(&self, row: &[Option<FrameSlice<'_>>]) -> Result<R, DeserializationError> {
+        let mut bytes = Vec::new();
+        for cell in self.kept.iter().map(|index| row.get(*index).copied().flatten()) {
+            let slice = cell.map(|cell| cell.as_slice());
+            // A length that came in a frame is an i32.
+            let length = slice.map_or(-1, |slice| i32::try_from(slice.len()).unwrap_or(i32::MAX));
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(slice.unwrap_or_default());
+        }
+        read_row(&self.columns, &bytes)
+    }
+}
+
+// The bound names both lifetimes, so that the row type may be any that owns what it reads.
+fn read_row<'b, R: DeserializeRow<'b, 'b>>(
+    columns: &'b [ColumnSpec<'b>],
+    bytes: &'b [u8],
+) -> Result<R, DeserializationError> {
+    R::deserialize(ColumnIterator::new(columns, FrameSlice::new_borrowed(bytes)))
+}
+
+/// The index of a column that the row type has no field for.
+fn unknown(error: &TypeCheckError) -> Option<usize> {
+    match error.downcast_ref::<BuiltinTypeCheckError>().map(|error| &error.kind) {
+        Some(
+            BuiltinTypeCheckErrorKind::ColumnWithUnknownName { column_index, .. }
+            | BuiltinTypeCheckErrorKind::ColumnNameMismatch { column_index, .. },
+        ) => Some(*column_index),
+        _ => None,
+    }
+}
+
+fn is_boolean(column: &ColumnSpec<'_>) -> bool {
+    matches!(column.typ(), ColumnType::Native(NativeType::Boolean))
+}

@@ -1,0 +1,64 @@
+//! The primary key of a table, read once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::{Select, Session};
+
+const COLUMNS: &str = "SELECT column_name, kind FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?";
+
+/// The columns of a table that matter to a batch.
+#[derive(Debug, Default)]
+pub(in crate::statement) struct Key {
+    pub(super) partition: Vec<String>,
+    pub(super) clustering: Vec<String>,
+    pub(super) statics: Vec<String>,
+}
+
+/// The keys of the tables that batches were about. There are as many as the program has tables.
+#[derive(Default)]
+pub(in crate::statement) struct Keys {
+    known: Mutex<HashMap<(String, String), Arc<Key>>>,
+}
+
+impl Keys {
+    pub(in crate::statement) fn clear(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// The key of a table; `None` if it cannot be read.
+pub(super) async fn of(session: &Session, keyspace: &str, table: &str) -> Option<Arc<Key>> {
+    let name = (keyspace.to_owned(), table.to_owned());
+    let keys = session.statements().keys();
+    if let Some(key) = keys.known.lock().unwrap_or_else(PoisonError::into_inner).get(&name) {
+        return Some(Arc::clone(key));
+    }
+    match read(session, keyspace, table).await {
+        Ok(key) if !key.partition.is_empty() => {
+            let key = Arc::new(key);
+            keys.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&key));
+            Some(key)
+        }
+        Ok(_) => None,
+        Err(error) => {
+            tracing::debug!(%error, keyspace, table, "the primary key cannot be read: the server checks the batch");
+            None
+        }
+    }
+}
+
+async fn read(session: &Session, keyspace: &str, table: &str) -> Result<Key, crate::Error> {
+    let columns: Select<(&str, &str), (String, String)> = session.prepare(COLUMNS).await?;
+    let mut columns = columns.rows((keyspace, table));
+    let mut key = Key::default();
+    while let Some((column, kind)) = columns.try_next().await? {
+        match kind.as_str() {
+            "partition_key" => key.partition.push(column),
+            "clustering" => key.clustering.push(column),
+            "static" => key.statics.push(column),
+            _ => {}
+        }
+    }
+    Ok(key)
+}

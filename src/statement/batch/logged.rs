@@ -1,0 +1,137 @@
+use std::borrow::Borrow;
+use std::collections::HashSet;
+
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::batch::BatchType;
+
+use super::row::Row;
+use super::{Member, Members, members_of};
+use crate::statement::about::Touched;
+use crate::statement::{Core, Write};
+use crate::{Error, Session};
+
+/// (DG:quotas)
+const MOST_STATEMENTS: usize = 100;
+const MOST_STATEMENTS_WITH_STATIC_COLUMNS: usize = 50;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Several writes of which all are applied or none: at most 100, 50 if one sets a static column, and 4 MB
+/// (DG:batchStatements).
+///
+/// It costs twice the write units of its rows. No two of its statements may be about the same row, and none may delete a
+/// range: this is checked before it is sent, with the table's primary key, which is read from `system_schema` the first time
+/// and kept; where it cannot be read, the service checks. Counters cannot be in it, which the types see to.
+///
+/// ```no_run
+/// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+/// use keyspaces::{LoggedBatch, Write};
+///
+/// let by_id: Write<(&str, &str)> =
+///     session.prepare("INSERT INTO shop.names (id, name) VALUES (?, ?)").await?;
+/// let by_name: Write<(&str, &str)> =
+///     session.prepare("INSERT INTO shop.ids (name, id) VALUES (?, ?)").await?;
+/// let mut batch = LoggedBatch::new(&session);
+/// batch.push(&by_id, ("7", "Ada"))?.push(&by_name, ("Ada", "7"))?;
+/// batch.execute().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct LoggedBatch {
+    members: Members,
+}
+
+impl LoggedBatch {
+    /// A batch without statements.
+    pub fn new(session: &Session) -> Self {
+        Self { members: Members::new(session, BatchType::Logged) }
+    }
+
+    /// Adds a write.
+    ///
+    /// # Errors
+    ///
+    /// As [`Write::execute`] before anything is sent, and [`Refused`](crate::ErrorKind::Refused) for the 101st statement,
+    /// for more than 4 MB and for a DELETE of a range. The batch stays as it was.
+    pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Borrow<V>) -> Result<&mut Self, Error> {
+        self.members.push_logged(Member::new(&write.core, values.borrow(), false)?)?;
+        Ok(self)
+    }
+
+    /// Sends it, and returns when all of it is applied. Without statements it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// Before anything is sent: [`Refused`](crate::ErrorKind::Refused) if two statements are about the same row, if one
+    /// deletes a range, or if there are more than 50 and one sets a static column. After: what the server says, and then
+    /// nothing was applied; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost and one of the statements may not
+    /// be sent twice.
+    pub async fn execute(&self) -> Result<(), Error> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        self.members.check_logged().await?;
+        let (answer, about) = self.members.send().await?;
+        Core::expect_no_rows(&about, answer)
+    }
+}
+
+members_of!(LoggedBatch);
+
+impl Members {
+    pub(super) fn push_logged(&mut self, member: Member) -> Result<(), Error> {
+        if self.of.len() == MOST_STATEMENTS {
+            return Err(self.refused(
+                format!("one more is too many, Keyspaces takes {MOST_STATEMENTS}"),
+                "Put into one batch only what must be applied together",
+            ));
+        }
+        let bytes = self.bytes() + member.bytes;
+        if bytes > MOST_BYTES {
+            return Err(self.refused(
+                format!("with the next it is at least {bytes} bytes, Keyspaces takes at most {MOST_BYTES}"),
+                "Put into one batch only what must be applied together",
+            ));
+        }
+        if member.about.tree().and_then(Touched::by).is_some_and(|touched| touched.ranges) {
+            return Err(self.deletes_a_range(&member));
+        }
+        self.of.push(member);
+        Ok(())
+    }
+
+    /// What needs to know the tables' keys.
+    pub(super) async fn check_logged(&self) -> Result<(), Error> {
+        let mut rows = HashSet::new();
+        for member in &self.of {
+            let Some(row) = Row::of(&self.session, member).await else { continue };
+            if row.is_range() {
+                return Err(self.deletes_a_range(member));
+            }
+            if row.sets_static_columns && self.of.len() > MOST_STATEMENTS_WITH_STATIC_COLUMNS {
+                return Err(self.refused(
+                    format!(
+                        "{} sets a static column, and then Keyspaces takes {MOST_STATEMENTS_WITH_STATIC_COLUMNS} statements",
+                        member.about.attempted
+                    ),
+                    "Set the static column in another batch",
+                ));
+            }
+            if let Some(identity) = row.identity()
+                && !rows.insert(identity)
+            {
+                return Err(self.refused(
+                    format!("{} is about a row that another of its statements is about", member.about.attempted),
+                    "Keyspaces refuses that (DG:batchStatements): set all columns of the row in one statement",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn deletes_a_range(&self, member: &Member) -> Error {
+        self.refused(
+            format!("{} is about a range of rows", member.about.attempted),
+            "Keyspaces refuses that in a logged batch (DG:batchStatements): name the whole primary key with =",
+        )
+    }
+}

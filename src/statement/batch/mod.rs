@@ -1,0 +1,158 @@
+//! Batches: several writes in one request.
+
+mod conditional;
+mod key;
+mod logged;
+mod row;
+#[cfg(test)]
+mod tests;
+mod unlogged;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scylla::response::query_result::QueryResult;
+use scylla::serialize::SerializationError;
+use scylla::serialize::row::{RowSerializationContext, SerializeRow};
+use scylla::serialize::writers::RowWriter;
+use scylla::statement::batch::{Batch, BatchType};
+
+pub use self::conditional::ConditionalBatch;
+pub(super) use self::key::{Key, Keys};
+pub use self::logged::LoggedBatch;
+pub use self::unlogged::UnloggedBatch;
+use super::Core;
+use super::about::About;
+use super::cells::Cells;
+use crate::consistency::WRITE_CONSISTENCY;
+use crate::execute::{self, Call};
+use crate::{Error, ErrorKind, Session};
+
+/// What any batch is made of.
+#[derive(Debug)]
+struct Members {
+    session: Session,
+    kind: BatchType,
+    of: Vec<Member>,
+    tag: Option<Arc<str>>,
+    deadline: Option<Duration>,
+}
+
+/// One statement of a batch with its values.
+#[derive(Clone, Debug)]
+struct Member {
+    prepared: scylla::statement::prepared::PreparedStatement,
+    about: Arc<About>,
+    values: Vec<u8>,
+    count: usize,
+    /// How much data it surely is for the service.
+    bytes: usize,
+    conditional: bool,
+}
+
+impl Members {
+    fn new(session: &Session, kind: BatchType) -> Self {
+        Self { session: session.clone(), kind, of: Vec::new(), tag: None, deadline: None }
+    }
+
+    fn attempted(&self) -> String {
+        let kind = match self.kind {
+            BatchType::Unlogged => "an unlogged batch",
+            BatchType::Logged | BatchType::Counter => "a logged batch",
+        };
+        format!("{kind} of {} statements", self.of.len())
+    }
+
+    fn refused(&self, problem: impl Into<String>, advice: &'static str) -> Error {
+        Error::new(ErrorKind::Refused, self.attempted(), problem.into()).with_advice(advice)
+    }
+
+    fn bytes(&self) -> usize {
+        self.of.iter().map(|member| member.bytes).sum()
+    }
+
+    async fn send(&self) -> Result<(QueryResult, Arc<About>), Error> {
+        let repeatable = self.of.iter().all(|member| member.about.repeatable && !member.conditional);
+        let mut call = Call::new(&self.session, About::of_several(self.attempted(), repeatable));
+        call.tag.clone_from(&self.tag);
+        call.deadline = self.deadline;
+        let mut batch = Batch::new(self.kind);
+        batch.set_consistency(WRITE_CONSISTENCY);
+        if let Some(deadline) = self.deadline {
+            batch.set_request_timeout(Some(deadline.min(self.session.attempt_timeout())));
+        }
+        for member in &self.of {
+            batch.append_statement(member.prepared.clone());
+        }
+        let answer = execute::batch(&call, &batch, self.of.as_slice()).await?;
+        Ok((answer, call.about))
+    }
+}
+
+impl Member {
+    fn new(core: &Core, values: &impl SerializeRow, conditional: bool) -> Result<Self, Error> {
+        let columns = core.prepared.get_variable_col_specs();
+        core.serialised(values, |cells| {
+            Ok(Self {
+                prepared: core.prepared.clone(),
+                about: Arc::clone(&core.call.about),
+                values: cells.as_bytes().to_vec(),
+                count: cells.count(),
+                bytes: cells.surely_at_least(columns.as_slice()),
+                conditional,
+            })
+        })
+    }
+
+    fn cells(&self) -> Cells<'_> {
+        Cells::of(&self.values, self.count)
+    }
+}
+
+impl SerializeRow for Member {
+    fn serialize(
+        &self,
+        context: &RowSerializationContext<'_>,
+        writer: &mut RowWriter<'_>,
+    ) -> Result<(), SerializationError> {
+        self.cells().serialize(context, writer)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.cells().is_empty()
+    }
+}
+
+/// Gives a kind of batch what all have.
+macro_rules! members_of {
+    ($batch:ident $(<$parameter:ident>)?) => {
+        impl $(<$parameter>)? $batch $(<$parameter>)? {
+            /// How many statements are in it.
+            pub fn len(&self) -> usize {
+                self.members.of.len()
+            }
+
+            /// Whether there is no statement in it.
+            pub fn is_empty(&self) -> bool {
+                self.members.of.is_empty()
+            }
+
+            /// The batch with `deadline` for all attempts together. Default: the session's
+            /// [call timeout](crate::Builder::call_timeout).
+            #[must_use]
+            pub fn with_deadline(mut self, deadline: std::time::Duration) -> Self {
+                self.members.deadline = Some(deadline);
+                self
+            }
+
+            /// The batch under a name of the caller's own in the trace. Default: none.
+            #[must_use]
+            pub fn with_tag(mut self, tag: &str) -> Self {
+                self.members.tag = Some(tag.into());
+                self
+            }
+        }
+    };
+}
+
+use members_of;

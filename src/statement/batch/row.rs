@@ -1,0 +1,87 @@
+//! Which row a statement of a batch is about, as far as its text and its values tell.
+
+use std::sync::Arc;
+
+use keyspaces_cql::Statement;
+use keyspaces_cql::statement::{Term, TermKind};
+
+use super::{Key, Member, key};
+use crate::Session;
+use crate::statement::about::Touched;
+use crate::statement::cells::Cells;
+
+/// The row that a statement is about.
+#[derive(Debug)]
+pub(super) struct Row {
+    table: String,
+    /// The values of the partition key and of the clustering columns, where they can be told.
+    partition: Option<Vec<Value>>,
+    clustering: Option<Vec<Value>>,
+    deletes_rows: bool,
+    sets_regular_columns: bool,
+    pub(super) sets_static_columns: bool,
+}
+
+/// Two that are the same are about the same row.
+pub(super) type Identity = (String, Vec<Value>, Option<Vec<Value>>);
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) enum Value {
+    Bound(Vec<u8>),
+    Literal(String),
+}
+
+impl Row {
+    /// `None` where the text cannot be read or the key of its table is not known: the server decides.
+    pub(super) async fn of(session: &Session, member: &Member) -> Option<Self> {
+        let tree = member.about.tree()?;
+        let table = tree.tables().into_iter().next()?.clone();
+        let key = key::of(session, &table.keyspace.as_ref()?.text, &table.name.text).await?;
+        Self::by(tree, member.cells(), &key)
+    }
+
+    pub(super) fn by(tree: &Statement, cells: Cells<'_>, key: &Arc<Key>) -> Option<Self> {
+        let touched = Touched::by(tree)?;
+        let values = |columns: &[String]| {
+            let pinned = |column: &String| touched.pins.iter().find(|(name, _)| name == column);
+            columns.iter().map(|column| pinned(column).and_then(|(_, term)| value(tree, cells, term))).collect()
+        };
+        let is_key = |column: &&str| key.partition.iter().chain(&key.clustering).any(|name| name == column);
+        let is_static = |column: &&str| key.statics.iter().any(|name| name == column);
+        Some(Self {
+            table: tree.tables().first()?.to_string(),
+            partition: values(&key.partition),
+            clustering: values(&key.clustering),
+            deletes_rows: touched.deletes_rows,
+            sets_regular_columns: touched.sets.iter().any(|column| !is_key(column) && !is_static(column)),
+            sets_static_columns: touched.sets.iter().any(is_static),
+        })
+    }
+
+    /// Whether it deletes more than a row, because the text leaves clustering columns out.
+    pub(super) fn is_range(&self) -> bool {
+        self.deletes_rows && self.clustering.is_none()
+    }
+
+    pub(super) fn identity(self) -> Option<Identity> {
+        // Without the clustering columns it is about the static row, or cannot be told.
+        let static_only = self.sets_static_columns && !self.sets_regular_columns;
+        match (self.partition, self.clustering) {
+            (Some(partition), None) if static_only => Some((self.table, partition, None)),
+            (Some(partition), Some(clustering)) => Some((self.table, partition, Some(clustering))),
+            _ => None,
+        }
+    }
+}
+
+fn value(tree: &Statement, cells: Cells<'_>, term: &Term) -> Option<Value> {
+    match &term.kind {
+        TermKind::Marker(marker) => {
+            let markers = tree.bind_markers();
+            let index = markers.iter().position(|other| other.span == marker.span)?;
+            (markers.len() == cells.count()).then(|| cells.value(index))?.map(|bytes| Value::Bound(bytes.to_vec()))
+        }
+        TermKind::Constant(constant) => Some(Value::Literal(constant.text.clone())),
+        _ => None,
+    }
+}

@@ -1,0 +1,235 @@
+//! Binding: values to a prepared statement, held to the service's limits before anything is sent.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use scylla::frame::response::result::ColumnSpec;
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::prepared::PreparedStatement;
+
+use super::about::About;
+use super::cells::{Cells, with_cells};
+use super::{Core, mismatch};
+use crate::execute::Request;
+use crate::{Error, ErrorKind};
+
+/// The largest row, all of it (DG:quotas).
+const LARGEST_ROW: usize = 1024 * 1024;
+
+/// The largest partition key, all of its columns (DG:quotas).
+const LARGEST_PARTITION_KEY: usize = 2_048;
+
+/// Twenty years (DG:TTL-how-to-create-table).
+const LONGEST_TTL: i32 = 630_720_000;
+
+/// How far a timestamp may be from the server's clock (DG:client-side-timestamps-how-to-queries).
+const OLDEST_TIMESTAMP: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+const NEWEST_TIMESTAMP: Duration = Duration::from_secs(5 * 60);
+
+/// The bind markers of a prepared statement that mean something to this client.
+#[derive(Debug)]
+pub(crate) struct Markers {
+    ttl: Option<usize>,
+    timestamp: Option<usize>,
+    limit: Option<usize>,
+    /// Those of the partition key, if all of it is bound.
+    key: Vec<usize>,
+}
+
+impl Markers {
+    pub(super) fn of(prepared: &PreparedStatement) -> Self {
+        // Cassandra calls the markers that belong to no column so.
+        let at = |name| prepared.get_variable_col_specs().get_by_name(name).map(|(index, _)| index);
+        Self {
+            ttl: at("[ttl]"),
+            timestamp: at("[timestamp]"),
+            limit: at("[limit]"),
+            key: prepared.get_variable_pk_indexes().iter().map(|key| key.index.into()).collect(),
+        }
+    }
+}
+
+/// What `USING` is given apart from the values.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Using {
+    pub(super) ttl: Option<Duration>,
+    pub(super) timestamp: Option<i64>,
+}
+
+impl Core {
+    pub(crate) fn bind(&self, values: &impl SerializeRow) -> Result<Request, Error> {
+        self.bind_and(values, |_| ()).map(|(request, ())| request)
+    }
+
+    /// Binds, and has `also` look at the values as they are sent.
+    pub(crate) fn bind_and<T>(
+        &self,
+        values: &impl SerializeRow,
+        also: impl FnOnce(Cells<'_>) -> T,
+    ) -> Result<(Request, T), Error> {
+        self.serialised(values, |cells| {
+            let mut bound = self.prepared.clone().bind(&cells).map_err(|error| self.unbindable(error))?;
+            if let Some(rows) = self.limit(cells) {
+                bound.set_page_size(rows);
+            }
+            Ok((Request::Prepared(bound), also(cells)))
+        })
+    }
+
+    /// Hands the values to `then` as they are sent, checked.
+    pub(super) fn serialised<T>(
+        &self,
+        values: &impl SerializeRow,
+        then: impl FnOnce(Cells<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let columns = self.prepared.get_variable_col_specs();
+        let checked = |cells: Cells<'_>| {
+            self.check(cells)?;
+            then(cells)
+        };
+        let done = if self.using.ttl.is_none() && self.using.timestamp.is_none() {
+            with_cells(columns.as_slice(), values, checked)
+        } else {
+            let inserted = self.inserted()?;
+            let given: Vec<ColumnSpec<'_>> = columns
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| inserted.iter().all(|(at, _)| at != index))
+                .map(|(_, column)| column.clone())
+                .collect();
+            let inserted: Vec<_> = inserted.iter().map(|(at, bytes)| (*at, bytes.as_slice())).collect();
+            with_cells(&given, values, |cells| {
+                checked(Cells::of(&cells.with(&inserted), cells.count() + inserted.len()))
+            })
+        };
+        done.map_err(|error| self.unbindable(error))?
+    }
+
+    /// The values of `USING`, each with the index of its bind marker, in the order of the markers.
+    fn inserted(&self) -> Result<Vec<(usize, Vec<u8>)>, Error> {
+        let markers = &self.markers;
+        let missing = |what: &str| {
+            Error::new(
+                ErrorKind::Configuration,
+                self.call.about.attempted.clone(),
+                format!("a {what} was given, and the statement has no bind marker for it"),
+            )
+            .with_advice(format!("Write USING {what} ? in the statement"))
+        };
+        let mut inserted = Vec::with_capacity(2);
+        if let Some(ttl) = self.using.ttl {
+            let seconds = i32::try_from(ttl.as_secs()).unwrap_or(i32::MAX);
+            inserted.push((markers.ttl.ok_or_else(|| missing("TTL"))?, seconds.to_be_bytes().to_vec()));
+        }
+        if let Some(timestamp) = self.using.timestamp {
+            inserted.push((markers.timestamp.ok_or_else(|| missing("TIMESTAMP"))?, timestamp.to_be_bytes().to_vec()));
+        }
+        inserted.sort_by_key(|(index, _)| *index);
+        Ok(inserted)
+    }
+
+    fn check(&self, cells: Cells<'_>) -> Result<(), Error> {
+        let refused = |problem: String, advice: &'static str| {
+            Err(Error::new(ErrorKind::Refused, self.call.about.attempted.clone(), problem).with_advice(advice))
+        };
+        let columns = self.prepared.get_variable_col_specs();
+        if cells.count() != columns.len() {
+            let problem =
+                format!("{} values were given, the statement has {} bind markers", cells.count(), columns.len());
+            return Err(Error::new(ErrorKind::Type, self.call.about.attempted.clone(), problem));
+        }
+        if cells.as_bytes().len() > LARGEST_PARTITION_KEY {
+            let key: usize = self.markers.key.iter().filter_map(|index| cells.value(*index)).map(<[u8]>::len).sum();
+            if key > LARGEST_PARTITION_KEY {
+                return refused(
+                    format!("the partition key is {key} bytes, Keyspaces takes at most {LARGEST_PARTITION_KEY}"),
+                    "Make the key shorter, of a hash for instance, and keep the long value in another column",
+                );
+            }
+        }
+        if cells.as_bytes().len() > LARGEST_ROW && self.call.about.writes_values() {
+            let row = cells.surely_at_least(columns.as_slice());
+            if row > LARGEST_ROW {
+                return refused(
+                    format!("the row is at least {row} bytes, Keyspaces takes at most {LARGEST_ROW}"),
+                    "Store the large value elsewhere, in S3 for instance, or in parts, each a row of its own",
+                );
+            }
+        }
+        if let Some(ttl) = self.markers.ttl.and_then(|index| number(cells.value(index)?))
+            && !(0..=i64::from(LONGEST_TTL)).contains(&ttl)
+        {
+            return refused(
+                format!("a TTL of {ttl} s, Keyspaces takes 0 to {LONGEST_TTL}, which is 20 years"),
+                "Leave the TTL away where rows are to stay",
+            );
+        }
+        match self.markers.timestamp.and_then(|index| number(cells.value(index)?)) {
+            Some(timestamp) => self.call.about.check_timestamp(timestamp, SystemTime::now()),
+            None => Ok(()),
+        }
+    }
+
+    /// The page size that a bound LIMIT asks for.
+    fn limit(&self, cells: Cells<'_>) -> Option<i32> {
+        let rows = number(cells.value(self.markers.limit?)?)?;
+        let page = i64::from(self.prepared.get_page_size());
+        i32::try_from(rows.clamp(1, page)).ok().filter(|_| !self.page_size_given)
+    }
+
+    fn unbindable(&self, error: scylla::serialize::SerializationError) -> Error {
+        Error::new(ErrorKind::Type, self.call.about.attempted.clone(), mismatch::of_values(&error)).with_source(error)
+    }
+}
+
+impl About {
+    /// Refuses a timestamp in microseconds that the service would refuse at `now`.
+    fn check_timestamp(&self, timestamp: i64, now: SystemTime) -> Result<(), Error> {
+        let micros = |time: SystemTime| {
+            time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+        };
+        if (micros(now - OLDEST_TIMESTAMP)..=micros(now + NEWEST_TIMESTAMP)).contains(&timestamp) {
+            return Ok(());
+        }
+        let problem = format!(
+            "a timestamp of {timestamp} µs since 1970, Keyspaces takes those between two days ago and five minutes ahead"
+        );
+        Err(Error::new(ErrorKind::Refused, self.attempted.clone(), problem).with_advice(
+            "Timestamps are microseconds; check this machine's clock if it is meant to be the time of now",
+        ))
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<i64> {
+    match bytes.len() {
+        4 => bytes.try_into().ok().map(i32::from_be_bytes).map(i64::from),
+        8 => bytes.try_into().ok().map(i64::from_be_bytes),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_is_held_to_the_services_window() {
+        let about = About::unread("INSERT INTO ks.t");
+        let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let micros = 1_700_000_000_000_000_i64;
+        let (day, minute) = (86_400_000_000, 60_000_000);
+        for allowed in [micros, micros - 2 * day, micros + 5 * minute] {
+            about.check_timestamp(allowed, now).expect("within the window");
+        }
+        for refused in [micros - 2 * day - 1, micros + 5 * minute + 1, 1_700_000_000_000] {
+            let error = about.check_timestamp(refused, now).expect_err("outside");
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "INSERT INTO ks.t failed: a timestamp of {refused} µs since 1970, Keyspaces takes those between two \
+                     days ago and five minutes ahead. Timestamps are microseconds; check this machine's clock if it is \
+                     meant to be the time of now"
+                )
+            );
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Prepared statements by their text: prepared once however many ask, and kept while there is room.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use scylla::errors::PrepareError;
+use scylla::statement::prepared::PreparedStatement;
+
+use super::batch::Keys;
+use crate::{Error, ErrorKind, Session, classify};
+
+/// How many statements are kept. A program has a few dozen; more are texts with literals in them.
+pub(crate) const STATEMENTS_KEPT: usize = 1_000;
+
+type Preparing = Shared<BoxFuture<'static, Result<PreparedStatement, Failure>>>;
+
+/// The prepared statements of a session.
+#[derive(Default)]
+pub(crate) struct Cache {
+    kept: Mutex<Kept>,
+    keys: Keys,
+}
+
+#[derive(Default)]
+struct Kept {
+    by_text: HashMap<Arc<str>, Entry>,
+    /// Counts what is asked for, so that the one asked for longest ago can be found.
+    clock: u64,
+}
+
+struct Entry {
+    preparing: Preparing,
+    last_asked: u64,
+}
+
+#[derive(Clone)]
+enum Failure {
+    Driver(PrepareError),
+    Deadline,
+    Stopped,
+}
+
+impl Cache {
+    /// Gives the statement prepared, or prepares it: once, however many ask at the same time, and to its end even if they
+    /// all stop waiting. A failure is not kept.
+    pub(super) async fn prepared(
+        &self,
+        session: &Session,
+        text: &str,
+        attempted: &str,
+    ) -> Result<PreparedStatement, Error> {
+        let preparing = self.join(text, || prepare(session, text))?;
+        preparing.await.map_err(|failure| failure.told(session, attempted))
+    }
+
+    /// Forgets all of them, because a definition may have changed what they mean.
+    pub(crate) fn clear(&self) {
+        self.lock().by_text.clear();
+        self.keys.clear();
+    }
+
+    /// The primary keys of tables, as far as they were asked for.
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    fn join(&self, text: &str, prepare: impl FnOnce() -> Result<Preparing, Error>) -> Result<Preparing, Error> {
+        let mut kept = self.lock();
+        kept.clock += 1;
+        let now = kept.clock;
+        if let Some(entry) = kept.by_text.get_mut(text)
+            && !matches!(entry.preparing.peek(), Some(Err(_)))
+        {
+            entry.last_asked = now;
+            return Ok(entry.preparing.clone());
+        }
+        let preparing = prepare()?;
+        if kept.by_text.len() >= STATEMENTS_KEPT {
+            let oldest =
+                kept.by_text.iter().min_by_key(|(_, entry)| entry.last_asked).map(|(text, _)| Arc::clone(text));
+            if let Some(oldest) = oldest {
+                kept.by_text.remove(&oldest);
+            }
+        }
+        kept.by_text.insert(text.into(), Entry { preparing: preparing.clone(), last_asked: now });
+        Ok(preparing)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn prepare(session: &Session, text: &str) -> Result<Preparing, Error> {
+    let in_flight = session.begin()?;
+    let (deadline, text) = (session.call_timeout(), text.to_owned());
+    // A task of its own: dropped with the caller who began it, it would fail the others who wait for it.
+    let task = tokio::spawn(async move {
+        // The driver prepares on every peer and waits for the slowest.
+        match tokio::time::timeout(deadline, in_flight.driver().prepare(text)).await {
+            Ok(prepared) => prepared.map_err(Failure::Driver),
+            Err(_) => Err(Failure::Deadline),
+        }
+    });
+    Ok(async { task.await.unwrap_or(Err(Failure::Stopped)) }.boxed().shared())
+}
+
+impl Failure {
+    fn told(self, session: &Session, attempted: &str) -> Error {
+        let attempted = format!("preparing {attempted}");
+        match self {
+            Self::Driver(error) => classify::prepare(&attempted, error),
+            Self::Deadline => {
+                Error::new(ErrorKind::Timeout, attempted, format!("not prepared within {:?}", session.call_timeout()))
+            }
+            Self::Stopped => Error::new(ErrorKind::Closed, attempted, "the runtime is being shut down"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn never() -> Result<Preparing, Error> {
+        Ok(std::future::pending().boxed().shared())
+    }
+
+    fn failed() -> Result<Preparing, Error> {
+        let failed = futures::future::ready(Err(Failure::Deadline)).boxed().shared();
+        let _ = failed.clone().now_or_never();
+        Ok(failed)
+    }
+
+    #[test]
+    fn those_who_ask_together_share_one_preparation() {
+        let cache = Cache::default();
+        let first = cache.join("SELECT 1", never).expect("it begins");
+        let second = cache.join("SELECT 1", || panic!("it is being prepared")).expect("it joins");
+        assert!(first.ptr_eq(&second));
+        assert!(!cache.join("SELECT 2", never).expect("another").ptr_eq(&first));
+    }
+
+    #[test]
+    fn a_failure_is_not_kept() {
+        let cache = Cache::default();
+        let first = cache.join("SELECT 1", failed).expect("it begins");
+        assert!(!cache.join("SELECT 1", never).expect("it begins anew").ptr_eq(&first));
+    }
+
+    #[test]
+    fn the_statement_asked_for_longest_ago_makes_room() {
+        let cache = Cache::default();
+        for index in 0..STATEMENTS_KEPT {
+            let _kept = cache.join(&index.to_string(), never).expect("there is room");
+        }
+        let first = cache.join("0", || panic!("it is kept")).expect("it is kept");
+        let _kept = cache.join("one more", never).expect("1 goes");
+        assert_eq!(cache.lock().by_text.len(), STATEMENTS_KEPT);
+        assert!(cache.join("0", || panic!("it is kept")).expect("it is kept").ptr_eq(&first));
+        let begun = std::cell::Cell::new(false);
+        let begin = || {
+            begun.set(true);
+            never()
+        };
+        let _kept = cache.join("1", begin).expect("it begins anew");
+        assert!(begun.get());
+    }
+
+    #[test]
+    fn a_definition_makes_all_of_them_be_prepared_anew() {
+        let cache = Cache::default();
+        let first = cache.join("SELECT 1", never).expect("it begins");
+        cache.clear();
+        assert!(!cache.join("SELECT 1", never).expect("it begins anew").ptr_eq(&first));
+    }
+}

@@ -1,0 +1,135 @@
+use std::borrow::Borrow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use keyspaces_cql::Effect;
+use scylla::serialize::row::SerializeRow;
+
+use super::answer::{self, Answer};
+use super::options::{options_of_all, options_of_using};
+use super::{Core, Statement, sealed};
+use crate::row::{OwnedRow, Row};
+use crate::{Error, ErrorKind, execute};
+
+/// A prepared INSERT, UPDATE or DELETE with `IF`: binds values of type `V`, and where the condition does not hold gives the
+/// row that stood in the way as an `R`.
+///
+/// ```no_run
+/// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+/// use keyspaces::{Conditional, DeserializeRow, Outcome};
+///
+/// #[derive(DeserializeRow)]
+/// #[scylla(crate = keyspaces)]
+/// struct Owner {
+///     name: String,
+/// }
+///
+/// let claim: Conditional<(&str, &str), Owner> =
+///     session.prepare("INSERT INTO shop.owners (id, name) VALUES (?, ?) IF NOT EXISTS").await?;
+/// match claim.execute(("7", "Ada")).await? {
+///     Outcome::Applied => println!("it is hers"),
+///     Outcome::NotApplied(Some(owner)) => println!("it is {}'s", owner.name),
+///     Outcome::NotApplied(None) => println!("the server did not say whose it is"),
+///     Outcome::Unknown(why) => println!("read it before you decide: {why}"),
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// Which columns the row has is the server's: all of them after `INSERT … IF NOT EXISTS`, those of the condition after
+/// `UPDATE … IF`, none after `IF EXISTS`. An `R` that is derived takes those that it names and leaves the others, so that a
+/// column added to the table later breaks nothing; a tuple must have exactly the columns that come.
+///
+/// Cheap to clone. A borrowed `V` may be named with `'static` where the statement is kept and binds values of any shorter
+/// lifetime.
+pub struct Conditional<V, R = Row> {
+    pub(super) core: Core,
+    shape: PhantomData<fn() -> (V, R)>,
+}
+
+/// What became of a conditional write.
+///
+/// `T` is `Option<R>` for a [`Conditional`], and `Vec<R>` for a [`ConditionalBatch`](super::ConditionalBatch).
+#[derive(Debug)]
+#[must_use = "a conditional write that was not applied has changed nothing"]
+pub enum Outcome<T> {
+    /// The condition held, it is written.
+    Applied,
+    /// The condition did not hold, nothing is written: what stood in the way, as far as the server tells.
+    NotApplied(T),
+    /// The answer was lost or the request throttled, which may mean either: the error says why. Read before you decide; to
+    /// send it again may find one's own write in the way.
+    Unknown(Error),
+}
+
+impl<T> Outcome<T> {
+    /// Whether it is known to be written.
+    pub fn is_applied(&self) -> bool {
+        matches!(self, Self::Applied)
+    }
+
+    pub(super) fn of(answered: Result<Answer<T>, Error>) -> Result<Self, Error> {
+        match answered {
+            Ok(Answer::Applied) => Ok(Self::Applied),
+            Ok(Answer::NotApplied(row)) => Ok(Self::NotApplied(row)),
+            Err(error) if error.kind() == ErrorKind::Unknown => Ok(Self::Unknown(error)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
+    /// Writes if the condition holds.
+    ///
+    /// It is never sent twice: the second might find what the first has written.
+    ///
+    /// # Errors
+    ///
+    /// Before anything is sent: [`Type`](ErrorKind::Type) if the values do not fit the bind markers,
+    /// [`Refused`](ErrorKind::Refused) if they are more than Keyspaces takes. After: [`Type`](ErrorKind::Type) if it was not
+    /// applied and the row that stood in the way does not fit `R`; what the server refuses. A lost or throttled answer is
+    /// no error but [`Outcome::Unknown`].
+    pub async fn execute(&self, values: impl Borrow<V>) -> Result<Outcome<Option<R>>, Error> {
+        let request = self.core.bind(values.borrow())?;
+        let answered = execute::write(&self.core.call, &request).await;
+        Outcome::of(answered.and_then(|result| answer::of_one(&self.core.call.about, result)))
+    }
+}
+
+options_of_all!(Conditional<V, R>);
+options_of_using!(Conditional<V, R>);
+
+impl<V: SerializeRow, R: OwnedRow> Statement for Conditional<V, R> {}
+
+impl<V: SerializeRow, R: OwnedRow> sealed::Sealed for Conditional<V, R> {
+    const EFFECT: Effect = Effect::ConditionalWrite;
+
+    fn new(core: Core) -> Result<Self, Error> {
+        Ok(Self { core, shape: PhantomData })
+    }
+}
+
+impl<V, R> Clone for Conditional<V, R> {
+    fn clone(&self) -> Self {
+        Self { core: self.core.clone(), shape: PhantomData }
+    }
+}
+
+impl<V, R> fmt::Debug for Conditional<V, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Conditional").field(&self.core.prepared.get_statement()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_was_lost_is_an_outcome_and_any_other_error_is_an_error() {
+        let failed = |kind| Outcome::<()>::of(Err(Error::new(kind, "INSERT INTO ks.t", "it failed")));
+        assert!(matches!(failed(ErrorKind::Unknown), Ok(Outcome::Unknown(why)) if why.kind() == ErrorKind::Unknown));
+        for kind in [ErrorKind::Refused, ErrorKind::Type, ErrorKind::Connect, ErrorKind::Closed] {
+            assert_eq!(failed(kind).expect_err("it is known not to be applied").kind(), kind);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+use std::borrow::Borrow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use keyspaces_cql::Effect;
+use scylla::serialize::row::SerializeRow;
+
+use super::options::options_of_all;
+use super::{Core, Statement, sealed};
+use crate::{Error, execute};
+
+/// A prepared UPDATE that adds to counters or takes away: binds values of type `V`. Cheap to clone.
+///
+/// ```no_run
+/// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+/// use keyspaces::{Increment, value::Counter};
+///
+/// let hits: Increment<(Counter, &str)> =
+///     session.prepare("UPDATE shop.hits SET n = n + ? WHERE page = ?").await?;
+/// hits.execute((Counter(1), "/")).await?;
+/// # Ok(()) }
+/// ```
+///
+/// It is never sent twice: that might count twice. So a lost or throttled answer leaves the caller with an error of kind
+/// [`Unknown`](crate::ErrorKind::Unknown), and the counter with one increment more or not.
+pub struct Increment<V> {
+    core: Core,
+    shape: PhantomData<fn() -> V>,
+}
+
+impl<V: SerializeRow> Increment<V> {
+    /// Adds, and returns when the service acknowledged it.
+    ///
+    /// # Errors
+    ///
+    /// [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers: nothing was sent.
+    /// [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost or the request throttled: it may have been counted.
+    pub async fn execute(&self, values: impl Borrow<V>) -> Result<(), Error> {
+        let request = self.core.bind(values.borrow())?;
+        let call = &self.core.call;
+        Core::expect_no_rows(&call.about, execute::write(call, &request).await?)
+    }
+}
+
+options_of_all!(Increment<V>);
+
+impl<V: SerializeRow> Statement for Increment<V> {}
+
+impl<V: SerializeRow> sealed::Sealed for Increment<V> {
+    const EFFECT: Effect = Effect::Increment;
+
+    fn new(core: Core) -> Result<Self, Error> {
+        Ok(Self { core, shape: PhantomData })
+    }
+}
+
+impl<V> Clone for Increment<V> {
+    fn clone(&self) -> Self {
+        Self { core: self.core.clone(), shape: PhantomData }
+    }
+}
+
+impl<V> fmt::Debug for Increment<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Increment").field(&self.core.prepared.get_statement()).finish()
+    }
+}

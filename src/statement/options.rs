@@ -1,0 +1,74 @@
+//! What a single call may have otherwise than its session: methods that every kind of statement has.
+
+/// Gives a statement the options that all kinds have.
+macro_rules! options_of_all {
+    ($statement:ident<$($parameter:ident),+>) => {
+        impl<$($parameter),+> $statement<$($parameter),+> {
+            /// The same statement with `deadline` for a call (for a page, of a read), all its attempts together. Default:
+            /// the session's [call timeout](crate::Builder::call_timeout).
+            ///
+            /// As all of a statement's options it can be set for good or for one call:
+            /// `store.with_deadline(second).execute(&row)`.
+            #[must_use]
+            pub fn with_deadline(&self, deadline: std::time::Duration) -> Self {
+                let mut statement = self.clone();
+                statement.core.set_deadline(deadline);
+                statement
+            }
+
+            /// The same statement under a name of the caller's own, which is the field `tag` of the span `request` that
+            /// [`tracing`](https://docs.rs/tracing) gets of each request (at level DEBUG). Default: none.
+            #[must_use]
+            pub fn with_tag(&self, tag: &str) -> Self {
+                let mut statement = self.clone();
+                statement.core.call.tag = Some(tag.into());
+                statement
+            }
+        }
+    };
+}
+
+/// Gives a statement that writes rows the options of `USING`.
+macro_rules! options_of_using {
+    ($statement:ident<$($parameter:ident),+>) => {
+        impl<$($parameter),+> $statement<$($parameter),+> {
+            /// The same statement with what it writes expiring after `ttl`, in whole seconds, at most 20 years (DG:TTL).
+            ///
+            /// The text must have `USING TTL ?`; the values then leave that bind marker out. (Else bind a value for it: its
+            /// name is `[ttl]`, for a field `#[scylla(rename = "[ttl]")]`, its type `i32`.) Keyspaces refuses a TTL on a
+            /// table that does not have the feature enabled.
+            ///
+            /// # Errors
+            ///
+            /// At the call, before anything is sent: [`Configuration`](crate::ErrorKind::Configuration) without such a bind
+            /// marker, [`Refused`](crate::ErrorKind::Refused) if it is too long.
+            #[must_use]
+            pub fn with_ttl(&self, ttl: std::time::Duration) -> Self {
+                let mut statement = self.clone();
+                statement.core.using.ttl = Some(ttl);
+                statement
+            }
+
+            /// The same statement with what it writes written as of `timestamp`, in microseconds: of two writes to a cell
+            /// the later one stays.
+            ///
+            /// The text must have `USING TIMESTAMP ?`; the values then leave that bind marker out. (Else bind a value for
+            /// it: its name is `[timestamp]`, its type `i64`.) Keyspaces refuses it on a table without client-side
+            /// timestamps, and takes none that is more than two days old or more than five minutes ahead
+            /// (DG:client-side-timestamps-how-to-queries).
+            ///
+            /// # Errors
+            ///
+            /// At the call, before anything is sent: [`Configuration`](crate::ErrorKind::Configuration) without such a bind
+            /// marker, [`Refused`](crate::ErrorKind::Refused) outside the service's window.
+            #[must_use]
+            pub fn with_timestamp(&self, timestamp: chrono::DateTime<chrono::Utc>) -> Self {
+                let mut statement = self.clone();
+                statement.core.using.timestamp = Some(timestamp.timestamp_micros());
+                statement
+            }
+        }
+    };
+}
+
+pub(super) use {options_of_all, options_of_using};

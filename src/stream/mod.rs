@@ -1,0 +1,12 @@
+//! The rows of a read: page by page, as a stream of rows or of pages.
+
+mod pages;
+mod paging_state;
+mod rows;
+mod sealed;
+
+pub(crate) use self::pages::{Arrived, Read, decode, decoded, rows_of};
+pub use self::pages::{Page, Pages};
+pub use self::paging_state::PagingState;
+pub use self::rows::Rows;
+pub(crate) use self::sealed::{Fingerprint, Sealed};

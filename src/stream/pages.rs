@@ -1,0 +1,127 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::stream::{self, BoxStream, Stream};
+use scylla::response::query_result::{QueryResult, QueryRowsResult, RowsError};
+use scylla::response::{PagingState as DriverState, PagingStateResponse};
+
+use super::paging_state::PagingState;
+use super::sealed::Fingerprint;
+use crate::execute::{self, Call, Request};
+use crate::row::OwnedRow;
+use crate::statement::{About, of_columns, of_row};
+use crate::{Error, ErrorKind};
+
+/// One page of a read, and how to go on from it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Page<R> {
+    /// Its rows.
+    pub rows: Vec<R>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<PagingState>,
+}
+
+/// The pages of a read as a [`Stream`] that is `Unpin` and `Send`, from [`Select::pages`](crate::Select::pages).
+///
+/// A page is asked for when it is polled for, and none ahead: who shows one page to somebody needs no other. Empty pages are
+/// passed over. It can be dropped at any time, and ends after an error.
+pub struct Pages<R> {
+    pages: BoxStream<'static, Result<Page<R>, Error>>,
+}
+
+/// A read about to be made, from its values on.
+#[derive(Clone)]
+pub(crate) struct Read {
+    pub(crate) call: Call,
+    pub(crate) request: Request,
+}
+
+/// A page as it comes, and what follows it.
+pub(crate) type Arrived = (QueryResult, PagingStateResponse);
+
+impl Read {
+    pub(crate) async fn page(&self, state: DriverState) -> Result<Arrived, Error> {
+        execute::page(&self.call, &self.request, state).await
+    }
+}
+
+impl<R: OwnedRow> Pages<R> {
+    pub(crate) fn new(read: Result<(Read, Fingerprint), Error>, from: Option<PagingState>) -> Self {
+        let begun = read.and_then(|(read, fingerprint)| {
+            let state = match from {
+                Some(state) => state.open(&fingerprint, &read.call.about)?,
+                None => DriverState::start(),
+            };
+            Ok((read, fingerprint, state))
+        });
+        let (read, fingerprint, state) = match begun {
+            Ok(begun) => begun,
+            Err(error) => return Self { pages: Box::pin(stream::iter([Err(error)])) },
+        };
+        let pages = stream::try_unfold(Some(state), move |mut state| {
+            let (read, fingerprint) = (read.clone(), fingerprint);
+            async move {
+                while let Some(at) = state {
+                    let (page, next) = read.page(at).await?;
+                    state = match next {
+                        PagingStateResponse::HasMorePages { state } => Some(state),
+                        PagingStateResponse::NoMorePages => None,
+                    };
+                    let rows = decode(&read.call.about, page)?;
+                    if !rows.is_empty() {
+                        let next = state.as_ref().map(|state| PagingState::seal(&fingerprint, state));
+                        return Ok(Some((Page { rows, next }, state)));
+                    }
+                }
+                Ok(None)
+            }
+        });
+        Self { pages: Box::pin(pages) }
+    }
+}
+
+impl<R> Stream for Pages<R> {
+    type Item = Result<Page<R>, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.pages.as_mut().poll_next(context)
+    }
+}
+
+impl<R> fmt::Debug for Pages<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages").finish_non_exhaustive()
+    }
+}
+
+/// The rows of a page, decoded together.
+pub(crate) fn decode<R: OwnedRow>(about: &About, page: QueryResult) -> Result<Vec<R>, Error> {
+    let page = rows_of(about, page)?;
+    let columns = page.column_specs().len().max(1);
+    // The number of rows is the server's word; each takes four bytes a column.
+    let mut rows = Vec::with_capacity(page.rows_num().min(page.rows_bytes_size() / (4 * columns)));
+    for row in decoded(about, &page)? {
+        rows.push(row?);
+    }
+    Ok(rows)
+}
+
+/// What an answer has to hold that is a page.
+pub(crate) fn rows_of(about: &About, page: QueryResult) -> Result<QueryRowsResult, Error> {
+    let problem = "the answer holds no rows";
+    let new = |error| Error::new(ErrorKind::Server, about.attempted.clone(), problem).with_source(error);
+    page.into_rows_result().map_err(new)
+}
+
+/// The rows of a page, decoded one by one.
+pub(crate) fn decoded<'page, R: OwnedRow>(
+    about: &'page About,
+    page: &'page QueryRowsResult,
+) -> Result<impl Iterator<Item = Result<R, Error>> + use<'page, R>, Error> {
+    let new = |problem| Error::new(ErrorKind::Type, about.attempted.clone(), problem);
+    let rows =
+        page.rows::<R>().map_err(|RowsError::TypeCheckFailed(error)| new(of_columns(&error)).with_source(error))?;
+    Ok(rows.map(move |row| row.map_err(|error| new(of_row(&error)).with_source(error))))
+}

@@ -1,0 +1,141 @@
+use std::fmt;
+use std::str::FromStr;
+
+use scylla::response::PagingState as DriverState;
+
+use super::sealed::{Fingerprint, Sealed};
+use crate::statement::About;
+use crate::{Error, ErrorKind};
+
+/// Where the next page of a read begins: opaque, of a fixed form, and good after a restart of the program.
+///
+/// It belongs to one text of a statement and the values bound to it, and is refused with any other. Stored as bytes
+/// ([`to_bytes`](Self::to_bytes), [`from_bytes`](Self::from_bytes)) or as text (its `Display` and `FromStr` are hexadecimal),
+/// it can be handed to a web client and back; it holds what the server put in, which may show parts of a primary key, and
+/// it is checked against damage and mistakes, not against forgery.
+///
+/// How long Keyspaces honours one is not documented.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct PagingState {
+    sealed: Sealed,
+}
+
+const READING: &str = "reading a paging state";
+
+impl PagingState {
+    /// The bytes to store.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.sealed.as_bytes().to_vec()
+    }
+
+    /// From bytes that were stored.
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](ErrorKind::Configuration) if they are no paging state of this crate, or were cut or changed.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        Ok(Self { sealed: Sealed::read(READING, bytes)? })
+    }
+
+    pub(super) fn seal(of: &Fingerprint, state: &DriverState) -> Self {
+        let state = state.as_bytes_slice().map(|bytes| &**bytes).unwrap_or_default();
+        Self { sealed: Sealed::new(of, state) }
+    }
+
+    pub(super) fn open(&self, of: &Fingerprint, about: &About) -> Result<DriverState, Error> {
+        if self.sealed.fingerprint() == *of {
+            return Ok(DriverState::new_from_raw_bytes(self.sealed.inner()));
+        }
+        let problem = "the paging state is of another statement, or of other values";
+        Err(Error::new(ErrorKind::Configuration, about.attempted.clone(), problem)
+            .with_advice("Give the text and the values that it came from, or begin anew"))
+    }
+}
+
+impl fmt::Display for PagingState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.sealed.as_bytes()))
+    }
+}
+
+impl FromStr for PagingState {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let bytes = hex::decode(text).map_err(|error| {
+            Error::new(ErrorKind::Configuration, READING, "it is not hexadecimal").with_source(error)
+        })?;
+        Self::from_bytes(&bytes)
+    }
+}
+
+// What is inside may show a key.
+impl fmt::Debug for PagingState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PagingState").field("bytes", &self.sealed.as_bytes().len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::Cells;
+
+    const TEXT: &str = "SELECT name FROM shop.names WHERE id = ?";
+
+    fn fingerprint(text: &str, values: &[u8]) -> Fingerprint {
+        Fingerprint::of(text, Cells::of(values, 1))
+    }
+
+    fn sealed() -> PagingState {
+        PagingState::seal(&fingerprint(TEXT, b"7"), &DriverState::new_from_raw_bytes(&b"there"[..]))
+    }
+
+    fn opened(state: &PagingState, text: &str, values: &[u8]) -> Result<DriverState, Error> {
+        state.open(&fingerprint(text, values), &About::unread("SELECT FROM shop.names"))
+    }
+
+    #[test]
+    fn a_paging_state_survives_as_bytes_and_as_text() {
+        for again in [
+            PagingState::from_bytes(&sealed().to_bytes()).expect("it is whole"),
+            sealed().to_string().parse().expect("it is whole"),
+        ] {
+            let state = opened(&again, TEXT, b"7").expect("it is of this statement");
+            assert_eq!(state, DriverState::new_from_raw_bytes(&b"there"[..]));
+        }
+    }
+
+    #[test]
+    fn a_paging_state_of_another_statement_or_of_other_values_is_refused() {
+        for (text, values) in [("SELECT name FROM shop.owners WHERE id = ?", &b"7"[..]), (TEXT, b"8")] {
+            assert_eq!(
+                opened(&sealed(), text, values).expect_err("it is of another").to_string(),
+                "SELECT FROM shop.names failed: the paging state is of another statement, or of other values. Give the \
+                 text and the values that it came from, or begin anew"
+            );
+        }
+    }
+
+    #[test]
+    fn a_paging_state_that_was_cut_or_changed_or_is_not_ours_is_refused() {
+        let whole = sealed().to_bytes();
+        let told = |bytes: &[u8]| PagingState::from_bytes(bytes).expect_err("it is damaged").to_string();
+        for length in 1..whole.len() {
+            assert!(told(&whole[..length]).contains("it was cut"), "{length} bytes");
+        }
+        for index in 1..whole.len() {
+            let mut changed = whole.clone();
+            changed[index] ^= 1;
+            assert_eq!(told(&changed), "reading a paging state failed: it was cut or changed. Begin anew");
+        }
+        assert_eq!(
+            told(b"\x02of a later version, and long enough to be one"),
+            "reading a paging state failed: it is not one of this version. Begin anew"
+        );
+        assert_eq!(
+            "here it is".parse::<PagingState>().expect_err("it is no hexadecimal").to_string(),
+            "reading a paging state failed: it is not hexadecimal"
+        );
+    }
+}

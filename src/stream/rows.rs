@@ -1,0 +1,144 @@
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use futures::future::{BoxFuture, maybe_done};
+use futures::stream::{FusedStream, Stream};
+use scylla::response::{PagingState, PagingStateResponse};
+
+use super::pages::{Read, decoded, rows_of};
+use crate::Error;
+use crate::row::OwnedRow;
+
+/// The rows of a read, fetched page by page, as a [`Stream`] that is `Unpin` and `Send`.
+///
+/// Nothing is sent before it is polled. When the first row of a page is taken, the next page is asked for, so it arrives
+/// while these rows are worked on; no more than these two pages are ever held. Empty pages, which the service gives where a
+/// filter drops rows, are passed over. It can be dropped at any time, and ends after an error.
+pub struct Rows<R> {
+    /// Gives the rows, one each time that it is polled and does not have to wait for the server.
+    reading: Option<BoxFuture<'static, Result<(), Error>>>,
+    given: Arc<Given<R>>,
+}
+
+impl<R: OwnedRow> Rows<R> {
+    /// The next row, or `None` after the last.
+    ///
+    /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Select::rows`](crate::Select::rows).
+    pub async fn try_next(&mut self) -> Result<Option<R>, Error> {
+        poll_fn(|context| self.poll_row(context)).await.transpose()
+    }
+
+    /// All rows together, however many they are: to be used where that is known to be few.
+    ///
+    /// As `TryStreamExt::try_collect` of the crate `futures`, which need not be imported for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Select::rows`](crate::Select::rows).
+    pub async fn try_collect<C: Default + Extend<R>>(mut self) -> Result<C, Error> {
+        let mut all = C::default();
+        while let Some(row) = self.try_next().await? {
+            all.extend(std::iter::once(row));
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn new(read: Result<Read, Error>) -> Self {
+        Self::later(std::future::ready(read))
+    }
+
+    /// For a read that has to be prepared first, when the stream is polled.
+    pub(crate) fn later(read: impl Future<Output = Result<Read, Error>> + Send + 'static) -> Self {
+        let given = Arc::new(Given(Mutex::new(None)));
+        Self { reading: Some(Box::pin(give_all(read, Arc::clone(&given)))), given }
+    }
+
+    fn poll_row(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<R, Error>>> {
+        let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
+        let ended = reading.as_mut().poll(context);
+        if let Some(row) = self.given.take() {
+            return Poll::Ready(Some(Ok(row)));
+        }
+        let ended = ready!(ended);
+        self.reading = None;
+        Poll::Ready(ended.err().map(Err))
+    }
+}
+
+/// Rows borrow from their page until they are decoded, and a future can hold both. All rows of a page decoded at once
+/// would cost a quarter more: too many small allocations for the allocator to have at hand.
+async fn give_all<R: OwnedRow>(
+    read: impl Future<Output = Result<Read, Error>>,
+    given: Arc<Given<R>>,
+) -> Result<(), Error> {
+    let read = read.await?;
+    let about = &read.call.about;
+    let mut asked = Some(Box::pin(maybe_done(read.page(PagingState::start()))));
+    while let Some(mut page) = asked.take() {
+        page.as_mut().await;
+        let Some((page, state)) = page.as_mut().take_output().transpose()? else { break };
+        if let PagingStateResponse::HasMorePages { state } = state {
+            asked = Some(Box::pin(maybe_done(read.page(state))));
+        }
+        let page = rows_of(about, page)?;
+        let mut ahead = asked.as_mut();
+        for row in decoded(about, &page)? {
+            if let Some(next) = ahead.take() {
+                // It is sent when it is polled first; after that the driver takes the answer in by itself.
+                poll_fn(|context| Poll::Ready(next.as_mut().poll(context).is_ready())).await;
+            }
+            given.give(row?).await;
+        }
+    }
+    Ok(())
+}
+
+/// The row that was given and not yet taken.
+struct Given<R>(Mutex<Option<R>>);
+
+impl<R> Given<R> {
+    /// Gives a row, and waits until it is asked for the next.
+    async fn give(&self, row: R) {
+        *self.slot() = Some(row);
+        let mut waited = false;
+        poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+
+    fn take(&self) -> Option<R> {
+        self.slot().take()
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<R>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R: OwnedRow> Stream for Rows<R> {
+    type Item = Result<R, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_row(context)
+    }
+}
+
+impl<R: OwnedRow> FusedStream for Rows<R> {
+    fn is_terminated(&self) -> bool {
+        self.reading.is_none()
+    }
+}
+
+// Nothing in it is ever pinned in place: what is read is pinned on the heap.
+impl<R> Unpin for Rows<R> {}
+
+impl<R> fmt::Debug for Rows<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").field("has_ended", &self.reading.is_none()).finish_non_exhaustive()
+    }
+}

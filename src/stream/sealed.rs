@@ -1,0 +1,93 @@
+//! What is handed out to be brought back: bound to a statement and its values, and checked when it comes.
+
+use sha2::{Digest, Sha256};
+
+use crate::statement::Cells;
+use crate::{Error, ErrorKind};
+
+/// The first byte. Another layout gets another number.
+const VERSION: u8 = 1;
+
+/// Bytes of the hashes that are kept.
+const STATEMENT: usize = 16;
+const WHOLE: usize = 8;
+
+/// The statement and the values that something is bound to.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Fingerprint([u8; STATEMENT]);
+
+impl Fingerprint {
+    pub(crate) fn of(text: &str, values: Cells<'_>) -> Self {
+        let mut hash = Sha256::new();
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+        hash.update(values.as_bytes());
+        Self(first(hash))
+    }
+}
+
+/// A version, a [`Fingerprint`], what it is about, and a checksum over all of it.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub(crate) struct Sealed {
+    bytes: Vec<u8>,
+}
+
+impl Sealed {
+    pub(crate) fn new(of: &Fingerprint, inner: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(1 + STATEMENT + inner.len() + WHOLE);
+        bytes.push(VERSION);
+        bytes.extend_from_slice(&of.0);
+        bytes.extend_from_slice(inner);
+        let sum = checksum(&bytes);
+        bytes.extend_from_slice(&sum);
+        Self { bytes }
+    }
+
+    /// `attempted` is what fails if they are not whole.
+    pub(crate) fn read(attempted: &'static str, bytes: &[u8]) -> Result<Self, Error> {
+        let refused = |problem| Err(Error::new(ErrorKind::Configuration, attempted, problem).with_advice("Begin anew"));
+        let [VERSION, rest @ ..] = bytes else {
+            return refused("it is not one of this version");
+        };
+        let Some((_, sum)) = rest.split_at_checked(STATEMENT).and_then(|(_, rest)| rest.split_last_chunk::<WHOLE>())
+        else {
+            return refused("it was cut short");
+        };
+        if checksum(bytes.get(..bytes.len() - WHOLE).unwrap_or_default()) != *sum {
+            return refused("it was cut or changed");
+        }
+        Ok(Self { bytes: bytes.to_vec() })
+    }
+
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        let mut fingerprint = [0; STATEMENT];
+        for (byte, own) in fingerprint.iter_mut().zip(self.bytes.iter().skip(1)) {
+            *byte = *own;
+        }
+        Fingerprint(fingerprint)
+    }
+
+    pub(crate) fn inner(&self) -> &[u8] {
+        self.bytes.get(1 + STATEMENT..self.bytes.len() - WHOLE).unwrap_or_default()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+fn checksum(bytes: &[u8]) -> [u8; WHOLE] {
+    first(Sha256::new_with_prefix(bytes))
+}
+
+fn first<const N: usize>(hash: Sha256) -> [u8; N] {
+    let mut bytes = [0; N];
+    for (byte, hashed) in bytes.iter_mut().zip(hash.finalize()) {
+        *byte = hashed;
+    }
+    bytes
+}

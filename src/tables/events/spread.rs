@@ -1,0 +1,87 @@
+//! When to write each of many events, so that no partition gets more at a time than it bears.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+
+use super::shards::Shards;
+use crate::tables::Event;
+use crate::tables::event::cut;
+
+/// A partition bears 1,000 write units a second (DG:bp-partition-key-design). One tenth is left to others, as AWS advises
+/// for loading (DG:bulk-upload-config).
+const UNITS_A_SECOND: u32 = 900;
+
+/// A write unit is good for a row of 1 KB (DG:ReadWriteCapacityMode).
+const UNIT: usize = 1_024;
+
+/// The events, by their indices, in the order in which they are to be written, each with the time to wait from the start.
+///
+/// The first of each partition at once, the next when the units before it have been borne; so the partitions take turns.
+pub(super) fn schedule(events: &[Event], shards: Shards) -> Vec<(Duration, usize)> {
+    let mut units_before: HashMap<(&str, NaiveDate, i16), u32> = HashMap::new();
+    let mut order: Vec<(Duration, usize)> = events
+        .iter()
+        .enumerate()
+        .map(|(index, event)| {
+            let shard = shards.of(cut(event.event_time));
+            let before = units_before.entry((&event.device_id, event.date(), shard)).or_default();
+            let due = Duration::from_secs(1) * *before / UNITS_A_SECOND;
+            *before = before.saturating_add(units(event));
+            (due, index)
+        })
+        .collect();
+    order.sort_unstable();
+    order
+}
+
+/// The write units of an event, as the guide estimates the size of a row (DG:calculating-row-size).
+fn units(event: &Event) -> u32 {
+    // A partition key's columns count twice, with 4 bytes each; a clustering column twice and a fifth, with 1; others with 1.
+    const DATE_SHARD_AND_TIME: usize = (2 * 4 + 4) + (2 * 2 + 4) + (2 * 8 + 2 + 1);
+    let size =
+        2 * event.device_id.len() + 4 + DATE_SHARD_AND_TIME + event.event_type.len() + 1 + event.payload.len() + 1;
+    u32::try_from(size.div_ceil(UNIT)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+
+    fn event(device: &str, millis: i64, payload: usize) -> Event {
+        let time = DateTime::<Utc>::from_timestamp_millis(millis).expect("a time");
+        Event::new(device, time, "type", "x".repeat(payload))
+    }
+
+    fn in_order(events: &[Event]) -> Vec<(u128, usize)> {
+        schedule(events, Shards::NONE).into_iter().map(|(due, index)| (due.as_millis(), index)).collect()
+    }
+
+    #[test]
+    fn the_writes_of_a_partition_are_spread_in_time_and_those_of_several_take_turns() {
+        let one: Vec<Event> = (0..901).map(|millis| event("a", millis, 10)).collect();
+        let due = in_order(&one);
+        assert_eq!(due[..3], [(0, 0), (1, 1), (2, 2)]);
+        assert_eq!(due[900], (1_000, 900));
+
+        let two = [event("a", 0, 10), event("a", 1, 10), event("b", 0, 10), event("b", 1, 10)];
+        assert_eq!(in_order(&two), [(0, 0), (0, 2), (1, 1), (1, 3)]);
+        let days = [event("a", 0, 10), event("a", 86_400_000, 10)];
+        assert_eq!(in_order(&days), [(0, 0), (0, 1)]);
+    }
+
+    #[test]
+    fn a_large_event_makes_the_next_of_its_partition_wait_longer() {
+        let events = [event("a", 0, 9 * 1_024), event("a", 1, 10), event("b", 1, 10)];
+        assert_eq!(units(&events[0]), 10);
+        assert_eq!(in_order(&events), [(0, 0), (0, 2), (11, 1)]);
+    }
+
+    #[test]
+    fn nothing_is_scheduled_of_nothing() {
+        assert_eq!(in_order(&[]), []);
+    }
+}

@@ -1,0 +1,129 @@
+use std::num::NonZeroU8;
+
+use keyspaces::tables::{Event, Events};
+use keyspaces::{Error, ErrorKind};
+use uuid::Uuid;
+
+use super::{date, device, event, events, time};
+use crate::server::{keyspace, local, session};
+
+const NO_DEVICE: &str = "it_events.events failed: the device id is empty. Give each device an id of its own: the events of \
+                         all that have none would share a partition";
+
+fn refused<T>(result: Result<T, Error>, expected: &str) {
+    let error = result.err().unwrap_or_else(|| panic!("not refused: {expected}"));
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn an_empty_device_id_is_refused_everywhere() {
+    let events = events(&session().await).await;
+    let nobody = event("", "2026-11-22T10:00:00Z");
+    let (at, day) = (nobody.event_time, nobody.date());
+    let insert = format!("INSERT INTO {NO_DEVICE}");
+    refused(events.insert(&nobody).await, &insert);
+    refused(events.insert_if_absent(&nobody).await, &insert);
+    refused(events.insert_many(&[nobody]).await.remove(0), &insert);
+    let delete = format!("DELETE FROM {NO_DEVICE}");
+    refused(events.delete("", at).await, &delete);
+    refused(events.delete_day("", day).await, &delete);
+    let select = format!("SELECT FROM {NO_DEVICE}");
+    refused(events.get("", at).await, &select);
+    refused(events.latest("", 1).try_next().await, &select);
+    refused(events.on("", day).try_next().await, &select);
+    let mut between = events.between("", at..at).oldest_first().of_type("type");
+    refused(between.try_next().await, &select);
+    assert_eq!(between.try_next().await.unwrap(), None, "it ends after the error");
+}
+
+#[tokio::test]
+async fn a_range_that_ends_before_it_begins_is_refused() {
+    let events = events(&session().await).await;
+    let mut backwards = events.between("device", time("2026-11-22T10:00:00.5Z")..time("2026-11-21T00:00:00Z"));
+    refused(
+        backwards.try_next().await,
+        "SELECT FROM it_events.events failed: the range ends at 2026-11-21T00:00:00Z before it begins at \
+         2026-11-22T10:00:00.500Z. Give the earlier time first; oldest_first() and newest first are about the order only",
+    );
+}
+
+#[tokio::test]
+async fn a_partition_key_or_a_row_that_is_too_large_is_refused_before_it_is_sent() {
+    let events = events(&session().await).await;
+    let long = Event::new("x".repeat(2_050), time("2026-11-22T10:00:00Z"), "type", "x");
+    let error = events.insert(&long).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(
+        error.to_string(),
+        "INSERT INTO it_events.events failed: the partition key is 2054 bytes, Keyspaces takes at most 2048. Make the key \
+         shorter, of a hash for instance, and keep the long value in another column"
+    );
+    let large = Event::new("device", time("2026-11-22T10:00:00Z"), "type", "x".repeat(1 << 20));
+    let error = events.insert(&large).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(
+        error.to_string(),
+        "INSERT INTO it_events.events failed: the row is at least 1048588 bytes, Keyspaces takes at most 1048576. Store the \
+         large value elsewhere, in S3 for instance, or in parts, each a row of its own"
+    );
+}
+
+#[tokio::test]
+async fn a_keyspace_or_a_table_that_is_not_there_is_named() {
+    let session = session().await;
+    let error = Events::new(&session, "it_nowhere").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().starts_with("preparing "), "{error}");
+    assert!(error.to_string().contains("it_nowhere.events failed: refused by the server"), "{error}");
+    keyspace(&session, "it_no_tables").await;
+    let error = Events::sharded(&session, "it_no_tables", NonZeroU8::MIN).await.unwrap_err();
+    assert!(error.to_string().contains("it_no_tables.events_sharded failed: refused by the server"), "{error}");
+}
+
+#[tokio::test]
+async fn a_name_that_no_keyspace_can_have_is_not_there() {
+    if local().await.is_none() {
+        return;
+    }
+    let error = Events::create_table(&session().await, "my-application").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(
+        error.to_string(),
+        "CREATE TABLE \"my-application\".events failed: refused by the server; the other side said: \"unconfigured keyspace \
+         my-application\""
+    );
+}
+
+#[tokio::test]
+async fn a_table_of_the_same_name_with_other_columns_is_refused() {
+    let session = session().await;
+    let name = format!("it_{}", Uuid::new_v4().simple());
+    keyspace(&session, &name).await;
+    let text = format!(
+        "CREATE TABLE {name}.events (device_id text, event_date date, event_time timestamp, event_type text, payload blob, \
+         PRIMARY KEY ((device_id, event_date), event_time)) WITH CLUSTERING ORDER BY (event_time DESC)"
+    );
+    session.define(&text).await.unwrap();
+    // It is there already, whatever it is.
+    Events::create_table(&session, &name).await.unwrap();
+    let error = Events::new(&session, &name).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Type);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "preparing SELECT FROM {name}.events failed: the column payload is blob, it cannot be read as Option<String>"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_time_that_cql_holds_and_the_calendar_does_not_is_passed_over() {
+    let session = session().await;
+    let events = events(&session).await;
+    let device = device();
+    let far = keyspaces::value::CqlTimestamp(i64::MAX);
+    let text = "INSERT INTO it_events.events (device_id, event_date, event_time) VALUES (?, ?, ?)";
+    session.execute(text, (&device, date("2026-11-22"), far)).await.unwrap();
+    assert_eq!(events.on(&device, date("2026-11-22")).try_next().await.unwrap(), None, "no time that there is");
+}

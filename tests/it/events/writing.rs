@@ -1,0 +1,175 @@
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use keyspaces::Outcome;
+use keyspaces::tables::{Event, Events};
+use tokio::time::Instant;
+
+use super::{all, create, date, device, event, events, insert_all, only, time, times};
+use crate::server::session;
+
+#[tokio::test]
+async fn an_event_is_written_read_by_its_time_and_deleted() {
+    let events = events(&session().await).await;
+    let device = device();
+    let written = event(&device, "2026-11-22T10:00:00.123Z");
+    assert_eq!(events.get(&device, written.event_time).await.unwrap(), None);
+    events.insert(&written).await.unwrap();
+    assert_eq!(events.get(&device, written.event_time).await.unwrap(), Some(written.clone()));
+    events.delete(&device, written.event_time).await.unwrap();
+    assert_eq!(events.get(&device, written.event_time).await.unwrap(), None);
+    events.delete(&device, written.event_time).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_time_finer_than_the_column_is_cut_wherever_it_is_given() {
+    let events = events(&session().await).await;
+    let device = device();
+    let fine = time("2026-11-22T23:59:59.999999999Z");
+    let written = Event { event_time: fine, ..event(&device, "2026-11-22T00:00:00Z") };
+    events.insert(&written).await.unwrap();
+    let read = Event { event_time: time("2026-11-22T23:59:59.999Z"), ..written.clone() };
+    assert_eq!(events.get(&device, fine).await.unwrap(), Some(read.clone()));
+    assert_eq!(only(events.on(&device, date("2026-11-22"))).await, read);
+    let second = Duration::from_secs(1);
+    assert_eq!(all(events.between(&device, fine..fine + second)).await, [read]);
+    assert_eq!(all(events.between(&device, fine - second..fine)).await, []);
+    events.delete(&device, fine).await.unwrap();
+    assert_eq!(all(events.on(&device, date("2026-11-22"))).await, []);
+}
+
+#[tokio::test]
+async fn an_event_is_filed_under_its_day_in_utc_whatever_offset_its_time_was_written_with() {
+    let events = events(&session().await).await;
+    let device = device();
+    insert_all(
+        &events,
+        &[
+            event(&device, "2026-11-22T23:30:00-01:00"),
+            event(&device, "2026-11-23T00:30:00+01:00"),
+            event(&device, "2026-11-22T12:00:00Z"),
+        ],
+    )
+    .await;
+    assert_eq!(times(events.on(&device, date("2026-11-22"))).await, ["22 23:30", "22 12:00"]);
+    assert_eq!(times(events.on(&device, date("2026-11-23"))).await, ["23 00:30"]);
+}
+
+#[tokio::test]
+async fn a_leap_second_is_read_back_where_it_was_filed() {
+    let events = events(&session().await).await;
+    let device = device();
+    let leap = time("2016-12-31T23:59:60.5Z");
+    events.insert(&Event { event_time: leap, ..event(&device, "2016-12-31T00:00:00Z") }).await.unwrap();
+    let found = all(events.on(&device, date("2017-01-01"))).await;
+    assert_eq!(found.iter().map(|event| event.event_time).collect::<Vec<_>>(), [time("2017-01-01T00:00:00.5Z")]);
+    assert_eq!(events.get(&device, leap).await.unwrap().as_ref(), found.first());
+}
+
+#[tokio::test]
+async fn days_at_both_ends_of_the_calendar_are_written_and_read() {
+    let events = events(&session().await).await;
+    let device = device();
+    for (date, time) in [(NaiveDate::MIN, DateTime::<Utc>::MIN_UTC), (NaiveDate::MAX, DateTime::<Utc>::MAX_UTC)] {
+        let written = Event::new(&device, time, "type", "at the end");
+        events.insert(&written).await.unwrap();
+        assert_eq!(only(events.on(&device, date)).await, written);
+        assert_eq!(events.get(&device, time).await.unwrap(), Some(written));
+        events.delete_day(&device, date).await.unwrap();
+        assert_eq!(all(events.on(&device, date)).await, []);
+    }
+}
+
+#[tokio::test]
+async fn a_second_event_in_a_millisecond_overwrites_or_is_told_of_the_first() {
+    let events = events(&session().await).await;
+    let device = device();
+    let first = event(&device, "2026-11-22T10:00:00Z");
+    let second = Event { payload: "second".into(), ..first.clone() };
+    assert!(events.insert_if_absent(&first).await.unwrap().is_applied());
+    match events.insert_if_absent(&second).await.unwrap() {
+        Outcome::NotApplied(there) => assert_eq!(there, Some(first)),
+        other => panic!("{other:?}"),
+    }
+    events.insert(&second).await.unwrap();
+    assert_eq!(all(events.on(&device, date("2026-11-22"))).await, [second]);
+}
+
+#[tokio::test]
+async fn many_events_are_written_each_with_its_result_in_their_order() {
+    let events = events(&session().await).await;
+    let (one, two) = (device(), device());
+    let mut many: Vec<Event> = (0..200)
+        .map(|index| {
+            let device = if index % 2 == 0 { &one } else { &two };
+            let at = time("2026-11-22T10:00:00Z") + Duration::from_secs(index * 3_600);
+            Event::new(device, at, "type", index.to_string())
+        })
+        .collect();
+    many[70].device_id = String::new();
+    let results = events.insert_many(&many).await;
+    assert_eq!(results.len(), 200);
+    let failed: Vec<usize> = (0..200).filter(|index| results[*index].is_err()).collect();
+    assert_eq!(failed, [70]);
+    for device in [&one, &two] {
+        let written = many.iter().filter(|event| &event.device_id == device).cloned().collect::<Vec<_>>();
+        let whole = time("2026-11-01T00:00:00Z")..time("2026-12-31T00:00:00Z");
+        assert_eq!(all(events.between(device, whole).oldest_first()).await, written);
+    }
+    assert!(events.insert_many(&[]).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_events_of_one_partition_are_written_no_faster_than_it_bears() {
+    let events = events(&session().await).await;
+    let (busy, quiet) = (device(), device());
+    let start = time("2026-11-22T10:00:00Z");
+    let mut many: Vec<Event> =
+        (0..271).map(|index| Event::new(&busy, start + Duration::from_millis(index), "type", "x")).collect();
+    many.push(Event::new(&quiet, start, "type", "x"));
+    let began = Instant::now();
+    insert_all(&events, &many).await;
+    // The last of 271 units at 900 a second.
+    assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
+    assert_eq!(all(events.on(&busy, date("2026-11-22"))).await.len(), 271);
+}
+
+#[tokio::test]
+async fn columns_that_another_program_left_null_are_read_as_empty_text() {
+    let session = session().await;
+    let events = events(&session).await;
+    let (device, at) = (device(), time("2026-11-22T10:00:00Z"));
+    let text = "INSERT INTO it_events.events (device_id, event_date, event_time) VALUES (?, ?, ?)";
+    session.execute(text, (&device, date("2026-11-22"), at)).await.unwrap();
+    let read = Event::new(&device, at, "", "");
+    assert_eq!(only(events.on(&device, date("2026-11-22"))).await, read);
+    match events.insert_if_absent(&event(&device, "2026-11-22T10:00:00Z")).await.unwrap() {
+        Outcome::NotApplied(there) => assert_eq!(there, Some(read)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_another_program_filed_under_another_day_is_on_that_day_and_between_no_times() {
+    let session = session().await;
+    let events = events(&session).await;
+    let (device, at) = (device(), time("2026-11-22T23:30:00Z"));
+    let text = "INSERT INTO it_events.events (device_id, event_date, event_time, event_type, payload) \
+                VALUES (?, ?, ?, 'temperature', 'x')";
+    session.execute(text, (&device, date("2026-11-23"), at)).await.unwrap();
+    let whole = time("2026-11-01T00:00:00Z")..time("2026-12-01T00:00:00Z");
+    assert_eq!(times(events.on(&device, date("2026-11-23"))).await, ["22 23:30"]);
+    assert_eq!(times(events.between(&device, whole)).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_keyspace_whose_name_needs_quotes_is_named_as_it_is() {
+    let session = session().await;
+    for keyspace in ["MyEvents", "2026_events", "select"] {
+        create(&session, keyspace).await;
+        let events = Events::new(&session, keyspace).await.unwrap();
+        let written = Event::new(device(), SystemTime::now().into(), "type", keyspace);
+        events.insert(&written).await.unwrap();
+        assert_eq!(events.get(&written.device_id, written.event_time).await.unwrap(), Some(written));
+    }
+}

@@ -1,0 +1,8 @@
+//! Statements typed by their effect.
+
+mod batches;
+mod conditional;
+mod limits;
+mod lost_answers;
+mod preparing;
+mod reading_and_writing;

@@ -1,0 +1,150 @@
+use keyspaces::{
+    Conditional, ConditionalBatch, DeserializeRow, ErrorKind, LoggedBatch, Outcome, Session, UnloggedBatch, Write,
+};
+
+use crate::server::{session, table};
+
+async fn count(session: &Session, table: &str) -> usize {
+    let rows: Vec<(i32,)> = session.rows::<(i32,)>(&format!("SELECT k FROM {table}"), ()).try_collect().await.unwrap();
+    rows.len()
+}
+
+#[tokio::test]
+async fn thirty_writes_fit_an_unlogged_batch_and_one_more_is_refused() {
+    let session = session().await;
+    let table = table(&session, "k int, c int, v text, PRIMARY KEY (k, c)").await;
+    let store: Write<(i32, i32, &str)> =
+        session.prepare(&format!("INSERT INTO {table} (k, c, v) VALUES (?, ?, ?)")).await.unwrap();
+    let mut batch = UnloggedBatch::new(&session);
+    for c in 0..30 {
+        batch.push(&store, (1, c, "v")).unwrap();
+    }
+    let error = batch.push(&store, (1, 30, "v")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(
+        error.to_string(),
+        "an unlogged batch of 30 statements failed: one more is too many, Keyspaces takes 30. Write the rest in another \
+         batch, or singly and in flight together"
+    );
+    batch.execute().await.unwrap();
+    assert_eq!(count(&session, &table).await, 30);
+    UnloggedBatch::new(&session).execute().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_logged_batch_is_held_to_its_limits_before_it_is_sent() {
+    let session = session().await;
+    let table = table(&session, "k int, c int, s int static, v text, PRIMARY KEY (k, c)").await;
+    let store: Write<(i32, i32, String)> =
+        session.prepare(&format!("INSERT INTO {table} (k, c, v) VALUES (?, ?, ?)")).await.unwrap();
+    let set: Write<(i32, i32)> = session.prepare(&format!("INSERT INTO {table} (k, s) VALUES (?, ?)")).await.unwrap();
+    let remove: Write<(i32, i32)> =
+        session.prepare(&format!("DELETE FROM {table} WHERE k = ? AND c > ?")).await.unwrap();
+    let remove_all: Write<(i32,)> = session.prepare(&format!("DELETE FROM {table} WHERE k = ?")).await.unwrap();
+
+    let mut full = LoggedBatch::new(&session);
+    for c in 0..100 {
+        full.push(&store, (1, c, String::new())).unwrap();
+    }
+    assert_eq!(
+        full.push(&store, (1, 100, String::new())).unwrap_err().to_string(),
+        "a logged batch of 100 statements failed: one more is too many, Keyspaces takes 100. Put into one batch only what \
+         must be applied together"
+    );
+
+    let mut large = LoggedBatch::new(&session);
+    for c in 0..4 {
+        large.push(&store, (1, c, "x".repeat(1_000_000))).unwrap();
+    }
+    assert_eq!(
+        large.push(&store, (1, 4, "x".repeat(1_000_000))).unwrap_err().to_string(),
+        "a logged batch of 4 statements failed: with the next it is at least 5000010 bytes, Keyspaces takes at most 4194304. \
+         Put into one batch only what must be applied together"
+    );
+
+    let of_a_range = |error: keyspaces::Error| {
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "a logged batch of {} statements failed: DELETE FROM {table} is about a range of rows. Keyspaces refuses that \
+                 in a logged batch (DG:batchStatements): name the whole primary key with =",
+                if error.to_string().contains("of 0") { 0 } else { 1 }
+            )
+        );
+    };
+    let mut ranges = LoggedBatch::new(&session);
+    of_a_range(ranges.push(&remove, (1, 5)).unwrap_err());
+    of_a_range(ranges.push(&remove_all, (1,)).unwrap().execute().await.unwrap_err());
+
+    let mut twice = LoggedBatch::new(&session);
+    twice.push(&store, (1, 1, "a".into())).unwrap().push(&store, (1, 1, "b".into())).unwrap();
+    assert_eq!(
+        twice.execute().await.unwrap_err().to_string(),
+        format!(
+            "a logged batch of 2 statements failed: INSERT INTO {table} is about a row that another of its statements is \
+             about. Keyspaces refuses that (DG:batchStatements): set all columns of the row in one statement"
+        )
+    );
+
+    let mut with_static = LoggedBatch::new(&session);
+    with_static.push(&set, (1, 1)).unwrap();
+    for c in 0..50 {
+        with_static.push(&store, (1, c, String::new())).unwrap();
+    }
+    assert_eq!(
+        with_static.execute().await.unwrap_err().to_string(),
+        format!(
+            "a logged batch of 51 statements failed: INSERT INTO {table} sets a static column, and then Keyspaces takes 50 \
+             statements. Set the static column in another batch"
+        )
+    );
+    assert_eq!(count(&session, &table).await, 0);
+}
+
+#[tokio::test]
+async fn a_logged_batch_is_applied_over_tables() {
+    let session = session().await;
+    let one = table(&session, "k int PRIMARY KEY, v text").await;
+    let other = table(&session, "v text, k int, PRIMARY KEY (v)").await;
+    let store: Write<(i32, &str)> = session.prepare(&format!("INSERT INTO {one} (k, v) VALUES (?, ?)")).await.unwrap();
+    let index: Write<(&str, i32)> =
+        session.prepare(&format!("INSERT INTO {other} (v, k) VALUES (?, ?)")).await.unwrap();
+    let mut batch = LoggedBatch::new(&session);
+    batch.push(&store, (1, "one")).unwrap().push(&index, ("one", 1)).unwrap();
+    batch.execute().await.unwrap();
+    assert_eq!((count(&session, &one).await, count(&session, &other).await), (1, 1));
+}
+
+#[tokio::test]
+async fn a_conditional_batch_is_applied_as_one_or_gives_all_rows_that_stood_in_the_way() {
+    #[derive(Debug, DeserializeRow, PartialEq)]
+    #[scylla(crate = keyspaces)]
+    struct There {
+        c: i32,
+        v: Option<String>,
+    }
+
+    let session = session().await;
+    let table = table(&session, "k int, c int, v text, PRIMARY KEY (k, c)").await;
+    let claim: Conditional<(i32, i32, &str)> =
+        session.prepare(&format!("INSERT INTO {table} (k, c, v) VALUES (?, ?, ?) IF NOT EXISTS")).await.unwrap();
+    let store: Write<(i32, i32, &str)> =
+        session.prepare(&format!("INSERT INTO {table} (k, c, v) VALUES (?, ?, ?)")).await.unwrap();
+
+    let mut batch = ConditionalBatch::<There>::new(&session);
+    assert_eq!(
+        batch.push_unconditional(&store, (1, 3, "x")).unwrap().execute().await.unwrap_err().to_string(),
+        "a logged batch of 1 statements failed: no statement of it has a condition. Use a LoggedBatch"
+    );
+    batch.push(&claim, (1, 1, "a")).unwrap().push(&claim, (1, 2, "b")).unwrap();
+    assert!(batch.execute().await.unwrap().is_applied());
+    assert_eq!(count(&session, &table).await, 3);
+
+    let mut again = ConditionalBatch::<There>::new(&session);
+    again.push(&claim, (1, 1, "x")).unwrap().push(&claim, (1, 2, "y")).unwrap();
+    again.push_unconditional(&store, (1, 4, "z")).unwrap();
+    let Outcome::NotApplied(mut there) = again.execute().await.unwrap() else { panic!("they are there") };
+    there.sort_by_key(|row| row.c);
+    assert_eq!(there, [There { c: 1, v: Some("a".into()) }, There { c: 2, v: Some("b".into()) }]);
+    assert_eq!(count(&session, &table).await, 3);
+}

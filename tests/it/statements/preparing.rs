@@ -1,0 +1,117 @@
+use std::time::Duration;
+
+use futures::future::join_all;
+use keyspaces::{ErrorKind, Select, SerializeRow, Write};
+use keyspaces_local::journal::Kind;
+
+use crate::server::{local, session, table};
+
+#[tokio::test]
+async fn a_row_type_that_does_not_fit_is_refused_when_the_statement_is_prepared() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, name text").await;
+    let text = format!("SELECT id, name FROM {table}");
+    let error = session.prepare::<Select<(), (i64, String)>>(&text).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Type);
+    assert_eq!(
+        error.to_string(),
+        format!("preparing SELECT FROM {table} failed: the column id is int, it cannot be read as i64")
+    );
+    let error = session.prepare::<Select<(), (i32,)>>(&text).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("preparing SELECT FROM {table} failed: (i32,) has 1 values, the rows have 2 columns")
+    );
+}
+
+#[tokio::test]
+async fn values_that_do_not_fit_are_refused_before_anything_is_sent() {
+    #[derive(SerializeRow)]
+    #[scylla(crate = keyspaces)]
+    struct Misnamed {
+        id: i32,
+        nome: String,
+    }
+
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, name text").await;
+    let text = format!("INSERT INTO {table} (id, name) VALUES (?, ?)");
+    let store: Write<(i32, f64)> = session.prepare(&text).await.unwrap();
+    let error = store.execute((1, 2.5)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Type);
+    assert_eq!(
+        error.to_string(),
+        format!("INSERT INTO {table} failed: the bind marker for name is text, f64 cannot be bound to it")
+    );
+    let store: Write<Misnamed> = session.prepare(&text).await.unwrap();
+    let error = store.execute(Misnamed { id: 1, nome: "Ada".into() }).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("INSERT INTO {table} failed: the statement has a bind marker for name, Misnamed has no value for it")
+    );
+    if let Some(local) = local().await {
+        let sent = local
+            .journal()
+            .filter(|it| it.kind == Kind::Execute && it.statement.as_ref().is_some_and(|text| text.contains(&table)));
+        assert_eq!(sent.len(), 0, "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_null_that_the_row_type_has_no_room_for_is_told_by_its_column() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, name text").await;
+    session.execute(&format!("INSERT INTO {table} (id) VALUES (1)"), ()).await.unwrap();
+    let names: Select<(), (String,)> = session.prepare(&format!("SELECT name FROM {table}")).await.unwrap();
+    assert_eq!(
+        names.one(()).await.unwrap_err().to_string(),
+        format!(
+            "SELECT FROM {table} failed: the column name (text) is null in a row, and String has no room for that: read it \
+             as Option<String>"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there_is_told_in_the_servers_words() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY").await;
+    let text = format!("SELECT id FROM {table}x");
+    let error = session.prepare::<Select<(), (i32,)>>(&text).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    let name = table.split_once('.').unwrap().1;
+    assert!(error.said().unwrap().contains(&format!("{name}x")), "{error}");
+    // A failure is not kept.
+    session.define(&format!("CREATE TABLE {table}x (id int PRIMARY KEY)")).await.unwrap();
+    session.prepare::<Select<(), (i32,)>>(&text).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_statement_is_prepared_once_however_many_ask_and_one_who_gives_up_stops_nobody() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY").await;
+    let text = format!("SELECT id FROM {table} WHERE id = ?");
+    let given_up = tokio::time::timeout(Duration::ZERO, session.prepare::<Select<(i32,), (i32,)>>(&text)).await;
+    assert!(given_up.is_err());
+    let asked = join_all((0..20).map(|_| session.prepare::<Select<(i32,), (i32,)>>(&text))).await;
+    assert!(asked.iter().all(Result::is_ok));
+    session.prepare::<Select<(i32,), (i32,)>>(&text).await.unwrap();
+    let Some(local) = local().await else { return };
+    let prepared = local
+        .journal()
+        .filter(|it| it.kind == Kind::Prepare && it.statement.as_deref().is_some_and(|prepared| prepared == text));
+    let connected = session.peers().iter().filter(|peer| peer.is_connected()).count();
+    // The driver prepares on every peer, once.
+    assert!(prepared.len() <= connected, "{} for {connected} peers", prepared.len());
+}
+
+#[tokio::test]
+async fn a_table_that_was_created_anew_with_other_types_is_prepared_anew() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, v int").await;
+    let text = format!("INSERT INTO {table} (id, v) VALUES (?, ?)");
+    session.prepare::<Write<(i32, i32)>>(&text).await.unwrap().execute((1, 1)).await.unwrap();
+    session.define(&format!("DROP TABLE {table}")).await.unwrap();
+    session.define(&format!("CREATE TABLE {table} (id int PRIMARY KEY, v text)")).await.unwrap();
+    session.prepare::<Write<(i32, &str)>>(&text).await.unwrap().execute((1, "one")).await.unwrap();
+}

@@ -1,0 +1,178 @@
+use std::time::Duration;
+
+use keyspaces::value::{Counter, CqlValue};
+use keyspaces::{DeserializeRow, ErrorKind, Increment, ReadConsistency, Row, Select, SerializeRow, Write};
+
+use crate::server::{local, session, table, table_with};
+
+#[derive(Clone, Debug, DeserializeRow, PartialEq, SerializeRow)]
+#[scylla(crate = keyspaces)]
+struct Name {
+    id: i32,
+    name: Option<String>,
+}
+
+#[tokio::test]
+async fn what_is_written_is_read_back_as_it_was() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, name text").await;
+    let store: Write<Name> = session.prepare(&format!("INSERT INTO {table} (name, id) VALUES (?, ?)")).await.unwrap();
+    let by_id: Select<(i32,), Name> =
+        session.prepare(&format!("SELECT id, name FROM {table} WHERE id = ?")).await.unwrap();
+    let ada = Name { id: 7, name: Some("Ada".into()) };
+    let nobody = Name { id: 8, name: None };
+    store.execute(&ada).await.unwrap();
+    store.execute(&nobody).await.unwrap();
+    assert_eq!(by_id.one((7,)).await.unwrap(), Some(ada));
+    assert_eq!(by_id.first((8,)).await.unwrap(), Some(nobody));
+    assert_eq!(by_id.one((9,)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn asking_for_one_row_where_there_are_two_is_an_error() {
+    let session = session().await;
+    let table = table(&session, "k int, c int, PRIMARY KEY (k, c)").await;
+    for c in 0..3 {
+        session.execute(&format!("INSERT INTO {table} (k, c) VALUES (?, ?)"), (1, c)).await.unwrap();
+    }
+    let rows: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
+    let error = rows.one((1,)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "SELECT FROM {table} failed: one row was asked for, there are more. Name the whole primary key in WHERE, or \
+             ask for first()"
+        )
+    );
+    assert_eq!(error.kind(), ErrorKind::Type);
+    assert_eq!(rows.first((1,)).await.unwrap(), Some((0,)));
+}
+
+#[tokio::test]
+async fn a_statement_for_one_use_needs_no_preparing_and_its_rows_no_type() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, name text").await;
+    session.execute(&format!("INSERT INTO {table} (id, name) VALUES (1, 'Ada')"), ()).await.unwrap();
+    session.execute(&format!("INSERT INTO {table} (id) VALUES (?)"), (2,)).await.unwrap();
+    let mut rows: Vec<Row> = session.rows::<Row>(&format!("SELECT * FROM {table}"), ()).try_collect().await.unwrap();
+    rows.sort_by_key(|row| row.get("id").and_then(CqlValue::as_int));
+    assert_eq!(
+        format!("{rows:?}"),
+        r#"[{"id": Some(Int(1)), "name": Some(Text("Ada"))}, {"id": Some(Int(2)), "name": None}]"#
+    );
+    assert_eq!(rows[0].get("name").and_then(CqlValue::as_text).map(String::as_str), Some("Ada"));
+    assert_eq!(rows[1].get("name"), None);
+    let some: Vec<(i32,)> =
+        session.rows::<(i32,)>(&format!("SELECT id FROM {table} WHERE id = ?"), (2,)).try_collect().await.unwrap();
+    assert_eq!(some, [(2,)]);
+    if let Some(local) = local().await {
+        let prepared = local.journal().filter(|it| {
+            it.kind == keyspaces_local::journal::Kind::Prepare
+                && it.statement.as_ref().is_some_and(|text| text.contains(&table) && !text.contains('?'))
+        });
+        assert_eq!(prepared.len(), 0, "{prepared:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_conditional_write_is_refused_where_nobody_would_look_at_its_outcome() {
+    let session = session().await;
+    let error = session.execute("INSERT INTO ks.t (id) VALUES (1) IF NOT EXISTS", ()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "INSERT INTO ks.t failed: a write was asked for, the text is a conditional write. Ask prepare() for a Conditional"
+    );
+}
+
+#[tokio::test]
+async fn counters_are_incremented_and_a_list_append_is_a_write() {
+    let session = session().await;
+    let hits = table(&session, "page text PRIMARY KEY, n counter").await;
+    let hit: Increment<(Counter, &str)> =
+        session.prepare(&format!("UPDATE {hits} SET n = n + ? WHERE page = ?")).await.unwrap();
+    hit.execute((Counter(2), "/")).await.unwrap();
+    hit.execute((Counter(3), "/")).await.unwrap();
+    let n: Select<(&str,), (Counter,)> =
+        session.prepare(&format!("SELECT n FROM {hits} WHERE page = ?")).await.unwrap();
+    assert_eq!(n.one(("/",)).await.unwrap(), Some((Counter(5),)));
+
+    let lists = table(&session, "id int PRIMARY KEY, l list<text>").await;
+    let text = format!("UPDATE {lists} SET l = l + ? WHERE id = ?");
+    let append: Write<(Vec<&str>, i32)> = session.prepare(&text).await.unwrap();
+    append.execute((vec!["a"], 1)).await.unwrap();
+    append.execute((vec!["b"], 1)).await.unwrap();
+    let read: Vec<(Vec<String>,)> =
+        session.rows::<(Vec<String>,)>(&format!("SELECT l FROM {lists}"), ()).try_collect().await.unwrap();
+    assert_eq!(read, [(vec!["a".to_owned(), "b".to_owned()],)]);
+    let error = session.prepare::<Increment<(Vec<&str>, i32)>>(&text).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "UPDATE {lists} failed: an increment of a counter was asked for, the text is a write. Ask prepare() for a Write"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_read_has_the_consistency_of_its_session_its_statement_or_its_call_and_a_write_always_local_quorum() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, name text").await;
+    let read: Select<(i32,), (Option<String>,)> =
+        session.prepare(&format!("SELECT name FROM {table} WHERE id = ?")).await.unwrap();
+    read.one((1,)).await.unwrap();
+    read.with_consistency(ReadConsistency::One).one((1,)).await.unwrap();
+    session.execute(&format!("INSERT INTO {table} (id) VALUES (?)"), (1,)).await.unwrap();
+    let Some(local) = local().await else { return };
+    let executed: Vec<_> = local
+        .journal()
+        .filter(|it| {
+            it.kind == keyspaces_local::journal::Kind::Execute
+                && it.statement.as_ref().is_some_and(|text| text.contains(&table))
+        })
+        .into_iter()
+        .map(|it| format!("{:?}", it.consistency.unwrap()))
+        .collect();
+    assert_eq!(executed, ["LocalQuorum", "One", "LocalQuorum"]);
+}
+
+#[tokio::test]
+async fn what_is_written_with_a_ttl_expires_after_it() {
+    let session = session().await;
+    let table = table_with(&session, "id int PRIMARY KEY, name text", "WITH default_time_to_live = 86400").await;
+    let store: Write<(i32, &str)> =
+        session.prepare(&format!("INSERT INTO {table} (id, name) VALUES (?, ?) USING TTL ?")).await.unwrap();
+    store.with_ttl(Duration::from_secs(3_600)).execute((1, "Ada")).await.unwrap();
+    let left: Select<(i32,), (i32,)> =
+        session.prepare(&format!("SELECT TTL(name) FROM {table} WHERE id = ?")).await.unwrap();
+    let (ttl,) = left.one((1,)).await.unwrap().unwrap();
+    assert!((3_500..=3_600).contains(&ttl), "{ttl}");
+    let error = store.with_ttl(Duration::from_secs(630_720_001)).execute((1, "Ada")).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "INSERT INTO {table} failed: a TTL of 630720001 s, Keyspaces takes 0 to 630720000, which is 20 years. Leave the \
+             TTL away where rows are to stay"
+        )
+    );
+}
+
+#[tokio::test]
+async fn what_is_written_with_a_timestamp_has_it_where_the_table_takes_one() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, name text").await;
+    let text = format!("INSERT INTO {table} (id, name) VALUES (?, ?) USING TIMESTAMP ?");
+    if local().await.is_some() {
+        // The table has no client-side timestamps.
+        let error = session.prepare::<Write<(i32, &str)>>(&text).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        return;
+    }
+    let store: Write<(i32, &str)> = session.prepare(&text).await.unwrap();
+    let now = chrono::Utc::now();
+    store.with_timestamp(now).execute((1, "Ada")).await.unwrap();
+    let written: Select<(i32,), (i64,)> =
+        session.prepare(&format!("SELECT WRITETIME(name) FROM {table} WHERE id = ?")).await.unwrap();
+    assert_eq!(written.one((1,)).await.unwrap(), Some((now.timestamp_micros(),)));
+    let error = store.with_timestamp(now - chrono::Duration::days(3)).execute((1, "Ada")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+}

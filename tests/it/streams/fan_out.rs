@@ -1,0 +1,70 @@
+use std::num::NonZeroUsize;
+
+use futures::{StreamExt, TryStreamExt};
+use keyspaces::{ErrorKind, Select};
+
+use super::filled;
+use crate::server::session;
+
+#[tokio::test]
+async fn many_keys_are_read_in_the_order_asked_or_as_they_come() {
+    let session = session().await;
+    let table = filled(&session, 0..50, 1).await;
+    let select: Select<(i32,), (i32, i32)> =
+        session.prepare(&format!("SELECT k, c FROM {table} WHERE k = ?")).await.unwrap();
+    let keys = (0..500).rev().map(|k| (k % 100,));
+    let expected: Vec<_> = keys.clone().map(|(k,)| ((k,), (k < 50).then_some((k, 0)))).collect();
+    let in_order: Vec<_> = select.one_of_each(keys.clone()).until_the_first_error().try_collect().await.unwrap();
+    assert_eq!(in_order, expected);
+    let few = NonZeroUsize::new(3).unwrap();
+    let in_order: Vec<_> =
+        select.one_of_each(keys.clone()).in_flight(few).until_the_first_error().try_collect().await.unwrap();
+    assert_eq!(in_order, expected);
+    let mut as_they_come: Vec<_> =
+        select.one_of_each(keys).as_they_come().until_the_first_error().try_collect().await.unwrap();
+    as_they_come.sort_unstable();
+    let mut expected = expected;
+    expected.sort_unstable();
+    assert_eq!(as_they_come, expected);
+}
+
+#[tokio::test]
+async fn an_error_is_of_its_own_key_or_ends_all() {
+    let session = session().await;
+    let table = filled(&session, 0..5, 2).await;
+    // Two rows in each partition are one too many.
+    let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
+    let all: Vec<_> = select.one_of_each((0..10).map(|k| (k,))).collect().await;
+    let failed: Vec<_> = all.iter().filter(|(_, row)| row.is_err()).map(|((k,), _)| *k).collect();
+    assert_eq!(failed, [0, 1, 2, 3, 4]);
+    let mut until = select.one_of_each((0..10).rev().map(|k| (k,))).until_the_first_error();
+    for k in (5..10).rev() {
+        assert_eq!(until.try_next().await.unwrap(), Some(((k,), None)));
+    }
+    assert_eq!(until.try_next().await.unwrap_err().kind(), ErrorKind::Type);
+    assert_eq!(until.try_next().await.unwrap(), None);
+    let rows: Vec<_> = select.all_of_each([(4,), (9,)]).until_the_first_error().try_collect().await.unwrap();
+    assert_eq!(rows, [((4,), vec![(0,), (1,)]), ((9,), vec![])]);
+}
+
+#[tokio::test]
+async fn keys_are_taken_as_they_are_needed() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let session = session().await;
+    let table = filled(&session, 0..1, 1).await;
+    let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&taken);
+    let keys = (0..).map(move |k| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        (k,)
+    });
+    let mut found = select.one_of_each(keys).in_flight(NonZeroUsize::new(10).unwrap());
+    assert_eq!(taken.load(Ordering::Relaxed), 0);
+    for given in 1..=100 {
+        found.next().await.unwrap().1.unwrap();
+        assert!(taken.load(Ordering::Relaxed) <= given + 10);
+    }
+}

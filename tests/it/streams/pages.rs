@@ -1,0 +1,43 @@
+use std::num::NonZeroU32;
+
+use futures::TryStreamExt;
+use keyspaces::{ErrorKind, PagingState, Select};
+
+use super::{filled, reads_received};
+use crate::server::session;
+
+#[tokio::test]
+async fn a_page_is_gone_on_from_by_another_session_with_a_state_that_was_stored_as_text() {
+    let first = session().await;
+    let table = filled(&first, 0..2, 25).await;
+    let text = format!("SELECT c FROM {table} WHERE k = ?");
+    let ten = NonZeroU32::new(10).unwrap();
+    let select: Select<(i32,), (i32,)> = first.prepare(&text).await.unwrap();
+    let select = select.with_page_size(ten);
+    let page = select.pages((0,)).try_next().await.unwrap().unwrap();
+    assert_eq!(page.rows, (0..10).map(|c| (c,)).collect::<Vec<_>>());
+    if let Some(received) = reads_received(&table).await {
+        assert_eq!(received, 1, "none is asked for ahead");
+    }
+    let stored = page.next.unwrap().to_string();
+
+    let second = session().await;
+    let again: Select<(i32,), (i32,)> = second.prepare(&text).await.unwrap();
+    let state: PagingState = stored.parse().unwrap();
+    let rest: Vec<_> = again.pages_from((0,), &state).try_collect().await.unwrap();
+    let rows: Vec<_> = rest.iter().flat_map(|page| page.rows.clone()).collect();
+    assert_eq!(rows, (10..25).map(|c| (c,)).collect::<Vec<_>>());
+    assert!(rest.last().unwrap().next.is_none());
+
+    let error = again.pages_from((1,), &state).try_next().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    let other: Select<(i32,), (i32,)> = second.prepare(&text.replace("SELECT c", "SELECT k")).await.unwrap();
+    let error = other.pages_from((0,), &state).try_next().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "SELECT FROM {table} failed: the paging state is of another statement, or of other values. Give the text and the \
+             values that it came from, or begin anew"
+        )
+    );
+}

@@ -1,0 +1,125 @@
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use futures::StreamExt;
+use keyspaces::{ErrorKind, Select};
+
+use super::{filled, reads_received};
+use crate::server::session;
+
+fn rows(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap()
+}
+
+#[tokio::test]
+async fn a_stream_gives_all_rows_in_order_over_pages_of_any_size() {
+    let session = session().await;
+    let table = filled(&session, 0..1, 100).await;
+    let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
+    let expected: Vec<_> = (0..100).map(|c| (c,)).collect();
+    for size in [1, 7, 50, 99, 100, 101, 1_000] {
+        let read: Vec<_> = select.with_page_size(rows(size)).rows((0,)).try_collect().await.unwrap();
+        assert_eq!(read, expected, "pages of {size}");
+    }
+}
+
+#[tokio::test]
+async fn one_page_is_asked_for_ahead_and_no_more() {
+    let session = session().await;
+    let table = filled(&session, 0..1, 100).await;
+    let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
+    let mut read = select.with_page_size(rows(30)).rows((0,));
+    for taken in 1..=100_usize {
+        read.try_next().await.unwrap().unwrap();
+        // Of the page being read and the next, which there is none after the fourth.
+        let asked = (1 + taken.div_ceil(30)).min(4);
+        let Some(mut received) = reads_received(&table).await else { return };
+        while received < asked {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            received = reads_received(&table).await.unwrap();
+        }
+        assert_eq!(received, asked, "after row {taken}");
+    }
+    assert_eq!(read.try_next().await.unwrap(), None);
+    assert_eq!(read.try_next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_first_row_and_the_only_row_cost_one_request_of_one_and_two_rows() {
+    let session = session().await;
+    let table = filled(&session, 0..1, 10).await;
+    let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
+    assert_eq!(select.first((0,)).await.unwrap(), Some((0,)));
+    let only: Select<(i32, i32), (i32,)> =
+        session.prepare(&format!("SELECT c FROM {table} WHERE k = ? AND c = ?")).await.unwrap();
+    assert_eq!(only.one((0, 5)).await.unwrap(), Some((5,)));
+    assert_eq!(only.one((0, 50)).await.unwrap(), None);
+    if let Some(received) = reads_received(&table).await {
+        assert_eq!(received, 3);
+    }
+}
+
+#[tokio::test]
+async fn a_limit_is_the_page_size_be_it_in_the_text_or_bound() {
+    let session = session().await;
+    let table = filled(&session, 0..1, 20).await;
+    let literal: Select<(i32,), (i32,)> =
+        session.prepare(&format!("SELECT c FROM {table} WHERE k = ? LIMIT 5")).await.unwrap();
+    let bound: Select<(i32, i32), (i32,)> =
+        session.prepare(&format!("SELECT c FROM {table} WHERE k = ? LIMIT ?")).await.unwrap();
+    assert_eq!(literal.rows((0,)).try_collect::<Vec<_>>().await.unwrap().len(), 5);
+    assert_eq!(bound.rows((0, 7)).try_collect::<Vec<_>>().await.unwrap().len(), 7);
+    assert_eq!(bound.with_page_size(rows(2)).rows((0, 7)).try_collect::<Vec<_>>().await.unwrap().len(), 7);
+    let Some(local) = crate::server::local().await else { return };
+    let sizes: Vec<_> = local
+        .journal()
+        .filter(|it| it.page_size.is_some() && it.statement.as_deref().is_some_and(|text| text.contains(&table)))
+        .into_iter()
+        .filter(|it| it.kind == keyspaces_local::journal::Kind::Execute)
+        .filter(|it| it.statement.as_deref().is_some_and(|text| text.starts_with("SELECT")))
+        .map(|it| it.page_size.unwrap())
+        .collect();
+    assert_eq!(sizes, [5, 7, 2, 2, 2, 2]);
+}
+
+#[tokio::test]
+async fn empty_pages_are_passed_over() {
+    let session = session().await;
+    let table = filled(&session, 0..1, 200).await;
+    let rare: Select<(), (i32,)> =
+        session.prepare(&format!("SELECT c FROM {table} WHERE v = 'rare' ALLOW FILTERING")).await.unwrap();
+    let rare = rare.with_page_size(rows(10));
+    let read: Vec<_> = rare.rows(()).try_collect().await.unwrap();
+    assert_eq!(read, [(0,), (50,), (100,), (150,)]);
+    assert_eq!(rare.first(()).await.unwrap(), Some((0,)));
+}
+
+#[tokio::test]
+async fn a_stream_that_is_dropped_or_not_polled_leaves_the_session_usable() {
+    let session = session().await;
+    let table = filled(&session, 0..1, 100).await;
+    let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
+    let select = select.with_page_size(rows(10));
+    for taken in 0..30 {
+        let read: Vec<_> = select.rows((0,)).take(taken).collect().await;
+        assert_eq!(read.len(), taken);
+    }
+    drop(select.rows((0,)));
+    assert_eq!(select.rows((0,)).count().await, 100);
+    session.close(Duration::from_secs(10)).await.unwrap();
+    let error = select.rows((0,)).try_next().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn values_that_do_not_fit_are_the_streams_only_item() {
+    let session = session().await;
+    let table = filled(&session, 0..1, 1).await;
+    let select: Select<(&str,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
+    let mut read = select.rows(("0",));
+    assert_eq!(
+        read.try_next().await.unwrap_err().to_string(),
+        format!("SELECT FROM {table} failed: the bind marker for k is int, &str cannot be bound to it")
+    );
+    assert_eq!(read.try_next().await.unwrap(), None);
+}
