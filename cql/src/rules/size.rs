@@ -1,6 +1,6 @@
 //! Sizes, which only the bound values and the table tell.
 
-use super::{INVALID, rules};
+use super::rules;
 
 /// How many bytes a row may have, all of its metadata included (`DG:quotas`, where it is 1 MB; that this is 2^20 is assumed).
 pub const MAX_ROW_BYTES: usize = 1 << 20;
@@ -54,7 +54,7 @@ rules! {
         id: "range-delete-too-large",
         refuses: "a DELETE of more than 1000 rows",
         text: Some("Range delete requests are limited by the amount of items that can be deleted in a single range."),
-        code: Some(INVALID),
+        code: None,
         advice: "Delete in slices of at most 1000 rows.",
         source: "DG:troubleshooting.cql; DG:functional-differences",
         since: None,
