@@ -13,12 +13,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ArgGroup, Parser};
 use keyspaces::{Builder, Endpoint, Session};
 use keyspaces_local::Local;
 
 #[derive(Parser)]
 #[command(about = "Report, step by step, on a connection to Amazon Keyspaces or to a local one")]
+#[command(group(ArgGroup::new("place").args(["endpoint", "region", "cassandra"]).multiple(true)))]
 struct Arguments {
     /// Where to connect; without a port, 9142
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "cassandra")]
@@ -30,13 +31,13 @@ struct Arguments {
     #[arg(long, conflicts_with = "cassandra")]
     region: Option<String>,
     /// A PEM file with roots to trust beside those that Keyspaces chains to
-    #[arg(long, value_name = "FILE", conflicts_with = "cassandra")]
+    #[arg(long, value_name = "FILE", requires = "place", conflicts_with = "cassandra")]
     ca: Option<PathBuf>,
     /// Sign with this access key; its secret is in AWS_SECRET_ACCESS_KEY, a session token in AWS_SESSION_TOKEN
-    #[arg(long, value_name = "KEY", conflicts_with_all = ["cassandra", "user"])]
+    #[arg(long, value_name = "KEY", requires = "place", conflicts_with_all = ["cassandra", "user"])]
     access_key: Option<String>,
     /// Authenticate as this user; the password is in KEYSPACES_PASSWORD
-    #[arg(long)]
+    #[arg(long, requires = "place")]
     user: Option<String>,
     /// Report on a plain Cassandra; without a port, 9042
     #[arg(long, value_name = "HOST:PORT")]

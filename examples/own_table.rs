@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a program that reports to people")]
 
 use std::error::Error;
+use std::num::NonZeroU32;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::TryStreamExt;
@@ -54,6 +55,15 @@ async fn run(session: &Session) -> Result<(), Box<dyn Error>> {
     let mut readings = by_sensor.rows((sensor_id,));
     while let Some(Reading { at, celsius, note, .. }) = readings.try_next().await? {
         println!("{at}  {celsius:.1} °C  {}", note.unwrap_or_default());
+    }
+    // A page, and where to go on from it, which may be stored.
+    let pages_of_two = by_sensor.with_page_size(NonZeroU32::MIN.saturating_add(1));
+    if let Some(page) = pages_of_two.pages((sensor_id,)).try_next().await? {
+        let rest: Vec<_> = match &page.next {
+            Some(state) => pages_of_two.pages_from((sensor_id,), state).try_collect().await?,
+            None => Vec::new(),
+        };
+        println!("a page of {} readings, and {} more pages", page.rows.len(), rest.len());
     }
     println!("counted: {:?}", hits.one((sensor_id,)).await?);
     Ok(())

@@ -7,8 +7,8 @@ use std::time::Duration;
 /// What went wrong, told as a story: what was attempted, where, for how long, what the other side said word for
 /// word, and what to do.
 ///
-/// One pointer wide. [`kind`](Self::kind) is what a program matches on; the text is for people and may change. The
-/// cause is in [`source`](StdError::source) only and is never repeated in the text.
+/// One pointer wide. [`kind`](Self::kind) is what a program matches on; the text is for people and may change. It is
+/// whole without the cause, which is in [`source`](StdError::source) for programs that look further.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -95,9 +95,15 @@ impl Error {
         )
     }
 
-    /// Whether a deadline passed.
+    /// Whether a deadline passed. Of `connect()` it is not: when its deadline passes, the kind is the stage that it waited
+    /// at.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
+    }
+
+    /// What was going on when it failed.
+    pub(crate) fn attempted(&self) -> &str {
+        &self.0.attempted
     }
 
     /// What is wrong, without where, when and what to do.

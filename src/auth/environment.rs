@@ -1,4 +1,3 @@
-use std::env;
 use std::fmt;
 
 use aws_credential_types::Credentials;
@@ -16,8 +15,9 @@ type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl EnvironmentCredentials {
     /// Those of this process.
+    #[cfg(not(feature = "aws-config"))]
     pub(crate) fn of_process() -> Self {
-        Self::new(|name| env::var(name).ok())
+        Self::new(|name| std::env::var(name).ok())
     }
 
     pub(super) fn new(variable: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {

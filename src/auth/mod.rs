@@ -4,6 +4,10 @@
 mod aws_config;
 mod cache;
 mod clock;
+#[cfg_attr(
+    all(feature = "aws-config", not(test)),
+    expect(dead_code, reason = "with the default chain, which reads the variables itself, only the tests use it")
+)]
 mod environment;
 mod exchange;
 mod password;

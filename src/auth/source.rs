@@ -3,6 +3,7 @@ use std::fmt;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
+#[cfg(any(test, not(feature = "aws-config")))]
 use super::environment::EnvironmentCredentials;
 
 /// Where credentials come from: a provider, what people call it, and what to do if it has none.
@@ -36,10 +37,12 @@ impl CredentialSource {
     }
 
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`.
+    #[cfg(not(feature = "aws-config"))]
     pub(crate) fn environment() -> Self {
         Self::environment_with(EnvironmentCredentials::of_process())
     }
 
+    #[cfg(any(test, not(feature = "aws-config")))]
     pub(super) fn environment_with(provider: EnvironmentCredentials) -> Self {
         Self {
             provider: SharedCredentialsProvider::new(provider),

@@ -177,7 +177,10 @@ impl Connecting<'_> {
             Err(_) => Err(Miss {
                 vague: true,
                 ..self
-                    .no_session("every stage of a connection passed, and there was no session in time")
+                    .no_session(match depth {
+                        Depth::Options => "TCP, TLS and OPTIONS passed, and there was no session in time",
+                        _ => "every stage of a connection passed, and there was no session in time",
+                    })
                     .with_advice("One of the peers may be silent at a late stage; another try may find it well")
                     .into()
             }),

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::Error;
+use crate::{Error, ErrorKind};
 
 /// What [`diagnose`](super::Builder::diagnose) found. Prints well.
 #[derive(Clone, Debug)]
@@ -46,12 +46,19 @@ impl Report {
     }
 }
 
-/// The problem and what was said: the rest of the error stands in the report already.
+/// The problem and what was said. Of connecting, the rest stands in the report already; which setting is wrong, or whose
+/// credentials are missing, stands in what was attempted only.
 pub(super) fn in_short(error: &Error) -> String {
-    match error.said() {
-        Some(said) => format!("{}; the other side said: \"{said}\"", error.problem()),
-        None => error.problem().to_owned(),
+    let mut text = match error.kind() {
+        ErrorKind::Configuration | ErrorKind::Credentials => {
+            format!("{} failed: {}", error.attempted(), error.problem())
+        }
+        _ => error.problem().to_owned(),
+    };
+    if let Some(said) = error.said() {
+        text.push_str(&format!("; the other side said: \"{said}\""));
     }
+    text
 }
 
 impl Finding {

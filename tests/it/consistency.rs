@@ -71,8 +71,20 @@ async fn the_serial_consistency_of_a_frame_may_be_either_of_the_two() {
         ] {
             let mut statement = Statement::new(text.as_str());
             statement.set_serial_consistency(serial);
-            driver.query_unpaged(statement, ()).await.unwrap_or_else(|error| panic!("{text} at {serial:?}: {error}"));
+            assert_eq!(
+                refusal(driver.query_unpaged(statement, ()).await.map(drop)),
+                None,
+                "QUERY {text} at {serial:?}"
+            );
+            let mut statement = driver.prepare(text.as_str()).await.expect("a statement");
+            statement.set_serial_consistency(serial);
+            let executed = driver.execute_unpaged(&statement, ()).await.map(drop);
+            assert_eq!(refusal(executed), None, "EXECUTE {text} at {serial:?}");
         }
+        let mut batch = Batch::new(BatchType::Unlogged);
+        batch.append_statement(format!("INSERT INTO {table} (id) VALUES (2)").as_str());
+        batch.set_serial_consistency(serial);
+        assert_eq!(refusal(driver.batch(&batch, ((),)).await.map(drop)), None, "BATCH at {serial:?}");
     }
 }
 

@@ -77,7 +77,11 @@ async fn all(range: EventRange) -> Vec<Event> {
     range.try_collect().await.unwrap()
 }
 
-/// The hours and minutes of what is in the range.
+async fn only(range: EventRange) -> Event {
+    <[Event; 1]>::try_from(all(range).await).map(|[only]| only).unwrap()
+}
+
+/// The days, hours and minutes of what is in the range.
 async fn times(range: EventRange) -> Vec<String> {
     all(range).await.iter().map(|event| event.event_time.format("%d %H:%M").to_string()).collect()
 }

@@ -146,7 +146,7 @@ async fn a_cause_that_stays_ends_it_at_once() {
 }
 
 #[derive(Debug)]
-struct NoProfile;
+pub(super) struct NoProfile;
 
 impl ProvideCredentials for NoProfile {
     fn provide_credentials<'a>(&'a self) -> provided::ProvideCredentials<'a>
@@ -162,7 +162,11 @@ async fn missing_credentials_end_it_at_once_and_name_their_provider() {
     let site = Site::new(1, |stub| stub).await;
     let error = site.builder().credentials(NoProfile).connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Credentials);
-    assert!(error.to_string().contains("the provider given to the session"), "{error}");
+    assert_eq!(
+        site.told(&error),
+        "asking the provider given to the session for credentials failed after <t>: it has none; the other side said: \
+         \"no profile called shop\". Look into that provider, or give another one to the session"
+    );
 }
 
 #[tokio::test]

@@ -87,7 +87,20 @@ async fn what_ends_it_is_the_last_finding_with_its_remedy() {
     assert_eq!(last.text(), "TCP connected, and the TLS handshake was not answered");
 
     let report = Session::builder().region("nowhere").diagnose().await;
-    assert!(report.to_string().starts_with("No endpoint to connect to\n\n  WRONG  configuration  "), "{report}");
+    assert_eq!(
+        report.to_string(),
+        "No endpoint to connect to\n\n  WRONG  configuration  taking \"nowhere\" as a region failed: it does not end in a \
+         hyphen and a number\n                        -> A region reads like us-east-1, us-gov-west-1 or \
+         cn-north-1\n\nOne thing is not as it should be."
+    );
+
+    let site = Site::new(1, |stub| stub).await;
+    let report = site.builder().credentials(connecting::NoProfile).diagnose().await;
+    assert_eq!(
+        found(&report, "credentials").text(),
+        "asking the provider given to the session for credentials failed: it has none; the other side said: \"no profile \
+         called shop\""
+    );
 
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let endpoint = Endpoint::cassandra(format!("127.0.0.1:{port}")).unwrap();

@@ -5,7 +5,7 @@ use keyspaces::Outcome;
 use keyspaces::tables::{Event, Events};
 use tokio::time::Instant;
 
-use super::{all, create, date, device, event, events, insert_all, time, times};
+use super::{all, create, date, device, event, events, insert_all, only, time, times};
 use crate::server::session;
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn a_time_finer_than_the_column_is_cut_wherever_it_is_given() {
     events.insert(&written).await.unwrap();
     let read = Event { event_time: time("2026-11-22T23:59:59.999Z"), ..written.clone() };
     assert_eq!(events.get(&device, fine).await.unwrap(), Some(read.clone()));
-    assert_eq!(all(events.on(&device, date("2026-11-22"))).await, [&read]);
+    assert_eq!(only(events.on(&device, date("2026-11-22"))).await, read);
     let second = Duration::from_secs(1);
     assert_eq!(all(events.between(&device, fine..fine + second)).await, [read]);
     assert_eq!(all(events.between(&device, fine - second..fine)).await, []);
@@ -73,7 +73,7 @@ async fn days_at_both_ends_of_the_calendar_are_written_and_read() {
     for (date, time) in [(NaiveDate::MIN, DateTime::<Utc>::MIN_UTC), (NaiveDate::MAX, DateTime::<Utc>::MAX_UTC)] {
         let written = Event::new(&device, time, "type", "at the end");
         events.insert(&written).await.unwrap();
-        assert_eq!(all(events.on(&device, date)).await, [&written]);
+        assert_eq!(only(events.on(&device, date)).await, written);
         assert_eq!(events.get(&device, time).await.unwrap(), Some(written));
         events.delete_day(&device, date).await.unwrap();
         assert_eq!(all(events.on(&device, date)).await, []);
@@ -142,7 +142,7 @@ async fn columns_that_another_program_left_null_are_read_as_empty_text() {
     let text = "INSERT INTO it_events.events (device_id, event_date, event_time) VALUES (?, ?, ?)";
     session.execute(text, (&device, date("2026-11-22"), at)).await.unwrap();
     let read = Event::new(&device, at, "", "");
-    assert_eq!(all(events.on(&device, date("2026-11-22"))).await, [&read]);
+    assert_eq!(only(events.on(&device, date("2026-11-22"))).await, read);
     match events.insert_if_absent(&event(&device, "2026-11-22T10:00:00Z")).await.unwrap() {
         Outcome::NotApplied(there) => assert_eq!(there, Some(read)),
         other => panic!("{other:?}"),

@@ -17,7 +17,7 @@ pub(super) fn check(writes: &[Write<'_>], bytes: usize) -> Result<(), Refusal> {
         return Err(refused_by(&rules::LOGGED_BATCH_TOO_LARGE));
     }
     let is_static = |write: &&Write<'_>| write.columns().any(|column| is_among(&write.layout.statics, column));
-    if writes.len() > rules::MAX_LOGGED_STATEMENTS_WITH_STATIC && writes.iter().find(is_static).is_some() {
+    if writes.len() > rules::MAX_LOGGED_STATEMENTS_WITH_STATIC && writes.iter().any(|write| is_static(&write)) {
         return Err(refused_by(&rules::LOGGED_BATCH_TOO_LONG_WITH_STATIC));
     }
     if writes.iter().any(|write| write.layout.regular.iter().any(|column| column.cql_type == "counter")) {

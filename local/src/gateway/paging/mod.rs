@@ -22,9 +22,9 @@ use part::{PAGE, PART, Sizes};
 use position::Position;
 use rows::{Head, Rows};
 
-/// How many rows Cassandra is asked for at once by all connections together. Each may have 1 MB, and three of Cassandra's
-/// 256 MB may be needed for one while it is read and sent.
-pub(super) const ROWS_AT_ONCE: u32 = 32;
+/// How many rows Cassandra is asked for at once by all connections together: each may have 1 MB, and Cassandra has a heap
+/// of 256 MB.
+pub(super) const ROWS_AT_ONCE: u32 = 64;
 
 /// A SELECT as a client sent it: how it is asked for again with another page.
 #[derive(Clone, Copy, Debug)]

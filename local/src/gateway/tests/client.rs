@@ -81,6 +81,20 @@ impl Rows {
         std::str::from_utf8(self.values[row][column].as_deref().unwrap_or_default()).unwrap()
     }
 
+    pub(super) fn int(&self, row: usize, column: &str) -> i32 {
+        let column = self.columns.iter().position(|name| name == column).unwrap();
+        i32::from_be_bytes(self.values[row][column].as_deref().unwrap().try_into().unwrap())
+    }
+
+    pub(super) fn ints(&self, column: &str) -> Vec<i32> {
+        (0..self.values.len()).map(|row| self.int(row, column)).collect()
+    }
+
+    /// How many bytes the rows have as they are sent.
+    pub(super) fn bytes(&self) -> usize {
+        self.values.iter().flatten().map(|value| 4 + value.as_ref().map_or(0, Bytes::len)).sum()
+    }
+
     pub(super) fn texts(&self, column: &str) -> Vec<&str> {
         (0..self.values.len()).map(|row| self.text(row, column)).collect()
     }
@@ -91,6 +105,8 @@ impl Rows {
 pub(super) struct With<'a> {
     pub(super) consistency: Option<u16>,
     pub(super) values: &'a [&'a [u8]],
+    /// As many as there are values, if they come by name.
+    pub(super) names: &'a [&'a str],
     pub(super) page_size: Option<i32>,
     pub(super) paging_state: Option<&'a [u8]>,
     pub(super) serial: Option<u16>,
@@ -112,11 +128,15 @@ impl With<'_> {
                 | bit(self.page_size.is_some(), 0x04)
                 | bit(self.paging_state.is_some(), 0x08)
                 | bit(self.serial.is_some(), 0x10)
-                | bit(self.timestamp.is_some(), 0x20),
+                | bit(self.timestamp.is_some(), 0x20)
+                | bit(!self.names.is_empty(), 0x40),
         );
         if !self.values.is_empty() {
             out.put_u16(self.values.len() as u16);
-            self.values.iter().for_each(|value| out.bytes(Some(value)));
+            for (index, value) in self.values.iter().enumerate() {
+                self.names.get(index).into_iter().for_each(|name| out.string(name));
+                out.bytes(Some(value));
+            }
         }
         if let Some(size) = self.page_size {
             out.put_i32(size);
@@ -246,6 +266,24 @@ impl Client {
         body.short_bytes(id);
         with.write(&mut body);
         Answer::read(&self.call(opcode::EXECUTE, &body).await)
+    }
+
+    /// All pages of a SELECT, by its text or by its id.
+    pub(super) async fn pages(&mut self, select: Result<&str, &[u8]>, with: With<'_>) -> Vec<Rows> {
+        let (mut pages, mut state): (Vec<Rows>, Option<Bytes>) = (Vec::new(), None);
+        loop {
+            let with = With { paging_state: state.as_deref(), ..with };
+            let answer = match select {
+                Ok(text) => self.query_with(text, with).await,
+                Err(id) => self.execute(id, with).await,
+            };
+            let Answer::Rows(rows) = answer else { panic!("{answer:?}") };
+            state = rows.paging_state.clone();
+            pages.push(rows);
+            if state.is_none() {
+                return pages;
+            }
+        }
     }
 
     /// An unlogged batch of texts and ids without values.

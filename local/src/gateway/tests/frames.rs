@@ -101,7 +101,7 @@ async fn a_client_that_does_not_read_for_a_while_loses_nothing() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("frames_slow").await;
     client.table("frames_slow", "t", "(a int PRIMARY KEY, b blob)").await;
-    let big = vec![7; 1 << 20];
+    let big = vec![7; (1 << 20) - 1000];
     let insert = "INSERT INTO frames_slow.t (a, b) VALUES (1, ?)";
     let stored = client.query_with(insert, With { values: &[&big], ..With::default() }).await;
     assert_eq!(stored, Answer::Void);

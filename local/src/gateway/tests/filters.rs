@@ -1,0 +1,99 @@
+use super::client::{Answer, Client, Rows, With};
+use super::local;
+
+/// 100 rows in one partition; `v` is 1 in every tenth of them.
+async fn with_rows(keyspace: &str) -> Client {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace(keyspace).await;
+    client.table(keyspace, "t", "(a int, b int, c text, v int, PRIMARY KEY (a, b))").await;
+    let insert = client.prepared(&format!("INSERT INTO {keyspace}.t (a, b, c, v) VALUES (1, ?, 'x', ?)")).await;
+    for row in 0..100_i32 {
+        let values = [row.to_be_bytes(), i32::from(row % 10 == 9).to_be_bytes()];
+        let values = [&values[0][..], &values[1]];
+        assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, Answer::Void);
+    }
+    client
+}
+
+fn counts(pages: &[Rows]) -> Vec<usize> {
+    pages.iter().map(|page| page.values.len()).collect()
+}
+
+fn all(pages: &[Rows]) -> Vec<i32> {
+    pages.iter().flat_map(|page| page.ints("b")).collect()
+}
+
+const EVERY_TENTH: [i32; 10] = [9, 19, 29, 39, 49, 59, 69, 79, 89, 99];
+
+#[tokio::test]
+async fn a_page_size_counts_the_rows_that_are_read() {
+    let mut client = with_rows("filters").await;
+    let page_size = Some(5);
+    for select in [
+        "SELECT b FROM filters.t WHERE a = 1 AND v = 1 ALLOW FILTERING",
+        "SELECT b FROM filters.t WHERE v = 1 ALLOW FILTERING",
+    ] {
+        let pages = client.pages(Ok(select), With { page_size, ..With::default() }).await;
+        assert_eq!(all(&pages), EVERY_TENTH, "{select}");
+        assert_eq!(counts(&pages)[..6], [0, 1, 0, 1, 0, 1], "{select}");
+        let columns = (vec!["b".to_owned()], ("filters".to_owned(), "t".to_owned()));
+        assert!(pages.iter().all(|page| (&page.columns, &page.table) == (&columns.0, &columns.1)));
+    }
+    let wide = client.pages(Ok("SELECT b FROM filters.t WHERE v = 1 ALLOW FILTERING"), With::default()).await;
+    assert_eq!((all(&wide), wide.len()), (EVERY_TENTH.to_vec(), 1));
+}
+
+#[tokio::test]
+async fn empty_pages_come_where_nothing_fits() {
+    let mut client = with_rows("filters_empty").await;
+    let select = "SELECT JSON b FROM filters_empty.t WHERE a = 1 AND v = 7 ALLOW FILTERING";
+    let pages = client.pages(Ok(select), With { page_size: Some(30), ..With::default() }).await;
+    assert_eq!(counts(&pages), [0, 0, 0, 0]);
+    assert!(pages.iter().all(|page| page.columns == ["[json]"]));
+    let id = client.prepared("SELECT * FROM filters_empty.t WHERE v = ? ALLOW FILTERING").await;
+    let values: [&[u8]; 1] = [&7_i32.to_be_bytes()];
+    let with = With { page_size: Some(60), values: &values, skip_metadata: true, ..With::default() };
+    let pages = client.pages(Err(&id), with).await;
+    assert_eq!(counts(&pages), [0, 0]);
+    assert!(pages.iter().all(|page| page.columns.is_empty()));
+}
+
+#[tokio::test]
+async fn a_limit_counts_the_rows_that_fit_across_pages() {
+    let mut client = with_rows("filters_limit").await;
+    let select = "SELECT b FROM filters_limit.t WHERE a = 1 AND v = 1 LIMIT 3 ALLOW FILTERING";
+    let pages = client.pages(Ok(select), With { page_size: Some(25), ..With::default() }).await;
+    assert_eq!((counts(&pages), all(&pages)), (vec![2, 1], vec![9, 19, 29]));
+    let select = "SELECT b FROM filters_limit.t WHERE v = :v AND a = :a LIMIT :most ALLOW FILTERING";
+    let values: [&[u8]; 3] = [&1_i32.to_be_bytes(), &1_i32.to_be_bytes(), &4_i32.to_be_bytes()];
+    let with = With { values: &values, names: &["a", "v", "most"], page_size: Some(15), ..With::default() };
+    let pages = client.pages(Ok(select), with).await;
+    assert_eq!((counts(&pages), all(&pages)), (vec![1, 2, 1], vec![9, 19, 29, 39]));
+}
+
+#[tokio::test]
+async fn what_leads_to_the_rows_is_not_a_filter() {
+    let mut client = with_rows("filters_range").await;
+    let id = client
+        .prepared(
+            "SELECT b FROM filters_range.t WHERE v = ? AND a = ? AND b >= ? AND b < ? ORDER BY b DESC ALLOW FILTERING",
+        )
+        .await;
+    let values = [1_i32, 1, 30, 70].map(i32::to_be_bytes);
+    let values: Vec<&[u8]> = values.iter().map(|value| &value[..]).collect();
+    let pages = client.pages(Err(&id), With { values: &values, page_size: Some(10), ..With::default() }).await;
+    assert_eq!((counts(&pages), all(&pages)), (vec![1, 1, 1, 1, 0], vec![69, 59, 49, 39]));
+    let all_of_them = "SELECT b FROM filters_range.t WHERE a = 1 AND b < 20 ALLOW FILTERING";
+    let pages = client.pages(Ok(all_of_them), With { page_size: Some(15), ..With::default() }).await;
+    assert_eq!(counts(&pages), [15, 5]);
+    let by_clustering = "SELECT b FROM filters_range.t WHERE b = 42 ALLOW FILTERING";
+    let pages = client.pages(Ok(by_clustering), With { page_size: Some(40), ..With::default() }).await;
+    assert_eq!(counts(&pages), [0, 1, 0]);
+}
+
+#[tokio::test]
+async fn what_cassandra_refuses_is_said_in_its_words() {
+    let mut client = with_rows("filters_refused").await;
+    let (code, text) = client.query("SELECT * FROM filters_refused.t WHERE nosuch = 1 ALLOW FILTERING").await.refused();
+    assert_eq!((code, text.as_str()), (0x2200, "Undefined column name nosuch in table filters_refused.t"));
+}

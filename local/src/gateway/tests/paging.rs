@@ -1,0 +1,205 @@
+use proptest::prelude::*;
+
+use super::client::{Answer, Client, Rows, With};
+use super::{PROTOCOL_ERROR, another, local};
+
+/// The service's 1 MB, and a part of it.
+const PAGE: usize = 1 << 20;
+const PART: usize = 256 << 10;
+
+/// Writes rows of these sizes into the partition, from 0 on.
+async fn fill(client: &mut Client, keyspace: &str, partition: i32, sizes: impl IntoIterator<Item = usize>) {
+    let insert = client.prepared(&format!("INSERT INTO {keyspace}.t (a, b, c) VALUES (?, ?, ?)")).await;
+    for (row, size) in sizes.into_iter().enumerate() {
+        let values = [&partition.to_be_bytes()[..], &(row as i32).to_be_bytes(), &vec![b'x'; size]];
+        assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, Answer::Void);
+    }
+}
+
+async fn with_table(keyspace: &str) -> Client {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace(keyspace).await;
+    client.table(keyspace, "t", "(a int, b int, c text, PRIMARY KEY (a, b))").await;
+    client
+}
+
+fn all(pages: &[Rows], column: &str) -> Vec<i32> {
+    pages.iter().flat_map(|page| page.ints(column)).collect()
+}
+
+#[tokio::test]
+async fn a_page_ends_at_1_mb_whatever_page_size_was_asked() {
+    let mut client = with_table("paging_size").await;
+    fill(&mut client, "paging_size", 1, [10_000; 300]).await;
+    let select = "SELECT * FROM paging_size.t WHERE a = 1";
+    for page_size in [None, Some(5000), Some(0), Some(-1)] {
+        let pages = client.pages(Ok(select), With { page_size, ..With::default() }).await;
+        assert_eq!(all(&pages, "b"), (0..300).collect::<Vec<_>>(), "{page_size:?}");
+        for page in &pages[..pages.len() - 1] {
+            assert!((PAGE..=PAGE + PART).contains(&page.bytes()), "{}", page.bytes());
+        }
+        assert_eq!(pages.len(), 3);
+    }
+    let id = client.prepared(select).await;
+    let pages = client.pages(Err(&id), With { page_size: Some(50), ..With::default() }).await;
+    assert!(pages.iter().all(|page| page.values.len() <= 50));
+    assert_eq!(all(&pages, "b"), (0..300).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_limit_counts_across_pages() {
+    let mut client = with_table("paging_limit").await;
+    fill(&mut client, "paging_limit", 1, [10; 100]).await;
+    let pages = |rows: &[Rows]| rows.iter().map(|page| page.values.len()).collect::<Vec<_>>();
+    let literal = "SELECT b FROM paging_limit.t WHERE a = 1 LIMIT 70";
+    let read = client.pages(Ok(literal), With { page_size: Some(30), ..With::default() }).await;
+    assert_eq!((pages(&read), all(&read, "b")), (vec![30, 30, 10], (0..70).collect()));
+    let id = client.prepared("SELECT b FROM paging_limit.t WHERE a = ? LIMIT ?").await;
+    let values: [&[u8]; 2] = [&1_i32.to_be_bytes(), &60_i32.to_be_bytes()];
+    let read = client.pages(Err(&id), With { page_size: Some(30), values: &values, ..With::default() }).await;
+    assert_eq!(pages(&read), [30, 30]);
+}
+
+#[tokio::test]
+async fn a_paging_state_works_on_any_connection_and_after_another_start() {
+    let mut client = with_table("paging_state").await;
+    fill(&mut client, "paging_state", 1, [50_000; 60]).await;
+    let select = "SELECT b FROM paging_state.t WHERE a = 1";
+    let first = client.query_with(select, With { page_size: Some(20), ..With::default() }).await;
+    let Answer::Rows(first) = first else { panic!("{first:?}") };
+    let with = With { page_size: Some(100), paging_state: first.paging_state.as_deref(), ..With::default() };
+    let mut other = Client::connect(local().await).await;
+    let Answer::Rows(second) = other.query_with(select, with).await else { panic!() };
+    assert_eq!(second.ints("b"), (20..60).collect::<Vec<_>>());
+
+    let kept = another().await.instance("paging").start().await.unwrap();
+    let mut client = Client::connect(&kept).await;
+    client.keyspace("paging_kept").await;
+    client.table("paging_kept", "t", "(a int, b int, c text, PRIMARY KEY (a, b))").await;
+    fill(&mut client, "paging_kept", 1, [10; 30]).await;
+    let select = "SELECT b FROM paging_kept.t";
+    let first = client.query_with(select, With { page_size: Some(7), ..With::default() }).await;
+    let Answer::Rows(first) = first else { panic!("{first:?}") };
+    kept.close().await.unwrap();
+    let kept = another().await.instance("paging").start().await.unwrap();
+    let mut client = Client::connect(&kept).await;
+    let with = With { page_size: Some(100), paging_state: first.paging_state.as_deref(), ..With::default() };
+    let Answer::Rows(rest) = client.query_with(select, with).await else { panic!() };
+    assert_eq!(rest.ints("b"), (7..30).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_is_no_paging_state_is_refused_in_cassandras_words() {
+    let mut client = with_table("paging_refused").await;
+    for state in [&b"x"[..], b"", b"KLP1\0\0\0\0\0\0\0\0", b"KLP1\0\0\0\0\0\0\0\0\xff\xff\xff\xff"] {
+        let with = With { paging_state: Some(state), page_size: Some(10), ..With::default() };
+        let (code, text) = client.query_with("SELECT * FROM paging_refused.t", with).await.refused();
+        assert_eq!((code, text.as_str()), (PROTOCOL_ERROR, "Invalid value for the paging state"), "{state:?}");
+    }
+}
+
+#[tokio::test]
+async fn metadata_is_skipped_on_every_page_if_the_client_says_so() {
+    let mut client = with_table("paging_metadata").await;
+    fill(&mut client, "paging_metadata", 1, [10; 50]).await;
+    let id = client.prepared("SELECT b FROM paging_metadata.t WHERE a = 1").await;
+    let with = With { skip_metadata: true, page_size: Some(40), ..With::default() };
+    let bare = client.pages(Err(&id), with).await;
+    assert_eq!(bare.iter().map(|page| page.values.len()).collect::<Vec<_>>(), [40, 10]);
+    assert!(bare.iter().all(|page| page.columns.is_empty()));
+    let full = client.pages(Err(&id), With { skip_metadata: false, ..with }).await;
+    assert!(full.iter().all(|page| page.columns == ["b"] && page.table.0 == "paging_metadata"));
+}
+
+#[tokio::test]
+async fn values_come_by_name() {
+    let mut client = with_table("paging_names").await;
+    fill(&mut client, "paging_names", 7, [10; 20]).await;
+    let values: [&[u8]; 2] = [&15_i32.to_be_bytes(), &7_i32.to_be_bytes()];
+    let with = With { values: &values, names: &["below", "a"], page_size: Some(6), ..With::default() };
+    let pages = client.pages(Ok("SELECT b FROM paging_names.t WHERE a = :a AND b < :below"), with).await;
+    assert_eq!(all(&pages, "b"), (0..15).collect::<Vec<_>>());
+    assert_eq!(pages.len(), 3);
+}
+
+#[tokio::test]
+async fn a_whole_table_is_read_across_partitions() {
+    let mut client = with_table("paging_table").await;
+    for partition in 0..20 {
+        fill(&mut client, "paging_table", partition, [20_000; 8]).await;
+    }
+    let pages = client.pages(Ok("SELECT * FROM paging_table.t"), With::default()).await;
+    let mut rows: Vec<_> = all(&pages, "a").into_iter().zip(all(&pages, "b")).collect();
+    assert_eq!((rows.len(), pages.len()), (160, 4));
+    rows.sort_unstable();
+    rows.dedup();
+    assert_eq!(rows.len(), 160);
+}
+
+#[tokio::test]
+async fn an_order_that_needs_all_rows_at_once_is_not_emulated() {
+    let mut client = with_table("paging_order").await;
+    let (code, text) = client.query("SELECT * FROM paging_order.t WHERE a IN (1, 2) ORDER BY b DESC").await.refused();
+    assert_eq!(code, super::INVALID);
+    assert_eq!(text, "keyspaces-local: not emulated: ORDER BY with IN on the partition key");
+}
+
+/// 300 rows of 900 kB are as much as the whole heap of the Cassandra behind.
+#[tokio::test]
+async fn cassandra_survives_large_rows() {
+    let mut client = with_table("paging_large").await;
+    let behind_small_ones = std::iter::repeat_n(10, 100).chain(std::iter::repeat_n(900_000, 300));
+    fill(&mut client, "paging_large", 1, behind_small_ones).await;
+    fill(&mut client, "paging_large", 2, [900_000; 8]).await;
+    let reader = async |partition: i32, rows: i32| {
+        let select = format!("SELECT * FROM paging_large.t WHERE a = {partition}");
+        let mut client = Client::connect(local().await).await;
+        let (mut read, mut state) = (Vec::new(), None::<bytes::Bytes>);
+        loop {
+            let with = With { page_size: Some(5000), paging_state: state.as_deref(), ..With::default() };
+            let answer = client.query_with(&select, with).await;
+            let Answer::Rows(page) = answer else { panic!("{answer:?}") };
+            assert!(page.bytes() <= PAGE + 900_100);
+            read.extend(page.ints("b"));
+            state = page.paging_state;
+            if state.is_none() {
+                break;
+            }
+        }
+        assert_eq!(read, (0..rows).collect::<Vec<_>>());
+    };
+    let (one, two) = (|| reader(1, 400), || reader(2, 8));
+    tokio::join!(one(), one(), two(), two(), two(), two(), two(), two(), two(), two(), two(), two(), two(), two());
+}
+
+#[test]
+fn any_page_size_and_any_rows_give_every_row_once_in_order() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut client = runtime.block_on(with_table("paging_any"));
+    let select = runtime.block_on(client.prepared("SELECT * FROM paging_any.t WHERE a = ?"));
+    let size = prop_oneof![6 => 0..200_usize, 3 => 1_000..60_000_usize, 1 => 200_000..900_000_usize];
+    let rows = (proptest::collection::vec(size, 1..60), proptest::option::of(1..70_i32));
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 16, ..ProptestConfig::default() });
+    let (client, partition) = (std::cell::RefCell::new(client), std::cell::Cell::new(0));
+    let holds = runner.run(&rows, |(sizes, page_size)| {
+        partition.set(partition.get() + 1);
+        let mut client = client.borrow_mut();
+        let pages = runtime.block_on(async {
+            fill(&mut client, "paging_any", partition.get(), sizes.iter().copied()).await;
+            let values: [&[u8]; 1] = [&partition.get().to_be_bytes()];
+            client.pages(Err(&select), With { page_size, values: &values, ..With::default() }).await
+        });
+        let largest = sizes.iter().max().unwrap() + 100;
+        prop_assert_eq!(all(&pages, "b"), (0..sizes.len() as i32).collect::<Vec<_>>());
+        let read = pages.iter().flat_map(|page| (0..page.values.len()).map(|row| page.text(row, "c").len()));
+        prop_assert_eq!(read.collect::<Vec<_>>(), sizes);
+        for page in &pages {
+            prop_assert!(page.bytes() <= PAGE + PART.max(largest));
+            prop_assert!(page_size.is_none_or(|size| page.values.len() <= size as usize));
+            let full = page.bytes() >= PAGE || page_size.is_some_and(|size| page.values.len() == size as usize);
+            prop_assert!(full || page.paging_state.is_none());
+        }
+        Ok(())
+    });
+    holds.unwrap();
+}
