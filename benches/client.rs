@@ -1,11 +1,15 @@
 //! A client in a process of its own: one task, done so many times, by ours or by the bare driver.
 
+use std::error::Error;
 use std::hint::black_box;
 use std::pin::{Pin, pin};
 use std::time::Instant;
 
+use chrono::TimeDelta;
 use clap::ValueEnum;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt};
+use keyspaces::tables::Events;
+use keyspaces::{Endpoint, Session};
 use tokio::runtime::Runtime;
 
 use crate::work::bare::Bare;
@@ -33,6 +37,8 @@ pub(crate) enum Task {
     PagesMemory,
     /// Keys, read through the fan-out, held to the memory it takes.
     FanOutMemory,
+    /// An event a day, of 30 days as one range; the bare driver reads one day.
+    Month,
     /// Answers to the server's challenge, as when a connection is opened.
     Sigv4,
 }
@@ -41,15 +47,19 @@ pub(crate) enum Task {
 pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result<u64> {
     // One thread: what is counted does not depend on how threads take turns.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match (task, whose) {
-        (Task::Sigv4, _) => sign(&runtime, times),
-        (_, Whose::Ours) => run_on::<Ours>(&runtime, task, address, times),
-        (_, Whose::Bare) => run_on::<Bare>(&runtime, task, address, times),
+    if task == Task::Sigv4 {
+        return sign(&runtime, times);
+    }
+    let session = runtime.block_on(Session::builder().endpoint(Endpoint::cassandra(address)?).connect())?;
+    match (whose, task) {
+        (Whose::Ours, Task::Month) => read_month(&runtime, &session, times),
+        (Whose::Ours, _) => run_on::<Ours>(&runtime, &session, task, times),
+        (Whose::Bare, _) => run_on::<Bare>(&runtime, &session, task, times),
     }
 }
 
-fn run_on<C: Client>(runtime: &Runtime, task: Task, address: &str, times: u64) -> Result<u64> {
-    let client = runtime.block_on(C::connect(address))?;
+fn run_on<C: Client>(runtime: &Runtime, session: &Session, task: Task, times: u64) -> Result<u64> {
+    let client = runtime.block_on(C::new(session))?;
     match task {
         Task::Insert => {
             let event = Event::sample();
@@ -90,8 +100,27 @@ fn run_on<C: Client>(runtime: &Runtime, task: Task, address: &str, times: u64) -
             // At its highest.
             Ok(resident("VmHWM")?.saturating_sub(before))
         }),
+        Task::Month => timed(runtime, times, async |times| {
+            for _ in 0..times {
+                expect(1, count(client.stream(partition_of(1)).await?).await?)?;
+            }
+            Ok(())
+        }),
         Task::Sigv4 => Err("this is no task for a session".into()),
     }
+}
+
+fn read_month(runtime: &Runtime, session: &Session, times: u64) -> Result<u64> {
+    const DAYS: u32 = 30;
+    let events = runtime.block_on(Events::new(session, "bench"))?;
+    let Event { device_id, event_time: start, .. } = Event::sample();
+    timed(runtime, times, async |times| {
+        for _ in 0..times {
+            let range = start..start + TimeDelta::days(DAYS.into());
+            expect(DAYS.into(), count(events.between(&device_id, range)).await?)?;
+        }
+        Ok(())
+    })
 }
 
 fn sign(runtime: &Runtime, times: u64) -> Result<u64> {
@@ -119,10 +148,13 @@ fn counted_by_callgrind(runtime: &Runtime, task: Pin<Box<dyn Future<Output = Res
     runtime.block_on(task)
 }
 
-async fn count(mut rows: impl Stream<Item = Result<Event>> + Unpin) -> Result<u64> {
+async fn count<R, E>(mut rows: impl Stream<Item = std::result::Result<R, E>> + Unpin) -> Result<u64>
+where
+    Box<dyn Error + Send + Sync>: From<E>,
+{
     let mut number = 0;
-    while let Some(row) = rows.try_next().await? {
-        black_box(row);
+    while let Some(row) = rows.next().await {
+        black_box(row?);
         number += 1;
     }
     Ok(number)

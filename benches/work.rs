@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::Stream;
+use keyspaces::Session;
 use scylla::{DeserializeRow, SerializeRow};
 
 /// Whatever goes wrong ends the bench.
@@ -37,10 +38,9 @@ pub(crate) const IN_FLIGHT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255)
 /// The primary key of one event.
 pub(crate) type Key = (String, NaiveDate, DateTime<Utc>);
 
-/// One session with its statements prepared.
+/// The statements, prepared.
 pub(crate) trait Client: Sized {
-    /// To the stub, which is at `address`.
-    async fn connect(address: &str) -> Result<Self>;
+    async fn new(session: &Session) -> Result<Self>;
 
     async fn insert(&self, event: &Event) -> Result<()>;
 

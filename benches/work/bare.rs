@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
-use keyspaces::Endpoint;
 use scylla::client::session::Session;
 use scylla::statement::prepared::PreparedStatement;
 
@@ -18,9 +17,8 @@ pub(crate) struct Bare {
 }
 
 impl Client for Bare {
-    async fn connect(address: &str) -> Result<Self> {
-        // The driver's own session out of one of ours: its settings are the same because it is the same.
-        let session = keyspaces::Session::builder().endpoint(Endpoint::cassandra(address)?).connect().await?;
+    /// The driver's own session out of ours: its settings are the same because it is the same.
+    async fn new(session: &keyspaces::Session) -> Result<Self> {
         let session = session.dangerous_driver()?;
         let insert = session.prepare(INSERT).await?;
         let select_one = session.prepare(SELECT_ONE).await?;

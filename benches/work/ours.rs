@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use futures::{Stream, StreamExt, TryStreamExt};
-use keyspaces::{Endpoint, Select, Session, Write};
+use keyspaces::{Select, Session, Write};
 
 use super::{Client, Event, IN_FLIGHT, INSERT, Key, Result, SELECT_DAY, SELECT_ONE};
 
@@ -13,8 +13,7 @@ pub(crate) struct Ours {
 }
 
 impl Client for Ours {
-    async fn connect(address: &str) -> Result<Self> {
-        let session = Session::builder().endpoint(Endpoint::cassandra(address)?).connect().await?;
+    async fn new(session: &Session) -> Result<Self> {
         Ok(Self {
             insert: session.prepare(INSERT).await?,
             select_one: session.prepare(SELECT_ONE).await?,
