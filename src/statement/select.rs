@@ -76,14 +76,13 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// As [`rows`](Self::rows), and [`Type`](ErrorKind::Type) if there are two: ask for [`first`](Self::first) if any
     /// will do.
     pub async fn one(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
-        let mut rows = self.few(values.borrow(), 2);
-        let one = rows.try_next().await?;
-        if one.is_some() && rows.try_next().await?.is_some() {
+        let rows = self.few(values.borrow(), 2)?.first(2).await?;
+        if rows.len() > 1 {
             let problem = "one row was asked for, there are more";
             return Err(Error::new(ErrorKind::Type, self.core.call.about.attempted.clone(), problem)
                 .with_advice("Name the whole primary key in WHERE, or ask for first()"));
         }
-        Ok(one)
+        Ok(rows.into_iter().next())
     }
 
     /// The first row, or `None`.
@@ -92,7 +91,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     ///
     /// As [`rows`](Self::rows).
     pub async fn first(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
-        self.few(values.borrow(), 1).try_next().await
+        Ok(self.few(values.borrow(), 1)?.first(1).await?.into_iter().next())
     }
 
     pub(crate) fn read(&self, values: &V) -> Result<Read, Error> {
@@ -108,15 +107,14 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
 
     /// For who wants no more than `rows` rows: the service reads as many as fit a page. Where rows are filtered out, that
     /// would make many pages.
-    fn few(&self, values: &V, rows: u8) -> Rows<R> {
-        let read = if self.core.page_size_given || self.core.call.about.filters() {
+    fn few(&self, values: &V, rows: u8) -> Result<Read, Error> {
+        if self.core.page_size_given || self.core.call.about.filters() {
             self.read(values)
         } else {
             let mut core = self.core.clone();
             core.set_page_size(NonZeroU32::MIN.saturating_add(u32::from(rows) - 1));
             core.bind(values).map(|request| Read { call: core.call, request })
-        };
-        Rows::new(read).without_asking_ahead()
+        }
     }
 }
 

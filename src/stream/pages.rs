@@ -1,5 +1,6 @@
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::stream::{self, BoxStream, Stream};
@@ -32,7 +33,6 @@ pub struct Pages<R> {
 }
 
 /// A read about to be made, from its values on.
-#[derive(Clone)]
 pub(crate) struct Read {
     pub(crate) call: Call,
     pub(crate) request: Request,
@@ -44,6 +44,25 @@ pub(crate) type Arrived = (QueryResult, PagingStateResponse);
 impl Read {
     pub(crate) async fn page(&self, state: DriverState) -> Result<Arrived, Error> {
         execute::page(&self.call, &self.request, state).await
+    }
+
+    /// The first `wanted` rows, or all there are if those are fewer. No page is asked for that is not needed.
+    pub(crate) async fn first<R: OwnedRow>(&self, wanted: usize) -> Result<Vec<R>, Error> {
+        let mut state = DriverState::start();
+        let mut first: Vec<R> = Vec::new();
+        loop {
+            let (page, next) = self.page(state).await?;
+            let rows = decode(&self.call.about, page)?;
+            if first.is_empty() {
+                first = rows;
+            } else {
+                first.extend(rows);
+            }
+            match next {
+                PagingStateResponse::HasMorePages { state: next } if first.len() < wanted => state = next,
+                _ => return Ok(first),
+            }
+        }
     }
 }
 
@@ -60,8 +79,9 @@ impl<R: OwnedRow> Pages<R> {
             Ok(begun) => begun,
             Err(error) => return Self { pages: Box::pin(stream::iter([Err(error)])) },
         };
+        let read = Arc::new(read);
         let pages = stream::try_unfold(Some(state), move |mut state| {
-            let (read, fingerprint) = (read.clone(), fingerprint);
+            let read = Arc::clone(&read);
             async move {
                 while let Some(at) = state {
                     let (page, next) = read.page(at).await?;

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::future::BoxFuture;
@@ -16,10 +17,9 @@ use crate::row::OwnedRow;
 /// while these rows are worked on; no more than these two pages are ever held. Empty pages, which the service gives where a
 /// filter drops rows, are passed over. It can be dropped at any time, and ends after an error.
 pub struct Rows<R> {
-    read: Option<Read>,
+    read: Option<Arc<Read>>,
     rows: std::vec::IntoIter<R>,
     next: Next,
-    one_ahead: bool,
 }
 
 enum Next {
@@ -60,26 +60,20 @@ impl<R: OwnedRow> Rows<R> {
 
     pub(crate) fn new(read: Result<Read, Error>) -> Self {
         let (read, next) = match read {
-            Ok(read) => (Some(read), Next::At(PagingState::start())),
+            Ok(read) => (Some(Arc::new(read)), Next::At(PagingState::start())),
             Err(error) => (None, Next::Failed(error)),
         };
-        Self { read, rows: Vec::new().into_iter(), next, one_ahead: true }
+        Self { read, rows: Vec::new().into_iter(), next }
     }
 
     /// For a read that has to be prepared first, when the stream is polled.
     pub(crate) fn later(read: BoxFuture<'static, Result<Read, Error>>) -> Self {
-        Self { read: None, rows: Vec::new().into_iter(), next: Next::Prepared(read), one_ahead: true }
-    }
-
-    /// For who wants the first row or two: no page is asked for that may not be needed.
-    pub(crate) fn without_asking_ahead(mut self) -> Self {
-        self.one_ahead = false;
-        self
+        Self { read: None, rows: Vec::new().into_iter(), next: Next::Prepared(read) }
     }
 
     fn ask(&mut self, context: &mut Context<'_>) {
         let (Next::At(state), Some(read)) = (&self.next, &self.read) else { return };
-        let (read, state) = (read.clone(), state.clone());
+        let (read, state) = (Arc::clone(read), state.clone());
         let mut asked: BoxFuture<'static, _> = Box::pin(async move { read.page(state).await });
         // It is sent when it is polled first; after that the driver takes the answer in by itself.
         self.next = match asked.as_mut().poll(context) {
@@ -102,9 +96,7 @@ impl<R: OwnedRow> Rows<R> {
     fn poll_row(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<R, Error>>> {
         loop {
             if let Some(row) = self.rows.next() {
-                if self.one_ahead && matches!(self.next, Next::At(_)) {
-                    self.ask(context);
-                }
+                self.ask(context);
                 return Poll::Ready(Some(Ok(row)));
             }
             let taken = match std::mem::replace(&mut self.next, Next::Nothing) {
@@ -116,7 +108,7 @@ impl<R: OwnedRow> Rows<R> {
                         return Poll::Pending;
                     }
                     Poll::Ready(read) => read.map(|read| {
-                        self.read = Some(read);
+                        self.read = Some(Arc::new(read));
                         self.next = Next::At(PagingState::start());
                     }),
                 },
