@@ -1,5 +1,6 @@
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::stream::{self, BoxStream, Stream};
@@ -32,7 +33,6 @@ pub struct Pages<R> {
 }
 
 /// A read about to be made, from its values on.
-#[derive(Clone)]
 pub(crate) struct Read {
     pub(crate) call: Call,
     pub(crate) request: Request,
@@ -60,8 +60,9 @@ impl<R: OwnedRow> Pages<R> {
             Ok(begun) => begun,
             Err(error) => return Self { pages: Box::pin(stream::iter([Err(error)])) },
         };
+        let read = Arc::new(read);
         let pages = stream::try_unfold(Some(state), move |mut state| {
-            let (read, fingerprint) = (read.clone(), fingerprint);
+            let read = Arc::clone(&read);
             async move {
                 while let Some(at) = state {
                     let (page, next) = read.page(at).await?;
