@@ -62,6 +62,11 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     [OF_STATEMENTS, OF_SELECT, OF_WRITES, OF_BATCHES, OF_DEFINITIONS, OF_SIZES].into_iter().flatten().copied()
 }
 
+/// Those of them that [`judge`](crate::judge) never tells: it takes bound values, or the table, to see that they are broken.
+pub fn beyond_the_text() -> impl Iterator<Item = &'static Rule> {
+    OF_SIZES.iter().copied()
+}
+
 /// The rule of this id.
 #[must_use]
 pub fn with_id(id: &str) -> Option<&'static Rule> {
