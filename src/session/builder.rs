@@ -266,6 +266,12 @@ impl Builder {
                 return Err(refused(format!("{name} is zero"), "Give it a duration that something can happen in"));
             }
         }
+        if settings.application_name.as_ref().is_some_and(|name| name.len() > usize::from(u16::MAX)) {
+            return Err(refused(
+                "application_name is longer than the 65535 bytes of a string in STARTUP",
+                "Shorten it",
+            ));
+        }
         if self.credentials.is_some() && self.password.is_some() {
             return Err(refused(
                 "there are both AWS credentials and a password",

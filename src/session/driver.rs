@@ -33,7 +33,7 @@ pub(super) fn builder(
         // Tokens of the service are no i64, so the driver rolls dice for them: aware of such tokens it sends each
         // partition to a node of its own, and some nodes get forty times what others get.
         .load_balancing_policy(Arc::new(Rotation::default()))
-        .request_timeout(Some(settings.attempt_timeout))
+        .request_timeout(Some(settings.attempt_timeout.min(settings.call_timeout)))
         .speculative_execution_policy(None)
         .build();
 

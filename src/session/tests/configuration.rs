@@ -61,6 +61,11 @@ async fn what_cannot_be_is_found_before_anything_is_sent() {
             cassandra().attempt_timeout(Duration::ZERO),
             "setting up a session failed: attempt_timeout is zero. Give it a duration that something can happen in",
         ),
+        (
+            cassandra().application_name("n".repeat(65_536)),
+            "setting up a session failed: application_name is longer than the 65535 bytes of a string in STARTUP. \
+             Shorten it",
+        ),
     ] {
         assert_eq!(refusal(builder).await, (ErrorKind::Configuration, text.to_owned()));
     }
