@@ -7,7 +7,7 @@ use scylla::serialize::row::SerializeRow;
 use scylla::statement::prepared::PreparedStatement;
 
 use super::about::About;
-use super::cells::{Cells, with_cells};
+use super::cells::{Cells, Serialised};
 use super::{Core, mismatch};
 use crate::execute::Request;
 use crate::{Error, ErrorKind};
@@ -57,37 +57,23 @@ pub(crate) struct Using {
 
 impl Core {
     pub(crate) fn bind(&self, values: &impl SerializeRow) -> Result<Request, Error> {
-        self.bind_and(values, |_| ()).map(|(request, ())| request)
+        self.bind_serialised(&self.serialised(values)?)
     }
 
-    /// Binds, and has `also` look at the values as they are sent.
-    pub(crate) fn bind_and<T>(
-        &self,
-        values: &impl SerializeRow,
-        also: impl FnOnce(Cells<'_>) -> T,
-    ) -> Result<(Request, T), Error> {
-        self.serialised(values, |cells| {
-            let mut bound = self.prepared.clone().bind(&cells).map_err(|error| self.unbindable(error))?;
-            if let Some(rows) = self.limit(cells) {
-                bound.set_page_size(rows);
-            }
-            Ok((Request::Prepared(bound), also(cells)))
-        })
+    pub(super) fn bind_serialised(&self, values: &Serialised) -> Result<Request, Error> {
+        let cells = values.cells();
+        let mut bound = self.prepared.clone().bind(&cells).map_err(|error| self.unbindable(error))?;
+        if let Some(rows) = self.limit(cells) {
+            bound.set_page_size(rows);
+        }
+        Ok(Request::Prepared(bound))
     }
 
-    /// Hands the values to `then` as they are sent, checked.
-    pub(super) fn serialised<T>(
-        &self,
-        values: &impl SerializeRow,
-        then: impl FnOnce(Cells<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    /// The values as they are sent, checked.
+    pub(super) fn serialised(&self, values: &impl SerializeRow) -> Result<Serialised, Error> {
         let columns = self.prepared.get_variable_col_specs();
-        let checked = |cells: Cells<'_>| {
-            self.check(cells)?;
-            then(cells)
-        };
-        let done = if self.using.ttl.is_none() && self.using.timestamp.is_none() {
-            with_cells(columns.as_slice(), values, checked)
+        let serialised = if self.using.ttl.is_none() && self.using.timestamp.is_none() {
+            Serialised::new(columns.as_slice(), values)
         } else {
             let inserted = self.inserted()?;
             let given: Vec<ColumnSpec<'_>> = columns
@@ -96,12 +82,11 @@ impl Core {
                 .filter(|(index, _)| inserted.iter().all(|(at, _)| at != index))
                 .map(|(_, column)| column.clone())
                 .collect();
-            let inserted: Vec<_> = inserted.iter().map(|(at, bytes)| (*at, bytes.as_slice())).collect();
-            with_cells(&given, values, |cells| {
-                checked(Cells::of(&cells.with(&inserted), cells.count() + inserted.len()))
-            })
+            Serialised::new(&given, values).map(|given| given.with(&inserted))
         };
-        done.map_err(|error| self.unbindable(error))?
+        let serialised = serialised.map_err(|error| self.unbindable(error))?;
+        self.check(serialised.cells())?;
+        Ok(serialised)
     }
 
     /// The values of `USING`, each with the index of its bind marker, in the order of the markers.

@@ -16,22 +16,50 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Serialises `values` for `columns` into this thread's buffer and hands them to `then`.
-pub(super) fn with_cells<T>(
-    columns: &[ColumnSpec<'_>],
-    values: &impl SerializeRow,
-    then: impl FnOnce(Cells<'_>) -> T,
-) -> Result<T, SerializationError> {
-    let mut buffer = BUFFER.take();
-    buffer.clear();
-    let mut writer = RowWriter::new(&mut buffer);
-    let written = values.serialize(&RowSerializationContext::from_specs(columns), &mut writer);
-    let count = writer.value_count();
-    let done = written.map(|()| then(Cells { bytes: &buffer, count }));
-    if buffer.capacity() <= KEPT {
-        BUFFER.set(buffer);
+/// Values serialised into this thread's buffer, which is given back when this is dropped.
+pub(super) struct Serialised {
+    buffer: Vec<u8>,
+    count: usize,
+}
+
+impl Serialised {
+    pub(super) fn new(columns: &[ColumnSpec<'_>], values: &impl SerializeRow) -> Result<Self, SerializationError> {
+        let mut serialised = Self { buffer: BUFFER.take(), count: 0 };
+        serialised.buffer.clear();
+        let mut writer = RowWriter::new(&mut serialised.buffer);
+        values.serialize(&RowSerializationContext::from_specs(columns), &mut writer)?;
+        serialised.count = writer.value_count();
+        Ok(serialised)
     }
-    done
+
+    pub(super) fn cells(&self) -> Cells<'_> {
+        Cells { bytes: &self.buffer, count: self.count }
+    }
+
+    /// These values with further ones put in, each at its index in what comes of it; `inserted` in the order of indexes.
+    pub(super) fn with(self, inserted: &[(usize, Vec<u8>)]) -> Self {
+        let mut all = Vec::with_capacity(self.buffer.len() + inserted.len() * 12);
+        let mut own = self.cells().iter();
+        let mut further = inserted.iter().peekable();
+        for index in 0.. {
+            if let Some((_, bytes)) = further.next_if(|(at, _)| *at == index) {
+                Value::Bytes(bytes).append_to(&mut all);
+            } else if let Some(value) = own.next() {
+                value.append_to(&mut all);
+            } else {
+                break;
+            }
+        }
+        Self { buffer: all, count: self.count + inserted.len() }
+    }
+}
+
+impl Drop for Serialised {
+    fn drop(&mut self) {
+        if self.buffer.capacity() <= KEPT {
+            BUFFER.set(std::mem::take(&mut self.buffer));
+        }
+    }
 }
 
 /// Serialised values, each as the protocol has it: four bytes of length, or a negative number for null or unset, and as
@@ -72,23 +100,6 @@ impl<'b> Cells<'b> {
             Value::Bytes(bytes) => Some(bytes),
             Value::Null | Value::Unset => None,
         }
-    }
-
-    /// These values with further ones put in, each at its index in what comes of it; `inserted` in the order of indexes.
-    pub(super) fn with(self, inserted: &[(usize, &[u8])]) -> Vec<u8> {
-        let mut all = Vec::with_capacity(self.bytes.len() + inserted.len() * 12);
-        let mut own = self.iter();
-        let mut inserted = inserted.iter().peekable();
-        for index in 0.. {
-            if let Some((_, bytes)) = inserted.next_if(|(at, _)| *at == index) {
-                Value::Bytes(bytes).append_to(&mut all);
-            } else if let Some(value) = own.next() {
-                value.append_to(&mut all);
-            } else {
-                break;
-            }
-        }
-        all
     }
 
     /// How many bytes of data the values surely are for the service, which has a size of its own for each type: text and
@@ -198,29 +209,22 @@ mod tests {
     #[test]
     fn values_are_bound_again_as_they_were_serialised() {
         let values = (7_i32, "Ada", None::<String>, Unset);
-        let (bytes, again) = with_cells(&columns(), &values, |cells| {
-            let read: Vec<_> = cells.iter().collect();
-            assert_eq!(read, [Value::Bytes(&[0, 0, 0, 7]), Value::Bytes(b"Ada"), Value::Null, Value::Unset]);
-            assert_eq!((cells.count(), cells.value(1), cells.value(2)), (4, Some(&b"Ada"[..]), None));
-            let mut again = Vec::new();
-            cells
-                .serialize(&RowSerializationContext::from_specs(&columns()), &mut RowWriter::new(&mut again))
-                .expect("they were serialised");
-            (cells.as_bytes().to_vec(), again)
-        })
-        .expect("they fit");
-        assert_eq!(bytes, again);
+        let serialised = Serialised::new(&columns(), &values).expect("they fit");
+        let cells = serialised.cells();
+        let read: Vec<_> = cells.iter().collect();
+        assert_eq!(read, [Value::Bytes(&[0, 0, 0, 7]), Value::Bytes(b"Ada"), Value::Null, Value::Unset]);
+        assert_eq!((cells.count(), cells.value(1), cells.value(2)), (4, Some(&b"Ada"[..]), None));
+        let again = Serialised::new(&columns(), &cells).expect("they were serialised");
+        assert_eq!(cells.as_bytes(), again.cells().as_bytes());
     }
 
     #[test]
     fn further_values_are_put_in_where_their_bind_markers_stand() {
         let with = |inserted: &[(usize, &[u8])]| {
-            with_cells(&columns()[..2], &(7_i32, "Ada"), |cells| {
-                let all = cells.with(inserted);
-                let cells = Cells::of(&all, 2 + inserted.len());
-                cells.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" ")
-            })
-            .expect("they fit")
+            let inserted: Vec<_> = inserted.iter().map(|(at, bytes)| (*at, bytes.to_vec())).collect();
+            let all = Serialised::new(&columns()[..2], &(7_i32, "Ada")).expect("they fit").with(&inserted);
+            assert_eq!(all.cells().count(), 2 + inserted.len());
+            all.cells().iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" ")
         };
         let (id, name) = ("Bytes([0, 0, 0, 7])", "Bytes([65, 100, 97])");
         assert_eq!(with(&[(0, &[1])]), format!("Bytes([1]) {id} {name}"));
@@ -234,7 +238,7 @@ mod tests {
             |of| ColumnType::Collection { frozen: false, typ: CollectionType::List(Box::new(ColumnType::Native(of))) };
         let columns = [column("n", list(NativeType::Int)), column("t", list(NativeType::Text))];
         let values = (vec![1_i32; 100], vec!["ab".to_owned(); 100]);
-        let counted = with_cells(&columns, &values, |cells| cells.surely_at_least(&columns)).expect("they fit");
-        assert_eq!(counted, 200);
+        let serialised = Serialised::new(&columns, &values).expect("they fit");
+        assert_eq!(serialised.cells().surely_at_least(&columns), 200);
     }
 }

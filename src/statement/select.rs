@@ -81,13 +81,14 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// will do.
     pub async fn one(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
         let request = self.for_few(values.borrow(), TWO)?;
-        let mut rows = self.few(request, TWO).await?;
-        if rows.len() > 1 {
+        let mut one = None;
+        let are_more = self.any(&request, |row| one.replace(row).is_some()).await?;
+        if are_more {
             let problem = "one row was asked for, there are more";
             return Err(Error::new(ErrorKind::Type, self.core.call.about.attempted.clone(), problem)
                 .with_advice("Name the whole primary key in WHERE, or ask for first()"));
         }
-        Ok(rows.pop())
+        Ok(one)
     }
 
     /// The first row, or `None`.
@@ -97,7 +98,9 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// As [`rows`](Self::rows).
     pub async fn first(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
         let request = self.for_few(values.borrow(), NonZeroU8::MIN)?;
-        Ok(self.few(request, NonZeroU8::MIN).await?.pop())
+        let mut first = None;
+        self.any(&request, |row| first.replace(row).is_none()).await?;
+        Ok(first)
     }
 
     pub(crate) fn read(&self, values: &V) -> Result<Read, Error> {
@@ -107,8 +110,9 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
 
     fn fingerprinted(&self, values: &V) -> Result<(Read, Fingerprint), Error> {
         let text = self.core.prepared.get_statement();
-        let (request, fingerprint) = self.core.bind_and(values, |cells| Fingerprint::of(text, cells))?;
-        Ok((Read { call: self.core.call.clone(), request }, fingerprint))
+        let values = self.core.serialised(values)?;
+        let request = self.core.bind_serialised(&values)?;
+        Ok((Read { call: self.core.call.clone(), request }, Fingerprint::of(text, values.cells())))
     }
 
     /// For who wants no more than `rows` rows: the service reads as many as fit a page. Where rows are filtered out, that
@@ -121,23 +125,23 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         Ok(request)
     }
 
-    /// The first `rows` rows, or fewer if there are no more. No page is asked for that is not needed.
-    async fn few(&self, request: Request, rows: NonZeroU8) -> Result<Vec<R>, Error> {
-        let (call, rows) = (&self.core.call, usize::from(rows.get()));
-        let mut few = Vec::new();
-        let mut state = Some(DriverState::start());
-        while let Some(at) = state.filter(|_| few.len() < rows) {
-            let (page, next) = execute::page(call, &request, at).await?;
+    /// Hands over rows until one is `enough`, and says whether one was. No page is asked for that is not needed.
+    async fn any(&self, request: &Request, mut enough: impl FnMut(R) -> bool) -> Result<bool, Error> {
+        let call = &self.core.call;
+        let mut state = DriverState::start();
+        loop {
+            let (page, next) = execute::page(call, request, state).await?;
             let page = rows_of(&call.about, page)?;
-            for row in decoded(&call.about, &page)?.take(rows - few.len()) {
-                few.push(row?);
+            for row in decoded(&call.about, &page)? {
+                if enough(row?) {
+                    return Ok(true);
+                }
             }
             state = match next {
-                PagingStateResponse::HasMorePages { state } => Some(state),
-                PagingStateResponse::NoMorePages => None,
+                PagingStateResponse::HasMorePages { state } => state,
+                PagingStateResponse::NoMorePages => return Ok(false),
             };
         }
-        Ok(few)
     }
 }
 

@@ -92,15 +92,15 @@ impl Members {
 impl Member {
     fn new(core: &Core, values: &impl SerializeRow, conditional: bool) -> Result<Self, Error> {
         let columns = core.prepared.get_variable_col_specs();
-        core.serialised(values, |cells| {
-            Ok(Self {
-                prepared: core.prepared.clone(),
-                about: Arc::clone(&core.call.about),
-                values: cells.as_bytes().to_vec(),
-                count: cells.count(),
-                bytes: cells.surely_at_least(columns.as_slice()),
-                conditional,
-            })
+        let values = core.serialised(values)?;
+        let cells = values.cells();
+        Ok(Self {
+            prepared: core.prepared.clone(),
+            about: Arc::clone(&core.call.about),
+            values: cells.as_bytes().to_vec(),
+            count: cells.count(),
+            bytes: cells.surely_at_least(columns.as_slice()),
+            conditional,
         })
     }
 
