@@ -35,7 +35,7 @@ enum Part {
     #[command(hide = true)]
     Serve { delay_millis: u64 },
     #[command(hide = true)]
-    Client { whose: Whose, task: Task, address: String, times: u64 },
+    Client { whose: Whose, task: Task, address: String, times: u64, run: usize },
 }
 
 fn main() -> Result<()> {
@@ -43,7 +43,8 @@ fn main() -> Result<()> {
     match arguments.part {
         None => table::print(&arguments.words),
         Some(Part::Serve { delay_millis }) => server::serve(delay_millis),
-        Some(Part::Client { whose, task, address, times }) => {
+        Some(Part::Client { whose, task, address, times, run }) => {
+            let _holes = client::heap_of(run);
             println!("{}", client::run(whose, task, &address, times)?);
             Ok(())
         }

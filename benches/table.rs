@@ -1,6 +1,6 @@
 //! The lines that are printed: what is measured, how often it is done, and its bound.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
@@ -10,7 +10,8 @@ use crate::client::{Task, Whose};
 use crate::server::Server;
 use crate::work::Result;
 
-/// Native runs, ours and bare in turn, of which the fastest counts: whatever else runs only ever slows one down.
+/// Runs of each, ours and bare in turn: of instructions and allocations the median counts, of times the shortest, of
+/// memory the most.
 const RUNS: usize = 5;
 const MEGABYTE: f64 = 1024.0 * 1024.0;
 
@@ -129,21 +130,31 @@ impl Servers {
     }
 }
 
-/// Each for ours and for the bare driver.
+/// Of each run, for ours and for the bare driver.
 #[derive(Default)]
 struct Measured {
-    counts: [Option<(f64, f64)>; 2],
-    itself: [Option<f64>; 2],
+    instructions: [Vec<f64>; 2],
+    allocations: [Vec<f64>; 2],
+    /// What the client measured itself.
+    itself: [Vec<f64>; 2],
 }
 
 impl Measured {
     fn of(&self, unit: Unit) -> [Option<f64>; 2] {
         match unit {
-            Unit::Instructions => self.counts.map(|counts| counts.map(|(instructions, _)| instructions)),
-            Unit::Allocations => self.counts.map(|counts| counts.map(|(_, allocations)| allocations)),
-            Unit::Nanoseconds | Unit::Memory => self.itself,
+            Unit::Instructions => self.instructions.each_ref().map(|runs| median(runs)),
+            Unit::Allocations => self.allocations.each_ref().map(|runs| median(runs)),
+            // Whatever else goes on only adds to it.
+            Unit::Nanoseconds => self.itself.each_ref().map(|runs| runs.iter().copied().reduce(f64::min)),
+            Unit::Memory => self.itself.each_ref().map(|runs| runs.iter().copied().reduce(f64::max)),
         }
     }
+}
+
+fn median(runs: &[f64]) -> Option<f64> {
+    let mut runs = runs.to_owned();
+    runs.sort_by(f64::total_cmp);
+    runs.get(runs.len() / 2).copied()
 }
 
 impl Row {
@@ -151,37 +162,32 @@ impl Row {
         let mut measured = Measured::default();
         let parties = &[Whose::Ours, Whose::Bare][..if self.beside_bare { 2 } else { 1 }];
         let has = |unit| units.contains(&unit);
-        if has(Unit::Instructions) || has(Unit::Allocations) {
-            for (party, counts) in parties.iter().zip(&mut measured.counts) {
-                let times = self.times as f64;
-                let counted = callgrind::count(&self.arguments(*party, address)?, &self.profile(*party)?)?;
-                *counts = Some((counted.instructions as f64 / times, counted.allocations as f64 / times));
-            }
-        }
-        if has(Unit::Nanoseconds) || has(Unit::Memory) {
-            for _ in 0..RUNS {
-                for (party, itself) in parties.iter().zip(&mut measured.itself) {
-                    let result = run(&self.arguments(*party, address)?)?;
-                    *itself = Some(match *itself {
-                        // The largest growth, the shortest time.
-                        Some(before) if has(Unit::Memory) => before.max(result),
-                        Some(before) => before.min(result),
-                        None => result,
-                    });
+        for run in 0..RUNS {
+            for (index, party) in parties.iter().enumerate() {
+                let arguments = self.arguments(*party, address, run)?;
+                if has(Unit::Instructions) || has(Unit::Allocations) {
+                    let times = self.times as f64;
+                    let counted = callgrind::count(&arguments, &self.profile(*party, run)?)?;
+                    measured.instructions[index].push(counted.instructions as f64 / times);
+                    measured.allocations[index].push(counted.allocations as f64 / times);
+                }
+                if has(Unit::Nanoseconds) || has(Unit::Memory) {
+                    measured.itself[index].push(run_client(&arguments)?);
                 }
             }
         }
         Ok(measured)
     }
 
-    fn arguments(&self, whose: Whose, address: &str) -> Result<[String; 5]> {
-        Ok(["client".to_owned(), word(&whose)?, word(&self.task)?, address.to_owned(), self.times.to_string()])
+    fn arguments(&self, whose: Whose, address: &str, run: usize) -> Result<[String; 6]> {
+        let (whose, task) = (word(&whose)?, word(&self.task)?);
+        Ok(["client".to_owned(), whose, task, address.to_owned(), self.times.to_string(), run.to_string()])
     }
 
-    fn profile(&self, whose: Whose) -> Result<std::path::PathBuf> {
+    fn profile(&self, whose: Whose, run: usize) -> Result<PathBuf> {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("callgrind");
         std::fs::create_dir_all(&directory)?;
-        Ok(directory.join(format!("{}.{}", word(&self.task)?, word(&whose)?)))
+        Ok(directory.join(format!("{}.{}.{run}", word(&self.task)?, word(&whose)?)))
     }
 }
 
@@ -191,7 +197,7 @@ fn word(value: &impl ValueEnum) -> Result<String> {
     Ok(value.get_name().to_owned())
 }
 
-fn run(arguments: &[String]) -> Result<f64> {
+fn run_client(arguments: &[String]) -> Result<f64> {
     let ended = Command::new(std::env::current_exe()?).args(arguments).stderr(Stdio::inherit()).output()?;
     if !ended.status.success() {
         return Err(format!("{arguments:?} ended with {}", ended.status).into());
