@@ -103,15 +103,3 @@ pub(crate) const ALTER_TABLE_OPTIONS: &[&str] = CREATE_TABLE_OPTIONS;
 /// `DG:cql.ddl.table`
 pub(crate) const RESTORE_TABLE_OPTIONS: &[&str] =
     &["autoscaling_settings", "custom_properties", "restore_timestamp", "tags"];
-
-/// `DG:cql.ddl.table`, `DG:create-table-warm-throughput`
-pub(crate) const CUSTOM_PROPERTIES: &[&str] = &[
-    "capacity_mode",
-    "cdc_specification",
-    "client_side_timestamps",
-    "encryption_specification",
-    "point_in_time_recovery",
-    "replica_updates",
-    "ttl",
-    "warm_throughput",
-];

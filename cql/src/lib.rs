@@ -5,6 +5,7 @@ mod effect;
 mod facts;
 mod idempotence;
 mod judge;
+mod keyspace;
 mod lexer;
 mod name;
 mod parser;
@@ -18,18 +19,25 @@ mod syntax_error;
 mod table;
 mod tree;
 pub mod units;
+mod user_type;
 
 pub use effect::{Addition, AdditionTo, Effect};
 pub use facts::{Function, InWidth};
 pub use idempotence::{Idempotence, NotIdempotent};
 pub use judge::{Context, Judgement, Refusal, Unknown, is_system_keyspace, judge, judge_in, judge_prepare};
+pub use keyspace::{KeyspaceChange, KeyspaceDefinition, Replication};
 pub use name::{Name, QualifiedName};
 pub use parser::{parse, parse_script};
 pub use rules::Rule;
 pub use span::{Position, Span};
 pub use statement::Statement;
 pub use syntax_error::{SyntaxError, SyntaxProblem};
-pub use table::{Column, ColumnKind, TableDefinition, TableError, TableProblem};
+pub use table::{
+    AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Encryption,
+    NewColumn, PointInTimeRecovery, PropertyError, PropertyProblem, ReplicaCapacity, TableBuilder, TableChange,
+    TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags, TargetTracking, Ttl, WarmThroughput,
+};
+pub use user_type::TypeDefinition;
 
 /// How many levels of parentheses, collections, types or signs may be inside each other.
 pub const MAX_DEPTH: usize = 64;

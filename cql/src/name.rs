@@ -46,6 +46,12 @@ impl QualifiedName {
     pub fn span(&self) -> Span {
         self.keyspace.as_ref().map_or(self.name.span, |keyspace| keyspace.span.to(self.name.span))
     }
+
+    /// The same name wherever it stood, quoted only where it must be.
+    pub(crate) fn bare(&self) -> Self {
+        let bare = |name: &Name| Name::new(name.text.as_str());
+        Self { keyspace: self.keyspace.as_ref().map(bare), name: bare(&self.name) }
+    }
 }
 
 impl fmt::Display for QualifiedName {

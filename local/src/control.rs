@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyspaces_cql::CapacityMode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -16,7 +17,6 @@ use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::fault::Fault;
 use crate::local::Levers;
-use crate::throttle::CapacityMode;
 
 /// What can be asked for. The names are those of the methods of [`Local`](crate::Local), [`Faults`](crate::Faults),
 /// [`Throttling`](crate::Throttling) and [`Metering`](crate::Metering).
@@ -41,10 +41,27 @@ enum Command {
     SetCapacity {
         keyspace: String,
         table: String,
-        mode: Option<CapacityMode>,
+        mode: Option<Capacity>,
     },
     Metering,
     ClearMetering,
+}
+
+/// A table's capacity mode in JSON.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Capacity {
+    OnDemand,
+    Provisioned { read: u32, write: u32 },
+}
+
+impl Capacity {
+    fn mode(self) -> CapacityMode {
+        match self {
+            Self::OnDemand => CapacityMode::OnDemand,
+            Self::Provisioned { read, write } => CapacityMode::Provisioned { read, write },
+        }
+    }
 }
 
 /// The longest command: credentials with a session token fit.
@@ -122,7 +139,9 @@ async fn obey(command: Command, levers: &Levers) -> Result<Value, Error> {
         Command::RenewCertificate => levers.ca.renew()?,
         Command::ReplaceAuthority => return Ok(levers.ca.replace_authority()?.into()),
         Command::Throttling(on) => levers.throttling.turn_on(on),
-        Command::SetCapacity { keyspace, table, mode } => levers.throttling.set_capacity(&keyspace, &table, mode),
+        Command::SetCapacity { keyspace, table, mode } => {
+            levers.throttling.set_capacity(&keyspace, &table, mode.map(Capacity::mode));
+        }
         Command::Metering => return Ok(json!(levers.metering.snapshot())),
         Command::ClearMetering => levers.metering.clear(),
     }

@@ -25,10 +25,11 @@ pub use credentials::Credentials;
 pub use error::{Error, ErrorKind};
 pub use fault::{Fault, Faults};
 pub use journal::Journal;
+pub use keyspaces_cql::CapacityMode;
 pub use local::Local;
 pub use metering::{Metered, Metering, Operation};
 pub use ready::Ready;
-pub use throttle::{CapacityMode, Exceeded, Throttling};
+pub use throttle::{Exceeded, Throttling};
 pub use topology::Partitioner;
 
 #[doc = include_str!("../DIFFERENCES.md")]

@@ -1,14 +1,16 @@
 //! Keyspaces, tables and types.
 
 use std::collections::HashSet;
+use std::slice;
 
 use super::Judge;
-use super::write::string;
+use crate::keyspace::Replication;
 use crate::statement::{
     AlterKeyspace, AlterKeyspaceChange, AlterTable, AlterTableChange, ColumnDefinition, ConstantKind, CqlType,
     CqlTypeKind, CreateKeyspace, CreateTable, CreateType, NativeType, PrimaryKey, RestoreTable, TableOption, Term,
     TermKind, WithOption,
 };
+use crate::table::{PropertyError, PropertyProblem, TableError, TableOptions, TableProblem, read_tags};
 use crate::{Name, Span, allowed, rules};
 
 impl Judge<'_> {
@@ -27,7 +29,7 @@ impl Judge<'_> {
         self.changed_keyspace(&alter.keyspace);
         self.if_exists_of_alter(alter.if_exists);
         match &alter.change {
-            AlterKeyspaceChange::AddTags(tags) | AlterKeyspaceChange::DropTags(tags) => self.tags(tags),
+            AlterKeyspaceChange::AddTags(tags) | AlterKeyspaceChange::DropTags(tags) => self.property(read_tags(tags)),
             AlterKeyspaceChange::With(options) => self.keyspace_options(options, allowed::ALTER_KEYSPACE_OPTIONS),
         }
     }
@@ -51,36 +53,10 @@ impl Judge<'_> {
             match name {
                 _ if !known.contains(&name) => self.unknown(option.span, format!("the option {name} of a keyspace")),
                 "durable_writes" if !is_true(&option.value) => self.refuse(&rules::DURABLE_WRITES, option.span),
-                "replication" => self.replication(&option.value),
-                "tags" => self.tags(&option.value),
+                "replication" => self.property(Replication::read(&option.value)),
+                "tags" => self.property(read_tags(&option.value)),
                 _ => {}
             }
-        }
-    }
-
-    fn replication(&mut self, value: &Term) {
-        let TermKind::Map(entries) = &value.kind else {
-            return self.unknown(value.span, "a replication that is no map");
-        };
-        let is_class = |key: &Term| string(key).is_some_and(|key| key == "class");
-        let class = entries.iter().find(|(key, _)| is_class(key)).and_then(|(_, class)| string(class));
-        let regions: Vec<_> = entries.iter().filter(|(key, _)| !is_class(key)).collect();
-        match class.map(|class| class.rsplit('.').next().unwrap_or(class)) {
-            Some("SingleRegionStrategy") if regions.is_empty() => {}
-            Some("NetworkTopologyStrategy") => {
-                for (region, factor) in &regions {
-                    if string(factor) != Some("3") && !is_integer(factor, "3") {
-                        self.refuse(&rules::REPLICATION_FACTOR, region.span.to(factor.span));
-                    }
-                }
-                if regions.len() < 2 {
-                    self.refuse(&rules::TOO_FEW_REGIONS, value.span);
-                }
-            }
-            _ => self.unknown(
-                value.span,
-                "this replication: its strategies are SingleRegionStrategy and NetworkTopologyStrategy",
-            ),
         }
     }
 
@@ -94,6 +70,9 @@ impl Judge<'_> {
             self.unknown(span, "COMPACT STORAGE");
         }
         self.table_options(&create.options, allowed::CREATE_TABLE_OPTIONS);
+        if let Err(TableError { span, problem: TableProblem::Refused(rule) }) = create.definition() {
+            self.refuse(rule, if span == Span::default() { create.span } else { span });
+        }
     }
 
     fn table_name(&mut self, name: &Name) {
@@ -131,7 +110,7 @@ impl Judge<'_> {
             AlterTableChange::Rename(_) => self.refuse(&rules::RENAME_COLUMN, alter.span),
             AlterTableChange::ColumnType(..) => self.refuse(&rules::ALTER_COLUMN_TYPE, alter.span),
             AlterTableChange::DropCompactStorage(span) => self.unknown(*span, "COMPACT STORAGE"),
-            AlterTableChange::AddTags(tags) | AlterTableChange::DropTags(tags) => self.tags(tags),
+            AlterTableChange::AddTags(tags) | AlterTableChange::DropTags(tags) => self.property(read_tags(tags)),
             AlterTableChange::With(options) => {
                 for option in options {
                     if let ("custom_properties", TermKind::Map(properties)) =
@@ -169,36 +148,20 @@ impl Judge<'_> {
     fn table_options(&mut self, options: &[TableOption], known: &[&str]) {
         for option in options {
             let name = option.name.text.as_str();
-            match name {
-                _ if !known.contains(&name) => self.unknown(option.span, format!("the option {name} of a table")),
-                "custom_properties" => self.custom_properties(&option.value),
-                "default_time_to_live" => self.ttl(&option.value),
-                "tags" => self.tags(&option.value),
-                _ => {}
+            if !known.contains(&name) {
+                self.unknown(option.span, format!("the option {name} of a table"));
+            } else if name != "restore_timestamp" {
+                self.property(TableOptions::read(slice::from_ref(option)));
             }
         }
     }
 
-    fn custom_properties(&mut self, value: &Term) {
-        let TermKind::Map(properties) = &value.kind else {
-            return self.unknown(value.span, "custom properties that are no map");
-        };
-        for (name, _) in properties {
-            if !string(name)
-                .is_some_and(|name| allowed::CUSTOM_PROPERTIES.contains(&name.to_ascii_lowercase().as_str()))
-            {
-                self.unknown(name.span, format!("the custom property {name}"));
-            }
-        }
-    }
-
-    fn tags(&mut self, value: &Term) {
-        let TermKind::Map(tags) = &value.kind else { return self.unknown(value.span, "tags that are no map") };
-        let (most, key_characters, value_characters) = rules::MAX_TAGS;
-        let length = |term: &Term| string(term).map_or(0, |text| text.chars().count());
-        let too_long = tags.iter().find(|(key, tag)| length(key) > key_characters || length(tag) > value_characters);
-        if let Some((key, tag)) = too_long.or_else(|| tags.get(most)) {
-            self.refuse(&rules::TAGS, key.span.to(tag.span));
+    /// What the model makes of a part.
+    fn property<T>(&mut self, read: Result<T, PropertyError>) {
+        match read {
+            Ok(_) => {}
+            Err(PropertyError { span, problem: PropertyProblem::Refused(rule) }) => self.refuse(rule, span),
+            Err(PropertyError { span, problem: PropertyProblem::Unknown(what) }) => self.unknown(span, what),
         }
     }
 
@@ -254,8 +217,4 @@ fn is_true(value: &Term) -> bool {
         }
         _ => false,
     }
-}
-
-fn is_integer(value: &Term, number: &str) -> bool {
-    matches!(&value.kind, TermKind::Constant(constant) if constant.kind == ConstantKind::Integer && constant.text == number)
 }

@@ -14,6 +14,10 @@ pub const MAX_FROZEN_LEVELS: usize = 8;
 /// How many tags one statement may name, and how many characters a tag's key and its value may have (`API:TagResource`).
 pub const MAX_TAGS: (usize, usize, usize) = (60, 128, 256);
 
+/// How many bytes the schema of a table may have (`DG:quotas`, where it is 350 KB; that this is counted in its CREATE TABLE,
+/// and that a KB is 1,024 bytes, is assumed).
+pub const MAX_SCHEMA_BYTES: usize = 350 * 1024;
+
 rules! {
     OF_DEFINITIONS;
 
@@ -168,6 +172,69 @@ rules! {
         code: None,
         advice: "Use fewer or shorter tags.",
         source: "API:TagResource",
+        since: None,
+    }
+    CAPACITY_UNITS {
+        id: "capacity-units",
+        refuses: "fewer than 1 capacity unit",
+        text: None,
+        code: None,
+        advice: "Provision at least 1 unit of reads and 1 of writes, or use PAY_PER_REQUEST.",
+        source: "API:CapacitySpecification",
+        since: None,
+    }
+    AUTO_SCALING {
+        id: "auto-scaling",
+        refuses: "auto scaling with a target outside 20 to 90 percent, or whose fewest units are more than its most",
+        text: None,
+        code: None,
+        advice: "Choose a target_value from 20 to 90, and minimum_units no more than maximum_units.",
+        source: "DG:autoscaling",
+        since: Some("2024-01-23"),
+    }
+    TIMESTAMPS_DISABLED {
+        id: "timestamps-disabled",
+        refuses: "turning client-side timestamps off",
+        text: None,
+        code: None,
+        advice: "They stay on once they are; create another table without them.",
+        source: "DG:client-side-timestamps",
+        since: Some("2023-03-14"),
+    }
+    TTL_DISABLED {
+        id: "ttl-disabled",
+        refuses: "turning TTL off",
+        text: None,
+        code: None,
+        advice: "It stays on once it is; default_time_to_live = 0 stops rows from expiring by default.",
+        source: "DG:TTL-how-to-create-table",
+        since: Some("2021-10-18"),
+    }
+    KMS_KEY {
+        id: "kms-key",
+        refuses: "a customer managed key that is not named by its ARN",
+        text: None,
+        code: None,
+        advice: "Give 'kms_key_identifier' the ARN of a key in AWS KMS.",
+        source: "DG:cql.ddl.table",
+        since: Some("2021-06-01"),
+    }
+    REGION_TWICE {
+        id: "region-twice",
+        refuses: "a Region that is named twice",
+        text: None,
+        code: None,
+        advice: "Name each Region once.",
+        source: "DG:cql.ddl.keyspace",
+        since: Some("2023-06-05"),
+    }
+    SCHEMA_TOO_LARGE {
+        id: "schema-too-large",
+        refuses: "a table whose schema has more than 350 KB",
+        text: None,
+        code: None,
+        advice: "Use fewer columns, or shorter names.",
+        source: "DG:quotas",
         since: None,
     }
 }

@@ -5,6 +5,7 @@
 //! the service.
 
 mod batch;
+mod change;
 mod definition;
 mod select;
 mod size;
@@ -14,6 +15,7 @@ mod write;
 use std::fmt;
 
 pub use batch::*;
+pub use change::*;
 pub use definition::*;
 pub use select::*;
 pub use size::*;
@@ -59,12 +61,15 @@ impl fmt::Display for Rule {
 
 /// All rules.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [OF_STATEMENTS, OF_SELECT, OF_WRITES, OF_BATCHES, OF_DEFINITIONS, OF_SIZES].into_iter().flatten().copied()
+    [OF_STATEMENTS, OF_SELECT, OF_WRITES, OF_BATCHES, OF_DEFINITIONS, OF_CHANGES, OF_SIZES]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 /// Those of them that [`judge`](crate::judge) never tells: it takes bound values, or the table, to see that they are broken.
 pub fn beyond_the_text() -> impl Iterator<Item = &'static Rule> {
-    OF_SIZES.iter().copied()
+    OF_CHANGES.iter().chain(OF_SIZES).copied()
 }
 
 /// The rule of this id.

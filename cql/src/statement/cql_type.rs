@@ -1,6 +1,6 @@
 //! Types of columns.
 
-use crate::{QualifiedName, Span};
+use crate::{Name, QualifiedName, Span};
 
 /// The type of a column or a field.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -85,5 +85,73 @@ impl NativeType {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|native| native.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl CqlType {
+    /// `list<element>`
+    #[must_use]
+    pub fn list(element: impl Into<Self>) -> Self {
+        CqlTypeKind::List(Box::new(element.into())).into()
+    }
+
+    /// `set<element>`
+    #[must_use]
+    pub fn set(element: impl Into<Self>) -> Self {
+        CqlTypeKind::Set(Box::new(element.into())).into()
+    }
+
+    /// `map<key, value>`
+    #[must_use]
+    pub fn map(key: impl Into<Self>, value: impl Into<Self>) -> Self {
+        CqlTypeKind::Map(Box::new(key.into()), Box::new(value.into())).into()
+    }
+
+    /// `tuple<…>`
+    #[must_use]
+    pub fn tuple(parts: impl IntoIterator<Item = Self>) -> Self {
+        CqlTypeKind::Tuple(parts.into_iter().collect()).into()
+    }
+
+    /// `frozen<inner>`
+    #[must_use]
+    pub fn frozen(inner: impl Into<Self>) -> Self {
+        CqlTypeKind::Frozen(Box::new(inner.into())).into()
+    }
+
+    /// A user-defined type of the keyspace of the table.
+    #[must_use]
+    pub fn user_defined(name: impl Into<String>) -> Self {
+        CqlTypeKind::UserDefined(QualifiedName { keyspace: None, name: Name::new(name) }).into()
+    }
+
+    /// The same type wherever it stood, its names quoted only where they must be, and in one word where CQL has two.
+    #[must_use]
+    pub(crate) fn bare(&self) -> Self {
+        let inside = |part: &Self| Box::new(part.bare());
+        match &self.kind {
+            CqlTypeKind::Native(NativeType::Varchar) => NativeType::Text.into(),
+            CqlTypeKind::Native(native) => (*native).into(),
+            CqlTypeKind::List(element) => CqlTypeKind::List(inside(element)).into(),
+            CqlTypeKind::Set(element) => CqlTypeKind::Set(inside(element)).into(),
+            CqlTypeKind::Map(key, value) => CqlTypeKind::Map(inside(key), inside(value)).into(),
+            CqlTypeKind::Tuple(parts) => CqlTypeKind::Tuple(parts.iter().map(Self::bare).collect()).into(),
+            CqlTypeKind::Frozen(inner) => CqlTypeKind::Frozen(inside(inner)).into(),
+            CqlTypeKind::UserDefined(name) => CqlTypeKind::UserDefined(name.bare()).into(),
+            CqlTypeKind::Vector(element, dimension) => CqlTypeKind::Vector(inside(element), *dimension).into(),
+            CqlTypeKind::Custom(class) => CqlTypeKind::Custom(class.clone()).into(),
+        }
+    }
+}
+
+impl From<CqlTypeKind> for CqlType {
+    fn from(kind: CqlTypeKind) -> Self {
+        Self { kind, span: Span::default() }
+    }
+}
+
+impl From<NativeType> for CqlType {
+    fn from(native: NativeType) -> Self {
+        CqlTypeKind::Native(native).into()
     }
 }

@@ -3,9 +3,9 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use keyspaces_cql::Statement as Tree;
 use keyspaces_cql::statement::{Constant, CqlTypeKind, InsertContent, Relation, Target, Term, TermKind};
 use keyspaces_cql::units::{self, LOGGED_BATCH_FACTOR, ReadCost, Row, ValueSize};
+use keyspaces_cql::{CapacityMode, Statement as Tree};
 
 use super::bound::{Bound, encoded};
 use super::consistency::Consistency;
@@ -204,7 +204,7 @@ impl Plan {
 }
 
 impl Step {
-    fn demand(&self, values: &Values<'_>, terms: Terms, mode: crate::throttle::CapacityMode) -> Demand<'_> {
+    fn demand(&self, values: &Values<'_>, terms: Terms, mode: CapacityMode) -> Demand<'_> {
         let units = match self.side {
             Use::Read => terms.read_cost().units(0),
             Use::Write => {

@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use keyspaces_cql::CapacityMode;
 use tokio::sync::Mutex;
 
 use crate::auth::{Clock, Refusal};
 use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, restored};
-use crate::throttle::CapacityMode;
 use crate::topology::Topology;
 
 pub(crate) use catalogue::{Entry, Features, Kind, Status, Thing};

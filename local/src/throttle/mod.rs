@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-pub use capacity::CapacityMode;
+use keyspaces_cql::CapacityMode;
 
 use crate::auth::Clock;
 use crate::schema::Thing;
 use bucket::{Bucket, Rate};
+use capacity::units_per_second;
 
 /// What is throttled, for tests to change; cheap to clone, every clone is about the same.
 ///
@@ -201,7 +202,7 @@ impl State {
 
     fn rate(&self, demand: &Demand<'_>) -> Rate {
         let mode = self.chosen.get(demand.table).copied().unwrap_or(demand.mode);
-        let (read, write) = mode.units_per_second();
+        let (read, write) = units_per_second(mode);
         let per_second = match demand.side {
             Use::Read => read,
             Use::Write => write,

@@ -1,14 +1,29 @@
 //! The table that a CREATE TABLE makes.
 
+mod builder;
+mod change;
+mod properties;
+
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 
-use crate::statement::{ClusteringOrder, CqlType, CreateTable, Order, PrimaryKey};
-use crate::{Name, QualifiedName, Span};
+pub use builder::TableBuilder;
+pub use change::{NewColumn, TableChange};
+pub use properties::{
+    AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery,
+    PropertyError, PropertyProblem, ReplicaCapacity, TableOptions, TableProperty, Tags, TargetTracking, Ttl,
+    WarmThroughput,
+};
+pub(crate) use properties::{read_tags, tags_term};
 
-/// A table: its columns and which of them are its key.
-#[derive(Clone, Debug, Eq, PartialEq)]
+use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CqlTypeKind, CreateTable, Order, PrimaryKey};
+use crate::{Name, QualifiedName, Rule, Span, rules};
+
+/// A table: its columns, which of them are its key, and its options.
+///
+/// Two are equal if they are the same table, wherever in a text they stand.
+#[derive(Clone, Debug, PartialEq)]
 pub struct TableDefinition {
     /// Its name.
     pub table: QualifiedName,
@@ -18,6 +33,8 @@ pub struct TableDefinition {
     pub partition_key: Vec<Name>,
     /// The clustering columns, in their order, each with the order of its values.
     pub clustering_columns: Vec<ClusteringOrder>,
+    /// Its options.
+    pub options: TableOptions,
 }
 
 /// A column of a [`TableDefinition`].
@@ -73,6 +90,14 @@ pub enum TableProblem {
     StaticWithoutClustering(String),
     /// CLUSTERING ORDER BY names other columns than the clustering columns, or names them in another order.
     ClusteringOrder,
+    /// This column of the key is a collection, or a type of several parts, that is not frozen.
+    KeyNotFrozen(String),
+    /// In the type of this column a collection is inside another and not frozen.
+    NotFrozenInside(String),
+    /// This rule refuses it.
+    Refused(&'static Rule),
+    /// It is not known whether Keyspaces has it; the words fit after "it is not known whether Amazon Keyspaces has".
+    Unknown(String),
 }
 
 impl fmt::Display for TableError {
@@ -92,6 +117,14 @@ impl fmt::Display for TableError {
             TableProblem::ClusteringOrder => {
                 f.write_str("CLUSTERING ORDER BY has to name all clustering columns, in the order of the PRIMARY KEY")
             }
+            TableProblem::KeyNotFrozen(name) => {
+                write!(f, "{name} is in the PRIMARY KEY: write frozen<…> around its type")
+            }
+            TableProblem::NotFrozenInside(name) => {
+                write!(f, "in the type of {name} a collection is inside another: write frozen<…> around the inner one")
+            }
+            TableProblem::Refused(rule) => rule.fmt(f),
+            TableProblem::Unknown(what) => write!(f, "it is not known whether Amazon Keyspaces has {what}"),
         }
     }
 }
@@ -103,7 +136,7 @@ impl CreateTable {
     ///
     /// # Errors
     ///
-    /// What keeps it from making one: these are Cassandra's rules for every table, not Keyspaces' own.
+    /// What keeps it from making one: Cassandra's rules for every table, and Keyspaces' own.
     pub fn definition(&self) -> Result<TableDefinition, TableError> {
         let key = self.key()?;
         let partition_key: HashSet<_> = key.partition_key.iter().map(|name| &name.text).collect();
@@ -129,7 +162,8 @@ impl CreateTable {
                     return Err(error(span, TableProblem::StaticWithoutClustering(name)));
                 }
             }
-            columns.push(Column { name: column.name.clone(), column_type: column.column_type.clone(), kind });
+            check_type(column, kind)?;
+            columns.push(Column { name: bare(&column.name), column_type: column.column_type.bare(), kind });
         }
         let mut in_key = HashSet::new();
         for name in key.partition_key.iter().chain(&key.clustering_columns) {
@@ -140,8 +174,19 @@ impl CreateTable {
                 return Err(error(name.span, TableProblem::KeyColumnTwice(name.to_string())));
             }
         }
-        let clustering_columns = self.clustering(&key.clustering_columns)?;
-        Ok(TableDefinition { table: self.table.clone(), columns, partition_key: key.partition_key, clustering_columns })
+        let mut options = TableOptions::read(&self.options)?;
+        if let Some(1..) = options.default_time_to_live {
+            options.ttl = Some(Ttl::Enabled);
+        }
+        let table = TableDefinition {
+            clustering_columns: self.clustering(&key.clustering_columns)?,
+            table: self.table.bare(),
+            columns,
+            partition_key: key.partition_key.iter().map(bare).collect(),
+            options,
+        };
+        table.check()?;
+        Ok(table)
     }
 
     /// `PRIMARY KEY (…)`, or the one column with `PRIMARY KEY` after it.
@@ -160,18 +205,111 @@ impl CreateTable {
 
     fn clustering(&self, columns: &[Name]) -> Result<Vec<ClusteringOrder>, TableError> {
         if self.clustering_order.is_empty() {
-            let ascending =
-                |column: &Name| ClusteringOrder { column: column.clone(), order: Order::Ascending, span: column.span };
-            return Ok(columns.iter().map(ascending).collect());
+            return Ok(columns.iter().map(|column| ordered(column, Order::Ascending)).collect());
         }
         let named = self.clustering_order.iter().map(|order| &order.column.text);
         if named.eq(columns.iter().map(|column| &column.text)) {
-            Ok(self.clustering_order.clone())
+            Ok(self.clustering_order.iter().map(|by| ordered(&by.column, by.order)).collect())
         } else {
             let spans = self.clustering_order.iter().map(|order| order.span);
             Err(error(spans.reduce(Span::to).unwrap_or_default(), TableProblem::ClusteringOrder))
         }
     }
+}
+
+impl TableDefinition {
+    /// The statement that makes it.
+    #[must_use]
+    pub fn create(&self) -> CreateTable {
+        let columns = self.columns.iter().map(|column| ColumnDefinition {
+            name: column.name.clone(),
+            column_type: column.column_type.clone(),
+            is_static: (column.kind == ColumnKind::Static).then(Span::default),
+            primary_key: None,
+            span: Span::default(),
+        });
+        let clustering_columns = self.clustering_columns.iter().map(|by| by.column.clone()).collect();
+        let partition_key = self.partition_key.clone();
+        // Without a word about it the order is ascending.
+        let ascending = self.clustering_columns.iter().all(|by| by.order == Order::Ascending);
+        CreateTable {
+            span: Span::default(),
+            if_not_exists: None,
+            table: self.table.clone(),
+            columns: columns.collect(),
+            primary_keys: vec![PrimaryKey { partition_key, clustering_columns, span: Span::default() }],
+            clustering_order: if ascending { Vec::new() } else { self.clustering_columns.clone() },
+            compact_storage: None,
+            options: self.options.with_options(),
+        }
+    }
+
+    fn check(&self) -> Result<(), TableError> {
+        if self.to_string().len() > rules::MAX_SCHEMA_BYTES {
+            return Err(TableError::refused(Span::default(), &rules::SCHEMA_TOO_LARGE));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for TableDefinition {
+    /// The CREATE TABLE that makes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.create().fmt(f)
+    }
+}
+
+impl From<PropertyError> for TableError {
+    fn from(error: PropertyError) -> Self {
+        let problem = match error.problem {
+            PropertyProblem::Refused(rule) => TableProblem::Refused(rule),
+            PropertyProblem::Unknown(what) => TableProblem::Unknown(what),
+        };
+        Self { span: error.span, problem }
+    }
+}
+
+impl TableError {
+    fn refused(span: Span, rule: &'static Rule) -> Self {
+        Self { span, problem: TableProblem::Refused(rule) }
+    }
+}
+
+/// What Cassandra demands of the type of a column: nothing of several parts in a key that is not frozen, and no collection
+/// inside another that is not.
+fn check_type(column: &ColumnDefinition, kind: ColumnKind) -> Result<(), TableError> {
+    let key = matches!(kind, ColumnKind::PartitionKey | ColumnKind::Clustering);
+    let span = column.column_type.span;
+    match &column.column_type.kind {
+        CqlTypeKind::Native(crate::statement::NativeType::Counter) if key => {
+            Err(TableError::refused(column.span, &rules::COUNTER_IN_KEY))
+        }
+        CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) | CqlTypeKind::UserDefined(_) if key => {
+            Err(error(span, TableProblem::KeyNotFrozen(column.name.to_string())))
+        }
+        CqlTypeKind::List(part) | CqlTypeKind::Set(part) if changes_in_place(part) => {
+            Err(error(span, TableProblem::NotFrozenInside(column.name.to_string())))
+        }
+        CqlTypeKind::Map(key, value) if changes_in_place(key) || changes_in_place(value) => {
+            Err(error(span, TableProblem::NotFrozenInside(column.name.to_string())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn changes_in_place(cql_type: &CqlType) -> bool {
+    matches!(
+        cql_type.kind,
+        CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) | CqlTypeKind::UserDefined(_)
+    )
+}
+
+fn bare(name: &Name) -> Name {
+    Name::new(name.text.as_str())
+}
+
+fn ordered(column: &Name, order: Order) -> ClusteringOrder {
+    ClusteringOrder { column: bare(column), order, span: Span::default() }
 }
 
 fn error(span: Span, problem: TableProblem) -> TableError {

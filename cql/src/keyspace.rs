@@ -1,0 +1,190 @@
+//! The keyspace that a CREATE KEYSPACE makes, and what an ALTER KEYSPACE changes.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::statement::{
+    AlterKeyspace, AlterKeyspaceChange, Constant, ConstantKind, CreateKeyspace, Term, TermKind, WithOption,
+};
+use crate::table::{PropertyError, Tags, read_tags, tags_term};
+use crate::{Name, Span, rules};
+
+/// A keyspace.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeyspaceDefinition {
+    /// Its name.
+    pub name: Name,
+    /// Where its rows are.
+    pub replication: Replication,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Where the rows of a keyspace are. In each Region there are three copies, which nobody can change.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Replication {
+    /// In the Region of the session.
+    #[default]
+    SingleRegion,
+    /// In these Regions, at least two.
+    MultiRegion(BTreeSet<String>),
+}
+
+/// What one ALTER KEYSPACE changes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum KeyspaceChange {
+    /// The rows are copied to one Region more, which takes long. Client-side timestamps are turned on with it, for good,
+    /// in all tables of the keyspace (`DG:keyspaces-multi-region-add-replica`).
+    AddRegion(String),
+    /// Tags more, or with other values.
+    AddTags(Tags),
+    /// Tags less.
+    DropTags(Tags),
+}
+
+impl KeyspaceDefinition {
+    /// A keyspace in the Region of the session.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: Name::new(name), replication: Replication::SingleRegion, tags: Tags::new() }
+    }
+
+    /// The same keyspace in these Regions. Fewer than two are refused when it is sent (`DG:cql.ddl.keyspace`).
+    #[must_use]
+    pub fn in_regions<R: Into<String>>(self, regions: impl IntoIterator<Item = R>) -> Self {
+        Self { replication: Replication::MultiRegion(regions.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// The same keyspace with one more tag.
+    #[must_use]
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags.insert(key.into(), value.into());
+        self
+    }
+
+    /// The statement that makes it.
+    #[must_use]
+    pub fn create(&self) -> CreateKeyspace {
+        let mut options = vec![with("replication", self.replication.term())];
+        if !self.tags.is_empty() {
+            options.push(with("tags", tags_term(&self.tags)));
+        }
+        let keyspace = self.name.clone();
+        CreateKeyspace { span: Span::default(), if_not_exists: None, keyspace, options }
+    }
+
+    /// The statement that makes a change to it. `home` is the Region that a keyspace in a single one is in.
+    #[must_use]
+    pub fn alter(&self, change: &KeyspaceChange, home: &str) -> AlterKeyspace {
+        let change = match change {
+            KeyspaceChange::AddRegion(region) => {
+                let mut regions = match &self.replication {
+                    Replication::SingleRegion => BTreeSet::from([home.to_owned()]),
+                    Replication::MultiRegion(regions) => regions.clone(),
+                };
+                regions.insert(region.clone());
+                let status = TermKind::Map(vec![(string("status"), string("ENABLED"))]);
+                AlterKeyspaceChange::With(vec![
+                    with("replication", Replication::MultiRegion(regions).term()),
+                    with("client_side_timestamps", Term { kind: status, span: Span::default() }),
+                ])
+            }
+            KeyspaceChange::AddTags(tags) => AlterKeyspaceChange::AddTags(tags_term(tags)),
+            KeyspaceChange::DropTags(tags) => AlterKeyspaceChange::DropTags(tags_term(tags)),
+        };
+        AlterKeyspace { span: Span::default(), if_exists: None, keyspace: self.name.clone(), change }
+    }
+}
+
+impl CreateKeyspace {
+    /// The keyspace that it makes.
+    ///
+    /// # Errors
+    ///
+    /// A rule refuses its options, or Keyspaces is not known to have them.
+    pub fn definition(&self) -> Result<KeyspaceDefinition, PropertyError> {
+        let replication = self.replication();
+        let replication = replication.ok_or_else(|| PropertyError::refused(self.span, &rules::NO_REPLICATION))?;
+        let tags =
+            crate::statement::option(&self.options, "tags").map(|option| read_tags(&option.value)).transpose()?;
+        Ok(KeyspaceDefinition {
+            name: Name::new(self.keyspace.text.as_str()),
+            replication: Replication::read(&replication.value)?,
+            tags: tags.unwrap_or_default(),
+        })
+    }
+}
+
+impl Replication {
+    /// Reads the value of `replication`.
+    ///
+    /// # Errors
+    ///
+    /// A rule refuses it, or Keyspaces is not known to have its class.
+    pub fn read(value: &Term) -> Result<Self, PropertyError> {
+        let unknown = |what: &str| PropertyError::unknown(value.span, what.to_owned());
+        let TermKind::Map(entries) = &value.kind else { return Err(unknown("a replication that is no map")) };
+        let (mut class, mut regions) = (None, BTreeSet::new());
+        for (key, entry) in entries {
+            let (Some(name), Some(word)) = (text(key), text(entry)) else {
+                return Err(unknown("a replication that is no map of text"));
+            };
+            if name == "class" {
+                class = Some(word.rsplit('.').next().unwrap_or(word));
+                continue;
+            }
+            if word != "3" {
+                return Err(PropertyError::refused(key.span.to(entry.span), &rules::REPLICATION_FACTOR));
+            }
+            if !regions.insert(name.to_owned()) {
+                return Err(PropertyError::refused(key.span, &rules::REGION_TWICE));
+            }
+        }
+        match class {
+            Some("SingleRegionStrategy") if regions.is_empty() => Ok(Self::SingleRegion),
+            Some("NetworkTopologyStrategy") if regions.len() < 2 => {
+                Err(PropertyError::refused(value.span, &rules::TOO_FEW_REGIONS))
+            }
+            Some("NetworkTopologyStrategy") => Ok(Self::MultiRegion(regions)),
+            _ => Err(unknown("this replication: its strategies are SingleRegionStrategy and NetworkTopologyStrategy")),
+        }
+    }
+
+    fn term(&self) -> Term {
+        let mut entries = Vec::new();
+        match self {
+            Self::SingleRegion => entries.push((string("class"), string("SingleRegionStrategy"))),
+            Self::MultiRegion(regions) => {
+                entries.push((string("class"), string("NetworkTopologyStrategy")));
+                entries.extend(regions.iter().map(|region| (string(region), string("3"))));
+            }
+        }
+        Term { kind: TermKind::Map(entries), span: Span::default() }
+    }
+}
+
+impl fmt::Display for KeyspaceDefinition {
+    /// The CREATE KEYSPACE that makes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.create().fmt(f)
+    }
+}
+
+fn with(name: &str, value: Term) -> WithOption {
+    WithOption { name: Name::new(name), value, span: Span::default() }
+}
+
+fn string(text: &str) -> Term {
+    let constant = Constant { kind: ConstantKind::String, text: text.to_owned() };
+    Term { kind: TermKind::Constant(constant), span: Span::default() }
+}
+
+fn text(term: &Term) -> Option<&str> {
+    match &term.kind {
+        TermKind::Constant(constant) if matches!(constant.kind, ConstantKind::String | ConstantKind::Integer) => {
+            Some(&constant.text)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,126 @@
+//! A table put together column by column.
+
+use super::{TableDefinition, TableError, TableOptions, TableProperty};
+use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CreateTable, Order, PrimaryKey};
+use crate::{Name, QualifiedName, Span};
+
+/// A table that is being put together; what makes no table is told by [`build`](Self::build).
+#[derive(Clone, Debug)]
+#[must_use = "a table is made by `.build()`"]
+pub struct TableBuilder {
+    table: QualifiedName,
+    columns: Vec<ColumnDefinition>,
+    partition_key: Vec<Name>,
+    clustering_order: Vec<ClusteringOrder>,
+    options: TableOptions,
+}
+
+impl TableDefinition {
+    /// A table of this name in this keyspace, to be put together.
+    ///
+    /// ```
+    /// use keyspaces_cql::statement::{NativeType, Order};
+    /// use keyspaces_cql::{CapacityMode, TableDefinition};
+    ///
+    /// let table = TableDefinition::builder("plant", "readings")
+    ///     .partition_key("sensor", NativeType::Uuid)
+    ///     .clustering_column("at", NativeType::Timestamp, Order::Descending)
+    ///     .column("celsius", NativeType::Double)
+    ///     .with(CapacityMode::Provisioned { read: 100, write: 50 })
+    ///     .build()?;
+    /// assert_eq!(
+    ///     table.to_string(),
+    ///     "CREATE TABLE plant.readings (sensor uuid, at timestamp, celsius double, PRIMARY KEY ((sensor), at)) \
+    ///      WITH CLUSTERING ORDER BY (at DESC) AND custom_properties = {'capacity_mode': {'throughput_mode': \
+    ///      'PROVISIONED', 'read_capacity_units': 100, 'write_capacity_units': 50}}"
+    /// );
+    /// # Ok::<(), keyspaces_cql::TableError>(())
+    /// ```
+    pub fn builder(keyspace: impl Into<String>, table: impl Into<String>) -> TableBuilder {
+        TableBuilder {
+            table: QualifiedName { keyspace: Some(Name::new(keyspace)), name: Name::new(table) },
+            columns: Vec::new(),
+            partition_key: Vec::new(),
+            clustering_order: Vec::new(),
+            options: TableOptions::default(),
+        }
+    }
+}
+
+impl TableBuilder {
+    /// One more column, in the partition key.
+    pub fn partition_key(mut self, name: impl Into<String>, column_type: impl Into<CqlType>) -> Self {
+        let name = self.add(name, column_type, None);
+        self.partition_key.push(name);
+        self
+    }
+
+    /// One more clustering column, and the order of its values in a partition.
+    pub fn clustering_column(mut self, name: impl Into<String>, column_type: impl Into<CqlType>, order: Order) -> Self {
+        let column = self.add(name, column_type, None);
+        self.clustering_order.push(ClusteringOrder { column, order, span: Span::default() });
+        self
+    }
+
+    /// One more column with a value for each row.
+    pub fn column(mut self, name: impl Into<String>, column_type: impl Into<CqlType>) -> Self {
+        self.add(name, column_type, None);
+        self
+    }
+
+    /// One more column with a value for the whole partition.
+    pub fn static_column(mut self, name: impl Into<String>, column_type: impl Into<CqlType>) -> Self {
+        self.add(name, column_type, Some(Span::default()));
+        self
+    }
+
+    /// One option.
+    pub fn with(mut self, property: impl Into<TableProperty>) -> Self {
+        self.options = self.options.and(property);
+        self
+    }
+
+    /// The time to live, in seconds, of what is written without one; this turns TTL on for good.
+    pub fn default_time_to_live(self, seconds: u32) -> Self {
+        self.with(TableProperty::DefaultTimeToLive(seconds))
+    }
+
+    /// One more tag.
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.tags.get_or_insert_default().insert(key.into(), value.into());
+        self
+    }
+
+    /// The table.
+    ///
+    /// # Errors
+    ///
+    /// The parts make no table, or one that Keyspaces refuses.
+    pub fn build(self) -> Result<TableDefinition, TableError> {
+        let clustering_columns = self.clustering_order.iter().map(|order| order.column.clone()).collect();
+        let key = PrimaryKey { partition_key: self.partition_key, clustering_columns, span: Span::default() };
+        let create = CreateTable {
+            span: Span::default(),
+            if_not_exists: None,
+            table: self.table,
+            columns: self.columns,
+            primary_keys: if key.partition_key.is_empty() { Vec::new() } else { vec![key] },
+            clustering_order: self.clustering_order,
+            compact_storage: None,
+            options: self.options.with_options(),
+        };
+        create.definition()
+    }
+
+    fn add(&mut self, name: impl Into<String>, column_type: impl Into<CqlType>, is_static: Option<Span>) -> Name {
+        let name = Name::new(name);
+        self.columns.push(ColumnDefinition {
+            name: name.clone(),
+            column_type: column_type.into(),
+            is_static,
+            primary_key: None,
+            span: Span::default(),
+        });
+        name
+    }
+}

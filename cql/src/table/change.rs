@@ -1,0 +1,146 @@
+//! What one ALTER TABLE changes.
+
+use super::{Cdc, Column, ColumnKind, TableDefinition, TableError, TableProblem, TableProperty, Tags, Ttl};
+use crate::statement::{AlterTable, AlterTableChange, ColumnDefinition, CqlType};
+use crate::table::properties::{self, PropertyError, TableOptions};
+use crate::{Name, Span, rules};
+
+/// What one ALTER TABLE changes: Keyspaces takes one property at a time (`DG:cql.ddl.table`), and has nothing that takes a
+/// column away or changes a key.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum TableChange {
+    /// More columns, none of them in the key.
+    AddColumns(Vec<NewColumn>),
+    /// One option.
+    Set(TableProperty),
+    /// Tags more, or with other values.
+    AddTags(Tags),
+    /// Tags less.
+    DropTags(Tags),
+}
+
+/// A column to be added.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NewColumn {
+    /// Its name.
+    pub name: Name,
+    /// Its type.
+    pub column_type: CqlType,
+    /// Whether it has one value for the whole partition.
+    pub is_static: bool,
+}
+
+impl TableChange {
+    /// A column more.
+    #[must_use]
+    pub fn add_column(name: impl Into<String>, column_type: impl Into<CqlType>) -> Self {
+        Self::AddColumns(vec![NewColumn {
+            name: Name::new(name),
+            column_type: column_type.into().bare(),
+            is_static: false,
+        }])
+    }
+
+    /// The statement that makes this change to a table.
+    #[must_use]
+    pub fn of(&self, table: &TableDefinition) -> AlterTable {
+        let change = match self {
+            Self::AddColumns(columns) => AlterTableChange::Add(columns.iter().map(NewColumn::definition).collect()),
+            Self::Set(property) => AlterTableChange::With(property.with_options()),
+            Self::AddTags(tags) => AlterTableChange::AddTags(properties::tags_term(tags)),
+            Self::DropTags(tags) => AlterTableChange::DropTags(properties::tags_term(tags)),
+        };
+        AlterTable { span: Span::default(), if_exists: None, table: table.table.clone(), change }
+    }
+
+    /// What a statement changes, one by one.
+    ///
+    /// # Errors
+    ///
+    /// A rule refuses it, or Keyspaces is not known to have it.
+    pub fn read(alter: &AlterTable) -> Result<Vec<Self>, PropertyError> {
+        let refused = |rule| Err(PropertyError::refused(alter.span, rule));
+        match &alter.change {
+            AlterTableChange::Add(columns) => Ok(vec![Self::AddColumns(columns.iter().map(NewColumn::of).collect())]),
+            AlterTableChange::Drop(_) => refused(&rules::DROP_COLUMN),
+            AlterTableChange::Rename(_) => refused(&rules::RENAME_COLUMN),
+            AlterTableChange::ColumnType(..) => refused(&rules::ALTER_COLUMN_TYPE),
+            AlterTableChange::DropCompactStorage(span) => {
+                Err(PropertyError::unknown(*span, "COMPACT STORAGE".to_owned()))
+            }
+            AlterTableChange::AddTags(tags) => Ok(vec![Self::AddTags(properties::read_tags(tags)?)]),
+            AlterTableChange::DropTags(tags) => Ok(vec![Self::DropTags(properties::read_tags(tags)?)]),
+            AlterTableChange::With(options) => {
+                Ok(TableOptions::read(options)?.properties().into_iter().map(Self::Set).collect())
+            }
+        }
+    }
+}
+
+impl TableDefinition {
+    /// The table after this change.
+    ///
+    /// # Errors
+    ///
+    /// The table has such a column, the stream is on with another view type, or it would be no table that Keyspaces takes.
+    pub fn changed(&self, change: &TableChange) -> Result<Self, TableError> {
+        let mut table = self.clone();
+        match change {
+            TableChange::AddColumns(columns) => {
+                for column in columns {
+                    if table.columns.iter().any(|there| there.name.text == column.name.text) {
+                        return Err(TableError::refused(column.name.span, &rules::COLUMN_EXISTS));
+                    }
+                    let kind = if column.is_static { ColumnKind::Static } else { ColumnKind::Regular };
+                    if column.is_static && table.clustering_columns.is_empty() {
+                        let problem = TableProblem::StaticWithoutClustering(column.name.to_string());
+                        return Err(TableError { span: column.name.span, problem });
+                    }
+                    let (name, column_type) = (Name::new(column.name.text.as_str()), column.column_type.bare());
+                    table.columns.push(Column { name, column_type, kind });
+                }
+            }
+            TableChange::Set(property) => {
+                if let (TableProperty::Cdc(Cdc::On(view)), Some(Cdc::On(there))) = (property, table.options.cdc)
+                    && *view != there
+                {
+                    return Err(TableError::refused(Span::default(), &rules::CDC_VIEW));
+                }
+                if let TableProperty::DefaultTimeToLive(1..) = property {
+                    table.options.ttl = Some(Ttl::Enabled);
+                }
+                table.options = table.options.and(property.clone());
+            }
+            TableChange::AddTags(tags) => {
+                table.options.tags.get_or_insert_default().extend(tags.clone());
+            }
+            TableChange::DropTags(tags) => {
+                let there = table.options.tags.get_or_insert_default();
+                there.retain(|key, _| !tags.contains_key(key));
+            }
+        }
+        table.check()?;
+        Ok(table)
+    }
+}
+
+impl NewColumn {
+    fn of(column: &ColumnDefinition) -> Self {
+        Self {
+            name: column.name.clone(),
+            column_type: column.column_type.bare(),
+            is_static: column.is_static.is_some(),
+        }
+    }
+
+    fn definition(&self) -> ColumnDefinition {
+        ColumnDefinition {
+            name: self.name.clone(),
+            column_type: self.column_type.clone(),
+            is_static: self.is_static.then(Span::default),
+            primary_key: None,
+            span: Span::default(),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Provisioned capacity that follows what is used (`DG:autoscaling`).
+
+use std::collections::BTreeMap;
+
+use super::PropertyError;
+use super::capacity::units;
+use super::setting::Setting;
+use crate::rules;
+
+/// How the provisioned capacity of a table follows what is used.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AutoScaling {
+    /// Of reads; nothing said leaves it as it is.
+    pub read: Option<CapacityScaling>,
+    /// Of writes; nothing said leaves it as it is. In a multi-Region table it is the same in all Regions.
+    pub write: Option<CapacityScaling>,
+    /// Of reads in single Regions, by the name of the Region.
+    pub replicas: BTreeMap<String, CapacityScaling>,
+}
+
+/// How the units of reads or of writes follow what is used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum CapacityScaling {
+    /// They do not.
+    Disabled,
+    /// They stay between two bounds, so that a share of them is used.
+    Target(TargetTracking),
+}
+
+/// A share of the provisioned units that is to be used, and how they follow it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TargetTracking {
+    /// The fewest units; at least 1.
+    pub minimum: u32,
+    /// The most units; not fewer than the fewest.
+    pub maximum: u32,
+    /// Which percentage of them is to be used: 20 to 90 (`DG:autoscaling`).
+    pub target: f64,
+    /// How many seconds after a change the units may become fewer.
+    pub scale_in_cooldown: Option<u32>,
+    /// How many seconds after a change they may become more.
+    pub scale_out_cooldown: Option<u32>,
+    /// They never become fewer by themselves.
+    pub disable_scale_in: bool,
+}
+
+impl TargetTracking {
+    /// Between `minimum` and `maximum` units of which 70 percent are to be used (the guide's default), without cooldowns.
+    #[must_use]
+    pub fn between(minimum: u32, maximum: u32) -> Self {
+        let (scale_in_cooldown, scale_out_cooldown) = (None, None);
+        Self { minimum, maximum, target: 70.0, scale_in_cooldown, scale_out_cooldown, disable_scale_in: false }
+    }
+}
+
+impl AutoScaling {
+    pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
+        let fields = setting.fields(WHAT, &[WRITE, READ, REPLICAS])?;
+        let scaling = |name| fields.get(name).map(CapacityScaling::read).transpose();
+        let mut replicas = BTreeMap::new();
+        if let Some(regions) = fields.get(REPLICAS) {
+            for (region, updates) in regions.entries(REPLICAS)? {
+                let name = region.word("a Region")?.to_owned();
+                let updates = updates.fields(REPLICAS, &[READ])?;
+                let read = CapacityScaling::read(updates.required(READ, REPLICAS)?)?;
+                if replicas.insert(name, read).is_some() {
+                    return Err(PropertyError::refused(region.span, &rules::REGION_TWICE));
+                }
+            }
+        }
+        Ok(Self { read: scaling(READ)?, write: scaling(WRITE)?, replicas })
+    }
+
+    pub(super) fn setting(&self) -> Setting {
+        let mut entries = Vec::new();
+        entries.extend(self.write.map(|write| (WRITE, write.setting())));
+        entries.extend(self.read.map(|read| (READ, read.setting())));
+        if !self.replicas.is_empty() {
+            let region =
+                |(name, read): (&String, &CapacityScaling)| (name.clone(), Setting::map([(READ, read.setting())]));
+            entries.push((REPLICAS, Setting::map(self.replicas.iter().map(region))));
+        }
+        Setting::map(entries)
+    }
+}
+
+impl CapacityScaling {
+    /// As a row of `system_schema_mcs.autoscaling` shows it; how the service writes the policy there is not known.
+    #[must_use]
+    pub fn shown(&self) -> BTreeMap<String, String> {
+        self.setting().to_shown()
+    }
+
+    /// From what [`shown`](Self::shown) gives.
+    ///
+    /// # Errors
+    ///
+    /// Something in it is not known.
+    pub fn from_shown(shown: &BTreeMap<String, String>) -> Result<Self, PropertyError> {
+        let mut setting = Vec::new();
+        for (name, value) in shown {
+            let value = if value.trim_start().starts_with('{') { super::parsed(value)? } else { Setting::text(value) };
+            setting.push((name.as_str(), value));
+        }
+        Self::read(&Setting::map(setting))
+    }
+
+    fn read(setting: &Setting) -> Result<Self, PropertyError> {
+        let known = ["autoscaling_disabled", "minimum_units", "maximum_units", "scaling_policy"];
+        let fields = setting.fields(WHAT, &known)?;
+        if let Some(disabled) = fields.get("autoscaling_disabled")
+            && disabled.is_true("autoscaling_disabled")?
+        {
+            return Ok(Self::Disabled);
+        }
+        let minimum = units(fields.required("minimum_units", WHAT)?, "minimum_units")?;
+        let maximum = fields.required("maximum_units", WHAT)?;
+        let most = units(maximum, "maximum_units")?;
+        if most < minimum {
+            return Err(PropertyError::refused(maximum.span, &rules::AUTO_SCALING));
+        }
+        let policy = fields.required("scaling_policy", WHAT)?.fields("scaling_policy", &[TRACKING])?;
+        let known = ["target_value", "scale_in_cooldown", "scale_out_cooldown", "disable_scale_in"];
+        let tracking = policy.required(TRACKING, WHAT)?.fields(TRACKING, &known)?;
+        let target_setting = tracking.required("target_value", WHAT)?;
+        let target: f64 = target_setting.word(WHAT)?.parse().unwrap_or(f64::NAN);
+        if !(20.0..=90.0).contains(&target) {
+            return Err(PropertyError::refused(target_setting.span, &rules::AUTO_SCALING));
+        }
+        let seconds = |name| {
+            let Some(setting) = tracking.get(name) else { return Ok(None) };
+            let seconds = u32::try_from(setting.units(name)?);
+            seconds.map(Some).map_err(|_| PropertyError::refused(setting.span, &rules::AUTO_SCALING))
+        };
+        Ok(Self::Target(TargetTracking {
+            minimum,
+            maximum: most,
+            target,
+            scale_in_cooldown: seconds("scale_in_cooldown")?,
+            scale_out_cooldown: seconds("scale_out_cooldown")?,
+            disable_scale_in: match tracking.get("disable_scale_in") {
+                Some(disabled) => disabled.is_true("disable_scale_in")?,
+                None => false,
+            },
+        }))
+    }
+
+    fn setting(&self) -> Setting {
+        let Self::Target(tracking) = self else {
+            return Setting::map([("autoscaling_disabled", Setting::bare(true))]);
+        };
+        let mut policy = vec![("target_value", Setting::bare(tracking.target))];
+        policy.extend(tracking.scale_in_cooldown.map(|seconds| ("scale_in_cooldown", Setting::bare(seconds))));
+        policy.extend(tracking.scale_out_cooldown.map(|seconds| ("scale_out_cooldown", Setting::bare(seconds))));
+        policy.push(("disable_scale_in", Setting::bare(tracking.disable_scale_in)));
+        Setting::map([
+            ("autoscaling_disabled", Setting::bare(false)),
+            ("minimum_units", Setting::bare(tracking.minimum)),
+            ("maximum_units", Setting::bare(tracking.maximum)),
+            ("scaling_policy", Setting::map([(TRACKING, Setting::map(policy))])),
+        ])
+    }
+}
+
+const WHAT: &str = "autoscaling_settings";
+const READ: &str = "provisioned_read_capacity_autoscaling_update";
+const WRITE: &str = "provisioned_write_capacity_autoscaling_update";
+const REPLICAS: &str = "replica_updates";
+const TRACKING: &str = "target_tracking_scaling_policy_configuration";

@@ -1,0 +1,157 @@
+//! What of the service is turned on for a table.
+
+use super::PropertyError;
+use super::setting::Setting;
+use crate::Rule;
+use crate::rules;
+
+/// Whether a table can be restored to any second of the last 35 days (`DG:PointInTimeRecovery`).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum PointInTimeRecovery {
+    /// It cannot; what was kept is given up.
+    #[default]
+    Disabled,
+    /// It can, from the moment on at which this is said.
+    Enabled,
+}
+
+/// Clients may say when they wrote (`DG:client-side-timestamps`). There is no way back, and no value for it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum ClientSideTimestamps {
+    /// They may.
+    Enabled,
+}
+
+/// Rows may have a time to live (`DG:TTL`). There is no way back, and no value for it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Ttl {
+    /// They may.
+    Enabled,
+}
+
+/// With which key a table is encrypted at rest (`DG:EncryptionAtRest`).
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Encryption {
+    /// One of the service's own.
+    #[default]
+    AwsOwnedKey,
+    /// One of the account's in AWS KMS, by its ARN; a table whose key the service may not use is inaccessible.
+    CustomerManagedKey(String),
+}
+
+/// A stream of what changes in a table, kept for 24 hours (`DG:cdc_how-it-works`).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Cdc {
+    /// None.
+    #[default]
+    Off,
+    /// One, whose records show so much of a row.
+    On(CdcView),
+}
+
+/// What a record of a CDC stream shows of a row; fixed as long as the stream is on.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum CdcView {
+    /// As it was and as it is. Where nothing is said it is assumed to be this one.
+    #[default]
+    NewAndOldImages,
+    /// As it is.
+    NewImage,
+    /// As it was.
+    OldImage,
+    /// Its key.
+    KeysOnly,
+}
+
+impl PointInTimeRecovery {
+    pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
+        let known = ["status", "earliest_restorable_timestamp"];
+        let fields = setting.fields("point_in_time_recovery", &known)?;
+        let enabled = is_enabled(fields.required("status", "point_in_time_recovery")?)?;
+        Ok(if enabled { Self::Enabled } else { Self::Disabled })
+    }
+
+    pub(super) fn setting(self) -> Setting {
+        status(self == Self::Enabled)
+    }
+}
+
+/// Of what can only be turned on.
+pub(super) fn read_irreversible(setting: &Setting, name: &str, reversed: &'static Rule) -> Result<(), PropertyError> {
+    let fields = setting.fields(name, &["status"])?;
+    let status = fields.required("status", name)?;
+    if is_enabled(status)? { Ok(()) } else { Err(PropertyError::refused(status.span, reversed)) }
+}
+
+pub(super) fn status(enabled: bool) -> Setting {
+    Setting::map([("status", Setting::text(if enabled { "enabled" } else { "disabled" }))])
+}
+
+fn is_enabled(setting: &Setting) -> Result<bool, PropertyError> {
+    match setting.word("a status")?.to_ascii_lowercase().as_str() {
+        "enabled" | "enabling" => Ok(true),
+        "disabled" | "disabling" => Ok(false),
+        other => Err(PropertyError::unknown(setting.span, format!("the status {other}"))),
+    }
+}
+
+impl Encryption {
+    pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
+        let what = "encryption_specification";
+        let fields = setting.fields(what, &["encryption_type", "kms_key_identifier"])?;
+        let encryption = fields.required("encryption_type", what)?;
+        match encryption.word(what)?.to_ascii_uppercase().as_str() {
+            "AWS_OWNED_KMS_KEY" => Ok(Self::AwsOwnedKey),
+            "CUSTOMER_MANAGED_KMS_KEY" => {
+                let key = fields.get("kms_key_identifier");
+                let key = key.ok_or_else(|| PropertyError::refused(setting.span, &rules::KMS_KEY))?.word(what)?;
+                // The key's id, its ARN or an alias's would all be thinkable; the guide shows ARNs (`DG:encryption.customermanaged`).
+                if key.starts_with("arn:") {
+                    Ok(Self::CustomerManagedKey(key.to_owned()))
+                } else {
+                    Err(PropertyError::refused(setting.span, &rules::KMS_KEY))
+                }
+            }
+            other => Err(PropertyError::unknown(encryption.span, format!("the encryption type {other}"))),
+        }
+    }
+
+    pub(super) fn setting(&self) -> Setting {
+        match self {
+            Self::AwsOwnedKey => Setting::map([("encryption_type", Setting::text("AWS_OWNED_KMS_KEY"))]),
+            Self::CustomerManagedKey(arn) => Setting::map([
+                ("encryption_type", Setting::text("CUSTOMER_MANAGED_KMS_KEY")),
+                ("kms_key_identifier", Setting::text(arn)),
+            ]),
+        }
+    }
+}
+
+impl CdcView {
+    const ALL: [Self; 4] = [Self::NewAndOldImages, Self::NewImage, Self::OldImage, Self::KeysOnly];
+
+    /// As CQL writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NewAndOldImages => "NEW_AND_OLD_IMAGES",
+            Self::NewImage => "NEW_IMAGE",
+            Self::OldImage => "OLD_IMAGE",
+            Self::KeysOnly => "KEYS_ONLY",
+        }
+    }
+
+    /// From `cdc_specification`.
+    pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
+        let what = "cdc_specification";
+        let fields = setting.fields(what, &["view_type", "status", "latest_stream_arn"])?;
+        let Some(view) = fields.get("view_type") else { return Ok(Self::default()) };
+        let word = view.word(what)?;
+        let named = Self::ALL.into_iter().find(|view| view.name().eq_ignore_ascii_case(word));
+        named.ok_or_else(|| PropertyError::unknown(view.span, format!("the view type {word}")))
+    }
+
+    pub(super) fn setting(self) -> Setting {
+        Setting::map([("view_type", Setting::text(self.name()))])
+    }
+}

@@ -1,0 +1,380 @@
+//! The options of a table, as values; each is printed and read by the same code.
+
+mod auto_scaling;
+mod capacity;
+mod features;
+mod setting;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+
+pub use auto_scaling::{AutoScaling, CapacityScaling, TargetTracking};
+pub use capacity::{CapacityMode, ReplicaCapacity, WarmThroughput};
+pub use features::{Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery, Ttl};
+
+use crate::statement::{Term, WithOption};
+use crate::{Name, Rule, Span, Statement, parse, rules};
+use setting::Setting;
+
+/// Tags of a keyspace or a table: their keys with their values.
+pub type Tags = BTreeMap<String, String>;
+
+/// One option of a table.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum TableProperty {
+    /// `capacity_mode` in CUSTOM_PROPERTIES
+    CapacityMode(CapacityMode),
+    /// `warm_throughput` in CUSTOM_PROPERTIES
+    WarmThroughput(WarmThroughput),
+    /// `point_in_time_recovery` in CUSTOM_PROPERTIES
+    PointInTimeRecovery(PointInTimeRecovery),
+    /// `encryption_specification` in CUSTOM_PROPERTIES
+    Encryption(Encryption),
+    /// `client_side_timestamps` in CUSTOM_PROPERTIES
+    ClientSideTimestamps(ClientSideTimestamps),
+    /// `ttl` in CUSTOM_PROPERTIES
+    Ttl(Ttl),
+    /// `replica_updates` in CUSTOM_PROPERTIES
+    ReplicaCapacity(ReplicaCapacity),
+    /// `CDC`, with `cdc_specification` in CUSTOM_PROPERTIES
+    Cdc(Cdc),
+    /// `default_time_to_live`, in seconds; it turns on [`Ttl`]
+    DefaultTimeToLive(u32),
+    /// `AUTOSCALING_SETTINGS`
+    AutoScaling(AutoScaling),
+    /// `TAGS` of a CREATE
+    Tags(Tags),
+    /// An option of Cassandra's that Keyspaces takes and ignores
+    Ignored(WithOption),
+}
+
+/// All options of a table, each as it was said, or not said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TableOptions {
+    /// How capacity is paid for; on demand unless said.
+    pub capacity_mode: Option<CapacityMode>,
+    /// What the table is prepared to bear at once.
+    pub warm_throughput: Option<WarmThroughput>,
+    /// Whether it can be restored to an earlier moment; disabled unless said.
+    pub point_in_time_recovery: Option<PointInTimeRecovery>,
+    /// With which key it is encrypted; one of the service's own unless said.
+    pub encryption: Option<Encryption>,
+    /// Whether clients may say when they wrote.
+    pub client_side_timestamps: Option<ClientSideTimestamps>,
+    /// Whether rows may have a time to live.
+    pub ttl: Option<Ttl>,
+    /// The read capacity of single Regions.
+    pub replica_capacity: Option<ReplicaCapacity>,
+    /// A stream of its changes; none unless said.
+    pub cdc: Option<Cdc>,
+    /// The time to live, in seconds, of what is written without one; 0 is none.
+    pub default_time_to_live: Option<u32>,
+    /// How its provisioned capacity follows what is used.
+    pub auto_scaling: Option<AutoScaling>,
+    /// Its tags.
+    pub tags: Option<Tags>,
+    /// Cassandra's options that Keyspaces takes and ignores, as they were said.
+    pub ignored: Vec<WithOption>,
+}
+
+/// Why an option is none of Keyspaces'.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PropertyError {
+    /// What in the text is wrong; empty if there is no text.
+    pub span: Span,
+    /// What is wrong with it.
+    pub problem: PropertyProblem,
+}
+
+/// What is wrong in a [`PropertyError`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum PropertyProblem {
+    /// This rule refuses it.
+    Refused(&'static Rule),
+    /// It is not known whether Keyspaces has it; the words fit after "it is not known whether Amazon Keyspaces has".
+    Unknown(String),
+}
+
+impl TableProperty {
+    /// The `WITH` options that say it: one, or two for a CDC stream.
+    #[must_use]
+    pub fn with_options(&self) -> Vec<WithOption> {
+        TableOptions::default().and(self.clone()).with_options()
+    }
+}
+
+impl TableOptions {
+    /// The same options with one more, in the place of what was said of it before.
+    #[must_use]
+    pub fn and(mut self, property: impl Into<TableProperty>) -> Self {
+        match property.into() {
+            TableProperty::CapacityMode(mode) => self.capacity_mode = Some(mode),
+            TableProperty::WarmThroughput(throughput) => self.warm_throughput = Some(throughput),
+            TableProperty::PointInTimeRecovery(recovery) => self.point_in_time_recovery = Some(recovery),
+            TableProperty::Encryption(encryption) => self.encryption = Some(encryption),
+            TableProperty::ClientSideTimestamps(timestamps) => self.client_side_timestamps = Some(timestamps),
+            TableProperty::Ttl(ttl) => self.ttl = Some(ttl),
+            TableProperty::ReplicaCapacity(replicas) => self.replica_capacity = Some(replicas),
+            TableProperty::Cdc(cdc) => self.cdc = Some(cdc),
+            TableProperty::DefaultTimeToLive(seconds) => self.default_time_to_live = Some(seconds),
+            TableProperty::AutoScaling(scaling) => self.auto_scaling = Some(scaling),
+            TableProperty::Tags(tags) => self.tags = Some(tags),
+            TableProperty::Ignored(option) => {
+                self.ignored.retain(|there| there.name.text != option.name.text);
+                self.ignored.push(option);
+            }
+        }
+        self
+    }
+
+    /// The options one by one, in the order in which they are printed.
+    #[must_use]
+    pub fn properties(&self) -> Vec<TableProperty> {
+        let mut properties = Vec::new();
+        properties.extend(self.capacity_mode.map(TableProperty::CapacityMode));
+        properties.extend(self.warm_throughput.map(TableProperty::WarmThroughput));
+        properties.extend(self.point_in_time_recovery.map(TableProperty::PointInTimeRecovery));
+        properties.extend(self.encryption.clone().map(TableProperty::Encryption));
+        properties.extend(self.client_side_timestamps.map(TableProperty::ClientSideTimestamps));
+        properties.extend(self.ttl.map(TableProperty::Ttl));
+        properties.extend(self.replica_capacity.clone().map(TableProperty::ReplicaCapacity));
+        properties.extend(self.cdc.map(TableProperty::Cdc));
+        properties.extend(self.auto_scaling.clone().map(TableProperty::AutoScaling));
+        properties.extend(self.default_time_to_live.map(TableProperty::DefaultTimeToLive));
+        properties.extend(self.tags.clone().map(TableProperty::Tags));
+        properties.extend(self.ignored.iter().cloned().map(TableProperty::Ignored));
+        properties
+    }
+
+    /// What stands after `WITH`, without the clustering order.
+    #[must_use]
+    pub fn with_options(&self) -> Vec<WithOption> {
+        let mut options = Vec::new();
+        if let Some(cdc) = self.cdc {
+            options.push(with("cdc", &Setting::bare(cdc != Cdc::Off)));
+        }
+        let custom = self.custom_settings();
+        if !custom.is_empty() {
+            options.push(with(CUSTOM_PROPERTIES, &Setting::map(custom)));
+        }
+        options.extend(self.auto_scaling.as_ref().map(|scaling| with(AUTO_SCALING, &scaling.setting())));
+        options.extend(self.default_time_to_live.map(|seconds| with(DEFAULT_TTL, &Setting::bare(seconds))));
+        options.extend(self.tags.as_ref().map(|tags| with("tags", &tags_setting(tags))));
+        options.extend(self.ignored.iter().cloned());
+        options
+    }
+
+    /// Reads what stands after `WITH`.
+    ///
+    /// # Errors
+    ///
+    /// The first option that a rule refuses, or that Keyspaces is not known to have.
+    pub fn read(options: &[WithOption]) -> Result<Self, PropertyError> {
+        let mut read = Self::default();
+        let mut view = None;
+        for option in options {
+            match option.name.text.as_str() {
+                CUSTOM_PROPERTIES => {
+                    let custom = Setting::of(&option.value)?;
+                    for (name, setting) in custom.entries("custom properties")? {
+                        let word = name.word("a custom property")?.to_ascii_lowercase();
+                        if word == "cdc_specification" {
+                            view = Some(CdcView::read(setting)?);
+                        } else {
+                            read = read.and(custom_property(&word, name.span, setting)?);
+                        }
+                    }
+                }
+                "cdc" => {
+                    let on = Setting::of(&option.value)?.is_true("cdc")?;
+                    read.cdc = Some(if on { Cdc::On(CdcView::default()) } else { Cdc::Off });
+                }
+                AUTO_SCALING => read.auto_scaling = Some(AutoScaling::read(&Setting::of(&option.value)?)?),
+                DEFAULT_TTL => read.default_time_to_live = Some(seconds(&Setting::of(&option.value)?)?),
+                "tags" => read.tags = Some(read_tags(&option.value)?),
+                name if crate::allowed::CREATE_TABLE_OPTIONS.contains(&name) => {
+                    read = read.and(TableProperty::Ignored(bare(option)));
+                }
+                name => {
+                    return Err(PropertyError::unknown(option.span, format!("the option {name} of a table")));
+                }
+            }
+        }
+        if let (Some(view), Some(Cdc::On(_)) | None) = (view, read.cdc) {
+            read.cdc = Some(Cdc::On(view));
+        }
+        Ok(read)
+    }
+
+    /// What `custom_properties` of a row in `system_schema_mcs.tables` shows of them: all values as text.
+    #[must_use]
+    pub fn custom_properties(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        let shown = self.custom_settings().into_iter().map(|(name, setting)| (name.to_owned(), setting.to_shown()));
+        shown.collect()
+    }
+
+    /// Reads `custom_properties` of a row in `system_schema_mcs.tables`. What is not known there is passed over: the
+    /// service may show more than it takes.
+    #[must_use]
+    pub fn from_custom_properties(shown: &BTreeMap<String, BTreeMap<String, String>>) -> Self {
+        let mut read = Self::default();
+        for (name, entries) in shown {
+            let setting = Setting::shown(entries);
+            let disabled =
+                entries.get("status").is_some_and(|status| status.to_ascii_lowercase().starts_with("disabl"));
+            if name == "cdc_specification" {
+                let view = CdcView::read(&setting).unwrap_or_default();
+                read.cdc = Some(if disabled { Cdc::Off } else { Cdc::On(view) });
+            } else if let Ok(property) = custom_property(name, Span::default(), &setting) {
+                read = read.and(property);
+            }
+        }
+        read
+    }
+
+    fn custom_settings(&self) -> Vec<(&'static str, Setting)> {
+        let mut custom = Vec::new();
+        custom.extend(self.capacity_mode.map(|mode| ("capacity_mode", mode.setting())));
+        custom.extend(self.warm_throughput.map(|throughput| ("warm_throughput", throughput.setting())));
+        custom.extend(self.point_in_time_recovery.map(|recovery| ("point_in_time_recovery", recovery.setting())));
+        custom.extend(self.encryption.as_ref().map(|key| ("encryption_specification", key.setting())));
+        custom.extend(self.client_side_timestamps.map(|_| ("client_side_timestamps", features::status(true))));
+        custom.extend(self.ttl.map(|_| ("ttl", features::status(true))));
+        custom.extend(self.replica_capacity.as_ref().map(|of| ("replica_updates", capacity::replicas_setting(of))));
+        if let Some(Cdc::On(view)) = self.cdc {
+            custom.push(("cdc_specification", view.setting()));
+        }
+        custom
+    }
+}
+
+fn custom_property(name: &str, span: Span, setting: &Setting) -> Result<TableProperty, PropertyError> {
+    Ok(match name {
+        "capacity_mode" => CapacityMode::read(setting)?.into(),
+        "warm_throughput" => WarmThroughput::read(setting)?.into(),
+        "point_in_time_recovery" => PointInTimeRecovery::read(setting)?.into(),
+        "encryption_specification" => Encryption::read(setting)?.into(),
+        "client_side_timestamps" => {
+            features::read_irreversible(setting, name, &rules::TIMESTAMPS_DISABLED)?;
+            ClientSideTimestamps::Enabled.into()
+        }
+        "ttl" => {
+            features::read_irreversible(setting, name, &rules::TTL_DISABLED)?;
+            Ttl::Enabled.into()
+        }
+        "replica_updates" => TableProperty::ReplicaCapacity(capacity::read_replicas(setting)?),
+        other => return Err(PropertyError::unknown(span, format!("the custom property {other}"))),
+    })
+}
+
+fn seconds(setting: &Setting) -> Result<u32, PropertyError> {
+    let seconds = u32::try_from(setting.units(DEFAULT_TTL)?).ok();
+    let possible = seconds.filter(|seconds| u64::from(*seconds) <= rules::MAX_TTL_SECONDS);
+    possible.ok_or_else(|| PropertyError::refused(setting.span, &rules::TTL_TOO_LONG))
+}
+
+/// Reads the map of `TAGS`.
+///
+/// # Errors
+///
+/// More tags, or longer ones, than Keyspaces takes; something else than a map of text.
+pub(crate) fn read_tags(value: &Term) -> Result<Tags, PropertyError> {
+    let setting = Setting::of(value)?;
+    let (most, key_characters, value_characters) = rules::MAX_TAGS;
+    let mut tags = Tags::new();
+    for (place, (key, value)) in setting.entries("tags")?.iter().enumerate() {
+        let (name, text) = (key.word("a tag")?, value.word("a tag")?);
+        let long = name.chars().count() > key_characters || text.chars().count() > value_characters;
+        if long || place >= most {
+            return Err(PropertyError::refused(key.span.to(value.span), &rules::TAGS));
+        }
+        tags.insert(name.to_owned(), text.to_owned());
+    }
+    Ok(tags)
+}
+
+/// The map of `TAGS`.
+#[must_use]
+pub(crate) fn tags_term(tags: &Tags) -> Term {
+    tags_setting(tags).to_term()
+}
+
+fn tags_setting(tags: &Tags) -> Setting {
+    Setting::map(tags.iter().map(|(key, value)| (key.as_str(), Setting::text(value))))
+}
+
+fn with(name: &str, value: &Setting) -> WithOption {
+    WithOption { name: Name::new(name), value: value.to_term(), span: Span::default() }
+}
+
+/// The option wherever it stood.
+fn bare(option: &WithOption) -> WithOption {
+    use crate::tree::Tree;
+    let mut bare = option.clone();
+    bare.spans(&mut |span| *span = Span::default());
+    bare
+}
+
+/// A map as CQL writes it.
+fn parsed(text: &str) -> Result<Setting, PropertyError> {
+    let nested = || PropertyError::unknown(Span::default(), format!("the setting {text}"));
+    match parse(&format!("ALTER KEYSPACE k WITH x = {text}")) {
+        Ok(Statement::AlterKeyspace(alter)) => match alter.change {
+            crate::statement::AlterKeyspaceChange::With(options) => match options.as_slice() {
+                [option] => Setting::of(&bare(option).value),
+                _ => Err(nested()),
+            },
+            _ => Err(nested()),
+        },
+        _ => Err(nested()),
+    }
+}
+
+macro_rules! properties {
+    ($($value:ty => $property:ident),* $(,)?) => {$(
+        impl From<$value> for TableProperty {
+            fn from(value: $value) -> Self {
+                Self::$property(value)
+            }
+        }
+    )*};
+}
+
+properties! {
+    CapacityMode => CapacityMode,
+    WarmThroughput => WarmThroughput,
+    PointInTimeRecovery => PointInTimeRecovery,
+    Encryption => Encryption,
+    ClientSideTimestamps => ClientSideTimestamps,
+    Ttl => Ttl,
+    Cdc => Cdc,
+    AutoScaling => AutoScaling,
+}
+
+impl PropertyError {
+    pub(crate) fn refused(span: Span, rule: &'static Rule) -> Self {
+        Self { span, problem: PropertyProblem::Refused(rule) }
+    }
+
+    pub(crate) fn unknown(span: Span, what: String) -> Self {
+        Self { span, problem: PropertyProblem::Unknown(what) }
+    }
+}
+
+impl fmt::Display for PropertyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problem {
+            PropertyProblem::Refused(rule) => rule.fmt(f),
+            PropertyProblem::Unknown(what) => write!(f, "it is not known whether Amazon Keyspaces has {what}"),
+        }
+    }
+}
+
+impl Error for PropertyError {}
+
+const CUSTOM_PROPERTIES: &str = "custom_properties";
+const AUTO_SCALING: &str = "autoscaling_settings";
+const DEFAULT_TTL: &str = "default_time_to_live";

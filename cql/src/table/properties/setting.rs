@@ -1,0 +1,146 @@
+//! The value of an option: what CQL writes as nested maps, and what the system tables show as text.
+
+use std::collections::BTreeMap;
+
+use super::PropertyError;
+use crate::Span;
+use crate::statement::{Constant, ConstantKind, Term, TermKind};
+
+/// A word, or settings by name; where it stands in the text is kept, to be told in an error.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Setting {
+    pub(super) kind: SettingKind,
+    pub(super) span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum SettingKind {
+    Text(String),
+    /// A number or a boolean, which CQL writes without quotes.
+    Bare(String),
+    Map(Vec<(Setting, Setting)>),
+}
+
+impl Setting {
+    pub(super) fn text(text: impl Into<String>) -> Self {
+        Self { kind: SettingKind::Text(text.into()), span: Span::default() }
+    }
+
+    pub(super) fn bare(value: impl ToString) -> Self {
+        Self { kind: SettingKind::Bare(value.to_string()), span: Span::default() }
+    }
+
+    pub(super) fn map<K: Into<String>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
+        let entries = entries.into_iter().map(|(key, value)| (Self::text(key), value)).collect();
+        Self { kind: SettingKind::Map(entries), span: Span::default() }
+    }
+
+    /// As the system tables show it: all inner values are text (`DG:view-warm-throughput`).
+    pub(super) fn shown(entries: &BTreeMap<String, String>) -> Self {
+        Self::map(entries.iter().map(|(key, value)| (key.as_str(), Self::text(value))))
+    }
+
+    /// The entries with text for every value; maps within as CQL writes them.
+    pub(super) fn to_shown(&self) -> BTreeMap<String, String> {
+        let SettingKind::Map(entries) = &self.kind else { return BTreeMap::new() };
+        let text = |value: &Self| match &value.kind {
+            SettingKind::Text(text) | SettingKind::Bare(text) => text.clone(),
+            SettingKind::Map(_) => value.to_term().to_string(),
+        };
+        entries.iter().map(|(key, value)| (text(key), text(value))).collect()
+    }
+
+    pub(super) fn of(term: &Term) -> Result<Self, PropertyError> {
+        let kind = match &term.kind {
+            TermKind::Constant(constant) if constant.kind == ConstantKind::String => {
+                SettingKind::Text(constant.text.clone())
+            }
+            TermKind::Constant(constant) => SettingKind::Bare(constant.text.clone()),
+            TermKind::Map(entries) => {
+                let entries = entries.iter().map(|(key, value)| Ok((Self::of(key)?, Self::of(value)?)));
+                SettingKind::Map(entries.collect::<Result<_, PropertyError>>()?)
+            }
+            // An empty map reads as an empty set.
+            TermKind::Set(elements) if elements.is_empty() => SettingKind::Map(Vec::new()),
+            _ => return Err(PropertyError::unknown(term.span, format!("the value {term} of an option"))),
+        };
+        Ok(Self { kind, span: term.span })
+    }
+
+    pub(super) fn to_term(&self) -> Term {
+        let constant = |kind, text: &str| TermKind::Constant(Constant { kind, text: text.to_owned() });
+        let kind = match &self.kind {
+            SettingKind::Text(text) => constant(ConstantKind::String, text),
+            SettingKind::Bare(text) if ["true", "false"].contains(&text.as_str()) => {
+                constant(ConstantKind::Boolean, text)
+            }
+            SettingKind::Bare(text) if text.contains('.') => constant(ConstantKind::Float, text),
+            SettingKind::Bare(text) => constant(ConstantKind::Integer, text),
+            SettingKind::Map(entries) if entries.is_empty() => TermKind::Set(Vec::new()),
+            SettingKind::Map(entries) => {
+                TermKind::Map(entries.iter().map(|(key, value)| (key.to_term(), value.to_term())).collect())
+            }
+        };
+        Term { kind, span: Span::default() }
+    }
+
+    /// The word, quoted or not.
+    pub(super) fn word(&self, what: &str) -> Result<&str, PropertyError> {
+        match &self.kind {
+            SettingKind::Text(text) | SettingKind::Bare(text) => Ok(text),
+            SettingKind::Map(_) => Err(PropertyError::unknown(self.span, format!("a map for {what}"))),
+        }
+    }
+
+    pub(super) fn entries(&self, what: &str) -> Result<&[(Self, Self)], PropertyError> {
+        match &self.kind {
+            SettingKind::Map(entries) => Ok(entries),
+            _ => Err(PropertyError::unknown(self.span, format!("{what} that is no map"))),
+        }
+    }
+
+    /// The entries by their names in lower case: the guide itself writes them in both. A name twice, or one that is not
+    /// among `known`, is told.
+    pub(super) fn fields<'s>(&'s self, what: &str, known: &[&str]) -> Result<Fields<'s>, PropertyError> {
+        let mut fields = BTreeMap::new();
+        for (key, value) in self.entries(what)? {
+            let name = key.word(what)?.to_ascii_lowercase();
+            if !known.contains(&name.as_str()) {
+                return Err(PropertyError::unknown(key.span, format!("{name} in {what}")));
+            }
+            if fields.insert(name.clone(), value).is_some() {
+                return Err(PropertyError::unknown(key.span, format!("{name} twice in {what}")));
+            }
+        }
+        Ok(Fields { span: self.span, fields })
+    }
+
+    pub(super) fn units(&self, what: &str) -> Result<u64, PropertyError> {
+        let word = self.word(what)?;
+        word.parse().map_err(|_| PropertyError::unknown(self.span, format!("{word} for {what}")))
+    }
+
+    pub(super) fn is_true(&self, what: &str) -> Result<bool, PropertyError> {
+        match self.word(what)?.to_ascii_lowercase().as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(PropertyError::unknown(self.span, format!("{other} for {what}"))),
+        }
+    }
+}
+
+/// The entries of a map whose names are known.
+pub(super) struct Fields<'s> {
+    pub(super) span: Span,
+    fields: BTreeMap<String, &'s Setting>,
+}
+
+impl<'s> Fields<'s> {
+    pub(super) fn get(&self, name: &str) -> Option<&'s Setting> {
+        self.fields.get(name).copied()
+    }
+
+    pub(super) fn required(&self, name: &str, what: &str) -> Result<&'s Setting, PropertyError> {
+        self.get(name).ok_or_else(|| PropertyError::unknown(self.span, format!("{what} without {name}")))
+    }
+}

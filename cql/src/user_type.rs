@@ -1,0 +1,62 @@
+//! The type that a CREATE TYPE makes.
+
+use std::fmt;
+
+use crate::statement::{CqlType, CreateType, FieldDefinition};
+use crate::{Name, QualifiedName, Span};
+
+/// A user-defined type. It cannot be changed, and not be dropped while a table or another type uses it (`DG:udts`).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TypeDefinition {
+    /// Its name.
+    pub name: QualifiedName,
+    /// Its fields, in their order.
+    pub fields: Vec<(Name, CqlType)>,
+}
+
+impl TypeDefinition {
+    /// A type of this name in this keyspace, without fields yet.
+    #[must_use]
+    pub fn new(keyspace: impl Into<String>, name: impl Into<String>) -> Self {
+        let name = QualifiedName { keyspace: Some(Name::new(keyspace)), name: Name::new(name) };
+        Self { name, fields: Vec::new() }
+    }
+
+    /// The same type with one more field.
+    #[must_use]
+    pub fn field(mut self, name: impl Into<String>, field_type: impl Into<CqlType>) -> Self {
+        self.fields.push((Name::new(name), field_type.into().bare()));
+        self
+    }
+
+    /// The statement that makes it.
+    #[must_use]
+    pub fn create(&self) -> CreateType {
+        let field = |(name, field_type): &(Name, CqlType)| FieldDefinition {
+            name: name.clone(),
+            field_type: field_type.clone(),
+        };
+        CreateType {
+            span: Span::default(),
+            if_not_exists: None,
+            name: self.name.clone(),
+            fields: self.fields.iter().map(field).collect(),
+        }
+    }
+}
+
+impl CreateType {
+    /// The type that it makes.
+    #[must_use]
+    pub fn definition(&self) -> TypeDefinition {
+        let field = |field: &FieldDefinition| (Name::new(field.name.text.as_str()), field.field_type.bare());
+        TypeDefinition { name: self.name.bare(), fields: self.fields.iter().map(field).collect() }
+    }
+}
+
+impl fmt::Display for TypeDefinition {
+    /// The CREATE TYPE that makes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.create().fmt(f)
+    }
+}
