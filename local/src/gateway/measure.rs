@@ -10,7 +10,7 @@ use keyspaces_cql::{CapacityMode, Statement as Tree};
 use super::bound::{Bound, encoded};
 use super::consistency::Consistency;
 use super::layout::{Column, Layout};
-use super::limits::{What, is_logged_batch, modifications};
+use super::limits::{Piece, What, is_logged_batch, modifications};
 use super::prepared::Facts;
 use super::statement::{Answer, Statement, throttled};
 use super::values::Values;
@@ -29,7 +29,7 @@ pub(super) struct Plan {
 
 /// One INSERT, UPDATE, DELETE or SELECT.
 #[derive(Debug)]
-struct Step {
+pub(super) struct Step {
     table: Thing,
     operation: Operation,
     side: Use,
@@ -46,8 +46,9 @@ struct Cell {
     source: Source,
 }
 
+/// What a column is in its table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Role {
+pub(super) enum Role {
     PartitionKey,
     Clustering,
     Static,
@@ -66,12 +67,6 @@ enum Source {
         bytes: Option<Vec<u8>>,
         size: ValueSize,
     },
-}
-
-/// A statement of a request, and the values that it brings.
-pub(super) struct Measured<'a> {
-    pub(super) plan: Arc<Plan>,
-    pub(super) values: &'a Values<'a>,
 }
 
 /// What a request costs beside the sizes of its values.
@@ -122,13 +117,13 @@ impl Statement<'_> {
     pub(super) async fn metered(
         &self,
         stream: i16,
-        measured: &[Measured<'_>],
+        pieces: &[Piece<'_>],
         terms: Terms,
         work: impl Future<Output = Result<(Answer, usize), Refusal>>,
     ) -> Result<Answer, Refusal> {
         let shared = self.shared;
-        let (mut demands, mut operations) = (Vec::with_capacity(measured.len()), Vec::with_capacity(measured.len()));
-        for Measured { plan, values } in measured {
+        let (mut demands, mut operations) = (Vec::with_capacity(pieces.len()), Vec::with_capacity(pieces.len()));
+        for Piece { plan, values, .. } in pieces {
             for step in &plan.steps {
                 demands.push(step.demand(values, terms, shared.schema.capacity_mode(&step.table)));
                 operations.push(if terms.batch { Operation::Batch } else { step.operation });
@@ -198,6 +193,11 @@ impl Plan {
         Self { steps: steps.collect(), logged: is_logged_batch(tree) }
     }
 
+    /// All of its writes.
+    pub(super) fn writes(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.side == Use::Write)
+    }
+
     pub(super) fn is_logged_batch(&self) -> bool {
         self.logged
     }
@@ -216,7 +216,7 @@ impl Step {
     }
 
     /// As far as the statement tells it.
-    fn row(&self, values: &Values<'_>) -> Row {
+    pub(super) fn row(&self, values: &Values<'_>) -> Row {
         let mut row = Row::default();
         for cell in &self.cells {
             let size = cell.size(values);
@@ -228,6 +228,12 @@ impl Step {
             }
         }
         row
+    }
+
+    /// How many bytes the values of such columns have as they are sent.
+    pub(super) fn value_bytes(&self, role: Role, values: &Values<'_>) -> usize {
+        let cells = self.cells.iter().filter(|cell| cell.role == role);
+        cells.map(|cell| cell.bytes(values).map_or_else(|| cell.size(values).bytes, <[u8]>::len)).sum()
     }
 
     fn partition(&self, values: &Values<'_>) -> Option<u64> {

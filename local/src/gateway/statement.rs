@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::consistency::Consistency;
 use super::frame::{Frame, Opcode};
 use super::limits::Piece;
-use super::measure::{Measured, Remembered, Terms};
+use super::measure::{Remembered, Terms};
 use super::notation::{Notation, Reader};
 use super::paging::Asked;
 use super::prepared::Facts;
@@ -119,10 +119,11 @@ impl Statement<'_> {
         let values = parameters.values();
         check_consistency(facts.reads, facts.conditional, parameters.consistency, parameters.serial_consistency)?;
         self.check_tables(facts).await?;
-        self.hold_to_limits(stream, &[Piece { facts, values: &values }], false).await?;
         let plan = self.plan(stream, facts).await?;
         let terms = Terms { logged: plan.is_logged_batch(), batch: false, consistency: parameters.consistency };
-        self.metered(stream, &[Measured { plan, values: &values }], terms, async {
+        let pieces = [Piece { facts, values: &values, plan }];
+        self.hold_to_limits(stream, &pieces, false).await?;
+        self.metered(stream, &pieces, terms, async {
             if facts.reads {
                 return self.read(frame, facts, asked).await;
             }
@@ -174,17 +175,16 @@ impl Statement<'_> {
             self.check_tables(facts).await?;
         }
         let values: Vec<_> = batch.statements.iter().map(Batched::values).collect();
-        let pieces: Vec<_> = all.iter().zip(&values).map(|(facts, values)| Piece { facts, values }).collect();
+        let mut pieces = Vec::with_capacity(all.len());
+        for (facts, values) in all.iter().zip(&values) {
+            pieces.push(Piece { facts, values, plan: self.plan(frame.stream, facts).await? });
+        }
         let logged = batch.kind == BatchKind::Logged;
         self.hold_to_limits(frame.stream, &pieces, logged).await?;
-        let mut measured = Vec::with_capacity(pieces.len());
-        for Piece { facts, values } in pieces {
-            measured.push(Measured { plan: self.plan(frame.stream, facts).await?, values });
-        }
         let terms = Terms { logged, batch: true, consistency: batch.consistency };
         let stream = frame.stream;
         let work = async { Ok((self.forward(frame.with_body(batch.write(&texts))).await?, 0)) };
-        self.metered(stream, &measured, terms, work).await
+        self.metered(stream, &pieces, terms, work).await
     }
 
     fn understand(&self, text: &str, prepared: bool) -> Result<Understood, Not> {
