@@ -189,6 +189,16 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_is_json_and_a_wrong_one_is_refused_with_the_reason() {
+        let parsed = |json| Arguments::try_parse_from(["keyspaces-local", "--fault", json]);
+        let arguments = parsed(r#"{"effect": {"close": "after"}, "nth": 3}"#).unwrap();
+        let effect = keyspaces_local::fault::Effect::Close(keyspaces_local::fault::Moment::After);
+        assert_eq!(arguments.fault, [Fault::new(effect).nth(3)]);
+        let error = parsed(r#"{"effect": {"explode": "after"}}"#).unwrap_err().to_string();
+        assert!(error.contains("unknown variant `explode`, expected one of `delay`, `drop`"), "{error}");
+    }
+
+    #[test]
     fn a_key_without_its_secret_is_refused() {
         let error = Arguments::try_parse_from(["keyspaces-local", "--access-key", "A"]).unwrap_err();
         assert!(error.to_string().contains("--secret-key <KEY>"), "{error}");
