@@ -22,6 +22,7 @@ pub use error::{Error, ErrorKind};
 pub use journal::Journal;
 pub use local::Local;
 pub use ready::Ready;
+pub use schema::Ddl;
 pub use topology::Partitioner;
 
 #[doc = include_str!("../DIFFERENCES.md")]

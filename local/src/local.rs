@@ -25,6 +25,7 @@ use crate::journal::Journal;
 use crate::random;
 use crate::ready::Ready;
 use crate::runtime::OwnRuntime;
+use crate::schema;
 use crate::topology::Listeners;
 
 /// A running local Keyspaces. When it is dropped, or its process ends in whatever way, everything that it started is
@@ -210,7 +211,11 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
             None => Instance::Passing,
             Some(name) => Instance::Kept(name),
         },
-        ddl_delay: builder.ddl_delay,
+        schema: schema::Settings {
+            delays: builder.ddl_delays,
+            region: builder.region.clone(),
+            inaccessible_keys: builder.inaccessible_keys,
+        },
         clock,
     };
     let gateway = Gateway::start(settings, ca.server_config(), Arc::new(authority), cassandra.address()).await?;

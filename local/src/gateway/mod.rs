@@ -34,14 +34,15 @@ use tokio_rustls::TlsAcceptor;
 use crate::auth::{Authority, Clock};
 use crate::error::{Error, ErrorKind};
 use crate::journal::Journal;
-use crate::schema::{Names, Schema};
+use crate::schema::{self, Names, Schema};
 use crate::topology::{Listeners, Partitioner, Topology};
 
 pub use consistency::Consistency;
 pub(crate) use frame::Frame;
 use lease::Lease;
-pub(crate) use metadata::{is_schema_change, restored};
+pub(crate) use metadata::{is_schema_change, restored, schema_change};
 pub(crate) use own::{Failed, Own};
+pub(crate) use understand::{not_emulated, refused_by};
 
 /// The codes of ERROR frames.
 pub(crate) mod error_code {
@@ -64,8 +65,8 @@ pub(crate) struct Settings {
     pub(crate) partitioner: Partitioner,
     /// Whose tables and keyspaces it serves.
     pub(crate) instance: Instance,
-    /// How long it takes until what was created, changed or dropped is so.
-    pub(crate) ddl_delay: Duration,
+    /// How long definitions take, and which keys are not to be used.
+    pub(crate) schema: schema::Settings,
     /// What time it is.
     pub(crate) clock: Clock,
 }
@@ -111,7 +112,7 @@ impl Gateway {
         authority: Arc<Authority>,
         cassandra: SocketAddr,
     ) -> Result<Self, Error> {
-        let Settings { listeners, region, partitioner, instance, ddl_delay, clock } = settings;
+        let Settings { listeners, region, partitioner, instance, schema, clock } = settings;
         let name = match &instance {
             Instance::Kept(name) => format!("kept {name}"),
             Instance::Passing | Instance::Alone => crate::random::hex_32(),
@@ -124,7 +125,7 @@ impl Gateway {
             Instance::Kept(_) | Instance::Alone => None,
         };
         let topology = Topology::new(&region, partitioner, &listeners.peers);
-        let schema = Schema::open(Own::new(cassandra), names, &topology, ddl_delay, Arc::clone(&clock));
+        let schema = Schema::open(Own::new(cassandra), names, &topology, schema, Arc::clone(&clock));
         let schema = schema.await.map_err(|failed| unusable(cassandra, failed))?;
         let shared = Arc::new(Shared {
             tls: tls.into(),

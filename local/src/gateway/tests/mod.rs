@@ -10,6 +10,7 @@ mod handshake;
 mod instances;
 mod journal;
 mod limits;
+mod options;
 mod paging;
 mod prepared;
 mod statements;
