@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use keyspaces_local::{Builder, Credentials, Fault, Local, Partitioner};
+use keyspaces_local::{Builder, Credentials, Ddl, Fault, Local, Partitioner};
 
 const EXAMPLE: &str = "\
 Example:
@@ -84,6 +84,14 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "500ms", value_parser = duration, value_name = "TIME")]
     ddl_delay: Duration,
 
+    /// The same for one kind of definition, as create-table=2s; can be given several times
+    #[arg(long, value_parser = delay_of, value_name = "KIND=TIME")]
+    ddl_delay_of: Vec<(Ddl, Duration)>,
+
+    /// ARN of a key that the service may not use; can be given several times
+    #[arg(long, value_name = "ARN")]
+    inaccessible_key: Vec<String>,
+
     /// Directory to write the CA's certificate to, as ca.pem [default: one of its own, removed at the end]
     #[arg(long, value_name = "DIRECTORY")]
     ca_directory: Option<PathBuf>,
@@ -141,6 +149,12 @@ impl Arguments {
         if let Some(port) = self.control_port {
             builder = builder.control_port(port);
         }
+        for (ddl, delay) in self.ddl_delay_of {
+            builder = builder.ddl_delay_of(ddl, delay);
+        }
+        for key in self.inaccessible_key {
+            builder = builder.inaccessible_key(key);
+        }
         if let Some(directory) = self.ca_directory {
             builder = builder.ca_directory(directory);
         }
@@ -156,6 +170,14 @@ impl Arguments {
 
 fn fault(json: &str) -> Result<Fault, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
+}
+
+/// `create-table=2s`
+fn delay_of(text: &str) -> Result<(Ddl, Duration), String> {
+    let (kind, time) = text.split_once('=').ok_or("a kind, =, and a time, as create-table=2s")?;
+    let ddl = Ddl::named(kind)
+        .ok_or_else(|| format!("{kind} is none of create-, alter- and drop-keyspace, -table and -type"))?;
+    Ok((ddl, duration(time)?))
 }
 
 /// A number and its unit.

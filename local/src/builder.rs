@@ -1,5 +1,6 @@
 //! The settings of a local Keyspaces.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::{Fault, Faults};
 use crate::local::Local;
+use crate::schema::{Ddl, Delays};
 use crate::topology::Partitioner;
 
 /// The settings of a local Keyspaces. Every one has a default that suits tests.
@@ -22,7 +24,8 @@ pub struct Builder {
     pub(crate) port: u16,
     pub(crate) credentials: Credentials,
     pub(crate) without_permissions: Credentials,
-    pub(crate) ddl_delay: Duration,
+    pub(crate) ddl_delays: Delays,
+    pub(crate) inaccessible_keys: BTreeSet<String>,
     pub(crate) partitioner: Partitioner,
     pub(crate) cassandra: Option<String>,
     pub(crate) instance: Option<String>,
@@ -44,7 +47,8 @@ impl Builder {
             port: 0,
             credentials: Credentials::random(),
             without_permissions: Credentials::random_of("nobody"),
-            ddl_delay: Duration::from_millis(500),
+            ddl_delays: Delays::all(Duration::from_millis(500)),
+            inaccessible_keys: BTreeSet::new(),
             partitioner: Partitioner::default(),
             cassandra: None,
             instance: None,
@@ -94,10 +98,23 @@ impl Builder {
         self
     }
 
-    /// How long a keyspace or table takes to be there after its CREATE was answered. Default 500 ms. In the service it
-    /// takes seconds to minutes.
+    /// How long what was created, changed or dropped takes to be so after it was answered. Default 500 ms. In the service
+    /// it takes seconds to minutes.
     pub fn ddl_delay(mut self, delay: Duration) -> Self {
-        self.ddl_delay = delay;
+        self.ddl_delays = Delays::all(delay);
+        self
+    }
+
+    /// The same for one kind of definition; after [`ddl_delay`](Self::ddl_delay), which sets all.
+    pub fn ddl_delay_of(mut self, ddl: Ddl, delay: Duration) -> Self {
+        self.ddl_delays.set(ddl, delay);
+        self
+    }
+
+    /// The ARN of a key that the service may not use: a table that is encrypted with it becomes
+    /// `INACCESSIBLE_ENCRYPTION_CREDENTIALS`. Default: none, any key may be used.
+    pub fn inaccessible_key(mut self, arn: impl Into<String>) -> Self {
+        self.inaccessible_keys.insert(arn.into());
         self
     }
 
@@ -237,7 +254,7 @@ impl fmt::Debug for Builder {
             .field("port", &self.port)
             .field("credentials", &self.credentials)
             .field("without_permissions", &self.without_permissions)
-            .field("ddl_delay", &self.ddl_delay)
+            .field("ddl_delays", &self.ddl_delays)
             .field("partitioner", &self.partitioner)
             .field("cassandra", &self.cassandra)
             .field("instance", &self.instance)

@@ -29,6 +29,7 @@ pub use keyspaces_cql::CapacityMode;
 pub use local::Local;
 pub use metering::{Metered, Metering, Operation};
 pub use ready::Ready;
+pub use schema::Ddl;
 pub use throttle::{Exceeded, Throttling};
 pub use topology::Partitioner;
 

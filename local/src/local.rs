@@ -31,6 +31,7 @@ use crate::metering::Metering;
 use crate::random;
 use crate::ready::Ready;
 use crate::runtime::OwnRuntime;
+use crate::schema;
 use crate::throttle::Throttling;
 use crate::topology::Listeners;
 
@@ -250,7 +251,11 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
             None => Instance::Passing,
             Some(name) => Instance::Kept(name),
         },
-        ddl_delay: builder.ddl_delay,
+        schema: schema::Settings {
+            delays: builder.ddl_delays,
+            region: builder.region.clone(),
+            inaccessible_keys: builder.inaccessible_keys,
+        },
         clock,
         faults: builder.faults.clone(),
         throttling: throttling.clone(),

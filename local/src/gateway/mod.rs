@@ -27,7 +27,6 @@ mod values;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -38,7 +37,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
 use crate::journal::Journal;
 use crate::metering::Metering;
-use crate::schema::{Names, Schema};
+use crate::schema::{self, Names, Schema};
 use crate::throttle::Throttling;
 use crate::topology::{Listeners, Partitioner, Topology};
 
@@ -46,8 +45,9 @@ pub use consistency::Consistency;
 pub(crate) use doors::{Doors, Stuck};
 pub(crate) use frame::Frame;
 use lease::Lease;
-pub(crate) use metadata::{is_schema_change, restored};
+pub(crate) use metadata::{is_schema_change, restored, schema_change};
 pub(crate) use own::{Failed, Own};
+pub(crate) use understand::{not_emulated, refused_by};
 
 /// The codes of ERROR frames.
 pub(crate) mod error_code {
@@ -76,8 +76,8 @@ pub(crate) struct Settings {
     pub(crate) partitioner: Partitioner,
     /// Whose tables and keyspaces it serves.
     pub(crate) instance: Instance,
-    /// How long it takes until what was created, changed or dropped is so.
-    pub(crate) ddl_delay: Duration,
+    /// How long definitions take, and which keys are not to be used.
+    pub(crate) schema: schema::Settings,
     /// What time it is.
     pub(crate) clock: Clock,
     /// What goes wrong on request.
@@ -124,7 +124,7 @@ struct Shared {
     orders: mpsc::UnboundedSender<link::Order>,
     region: String,
     partitioner: Partitioner,
-    ddl_delay: Duration,
+    schema_settings: schema::Settings,
     instance: String,
 }
 
@@ -136,7 +136,8 @@ impl Gateway {
         authority: Arc<Authority>,
         cassandra: SocketAddr,
     ) -> Result<Self, Error> {
-        let Settings { listeners, region, partitioner, instance, ddl_delay, clock, faults, throttling } = settings;
+        let Settings { listeners, region, partitioner, instance, schema, clock, faults, throttling } = settings;
+        let schema_settings = schema.clone();
         let name = match &instance {
             Instance::Kept(name) => format!("kept {name}"),
             Instance::Passing | Instance::Alone => crate::random::hex_32(),
@@ -149,7 +150,7 @@ impl Gateway {
             Instance::Kept(_) | Instance::Alone => None,
         };
         let topology = Topology::new(&region, partitioner, &listeners.peers);
-        let schema = Schema::open(Own::new(cassandra), names, &topology, ddl_delay, Arc::clone(&clock));
+        let schema = Schema::open(Own::new(cassandra), names, &topology, schema, Arc::clone(&clock));
         let schema = schema.await.map_err(|failed| unusable(cassandra, failed))?;
         let (orders, to_obey) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
@@ -168,7 +169,7 @@ impl Gateway {
             orders,
             region,
             partitioner,
-            ddl_delay,
+            schema_settings,
             instance: name,
         });
         let doors = Doors::open(listeners.sockets, shared).map_err(|error| {
@@ -212,10 +213,10 @@ impl Gateway {
 
 impl Shared {
     /// The same after the end of everything that is not in Cassandra.
-    async fn begun_again(&self) -> Result<Self, crate::schema::Unusable> {
+    async fn begun_again(&self) -> Result<Self, schema::Unusable> {
         let topology = self.schema.topology();
         let (own, names) = (Own::new(self.cassandra), Names::new(&self.instance));
-        let schema = Schema::open(own, names, &topology, self.ddl_delay, Arc::clone(&self.clock)).await?;
+        let schema = Schema::open(own, names, &topology, self.schema_settings.clone(), Arc::clone(&self.clock)).await?;
         Ok(Self {
             tls: Arc::clone(&self.tls),
             authority: Arc::clone(&self.authority),
@@ -232,7 +233,7 @@ impl Shared {
             orders: self.orders.clone(),
             region: self.region.clone(),
             partitioner: self.partitioner,
-            ddl_delay: self.ddl_delay,
+            schema_settings: self.schema_settings.clone(),
             instance: self.instance.clone(),
         })
     }

@@ -11,6 +11,7 @@ mod handshake;
 mod instances;
 mod journal;
 mod limits;
+mod options;
 mod paging;
 mod prepared;
 mod statements;

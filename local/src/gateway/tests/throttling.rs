@@ -62,6 +62,32 @@ async fn a_table_of_five_units_takes_five_and_what_goes_over_is_not_applied() {
 }
 
 #[tokio::test]
+async fn the_capacity_is_that_of_the_definition_and_changes_with_it() {
+    let (local, mut client, time) = standing_still("throttle_modes").await;
+    let provisioned = |units: u32| {
+        format!(
+            "CUSTOM_PROPERTIES = {{'capacity_mode': {{'throughput_mode': 'PROVISIONED', 'read_capacity_units': {units}, \
+             'write_capacity_units': {units}}}}}"
+        )
+    };
+    client.table("throttle_modes", "five", &format!("(a int PRIMARY KEY) WITH {}", provisioned(5))).await;
+    let taken = async |client: &mut Client| {
+        let mut taken = 0;
+        while client.query(&format!("INSERT INTO throttle_modes.five (a) VALUES ({taken})")).await == Answer::Void {
+            taken += 1;
+        }
+        taken
+    };
+    assert_eq!(taken(&mut client).await, 5);
+    let altered = client.query(&format!("ALTER TABLE throttle_modes.five WITH {}", provisioned(9))).await;
+    assert!(matches!(altered, Answer::Changed(_)), "{altered:?}");
+    client.active("throttle_modes", "five").await;
+    time.pass(1);
+    assert_eq!(taken(&mut client).await, 9);
+    drop(local);
+}
+
+#[tokio::test]
 async fn a_read_takes_units_by_what_came_back_and_half_of_them_at_one() {
     let (local, mut client, time) = standing_still("throttle_reads").await;
     let long = "x".repeat(5_000);
