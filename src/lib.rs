@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod attempts;
 mod auth;
 mod classify;
 mod consistency;
@@ -8,7 +9,9 @@ mod error;
 mod execute;
 mod fan_out;
 mod handshake;
+mod limit;
 mod region;
+mod retry;
 mod row;
 mod scan;
 mod schema;
@@ -25,6 +28,7 @@ pub use consistency::ReadConsistency;
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
 pub use fan_out::FanOut;
+pub use limit::WhenFull;
 pub use row::{OwnedRow, Row};
 pub use scan::{Scan, ScanProgress};
 pub use schema::Define;

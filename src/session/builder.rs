@@ -6,13 +6,16 @@ use std::time::Duration;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use tokio::time::Instant;
 
-use super::defaults::{ATTEMPT_TIMEOUT, CALL_TIMEOUT, CONNECT_TIMEOUT, CONNECTIONS_PER_HOST, PAGE_SIZE};
+use super::defaults::{
+    ATTEMPT_TIMEOUT, BACKOFF, CALL_TIMEOUT, CONNECT_TIMEOUT, CONNECTIONS_PER_HOST, PAGE_SIZE, RETRY_PERCENT,
+};
 use super::diagnose::diagnose;
 use super::{PoolAdvice, Report, Session, Settings};
 use crate::auth::{Authenticator, Clock, CredentialSource, Timing};
 use crate::handshake::Handshake;
+use crate::retry::Backoff;
 use crate::tls::Trust;
-use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
+use crate::{Endpoint, Error, ErrorKind, ReadConsistency, WhenFull};
 
 /// Builds a [`Session`]. With nothing set: the region and the credentials of the environment.
 ///
@@ -60,6 +63,9 @@ impl Default for Builder {
                 page_size: PAGE_SIZE,
                 connections_per_host: CONNECTIONS_PER_HOST,
                 application_name: None,
+                backoff: BACKOFF,
+                retry_percent: RETRY_PERCENT,
+                when_full: WhenFull::default(),
             },
         }
     }
@@ -173,6 +179,34 @@ impl Builder {
     /// Default: 2 s.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.attempt_timeout = timeout.min(LONGEST_TIMEOUT);
+        self
+    }
+
+    /// How long to wait before a statement is sent again: any time up to a bound (full jitter), which is `first` before the
+    /// first repeat, doubles with each, and grows to `longest` at most.
+    ///
+    /// Sent again is only what does no harm: what was surely not sent, reads, and writes that may be sent twice.
+    ///
+    /// Default: up to 10ms, doubling to 1s.
+    pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
+        self.settings.backoff = Backoff { first, longest: longest.max(first).min(LONGEST_TIMEOUT) };
+        self
+    }
+
+    /// How many repeats the session may make, in percent of its requests of the last 10 s; 10 in any case. When they are
+    /// spent, a call that fails is not sent again; one that was throttled waits for its turn until its deadline.
+    ///
+    /// Default: 20 %.
+    pub fn retry_budget(mut self, percent: u8) -> Self {
+        self.settings.retry_percent = percent;
+        self
+    }
+
+    /// What a call does when as much is in flight as the connections bear: 512 on each (`DG:using_java_driver`).
+    ///
+    /// Default: Wait.
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.settings.when_full = when_full;
         self
     }
 

@@ -21,12 +21,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use scylla::client::session::Session as DriverSession;
+use scylla::cluster::Node;
 use tokio::time::Instant;
 
 use self::connect::Connected;
+use self::defaults::{IN_FLIGHT, REPEATS_AT_LEAST, REQUESTS_PER_SECOND};
 use self::gate::Gate;
 use self::topology::Translator;
 use crate::handshake::Handshake;
+use crate::limit::{Limiter, Limits, Seen, WhenFull};
+use crate::retry::{Backoff, Budget, Random, Retry};
 use crate::statement::Cache;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
 
@@ -49,6 +53,9 @@ struct Inner {
     data_center: String,
     gate: Gate,
     statements: Cache,
+    began: Instant,
+    retry: Retry,
+    limiter: Limiter,
 }
 
 /// What was set on the builder and holds for the session.
@@ -61,6 +68,9 @@ pub(crate) struct Settings {
     pub(crate) page_size: NonZeroU32,
     pub(crate) connections_per_host: NonZeroUsize,
     pub(crate) application_name: Option<String>,
+    pub(crate) backoff: Backoff,
+    pub(crate) retry_percent: u8,
+    pub(crate) when_full: WhenFull,
 }
 
 /// Something that is being done on a session, which waits for it when it is closed. The driver is to be had through
@@ -90,15 +100,27 @@ impl Session {
     pub fn peers(&self) -> Vec<Peer> {
         let Some(driver) = self.driver() else { return Vec::new() };
         let state = driver.get_cluster_state();
-        let peers = state.get_nodes_info().iter().map(|node| Peer {
-            address: self
-                .0
-                .translator
-                .given(node.host_id)
-                .unwrap_or_else(|| SocketAddr::new(node.address.ip(), node.address.port())),
-            connected: node.is_connected(),
-        });
+        let peers = state
+            .get_nodes_info()
+            .iter()
+            .map(|node| Peer { address: self.address(node), connected: node.is_connected() });
         peers.collect()
+    }
+
+    fn address(&self, node: &Node) -> SocketAddr {
+        let named = || SocketAddr::new(node.address.ip(), node.address.port());
+        self.0.translator.given(node.host_id).unwrap_or_else(named)
+    }
+
+    /// Shows the limiter which peers there are and whether they are connected.
+    pub(crate) fn look_at_peers(&self, driver: &DriverSession, now: Instant) {
+        let state = driver.get_cluster_state();
+        let seen = state.get_nodes_info().iter().map(|node| Seen {
+            host_id: node.host_id,
+            address: self.address(node),
+            is_connected: node.is_connected(),
+        });
+        self.0.limiter.look(seen, now);
     }
 
     /// Refuses new work from now on, waits for what is in flight, and closes the connections.
@@ -172,6 +194,19 @@ impl Session {
         self.0.settings.attempt_timeout
     }
 
+    pub(crate) fn retry(&self) -> &Retry {
+        &self.0.retry
+    }
+
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.0.limiter
+    }
+
+    /// Since the session began, for counts by the second.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.0.began)
+    }
+
     pub(crate) fn connections_per_host(&self) -> NonZeroUsize {
         self.0.settings.connections_per_host
     }
@@ -189,16 +224,29 @@ impl Session {
         let Connected { driver, translator } = connect::connect(&handshake, &settings, started).await?;
         let state = driver.get_cluster_state();
         let data_center = state.get_nodes_info().iter().find_map(|node| node.datacenter.clone()).unwrap_or_default();
-        let driver = RwLock::new(Some(Arc::new(driver)));
-        Ok(Self(Arc::new(Inner {
-            driver,
+        let driver = Arc::new(driver);
+        let limiter = Limiter::new(Limits {
+            connections: settings.connections_per_host,
+            requests_per_second: REQUESTS_PER_SECOND,
+            in_flight: IN_FLIGHT,
+            when_full: settings.when_full,
+        });
+        let budget = Budget::new(settings.retry_percent, REPEATS_AT_LEAST);
+        let began = Instant::now();
+        let session = Self(Arc::new(Inner {
+            driver: RwLock::new(Some(Arc::clone(&driver))),
             translator,
             handshake,
-            settings,
             data_center,
             gate: Gate::default(),
             statements: Cache::default(),
-        })))
+            began,
+            retry: Retry::new(settings.backoff, budget, Random::new()),
+            limiter,
+            settings,
+        }));
+        session.look_at_peers(&driver, began);
+        Ok(session)
     }
 
     fn driver(&self) -> Option<Arc<DriverSession>> {

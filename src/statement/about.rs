@@ -76,6 +76,10 @@ impl About {
         Err(Error::new(ErrorKind::Refused, self.attempted.clone(), problem).with_advice(way(is)))
     }
 
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(self.tree, Some(Statement::Select(_)))
+    }
+
     /// Whether it stores the values that are bound to it, all of them or some.
     pub(super) fn writes_values(&self) -> bool {
         matches!(self.tree, Some(Statement::Insert(_) | Statement::Update(_)))

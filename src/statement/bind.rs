@@ -10,6 +10,7 @@ use super::about::About;
 use super::cells::{Cells, Serialised};
 use super::{Core, mismatch};
 use crate::execute::Request;
+use crate::stream::{Fingerprint, Read};
 use crate::{Error, ErrorKind};
 
 /// The largest row, all of it (DG:quotas).
@@ -58,6 +59,14 @@ pub(crate) struct Using {
 impl Core {
     pub(crate) fn bind(&self, values: &impl SerializeRow) -> Result<Request, Error> {
         self.bind_serialised(&self.serialised(values)?)
+    }
+
+    /// A read about to be made.
+    pub(super) fn read(&self, values: &impl SerializeRow) -> Result<Read, Error> {
+        let values = self.serialised(values)?;
+        let request = self.bind_serialised(&values)?;
+        let fingerprint = Fingerprint::of(self.prepared.get_statement(), values.cells());
+        Ok(Read { call: self.call.clone(), request, fingerprint })
     }
 
     pub(super) fn bind_serialised(&self, values: &Serialised) -> Result<Request, Error> {

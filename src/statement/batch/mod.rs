@@ -25,7 +25,7 @@ use super::Core;
 use super::about::About;
 use super::cells::Cells;
 use crate::consistency::WRITE_CONSISTENCY;
-use crate::execute::{self, Call};
+use crate::execute::{self, Call, Repeats};
 use crate::{Error, ErrorKind, Session};
 
 /// What any batch is made of.
@@ -36,6 +36,7 @@ struct Members {
     of: Vec<Member>,
     tag: Option<Arc<str>>,
     deadline: Option<Duration>,
+    repeats: Repeats,
 }
 
 /// One statement of a batch with its values.
@@ -43,6 +44,7 @@ struct Members {
 struct Member {
     prepared: scylla::statement::prepared::PreparedStatement,
     about: Arc<About>,
+    repeatable: bool,
     values: Vec<u8>,
     count: usize,
     /// How much data it surely is for the service.
@@ -52,7 +54,7 @@ struct Member {
 
 impl Members {
     fn new(session: &Session, kind: BatchType) -> Self {
-        Self { session: session.clone(), kind, of: Vec::new(), tag: None, deadline: None }
+        Self { session: session.clone(), kind, of: Vec::new(), tag: None, deadline: None, repeats: Repeats::default() }
     }
 
     fn attempted(&self) -> String {
@@ -72,10 +74,11 @@ impl Members {
     }
 
     async fn send(&self) -> Result<(QueryResult, Arc<About>), Error> {
-        let repeatable = self.of.iter().all(|member| member.about.repeatable && !member.conditional);
+        let repeatable = self.of.iter().all(|member| member.repeatable && !member.conditional);
         let mut call = Call::new(&self.session, About::of_several(self.attempted(), repeatable));
         call.tag.clone_from(&self.tag);
         call.deadline = self.deadline;
+        call.repeats = self.repeats;
         let mut batch = Batch::new(self.kind);
         batch.set_consistency(WRITE_CONSISTENCY);
         if let Some(deadline) = self.deadline {
@@ -84,7 +87,7 @@ impl Members {
         for member in &self.of {
             batch.append_statement(member.prepared.clone());
         }
-        let answer = execute::batch(&call, &batch, self.of.as_slice()).await?;
+        let answer = execute::batch(&call, &mut batch, self.of.as_slice()).await?;
         Ok((answer, call.about))
     }
 }
@@ -97,6 +100,7 @@ impl Member {
         Ok(Self {
             prepared: core.prepared.clone(),
             about: Arc::clone(&core.call.about),
+            repeatable: core.call.is_repeatable(),
             values: cells.as_bytes().to_vec(),
             count: cells.count(),
             bytes: cells.surely_at_least(columns.as_slice()),
@@ -142,6 +146,14 @@ macro_rules! members_of {
             #[must_use]
             pub fn with_deadline(mut self, deadline: std::time::Duration) -> Self {
                 self.members.deadline = Some(deadline);
+                self
+            }
+
+            /// The batch, sent again when it was throttled although one of its statements may not be sent twice: see
+            /// [`Write::repeat_when_throttled`](crate::Write::repeat_when_throttled). Default: it is sent once.
+            #[must_use]
+            pub fn repeat_when_throttled(mut self) -> Self {
+                self.members.repeats.when_throttled = true;
                 self
             }
 

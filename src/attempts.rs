@@ -1,0 +1,153 @@
+//! One call: its attempts, one after the other, until one is answered or there is to be no other.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scylla::client::session::Session as DriverSession;
+use scylla::errors::ExecutionError;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::classify::{self, Class, Failure};
+use crate::error::Story;
+use crate::execute::Call;
+use crate::limit::{Peer, Permit};
+use crate::{Error, ErrorKind};
+
+/// A call under way. Dropped at any time, it leaves nothing behind but what was sent.
+pub(crate) struct Attempts<'c> {
+    call: &'c Call,
+    driver: &'c DriverSession,
+    began: Instant,
+    deadline: Instant,
+    /// For one attempt.
+    timeout: Duration,
+    /// Whether less is left for the next attempt than `timeout`, perhaps.
+    has_waited: bool,
+    waits: u32,
+    story: Story,
+    last: Option<(Failure, Arc<Peer>)>,
+}
+
+impl<'c> Attempts<'c> {
+    pub(crate) fn begin(call: &'c Call, driver: &'c DriverSession, timeout: Duration) -> Self {
+        let session = &call.session;
+        let began = Instant::now();
+        session.retry().budget.request(session.age(began));
+        if session.limiter().is_to_look(began) {
+            session.look_at_peers(driver, began);
+        }
+        let deadline = began + call.deadline.unwrap_or_else(|| session.call_timeout());
+        Self {
+            call,
+            driver,
+            began,
+            deadline,
+            timeout,
+            has_waited: false,
+            waits: 0,
+            story: Story::default(),
+            last: None,
+        }
+    }
+
+    /// The right to make the first attempt, if nothing stands in the way.
+    pub(crate) fn turn_at_once(&self) -> Option<Permit<'c>> {
+        if self.last.is_some() {
+            return None;
+        }
+        self.call.session.limiter().permit_at_once(None, self.began)
+    }
+
+    /// Waits until the next attempt may be made.
+    pub(crate) async fn turn(&mut self) -> Result<Permit<'c>, Error> {
+        self.has_waited = true;
+        let call = self.call;
+        let avoided = self.last.as_ref().map(|(_, peer)| peer);
+        match timeout_at(self.deadline, call.session.limiter().permit(avoided)).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(self.given_up("as much is in flight as the connections bear")),
+            Err(_) => Err(self.given_up("as much was in flight or sent as the connections bear, until the deadline")),
+        }
+    }
+
+    /// How long the next attempt may take, if less than the statement itself says.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        let left = || self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        self.has_waited.then(|| left().min(self.timeout))
+    }
+
+    /// Takes in that the attempt has failed, and waits until it is time for another; or says how the call ends.
+    pub(crate) async fn failed(&mut self, permit: Permit<'c>, error: ExecutionError) -> Result<(), Error> {
+        let failure = classify::execution(error);
+        let class = failure.class;
+        self.take_in(&permit, &failure);
+        self.last = Some((failure, Arc::clone(permit.peer())));
+        // Others may use it while this one waits.
+        drop(permit);
+        if !class.may_pass() || !self.may_be_repeated() {
+            return Err(self.ended(None));
+        }
+        let session = &self.call.session;
+        loop {
+            let due = Instant::now() + session.retry().wait(self.waits);
+            self.waits += 1;
+            if due >= self.deadline {
+                return Err(self.ended(Some("its deadline leaves no time for another attempt")));
+            }
+            sleep_until(due).await;
+            // What was not sent is no repeat to the server.
+            if class == Class::NotSent || session.retry().budget.repeat(session.age(due)) {
+                return Ok(());
+            }
+            // A throttled table is well and asks for patience; anything else may be down, and then repeats do not help it.
+            if class != Class::Throttled {
+                return Err(self.ended(Some("the session's budget of repeats is spent")));
+            }
+        }
+    }
+
+    fn take_in(&mut self, permit: &Permit<'_>, failure: &Failure) {
+        let address = permit.peer().address();
+        self.story.attempts += 1;
+        self.story.peers.retain(|known| *known != address);
+        self.story.peers.push(address);
+        self.story.may_have_been_applied |= failure.may_have_been_applied && !self.call.about.is_read();
+        if matches!(failure.class, Class::Lost | Class::NotSent) {
+            let now = Instant::now();
+            permit.lost_a_connection(now);
+            self.call.session.look_at_peers(self.driver, now);
+        }
+    }
+
+    fn may_be_repeated(&self) -> bool {
+        let Some((failure, _)) = &self.last else { return false };
+        !self.story.may_have_been_applied
+            || self.call.is_repeatable()
+            || self.call.repeats.when_throttled && failure.class == Class::Throttled
+    }
+
+    /// Before any attempt, or after some.
+    fn given_up(&mut self, why: &'static str) -> Error {
+        if self.last.is_some() {
+            return self.ended(Some(why));
+        }
+        let failure = Failure::new(Class::NotSent, ErrorKind::Throttled, why);
+        self.tell(failure, None)
+    }
+
+    fn ended(&mut self, why: Option<&'static str>) -> Error {
+        match self.last.take() {
+            Some((failure, _)) => self.tell(failure, why),
+            None => self.given_up(why.unwrap_or_default()),
+        }
+    }
+
+    fn tell(&mut self, failure: Failure, why: Option<&'static str>) -> Error {
+        let mut story = std::mem::take(&mut self.story);
+        story.elapsed = self.began.elapsed();
+        failure.told(&self.call.about.attempted, self.call.is_repeatable(), why, story)
+    }
+}
