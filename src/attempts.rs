@@ -26,6 +26,8 @@ pub(crate) struct Attempts<'c> {
     timeout: Duration,
     /// Whether less is left for the next attempt than `timeout`, perhaps.
     has_waited: bool,
+    /// When the attempt was sent, since the session began.
+    sent: Duration,
     waits: u32,
     story: Story,
     last: Option<(Failure, Arc<Peer>)>,
@@ -35,7 +37,8 @@ impl<'c> Attempts<'c> {
     pub(crate) fn begin(call: &'c Call, driver: &'c DriverSession, timeout: Duration) -> Self {
         let session = &call.session;
         let began = Instant::now();
-        session.retry().budget.request(session.age(began));
+        let sent = session.age(began);
+        session.retry().budget.request(sent);
         if session.limiter().is_to_look(began) {
             session.look_at_peers(driver, began);
         }
@@ -47,6 +50,7 @@ impl<'c> Attempts<'c> {
             deadline,
             timeout,
             has_waited: false,
+            sent,
             waits: 0,
             story: Story::default(),
             last: None,
@@ -55,7 +59,7 @@ impl<'c> Attempts<'c> {
 
     /// The right to make the first attempt, if nothing stands in the way.
     pub(crate) fn turn_at_once(&self) -> Option<Permit<'c>> {
-        if self.last.is_some() {
+        if self.last.is_some() || !self.call.paces.iter().all(|pace| pace.is_free()) {
             return None;
         }
         self.call.session.limiter().permit_at_once(None, self.began)
@@ -65,9 +69,18 @@ impl<'c> Attempts<'c> {
     pub(crate) async fn turn(&mut self) -> Result<Permit<'c>, Error> {
         self.has_waited = true;
         let call = self.call;
+        let session = &call.session;
+        for pace in &*call.paces {
+            if timeout_at(self.deadline, pace.turn(session.began())).await.is_err() {
+                return Err(self.not_its_turn());
+            }
+        }
         let avoided = self.last.as_ref().map(|(_, peer)| peer);
-        match timeout_at(self.deadline, call.session.limiter().permit(avoided)).await {
-            Ok(Ok(permit)) => Ok(permit),
+        match timeout_at(self.deadline, session.limiter().permit(avoided)).await {
+            Ok(Ok(permit)) => {
+                self.sent = session.age(Instant::now());
+                Ok(permit)
+            }
             Ok(Err(_)) => Err(self.given_up("as much is in flight as the connections bear")),
             Err(_) => Err(self.given_up("as much was in flight or sent as the connections bear, until the deadline")),
         }
@@ -77,6 +90,13 @@ impl<'c> Attempts<'c> {
     pub(crate) fn timeout(&self) -> Option<Duration> {
         let left = || self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         self.has_waited.then(|| left().min(self.timeout))
+    }
+
+    /// Takes in that the attempt was answered.
+    pub(crate) fn answered(&self) {
+        for pace in &*self.call.paces {
+            pace.acknowledged(self.sent, || self.call.session.age(Instant::now()));
+        }
     }
 
     /// Takes in that the attempt has failed, and waits until it is time for another; or says how the call ends.
@@ -115,6 +135,12 @@ impl<'c> Attempts<'c> {
         self.story.peers.retain(|known| *known != address);
         self.story.peers.push(address);
         self.story.may_have_been_applied |= failure.may_have_been_applied && !self.call.about.is_read();
+        if failure.class == Class::Throttled {
+            let now = self.call.session.age(Instant::now());
+            for pace in &*self.call.paces {
+                pace.throttled(self.sent, now);
+            }
+        }
         if matches!(failure.class, Class::Lost | Class::NotSent) {
             let now = Instant::now();
             permit.lost_a_connection(now);
@@ -136,6 +162,14 @@ impl<'c> Attempts<'c> {
         }
         let failure = Failure::new(Class::NotSent, ErrorKind::Throttled, why);
         self.tell(failure, None)
+    }
+
+    fn not_its_turn(&mut self) -> Error {
+        let why = "it is throttled for others, and its turn did not come before its deadline";
+        if self.last.is_some() {
+            return self.ended(Some("its turn for another attempt did not come before its deadline"));
+        }
+        self.tell(Failure::new(Class::Throttled, ErrorKind::Throttled, why), None)
     }
 
     fn ended(&mut self, why: Option<&'static str>) -> Error {

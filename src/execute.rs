@@ -17,6 +17,7 @@ use tracing::Instrument;
 use crate::attempts::Attempts;
 use crate::error::Story;
 use crate::limit::Permit;
+use crate::pace::Together;
 use crate::statement::About;
 use crate::{Error, Session, classify};
 
@@ -30,6 +31,7 @@ pub(crate) struct Call {
     /// For all attempts together, where it is not the session's.
     pub(crate) deadline: Option<Duration>,
     pub(crate) repeats: Repeats,
+    pub(crate) paces: Together,
 }
 
 /// What the caller says about sending it twice.
@@ -43,8 +45,9 @@ pub(crate) struct Repeats {
 
 impl Call {
     pub(crate) fn new(session: &Session, about: About) -> Self {
-        let about = Arc::new(about);
-        Self { session: session.clone(), about, tag: None, deadline: None, repeats: Repeats::default() }
+        let paces = session.paces().of(&about);
+        let (session, about) = (session.clone(), Arc::new(about));
+        Self { session, about, tag: None, deadline: None, repeats: Repeats::default(), paces }
     }
 
     /// Whether a second execution would do no harm.
@@ -97,7 +100,10 @@ macro_rules! until_it_ends {
             };
             $statement.prepare(&permit, attempts.timeout());
             match run($call, pin!($attempt)).await {
-                Ok(answer) => break Ok(answer),
+                Ok(answer) => {
+                    attempts.answered();
+                    break Ok(answer);
+                }
                 Err(error) => Box::pin(attempts.failed(permit, error)).await?,
             }
         }

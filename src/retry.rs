@@ -108,7 +108,7 @@ impl Budget {
 
 /// Counts of the last ten seconds: each slot has its second in the upper half and the count in the lower.
 #[derive(Debug, Default)]
-struct PerSecond([AtomicU64; SECONDS as usize]);
+pub(crate) struct PerSecond([AtomicU64; SECONDS as usize]);
 
 const COUNT: u64 = u32::MAX as u64;
 
@@ -117,7 +117,7 @@ impl PerSecond {
         &self.0[(second % SECONDS) as usize]
     }
 
-    fn add(&self, second: u64) {
+    pub(crate) fn add(&self, second: u64) {
         let slot = self.slot(second);
         let mut seen = slot.load(Ordering::Relaxed);
         while seen >> 32 < second {
@@ -127,6 +127,12 @@ impl PerSecond {
             }
         }
         slot.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Of one second, none of the last ten but one if it is longer ago.
+    pub(crate) fn count(&self, second: u64) -> u32 {
+        let slot = self.slot(second).load(Ordering::Relaxed);
+        if slot >> 32 == second { (slot & COUNT) as u32 } else { 0 }
     }
 
     fn take_back(&self, second: u64) {

@@ -115,10 +115,28 @@ async fn a_throttled_write_is_repeated_until_its_deadline_and_then_tells_its_sto
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
     assert_eq!(error.peers().len(), 2);
-    assert_eq!(error.attempts(), 11, "the budget holds ten repeats");
-    let start = "INSERT INTO shop.t failed at <peers> after <t> and 11 attempts: throttled; its deadline leaves no time for \
-                 another attempt; the other side said: \"Operation timed out - received only 0 responses.\". CloudWatch";
-    assert!(told(&error).starts_with(start), "{}", told(&error));
+    assert!((2..=11).contains(&error.attempts()), "ten a second, and ten repeats at most: {error}");
+    let text = told(&error);
+    let start =
+        format!("INSERT INTO shop.t failed at <peers> after <t> and {} attempts: throttled; its ", error.attempts());
+    let said = "; the other side said: \"Operation timed out - received only 0 responses.\". CloudWatch says why";
+    assert!(text.starts_with(&start) && text.contains(said), "{text}");
+}
+
+#[tokio::test]
+async fn a_table_that_is_throttled_for_others_is_not_waited_for_beyond_the_deadline() {
+    let site = Site::new(1, |builder| builder).await;
+    site.stub.next(std::iter::repeat_n(Does::Throttles, 1));
+    let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
+    write.execute(()).await.unwrap_err();
+    let error = write.with_deadline(Duration::from_millis(1)).execute(()).await.unwrap_err();
+    assert_eq!(
+        error.to_string().replace(&format!("{:.1?}", error.elapsed().unwrap()), "<t>"),
+        "UPDATE shop.t failed after <t>: it is throttled for others, and its turn did not come before its deadline"
+    );
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Throttled, 0));
+    assert!(error.is_throttled() && !error.may_have_been_applied());
+    site.write("INSERT INTO shop.other (a) VALUES (1)").await.unwrap();
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ use self::gate::Gate;
 use self::topology::Translator;
 use crate::handshake::Handshake;
 use crate::limit::{Limiter, Limits, Seen, WhenFull};
+use crate::pace::Paces;
 use crate::retry::{Backoff, Budget, Random, Retry};
 use crate::statement::Cache;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
@@ -56,6 +57,7 @@ struct Inner {
     began: Instant,
     retry: Retry,
     limiter: Limiter,
+    paces: Paces,
 }
 
 /// What was set on the builder and holds for the session.
@@ -202,6 +204,14 @@ impl Session {
         &self.0.limiter
     }
 
+    pub(crate) fn paces(&self) -> &Paces {
+        &self.0.paces
+    }
+
+    pub(crate) fn began(&self) -> Instant {
+        self.0.began
+    }
+
     /// Since the session began, for counts by the second.
     pub(crate) fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.0.began)
@@ -243,6 +253,7 @@ impl Session {
             began,
             retry: Retry::new(settings.backoff, budget, Random::new()),
             limiter,
+            paces: Paces::default(),
             settings,
         }));
         session.look_at_peers(&driver, began);

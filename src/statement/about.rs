@@ -49,6 +49,12 @@ impl About {
         Ok(Self { attempted, repeatable, tree: Some(statement) })
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_text(text: &str) -> Self {
+        use Effect::{ConditionalWrite, Read, Write};
+        Self::read(text, false, &[Read, Write, ConditionalWrite]).expect("it is allowed")
+    }
+
     /// Of a text that cannot be read: it may not be repeated.
     pub(crate) fn unread(attempted: &str) -> Self {
         Self { attempted: attempted.to_owned(), repeatable: false, tree: None }

@@ -26,6 +26,7 @@ use super::about::About;
 use super::cells::Cells;
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::execute::{self, Call, Repeats};
+use crate::pace::{Pace, Together};
 use crate::{Error, ErrorKind, Session};
 
 /// What any batch is made of.
@@ -45,6 +46,7 @@ struct Member {
     prepared: scylla::statement::prepared::PreparedStatement,
     about: Arc<About>,
     repeatable: bool,
+    paces: Together,
     values: Vec<u8>,
     count: usize,
     /// How much data it surely is for the service.
@@ -73,12 +75,24 @@ impl Members {
         self.of.iter().map(|member| member.bytes).sum()
     }
 
+    /// Those of all its tables, each once.
+    fn paces(&self) -> Together {
+        let mut paces: Vec<&Arc<Pace>> = Vec::new();
+        for pace in self.of.iter().flat_map(|member| &*member.paces) {
+            if !paces.iter().any(|known| Arc::ptr_eq(known, pace)) {
+                paces.push(pace);
+            }
+        }
+        paces.into_iter().map(Arc::clone).collect()
+    }
+
     async fn send(&self) -> Result<(QueryResult, Arc<About>), Error> {
         let repeatable = self.of.iter().all(|member| member.repeatable && !member.conditional);
         let mut call = Call::new(&self.session, About::of_several(self.attempted(), repeatable));
         call.tag.clone_from(&self.tag);
         call.deadline = self.deadline;
         call.repeats = self.repeats;
+        call.paces = self.paces();
         let mut batch = Batch::new(self.kind);
         batch.set_consistency(WRITE_CONSISTENCY);
         if let Some(deadline) = self.deadline {
@@ -101,6 +115,7 @@ impl Member {
             prepared: core.prepared.clone(),
             about: Arc::clone(&core.call.about),
             repeatable: core.call.is_repeatable(),
+            paces: Arc::clone(&core.call.paces),
             values: cells.as_bytes().to_vec(),
             count: cells.count(),
             bytes: cells.surely_at_least(columns.as_slice()),
