@@ -17,6 +17,7 @@ pub mod statement;
 mod syntax_error;
 mod table;
 mod tree;
+pub mod units;
 
 pub use effect::{Addition, AdditionTo, Effect};
 pub use facts::{Function, InWidth};

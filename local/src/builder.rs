@@ -9,6 +9,7 @@ use crate::auth::Clock;
 use crate::cassandra::Progress;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
+use crate::fault::{Fault, Faults};
 use crate::local::Local;
 use crate::topology::Partitioner;
 
@@ -29,6 +30,7 @@ pub struct Builder {
     pub(crate) more_names: Vec<String>,
     pub(crate) clock: Clock,
     pub(crate) progress: Progress,
+    pub(crate) faults: Faults,
 }
 
 impl Builder {
@@ -47,6 +49,7 @@ impl Builder {
             more_names: Vec::new(),
             clock: Arc::new(SystemTime::now),
             progress: Arc::new(|line: &str| tracing::info!("{line}")),
+            faults: Faults::default(),
         }
     }
 
@@ -139,6 +142,12 @@ impl Builder {
     /// the level info.
     pub fn progress(mut self, progress: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.progress = Arc::new(progress);
+        self
+    }
+
+    /// Adds a fault that is in place from the start, as [`Faults::inject`] does later.
+    pub fn fault(self, fault: Fault) -> Self {
+        self.faults.inject(fault);
         self
     }
 

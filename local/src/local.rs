@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::fs;
 use std::io;
@@ -20,7 +21,8 @@ use crate::cassandra::surroundings::Surroundings;
 use crate::cassandra::{self, Cassandra};
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
-use crate::gateway::{self, Gateway, Instance};
+use crate::fault::Faults;
+use crate::gateway::{self, Doors, Gateway, Instance};
 use crate::journal::Journal;
 use crate::random;
 use crate::ready::Ready;
@@ -34,8 +36,11 @@ use crate::topology::Listeners;
 #[derive(Debug)]
 pub struct Local {
     ready: Ready,
-    ca: Ca,
+    ca: Arc<Ca>,
     journal: Journal,
+    faults: Faults,
+    authority: Arc<Authority>,
+    doors: Arc<Doors>,
     // In the order of their ends.
     gateway: Option<Gateway>,
     runtime: OwnRuntime,
@@ -63,9 +68,20 @@ impl Local {
     pub(crate) async fn start(builder: Builder) -> Result<Self, Error> {
         let runtime = OwnRuntime::new()?;
         let parts = Work(runtime.handle().spawn(parts(builder))).join().await?;
-        let (ready, ca, gateway, cassandra, ca_directory) = parts;
-        let journal = gateway.journal().clone();
-        Ok(Self { ready, ca, journal, gateway: Some(gateway), runtime, cassandra, _ca_directory: ca_directory })
+        let Started { ready, ca, authority, faults, gateway, cassandra, ca_directory } = parts;
+        let (journal, doors) = (gateway.journal(), Arc::clone(gateway.doors()));
+        Ok(Self {
+            ready,
+            ca,
+            journal,
+            faults,
+            authority,
+            doors,
+            gateway: Some(gateway),
+            runtime,
+            cassandra,
+            _ca_directory: ca_directory,
+        })
     }
 
     /// Where to connect: `localhost`.
@@ -111,6 +127,11 @@ impl Local {
     /// What was received.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// What goes wrong with requests on purpose.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// All that a client needs to know, as the program prints it.
@@ -160,7 +181,15 @@ impl Drop for Local {
     }
 }
 
-type Started = (Ready, Ca, Gateway, Cassandra, Option<Owned>);
+struct Started {
+    ready: Ready,
+    ca: Arc<Ca>,
+    authority: Arc<Authority>,
+    faults: Faults,
+    gateway: Gateway,
+    cassandra: Cassandra,
+    ca_directory: Option<Owned>,
+}
 
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(10);
 
@@ -184,7 +213,7 @@ impl<T> Drop for Work<T> {
 
 async fn parts(builder: Builder) -> Result<Started, Error> {
     let names = builder.names();
-    let ca = Ca::generate(&names)?;
+    let ca = Arc::new(Ca::generate(&names)?);
     check_port(builder.port).await?;
     let (ca_path, ca_directory) = write_ca(&ca, builder.ca_directory.as_deref())?;
     let cassandra = Cassandra::start(&cassandra::Settings {
@@ -212,8 +241,10 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         },
         ddl_delay: builder.ddl_delay,
         clock,
+        faults: builder.faults.clone(),
     };
-    let gateway = Gateway::start(settings, ca.server_config(), Arc::new(authority), cassandra.address()).await?;
+    let authority = Arc::new(authority);
+    let gateway = Gateway::start(settings, Arc::clone(&ca), Arc::clone(&authority), cassandra.address()).await?;
     let ready = Ready {
         host: "localhost".to_owned(),
         port,
@@ -224,7 +255,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         credentials: builder.credentials,
         without_permissions: builder.without_permissions,
     };
-    Ok((ready, ca, gateway, cassandra, ca_directory))
+    Ok(Started { ready, ca, authority, faults: builder.faults, gateway, cassandra, ca_directory })
 }
 
 /// Refuses at once a port that somebody has, before anything else is started. Clients are let in only at the end.

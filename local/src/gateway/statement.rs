@@ -23,6 +23,8 @@ pub(super) struct Statement<'a> {
     pub(super) upstream: &'a Upstream,
     /// The connection's keyspace, as `USE` set it.
     pub(super) keyspace: &'a Mutex<Option<String>>,
+    /// Whether a fault wants a page without rows.
+    pub(super) empty_page: bool,
 }
 
 /// What a client wants done.
@@ -258,7 +260,7 @@ fn only_writes() -> Refusal {
     }
 }
 
-fn refused(stream: i16, Refusal { code, text }: Refusal) -> Answer {
+pub(super) fn refused(stream: i16, Refusal { code, text }: Refusal) -> Answer {
     (Frame::error(stream, code, &text), Outcome::Refused { code, text: text.into() })
 }
 

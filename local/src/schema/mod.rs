@@ -29,6 +29,7 @@ pub(crate) use store::replication;
 use catalogue::Catalogue;
 use mirror::Mirror;
 use store::Store;
+pub(crate) use store::Unusable;
 
 /// The schema of one instance.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub(crate) struct Schema {
     next_due: AtomicU64,
     /// Held while something is changed: one change at a time.
     turn: Mutex<()>,
+    /// What the system tables say of the nodes.
+    topology: std::sync::Mutex<Topology>,
 }
 
 /// What time it is, in milliseconds since 1970.
@@ -56,7 +59,7 @@ impl Schema {
         topology: &Topology,
         delay: Duration,
         clock: Clock,
-    ) -> Result<Self, store::Unusable> {
+    ) -> Result<Self, Unusable> {
         let store = Store { own: &own, names: &names };
         let data_center = store.prepare(topology).await?;
         let clock = Now(clock);
@@ -69,6 +72,7 @@ impl Schema {
             next_due: AtomicU64::new(catalogue.next_due().unwrap_or(u64::MAX)),
             catalogue: RwLock::new(catalogue),
             turn: Mutex::new(()),
+            topology: std::sync::Mutex::new(topology.clone()),
             own,
         };
         Ok(schema)
@@ -81,6 +85,19 @@ impl Schema {
     /// The data center of the Cassandra behind, which replication must name.
     pub(crate) fn data_center(&self) -> &str {
         &self.data_center
+    }
+
+    /// What the system tables say of the nodes.
+    pub(crate) fn topology(&self) -> Topology {
+        self.topology.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes what the system tables say of the nodes.
+    pub(crate) async fn show_topology(&self, topology: &Topology) -> Result<(), Failed> {
+        let _turn = self.turn.lock().await;
+        Store { own: &self.own, names: &self.names }.write_topology(topology).await?;
+        *self.topology.lock().unwrap_or_else(PoisonError::into_inner) = topology.clone();
+        Ok(())
     }
 
     /// Whether a keyspace can be used; otherwise the service's refusal.

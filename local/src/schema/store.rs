@@ -132,7 +132,7 @@ impl Store<'_> {
         self.own.run(&format!("DROP KEYSPACE IF EXISTS {}", self.names.inner()), &[]).await
     }
 
-    async fn write_topology(&self, topology: &Topology) -> Result<(), Failed> {
+    pub(super) async fn write_topology(&self, topology: &Topology) -> Result<(), Failed> {
         let table = |name| system_tables::find("system", name).map(|table| self.names.system_table(table));
         let (Some(local), Some(peers)) = (table("local"), table("peers")) else { return Ok(()) };
         self.own.insert(&local, &local_row(topology)).await?;

@@ -19,7 +19,7 @@ use super::{error_code, metadata};
 use crate::auth::Refusal;
 use crate::schema::system_tables;
 use part::{PAGE, PART, Sizes};
-use position::Position;
+use position::{BEGINNING, Position};
 use rows::{Head, Rows};
 
 /// How many rows Cassandra is asked for at once by all connections together: each may have 1 MB, and Cassandra has a heap
@@ -88,6 +88,11 @@ impl Statement<'_> {
             }
         };
         match read {
+            Ok((page, _)) if self.empty_page => {
+                let state = asked.parameters().paging_state().map_or(&BEGINNING[..], |state| state);
+                let body = page.head.body(0, Some(state)).freeze();
+                Ok(came_of(self.restored(Frame::new(stream, Opcode::Result, body))?.holding(share)))
+            }
             Ok((page, left)) => Ok(came_of(self.answer_with(stream, page, left)?.holding(share))),
             Err(answer) => {
                 let answer = self.restored(answer)?;

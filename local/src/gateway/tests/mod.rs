@@ -4,6 +4,7 @@ mod batches;
 mod client;
 mod consistency;
 mod definitions;
+mod faults;
 mod filters;
 mod frames;
 mod handshake;
@@ -14,6 +15,7 @@ mod paging;
 mod prepared;
 mod statements;
 mod system_tables;
+mod trouble;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

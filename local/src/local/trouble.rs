@@ -1,0 +1,136 @@
+//! What happens to the whole service on purpose, as opposed to single requests.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Local;
+use crate::credentials::Credentials;
+use crate::error::{Error, ErrorKind};
+use crate::gateway::{Doors, Stuck};
+
+/// What happens to the whole service on purpose. For what happens to single requests there is [`faults`](Self::faults).
+///
+/// What these methods say is so when they return.
+impl Local {
+    /// Closes all connections to all peers. New ones are let in at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`restart`](Self::restart).
+    pub async fn close_connections(&self) -> Result<(), Error> {
+        self.doing(|doors| async move { doors.close_connections().await.map_err(stuck) }).await
+    }
+
+    /// Ends the gateway with all connections, and begins again after `down` at the same addresses, with the same
+    /// certificate and credentials, over the same Cassandra. Statements that were prepared are not known any more, and
+    /// are answered with UNPREPARED; definitions that were under way go on. The journal and the faults stay.
+    ///
+    /// # Errors
+    ///
+    /// Somebody else listens at one of the addresses by now ([`ErrorKind::Listen`]), or Cassandra is not to be used
+    /// ([`ErrorKind::Gateway`]). The service is then not there.
+    pub async fn restart(&self, down: Duration) -> Result<(), Error> {
+        self.doing(move |doors| async move { doors.restart(down).await.map_err(stuck) }).await
+    }
+
+    /// The peers that there are, with the contact point, whether they are there at this time or not.
+    pub fn peers(&self) -> Vec<SocketAddr> {
+        let count = u8::try_from(self.ready.peers.max(1)).unwrap_or(1);
+        (1..=count).map(|last| SocketAddr::from(([127, 0, 0, last], self.port()))).collect()
+    }
+
+    /// Takes a peer away: its connections are closed, and new ones refused. `system.peers` goes on showing it.
+    ///
+    /// # Errors
+    ///
+    /// There is no such peer ([`ErrorKind::Setting`]).
+    pub async fn take_away(&self, peer: SocketAddr) -> Result<(), Error> {
+        self.doing(move |doors| async move { doors.close(peer).await.map_err(stuck) }).await
+    }
+
+    /// Brings back a peer that was taken away.
+    ///
+    /// # Errors
+    ///
+    /// There is no such peer ([`ErrorKind::Setting`]), or somebody else listens at its address by now
+    /// ([`ErrorKind::Listen`]).
+    pub async fn bring_back(&self, peer: SocketAddr) -> Result<(), Error> {
+        self.doing(move |doors| async move { doors.reopen(peer).await.map_err(stuck) }).await
+    }
+
+    /// Changes what `system.peers` shows to these addresses, whether anybody listens there or not, and the other row of
+    /// `system.local` with it.
+    ///
+    /// # Errors
+    ///
+    /// Cassandra did not take it ([`ErrorKind::Gateway`]).
+    pub async fn show_peers(&self, peers: impl IntoIterator<Item = Ipv4Addr>) -> Result<(), Error> {
+        let peers: Vec<_> = peers.into_iter().collect();
+        self.doing(move |doors| async move {
+            doors.show_peers(&peers).await.map_err(|failed| {
+                Error::new(ErrorKind::Gateway, "system.peers could not be changed").with_source(failed)
+            })
+        })
+        .await
+    }
+
+    /// Lets the credentials expire: whoever logs in with them is refused from now on. Connections stay; what the service
+    /// does with them is not documented. [`close_connections`](Self::close_connections) closes them.
+    pub fn expire_credentials(&self) {
+        self.authority.expire();
+    }
+
+    /// Accepts these from now on, and not those from before: new ones, or the first ones ([`credentials`](
+    /// Self::credentials) goes on giving these) come back.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be used ([`ErrorKind::Setting`]).
+    pub fn accept_credentials(&self, credentials: Credentials) -> Result<(), Error> {
+        if let Some(flaw) = credentials.flaw() {
+            return Err(Error::new(ErrorKind::Setting, format!("the credentials cannot be used: {flaw}")));
+        }
+        self.authority.accept(credentials);
+        Ok(())
+    }
+
+    /// Shows a new certificate of the same authority to who connects from now on.
+    ///
+    /// # Errors
+    ///
+    /// It could not be made ([`ErrorKind::Certificate`]).
+    pub fn renew_certificate(&self) -> Result<(), Error> {
+        self.ca.renew()
+    }
+
+    /// Shows the certificate of a new authority to who connects from now on, and gives the authority's own as PEM.
+    /// [`ca_pem`](Self::ca_pem) and its file go on giving the first one.
+    ///
+    /// # Errors
+    ///
+    /// It could not be made ([`ErrorKind::Certificate`]).
+    pub fn replace_authority(&self) -> Result<String, Error> {
+        self.ca.replace_authority()
+    }
+
+    /// On the service's own threads: what is given up half-way here is still done.
+    async fn doing<W: Future<Output = Result<(), Error>> + Send + 'static>(
+        &self,
+        work: impl FnOnce(Arc<Doors>) -> W,
+    ) -> Result<(), Error> {
+        let work = self.runtime.handle().spawn(work(Arc::clone(&self.doors)));
+        work.await.unwrap_or_else(|error| {
+            Err(Error::new(ErrorKind::Gateway, "the service's own work did not end well").with_source(error))
+        })
+    }
+}
+
+fn stuck(stuck: Stuck) -> Error {
+    let kind = match &stuck {
+        Stuck::Unknown(_) => ErrorKind::Setting,
+        Stuck::Listen(..) => ErrorKind::Listen,
+        Stuck::Cassandra(_) => ErrorKind::Gateway,
+    };
+    Error::new(kind, stuck.to_string()).with_source(stuck)
+}
