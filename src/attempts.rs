@@ -9,16 +9,20 @@ use std::time::Duration;
 use scylla::client::session::Session as DriverSession;
 use scylla::errors::ExecutionError;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tracing::Span;
 
 use crate::classify::{self, Class, Failure};
 use crate::error::Story;
 use crate::execute::Call;
 use crate::limit::{Peer, Permit};
+use crate::observe::{self, Running};
 use crate::{Error, ErrorKind};
 
 /// A call under way. Dropped at any time, it leaves nothing behind but what was sent.
 pub(crate) struct Attempts<'c> {
     call: &'c Call,
+    span: Span,
+    _running: Running,
     driver: &'c DriverSession,
     began: Instant,
     deadline: Instant,
@@ -45,6 +49,8 @@ impl<'c> Attempts<'c> {
         let deadline = began + call.deadline.unwrap_or_else(|| session.call_timeout());
         Self {
             call,
+            span: observe::call(call),
+            _running: call.meters.begin(),
             driver,
             began,
             deadline,
@@ -67,6 +73,13 @@ impl<'c> Attempts<'c> {
 
     /// Waits until the next attempt may be made.
     pub(crate) async fn turn(&mut self) -> Result<Permit<'c>, Error> {
+        let asked = Instant::now();
+        let turn = self.turn_in_time().await;
+        self.call.meters.waited(asked.elapsed());
+        turn
+    }
+
+    async fn turn_in_time(&mut self) -> Result<Permit<'c>, Error> {
         self.has_waited = true;
         let call = self.call;
         let session = &call.session;
@@ -92,17 +105,28 @@ impl<'c> Attempts<'c> {
         self.has_waited.then(|| left().min(self.timeout))
     }
 
+    /// Of the next attempt.
+    pub(crate) fn span(&self, permit: &Permit<'_>) -> Span {
+        self.call.meters.attempt();
+        observe::attempt(&self.span, self.story.attempts + 1, permit)
+    }
+
     /// Takes in that the attempt was answered.
     pub(crate) fn answered(&self) {
+        if self.story.attempts > 0 {
+            self.span.record("attempts", self.story.attempts + 1);
+        }
         for pace in &*self.call.paces {
             pace.acknowledged(self.sent, || self.call.session.age(Instant::now()));
         }
     }
 
     /// Takes in that the attempt has failed, and waits until it is time for another; or says how the call ends.
-    pub(crate) async fn failed(&mut self, permit: Permit<'c>, error: ExecutionError) -> Result<(), Error> {
+    pub(crate) async fn failed(&mut self, permit: Permit<'c>, error: ExecutionError, span: Span) -> Result<(), Error> {
         let failure = classify::execution(error);
         let class = failure.class;
+        observe::failed(&span, class);
+        self.call.meters.failed_attempt(class);
         self.take_in(&permit, &failure);
         self.last = Some((failure, Arc::clone(permit.peer())));
         // Others may use it while this one waits.
@@ -117,6 +141,7 @@ impl<'c> Attempts<'c> {
             if due >= self.deadline {
                 return Err(self.ended(Some("its deadline leaves no time for another attempt")));
             }
+            self.call.meters.waited(due.saturating_duration_since(Instant::now()));
             sleep_until(due).await;
             // What was not sent is no repeat to the server.
             if class == Class::NotSent || session.retry().budget.repeat(session.age(due)) {
@@ -180,6 +205,9 @@ impl<'c> Attempts<'c> {
     }
 
     fn tell(&mut self, failure: Failure, why: Option<&'static str>) -> Error {
+        observe::failed(&self.span, failure.class);
+        self.span.record("attempts", self.story.attempts);
+        self.call.meters.failed_call(failure.class);
         let mut story = std::mem::take(&mut self.story);
         story.elapsed = self.began.elapsed();
         failure.told(&self.call.about.attempted, self.call.is_repeatable(), why, story)

@@ -43,6 +43,22 @@ impl Class {
             Self::Refused | Self::Authentication | Self::NotReady | Self::Conflict => false,
         }
     }
+
+    /// The value of `error.type` in spans and metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Overloaded => "overloaded",
+            Self::NotSent => "not_sent",
+            Self::Lost => "lost",
+            Self::TimedOut => "timed_out",
+            Self::Refused => "refused",
+            Self::Authentication => "authentication",
+            Self::NotReady => "not_ready",
+            Self::Conflict => "conflict",
+            Self::Internal => "internal",
+        }
+    }
 }
 
 /// An attempt that failed, sorted.

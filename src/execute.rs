@@ -1,11 +1,11 @@
 //! The one path that every request takes: nothing else in the crate talks to the driver to run a statement.
 
 use std::num::NonZeroU32;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scylla::errors::ExecutionError;
+use scylla::errors::{ExecutionError, SchemaAgreementError};
 use scylla::response::query_result::QueryResult;
 use scylla::response::{PagingState, PagingStateResponse};
 use scylla::serialize::batch::BatchValues;
@@ -17,6 +17,7 @@ use tracing::Instrument;
 use crate::attempts::Attempts;
 use crate::error::Story;
 use crate::limit::Permit;
+use crate::observe::Meters;
 use crate::pace::Together;
 use crate::statement::About;
 use crate::{Error, Session, classify};
@@ -32,6 +33,7 @@ pub(crate) struct Call {
     pub(crate) deadline: Option<Duration>,
     pub(crate) repeats: Repeats,
     pub(crate) paces: Together,
+    pub(crate) meters: Meters,
 }
 
 /// What the caller says about sending it twice.
@@ -46,8 +48,9 @@ pub(crate) struct Repeats {
 impl Call {
     pub(crate) fn new(session: &Session, about: About) -> Self {
         let paces = session.paces().of(&about);
+        let meters = Meters::of(&about);
         let (session, about) = (session.clone(), Arc::new(about));
-        Self { session, about, tag: None, deadline: None, repeats: Repeats::default(), paces }
+        Self { session, about, tag: None, deadline: None, repeats: Repeats::default(), paces, meters }
     }
 
     /// Whether a second execution would do no harm.
@@ -99,12 +102,15 @@ macro_rules! until_it_ends {
                 None => Box::pin(attempts.turn()).await?,
             };
             $statement.prepare(&permit, attempts.timeout());
-            match run($call, pin!($attempt)).await {
+            let span = attempts.span(&permit);
+            let attempt = pin!($attempt);
+            let answer = if span.is_disabled() { attempt.await } else { attempt.instrument(span.clone()).await };
+            match answer {
                 Ok(answer) => {
                     attempts.answered();
                     break Ok(answer);
                 }
-                Err(error) => Box::pin(attempts.failed(permit, error)).await?,
+                Err(error) => Box::pin(attempts.failed(permit, error.into(), span)).await?,
             }
         }
     }};
@@ -170,17 +176,9 @@ pub(crate) async fn define(call: &Call, text: &str) -> Result<(), Error> {
 /// Until all nodes of a plain Cassandra have the same schema. On Keyspaces agreement says nothing: `schema` looks there.
 pub(crate) async fn agree_on_schema(call: &Call) -> Result<(), Error> {
     let in_flight = call.session.begin()?;
-    let agreed = run(call, pin!(in_flight.driver().await_schema_agreement())).await;
-    let told = |error| classify::execution(error).told(&call.about.attempted, true, None, Story::default());
+    let agreed = in_flight.driver().await_schema_agreement().await;
+    let told = |error: SchemaAgreementError| {
+        classify::execution(ExecutionError::from(error)).told(&call.about.attempted, true, None, Story::default())
+    };
     agreed.map(drop).map_err(told)
-}
-
-async fn run<T, E>(call: &Call, attempt: Pin<&mut impl Future<Output = Result<T, E>>>) -> Result<T, ExecutionError>
-where
-    E: Into<ExecutionError>,
-{
-    let about = &*call.about;
-    let span = tracing::debug_span!("request", statement = about.attempted.as_str(), tag = call.tag.as_deref());
-    let answer = if span.is_disabled() { attempt.await } else { attempt.instrument(span).await };
-    answer.map_err(Into::into)
 }

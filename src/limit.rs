@@ -32,7 +32,8 @@ pub enum WhenFull {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) connections: NonZeroUsize,
-    pub(crate) requests_per_second: NonZeroU32,
+    /// For each connection. A plain Cassandra has no such limit.
+    pub(crate) requests_per_second: Option<NonZeroU32>,
     pub(crate) in_flight: NonZeroUsize,
     pub(crate) when_full: WhenFull,
 }
@@ -212,7 +213,8 @@ impl Limiter {
 
     /// Whether the request is within the rate; another may have come first.
     fn take(&self, peer: &Peer, now: u64) -> bool {
-        let rate = u64::from(self.limits.requests_per_second.get()) * self.connections(peer, now) as u64;
+        let Some(per_connection) = self.limits.requests_per_second else { return true };
+        let rate = u64::from(per_connection.get()) * self.connections(peer, now) as u64;
         let interval = 1_000_000_000 / rate.max(1);
         let due = peer.due.load(Ordering::Relaxed);
         due.saturating_sub(nanos(BURST)) <= now

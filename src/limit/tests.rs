@@ -8,7 +8,7 @@ use super::*;
 fn limits(in_flight: usize) -> Limits {
     Limits {
         connections: NonZeroUsize::new(3).unwrap(),
-        requests_per_second: NonZeroU32::new(2_700).unwrap(),
+        requests_per_second: NonZeroU32::new(2_700),
         in_flight: NonZeroUsize::new(in_flight).unwrap(),
         when_full: WhenFull::Wait,
     }

@@ -237,7 +237,7 @@ impl Session {
         let driver = Arc::new(driver);
         let limiter = Limiter::new(Limits {
             connections: settings.connections_per_host,
-            requests_per_second: REQUESTS_PER_SECOND,
+            requests_per_second: (!handshake.endpoint().is_cassandra()).then_some(REQUESTS_PER_SECOND),
             in_flight: IN_FLIGHT,
             when_full: settings.when_full,
         });

@@ -82,6 +82,17 @@ impl About {
         Err(Error::new(ErrorKind::Refused, self.attempted.clone(), problem).with_advice(way(is)))
     }
 
+    /// The first word: `INSERT`.
+    pub(crate) fn operation(&self) -> &str {
+        self.attempted.split(' ').next().unwrap_or_default()
+    }
+
+    /// Keyspace and table, of one that is about one.
+    pub(crate) fn table(&self) -> Option<(&str, &str)> {
+        let table = *self.tree.as_ref()?.tables().first()?;
+        Some((table.keyspace.as_ref()?.text.as_str(), table.name.text.as_str()))
+    }
+
     pub(crate) fn is_read(&self) -> bool {
         matches!(self.tree, Some(Statement::Select(_)))
     }

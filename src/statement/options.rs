@@ -16,7 +16,7 @@ macro_rules! options_of_all {
                 statement
             }
 
-            /// The same statement under a name of the caller's own, which is the field `tag` of the span `request` that
+            /// The same statement under a name of the caller's own, which is the field `tag` of the span [`request`](crate::observe) that
             /// [`tracing`](https://docs.rs/tracing) gets of each request (at level DEBUG). Default: none.
             #[must_use]
             pub fn with_tag(&self, tag: &str) -> Self {
