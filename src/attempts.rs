@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tracing::Span;
 use crate::classify::{self, Class, Failure};
 use crate::error::Story;
 use crate::execute::Call;
-use crate::limit::{Peer, Permit};
+use crate::limit::{LOOK_INTERVAL, Peer, Permit};
 use crate::observe::{self, Running};
 use crate::{Error, ErrorKind};
 
@@ -25,16 +26,20 @@ pub(crate) struct Attempts<'c> {
     _running: Running,
     driver: &'c DriverSession,
     began: Instant,
-    deadline: Instant,
-    /// For one attempt.
-    timeout: Duration,
-    /// Whether less is left for the next attempt than `timeout`, perhaps.
-    has_waited: bool,
     /// When the attempt was sent, since the session began.
     sent: Duration,
-    waits: u32,
+    /// For one attempt.
+    timeout: Duration,
+    /// `None` as long as all goes well, so that a call which does stays small.
+    trouble: Option<Box<Trouble>>,
+}
+
+/// What a call has been through.
+#[derive(Default)]
+struct Trouble {
     story: Story,
     last: Option<(Failure, Arc<Peer>)>,
+    waits: u32,
 }
 
 impl<'c> Attempts<'c> {
@@ -43,32 +48,27 @@ impl<'c> Attempts<'c> {
         let began = Instant::now();
         let sent = session.age(began);
         session.retry().budget.request(sent);
-        if session.limiter().is_to_look(began) {
-            session.look_at_peers(driver, began);
+        if session.limiter().is_to_look(sent) {
+            session.look_at_peers(driver, sent);
         }
-        let deadline = began + call.deadline.unwrap_or_else(|| session.call_timeout());
-        Self {
-            call,
-            span: observe::call(call),
-            _running: call.meters.begin(),
-            driver,
-            began,
-            deadline,
-            timeout,
-            has_waited: false,
-            sent,
-            waits: 0,
-            story: Story::default(),
-            last: None,
-        }
+        let (span, running) = (observe::call(call), call.meters.begin());
+        Self { call, span, _running: running, driver, began, sent, timeout, trouble: None }
     }
 
     /// The right to make the first attempt, if nothing stands in the way.
     pub(crate) fn turn_at_once(&self) -> Option<Permit<'c>> {
-        if self.last.is_some() || !self.call.paces.iter().all(|pace| pace.is_free()) {
+        if self.trouble.is_some() || !self.call.paces.iter().all(|pace| pace.is_free()) {
             return None;
         }
-        self.call.session.limiter().permit_at_once(None, self.began)
+        self.call.session.limiter().permit_at_once(None, self.sent)
+    }
+
+    fn deadline(&self) -> Instant {
+        self.began + self.call.deadline.unwrap_or_else(|| self.call.session.call_timeout())
+    }
+
+    fn trouble(&mut self) -> &mut Trouble {
+        self.trouble.get_or_insert_default()
     }
 
     /// Waits until the next attempt may be made.
@@ -80,41 +80,49 @@ impl<'c> Attempts<'c> {
     }
 
     async fn turn_in_time(&mut self) -> Result<Permit<'c>, Error> {
-        self.has_waited = true;
-        let call = self.call;
-        let session = &call.session;
-        for pace in &*call.paces {
-            if timeout_at(self.deadline, pace.turn(session.began())).await.is_err() {
+        let (session, deadline) = (&self.call.session, self.deadline());
+        for pace in &*self.call.paces {
+            if timeout_at(deadline, pace.turn(session.began())).await.is_err() {
                 return Err(self.not_its_turn());
             }
         }
-        let avoided = self.last.as_ref().map(|(_, peer)| peer);
-        match timeout_at(self.deadline, session.limiter().permit(avoided)).await {
-            Ok(Ok(permit)) => {
-                self.sent = session.age(Instant::now());
-                Ok(permit)
+        let avoided = self.trouble().last.as_ref().map(|(_, peer)| Arc::clone(peer));
+        let mut permit = pin!(session.limiter().permit(avoided.as_ref()));
+        loop {
+            let now = Instant::now();
+            match timeout_at(deadline.min(now + LOOK_INTERVAL), permit.as_mut()).await {
+                Ok(Ok(permit)) => {
+                    self.sent = session.age(Instant::now());
+                    return Ok(permit);
+                }
+                Ok(Err(_)) => return Err(self.given_up("as much is in flight as the connections bear")),
+                Err(_) if now < deadline => session.look_at_peers(self.driver, session.age(now)),
+                Err(_) => {
+                    let why = "as much was in flight or sent as the connections bear, until its deadline";
+                    return Err(self.given_up(why));
+                }
             }
-            Ok(Err(_)) => Err(self.given_up("as much is in flight as the connections bear")),
-            Err(_) => Err(self.given_up("as much was in flight or sent as the connections bear, until the deadline")),
         }
     }
 
     /// How long the next attempt may take, if less than the statement itself says.
     pub(crate) fn timeout(&self) -> Option<Duration> {
-        let left = || self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        self.has_waited.then(|| left().min(self.timeout))
+        self.trouble.as_ref()?;
+        let left = self.deadline().saturating_duration_since(Instant::now());
+        Some(left.max(Duration::from_millis(1)).min(self.timeout))
     }
 
     /// Of the next attempt.
     pub(crate) fn span(&self, permit: &Permit<'_>) -> Span {
         self.call.meters.attempt();
-        observe::attempt(&self.span, self.story.attempts + 1, permit)
+        let before = self.trouble.as_ref().map_or(0, |trouble| trouble.story.attempts);
+        observe::attempt(&self.span, before + 1, permit)
     }
 
     /// Takes in that the attempt was answered.
     pub(crate) fn answered(&self) {
-        if self.story.attempts > 0 {
-            self.span.record("attempts", self.story.attempts + 1);
+        if let Some(trouble) = self.trouble.as_ref().filter(|trouble| trouble.story.attempts > 0) {
+            self.span.record("attempts", trouble.story.attempts + 1);
         }
         for pace in &*self.call.paces {
             pace.acknowledged(self.sent, || self.call.session.age(Instant::now()));
@@ -128,17 +136,18 @@ impl<'c> Attempts<'c> {
         observe::failed(&span, class);
         self.call.meters.failed_attempt(class);
         self.take_in(&permit, &failure);
-        self.last = Some((failure, Arc::clone(permit.peer())));
+        self.trouble().last = Some((failure, Arc::clone(permit.peer())));
         // Others may use it while this one waits.
         drop(permit);
         if !class.may_pass() || !self.may_be_repeated() {
             return Err(self.ended(None));
         }
-        let session = &self.call.session;
+        let (session, deadline) = (&self.call.session, self.deadline());
         loop {
-            let due = Instant::now() + session.retry().wait(self.waits);
-            self.waits += 1;
-            if due >= self.deadline {
+            let waits = &mut self.trouble().waits;
+            let due = Instant::now() + session.retry().wait(*waits);
+            *waits += 1;
+            if due >= deadline {
                 return Err(self.ended(Some("its deadline leaves no time for another attempt")));
             }
             self.call.meters.waited(due.saturating_duration_since(Instant::now()));
@@ -156,10 +165,12 @@ impl<'c> Attempts<'c> {
 
     fn take_in(&mut self, permit: &Permit<'_>, failure: &Failure) {
         let address = permit.peer().address();
-        self.story.attempts += 1;
-        self.story.peers.retain(|known| *known != address);
-        self.story.peers.push(address);
-        self.story.may_have_been_applied |= failure.may_have_been_applied && !self.call.about.is_read();
+        let is_read = self.call.about.is_read();
+        let story = &mut self.trouble().story;
+        story.attempts += 1;
+        story.peers.retain(|known| *known != address);
+        story.peers.push(address);
+        story.may_have_been_applied |= failure.may_have_been_applied && !is_read;
         if failure.class == Class::Throttled {
             let now = self.call.session.age(Instant::now());
             for pace in &*self.call.paces {
@@ -167,22 +178,23 @@ impl<'c> Attempts<'c> {
             }
         }
         if matches!(failure.class, Class::Lost | Class::NotSent) {
-            let now = Instant::now();
+            let now = self.call.session.age(Instant::now());
             permit.lost_a_connection(now);
             self.call.session.look_at_peers(self.driver, now);
         }
     }
 
     fn may_be_repeated(&self) -> bool {
-        let Some((failure, _)) = &self.last else { return false };
-        !self.story.may_have_been_applied
+        let Some(trouble) = &self.trouble else { return false };
+        let Some((failure, _)) = &trouble.last else { return false };
+        !trouble.story.may_have_been_applied
             || self.call.is_repeatable()
             || self.call.repeats.when_throttled && failure.class == Class::Throttled
     }
 
     /// Before any attempt, or after some.
     fn given_up(&mut self, why: &'static str) -> Error {
-        if self.last.is_some() {
+        if self.trouble().last.is_some() {
             return self.ended(Some(why));
         }
         let failure = Failure::new(Class::NotSent, ErrorKind::Throttled, why);
@@ -191,14 +203,14 @@ impl<'c> Attempts<'c> {
 
     fn not_its_turn(&mut self) -> Error {
         let why = "it is throttled for others, and its turn did not come before its deadline";
-        if self.last.is_some() {
+        if self.trouble().last.is_some() {
             return self.ended(Some("its turn for another attempt did not come before its deadline"));
         }
         self.tell(Failure::new(Class::Throttled, ErrorKind::Throttled, why), None)
     }
 
     fn ended(&mut self, why: Option<&'static str>) -> Error {
-        match self.last.take() {
+        match self.trouble().last.take() {
             Some((failure, _)) => self.tell(failure, why),
             None => self.given_up(why.unwrap_or_default()),
         }
@@ -206,9 +218,9 @@ impl<'c> Attempts<'c> {
 
     fn tell(&mut self, failure: Failure, why: Option<&'static str>) -> Error {
         observe::failed(&self.span, failure.class);
-        self.span.record("attempts", self.story.attempts);
         self.call.meters.failed_call(failure.class);
-        let mut story = std::mem::take(&mut self.story);
+        let mut story = std::mem::take(&mut self.trouble().story);
+        self.span.record("attempts", story.attempts);
         story.elapsed = self.began.elapsed();
         failure.told(&self.call.about.attempted, self.call.is_repeatable(), why, story)
     }

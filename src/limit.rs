@@ -15,7 +15,6 @@ use std::time::Duration;
 use scylla::policies::load_balancing::{LoadBalancingPolicy, NodeIdentifier, SingleTargetLoadBalancingPolicy};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep_until};
-use uuid::Uuid;
 
 /// What to do when as much is in flight as the connections bear.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -39,9 +38,9 @@ pub(crate) struct Limits {
 }
 
 /// A peer as the driver shows it now.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Seen {
-    pub(crate) host_id: Uuid,
+    pub(crate) node: NodeIdentifier,
     pub(crate) address: SocketAddr,
     pub(crate) is_connected: bool,
 }
@@ -52,7 +51,7 @@ const BURST: Duration = Duration::from_millis(10);
 /// A pool that lost a connection, or has just its first, opens the others side by side, and each may take a second.
 const REFILLS_WITHIN: Duration = Duration::from_secs(2);
 
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Gives each attempt a peer and a permit for it.
 #[derive(Debug)]
@@ -72,7 +71,7 @@ pub(crate) struct Limiter {
 /// An address with its connections.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    host_id: Uuid,
+    node: NodeIdentifier,
     address: SocketAddr,
     pinned: Arc<dyn LoadBalancingPolicy>,
     is_connected: AtomicBool,
@@ -100,9 +99,9 @@ pub(crate) enum NoPermit {
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, began: Instant) -> Self {
         Self {
-            began: Instant::now(),
+            began,
             limits,
             peers: RwLock::default(),
             looked: AtomicU64::new(0),
@@ -114,19 +113,19 @@ impl Limiter {
     }
 
     /// Whether it is time to look at the peers again; says so to one caller only.
-    pub(crate) fn is_to_look(&self, now: Instant) -> bool {
-        let (now, looked) = (self.nanos(now), self.looked.load(Ordering::Relaxed));
+    pub(crate) fn is_to_look(&self, now: Duration) -> bool {
+        let (now, looked) = (nanos(now), self.looked.load(Ordering::Relaxed));
         now.saturating_sub(looked) > nanos(LOOK_INTERVAL)
             && self.looked.compare_exchange(looked, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Takes over what the driver shows.
-    pub(crate) fn look(&self, seen: impl Iterator<Item = Seen>, now: Instant) {
-        let now = self.nanos(now);
+    pub(crate) fn look(&self, seen: impl Iterator<Item = Seen>, now: Duration) {
+        let now = nanos(now);
         let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
         *peers = seen
             .map(|seen| {
-                let known = peers.iter().find(|peer| peer.host_id == seen.host_id && peer.address == seen.address);
+                let known = peers.iter().find(|peer| peer.is(&seen));
                 let peer = known.map_or_else(|| Arc::new(Peer::new(&seen)), Arc::clone);
                 if seen.is_connected && !peer.is_connected.swap(seen.is_connected, Ordering::Relaxed) {
                     peer.refills_until.store(now + nanos(REFILLS_WITHIN), Ordering::Relaxed);
@@ -140,8 +139,13 @@ impl Limiter {
         self.room.notify_one();
     }
 
+    /// Holds no peer any more.
+    pub(crate) fn forget(&self) {
+        self.peers.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// A permit, if there is one and nobody waits for it; at another peer than `avoided`, where there is another.
-    pub(crate) fn permit_at_once(&self, avoided: Option<&Arc<Peer>>, now: Instant) -> Option<Permit<'_>> {
+    pub(crate) fn permit_at_once(&self, avoided: Option<&Arc<Peer>>, now: Duration) -> Option<Permit<'_>> {
         if self.waiting.load(Ordering::SeqCst) > 0 { None } else { self.pick(avoided, now).ok() }
     }
 
@@ -152,7 +156,7 @@ impl Limiter {
         loop {
             let mut room = pin!(self.room.notified());
             room.as_mut().enable();
-            match self.pick(avoided, Instant::now()) {
+            match self.pick(avoided, self.began.elapsed()) {
                 Ok(permit) => return Ok(permit),
                 Err(NoPermit::Full) if self.limits.when_full == WhenFull::Fail => return Err(NoPermit::Full),
                 Err(NoPermit::Full) => room.await,
@@ -174,8 +178,8 @@ impl Limiter {
         peers.iter().map(|peer| peer.in_flight.load(Ordering::SeqCst)).sum()
     }
 
-    fn pick(&self, avoided: Option<&Arc<Peer>>, now: Instant) -> Result<Permit<'_>, NoPermit> {
-        let nanos = self.nanos(now);
+    fn pick(&self, avoided: Option<&Arc<Peer>>, now: Duration) -> Result<Permit<'_>, NoPermit> {
+        let at = nanos(now);
         let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
         // Without a connection anywhere each is as good as another: the driver says what is wrong, and it costs nobody.
         let none_is_connected = !peers.iter().any(|peer| peer.is_connected.load(Ordering::Relaxed));
@@ -189,11 +193,11 @@ impl Limiter {
                     continue;
                 }
                 let in_flight = peer.in_flight.load(Ordering::SeqCst);
-                if in_flight >= self.most_in_flight(peer, nanos) {
+                if in_flight >= self.most_in_flight(peer, at) {
                     continue;
                 }
-                let peer_due = peer.due.load(Ordering::Relaxed).saturating_sub(self::nanos(BURST));
-                if peer_due > nanos {
+                let peer_due = peer.due.load(Ordering::Relaxed).saturating_sub(nanos(BURST));
+                if peer_due > at {
                     due = Some(due.map_or(peer_due, |due| due.min(peer_due)));
                 } else if best.is_none_or(|(least, _)| in_flight < least) {
                     best = Some((in_flight, peer));
@@ -202,9 +206,7 @@ impl Limiter {
             let Some((_, peer)) = best else {
                 return Err(due.map_or(NoPermit::Full, |due| NoPermit::At(self.began + Duration::from_nanos(due))));
             };
-            if peer.in_flight.fetch_add(1, Ordering::SeqCst) < self.most_in_flight(peer, nanos)
-                && self.take(peer, nanos)
-            {
+            if peer.in_flight.fetch_add(1, Ordering::SeqCst) < self.most_in_flight(peer, at) && self.take(peer, at) {
                 return Ok(Permit { limiter: self, peer: Arc::clone(peer) });
             }
             peer.in_flight.fetch_sub(1, Ordering::SeqCst);
@@ -228,23 +230,28 @@ impl Limiter {
     fn connections(&self, peer: &Peer, now: u64) -> usize {
         if peer.refills_until.load(Ordering::Relaxed) > now { 1 } else { self.limits.connections.get() }
     }
-
-    fn nanos(&self, at: Instant) -> u64 {
-        nanos(at.saturating_duration_since(self.began))
-    }
 }
 
 impl Peer {
     fn new(seen: &Seen) -> Self {
         Self {
-            host_id: seen.host_id,
+            node: seen.node.clone(),
             address: seen.address,
-            pinned: SingleTargetLoadBalancingPolicy::new(NodeIdentifier::HostId(seen.host_id), None),
+            pinned: SingleTargetLoadBalancingPolicy::new(seen.node.clone(), None),
             is_connected: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             refills_until: AtomicU64::new(0),
             due: AtomicU64::new(0),
         }
+    }
+
+    fn is(&self, seen: &Seen) -> bool {
+        let is_same = match (&self.node, &seen.node) {
+            (NodeIdentifier::Node(one), NodeIdentifier::Node(other)) => Arc::ptr_eq(one, other),
+            (NodeIdentifier::HostId(one), NodeIdentifier::HostId(other)) => one == other,
+            _ => false,
+        };
+        is_same && self.address == seen.address
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -263,8 +270,8 @@ impl Permit<'_> {
     }
 
     /// A connection of the peer broke: until it is back, the others do not bear what all of them did.
-    pub(crate) fn lost_a_connection(&self, now: Instant) {
-        self.peer.refills_until.store(self.limiter.nanos(now) + nanos(REFILLS_WITHIN), Ordering::Relaxed);
+    pub(crate) fn lost_a_connection(&self, now: Duration) {
+        self.peer.refills_until.store(nanos(now) + nanos(REFILLS_WITHIN), Ordering::Relaxed);
     }
 }
 
@@ -294,5 +301,5 @@ impl Drop for Waits<'_> {
 }
 
 fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos().into())
 }

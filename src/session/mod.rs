@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use scylla::client::session::Session as DriverSession;
 use scylla::cluster::Node;
+use scylla::policies::load_balancing::NodeIdentifier;
 use tokio::time::Instant;
 
 use self::connect::Connected;
@@ -115,10 +116,14 @@ impl Session {
     }
 
     /// Shows the limiter which peers there are and whether they are connected.
-    pub(crate) fn look_at_peers(&self, driver: &DriverSession, now: Instant) {
+    pub(crate) fn look_at_peers(&self, driver: &DriverSession, now: Duration) {
+        // What a peer has is closed with the last who holds it.
+        if self.driver().is_none() {
+            return self.0.limiter.forget();
+        }
         let state = driver.get_cluster_state();
         let seen = state.get_nodes_info().iter().map(|node| Seen {
-            host_id: node.host_id,
+            node: NodeIdentifier::Node(Arc::clone(node)),
             address: self.address(node),
             is_connected: node.is_connected(),
         });
@@ -136,6 +141,7 @@ impl Session {
     pub async fn close(&self, deadline: Duration) -> Result<(), Error> {
         let drained = tokio::time::timeout(deadline, self.0.gate.close()).await;
         self.0.driver.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.0.limiter.forget();
         drained.map_err(|_| {
             Error::new(
                 ErrorKind::Timeout,
@@ -235,14 +241,14 @@ impl Session {
         let state = driver.get_cluster_state();
         let data_center = state.get_nodes_info().iter().find_map(|node| node.datacenter.clone()).unwrap_or_default();
         let driver = Arc::new(driver);
-        let limiter = Limiter::new(Limits {
+        let began = Instant::now();
+        let limits = Limits {
             connections: settings.connections_per_host,
             requests_per_second: (!handshake.endpoint().is_cassandra()).then_some(REQUESTS_PER_SECOND),
             in_flight: IN_FLIGHT,
             when_full: settings.when_full,
-        });
+        };
         let budget = Budget::new(settings.retry_percent, REPEATS_AT_LEAST);
-        let began = Instant::now();
         let session = Self(Arc::new(Inner {
             driver: RwLock::new(Some(Arc::clone(&driver))),
             translator,
@@ -252,11 +258,11 @@ impl Session {
             statements: Cache::default(),
             began,
             retry: Retry::new(settings.backoff, budget, Random::new()),
-            limiter,
+            limiter: Limiter::new(limits, began),
             paces: Paces::default(),
             settings,
         }));
-        session.look_at_peers(&driver, began);
+        session.look_at_peers(&driver, Duration::ZERO);
         Ok(session)
     }
 
