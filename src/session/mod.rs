@@ -14,6 +14,7 @@ mod topology;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -31,7 +32,7 @@ use self::gate::Gate;
 use self::topology::Translator;
 use crate::handshake::Handshake;
 use crate::limit::{Limiter, Limits, Seen, WhenFull};
-use crate::pace::Paces;
+use crate::pace::{Paces, TableLimit};
 use crate::retry::{Backoff, Budget, Random, Retry};
 use crate::statement::Cache;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
@@ -74,6 +75,7 @@ pub(crate) struct Settings {
     pub(crate) backoff: Backoff,
     pub(crate) retry_percent: u8,
     pub(crate) when_full: WhenFull,
+    pub(crate) table_limits: HashMap<String, TableLimit>,
 }
 
 /// Something that is being done on a session, which waits for it when it is closed. The driver is to be had through
@@ -259,7 +261,7 @@ impl Session {
             began,
             retry: Retry::new(settings.backoff, budget, Random::new()),
             limiter: Limiter::new(limits, began),
-            paces: Paces::default(),
+            paces: Paces::new(settings.table_limits.clone()),
             settings,
         }));
         session.look_at_peers(&driver, Duration::ZERO);
