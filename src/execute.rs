@@ -95,7 +95,7 @@ macro_rules! until_it_ends {
     ($call:expr, $statement:expr, $timeout:expr, |$driver:ident| $attempt:expr) => {{
         let in_flight = $call.session.begin()?;
         let $driver = in_flight.driver();
-        let mut attempts = Attempts::begin($call, $driver, $timeout);
+        let mut attempts = Attempts::begin($call, $timeout);
         loop {
             let permit = match attempts.turn_at_once() {
                 Some(permit) => permit,
