@@ -28,6 +28,8 @@ pub(crate) struct Attempts<'c> {
     sent: Duration,
     /// For one attempt.
     timeout: Duration,
+    /// Of capacity, as far as they are known before it is sent.
+    units: f64,
     /// `None` as long as all goes well, so that a call which does stays small.
     trouble: Option<Box<Trouble>>,
 }
@@ -41,7 +43,7 @@ struct Trouble {
 }
 
 impl<'c> Attempts<'c> {
-    pub(crate) fn begin(call: &'c Call, timeout: Duration) -> Self {
+    pub(crate) fn begin(call: &'c Call, timeout: Duration, bytes: usize) -> Self {
         let session = &call.session;
         let began = Instant::now();
         let sent = session.age(began);
@@ -50,7 +52,7 @@ impl<'c> Attempts<'c> {
             session.look_at_peers(sent);
         }
         let (span, running) = (observe::call(call), call.meters.begin());
-        Self { call, span, _running: running, began, sent, timeout, trouble: None }
+        Self { call, span, _running: running, began, sent, timeout, units: call.units(bytes), trouble: None }
     }
 
     /// The right to make the first attempt, if nothing stands in the way.
@@ -80,7 +82,7 @@ impl<'c> Attempts<'c> {
     async fn turn_in_time(&mut self) -> Result<Permit<'c>, Error> {
         let (session, deadline) = (&self.call.session, self.deadline());
         for pace in &*self.call.paces {
-            if timeout_at(deadline, pace.turn(session.began())).await.is_err() {
+            if timeout_at(deadline, pace.turn(self.units, session.began())).await.is_err() {
                 return Err(self.not_its_turn());
             }
         }

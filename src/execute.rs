@@ -53,6 +53,19 @@ impl Call {
         Self { session, about, tag: None, deadline: None, repeats: Repeats::default(), paces, meters }
     }
 
+    /// Of capacity, for so many bytes: at least one, whatever is read or written.
+    pub(crate) fn units(&self, bytes: usize) -> f64 {
+        let unit: usize = if self.about.is_read() { 4 * 1024 } else { 1024 };
+        u32::try_from(bytes.div_ceil(unit).max(1)).map_or(f64::MAX, f64::from)
+    }
+
+    /// Takes in that a page of so many bytes has been read, one unit of which it had its turn for.
+    pub(crate) fn has_read(&self, bytes: usize) {
+        for pace in self.paces.iter().filter(|pace| !pace.is_free()) {
+            pace.owe(self.units(bytes) - 1.0);
+        }
+    }
+
     /// Whether a second execution would do no harm.
     pub(crate) fn is_repeatable(&self) -> bool {
         self.about.repeatable || self.repeats.declared
@@ -62,7 +75,8 @@ impl Call {
 /// A statement ready to be sent.
 #[derive(Clone)]
 pub(crate) enum Request {
-    Prepared(BoundStatement),
+    /// With how many bytes of values.
+    Prepared(BoundStatement, usize),
     /// Without values: with some, the driver would prepare it first.
     Text(unprepared::Statement),
 }
@@ -92,10 +106,10 @@ attempt!(Batch);
 /// Makes attempts until the call ends. A macro, because the driver's futures are kilobytes: pinned where they are made, they
 /// are not copied from hand to hand, nor are they boxed.
 macro_rules! until_it_ends {
-    ($call:expr, $statement:expr, $timeout:expr, |$driver:ident| $attempt:expr) => {{
+    ($call:expr, $statement:expr, $bytes:expr, $timeout:expr, |$driver:ident| $attempt:expr) => {{
         let in_flight = $call.session.begin()?;
         let $driver = in_flight.driver();
-        let mut attempts = Attempts::begin($call, $timeout);
+        let mut attempts = Attempts::begin($call, $timeout, $bytes);
         loop {
             let permit = match attempts.turn_at_once() {
                 Some(permit) => permit,
@@ -120,7 +134,7 @@ impl Request {
     pub(crate) fn set_page_size(&mut self, rows: NonZeroU32) {
         let rows = i32::try_from(rows.get()).unwrap_or(i32::MAX);
         match self {
-            Self::Prepared(bound) => bound.set_page_size(rows),
+            Self::Prepared(bound, _) => bound.set_page_size(rows),
             Self::Text(text) => text.set_page_size(rows),
         }
     }
@@ -134,11 +148,13 @@ pub(crate) async fn page(
 ) -> Result<(QueryResult, PagingStateResponse), Error> {
     let timeout = call.session.attempt_timeout();
     match request {
-        Request::Prepared(bound) => {
-            until_it_ends!(call, bound, timeout, |driver| { driver.execute_bound_single_page(bound, state.clone()) })
+        Request::Prepared(bound, _) => {
+            until_it_ends!(call, bound, 0, timeout, |driver| driver.execute_bound_single_page(bound, state.clone()))
         }
         Request::Text(text) => {
-            until_it_ends!(call, text, timeout, |driver| { driver.query_single_page(text.clone(), (), state.clone()) })
+            until_it_ends!(call, text, 0, timeout, |driver| {
+                driver.query_single_page(text.clone(), (), state.clone())
+            })
         }
     }
 }
@@ -147,10 +163,12 @@ pub(crate) async fn page(
 pub(crate) async fn write(call: &Call, request: &mut Request) -> Result<QueryResult, Error> {
     let timeout = call.session.attempt_timeout();
     match request {
-        Request::Prepared(bound) => {
-            until_it_ends!(call, bound, timeout, |driver| driver.execute_bound_unpaged(bound))
+        Request::Prepared(bound, bytes) => {
+            until_it_ends!(call, bound, *bytes, timeout, |driver| driver.execute_bound_unpaged(bound))
         }
-        Request::Text(text) => until_it_ends!(call, text, timeout, |driver| driver.query_unpaged(text.clone(), ())),
+        Request::Text(text) => {
+            until_it_ends!(call, text, text.contents.len(), timeout, |driver| driver.query_unpaged(text.clone(), ()))
+        }
     }
 }
 
@@ -159,8 +177,9 @@ pub(crate) async fn batch(
     call: &Call,
     batch: &mut Batch,
     values: &(impl BatchValues + ?Sized),
+    bytes: usize,
 ) -> Result<QueryResult, Error> {
-    until_it_ends!(call, batch, call.session.attempt_timeout(), |driver| driver.batch(batch, values))
+    until_it_ends!(call, batch, bytes, call.session.attempt_timeout(), |driver| driver.batch(batch, values))
 }
 
 /// A definition: Keyspaces prepares none, so its text is sent.
@@ -170,7 +189,7 @@ pub(crate) async fn define(call: &Call, text: &str) -> Result<(), Error> {
     let call_timeout = call.session.call_timeout();
     let timeout = call.deadline.map_or(call_timeout, |deadline| deadline.min(call_timeout));
     statement.set_request_timeout(Some(timeout));
-    until_it_ends!(call, statement, timeout, |driver| driver.query_unpaged(statement.clone(), ())).map(drop)
+    until_it_ends!(call, statement, 0, timeout, |driver| driver.query_unpaged(statement.clone(), ())).map(drop)
 }
 
 /// Until all nodes of a plain Cassandra have the same schema. On Keyspaces agreement says nothing: `schema` looks there.

@@ -31,6 +31,7 @@ pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
 pub use fan_out::FanOut;
 pub use limit::WhenFull;
+pub use pace::TableLimit;
 pub use row::{OwnedRow, Row};
 pub use scan::{Scan, ScanProgress};
 pub use schema::Define;

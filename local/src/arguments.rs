@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use keyspaces_local::{Builder, Credentials, Local, Partitioner};
+use keyspaces_local::{Builder, Credentials, Fault, Local, Partitioner};
 
 const EXAMPLE: &str = "\
 Example:
@@ -99,6 +99,23 @@ pub(crate) struct Arguments {
     /// Name under which a --cassandra keeps what is in it [default: none, it is dropped at the end]
     #[arg(long, value_name = "NAME")]
     instance: Option<String>,
+
+    /// What goes wrong from the start, as JSON (the README says how); can be given more than once
+    #[arg(long, value_parser = fault, value_name = "JSON")]
+    fault: Vec<Fault>,
+
+    /// Port of 127.0.0.1 for commands in JSON, one a line, that make things go wrong or tell what was consumed; 0 takes any
+    /// that is free; whoever can connect can use it [default: none]
+    #[arg(long, value_name = "PORT")]
+    control_port: Option<u16>,
+
+    /// Throttle nothing
+    #[arg(long)]
+    no_throttling: bool,
+
+    /// Let tables begin with 300 seconds' worth of unused capacity
+    #[arg(long)]
+    full_buckets: bool,
 }
 
 impl Arguments {
@@ -117,7 +134,13 @@ impl Arguments {
             .peers(self.peers)
             .credentials(credentials)
             .ddl_delay(self.ddl_delay)
-            .partitioner(self.partitioner);
+            .partitioner(self.partitioner)
+            .throttling(!self.no_throttling)
+            .full_buckets(self.full_buckets);
+        builder = self.fault.into_iter().fold(builder, Builder::fault);
+        if let Some(port) = self.control_port {
+            builder = builder.control_port(port);
+        }
         if let Some(directory) = self.ca_directory {
             builder = builder.ca_directory(directory);
         }
@@ -129,6 +152,10 @@ impl Arguments {
         }
         builder
     }
+}
+
+fn fault(json: &str) -> Result<Fault, String> {
+    serde_json::from_str(json).map_err(|error| error.to_string())
 }
 
 /// A number and its unit.

@@ -31,6 +31,9 @@ pub struct Builder {
     pub(crate) clock: Clock,
     pub(crate) progress: Progress,
     pub(crate) faults: Faults,
+    pub(crate) throttling: bool,
+    pub(crate) full_buckets: bool,
+    pub(crate) control_port: Option<u16>,
 }
 
 impl Builder {
@@ -50,6 +53,9 @@ impl Builder {
             clock: Arc::new(SystemTime::now),
             progress: Arc::new(|line: &str| tracing::info!("{line}")),
             faults: Faults::default(),
+            throttling: true,
+            full_buckets: false,
+            control_port: None,
         }
     }
 
@@ -148,6 +154,27 @@ impl Builder {
     /// Adds a fault that is in place from the start, as [`Faults::inject`] does later.
     pub fn fault(self, fault: Fault) -> Self {
         self.faults.inject(fault);
+        self
+    }
+
+    /// Whether what goes over the capacity of a table, a partition or a connection is throttled. Default: it is.
+    /// [`Throttling`](crate::Throttling) says how.
+    pub fn throttling(mut self, on: bool) -> Self {
+        self.throttling = on;
+        self
+    }
+
+    /// Whether a table begins with all the unused capacity that it can save up, 300 seconds' worth. Default: with that of
+    /// one second.
+    pub fn full_buckets(mut self, full: bool) -> Self {
+        self.full_buckets = full;
+        self
+    }
+
+    /// A port of 127.0.0.1, 0 for any that is free, at which whoever can connect can make things go wrong: the program's
+    /// control port, which the README describes. Default: none.
+    pub fn control_port(mut self, port: u16) -> Self {
+        self.control_port = Some(port);
         self
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Injected;
 pub use crate::gateway::Consistency;
+use crate::throttle::Exceeded;
 
 /// What a local Keyspaces received, newest last; cheap to clone, every clone shows the same.
 ///
@@ -105,6 +106,13 @@ pub enum Outcome {
         /// Its text.
         text: Arc<str>,
     },
+    /// It was not carried out because there was no capacity for it, and answered with a timeout.
+    Throttled {
+        /// The protocol's error code: of a WriteTimeout or a ReadTimeout.
+        code: i32,
+        /// What it went over.
+        exceeded: Exceeded,
+    },
     /// A fault kept it from being carried out.
     Prevented,
 }
@@ -199,7 +207,9 @@ impl Received {
     /// The code of the error that the client got, if it got one.
     pub fn error_code(&self) -> Option<i32> {
         match &self.outcome {
-            Some(Outcome::Failed { code, .. } | Outcome::Refused { code, .. }) => Some(*code),
+            Some(Outcome::Failed { code, .. } | Outcome::Refused { code, .. } | Outcome::Throttled { code, .. }) => {
+                Some(*code)
+            }
             _ => None,
         }
     }

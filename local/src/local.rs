@@ -4,6 +4,8 @@
 mod tests;
 mod trouble;
 
+pub(crate) use trouble::Levers;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,14 +21,17 @@ use crate::ca::Ca;
 use crate::cassandra::owned::{Job, Owned};
 use crate::cassandra::surroundings::Surroundings;
 use crate::cassandra::{self, Cassandra};
+use crate::control::Control;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
-use crate::gateway::{self, Doors, Gateway, Instance};
+use crate::gateway::{self, Gateway, Instance};
 use crate::journal::Journal;
+use crate::metering::Metering;
 use crate::random;
 use crate::ready::Ready;
 use crate::runtime::OwnRuntime;
+use crate::throttle::Throttling;
 use crate::topology::Listeners;
 
 /// A running local Keyspaces. When it is dropped, or its process ends in whatever way, everything that it started is
@@ -36,12 +41,10 @@ use crate::topology::Listeners;
 #[derive(Debug)]
 pub struct Local {
     ready: Ready,
-    ca: Arc<Ca>,
     journal: Journal,
-    faults: Faults,
-    authority: Arc<Authority>,
-    doors: Arc<Doors>,
+    levers: Levers,
     // In the order of their ends.
+    _control: Option<Control>,
     gateway: Option<Gateway>,
     runtime: OwnRuntime,
     cassandra: Cassandra,
@@ -68,15 +71,13 @@ impl Local {
     pub(crate) async fn start(builder: Builder) -> Result<Self, Error> {
         let runtime = OwnRuntime::new()?;
         let parts = Work(runtime.handle().spawn(parts(builder))).join().await?;
-        let Started { ready, ca, authority, faults, gateway, cassandra, ca_directory } = parts;
-        let (journal, doors) = (gateway.journal(), Arc::clone(gateway.doors()));
+        let Started { ready, levers, control, gateway, cassandra, ca_directory } = parts;
+        let journal = gateway.journal();
         Ok(Self {
             ready,
-            ca,
             journal,
-            faults,
-            authority,
-            doors,
+            levers,
+            _control: control,
             gateway: Some(gateway),
             runtime,
             cassandra,
@@ -101,7 +102,7 @@ impl Local {
 
     /// The certificate of the authority to trust, as PEM.
     pub fn ca_pem(&self) -> &str {
-        self.ca.pem()
+        self.levers.ca.pem()
     }
 
     /// The file with that certificate.
@@ -131,7 +132,17 @@ impl Local {
 
     /// What goes wrong with requests on purpose.
     pub fn faults(&self) -> &Faults {
-        &self.faults
+        &self.levers.faults
+    }
+
+    /// What is throttled.
+    pub fn throttling(&self) -> &Throttling {
+        &self.levers.throttling
+    }
+
+    /// What was consumed, and what was throttled.
+    pub fn metering(&self) -> &Metering {
+        &self.levers.metering
     }
 
     /// All that a client needs to know, as the program prints it.
@@ -183,9 +194,8 @@ impl Drop for Local {
 
 struct Started {
     ready: Ready,
-    ca: Arc<Ca>,
-    authority: Arc<Authority>,
-    faults: Faults,
+    levers: Levers,
+    control: Option<Control>,
     gateway: Gateway,
     cassandra: Cassandra,
     ca_directory: Option<Owned>,
@@ -230,6 +240,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
     let clock = Arc::clone(&builder.clock);
     let authority = Authority::new(builder.credentials.clone(), builder.region.clone(), builder.clock)
         .with_principal_without_permissions(builder.without_permissions.clone());
+    let throttling = Throttling::new(Arc::clone(&clock), !builder.throttling, builder.full_buckets);
     let settings = gateway::Settings {
         listeners,
         region: builder.region.clone(),
@@ -242,9 +253,25 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         ddl_delay: builder.ddl_delay,
         clock,
         faults: builder.faults.clone(),
+        throttling: throttling.clone(),
     };
     let authority = Arc::new(authority);
     let gateway = Gateway::start(settings, Arc::clone(&ca), Arc::clone(&authority), cassandra.address()).await?;
+    let levers = Levers {
+        faults: builder.faults,
+        throttling,
+        metering: gateway.metering(),
+        authority,
+        ca,
+        doors: Arc::clone(gateway.doors()),
+    };
+    let control = match builder.control_port {
+        None => None,
+        Some(port) => Some(Control::start(port, levers.clone()).await.map_err(|error| {
+            let problem = format!("port {port} of 127.0.0.1, the control port, cannot be listened at: {error}");
+            Error::new(ErrorKind::Listen, problem).with_source(error)
+        })?),
+    };
     let ready = Ready {
         host: "localhost".to_owned(),
         port,
@@ -252,10 +279,11 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         ca: ca_path,
         region: builder.region,
         peers,
+        control_port: control.as_ref().map(|control| control.port),
         credentials: builder.credentials,
         without_permissions: builder.without_permissions,
     };
-    Ok(Started { ready, ca, authority, faults: builder.faults, gateway, cassandra, ca_directory })
+    Ok(Started { ready, levers, control, gateway, cassandra, ca_directory })
 }
 
 /// Refuses at once a port that somebody has, before anything else is started. Clients are let in only at the end.

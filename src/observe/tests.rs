@@ -10,7 +10,9 @@ use crate::classify::Class;
 
 /// The fields of each span, as they were recorded last.
 #[derive(Clone, Default)]
-struct Spans(Arc<Mutex<Vec<(&'static str, BTreeMap<String, String>)>>>);
+struct Spans(Arc<Mutex<Vec<Seen>>>);
+
+type Seen = (&'static str, BTreeMap<String, String>);
 
 struct Fields<'f>(&'f mut BTreeMap<String, String>);
 
@@ -51,7 +53,7 @@ async fn a_call_and_each_of_its_attempts_is_a_span_without_values() {
 
     let stub = Stub::at(1).start().await;
     let session =
-        Session::builder().endpoint(Endpoint::cassandra(&stub.address().to_string()).unwrap()).connect().await.unwrap();
+        Session::builder().endpoint(Endpoint::cassandra(stub.address().to_string()).unwrap()).connect().await.unwrap();
     let spans = Spans::default();
     let _here = tracing::subscriber::set_default(spans.clone());
     stub.next([Does::Throttles]);

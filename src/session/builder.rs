@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use super::diagnose::diagnose;
 use super::{PoolAdvice, Report, Session, Settings};
 use crate::auth::{Authenticator, Clock, CredentialSource, Timing};
 use crate::handshake::Handshake;
+use crate::pace::TableLimit;
 use crate::retry::Backoff;
 use crate::tls::Trust;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency, WhenFull};
@@ -72,6 +74,7 @@ impl Default for Builder {
                 retry_percent: RETRY_PERCENT,
                 when_full: WhenFull::default(),
                 topology_interval: TOPOLOGY_INTERVAL,
+                table_limits: HashMap::new(),
             },
         }
     }
@@ -214,6 +217,30 @@ impl Builder {
     pub fn when_full(mut self, when_full: WhenFull) -> Self {
         self.settings.when_full = when_full;
         self
+    }
+
+    /// Holds this session's use of a table, `keyspace.table` as in CQL, to a limit, so that it leaves capacity to others. A
+    /// call waits for its turn, in the order of asking, until its deadline.
+    ///
+    /// What is counted is an estimate: of a write, the bytes of its values (of a batch, all of them for each of its tables);
+    /// of a read, one unit, and when its page has arrived, what it turns out to be at LOCAL_QUORUM.
+    ///
+    /// Default: none. What a table that is throttled takes is found without it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if it is not the name of a table with its keyspace.
+    pub fn table_limit(mut self, table: &str, limit: TableLimit) -> Result<Self, Error> {
+        let named = keyspaces_cql::parse(&format!("SELECT a FROM {table}"));
+        let named = named.ok().and_then(|statement| {
+            let table = *statement.tables().first()?;
+            table.keyspace.is_some().then(|| table.to_string())
+        });
+        let Some(named) = named else {
+            return Err(refused(format!("{table:?} is no table's name with its keyspace"), "Write keyspace.table"));
+        };
+        self.settings.table_limits.insert(named, limit);
+        Ok(self)
     }
 
     /// The consistency of reads that say nothing else. Writes have none to choose.

@@ -16,6 +16,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -32,7 +33,7 @@ use self::gate::Gate;
 use self::watch::Watch;
 use crate::handshake::Handshake;
 use crate::limit::{Limiter, Limits, Seen, WhenFull};
-use crate::pace::Paces;
+use crate::pace::{Paces, TableLimit};
 use crate::retry::{Backoff, Budget, Random, Retry};
 use crate::statement::Cache;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
@@ -77,6 +78,7 @@ pub(crate) struct Settings {
     pub(crate) retry_percent: u8,
     pub(crate) when_full: WhenFull,
     pub(crate) topology_interval: Duration,
+    pub(crate) table_limits: HashMap<String, TableLimit>,
 }
 
 /// Something that is being done on a session, which waits for it when it is closed. The driver is to be had through
@@ -325,7 +327,7 @@ impl Session {
             began,
             retry: Retry::new(settings.backoff, budget, Random::new()),
             limiter: Limiter::new(limits, began),
-            paces: Paces::default(),
+            paces: Paces::new(settings.table_limits.clone()),
             settings,
         }));
         session.look_at_peers(Duration::ZERO);

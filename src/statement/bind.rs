@@ -75,7 +75,7 @@ impl Core {
         if let Some(rows) = self.limit(cells) {
             bound.set_page_size(rows);
         }
-        Ok(Request::Prepared(bound))
+        Ok(Request::Prepared(bound, cells.as_bytes().len()))
     }
 
     /// The values as they are sent, checked.

@@ -123,7 +123,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         let mut state = DriverState::start();
         loop {
             let (page, next) = execute::page(call, &mut request, &state).await?;
-            let page = rows_of(&call.about, page)?;
+            let page = rows_of(call, page)?;
             for row in decoded(&call.about, &page)? {
                 if enough(row?) {
                     return Ok(true);

@@ -76,7 +76,7 @@ impl<R: OwnedRow> Pages<R> {
                         PagingStateResponse::HasMorePages { state } => Some(state),
                         PagingStateResponse::NoMorePages => None,
                     };
-                    let rows = decode(&read.call.about, page)?;
+                    let rows = decode(&read.call, page)?;
                     if !rows.is_empty() {
                         let next = state.as_ref().map(|state| PagingState::seal(&read.fingerprint, state));
                         return Ok(Some((Page { rows, next }, state)));
@@ -104,22 +104,24 @@ impl<R> fmt::Debug for Pages<R> {
 }
 
 /// The rows of a page, decoded together.
-pub(crate) fn decode<R: OwnedRow>(about: &About, page: QueryResult) -> Result<Vec<R>, Error> {
-    let page = rows_of(about, page)?;
+pub(crate) fn decode<R: OwnedRow>(call: &Call, page: QueryResult) -> Result<Vec<R>, Error> {
+    let page = rows_of(call, page)?;
     let columns = page.column_specs().len().max(1);
     // The number of rows is the server's word; each takes four bytes a column.
     let mut rows = Vec::with_capacity(page.rows_num().min(page.rows_bytes_size() / (4 * columns)));
-    for row in decoded(about, &page)? {
+    for row in decoded(&call.about, &page)? {
         rows.push(row?);
     }
     Ok(rows)
 }
 
 /// What an answer has to hold that is a page.
-pub(crate) fn rows_of(about: &About, page: QueryResult) -> Result<QueryRowsResult, Error> {
+pub(crate) fn rows_of(call: &Call, page: QueryResult) -> Result<QueryRowsResult, Error> {
     let problem = "the answer holds no rows";
-    let new = |error| Error::new(ErrorKind::Server, about.attempted.clone(), problem).with_source(error);
-    page.into_rows_result().map_err(new)
+    let new = |error| Error::new(ErrorKind::Server, call.about.attempted.clone(), problem).with_source(error);
+    let page = page.into_rows_result().map_err(new)?;
+    call.has_read(page.rows_bytes_size());
+    Ok(page)
 }
 
 /// The rows of a page, decoded one by one.

@@ -91,7 +91,7 @@ async fn give_all<R: OwnedRow>(
         if let PagingStateResponse::HasMorePages { state } = state {
             asked = Some(Box::pin(maybe_done(read.page(state))));
         }
-        let page = rows_of(about, page)?;
+        let page = rows_of(&read.call, page)?;
         let mut ahead = asked.as_mut();
         for row in decoded(about, &page)? {
             if let Some(next) = ahead.take() {

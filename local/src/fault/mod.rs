@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use effect::{Effect, Moment};
-pub(crate) use effect::{error_body, garbage};
+pub(crate) use effect::{TIMED_OUT, error_body, garbage};
 pub use rule::Fault;
 
 use crate::journal::Received;

@@ -24,6 +24,7 @@ use super::{Shared, error_code};
 use crate::auth::{Begin, Challenge, Refusal};
 use crate::fault::Effect;
 use crate::journal::{Connected, Outcome};
+use crate::throttle::Requests;
 use crate::topology;
 
 /// How long TLS may take, and then how long a client may take to say who it is.
@@ -56,6 +57,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
     let mut writing = JoinSet::new();
     writing.spawn(frame::write_all(writer, frames, From::Client));
     let link = Link::new(shared.orders.clone());
+    let allowance = Arc::new(shared.throttling.connection());
     let mut connection = Connection {
         exchange: Exchange {
             record: Record::new(
@@ -77,6 +79,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
         room: Arc::new(Semaphore::new(IN_FLIGHT)),
         memory: Arc::new(Semaphore::new(REQUESTS)),
         keyspace: Arc::default(),
+        allowance,
         requests: JoinSet::new(),
     };
     let ending = tokio::select! {
@@ -107,6 +110,7 @@ struct Connection {
     room: Arc<Semaphore>,
     memory: Arc<Semaphore>,
     keyspace: Arc<Mutex<Option<String>>>,
+    allowance: Arc<Requests>,
     requests: JoinSet<()>,
 }
 
@@ -294,9 +298,16 @@ impl Connection {
     fn start(&mut self, upstream: &Arc<Upstream>, frame: Frame, request: Request, room: OwnedSemaphorePermit) {
         let entered = self.exchange.record.statement(frame.stream, &request, &self.shared.prepared);
         let (shared, upstream, keyspace) = (Arc::clone(&self.shared), Arc::clone(upstream), Arc::clone(&self.keyspace));
+        let allowance = Arc::clone(&self.allowance);
         let empty_page = entered.fault.as_ref().is_some_and(|fault| fault.effect == Effect::EmptyPage);
         self.spawn(frame.stream, entered, room, async move {
-            let statement = Statement { shared: &shared, upstream: &upstream, keyspace: &keyspace, empty_page };
+            let statement = Statement {
+                shared: &shared,
+                upstream: &upstream,
+                keyspace: &keyspace,
+                empty_page,
+                requests: &allowance,
+            };
             statement.answer(frame, request).await
         });
     }

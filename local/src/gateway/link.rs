@@ -41,14 +41,13 @@ impl Link {
         self.state.send_replace(State::Silent);
     }
 
+    /// This connection ends with the others: who sees its end knows that all of it has begun.
     pub(super) fn close_all(&self) {
-        self.close();
         // Nobody takes it where the gateway is at its end.
         let _ = self.orders.send(Order::CloseAll);
     }
 
     pub(super) fn restart(&self, down: Duration) {
-        self.close();
         let _ = self.orders.send(Order::Restart(down));
     }
 

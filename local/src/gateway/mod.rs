@@ -9,6 +9,7 @@ mod layout;
 pub(crate) mod lease;
 mod limits;
 mod link;
+mod measure;
 mod metadata;
 pub(crate) mod notation;
 mod own;
@@ -36,7 +37,9 @@ use crate::ca::Ca;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
 use crate::journal::Journal;
+use crate::metering::Metering;
 use crate::schema::{Names, Schema};
+use crate::throttle::Throttling;
 use crate::topology::{Listeners, Partitioner, Topology};
 
 pub use consistency::Consistency;
@@ -79,6 +82,8 @@ pub(crate) struct Settings {
     pub(crate) clock: Clock,
     /// What goes wrong on request.
     pub(crate) faults: Faults,
+    /// What is throttled.
+    pub(crate) throttling: Throttling,
 }
 
 /// What several gateways over one Cassandra are told apart by.
@@ -113,6 +118,8 @@ struct Shared {
     schema: Schema,
     clock: Clock,
     faults: Faults,
+    throttling: Throttling,
+    metering: Metering,
     /// What faults want done to the gateway as a whole.
     orders: mpsc::UnboundedSender<link::Order>,
     region: String,
@@ -129,7 +136,7 @@ impl Gateway {
         authority: Arc<Authority>,
         cassandra: SocketAddr,
     ) -> Result<Self, Error> {
-        let Settings { listeners, region, partitioner, instance, ddl_delay, clock, faults } = settings;
+        let Settings { listeners, region, partitioner, instance, ddl_delay, clock, faults, throttling } = settings;
         let name = match &instance {
             Instance::Kept(name) => format!("kept {name}"),
             Instance::Passing | Instance::Alone => crate::random::hex_32(),
@@ -156,6 +163,8 @@ impl Gateway {
             schema,
             clock,
             faults,
+            throttling,
+            metering: Metering::default(),
             orders,
             region,
             partitioner,
@@ -174,6 +183,11 @@ impl Gateway {
     /// What was received.
     pub(crate) fn journal(&self) -> Journal {
         self.doors.shared().journal.clone()
+    }
+
+    /// What was consumed.
+    pub(crate) fn metering(&self) -> Metering {
+        self.doors.shared().metering.clone()
     }
 
     /// Where clients come in.
@@ -213,6 +227,8 @@ impl Shared {
             schema,
             clock: Arc::clone(&self.clock),
             faults: self.faults.clone(),
+            throttling: self.throttling.clone(),
+            metering: self.metering.clone(),
             orders: self.orders.clone(),
             region: self.region.clone(),
             partitioner: self.partitioner,

@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 
 use crate::auth::{Clock, Refusal};
 use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, restored};
+use crate::throttle::CapacityMode;
 use crate::topology::Topology;
 
 pub(crate) use catalogue::{Entry, Features, Kind, Status, Thing};
@@ -127,6 +128,16 @@ impl Schema {
             return Err(Refusal { code: error_code::INVALID, text });
         }
         Ok(())
+    }
+
+    /// What is turned on for a table.
+    pub(crate) fn features(&self, table: &Thing) -> Features {
+        self.entry(table).map(|entry| entry.features).unwrap_or_default()
+    }
+
+    /// How much a table takes.
+    pub(crate) fn capacity_mode(&self, _: &Thing) -> CapacityMode {
+        CapacityMode::OnDemand
     }
 
     /// Brings up to date what is due. To be called before a statement looks at anything; it costs nothing where nothing

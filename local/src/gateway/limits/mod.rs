@@ -36,7 +36,7 @@ struct Write<'a> {
 }
 
 #[derive(Clone, Copy)]
-enum What<'a> {
+pub(super) enum What<'a> {
     Insert(&'a Insert),
     Update(&'a Update),
     Delete(&'a Delete),
@@ -105,7 +105,7 @@ impl<'a> What<'a> {
     }
 }
 
-fn modifications(tree: &Tree) -> Vec<What<'_>> {
+pub(super) fn modifications(tree: &Tree) -> Vec<What<'_>> {
     match tree {
         Tree::Insert(insert) => vec![What::Insert(insert)],
         Tree::Update(update) => vec![What::Update(update)],
@@ -123,7 +123,7 @@ fn modifications(tree: &Tree) -> Vec<What<'_>> {
     }
 }
 
-fn is_logged_batch(tree: &Tree) -> bool {
+pub(super) fn is_logged_batch(tree: &Tree) -> bool {
     matches!(tree, Tree::Batch(batch) if batch.kind == BatchKind::Logged)
 }
 

@@ -37,12 +37,8 @@ async fn it_restarts_with_everything_but_connections_and_prepared_statements() {
     local.faults().inject(Fault::new(Effect::Restart(Duration::from_millis(50))).containing("SELECT a").times(1));
     client.send(0, opcode::QUERY, &query_body("SELECT a FROM trouble_restart.t", With::default())).await;
     assert_eq!(client.receive().await, None);
-    let again = async {
-        while TcpStream::connect(local.peers()[1]).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), again).await.unwrap();
+    // One after the other: this waits for the restart.
+    local.bring_back(local.peers()[1]).await.unwrap();
     let mut client = Client::connect_at(&local, local.peers()[1]).await;
     assert_eq!(client.rows("SELECT a FROM trouble_restart.t").await.ints("a"), [1]);
     assert_eq!(local.journal().containing("SELECT a FROM trouble_restart.t").len(), 4);
