@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scylla::client::session::Session as DriverSession;
 use scylla::errors::ExecutionError;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Span;
@@ -24,7 +23,6 @@ pub(crate) struct Attempts<'c> {
     call: &'c Call,
     span: Span,
     _running: Running,
-    driver: &'c DriverSession,
     began: Instant,
     /// When the attempt was sent, since the session began.
     sent: Duration,
@@ -45,16 +43,16 @@ struct Trouble {
 }
 
 impl<'c> Attempts<'c> {
-    pub(crate) fn begin(call: &'c Call, driver: &'c DriverSession, timeout: Duration, bytes: usize) -> Self {
+    pub(crate) fn begin(call: &'c Call, timeout: Duration, bytes: usize) -> Self {
         let session = &call.session;
         let began = Instant::now();
         let sent = session.age(began);
         session.retry().budget.request(sent);
         if session.limiter().is_to_look(sent) {
-            session.look_at_peers(driver, sent);
+            session.look_at_peers(sent);
         }
         let (span, running) = (observe::call(call), call.meters.begin());
-        Self { call, span, _running: running, driver, began, sent, timeout, units: call.units(bytes), trouble: None }
+        Self { call, span, _running: running, began, sent, timeout, units: call.units(bytes), trouble: None }
     }
 
     /// The right to make the first attempt, if nothing stands in the way.
@@ -98,7 +96,7 @@ impl<'c> Attempts<'c> {
                     return Ok(permit);
                 }
                 Ok(Err(_)) => return Err(self.given_up("as much is in flight as the connections bear")),
-                Err(_) if now < deadline => session.look_at_peers(self.driver, session.age(now)),
+                Err(_) if now < deadline => session.look_at_peers(session.age(now)),
                 Err(_) => {
                     let why = "as much was in flight or sent as the connections bear, until its deadline";
                     return Err(self.given_up(why));
@@ -182,7 +180,7 @@ impl<'c> Attempts<'c> {
         if matches!(failure.class, Class::Lost | Class::NotSent) {
             let now = self.call.session.age(Instant::now());
             permit.lost_a_connection(now);
-            self.call.session.look_at_peers(self.driver, now);
+            self.call.session.look_at_peers(now);
         }
     }
 

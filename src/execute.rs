@@ -109,7 +109,7 @@ macro_rules! until_it_ends {
     ($call:expr, $statement:expr, $bytes:expr, $timeout:expr, |$driver:ident| $attempt:expr) => {{
         let in_flight = $call.session.begin()?;
         let $driver = in_flight.driver();
-        let mut attempts = Attempts::begin($call, $driver, $timeout, $bytes);
+        let mut attempts = Attempts::begin($call, $timeout, $bytes);
         loop {
             let permit = match attempts.turn_at_once() {
                 Some(permit) => permit,

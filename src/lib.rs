@@ -35,7 +35,9 @@ pub use pace::TableLimit;
 pub use row::{OwnedRow, Row};
 pub use scan::{Scan, ScanProgress};
 pub use schema::Define;
-pub use session::{Builder, Finding, Peer, PoolAdvice, Report, Session};
+pub use session::{
+    Builder, CredentialsHealth, Finding, Health, Peer, PeerHealth, PoolAdvice, Report, Session, TopologyHealth, Trouble,
+};
 pub use statement::{
     Conditional, ConditionalBatch, Increment, LoggedBatch, Outcome, Select, Statement, UnloggedBatch, Write,
 };

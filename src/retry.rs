@@ -55,7 +55,8 @@ impl Random {
         Self(Mutex::new(fastrand::Rng::with_seed(seed)))
     }
 
-    fn next(&self) -> f64 {
+    /// From 0 to 1.
+    pub(crate) fn next(&self) -> f64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).f64()
     }
 }

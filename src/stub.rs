@@ -282,6 +282,11 @@ impl Stub {
         self.state.script.lock().unwrap().extend(does);
     }
 
+    /// From now on connections to one address fail there.
+    pub(crate) fn fails(&self, address: IpAddr, at: At, does: Does) {
+        self.state.faults.lock().unwrap().push((Some(address), at, does));
+    }
+
     pub(crate) fn heal(&self) {
         self.state.faults.lock().unwrap().clear();
     }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::defaults::{
     ATTEMPT_TIMEOUT, BACKOFF, CALL_TIMEOUT, CONNECT_TIMEOUT, CONNECTIONS_PER_HOST, PAGE_SIZE, RETRY_PERCENT,
+    TOPOLOGY_INTERVAL,
 };
 use super::diagnose::diagnose;
 use super::{PoolAdvice, Report, Session, Settings};
@@ -43,6 +44,8 @@ pub struct Builder {
     trusted: Vec<Vec<u8>>,
     pub(super) pool_advice: Option<PoolAdvice>,
     settings: Settings,
+    #[cfg(test)]
+    pub(super) resolver: crate::handshake::Resolver,
 }
 
 /// As good as none, and no instant overflows with it.
@@ -57,6 +60,8 @@ impl Default for Builder {
             password: None,
             trusted: Vec::new(),
             pool_advice: None,
+            #[cfg(test)]
+            resolver: crate::handshake::Resolver::default(),
             settings: Settings {
                 connect_timeout: CONNECT_TIMEOUT,
                 call_timeout: CALL_TIMEOUT,
@@ -68,6 +73,7 @@ impl Default for Builder {
                 backoff: BACKOFF,
                 retry_percent: RETRY_PERCENT,
                 when_full: WhenFull::default(),
+                topology_interval: TOPOLOGY_INTERVAL,
                 table_limits: HashMap::new(),
             },
         }
@@ -253,6 +259,15 @@ impl Builder {
         self
     }
 
+    /// How often to read which peers there are: the service is not known to push changes. Read at once is what there is
+    /// after a control connection was lost.
+    ///
+    /// Default: 60 s.
+    pub fn topology_interval(mut self, interval: Duration) -> Self {
+        self.settings.topology_interval = interval.min(LONGEST_TIMEOUT);
+        self
+    }
+
     /// What this program is called towards the server, in STARTUP.
     ///
     /// Default: none.
@@ -269,6 +284,7 @@ impl Builder {
     ///
     /// | what | then |
     /// |---|---|
+    /// | the endpoint's name cannot be looked up for the moment | new tries until the deadline |
     /// | the endpoint's name has no address, its addresses refuse TCP, do not speak TLS or CQL, show a certificate that is not to be trusted; the credentials are missing or refused | an error at once |
     /// | one of the endpoint's addresses is silent or refuses, another is well | the one that is well is taken |
     /// | the endpoint is silent at TCP, TLS, OPTIONS, STARTUP, AUTH_RESPONSE, REGISTER or the reading of the system tables, or closes the connection there | new tries until the deadline, then an error that names the stage |
@@ -313,6 +329,8 @@ impl Builder {
         let trust = Trust::new(self.trusted.iter().map(Vec::as_slice))?;
         let name = self.settings.application_name.as_deref();
         let handshake = Handshake::new(endpoint, trust, Arc::new(authenticator), name)?;
+        #[cfg(test)]
+        let handshake = handshake.with_resolver(self.resolver.clone());
         Ok((handshake, self.settings.clone()))
     }
 
@@ -322,6 +340,7 @@ impl Builder {
             ("connect_timeout", settings.connect_timeout),
             ("call_timeout", settings.call_timeout),
             ("attempt_timeout", settings.attempt_timeout),
+            ("topology_interval", settings.topology_interval),
         ] {
             if timeout.is_zero() {
                 return Err(refused(format!("{name} is zero"), "Give it a duration that something can happen in"));

@@ -24,6 +24,10 @@ pub(super) const PAGE_SIZE: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const TOPOLOGY_INTERVAL: Duration = Duration::from_secs(60);
+/// For reading it: the driver's own limits are for each of its requests, and it has none for a handshake.
+pub(super) const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long no peer may be connected before the session connects anew.
+pub(super) const ALONE_FOR: Duration = Duration::from_secs(3);
 
 /// For a peer of an endpoint that was reached so: what is far away is slow, and not silent.
 pub(super) fn probe_timeout<'a>(reached: impl IntoIterator<Item = &'a Attempt>) -> Duration {
@@ -57,7 +61,9 @@ mod tests {
             ("consistency of reads", ReadConsistency::default().to_string(), Some("read_consistency")),
             ("keepalive", seconds(KEEPALIVE_INTERVAL), None),
             ("answer to a keepalive", seconds(KEEPALIVE_TIMEOUT), None),
-            ("topology read again", seconds(TOPOLOGY_INTERVAL), None),
+            ("topology read again", seconds(TOPOLOGY_INTERVAL), Some("topology_interval")),
+            ("reading the topology", seconds(TOPOLOGY_TIMEOUT), None),
+            ("without any peer before connecting anew", seconds(ALONE_FOR), None),
         ]
     }
 
