@@ -39,7 +39,7 @@ struct Arguments {
     seconds: u64,
     /// Write units a second.
     #[arg(long, default_value_t = 500)]
-    units: u64,
+    units: u32,
     #[arg(long, default_value_t = 256)]
     tasks: u64,
     /// Given by Cargo.
@@ -128,7 +128,7 @@ async fn run(
     Ok(())
 }
 
-fn provisioned(write: u64) -> CapacityMode {
+fn provisioned(write: u32) -> CapacityMode {
     CapacityMode::Provisioned { read: write, write }
 }
 
@@ -175,7 +175,7 @@ fn print(arguments: &Arguments, name: &str, all: &mut Tally, applied: u64, throt
     let attempts = applied + throttled;
     println!(
         "{name}: {done}, {:.1} %, {:.3}, {:.1} %, {:.2?}, {:.2?}, {}, {}, {absent}",
-        100.0 * share(done, arguments.units * arguments.seconds),
+        100.0 * share(done, u64::from(arguments.units) * arguments.seconds),
         share(attempts, done),
         100.0 * share(throttled, attempts),
         percentile(50),

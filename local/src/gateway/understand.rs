@@ -30,7 +30,7 @@ pub(super) struct Understood {
 pub(super) enum Action {
     Read,
     Write { conditional: bool },
-    Define(Definition),
+    Define(Box<Definition>),
     Use(String),
 }
 
@@ -173,7 +173,7 @@ impl Reading<'_> {
             }
             definition => {
                 let definition = self.definition(definition)?;
-                Ok(self.understood(Action::Define(definition), Vec::new(), Features::default()))
+                Ok(self.understood(Action::Define(Box::new(definition)), Vec::new(), Features::default()))
             }
         }
     }
@@ -361,7 +361,7 @@ impl Reading<'_> {
 enum Told {
     All,
     /// This, without what only the service has.
-    Part(Statement),
+    Part(Box<Statement>),
     Nothing,
 }
 
@@ -386,7 +386,7 @@ impl Told {
         match (said - left, left) {
             (0, _) => Self::All,
             (_, 0) if alters => Self::Nothing,
-            _ => Self::Part(part),
+            _ => Self::Part(Box::new(part)),
         }
     }
 }

@@ -132,7 +132,10 @@ impl Store<'_> {
         let ttl = rows.iter().find_map(|row| u32::try_from(row["default_time_to_live"].as_u64()?).ok());
         let options = TableOptions::default();
         let seconds = ttl.filter(|seconds| *seconds > 0).map(TableProperty::DefaultTimeToLive);
-        Ok(seconds.map_or(options.clone(), |seconds| options.and(seconds).and(Ttl::Enabled)))
+        Ok(match seconds {
+            Some(seconds) => options.and(seconds).and(Ttl::Enabled),
+            None => options,
+        })
     }
 
     fn mirror<'a>(&'a self, region: &'a str) -> Mirror<'a> {
