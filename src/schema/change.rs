@@ -263,12 +263,10 @@ impl Run<'_> {
                 Some(text) if self.session.is_plain_cassandra() => self.for_cassandra(&about, text)?,
                 text => text,
             };
-            if let Some(text) = text {
-                let mut call = Call::new(self.session, about);
-                call.deadline = Some(self.deadline.saturating_duration_since(Instant::now()));
-                execute::define(&call, &text).await?;
-            }
             self.under_way.push(UnderWay { attempted, awaited });
+            if let Some(text) = text {
+                execute::define(&Call::new(self.session, about), &text).await?;
+            }
         }
         let first = self.under_way.first().map(|definition| definition.attempted.clone());
         Ok(self.told(first.unwrap_or_default(), None))
