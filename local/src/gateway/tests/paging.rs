@@ -172,6 +172,40 @@ async fn cassandra_survives_large_rows() {
     tokio::join!(one(), one(), two(), two(), two(), two(), two(), two(), two(), two(), two(), two(), two(), two());
 }
 
+#[tokio::test]
+async fn clients_that_do_not_read_what_they_asked_for_hold_up_nobody_else() {
+    const ASKED: i16 = 24;
+    let mut client = with_table("paging_slow").await;
+    fill(&mut client, "paging_slow", 1, [900_000; 20]).await;
+    let select = "SELECT * FROM paging_slow.t WHERE a = 1";
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut client = Client::connect(local().await).await;
+        client.ask(select, ASKED).await;
+        slow.push(client);
+    }
+    let pages = client.pages(Ok(select), With::default()).await;
+    assert_eq!(all(&pages, "b"), (0..20).collect::<Vec<_>>());
+    // When they read at last, all of it is there.
+    for mut client in slow {
+        for _ in 0..ASKED {
+            let Answer::Rows(page) = Answer::read(&client.receive().await.expect("an answer")) else { panic!() };
+            assert_eq!(page.ints("b"), pages[0].ints("b"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_the_data_ends_with_a_full_page_an_empty_one_follows() {
+    let mut client = with_table("paging_end").await;
+    fill(&mut client, "paging_end", 1, [10; 100]).await;
+    for (page_size, expected) in [(50, &[50, 50, 0][..]), (99, &[99, 1]), (100, &[100, 0]), (101, &[100])] {
+        let with = With { page_size: Some(page_size), ..With::default() };
+        let pages = client.pages(Ok("SELECT b FROM paging_end.t WHERE a = 1"), with).await;
+        assert_eq!(pages.iter().map(|page| page.values.len()).collect::<Vec<_>>(), expected);
+    }
+}
+
 #[test]
 fn any_page_size_and_any_rows_give_every_row_once_in_order() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
