@@ -72,7 +72,9 @@ async fn a_paging_state_works_on_any_connection_and_after_another_start() {
     let Answer::Rows(second) = other.query_with(select, with).await else { panic!() };
     assert_eq!(second.ints("b"), (20..60).collect::<Vec<_>>());
 
-    let kept = another().await.instance("paging").start().await.unwrap();
+    // A Cassandra that is shared keeps what a named instance has made, that of another run too.
+    let instance = format!("paging {:?}", std::time::SystemTime::now());
+    let kept = another().await.instance(&instance).start().await.unwrap();
     let mut client = Client::connect(&kept).await;
     client.keyspace("paging_kept").await;
     client.table("paging_kept", "t", "(a int, b int, c text, PRIMARY KEY (a, b))").await;
@@ -81,11 +83,12 @@ async fn a_paging_state_works_on_any_connection_and_after_another_start() {
     let first = client.query_with(select, With { page_size: Some(7), ..With::default() }).await;
     let Answer::Rows(first) = first else { panic!("{first:?}") };
     kept.close().await.unwrap();
-    let kept = another().await.instance("paging").start().await.unwrap();
+    let kept = another().await.instance(&instance).start().await.unwrap();
     let mut client = Client::connect(&kept).await;
     let with = With { page_size: Some(100), paging_state: first.paging_state.as_deref(), ..With::default() };
     let Answer::Rows(rest) = client.query_with(select, with).await else { panic!() };
     assert_eq!(rest.ints("b"), (7..30).collect::<Vec<_>>());
+    assert!(matches!(client.query("DROP KEYSPACE paging_kept").await, Answer::Changed(_)));
 }
 
 #[tokio::test]
