@@ -1,204 +1,284 @@
 //! Every error that the driver or the server can give for a statement, sorted in this one place.
 
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+
 use scylla::errors::{ConnectionPoolError, DbError, ExecutionError, PrepareError, RequestAttemptError};
 
+use crate::error::Story;
 use crate::{Error, ErrorKind};
 
-/// What a failed attempt means for a statement that `attempted` describes. `repeatable` says whether a second
-/// execution would do no harm: of a statement that is not, a lost answer leaves the outcome unknown.
-pub(crate) fn execution(attempted: &str, repeatable: bool, error: ExecutionError) -> Error {
-    let new = |kind, problem: String| Error::new(kind, attempted.to_owned(), problem);
-    // Do not remove this lint, nor the one below: a variant that the driver adds must be sorted by a person.
+/// What an error means for who has to decide what to do next.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Class {
+    /// A table, a partition or a connection has no capacity left.
+    Throttled,
+    /// The server cannot take work now.
+    Overloaded,
+    /// Surely not sent: there was no connection, or none with room.
+    NotSent,
+    /// Perhaps sent: the connection broke.
+    Lost,
+    /// No answer in time, at the client or, as the server says, there.
+    TimedOut,
+    /// It will never work.
+    Refused,
+    Authentication,
+    /// The table or keyspace is not there: not yet, or not at all.
+    NotReady,
+    /// What was to be created is there.
+    Conflict,
+    /// The server failed, or answered what nobody expects.
+    Internal,
+}
+
+impl Class {
+    /// Whether the same statement may succeed if it is sent again a little later.
+    pub(crate) fn may_pass(self) -> bool {
+        match self {
+            Self::Throttled | Self::Overloaded | Self::NotSent | Self::Lost | Self::TimedOut | Self::Internal => true,
+            Self::Refused | Self::Authentication | Self::NotReady | Self::Conflict => false,
+        }
+    }
+
+    /// The value of `error.type` in spans and metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Overloaded => "overloaded",
+            Self::NotSent => "not_sent",
+            Self::Lost => "lost",
+            Self::TimedOut => "timed_out",
+            Self::Refused => "refused",
+            Self::Authentication => "authentication",
+            Self::NotReady => "not_ready",
+            Self::Conflict => "conflict",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// An attempt that failed, sorted.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) class: Class,
+    kind: ErrorKind,
+    /// If it is a statement that writes.
+    pub(crate) may_have_been_applied: bool,
+    problem: Cow<'static, str>,
+    said: Option<String>,
+    advice: Option<&'static str>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Failure {
+    pub(crate) fn new(class: Class, kind: ErrorKind, problem: impl Into<Cow<'static, str>>) -> Self {
+        let problem = problem.into();
+        Self { class, kind, may_have_been_applied: false, problem, said: None, advice: None, source: None }
+    }
+
+    /// Whether it was applied is not known.
+    fn perhaps(mut self) -> Self {
+        self.may_have_been_applied = true;
+        self
+    }
+
+    fn surely_not(mut self) -> Self {
+        self.may_have_been_applied = false;
+        self
+    }
+
+    fn with_advice(mut self, advice: &'static str) -> Self {
+        self.advice = Some(advice);
+        self
+    }
+
+    fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The error of a call that ends with this. `ending` says why it ends here, if that is not plain. Of a statement that is
+    /// not `repeatable` a lost answer leaves the outcome unknown.
+    pub(crate) fn told(self, attempted: &str, repeatable: bool, ending: Option<&'static str>, story: Story) -> Error {
+        let mut problem = self.problem;
+        if let Some(ending) = ending {
+            problem = format!("{problem}; {ending}").into();
+        }
+        let unknown = story.may_have_been_applied && !repeatable;
+        if unknown {
+            problem = format!(
+                "{problem}; whether it was applied is not known, and it was not repeated because that could apply it twice"
+            )
+            .into();
+        }
+        let kind = if unknown { ErrorKind::Unknown } else { self.kind };
+        let mut error = Error::new(kind, attempted.to_owned(), problem).with_class(self.class).with_story(story);
+        if let Some(said) = self.said {
+            error = error.with_said(said);
+        }
+        if let Some(advice) = self.advice {
+            error = error.with_advice(advice);
+        }
+        match self.source {
+            Some(source) => error.with_source(source),
+            None => error,
+        }
+    }
+}
+
+/// What a failed attempt means.
+pub(crate) fn execution(error: ExecutionError) -> Failure {
+    use Class::{Internal, NotSent, Refused, TimedOut};
+    // Do not remove this lint, nor those below: a variant that the driver adds must be sorted by a person.
     #[deny(clippy::wildcard_enum_match_arm)]
     match error {
-        ExecutionError::LastAttemptError(attempt) => attempt_error(attempted, repeatable, attempt),
+        ExecutionError::LastAttemptError(attempt) => attempt_error(attempt),
         ExecutionError::RequestTimeout(after) => {
-            lost(attempted, repeatable, ErrorKind::Timeout, format!("no answer within {after:?}"))
+            Failure::new(TimedOut, ErrorKind::Timeout, format!("no answer within {after:?}")).perhaps()
         }
         ExecutionError::BadQuery(error) => {
-            new(ErrorKind::Type, "the values do not fit the statement".into()).with_source(error)
+            Failure::new(Refused, ErrorKind::Type, "the values do not fit the statement").with_source(error)
         }
-        ExecutionError::PrepareError(error) => prepare(attempted, error),
-        ExecutionError::ConnectionPoolError(error) => no_connection(attempted, &error).with_source(error),
-        ExecutionError::EmptyPlan => new(ErrorKind::Connect, "no peer is connected".into())
-            .with_advice("The session goes on trying; Builder::diagnose() says which stage fails"),
-        ExecutionError::UseKeyspaceError(error) => new(ErrorKind::Server, "USE failed".into()).with_source(error),
+        ExecutionError::PrepareError(error) => prepare_error(error),
+        ExecutionError::ConnectionPoolError(error) => no_connection(error),
+        ExecutionError::EmptyPlan => {
+            Failure::new(NotSent, ErrorKind::Connect, "no peer is connected").with_advice(GOES_ON)
+        }
+        ExecutionError::UseKeyspaceError(error) => {
+            Failure::new(Internal, ErrorKind::Server, "USE failed").with_source(error)
+        }
         ExecutionError::SchemaAgreementError(error) => {
-            new(ErrorKind::Server, "the nodes did not agree on the schema".into()).with_source(error)
+            Failure::new(Internal, ErrorKind::Server, "the nodes did not agree on the schema").with_source(error)
         }
         ExecutionError::MetadataError(error) => {
-            new(ErrorKind::Topology, "the peers could not be read".into()).with_source(error)
+            Failure::new(Internal, ErrorKind::Topology, "the peers could not be read").with_source(error)
         }
-        error => new(ErrorKind::Server, error.to_string()).with_source(error),
+        error => Failure::new(Internal, ErrorKind::Server, error.to_string()).with_source(error).perhaps(),
     }
 }
 
 /// What a failed `prepare` means. Nothing was executed.
 pub(crate) fn prepare(attempted: &str, error: PrepareError) -> Error {
+    prepare_error(error).told(attempted, true, None, Story::default())
+}
+
+fn prepare_error(error: PrepareError) -> Failure {
     #[deny(clippy::wildcard_enum_match_arm)]
     match error {
-        PrepareError::ConnectionPoolError(error) => no_connection(attempted, &error).with_source(error),
-        PrepareError::AllAttemptsFailed { first_attempt } => attempt_error(attempted, true, first_attempt),
+        PrepareError::ConnectionPoolError(error) => no_connection(error),
+        PrepareError::AllAttemptsFailed { first_attempt } => attempt_error(first_attempt).surely_not(),
         PrepareError::PreparedStatementIdsMismatch => {
-            Error::new(ErrorKind::Server, attempted.to_owned(), "the peers gave different ids for the same statement")
+            Failure::new(Class::Internal, ErrorKind::Server, "the peers gave different ids for the same statement")
         }
-        error => Error::new(ErrorKind::Server, attempted.to_owned(), error.to_string()).with_source(error),
+        error => Failure::new(Class::Internal, ErrorKind::Server, error.to_string()).with_source(error),
     }
 }
 
-fn attempt_error(attempted: &str, repeatable: bool, error: RequestAttemptError) -> Error {
-    let new = |kind, problem: String| Error::new(kind, attempted.to_owned(), problem);
+fn attempt_error(error: RequestAttemptError) -> Failure {
+    use Class::{Internal, Lost, NotSent, Refused};
+    let internal = |problem: String| Failure::new(Internal, ErrorKind::Server, problem).perhaps();
+    let unreadable = || internal("the answer could not be read".into());
     #[deny(clippy::wildcard_enum_match_arm)]
     match error {
-        RequestAttemptError::DbError(code, said) => server_error(attempted, repeatable, &code).with_said(said),
+        RequestAttemptError::DbError(code, said) => {
+            let mut failure = server_error(&code, &said);
+            failure.said = Some(said);
+            failure
+        }
         RequestAttemptError::SerializationError(error) => {
-            new(ErrorKind::Type, "the values do not fit the statement".into()).with_source(error)
+            Failure::new(Refused, ErrorKind::Type, "the values do not fit the statement").with_source(error)
         }
         RequestAttemptError::CqlRequestSerialization(error) => {
-            new(ErrorKind::Type, "the request cannot be written as a frame".into()).with_source(error)
+            Failure::new(Refused, ErrorKind::Type, "the request cannot be written as a frame").with_source(error)
         }
         RequestAttemptError::UnableToAllocStreamId => {
-            new(ErrorKind::Throttled, "all stream ids of the connection are in use; nothing was sent".into())
+            Failure::new(NotSent, ErrorKind::Throttled, "all stream ids of the connection are in use; nothing was sent")
         }
+        // The driver says the same for a request lost before it was sent and after.
         RequestAttemptError::BrokenConnectionError(error) => {
-            // The driver says the same for a request lost before it was sent and after.
-            lost(attempted, repeatable, ErrorKind::Connect, "the connection broke before the answer".into())
+            Failure::new(Lost, ErrorKind::Connect, "the connection broke before the answer")
                 .with_source(error)
+                .perhaps()
         }
-        RequestAttemptError::UnexpectedResponse(kind) => {
-            new(ErrorKind::Server, format!("the answer is a {kind} frame"))
-        }
+        RequestAttemptError::UnexpectedResponse(kind) => internal(format!("the answer is a {kind} frame")),
         RequestAttemptError::NonfinishedPagingState => {
-            new(ErrorKind::Server, "the answer has further pages although none were asked for".into())
+            internal("the answer has further pages although none were asked for".into())
         }
-        RequestAttemptError::BodyExtensionsParseError(error) => unreadable(attempted, repeatable).with_source(error),
-        RequestAttemptError::CqlResultParseError(error) => unreadable(attempted, repeatable).with_source(error),
-        RequestAttemptError::CqlErrorParseError(error) => unreadable(attempted, repeatable).with_source(error),
-        RequestAttemptError::RepreparedIdChanged { .. } | RequestAttemptError::RepreparedIdMissingInBatch => new(
-            ErrorKind::Server,
-            "the statement got another id when it was prepared again; nothing was executed".into(),
-        ),
-        error => lost(attempted, repeatable, ErrorKind::Server, error.to_string()).with_source(error),
+        RequestAttemptError::BodyExtensionsParseError(error) => unreadable().with_source(error),
+        RequestAttemptError::CqlResultParseError(error) => unreadable().with_source(error),
+        RequestAttemptError::CqlErrorParseError(error) => unreadable().with_source(error),
+        RequestAttemptError::RepreparedIdChanged { .. } | RequestAttemptError::RepreparedIdMissingInBatch => {
+            internal("the statement got another id when it was prepared again; nothing was executed".into())
+                .surely_not()
+        }
+        error => internal(error.to_string()).with_source(error),
     }
 }
 
-fn server_error(attempted: &str, repeatable: bool, code: &DbError) -> Error {
-    let new = |kind, problem: &'static str| Error::new(kind, attempted.to_owned(), problem);
+fn server_error(code: &DbError, said: &str) -> Failure {
+    use Class::{Authentication, Conflict, Internal, NotReady, Overloaded, Refused, TimedOut};
+    let failed = |problem: &'static str| Failure::new(Internal, ErrorKind::Server, problem);
+    let refused = |problem: &'static str| Failure::new(Refused, ErrorKind::Refused, problem);
     #[deny(clippy::wildcard_enum_match_arm)]
     match code {
         // Keyspaces says "throttled" in these words and in no others (DG:troubleshooting.serverless).
-        DbError::WriteTimeout { received: 0, .. } | DbError::ReadTimeout { received: 0, .. } => {
-            lost(attempted, repeatable, ErrorKind::Throttled, "throttled".into()).with_advice(
-                "CloudWatch says why, in AWS/Cassandra: WriteThrottleEvents or ReadThrottleEvents, and \
-                 StoragePartitionThroughputCapacityExceeded (a hot partition) or PerConnectionRequestRateExceeded (more \
-                 connections are needed) beside them",
-            )
-        }
-        DbError::WriteTimeout { .. } => {
-            lost(attempted, repeatable, ErrorKind::Timeout, "timed out on the server".into())
-        }
-        DbError::ReadTimeout { .. } => new(ErrorKind::Timeout, "timed out on the server"),
-        DbError::WriteFailure { .. } => lost(attempted, repeatable, ErrorKind::Server, "failed on the server".into()),
+        DbError::WriteTimeout { received: 0, .. } => throttled().perhaps(),
+        DbError::ReadTimeout { received: 0, .. } => throttled(),
+        DbError::WriteTimeout { .. } => Failure::new(TimedOut, ErrorKind::Timeout, "timed out on the server").perhaps(),
+        DbError::ReadTimeout { .. } => Failure::new(TimedOut, ErrorKind::Timeout, "timed out on the server"),
+        DbError::WriteFailure { .. } => failed("failed on the server").perhaps(),
+        DbError::ReadFailure { .. } => failed("failed on the server"),
         // Cassandra can say so when part of the replicas have been written.
         DbError::Overloaded | DbError::RateLimitReached { .. } => {
-            lost(attempted, repeatable, ErrorKind::Throttled, "the server is overloaded".into())
+            Failure::new(Overloaded, ErrorKind::Throttled, "the server is overloaded").perhaps()
         }
-        DbError::Unavailable { .. } | DbError::IsBootstrapping => new(ErrorKind::Throttled, "the server is not available"),
-        DbError::AuthenticationError => new(ErrorKind::Authentication, "the server refused the credentials"),
-        DbError::Unauthorized => new(ErrorKind::Refused, "not permitted").with_advice(
+        DbError::Unavailable { .. } | DbError::IsBootstrapping => {
+            Failure::new(Overloaded, ErrorKind::Throttled, "the server is not available")
+        }
+        DbError::AuthenticationError => {
+            Failure::new(Authentication, ErrorKind::Authentication, "the server refused the credentials")
+        }
+        DbError::Unauthorized => refused("not permitted").with_advice(
             "The IAM policy needs cassandra:Select or cassandra:Modify on the table, and cassandra:Select on \
              /keyspace/system*",
         ),
-        DbError::SyntaxError => new(ErrorKind::Refused, "a syntax error"),
-        DbError::Invalid => new(ErrorKind::Refused, "refused by the server"),
-        DbError::ConfigError => new(ErrorKind::Refused, "refused by the server's configuration"),
-        DbError::AlreadyExists { .. } => new(ErrorKind::Refused, "it exists already"),
-        DbError::FunctionFailure { .. } => new(ErrorKind::Refused, "a function failed"),
-        DbError::TruncateError => new(ErrorKind::Server, "truncating failed"),
-        DbError::ReadFailure { .. } => new(ErrorKind::Server, "failed on the server"),
-        DbError::Unprepared { .. } => new(ErrorKind::Server, "the server forgot the prepared statement twice"),
-        DbError::ServerError => lost(attempted, repeatable, ErrorKind::Server, "an internal error of the server".into()),
-        DbError::ProtocolError => new(ErrorKind::Server, "the server calls it a protocol error"),
-        DbError::Other(code) => {
-            lost(attempted, repeatable, ErrorKind::Server, format!("the server answered with error code {code:#06x}"))
+        DbError::SyntaxError => refused("a syntax error"),
+        // DG:troubleshooting.cql
+        DbError::Invalid if said.starts_with("unconfigured ") => {
+            Failure::new(NotReady, ErrorKind::Refused, "refused by the server")
         }
-        _ => lost(attempted, repeatable, ErrorKind::Server, "an error this version does not know".into()),
+        DbError::Invalid => refused("refused by the server"),
+        DbError::ConfigError => refused("refused by the server's configuration"),
+        DbError::AlreadyExists { .. } => Failure::new(Conflict, ErrorKind::Refused, "it exists already"),
+        DbError::FunctionFailure { .. } => refused("a function failed"),
+        DbError::TruncateError => failed("truncating failed").perhaps(),
+        DbError::Unprepared { .. } => failed("the server forgot the prepared statement twice"),
+        DbError::ServerError => failed("an internal error of the server").perhaps(),
+        DbError::ProtocolError => failed("the server calls it a protocol error"),
+        DbError::Other(code) => {
+            Failure::new(Internal, ErrorKind::Server, format!("the server answered with error code {code:#06x}"))
+                .perhaps()
+        }
+        _ => failed("an error this version does not know").perhaps(),
     }
 }
 
-/// An error that leaves open whether the statement was applied: of `kind` if a repeat does no harm, else unknown.
-fn lost(attempted: &str, repeatable: bool, kind: ErrorKind, problem: String) -> Error {
-    if repeatable {
-        return Error::new(kind, attempted.to_owned(), problem);
-    }
-    Error::new(
-        ErrorKind::Unknown,
-        attempted.to_owned(),
-        format!(
-            "{problem}; whether it was applied is not known, and it was not repeated because that could apply it twice"
-        ),
+fn throttled() -> Failure {
+    Failure::new(Class::Throttled, ErrorKind::Throttled, "throttled").with_advice(
+        "CloudWatch says why, in AWS/Cassandra: WriteThrottleEvents or ReadThrottleEvents, and \
+         StoragePartitionThroughputCapacityExceeded (a hot partition) or PerConnectionRequestRateExceeded (more \
+         connections are needed) beside them",
     )
 }
 
-fn unreadable(attempted: &str, repeatable: bool) -> Error {
-    lost(attempted, repeatable, ErrorKind::Server, "the answer could not be read".into())
-}
+const GOES_ON: &str = "The session goes on connecting; Builder::diagnose() says which stage fails";
 
-fn no_connection(attempted: &str, error: &ConnectionPoolError) -> Error {
-    Error::new(ErrorKind::Connect, attempted.to_owned(), format!("no connection to send it on ({error})"))
-        .with_advice("The session goes on connecting; Builder::diagnose() says which stage fails")
-}
-
-#[cfg(test)]
-mod tests {
-    use scylla::errors::WriteType;
-    use scylla::statement::Consistency;
-
-    use super::*;
-
-    fn throttled_write() -> ExecutionError {
-        ExecutionError::LastAttemptError(RequestAttemptError::DbError(
-            DbError::WriteTimeout {
-                consistency: Consistency::LocalQuorum,
-                received: 0,
-                required: 2,
-                write_type: WriteType::Simple,
-            },
-            "Operation timed out - received only 0 responses.".into(),
-        ))
-    }
-
-    #[test]
-    fn a_write_timeout_with_no_answers_is_throttling_in_the_servers_words() {
-        let error = execution("INSERT INTO ks.t", true, throttled_write());
-        assert_eq!(error.kind(), ErrorKind::Throttled);
-        assert_eq!(error.said(), Some("Operation timed out - received only 0 responses."));
-        assert!(error.to_string().contains("WriteThrottleEvents"), "{error}");
-    }
-
-    #[test]
-    fn of_a_statement_that_may_not_be_repeated_a_lost_answer_leaves_the_outcome_unknown() {
-        let timeout = ExecutionError::RequestTimeout(std::time::Duration::from_secs(2));
-        for error in [throttled_write(), timeout] {
-            let error = execution("UPDATE ks.t", false, error);
-            assert_eq!(error.kind(), ErrorKind::Unknown);
-            assert!(error.to_string().contains("whether it was applied is not known"), "{error}");
-        }
-    }
-
-    #[test]
-    fn what_the_server_refuses_is_refused_whatever_the_statement() {
-        for repeatable in [true, false] {
-            let error = ExecutionError::LastAttemptError(RequestAttemptError::DbError(
-                DbError::Invalid,
-                "unconfigured table ks.t".into(),
-            ));
-            let error = execution("SELECT ks.t", repeatable, error);
-            assert_eq!(error.kind(), ErrorKind::Refused);
-            assert_eq!(
-                error.to_string(),
-                "SELECT ks.t failed: refused by the server; the other side said: \"unconfigured table ks.t\""
-            );
-        }
-    }
+fn no_connection(error: ConnectionPoolError) -> Failure {
+    Failure::new(Class::NotSent, ErrorKind::Connect, format!("no connection to send it on ({error})"))
+        .with_advice(GOES_ON)
+        .with_source(error)
 }

@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::PagingState;
+use crate::classify::Class;
+
 /// What went wrong, told as a story: what was attempted, where, for how long, what the other side said word for
 /// word, and what to do.
 ///
@@ -15,11 +18,25 @@ struct Inner {
     kind: ErrorKind,
     attempted: Cow<'static, str>,
     problem: Cow<'static, str>,
-    peer: Option<SocketAddr>,
+    peers: Vec<SocketAddr>,
     elapsed: Option<Duration>,
+    attempts: u32,
+    class: Option<Class>,
+    may_have_been_applied: bool,
     said: Option<String>,
     advice: Option<Cow<'static, str>>,
+    paging_state: Option<PagingState>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What became of a call until it ended: told by each error of a call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Story {
+    pub(crate) attempts: u32,
+    /// Where they went, each once, in the order of the first attempt there.
+    pub(crate) peers: Vec<SocketAddr>,
+    pub(crate) elapsed: Duration,
+    pub(crate) may_have_been_applied: bool,
 }
 
 /// The kinds of [`Error`]. The first six are the stages of connecting, in their order.
@@ -72,9 +89,57 @@ impl Error {
         self.0.advice.as_deref()
     }
 
-    /// The address that was talked to, if it came that far.
+    /// The address that was talked to last, if it came that far.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.0.peer
+        self.0.peers.last().copied()
+    }
+
+    /// All addresses that the call was tried at, each once.
+    pub fn peers(&self) -> &[SocketAddr] {
+        &self.0.peers
+    }
+
+    /// How many times the statement was sent, or was about to be. 0: it came to no attempt.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// Where to go on: of a stream that failed at a page after its first, the paging state of that page. With it
+    /// [`Select::pages_from`](crate::Select::pages_from) gives the rows that are missing, none of them twice.
+    pub fn paging_state(&self) -> Option<&PagingState> {
+        self.0.paging_state.as_ref()
+    }
+
+    /// Whether the service had no capacity for it: of the table, of a partition, of a connection; also where that leaves
+    /// open whether the statement was applied, and the kind is [`Unknown`](ErrorKind::Unknown).
+    pub fn is_throttled(&self) -> bool {
+        self.0.class == Some(Class::Throttled) || self.0.class.is_none() && self.0.kind == ErrorKind::Throttled
+    }
+
+    /// Whether the server said that it cannot take work now, for another reason than a table's capacity.
+    pub fn is_overloaded(&self) -> bool {
+        self.0.class == Some(Class::Overloaded)
+    }
+
+    /// Whether the statement may have been applied although it failed. `false`: it surely was not.
+    pub fn may_have_been_applied(&self) -> bool {
+        self.0.may_have_been_applied
+    }
+
+    /// Whether it was refused, and will be again.
+    pub fn is_refused(&self) -> bool {
+        self.0.kind == ErrorKind::Refused
+    }
+
+    /// Whether the table or keyspace is not there: not yet, if it is being created, or not at all. The service says the same
+    /// for both (DG:troubleshooting.cql).
+    pub fn is_not_ready(&self) -> bool {
+        self.0.class == Some(Class::NotReady)
+    }
+
+    /// Whether what was to be created is there already.
+    pub fn is_conflict(&self) -> bool {
+        self.0.class == Some(Class::Conflict)
     }
 
     /// How long it took to fail, where that was measured.
@@ -132,16 +197,38 @@ impl Error {
             kind,
             attempted: attempted.into(),
             problem: problem.into(),
-            peer: None,
+            peers: Vec::new(),
             elapsed: None,
+            attempts: 0,
+            class: None,
+            may_have_been_applied: false,
             said: None,
             advice: None,
+            paging_state: None,
             source: None,
         }))
     }
 
     pub(crate) fn with_peer(mut self, peer: SocketAddr) -> Self {
-        self.0.peer = Some(peer);
+        self.0.peers.push(peer);
+        self
+    }
+
+    pub(crate) fn with_class(mut self, class: Class) -> Self {
+        self.0.class = Some(class);
+        self
+    }
+
+    pub(crate) fn with_story(mut self, story: Story) -> Self {
+        self.0.attempts = story.attempts;
+        self.0.peers = story.peers;
+        self.0.elapsed = Some(story.elapsed);
+        self.0.may_have_been_applied = story.may_have_been_applied;
+        self
+    }
+
+    pub(crate) fn with_paging_state(mut self, state: PagingState) -> Self {
+        self.0.paging_state = Some(state);
         self
     }
 
@@ -172,11 +259,17 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
         write!(f, "{} failed", inner.attempted)?;
-        if let Some(peer) = inner.peer {
-            write!(f, " at {peer}")?;
-        }
-        if let Some(elapsed) = inner.elapsed {
-            write!(f, " after {elapsed:.1?}")?;
+        // What is wrong with the statement is wrong everywhere, and at once.
+        if !matches!(inner.kind, ErrorKind::Refused | ErrorKind::Type) {
+            for (index, peer) in inner.peers.iter().enumerate() {
+                write!(f, "{}{peer}", if index == 0 { " at " } else { ", " })?;
+            }
+            if let Some(elapsed) = inner.elapsed {
+                write!(f, " after {elapsed:.1?}")?;
+            }
+            if inner.attempts > 1 {
+                write!(f, " and {} attempts", inner.attempts)?;
+            }
         }
         write!(f, ": {}", inner.problem)?;
         if let Some(said) = &inner.said {

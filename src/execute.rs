@@ -1,11 +1,11 @@
 //! The one path that every request takes: nothing else in the crate talks to the driver to run a statement.
 
 use std::num::NonZeroU32;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scylla::errors::ExecutionError;
+use scylla::errors::{ExecutionError, SchemaAgreementError};
 use scylla::response::query_result::QueryResult;
 use scylla::response::{PagingState, PagingStateResponse};
 use scylla::serialize::batch::BatchValues;
@@ -14,6 +14,11 @@ use scylla::statement::bound::BoundStatement;
 use scylla::statement::unprepared;
 use tracing::Instrument;
 
+use crate::attempts::Attempts;
+use crate::error::Story;
+use crate::limit::Permit;
+use crate::observe::Meters;
+use crate::pace::Together;
 use crate::statement::About;
 use crate::{Error, Session, classify};
 
@@ -26,27 +31,110 @@ pub(crate) struct Call {
     pub(crate) tag: Option<Arc<str>>,
     /// For all attempts together, where it is not the session's.
     pub(crate) deadline: Option<Duration>,
+    pub(crate) repeats: Repeats,
+    pub(crate) paces: Together,
+    pub(crate) meters: Meters,
+}
+
+/// What the caller says about sending it twice.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Repeats {
+    /// It does no harm, whatever the text shows.
+    pub(crate) declared: bool,
+    /// It does none after it was throttled.
+    pub(crate) when_throttled: bool,
 }
 
 impl Call {
     pub(crate) fn new(session: &Session, about: About) -> Self {
-        Self { session: session.clone(), about: Arc::new(about), tag: None, deadline: None }
+        let paces = session.paces().of(&about);
+        let meters = Meters::of(&about);
+        let (session, about) = (session.clone(), Arc::new(about));
+        Self { session, about, tag: None, deadline: None, repeats: Repeats::default(), paces, meters }
+    }
+
+    /// Of capacity, for so many bytes: at least one, whatever is read or written.
+    pub(crate) fn units(&self, bytes: usize) -> f64 {
+        let unit: usize = if self.about.is_read() { 4 * 1024 } else { 1024 };
+        u32::try_from(bytes.div_ceil(unit).max(1)).map_or(f64::MAX, f64::from)
+    }
+
+    /// Takes in that a page of so many bytes has been read, one unit of which it had its turn for.
+    pub(crate) fn has_read(&self, bytes: usize) {
+        for pace in self.paces.iter().filter(|pace| !pace.is_free()) {
+            pace.owe(self.units(bytes) - 1.0);
+        }
+    }
+
+    /// Whether a second execution would do no harm.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.about.repeatable || self.repeats.declared
     }
 }
 
 /// A statement ready to be sent.
 #[derive(Clone)]
 pub(crate) enum Request {
-    Prepared(BoundStatement),
+    /// With how many bytes of values.
+    Prepared(BoundStatement, usize),
     /// Without values: with some, the driver would prepare it first.
     Text(unprepared::Statement),
+}
+
+/// What can be held to one peer and to a time.
+trait Attempt {
+    fn prepare(&mut self, permit: &Permit<'_>, timeout: Option<Duration>);
+}
+
+macro_rules! attempt {
+    ($statement:ty) => {
+        impl Attempt for $statement {
+            fn prepare(&mut self, permit: &Permit<'_>, timeout: Option<Duration>) {
+                self.set_load_balancing_policy(Some(permit.pinned()));
+                if timeout.is_some() {
+                    self.set_request_timeout(timeout);
+                }
+            }
+        }
+    };
+}
+
+attempt!(BoundStatement);
+attempt!(unprepared::Statement);
+attempt!(Batch);
+
+/// Makes attempts until the call ends. A macro, because the driver's futures are kilobytes: pinned where they are made, they
+/// are not copied from hand to hand, nor are they boxed.
+macro_rules! until_it_ends {
+    ($call:expr, $statement:expr, $bytes:expr, $timeout:expr, |$driver:ident| $attempt:expr) => {{
+        let in_flight = $call.session.begin()?;
+        let $driver = in_flight.driver();
+        let mut attempts = Attempts::begin($call, $timeout, $bytes);
+        loop {
+            let permit = match attempts.turn_at_once() {
+                Some(permit) => permit,
+                None => Box::pin(attempts.turn()).await?,
+            };
+            $statement.prepare(&permit, attempts.timeout());
+            let span = attempts.span(&permit);
+            let attempt = pin!($attempt);
+            let answer = if span.is_disabled() { attempt.await } else { attempt.instrument(span.clone()).await };
+            match answer {
+                Ok(answer) => {
+                    attempts.answered();
+                    break Ok(answer);
+                }
+                Err(error) => Box::pin(attempts.failed(permit, error.into(), span)).await?,
+            }
+        }
+    }};
 }
 
 impl Request {
     pub(crate) fn set_page_size(&mut self, rows: NonZeroU32) {
         let rows = i32::try_from(rows.get()).unwrap_or(i32::MAX);
         match self {
-            Self::Prepared(bound) => bound.set_page_size(rows),
+            Self::Prepared(bound, _) => bound.set_page_size(rows),
             Self::Text(text) => text.set_page_size(rows),
         }
     }
@@ -55,56 +143,61 @@ impl Request {
 /// One page of a read, from `state` on.
 pub(crate) async fn page(
     call: &Call,
-    request: &Request,
-    state: PagingState,
+    request: &mut Request,
+    state: &PagingState,
 ) -> Result<(QueryResult, PagingStateResponse), Error> {
-    let in_flight = call.session.begin()?;
-    let driver = in_flight.driver();
+    let timeout = call.session.attempt_timeout();
     match request {
-        Request::Prepared(bound) => run(call, pin!(driver.execute_bound_single_page(bound, state))).await,
-        Request::Text(text) => run(call, pin!(driver.query_single_page(text.clone(), (), state))).await,
+        Request::Prepared(bound, _) => {
+            until_it_ends!(call, bound, 0, timeout, |driver| driver.execute_bound_single_page(bound, state.clone()))
+        }
+        Request::Text(text) => {
+            until_it_ends!(call, text, 0, timeout, |driver| {
+                driver.query_single_page(text.clone(), (), state.clone())
+            })
+        }
     }
 }
 
 /// A write: all of its answer fits one frame.
-pub(crate) async fn write(call: &Call, request: &Request) -> Result<QueryResult, Error> {
-    let in_flight = call.session.begin()?;
-    let driver = in_flight.driver();
+pub(crate) async fn write(call: &Call, request: &mut Request) -> Result<QueryResult, Error> {
+    let timeout = call.session.attempt_timeout();
     match request {
-        Request::Prepared(bound) => run(call, pin!(driver.execute_bound_unpaged(bound))).await,
-        Request::Text(text) => run(call, pin!(driver.query_unpaged(text.clone(), ()))).await,
+        Request::Prepared(bound, bytes) => {
+            until_it_ends!(call, bound, *bytes, timeout, |driver| driver.execute_bound_unpaged(bound))
+        }
+        Request::Text(text) => {
+            until_it_ends!(call, text, text.contents.len(), timeout, |driver| driver.query_unpaged(text.clone(), ()))
+        }
     }
 }
 
 /// Several writes in one request.
-pub(crate) async fn batch(call: &Call, batch: &Batch, values: impl BatchValues) -> Result<QueryResult, Error> {
-    let in_flight = call.session.begin()?;
-    run(call, pin!(in_flight.driver().batch(batch, values))).await
+pub(crate) async fn batch(
+    call: &Call,
+    batch: &mut Batch,
+    values: &(impl BatchValues + ?Sized),
+    bytes: usize,
+) -> Result<QueryResult, Error> {
+    until_it_ends!(call, batch, bytes, call.session.attempt_timeout(), |driver| driver.batch(batch, values))
 }
 
 /// A definition: Keyspaces prepares none, so its text is sent.
 pub(crate) async fn define(call: &Call, text: &str) -> Result<(), Error> {
-    let in_flight = call.session.begin()?;
     let mut statement = unprepared::Statement::new(text);
-    // It takes the server longer than a write, and it is sent once.
+    // It takes the server longer than a write.
     let call_timeout = call.session.call_timeout();
-    statement.set_request_timeout(Some(call.deadline.map_or(call_timeout, |deadline| deadline.min(call_timeout))));
-    run(call, pin!(in_flight.driver().query_unpaged(statement, ()))).await.map(drop)
+    let timeout = call.deadline.map_or(call_timeout, |deadline| deadline.min(call_timeout));
+    statement.set_request_timeout(Some(timeout));
+    until_it_ends!(call, statement, 0, timeout, |driver| driver.query_unpaged(statement.clone(), ())).map(drop)
 }
 
 /// Until all nodes of a plain Cassandra have the same schema. On Keyspaces agreement says nothing: `schema` looks there.
 pub(crate) async fn agree_on_schema(call: &Call) -> Result<(), Error> {
     let in_flight = call.session.begin()?;
-    run(call, pin!(in_flight.driver().await_schema_agreement())).await.map(drop)
-}
-
-/// The driver's futures are kilobytes; pinned where they are made, they are not copied from hand to hand.
-async fn run<T, E>(call: &Call, attempt: Pin<&mut impl Future<Output = Result<T, E>>>) -> Result<T, Error>
-where
-    E: Into<ExecutionError>,
-{
-    let about = &*call.about;
-    let span = tracing::debug_span!("request", statement = about.attempted.as_str(), tag = call.tag.as_deref());
-    let answer = if span.is_disabled() { attempt.await } else { attempt.instrument(span).await };
-    answer.map_err(|error| classify::execution(&about.attempted, about.repeatable, error.into()))
+    let agreed = in_flight.driver().await_schema_agreement().await;
+    let told = |error: SchemaAgreementError| {
+        classify::execution(ExecutionError::from(error)).told(&call.about.attempted, true, None, Story::default())
+    };
+    agreed.map(drop).map_err(told)
 }

@@ -6,6 +6,7 @@
 
 mod failure;
 mod picture;
+mod resolve;
 mod wire;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ use crate::tls::{Leaf, Trust};
 use crate::{Endpoint, Error};
 pub(crate) use failure::Failure;
 pub(crate) use picture::{EC2_PERMISSIONS, Picture};
+pub(crate) use resolve::Resolver;
 use wire::{Request, Response, ask};
 
 /// The stages of a connection, in their order.
@@ -65,6 +67,7 @@ pub(crate) struct Handshake {
     trust: Trust,
     authenticator: Arc<Authenticator>,
     startup: Arc<BTreeMap<&'static str, String>>,
+    resolver: Resolver,
 }
 
 /// What one connection found, as far as it came.
@@ -108,7 +111,12 @@ impl Handshake {
         if let Some(name) = application_name {
             startup.insert("APPLICATION_NAME", name.to_owned());
         }
-        Ok(Self { endpoint, tls, trust, authenticator, startup: Arc::new(startup) })
+        Ok(Self { endpoint, tls, trust, authenticator, startup: Arc::new(startup), resolver: Resolver::System })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_resolver(self, resolver: Resolver) -> Self {
+        Self { resolver, ..self }
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
@@ -122,32 +130,6 @@ impl Handshake {
     /// What the driver has to use too, for its handshakes to resume ours. `None` for a plain Cassandra.
     pub(crate) fn tls(&self) -> Option<&Arc<ClientConfig>> {
         self.tls.as_ref()
-    }
-
-    /// Every address of the endpoint's host, in the resolver's order.
-    ///
-    /// A look-up cannot be cancelled: past the deadline, or if this future is dropped, the system's resolver goes on
-    /// in a thread of its own until it gives up.
-    pub(crate) async fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Failure> {
-        let started = Instant::now();
-        let found = timeout_at(deadline, tokio::net::lookup_host((self.endpoint.host(), self.endpoint.port()))).await;
-        let problem = match found {
-            Ok(Ok(addresses)) => {
-                let mut unique: Vec<SocketAddr> = Vec::new();
-                for address in addresses {
-                    if !unique.contains(&address) {
-                        unique.push(address);
-                    }
-                }
-                if !unique.is_empty() {
-                    return Ok(unique);
-                }
-                self.no_address(None)
-            }
-            Ok(Err(error)) => self.no_address(Some(error)),
-            Err(_) => self.silent(Stage::Resolve),
-        };
-        Err(problem.after(started.elapsed()))
     }
 
     /// Opens a connection to one address and takes it as far as `depth`, within the deadline, then closes it.

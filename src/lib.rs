@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod attempts;
 mod auth;
 mod classify;
 mod consistency;
@@ -8,7 +9,11 @@ mod error;
 mod execute;
 mod fan_out;
 mod handshake;
+mod limit;
+pub mod observe;
+mod pace;
 mod region;
+mod retry;
 mod row;
 mod scan;
 mod schema;
@@ -25,10 +30,14 @@ pub use consistency::ReadConsistency;
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
 pub use fan_out::FanOut;
+pub use limit::WhenFull;
+pub use pace::TableLimit;
 pub use row::{OwnedRow, Row};
 pub use scan::{Scan, ScanProgress};
 pub use schema::Define;
-pub use session::{Builder, Finding, Peer, PoolAdvice, Report, Session};
+pub use session::{
+    Builder, CredentialsHealth, Finding, Health, Peer, PeerHealth, PoolAdvice, Report, Session, TopologyHealth, Trouble,
+};
 pub use statement::{
     Conditional, ConditionalBatch, Increment, LoggedBatch, Outcome, Select, Statement, UnloggedBatch, Write,
 };

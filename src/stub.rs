@@ -3,7 +3,7 @@
 mod ca;
 mod frames;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -41,6 +41,10 @@ pub(crate) enum Does {
     Close,
     Says(i32, &'static str),
     Bytes(Vec<u8>),
+    /// As the service throttles a write.
+    Throttles,
+    /// What is due, after it has been carried out, to nobody: the connection is closed.
+    AnswersNobody,
     /// What is due, and late.
     Late(Duration),
 }
@@ -152,6 +156,7 @@ impl Builder {
             seen: watch::Sender::new(Seen::default()),
             release: Notify::new(),
             sever: watch::Sender::new(()),
+            script: Mutex::default(),
         });
         let mut listening = JoinSet::new();
         for listener in listeners {
@@ -216,6 +221,7 @@ struct State {
     seen: watch::Sender<Seen>,
     release: Notify,
     sever: watch::Sender<()>,
+    script: Mutex<VecDeque<Does>>,
 }
 
 impl Stub {
@@ -269,6 +275,16 @@ impl Stub {
     /// Breaks all connections that are open.
     pub(crate) fn sever(&self) {
         self.state.sever.send_replace(());
+    }
+
+    /// What is done with the next statements over other than system tables, one after the other.
+    pub(crate) fn next(&self, does: impl IntoIterator<Item = Does>) {
+        self.state.script.lock().unwrap().extend(does);
+    }
+
+    /// From now on connections to one address fail there.
+    pub(crate) fn fails(&self, address: IpAddr, at: At, does: Does) {
+        self.state.faults.lock().unwrap().push((Some(address), at, does));
     }
 
     pub(crate) fn heal(&self) {
@@ -372,8 +388,13 @@ async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr,
             (_, Some(text)) if text.contains("system.") => Some(At::System),
             _ => None,
         };
-        if let Some(does) = at.and_then(|at| state.fault(address, at)) {
-            let goes_on = matches!(does, Does::Says(..));
+        let scripted = || {
+            let is_ours = matches!(request.opcode, opcode::QUERY | opcode::EXECUTE)
+                && statement.as_deref().is_none_or(|text| !text.contains("system"));
+            is_ours.then(|| state.script.lock().unwrap().pop_front()).flatten()
+        };
+        if let Some(does) = at.and_then(|at| state.fault(address, at)).or_else(scripted) {
+            let goes_on = matches!(does, Does::Says(..) | Does::Throttles);
             let is_late = matches!(does, Does::Late(_));
             misbehave(&mut stream, does, request.stream).await;
             if goes_on {
@@ -419,6 +440,10 @@ async fn misbehave(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), does: Doe
         Does::Says(code, text) => {
             let _ = stream.write_all(&frames::error(code, text).on_stream(stream_id)).await;
         }
+        Does::Throttles => {
+            let _ = stream.write_all(&frames::throttled().on_stream(stream_id)).await;
+        }
+        Does::AnswersNobody => {}
         Does::Bytes(bytes) => {
             let _ = stream.write_all(&bytes).await;
             until_closed(stream).await;

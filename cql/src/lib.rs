@@ -18,6 +18,7 @@ pub mod statement;
 mod syntax_error;
 mod table;
 mod tree;
+pub mod units;
 mod user_type;
 
 pub use effect::{Addition, AdditionTo, Effect};
@@ -35,6 +36,7 @@ pub use table::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Encryption,
     NewColumn, PointInTimeRecovery, PropertyError, PropertyProblem, ReplicaCapacity, TableBuilder, TableChange,
     TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags, TargetTracking, Ttl, WarmThroughput,
+    read_tags,
 };
 pub use user_type::TypeDefinition;
 

@@ -1,5 +1,7 @@
 //! Every option of a table and of a keyspace as text: `options.txt`, whose first column says where the form comes from.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 
 use keyspaces_cql::statement::NativeType;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use keyspaces_local::{Builder, Credentials, Local, Partitioner};
+use keyspaces_local::{Builder, Credentials, Ddl, Fault, Local, Partitioner};
 
 const EXAMPLE: &str = "\
 Example:
@@ -84,6 +84,14 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "500ms", value_parser = duration, value_name = "TIME")]
     ddl_delay: Duration,
 
+    /// The same for one kind of definition, as create-table=2s; can be given several times
+    #[arg(long, value_parser = delay_of, value_name = "KIND=TIME")]
+    ddl_delay_of: Vec<(Ddl, Duration)>,
+
+    /// ARN of a key that the service may not use; can be given several times
+    #[arg(long, value_name = "ARN")]
+    inaccessible_key: Vec<String>,
+
     /// Directory to write the CA's certificate to, as ca.pem [default: one of its own, removed at the end]
     #[arg(long, value_name = "DIRECTORY")]
     ca_directory: Option<PathBuf>,
@@ -99,6 +107,23 @@ pub(crate) struct Arguments {
     /// Name under which a --cassandra keeps what is in it [default: none, it is dropped at the end]
     #[arg(long, value_name = "NAME")]
     instance: Option<String>,
+
+    /// What goes wrong from the start, as JSON (the README says how); can be given more than once
+    #[arg(long, value_parser = fault, value_name = "JSON")]
+    fault: Vec<Fault>,
+
+    /// Port of 127.0.0.1 for commands in JSON, one a line, that make things go wrong or tell what was consumed; 0 takes any
+    /// that is free; whoever can connect can use it [default: none]
+    #[arg(long, value_name = "PORT")]
+    control_port: Option<u16>,
+
+    /// Throttle nothing
+    #[arg(long)]
+    no_throttling: bool,
+
+    /// Let tables begin with 300 seconds' worth of unused capacity
+    #[arg(long)]
+    full_buckets: bool,
 }
 
 impl Arguments {
@@ -117,7 +142,19 @@ impl Arguments {
             .peers(self.peers)
             .credentials(credentials)
             .ddl_delay(self.ddl_delay)
-            .partitioner(self.partitioner);
+            .partitioner(self.partitioner)
+            .throttling(!self.no_throttling)
+            .full_buckets(self.full_buckets);
+        builder = self.fault.into_iter().fold(builder, Builder::fault);
+        if let Some(port) = self.control_port {
+            builder = builder.control_port(port);
+        }
+        for (ddl, delay) in self.ddl_delay_of {
+            builder = builder.ddl_delay_of(ddl, delay);
+        }
+        for key in self.inaccessible_key {
+            builder = builder.inaccessible_key(key);
+        }
         if let Some(directory) = self.ca_directory {
             builder = builder.ca_directory(directory);
         }
@@ -129,6 +166,18 @@ impl Arguments {
         }
         builder
     }
+}
+
+fn fault(json: &str) -> Result<Fault, String> {
+    serde_json::from_str(json).map_err(|error| error.to_string())
+}
+
+/// `create-table=2s`
+fn delay_of(text: &str) -> Result<(Ddl, Duration), String> {
+    let (kind, time) = text.split_once('=').ok_or("a kind, =, and a time, as create-table=2s")?;
+    let ddl = Ddl::named(kind)
+        .ok_or_else(|| format!("{kind} is none of create-, alter- and drop-keyspace, -table and -type"))?;
+    Ok((ddl, duration(time)?))
 }
 
 /// A number and its unit.
@@ -159,6 +208,16 @@ mod tests {
         assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
         assert_eq!(duration("2").unwrap_err(), "a number with its unit is wanted, as 500ms or 2s");
         assert_eq!(duration("1.5s").unwrap_err(), "\"1.5\" is no whole number: invalid digit found in string");
+    }
+
+    #[test]
+    fn a_fault_is_json_and_a_wrong_one_is_refused_with_the_reason() {
+        let parsed = |json| Arguments::try_parse_from(["keyspaces-local", "--fault", json]);
+        let arguments = parsed(r#"{"effect": {"close": "after"}, "nth": 3}"#).unwrap();
+        let effect = keyspaces_local::fault::Effect::Close(keyspaces_local::fault::Moment::After);
+        assert_eq!(arguments.fault, [Fault::new(effect).nth(3)]);
+        let error = parsed(r#"{"effect": {"explode": "after"}}"#).unwrap_err().to_string();
+        assert!(error.contains("unknown variant `explode`, expected one of `delay`, `drop`"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The settings of a local Keyspaces.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +10,9 @@ use crate::auth::Clock;
 use crate::cassandra::Progress;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
+use crate::fault::{Fault, Faults};
 use crate::local::Local;
+use crate::schema::{Ddl, Delays};
 use crate::topology::Partitioner;
 
 /// The settings of a local Keyspaces. Every one has a default that suits tests.
@@ -21,7 +24,8 @@ pub struct Builder {
     pub(crate) port: u16,
     pub(crate) credentials: Credentials,
     pub(crate) without_permissions: Credentials,
-    pub(crate) ddl_delay: Duration,
+    pub(crate) ddl_delays: Delays,
+    pub(crate) inaccessible_keys: BTreeSet<String>,
     pub(crate) partitioner: Partitioner,
     pub(crate) cassandra: Option<String>,
     pub(crate) instance: Option<String>,
@@ -29,6 +33,10 @@ pub struct Builder {
     pub(crate) more_names: Vec<String>,
     pub(crate) clock: Clock,
     pub(crate) progress: Progress,
+    pub(crate) faults: Faults,
+    pub(crate) throttling: bool,
+    pub(crate) full_buckets: bool,
+    pub(crate) control_port: Option<u16>,
 }
 
 impl Builder {
@@ -39,7 +47,8 @@ impl Builder {
             port: 0,
             credentials: Credentials::random(),
             without_permissions: Credentials::random_of("nobody"),
-            ddl_delay: Duration::from_millis(500),
+            ddl_delays: Delays::all(Duration::from_millis(500)),
+            inaccessible_keys: BTreeSet::new(),
             partitioner: Partitioner::default(),
             cassandra: None,
             instance: None,
@@ -47,6 +56,10 @@ impl Builder {
             more_names: Vec::new(),
             clock: Arc::new(SystemTime::now),
             progress: Arc::new(|line: &str| tracing::info!("{line}")),
+            faults: Faults::default(),
+            throttling: true,
+            full_buckets: false,
+            control_port: None,
         }
     }
 
@@ -85,10 +98,23 @@ impl Builder {
         self
     }
 
-    /// How long a keyspace or table takes to be there after its CREATE was answered. Default 500 ms. In the service it
-    /// takes seconds to minutes.
+    /// How long what was created, changed or dropped takes to be so after it was answered. Default 500 ms. In the service
+    /// it takes seconds to minutes.
     pub fn ddl_delay(mut self, delay: Duration) -> Self {
-        self.ddl_delay = delay;
+        self.ddl_delays = Delays::all(delay);
+        self
+    }
+
+    /// The same for one kind of definition; after [`ddl_delay`](Self::ddl_delay), which sets all.
+    pub fn ddl_delay_of(mut self, ddl: Ddl, delay: Duration) -> Self {
+        self.ddl_delays.set(ddl, delay);
+        self
+    }
+
+    /// The ARN of a key that the service may not use: a table that is encrypted with it becomes
+    /// `INACCESSIBLE_ENCRYPTION_CREDENTIALS`. Default: none, any key may be used.
+    pub fn inaccessible_key(mut self, arn: impl Into<String>) -> Self {
+        self.inaccessible_keys.insert(arn.into());
         self
     }
 
@@ -139,6 +165,33 @@ impl Builder {
     /// the level info.
     pub fn progress(mut self, progress: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.progress = Arc::new(progress);
+        self
+    }
+
+    /// Adds a fault that is in place from the start, as [`Faults::inject`] does later.
+    pub fn fault(self, fault: Fault) -> Self {
+        self.faults.inject(fault);
+        self
+    }
+
+    /// Whether what goes over the capacity of a table, a partition or a connection is throttled. Default: it is.
+    /// [`Throttling`](crate::Throttling) says how.
+    pub fn throttling(mut self, on: bool) -> Self {
+        self.throttling = on;
+        self
+    }
+
+    /// Whether a table begins with all the unused capacity that it can save up, 300 seconds' worth. Default: with that of
+    /// one second.
+    pub fn full_buckets(mut self, full: bool) -> Self {
+        self.full_buckets = full;
+        self
+    }
+
+    /// A port of 127.0.0.1, 0 for any that is free, at which whoever can connect can make things go wrong: the program's
+    /// control port, which the README describes. Default: none.
+    pub fn control_port(mut self, port: u16) -> Self {
+        self.control_port = Some(port);
         self
     }
 
@@ -201,7 +254,7 @@ impl fmt::Debug for Builder {
             .field("port", &self.port)
             .field("credentials", &self.credentials)
             .field("without_permissions", &self.without_permissions)
-            .field("ddl_delay", &self.ddl_delay)
+            .field("ddl_delays", &self.ddl_delays)
             .field("partitioner", &self.partitioner)
             .field("cassandra", &self.cassandra)
             .field("instance", &self.instance)

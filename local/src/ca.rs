@@ -1,25 +1,38 @@
 //! Whom clients trust: a certificate authority made for one start, and the one certificate that it signs.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{Datelike, TimeDelta, Utc};
 use rcgen::string::Ia5String;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    SanType,
+    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
 };
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{DnsName, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
+use tokio_rustls::TlsAcceptor;
 
 use crate::error::{Error, ErrorKind};
 
-/// A certificate authority and what it signed. Its own key is forgotten as soon as it has signed.
-#[derive(Clone, Debug)]
+/// A certificate authority and what it signed last, for the server of this process only.
 pub(crate) struct Ca {
+    names: Vec<SanType>,
     pem: String,
+    signed: RwLock<Signed>,
+}
+
+/// What a server shows.
+struct Signed {
+    authority: Authority,
     server_config: Arc<ServerConfig>,
+}
+
+/// Who signs.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    root: Certificate,
 }
 
 impl Ca {
@@ -27,43 +40,83 @@ impl Ca {
     /// carries none. Both are valid from the day before to a year from now.
     pub(crate) fn generate(names: &[String]) -> Result<Self, Error> {
         let names = names.iter().map(|name| dns_name(name)).collect::<Result<Vec<_>, _>>()?;
-        Self::sign(names).map_err(|error| {
-            Error::new(ErrorKind::Certificate, "the local certificates could not be made").with_source(error)
-        })
+        let signed = Authority::generate().and_then(|authority| Signed::by(authority, &names)).map_err(not_made)?;
+        Ok(Self { pem: signed.authority.root.pem(), names, signed: RwLock::new(signed) })
     }
 
-    fn sign(names: Vec<SanType>) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    /// Shows a new certificate of the same authority from now on.
+    pub(crate) fn renew(&self) -> Result<(), Error> {
+        let mut signed = self.signed.write().unwrap_or_else(PoisonError::into_inner);
+        signed.server_config = signed.authority.sign(&self.names).map_err(not_made)?;
+        Ok(())
+    }
+
+    /// Shows the certificate of a new authority from now on, and gives the authority's own, as PEM.
+    pub(crate) fn replace_authority(&self) -> Result<String, Error> {
+        let signed =
+            Authority::generate().and_then(|authority| Signed::by(authority, &self.names)).map_err(not_made)?;
+        let pem = signed.authority.root.pem();
+        *self.signed.write().unwrap_or_else(PoisonError::into_inner) = signed;
+        Ok(pem)
+    }
+
+    /// The first authority's own certificate, for clients to trust.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// TLS 1.2 and 1.3 with the server's certificate and its authority's, as they are now.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        Arc::clone(&self.signed.read().unwrap_or_else(PoisonError::into_inner).server_config).into()
+    }
+}
+
+/// Shows nothing: a key is in it.
+impl std::fmt::Debug for Ca {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ca").finish_non_exhaustive()
+    }
+}
+
+type NotMade = Box<dyn std::error::Error + Send + Sync>;
+
+fn not_made(error: NotMade) -> Error {
+    Error::new(ErrorKind::Certificate, "the local certificates could not be made").with_source(error)
+}
+
+impl Signed {
+    fn by(authority: Authority, names: &[SanType]) -> Result<Self, NotMade> {
+        let server_config = authority.sign(names)?;
+        Ok(Self { authority, server_config })
+    }
+}
+
+impl Authority {
+    fn generate() -> Result<Self, NotMade> {
         let mut authority = params("keyspaces-local CA")?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let authority_key = KeyPair::generate()?;
         let root = authority.self_signed(&authority_key)?;
+        Ok(Self { issuer: Issuer::new(authority, authority_key), root })
+    }
 
+    fn sign(&self, names: &[SanType]) -> Result<Arc<ServerConfig>, NotMade> {
         let mut server = params("keyspaces-local")?;
-        server.subject_alt_names = names;
+        server.subject_alt_names = names.to_vec();
         server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         server.use_authority_key_identifier_extension = true;
         let server_key = KeyPair::generate()?;
-        let leaf = server.signed_by(&server_key, &Issuer::new(authority, authority_key))?;
+        let leaf = server.signed_by(&server_key, &self.issuer)?;
 
-        let chain = vec![leaf.der().clone(), root.der().clone()];
+        let chain = vec![leaf.der().clone(), self.root.der().clone()];
         let key = PrivateKeyDer::try_from(server_key.serialize_der())?;
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])?
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
-        Ok(Self { pem: root.pem(), server_config: Arc::new(config) })
-    }
-
-    /// The authority's own certificate, for clients to trust.
-    pub(crate) fn pem(&self) -> &str {
-        &self.pem
-    }
-
-    /// TLS 1.2 and 1.3 with the server's certificate and its authority's.
-    pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.server_config)
+        Ok(Arc::new(config))
     }
 }
 
@@ -99,7 +152,7 @@ mod tests {
     use rustls::pki_types::pem::PemObject;
     use rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio_rustls::{TlsAcceptor, TlsConnector};
+    use tokio_rustls::TlsConnector;
 
     use super::*;
 
@@ -122,7 +175,7 @@ mod tests {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let (near, far) = tokio::io::duplex(1 << 16);
-        let acceptor = TlsAcceptor::from(server.server_config());
+        let acceptor = server.acceptor();
         let server = tokio::spawn(async move {
             let mut stream = acceptor.accept(far).await?;
             stream.write_all(b"x").await?;

@@ -6,7 +6,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Injected;
 pub use crate::gateway::Consistency;
+use crate::throttle::Exceeded;
 
 /// What a local Keyspaces received, newest last; cheap to clone, every clone shows the same.
 ///
@@ -56,12 +60,17 @@ pub struct Received {
     pub page_size: Option<i32>,
     /// The timestamp of the frame in microseconds, where one was sent.
     pub timestamp: Option<i64>,
-    /// What came of it; `None` while it is being worked on, and where the connection ended before.
+    /// What came of it; `None` while it is being worked on, and where the connection ended before: Cassandra may then
+    /// have carried it out.
     pub outcome: Option<Outcome>,
+    /// The fault that struck it. `outcome` says what came of the request all the same: one whose answer was lost after it
+    /// was carried out is [`Outcome::Forwarded`], and [`reached_client`](Self::reached_client) says no.
+    pub fault: Option<Injected>,
 }
 
 /// What a request asked for.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs, reason = "the protocol's own names")]
 #[non_exhaustive]
 pub enum Kind {
@@ -97,6 +106,15 @@ pub enum Outcome {
         /// Its text.
         text: Arc<str>,
     },
+    /// It was not carried out because there was no capacity for it, and answered with a timeout.
+    Throttled {
+        /// The protocol's error code: of a WriteTimeout or a ReadTimeout.
+        code: i32,
+        /// What it went over.
+        exceeded: Exceeded,
+    },
+    /// A fault kept it from being carried out.
+    Prevented,
 }
 
 impl Journal {
@@ -189,12 +207,20 @@ impl Received {
     /// The code of the error that the client got, if it got one.
     pub fn error_code(&self) -> Option<i32> {
         match &self.outcome {
-            Some(Outcome::Failed { code, .. } | Outcome::Refused { code, .. }) => Some(*code),
+            Some(Outcome::Failed { code, .. } | Outcome::Refused { code, .. } | Outcome::Throttled { code, .. }) => {
+                Some(*code)
+            }
             _ => None,
         }
     }
 
-    fn texts(&self) -> impl Iterator<Item = &Arc<str>> {
+    /// Whether what `outcome` says is what the client was sent; late, perhaps, or in small pieces.
+    pub fn reached_client(&self) -> bool {
+        let through = self.fault.as_ref().is_none_or(|fault| fault.effect.lets_the_answer_through());
+        through && self.outcome.is_some()
+    }
+
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &Arc<str>> {
         self.statement.iter().chain(self.batched.iter())
     }
 
@@ -239,10 +265,10 @@ impl Drop for Connected {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn received(statement: &str) -> Received {
+    pub(crate) fn received(statement: &str) -> Received {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
         Received {
             number: 0,
@@ -259,6 +285,7 @@ mod tests {
             page_size: None,
             timestamp: None,
             outcome: None,
+            fault: None,
         }
     }
 

@@ -4,24 +4,33 @@ mod auth;
 mod builder;
 mod ca;
 mod cassandra;
+mod control;
 mod credentials;
 mod error;
+pub mod fault;
 mod gateway;
 pub mod journal;
 mod local;
+mod metering;
 mod partitioner;
 mod random;
 mod ready;
 mod runtime;
 mod schema;
+mod throttle;
 mod topology;
 
 pub use builder::Builder;
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind};
+pub use fault::{Fault, Faults};
 pub use journal::Journal;
+pub use keyspaces_cql::CapacityMode;
 pub use local::Local;
+pub use metering::{Metered, Metering, Operation};
 pub use ready::Ready;
+pub use schema::Ddl;
+pub use throttle::{Exceeded, Throttling};
 pub use topology::Partitioner;
 
 #[doc = include_str!("../DIFFERENCES.md")]

@@ -2,6 +2,9 @@
 
 #[cfg(test)]
 mod tests;
+mod trouble;
+
+pub(crate) use trouble::Levers;
 
 use std::fs;
 use std::io;
@@ -18,13 +21,18 @@ use crate::ca::Ca;
 use crate::cassandra::owned::{Job, Owned};
 use crate::cassandra::surroundings::Surroundings;
 use crate::cassandra::{self, Cassandra};
+use crate::control::Control;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
+use crate::fault::Faults;
 use crate::gateway::{self, Gateway, Instance};
 use crate::journal::Journal;
+use crate::metering::Metering;
 use crate::random;
 use crate::ready::Ready;
 use crate::runtime::OwnRuntime;
+use crate::schema;
+use crate::throttle::Throttling;
 use crate::topology::Listeners;
 
 /// A running local Keyspaces. When it is dropped, or its process ends in whatever way, everything that it started is
@@ -34,9 +42,10 @@ use crate::topology::Listeners;
 #[derive(Debug)]
 pub struct Local {
     ready: Ready,
-    ca: Ca,
     journal: Journal,
+    levers: Levers,
     // In the order of their ends.
+    _control: Option<Control>,
     gateway: Option<Gateway>,
     runtime: OwnRuntime,
     cassandra: Cassandra,
@@ -63,9 +72,18 @@ impl Local {
     pub(crate) async fn start(builder: Builder) -> Result<Self, Error> {
         let runtime = OwnRuntime::new()?;
         let parts = Work(runtime.handle().spawn(parts(builder))).join().await?;
-        let (ready, ca, gateway, cassandra, ca_directory) = parts;
-        let journal = gateway.journal().clone();
-        Ok(Self { ready, ca, journal, gateway: Some(gateway), runtime, cassandra, _ca_directory: ca_directory })
+        let Started { ready, levers, control, gateway, cassandra, ca_directory } = parts;
+        let journal = gateway.journal();
+        Ok(Self {
+            ready,
+            journal,
+            levers,
+            _control: control,
+            gateway: Some(gateway),
+            runtime,
+            cassandra,
+            _ca_directory: ca_directory,
+        })
     }
 
     /// Where to connect: `localhost`.
@@ -85,7 +103,7 @@ impl Local {
 
     /// The certificate of the authority to trust, as PEM.
     pub fn ca_pem(&self) -> &str {
-        self.ca.pem()
+        self.levers.ca.pem()
     }
 
     /// The file with that certificate.
@@ -111,6 +129,21 @@ impl Local {
     /// What was received.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// What goes wrong with requests on purpose.
+    pub fn faults(&self) -> &Faults {
+        &self.levers.faults
+    }
+
+    /// What is throttled.
+    pub fn throttling(&self) -> &Throttling {
+        &self.levers.throttling
+    }
+
+    /// What was consumed, and what was throttled.
+    pub fn metering(&self) -> &Metering {
+        &self.levers.metering
     }
 
     /// All that a client needs to know, as the program prints it.
@@ -160,7 +193,14 @@ impl Drop for Local {
     }
 }
 
-type Started = (Ready, Ca, Gateway, Cassandra, Option<Owned>);
+struct Started {
+    ready: Ready,
+    levers: Levers,
+    control: Option<Control>,
+    gateway: Gateway,
+    cassandra: Cassandra,
+    ca_directory: Option<Owned>,
+}
 
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(10);
 
@@ -184,7 +224,7 @@ impl<T> Drop for Work<T> {
 
 async fn parts(builder: Builder) -> Result<Started, Error> {
     let names = builder.names();
-    let ca = Ca::generate(&names)?;
+    let ca = Arc::new(Ca::generate(&names)?);
     check_port(builder.port).await?;
     let (ca_path, ca_directory) = write_ca(&ca, builder.ca_directory.as_deref())?;
     let cassandra = Cassandra::start(&cassandra::Settings {
@@ -201,6 +241,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
     let clock = Arc::clone(&builder.clock);
     let authority = Authority::new(builder.credentials.clone(), builder.region.clone(), builder.clock)
         .with_principal_without_permissions(builder.without_permissions.clone());
+    let throttling = Throttling::new(Arc::clone(&clock), !builder.throttling, builder.full_buckets);
     let settings = gateway::Settings {
         listeners,
         region: builder.region.clone(),
@@ -210,10 +251,32 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
             None => Instance::Passing,
             Some(name) => Instance::Kept(name),
         },
-        ddl_delay: builder.ddl_delay,
+        schema: schema::Settings {
+            delays: builder.ddl_delays,
+            region: builder.region.clone(),
+            inaccessible_keys: builder.inaccessible_keys,
+        },
         clock,
+        faults: builder.faults.clone(),
+        throttling: throttling.clone(),
     };
-    let gateway = Gateway::start(settings, ca.server_config(), Arc::new(authority), cassandra.address()).await?;
+    let authority = Arc::new(authority);
+    let gateway = Gateway::start(settings, Arc::clone(&ca), Arc::clone(&authority), cassandra.address()).await?;
+    let levers = Levers {
+        faults: builder.faults,
+        throttling,
+        metering: gateway.metering(),
+        authority,
+        ca,
+        doors: Arc::clone(gateway.doors()),
+    };
+    let control = match builder.control_port {
+        None => None,
+        Some(port) => Some(Control::start(port, levers.clone()).await.map_err(|error| {
+            let problem = format!("port {port} of 127.0.0.1, the control port, cannot be listened at: {error}");
+            Error::new(ErrorKind::Listen, problem).with_source(error)
+        })?),
+    };
     let ready = Ready {
         host: "localhost".to_owned(),
         port,
@@ -221,10 +284,11 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         ca: ca_path,
         region: builder.region,
         peers,
+        control_port: control.as_ref().map(|control| control.port),
         credentials: builder.credentials,
         without_permissions: builder.without_permissions,
     };
-    Ok((ready, ca, gateway, cassandra, ca_directory))
+    Ok(Started { ready, levers, control, gateway, cassandra, ca_directory })
 }
 
 /// Refuses at once a port that somebody has, before anything else is started. Clients are let in only at the end.

@@ -22,6 +22,9 @@ pub struct Ready {
     pub region: String,
     /// How many peers `system.peers` shows.
     pub peers: usize,
+    /// The port of 127.0.0.1 at which faults can be injected, if one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_port: Option<u16>,
     /// With what to log in.
     pub credentials: Credentials,
     /// With what to log in as somebody who may do nothing, to see the refusal of that.

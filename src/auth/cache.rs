@@ -116,6 +116,12 @@ impl CredentialCache {
         self.0.source.name()
     }
 
+    /// Why the provider gave none the last time, and when that was; `None` if it did.
+    pub(crate) fn trouble(&self) -> Option<(Instant, Error)> {
+        let (failure, at) = self.0.state().failed.as_ref().map(|failed| (Arc::clone(&failed.failure), failed.at))?;
+        Some((at, self.0.told(&failure)))
+    }
+
     /// When the credentials that are held expire: `None` if none are held, `Some(None)` if they do not say.
     pub(crate) fn expiry(&self) -> Option<Option<SystemTime>> {
         self.0.state().held.as_ref().map(|held| held.credentials.expiry())
@@ -212,16 +218,17 @@ impl Inner {
     /// After a failure: what is held, while it is valid.
     fn last_resort(&self, failure: &Failure) -> Result<Credentials, Error> {
         let held = self.state().held.as_ref().map(|held| held.credentials.clone());
-        let expired = match held {
-            None => None,
-            Some(credentials) => match credentials.expiry().map(|expiry| left(expiry, self.clock.now())) {
-                None | Some(Ok(_)) => {
-                    return Ok(credentials);
-                }
-                Some(Err(ago)) => Some(ago),
-            },
-        };
-        Err(failure.to_error(&self.source, expired))
+        held.filter(|credentials| self.expired(credentials).is_none()).ok_or_else(|| self.told(failure))
+    }
+
+    fn told(&self, failure: &Failure) -> Error {
+        let expired = self.state().held.as_ref().and_then(|held| self.expired(&held.credentials));
+        failure.to_error(&self.source, expired)
+    }
+
+    /// How long ago.
+    fn expired(&self, credentials: &Credentials) -> Option<Duration> {
+        left(credentials.expiry()?, self.clock.now()).err()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use scylla::authentication::AuthenticatorProvider;
+use tokio::time::Instant;
 
 use self::driver::DriverProvider;
 use super::cache::{CredentialCache, Timing};
@@ -144,6 +145,14 @@ impl Authenticator {
     /// Why the driver could not authenticate the last time, unless it could since. Takes it away.
     pub(crate) fn take_last_error(&self) -> Option<Error> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Why there are no new credentials, and since when; `None` if nothing is known to be wrong.
+    pub(crate) fn trouble(&self) -> Option<(Instant, Error)> {
+        match &self.method {
+            Method::SigV4 { credentials, .. } => credentials.trouble(),
+            Method::Password(_) | Method::Nothing => None,
+        }
     }
 
     /// This, as the driver wants it.

@@ -168,7 +168,7 @@ impl<R: OwnedRow> Scan<R> {
 
     fn page(&mut self, range: usize, arrived: Result<Arrived, Error>) -> Result<Vec<R>, Error> {
         let (page, next) = arrived?;
-        let rows = decode(&self.select.core.call.about, page)?;
+        let rows = decode(&self.select.core.call, page)?;
         let state = match next {
             PagingStateResponse::NoMorePages => State::Done,
             PagingStateResponse::HasMorePages { state } => {

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
@@ -6,13 +7,18 @@ use std::time::Duration;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use tokio::time::Instant;
 
-use super::defaults::{ATTEMPT_TIMEOUT, CALL_TIMEOUT, CONNECT_TIMEOUT, CONNECTIONS_PER_HOST, PAGE_SIZE};
+use super::defaults::{
+    ATTEMPT_TIMEOUT, BACKOFF, CALL_TIMEOUT, CONNECT_TIMEOUT, CONNECTIONS_PER_HOST, PAGE_SIZE, RETRY_PERCENT,
+    TOPOLOGY_INTERVAL,
+};
 use super::diagnose::diagnose;
 use super::{PoolAdvice, Report, Session, Settings};
 use crate::auth::{Authenticator, Clock, CredentialSource, Timing};
 use crate::handshake::Handshake;
+use crate::pace::TableLimit;
+use crate::retry::Backoff;
 use crate::tls::Trust;
-use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
+use crate::{Endpoint, Error, ErrorKind, ReadConsistency, WhenFull};
 
 /// Builds a [`Session`]. With nothing set: the region and the credentials of the environment.
 ///
@@ -38,6 +44,8 @@ pub struct Builder {
     trusted: Vec<Vec<u8>>,
     pub(super) pool_advice: Option<PoolAdvice>,
     settings: Settings,
+    #[cfg(test)]
+    pub(super) resolver: crate::handshake::Resolver,
 }
 
 /// As good as none, and no instant overflows with it.
@@ -52,6 +60,8 @@ impl Default for Builder {
             password: None,
             trusted: Vec::new(),
             pool_advice: None,
+            #[cfg(test)]
+            resolver: crate::handshake::Resolver::default(),
             settings: Settings {
                 connect_timeout: CONNECT_TIMEOUT,
                 call_timeout: CALL_TIMEOUT,
@@ -60,6 +70,11 @@ impl Default for Builder {
                 page_size: PAGE_SIZE,
                 connections_per_host: CONNECTIONS_PER_HOST,
                 application_name: None,
+                backoff: BACKOFF,
+                retry_percent: RETRY_PERCENT,
+                when_full: WhenFull::default(),
+                topology_interval: TOPOLOGY_INTERVAL,
+                table_limits: HashMap::new(),
             },
         }
     }
@@ -176,6 +191,58 @@ impl Builder {
         self
     }
 
+    /// How long to wait before a statement is sent again: any time up to a bound (full jitter), which is `first` before the
+    /// first repeat, doubles with each, and grows to `longest` at most.
+    ///
+    /// Sent again is only what does no harm: what was surely not sent, reads, and writes that may be sent twice.
+    ///
+    /// Default: up to 10ms, doubling to 1s.
+    pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
+        self.settings.backoff = Backoff { first, longest: longest.max(first).min(LONGEST_TIMEOUT) };
+        self
+    }
+
+    /// How many repeats the session may make, in percent of its requests of the last 10 s; 10 in any case. When they are
+    /// spent, a call that fails is not sent again; one that was throttled waits for its turn until its deadline.
+    ///
+    /// Default: 20 %.
+    pub fn retry_budget(mut self, percent: u8) -> Self {
+        self.settings.retry_percent = percent;
+        self
+    }
+
+    /// What a call does when as much is in flight as the connections bear: 512 on each (`DG:using_java_driver`).
+    ///
+    /// Default: Wait.
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.settings.when_full = when_full;
+        self
+    }
+
+    /// Holds this session's use of a table, `keyspace.table` as in CQL, to a limit, so that it leaves capacity to others. A
+    /// call waits for its turn, in the order of asking, until its deadline.
+    ///
+    /// What is counted is an estimate: of a write, the bytes of its values (of a batch, all of them for each of its tables);
+    /// of a read, one unit, and when its page has arrived, what it turns out to be at LOCAL_QUORUM.
+    ///
+    /// Default: none. What a table that is throttled takes is found without it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if it is not the name of a table with its keyspace.
+    pub fn table_limit(mut self, table: &str, limit: TableLimit) -> Result<Self, Error> {
+        let named = keyspaces_cql::parse(&format!("SELECT a FROM {table}"));
+        let named = named.ok().and_then(|statement| {
+            let table = *statement.tables().first()?;
+            table.keyspace.is_some().then(|| table.to_string())
+        });
+        let Some(named) = named else {
+            return Err(refused(format!("{table:?} is no table's name with its keyspace"), "Write keyspace.table"));
+        };
+        self.settings.table_limits.insert(named, limit);
+        Ok(self)
+    }
+
     /// The consistency of reads that say nothing else. Writes have none to choose.
     ///
     /// Default: LOCAL_QUORUM.
@@ -189,6 +256,15 @@ impl Builder {
     /// Default: 1000 rows.
     pub fn page_size(mut self, rows: NonZeroU32) -> Self {
         self.settings.page_size = rows;
+        self
+    }
+
+    /// How often to read which peers there are: the service is not known to push changes. Read at once is what there is
+    /// after a control connection was lost.
+    ///
+    /// Default: 60 s.
+    pub fn topology_interval(mut self, interval: Duration) -> Self {
+        self.settings.topology_interval = interval.min(LONGEST_TIMEOUT);
         self
     }
 
@@ -208,6 +284,7 @@ impl Builder {
     ///
     /// | what | then |
     /// |---|---|
+    /// | the endpoint's name cannot be looked up for the moment | new tries until the deadline |
     /// | the endpoint's name has no address, its addresses refuse TCP, do not speak TLS or CQL, show a certificate that is not to be trusted; the credentials are missing or refused | an error at once |
     /// | one of the endpoint's addresses is silent or refuses, another is well | the one that is well is taken |
     /// | the endpoint is silent at TCP, TLS, OPTIONS, STARTUP, AUTH_RESPONSE, REGISTER or the reading of the system tables, or closes the connection there | new tries until the deadline, then an error that names the stage |
@@ -252,6 +329,8 @@ impl Builder {
         let trust = Trust::new(self.trusted.iter().map(Vec::as_slice))?;
         let name = self.settings.application_name.as_deref();
         let handshake = Handshake::new(endpoint, trust, Arc::new(authenticator), name)?;
+        #[cfg(test)]
+        let handshake = handshake.with_resolver(self.resolver.clone());
         Ok((handshake, self.settings.clone()))
     }
 
@@ -261,6 +340,7 @@ impl Builder {
             ("connect_timeout", settings.connect_timeout),
             ("call_timeout", settings.call_timeout),
             ("attempt_timeout", settings.attempt_timeout),
+            ("topology_interval", settings.topology_interval),
         ] {
             if timeout.is_zero() {
                 return Err(refused(format!("{name} is zero"), "Give it a duration that something can happen in"));

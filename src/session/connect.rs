@@ -10,6 +10,7 @@ use futures::FutureExt;
 use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use scylla::client::session::Session as DriverSession;
+use scylla::cluster::Node;
 use scylla::errors::NewSessionError;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, warn};
@@ -32,10 +33,18 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const MOST_REASONS: usize = 3;
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A session that works.
+/// A driver's session that works, and what is known of its peers.
 pub(super) struct Connected {
-    pub(super) driver: DriverSession,
+    pub(super) driver: Arc<DriverSession>,
     pub(super) translator: Arc<Translator>,
+}
+
+impl Connected {
+    /// Where a peer's connections lead.
+    pub(super) fn address(&self, node: &Node) -> SocketAddr {
+        let named = || SocketAddr::new(node.address.ip(), node.address.port());
+        self.translator.given(node.host_id).unwrap_or_else(named)
+    }
 }
 
 /// First as it should be: a light probe of the contact points, then the driver. If that takes too long or fails, once
@@ -168,11 +177,11 @@ impl Connecting<'_> {
         let probe = probe_timeout(contact_points);
         let translator = Arc::new(Translator::new(self.handshake.clone(), depth, probe));
         for address in &addresses {
-            translator.passed(*address).await;
+            translator.passed(*address);
         }
         let builder = driver::builder(self.handshake, self.settings, &addresses, Arc::clone(&translator) as _);
         match timeout_at(limit, builder.build()).await {
-            Ok(Ok(driver)) => self.inspect(Connected { driver, translator }, picture, limit).await,
+            Ok(Ok(driver)) => self.inspect(Connected { driver: Arc::new(driver), translator }, picture, limit).await,
             Ok(Err(error)) => Err(self.driver_failed(error).into()),
             Err(_) => Err(Miss {
                 vague: true,
@@ -236,6 +245,7 @@ impl Connecting<'_> {
         if peers < 2 && !self.handshake.endpoint().is_cassandra() {
             warn!(endpoint = %self.handshake.endpoint(), "only one peer is visible. {EC2_PERMISSIONS}");
         }
+        connected.translator.deepen();
         Ok(connected)
     }
 

@@ -4,17 +4,30 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use crate::handshake::Attempt;
+use crate::retry::Backoff;
 
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For one address: TCP, TLS and the first answer, by the translator and by `diagnose`.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const BACKOFF: Backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_secs(1) };
+/// Of the requests of the last ten seconds.
+pub(super) const RETRY_PERCENT: u8 = 20;
+pub(super) const REPEATS_AT_LEAST: u32 = 10;
+/// For each connection. The driver picks one of a peer's at random: of three, none gets more than the 3,000 that the service
+/// takes (DG:quotas) but for one second in 10¹².
+pub(super) const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(2_699);
+pub(super) const IN_FLIGHT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(511);
 pub(super) const CONNECTIONS_PER_HOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
 pub(super) const PAGE_SIZE: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const TOPOLOGY_INTERVAL: Duration = Duration::from_secs(60);
+/// For reading it: the driver's own limits are for each of its requests, and it has none for a handshake.
+pub(super) const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long no peer may be connected before the session connects anew.
+pub(super) const ALONE_FOR: Duration = Duration::from_secs(3);
 
 /// For a peer of an endpoint that was reached so: what is far away is slow, and not silent.
 pub(super) fn probe_timeout<'a>(reached: impl IntoIterator<Item = &'a Attempt>) -> Duration {
@@ -24,7 +37,7 @@ pub(super) fn probe_timeout<'a>(reached: impl IntoIterator<Item = &'a Attempt>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ReadConsistency;
+    use crate::{ReadConsistency, WhenFull};
 
     fn rows() -> Vec<(&'static str, String, Option<&'static str>)> {
         let seconds = |duration: Duration| format!("{} s", duration.as_secs());
@@ -33,12 +46,24 @@ mod tests {
             ("probing one peer", seconds(PROBE_TIMEOUT), None),
             ("a call, all attempts together", seconds(CALL_TIMEOUT), Some("call_timeout")),
             ("one attempt", seconds(ATTEMPT_TIMEOUT), Some("attempt_timeout")),
+            (
+                "wait before a repeat",
+                format!("up to {:?}, doubling to {:?}", BACKOFF.first, BACKOFF.longest),
+                Some("backoff"),
+            ),
+            ("repeats", format!("{RETRY_PERCENT} %"), Some("retry_budget")),
+            ("repeats in any case", format!("{REPEATS_AT_LEAST} in 10 s"), None),
+            ("requests a second and connection", REQUESTS_PER_SECOND.to_string(), None),
+            ("in flight per connection", IN_FLIGHT.to_string(), None),
+            ("when that many are in flight", format!("{:?}", WhenFull::default()), Some("when_full")),
             ("connections per host", CONNECTIONS_PER_HOST.to_string(), Some("connections_per_host")),
             ("page size", format!("{PAGE_SIZE} rows"), Some("page_size")),
             ("consistency of reads", ReadConsistency::default().to_string(), Some("read_consistency")),
             ("keepalive", seconds(KEEPALIVE_INTERVAL), None),
             ("answer to a keepalive", seconds(KEEPALIVE_TIMEOUT), None),
-            ("topology read again", seconds(TOPOLOGY_INTERVAL), None),
+            ("topology read again", seconds(TOPOLOGY_INTERVAL), Some("topology_interval")),
+            ("reading the topology", seconds(TOPOLOGY_TIMEOUT), None),
+            ("without any peer before connecting anew", seconds(ALONE_FOR), None),
         ]
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::TlsContext;
@@ -12,10 +13,12 @@ use scylla::policies::address_translator::AddressTranslator;
 use scylla::policies::retry::FallthroughRetryPolicy;
 
 use super::Settings;
-use super::defaults::{KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, PROBE_TIMEOUT, TOPOLOGY_INTERVAL};
+use super::defaults::{KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, PROBE_TIMEOUT};
 use super::rotation::Rotation;
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::handshake::Handshake;
+
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 pub(super) fn builder(
     handshake: &Handshake,
@@ -58,7 +61,8 @@ pub(super) fn builder(
         .fetch_full_schema_metadata(false)
         // By default peers are read again only after a server's event, and the service is not known to send any.
         .periodic_metadata_fetch_mode(PeriodicFetchMode::FullMetadata)
-        .cluster_metadata_refresh_interval(TOPOLOGY_INTERVAL)
+        // The session does it itself: so it knows when that hangs.
+        .cluster_metadata_refresh_interval(NEVER)
         .metadata_request_clientside_timeout(KEEPALIVE_TIMEOUT)
         // Agreement of schema versions says nothing about a table that is being created, and can fail DDL that worked.
         .auto_await_schema_agreement(false)

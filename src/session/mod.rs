@@ -6,14 +6,17 @@ mod defaults;
 mod diagnose;
 mod driver;
 mod gate;
+mod health;
 mod pool_advice;
 mod report;
 mod rotation;
 mod topology;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -21,16 +24,22 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use scylla::client::session::Session as DriverSession;
+use scylla::policies::load_balancing::NodeIdentifier;
 use tokio::time::Instant;
 
 use self::connect::Connected;
+use self::defaults::{IN_FLIGHT, REPEATS_AT_LEAST, REQUESTS_PER_SECOND, TOPOLOGY_TIMEOUT};
 use self::gate::Gate;
-use self::topology::Translator;
+use self::watch::Watch;
 use crate::handshake::Handshake;
+use crate::limit::{Limiter, Limits, Seen, WhenFull};
+use crate::pace::{Paces, TableLimit};
+use crate::retry::{Backoff, Budget, Random, Retry};
 use crate::statement::Cache;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
 
 pub use self::builder::Builder;
+pub use self::health::{CredentialsHealth, Health, PeerHealth, TopologyHealth, Trouble};
 pub use self::pool_advice::PoolAdvice;
 pub use self::report::{Finding, Report};
 
@@ -42,13 +51,17 @@ pub use self::report::{Finding, Report};
 pub struct Session(Arc<Inner>);
 
 struct Inner {
-    driver: RwLock<Option<Arc<DriverSession>>>,
-    translator: Arc<Translator>,
+    connected: RwLock<Option<Arc<Connected>>>,
     handshake: Handshake,
     settings: Settings,
     data_center: String,
     gate: Gate,
     statements: Cache,
+    began: Instant,
+    retry: Retry,
+    limiter: Limiter,
+    paces: Paces,
+    watch: Watch,
 }
 
 /// What was set on the builder and holds for the session.
@@ -61,12 +74,17 @@ pub(crate) struct Settings {
     pub(crate) page_size: NonZeroU32,
     pub(crate) connections_per_host: NonZeroUsize,
     pub(crate) application_name: Option<String>,
+    pub(crate) backoff: Backoff,
+    pub(crate) retry_percent: u8,
+    pub(crate) when_full: WhenFull,
+    pub(crate) topology_interval: Duration,
+    pub(crate) table_limits: HashMap<String, TableLimit>,
 }
 
 /// Something that is being done on a session, which waits for it when it is closed. The driver is to be had through
 /// it only.
 pub(crate) struct InFlight {
-    driver: Arc<DriverSession>,
+    connected: Arc<Connected>,
     session: Session,
 }
 
@@ -88,17 +106,95 @@ impl Session {
     ///
     /// A public endpoint shows nine (`DG:connections`), a VPC endpoint one for each availability zone it is in.
     pub fn peers(&self) -> Vec<Peer> {
-        let Some(driver) = self.driver() else { return Vec::new() };
-        let state = driver.get_cluster_state();
-        let peers = state.get_nodes_info().iter().map(|node| Peer {
-            address: self
-                .0
-                .translator
-                .given(node.host_id)
-                .unwrap_or_else(|| SocketAddr::new(node.address.ip(), node.address.port())),
-            connected: node.is_connected(),
-        });
+        let Some(connected) = self.connected() else { return Vec::new() };
+        let state = connected.driver.get_cluster_state();
+        let peers = state
+            .get_nodes_info()
+            .iter()
+            .map(|node| Peer { address: connected.address(node), connected: node.is_connected() });
         peers.collect()
+    }
+
+    /// How the session is: which peers are connected and since when, what is wrong with those that are not, the
+    /// credentials, and when it was last read which peers there are. Asks nobody and waits for nothing.
+    ///
+    /// ```no_run
+    /// # async fn example(session: keyspaces::Session) {
+    /// let health = session.health();
+    /// if health.is_degraded() {
+    ///     // cassandra.us-east-1.amazonaws.com:9142: 8 of 9 peers connected
+    ///     // - 3.234.248.200:9142 has been not connected for 12 s: connecting to … TCP was not answered. …
+    ///     eprintln!("{health}");
+    /// }
+    /// // For a readiness probe: some peer is connected.
+    /// let ready = health.alone_since().is_none();
+    /// # }
+    /// ```
+    ///
+    /// A session recovers by itself. How long that takes, from when the cause is gone:
+    ///
+    /// | what happened | recovered after |
+    /// |---|---|
+    /// | all connections were closed, or the server restarted within 3 s | 2 s |
+    /// | a connection is half open: nothing arrives any more | 12 s from the last answer: 5 s until a keepalive, 5 s for its answer, and connecting |
+    /// | a peer was gone or silent, or its certificate was not to be trusted | 13 s: the driver waits up to 11.5 s between tries; the other peers go on |
+    /// | all peers were gone, or the endpoint's name has other addresses | 16 s: after 3 s without any peer it connects anew, tries again after up to 5 s, and a try that meets silence takes up to 10 s |
+    /// | the credentials expired or were refused, while no connection was left | 20 s: their provider is asked again after up to 15 s |
+    /// | the system tables show other peers | 60 s, the [`topology_interval`](Builder::topology_interval) |
+    ///
+    /// Each change is logged once by `tracing`, not with each request; the driver has log lines of its own.
+    pub fn health(&self) -> Health {
+        let connected = self.connected();
+        if let Some(connected) = &connected {
+            self.0.watch.look(connected, Instant::now());
+        }
+        let authenticator = self.0.handshake.authenticator();
+        let seen = self.0.watch.seen();
+        let mut peers: Vec<PeerHealth> = connected.as_ref().map_or_else(Vec::new, |connected| {
+            let state = connected.driver.get_cluster_state();
+            let known = state.get_nodes_info().iter().filter_map(|node| {
+                let (is_connected, since) = seen.peers.get(&node.host_id).copied()?;
+                Some(PeerHealth {
+                    address: connected.address(node),
+                    connected: is_connected,
+                    since: health::system_time(since),
+                    trouble: connected.translator.trouble(node.host_id),
+                })
+            });
+            known.collect()
+        });
+        peers.sort_by_key(PeerHealth::address);
+        let overdue = self.0.settings.topology_interval * 2 + TOPOLOGY_TIMEOUT;
+        Health {
+            endpoint: self.endpoint().to_string(),
+            closed: connected.is_none(),
+            peers,
+            alone_since: seen.alone_since.map(health::system_time),
+            credentials: CredentialsHealth {
+                identity: authenticator.describe(),
+                trouble: authenticator.trouble().map(|(at, error)| Trouble::new(error.to_string(), at)),
+            },
+            topology: TopologyHealth {
+                read: health::system_time(seen.topology_read),
+                overdue: seen.topology_read.elapsed() > overdue,
+                trouble: seen.topology_trouble,
+            },
+            reconnected: seen.reconnected,
+            reconnecting: seen.reconnecting,
+        }
+    }
+
+    /// Shows the limiter which peers there are and whether they are connected.
+    pub(crate) fn look_at_peers(&self, now: Duration) {
+        // What a peer has is closed with the last who holds it.
+        let Some(connected) = self.connected() else { return self.0.limiter.forget() };
+        let state = connected.driver.get_cluster_state();
+        let seen = state.get_nodes_info().iter().map(|node| Seen {
+            node: NodeIdentifier::Node(Arc::clone(node)),
+            address: connected.address(node),
+            is_connected: node.is_connected(),
+        });
+        self.0.limiter.look(seen, now);
     }
 
     /// Refuses new work from now on, waits for what is in flight, and closes the connections.
@@ -111,7 +207,9 @@ impl Session {
     /// [`ErrorKind::Timeout`] if something was still in flight at the deadline.
     pub async fn close(&self, deadline: Duration) -> Result<(), Error> {
         let drained = tokio::time::timeout(deadline, self.0.gate.close()).await;
-        self.0.driver.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.0.connected.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.0.watch.end();
+        self.0.limiter.forget();
         drained.map_err(|_| {
             Error::new(
                 ErrorKind::Timeout,
@@ -128,13 +226,14 @@ impl Session {
     /// Nothing of what this crate is for holds on it: consistencies that the service refuses can be asked for,
     /// statements are not checked, not limited and not repeated, unpaged reads fail at 1 MB, DDL is not awaited, errors
     /// are the driver's, and [`close`](Self::close) waits for nothing that is done with it. TLS, the name that each
-    /// certificate is held to, and SigV4 do hold.
+    /// certificate is held to, and SigV4 do hold. When the session had to connect anew ([`health`](Self::health)), it is
+    /// another driver's session, and this one stays without connections: do not keep it.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Closed`] after [`close`](Self::close).
     pub fn dangerous_driver(&self) -> Result<Arc<DriverSession>, Error> {
-        self.driver().ok_or_else(|| self.closed())
+        self.connected().map(|connected| Arc::clone(&connected.driver)).ok_or_else(|| self.closed())
     }
 
     /// Begins something on the session.
@@ -142,8 +241,8 @@ impl Session {
         if !self.0.gate.enter() {
             return Err(self.closed());
         }
-        match self.driver() {
-            Some(driver) => Ok(InFlight { driver, session: self.clone() }),
+        match self.connected() {
+            Some(connected) => Ok(InFlight { connected, session: self.clone() }),
             None => {
                 self.0.gate.leave();
                 Err(self.closed())
@@ -172,6 +271,27 @@ impl Session {
         self.0.settings.attempt_timeout
     }
 
+    pub(crate) fn retry(&self) -> &Retry {
+        &self.0.retry
+    }
+
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.0.limiter
+    }
+
+    pub(crate) fn paces(&self) -> &Paces {
+        &self.0.paces
+    }
+
+    pub(crate) fn began(&self) -> Instant {
+        self.0.began
+    }
+
+    /// Since the session began, for counts by the second.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.0.began)
+    }
+
     pub(crate) fn connections_per_host(&self) -> NonZeroUsize {
         self.0.settings.connections_per_host
     }
@@ -186,23 +306,37 @@ impl Session {
     }
 
     async fn open(handshake: Handshake, settings: Settings, started: Instant) -> Result<Self, Error> {
-        let Connected { driver, translator } = connect::connect(&handshake, &settings, started).await?;
-        let state = driver.get_cluster_state();
+        let connected = connect::connect(&handshake, &settings, started).await?;
+        let state = connected.driver.get_cluster_state();
         let data_center = state.get_nodes_info().iter().find_map(|node| node.datacenter.clone()).unwrap_or_default();
-        let driver = RwLock::new(Some(Arc::new(driver)));
-        Ok(Self(Arc::new(Inner {
-            driver,
-            translator,
+        let began = Instant::now();
+        let limits = Limits {
+            connections: settings.connections_per_host,
+            requests_per_second: (!handshake.endpoint().is_cassandra()).then_some(REQUESTS_PER_SECOND),
+            in_flight: IN_FLIGHT,
+            when_full: settings.when_full,
+        };
+        let budget = Budget::new(settings.retry_percent, REPEATS_AT_LEAST);
+        let session = Self(Arc::new(Inner {
+            connected: RwLock::new(Some(Arc::new(connected))),
+            watch: Watch::new(),
             handshake,
-            settings,
             data_center,
             gate: Gate::default(),
             statements: Cache::default(),
-        })))
+            began,
+            retry: Retry::new(settings.backoff, budget, Random::new()),
+            limiter: Limiter::new(limits, began),
+            paces: Paces::new(settings.table_limits.clone()),
+            settings,
+        }));
+        session.look_at_peers(Duration::ZERO);
+        session.0.watch.begin(&Arc::downgrade(&session.0), session.0.settings.topology_interval);
+        Ok(session)
     }
 
-    fn driver(&self) -> Option<Arc<DriverSession>> {
-        self.0.driver.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn connected(&self) -> Option<Arc<Connected>> {
+        self.0.connected.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn closed(&self) -> Error {
@@ -222,7 +356,7 @@ impl fmt::Debug for Session {
 
 impl InFlight {
     pub(crate) fn driver(&self) -> &DriverSession {
-        &self.driver
+        &self.connected.driver
     }
 }
 

@@ -2,7 +2,7 @@ mod closing;
 mod configuration;
 mod connecting;
 mod diagnosing;
-
+mod recovering;
 mod silence;
 mod topology;
 

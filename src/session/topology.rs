@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::join_all;
+use futures::FutureExt;
+use futures::future::{BoxFuture, WeakShared, join_all};
 use scylla::errors::{CustomTranslationError, TranslationError};
 use scylla::policies::address_translator::{AddressTranslator, UntranslatedPeer};
 use tokio::sync::Notify;
@@ -19,7 +20,8 @@ use tokio::time::{Instant, timeout};
 use tracing::debug;
 use uuid::Uuid;
 
-use crate::handshake::{Depth, Handshake, Stage};
+use super::health::Trouble;
+use crate::handshake::{Attempt, Depth, Handshake, Stage};
 
 /// How long a peer that passed is taken to be well: a pool opens its connections in one go.
 const STILL_WELL: Duration = Duration::from_secs(5);
@@ -33,9 +35,9 @@ const MOST_REMEMBERED: usize = 256;
 /// The translator of one session.
 pub(super) struct Translator {
     handshake: Handshake,
-    depth: Depth,
+    depth: Mutex<Depth>,
     limit: Duration,
-    probed: Mutex<HashMap<SocketAddr, Arc<Probed>>>,
+    probed: Arc<Mutex<HashMap<SocketAddr, Probed>>>,
     hosts: Mutex<HashMap<Uuid, Host>>,
     asked: Notify,
 }
@@ -45,11 +47,15 @@ pub(super) struct Translator {
 struct Host {
     named: Vec<SocketAddr>,
     given: Option<SocketAddr>,
+    trouble: Option<Trouble>,
 }
 
-/// What is known of one address. The lock is held while it is probed, so that one probe serves all who ask.
+/// What is known of one address, and the probe that serves all who ask while it runs. It ends with the last of them.
 #[derive(Default)]
-struct Probed(tokio::sync::Mutex<Option<(Instant, Verdict)>>);
+struct Probed {
+    last: Option<(Instant, Verdict)>,
+    running: Option<WeakShared<BoxFuture<'static, Verdict>>>,
+}
 
 #[derive(Clone, Debug)]
 enum Verdict {
@@ -62,6 +68,32 @@ enum Verdict {
 }
 
 impl Verdict {
+    fn of(attempt: Attempt) -> Self {
+        match attempt.failure {
+            None => Self::Passed,
+            // Not the peer's fault. What is wrong with the credentials, the driver's own connection will tell.
+            Some(failure) if failure.stage == Stage::Credentials => Self::Passed,
+            Some(failure) if failure.silent => Self::Silent(failure.error.to_string()),
+            Some(failure) if failure.stage == Stage::Tcp => Self::Refused(failure.error.to_string()),
+            Some(failure) => Self::Wrong(failure.error.to_string()),
+        }
+    }
+
+    fn holds_for(&self) -> Duration {
+        match self {
+            Self::Passed => STILL_WELL,
+            Self::Silent(_) => STILL_SILENT,
+            Self::Refused(_) | Self::Wrong(_) => Duration::ZERO,
+        }
+    }
+
+    fn problem(&self) -> Option<&str> {
+        match self {
+            Self::Passed => None,
+            Self::Refused(why) | Self::Silent(why) | Self::Wrong(why) => Some(why),
+        }
+    }
+
     /// One that took its time needs no more of it: the driver has asked for all rows by then.
     fn wait_for_a_sibling(&self) -> Duration {
         if matches!(self, Self::Silent(_)) { Duration::ZERO } else { SIBLING }
@@ -75,12 +107,21 @@ struct LeftOut(String);
 impl Translator {
     /// Takes each address as far as `depth`, within `limit`.
     pub(super) fn new(handshake: Handshake, depth: Depth, limit: Duration) -> Self {
-        Self { handshake, depth, limit, probed: Mutex::default(), hosts: Mutex::default(), asked: Notify::new() }
+        let depth = Mutex::new(depth);
+        Self { handshake, depth, limit, probed: Arc::default(), hosts: Mutex::default(), asked: Notify::new() }
     }
 
     /// Notes an address that has just passed as a contact point: peers are among them.
-    pub(super) async fn passed(&self, address: SocketAddr) {
-        *self.entry(address).0.lock().await = Some((Instant::now(), Verdict::Passed));
+    pub(super) fn passed(&self, address: SocketAddr) {
+        keep(&self.probed, address, Verdict::Passed);
+    }
+
+    /// From now on a peer is taken through all that a connection of a pool goes through. At first that costs too much;
+    /// in a session that runs, a peer that turns silent late would hold up the driver's worker, and what it says to the
+    /// credentials would be known to the driver only.
+    pub(super) fn deepen(&self) {
+        let mut depth = lock(&self.depth);
+        *depth = (*depth).max(Depth::Authentication);
     }
 
     /// The address to connect to in place of `named`.
@@ -92,6 +133,7 @@ impl Translator {
     async fn translate(&self, host_id: Uuid, named: SocketAddr) -> Result<SocketAddr, LeftOut> {
         self.note(host_id, named);
         let verdict = self.probe(named).await;
+        let problem = verdict.problem().map(str::to_owned);
         let result = match verdict {
             Verdict::Passed => Ok(named),
             verdict => match self.sibling(host_id, named, verdict.wait_for_a_sibling()).await {
@@ -106,6 +148,10 @@ impl Translator {
         }
         if let Some(host) = lock(&self.hosts).get_mut(&host_id) {
             host.given = result.as_ref().ok().copied();
+            let has_sibling = host.given.is_some_and(|given| host.named.contains(&given));
+            if let Some(problem) = problem.filter(|_| !has_sibling) {
+                Trouble::note(&mut host.trouble, problem);
+            }
         }
         result
     }
@@ -126,17 +172,16 @@ impl Translator {
         lock(&self.hosts).get(&host_id)?.given
     }
 
+    /// What was wrong with a host the last time that something was, and how often.
+    pub(super) fn trouble(&self, host_id: Uuid) -> Option<Trouble> {
+        lock(&self.hosts).get(&host_id)?.trouble.clone()
+    }
+
     /// Why addresses were left out, as far as it is remembered; not those that are being probed.
     pub(super) fn left_out(&self) -> Vec<String> {
-        let probed: Vec<_> = lock(&self.probed).values().cloned().collect();
-        let mut reasons = Vec::new();
-        for probed in probed {
-            if let Ok(last) = probed.0.try_lock()
-                && let Some((_, Verdict::Silent(why) | Verdict::Wrong(why) | Verdict::Refused(why))) = &*last
-            {
-                reasons.push(why.clone());
-            }
-        }
+        let probed = lock(&self.probed);
+        let last = probed.values().filter_map(|probed| probed.last.as_ref()?.1.problem());
+        let mut reasons: Vec<String> = last.map(str::to_owned).collect();
         reasons.sort();
         reasons
     }
@@ -157,38 +202,36 @@ impl Translator {
         }
     }
 
-    fn entry(&self, address: SocketAddr) -> Arc<Probed> {
-        let mut probed = lock(&self.probed);
-        if probed.len() >= MOST_REMEMBERED && !probed.contains_key(&address) {
-            probed.clear();
-        }
-        Arc::clone(probed.entry(address).or_default())
-    }
-
     async fn probe(&self, address: SocketAddr) -> Verdict {
-        let probed = self.entry(address);
-        let mut last = probed.0.lock().await;
-        if let Some((at, verdict)) = &*last {
-            let fresh = match verdict {
-                Verdict::Passed => STILL_WELL,
-                Verdict::Silent(_) => STILL_SILENT,
-                Verdict::Refused(_) | Verdict::Wrong(_) => Duration::ZERO,
-            };
-            if at.elapsed() < fresh {
+        let running = {
+            let mut probed = lock(&self.probed);
+            let known = probed.get(&address);
+            if let Some((at, verdict)) = known.and_then(|known| known.last.as_ref())
+                && at.elapsed() < verdict.holds_for()
+            {
                 return verdict.clone();
             }
-        }
-        let attempt = self.handshake.try_at(address, self.depth, Instant::now() + self.limit).await;
-        let verdict = match attempt.failure {
-            None => Verdict::Passed,
-            // Not the peer's fault. What is wrong with the credentials, the driver's own connection will tell.
-            Some(failure) if failure.stage == Stage::Credentials => Verdict::Passed,
-            Some(failure) if failure.silent => Verdict::Silent(failure.error.to_string()),
-            Some(failure) if failure.stage == Stage::Tcp => Verdict::Refused(failure.error.to_string()),
-            Some(failure) => Verdict::Wrong(failure.error.to_string()),
+            match known.and_then(|known| known.running.as_ref()?.upgrade()) {
+                Some(running) => running,
+                None => {
+                    let started = self.start(address).shared();
+                    entry(&mut probed, address).running = started.downgrade();
+                    started
+                }
+            }
         };
-        *last = Some((Instant::now(), verdict.clone()));
-        verdict
+        running.await
+    }
+
+    fn start(&self, address: SocketAddr) -> BoxFuture<'static, Verdict> {
+        let (handshake, probed) = (self.handshake.clone(), Arc::clone(&self.probed));
+        let (depth, limit) = (*lock(&self.depth), self.limit);
+        async move {
+            let verdict = Verdict::of(handshake.try_at(address, depth, Instant::now() + limit).await);
+            keep(&probed, address, verdict.clone());
+            verdict
+        }
+        .boxed()
     }
 
     /// Another address under the same host id that passes.
@@ -249,6 +292,17 @@ impl AddressTranslator for Translator {
             .await
             .map_err(|left_out| TranslationError::Custom(CustomTranslationError::new(left_out)))
     }
+}
+
+fn entry(probed: &mut HashMap<SocketAddr, Probed>, address: SocketAddr) -> &mut Probed {
+    if probed.len() >= MOST_REMEMBERED && !probed.contains_key(&address) {
+        probed.clear();
+    }
+    probed.entry(address).or_default()
+}
+
+fn keep(probed: &Mutex<HashMap<SocketAddr, Probed>>, address: SocketAddr, verdict: Verdict) {
+    *entry(&mut lock(probed), address) = Probed { last: Some((Instant::now(), verdict)), running: None };
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -49,6 +49,12 @@ impl About {
         Ok(Self { attempted, repeatable, tree: Some(statement) })
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_text(text: &str) -> Self {
+        use Effect::{ConditionalWrite, Read, Write};
+        Self::read(text, false, &[Read, Write, ConditionalWrite]).expect("it is allowed")
+    }
+
     /// Of a text that cannot be read: it may not be repeated.
     pub(crate) fn unread(attempted: &str) -> Self {
         Self { attempted: attempted.to_owned(), repeatable: false, tree: None }
@@ -74,6 +80,21 @@ impl About {
         debug_assert_eq!(tree.effect(), Effect::Increment);
         let problem = format!("{} was asked for, the text is {}", word(wanted), word(is));
         Err(Error::new(ErrorKind::Refused, self.attempted.clone(), problem).with_advice(way(is)))
+    }
+
+    /// The first word: `INSERT`.
+    pub(crate) fn operation(&self) -> &str {
+        self.attempted.split(' ').next().unwrap_or_default()
+    }
+
+    /// Keyspace and table, of one that is about one.
+    pub(crate) fn table(&self) -> Option<(&str, &str)> {
+        let table = *self.tree.as_ref()?.tables().first()?;
+        Some((table.keyspace.as_ref()?.text.as_str(), table.name.text.as_str()))
+    }
+
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(self.tree, Some(Statement::Select(_)))
     }
 
     /// Whether it stores the values that are bound to it, all of them or some.

@@ -10,6 +10,7 @@ use super::about::About;
 use super::cells::{Cells, Serialised};
 use super::{Core, mismatch};
 use crate::execute::Request;
+use crate::stream::{Fingerprint, Read};
 use crate::{Error, ErrorKind};
 
 /// The largest row, all of it (DG:quotas).
@@ -60,13 +61,21 @@ impl Core {
         self.bind_serialised(&self.serialised(values)?)
     }
 
+    /// A read about to be made.
+    pub(super) fn read(&self, values: &impl SerializeRow) -> Result<Read, Error> {
+        let values = self.serialised(values)?;
+        let request = self.bind_serialised(&values)?;
+        let fingerprint = Fingerprint::of(self.prepared.get_statement(), values.cells());
+        Ok(Read { call: self.call.clone(), request, fingerprint })
+    }
+
     pub(super) fn bind_serialised(&self, values: &Serialised) -> Result<Request, Error> {
         let cells = values.cells();
         let mut bound = self.prepared.clone().bind(&cells).map_err(|error| self.unbindable(error))?;
         if let Some(rows) = self.limit(cells) {
             bound.set_page_size(rows);
         }
-        Ok(Request::Prepared(bound))
+        Ok(Request::Prepared(bound, cells.as_bytes().len()))
     }
 
     /// The values as they are sent, checked.

@@ -6,7 +6,7 @@ use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
 use super::answer::{self, Answer};
-use super::options::{options_of_all, options_of_using};
+use super::options::{options_of_all, options_of_repeating, options_of_using};
 use super::{Core, Statement, sealed};
 use crate::row::{OwnedRow, Row};
 use crate::{Error, ErrorKind, execute};
@@ -80,7 +80,8 @@ impl<T> Outcome<T> {
 impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// Writes if the condition holds.
     ///
-    /// It is never sent twice: the second might find what the first has written.
+    /// It is not sent twice (but see [`repeat_when_throttled`](Self::repeat_when_throttled)): the second might find what the
+    /// first has written.
     ///
     /// # Errors
     ///
@@ -89,13 +90,14 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// applied and the row that stood in the way does not fit `R`; what the server refuses. A lost or throttled answer is
     /// no error but [`Outcome::Unknown`].
     pub async fn execute(&self, values: impl Borrow<V>) -> Result<Outcome<Option<R>>, Error> {
-        let request = self.core.bind(values.borrow())?;
-        let answered = execute::write(&self.core.call, &request).await;
+        let mut request = self.core.bind(values.borrow())?;
+        let answered = execute::write(&self.core.call, &mut request).await;
         Outcome::of(answered.and_then(|result| answer::of_one(&self.core.call.about, result)))
     }
 }
 
 options_of_all!(Conditional<V, R>);
+options_of_repeating!(Conditional<V, R>);
 options_of_using!(Conditional<V, R>);
 
 impl<V: SerializeRow, R: OwnedRow> Statement for Conditional<V, R> {}

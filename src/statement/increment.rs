@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
-use super::options::options_of_all;
+use super::options::{options_of_all, options_of_repeating};
 use super::{Core, Statement, sealed};
 use crate::{Error, execute};
 
@@ -21,7 +21,7 @@ use crate::{Error, execute};
 /// # Ok(()) }
 /// ```
 ///
-/// It is never sent twice: that might count twice. So a lost or throttled answer leaves the caller with an error of kind
+/// It is not sent twice (but see [`repeat_when_throttled`](Self::repeat_when_throttled)): that might count twice. So a lost or throttled answer leaves the caller with an error of kind
 /// [`Unknown`](crate::ErrorKind::Unknown), and the counter with one increment more or not.
 pub struct Increment<V> {
     core: Core,
@@ -36,13 +36,14 @@ impl<V: SerializeRow> Increment<V> {
     /// [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers: nothing was sent.
     /// [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost or the request throttled: it may have been counted.
     pub async fn execute(&self, values: impl Borrow<V>) -> Result<(), Error> {
-        let request = self.core.bind(values.borrow())?;
+        let mut request = self.core.bind(values.borrow())?;
         let call = &self.core.call;
-        Core::expect_no_rows(&call.about, execute::write(call, &request).await?)
+        Core::expect_no_rows(&call.about, execute::write(call, &mut request).await?)
     }
 }
 
 options_of_all!(Increment<V>);
+options_of_repeating!(Increment<V>);
 
 impl<V: SerializeRow> Statement for Increment<V> {}
 

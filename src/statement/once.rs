@@ -4,11 +4,11 @@ use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::unprepared;
 
-use super::{About, Core};
+use super::{About, Cells, Core};
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::execute::{self, Call, Request};
 use crate::row::OwnedRow;
-use crate::stream::{Read, Rows};
+use crate::stream::{Fingerprint, Read, Rows};
 use crate::{Error, Session};
 
 impl Session {
@@ -31,14 +31,14 @@ impl Session {
     pub async fn execute(&self, text: &str, values: impl SerializeRow) -> Result<(), Error> {
         if !values.is_empty() {
             let core = self.core(text, Effect::Write).await?;
-            let request = core.bind(&values)?;
-            return Core::expect_no_rows(&core.call.about, execute::write(&core.call, &request).await?);
+            let mut request = core.bind(&values)?;
+            return Core::expect_no_rows(&core.call.about, execute::write(&core.call, &mut request).await?);
         }
         let about = About::check(text, self, &[Effect::Write])?;
         let call = Call::new(self, about);
         let mut statement = unprepared::Statement::new(text);
         statement.set_consistency(WRITE_CONSISTENCY);
-        let answer = execute::write(&call, &Request::Text(statement)).await?;
+        let answer = execute::write(&call, &mut Request::Text(statement)).await?;
         Core::expect_no_rows(&call.about, answer)
     }
 
@@ -56,8 +56,7 @@ impl Session {
         let (session, text) = (self.clone(), text.to_owned());
         Rows::later(async move {
             let core = session.core(&text, Effect::Read).await?;
-            let request = core.bind(&values)?;
-            Ok(Read { call: core.call, request })
+            core.read(&values)
         })
     }
 
@@ -66,6 +65,7 @@ impl Session {
         let mut statement = unprepared::Statement::new(text);
         statement.set_consistency(self.read_consistency().as_driver());
         statement.set_page_size(about.page_size(self.page_size()));
-        Ok(Read { call: Call::new(self, about), request: Request::Text(statement) })
+        let fingerprint = Fingerprint::of(text, Cells::of(&[], 0));
+        Ok(Read { call: Call::new(self, about), request: Request::Text(statement), fingerprint })
     }
 }

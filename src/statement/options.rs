@@ -16,7 +16,7 @@ macro_rules! options_of_all {
                 statement
             }
 
-            /// The same statement under a name of the caller's own, which is the field `tag` of the span `request` that
+            /// The same statement under a name of the caller's own, which is the field `tag` of the span [`request`](crate::observe) that
             /// [`tracing`](https://docs.rs/tracing) gets of each request (at level DEBUG). Default: none.
             #[must_use]
             pub fn with_tag(&self, tag: &str) -> Self {
@@ -72,4 +72,24 @@ macro_rules! options_of_using {
     };
 }
 
-pub(super) use {options_of_all, options_of_using};
+/// Gives a statement that writes the option of being repeated after it was throttled.
+macro_rules! options_of_repeating {
+    ($statement:ident<$($parameter:ident),+>) => {
+        impl<$($parameter),+> $statement<$($parameter),+> {
+            /// The same statement, sent again when it was throttled although it may not be sent twice.
+            ///
+            /// The service says that what it throttles is not applied, and says it as a write timeout that received no
+            /// answer (DG:troubleshooting.serverless); the protocol cannot tell that from a write that timed out after it
+            /// was applied. So this trusts the service. Default: such a statement is sent once. A lost answer is never
+            /// followed by a repeat of it.
+            #[must_use]
+            pub fn repeat_when_throttled(&self) -> Self {
+                let mut statement = self.clone();
+                statement.core.call.repeats.when_throttled = true;
+                statement
+            }
+        }
+    };
+}
+
+pub(super) use {options_of_all, options_of_repeating, options_of_using};

@@ -11,7 +11,7 @@ use super::options::options_of_all;
 use super::{Core, Statement, mismatch, sealed};
 use crate::execute::Request;
 use crate::row::{OwnedRow, Row};
-use crate::stream::{Fingerprint, Pages, PagingState, Read, Rows, decoded, rows_of};
+use crate::stream::{Pages, PagingState, Read, Rows, decoded, rows_of};
 use crate::{Error, ErrorKind, ReadConsistency, execute};
 
 const TWO: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
@@ -49,7 +49,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     ///
     /// As [`rows`](Self::rows).
     pub fn pages(&self, values: impl Borrow<V>) -> Pages<R> {
-        Pages::new(self.fingerprinted(values.borrow()), None)
+        Pages::new(self.read(values.borrow()), None)
     }
 
     /// The pages from where `state` says, which came with a page of the same statement with the same values, be it in
@@ -71,7 +71,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// As [`rows`](Self::rows), and [`Configuration`](ErrorKind::Configuration) if the state is of another statement or of
     /// other values: nothing was sent.
     pub fn pages_from(&self, values: impl Borrow<V>, state: &PagingState) -> Pages<R> {
-        Pages::new(self.fingerprinted(values.borrow()), Some(state.clone()))
+        Pages::new(self.read(values.borrow()), Some(state.clone()))
     }
 
     /// The one row that there is, or `None`.
@@ -83,7 +83,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     pub async fn one(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
         let request = self.for_few(values.borrow(), TWO)?;
         let mut one = None;
-        let are_more = self.any(&request, |row| one.replace(row).is_some()).await?;
+        let are_more = self.any(request, |row| one.replace(row).is_some()).await?;
         if are_more {
             let problem = "one row was asked for, there are more";
             return Err(Error::new(ErrorKind::Type, self.core.call.about.attempted.clone(), problem)
@@ -100,20 +100,12 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     pub async fn first(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
         let request = self.for_few(values.borrow(), NonZeroU8::MIN)?;
         let mut first = None;
-        self.any(&request, |row| first.replace(row).is_none()).await?;
+        self.any(request, |row| first.replace(row).is_none()).await?;
         Ok(first)
     }
 
     pub(crate) fn read(&self, values: &V) -> Result<Read, Error> {
-        let request = self.core.bind(values)?;
-        Ok(Read { call: self.core.call.clone(), request })
-    }
-
-    fn fingerprinted(&self, values: &V) -> Result<(Read, Fingerprint), Error> {
-        let text = self.core.prepared.get_statement();
-        let values = self.core.serialised(values)?;
-        let request = self.core.bind_serialised(&values)?;
-        Ok((Read { call: self.core.call.clone(), request }, Fingerprint::of(text, values.cells())))
+        self.core.read(values)
     }
 
     /// For who wants no more than `rows` rows: the service reads as many as fit a page. Where rows are filtered out, that
@@ -127,12 +119,12 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     }
 
     /// Hands over rows until one is `enough`, and says whether one was. No page is asked for that is not needed.
-    async fn any(&self, request: &Request, mut enough: impl FnMut(R) -> bool) -> Result<bool, Error> {
+    async fn any(&self, mut request: Request, mut enough: impl FnMut(R) -> bool) -> Result<bool, Error> {
         let call = &self.core.call;
         let mut state = DriverState::start();
         loop {
-            let (page, next) = execute::page(call, request, state).await?;
-            let page = rows_of(&call.about, page)?;
+            let (page, next) = execute::page(call, &mut request, &state).await?;
+            let page = rows_of(call, page)?;
             for row in decoded(&call.about, &page)? {
                 if enough(row?) {
                     return Ok(true);

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
-use super::options::{options_of_all, options_of_using};
+use super::options::{options_of_all, options_of_repeating, options_of_using};
 use super::{Core, Statement, sealed};
 use crate::{Error, Session, execute};
 
@@ -28,16 +28,26 @@ impl<V: SerializeRow> Write<V> {
     /// 2,048 bytes, DG:quotas). After: what the server says; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost
     /// and the statement may not be sent twice (`now()`, a list append).
     pub async fn execute(&self, values: impl Borrow<V>) -> Result<(), Error> {
-        let request = self.core.bind(values.borrow())?;
+        let mut request = self.core.bind(values.borrow())?;
         let call = &self.core.call;
-        Core::expect_no_rows(&call.about, execute::write(call, &request).await?)
+        Core::expect_no_rows(&call.about, execute::write(call, &mut request).await?)
     }
 }
 
 options_of_all!(Write<V>);
+options_of_repeating!(Write<V>);
 options_of_using!(Write<V>);
 
 impl<V> Write<V> {
+    /// The same statement, sent again after a lost answer whatever its text shows: the caller says that a second execution
+    /// does no harm. Default: what the text shows (not with `now()`, `uuid()` or an append to a list, for instance).
+    #[must_use]
+    pub fn assume_idempotent(&self) -> Self {
+        let mut statement = self.clone();
+        statement.core.call.repeats.declared = true;
+        statement
+    }
+
     pub(crate) fn session(&self) -> &Session {
         &self.core.call.session
     }

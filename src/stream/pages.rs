@@ -27,7 +27,8 @@ pub struct Page<R> {
 /// The pages of a read as a [`Stream`] that is `Unpin` and `Send`, from [`Select::pages`](crate::Select::pages).
 ///
 /// A page is asked for when it is polled for, and none ahead: who shows one page to somebody needs no other. Empty pages are
-/// passed over. It can be dropped at any time, and ends after an error.
+/// passed over. It can be dropped at any time, and ends after an error, which has the [paging
+/// state](crate::Error::paging_state) to go on from; each page is a call with a deadline of its own.
 pub struct Pages<R> {
     pages: BoxStream<'static, Result<Page<R>, Error>>,
 }
@@ -36,6 +37,7 @@ pub struct Pages<R> {
 pub(crate) struct Read {
     pub(crate) call: Call,
     pub(crate) request: Request,
+    pub(crate) fingerprint: Fingerprint,
 }
 
 /// A page as it comes, and what follows it.
@@ -43,20 +45,24 @@ pub(crate) type Arrived = (QueryResult, PagingStateResponse);
 
 impl Read {
     pub(crate) async fn page(&self, state: DriverState) -> Result<Arrived, Error> {
-        execute::page(&self.call, &self.request, state).await
+        let page = execute::page(&self.call, &mut self.request.clone(), &state).await;
+        page.map_err(|error| match state.as_bytes_slice() {
+            Some(_) => error.with_paging_state(PagingState::seal(&self.fingerprint, &state)),
+            None => error,
+        })
     }
 }
 
 impl<R: OwnedRow> Pages<R> {
-    pub(crate) fn new(read: Result<(Read, Fingerprint), Error>, from: Option<PagingState>) -> Self {
-        let begun = read.and_then(|(read, fingerprint)| {
+    pub(crate) fn new(read: Result<Read, Error>, from: Option<PagingState>) -> Self {
+        let begun = read.and_then(|read| {
             let state = match from {
-                Some(state) => state.open(&fingerprint, &read.call.about)?,
+                Some(state) => state.open(&read.fingerprint, &read.call.about)?,
                 None => DriverState::start(),
             };
-            Ok((read, fingerprint, state))
+            Ok((read, state))
         });
-        let (read, fingerprint, state) = match begun {
+        let (read, state) = match begun {
             Ok(begun) => begun,
             Err(error) => return Self { pages: Box::pin(stream::iter([Err(error)])) },
         };
@@ -70,9 +76,9 @@ impl<R: OwnedRow> Pages<R> {
                         PagingStateResponse::HasMorePages { state } => Some(state),
                         PagingStateResponse::NoMorePages => None,
                     };
-                    let rows = decode(&read.call.about, page)?;
+                    let rows = decode(&read.call, page)?;
                     if !rows.is_empty() {
-                        let next = state.as_ref().map(|state| PagingState::seal(&fingerprint, state));
+                        let next = state.as_ref().map(|state| PagingState::seal(&read.fingerprint, state));
                         return Ok(Some((Page { rows, next }, state)));
                     }
                 }
@@ -98,22 +104,24 @@ impl<R> fmt::Debug for Pages<R> {
 }
 
 /// The rows of a page, decoded together.
-pub(crate) fn decode<R: OwnedRow>(about: &About, page: QueryResult) -> Result<Vec<R>, Error> {
-    let page = rows_of(about, page)?;
+pub(crate) fn decode<R: OwnedRow>(call: &Call, page: QueryResult) -> Result<Vec<R>, Error> {
+    let page = rows_of(call, page)?;
     let columns = page.column_specs().len().max(1);
     // The number of rows is the server's word; each takes four bytes a column.
     let mut rows = Vec::with_capacity(page.rows_num().min(page.rows_bytes_size() / (4 * columns)));
-    for row in decoded(about, &page)? {
+    for row in decoded(&call.about, &page)? {
         rows.push(row?);
     }
     Ok(rows)
 }
 
 /// What an answer has to hold that is a page.
-pub(crate) fn rows_of(about: &About, page: QueryResult) -> Result<QueryRowsResult, Error> {
+pub(crate) fn rows_of(call: &Call, page: QueryResult) -> Result<QueryRowsResult, Error> {
     let problem = "the answer holds no rows";
-    let new = |error| Error::new(ErrorKind::Server, about.attempted.clone(), problem).with_source(error);
-    page.into_rows_result().map_err(new)
+    let new = |error| Error::new(ErrorKind::Server, call.about.attempted.clone(), problem).with_source(error);
+    let page = page.into_rows_result().map_err(new)?;
+    call.has_read(page.rows_bytes_size());
+    Ok(page)
 }
 
 /// The rows of a page, decoded one by one.

@@ -16,7 +16,11 @@ use crate::row::OwnedRow;
 ///
 /// Nothing is sent before it is polled. When the first row of a page is taken, the next page is asked for, so it arrives
 /// while these rows are worked on; no more than these two pages are ever held. Empty pages, which the service gives where a
-/// filter drops rows, are passed over. It can be dropped at any time, and ends after an error.
+/// filter drops rows, are passed over. It can be dropped at any time.
+///
+/// Each page is a call with a deadline of its own: throttled or cut, it is asked for again, at another peer where there is
+/// one, so that no row is lost and none comes twice. When its deadline has passed, the stream ends with the error, which has
+/// the [paging state](crate::Error::paging_state) to go on from.
 pub struct Rows<R> {
     /// Gives the rows, one each time that it is polled and does not have to wait for the server.
     reading: Option<BoxFuture<'static, Result<(), Error>>>,
@@ -87,7 +91,7 @@ async fn give_all<R: OwnedRow>(
         if let PagingStateResponse::HasMorePages { state } = state {
             asked = Some(Box::pin(maybe_done(read.page(state))));
         }
-        let page = rows_of(about, page)?;
+        let page = rows_of(&read.call, page)?;
         let mut ahead = asked.as_mut();
         for row in decoded(about, &page)? {
             if let Some(next) = ahead.take() {

@@ -73,6 +73,16 @@ pub(super) fn error(code: i32, text: &str) -> Answer {
     Answer { opcode: 0x00, body }
 }
 
+/// A write timeout at LOCAL_QUORUM with 0 of 2 (DG:troubleshooting.serverless).
+pub(super) fn throttled() -> Answer {
+    let mut answer = error(0x1100, "Operation timed out - received only 0 responses.");
+    short(&mut answer.body, 6);
+    answer.body.extend(0i32.to_be_bytes());
+    answer.body.extend(2i32.to_be_bytes());
+    string(&mut answer.body, "SIMPLE");
+    answer
+}
+
 pub(super) fn ready() -> Answer {
     Answer { opcode: 0x02, body: Vec::new() }
 }

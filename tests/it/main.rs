@@ -5,6 +5,7 @@ mod connect;
 mod consistency;
 mod events;
 mod local;
+mod recovery;
 mod server;
 mod statements;
 mod streams;

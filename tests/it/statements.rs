@@ -2,6 +2,7 @@
 
 mod batches;
 mod conditional;
+mod holding_on;
 mod limits;
 mod lost_answers;
 mod preparing;

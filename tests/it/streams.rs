@@ -1,6 +1,7 @@
 //! Streams of rows and of pages, many statements in flight together, and scans of whole tables.
 
 mod fan_out;
+mod going_on;
 mod pages;
 mod rows;
 mod scan;

@@ -1,6 +1,6 @@
 //! What one ALTER TABLE changes.
 
-use super::{Cdc, Column, ColumnKind, TableDefinition, TableError, TableProblem, TableProperty, Tags, Ttl};
+use super::{Column, ColumnKind, TableDefinition, TableError, TableProblem, TableProperty, Tags};
 use crate::statement::{AlterTable, AlterTableChange, ColumnDefinition, CqlType};
 use crate::table::properties::{self, PropertyError, TableOptions};
 use crate::{Name, Span, rules};
@@ -101,17 +101,7 @@ impl TableDefinition {
                     table.columns.push(Column { name, column_type, kind });
                 }
             }
-            TableChange::Set(property) => {
-                if let (TableProperty::Cdc(Cdc::On(view)), Some(Cdc::On(there))) = (property, table.options.cdc)
-                    && *view != there
-                {
-                    return Err(TableError::refused(Span::default(), &rules::CDC_VIEW));
-                }
-                if let TableProperty::DefaultTimeToLive(1..) = property {
-                    table.options.ttl = Some(Ttl::Enabled);
-                }
-                table.options = table.options.and(property.clone());
-            }
+            TableChange::Set(property) => table.options = table.options.changed(property.clone())?,
             TableChange::AddTags(tags) => {
                 table.options.tags.get_or_insert_default().extend(tags.clone());
             }

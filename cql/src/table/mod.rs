@@ -10,12 +10,12 @@ use std::fmt;
 
 pub use builder::TableBuilder;
 pub use change::{NewColumn, TableChange};
+pub(crate) use properties::tags_term;
 pub use properties::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery,
     PropertyError, PropertyProblem, ReplicaCapacity, TableOptions, TableProperty, Tags, TargetTracking, Ttl,
-    WarmThroughput,
+    WarmThroughput, read_tags,
 };
-pub(crate) use properties::{read_tags, tags_term};
 
 use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CqlTypeKind, CreateTable, Order, PrimaryKey};
 use crate::{Name, QualifiedName, Rule, Span, rules};

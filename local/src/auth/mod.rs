@@ -8,7 +8,7 @@ mod sigv4;
 mod tests;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
@@ -26,10 +26,17 @@ pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 pub(crate) struct Authority(Arc<Inner>);
 
 struct Inner {
-    permitted: Credentials,
+    permitted: RwLock<Permitted>,
     without_permissions: Option<Credentials>,
     region: String,
     clock: Clock,
+}
+
+/// Who may log in, as it is now.
+#[derive(Clone)]
+struct Permitted {
+    credentials: Arc<Credentials>,
+    expired: bool,
 }
 
 /// What becomes of a client's first AUTH_RESPONSE.
@@ -60,18 +67,39 @@ pub(crate) struct Challenge {
 impl Authority {
     /// `region` in lower case, as signatures' scopes have it.
     pub(crate) fn new(permitted: Credentials, region: impl Into<String>, clock: Clock) -> Self {
-        Self(Arc::new(Inner { permitted, without_permissions: None, region: region.into(), clock }))
+        let permitted = Permitted { credentials: Arc::new(permitted), expired: false };
+        Self(Arc::new(Inner {
+            permitted: RwLock::new(permitted),
+            without_permissions: None,
+            region: region.into(),
+            clock,
+        }))
     }
 
     /// Knows a second principal too, who is then told that he has no permissions.
     pub(crate) fn with_principal_without_permissions(self, credentials: Credentials) -> Self {
-        let Inner { permitted, region, clock, .. } = &*self.0;
+        let Inner { region, clock, .. } = &*self.0;
         Self(Arc::new(Inner {
-            permitted: permitted.clone(),
+            permitted: RwLock::new(self.permitted()),
             without_permissions: Some(credentials),
             region: region.clone(),
             clock: Arc::clone(clock),
         }))
+    }
+
+    /// Refuses the credentials from now on, as they are refused that have expired.
+    pub(crate) fn expire(&self) {
+        self.0.permitted.write().unwrap_or_else(PoisonError::into_inner).expired = true;
+    }
+
+    /// Accepts these from now on, and no longer those from before.
+    pub(crate) fn accept(&self, credentials: Credentials) {
+        let permitted = Permitted { credentials: Arc::new(credentials), expired: false };
+        *self.0.permitted.write().unwrap_or_else(PoisonError::into_inner) = permitted;
+    }
+
+    fn permitted(&self) -> Permitted {
+        self.0.permitted.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What AUTHENTICATE names: the service's own, for SigV4 and passwords alike.
@@ -119,8 +147,9 @@ impl Authority {
         let Answer { signature, access_key, amzdate, session_token } = Answer::parse(answer).ok_or_else(form)?;
         let at = sigv4::instant(amzdate).ok_or_else(|| authentication_error("Unknown SigV4 error"))?;
 
-        let Inner { permitted, without_permissions, region, .. } = &*self.0;
-        let principals = || [Some(permitted), without_permissions.as_ref()].into_iter().flatten();
+        let Inner { without_permissions, region, .. } = &*self.0;
+        let permitted = self.permitted();
+        let principals = || [Some(&*permitted.credentials), without_permissions.as_ref()].into_iter().flatten();
         let Some(principal) = principals().find(|known| same(known.access_key.as_bytes(), access_key.as_bytes()))
         else {
             return Err(ours("nobody has the access key of the signature"));
@@ -132,7 +161,7 @@ impl Authority {
         }
         self.check_age(at, amzdate)?;
         check_token(principal.session_token.as_deref(), session_token)?;
-        self.admit(|known| std::ptr::eq(known, principal)).unwrap_or(Ok(()))
+        self.admit(|known| known.access_key == *access_key).unwrap_or(Ok(()))
     }
 
     /// A signature is good for the 900 seconds that its canonical request names as `X-Amz-Expires`. That the service
@@ -154,9 +183,11 @@ impl Authority {
 
     /// None for nobody that is known.
     fn admit(&self, is: impl Fn(&Credentials) -> bool) -> Option<Result<(), Refusal>> {
-        let Inner { permitted, without_permissions, region, .. } = &*self.0;
-        if is(permitted) {
-            return Some(Ok(()));
+        let Inner { without_permissions, region, .. } = &*self.0;
+        let permitted = self.permitted();
+        if is(&permitted.credentials) {
+            let expired = || Err(ours("the credentials have expired"));
+            return Some(if permitted.expired { expired() } else { Ok(()) });
         }
         let principal = without_permissions.as_ref().filter(|known| is(known))?;
         let text = format!("User {} has no permissions.", principal.arn(region));

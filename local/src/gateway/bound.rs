@@ -32,9 +32,17 @@ impl<'a> Bound<'a> {
 
     /// What was bound to a term, if it is a marker. `column` is what Cassandra calls a marker without a name.
     pub(super) fn bytes(&self, term: &Term, column: &str) -> Option<&'a [u8]> {
-        let TermKind::Marker(_) = term.kind else { return None };
+        let (index, name) = self.marker(term, column)?;
+        self.values.of(index, name)
+    }
+
+    /// Which marker a term is, and under which name a value for it may come.
+    pub(super) fn marker<'n>(&self, term: &Term, column: &'n str) -> Option<(usize, &'n str)>
+    where
+        'a: 'n,
+    {
         let (index, (_, name)) = self.markers.iter().enumerate().find(|(_, (span, _))| *span == term.span)?;
-        self.values.of(index, name.map_or(column, |name| &name.text))
+        Some((index, name.map_or(column, |name| &name.text)))
     }
 
     /// How many bytes a value has, as far as text and bound values tell; 0 where they do not.
@@ -81,7 +89,8 @@ fn size_of(constant: &Constant) -> usize {
     }
 }
 
-fn encoded(constant: &Constant, cql_type: &str) -> Option<Vec<u8>> {
+/// A literal as it would be bound.
+pub(super) fn encoded(constant: &Constant, cql_type: &str) -> Option<Vec<u8>> {
     let text = constant.text.as_str();
     Some(match (constant.kind, cql_type) {
         (ConstantKind::String, "text" | "ascii" | "varchar") => text.as_bytes().to_vec(),

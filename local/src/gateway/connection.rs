@@ -9,18 +9,22 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, BufReader, ReadHalf};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::server::TlsStream;
 
 use super::frame::{self, Frame, From, LONGEST_REQUEST, Opcode, Unreadable};
+use super::link::{Link, State};
 use super::notation::{Malformed, Notation, Reader};
-use super::record::Record;
-use super::statement::{Request, Statement};
+use super::record::{Entered, Record};
+use super::statement::{Answer, Request, Statement, refused};
+use super::strike::Exchange;
 use super::upstream::Upstream;
 use super::{Shared, error_code};
-use crate::auth::{Begin, Challenge};
+use crate::auth::{Begin, Challenge, Refusal};
+use crate::fault::Effect;
 use crate::journal::{Connected, Outcome};
+use crate::throttle::Requests;
 use crate::topology;
 
 /// How long TLS may take, and then how long a client may take to say who it is.
@@ -36,10 +40,13 @@ const LONGEST_BEFORE_AUTHENTICATION: usize = 64 << 10;
 /// How many requests of one connection may be worked on at once; then no more are read.
 const IN_FLIGHT: usize = 2048;
 
+/// How long a connection that was silenced stays open.
+const SILENCE: Duration = Duration::from_secs(600);
+
 /// Serves one client until either side ends it.
 pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: SocketAddr) {
     let (Ok(peer), Ok(())) = (socket.local_addr(), socket.set_nodelay(true)) else { return };
-    let stream = match tokio::time::timeout(HANDSHAKE, shared.tls.accept(socket)).await {
+    let stream = match tokio::time::timeout(HANDSHAKE, shared.tls.acceptor().accept(socket)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return tracing::debug!(%client, %error, "no TLS"),
         Err(_) => return tracing::debug!(%client, "TLS took too long"),
@@ -49,8 +56,20 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
     let (queue, frames) = mpsc::channel(64);
     let mut writing = JoinSet::new();
     writing.spawn(frame::write_all(writer, frames, From::Client));
+    let link = Link::new(shared.orders.clone());
+    let allowance = Arc::new(shared.throttling.connection());
     let mut connection = Connection {
-        record: Record::new(shared.journal.clone(), connected.number, peer, client, Arc::clone(&shared.clock)),
+        exchange: Exchange {
+            record: Record::new(
+                shared.journal.clone(),
+                connected.number,
+                peer,
+                client,
+                Arc::clone(&shared.clock),
+                shared.faults.clone(),
+            ),
+            link: link.clone(),
+        },
         _connected: connected,
         shared,
         reader: BufReader::with_capacity(16 << 10, reader),
@@ -60,11 +79,20 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
         room: Arc::new(Semaphore::new(IN_FLIGHT)),
         memory: Arc::new(Semaphore::new(REQUESTS)),
         keyspace: Arc::default(),
+        allowance,
         requests: JoinSet::new(),
     };
     let ending = tokio::select! {
         ending = connection.run() => ending,
         _ = writing.join_next() => return,
+        state = link.cut() => {
+            if state == State::Silent {
+                // Both halves stay, and nobody uses them.
+                writing.shutdown().await;
+                tokio::time::sleep(SILENCE).await;
+            }
+            return;
+        }
     };
     if let Ending::Said = ending {
         connection.end(writing).await;
@@ -73,7 +101,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
 
 struct Connection {
     shared: Arc<Shared>,
-    record: Record,
+    exchange: Exchange,
     _connected: Connected,
     reader: BufReader<ReadHalf<TlsStream<TcpStream>>>,
     queue: mpsc::Sender<Frame>,
@@ -82,6 +110,7 @@ struct Connection {
     room: Arc<Semaphore>,
     memory: Arc<Semaphore>,
     keyspace: Arc<Mutex<Option<String>>>,
+    allowance: Arc<Requests>,
     requests: JoinSet<()>,
 }
 
@@ -125,44 +154,56 @@ impl Connection {
         while !matches!(self.phase, Phase::Ready(_)) {
             let frame = self.read(LONGEST_BEFORE_AUTHENTICATION).await?;
             let stream = frame.stream;
-            let answered = match (&self.phase, frame.opcode) {
-                (_, Opcode::Options) => Ok(self.options(&frame)),
-                (Phase::Fresh, Opcode::Startup) => self.start_up(&frame),
-                (Phase::Asked | Phase::Challenged(_), Opcode::AuthResponse) => self.authenticate(&frame).await,
-                (Phase::Fresh, other) => {
-                    Err(format!("Unexpected message {}, expecting STARTUP or OPTIONS", name(other)))
-                }
-                (_, other) => Err(format!("Unexpected message {}, expecting SASL_RESPONSE", name(other))),
-            };
-            match answered {
-                Ok(answer) => {
-                    let refused = answer.opcode == Opcode::Error;
-                    self.send(answer).await?;
-                    if refused {
-                        return Err(Ending::Said);
-                    }
-                }
+            let entered = match self.enter(&frame) {
+                Ok(entered) => entered,
                 Err(problem) => return Err(self.refuse(stream, &problem).await),
+            };
+            let exchange = self.exchange.clone();
+            let answer = exchange.run(&entered, stream, self.carry_out(&frame)).await;
+            let Some(answer) = answer else { continue };
+            let refused = answer.opcode == Opcode::Error;
+            self.send(answer).await?;
+            if refused {
+                return Err(Ending::Said);
             }
         }
         Ok(())
     }
 
-    fn options(&self, frame: &Frame) -> Frame {
-        self.record.options(frame);
-        let mut body = BytesMut::new();
-        body.put_u16(2);
-        body.string("CQL_VERSION");
-        body.put_u16(1);
-        body.string(topology::CQL_VERSION);
-        body.string("COMPRESSION");
-        body.put_u16(0);
-        Frame::new(frame.stream, Opcode::Supported, body.freeze())
+    /// Writes down a request of one who is not known yet, if it is one that can be made then.
+    fn enter(&self, frame: &Frame) -> Result<Entered, String> {
+        let record = &self.exchange.record;
+        let reader = || Reader::new(&frame.body);
+        match (&self.phase, frame.opcode) {
+            (_, Opcode::Options) => Ok(record.options(frame)),
+            (Phase::Fresh, Opcode::Startup) => {
+                let options = reader().string_map().map_err(|malformed| malformed.to_string())?;
+                Ok(record.startup(frame, &options))
+            }
+            (Phase::Asked | Phase::Challenged(_), Opcode::AuthResponse) => {
+                let token = reader().bytes().map_err(|malformed| malformed.to_string())?.unwrap_or_default();
+                let what = match &self.phase {
+                    Phase::Challenged(_) => "answer to the challenge",
+                    _ if token.starts_with(b"SigV4") => "SigV4",
+                    _ => "password",
+                };
+                Ok(record.auth_response(frame, what))
+            }
+            (Phase::Fresh, other) => Err(format!("Unexpected message {}, expecting STARTUP or OPTIONS", name(other))),
+            (_, other) => Err(format!("Unexpected message {}, expecting SASL_RESPONSE", name(other))),
+        }
     }
 
-    fn start_up(&mut self, frame: &Frame) -> Result<Frame, String> {
-        let options = Reader::new(&frame.body).string_map().map_err(|malformed| malformed.to_string())?;
-        let number = self.record.startup(frame, &options);
+    async fn carry_out(&mut self, frame: &Frame) -> Answer {
+        match frame.opcode {
+            Opcode::Startup => self.start_up(frame),
+            Opcode::AuthResponse => self.authenticate(frame).await,
+            _ => options(frame.stream),
+        }
+    }
+
+    fn start_up(&mut self, frame: &Frame) -> Answer {
+        let options = Reader::new(&frame.body).string_map().unwrap_or_default();
         let get =
             |wanted: &str| options.iter().find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value);
         let problem = match (get("CQL_VERSION"), get("COMPRESSION")) {
@@ -176,30 +217,18 @@ impl Connection {
             )),
             _ => None,
         };
-        if let Some(problem) = problem {
-            self.record
-                .settle(number, Outcome::Refused { code: error_code::PROTOCOL_ERROR, text: problem.as_str().into() });
-            return Err(problem);
+        if let Some(text) = problem {
+            return refused(frame.stream, Refusal { code: error_code::PROTOCOL_ERROR, text });
         }
-        self.record.settle(number, Outcome::Answered);
         self.phase = Phase::Asked;
         let mut body = BytesMut::new();
         body.string(self.shared.authority.authenticator_name());
-        Ok(Frame::new(frame.stream, Opcode::Authenticate, body.freeze()))
+        (Frame::new(frame.stream, Opcode::Authenticate, body.freeze()), Outcome::Answered)
     }
 
-    async fn authenticate(&mut self, frame: &Frame) -> Result<Frame, String> {
-        let token = Reader::new(&frame.body).bytes().map_err(|malformed| malformed.to_string())?.unwrap_or_default();
-        let challenged = std::mem::replace(&mut self.phase, Phase::Asked);
-        let number = self.record.auth_response(
-            frame,
-            match &challenged {
-                Phase::Challenged(_) => "answer to the challenge",
-                _ if token.starts_with(b"SigV4") => "SigV4",
-                _ => "password",
-            },
-        );
-        let decided = match challenged {
+    async fn authenticate(&mut self, frame: &Frame) -> Answer {
+        let token = Reader::new(&frame.body).bytes().ok().flatten().unwrap_or_default();
+        let decided = match std::mem::replace(&mut self.phase, Phase::Asked) {
             Phase::Challenged(challenge) => challenge.verify(token),
             _ => match self.shared.authority.begin(token) {
                 Begin::Accepted => Ok(()),
@@ -208,25 +237,24 @@ impl Connection {
                     let mut body = BytesMut::new();
                     body.bytes(Some(&challenge.bytes));
                     self.phase = Phase::Challenged(challenge);
-                    self.record.settle(number, Outcome::Answered);
-                    return Ok(Frame::new(frame.stream, Opcode::AuthChallenge, body.freeze()));
+                    return (Frame::new(frame.stream, Opcode::AuthChallenge, body.freeze()), Outcome::Answered);
                 }
             },
         };
         if let Err(refusal) = decided {
-            let error = Frame::error(frame.stream, refusal.code, &refusal.text);
-            self.record.settle(number, Outcome::Refused { code: refusal.code, text: refusal.text.into() });
-            return Ok(error);
+            return refused(frame.stream, refusal);
         }
-        self.record.settle(number, Outcome::Answered);
         match Upstream::connect(self.shared.cassandra).await {
             Ok(upstream) => {
                 self.phase = Phase::Ready(Arc::new(upstream));
                 let mut body = BytesMut::new();
                 body.bytes(None);
-                Ok(Frame::new(frame.stream, Opcode::AuthSuccess, body.freeze()))
+                (Frame::new(frame.stream, Opcode::AuthSuccess, body.freeze()), Outcome::Answered)
             }
-            Err(lost) => Ok(Frame::error(frame.stream, error_code::SERVER_ERROR, &format!("keyspaces-local: {lost}"))),
+            Err(lost) => {
+                let text = format!("keyspaces-local: {lost}");
+                refused(frame.stream, Refusal { code: error_code::SERVER_ERROR, text })
+            }
         }
     }
 
@@ -253,52 +281,62 @@ impl Connection {
                 self.start(upstream, frame, request, room);
                 continue;
             }
-            let answered = match frame.opcode {
-                Opcode::Options => Ok(self.options(&frame)),
+            let entered = match frame.opcode {
+                Opcode::Options => Ok((self.exchange.record.options(&frame), options(stream))),
                 Opcode::Register => self.register(&frame),
                 Opcode::Startup => Err("Unexpected message STARTUP, the connection is already initialized".to_owned()),
                 other => Err(format!("Unexpected message {}: no request that can be made here", name(other))),
             };
-            self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&stream);
-            let sent = match answered {
-                Ok(answer) => self.send(answer).await,
-                Err(problem) => Err(self.refuse(stream, &problem).await),
-            };
-            if let Err(ending) = sent {
-                return ending;
+            match entered {
+                Ok((entered, answer)) => self.spawn(stream, entered, room, async { answer }),
+                Err(problem) => return self.refuse(stream, &problem).await,
             }
         }
     }
 
     /// Works on a request beside the others.
-    fn start(
+    fn start(&mut self, upstream: &Arc<Upstream>, frame: Frame, request: Request, room: OwnedSemaphorePermit) {
+        let entered = self.exchange.record.statement(frame.stream, &request, &self.shared.prepared);
+        let (shared, upstream, keyspace) = (Arc::clone(&self.shared), Arc::clone(upstream), Arc::clone(&self.keyspace));
+        let allowance = Arc::clone(&self.allowance);
+        let empty_page = entered.fault.as_ref().is_some_and(|fault| fault.effect == Effect::EmptyPage);
+        self.spawn(frame.stream, entered, room, async move {
+            let statement = Statement {
+                shared: &shared,
+                upstream: &upstream,
+                keyspace: &keyspace,
+                empty_page,
+                requests: &allowance,
+            };
+            statement.answer(frame, request).await
+        });
+    }
+
+    fn spawn(
         &mut self,
-        upstream: &Arc<Upstream>,
-        frame: Frame,
-        request: Request,
-        room: tokio::sync::OwnedSemaphorePermit,
+        stream: i16,
+        entered: Entered,
+        room: OwnedSemaphorePermit,
+        work: impl Future<Output = Answer> + Send + 'static,
     ) {
         while self.requests.try_join_next().is_some() {}
-        let number = self.record.statement(frame.stream, &request, &self.shared.prepared);
-        let (shared, upstream, keyspace) = (Arc::clone(&self.shared), Arc::clone(upstream), Arc::clone(&self.keyspace));
-        let (queue, in_flight, record) = (self.queue.clone(), Arc::clone(&self.in_flight), self.record.clone());
+        let (queue, in_flight, exchange) = (self.queue.clone(), Arc::clone(&self.in_flight), self.exchange.clone());
         let _: AbortHandle = self.requests.spawn(async move {
-            let stream = frame.stream;
-            let statement = Statement { shared: &shared, upstream: &upstream, keyspace: &keyspace };
-            let (answer, outcome) = statement.answer(frame, request).await;
-            record.settle(number, outcome);
+            let answer = exchange.run(&entered, stream, work).await;
             in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&stream);
-            // The client is gone if nobody takes it.
-            let _ = queue.send(answer).await;
+            if let Some(answer) = answer {
+                // The client is gone if nobody takes it.
+                let _ = queue.send(answer).await;
+            }
             drop(room);
         });
     }
 
     /// Whatever it is that a client wants to hear of, nothing is ever pushed.
-    fn register(&self, frame: &Frame) -> Result<Frame, String> {
+    fn register(&self, frame: &Frame) -> Result<(Entered, Answer), String> {
         let events = Reader::new(&frame.body).string_list().map_err(|malformed: Malformed| malformed.to_string())?;
-        self.record.register(frame, &events);
-        Ok(Frame::new(frame.stream, Opcode::Ready, Bytes::new()))
+        let entered = self.exchange.record.register(frame, &events);
+        Ok((entered, (Frame::new(frame.stream, Opcode::Ready, Bytes::new()), Outcome::Answered)))
     }
 
     async fn read(&mut self, longest: usize) -> Result<Frame, Ending> {
@@ -340,6 +378,17 @@ impl Connection {
         };
         let _ = tokio::time::timeout(PATIENCE, last).await;
     }
+}
+
+fn options(stream: i16) -> Answer {
+    let mut body = BytesMut::new();
+    body.put_u16(2);
+    body.string("CQL_VERSION");
+    body.put_u16(1);
+    body.string(topology::CQL_VERSION);
+    body.string("COMPRESSION");
+    body.put_u16(0);
+    (Frame::new(stream, Opcode::Supported, body.freeze()), Outcome::Answered)
 }
 
 /// Cassandra takes whatever is not below 2.99.

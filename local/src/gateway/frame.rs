@@ -86,12 +86,25 @@ pub(crate) struct Frame {
     pub(crate) stream: i16,
     pub(crate) opcode: Opcode,
     pub(crate) body: Bytes,
+    /// How it is written, where it is not written as it should be.
+    pub(crate) damage: Option<Damage>,
     _share: Option<OwnedSemaphorePermit>,
+}
+
+/// What is done to a frame when it is written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Damage {
+    /// These bytes come in its place.
+    Garbage(Vec<u8>),
+    /// Half of it is written, and then the connection ends.
+    Truncated,
+    /// Each of its bytes is written by itself.
+    ByteByByte,
 }
 
 impl Frame {
     pub(crate) const fn new(stream: i16, opcode: Opcode, body: Bytes) -> Self {
-        Self { flags: 0, stream, opcode, body, _share: None }
+        Self { flags: 0, stream, opcode, body, damage: None, _share: None }
     }
 
     /// The same frame's share of memory with another body.
@@ -102,6 +115,11 @@ impl Frame {
     /// The same, holding a share of some memory until it is written.
     pub(crate) fn holding(self, share: OwnedSemaphorePermit) -> Self {
         Self { _share: Some(share), ..self }
+    }
+
+    /// The same, written in another way.
+    pub(crate) fn damaged(self, damage: Damage) -> Self {
+        Self { damage: Some(damage), ..self }
     }
 
     /// An ERROR frame without further fields.
@@ -230,7 +248,7 @@ pub(crate) async fn read<R: AsyncRead + Unpin>(
         }
     }
     let Header { flags, stream, opcode, .. } = header;
-    Ok(Frame { flags, stream, opcode, body: body.freeze(), _share: Some(share) })
+    Ok(Frame { flags, stream, opcode, body: body.freeze(), damage: None, _share: Some(share) })
 }
 
 /// A response that is too long: nothing of it is kept, and an error takes its place.
@@ -242,6 +260,32 @@ async fn read_past<R: AsyncRead + Unpin>(reader: &mut R, header: Header, longest
         header.length
     );
     Ok(Frame::error(header.stream, super::error_code::SERVER_ERROR, &text))
+}
+
+/// Whether anything can come after what was written.
+#[derive(Debug, Eq, PartialEq)]
+enum Writing {
+    GoesOn,
+    Ends,
+}
+
+async fn write_damaged<W: AsyncWrite + Unpin>(writer: &mut W, frame: Bytes, damage: &Damage) -> io::Result<Writing> {
+    match damage {
+        Damage::Garbage(bytes) => writer.write_all(bytes).await?,
+        Damage::Truncated => {
+            writer.write_all(&frame[..frame.len() / 2]).await?;
+            writer.flush().await?;
+            return Ok(Writing::Ends);
+        }
+        Damage::ByteByByte => {
+            for byte in frame.chunks(1) {
+                writer.write_all(byte).await?;
+                writer.flush().await?;
+            }
+        }
+    }
+    writer.flush().await?;
+    Ok(Writing::GoesOn)
 }
 
 /// Writes the frames that come, many at once where many are there, until the queue or the connection ends.
@@ -256,6 +300,15 @@ pub(crate) async fn write_all<W: AsyncWrite + Unpin>(
     let mut out = BytesMut::new();
     while queue.recv_many(&mut frames, BATCH).await > 0 {
         for frame in frames.drain(..) {
+            if let Some(damage) = &frame.damage {
+                writer.write_all_buf(&mut out).await?;
+                frame.write(direction, &mut out);
+                let whole = std::mem::take(&mut out).freeze();
+                if write_damaged(&mut writer, whole, damage).await? == Writing::Ends {
+                    return writer.shutdown().await;
+                }
+                continue;
+            }
             frame.write(direction, &mut out);
             if out.len() >= 64 << 10 {
                 writer.write_all_buf(&mut out).await?;

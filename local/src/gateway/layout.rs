@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{BufMut, BytesMut};
+use keyspaces_cql::Statement as Tree;
+use keyspaces_cql::statement::{CqlTypeKind, NativeType};
 
 use super::error_code;
 use super::frame::{Frame, Opcode};
@@ -31,6 +33,8 @@ pub(super) struct Column {
     pub(super) name: String,
     /// As CQL writes it.
     pub(super) cql_type: String,
+    /// The same, understood.
+    pub(super) kind: CqlTypeKind,
 }
 
 /// What was looked up since the last definition.
@@ -49,6 +53,11 @@ impl Layouts {
         let mut known = self.known();
         known.definitions += 1;
         known.layouts.clear();
+    }
+
+    /// How many definitions there were.
+    pub(super) fn definitions(&self) -> u64 {
+        self.known().definitions
     }
 
     fn get(&self, table: &Thing) -> Result<Arc<Layout>, u64> {
@@ -77,6 +86,12 @@ impl Layout {
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Column> {
         self.key().chain(&self.statics).chain(&self.regular)
+    }
+}
+
+impl Column {
+    pub(super) fn new(name: String, cql_type: String) -> Self {
+        Self { name, kind: understood(&cql_type), cql_type }
     }
 }
 
@@ -118,7 +133,7 @@ fn read(rows: &Rows) -> Result<Layout, Malformed> {
         let (name, kind): (String, String) = (text()?, text()?);
         let position = reader.bytes()?.and_then(|bytes| bytes.try_into().ok()).map_or(-1, i32::from_be_bytes);
         let cql_type = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
-        columns.push((kind, position, Column { name, cql_type }));
+        columns.push((kind, position, Column::new(name, cql_type)));
     }
     columns.sort_by_key(|(_, position, _)| *position);
     let mut layout = Layout::default();
@@ -131,6 +146,15 @@ fn read(rows: &Rows) -> Result<Layout, Malformed> {
         }
     }
     Ok(layout)
+}
+
+/// A type that cannot be read is taken for one without parts.
+fn understood(cql_type: &str) -> CqlTypeKind {
+    let column = match keyspaces_cql::parse(&format!("CREATE TABLE t (c {cql_type} PRIMARY KEY)")) {
+        Ok(Tree::CreateTable(mut create)) => create.columns.pop(),
+        _ => None,
+    };
+    column.map_or(CqlTypeKind::Native(NativeType::Blob), |column| column.column_type.kind)
 }
 
 #[cfg(test)]

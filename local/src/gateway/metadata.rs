@@ -5,7 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::error_code;
 use super::frame::{Frame, Opcode};
 use super::notation::{Malformed, Notation, Reader};
-use crate::schema::Names;
+use crate::schema::{Change, Kind, Names, Thing};
 
 pub(super) mod flag {
     pub(super) const ONE_TABLE: i32 = 0x01;
@@ -41,6 +41,27 @@ pub(crate) fn prepared_id(response: &Frame) -> Option<Bytes> {
     let mut reader = Reader::new(&response.body);
     (response.opcode == Opcode::Result && reader.int().ok()? == kind::PREPARED).then_some(())?;
     Some(response.body.slice_ref(reader.short_bytes().ok()?))
+}
+
+/// What Cassandra answers to a definition that has changed something.
+pub(crate) fn schema_change(change: Change, thing: &Thing) -> Frame {
+    let mut body = BytesMut::new();
+    body.put_i32(kind::SCHEMA_CHANGE);
+    body.string(match change {
+        Change::Create => "CREATED",
+        Change::Alter => "UPDATED",
+        Change::Drop => "DROPPED",
+    });
+    match thing.kind {
+        Kind::Keyspace => body.string("KEYSPACE"),
+        Kind::Table => body.string("TABLE"),
+        Kind::Type => body.string("TYPE"),
+    }
+    body.string(&thing.keyspace);
+    if thing.kind != Kind::Keyspace {
+        body.string(&thing.name);
+    }
+    Frame::new(0, Opcode::Result, body.freeze())
 }
 
 /// Whether a response says that a definition changed something.

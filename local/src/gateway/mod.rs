@@ -3,18 +3,22 @@
 mod bound;
 mod connection;
 mod consistency;
+mod doors;
 mod frame;
 mod layout;
 pub(crate) mod lease;
 mod limits;
+mod link;
+mod measure;
 mod metadata;
-mod notation;
+pub(crate) mod notation;
 mod own;
 mod paging;
 mod prepared;
 mod record;
 mod request;
 mod statement;
+mod strike;
 #[cfg(test)]
 mod tests;
 mod understand;
@@ -23,30 +27,38 @@ mod values;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use rustls::ServerConfig;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use crate::auth::{Authority, Clock};
+use crate::ca::Ca;
 use crate::error::{Error, ErrorKind};
+use crate::fault::Faults;
 use crate::journal::Journal;
-use crate::schema::{Names, Schema};
+use crate::metering::Metering;
+use crate::schema::{self, Names, Schema};
+use crate::throttle::Throttling;
 use crate::topology::{Listeners, Partitioner, Topology};
 
 pub use consistency::Consistency;
+pub(crate) use doors::{Doors, Stuck};
 pub(crate) use frame::Frame;
 use lease::Lease;
-pub(crate) use metadata::{is_schema_change, restored};
+pub(crate) use metadata::{is_schema_change, restored, schema_change};
 pub(crate) use own::{Failed, Own};
+pub(crate) use understand::{not_emulated, refused_by};
 
 /// The codes of ERROR frames.
 pub(crate) mod error_code {
     pub(crate) const SERVER_ERROR: i32 = 0x0000;
     pub(crate) const PROTOCOL_ERROR: i32 = 0x000A;
+    pub(crate) const UNAVAILABLE: i32 = 0x1000;
+    pub(crate) const WRITE_TIMEOUT: i32 = 0x1100;
+    pub(crate) const READ_TIMEOUT: i32 = 0x1200;
+    pub(crate) const READ_FAILURE: i32 = 0x1300;
+    pub(crate) const FUNCTION_FAILURE: i32 = 0x1400;
+    pub(crate) const WRITE_FAILURE: i32 = 0x1500;
     pub(crate) const SYNTAX_ERROR: i32 = 0x2000;
     pub(crate) const UNAUTHORIZED: i32 = 0x2100;
     pub(crate) const INVALID: i32 = 0x2200;
@@ -64,10 +76,14 @@ pub(crate) struct Settings {
     pub(crate) partitioner: Partitioner,
     /// Whose tables and keyspaces it serves.
     pub(crate) instance: Instance,
-    /// How long it takes until what was created, changed or dropped is so.
-    pub(crate) ddl_delay: Duration,
+    /// How long definitions take, and which keys are not to be used.
+    pub(crate) schema: schema::Settings,
     /// What time it is.
     pub(crate) clock: Clock,
+    /// What goes wrong on request.
+    pub(crate) faults: Faults,
+    /// What is throttled.
+    pub(crate) throttling: Throttling,
 }
 
 /// What several gateways over one Cassandra are told apart by.
@@ -84,14 +100,14 @@ pub(crate) enum Instance {
 /// A gateway. Dropped, it stops serving; only [`close`](Self::close) drops what a passing instance has in Cassandra.
 #[derive(Debug)]
 pub(crate) struct Gateway {
-    shared: Arc<Shared>,
+    doors: Arc<Doors>,
     lease: Option<Lease>,
-    listening: JoinSet<()>,
+    _obeying: JoinSet<()>,
 }
 
 /// What all connections share.
 struct Shared {
-    tls: TlsAcceptor,
+    tls: Arc<Ca>,
     authority: Arc<Authority>,
     cassandra: SocketAddr,
     journal: Journal,
@@ -101,17 +117,27 @@ struct Shared {
     rows: Semaphore,
     schema: Schema,
     clock: Clock,
+    faults: Faults,
+    throttling: Throttling,
+    metering: Metering,
+    /// What faults want done to the gateway as a whole.
+    orders: mpsc::UnboundedSender<link::Order>,
+    region: String,
+    partitioner: Partitioner,
+    schema_settings: schema::Settings,
+    instance: String,
 }
 
 impl Gateway {
     /// Prepares Cassandra and begins to serve.
     pub(crate) async fn start(
         settings: Settings,
-        tls: Arc<ServerConfig>,
+        tls: Arc<Ca>,
         authority: Arc<Authority>,
         cassandra: SocketAddr,
     ) -> Result<Self, Error> {
-        let Settings { listeners, region, partitioner, instance, ddl_delay, clock } = settings;
+        let Settings { listeners, region, partitioner, instance, schema, clock, faults, throttling } = settings;
+        let schema_settings = schema.clone();
         let name = match &instance {
             Instance::Kept(name) => format!("kept {name}"),
             Instance::Passing | Instance::Alone => crate::random::hex_32(),
@@ -124,10 +150,11 @@ impl Gateway {
             Instance::Kept(_) | Instance::Alone => None,
         };
         let topology = Topology::new(&region, partitioner, &listeners.peers);
-        let schema = Schema::open(Own::new(cassandra), names, &topology, ddl_delay, Arc::clone(&clock));
+        let schema = Schema::open(Own::new(cassandra), names, &topology, schema, Arc::clone(&clock));
         let schema = schema.await.map_err(|failed| unusable(cassandra, failed))?;
+        let (orders, to_obey) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
-            tls: tls.into(),
+            tls,
             authority,
             cassandra,
             journal: Journal::new(),
@@ -136,25 +163,45 @@ impl Gateway {
             rows: Semaphore::new(paging::ROWS_AT_ONCE as usize),
             schema,
             clock,
+            faults,
+            throttling,
+            metering: Metering::default(),
+            orders,
+            region,
+            partitioner,
+            schema_settings,
+            instance: name,
         });
-        let mut listening = JoinSet::new();
-        for socket in listeners.sockets {
-            listening.spawn(listen(socket, Arc::clone(&shared)));
-        }
-        Ok(Self { shared, lease, listening })
+        let doors = Doors::open(listeners.sockets, shared).map_err(|error| {
+            Error::new(ErrorKind::Listen, "an address that is listened at does not tell itself").with_source(error)
+        })?;
+        let doors = Arc::new(doors);
+        let mut obeying = JoinSet::new();
+        obeying.spawn(Arc::clone(&doors).obey(to_obey));
+        Ok(Self { doors, lease, _obeying: obeying })
     }
 
     /// What was received.
-    pub(crate) fn journal(&self) -> &Journal {
-        &self.shared.journal
+    pub(crate) fn journal(&self) -> Journal {
+        self.doors.shared().journal.clone()
+    }
+
+    /// What was consumed.
+    pub(crate) fn metering(&self) -> Metering {
+        self.doors.shared().metering.clone()
+    }
+
+    /// Where clients come in.
+    pub(crate) fn doors(&self) -> &Arc<Doors> {
+        &self.doors
     }
 
     /// Ends every connection and, of a passing instance, drops everything.
-    pub(crate) async fn close(mut self) -> Result<(), Error> {
-        self.listening.shutdown().await;
+    pub(crate) async fn close(self) -> Result<(), Error> {
+        self.doors.close_all().await;
         let Some(lease) = self.lease else { return Ok(()) };
         let dropped = async {
-            self.shared.schema.drop_everything().await?;
+            self.doors.shared().schema.drop_everything().await?;
             lease.give_back().await
         };
         dropped.await.map_err(|failed: Failed| {
@@ -164,27 +211,36 @@ impl Gateway {
     }
 }
 
-fn unusable(cassandra: SocketAddr, failed: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Gateway, format!("the Cassandra at {cassandra} cannot be used: {failed}")).with_source(failed)
+impl Shared {
+    /// The same after the end of everything that is not in Cassandra.
+    async fn begun_again(&self) -> Result<Self, schema::Unusable> {
+        let topology = self.schema.topology();
+        let (own, names) = (Own::new(self.cassandra), Names::new(&self.instance));
+        let schema = Schema::open(own, names, &topology, self.schema_settings.clone(), Arc::clone(&self.clock)).await?;
+        Ok(Self {
+            tls: Arc::clone(&self.tls),
+            authority: Arc::clone(&self.authority),
+            cassandra: self.cassandra,
+            journal: self.journal.clone(),
+            prepared: prepared::Prepared::new(),
+            layouts: layout::Layouts::default(),
+            rows: Semaphore::new(paging::ROWS_AT_ONCE as usize),
+            schema,
+            clock: Arc::clone(&self.clock),
+            faults: self.faults.clone(),
+            throttling: self.throttling.clone(),
+            metering: self.metering.clone(),
+            orders: self.orders.clone(),
+            region: self.region.clone(),
+            partitioner: self.partitioner,
+            schema_settings: self.schema_settings.clone(),
+            instance: self.instance.clone(),
+        })
+    }
 }
 
-/// Accepts connections until it is dropped, and then they end too.
-async fn listen(socket: TcpListener, shared: Arc<Shared>) {
-    /// After what cannot be helped at once, as when there are no more file descriptors.
-    const PAUSE: Duration = Duration::from_millis(50);
-    let mut connections = JoinSet::new();
-    loop {
-        match socket.accept().await {
-            Ok((stream, client)) => {
-                connections.spawn(connection::serve(Arc::clone(&shared), stream, client));
-            }
-            Err(error) => {
-                tracing::debug!(%error, "no connection accepted");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-        while connections.try_join_next().is_some() {}
-    }
+fn unusable(cassandra: SocketAddr, failed: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Gateway, format!("the Cassandra at {cassandra} cannot be used: {failed}")).with_source(failed)
 }
 
 impl std::fmt::Debug for Shared {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::measure::Remembered;
 use super::understand::Look;
 use crate::schema::{Features, Thing};
 
@@ -34,6 +35,8 @@ pub(super) struct Facts {
     pub(super) conditional: bool,
     pub(super) needs: Features,
     pub(super) look: Look,
+    /// What is to be measured of it.
+    pub(super) plan: Remembered,
 }
 
 impl Prepared {
@@ -79,6 +82,7 @@ mod tests {
             conditional: false,
             needs: Features::default(),
             look: Look::Read { filters: false, lists: false },
+            plan: Remembered::default(),
         }
     }
 

@@ -7,15 +7,18 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::consistency::Consistency;
 use super::frame::{Frame, Opcode};
 use super::limits::Piece;
+use super::measure::{Remembered, Terms};
 use super::notation::{Notation, Reader};
 use super::paging::Asked;
 use super::prepared::Facts;
-use super::request::{self, Batch, BatchKind, Batched, Execute, Parameters, Query, TextOrId};
+use super::request::{self, Batch, BatchKind, Batched, Execute, Query, TextOrId};
 use super::understand::{Action, Not, Place, Understood, judge_batch, not_emulated, understand};
 use super::upstream::Upstream;
 use super::{Shared, error_code, metadata};
 use crate::auth::Refusal;
+use crate::fault::{TIMED_OUT, error_body};
 use crate::journal::Outcome;
+use crate::throttle::{Exceeded, Requests, Use};
 
 /// A statement of one connection.
 pub(super) struct Statement<'a> {
@@ -23,6 +26,10 @@ pub(super) struct Statement<'a> {
     pub(super) upstream: &'a Upstream,
     /// The connection's keyspace, as `USE` set it.
     pub(super) keyspace: &'a Mutex<Option<String>>,
+    /// Whether a fault wants a page without rows.
+    pub(super) empty_page: bool,
+    /// What the connection may still ask for.
+    pub(super) requests: &'a Requests,
 }
 
 /// What a client wants done.
@@ -75,12 +82,7 @@ impl Statement<'_> {
             }
             Action::Read | Action::Write { .. } => {
                 let facts = facts(&query.text, &understood);
-                self.check(frame.stream, &facts, &query.parameters).await?;
-                if facts.reads {
-                    return self.read(frame, &facts, Asked::Query(&query, &understood.text)).await;
-                }
-                let body = query.write(&understood.text);
-                self.forward(frame.with_body(body)).await
+                self.carry_out(frame, &facts, Asked::Query(&query, &understood.text)).await
             }
         }
     }
@@ -108,11 +110,26 @@ impl Statement<'_> {
         let Some(facts) = self.shared.prepared.get(&execute.id) else {
             return Ok(unprepared(frame.stream, &execute.id));
         };
-        self.check(frame.stream, &facts, &execute.parameters).await?;
-        if facts.reads {
-            return self.read(frame, &facts, Asked::Execute(execute)).await;
-        }
-        self.forward(frame.with_body(execute.write())).await
+        self.carry_out(frame, &facts, Asked::Execute(execute)).await
+    }
+
+    /// One statement by itself.
+    async fn carry_out(&self, frame: Frame, facts: &Facts, asked: Asked<'_>) -> Result<Answer, Refusal> {
+        let (stream, parameters) = (frame.stream, asked.parameters());
+        let values = parameters.values();
+        check_consistency(facts.reads, facts.conditional, parameters.consistency, parameters.serial_consistency)?;
+        self.check_tables(facts).await?;
+        let plan = self.plan(stream, facts).await?;
+        let terms = Terms { logged: plan.is_logged_batch(), batch: false, consistency: parameters.consistency };
+        let pieces = [Piece { facts, values: &values, plan }];
+        self.hold_to_limits(stream, &pieces, false).await?;
+        self.metered(stream, &pieces, terms, async {
+            if facts.reads {
+                return self.read(frame, facts, asked).await;
+            }
+            Ok((self.forward(frame.with_body(asked.as_it_came())).await?, 0))
+        })
+        .await
     }
 
     async fn batch(&self, frame: Frame, batch: &Batch) -> Result<Answer, Refusal> {
@@ -158,9 +175,16 @@ impl Statement<'_> {
             self.check_tables(facts).await?;
         }
         let values: Vec<_> = batch.statements.iter().map(Batched::values).collect();
-        let pieces: Vec<_> = all.iter().zip(&values).map(|(facts, values)| Piece { facts, values }).collect();
-        self.hold_to_limits(frame.stream, &pieces, batch.kind == BatchKind::Logged).await?;
-        self.forward(frame.with_body(batch.write(&texts))).await
+        let mut pieces = Vec::with_capacity(all.len());
+        for (facts, values) in all.iter().zip(&values) {
+            pieces.push(Piece { facts, values, plan: self.plan(frame.stream, facts).await? });
+        }
+        let logged = batch.kind == BatchKind::Logged;
+        self.hold_to_limits(frame.stream, &pieces, logged).await?;
+        let terms = Terms { logged, batch: true, consistency: batch.consistency };
+        let stream = frame.stream;
+        let work = async { Ok((self.forward(frame.with_body(batch.write(&texts))).await?, 0)) };
+        self.metered(stream, &pieces, terms, work).await
     }
 
     fn understand(&self, text: &str, prepared: bool) -> Result<Understood, Not> {
@@ -171,12 +195,6 @@ impl Statement<'_> {
         let keyspace = self.keyspace.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (names, data_center) = (self.shared.schema.names(), self.shared.schema.data_center());
         judge(Place { keyspace: keyspace.as_deref(), names, data_center, prepared })
-    }
-
-    async fn check(&self, stream: i16, facts: &Facts, parameters: &Parameters) -> Result<(), Refusal> {
-        check_consistency(facts.reads, facts.conditional, parameters.consistency, parameters.serial_consistency)?;
-        self.check_tables(facts).await?;
-        self.hold_to_limits(stream, &[Piece { facts, values: &parameters.values() }], false).await
     }
 
     async fn check_tables(&self, facts: &Facts) -> Result<(), Refusal> {
@@ -229,6 +247,7 @@ fn facts(text: &str, understood: &Understood) -> Facts {
         conditional: understood.action == (Action::Write { conditional: true }),
         needs: understood.needs,
         look: understood.look,
+        plan: Remembered::default(),
     }
 }
 
@@ -258,8 +277,18 @@ fn only_writes() -> Refusal {
     }
 }
 
-fn refused(stream: i16, Refusal { code, text }: Refusal) -> Answer {
+pub(super) fn refused(stream: i16, Refusal { code, text }: Refusal) -> Answer {
     (Frame::error(stream, code, &text), Outcome::Refused { code, text: text.into() })
+}
+
+/// What goes over a capacity is answered like this, and nothing else says why (DG:troubleshooting.serverless).
+pub(super) fn throttled(stream: i16, side: Use, exceeded: Exceeded) -> Answer {
+    let code = match side {
+        Use::Read => error_code::READ_TIMEOUT,
+        Use::Write => error_code::WRITE_TIMEOUT,
+    };
+    let frame = Frame::new(stream, Opcode::Error, error_body(code, TIMED_OUT));
+    (frame, Outcome::Throttled { code, exceeded })
 }
 
 fn unprepared(stream: i16, id: &Bytes) -> Answer {

@@ -1,7 +1,7 @@
 //! What a statement is, whether the service takes it, and its text with Cassandra's names.
 
 use keyspaces_cql::statement::{
-    AlterTableChange, Batch, CqlType, CqlTypeKind, Modification, TableOption, TermKind, Using, WithOption,
+    AlterTableChange, Batch, CqlType, CqlTypeKind, Modification, TermKind, Using, WithOption,
 };
 use keyspaces_cql::{
     Context, Judgement, Name, QualifiedName, Rule, Span, Statement, SyntaxError, SyntaxProblem, Unknown, judge_in,
@@ -132,14 +132,14 @@ fn unknown_syntax(error: &SyntaxError) -> Not {
 }
 
 /// With the service's own text, or with one that says whose it is.
-pub(super) fn refused_by(rule: &Rule) -> Refusal {
+pub(crate) fn refused_by(rule: &Rule) -> Refusal {
     Refusal {
         code: rule.error_code(),
         text: rule.text.map_or_else(|| format!("keyspaces-local: {rule}"), str::to_owned),
     }
 }
 
-pub(super) fn not_emulated(what: impl std::fmt::Display) -> Refusal {
+pub(crate) fn not_emulated(what: impl std::fmt::Display) -> Refusal {
     Refusal { code: error_code::INVALID, text: format!("keyspaces-local: not emulated: {what}") }
 }
 
@@ -204,6 +204,20 @@ impl Reading<'_> {
     }
 
     fn definition(&mut self, statement: &Statement) -> Result<Definition, Refusal> {
+        let definition = match Told::of(statement) {
+            Told::All => self.whole_definition(statement)?,
+            Told::Nothing => Definition { text: None, ..self.whole_definition(statement)? },
+            Told::Part(part) => {
+                let text = part.to_string();
+                let part = keyspaces_cql::parse(&text).map_err(|error| not_emulated(format!("this: {error}")))?;
+                Reading { text: &text, place: self.place, look: self.look, edits: Vec::new() }
+                    .whole_definition(&part)?
+            }
+        };
+        Ok(Definition { statement: statement.clone(), ..definition })
+    }
+
+    fn whole_definition(&mut self, statement: &Statement) -> Result<Definition, Refusal> {
         let mut types = Vec::new();
         let (change, thing, conditional) = match statement {
             Statement::CreateKeyspace(create) => {
@@ -212,9 +226,11 @@ impl Reading<'_> {
                 }
                 (Change::Create, self.keyspace(&create.keyspace), create.if_not_exists.is_some())
             }
+            Statement::AlterKeyspace(alter) => {
+                (Change::Alter, self.keyspace(&alter.keyspace), alter.if_exists.is_some())
+            }
             Statement::DropKeyspace(drop) => (Change::Drop, self.keyspace(&drop.keyspace), drop.if_exists.is_some()),
             Statement::CreateTable(create) => {
-                self.table_options(&create.options)?;
                 let table = self.table(&create.table)?;
                 for column in &create.columns {
                     self.types(&column.column_type, &table.keyspace, &mut types);
@@ -229,10 +245,7 @@ impl Reading<'_> {
                             self.types(&column.column_type, &table.keyspace, &mut types);
                         }
                     }
-                    AlterTableChange::With(options) => self.table_options(options)?,
-                    AlterTableChange::AddTags(term) | AlterTableChange::DropTags(term) => {
-                        return Err(self.not_emulated("tags", term.span));
-                    }
+                    AlterTableChange::With(_) | AlterTableChange::AddTags(_) | AlterTableChange::DropTags(_) => {}
                     _ => return Err(self.not_emulated("this change of a table", alter.span)),
                 }
                 (Change::Alter, table, alter.if_exists.is_some())
@@ -248,30 +261,18 @@ impl Reading<'_> {
             Statement::DropType(drop) => (Change::Drop, self.user_type(&drop.name)?, drop.if_exists.is_some()),
             other => return Err(self.not_emulated("this statement", other.span())),
         };
-        Ok(Definition { change, thing, conditional, types, text: self.edited() })
+        Ok(Definition { change, thing, conditional, types, statement: statement.clone(), text: Some(self.edited()) })
     }
 
-    /// Strategies are the rules' business; here the only one that is emulated is given Cassandra's words.
+    /// Strategies are the rules' business; here each is given Cassandra's words for the one copy that there is.
     fn keyspace_option(&mut self, option: &WithOption) -> Result<(), Refusal> {
         match option.name.text.as_str() {
-            // The only strategy whose map has no entry beside its class.
-            "replication" if !matches!(&option.value.kind, TermKind::Map(entries) if entries.len() == 1) => {
-                Err(self.not_emulated("a keyspace in several Regions", option.value.span))
-            }
             "replication" => {
                 self.edits.push((option.value.span, crate::schema::replication(self.place.data_center)));
                 Ok(())
             }
             "durable_writes" => Ok(()),
             other => Err(self.not_emulated(other, option.span)),
-        }
-    }
-
-    fn table_options(&self, options: &[TableOption]) -> Result<(), Refusal> {
-        const ONLY_THE_SERVICES: [&str; 4] = ["custom_properties", "autoscaling_settings", "tags", "cdc"];
-        match options.iter().find(|option| ONLY_THE_SERVICES.contains(&option.name.text.as_str())) {
-            Some(option) => Err(self.not_emulated(&option.name.text, option.span)),
-            None => Ok(()),
         }
     }
 
@@ -356,6 +357,40 @@ impl Reading<'_> {
     }
 }
 
+/// What Cassandra is told of a definition.
+enum Told {
+    All,
+    /// This, without what only the service has.
+    Part(Statement),
+    Nothing,
+}
+
+impl Told {
+    fn of(statement: &Statement) -> Self {
+        const ONLY_THE_SERVICES: [&str; 4] = ["custom_properties", "autoscaling_settings", "tags", "cdc"];
+        let mut part = statement.clone();
+        let options = match &mut part {
+            Statement::CreateKeyspace(create) => &mut create.options,
+            Statement::CreateTable(create) => &mut create.options,
+            Statement::AlterTable(alter) => match &mut alter.change {
+                AlterTableChange::With(options) => options,
+                AlterTableChange::AddTags(_) | AlterTableChange::DropTags(_) => return Self::Nothing,
+                _ => return Self::All,
+            },
+            Statement::AlterKeyspace(_) => return Self::Nothing,
+            _ => return Self::All,
+        };
+        let said = options.len();
+        options.retain(|option| !ONLY_THE_SERVICES.contains(&option.name.text.as_str()));
+        let (left, alters) = (options.len(), matches!(statement, Statement::AlterTable(_)));
+        match (said - left, left) {
+            (0, _) => Self::All,
+            (_, 0) if alters => Self::Nothing,
+            _ => Self::Part(part),
+        }
+    }
+}
+
 fn needed(using: &Using) -> Features {
     Features { ttl: using.ttl().is_some(), timestamps: using.timestamp().is_some() }
 }
@@ -380,7 +415,7 @@ mod tests {
     impl Understood {
         fn text_or_definition(self) -> String {
             match self.action {
-                Action::Define(definition) => definition.text,
+                Action::Define(definition) => definition.text.unwrap_or_default(),
                 _ => self.text,
             }
         }

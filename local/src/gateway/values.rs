@@ -65,11 +65,6 @@ impl<'a> Values<'a> {
         values.iter().for_each(|value| out.put_slice(value.raw));
         out.freeze()
     }
-
-    /// How many bytes all of them have.
-    pub(crate) fn total(&self) -> usize {
-        self.all.iter().filter_map(|value| value.bytes).map(<[u8]>::len).sum()
-    }
 }
 
 #[cfg(test)]
@@ -89,7 +84,6 @@ mod tests {
         }
         let values = Values::read(&placed, false);
         assert_eq!((values.of(0, "c"), values.of(1, ""), values.of(3, "a")), (Some(&b"1"[..]), None, None));
-        assert_eq!(values.total(), 4);
         let some = values.only(&[2, 1]);
         assert_eq!(some[..], [0, 2, 0, 0, 0, 3, b'3', b'3', b'3', 0xff, 0xff, 0xff, 0xff]);
         let values = Values::read(&named, true);

@@ -29,6 +29,43 @@ async fn answer_to_options(local: &Local) -> u8 {
     header[4]
 }
 
+/// A command to the control port, and its answer.
+async fn command(port: u16, line: &str) -> serde_json::Value {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    stream.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_line(&mut answer).await.unwrap();
+    serde_json::from_str(&answer).unwrap()
+}
+
+#[tokio::test]
+async fn the_control_port_does_what_the_library_does() {
+    let cassandra = Local::shared().await.unwrap().cassandra.address().to_string();
+    let local = Local::builder().cassandra(cassandra).control_port(0).peers(1).start().await.unwrap();
+    let port = local.ready().control_port.unwrap();
+    let inject =
+        r#"{"inject": {"effect": {"error": {"moment": "before", "code": 4097, "text": "x"}}, "kind": "OPTIONS"}}"#;
+    assert_eq!(command(port, inject).await, json!({"ok": 0}));
+    assert_eq!(answer_to_options(&local).await, 0);
+    assert_eq!(command(port, r#"{"struck": 0}"#).await, json!({"ok": 1}));
+    assert_eq!(command(port, r#""clear""#).await, json!({"ok": null}));
+    assert_eq!(answer_to_options(&local).await, SUPPORTED);
+
+    let peer = local.peers()[0];
+    assert_eq!(command(port, &format!(r#"{{"take_away": "{peer}"}}"#)).await, json!({"ok": null}));
+    assert!(TcpStream::connect(peer).await.is_err());
+    assert_eq!(command(port, &format!(r#"{{"bring_back": "{peer}"}}"#)).await, json!({"ok": null}));
+    assert_eq!(command(port, r#"{"restart": 0}"#).await, json!({"ok": null}));
+    assert_eq!(answer_to_options(&local).await, SUPPORTED);
+    assert_eq!(command(port, r#""metering""#).await, json!({"ok": []}));
+
+    let wrong = command(port, r#"{"take_away": "127.0.0.200:1"}"#).await;
+    assert_eq!(wrong["error"], "127.0.0.200:1 is no address of this local Keyspaces");
+    let wrong = command(port, r#""explode""#).await["error"].as_str().unwrap().to_owned();
+    assert!(wrong.starts_with("no command: unknown variant `explode`, expected one of `inject`"), "{wrong}");
+}
+
 const SUPPORTED: u8 = 0x06;
 
 /// The keyspaces of instances in a Cassandra.

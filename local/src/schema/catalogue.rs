@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+
+use keyspaces_cql::TableOptions;
 
 /// A keyspace, a table or a type, by the client's names.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -21,22 +24,32 @@ pub(crate) enum Kind {
 }
 
 /// What state a [`Thing`] is in (API:GetTable).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Status {
     Creating,
+    #[default]
     Active,
     Updating,
     Deleting,
+    /// The service may not use the key of the table. It can be deleted, or given another key.
+    Inaccessible,
 }
 
-/// What is known of a [`Thing`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// What is known of a [`Thing`]. Times are in milliseconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) status: Status,
-    /// When the status ends by itself, in milliseconds since 1970.
+    /// When the status ends by itself.
     pub(crate) due: Option<u64>,
-    /// What is turned on for a table.
-    pub(crate) features: Features,
+    /// The options of a table; of a keyspace, its tags.
+    pub(crate) options: Arc<TableOptions>,
+    /// The Regions of a keyspace that is in several.
+    pub(crate) regions: Vec<String>,
+    pub(crate) created: u64,
+    /// When a table was made on demand.
+    pub(crate) on_demand_since: Option<u64>,
+    /// When less capacity was provisioned, for a day.
+    pub(crate) decreases: Vec<u64>,
 }
 
 /// What of the service is turned on table by table.
@@ -44,7 +57,7 @@ pub(crate) struct Entry {
 pub(crate) struct Features {
     /// Rows may have a time to live.
     pub(crate) ttl: bool,
-    /// Clients may say when they wrote. No statement that is emulated turns it on.
+    /// Clients may say when they wrote.
     pub(crate) timestamps: bool,
 }
 
@@ -68,7 +81,7 @@ impl Thing {
 
 impl Catalogue {
     pub(crate) fn get(&self, thing: &Thing) -> Option<Entry> {
-        self.0.get(thing).copied()
+        self.0.get(thing).cloned()
     }
 
     pub(crate) fn set(&mut self, thing: Thing, entry: Entry) {
@@ -84,9 +97,14 @@ impl Catalogue {
     }
 
     /// What is in a keyspace, the keyspace itself not among it.
-    pub(crate) fn within<'a>(&'a self, keyspace: &'a str) -> impl Iterator<Item = (&'a Thing, Entry)> {
+    pub(crate) fn within<'a>(&'a self, keyspace: &'a str) -> impl Iterator<Item = (&'a Thing, &'a Entry)> {
         let things = self.0.iter().filter(move |(thing, _)| thing.keyspace == keyspace);
-        things.filter(|(thing, _)| thing.kind != Kind::Keyspace).map(|(thing, entry)| (thing, *entry))
+        things.filter(|(thing, _)| thing.kind != Kind::Keyspace)
+    }
+
+    /// All things.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Thing, &Entry)> {
+        self.0.iter()
     }
 
     /// The things whose status has ended at `now`, in the order in which it did.
@@ -94,7 +112,7 @@ impl Catalogue {
         let due = |entry: &Entry| entry.due.filter(|due| *due <= now);
         let mut things: Vec<_> = self.0.iter().filter(|(_, entry)| due(entry).is_some()).collect();
         things.sort_by_key(|(_, entry)| entry.due);
-        things.into_iter().map(|(thing, entry)| (thing.clone(), *entry)).collect()
+        things.into_iter().map(|(thing, entry)| (thing.clone(), entry.clone())).collect()
     }
 
     /// When the next status ends.
@@ -111,12 +129,19 @@ impl Features {
 }
 
 impl Entry {
-    pub(crate) const fn active(features: Features) -> Self {
-        Self { status: Status::Active, due: None, features }
+    /// The same when its status has ended.
+    pub(crate) fn settled(self) -> Self {
+        Self { status: Status::Active, due: None, ..self }
+    }
+
+    /// What is turned on for a table.
+    pub(crate) fn features(&self) -> Features {
+        let TableOptions { ttl, client_side_timestamps, .. } = &*self.options;
+        Features { ttl: ttl.is_some(), timestamps: client_side_timestamps.is_some() }
     }
 
     /// Whether statements can use it.
-    pub(crate) const fn is_usable(self) -> bool {
+    pub(crate) const fn is_usable(&self) -> bool {
         matches!(self.status, Status::Active | Status::Updating)
     }
 }
@@ -144,11 +169,15 @@ impl Status {
             Self::Active => "ACTIVE",
             Self::Updating => "UPDATING",
             Self::Deleting => "DELETING",
+            Self::Inaccessible => "INACCESSIBLE_ENCRYPTION_CREDENTIALS",
         }
     }
 
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Creating, Self::Active, Self::Updating, Self::Deleting, Self::Inaccessible];
+
     pub(crate) fn of(word: &str) -> Option<Self> {
-        [Self::Creating, Self::Active, Self::Updating, Self::Deleting].into_iter().find(|status| status.word() == word)
+        Self::ALL.into_iter().find(|status| status.word() == word)
     }
 }
 
@@ -165,7 +194,7 @@ mod tests {
     use super::*;
 
     fn creating(due: u64) -> Entry {
-        Entry { status: Status::Creating, due: Some(due), features: Features::default() }
+        Entry { status: Status::Creating, due: Some(due), ..Entry::default() }
     }
 
     #[test]
@@ -173,7 +202,7 @@ mod tests {
         let mut catalogue = Catalogue::default();
         catalogue.set(Thing::table("a", "late"), creating(20));
         catalogue.set(Thing::table("a", "soon"), creating(10));
-        catalogue.set(Thing::table("b", "there"), Entry::active(Features::default()));
+        catalogue.set(Thing::table("b", "there"), Entry::default());
         assert_eq!(catalogue.next_due(), Some(10));
         assert_eq!(catalogue.due(9), []);
         let due: Vec<_> = catalogue.due(20).into_iter().map(|(thing, _)| thing.to_string()).collect();
@@ -185,7 +214,7 @@ mod tests {
         let mut catalogue = Catalogue::default();
         for thing in [Thing::keyspace("a"), Thing::table("a", "t"), Thing::user_type("a", "y"), Thing::table("b", "t")]
         {
-            catalogue.set(thing, Entry::active(Features::default()));
+            catalogue.set(thing, Entry::default());
         }
         assert_eq!(catalogue.within("a").count(), 2);
         catalogue.remove(&Thing::keyspace("a"));
@@ -195,7 +224,7 @@ mod tests {
 
     #[test]
     fn words_lead_there_and_back() {
-        for status in [Status::Creating, Status::Active, Status::Updating, Status::Deleting] {
+        for status in Status::ALL {
             assert_eq!(Status::of(status.word()), Some(status));
         }
         for kind in [Kind::Keyspace, Kind::Table, Kind::Type] {

@@ -1,8 +1,10 @@
 //! A statement that creates, changes or drops something.
 
+use keyspaces_cql::Statement;
+
 use super::Thing;
 
-/// What a definition does, and the text with which Cassandra does it.
+/// What a definition does, and the text with which Cassandra does its part of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Definition {
     pub(crate) change: Change,
@@ -11,8 +13,10 @@ pub(crate) struct Definition {
     pub(crate) conditional: bool,
     /// The types that it uses.
     pub(crate) types: Vec<Thing>,
-    /// With Cassandra's names.
-    pub(crate) text: String,
+    /// As the client said it.
+    pub(crate) statement: Statement,
+    /// With Cassandra's names, and without what only the service has; nothing if that is all of it.
+    pub(crate) text: Option<String>,
 }
 
 /// What happens to the thing.

@@ -1,8 +1,10 @@
 //! What the schema's system tables say: rows made from Cassandra's own schema.
 
 use chrono::{DateTime, SecondsFormat};
+use keyspaces_cql::{CapacityMode, Cdc, Encryption, PointInTimeRecovery, TableOptions};
 use serde_json::{Map, Value, json};
 
+use super::Change;
 use super::catalogue::{Entry, Kind, Thing};
 use super::names::Names;
 use super::system_tables::{self, SystemTable};
@@ -13,6 +15,8 @@ use crate::gateway::{Failed, Own};
 pub(super) struct Mirror<'a> {
     pub(super) own: &'a Own,
     pub(super) names: &'a Names,
+    /// The Region that the instance stands for.
+    pub(super) region: &'a str,
 }
 
 /// Where a thing has rows beside those of its own name: one key column more than the keyspace, called this.
@@ -27,16 +31,17 @@ const KEYSPACES: [(&str, &str); 2] = [("system_schema", "keyspaces"), ("system_s
 
 impl Mirror<'_> {
     /// Shows a thing as Cassandra has it now.
-    pub(super) async fn show(&self, thing: &Thing, entry: Entry, now: u64) -> Result<(), Failed> {
+    pub(super) async fn show(&self, thing: &Thing, entry: &Entry) -> Result<(), Failed> {
         match thing.kind {
-            Kind::Keyspace => self.show_keyspace(&thing.keyspace).await,
-            Kind::Table => self.show_table(thing, entry, now).await,
-            Kind::Type => self.show_type(thing, entry, now).await,
-        }
+            Kind::Keyspace => self.show_keyspace(&thing.keyspace, entry).await,
+            Kind::Table => self.show_table(thing, entry).await,
+            Kind::Type => self.show_type(thing, entry).await,
+        }?;
+        self.show_tags(thing, entry).await
     }
 
     /// Shows the status of a table or a type that is shown already.
-    pub(super) async fn show_status(&self, thing: &Thing, entry: Entry) -> Result<(), Failed> {
+    pub(super) async fn show_status(&self, thing: &Thing, entry: &Entry) -> Result<(), Failed> {
         let (table, key) = match thing.kind {
             Kind::Keyspace => return Ok(()),
             Kind::Table => ("tables", "table_name"),
@@ -54,6 +59,9 @@ impl Mirror<'_> {
             Kind::Table => (&TABLES, Some("table_name")),
             Kind::Type => (&TYPES, Some("type_name")),
         };
+        if thing.kind != Kind::Type {
+            self.hide_what_is_beside(thing).await?;
+        }
         for (keyspace, name) in places {
             let mut statement = format!("DELETE FROM {} WHERE keyspace_name = ?", self.table(keyspace, name));
             let mut values = vec![thing.keyspace.as_str()];
@@ -69,7 +77,7 @@ impl Mirror<'_> {
     /// Shows the system keyspaces themselves, as `system_schema` lists them too.
     pub(super) async fn show_system(&self) -> Result<(), Failed> {
         for keyspace in system_tables::KEYSPACES {
-            self.own.insert(&self.table("system_schema", "keyspaces"), &keyspace_row(keyspace)).await?;
+            self.own.insert(&self.table("system_schema", "keyspaces"), &keyspace_row(keyspace, &[])).await?;
         }
         for (from, to, fields) in [("tables", "tables", TABLE_FIELDS), ("columns", "columns", COLUMN_FIELDS)] {
             let statement = format!("SELECT JSON * FROM system_schema.{from} WHERE keyspace_name = ?");
@@ -87,20 +95,31 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    async fn show_keyspace(&self, keyspace: &str) -> Result<(), Failed> {
+    async fn show_keyspace(&self, keyspace: &str, entry: &Entry) -> Result<(), Failed> {
         for (in_keyspace, name) in KEYSPACES {
-            self.own.insert(&self.table(in_keyspace, name), &keyspace_row(keyspace)).await?;
+            self.own.insert(&self.table(in_keyspace, name), &keyspace_row(keyspace, &entry.regions)).await?;
+        }
+        for region in &entry.regions {
+            // In mixed case, as DG:keyspaces-multi-region-replica-status prints it.
+            let (status, progress) = if entry.due.is_some() { ("Updating", "0%") } else { ("Active", "100%") };
+            let row = json!({
+                "keyspace_name": keyspace, "region": region, "status": status, "tables_replication_progress": progress,
+            });
+            self.own.insert(&self.table("system_multiregion_info", "keyspaces"), &row).await?;
         }
         Ok(())
     }
 
-    async fn show_table(&self, table: &Thing, entry: Entry, now: u64) -> Result<(), Failed> {
+    async fn show_table(&self, table: &Thing, entry: &Entry) -> Result<(), Failed> {
+        let shown = custom_properties(entry);
         for row in self.cassandras("tables", "table_name", table).await? {
             let mut row = self.renamed(only(&row, TABLE_FIELDS), table);
+            row.insert("cdc".into(), matches!(entry.options.cdc, Some(Cdc::On(_))).into());
             self.own.insert(&self.table("system_schema", "tables"), &Value::Object(row.clone())).await?;
             row.insert("status".into(), entry.status.word().into());
-            row.insert("custom_properties".into(), custom_properties(now));
-            row.insert("creation_time".into(), timestamp(now));
+            row.insert("cdc_specification".into(), shown.get("cdc_specification").cloned().unwrap_or(Value::Null));
+            row.insert("custom_properties".into(), Value::Object(shown.clone()));
+            row.insert("creation_time".into(), timestamp(entry.created));
             self.own.insert(&self.table("system_schema_mcs", "tables"), &Value::Object(row)).await?;
         }
         let rows = self.cassandras("columns", "table_name", table).await?;
@@ -109,15 +128,124 @@ impl Mirror<'_> {
         for keyspace in ["system_schema", "system_schema_mcs"] {
             self.own.insert_all(&self.table(keyspace, "columns"), rows.iter().cloned()).await?;
         }
+        if let Some(scaling) = &entry.options.auto_scaling {
+            let row = json!({
+                "keyspace_name": table.keyspace,
+                "table_name": table.name,
+                "provisioned_read_capacity_autoscaling_update": scaling.read.map(|read| read.shown()),
+                "provisioned_write_capacity_autoscaling_update": scaling.write.map(|write| write.shown()),
+            });
+            self.own.insert(&self.table("system_schema_mcs", "autoscaling"), &row).await?;
+        }
+        self.show_replicas(table, entry, &shown).await
+    }
+
+    /// A table of a keyspace in several Regions, as it is in each.
+    async fn show_replicas(&self, table: &Thing, entry: &Entry, shown: &Map<String, Value>) -> Result<(), Failed> {
+        let statement = format!(
+            "SELECT JSON region FROM {} WHERE keyspace_name = ?",
+            self.table("system_multiregion_info", "keyspaces")
+        );
+        for row in self.own.select(&statement, &[&table.keyspace]).await? {
+            let region = row["region"].as_str().unwrap_or_default();
+            let mut properties = shown.clone();
+            let replicas = entry.options.replica_capacity.as_ref();
+            if let (Some(units), Some(mode)) =
+                (replicas.and_then(|of| of.get(region)), properties.get_mut("capacity_mode"))
+            {
+                mode["read_capacity_units"] = units.to_string().into();
+            }
+            let row = json!({
+                "keyspace_name": table.keyspace, "table_name": table.name, "region": region,
+                "status": entry.status.word(), "custom_properties": properties,
+            });
+            self.own.insert(&self.table("system_multiregion_info", "tables"), &row).await?;
+            if let Some(scaling) = &entry.options.auto_scaling {
+                let read = scaling.replicas.get(region).copied().or(scaling.read);
+                let row = json!({
+                    "keyspace_name": table.keyspace,
+                    "table_name": table.name,
+                    "region": region,
+                    "provisioned_read_capacity_autoscaling_update": read.map(|read| read.shown()),
+                    "provisioned_write_capacity_autoscaling_update": scaling.write.map(|write| write.shown()),
+                });
+                self.own.insert(&self.table("system_multiregion_info", "autoscaling"), &row).await?;
+            }
+        }
         Ok(())
     }
 
-    async fn show_type(&self, user_type: &Thing, entry: Entry, now: u64) -> Result<(), Failed> {
+    async fn show_tags(&self, thing: &Thing, entry: &Entry) -> Result<(), Failed> {
+        let (Some(tags), Some(resource)) = (&entry.options.tags, self.resource(thing)) else { return Ok(()) };
+        let (kind, name) = match thing.kind {
+            Kind::Keyspace => ("keyspace", &thing.keyspace),
+            _ => (thing.kind.word(), &thing.name),
+        };
+        let row = json!({
+            "resource_id": resource, "keyspace_name": thing.keyspace, "resource_name": name, "resource_type": kind,
+            "tags": tags,
+        });
+        self.own.insert(&self.table("system_schema_mcs", "tags"), &row).await
+    }
+
+    /// One line of what happened to a table.
+    pub(super) async fn add_to_history(
+        &self,
+        table: &Thing,
+        entry: &Entry,
+        change: Change,
+        now: u64,
+    ) -> Result<(), Failed> {
+        // What the service calls these events is not known.
+        let event = match change {
+            Change::Create => "CREATE",
+            Change::Alter => "UPDATE",
+            Change::Drop => "DELETE",
+        };
+        let row = json!({
+            "keyspace_name": table.keyspace, "table_name": table.name, "event_time": timestamp(now),
+            "creation_time": timestamp(entry.created), "custom_properties": custom_properties(entry), "event": event,
+        });
+        self.own.insert(&self.table("system_schema_mcs", "tables_history"), &row).await
+    }
+
+    /// Tags, scaling and replicas.
+    async fn hide_what_is_beside(&self, thing: &Thing) -> Result<(), Failed> {
+        let mut places = vec![("system_multiregion_info", "tables"), ("system_multiregion_info", "autoscaling")];
+        places.push(("system_schema_mcs", "autoscaling"));
+        if let Some(resource) = self.resource(thing) {
+            let statement = format!("DELETE FROM {} WHERE resource_id = ?", self.table("system_schema_mcs", "tags"));
+            self.own.run(&statement, &[&resource]).await?;
+        }
+        if thing.kind == Kind::Table {
+            for (keyspace, name) in places {
+                let statement =
+                    format!("DELETE FROM {} WHERE keyspace_name = ? AND table_name = ?", self.table(keyspace, name));
+                self.own.run(&statement, &[&thing.keyspace, &thing.name]).await?;
+            }
+        } else {
+            let of = self.table("system_multiregion_info", "keyspaces");
+            self.own.run(&format!("DELETE FROM {of} WHERE keyspace_name = ?"), &[&thing.keyspace]).await?;
+        }
+        Ok(())
+    }
+
+    /// Its ARN, in an account that is nobody's (API:TagResource).
+    fn resource(&self, thing: &Thing) -> Option<String> {
+        let keyspace = format!("arn:aws:cassandra:{}:111122223333:/keyspace/{}/", self.region, thing.keyspace);
+        match thing.kind {
+            Kind::Keyspace => Some(keyspace),
+            Kind::Table => Some(format!("{keyspace}table/{}", thing.name)),
+            Kind::Type => None,
+        }
+    }
+
+    async fn show_type(&self, user_type: &Thing, entry: &Entry) -> Result<(), Failed> {
         for row in self.cassandras("types", "type_name", user_type).await? {
             let mut row = self.renamed(only(&row, TYPE_FIELDS), user_type);
             self.own.insert(&self.table("system_schema", "types"), &Value::Object(row.clone())).await?;
             row.insert("status".into(), entry.status.word().into());
-            row.insert("last_modified_timestamp".into(), timestamp(now));
+            row.insert("last_modified_timestamp".into(), timestamp(entry.created));
             self.own.insert(&self.table("system_schema_mcs", "types"), &Value::Object(row)).await?;
         }
         Ok(())
@@ -171,24 +299,37 @@ fn only(row: &Value, fields: &[&str]) -> Map<String, Value> {
 }
 
 /// With the replication that the service shows for every keyspace of a single Region (DG:keyspaces-create's tutorial).
-fn keyspace_row(keyspace: &str) -> Value {
-    json!({
-        "keyspace_name": keyspace,
-        "durable_writes": true,
-        "replication": {"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "3"},
-    })
+fn keyspace_row(keyspace: &str, regions: &[String]) -> Value {
+    let mut replication = Map::new();
+    if regions.is_empty() {
+        replication.insert("class".into(), "org.apache.cassandra.locator.SimpleStrategy".into());
+        replication.insert("replication_factor".into(), "3".into());
+    } else {
+        replication.insert("class".into(), "org.apache.cassandra.locator.NetworkTopologyStrategy".into());
+        replication.extend(regions.iter().map(|region| (region.clone(), "3".into())));
+    }
+    json!({"keyspace_name": keyspace, "durable_writes": true, "replication": replication})
 }
 
-/// What a table has if nothing is said (DG:cql.ddl.table).
-fn custom_properties(now: u64) -> Value {
-    json!({
-        "capacity_mode": {
-            "last_update_to_pay_per_request_timestamp": now.to_string(),
-            "throughput_mode": "PAY_PER_REQUEST",
-        },
-        "encryption_specification": {"encryption_type": "AWS_OWNED_KMS_KEY"},
-        "point_in_time_recovery": {"status": "disabled"},
-    })
+/// What was said, what holds where nothing was (DG:cql.ddl.table), and what the service adds
+/// (DG:keyspaces-enable-cdc-new-table).
+fn custom_properties(entry: &Entry) -> Map<String, Value> {
+    let defaults = TableOptions::default()
+        .and(CapacityMode::default())
+        .and(Encryption::default())
+        .and(PointInTimeRecovery::default());
+    let mut shown = defaults.custom_properties();
+    shown.extend(entry.options.custom_properties());
+    if let (Some(mode), None | Some(CapacityMode::OnDemand)) =
+        (shown.get_mut("capacity_mode"), entry.options.capacity_mode)
+    {
+        let since = entry.on_demand_since.unwrap_or(entry.created);
+        mode.insert("last_update_to_pay_per_request_timestamp".into(), since.to_string());
+    }
+    if let Some(cdc) = shown.get_mut("cdc_specification") {
+        cdc.insert("status".into(), "ENABLED".into());
+    }
+    shown.into_iter().map(|(name, settings)| (name, json!(settings))).collect()
 }
 
 fn timestamp(millis: u64) -> Value {

@@ -6,29 +6,36 @@
 
 mod catalogue;
 mod definition;
+mod delays;
 mod mirror;
 mod names;
+mod plan;
 mod store;
 pub(crate) mod system_tables;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use keyspaces_cql::{CapacityMode, Encryption, TableOptions};
 use tokio::sync::Mutex;
 
 use crate::auth::{Clock, Refusal};
-use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, restored};
+use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, restored, schema_change};
 use crate::topology::Topology;
 
 pub(crate) use catalogue::{Entry, Features, Kind, Status, Thing};
 pub(crate) use definition::{Change, Definition};
+pub use delays::Ddl;
+pub(crate) use delays::Delays;
 pub(crate) use names::{Names, quoted};
 pub(crate) use store::replication;
 
 use catalogue::Catalogue;
 use mirror::Mirror;
 use store::Store;
+pub(crate) use store::Unusable;
 
 /// The schema of one instance.
 #[derive(Debug)]
@@ -36,12 +43,24 @@ pub(crate) struct Schema {
     names: Arc<Names>,
     own: Own,
     data_center: String,
-    delay: Duration,
+    settings: Settings,
     clock: Now,
     catalogue: RwLock<Catalogue>,
     next_due: AtomicU64,
     /// Held while something is changed: one change at a time.
     turn: Mutex<()>,
+    /// What the system tables say of the nodes.
+    topology: std::sync::Mutex<Topology>,
+}
+
+/// What is set for an instance.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) delays: Delays,
+    /// The Region that it stands for.
+    pub(crate) region: String,
+    /// The keys that the service may not use.
+    pub(crate) inaccessible_keys: BTreeSet<String>,
 }
 
 /// What time it is, in milliseconds since 1970.
@@ -54,21 +73,22 @@ impl Schema {
         own: Own,
         names: Names,
         topology: &Topology,
-        delay: Duration,
+        settings: Settings,
         clock: Clock,
-    ) -> Result<Self, store::Unusable> {
+    ) -> Result<Self, Unusable> {
         let store = Store { own: &own, names: &names };
         let data_center = store.prepare(topology).await?;
         let clock = Now(clock);
-        let catalogue = store.load(clock.millis()).await?;
+        let catalogue = store.load(clock.millis(), &settings.region).await?;
         let schema = Self {
             names: Arc::new(names),
             data_center,
-            delay,
+            settings,
             clock,
             next_due: AtomicU64::new(catalogue.next_due().unwrap_or(u64::MAX)),
             catalogue: RwLock::new(catalogue),
             turn: Mutex::new(()),
+            topology: std::sync::Mutex::new(topology.clone()),
             own,
         };
         Ok(schema)
@@ -83,10 +103,23 @@ impl Schema {
         &self.data_center
     }
 
+    /// What the system tables say of the nodes.
+    pub(crate) fn topology(&self) -> Topology {
+        self.topology.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes what the system tables say of the nodes.
+    pub(crate) async fn show_topology(&self, topology: &Topology) -> Result<(), Failed> {
+        let _turn = self.turn.lock().await;
+        Store { own: &self.own, names: &self.names }.write_topology(topology).await?;
+        *self.topology.lock().unwrap_or_else(PoisonError::into_inner) = topology.clone();
+        Ok(())
+    }
+
     /// Whether a keyspace can be used; otherwise the service's refusal.
     pub(crate) fn check_keyspace(&self, keyspace: &str) -> Result<(), Refusal> {
-        let usable =
-            system_tables::is_system(keyspace) || self.entry(&Thing::keyspace(keyspace)).is_some_and(Entry::is_usable);
+        let usable = system_tables::is_system(keyspace)
+            || self.entry(&Thing::keyspace(keyspace)).is_some_and(|entry| entry.is_usable());
         if usable { Ok(()) } else { Err(unconfigured(&Thing::keyspace(keyspace))) }
     }
 
@@ -96,7 +129,7 @@ impl Schema {
         let there = if system_tables::is_system(&table.keyspace) {
             system_tables::find(&table.keyspace, &table.name).map(|_| Features::default())
         } else {
-            self.entry(table).filter(|entry| entry.is_usable()).map(|entry| entry.features)
+            self.entry(table).filter(Entry::is_usable).map(|entry| entry.features())
         };
         let there = there.ok_or_else(|| unconfigured(table))?;
         if needs.ttl && !there.ttl {
@@ -112,6 +145,16 @@ impl Schema {
         Ok(())
     }
 
+    /// What is turned on for a table.
+    pub(crate) fn features(&self, table: &Thing) -> Features {
+        self.entry(table).map(|entry| entry.features()).unwrap_or_default()
+    }
+
+    /// How much a table takes.
+    pub(crate) fn capacity_mode(&self, table: &Thing) -> CapacityMode {
+        self.options(table).and_then(|options| options.capacity_mode).unwrap_or_default()
+    }
+
     /// Brings up to date what is due. To be called before a statement looks at anything; it costs nothing where nothing
     /// is due.
     pub(crate) async fn settle(&self) -> Result<(), Failed> {
@@ -122,15 +165,55 @@ impl Schema {
         self.settle_in_turn().await
     }
 
+    /// The options of a table, if there is one.
+    pub(crate) fn options(&self, table: &Thing) -> Option<Arc<TableOptions>> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).get(table).map(|entry| entry.options)
+    }
+
     /// Does what a definition says and gives Cassandra's answer, with the client's names.
+    ///
+    /// What is to become of it is written down first: a gateway that ends in between leaves what the next one finds in
+    /// Cassandra or does not, and finishes or forgets accordingly.
     pub(crate) async fn define(&self, definition: &Definition) -> Result<Frame, Refusal> {
         let _turn = self.turn.lock().await;
         self.settle_in_turn().await.map_err(broken)?;
         self.check(definition)?;
-        let answer = self.own.call(&definition.text, &[]).await.map_err(|lost| broken(lost.into()))?;
-        if is_schema_change(&answer) {
-            self.changed(definition).await.map_err(broken)?;
+        let Definition { change, thing, conditional, .. } = definition;
+        let before = self.entry(thing);
+        let nothing_to_do = match change {
+            // Cassandra says so: it exists already, or that is fine.
+            Change::Create => before.is_some(),
+            Change::Alter | Change::Drop => *conditional && before.is_none(),
+        };
+        if nothing_to_do {
+            return self.told(definition).await;
         }
+        let now = self.clock.millis();
+        let mut after = {
+            let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+            catalogue.planned(definition, now)?
+        };
+        after.due = Some(now + self.settings.delays.of(thing.kind, *change));
+        let store = Store { own: &self.own, names: &self.names };
+        store.save(thing, &after).await.map_err(broken)?;
+        let answer = self.told(definition).await;
+        if answer.as_ref().is_ok_and(is_schema_change) {
+            self.changed(definition, after, now).await.map_err(broken)?;
+        } else {
+            match before {
+                Some(before) => store.save(thing, &before).await,
+                None => store.forget(thing).await,
+            }
+            .map_err(broken)?;
+        }
+        answer
+    }
+
+    /// Tells Cassandra its part of a definition; if there is none, the answer is that of one that changed something.
+    async fn told(&self, definition: &Definition) -> Result<Frame, Refusal> {
+        let Definition { change, thing, text, .. } = definition;
+        let Some(text) = text else { return Ok(schema_change(*change, thing)) };
+        let answer = self.own.call(text, &[]).await.map_err(|lost| broken(lost.into()))?;
         restored(answer, &self.names).map_err(|error| broken(Failed::Unreadable(error.to_string())))
     }
 
@@ -156,51 +239,46 @@ impl Schema {
         }
         match (change, entry.map(|entry| entry.status)) {
             (_, Some(Status::Deleting)) if !(*change == Change::Drop && *conditional) => Err(busy(thing, "deleted")),
-            (Change::Alter, Some(Status::Updating)) => Err(busy(thing, "updated")),
+            (Change::Alter | Change::Drop, Some(Status::Updating)) => Err(busy(thing, "updated")),
             (Change::Alter | Change::Drop, None) if !absent_is_fine => Err(unconfigured(thing)),
             (Change::Alter | Change::Drop, Some(Status::Creating)) => Err(unconfigured(thing)),
             _ => Ok(()),
         }?;
+        // What is being made in a keyspace keeps it (API:DeleteKeyspace says only that it is deleted with its tables).
+        if thing.kind == Kind::Keyspace && *change == Change::Drop {
+            let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some((within, _)) = catalogue.within(&thing.keyspace).find(|(_, of)| of.status == Status::Creating) {
+                return Err(busy(within, "created"));
+            }
+        }
         match types.iter().find(|used| self.entry(used).is_some_and(|entry| entry.status != Status::Active)) {
             Some(used) => Err(busy(used, "created or deleted")),
             None => Ok(()),
         }
     }
 
-    /// Writes down that a change has begun.
-    async fn changed(&self, definition: &Definition) -> Result<(), Failed> {
+    /// Shows that a change has begun.
+    async fn changed(&self, definition: &Definition, after: Entry, now: u64) -> Result<(), Failed> {
         let Definition { change, thing, .. } = definition;
-        let now = self.clock.millis();
-        let due = Some(now + u64::try_from(self.delay.as_millis()).unwrap_or(u64::MAX / 2));
-        let status = match change {
-            Change::Create => Status::Creating,
-            Change::Alter => Status::Updating,
-            Change::Drop => Status::Deleting,
-        };
         let store = Store { own: &self.own, names: &self.names };
-        let before = self.entry(thing).map(|entry| entry.features).unwrap_or_default();
-        let now_there = match (thing.kind, change) {
-            (Kind::Table, Change::Create | Change::Alter) => store.features(thing).await?,
-            _ => Features::default(),
-        };
-        let entry = Entry { status, due, features: before.and(now_there) };
-        let mut changes = vec![(thing.clone(), entry)];
+        let mut changes = vec![(thing.clone(), after.clone())];
         if thing.kind == Kind::Keyspace && *change == Change::Drop {
             let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
-            changes.extend(
-                catalogue
-                    .within(&thing.keyspace)
-                    .map(|(within, before)| (within.clone(), Entry { features: before.features, ..entry })),
-            );
+            changes.extend(catalogue.within(&thing.keyspace).map(|(within, before)| {
+                (within.clone(), Entry { status: after.status, due: after.due, ..before.clone() })
+            }));
         }
-        let mirror = Mirror { own: &self.own, names: &self.names };
+        let mirror = self.mirror();
         for (thing, entry) in changes {
-            store.save(&thing, entry).await?;
+            store.save(&thing, &entry).await?;
             match (thing.kind, change) {
                 // A keyspace is shown when it is ready, and until it is gone (DG:keyspaces-create).
-                (Kind::Keyspace, _) => {}
-                (_, Change::Create | Change::Alter) => mirror.show(&thing, entry, now).await?,
-                (_, Change::Drop) => mirror.show_status(&thing, entry).await?,
+                (Kind::Keyspace, Change::Create | Change::Drop) => {}
+                (_, Change::Create | Change::Alter) => mirror.show(&thing, &entry).await?,
+                (_, Change::Drop) => mirror.show_status(&thing, &entry).await?,
+            }
+            if thing.kind == Kind::Table {
+                mirror.add_to_history(&thing, &entry, *change, now).await?;
             }
             self.set(&thing, Some(entry));
         }
@@ -210,8 +288,7 @@ impl Schema {
     async fn settle_in_turn(&self) -> Result<(), Failed> {
         let now = self.clock.millis();
         let due = self.catalogue.read().unwrap_or_else(PoisonError::into_inner).due(now);
-        let (store, mirror) =
-            (Store { own: &self.own, names: &self.names }, Mirror { own: &self.own, names: &self.names });
+        let (store, mirror) = (Store { own: &self.own, names: &self.names }, self.mirror());
         for (thing, entry) in due {
             if entry.status == Status::Deleting {
                 mirror.hide(&thing).await?;
@@ -219,15 +296,27 @@ impl Schema {
                 self.set(&thing, None);
                 continue;
             }
-            let active = Entry::active(entry.features);
-            match thing.kind {
-                Kind::Keyspace => mirror.show(&thing, active, now).await?,
-                Kind::Table | Kind::Type => mirror.show_status(&thing, active).await?,
-            }
-            store.save(&thing, active).await?;
-            self.set(&thing, Some(active));
+            let settled = self.with_its_key(entry.settled());
+            // All of it: a gateway may have ended after the definition and before it was shown.
+            mirror.show(&thing, &settled).await?;
+            store.save(&thing, &settled).await?;
+            self.set(&thing, Some(settled));
         }
         Ok(())
+    }
+
+    /// A table whose key the service may not use is inaccessible.
+    fn with_its_key(&self, entry: Entry) -> Entry {
+        match &entry.options.encryption {
+            Some(Encryption::CustomerManagedKey(key)) if self.settings.inaccessible_keys.contains(key) => {
+                Entry { status: Status::Inaccessible, ..entry }
+            }
+            _ => entry,
+        }
+    }
+
+    fn mirror(&self) -> Mirror<'_> {
+        Mirror { own: &self.own, names: &self.names, region: &self.settings.region }
     }
 
     fn entry(&self, thing: &Thing) -> Option<Entry> {

@@ -1,10 +1,13 @@
 //! What an instance keeps in Cassandra beside its clients' data.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use keyspaces_cql::statement::{AlterTable, AlterTableChange};
+use keyspaces_cql::{Name, QualifiedName, Span, Statement, TableOptions, TableProperty, Ttl, parse};
 use serde_json::{Value, json};
 
-use super::catalogue::{Catalogue, Entry, Features, Kind, Status, Thing};
+use super::catalogue::{Catalogue, Entry, Kind, Status, Thing};
 use super::mirror::Mirror;
 use super::names::{Names, quoted};
 use super::system_tables;
@@ -48,17 +51,19 @@ impl Store<'_> {
             self.own.run(&format!("CREATE TABLE IF NOT EXISTS {name} ({})", table.columns), &[]).await?;
         }
         let state = self.state();
-        let columns = "keyspace_name text, kind text, name text, status text, due bigint, ttl boolean, \
+        let columns = "keyspace_name text, kind text, name text, status text, due bigint, options text, \
+             regions frozen<list<text>>, created bigint, on_demand_since bigint, decreases frozen<list<bigint>>, \
              PRIMARY KEY (keyspace_name, kind, name)";
         self.own.run(&format!("CREATE TABLE IF NOT EXISTS {state} ({columns})"), &[]).await?;
         self.write_topology(topology).await?;
-        Mirror { own: self.own, names: self.names }.show_system().await?;
+        self.mirror(&topology.region).show_system().await?;
         Ok(data_center)
     }
 
     /// What was there when the last gateway over this instance ended. What Cassandra has and nobody wrote down, because
     /// that gateway ended in between, is there; what it has no more is gone.
-    pub(super) async fn load(&self, now: u64) -> Result<Catalogue, Failed> {
+    pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, Failed> {
+        let mirror = self.mirror(region);
         let mut catalogue = Catalogue::default();
         let mut saved = BTreeSet::new();
         let rows = self.own.select(&format!("SELECT JSON * FROM {}", self.state()), &[]).await?;
@@ -73,33 +78,37 @@ impl Store<'_> {
                 saved.insert(thing.clone());
                 catalogue.set(thing, entry);
             } else {
-                Mirror { own: self.own, names: self.names }.hide(&thing).await?;
+                mirror.hide(&thing).await?;
                 self.forget(&thing).await?;
             }
         }
         for thing in there {
             if !saved.contains(&thing) {
-                let features = match thing.kind {
-                    Kind::Table => self.features(&thing).await?,
-                    Kind::Keyspace | Kind::Type => Features::default(),
+                let options = match thing.kind {
+                    Kind::Table => self.options_in_cassandra(&thing).await?,
+                    Kind::Keyspace | Kind::Type => TableOptions::default(),
                 };
-                let active = Entry::active(features);
-                Mirror { own: self.own, names: self.names }.show(&thing, active, now).await?;
-                self.save(&thing, active).await?;
+                let active = Entry { options: Arc::new(options), created: now, ..Entry::default() };
+                mirror.show(&thing, &active).await?;
+                self.save(&thing, &active).await?;
                 catalogue.set(thing, active);
             }
         }
         Ok(catalogue)
     }
 
-    pub(super) async fn save(&self, thing: &Thing, entry: Entry) -> Result<(), Failed> {
+    pub(super) async fn save(&self, thing: &Thing, entry: &Entry) -> Result<(), Failed> {
         let row = json!({
             "keyspace_name": thing.keyspace,
             "kind": thing.kind.word(),
             "name": thing.name,
             "status": entry.status.word(),
             "due": entry.due,
-            "ttl": entry.features.ttl,
+            "options": options_text(&entry.options),
+            "regions": entry.regions,
+            "created": entry.created,
+            "on_demand_since": entry.on_demand_since,
+            "decreases": entry.decreases,
         });
         self.own.insert(&self.state(), &row).await
     }
@@ -115,13 +124,19 @@ impl Store<'_> {
         }
     }
 
-    /// What is turned on for a table: a default time to live turns on that rows may have one (DG:TTL-how-to-create-table).
-    pub(super) async fn features(&self, table: &Thing) -> Result<Features, Failed> {
+    /// What Cassandra knows of a table's options: a default time to live turns TTL on (DG:TTL-how-to-create-table).
+    async fn options_in_cassandra(&self, table: &Thing) -> Result<TableOptions, Failed> {
         let statement =
             "SELECT JSON default_time_to_live FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
         let rows = self.own.select(statement, &[&self.names.keyspace(&table.keyspace), &table.name]).await?;
-        let ttl = rows.iter().any(|row| row["default_time_to_live"].as_i64().is_some_and(|ttl| ttl > 0));
-        Ok(Features { ttl, timestamps: false })
+        let ttl = rows.iter().find_map(|row| u32::try_from(row["default_time_to_live"].as_u64()?).ok());
+        let options = TableOptions::default();
+        let seconds = ttl.filter(|seconds| *seconds > 0).map(TableProperty::DefaultTimeToLive);
+        Ok(seconds.map_or(options.clone(), |seconds| options.and(seconds).and(Ttl::Enabled)))
+    }
+
+    fn mirror<'a>(&'a self, region: &'a str) -> Mirror<'a> {
+        Mirror { own: self.own, names: self.names, region }
     }
 
     /// Drops the instance's keyspaces, the inner one last: as long as it is there, what is left can be found.
@@ -132,7 +147,7 @@ impl Store<'_> {
         self.own.run(&format!("DROP KEYSPACE IF EXISTS {}", self.names.inner()), &[]).await
     }
 
-    async fn write_topology(&self, topology: &Topology) -> Result<(), Failed> {
+    pub(super) async fn write_topology(&self, topology: &Topology) -> Result<(), Failed> {
         let table = |name| system_tables::find("system", name).map(|table| self.names.system_table(table));
         let (Some(local), Some(peers)) = (table("local"), table("peers")) else { return Ok(()) };
         self.own.insert(&local, &local_row(topology)).await?;
@@ -170,7 +185,7 @@ impl Store<'_> {
     }
 
     fn state(&self) -> String {
-        format!("{}.state", self.names.inner())
+        format!("{}.things", self.names.inner())
     }
 }
 
@@ -186,9 +201,31 @@ fn entry(row: &Value) -> Option<(Thing, Entry)> {
     let entry = Entry {
         status: Status::of(text("status")?)?,
         due: row.get("due").and_then(Value::as_u64),
-        features: Features { ttl: row["ttl"].as_bool().unwrap_or(false), timestamps: false },
+        options: Arc::new(text("options").and_then(options_of).unwrap_or_default()),
+        regions: texts(&row["regions"]),
+        created: row["created"].as_u64().unwrap_or_default(),
+        on_demand_since: row["on_demand_since"].as_u64(),
+        decreases: row["decreases"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect(),
     };
     Some((thing, entry))
+}
+
+/// Options in the words of CQL.
+fn options_text(options: &TableOptions) -> String {
+    let change = AlterTableChange::With(options.with_options());
+    let table = QualifiedName { keyspace: None, name: Name::new("t") };
+    AlterTable { span: Span::default(), if_exists: None, table, change }.to_string()
+}
+
+fn options_of(text: &str) -> Option<TableOptions> {
+    let Ok(Statement::AlterTable(AlterTable { change: AlterTableChange::With(options), .. })) = parse(text) else {
+        return None;
+    };
+    TableOptions::read(&options).ok()
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(|text| Some(text.as_str()?.to_owned())).collect()
 }
 
 fn local_row(topology: &Topology) -> Value {

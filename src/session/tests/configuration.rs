@@ -109,3 +109,19 @@ fn a_builder_shows_no_secret() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+#[test]
+fn a_limit_is_of_a_table_with_its_keyspace() {
+    use crate::TableLimit;
+
+    for table in ["shop.names", "\"Shop\".names"] {
+        let builder = Session::builder().table_limit(table, TableLimit::none()).expect("a table");
+        assert!(format!("{builder:?}").contains("table_limits"));
+    }
+    let error = Session::builder().table_limit("names", TableLimit::none()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert_eq!(
+        error.to_string(),
+        "setting up a session failed: \"names\" is no table's name with its keyspace. Write keyspace.table"
+    );
+}

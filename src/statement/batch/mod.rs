@@ -25,7 +25,8 @@ use super::Core;
 use super::about::About;
 use super::cells::Cells;
 use crate::consistency::WRITE_CONSISTENCY;
-use crate::execute::{self, Call};
+use crate::execute::{self, Call, Repeats};
+use crate::pace::{Pace, Together};
 use crate::{Error, ErrorKind, Session};
 
 /// What any batch is made of.
@@ -36,6 +37,7 @@ struct Members {
     of: Vec<Member>,
     tag: Option<Arc<str>>,
     deadline: Option<Duration>,
+    repeats: Repeats,
 }
 
 /// One statement of a batch with its values.
@@ -43,6 +45,8 @@ struct Members {
 struct Member {
     prepared: scylla::statement::prepared::PreparedStatement,
     about: Arc<About>,
+    repeatable: bool,
+    paces: Together,
     values: Vec<u8>,
     count: usize,
     /// How much data it surely is for the service.
@@ -52,7 +56,7 @@ struct Member {
 
 impl Members {
     fn new(session: &Session, kind: BatchType) -> Self {
-        Self { session: session.clone(), kind, of: Vec::new(), tag: None, deadline: None }
+        Self { session: session.clone(), kind, of: Vec::new(), tag: None, deadline: None, repeats: Repeats::default() }
     }
 
     fn attempted(&self) -> String {
@@ -71,11 +75,24 @@ impl Members {
         self.of.iter().map(|member| member.bytes).sum()
     }
 
+    /// Those of all its tables, each once.
+    fn paces(&self) -> Together {
+        let mut paces: Vec<&Arc<Pace>> = Vec::new();
+        for pace in self.of.iter().flat_map(|member| &*member.paces) {
+            if !paces.iter().any(|known| Arc::ptr_eq(known, pace)) {
+                paces.push(pace);
+            }
+        }
+        paces.into_iter().map(Arc::clone).collect()
+    }
+
     async fn send(&self) -> Result<(QueryResult, Arc<About>), Error> {
-        let repeatable = self.of.iter().all(|member| member.about.repeatable && !member.conditional);
+        let repeatable = self.of.iter().all(|member| member.repeatable && !member.conditional);
         let mut call = Call::new(&self.session, About::of_several(self.attempted(), repeatable));
         call.tag.clone_from(&self.tag);
         call.deadline = self.deadline;
+        call.repeats = self.repeats;
+        call.paces = self.paces();
         let mut batch = Batch::new(self.kind);
         batch.set_consistency(WRITE_CONSISTENCY);
         if let Some(deadline) = self.deadline {
@@ -84,7 +101,9 @@ impl Members {
         for member in &self.of {
             batch.append_statement(member.prepared.clone());
         }
-        let answer = execute::batch(&call, &batch, self.of.as_slice()).await?;
+        // A logged batch costs twice the units of its rows (DG:batchStatements).
+        let bytes = if self.kind == BatchType::Logged { 2 * self.bytes() } else { self.bytes() };
+        let answer = execute::batch(&call, &mut batch, self.of.as_slice(), bytes).await?;
         Ok((answer, call.about))
     }
 }
@@ -97,6 +116,8 @@ impl Member {
         Ok(Self {
             prepared: core.prepared.clone(),
             about: Arc::clone(&core.call.about),
+            repeatable: core.call.is_repeatable(),
+            paces: Arc::clone(&core.call.paces),
             values: cells.as_bytes().to_vec(),
             count: cells.count(),
             bytes: cells.surely_at_least(columns.as_slice()),
@@ -142,6 +163,14 @@ macro_rules! members_of {
             #[must_use]
             pub fn with_deadline(mut self, deadline: std::time::Duration) -> Self {
                 self.members.deadline = Some(deadline);
+                self
+            }
+
+            /// The batch, sent again when it was throttled although one of its statements may not be sent twice: see
+            /// [`Write::repeat_when_throttled`](crate::Write::repeat_when_throttled). Default: it is sent once.
+            #[must_use]
+            pub fn repeat_when_throttled(mut self) -> Self {
+                self.members.repeats.when_throttled = true;
                 self
             }
 

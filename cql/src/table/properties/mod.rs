@@ -130,6 +130,21 @@ impl TableOptions {
         self
     }
 
+    /// The options after one of them was changed. A default time to live turns TTL on.
+    ///
+    /// # Errors
+    ///
+    /// A CDC stream is on, and would have another view type.
+    pub fn changed(self, property: TableProperty) -> Result<Self, PropertyError> {
+        match (&property, self.cdc) {
+            (TableProperty::Cdc(Cdc::On(view)), Some(Cdc::On(there))) if *view != there => {
+                Err(PropertyError::refused(Span::default(), &rules::CDC_VIEW))
+            }
+            (TableProperty::DefaultTimeToLive(1..), _) => Ok(self.and(property).and(Ttl::Enabled)),
+            _ => Ok(self.and(property)),
+        }
+    }
+
     /// The options one by one, in the order in which they are printed.
     #[must_use]
     pub fn properties(&self) -> Vec<TableProperty> {
@@ -281,7 +296,7 @@ fn seconds(setting: &Setting) -> Result<u32, PropertyError> {
 /// # Errors
 ///
 /// More tags, or longer ones, than Keyspaces takes; something else than a map of text.
-pub(crate) fn read_tags(value: &Term) -> Result<Tags, PropertyError> {
+pub fn read_tags(value: &Term) -> Result<Tags, PropertyError> {
     let setting = Setting::of(value)?;
     let (most, key_characters, value_characters) = rules::MAX_TAGS;
     let mut tags = Tags::new();

@@ -11,6 +11,7 @@ use keyspaces_cql::{Statement as Tree, rules};
 
 use super::bound::Bound;
 use super::layout::Layout;
+use super::measure::Plan;
 use super::notation::Reader;
 use super::prepared::Facts;
 use super::statement::Statement;
@@ -23,6 +24,7 @@ use crate::schema::Thing;
 pub(super) struct Piece<'a> {
     pub(super) facts: &'a Facts,
     pub(super) values: &'a Values<'a>,
+    pub(super) plan: Arc<Plan>,
 }
 
 /// One INSERT, UPDATE or DELETE, and what it is about.
@@ -36,7 +38,7 @@ struct Write<'a> {
 }
 
 #[derive(Clone, Copy)]
-enum What<'a> {
+pub(super) enum What<'a> {
     Insert(&'a Insert),
     Update(&'a Update),
     Delete(&'a Delete),
@@ -45,6 +47,12 @@ enum What<'a> {
 impl Statement<'_> {
     /// Refuses what goes beyond one of the limits. `logged` is whether the pieces make a logged batch.
     pub(super) async fn hold_to_limits(&self, stream: i16, pieces: &[Piece<'_>], logged: bool) -> Result<(), Refusal> {
+        let mut bytes = 0;
+        for piece in pieces {
+            for write in piece.plan.writes() {
+                bytes += row::check(write, piece.values)?;
+            }
+        }
         if !logged && !pieces.iter().any(Piece::is_worth_a_look) {
             return Ok(());
         }
@@ -61,13 +69,11 @@ impl Statement<'_> {
                 writes.push(Write { what, table, layout, bound, text: &piece.facts.text });
             }
         }
-        let mut sizes = Vec::with_capacity(writes.len());
         for write in &writes {
             time_to_live(write.what.using(), write.bound)?;
-            sizes.push(row::check(write)?);
         }
         if logged || trees.iter().any(is_logged_batch) {
-            logged_batch::check(&writes, sizes.iter().sum())?;
+            logged_batch::check(&writes, bytes)?;
         }
         for write in &writes {
             self.check_range(stream, write).await?;
@@ -77,21 +83,12 @@ impl Statement<'_> {
 }
 
 impl Piece<'_> {
-    /// Below this no limit of a size is reached.
-    const SMALL: usize = rules::MAX_CLUSTERING_BYTES;
-
+    /// Whether more than the sizes of its rows is to be looked at.
     fn is_worth_a_look(&self) -> bool {
         match self.facts.look {
             Look::Read { lists, .. } => lists,
-            Look::Write { deletes, ttl } => {
-                deletes || ttl || self.facts.text.len() + self.values.total() > Self::SMALL || self.is_logged_batch()
-            }
+            Look::Write { deletes, ttl } => deletes || ttl || self.plan.is_logged_batch(),
         }
-    }
-
-    /// Whether its text is a logged batch's. It may say yes of another batch.
-    fn is_logged_batch(&self) -> bool {
-        self.facts.tables.len() > 1
     }
 }
 
@@ -105,7 +102,7 @@ impl<'a> What<'a> {
     }
 }
 
-fn modifications(tree: &Tree) -> Vec<What<'_>> {
+pub(super) fn modifications(tree: &Tree) -> Vec<What<'_>> {
     match tree {
         Tree::Insert(insert) => vec![What::Insert(insert)],
         Tree::Update(update) => vec![What::Update(update)],
@@ -123,7 +120,7 @@ fn modifications(tree: &Tree) -> Vec<What<'_>> {
     }
 }
 
-fn is_logged_batch(tree: &Tree) -> bool {
+pub(super) fn is_logged_batch(tree: &Tree) -> bool {
     matches!(tree, Tree::Batch(batch) if batch.kind == BatchKind::Logged)
 }
 

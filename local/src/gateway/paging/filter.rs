@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     fn kept_of(relations: &str) -> String {
-        let column = |name: &&str| Column { name: (*name).into(), cql_type: "int".into() };
+        let column = |name: &&str| Column::new((*name).into(), "int".into());
         let columns = |names: &[&str]| names.iter().map(column).collect::<Vec<_>>();
         let layout = Layout {
             partition_key: columns(&["a", "b"]),

@@ -19,7 +19,7 @@ use super::{error_code, metadata};
 use crate::auth::Refusal;
 use crate::schema::system_tables;
 use part::{PAGE, PART, Sizes};
-use position::Position;
+use position::{BEGINNING, Position};
 use rows::{Head, Rows};
 
 /// How many rows Cassandra is asked for at once by all connections together: each may have 1 MB, and Cassandra has a heap
@@ -39,6 +39,14 @@ impl Asked<'_> {
         match self {
             Self::Query(query, _) => &query.parameters,
             Self::Execute(execute) => &execute.parameters,
+        }
+    }
+
+    /// The body of the request.
+    pub(super) fn as_it_came(&self) -> Bytes {
+        match self {
+            Self::Query(query, text) => query.write(text),
+            Self::Execute(execute) => execute.write(),
         }
     }
 
@@ -67,10 +75,11 @@ type Read<T> = Result<T, Frame>;
 
 impl Statement<'_> {
     /// One page of a SELECT.
-    pub(super) async fn read(&self, frame: Frame, facts: &Facts, asked: Asked<'_>) -> Result<Answer, Refusal> {
+    /// Its second value is how many bytes its rows have.
+    pub(super) async fn read(&self, frame: Frame, facts: &Facts, asked: Asked<'_>) -> Result<(Answer, usize), Refusal> {
         let stream = frame.stream;
         if facts.tables.iter().any(|table| system_tables::is_system(&table.keyspace)) {
-            return self.forward(frame.with_body(asked_as_it_came(&asked))).await;
+            return Ok((self.forward(frame.with_body(asked.as_it_came())).await?, 0));
         }
         let Some(from) = Position::read(asked.parameters().paging_state()) else {
             return Err(Refusal {
@@ -87,7 +96,13 @@ impl Statement<'_> {
                 self.joined(&from, rows_wanted(&asked), page).await?.map(|page| (page, None))
             }
         };
-        match read {
+        let bytes = read.as_ref().map_or(0, |(page, _)| page.content.len());
+        let answer = match read {
+            Ok((page, _)) if self.empty_page => {
+                let state = asked.parameters().paging_state().map_or(&BEGINNING[..], |state| state);
+                let body = page.head.body(0, Some(state)).freeze();
+                Ok(came_of(self.restored(Frame::new(stream, Opcode::Result, body))?.holding(share)))
+            }
             Ok((page, left)) => Ok(came_of(self.answer_with(stream, page, left)?.holding(share))),
             Err(answer) => {
                 let answer = self.restored(answer)?;
@@ -98,7 +113,8 @@ impl Statement<'_> {
                     _ => Ok(came_of(answer)),
                 }
             }
-        }
+        };
+        Ok((answer?, bytes))
     }
 
     /// Asks for parts until there is a page: so many rows, or 1 MB of them, or all that there are.
@@ -183,13 +199,6 @@ impl Page {
 fn rows_wanted(asked: &Asked<'_>) -> usize {
     let asked = asked.parameters().page_size.and_then(|rows| usize::try_from(rows).ok());
     asked.filter(|rows| *rows > 0).unwrap_or(usize::MAX)
-}
-
-fn asked_as_it_came(asked: &Asked<'_>) -> Bytes {
-    match asked {
-        Asked::Query(query, text) => query.write(text),
-        Asked::Execute(execute) => execute.write(),
-    }
 }
 
 /// Whether an answer stands for one that was too long to be read.

@@ -19,10 +19,13 @@ pub(super) struct Position {
 /// What a paging state of this version begins with.
 const MARK: &[u8; 4] = b"KLP1";
 
+/// The paging state of the beginning, which a client only gets after a page that was left empty on purpose.
+pub(super) const BEGINNING: &[u8; 4] = b"KLP0";
+
 impl Position {
     /// Reads a paging state, if it is one of the gateway's.
     pub(super) fn read(state: Option<&Bytes>) -> Option<Self> {
-        let Some(state) = state else { return Some(Self::default()) };
+        let Some(state) = state.filter(|state| *state != &BEGINNING[..]) else { return Some(Self::default()) };
         let mut reader = Reader::new(state);
         let mark = reader.take(MARK.len()).ok()?;
         let largest = usize::try_from(reader.int().ok()?).ok()?;

@@ -160,8 +160,18 @@ impl Client {
     }
 
     pub(super) async fn stranger_at(local: &Local, address: SocketAddr) -> Self {
+        Self { stream: Self::shake_hands(local.ca_pem(), address).await.unwrap() }
+    }
+
+    /// The server's certificate, if it is of this authority.
+    pub(super) async fn certificate(ca_pem: &str, port: u16) -> std::io::Result<Vec<u8>> {
+        let stream = Self::shake_hands(ca_pem, ([127, 0, 0, 1], port).into()).await?;
+        Ok(stream.get_ref().1.peer_certificates().unwrap()[0].to_vec())
+    }
+
+    async fn shake_hands(ca_pem: &str, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(local.ca_pem().as_bytes()).unwrap()).unwrap();
+        roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -170,8 +180,7 @@ impl Client {
         let socket = TcpStream::connect(address).await.unwrap();
         socket.set_nodelay(true).unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
-        Self { stream }
+        TlsConnector::from(Arc::new(config)).connect(name, socket).await
     }
 
     /// Logged in with the password.
@@ -207,6 +216,12 @@ impl Client {
     pub(super) async fn send_bytes(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
         self.stream.flush().await.unwrap();
+    }
+
+    /// For a connection that may have ended.
+    pub(super) async fn send_bytes_if_it_can(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes).await;
+        let _ = self.stream.flush().await;
     }
 
     pub(super) async fn send(&mut self, stream: i16, opcode: u8, body: &[u8]) {

@@ -66,6 +66,9 @@ async fn what_is_created_can_be_used_when_its_time_has_come_and_not_before() {
     assert_eq!(client.rows(status).await.values.len(), 0);
     assert_eq!(client.query(create).await, changed(&["CREATED", "TABLE", "app", "t"]));
 
+    let busy = "keyspaces-local: table app.t is being created: wait until system_schema_mcs says that this is over";
+    assert_eq!(client.query("DROP KEYSPACE app").await.refused(), invalid(busy));
+    time.pass(60);
     assert_eq!(client.query("DROP KEYSPACE app").await, changed(&["DROPPED", "KEYSPACE", "app"]));
     assert_eq!(client.rows(status).await.texts("status"), ["DELETING"]);
     assert_eq!(client.rows(seen).await.values.len(), 1);
@@ -124,34 +127,6 @@ async fn what_is_not_there_is_unconfigured() {
     ] {
         assert_eq!(client.query(statement).await.refused(), invalid(text), "{statement}");
     }
-}
-
-#[tokio::test]
-async fn options_that_only_the_service_has_are_not_emulated_and_others_are_taken() {
-    let mut client = Client::connect(local().await).await;
-    client.keyspace("table_options").await;
-    let not_emulated = |what: &str| invalid(&format!("keyspaces-local: not emulated: {what}"));
-    let create = |options: &str| format!("CREATE TABLE table_options.t (a int PRIMARY KEY) WITH {options}");
-    for (option, name) in [
-        ("CUSTOM_PROPERTIES = {'point_in_time_recovery': {'status': 'enabled'}}", "custom_properties"),
-        ("TAGS = {'a': 'b'}", "tags"),
-        ("CDC = TRUE", "cdc"),
-    ] {
-        let what = format!("{name} (line 1, column 55)");
-        assert_eq!(client.query(&create(option)).await.refused(), not_emulated(&what));
-    }
-    let tagged = format!("CREATE KEYSPACE tagged {SINGLE_REGION} AND TAGS = {{'a': 'b'}}");
-    assert_eq!(client.query(&tagged).await.refused(), not_emulated("tags (line 1, column 81)"));
-    let regions = "{'class': 'NetworkTopologyStrategy', 'us-east-1': '3', 'eu-west-1': '3'}";
-    let several = client.query(&format!("CREATE KEYSPACE several WITH replication = {regions}")).await;
-    assert_eq!(several.refused(), not_emulated("a keyspace in several Regions (line 1, column 44)"));
-    let ignored = "comment = 'c' AND gc_grace_seconds = 5 AND compaction = {'class': 'LeveledCompactionStrategy'}";
-    assert!(matches!(client.query(&create(ignored)).await, Answer::Changed(_)));
-    client.active("table_options", "t").await;
-    let tagged = client.query("ALTER TABLE table_options.t ADD TAGS {'a': 'b'}").await;
-    assert_eq!(tagged.refused(), not_emulated("tags (line 1, column 38)"));
-    let altered = client.query(&format!("ALTER KEYSPACE table_options {SINGLE_REGION}")).await;
-    assert_eq!(altered.refused(), not_emulated("this statement (line 1, column 1)"));
 }
 
 #[tokio::test]

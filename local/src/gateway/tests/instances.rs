@@ -38,8 +38,10 @@ async fn two_over_one_cassandra_do_not_see_each_other_and_nothing_of_them_stays(
 #[tokio::test]
 async fn a_named_one_goes_on_where_it_ended() {
     let time = Time::new();
+    // A Cassandra that is given may have one of an earlier run.
+    let instance = crate::random::hex_32();
     let start = || async {
-        let builder = another().await.instance("goes on").ddl_delay(Duration::from_secs(60)).clock(time.clock());
+        let builder = another().await.instance(&instance).ddl_delay(Duration::from_secs(60)).clock(time.clock());
         builder.start().await.unwrap()
     };
     let first = start().await;
@@ -80,7 +82,7 @@ async fn a_named_one_goes_on_where_it_ended() {
 
     // What happened to Cassandra meanwhile is found out.
     let own = Own::new(local().await.cassandra_address());
-    let names = Names::new("kept goes on");
+    let names = Names::new(&format!("kept {instance}"));
     own.run(&format!("DROP TABLE {}.there", names.quoted_keyspace("app")), &[]).await.unwrap();
     own.run(&format!("CREATE TABLE {}.new (a int PRIMARY KEY)", names.quoted_keyspace("app")), &[]).await.unwrap();
     let third = start().await;

@@ -4,16 +4,20 @@ mod batches;
 mod client;
 mod consistency;
 mod definitions;
+mod faults;
 mod filters;
 mod frames;
 mod handshake;
 mod instances;
 mod journal;
 mod limits;
+mod options;
 mod paging;
 mod prepared;
 mod statements;
 mod system_tables;
+mod throttling;
+mod trouble;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,13 +29,16 @@ use crate::local::Local;
 const INVALID: i32 = 0x2200;
 const PROTOCOL_ERROR: i32 = 0x000A;
 
+/// The one that all tests share; it throttles nothing, whatever they write to a partition.
 async fn local() -> &'static Local {
-    Local::shared().await.unwrap()
+    let local = Local::shared().await.unwrap();
+    local.throttling().turn_on(false);
+    local
 }
 
-/// Another gateway over the same Cassandra.
+/// Another gateway over the same Cassandra, which throttles nothing either.
 async fn another() -> Builder {
-    Local::builder().cassandra(local().await.cassandra_address().to_string()).peers(1)
+    Local::builder().cassandra(local().await.cassandra_address().to_string()).peers(1).throttling(false)
 }
 
 /// A time that goes on when it is told to.

@@ -1,0 +1,29 @@
+//! How large a row is to the service, and how many capacity units reading or writing it takes.
+//!
+//! All of it is AWS's own estimate (`DG:calculating-row-size`, `DG:consistency`): the service measures what it stores, and
+//! does not say how. Sizes are in bytes.
+//!
+//! ```
+//! use keyspaces_cql::statement::{CqlTypeKind, NativeType};
+//! use keyspaces_cql::units::{ReadCost, Row, Table, value, write_units};
+//!
+//! let text = CqlTypeKind::Native(NativeType::Text);
+//! let table = Table::of_columns(3);
+//! let mut row = Row::default();
+//! row.partition_key(&table, value(&text, Some(b"device-001")).bytes);
+//! row.clustering(&table, value(&CqlTypeKind::Native(NativeType::Int), Some(&7_i32.to_be_bytes())).bytes);
+//! row.regular(&table, &text, value(&text, Some(&[b'x'; 2_000])));
+//! assert_eq!(row.bytes(), 2 * 10 + 1 + 3 + 2 * 2 + 1 + 1 + 2_000 + 1);
+//! assert_eq!(row.write_units(), 2);
+//! assert_eq!(write_units(1_024), 1);
+//! assert_eq!(ReadCost::Quorum.units(4_097), 2.0);
+//! assert_eq!(ReadCost::One.units(4_097), 1.0);
+//! ```
+
+mod capacity;
+mod row;
+mod value;
+
+pub use capacity::{LOGGED_BATCH_FACTOR, READ_UNIT_BYTES, ReadCost, WRITE_UNIT_BYTES, write_units};
+pub use row::{ROW_METADATA_BYTES, Row, Table};
+pub use value::{ValueSize, value};

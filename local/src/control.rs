@@ -1,0 +1,191 @@
+//! A port of the program's that makes things go wrong and tells what was consumed: one command in, one answer out, each a
+//! line of JSON.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyspaces_cql::CapacityMode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::fault::Fault;
+use crate::local::Levers;
+
+/// What can be asked for. The names are those of the methods of [`Local`](crate::Local), [`Faults`](crate::Faults),
+/// [`Throttling`](crate::Throttling) and [`Metering`](crate::Metering).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Command {
+    Inject(Fault),
+    Withdraw(u64),
+    Clear,
+    Struck(u64),
+    CloseConnections,
+    /// How many milliseconds it is not there.
+    Restart(u64),
+    TakeAway(SocketAddr),
+    BringBack(SocketAddr),
+    ShowPeers(Vec<Ipv4Addr>),
+    ExpireCredentials,
+    AcceptCredentials(Credentials),
+    RenewCertificate,
+    ReplaceAuthority,
+    Throttling(bool),
+    SetCapacity {
+        keyspace: String,
+        table: String,
+        mode: Option<Capacity>,
+    },
+    Metering,
+    ClearMetering,
+}
+
+/// A table's capacity mode in JSON.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Capacity {
+    OnDemand,
+    Provisioned { read: u32, write: u32 },
+}
+
+impl Capacity {
+    fn mode(self) -> CapacityMode {
+        match self {
+            Self::OnDemand => CapacityMode::OnDemand,
+            Self::Provisioned { read, write } => CapacityMode::Provisioned { read, write },
+        }
+    }
+}
+
+/// The longest command: credentials with a session token fit.
+const LONGEST: u64 = 64 << 10;
+
+/// A control port. Dropped, it is closed.
+#[derive(Debug)]
+pub(crate) struct Control {
+    pub(crate) port: u16,
+    _listening: JoinSet<()>,
+}
+
+impl Control {
+    /// Listens on 127.0.0.1, at a port that is free where it is 0.
+    pub(crate) async fn start(port: u16, levers: Levers) -> io::Result<Self> {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let port = socket.local_addr()?.port();
+        let mut listening = JoinSet::new();
+        listening.spawn(listen(socket, Arc::new(levers)));
+        Ok(Self { port, _listening: listening })
+    }
+}
+
+async fn listen(socket: TcpListener, levers: Arc<Levers>) {
+    /// After what cannot be helped at once, as when there are no more file descriptors.
+    const PAUSE: Duration = Duration::from_millis(50);
+    let mut connections = JoinSet::new();
+    loop {
+        match socket.accept().await {
+            Ok((stream, _)) => {
+                let levers = Arc::clone(&levers);
+                connections.spawn(async move { serve(stream, &levers).await });
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Answers one command after the other, until the client ends it or sends what is too long.
+async fn serve(stream: TcpStream, levers: &Levers) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader);
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if (&mut reader).take(LONGEST).read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        let answer = match serde_json::from_str(&line) {
+            Ok(command) => obey(command, levers).await.map_err(|error| story(&error)),
+            Err(error) => Err(format!("no command: {error}")),
+        };
+        let answer = match answer {
+            Ok(value) => json!({ "ok": value }),
+            Err(error) => json!({ "error": error }),
+        };
+        writer.write_all(format!("{answer}\n").as_bytes()).await?;
+    }
+}
+
+async fn obey(command: Command, levers: &Levers) -> Result<Value, Error> {
+    match command {
+        Command::Inject(fault) => return Ok(levers.faults.inject(fault).into()),
+        Command::Struck(fault) => return Ok(levers.faults.struck(fault).into()),
+        Command::Withdraw(fault) => levers.faults.withdraw(fault),
+        Command::Clear => levers.faults.clear(),
+        Command::CloseConnections => levers.close_connections().await?,
+        Command::Restart(millis) => levers.restart(Duration::from_millis(millis)).await?,
+        Command::TakeAway(peer) => levers.take_away(peer).await?,
+        Command::BringBack(peer) => levers.bring_back(peer).await?,
+        Command::ShowPeers(peers) => levers.show_peers(&peers).await?,
+        Command::ExpireCredentials => levers.authority.expire(),
+        Command::AcceptCredentials(credentials) => levers.accept_credentials(credentials)?,
+        Command::RenewCertificate => levers.ca.renew()?,
+        Command::ReplaceAuthority => return Ok(levers.ca.replace_authority()?.into()),
+        Command::Throttling(on) => levers.throttling.turn_on(on),
+        Command::SetCapacity { keyspace, table, mode } => {
+            levers.throttling.set_capacity(&keyspace, &table, mode.map(Capacity::mode));
+        }
+        Command::Metering => return Ok(json!(levers.metering.snapshot())),
+        Command::ClearMetering => levers.metering.clear(),
+    }
+    Ok(Value::Null)
+}
+
+fn story(error: &Error) -> String {
+    use std::error::Error as _;
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_read_as_the_readme_writes_it() {
+        for line in [
+            r#"{"inject": {"effect": {"drop": "after"}, "containing": "INSERT", "nth": 3}}"#,
+            r#"{"struck": 0}"#,
+            r#"{"withdraw": 0}"#,
+            r#""clear""#,
+            r#""close_connections""#,
+            r#"{"restart": 1000}"#,
+            r#"{"take_away": "127.0.0.2:9142"}"#,
+            r#"{"bring_back": "127.0.0.2:9142"}"#,
+            r#"{"show_peers": ["127.0.0.1", "127.0.0.2"]}"#,
+            r#""expire_credentials""#,
+            r#"{"accept_credentials": {"access_key": "a", "secret_key": "b", "session_token": null, "user": "c", "password": "d"}}"#,
+            r#""renew_certificate""#,
+            r#""replace_authority""#,
+            r#"{"throttling": false}"#,
+            r#"{"set_capacity": {"keyspace": "ks", "table": "t", "mode": {"provisioned": {"read": 5, "write": 5}}}}"#,
+            r#"{"set_capacity": {"keyspace": "ks", "table": "t", "mode": "on_demand"}}"#,
+            r#"{"set_capacity": {"keyspace": "ks", "table": "t", "mode": null}}"#,
+            r#""metering""#,
+            r#""clear_metering""#,
+        ] {
+            if let Err(error) = serde_json::from_str::<Command>(line) {
+                panic!("{line}: {error}");
+            }
+            let readme = include_str!("../README.md");
+            let name = line.trim_start_matches(['{', '"']).split('"').next().unwrap();
+            assert!(readme.contains(&format!("\"{name}\"")), "{name} is not in the README");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What a fault does.
+
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::error_code;
+use crate::gateway::notation::Notation;
+
+/// What a [`Fault`](super::Fault) does to a request that it strikes.
+///
+/// As JSON: `{"delay": ["before", 500]}` (milliseconds), `{"drop": "after"}`, `{"close": "before"}`, `{"silence": "after"}`,
+/// `{"error": {"moment": "before", "code": 4352, "text": "…"}}`, `"garbage"`, `"truncated"`, `"byte_by_byte"`,
+/// `"empty_page"`, `"close_all"`, `{"restart": 1000}`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Effect {
+    /// It is carried out, or its answer given, this much later.
+    Delay(Moment, #[serde(with = "millis")] Duration),
+    /// It is never answered. The connection goes on.
+    Drop(Moment),
+    /// Its connection is closed in place of an answer, with all that is in flight on it.
+    Close(Moment),
+    /// It is answered with an ERROR. The fields that follow an ERROR's text are made up as its code needs them: for the
+    /// codes of timeouts, 0 of 2 received at LOCAL_QUORUM.
+    Error {
+        /// Whether it is carried out before.
+        moment: Moment,
+        /// The protocol's error code.
+        code: i32,
+        /// Its text.
+        text: String,
+    },
+    /// From now on nothing is read from its connection nor written to it, and it stays open (a half-open connection) for
+    /// ten minutes, or until all connections are closed.
+    Silence(Moment),
+    /// It is carried out, and answered with bytes that are no frame. The length that they announce is that of what
+    /// follows, some ten bytes.
+    Garbage,
+    /// It is carried out; half of its answer is written, and the connection is closed.
+    Truncated,
+    /// It is carried out, and its answer comes in pieces of one byte.
+    ByteByByte,
+    /// A SELECT is answered with a page without rows, after which the same page can be asked for again. Other requests,
+    /// and those for system tables, are answered as ever.
+    EmptyPage,
+    /// All connections to all peers are closed in place of an answer. It is not carried out; what else is in flight may
+    /// have been.
+    CloseAll,
+    /// The gateway ends, and after this time comes back at the same addresses, with the same certificate, over the same
+    /// Cassandra, and without the statements that were prepared. It is not carried out; what else is in flight may have
+    /// been.
+    Restart(#[serde(with = "millis")] Duration),
+}
+
+/// When something goes wrong with a request.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// Before it is carried out; but for a delay, it is then not carried out at all.
+    Before,
+    /// After it was carried out, or refused for what it is, before its answer is sent.
+    After,
+}
+
+/// The text of both (DG:troubleshooting.serverless).
+pub(crate) const TIMED_OUT: &str = "Operation timed out - received only 0 responses.";
+
+impl Effect {
+    /// What the service answers to a write that goes over a capacity: a WriteTimeout with 0 of 2 received
+    /// (`DG:troubleshooting.serverless`). It is not carried out.
+    pub fn throttled_write() -> Self {
+        Self::Error { moment: Moment::Before, code: error_code::WRITE_TIMEOUT, text: TIMED_OUT.to_owned() }
+    }
+
+    /// What the service answers to a read that goes over a capacity: a ReadTimeout with 0 of 2 received. It is not carried
+    /// out.
+    pub fn throttled_read() -> Self {
+        Self::Error { moment: Moment::Before, code: error_code::READ_TIMEOUT, text: TIMED_OUT.to_owned() }
+    }
+
+    /// Whether a request that was struck was kept from being carried out.
+    pub fn keeps_from_being_carried_out(&self) -> bool {
+        match self {
+            Self::Delay(..) | Self::Garbage | Self::Truncated | Self::ByteByByte | Self::EmptyPage => false,
+            Self::Drop(moment) | Self::Close(moment) | Self::Silence(moment) | Self::Error { moment, .. } => {
+                *moment == Moment::Before
+            }
+            Self::CloseAll | Self::Restart(_) => true,
+        }
+    }
+
+    /// Whether a request that was struck still gets the answer that it would have got: perhaps late.
+    pub fn lets_the_answer_through(&self) -> bool {
+        matches!(self, Self::Delay(..) | Self::ByteByByte)
+    }
+}
+
+/// The body of an ERROR with the fields that its code needs.
+pub(crate) fn error_body(code: i32, text: &str) -> Bytes {
+    const LOCAL_QUORUM: u16 = 6;
+    let mut body = BytesMut::with_capacity(text.len() + 32);
+    body.put_i32(code);
+    body.string(text);
+    match code {
+        error_code::UNAVAILABLE => {
+            body.put_u16(LOCAL_QUORUM);
+            body.put_i32(2);
+            body.put_i32(0);
+        }
+        error_code::WRITE_TIMEOUT => {
+            body.put_u16(LOCAL_QUORUM);
+            body.put_i32(0);
+            body.put_i32(2);
+            body.string("SIMPLE");
+        }
+        error_code::READ_TIMEOUT => {
+            body.put_u16(LOCAL_QUORUM);
+            body.put_i32(0);
+            body.put_i32(2);
+            body.put_u8(0);
+        }
+        error_code::READ_FAILURE => {
+            body.put_u16(LOCAL_QUORUM);
+            body.put_i32(0);
+            body.put_i32(2);
+            body.put_i32(1);
+            body.put_u8(0);
+        }
+        error_code::WRITE_FAILURE => {
+            body.put_u16(LOCAL_QUORUM);
+            body.put_i32(0);
+            body.put_i32(2);
+            body.put_i32(1);
+            body.string("SIMPLE");
+        }
+        error_code::FUNCTION_FAILURE => {
+            body.string("");
+            body.string("");
+            body.put_u16(0);
+        }
+        error_code::ALREADY_EXISTS => {
+            body.string("");
+            body.string("");
+        }
+        error_code::UNPREPARED => body.short_bytes(&[]),
+        _ => {}
+    }
+    body.freeze()
+}
+
+/// Bytes that no client takes for a frame: their version is none, and the length they announce is that of what follows.
+pub(crate) fn garbage(seed: u64) -> Vec<u8> {
+    const HEADER: usize = 9;
+    let mut number = seed;
+    let mut next = || {
+        number = super::rule::spread(number);
+        number.to_le_bytes()[0]
+    };
+    let length = next() % 24;
+    let mut bytes: Vec<u8> = (0..HEADER + usize::from(length)).map(|_| next()).collect();
+    // From 0x40 to 0x7f: neither a request nor a response of any version.
+    bytes[0] = 0x40 | (bytes[0] & 0x3f);
+    bytes[5..HEADER].copy_from_slice(&u32::from(length).to_be_bytes());
+    bytes
+}
+
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn garbage_is_no_frame_and_announces_what_follows(seed: u64) {
+            let bytes = garbage(seed);
+            prop_assert!(bytes[0] & 0x80 == 0 && bytes[0] >= 0x40);
+            let length = u32::from_be_bytes(bytes[5..9].try_into().unwrap());
+            prop_assert_eq!(bytes.len(), 9 + length as usize);
+            prop_assert_eq!(garbage(seed), bytes);
+        }
+    }
+}

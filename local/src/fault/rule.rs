@@ -1,0 +1,241 @@
+//! Which requests a fault strikes.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Effect, Injected};
+use crate::journal::{Kind, Received};
+
+/// What goes wrong, and for which requests: for every one, until it is told less.
+///
+/// A request has to fulfil all that is said here. It counts as a match whether it is struck in the end or not. As JSON,
+/// which the program takes, `effect` has to be there and everything else may be left out:
+///
+/// ```
+/// # use keyspaces_local::fault::{Effect, Fault, Moment};
+/// # use keyspaces_local::journal::Kind;
+/// let json = r#"{"effect": {"close": "after"}, "kind": "EXECUTE", "containing": "INSERT", "nth": 3}"#;
+/// let fault: Fault = serde_json::from_str(json).unwrap();
+/// assert_eq!(fault, Fault::new(Effect::Close(Moment::After)).kind(Kind::Execute).containing("INSERT").nth(3));
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[must_use = "a fault does nothing itself: give it to `Faults::inject`"]
+pub struct Fault {
+    effect: Effect,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    containing: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    connection: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    peer: Option<SocketAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nth: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    every: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    times: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    probability: Option<f64>,
+    #[serde(default)]
+    seed: u64,
+}
+
+impl Fault {
+    /// This effect on every request.
+    pub fn new(effect: Effect) -> Self {
+        Self {
+            effect,
+            kind: None,
+            containing: None,
+            connection: None,
+            peer: None,
+            nth: None,
+            every: None,
+            times: None,
+            probability: None,
+            seed: 0,
+        }
+    }
+
+    /// Only requests of this kind, which is the frame's opcode.
+    pub fn kind(self, kind: Kind) -> Self {
+        Self { kind: Some(kind), ..self }
+    }
+
+    /// Only statements with this in their text; a batch, if one of its statements has it.
+    pub fn containing(self, part: impl Into<String>) -> Self {
+        Self { containing: Some(part.into()), ..self }
+    }
+
+    /// Only requests on the connection of this number, as the journal counts them.
+    pub fn connection(self, number: u64) -> Self {
+        Self { connection: Some(number), ..self }
+    }
+
+    /// Only requests to this peer: the address that the client connected to.
+    pub fn peer(self, peer: SocketAddr) -> Self {
+        Self { peer: Some(peer), ..self }
+    }
+
+    /// Only the n-th match, counted from 1.
+    pub fn nth(self, nth: u64) -> Self {
+        Self { nth: Some(nth), ..self }
+    }
+
+    /// Only every n-th match: of 3 the third, the sixth, … Every one, for 0.
+    pub fn every(self, every: u64) -> Self {
+        Self { every: Some(every), ..self }
+    }
+
+    /// At most so many times.
+    pub fn times(self, times: u64) -> Self {
+        Self { times: Some(times), ..self }
+    }
+
+    /// Each match with this probability, 0 to 1. Which ones it is depends on the [seed](Self::seed) and on the match's
+    /// number alone.
+    pub fn probability(self, probability: f64) -> Self {
+        Self { probability: Some(probability), ..self }
+    }
+
+    /// What decides where there is a probability, and what garbage is made of. Default 0.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    fn matches(&self, received: &Received) -> bool {
+        self.kind.is_none_or(|kind| kind == received.kind)
+            && self.connection.is_none_or(|number| number == received.connection)
+            && self.peer.is_none_or(|peer| peer == received.peer)
+            && self.containing.as_ref().is_none_or(|part| received.texts().any(|text| text.contains(part)))
+    }
+}
+
+/// A fault in place.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) number: u64,
+    pub(super) struck: u64,
+    matched: u64,
+    fault: Fault,
+}
+
+impl Rule {
+    pub(super) fn new(number: u64, fault: Fault) -> Self {
+        Self { number, struck: 0, matched: 0, fault }
+    }
+
+    /// Counts a request, and strikes it if it is to be and no other fault has.
+    pub(super) fn counts(&mut self, received: &Received, already_struck: bool) -> Option<Injected> {
+        if !self.fault.matches(received) {
+            return None;
+        }
+        self.matched += 1;
+        let Fault { nth, every, times, probability, seed, .. } = self.fault;
+        let number = spread(spread(seed) ^ self.matched);
+        // 53 bits: as many as a number of this type tells apart below 1.
+        let chance = (number >> 11) as f64 / (1_u64 << 53) as f64;
+        let strikes = !already_struck
+            && nth.is_none_or(|nth| nth == self.matched)
+            && every.is_none_or(|every| every == 0 || self.matched.is_multiple_of(every))
+            && times.is_none_or(|times| self.struck < times)
+            && probability.is_none_or(|probability| chance < probability);
+        strikes.then(|| {
+            self.struck += 1;
+            Injected { fault: self.number, effect: self.fault.effect.clone(), seed: spread(number) }
+        })
+    }
+}
+
+/// SplitMix64's finalizer: neighbouring numbers give unrelated ones.
+pub(super) const fn spread(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Faults, Moment};
+    use super::*;
+    use crate::journal::tests::received;
+
+    /// Which of 100 INSERTs are struck.
+    fn struck(fault: Fault) -> Vec<usize> {
+        let faults = Faults::default();
+        faults.inject(fault);
+        (1..=100).filter(|_| faults.strike(&received("INSERT INTO ks.t")).is_some()).collect()
+    }
+
+    fn fault() -> Fault {
+        Fault::new(Effect::Drop(Moment::Before))
+    }
+
+    #[test]
+    fn the_nth_every_nth_or_the_first_few_matches_are_struck() {
+        assert_eq!(struck(fault()).len(), 100);
+        assert_eq!(struck(fault().nth(3)), [3]);
+        assert_eq!(struck(fault().every(30)), [30, 60, 90]);
+        assert_eq!(struck(fault().every(30).times(2)), [30, 60]);
+        assert_eq!(struck(fault().times(2)), [1, 2]);
+    }
+
+    #[test]
+    fn a_seed_always_gives_the_same() {
+        let of = |seed| struck(fault().probability(0.3).seed(seed));
+        assert_eq!(of(1), of(1));
+        assert_ne!(of(1), of(2));
+        assert!((15..=45).contains(&of(1).len()), "{:?}", of(1));
+        assert!(struck(fault().probability(0.0)).is_empty());
+        assert_eq!(struck(fault().probability(1.0)).len(), 100);
+    }
+
+    #[test]
+    fn a_request_has_to_fulfil_all_that_is_said() {
+        let peer = received("").peer;
+        for (fault, strikes) in [
+            (fault().kind(Kind::Query).containing("INTO ks").connection(1).peer(peer), true),
+            (fault().kind(Kind::Execute), false),
+            (fault().containing("SELECT"), false),
+            (fault().connection(2), false),
+            (fault().peer(([127, 0, 0, 9], 1).into()), false),
+        ] {
+            assert_eq!(struck(fault.clone()).len(), if strikes { 100 } else { 0 }, "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_strikes_and_every_one_counts() {
+        let faults = Faults::default();
+        let [first, second] = [faults.inject(fault().every(2)), faults.inject(fault().every(3))];
+        let all: Vec<_> = (0..6).map(|_| faults.strike(&received("x")).map(|injected| injected.fault)).collect();
+        assert_eq!(all, [None, Some(first), Some(second), Some(first), None, Some(first)]);
+        assert_eq!((faults.struck(first), faults.struck(second)), (3, 1));
+        faults.withdraw(first);
+        assert_eq!(faults.strike(&received("x")), None);
+        faults.clear();
+        assert_eq!(faults.struck(second), 0);
+    }
+
+    #[test]
+    fn a_fault_is_written_as_json_and_read_back() {
+        let all = [
+            fault().kind(Kind::AuthResponse).containing("é").connection(1).nth(2).every(3).times(4).seed(5),
+            Fault::new(Effect::Delay(Moment::After, std::time::Duration::from_millis(7))).probability(0.5),
+            Fault::new(Effect::throttled_read()).peer(([127, 0, 0, 1], 9142).into()),
+            Fault::new(Effect::Garbage),
+            Fault::new(Effect::Restart(std::time::Duration::from_secs(1))),
+        ];
+        for fault in all {
+            let json = serde_json::to_string(&fault).unwrap();
+            assert_eq!(serde_json::from_str::<Fault>(&json).unwrap(), fault, "{json}");
+        }
+        let wrong = serde_json::from_str::<Fault>(r#"{"effect": "garbage", "opcode": "QUERY"}"#).unwrap_err();
+        assert!(wrong.to_string().starts_with("unknown field `opcode`, expected one of `effect`"), "{wrong}");
+    }
+}

@@ -1,0 +1,104 @@
+//! A fault that strikes a request: what becomes of the request, and of its answer.
+
+use super::frame::{Damage, Frame, Opcode};
+use super::link::Link;
+use super::record::{Entered, Record};
+use super::statement::Answer;
+use crate::fault::{Effect, Injected, Moment, error_body, garbage};
+use crate::journal::Outcome;
+
+/// Where a connection's requests are carried out, or not.
+#[derive(Clone)]
+pub(super) struct Exchange {
+    pub(super) record: Record,
+    pub(super) link: Link,
+}
+
+impl Exchange {
+    /// Carries out a request, as far as what it is struck by lets it, writes down what came of it, and gives what the
+    /// client gets.
+    pub(super) async fn run(
+        &self,
+        entered: &Entered,
+        stream: i16,
+        work: impl Future<Output = Answer>,
+    ) -> Option<Frame> {
+        let Some(fault) = &entered.fault else {
+            let (answer, outcome) = work.await;
+            self.record.settle(entered.number, outcome);
+            return Some(answer);
+        };
+        match fault.before(stream, &self.link).await {
+            Before::CarryOut => {
+                let (answer, outcome) = work.await;
+                self.record.settle(entered.number, outcome);
+                fault.after(answer, &self.link).await
+            }
+            Before::Prevent(answer, outcome) => {
+                self.record.settle(entered.number, outcome);
+                answer
+            }
+        }
+    }
+}
+
+/// How a request goes on.
+#[derive(Debug)]
+enum Before {
+    /// It is carried out.
+    CarryOut,
+    /// It is not, and this is its answer, if any.
+    Prevent(Option<Frame>, Outcome),
+}
+
+impl Injected {
+    /// What happens before a request is carried out.
+    async fn before(&self, stream: i16, link: &Link) -> Before {
+        match &self.effect {
+            Effect::Delay(Moment::Before, by) => tokio::time::sleep(*by).await,
+            Effect::Drop(Moment::Before) => {}
+            Effect::Close(Moment::Before) => link.close(),
+            Effect::Silence(Moment::Before) => link.silence(),
+            Effect::CloseAll => link.close_all(),
+            Effect::Restart(down) => link.restart(*down),
+            Effect::Error { moment: Moment::Before, code, text } => {
+                let outcome = Outcome::Refused { code: *code, text: text.as_str().into() };
+                return Before::Prevent(Some(error(stream, *code, text)), outcome);
+            }
+            _ => {}
+        }
+        if self.effect.keeps_from_being_carried_out() {
+            Before::Prevent(None, Outcome::Prevented)
+        } else {
+            Before::CarryOut
+        }
+    }
+
+    /// What the client gets of an answer.
+    async fn after(&self, answer: Frame, link: &Link) -> Option<Frame> {
+        match &self.effect {
+            Effect::Drop(_) => None,
+            Effect::Close(_) => {
+                link.close();
+                None
+            }
+            Effect::Silence(_) => {
+                link.silence();
+                None
+            }
+            Effect::Garbage => Some(answer.damaged(Damage::Garbage(garbage(self.seed)))),
+            Effect::Truncated => Some(answer.damaged(Damage::Truncated)),
+            Effect::ByteByByte => Some(answer.damaged(Damage::ByteByByte)),
+            Effect::Error { code, text, .. } => Some(error(answer.stream, *code, text)),
+            Effect::Delay(Moment::After, by) => {
+                tokio::time::sleep(*by).await;
+                Some(answer)
+            }
+            Effect::Delay(..) | Effect::EmptyPage | Effect::CloseAll | Effect::Restart(_) => Some(answer),
+        }
+    }
+}
+
+fn error(stream: i16, code: i32, text: &str) -> Frame {
+    Frame::new(stream, Opcode::Error, error_body(code, text))
+}

@@ -1,0 +1,240 @@
+use std::time::Duration;
+
+use super::client::{Answer, Client};
+use super::{INVALID, Time, another, local};
+
+const SINGLE_REGION: &str = "WITH replication = {'class': 'SingleRegionStrategy'}";
+
+fn refused(text: &str) -> (i32, String) {
+    (INVALID, format!("keyspaces-local: {text}"))
+}
+
+fn provisioned(read: u32, write: u32) -> String {
+    format!(
+        "CUSTOM_PROPERTIES = {{'capacity_mode': {{'throughput_mode': 'PROVISIONED', 'read_capacity_units': {read}, \
+         'write_capacity_units': {write}}}}}"
+    )
+}
+
+async fn shown(client: &mut Client, column: &str, keyspace: &str) -> Vec<String> {
+    let select = format!(
+        "SELECT JSON {column} FROM system_schema_mcs.tables WHERE keyspace_name = '{keyspace}' AND table_name = 't'"
+    );
+    client.rows(&select).await.texts("[json]").iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_a_table_was_given_is_shown_as_the_service_shows_it() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("given").await;
+    let create = "CREATE TABLE given.t (a int, b int, c int, PRIMARY KEY (a, b)) WITH CLUSTERING ORDER BY (b DESC) AND CDC = \
+                  TRUE AND CUSTOM_PROPERTIES = {'capacity_mode': {'throughput_mode': 'PROVISIONED', \
+                  'read_capacity_units': 10, 'write_capacity_units': 20}, 'point_in_time_recovery': {'status': \
+                  'enabled'}, 'ttl': {'status': 'enabled'}, 'cdc_specification': {'view_type': 'NEW_IMAGE'}} AND comment \
+                  = 'c' AND TAGS = {'stage': 'test'} AND AUTOSCALING_SETTINGS = \
+                  {'provisioned_write_capacity_autoscaling_update': {'minimum_units': 5, 'maximum_units': 40, \
+                  'scaling_policy': {'target_tracking_scaling_policy_configuration': {'target_value': 50}}}}";
+    assert!(matches!(client.query(create).await, Answer::Changed(_)));
+    client.active("given", "t").await;
+    assert_eq!(
+        shown(&mut client, "custom_properties", "given").await,
+        ["{\"custom_properties\": {\"capacity_mode\": {\"read_capacity_units\": \"10\", \"throughput_mode\": \
+          \"PROVISIONED\", \"write_capacity_units\": \"20\"}, \"cdc_specification\": {\"status\": \"ENABLED\", \
+          \"view_type\": \"NEW_IMAGE\"}, \"encryption_specification\": {\"encryption_type\": \
+          \"AWS_OWNED_KMS_KEY\"}, \"point_in_time_recovery\": {\"status\": \"enabled\"}, \"ttl\": {\"status\": \
+          \"enabled\"}}}"]
+    );
+    assert_eq!(shown(&mut client, "cdc", "given").await, ["{\"cdc\": true}"]);
+    let tags = "SELECT JSON tags FROM system_schema_mcs.tags WHERE resource_id = \
+                'arn:aws:cassandra:us-east-1:111122223333:/keyspace/given/table/t'";
+    assert_eq!(client.rows(tags).await.texts("[json]"), ["{\"tags\": {\"stage\": \"test\"}}"]);
+    let scaling = "SELECT JSON provisioned_write_capacity_autoscaling_update AS w FROM system_schema_mcs.autoscaling WHERE \
+                   keyspace_name = 'given' AND table_name = 't'";
+    assert_eq!(
+        client.rows(scaling).await.texts("[json]"),
+        ["{\"w\": {\"autoscaling_disabled\": \"false\", \"maximum_units\": \"40\", \"minimum_units\": \"5\", \
+          \"scaling_policy\": \"{'target_tracking_scaling_policy_configuration': {'target_value': 50, \
+          'disable_scale_in': false}}\"}}"]
+    );
+    let history =
+        "SELECT event FROM system_schema_mcs.tables_history WHERE keyspace_name = 'given' AND table_name = 't'";
+    assert_eq!(client.rows(history).await.texts("event"), ["CREATE"]);
+    // What was turned on holds.
+    assert_eq!(client.query("INSERT INTO given.t (a, b, c) VALUES (1, 1, 1) USING TTL 60").await, Answer::Void);
+
+    for (alter, column, expected) in [
+        ("ADD TAGS {'owner': 'me'}", "table_name", "{\"table_name\": \"t\"}"),
+        ("WITH CDC = FALSE", "cdc", "{\"cdc\": false}"),
+        ("WITH default_time_to_live = 60", "default_time_to_live", "{\"default_time_to_live\": 60}"),
+        ("ADD d text", "comment", "{\"comment\": \"c\"}"),
+    ] {
+        let answer = client.query(&format!("ALTER TABLE given.t {alter}")).await;
+        assert_eq!(answer, Answer::Changed(["UPDATED", "TABLE", "given", "t"].map(str::to_owned).to_vec()), "{alter}");
+        client.active("given", "t").await;
+        assert_eq!(shown(&mut client, column, "given").await, [expected], "{alter}");
+    }
+    assert_eq!(client.rows(tags).await.texts("[json]"), ["{\"tags\": {\"owner\": \"me\", \"stage\": \"test\"}}"]);
+    client.query("DROP TABLE given.t").await;
+    client
+        .until("SELECT * FROM system_schema_mcs.tables WHERE keyspace_name = 'given'", |rows| rows.values.is_empty())
+        .await;
+    assert_eq!(client.rows(tags).await.values.len(), 0);
+    assert_eq!(client.rows(scaling).await.values.len(), 0);
+}
+
+#[tokio::test]
+async fn a_change_that_the_service_refuses_changes_nothing() {
+    let time = Time::new();
+    let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    client.query(&format!("CREATE KEYSPACE ks {SINGLE_REGION}")).await;
+    client.query(&format!("CREATE TABLE ks.t (a int PRIMARY KEY) WITH {}", provisioned(100, 100))).await;
+    let switch = "CUSTOM_PROPERTIES = {'capacity_mode': {'throughput_mode': 'PAY_PER_REQUEST'}}".to_owned();
+    let alter = |what: &str| format!("ALTER TABLE ks.t WITH {what}");
+
+    for less in [90, 80, 70, 60] {
+        assert!(matches!(client.query(&alter(&provisioned(less, 100))).await, Answer::Changed(_)), "{less}");
+    }
+    let before = shown(&mut client, "custom_properties", "ks").await;
+    for (change, expected) in [
+        (provisioned(50, 100), "less capacity was provisioned four times today, and once in this hour (DG:quotas)"),
+        (provisioned(40_001, 1), "a table may have 40000 units of reads and of writes (DG:quotas)"),
+    ] {
+        assert_eq!(client.query(&alter(&change)).await.refused(), refused(expected));
+    }
+    for (change, rule) in [
+        ("CUSTOM_PROPERTIES = {'ttl': {'status': 'disabled'}}", &keyspaces_cql::rules::TTL_DISABLED),
+        (
+            "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'disabled'}}",
+            &keyspaces_cql::rules::TIMESTAMPS_DISABLED,
+        ),
+        (
+            "CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}, 'point_in_time_recovery': {'status': 'enabled'}}",
+            &keyspaces_cql::rules::SEVERAL_CUSTOM_PROPERTIES,
+        ),
+    ] {
+        assert_eq!(client.query(&alter(change)).await.refused(), refused(&rule.to_string()));
+    }
+    assert_eq!(shown(&mut client, "custom_properties", "ks").await, before);
+    time.pass(3_600);
+    assert!(matches!(client.query(&alter(&provisioned(50, 100))).await, Answer::Changed(_)));
+
+    assert!(matches!(client.query(&alter(&switch)).await, Answer::Changed(_)));
+    assert!(matches!(client.query(&alter(&provisioned(5, 5))).await, Answer::Changed(_)));
+    let soon = "the table was switched to on-demand capacity less than 24 hours ago \
+                (DG:ReadWriteCapacityMode.SwitchReadWriteCapacityMode)";
+    assert_eq!(client.query(&alter(&switch)).await.refused(), refused(soon));
+    time.pass(24 * 3_600);
+    assert!(matches!(client.query(&alter(&switch)).await, Answer::Changed(_)));
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn all_provisioned_tables_and_all_definitions_under_way_have_a_limit() {
+    let time = Time::new();
+    let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock());
+    let local = local.ddl_delay_of(crate::Ddl::CreateType, Duration::from_secs(60)).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    client.query(&format!("CREATE KEYSPACE ks {SINGLE_REGION}")).await;
+    for table in ["a", "b"] {
+        let create = format!("CREATE TABLE ks.{table} (a int PRIMARY KEY) WITH {}", provisioned(1, 40_000));
+        assert!(matches!(client.query(&create).await, Answer::Changed(_)));
+    }
+    let third = client.query(&format!("CREATE TABLE ks.c (a int PRIMARY KEY) WITH {}", provisioned(1, 1))).await;
+    let account = "all tables together may have 80000 units of reads and of writes (DG:quotas)";
+    assert_eq!(third.refused(), refused(account));
+    for number in 0..50 {
+        let create = format!("CREATE TYPE ks.y{number} (a int)");
+        assert!(matches!(client.query(&create).await, Answer::Changed(_)), "{number}");
+    }
+    let one_more = client.query("CREATE TYPE ks.y50 (a int)").await;
+    assert_eq!(one_more.refused(), refused("50 definitions are under way (DG:quotas)"));
+    time.pass(60);
+    assert!(matches!(client.query("CREATE TYPE ks.y50 (a int)").await, Answer::Changed(_)));
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_table_whose_key_cannot_be_used_is_inaccessible_until_it_has_another() {
+    let key = "arn:aws:kms:us-east-1:111122223333:key/1";
+    let local = another().await.ddl_delay(Duration::ZERO).inaccessible_key(key).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    client.query(&format!("CREATE KEYSPACE ks {SINGLE_REGION}")).await;
+    let with = format!(
+        "CUSTOM_PROPERTIES = {{'encryption_specification': {{'encryption_type': 'CUSTOMER_MANAGED_KMS_KEY', \
+         'kms_key_identifier': '{key}'}}}}"
+    );
+    client.query(&format!("CREATE TABLE ks.t (a int PRIMARY KEY) WITH {with}")).await;
+    let status = "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = 'ks' AND table_name = 't'";
+    assert_eq!(client.rows(status).await.texts("status"), ["INACCESSIBLE_ENCRYPTION_CREDENTIALS"]);
+    let unconfigured = (INVALID, "unconfigured table ks.t".to_owned());
+    assert_eq!(client.query("SELECT * FROM ks.t").await.refused(), unconfigured);
+    client
+        .query("ALTER TABLE ks.t WITH CUSTOM_PROPERTIES = {'encryption_specification': {'encryption_type': 'AWS_OWNED_KMS_KEY'}}")
+        .await;
+    assert_eq!(client.rows(status).await.texts("status"), ["ACTIVE"]);
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_keyspace_gets_a_region_when_its_tables_are_ready_for_it() {
+    let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    client.query(&format!("CREATE KEYSPACE ks {SINGLE_REGION}")).await;
+    client.query("CREATE TABLE ks.t (a int PRIMARY KEY)").await;
+    let add = "ALTER KEYSPACE ks WITH replication = {'class': 'NetworkTopologyStrategy', 'us-east-1': '3', 'eu-west-1': \
+               '3'} AND client_side_timestamps = {'status': 'ENABLED'}";
+    let not_ready = "table ks.t has no client-side timestamps (DG:keyspaces-multi-region-add-replica)";
+    assert_eq!(client.query(add).await.refused(), refused(not_ready));
+    client.query("ALTER TABLE ks.t WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}").await;
+    let answer = client.query(add).await;
+    assert_eq!(answer, Answer::Changed(["UPDATED", "KEYSPACE", "ks"].map(str::to_owned).to_vec()));
+    let regions = "SELECT region, status FROM system_multiregion_info.keyspaces WHERE keyspace_name = 'ks'";
+    assert_eq!(client.rows(regions).await.texts("region"), ["eu-west-1", "us-east-1"]);
+    client.query("CREATE TABLE ks.u (a int PRIMARY KEY)").await;
+    let tables =
+        "SELECT region, status FROM system_multiregion_info.tables WHERE keyspace_name = 'ks' AND table_name = 'u'";
+    assert_eq!(client.rows(tables).await.texts("region"), ["eu-west-1", "us-east-1"]);
+    assert_eq!(client.rows(tables).await.texts("status"), ["ACTIVE", "ACTIVE"]);
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_type_that_is_used_stays() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("used").await;
+    client.query("CREATE TYPE used.y (a int)").await;
+    client
+        .until("SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'used'", |rows| {
+            rows.texts("status") == ["ACTIVE"]
+        })
+        .await;
+    client.table("used", "t", "(a int PRIMARY KEY, b frozen<y>)").await;
+    let Answer::Refused(code, text, _) = client.query("DROP TYPE used.y").await else { panic!() };
+    assert_eq!((code, text.as_str()), (INVALID, "Cannot drop user type 'used.y' as it is still used by tables t"));
+}
+
+#[tokio::test]
+async fn options_outlive_the_gateway() {
+    let create = async |name: &str, statement: &str| {
+        let local = another().await.instance(name).ddl_delay(Duration::ZERO).start().await.unwrap();
+        let mut client = Client::connect(&local).await;
+        let answer = client.query(statement).await;
+        drop(client);
+        local.close().await.unwrap();
+        answer
+    };
+    let name = "options outlive";
+    create(name, "DROP KEYSPACE IF EXISTS ks").await;
+    create(name, &format!("CREATE KEYSPACE ks {SINGLE_REGION}")).await;
+    create(name, &format!("CREATE TABLE ks.t (a int PRIMARY KEY) WITH {}", provisioned(7, 8))).await;
+    create(name, "ALTER TABLE ks.t WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}").await;
+    assert_eq!(create(name, "INSERT INTO ks.t (a) VALUES (1) USING TTL 60").await, Answer::Void);
+    let local = another().await.instance(name).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    let properties = shown(&mut client, "custom_properties", "ks").await;
+    assert!(properties[0].contains("\"read_capacity_units\": \"7\""), "{properties:?}");
+    drop(client);
+    local.close().await.unwrap();
+    create(name, "DROP KEYSPACE ks").await;
+}

@@ -1,0 +1,136 @@
+//! What happens to the whole service on request.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use super::client::{Answer, Client, With, opcode, query_body};
+use crate::credentials::Credentials;
+use crate::fault::{Effect, Fault};
+use crate::{ErrorKind, Local};
+
+async fn log_in(local: &Local, credentials: &Credentials) -> Answer {
+    let mut client = Client::stranger(local).await;
+    client.start_up(&[("CQL_VERSION", "3.0.0")]).await;
+    let login = format!("\0{}\0{}", credentials.user, credentials.password);
+    let received = client.auth_response(login.as_bytes()).await;
+    if received.opcode == opcode::AUTH_SUCCESS { Answer::Void } else { Answer::read(&received) }
+}
+
+#[tokio::test]
+async fn it_restarts_with_everything_but_connections_and_prepared_statements() {
+    let local = super::another().await.peers(2).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    client.keyspace("trouble_restart").await;
+    client.table("trouble_restart", "t", "(a int PRIMARY KEY)").await;
+    client.query("INSERT INTO trouble_restart.t (a) VALUES (1)").await;
+    let id = client.prepared("SELECT a FROM trouble_restart.t").await;
+
+    local.restart(Duration::ZERO).await.unwrap();
+    assert_eq!(client.receive().await, None);
+    let mut client = Client::connect_at(&local, local.peers()[1]).await;
+    let answer = client.execute(&id, With::default()).await;
+    assert!(matches!(answer, Answer::Refused(0x2500, ..)), "{answer:?}");
+    assert_eq!(client.rows("SELECT a FROM trouble_restart.t").await.ints("a"), [1]);
+
+    local.faults().inject(Fault::new(Effect::Restart(Duration::from_millis(50))).containing("SELECT a").times(1));
+    client.send(0, opcode::QUERY, &query_body("SELECT a FROM trouble_restart.t", With::default())).await;
+    assert_eq!(client.receive().await, None);
+    // One after the other: this waits for the restart.
+    local.bring_back(local.peers()[1]).await.unwrap();
+    let mut client = Client::connect_at(&local, local.peers()[1]).await;
+    assert_eq!(client.rows("SELECT a FROM trouble_restart.t").await.ints("a"), [1]);
+    assert_eq!(local.journal().containing("SELECT a FROM trouble_restart.t").len(), 4);
+}
+
+#[tokio::test]
+async fn a_peer_goes_away_and_comes_back() {
+    let local = super::another().await.peers(2).start().await.unwrap();
+    let [first, second] = local.peers()[..] else { panic!() };
+    let [mut at_first, mut at_second] = [Client::connect(&local).await, Client::connect_at(&local, second).await];
+    local.take_away(second).await.unwrap();
+    assert_eq!(at_second.receive().await, None);
+    assert!(TcpStream::connect(second).await.is_err());
+    assert_eq!(at_first.rows("SELECT peer FROM system.peers").await.values.len(), 2);
+    assert_eq!(local.journal().open_connections().into_iter().collect::<Vec<_>>(), [(first, 1)]);
+    // What is away stays so.
+    local.restart(Duration::ZERO).await.unwrap();
+    assert!(TcpStream::connect(second).await.is_err());
+    local.bring_back(second).await.unwrap();
+    local.bring_back(second).await.unwrap();
+    Client::connect_at(&local, second).await;
+
+    let nowhere = SocketAddr::from(([127, 0, 0, 200], 1));
+    let error = local.take_away(nowhere).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Setting);
+    assert_eq!(error.to_string(), "127.0.0.200:1 is no address of this local Keyspaces");
+}
+
+#[tokio::test]
+async fn all_connections_are_closed_at_once() {
+    let local = super::another().await.peers(2).start().await.unwrap();
+    let mut clients = [Client::connect(&local).await, Client::connect_at(&local, local.peers()[1]).await];
+    local.close_connections().await.unwrap();
+    for client in &mut clients {
+        assert_eq!(client.receive().await, None);
+    }
+    let mut clients = [Client::connect(&local).await, Client::connect_at(&local, local.peers()[1]).await];
+    local.faults().inject(Fault::new(Effect::CloseAll).containing("SELECT key"));
+    clients[0].send(0, opcode::QUERY, &query_body("SELECT key FROM system.local", With::default())).await;
+    for client in &mut clients {
+        assert_eq!(client.receive().await, None);
+    }
+}
+
+#[tokio::test]
+async fn credentials_expire_and_others_are_accepted() {
+    let local = super::another().await.start().await.unwrap();
+    let mut connected = Client::connect(&local).await;
+    local.expire_credentials();
+    let expired = "keyspaces-local: the credentials have expired (what the service says here is not known)";
+    assert!(matches!(log_in(&local, local.credentials()).await, Answer::Refused(0x0100, text, _) if text == expired));
+    assert_eq!(connected.rows("SELECT key FROM system.local").await.values.len(), 1);
+
+    let new = Credentials::random();
+    local.accept_credentials(new.clone()).unwrap();
+    assert_eq!(log_in(&local, &new).await, Answer::Void);
+    assert!(matches!(log_in(&local, local.credentials()).await, Answer::Refused(0x0100, ..)));
+    local.accept_credentials(local.credentials().clone()).unwrap();
+    assert_eq!(log_in(&local, local.credentials()).await, Answer::Void);
+    let flawed = Credentials { user: String::new(), ..new };
+    assert_eq!(local.accept_credentials(flawed).unwrap_err().kind(), ErrorKind::Setting);
+}
+
+#[tokio::test]
+async fn the_certificate_is_replaced_by_the_same_authority_or_by_another() {
+    let local = super::another().await.start().await.unwrap();
+    let first = Client::certificate(local.ca_pem(), local.port()).await.unwrap();
+    local.renew_certificate().unwrap();
+    let second = Client::certificate(local.ca_pem(), local.port()).await.unwrap();
+    assert_ne!(first, second);
+    let authority = local.replace_authority().unwrap();
+    let refused = Client::certificate(local.ca_pem(), local.port()).await.unwrap_err();
+    assert!(refused.to_string().contains("invalid peer certificate"), "{refused}");
+    local.restart(Duration::ZERO).await.unwrap();
+    assert_ne!(Client::certificate(&authority, local.port()).await.unwrap(), second);
+}
+
+#[tokio::test]
+async fn other_peers_are_shown() {
+    let local = super::another().await.peers(3).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    let shown = async |client: &mut Client| {
+        let rows = client.rows("SELECT peer FROM system.peers").await;
+        let mut shown: Vec<_> = rows.values.iter().map(|row| row[0].as_ref().unwrap().to_vec()).collect();
+        shown.sort();
+        shown
+    };
+    local.show_peers([[127, 0, 0, 2].into(), [127, 0, 0, 77].into()]).await.unwrap();
+    assert_eq!(shown(&mut client).await, [[127, 0, 0, 2], [127, 0, 0, 77]]);
+    local.restart(Duration::ZERO).await.unwrap();
+    let mut client = Client::connect(&local).await;
+    assert_eq!(shown(&mut client).await, [[127, 0, 0, 2], [127, 0, 0, 77]]);
+    local.show_peers([]).await.unwrap();
+    assert!(shown(&mut client).await.is_empty());
+}

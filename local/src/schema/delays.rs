@@ -1,0 +1,77 @@
+//! How long what is defined takes to be so.
+
+use std::time::Duration;
+
+use super::{Change, Kind};
+
+/// What is defined, where each takes its own time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Ddl {
+    /// CREATE KEYSPACE
+    CreateKeyspace,
+    /// ALTER KEYSPACE, adding a Region among them
+    AlterKeyspace,
+    /// DROP KEYSPACE
+    DropKeyspace,
+    /// CREATE TABLE
+    CreateTable,
+    /// ALTER TABLE
+    AlterTable,
+    /// DROP TABLE
+    DropTable,
+    /// CREATE TYPE
+    CreateType,
+    /// DROP TYPE
+    DropType,
+}
+
+/// How long each takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delays([Duration; 8]);
+
+impl Delays {
+    /// The same for all.
+    pub(crate) const fn all(delay: Duration) -> Self {
+        Self([delay; 8])
+    }
+
+    pub(crate) const fn set(&mut self, ddl: Ddl, delay: Duration) {
+        self.0[ddl as usize] = delay;
+    }
+
+    /// In milliseconds.
+    pub(super) fn of(&self, kind: Kind, change: Change) -> u64 {
+        let ddl = match (kind, change) {
+            (Kind::Keyspace, Change::Create) => Ddl::CreateKeyspace,
+            (Kind::Keyspace, Change::Alter) => Ddl::AlterKeyspace,
+            (Kind::Keyspace, Change::Drop) => Ddl::DropKeyspace,
+            (Kind::Table, Change::Create) => Ddl::CreateTable,
+            (Kind::Table, Change::Alter) => Ddl::AlterTable,
+            (Kind::Table, Change::Drop) => Ddl::DropTable,
+            // There is no ALTER TYPE.
+            (Kind::Type, Change::Create | Change::Alter) => Ddl::CreateType,
+            (Kind::Type, Change::Drop) => Ddl::DropType,
+        };
+        u64::try_from(self.0[ddl as usize].as_millis()).unwrap_or(u64::MAX / 2)
+    }
+}
+
+impl Ddl {
+    const ALL: [(&'static str, Self); 8] = [
+        ("create-keyspace", Self::CreateKeyspace),
+        ("alter-keyspace", Self::AlterKeyspace),
+        ("drop-keyspace", Self::DropKeyspace),
+        ("create-table", Self::CreateTable),
+        ("alter-table", Self::AlterTable),
+        ("drop-table", Self::DropTable),
+        ("create-type", Self::CreateType),
+        ("drop-type", Self::DropType),
+    ];
+
+    /// `create-table` and so on.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, ddl)| ddl)
+    }
+}

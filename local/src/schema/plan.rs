@@ -1,0 +1,222 @@
+//! What a definition makes of what is known of a thing, or why the service refuses it as things are.
+
+use std::sync::Arc;
+
+use keyspaces_cql::statement::{self, AlterKeyspaceChange, CreateKeyspace};
+use keyspaces_cql::{
+    CapacityMode, Encryption, PropertyError, PropertyProblem, Replication, Statement, TableChange, TableOptions,
+    TableProperty, Tags,
+};
+
+use super::catalogue::{Catalogue, Entry, Kind, Status};
+use super::{Change, Definition};
+use crate::auth::Refusal;
+use crate::gateway::{error_code, not_emulated, refused_by};
+
+/// How many definitions may be under way at once in an account and Region (DG:quotas).
+const MAX_UNDER_WAY: usize = 50;
+/// How many keyspaces, tables and types an account may have in a Region (DG:quotas).
+const MAX_OF_A_KIND: usize = 256;
+/// How many units a table may have of reads and of writes, and all provisioned tables together (DG:quotas).
+const MAX_TABLE_UNITS: u32 = 40_000;
+const MAX_ACCOUNT_UNITS: u64 = 80_000;
+/// How often less may be provisioned in a day at any time (DG:quotas); beyond that, once in an hour without.
+const DECREASES_AT_ANY_TIME: usize = 4;
+
+const HOUR: u64 = 3_600_000;
+const DAY: u64 = 24 * HOUR;
+
+impl Catalogue {
+    /// What is known of the thing once the definition has begun; `due` is left to the caller.
+    pub(super) fn planned(&self, definition: &Definition, now: u64) -> Result<Entry, Refusal> {
+        let Definition { change, thing, statement, .. } = definition;
+        if self.all().filter(|(_, entry)| entry.due.is_some()).count() >= MAX_UNDER_WAY {
+            return Err(over(format!("{MAX_UNDER_WAY} definitions are under way (DG:quotas)")));
+        }
+        let before = self.get(thing);
+        let mut entry = before.clone().unwrap_or_default();
+        match change {
+            Change::Create => {
+                if self.all().filter(|(there, _)| there.kind == thing.kind).count() >= MAX_OF_A_KIND {
+                    return Err(over(format!(
+                        "{MAX_OF_A_KIND} of the kind {} are there (DG:quotas)",
+                        thing.kind.word()
+                    )));
+                }
+                entry = Entry { status: Status::Creating, created: now, ..Entry::default() };
+            }
+            Change::Alter => entry.status = Status::Updating,
+            Change::Drop => entry.status = Status::Deleting,
+        }
+        match statement {
+            Statement::CreateKeyspace(create) => of_keyspace(&mut entry, create)?,
+            Statement::AlterKeyspace(alter) => match &alter.change {
+                AlterKeyspaceChange::With(options) => self.add_region(&mut entry, &thing.keyspace, options)?,
+                AlterKeyspaceChange::AddTags(term) => {
+                    change_tags(&mut entry, |tags, change| tags.extend(change), term)?
+                }
+                AlterKeyspaceChange::DropTags(term) => {
+                    change_tags(&mut entry, |tags, change| tags.retain(|key, _| !change.contains_key(key)), term)?;
+                }
+            },
+            Statement::CreateTable(create) => {
+                let mut options = TableOptions::read(&create.options).map_err(refused)?;
+                if let Some(1..) = options.default_time_to_live {
+                    options.ttl = Some(keyspaces_cql::Ttl::Enabled);
+                }
+                // Always on in a table of several Regions (DG:multiRegion-replication_how-it-works).
+                if self.get(&super::Thing::keyspace(&thing.keyspace)).is_some_and(|of| !of.regions.is_empty()) {
+                    options.client_side_timestamps = Some(keyspaces_cql::ClientSideTimestamps::Enabled);
+                }
+                entry.options = Arc::new(options);
+                self.capacity(definition, None, &mut entry, now)?;
+            }
+            Statement::AlterTable(alter) => {
+                let mut options = (*entry.options).clone();
+                for change in TableChange::read(alter).map_err(refused)? {
+                    match change {
+                        TableChange::Set(property) => options = options.changed(property).map_err(refused)?,
+                        TableChange::AddTags(tags) => options.tags.get_or_insert_default().extend(tags),
+                        TableChange::DropTags(tags) => {
+                            options.tags.get_or_insert_default().retain(|key, _| !tags.contains_key(key));
+                        }
+                        _ => {}
+                    }
+                }
+                let before = Arc::clone(&entry.options);
+                entry.options = Arc::new(options);
+                self.capacity(definition, Some(&before), &mut entry, now)?;
+            }
+            _ => {}
+        }
+        Ok(entry)
+    }
+
+    /// Holds what is provisioned to the quotas, and changes of it to how often they may be.
+    fn capacity(
+        &self,
+        definition: &Definition,
+        before: Option<&TableOptions>,
+        entry: &mut Entry,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        let mode = entry.options.capacity_mode.unwrap_or_default();
+        let was = before.map(|before| before.capacity_mode.unwrap_or_default());
+        if was == Some(mode) {
+            return Ok(());
+        }
+        match mode {
+            CapacityMode::OnDemand => {
+                if let (Some(since), Some(_)) = (entry.on_demand_since, was)
+                    && now < since + DAY
+                {
+                    return Err(over(
+                        "the table was switched to on-demand capacity less than 24 hours ago \
+                                     (DG:ReadWriteCapacityMode.SwitchReadWriteCapacityMode)",
+                    ));
+                }
+                entry.on_demand_since = Some(now);
+            }
+            CapacityMode::Provisioned { read, write } => {
+                if read > MAX_TABLE_UNITS || write > MAX_TABLE_UNITS {
+                    return Err(over(format!(
+                        "a table may have {MAX_TABLE_UNITS} units of reads and of writes (DG:quotas)"
+                    )));
+                }
+                let others = self.all().filter(|(thing, _)| **thing != definition.thing && thing.kind == Kind::Table);
+                let sum = others.fold((u64::from(read), u64::from(write)), |(reads, writes), (_, other)| {
+                    match other.options.capacity_mode {
+                        Some(CapacityMode::Provisioned { read, write }) => {
+                            (reads + u64::from(read), writes + u64::from(write))
+                        }
+                        _ => (reads, writes),
+                    }
+                });
+                if sum.0.max(sum.1) > MAX_ACCOUNT_UNITS {
+                    return Err(over(format!(
+                        "all tables together may have {MAX_ACCOUNT_UNITS} units of reads and of writes (DG:quotas)"
+                    )));
+                }
+                if let Some(CapacityMode::Provisioned { read: reads, write: writes }) = was
+                    && (read < reads || write < writes)
+                {
+                    entry.decreases.retain(|at| at / DAY == now / DAY);
+                    let hour_without = entry.decreases.last().is_none_or(|last| now >= last + HOUR);
+                    if entry.decreases.len() >= DECREASES_AT_ANY_TIME && !hour_without {
+                        return Err(over(
+                            "less capacity was provisioned four times today, and once in this hour (DG:quotas)",
+                        ));
+                    }
+                    entry.decreases.push(now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One Region more, if all tables are ready for it (DG:keyspaces-multi-region-add-replica).
+    fn add_region(&self, entry: &mut Entry, keyspace: &str, options: &[statement::WithOption]) -> Result<(), Refusal> {
+        let Some(replication) = statement::option(options, "replication") else { return Ok(()) };
+        let Replication::MultiRegion(regions) = Replication::read(&replication.value).map_err(refused)? else {
+            return Err(not_emulated("going back to a single Region"));
+        };
+        let added = regions.iter().filter(|region| !entry.regions.contains(region)).count();
+        if entry.regions.iter().any(|region| !regions.contains(region)) {
+            return Err(not_emulated("taking a Region away"));
+        }
+        // A keyspace of a single Region does not say which: it is one of the two that are named now.
+        if added != if entry.regions.is_empty() { 2 } else { 1 } {
+            return Err(over(
+                "an ALTER KEYSPACE names all Regions and one more (DG:keyspaces-multi-region-add-replica)",
+            ));
+        }
+        for (table, of) in self.within(keyspace) {
+            if of.due.is_some() {
+                return Err(super::busy(table, "changed"));
+            }
+            if let Some(Encryption::CustomerManagedKey(_)) = of.options.encryption {
+                return Err(over(format!(
+                    "{table} has a customer managed key (DG:keyspaces-multi-region-add-replica)"
+                )));
+            }
+            if table.kind == Kind::Table && !of.features().timestamps {
+                return Err(over(format!(
+                    "{table} has no client-side timestamps (DG:keyspaces-multi-region-add-replica)"
+                )));
+            }
+        }
+        entry.regions = regions.into_iter().collect();
+        Ok(())
+    }
+}
+
+fn of_keyspace(entry: &mut Entry, create: &CreateKeyspace) -> Result<(), Refusal> {
+    let definition = create.definition().map_err(refused)?;
+    if let Replication::MultiRegion(regions) = definition.replication {
+        entry.regions = regions.into_iter().collect();
+    }
+    if !definition.tags.is_empty() {
+        entry.options = Arc::new(TableOptions::default().and(TableProperty::Tags(definition.tags)));
+    }
+    Ok(())
+}
+
+fn change_tags(entry: &mut Entry, change: impl FnOnce(&mut Tags, Tags), term: &statement::Term) -> Result<(), Refusal> {
+    let mut options = (*entry.options).clone();
+    change(options.tags.get_or_insert_default(), keyspaces_cql::read_tags(term).map_err(refused)?);
+    entry.options = Arc::new(options);
+    Ok(())
+}
+
+fn refused(error: PropertyError) -> Refusal {
+    match error.problem {
+        PropertyProblem::Refused(rule) => refused_by(rule),
+        PropertyProblem::Unknown(what) => not_emulated(what),
+        other => not_emulated(format!("{other:?}")),
+    }
+}
+
+/// A limit's refusal, whose text in the service is not known.
+fn over(limit: impl std::fmt::Display) -> Refusal {
+    Refusal { code: error_code::INVALID, text: format!("keyspaces-local: {limit}") }
+}

@@ -1,0 +1,99 @@
+//! Token buckets.
+
+use std::time::Duration;
+
+/// How fast units come, and how many are kept at most.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rate {
+    pub(super) per_second: f64,
+    pub(super) kept: f64,
+}
+
+/// Units that come at a [`Rate`]. There may be less than none: what a read costs is known when it is done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bucket {
+    level: f64,
+    /// Since 1970.
+    at: Duration,
+}
+
+impl Bucket {
+    pub(super) fn new(level: f64, now: Duration) -> Self {
+        Self { level, at: now }
+    }
+
+    /// Whether there are so many units. A request for more than are ever kept has to find all of those.
+    pub(super) fn has(&mut self, units: f64, rate: Rate, now: Duration) -> bool {
+        self.fill(rate, now);
+        self.level + ROUNDING >= units.min(rate.kept)
+    }
+
+    pub(super) fn take(&mut self, units: f64) {
+        self.level -= units;
+    }
+
+    pub(super) fn is_full(&mut self, rate: Rate, now: Duration) -> bool {
+        self.fill(rate, now);
+        self.level >= rate.kept
+    }
+
+    fn fill(&mut self, rate: Rate, now: Duration) {
+        // A clock that is turned back gives nothing and takes nothing.
+        let passed = now.saturating_sub(self.at);
+        self.level = (self.level + passed.as_secs_f64() * rate.per_second).min(rate.kept);
+        self.at = now;
+    }
+}
+
+/// Of additions of fractions: far less than any unit.
+const ROUNDING: f64 = 1e-6;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn units_come_at_the_rate_and_are_kept_up_to_the_most() {
+        let rate = Rate { per_second: 5.0, kept: 20.0 };
+        let mut bucket = Bucket::new(0.0, SECOND);
+        assert!(!bucket.has(1.0, rate, SECOND));
+        assert!(bucket.has(1.0, rate, SECOND + SECOND / 5));
+        assert!(bucket.has(20.0, rate, SECOND * 100));
+        bucket.take(20.0);
+        assert!(!bucket.has(0.5, rate, SECOND * 100));
+        assert!(bucket.has(5.0, rate, SECOND * 101));
+        bucket.take(15.0);
+        assert!(!bucket.has(1.0, rate, SECOND * 103), "it owes ten");
+        assert!(bucket.has(5.0, rate, SECOND * 104));
+    }
+
+    #[test]
+    fn more_than_is_ever_kept_is_there_when_the_bucket_is_full() {
+        let rate = Rate { per_second: 1_000.0, kept: 1_000.0 };
+        let mut bucket = Bucket::new(999.0, SECOND);
+        assert!(!bucket.has(1_024.0, rate, SECOND));
+        assert!(bucket.has(1_024.0, rate, SECOND + SECOND / 1_000));
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_is_taken_than_has_come(steps in proptest::collection::vec((0..500_u64, 1..20_u32), 1..200)) {
+            let rate = Rate { per_second: 50.0, kept: 100.0 };
+            let (mut now, mut taken) = (Duration::ZERO, 0.0);
+            let mut bucket = Bucket::new(50.0, now);
+            for (millis, units) in steps {
+                now += Duration::from_millis(millis);
+                let units = f64::from(units);
+                if bucket.has(units, rate, now) {
+                    bucket.take(units);
+                    taken += units;
+                }
+                prop_assert!(taken <= 50.0 + now.as_secs_f64() * 50.0 + 0.001);
+            }
+        }
+    }
+}

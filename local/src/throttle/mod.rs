@@ -1,0 +1,352 @@
+//! What the service throttles: tables by their capacity mode, partitions, and connections.
+
+mod bucket;
+mod capacity;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use keyspaces_cql::CapacityMode;
+
+use crate::auth::Clock;
+use crate::schema::Thing;
+use bucket::{Bucket, Rate};
+use capacity::units_per_second;
+
+/// What is throttled, for tests to change; cheap to clone, every clone is about the same.
+///
+/// A table has as many units a second as its capacity mode says. What a provisioned table does not use is kept for up to
+/// 300 seconds (`DG:throughput-bursting`); at the start there is what comes in one second. A partition takes 3,000 read and
+/// 1,000 write units a second, a connection 3,000 requests (`DG:quotas`), each of them at once.
+///
+/// What goes over is answered as the service answers it, with a WriteTimeout or a ReadTimeout of 0 responses of 2
+/// (`DG:troubleshooting.serverless`), and counted in [`Metering`](crate::Metering). A write takes the units of its row
+/// before it is carried out. A read needs one unit for that, and takes the others when it is known what it has read.
+#[derive(Clone)]
+pub struct Throttling(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    off: bool,
+    starts_full: bool,
+    chosen: HashMap<Thing, CapacityMode>,
+    tables: HashMap<Thing, [Side; 2]>,
+}
+
+/// The buckets of a table for reading or for writing.
+struct Side {
+    table: Bucket,
+    partitions: HashMap<u64, Bucket>,
+}
+
+/// What a request takes.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Use {
+    Read,
+    Write,
+}
+
+/// What one statement takes of one table.
+#[derive(Clone, Debug)]
+pub(crate) struct Demand<'a> {
+    pub(crate) table: &'a Thing,
+    pub(crate) mode: CapacityMode,
+    pub(crate) side: Use,
+    pub(crate) units: f64,
+    /// A hash of the partition key, if it is known.
+    pub(crate) partition: Option<u64>,
+}
+
+/// What a request went over.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Exceeded {
+    /// The capacity of the table.
+    Table,
+    /// The 3,000 read or 1,000 write units a second of a partition.
+    Partition,
+    /// The 3,000 requests a second of a connection.
+    Connection,
+}
+
+/// The requests that one connection may make.
+#[derive(Debug)]
+pub(crate) struct Requests(Mutex<Bucket>);
+
+/// How many seconds' worth of unused capacity a provisioned table keeps (DG:throughput-bursting).
+const BURST_SECONDS: f64 = 300.0;
+
+/// Per second and connection (DG:quotas).
+const REQUESTS: Rate = Rate { per_second: 3_000.0, kept: 3_000.0 };
+
+/// Above this, partitions that need no memory are forgotten.
+const PARTITIONS: usize = 10_000;
+
+impl Throttling {
+    pub(crate) fn new(clock: Clock, off: bool, starts_full: bool) -> Self {
+        Self(Arc::new(Inner { clock, state: Mutex::new(State { off, starts_full, ..State::default() }) }))
+    }
+
+    /// Throttles nothing any more, or does so again. Units are counted in any case.
+    pub fn turn_on(&self, on: bool) {
+        self.state().off = !on;
+    }
+
+    /// Gives a table this capacity in place of its own, whatever its definition says; `None` gives it back its own. Its
+    /// buckets begin anew.
+    pub fn set_capacity(&self, keyspace: &str, table: &str, mode: Option<CapacityMode>) {
+        let table = Thing::table(keyspace, table);
+        let mut state = self.state();
+        state.tables.remove(&table);
+        match mode {
+            Some(mode) => drop(state.chosen.insert(table, mode)),
+            None => drop(state.chosen.remove(&table)),
+        }
+    }
+
+    /// A connection's own.
+    pub(crate) fn connection(&self) -> Requests {
+        Requests(Mutex::new(Bucket::new(REQUESTS.kept, self.now())))
+    }
+
+    /// Takes what a request needs, if all of it is there.
+    /// Otherwise says what is not, and at which of the demands.
+    pub(crate) fn admit(&self, connection: &Requests, demands: &[Demand<'_>]) -> Result<(), (Exceeded, usize)> {
+        let mut state = self.state();
+        // Once nobody else can come in between with a later time.
+        let now = self.now();
+        if state.off {
+            return Ok(());
+        }
+        let mut requests = connection.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !requests.has(1.0, REQUESTS, now) {
+            return Err((Exceeded::Connection, 0));
+        }
+        requests.take(1.0);
+        drop(requests);
+        for (place, demand) in demands.iter().enumerate() {
+            if let Err(exceeded) = state.take(demand, now) {
+                // A request takes all that it needs or nothing.
+                demands[..place].iter().for_each(|taken| state.give(taken, -taken.units));
+                return Err((exceeded, place));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what a read has cost beyond the unit that let it in.
+    pub(crate) fn charge(&self, demand: &Demand<'_>, units: f64) {
+        let mut state = self.state();
+        if !state.off {
+            state.give(demand, units - demand.units);
+        }
+    }
+
+    fn now(&self) -> Duration {
+        (self.0.clock)().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self, demand: &Demand<'_>, now: Duration) -> Result<(), Exceeded> {
+        let rate = self.rate(demand);
+        let starts_full = self.starts_full;
+        if !self.tables.contains_key(demand.table) {
+            let begin = |side: Use| {
+                let rate = self.rate(&Demand { side, ..demand.clone() });
+                let level = if starts_full { rate.kept } else { rate.per_second };
+                Side { table: Bucket::new(level, now), partitions: HashMap::new() }
+            };
+            let sides = [begin(Use::Read), begin(Use::Write)];
+            self.tables.insert(demand.table.clone(), sides);
+        }
+        let Some(sides) = self.tables.get_mut(demand.table) else { return Ok(()) };
+        let side = &mut sides[demand.side as usize];
+        if !side.table.has(demand.units, rate, now) {
+            return Err(Exceeded::Table);
+        }
+        if let Some(key) = demand.partition {
+            let rate = partition_rate(demand.side);
+            if side.partitions.len() > PARTITIONS {
+                side.partitions.retain(|_, partition| !partition.is_full(rate, now));
+            }
+            let partition = side.partitions.entry(key).or_insert_with(|| Bucket::new(rate.kept, now));
+            if !partition.has(demand.units, rate, now) {
+                return Err(Exceeded::Partition);
+            }
+            partition.take(demand.units);
+        }
+        side.table.take(demand.units);
+        Ok(())
+    }
+
+    /// Takes so many units more, or gives them back, without asking.
+    fn give(&mut self, demand: &Demand<'_>, units: f64) {
+        let Some(sides) = self.tables.get_mut(demand.table) else { return };
+        let side = &mut sides[demand.side as usize];
+        side.table.take(units);
+        if let Some(partition) = demand.partition.and_then(|key| side.partitions.get_mut(&key)) {
+            partition.take(units);
+        }
+    }
+
+    fn rate(&self, demand: &Demand<'_>) -> Rate {
+        let mode = self.chosen.get(demand.table).copied().unwrap_or(demand.mode);
+        let (read, write) = units_per_second(mode);
+        let per_second = match demand.side {
+            Use::Read => read,
+            Use::Write => write,
+        };
+        let seconds = if mode == CapacityMode::OnDemand { 1.0 } else { BURST_SECONDS };
+        Rate { per_second, kept: per_second * seconds }
+    }
+}
+
+fn partition_rate(side: Use) -> Rate {
+    let units = match side {
+        Use::Read => 3_000.0,
+        Use::Write => 1_000.0,
+    };
+    Rate { per_second: units, kept: units }
+}
+
+impl std::fmt::Debug for Throttling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Throttling").field("on", &!self.state().off).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    struct Fixture {
+        throttling: Throttling,
+        connection: Requests,
+        millis: Arc<AtomicU64>,
+        table: Thing,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let millis = Arc::new(AtomicU64::new(1_000_000));
+            let clock = Arc::clone(&millis);
+            let clock: Clock =
+                Arc::new(move || SystemTime::UNIX_EPOCH + Duration::from_millis(clock.load(Ordering::SeqCst)));
+            let throttling = Throttling::new(clock, false, false);
+            Self { connection: throttling.connection(), throttling, millis, table: Thing::table("ks", "t") }
+        }
+
+        fn pass(&self, millis: u64) {
+            self.millis.fetch_add(millis, Ordering::SeqCst);
+        }
+
+        fn demand(&self, mode: CapacityMode, side: Use, units: f64, partition: Option<u64>) -> Demand<'_> {
+            Demand { table: &self.table, mode, side, units, partition }
+        }
+
+        /// How many of 100,000 writes of one unit go through at once.
+        fn writes(&self, mode: CapacityMode, partition: Option<u64>) -> (usize, Option<Exceeded>) {
+            for done in 0..100_000 {
+                // Of another connection each time: this is about tables and partitions.
+                let connection = self.throttling.connection();
+                if let Err((exceeded, _)) =
+                    self.throttling.admit(&connection, &[self.demand(mode, Use::Write, 1.0, partition)])
+                {
+                    return (done, Some(exceeded));
+                }
+            }
+            (100_000, None)
+        }
+    }
+
+    const FIVE: CapacityMode = CapacityMode::Provisioned { read: 5, write: 5 };
+
+    #[test]
+    fn a_table_of_five_units_throttles_at_five_and_saves_up_300_seconds() {
+        let it = Fixture::new();
+        assert_eq!(it.writes(FIVE, None), (5, Some(Exceeded::Table)));
+        it.pass(1_000);
+        assert_eq!(it.writes(FIVE, None), (5, Some(Exceeded::Table)));
+        it.pass(3_600_000);
+        assert_eq!(it.writes(FIVE, None), (1_500, Some(Exceeded::Table)));
+    }
+
+    #[test]
+    fn changing_the_mode_changes_it() {
+        let it = Fixture::new();
+        assert_eq!(it.writes(FIVE, None).0, 5);
+        it.pass(1_000);
+        assert_eq!(it.writes(CapacityMode::Provisioned { read: 5, write: 50 }, None).0, 50);
+        it.pass(1_000);
+        assert_eq!(it.writes(CapacityMode::OnDemand, None), (4_000, Some(Exceeded::Table)));
+        it.throttling.set_capacity("ks", "t", Some(FIVE));
+        assert_eq!(it.writes(CapacityMode::OnDemand, None).0, 5);
+        it.throttling.set_capacity("ks", "t", None);
+        assert_eq!(it.writes(CapacityMode::OnDemand, None).0, 4_000);
+        it.throttling.turn_on(false);
+        assert_eq!(it.writes(CapacityMode::OnDemand, None).0, 100_000);
+    }
+
+    #[test]
+    fn a_partition_takes_a_thousand_write_units_a_second() {
+        let it = Fixture::new();
+        assert_eq!(it.writes(CapacityMode::OnDemand, Some(1)), (1_000, Some(Exceeded::Partition)));
+        assert_eq!(it.writes(CapacityMode::OnDemand, Some(2)), (1_000, Some(Exceeded::Partition)));
+        it.pass(500);
+        assert_eq!(it.writes(CapacityMode::OnDemand, Some(1)), (500, Some(Exceeded::Partition)));
+    }
+
+    #[test]
+    fn a_connection_takes_3000_requests_a_second() {
+        let it = Fixture::new();
+        let read = || it.demand(CapacityMode::OnDemand, Use::Read, 0.5, None);
+        let done = (0..4_000).take_while(|_| it.throttling.admit(&it.connection, &[read()]).is_ok()).count();
+        assert_eq!(done, 3_000);
+        assert_eq!(it.throttling.admit(&it.connection, &[read()]), Err((Exceeded::Connection, 0)));
+        it.pass(1);
+        assert_eq!(it.throttling.admit(&it.connection, &[read()]), Ok(()));
+    }
+
+    #[test]
+    fn a_read_is_let_in_by_one_unit_and_owes_the_rest() {
+        let it = Fixture::new();
+        let read = [it.demand(FIVE, Use::Read, 1.0, None)];
+        assert_eq!(it.throttling.admit(&it.connection, &read), Ok(()));
+        it.throttling.charge(&read[0], 14.0);
+        it.pass(1_000);
+        assert_eq!(it.throttling.admit(&it.connection, &read), Err((Exceeded::Table, 0)));
+        it.pass(1_000);
+        assert_eq!(it.throttling.admit(&it.connection, &read), Ok(()));
+    }
+
+    #[test]
+    fn a_batch_takes_all_that_it_needs_or_nothing() {
+        let it = Fixture::new();
+        let other = Thing::table("ks", "other");
+        let both = [
+            it.demand(FIVE, Use::Write, 3.0, Some(1)),
+            Demand { table: &other, ..it.demand(FIVE, Use::Write, 9.0, None) },
+        ];
+        assert_eq!(it.throttling.admit(&it.connection, &both), Err((Exceeded::Table, 1)));
+        assert_eq!(it.writes(FIVE, Some(1)).0, 5);
+    }
+
+    #[test]
+    fn buckets_can_start_full() {
+        let it = Fixture { throttling: Throttling::new(Arc::new(SystemTime::now), false, true), ..Fixture::new() };
+        assert!(it.writes(FIVE, None).0 >= 1_500);
+    }
+}

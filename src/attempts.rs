@@ -1,0 +1,227 @@
+//! One call: its attempts, one after the other, until one is answered or there is to be no other.
+
+#[cfg(test)]
+mod tests;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scylla::errors::ExecutionError;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tracing::Span;
+
+use crate::classify::{self, Class, Failure};
+use crate::error::Story;
+use crate::execute::Call;
+use crate::limit::{LOOK_INTERVAL, Peer, Permit};
+use crate::observe::{self, Running};
+use crate::{Error, ErrorKind};
+
+/// A call under way. Dropped at any time, it leaves nothing behind but what was sent.
+pub(crate) struct Attempts<'c> {
+    call: &'c Call,
+    span: Span,
+    _running: Running,
+    began: Instant,
+    /// When the attempt was sent, since the session began.
+    sent: Duration,
+    /// For one attempt.
+    timeout: Duration,
+    /// Of capacity, as far as they are known before it is sent.
+    units: f64,
+    /// `None` as long as all goes well, so that a call which does stays small.
+    trouble: Option<Box<Trouble>>,
+}
+
+/// What a call has been through.
+#[derive(Default)]
+struct Trouble {
+    story: Story,
+    last: Option<(Failure, Arc<Peer>)>,
+    waits: u32,
+}
+
+impl<'c> Attempts<'c> {
+    pub(crate) fn begin(call: &'c Call, timeout: Duration, bytes: usize) -> Self {
+        let session = &call.session;
+        let began = Instant::now();
+        let sent = session.age(began);
+        session.retry().budget.request(sent);
+        if session.limiter().is_to_look(sent) {
+            session.look_at_peers(sent);
+        }
+        let (span, running) = (observe::call(call), call.meters.begin());
+        Self { call, span, _running: running, began, sent, timeout, units: call.units(bytes), trouble: None }
+    }
+
+    /// The right to make the first attempt, if nothing stands in the way.
+    pub(crate) fn turn_at_once(&self) -> Option<Permit<'c>> {
+        if self.trouble.is_some() || !self.call.paces.iter().all(|pace| pace.is_free()) {
+            return None;
+        }
+        self.call.session.limiter().permit_at_once(None, self.sent)
+    }
+
+    fn deadline(&self) -> Instant {
+        self.began + self.call.deadline.unwrap_or_else(|| self.call.session.call_timeout())
+    }
+
+    fn trouble(&mut self) -> &mut Trouble {
+        self.trouble.get_or_insert_default()
+    }
+
+    /// Waits until the next attempt may be made.
+    pub(crate) async fn turn(&mut self) -> Result<Permit<'c>, Error> {
+        let asked = Instant::now();
+        let turn = self.turn_in_time().await;
+        self.call.meters.waited(asked.elapsed());
+        turn
+    }
+
+    async fn turn_in_time(&mut self) -> Result<Permit<'c>, Error> {
+        let (session, deadline) = (&self.call.session, self.deadline());
+        for pace in &*self.call.paces {
+            if timeout_at(deadline, pace.turn(self.units, session.began())).await.is_err() {
+                return Err(self.not_its_turn());
+            }
+        }
+        let avoided = self.trouble().last.as_ref().map(|(_, peer)| Arc::clone(peer));
+        let mut permit = pin!(session.limiter().permit(avoided.as_ref()));
+        loop {
+            let now = Instant::now();
+            match timeout_at(deadline.min(now + LOOK_INTERVAL), permit.as_mut()).await {
+                Ok(Ok(permit)) => {
+                    self.sent = session.age(Instant::now());
+                    return Ok(permit);
+                }
+                Ok(Err(_)) => return Err(self.given_up("as much is in flight as the connections bear")),
+                Err(_) if now < deadline => session.look_at_peers(session.age(now)),
+                Err(_) => {
+                    let why = "as much was in flight or sent as the connections bear, until its deadline";
+                    return Err(self.given_up(why));
+                }
+            }
+        }
+    }
+
+    /// How long the next attempt may take, if less than the statement itself says.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.trouble.as_ref()?;
+        let left = self.deadline().saturating_duration_since(Instant::now());
+        Some(left.max(Duration::from_millis(1)).min(self.timeout))
+    }
+
+    /// Of the next attempt.
+    pub(crate) fn span(&self, permit: &Permit<'_>) -> Span {
+        self.call.meters.attempt();
+        let before = self.trouble.as_ref().map_or(0, |trouble| trouble.story.attempts);
+        observe::attempt(&self.span, before + 1, permit)
+    }
+
+    /// Takes in that the attempt was answered.
+    pub(crate) fn answered(&self) {
+        if let Some(trouble) = self.trouble.as_ref().filter(|trouble| trouble.story.attempts > 0) {
+            self.span.record("attempts", trouble.story.attempts + 1);
+        }
+        for pace in &*self.call.paces {
+            pace.acknowledged(self.sent, || self.call.session.age(Instant::now()));
+        }
+    }
+
+    /// Takes in that the attempt has failed, and waits until it is time for another; or says how the call ends.
+    pub(crate) async fn failed(&mut self, permit: Permit<'c>, error: ExecutionError, span: Span) -> Result<(), Error> {
+        let failure = classify::execution(error);
+        let class = failure.class;
+        observe::failed(&span, class);
+        self.call.meters.failed_attempt(class);
+        self.take_in(&permit, &failure);
+        self.trouble().last = Some((failure, Arc::clone(permit.peer())));
+        // Others may use it while this one waits.
+        drop(permit);
+        if !class.may_pass() || !self.may_be_repeated() {
+            return Err(self.ended(None));
+        }
+        let (session, deadline) = (&self.call.session, self.deadline());
+        loop {
+            let waits = &mut self.trouble().waits;
+            let due = Instant::now() + session.retry().wait(*waits);
+            *waits += 1;
+            if due >= deadline {
+                return Err(self.ended(Some("its deadline leaves no time for another attempt")));
+            }
+            self.call.meters.waited(due.saturating_duration_since(Instant::now()));
+            sleep_until(due).await;
+            // What was not sent is no repeat to the server.
+            if class == Class::NotSent || session.retry().budget.repeat(session.age(due)) {
+                return Ok(());
+            }
+            // A throttled table is well and asks for patience; anything else may be down, and then repeats do not help it.
+            if class != Class::Throttled {
+                return Err(self.ended(Some("the session's budget of repeats is spent")));
+            }
+        }
+    }
+
+    fn take_in(&mut self, permit: &Permit<'_>, failure: &Failure) {
+        let address = permit.peer().address();
+        let is_read = self.call.about.is_read();
+        let story = &mut self.trouble().story;
+        story.attempts += 1;
+        story.peers.retain(|known| *known != address);
+        story.peers.push(address);
+        story.may_have_been_applied |= failure.may_have_been_applied && !is_read;
+        if failure.class == Class::Throttled {
+            let now = self.call.session.age(Instant::now());
+            for pace in &*self.call.paces {
+                pace.throttled(self.sent, now);
+            }
+        }
+        if matches!(failure.class, Class::Lost | Class::NotSent) {
+            let now = self.call.session.age(Instant::now());
+            permit.lost_a_connection(now);
+            self.call.session.look_at_peers(now);
+        }
+    }
+
+    fn may_be_repeated(&self) -> bool {
+        let Some(trouble) = &self.trouble else { return false };
+        let Some((failure, _)) = &trouble.last else { return false };
+        !trouble.story.may_have_been_applied
+            || self.call.is_repeatable()
+            || self.call.repeats.when_throttled && failure.class == Class::Throttled
+    }
+
+    /// Before any attempt, or after some.
+    fn given_up(&mut self, why: &'static str) -> Error {
+        if self.trouble().last.is_some() {
+            return self.ended(Some(why));
+        }
+        let failure = Failure::new(Class::NotSent, ErrorKind::Throttled, why);
+        self.tell(failure, None)
+    }
+
+    fn not_its_turn(&mut self) -> Error {
+        let why = "it is throttled for others, and its turn did not come before its deadline";
+        if self.trouble().last.is_some() {
+            return self.ended(Some("its turn for another attempt did not come before its deadline"));
+        }
+        self.tell(Failure::new(Class::Throttled, ErrorKind::Throttled, why), None)
+    }
+
+    fn ended(&mut self, why: Option<&'static str>) -> Error {
+        match self.trouble().last.take() {
+            Some((failure, _)) => self.tell(failure, why),
+            None => self.given_up(why.unwrap_or_default()),
+        }
+    }
+
+    fn tell(&mut self, failure: Failure, why: Option<&'static str>) -> Error {
+        observe::failed(&self.span, failure.class);
+        self.call.meters.failed_call(failure.class);
+        let mut story = std::mem::take(&mut self.trouble().story);
+        self.span.record("attempts", story.attempts);
+        story.elapsed = self.began.elapsed();
+        failure.told(&self.call.about.attempted, self.call.is_repeatable(), why, story)
+    }
+}

@@ -1,0 +1,182 @@
+use std::net::IpAddr;
+
+use crate::stub::{Ca, Does, Stub};
+use crate::{Builder, Endpoint, Error, ErrorKind, Session};
+
+use super::*;
+
+const NAME: &str = "cassandra.us-east-1.amazonaws.com";
+const SIGV4: &str = "com.amazon.helenus.auth.HelenusAuthenticator";
+const WRITE: &str = "INSERT INTO shop.t (a) VALUES (1)";
+const APPEND: &str = "UPDATE shop.t SET l = l + ['a'] WHERE a = 1";
+
+struct Site {
+    stub: Stub,
+    session: Session,
+}
+
+impl Site {
+    async fn new(peers: u8, change: impl FnOnce(Builder) -> Builder) -> Self {
+        let ca = Ca::new("Test CA");
+        let stub = Stub::at(peers).tls(ca.server(&[NAME])).authenticator(SIGV4).start().await;
+        let builder = Session::builder()
+            .endpoint(Endpoint::explicit("127.0.0.1", stub.port(), NAME).unwrap())
+            .static_credentials("AKIDEXAMPLE", "wJalrXUtnFEMI", None)
+            .trust_pem(ca.pem())
+            .unwrap()
+            .connect_timeout(Duration::from_secs(60))
+            .call_timeout(Duration::from_secs(60))
+            .backoff(Duration::from_millis(1), Duration::from_millis(10));
+        let session = change(builder).connect().await.unwrap();
+        Self { stub, session }
+    }
+
+    async fn write(&self, text: &str) -> Result<(), Error> {
+        self.session.execute(text, ()).await
+    }
+
+    /// Where statements went, in their order.
+    fn sent(&self) -> Vec<IpAddr> {
+        let is_ours = |text: &str| !text.contains("system.");
+        let seen = self.stub.seen();
+        let ours = seen.requests.iter().filter(|request| request.statement.as_deref().is_some_and(is_ours));
+        ours.map(|request| request.address).collect()
+    }
+}
+
+/// The places and the time taken replaced by what they stand for.
+fn told(error: &Error) -> String {
+    let places: Vec<String> = error.peers().iter().map(ToString::to_string).collect();
+    let text = error.to_string().replace(&places.join(", "), "<peers>");
+    text.replace(&format!("{:.1?}", error.elapsed().unwrap()), "<t>")
+}
+
+#[tokio::test]
+async fn a_throttled_write_is_sent_again_elsewhere_until_it_is_taken() {
+    let site = Site::new(2, |builder| builder).await;
+    site.stub.next([Does::Throttles, Does::Throttles, Does::Throttles]);
+    site.write(WRITE).await.unwrap();
+    let sent = site.sent();
+    assert_eq!(sent.len(), 4);
+    assert!(sent.windows(2).all(|two| two[0] != two[1]), "{sent:?}");
+    assert_eq!(site.session.limiter().in_flight(), 0);
+}
+
+#[tokio::test]
+async fn a_write_whose_connection_breaks_is_sent_again() {
+    let site = Site::new(1, |builder| builder).await;
+    site.stub.next([Does::AnswersNobody]);
+    site.write(WRITE).await.unwrap();
+    assert_eq!(site.sent().len(), 2);
+}
+
+#[tokio::test]
+async fn a_write_that_may_not_be_sent_twice_is_sent_once_and_its_outcome_is_unknown() {
+    let site = Site::new(1, |builder| builder).await;
+    site.stub.next([Does::Throttles]);
+    let error = site.write(APPEND).await.unwrap_err();
+    assert_eq!(
+        told(&error),
+        "UPDATE shop.t failed at <peers> after <t>: throttled; whether it was applied is not known, and it was not \
+         repeated because that could apply it twice; the other side said: \"Operation timed out - received only 0 \
+         responses.\". CloudWatch says why, in AWS/Cassandra: WriteThrottleEvents or ReadThrottleEvents, and \
+         StoragePartitionThroughputCapacityExceeded (a hot partition) or PerConnectionRequestRateExceeded (more \
+         connections are needed) beside them"
+    );
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unknown, 1));
+    assert!(error.is_throttled() && error.may_have_been_applied());
+
+    site.stub.next([Does::AnswersNobody]);
+    let error = site.write(APPEND).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unknown);
+    assert!(!error.is_throttled());
+    assert_eq!(site.sent().len(), 2);
+}
+
+#[tokio::test]
+async fn who_opts_in_is_repeated_when_throttled_and_not_when_the_answer_is_lost() {
+    let site = Site::new(1, |builder| builder).await;
+    let append: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
+    let before = site.sent().len();
+    site.stub.next([Does::Throttles]);
+    append.repeat_when_throttled().execute(()).await.unwrap();
+    assert_eq!(site.sent().len() - before, 2);
+    site.stub.next([Does::Throttles, Does::AnswersNobody]);
+    let error = append.repeat_when_throttled().execute(()).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unknown, 2));
+    site.stub.next([Does::AnswersNobody]);
+    append.assume_idempotent().execute(()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_throttled_write_is_repeated_until_its_deadline_and_then_tells_its_story() {
+    let site = Site::new(2, |builder| builder.call_timeout(Duration::from_millis(300))).await;
+    site.stub.next(std::iter::repeat_n(Does::Throttles, 1_000));
+    let error = site.write(WRITE).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Throttled);
+    assert_eq!(error.peers().len(), 2);
+    assert!((2..=11).contains(&error.attempts()), "ten a second, and ten repeats at most: {error}");
+    let text = told(&error);
+    let start =
+        format!("INSERT INTO shop.t failed at <peers> after <t> and {} attempts: throttled; its ", error.attempts());
+    let said = "; the other side said: \"Operation timed out - received only 0 responses.\". CloudWatch says why";
+    assert!(text.starts_with(&start) && text.contains(said), "{text}");
+}
+
+#[tokio::test]
+async fn a_table_that_is_throttled_for_others_is_not_waited_for_beyond_the_deadline() {
+    let site = Site::new(1, |builder| builder).await;
+    site.stub.next(std::iter::repeat_n(Does::Throttles, 1));
+    let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
+    write.execute(()).await.unwrap_err();
+    let error = write.with_deadline(Duration::from_millis(1)).execute(()).await.unwrap_err();
+    assert_eq!(
+        error.to_string().replace(&format!("{:.1?}", error.elapsed().unwrap()), "<t>"),
+        "UPDATE shop.t failed after <t>: it is throttled for others, and its turn did not come before its deadline"
+    );
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Throttled, 0));
+    assert!(error.is_throttled() && !error.may_have_been_applied());
+    site.write("INSERT INTO shop.other (a) VALUES (1)").await.unwrap();
+}
+
+#[tokio::test]
+async fn what_fails_otherwise_is_not_repeated_beyond_the_budget() {
+    let site = Site::new(1, |builder| builder).await;
+    site.stub.next(std::iter::repeat_n(Does::Says(0x1001, "too much"), 20));
+    let error = site.write(WRITE).await.unwrap_err();
+    assert_eq!(
+        told(&error),
+        "INSERT INTO shop.t failed at <peers> after <t> and 11 attempts: the server is overloaded; the session's budget of \
+         repeats is spent; the other side said: \"too much\""
+    );
+    assert!(error.is_overloaded() && error.may_have_been_applied());
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_is_sent_once() {
+    let site = Site::new(1, |builder| builder).await;
+    site.stub.next([Does::Says(0x2200, "unconfigured table shop.t")]);
+    let error = site.write(WRITE).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "INSERT INTO shop.t failed: refused by the server; the other side said: \"unconfigured table shop.t\""
+    );
+    assert!(error.is_not_ready() && error.is_refused() && !error.may_have_been_applied());
+    assert_eq!(site.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_while_it_waits_leaves_nothing_in_flight() {
+    let site = Site::new(1, |builder| builder.backoff(Duration::from_secs(3_600), Duration::from_secs(3_600))).await;
+    let call = tokio::spawn({
+        let session = site.session.clone();
+        async move { session.execute("INSERT INTO shop.held (a) VALUES (1)", ()).await }
+    });
+    let is_there = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains("held"));
+    site.stub.until(|seen| seen.requests.iter().any(|request| is_there(&request.statement))).await;
+    assert_eq!(site.session.limiter().in_flight(), 1);
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    assert_eq!(site.session.limiter().in_flight(), 0);
+    site.session.close(Duration::ZERO).await.unwrap();
+}

@@ -1,0 +1,102 @@
+use std::time::Duration;
+
+use scylla::errors::{
+    BrokenConnectionError, BrokenConnectionErrorKind, CqlResponseKind, SerializationError, WriteType,
+};
+use scylla::statement::Consistency;
+
+use super::*;
+
+/// A table of what means what: each variant that can be made outside the driver.
+#[test]
+fn every_error_is_sorted_and_says_whether_the_statement_may_have_been_applied() {
+    use Class::*;
+    use DbError as Db;
+    use RequestAttemptError as Attempt;
+    let consistency = Consistency::LocalQuorum;
+    let write_timeout =
+        |received| Db::WriteTimeout { consistency, received, required: 2, write_type: WriteType::Simple };
+    let read_timeout = |received| Db::ReadTimeout { consistency, received, required: 2, data_present: false };
+    let db = |code, said: &str| ExecutionError::LastAttemptError(Attempt::DbError(code, said.into()));
+    let attempt = ExecutionError::LastAttemptError;
+    let broken = || BrokenConnectionError::from(BrokenConnectionErrorKind::ChannelError);
+    let unfit = || SerializationError::new(std::io::Error::other("it does not fit"));
+    let pool = || ConnectionPoolError::Initializing;
+    let write_failure =
+        Db::WriteFailure { consistency, received: 0, required: 2, numfailures: 1, write_type: WriteType::Simple };
+    let read_failure = Db::ReadFailure { consistency, received: 0, required: 2, numfailures: 1, data_present: false };
+    let exists = Db::AlreadyExists { keyspace: "ks".into(), table: "t".into() };
+    let function = Db::FunctionFailure { keyspace: "ks".into(), function: "f".into(), arg_types: Vec::new() };
+    let rate = Db::RateLimitReached { op_type: scylla::errors::OperationType::Write, rejected_by_coordinator: true };
+    let changed =
+        Attempt::RepreparedIdChanged { statement: "?".into(), expected_id: Vec::new(), reprepared_id: Vec::new() };
+    let prepared = |first_attempt| ExecutionError::PrepareError(PrepareError::AllAttemptsFailed { first_attempt });
+    for (error, class, may_have_been_applied) in [
+        (db(write_timeout(0), "Operation timed out - received only 0 responses."), Throttled, true),
+        (db(read_timeout(0), "Operation timed out - received only 0 responses."), Throttled, false),
+        (db(write_timeout(1), ""), TimedOut, true),
+        (db(read_timeout(1), ""), TimedOut, false),
+        (db(Db::Overloaded, ""), Overloaded, true),
+        (db(rate, ""), Overloaded, true),
+        (db(Db::Unavailable { consistency, required: 2, alive: 1 }, ""), Overloaded, false),
+        (db(Db::IsBootstrapping, ""), Overloaded, false),
+        (db(write_failure, ""), Internal, true),
+        (db(read_failure, ""), Internal, false),
+        (db(Db::ServerError, ""), Internal, true),
+        (db(Db::TruncateError, ""), Internal, true),
+        (db(Db::ProtocolError, ""), Internal, false),
+        (db(Db::Unprepared { statement_id: vec![1].into() }, ""), Internal, false),
+        (db(Db::Other(0x7777), ""), Internal, true),
+        (db(Db::AuthenticationError, ""), Authentication, false),
+        (db(Db::Unauthorized, ""), Refused, false),
+        (db(Db::SyntaxError, ""), Refused, false),
+        (db(Db::Invalid, "countRows is not yet supported."), Refused, false),
+        (db(Db::Invalid, "unconfigured table ks.t"), NotReady, false),
+        (db(Db::Invalid, "unconfigured keyspace ks"), NotReady, false),
+        (db(Db::ConfigError, ""), Refused, false),
+        (db(function, ""), Refused, false),
+        (db(exists, ""), Conflict, false),
+        (attempt(Attempt::SerializationError(unfit())), Refused, false),
+        (attempt(Attempt::UnableToAllocStreamId), NotSent, false),
+        (attempt(Attempt::BrokenConnectionError(broken())), Lost, true),
+        (attempt(Attempt::UnexpectedResponse(CqlResponseKind::Ready)), Internal, true),
+        (attempt(Attempt::NonfinishedPagingState), Internal, true),
+        (attempt(changed), Internal, false),
+        (attempt(Attempt::RepreparedIdMissingInBatch), Internal, false),
+        (ExecutionError::RequestTimeout(Duration::from_secs(2)), TimedOut, true),
+        (ExecutionError::BadQuery(scylla::errors::BadQuery::SerializationError(unfit())), Refused, false),
+        (ExecutionError::EmptyPlan, NotSent, false),
+        (ExecutionError::ConnectionPoolError(pool()), NotSent, false),
+        (ExecutionError::PrepareError(PrepareError::ConnectionPoolError(pool())), NotSent, false),
+        (ExecutionError::PrepareError(PrepareError::PreparedStatementIdsMismatch), Internal, false),
+        (prepared(Attempt::BrokenConnectionError(broken())), Lost, false),
+        (prepared(Attempt::DbError(write_timeout(0), String::new())), Throttled, false),
+    ] {
+        let text = format!("{error:?}");
+        let failure = execution(error);
+        assert_eq!((failure.class, failure.may_have_been_applied), (class, may_have_been_applied), "{text}");
+    }
+}
+
+#[test]
+fn throttling_is_told_in_the_servers_words_with_where_to_look() {
+    let said = "Operation timed out - received only 0 responses.";
+    let code =
+        DbError::ReadTimeout { consistency: Consistency::LocalQuorum, received: 0, required: 2, data_present: false };
+    let error = ExecutionError::LastAttemptError(RequestAttemptError::DbError(code, said.into()));
+    let error = execution(error).told("SELECT FROM ks.t", true, None, Story::default());
+    assert_eq!((error.kind(), error.said()), (ErrorKind::Throttled, Some(said)));
+    assert!(error.to_string().contains("ReadThrottleEvents"), "{error}");
+}
+
+#[test]
+fn only_of_a_statement_that_may_not_be_repeated_is_the_outcome_unknown() {
+    let kind = |repeatable, may_have_been_applied| {
+        let failure = execution(ExecutionError::RequestTimeout(Duration::from_secs(2)));
+        let story = Story { may_have_been_applied, ..Story::default() };
+        failure.told("UPDATE ks.t", repeatable, None, story).kind()
+    };
+    assert_eq!(kind(false, true), ErrorKind::Unknown);
+    assert_eq!(kind(true, true), ErrorKind::Timeout);
+    assert_eq!(kind(false, false), ErrorKind::Timeout);
+}

@@ -1,0 +1,71 @@
+//! What addresses a name has now.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{Failure, Handshake, Stage};
+
+/// Who is asked for addresses, each time anew: nothing is cached here.
+#[derive(Clone, Default)]
+pub(crate) enum Resolver {
+    #[default]
+    System,
+    #[cfg(test)]
+    Given(std::sync::Arc<dyn Fn() -> io::Result<Vec<SocketAddr>> + Send + Sync>),
+}
+
+impl Resolver {
+    async fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        match self {
+            Self::System => Ok(tokio::net::lookup_host((host, port)).await?.collect()),
+            #[cfg(test)]
+            Self::Given(answer) => answer(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Resolver")
+    }
+}
+
+impl Handshake {
+    /// Every address of the endpoint's host, in the resolver's order.
+    ///
+    /// A look-up cannot be cancelled: past the deadline, or if this future is dropped, the system's resolver goes on
+    /// in a thread of its own until it gives up.
+    pub(crate) async fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Failure> {
+        let started = Instant::now();
+        let looking = self.resolver.look_up(self.endpoint.host(), self.endpoint.port());
+        let problem = match timeout_at(deadline, looking).await {
+            Ok(Ok(addresses)) => {
+                let mut unique: Vec<SocketAddr> = Vec::new();
+                for address in addresses {
+                    if !unique.contains(&address) {
+                        unique.push(address);
+                    }
+                }
+                if !unique.is_empty() {
+                    return Ok(unique);
+                }
+                self.no_address(None)
+            }
+            Ok(Err(error)) => {
+                let permanent = !is_temporary(&error);
+                Failure { permanent, ..self.no_address(Some(error)) }
+            }
+            Err(_) => self.silent(Stage::Resolve),
+        };
+        Err(problem.after(started.elapsed()))
+    }
+}
+
+/// EAI_AGAIN, of which the standard library keeps the text only: that of glibc and macOS, and that of musl.
+fn is_temporary(error: &io::Error) -> bool {
+    let text = error.to_string();
+    ["Temporary failure in name resolution", "Try again"].iter().any(|again| text.contains(again))
+        || matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
+}

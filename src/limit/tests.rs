@@ -1,0 +1,159 @@
+use std::collections::HashMap;
+
+use futures::FutureExt;
+use proptest::prelude::*;
+
+use super::*;
+
+fn limits(in_flight: usize) -> Limits {
+    Limits {
+        connections: NonZeroUsize::new(3).unwrap(),
+        requests_per_second: NonZeroU32::new(2_700),
+        in_flight: NonZeroUsize::new(in_flight).unwrap(),
+        when_full: WhenFull::Wait,
+    }
+}
+
+fn seen(number: u8, is_connected: bool) -> Seen {
+    let address = SocketAddr::from(([127, 0, 0, number], 9142));
+    Seen { node: NodeIdentifier::HostId(uuid::Uuid::from_u128(number.into())), address, is_connected }
+}
+
+/// Of so many peers, all of whose connections are there.
+async fn limiter(peers: u8, limits: Limits) -> Limiter {
+    let limiter = Limiter::new(limits, Instant::now());
+    limiter.look((1..=peers).map(|number| seen(number, true)), limiter.began.elapsed());
+    tokio::time::advance(REFILLS_WITHIN).await;
+    limiter
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_is_of_the_peer_with_the_least_in_flight() {
+    let limiter = limiter(3, limits(512)).await;
+    let mut permits: Vec<_> = (0..30).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
+    let mut each = HashMap::new();
+    for permit in &permits {
+        *each.entry(permit.peer().address()).or_insert(0) += 1;
+    }
+    assert!(each.values().all(|count| *count == 10), "{each:?}");
+    let freed = permits[0].peer().address();
+    permits.retain(|permit| permit.peer().address() != freed);
+    assert_eq!(limiter.permit_at_once(None, limiter.began.elapsed()).unwrap().peer().address(), freed);
+    drop(permits);
+    assert_eq!(limiter.in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_goes_to_another_peer_where_there_is_one() {
+    let limiter = limiter(2, limits(512)).await;
+    let first = limiter.permit_at_once(None, limiter.began.elapsed()).unwrap();
+    for _ in 0..10 {
+        let other = limiter.permit_at_once(Some(first.peer()), limiter.began.elapsed()).unwrap();
+        assert_ne!(other.peer().address(), first.peer().address());
+    }
+    limiter.look([seen(1, true), seen(2, false)].into_iter(), limiter.began.elapsed());
+    let only = limiter.permit_at_once(None, limiter.began.elapsed()).unwrap();
+    let again = limiter.permit_at_once(Some(only.peer()), limiter.began.elapsed()).unwrap();
+    assert_eq!(again.peer().address(), only.peer().address());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_gets_no_more_in_a_second_than_its_connections_bear() {
+    let limiter = limiter(1, limits(512)).await;
+    let began = Instant::now();
+    let mut sent = 0;
+    while began.elapsed() < Duration::from_secs(3) {
+        drop(limiter.permit(None).await.unwrap());
+        sent += 1;
+    }
+    let most = 3 * 3 * 2_700 + 3 * 27 + 1;
+    assert!((most - 3 * 27 - 30..=most).contains(&sent), "{sent}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_its_pool_refills_a_peer_counts_as_one_connection() {
+    let limiter = Limiter::new(limits(10), Instant::now());
+    limiter.look([seen(1, true)].into_iter(), limiter.began.elapsed());
+    let most = || {
+        let permits = std::iter::from_fn(|| limiter.permit_at_once(None, limiter.began.elapsed())).collect::<Vec<_>>();
+        let count = permits.len();
+        (permits, count)
+    };
+    assert_eq!(most().1, 10);
+    tokio::time::advance(REFILLS_WITHIN).await;
+    let (permits, count) = most();
+    assert_eq!(count, 30);
+    permits[0].lost_a_connection(limiter.began.elapsed());
+    drop(permits);
+    assert_eq!(most().1, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_served_in_turn_and_nobody_passes() {
+    let limiter = limiter(1, limits(1)).await;
+    let held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
+    let mut first = Box::pin(limiter.permit(None));
+    let mut second = Box::pin(limiter.permit(None));
+    assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
+    drop(held);
+    assert!(limiter.permit_at_once(None, limiter.began.elapsed()).is_none(), "two are before it");
+    assert!(second.as_mut().now_or_never().is_none(), "it is the second");
+    let first = first.await.unwrap();
+    let second = second.await.unwrap();
+    drop((first, second));
+    assert!(limiter.permit_at_once(None, limiter.began.elapsed()).is_some());
+    assert_eq!(limiter.in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_waiting_holds_up_nobody() {
+    let limiter = limiter(1, limits(1)).await;
+    let held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
+    let mut first = Box::pin(limiter.permit(None));
+    let mut second = Box::pin(limiter.permit(None));
+    assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
+    drop(first);
+    drop(held);
+    let _second = second.await.unwrap();
+    assert!(limiter.permit_at_once(None, limiter.began.elapsed()).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_full_it_fails_if_told_to() {
+    let limiter = limiter(1, Limits { when_full: WhenFull::Fail, ..limits(1) }).await;
+    let _held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
+    assert_eq!(limiter.permit(None).await.unwrap_err(), NoPermit::Full);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_no_peer_connected_each_is_tried_and_with_none_at_all_one_waits() {
+    let limiter = Limiter::new(limits(1), Instant::now());
+    let mut waiting = Box::pin(limiter.permit(None));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    limiter.look([seen(1, false)].into_iter(), limiter.began.elapsed());
+    waiting.await.unwrap();
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_taken_and_given_back_nothing_stays_in_flight_and_no_limit_is_passed(
+        peers in 1_u8..5,
+        steps in proptest::collection::vec(any::<(bool, u8)>(), 1..300),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let limiter = limiter(peers, limits(4)).await;
+            let mut held = Vec::new();
+            for (takes, which) in steps {
+                tokio::time::advance(Duration::from_millis(1)).await;
+                if takes {
+                    held.extend(limiter.permit_at_once(None, limiter.began.elapsed()));
+                } else if !held.is_empty() {
+                    held.swap_remove(usize::from(which) % held.len());
+                }
+                assert_eq!(limiter.in_flight(), held.len());
+                assert!(held.len() <= usize::from(peers) * 12);
+            }
+        });
+    }
+}

@@ -1,0 +1,34 @@
+//! Nothing is counted without the feature.
+
+use std::time::Duration;
+
+use crate::classify::Class;
+use crate::statement::About;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meters;
+
+pub(crate) struct Running;
+
+impl Meters {
+    pub(crate) fn of(_about: &About) -> Self {
+        Self
+    }
+
+    #[inline]
+    pub(crate) fn begin(self) -> Running {
+        Running
+    }
+
+    #[inline]
+    pub(crate) fn attempt(self) {}
+
+    #[inline]
+    pub(crate) fn failed_attempt(self, _class: Class) {}
+
+    #[inline]
+    pub(crate) fn failed_call(self, _class: Class) {}
+
+    #[inline]
+    pub(crate) fn waited(self, _for: Duration) {}
+}

@@ -1,0 +1,219 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::classify::Class;
+
+/// The fields of each span, as they were recorded last.
+#[derive(Clone, Default)]
+struct Spans(Arc<Mutex<Vec<Seen>>>);
+
+type Seen = (&'static str, BTreeMap<String, String>);
+
+struct Fields<'f>(&'f mut BTreeMap<String, String>);
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}"));
+    }
+}
+
+impl Subscriber for Spans {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("keyspaces")
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut fields = BTreeMap::new();
+        span.record(&mut Fields(&mut fields));
+        let mut spans = self.0.lock().unwrap();
+        spans.push((span.metadata().name(), fields));
+        Id::from_u64(spans.len() as u64)
+    }
+
+    fn record(&self, span: &Id, values: &Record<'_>) {
+        let index = usize::try_from(span.into_u64()).unwrap() - 1;
+        values.record(&mut Fields(&mut self.0.lock().unwrap()[index].1));
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, _: &Event<'_>) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test]
+async fn a_call_and_each_of_its_attempts_is_a_span_without_values() {
+    use crate::stub::{Does, Stub};
+    use crate::{Endpoint, Session};
+
+    let stub = Stub::at(1).start().await;
+    let session =
+        Session::builder().endpoint(Endpoint::cassandra(stub.address().to_string()).unwrap()).connect().await.unwrap();
+    let spans = Spans::default();
+    let _here = tracing::subscriber::set_default(spans.clone());
+    stub.next([Does::Throttles]);
+    session.execute("INSERT INTO shop.t (a) VALUES ('a secret')", ()).await.unwrap();
+    stub.next([Does::Says(0x2200, "no")]);
+    session.execute("DELETE FROM shop.t WHERE a = 'a secret'", ()).await.unwrap_err();
+
+    let spans = spans.0.lock().unwrap();
+    let told: Vec<String> = spans
+        .iter()
+        .filter(|(name, _)| ["request", "attempt"].contains(name))
+        .map(|(name, fields)| {
+            let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            format!("{name} {}", fields.join(" ").replace(&stub.port().to_string(), "<port>"))
+        })
+        .collect();
+    let attempt = "server.address=127.0.0.1 server.port=<port>";
+    let about = r#"db.collection.name="t" db.namespace="shop""#;
+    assert_eq!(
+        told,
+        [
+            format!(
+                r#"request attempts=2 {about} db.operation.name="INSERT" db.query.summary="INSERT INTO shop.t" db.system.name="cassandra""#
+            ),
+            format!(r#"attempt error.type="throttled" number=1 {attempt}"#),
+            format!("attempt number=2 {attempt}"),
+            format!(
+                r#"request attempts=1 {about} db.operation.name="DELETE" db.query.summary="DELETE FROM shop.t" db.system.name="cassandra" error.type="refused""#
+            ),
+            format!(r#"attempt error.type="refused" number=1 {attempt}"#),
+        ]
+    );
+}
+
+#[test]
+fn the_table_names_every_class_of_error() {
+    let table = include_str!("../observe.md");
+    for class in [
+        Class::Throttled,
+        Class::Overloaded,
+        Class::NotSent,
+        Class::Lost,
+        Class::TimedOut,
+        Class::Refused,
+        Class::Authentication,
+        Class::NotReady,
+        Class::Conflict,
+        Class::Internal,
+    ] {
+        assert!(table.contains(&format!("`{}`", class.name())), "{class:?}");
+    }
+}
+
+#[cfg(feature = "metrics")]
+mod metrics {
+    use std::collections::HashMap;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use metrics::{
+        Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString,
+        Unit,
+    };
+
+    use crate::classify::Class;
+    use crate::observe::Meters;
+    use crate::statement::About;
+
+    #[derive(Default)]
+    struct Seen {
+        values: Arc<Mutex<HashMap<String, f64>>>,
+    }
+
+    struct One(String, Arc<Mutex<HashMap<String, f64>>>);
+
+    impl One {
+        fn add(&self, value: f64) {
+            *self.1.lock().unwrap().entry(self.0.clone()).or_default() += value;
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a test counts to three")]
+    impl CounterFn for One {
+        fn increment(&self, value: u64) {
+            self.add(value as f64);
+        }
+        fn absolute(&self, _: u64) {}
+    }
+
+    impl GaugeFn for One {
+        fn increment(&self, value: f64) {
+            self.add(value);
+        }
+        fn decrement(&self, value: f64) {
+            self.add(-value);
+        }
+        fn set(&self, _: f64) {}
+    }
+
+    impl HistogramFn for One {
+        fn record(&self, value: f64) {
+            self.add(value);
+        }
+    }
+
+    impl Seen {
+        fn one(&self, key: &Key) -> Arc<One> {
+            let kind = key.labels().find(|label| label.key() == "error.type");
+            let name = kind.map_or_else(|| key.name().to_owned(), |kind| format!("{} {}", key.name(), kind.value()));
+            Arc::new(One(name, Arc::clone(&self.values)))
+        }
+    }
+
+    impl Recorder for Seen {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::from_arc(self.one(key))
+        }
+        fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::from_arc(self.one(key))
+        }
+        fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::from_arc(self.one(key))
+        }
+    }
+
+    #[test]
+    fn calls_attempts_and_what_fails_are_counted_and_nothing_stays_in_flight() {
+        let seen = Seen::default();
+        metrics::with_local_recorder(&seen, || {
+            let meters = Meters::of(&About::of_text("INSERT INTO ks.t (a) VALUES (?)"));
+            let running = meters.begin();
+            assert_eq!(seen.values.lock().unwrap()["keyspaces.in_flight"], 1.0);
+            meters.attempt();
+            meters.failed_attempt(Class::Throttled);
+            meters.waited(Duration::from_secs(2));
+            meters.attempt();
+            meters.failed_attempt(Class::Lost);
+            meters.failed_call(Class::Lost);
+            drop(running);
+        });
+        let values = seen.values.lock().unwrap();
+        for (name, value) in [
+            ("keyspaces.calls", 1.0),
+            ("keyspaces.attempts", 2.0),
+            ("keyspaces.throttled", 1.0),
+            ("keyspaces.failed_attempts throttled", 1.0),
+            ("keyspaces.failed_attempts lost", 1.0),
+            ("keyspaces.failed_calls lost", 1.0),
+            ("keyspaces.in_flight", 0.0),
+            ("keyspaces.waited", 2.0),
+        ] {
+            assert_eq!(values.get(name), Some(&value), "{name}");
+        }
+        assert!(values.contains_key("db.client.operation.duration"));
+        for name in values.keys().filter_map(|name| name.split(' ').next()) {
+            assert!(include_str!("../observe.md").contains(&format!("`{name}`")), "{name}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a session may use of a table, if the program sets a limit to it.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// How much of a table's capacity a session may use, in units a second: see
+/// [`Builder::table_limit`](crate::Builder::table_limit).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[must_use]
+pub struct TableLimit {
+    read: Option<NonZeroU32>,
+    write: Option<NonZeroU32>,
+}
+
+impl TableLimit {
+    /// No limit to reading nor to writing.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Read units a second: each is 4 kB at LOCAL_QUORUM (DG:ReadWriteCapacityMode).
+    pub fn read_units(mut self, per_second: NonZeroU32) -> Self {
+        self.read = Some(per_second);
+        self
+    }
+
+    /// Write units a second: each is 1 kB of a row (DG:ReadWriteCapacityMode).
+    pub fn write_units(mut self, per_second: NonZeroU32) -> Self {
+        self.write = Some(per_second);
+        self
+    }
+
+    pub(super) fn of(self, is_read: bool) -> Option<NonZeroU32> {
+        if is_read { self.read } else { self.write }
+    }
+}
+
+/// Units that may be used now. What turns out to be used beyond that is owed, and the next waits until it is made up for.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    per_second: f64,
+    units: f64,
+    filled: Duration,
+}
+
+impl Allowance {
+    pub(super) fn new(per_second: NonZeroU32) -> Self {
+        Self { per_second: per_second.get().into(), units: per_second.get().into(), filled: Duration::ZERO }
+    }
+
+    /// Uses so many, or says when that can be.
+    pub(super) fn take(&mut self, units: f64, now: Duration) -> Result<(), Duration> {
+        let passed = now.saturating_sub(self.filled).as_secs_f64();
+        self.filled = self.filled.max(now);
+        // No more is saved up than what comes in a second.
+        self.units = (self.units + passed * self.per_second).min(self.per_second);
+        let needed = units.min(self.per_second);
+        if self.units >= needed {
+            self.units -= units;
+            return Ok(());
+        }
+        // Rounded down, it would be asked again and again just before it is so.
+        Err(now + Duration::from_secs_f64((needed - self.units) / self.per_second) + Duration::from_micros(1))
+    }
+
+    /// More were used than were taken.
+    pub(super) fn owe(&mut self, units: f64) {
+        self.units -= units;
+    }
+}

@@ -1,0 +1,150 @@
+//! What may be sent again, how long to wait before, and how often in all.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// The repeats of a session: how long each waits, and whether there may be another.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    pub(crate) backoff: Backoff,
+    pub(crate) budget: Budget,
+    random: Random,
+}
+
+impl Retry {
+    pub(crate) fn new(backoff: Backoff, budget: Budget, random: Random) -> Self {
+        Self { backoff, budget, random }
+    }
+
+    /// The wait before the repeat that follows `repeats` others.
+    pub(crate) fn wait(&self, repeats: u32) -> Duration {
+        self.backoff.wait(repeats, self.random.next())
+    }
+}
+
+/// Exponential with full jitter: any time from nothing to a bound that doubles.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backoff {
+    pub(crate) first: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl Backoff {
+    /// `random` is from 0 to 1.
+    fn wait(self, repeats: u32, random: f64) -> Duration {
+        let bound = 2_u32.checked_pow(repeats).and_then(|factor| self.first.checked_mul(factor));
+        bound.unwrap_or(self.longest).min(self.longest).mul_f64(random)
+    }
+}
+
+/// Numbers from 0 to 1.
+pub(crate) struct Random(Mutex<fastrand::Rng>);
+
+impl Random {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(fastrand::Rng::new()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+    }
+
+    /// From 0 to 1.
+    pub(crate) fn next(&self) -> f64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).f64()
+    }
+}
+
+impl fmt::Debug for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Random")
+    }
+}
+
+/// How far back requests count.
+const SECONDS: u64 = 10;
+
+/// The repeats that a session may make: a share of its requests of the last ten seconds, and a few in any case.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    percent: u64,
+    at_least: u64,
+    requests: PerSecond,
+    repeats: PerSecond,
+}
+
+impl Budget {
+    pub(crate) fn new(percent: u8, at_least: u32) -> Self {
+        Self {
+            percent: percent.into(),
+            at_least: at_least.into(),
+            requests: PerSecond::default(),
+            repeats: PerSecond::default(),
+        }
+    }
+
+    /// Counts a request, which is no repeat, at a time since the session began.
+    pub(crate) fn request(&self, now: Duration) {
+        self.requests.add(now.as_secs());
+    }
+
+    /// Whether there may be one more repeat; if so, it is counted.
+    pub(crate) fn repeat(&self, now: Duration) -> bool {
+        let second = now.as_secs();
+        self.repeats.add(second);
+        let allowed = (self.requests.sum(second) * self.percent / 100).max(self.at_least);
+        let is_within = self.repeats.sum(second) <= allowed;
+        if !is_within {
+            self.repeats.take_back(second);
+        }
+        is_within
+    }
+}
+
+/// Counts of the last ten seconds: each slot has its second in the upper half and the count in the lower.
+#[derive(Debug, Default)]
+pub(crate) struct PerSecond([AtomicU64; SECONDS as usize]);
+
+const COUNT: u64 = u32::MAX as u64;
+
+impl PerSecond {
+    fn slot(&self, second: u64) -> &AtomicU64 {
+        &self.0[(second % SECONDS) as usize]
+    }
+
+    pub(crate) fn add(&self, second: u64) {
+        let slot = self.slot(second);
+        let mut seen = slot.load(Ordering::Relaxed);
+        while seen >> 32 < second {
+            match slot.compare_exchange_weak(seen, second << 32 | 1, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
+        }
+        slot.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Of one second, none of the last ten but one if it is longer ago.
+    pub(crate) fn count(&self, second: u64) -> u32 {
+        let slot = self.slot(second).load(Ordering::Relaxed);
+        if slot >> 32 == second { (slot & COUNT) as u32 } else { 0 }
+    }
+
+    fn take_back(&self, second: u64) {
+        let slot = self.slot(second);
+        let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| {
+            (seen >> 32 == second && seen & COUNT > 0).then(|| seen - 1)
+        });
+    }
+
+    fn sum(&self, second: u64) -> u64 {
+        let counts = self.0.iter().map(|slot| slot.load(Ordering::Relaxed));
+        counts.filter(|slot| (slot >> 32) + SECONDS > second).map(|slot| slot & COUNT).sum()
+    }
+}

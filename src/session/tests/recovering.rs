@@ -1,0 +1,147 @@
+//! What a session comes back from by itself. Ceilings are five times what `Session::health` states.
+
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use super::*;
+use crate::handshake::Resolver;
+use crate::stub::loopback;
+
+/// Waits until the session is so, for five times what is stated.
+async fn until(session: &Session, stated: u64, so: impl Fn(&Health) -> bool) {
+    let waiting = async {
+        while !so(&session.health()) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(stated) * 5, waiting).await.is_err() {
+        panic!("not within five times {stated} s: {}", session.health());
+    }
+}
+
+fn temporary() -> io::Error {
+    io::Error::other("failed to lookup address information: Temporary failure in name resolution")
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_looked_up_for_a_moment_is_looked_up_again() {
+    let site = Site::new(1, |stub| stub).await;
+    let (address, asked) = (site.stub.address(), AtomicUsize::new(0));
+    let mut builder = site.builder();
+    builder.resolver = Resolver::Given(Arc::new(move || {
+        if asked.fetch_add(1, Ordering::Relaxed) < 2 { Err(temporary()) } else { Ok(vec![address]) }
+    }));
+    let session = builder.connect().await.unwrap();
+    assert_eq!(connected(&session), 1);
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_looked_up_until_the_deadline_is_an_error_with_the_resolvers_words() {
+    let site = Site::new(1, |stub| stub).await;
+    let mut builder = site.builder().connect_timeout(Duration::from_secs(1));
+    builder.resolver = Resolver::Given(Arc::new(|| Err(temporary())));
+    let error = builder.connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Resolve);
+    assert!(error.to_string().contains("Temporary failure in name resolution"), "{error}");
+}
+
+#[tokio::test]
+async fn when_every_address_is_gone_those_that_the_name_has_now_are_taken() {
+    let before = Site::new(3, |stub| stub).await;
+    let after = Stub::at(2).tls(before.ca.server(&[NAME])).authenticator(SIGV4).start().await;
+    let now = Arc::new(Mutex::new(before.stub.address()));
+    let mut builder = before.builder();
+    let answer = Arc::clone(&now);
+    builder.resolver = Resolver::Given(Arc::new(move || Ok(vec![*answer.lock().unwrap()])));
+    let session = builder.connect().await.unwrap();
+    run(&session, "SELECT a FROM shop.t").await;
+    let held = session.begin().unwrap();
+
+    drop(before.stub);
+    until(&session, 16, |health| health.reconnecting().is_some()).await;
+    let health = session.health();
+    assert!(health.is_degraded() && health.alone_since().is_some());
+    assert!(health.to_string().contains("0 of 3 peers connected\n- no peer has been connected for "), "{health}");
+
+    *now.lock().unwrap() = after.address();
+    until(&session, 16, |health| health.reconnected() == 1 && !health.is_degraded()).await;
+    assert!(session.peers().iter().all(|peer| peer.address().port() == after.port()), "{:?}", session.peers());
+    assert_eq!(connected(&session), 2);
+    run(&session, "SELECT a FROM shop.t").await;
+    drop(held);
+    drop(session);
+    after.until(|seen| seen.all_open() == 0).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_turns_silent_late_in_the_handshake_holds_up_nothing_and_comes_back() {
+    let site = Site::new(3, |stub| stub).await;
+    let session = site.builder().topology_interval(Duration::from_secs(1)).connect().await.unwrap();
+    site.stub.fails(loopback(2), At::AuthResponse, Does::Nothing);
+    // Until a probe that passed does not count any more.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let read = session.health().topology().read();
+    site.stub.sever();
+    until(&session, 2, |health| health.peers().iter().filter(|peer| peer.is_connected()).count() == 2).await;
+    until(&session, 12, |health| health.topology().read() > read && health.topology().trouble().is_none()).await;
+    until(&session, 2, |health| health.peers().iter().any(|peer| peer.trouble().is_some())).await;
+    let health = session.health();
+    let silent = health.peers().iter().find(|peer| !peer.is_connected()).unwrap();
+    assert_eq!(silent.address().ip(), loopback(2));
+    let trouble = silent.trouble().unwrap();
+    assert!(trouble.text().contains("AUTH_RESPONSE was not answered"), "{trouble}");
+    assert!(health.problems()[0].starts_with(&format!("{} has been not connected for ", silent.address())), "{health}");
+    run(&session, "SELECT a FROM shop.t").await;
+
+    site.stub.heal();
+    until(&session, 13, |health| !health.is_degraded()).await;
+    assert_eq!(session.health().reconnected(), 0);
+}
+
+#[tokio::test]
+async fn a_handshake_that_hangs_does_not_hold_up_the_topology_for_ever() {
+    let site = Site::new(2, |stub| stub).await;
+    let session = site.builder().topology_interval(Duration::from_secs(1)).connect().await.unwrap();
+    for peer in [1, 2] {
+        site.stub.fails(loopback(peer), At::Accept, Does::Nothing);
+    }
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    site.stub.sever();
+    until(&session, 16, |health| health.alone_since().is_some()).await;
+    // The driver's control connection now waits for the handshake of a contact point, for ever.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    site.stub.heal();
+    let healed = std::time::SystemTime::now();
+    until(&session, 26, |health| health.topology().read() > healed && !health.is_degraded()).await;
+    run(&session, "SELECT a FROM shop.t").await;
+}
+
+#[tokio::test]
+async fn health_is_there_at_once_and_says_that_all_is_well_or_closed() {
+    let site = Site::new(3, |stub| stub).await;
+    let session = site.builder().connect().await.unwrap();
+    let started = Instant::now();
+    let health = session.health();
+    assert!(started.elapsed() < Duration::from_secs(1));
+    assert!(!health.is_degraded(), "{health}");
+    assert_eq!(health.to_string(), format!("127.0.0.1:{}: 3 of 3 peers connected", site.stub.port()));
+    assert_eq!(health.credentials().to_string(), "SigV4 for us-east-1, with the static credentials");
+    assert!(!format!("{health:?}").contains("wJalrXUtnFEMI"));
+    session.close(Duration::from_secs(10)).await.unwrap();
+    assert_eq!(session.health().problems(), ["the session is closed"]);
+}
+
+#[tokio::test]
+async fn who_is_closed_while_connecting_anew_stays_closed() {
+    let site = Site::new(1, |stub| stub).await;
+    let session = site.builder().connect_timeout(Duration::from_secs(2)).connect().await.unwrap();
+    site.stub.fails(loopback(1), At::Options, Does::Close);
+    site.stub.sever();
+    until(&session, 16, |health| health.reconnecting().is_some()).await;
+    session.close(Duration::from_secs(10)).await.unwrap();
+    site.stub.heal();
+    site.stub.until(|seen| seen.all_open() == 0).await;
+    assert_eq!(session.health().problems(), ["the session is closed"]);
+}

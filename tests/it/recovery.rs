@@ -1,0 +1,155 @@
+//! A session goes on with what is left and comes back by itself. Ceilings are five times what `Session::health` states.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use keyspaces::{Health, Select, Session};
+use keyspaces_local::Local;
+use keyspaces_local::fault::{Effect, Fault, Moment};
+use keyspaces_local::journal::Kind;
+
+use crate::local::signed;
+
+const TEXT: &str = "SELECT cluster_name FROM system.local";
+
+/// A local Keyspaces of the test's own, a session, and something to ask.
+async fn three_peers() -> (Local, Session, Select<(), (String,)>) {
+    let local = Local::builder().peers(3).start().await.expect("a local Keyspaces");
+    let session = signed(&local).topology_interval(Duration::from_secs(1)).connect().await.expect("a session");
+    let read = session.prepare(TEXT).await.expect("a statement");
+    (local, session, read)
+}
+
+/// Waits until the session is so, for five times what is stated.
+async fn until(session: &Session, stated: u64, so: impl Fn(&Health) -> bool) {
+    let waiting = async {
+        while !so(&session.health()) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(stated) * 5, waiting).await.is_err() {
+        panic!("not within five times {stated} s: {}", session.health());
+    }
+}
+
+fn connected(health: &Health) -> usize {
+    health.peers().iter().filter(|peer| peer.is_connected()).count()
+}
+
+async fn is_served(read: &Select<(), (String,)>) {
+    assert_eq!(read.one(()).await.expect("a row"), Some(("Amazon Keyspaces".to_owned(),)));
+}
+
+#[tokio::test]
+async fn calls_go_on_when_all_connections_are_closed() {
+    let (local, session, read) = three_peers().await;
+    for _ in 0..3 {
+        local.close_connections().await.expect("closed");
+        is_served(&read).await;
+        until(&session, 2, |health| connected(health) == 3).await;
+    }
+    assert_eq!(session.health().reconnected(), 0);
+}
+
+#[tokio::test]
+async fn a_restart_is_outlived_whether_it_is_short_or_long() {
+    let (local, session, read) = three_peers().await;
+    for down in [1, 6] {
+        local.restart(Duration::from_secs(down)).await.expect("restarted");
+        until(&session, 16, |health| connected(health) == 3).await;
+        is_served(&read).await;
+    }
+}
+
+#[tokio::test]
+async fn without_a_peer_the_others_serve_and_it_is_taken_back() {
+    let (local, session, read) = three_peers().await;
+    let gone = *local.peers().last().expect("a peer");
+    local.take_away(gone).await.expect("taken away");
+    for _ in 0..20 {
+        is_served(&read).await;
+    }
+    // What refuses is replaced by another address of the endpoint.
+    until(&session, 13, |health| connected(health) == 3 && health.peers().iter().all(|peer| peer.address() != gone))
+        .await;
+    let health = session.health();
+    let trouble = health.peers().iter().find_map(|peer| peer.trouble()).expect("it is told");
+    assert!(trouble.text().contains("the connection was refused"), "{trouble}");
+    local.bring_back(gone).await.expect("brought back");
+    local.close_connections().await.expect("closed");
+    until(&session, 13, |health| health.peers().iter().any(|peer| peer.address() == gone && peer.is_connected())).await;
+}
+
+#[tokio::test]
+async fn half_open_connections_are_found_by_keepalive_and_replaced() {
+    let (local, session, read) = three_peers().await;
+    let peer: SocketAddr = local.peers()[1];
+    let fault = Fault::new(Effect::Silence(Moment::Before)).kind(Kind::Execute).containing(TEXT).peer(peer).times(3);
+    let fault = local.faults().inject(fault);
+    for _ in 0..30 {
+        is_served(&read).await;
+    }
+    assert!(local.faults().struck(fault) > 0);
+    let struck = local.faults().struck(fault);
+    local.faults().withdraw(fault);
+    local.journal().clear();
+    let served_there =
+        || local.journal().filter(|received| received.peer == peer && received.kind == Kind::Execute).len();
+    let waiting = async {
+        while served_there() < 10 {
+            is_served(&read).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the peer serves again");
+    until(&session, 12, |health| !health.is_degraded()).await;
+    assert!(struck <= 3);
+}
+
+#[tokio::test]
+async fn credentials_that_expire_are_told_and_those_that_come_back_are_taken() {
+    let (local, session, read) = three_peers().await;
+    local.expire_credentials();
+    is_served(&read).await;
+    local.close_connections().await.expect("closed");
+    until(&session, 16, |health| health.reconnecting().is_some()).await;
+    let health = session.health();
+    assert_eq!(connected(&health), 0);
+    assert!(health.to_string().contains("the signature for us-east-1 was refused"), "{health}");
+    assert!(!health.to_string().contains(&local.credentials().secret_key), "{health}");
+    local.accept_credentials(local.credentials().clone()).expect("accepted");
+    until(&session, 20, |health| !health.is_degraded()).await;
+    is_served(&read).await;
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_taken_and_one_of_another_authority_is_told() {
+    let (local, session, read) = three_peers().await;
+    local.renew_certificate().expect("renewed");
+    local.close_connections().await.expect("closed");
+    is_served(&read).await;
+    until(&session, 2, |health| connected(health) == 3).await;
+
+    local.replace_authority().expect("replaced");
+    local.close_connections().await.expect("closed");
+    until(&session, 16, |health| health.reconnecting().is_some()).await;
+    let health = session.health();
+    assert!(health.to_string().contains("was signed by another of that name"), "{health}");
+    assert_eq!(connected(&health), 0);
+}
+
+#[tokio::test]
+async fn peers_that_the_system_tables_show_later_are_taken() {
+    let (local, session, read) = three_peers().await;
+    let two: Vec<_> = local
+        .peers()
+        .iter()
+        .take(2)
+        .filter_map(|peer| match peer.ip() {
+            std::net::IpAddr::V4(address) => Some(address),
+            std::net::IpAddr::V6(_) => None,
+        })
+        .collect();
+    local.show_peers(two.clone()).await.expect("shown");
+    until(&session, 2, |health| health.peers().len() == 2 && !health.is_degraded()).await;
+    is_served(&read).await;
+}

@@ -1,0 +1,104 @@
+//! Faults in the middle of a write: what may be sent twice is, what may not is not.
+
+use std::time::Duration;
+
+use keyspaces::value::Counter;
+use keyspaces::{Conditional, Increment, Outcome, Select, Write};
+use keyspaces_local::fault::{Effect, Fault, Moment};
+use keyspaces_local::journal::Kind;
+
+use crate::server::{local, session, table};
+
+fn faults() -> [Effect; 6] {
+    [
+        Effect::throttled_write(),
+        Effect::Close(Moment::Before),
+        Effect::Close(Moment::After),
+        Effect::Error { moment: Moment::Before, code: 0x1001, text: "too much".into() },
+        Effect::Garbage,
+        Effect::Truncated,
+    ]
+}
+
+#[tokio::test]
+async fn a_write_that_may_be_sent_twice_is_there_after_each_fault() {
+    let Some(local) = local().await else { return };
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY").await;
+    let store: Write<(i32,)> = session.prepare(&format!("INSERT INTO {table} (id) VALUES (?)")).await.unwrap();
+    let read: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT id FROM {table} WHERE id = ?")).await.unwrap();
+    for (id, effect) in (0..).zip(faults()) {
+        let fault = Fault::new(effect.clone()).kind(Kind::Execute).containing(format!("INSERT INTO {table}"));
+        let fault = local.faults().inject(fault.times(1));
+        store.execute((id,)).await.unwrap();
+        assert_eq!(local.faults().struck(fault), 1, "{effect:?}");
+        local.faults().withdraw(fault);
+        assert_eq!(read.one((id,)).await.unwrap(), Some((id,)), "{effect:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_increment_is_counted_once_at_most_and_its_caller_knows_which_are_not_known() {
+    let Some(local) = local().await else { return };
+    let session = session().await;
+    let hits = table(&session, "page text PRIMARY KEY, n counter").await;
+    let hit: Increment<(Counter, &str)> =
+        session.prepare(&format!("UPDATE {hits} SET n = n + ? WHERE page = ?")).await.unwrap();
+    let read: Select<(&str,), (Counter,)> =
+        session.prepare(&format!("SELECT n FROM {hits} WHERE page = ?")).await.unwrap();
+    hit.execute((Counter(1), "/")).await.unwrap();
+    let (mut surely, mut perhaps) = (1, 0);
+    for effect in faults() {
+        let fault = Fault::new(effect.clone()).kind(Kind::Execute).containing(format!("UPDATE {hits}"));
+        let fault = local.faults().inject(fault.times(1));
+        match hit.execute((Counter(1), "/")).await {
+            Ok(()) => surely += 1,
+            Err(error) => {
+                assert!(error.may_have_been_applied(), "{error}");
+                perhaps += 1;
+            }
+        }
+        assert_eq!(local.faults().struck(fault), 1, "{effect:?}: it was sent once");
+        local.faults().withdraw(fault);
+    }
+    let Counter(n) = read.one(("/",)).await.unwrap().unwrap().0;
+    assert!((surely..=surely + perhaps).contains(&n), "{n}: {surely} and perhaps {perhaps}");
+
+    let fault = Fault::new(Effect::throttled_write()).kind(Kind::Execute).containing(format!("UPDATE {hits}"));
+    let fault = local.faults().inject(fault.times(2));
+    hit.repeat_when_throttled().with_deadline(Duration::from_secs(60)).execute((Counter(1), "/")).await.unwrap();
+    assert_eq!(local.faults().struck(fault), 2);
+    local.faults().withdraw(fault);
+    assert_eq!(read.one(("/",)).await.unwrap(), Some((Counter(n + 1),)));
+}
+
+#[tokio::test]
+async fn a_conditional_write_whose_answer_is_lost_is_sent_once_and_unknown() {
+    let Some(local) = local().await else { return };
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY").await;
+    let claim: Conditional<(i32,)> =
+        session.prepare(&format!("INSERT INTO {table} (id) VALUES (?) IF NOT EXISTS")).await.unwrap();
+    let fault = Fault::new(Effect::Close(Moment::After)).kind(Kind::Execute).containing(format!("INSERT INTO {table}"));
+    let fault = local.faults().inject(fault.times(1));
+    let Outcome::Unknown(why) = claim.execute((1,)).await.unwrap() else { panic!("nobody heard the answer") };
+    assert!(why.may_have_been_applied() && why.attempts() == 1, "{why}");
+    assert_eq!(local.faults().struck(fault), 1);
+    local.faults().withdraw(fault);
+    assert!(matches!(claim.execute((1,)).await.unwrap(), Outcome::NotApplied(_)), "it had been applied");
+}
+
+#[tokio::test]
+async fn after_all_connections_were_closed_calls_go_on_without_an_error() {
+    let local = keyspaces_local::Local::builder().start().await.expect("a local Keyspaces");
+    let session = crate::local::signed(&local).call_timeout(Duration::from_secs(60)).connect().await.unwrap();
+    let read: Select<(), (String,)> = session.prepare("SELECT cluster_name FROM system.local").await.unwrap();
+    read.one(()).await.unwrap();
+    local.close_connections().await.expect("they are closed");
+    // As many as the budget of repeats bears in a session without other requests.
+    let calls = (0..10).map(|_| read.one(()));
+    let answers = futures::future::join_all(calls).await;
+    for answer in answers {
+        assert!(answer.unwrap().is_some());
+    }
+}

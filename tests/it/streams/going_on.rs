@@ -1,0 +1,79 @@
+//! Streams that are throttled or cut in the middle.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use keyspaces::{ErrorKind, Select, Session};
+use keyspaces_local::fault::{Effect, Fault, Moment};
+use keyspaces_local::journal::Kind;
+
+use super::filled;
+use crate::server::{local, session};
+
+const ROWS: i32 = 100;
+
+/// A statement over [`ROWS`] rows in pages of ten, and the table.
+async fn ten_pages(session: &Session) -> (Select<(i32,), (i32,)>, String) {
+    let table = filled(session, 0..1, ROWS).await;
+    let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
+    (select.with_page_size(NonZeroU32::new(10).unwrap()), table)
+}
+
+fn all() -> Vec<(i32,)> {
+    (0..ROWS).map(|c| (c,)).collect()
+}
+
+#[tokio::test]
+async fn whatever_happens_to_a_page_each_row_comes_once() {
+    let Some(local) = local().await else { return };
+    let session = session().await;
+    let (select, table) = ten_pages(&session).await;
+    let of_page = |effect| Fault::new(effect).kind(Kind::Execute).containing(&table);
+    for effect in [
+        Effect::throttled_read(),
+        Effect::Close(Moment::Before),
+        Effect::Close(Moment::After),
+        Effect::Garbage,
+        Effect::Truncated,
+        Effect::ByteByByte,
+        Effect::EmptyPage,
+        Effect::Drop(Moment::After),
+    ] {
+        let fault = local.faults().inject(of_page(effect.clone()).nth(4));
+        let select = if matches!(effect, Effect::Drop(_)) {
+            select.with_deadline(Duration::from_secs(30))
+        } else {
+            select.clone()
+        };
+        assert_eq!(select.rows((0,)).try_collect::<Vec<_>>().await.unwrap(), all(), "{effect:?}");
+        assert_eq!(local.faults().struck(fault), 1, "{effect:?}");
+        local.faults().withdraw(fault);
+    }
+}
+
+#[tokio::test]
+async fn at_its_deadline_the_error_has_the_paging_state_that_gives_the_rest() {
+    let Some(local) = local().await else { return };
+    let session = session().await;
+    let (select, table) = ten_pages(&session).await;
+    let select = select.with_deadline(Duration::from_millis(300));
+    let fault = Fault::new(Effect::throttled_read()).kind(Kind::Execute).containing(&table);
+    let mut rows = select.rows((0,));
+    let mut read = vec![rows.try_next().await.unwrap().unwrap()];
+    let fault = local.faults().inject(fault);
+    let error = loop {
+        match rows.try_next().await {
+            Ok(row) => read.push(row.expect("it is not the last page")),
+            Err(error) => break error,
+        }
+    };
+    local.faults().withdraw(fault);
+    assert_eq!(error.kind(), ErrorKind::Throttled);
+    assert!(!error.may_have_been_applied(), "a read changes nothing");
+    let state = error.paging_state().expect("it is not of the first page");
+    let rest = select.with_deadline(Duration::from_secs(60)).pages_from((0,), state);
+    let rest: Vec<_> = rest.try_collect().await.unwrap();
+    read.extend(rest.into_iter().flat_map(|page| page.rows));
+    assert_eq!(read, all());
+}
