@@ -23,7 +23,7 @@ struct Fields {
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
-            "statement" => self.statement = value.to_owned(),
+            "db.query.summary" => self.statement = value.to_owned(),
             "tag" => self.tag = Some(value.to_owned()),
             _ => {}
         }
