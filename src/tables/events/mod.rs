@@ -171,8 +171,9 @@ impl Events {
 
     /// Writes many events, up to 64 in flight together, and gives the result of each, in their order.
     ///
-    /// No partition is written to faster than at 900 write units a second, of the 1,000 that it bears: a day of one device is
-    /// written as slowly as that, days and devices side by side. Two events with the same device and millisecond are one
+    /// No partition is written to faster than at 900 write units a second from the start on, of the 1,000 that it bears: a day
+    /// of one device is written as slowly as that, days and devices side by side. (What has fallen behind, because answers
+    /// were slow, is caught up with.) Two events with the same device and millisecond are one
     /// row; which of them stays is not determined.
     ///
     /// Nothing is undone when an event fails, and none is left out because another failed.
