@@ -7,3 +7,4 @@ mod limits;
 mod lost_answers;
 mod preparing;
 mod reading_and_writing;
+mod throttled;
