@@ -8,3 +8,4 @@ mod lost_answers;
 mod preparing;
 mod reading_and_writing;
 mod tracing;
+mod throttled;
