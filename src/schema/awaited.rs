@@ -104,11 +104,11 @@ impl Seen {
                     const REGIONS: &str =
                         "SELECT status FROM system_multiregion_info.keyspaces WHERE keyspace_name = ?";
                     let there: Select<(&str,), (String,)> = session.prepare(THERE).await?;
-                    if there.one(&(keyspace,)).await?.is_none() {
+                    if there.one((keyspace,)).await?.is_none() {
                         continue;
                     }
                     let regions: Select<(&str,), (Option<String>,)> = session.prepare(REGIONS).await?;
-                    let statuses: Vec<_> = regions.rows(&(keyspace,)).try_collect().await?;
+                    let statuses: Vec<_> = regions.rows((keyspace,)).try_collect().await?;
                     let statuses = statuses.into_iter().filter_map(|(status,)| Some(TableStatus::of(&status?)));
                     let first = statuses.filter(|status| *status != TableStatus::Active).min();
                     seen.0.insert((kind, keyspace.to_owned(), String::new()), first.unwrap_or(TableStatus::Active));
@@ -119,7 +119,7 @@ impl Seen {
                     const TYPES: &str = "SELECT type_name, status FROM system_schema_mcs.types WHERE keyspace_name = ?";
                     let text = if kind == Kind::Table { TABLES } else { TYPES };
                     let all: Select<(&str,), (String, Option<String>)> = session.prepare(text).await?;
-                    let mut rows = all.rows(&(keyspace,));
+                    let mut rows = all.rows((keyspace,));
                     while let Some((name, status)) = rows.try_next().await? {
                         let status = TableStatus::of(&status.unwrap_or_default());
                         seen.0.insert((kind, keyspace.to_owned(), name), status);

@@ -9,7 +9,7 @@ use keyspaces_local::{CapacityMode, Local, Operation};
 use crate::local::signed;
 use crate::server::keyspace;
 
-const UNITS: u64 = 50;
+const UNITS: u32 = 50;
 const WRITES: u32 = 300;
 
 #[tokio::test]

@@ -12,7 +12,10 @@ use crate::server::{session, table};
 
 /// The spans of requests that were made in this thread: the statement and its tag.
 #[derive(Clone, Default)]
-struct Requests(Arc<Mutex<Vec<(String, Option<String>)>>>);
+struct Requests(Arc<Mutex<Vec<Told>>>);
+
+/// A statement and its tag.
+type Told = (String, Option<String>);
 
 #[derive(Default)]
 struct Fields {
