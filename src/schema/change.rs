@@ -137,9 +137,12 @@ impl<'a> SchemaChange<'a> {
         };
         stream::try_unfold(Some(run), |run| async move {
             let Some(mut run) = run else { return Ok(None) };
+            let done = run.done;
             let next = timeout_at(run.deadline, run.step()).await;
-            // What was prepared may mean something else now.
-            run.session.statements().clear();
+            if run.done > done || !matches!(next, Ok(Ok(_))) {
+                // What was prepared may mean something else now.
+                run.session.statements().clear();
+            }
             match next {
                 Ok(Ok(Some(progress))) => Ok(Some((progress, Some(run)))),
                 Ok(Ok(None)) => Ok(None),
