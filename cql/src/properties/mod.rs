@@ -5,6 +5,7 @@ mod statements;
 use proptest::prelude::*;
 
 use crate::lexer::{TokenKind, tokens};
+use crate::lint::lint;
 use crate::{Judgement, Statement, judge, judge_prepare, parse, parse_script};
 
 /// Reads the text in every way there is, and reads what was printed again.
@@ -22,6 +23,11 @@ fn survives(text: &str) -> Result<(), TestCaseError> {
                 prop_assert!(!error.to_string().is_empty());
             }
         }
+    }
+    for finding in lint(text) {
+        prop_assert!(text.get(finding.span.range()).is_some(), "{finding:?}");
+        prop_assert_eq!(finding.position, finding.span.position(text));
+        prop_assert!(!finding.to_string().is_empty());
     }
     Ok(())
 }
