@@ -60,13 +60,13 @@ advice! {
         id: "allow-filtering",
         reason: "ALLOW FILTERING reads, and is charged for, all the rows among which it looks, not only those that it gives",
         alternative: "Write the rows to a second table as well, keyed by what you look up.",
-        source: "DG:ReadWriteCapacityMode",
+        source: "DG:capacity-examples",
     }
     FULL_SCAN {
         id: "full-scan",
         reason: "a SELECT without WHERE reads, and is charged for, the whole table",
         alternative: "Name a partition; where all rows are wanted, read ranges of tokens one after another.",
-        source: "DG:ReadWriteCapacityMode",
+        source: "DG:capacity-examples",
     }
     IN_SELECT {
         id: "in-select",

@@ -117,7 +117,7 @@ impl Linter {
 
     fn judge(&mut self, statement: &Statement) {
         let keyspace = self.keyspace.clone();
-        let context = keyspace.as_deref().map_or(Context::new(), |keyspace| Context::new().in_keyspace(keyspace));
+        let context = keyspace.as_deref().map_or_else(Context::new, |keyspace| Context::new().in_keyspace(keyspace));
         let (refusals, unknown) = judge_all(statement, &context);
         refusals.iter().for_each(|refusal| self.refusal(refusal));
         unknown.into_iter().for_each(|unknown| self.unknown(unknown));

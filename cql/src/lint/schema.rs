@@ -103,8 +103,9 @@ impl Linter {
     ) {
         let (Some(first), Some(last)) = (key.first(), key.last()) else { return };
         let names: Vec<_> = key.iter().map(|column| column.name.to_string()).collect();
-        let span = span.unwrap_or(first.span.to(last.span));
-        if key.iter().all(|column| has_few_values(column)) {
+        let span = span.unwrap_or_else(|| first.span.to(last.span));
+        let shared = !clustering.is_empty();
+        if key.iter().all(|column| has_few_values(column, shared)) {
             self.advise(&advice::HOT_PARTITION, span, &names.join(", "));
         }
         if let Some(time) = clustering.iter().find(|column| is_time(&column.column_type))
@@ -137,11 +138,15 @@ impl Linter {
     }
 }
 
-/// By the type, or by the last word of the name: the types do not tell a country from a customer.
-fn has_few_values(column: &ColumnDefinition) -> bool {
-    let few = [NativeType::Boolean, NativeType::Date, NativeType::Tinyint];
-    let by_type = matches!(column.column_type.kind, CqlTypeKind::Native(native) if few.contains(&native));
-    by_type || named(column, TIMES) || named(column, CATEGORIES)
+/// By the type, or by the last word of the name: the types do not tell a country from a customer. Where partitions are not
+/// `shared` by rows, a table by country is one of a row for each country, which is as it should be.
+fn has_few_values(column: &ColumnDefinition, shared: bool) -> bool {
+    let CqlTypeKind::Native(native) = column.column_type.kind else { return false };
+    match native {
+        NativeType::Boolean | NativeType::Date | NativeType::Tinyint => true,
+        NativeType::Timestamp | NativeType::Timeuuid | NativeType::Uuid => false,
+        _ => named(column, TIMES) || (shared && named(column, CATEGORIES)),
+    }
 }
 
 fn is_time(cql_type: &CqlType) -> bool {
