@@ -51,6 +51,19 @@ pub use scylla::deserialize::value::DeserializeValue;
 pub use scylla::serialize::row::SerializeRow;
 pub use scylla::serialize::value::SerializeValue;
 
+/// All that is wrong with a text of CQL or a table before anything is sent: what Keyspaces refuses, AWS's advice on models, and
+/// what a schema of Cassandra says that Keyspaces ignores or lacks.
+///
+/// ```
+/// let findings = keyspaces::lint::lint("CREATE INDEX ON shop.sales (price);");
+/// assert_eq!(findings[0].id, "index");
+/// assert_eq!(findings[0].position.line, 1);
+/// ```
+pub mod lint {
+    pub use keyspaces_cql::lint::{Finding, Severity, advice, lint, lint_table};
+    pub use keyspaces_cql::{Position, Span};
+}
+
 /// Values of CQL types that have none in the standard library, and values of any type.
 pub mod value {
     pub use scylla::value::{

@@ -123,32 +123,46 @@ impl Replication {
     ///
     /// A rule refuses it, or Keyspaces is not known to have its class.
     pub fn read(value: &Term) -> Result<Self, PropertyError> {
+        let mut first = None;
+        let replication = Self::examine(value, &mut |error| {
+            first.get_or_insert(error);
+        });
+        first.map_or(Ok(replication), Err)
+    }
+
+    /// What can be read of the value of `replication`; all that is wrong with it is told.
+    pub(crate) fn examine(value: &Term, tell: &mut dyn FnMut(PropertyError)) -> Self {
         let unknown = |what: &str| PropertyError::unknown(value.span, what.to_owned());
-        let TermKind::Map(entries) = &value.kind else { return Err(unknown("a replication that is no map")) };
+        let TermKind::Map(entries) = &value.kind else {
+            tell(unknown("a replication that is no map"));
+            return Self::default();
+        };
         let (mut class, mut regions) = (None, BTreeSet::new());
         for (key, entry) in entries {
             let (Some(name), Some(word)) = (text(key), text(entry)) else {
-                return Err(unknown("a replication that is no map of text"));
+                tell(unknown("a replication that is no map of text"));
+                continue;
             };
             if name == "class" {
                 class = Some(word.rsplit('.').next().unwrap_or(word));
                 continue;
             }
             if word != "3" {
-                return Err(PropertyError::refused(key.span.to(entry.span), &rules::REPLICATION_FACTOR));
+                tell(PropertyError::refused(key.span.to(entry.span), &rules::REPLICATION_FACTOR));
             }
             if !regions.insert(name.to_owned()) {
-                return Err(PropertyError::refused(key.span, &rules::REGION_TWICE));
+                tell(PropertyError::refused(key.span, &rules::REGION_TWICE));
             }
         }
         match class {
-            Some("SingleRegionStrategy") if regions.is_empty() => Ok(Self::SingleRegion),
+            Some("SingleRegionStrategy") if regions.is_empty() => return Self::SingleRegion,
             Some("NetworkTopologyStrategy") if regions.len() < 2 => {
-                Err(PropertyError::refused(value.span, &rules::TOO_FEW_REGIONS))
+                tell(PropertyError::refused(value.span, &rules::TOO_FEW_REGIONS));
             }
-            Some("NetworkTopologyStrategy") => Ok(Self::MultiRegion(regions)),
-            _ => Err(unknown("this replication: its strategies are SingleRegionStrategy and NetworkTopologyStrategy")),
+            Some("NetworkTopologyStrategy") => {}
+            _ => tell(unknown("this replication: its strategies are SingleRegionStrategy and NetworkTopologyStrategy")),
         }
+        Self::MultiRegion(regions)
     }
 
     fn term(&self) -> Term {

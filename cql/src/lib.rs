@@ -7,6 +7,7 @@ mod idempotence;
 mod judge;
 mod keyspace;
 mod lexer;
+pub mod lint;
 mod name;
 mod parser;
 mod portable;

@@ -50,12 +50,17 @@ impl SyntaxError {
 
 impl fmt::Display for SyntaxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.position)?;
-        match &self.problem {
-            SyntaxProblem::Unexpected { expected, found } => write!(f, "expected {expected}, found {found}"),
-            SyntaxProblem::Unterminated(what) => write!(f, "{what} that begins here does not end"),
-            SyntaxProblem::TooDeep => write!(f, "more than {MAX_DEPTH} levels inside each other"),
-            SyntaxProblem::TooLong => {
+        write!(f, "{}: {}", self.position, self.problem)
+    }
+}
+
+impl fmt::Display for SyntaxProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unexpected { expected, found } => write!(f, "expected {expected}, found {found}"),
+            Self::Unterminated(what) => write!(f, "{what} that begins here does not end"),
+            Self::TooDeep => write!(f, "more than {MAX_DEPTH} levels inside each other"),
+            Self::TooLong => {
                 write!(
                     f,
                     "the text is longer than {MAX_TEXT_BYTES} bytes, or has more than {MAX_TOKENS} words and signs"

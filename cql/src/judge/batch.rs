@@ -54,7 +54,7 @@ impl Judge<'_> {
             }
             Modification::Delete(delete) => &delete.relations,
         };
-        if let Some(relation) = relations.iter().find(|relation| relation.operator != Operator::Equal) {
+        for relation in relations.iter().filter(|relation| relation.operator != Operator::Equal) {
             self.refuse(&rules::OPERATOR_IN_LOGGED_BATCH, relation.span);
         }
     }

@@ -53,7 +53,9 @@ impl Judge<'_> {
             match name {
                 _ if !known.contains(&name) => self.unknown(option.span, format!("the option {name} of a keyspace")),
                 "durable_writes" if !is_true(&option.value) => self.refuse(&rules::DURABLE_WRITES, option.span),
-                "replication" => self.property(Replication::read(&option.value)),
+                "replication" => {
+                    Replication::examine(&option.value, &mut |error| self.property_error(error));
+                }
                 "tags" => self.property(read_tags(&option.value)),
                 _ => {}
             }
@@ -70,9 +72,11 @@ impl Judge<'_> {
             self.unknown(span, "COMPACT STORAGE");
         }
         self.table_options(&create.options, allowed::CREATE_TABLE_OPTIONS);
-        if let Err(TableError { span, problem: TableProblem::Refused(rule) }) = create.definition() {
-            self.refuse(rule, if span == Span::default() { create.span } else { span });
-        }
+        create.examine(&mut |error| {
+            if let TableError { span, problem: TableProblem::Refused(rule) } = error {
+                self.refuse(rule, if span == Span::default() { create.span } else { span });
+            }
+        });
     }
 
     fn table_name(&mut self, name: &Name) {
@@ -88,7 +92,7 @@ impl Judge<'_> {
         let keys: HashSet<_> = create.primary_keys.iter().flat_map(names).map(|name| name.text).collect();
         let is_key = |column: &ColumnDefinition| column.primary_key.is_some() || keys.contains(&column.name.text);
         let (counters, others): (Vec<_>, Vec<_>) = create.columns.iter().partition(|column| is_counter(column));
-        if let Some(counter) = counters.iter().find(|counter| is_key(counter)) {
+        for counter in counters.iter().filter(|counter| is_key(counter)) {
             self.refuse(&rules::COUNTER_IN_KEY, counter.span);
         }
         if let Some(other) = others.iter().find(|other| !is_key(other))
@@ -151,17 +155,22 @@ impl Judge<'_> {
             if !known.contains(&name) {
                 self.unknown(option.span, format!("the option {name} of a table"));
             } else if name != "restore_timestamp" {
-                self.property(TableOptions::read(slice::from_ref(option)));
+                TableOptions::examine(slice::from_ref(option), &mut |error| self.property_error(error));
             }
         }
     }
 
     /// What the model makes of a part.
     fn property<T>(&mut self, read: Result<T, PropertyError>) {
-        match read {
-            Ok(_) => {}
-            Err(PropertyError { span, problem: PropertyProblem::Refused(rule) }) => self.refuse(rule, span),
-            Err(PropertyError { span, problem: PropertyProblem::Unknown(what) }) => self.unknown(span, what),
+        if let Err(error) = read {
+            self.property_error(error);
+        }
+    }
+
+    fn property_error(&mut self, PropertyError { span, problem }: PropertyError) {
+        match problem {
+            PropertyProblem::Refused(rule) => self.refuse(rule, span),
+            PropertyProblem::Unknown(what) => self.unknown(span, what),
         }
     }
 

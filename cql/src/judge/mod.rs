@@ -105,13 +105,19 @@ pub fn judge_prepare(statement: &Statement) -> Judgement {
 /// What is known of whether Keyspaces takes the statement, from its text and what is known beside it.
 #[must_use]
 pub fn judge_in(statement: &Statement, context: &Context<'_>) -> Judgement {
-    let mut judge = Judge { context: *context, refusal: None, unknown: None };
-    judge.statement(statement);
-    match (judge.refusal, judge.unknown) {
+    let (refusals, unknown) = judge_all(statement, context);
+    match (refusals.into_iter().next(), unknown.into_iter().next()) {
         (Some(refusal), _) => Judgement::Refused(refusal),
         (None, Some(unknown)) => Judgement::Unknown(unknown),
         (None, None) => Judgement::Allowed,
     }
+}
+
+/// All that rules refuse in the statement, and all in it that is on no list; what is found twice is there twice.
+pub(crate) fn judge_all(statement: &Statement, context: &Context<'_>) -> (Vec<Refusal>, Vec<Unknown>) {
+    let mut judge = Judge { context: *context, refusals: Vec::new(), unknown: Vec::new() };
+    judge.statement(statement);
+    (judge.refusals, judge.unknown)
 }
 
 /// The system keyspaces, Cassandra's own that Keyspaces does not show among them.
@@ -132,20 +138,20 @@ const SYSTEM_KEYSPACES: &[&str] = &[
     "system_virtual_schema",
 ];
 
-/// Keeps the first refusal and the first unknown.
+/// Keeps what it finds, in the order in which it looks.
 struct Judge<'c> {
     context: Context<'c>,
-    refusal: Option<Refusal>,
-    unknown: Option<Unknown>,
+    refusals: Vec<Refusal>,
+    unknown: Vec<Unknown>,
 }
 
 impl Judge<'_> {
     fn refuse(&mut self, rule: &'static Rule, span: Span) {
-        self.refusal.get_or_insert(Refusal { rule, span });
+        self.refusals.push(Refusal { rule, span });
     }
 
     fn unknown(&mut self, span: Span, what: impl Into<String>) {
-        self.unknown.get_or_insert_with(|| Unknown { span, what: what.into() });
+        self.unknown.push(Unknown { span, what: what.into() });
     }
 
     fn statement(&mut self, statement: &Statement) {

@@ -87,11 +87,36 @@ impl Parser<'_> {
     }
 
     fn with_options(&mut self) -> Parsed<Vec<WithOption>> {
-        let mut options = vec![self.with_option()?];
-        while self.accept_word("AND").is_some() {
-            options.push(self.with_option()?);
-        }
+        let mut options = Vec::new();
+        self.options(|parser| {
+            options.push(parser.with_option()?);
+            Ok(())
+        })?;
         Ok(options)
+    }
+
+    /// What stands after `WITH`: options with `AND` between.
+    fn options(&mut self, mut option: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+        loop {
+            if let Err(error) = option(self) {
+                self.recover(error)?;
+                self.skip_option();
+            }
+            if self.accept_word("AND").is_some() {
+                continue;
+            }
+            if !self.recovers() || self.at_end_of_statement() {
+                return Ok(());
+            }
+            let error = self.unexpected("AND, ';' or the end of the text");
+            self.recover(error)?;
+            if !self.begins_option() {
+                self.skip_option();
+                if self.accept_word("AND").is_none() {
+                    return Ok(());
+                }
+            }
+        }
     }
 
     fn with_option(&mut self) -> Parsed<WithOption> {
@@ -120,25 +145,44 @@ impl Parser<'_> {
             options: Vec::new(),
         };
         self.expect(TokenKind::OpenParenthesis, "'('")?;
-        loop {
-            if self.are_words(&["PRIMARY", "KEY"]) {
-                created.primary_keys.push(self.primary_key()?);
-            } else {
-                created.columns.push(self.column_definition()?);
-            }
-            let comma = self.accept(TokenKind::Comma).is_some();
-            if self.accept(TokenKind::CloseParenthesis).is_some() {
-                break;
-            }
-            if !comma {
-                return Err(self.unexpected("',' or ')'"));
-            }
-        }
+        self.columns_and_keys(&mut created)?;
         if self.accept_word("WITH").is_some() {
             self.table_options(&mut created)?;
         }
         created.span = self.since(start);
         Ok(created)
+    }
+
+    /// What stands between the parentheses, and the closing one.
+    fn columns_and_keys(&mut self, created: &mut CreateTable) -> Parsed<()> {
+        loop {
+            let item = self.at;
+            if let Err(error) = self.column_or_key(created) {
+                self.recover(error)?;
+                self.skip_item(item);
+            } else if !matches!(self.kind(), TokenKind::Comma | TokenKind::CloseParenthesis) {
+                let error = self.unexpected("',' or ')'");
+                self.recover(error)?;
+                if self.begins_column(0) {
+                    continue;
+                }
+                self.skip_item(self.at);
+            }
+            let comma = self.accept(TokenKind::Comma).is_some();
+            let closed = self.accept(TokenKind::CloseParenthesis).is_some();
+            if closed || !comma {
+                return Ok(());
+            }
+        }
+    }
+
+    fn column_or_key(&mut self, created: &mut CreateTable) -> Parsed<()> {
+        if self.are_words(&["PRIMARY", "KEY"]) {
+            created.primary_keys.push(self.primary_key()?);
+        } else {
+            created.columns.push(self.column_definition()?);
+        }
+        Ok(())
     }
 
     fn column_definition(&mut self) -> Parsed<ColumnDefinition> {
@@ -171,23 +215,21 @@ impl Parser<'_> {
     }
 
     fn table_options(&mut self, created: &mut CreateTable) -> Parsed<()> {
-        loop {
-            if self.accept_words(&["CLUSTERING", "ORDER", "BY"]).is_some() {
-                let order = self.parenthesised(|parser| {
+        self.options(|parser| {
+            if parser.accept_words(&["CLUSTERING", "ORDER", "BY"]).is_some() {
+                let order = parser.parenthesised(|parser| {
                     let column = parser.name("a column")?;
                     let order = parser.order();
                     Ok(ClusteringOrder { span: parser.since(column.span), column, order })
                 })?;
                 created.clustering_order.extend(order);
-            } else if let Some(span) = self.accept_words(&["COMPACT", "STORAGE"]) {
+            } else if let Some(span) = parser.accept_words(&["COMPACT", "STORAGE"]) {
                 created.compact_storage = Some(span);
             } else {
-                created.options.push(self.with_option()?);
+                created.options.push(parser.with_option()?);
             }
-            if self.accept_word("AND").is_none() {
-                return Ok(());
-            }
-        }
+            Ok(())
+        })
     }
 
     fn alter_table(&mut self, start: Span) -> Parsed<AlterTable> {

@@ -7,6 +7,7 @@ mod cql_type;
 mod definition;
 mod modification;
 mod other;
+mod recovery;
 mod relation;
 mod script;
 mod select;
@@ -21,6 +22,7 @@ use crate::statement::CqlType;
 use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Name, Position, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem};
 
 pub use script::parse_script;
+pub(crate) use script::{Reading, read_script};
 
 /// Reads one statement, with or without a `;` after it.
 ///
@@ -64,6 +66,8 @@ struct Parser<'t> {
     /// The next token; the last one is the end and is never passed.
     at: usize,
     depth: usize,
+    /// Where a script is read: errors inside the statement after which its reading went on.
+    recovered: Option<Vec<SyntaxError>>,
     /// Where the last error was, from which the position of the next is counted on: a script can have many.
     last_error: Cell<(usize, Position)>,
     /// How many times a token, or a byte before an error, was looked at: what the test of linearity counts.
@@ -78,6 +82,7 @@ impl<'t> Parser<'t> {
             tokens,
             at: 0,
             depth: 0,
+            recovered: None,
             last_error: Cell::default(),
             #[cfg(test)]
             looks: Cell::new(0),

@@ -14,7 +14,7 @@ impl Parser<'_> {
         let start = self.span();
         let tables = self.tables_of_other(kind);
         let mut text = String::new();
-        while !matches!(self.kind(), TokenKind::Semicolon | TokenKind::End) {
+        while !matches!(self.kind(), TokenKind::Semicolon | TokenKind::End) && (text.is_empty() || !self.ends_other()) {
             if self.is_no_token() {
                 return Err(self.unexpected("the end of the statement"));
             }
@@ -25,6 +25,11 @@ impl Parser<'_> {
             text.push_str(self.slice(span));
         }
         Ok(Some(Other { span: self.since(start), kind, tables, text }))
+    }
+
+    /// Whether a definition begins here; the words of other statements can stand inside, as in `GRANT SELECT`.
+    fn ends_other(&self) -> bool {
+        self.recovers() && self.is_word("CREATE") && self.begins_statement()
     }
 
     fn begins_with(&self, words: &str) -> bool {

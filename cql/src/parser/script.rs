@@ -4,35 +4,53 @@ use super::Parser;
 use crate::lexer::{TokenKind, tokens};
 use crate::{MAX_TEXT_BYTES, Span, Statement, SyntaxError, SyntaxProblem};
 
-/// Reads all statements of `text`, separated by `;`. A statement that cannot be read gives its error, and reading goes on
-/// after its `;` (after its `APPLY BATCH;` where it begins a batch), so that it does not hide the next.
+/// Reads all statements of `text`, separated by `;`. A statement that cannot be read gives its first error, and reading goes
+/// on after its `;` (after its `APPLY BATCH;` where it begins a batch) or where words can only begin a statement, so that it
+/// does not hide the next.
 #[must_use]
 pub fn parse_script(text: &str) -> Vec<Result<Statement, SyntaxError>> {
+    let readings = read_script(text).into_iter();
+    readings.map(|reading| reading.recovered.into_iter().next().map_or(reading.statement, Err)).collect()
+}
+
+/// One statement of a script as far as it could be read.
+pub(crate) struct Reading {
+    pub(crate) statement: Result<Statement, SyntaxError>,
+    /// Errors before that of `statement`; what they are about is missing in it.
+    pub(crate) recovered: Vec<SyntaxError>,
+}
+
+/// Like [`parse_script`], with all errors of a statement and what could be read beside them.
+pub(crate) fn read_script(text: &str) -> Vec<Reading> {
     if text.len() > MAX_TEXT_BYTES {
         let span = Span::new(0, 0);
-        return vec![Err(SyntaxError { span, position: span.position(text), problem: SyntaxProblem::TooLong })];
+        let error = SyntaxError { span, position: span.position(text), problem: SyntaxProblem::TooLong };
+        return vec![Reading { statement: Err(error), recovered: Vec::new() }];
     }
     Parser::new(text, &tokens(text)).script()
 }
 
 impl Parser<'_> {
-    pub(super) fn script(&mut self) -> Vec<Result<Statement, SyntaxError>> {
-        let mut statements = Vec::new();
+    pub(super) fn script(&mut self) -> Vec<Reading> {
+        let mut readings = Vec::new();
         loop {
             while self.accept(TokenKind::Semicolon).is_some() {}
             if self.kind() == TokenKind::End {
-                return statements;
+                return readings;
             }
             let start = self.at;
-            let mut parsed = self.statement();
-            if parsed.is_ok() && !matches!(self.kind(), TokenKind::Semicolon | TokenKind::End) {
-                parsed = Err(self.unexpected("';' or the end of the text"));
-            }
-            if parsed.is_err() {
-                self.depth = 0;
+            self.recovered = Some(Vec::new());
+            let statement = self.statement();
+            let mut recovered = self.recovered.take().unwrap_or_default();
+            if statement.is_err() {
                 self.skip_statement(start);
+            } else if !matches!(self.kind(), TokenKind::Semicolon | TokenKind::End) {
+                if recovered.is_empty() {
+                    recovered.push(self.unexpected("';' or the end of the text"));
+                }
+                self.skip_to_end_of_statement();
             }
-            statements.push(parsed);
+            readings.push(Reading { statement, recovered });
         }
     }
 
@@ -43,17 +61,17 @@ impl Parser<'_> {
         if self.accept_word("BEGIN").is_some() {
             while self.kind() != TokenKind::End && !self.is_word("BEGIN") {
                 if self.accept_words(&["APPLY", "BATCH"]).is_some() {
-                    return self.skip_to_semicolon();
+                    return self.skip_to_end_of_statement();
                 }
                 self.advance();
             }
         }
-        self.at = failed_at.max(start);
-        self.skip_to_semicolon();
+        self.at = failed_at.max(start + 1);
+        self.skip_to_end_of_statement();
     }
 
-    fn skip_to_semicolon(&mut self) {
-        while !matches!(self.kind(), TokenKind::Semicolon | TokenKind::End) {
+    fn skip_to_end_of_statement(&mut self) {
+        while !self.at_end_of_statement() {
             self.advance();
         }
     }

@@ -174,6 +174,12 @@ fn the_time_is_linear_in_the_length_of_the_text() {
         ("CREATE TABLE t (a tuple<", "int, ", "int>)"),
         ("TRUNCATE ", "a ", ""),
         ("CREATE INDEX ", "a ", "ON t (a)"),
+        ("CREATE TABLE t (", "a <b, ", "PRIMARY KEY (a))"),
+        ("CREATE TABLE t (", "a int b int ", "PRIMARY KEY (a))"),
+        ("CREATE TABLE t (", "a (b, ", "PRIMARY KEY (a))"),
+        ("CREATE TABLE t (a int PRIMARY KEY) WITH ", "a 5 AND ", "b = 5"),
+        ("CREATE TABLE t (a int PRIMARY KEY) WITH a = 5 ", "b = 5 ", ""),
+        ("", "CREATE TABLE t (a int PRIMARY KEY) ", ""),
     ] {
         let text = |parts| begin.to_owned() + &part.repeat(parts) + end;
         let (once, twice) = (looks(&text(1000)), looks(&text(2000)));

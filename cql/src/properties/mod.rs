@@ -5,6 +5,7 @@ mod statements;
 use proptest::prelude::*;
 
 use crate::lexer::{TokenKind, tokens};
+use crate::lint::lint;
 use crate::{Judgement, Statement, judge, judge_prepare, parse, parse_script};
 
 /// Reads the text in every way there is, and reads what was printed again.
@@ -22,6 +23,11 @@ fn survives(text: &str) -> Result<(), TestCaseError> {
                 prop_assert!(!error.to_string().is_empty());
             }
         }
+    }
+    for finding in lint(text) {
+        prop_assert!(text.get(finding.span.range()).is_some(), "{finding:?}");
+        prop_assert_eq!(finding.position, finding.span.position(text));
+        prop_assert!(!finding.to_string().is_empty());
     }
     Ok(())
 }
@@ -255,5 +261,39 @@ proptest! {
             let parsed = parsed.map_err(|error| TestCaseError::fail(format!("{text}\n{error}")))?;
             prop_assert_eq!(parsed.without_spans(), statement.without_spans());
         }
+    }
+}
+
+/// Statements with mistakes of all kinds, none of which takes the next statement's words for its own.
+const MISTAKEN: &[&str] = &[
+    "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    "CREATE TABLE t (a int, b 5, c set<text>, PRIMARY KEY (a, b, b))",
+    "CREATE TABLE t (a boolean PRIMARY KEY, b map<text, blob",
+    "CREATE TABLE t (a int b text PRIMARY KEY) WITH caching 5 AND cdc = 'x' AND compaction = {'class': 'x'}",
+    "CREATE TABLE t",
+    "DROP INDEX i",
+    "SELECT DISTINCT a FROM t WHERE a IN (1, 2) ALLOW FILTERING",
+    "SELECT FROM t",
+    "UPDATE t SET a = 1 WHERE b IN (1, 2)",
+    "nonsense (",
+];
+
+proptest! {
+    #[test]
+    fn no_statement_hides_what_is_wrong_with_another(places in prop::collection::vec(0..MISTAKEN.len(), 0..12)) {
+        let ids = |text: &str| lint(text).iter().map(|finding| finding.id).collect::<Vec<_>>();
+        let statements: Vec<_> = places.iter().map(|place| format!("{};\n", MISTAKEN[*place])).collect();
+        let alone: Vec<_> = statements.iter().flat_map(|statement| ids(statement)).collect();
+        prop_assert!(alone.len() >= statements.len());
+        prop_assert_eq!(ids(&statements.concat()), alone);
+    }
+
+    #[test]
+    fn a_schema_with_a_hole_survives(start in any::<prop::sample::Index>(), length in 1_usize..40) {
+        let text = include_str!("../../tests/lint.cql");
+        let mut holed: Vec<_> = text.chars().collect();
+        let start = start.index(holed.len());
+        holed.drain(start..(start + length).min(holed.len()));
+        survives(&holed.into_iter().collect::<String>())?;
     }
 }

@@ -125,7 +125,7 @@ pub struct ColumnDefinition {
 }
 
 /// `PRIMARY KEY ((a, b), c)`
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct PrimaryKey {
     /// `a, b`
     pub partition_key: Vec<Name>,

@@ -102,29 +102,35 @@ pub enum TableProblem {
 
 impl fmt::Display for TableError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.problem {
-            TableProblem::NoPrimaryKey => f.write_str("the table has no PRIMARY KEY"),
-            TableProblem::SeveralPrimaryKeys => f.write_str("the table has more than one PRIMARY KEY"),
-            TableProblem::ColumnTwice(name) => write!(f, "two columns have the name {name}"),
-            TableProblem::KeyColumnMissing(name) => {
+        self.problem.fmt(f)
+    }
+}
+
+impl fmt::Display for TableProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPrimaryKey => f.write_str("the table has no PRIMARY KEY"),
+            Self::SeveralPrimaryKeys => f.write_str("the table has more than one PRIMARY KEY"),
+            Self::ColumnTwice(name) => write!(f, "two columns have the name {name}"),
+            Self::KeyColumnMissing(name) => {
                 write!(f, "PRIMARY KEY names {name}, which is no column of the table")
             }
-            TableProblem::KeyColumnTwice(name) => write!(f, "PRIMARY KEY names {name} twice"),
-            TableProblem::StaticKeyColumn(name) => write!(f, "{name} is in the PRIMARY KEY and cannot be STATIC"),
-            TableProblem::StaticWithoutClustering(name) => {
+            Self::KeyColumnTwice(name) => write!(f, "PRIMARY KEY names {name} twice"),
+            Self::StaticKeyColumn(name) => write!(f, "{name} is in the PRIMARY KEY and cannot be STATIC"),
+            Self::StaticWithoutClustering(name) => {
                 write!(f, "{name} cannot be STATIC: the table has no clustering columns")
             }
-            TableProblem::ClusteringOrder => {
+            Self::ClusteringOrder => {
                 f.write_str("CLUSTERING ORDER BY has to name all clustering columns, in the order of the PRIMARY KEY")
             }
-            TableProblem::KeyNotFrozen(name) => {
+            Self::KeyNotFrozen(name) => {
                 write!(f, "{name} is in the PRIMARY KEY: write frozen<…> around its type")
             }
-            TableProblem::NotFrozenInside(name) => {
+            Self::NotFrozenInside(name) => {
                 write!(f, "in the type of {name} a collection is inside another: write frozen<…> around the inner one")
             }
-            TableProblem::Refused(rule) => rule.fmt(f),
-            TableProblem::Unknown(what) => write!(f, "it is not known whether Amazon Keyspaces has {what}"),
+            Self::Refused(rule) => rule.fmt(f),
+            Self::Unknown(what) => write!(f, "it is not known whether Amazon Keyspaces has {what}"),
         }
     }
 }
@@ -138,82 +144,97 @@ impl CreateTable {
     ///
     /// What keeps it from making one: Cassandra's rules for every table, and Keyspaces' own.
     pub fn definition(&self) -> Result<TableDefinition, TableError> {
-        let key = self.key()?;
-        let partition_key: HashSet<_> = key.partition_key.iter().map(|name| &name.text).collect();
-        let clustering_columns: HashSet<_> = key.clustering_columns.iter().map(|name| &name.text).collect();
-        let mut columns = Vec::with_capacity(self.columns.len());
+        let mut first = None;
+        let table = self.examine(&mut |error| {
+            first.get_or_insert(error);
+        });
+        first.map_or(Ok(table), Err)
+    }
+
+    /// As much of a table as it makes; all that keeps it from making a whole one is told.
+    pub(crate) fn examine(&self, tell: &mut dyn FnMut(TableError)) -> TableDefinition {
+        let key = self.key(tell);
+        let has_key = key.is_some();
+        let PrimaryKey { partition_key, clustering_columns, .. } = key.unwrap_or_default();
+        let in_partition_key: HashSet<_> = partition_key.iter().map(|name| name.text.as_str()).collect();
+        let in_clustering: HashSet<_> = clustering_columns.iter().map(|name| name.text.as_str()).collect();
         let mut names = HashSet::new();
+        let mut columns = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
+            let name = column.name.to_string();
             if !names.insert(column.name.text.as_str()) {
-                return Err(error(column.name.span, TableProblem::ColumnTwice(column.name.to_string())));
+                tell(error(column.name.span, TableProblem::ColumnTwice(name.clone())));
             }
             let kind = match column.is_static {
-                _ if partition_key.contains(&column.name.text) => ColumnKind::PartitionKey,
-                _ if clustering_columns.contains(&column.name.text) => ColumnKind::Clustering,
+                _ if in_partition_key.contains(column.name.text.as_str()) => ColumnKind::PartitionKey,
+                _ if in_clustering.contains(column.name.text.as_str()) => ColumnKind::Clustering,
                 Some(_) => ColumnKind::Static,
                 None => ColumnKind::Regular,
             };
-            if let Some(span) = column.is_static {
-                let name = column.name.to_string();
-                if kind != ColumnKind::Static {
-                    return Err(error(span, TableProblem::StaticKeyColumn(name)));
+            match column.is_static {
+                Some(span) if kind != ColumnKind::Static => tell(error(span, TableProblem::StaticKeyColumn(name))),
+                Some(span) if has_key && clustering_columns.is_empty() => {
+                    tell(error(span, TableProblem::StaticWithoutClustering(name)));
                 }
-                if key.clustering_columns.is_empty() {
-                    return Err(error(span, TableProblem::StaticWithoutClustering(name)));
-                }
+                _ => {}
             }
-            check_type(column, kind)?;
+            if let Err(error) = check_type(column, kind) {
+                tell(error);
+            }
             columns.push(Column { name: bare(&column.name), column_type: column.column_type.bare(), kind });
         }
         let mut in_key = HashSet::new();
-        for name in key.partition_key.iter().chain(&key.clustering_columns) {
+        for name in partition_key.iter().chain(&clustering_columns) {
             if !names.contains(name.text.as_str()) {
-                return Err(error(name.span, TableProblem::KeyColumnMissing(name.to_string())));
+                tell(error(name.span, TableProblem::KeyColumnMissing(name.to_string())));
             }
             if !in_key.insert(name.text.as_str()) {
-                return Err(error(name.span, TableProblem::KeyColumnTwice(name.to_string())));
+                tell(error(name.span, TableProblem::KeyColumnTwice(name.to_string())));
             }
         }
-        let mut options = TableOptions::read(&self.options)?;
+        let mut options = TableOptions::examine(&self.options, &mut |error| tell(error.into()));
         if let Some(1..) = options.default_time_to_live {
             options.ttl = Some(Ttl::Enabled);
         }
         let table = TableDefinition {
-            clustering_columns: self.clustering(&key.clustering_columns)?,
+            clustering_columns: self.clustering(has_key, &clustering_columns, tell),
             table: self.table.bare(),
             columns,
-            partition_key: key.partition_key.iter().map(bare).collect(),
+            partition_key: partition_key.iter().map(bare).collect(),
             options,
         };
-        table.check()?;
-        Ok(table)
+        if let Err(error) = table.check() {
+            tell(error);
+        }
+        table
     }
 
     /// `PRIMARY KEY (…)`, or the one column with `PRIMARY KEY` after it.
-    fn key(&self) -> Result<PrimaryKey, TableError> {
+    fn key(&self, tell: &mut dyn FnMut(TableError)) -> Option<PrimaryKey> {
         let of_columns = self.columns.iter().filter_map(|column| {
             let span = column.primary_key?;
             Some(PrimaryKey { partition_key: vec![column.name.clone()], clustering_columns: Vec::new(), span })
         });
         let mut keys = of_columns.chain(self.primary_keys.iter().cloned());
-        match (keys.next(), keys.next()) {
-            (None, _) => Err(error(self.table.span(), TableProblem::NoPrimaryKey)),
-            (Some(key), None) => Ok(key),
-            (Some(_), Some(second)) => Err(error(second.span, TableProblem::SeveralPrimaryKeys)),
+        let key = keys.next();
+        if key.is_none() {
+            tell(error(self.table.span(), TableProblem::NoPrimaryKey));
         }
+        keys.for_each(|further| tell(error(further.span, TableProblem::SeveralPrimaryKeys)));
+        key
     }
 
-    fn clustering(&self, columns: &[Name]) -> Result<Vec<ClusteringOrder>, TableError> {
-        if self.clustering_order.is_empty() {
-            return Ok(columns.iter().map(|column| ordered(column, Order::Ascending)).collect());
-        }
+    fn clustering(&self, has_key: bool, columns: &[Name], tell: &mut dyn FnMut(TableError)) -> Vec<ClusteringOrder> {
         let named = self.clustering_order.iter().map(|order| &order.column.text);
         if named.eq(columns.iter().map(|column| &column.text)) {
-            Ok(self.clustering_order.iter().map(|by| ordered(&by.column, by.order)).collect())
-        } else {
-            let spans = self.clustering_order.iter().map(|order| order.span);
-            Err(error(spans.reduce(Span::to).unwrap_or_default(), TableProblem::ClusteringOrder))
+            return self.clustering_order.iter().map(|by| ordered(&by.column, by.order)).collect();
         }
+        if let Some(span) = self.clustering_order.iter().map(|order| order.span).reduce(Span::to)
+            && has_key
+        {
+            tell(error(span, TableProblem::ClusteringOrder));
+        }
+        columns.iter().map(|column| ordered(column, Order::Ascending)).collect()
     }
 }
 

@@ -110,7 +110,12 @@ impl TableOptions {
     /// The same options with one more, in the place of what was said of it before.
     #[must_use]
     pub fn and(mut self, property: impl Into<TableProperty>) -> Self {
-        match property.into() {
+        self.set(property.into());
+        self
+    }
+
+    fn set(&mut self, property: TableProperty) {
+        match property {
             TableProperty::CapacityMode(mode) => self.capacity_mode = Some(mode),
             TableProperty::WarmThroughput(throughput) => self.warm_throughput = Some(throughput),
             TableProperty::PointInTimeRecovery(recovery) => self.point_in_time_recovery = Some(recovery),
@@ -127,7 +132,6 @@ impl TableOptions {
                 self.ignored.push(option);
             }
         }
-        self
     }
 
     /// The options after one of them was changed. A default time to live turns TTL on.
@@ -188,40 +192,71 @@ impl TableOptions {
     ///
     /// The first option that a rule refuses, or that Keyspaces is not known to have.
     pub fn read(options: &[WithOption]) -> Result<Self, PropertyError> {
+        let mut first = None;
+        let read = Self::examine(options, &mut |error| {
+            first.get_or_insert(error);
+        });
+        first.map_or(Ok(read), Err)
+    }
+
+    /// What can be read of what stands after `WITH`; all that is wrong with the rest is told.
+    pub(crate) fn examine(options: &[WithOption], tell: &mut dyn FnMut(PropertyError)) -> Self {
         let mut read = Self::default();
         let mut view = None;
         for option in options {
-            match option.name.text.as_str() {
-                CUSTOM_PROPERTIES => {
-                    let custom = Setting::of(&option.value)?;
-                    for (name, setting) in custom.entries("custom properties")? {
-                        let word = name.word("a custom property")?.to_ascii_lowercase();
-                        if word == "cdc_specification" {
-                            view = Some(CdcView::read(setting)?);
-                        } else {
-                            read = read.and(custom_property(&word, name.span, setting)?);
-                        }
-                    }
-                }
-                "cdc" => {
-                    let on = Setting::of(&option.value)?.is_true("cdc")?;
-                    read.cdc = Some(if on { Cdc::On(CdcView::default()) } else { Cdc::Off });
-                }
-                AUTO_SCALING => read.auto_scaling = Some(AutoScaling::read(&Setting::of(&option.value)?)?),
-                DEFAULT_TTL => read.default_time_to_live = Some(seconds(&Setting::of(&option.value)?)?),
-                "tags" => read.tags = Some(read_tags(&option.value)?),
-                name if crate::allowed::CREATE_TABLE_OPTIONS.contains(&name) => {
-                    read = read.and(TableProperty::Ignored(bare(option)));
-                }
-                name => {
-                    return Err(PropertyError::unknown(option.span, format!("the option {name} of a table")));
-                }
+            if let Err(error) = read.read_option(option, &mut view, tell) {
+                tell(error);
             }
         }
         if let (Some(view), Some(Cdc::On(_)) | None) = (view, read.cdc) {
             read.cdc = Some(Cdc::On(view));
         }
-        Ok(read)
+        read
+    }
+
+    fn read_option(
+        &mut self,
+        option: &WithOption,
+        view: &mut Option<CdcView>,
+        tell: &mut dyn FnMut(PropertyError),
+    ) -> Result<(), PropertyError> {
+        match option.name.text.as_str() {
+            CUSTOM_PROPERTIES => {
+                let custom = Setting::of(&option.value)?;
+                for (name, setting) in custom.entries("custom properties")? {
+                    if let Err(error) = self.read_custom(name, setting, view) {
+                        tell(error);
+                    }
+                }
+            }
+            "cdc" => {
+                let on = Setting::of(&option.value)?.is_true("cdc")?;
+                self.cdc = Some(if on { Cdc::On(CdcView::default()) } else { Cdc::Off });
+            }
+            AUTO_SCALING => self.auto_scaling = Some(AutoScaling::read(&Setting::of(&option.value)?)?),
+            DEFAULT_TTL => self.default_time_to_live = Some(seconds(&Setting::of(&option.value)?)?),
+            "tags" => self.tags = Some(read_tags(&option.value)?),
+            name if crate::allowed::CREATE_TABLE_OPTIONS.contains(&name) => {
+                self.set(TableProperty::Ignored(bare(option)));
+            }
+            name => return Err(PropertyError::unknown(option.span, format!("the option {name} of a table"))),
+        }
+        Ok(())
+    }
+
+    fn read_custom(
+        &mut self,
+        name: &Setting,
+        setting: &Setting,
+        view: &mut Option<CdcView>,
+    ) -> Result<(), PropertyError> {
+        let word = name.word("a custom property")?.to_ascii_lowercase();
+        if word == "cdc_specification" {
+            *view = Some(CdcView::read(setting)?);
+        } else {
+            self.set(custom_property(&word, name.span, setting)?);
+        }
+        Ok(())
     }
 
     /// What `custom_properties` of a row in `system_schema_mcs.tables` shows of them: all values as text.

@@ -1,0 +1,89 @@
+//! AWS's advice on models and queries, and what becomes of what a schema of Cassandra says.
+
+/// Something that works and is not wanted.
+#[derive(Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Advice {
+    /// Its name, which stays.
+    pub id: &'static str,
+    /// What is wrong with it; `{}` stands for what it is about.
+    pub reason: &'static str,
+    /// What to do instead.
+    pub alternative: &'static str,
+    /// Who says so.
+    pub source: &'static str,
+}
+
+/// All of it.
+pub fn all() -> impl Iterator<Item = &'static Advice> {
+    ALL.iter().copied()
+}
+
+macro_rules! advice {
+    ($($name:ident { id: $id:literal, reason: $reason:literal, alternative: $alternative:literal, source: $source:literal, })*) => {
+        $(
+            #[doc = concat!("`", $id, "`: ", $reason, ".")]
+            pub static $name: Advice =
+                Advice { id: $id, reason: $reason, alternative: $alternative, source: $source };
+        )*
+
+        static ALL: &[&Advice] = &[$(&$name),*];
+    };
+}
+
+advice! {
+    HOT_PARTITION {
+        id: "hot-partition",
+        reason: "the partition key {} has few values at a time, and what is written at one time goes to few partitions: each takes 1,000 WCU and 3,000 RCU a second",
+        alternative: "Add a column of many values to the partition key, or a shard that is a number computed from the row.",
+        source: "DG:bp-partition-key-design; DG:bp-partition-key-sharding",
+    }
+    UNBOUNDED_PARTITION {
+        id: "unbounded-partition",
+        reason: "a partition grows for as long as there are new values of {}: nothing of time is in the partition key, and no row expires",
+        alternative: "Add the day or the month to the partition key, or set default_time_to_live.",
+        source: "DG:data-modeling",
+    }
+    COLLECTION_SIZE {
+        id: "collection-size",
+        reason: "the collection {} is without bound, and its row, or the static columns of its partition, cannot pass 1 MB",
+        alternative: "Give each element a row of its own by a clustering column, or keep the number of elements small.",
+        source: "DG:quotas",
+    }
+    BLOB_SIZE {
+        id: "blob-size",
+        reason: "a value of {} counts towards its row, or the static columns of its partition, which cannot pass 1 MB",
+        alternative: "Keep large objects in Amazon S3 and their keys here, or split them over several rows.",
+        source: "DG:quotas",
+    }
+    ALLOW_FILTERING {
+        id: "allow-filtering",
+        reason: "ALLOW FILTERING reads, and is charged for, all the rows among which it looks, not only those that it gives",
+        alternative: "Write the rows to a second table as well, keyed by what you look up.",
+        source: "DG:capacity-examples",
+    }
+    FULL_SCAN {
+        id: "full-scan",
+        reason: "a SELECT without WHERE reads, and is charged for, the whole table",
+        alternative: "Name a partition; where all rows are wanted, read ranges of tokens one after another.",
+        source: "DG:capacity-examples",
+    }
+    IN_SELECT {
+        id: "in-select",
+        reason: "each value of IN becomes a query of its own, one after another on the same connection, and counts towards the 3,000 a second that it takes",
+        alternative: "Send one SELECT for each key, several at a time.",
+        source: "DG:in.select; DG:functional-differences",
+    }
+    SIMPLE_STRATEGY {
+        id: "simple-strategy",
+        reason: "{} is none of Keyspaces' strategies, and how many copies there are cannot be chosen: there are three",
+        alternative: "Write {'class': 'SingleRegionStrategy'}.",
+        source: "DG:cql.ddl.keyspace",
+    }
+    IGNORED_OPTION {
+        id: "ignored-option",
+        reason: "Amazon Keyspaces takes and ignores {}",
+        alternative: "Leave it out: how rows are stored is the service's business.",
+        source: "DG:functional-differences",
+    }
+}

@@ -1,0 +1,185 @@
+//! All that is wrong with a text of CQL or a table, with the reason and what to do instead.
+//!
+//! Beside what Keyspaces refuses and what makes no table, it tells what works and costs later: AWS's advice on models
+//! ([`advice`]). It serves a schema of Cassandra that is to be moved: what Keyspaces ignores or lacks is told as well.
+//!
+//! ```
+//! use keyspaces_cql::lint::{Severity, lint};
+//!
+//! let findings = lint("CREATE TABLE shop.sales (day date, at timestamp, price, PRIMARY KEY (day, at));");
+//! let told: Vec<_> = findings.iter().map(|it| (it.position.column, it.severity, it.id)).collect();
+//! assert_eq!(told, [(55, Severity::Error, "syntax"), (57, Severity::Warning, "hot-partition")]);
+//! ```
+
+pub mod advice;
+mod schema;
+mod select;
+
+use std::collections::HashSet;
+use std::fmt;
+
+use advice::Advice;
+
+use crate::judge::judge_all;
+use crate::parser::{Reading, read_script};
+use crate::table::TableProblem;
+use crate::{Context, Position, Refusal, Span, Statement, SyntaxError, TableDefinition, Unknown};
+
+/// One thing that is wrong, and where.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Finding {
+    /// The name of what it breaks, which stays: that of a [`Rule`](crate::Rule) or an [`Advice`], `syntax`, `unknown`, or
+    /// what keeps a CREATE TABLE from making a table, such as `no-primary-key`.
+    pub id: &'static str,
+    /// Whether it is refused.
+    pub severity: Severity,
+    /// What in the text it is about.
+    pub span: Span,
+    /// Line and column of the start of it.
+    pub position: Position,
+    /// What is wrong, in one sentence without a full stop.
+    pub reason: String,
+    /// What to do instead, in whole sentences, where the reason does not say it.
+    pub alternative: Option<&'static str>,
+    /// Who says so: a page of the Developer Guide as `DG:page`, or another source; `None` for CQL itself.
+    pub source: Option<&'static str>,
+}
+
+/// How bad a [`Finding`] is.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Severity {
+    /// The statement is refused.
+    Error,
+    /// It is taken and does what is not wanted, or is not known to be taken.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    /// `error` or `warning`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+impl fmt::Display for Finding {
+    /// `error[index]: Amazon Keyspaces refuses secondary indexes. Write … (DG:cassandra-apis)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]: {}", self.severity, self.id, self.reason)?;
+        if let Some(alternative) = self.alternative {
+            write!(f, ". {alternative}")?;
+        }
+        self.source.map_or(Ok(()), |source| write!(f, " ({source})"))
+    }
+}
+
+/// All that is wrong with the statements of a text, in the order of the text; nothing, if it is empty.
+///
+/// An error of syntax hides no other mistake: reading goes on at the next column or option of a definition, else at the next
+/// statement. Takes time linear in the length of the text, but for the sorting.
+#[must_use]
+pub fn lint(text: &str) -> Vec<Finding> {
+    let mut linter = Linter::default();
+    let readings = read_script(text);
+    readings.iter().for_each(|reading| linter.reading(reading));
+    linter.findings(text)
+}
+
+/// All that is wrong with a table. The spans are those of the statement that makes it, `table.to_string()`.
+#[must_use]
+pub fn lint_table(table: &TableDefinition) -> Vec<Finding> {
+    lint(&table.to_string())
+}
+
+#[derive(Default)]
+struct Linter {
+    found: Vec<Finding>,
+    /// As the last USE set it.
+    keyspace: Option<String>,
+}
+
+impl Linter {
+    fn reading(&mut self, reading: &Reading) {
+        reading.recovered.iter().chain(reading.statement.as_ref().err()).for_each(|error| self.syntax(error));
+        let Ok(statement) = &reading.statement else { return };
+        self.judge(statement);
+        match statement {
+            Statement::CreateKeyspace(create) => self.replication(&create.options),
+            Statement::CreateTable(create) => self.create_table(create, reading.recovered.is_empty()),
+            Statement::AlterTable(alter) => self.alter_table(alter),
+            Statement::Select(select) => self.select(select),
+            Statement::Use(it) => self.keyspace = Some(it.keyspace.text.clone()),
+            _ => {}
+        }
+    }
+
+    fn judge(&mut self, statement: &Statement) {
+        let keyspace = self.keyspace.clone();
+        let context = keyspace.as_deref().map_or_else(Context::new, |keyspace| Context::new().in_keyspace(keyspace));
+        let (refusals, unknown) = judge_all(statement, &context);
+        refusals.iter().for_each(|refusal| self.refusal(refusal));
+        unknown.into_iter().for_each(|unknown| self.unknown(unknown));
+    }
+
+    fn syntax(&mut self, error: &SyntaxError) {
+        self.tell("syntax", Severity::Error, error.span, error.problem.to_string(), None, None);
+    }
+
+    fn refusal(&mut self, Refusal { rule, span }: &Refusal) {
+        let reason = format!("Amazon Keyspaces refuses {}", rule.refuses);
+        self.tell(rule.id, Severity::Error, *span, reason, Some(rule.advice), Some(rule.source));
+    }
+
+    fn unknown(&mut self, unknown: Unknown) {
+        let alternative = "Leave it out, or try it on a keyspace of your own first.";
+        self.tell("unknown", Severity::Warning, unknown.span, unknown.to_string(), Some(alternative), None);
+    }
+
+    /// `told`: the words that `{}` in the reason stands for.
+    fn advise(&mut self, advice: &Advice, span: Span, told: &str) {
+        let reason = advice.reason.replace("{}", told);
+        self.tell(advice.id, Severity::Warning, span, reason, Some(advice.alternative), Some(advice.source));
+    }
+
+    fn table_problem(&mut self, span: Span, problem: &TableProblem) {
+        if let Some((id, alternative)) = schema::problem(problem) {
+            self.tell(id, Severity::Error, span, problem.to_string(), alternative, None);
+        }
+    }
+
+    fn tell(
+        &mut self,
+        id: &'static str,
+        severity: Severity,
+        span: Span,
+        reason: String,
+        alternative: Option<&'static str>,
+        source: Option<&'static str>,
+    ) {
+        let position = Position::default();
+        self.found.push(Finding { id, severity, span, position, reason, alternative, source });
+    }
+
+    /// In the order of the text, each once, with its position.
+    fn findings(self, text: &str) -> Vec<Finding> {
+        let mut findings = self.found;
+        findings.sort_by(|one, other| (one.span, one.severity, one.id).cmp(&(other.span, other.severity, other.id)));
+        findings.dedup_by(|one, other| (one.id, one.span) == (other.id, other.span) && one.reason == other.reason);
+        // What is known of a place is more than that it is not known.
+        let advised: HashSet<_> =
+            findings.iter().filter(|finding| finding.id != "unknown").map(|finding| finding.span).collect();
+        findings.retain(|finding| finding.id != "unknown" || !advised.contains(&finding.span));
+        let (mut at, mut position) = (0, Position::default());
+        for finding in &mut findings {
+            position = position.after(text.get(at..finding.span.start).unwrap_or_default());
+            at = finding.span.start;
+            finding.position = position;
+        }
+        findings
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! Keyspaces and tables.
+
+use super::{Linter, advice};
+use crate::statement::{
+    AlterTable, AlterTableChange, ColumnDefinition, ConstantKind, CqlType, CqlTypeKind, CreateTable, NativeType,
+    TermKind, WithOption, option,
+};
+use crate::table::TableProblem;
+use crate::{ColumnKind, Span};
+
+/// What keeps a CREATE TABLE from making one: its id, and what to do where the problem does not say it. `None` for what the
+/// judgement tells.
+pub(super) fn problem(problem: &TableProblem) -> Option<(&'static str, Option<&'static str>)> {
+    Some(match problem {
+        TableProblem::NoPrimaryKey => {
+            ("no-primary-key", Some("Add PRIMARY KEY ((…), …): what is looked up together, then what orders it."))
+        }
+        TableProblem::SeveralPrimaryKeys => ("several-primary-keys", Some("Keep one.")),
+        TableProblem::ColumnTwice(_) => ("column-twice", Some("Give one of them another name.")),
+        TableProblem::KeyColumnMissing(_) => ("key-column-missing", Some("Add the column, or correct its name.")),
+        TableProblem::KeyColumnTwice(_) => ("key-column-twice", Some("Name it once.")),
+        TableProblem::StaticKeyColumn(_) => ("static-key-column", Some("Leave out STATIC.")),
+        TableProblem::StaticWithoutClustering(_) => {
+            ("static-without-clustering", Some("Leave out STATIC: each partition has one row."))
+        }
+        TableProblem::ClusteringOrder => ("clustering-order", None),
+        TableProblem::KeyNotFrozen(_) => ("key-not-frozen", None),
+        TableProblem::NotFrozenInside(_) => ("not-frozen-inside", None),
+        TableProblem::Refused(_) | TableProblem::Unknown(_) => return None,
+    })
+}
+
+impl Linter {
+    pub(super) fn replication(&mut self, options: &[WithOption]) {
+        let Some(option) = option(options, "replication") else { return };
+        let TermKind::Map(entries) = &option.value.kind else { return };
+        for (_, value) in entries {
+            if let TermKind::Constant(constant) = &value.kind
+                && constant.kind == ConstantKind::String
+                && OTHER_STRATEGIES.iter().any(|strategy| constant.text.ends_with(strategy))
+            {
+                self.advise(&advice::SIMPLE_STRATEGY, option.value.span, &constant.text);
+            }
+        }
+    }
+
+    /// `whole`: all of it could be read, so that what is missing is missing.
+    pub(super) fn create_table(&mut self, create: &CreateTable, whole: bool) {
+        let mut problems = Vec::new();
+        let table = create.examine(&mut |error| problems.push(error));
+        for error in &problems {
+            let of_what_is_missing = matches!(
+                error.problem,
+                TableProblem::NoPrimaryKey
+                    | TableProblem::KeyColumnMissing(_)
+                    | TableProblem::StaticWithoutClustering(_)
+                    | TableProblem::ClusteringOrder
+            );
+            if whole || !of_what_is_missing {
+                self.table_problem(error.span, &error.problem);
+            }
+        }
+        self.ignored_options(&create.options);
+        let expires =
+            option(&create.options, "default_time_to_live").is_some() && table.options.default_time_to_live != Some(0);
+        let kinds = table.columns.iter().map(|column| column.kind);
+        let columns: Vec<_> = create.columns.iter().zip(kinds).collect();
+        for (column, kind) in &columns {
+            self.size(column, *kind);
+        }
+        let of = |wanted: ColumnKind| {
+            let columns = columns.iter().filter(move |(_, kind)| *kind == wanted);
+            columns.map(|(column, _)| *column).collect::<Vec<_>>()
+        };
+        let key_span = create.primary_keys.first().map(|key| key.span);
+        let (partition_key, clustering) = (of(ColumnKind::PartitionKey), of(ColumnKind::Clustering));
+        if partition_key.len() == table.partition_key.len() {
+            self.partition_key(&partition_key, &clustering, expires, key_span);
+        }
+    }
+
+    pub(super) fn alter_table(&mut self, alter: &AlterTable) {
+        match &alter.change {
+            AlterTableChange::Add(columns) => {
+                for column in columns {
+                    self.size(
+                        column,
+                        if column.is_static.is_some() { ColumnKind::Static } else { ColumnKind::Regular },
+                    );
+                }
+            }
+            AlterTableChange::With(options) => self.ignored_options(options),
+            _ => {}
+        }
+    }
+
+    fn partition_key(
+        &mut self,
+        key: &[&ColumnDefinition],
+        clustering: &[&ColumnDefinition],
+        expires: bool,
+        span: Option<Span>,
+    ) {
+        let (Some(first), Some(last)) = (key.first(), key.last()) else { return };
+        let names: Vec<_> = key.iter().map(|column| column.name.to_string()).collect();
+        let span = span.unwrap_or_else(|| first.span.to(last.span));
+        let shared = !clustering.is_empty();
+        if key.iter().all(|column| has_few_values(column, shared)) {
+            self.advise(&advice::HOT_PARTITION, span, &names.join(", "));
+        }
+        if let Some(time) = clustering.iter().find(|column| is_time(&column.column_type))
+            && !expires
+            && !key.iter().any(|column| is_time(&column.column_type) || named(column, TIMES))
+        {
+            self.advise(&advice::UNBOUNDED_PARTITION, span, &time.name.to_string());
+        }
+    }
+
+    /// What can make a row too large. The columns of a key have limits of their own.
+    fn size(&mut self, column: &ColumnDefinition, kind: ColumnKind) {
+        if matches!(kind, ColumnKind::PartitionKey | ColumnKind::Clustering) {
+            return;
+        }
+        if is_collection(&column.column_type) {
+            self.advise(&advice::COLLECTION_SIZE, column.span, &column.name.to_string());
+        } else if column.column_type.kind == CqlTypeKind::Native(NativeType::Blob) {
+            self.advise(&advice::BLOB_SIZE, column.span, &column.name.to_string());
+        }
+    }
+
+    /// One finding for all: what Cassandra prints of a table names a dozen of them.
+    fn ignored_options(&mut self, options: &[WithOption]) {
+        let ignored: Vec<_> = options.iter().filter(|option| IGNORED.contains(&option.name.text.as_str())).collect();
+        if let (Some(first), Some(last)) = (ignored.first(), ignored.last()) {
+            let names: Vec<_> = ignored.iter().map(|option| option.name.text.as_str()).collect();
+            self.advise(&advice::IGNORED_OPTION, first.span.to(last.span), &names.join(", "));
+        }
+    }
+}
+
+/// By the type, or by the last word of the name: the types do not tell a country from a customer. Where partitions are not
+/// `shared` by rows, a table by country is one of a row for each country, which is as it should be.
+fn has_few_values(column: &ColumnDefinition, shared: bool) -> bool {
+    let CqlTypeKind::Native(native) = column.column_type.kind else { return false };
+    match native {
+        NativeType::Boolean | NativeType::Date | NativeType::Tinyint => true,
+        NativeType::Timestamp | NativeType::Timeuuid | NativeType::Uuid => false,
+        _ => named(column, TIMES) || (shared && named(column, CATEGORIES)),
+    }
+}
+
+fn is_time(cql_type: &CqlType) -> bool {
+    let times = [NativeType::Date, NativeType::Timestamp, NativeType::Timeuuid];
+    matches!(cql_type.kind, CqlTypeKind::Native(native) if times.contains(&native))
+}
+
+fn is_collection(cql_type: &CqlType) -> bool {
+    match &cql_type.kind {
+        CqlTypeKind::Frozen(inner) => is_collection(inner),
+        kind => matches!(kind, CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..)),
+    }
+}
+
+fn named(column: &ColumnDefinition, words: &[&str]) -> bool {
+    let name = column.name.text.to_ascii_lowercase();
+    words.contains(&name.rsplit('_').next().unwrap_or(&name))
+}
+
+/// Names of columns of which one value is that of now.
+const TIMES: &[&str] = &["date", "day", "hour", "month", "quarter", "week", "year"];
+
+/// Names of columns of few values.
+const CATEGORIES: &[&str] = &[
+    "category", "country", "currency", "gender", "kind", "language", "level", "priority", "severity", "state",
+    "status", "type",
+];
+
+/// Cassandra's, and that of Keyspaces' first year.
+const OTHER_STRATEGIES: &[&str] = &["SimpleStrategy", "LocalStrategy", "EverywhereStrategy", "DefaultReplication"];
+
+/// `DG:functional-differences` has those of compaction, compression, caching, garbage collection and bloom filters; that
+/// those of read repair, of the index of a file and of flushing are ignored too is inferred.
+const IGNORED: &[&str] = &[
+    "bloom_filter_fp_chance",
+    "caching",
+    "compaction",
+    "compression",
+    "crc_check_chance",
+    "dclocal_read_repair_chance",
+    "gc_grace_seconds",
+    "max_index_interval",
+    "memtable_flush_period_in_ms",
+    "min_index_interval",
+    "read_repair_chance",
+    "speculative_retry",
+];

@@ -1,0 +1,112 @@
+//! What lint tells: `lint.cql` has the mistakes, `lint.txt` what is to be told of each, by line and column.
+
+use keyspaces_cql::lint::{Finding, Severity, advice, lint, lint_table};
+use keyspaces_cql::statement::{CqlType, NativeType, Order};
+use keyspaces_cql::{TableDefinition, rules};
+
+fn tell(finding: &Finding) -> String {
+    format!("{}:{}: {finding}\n", finding.position.line, finding.position.column)
+}
+
+#[test]
+fn a_file_of_mistakes_gets_all_of_them_told() {
+    let findings = lint(include_str!("lint.cql"));
+    let told: String = findings.iter().map(tell).collect();
+    assert_eq!(told, include_str!("lint.txt"), "\n{told}");
+    assert!(findings.iter().filter(|finding| finding.severity == Severity::Error).count() >= 20);
+}
+
+#[test]
+fn a_clean_schema_gets_nothing_told() {
+    assert_eq!(lint(include_str!("clean.cql")), []);
+}
+
+#[test]
+fn a_table_is_told_what_its_statement_is_told() {
+    let table = TableDefinition::builder("shop", "sales")
+        .partition_key("day", NativeType::Date)
+        .clustering_column("at", NativeType::Timestamp, Order::Ascending)
+        .column("tags", CqlType::set(NativeType::Text));
+    let table = table.build().unwrap();
+    let findings = lint_table(&table);
+    let ids: Vec<_> = findings.iter().map(|finding| finding.id).collect();
+    assert_eq!(ids, ["collection-size", "hot-partition"]);
+    assert_eq!(&table.to_string()[findings[0].span.range()], "tags set<text>");
+}
+
+#[test]
+fn every_advice_is_given_by_the_file_of_mistakes() {
+    let expected = include_str!("lint.txt");
+    for advice in advice::all() {
+        assert!(expected.contains(&format!("warning[{}]", advice.id)), "{}", advice.id);
+        assert_eq!(rules::with_id(advice.id), None);
+    }
+}
+
+/// What is told of a text: the ids, each with what it is about.
+fn told(text: &str) -> Vec<String> {
+    lint(text).iter().map(|finding| format!("{} `{}`", finding.id, &text[finding.span.range()])).collect()
+}
+
+#[test]
+fn what_an_error_of_syntax_hides_is_not_told_to_be_missing() {
+    assert_eq!(told("CREATE TABLE t (a int, b 5, PRIMARY KEY (a, b))"), ["syntax `5`"]);
+    assert_eq!(told("CREATE TABLE t (a int, PRIMARY KEY (a, 5))"), ["syntax `5`"]);
+    assert_eq!(told("CREATE TABLE t (a int PRIMARY KEY"), ["syntax ``"]);
+    assert_eq!(told("CREATE TABLE t (a int PRIMARY KEY WITH comment = 'x'"), ["syntax `WITH`"]);
+}
+
+#[test]
+fn reading_goes_on_at_the_next_column_option_or_statement() {
+    assert_eq!(
+        told("CREATE TABLE t (a int, b map<text, >, c list<int, d blob, e int f set<int>, PRIMARY KEY (a))"),
+        ["syntax `>`", "syntax `,`", "blob-size `d blob`", "syntax `f`", "collection-size `f set<int>`"]
+    );
+    assert_eq!(
+        told("CREATE TABLE t (a int PRIMARY KEY) WITH x AND caching = {'keys': 'ALL'} comment = 'c' AND y ="),
+        ["syntax `AND`", "ignored-option `caching = {'keys': 'ALL'}`", "syntax `comment`", "syntax ``"]
+    );
+    assert_eq!(
+        told("CREATE TABLE t (a\nCREATE TABLE u (a boolean PRIMARY KEY)\nDROP INDEX i\nCREATE TABLE v (a 1);"),
+        [
+            "syntax `CREATE`",
+            "hot-partition `a boolean PRIMARY KEY`",
+            "syntax `DROP`",
+            "index `DROP INDEX i`",
+            "syntax `CREATE`",
+            "syntax `1`",
+        ]
+    );
+}
+
+#[test]
+fn a_partition_is_bounded_by_time_in_its_key_or_by_rows_that_expire() {
+    let table = |key: &str, rest: &str| {
+        told(&format!("CREATE TABLE t (a uuid, b text, month text, at timeuuid, PRIMARY KEY ({key}, at)){rest}"))
+    };
+    assert_eq!(table("a", ""), ["unbounded-partition `PRIMARY KEY (a, at)`"]);
+    assert_eq!(table("a", " WITH default_time_to_live = 0"), ["unbounded-partition `PRIMARY KEY (a, at)`"]);
+    assert_eq!(table("a", " WITH default_time_to_live = 60"), [""; 0]);
+    assert_eq!(table("(a, month)", ""), [""; 0]);
+}
+
+#[test]
+fn a_partition_key_is_hot_where_all_of_it_has_few_values() {
+    let hot = |columns: &str, key: &str| {
+        let text = format!("CREATE TABLE t ({columns}, PRIMARY KEY ({key})) WITH default_time_to_live = 60");
+        !lint(&text).is_empty()
+    };
+    assert!(hot("a boolean", "a"));
+    assert!(hot("a date, at timestamp", "a, at"));
+    assert!(hot("order_status text, day int, at timestamp", "(order_status, day), at"));
+    assert!(!hot("a date, shard int, at timestamp", "(a, shard), at"));
+    assert!(!hot("customer text, at timestamp", "customer, at"));
+    assert!(!hot("created_date timestamp", "created_date"));
+    assert!(!hot("country text, name text", "country"));
+}
+
+#[test]
+fn the_keyspace_of_use_counts_for_what_comes_after_it() {
+    assert_eq!(told("USE system; DROP TABLE local; SELECT * FROM local"), ["system-keyspace `local`"]);
+    assert_eq!(told("USE shop; DROP TABLE local"), [""; 0]);
+}
