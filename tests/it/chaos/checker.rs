@@ -8,9 +8,9 @@ use keyspaces_local::Local;
 use keyspaces_local::journal::{Kind as Request, Outcome, Received};
 
 use super::faults::{Kind, Struck};
-use super::history::{Heard, History, Kept, Tables, Written, value_of};
+use super::history::{Heard, History, Kept, Overwritten, Tables, Written, value_of};
 use super::registers;
-use super::workload::{DIGITS, REGISTERS};
+use super::workload::{DIGITS, OVERWRITTEN, REGISTERS};
 use crate::local::signed;
 
 /// Finds violations, and says how much there was to look at.
@@ -20,6 +20,7 @@ pub(super) async fn check(local: &Local, tables: &Tables, history: &History, str
     let last = Last::read(&signed(local).connect().await.expect("a session"), tables, &kept).await;
     let found = [
         of_writes(&kept.written, &last.rows),
+        of_overwritten(&kept.overwritten, &last.rows),
         of_increments(&kept, &last.counters),
         of_registers(&kept, &last.registers),
         of_streams(&kept, &last.rows),
@@ -46,7 +47,7 @@ impl Last {
         let counter: Select<(i32,), (Counter,)> = session.prepare(&select("n", tables.counters())).await.unwrap();
         let register: Select<(i32,), (i64,)> = session.prepare(&select("v", tables.registers())).await.unwrap();
         let mut last = Self { rows: BTreeMap::new(), counters: HashMap::new(), registers: HashMap::new() };
-        for k in kept.written.iter().map(|written| written.k).collect::<BTreeSet<_>>() {
+        for k in kept.written.iter().map(|written| written.k).chain(OVERWRITTEN).collect::<BTreeSet<_>>() {
             let partition: Vec<_> = rows.rows((k,)).try_collect().await.unwrap();
             last.rows.extend(partition.into_iter().map(|(c, v)| ((k, c), v)));
         }
@@ -75,7 +76,24 @@ fn of_writes(written: &[Written], rows: &BTreeMap<(i32, i32), i32>) -> Vec<Strin
         }
     }
     let known: BTreeSet<_> = written.iter().map(|written| (written.k, written.c)).collect();
-    found.extend(rows.keys().filter(|row| !known.contains(row)).map(|row| format!("nobody wrote the row {row:?}")));
+    let strange = rows.keys().filter(|row| !known.contains(row) && !OVERWRITTEN.contains(&row.0));
+    found.extend(strange.map(|row| format!("nobody wrote the row {row:?}")));
+    found
+}
+
+fn of_overwritten(overwritten: &[Overwritten], rows: &BTreeMap<(i32, i32), i32>) -> Vec<String> {
+    let mut found = Vec::new();
+    for k in OVERWRITTEN {
+        let of_row: Vec<_> = overwritten.iter().filter(|one| one.k == k).collect();
+        let acknowledged = of_row.iter().filter(|one| one.heard == Heard::Applied).map(|one| one.v).max();
+        let last = rows.get(&(k, 0)).copied();
+        if last < acknowledged {
+            found.push(format!("row {k} has {last:?}, and {acknowledged:?} was acknowledged"));
+        }
+        if let Some(one) = of_row.iter().find(|one| Some(one.v) == last && one.heard == Heard::Failed) {
+            found.push(format!("said not to be applied, and it was: {one:?}"));
+        }
+    }
     found
 }
 
@@ -137,7 +155,13 @@ fn of_journal(kept: &Kept, tables: &Tables, received: &[Received]) -> Vec<String
     let conditions: Vec<_> = of(tables.registers(), "UPDATE").chain(of(tables.registers(), "INSERT")).collect();
     let acknowledged = |heard: &mut dyn Iterator<Item = bool>| heard.filter(|heard| *heard).count();
     let calls = [
-        ("writes", &writes, None, acknowledged(&mut kept.written.iter().map(|one| one.heard == Heard::Applied))),
+        (
+            "writes",
+            &writes,
+            None,
+            acknowledged(&mut kept.written.iter().map(|one| one.heard == Heard::Applied))
+                + acknowledged(&mut kept.overwritten.iter().map(|one| one.heard == Heard::Applied)),
+        ),
         (
             "increments",
             &increments,
@@ -199,10 +223,12 @@ fn summary(kept: &Kept, received: &[Received], struck: &Struck) -> String {
     let unknown = |heard: &mut dyn Iterator<Item = bool>| heard.filter(|unknown| *unknown).count();
     let slow = struck.get(&Kind::SlowPeer).copied().unwrap_or_default();
     format!(
-        "{} writes ({} unknown), {} increments ({} unknown), {} conditional writes ({} applied, {} unknown), {} streams \
+        "{} writes ({} unknown), {} over another ({} unknown), {} increments ({} unknown), {} conditional writes ({} applied, {} unknown), {} streams \
          ({} times going on), {kinds} kinds of faults ({} strikes, {slow} slow), {throttled} throttled, the longest call {:.1?}",
         kept.written.len(),
         unknown(&mut kept.written.iter().map(|one| one.heard == Heard::Unknown)),
+        kept.overwritten.len(),
+        unknown(&mut kept.overwritten.iter().map(|one| one.heard == Heard::Unknown)),
         kept.counted.len(),
         unknown(&mut kept.counted.iter().map(|one| one.heard == Heard::Unknown)),
         kept.swapped.len(),

@@ -30,12 +30,13 @@ impl Tables {
         crate::server::keyspace(&session, keyspace).await;
         let [readings, counters, registers] =
             ["readings", "counters", "registers"].map(|table| format!("{table}_{seed}_{:x}", fastrand::u32(..)));
-        for (table, columns) in [
-            (&readings, "k int, c int, v int, b blob, PRIMARY KEY (k, c)"),
-            (&counters, "k int PRIMARY KEY, n counter"),
-            (&registers, "k int PRIMARY KEY, v bigint"),
+        let timestamps = "WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}";
+        for (table, columns, options) in [
+            (&readings, "k int, c int, v int, b blob, PRIMARY KEY (k, c)", timestamps),
+            (&counters, "k int PRIMARY KEY, n counter", ""),
+            (&registers, "k int PRIMARY KEY, v bigint", ""),
         ] {
-            session.define(&format!("CREATE TABLE {keyspace}.{table} ({columns})")).await.expect("a table");
+            session.define(&format!("CREATE TABLE {keyspace}.{table} ({columns}) {options}")).await.expect("a table");
         }
         Self { keyspace, readings, counters, registers }
     }
@@ -76,6 +77,14 @@ impl<T> Heard<T> {
 pub(super) struct Written {
     pub(super) k: i32,
     pub(super) c: i32,
+    pub(super) heard: Heard,
+}
+
+/// A row that one task writes again and again, each time with a later timestamp and the next number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Overwritten {
+    pub(super) k: i32,
+    pub(super) v: i32,
     pub(super) heard: Heard,
 }
 
@@ -123,6 +132,7 @@ struct Inner {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept {
     pub(super) written: Vec<Written>,
+    pub(super) overwritten: Vec<Overwritten>,
     pub(super) counted: Vec<Counted>,
     pub(super) swapped: Vec<Swapped>,
     pub(super) streamed: Vec<Streamed>,

@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use futures::future::join_all;
 use keyspaces::value::Counter;
@@ -12,9 +13,11 @@ use keyspaces::{Conditional, DeserializeRow, Error, Increment, Outcome, Pages, S
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::history::{Counted, Heard, History, Streamed, Swapped, Tables, Written, value_of};
+use super::history::{Counted, Heard, History, Overwritten, Streamed, Swapped, Tables, Written, value_of};
 
 pub(super) const WRITERS: i32 = 6;
+/// The partitions of those that write one row again and again.
+pub(super) const OVERWRITTEN: std::ops::Range<i32> = 2000..2002;
 const COUNTERS: u64 = 4;
 const SWAPPERS: u64 = 4;
 const READERS: u64 = 3;
@@ -26,6 +29,8 @@ pub(super) const REGISTERS: i32 = 3;
 pub(super) const DIGITS: i64 = 20;
 /// Counters that are in use together.
 const ABREAST: i64 = 3;
+/// Of a stream that is to fail in the middle: less than what many faults take.
+const SHORT: Duration = Duration::from_millis(250);
 /// Until a partition is read, over all its errors.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -39,6 +44,7 @@ pub(super) struct Register {
 #[derive(Clone, Debug)]
 pub(super) struct Statements {
     store: Write<(i32, i32, i32)>,
+    store_at: Write<(i32, i32, i32)>,
     store_large: Write<(i32, i32, i32, Vec<u8>)>,
     read: Select<(i32,), (i32, i32)>,
     count: Increment<(Counter, i32)>,
@@ -54,6 +60,9 @@ impl Statements {
             let read: Select<_, _> = session.prepare(&format!("SELECT c, v FROM {readings} WHERE k = ?")).await?;
             Ok::<_, Error>(Self {
                 store: session.prepare(&format!("INSERT INTO {readings} (k, c, v) VALUES (?, ?, ?)")).await?,
+                store_at: session
+                    .prepare(&format!("INSERT INTO {readings} (k, c, v) VALUES (?, ?, ?) USING TIMESTAMP ?"))
+                    .await?,
                 store_large: session
                     .prepare(&format!("INSERT INTO {readings} (k, c, v, b) VALUES (?, ?, ?, ?)"))
                     .await?,
@@ -89,6 +98,9 @@ impl Load {
         let mut tasks = Vec::new();
         for k in 0..WRITERS {
             tasks.push(tokio::spawn(worker().write(k)));
+        }
+        for k in OVERWRITTEN {
+            tasks.push(tokio::spawn(worker().overwrite(k)));
         }
         for _ in 0..COUNTERS {
             tasks.push(tokio::spawn(worker().count(Arc::clone(&next_digit))));
@@ -173,6 +185,25 @@ impl Worker {
         }
     }
 
+    async fn overwrite(mut self, k: i32) {
+        let mut timestamp = DateTime::<Utc>::from(SystemTime::now());
+        for v in 0.. {
+            timestamp = DateTime::from(SystemTime::now()).max(timestamp + Duration::from_micros(1));
+            let store = self.statements.store_at.with_timestamp(timestamp);
+            let answer = self.call("a write over another", store.execute((k, 0, v))).await;
+            let heard = match answer {
+                None => Heard::Unknown,
+                Some(Ok(())) => Heard::Applied,
+                Some(Err(error)) => Heard::of_error(&error),
+            };
+            self.history.keep(|kept| kept.overwritten.push(Overwritten { k, v, heard }));
+            self.rest().await;
+            if !self.goes_on() {
+                break;
+            }
+        }
+    }
+
     async fn count(mut self, next: Arc<AtomicI64>) {
         let count = self.statements.count.clone();
         while self.goes_on() {
@@ -246,7 +277,10 @@ impl Worker {
 
     /// The rows of a partition, and how many errors it went on after.
     async fn read_all(&mut self, k: i32) -> Option<(Vec<(i32, i32)>, u32)> {
-        let read = self.statements.read.clone();
+        let mut read = self.statements.read.clone();
+        if self.random.bool() {
+            read = read.with_deadline(SHORT);
+        }
         let (mut rows, mut went_on) = (Vec::new(), 0);
         let mut pages: Pages<(i32, i32)> = read.pages((k,));
         let began = Instant::now();
