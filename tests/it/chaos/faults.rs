@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures::future::join_all;
 use keyspaces::Session;
 use keyspaces_local::fault::{Effect, Fault, Moment};
-use keyspaces_local::journal::Kind as Request;
 use keyspaces_local::{CapacityMode, Local};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -145,7 +144,8 @@ impl Stage<'_> {
             Kind::EmptyPages => Effect::EmptyPage,
             _ => return self.of_the_service(event).await,
         };
-        let fault = Fault::new(effect).kind(Request::Execute).containing(self.tables.keyspace).seed(event.seed);
+        // Whatever is about its tables: executed, prepared again, or defined.
+        let fault = Fault::new(effect).containing(self.tables.keyspace).seed(event.seed);
         let fault = match event.kind {
             Kind::SlowPeer => fault.peer(self.peer(event)).probability(0.7),
             Kind::EmptyPages => fault.containing("SELECT c").probability(0.5),
