@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use keyspaces::Session;
 use keyspaces_local::fault::{Effect, Fault, Moment};
-use keyspaces_local::{CapacityMode, Local};
+use keyspaces_local::journal::{Outcome, Received};
+use keyspaces_local::{CapacityMode, Exceeded, Local};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::history::{History, Tables};
@@ -64,6 +65,11 @@ const ALL: [Kind; 21] = [
 
 /// Between the beginnings of two; many last longer, so that they overlap.
 const BETWEEN: std::ops::Range<u64> = 250..700;
+
+/// How long something goes wrong that has struck nothing yet: a session may be without any connection for as long.
+const LATEST: Duration = Duration::from_secs(15);
+/// Partitions to heat, until one is throttled.
+const HOT: std::ops::Range<i32> = 1000..1004;
 
 /// One thing that goes wrong.
 #[derive(Clone, Debug)]
@@ -153,10 +159,10 @@ impl Stage<'_> {
             Kind::ByteByByte => fault.probability(0.5),
             _ => fault.probability(0.1).times(8),
         };
-        let fault = self.local.faults().inject(fault);
-        sleep(event.lasts).await;
-        let struck = self.local.faults().struck(fault);
-        self.local.faults().withdraw(fault);
+        let faults = self.local.faults();
+        let fault = faults.inject(fault);
+        let struck = lasts(event, || faults.struck(fault)).await;
+        faults.withdraw(fault);
         struck
     }
 
@@ -170,10 +176,19 @@ impl Stage<'_> {
                 let table = random.choice(tables).unwrap();
                 let capacity = CapacityMode::Provisioned { read: 10, write: 10 };
                 local.throttling().set_capacity(self.tables.keyspace, table, Some(capacity));
-                sleep(event.lasts).await;
+                let struck = lasts(event, || throttled(local, Exceeded::Table)).await;
                 local.throttling().set_capacity(self.tables.keyspace, table, None);
+                return struck;
             }
-            Kind::HotPartition => write_large(self.statements, self.history, 1000).await,
+            Kind::HotPartition => {
+                for k in HOT {
+                    write_large(self.statements, self.history, k).await;
+                    if throttled(local, Exceeded::Partition) > 0 {
+                        break;
+                    }
+                }
+                return throttled(local, Exceeded::Partition);
+            }
             Kind::PeerLost => {
                 let peer = self.peer(event);
                 local.take_away(peer).await.expect("taken away");
@@ -228,6 +243,23 @@ impl Stage<'_> {
     fn peer(&self, event: &Event) -> SocketAddr {
         self.local.peers()[event.peer]
     }
+}
+
+/// As long as it is to, and then until it has struck, unless nothing comes that it could strike.
+async fn lasts(event: &Event, struck: impl Fn() -> u64) -> u64 {
+    let latest = Instant::now() + LATEST;
+    sleep(event.lasts).await;
+    while struck() == 0 && Instant::now() < latest {
+        sleep(Duration::from_millis(20)).await;
+    }
+    struck()
+}
+
+/// How many requests went over this.
+fn throttled(local: &Local, exceeded: Exceeded) -> u64 {
+    let went_over =
+        |it: &Received| matches!(it.outcome, Some(Outcome::Throttled { exceeded: by, .. }) if by == exceeded);
+    local.journal().filter(went_over).len() as u64
 }
 
 fn v4(peer: &SocketAddr) -> Option<std::net::Ipv4Addr> {
