@@ -65,7 +65,8 @@ async fn run(session: &Session) -> Result<(), Box<dyn Error>> {
         };
         println!("a page of {} readings, and {} more pages", page.rows.len(), rest.len());
     }
-    println!("counted: {:?}", hits.one((sensor_id,)).await?);
+    let counted = hits.one((sensor_id,)).await?.map_or(0, |(Counter(n),)| n);
+    println!("counted: {counted}");
     Ok(())
 }
 

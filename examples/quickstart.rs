@@ -10,6 +10,7 @@ use std::error::Error;
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 use clap::Parser;
+use keyspaces::schema::{KeyspaceDefinition, NativeType, Order, TableDefinition};
 use keyspaces::{DeserializeRow, Endpoint, Select, SerializeRow, Session, Write};
 use keyspaces_local::Local;
 use uuid::Uuid;
@@ -73,21 +74,23 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let keyspace = &arguments.keyspace;
     println!("Creating keyspace {keyspace} and its tables, and waiting until they are there ...");
-    let replication = "{'class': 'SingleRegionStrategy'}";
-    session.define(&format!("CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH REPLICATION = {replication}")).await?;
-    session
-        .define(&format!(
-            "CREATE TABLE IF NOT EXISTS {keyspace}.events (device_id text, event_date date, event_time timestamp, \
-             event_type text, payload text, PRIMARY KEY ((device_id, event_date), event_time)) \
-             WITH CLUSTERING ORDER BY (event_time DESC)"
-        ))
-        .await?;
-    session
-        .define(&format!(
-            "CREATE TABLE IF NOT EXISTS {keyspace}.users (user_id uuid PRIMARY KEY, email text, name text, \
-             created_at timestamp, status text)"
-        ))
-        .await?;
+    let schema = session.schema();
+    schema.create_keyspace_if_not_exists(&KeyspaceDefinition::new(keyspace.as_str())).await?;
+    let events = TableDefinition::builder(keyspace.as_str(), "events")
+        .partition_key("device_id", NativeType::Text)
+        .partition_key("event_date", NativeType::Date)
+        .clustering_column("event_time", NativeType::Timestamp, Order::Descending)
+        .column("event_type", NativeType::Text)
+        .column("payload", NativeType::Text)
+        .build()?;
+    let users = TableDefinition::builder(keyspace.as_str(), "users")
+        .partition_key("user_id", NativeType::Uuid)
+        .column("email", NativeType::Text)
+        .column("name", NativeType::Text)
+        .column("created_at", NativeType::Timestamp)
+        .column("status", NativeType::Text)
+        .build()?;
+    schema.create_tables_if_not_exist([&events, &users]).await?;
 
     // The type says what a statement does; one that does something else is refused before it is sent.
     let store_event: Write<Event> = session

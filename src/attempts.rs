@@ -143,24 +143,20 @@ impl<'c> Attempts<'c> {
             return Err(self.ended(None));
         }
         let (session, deadline) = (&self.call.session, self.deadline());
-        loop {
-            let waits = &mut self.trouble().waits;
-            let due = Instant::now() + session.retry().wait(*waits);
-            *waits += 1;
-            if due >= deadline {
-                return Err(self.ended(Some("its deadline leaves no time for another attempt")));
-            }
-            self.call.meters.waited(due.saturating_duration_since(Instant::now()));
-            sleep_until(due).await;
-            // What was not sent is no repeat to the server.
-            if class == Class::NotSent || session.retry().budget.repeat(session.age(due)) {
-                return Ok(());
-            }
-            // A throttled table is well and asks for patience; anything else may be down, and then repeats do not help it.
-            if class != Class::Throttled {
-                return Err(self.ended(Some("the session's budget of repeats is spent")));
-            }
+        let waits = &mut self.trouble().waits;
+        let due = Instant::now() + session.retry().wait(*waits);
+        *waits += 1;
+        if due >= deadline {
+            return Err(self.ended(Some("its deadline leaves no time for another attempt")));
         }
+        self.call.meters.waited(due.saturating_duration_since(Instant::now()));
+        sleep_until(due).await;
+        // What was not sent is no repeat to the server; and all attempts at a throttled table are held to what it takes.
+        let is_held = class == Class::NotSent || class == Class::Throttled && !self.call.paces.is_empty();
+        if is_held || session.retry().budget.repeat(session.age(due)) {
+            return Ok(());
+        }
+        Err(self.ended(Some("the session's budget of repeats is spent")))
     }
 
     fn take_in(&mut self, permit: &Permit<'_>, failure: &Failure) {

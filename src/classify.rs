@@ -110,8 +110,10 @@ impl Failure {
         }
         let unknown = story.may_have_been_applied && !repeatable;
         if unknown {
+            let again = if story.attempts > 1 { "again " } else { "" };
             problem = format!(
-                "{problem}; whether it was applied is not known, and it was not repeated because that could apply it twice"
+                "{problem}; whether it was applied is not known, and it was not repeated {again}because that could apply it \
+                 twice"
             )
             .into();
         }

@@ -16,7 +16,7 @@ mod region;
 mod retry;
 mod row;
 mod scan;
-mod schema;
+pub mod schema;
 mod session;
 mod statement;
 mod stream;
@@ -34,7 +34,6 @@ pub use limit::WhenFull;
 pub use pace::TableLimit;
 pub use row::{OwnedRow, Row};
 pub use scan::{Scan, ScanProgress};
-pub use schema::Define;
 pub use session::{
     Builder, CredentialsHealth, Finding, Health, Peer, PeerHealth, PoolAdvice, Report, Session, TopologyHealth, Trouble,
 };

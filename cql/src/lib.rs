@@ -9,6 +9,7 @@ mod keyspace;
 mod lexer;
 mod name;
 mod parser;
+mod portable;
 mod print;
 #[cfg(test)]
 mod properties;
@@ -28,6 +29,7 @@ pub use judge::{Context, Judgement, Refusal, Unknown, is_system_keyspace, judge,
 pub use keyspace::{KeyspaceChange, KeyspaceDefinition, Replication};
 pub use name::{Name, QualifiedName};
 pub use parser::{parse, parse_script};
+pub use portable::Portable;
 pub use rules::Rule;
 pub use span::{Position, Span};
 pub use statement::Statement;

@@ -41,6 +41,12 @@ pub struct QualifiedName {
 }
 
 impl QualifiedName {
+    /// A name for a statement that is put together.
+    #[must_use]
+    pub fn new(keyspace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { keyspace: Some(Name::new(keyspace)), name: Name::new(name) }
+    }
+
     /// Where it stands, from the keyspace to the end of the name.
     #[must_use]
     pub fn span(&self) -> Span {

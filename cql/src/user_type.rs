@@ -18,7 +18,7 @@ impl TypeDefinition {
     /// A type of this name in this keyspace, without fields yet.
     #[must_use]
     pub fn new(keyspace: impl Into<String>, name: impl Into<String>) -> Self {
-        let name = QualifiedName { keyspace: Some(Name::new(keyspace)), name: Name::new(name) };
+        let name = QualifiedName::new(keyspace, name);
         Self { name, fields: Vec::new() }
     }
 

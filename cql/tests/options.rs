@@ -66,13 +66,13 @@ fn statements() -> Vec<(&'static str, Statement)> {
         let with = TableDefinition::builder("ks", "t").partition_key("id", NativeType::Uuid).with(property.clone());
         statements.push((source, Statement::CreateTable(with.build().unwrap().create())));
         if !matches!(property, TableProperty::Tags(_)) {
-            statements.push((source, Statement::AlterTable(TableChange::Set(property).of(&table()))));
+            statements.push((source, Statement::AlterTable(TableChange::Set(property).of(&table().table))));
         }
     }
     for change in
         [TableChange::add_column("name", NativeType::Text), TableChange::AddTags(tags()), TableChange::DropTags(tags())]
     {
-        statements.push(("DG:cql.ddl.table", Statement::AlterTable(change.of(&table()))));
+        statements.push(("DG:cql.ddl.table", Statement::AlterTable(change.of(&table().table))));
     }
     let keyspace = KeyspaceDefinition::new("ks").tag("stage", "test");
     let regions = KeyspaceDefinition::new("ks").in_regions(["us-east-1", "eu-west-1"]);

@@ -172,9 +172,9 @@ impl Local {
         self.cassandra.ended().await
     }
 
-    /// For tests of several over one Cassandra.
-    #[cfg(test)]
-    pub(crate) fn cassandra_address(&self) -> std::net::SocketAddr {
+    /// Where the Cassandra behind listens, without TLS and without password: for tests that ask it what is really stored,
+    /// or that want a plain Cassandra. Its keyspaces have other names there than here.
+    pub fn cassandra_address(&self) -> std::net::SocketAddr {
         self.cassandra.address()
     }
 

@@ -115,7 +115,7 @@ async fn a_throttled_write_is_repeated_until_its_deadline_and_then_tells_its_sto
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
     assert_eq!(error.peers().len(), 2);
-    assert!((2..=11).contains(&error.attempts()), "ten a second, and ten repeats at most: {error}");
+    assert!((2..=11).contains(&error.attempts()), "it begins with ten a second: {error}");
     let text = told(&error);
     let start =
         format!("INSERT INTO shop.t failed at <peers> after <t> and {} attempts: throttled; its ", error.attempts());

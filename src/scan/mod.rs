@@ -4,7 +4,7 @@ mod progress;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU16, NonZeroUsize};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -23,7 +23,7 @@ use crate::stream::{Arrived, Fingerprint, decode};
 use crate::{Error, ErrorKind, Select};
 
 /// Enough that their sizes even out, and few enough that progress is small.
-const RANGES: NonZeroU32 = NonZeroU32::MIN.saturating_add(255);
+const RANGES: NonZeroU16 = NonZeroU16::MIN.saturating_add(255);
 
 /// Each holds a page.
 const MOST_IN_FLIGHT: usize = 32;
@@ -50,8 +50,9 @@ impl<R: OwnedRow> Select<(i64, i64), R> {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration) if the text does not select by token like that, or the account's
-    /// partitioner is not Murmur3 (DG:working-with-partitioners), which is seen from the type of its tokens.
+    /// [`Configuration`](ErrorKind::Configuration) if the text does not select by token like that or has a `LIMIT`, which
+    /// would hold for each range, or if the account's partitioner is not Murmur3 (DG:working-with-partitioners), which is
+    /// seen from the type of its tokens.
     pub fn scan(&self) -> Result<Scan<R>, Error> {
         self.check_tokens()?;
         Ok(Scan::new(self.clone(), ScanProgress::begin(self.fingerprint(), RANGES)))
@@ -83,6 +84,12 @@ impl<R: OwnedRow> Select<(i64, i64), R> {
                 return refused(
                     "a scan selects by token, the text does not",
                     "Write WHERE token(partition key) > ? AND token(partition key) <= ?",
+                );
+            }
+            if select.limit.is_some() {
+                return refused(
+                    "a scan reads all rows, the text has a LIMIT, which would hold for each of its ranges",
+                    "Leave the LIMIT away, and stop reading when there are enough",
                 );
             }
         }
@@ -126,9 +133,9 @@ impl<R: OwnedRow> Scan<R> {
         self
     }
 
-    /// Into how many ranges the table is cut. Default: 256. Of a scan that goes on it cannot be changed.
+    /// Into how many ranges the table is cut. Default: 256. Of a scan that goes on it cannot be changed, and stays as it was.
     #[must_use]
-    pub fn ranges(mut self, ranges: NonZeroU32) -> Self {
+    pub fn ranges(mut self, ranges: NonZeroU16) -> Self {
         if self.progress.is_fresh() {
             self.progress = ScanProgress::begin(self.select.fingerprint(), ranges);
         }

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use crate::statement::About;
@@ -84,8 +84,8 @@ impl ScanProgress {
         Ok(Self { of: sealed.fingerprint(), ranges })
     }
 
-    pub(super) fn begin(of: Fingerprint, ranges: NonZeroU32) -> Self {
-        Self { of, ranges: vec![State::Fresh; ranges.get() as usize] }
+    pub(super) fn begin(of: Fingerprint, ranges: NonZeroU16) -> Self {
+        Self { of, ranges: vec![State::Fresh; ranges.get().into()] }
     }
 
     pub(super) fn check(&self, of: Fingerprint, about: &About) -> Result<(), Error> {
@@ -157,16 +157,16 @@ mod tests {
     use super::*;
     use crate::statement::Cells;
 
-    fn begun(ranges: u32) -> ScanProgress {
+    fn begun(ranges: u16) -> ScanProgress {
         let of = Fingerprint::of("SELECT id FROM ks.t", Cells::of(&[], 0));
-        ScanProgress::begin(of, NonZeroU32::new(ranges).expect("some"))
+        ScanProgress::begin(of, NonZeroU16::new(ranges).expect("some"))
     }
 
     #[test]
     fn the_ranges_cover_all_tokens_and_none_twice() {
         for count in [1, 2, 3, 7, 256, 10_007] {
             let scan = begun(count);
-            let bounds: Vec<_> = (0..count as usize).map(|range| scan.bounds(range)).collect();
+            let bounds: Vec<_> = (0..count.into()).map(|range| scan.bounds(range)).collect();
             assert_eq!((bounds[0].0, bounds[bounds.len() - 1].1), (i64::MIN, i64::MAX));
             assert!(bounds.windows(2).all(|two| two[0].1 == two[1].0 && two[0].0 < two[0].1), "{count}");
         }

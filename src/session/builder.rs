@@ -203,7 +203,8 @@ impl Builder {
     }
 
     /// How many repeats the session may make, in percent of its requests of the last 10 s; 10 in any case. When they are
-    /// spent, a call that fails is not sent again; one that was throttled waits for its turn until its deadline.
+    /// spent, a call that fails is not sent again. Not counted is what was surely not sent, and what was throttled: that
+    /// waits for its turn among all attempts at its table, which are held to what the table takes.
     ///
     /// Default: 20 %.
     pub fn retry_budget(mut self, percent: u8) -> Self {

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use scylla::client::session::Session as DriverSession;
 use scylla::policies::load_balancing::NodeIdentifier;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use self::connect::Connected;
@@ -35,6 +36,7 @@ use crate::handshake::Handshake;
 use crate::limit::{Limiter, Limits, Seen, WhenFull};
 use crate::pace::{Paces, TableLimit};
 use crate::retry::{Backoff, Budget, Random, Retry};
+use crate::schema::MOST_UNDER_WAY;
 use crate::statement::Cache;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
 
@@ -57,6 +59,8 @@ struct Inner {
     data_center: String,
     gate: Gate,
     statements: Cache,
+    /// A place for each definition that may be under way.
+    definitions: Semaphore,
     began: Instant,
     retry: Retry,
     limiter: Limiter,
@@ -263,6 +267,10 @@ impl Session {
         i32::try_from(self.0.settings.page_size.get()).unwrap_or(i32::MAX)
     }
 
+    pub(crate) fn definitions(&self) -> &Semaphore {
+        &self.0.definitions
+    }
+
     pub(crate) fn statements(&self) -> &Cache {
         &self.0.statements
     }
@@ -324,6 +332,7 @@ impl Session {
             data_center,
             gate: Gate::default(),
             statements: Cache::default(),
+            definitions: Semaphore::new(MOST_UNDER_WAY),
             began,
             retry: Retry::new(settings.backoff, budget, Random::new()),
             limiter: Limiter::new(limits, began),

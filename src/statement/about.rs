@@ -102,9 +102,9 @@ impl About {
         matches!(self.tree, Some(Statement::Insert(_) | Statement::Update(_)))
     }
 
-    /// The page size: that of the session, or what a literal LIMIT allows if that is less.
+    /// The page size: that of the session, or what a literal LIMIT allows if that is less and all rows read are given.
     pub(super) fn page_size(&self, session: i32) -> i32 {
-        self.limit().map_or(session, |rows| rows.clamp(1, session))
+        self.limit().filter(|_| !self.filters()).map_or(session, |rows| rows.clamp(1, session))
     }
 
     fn limit(&self) -> Option<i32> {
@@ -114,7 +114,7 @@ impl About {
         }
     }
 
-    /// Whether rows are read that are not given: a small page then holds few rows or none.
+    /// Whether rows are read that are not given: a small page then holds few rows or none, and costs a request all the same.
     pub(super) fn filters(&self) -> bool {
         match &self.tree {
             Some(Statement::Select(select)) => select.allow_filtering.is_some(),
@@ -336,6 +336,15 @@ mod tests {
         assert_eq!(limit("SELECT k FROM ks.t LIMIT 10"), Some(10));
         assert_eq!(limit("SELECT k FROM ks.t LIMIT ?"), None);
         assert_eq!(limit("SELECT k FROM ks.t"), None);
+    }
+
+    #[test]
+    fn a_limit_makes_pages_smaller_unless_rows_are_filtered_out() {
+        let page_size = |text| About::read(text, true, &[Effect::Read]).expect("a read").page_size(1_000);
+        assert_eq!(page_size("SELECT k FROM ks.t LIMIT 10"), 10);
+        assert_eq!(page_size("SELECT k FROM ks.t LIMIT 10000"), 1_000);
+        assert_eq!(page_size("SELECT k FROM ks.t LIMIT 0"), 1);
+        assert_eq!(page_size("SELECT k FROM ks.t WHERE v = 1 LIMIT 10 ALLOW FILTERING"), 1_000);
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Core {
         };
         let mut inserted = Vec::with_capacity(2);
         if let Some(ttl) = self.using.ttl {
-            let seconds = i32::try_from(ttl.as_secs()).unwrap_or(i32::MAX);
+            let seconds = i32::try_from(whole_seconds(ttl)).unwrap_or(i32::MAX);
             inserted.push((markers.ttl.ok_or_else(|| missing("TTL"))?, seconds.to_be_bytes().to_vec()));
         }
         if let Some(timestamp) = self.using.timestamp {
@@ -167,7 +167,7 @@ impl Core {
     fn limit(&self, cells: Cells<'_>) -> Option<i32> {
         let rows = number(cells.value(self.markers.limit?)?)?;
         let page = i64::from(self.prepared.get_page_size());
-        i32::try_from(rows.clamp(1, page)).ok().filter(|_| !self.page_size_given)
+        i32::try_from(rows.clamp(1, page)).ok().filter(|_| !self.page_size_given && !self.call.about.filters())
     }
 
     fn unbindable(&self, error: scylla::serialize::SerializationError) -> Error {
@@ -193,6 +193,11 @@ impl About {
     }
 }
 
+/// Rounded up: a TTL of 0 is none, and what was to live for half a second would live for ever.
+fn whole_seconds(ttl: Duration) -> u64 {
+    ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0))
+}
+
 fn number(bytes: &[u8]) -> Option<i64> {
     match bytes.len() {
         4 => bytes.try_into().ok().map(i32::from_be_bytes).map(i64::from),
@@ -204,6 +209,15 @@ fn number(bytes: &[u8]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ttl_is_rounded_up_to_whole_seconds_so_that_none_becomes_for_ever() {
+        for (given, seconds) in [(0, 0), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (60_000, 60)] {
+            assert_eq!(whole_seconds(Duration::from_millis(given)), seconds, "{given} ms");
+        }
+        assert_eq!(whole_seconds(Duration::from_nanos(1)), 1);
+        assert_eq!(whole_seconds(Duration::MAX), u64::MAX);
+    }
 
     #[test]
     fn a_timestamp_is_held_to_the_services_window() {

@@ -45,6 +45,9 @@ pub(crate) fn of_row(error: &DeserializationError) -> Cow<'static, str> {
         read_value::BuiltinDeserializationErrorKind::ExpectedNonNull => {
             format!("the column {column_name} ({cql}) is null in a row, and {rust} has no room for that: read it as Option<{rust}>")
         }
+        read_value::BuiltinDeserializationErrorKind::ValueOverflow => {
+            format!("the column {column_name} ({cql}) of a row has a value that {rust} cannot hold")
+        }
         kind => format!("the column {column_name} ({cql}) of a row cannot be read as {rust}: {kind}"),
     }
     .into()
@@ -78,6 +81,11 @@ fn of_bound_value(column: &str, error: &SerializationError) -> String {
         );
     }
     match error.downcast_ref::<bind_value::BuiltinSerializationError>() {
+        Some(value) if matches!(value.kind, bind_value::BuiltinSerializationErrorKind::ValueOverflow) => format!(
+            "the value for {column}, of type {}, is more than {} can hold",
+            rust_type(value.rust_name),
+            cql_type(&value.got)
+        ),
         Some(value) => format!(
             "the value for {column} ({}) cannot be made from this {}: {}",
             cql_type(&value.got),

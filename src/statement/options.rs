@@ -32,7 +32,8 @@ macro_rules! options_of_all {
 macro_rules! options_of_using {
     ($statement:ident<$($parameter:ident),+>) => {
         impl<$($parameter),+> $statement<$($parameter),+> {
-            /// The same statement with what it writes expiring after `ttl`, in whole seconds, at most 20 years (DG:TTL).
+            /// The same statement with what it writes expiring after `ttl`, rounded up to whole seconds, at most 20 years
+            /// (DG:TTL). With zero it never expires, whatever the table's own time to live is.
             ///
             /// The text must have `USING TTL ?`; the values then leave that bind marker out. (Else bind a value for it: its
             /// name is `[ttl]`, for a field `#[scylla(rename = "[ttl]")]`, its type `i32`.) Keyspaces refuses a TTL on a

@@ -22,8 +22,9 @@ const TWO: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
 /// (`Select<(&'static str,), Name>`) and binds values of any shorter lifetime.
 ///
 /// A page holds 1,000 rows unless the session or [`with_page_size`](Self::with_page_size) say otherwise, or fewer: with
-/// `LIMIT n` as many as that, because the service reads on to the end of the page whatever the limit (DG:limit_queries), and
-/// never more than 1 MB (DG:paginating-results).
+/// `LIMIT n` as many as that, because the service reads on to the end of the page whatever the limit (DG:limit_queries), but
+/// not with `ALLOW FILTERING`, where a page counts the rows that are read; and never more than 1 MB
+/// (DG:paginating-results).
 pub struct Select<V, R = Row> {
     pub(crate) core: Core,
     // Covariant in both: what is bound is only ever borrowed for a call.
@@ -147,7 +148,7 @@ impl<V, R> Select<V, R> {
     }
 
     /// The same statement with pages of at most `rows` rows, whatever its LIMIT. Default: the session's
-    /// [page size](crate::Builder::page_size), or the LIMIT if that is less.
+    /// [page size](crate::Builder::page_size), or the LIMIT if that is less and nothing is filtered.
     ///
     /// Where a filter drops rows, it is rows read, not rows given (DG:paginating-results).
     #[must_use]

@@ -6,6 +6,7 @@ use keyspaces_cql::Name;
 use uuid::Uuid;
 
 use super::event::cut;
+use crate::schema::{NativeType, TableDefinition};
 use crate::{
     Conditional, DeserializeRow, Error, ErrorKind, FanOut, Outcome, ReadConsistency, Select, SerializeRow, Session,
     Write,
@@ -79,15 +80,24 @@ impl Users {
     ///
     /// # Errors
     ///
-    /// As [`Session::define`].
+    /// As [`Session::schema`].
     pub async fn create_table(session: &Session, keyspace: &str) -> Result<(), Error> {
-        session
-            .define(&format!(
-                "CREATE TABLE IF NOT EXISTS {}.users (user_id uuid PRIMARY KEY, email text, name text, \
-                 created_at timestamp, status text)",
-                Name::new(keyspace)
-            ))
-            .await
+        session.schema().create_table_if_not_exists(&Self::table(keyspace)?).await
+    }
+
+    /// The definition of the table `users` in `keyspace`, to be created with options of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`](ErrorKind::Refused) if the keyspace cannot have such a name.
+    pub fn table(keyspace: &str) -> Result<TableDefinition, Error> {
+        let table = TableDefinition::builder(keyspace, "users")
+            .partition_key("user_id", NativeType::Uuid)
+            .column("email", NativeType::Text)
+            .column("name", NativeType::Text)
+            .column("created_at", NativeType::Timestamp)
+            .column("status", NativeType::Text);
+        Ok(table.build()?)
     }
 
     /// The table `users` in `keyspace`, with all its statements prepared.

@@ -7,6 +7,7 @@ mod consistency;
 mod events;
 mod local;
 mod recovery;
+mod schema;
 mod server;
 mod statements;
 mod streams;

@@ -7,3 +7,5 @@ mod limits;
 mod lost_answers;
 mod preparing;
 mod reading_and_writing;
+mod throttled;
+mod tracing;

@@ -13,9 +13,11 @@ mod select;
 mod term;
 
 use std::cell::Cell;
+use std::str::FromStr;
 
 use crate::lexer::{Token, TokenKind, tokens};
 use crate::name::is_reserved;
+use crate::statement::CqlType;
 use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Name, Position, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem};
 
 pub use script::parse_script;
@@ -27,15 +29,31 @@ pub use script::parse_script;
 /// What is wrong and where, if `text` is no CQL that Cassandra 3.11 or Keyspaces knows, has more than [`MAX_DEPTH`] levels
 /// inside each other, or is longer than [`MAX_TEXT_BYTES`] or [`MAX_TOKENS`](crate::MAX_TOKENS).
 pub fn parse(text: &str) -> Result<Statement, SyntaxError> {
+    whole(text, |parser| {
+        let statement = parser.statement()?;
+        while parser.accept(TokenKind::Semicolon).is_some() {}
+        Ok(statement)
+    })
+}
+
+impl FromStr for CqlType {
+    type Err = SyntaxError;
+
+    /// Reads a type as CQL writes it, `frozen<list<text>>` for instance.
+    fn from_str(text: &str) -> Result<Self, SyntaxError> {
+        whole(text, |parser| parser.cql_type()).map(|cql_type| cql_type.bare())
+    }
+}
+
+fn whole<T>(text: &str, read: impl FnOnce(&mut Parser<'_>) -> Parsed<T>) -> Parsed<T> {
     if text.len() > MAX_TEXT_BYTES {
         let span = Span::new(0, 0);
         return Err(SyntaxError { span, position: span.position(text), problem: SyntaxProblem::TooLong });
     }
     let tokens = tokens(text);
     let mut parser = Parser::new(text, &tokens);
-    let statement = parser.statement()?;
-    while parser.accept(TokenKind::Semicolon).is_some() {}
-    if parser.kind() == TokenKind::End { Ok(statement) } else { Err(parser.unexpected("the end of the statement")) }
+    let read = read(&mut parser)?;
+    if parser.kind() == TokenKind::End { Ok(read) } else { Err(parser.unexpected("the end of the statement")) }
 }
 
 type Parsed<T> = Result<T, SyntaxError>;

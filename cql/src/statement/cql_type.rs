@@ -125,18 +125,27 @@ impl CqlType {
         CqlTypeKind::UserDefined(QualifiedName { keyspace: None, name: Name::new(name) }).into()
     }
 
-    /// The same type wherever it stood, its names quoted only where they must be, and in one word where CQL has two.
+    /// The same type wherever it stood, said in one way of several: names are quoted only where they must be, and what is
+    /// frozen by itself (a tuple, and all that is inside something frozen) is not said to be.
     #[must_use]
     pub(crate) fn bare(&self) -> Self {
-        let inside = |part: &Self| Box::new(part.bare());
+        self.bare_inside(false)
+    }
+
+    fn bare_inside(&self, frozen: bool) -> Self {
+        let inside = |part: &Self| Box::new(part.bare_inside(frozen));
+        let in_tuple = |part: &Self| part.bare_inside(true);
         match &self.kind {
             CqlTypeKind::Native(NativeType::Varchar) => NativeType::Text.into(),
             CqlTypeKind::Native(native) => (*native).into(),
             CqlTypeKind::List(element) => CqlTypeKind::List(inside(element)).into(),
             CqlTypeKind::Set(element) => CqlTypeKind::Set(inside(element)).into(),
             CqlTypeKind::Map(key, value) => CqlTypeKind::Map(inside(key), inside(value)).into(),
-            CqlTypeKind::Tuple(parts) => CqlTypeKind::Tuple(parts.iter().map(Self::bare).collect()).into(),
-            CqlTypeKind::Frozen(inner) => CqlTypeKind::Frozen(inside(inner)).into(),
+            CqlTypeKind::Tuple(parts) => CqlTypeKind::Tuple(parts.iter().map(in_tuple).collect()).into(),
+            CqlTypeKind::Frozen(inner) if frozen || matches!(inner.kind, CqlTypeKind::Tuple(_)) => {
+                inner.bare_inside(true)
+            }
+            CqlTypeKind::Frozen(inner) => CqlTypeKind::Frozen(Box::new(inner.bare_inside(true))).into(),
             CqlTypeKind::UserDefined(name) => CqlTypeKind::UserDefined(name.bare()).into(),
             CqlTypeKind::Vector(element, dimension) => CqlTypeKind::Vector(inside(element), *dimension).into(),
             CqlTypeKind::Custom(class) => CqlTypeKind::Custom(class.clone()).into(),

@@ -38,7 +38,7 @@ impl TableDefinition {
     /// ```
     pub fn builder(keyspace: impl Into<String>, table: impl Into<String>) -> TableBuilder {
         TableBuilder {
-            table: QualifiedName { keyspace: Some(Name::new(keyspace)), name: Name::new(table) },
+            table: QualifiedName::new(keyspace, table),
             columns: Vec::new(),
             partition_key: Vec::new(),
             clustering_order: Vec::new(),

@@ -3,7 +3,7 @@
 use super::{Column, ColumnKind, TableDefinition, TableError, TableProblem, TableProperty, Tags};
 use crate::statement::{AlterTable, AlterTableChange, ColumnDefinition, CqlType};
 use crate::table::properties::{self, PropertyError, TableOptions};
-use crate::{Name, Span, rules};
+use crate::{Name, QualifiedName, Span, rules};
 
 /// What one ALTER TABLE changes: Keyspaces takes one property at a time (`DG:cql.ddl.table`), and has nothing that takes a
 /// column away or changes a key.
@@ -42,16 +42,16 @@ impl TableChange {
         }])
     }
 
-    /// The statement that makes this change to a table.
+    /// The statement that makes this change to the table of this name.
     #[must_use]
-    pub fn of(&self, table: &TableDefinition) -> AlterTable {
+    pub fn of(&self, table: &QualifiedName) -> AlterTable {
         let change = match self {
             Self::AddColumns(columns) => AlterTableChange::Add(columns.iter().map(NewColumn::definition).collect()),
             Self::Set(property) => AlterTableChange::With(property.with_options()),
             Self::AddTags(tags) => AlterTableChange::AddTags(properties::tags_term(tags)),
             Self::DropTags(tags) => AlterTableChange::DropTags(properties::tags_term(tags)),
         };
-        AlterTable { span: Span::default(), if_exists: None, table: table.table.clone(), change }
+        AlterTable { span: Span::default(), if_exists: None, table: table.clone(), change }
     }
 
     /// What a statement changes, one by one.

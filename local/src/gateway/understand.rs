@@ -4,7 +4,8 @@ use keyspaces_cql::statement::{
     AlterTableChange, Batch, CqlType, CqlTypeKind, Modification, TermKind, Using, WithOption,
 };
 use keyspaces_cql::{
-    Context, Judgement, Name, QualifiedName, Rule, Span, Statement, SyntaxError, SyntaxProblem, Unknown, judge_in,
+    Context, Judgement, Name, Portable, QualifiedName, Rule, Span, Statement, SyntaxError, SyntaxProblem, Unknown,
+    judge_in,
 };
 
 use super::error_code;
@@ -204,10 +205,10 @@ impl Reading<'_> {
     }
 
     fn definition(&mut self, statement: &Statement) -> Result<Definition, Refusal> {
-        let definition = match Told::of(statement) {
-            Told::All => self.whole_definition(statement)?,
-            Told::Nothing => Definition { text: None, ..self.whole_definition(statement)? },
-            Told::Part(part) => {
+        let definition = match statement.portable() {
+            Portable::All => self.whole_definition(statement)?,
+            Portable::Nothing => Definition { text: None, ..self.whole_definition(statement)? },
+            Portable::Part(part) => {
                 let text = part.to_string();
                 let part = keyspaces_cql::parse(&text).map_err(|error| not_emulated(format!("this: {error}")))?;
                 Reading { text: &text, place: self.place, look: self.look, edits: Vec::new() }
@@ -354,40 +355,6 @@ impl Reading<'_> {
         }
         edited.push_str(&self.text[at..]);
         edited
-    }
-}
-
-/// What Cassandra is told of a definition.
-enum Told {
-    All,
-    /// This, without what only the service has.
-    Part(Box<Statement>),
-    Nothing,
-}
-
-impl Told {
-    fn of(statement: &Statement) -> Self {
-        const ONLY_THE_SERVICES: [&str; 4] = ["custom_properties", "autoscaling_settings", "tags", "cdc"];
-        let mut part = statement.clone();
-        let options = match &mut part {
-            Statement::CreateKeyspace(create) => &mut create.options,
-            Statement::CreateTable(create) => &mut create.options,
-            Statement::AlterTable(alter) => match &mut alter.change {
-                AlterTableChange::With(options) => options,
-                AlterTableChange::AddTags(_) | AlterTableChange::DropTags(_) => return Self::Nothing,
-                _ => return Self::All,
-            },
-            Statement::AlterKeyspace(_) => return Self::Nothing,
-            _ => return Self::All,
-        };
-        let said = options.len();
-        options.retain(|option| !ONLY_THE_SERVICES.contains(&option.name.text.as_str()));
-        let (left, alters) = (options.len(), matches!(statement, Statement::AlterTable(_)));
-        match (said - left, left) {
-            (0, _) => Self::All,
-            (_, 0) if alters => Self::Nothing,
-            _ => Self::Part(Box::new(part)),
-        }
     }
 }
 

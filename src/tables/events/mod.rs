@@ -27,6 +27,7 @@ use self::read::Reader;
 use self::shards::Shards;
 use self::statements::Statements;
 use super::event::{Event, cut, date_of};
+use crate::schema::{NativeType, Order, TableBuilder, TableDefinition};
 use crate::{Error, ErrorKind, Outcome, ReadConsistency, Session};
 
 /// How many writes of [`Events::insert_many`] are in flight together.
@@ -65,16 +66,41 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// As [`Session::define`].
+    /// As [`Session::schema`].
     pub async fn create_table(session: &Session, keyspace: &str) -> Result<(), Error> {
-        session
-            .define(&format!(
-                "CREATE TABLE IF NOT EXISTS {}.events (device_id text, event_date date, event_time timestamp, \
-                 event_type text, payload text, PRIMARY KEY ((device_id, event_date), event_time)) \
-                 WITH CLUSTERING ORDER BY (event_time DESC)",
-                Name::new(keyspace)
-            ))
-            .await
+        session.schema().create_table_if_not_exists(&Self::table(keyspace)?).await
+    }
+
+    /// The definition of the table `events` in `keyspace`, to be created with options of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`](ErrorKind::Refused) if the keyspace cannot have such a name.
+    pub fn table(keyspace: &str) -> Result<TableDefinition, Error> {
+        Self::definition(TableDefinition::builder(keyspace, "events"), |table| table)
+    }
+
+    /// The definition of the table `events_sharded` in `keyspace`. As [`table`](Self::table), with a column
+    /// `shard smallint` in its partition key.
+    ///
+    /// # Errors
+    ///
+    /// As [`table`](Self::table).
+    pub fn sharded_table(keyspace: &str) -> Result<TableDefinition, Error> {
+        let table = TableDefinition::builder(keyspace, "events_sharded");
+        Self::definition(table, |table| table.partition_key("shard", NativeType::Smallint))
+    }
+
+    fn definition(
+        table: TableBuilder,
+        more: impl FnOnce(TableBuilder) -> TableBuilder,
+    ) -> Result<TableDefinition, Error> {
+        let table = table.partition_key("device_id", NativeType::Text).partition_key("event_date", NativeType::Date);
+        let table = more(table)
+            .clustering_column("event_time", NativeType::Timestamp, Order::Descending)
+            .column("event_type", NativeType::Text)
+            .column("payload", NativeType::Text);
+        Ok(table.build()?)
     }
 
     /// The table `events` in `keyspace`, with all its statements prepared.
@@ -91,16 +117,9 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// As [`Session::define`].
+    /// As [`Session::schema`].
     pub async fn create_sharded_table(session: &Session, keyspace: &str) -> Result<(), Error> {
-        session
-            .define(&format!(
-                "CREATE TABLE IF NOT EXISTS {}.events_sharded (device_id text, event_date date, shard smallint, \
-                 event_time timestamp, event_type text, payload text, \
-                 PRIMARY KEY ((device_id, event_date, shard), event_time)) WITH CLUSTERING ORDER BY (event_time DESC)",
-                Name::new(keyspace)
-            ))
-            .await
+        session.schema().create_table_if_not_exists(&Self::sharded_table(keyspace)?).await
     }
 
     /// The table `events_sharded` in `keyspace`, for devices that write more than a partition bears, which is 1,000 write
@@ -152,8 +171,9 @@ impl Events {
 
     /// Writes many events, up to 64 in flight together, and gives the result of each, in their order.
     ///
-    /// No partition is written to faster than at 900 write units a second, of the 1,000 that it bears: a day of one device is
-    /// written as slowly as that, days and devices side by side. Two events with the same device and millisecond are one
+    /// No partition is written to faster than at 900 write units a second from the start on, of the 1,000 that it bears: a day
+    /// of one device is written as slowly as that, days and devices side by side. (What has fallen behind, because answers
+    /// were slow, is caught up with.) Two events with the same device and millisecond are one
     /// row; which of them stays is not determined.
     ///
     /// Nothing is undone when an event fails, and none is left out because another failed.

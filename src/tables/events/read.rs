@@ -95,7 +95,7 @@ impl Rows {
                 (None, Some(next)) => next.try_next().await?,
                 (None, None) => None,
             };
-            let Some(page) = page else { return Ok(None) };
+            let Some(page) = page else { return Ok::<_, Error>(None) };
             if rows.one_ahead {
                 rows.ask_for_next();
             }

@@ -1,8 +1,11 @@
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use futures::future::join_all;
+use keyspaces::value::CqlDate;
 use keyspaces::{ErrorKind, Select, SerializeRow, Write};
 use keyspaces_local::journal::Kind;
+use uuid::Uuid;
 
 use crate::server::{local, session, table};
 
@@ -70,6 +73,69 @@ async fn a_null_that_the_row_type_has_no_room_for_is_told_by_its_column() {
              as Option<String>"
         )
     );
+}
+
+#[tokio::test]
+async fn a_date_that_cql_holds_and_the_row_type_does_not_is_told_by_its_column() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, d date").await;
+    let store = format!("INSERT INTO {table} (id, d) VALUES (?, ?)");
+    // Day 0 is 2^31 days before 1970.
+    session.execute(&store, (1, CqlDate(0))).await.unwrap();
+    let text = format!("SELECT d FROM {table} WHERE id = ?");
+    let any: Select<(i32,), (CqlDate,)> = session.prepare(&text).await.unwrap();
+    assert_eq!(any.one((1,)).await.unwrap(), Some((CqlDate(0),)));
+    let known: Select<(i32,), (NaiveDate,)> = session.prepare(&text).await.unwrap();
+    let error = known.one((1,)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Type);
+    assert_eq!(
+        error.to_string(),
+        format!("SELECT FROM {table} failed: the column d (date) of a row has a value that NaiveDate cannot hold")
+    );
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_active_yet_is_told_in_the_servers_words_and_can_be_used_when_it_is() {
+    if local().await.is_none() {
+        return;
+    }
+    let session = session().await;
+    table(&session, "id int PRIMARY KEY").await;
+    let status: Select<(String,), (String,)> = session
+        .prepare("SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = 'it' AND table_name = ?")
+        .await
+        .unwrap();
+    // It takes the local Keyspaces half a second; on a slow machine that may be over before it was looked at.
+    for _ in 0..20 {
+        let name = format!("t{}", Uuid::new_v4().simple());
+        let text = format!("INSERT INTO it.{name} (id) VALUES (?)");
+        let create = format!("CREATE TABLE it.{name} (id int PRIMARY KEY)");
+        let status = async || status.one((name.clone(),)).await.unwrap().map(|(status,)| status);
+        let early = async {
+            while status().await.is_none() {
+                tokio::task::yield_now().await;
+            }
+            let early = session.prepare::<Write<(i32,)>>(&text).await;
+            (early, status().await)
+        };
+        let (defined, (early, after)) = tokio::join!(async { session.define(&create).await }, early);
+        defined.unwrap();
+        session.prepare::<Write<(i32,)>>(&text).await.unwrap().execute((1,)).await.unwrap();
+        if after.as_deref() != Some("CREATING") {
+            continue;
+        }
+        let error = early.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "preparing INSERT INTO it.{name} failed: refused by the server; the other side said: \"unconfigured table \
+                 it.{name}\""
+            )
+        );
+        return;
+    }
+    panic!("no table was seen while it was being created");
 }
 
 #[tokio::test]

@@ -95,6 +95,23 @@ async fn empty_pages_are_passed_over() {
 }
 
 #[tokio::test]
+async fn a_limit_does_not_make_small_pages_where_a_filter_drops_most_of_what_they_hold() {
+    let session = session().await;
+    let table = filled(&session, 0..1, 200).await;
+    let literal: Select<(&str,), (i32,)> =
+        session.prepare(&format!("SELECT c FROM {table} WHERE v = ? LIMIT 2 ALLOW FILTERING")).await.unwrap();
+    let bound: Select<(&str, i32), (i32,)> =
+        session.prepare(&format!("SELECT c FROM {table} WHERE v = ? LIMIT ? ALLOW FILTERING")).await.unwrap();
+    let two: Vec<_> = literal.rows(("rare",)).try_collect().await.unwrap();
+    assert_eq!(two, [(0,), (50,)]);
+    let two: Vec<_> = bound.rows(("rare", 2)).try_collect().await.unwrap();
+    assert_eq!(two, [(0,), (50,)]);
+    if let Some(received) = reads_received(&table).await {
+        assert_eq!(received, 2, "one page each");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_is_dropped_or_not_polled_leaves_the_session_usable() {
     let session = session().await;
     let table = filled(&session, 0..1, 100).await;

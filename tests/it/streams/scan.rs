@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroUsize};
 
 use futures::TryStreamExt;
 use keyspaces::{ScanProgress, Select};
@@ -15,7 +15,7 @@ async fn a_scan_gives_each_row_once_and_goes_on_from_where_it_was() {
     let select: Select<(i64, i64), (i32, i32)> = session.prepare(&text).await.unwrap();
     let select = select.with_page_size(NonZeroU32::new(10).unwrap());
     let expected: BTreeSet<_> = (0..300).flat_map(|k| (0..3).map(move |c| (k, c))).collect();
-    let mut scan = select.scan().unwrap().ranges(NonZeroU32::new(16).unwrap()).in_flight(NonZeroUsize::new(4).unwrap());
+    let mut scan = select.scan().unwrap().ranges(NonZeroU16::new(16).unwrap()).in_flight(NonZeroUsize::new(4).unwrap());
     let mut rows = Vec::new();
     let mut fraction = 0.0;
     for _ in 0..40 {
@@ -52,6 +52,15 @@ async fn a_scan_gives_each_row_once_and_goes_on_from_where_it_was() {
         format!(
             "SELECT FROM {table} failed: a scan selects by token, the text does not. Write WHERE token(partition key) > ? AND \
              token(partition key) <= ?"
+        )
+    );
+    let limited: Select<(i64, i64), (i32,)> =
+        session.prepare(&format!("SELECT k FROM {table} WHERE token(k) > ? AND token(k) <= ? LIMIT 5")).await.unwrap();
+    assert_eq!(
+        limited.scan().unwrap_err().to_string(),
+        format!(
+            "SELECT FROM {table} failed: a scan reads all rows, the text has a LIMIT, which would hold for each of its ranges. \
+             Leave the LIMIT away, and stop reading when there are enough"
         )
     );
 }

@@ -256,6 +256,13 @@ impl Client {
         Answer::read(&self.call(opcode::QUERY, &query_body(text, with)).await)
     }
 
+    /// Asks as often as that, and does not wait for the answers.
+    pub(super) async fn ask(&mut self, text: &str, times: i16) {
+        for stream in 0..times {
+            self.send(stream, opcode::QUERY, &query_body(text, With::default())).await;
+        }
+    }
+
     pub(super) async fn rows(&mut self, text: &str) -> Rows {
         match self.query(text).await {
             Answer::Rows(rows) => rows,

@@ -72,7 +72,9 @@ async fn a_paging_state_works_on_any_connection_and_after_another_start() {
     let Answer::Rows(second) = other.query_with(select, with).await else { panic!() };
     assert_eq!(second.ints("b"), (20..60).collect::<Vec<_>>());
 
-    let kept = another().await.instance("paging").start().await.unwrap();
+    // A Cassandra that is shared keeps what a named instance has made, that of another run too.
+    let instance = format!("paging {:?}", std::time::SystemTime::now());
+    let kept = another().await.instance(&instance).start().await.unwrap();
     let mut client = Client::connect(&kept).await;
     client.keyspace("paging_kept").await;
     client.table("paging_kept", "t", "(a int, b int, c text, PRIMARY KEY (a, b))").await;
@@ -81,11 +83,12 @@ async fn a_paging_state_works_on_any_connection_and_after_another_start() {
     let first = client.query_with(select, With { page_size: Some(7), ..With::default() }).await;
     let Answer::Rows(first) = first else { panic!("{first:?}") };
     kept.close().await.unwrap();
-    let kept = another().await.instance("paging").start().await.unwrap();
+    let kept = another().await.instance(&instance).start().await.unwrap();
     let mut client = Client::connect(&kept).await;
     let with = With { page_size: Some(100), paging_state: first.paging_state.as_deref(), ..With::default() };
     let Answer::Rows(rest) = client.query_with(select, with).await else { panic!() };
     assert_eq!(rest.ints("b"), (7..30).collect::<Vec<_>>());
+    assert!(matches!(client.query("DROP KEYSPACE paging_kept").await, Answer::Changed(_)));
 }
 
 #[tokio::test]
@@ -170,6 +173,40 @@ async fn cassandra_survives_large_rows() {
     };
     let (one, two) = (|| reader(1, 400), || reader(2, 8));
     tokio::join!(one(), one(), two(), two(), two(), two(), two(), two(), two(), two(), two(), two(), two(), two());
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_what_they_asked_for_hold_up_nobody_else() {
+    const ASKED: i16 = 24;
+    let mut client = with_table("paging_slow").await;
+    fill(&mut client, "paging_slow", 1, [900_000; 20]).await;
+    let select = "SELECT * FROM paging_slow.t WHERE a = 1";
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut client = Client::connect(local().await).await;
+        client.ask(select, ASKED).await;
+        slow.push(client);
+    }
+    let pages = client.pages(Ok(select), With::default()).await;
+    assert_eq!(all(&pages, "b"), (0..20).collect::<Vec<_>>());
+    // When they read at last, all of it is there.
+    for mut client in slow {
+        for _ in 0..ASKED {
+            let Answer::Rows(page) = Answer::read(&client.receive().await.expect("an answer")) else { panic!() };
+            assert_eq!(page.ints("b"), pages[0].ints("b"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_the_data_ends_with_a_full_page_an_empty_one_follows() {
+    let mut client = with_table("paging_end").await;
+    fill(&mut client, "paging_end", 1, [10; 100]).await;
+    for (page_size, expected) in [(50, &[50, 50, 0][..]), (99, &[99, 1]), (100, &[100, 0]), (101, &[100])] {
+        let with = With { page_size: Some(page_size), ..With::default() };
+        let pages = client.pages(Ok("SELECT b FROM paging_end.t WHERE a = 1"), with).await;
+        assert_eq!(pages.iter().map(|page| page.values.len()).collect::<Vec<_>>(), expected);
+    }
 }
 
 #[test]

@@ -1,0 +1,75 @@
+//! What of a definition a plain Cassandra can carry out.
+
+use crate::Statement;
+use crate::statement::AlterTableChange;
+
+/// The part of a definition that does not need Keyspaces.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Portable {
+    /// All of it.
+    All,
+    /// This, without the options that only Keyspaces has.
+    Part(Box<Statement>),
+    /// Nothing: it is about Keyspaces alone.
+    Nothing,
+}
+
+/// The options of a table or a keyspace that only Keyspaces has (`DG:cql.ddl.table`). Cassandra's `cdc` is another thing.
+const ONLY_KEYSPACES: [&str; 4] = ["autoscaling_settings", "cdc", "custom_properties", "tags"];
+
+impl Statement {
+    /// The part of it that a plain Cassandra can carry out. Replication is not looked at.
+    #[must_use]
+    pub fn portable(&self) -> Portable {
+        let mut part = self.clone();
+        let options = match &mut part {
+            Self::CreateKeyspace(create) => &mut create.options,
+            Self::CreateTable(create) => &mut create.options,
+            Self::AlterTable(alter) => match &mut alter.change {
+                AlterTableChange::With(options) => options,
+                AlterTableChange::AddTags(_) | AlterTableChange::DropTags(_) => return Portable::Nothing,
+                _ => return Portable::All,
+            },
+            // Its only changes are tags and Regions.
+            Self::AlterKeyspace(_) => return Portable::Nothing,
+            _ => return Portable::All,
+        };
+        let said = options.len();
+        options.retain(|option| !ONLY_KEYSPACES.contains(&option.name.text.as_str()));
+        match (said - options.len(), options.len()) {
+            (0, _) => Portable::All,
+            (_, 0) if matches!(self, Self::AlterTable(_)) => Portable::Nothing,
+            _ => Portable::Part(Box::new(part)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+
+    #[test]
+    fn what_only_keyspaces_has_is_left_out() {
+        for (text, expected) in [
+            ("CREATE TABLE t (a int PRIMARY KEY) WITH comment = 'c'", "all"),
+            (
+                "CREATE TABLE t (a int PRIMARY KEY) WITH TAGS = {'a': 'b'} AND comment = 'c'",
+                "CREATE TABLE t (a int PRIMARY KEY) WITH comment = 'c'",
+            ),
+            ("CREATE TABLE t (a int PRIMARY KEY) WITH CDC = TRUE", "CREATE TABLE t (a int PRIMARY KEY)"),
+            ("ALTER TABLE t ADD b int", "all"),
+            ("ALTER TABLE t WITH custom_properties = {'ttl': {'status': 'enabled'}}", "nothing"),
+            ("ALTER TABLE t ADD TAGS {'a': 'b'}", "nothing"),
+            ("ALTER KEYSPACE k DROP TAGS {'a': 'b'}", "nothing"),
+            ("DROP TABLE t", "all"),
+        ] {
+            let told = match parse(text).unwrap().portable() {
+                Portable::All => "all".to_owned(),
+                Portable::Part(part) => part.to_string(),
+                Portable::Nothing => "nothing".to_owned(),
+            };
+            assert_eq!(told, expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! A change of the schema: its definitions sent one after the other, each awaited.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use keyspaces_cql::{Effect, Portable, Statement};
+use tokio::sync::SemaphorePermit;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::TableStatus;
+use super::awaited::{Awaited, Look, Seen};
+use crate::execute::Call;
+use crate::statement::About;
+use crate::{Error, ErrorKind, Session, execute};
+
+/// AWS's tools wait up to 15 minutes (toolkit-truncate.py); about one is what users report.
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
+
+/// Between two looks at the system tables, growing by half from the first to the last.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LAST_LOOK: Duration = Duration::from_secs(5);
+
+/// How many definitions an account may have under way in a Region (DG:quotas).
+pub(crate) const MOST_UNDER_WAY: usize = 50;
+
+/// A change of the schema, about to be made: `.await` it, or look on at its [`progress`](Self::progress).
+///
+/// Its definitions are sent one after the other, each when the one before has been carried out, since Keyspaces takes one
+/// change of a table at a time (`DG:cql.ddl.table`). Dropped before it is done, it sends no more of them; what was sent
+/// goes on in the service.
+#[must_use = "a change is made when it is awaited, or its progress is looked at"]
+pub struct SchemaChange<'a> {
+    session: &'a Session,
+    stages: Result<VecDeque<Vec<Definition>>, Error>,
+    deadline: Duration,
+    leave_out: bool,
+}
+
+/// How far a [`SchemaChange`] is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What is being carried out, in a few words: `CREATE TABLE shop.names`. Of several at once, the first that is not done.
+    pub definition: String,
+    /// How many definitions have been carried out.
+    pub done: usize,
+    /// How many there are in all.
+    pub of: usize,
+    /// What the service says of what is being defined, if it says anything yet.
+    pub status: Option<TableStatus>,
+    /// How long it has taken until now.
+    pub elapsed: Duration,
+}
+
+/// One definition, as it is sent.
+#[derive(Debug)]
+pub(super) struct Definition {
+    about: About,
+    /// Nothing if it was sent before.
+    text: Option<String>,
+    /// Nothing if the text cannot be read.
+    awaited: Option<Awaited>,
+}
+
+impl Definition {
+    pub(super) fn of_text(text: &str, session: &Session) -> Result<Self, Error> {
+        let about = About::check(text, session, &[Effect::Definition])?;
+        let awaited = about.tree().and_then(Awaited::of);
+        Ok(Self { about, text: Some(text.to_owned()), awaited })
+    }
+
+    /// Of one that somebody has sent.
+    pub(super) fn of_table(keyspace: &str, table: &str) -> Self {
+        let about = About::unread(&format!("waiting for the table {keyspace}.{table}"));
+        Self { about, text: None, awaited: Some(Awaited::table(keyspace, table)) }
+    }
+
+    pub(super) fn of(statement: &Statement, session: &Session) -> Result<Self, Error> {
+        Self::of_text(&statement.to_string(), session)
+    }
+}
+
+impl<'a> SchemaChange<'a> {
+    /// Definitions that are sent together, and others when these have been carried out.
+    pub(super) fn new(session: &'a Session, stages: Result<Vec<Vec<Definition>>, Error>) -> Self {
+        Self { session, stages: stages.map(VecDeque::from), deadline: DEFAULT_DEADLINE, leave_out: false }
+    }
+
+    /// How long to wait until all of it is carried out. Default: 5 minutes.
+    pub fn within(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// On a plain Cassandra, leaves out what only Keyspaces has (capacity, recovery, encryption, tags …) where it is
+    /// refused otherwise. On Keyspaces this changes nothing.
+    pub fn without_keyspaces_options_on_cassandra(mut self) -> Self {
+        self.leave_out = true;
+        self
+    }
+
+    /// Makes the change, and tells how far it is: once when a definition has been sent, after each look at its status, and
+    /// once when it has been carried out. The stream ends when all of it is done, or with the error that stopped it.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use futures::TryStreamExt;
+    ///
+    /// let mut progress = session.define("CREATE TABLE shop.names (id text PRIMARY KEY, name text)").progress();
+    /// while let Some(progress) = progress.try_next().await? {
+    ///     println!("{progress}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn progress(self) -> BoxStream<'a, Result<Progress, Error>> {
+        let (session, deadline, leave_out) = (self.session, self.deadline, self.leave_out);
+        let stages = match self.stages {
+            Ok(stages) => stages,
+            Err(error) => return stream::once(async { Err(error) }).boxed(),
+        };
+        let begun = Instant::now();
+        let run = Run {
+            session,
+            of: stages.iter().map(Vec::len).sum(),
+            stages,
+            under_way: Vec::new(),
+            share: None,
+            done: 0,
+            pause: None,
+            begun,
+            deadline: begun + deadline,
+            leave_out,
+        };
+        stream::try_unfold(Some(run), |run| async move {
+            let Some(mut run) = run else { return Ok(None) };
+            let done = run.done;
+            let next = timeout_at(run.deadline, run.step()).await;
+            if run.done > done || !matches!(next, Ok(Ok(_))) {
+                // What was prepared may mean something else now.
+                run.session.statements().clear();
+            }
+            match next {
+                Ok(Ok(Some(progress))) => Ok(Some((progress, Some(run)))),
+                Ok(Ok(None)) => Ok(None),
+                Ok(Err(error)) => Err(run.stopped(error)),
+                Err(_) => Err(run.late()),
+            }
+        })
+        .boxed()
+    }
+}
+
+impl<'a> IntoFuture for SchemaChange<'a> {
+    type Output = Result<(), Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.progress().try_for_each(|_| async { Ok(()) }))
+    }
+}
+
+impl fmt::Debug for SchemaChange<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SchemaChange")
+            .field("stages", &self.stages)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { definition, done, of, status, elapsed } = self;
+        write!(f, "{done} of {of}: {definition}")?;
+        if let Some(status) = status {
+            write!(f, " is {status}")?;
+        }
+        write!(f, " after {elapsed:.1?}")
+    }
+}
+
+/// A change that is being made.
+struct Run<'a> {
+    session: &'a Session,
+    stages: VecDeque<Vec<Definition>>,
+    under_way: Vec<UnderWay>,
+    /// The share of these in what may be under way at once.
+    share: Option<SemaphorePermit<'a>>,
+    done: usize,
+    of: usize,
+    /// Before the next look, once something was sent.
+    pause: Option<Duration>,
+    begun: Instant,
+    deadline: Instant,
+    leave_out: bool,
+}
+
+/// A definition that was sent.
+struct UnderWay {
+    attempted: String,
+    /// Nothing where the text could not be read.
+    awaited: Option<Awaited>,
+}
+
+impl Run<'_> {
+    /// Goes on until there is something to tell; `None` when all of it is done.
+    async fn step(&mut self) -> Result<Option<Progress>, Error> {
+        if self.under_way.is_empty() {
+            let Some(stage) = self.stages.pop_front() else { return Ok(None) };
+            return self.send(stage).await.map(Some);
+        }
+        if self.session.is_plain_cassandra() {
+            execute::agree_on_schema(&Call::new(self.session, About::unread(&self.under_way[0].attempted))).await?;
+            return Ok(Some(self.all_done()));
+        }
+        let pause = self.pause.unwrap_or_default();
+        sleep(pause).await;
+        self.pause = Some(LAST_LOOK.min(FIRST_LOOK.max(pause * 3 / 2)));
+        let seen = Seen::ask(self.session, self.under_way.iter().filter_map(|of| of.awaited.as_ref())).await?;
+        let (mut left, mut first_status) = (Vec::new(), None);
+        let mut last_done = None;
+        for mut definition in std::mem::take(&mut self.under_way) {
+            match definition.awaited.as_mut().map_or(Look::Done, |awaited| awaited.look(&seen)) {
+                Look::Done => {
+                    self.done += 1;
+                    last_done = Some(definition.attempted);
+                }
+                Look::NotYet(status) => {
+                    if left.is_empty() {
+                        first_status = status;
+                    }
+                    left.push(definition);
+                }
+                Look::Failed(why, status) => {
+                    let error = Error::new(ErrorKind::Refused, definition.attempted, why);
+                    return Err(match status {
+                        Some(status @ TableStatus::InaccessibleEncryptionCredentials) => {
+                            error.with_said(status.to_string()).with_advice(
+                                "Give the service access to the KMS key, or choose another (DG:EncryptionAtRest)",
+                            )
+                        }
+                        Some(status) => error.with_said(status.to_string()),
+                        None => error,
+                    });
+                }
+            }
+        }
+        self.under_way = left;
+        let told = self.under_way.first().map(|definition| definition.attempted.clone()).or(last_done);
+        Ok(Some(self.told(told.unwrap_or_default(), first_status)))
+    }
+
+    async fn send(&mut self, stage: Vec<Definition>) -> Result<Progress, Error> {
+        self.pause = None;
+        self.share = None;
+        // All at once: two that each have some and wait for more would wait for ever. It is never closed.
+        let places = u32::try_from(stage.len()).unwrap_or(u32::MAX);
+        self.share = self.session.definitions().acquire_many(places).await.ok();
+        for Definition { about, text, awaited } in stage {
+            let attempted = about.attempted.clone();
+            let text = match text {
+                Some(text) if self.session.is_plain_cassandra() => self.for_cassandra(&about, text)?,
+                text => text,
+            };
+            self.under_way.push(UnderWay { attempted, awaited });
+            if let Some(text) = text {
+                execute::define(&Call::new(self.session, about), &text).await?;
+            }
+        }
+        let first = self.under_way.first().map(|definition| definition.attempted.clone());
+        Ok(self.told(first.unwrap_or_default(), None))
+    }
+
+    /// What a Cassandra of one data center is told of a definition, if anything: the part that needs no Keyspaces.
+    fn for_cassandra(&self, about: &About, text: String) -> Result<Option<String>, Error> {
+        let Some(statement) = about.tree() else { return Ok(Some(text)) };
+        let portable = statement.portable();
+        if portable != Portable::All && !self.leave_out {
+            let only = "the options custom_properties, autoscaling_settings, cdc and tags, and changes of Regions, are \
+                        Keyspaces' own, and this is a plain Cassandra";
+            let advice = "Leave them out, or have them left out by without_keyspaces_options_on_cassandra()";
+            return Err(Error::new(ErrorKind::Refused, about.attempted.clone(), only).with_advice(advice));
+        }
+        let (statement, text) = match portable {
+            Portable::All => (statement.clone(), text),
+            Portable::Part(part) => {
+                let text = part.to_string();
+                (keyspaces_cql::parse(&text).unwrap_or(*part), text)
+            }
+            Portable::Nothing => return Ok(None),
+        };
+        Ok(Some(self.with_replication(&statement, text)))
+    }
+
+    /// `SingleRegionStrategy`, and several Regions, in the words of a Cassandra of one node.
+    fn with_replication(&self, statement: &Statement, text: String) -> String {
+        let Statement::CreateKeyspace(create) = statement else { return text };
+        let Ok(definition) = create.definition() else { return text };
+        let Some(span) = create.replication().map(|option| option.value.span) else { return text };
+        // Another Cassandra's own data centers are its own business.
+        if definition.replication != keyspaces_cql::Replication::SingleRegion {
+            return text;
+        }
+        let data_center = self.session.data_center().replace('\'', "''");
+        let nodes = format!("{{'class': 'NetworkTopologyStrategy', '{data_center}': 1}}");
+        format!("{}{nodes}{}", &text[..span.start], &text[span.end..])
+    }
+
+    fn all_done(&mut self) -> Progress {
+        self.done += self.under_way.len();
+        let last = self.under_way.drain(..).next_back().map(|definition| definition.attempted);
+        self.told(last.unwrap_or_default(), None)
+    }
+
+    fn told(&self, definition: String, status: Option<TableStatus>) -> Progress {
+        Progress { definition, done: self.done, of: self.of, status, elapsed: self.begun.elapsed() }
+    }
+
+    /// With how much of the change was made before.
+    fn stopped(&self, error: Error) -> Error {
+        if self.of < 2 {
+            return error;
+        }
+        let left = self.of - self.done;
+        let advice = error.advice().map(|advice| format!("{advice}. ")).unwrap_or_default();
+        error.with_advice(format!(
+            "{advice}{} of {} definitions had been carried out; {left} are left",
+            self.done, self.of
+        ))
+    }
+
+    fn late(&self) -> Error {
+        let attempted = self.under_way.first().map(|definition| definition.attempted.clone());
+        let within = self.deadline - self.begun;
+        let advice = "The service goes on with it: look at its status in system_schema_mcs, or define it again";
+        let error = Error::new(
+            ErrorKind::Timeout,
+            attempted.unwrap_or_else(|| "a change of the schema".to_owned()),
+            format!("not carried out within {within:?}"),
+        );
+        self.stopped(error.with_advice(advice))
+    }
+}

@@ -1,0 +1,216 @@
+//! A table or a keyspace as it is now, from the system tables.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use keyspaces_cql::statement::{ClusteringOrder, CqlType, Order};
+use keyspaces_cql::{
+    AutoScaling, CapacityScaling, Cdc, Column, ColumnKind, KeyspaceDefinition, Name, QualifiedName, Replication,
+    TableDefinition, TableOptions, TableProperty, Tags,
+};
+use scylla::value::CqlValue;
+
+use super::{Schema, TableStatus};
+use crate::{Error, ErrorKind, Row};
+
+/// A table as it is now; from [`Schema::describe_table`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TableDescription {
+    /// Its columns, key and options. As text it is the CREATE TABLE that would make it.
+    pub definition: TableDefinition,
+    /// What state it is in; a plain Cassandra has none.
+    pub status: Option<TableStatus>,
+    /// When it was created, where that is told.
+    pub created: Option<DateTime<Utc>>,
+    /// The ARN of its latest CDC stream, if there is one.
+    pub stream_arn: Option<String>,
+    /// What it is in each Region, if its keyspace is in several.
+    pub replicas: Vec<Replica>,
+}
+
+/// A table in one Region.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Replica {
+    /// The Region.
+    pub region: String,
+    /// What state it is in there.
+    pub status: TableStatus,
+}
+
+impl Schema<'_> {
+    /// A table as it is now, if there is one: its definition, state, auto scaling, tags and replicas.
+    ///
+    /// Reads `system_schema`, `system_schema_mcs` and `system_multiregion_info`, a handful of small queries, and passes
+    /// over what the service shows there and this version does not know.
+    ///
+    /// # Errors
+    ///
+    /// [`Server`](ErrorKind::Server) if what the system tables say makes no table; else as of reading any table.
+    pub async fn describe_table(&self, keyspace: &str, table: &str) -> Result<Option<TableDescription>, Error> {
+        let columns = "SELECT column_name, clustering_order, kind, position, type FROM system_schema.columns \
+                       WHERE keyspace_name = ? AND table_name = ?";
+        let columns = self.rows(columns, keyspace, table).await?;
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        let mut definition = definition(keyspace, table, &columns)?;
+        let plain = self.session.is_plain_cassandra();
+        let tables = if plain { "system_schema.tables" } else { "system_schema_mcs.tables" };
+        let row = format!("SELECT * FROM {tables} WHERE keyspace_name = ? AND table_name = ?");
+        let row = self.rows(&row, keyspace, table).await?.into_iter().next();
+        let row = |column: &str| row.as_ref().and_then(|row| row.get(column));
+        let seconds = row("default_time_to_live").and_then(CqlValue::as_int).and_then(|ttl| u32::try_from(ttl).ok());
+        if plain {
+            definition.options.default_time_to_live = seconds.filter(|seconds| *seconds > 0);
+            let (status, created, stream_arn, replicas) = (None, None, None, Vec::new());
+            return Ok(Some(TableDescription { definition, status, created, stream_arn, replicas }));
+        }
+        let mut options =
+            TableOptions::from_custom_properties(&row("custom_properties").map(shown).unwrap_or_default());
+        if let Some(seconds) = seconds.filter(|seconds| *seconds > 0) {
+            options = options.and(TableProperty::DefaultTimeToLive(seconds));
+        }
+        if options.cdc.is_none() && row("cdc").and_then(CqlValue::as_boolean) == Some(true) {
+            options = options.and(Cdc::On(Default::default()));
+        }
+        options.auto_scaling = self.auto_scaling(keyspace, table).await?;
+        options.tags = self.tags(keyspace, table).await?;
+        definition.options = options;
+        let replicas =
+            "SELECT region, status FROM system_multiregion_info.tables WHERE keyspace_name = ? AND table_name = ?";
+        let replicas = self.rows(replicas, keyspace, table).await?;
+        let replicas = replicas.iter().filter_map(|row| {
+            Some(Replica { region: text(row, "region")?, status: TableStatus::of(&text(row, "status")?) })
+        });
+        Ok(Some(TableDescription {
+            status: row("status").and_then(CqlValue::as_text).map(|word| TableStatus::of(word)),
+            created: row("creation_time").and_then(CqlValue::as_cql_timestamp).and_then(|at| at.try_into().ok()),
+            stream_arn: row("latest_stream_arn").and_then(CqlValue::as_text).cloned(),
+            replicas: replicas.collect(),
+            definition,
+        }))
+    }
+
+    /// A keyspace as it is now, if there is one. Its tags are not looked up.
+    ///
+    /// # Errors
+    ///
+    /// As of reading any table.
+    pub async fn describe_keyspace(&self, keyspace: &str) -> Result<Option<KeyspaceDefinition>, Error> {
+        let of = if self.session.is_plain_cassandra() { "system_schema" } else { "system_schema_mcs" };
+        let there = format!("SELECT replication FROM {of}.keyspaces WHERE keyspace_name = ?");
+        let rows: Vec<Row> = self.session.rows(&there, (keyspace.to_owned(),)).try_collect().await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let mut replication = row.get("replication").map(entries).unwrap_or_default();
+        let class = replication.remove("class").unwrap_or_default();
+        let mut definition = KeyspaceDefinition::new(keyspace);
+        if class.ends_with("NetworkTopologyStrategy") && !self.session.is_plain_cassandra() {
+            definition.replication = Replication::MultiRegion(replication.into_keys().collect());
+        }
+        Ok(Some(definition))
+    }
+
+    async fn auto_scaling(&self, keyspace: &str, table: &str) -> Result<Option<AutoScaling>, Error> {
+        let of = "SELECT * FROM system_schema_mcs.autoscaling WHERE keyspace_name = ? AND table_name = ?";
+        let rows = self.rows(of, keyspace, table).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let scaling = |row: &Row, column| {
+            let shown = row.get(column).map(entries).filter(|entries| !entries.is_empty())?;
+            CapacityScaling::from_shown(&shown).ok()
+        };
+        let read = scaling(row, READ_SCALING);
+        let mut replicas = BTreeMap::new();
+        let of = "SELECT * FROM system_multiregion_info.autoscaling WHERE keyspace_name = ? AND table_name = ?";
+        for row in self.rows(of, keyspace, table).await? {
+            if let (Some(region), Some(own)) = (text(&row, "region"), scaling(&row, READ_SCALING))
+                && Some(own) != read
+            {
+                replicas.insert(region, own);
+            }
+        }
+        let scaling = AutoScaling { read, write: scaling(row, WRITE_SCALING), replicas };
+        Ok(Some(scaling).filter(|scaling| *scaling != AutoScaling::default()))
+    }
+
+    /// They are kept by the resource's ARN, which has the account's number in it; so all are read.
+    async fn tags(&self, keyspace: &str, table: &str) -> Result<Option<Tags>, Error> {
+        let all = "SELECT keyspace_name, resource_name, resource_type, tags FROM system_schema_mcs.tags";
+        let mut rows = self.session.rows::<Row>(all, ());
+        while let Some(row) = rows.try_next().await? {
+            let is = |column, value: &str| text(&row, column).is_some_and(|text| text.eq_ignore_ascii_case(value));
+            if is("resource_type", "table")
+                && text(&row, "keyspace_name").as_deref() == Some(keyspace)
+                && text(&row, "resource_name").as_deref() == Some(table)
+            {
+                return Ok(row.get("tags").map(entries).filter(|tags| !tags.is_empty()));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn rows(&self, select: &str, keyspace: &str, table: &str) -> Result<Vec<Row>, Error> {
+        self.session.rows(select, (keyspace.to_owned(), table.to_owned())).try_collect().await
+    }
+}
+
+const READ_SCALING: &str = "provisioned_read_capacity_autoscaling_update";
+const WRITE_SCALING: &str = "provisioned_write_capacity_autoscaling_update";
+
+/// The key in its order, then static and other columns by their names, which is all of their order that is kept.
+fn definition(keyspace: &str, table: &str, rows: &[Row]) -> Result<TableDefinition, Error> {
+    let attempted = || format!("describing the table {keyspace}.{table}");
+    let mut columns = Vec::new();
+    for row in rows {
+        let (Some(name), Some(type_text)) = (text(row, "column_name"), text(row, "type")) else { continue };
+        let kind = match text(row, "kind").as_deref() {
+            Some("partition_key") => ColumnKind::PartitionKey,
+            Some("clustering") => ColumnKind::Clustering,
+            Some("static") => ColumnKind::Static,
+            _ => ColumnKind::Regular,
+        };
+        let column_type: CqlType = type_text.parse().map_err(|error| {
+            let problem = format!("the type {type_text} of its column {name} cannot be read");
+            Error::new(ErrorKind::Server, attempted(), problem).with_source(error)
+        })?;
+        let position = row.get("position").and_then(CqlValue::as_int).unwrap_or(-1);
+        let descending = text(row, "clustering_order").is_some_and(|order| order.eq_ignore_ascii_case("desc"));
+        let order = if descending { Order::Descending } else { Order::Ascending };
+        columns.push((kind as u8, position, order, Column { name: Name::new(name), column_type, kind }));
+    }
+    columns.sort_by(|one, other| (one.0, one.1, &one.3.name.text).cmp(&(other.0, other.1, &other.3.name.text)));
+    let of_kind = |kind| columns.iter().filter(move |(.., column)| column.kind == kind);
+    let partition_key: Vec<_> = of_kind(ColumnKind::PartitionKey).map(|(.., column)| column.name.clone()).collect();
+    let clustering_columns = of_kind(ColumnKind::Clustering).map(|(_, _, order, column)| {
+        let column = column.name.clone();
+        ClusteringOrder { span: column.span, column, order: *order }
+    });
+    let clustering_columns = clustering_columns.collect();
+    if partition_key.is_empty() {
+        return Err(Error::new(ErrorKind::Server, attempted(), "its columns have no partition key among them"));
+    }
+    Ok(TableDefinition {
+        table: QualifiedName::new(keyspace, table),
+        columns: columns.into_iter().map(|(.., column)| column).collect(),
+        partition_key,
+        clustering_columns,
+        options: TableOptions::default(),
+    })
+}
+
+fn text(row: &Row, column: &str) -> Option<String> {
+    row.get(column)?.as_text().cloned()
+}
+
+/// A map whose values are text, or maps again, which are told as text. Which type the columns have in the service is not
+/// known.
+fn entries(value: &CqlValue) -> BTreeMap<String, String> {
+    let told = |value: &CqlValue| value.as_text().cloned().unwrap_or_else(|| value.to_string());
+    value.as_map().into_iter().flatten().map(|(key, value)| (told(key), told(value))).collect()
+}
+
+fn shown(value: &CqlValue) -> BTreeMap<String, BTreeMap<String, String>> {
+    let told = |key: &CqlValue| key.as_text().cloned().unwrap_or_else(|| key.to_string());
+    value.as_map().into_iter().flatten().map(|(key, value)| (told(key), entries(value))).collect()
+}

@@ -1,0 +1,240 @@
+//! Keyspaces, tables and types: defined, waited for because Keyspaces carries a definition out after it has answered, and
+//! described.
+
+mod awaited;
+mod change;
+mod describe;
+mod status;
+
+use keyspaces_cql::statement::{DropKeyspace, DropTable, DropType};
+use keyspaces_cql::{Name, QualifiedName, Statement};
+
+use self::change::Definition;
+use crate::{Error, ErrorKind, Session};
+
+pub(crate) use self::change::MOST_UNDER_WAY;
+pub use self::change::{Progress, SchemaChange};
+pub use self::describe::{Replica, TableDescription};
+pub use self::status::TableStatus;
+
+// A definition as a value, whose options are values too.
+pub use keyspaces_cql::statement::{CqlType, NativeType, Order};
+pub use keyspaces_cql::{
+    AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Encryption,
+    KeyspaceChange, KeyspaceDefinition, NewColumn, PointInTimeRecovery, Replication, TableBuilder, TableChange,
+    TableDefinition, TableError, TableOptions, TableProperty, Tags, TargetTracking, Ttl, TypeDefinition,
+    WarmThroughput,
+};
+
+/// What a session defines and describes; from [`Session::schema`].
+#[derive(Clone, Copy, Debug)]
+pub struct Schema<'a> {
+    session: &'a Session,
+}
+
+impl Session {
+    /// Keyspaces, tables and types as values: created, changed, dropped, waited for, described.
+    ///
+    /// Each change is made when it is awaited, and until then nothing is sent. It is done when the service says so in
+    /// `system_schema_mcs`, since Keyspaces answers a definition before it has carried it out, and what is used too early
+    /// fails with `unconfigured table`. On a plain Cassandra it waits for schema agreement instead, `SingleRegionStrategy`
+    /// is sent as `NetworkTopologyStrategy` with one replica, and what only Keyspaces has is refused unless
+    /// [told to be left out](SchemaChange::without_keyspaces_options_on_cassandra); so the same program defines its tables
+    /// in a container.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use keyspaces::schema::{
+    ///     CapacityMode, KeyspaceDefinition, NativeType, Order, PointInTimeRecovery, TableDefinition,
+    /// };
+    ///
+    /// let schema = session.schema();
+    /// schema.create_keyspace_if_not_exists(&KeyspaceDefinition::new("plant")).await?;
+    /// let readings = TableDefinition::builder("plant", "readings")
+    ///     .partition_key("sensor", NativeType::Uuid)
+    ///     .clustering_column("at", NativeType::Timestamp, Order::Descending)
+    ///     .column("celsius", NativeType::Double)
+    ///     .with(CapacityMode::Provisioned { read: 1_000, write: 500 })
+    ///     .with(PointInTimeRecovery::Enabled)
+    ///     .build()?;
+    /// schema.create_table_if_not_exists(&readings).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Of every change: [`Refused`](ErrorKind::Refused) if Keyspaces refuses it (reason and advice are in the error), the
+    /// server does, or it comes to nothing in the end; [`Timeout`](ErrorKind::Timeout) if it is not done within its deadline
+    /// ([`within`](SchemaChange::within), 5 minutes by default): the service goes on with it. Of several definitions, the
+    /// error says how many had been carried out.
+    pub fn schema(&self) -> Schema<'_> {
+        Schema { session: self }
+    }
+
+    /// Creates, alters or drops what a text of CQL says, and waits until that is so. As with [`schema`](Self::schema),
+    /// for those who have their definitions as text.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// session
+    ///     .define("CREATE KEYSPACE IF NOT EXISTS shop WITH REPLICATION = {'class': 'SingleRegionStrategy'}")
+    ///     .within(std::time::Duration::from_secs(60))
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`schema`](Self::schema); and [`Refused`](ErrorKind::Refused) if the text is no definition. Defining again with
+    /// `IF NOT EXISTS` goes on waiting for what is still being made.
+    pub fn define(&self, cql: &str) -> SchemaChange<'_> {
+        SchemaChange::new(self, Definition::of_text(cql, self).map(|definition| vec![vec![definition]]))
+    }
+}
+
+impl<'a> Schema<'a> {
+    /// Creates a keyspace. One that is there is refused.
+    pub fn create_keyspace(&self, keyspace: &KeyspaceDefinition) -> SchemaChange<'a> {
+        self.one(Statement::CreateKeyspace(keyspace.create()))
+    }
+
+    /// Creates a keyspace unless there is one of this name, whatever its options.
+    pub fn create_keyspace_if_not_exists(&self, keyspace: &KeyspaceDefinition) -> SchemaChange<'a> {
+        let mut create = keyspace.create();
+        create.if_not_exists = Some(create.span);
+        self.one(Statement::CreateKeyspace(create))
+    }
+
+    /// Creates a table. One that is there is refused.
+    pub fn create_table(&self, table: &TableDefinition) -> SchemaChange<'a> {
+        self.one(Statement::CreateTable(table.create()))
+    }
+
+    /// Creates a table unless there is one of this name, whatever its columns; one that is being created is waited for.
+    pub fn create_table_if_not_exists(&self, table: &TableDefinition) -> SchemaChange<'a> {
+        self.create_tables_if_not_exist([table])
+    }
+
+    /// As [`create_table_if_not_exists`](Self::create_table_if_not_exists), for many tables at once: up to 50 are under way
+    /// together (`DG:quotas`), and all that are in one keyspace are waited for with one query.
+    pub fn create_tables_if_not_exist<'t>(
+        &self,
+        tables: impl IntoIterator<Item = &'t TableDefinition>,
+    ) -> SchemaChange<'a> {
+        let creates = tables.into_iter().map(|table| {
+            let mut create = table.create();
+            create.if_not_exists = Some(create.span);
+            Definition::of(&Statement::CreateTable(create), self.session)
+        });
+        let creates = creates.collect::<Result<Vec<_>, _>>().map(|mut creates| {
+            let mut stages = Vec::new();
+            while creates.len() > MOST_UNDER_WAY {
+                let rest = creates.split_off(MOST_UNDER_WAY);
+                stages.push(std::mem::replace(&mut creates, rest));
+            }
+            stages.push(creates);
+            stages
+        });
+        SchemaChange::new(self.session, creates)
+    }
+
+    /// Creates a type. One that is there is refused.
+    pub fn create_type(&self, user_type: &TypeDefinition) -> SchemaChange<'a> {
+        self.one(Statement::CreateType(user_type.create()))
+    }
+
+    /// Changes a table, one change after the other, each awaited: Keyspaces takes one at a time (`DG:cql.ddl.table`).
+    ///
+    /// If one fails, those before it stay, and the error says how many they are.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use keyspaces::schema::{CapacityMode, NativeType, TableChange};
+    ///
+    /// let changes = [
+    ///     TableChange::add_column("humidity", NativeType::Double),
+    ///     TableChange::Set(CapacityMode::OnDemand.into()),
+    /// ];
+    /// session.schema().alter_table("plant", "readings", &changes).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn alter_table(&self, keyspace: &str, table: &str, changes: &[TableChange]) -> SchemaChange<'a> {
+        let name = QualifiedName::new(keyspace, table);
+        let alter = |change: &TableChange| {
+            Definition::of(&Statement::AlterTable(change.of(&name)), self.session).map(|definition| vec![definition])
+        };
+        SchemaChange::new(self.session, changes.iter().map(alter).collect())
+    }
+
+    /// Changes a keyspace: adds a Region, or changes its tags. Which Regions it is in now is looked up, since the service
+    /// wants all of them named.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`](ErrorKind::Refused) if there is no such keyspace; else as of reading a system table.
+    pub async fn alter_keyspace(&self, keyspace: &str, change: &KeyspaceChange) -> Result<SchemaChange<'a>, Error> {
+        let there = self.describe_keyspace(keyspace).await?;
+        let there = there.ok_or_else(|| not_there("changing", format!("keyspace {keyspace}")))?;
+        // On Keyspaces the data center has the Region's name (DG:using_java_driver).
+        Ok(self.one(Statement::AlterKeyspace(there.alter(change, self.session.data_center()))))
+    }
+
+    /// Drops a keyspace with all that is in it. There is no way back but that of tables with point-in-time recovery.
+    pub fn drop_keyspace(&self, keyspace: &str) -> SchemaChange<'a> {
+        let keyspace = Name::new(keyspace);
+        self.one(Statement::DropKeyspace(DropKeyspace { span: keyspace.span, if_exists: None, keyspace }))
+    }
+
+    /// Drops a table.
+    pub fn drop_table(&self, keyspace: &str, table: &str) -> SchemaChange<'a> {
+        self.one(drop_table(keyspace, table))
+    }
+
+    /// Drops a type, which no table and no other type may use.
+    pub fn drop_type(&self, keyspace: &str, name: &str) -> SchemaChange<'a> {
+        let name = QualifiedName::new(keyspace, name);
+        self.one(Statement::DropType(DropType { span: name.span(), if_exists: None, name }))
+    }
+
+    /// Drops a table and creates it again as it is now, empty: what AWS does for the TRUNCATE that Keyspaces lacks
+    /// (`DG:cassandra-apis`; toolkit-truncate.py). Until it is done the table cannot be used; its recovery, metrics and CDC
+    /// stream begin anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`](ErrorKind::Refused) if there is no such table; else as of reading a system table.
+    pub async fn drop_and_create_again(&self, keyspace: &str, table: &str) -> Result<SchemaChange<'a>, Error> {
+        let there = self.describe_table(keyspace, table).await?;
+        let there = there.ok_or_else(|| not_there("emptying", format!("table {keyspace}.{table}")))?;
+        let stages = [drop_table(keyspace, table), Statement::CreateTable(there.definition.create())];
+        let stages = stages.iter().map(|statement| Ok(vec![Definition::of(statement, self.session)?]));
+        Ok(SchemaChange::new(self.session, stages.collect()))
+    }
+
+    /// Waits until all these tables, as keyspace and name, are ACTIVE: those that were being created or changed when the
+    /// program was started again, for instance. One query for each keyspace, however many tables.
+    pub fn wait_for_tables<'t>(&self, tables: impl IntoIterator<Item = (&'t str, &'t str)>) -> SchemaChange<'a> {
+        let awaited = tables.into_iter().map(|(keyspace, table)| Definition::of_table(keyspace, table)).collect();
+        SchemaChange::new(self.session, Ok(vec![awaited]))
+    }
+
+    fn one(&self, statement: Statement) -> SchemaChange<'a> {
+        let definition = Definition::of(&statement, self.session);
+        SchemaChange::new(self.session, definition.map(|definition| vec![vec![definition]]))
+    }
+}
+
+fn drop_table(keyspace: &str, table: &str) -> Statement {
+    let table = QualifiedName::new(keyspace, table);
+    Statement::DropTable(DropTable { span: table.span(), if_exists: None, table })
+}
+
+fn not_there(doing: &str, what: String) -> Error {
+    Error::new(ErrorKind::Refused, format!("{doing} the {what}"), "it is not there")
+}
+
+impl From<TableError> for Error {
+    fn from(error: TableError) -> Self {
+        Self::new(ErrorKind::Refused, "defining a table", error.to_string())
+    }
+}

@@ -1,0 +1,94 @@
+use std::future::IntoFuture;
+
+use keyspaces::ErrorKind;
+use keyspaces::schema::{
+    CapacityMode, Encryption, KeyspaceDefinition, NativeType, PointInTimeRecovery, TableChange, TableDefinition,
+};
+use keyspaces_local::Local;
+
+use super::{keyspace, name};
+use crate::local::{session, signed};
+
+#[tokio::test]
+async fn what_the_library_can_know_is_refused_before_anything_is_sent() {
+    let session = session().await;
+    let schema = session.schema();
+    let units = TableDefinition::builder("ks", "t").partition_key("a", NativeType::Int);
+    let zero = units.with(CapacityMode::Provisioned { read: 0, write: 1 }).build().unwrap_err();
+    assert_eq!(
+        keyspaces::Error::from(zero).to_string(),
+        "defining a table failed: Amazon Keyspaces refuses fewer than 1 capacity unit. Provision at least 1 unit of \
+         reads and 1 of writes, or use PAY_PER_REQUEST. (API:CapacitySpecification)"
+    );
+    let tag = KeyspaceDefinition::new("ks").tag("k".repeat(129), "v");
+    assert_eq!(
+        schema.create_keyspace(&tag).await.unwrap_err().to_string(),
+        "CREATE KEYSPACE ks failed: Keyspaces refuses more than 60 tags in one statement, tags of more than 128 \
+         characters, and values of tags of more than 256. Use fewer or shorter tags."
+    );
+    let one_region = KeyspaceDefinition::new("ks").in_regions(["us-east-1"]);
+    assert_eq!(
+        schema.create_keyspace(&one_region).await.unwrap_err().to_string(),
+        "CREATE KEYSPACE ks failed: Keyspaces refuses NetworkTopologyStrategy with fewer than two Regions. Use {'class': \
+         'SingleRegionStrategy'} for one Region."
+    );
+    let two = session.define(
+        "ALTER TABLE ks.t WITH custom_properties = {'ttl': {'status': 'enabled'}, 'point_in_time_recovery': {'status': \
+         'enabled'}}",
+    );
+    assert_eq!(
+        two.await.unwrap_err().to_string(),
+        "ALTER TABLE ks.t failed: Keyspaces refuses ALTER TABLE with more than one custom property. Change one, wait until \
+         the table is ACTIVE again, and change the next."
+    );
+    let key = Encryption::CustomerManagedKey("1234".into());
+    let key = TableDefinition::builder("ks", "t").partition_key("a", NativeType::Int).with(key).build();
+    assert_eq!(
+        key.unwrap_err().to_string(),
+        "Amazon Keyspaces refuses a customer managed key that is not named by its ARN. Give 'kms_key_identifier' the ARN of \
+         a key in AWS KMS. (DG:cql.ddl.table)"
+    );
+    let none = schema.alter_keyspace("nosuch", &keyspaces::schema::KeyspaceChange::AddRegion("eu-west-1".into())).await;
+    assert_eq!(none.unwrap_err().to_string(), "changing the keyspace nosuch failed: it is not there");
+}
+
+#[tokio::test]
+async fn of_two_alters_at_once_one_is_refused_and_nothing_is_half_done() {
+    let session = session().await;
+    let (keyspace, name) = (keyspace(&session).await, name());
+    let schema = session.schema();
+    let definition = TableDefinition::builder(keyspace, &name).partition_key("a", NativeType::Int).build().unwrap();
+    schema.create_table(&definition).await.unwrap();
+    let (recovery, column) =
+        ([TableChange::Set(PointInTimeRecovery::Enabled.into())], [TableChange::add_column("b", NativeType::Int)]);
+    let (one, other) = tokio::join!(
+        schema.alter_table(keyspace, &name, &recovery).into_future(),
+        schema.alter_table(keyspace, &name, &column).into_future()
+    );
+    let refused = [one, other].into_iter().filter_map(Result::err).collect::<Vec<_>>();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    let busy = format!(
+        "keyspaces-local: table {keyspace}.{name} is being updated: wait until system_schema_mcs says that this is over"
+    );
+    assert_eq!((refused[0].kind(), refused[0].said()), (ErrorKind::Refused, Some(busy.as_str())));
+    let now = schema.describe_table(keyspace, &name).await.unwrap().unwrap().definition;
+    let recovered = now.options.point_in_time_recovery == Some(PointInTimeRecovery::Enabled);
+    assert_ne!(recovered, now.columns.len() == 2);
+}
+
+#[tokio::test]
+async fn a_table_whose_key_cannot_be_used_is_an_error_with_what_to_do() {
+    let key = "arn:aws:kms:us-east-1:111122223333:key/1";
+    let local = Local::builder().ddl_delay(std::time::Duration::ZERO).inaccessible_key(key).start().await.unwrap();
+    let session = signed(&local).connect().await.unwrap();
+    session.schema().create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
+    let table = TableDefinition::builder("ks", "t").partition_key("a", NativeType::Int);
+    let table = table.with(Encryption::CustomerManagedKey(key.into())).build().unwrap();
+    assert_eq!(
+        session.schema().create_table(&table).await.unwrap_err().to_string(),
+        "CREATE TABLE ks.t failed: the service may not use its key; the other side said: \
+         \"INACCESSIBLE_ENCRYPTION_CREDENTIALS\". Give the service access to the KMS key, or choose another \
+         (DG:EncryptionAtRest)"
+    );
+    local.close().await.unwrap();
+}

@@ -1,0 +1,158 @@
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use keyspaces::schema::{
+    CapacityMode, KeyspaceChange, KeyspaceDefinition, NativeType, PointInTimeRecovery, Progress, TableBuilder,
+    TableChange, TableDefinition, TableProperty, TableStatus, Tags, TypeDefinition,
+};
+use keyspaces::{ErrorKind, Session};
+use keyspaces_local::{Ddl, Local};
+
+use super::{keyspace, name};
+use crate::local::{session, signed};
+
+fn table(keyspace: &str, table: &str) -> TableBuilder {
+    TableDefinition::builder(keyspace, table).partition_key("id", NativeType::Int)
+}
+
+#[tokio::test]
+async fn a_table_can_be_used_when_its_creation_is_done_and_its_progress_is_told() {
+    let session = session().await;
+    let (keyspace, name) = (keyspace(&session).await, name());
+    let definition = table(keyspace, &name).column("v", NativeType::Text).build().unwrap();
+    let told: Vec<Progress> = session.schema().create_table(&definition).progress().try_collect().await.unwrap();
+    assert!(told.iter().any(|progress| progress.status == Some(TableStatus::Creating)), "{told:?}");
+    let (first, last) = (&told[0], &told[told.len() - 1]);
+    assert_eq!((first.done, first.of), (0, 1));
+    assert_eq!((last.done, last.of), (1, 1));
+    assert_eq!(last.definition, format!("CREATE TABLE {keyspace}.{name}"));
+    session.execute(&format!("INSERT INTO {keyspace}.{name} (id, v) VALUES (1, 'a')"), ()).await.unwrap();
+    session.schema().drop_table(keyspace, &name).await.unwrap();
+    assert_eq!(session.schema().describe_table(keyspace, &name).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn several_changes_of_a_table_are_made_one_after_the_other() {
+    let session = session().await;
+    let (keyspace, name) = (keyspace(&session).await, name());
+    let schema = session.schema();
+    schema.create_table(&table(keyspace, &name).build().unwrap()).await.unwrap();
+    let changes = [
+        TableChange::add_column("v", NativeType::Text),
+        TableChange::Set(CapacityMode::Provisioned { read: 7, write: 8 }.into()),
+        TableChange::Set(PointInTimeRecovery::Enabled.into()),
+        TableChange::Set(TableProperty::DefaultTimeToLive(60)),
+        TableChange::AddTags(Tags::from([("stage".into(), "test".into())])),
+    ];
+    let told: Vec<_> = schema.alter_table(keyspace, &name, &changes).progress().try_collect().await.unwrap();
+    let done: Vec<_> = told.iter().map(|progress| progress.done).collect();
+    assert!(done.is_sorted() && done.last() == Some(&5), "{done:?}");
+    let now = schema.describe_table(keyspace, &name).await.unwrap().unwrap();
+    assert_eq!(now.status, Some(TableStatus::Active));
+    let options = &now.definition.options;
+    assert_eq!(options.capacity_mode, Some(CapacityMode::Provisioned { read: 7, write: 8 }));
+    assert_eq!(options.point_in_time_recovery, Some(PointInTimeRecovery::Enabled));
+    assert_eq!(options.default_time_to_live, Some(60));
+    assert_eq!(options.tags, Some(Tags::from([("stage".into(), "test".into())])));
+    assert!(now.definition.columns.iter().any(|column| column.name.text == "v"));
+}
+
+#[tokio::test]
+async fn where_a_sequence_stops_is_told_and_what_came_before_stays() {
+    let session = session().await;
+    let (keyspace, name) = (keyspace(&session).await, name());
+    let schema = session.schema();
+    schema.create_table(&table(keyspace, &name).build().unwrap()).await.unwrap();
+    let changes = [
+        TableChange::Set(PointInTimeRecovery::Enabled.into()),
+        TableChange::Set(CapacityMode::Provisioned { read: 40_001, write: 1 }.into()),
+        TableChange::add_column("never", NativeType::Int),
+    ];
+    let error = schema.alter_table(keyspace, &name, &changes).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.said(), Some("keyspaces-local: a table may have 40000 units of reads and of writes (DG:quotas)"));
+    let text = error.to_string();
+    assert!(text.ends_with("1 of 3 definitions had been carried out; 2 are left"), "{text}");
+    let now = schema.describe_table(keyspace, &name).await.unwrap().unwrap().definition;
+    assert_eq!(now.options.point_in_time_recovery, Some(PointInTimeRecovery::Enabled));
+    assert_eq!(now.columns.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_being_made_is_waited_for_by_whoever_asks() {
+    let local =
+        Local::builder().ddl_delay(Duration::from_millis(100)).ddl_delay_of(Ddl::CreateTable, Duration::from_secs(2));
+    let local = local.start().await.unwrap();
+    let first: Session = signed(&local).connect().await.unwrap();
+    first.schema().create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
+    let definition = table("ks", "t").build().unwrap();
+    let schema = first.schema();
+    let mut given_up = schema.create_table(&definition).progress();
+    given_up.try_next().await.unwrap().unwrap();
+    drop(given_up);
+    // Another program, or the same one when it was started again.
+    let second: Session = signed(&local).connect().await.unwrap();
+    let again = second.schema();
+    tokio::try_join!(again.create_table_if_not_exists(&definition), again.wait_for_tables([("ks", "t")])).unwrap();
+    second.execute("INSERT INTO ks.t (id) VALUES (1)", ()).await.unwrap();
+    let late = first.schema().create_table(&table("ks", "u").build().unwrap()).within(Duration::from_millis(50)).await;
+    let late = late.unwrap_err();
+    assert_eq!(
+        late.to_string(),
+        "CREATE TABLE ks.u failed: not carried out within 50ms. The service goes on with it: look at its status in \
+         system_schema_mcs, or define it again"
+    );
+    assert!(late.is_timeout());
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn many_tables_are_waited_for_with_one_query_a_look() {
+    let local = Local::builder().ddl_delay(Duration::from_millis(500)).start().await.unwrap();
+    let session = signed(&local).connect().await.unwrap();
+    session.schema().create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
+    let tables: Vec<_> = (0..12).map(|number| table("ks", &format!("t{number}")).build().unwrap()).collect();
+    local.journal().clear();
+    let told: Vec<_> = session.schema().create_tables_if_not_exist(&tables).progress().try_collect().await.unwrap();
+    let looks = told.len() - 1;
+    let received = local.journal().containing("FROM system_schema_mcs.tables");
+    let asked = received.iter().filter(|request| request.kind == keyspaces_local::journal::Kind::Execute);
+    assert_eq!(asked.count(), looks);
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_table_is_emptied_by_dropping_and_creating_it_as_it_was() {
+    let session = session().await;
+    let (keyspace, name) = (keyspace(&session).await, name());
+    let schema = session.schema();
+    let definition = table(keyspace, &name).with(CapacityMode::Provisioned { read: 3, write: 3 }).build().unwrap();
+    schema.create_table(&definition).await.unwrap();
+    session.execute(&format!("INSERT INTO {keyspace}.{name} (id) VALUES (1)"), ()).await.unwrap();
+    schema.drop_and_create_again(keyspace, &name).await.unwrap().await.unwrap();
+    let mut rows = session.rows::<(i32,)>(&format!("SELECT id FROM {keyspace}.{name}"), ());
+    assert_eq!(rows.try_next().await.unwrap(), None);
+    let now = schema.describe_table(keyspace, &name).await.unwrap().unwrap().definition;
+    assert_eq!(now.options.capacity_mode, definition.options.capacity_mode);
+}
+
+#[tokio::test]
+async fn a_keyspace_gets_another_region_and_types_come_and_go() {
+    let local = Local::builder().ddl_delay(Duration::ZERO).start().await.unwrap();
+    let session = signed(&local).connect().await.unwrap();
+    let schema = session.schema();
+    schema.create_keyspace(&KeyspaceDefinition::new("ks").tag("a", "b")).await.unwrap();
+    schema.create_type(&TypeDefinition::new("ks", "address").field("street", NativeType::Text)).await.unwrap();
+    schema.drop_type("ks", "address").await.unwrap();
+    let add = KeyspaceChange::AddRegion("eu-west-1".into());
+    schema.alter_keyspace("ks", &add).await.unwrap().await.unwrap();
+    let now = schema.describe_keyspace("ks").await.unwrap().unwrap();
+    assert_eq!(now, KeyspaceDefinition::new("ks").in_regions(["eu-west-1", "us-east-1"]));
+    schema.create_table(&table("ks", "t").build().unwrap()).await.unwrap();
+    let there = schema.describe_table("ks", "t").await.unwrap().unwrap();
+    let regions: Vec<_> = there.replicas.iter().map(|replica| replica.region.as_str()).collect();
+    assert_eq!(regions, ["eu-west-1", "us-east-1"]);
+    schema.drop_keyspace("ks").await.unwrap();
+    assert_eq!(schema.describe_keyspace("ks").await.unwrap(), None);
+    local.close().await.unwrap();
+}

@@ -1,0 +1,64 @@
+use keyspaces::schema::{CapacityMode, KeyspaceDefinition, NativeType, Order, TableDefinition};
+use keyspaces::{Endpoint, Session};
+
+use super::{keyspace, name};
+use crate::local::{session, shared};
+
+#[tokio::test]
+async fn a_description_prints_the_statement_that_makes_the_table() {
+    let session = session().await;
+    let (keyspace, name) = (keyspace(&session).await, name());
+    session
+        .define(&format!(
+            "CREATE TABLE {keyspace}.{name} (a text, b int, c timestamp, d set<text> STATIC, \"E e\" frozen<list<int>>, \
+             PRIMARY KEY ((a, b), c)) WITH CLUSTERING ORDER BY (c DESC) AND default_time_to_live = 60"
+        ))
+        .await
+        .unwrap();
+    let described = session.schema().describe_table(keyspace, &name).await.unwrap().unwrap();
+    assert!(described.created.is_some());
+    assert_eq!(
+        described.definition.to_string(),
+        format!(
+            "CREATE TABLE {keyspace}.{name} (a text, b int, c timestamp, d set<text> STATIC, \"E e\" frozen<list<int>>, \
+             PRIMARY KEY ((a, b), c)) WITH CLUSTERING ORDER BY (c DESC) AND custom_properties = {{'capacity_mode': \
+             {{'throughput_mode': 'PAY_PER_REQUEST'}}, 'point_in_time_recovery': {{'status': 'disabled'}}, \
+             'encryption_specification': {{'encryption_type': 'AWS_OWNED_KMS_KEY'}}, 'ttl': {{'status': 'enabled'}}}} AND \
+             default_time_to_live = 60"
+        )
+    );
+}
+
+/// The same program in a container: Keyspaces' own options are refused unless they are to be left out.
+#[tokio::test]
+async fn a_plain_cassandra_gets_what_it_can_have() {
+    let endpoint = Endpoint::cassandra(shared().await.cassandra_address().to_string()).unwrap();
+    let session = Session::builder().endpoint(endpoint).connect().await.unwrap();
+    let schema = session.schema();
+    let keyspace = format!("plain_{}", &name()[..12]);
+    let definition = KeyspaceDefinition::new(keyspace.as_str());
+    schema.create_keyspace_if_not_exists(&definition).await.unwrap();
+    let table = TableDefinition::builder(keyspace.as_str(), "t")
+        .partition_key("a", NativeType::Int)
+        .clustering_column("b", NativeType::Text, Order::Descending)
+        .with(CapacityMode::Provisioned { read: 1, write: 1 })
+        .tag("a", "b")
+        .build()
+        .unwrap();
+    assert_eq!(
+        schema.create_table(&table).await.unwrap_err().to_string(),
+        format!(
+            "CREATE TABLE {keyspace}.t failed: the options custom_properties, autoscaling_settings, cdc and tags, and \
+             changes of Regions, are Keyspaces' own, and this is a plain Cassandra. Leave them out, or have them left out \
+             by without_keyspaces_options_on_cassandra()"
+        )
+    );
+    schema.create_table(&table).without_keyspaces_options_on_cassandra().await.unwrap();
+    let there = schema.describe_table(&keyspace, "t").await.unwrap().unwrap();
+    assert_eq!(there.status, None);
+    assert_eq!(
+        there.definition.to_string(),
+        format!("CREATE TABLE {keyspace}.t (a int, b text, PRIMARY KEY ((a), b)) WITH CLUSTERING ORDER BY (b DESC)")
+    );
+    schema.drop_keyspace(&keyspace).await.unwrap();
+}
