@@ -21,6 +21,10 @@ pub struct Write<V> {
 impl<V: SerializeRow> Write<V> {
     /// Writes, and returns when the service acknowledged it.
     ///
+    /// Where an attempt was not answered in time and another was acknowledged, the first may still be under way, and be
+    /// applied after a later write to the same row, whose values it then replaces. Where that must not be, the table needs
+    /// client-side timestamps and the text `USING TIMESTAMP ?`: see [`with_timestamp`](Self::with_timestamp).
+    ///
     /// # Errors
     ///
     /// Before anything is sent: [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers,

@@ -1,6 +1,7 @@
 //! One binary, a module per capability, one local Keyspaces for the whole run.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod chaos;
 mod connect;
 mod consistency;
 mod events;

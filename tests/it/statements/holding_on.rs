@@ -7,7 +7,7 @@ use keyspaces::{Conditional, Increment, Outcome, Select, Write};
 use keyspaces_local::fault::{Effect, Fault, Moment};
 use keyspaces_local::journal::Kind;
 
-use crate::server::{local, session, table};
+use crate::server::{local, session, table, table_with};
 
 fn faults() -> [Effect; 6] {
     [
@@ -100,5 +100,33 @@ async fn after_all_connections_were_closed_calls_go_on_without_an_error() {
     let answers = futures::future::join_all(calls).await;
     for answer in answers {
         assert!(answer.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_was_repeated_may_come_after_a_later_one_unless_its_timestamp_says_which_is_later() {
+    let Some(local) = local().await else { return };
+    let session = crate::local::signed(local).attempt_timeout(Duration::from_millis(300)).connect().await.unwrap();
+    let options = "WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}";
+    for (using, last) in [("", 1), (" USING TIMESTAMP ?", 2)] {
+        let table = table_with(&session, "id int PRIMARY KEY, v int", options).await;
+        let text = format!("INSERT INTO {table} (id, v) VALUES (1, ?){using}");
+        let store: Write<(i32,)> = session.prepare(&text).await.unwrap();
+        let read: Select<(), (i32,)> = session.prepare(&format!("SELECT v FROM {table} WHERE id = 1")).await.unwrap();
+        let late = Effect::Delay(Moment::Before, Duration::from_secs(2));
+        let fault = local.faults().inject(Fault::new(late).kind(Kind::Execute).containing(&text).times(1));
+        for v in [1, 2] {
+            let store = store.with_deadline(Duration::from_secs(60));
+            let at = chrono::DateTime::from(std::time::SystemTime::now());
+            let store = if using.is_empty() { store } else { store.with_timestamp(at) };
+            store.execute((v,)).await.unwrap();
+        }
+        assert_eq!(local.faults().struck(fault), 1);
+        local.faults().withdraw(fault);
+        let received = || local.journal().containing(&text);
+        while received().iter().any(|it| it.kind == Kind::Execute && it.outcome.is_none()) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(read.one(()).await.unwrap(), Some((last,)), "{text}");
     }
 }

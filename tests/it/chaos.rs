@@ -1,0 +1,126 @@
+//! A workload of many tasks on three tables while seeded faults of every kind happen, and a checker of what became of it.
+//!
+//! `CHAOS_SEEDS=n cargo test --test it chaos` runs `n` seeds, five by default, and `CHAOS_SEED=seed` a single one again: the
+//! same faults at the same times, with the same work to do; how they meet is the machine's. One run takes some 15 s.
+
+mod checker;
+mod faults;
+mod history;
+mod registers;
+mod workload;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use keyspaces::Session;
+use keyspaces_local::Local;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep, timeout};
+
+use self::history::{History, Tables};
+use crate::local::signed;
+
+/// Of a call, all attempts together.
+const DEADLINE: Duration = Duration::from_secs(4);
+/// What a busy machine may add to it.
+const MARGIN: Duration = Duration::from_secs(4);
+/// Five times what `Session::health` states for the slowest recovery.
+const RECOVERY: Duration = Duration::from_secs(5 * 20);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_nothing_is_lost_doubled_or_told_wrong() {
+    let local = Local::builder().peers(3).ddl_delay(Duration::from_millis(100)).start().await.expect("it starts");
+    for seed in seeds() {
+        let violations = run(&local, seed).await;
+        assert!(violations.is_empty(), "{}", told(seed, &violations));
+    }
+}
+
+fn seeds() -> Vec<u64> {
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+    };
+    number("CHAOS_SEED").map_or_else(|| (1..=number("CHAOS_SEEDS").unwrap_or(5)).collect(), |seed| vec![seed])
+}
+
+/// What was wrong, and how to see it again.
+fn told(seed: u64, violations: &[String]) -> String {
+    let mut text = format!("CHAOS_SEED={seed} cargo test --test it chaos: {} violations\n", violations.len());
+    for violation in violations.iter().take(30) {
+        let _ = writeln!(text, "  {violation}");
+    }
+    let _ = writeln!(text, "the faults were:");
+    for event in faults::schedule(seed) {
+        let _ = writeln!(text, "  {event:?}");
+    }
+    text
+}
+
+/// One run, and what was wrong with it.
+async fn run(local: &Local, seed: u64) -> Vec<String> {
+    let began = Instant::now();
+    let tables = Tables::create(local, seed).await;
+    local.journal().clear();
+    let tasks_before = Handle::current().metrics().num_alive_tasks();
+    let session = signed(local)
+        .call_timeout(DEADLINE)
+        .attempt_timeout(Duration::from_secs(1))
+        .topology_interval(Duration::from_secs(1))
+        .connect()
+        .await
+        .expect("a session");
+    let history = History::default();
+    let statements = workload::Statements::prepare(&session, &tables).await;
+    let load = workload::Load::start(seed, &statements, &history);
+    let struck = faults::happen(local, seed, &session, &tables, &statements, &history).await;
+    load.stop().await;
+    comes_back(&session, &statements, &history).await;
+
+    if let Err(error) = session.close(Duration::from_secs(5)).await {
+        history.violation(format!("something is left in flight: {error}"));
+    }
+    drop(statements);
+    drop(session);
+    nothing_is_left(tasks_before, &history).await;
+    // Those that were silenced are not noticed to be closed by the client.
+    local.close_connections().await.expect("closed");
+
+    let summary = checker::check(local, &tables, &history, &struck).await;
+    say(&format!("chaos, seed {seed}: {summary}, {:.1?}", began.elapsed()));
+    history.violations()
+}
+
+/// When all is well again, the session is, and its calls are served.
+async fn comes_back(session: &Session, statements: &workload::Statements, history: &History) {
+    let well = async {
+        while session.health().is_degraded() {
+            sleep(Duration::from_millis(50)).await;
+        }
+        while !workload::is_served(statements).await {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    if timeout(RECOVERY, well).await.is_err() {
+        history.violation(format!("not well again within {RECOVERY:?}: {}", session.health()));
+    }
+}
+
+/// A session that is gone has no task.
+async fn nothing_is_left(tasks_before: usize, history: &History) {
+    let gone = async {
+        while Handle::current().metrics().num_alive_tasks() > tasks_before {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if timeout(Duration::from_secs(30), gone).await.is_err() {
+        let left = Handle::current().metrics().num_alive_tasks() - tasks_before;
+        history.violation(format!("{left} tasks are left of a session that was closed and dropped"));
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "how much was done, for who asks with --nocapture")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}

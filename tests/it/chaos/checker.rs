@@ -1,0 +1,242 @@
+//! Whether what was heard is what happened, by the journal and by what is in Cassandra in the end.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use keyspaces::value::Counter;
+use keyspaces::{Select, Session};
+use keyspaces_local::Local;
+use keyspaces_local::journal::{Kind as Request, Outcome, Received};
+
+use super::faults::{Kind, Struck};
+use super::history::{Heard, History, Kept, Overwritten, Tables, Written, value_of};
+use super::registers;
+use super::workload::{DIGITS, OVERWRITTEN, REGISTERS};
+use crate::local::signed;
+
+/// Finds violations, and says how much there was to look at.
+pub(super) async fn check(local: &Local, tables: &Tables, history: &History, struck: &Struck) -> String {
+    let received = local.journal().snapshot();
+    let kept = history.kept();
+    let last = Last::read(&signed(local).connect().await.expect("a session"), tables, &kept).await;
+    let found = [
+        of_writes(&kept.written, &last.rows),
+        of_overwritten(&kept.overwritten, &last.rows),
+        of_increments(&kept, &last.counters),
+        of_registers(&kept, &last.registers),
+        of_streams(&kept, &last.rows),
+        of_journal(&kept, tables, &received),
+        of_faults(struck, &received),
+    ];
+    for violation in found.into_iter().flatten() {
+        history.violation(violation);
+    }
+    summary(&kept, &received, struck)
+}
+
+/// What is there in the end.
+struct Last {
+    rows: BTreeMap<(i32, i32), i32>,
+    counters: HashMap<i32, i64>,
+    registers: HashMap<i32, i64>,
+}
+
+impl Last {
+    async fn read(session: &Session, tables: &Tables, kept: &Kept) -> Self {
+        let select = |columns: &str, table: String| format!("SELECT {columns} FROM {table} WHERE k = ?");
+        let rows: Select<(i32,), (i32, i32)> = session.prepare(&select("c, v", tables.readings())).await.unwrap();
+        let counter: Select<(i32,), (Counter,)> = session.prepare(&select("n", tables.counters())).await.unwrap();
+        let register: Select<(i32,), (i64,)> = session.prepare(&select("v", tables.registers())).await.unwrap();
+        let mut last = Self { rows: BTreeMap::new(), counters: HashMap::new(), registers: HashMap::new() };
+        for k in kept.written.iter().map(|written| written.k).chain(OVERWRITTEN).collect::<BTreeSet<_>>() {
+            let partition: Vec<_> = rows.rows((k,)).try_collect().await.unwrap();
+            last.rows.extend(partition.into_iter().map(|(c, v)| ((k, c), v)));
+        }
+        for row in kept.counted.iter().map(|counted| counted.row).collect::<BTreeSet<_>>() {
+            if let Some((Counter(n),)) = counter.one((row,)).await.unwrap() {
+                last.counters.insert(row, n);
+            }
+        }
+        for row in 0..REGISTERS {
+            if let Some((value,)) = register.one((row,)).await.unwrap() {
+                last.registers.insert(row, value);
+            }
+        }
+        last
+    }
+}
+
+fn of_writes(written: &[Written], rows: &BTreeMap<(i32, i32), i32>) -> Vec<String> {
+    let mut found = Vec::new();
+    for one @ Written { k, c, heard } in written {
+        match (heard, rows.get(&(*k, *c))) {
+            (Heard::Applied, None) => found.push(format!("acknowledged and not there: {one:?}")),
+            (Heard::Failed, Some(_)) => found.push(format!("said not to be applied, and it was: {one:?}")),
+            (_, Some(value)) if *value != value_of(*k, *c) => found.push(format!("another value, {value}: {one:?}")),
+            _ => {}
+        }
+    }
+    let known: BTreeSet<_> = written.iter().map(|written| (written.k, written.c)).collect();
+    let strange = rows.keys().filter(|row| !known.contains(row) && !OVERWRITTEN.contains(&row.0));
+    found.extend(strange.map(|row| format!("nobody wrote the row {row:?}")));
+    found
+}
+
+fn of_overwritten(overwritten: &[Overwritten], rows: &BTreeMap<(i32, i32), i32>) -> Vec<String> {
+    let mut found = Vec::new();
+    for k in OVERWRITTEN {
+        let of_row: Vec<_> = overwritten.iter().filter(|one| one.k == k).collect();
+        let acknowledged = of_row.iter().filter(|one| one.heard == Heard::Applied).map(|one| one.v).max();
+        let last = rows.get(&(k, 0)).copied();
+        if last < acknowledged {
+            found.push(format!("row {k} has {last:?}, and {acknowledged:?} was acknowledged"));
+        }
+        if let Some(one) = of_row.iter().find(|one| Some(one.v) == last && one.heard == Heard::Failed) {
+            found.push(format!("said not to be applied, and it was: {one:?}"));
+        }
+    }
+    found
+}
+
+fn of_increments(kept: &Kept, counters: &HashMap<i32, i64>) -> Vec<String> {
+    let mut found = Vec::new();
+    for counted in &kept.counted {
+        let times = counters.get(&counted.row).map_or(0, |n| n >> (3 * counted.digit) & 7);
+        let is_right = match counted.heard {
+            Heard::Applied => times == 1,
+            Heard::Unknown => times <= 1,
+            Heard::Failed | Heard::NotApplied(()) => times == 0,
+        };
+        if !is_right {
+            found.push(format!("applied {times} times: {counted:?}"));
+        }
+    }
+    let beyond = counters.iter().filter(|(_, n)| **n >> (3 * DIGITS) != 0);
+    found.extend(beyond.map(|(row, n)| format!("counter {row} is {n:#o}, which nobody counted to")));
+    found
+}
+
+fn of_registers(kept: &Kept, registers: &HashMap<i32, i64>) -> Vec<String> {
+    let of_row = |row| {
+        let operations: Vec<_> = kept.swapped.iter().filter(|swapped| swapped.row == row).copied().collect();
+        registers::violations(&operations, registers.get(&row).copied())
+    };
+    (0..REGISTERS).flat_map(of_row).collect()
+}
+
+fn of_streams(kept: &Kept, rows: &BTreeMap<(i32, i32), i32>) -> Vec<String> {
+    let mut found = Vec::new();
+    for streamed in &kept.streamed {
+        let k = streamed.k;
+        for pair in streamed.rows.windows(2).filter(|pair| pair[0].0 >= pair[1].0) {
+            found.push(format!("a stream of partition {k} gave row {} after row {}", pair[1].0, pair[0].0));
+        }
+        let given: BTreeSet<_> = streamed.rows.iter().map(|(c, _)| *c).collect();
+        let missing: Vec<_> = streamed.before.difference(&given).collect();
+        if !missing.is_empty() {
+            found.push(format!("a stream of partition {k} left out {missing:?}, going on {} times", streamed.went_on));
+        }
+        for (c, v) in streamed.rows.iter().filter(|(c, v)| rows.get(&(k, *c)) != Some(v)) {
+            found.push(format!("a stream of partition {k} gave row {c} with {v}, which is not there in the end"));
+        }
+    }
+    found
+}
+
+/// What was received of each kind of statement, against what was called.
+fn of_journal(kept: &Kept, tables: &Tables, received: &[Received]) -> Vec<String> {
+    let of = |table: String, words: &'static str| {
+        received.iter().filter(move |received| {
+            let text = received.statement.as_deref().unwrap_or_default();
+            received.kind == Request::Execute && text.starts_with(words) && text.contains(&table)
+        })
+    };
+    let writes: Vec<_> = of(tables.readings(), "INSERT").collect();
+    let increments: Vec<_> = of(tables.counters(), "UPDATE").collect();
+    let conditions: Vec<_> = of(tables.registers(), "UPDATE").chain(of(tables.registers(), "INSERT")).collect();
+    let acknowledged = |heard: &mut dyn Iterator<Item = bool>| heard.filter(|heard| *heard).count();
+    let calls = [
+        (
+            "writes",
+            &writes,
+            None,
+            acknowledged(&mut kept.written.iter().map(|one| one.heard == Heard::Applied))
+                + acknowledged(&mut kept.overwritten.iter().map(|one| one.heard == Heard::Applied)),
+        ),
+        (
+            "increments",
+            &increments,
+            Some(kept.counted.len()),
+            acknowledged(&mut kept.counted.iter().map(|one| one.heard == Heard::Applied)),
+        ),
+        (
+            "conditional writes",
+            &conditions,
+            Some(kept.swapped.len()),
+            acknowledged(
+                &mut kept.swapped.iter().map(|one| matches!(one.heard, Heard::Applied | Heard::NotApplied(_))),
+            ),
+        ),
+    ];
+    let mut found = Vec::new();
+    for (what, received, most, acknowledged) in calls {
+        let carried_out = received.iter().filter(|received| may_be_carried_out(received)).count();
+        if most.is_some_and(|most| carried_out > most) {
+            found.push(format!("{carried_out} {what} were perhaps carried out, of {} calls", most.unwrap_or_default()));
+        }
+        let answered = received
+            .iter()
+            .filter(|received| received.outcome == Some(Outcome::Forwarded) && received.reached_client());
+        let answered = answered.count();
+        if acknowledged > answered {
+            found.push(format!("{acknowledged} {what} were said to be carried out, and {answered} were answered"));
+        }
+    }
+    found
+}
+
+/// Whether Cassandra may have done it.
+fn may_be_carried_out(received: &Received) -> bool {
+    const UNSURE: [i32; 2] = [0x1100, 0x1500];
+    match &received.outcome {
+        None | Some(Outcome::Forwarded) => true,
+        Some(Outcome::Failed { code, .. }) => UNSURE.contains(code),
+        Some(_) => false,
+    }
+}
+
+/// A run in which little went wrong shows little.
+fn of_faults(struck: &Struck, received: &[Received]) -> Vec<String> {
+    let kinds = struck.iter().filter(|(_, struck)| **struck > 0).count();
+    let mut found = Vec::new();
+    if kinds < 14 {
+        found.push(format!("only {kinds} kinds of faults happened: {struck:?}"));
+    }
+    if !received.iter().any(|received| matches!(received.outcome, Some(Outcome::Throttled { .. }))) {
+        found.push("nothing was throttled".to_owned());
+    }
+    found
+}
+
+fn summary(kept: &Kept, received: &[Received], struck: &Struck) -> String {
+    let kinds = struck.iter().filter(|(_, struck)| **struck > 0).count();
+    let throttled = received.iter().filter(|it| matches!(it.outcome, Some(Outcome::Throttled { .. }))).count();
+    let unknown = |heard: &mut dyn Iterator<Item = bool>| heard.filter(|unknown| *unknown).count();
+    let slow = struck.get(&Kind::SlowPeer).copied().unwrap_or_default();
+    format!(
+        "{} writes ({} unknown), {} over another ({} unknown), {} increments ({} unknown), {} conditional writes ({} applied, {} unknown), {} streams \
+         ({} times going on), {kinds} kinds of faults ({} strikes, {slow} slow), {throttled} throttled, the longest call {:.1?}",
+        kept.written.len(),
+        unknown(&mut kept.written.iter().map(|one| one.heard == Heard::Unknown)),
+        kept.overwritten.len(),
+        unknown(&mut kept.overwritten.iter().map(|one| one.heard == Heard::Unknown)),
+        kept.counted.len(),
+        unknown(&mut kept.counted.iter().map(|one| one.heard == Heard::Unknown)),
+        kept.swapped.len(),
+        unknown(&mut kept.swapped.iter().map(|one| one.heard == Heard::Applied)),
+        unknown(&mut kept.swapped.iter().map(|one| one.heard == Heard::Unknown)),
+        kept.streamed.len(),
+        kept.streamed.iter().map(|one| one.went_on).sum::<u32>(),
+        struck.values().sum::<u64>(),
+        kept.longest,
+    )
+}

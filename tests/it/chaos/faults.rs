@@ -1,0 +1,270 @@
+//! What goes wrong, and when: all of it from the seed.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use futures::future::join_all;
+use keyspaces::Session;
+use keyspaces_local::fault::{Effect, Fault, Moment};
+use keyspaces_local::journal::{Outcome, Received};
+use keyspaces_local::{CapacityMode, Exceeded, Local};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::history::{History, Tables};
+use super::workload::{Statements, write_large};
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Kind {
+    ThrottleBurst,
+    HotPartition,
+    PeerLost,
+    AllConnectionsClosed,
+    AnswerLostAfterApplying,
+    AnswerLostBefore,
+    ClosedAfterApplying,
+    ClosedBefore,
+    HalfOpen,
+    SlowPeer,
+    Garbage,
+    TruncatedFrame,
+    ByteByByte,
+    Overloaded,
+    ServerError,
+    CredentialsExpire,
+    CertificateRenewed,
+    Definition,
+    EmptyPages,
+    GatewayRestarted,
+    OtherPeersShown,
+}
+
+const ALL: [Kind; 21] = [
+    Kind::ThrottleBurst,
+    Kind::HotPartition,
+    Kind::PeerLost,
+    Kind::AllConnectionsClosed,
+    Kind::AnswerLostAfterApplying,
+    Kind::AnswerLostBefore,
+    Kind::ClosedAfterApplying,
+    Kind::ClosedBefore,
+    Kind::HalfOpen,
+    Kind::SlowPeer,
+    Kind::Garbage,
+    Kind::TruncatedFrame,
+    Kind::ByteByByte,
+    Kind::Overloaded,
+    Kind::ServerError,
+    Kind::CredentialsExpire,
+    Kind::CertificateRenewed,
+    Kind::Definition,
+    Kind::EmptyPages,
+    Kind::GatewayRestarted,
+    Kind::OtherPeersShown,
+];
+
+/// Between the beginnings of two; many last longer, so that they overlap.
+const BETWEEN: std::ops::Range<u64> = 250..700;
+
+/// How long something goes wrong that has struck nothing yet: a session may be without any connection for as long.
+const LATEST: Duration = Duration::from_secs(15);
+/// Partitions to heat, until one is throttled.
+const HOT: std::ops::Range<i32> = 1000..1004;
+
+/// One thing that goes wrong.
+#[derive(Clone, Debug)]
+pub(super) struct Event {
+    pub(super) kind: Kind,
+    at: Duration,
+    lasts: Duration,
+    /// Of three.
+    peer: usize,
+    seed: u64,
+}
+
+/// Every kind once, in an order and at times of the seed's.
+pub(super) fn schedule(seed: u64) -> Vec<Event> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut kinds = ALL;
+    random.shuffle(&mut kinds);
+    let mut at = Duration::from_millis(800);
+    kinds
+        .into_iter()
+        .map(|kind| {
+            at += Duration::from_millis(random.u64(BETWEEN));
+            let lasts = Duration::from_millis(random.u64(300..1200));
+            Event { kind, at, lasts, peer: random.usize(0..3), seed: random.u64(..) }
+        })
+        .collect()
+}
+
+/// How often each kind has struck a request; of those that are no single request's, that they happened.
+pub(super) type Struck = BTreeMap<Kind, u64>;
+
+/// Lets all that is scheduled happen.
+pub(super) async fn happen(
+    local: &Local,
+    seed: u64,
+    session: &Session,
+    tables: &Tables,
+    statements: &Statements,
+    history: &History,
+) -> Struck {
+    let began = Instant::now();
+    let stage = Stage { local, session, tables, statements, history };
+    let events = schedule(seed).into_iter().map(|event| {
+        let stage = &stage;
+        async move {
+            sleep_until(began + event.at).await;
+            (event.kind, stage.happens(&event).await)
+        }
+    });
+    join_all(events).await.into_iter().collect()
+}
+
+struct Stage<'a> {
+    local: &'a Local,
+    session: &'a Session,
+    tables: &'a Tables,
+    statements: &'a Statements,
+    history: &'a History,
+}
+
+impl Stage<'_> {
+    async fn happens(&self, event: &Event) -> u64 {
+        let effect = match event.kind {
+            Kind::AnswerLostAfterApplying => Effect::Drop(Moment::After),
+            Kind::AnswerLostBefore => Effect::Drop(Moment::Before),
+            Kind::ClosedAfterApplying => Effect::Close(Moment::After),
+            Kind::ClosedBefore => Effect::Close(Moment::Before),
+            Kind::HalfOpen => Effect::Silence(if event.seed & 1 == 0 { Moment::Before } else { Moment::After }),
+            // Longer than an attempt may take, at times.
+            Kind::SlowPeer => Effect::Delay(Moment::Before, Duration::from_millis(event.seed % 1500)),
+            Kind::Garbage => Effect::Garbage,
+            Kind::TruncatedFrame => Effect::Truncated,
+            Kind::ByteByByte => Effect::ByteByByte,
+            Kind::Overloaded => {
+                Effect::Error { moment: Moment::Before, code: 0x1001, text: "too much to do".to_owned() }
+            }
+            Kind::ServerError => Effect::Error { moment: Moment::After, code: 0, text: "a mishap".to_owned() },
+            Kind::EmptyPages => Effect::EmptyPage,
+            _ => return self.of_the_service(event).await,
+        };
+        // Whatever is about its tables: executed, prepared again, or defined.
+        let fault = Fault::new(effect).containing(self.tables.keyspace).seed(event.seed);
+        let fault = match event.kind {
+            Kind::SlowPeer => fault.peer(self.peer(event)).probability(0.7),
+            Kind::EmptyPages => fault.containing("SELECT c").probability(0.5),
+            Kind::HalfOpen => fault.probability(0.1).times(2),
+            Kind::ByteByByte => fault.probability(0.5),
+            _ => fault.probability(0.1).times(8),
+        };
+        let faults = self.local.faults();
+        let fault = faults.inject(fault);
+        let struck = lasts(event, || faults.struck(fault)).await;
+        faults.withdraw(fault);
+        struck
+    }
+
+    /// What is no single request's.
+    async fn of_the_service(&self, event: &Event) -> u64 {
+        let local = self.local;
+        match event.kind {
+            Kind::ThrottleBurst => {
+                let mut random = fastrand::Rng::with_seed(event.seed);
+                let tables = [&self.tables.readings, &self.tables.counters, &self.tables.registers];
+                let table = random.choice(tables).unwrap();
+                let capacity = CapacityMode::Provisioned { read: 10, write: 10 };
+                local.throttling().set_capacity(self.tables.keyspace, table, Some(capacity));
+                let struck = lasts(event, || throttled(local, Exceeded::Table)).await;
+                local.throttling().set_capacity(self.tables.keyspace, table, None);
+                return struck;
+            }
+            Kind::HotPartition => {
+                for k in HOT {
+                    write_large(self.statements, self.history, k).await;
+                    if throttled(local, Exceeded::Partition) > 0 {
+                        break;
+                    }
+                }
+                return throttled(local, Exceeded::Partition);
+            }
+            Kind::PeerLost => {
+                let peer = self.peer(event);
+                local.take_away(peer).await.expect("taken away");
+                sleep(event.lasts).await;
+                local.bring_back(peer).await.expect("brought back");
+            }
+            Kind::AllConnectionsClosed => local.close_connections().await.expect("closed"),
+            Kind::CredentialsExpire => {
+                local.expire_credentials();
+                local.close_connections().await.expect("closed");
+                sleep(event.lasts).await;
+                local.accept_credentials(local.credentials().clone()).expect("accepted");
+            }
+            Kind::CertificateRenewed => {
+                local.renew_certificate().expect("renewed");
+                local.close_connections().await.expect("closed");
+            }
+            Kind::Definition => self.define(event).await,
+            Kind::GatewayRestarted => local.restart(event.lasts).await.expect("restarted"),
+            Kind::OtherPeersShown => {
+                let peers: Vec<_> = local.peers().iter().filter_map(v4).collect();
+                local.show_peers(peers.iter().take(2).copied()).await.expect("shown");
+                sleep(event.lasts).await;
+                local.show_peers(peers).await.expect("shown");
+            }
+            kind => unreachable!("{kind:?} is a request's"),
+        }
+        1
+    }
+
+    /// Adds a column to a table that is in use. It may be cut off as any request may; a second try finds it there then.
+    async fn define(&self, event: &Event) {
+        let (table, type_of) = match event.seed % 3 {
+            0 => (self.tables.readings(), "int"),
+            1 => (self.tables.registers(), "text"),
+            _ => (self.tables.counters(), "counter"),
+        };
+        let text = format!("ALTER TABLE {table} ADD extra {type_of}");
+        let mut last = None;
+        for _ in 0..20 {
+            match self.session.define(&text).within(Duration::from_secs(10)).await {
+                Ok(()) => return,
+                // Refused: an earlier try was carried out.
+                Err(error) if last.is_some() && error.is_refused() => return,
+                Err(error) => last = Some(error),
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+        self.history.violation(format!("not defined: {last:?}"));
+    }
+
+    fn peer(&self, event: &Event) -> SocketAddr {
+        self.local.peers()[event.peer]
+    }
+}
+
+/// As long as it is to, and then until it has struck, unless nothing comes that it could strike.
+async fn lasts(event: &Event, struck: impl Fn() -> u64) -> u64 {
+    let latest = Instant::now() + LATEST;
+    sleep(event.lasts).await;
+    while struck() == 0 && Instant::now() < latest {
+        sleep(Duration::from_millis(20)).await;
+    }
+    struck()
+}
+
+/// How many requests went over this.
+fn throttled(local: &Local, exceeded: Exceeded) -> u64 {
+    let went_over =
+        |it: &Received| matches!(it.outcome, Some(Outcome::Throttled { exceeded: by, .. }) if by == exceeded);
+    local.journal().filter(went_over).len() as u64
+}
+
+fn v4(peer: &SocketAddr) -> Option<std::net::Ipv4Addr> {
+    match peer.ip() {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    }
+}

@@ -1,0 +1,193 @@
+//! The three tables, and what was done to them and heard back.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use keyspaces::Error;
+use keyspaces_local::Local;
+use tokio::time::Instant;
+
+use super::{DEADLINE, MARGIN};
+use crate::local::signed;
+
+/// Whose names are of one run.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub(super) keyspace: &'static str,
+    /// Idempotent writes and streams.
+    pub(super) readings: String,
+    /// Increments.
+    pub(super) counters: String,
+    /// Conditional writes.
+    pub(super) registers: String,
+}
+
+impl Tables {
+    pub(super) async fn create(local: &Local, seed: u64) -> Self {
+        let session = signed(local).connect().await.expect("a session");
+        let keyspace = "chaos";
+        crate::server::keyspace(&session, keyspace).await;
+        let [readings, counters, registers] =
+            ["readings", "counters", "registers"].map(|table| format!("{table}_{seed}_{:x}", fastrand::u32(..)));
+        let timestamps = "WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}";
+        for (table, columns, options) in [
+            (&readings, "k int, c int, v int, b blob, PRIMARY KEY (k, c)", timestamps),
+            (&counters, "k int PRIMARY KEY, n counter", ""),
+            (&registers, "k int PRIMARY KEY, v bigint", ""),
+        ] {
+            session.define(&format!("CREATE TABLE {keyspace}.{table} ({columns}) {options}")).await.expect("a table");
+        }
+        Self { keyspace, readings, counters, registers }
+    }
+
+    pub(super) fn readings(&self) -> String {
+        format!("{}.{}", self.keyspace, self.readings)
+    }
+
+    pub(super) fn counters(&self) -> String {
+        format!("{}.{}", self.keyspace, self.counters)
+    }
+
+    pub(super) fn registers(&self) -> String {
+        format!("{}.{}", self.keyspace, self.registers)
+    }
+}
+
+/// What a caller heard of a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Heard<T = ()> {
+    Applied,
+    /// What stood in the way.
+    NotApplied(T),
+    /// It may have been applied; also of a call that its caller dropped.
+    Unknown,
+    /// It was surely not applied.
+    Failed,
+}
+
+impl<T> Heard<T> {
+    pub(super) fn of_error(error: &Error) -> Self {
+        if error.may_have_been_applied() { Self::Unknown } else { Self::Failed }
+    }
+}
+
+/// A row that was written, and no other time: `c` is used once in its partition.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    pub(super) k: i32,
+    pub(super) c: i32,
+    pub(super) heard: Heard,
+}
+
+/// A row that one task writes again and again, each time with a later timestamp and the next number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Overwritten {
+    pub(super) k: i32,
+    pub(super) v: i32,
+    pub(super) heard: Heard,
+}
+
+/// An increment by a digit of its own: the counter tells how many times each was applied.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted {
+    pub(super) row: i32,
+    pub(super) digit: u32,
+    pub(super) heard: Heard,
+}
+
+/// A conditional write of a value that nobody else writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Swapped {
+    pub(super) row: i32,
+    /// `None`: if there is no row.
+    pub(super) expected: Option<i64>,
+    pub(super) new: i64,
+    pub(super) invoked: Duration,
+    pub(super) ended: Duration,
+    pub(super) heard: Heard<Option<i64>>,
+}
+
+/// A partition that was read to its end.
+#[derive(Clone, Debug)]
+pub(super) struct Streamed {
+    pub(super) k: i32,
+    /// Acknowledged before it began.
+    pub(super) before: BTreeSet<i32>,
+    pub(super) rows: Vec<(i32, i32)>,
+    /// How many times it went on from a paging state that an error had.
+    pub(super) went_on: u32,
+}
+
+/// Of one run; cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct History(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    began: Instant,
+    pub(super) kept: Mutex<Kept>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    pub(super) written: Vec<Written>,
+    pub(super) overwritten: Vec<Overwritten>,
+    pub(super) counted: Vec<Counted>,
+    pub(super) swapped: Vec<Swapped>,
+    pub(super) streamed: Vec<Streamed>,
+    pub(super) longest: Duration,
+    violations: Vec<String>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self(Arc::new(Inner { began: Instant::now(), kept: Mutex::default() }))
+    }
+}
+
+impl History {
+    pub(super) fn now(&self) -> Duration {
+        self.0.began.elapsed()
+    }
+
+    pub(super) fn keep(&self, with: impl FnOnce(&mut Kept)) {
+        with(&mut self.0.kept.lock().unwrap());
+    }
+
+    pub(super) fn kept(&self) -> Kept {
+        self.0.kept.lock().unwrap().clone()
+    }
+
+    pub(super) fn violation(&self, what: String) {
+        self.keep(|kept| kept.violations.push(what));
+    }
+
+    pub(super) fn violations(&self) -> Vec<String> {
+        self.kept().violations
+    }
+
+    /// Waits for a call, which has to end in time.
+    pub(super) async fn in_time<T>(&self, what: &str, call: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        let answer = call.await;
+        let took = began.elapsed();
+        self.keep(|kept| kept.longest = kept.longest.max(took));
+        if took > DEADLINE + MARGIN {
+            self.violation(format!("{what} took {took:.1?}, with a deadline of {DEADLINE:?}"));
+        }
+        answer
+    }
+
+    /// What is acknowledged of a partition by now.
+    pub(super) fn acknowledged(&self, k: i32) -> BTreeSet<i32> {
+        let kept = self.0.kept.lock().unwrap();
+        let there = kept.written.iter().filter(|written| written.k == k && written.heard == Heard::Applied);
+        there.map(|written| written.c).collect()
+    }
+}
+
+/// What is in a row.
+pub(super) fn value_of(k: i32, c: i32) -> i32 {
+    k.wrapping_mul(1_000_003).wrapping_add(c)
+}

@@ -1,0 +1,173 @@
+//! Whether what happened to one row by conditional writes could have happened one after the other.
+//!
+//! Each value is written by one operation only, so that the last value tells which operations were applied, and in which
+//! order: the chain from each back to the value that it expected. An operation that was not applied has read a value of the
+//! chain. So each has a place, and what ended before another began must not have a later one; there is no more to it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::history::{Heard, Swapped};
+
+/// What is wrong with the operations of one row, whose value is `last` in the end.
+pub(super) fn violations(operations: &[Swapped], last: Option<i64>) -> Vec<String> {
+    match Chain::of(operations, last) {
+        Ok(chain) => chain.violations(operations),
+        Err(violation) => vec![violation],
+    }
+}
+
+/// Where each value stands, the first one at 1; before them there was no row.
+struct Chain(HashMap<i64, usize>);
+
+impl Chain {
+    fn of(operations: &[Swapped], last: Option<i64>) -> Result<Self, String> {
+        let by_value: HashMap<i64, &Swapped> = operations.iter().map(|operation| (operation.new, operation)).collect();
+        let mut backwards = Vec::new();
+        let mut value = last;
+        while let Some(there) = value {
+            let Some(operation) = by_value.get(&there) else { return Err(format!("nobody wrote the value {there}")) };
+            if backwards.len() > operations.len() {
+                return Err(format!("the values go round in a circle at {there}"));
+            }
+            backwards.push(there);
+            value = operation.expected;
+        }
+        Ok(Self(backwards.into_iter().rev().zip(1..).collect()))
+    }
+
+    fn place(&self, value: Option<i64>) -> Option<usize> {
+        value.map_or(Some(0), |value| self.0.get(&value).copied())
+    }
+
+    fn violations(&self, operations: &[Swapped]) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut placed: Vec<Placed<'_>> = Vec::new();
+        for operation in operations {
+            let applied = self.place(Some(operation.new));
+            match (operation.heard, applied) {
+                (Heard::Applied, None) => found.push(format!("acknowledged and not there: {operation:?}")),
+                (Heard::NotApplied(_) | Heard::Failed, Some(_)) => {
+                    found.push(format!("said not to be applied, and it was: {operation:?}"));
+                }
+                // It may take effect at any time after.
+                (Heard::Unknown, Some(place)) => placed.push(Placed { operation, place: 2 * place, ended: None }),
+                (Heard::Applied, Some(place)) => {
+                    placed.push(Placed { operation, place: 2 * place, ended: Some(operation.ended) });
+                }
+                (Heard::NotApplied(there), None) if there == operation.expected => {
+                    found.push(format!("not applied although the value was the expected one: {operation:?}"));
+                }
+                (Heard::NotApplied(there), None) => match self.place(there) {
+                    Some(place) => {
+                        placed.push(Placed { operation, place: 2 * place + 1, ended: Some(operation.ended) });
+                    }
+                    None => found.push(format!("it saw a value that never was: {operation:?}")),
+                },
+                (Heard::Unknown | Heard::Failed, None) => {}
+            }
+        }
+        found.extend(out_of_order(placed));
+        found
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Placed<'a> {
+    operation: &'a Swapped,
+    /// Even: a write; odd: what read the value of the write before.
+    place: usize,
+    ended: Option<Duration>,
+}
+
+/// Those that began after one of a later place had ended.
+fn out_of_order(mut placed: Vec<Placed<'_>>) -> Vec<String> {
+    let mut ended: Vec<_> = placed.iter().filter_map(|placed| Some((placed.ended?, *placed))).collect();
+    ended.sort_by_key(|(at, _)| *at);
+    placed.sort_by_key(|placed| placed.operation.invoked);
+    let mut ended = ended.into_iter().peekable();
+    let mut latest: Option<Placed<'_>> = None;
+    let mut found = Vec::new();
+    for one in placed {
+        while let Some((_, before)) = ended.next_if(|(at, _)| *at < one.operation.invoked) {
+            latest = latest.filter(|latest| latest.place >= before.place).or(Some(before));
+        }
+        if let Some(latest) = latest.filter(|latest| latest.place > one.place) {
+            found.push(format!("{:?} is before {:?}, which had ended when it began", one.operation, latest.operation));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation(expected: Option<i64>, new: i64, times: (u64, u64), heard: Heard<Option<i64>>) -> Swapped {
+        let [invoked, ended] = [times.0, times.1].map(Duration::from_secs);
+        Swapped { row: 0, expected, new, invoked, ended, heard }
+    }
+
+    fn found(operations: &[Swapped], last: i64) -> String {
+        violations(operations, Some(last)).join("; ")
+    }
+
+    #[test]
+    fn what_could_have_happened_one_after_the_other_is_not_minded() {
+        let operations = [
+            operation(None, 1, (0, 1), Heard::Applied),
+            operation(None, 2, (0, 3), Heard::NotApplied(Some(1))),
+            operation(Some(1), 3, (1, 2), Heard::Unknown),
+            operation(Some(1), 4, (1, 2), Heard::Unknown),
+            operation(Some(3), 5, (5, 6), Heard::Applied),
+            operation(Some(5), 6, (5, 6), Heard::Failed),
+            operation(Some(1), 7, (3, 9), Heard::NotApplied(Some(3))),
+        ];
+        assert_eq!(found(&operations, 5), "");
+    }
+
+    #[test]
+    fn what_could_not_is_told() {
+        let first = operation(None, 1, (0, 1), Heard::Applied);
+        for (operations, last, said) in [
+            (vec![first], 2, "nobody wrote the value 2"),
+            (vec![first, operation(Some(1), 2, (2, 3), Heard::Applied)], 1, "acknowledged and not there"),
+            (vec![first, operation(Some(1), 2, (2, 3), Heard::Failed)], 2, "said not to be applied, and it was"),
+            (vec![first, operation(Some(1), 2, (2, 3), Heard::NotApplied(Some(1)))], 1, "was the expected one"),
+            (vec![first, operation(Some(1), 2, (2, 3), Heard::NotApplied(Some(9)))], 1, "a value that never was"),
+            // Two that expected the same: a lost update.
+            (
+                vec![
+                    first,
+                    operation(Some(1), 2, (2, 3), Heard::Applied),
+                    operation(Some(1), 3, (2, 3), Heard::Applied),
+                ],
+                3,
+                "acknowledged and not there",
+            ),
+            // It had read what was replaced before it began.
+            (
+                vec![
+                    first,
+                    operation(Some(1), 2, (2, 3), Heard::Applied),
+                    operation(None, 3, (4, 5), Heard::NotApplied(Some(1))),
+                ],
+                2,
+                "which had ended when it began",
+            ),
+            // It had read what was written only after it had ended.
+            (
+                vec![
+                    first,
+                    operation(None, 3, (2, 3), Heard::NotApplied(Some(2))),
+                    operation(Some(1), 2, (4, 5), Heard::Unknown),
+                ],
+                2,
+                "which had ended when it began",
+            ),
+        ] {
+            let found = found(&operations, last);
+            assert!(found.contains(said), "{found:?} and not {said:?}");
+        }
+    }
+}

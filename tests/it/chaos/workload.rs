@@ -1,0 +1,310 @@
+//! Many tasks that write, count, compare and set, and read, until they are told to stop.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
+use futures::future::join_all;
+use keyspaces::value::Counter;
+use keyspaces::{Conditional, DeserializeRow, Error, Increment, Outcome, Pages, Select, Session, Write};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::history::{Counted, Heard, History, Overwritten, Streamed, Swapped, Tables, Written, value_of};
+
+pub(super) const WRITERS: i32 = 6;
+/// The partitions of those that write one row again and again.
+pub(super) const OVERWRITTEN: std::ops::Range<i32> = 2000..2002;
+const COUNTERS: u64 = 4;
+const SWAPPERS: u64 = 4;
+const READERS: u64 = 3;
+/// In each partition before anything goes wrong.
+const ROWS: i32 = 60;
+const PAGE: NonZeroU32 = NonZeroU32::new(20).unwrap();
+pub(super) const REGISTERS: i32 = 3;
+/// Each three bits of a counter.
+pub(super) const DIGITS: i64 = 20;
+/// Counters that are in use together.
+const ABREAST: i64 = 3;
+/// Of a stream that is to fail in the middle: less than what many faults take.
+const SHORT: Duration = Duration::from_millis(250);
+/// Until a partition is read, over all its errors.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[derive(Clone, Debug, DeserializeRow)]
+#[scylla(crate = keyspaces)]
+pub(super) struct Register {
+    v: Option<i64>,
+}
+
+/// All that is executed.
+#[derive(Clone, Debug)]
+pub(super) struct Statements {
+    store: Write<(i32, i32, i32)>,
+    store_at: Write<(i32, i32, i32)>,
+    store_large: Write<(i32, i32, i32, Vec<u8>)>,
+    read: Select<(i32,), (i32, i32)>,
+    count: Increment<(Counter, i32)>,
+    claim: Conditional<(i32, i64), Register>,
+    swap: Conditional<(i64, i32, i64), Register>,
+    look: Select<(i32,), (Option<i64>,)>,
+}
+
+impl Statements {
+    pub(super) async fn prepare(session: &Session, tables: &Tables) -> Self {
+        let prepare = async {
+            let (readings, counters, registers) = (tables.readings(), tables.counters(), tables.registers());
+            let read: Select<_, _> = session.prepare(&format!("SELECT c, v FROM {readings} WHERE k = ?")).await?;
+            Ok::<_, Error>(Self {
+                store: session.prepare(&format!("INSERT INTO {readings} (k, c, v) VALUES (?, ?, ?)")).await?,
+                store_at: session
+                    .prepare(&format!("INSERT INTO {readings} (k, c, v) VALUES (?, ?, ?) USING TIMESTAMP ?"))
+                    .await?,
+                store_large: session
+                    .prepare(&format!("INSERT INTO {readings} (k, c, v, b) VALUES (?, ?, ?, ?)"))
+                    .await?,
+                read: read.with_page_size(PAGE),
+                count: session.prepare(&format!("UPDATE {counters} SET n = n + ? WHERE k = ?")).await?,
+                claim: session.prepare(&format!("INSERT INTO {registers} (k, v) VALUES (?, ?) IF NOT EXISTS")).await?,
+                swap: session.prepare(&format!("UPDATE {registers} SET v = ? WHERE k = ? IF v = ?")).await?,
+                look: session.prepare(&format!("SELECT v FROM {registers} WHERE k = ?")).await?,
+            })
+        };
+        prepare.await.expect("they are prepared")
+    }
+}
+
+/// Tasks at work.
+#[derive(Debug)]
+pub(super) struct Load {
+    stopped: Arc<AtomicBool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    pub(super) fn start(seed: u64, statements: &Statements, history: &History) -> Self {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let (next_digit, next_value) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(1)));
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut worker = || Worker {
+            statements: statements.clone(),
+            history: history.clone(),
+            random: random.fork(),
+            stopped: Arc::clone(&stopped),
+        };
+        let mut tasks = Vec::new();
+        for k in 0..WRITERS {
+            tasks.push(tokio::spawn(worker().write(k)));
+        }
+        for k in OVERWRITTEN {
+            tasks.push(tokio::spawn(worker().overwrite(k)));
+        }
+        for _ in 0..COUNTERS {
+            tasks.push(tokio::spawn(worker().count(Arc::clone(&next_digit))));
+        }
+        for _ in 0..SWAPPERS {
+            tasks.push(tokio::spawn(worker().swap(Arc::clone(&next_value))));
+        }
+        for _ in 0..READERS {
+            tasks.push(tokio::spawn(worker().read()));
+        }
+        Self { stopped, tasks }
+    }
+
+    /// Lets each task end what it is at.
+    pub(super) async fn stop(self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        for task in join_all(self.tasks).await {
+            task.expect("a task that did not panic");
+        }
+    }
+}
+
+/// Whether a call is answered.
+pub(super) async fn is_served(statements: &Statements) -> bool {
+    statements.look.one((0,)).await.is_ok()
+}
+
+/// Writes large rows into one partition at once: more than the 1,000 units that it takes in a second.
+pub(super) async fn write_large(statements: &Statements, history: &History, k: i32) {
+    let writes = (0..5).map(|c| async move {
+        let row = (k, c, value_of(k, c), vec![7; 500_000]);
+        let answer = history.in_time("a large write", statements.store_large.execute(row)).await;
+        let heard = answer.map_or_else(|error| Heard::of_error(&error), |()| Heard::Applied);
+        history.keep(|kept| kept.written.push(Written { k, c, heard }));
+    });
+    join_all(writes).await;
+}
+
+struct Worker {
+    statements: Statements,
+    history: History,
+    random: fastrand::Rng,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Worker {
+    fn goes_on(&self) -> bool {
+        !self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Gives others a turn, now and then for longer.
+    async fn rest(&mut self) {
+        sleep(Duration::from_millis(self.random.u64(0..15))).await;
+    }
+
+    /// Waits for a call, or sometimes drops it half-way.
+    async fn call<T>(&mut self, what: &str, call: impl Future<Output = T>) -> Option<T> {
+        let call = self.history.in_time(what, call);
+        if self.random.u8(0..20) > 0 {
+            return Some(call.await);
+        }
+        timeout(Duration::from_micros(self.random.u64(0..8_000)), call).await.ok()
+    }
+
+    async fn write(mut self, k: i32) {
+        let store = self.statements.store.clone();
+        for c in 0.. {
+            // There is something to read in several pages from the start.
+            if c >= ROWS {
+                self.rest().await;
+                if !self.goes_on() {
+                    break;
+                }
+            }
+            let answer = self.call("a write", store.execute((k, c, value_of(k, c)))).await;
+            let heard = match answer {
+                None => Heard::Unknown,
+                Some(Ok(())) => Heard::Applied,
+                Some(Err(error)) => Heard::of_error(&error),
+            };
+            self.history.keep(|kept| kept.written.push(Written { k, c, heard }));
+        }
+    }
+
+    async fn overwrite(mut self, k: i32) {
+        let mut timestamp = DateTime::<Utc>::from(SystemTime::now());
+        for v in 0.. {
+            timestamp = DateTime::from(SystemTime::now()).max(timestamp + Duration::from_micros(1));
+            let store = self.statements.store_at.with_timestamp(timestamp);
+            let answer = self.call("a write over another", store.execute((k, 0, v))).await;
+            let heard = match answer {
+                None => Heard::Unknown,
+                Some(Ok(())) => Heard::Applied,
+                Some(Err(error)) => Heard::of_error(&error),
+            };
+            self.history.keep(|kept| kept.overwritten.push(Overwritten { k, v, heard }));
+            self.rest().await;
+            if !self.goes_on() {
+                break;
+            }
+        }
+    }
+
+    async fn count(mut self, next: Arc<AtomicI64>) {
+        let count = self.statements.count.clone();
+        while self.goes_on() {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let (group, within) = (number / (ABREAST * DIGITS), number % (ABREAST * DIGITS));
+            let row = i32::try_from(group * ABREAST + within % ABREAST).unwrap();
+            let digit = u32::try_from(within / ABREAST).unwrap();
+            let answer = self.call("an increment", count.execute((Counter(1 << (3 * digit)), row))).await;
+            let heard = match answer {
+                None => Heard::Unknown,
+                Some(Ok(())) => Heard::Applied,
+                Some(Err(error)) => Heard::of_error(&error),
+            };
+            self.history.keep(|kept| kept.counted.push(Counted { row, digit, heard }));
+            self.rest().await;
+        }
+    }
+
+    async fn swap(mut self, next: Arc<AtomicI64>) {
+        let Statements { claim, swap, look, .. } = self.statements.clone();
+        while self.goes_on() {
+            let row = self.random.i32(0..REGISTERS);
+            let Some(Ok(seen)) = self.call("a read", look.one((row,))).await else {
+                self.rest().await;
+                continue;
+            };
+            let mut expected = seen.and_then(|(value,)| value);
+            for _ in 0..self.random.u8(1..4) {
+                let new = next.fetch_add(1, Ordering::Relaxed);
+                let invoked = self.history.now();
+                let answer = match expected {
+                    None => self.call("a conditional insert", claim.execute((row, new))).await,
+                    Some(old) => self.call("a conditional update", swap.execute((new, row, old))).await,
+                };
+                let ended = self.history.now();
+                let heard = match answer {
+                    None | Some(Ok(Outcome::Unknown(_))) => Heard::Unknown,
+                    Some(Ok(Outcome::Applied)) => Heard::Applied,
+                    Some(Ok(Outcome::NotApplied(there))) => Heard::NotApplied(there.and_then(|there| there.v)),
+                    Some(Err(error)) => {
+                        if error.may_have_been_applied() {
+                            self.history.violation(format!("an error in place of an unknown outcome: {error}"));
+                        }
+                        Heard::Failed
+                    }
+                };
+                self.history.keep(|kept| kept.swapped.push(Swapped { row, expected, new, invoked, ended, heard }));
+                expected = match heard {
+                    Heard::Applied => Some(new),
+                    Heard::NotApplied(there) => there,
+                    Heard::Unknown | Heard::Failed => break,
+                };
+            }
+            self.rest().await;
+        }
+    }
+
+    async fn read(mut self) {
+        while self.goes_on() {
+            let k = self.random.i32(0..WRITERS);
+            let before = self.history.acknowledged(k);
+            match self.read_all(k).await {
+                Some((rows, went_on)) => {
+                    self.history.keep(|kept| kept.streamed.push(Streamed { k, before, rows, went_on }));
+                }
+                None => self.history.violation(format!("partition {k} was not read to its end within {PATIENCE:?}")),
+            }
+            self.rest().await;
+        }
+    }
+
+    /// The rows of a partition, and how many errors it went on after.
+    async fn read_all(&mut self, k: i32) -> Option<(Vec<(i32, i32)>, u32)> {
+        let mut read = self.statements.read.clone();
+        if self.random.bool() {
+            read = read.with_deadline(SHORT);
+        }
+        let (mut rows, mut went_on) = (Vec::new(), 0);
+        let mut pages: Pages<(i32, i32)> = read.pages((k,));
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            match self.history.in_time("a page", pages.try_next()).await {
+                Ok(Some(page)) => rows.extend(page.rows),
+                Ok(None) => return Some((rows, went_on)),
+                Err(error) => {
+                    pages = match error.paging_state() {
+                        Some(state) => {
+                            went_on += 1;
+                            read.pages_from((k,), state)
+                        }
+                        None if rows.is_empty() => read.pages((k,)),
+                        None => {
+                            self.history.violation(format!("no paging state after {} rows: {error}", rows.len()));
+                            rows.clear();
+                            read.pages((k,))
+                        }
+                    };
+                    self.rest().await;
+                }
+            }
+        }
+        None
+    }
+}
