@@ -202,16 +202,16 @@ async fn a_keyspace_gets_a_region_when_its_tables_are_ready_for_it() {
 #[tokio::test]
 async fn a_type_that_is_used_stays() {
     let mut client = Client::connect(local().await).await;
-    client.keyspace("used").await;
-    client.query("CREATE TYPE used.y (a int)").await;
+    client.keyspace("in_use").await;
+    client.query("CREATE TYPE in_use.y (a int)").await;
     client
-        .until("SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'used'", |rows| {
+        .until("SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'in_use'", |rows| {
             rows.texts("status") == ["ACTIVE"]
         })
         .await;
-    client.table("used", "t", "(a int PRIMARY KEY, b frozen<y>)").await;
-    let Answer::Refused(code, text, _) = client.query("DROP TYPE used.y").await else { panic!() };
-    assert_eq!((code, text.as_str()), (INVALID, "Cannot drop user type 'used.y' as it is still used by tables t"));
+    client.table("in_use", "t", "(a int PRIMARY KEY, b frozen<y>)").await;
+    let Answer::Refused(code, text, _) = client.query("DROP TYPE in_use.y").await else { panic!() };
+    assert_eq!((code, text.as_str()), (INVALID, "Cannot drop user type 'in_use.y' as it is still used by tables t"));
 }
 
 #[tokio::test]
