@@ -7,5 +7,5 @@ mod limits;
 mod lost_answers;
 mod preparing;
 mod reading_and_writing;
-mod tracing;
 mod throttled;
+mod tracing;
