@@ -191,7 +191,7 @@ impl Schema {
         let now = self.clock.millis();
         let mut after = {
             let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
-            catalogue.planned(definition, now)?
+            catalogue.planned(definition, now, &self.settings.region)?
         };
         after.due = Some(now + self.settings.delays.of(thing.kind, *change));
         after.pending = text.clone().map(|text| Arc::new(Pending { text, before: before.clone() }));
@@ -251,6 +251,20 @@ impl Schema {
         let absent_is_fine = *conditional && *change != Change::Create && entry.is_none();
         if thing.kind != Kind::Keyspace && !absent_is_fine {
             self.check_keyspace(&thing.keyspace)?;
+            let keyspace = Thing::keyspace(&thing.keyspace);
+            let of = self.entry(&keyspace);
+            // DG:keyspaces-multi-region-add-replica
+            if of.is_some_and(|of| of.status == Status::Updating && !of.regions.is_empty()) {
+                return Err(busy(&keyspace, "updated"));
+            }
+        }
+        if let Some(table) = entry.as_ref().filter(|table| table.status == Status::Inaccessible)
+            && *change == Change::Alter
+            && !plan::gives_another_key(definition, table)
+        {
+            let text =
+                format!("keyspaces-local: {thing} is inaccessible: it takes another key, and DROP (API:GetTable)");
+            return Err(Refusal { code: error_code::INVALID, text });
         }
         match (change, entry.map(|entry| entry.status)) {
             (_, Some(Status::Deleting)) if !(*change == Change::Drop && *conditional) => Err(busy(thing, "deleted")),
