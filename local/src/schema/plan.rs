@@ -252,3 +252,22 @@ fn refused(error: PropertyError) -> Refusal {
 fn over(limit: impl std::fmt::Display) -> Refusal {
     Refusal { code: error_code::INVALID, text: format!("keyspaces-local: {limit}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keyspace_that_is_dropped_with_its_tables_is_one_definition_under_way() {
+        let mut catalogue = Catalogue::default();
+        let under_way = |status| Entry { status, due: Some(1), ..Entry::default() };
+        catalogue.set(Thing::keyspace("dropped"), under_way(Status::Deleting));
+        catalogue.set(Thing::keyspace("kept"), Entry::default());
+        for number in 0..60 {
+            catalogue.set(Thing::table("dropped", format!("t{number}")), under_way(Status::Deleting));
+        }
+        assert_eq!(catalogue.under_way(), 1);
+        catalogue.set(Thing::table("kept", "t"), under_way(Status::Deleting));
+        assert_eq!(catalogue.under_way(), 2);
+    }
+}
