@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use keyspaces_cql::statement::{self, AlterKeyspaceChange, CreateKeyspace};
 use keyspaces_cql::{
-    CapacityMode, Encryption, PropertyError, PropertyProblem, Replication, Statement, TableChange, TableOptions,
-    TableProperty, Tags,
+    CapacityMode, CapacityScaling, Encryption, PropertyError, PropertyProblem, Replication, Statement, TableChange,
+    TableOptions, TableProperty, Tags,
 };
 
 use super::catalogue::{Catalogue, Entry, Kind, Status, Thing};
@@ -110,6 +110,10 @@ impl Catalogue {
         entry: &mut Entry,
         now: u64,
     ) -> Result<(), Refusal> {
+        let most = most_units(&entry.options);
+        if most > MAX_TABLE_UNITS && before.is_none_or(|before| most_units(before) < most) {
+            return Err(over(format!("a table may have {MAX_TABLE_UNITS} units of reads and of writes (DG:quotas)")));
+        }
         let mode = entry.options.capacity_mode.unwrap_or_default();
         let was = before.map(|before| before.capacity_mode.unwrap_or_default());
         if was == Some(mode) {
@@ -128,11 +132,6 @@ impl Catalogue {
                 entry.on_demand_since = Some(now);
             }
             CapacityMode::Provisioned { read, write } => {
-                if read > MAX_TABLE_UNITS || write > MAX_TABLE_UNITS {
-                    return Err(over(format!(
-                        "a table may have {MAX_TABLE_UNITS} units of reads and of writes (DG:quotas)"
-                    )));
-                }
                 let others = self.all().filter(|(thing, _)| **thing != definition.thing && thing.kind == Kind::Table);
                 let sum = others.fold((u64::from(read), u64::from(write)), |(reads, writes), (_, other)| {
                     match other.options.capacity_mode {
@@ -210,6 +209,23 @@ impl Catalogue {
         entry.regions = regions.into_iter().collect();
         Ok(())
     }
+}
+
+/// The most units that a table may come to have in any Region, provisioned or by scaling.
+fn most_units(options: &TableOptions) -> u32 {
+    let provisioned = match options.capacity_mode {
+        Some(CapacityMode::Provisioned { read, write }) => read.max(write),
+        _ => 0,
+    };
+    let replicas = options.replica_capacity.iter().flat_map(|replicas| replicas.values().copied());
+    let scaling = options.auto_scaling.iter().flat_map(|scaling| {
+        let bounds = scaling.read.iter().chain(&scaling.write).chain(scaling.replicas.values());
+        bounds.map(|bound| match bound {
+            CapacityScaling::Target(target) => target.maximum,
+            CapacityScaling::Disabled => 0,
+        })
+    });
+    replicas.chain(scaling).fold(provisioned, u32::max)
 }
 
 /// Whether a definition does nothing but encrypt a table with another key.
