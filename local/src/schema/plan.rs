@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use keyspaces_cql::statement::{self, AlterKeyspaceChange, CreateKeyspace};
 use keyspaces_cql::{
-    CapacityMode, Encryption, PropertyError, PropertyProblem, Replication, Statement, TableChange, TableOptions,
-    TableProperty, Tags,
+    CapacityMode, CapacityScaling, Encryption, PropertyError, PropertyProblem, Replication, Statement, TableChange,
+    TableOptions, TableProperty, Tags,
 };
 
 use super::catalogue::{Catalogue, Entry, Kind, Status, Thing};
@@ -110,6 +110,10 @@ impl Catalogue {
         entry: &mut Entry,
         now: u64,
     ) -> Result<(), Refusal> {
+        let most = most_units(&entry.options);
+        if most > MAX_TABLE_UNITS && before.is_none_or(|before| most_units(before) < most) {
+            return Err(over(format!("a table may have {MAX_TABLE_UNITS} units of reads and of writes (DG:quotas)")));
+        }
         let mode = entry.options.capacity_mode.unwrap_or_default();
         let was = before.map(|before| before.capacity_mode.unwrap_or_default());
         if was == Some(mode) {
@@ -128,11 +132,6 @@ impl Catalogue {
                 entry.on_demand_since = Some(now);
             }
             CapacityMode::Provisioned { read, write } => {
-                if read > MAX_TABLE_UNITS || write > MAX_TABLE_UNITS {
-                    return Err(over(format!(
-                        "a table may have {MAX_TABLE_UNITS} units of reads and of writes (DG:quotas)"
-                    )));
-                }
                 let others = self.all().filter(|(thing, _)| **thing != definition.thing && thing.kind == Kind::Table);
                 let sum = others.fold((u64::from(read), u64::from(write)), |(reads, writes), (_, other)| {
                     match other.options.capacity_mode {
@@ -212,6 +211,23 @@ impl Catalogue {
     }
 }
 
+/// The most units that a table may come to have in any Region, provisioned or by scaling.
+fn most_units(options: &TableOptions) -> u32 {
+    let provisioned = match options.capacity_mode {
+        Some(CapacityMode::Provisioned { read, write }) => read.max(write),
+        _ => 0,
+    };
+    let replicas = options.replica_capacity.iter().flat_map(|replicas| replicas.values().copied());
+    let scaling = options.auto_scaling.iter().flat_map(|scaling| {
+        let bounds = scaling.read.iter().chain(&scaling.write).chain(scaling.replicas.values());
+        bounds.map(|bound| match bound {
+            CapacityScaling::Target(target) => target.maximum,
+            CapacityScaling::Disabled => 0,
+        })
+    });
+    replicas.chain(scaling).fold(provisioned, u32::max)
+}
+
 /// Whether a definition does nothing but encrypt a table with another key.
 pub(super) fn gives_another_key(definition: &Definition, table: &Entry) -> bool {
     let Statement::AlterTable(alter) = &definition.statement else { return false };
@@ -251,4 +267,23 @@ fn refused(error: PropertyError) -> Refusal {
 /// A limit's refusal, whose text in the service is not known.
 fn over(limit: impl std::fmt::Display) -> Refusal {
     Refusal { code: error_code::INVALID, text: format!("keyspaces-local: {limit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keyspace_that_is_dropped_with_its_tables_is_one_definition_under_way() {
+        let mut catalogue = Catalogue::default();
+        let under_way = |status| Entry { status, due: Some(1), ..Entry::default() };
+        catalogue.set(Thing::keyspace("dropped"), under_way(Status::Deleting));
+        catalogue.set(Thing::keyspace("kept"), Entry::default());
+        for number in 0..60 {
+            catalogue.set(Thing::table("dropped", format!("t{number}")), under_way(Status::Deleting));
+        }
+        assert_eq!(catalogue.under_way(), 1);
+        catalogue.set(Thing::table("kept", "t"), under_way(Status::Deleting));
+        assert_eq!(catalogue.under_way(), 2);
+    }
 }

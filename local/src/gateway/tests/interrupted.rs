@@ -165,7 +165,7 @@ impl Between {
                     }
                     to_cassandra.write_all(request).await.ok()?;
                     if struck.is_some() {
-                        from_cassandra.read(&mut answer).await.ok()?;
+                        from_cassandra.readable().await.ok()?;
                         return None;
                     }
                 }

@@ -98,6 +98,13 @@ async fn a_change_that_the_service_refuses_changes_nothing() {
     let before = shown(&mut client, "custom_properties", "ks").await;
     for (change, expected) in [
         (provisioned(50, 100), "less capacity was provisioned four times today, and once in this hour (DG:quotas)"),
+        (
+            "AUTOSCALING_SETTINGS = {'provisioned_write_capacity_autoscaling_update': {'minimum_units': 5, \
+             'maximum_units': 40001, 'scaling_policy': {'target_tracking_scaling_policy_configuration': {'target_value': \
+             50}}}}"
+                .to_owned(),
+            "a table may have 40000 units of reads and of writes (DG:quotas)",
+        ),
         (provisioned(40_001, 1), "a table may have 40000 units of reads and of writes (DG:quotas)"),
     ] {
         assert_eq!(client.query(&alter(&change)).await.refused(), refused(expected));
