@@ -143,7 +143,7 @@ impl Session {
     /// | a connection is half open: nothing arrives any more | 12 s from the last answer: 5 s until a keepalive, 5 s for its answer, and connecting |
     /// | a peer was gone or silent, or its certificate was not to be trusted | 13 s: the driver waits up to 11.5 s between tries; the other peers go on |
     /// | all peers were gone, or the endpoint's name has other addresses | 16 s: after 3 s without any peer it connects anew, tries again after up to 5 s, and a try that meets silence takes up to 10 s |
-    /// | the credentials expired or were refused, while no connection was left | 20 s: their provider is asked again after up to 15 s |
+    /// | the credentials expired or were refused, while no connection was left | 30 s: their provider is asked again after up to 15 s, and the driver tries again within 12 s more |
     /// | the system tables show other peers | 60 s, the [`topology_interval`](Builder::topology_interval) |
     ///
     /// Each change is logged once by `tracing`, not with each request; the driver has log lines of its own.
