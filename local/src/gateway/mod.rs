@@ -48,6 +48,7 @@ use lease::Lease;
 pub(crate) use metadata::{is_schema_change, restored, schema_change};
 pub(crate) use own::{Failed, Own};
 pub(crate) use understand::{not_emulated, refused_by};
+pub(crate) use upstream::leaves_open;
 
 /// The codes of ERROR frames.
 pub(crate) mod error_code {

@@ -165,6 +165,13 @@ pub(crate) fn error_text(frame: &Frame) -> Option<String> {
     reader.string().ok().map(str::to_owned)
 }
 
+/// Whether an answer leaves open what was done: an ERROR whose code is not of those that refuse a statement as it is
+/// (native_protocol_v4.spec §9).
+pub(crate) fn leaves_open(frame: &Frame) -> bool {
+    frame.opcode == Opcode::Error
+        && Reader::new(&frame.body).int().map_or(true, |code| code < super::error_code::SYNTAX_ERROR)
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -50,6 +50,17 @@ pub(crate) struct Entry {
     pub(crate) on_demand_since: Option<u64>,
     /// When less capacity was provisioned, for a day.
     pub(crate) decreases: Vec<u64>,
+    /// What Cassandra is told and has not been seen to have done.
+    pub(crate) pending: Option<Arc<Pending>>,
+}
+
+/// A definition of which it is not known whether Cassandra has carried it out.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pending {
+    /// With Cassandra's names.
+    pub(crate) text: String,
+    /// What is known of the thing if Cassandra does not carry it out.
+    pub(crate) before: Option<Entry>,
 }
 
 /// What of the service is turned on table by table.

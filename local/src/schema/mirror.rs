@@ -5,7 +5,7 @@ use keyspaces_cql::{CapacityMode, Cdc, Encryption, PointInTimeRecovery, TableOpt
 use serde_json::{Map, Value, json};
 
 use super::Change;
-use super::catalogue::{Entry, Kind, Thing};
+use super::catalogue::{Entry, Kind, Status, Thing};
 use super::names::Names;
 use super::system_tables::{self, SystemTable};
 use crate::gateway::{Failed, Own};
@@ -128,7 +128,7 @@ impl Mirror<'_> {
         for keyspace in ["system_schema", "system_schema_mcs"] {
             self.own.insert_all(&self.table(keyspace, "columns"), rows.iter().cloned()).await?;
         }
-        if let Some(scaling) = &entry.options.auto_scaling {
+        if let Some(scaling) = entry.options.auto_scaling.as_ref().filter(|_| entry.status == Status::Active) {
             let row = json!({
                 "keyspace_name": table.keyspace,
                 "table_name": table.name,
@@ -160,7 +160,7 @@ impl Mirror<'_> {
                 "status": entry.status.word(), "custom_properties": properties,
             });
             self.own.insert(&self.table("system_multiregion_info", "tables"), &row).await?;
-            if let Some(scaling) = &entry.options.auto_scaling {
+            if let Some(scaling) = entry.options.auto_scaling.as_ref().filter(|_| entry.status == Status::Active) {
                 let read = scaling.replicas.get(region).copied().or(scaling.read);
                 let row = json!({
                     "keyspace_name": table.keyspace,

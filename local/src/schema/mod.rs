@@ -22,7 +22,7 @@ use keyspaces_cql::{CapacityMode, Encryption, TableOptions};
 use tokio::sync::Mutex;
 
 use crate::auth::{Clock, Refusal};
-use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, restored, schema_change};
+use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, leaves_open, restored, schema_change};
 use crate::topology::Topology;
 
 pub(crate) use catalogue::{Entry, Features, Kind, Status, Thing};
@@ -32,7 +32,7 @@ pub(crate) use delays::Delays;
 pub(crate) use names::{Names, quoted};
 pub(crate) use store::replication;
 
-use catalogue::Catalogue;
+use catalogue::{Catalogue, Pending};
 use mirror::Mirror;
 use store::Store;
 pub(crate) use store::Unusable;
@@ -172,13 +172,13 @@ impl Schema {
 
     /// Does what a definition says and gives Cassandra's answer, with the client's names.
     ///
-    /// What is to become of it is written down first: a gateway that ends in between leaves what the next one finds in
-    /// Cassandra or does not, and finishes or forgets accordingly.
+    /// What is to become of it is written down first, with what Cassandra is to be told: a gateway that ends in between
+    /// leaves what the next one finishes. Where Cassandra's answer is lost, it is told again.
     pub(crate) async fn define(&self, definition: &Definition) -> Result<Frame, Refusal> {
         let _turn = self.turn.lock().await;
         self.settle_in_turn().await.map_err(broken)?;
         self.check(definition)?;
-        let Definition { change, thing, conditional, .. } = definition;
+        let Definition { change, thing, conditional, text, .. } = definition;
         let before = self.entry(thing);
         let nothing_to_do = match change {
             // Cassandra says so: it exists already, or that is fine.
@@ -191,21 +191,36 @@ impl Schema {
         let now = self.clock.millis();
         let mut after = {
             let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
-            catalogue.planned(definition, now)?
+            catalogue.planned(definition, now, &self.settings.region)?
         };
         after.due = Some(now + self.settings.delays.of(thing.kind, *change));
+        after.pending = text.clone().map(|text| Arc::new(Pending { text, before: before.clone() }));
         let store = Store { own: &self.own, names: &self.names };
         store.save(thing, &after).await.map_err(broken)?;
         let answer = self.told(definition).await;
-        if answer.as_ref().is_ok_and(is_schema_change) {
-            self.changed(definition, after, now).await.map_err(broken)?;
-        } else {
-            match before {
-                Some(before) => store.save(thing, &before).await,
-                None => store.forget(thing).await,
-            }
-            .map_err(broken)?;
+        let is_done = match &answer {
+            Ok(answer) if !leaves_open(answer) => is_schema_change(answer),
+            _ => match store.is_done(thing, &after).await {
+                Ok(is_done) => is_done,
+                // Told once more when it is due, or by the next gateway.
+                Err(_) => {
+                    self.set(thing, Some(after));
+                    return answer;
+                }
+            },
+        };
+        if is_done {
+            self.changed(definition, Entry { pending: None, ..after }, now).await.map_err(broken)?;
+            return match answer {
+                Ok(answer) if is_schema_change(&answer) => Ok(answer),
+                _ => Ok(schema_change(*change, thing)),
+            };
         }
+        match before {
+            Some(before) => store.save(thing, &before).await,
+            None => store.forget(thing).await,
+        }
+        .map_err(broken)?;
         answer
     }
 
@@ -236,6 +251,20 @@ impl Schema {
         let absent_is_fine = *conditional && *change != Change::Create && entry.is_none();
         if thing.kind != Kind::Keyspace && !absent_is_fine {
             self.check_keyspace(&thing.keyspace)?;
+            let keyspace = Thing::keyspace(&thing.keyspace);
+            let of = self.entry(&keyspace);
+            // DG:keyspaces-multi-region-add-replica
+            if of.is_some_and(|of| of.status == Status::Updating && !of.regions.is_empty()) {
+                return Err(busy(&keyspace, "updated"));
+            }
+        }
+        if let Some(table) = entry.as_ref().filter(|table| table.status == Status::Inaccessible)
+            && *change == Change::Alter
+            && !plan::gives_another_key(definition, table)
+        {
+            let text =
+                format!("keyspaces-local: {thing} is inaccessible: it takes another key, and DROP (API:GetTable)");
+            return Err(Refusal { code: error_code::INVALID, text });
         }
         match (change, entry.map(|entry| entry.status)) {
             (_, Some(Status::Deleting)) if !(*change == Change::Drop && *conditional) => Err(busy(thing, "deleted")),
@@ -290,6 +319,10 @@ impl Schema {
         let due = self.catalogue.read().unwrap_or_else(PoisonError::into_inner).due(now);
         let (store, mirror) = (Store { own: &self.own, names: &self.names }, self.mirror());
         for (thing, entry) in due {
+            let Some(entry) = store.finished(&thing, entry).await? else {
+                self.set(&thing, None);
+                continue;
+            };
             if entry.status == Status::Deleting {
                 mirror.hide(&thing).await?;
                 store.forget(&thing).await?;

@@ -8,7 +8,7 @@ use keyspaces_cql::{
     TableProperty, Tags,
 };
 
-use super::catalogue::{Catalogue, Entry, Kind, Status};
+use super::catalogue::{Catalogue, Entry, Kind, Status, Thing};
 use super::{Change, Definition};
 use crate::auth::Refusal;
 use crate::gateway::{error_code, not_emulated, refused_by};
@@ -28,9 +28,10 @@ const DAY: u64 = 24 * HOUR;
 
 impl Catalogue {
     /// What is known of the thing once the definition has begun; `due` is left to the caller.
-    pub(super) fn planned(&self, definition: &Definition, now: u64) -> Result<Entry, Refusal> {
+    /// `region` is the one that the instance stands for.
+    pub(super) fn planned(&self, definition: &Definition, now: u64, region: &str) -> Result<Entry, Refusal> {
         let Definition { change, thing, statement, .. } = definition;
-        if self.all().filter(|(_, entry)| entry.due.is_some()).count() >= MAX_UNDER_WAY {
+        if self.under_way() >= MAX_UNDER_WAY {
             return Err(over(format!("{MAX_UNDER_WAY} definitions are under way (DG:quotas)")));
         }
         let before = self.get(thing);
@@ -51,7 +52,7 @@ impl Catalogue {
         match statement {
             Statement::CreateKeyspace(create) => of_keyspace(&mut entry, create)?,
             Statement::AlterKeyspace(alter) => match &alter.change {
-                AlterKeyspaceChange::With(options) => self.add_region(&mut entry, &thing.keyspace, options)?,
+                AlterKeyspaceChange::With(options) => self.add_region(&mut entry, &thing.keyspace, options, region)?,
                 AlterKeyspaceChange::AddTags(term) => {
                     change_tags(&mut entry, |tags, change| tags.extend(change), term)?
                 }
@@ -65,7 +66,7 @@ impl Catalogue {
                     options.ttl = Some(keyspaces_cql::Ttl::Enabled);
                 }
                 // Always on in a table of several Regions (DG:multiRegion-replication_how-it-works).
-                if self.get(&super::Thing::keyspace(&thing.keyspace)).is_some_and(|of| !of.regions.is_empty()) {
+                if self.get(&Thing::keyspace(&thing.keyspace)).is_some_and(|of| !of.regions.is_empty()) {
                     options.client_side_timestamps = Some(keyspaces_cql::ClientSideTimestamps::Enabled);
                 }
                 entry.options = Arc::new(options);
@@ -90,6 +91,15 @@ impl Catalogue {
             _ => {}
         }
         Ok(entry)
+    }
+
+    /// How many definitions are under way: what a keyspace takes with it when it is dropped is not one of its own.
+    fn under_way(&self) -> usize {
+        let goes_with_its_keyspace = |thing: &Thing| {
+            let keyspace = Thing::keyspace(&thing.keyspace);
+            thing.kind != Kind::Keyspace && self.get(&keyspace).is_some_and(|of| of.status == Status::Deleting)
+        };
+        self.all().filter(|(thing, entry)| entry.due.is_some() && !goes_with_its_keyspace(thing)).count()
     }
 
     /// Holds what is provisioned to the quotas, and changes of it to how often they may be.
@@ -155,11 +165,23 @@ impl Catalogue {
     }
 
     /// One Region more, if all tables are ready for it (DG:keyspaces-multi-region-add-replica).
-    fn add_region(&self, entry: &mut Entry, keyspace: &str, options: &[statement::WithOption]) -> Result<(), Refusal> {
+    fn add_region(
+        &self,
+        entry: &mut Entry,
+        keyspace: &str,
+        options: &[statement::WithOption],
+        home: &str,
+    ) -> Result<(), Refusal> {
         let Some(replication) = statement::option(options, "replication") else { return Ok(()) };
         let Replication::MultiRegion(regions) = Replication::read(&replication.value).map_err(refused)? else {
             return Err(not_emulated("going back to a single Region"));
         };
+        if regions.iter().all(|region| region != home) {
+            return Err(over(format!(
+                "an ALTER KEYSPACE names all Regions, that of the keyspace ({home}) among them \
+                 (DG:keyspaces-multi-region-add-replica)"
+            )));
+        }
         let added = regions.iter().filter(|region| !entry.regions.contains(region)).count();
         if entry.regions.iter().any(|region| !regions.contains(region)) {
             return Err(not_emulated("taking a Region away"));
@@ -188,6 +210,16 @@ impl Catalogue {
         entry.regions = regions.into_iter().collect();
         Ok(())
     }
+}
+
+/// Whether a definition does nothing but encrypt a table with another key.
+pub(super) fn gives_another_key(definition: &Definition, table: &Entry) -> bool {
+    let Statement::AlterTable(alter) = &definition.statement else { return false };
+    let is_another = |change: &TableChange| {
+        let TableChange::Set(TableProperty::Encryption(key)) = change else { return false };
+        table.options.encryption.as_ref() != Some(key)
+    };
+    TableChange::read(alter).is_ok_and(|changes| changes.iter().all(is_another))
 }
 
 fn of_keyspace(entry: &mut Entry, create: &CreateKeyspace) -> Result<(), Refusal> {

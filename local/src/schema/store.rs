@@ -7,7 +7,7 @@ use keyspaces_cql::statement::{AlterTable, AlterTableChange};
 use keyspaces_cql::{Name, QualifiedName, Span, Statement, TableOptions, TableProperty, Ttl, parse};
 use serde_json::{Value, json};
 
-use super::catalogue::{Catalogue, Entry, Kind, Status, Thing};
+use super::catalogue::{Catalogue, Entry, Kind, Pending, Status, Thing};
 use super::mirror::Mirror;
 use super::names::{Names, quoted};
 use super::system_tables;
@@ -30,6 +30,12 @@ pub(crate) enum Unusable {
     /// Its tokens are not those that clients would be told of.
     #[error("Cassandra runs with {found}, and the partitioner that was set needs {wanted}")]
     Partitioner { found: String, wanted: &'static str },
+    /// What was written down of a thing is not what this program writes.
+    #[error(
+        "what Cassandra keeps of this instance cannot be read: {what} of {row}; start the version that wrote it, or \
+         another instance"
+    )]
+    State { what: &'static str, row: String },
 }
 
 impl Store<'_> {
@@ -55,25 +61,38 @@ impl Store<'_> {
              regions frozen<list<text>>, created bigint, on_demand_since bigint, decreases frozen<list<bigint>>, \
              PRIMARY KEY (keyspace_name, kind, name)";
         self.own.run(&format!("CREATE TABLE IF NOT EXISTS {state} ({columns})"), &[]).await?;
+        // Not among the columns above: the table may be of a version that did not have them.
+        self.own.run(&format!("ALTER TABLE {state} ADD IF NOT EXISTS (pending text, before text)"), &[]).await?;
         self.write_topology(topology).await?;
         self.mirror(&topology.region).show_system().await?;
         Ok(data_center)
     }
 
     /// What was there when the last gateway over this instance ended. What Cassandra has and nobody wrote down, because
-    /// that gateway ended in between, is there; what it has no more is gone.
-    pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, Failed> {
+    /// somebody else made it, is there; what it has no more is gone; what that gateway left half done is finished.
+    pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, Unusable> {
         let mirror = self.mirror(region);
         let mut catalogue = Catalogue::default();
         let mut saved = BTreeSet::new();
         let rows = self.own.select(&format!("SELECT JSON * FROM {}", self.state()), &[]).await?;
-        let written: Vec<(Thing, Entry)> = rows.iter().filter_map(entry).collect();
+        let written: Vec<(Thing, Entry)> = rows.iter().map(entry).collect::<Result<_, _>>()?;
         for (thing, _) in &written {
             // What Cassandra calls a long name tells the name only to who has asked for it once.
             self.names.keyspace(&thing.keyspace);
         }
-        let there = self.things_in_cassandra().await?;
+        let mut finished = Vec::new();
         for (thing, entry) in written {
+            let was_pending = entry.pending.is_some();
+            let Some(entry) = self.finished(&thing, entry).await? else { continue };
+            match (was_pending, thing.kind, entry.status) {
+                (false, ..) | (_, Kind::Keyspace, _) => {}
+                (_, _, Status::Deleting) => mirror.show_status(&thing, &entry).await?,
+                _ => mirror.show(&thing, &entry).await?,
+            }
+            finished.push((thing, entry));
+        }
+        let there = self.things_in_cassandra().await?;
+        for (thing, entry) in finished {
             if entry.status == Status::Deleting || there.contains(&thing) {
                 saved.insert(thing.clone());
                 catalogue.set(thing, entry);
@@ -98,19 +117,47 @@ impl Store<'_> {
     }
 
     pub(super) async fn save(&self, thing: &Thing, entry: &Entry) -> Result<(), Failed> {
-        let row = json!({
-            "keyspace_name": thing.keyspace,
-            "kind": thing.kind.word(),
-            "name": thing.name,
-            "status": entry.status.word(),
-            "due": entry.due,
-            "options": options_text(&entry.options),
-            "regions": entry.regions,
-            "created": entry.created,
-            "on_demand_since": entry.on_demand_since,
-            "decreases": entry.decreases,
-        });
-        self.own.insert(&self.state(), &row).await
+        self.own.insert(&self.state(), &state_row(thing, entry)).await
+    }
+
+    /// What is known of a thing once nothing of it is pending any more, and writes it down; nothing if it never came to
+    /// be.
+    pub(super) async fn finished(&self, thing: &Thing, entry: Entry) -> Result<Option<Entry>, Failed> {
+        let Some(pending) = entry.pending.clone() else { return Ok(Some(entry)) };
+        let is_done = self.is_done(thing, &entry).await?;
+        let entry = if is_done { Some(Entry { pending: None, ..entry }) } else { pending.before.clone() };
+        match &entry {
+            Some(entry) => self.save(thing, entry).await?,
+            None => self.forget(thing).await?,
+        }
+        Ok(entry)
+    }
+
+    /// Tells Cassandra once more what is pending, and says whether it is done. Cassandra refuses what it has done already,
+    /// and what it cannot do: its schema tells these apart.
+    pub(super) async fn is_done(&self, thing: &Thing, entry: &Entry) -> Result<bool, Failed> {
+        let Some(pending) = &entry.pending else { return Ok(true) };
+        match self.own.run(&pending.text, &[]).await {
+            Ok(()) => return Ok(true),
+            Err(Failed::Refused { .. }) => {}
+            Err(failed) => return Err(failed),
+        }
+        match entry.status {
+            Status::Creating => Ok(self.things_in_cassandra().await?.contains(thing)),
+            Status::Deleting => Ok(!self.things_in_cassandra().await?.contains(thing)),
+            Status::Active | Status::Updating | Status::Inaccessible => self.has_columns(thing, &pending.text).await,
+        }
+    }
+
+    /// Whether a table has the columns that an ALTER TABLE adds; false of every other statement.
+    async fn has_columns(&self, table: &Thing, alter: &str) -> Result<bool, Failed> {
+        let Ok(Statement::AlterTable(AlterTable { change: AlterTableChange::Add(added), .. })) = parse(alter) else {
+            return Ok(false);
+        };
+        let statement = "SELECT JSON column_name FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?";
+        let rows = self.own.select(statement, &[&self.names.keyspace(&table.keyspace), &table.name]).await?;
+        let has = |name: &Name| rows.iter().any(|row| row["column_name"] == name.text.as_str());
+        Ok(added.iter().all(|column| has(&column.name)))
     }
 
     pub(super) async fn forget(&self, thing: &Thing) -> Result<(), Failed> {
@@ -197,20 +244,53 @@ pub(crate) fn replication(data_center: &str) -> String {
     format!("{{'class': 'NetworkTopologyStrategy', '{}': 1}}", data_center.replace('\'', "''"))
 }
 
-fn entry(row: &Value) -> Option<(Thing, Entry)> {
+fn state_row(thing: &Thing, entry: &Entry) -> Value {
+    let pending = entry.pending.as_deref();
+    json!({
+        "keyspace_name": thing.keyspace,
+        "kind": thing.kind.word(),
+        "name": thing.name,
+        "status": entry.status.word(),
+        "due": entry.due,
+        "options": options_text(&entry.options),
+        "regions": entry.regions,
+        "created": entry.created,
+        "on_demand_since": entry.on_demand_since,
+        "decreases": entry.decreases,
+        "pending": pending.map(|pending| &pending.text),
+        "before": pending.and_then(|pending| Some(state_row(thing, pending.before.as_ref()?).to_string())),
+    })
+}
+
+fn entry(row: &Value) -> Result<(Thing, Entry), Unusable> {
+    let unreadable = |what| Unusable::State { what, row: row.to_string() };
     let text = |field: &str| row.get(field)?.as_str();
-    let thing =
-        Thing { keyspace: text("keyspace_name")?.into(), kind: Kind::of(text("kind")?)?, name: text("name")?.into() };
-    let entry = Entry {
-        status: Status::of(text("status")?)?,
+    let needed = |field| text(field).ok_or_else(|| unreadable(field));
+    let thing = Thing {
+        keyspace: needed("keyspace_name")?.into(),
+        kind: Kind::of(needed("kind")?).ok_or_else(|| unreadable("kind"))?,
+        name: needed("name")?.into(),
+    };
+    let before = || -> Result<Option<Entry>, Unusable> {
+        let Some(before) = text("before") else { return Ok(None) };
+        let before = serde_json::from_str(before).map_err(|_| unreadable("before"))?;
+        Ok(Some(entry(&before)?.1))
+    };
+    let pending = match text("pending") {
+        Some(text) => Some(Arc::new(Pending { text: text.to_owned(), before: before()? })),
+        None => None,
+    };
+    let known = Entry {
+        status: Status::of(needed("status")?).ok_or_else(|| unreadable("status"))?,
         due: row.get("due").and_then(Value::as_u64),
-        options: Arc::new(text("options").and_then(options_of).unwrap_or_default()),
+        options: Arc::new(options_of(text("options").unwrap_or_default()).ok_or_else(|| unreadable("options"))?),
         regions: texts(&row["regions"]),
         created: row["created"].as_u64().unwrap_or_default(),
         on_demand_since: row["on_demand_since"].as_u64(),
         decreases: row["decreases"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect(),
+        pending,
     };
-    Some((thing, entry))
+    Ok((thing, known))
 }
 
 /// Options in the words of CQL.
@@ -221,6 +301,10 @@ fn options_text(options: &TableOptions) -> String {
 }
 
 fn options_of(text: &str) -> Option<TableOptions> {
+    // What says none at all is no CQL.
+    if text.is_empty() || text == options_text(&TableOptions::default()) {
+        return Some(TableOptions::default());
+    }
     let Ok(Statement::AlterTable(AlterTable { change: AlterTableChange::With(options), .. })) = parse(text) else {
         return None;
     };

@@ -9,6 +9,7 @@ mod filters;
 mod frames;
 mod handshake;
 mod instances;
+mod interrupted;
 mod journal;
 mod limits;
 mod options;

@@ -169,6 +169,10 @@ async fn a_table_whose_key_cannot_be_used_is_inaccessible_until_it_has_another()
     assert_eq!(client.rows(status).await.texts("status"), ["INACCESSIBLE_ENCRYPTION_CREDENTIALS"]);
     let unconfigured = (INVALID, "unconfigured table ks.t".to_owned());
     assert_eq!(client.query("SELECT * FROM ks.t").await.refused(), unconfigured);
+    let inaccessible = refused("table ks.t is inaccessible: it takes another key, and DROP (API:GetTable)");
+    for alter in ["ADD b int", "WITH default_time_to_live = 60", "ADD TAGS {'a': 'b'}", &format!("WITH {with}")] {
+        assert_eq!(client.query(&format!("ALTER TABLE ks.t {alter}")).await.refused(), inaccessible, "{alter}");
+    }
     client
         .query("ALTER TABLE ks.t WITH CUSTOM_PROPERTIES = {'encryption_specification': {'encryption_type': 'AWS_OWNED_KMS_KEY'}}")
         .await;
@@ -200,18 +204,45 @@ async fn a_keyspace_gets_a_region_when_its_tables_are_ready_for_it() {
 }
 
 #[tokio::test]
+async fn while_a_keyspace_gets_a_region_nothing_else_in_it_is_defined() {
+    let time = Time::new();
+    let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock());
+    let local = local.ddl_delay_of(crate::Ddl::AlterKeyspace, Duration::from_secs(60)).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    client.query(&format!("CREATE KEYSPACE ks {SINGLE_REGION}")).await;
+    let add = |one: &str, other: &str| {
+        format!(
+            "ALTER KEYSPACE ks WITH replication = {{'class': 'NetworkTopologyStrategy', '{one}': '3', '{other}': '3'}} \
+             AND client_side_timestamps = {{'status': 'ENABLED'}}"
+        )
+    };
+    let home = "an ALTER KEYSPACE names all Regions, that of the keyspace (us-east-1) among them \
+                (DG:keyspaces-multi-region-add-replica)";
+    assert_eq!(client.query(&add("eu-west-1", "eu-central-1")).await.refused(), refused(home));
+    assert!(matches!(client.query(&add("us-east-1", "eu-west-1")).await, Answer::Changed(_)));
+    let busy = refused("keyspace ks is being updated: wait until system_schema_mcs says that this is over");
+    let create = "CREATE TABLE ks.t (a int PRIMARY KEY)";
+    for early in [create, "CREATE TYPE ks.y (a int)", "DROP KEYSPACE ks"] {
+        assert_eq!(client.query(early).await.refused(), busy, "{early}");
+    }
+    time.pass(60);
+    assert!(matches!(client.query(create).await, Answer::Changed(_)));
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_type_that_is_used_stays() {
     let mut client = Client::connect(local().await).await;
-    client.keyspace("used").await;
-    client.query("CREATE TYPE used.y (a int)").await;
+    client.keyspace("in_use").await;
+    client.query("CREATE TYPE in_use.y (a int)").await;
     client
-        .until("SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'used'", |rows| {
+        .until("SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'in_use'", |rows| {
             rows.texts("status") == ["ACTIVE"]
         })
         .await;
-    client.table("used", "t", "(a int PRIMARY KEY, b frozen<y>)").await;
-    let Answer::Refused(code, text, _) = client.query("DROP TYPE used.y").await else { panic!() };
-    assert_eq!((code, text.as_str()), (INVALID, "Cannot drop user type 'used.y' as it is still used by tables t"));
+    client.table("in_use", "t", "(a int PRIMARY KEY, b frozen<y>)").await;
+    let Answer::Refused(code, text, _) = client.query("DROP TYPE in_use.y").await else { panic!() };
+    assert_eq!((code, text.as_str()), (INVALID, "Cannot drop user type 'in_use.y' as it is still used by tables t"));
 }
 
 #[tokio::test]
