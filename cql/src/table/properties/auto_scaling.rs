@@ -102,7 +102,7 @@ impl CapacityScaling {
             let value = if value.trim_start().starts_with('{') { super::parsed(value)? } else { Setting::text(value) };
             setting.push((name.as_str(), value));
         }
-        Self::read(&Setting::map(setting).as_shown())
+        Self::read(&Setting::map(setting).into_shown())
     }
 
     fn read(setting: &Setting) -> Result<Self, PropertyError> {

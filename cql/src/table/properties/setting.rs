@@ -43,14 +43,14 @@ impl Setting {
 
     /// As the system tables show it: all inner values are text (`DG:view-warm-throughput`).
     pub(super) fn shown(entries: &BTreeMap<String, String>) -> Self {
-        Self::map(entries.iter().map(|(key, value)| (key.as_str(), Self::text(value)))).as_shown()
+        Self::map(entries.iter().map(|(key, value)| (key.as_str(), Self::text(value)))).into_shown()
     }
 
     /// The same, as the service shows it: names in it that are not known are passed over.
-    pub(super) fn as_shown(mut self) -> Self {
+    pub(super) fn into_shown(mut self) -> Self {
         self.shown = true;
         if let SettingKind::Map(entries) = self.kind {
-            self.kind = SettingKind::Map(entries.into_iter().map(|(key, value)| (key, value.as_shown())).collect());
+            self.kind = SettingKind::Map(entries.into_iter().map(|(key, value)| (key, value.into_shown())).collect());
         }
         self
     }
