@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Span;
+use crate::{Span, rules};
 
 /// A name as CQL means it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -22,6 +22,12 @@ impl Name {
         let text = text.into();
         let quoted = !is_plain(&text);
         Self { text, quoted, span: Span::default() }
+    }
+
+    /// Whether a keyspace or a table may have it: `^[a-zA-Z0-9][a-zA-Z0-9_]{0,47}$` (`API:CreateTable`).
+    pub(crate) fn is_possible(&self) -> bool {
+        let letters = self.text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        letters && (1..=rules::MAX_NAME_CHARACTERS).contains(&self.text.len()) && !self.text.starts_with('_')
     }
 }
 

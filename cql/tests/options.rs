@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use keyspaces_cql::statement::NativeType;
+use keyspaces_cql::statement::{CqlType, NativeType};
 use keyspaces_cql::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Encryption, Judgement,
     KeyspaceChange, KeyspaceDefinition, PointInTimeRecovery, Statement, TableChange, TableDefinition, TableOptions,
-    TableProperty, Tags, TargetTracking, Ttl, WarmThroughput, judge, parse,
+    TableProblem, TableProperty, Tags, TargetTracking, Ttl, WarmThroughput, judge, parse,
 };
 
 fn properties() -> Vec<(&'static str, TableProperty)> {
@@ -129,28 +129,40 @@ fn what_the_service_shows_beyond_what_it_takes_is_passed_over() {
     let map = |entries: &[(&str, &str)]| -> BTreeMap<String, String> {
         entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     };
-    // As DG:keyspaces-enable-cdc-new-table shows it, and one that no page has.
+    // As DG:keyspaces-enable-cdc-new-table shows it, and names that no page has.
     let shown = BTreeMap::from([
         (
             "capacity_mode".to_owned(),
             map(&[
                 ("last_update_to_pay_per_request_timestamp", "1741383893782"),
-                ("throughput_mode", "PAY_PER_REQUEST"),
+                ("throughput_mode", "PROVISIONED"),
+                ("read_capacity_units", "5"),
+                ("write_capacity_units", "6"),
+                ("burst_capacity_units", "7"),
             ]),
         ),
         (
             "cdc_specification".to_owned(),
             map(&[("latest_stream_arn", "arn:…"), ("status", "ENABLED"), ("view_type", "NEW_IMAGE")]),
         ),
-        ("point_in_time_recovery".to_owned(), map(&[("status", "disabled")])),
+        ("point_in_time_recovery".to_owned(), map(&[("status", "disabled"), ("days", "35")])),
+        ("ttl".to_owned(), map(&[("status", "enabled"), ("since", "1741383893782")])),
         ("tomorrow".to_owned(), map(&[("status", "enabled")])),
     ]);
     let options = TableOptions::from_custom_properties(&shown);
     let expected = TableOptions::default()
-        .and(CapacityMode::OnDemand)
+        .and(CapacityMode::Provisioned { read: 5, write: 6 })
         .and(Cdc::On(CdcView::NewImage))
-        .and(PointInTimeRecovery::Disabled);
+        .and(PointInTimeRecovery::Disabled)
+        .and(Ttl::Enabled);
     assert_eq!(options, expected);
+    let scaling = CapacityScaling::Target(TargetTracking::between(5, 10));
+    let mut shown = scaling.shown();
+    shown.insert("last_scaled".to_owned(), "1741383893782".to_owned());
+    shown.insert("alarms".to_owned(), "{'high': 'arn:…'}".to_owned());
+    let policy = shown.get_mut("scaling_policy").unwrap();
+    *policy = policy.replace("'target_value'", "'predictive': true, 'target_value'");
+    assert_eq!(CapacityScaling::from_shown(&shown).unwrap(), scaling);
 }
 
 #[test]
@@ -178,9 +190,57 @@ fn a_change_that_cannot_be_is_refused_with_the_reason() {
             "Amazon Keyspaces refuses another view type for a CDC stream that is on. Turn the stream off, wait, and turn \
              it on with the other view type. (DG:cdc_how-it-works)",
         ),
+        (
+            TableChange::add_column("more", CqlType::list(CqlType::list(NativeType::Int))),
+            "in the type of more a collection is inside another: write frozen<…> around the inner one",
+        ),
+        (
+            TableChange::add_column("hits", NativeType::Counter),
+            "Amazon Keyspaces refuses a table with counters that has other columns outside its primary key. Put the \
+             counters into a table of their own. (DG:cql.elements)",
+        ),
+        (
+            TableChange::Set(CapacityMode::Provisioned { read: 0, write: 1 }.into()),
+            "Amazon Keyspaces refuses fewer than 1 capacity unit. Provision at least 1 unit of reads and 1 of writes, or use \
+             PAY_PER_REQUEST. (API:CapacitySpecification)",
+        ),
     ] {
         assert_eq!(table.changed(&change).unwrap_err().to_string(), expected);
     }
     let with_ttl = table.changed(&TableChange::Set(TableProperty::DefaultTimeToLive(60))).unwrap();
     assert_eq!(with_ttl.options.ttl, Some(Ttl::Enabled));
+}
+
+#[test]
+fn a_table_that_is_put_together_is_held_to_the_rules_as_a_text_is() {
+    let id = |name: &str| TableDefinition::builder("ks", name).partition_key("id", NativeType::Uuid);
+    let deep = (0..9).fold(NativeType::Int.into(), |inner, _| CqlType::list(inner));
+    for (table, rule) in [
+        (id("t").column("hits", NativeType::Counter).column("name", NativeType::Text), "counter-and-others"),
+        (id("t").column("deep", CqlType::frozen(deep)), "frozen-too-deep"),
+        (id(&"t".repeat(49)), "table-name"),
+        (id("two words"), "table-name"),
+        (TableDefinition::builder("ks", "t").partition_key("id", NativeType::Counter), "counter-in-key"),
+        (id("t").with(CapacityMode::Provisioned { read: 1, write: 0 }), "capacity-units"),
+    ] {
+        let problem = table.build().unwrap_err().problem;
+        assert!(matches!(&problem, TableProblem::Refused(refused) if refused.id == rule), "{rule}: {problem}");
+    }
+}
+
+#[test]
+fn an_option_that_is_said_twice_is_not_known() {
+    for (options, expected) in [
+        ("default_time_to_live = 1 AND default_time_to_live = 2", "the option default_time_to_live twice"),
+        (
+            "CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}, 'TTL': {'status': 'enabled'}}",
+            "the custom property ttl twice",
+        ),
+    ] {
+        let statement = parse(&format!("CREATE TABLE ks.t (id uuid PRIMARY KEY) WITH {options}")).unwrap();
+        let Judgement::Unknown(unknown) = judge(&statement) else { panic!("{statement}") };
+        assert_eq!(unknown.what, expected);
+        let Statement::CreateTable(create) = statement else { panic!() };
+        assert_eq!(create.definition().unwrap_err().problem, TableProblem::Unknown(expected.to_owned()));
+    }
 }

@@ -1,14 +1,12 @@
 //! Keyspaces, tables and types.
 
-use std::collections::HashSet;
 use std::slice;
 
 use super::Judge;
 use crate::keyspace::Replication;
 use crate::statement::{
-    AlterKeyspace, AlterKeyspaceChange, AlterTable, AlterTableChange, ColumnDefinition, ConstantKind, CqlType,
-    CqlTypeKind, CreateKeyspace, CreateTable, CreateType, NativeType, PrimaryKey, RestoreTable, TableOption, Term,
-    TermKind, WithOption,
+    AlterKeyspace, AlterKeyspaceChange, AlterTable, AlterTableChange, ConstantKind, CqlType, CqlTypeKind,
+    CreateKeyspace, CreateTable, CreateType, RestoreTable, TableOption, Term, TermKind, WithOption,
 };
 use crate::table::{PropertyError, PropertyProblem, TableError, TableOptions, TableProblem, read_tags};
 use crate::{Name, Span, allowed, rules};
@@ -16,7 +14,7 @@ use crate::{Name, Span, allowed, rules};
 impl Judge<'_> {
     pub(super) fn create_keyspace(&mut self, create: &CreateKeyspace) {
         self.changed_keyspace(&create.keyspace);
-        if !is_plain_name(&create.keyspace.text) {
+        if !create.keyspace.is_possible() {
             self.refuse(&rules::KEYSPACE_NAME, create.keyspace.span);
         }
         if !create.options.iter().any(|option| option.name.text == "replication") {
@@ -64,42 +62,18 @@ impl Judge<'_> {
 
     pub(super) fn create_table(&mut self, create: &CreateTable) {
         self.changed(&create.table);
-        self.table_name(&create.table.name);
         self.parts(&create.columns);
-        create.columns.iter().for_each(|column| self.frozen_levels(&column.column_type));
-        self.counters(create);
         if let Some(span) = create.compact_storage {
             self.unknown(span, "COMPACT STORAGE");
         }
-        self.table_options(&create.options, allowed::CREATE_TABLE_OPTIONS);
-        create.examine(&mut |error| {
-            if let TableError { span, problem: TableProblem::Refused(rule) } = error {
-                self.refuse(rule, if span == Span::default() { create.span } else { span });
+        create.examine(&mut |TableError { span, problem }| {
+            let span = if span == Span::default() { create.span } else { span };
+            match problem {
+                TableProblem::Refused(rule) => self.refuse(rule, span),
+                TableProblem::Unknown(what) => self.unknown(span, what),
+                _ => {}
             }
         });
-    }
-
-    fn table_name(&mut self, name: &Name) {
-        if !is_plain_name(&name.text) {
-            self.refuse(&rules::TABLE_NAME, name.span);
-        }
-    }
-
-    fn counters(&mut self, create: &CreateTable) {
-        let is_counter =
-            |column: &ColumnDefinition| column.column_type.kind == CqlTypeKind::Native(NativeType::Counter);
-        let names = |key: &PrimaryKey| [key.partition_key.clone(), key.clustering_columns.clone()].concat();
-        let keys: HashSet<_> = create.primary_keys.iter().flat_map(names).map(|name| name.text).collect();
-        let is_key = |column: &ColumnDefinition| column.primary_key.is_some() || keys.contains(&column.name.text);
-        let (counters, others): (Vec<_>, Vec<_>) = create.columns.iter().partition(|column| is_counter(column));
-        for counter in counters.iter().filter(|counter| is_key(counter)) {
-            self.refuse(&rules::COUNTER_IN_KEY, counter.span);
-        }
-        if let Some(other) = others.iter().find(|other| !is_key(other))
-            && !counters.is_empty()
-        {
-            self.refuse(&rules::COUNTER_AND_OTHERS, other.span);
-        }
     }
 
     pub(super) fn alter_table(&mut self, alter: &AlterTable) {
@@ -145,7 +119,9 @@ impl Judge<'_> {
 
     pub(super) fn restore_table(&mut self, restore: &RestoreTable) {
         self.changed(&restore.table);
-        self.table_name(&restore.table.name);
+        if !restore.table.name.is_possible() {
+            self.refuse(&rules::TABLE_NAME, restore.table.name.span);
+        }
         self.table_options(&restore.options, allowed::RESTORE_TABLE_OPTIONS);
     }
 
@@ -192,30 +168,10 @@ impl Judge<'_> {
     }
 
     fn frozen_levels(&mut self, cql_type: &CqlType) {
-        if frozen_levels(cql_type, false) > rules::MAX_FROZEN_LEVELS {
+        if cql_type.frozen_levels() > rules::MAX_FROZEN_LEVELS {
             self.refuse(&rules::FROZEN_TOO_DEEP, cql_type.span);
         }
     }
-}
-
-/// How many collections are inside each other from the outermost frozen one on.
-fn frozen_levels(cql_type: &CqlType, frozen: bool) -> usize {
-    let inside = |part: &CqlType| frozen_levels(part, frozen);
-    let level = usize::from(frozen);
-    match &cql_type.kind {
-        CqlTypeKind::Frozen(inner) => frozen_levels(inner, true),
-        CqlTypeKind::List(element) | CqlTypeKind::Set(element) => level + inside(element),
-        CqlTypeKind::Map(key, value) => level + inside(key).max(inside(value)),
-        CqlTypeKind::Tuple(parts) => parts.iter().map(inside).max().unwrap_or_default(),
-        CqlTypeKind::Vector(element, _) => inside(element),
-        CqlTypeKind::Native(_) | CqlTypeKind::UserDefined(_) | CqlTypeKind::Custom(_) => 0,
-    }
-}
-
-/// `^[a-zA-Z0-9][a-zA-Z0-9_]{0,47}$` (`API:CreateTable`).
-fn is_plain_name(name: &str) -> bool {
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    plain && (1..=rules::MAX_NAME_CHARACTERS).contains(&name.len()) && !name.starts_with('_')
 }
 
 fn is_true(value: &Term) -> bool {

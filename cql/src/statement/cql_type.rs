@@ -125,6 +125,24 @@ impl CqlType {
         CqlTypeKind::UserDefined(QualifiedName { keyspace: None, name: Name::new(name) }).into()
     }
 
+    /// How many collections are inside each other from the outermost frozen one on.
+    pub(crate) fn frozen_levels(&self) -> usize {
+        self.levels(false)
+    }
+
+    fn levels(&self, frozen: bool) -> usize {
+        let inside = |part: &Self| part.levels(frozen);
+        let level = usize::from(frozen);
+        match &self.kind {
+            CqlTypeKind::Frozen(inner) => inner.levels(true),
+            CqlTypeKind::List(element) | CqlTypeKind::Set(element) => level + inside(element),
+            CqlTypeKind::Map(key, value) => level + inside(key).max(inside(value)),
+            CqlTypeKind::Tuple(parts) => parts.iter().map(inside).max().unwrap_or_default(),
+            CqlTypeKind::Vector(element, _) => inside(element),
+            CqlTypeKind::Native(_) | CqlTypeKind::UserDefined(_) | CqlTypeKind::Custom(_) => 0,
+        }
+    }
+
     /// The same type wherever it stood, said in one way of several: names are quoted only where they must be, and what is
     /// frozen by itself (a tuple, and all that is inside something frozen) is not said to be.
     #[must_use]

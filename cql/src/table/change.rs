@@ -1,6 +1,6 @@
 //! What one ALTER TABLE changes.
 
-use super::{Column, ColumnKind, TableDefinition, TableError, TableProblem, TableProperty, Tags};
+use super::{Column, ColumnKind, TableDefinition, TableError, TableProperty, Tags};
 use crate::statement::{AlterTable, AlterTableChange, ColumnDefinition, CqlType};
 use crate::table::properties::{self, PropertyError, TableOptions};
 use crate::{Name, QualifiedName, Span, rules};
@@ -93,10 +93,6 @@ impl TableDefinition {
                         return Err(TableError::refused(column.name.span, &rules::COLUMN_EXISTS));
                     }
                     let kind = if column.is_static { ColumnKind::Static } else { ColumnKind::Regular };
-                    if column.is_static && table.clustering_columns.is_empty() {
-                        let problem = TableProblem::StaticWithoutClustering(column.name.to_string());
-                        return Err(TableError { span: column.name.span, problem });
-                    }
                     let (name, column_type) = (Name::new(column.name.text.as_str()), column.column_type.bare());
                     table.columns.push(Column { name, column_type, kind });
                 }
@@ -110,8 +106,7 @@ impl TableDefinition {
                 there.retain(|key, _| !tags.contains_key(key));
             }
         }
-        table.check()?;
-        Ok(table)
+        table.create().definition()
     }
 }
 

@@ -17,7 +17,9 @@ pub use properties::{
     WarmThroughput, read_tags,
 };
 
-use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CqlTypeKind, CreateTable, Order, PrimaryKey};
+use crate::statement::{
+    ClusteringOrder, ColumnDefinition, CqlType, CqlTypeKind, CreateTable, NativeType, Order, PrimaryKey,
+};
 use crate::{Name, QualifiedName, Rule, Span, rules};
 
 /// A table: its columns, which of them are its key, and its options.
@@ -59,6 +61,12 @@ pub enum ColumnKind {
     Static,
     /// One value for each row.
     Regular,
+}
+
+impl ColumnKind {
+    fn is_key(self) -> bool {
+        matches!(self, Self::PartitionKey | Self::Clustering)
+    }
 }
 
 /// Why a CREATE TABLE makes no table.
@@ -158,6 +166,9 @@ impl CreateTable {
         let PrimaryKey { partition_key, clustering_columns, .. } = key.unwrap_or_default();
         let in_partition_key: HashSet<_> = partition_key.iter().map(|name| name.text.as_str()).collect();
         let in_clustering: HashSet<_> = clustering_columns.iter().map(|name| name.text.as_str()).collect();
+        if !self.table.name.is_possible() {
+            tell(TableError::refused(self.table.name.span, &rules::TABLE_NAME));
+        }
         let mut names = HashSet::new();
         let mut columns = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
@@ -192,6 +203,7 @@ impl CreateTable {
                 tell(error(name.span, TableProblem::KeyColumnTwice(name.to_string())));
             }
         }
+        self.counters(&columns, tell);
         let mut options = TableOptions::examine(&self.options, &mut |error| tell(error.into()));
         if let Some(1..) = options.default_time_to_live {
             options.ttl = Some(Ttl::Enabled);
@@ -207,6 +219,16 @@ impl CreateTable {
             tell(error);
         }
         table
+    }
+
+    /// Counters are with no others outside the key.
+    fn counters(&self, columns: &[Column], tell: &mut dyn FnMut(TableError)) {
+        let counter = CqlTypeKind::Native(NativeType::Counter);
+        let outside_key = self.columns.iter().zip(columns).filter(|(_, column)| !column.kind.is_key());
+        let (counters, others): (Vec<_>, Vec<_>) = outside_key.partition(|(_, of)| of.column_type.kind == counter);
+        if let (Some((other, _)), false) = (others.first(), counters.is_empty()) {
+            tell(TableError::refused(other.span, &rules::COUNTER_AND_OTHERS));
+        }
     }
 
     /// `PRIMARY KEY (…)`, or the one column with `PRIMARY KEY` after it.
@@ -296,13 +318,16 @@ impl TableError {
     }
 }
 
-/// What Cassandra demands of the type of a column: nothing of several parts in a key that is not frozen, and no collection
-/// inside another that is not.
+/// What is demanded of the type of a column: nothing of several parts in a key that is not frozen, no collection inside
+/// another that is not, and not too many inside each other that are.
 fn check_type(column: &ColumnDefinition, kind: ColumnKind) -> Result<(), TableError> {
-    let key = matches!(kind, ColumnKind::PartitionKey | ColumnKind::Clustering);
+    let key = kind.is_key();
     let span = column.column_type.span;
+    if column.column_type.frozen_levels() > rules::MAX_FROZEN_LEVELS {
+        return Err(TableError::refused(span, &rules::FROZEN_TOO_DEEP));
+    }
     match &column.column_type.kind {
-        CqlTypeKind::Native(crate::statement::NativeType::Counter) if key => {
+        CqlTypeKind::Native(NativeType::Counter) if key => {
             Err(TableError::refused(column.span, &rules::COUNTER_IN_KEY))
         }
         CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) | CqlTypeKind::UserDefined(_) if key => {

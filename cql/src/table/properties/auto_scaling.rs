@@ -91,18 +91,18 @@ impl CapacityScaling {
         self.setting().to_shown()
     }
 
-    /// From what [`shown`](Self::shown) gives.
+    /// From what [`shown`](Self::shown) gives; names that are not known are passed over.
     ///
     /// # Errors
     ///
-    /// Something in it is not known.
+    /// Something is missing in it, or has a value that is not known.
     pub fn from_shown(shown: &BTreeMap<String, String>) -> Result<Self, PropertyError> {
         let mut setting = Vec::new();
         for (name, value) in shown {
             let value = if value.trim_start().starts_with('{') { super::parsed(value)? } else { Setting::text(value) };
             setting.push((name.as_str(), value));
         }
-        Self::read(&Setting::map(setting))
+        Self::read(&Setting::map(setting).into_shown())
     }
 
     fn read(setting: &Setting) -> Result<Self, PropertyError> {

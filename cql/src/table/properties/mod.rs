@@ -5,7 +5,7 @@ mod capacity;
 mod features;
 mod setting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
 use std::fmt;
 
@@ -203,7 +203,11 @@ impl TableOptions {
     pub(crate) fn examine(options: &[WithOption], tell: &mut dyn FnMut(PropertyError)) -> Self {
         let mut read = Self::default();
         let mut view = None;
+        let mut names = HashSet::new();
         for option in options {
+            if !names.insert(option.name.text.as_str()) {
+                tell(PropertyError::unknown(option.span, format!("the option {} twice", option.name)));
+            }
             if let Err(error) = read.read_option(option, &mut view, tell) {
                 tell(error);
             }
@@ -223,7 +227,13 @@ impl TableOptions {
         match option.name.text.as_str() {
             CUSTOM_PROPERTIES => {
                 let custom = Setting::of(&option.value)?;
+                let mut names = HashSet::new();
                 for (name, setting) in custom.entries("custom properties")? {
+                    let word = name.word("a custom property")?.to_ascii_lowercase();
+                    if names.contains(&word) {
+                        tell(PropertyError::unknown(name.span, format!("the custom property {word} twice")));
+                    }
+                    names.insert(word);
                     if let Err(error) = self.read_custom(name, setting, view) {
                         tell(error);
                     }

@@ -11,6 +11,8 @@ use crate::statement::{Constant, ConstantKind, Term, TermKind};
 pub(super) struct Setting {
     pub(super) kind: SettingKind,
     pub(super) span: Span,
+    /// Shown by the service, which may show more than it takes.
+    shown: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -22,22 +24,35 @@ pub(super) enum SettingKind {
 }
 
 impl Setting {
+    fn new(kind: SettingKind, span: Span) -> Self {
+        Self { kind, span, shown: false }
+    }
+
     pub(super) fn text(text: impl Into<String>) -> Self {
-        Self { kind: SettingKind::Text(text.into()), span: Span::default() }
+        Self::new(SettingKind::Text(text.into()), Span::default())
     }
 
     pub(super) fn bare(value: impl ToString) -> Self {
-        Self { kind: SettingKind::Bare(value.to_string()), span: Span::default() }
+        Self::new(SettingKind::Bare(value.to_string()), Span::default())
     }
 
     pub(super) fn map<K: Into<String>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
         let entries = entries.into_iter().map(|(key, value)| (Self::text(key), value)).collect();
-        Self { kind: SettingKind::Map(entries), span: Span::default() }
+        Self::new(SettingKind::Map(entries), Span::default())
     }
 
     /// As the system tables show it: all inner values are text (`DG:view-warm-throughput`).
     pub(super) fn shown(entries: &BTreeMap<String, String>) -> Self {
-        Self::map(entries.iter().map(|(key, value)| (key.as_str(), Self::text(value))))
+        Self::map(entries.iter().map(|(key, value)| (key.as_str(), Self::text(value)))).into_shown()
+    }
+
+    /// The same, as the service shows it: names in it that are not known are passed over.
+    pub(super) fn into_shown(mut self) -> Self {
+        self.shown = true;
+        if let SettingKind::Map(entries) = self.kind {
+            self.kind = SettingKind::Map(entries.into_iter().map(|(key, value)| (key, value.into_shown())).collect());
+        }
+        self
     }
 
     /// The entries with text for every value; maps within as CQL writes them.
@@ -64,7 +79,7 @@ impl Setting {
             TermKind::Set(elements) if elements.is_empty() => SettingKind::Map(Vec::new()),
             _ => return Err(PropertyError::unknown(term.span, format!("the value {term} of an option"))),
         };
-        Ok(Self { kind, span: term.span })
+        Ok(Self::new(kind, term.span))
     }
 
     pub(super) fn to_term(&self) -> Term {
@@ -100,12 +115,15 @@ impl Setting {
     }
 
     /// The entries by their names in lower case: the guide itself writes them in both. A name twice, or one that is not
-    /// among `known`, is told.
+    /// among `known`, is told, unless the service shows it.
     pub(super) fn fields<'s>(&'s self, what: &str, known: &[&str]) -> Result<Fields<'s>, PropertyError> {
         let mut fields = BTreeMap::new();
         for (key, value) in self.entries(what)? {
             let name = key.word(what)?.to_ascii_lowercase();
             if !known.contains(&name.as_str()) {
+                if self.shown {
+                    continue;
+                }
                 return Err(PropertyError::unknown(key.span, format!("{name} in {what}")));
             }
             if fields.insert(name.clone(), value).is_some() {
