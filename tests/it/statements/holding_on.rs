@@ -95,8 +95,8 @@ async fn after_all_connections_were_closed_calls_go_on_without_an_error() {
     let read: Select<(), (String,)> = session.prepare("SELECT cluster_name FROM system.local").await.unwrap();
     read.one(()).await.unwrap();
     local.close_connections().await.expect("they are closed");
-    // As many as the budget of repeats bears in a session without other requests.
-    let calls = (0..10).map(|_| read.one(()));
+    // A session without other requests may make ten repeats, and a call can meet several peers whose connections are closed.
+    let calls = (0..3).map(|_| read.one(()));
     let answers = futures::future::join_all(calls).await;
     for answer in answers {
         assert!(answer.unwrap().is_some());
