@@ -97,6 +97,15 @@ pub(crate) const CREATE_TABLE_OPTIONS: &[&str] = &[
     "speculative_retry",
 ];
 
+/// Whether Keyspaces takes the option of a table and ignores it. `DG:functional-differences` has those of compaction,
+/// compression, caching, garbage collection and bloom filters; that those of read repair, of the index of a file and of
+/// flushing are ignored too is inferred.
+pub(crate) fn is_ignored(option: &str) -> bool {
+    const HEEDED: &[&str] =
+        &["autoscaling_settings", "cdc", "comment", "custom_properties", "default_time_to_live", "tags"];
+    CREATE_TABLE_OPTIONS.contains(&option) && !HEEDED.contains(&option)
+}
+
 /// `DG:cql.ddl.table`
 pub(crate) const ALTER_TABLE_OPTIONS: &[&str] = CREATE_TABLE_OPTIONS;
 

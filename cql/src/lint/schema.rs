@@ -6,7 +6,7 @@ use crate::statement::{
     TermKind, WithOption, option,
 };
 use crate::table::TableProblem;
-use crate::{ColumnKind, Span};
+use crate::{ColumnKind, Span, allowed};
 
 /// What keeps a CREATE TABLE from making one: its id, and what to do where the problem does not say it. `None` for what the
 /// judgement tells.
@@ -130,7 +130,7 @@ impl Linter {
 
     /// One finding for all: what Cassandra prints of a table names a dozen of them.
     fn ignored_options(&mut self, options: &[WithOption]) {
-        let ignored: Vec<_> = options.iter().filter(|option| IGNORED.contains(&option.name.text.as_str())).collect();
+        let ignored: Vec<_> = options.iter().filter(|option| allowed::is_ignored(&option.name.text)).collect();
         if let (Some(first), Some(last)) = (ignored.first(), ignored.last()) {
             let names: Vec<_> = ignored.iter().map(|option| option.name.text.as_str()).collect();
             self.advise(&advice::IGNORED_OPTION, first.span.to(last.span), &names.join(", "));
@@ -177,20 +177,3 @@ const CATEGORIES: &[&str] = &[
 
 /// Cassandra's, and that of Keyspaces' first year.
 const OTHER_STRATEGIES: &[&str] = &["SimpleStrategy", "LocalStrategy", "EverywhereStrategy", "DefaultReplication"];
-
-/// `DG:functional-differences` has those of compaction, compression, caching, garbage collection and bloom filters; that
-/// those of read repair, of the index of a file and of flushing are ignored too is inferred.
-const IGNORED: &[&str] = &[
-    "bloom_filter_fp_chance",
-    "caching",
-    "compaction",
-    "compression",
-    "crc_check_chance",
-    "dclocal_read_repair_chance",
-    "gc_grace_seconds",
-    "max_index_interval",
-    "memtable_flush_period_in_ms",
-    "min_index_interval",
-    "read_repair_chance",
-    "speculative_retry",
-];
