@@ -5,6 +5,7 @@ mod change;
 mod properties;
 mod restore;
 mod restore_point;
+mod shown;
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -20,6 +21,7 @@ pub use properties::{
 };
 pub use restore::{RestoreOverride, TableRestore};
 pub use restore_point::RestorePoint;
+pub use shown::{ShownColumn, ShownError};
 
 use crate::statement::{
     ClusteringOrder, ColumnDefinition, CqlType, CqlTypeKind, CreateTable, NativeType, Order, PrimaryKey,
