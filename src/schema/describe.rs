@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use keyspaces_cql::statement::{ClusteringOrder, CqlType, Order};
 use keyspaces_cql::{
-    AutoScaling, CapacityScaling, Cdc, Column, ColumnKind, KeyspaceDefinition, Name, QualifiedName, Replication,
+    AutoScaling, CapacityScaling, Cdc, ColumnRow, KeyspaceDefinition, NoTable, QualifiedName, Replication,
     TableDefinition, TableOptions, TableProperty, Tags,
 };
 use scylla::value::CqlValue;
@@ -158,44 +157,24 @@ impl Schema<'_> {
 const READ_SCALING: &str = "provisioned_read_capacity_autoscaling_update";
 const WRITE_SCALING: &str = "provisioned_write_capacity_autoscaling_update";
 
-/// The key in its order, then static and other columns by their names, which is all of their order that is kept.
 fn definition(keyspace: &str, table: &str, rows: &[Row]) -> Result<TableDefinition, Error> {
-    let attempted = || format!("describing the table {keyspace}.{table}");
-    let mut columns = Vec::new();
-    for row in rows {
-        let (Some(name), Some(type_text)) = (text(row, "column_name"), text(row, "type")) else { continue };
-        let kind = match text(row, "kind").as_deref() {
-            Some("partition_key") => ColumnKind::PartitionKey,
-            Some("clustering") => ColumnKind::Clustering,
-            Some("static") => ColumnKind::Static,
-            _ => ColumnKind::Regular,
-        };
-        let column_type: CqlType = type_text.parse().map_err(|error| {
-            let problem = format!("the type {type_text} of its column {name} cannot be read");
-            Error::new(ErrorKind::Server, attempted(), problem).with_source(error)
-        })?;
-        let position = row.get("position").and_then(CqlValue::as_int).unwrap_or(-1);
-        let descending = text(row, "clustering_order").is_some_and(|order| order.eq_ignore_ascii_case("desc"));
-        let order = if descending { Order::Descending } else { Order::Ascending };
-        columns.push((kind as u8, position, order, Column { name: Name::new(name), column_type, kind }));
-    }
-    columns.sort_by(|one, other| (one.0, one.1, &one.3.name.text).cmp(&(other.0, other.1, &other.3.name.text)));
-    let of_kind = |kind| columns.iter().filter(move |(.., column)| column.kind == kind);
-    let partition_key: Vec<_> = of_kind(ColumnKind::PartitionKey).map(|(.., column)| column.name.clone()).collect();
-    let clustering_columns = of_kind(ColumnKind::Clustering).map(|(_, _, order, column)| {
-        let column = column.name.clone();
-        ClusteringOrder { span: column.span, column, order: *order }
+    let rows = rows.iter().filter_map(|row| {
+        let text = |column| row.get(column).and_then(CqlValue::as_text).map(String::as_str);
+        Some(ColumnRow {
+            name: text("column_name")?,
+            column_type: text("type")?,
+            kind: text("kind").unwrap_or_default(),
+            position: row.get("position").and_then(CqlValue::as_int).unwrap_or(-1),
+            clustering_order: text("clustering_order").unwrap_or_default(),
+        })
     });
-    let clustering_columns = clustering_columns.collect();
-    if partition_key.is_empty() {
-        return Err(Error::new(ErrorKind::Server, attempted(), "its columns have no partition key among them"));
-    }
-    Ok(TableDefinition {
-        table: QualifiedName::new(keyspace, table),
-        columns: columns.into_iter().map(|(.., column)| column).collect(),
-        partition_key,
-        clustering_columns,
-        options: TableOptions::default(),
+    TableDefinition::from_schema(QualifiedName::new(keyspace, table), rows).map_err(|none| {
+        let attempted = format!("describing the table {keyspace}.{table}");
+        let error = Error::new(ErrorKind::Server, attempted, none.to_string());
+        match none {
+            NoTable::Type { error: at, .. } => error.with_source(at),
+            _ => error,
+        }
     })
 }
 

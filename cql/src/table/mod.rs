@@ -3,6 +3,7 @@
 mod builder;
 mod change;
 mod properties;
+mod schema_rows;
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -16,6 +17,7 @@ pub use properties::{
     PropertyError, PropertyProblem, ReplicaCapacity, TableOptions, TableProperty, Tags, TargetTracking, Ttl,
     WarmThroughput, read_tags,
 };
+pub use schema_rows::{ColumnRow, NoTable};
 
 use crate::statement::{
     ClusteringOrder, ColumnDefinition, CqlType, CqlTypeKind, CreateTable, NativeType, Order, PrimaryKey,
@@ -290,6 +292,10 @@ impl TableDefinition {
     fn check(&self) -> Result<(), TableError> {
         if self.to_string().len() > rules::MAX_SCHEMA_BYTES {
             return Err(TableError::refused(Span::default(), &rules::SCHEMA_TOO_LARGE));
+        }
+        let types = self.columns.iter().flat_map(|column| column.column_type.user_types());
+        if types.map(|name| &name.name.text).collect::<HashSet<_>>().len() > rules::MAX_TYPES_OF_A_TABLE {
+            return Err(TableError::refused(Span::default(), &rules::TOO_MANY_TYPES));
         }
         Ok(())
     }
