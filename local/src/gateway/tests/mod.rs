@@ -15,6 +15,7 @@ mod limits;
 mod options;
 mod paging;
 mod prepared;
+mod quotas;
 mod statements;
 mod system_tables;
 mod throttling;
