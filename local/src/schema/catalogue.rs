@@ -50,6 +50,8 @@ pub(crate) struct Entry {
     pub(crate) on_demand_since: Option<u64>,
     /// When less capacity was provisioned, for a day.
     pub(crate) decreases: Vec<u64>,
+    /// When a table got another key, for a day.
+    pub(crate) key_changes: Vec<u64>,
     /// What Cassandra is told and has not been seen to have done.
     pub(crate) pending: Option<Arc<Pending>>,
 }

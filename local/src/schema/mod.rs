@@ -10,8 +10,10 @@ mod delays;
 mod mirror;
 mod names;
 mod plan;
+mod quotas;
 mod store;
 pub(crate) mod system_tables;
+mod user_types;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,8 +36,10 @@ pub(crate) use store::replication;
 
 use catalogue::{Catalogue, Pending};
 use mirror::Mirror;
+use plan::There;
 use store::Store;
 pub(crate) use store::Unusable;
+use user_types::Uses;
 
 /// The schema of one instance.
 #[derive(Debug)]
@@ -189,9 +193,10 @@ impl Schema {
             return self.told(definition).await;
         }
         let now = self.clock.millis();
+        let there = self.there(definition, before.as_ref()).await.map_err(broken)?;
         let mut after = {
             let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
-            catalogue.planned(definition, now, &self.settings.region)?
+            catalogue.planned(definition, there, now, &self.settings.region)?
         };
         after.due = Some(now + self.settings.delays.of(thing.kind, *change));
         after.pending = text.clone().map(|text| Arc::new(Pending { text, before: before.clone() }));
@@ -222,6 +227,20 @@ impl Schema {
         }
         .map_err(broken)?;
         answer
+    }
+
+    /// What is there of what a definition is about.
+    async fn there(&self, definition: &Definition, before: Option<&Entry>) -> Result<There, Failed> {
+        let Definition { change, thing, types, .. } = definition;
+        let mut there = There::default();
+        if let (Kind::Table, Change::Alter, Some(before)) = (thing.kind, change, before) {
+            let store = Store { own: &self.own, names: &self.names };
+            there.table = store.table(thing, &before.options).await?;
+        }
+        if !types.is_empty() {
+            there.uses = Uses::read(&self.own, &self.names, &thing.keyspace).await?;
+        }
+        Ok(there)
     }
 
     /// Tells Cassandra its part of a definition; if there is none, the answer is that of one that changed something.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use keyspaces_cql::statement::{self, AlterKeyspaceChange, CreateKeyspace};
 use keyspaces_cql::{
     CapacityMode, CapacityScaling, Encryption, PropertyError, PropertyProblem, Replication, Statement, TableChange,
-    TableOptions, TableProperty, Tags,
+    TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags,
 };
 
 use super::catalogue::{Catalogue, Entry, Kind, Status, Thing};
-use super::{Change, Definition};
+use super::user_types::Uses;
+use super::{Change, Definition, quotas};
 use crate::auth::Refusal;
 use crate::gateway::{error_code, not_emulated, refused_by};
 
@@ -23,13 +24,28 @@ const MAX_ACCOUNT_UNITS: u64 = 80_000;
 /// How often less may be provisioned in a day at any time (DG:quotas); beyond that, once in an hour without.
 const DECREASES_AT_ANY_TIME: usize = 4;
 
-const HOUR: u64 = 3_600_000;
-const DAY: u64 = 24 * HOUR;
+pub(super) const HOUR: u64 = 3_600_000;
+pub(super) const DAY: u64 = 24 * HOUR;
+
+/// What a definition is about, as Cassandra has it.
+#[derive(Debug, Default)]
+pub(super) struct There {
+    /// The table that is altered.
+    pub(super) table: Option<TableDefinition>,
+    /// What uses which types, where the definition names some.
+    pub(super) uses: Uses,
+}
 
 impl Catalogue {
     /// What is known of the thing once the definition has begun; `due` is left to the caller.
     /// `region` is the one that the instance stands for.
-    pub(super) fn planned(&self, definition: &Definition, now: u64, region: &str) -> Result<Entry, Refusal> {
+    pub(super) fn planned(
+        &self,
+        definition: &Definition,
+        there: There,
+        now: u64,
+        region: &str,
+    ) -> Result<Entry, Refusal> {
         let Definition { change, thing, statement, .. } = definition;
         if self.under_way() >= MAX_UNDER_WAY {
             return Err(over(format!("{MAX_UNDER_WAY} definitions are under way (DG:quotas)")));
@@ -49,6 +65,7 @@ impl Catalogue {
             Change::Alter => entry.status = Status::Updating,
             Change::Drop => entry.status = Status::Deleting,
         }
+        quotas::of_types(thing, &definition.types, &there.uses)?;
         match statement {
             Statement::CreateKeyspace(create) => of_keyspace(&mut entry, create)?,
             Statement::AlterKeyspace(alter) => match &alter.change {
@@ -61,10 +78,7 @@ impl Catalogue {
                 }
             },
             Statement::CreateTable(create) => {
-                let mut options = TableOptions::read(&create.options).map_err(refused)?;
-                if let Some(1..) = options.default_time_to_live {
-                    options.ttl = Some(keyspaces_cql::Ttl::Enabled);
-                }
+                let mut options = create.definition().map_err(no_table)?.options;
                 // Always on in a table of several Regions (DG:multiRegion-replication_how-it-works).
                 if self.get(&Thing::keyspace(&thing.keyspace)).is_some_and(|of| !of.regions.is_empty()) {
                     options.client_side_timestamps = Some(keyspaces_cql::ClientSideTimestamps::Enabled);
@@ -73,20 +87,14 @@ impl Catalogue {
                 self.capacity(definition, None, &mut entry, now)?;
             }
             Statement::AlterTable(alter) => {
-                let mut options = (*entry.options).clone();
+                let Some(mut table) = there.table else { return Err(super::unconfigured(thing)) };
                 for change in TableChange::read(alter).map_err(refused)? {
-                    match change {
-                        TableChange::Set(property) => options = options.changed(property).map_err(refused)?,
-                        TableChange::AddTags(tags) => options.tags.get_or_insert_default().extend(tags),
-                        TableChange::DropTags(tags) => {
-                            options.tags.get_or_insert_default().retain(|key, _| !tags.contains_key(key));
-                        }
-                        _ => {}
-                    }
+                    table = table.changed(&change).map_err(no_table)?;
                 }
                 let before = Arc::clone(&entry.options);
-                entry.options = Arc::new(options);
+                entry.options = Arc::new(table.options);
                 self.capacity(definition, Some(&before), &mut entry, now)?;
+                quotas::of_keys(&mut entry, &before, now)?;
             }
             _ => {}
         }
@@ -264,8 +272,16 @@ fn refused(error: PropertyError) -> Refusal {
     }
 }
 
+fn no_table(error: TableError) -> Refusal {
+    match error.problem {
+        TableProblem::Refused(rule) => refused_by(rule),
+        TableProblem::Unknown(what) => not_emulated(what),
+        problem => over(problem),
+    }
+}
+
 /// A limit's refusal, whose text in the service is not known.
-fn over(limit: impl std::fmt::Display) -> Refusal {
+pub(super) fn over(limit: impl std::fmt::Display) -> Refusal {
     Refusal { code: error_code::INVALID, text: format!("keyspaces-local: {limit}") }
 }
 
