@@ -1,6 +1,6 @@
 //! The path of a statement: understood, checked, sent on, and its answer given back.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -22,8 +22,8 @@ use crate::throttle::{Exceeded, Requests, Use};
 
 /// A statement of one connection.
 pub(super) struct Statement<'a> {
-    pub(super) shared: &'a std::sync::Arc<Shared>,
-    pub(super) upstream: &'a Upstream,
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) upstream: &'a Arc<Upstream>,
     /// The connection's keyspace, as `USE` set it.
     pub(super) keyspace: &'a Mutex<Option<String>>,
     /// Whether a fault wants a page without rows.
@@ -73,7 +73,7 @@ impl Statement<'_> {
             Action::Define(definition) => {
                 self.shared.layouts.forget();
                 // In a task of its own: a client that goes away must not leave half of it done.
-                let (shared, definition) = (std::sync::Arc::clone(self.shared), definition.clone());
+                let (shared, definition) = (Arc::clone(self.shared), definition.clone());
                 let defining = tokio::spawn(async move { shared.schema.define(&definition).await });
                 let answer = defining.await;
                 self.shared.layouts.forget();
@@ -128,7 +128,7 @@ impl Statement<'_> {
             if facts.reads {
                 return self.read(frame, facts, asked).await;
             }
-            Ok((self.forward(frame.with_body(asked.body(timestamp))).await?, 0))
+            Ok((self.write(frame.with_body(asked.body(timestamp)), &pieces).await?, 0))
         })
         .await
     }
@@ -185,7 +185,7 @@ impl Statement<'_> {
         self.hold_to_limits(frame.stream, &pieces, logged).await?;
         let terms = Terms { logged, batch: true, consistency: batch.consistency };
         let stream = frame.stream;
-        let work = async { Ok((self.forward(frame.with_body(batch.write(&texts, timestamp))).await?, 0)) };
+        let work = async { Ok((self.write(frame.with_body(batch.write(&texts, timestamp)), &pieces).await?, 0)) };
         self.metered(stream, &pieces, terms, work).await
     }
 
@@ -323,7 +323,7 @@ pub(super) fn came_of(answer: Frame) -> Answer {
     (answer, outcome)
 }
 
-pub(super) fn error_of(frame: &Frame) -> Option<(i32, &str)> {
+pub(crate) fn error_of(frame: &Frame) -> Option<(i32, &str)> {
     let mut reader = Reader::new(&frame.body);
     (frame.opcode == Opcode::Error).then_some(())?;
     Some((reader.int().ok()?, reader.string().ok()?))

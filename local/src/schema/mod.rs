@@ -11,6 +11,7 @@ mod mirror;
 mod names;
 mod plan;
 mod quotas;
+mod recovery;
 mod store;
 pub(crate) mod system_tables;
 mod user_types;
@@ -25,6 +26,7 @@ use tokio::sync::Mutex;
 
 use crate::auth::{Clock, Refusal};
 use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, leaves_open, restored, schema_change};
+use crate::history::History;
 use crate::topology::Topology;
 
 pub(crate) use catalogue::{Entry, Features, Kind, Status, Thing};
@@ -46,6 +48,7 @@ use user_types::Uses;
 pub(crate) struct Schema {
     names: Arc<Names>,
     own: Own,
+    history: Arc<History>,
     data_center: String,
     settings: Settings,
     clock: Now,
@@ -65,6 +68,8 @@ pub(crate) struct Settings {
     pub(crate) region: String,
     /// The keys that the service may not use.
     pub(crate) inaccessible_keys: BTreeSet<String>,
+    /// How many bytes the history of a table may have.
+    pub(crate) history_bytes: u64,
 }
 
 /// What time it is, in milliseconds since 1970.
@@ -84,8 +89,12 @@ impl Schema {
         let data_center = store.prepare(topology).await?;
         let clock = Now(clock);
         let catalogue = store.load(clock.millis(), &settings.region).await?;
+        let names = Arc::new(names);
+        let history =
+            History::open(own.address(), Arc::clone(&names), Arc::clone(&clock.0), settings.history_bytes).await?;
         let schema = Self {
-            names: Arc::new(names),
+            names,
+            history,
             data_center,
             settings,
             clock,
@@ -95,7 +104,13 @@ impl Schema {
             topology: std::sync::Mutex::new(topology.clone()),
             own,
         };
+        schema.go_on_recording().await?;
         Ok(schema)
+    }
+
+    /// What was written to the tables with point-in-time recovery.
+    pub(crate) fn history(&self) -> &Arc<History> {
+        &self.history
     }
 
     pub(crate) fn names(&self) -> &Names {
@@ -326,6 +341,7 @@ impl Schema {
                 (_, Change::Drop) => mirror.show_status(&thing, &entry).await?,
             }
             if thing.kind == Kind::Table {
+                self.record(&thing, &entry).await?;
                 mirror.add_to_history(&thing, &entry, *change, now).await?;
             }
             self.set(&thing, Some(entry));
@@ -346,6 +362,9 @@ impl Schema {
                 mirror.hide(&thing).await?;
                 store.forget(&thing).await?;
                 self.set(&thing, None);
+                continue;
+            }
+            if !self.can_be_restored(&thing, &entry) {
                 continue;
             }
             let settled = self.with_its_key(entry.settled());

@@ -8,6 +8,7 @@ mod faults;
 mod filters;
 mod frames;
 mod handshake;
+mod history;
 mod instances;
 mod interrupted;
 mod journal;
