@@ -53,7 +53,7 @@ pub(crate) use own::{Failed, Own};
 pub(crate) use paging::rows::Rows;
 pub(crate) use request::write_prepare;
 pub(crate) use statement::error_of;
-pub(crate) use understand::{not_emulated, refused_by};
+pub(crate) use understand::{defined, not_emulated, refused_by};
 pub(crate) use upstream::{Lost, Upstream, leaves_open};
 
 /// The codes of ERROR frames.

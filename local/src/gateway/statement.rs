@@ -14,10 +14,11 @@ use super::prepared::Facts;
 use super::request::{self, Batch, BatchKind, Batched, Execute, Query, TextOrId};
 use super::understand::{Action, Not, Place, Understood, judge_batch, not_emulated, understand};
 use super::upstream::Upstream;
-use super::{Shared, error_code, metadata};
+use super::{Failed, Shared, error_code, metadata};
 use crate::auth::Refusal;
 use crate::fault::{TIMED_OUT, error_body};
 use crate::journal::Outcome;
+use crate::schema::system_tables;
 use crate::throttle::{Exceeded, Requests, Use};
 
 /// A statement of one connection.
@@ -201,6 +202,9 @@ impl Statement<'_> {
 
     async fn check_tables(&self, facts: &Facts) -> Result<(), Refusal> {
         self.settle().await?;
+        if facts.tables.iter().any(system_tables::shows_recovery) {
+            self.shared.schema.show_earliest().await.map_err(broken)?;
+        }
         for table in &facts.tables {
             self.shared.schema.check_table(table, facts.needs)?;
         }
@@ -209,7 +213,7 @@ impl Statement<'_> {
 
     async fn settle(&self) -> Result<(), Refusal> {
         let settled = self.shared.schema.settle().await;
-        settled.map_err(|failed| Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") })
+        settled.map_err(broken)
     }
 
     /// Asks Cassandra whether a text that is not understood is CQL at all: if not, its own words say why.
@@ -321,6 +325,10 @@ pub(super) fn came_of(answer: Frame) -> Answer {
         None => Outcome::Forwarded,
     };
     (answer, outcome)
+}
+
+fn broken(failed: Failed) -> Refusal {
+    Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") }
 }
 
 pub(crate) fn error_of(frame: &Frame) -> Option<(i32, &str)> {

@@ -7,8 +7,10 @@ use serde_json::{Map, Value, json};
 use super::Change;
 use super::catalogue::{Entry, Kind, Status, Thing};
 use super::names::Names;
+use super::restore;
 use super::system_tables::{self, SystemTable};
 use crate::gateway::{Failed, Own};
+use crate::history::{History, Life};
 
 /// Writes into the system tables of an instance.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub(super) struct Mirror<'a> {
     pub(super) names: &'a Names,
     /// The Region that the instance stands for.
     pub(super) region: &'a str,
+    /// What can be brought back, and what time it is, in milliseconds since 1970; not known while the gateway starts.
+    pub(super) history: Option<(&'a History, u64)>,
 }
 
 /// Where a thing has rows beside those of its own name: one key column more than the keyspace, called this.
@@ -111,7 +115,7 @@ impl Mirror<'_> {
     }
 
     async fn show_table(&self, table: &Thing, entry: &Entry) -> Result<(), Failed> {
-        let shown = custom_properties(entry);
+        let shown = self.custom_properties(table, entry);
         for row in self.cassandras("tables", "table_name", table).await? {
             let mut row = self.renamed(only(&row, TABLE_FIELDS), table);
             row.insert("cdc".into(), matches!(entry.options.cdc, Some(Cdc::On(_))).into());
@@ -201,10 +205,11 @@ impl Mirror<'_> {
             Change::Create => "CREATE",
             Change::Alter => "UPDATE",
             Change::Drop => "DELETE",
+            Change::Restore => "RESTORE",
         };
         let row = json!({
             "keyspace_name": table.keyspace, "table_name": table.name, "event_time": timestamp(now),
-            "creation_time": timestamp(entry.created), "custom_properties": custom_properties(entry), "event": event,
+            "creation_time": timestamp(entry.created), "custom_properties": self.custom_properties(table, entry), "event": event,
         });
         self.own.insert(&self.table("system_schema_mcs", "tables_history"), &row).await
     }
@@ -254,6 +259,39 @@ impl Mirror<'_> {
     async fn cassandras(&self, table: &str, key: &str, thing: &Thing) -> Result<Vec<Value>, Failed> {
         let statement = format!("SELECT JSON * FROM system_schema.{table} WHERE keyspace_name = ? AND {key} = ?");
         self.own.select(&statement, &[&self.names.keyspace(&thing.keyspace), &thing.name]).await
+    }
+
+    /// What was said, what holds where nothing was (DG:cql.ddl.table), and what the service adds
+    /// (DG:keyspaces-enable-cdc-new-table, DG:restoretabletopointintime, DG:restoredeleted).
+    fn custom_properties(&self, table: &Thing, entry: &Entry) -> Map<String, Value> {
+        let defaults = TableOptions::default()
+            .and(CapacityMode::default())
+            .and(Encryption::default())
+            .and(PointInTimeRecovery::default());
+        let mut shown = defaults.custom_properties();
+        shown.extend(entry.options.custom_properties());
+        if let (Some(mode), None | Some(CapacityMode::OnDemand)) =
+            (shown.get_mut("capacity_mode"), entry.options.capacity_mode)
+        {
+            let since = entry.on_demand_since.unwrap_or(entry.created);
+            mode.insert("last_update_to_pay_per_request_timestamp".into(), since.to_string());
+        }
+        if let Some(cdc) = shown.get_mut("cdc_specification") {
+            cdc.insert("status".into(), "ENABLED".into());
+        }
+        if let Some((history, now)) = self.history.filter(|_| entry.is_recoverable()) {
+            let earliest = history.earliest(&Life::new(table.clone(), entry.created), now);
+            match (entry.status, shown.get_mut("point_in_time_recovery"), earliest) {
+                (Status::Deleting, Some(recovery), _) => {
+                    recovery.insert("restorable_until_time".into(), restore::at(now + restore::WINDOW).to_string());
+                }
+                (_, _, Some(earliest)) => {
+                    PointInTimeRecovery::show_earliest_restorable(&mut shown, restore::at(earliest));
+                }
+                _ => {}
+            }
+        }
+        shown.into_iter().map(|(name, settings)| (name, json!(settings))).collect()
     }
 
     fn renamed(&self, mut row: Map<String, Value>, thing: &Thing) -> Map<String, Value> {
@@ -309,27 +347,6 @@ fn keyspace_row(keyspace: &str, regions: &[String]) -> Value {
         replication.extend(regions.iter().map(|region| (region.clone(), "3".into())));
     }
     json!({"keyspace_name": keyspace, "durable_writes": true, "replication": replication})
-}
-
-/// What was said, what holds where nothing was (DG:cql.ddl.table), and what the service adds
-/// (DG:keyspaces-enable-cdc-new-table).
-fn custom_properties(entry: &Entry) -> Map<String, Value> {
-    let defaults = TableOptions::default()
-        .and(CapacityMode::default())
-        .and(Encryption::default())
-        .and(PointInTimeRecovery::default());
-    let mut shown = defaults.custom_properties();
-    shown.extend(entry.options.custom_properties());
-    if let (Some(mode), None | Some(CapacityMode::OnDemand)) =
-        (shown.get_mut("capacity_mode"), entry.options.capacity_mode)
-    {
-        let since = entry.on_demand_since.unwrap_or(entry.created);
-        mode.insert("last_update_to_pay_per_request_timestamp".into(), since.to_string());
-    }
-    if let Some(cdc) = shown.get_mut("cdc_specification") {
-        cdc.insert("status".into(), "ENABLED".into());
-    }
-    shown.into_iter().map(|(name, settings)| (name, json!(settings))).collect()
 }
 
 fn timestamp(millis: u64) -> Value {

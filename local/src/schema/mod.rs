@@ -9,20 +9,22 @@ mod definition;
 mod delays;
 mod mirror;
 mod names;
+mod past;
 mod plan;
 mod quotas;
 mod recovery;
+mod restore;
 mod store;
 pub(crate) mod system_tables;
 mod user_types;
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
 use keyspaces_cql::{CapacityMode, Encryption, TableOptions};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::auth::{Clock, Refusal};
 use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, leaves_open, restored, schema_change};
@@ -56,6 +58,12 @@ pub(crate) struct Schema {
     next_due: AtomicU64,
     /// Held while something is changed: one change at a time.
     turn: Mutex<()>,
+    /// Told when a table begins to wait for its rows.
+    rows_wanted: Notify,
+    /// Whether no more rows are to be brought back.
+    is_closing: AtomicBool,
+    /// What `earliest_restorable_timestamp` was last seen to show, in milliseconds since 1970.
+    earliest_shown: std::sync::Mutex<HashMap<Thing, u64>>,
     /// What the system tables say of the nodes.
     topology: std::sync::Mutex<Topology>,
 }
@@ -101,6 +109,9 @@ impl Schema {
             next_due: AtomicU64::new(catalogue.next_due().unwrap_or(u64::MAX)),
             catalogue: RwLock::new(catalogue),
             turn: Mutex::new(()),
+            rows_wanted: Notify::new(),
+            is_closing: AtomicBool::new(false),
+            earliest_shown: std::sync::Mutex::default(),
             topology: std::sync::Mutex::new(topology.clone()),
             own,
         };
@@ -186,7 +197,7 @@ impl Schema {
 
     /// The options of a table, if there is one.
     pub(crate) fn options(&self, table: &Thing) -> Option<Arc<TableOptions>> {
-        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).get(table).map(|entry| entry.options)
+        self.catalogue().get(table).map(|entry| entry.options)
     }
 
     /// Does what a definition says and gives Cassandra's answer, with the client's names.
@@ -197,22 +208,24 @@ impl Schema {
         let _turn = self.turn.lock().await;
         self.settle_in_turn().await.map_err(broken)?;
         self.check(definition)?;
+        let now = self.clock.millis();
+        let restored = self.restored(definition, now).await?;
+        let definition = restored.as_ref().map_or(definition, |(definition, _)| definition);
+        self.check_types(&definition.types)?;
         let Definition { change, thing, conditional, text, .. } = definition;
         let before = self.entry(thing);
         let nothing_to_do = match change {
             // Cassandra says so: it exists already, or that is fine.
             Change::Create => before.is_some(),
             Change::Alter | Change::Drop => *conditional && before.is_none(),
+            Change::Restore => false,
         };
         if nothing_to_do {
             return self.told(definition).await;
         }
-        let now = self.clock.millis();
-        let there = self.there(definition, before.as_ref()).await.map_err(broken)?;
-        let mut after = {
-            let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
-            catalogue.planned(definition, there, now, &self.settings.region)?
-        };
+        let mut there = self.there(definition, before.as_ref()).await.map_err(broken)?;
+        there.restored = restored.as_ref().map(|(_, restored)| restored.clone());
+        let mut after = self.catalogue().planned(definition, there, now, &self.settings.region)?;
         after.due = Some(now + self.settings.delays.of(thing.kind, *change));
         after.pending = text.clone().map(|text| Arc::new(Pending { text, before: before.clone() }));
         let store = Store { own: &self.own, names: &self.names };
@@ -274,7 +287,7 @@ impl Schema {
 
     /// Whether a definition is possible as things are; otherwise the service's refusal.
     fn check(&self, definition: &Definition) -> Result<(), Refusal> {
-        let Definition { change, thing, conditional, types, .. } = definition;
+        let Definition { change, thing, conditional, .. } = definition;
         if system_tables::is_system(&thing.keyspace) {
             return Err(Refusal {
                 code: error_code::UNAUTHORIZED,
@@ -305,15 +318,35 @@ impl Schema {
             (Change::Alter | Change::Drop, Some(Status::Updating)) => Err(busy(thing, "updated")),
             (Change::Alter | Change::Drop, None) if !absent_is_fine => Err(unconfigured(thing)),
             (Change::Alter | Change::Drop, Some(Status::Creating)) => Err(unconfigured(thing)),
+            (Change::Alter | Change::Drop, Some(Status::Restoring)) => Err(busy(thing, "restored")),
+            (Change::Create, None) => {
+                let catalogue = self.catalogue();
+                let restored =
+                    catalogue.all().find(|(_, of)| of.rows_of.as_ref().is_some_and(|of| of.source.table == *thing));
+                restored.map_or(Ok(()), |(restored, _)| Err(busy(restored, "restored")))
+            }
+            (Change::Restore, Some(_)) => {
+                let text = format!(
+                    "keyspaces-local: {thing} is there: what is restored is a new table \
+                     (DG:PointInTimeRecovery_HowItWorks; what the service says here is not known)"
+                );
+                Err(Refusal { code: error_code::INVALID, text })
+            }
             _ => Ok(()),
         }?;
         // What is being made in a keyspace keeps it (API:DeleteKeyspace says only that it is deleted with its tables).
         if thing.kind == Kind::Keyspace && *change == Change::Drop {
-            let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some((within, _)) = catalogue.within(&thing.keyspace).find(|(_, of)| of.status == Status::Creating) {
-                return Err(busy(within, "created"));
+            let catalogue = self.catalogue();
+            let being_made = |of: &Entry| matches!(of.status, Status::Creating | Status::Restoring);
+            if let Some((within, of)) = catalogue.within(&thing.keyspace).find(|(_, of)| being_made(of)) {
+                return Err(busy(within, if of.status == Status::Creating { "created" } else { "restored" }));
             }
         }
+        Ok(())
+    }
+
+    /// Whether the types that a definition uses are there.
+    fn check_types(&self, types: &[Thing]) -> Result<(), Refusal> {
         match types.iter().find(|used| self.entry(used).is_some_and(|entry| entry.status != Status::Active)) {
             Some(used) => Err(busy(used, "created or deleted")),
             None => Ok(()),
@@ -326,7 +359,7 @@ impl Schema {
         let store = Store { own: &self.own, names: &self.names };
         let mut changes = vec![(thing.clone(), after.clone())];
         if thing.kind == Kind::Keyspace && *change == Change::Drop {
-            let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+            let catalogue = self.catalogue();
             changes.extend(catalogue.within(&thing.keyspace).map(|(within, before)| {
                 (within.clone(), Entry { status: after.status, due: after.due, ..before.clone() })
             }));
@@ -337,27 +370,34 @@ impl Schema {
             match (thing.kind, change) {
                 // A keyspace is shown when it is ready, and until it is gone (DG:keyspaces-create).
                 (Kind::Keyspace, Change::Create | Change::Drop) => {}
-                (_, Change::Create | Change::Alter) => mirror.show(&thing, &entry).await?,
+                (_, Change::Create | Change::Alter | Change::Restore) => mirror.show(&thing, &entry).await?,
                 (_, Change::Drop) => mirror.show_status(&thing, &entry).await?,
             }
             if thing.kind == Kind::Table {
-                self.record(&thing, &entry).await?;
+                self.record(&thing, &entry, now).await?;
                 mirror.add_to_history(&thing, &entry, *change, now).await?;
             }
             self.set(&thing, Some(entry));
         }
+        self.rows_wanted.notify_one();
         Ok(())
     }
 
     async fn settle_in_turn(&self) -> Result<(), Failed> {
         let now = self.clock.millis();
-        let due = self.catalogue.read().unwrap_or_else(PoisonError::into_inner).due(now);
+        let due = self.catalogue().due(now);
         let (store, mirror) = (Store { own: &self.own, names: &self.names }, self.mirror());
         for (thing, entry) in due {
             let Some(entry) = store.finished(&thing, entry).await? else {
                 self.set(&thing, None);
                 continue;
             };
+            if entry.rows_of.is_some() {
+                mirror.show(&thing, &entry).await?;
+                self.set(&thing, Some(entry));
+                self.rows_wanted.notify_one();
+                continue;
+            }
             if entry.status == Status::Deleting {
                 mirror.hide(&thing).await?;
                 store.forget(&thing).await?;
@@ -387,11 +427,16 @@ impl Schema {
     }
 
     fn mirror(&self) -> Mirror<'_> {
-        Mirror { own: &self.own, names: &self.names, region: &self.settings.region }
+        let history = Some((&*self.history, self.clock.millis()));
+        Mirror { own: &self.own, names: &self.names, region: &self.settings.region, history }
+    }
+
+    fn catalogue(&self) -> RwLockReadGuard<'_, Catalogue> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn entry(&self, thing: &Thing) -> Option<Entry> {
-        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).get(thing)
+        self.catalogue().get(thing)
     }
 
     fn set(&self, thing: &Thing, entry: Option<Entry>) {

@@ -17,6 +17,8 @@ mod options;
 mod paging;
 mod prepared;
 mod quotas;
+mod restore;
+mod restore_refused;
 mod statements;
 mod system_tables;
 mod throttling;
