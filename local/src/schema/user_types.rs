@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use keyspaces_cql::statement::CqlType;
 use serde_json::Value;
 
-use super::catalogue::{Kind, Thing};
+use super::catalogue::Kind;
 use super::names::Names;
 use crate::gateway::{Failed, Own};
 
@@ -38,12 +38,6 @@ impl Uses {
         for cql_type in types.into_iter().filter_map(|shown| text(shown).parse::<CqlType>().ok()) {
             used.extend(cql_type.user_types().into_iter().map(|name| name.name.text.clone()));
         }
-    }
-
-    /// The types that a table or a type names.
-    pub(super) fn of(&self, thing: &Thing) -> impl Iterator<Item = &str> {
-        let of_kind = if thing.kind == Kind::Table { &self.tables } else { &self.types };
-        of_kind.get(&thing.name).into_iter().flatten().map(String::as_str)
     }
 
     /// The tables that name a type.
@@ -96,8 +90,6 @@ pub(super) mod tests {
                 ("Inner", &["int"]),
             ],
         );
-        assert_eq!(uses.of(&Thing::table("ks", "t")).collect::<Vec<_>>(), ["Inner", "outer"]);
-        assert_eq!(uses.of(&Thing::user_type("ks", "outer")).collect::<Vec<_>>(), ["Inner", "middle"]);
         assert_eq!(uses.tables_with("outer").collect::<Vec<_>>(), ["t", "u"]);
         assert_eq!(uses.types_with("Inner").collect::<Vec<_>>(), ["middle", "outer"]);
         assert_eq!(["Inner", "middle", "outer"].map(|of| uses.depth(of)), [1, 2, 3]);
