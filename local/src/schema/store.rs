@@ -9,7 +9,7 @@ use keyspaces_cql::{
 };
 use serde_json::{Value, json};
 
-use super::catalogue::{Catalogue, Entry, Kind, Pending, Status, Thing};
+use super::catalogue::{Catalogue, Changing, Entry, Kind, Pending, Status, Thing};
 use super::mirror::Mirror;
 use super::names::{Names, quoted};
 use super::system_tables;
@@ -64,7 +64,7 @@ impl Store<'_> {
              PRIMARY KEY (keyspace_name, kind, name)";
         self.own.run(&format!("CREATE TABLE IF NOT EXISTS {state} ({columns})"), &[]).await?;
         // Not among the columns above: the table may be of a version that did not have them.
-        let later = "pending text, before text, key_changes frozen<list<bigint>>";
+        let later = "pending text, before text, key_changes frozen<list<bigint>>, changing text, stream_since bigint";
         self.own.run(&format!("ALTER TABLE {state} ADD IF NOT EXISTS ({later})"), &[]).await?;
         self.write_topology(topology).await?;
         self.mirror(&topology.region).show_system().await?;
@@ -285,6 +285,8 @@ fn state_row(thing: &Thing, entry: &Entry) -> Value {
         "on_demand_since": entry.on_demand_since,
         "decreases": entry.decreases,
         "key_changes": entry.key_changes,
+        "changing": entry.changing.as_ref().map(Changing::text),
+        "stream_since": entry.stream_since,
         "pending": pending.map(|pending| &pending.text),
         "before": pending.and_then(|pending| Some(state_row(thing, pending.before.as_ref()?).to_string())),
     })
@@ -317,6 +319,8 @@ fn entry(row: &Value) -> Result<(Thing, Entry), Unusable> {
         on_demand_since: row["on_demand_since"].as_u64(),
         decreases: times(&row["decreases"]),
         key_changes: times(&row["key_changes"]),
+        changing: text("changing").map(|text| Changing::of(text).ok_or_else(|| unreadable("changing"))).transpose()?,
+        stream_since: row["stream_since"].as_u64(),
         pending,
     };
     Ok((thing, known))

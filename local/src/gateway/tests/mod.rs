@@ -21,6 +21,7 @@ mod system_tables;
 mod throttling;
 mod timestamps;
 mod trouble;
+mod under_way;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
