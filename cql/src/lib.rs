@@ -36,10 +36,10 @@ pub use span::{Position, Span};
 pub use statement::Statement;
 pub use syntax_error::{SyntaxError, SyntaxProblem};
 pub use table::{
-    AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, ColumnRow,
-    Encryption, NewColumn, NoTable, PointInTimeRecovery, PropertyError, PropertyProblem, ReplicaCapacity, TableBuilder,
-    TableChange, TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags, TargetTracking, Ttl,
-    WarmThroughput, read_tags,
+    AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Encryption,
+    NewColumn, NewColumns, PointInTimeRecovery, PropertyError, PropertyProblem, ReplicaCapacity, RestoreOverride,
+    RestorePoint, ShownColumn, ShownError, TableBuilder, TableChange, TableDefinition, TableError, TableOptions,
+    TableProblem, TableProperty, TableRestore, Tags, TargetTracking, Ttl, WarmThroughput, read_tags,
 };
 pub use user_type::TypeDefinition;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use keyspaces_cql::{
-    AutoScaling, CapacityScaling, Cdc, ColumnRow, KeyspaceDefinition, NoTable, QualifiedName, Replication,
-    TableDefinition, TableOptions, TableProperty, Tags,
+    AutoScaling, CapacityScaling, Cdc, KeyspaceDefinition, QualifiedName, Replication, ShownColumn, TableDefinition,
+    TableOptions, TableProperty, Tags,
 };
 use scylla::value::CqlValue;
 
@@ -158,23 +158,19 @@ const READ_SCALING: &str = "provisioned_read_capacity_autoscaling_update";
 const WRITE_SCALING: &str = "provisioned_write_capacity_autoscaling_update";
 
 fn definition(keyspace: &str, table: &str, rows: &[Row]) -> Result<TableDefinition, Error> {
-    let rows = rows.iter().filter_map(|row| {
-        let text = |column| row.get(column).and_then(CqlValue::as_text).map(String::as_str);
-        Some(ColumnRow {
-            name: text("column_name")?,
-            column_type: text("type")?,
-            kind: text("kind").unwrap_or_default(),
+    let columns = rows.iter().filter_map(|row| {
+        Some(ShownColumn {
+            name: text(row, "column_name")?,
+            column_type: text(row, "type")?,
+            kind: text(row, "kind").unwrap_or_default(),
             position: row.get("position").and_then(CqlValue::as_int).unwrap_or(-1),
-            clustering_order: text("clustering_order").unwrap_or_default(),
+            clustering_order: text(row, "clustering_order").unwrap_or_default(),
         })
     });
-    TableDefinition::from_schema(QualifiedName::new(keyspace, table), rows).map_err(|none| {
+    TableDefinition::from_columns(QualifiedName::new(keyspace, table), columns).map_err(|error| {
         let attempted = format!("describing the table {keyspace}.{table}");
-        let error = Error::new(ErrorKind::Server, attempted, none.to_string());
-        match none {
-            NoTable::Type { error: at, .. } => error.with_source(at),
-            _ => error,
-        }
+        let problem = "what the system tables show of its columns is no table";
+        Error::new(ErrorKind::Server, attempted, problem).with_source(error)
     })
 }
 

@@ -103,6 +103,33 @@ rules! {
         source: "DG:cql.elements",
         since: Some("2020-04-07"),
     }
+    COUNTER_IN_COLLECTION {
+        id: "counter-in-collection",
+        refuses: "a counter in a list, a set or a map",
+        text: Some("Counters are not allowed inside collections"),
+        code: None,
+        advice: "Use bigint, or a table with a row for each counter.",
+        source: "gh:badmintoncryer/cdk-preflight (its rule of counters in collections)",
+        since: Some("2020-04-07"),
+    }
+    COUNTER_IN_TUPLE {
+        id: "counter-in-tuple",
+        refuses: "a counter in a tuple",
+        text: None,
+        code: None,
+        advice: "Use bigint, or a table with a row for each counter.",
+        source: "gh:apache/cassandra (CQL3Type.java), of whose collections Keyspaces says the same",
+        since: Some("2020-04-07"),
+    }
+    COUNTER_IN_TYPE {
+        id: "counter-in-type",
+        refuses: "a counter in a user-defined type",
+        text: Some("A user type cannot contain counters"),
+        code: None,
+        advice: "Use bigint.",
+        source: "gh:badmintoncryer/cdk-preflight (its rule of counters in types)",
+        since: Some("2024-10-30"),
+    }
     DURABLE_WRITES {
         id: "durable-writes",
         refuses: "durable_writes that is not true",
@@ -237,6 +264,33 @@ rules! {
         advice: "Name each Region once.",
         source: "DG:cql.ddl.keyspace",
         since: Some("2023-06-05"),
+    }
+    RESTORE_TIMESTAMP {
+        id: "restore-timestamp",
+        refuses: "a restore_timestamp that is no time in ISO 8601",
+        text: None,
+        code: None,
+        advice: "Write it to the second or the millisecond, with its zone: '2020-06-30T04:05:00+0000' or '2020-06-30T19:19:21.175Z'.",
+        source: "DG:cql.ddl.table; DG:restoretabletopointintime",
+        since: Some("2020-07-09"),
+    }
+    RESTORE_TIMESTAMP_ZONE {
+        id: "restore-timestamp-zone",
+        refuses: "a restore_timestamp without a zone",
+        text: None,
+        code: None,
+        advice: "Say which time of the day it is where: add Z for UTC, or an offset such as +0000.",
+        source: "DG:cql.ddl.table; DG:restoretabletopointintime, whose times all have one",
+        since: Some("2020-07-09"),
+    }
+    RESTORE_OPTION {
+        id: "restore-option",
+        refuses: "TTL, client-side timestamps, CDC and warm throughput as options of RESTORE TABLE",
+        text: None,
+        code: None,
+        advice: "Leave them out: TTL and client-side timestamps come with the table, and the rest is for an ALTER TABLE once it is ACTIVE.",
+        source: "not in the grammar of DG:cql.ddl.table",
+        since: Some("2020-07-09"),
     }
     SCHEMA_TOO_LARGE {
         id: "schema-too-large",

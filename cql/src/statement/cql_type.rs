@@ -1,6 +1,6 @@
 //! Types of columns.
 
-use crate::{Name, QualifiedName, Span};
+use crate::{Name, QualifiedName, Rule, Span, rules};
 
 /// The type of a column or a field.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -156,6 +156,21 @@ impl CqlType {
             CqlTypeKind::Vector(element, _) => inside(element),
             CqlTypeKind::Native(_) | CqlTypeKind::UserDefined(_) | CqlTypeKind::Custom(_) => 0,
         }
+    }
+
+    /// The rule that refuses a counter in one of its parts, if there is one.
+    pub(crate) fn counter_inside(&self) -> Option<&'static Rule> {
+        let (parts, rule): (Vec<&Self>, _) = match &self.kind {
+            CqlTypeKind::Frozen(inner) => return inner.counter_inside(),
+            CqlTypeKind::List(element) | CqlTypeKind::Set(element) | CqlTypeKind::Vector(element, _) => {
+                (vec![element], &rules::COUNTER_IN_COLLECTION)
+            }
+            CqlTypeKind::Map(key, value) => (vec![key, value], &rules::COUNTER_IN_COLLECTION),
+            CqlTypeKind::Tuple(parts) => (parts.iter().collect(), &rules::COUNTER_IN_TUPLE),
+            CqlTypeKind::Native(_) | CqlTypeKind::UserDefined(_) | CqlTypeKind::Custom(_) => return None,
+        };
+        let counter = CqlTypeKind::Native(NativeType::Counter);
+        parts.into_iter().find_map(|part| if part.kind == counter { Some(rule) } else { part.counter_inside() })
     }
 
     /// The same type wherever it stood, said in one way of several: names are quoted only where they must be, and what is

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyspaces_cql::statement::{AlterTable, AlterTableChange};
 use keyspaces_cql::{
-    ColumnRow, Name, QualifiedName, Span, Statement, TableDefinition, TableOptions, TableProperty, Ttl, parse,
+    Name, QualifiedName, ShownColumn, Span, Statement, TableDefinition, TableOptions, TableProperty, Ttl, parse,
 };
 use serde_json::{Value, json};
 
@@ -195,8 +195,8 @@ impl Store<'_> {
             return Ok(None);
         }
         let columns = rows.iter().map(|row| {
-            let text = |column: &str| row[column].as_str().unwrap_or_default();
-            ColumnRow {
+            let text = |column: &str| row[column].as_str().unwrap_or_default().to_owned();
+            ShownColumn {
                 name: text("column_name"),
                 column_type: text("type"),
                 kind: text("kind"),
@@ -205,7 +205,7 @@ impl Store<'_> {
             }
         });
         let name = QualifiedName::new(&table.keyspace, &table.name);
-        let definition = TableDefinition::from_schema(name, columns);
+        let definition = TableDefinition::from_columns(name, columns);
         let definition = definition.map_err(|none| Failed::Unreadable(format!("{statement}: {none}")))?;
         Ok(Some(TableDefinition { options: options.clone(), ..definition }))
     }

@@ -23,8 +23,8 @@ use position::{BEGINNING, Position};
 use rows::{Head, Rows};
 
 /// How many rows Cassandra is asked for at once by all connections together: each may have 1 MB, and Cassandra has a heap
-/// of 256 MB.
-pub(super) const ROWS_AT_ONCE: u32 = 64;
+/// of 512 MB.
+pub(super) const ROWS_AT_ONCE: u32 = 32;
 
 /// A SELECT as a client sent it: how it is asked for again with another page.
 #[derive(Clone, Copy, Debug)]
