@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::TableStatus;
 use super::awaited::{Awaited, Look, Seen};
+use super::foresight;
 use crate::execute::Call;
 use crate::statement::About;
 use crate::{Error, ErrorKind, Session, execute};
@@ -82,6 +83,11 @@ impl Definition {
     pub(super) fn of(statement: &Statement, session: &Session) -> Result<Self, Error> {
         Self::of_text(&statement.to_string(), session)
     }
+
+    /// Nothing if it was sent before, or cannot be read.
+    pub(super) fn statement(&self) -> Option<&Statement> {
+        self.about.tree()
+    }
 }
 
 impl<'a> SchemaChange<'a> {
@@ -127,6 +133,7 @@ impl<'a> SchemaChange<'a> {
             session,
             of: stages.iter().map(Vec::len).sum(),
             stages,
+            foreseen: false,
             under_way: Vec::new(),
             share: None,
             done: 0,
@@ -187,6 +194,8 @@ impl fmt::Display for Progress {
 struct Run<'a> {
     session: &'a Session,
     stages: VecDeque<Vec<Definition>>,
+    /// Whether what is there was asked if it takes all of it.
+    foreseen: bool,
     under_way: Vec<UnderWay>,
     /// The share of these in what may be under way at once.
     share: Option<SemaphorePermit<'a>>,
@@ -209,6 +218,9 @@ struct UnderWay {
 impl Run<'_> {
     /// Goes on until there is something to tell; `None` when all of it is done.
     async fn step(&mut self) -> Result<Option<Progress>, Error> {
+        if !std::mem::replace(&mut self.foreseen, true) {
+            foresight::check(self.session, self.stages.iter().flatten()).await?;
+        }
         if self.under_way.is_empty() {
             let Some(stage) = self.stages.pop_front() else { return Ok(None) };
             return self.send(stage).await.map(Some);
@@ -220,7 +232,8 @@ impl Run<'_> {
         let pause = self.pause.unwrap_or_default();
         sleep(pause).await;
         self.pause = Some(LAST_LOOK.min(FIRST_LOOK.max(pause * 3 / 2)));
-        let seen = Seen::ask(self.session, self.under_way.iter().filter_map(|of| of.awaited.as_ref())).await?;
+        let awaited: Vec<_> = self.under_way.iter().filter_map(|of| of.awaited.as_ref()).collect();
+        let seen = Seen::ask(self.session, &awaited).await?;
         let (mut left, mut first_status) = (Vec::new(), None);
         let mut last_done = None;
         for mut definition in std::mem::take(&mut self.under_way) {
@@ -268,7 +281,13 @@ impl Run<'_> {
             };
             self.under_way.push(UnderWay { attempted, awaited });
             if let Some(text) = text {
-                execute::define(&Call::new(self.session, about), &text).await?;
+                let call = Call::new(self.session, about);
+                if let Err(error) = execute::define(&call, &text).await {
+                    return Err(match call.about.tree() {
+                        Some(statement) => foresight::explain(self.session, statement, error).await,
+                        None => error,
+                    });
+                }
             }
         }
         let first = self.under_way.first().map(|definition| definition.attempted.clone());
@@ -326,7 +345,7 @@ impl Run<'_> {
             return error;
         }
         let left = self.of - self.done;
-        let advice = error.advice().map(|advice| format!("{advice}. ")).unwrap_or_default();
+        let advice = error.advice().map(|advice| format!("{}. ", advice.trim_end_matches('.'))).unwrap_or_default();
         error.with_advice(format!(
             "{advice}{} of {} definitions had been carried out; {left} are left",
             self.done, self.of
@@ -337,11 +356,14 @@ impl Run<'_> {
         let attempted = self.under_way.first().map(|definition| definition.attempted.clone());
         let within = self.deadline - self.begun;
         let advice = "The service goes on with it: look at its status in system_schema_mcs, or define it again";
-        let error = Error::new(
-            ErrorKind::Timeout,
-            attempted.unwrap_or_else(|| "a change of the schema".to_owned()),
-            format!("not carried out within {within:?}"),
-        );
+        let said_only = |of: &UnderWay| of.awaited.as_ref().is_some_and(Awaited::is_said_only);
+        let problem = if self.under_way.first().is_some_and(said_only) {
+            format!("the table is ACTIVE, and what was asked for is not to be seen within {within:?}")
+        } else {
+            format!("not carried out within {within:?}")
+        };
+        let attempted = attempted.unwrap_or_else(|| "a change of the schema".to_owned());
+        let error = Error::new(ErrorKind::Timeout, attempted, problem);
         self.stopped(error.with_advice(advice))
     }
 }
