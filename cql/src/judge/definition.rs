@@ -1,5 +1,6 @@
 //! Keyspaces, tables and types.
 
+use std::collections::HashSet;
 use std::slice;
 
 use super::Judge;
@@ -163,6 +164,13 @@ impl Judge<'_> {
                 self.refuse(&rules::COUNTER_IN_TYPE, field.field_type.span);
             }
             self.parts_inside(&field.field_type);
+        }
+        let children = create.fields.iter().flat_map(|field| field.field_type.user_types());
+        if children.map(|name| &name.name.text).collect::<HashSet<_>>().len() > rules::MAX_CHILD_TYPES {
+            self.refuse(&rules::TOO_MANY_CHILD_TYPES, create.span);
+        }
+        if create.definition().to_string().len() > rules::MAX_TYPE_SCHEMA_BYTES {
+            self.refuse(&rules::TYPE_SCHEMA_TOO_LARGE, create.span);
         }
         self.parts(&create.fields);
     }

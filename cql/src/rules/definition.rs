@@ -18,6 +18,16 @@ pub const MAX_TAGS: (usize, usize, usize) = (60, 128, 256);
 /// and that a KB is 1,024 bytes, is assumed).
 pub const MAX_SCHEMA_BYTES: usize = 350 * 1024;
 
+/// How many user-defined types the columns of a table may name (`DG:quotas`; that those inside them do not count is assumed).
+pub const MAX_TYPES_OF_A_TABLE: usize = 50;
+
+/// How many other user-defined types the fields of one may name (`DG:quotas`).
+pub const MAX_CHILD_TYPES: usize = 10;
+
+/// How many bytes the schema of a user-defined type may have (`DG:quotas`, where it is 25 KB; counted as
+/// [`MAX_SCHEMA_BYTES`] is).
+pub const MAX_TYPE_SCHEMA_BYTES: usize = 25 * 1024;
+
 rules! {
     OF_DEFINITIONS;
 
@@ -290,5 +300,32 @@ rules! {
         advice: "Use fewer columns, or shorter names.",
         source: "DG:quotas",
         since: None,
+    }
+    TOO_MANY_TYPES {
+        id: "too-many-types",
+        refuses: "a table with more than 50 user-defined types",
+        text: None,
+        code: None,
+        advice: "Put several fields into one type, or columns into another table.",
+        source: "DG:quotas",
+        since: Some("2024-10-30"),
+    }
+    TOO_MANY_CHILD_TYPES {
+        id: "too-many-child-types",
+        refuses: "a user-defined type with more than 10 others in it",
+        text: None,
+        code: None,
+        advice: "Put several fields into one type.",
+        source: "DG:quotas",
+        since: Some("2024-10-30"),
+    }
+    TYPE_SCHEMA_TOO_LARGE {
+        id: "type-schema-too-large",
+        refuses: "a user-defined type whose schema has more than 25 KB",
+        text: None,
+        code: None,
+        advice: "Use fewer fields, or shorter names.",
+        source: "DG:quotas",
+        since: Some("2024-10-30"),
     }
 }

@@ -125,6 +125,21 @@ impl CqlType {
         CqlTypeKind::UserDefined(QualifiedName { keyspace: None, name: Name::new(name) }).into()
     }
 
+    /// The user-defined types that it names, in their order; not those inside these.
+    #[must_use]
+    pub fn user_types(&self) -> Vec<&QualifiedName> {
+        match &self.kind {
+            CqlTypeKind::UserDefined(name) => vec![name],
+            CqlTypeKind::List(part)
+            | CqlTypeKind::Set(part)
+            | CqlTypeKind::Frozen(part)
+            | CqlTypeKind::Vector(part, _) => part.user_types(),
+            CqlTypeKind::Map(key, value) => [key.user_types(), value.user_types()].concat(),
+            CqlTypeKind::Tuple(parts) => parts.iter().flat_map(Self::user_types).collect(),
+            CqlTypeKind::Native(_) | CqlTypeKind::Custom(_) => Vec::new(),
+        }
+    }
+
     /// How many collections are inside each other from the outermost frozen one on.
     pub(crate) fn frozen_levels(&self) -> usize {
         self.levels(false)

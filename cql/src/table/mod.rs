@@ -297,6 +297,10 @@ impl TableDefinition {
         if self.to_string().len() > rules::MAX_SCHEMA_BYTES {
             return Err(TableError::refused(Span::default(), &rules::SCHEMA_TOO_LARGE));
         }
+        let types = self.columns.iter().flat_map(|column| column.column_type.user_types());
+        if types.map(|name| &name.name.text).collect::<HashSet<_>>().len() > rules::MAX_TYPES_OF_A_TABLE {
+            return Err(TableError::refused(Span::default(), &rules::TOO_MANY_TYPES));
+        }
         Ok(())
     }
 }

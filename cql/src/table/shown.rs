@@ -35,7 +35,7 @@ pub enum ShownError {
         /// Its type.
         column_type: String,
         /// What is wrong with it.
-        error: SyntaxError,
+        error: Box<SyntaxError>,
     },
 }
 
@@ -60,7 +60,7 @@ impl TableDefinition {
             };
             let column_type: CqlType = match column_type.parse() {
                 Ok(column_type) => column_type,
-                Err(error) => return Err(ShownError::Type { column: name, column_type, error }),
+                Err(error) => return Err(ShownError::Type { column: name, column_type, error: error.into() }),
             };
             let descending = clustering_order.eq_ignore_ascii_case("desc");
             let order = if descending { Order::Descending } else { Order::Ascending };
@@ -102,7 +102,7 @@ impl Error for ShownError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::NoPartitionKey => None,
-            Self::Type { error, .. } => Some(error),
+            Self::Type { error, .. } => Some(error.as_ref()),
         }
     }
 }

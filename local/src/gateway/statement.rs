@@ -119,6 +119,7 @@ impl Statement<'_> {
         let values = parameters.values();
         check_consistency(facts.reads, facts.conditional, parameters.consistency, parameters.serial_consistency)?;
         self.check_tables(facts).await?;
+        let timestamp = self.frames_timestamp(parameters.timestamp, &[facts])?;
         let plan = self.plan(stream, facts).await?;
         let terms = Terms { logged: plan.is_logged_batch(), batch: false, consistency: parameters.consistency };
         let pieces = [Piece { facts, values: &values, plan }];
@@ -127,7 +128,7 @@ impl Statement<'_> {
             if facts.reads {
                 return self.read(frame, facts, asked).await;
             }
-            Ok((self.forward(frame.with_body(asked.as_it_came())).await?, 0))
+            Ok((self.forward(frame.with_body(asked.body(timestamp))).await?, 0))
         })
         .await
     }
@@ -174,6 +175,7 @@ impl Statement<'_> {
         for facts in &all {
             self.check_tables(facts).await?;
         }
+        let timestamp = self.frames_timestamp(batch.timestamp, &all)?;
         let values: Vec<_> = batch.statements.iter().map(Batched::values).collect();
         let mut pieces = Vec::with_capacity(all.len());
         for (facts, values) in all.iter().zip(&values) {
@@ -183,7 +185,7 @@ impl Statement<'_> {
         self.hold_to_limits(frame.stream, &pieces, logged).await?;
         let terms = Terms { logged, batch: true, consistency: batch.consistency };
         let stream = frame.stream;
-        let work = async { Ok((self.forward(frame.with_body(batch.write(&texts))).await?, 0)) };
+        let work = async { Ok((self.forward(frame.with_body(batch.write(&texts, timestamp))).await?, 0)) };
         self.metered(stream, &pieces, terms, work).await
     }
 

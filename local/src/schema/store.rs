@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use keyspaces_cql::statement::{AlterTable, AlterTableChange};
-use keyspaces_cql::{Name, QualifiedName, Span, Statement, TableOptions, TableProperty, Ttl, parse};
+use keyspaces_cql::{
+    Name, QualifiedName, ShownColumn, Span, Statement, TableDefinition, TableOptions, TableProperty, Ttl, parse,
+};
 use serde_json::{Value, json};
 
-use super::catalogue::{Catalogue, Entry, Kind, Pending, Status, Thing};
+use super::catalogue::{Catalogue, Changing, Entry, Kind, Pending, Status, Thing};
 use super::mirror::Mirror;
 use super::names::{Names, quoted};
 use super::system_tables;
@@ -62,7 +64,8 @@ impl Store<'_> {
              PRIMARY KEY (keyspace_name, kind, name)";
         self.own.run(&format!("CREATE TABLE IF NOT EXISTS {state} ({columns})"), &[]).await?;
         // Not among the columns above: the table may be of a version that did not have them.
-        self.own.run(&format!("ALTER TABLE {state} ADD IF NOT EXISTS (pending text, before text)"), &[]).await?;
+        let later = "pending text, before text, key_changes frozen<list<bigint>>, changing text, stream_since bigint";
+        self.own.run(&format!("ALTER TABLE {state} ADD IF NOT EXISTS ({later})"), &[]).await?;
         self.write_topology(topology).await?;
         self.mirror(&topology.region).show_system().await?;
         Ok(data_center)
@@ -171,6 +174,30 @@ impl Store<'_> {
         }
     }
 
+    /// A table with these options, if Cassandra has it.
+    pub(super) async fn table(&self, table: &Thing, options: &TableOptions) -> Result<Option<TableDefinition>, Failed> {
+        let statement = "SELECT JSON column_name, type, kind, position, clustering_order FROM system_schema.columns WHERE \
+                         keyspace_name = ? AND table_name = ?";
+        let rows = self.own.select(statement, &[&self.names.keyspace(&table.keyspace), &table.name]).await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let columns = rows.iter().map(|row| {
+            let text = |column: &str| row[column].as_str().unwrap_or_default().to_owned();
+            ShownColumn {
+                name: text("column_name"),
+                column_type: text("type"),
+                kind: text("kind"),
+                position: row["position"].as_i64().and_then(|position| position.try_into().ok()).unwrap_or(-1),
+                clustering_order: text("clustering_order"),
+            }
+        });
+        let name = QualifiedName::new(&table.keyspace, &table.name);
+        let definition = TableDefinition::from_columns(name, columns);
+        let definition = definition.map_err(|none| Failed::Unreadable(format!("{statement}: {none}")))?;
+        Ok(Some(TableDefinition { options: options.clone(), ..definition }))
+    }
+
     /// What Cassandra knows of a table's options: a default time to live turns TTL on (DG:TTL-how-to-create-table).
     async fn options_in_cassandra(&self, table: &Thing) -> Result<TableOptions, Failed> {
         let statement =
@@ -257,6 +284,9 @@ fn state_row(thing: &Thing, entry: &Entry) -> Value {
         "created": entry.created,
         "on_demand_since": entry.on_demand_since,
         "decreases": entry.decreases,
+        "key_changes": entry.key_changes,
+        "changing": entry.changing.as_ref().map(Changing::text),
+        "stream_since": entry.stream_since,
         "pending": pending.map(|pending| &pending.text),
         "before": pending.and_then(|pending| Some(state_row(thing, pending.before.as_ref()?).to_string())),
     })
@@ -287,7 +317,10 @@ fn entry(row: &Value) -> Result<(Thing, Entry), Unusable> {
         regions: texts(&row["regions"]),
         created: row["created"].as_u64().unwrap_or_default(),
         on_demand_since: row["on_demand_since"].as_u64(),
-        decreases: row["decreases"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect(),
+        decreases: times(&row["decreases"]),
+        key_changes: times(&row["key_changes"]),
+        changing: text("changing").map(|text| Changing::of(text).ok_or_else(|| unreadable("changing"))).transpose()?,
+        stream_since: row["stream_since"].as_u64(),
         pending,
     };
     Ok((thing, known))
@@ -309,6 +342,10 @@ fn options_of(text: &str) -> Option<TableOptions> {
         return None;
     };
     TableOptions::read(&options).ok()
+}
+
+fn times(value: &Value) -> Vec<u64> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_u64).collect()
 }
 
 fn texts(value: &Value) -> Vec<String> {

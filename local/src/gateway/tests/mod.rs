@@ -15,10 +15,13 @@ mod limits;
 mod options;
 mod paging;
 mod prepared;
+mod quotas;
 mod statements;
 mod system_tables;
 mod throttling;
+mod timestamps;
 mod trouble;
+mod under_way;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,6 +60,11 @@ impl Time {
     fn clock(&self) -> impl Fn() -> SystemTime + Send + Sync + 'static {
         let this = self.clone();
         move || this.start + Duration::from_secs(this.seconds.load(Ordering::SeqCst))
+    }
+
+    fn micros(&self) -> i64 {
+        let now = self.clock()().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        now.as_micros() as i64
     }
 
     fn pass(&self, seconds: u64) {
