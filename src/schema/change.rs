@@ -21,6 +21,9 @@ use crate::{Error, ErrorKind, Session, execute};
 /// AWS's tools wait up to 15 minutes (toolkit-truncate.py); about one is what users report.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
 
+/// Up to 20 minutes for an empty table, hours for a large one (DG:PointInTimeRecovery_HowItWorks).
+const DEFAULT_DEADLINE_OF_A_RESTORE: Duration = Duration::from_secs(3 * 60 * 60);
+
 /// Between two looks at the system tables, growing by half from the first to the last.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(5);
@@ -93,10 +96,13 @@ impl Definition {
 impl<'a> SchemaChange<'a> {
     /// Definitions that are sent together, and others when these have been carried out.
     pub(super) fn new(session: &'a Session, stages: Result<Vec<Vec<Definition>>, Error>) -> Self {
-        Self { session, stages: stages.map(VecDeque::from), deadline: DEFAULT_DEADLINE, leave_out: false }
+        let is_restore = |definition: &Definition| matches!(definition.statement(), Some(Statement::RestoreTable(_)));
+        let restores = stages.iter().flatten().flatten().any(is_restore);
+        let deadline = if restores { DEFAULT_DEADLINE_OF_A_RESTORE } else { DEFAULT_DEADLINE };
+        Self { session, stages: stages.map(VecDeque::from), deadline, leave_out: false }
     }
 
-    /// How long to wait until all of it is carried out. Default: 5 minutes.
+    /// How long to wait until all of it is carried out. Default: 5 minutes; 3 hours if a table is restored.
     pub fn within(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -297,6 +303,10 @@ impl Run<'_> {
     /// What a Cassandra of one data center is told of a definition, if anything: the part that needs no Keyspaces.
     fn for_cassandra(&self, about: &About, text: String) -> Result<Option<String>, Error> {
         let Some(statement) = about.tree() else { return Ok(Some(text)) };
+        if let Statement::RestoreTable(_) = statement {
+            let only = "a plain Cassandra has no point-in-time recovery to restore from";
+            return Err(Error::new(ErrorKind::Refused, about.attempted.clone(), only));
+        }
         let portable = statement.portable();
         if portable != Portable::All && !self.leave_out {
             let only = "the options custom_properties, autoscaling_settings, cdc and tags, and changes of Regions, are \

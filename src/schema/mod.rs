@@ -1,10 +1,11 @@
-//! Keyspaces, tables and types: defined, waited for because Keyspaces carries a definition out after it has answered, and
-//! described.
+//! Keyspaces, tables and types: defined, waited for because Keyspaces carries a definition out after it has answered,
+//! described, and tables brought back as they were.
 
 mod awaited;
 mod change;
 mod describe;
 mod foresight;
+mod restore;
 mod status;
 
 use keyspaces_cql::statement::{DropKeyspace, DropTable, DropType};
@@ -16,15 +17,16 @@ use crate::{Error, ErrorKind, Session};
 pub(crate) use self::change::MOST_UNDER_WAY;
 pub use self::change::{Progress, SchemaChange};
 pub use self::describe::{Replica, TableDescription};
+pub use self::restore::Restore;
 pub use self::status::TableStatus;
 
 // A definition as a value, whose options are values too.
 pub use keyspaces_cql::statement::{CqlType, NativeType, Order};
 pub use keyspaces_cql::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Encryption,
-    KeyspaceChange, KeyspaceDefinition, Name, NewColumn, NewColumns, PointInTimeRecovery, Replication, TableBuilder,
-    TableChange, TableDefinition, TableError, TableOptions, TableProperty, Tags, TargetTracking, Ttl, TypeDefinition,
-    WarmThroughput,
+    KeyspaceChange, KeyspaceDefinition, Name, NewColumn, NewColumns, PointInTimeRecovery, ReplicaCapacity, Replication,
+    RestoreOverride, TableBuilder, TableChange, TableDefinition, TableError, TableOptions, TableProperty, Tags,
+    TargetTracking, Ttl, TypeDefinition, WarmThroughput,
 };
 
 /// What a session defines and describes; from [`Session::schema`].
@@ -66,7 +68,7 @@ impl Session {
     ///
     /// Of every change: [`Refused`](ErrorKind::Refused) if Keyspaces refuses it (reason and advice are in the error), the
     /// server does, or it comes to nothing in the end; [`Timeout`](ErrorKind::Timeout) if it is not done within its deadline
-    /// ([`within`](SchemaChange::within), 5 minutes by default): the service goes on with it. Of several definitions, the
+    /// ([`within`](SchemaChange::within), 5 minutes by default, 3 hours for a restore): the service goes on with it. Of several definitions, the
     /// error says how many had been carried out.
     pub fn schema(&self) -> Schema<'_> {
         Schema { session: self }
