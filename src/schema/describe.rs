@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use keyspaces_cql::{
-    AutoScaling, CapacityScaling, Cdc, KeyspaceDefinition, QualifiedName, Replication, ShownColumn, TableDefinition,
-    TableOptions, TableProperty, Tags,
+    AutoScaling, CapacityScaling, Cdc, KeyspaceDefinition, PointInTimeRecovery, QualifiedName, Replication,
+    ShownColumn, TableDefinition, TableOptions, TableProperty, Tags,
 };
 use scylla::value::CqlValue;
 
@@ -24,6 +24,8 @@ pub struct TableDescription {
     pub created: Option<DateTime<Utc>>,
     /// The ARN of its latest CDC stream, if there is one.
     pub stream_arn: Option<String>,
+    /// The earliest moment to which it can be restored, if it can be (`DG:restoretabletopointintime`).
+    pub earliest_restorable: Option<DateTime<Utc>>,
     /// What it is in each Region, if its keyspace is in several.
     pub replicas: Vec<Replica>,
 }
@@ -63,11 +65,18 @@ impl Schema<'_> {
         let seconds = row("default_time_to_live").and_then(CqlValue::as_int).and_then(|ttl| u32::try_from(ttl).ok());
         if plain {
             definition.options.default_time_to_live = seconds.filter(|seconds| *seconds > 0);
-            let (status, created, stream_arn, replicas) = (None, None, None, Vec::new());
-            return Ok(Some(TableDescription { definition, status, created, stream_arn, replicas }));
+            return Ok(Some(TableDescription {
+                definition,
+                status: None,
+                created: None,
+                stream_arn: None,
+                earliest_restorable: None,
+                replicas: Vec::new(),
+            }));
         }
-        let mut options =
-            TableOptions::from_custom_properties(&row("custom_properties").map(shown).unwrap_or_default());
+        let custom_properties = row("custom_properties").map(shown).unwrap_or_default();
+        let earliest = PointInTimeRecovery::earliest_restorable(&custom_properties);
+        let mut options = TableOptions::from_custom_properties(&custom_properties);
         if let Some(seconds) = seconds.filter(|seconds| *seconds > 0) {
             options = options.and(TableProperty::DefaultTimeToLive(seconds));
         }
@@ -75,7 +84,7 @@ impl Schema<'_> {
             options = options.and(Cdc::On(Default::default()));
         }
         options.auto_scaling = self.auto_scaling(keyspace, table).await?;
-        options.tags = self.tags(keyspace, table).await?;
+        options.tags = self.tags("table", keyspace, table).await?;
         definition.options = options;
         let replicas =
             "SELECT region, status FROM system_multiregion_info.tables WHERE keyspace_name = ? AND table_name = ?";
@@ -87,12 +96,13 @@ impl Schema<'_> {
             status: row("status").and_then(CqlValue::as_text).map(|word| TableStatus::of(word)),
             created: row("creation_time").and_then(CqlValue::as_cql_timestamp).and_then(|at| at.try_into().ok()),
             stream_arn: row("latest_stream_arn").and_then(CqlValue::as_text).cloned(),
+            earliest_restorable: earliest.and_then(|at| DateTime::from_timestamp_millis(at.unix_millis())),
             replicas: replicas.collect(),
             definition,
         }))
     }
 
-    /// A keyspace as it is now, if there is one. Its tags are not looked up.
+    /// A keyspace as it is now, if there is one: where its rows are, and its tags.
     ///
     /// # Errors
     ///
@@ -107,6 +117,9 @@ impl Schema<'_> {
         let mut definition = KeyspaceDefinition::new(keyspace);
         if class.ends_with("NetworkTopologyStrategy") && !self.session.is_plain_cassandra() {
             definition.replication = Replication::MultiRegion(replication.into_keys().collect());
+        }
+        if !self.session.is_plain_cassandra() {
+            definition.tags = self.tags("keyspace", keyspace, keyspace).await?.unwrap_or_default();
         }
         Ok(Some(definition))
     }
@@ -134,14 +147,14 @@ impl Schema<'_> {
     }
 
     /// They are kept by the resource's ARN, which has the account's number in it; so all are read.
-    async fn tags(&self, keyspace: &str, table: &str) -> Result<Option<Tags>, Error> {
+    async fn tags(&self, kind: &str, keyspace: &str, name: &str) -> Result<Option<Tags>, Error> {
         let all = "SELECT keyspace_name, resource_name, resource_type, tags FROM system_schema_mcs.tags";
         let mut rows = self.session.rows::<Row>(all, ());
         while let Some(row) = rows.try_next().await? {
             let is = |column, value: &str| text(&row, column).is_some_and(|text| text.eq_ignore_ascii_case(value));
-            if is("resource_type", "table")
+            if is("resource_type", kind)
                 && text(&row, "keyspace_name").as_deref() == Some(keyspace)
-                && text(&row, "resource_name").as_deref() == Some(table)
+                && text(&row, "resource_name").as_deref() == Some(name)
             {
                 return Ok(row.get("tags").map(entries).filter(|tags| !tags.is_empty()));
             }
