@@ -1,7 +1,7 @@
 mod bad_input;
 mod changes;
 mod describing;
-mod property;
+pub(crate) mod property;
 
 use keyspaces::Session;
 use uuid::Uuid;

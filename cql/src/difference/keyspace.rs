@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::table::differing;
 use super::{Definitions, Difference, Impossible, Left, Step};
+use crate::statement::CreateKeyspace;
 use crate::table::{ClientSideTimestamps, Encryption};
-use crate::{KeyspaceChange, KeyspaceDefinition, Replication, Statement};
+use crate::{KeyspaceChange, KeyspaceDefinition, Replication, Span, Statement};
 
 impl Definitions {
     pub(super) fn keyspace_of(&self, name: &str) -> Option<&KeyspaceDefinition> {
@@ -16,8 +17,9 @@ impl Definitions {
     pub(super) fn keyspaces(&self, to: &Self, found: &mut Difference) {
         for wanted in &to.keyspaces {
             let Some(there) = self.keyspace_of(&wanted.name.text) else {
-                let statement = Statement::CreateKeyspace(wanted.create());
-                found.steps.push(Step { statement, marks: wanted.marks() });
+                // One that is being created cannot be seen yet.
+                let create = CreateKeyspace { if_not_exists: Some(Span::default()), ..wanted.create() };
+                found.steps.push(Step { statement: Statement::CreateKeyspace(create), marks: wanted.marks() });
                 continue;
             };
             if wanted.tags.is_empty() {

@@ -147,7 +147,7 @@ async fn a_keyspace_gets_another_region_and_types_come_and_go() {
     let add = KeyspaceChange::AddRegion("eu-west-1".into());
     schema.alter_keyspace("ks", &add).await.unwrap().await.unwrap();
     let now = schema.describe_keyspace("ks").await.unwrap().unwrap();
-    assert_eq!(now, KeyspaceDefinition::new("ks").in_regions(["eu-west-1", "us-east-1"]));
+    assert_eq!(now, KeyspaceDefinition::new("ks").in_regions(["eu-west-1", "us-east-1"]).tag("a", "b"));
     schema.create_table(&table("ks", "t").build().unwrap()).await.unwrap();
     let there = schema.describe_table("ks", "t").await.unwrap().unwrap();
     let regions: Vec<_> = there.replicas.iter().map(|replica| replica.region.as_str()).collect();
