@@ -11,6 +11,7 @@ mod mirror;
 mod names;
 mod past;
 mod plan;
+mod possible;
 mod quotas;
 mod recovery;
 mod restore;
@@ -38,7 +39,7 @@ pub(crate) use delays::Delays;
 pub(crate) use names::{Names, quoted};
 pub(crate) use store::replication;
 
-use catalogue::{Catalogue, Pending};
+use catalogue::{Catalogue, Changing, Pending};
 use mirror::Mirror;
 use plan::There;
 use store::Store;
@@ -116,6 +117,9 @@ impl Schema {
             own,
         };
         schema.go_on_recording().await?;
+        for keyspace in schema.keyspaces() {
+            schema.show_uses(&keyspace).await?;
+        }
         Ok(schema)
     }
 
@@ -163,7 +167,8 @@ impl Schema {
         };
         let there = there.ok_or_else(|| unconfigured(table))?;
         if needs.ttl && !there.ttl {
-            return Err(Refusal { code: error_code::INVALID, text: "TTL is not yet supported.".into() });
+            let rule = &keyspaces_cql::rules::TTL_OFF;
+            return Err(Refusal { code: rule.error_code(), text: rule.text.unwrap_or(rule.refuses).into() });
         }
         if needs.timestamps && !there.timestamps {
             let text = format!(
@@ -285,74 +290,6 @@ impl Schema {
         Store { own: &self.own, names: &self.names }.drop_everything().await
     }
 
-    /// Whether a definition is possible as things are; otherwise the service's refusal.
-    fn check(&self, definition: &Definition) -> Result<(), Refusal> {
-        let Definition { change, thing, conditional, .. } = definition;
-        if system_tables::is_system(&thing.keyspace) {
-            return Err(Refusal {
-                code: error_code::UNAUTHORIZED,
-                text: format!("keyspaces-local: {} is the service's own and cannot be changed", thing.keyspace),
-            });
-        }
-        let entry = self.entry(thing);
-        let absent_is_fine = *conditional && *change != Change::Create && entry.is_none();
-        if thing.kind != Kind::Keyspace && !absent_is_fine {
-            self.check_keyspace(&thing.keyspace)?;
-            let keyspace = Thing::keyspace(&thing.keyspace);
-            let of = self.entry(&keyspace);
-            // DG:keyspaces-multi-region-add-replica
-            if of.is_some_and(|of| of.status == Status::Updating && !of.regions.is_empty()) {
-                return Err(busy(&keyspace, "updated"));
-            }
-        }
-        if let Some(table) = entry.as_ref().filter(|table| table.status == Status::Inaccessible)
-            && *change == Change::Alter
-            && !plan::gives_another_key(definition, table)
-        {
-            let text =
-                format!("keyspaces-local: {thing} is inaccessible: it takes another key, and DROP (API:GetTable)");
-            return Err(Refusal { code: error_code::INVALID, text });
-        }
-        match (change, entry.map(|entry| entry.status)) {
-            (_, Some(Status::Deleting)) if !(*change == Change::Drop && *conditional) => Err(busy(thing, "deleted")),
-            (Change::Alter | Change::Drop, Some(Status::Updating)) => Err(busy(thing, "updated")),
-            (Change::Alter | Change::Drop, None) if !absent_is_fine => Err(unconfigured(thing)),
-            (Change::Alter | Change::Drop, Some(Status::Creating)) => Err(unconfigured(thing)),
-            (Change::Alter | Change::Drop, Some(Status::Restoring)) => Err(busy(thing, "restored")),
-            (Change::Create, None) => {
-                let catalogue = self.catalogue();
-                let restored =
-                    catalogue.all().find(|(_, of)| of.rows_of.as_ref().is_some_and(|of| of.source.table == *thing));
-                restored.map_or(Ok(()), |(restored, _)| Err(busy(restored, "restored")))
-            }
-            (Change::Restore, Some(_)) => {
-                let text = format!(
-                    "keyspaces-local: {thing} is there: what is restored is a new table \
-                     (DG:PointInTimeRecovery_HowItWorks; what the service says here is not known)"
-                );
-                Err(Refusal { code: error_code::INVALID, text })
-            }
-            _ => Ok(()),
-        }?;
-        // What is being made in a keyspace keeps it (API:DeleteKeyspace says only that it is deleted with its tables).
-        if thing.kind == Kind::Keyspace && *change == Change::Drop {
-            let catalogue = self.catalogue();
-            let being_made = |of: &Entry| matches!(of.status, Status::Creating | Status::Restoring);
-            if let Some((within, of)) = catalogue.within(&thing.keyspace).find(|(_, of)| being_made(of)) {
-                return Err(busy(within, if of.status == Status::Creating { "created" } else { "restored" }));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the types that a definition uses are there.
-    fn check_types(&self, types: &[Thing]) -> Result<(), Refusal> {
-        match types.iter().find(|used| self.entry(used).is_some_and(|entry| entry.status != Status::Active)) {
-            Some(used) => Err(busy(used, "created or deleted")),
-            None => Ok(()),
-        }
-    }
-
     /// Shows that a change has begun.
     async fn changed(&self, definition: &Definition, after: Entry, now: u64) -> Result<(), Failed> {
         let Definition { change, thing, .. } = definition;
@@ -380,7 +317,28 @@ impl Schema {
             self.set(&thing, Some(entry));
         }
         self.rows_wanted.notify_one();
-        Ok(())
+        self.show_uses(&definition.thing.keyspace).await
+    }
+
+    fn keyspaces(&self) -> Vec<String> {
+        let catalogue = self.catalogue();
+        let keyspaces = catalogue.all().filter(|(thing, _)| thing.kind == Kind::Keyspace);
+        keyspaces.map(|(thing, _)| thing.keyspace.clone()).collect()
+    }
+
+    /// Shows what uses which types, if a keyspace has any.
+    async fn show_uses(&self, keyspace: &str) -> Result<(), Failed> {
+        let types: Vec<String> = {
+            let catalogue = self.catalogue();
+            let within = catalogue.within(keyspace);
+            let types = within.filter(|(thing, of)| thing.kind == Kind::Type && of.status != Status::Deleting);
+            types.map(|(thing, _)| thing.name.clone()).collect()
+        };
+        if types.is_empty() {
+            return Ok(());
+        }
+        let uses = Uses::read(&self.own, &self.names, keyspace).await?;
+        self.mirror().show_uses(keyspace, &types, &uses).await
     }
 
     async fn settle_in_turn(&self) -> Result<(), Failed> {
@@ -407,9 +365,21 @@ impl Schema {
             if !self.can_be_restored(&thing, &entry) {
                 continue;
             }
+            let gets_a_region = matches!(entry.changing, Some(Changing::Region(_)));
             let settled = self.with_its_key(entry.settled());
             // All of it: a gateway may have ended after the definition and before it was shown.
             mirror.show(&thing, &settled).await?;
+            if gets_a_region {
+                let within: Vec<_> = {
+                    let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+                    let within = catalogue.within(&thing.keyspace);
+                    within.map(|(within, entry)| (within.clone(), entry.clone())).collect()
+                };
+                for (within, entry) in within {
+                    mirror.show(&within, &entry).await?;
+                }
+            }
+            self.show_uses(&thing.keyspace).await?;
             store.save(&thing, &settled).await?;
             self.set(&thing, Some(settled));
         }

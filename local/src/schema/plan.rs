@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use keyspaces_cql::statement::{self, AlterKeyspaceChange, CreateKeyspace};
 use keyspaces_cql::{
-    CapacityMode, CapacityScaling, Encryption, PropertyError, PropertyProblem, Replication, Statement, TableChange,
-    TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags,
+    CapacityMode, CapacityScaling, Cdc, Encryption, PropertyError, PropertyProblem, Replication, Statement,
+    TableChange, TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags,
 };
 
-use super::catalogue::{Catalogue, Entry, Kind, Status, Thing};
+use super::catalogue::{Catalogue, Changing, Entry, Kind, Status, Thing};
 use super::restore::Restored;
 use super::user_types::Uses;
 use super::{Change, Definition, quotas};
@@ -99,6 +99,7 @@ impl Catalogue {
                     options.client_side_timestamps = Some(keyspaces_cql::ClientSideTimestamps::Enabled);
                 }
                 entry.options = Arc::new(options);
+                stream(&mut entry, &TableOptions::default(), now);
                 self.capacity(definition, None, &mut entry, now)?;
             }
             Statement::AlterTable(alter) => {
@@ -108,6 +109,10 @@ impl Catalogue {
                 }
                 let before = Arc::clone(&entry.options);
                 entry.options = Arc::new(table.options);
+                stream(&mut entry, &before, now);
+                if self.get(thing).is_some_and(|was| was.status == Status::Inaccessible) {
+                    entry.changing = Some(Changing::Key);
+                }
                 self.capacity(definition, Some(&before), &mut entry, now)?;
                 quotas::of_keys(&mut entry, &before, now)?;
             }
@@ -204,12 +209,12 @@ impl Catalogue {
                  (DG:keyspaces-multi-region-add-replica)"
             )));
         }
-        let added = regions.iter().filter(|region| !entry.regions.contains(region)).count();
+        let added: Vec<_> = regions.iter().filter(|region| !entry.regions.contains(region)).collect();
         if entry.regions.iter().any(|region| !regions.contains(region)) {
             return Err(not_emulated("taking a Region away"));
         }
         // A keyspace of a single Region does not say which: it is one of the two that are named now.
-        if added != if entry.regions.is_empty() { 2 } else { 1 } {
+        if added.len() != if entry.regions.is_empty() { 2 } else { 1 } {
             return Err(over(
                 "an ALTER KEYSPACE names all Regions and one more (DG:keyspaces-multi-region-add-replica)",
             ));
@@ -229,8 +234,18 @@ impl Catalogue {
                 )));
             }
         }
+        entry.changing = added.into_iter().find(|region| *region != home).cloned().map(Changing::Region);
         entry.regions = regions.into_iter().collect();
         Ok(())
+    }
+}
+
+/// Notes that a CDC stream is turned on or off.
+fn stream(entry: &mut Entry, before: &TableOptions, now: u64) {
+    let is_on = |options: &TableOptions| matches!(options.cdc, Some(Cdc::On(_)));
+    if is_on(&entry.options) != is_on(before) {
+        entry.changing = Some(Changing::Stream);
+        entry.stream_since = if is_on(&entry.options) { Some(now) } else { entry.stream_since };
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an instance keeps in Cassandra beside its clients' data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use keyspaces_cql::statement::{AlterTable, AlterTableChange};
@@ -9,7 +9,7 @@ use keyspaces_cql::{
 };
 use serde_json::{Value, json};
 
-use super::catalogue::{Catalogue, Entry, Kind, Pending, RowsOf, Status, Thing};
+use super::catalogue::{Catalogue, Changing, Entry, Kind, Pending, RowsOf, Status, Thing};
 use super::mirror::Mirror;
 use super::names::{Names, quoted};
 use super::past::Past;
@@ -66,7 +66,8 @@ impl Store<'_> {
              PRIMARY KEY (keyspace_name, kind, name)";
         self.own.run(&format!("CREATE TABLE IF NOT EXISTS {state} ({columns})"), &[]).await?;
         // Not among the columns above: the table may be of a version that did not have them.
-        let later = "pending text, before text, key_changes frozen<list<bigint>>, rows_of text";
+        let later = "pending text, before text, key_changes frozen<list<bigint>>, changing text, stream_since bigint, \
+                     rows_of text";
         self.own.run(&format!("ALTER TABLE {state} ADD IF NOT EXISTS ({later})"), &[]).await?;
         Past { own: self.own, names: self.names }.prepare().await?;
         self.write_topology(topology).await?;
@@ -75,7 +76,8 @@ impl Store<'_> {
     }
 
     /// What was there when the last gateway over this instance ended. What Cassandra has and nobody wrote down, because
-    /// somebody else made it, is there; what it has no more is gone; what that gateway left half done is finished.
+    /// somebody else made it, is there; what it has no more is gone; what that gateway left half done is finished. What is
+    /// in a keyspace that is being dropped goes with it.
     pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, Unusable> {
         let mirror = self.mirror(region);
         let mut catalogue = Catalogue::default();
@@ -91,14 +93,25 @@ impl Store<'_> {
             let was_pending = entry.pending.is_some();
             let Some(entry) = self.finished(&thing, entry).await? else { continue };
             match (was_pending, thing.kind, entry.status) {
-                (false, ..) | (_, Kind::Keyspace, _) => {}
+                (_, Kind::Keyspace, _) => {}
                 (_, _, Status::Deleting) => mirror.show_status(&thing, &entry).await?,
-                _ => mirror.show(&thing, &entry).await?,
+                (true, ..) => mirror.show(&thing, &entry).await?,
+                (false, ..) => {}
             }
             finished.push((thing, entry));
         }
         let there = self.things_in_cassandra().await?;
-        for (thing, entry) in finished {
+        let dropped: BTreeMap<String, Option<u64>> = finished
+            .iter()
+            .filter(|(thing, entry)| thing.kind == Kind::Keyspace && entry.status == Status::Deleting)
+            .map(|(keyspace, entry)| (keyspace.keyspace.clone(), entry.due))
+            .collect();
+        for (thing, mut entry) in finished {
+            if let Some(due) = dropped.get(&thing.keyspace).filter(|_| entry.status != Status::Deleting) {
+                entry = Entry { status: Status::Deleting, due: *due, ..entry };
+                mirror.show_status(&thing, &entry).await?;
+                self.save(&thing, &entry).await?;
+            }
             if entry.status == Status::Deleting || there.contains(&thing) {
                 saved.insert(thing.clone());
                 catalogue.set(thing, entry);
@@ -288,6 +301,8 @@ fn state_row(thing: &Thing, entry: &Entry) -> Value {
         "on_demand_since": entry.on_demand_since,
         "decreases": entry.decreases,
         "key_changes": entry.key_changes,
+        "changing": entry.changing.as_ref().map(Changing::text),
+        "stream_since": entry.stream_since,
         "pending": pending.map(|pending| &pending.text),
         "rows_of": entry.rows_of.as_deref().map(|RowsOf { source, moment }| {
             let Life { table, created } = source;
@@ -333,6 +348,8 @@ fn entry(row: &Value) -> Result<(Thing, Entry), Unusable> {
         on_demand_since: row["on_demand_since"].as_u64(),
         decreases: times(&row["decreases"]),
         key_changes: times(&row["key_changes"]),
+        changing: text("changing").map(|text| Changing::of(text).ok_or_else(|| unreadable("changing"))).transpose()?,
+        stream_since: row["stream_since"].as_u64(),
         pending,
     };
     Ok((thing, known))

@@ -4,6 +4,7 @@ mod batches;
 mod client;
 mod consistency;
 mod definitions;
+mod ended;
 mod faults;
 mod filters;
 mod frames;
@@ -24,6 +25,7 @@ mod system_tables;
 mod throttling;
 mod timestamps;
 mod trouble;
+mod under_way;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
