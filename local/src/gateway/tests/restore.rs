@@ -32,7 +32,7 @@ pub(super) fn now(time: &Time) -> String {
 }
 
 /// One column of the row that `system_schema_mcs.tables` has of a table.
-async fn shown(client: &mut Client, column: &str, table: &str) -> Value {
+pub(super) async fn shown(client: &mut Client, column: &str, table: &str) -> Value {
     let select = format!(
         "SELECT JSON {column} AS x FROM system_schema_mcs.tables WHERE keyspace_name = 'ks' AND table_name = '{table}'"
     );

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::client::Client;
-use super::restore::{changed, gateway, now};
+use super::restore::{changed, gateway, now, shown};
 use super::{INVALID, Time, another};
 
 const RECOVERY: &str = "CUSTOM_PROPERTIES = {'point_in_time_recovery': {'status': 'enabled'}}";
+
+const EARLIEST: &str = "earliest_restorable_timestamp";
 
 fn cannot(table: &str, why: &str) -> (i32, String) {
     let source = "DG:PointInTimeRecovery_HowItWorks; what the service says here is not known";
@@ -30,6 +32,7 @@ async fn a_moment_at_which_nothing_was_kept_is_refused() {
     client.query(&format!("ALTER TABLE ks.t WITH {RECOVERY}")).await;
     client.active("ks", "t").await;
     let enabled = now(&time);
+    assert_eq!(shown(&mut client, "custom_properties", "t").await["point_in_time_recovery"][EARLIEST], enabled);
     time.pass(100);
     let today = now(&time);
     let at = |moment: &str| format!("RESTORE TABLE ks.r FROM TABLE ks.t WITH restore_timestamp = '{moment}'");
@@ -44,6 +47,7 @@ async fn a_moment_at_which_nothing_was_kept_is_refused() {
     // 35 days later that much is forgotten.
     time.pass(35 * 24 * 3600);
     let earliest = &today;
+    assert_eq!(shown(&mut client, "custom_properties", "t").await["point_in_time_recovery"][EARLIEST], *earliest);
     let why = format!("{enabled} is before its earliest restorable timestamp, {earliest}");
     assert_eq!(client.query(&at(&enabled)).await.refused(), cannot("t", &why));
     assert_eq!(client.query(&at(earliest)).await, changed("CREATED", "r"));
