@@ -9,6 +9,7 @@ use keyspaces_cql::{
 };
 
 use super::error_code;
+use super::fixed::is_fresh;
 use crate::auth::Refusal;
 use crate::schema::{Change, Definition, Features, Kind, Names, Thing, quoted, system_tables};
 
@@ -41,8 +42,8 @@ pub(super) enum Look {
     /// Whether it filters rows, and whether it has lists after IN that are bound as a whole.
     Read { filters: bool, lists: bool },
     /// Whether it may delete more than one row, and whether its time to live is bound. How large its values are is always
-    /// looked at.
-    Write { deletes: bool, ttl: bool },
+    /// looked at. And whether it calls a function that gives something else each time.
+    Write { deletes: bool, ttl: bool, fresh: bool },
 }
 
 impl Look {
@@ -59,8 +60,13 @@ impl Look {
             Statement::Batch(batch) => Self::Write {
                 deletes: batch.statements.iter().any(deletes),
                 ttl: bound(batch.using.as_ref()) || batch.statements.iter().any(|of| bound(of.using())),
+                fresh: is_fresh(statement),
             },
-            other => Self::Write { deletes: matches!(other, Statement::Delete(_)), ttl: bound(other.using()) },
+            other => Self::Write {
+                deletes: matches!(other, Statement::Delete(_)),
+                ttl: bound(other.using()),
+                fresh: is_fresh(other),
+            },
         }
     }
 }

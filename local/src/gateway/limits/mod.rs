@@ -87,7 +87,7 @@ impl Piece<'_> {
     fn is_worth_a_look(&self) -> bool {
         match self.facts.look {
             Look::Read { lists, .. } => lists,
-            Look::Write { deletes, ttl } => deletes || ttl || self.plan.is_logged_batch(),
+            Look::Write { deletes, ttl, .. } => deletes || ttl || self.plan.is_logged_batch(),
         }
     }
 }
