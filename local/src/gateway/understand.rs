@@ -9,6 +9,7 @@ use keyspaces_cql::{
 };
 
 use super::error_code;
+use super::fixed::is_fresh;
 use crate::auth::Refusal;
 use crate::schema::{Change, Definition, Features, Kind, Names, Thing, quoted, system_tables};
 
@@ -40,9 +41,10 @@ pub(super) enum Action {
 pub(super) enum Look {
     /// Whether it filters rows, and whether it has lists after IN that are bound as a whole.
     Read { filters: bool, lists: bool },
-    /// Whether it may delete more than one row, whether its time to live is bound, and which of its statements say when they
-    /// wrote. How large its values are is always looked at.
-    Write { deletes: bool, ttl: bool, timestamps: Timestamps },
+    /// Whether it may delete more than one row, whether its time to live is bound, which of its statements say when they
+    /// wrote, and whether it calls a function that gives something else each time. How large its values are is always
+    /// looked at.
+    Write { deletes: bool, ttl: bool, timestamps: Timestamps, fresh: bool },
 }
 
 /// Which statements have `USING TIMESTAMP`, for themselves or with their batch.
@@ -73,11 +75,13 @@ impl Look {
                     0 => Timestamps::None,
                     _ => Timestamps::Some,
                 },
+                fresh: is_fresh(statement),
             },
             other => Self::Write {
                 deletes: matches!(other, Statement::Delete(_)),
                 ttl: bound(other.using()),
                 timestamps: if timed(other.using()) { Timestamps::All } else { Timestamps::None },
+                fresh: is_fresh(other),
             },
         }
     }

@@ -90,7 +90,7 @@ impl Piece<'_> {
     fn is_worth_a_look(&self) -> bool {
         match self.facts.look {
             Look::Read { lists, .. } => lists,
-            Look::Write { deletes, ttl, timestamps } => {
+            Look::Write { deletes, ttl, timestamps, .. } => {
                 deletes || ttl || timestamps != Timestamps::None || self.plan.is_logged_batch()
             }
         }
