@@ -99,12 +99,17 @@ async fn what_is_not_there_or_is_there_already_is_refused() {
     client.table("ks", "t", &format!("(id int PRIMARY KEY) WITH {RECOVERY}")).await;
     let there = "keyspaces-local: table ks.t is there: what is restored is a new table (DG:PointInTimeRecovery_HowItWorks; what \
                  the service says here is not known)";
+    client.query("CREATE KEYSPACE other WITH replication = {'class': 'SingleRegionStrategy'}").await;
+    client.query("CREATE TYPE ks.place (city text)").await;
+    client.table("ks", "at", &format!("(id int PRIMARY KEY, place frozen<place>) WITH {RECOVERY}")).await;
     for (restore, text) in [
         ("ks.r FROM TABLE ks.nosuch", "unconfigured table ks.nosuch"),
         ("ks.r FROM TABLE nosuch.t", "unconfigured table nosuch.t"),
         ("ks.r FROM TABLE system.local", "unconfigured table system.local"),
         ("nosuch.r FROM TABLE ks.t", "unconfigured keyspace nosuch"),
         ("ks.t FROM TABLE ks.t", there),
+        // In Cassandra's words.
+        ("other.at FROM TABLE ks.at", "Unknown type other.place"),
     ] {
         assert_eq!(client.query(&format!("RESTORE TABLE {restore}")).await.refused(), (INVALID, text.to_owned()));
     }
