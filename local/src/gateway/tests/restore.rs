@@ -310,6 +310,26 @@ async fn a_restore_that_fails_leaves_no_table() {
 }
 
 #[tokio::test]
+async fn a_dropped_table_is_forgotten_when_it_can_be_restored_no_more() {
+    let time = Time::new();
+    let (local, mut client) = gateway(&time, Duration::ZERO).await;
+    let shared = local.doors().shared();
+    let past = format!("SELECT JSON table_name, dropped FROM {}.past", shared.schema.names().inner());
+    let own = Own::new(local.cassandra_address());
+    client.table("ks", "t", &format!("(id int PRIMARY KEY) WITH {RECOVERY}")).await;
+    time.pass(1);
+    client.query("DROP TABLE ks.t").await;
+    let kept = [json!({"table_name": "t", "dropped": false}), json!({"table_name": "t", "dropped": true})];
+    drop(client);
+    for (seconds, expected) in [(35 * 24 * 3600, kept.as_slice()), (1, &[])] {
+        time.pass(seconds);
+        local.restart(Duration::ZERO).await.unwrap();
+        assert_eq!(own.select(&past, &[]).await.unwrap(), expected);
+    }
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_restore_outlives_a_restart_of_the_gateway() {
     let time = Time::new();
     let (local, mut client) = gateway(&time, Duration::from_secs(60)).await;
