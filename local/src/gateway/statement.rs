@@ -215,8 +215,8 @@ impl Statement<'_> {
 
     async fn check_tables(&self, facts: &Facts) -> Result<(), Refusal> {
         self.settle().await?;
-        for table in &facts.tables {
-            self.shared.schema.check_table(table, facts.needs)?;
+        for (table, needs) in facts.tables.iter().zip(&facts.needs) {
+            self.shared.schema.check_table(table, *needs)?;
         }
         Ok(())
     }
@@ -261,7 +261,7 @@ fn facts(text: &str, understood: &Understood) -> Facts {
         tables: understood.tables.clone(),
         reads: understood.action == Action::Read,
         conditional: understood.action == (Action::Write { conditional: true }),
-        needs: understood.needs,
+        needs: understood.needs.clone(),
         look: understood.look,
         plan: Remembered::default(),
     }
