@@ -140,7 +140,8 @@ impl Schema {
         };
         let there = there.ok_or_else(|| unconfigured(table))?;
         if needs.ttl && !there.ttl {
-            return Err(Refusal { code: error_code::INVALID, text: "TTL is not yet supported.".into() });
+            let rule = &keyspaces_cql::rules::TTL_OFF;
+            return Err(Refusal { code: rule.error_code(), text: rule.text.unwrap_or(rule.refuses).into() });
         }
         if needs.timestamps && !there.timestamps {
             let text = format!(
