@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod allowed;
+mod difference;
 mod effect;
 mod facts;
 mod idempotence;
@@ -23,6 +24,10 @@ mod tree;
 pub mod units;
 mod user_type;
 
+pub use difference::{
+    Definitions, DefinitionsError, DefinitionsProblem, Difference, Impossible, Left, Mark, MarkKind, Step,
+    TableDifference,
+};
 pub use effect::{Addition, AdditionTo, Effect};
 pub use facts::{Function, InWidth};
 pub use idempotence::{Idempotence, NotIdempotent};
@@ -37,9 +42,9 @@ pub use statement::Statement;
 pub use syntax_error::{SyntaxError, SyntaxProblem};
 pub use table::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Encryption,
-    NewColumn, PointInTimeRecovery, PropertyError, PropertyProblem, ReplicaCapacity, TableBuilder, TableChange,
-    TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags, TargetTracking, Ttl, WarmThroughput,
-    read_tags,
+    NewColumn, NewColumns, PointInTimeRecovery, PropertyError, PropertyProblem, ReplicaCapacity, RestoreOverride,
+    RestorePoint, ShownColumn, ShownError, TableBuilder, TableChange, TableDefinition, TableError, TableOptions,
+    TableProblem, TableProperty, TableRestore, Tags, TargetTracking, Ttl, WarmThroughput, read_tags,
 };
 pub use user_type::TypeDefinition;
 

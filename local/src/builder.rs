@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::auth::Clock;
 use crate::cassandra::Progress;
+use crate::cassandra::surroundings::Surroundings;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::{Fault, Faults};
@@ -38,6 +39,7 @@ pub struct Builder {
     pub(crate) full_buckets: bool,
     pub(crate) control_port: Option<u16>,
     pub(crate) history_bytes: u64,
+    pub(crate) surroundings: Surroundings,
 }
 
 impl Builder {
@@ -62,6 +64,7 @@ impl Builder {
             full_buckets: false,
             control_port: None,
             history_bytes: 256 << 20,
+            surroundings: Surroundings::from_environment(),
         }
     }
 

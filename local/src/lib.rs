@@ -9,7 +9,6 @@ mod credentials;
 mod error;
 pub mod fault;
 mod gateway;
-#[allow(dead_code, reason = "RESTORE TABLE is what brings rows back")]
 mod history;
 pub mod journal;
 mod local;

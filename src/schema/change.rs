@@ -1,5 +1,6 @@
 //! A change of the schema: its definitions sent one after the other, each awaited.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::IntoFuture;
@@ -13,12 +14,16 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::TableStatus;
 use super::awaited::{Awaited, Look, Seen};
+use super::foresight;
 use crate::execute::Call;
 use crate::statement::About;
 use crate::{Error, ErrorKind, Session, execute};
 
 /// AWS's tools wait up to 15 minutes (toolkit-truncate.py); about one is what users report.
-const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
+pub(super) const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
+
+/// Up to 20 minutes for an empty table, hours for a large one (DG:PointInTimeRecovery_HowItWorks).
+const DEFAULT_DEADLINE_OF_A_RESTORE: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// Between two looks at the system tables, growing by half from the first to the last.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
@@ -38,7 +43,11 @@ pub struct SchemaChange<'a> {
     stages: Result<VecDeque<Vec<Definition>>, Error>,
     deadline: Duration,
     leave_out: bool,
+    first: Option<Check<'a>>,
 }
+
+/// What has to hold before anything is sent.
+type Check<'a> = BoxFuture<'a, Result<(), Error>>;
 
 /// How far a [`SchemaChange`] is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -82,15 +91,29 @@ impl Definition {
     pub(super) fn of(statement: &Statement, session: &Session) -> Result<Self, Error> {
         Self::of_text(&statement.to_string(), session)
     }
+
+    /// Nothing if it was sent before, or cannot be read.
+    pub(super) fn statement(&self) -> Option<&Statement> {
+        self.about.tree()
+    }
 }
 
 impl<'a> SchemaChange<'a> {
     /// Definitions that are sent together, and others when these have been carried out.
     pub(super) fn new(session: &'a Session, stages: Result<Vec<Vec<Definition>>, Error>) -> Self {
-        Self { session, stages: stages.map(VecDeque::from), deadline: DEFAULT_DEADLINE, leave_out: false }
+        let is_restore = |definition: &Definition| matches!(definition.statement(), Some(Statement::RestoreTable(_)));
+        let restores = stages.iter().flatten().flatten().any(is_restore);
+        let deadline = if restores { DEFAULT_DEADLINE_OF_A_RESTORE } else { DEFAULT_DEADLINE };
+        Self { session, stages: stages.map(VecDeque::from), deadline, leave_out: false, first: None }
     }
 
-    /// How long to wait until all of it is carried out. Default: 5 minutes.
+    /// The same change, if this holds when it is begun.
+    pub(super) fn after(mut self, check: Check<'a>) -> Self {
+        self.first = Some(check);
+        self
+    }
+
+    /// How long to wait until all of it is carried out. Default: 5 minutes; 3 hours if a table is restored.
     pub fn within(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -127,6 +150,7 @@ impl<'a> SchemaChange<'a> {
             session,
             of: stages.iter().map(Vec::len).sum(),
             stages,
+            foreseen: false,
             under_way: Vec::new(),
             share: None,
             done: 0,
@@ -134,6 +158,7 @@ impl<'a> SchemaChange<'a> {
             begun,
             deadline: begun + deadline,
             leave_out,
+            first: self.first,
         };
         stream::try_unfold(Some(run), |run| async move {
             let Some(mut run) = run else { return Ok(None) };
@@ -183,10 +208,30 @@ impl fmt::Display for Progress {
     }
 }
 
+/// Definitions that may be under way together, as many in a stage as may be.
+pub(super) fn in_stages(mut definitions: Vec<Definition>) -> Vec<Vec<Definition>> {
+    let mut stages = Vec::new();
+    while !definitions.is_empty() {
+        let rest = definitions.split_off(MOST_UNDER_WAY.min(definitions.len()));
+        stages.push(std::mem::replace(&mut definitions, rest));
+    }
+    stages
+}
+
+/// The refusal of what a plain Cassandra does not have.
+pub(super) fn only_on_keyspaces(attempted: impl Into<Cow<'static, str>>) -> Error {
+    let only = "the options custom_properties, autoscaling_settings, cdc and tags, and changes of Regions, are Keyspaces' \
+                own, and this is a plain Cassandra";
+    let advice = "Leave them out, or have them left out by without_keyspaces_options_on_cassandra()";
+    Error::new(ErrorKind::Refused, attempted, only).with_advice(advice)
+}
+
 /// A change that is being made.
 struct Run<'a> {
     session: &'a Session,
     stages: VecDeque<Vec<Definition>>,
+    /// Whether what is there was asked if it takes all of it.
+    foreseen: bool,
     under_way: Vec<UnderWay>,
     /// The share of these in what may be under way at once.
     share: Option<SemaphorePermit<'a>>,
@@ -197,6 +242,7 @@ struct Run<'a> {
     begun: Instant,
     deadline: Instant,
     leave_out: bool,
+    first: Option<Check<'a>>,
 }
 
 /// A definition that was sent.
@@ -209,6 +255,12 @@ struct UnderWay {
 impl Run<'_> {
     /// Goes on until there is something to tell; `None` when all of it is done.
     async fn step(&mut self) -> Result<Option<Progress>, Error> {
+        if let Some(check) = self.first.take() {
+            check.await?;
+        }
+        if !std::mem::replace(&mut self.foreseen, true) {
+            foresight::check(self.session, self.stages.iter().flatten()).await?;
+        }
         if self.under_way.is_empty() {
             let Some(stage) = self.stages.pop_front() else { return Ok(None) };
             return self.send(stage).await.map(Some);
@@ -220,7 +272,8 @@ impl Run<'_> {
         let pause = self.pause.unwrap_or_default();
         sleep(pause).await;
         self.pause = Some(LAST_LOOK.min(FIRST_LOOK.max(pause * 3 / 2)));
-        let seen = Seen::ask(self.session, self.under_way.iter().filter_map(|of| of.awaited.as_ref())).await?;
+        let awaited: Vec<_> = self.under_way.iter().filter_map(|of| of.awaited.as_ref()).collect();
+        let seen = Seen::ask(self.session, &awaited).await?;
         let (mut left, mut first_status) = (Vec::new(), None);
         let mut last_done = None;
         for mut definition in std::mem::take(&mut self.under_way) {
@@ -268,7 +321,13 @@ impl Run<'_> {
             };
             self.under_way.push(UnderWay { attempted, awaited });
             if let Some(text) = text {
-                execute::define(&Call::new(self.session, about), &text).await?;
+                let call = Call::new(self.session, about);
+                if let Err(error) = execute::define(&call, &text).await {
+                    return Err(match call.about.tree() {
+                        Some(statement) => foresight::explain(self.session, statement, error).await,
+                        None => error,
+                    });
+                }
             }
         }
         let first = self.under_way.first().map(|definition| definition.attempted.clone());
@@ -278,12 +337,13 @@ impl Run<'_> {
     /// What a Cassandra of one data center is told of a definition, if anything: the part that needs no Keyspaces.
     fn for_cassandra(&self, about: &About, text: String) -> Result<Option<String>, Error> {
         let Some(statement) = about.tree() else { return Ok(Some(text)) };
+        if let Statement::RestoreTable(_) = statement {
+            let only = "a plain Cassandra has no point-in-time recovery to restore from";
+            return Err(Error::new(ErrorKind::Refused, about.attempted.clone(), only));
+        }
         let portable = statement.portable();
         if portable != Portable::All && !self.leave_out {
-            let only = "the options custom_properties, autoscaling_settings, cdc and tags, and changes of Regions, are \
-                        Keyspaces' own, and this is a plain Cassandra";
-            let advice = "Leave them out, or have them left out by without_keyspaces_options_on_cassandra()";
-            return Err(Error::new(ErrorKind::Refused, about.attempted.clone(), only).with_advice(advice));
+            return Err(only_on_keyspaces(about.attempted.clone()));
         }
         let (statement, text) = match portable {
             Portable::All => (statement.clone(), text),
@@ -326,7 +386,7 @@ impl Run<'_> {
             return error;
         }
         let left = self.of - self.done;
-        let advice = error.advice().map(|advice| format!("{advice}. ")).unwrap_or_default();
+        let advice = error.advice().map(|advice| format!("{}. ", advice.trim_end_matches('.'))).unwrap_or_default();
         error.with_advice(format!(
             "{advice}{} of {} definitions had been carried out; {left} are left",
             self.done, self.of
@@ -337,11 +397,14 @@ impl Run<'_> {
         let attempted = self.under_way.first().map(|definition| definition.attempted.clone());
         let within = self.deadline - self.begun;
         let advice = "The service goes on with it: look at its status in system_schema_mcs, or define it again";
-        let error = Error::new(
-            ErrorKind::Timeout,
-            attempted.unwrap_or_else(|| "a change of the schema".to_owned()),
-            format!("not carried out within {within:?}"),
-        );
+        let said_only = |of: &UnderWay| of.awaited.as_ref().is_some_and(Awaited::is_said_only);
+        let problem = if self.under_way.first().is_some_and(said_only) {
+            format!("the table is ACTIVE, and what was asked for is not to be seen within {within:?}")
+        } else {
+            format!("not carried out within {within:?}")
+        };
+        let attempted = attempted.unwrap_or_else(|| "a change of the schema".to_owned());
+        let error = Error::new(ErrorKind::Timeout, attempted, problem);
         self.stopped(error.with_advice(advice))
     }
 }

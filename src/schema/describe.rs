@@ -1,12 +1,12 @@
 //! A table or a keyspace as it is now, from the system tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use keyspaces_cql::statement::{ClusteringOrder, CqlType, Order};
+use keyspaces_cql::statement::CqlType;
 use keyspaces_cql::{
-    AutoScaling, CapacityScaling, Cdc, Column, ColumnKind, KeyspaceDefinition, Name, QualifiedName, Replication,
-    TableDefinition, TableOptions, TableProperty, Tags,
+    AutoScaling, CapacityScaling, Cdc, KeyspaceDefinition, PointInTimeRecovery, QualifiedName, Replication,
+    ShownColumn, TableDefinition, TableOptions, TableProperty, Tags, TypeDefinition,
 };
 use scylla::value::CqlValue;
 
@@ -25,6 +25,8 @@ pub struct TableDescription {
     pub created: Option<DateTime<Utc>>,
     /// The ARN of its latest CDC stream, if there is one.
     pub stream_arn: Option<String>,
+    /// The earliest moment to which it can be restored, if it can be (`DG:restoretabletopointintime`).
+    pub earliest_restorable: Option<DateTime<Utc>>,
     /// What it is in each Region, if its keyspace is in several.
     pub replicas: Vec<Replica>,
 }
@@ -49,6 +51,17 @@ impl Schema<'_> {
     ///
     /// [`Server`](ErrorKind::Server) if what the system tables say makes no table; else as of reading any table.
     pub async fn describe_table(&self, keyspace: &str, table: &str) -> Result<Option<TableDescription>, Error> {
+        let tags = if self.session.is_plain_cassandra() { AllTags::default() } else { self.all_tags().await? };
+        self.describe_tagged(keyspace, table, &tags).await
+    }
+
+    /// As [`describe_table`](Self::describe_table), with tags that were read before.
+    pub(super) async fn describe_tagged(
+        &self,
+        keyspace: &str,
+        table: &str,
+        tags: &AllTags,
+    ) -> Result<Option<TableDescription>, Error> {
         let columns = "SELECT column_name, clustering_order, kind, position, type FROM system_schema.columns \
                        WHERE keyspace_name = ? AND table_name = ?";
         let columns = self.rows(columns, keyspace, table).await?;
@@ -64,11 +77,18 @@ impl Schema<'_> {
         let seconds = row("default_time_to_live").and_then(CqlValue::as_int).and_then(|ttl| u32::try_from(ttl).ok());
         if plain {
             definition.options.default_time_to_live = seconds.filter(|seconds| *seconds > 0);
-            let (status, created, stream_arn, replicas) = (None, None, None, Vec::new());
-            return Ok(Some(TableDescription { definition, status, created, stream_arn, replicas }));
+            return Ok(Some(TableDescription {
+                definition,
+                status: None,
+                created: None,
+                stream_arn: None,
+                earliest_restorable: None,
+                replicas: Vec::new(),
+            }));
         }
-        let mut options =
-            TableOptions::from_custom_properties(&row("custom_properties").map(shown).unwrap_or_default());
+        let custom_properties = row("custom_properties").map(shown).unwrap_or_default();
+        let earliest = PointInTimeRecovery::earliest_restorable(&custom_properties);
+        let mut options = TableOptions::from_custom_properties(&custom_properties);
         if let Some(seconds) = seconds.filter(|seconds| *seconds > 0) {
             options = options.and(TableProperty::DefaultTimeToLive(seconds));
         }
@@ -76,7 +96,7 @@ impl Schema<'_> {
             options = options.and(Cdc::On(Default::default()));
         }
         options.auto_scaling = self.auto_scaling(keyspace, table).await?;
-        options.tags = self.tags(keyspace, table).await?;
+        options.tags = tags.of("table", keyspace, table);
         definition.options = options;
         let replicas =
             "SELECT region, status FROM system_multiregion_info.tables WHERE keyspace_name = ? AND table_name = ?";
@@ -88,17 +108,28 @@ impl Schema<'_> {
             status: row("status").and_then(CqlValue::as_text).map(|word| TableStatus::of(word)),
             created: row("creation_time").and_then(CqlValue::as_cql_timestamp).and_then(|at| at.try_into().ok()),
             stream_arn: row("latest_stream_arn").and_then(CqlValue::as_text).cloned(),
+            earliest_restorable: earliest.and_then(|at| DateTime::from_timestamp_millis(at.unix_millis())),
             replicas: replicas.collect(),
             definition,
         }))
     }
 
-    /// A keyspace as it is now, if there is one. Its tags are not looked up.
+    /// A keyspace as it is now, if there is one: its Regions and tags.
     ///
     /// # Errors
     ///
     /// As of reading any table.
     pub async fn describe_keyspace(&self, keyspace: &str) -> Result<Option<KeyspaceDefinition>, Error> {
+        let tags = if self.session.is_plain_cassandra() { AllTags::default() } else { self.all_tags().await? };
+        self.describe_tagged_keyspace(keyspace, &tags).await
+    }
+
+    /// As [`describe_keyspace`](Self::describe_keyspace), with tags that were read before.
+    pub(super) async fn describe_tagged_keyspace(
+        &self,
+        keyspace: &str,
+        tags: &AllTags,
+    ) -> Result<Option<KeyspaceDefinition>, Error> {
         let of = if self.session.is_plain_cassandra() { "system_schema" } else { "system_schema_mcs" };
         let there = format!("SELECT replication FROM {of}.keyspaces WHERE keyspace_name = ?");
         let rows: Vec<Row> = self.session.rows(&there, (keyspace.to_owned(),)).try_collect().await?;
@@ -109,6 +140,7 @@ impl Schema<'_> {
         if class.ends_with("NetworkTopologyStrategy") && !self.session.is_plain_cassandra() {
             definition.replication = Replication::MultiRegion(replication.into_keys().collect());
         }
+        definition.tags = tags.of("keyspace", keyspace, keyspace).unwrap_or_default();
         Ok(Some(definition))
     }
 
@@ -134,20 +166,38 @@ impl Schema<'_> {
         Ok(Some(scaling).filter(|scaling| *scaling != AutoScaling::default()))
     }
 
+    /// The types of a keyspace, by their names.
+    pub(super) async fn types(&self, keyspace: &str) -> Result<Vec<TypeDefinition>, Error> {
+        const TYPES: &str =
+            "SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?";
+        let mut rows = self.session.rows::<(String, Vec<String>, Vec<String>)>(TYPES, (keyspace.to_owned(),));
+        let mut types = Vec::new();
+        while let Some((name, names, field_types)) = rows.try_next().await? {
+            let mut definition = TypeDefinition::new(keyspace, name.as_str());
+            for (field, text) in names.into_iter().zip(field_types) {
+                let field_type: CqlType = text.parse().map_err(|error| {
+                    let problem = format!("the type {text} of its field {field} cannot be read");
+                    let attempted = format!("describing the type {keyspace}.{name}");
+                    Error::new(ErrorKind::Server, attempted, problem).with_source(error)
+                })?;
+                definition = definition.field(field, field_type);
+            }
+            types.push(definition);
+        }
+        Ok(types)
+    }
+
     /// They are kept by the resource's ARN, which has the account's number in it; so all are read.
-    async fn tags(&self, keyspace: &str, table: &str) -> Result<Option<Tags>, Error> {
+    pub(super) async fn all_tags(&self) -> Result<AllTags, Error> {
         let all = "SELECT keyspace_name, resource_name, resource_type, tags FROM system_schema_mcs.tags";
         let mut rows = self.session.rows::<Row>(all, ());
+        let mut tags = AllTags::default();
         while let Some(row) = rows.try_next().await? {
-            let is = |column, value: &str| text(&row, column).is_some_and(|text| text.eq_ignore_ascii_case(value));
-            if is("resource_type", "table")
-                && text(&row, "keyspace_name").as_deref() == Some(keyspace)
-                && text(&row, "resource_name").as_deref() == Some(table)
-            {
-                return Ok(row.get("tags").map(entries).filter(|tags| !tags.is_empty()));
-            }
+            let word = |column| text(&row, column).unwrap_or_default();
+            let resource = (word("resource_type").to_ascii_lowercase(), word("keyspace_name"), word("resource_name"));
+            tags.0.insert(resource, row.get("tags").map(entries).unwrap_or_default());
         }
-        Ok(None)
+        Ok(tags)
     }
 
     async fn rows(&self, select: &str, keyspace: &str, table: &str) -> Result<Vec<Row>, Error> {
@@ -155,47 +205,34 @@ impl Schema<'_> {
     }
 }
 
+/// The tags of all resources, by kind, keyspace and name.
+#[derive(Debug, Default)]
+pub(super) struct AllTags(HashMap<(String, String, String), Tags>);
+
+impl AllTags {
+    fn of(&self, kind: &str, keyspace: &str, name: &str) -> Option<Tags> {
+        let tags = self.0.get(&(kind.to_owned(), keyspace.to_owned(), name.to_owned()))?;
+        Some(tags.clone()).filter(|tags| !tags.is_empty())
+    }
+}
+
 const READ_SCALING: &str = "provisioned_read_capacity_autoscaling_update";
 const WRITE_SCALING: &str = "provisioned_write_capacity_autoscaling_update";
 
-/// The key in its order, then static and other columns by their names, which is all of their order that is kept.
 fn definition(keyspace: &str, table: &str, rows: &[Row]) -> Result<TableDefinition, Error> {
-    let attempted = || format!("describing the table {keyspace}.{table}");
-    let mut columns = Vec::new();
-    for row in rows {
-        let (Some(name), Some(type_text)) = (text(row, "column_name"), text(row, "type")) else { continue };
-        let kind = match text(row, "kind").as_deref() {
-            Some("partition_key") => ColumnKind::PartitionKey,
-            Some("clustering") => ColumnKind::Clustering,
-            Some("static") => ColumnKind::Static,
-            _ => ColumnKind::Regular,
-        };
-        let column_type: CqlType = type_text.parse().map_err(|error| {
-            let problem = format!("the type {type_text} of its column {name} cannot be read");
-            Error::new(ErrorKind::Server, attempted(), problem).with_source(error)
-        })?;
-        let position = row.get("position").and_then(CqlValue::as_int).unwrap_or(-1);
-        let descending = text(row, "clustering_order").is_some_and(|order| order.eq_ignore_ascii_case("desc"));
-        let order = if descending { Order::Descending } else { Order::Ascending };
-        columns.push((kind as u8, position, order, Column { name: Name::new(name), column_type, kind }));
-    }
-    columns.sort_by(|one, other| (one.0, one.1, &one.3.name.text).cmp(&(other.0, other.1, &other.3.name.text)));
-    let of_kind = |kind| columns.iter().filter(move |(.., column)| column.kind == kind);
-    let partition_key: Vec<_> = of_kind(ColumnKind::PartitionKey).map(|(.., column)| column.name.clone()).collect();
-    let clustering_columns = of_kind(ColumnKind::Clustering).map(|(_, _, order, column)| {
-        let column = column.name.clone();
-        ClusteringOrder { span: column.span, column, order: *order }
+    let columns = rows.iter().filter_map(|row| {
+        Some(ShownColumn {
+            name: text(row, "column_name")?,
+            column_type: text(row, "type")?,
+            kind: text(row, "kind").unwrap_or_default(),
+            position: row.get("position").and_then(CqlValue::as_int).unwrap_or(-1),
+            clustering_order: text(row, "clustering_order").unwrap_or_default(),
+        })
     });
-    let clustering_columns = clustering_columns.collect();
-    if partition_key.is_empty() {
-        return Err(Error::new(ErrorKind::Server, attempted(), "its columns have no partition key among them"));
-    }
-    Ok(TableDefinition {
-        table: QualifiedName::new(keyspace, table),
-        columns: columns.into_iter().map(|(.., column)| column).collect(),
-        partition_key,
-        clustering_columns,
-        options: TableOptions::default(),
+    TableDefinition::from_columns(QualifiedName::new(keyspace, table), columns).map_err(|error| {
+        let attempted = format!("describing the table {keyspace}.{table}");
+        let problem = "what the system tables show of its columns is no table";
+        Error::new(ErrorKind::Server, attempted, problem).with_source(error)
     })
 }
 

@@ -1,7 +1,8 @@
 mod bad_input;
 mod changes;
 mod describing;
-mod property;
+pub(crate) mod property;
+mod restore;
 
 use keyspaces::Session;
 use uuid::Uuid;

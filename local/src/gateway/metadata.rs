@@ -48,7 +48,7 @@ pub(crate) fn schema_change(change: Change, thing: &Thing) -> Frame {
     let mut body = BytesMut::new();
     body.put_i32(kind::SCHEMA_CHANGE);
     body.string(match change {
-        Change::Create => "CREATED",
+        Change::Create | Change::Restore => "CREATED",
         Change::Alter => "UPDATED",
         Change::Drop => "DROPPED",
     });

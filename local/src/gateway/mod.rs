@@ -36,6 +36,7 @@ use tokio::task::JoinSet;
 
 use crate::auth::{Authority, Clock};
 use crate::ca::Ca;
+use crate::cassandra::Fate;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
 use crate::journal::Journal;
@@ -54,7 +55,7 @@ pub(crate) use own::{Failed, Own};
 pub(crate) use paging::rows::Rows;
 pub(crate) use request::write_prepare;
 pub(crate) use statement::error_of;
-pub(crate) use understand::{not_emulated, refused_by};
+pub(crate) use understand::{defined, not_emulated, refused_by};
 pub(crate) use upstream::{Lost, Upstream, leaves_open};
 
 /// The codes of ERROR frames.
@@ -92,6 +93,8 @@ pub(crate) struct Settings {
     pub(crate) faults: Faults,
     /// What is throttled.
     pub(crate) throttling: Throttling,
+    /// What becomes of Cassandra.
+    pub(crate) fate: Fate,
 }
 
 /// What several gateways over one Cassandra are told apart by.
@@ -118,6 +121,7 @@ struct Shared {
     tls: Arc<Ca>,
     authority: Arc<Authority>,
     cassandra: SocketAddr,
+    fate: Fate,
     journal: Journal,
     prepared: prepared::Prepared,
     layouts: layout::Layouts,
@@ -144,7 +148,7 @@ impl Gateway {
         authority: Arc<Authority>,
         cassandra: SocketAddr,
     ) -> Result<Self, Error> {
-        let Settings { listeners, region, partitioner, instance, schema, clock, faults, throttling } = settings;
+        let Settings { listeners, region, partitioner, instance, schema, clock, faults, throttling, fate } = settings;
         let schema_settings = schema.clone();
         let name = match &instance {
             Instance::Kept(name) => format!("kept {name}"),
@@ -165,6 +169,7 @@ impl Gateway {
             tls,
             authority,
             cassandra,
+            fate,
             journal: Journal::new(),
             prepared: prepared::Prepared::new(),
             layouts: layout::Layouts::default(),
@@ -231,6 +236,7 @@ impl Shared {
             tls: Arc::clone(&self.tls),
             authority: Arc::clone(&self.authority),
             cassandra: self.cassandra,
+            fate: self.fate.clone(),
             journal: self.journal.clone(),
             prepared: prepared::Prepared::new(),
             layouts: layout::Layouts::default(),

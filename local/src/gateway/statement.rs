@@ -16,10 +16,11 @@ use super::prepared::Facts;
 use super::request::{self, Batch, BatchKind, Batched, Execute, Query, TextOrId};
 use super::understand::{Action, Look, Not, Place, Understood, judge_batch, not_emulated, understand};
 use super::upstream::Upstream;
-use super::{Shared, error_code, metadata};
+use super::{Failed, Shared, error_code, metadata};
 use crate::auth::Refusal;
 use crate::fault::{TIMED_OUT, error_body};
 use crate::journal::Outcome;
+use crate::schema::system_tables;
 use crate::throttle::{Exceeded, Requests, Use};
 
 /// A statement of one connection.
@@ -58,7 +59,21 @@ impl Statement<'_> {
             Request::Execute(execute) => self.execute(frame, &execute).await,
             Request::Batch(batch) => self.batch(frame, batch).await,
         };
-        answer.unwrap_or_else(|refusal| refused(stream, refusal))
+        match answer {
+            Ok(answer) => answer,
+            Err(refusal) => refused(stream, self.explained(refusal).await),
+        }
+    }
+
+    /// Where Cassandra has ended, that and how it did is what there is to say.
+    async fn explained(&self, refusal: Refusal) -> Refusal {
+        if refusal.code != error_code::SERVER_ERROR || !self.upstream.is_closed() {
+            return refusal;
+        }
+        match self.shared.fate.told().await {
+            Some(end) => Refusal { text: format!("keyspaces-local: {end}"), ..refusal },
+            None => refusal,
+        }
     }
 
     async fn query(&self, frame: Frame, query: Query) -> Result<Answer, Refusal> {
@@ -131,6 +146,7 @@ impl Statement<'_> {
         let values = parameters.values();
         check_consistency(facts.reads, facts.conditional, parameters.consistency, parameters.serial_consistency)?;
         self.check_tables(facts).await?;
+        let timestamp = self.frames_timestamp(parameters.timestamp, &[facts])?;
         let plan = self.plan(stream, facts).await?;
         let terms = Terms { logged: plan.is_logged_batch(), batch: false, consistency: parameters.consistency };
         let pieces = [Piece { facts, values: &values, plan }];
@@ -139,7 +155,7 @@ impl Statement<'_> {
             if facts.reads {
                 return self.read(frame, facts, asked).await;
             }
-            Ok((self.write(frame.with_body(asked.as_it_came()), &pieces).await?, 0))
+            Ok((self.write(frame.with_body(asked.body(timestamp)), &pieces).await?, 0))
         })
         .await
     }
@@ -199,6 +215,7 @@ impl Statement<'_> {
         for facts in &all {
             self.check_tables(facts).await?;
         }
+        let timestamp = self.frames_timestamp(batch.timestamp, &all)?;
         let values: Vec<_> = batch.statements.iter().map(Batched::values).collect();
         let mut pieces = Vec::with_capacity(all.len());
         for (facts, values) in all.iter().zip(&values) {
@@ -208,7 +225,7 @@ impl Statement<'_> {
         self.hold_to_limits(frame.stream, &pieces, logged).await?;
         let terms = Terms { logged, batch: true, consistency: batch.consistency };
         let stream = frame.stream;
-        let work = async { Ok((self.write(frame.with_body(batch.write(&texts)), &pieces).await?, 0)) };
+        let work = async { Ok((self.write(frame.with_body(batch.write(&texts, timestamp)), &pieces).await?, 0)) };
         self.metered(stream, &pieces, terms, work).await
     }
 
@@ -233,6 +250,9 @@ impl Statement<'_> {
 
     async fn check_tables(&self, facts: &Facts) -> Result<(), Refusal> {
         self.settle().await?;
+        if facts.tables.iter().any(system_tables::shows_recovery) {
+            self.shared.schema.show_earliest().await.map_err(broken)?;
+        }
         for table in &facts.tables {
             self.shared.schema.check_table(table, facts.needs)?;
         }
@@ -241,7 +261,7 @@ impl Statement<'_> {
 
     async fn settle(&self) -> Result<(), Refusal> {
         let settled = self.shared.schema.settle().await;
-        settled.map_err(|failed| Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") })
+        settled.map_err(broken)
     }
 
     /// Asks Cassandra whether a text that is not understood is CQL at all: if not, its own words say why.
@@ -353,6 +373,10 @@ pub(super) fn came_of(answer: Frame) -> Answer {
         None => Outcome::Forwarded,
     };
     (answer, outcome)
+}
+
+fn broken(failed: Failed) -> Refusal {
+    Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") }
 }
 
 pub(crate) fn error_of(frame: &Frame) -> Option<(i32, &str)> {

@@ -41,9 +41,18 @@ pub(super) enum Action {
 pub(super) enum Look {
     /// Whether it filters rows, and whether it has lists after IN that are bound as a whole.
     Read { filters: bool, lists: bool },
-    /// Whether it may delete more than one row, and whether its time to live is bound. How large its values are is always
-    /// looked at. And whether it calls a function that gives something else each time.
-    Write { deletes: bool, ttl: bool, fresh: bool },
+    /// Whether it may delete more than one row, whether its time to live is bound, and which of its statements say when they
+    /// wrote; and whether it calls a function that gives something else each time. How large its values are is always looked
+    /// at.
+    Write { deletes: bool, ttl: bool, timestamps: Timestamps, fresh: bool },
+}
+
+/// Which statements have `USING TIMESTAMP`, for themselves or with their batch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Timestamps {
+    None,
+    Some,
+    All,
 }
 
 impl Look {
@@ -52,6 +61,7 @@ impl Look {
         let bound = |using: Option<&Using>| {
             using.and_then(Using::ttl).is_some_and(|ttl| matches!(ttl.kind, TermKind::Marker(_)))
         };
+        let timed = |using: Option<&Using>| using.is_some_and(|using| using.timestamp().is_some());
         match statement {
             Statement::Select(select) => Self::Read {
                 filters: select.allow_filtering.is_some() && !select.relations.is_empty(),
@@ -60,11 +70,17 @@ impl Look {
             Statement::Batch(batch) => Self::Write {
                 deletes: batch.statements.iter().any(deletes),
                 ttl: bound(batch.using.as_ref()) || batch.statements.iter().any(|of| bound(of.using())),
+                timestamps: match batch.statements.iter().filter(|of| timed(of.using())).count() {
+                    all if all == batch.statements.len() || timed(batch.using.as_ref()) => Timestamps::All,
+                    0 => Timestamps::None,
+                    _ => Timestamps::Some,
+                },
                 fresh: is_fresh(statement),
             },
             other => Self::Write {
                 deletes: matches!(other, Statement::Delete(_)),
                 ttl: bound(other.using()),
+                timestamps: if timed(other.using()) { Timestamps::All } else { Timestamps::None },
                 fresh: is_fresh(other),
             },
         }
@@ -96,6 +112,14 @@ pub(super) fn understand(text: &str, place: Place<'_>) -> Result<Understood, Not
     judged(&statement, text, place).map_err(Not::Taken)?;
     let mut reading = Reading { text, place, look: Look::at(&statement), edits: Vec::new() };
     reading.statement(&statement).map_err(Not::Taken)
+}
+
+/// A definition that a client did not send, of things that are named with their keyspaces.
+pub(crate) fn defined(statement: &Statement, names: &Names, data_center: &str) -> Result<Definition, Refusal> {
+    let text = statement.to_string();
+    let statement = keyspaces_cql::parse(&text).map_err(|error| not_emulated(format!("this: {error}")))?;
+    let place = Place { keyspace: None, names, data_center, prepared: false };
+    Reading { text: &text, place, look: Look::at(&statement), edits: Vec::new() }.definition(&statement)
 }
 
 /// What the rules say of a batch that came in pieces. Each of its statements was understood by itself.
@@ -225,7 +249,7 @@ impl Reading<'_> {
     }
 
     fn whole_definition(&mut self, statement: &Statement) -> Result<Definition, Refusal> {
-        let mut types = Vec::new();
+        let (mut types, mut source) = (Vec::new(), None);
         let (change, thing, conditional) = match statement {
             Statement::CreateKeyspace(create) => {
                 for option in &create.options {
@@ -258,6 +282,10 @@ impl Reading<'_> {
                 (Change::Alter, table, alter.if_exists.is_some())
             }
             Statement::DropTable(drop) => (Change::Drop, self.table(&drop.table)?, drop.if_exists.is_some()),
+            Statement::RestoreTable(restore) => {
+                source = Some(self.table(&restore.source)?);
+                (Change::Restore, self.table(&restore.table)?, false)
+            }
             Statement::CreateType(create) => {
                 let name = self.user_type(&create.name)?;
                 for field in &create.fields {
@@ -268,7 +296,8 @@ impl Reading<'_> {
             Statement::DropType(drop) => (Change::Drop, self.user_type(&drop.name)?, drop.if_exists.is_some()),
             other => return Err(self.not_emulated("this statement", other.span())),
         };
-        Ok(Definition { change, thing, conditional, types, statement: statement.clone(), text: Some(self.edited()) })
+        let text = Some(self.edited());
+        Ok(Definition { change, thing, conditional, types, statement: statement.clone(), text, source })
     }
 
     /// Strategies are the rules' business; here each is given Cassandra's words for the one copy that there is.

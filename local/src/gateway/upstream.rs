@@ -131,7 +131,7 @@ impl Upstream {
 
     /// Whether the connection is gone.
     pub(crate) fn is_closed(&self) -> bool {
-        *self.closed.borrow()
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     /// Returns once the connection is gone.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use keyspaces_cql::TableOptions;
 
+use crate::history::Life;
+
 /// A keyspace, a table or a type, by the client's names.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Thing {
@@ -31,6 +33,8 @@ pub(crate) enum Status {
     Active,
     Updating,
     Deleting,
+    /// A table that is made of what another was; its rows are brought back.
+    Restoring,
     /// The service may not use the key of the table. It can be deleted, or given another key.
     Inaccessible,
 }
@@ -41,6 +45,8 @@ pub(crate) struct Entry {
     pub(crate) status: Status,
     /// When the status ends by itself.
     pub(crate) due: Option<u64>,
+    /// What is being changed, where the status alone does not tell what comes of it.
+    pub(crate) changing: Option<Changing>,
     /// The options of a table; of a keyspace, its tags.
     pub(crate) options: Arc<TableOptions>,
     /// The Regions of a keyspace that is in several.
@@ -50,8 +56,33 @@ pub(crate) struct Entry {
     pub(crate) on_demand_since: Option<u64>,
     /// When less capacity was provisioned, for a day.
     pub(crate) decreases: Vec<u64>,
+    /// When a table got another key, for a day.
+    pub(crate) key_changes: Vec<u64>,
+    /// When the latest CDC stream of a table was turned on.
+    pub(crate) stream_since: Option<u64>,
     /// What Cassandra is told and has not been seen to have done.
     pub(crate) pending: Option<Arc<Pending>>,
+    /// Whose rows a table that is being restored has still to be given; its status does not end before.
+    pub(crate) rows_of: Option<Arc<RowsOf>>,
+}
+
+/// The rows that a table had at a moment.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct RowsOf {
+    pub(crate) source: Life,
+    /// In milliseconds since 1970.
+    pub(crate) moment: u64,
+}
+
+/// A change that is under way.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Changing {
+    /// A keyspace gets this Region, which holds back all other definitions in it.
+    Region(String),
+    /// An inaccessible table gets another key, and cannot be used until it has it.
+    Key,
+    /// The CDC stream of a table is turned on or off.
+    Stream,
 }
 
 /// A definition of which it is not known whether Cassandra has carried it out.
@@ -120,7 +151,7 @@ impl Catalogue {
 
     /// The things whose status has ended at `now`, in the order in which it did.
     pub(crate) fn due(&self, now: u64) -> Vec<(Thing, Entry)> {
-        let due = |entry: &Entry| entry.due.filter(|due| *due <= now);
+        let due = |entry: &Entry| entry.ends().filter(|due| *due <= now);
         let mut things: Vec<_> = self.0.iter().filter(|(_, entry)| due(entry).is_some()).collect();
         things.sort_by_key(|(_, entry)| entry.due);
         things.into_iter().map(|(thing, entry)| (thing.clone(), entry.clone())).collect()
@@ -128,7 +159,7 @@ impl Catalogue {
 
     /// When the next status ends.
     pub(crate) fn next_due(&self) -> Option<u64> {
-        self.0.values().filter_map(|entry| entry.due).min()
+        self.0.values().filter_map(Entry::ends).min()
     }
 }
 
@@ -142,7 +173,12 @@ impl Features {
 impl Entry {
     /// The same when its status has ended.
     pub(crate) fn settled(self) -> Self {
-        Self { status: Status::Active, due: None, ..self }
+        Self { status: Status::Active, due: None, changing: None, ..self }
+    }
+
+    /// When its status ends, or what is pending is told once more; nothing if that takes more than time.
+    pub(crate) fn ends(&self) -> Option<u64> {
+        self.due.filter(|_| self.rows_of.is_none() || self.pending.is_some())
     }
 
     /// What is turned on for a table.
@@ -152,8 +188,8 @@ impl Entry {
     }
 
     /// Whether statements can use it.
-    pub(crate) const fn is_usable(&self) -> bool {
-        matches!(self.status, Status::Active | Status::Updating)
+    pub(crate) fn is_usable(&self) -> bool {
+        matches!(self.status, Status::Active | Status::Updating) && self.changing != Some(Changing::Key)
     }
 }
 
@@ -172,6 +208,26 @@ impl Kind {
     }
 }
 
+impl Changing {
+    /// As the state is written down.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Region(region) => format!("region {region}"),
+            Self::Key => "key".to_owned(),
+            Self::Stream => "stream".to_owned(),
+        }
+    }
+
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        match text.split_once(' ') {
+            Some(("region", region)) => Some(Self::Region(region.to_owned())),
+            None if text == "key" => Some(Self::Key),
+            None if text == "stream" => Some(Self::Stream),
+            _ => None,
+        }
+    }
+}
+
 impl Status {
     /// As `system_schema_mcs` has it.
     pub(crate) const fn word(self) -> &'static str {
@@ -180,12 +236,13 @@ impl Status {
             Self::Active => "ACTIVE",
             Self::Updating => "UPDATING",
             Self::Deleting => "DELETING",
+            Self::Restoring => "RESTORING",
             Self::Inaccessible => "INACCESSIBLE_ENCRYPTION_CREDENTIALS",
         }
     }
 
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Creating, Self::Active, Self::Updating, Self::Deleting, Self::Inaccessible];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Creating, Self::Active, Self::Updating, Self::Deleting, Self::Restoring, Self::Inaccessible];
 
     pub(crate) fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.word() == word)
@@ -221,6 +278,18 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_for_its_rows_is_not_due() {
+        let mut catalogue = Catalogue::default();
+        let rows_of = RowsOf { source: Life::new(Thing::table("a", "t"), 1), moment: 5 };
+        let restoring = Entry { status: Status::Restoring, rows_of: Some(Arc::new(rows_of)), ..creating(10) };
+        catalogue.set(Thing::table("a", "restored"), restoring.clone());
+        assert_eq!((catalogue.next_due(), catalogue.due(20)), (None, Vec::new()));
+        let there = Entry { rows_of: None, ..restoring };
+        catalogue.set(Thing::table("a", "restored"), there.clone());
+        assert_eq!(catalogue.due(20), [(Thing::table("a", "restored"), there)]);
+    }
+
+    #[test]
     fn with_a_keyspace_goes_what_is_in_it() {
         let mut catalogue = Catalogue::default();
         for thing in [Thing::keyspace("a"), Thing::table("a", "t"), Thing::user_type("a", "y"), Thing::table("b", "t")]
@@ -240,6 +309,9 @@ mod tests {
         }
         for kind in [Kind::Keyspace, Kind::Table, Kind::Type] {
             assert_eq!(Kind::of(kind.word()), Some(kind));
+        }
+        for changing in [Changing::Region("eu-west-1".into()), Changing::Key, Changing::Stream] {
+            assert_eq!(Changing::of(&changing.text()), Some(changing));
         }
     }
 }

@@ -4,17 +4,21 @@ use std::sync::Arc;
 
 use keyspaces_cql::statement::{self, AlterKeyspaceChange, CreateKeyspace};
 use keyspaces_cql::{
-    CapacityMode, CapacityScaling, Encryption, PropertyError, PropertyProblem, Replication, Statement, TableChange,
-    TableOptions, TableProperty, Tags,
+    CapacityMode, CapacityScaling, Cdc, Encryption, PropertyError, PropertyProblem, Replication, Statement,
+    TableChange, TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags,
 };
 
-use super::catalogue::{Catalogue, Entry, Kind, Status, Thing};
-use super::{Change, Definition};
+use super::catalogue::{Catalogue, Changing, Entry, Kind, Status, Thing};
+use super::restore::Restored;
+use super::user_types::Uses;
+use super::{Change, Definition, quotas};
 use crate::auth::Refusal;
 use crate::gateway::{error_code, not_emulated, refused_by};
 
 /// How many definitions may be under way at once in an account and Region (DG:quotas).
 const MAX_UNDER_WAY: usize = 50;
+/// How many tables may be restored at once in an account (DG:quotas).
+const MAX_RESTORES: usize = 4;
 /// How many keyspaces, tables and types an account may have in a Region (DG:quotas).
 const MAX_OF_A_KIND: usize = 256;
 /// How many units a table may have of reads and of writes, and all provisioned tables together (DG:quotas).
@@ -23,13 +27,30 @@ const MAX_ACCOUNT_UNITS: u64 = 80_000;
 /// How often less may be provisioned in a day at any time (DG:quotas); beyond that, once in an hour without.
 const DECREASES_AT_ANY_TIME: usize = 4;
 
-const HOUR: u64 = 3_600_000;
-const DAY: u64 = 24 * HOUR;
+pub(super) const HOUR: u64 = 3_600_000;
+pub(super) const DAY: u64 = 24 * HOUR;
+
+/// What a definition is about, as Cassandra has it.
+#[derive(Debug, Default)]
+pub(super) struct There {
+    /// The table that is altered.
+    pub(super) table: Option<TableDefinition>,
+    /// What uses which types, where the definition names some.
+    pub(super) uses: Uses,
+    /// What is restored.
+    pub(super) restored: Option<Restored>,
+}
 
 impl Catalogue {
     /// What is known of the thing once the definition has begun; `due` is left to the caller.
     /// `region` is the one that the instance stands for.
-    pub(super) fn planned(&self, definition: &Definition, now: u64, region: &str) -> Result<Entry, Refusal> {
+    pub(super) fn planned(
+        &self,
+        definition: &Definition,
+        there: There,
+        now: u64,
+        region: &str,
+    ) -> Result<Entry, Refusal> {
         let Definition { change, thing, statement, .. } = definition;
         if self.under_way() >= MAX_UNDER_WAY {
             return Err(over(format!("{MAX_UNDER_WAY} definitions are under way (DG:quotas)")));
@@ -37,7 +58,7 @@ impl Catalogue {
         let before = self.get(thing);
         let mut entry = before.clone().unwrap_or_default();
         match change {
-            Change::Create => {
+            Change::Create | Change::Restore => {
                 if self.all().filter(|(there, _)| there.kind == thing.kind).count() >= MAX_OF_A_KIND {
                     return Err(over(format!(
                         "{MAX_OF_A_KIND} of the kind {} are there (DG:quotas)",
@@ -48,6 +69,17 @@ impl Catalogue {
             }
             Change::Alter => entry.status = Status::Updating,
             Change::Drop => entry.status = Status::Deleting,
+        }
+        quotas::of_types(thing, &definition.types, &there.uses)?;
+        if let Some(Restored { options, rows_of }) = there.restored {
+            if self.all().filter(|(_, there)| there.status == Status::Restoring).count() >= MAX_RESTORES {
+                return Err(over(format!("{MAX_RESTORES} tables are being restored (DG:quotas)")));
+            }
+            // Later than the source, even where both have the same name.
+            entry.created = now.max(rows_of.source.created + 1);
+            entry.status = Status::Restoring;
+            (entry.options, entry.rows_of) = (options, Some(Arc::new(rows_of)));
+            self.capacity(definition, None, &mut entry, now)?;
         }
         match statement {
             Statement::CreateKeyspace(create) => of_keyspace(&mut entry, create)?,
@@ -61,32 +93,28 @@ impl Catalogue {
                 }
             },
             Statement::CreateTable(create) => {
-                let mut options = TableOptions::read(&create.options).map_err(refused)?;
-                if let Some(1..) = options.default_time_to_live {
-                    options.ttl = Some(keyspaces_cql::Ttl::Enabled);
-                }
+                let mut options = create.definition().map_err(no_table)?.options;
                 // Always on in a table of several Regions (DG:multiRegion-replication_how-it-works).
                 if self.get(&Thing::keyspace(&thing.keyspace)).is_some_and(|of| !of.regions.is_empty()) {
                     options.client_side_timestamps = Some(keyspaces_cql::ClientSideTimestamps::Enabled);
                 }
                 entry.options = Arc::new(options);
+                stream(&mut entry, &TableOptions::default(), now);
                 self.capacity(definition, None, &mut entry, now)?;
             }
             Statement::AlterTable(alter) => {
-                let mut options = (*entry.options).clone();
+                let Some(mut table) = there.table else { return Err(super::unconfigured(thing)) };
                 for change in TableChange::read(alter).map_err(refused)? {
-                    match change {
-                        TableChange::Set(property) => options = options.changed(property).map_err(refused)?,
-                        TableChange::AddTags(tags) => options.tags.get_or_insert_default().extend(tags),
-                        TableChange::DropTags(tags) => {
-                            options.tags.get_or_insert_default().retain(|key, _| !tags.contains_key(key));
-                        }
-                        _ => {}
-                    }
+                    table = table.changed(&change).map_err(no_table)?;
                 }
                 let before = Arc::clone(&entry.options);
-                entry.options = Arc::new(options);
+                entry.options = Arc::new(table.options);
+                stream(&mut entry, &before, now);
+                if self.get(thing).is_some_and(|was| was.status == Status::Inaccessible) {
+                    entry.changing = Some(Changing::Key);
+                }
                 self.capacity(definition, Some(&before), &mut entry, now)?;
+                quotas::of_keys(&mut entry, &before, now)?;
             }
             _ => {}
         }
@@ -181,12 +209,12 @@ impl Catalogue {
                  (DG:keyspaces-multi-region-add-replica)"
             )));
         }
-        let added = regions.iter().filter(|region| !entry.regions.contains(region)).count();
+        let added: Vec<_> = regions.iter().filter(|region| !entry.regions.contains(region)).collect();
         if entry.regions.iter().any(|region| !regions.contains(region)) {
             return Err(not_emulated("taking a Region away"));
         }
         // A keyspace of a single Region does not say which: it is one of the two that are named now.
-        if added != if entry.regions.is_empty() { 2 } else { 1 } {
+        if added.len() != if entry.regions.is_empty() { 2 } else { 1 } {
             return Err(over(
                 "an ALTER KEYSPACE names all Regions and one more (DG:keyspaces-multi-region-add-replica)",
             ));
@@ -206,8 +234,18 @@ impl Catalogue {
                 )));
             }
         }
+        entry.changing = added.into_iter().find(|region| *region != home).cloned().map(Changing::Region);
         entry.regions = regions.into_iter().collect();
         Ok(())
+    }
+}
+
+/// Notes that a CDC stream is turned on or off.
+fn stream(entry: &mut Entry, before: &TableOptions, now: u64) {
+    let is_on = |options: &TableOptions| matches!(options.cdc, Some(Cdc::On(_)));
+    if is_on(&entry.options) != is_on(before) {
+        entry.changing = Some(Changing::Stream);
+        entry.stream_since = if is_on(&entry.options) { Some(now) } else { entry.stream_since };
     }
 }
 
@@ -256,7 +294,7 @@ fn change_tags(entry: &mut Entry, change: impl FnOnce(&mut Tags, Tags), term: &s
     Ok(())
 }
 
-fn refused(error: PropertyError) -> Refusal {
+pub(super) fn refused(error: PropertyError) -> Refusal {
     match error.problem {
         PropertyProblem::Refused(rule) => refused_by(rule),
         PropertyProblem::Unknown(what) => not_emulated(what),
@@ -264,8 +302,16 @@ fn refused(error: PropertyError) -> Refusal {
     }
 }
 
+pub(super) fn no_table(error: TableError) -> Refusal {
+    match error.problem {
+        TableProblem::Refused(rule) => refused_by(rule),
+        TableProblem::Unknown(what) => not_emulated(what),
+        problem => over(problem),
+    }
+}
+
 /// A limit's refusal, whose text in the service is not known.
-fn over(limit: impl std::fmt::Display) -> Refusal {
+pub(super) fn over(limit: impl std::fmt::Display) -> Refusal {
     Refusal { code: error_code::INVALID, text: format!("keyspaces-local: {limit}") }
 }
 

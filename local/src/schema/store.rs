@@ -1,17 +1,21 @@
 //! What an instance keeps in Cassandra beside its clients' data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use keyspaces_cql::statement::{AlterTable, AlterTableChange};
-use keyspaces_cql::{Name, QualifiedName, Span, Statement, TableOptions, TableProperty, Ttl, parse};
+use keyspaces_cql::{
+    Name, QualifiedName, ShownColumn, Span, Statement, TableDefinition, TableOptions, TableProperty, Ttl, parse,
+};
 use serde_json::{Value, json};
 
-use super::catalogue::{Catalogue, Entry, Kind, Pending, Status, Thing};
+use super::catalogue::{Catalogue, Changing, Entry, Kind, Pending, RowsOf, Status, Thing};
 use super::mirror::Mirror;
 use super::names::{Names, quoted};
+use super::past::Past;
 use super::system_tables;
 use crate::gateway::{Failed, Own};
+use crate::history::Life;
 use crate::topology::{self, Node, Topology};
 
 /// The inner keyspace of an instance.
@@ -62,14 +66,18 @@ impl Store<'_> {
              PRIMARY KEY (keyspace_name, kind, name)";
         self.own.run(&format!("CREATE TABLE IF NOT EXISTS {state} ({columns})"), &[]).await?;
         // Not among the columns above: the table may be of a version that did not have them.
-        self.own.run(&format!("ALTER TABLE {state} ADD IF NOT EXISTS (pending text, before text)"), &[]).await?;
+        let later = "pending text, before text, key_changes frozen<list<bigint>>, changing text, stream_since bigint, \
+                     rows_of text";
+        self.own.run(&format!("ALTER TABLE {state} ADD IF NOT EXISTS ({later})"), &[]).await?;
+        Past { own: self.own, names: self.names }.prepare().await?;
         self.write_topology(topology).await?;
         self.mirror(&topology.region).show_system().await?;
         Ok(data_center)
     }
 
     /// What was there when the last gateway over this instance ended. What Cassandra has and nobody wrote down, because
-    /// somebody else made it, is there; what it has no more is gone; what that gateway left half done is finished.
+    /// somebody else made it, is there; what it has no more is gone; what that gateway left half done is finished. What is
+    /// in a keyspace that is being dropped goes with it.
     pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, Unusable> {
         let mirror = self.mirror(region);
         let mut catalogue = Catalogue::default();
@@ -85,14 +93,25 @@ impl Store<'_> {
             let was_pending = entry.pending.is_some();
             let Some(entry) = self.finished(&thing, entry).await? else { continue };
             match (was_pending, thing.kind, entry.status) {
-                (false, ..) | (_, Kind::Keyspace, _) => {}
+                (_, Kind::Keyspace, _) => {}
                 (_, _, Status::Deleting) => mirror.show_status(&thing, &entry).await?,
-                _ => mirror.show(&thing, &entry).await?,
+                (true, ..) => mirror.show(&thing, &entry).await?,
+                (false, ..) => {}
             }
             finished.push((thing, entry));
         }
         let there = self.things_in_cassandra().await?;
-        for (thing, entry) in finished {
+        let dropped: BTreeMap<String, Option<u64>> = finished
+            .iter()
+            .filter(|(thing, entry)| thing.kind == Kind::Keyspace && entry.status == Status::Deleting)
+            .map(|(keyspace, entry)| (keyspace.keyspace.clone(), entry.due))
+            .collect();
+        for (thing, mut entry) in finished {
+            if let Some(due) = dropped.get(&thing.keyspace).filter(|_| entry.status != Status::Deleting) {
+                entry = Entry { status: Status::Deleting, due: *due, ..entry };
+                mirror.show_status(&thing, &entry).await?;
+                self.save(&thing, &entry).await?;
+            }
             if entry.status == Status::Deleting || there.contains(&thing) {
                 saved.insert(thing.clone());
                 catalogue.set(thing, entry);
@@ -143,7 +162,7 @@ impl Store<'_> {
             Err(failed) => return Err(failed),
         }
         match entry.status {
-            Status::Creating => Ok(self.things_in_cassandra().await?.contains(thing)),
+            Status::Creating | Status::Restoring => Ok(self.things_in_cassandra().await?.contains(thing)),
             Status::Deleting => Ok(!self.things_in_cassandra().await?.contains(thing)),
             Status::Active | Status::Updating | Status::Inaccessible => self.has_columns(thing, &pending.text).await,
         }
@@ -171,6 +190,30 @@ impl Store<'_> {
         }
     }
 
+    /// A table with these options, if Cassandra has it.
+    pub(super) async fn table(&self, table: &Thing, options: &TableOptions) -> Result<Option<TableDefinition>, Failed> {
+        let statement = "SELECT JSON column_name, type, kind, position, clustering_order FROM system_schema.columns WHERE \
+                         keyspace_name = ? AND table_name = ?";
+        let rows = self.own.select(statement, &[&self.names.keyspace(&table.keyspace), &table.name]).await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let columns = rows.iter().map(|row| {
+            let text = |column: &str| row[column].as_str().unwrap_or_default().to_owned();
+            ShownColumn {
+                name: text("column_name"),
+                column_type: text("type"),
+                kind: text("kind"),
+                position: row["position"].as_i64().and_then(|position| position.try_into().ok()).unwrap_or(-1),
+                clustering_order: text("clustering_order"),
+            }
+        });
+        let name = QualifiedName::new(&table.keyspace, &table.name);
+        let definition = TableDefinition::from_columns(name, columns);
+        let definition = definition.map_err(|none| Failed::Unreadable(format!("{statement}: {none}")))?;
+        Ok(Some(TableDefinition { options: options.clone(), ..definition }))
+    }
+
     /// What Cassandra knows of a table's options: a default time to live turns TTL on (DG:TTL-how-to-create-table).
     async fn options_in_cassandra(&self, table: &Thing) -> Result<TableOptions, Failed> {
         let statement =
@@ -186,7 +229,7 @@ impl Store<'_> {
     }
 
     fn mirror<'a>(&'a self, region: &'a str) -> Mirror<'a> {
-        Mirror { own: self.own, names: self.names, region }
+        Mirror { own: self.own, names: self.names, region, history: None }
     }
 
     /// Drops the instance's keyspaces, the inner one last: as long as it is there, what is left can be found.
@@ -257,7 +300,14 @@ fn state_row(thing: &Thing, entry: &Entry) -> Value {
         "created": entry.created,
         "on_demand_since": entry.on_demand_since,
         "decreases": entry.decreases,
+        "key_changes": entry.key_changes,
+        "changing": entry.changing.as_ref().map(Changing::text),
+        "stream_since": entry.stream_since,
         "pending": pending.map(|pending| &pending.text),
+        "rows_of": entry.rows_of.as_deref().map(|RowsOf { source, moment }| {
+            let Life { table, created } = source;
+            json!([table.keyspace, table.name, created, moment]).to_string()
+        }),
         "before": pending.and_then(|pending| Some(state_row(thing, pending.before.as_ref()?).to_string())),
     })
 }
@@ -280,14 +330,26 @@ fn entry(row: &Value) -> Result<(Thing, Entry), Unusable> {
         Some(text) => Some(Arc::new(Pending { text: text.to_owned(), before: before()? })),
         None => None,
     };
+    let rows_of = match text("rows_of") {
+        Some(text) => {
+            let (keyspace, table, created, moment): (String, String, u64, u64) =
+                serde_json::from_str(text).map_err(|_| unreadable("rows_of"))?;
+            Some(Arc::new(RowsOf { source: Life::new(Thing::table(keyspace, table), created), moment }))
+        }
+        None => None,
+    };
     let known = Entry {
+        rows_of,
         status: Status::of(needed("status")?).ok_or_else(|| unreadable("status"))?,
         due: row.get("due").and_then(Value::as_u64),
         options: Arc::new(options_of(text("options").unwrap_or_default()).ok_or_else(|| unreadable("options"))?),
         regions: texts(&row["regions"]),
         created: row["created"].as_u64().unwrap_or_default(),
         on_demand_since: row["on_demand_since"].as_u64(),
-        decreases: row["decreases"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect(),
+        decreases: times(&row["decreases"]),
+        key_changes: times(&row["key_changes"]),
+        changing: text("changing").map(|text| Changing::of(text).ok_or_else(|| unreadable("changing"))).transpose()?,
+        stream_since: row["stream_since"].as_u64(),
         pending,
     };
     Ok((thing, known))
@@ -309,6 +371,10 @@ fn options_of(text: &str) -> Option<TableOptions> {
         return None;
     };
     TableOptions::read(&options).ok()
+}
+
+fn times(value: &Value) -> Vec<u64> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_u64).collect()
 }
 
 fn texts(value: &Value) -> Vec<String> {
@@ -350,4 +416,29 @@ fn peer_row(topology: &Topology, Node { address, host_id, token }: &Node) -> Val
         "schema_version": topology.schema_version.to_string(),
         "tokens": [token],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_down_of_a_table_is_read_back() {
+        let table = Thing::table("ks", "restored");
+        let before = Entry { created: 3, regions: vec!["us-east-1".to_owned()], ..Entry::default() };
+        let pending = Pending { text: "CREATE TABLE t".to_owned(), before: Some(before) };
+        let rows_of = RowsOf { source: Life::new(Thing::table("ks", "A table"), 7), moment: 9 };
+        let known = Entry {
+            status: Status::Restoring,
+            due: Some(11),
+            options: Arc::new(TableOptions::default().and(Ttl::Enabled)),
+            created: 8,
+            on_demand_since: Some(8),
+            decreases: vec![1, 2],
+            pending: Some(Arc::new(pending)),
+            rows_of: Some(Arc::new(rows_of)),
+            ..Entry::default()
+        };
+        assert_eq!(entry(&state_row(&table, &known)).unwrap(), (table, known));
+    }
 }
