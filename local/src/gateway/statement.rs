@@ -54,7 +54,21 @@ impl Statement<'_> {
             Request::Execute(execute) => self.execute(frame, &execute).await,
             Request::Batch(batch) => self.batch(frame, &batch).await,
         };
-        answer.unwrap_or_else(|refusal| refused(stream, refusal))
+        match answer {
+            Ok(answer) => answer,
+            Err(refusal) => refused(stream, self.explained(refusal).await),
+        }
+    }
+
+    /// Where Cassandra has ended, that and how it did is what there is to say.
+    async fn explained(&self, refusal: Refusal) -> Refusal {
+        if refusal.code != error_code::SERVER_ERROR || !self.upstream.is_closed() {
+            return refusal;
+        }
+        match self.shared.fate.told().await {
+            Some(end) => Refusal { text: format!("keyspaces-local: {end}"), ..refusal },
+            None => refusal,
+        }
     }
 
     async fn query(&self, frame: Frame, query: Query) -> Result<Answer, Refusal> {

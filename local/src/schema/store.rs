@@ -1,6 +1,6 @@
 //! What an instance keeps in Cassandra beside its clients' data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use keyspaces_cql::statement::{AlterTable, AlterTableChange};
@@ -72,7 +72,8 @@ impl Store<'_> {
     }
 
     /// What was there when the last gateway over this instance ended. What Cassandra has and nobody wrote down, because
-    /// somebody else made it, is there; what it has no more is gone; what that gateway left half done is finished.
+    /// somebody else made it, is there; what it has no more is gone; what that gateway left half done is finished. What is
+    /// in a keyspace that is being dropped goes with it.
     pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, Unusable> {
         let mirror = self.mirror(region);
         let mut catalogue = Catalogue::default();
@@ -88,14 +89,25 @@ impl Store<'_> {
             let was_pending = entry.pending.is_some();
             let Some(entry) = self.finished(&thing, entry).await? else { continue };
             match (was_pending, thing.kind, entry.status) {
-                (false, ..) | (_, Kind::Keyspace, _) => {}
+                (_, Kind::Keyspace, _) => {}
                 (_, _, Status::Deleting) => mirror.show_status(&thing, &entry).await?,
-                _ => mirror.show(&thing, &entry).await?,
+                (true, ..) => mirror.show(&thing, &entry).await?,
+                (false, ..) => {}
             }
             finished.push((thing, entry));
         }
         let there = self.things_in_cassandra().await?;
-        for (thing, entry) in finished {
+        let dropped: BTreeMap<String, Option<u64>> = finished
+            .iter()
+            .filter(|(thing, entry)| thing.kind == Kind::Keyspace && entry.status == Status::Deleting)
+            .map(|(keyspace, entry)| (keyspace.keyspace.clone(), entry.due))
+            .collect();
+        for (thing, mut entry) in finished {
+            if let Some(due) = dropped.get(&thing.keyspace).filter(|_| entry.status != Status::Deleting) {
+                entry = Entry { status: Status::Deleting, due: *due, ..entry };
+                mirror.show_status(&thing, &entry).await?;
+                self.save(&thing, &entry).await?;
+            }
             if entry.status == Status::Deleting || there.contains(&thing) {
                 saved.insert(thing.clone());
                 catalogue.set(thing, entry);

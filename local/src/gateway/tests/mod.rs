@@ -4,6 +4,7 @@ mod batches;
 mod client;
 mod consistency;
 mod definitions;
+mod ended;
 mod faults;
 mod filters;
 mod frames;
