@@ -80,6 +80,10 @@ impl Awaited {
         Self { kind: Kind::Table, keyspace, name, there: true, changes: Vec::new(), seen: None }
     }
 
+    pub(super) fn is_table(&self) -> bool {
+        self.kind == Kind::Table
+    }
+
     /// Whether its status says that it is done, and its description does not.
     pub(super) fn is_said_only(&self) -> bool {
         self.there && self.seen == Some(TableStatus::Active)

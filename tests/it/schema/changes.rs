@@ -102,7 +102,7 @@ async fn what_is_being_made_is_waited_for_by_whoever_asks() {
     assert_eq!(
         late.to_string(),
         "CREATE TABLE ks.u failed: not carried out within 50ms. The service goes on with it: look at its status in \
-         system_schema_mcs, or define it again"
+         system_schema_mcs, or wait on with wait_for_tables()"
     );
     assert!(late.is_timeout());
     local.close().await.unwrap();
