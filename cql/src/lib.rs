@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod allowed;
+mod difference;
 mod effect;
 mod facts;
 mod idempotence;
@@ -23,6 +24,10 @@ mod tree;
 pub mod units;
 mod user_type;
 
+pub use difference::{
+    Definitions, DefinitionsError, DefinitionsProblem, Difference, Impossible, Left, Mark, MarkKind, Step,
+    TableDifference,
+};
 pub use effect::{Addition, AdditionTo, Effect};
 pub use facts::{Function, InWidth};
 pub use idempotence::{Idempotence, NotIdempotent};

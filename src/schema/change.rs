@@ -1,5 +1,6 @@
 //! A change of the schema: its definitions sent one after the other, each awaited.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::IntoFuture;
@@ -19,7 +20,7 @@ use crate::statement::About;
 use crate::{Error, ErrorKind, Session, execute};
 
 /// AWS's tools wait up to 15 minutes (toolkit-truncate.py); about one is what users report.
-const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
+pub(super) const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Up to 20 minutes for an empty table, hours for a large one (DG:PointInTimeRecovery_HowItWorks).
 const DEFAULT_DEADLINE_OF_A_RESTORE: Duration = Duration::from_secs(3 * 60 * 60);
@@ -42,7 +43,11 @@ pub struct SchemaChange<'a> {
     stages: Result<VecDeque<Vec<Definition>>, Error>,
     deadline: Duration,
     leave_out: bool,
+    first: Option<Check<'a>>,
 }
+
+/// What has to hold before anything is sent.
+type Check<'a> = BoxFuture<'a, Result<(), Error>>;
 
 /// How far a [`SchemaChange`] is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -99,7 +104,13 @@ impl<'a> SchemaChange<'a> {
         let is_restore = |definition: &Definition| matches!(definition.statement(), Some(Statement::RestoreTable(_)));
         let restores = stages.iter().flatten().flatten().any(is_restore);
         let deadline = if restores { DEFAULT_DEADLINE_OF_A_RESTORE } else { DEFAULT_DEADLINE };
-        Self { session, stages: stages.map(VecDeque::from), deadline, leave_out: false }
+        Self { session, stages: stages.map(VecDeque::from), deadline, leave_out: false, first: None }
+    }
+
+    /// The same change, if this holds when it is begun.
+    pub(super) fn after(mut self, check: Check<'a>) -> Self {
+        self.first = Some(check);
+        self
     }
 
     /// How long to wait until all of it is carried out. Default: 5 minutes; 3 hours if a table is restored.
@@ -147,6 +158,7 @@ impl<'a> SchemaChange<'a> {
             begun,
             deadline: begun + deadline,
             leave_out,
+            first: self.first,
         };
         stream::try_unfold(Some(run), |run| async move {
             let Some(mut run) = run else { return Ok(None) };
@@ -196,6 +208,24 @@ impl fmt::Display for Progress {
     }
 }
 
+/// Definitions that may be under way together, as many in a stage as may be.
+pub(super) fn in_stages(mut definitions: Vec<Definition>) -> Vec<Vec<Definition>> {
+    let mut stages = Vec::new();
+    while !definitions.is_empty() {
+        let rest = definitions.split_off(MOST_UNDER_WAY.min(definitions.len()));
+        stages.push(std::mem::replace(&mut definitions, rest));
+    }
+    stages
+}
+
+/// The refusal of what a plain Cassandra does not have.
+pub(super) fn only_on_keyspaces(attempted: impl Into<Cow<'static, str>>) -> Error {
+    let only = "the options custom_properties, autoscaling_settings, cdc and tags, and changes of Regions, are Keyspaces' \
+                own, and this is a plain Cassandra";
+    let advice = "Leave them out, or have them left out by without_keyspaces_options_on_cassandra()";
+    Error::new(ErrorKind::Refused, attempted, only).with_advice(advice)
+}
+
 /// A change that is being made.
 struct Run<'a> {
     session: &'a Session,
@@ -212,6 +242,7 @@ struct Run<'a> {
     begun: Instant,
     deadline: Instant,
     leave_out: bool,
+    first: Option<Check<'a>>,
 }
 
 /// A definition that was sent.
@@ -224,6 +255,9 @@ struct UnderWay {
 impl Run<'_> {
     /// Goes on until there is something to tell; `None` when all of it is done.
     async fn step(&mut self) -> Result<Option<Progress>, Error> {
+        if let Some(check) = self.first.take() {
+            check.await?;
+        }
         if !std::mem::replace(&mut self.foreseen, true) {
             foresight::check(self.session, self.stages.iter().flatten()).await?;
         }
@@ -309,10 +343,7 @@ impl Run<'_> {
         }
         let portable = statement.portable();
         if portable != Portable::All && !self.leave_out {
-            let only = "the options custom_properties, autoscaling_settings, cdc and tags, and changes of Regions, are \
-                        Keyspaces' own, and this is a plain Cassandra";
-            let advice = "Leave them out, or have them left out by without_keyspaces_options_on_cassandra()";
-            return Err(Error::new(ErrorKind::Refused, about.attempted.clone(), only).with_advice(advice));
+            return Err(only_on_keyspaces(about.attempted.clone()));
         }
         let (statement, text) = match portable {
             Portable::All => (statement.clone(), text),

@@ -1,11 +1,12 @@
 //! A table or a keyspace as it is now, from the system tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
+use keyspaces_cql::statement::CqlType;
 use keyspaces_cql::{
     AutoScaling, CapacityScaling, Cdc, KeyspaceDefinition, PointInTimeRecovery, QualifiedName, Replication,
-    ShownColumn, TableDefinition, TableOptions, TableProperty, Tags,
+    ShownColumn, TableDefinition, TableOptions, TableProperty, Tags, TypeDefinition,
 };
 use scylla::value::CqlValue;
 
@@ -50,6 +51,17 @@ impl Schema<'_> {
     ///
     /// [`Server`](ErrorKind::Server) if what the system tables say makes no table; else as of reading any table.
     pub async fn describe_table(&self, keyspace: &str, table: &str) -> Result<Option<TableDescription>, Error> {
+        let tags = if self.session.is_plain_cassandra() { AllTags::default() } else { self.all_tags().await? };
+        self.describe_tagged(keyspace, table, &tags).await
+    }
+
+    /// As [`describe_table`](Self::describe_table), with tags that were read before.
+    pub(super) async fn describe_tagged(
+        &self,
+        keyspace: &str,
+        table: &str,
+        tags: &AllTags,
+    ) -> Result<Option<TableDescription>, Error> {
         let columns = "SELECT column_name, clustering_order, kind, position, type FROM system_schema.columns \
                        WHERE keyspace_name = ? AND table_name = ?";
         let columns = self.rows(columns, keyspace, table).await?;
@@ -84,7 +96,7 @@ impl Schema<'_> {
             options = options.and(Cdc::On(Default::default()));
         }
         options.auto_scaling = self.auto_scaling(keyspace, table).await?;
-        options.tags = self.tags("table", keyspace, table).await?;
+        options.tags = tags.of("table", keyspace, table);
         definition.options = options;
         let replicas =
             "SELECT region, status FROM system_multiregion_info.tables WHERE keyspace_name = ? AND table_name = ?";
@@ -102,12 +114,22 @@ impl Schema<'_> {
         }))
     }
 
-    /// A keyspace as it is now, if there is one: where its rows are, and its tags.
+    /// A keyspace as it is now, if there is one: its Regions and tags.
     ///
     /// # Errors
     ///
     /// As of reading any table.
     pub async fn describe_keyspace(&self, keyspace: &str) -> Result<Option<KeyspaceDefinition>, Error> {
+        let tags = if self.session.is_plain_cassandra() { AllTags::default() } else { self.all_tags().await? };
+        self.describe_tagged_keyspace(keyspace, &tags).await
+    }
+
+    /// As [`describe_keyspace`](Self::describe_keyspace), with tags that were read before.
+    pub(super) async fn describe_tagged_keyspace(
+        &self,
+        keyspace: &str,
+        tags: &AllTags,
+    ) -> Result<Option<KeyspaceDefinition>, Error> {
         let of = if self.session.is_plain_cassandra() { "system_schema" } else { "system_schema_mcs" };
         let there = format!("SELECT replication FROM {of}.keyspaces WHERE keyspace_name = ?");
         let rows: Vec<Row> = self.session.rows(&there, (keyspace.to_owned(),)).try_collect().await?;
@@ -118,9 +140,7 @@ impl Schema<'_> {
         if class.ends_with("NetworkTopologyStrategy") && !self.session.is_plain_cassandra() {
             definition.replication = Replication::MultiRegion(replication.into_keys().collect());
         }
-        if !self.session.is_plain_cassandra() {
-            definition.tags = self.tags("keyspace", keyspace, keyspace).await?.unwrap_or_default();
-        }
+        definition.tags = tags.of("keyspace", keyspace, keyspace).unwrap_or_default();
         Ok(Some(definition))
     }
 
@@ -146,24 +166,53 @@ impl Schema<'_> {
         Ok(Some(scaling).filter(|scaling| *scaling != AutoScaling::default()))
     }
 
+    /// The types of a keyspace, by their names.
+    pub(super) async fn types(&self, keyspace: &str) -> Result<Vec<TypeDefinition>, Error> {
+        const TYPES: &str =
+            "SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?";
+        let mut rows = self.session.rows::<(String, Vec<String>, Vec<String>)>(TYPES, (keyspace.to_owned(),));
+        let mut types = Vec::new();
+        while let Some((name, names, field_types)) = rows.try_next().await? {
+            let mut definition = TypeDefinition::new(keyspace, name.as_str());
+            for (field, text) in names.into_iter().zip(field_types) {
+                let field_type: CqlType = text.parse().map_err(|error| {
+                    let problem = format!("the type {text} of its field {field} cannot be read");
+                    let attempted = format!("describing the type {keyspace}.{name}");
+                    Error::new(ErrorKind::Server, attempted, problem).with_source(error)
+                })?;
+                definition = definition.field(field, field_type);
+            }
+            types.push(definition);
+        }
+        Ok(types)
+    }
+
     /// They are kept by the resource's ARN, which has the account's number in it; so all are read.
-    async fn tags(&self, kind: &str, keyspace: &str, name: &str) -> Result<Option<Tags>, Error> {
+    pub(super) async fn all_tags(&self) -> Result<AllTags, Error> {
         let all = "SELECT keyspace_name, resource_name, resource_type, tags FROM system_schema_mcs.tags";
         let mut rows = self.session.rows::<Row>(all, ());
+        let mut tags = AllTags::default();
         while let Some(row) = rows.try_next().await? {
-            let is = |column, value: &str| text(&row, column).is_some_and(|text| text.eq_ignore_ascii_case(value));
-            if is("resource_type", kind)
-                && text(&row, "keyspace_name").as_deref() == Some(keyspace)
-                && text(&row, "resource_name").as_deref() == Some(name)
-            {
-                return Ok(row.get("tags").map(entries).filter(|tags| !tags.is_empty()));
-            }
+            let word = |column| text(&row, column).unwrap_or_default();
+            let resource = (word("resource_type").to_ascii_lowercase(), word("keyspace_name"), word("resource_name"));
+            tags.0.insert(resource, row.get("tags").map(entries).unwrap_or_default());
         }
-        Ok(None)
+        Ok(tags)
     }
 
     async fn rows(&self, select: &str, keyspace: &str, table: &str) -> Result<Vec<Row>, Error> {
         self.session.rows(select, (keyspace.to_owned(), table.to_owned())).try_collect().await
+    }
+}
+
+/// The tags of all resources, by kind, keyspace and name.
+#[derive(Debug, Default)]
+pub(super) struct AllTags(HashMap<(String, String, String), Tags>);
+
+impl AllTags {
+    fn of(&self, kind: &str, keyspace: &str, name: &str) -> Option<Tags> {
+        let tags = self.0.get(&(kind.to_owned(), keyspace.to_owned(), name.to_owned()))?;
+        Some(tags.clone()).filter(|tags| !tags.is_empty())
     }
 }
 

@@ -5,28 +5,31 @@ mod awaited;
 mod change;
 mod describe;
 mod foresight;
+mod plan;
 mod restore;
 mod status;
 
 use keyspaces_cql::statement::{DropKeyspace, DropTable, DropType};
 use keyspaces_cql::{QualifiedName, Statement};
 
-use self::change::Definition;
+use self::change::{Definition, in_stages};
 use crate::{Error, ErrorKind, Session};
 
 pub(crate) use self::change::MOST_UNDER_WAY;
 pub use self::change::{Progress, SchemaChange};
 pub use self::describe::{Replica, TableDescription};
+pub use self::plan::{Plan, Planning};
 pub use self::restore::Restore;
 pub use self::status::TableStatus;
 
 // A definition as a value, whose options are values too.
 pub use keyspaces_cql::statement::{CqlType, NativeType, Order};
 pub use keyspaces_cql::{
-    AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Encryption,
-    KeyspaceChange, KeyspaceDefinition, Name, NewColumn, NewColumns, PointInTimeRecovery, ReplicaCapacity, Replication,
-    RestoreOverride, TableBuilder, TableChange, TableDefinition, TableError, TableOptions, TableProperty, Tags,
-    TargetTracking, Ttl, TypeDefinition, WarmThroughput,
+    AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Definitions,
+    DefinitionsError, Encryption, Impossible, KeyspaceChange, KeyspaceDefinition, Left, Mark, MarkKind, Name,
+    NewColumn, NewColumns, PointInTimeRecovery, ReplicaCapacity, Replication, RestoreOverride, Step, TableBuilder,
+    TableChange, TableDefinition, TableError, TableOptions, TableProperty, Tags, TargetTracking, Ttl, TypeDefinition,
+    WarmThroughput,
 };
 
 /// What a session defines and describes; from [`Session::schema`].
@@ -129,15 +132,7 @@ impl<'a> Schema<'a> {
             create.if_not_exists = Some(create.span);
             Definition::of(&Statement::CreateTable(create), self.session)
         });
-        let creates = creates.collect::<Result<Vec<_>, _>>().map(|mut creates| {
-            let mut stages = Vec::new();
-            while creates.len() > MOST_UNDER_WAY {
-                let rest = creates.split_off(MOST_UNDER_WAY);
-                stages.push(std::mem::replace(&mut creates, rest));
-            }
-            stages.push(creates);
-            stages
-        });
+        let creates = creates.collect::<Result<Vec<_>, _>>().map(in_stages);
         SchemaChange::new(self.session, creates)
     }
 

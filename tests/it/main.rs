@@ -6,6 +6,7 @@ mod connect;
 mod consistency;
 mod events;
 mod local;
+mod plan;
 mod recovery;
 mod schema;
 mod server;

@@ -1,7 +1,7 @@
 mod bad_input;
 mod changes;
 mod describing;
-mod property;
+pub(crate) mod property;
 mod restore;
 
 use keyspaces::Session;

@@ -140,6 +140,24 @@ impl CqlType {
         }
     }
 
+    /// The same type, its user-defined types named without their keyspace.
+    #[must_use]
+    pub(crate) fn in_its_keyspace(mut self) -> Self {
+        self.leave_keyspace();
+        self
+    }
+
+    fn leave_keyspace(&mut self) {
+        match &mut self.kind {
+            CqlTypeKind::UserDefined(name) => name.keyspace = None,
+            CqlTypeKind::List(part) | CqlTypeKind::Set(part) | CqlTypeKind::Frozen(part) => part.leave_keyspace(),
+            CqlTypeKind::Map(key, value) => [key, value].into_iter().for_each(|part| part.leave_keyspace()),
+            CqlTypeKind::Tuple(parts) => parts.iter_mut().for_each(Self::leave_keyspace),
+            CqlTypeKind::Vector(element, _) => element.leave_keyspace(),
+            CqlTypeKind::Native(_) | CqlTypeKind::Custom(_) => {}
+        }
+    }
+
     /// How many collections are inside each other from the outermost frozen one on.
     pub(crate) fn frozen_levels(&self) -> usize {
         self.levels(false)

@@ -70,7 +70,7 @@ pub enum ColumnKind {
 }
 
 impl ColumnKind {
-    fn is_key(self) -> bool {
+    pub(crate) fn is_key(self) -> bool {
         matches!(self, Self::PartitionKey | Self::Clustering)
     }
 }

@@ -57,7 +57,7 @@ fn scaling() -> impl Strategy<Value = CapacityScaling> {
 }
 
 /// Any table, but for the names of its columns, which are `c0`, `c1` and so on, some of them in need of quotes.
-fn definition(table: String) -> impl Strategy<Value = TableDefinition> {
+pub(crate) fn definition(table: String) -> impl Strategy<Value = TableDefinition> {
     let key = vec(key_type(), 1..4);
     let clustering = vec((key_type(), any::<bool>()), 0..4);
     let columns = vec((column_type(), any::<bool>()), 0..6);
@@ -121,7 +121,7 @@ fn definition(table: String) -> impl Strategy<Value = TableDefinition> {
 }
 
 /// What holds where nothing is said (DG:cql.ddl.table), and columns in the order of a description.
-fn as_described(mut table: TableDefinition) -> TableDefinition {
+pub(crate) fn as_described(mut table: TableDefinition) -> TableDefinition {
     let options = &mut table.options;
     options.capacity_mode.get_or_insert_default();
     options.point_in_time_recovery.get_or_insert_default();

@@ -1,0 +1,203 @@
+//! Keyspaces, types and tables together, as values or as a text of CQL.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::fmt;
+
+use crate::judge::judge_all;
+use crate::table::TableProblem;
+use crate::{
+    Context, Effect, KeyspaceDefinition, Position, Rule, Span, Statement, SyntaxProblem, TableDefinition,
+    TypeDefinition, parse_script,
+};
+
+/// Keyspaces, types and tables: what is there, or what is wanted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Definitions {
+    /// Keyspaces.
+    pub keyspaces: Vec<KeyspaceDefinition>,
+    /// Types.
+    pub types: Vec<TypeDefinition>,
+    /// Tables.
+    pub tables: Vec<TableDefinition>,
+}
+
+/// Why a text is no [`Definitions`]: the first thing that is wrong with it. [`lint`](crate::lint::lint) tells all.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DefinitionsError {
+    /// What in the text is wrong.
+    pub span: Span,
+    /// Line and column of the start of it.
+    pub position: Position,
+    /// What is wrong with it.
+    pub problem: DefinitionsProblem,
+}
+
+/// What is wrong in a [`DefinitionsError`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum DefinitionsProblem {
+    /// It is no CQL.
+    Syntax(SyntaxProblem),
+    /// The statement that begins with these words creates no keyspace, type or table.
+    NoCreate(String),
+    /// The name of this table or type does not say in which keyspace it is.
+    NoKeyspace(String),
+    /// This, in a few words, is defined a second time.
+    Twice(String),
+    /// This rule refuses it.
+    Refused(&'static Rule),
+    /// It makes no table, or is not known to Keyspaces.
+    Table(TableProblem),
+}
+
+impl Definitions {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One keyspace more.
+    #[must_use]
+    pub fn keyspace(mut self, keyspace: KeyspaceDefinition) -> Self {
+        self.keyspaces.push(keyspace);
+        self
+    }
+
+    /// One type more.
+    #[must_use]
+    pub fn user_type(mut self, user_type: TypeDefinition) -> Self {
+        self.types.push(user_type);
+        self
+    }
+
+    /// One table more.
+    #[must_use]
+    pub fn table(mut self, table: TableDefinition) -> Self {
+        self.tables.push(table);
+        self
+    }
+
+    /// Reads CREATE KEYSPACE, CREATE TYPE and CREATE TABLE statements, in whatever order; `IF NOT EXISTS` says nothing here.
+    ///
+    /// ```
+    /// use keyspaces_cql::Definitions;
+    ///
+    /// let error = Definitions::parse("CREATE KEYSPACE shop WITH replication = {'class': 'SingleRegionStrategy'};\n\
+    ///                                 CREATE TABLE shop.names (id int PRIMARY KEY);\n\
+    ///                                 CREATE TABLE shop.prices (id int PRIMARY KEY, price);");
+    /// assert_eq!(error.unwrap_err().to_string(), "line 3, column 52: expected a type, found ')'");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first thing in the text that is no CQL, creates none of the three, is refused by Keyspaces, is not known to it, or
+    /// is there twice.
+    pub fn parse(text: &str) -> Result<Self, DefinitionsError> {
+        let mut read = Self::default();
+        let mut names = HashSet::new();
+        for statement in parse_script(text) {
+            let statement = statement.map_err(|error| DefinitionsError {
+                span: error.span,
+                position: error.position,
+                problem: DefinitionsProblem::Syntax(error.problem),
+            })?;
+            let at = |span: Span, problem| {
+                let span = if span == Span::default() { statement.span() } else { span };
+                DefinitionsError { span, position: span.position(text), problem }
+            };
+            let (name, span) = match &statement {
+                Statement::CreateKeyspace(it) => (format!("the keyspace {}", it.keyspace.text), it.keyspace.span),
+                Statement::CreateType(it) => (format!("the type {}", it.name.bare()), it.name.span()),
+                Statement::CreateTable(it) => (format!("the table {}", it.table.bare()), it.table.span()),
+                other => {
+                    let words = if other.effect() == Effect::Definition { 2 } else { 1 };
+                    let text = &text[other.span().range()];
+                    let words: Vec<_> = text.split_whitespace().take(words).map(str::to_ascii_uppercase).collect();
+                    return Err(at(other.span(), DefinitionsProblem::NoCreate(words.join(" "))));
+                }
+            };
+            let (refusals, unknown) = judge_all(&statement, &Context::new());
+            if let Some(refusal) = refusals.first() {
+                return Err(at(refusal.span, DefinitionsProblem::Refused(refusal.rule)));
+            }
+            if let Some(unknown) = unknown.into_iter().next() {
+                return Err(at(unknown.span, DefinitionsProblem::Table(TableProblem::Unknown(unknown.what))));
+            }
+            match &statement {
+                Statement::CreateType(it) if it.name.keyspace.is_none() => {
+                    return Err(at(span, DefinitionsProblem::NoKeyspace(it.name.to_string())));
+                }
+                Statement::CreateTable(it) if it.table.keyspace.is_none() => {
+                    return Err(at(span, DefinitionsProblem::NoKeyspace(it.table.to_string())));
+                }
+                Statement::CreateKeyspace(it) => {
+                    let definition = it.definition().map_err(|error| {
+                        let error = crate::TableError::from(error);
+                        at(error.span, DefinitionsProblem::Table(error.problem))
+                    })?;
+                    read.keyspaces.push(definition);
+                }
+                Statement::CreateType(it) => read.types.push(it.definition()),
+                Statement::CreateTable(it) => {
+                    let definition = it.definition();
+                    read.tables
+                        .push(definition.map_err(|error| at(error.span, DefinitionsProblem::Table(error.problem)))?);
+                }
+                _ => {}
+            }
+            if !names.insert(name.clone()) {
+                return Err(at(span, DefinitionsProblem::Twice(name)));
+            }
+        }
+        Ok(read)
+    }
+
+    /// What is there twice, in a few words, if anything is.
+    #[must_use]
+    pub fn twice(&self) -> Option<String> {
+        let mut names = HashSet::new();
+        let keyspaces = self.keyspaces.iter().map(|it| format!("the keyspace {}", it.name));
+        let types = self.types.iter().map(|it| format!("the type {}", it.name));
+        let tables = self.tables.iter().map(|it| format!("the table {}", it.table));
+        keyspaces.chain(types).chain(tables).find(|name| !names.insert(name.clone()))
+    }
+
+    /// The part that a plain Cassandra can have; see [`Statement::portable`]. Replication is not looked at.
+    #[must_use]
+    pub fn portable(&self) -> Self {
+        let mut part = self.clone();
+        part.keyspaces.iter_mut().for_each(|keyspace| keyspace.tags.clear());
+        for table in &mut part.tables {
+            let options = std::mem::take(&mut table.options);
+            table.options.default_time_to_live = options.default_time_to_live;
+            table.options.ignored = options.ignored;
+        }
+        part
+    }
+}
+
+impl fmt::Display for DefinitionsError {
+    /// `line 3, column 52: expected a type, found ')'`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.position, self.problem)
+    }
+}
+
+impl fmt::Display for DefinitionsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax(problem) => problem.fmt(f),
+            Self::NoCreate(words) => {
+                write!(f, "definitions are CREATE KEYSPACE, CREATE TYPE and CREATE TABLE, and this is {words}")
+            }
+            Self::NoKeyspace(name) => write!(f, "{name} is named without its keyspace: write keyspace.{name}"),
+            Self::Twice(what) => write!(f, "{what} is defined a second time"),
+            Self::Refused(rule) => rule.fmt(f),
+            Self::Table(problem) => problem.fmt(f),
+        }
+    }
+}
+
+impl Error for DefinitionsError {}

@@ -1,0 +1,178 @@
+//! What to know of a statement before saying yes to it.
+
+use std::fmt;
+
+use crate::table::{
+    AutoScaling, CapacityMode, CapacityScaling, Cdc, Encryption, PointInTimeRecovery, TableChange, TableDefinition,
+    TableOptions, TableProperty,
+};
+use crate::{KeyspaceChange, KeyspaceDefinition, Replication};
+
+/// What to know of a statement of a [`Difference`](super::Difference) before saying yes to it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Mark {
+    /// What it is.
+    pub kind: MarkKind,
+    /// Why, in words that fit after the kind and a colon, without a full stop.
+    pub why: &'static str,
+    /// Who says so.
+    pub source: &'static str,
+}
+
+/// What a [`Mark`] is.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum MarkKind {
+    /// Nothing brings back what was before.
+    CannotBeUndone,
+    /// It costs more than what was before.
+    CostsMoney,
+    /// It takes hours rather than a minute.
+    TakesLong,
+}
+
+impl fmt::Display for MarkKind {
+    /// `cannot be undone`, `costs money`, `takes long`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CannotBeUndone => "cannot be undone",
+            Self::CostsMoney => "costs money",
+            Self::TakesLong => "takes long",
+        })
+    }
+}
+
+impl fmt::Display for Mark {
+    /// `costs money: what can be restored is stored beside the table (DG:PointInTimeRecovery)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.kind, self.why, self.source)
+    }
+}
+
+impl KeyspaceDefinition {
+    /// What to know before it is created.
+    #[must_use]
+    pub fn marks(&self) -> Vec<&'static Mark> {
+        match self.replication {
+            Replication::SingleRegion => Vec::new(),
+            Replication::MultiRegion(_) => vec![&EVERY_REGION],
+        }
+    }
+}
+
+impl KeyspaceChange {
+    /// What to know before it is made.
+    #[must_use]
+    pub fn marks(&self) -> Vec<&'static Mark> {
+        match self {
+            Self::AddRegion(_) => vec![&REGION_STAYS, &EVERY_REGION, &REGION_IS_COPIED],
+            Self::AddTags(_) | Self::DropTags(_) => Vec::new(),
+        }
+    }
+}
+
+impl TableDefinition {
+    /// What to know before it is created. What cannot be undone is not among it: it can be dropped.
+    #[must_use]
+    pub fn marks(&self) -> Vec<&'static Mark> {
+        let mut marks: Vec<&Mark> = Vec::new();
+        for property in self.options.properties() {
+            for mark in of_property(&property, &TableOptions::default()) {
+                if mark.kind != MarkKind::CannotBeUndone && !marks.contains(&mark) {
+                    marks.push(mark);
+                }
+            }
+        }
+        marks
+    }
+}
+
+impl TableChange {
+    /// What to know before it is made to this table.
+    #[must_use]
+    pub fn marks(&self, there: &TableDefinition) -> Vec<&'static Mark> {
+        match self {
+            Self::AddColumns(_) => vec![&COLUMN_STAYS],
+            Self::AddTags(_) | Self::DropTags(_) => Vec::new(),
+            Self::Set(property) => of_property(property, &there.options),
+        }
+    }
+}
+
+fn of_property(property: &TableProperty, there: &TableOptions) -> Vec<&'static Mark> {
+    match property {
+        TableProperty::CapacityMode(CapacityMode::Provisioned { read, write }) => match there.capacity_mode {
+            Some(CapacityMode::Provisioned { read: reads, write: writes }) if *read <= reads && *write <= writes => {
+                Vec::new()
+            }
+            _ => vec![&PROVISIONED],
+        },
+        TableProperty::WarmThroughput(_) => vec![&WARM_STAYS, &WARM_COSTS],
+        TableProperty::PointInTimeRecovery(PointInTimeRecovery::Enabled) => vec![&RECOVERY_COSTS],
+        TableProperty::PointInTimeRecovery(PointInTimeRecovery::Disabled) => {
+            let lost = there.point_in_time_recovery == Some(PointInTimeRecovery::Enabled);
+            if lost { vec![&RECOVERY_LOST] } else { Vec::new() }
+        }
+        TableProperty::Encryption(Encryption::CustomerManagedKey(_)) => vec![&KEY_COSTS],
+        TableProperty::ClientSideTimestamps(_) => vec![&TIMESTAMPS_STAY],
+        TableProperty::Ttl(_) => vec![&TTL_STAYS, &EXPIRY_COSTS],
+        TableProperty::DefaultTimeToLive(1..) if there.has_ttl() => vec![&EXPIRY_COSTS],
+        TableProperty::DefaultTimeToLive(1..) => vec![&TTL_STAYS, &EXPIRY_COSTS],
+        TableProperty::ReplicaCapacity(_) => vec![&PROVISIONED],
+        TableProperty::Cdc(Cdc::On(_)) => vec![&CDC_COSTS],
+        TableProperty::Cdc(Cdc::Off) => {
+            if matches!(there.cdc, Some(Cdc::On(_))) {
+                vec![&STREAM_LOST]
+            } else {
+                Vec::new()
+            }
+        }
+        TableProperty::AutoScaling(AutoScaling { read, write, replicas }) => {
+            let mut parts = read.iter().chain(write).chain(replicas.values());
+            if parts.any(|part| matches!(part, CapacityScaling::Target(_))) { vec![&SCALING_COSTS] } else { Vec::new() }
+        }
+        TableProperty::CapacityMode(CapacityMode::OnDemand)
+        | TableProperty::Encryption(Encryption::AwsOwnedKey)
+        | TableProperty::DefaultTimeToLive(0)
+        | TableProperty::Tags(_)
+        | TableProperty::Ignored(_) => Vec::new(),
+    }
+}
+
+impl TableOptions {
+    pub(super) fn has_ttl(&self) -> bool {
+        self.ttl.is_some() || matches!(self.default_time_to_live, Some(1..))
+    }
+}
+
+macro_rules! marks {
+    ($($name:ident $kind:ident $why:literal, $source:literal;)*) => {
+        $(static $name: Mark = Mark { kind: MarkKind::$kind, why: $why, source: $source };)*
+    };
+}
+
+marks! {
+    COLUMN_STAYS CannotBeUndone "nothing takes a column away again", "DG:cql.ddl.table";
+    TTL_STAYS CannotBeUndone "TTL stays on once it is", "DG:TTL-how-to-create-table";
+    TIMESTAMPS_STAY CannotBeUndone "client-side timestamps stay on once they are", "DG:client-side-timestamps";
+    WARM_STAYS CannotBeUndone "warm throughput can be raised only", "DG:warm-throughput";
+    RECOVERY_LOST CannotBeUndone "the table can no longer be restored to any moment until now", "DG:PointInTimeRecovery";
+    STREAM_LOST CannotBeUndone
+        "the stream ends; one that is turned on later is another, with another ARN", "DG:cdc_how-it-works";
+    REGION_STAYS CannotBeUndone
+        "no statement takes a Region away, and client-side timestamps stay on in all tables",
+        "DG:keyspaces-multi-region-add-replica";
+    PROVISIONED CostsMoney "provisioned units are paid for, used or not", "DG:ReadWriteCapacityMode";
+    SCALING_COSTS CostsMoney
+        "units are provisioned up to the maximum, and CloudWatch alarms are created", "DG:autoscaling";
+    WARM_COSTS CostsMoney "it is charged once", "DG:warm-throughput";
+    RECOVERY_COSTS CostsMoney "what can be restored is stored beside the table", "DG:PointInTimeRecovery";
+    KEY_COSTS CostsMoney "AWS KMS charges for its keys and their use", "DG:EncryptionAtRest";
+    EXPIRY_COSTS CostsMoney "a row that expires takes a unit for each KB", "DG:TTL";
+    CDC_COSTS CostsMoney "a stream is charged for beside the table", "the service's price list";
+    EVERY_REGION CostsMoney
+        "what is stored and written is paid for in each Region", "DG:multiRegion-replication_how-it-works";
+    REGION_IS_COPIED TakesLong
+        "all rows are copied, and meanwhile the keyspace and its tables take no other definition",
+        "DG:keyspaces-multi-region-add-replica";
+}

@@ -1,0 +1,191 @@
+//! From what is there to what is wanted: statements in their order, what to know before saying yes to them, and what
+//! Keyspaces cannot do at all.
+
+mod definitions;
+mod keyspace;
+mod mark;
+mod table;
+mod user_type;
+
+use std::fmt;
+
+pub use definitions::{Definitions, DefinitionsError, DefinitionsProblem};
+pub use mark::{Mark, MarkKind};
+pub use table::TableDifference;
+
+use crate::statement::WithOption;
+use crate::table::{TableProperty, Tags};
+use crate::{Name, QualifiedName, Statement};
+
+/// From some definitions to others; from [`Definitions::difference`]. As text it is what a person reads before saying yes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Difference {
+    /// The statements, in the order in which they are to be sent.
+    pub steps: Vec<Step>,
+    /// What Keyspaces cannot do.
+    pub impossible: Vec<Impossible>,
+    /// What is there and not wanted, and stays.
+    pub left: Vec<Left>,
+}
+
+/// One statement of a [`Difference`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// What is to be sent.
+    pub statement: Statement,
+    /// What to know before.
+    pub marks: Vec<&'static Mark>,
+}
+
+/// Something that Keyspaces cannot do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Impossible {
+    /// What it is about: `the table shop.names`.
+    pub subject: String,
+    /// What cannot be done to it: `dropping its column note`.
+    pub what: String,
+    /// What to do instead, in whole sentences.
+    pub advice: &'static str,
+    /// Who says so.
+    pub source: &'static str,
+}
+
+/// Something that is there and not wanted: it is left as it is.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Left {
+    /// A table of a keyspace of which something is wanted.
+    Table(QualifiedName),
+    /// A type.
+    Type(QualifiedName),
+    /// An option of a table, of which its definition says nothing.
+    Option {
+        /// The table.
+        table: QualifiedName,
+        /// What is there.
+        property: TableProperty,
+    },
+    /// Tags of a keyspace, of which its definition says nothing.
+    Tags {
+        /// The keyspace.
+        keyspace: Name,
+        /// What is there.
+        tags: Tags,
+    },
+}
+
+impl Definitions {
+    /// What makes `to` of these, as they are there.
+    ///
+    /// Keyspaces come before types, types before the tables and types that use them, changes of tables before new tables, and
+    /// of the changes of a table those first that can be undone. What is there and not in `to` is told and left alone,
+    /// never dropped. `home` is the Region that a keyspace in a single one is in. See [`TableDefinition::difference`] for
+    /// what becomes of options that are not said.
+    ///
+    /// [`TableDefinition::difference`]: crate::TableDefinition::difference
+    #[must_use]
+    pub fn difference(&self, to: &Self, home: &str) -> Difference {
+        let mut found = Difference::default();
+        self.keyspaces(to, &mut found);
+        self.types(to, &mut found);
+        let mut creates = Vec::new();
+        for table in &to.tables {
+            self.is_at_home(to, &table.table, "table", &mut found);
+            self.has_its_types(to, table, &mut found);
+            let Some(there) = self.tables.iter().find(|there| is_same(&there.table, &table.table)) else {
+                creates.push(Step { statement: Statement::CreateTable(table.create()), marks: table.marks() });
+                continue;
+            };
+            let TableDifference { changes, impossible, left } = there.difference(table);
+            found.steps.extend(changes.iter().map(|change| Step {
+                statement: Statement::AlterTable(change.of(&table.table)),
+                marks: change.marks(there),
+            }));
+            found.impossible.extend(impossible);
+            found.left.extend(left);
+        }
+        self.regions(to, home, &mut found);
+        found.steps.extend(creates);
+        let others = self.tables.iter().filter(|there| to.tables.iter().all(|it| !is_same(&it.table, &there.table)));
+        found.left.extend(others.map(|there| Left::Table(there.table.clone())));
+        found
+    }
+
+    /// What is in a keyspace that is neither there nor wanted is impossible.
+    fn is_at_home(&self, to: &Self, name: &QualifiedName, kind: &str, found: &mut Difference) {
+        let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).unwrap_or_default();
+        if self.keyspace_of(keyspace).is_none() && to.keyspace_of(keyspace).is_none() {
+            found.impossible.push(Impossible {
+                subject: format!("the {kind} {name}"),
+                what: format!(
+                    "creating it in the keyspace {keyspace}, which is not there and not among the definitions"
+                ),
+                advice: "Add the CREATE KEYSPACE.",
+                source: "DG:cql.ddl.table",
+            });
+        }
+    }
+}
+
+fn is_same(one: &QualifiedName, other: &QualifiedName) -> bool {
+    let keyspace = |name: &QualifiedName| name.keyspace.as_ref().map(|keyspace| keyspace.text.clone());
+    one.name.text == other.name.text && keyspace(one) == keyspace(other)
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.steps.len() {
+            0 if self.impossible.is_empty() => f.write_str("nothing to do")?,
+            0 => f.write_str("no statements")?,
+            1 => f.write_str("1 statement:")?,
+            several => write!(f, "{several} statements:")?,
+        }
+        for (place, step) in self.steps.iter().enumerate() {
+            write!(f, "\n{:3}. {}", place + 1, step.statement)?;
+            for mark in &step.marks {
+                write!(f, "\n       {mark}")?;
+            }
+        }
+        if !self.impossible.is_empty() {
+            f.write_str("\nKeyspaces cannot do this:")?;
+        }
+        for impossible in &self.impossible {
+            write!(f, "\n   - {impossible}")?;
+        }
+        if !self.left.is_empty() {
+            f.write_str("\nleft as it is:")?;
+        }
+        for left in &self.left {
+            write!(f, "\n   - {left}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Impossible {
+    /// `the table shop.names: dropping its column note. Leave the column, and write nothing to it. (DG:cql.ddl.table)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}. {} ({})", self.subject, self.what, self.advice, self.source)
+    }
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(name) => write!(f, "the table {name}, which is not among the definitions"),
+            Self::Type(name) => write!(f, "the type {name}, which is not among the definitions"),
+            Self::Option { table, property } => {
+                let options: Vec<_> = property.with_options().iter().map(WithOption::to_string).collect();
+                write!(f, "the table {table} WITH {}, of which its definition says nothing", options.join(" AND "))
+            }
+            Self::Tags { keyspace, tags } => {
+                let tags: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                write!(
+                    f,
+                    "the tags {} of the keyspace {keyspace}, of which its definition says nothing",
+                    tags.join(", ")
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! From some definitions to others: `difference.txt` has both as CQL, and what a person reads of the difference.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use keyspaces_cql::{Definitions, TableDefinition};
+
+const SHOP: &str = "CREATE KEYSPACE shop WITH replication = {'class': 'SingleRegionStrategy'};";
+
+/// Definitions, among them that of `shop` unless they say another.
+fn definitions(text: &str) -> Definitions {
+    let text = if text.contains("CREATE KEYSPACE") { text.to_owned() } else { format!("{SHOP}{text}") };
+    Definitions::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Cases are divided by lines of `=`, and each has three parts divided by lines of `-`: there, wanted, told.
+#[test]
+fn a_difference_is_told_as_it_is_written_down() {
+    let cases = include_str!("difference.txt").split("\n====\n");
+    for case in cases {
+        let [there, to, told] = case.split("\n----\n").collect::<Vec<_>>()[..] else { panic!("{case}") };
+        let difference = definitions(there).difference(&definitions(to), "us-east-1");
+        assert_eq!(difference.to_string(), told.trim_end(), "{there}\n{to}");
+        for step in &difference.steps {
+            let text = step.statement.to_string();
+            let parsed = keyspaces_cql::parse(&text).unwrap();
+            assert_eq!(keyspaces_cql::judge(&parsed), keyspaces_cql::Judgement::Allowed, "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_changes_of_a_table_make_the_other_of_it() {
+    for case in include_str!("difference.txt").split("\n====\n") {
+        let [there, to, _] = case.split("\n----\n").collect::<Vec<_>>()[..] else { panic!("{case}") };
+        let (there, to) = (definitions(there), definitions(to));
+        for (is, wanted) in there.tables.iter().flat_map(|is| to.tables.iter().map(move |wanted| (is, wanted))) {
+            let difference = is.difference(wanted);
+            if is.table != wanted.table || !difference.impossible.is_empty() {
+                continue;
+            }
+            let after = difference.changes.iter().fold(is.clone(), |table, change| table.changed(change).unwrap());
+            let again = after.difference(wanted);
+            assert_eq!(again.changes, [], "{after}\n{wanted}");
+            assert_eq!(after.columns.len(), wanted.columns.len());
+        }
+    }
+}
+
+#[test]
+fn a_text_that_is_no_definitions_is_refused_with_its_place() {
+    for (text, told) in [
+        (
+            "CREATE TABLE a.b (id int PRIMARY KEY);\nCREATE TABLE a.c (id int PRIMARY KEY);\nCREATE TABLE a.d (id);",
+            "line 3, column 21: expected a type, found ')'",
+        ),
+        (
+            "drop  table a.b",
+            "line 1, column 1: definitions are CREATE KEYSPACE, CREATE TYPE and CREATE TABLE, and this is DROP TABLE",
+        ),
+        (
+            "INSERT INTO a.b (id) VALUES (1)",
+            "line 1, column 1: definitions are CREATE KEYSPACE, CREATE TYPE and CREATE TABLE, and this is INSERT",
+        ),
+        ("CREATE TABLE b (id int PRIMARY KEY)", "line 1, column 14: b is named without its keyspace: write keyspace.b"),
+        ("CREATE TYPE b (id int)", "line 1, column 13: b is named without its keyspace: write keyspace.b"),
+        (
+            "CREATE TABLE a.b (id int PRIMARY KEY); CREATE TABLE a.\"b\" (id int PRIMARY KEY)",
+            "line 1, column 53: the table a.b is defined a second time",
+        ),
+        ("CREATE TABLE a.b (id int)", "line 1, column 14: the table has no PRIMARY KEY"),
+        (
+            "CREATE TABLE a.b (id int PRIMARY KEY) WITH custom_properties = {'ttl': {'status': 'disabled'}}",
+            "line 1, column 83: Amazon Keyspaces refuses turning TTL off. It stays on once it is; default_time_to_live = 0 \
+             stops rows from expiring by default. (DG:TTL-how-to-create-table)",
+        ),
+        (
+            "CREATE TABLE a.b (id int PRIMARY KEY) WITH nonsense = 1",
+            "line 1, column 44: it is not known whether Amazon Keyspaces has the option nonsense of a table",
+        ),
+    ] {
+        assert_eq!(Definitions::parse(text).unwrap_err().to_string(), told, "{text}");
+    }
+}
+
+#[test]
+fn what_is_defined_twice_by_values_is_told() {
+    let Ok(table) =
+        TableDefinition::builder("a", "b").partition_key("id", keyspaces_cql::statement::NativeType::Int).build()
+    else {
+        panic!()
+    };
+    let twice = Definitions::new().table(table.clone()).table(table.clone());
+    assert_eq!(twice.twice().as_deref(), Some("the table a.b"));
+    assert_eq!(Definitions::new().table(table).twice(), None);
+}

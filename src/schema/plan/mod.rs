@@ -1,0 +1,223 @@
+//! What would bring what is there to what is wanted: looked at first, then applied.
+
+mod there;
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use keyspaces_cql::{Definitions, DefinitionsError, Difference, Impossible, Left, Statement, Step};
+
+use self::there::There;
+use super::change::{DEFAULT_DEADLINE, Definition, in_stages, only_on_keyspaces};
+use super::{Schema, SchemaChange};
+use crate::{Error, ErrorKind};
+
+impl<'a> Schema<'a> {
+    /// Plans what would bring the keyspaces, types and tables that are there to those that are wanted. Nothing is sent but
+    /// reads of system tables, until [`Plan::apply`].
+    ///
+    /// What is wanted is a value, or a text of CREATE statements read by [`Definitions::parse`]. Columns, keys and fields
+    /// are to be as they are said; an option or tags that a definition does not say are left as they are, and so is what is
+    /// there and not among the definitions: a plan lists it and never drops it. What Keyspaces cannot do (drop a column,
+    /// change a key or a column's type, take a Region away …) is in the plan too, which then cannot be applied.
+    ///
+    /// Tables that are being created or changed are waited for first, up to 5 minutes, so that a program that was interrupted
+    /// plans again and goes on.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use keyspaces::schema::Definitions;
+    ///
+    /// let wanted = Definitions::parse(
+    ///     "CREATE KEYSPACE shop WITH replication = {'class': 'SingleRegionStrategy'};
+    ///      CREATE TABLE shop.names (id text PRIMARY KEY, name text, note text)
+    ///          WITH custom_properties = {'point_in_time_recovery': {'status': 'enabled'}};",
+    /// )?;
+    /// let plan = session.schema().plan(wanted).await?;
+    /// println!("{plan}"); // each statement, and what cannot be undone, costs money or takes long about it
+    /// plan.apply().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](ErrorKind::Configuration) if a thing is defined twice; [`Refused`](ErrorKind::Refused) if a table of
+    /// them is being deleted, or on a plain Cassandra if an option is Keyspaces' own; else as of reading a system table.
+    pub fn plan(&self, wanted: Definitions) -> Planning<'a> {
+        Planning { schema: *self, wanted, leave_out: false }
+    }
+}
+
+/// A plan, about to be made; from [`Schema::plan`].
+#[derive(Debug)]
+#[must_use = "a plan is made when it is awaited"]
+pub struct Planning<'a> {
+    schema: Schema<'a>,
+    wanted: Definitions,
+    leave_out: bool,
+}
+
+impl Planning<'_> {
+    /// On a plain Cassandra, leaves out what only Keyspaces has, where it is refused otherwise. On Keyspaces this changes
+    /// nothing.
+    pub fn without_keyspaces_options_on_cassandra(mut self) -> Self {
+        self.leave_out = true;
+        self
+    }
+}
+
+impl<'a> IntoFuture for Planning<'a> {
+    type Output = Result<Plan<'a>, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { schema, mut wanted, leave_out } = self;
+        Box::pin(async move {
+            if let Some(twice) = wanted.twice() {
+                return Err(Error::new(
+                    ErrorKind::Configuration,
+                    PLANNING,
+                    format!("{twice} is defined a second time"),
+                ));
+            }
+            if schema.session.is_plain_cassandra() {
+                let part = wanted.portable();
+                if !leave_out && part != wanted {
+                    return Err(only_on_keyspaces(PLANNING));
+                }
+                wanted = part;
+            }
+            let there = There::read(schema, &wanted).await?;
+            if schema.session.is_plain_cassandra() {
+                // How a Cassandra replicates is its own business.
+                for keyspace in &mut wanted.keyspaces {
+                    let is = there.definitions.keyspaces.iter().find(|is| is.name.text == keyspace.name.text);
+                    keyspace.replication = is.map_or_else(|| keyspace.replication.clone(), |is| is.replication.clone());
+                }
+            }
+            let mut difference = there.definitions.difference(&wanted, schema.session.data_center());
+            difference.left.extend(there.others.iter().cloned().map(Left::Table));
+            Ok(Plan { schema, made: Arc::new(Made { wanted, there, difference }) })
+        })
+    }
+}
+
+/// What would bring what is there to what is wanted; from [`Schema::plan`].
+///
+/// As text it is what a person reads before saying yes:
+///
+/// ```text
+/// 2 statements:
+///   1. ALTER TABLE shop.names WITH custom_properties = {'point_in_time_recovery': {'status': 'enabled'}}
+///        costs money: what can be restored is stored beside the table (DG:PointInTimeRecovery)
+///   2. ALTER TABLE shop.names ADD (note text)
+///        cannot be undone: nothing takes a column away again (DG:cql.ddl.table)
+/// left as it is:
+///    - the table shop.prices, which is not among the definitions
+/// ```
+#[derive(Clone, Debug)]
+pub struct Plan<'a> {
+    schema: Schema<'a>,
+    made: Arc<Made>,
+}
+
+#[derive(Debug)]
+struct Made {
+    wanted: Definitions,
+    there: There,
+    difference: Difference,
+}
+
+impl<'a> Plan<'a> {
+    /// The statements, in the order in which they are sent, each with what to know before.
+    pub fn steps(&self) -> &[Step] {
+        &self.made.difference.steps
+    }
+
+    /// What Keyspaces cannot do. A plan that has any cannot be applied.
+    pub fn impossible(&self) -> &[Impossible] {
+        &self.made.difference.impossible
+    }
+
+    /// What is there and not wanted, and stays.
+    pub fn left(&self) -> &[Left] {
+        &self.made.difference.left
+    }
+
+    /// Whether what is there is what is wanted, but for what is left alone.
+    pub fn is_empty(&self) -> bool {
+        self.steps().is_empty() && self.impossible().is_empty()
+    }
+
+    /// Makes the change: reads what is there once more and compares it with what the plan was made against, then sends the
+    /// statements one after the other, each awaited; new tables up to 50 together.
+    ///
+    /// It stops at the first failure, and the error says how many statements had been carried out. Plan again and apply that
+    /// to go on. Keyspaces has no lock on definitions: what another program changes between the comparison and a statement
+    /// is only found if it makes the statement fail. (A new table is created without IF NOT EXISTS, so that one of that name
+    /// that came in between is an error.)
+    ///
+    /// By default it waits 5 minutes for each statement, all together; another Region can take hours: see
+    /// [`within`](SchemaChange::within).
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`](ErrorKind::Refused) if there is anything that Keyspaces cannot do, or what is there has changed since it
+    /// was planned (units that auto scaling moved apart): nothing is sent then. Else as of every change of the
+    /// [`schema`](crate::Session::schema).
+    pub fn apply(&self) -> SchemaChange<'a> {
+        let (session, impossible) = (self.schema.session, self.impossible());
+        if !impossible.is_empty() {
+            let all: Vec<_> = impossible.iter().map(ToString::to_string).collect();
+            let problem = format!("Keyspaces cannot do all of it: {}", all.join("; "));
+            let advice = "Change the definitions, and plan again";
+            return SchemaChange::new(
+                session,
+                Err(Error::new(ErrorKind::Refused, APPLYING, problem).with_advice(advice)),
+            );
+        }
+        let stages = self.stages();
+        let deadline = DEFAULT_DEADLINE * stages.as_ref().map_or(1, |stages| u32::try_from(stages.len()).unwrap_or(1));
+        let (schema, made) = (self.schema, Arc::clone(&self.made));
+        let unchanged = async move {
+            let now = There::read(schema, &made.wanted).await?;
+            match made.there.changed(&now) {
+                None => Ok(()),
+                Some(what) => {
+                    let problem = format!("{what} is not as it was when this was planned");
+                    Err(Error::new(ErrorKind::Refused, APPLYING, problem).with_advice("Plan again"))
+                }
+            }
+        };
+        SchemaChange::new(session, stages).within(deadline.max(DEFAULT_DEADLINE)).after(Box::pin(unchanged))
+    }
+
+    fn stages(&self) -> Result<Vec<Vec<Definition>>, Error> {
+        let is_create = |step: &&Step| matches!(step.statement, Statement::CreateTable(_));
+        let (creates, others): (Vec<_>, Vec<_>) = self.steps().iter().partition(is_create);
+        let definition = |step: &Step| Definition::of(&step.statement, self.schema.session);
+        let mut stages = Vec::new();
+        for step in others {
+            stages.push(vec![definition(step)?]);
+        }
+        stages.extend(in_stages(creates.into_iter().map(definition).collect::<Result<_, _>>()?));
+        Ok(stages)
+    }
+}
+
+impl fmt::Display for Plan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.made.difference.fmt(f)
+    }
+}
+
+impl From<DefinitionsError> for Error {
+    fn from(error: DefinitionsError) -> Self {
+        Self::new(ErrorKind::Refused, "reading definitions", error.to_string())
+    }
+}
+
+const PLANNING: &str = "planning a change of the schema";
+const APPLYING: &str = "applying a plan";
