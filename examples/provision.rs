@@ -147,7 +147,11 @@ async fn delete_by_mistake_and_restore(session: &Session, keyspace: &str) -> Res
     if restored != before {
         return Err(format!("{} rows were there, and {} others are restored", before.len(), restored.len()).into());
     }
-    println!("{keyspace}.{RESTORED} has the {} rows that {keyspace}.users had at {moment}", restored.len());
+    println!(
+        "{keyspace}.{RESTORED} has the {} rows that {keyspace}.users had at {}",
+        restored.len(),
+        moment.format("%F %T%.3f UTC")
+    );
     Ok(())
 }
 
