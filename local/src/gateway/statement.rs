@@ -1,6 +1,6 @@
 //! The path of a statement: understood, checked, sent on, and its answer given back.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -14,16 +14,17 @@ use super::prepared::Facts;
 use super::request::{self, Batch, BatchKind, Batched, Execute, Query, TextOrId};
 use super::understand::{Action, Not, Place, Understood, judge_batch, not_emulated, understand};
 use super::upstream::Upstream;
-use super::{Shared, error_code, metadata};
+use super::{Failed, Shared, error_code, metadata};
 use crate::auth::Refusal;
 use crate::fault::{TIMED_OUT, error_body};
 use crate::journal::Outcome;
+use crate::schema::system_tables;
 use crate::throttle::{Exceeded, Requests, Use};
 
 /// A statement of one connection.
 pub(super) struct Statement<'a> {
-    pub(super) shared: &'a std::sync::Arc<Shared>,
-    pub(super) upstream: &'a Upstream,
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) upstream: &'a Arc<Upstream>,
     /// The connection's keyspace, as `USE` set it.
     pub(super) keyspace: &'a Mutex<Option<String>>,
     /// Whether a fault wants a page without rows.
@@ -87,7 +88,7 @@ impl Statement<'_> {
             Action::Define(definition) => {
                 self.shared.layouts.forget();
                 // In a task of its own: a client that goes away must not leave half of it done.
-                let (shared, definition) = (std::sync::Arc::clone(self.shared), definition.clone());
+                let (shared, definition) = (Arc::clone(self.shared), definition.clone());
                 let defining = tokio::spawn(async move { shared.schema.define(&definition).await });
                 let answer = defining.await;
                 self.shared.layouts.forget();
@@ -142,7 +143,7 @@ impl Statement<'_> {
             if facts.reads {
                 return self.read(frame, facts, asked).await;
             }
-            Ok((self.forward(frame.with_body(asked.body(timestamp))).await?, 0))
+            Ok((self.write(frame.with_body(asked.body(timestamp)), &pieces).await?, 0))
         })
         .await
     }
@@ -199,7 +200,7 @@ impl Statement<'_> {
         self.hold_to_limits(frame.stream, &pieces, logged).await?;
         let terms = Terms { logged, batch: true, consistency: batch.consistency };
         let stream = frame.stream;
-        let work = async { Ok((self.forward(frame.with_body(batch.write(&texts, timestamp))).await?, 0)) };
+        let work = async { Ok((self.write(frame.with_body(batch.write(&texts, timestamp)), &pieces).await?, 0)) };
         self.metered(stream, &pieces, terms, work).await
     }
 
@@ -215,6 +216,9 @@ impl Statement<'_> {
 
     async fn check_tables(&self, facts: &Facts) -> Result<(), Refusal> {
         self.settle().await?;
+        if facts.tables.iter().any(system_tables::shows_recovery) {
+            self.shared.schema.show_earliest().await.map_err(broken)?;
+        }
         for table in &facts.tables {
             self.shared.schema.check_table(table, facts.needs)?;
         }
@@ -223,7 +227,7 @@ impl Statement<'_> {
 
     async fn settle(&self) -> Result<(), Refusal> {
         let settled = self.shared.schema.settle().await;
-        settled.map_err(|failed| Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") })
+        settled.map_err(broken)
     }
 
     /// Asks Cassandra whether a text that is not understood is CQL at all: if not, its own words say why.
@@ -337,7 +341,11 @@ pub(super) fn came_of(answer: Frame) -> Answer {
     (answer, outcome)
 }
 
-pub(super) fn error_of(frame: &Frame) -> Option<(i32, &str)> {
+fn broken(failed: Failed) -> Refusal {
+    Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") }
+}
+
+pub(crate) fn error_of(frame: &Frame) -> Option<(i32, &str)> {
     let mut reader = Reader::new(&frame.body);
     (frame.opcode == Opcode::Error).then_some(())?;
     Some((reader.int().ok()?, reader.string().ok()?))

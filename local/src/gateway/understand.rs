@@ -110,6 +110,14 @@ pub(super) fn understand(text: &str, place: Place<'_>) -> Result<Understood, Not
     reading.statement(&statement).map_err(Not::Taken)
 }
 
+/// A definition that a client did not send, of things that are named with their keyspaces.
+pub(crate) fn defined(statement: &Statement, names: &Names, data_center: &str) -> Result<Definition, Refusal> {
+    let text = statement.to_string();
+    let statement = keyspaces_cql::parse(&text).map_err(|error| not_emulated(format!("this: {error}")))?;
+    let place = Place { keyspace: None, names, data_center, prepared: false };
+    Reading { text: &text, place, look: Look::at(&statement), edits: Vec::new() }.definition(&statement)
+}
+
 /// What the rules say of a batch that came in pieces. Each of its statements was understood by itself.
 pub(super) fn judge_batch(kind: &str, texts: &[&str], place: Place<'_>) -> Result<(), Refusal> {
     // Only the statements themselves: what stands behind one, a comment for instance, would swallow the next.
@@ -237,7 +245,7 @@ impl Reading<'_> {
     }
 
     fn whole_definition(&mut self, statement: &Statement) -> Result<Definition, Refusal> {
-        let mut types = Vec::new();
+        let (mut types, mut source) = (Vec::new(), None);
         let (change, thing, conditional) = match statement {
             Statement::CreateKeyspace(create) => {
                 for option in &create.options {
@@ -270,6 +278,10 @@ impl Reading<'_> {
                 (Change::Alter, table, alter.if_exists.is_some())
             }
             Statement::DropTable(drop) => (Change::Drop, self.table(&drop.table)?, drop.if_exists.is_some()),
+            Statement::RestoreTable(restore) => {
+                source = Some(self.table(&restore.source)?);
+                (Change::Restore, self.table(&restore.table)?, false)
+            }
             Statement::CreateType(create) => {
                 let name = self.user_type(&create.name)?;
                 for field in &create.fields {
@@ -280,7 +292,8 @@ impl Reading<'_> {
             Statement::DropType(drop) => (Change::Drop, self.user_type(&drop.name)?, drop.if_exists.is_some()),
             other => return Err(self.not_emulated("this statement", other.span())),
         };
-        Ok(Definition { change, thing, conditional, types, statement: statement.clone(), text: Some(self.edited()) })
+        let text = Some(self.edited());
+        Ok(Definition { change, thing, conditional, types, statement: statement.clone(), text, source })
     }
 
     /// Strategies are the rules' business; here each is given Cassandra's words for the one copy that there is.

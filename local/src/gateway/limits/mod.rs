@@ -98,7 +98,7 @@ impl Piece<'_> {
 }
 
 impl<'a> What<'a> {
-    fn using(self) -> Option<&'a Using> {
+    pub(in crate::gateway) fn using(self) -> Option<&'a Using> {
         match self {
             Self::Insert(insert) => insert.using.as_ref(),
             Self::Update(update) => update.using.as_ref(),
