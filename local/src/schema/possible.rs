@@ -40,7 +40,7 @@ impl Schema {
             (Change::Alter | Change::Drop, None) if !absent_is_fine => Err(unconfigured(thing)),
             (Change::Alter | Change::Drop, Some(Status::Creating)) => Err(unconfigured(thing)),
             (Change::Alter | Change::Drop, Some(Status::Restoring)) => Err(busy(thing, "restored")),
-            (Change::Create, None) => {
+            (Change::Create | Change::Restore, None) => {
                 // It would put an end to what that is restored from (DG:PointInTimeRecovery_HowItWorks).
                 self.catalogue().restored_from(thing).map_or(Ok(()), |restored| Err(busy(restored, "restored")))
             }

@@ -116,19 +116,20 @@ impl Schema {
             (Some(point), None) => u64::try_from(point.unix_millis()).unwrap_or_default(),
             (None, dropped) => dropped.unwrap_or(now),
         };
+        let said = point.unwrap_or_else(|| at(moment));
         if moment > now {
-            return Err(cannot(name, format!("{} is in the future: it is {}", at(moment), at(now)), HOW_IT_WORKS));
+            return Err(cannot(name, format!("{said} is in the future: it is {}", at(now)), HOW_IT_WORKS));
         }
         let created = source.life.created;
         if moment < created {
-            let why = format!("{} is before it was created, at {}", at(moment), at(created));
+            let why = format!("{said} is before it was created, at {}", at(created));
             return Err(cannot(name, why, HOW_IT_WORKS));
         }
         let Some(earliest) = self.history.earliest(&source.life, now) else {
             return Err(cannot(name, "its point-in-time recovery is not enabled yet", HOW_IT_WORKS));
         };
         if moment < earliest {
-            let why = format!("{} is before its earliest restorable timestamp, {}", at(moment), at(earliest));
+            let why = format!("{said} is before its earliest restorable timestamp, {}", at(earliest));
             return Err(cannot(name, why, HOW_IT_WORKS));
         }
         Ok(moment)

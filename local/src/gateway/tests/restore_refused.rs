@@ -40,7 +40,7 @@ async fn a_moment_at_which_nothing_was_kept_is_refused() {
         (before.as_str(), format!("{before} is before it was created, at {created}")),
         (&disabled, format!("{disabled} is before its earliest restorable timestamp, {enabled}")),
         ("2222-02-22T22:22:22+0000", format!("2222-02-22T22:22:22.000Z is in the future: it is {today}")),
-        ("1969-12-31T23:59:59Z", format!("1970-01-01T00:00:00.000Z is before it was created, at {created}")),
+        ("1969-12-31T23:59:59Z", format!("1969-12-31T23:59:59.000Z is before it was created, at {created}")),
     ] {
         assert_eq!(client.query(&at(moment)).await.refused(), cannot("t", &why));
     }
