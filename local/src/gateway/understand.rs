@@ -471,6 +471,14 @@ mod tests {
     }
 
     #[test]
+    fn a_restore_names_two_tables_and_nothing_of_it_is_for_cassandra() {
+        let text = "RESTORE TABLE t FROM TABLE app.u WITH restore_timestamp = '2020-06-30T04:05:00Z'";
+        let Action::Define(definition) = read(text).unwrap().action else { panic!() };
+        assert_eq!((definition.change, definition.thing), (Change::Restore, Thing::table("here", "t")));
+        assert_eq!((definition.source, definition.text), (Some(Thing::table("app", "u")), None));
+    }
+
+    #[test]
     fn a_text_beyond_measure_is_not_shown_to_cassandra() {
         let deep = format!("SELECT {}a{} FROM t", "(".repeat(1000), ")".repeat(1000));
         let long = format!("SELECT * FROM t -- {}", "x".repeat(5 << 20));
