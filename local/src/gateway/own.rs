@@ -32,6 +32,9 @@ pub(crate) enum Failed {
     /// Cassandra refused.
     #[error("Cassandra refused `{statement}`: {text}")]
     Refused { statement: String, text: String },
+    /// There is no history of a table at a moment.
+    #[error("the history of {table} tells nothing of {moment} ms since 1970")]
+    OutOfReach { table: String, moment: u64 },
     /// Cassandra's response is not what such a statement gives.
     #[error("Cassandra's answer to `{0}` cannot be read")]
     Unreadable(String),
@@ -40,6 +43,10 @@ pub(crate) enum Failed {
 impl Own {
     pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, connection: Mutex::new(None) }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Runs a statement and gives the response as it is, an ERROR too.

@@ -9,6 +9,7 @@ use keyspaces_cql::{
 };
 
 use super::error_code;
+use super::fixed::is_fresh;
 use crate::auth::Refusal;
 use crate::schema::{Change, Definition, Features, Kind, Names, Thing, quoted, system_tables};
 
@@ -40,9 +41,9 @@ pub(super) enum Action {
 pub(super) enum Look {
     /// Whether it filters rows, and whether it has lists after IN that are bound as a whole.
     Read { filters: bool, lists: bool },
-    /// Whether it may delete more than one row, whether its time to live is bound, and whether it says when it wrote. How
-    /// large its values are is always looked at.
-    Write { deletes: bool, ttl: bool, timestamps: bool },
+    /// Whether it may delete more than one row, whether its time to live is bound, whether it says when it wrote, and
+    /// whether it calls a function that gives something else each time. How large its values are is always looked at.
+    Write { deletes: bool, ttl: bool, timestamps: bool, fresh: bool },
 }
 
 impl Look {
@@ -61,11 +62,13 @@ impl Look {
                 deletes: batch.statements.iter().any(deletes),
                 ttl: bound(batch.using.as_ref()) || batch.statements.iter().any(|of| bound(of.using())),
                 timestamps: timed(batch.using.as_ref()) || batch.statements.iter().any(|of| timed(of.using())),
+                fresh: is_fresh(statement),
             },
             other => Self::Write {
                 deletes: matches!(other, Statement::Delete(_)),
                 ttl: bound(other.using()),
                 timestamps: timed(other.using()),
+                fresh: is_fresh(other),
             },
         }
     }
@@ -96,6 +99,14 @@ pub(super) fn understand(text: &str, place: Place<'_>) -> Result<Understood, Not
     judged(&statement, text, place).map_err(Not::Taken)?;
     let mut reading = Reading { text, place, look: Look::at(&statement), edits: Vec::new() };
     reading.statement(&statement).map_err(Not::Taken)
+}
+
+/// A definition that a client did not send, of things that are named with their keyspaces.
+pub(crate) fn defined(statement: &Statement, names: &Names, data_center: &str) -> Result<Definition, Refusal> {
+    let text = statement.to_string();
+    let statement = keyspaces_cql::parse(&text).map_err(|error| not_emulated(format!("this: {error}")))?;
+    let place = Place { keyspace: None, names, data_center, prepared: false };
+    Reading { text: &text, place, look: Look::at(&statement), edits: Vec::new() }.definition(&statement)
 }
 
 /// What the rules say of a batch that came in pieces. Each of its statements was understood by itself.
@@ -220,7 +231,7 @@ impl Reading<'_> {
     }
 
     fn whole_definition(&mut self, statement: &Statement) -> Result<Definition, Refusal> {
-        let mut types = Vec::new();
+        let (mut types, mut source) = (Vec::new(), None);
         let (change, thing, conditional) = match statement {
             Statement::CreateKeyspace(create) => {
                 for option in &create.options {
@@ -253,6 +264,10 @@ impl Reading<'_> {
                 (Change::Alter, table, alter.if_exists.is_some())
             }
             Statement::DropTable(drop) => (Change::Drop, self.table(&drop.table)?, drop.if_exists.is_some()),
+            Statement::RestoreTable(restore) => {
+                source = Some(self.table(&restore.source)?);
+                (Change::Restore, self.table(&restore.table)?, false)
+            }
             Statement::CreateType(create) => {
                 let name = self.user_type(&create.name)?;
                 for field in &create.fields {
@@ -263,7 +278,8 @@ impl Reading<'_> {
             Statement::DropType(drop) => (Change::Drop, self.user_type(&drop.name)?, drop.if_exists.is_some()),
             other => return Err(self.not_emulated("this statement", other.span())),
         };
-        Ok(Definition { change, thing, conditional, types, statement: statement.clone(), text: Some(self.edited()) })
+        let text = Some(self.edited());
+        Ok(Definition { change, thing, conditional, types, statement: statement.clone(), text, source })
     }
 
     /// Strategies are the rules' business; here each is given Cassandra's words for the one copy that there is.

@@ -9,9 +9,11 @@ use serde_json::{Map, Value, json};
 use super::Change;
 use super::catalogue::{Changing, Entry, Kind, Status, Thing};
 use super::names::Names;
+use super::restore;
 use super::system_tables::{self, SystemTable};
 use super::user_types::Uses;
 use crate::gateway::{Failed, Own};
+use crate::history::History;
 
 /// Writes into the system tables of an instance.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct Mirror<'a> {
     pub(super) names: &'a Names,
     /// The Region that the instance stands for.
     pub(super) region: &'a str,
+    /// What can be brought back, and what time it is, in milliseconds since 1970; not known while the gateway starts.
+    pub(super) history: Option<(&'a History, u64)>,
 }
 
 /// Where a thing has rows beside those of its own name: one key column more than the keyspace, called this.
@@ -221,6 +225,7 @@ impl Mirror<'_> {
             Change::Create => "CREATE",
             Change::Alter => "UPDATE",
             Change::Drop => "DELETE",
+            Change::Restore => "RESTORE",
         };
         let row = json!({
             "keyspace_name": table.keyspace, "table_name": table.name, "event_time": timestamp(now),
@@ -291,7 +296,7 @@ impl Mirror<'_> {
     }
 
     /// What was said, what holds where nothing was (DG:cql.ddl.table), and what the service adds
-    /// (DG:keyspaces-enable-cdc-new-table).
+    /// (DG:keyspaces-enable-cdc-new-table, DG:restoretabletopointintime, DG:restoredeleted).
     fn custom_properties(&self, table: &Thing, entry: &Entry) -> Map<String, Value> {
         let defaults = TableOptions::default()
             .and(CapacityMode::default())
@@ -317,6 +322,14 @@ impl Mirror<'_> {
             let cdc = shown.entry("cdc_specification".into()).or_default();
             cdc.insert("status".into(), status.into());
             cdc.extend(self.stream(table, entry).map(|arn| ("latest_stream_arn".into(), arn)));
+        }
+        if let Some((history, now)) = self.history.filter(|_| entry.is_recoverable()) {
+            let recovery = shown.entry("point_in_time_recovery".into()).or_default();
+            if entry.status == Status::Deleting {
+                recovery.insert("restorable_until_time".into(), restore::at(now + restore::WINDOW).to_string());
+            } else if let Some(earliest) = history.earliest(&entry.life(table), now) {
+                PointInTimeRecovery::show_earliest_restorable(&mut shown, restore::at(earliest));
+            }
         }
         shown.into_iter().map(|(name, settings)| (name, json!(settings))).collect()
     }

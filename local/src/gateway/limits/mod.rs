@@ -90,13 +90,13 @@ impl Piece<'_> {
     fn is_worth_a_look(&self) -> bool {
         match self.facts.look {
             Look::Read { lists, .. } => lists,
-            Look::Write { deletes, ttl, timestamps } => deletes || ttl || timestamps || self.plan.is_logged_batch(),
+            Look::Write { deletes, ttl, timestamps, .. } => deletes || ttl || timestamps || self.plan.is_logged_batch(),
         }
     }
 }
 
 impl<'a> What<'a> {
-    fn using(self) -> Option<&'a Using> {
+    pub(in crate::gateway) fn using(self) -> Option<&'a Using> {
         match self {
             Self::Insert(insert) => insert.using.as_ref(),
             Self::Update(update) => update.using.as_ref(),
