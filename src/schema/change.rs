@@ -396,7 +396,9 @@ impl Run<'_> {
     fn late(&self) -> Error {
         let attempted = self.under_way.first().map(|definition| definition.attempted.clone());
         let within = self.deadline - self.begun;
-        let advice = "The service goes on with it: look at its status in system_schema_mcs, or define it again";
+        let is_table = self.under_way.first().and_then(|of| of.awaited.as_ref()).is_some_and(Awaited::is_table);
+        let how = if is_table { "wait on with wait_for_tables()" } else { "define it again" };
+        let advice = format!("The service goes on with it: look at its status in system_schema_mcs, or {how}");
         let said_only = |of: &UnderWay| of.awaited.as_ref().is_some_and(Awaited::is_said_only);
         let problem = if self.under_way.first().is_some_and(said_only) {
             format!("the table is ACTIVE, and what was asked for is not to be seen within {within:?}")

@@ -41,8 +41,8 @@ pub(super) enum Action {
 pub(super) enum Look {
     /// Whether it filters rows, and whether it has lists after IN that are bound as a whole.
     Read { filters: bool, lists: bool },
-    /// Whether it may delete more than one row, whether its time to live is bound, whether it says when it wrote, and
-    /// whether it calls a function that gives something else each time. How large its values are is always looked at.
+    /// Whether it may delete more than one row, whether its time to live is bound, whether it says when it wrote, and whether
+    /// it calls a function that gives something else each time. How large its values are is always looked at.
     Write { deletes: bool, ttl: bool, timestamps: bool, fresh: bool },
 }
 
