@@ -42,9 +42,9 @@ pub use statement::Statement;
 pub use syntax_error::{SyntaxError, SyntaxProblem};
 pub use table::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Encryption,
-    NewColumn, PointInTimeRecovery, PropertyError, PropertyProblem, ReplicaCapacity, TableBuilder, TableChange,
-    TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags, TargetTracking, Ttl, WarmThroughput,
-    read_tags,
+    NewColumn, NewColumns, PointInTimeRecovery, PropertyError, PropertyProblem, ReplicaCapacity, RestoreOverride,
+    RestorePoint, ShownColumn, ShownError, TableBuilder, TableChange, TableDefinition, TableError, TableOptions,
+    TableProblem, TableProperty, TableRestore, Tags, TargetTracking, Ttl, WarmThroughput, read_tags,
 };
 pub use user_type::TypeDefinition;
 

@@ -30,8 +30,8 @@ impl Statement {
                 AlterTableChange::AddTags(_) | AlterTableChange::DropTags(_) => return Portable::Nothing,
                 _ => return Portable::All,
             },
-            // Its only changes are tags and Regions.
-            Self::AlterKeyspace(_) => return Portable::Nothing,
+            // The only changes of a keyspace are tags and Regions.
+            Self::AlterKeyspace(_) | Self::RestoreTable(_) => return Portable::Nothing,
             _ => return Portable::All,
         };
         let said = options.len();
@@ -62,6 +62,7 @@ mod tests {
             ("ALTER TABLE t WITH custom_properties = {'ttl': {'status': 'enabled'}}", "nothing"),
             ("ALTER TABLE t ADD TAGS {'a': 'b'}", "nothing"),
             ("ALTER KEYSPACE k DROP TAGS {'a': 'b'}", "nothing"),
+            ("RESTORE TABLE a FROM TABLE b", "nothing"),
             ("DROP TABLE t", "all"),
         ] {
             let told = match parse(text).unwrap().portable() {

@@ -106,6 +106,41 @@ fn a_partition_key_is_hot_where_all_of_it_has_few_values() {
 }
 
 #[test]
+fn ttl_and_timestamps_are_told_where_the_table_of_the_same_text_has_them_off() {
+    const TABLE: &str = "CREATE TABLE k.t (a int PRIMARY KEY, b int)";
+    const TTL: &str = " WITH custom_properties = {'ttl': {'status': 'enabled'}}";
+    const TIMESTAMPS: &str = " WITH custom_properties = {'client_side_timestamps': {'status': 'enabled'}}";
+    const INSERT: &str = "INSERT INTO k.t (a) VALUES (1) USING TTL 5 AND TIMESTAMP 6";
+    let off = |text: &str| {
+        let told = told(text);
+        (told.contains(&"ttl-off `TTL 5`".to_owned()), told.contains(&"timestamps-off `TIMESTAMP 6`".to_owned()))
+    };
+    for (text, expected) in [
+        (format!("{TABLE}; {INSERT}"), (true, true)),
+        (format!("USE k; CREATE TABLE t (a int PRIMARY KEY); {INSERT}"), (true, true)),
+        (format!("{TABLE}; UPDATE k.t USING TTL 5 SET b = 1 WHERE a = 1"), (true, false)),
+        (format!("{TABLE}; DELETE FROM k.t USING TIMESTAMP 6 WHERE a = 1"), (false, true)),
+        (format!("{TABLE}; BEGIN BATCH USING TIMESTAMP 6 {INSERT}; APPLY BATCH"), (true, true)),
+        (format!("{TABLE}{TTL}; {INSERT}"), (false, true)),
+        (format!("{TABLE} WITH default_time_to_live = 9; {INSERT}"), (false, true)),
+        (format!("{TABLE}; ALTER TABLE k.t{TTL}; ALTER TABLE k.t{TIMESTAMPS}; {INSERT}"), (false, false)),
+        // What is not known of a table is nothing to complain of.
+        (INSERT.to_owned(), (false, false)),
+        (format!("CREATE TABLE t (a int PRIMARY KEY); {INSERT}"), (false, false)),
+        (format!("CREATE TABLE k.t (a int PRIMARY KEY, b varchar(8)); {INSERT}"), (false, false)),
+        (format!("{TABLE}; DROP TABLE k.t; {INSERT}"), (false, false)),
+    ] {
+        assert_eq!(off(&text), expected, "{text}");
+    }
+    // Where there are several Regions, timestamps are on (DG:multiRegion-replication_how-it-works).
+    let regions = "{'class': 'NetworkTopologyStrategy', 'us-east-1': '3', 'eu-west-1': '3'}";
+    assert_eq!(off(&format!("CREATE KEYSPACE k WITH replication = {regions}; {TABLE}; {INSERT}")), (true, false));
+    let add =
+        format!("ALTER KEYSPACE k WITH replication = {regions} AND client_side_timestamps = {{'status': 'ENABLED'}}");
+    assert_eq!(off(&format!("{TABLE}; {add}; {INSERT}")), (false, false));
+}
+
+#[test]
 fn the_keyspace_of_use_counts_for_what_comes_after_it() {
     assert_eq!(told("USE system; DROP TABLE local; SELECT * FROM local"), ["system-keyspace `local`"]);
     assert_eq!(told("USE shop; DROP TABLE local"), [""; 0]);

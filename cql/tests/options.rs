@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use keyspaces_cql::statement::{CqlType, NativeType};
 use keyspaces_cql::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Encryption, Judgement,
-    KeyspaceChange, KeyspaceDefinition, PointInTimeRecovery, Statement, TableChange, TableDefinition, TableOptions,
-    TableProblem, TableProperty, Tags, TargetTracking, Ttl, WarmThroughput, judge, parse,
+    KeyspaceChange, KeyspaceDefinition, NewColumns, PointInTimeRecovery, QualifiedName, RestoreOverride, RestorePoint,
+    Statement, TableChange, TableDefinition, TableOptions, TableProblem, TableProperty, TableRestore, Tags,
+    TargetTracking, Ttl, WarmThroughput, judge, parse,
 };
 
 fn properties() -> Vec<(&'static str, TableProperty)> {
@@ -60,6 +61,26 @@ fn table() -> TableDefinition {
     TableDefinition::builder("ks", "t").partition_key("id", NativeType::Uuid).build().unwrap()
 }
 
+fn restores() -> Vec<(&'static str, TableRestore)> {
+    let restore = || TableRestore::new(QualifiedName::new("ks", "t"), QualifiedName::new("ks", "t_restored"));
+    let mut restores = vec![
+        ("DG:cql.ddl.table", restore()),
+        ("DG:restoretabletopointintime", restore().at("2020-06-30T19:19:21.175Z".parse().unwrap())),
+        (
+            "DG:cql.ddl.table",
+            restore()
+                .at(RestorePoint::from_unix_millis(1_593_489_900_000))
+                .with(PointInTimeRecovery::Disabled)
+                .with(CapacityMode::Provisioned { read: 10, write: 20 })
+                .tag("key1", "val1")
+                .tag("key2", "val2"),
+        ),
+    ];
+    let overrides = properties().into_iter().filter_map(|(source, property)| Some((source, property.try_into().ok()?)));
+    restores.extend(overrides.map(|(source, setting): (_, RestoreOverride)| (source, restore().with(setting))));
+    restores
+}
+
 fn statements() -> Vec<(&'static str, Statement)> {
     let mut statements = Vec::new();
     for (source, property) in properties() {
@@ -73,6 +94,9 @@ fn statements() -> Vec<(&'static str, Statement)> {
         [TableChange::add_column("name", NativeType::Text), TableChange::AddTags(tags()), TableChange::DropTags(tags())]
     {
         statements.push(("DG:cql.ddl.table", Statement::AlterTable(change.of(&table().table))));
+    }
+    for (source, restore) in restores() {
+        statements.push((source, Statement::RestoreTable(restore.statement())));
     }
     let keyspace = KeyspaceDefinition::new("ks").tag("stage", "test");
     let regions = KeyspaceDefinition::new("ks").in_regions(["us-east-1", "eu-west-1"]);
@@ -106,6 +130,143 @@ fn every_option_is_read_back_and_is_allowed() {
         let said = TableOptions::default().and(property);
         assert_eq!(TableOptions::read(&said.with_options()).unwrap(), said);
     }
+}
+
+#[test]
+fn a_restore_is_read_back_as_it_was_said() {
+    for (_, restore) in restores() {
+        let Ok(Statement::RestoreTable(statement)) = parse(&restore.to_string()) else { panic!("{restore}") };
+        assert_eq!(statement.definition(), Ok(restore));
+    }
+    // As the guide writes it (DG:cql.ddl.table).
+    let text = "RESTORE TABLE mykeyspace.mytable_restored from table mykeyspace.my_table \
+                WITH restore_timestamp = '2020-06-30T04:05:00+0000' \
+                AND custom_properties = {'point_in_time_recovery':{'status':'disabled'}, 'capacity_mode':\
+                {'throughput_mode': 'PROVISIONED', 'read_capacity_units': 10, 'write_capacity_units': 20}} \
+                AND TAGS={'key1':'val1', 'key2':'val2'};";
+    let Ok(Statement::RestoreTable(statement)) = parse(text) else { panic!() };
+    let restore = statement.definition().unwrap();
+    assert_eq!(restore.source.to_string(), "mykeyspace.my_table");
+    assert_eq!(restore.target.to_string(), "mykeyspace.mytable_restored");
+    assert_eq!(restore.point, Some("2020-06-30T04:05:00Z".parse().unwrap()));
+    let expected = TableOptions::default()
+        .and(PointInTimeRecovery::Disabled)
+        .and(CapacityMode::Provisioned { read: 10, write: 20 })
+        .and(TableProperty::Tags(["1", "2"].map(|n| (format!("key{n}"), format!("val{n}"))).into()));
+    assert_eq!(*restore.overrides(), expected);
+}
+
+/// DG:PointInTimeRecovery_HowItWorks, "PITR restore settings".
+#[test]
+fn a_restored_table_has_the_settings_of_its_source_but_for_tags_and_cdc() {
+    let scaling = AutoScaling { read: Some(CapacityScaling::Disabled), ..AutoScaling::default() };
+    let source = TableDefinition::builder("ks", "t")
+        .partition_key("id", NativeType::Uuid)
+        .column("name", NativeType::Text)
+        .default_time_to_live(60)
+        .with(CapacityMode::Provisioned { read: 50, write: 50 })
+        .with(PointInTimeRecovery::Enabled)
+        .with(ClientSideTimestamps::Enabled)
+        .with(Cdc::On(CdcView::KeysOnly))
+        .with(scaling.clone())
+        .tag("stage", "test")
+        .build()
+        .unwrap();
+    let restore = TableRestore::new(source.table.clone(), QualifiedName::new("ks", "t_restored"));
+    let restored = restore.restored(&source).unwrap();
+    assert_eq!(restored.table.to_string(), "ks.t_restored");
+    assert_eq!((&restored.columns, &restored.partition_key), (&source.columns, &source.partition_key));
+    assert_eq!(restored.options, TableOptions { tags: None, cdc: None, ..source.options.clone() });
+
+    let restored = restore
+        .clone()
+        .with(PointInTimeRecovery::Disabled)
+        .with(CapacityMode::OnDemand)
+        .tag("of", "t")
+        .restored(&source)
+        .unwrap();
+    let expected = TableOptions::default()
+        .and(TableProperty::DefaultTimeToLive(60))
+        .and(Ttl::Enabled)
+        .and(ClientSideTimestamps::Enabled)
+        .and(PointInTimeRecovery::Disabled)
+        .and(CapacityMode::OnDemand)
+        .and(TableProperty::Tags(Tags::from([("of".to_owned(), "t".to_owned())])));
+    assert_eq!(restored.options, expected);
+    let no_units = restore.with(CapacityMode::Provisioned { read: 0, write: 1 });
+    assert!(no_units.restored(&source).unwrap_err().to_string().starts_with("Amazon Keyspaces refuses fewer than 1"));
+}
+
+#[test]
+fn a_restore_that_cannot_be_is_refused_with_the_reason() {
+    let option = "Amazon Keyspaces refuses TTL, client-side timestamps, CDC and warm throughput as options of RESTORE TABLE. \
+                  Leave them out: TTL and client-side timestamps come with the table, and the rest is for an ALTER TABLE \
+                  once it is ACTIVE. (not in the grammar of DG:cql.ddl.table)";
+    let no_time = "Amazon Keyspaces refuses a restore_timestamp that is no time in ISO 8601. Write it to the second or the \
+                   millisecond, with its zone: '2020-06-30T04:05:00+0000' or '2020-06-30T19:19:21.175Z'. \
+                   (DG:cql.ddl.table; DG:restoretabletopointintime)";
+    let no_zone = "Amazon Keyspaces refuses a restore_timestamp without a zone. Say which time of the day it is where: add Z \
+                   for UTC, or an offset such as +0000. (DG:cql.ddl.table; DG:restoretabletopointintime, whose times all \
+                   have one)";
+    let name = "Amazon Keyspaces refuses names of tables other than 1 to 48 letters, digits and underscores, the first no \
+                underscore. Choose another name. (API:CreateTable)";
+    let unknown = |what: &str| format!("it is not known whether Amazon Keyspaces has {what}");
+    let properties = |of: &str| format!("custom_properties = {{'{of}': {{'status': 'enabled'}}}}");
+    for (target, options, told, at) in [
+        ("t_restored", "restore_timestamp = 'yesterday'", no_time.to_owned(), "'yesterday'"),
+        ("t_restored", "restore_timestamp = 1593489900000", no_time.to_owned(), "1593489900000"),
+        ("t_restored", "restore_timestamp = '2020-06-30T04:05:00'", no_zone.to_owned(), "'2020-06-30T04:05:00'"),
+        (
+            "t_restored",
+            "restore_timestamp = '2020-06-30T04:05:00Z' AND restore_timestamp = '2020-06-30T04:06:00Z'",
+            unknown("the option restore_timestamp twice"),
+            "restore_timestamp = '2020-06-30T04:06:00Z'",
+        ),
+        ("t_restored", "default_time_to_live = 60", option.to_owned(), "default_time_to_live = 60"),
+        ("t_restored", "CDC = TRUE", option.to_owned(), "CDC = TRUE"),
+        ("t_restored", &properties("ttl"), option.to_owned(), &properties("ttl")),
+        ("t_restored", &properties("client_side_timestamps"), option.to_owned(), &properties("client_side_timestamps")),
+        ("t_restored", "comment = 'a'", unknown("the option comment of a RESTORE TABLE"), "comment = 'a'"),
+        ("\"two words\"", "tags = {'a': 'b'}", name.to_owned(), "\"two words\""),
+    ] {
+        let text = format!("RESTORE TABLE ks.{target} FROM TABLE ks.t WITH {options}");
+        let statement = parse(&text).unwrap();
+        let judgement = match judge(&statement) {
+            Judgement::Refused(refusal) => (refusal.to_string(), &text[refusal.span.range()]),
+            Judgement::Unknown(unknown) => (unknown.to_string(), &text[unknown.span.range()]),
+            Judgement::Allowed => panic!("{text}"),
+        };
+        assert_eq!(judgement, (told.clone(), at), "{text}");
+        let Statement::RestoreTable(restore) = statement else { panic!() };
+        assert_eq!(restore.definition().unwrap_err().to_string(), told, "{text}");
+    }
+}
+
+#[test]
+fn the_earliest_restorable_moment_is_read_as_it_is_shown() {
+    let mut shown = TableOptions::default().and(PointInTimeRecovery::Enabled).custom_properties();
+    assert_eq!(PointInTimeRecovery::earliest_restorable(&shown), None);
+    let earliest = "2020-06-30T19:19:21.175Z".parse().unwrap();
+    PointInTimeRecovery::show_earliest_restorable(&mut shown, earliest);
+    // As DG:restoretabletopointintime shows it.
+    let recovery = &shown["point_in_time_recovery"];
+    assert_eq!(recovery["earliest_restorable_timestamp"], "2020-06-30T19:19:21.175Z");
+    assert_eq!(recovery["status"], "enabled");
+    assert_eq!(PointInTimeRecovery::earliest_restorable(&shown), Some(earliest));
+    let read = TableOptions::from_custom_properties(&shown);
+    assert_eq!(read.point_in_time_recovery, Some(PointInTimeRecovery::Enabled));
+}
+
+#[test]
+fn a_change_adds_at_least_one_column() {
+    assert_eq!(NewColumns::new([]), None);
+    let Ok(Statement::AlterTable(mut alter)) = parse("ALTER TABLE t ADD (a int, b text)") else { panic!() };
+    let changes = TableChange::read(&alter).unwrap();
+    let [TableChange::AddColumns(columns)] = changes.as_slice() else { panic!() };
+    assert_eq!(columns.as_slice().len(), 2);
+    alter.change = keyspaces_cql::statement::AlterTableChange::Add(Vec::new());
+    let told = TableChange::read(&alter).unwrap_err().to_string();
+    assert_eq!(told, "it is not known whether Amazon Keyspaces has an ALTER TABLE … ADD of no columns");
 }
 
 #[test]
@@ -221,6 +382,12 @@ fn a_table_that_is_put_together_is_held_to_the_rules_as_a_text_is() {
         (id(&"t".repeat(49)), "table-name"),
         (id("two words"), "table-name"),
         (TableDefinition::builder("ks", "t").partition_key("id", NativeType::Counter), "counter-in-key"),
+        (id("t").column("hits", CqlType::list(NativeType::Counter)), "counter-in-collection"),
+        (id("t").column("hits", CqlType::map(NativeType::Text, NativeType::Counter)), "counter-in-collection"),
+        (
+            id("t").column("hits", CqlType::frozen(CqlType::set(CqlType::tuple([NativeType::Counter.into()])))),
+            "counter-in-tuple",
+        ),
         (id("t").with(CapacityMode::Provisioned { read: 1, write: 0 }), "capacity-units"),
     ] {
         let problem = table.build().unwrap_err().problem;

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::auth::Clock;
 use crate::cassandra::Progress;
+use crate::cassandra::surroundings::Surroundings;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::{Fault, Faults};
@@ -37,6 +38,7 @@ pub struct Builder {
     pub(crate) throttling: bool,
     pub(crate) full_buckets: bool,
     pub(crate) control_port: Option<u16>,
+    pub(crate) surroundings: Surroundings,
 }
 
 impl Builder {
@@ -60,6 +62,7 @@ impl Builder {
             throttling: true,
             full_buckets: false,
             control_port: None,
+            surroundings: Surroundings::from_environment(),
         }
     }
 

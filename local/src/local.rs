@@ -19,7 +19,6 @@ use crate::auth::Authority;
 use crate::builder::Builder;
 use crate::ca::Ca;
 use crate::cassandra::owned::{Job, Owned};
-use crate::cassandra::surroundings::Surroundings;
 use crate::cassandra::{self, Cassandra};
 use crate::control::Control;
 use crate::credentials::Credentials;
@@ -169,7 +168,7 @@ impl Local {
     /// Waits until the Cassandra behind has ended although nobody ended it, and says why. With one that was given it
     /// waits for ever.
     pub async fn ended(&self) -> Error {
-        self.cassandra.ended().await
+        Error::new(ErrorKind::Cassandra, self.cassandra.fate().story().await)
     }
 
     /// Where the Cassandra behind listens, without TLS and without password: for tests that ask it what is really stored,
@@ -230,7 +229,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
     let cassandra = Cassandra::start(&cassandra::Settings {
         given: builder.cassandra,
         partitioner: builder.partitioner,
-        surroundings: Surroundings::from_environment(),
+        surroundings: builder.surroundings,
         progress: builder.progress,
     })
     .await?;
@@ -259,6 +258,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         clock,
         faults: builder.faults.clone(),
         throttling: throttling.clone(),
+        fate: cassandra.fate(),
     };
     let authority = Arc::new(authority);
     let gateway = Gateway::start(settings, Arc::clone(&ca), Arc::clone(&authority), cassandra.address()).await?;
@@ -288,6 +288,8 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         credentials: builder.credentials,
         without_permissions: builder.without_permissions,
     };
+    let fate = cassandra.fate();
+    tokio::spawn(async move { tracing::error!("{}", fate.story().await) });
     Ok(Started { ready, levers, control, gateway, cassandra, ca_directory })
 }
 

@@ -136,7 +136,9 @@ impl Known {
             let after = match change {
                 TableChange::AddColumns(columns) => {
                     let mut after = there.clone();
-                    after.columns.retain(|column| columns.iter().all(|new| new.name.text != column.name.text));
+                    after
+                        .columns
+                        .retain(|column| columns.as_slice().iter().all(|new| new.name.text != column.name.text));
                     after.changed(change)
                 }
                 _ => there.changed(change),

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use keyspaces_cql::{QualifiedName, Statement};
+use keyspaces_cql::{
+    CapacityMode, Cdc, Encryption, QualifiedName, Statement, TableChange, TableDefinition, TableProperty,
+};
 
 use super::TableStatus;
 use crate::{Error, Select, Session};
@@ -15,6 +17,8 @@ pub(super) struct Awaited {
     name: String,
     /// Whether it is to be there, or to be gone.
     there: bool,
+    /// What its description is to show besides.
+    changes: Vec<TableChange>,
     seen: Option<TableStatus>,
 }
 
@@ -33,9 +37,15 @@ pub(super) enum Look {
     Failed(&'static str, Option<TableStatus>),
 }
 
-/// What one look at the system tables has shown: statuses by kind, keyspace and name.
+/// What one look at the system tables has shown, by kind, keyspace and name.
 #[derive(Default)]
-pub(super) struct Seen(HashMap<(Kind, String, String), TableStatus>);
+pub(super) struct Seen(HashMap<(Kind, String, String), Thing>);
+
+struct Thing {
+    status: TableStatus,
+    /// Of a table that is being changed, once it is ACTIVE.
+    definition: Option<TableDefinition>,
+}
 
 impl Awaited {
     pub(super) fn of(statement: &Statement) -> Option<Self> {
@@ -44,6 +54,7 @@ impl Awaited {
             keyspace: keyspace.to_owned(),
             name: name.to_owned(),
             there,
+            changes: Vec::new(),
             seen: None,
         };
         let keyspace = |name: &str, there| Some(new(Kind::Keyspace, name, "", there));
@@ -54,7 +65,8 @@ impl Awaited {
             Statement::AlterKeyspace(it) => keyspace(&it.keyspace.text, true),
             Statement::DropKeyspace(it) => keyspace(&it.keyspace.text, false),
             Statement::CreateTable(it) => within(Kind::Table, &it.table, true),
-            Statement::AlterTable(it) => within(Kind::Table, &it.table, true),
+            Statement::AlterTable(it) => within(Kind::Table, &it.table, true)
+                .map(|awaited| Self { changes: TableChange::read(it).unwrap_or_default(), ..awaited }),
             Statement::RestoreTable(it) => within(Kind::Table, &it.table, true),
             Statement::DropTable(it) => within(Kind::Table, &it.table, false),
             Statement::CreateType(it) => within(Kind::Type, &it.name, true),
@@ -65,17 +77,28 @@ impl Awaited {
 
     pub(super) fn table(keyspace: &str, table: &str) -> Self {
         let (keyspace, name) = (keyspace.to_owned(), table.to_owned());
-        Self { kind: Kind::Table, keyspace, name, there: true, seen: None }
+        Self { kind: Kind::Table, keyspace, name, there: true, changes: Vec::new(), seen: None }
+    }
+
+    /// Whether its status says that it is done, and its description does not.
+    pub(super) fn is_said_only(&self) -> bool {
+        self.there && self.seen == Some(TableStatus::Active)
     }
 
     /// How far it is, by what was seen now and before.
     pub(super) fn look(&mut self, seen: &Seen) -> Look {
         let key = (self.kind, self.keyspace.clone(), self.name.clone());
-        let now = seen.0.get(&key).cloned();
+        let thing = seen.0.get(&key);
+        let now = thing.map(|thing| thing.status.clone());
         let before = std::mem::replace(&mut self.seen, now.clone());
         match (self.there, now) {
             (false, None) => Look::Done,
-            (true, Some(TableStatus::Active)) => Look::Done,
+            (true, Some(TableStatus::Active)) => {
+                // The service may take a while until it says that it is at it.
+                let definition = thing.and_then(|thing| thing.definition.as_ref());
+                let shown = |definition| self.changes.iter().all(|change| shows(definition, change));
+                if definition.is_none_or(shown) { Look::Done } else { Look::NotYet(Some(TableStatus::Active)) }
+            }
             (true, Some(TableStatus::InaccessibleEncryptionCredentials)) => {
                 Look::Failed("the service may not use its key", Some(TableStatus::InaccessibleEncryptionCredentials))
             }
@@ -91,8 +114,8 @@ impl Awaited {
 
 impl Seen {
     /// Asks once for all that is awaited of a kind in a keyspace, however many that is.
-    pub(super) async fn ask(session: &Session, awaited: impl Iterator<Item = &Awaited>) -> Result<Self, Error> {
-        let mut questions: Vec<(Kind, &str)> = awaited.map(|of| (of.kind, of.keyspace.as_str())).collect();
+    pub(super) async fn ask(session: &Session, awaited: &[&Awaited]) -> Result<Self, Error> {
+        let mut questions: Vec<(Kind, &str)> = awaited.iter().map(|of| (of.kind, of.keyspace.as_str())).collect();
         questions.sort_unstable_by_key(|(kind, keyspace)| (*kind as u8, *keyspace));
         questions.dedup();
         let mut seen = Self::default();
@@ -111,7 +134,8 @@ impl Seen {
                     let statuses: Vec<_> = regions.rows((keyspace,)).try_collect().await?;
                     let statuses = statuses.into_iter().filter_map(|(status,)| Some(TableStatus::of(&status?)));
                     let first = statuses.filter(|status| *status != TableStatus::Active).min();
-                    seen.0.insert((kind, keyspace.to_owned(), String::new()), first.unwrap_or(TableStatus::Active));
+                    let thing = Thing { status: first.unwrap_or(TableStatus::Active), definition: None };
+                    seen.0.insert((kind, keyspace.to_owned(), String::new()), thing);
                 }
                 Kind::Table | Kind::Type => {
                     const TABLES: &str =
@@ -122,11 +146,152 @@ impl Seen {
                     let mut rows = all.rows((keyspace,));
                     while let Some((name, status)) = rows.try_next().await? {
                         let status = TableStatus::of(&status.unwrap_or_default());
-                        seen.0.insert((kind, keyspace.to_owned(), name), status);
+                        seen.0.insert((kind, keyspace.to_owned(), name), Thing { status, definition: None });
                     }
                 }
             }
         }
+        for Awaited { kind, keyspace, name, .. } in awaited.iter().filter(|awaited| !awaited.changes.is_empty()) {
+            if let Some(thing) = seen.0.get_mut(&(*kind, keyspace.clone(), name.clone()))
+                && thing.status == TableStatus::Active
+            {
+                let described = session.schema().describe_table(keyspace, name).await?;
+                thing.definition = described.map(|described| described.definition);
+            }
+        }
         Ok(seen)
+    }
+}
+
+/// Whether a table shows a change, as far as the service is known to show it: what is shown otherwise for a reason, or not
+/// at all, holds nobody up.
+fn shows(table: &TableDefinition, change: &TableChange) -> bool {
+    let options = &table.options;
+    match change {
+        TableChange::AddColumns(columns) => {
+            let is_there = |name: &str| table.columns.iter().any(|column| column.name.text == name);
+            columns.as_slice().iter().all(|column| is_there(&column.name.text))
+        }
+        TableChange::Set(TableProperty::CapacityMode(asked)) => match (asked, options.capacity_mode) {
+            // Its units are what auto scaling makes of them.
+            (CapacityMode::Provisioned { .. }, Some(CapacityMode::Provisioned { .. }))
+                if options.auto_scaling.is_some() =>
+            {
+                true
+            }
+            (asked, there) => there.is_none_or(|there| there == *asked),
+        },
+        TableChange::Set(TableProperty::WarmThroughput(asked)) => {
+            options.warm_throughput.is_none_or(|there| there.read >= asked.read && there.write >= asked.write)
+        }
+        TableChange::Set(TableProperty::PointInTimeRecovery(asked)) => {
+            options.point_in_time_recovery.is_none_or(|there| there == *asked)
+        }
+        TableChange::Set(TableProperty::Encryption(asked)) => match (asked, &options.encryption) {
+            // An alias is shown as the key that it stands for.
+            (Encryption::CustomerManagedKey(arn), Some(Encryption::CustomerManagedKey(_)))
+                if !arn.contains(":key/") =>
+            {
+                true
+            }
+            (asked, there) => there.as_ref().is_none_or(|there| there == asked),
+        },
+        TableChange::Set(TableProperty::Cdc(asked)) => {
+            matches!(asked, Cdc::On(_)) == matches!(options.cdc, Some(Cdc::On(_)))
+        }
+        TableChange::Set(TableProperty::DefaultTimeToLive(asked)) => {
+            options.default_time_to_live.unwrap_or_default() == *asked
+        }
+        // That the service shows TTL and client-side timestamps, and how it writes the rest, is not known.
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyspaces_cql::statement::NativeType;
+    use keyspaces_cql::{CdcView, NewColumn, NewColumns, PointInTimeRecovery, TableBuilder, Ttl, WarmThroughput};
+
+    use super::*;
+
+    fn table() -> TableBuilder {
+        TableDefinition::builder("ks", "t").partition_key("a", NativeType::Int)
+    }
+
+    fn add(names: [&str; 2]) -> TableChange {
+        let columns = names.map(|name| NewColumn {
+            name: keyspaces_cql::Name::new(name),
+            column_type: NativeType::Int.into(),
+            is_static: false,
+        });
+        TableChange::AddColumns(NewColumns::new(columns).unwrap())
+    }
+
+    #[test]
+    fn an_altered_table_is_awaited_until_it_shows_what_was_asked_for() {
+        let statement = keyspaces_cql::parse("ALTER TABLE ks.t ADD b int").unwrap();
+        let mut awaited = Awaited::of(&statement).unwrap();
+        let mut look = |status, builder: TableBuilder| {
+            let thing = Thing { status, definition: Some(builder.build().unwrap()) };
+            let seen = Seen(HashMap::from([((Kind::Table, "ks".to_owned(), "t".to_owned()), thing)]));
+            match awaited.look(&seen) {
+                Look::Done => "done",
+                Look::NotYet(_) if awaited.is_said_only() => "not shown",
+                Look::NotYet(_) => "not yet",
+                Look::Failed(why, _) => why,
+            }
+        };
+        assert_eq!(look(TableStatus::Active, table()), "not shown");
+        assert_eq!(look(TableStatus::Updating, table()), "not yet");
+        assert_eq!(look(TableStatus::Active, table().column("c", NativeType::Int)), "not shown");
+        assert_eq!(look(TableStatus::Active, table().column("b", NativeType::Varint)), "done");
+    }
+
+    #[test]
+    fn what_is_shown_otherwise_for_a_reason_or_not_at_all_is_taken_for_shown() {
+        let provisioned = |read| CapacityMode::Provisioned { read, write: 1 };
+        let key = |arn: &str| Encryption::CustomerManagedKey(arn.to_owned());
+        let scaling =
+            keyspaces_cql::AutoScaling { read: Some(keyspaces_cql::CapacityScaling::Disabled), ..Default::default() };
+        let (one, other) = ("arn:aws:kms:us-east-1:1:key/1", "arn:aws:kms:us-east-1:1:key/2");
+        let set = |property: TableProperty| TableChange::Set(property);
+        let cases = [
+            (add(["b", "c"]), table().column("b", NativeType::Int), false),
+            (set(provisioned(2).into()), table(), true),
+            (set(provisioned(2).into()), table().with(provisioned(2)), true),
+            (set(provisioned(2).into()), table().with(provisioned(1)), false),
+            (set(provisioned(2).into()), table().with(provisioned(1)).with(scaling.clone()), true),
+            (set(provisioned(2).into()), table().with(CapacityMode::OnDemand).with(scaling), false),
+            (set(CapacityMode::OnDemand.into()), table().with(provisioned(2)), false),
+            (set(PointInTimeRecovery::Enabled.into()), table(), true),
+            (set(PointInTimeRecovery::Enabled.into()), table().with(PointInTimeRecovery::Disabled), false),
+            (set(PointInTimeRecovery::Disabled.into()), table().with(PointInTimeRecovery::Enabled), false),
+            (set(key(one).into()), table().with(key(one)), true),
+            (set(key(one).into()), table().with(key(other)), false),
+            (set(key("arn:aws:kms:us-east-1:1:alias/a").into()), table().with(key(other)), true),
+            (set(key(one).into()), table().with(Encryption::AwsOwnedKey), false),
+            (set(Cdc::On(CdcView::KeysOnly).into()), table(), false),
+            (set(Cdc::On(CdcView::KeysOnly).into()), table().with(Cdc::On(CdcView::default())), true),
+            (set(Cdc::Off.into()), table().with(Cdc::On(CdcView::default())), false),
+            (set(Cdc::Off.into()), table(), true),
+            (set(TableProperty::DefaultTimeToLive(5)), table(), false),
+            (set(TableProperty::DefaultTimeToLive(5)), table().default_time_to_live(5), true),
+            (set(TableProperty::DefaultTimeToLive(0)), table().default_time_to_live(5), false),
+            (
+                set(WarmThroughput { read: 5, write: 5 }.into()),
+                table().with(WarmThroughput { read: 6, write: 5 }),
+                true,
+            ),
+            (
+                set(WarmThroughput { read: 5, write: 5 }.into()),
+                table().with(WarmThroughput { read: 4, write: 5 }),
+                false,
+            ),
+            (set(Ttl::Enabled.into()), table(), true),
+        ];
+        for (change, builder, expected) in cases {
+            let there = builder.build().unwrap();
+            assert_eq!(shows(&there, &change), expected, "{change:?}\n{there}");
+        }
     }
 }

@@ -14,12 +14,16 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::TableStatus;
 use super::awaited::{Awaited, Look, Seen};
+use super::foresight;
 use crate::execute::Call;
 use crate::statement::About;
 use crate::{Error, ErrorKind, Session, execute};
 
 /// AWS's tools wait up to 15 minutes (toolkit-truncate.py); about one is what users report.
 pub(super) const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
+
+/// Up to 20 minutes for an empty table, hours for a large one (DG:PointInTimeRecovery_HowItWorks).
+const DEFAULT_DEADLINE_OF_A_RESTORE: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// Between two looks at the system tables, growing by half from the first to the last.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
@@ -87,12 +91,20 @@ impl Definition {
     pub(super) fn of(statement: &Statement, session: &Session) -> Result<Self, Error> {
         Self::of_text(&statement.to_string(), session)
     }
+
+    /// Nothing if it was sent before, or cannot be read.
+    pub(super) fn statement(&self) -> Option<&Statement> {
+        self.about.tree()
+    }
 }
 
 impl<'a> SchemaChange<'a> {
     /// Definitions that are sent together, and others when these have been carried out.
     pub(super) fn new(session: &'a Session, stages: Result<Vec<Vec<Definition>>, Error>) -> Self {
-        Self { session, stages: stages.map(VecDeque::from), deadline: DEFAULT_DEADLINE, leave_out: false, first: None }
+        let is_restore = |definition: &Definition| matches!(definition.statement(), Some(Statement::RestoreTable(_)));
+        let restores = stages.iter().flatten().flatten().any(is_restore);
+        let deadline = if restores { DEFAULT_DEADLINE_OF_A_RESTORE } else { DEFAULT_DEADLINE };
+        Self { session, stages: stages.map(VecDeque::from), deadline, leave_out: false, first: None }
     }
 
     /// The same change, if this holds when it is begun.
@@ -101,7 +113,7 @@ impl<'a> SchemaChange<'a> {
         self
     }
 
-    /// How long to wait until all of it is carried out. Default: 5 minutes.
+    /// How long to wait until all of it is carried out. Default: 5 minutes; 3 hours if a table is restored.
     pub fn within(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -138,6 +150,7 @@ impl<'a> SchemaChange<'a> {
             session,
             of: stages.iter().map(Vec::len).sum(),
             stages,
+            foreseen: false,
             under_way: Vec::new(),
             share: None,
             done: 0,
@@ -217,6 +230,8 @@ pub(super) fn only_on_keyspaces(attempted: impl Into<Cow<'static, str>>) -> Erro
 struct Run<'a> {
     session: &'a Session,
     stages: VecDeque<Vec<Definition>>,
+    /// Whether what is there was asked if it takes all of it.
+    foreseen: bool,
     under_way: Vec<UnderWay>,
     /// The share of these in what may be under way at once.
     share: Option<SemaphorePermit<'a>>,
@@ -243,6 +258,9 @@ impl Run<'_> {
         if let Some(check) = self.first.take() {
             check.await?;
         }
+        if !std::mem::replace(&mut self.foreseen, true) {
+            foresight::check(self.session, self.stages.iter().flatten()).await?;
+        }
         if self.under_way.is_empty() {
             let Some(stage) = self.stages.pop_front() else { return Ok(None) };
             return self.send(stage).await.map(Some);
@@ -254,7 +272,8 @@ impl Run<'_> {
         let pause = self.pause.unwrap_or_default();
         sleep(pause).await;
         self.pause = Some(LAST_LOOK.min(FIRST_LOOK.max(pause * 3 / 2)));
-        let seen = Seen::ask(self.session, self.under_way.iter().filter_map(|of| of.awaited.as_ref())).await?;
+        let awaited: Vec<_> = self.under_way.iter().filter_map(|of| of.awaited.as_ref()).collect();
+        let seen = Seen::ask(self.session, &awaited).await?;
         let (mut left, mut first_status) = (Vec::new(), None);
         let mut last_done = None;
         for mut definition in std::mem::take(&mut self.under_way) {
@@ -302,7 +321,13 @@ impl Run<'_> {
             };
             self.under_way.push(UnderWay { attempted, awaited });
             if let Some(text) = text {
-                execute::define(&Call::new(self.session, about), &text).await?;
+                let call = Call::new(self.session, about);
+                if let Err(error) = execute::define(&call, &text).await {
+                    return Err(match call.about.tree() {
+                        Some(statement) => foresight::explain(self.session, statement, error).await,
+                        None => error,
+                    });
+                }
             }
         }
         let first = self.under_way.first().map(|definition| definition.attempted.clone());
@@ -312,6 +337,10 @@ impl Run<'_> {
     /// What a Cassandra of one data center is told of a definition, if anything: the part that needs no Keyspaces.
     fn for_cassandra(&self, about: &About, text: String) -> Result<Option<String>, Error> {
         let Some(statement) = about.tree() else { return Ok(Some(text)) };
+        if let Statement::RestoreTable(_) = statement {
+            let only = "a plain Cassandra has no point-in-time recovery to restore from";
+            return Err(Error::new(ErrorKind::Refused, about.attempted.clone(), only));
+        }
         let portable = statement.portable();
         if portable != Portable::All && !self.leave_out {
             return Err(only_on_keyspaces(about.attempted.clone()));
@@ -357,7 +386,7 @@ impl Run<'_> {
             return error;
         }
         let left = self.of - self.done;
-        let advice = error.advice().map(|advice| format!("{advice}. ")).unwrap_or_default();
+        let advice = error.advice().map(|advice| format!("{}. ", advice.trim_end_matches('.'))).unwrap_or_default();
         error.with_advice(format!(
             "{advice}{} of {} definitions had been carried out; {left} are left",
             self.done, self.of
@@ -368,11 +397,14 @@ impl Run<'_> {
         let attempted = self.under_way.first().map(|definition| definition.attempted.clone());
         let within = self.deadline - self.begun;
         let advice = "The service goes on with it: look at its status in system_schema_mcs, or define it again";
-        let error = Error::new(
-            ErrorKind::Timeout,
-            attempted.unwrap_or_else(|| "a change of the schema".to_owned()),
-            format!("not carried out within {within:?}"),
-        );
+        let said_only = |of: &UnderWay| of.awaited.as_ref().is_some_and(Awaited::is_said_only);
+        let problem = if self.under_way.first().is_some_and(said_only) {
+            format!("the table is ACTIVE, and what was asked for is not to be seen within {within:?}")
+        } else {
+            format!("not carried out within {within:?}")
+        };
+        let attempted = attempted.unwrap_or_else(|| "a change of the schema".to_owned());
+        let error = Error::new(ErrorKind::Timeout, attempted, problem);
         self.stopped(error.with_advice(advice))
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use keyspaces_cql::statement::{ClusteringOrder, CqlType, Order};
+use keyspaces_cql::statement::CqlType;
 use keyspaces_cql::{
-    AutoScaling, CapacityScaling, Cdc, Column, ColumnKind, KeyspaceDefinition, Name, QualifiedName, Replication,
-    TableDefinition, TableOptions, TableProperty, Tags, TypeDefinition,
+    AutoScaling, CapacityScaling, Cdc, KeyspaceDefinition, PointInTimeRecovery, QualifiedName, Replication,
+    ShownColumn, TableDefinition, TableOptions, TableProperty, Tags, TypeDefinition,
 };
 use scylla::value::CqlValue;
 
@@ -25,6 +25,8 @@ pub struct TableDescription {
     pub created: Option<DateTime<Utc>>,
     /// The ARN of its latest CDC stream, if there is one.
     pub stream_arn: Option<String>,
+    /// The earliest moment to which it can be restored, if it can be (`DG:restoretabletopointintime`).
+    pub earliest_restorable: Option<DateTime<Utc>>,
     /// What it is in each Region, if its keyspace is in several.
     pub replicas: Vec<Replica>,
 }
@@ -75,11 +77,18 @@ impl Schema<'_> {
         let seconds = row("default_time_to_live").and_then(CqlValue::as_int).and_then(|ttl| u32::try_from(ttl).ok());
         if plain {
             definition.options.default_time_to_live = seconds.filter(|seconds| *seconds > 0);
-            let (status, created, stream_arn, replicas) = (None, None, None, Vec::new());
-            return Ok(Some(TableDescription { definition, status, created, stream_arn, replicas }));
+            return Ok(Some(TableDescription {
+                definition,
+                status: None,
+                created: None,
+                stream_arn: None,
+                earliest_restorable: None,
+                replicas: Vec::new(),
+            }));
         }
-        let mut options =
-            TableOptions::from_custom_properties(&row("custom_properties").map(shown).unwrap_or_default());
+        let custom_properties = row("custom_properties").map(shown).unwrap_or_default();
+        let earliest = PointInTimeRecovery::earliest_restorable(&custom_properties);
+        let mut options = TableOptions::from_custom_properties(&custom_properties);
         if let Some(seconds) = seconds.filter(|seconds| *seconds > 0) {
             options = options.and(TableProperty::DefaultTimeToLive(seconds));
         }
@@ -99,6 +108,7 @@ impl Schema<'_> {
             status: row("status").and_then(CqlValue::as_text).map(|word| TableStatus::of(word)),
             created: row("creation_time").and_then(CqlValue::as_cql_timestamp).and_then(|at| at.try_into().ok()),
             stream_arn: row("latest_stream_arn").and_then(CqlValue::as_text).cloned(),
+            earliest_restorable: earliest.and_then(|at| DateTime::from_timestamp_millis(at.unix_millis())),
             replicas: replicas.collect(),
             definition,
         }))
@@ -209,44 +219,20 @@ impl AllTags {
 const READ_SCALING: &str = "provisioned_read_capacity_autoscaling_update";
 const WRITE_SCALING: &str = "provisioned_write_capacity_autoscaling_update";
 
-/// The key in its order, then static and other columns by their names, which is all of their order that is kept.
 fn definition(keyspace: &str, table: &str, rows: &[Row]) -> Result<TableDefinition, Error> {
-    let attempted = || format!("describing the table {keyspace}.{table}");
-    let mut columns = Vec::new();
-    for row in rows {
-        let (Some(name), Some(type_text)) = (text(row, "column_name"), text(row, "type")) else { continue };
-        let kind = match text(row, "kind").as_deref() {
-            Some("partition_key") => ColumnKind::PartitionKey,
-            Some("clustering") => ColumnKind::Clustering,
-            Some("static") => ColumnKind::Static,
-            _ => ColumnKind::Regular,
-        };
-        let column_type: CqlType = type_text.parse().map_err(|error| {
-            let problem = format!("the type {type_text} of its column {name} cannot be read");
-            Error::new(ErrorKind::Server, attempted(), problem).with_source(error)
-        })?;
-        let position = row.get("position").and_then(CqlValue::as_int).unwrap_or(-1);
-        let descending = text(row, "clustering_order").is_some_and(|order| order.eq_ignore_ascii_case("desc"));
-        let order = if descending { Order::Descending } else { Order::Ascending };
-        columns.push((kind as u8, position, order, Column { name: Name::new(name), column_type, kind }));
-    }
-    columns.sort_by(|one, other| (one.0, one.1, &one.3.name.text).cmp(&(other.0, other.1, &other.3.name.text)));
-    let of_kind = |kind| columns.iter().filter(move |(.., column)| column.kind == kind);
-    let partition_key: Vec<_> = of_kind(ColumnKind::PartitionKey).map(|(.., column)| column.name.clone()).collect();
-    let clustering_columns = of_kind(ColumnKind::Clustering).map(|(_, _, order, column)| {
-        let column = column.name.clone();
-        ClusteringOrder { span: column.span, column, order: *order }
+    let columns = rows.iter().filter_map(|row| {
+        Some(ShownColumn {
+            name: text(row, "column_name")?,
+            column_type: text(row, "type")?,
+            kind: text(row, "kind").unwrap_or_default(),
+            position: row.get("position").and_then(CqlValue::as_int).unwrap_or(-1),
+            clustering_order: text(row, "clustering_order").unwrap_or_default(),
+        })
     });
-    let clustering_columns = clustering_columns.collect();
-    if partition_key.is_empty() {
-        return Err(Error::new(ErrorKind::Server, attempted(), "its columns have no partition key among them"));
-    }
-    Ok(TableDefinition {
-        table: QualifiedName::new(keyspace, table),
-        columns: columns.into_iter().map(|(.., column)| column).collect(),
-        partition_key,
-        clustering_columns,
-        options: TableOptions::default(),
+    TableDefinition::from_columns(QualifiedName::new(keyspace, table), columns).map_err(|error| {
+        let attempted = format!("describing the table {keyspace}.{table}");
+        let problem = "what the system tables show of its columns is no table";
+        Error::new(ErrorKind::Server, attempted, problem).with_source(error)
     })
 }
 

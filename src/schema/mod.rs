@@ -1,14 +1,16 @@
-//! Keyspaces, tables and types: defined, waited for because Keyspaces carries a definition out after it has answered, and
-//! described.
+//! Keyspaces, tables and types: defined, waited for because Keyspaces carries a definition out after it has answered,
+//! described, and tables brought back as they were.
 
 mod awaited;
 mod change;
 mod describe;
+mod foresight;
 mod plan;
+mod restore;
 mod status;
 
 use keyspaces_cql::statement::{DropKeyspace, DropTable, DropType};
-use keyspaces_cql::{Name, QualifiedName, Statement};
+use keyspaces_cql::{QualifiedName, Statement};
 
 use self::change::{Definition, in_stages};
 use crate::{Error, ErrorKind, Session};
@@ -17,15 +19,17 @@ pub(crate) use self::change::MOST_UNDER_WAY;
 pub use self::change::{Progress, SchemaChange};
 pub use self::describe::{Replica, TableDescription};
 pub use self::plan::{Plan, Planning};
+pub use self::restore::Restore;
 pub use self::status::TableStatus;
 
 // A definition as a value, whose options are values too.
 pub use keyspaces_cql::statement::{CqlType, NativeType, Order};
 pub use keyspaces_cql::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Definitions,
-    DefinitionsError, Encryption, Impossible, KeyspaceChange, KeyspaceDefinition, Left, Mark, MarkKind, NewColumn,
-    PointInTimeRecovery, Replication, Step, TableBuilder, TableChange, TableDefinition, TableError, TableOptions,
-    TableProperty, Tags, TargetTracking, Ttl, TypeDefinition, WarmThroughput,
+    DefinitionsError, Encryption, Impossible, KeyspaceChange, KeyspaceDefinition, Left, Mark, MarkKind, Name,
+    NewColumn, NewColumns, PointInTimeRecovery, ReplicaCapacity, Replication, RestoreOverride, Step, TableBuilder,
+    TableChange, TableDefinition, TableError, TableOptions, TableProperty, Tags, TargetTracking, Ttl, TypeDefinition,
+    WarmThroughput,
 };
 
 /// What a session defines and describes; from [`Session::schema`].
@@ -67,7 +71,7 @@ impl Session {
     ///
     /// Of every change: [`Refused`](ErrorKind::Refused) if Keyspaces refuses it (reason and advice are in the error), the
     /// server does, or it comes to nothing in the end; [`Timeout`](ErrorKind::Timeout) if it is not done within its deadline
-    /// ([`within`](SchemaChange::within), 5 minutes by default): the service goes on with it. Of several definitions, the
+    /// ([`within`](SchemaChange::within), 5 minutes by default, 3 hours for a restore): the service goes on with it. Of several definitions, the
     /// error says how many had been carried out.
     pub fn schema(&self) -> Schema<'_> {
         Schema { session: self }
@@ -137,9 +141,19 @@ impl<'a> Schema<'a> {
         self.one(Statement::CreateType(user_type.create()))
     }
 
+    /// Creates a type unless there is one of this name, whatever its fields.
+    pub fn create_type_if_not_exists(&self, user_type: &TypeDefinition) -> SchemaChange<'a> {
+        let mut create = user_type.create();
+        create.if_not_exists = Some(create.span);
+        self.one(Statement::CreateType(create))
+    }
+
     /// Changes a table, one change after the other, each awaited: Keyspaces takes one at a time (`DG:cql.ddl.table`).
     ///
-    /// If one fails, those before it stay, and the error says how many they are.
+    /// The table is looked up first, and nothing is sent if one of the changes cannot be: a column that is there, another
+    /// view of a CDC stream that is on, a schema of more than 350 KB (`DG:quotas`). If one fails all the same, because somebody
+    /// else changed the table meanwhile for instance, those before it stay, and the error says how many they are. Each is
+    /// carried out when the table is ACTIVE and shows it.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -175,19 +189,32 @@ impl<'a> Schema<'a> {
 
     /// Drops a keyspace with all that is in it. There is no way back but that of tables with point-in-time recovery.
     pub fn drop_keyspace(&self, keyspace: &str) -> SchemaChange<'a> {
-        let keyspace = Name::new(keyspace);
-        self.one(Statement::DropKeyspace(DropKeyspace { span: keyspace.span, if_exists: None, keyspace }))
+        self.one(drop_keyspace(keyspace, false))
+    }
+
+    /// Drops a keyspace with all that is in it, if there is one.
+    pub fn drop_keyspace_if_exists(&self, keyspace: &str) -> SchemaChange<'a> {
+        self.one(drop_keyspace(keyspace, true))
     }
 
     /// Drops a table.
     pub fn drop_table(&self, keyspace: &str, table: &str) -> SchemaChange<'a> {
-        self.one(drop_table(keyspace, table))
+        self.one(drop_table(keyspace, table, false))
+    }
+
+    /// Drops a table if there is one; one that is being dropped is waited for.
+    pub fn drop_table_if_exists(&self, keyspace: &str, table: &str) -> SchemaChange<'a> {
+        self.one(drop_table(keyspace, table, true))
     }
 
     /// Drops a type, which no table and no other type may use.
     pub fn drop_type(&self, keyspace: &str, name: &str) -> SchemaChange<'a> {
-        let name = QualifiedName::new(keyspace, name);
-        self.one(Statement::DropType(DropType { span: name.span(), if_exists: None, name }))
+        self.one(drop_type(keyspace, name, false))
+    }
+
+    /// Drops a type, which no table and no other type may use, if there is one.
+    pub fn drop_type_if_exists(&self, keyspace: &str, name: &str) -> SchemaChange<'a> {
+        self.one(drop_type(keyspace, name, true))
     }
 
     /// Drops a table and creates it again as it is now, empty: what AWS does for the TRUNCATE that Keyspaces lacks
@@ -200,7 +227,7 @@ impl<'a> Schema<'a> {
     pub async fn drop_and_create_again(&self, keyspace: &str, table: &str) -> Result<SchemaChange<'a>, Error> {
         let there = self.describe_table(keyspace, table).await?;
         let there = there.ok_or_else(|| not_there("emptying", format!("table {keyspace}.{table}")))?;
-        let stages = [drop_table(keyspace, table), Statement::CreateTable(there.definition.create())];
+        let stages = [drop_table(keyspace, table, false), Statement::CreateTable(there.definition.create())];
         let stages = stages.iter().map(|statement| Ok(vec![Definition::of(statement, self.session)?]));
         Ok(SchemaChange::new(self.session, stages.collect()))
     }
@@ -218,9 +245,23 @@ impl<'a> Schema<'a> {
     }
 }
 
-fn drop_table(keyspace: &str, table: &str) -> Statement {
+fn drop_keyspace(keyspace: &str, if_exists: bool) -> Statement {
+    let keyspace = Name::new(keyspace);
+    Statement::DropKeyspace(DropKeyspace {
+        span: keyspace.span,
+        if_exists: if_exists.then_some(keyspace.span),
+        keyspace,
+    })
+}
+
+fn drop_table(keyspace: &str, table: &str, if_exists: bool) -> Statement {
     let table = QualifiedName::new(keyspace, table);
-    Statement::DropTable(DropTable { span: table.span(), if_exists: None, table })
+    Statement::DropTable(DropTable { span: table.span(), if_exists: if_exists.then_some(table.span()), table })
+}
+
+fn drop_type(keyspace: &str, name: &str, if_exists: bool) -> Statement {
+    let name = QualifiedName::new(keyspace, name);
+    Statement::DropType(DropType { span: name.span(), if_exists: if_exists.then_some(name.span()), name })
 }
 
 fn not_there(doing: &str, what: String) -> Error {

@@ -1,6 +1,6 @@
 //! Binding: values to a prepared statement, held to the service's limits before anything is sent.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use scylla::frame::response::result::ColumnSpec;
 use scylla::serialize::row::SerializeRow;
@@ -21,10 +21,6 @@ const LARGEST_PARTITION_KEY: usize = 2_048;
 
 /// Twenty years (DG:TTL-how-to-create-table).
 const LONGEST_TTL: i32 = 630_720_000;
-
-/// How far a timestamp may be from the server's clock (DG:client-side-timestamps-how-to-queries).
-const OLDEST_TIMESTAMP: Duration = Duration::from_secs(2 * 24 * 60 * 60);
-const NEWEST_TIMESTAMP: Duration = Duration::from_secs(5 * 60);
 
 /// The bind markers of a prepared statement that mean something to this client.
 #[derive(Debug)]
@@ -178,10 +174,7 @@ impl Core {
 impl About {
     /// Refuses a timestamp in microseconds that the service would refuse at `now`.
     fn check_timestamp(&self, timestamp: i64, now: SystemTime) -> Result<(), Error> {
-        let micros = |time: SystemTime| {
-            time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-        };
-        if (micros(now - OLDEST_TIMESTAMP)..=micros(now + NEWEST_TIMESTAMP)).contains(&timestamp) {
+        if keyspaces_cql::rules::takes_timestamp(timestamp, now) {
             return Ok(());
         }
         let problem = format!(
@@ -208,6 +201,8 @@ fn number(bytes: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     #[test]

@@ -2,6 +2,7 @@ mod bad_input;
 mod changes;
 mod describing;
 pub(crate) mod property;
+mod restore;
 
 use keyspaces::Session;
 use uuid::Uuid;

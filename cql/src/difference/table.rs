@@ -3,8 +3,8 @@
 use super::{Impossible, Left};
 use crate::statement::{CqlType, Order};
 use crate::table::{
-    AutoScaling, CapacityMode, CapacityScaling, Cdc, Column, Encryption, NewColumn, TableChange, TableDefinition,
-    TableOptions, TableProperty, Tags, WarmThroughput,
+    AutoScaling, CapacityMode, CapacityScaling, Cdc, Column, Encryption, NewColumn, NewColumns, TableChange,
+    TableDefinition, TableOptions, TableProperty, Tags, WarmThroughput,
 };
 use crate::{QualifiedName, rules};
 
@@ -104,9 +104,7 @@ impl From<'_> {
             let what = format!("dropping its column {}", column.name);
             self.impossible(what, rules::DROP_COLUMN.advice, rules::DROP_COLUMN.source);
         }
-        if !more.is_empty() {
-            self.last.push(TableChange::AddColumns(more));
-        }
+        self.last.extend(NewColumns::new(more).map(TableChange::AddColumns));
     }
 
     fn options(&mut self, there: &TableOptions, to: &TableOptions) {

@@ -71,12 +71,11 @@ fn used(it: &TypeDefinition) -> Vec<QualifiedName> {
 
 /// The types that a type has in it, which are of the keyspace of what uses it where no other is said.
 fn in_keyspace_of(user: &QualifiedName, cql_type: &CqlType) -> Vec<QualifiedName> {
-    let mut used = Vec::new();
-    cql_type.user_types(&mut |name| {
+    let used = cql_type.user_types().into_iter().map(|name| {
         let keyspace = name.keyspace.clone().or_else(|| user.keyspace.clone());
-        used.push(QualifiedName { keyspace, name: name.name.clone() });
+        QualifiedName { keyspace, name: name.name.clone() }
     });
-    used
+    used.collect()
 }
 
 fn same_fields(one: &TypeDefinition, other: &TypeDefinition) -> bool {

@@ -1,12 +1,13 @@
 //! Keyspaces, tables and types.
 
+use std::collections::HashSet;
 use std::slice;
 
 use super::Judge;
 use crate::keyspace::Replication;
 use crate::statement::{
     AlterKeyspace, AlterKeyspaceChange, AlterTable, AlterTableChange, ConstantKind, CqlType, CqlTypeKind,
-    CreateKeyspace, CreateTable, CreateType, RestoreTable, TableOption, Term, TermKind, WithOption,
+    CreateKeyspace, CreateTable, CreateType, NativeType, RestoreTable, TableOption, Term, TermKind, WithOption,
 };
 use crate::table::{PropertyError, PropertyProblem, TableError, TableOptions, TableProblem, read_tags};
 use crate::{Name, Span, allowed, rules};
@@ -82,7 +83,7 @@ impl Judge<'_> {
         match &alter.change {
             AlterTableChange::Add(columns) => {
                 self.parts(columns);
-                columns.iter().for_each(|column| self.frozen_levels(&column.column_type));
+                columns.iter().for_each(|column| self.parts_inside(&column.column_type));
             }
             AlterTableChange::Drop(_) => self.refuse(&rules::DROP_COLUMN, alter.span),
             AlterTableChange::Rename(_) => self.refuse(&rules::RENAME_COLUMN, alter.span),
@@ -119,10 +120,7 @@ impl Judge<'_> {
 
     pub(super) fn restore_table(&mut self, restore: &RestoreTable) {
         self.changed(&restore.table);
-        if !restore.table.name.is_possible() {
-            self.refuse(&rules::TABLE_NAME, restore.table.name.span);
-        }
-        self.table_options(&restore.options, allowed::RESTORE_TABLE_OPTIONS);
+        restore.examine(&mut |error| self.property_error(error));
     }
 
     fn table_options(&mut self, options: &[TableOption], known: &[&str]) {
@@ -130,7 +128,7 @@ impl Judge<'_> {
             let name = option.name.text.as_str();
             if !known.contains(&name) {
                 self.unknown(option.span, format!("the option {name} of a table"));
-            } else if name != "restore_timestamp" {
+            } else {
                 TableOptions::examine(slice::from_ref(option), &mut |error| self.property_error(error));
             }
         }
@@ -162,12 +160,25 @@ impl Judge<'_> {
             if let CqlTypeKind::UserDefined(_) = field.field_type.kind {
                 self.refuse(&rules::TYPE_NOT_FROZEN, field.field_type.span);
             }
-            self.frozen_levels(&field.field_type);
+            if field.field_type.kind == CqlTypeKind::Native(NativeType::Counter) {
+                self.refuse(&rules::COUNTER_IN_TYPE, field.field_type.span);
+            }
+            self.parts_inside(&field.field_type);
+        }
+        let children = create.fields.iter().flat_map(|field| field.field_type.user_types());
+        if children.map(|name| &name.name.text).collect::<HashSet<_>>().len() > rules::MAX_CHILD_TYPES {
+            self.refuse(&rules::TOO_MANY_CHILD_TYPES, create.span);
+        }
+        if create.definition().to_string().len() > rules::MAX_TYPE_SCHEMA_BYTES {
+            self.refuse(&rules::TYPE_SCHEMA_TOO_LARGE, create.span);
         }
         self.parts(&create.fields);
     }
 
-    fn frozen_levels(&mut self, cql_type: &CqlType) {
+    fn parts_inside(&mut self, cql_type: &CqlType) {
+        if let Some(rule) = cql_type.counter_inside() {
+            self.refuse(rule, cql_type.span);
+        }
         if cql_type.frozen_levels() > rules::MAX_FROZEN_LEVELS {
             self.refuse(&rules::FROZEN_TOO_DEEP, cql_type.span);
         }

@@ -12,13 +12,15 @@
 //! ```
 
 pub mod advice;
+mod features;
 mod schema;
 mod select;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use advice::Advice;
+use features::Features;
 
 use crate::judge::judge_all;
 use crate::parser::{Reading, read_script};
@@ -98,6 +100,9 @@ struct Linter {
     found: Vec<Finding>,
     /// As the last USE set it.
     keyspace: Option<String>,
+    /// Of the tables made until now, by keyspace and name.
+    tables: HashMap<(Option<String>, String), Features>,
+    in_several_regions: HashSet<String>,
 }
 
 impl Linter {
@@ -105,6 +110,7 @@ impl Linter {
         reading.recovered.iter().chain(reading.statement.as_ref().err()).for_each(|error| self.syntax(error));
         let Ok(statement) = &reading.statement else { return };
         self.judge(statement);
+        self.features(statement);
         match statement {
             Statement::CreateKeyspace(create) => self.replication(&create.options),
             Statement::CreateTable(create) => self.create_table(create, reading.recovered.is_empty()),

@@ -60,6 +60,9 @@ impl Linter {
                 self.table_problem(error.span, &error.problem);
             }
         }
+        if whole {
+            self.table_made(&create.table, &table);
+        }
         self.ignored_options(&create.options);
         let expires =
             option(&create.options, "default_time_to_live").is_some() && table.options.default_time_to_live != Some(0);

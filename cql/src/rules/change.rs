@@ -1,4 +1,4 @@
-//! Changes of a table, which only the table as it is can tell.
+//! Changes and uses of a table, which only the table as it is can tell.
 
 use super::rules;
 
@@ -22,5 +22,23 @@ rules! {
         advice: "Leave it out, or choose another name.",
         source: "DG:cql.ddl.table",
         since: None,
+    }
+    TTL_OFF {
+        id: "ttl-off",
+        refuses: "a TTL on a table that does not have TTL on",
+        text: Some("TTL is not yet supported."),
+        code: None,
+        advice: "Turn it on: custom_properties = {'ttl': {'status': 'enabled'}}; it stays on.",
+        source: "DG:troubleshooting.cql; DG:TTL-how-to-create-table",
+        since: Some("2021-10-18"),
+    }
+    TIMESTAMPS_OFF {
+        id: "timestamps-off",
+        refuses: "USING TIMESTAMP on a table that does not have client-side timestamps on",
+        text: None,
+        code: None,
+        advice: "Turn them on: custom_properties = {'client_side_timestamps': {'status': 'enabled'}}; they stay on.",
+        source: "DG:client-side-timestamps",
+        since: Some("2023-03-14"),
     }
 }

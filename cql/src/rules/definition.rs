@@ -18,6 +18,16 @@ pub const MAX_TAGS: (usize, usize, usize) = (60, 128, 256);
 /// and that a KB is 1,024 bytes, is assumed).
 pub const MAX_SCHEMA_BYTES: usize = 350 * 1024;
 
+/// How many user-defined types the columns of a table may name (`DG:quotas`; that those inside them do not count is assumed).
+pub const MAX_TYPES_OF_A_TABLE: usize = 50;
+
+/// How many other user-defined types the fields of one may name (`DG:quotas`).
+pub const MAX_CHILD_TYPES: usize = 10;
+
+/// How many bytes the schema of a user-defined type may have (`DG:quotas`, where it is 25 KB; counted as
+/// [`MAX_SCHEMA_BYTES`] is).
+pub const MAX_TYPE_SCHEMA_BYTES: usize = 25 * 1024;
+
 rules! {
     OF_DEFINITIONS;
 
@@ -92,6 +102,33 @@ rules! {
         advice: "Use bigint.",
         source: "DG:cql.elements",
         since: Some("2020-04-07"),
+    }
+    COUNTER_IN_COLLECTION {
+        id: "counter-in-collection",
+        refuses: "a counter in a list, a set or a map",
+        text: Some("Counters are not allowed inside collections"),
+        code: None,
+        advice: "Use bigint, or a table with a row for each counter.",
+        source: "gh:badmintoncryer/cdk-preflight (its rule of counters in collections)",
+        since: Some("2020-04-07"),
+    }
+    COUNTER_IN_TUPLE {
+        id: "counter-in-tuple",
+        refuses: "a counter in a tuple",
+        text: None,
+        code: None,
+        advice: "Use bigint, or a table with a row for each counter.",
+        source: "gh:apache/cassandra (CQL3Type.java), of whose collections Keyspaces says the same",
+        since: Some("2020-04-07"),
+    }
+    COUNTER_IN_TYPE {
+        id: "counter-in-type",
+        refuses: "a counter in a user-defined type",
+        text: Some("A user type cannot contain counters"),
+        code: None,
+        advice: "Use bigint.",
+        source: "gh:badmintoncryer/cdk-preflight (its rule of counters in types)",
+        since: Some("2024-10-30"),
     }
     DURABLE_WRITES {
         id: "durable-writes",
@@ -228,6 +265,33 @@ rules! {
         source: "DG:cql.ddl.keyspace",
         since: Some("2023-06-05"),
     }
+    RESTORE_TIMESTAMP {
+        id: "restore-timestamp",
+        refuses: "a restore_timestamp that is no time in ISO 8601",
+        text: None,
+        code: None,
+        advice: "Write it to the second or the millisecond, with its zone: '2020-06-30T04:05:00+0000' or '2020-06-30T19:19:21.175Z'.",
+        source: "DG:cql.ddl.table; DG:restoretabletopointintime",
+        since: Some("2020-07-09"),
+    }
+    RESTORE_TIMESTAMP_ZONE {
+        id: "restore-timestamp-zone",
+        refuses: "a restore_timestamp without a zone",
+        text: None,
+        code: None,
+        advice: "Say which time of the day it is where: add Z for UTC, or an offset such as +0000.",
+        source: "DG:cql.ddl.table; DG:restoretabletopointintime, whose times all have one",
+        since: Some("2020-07-09"),
+    }
+    RESTORE_OPTION {
+        id: "restore-option",
+        refuses: "TTL, client-side timestamps, CDC and warm throughput as options of RESTORE TABLE",
+        text: None,
+        code: None,
+        advice: "Leave them out: TTL and client-side timestamps come with the table, and the rest is for an ALTER TABLE once it is ACTIVE.",
+        source: "not in the grammar of DG:cql.ddl.table",
+        since: Some("2020-07-09"),
+    }
     SCHEMA_TOO_LARGE {
         id: "schema-too-large",
         refuses: "a table whose schema has more than 350 KB",
@@ -236,5 +300,32 @@ rules! {
         advice: "Use fewer columns, or shorter names.",
         source: "DG:quotas",
         since: None,
+    }
+    TOO_MANY_TYPES {
+        id: "too-many-types",
+        refuses: "a table with more than 50 user-defined types",
+        text: None,
+        code: None,
+        advice: "Put several fields into one type, or columns into another table.",
+        source: "DG:quotas",
+        since: Some("2024-10-30"),
+    }
+    TOO_MANY_CHILD_TYPES {
+        id: "too-many-child-types",
+        refuses: "a user-defined type with more than 10 others in it",
+        text: None,
+        code: None,
+        advice: "Put several fields into one type.",
+        source: "DG:quotas",
+        since: Some("2024-10-30"),
+    }
+    TYPE_SCHEMA_TOO_LARGE {
+        id: "type-schema-too-large",
+        refuses: "a user-defined type whose schema has more than 25 KB",
+        text: None,
+        code: None,
+        advice: "Use fewer fields, or shorter names.",
+        source: "DG:quotas",
+        since: Some("2024-10-30"),
     }
 }

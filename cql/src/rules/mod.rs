@@ -10,6 +10,7 @@ mod definition;
 mod select;
 mod size;
 mod statement;
+mod timestamp;
 mod write;
 
 use std::fmt;
@@ -20,6 +21,7 @@ pub use definition::*;
 pub use select::*;
 pub use size::*;
 pub use statement::*;
+pub use timestamp::*;
 pub use write::*;
 
 /// Something that Keyspaces refuses.
@@ -61,15 +63,16 @@ impl fmt::Display for Rule {
 
 /// All rules.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [OF_STATEMENTS, OF_SELECT, OF_WRITES, OF_BATCHES, OF_DEFINITIONS, OF_CHANGES, OF_SIZES]
+    [OF_STATEMENTS, OF_SELECT, OF_WRITES, OF_BATCHES, OF_DEFINITIONS, OF_CHANGES, OF_SIZES, OF_TIMESTAMPS]
         .into_iter()
         .flatten()
         .copied()
 }
 
-/// Those of them that [`judge`](crate::judge) never tells: it takes bound values, or the table, to see that they are broken.
+/// Those of them that [`judge`](crate::judge) never tells: it takes bound values, the table or
+/// the time to see that they are broken.
 pub fn beyond_the_text() -> impl Iterator<Item = &'static Rule> {
-    OF_CHANGES.iter().chain(OF_SIZES).copied()
+    OF_CHANGES.iter().chain(OF_SIZES).chain(OF_TIMESTAMPS).copied()
 }
 
 /// The rule of this id.

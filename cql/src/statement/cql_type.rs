@@ -1,6 +1,6 @@
 //! Types of columns.
 
-use crate::{Name, QualifiedName, Span};
+use crate::{Name, QualifiedName, Rule, Span, rules};
 
 /// The type of a column or a field.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -125,15 +125,18 @@ impl CqlType {
         CqlTypeKind::UserDefined(QualifiedName { keyspace: None, name: Name::new(name) }).into()
     }
 
-    /// Tells the name of each user-defined type that it has in it, itself included.
-    pub(crate) fn user_types(&self, tell: &mut dyn FnMut(&QualifiedName)) {
+    /// The user-defined types that it names, in their order; not those inside these.
+    #[must_use]
+    pub fn user_types(&self) -> Vec<&QualifiedName> {
         match &self.kind {
-            CqlTypeKind::UserDefined(name) => tell(name),
-            CqlTypeKind::List(part) | CqlTypeKind::Set(part) | CqlTypeKind::Frozen(part) => part.user_types(tell),
-            CqlTypeKind::Map(key, value) => [key, value].iter().for_each(|part| part.user_types(tell)),
-            CqlTypeKind::Tuple(parts) => parts.iter().for_each(|part| part.user_types(tell)),
-            CqlTypeKind::Vector(element, _) => element.user_types(tell),
-            CqlTypeKind::Native(_) | CqlTypeKind::Custom(_) => {}
+            CqlTypeKind::UserDefined(name) => vec![name],
+            CqlTypeKind::List(part)
+            | CqlTypeKind::Set(part)
+            | CqlTypeKind::Frozen(part)
+            | CqlTypeKind::Vector(part, _) => part.user_types(),
+            CqlTypeKind::Map(key, value) => [key.user_types(), value.user_types()].concat(),
+            CqlTypeKind::Tuple(parts) => parts.iter().flat_map(Self::user_types).collect(),
+            CqlTypeKind::Native(_) | CqlTypeKind::Custom(_) => Vec::new(),
         }
     }
 
@@ -171,6 +174,21 @@ impl CqlType {
             CqlTypeKind::Vector(element, _) => inside(element),
             CqlTypeKind::Native(_) | CqlTypeKind::UserDefined(_) | CqlTypeKind::Custom(_) => 0,
         }
+    }
+
+    /// The rule that refuses a counter in one of its parts, if there is one.
+    pub(crate) fn counter_inside(&self) -> Option<&'static Rule> {
+        let (parts, rule): (Vec<&Self>, _) = match &self.kind {
+            CqlTypeKind::Frozen(inner) => return inner.counter_inside(),
+            CqlTypeKind::List(element) | CqlTypeKind::Set(element) | CqlTypeKind::Vector(element, _) => {
+                (vec![element], &rules::COUNTER_IN_COLLECTION)
+            }
+            CqlTypeKind::Map(key, value) => (vec![key, value], &rules::COUNTER_IN_COLLECTION),
+            CqlTypeKind::Tuple(parts) => (parts.iter().collect(), &rules::COUNTER_IN_TUPLE),
+            CqlTypeKind::Native(_) | CqlTypeKind::UserDefined(_) | CqlTypeKind::Custom(_) => return None,
+        };
+        let counter = CqlTypeKind::Native(NativeType::Counter);
+        parts.into_iter().find_map(|part| if part.kind == counter { Some(rule) } else { part.counter_inside() })
     }
 
     /// The same type wherever it stood, said in one way of several: names are quoted only where they must be, and what is

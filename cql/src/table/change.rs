@@ -11,7 +11,7 @@ use crate::{Name, QualifiedName, Span, rules};
 #[non_exhaustive]
 pub enum TableChange {
     /// More columns, none of them in the key.
-    AddColumns(Vec<NewColumn>),
+    AddColumns(NewColumns),
     /// One option.
     Set(TableProperty),
     /// Tags more, or with other values.
@@ -19,6 +19,10 @@ pub enum TableChange {
     /// Tags less.
     DropTags(Tags),
 }
+
+/// Columns to be added: at least one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NewColumns(Vec<NewColumn>);
 
 /// A column to be added.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,18 +39,20 @@ impl TableChange {
     /// A column more.
     #[must_use]
     pub fn add_column(name: impl Into<String>, column_type: impl Into<CqlType>) -> Self {
-        Self::AddColumns(vec![NewColumn {
+        Self::AddColumns(NewColumns(vec![NewColumn {
             name: Name::new(name),
             column_type: column_type.into().bare(),
             is_static: false,
-        }])
+        }]))
     }
 
     /// The statement that makes this change to the table of this name.
     #[must_use]
     pub fn of(&self, table: &QualifiedName) -> AlterTable {
         let change = match self {
-            Self::AddColumns(columns) => AlterTableChange::Add(columns.iter().map(NewColumn::definition).collect()),
+            Self::AddColumns(columns) => {
+                AlterTableChange::Add(columns.as_slice().iter().map(NewColumn::definition).collect())
+            }
             Self::Set(property) => AlterTableChange::With(property.with_options()),
             Self::AddTags(tags) => AlterTableChange::AddTags(properties::tags_term(tags)),
             Self::DropTags(tags) => AlterTableChange::DropTags(properties::tags_term(tags)),
@@ -62,7 +68,11 @@ impl TableChange {
     pub fn read(alter: &AlterTable) -> Result<Vec<Self>, PropertyError> {
         let refused = |rule| Err(PropertyError::refused(alter.span, rule));
         match &alter.change {
-            AlterTableChange::Add(columns) => Ok(vec![Self::AddColumns(columns.iter().map(NewColumn::of).collect())]),
+            AlterTableChange::Add(columns) => {
+                let columns = NewColumns::new(columns.iter().map(NewColumn::of));
+                let none = || PropertyError::unknown(alter.span, "an ALTER TABLE … ADD of no columns".to_owned());
+                Ok(vec![Self::AddColumns(columns.ok_or_else(none)?)])
+            }
             AlterTableChange::Drop(_) => refused(&rules::DROP_COLUMN),
             AlterTableChange::Rename(_) => refused(&rules::RENAME_COLUMN),
             AlterTableChange::ColumnType(..) => refused(&rules::ALTER_COLUMN_TYPE),
@@ -88,7 +98,7 @@ impl TableDefinition {
         let mut table = self.clone();
         match change {
             TableChange::AddColumns(columns) => {
-                for column in columns {
+                for column in columns.as_slice() {
                     if table.columns.iter().any(|there| there.name.text == column.name.text) {
                         return Err(TableError::refused(column.name.span, &rules::COLUMN_EXISTS));
                     }
@@ -107,6 +117,27 @@ impl TableDefinition {
             }
         }
         table.create().definition()
+    }
+}
+
+impl NewColumns {
+    /// These columns; nothing if there are none.
+    #[must_use]
+    pub fn new(columns: impl IntoIterator<Item = NewColumn>) -> Option<Self> {
+        let columns: Vec<_> = columns.into_iter().collect();
+        (!columns.is_empty()).then_some(Self(columns))
+    }
+
+    /// All of them, in the order in which they are added.
+    #[must_use]
+    pub fn as_slice(&self) -> &[NewColumn] {
+        &self.0
+    }
+}
+
+impl From<NewColumn> for NewColumns {
+    fn from(column: NewColumn) -> Self {
+        Self(vec![column])
     }
 }
 

@@ -3,19 +3,25 @@
 mod builder;
 mod change;
 mod properties;
+mod restore;
+mod restore_point;
+mod shown;
 
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 
 pub use builder::TableBuilder;
-pub use change::{NewColumn, TableChange};
+pub use change::{NewColumn, NewColumns, TableChange};
 pub(crate) use properties::tags_term;
 pub use properties::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery,
     PropertyError, PropertyProblem, ReplicaCapacity, TableOptions, TableProperty, Tags, TargetTracking, Ttl,
     WarmThroughput, read_tags,
 };
+pub use restore::{RestoreOverride, TableRestore};
+pub use restore_point::RestorePoint;
+pub use shown::{ShownColumn, ShownError};
 
 use crate::statement::{
     ClusteringOrder, ColumnDefinition, CqlType, CqlTypeKind, CreateTable, NativeType, Order, PrimaryKey,
@@ -291,6 +297,10 @@ impl TableDefinition {
         if self.to_string().len() > rules::MAX_SCHEMA_BYTES {
             return Err(TableError::refused(Span::default(), &rules::SCHEMA_TOO_LARGE));
         }
+        let types = self.columns.iter().flat_map(|column| column.column_type.user_types());
+        if types.map(|name| &name.name.text).collect::<HashSet<_>>().len() > rules::MAX_TYPES_OF_A_TABLE {
+            return Err(TableError::refused(Span::default(), &rules::TOO_MANY_TYPES));
+        }
         Ok(())
     }
 }
@@ -325,6 +335,9 @@ fn check_type(column: &ColumnDefinition, kind: ColumnKind) -> Result<(), TableEr
     let span = column.column_type.span;
     if column.column_type.frozen_levels() > rules::MAX_FROZEN_LEVELS {
         return Err(TableError::refused(span, &rules::FROZEN_TOO_DEEP));
+    }
+    if let Some(rule) = column.column_type.counter_inside() {
+        return Err(TableError::refused(span, rule));
     }
     match &column.column_type.kind {
         CqlTypeKind::Native(NativeType::Counter) if key => {

@@ -106,9 +106,9 @@ async fn download(mvn: &Path, cache: &Path, jars: &Path, progress: &Progress) ->
         }
     })
     .map_err(|error| format!("{} could not be started: {error}", mvn.display()))?;
-    let status = maven.exited().await;
+    let status = maven.seen().exited().await;
     if status != 0 {
-        let errors = maven.last_lines().into_iter().filter(|line| line.contains("ERROR")).take(6);
+        let errors = maven.seen().last_lines().into_iter().filter(|line| line.contains("ERROR")).take(6);
         let errors = errors.collect::<Vec<_>>().join("\n    ");
         return Err(format!("{} ended with {status}:\n    {errors}", mvn.display()));
     }

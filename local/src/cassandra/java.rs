@@ -87,8 +87,8 @@ const OLDEST: u32 = 11;
 /// Memory and time for a throw-away instance: no optimising compiler, no fsync of system tables, no gossip to wait for,
 /// and no file in the shared temporary directory.
 const FLAGS: [&str; 10] = [
-    "-Xms256m",
-    "-Xmx256m",
+    "-Xms128m",
+    "-Xmx512m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",

@@ -1,6 +1,7 @@
 //! The Cassandra behind: one that is given, or one that is started and ended with its owner.
 
 mod docker;
+mod fate;
 mod jars;
 mod java;
 pub(crate) mod owned;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
+pub(crate) use fate::Fate;
+use fate::why;
 use java::Java;
 use owned::{Job, Owned};
 use surroundings::Surroundings;
@@ -84,12 +87,9 @@ impl Cassandra {
         self.process.is_none()
     }
 
-    /// Waits until one that was started has ended by itself, and says why; with one that was given for ever.
-    pub(crate) async fn ended(&self) -> Error {
-        let Some(process) = &self.process else { return std::future::pending().await };
-        let status = process.exited().await;
-        let lines = why(process);
-        Error::new(ErrorKind::Cassandra, format!("the Cassandra behind ended with {status}:{lines}"))
+    /// What becomes of it.
+    pub(crate) fn fate(&self) -> Fate {
+        Fate::of(self.process.as_ref().map(Owned::seen))
     }
 
     async fn given(given: &str, wanted: Partitioner) -> Result<Self, Error> {
@@ -204,12 +204,12 @@ async fn ready(process: &Owned, port: u16, settings: &Settings) -> Result<Socket
     };
     let partitioner = tokio::select! {
         partitioner = answers => partitioner,
-        status = process.exited() => {
-            let lines = why(process);
+        status = process.seen().exited() => {
+            let lines = why(&process.seen().last_lines());
             return Err(format!("Cassandra ended with {status} before it answered:{lines}"));
         }
         () = tokio::time::sleep(PATIENCE_FOR_A_START) => {
-            let lines = why(process);
+            let lines = why(&process.seen().last_lines());
             return Err(format!("Cassandra did not answer within {PATIENCE_FOR_A_START:?}:{lines}"));
         }
     };
@@ -247,14 +247,5 @@ fn free_ports() -> io::Result<[u16; 2]> {
 
 fn port_was_taken(process: &Owned) -> bool {
     let taken = ["Address already in use", "is in use by another process", "port is already allocated"];
-    process.last_lines().iter().any(|line| taken.iter().any(|text| line.contains(text)))
-}
-
-/// The part of the log that tells why, indented below the reason.
-fn why(process: &Owned) -> String {
-    const LINES: usize = 12;
-    let lines = process.last_lines();
-    let telling = |line: &String| ["ERROR", "FATAL", "Exception", "Error: "].iter().any(|word| line.contains(word));
-    let from = lines.iter().position(telling).unwrap_or_else(|| lines.len().saturating_sub(LINES));
-    lines.iter().skip(from).take(LINES).map(|line| format!("\n      {line}")).collect()
+    process.seen().last_lines().iter().any(|line| taken.iter().any(|text| line.contains(text)))
 }

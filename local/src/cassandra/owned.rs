@@ -31,6 +31,12 @@ pub(crate) struct Owned {
     directory: PathBuf,
     shell: Child,
     pipe: Option<ChildStdin>,
+    seen: Seen,
+}
+
+/// What is seen of a job: its end, and what it printed.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
     log: Arc<Mutex<VecDeque<String>>>,
     exit: watch::Receiver<Option<i32>>,
 }
@@ -57,9 +63,15 @@ impl Owned {
             exited.send_replace(Some(status));
         })?;
         let pipe = shell.stdin.take();
-        Ok(Self { directory: directory.to_owned(), shell, pipe, log, exit })
+        Ok(Self { directory: directory.to_owned(), shell, pipe, seen: Seen { log, exit } })
     }
 
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+}
+
+impl Seen {
     /// Waits until the job has ended by itself, and gives its status as a shell gives it (137 if killed).
     pub(crate) async fn exited(&self) -> i32 {
         let mut exit = self.exit.clone();
@@ -127,7 +139,8 @@ rm -rf -- "$directory"
 "#;
 
 const ENDED: &str = "keyspaces-local: ended with ";
-const NO_STATUS: i32 = -1;
+/// Of a job that ended without telling.
+pub(crate) const NO_STATUS: i32 = -1;
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(10);
 const LINES_KEPT: usize = 200;
 const LONGEST_LINE: u64 = 4096;
@@ -179,7 +192,7 @@ mod tests {
 
     async fn first_line(owned: &Owned) -> String {
         loop {
-            if let Some(line) = owned.last_lines().first() {
+            if let Some(line) = owned.seen().last_lines().first() {
                 return line.clone();
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -203,8 +216,8 @@ mod tests {
         let directory = tempdir().unwrap().keep();
         let script = "for i in $(seq 1 300); do echo line $i; done; echo bad >&2; printf worse; exit 3";
         let owned = Owned::start(&directory, &job(&["sh", "-c", script]), |_| {}).unwrap();
-        assert_eq!(owned.exited().await, 3);
-        let lines = owned.last_lines();
+        assert_eq!(owned.seen().exited().await, 3);
+        let lines = owned.seen().last_lines();
         assert_eq!(lines.len(), LINES_KEPT);
         assert_eq!(lines[LINES_KEPT - 3..], ["line 300", "bad", "worse"]);
         assert!(directory.exists(), "the owner may still look");
@@ -229,7 +242,7 @@ mod tests {
     async fn nothing_to_run_owns_only_the_directory() {
         let directory = tempdir().unwrap().keep();
         let owned = Owned::start(&directory, &Job::default(), |_| {}).unwrap();
-        assert_eq!(owned.exited().await, 0);
+        assert_eq!(owned.seen().exited().await, 0);
         assert!(directory.exists());
         drop(owned);
         assert!(!directory.exists());

@@ -51,6 +51,7 @@ commitlog_sync_period: 10000ms
 auto_snapshot: false
 hinted_handoff_enabled: false
 storage_compatibility_mode: NONE
+memtable_heap_space: 64MiB
 batch_size_warn_threshold: 16MiB
 batch_size_fail_threshold: 16MiB
 read_request_timeout: 10s

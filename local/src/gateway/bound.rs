@@ -69,6 +69,14 @@ impl<'a> Bound<'a> {
         }
     }
 
+    /// The number that a `bigint` is.
+    pub(super) fn long(&self, term: &Term, column: &str) -> Option<i64> {
+        match &term.kind {
+            TermKind::Constant(constant) => constant.text.parse().ok(),
+            _ => self.bytes(term, column)?.try_into().ok().map(i64::from_be_bytes),
+        }
+    }
+
     /// A value of a column of this type as it would be bound, as far as that can be told.
     pub(super) fn encoded(&self, term: &Term, column: &str, cql_type: &str) -> Option<Vec<u8>> {
         match &term.kind {

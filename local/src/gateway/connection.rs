@@ -94,8 +94,13 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
             return;
         }
     };
-    if let Ending::Said = ending {
-        connection.end(writing).await;
+    match ending {
+        Ending::Gone => {}
+        Ending::Said => connection.end(writing).await,
+        Ending::Lost => {
+            connection.answer_all().await;
+            connection.end(writing).await;
+        }
     }
 }
 
@@ -132,6 +137,8 @@ enum Ending {
     Gone,
     /// The client was told why, and must be able to read it.
     Said,
+    /// The connection to Cassandra is gone, which those who wait for it have to be told.
+    Lost,
 }
 
 impl Connection {
@@ -145,7 +152,7 @@ impl Connection {
         let upstream = Arc::clone(upstream);
         tokio::select! {
             ending = self.work(&upstream) => ending,
-            () = upstream.closed() => Ending::Gone,
+            () = upstream.closed() => Ending::Lost,
         }
     }
 
@@ -252,7 +259,8 @@ impl Connection {
                 (Frame::new(frame.stream, Opcode::AuthSuccess, body.freeze()), Outcome::Answered)
             }
             Err(lost) => {
-                let text = format!("keyspaces-local: {lost}");
+                let why = self.shared.fate.told().await.unwrap_or_else(|| lost.to_string());
+                let text = format!("keyspaces-local: {why}");
                 refused(frame.stream, Refusal { code: error_code::SERVER_ERROR, text })
             }
         }
@@ -363,6 +371,13 @@ impl Connection {
             Ok(()) => Ending::Said,
             Err(ending) => ending,
         }
+    }
+
+    /// Answers what is in flight, which takes no longer than to hear what became of Cassandra.
+    async fn answer_all(&mut self) {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let answered = async { while self.requests.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(PATIENCE, answered).await;
     }
 
     /// Lets the client read what it was told: a socket that is closed with unread bytes would take that away from it.

@@ -33,6 +33,7 @@ use tokio::task::JoinSet;
 
 use crate::auth::{Authority, Clock};
 use crate::ca::Ca;
+use crate::cassandra::Fate;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
 use crate::journal::Journal;
@@ -85,6 +86,8 @@ pub(crate) struct Settings {
     pub(crate) faults: Faults,
     /// What is throttled.
     pub(crate) throttling: Throttling,
+    /// What becomes of Cassandra.
+    pub(crate) fate: Fate,
 }
 
 /// What several gateways over one Cassandra are told apart by.
@@ -111,6 +114,7 @@ struct Shared {
     tls: Arc<Ca>,
     authority: Arc<Authority>,
     cassandra: SocketAddr,
+    fate: Fate,
     journal: Journal,
     prepared: prepared::Prepared,
     layouts: layout::Layouts,
@@ -137,7 +141,7 @@ impl Gateway {
         authority: Arc<Authority>,
         cassandra: SocketAddr,
     ) -> Result<Self, Error> {
-        let Settings { listeners, region, partitioner, instance, schema, clock, faults, throttling } = settings;
+        let Settings { listeners, region, partitioner, instance, schema, clock, faults, throttling, fate } = settings;
         let schema_settings = schema.clone();
         let name = match &instance {
             Instance::Kept(name) => format!("kept {name}"),
@@ -158,6 +162,7 @@ impl Gateway {
             tls,
             authority,
             cassandra,
+            fate,
             journal: Journal::new(),
             prepared: prepared::Prepared::new(),
             layouts: layout::Layouts::default(),
@@ -222,6 +227,7 @@ impl Shared {
             tls: Arc::clone(&self.tls),
             authority: Arc::clone(&self.authority),
             cassandra: self.cassandra,
+            fate: self.fate.clone(),
             journal: self.journal.clone(),
             prepared: prepared::Prepared::new(),
             layouts: layout::Layouts::default(),

@@ -103,11 +103,15 @@ pub(crate) fn write_prepare(stream: i16, text: &str) -> Frame {
     Frame::new(stream, Opcode::Prepare, body.freeze())
 }
 
-/// The body of a QUERY.
+/// The body of a QUERY without a timestamp.
 pub(crate) fn query(text: &str, parameters: &Parameters) -> Bytes {
+    query_at(text, parameters, None)
+}
+
+fn query_at(text: &str, parameters: &Parameters, timestamp: Option<i64>) -> Bytes {
     let mut body = BytesMut::with_capacity(text.len() + parameters.length());
     body.long_string(text);
-    parameters.write(&mut body);
+    parameters.write(&mut body, timestamp);
     body.freeze()
 }
 
@@ -118,9 +122,9 @@ impl Query {
         Ok(Self { text, parameters: Parameters::read(body, &mut reader)? })
     }
 
-    /// The same with another text, and without what is not sent on.
-    pub(crate) fn write(&self, text: &str) -> Bytes {
-        query(text, &self.parameters)
+    /// The same with another text and this timestamp.
+    pub(crate) fn write(&self, text: &str, timestamp: Option<i64>) -> Bytes {
+        query_at(text, &self.parameters, timestamp)
     }
 }
 
@@ -131,16 +135,16 @@ impl Execute {
         Ok(Self { id, parameters: Parameters::read(body, &mut reader)? })
     }
 
-    /// The same without what is not sent on.
-    pub(crate) fn write(&self) -> Bytes {
-        self.write_with(&self.parameters)
+    /// The same with this timestamp.
+    pub(crate) fn write(&self, timestamp: Option<i64>) -> Bytes {
+        self.write_with(&self.parameters, timestamp)
     }
 
     /// The same with other parameters.
-    pub(crate) fn write_with(&self, parameters: &Parameters) -> Bytes {
+    pub(crate) fn write_with(&self, parameters: &Parameters, timestamp: Option<i64>) -> Bytes {
         let mut body = BytesMut::with_capacity(self.id.len() + parameters.length());
         body.short_bytes(&self.id);
-        parameters.write(&mut body);
+        parameters.write(&mut body, timestamp);
         body.freeze()
     }
 }
@@ -198,9 +202,8 @@ impl Parameters {
         })
     }
 
-    /// Without the timestamp: the service ignores it where client-side timestamps are off (inferred: the Java driver
-    /// sends one by default, and works), and here they are off.
-    fn write(&self, out: &mut BytesMut) {
+    /// With this timestamp in the place of its own.
+    fn write(&self, out: &mut BytesMut, timestamp: Option<i64>) {
         let bit = |set: bool, flag: u8| if set { flag } else { 0 };
         out.put_u16(self.consistency.code());
         out.put_u8(
@@ -209,6 +212,7 @@ impl Parameters {
                 | bit(self.page_size.is_some(), flag::PAGE_SIZE)
                 | bit(self.paging_state.is_some(), flag::PAGING_STATE)
                 | bit(self.serial_consistency.is_some(), flag::SERIAL_CONSISTENCY)
+                | bit(timestamp.is_some(), flag::TIMESTAMP)
                 | bit(self.named && self.values.is_some(), flag::NAMES),
         );
         if let Some(values) = &self.values {
@@ -222,6 +226,9 @@ impl Parameters {
         }
         if let Some(serial) = self.serial_consistency {
             out.put_u16(serial.code());
+        }
+        if let Some(timestamp) = timestamp {
+            out.put_i64(timestamp);
         }
     }
 
@@ -266,9 +273,8 @@ impl Batch {
         })
     }
 
-    /// The same with other texts, one for each statement (those of prepared ones are not looked at), and without the
-    /// timestamp.
-    pub(crate) fn write(&self, texts: &[String]) -> Bytes {
+    /// The same with other texts, one for each statement (those of prepared ones are not looked at), and this timestamp.
+    pub(crate) fn write(&self, texts: &[String], timestamp: Option<i64>) -> Bytes {
         let mut body = BytesMut::new();
         body.put_u8(match self.kind {
             BatchKind::Logged => 0,
@@ -290,12 +296,14 @@ impl Batch {
             body.put_slice(&batched.values);
         }
         body.put_u16(self.consistency.code());
-        match self.serial_consistency {
-            None => body.put_u8(0),
-            Some(serial) => {
-                body.put_u8(flag::SERIAL_CONSISTENCY);
-                body.put_u16(serial.code());
-            }
+        let bit = |set: bool, flag: u8| if set { flag } else { 0 };
+        let serial = bit(self.serial_consistency.is_some(), flag::SERIAL_CONSISTENCY);
+        body.put_u8(serial | bit(timestamp.is_some(), flag::TIMESTAMP));
+        if let Some(serial) = self.serial_consistency {
+            body.put_u16(serial.code());
+        }
+        if let Some(timestamp) = timestamp {
+            body.put_i64(timestamp);
         }
         body.freeze()
     }
@@ -341,13 +349,15 @@ mod tests {
     }
 
     #[test]
-    fn a_query_keeps_everything_but_its_timestamp() {
+    fn a_query_keeps_everything_and_gets_a_timestamp_or_none() {
         let mut body = BytesMut::new();
         body.long_string("SELECT * FROM t");
         body.put_slice(&all_parameters());
         let query = Query::read(&body.freeze()).unwrap();
         assert_eq!(query.parameters.timestamp, Some(1_700_000_000_000_000));
-        let again = Query::read(&query.write("SELECT * FROM ks.t")).unwrap();
+        let again = Query::read(&query.write("SELECT * FROM ks.t", Some(5))).unwrap();
+        assert_eq!(again.parameters.timestamp, Some(5));
+        let again = Query::read(&query.write("SELECT * FROM ks.t", None)).unwrap();
         assert_eq!(again.text, "SELECT * FROM ks.t");
         let Parameters { consistency, page_size, serial_consistency, timestamp, .. } = again.parameters;
         assert_eq!(consistency, Consistency::LocalQuorum);
@@ -364,7 +374,7 @@ mod tests {
         body.put_u16(1);
         body.put_u8(0);
         let body = body.freeze();
-        assert_eq!(Execute::read(&body).unwrap().write(), body);
+        assert_eq!(Execute::read(&body).unwrap().write(None), body);
     }
 
     #[test]
@@ -385,7 +395,9 @@ mod tests {
         body.put_i64(5);
         let batch = Batch::read(&body.freeze()).unwrap();
         assert_eq!((batch.kind, batch.timestamp), (BatchKind::Unlogged, Some(5)));
-        let again = Batch::read(&batch.write(&["INSERT ks.a".into(), String::new()])).unwrap();
+        let texts = ["INSERT ks.a".to_owned(), String::new()];
+        assert_eq!(Batch::read(&batch.write(&texts, Some(7))).unwrap().timestamp, Some(7));
+        let again = Batch::read(&batch.write(&texts, None)).unwrap();
         assert_eq!(again.statements[0].statement, TextOrId::Text("INSERT ks.a".into()));
         assert_eq!(again.statements[1].statement, TextOrId::Id(vec![3; 16].into()));
         assert_eq!((again.serial_consistency, again.timestamp), (Some(Consistency::Serial), None));
@@ -406,9 +418,10 @@ mod tests {
         #[test]
         fn any_body_is_read_or_refused(body: Vec<u8>) {
             let body = Bytes::from(body);
-            let _ = Query::read(&body).map(|query| query.write("x"));
-            let _ = Execute::read(&body).map(|execute| execute.write());
-            let _ = Batch::read(&body).map(|batch| batch.write(&vec![String::new(); batch.statements.len()]));
+            let _ = Query::read(&body).map(|query| query.write("x", query.parameters.timestamp));
+            let _ = Execute::read(&body).map(|execute| execute.write(execute.parameters.timestamp));
+            let _ = Batch::read(&body)
+                .map(|batch| batch.write(&vec![String::new(); batch.statements.len()], batch.timestamp));
             let _ = prepare(&body);
         }
     }

@@ -54,7 +54,21 @@ impl Statement<'_> {
             Request::Execute(execute) => self.execute(frame, &execute).await,
             Request::Batch(batch) => self.batch(frame, &batch).await,
         };
-        answer.unwrap_or_else(|refusal| refused(stream, refusal))
+        match answer {
+            Ok(answer) => answer,
+            Err(refusal) => refused(stream, self.explained(refusal).await),
+        }
+    }
+
+    /// Where Cassandra has ended, that and how it did is what there is to say.
+    async fn explained(&self, refusal: Refusal) -> Refusal {
+        if refusal.code != error_code::SERVER_ERROR || !self.upstream.is_closed() {
+            return refusal;
+        }
+        match self.shared.fate.told().await {
+            Some(end) => Refusal { text: format!("keyspaces-local: {end}"), ..refusal },
+            None => refusal,
+        }
     }
 
     async fn query(&self, frame: Frame, query: Query) -> Result<Answer, Refusal> {
@@ -119,6 +133,7 @@ impl Statement<'_> {
         let values = parameters.values();
         check_consistency(facts.reads, facts.conditional, parameters.consistency, parameters.serial_consistency)?;
         self.check_tables(facts).await?;
+        let timestamp = self.frames_timestamp(parameters.timestamp, &[facts])?;
         let plan = self.plan(stream, facts).await?;
         let terms = Terms { logged: plan.is_logged_batch(), batch: false, consistency: parameters.consistency };
         let pieces = [Piece { facts, values: &values, plan }];
@@ -127,7 +142,7 @@ impl Statement<'_> {
             if facts.reads {
                 return self.read(frame, facts, asked).await;
             }
-            Ok((self.forward(frame.with_body(asked.as_it_came())).await?, 0))
+            Ok((self.forward(frame.with_body(asked.body(timestamp))).await?, 0))
         })
         .await
     }
@@ -174,6 +189,7 @@ impl Statement<'_> {
         for facts in &all {
             self.check_tables(facts).await?;
         }
+        let timestamp = self.frames_timestamp(batch.timestamp, &all)?;
         let values: Vec<_> = batch.statements.iter().map(Batched::values).collect();
         let mut pieces = Vec::with_capacity(all.len());
         for (facts, values) in all.iter().zip(&values) {
@@ -183,7 +199,7 @@ impl Statement<'_> {
         self.hold_to_limits(frame.stream, &pieces, logged).await?;
         let terms = Terms { logged, batch: true, consistency: batch.consistency };
         let stream = frame.stream;
-        let work = async { Ok((self.forward(frame.with_body(batch.write(&texts))).await?, 0)) };
+        let work = async { Ok((self.forward(frame.with_body(batch.write(&texts, timestamp))).await?, 0)) };
         self.metered(stream, &pieces, terms, work).await
     }
 

@@ -40,9 +40,17 @@ pub(super) enum Action {
 pub(super) enum Look {
     /// Whether it filters rows, and whether it has lists after IN that are bound as a whole.
     Read { filters: bool, lists: bool },
-    /// Whether it may delete more than one row, and whether its time to live is bound. How large its values are is always
-    /// looked at.
-    Write { deletes: bool, ttl: bool },
+    /// Whether it may delete more than one row, whether its time to live is bound, and which of its statements say when they
+    /// wrote. How large its values are is always looked at.
+    Write { deletes: bool, ttl: bool, timestamps: Timestamps },
+}
+
+/// Which statements have `USING TIMESTAMP`, for themselves or with their batch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Timestamps {
+    None,
+    Some,
+    All,
 }
 
 impl Look {
@@ -51,6 +59,7 @@ impl Look {
         let bound = |using: Option<&Using>| {
             using.and_then(Using::ttl).is_some_and(|ttl| matches!(ttl.kind, TermKind::Marker(_)))
         };
+        let timed = |using: Option<&Using>| using.is_some_and(|using| using.timestamp().is_some());
         match statement {
             Statement::Select(select) => Self::Read {
                 filters: select.allow_filtering.is_some() && !select.relations.is_empty(),
@@ -59,8 +68,17 @@ impl Look {
             Statement::Batch(batch) => Self::Write {
                 deletes: batch.statements.iter().any(deletes),
                 ttl: bound(batch.using.as_ref()) || batch.statements.iter().any(|of| bound(of.using())),
+                timestamps: match batch.statements.iter().filter(|of| timed(of.using())).count() {
+                    all if all == batch.statements.len() || timed(batch.using.as_ref()) => Timestamps::All,
+                    0 => Timestamps::None,
+                    _ => Timestamps::Some,
+                },
             },
-            other => Self::Write { deletes: matches!(other, Statement::Delete(_)), ttl: bound(other.using()) },
+            other => Self::Write {
+                deletes: matches!(other, Statement::Delete(_)),
+                ttl: bound(other.using()),
+                timestamps: if timed(other.using()) { Timestamps::All } else { Timestamps::None },
+            },
         }
     }
 }

@@ -129,6 +129,11 @@ impl Upstream {
         Arc::clone(&self.pages).acquire_owned().await.map_err(|_| Lost::Ended)
     }
 
+    /// Whether the connection is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Returns once the connection is gone.
     pub(crate) async fn closed(&self) {
         let mut closed = self.closed.clone();

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::*;
+use crate::cassandra::surroundings::Surroundings;
 use crate::gateway::Own;
 use crate::gateway::lease::Lease;
 use crate::topology::Partitioner;

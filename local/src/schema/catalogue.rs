@@ -41,6 +41,8 @@ pub(crate) struct Entry {
     pub(crate) status: Status,
     /// When the status ends by itself.
     pub(crate) due: Option<u64>,
+    /// What is being changed, where the status alone does not tell what comes of it.
+    pub(crate) changing: Option<Changing>,
     /// The options of a table; of a keyspace, its tags.
     pub(crate) options: Arc<TableOptions>,
     /// The Regions of a keyspace that is in several.
@@ -50,8 +52,23 @@ pub(crate) struct Entry {
     pub(crate) on_demand_since: Option<u64>,
     /// When less capacity was provisioned, for a day.
     pub(crate) decreases: Vec<u64>,
+    /// When a table got another key, for a day.
+    pub(crate) key_changes: Vec<u64>,
+    /// When the latest CDC stream of a table was turned on.
+    pub(crate) stream_since: Option<u64>,
     /// What Cassandra is told and has not been seen to have done.
     pub(crate) pending: Option<Arc<Pending>>,
+}
+
+/// A change that is under way.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Changing {
+    /// A keyspace gets this Region, which holds back all other definitions in it.
+    Region(String),
+    /// An inaccessible table gets another key, and cannot be used until it has it.
+    Key,
+    /// The CDC stream of a table is turned on or off.
+    Stream,
 }
 
 /// A definition of which it is not known whether Cassandra has carried it out.
@@ -142,7 +159,7 @@ impl Features {
 impl Entry {
     /// The same when its status has ended.
     pub(crate) fn settled(self) -> Self {
-        Self { status: Status::Active, due: None, ..self }
+        Self { status: Status::Active, due: None, changing: None, ..self }
     }
 
     /// What is turned on for a table.
@@ -152,8 +169,8 @@ impl Entry {
     }
 
     /// Whether statements can use it.
-    pub(crate) const fn is_usable(&self) -> bool {
-        matches!(self.status, Status::Active | Status::Updating)
+    pub(crate) fn is_usable(&self) -> bool {
+        matches!(self.status, Status::Active | Status::Updating) && self.changing != Some(Changing::Key)
     }
 }
 
@@ -169,6 +186,26 @@ impl Kind {
 
     pub(crate) fn of(word: &str) -> Option<Self> {
         [Self::Keyspace, Self::Table, Self::Type].into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+impl Changing {
+    /// As the state is written down.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Region(region) => format!("region {region}"),
+            Self::Key => "key".to_owned(),
+            Self::Stream => "stream".to_owned(),
+        }
+    }
+
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        match text.split_once(' ') {
+            Some(("region", region)) => Some(Self::Region(region.to_owned())),
+            None if text == "key" => Some(Self::Key),
+            None if text == "stream" => Some(Self::Stream),
+            _ => None,
+        }
     }
 }
 
@@ -240,6 +277,9 @@ mod tests {
         }
         for kind in [Kind::Keyspace, Kind::Table, Kind::Type] {
             assert_eq!(Kind::of(kind.word()), Some(kind));
+        }
+        for changing in [Changing::Region("eu-west-1".into()), Changing::Key, Changing::Stream] {
+            assert_eq!(Changing::of(&changing.text()), Some(changing));
         }
     }
 }

@@ -5,9 +5,10 @@ use keyspaces_cql::{CapacityMode, Cdc, Encryption, PointInTimeRecovery, TableOpt
 use serde_json::{Map, Value, json};
 
 use super::Change;
-use super::catalogue::{Entry, Kind, Status, Thing};
+use super::catalogue::{Changing, Entry, Kind, Status, Thing};
 use super::names::Names;
 use super::system_tables::{self, SystemTable};
+use super::user_types::Uses;
 use crate::gateway::{Failed, Own};
 
 /// Writes into the system tables of an instance.
@@ -27,6 +28,11 @@ const TABLES: [(&str, &str); 4] = [
     ("system_schema_mcs", "columns"),
 ];
 const TYPES: [(&str, &str); 2] = [("system_schema", "types"), ("system_schema_mcs", "types")];
+const BESIDE_TABLES: [(&str, &str); 3] = [
+    ("system_schema_mcs", "autoscaling"),
+    ("system_multiregion_info", "tables"),
+    ("system_multiregion_info", "autoscaling"),
+];
 const KEYSPACES: [(&str, &str); 2] = [("system_schema", "keyspaces"), ("system_schema_mcs", "keyspaces")];
 
 impl Mirror<'_> {
@@ -48,8 +54,39 @@ impl Mirror<'_> {
             Kind::Type => ("types", "type_name"),
         };
         let row = json!({"keyspace_name": thing.keyspace, key: thing.name, "status": entry.status.word()});
-        let statement = format!("INSERT INTO {} JSON ? DEFAULT UNSET", self.table("system_schema_mcs", table));
-        self.own.run(&statement, &[&row.to_string()]).await
+        self.update(&self.table("system_schema_mcs", table), vec![row]).await?;
+        let replicas = self.regions(&thing.keyspace).await?.into_iter().map(|region| {
+            json!({"keyspace_name": thing.keyspace, key: thing.name, "region": region, "status": entry.status.word()})
+        });
+        self.update(&self.table("system_multiregion_info", table), replicas.collect()).await
+    }
+
+    /// Changes some columns of rows.
+    async fn update(&self, table: &str, rows: Vec<Value>) -> Result<(), Failed> {
+        for row in rows {
+            self.own.run(&format!("INSERT INTO {table} JSON ? DEFAULT UNSET"), &[&row.to_string()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Shows of these types of a keyspace what uses them, and how many are inside each other.
+    pub(super) async fn show_uses(&self, keyspace: &str, types: &[String], uses: &Uses) -> Result<(), Failed> {
+        let rows = types.iter().map(|name| {
+            json!({
+                "keyspace_name": keyspace, "type_name": name, "max_nesting_depth": uses.depth(name),
+                "direct_referring_tables": uses.tables_with(name).collect::<Vec<_>>(),
+                "direct_parent_types": uses.types_with(name).collect::<Vec<_>>(),
+            })
+        });
+        self.update(&self.table("system_schema_mcs", "types"), rows.collect()).await
+    }
+
+    /// The Regions that a keyspace is shown to be in, if in several.
+    async fn regions(&self, keyspace: &str) -> Result<Vec<String>, Failed> {
+        let of = self.table("system_multiregion_info", "keyspaces");
+        let rows =
+            self.own.select(&format!("SELECT JSON region FROM {of} WHERE keyspace_name = ?"), &[keyspace]).await?;
+        Ok(rows.iter().filter_map(|row| Some(row["region"].as_str()?.to_owned())).collect())
     }
 
     /// Shows nothing of a thing any more.
@@ -59,19 +96,8 @@ impl Mirror<'_> {
             Kind::Table => (&TABLES, Some("table_name")),
             Kind::Type => (&TYPES, Some("type_name")),
         };
-        if thing.kind != Kind::Type {
-            self.hide_what_is_beside(thing).await?;
-        }
-        for (keyspace, name) in places {
-            let mut statement = format!("DELETE FROM {} WHERE keyspace_name = ?", self.table(keyspace, name));
-            let mut values = vec![thing.keyspace.as_str()];
-            if let Some(key) = key {
-                statement.push_str(&format!(" AND {key} = ?"));
-                values.push(&thing.name);
-            }
-            self.own.run(&statement, &values).await?;
-        }
-        Ok(())
+        self.hide_what_is_beside(thing).await?;
+        self.delete(places, key, thing).await
     }
 
     /// Shows the system keyspaces themselves, as `system_schema` lists them too.
@@ -101,7 +127,11 @@ impl Mirror<'_> {
         }
         for region in &entry.regions {
             // In mixed case, as DG:keyspaces-multi-region-replica-status prints it.
-            let (status, progress) = if entry.due.is_some() { ("Updating", "0%") } else { ("Active", "100%") };
+            let (status, progress) = match &entry.changing {
+                Some(Changing::Region(added)) if added == region => ("Creating", Some("0%")),
+                _ if entry.due.is_some() => ("Updating", None),
+                _ => ("Active", None),
+            };
             let row = json!({
                 "keyspace_name": keyspace, "region": region, "status": status, "tables_replication_progress": progress,
             });
@@ -111,7 +141,7 @@ impl Mirror<'_> {
     }
 
     async fn show_table(&self, table: &Thing, entry: &Entry) -> Result<(), Failed> {
-        let shown = custom_properties(entry);
+        let shown = self.custom_properties(table, entry);
         for row in self.cassandras("tables", "table_name", table).await? {
             let mut row = self.renamed(only(&row, TABLE_FIELDS), table);
             row.insert("cdc".into(), matches!(entry.options.cdc, Some(Cdc::On(_))).into());
@@ -119,6 +149,7 @@ impl Mirror<'_> {
             row.insert("status".into(), entry.status.word().into());
             row.insert("cdc_specification".into(), shown.get("cdc_specification").cloned().unwrap_or(Value::Null));
             row.insert("custom_properties".into(), Value::Object(shown.clone()));
+            row.insert("latest_stream_arn".into(), self.stream(table, entry).into());
             row.insert("creation_time".into(), timestamp(entry.created));
             self.own.insert(&self.table("system_schema_mcs", "tables"), &Value::Object(row)).await?;
         }
@@ -142,16 +173,11 @@ impl Mirror<'_> {
 
     /// A table of a keyspace in several Regions, as it is in each.
     async fn show_replicas(&self, table: &Thing, entry: &Entry, shown: &Map<String, Value>) -> Result<(), Failed> {
-        let statement = format!(
-            "SELECT JSON region FROM {} WHERE keyspace_name = ?",
-            self.table("system_multiregion_info", "keyspaces")
-        );
-        for row in self.own.select(&statement, &[&table.keyspace]).await? {
-            let region = row["region"].as_str().unwrap_or_default();
+        for region in self.regions(&table.keyspace).await? {
             let mut properties = shown.clone();
             let replicas = entry.options.replica_capacity.as_ref();
             if let (Some(units), Some(mode)) =
-                (replicas.and_then(|of| of.get(region)), properties.get_mut("capacity_mode"))
+                (replicas.and_then(|of| of.get(&region)), properties.get_mut("capacity_mode"))
             {
                 mode["read_capacity_units"] = units.to_string().into();
             }
@@ -161,7 +187,7 @@ impl Mirror<'_> {
             });
             self.own.insert(&self.table("system_multiregion_info", "tables"), &row).await?;
             if let Some(scaling) = entry.options.auto_scaling.as_ref().filter(|_| entry.status == Status::Active) {
-                let read = scaling.replicas.get(region).copied().or(scaling.read);
+                let read = scaling.replicas.get(&region).copied().or(scaling.read);
                 let row = json!({
                     "keyspace_name": table.keyspace,
                     "table_name": table.name,
@@ -204,28 +230,40 @@ impl Mirror<'_> {
         };
         let row = json!({
             "keyspace_name": table.keyspace, "table_name": table.name, "event_time": timestamp(now),
-            "creation_time": timestamp(entry.created), "custom_properties": custom_properties(entry), "event": event,
+            "creation_time": timestamp(entry.created), "custom_properties": self.custom_properties(table, entry), "event": event,
         });
         self.own.insert(&self.table("system_schema_mcs", "tables_history"), &row).await
     }
 
     /// Tags, scaling and replicas.
     async fn hide_what_is_beside(&self, thing: &Thing) -> Result<(), Failed> {
-        let mut places = vec![("system_multiregion_info", "tables"), ("system_multiregion_info", "autoscaling")];
-        places.push(("system_schema_mcs", "autoscaling"));
+        let (places, key): (&[_], _) = match thing.kind {
+            Kind::Keyspace => (&[("system_multiregion_info", "keyspaces")], None),
+            Kind::Table => (&BESIDE_TABLES, Some("table_name")),
+            Kind::Type => (&[("system_multiregion_info", "types")], Some("type_name")),
+        };
         if let Some(resource) = self.resource(thing) {
             let statement = format!("DELETE FROM {} WHERE resource_id = ?", self.table("system_schema_mcs", "tags"));
             self.own.run(&statement, &[&resource]).await?;
         }
-        if thing.kind == Kind::Table {
-            for (keyspace, name) in places {
-                let statement =
-                    format!("DELETE FROM {} WHERE keyspace_name = ? AND table_name = ?", self.table(keyspace, name));
-                self.own.run(&statement, &[&thing.keyspace, &thing.name]).await?;
+        self.delete(places, key, thing).await
+    }
+
+    /// Deletes the rows of a thing, `key` being the column of its own name.
+    async fn delete(
+        &self,
+        places: &[(&'static str, &'static str)],
+        key: Option<&str>,
+        thing: &Thing,
+    ) -> Result<(), Failed> {
+        for (keyspace, name) in places {
+            let mut statement = format!("DELETE FROM {} WHERE keyspace_name = ?", self.table(keyspace, name));
+            let mut values = vec![thing.keyspace.as_str()];
+            if let Some(key) = key {
+                statement.push_str(&format!(" AND {key} = ?"));
+                values.push(&thing.name);
             }
-        } else {
-            let of = self.table("system_multiregion_info", "keyspaces");
-            self.own.run(&format!("DELETE FROM {of} WHERE keyspace_name = ?"), &[&thing.keyspace]).await?;
+            self.own.run(&statement, &values).await?;
         }
         Ok(())
     }
@@ -248,7 +286,50 @@ impl Mirror<'_> {
             row.insert("last_modified_timestamp".into(), timestamp(entry.created));
             self.own.insert(&self.table("system_schema_mcs", "types"), &Value::Object(row)).await?;
         }
-        Ok(())
+        let replicas = self.regions(&user_type.keyspace).await?.into_iter().map(|region| {
+            json!({
+                "keyspace_name": user_type.keyspace, "type_name": user_type.name, "region": region,
+                "status": entry.status.word(),
+            })
+        });
+        self.own.insert_all(&self.table("system_multiregion_info", "types"), replicas).await
+    }
+
+    /// What was said, what holds where nothing was (DG:cql.ddl.table), and what the service adds
+    /// (DG:keyspaces-enable-cdc-new-table).
+    fn custom_properties(&self, table: &Thing, entry: &Entry) -> Map<String, Value> {
+        let defaults = TableOptions::default()
+            .and(CapacityMode::default())
+            .and(Encryption::default())
+            .and(PointInTimeRecovery::default());
+        let mut shown = defaults.custom_properties();
+        shown.extend(entry.options.custom_properties());
+        if let (Some(mode), None | Some(CapacityMode::OnDemand)) =
+            (shown.get_mut("capacity_mode"), entry.options.capacity_mode)
+        {
+            let since = entry.on_demand_since.unwrap_or(entry.created);
+            mode.insert("last_update_to_pay_per_request_timestamp".into(), since.to_string());
+        }
+        let is_on = matches!(entry.options.cdc, Some(Cdc::On(_)));
+        let is_changing = entry.changing == Some(Changing::Stream);
+        // Of a stream that is off nothing is shown (DG:keyspaces-delete-cdc).
+        if is_on || is_changing {
+            let status = match (is_on, is_changing) {
+                (true, true) => "ENABLING",
+                (true, false) => "ENABLED",
+                (false, _) => "DISABLING",
+            };
+            let cdc = shown.entry("cdc_specification".into()).or_default();
+            cdc.insert("status".into(), status.into());
+            cdc.extend(self.stream(table, entry).map(|arn| ("latest_stream_arn".into(), arn)));
+        }
+        shown.into_iter().map(|(name, settings)| (name, json!(settings))).collect()
+    }
+
+    /// The ARN of the latest CDC stream of a table, named for when it was turned on (DG:keyspaces-enable-cdc-new-table).
+    fn stream(&self, table: &Thing, entry: &Entry) -> Option<String> {
+        let since = DateTime::from_timestamp_millis(i64::try_from(entry.stream_since?).ok()?)?;
+        Some(format!("{}/stream/{}", self.resource(table)?, since.format("%Y-%m-%dT%H:%M:%S%.3f")))
     }
 
     async fn cassandras(&self, table: &str, key: &str, thing: &Thing) -> Result<Vec<Value>, Failed> {
@@ -309,27 +390,6 @@ fn keyspace_row(keyspace: &str, regions: &[String]) -> Value {
         replication.extend(regions.iter().map(|region| (region.clone(), "3".into())));
     }
     json!({"keyspace_name": keyspace, "durable_writes": true, "replication": replication})
-}
-
-/// What was said, what holds where nothing was (DG:cql.ddl.table), and what the service adds
-/// (DG:keyspaces-enable-cdc-new-table).
-fn custom_properties(entry: &Entry) -> Map<String, Value> {
-    let defaults = TableOptions::default()
-        .and(CapacityMode::default())
-        .and(Encryption::default())
-        .and(PointInTimeRecovery::default());
-    let mut shown = defaults.custom_properties();
-    shown.extend(entry.options.custom_properties());
-    if let (Some(mode), None | Some(CapacityMode::OnDemand)) =
-        (shown.get_mut("capacity_mode"), entry.options.capacity_mode)
-    {
-        let since = entry.on_demand_since.unwrap_or(entry.created);
-        mode.insert("last_update_to_pay_per_request_timestamp".into(), since.to_string());
-    }
-    if let Some(cdc) = shown.get_mut("cdc_specification") {
-        cdc.insert("status".into(), "ENABLED".into());
-    }
-    shown.into_iter().map(|(name, settings)| (name, json!(settings))).collect()
 }
 
 fn timestamp(millis: u64) -> Value {

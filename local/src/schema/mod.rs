@@ -10,8 +10,10 @@ mod delays;
 mod mirror;
 mod names;
 mod plan;
+mod quotas;
 mod store;
 pub(crate) mod system_tables;
+mod user_types;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,10 +34,12 @@ pub(crate) use delays::Delays;
 pub(crate) use names::{Names, quoted};
 pub(crate) use store::replication;
 
-use catalogue::{Catalogue, Pending};
+use catalogue::{Catalogue, Changing, Pending};
 use mirror::Mirror;
+use plan::There;
 use store::Store;
 pub(crate) use store::Unusable;
+use user_types::Uses;
 
 /// The schema of one instance.
 #[derive(Debug)]
@@ -91,6 +95,9 @@ impl Schema {
             topology: std::sync::Mutex::new(topology.clone()),
             own,
         };
+        for keyspace in schema.keyspaces() {
+            schema.show_uses(&keyspace).await?;
+        }
         Ok(schema)
     }
 
@@ -133,7 +140,8 @@ impl Schema {
         };
         let there = there.ok_or_else(|| unconfigured(table))?;
         if needs.ttl && !there.ttl {
-            return Err(Refusal { code: error_code::INVALID, text: "TTL is not yet supported.".into() });
+            let rule = &keyspaces_cql::rules::TTL_OFF;
+            return Err(Refusal { code: rule.error_code(), text: rule.text.unwrap_or(rule.refuses).into() });
         }
         if needs.timestamps && !there.timestamps {
             let text = format!(
@@ -189,9 +197,10 @@ impl Schema {
             return self.told(definition).await;
         }
         let now = self.clock.millis();
+        let there = self.there(definition, before.as_ref()).await.map_err(broken)?;
         let mut after = {
             let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
-            catalogue.planned(definition, now, &self.settings.region)?
+            catalogue.planned(definition, there, now, &self.settings.region)?
         };
         after.due = Some(now + self.settings.delays.of(thing.kind, *change));
         after.pending = text.clone().map(|text| Arc::new(Pending { text, before: before.clone() }));
@@ -224,6 +233,20 @@ impl Schema {
         answer
     }
 
+    /// What is there of what a definition is about.
+    async fn there(&self, definition: &Definition, before: Option<&Entry>) -> Result<There, Failed> {
+        let Definition { change, thing, types, .. } = definition;
+        let mut there = There::default();
+        if let (Kind::Table, Change::Alter, Some(before)) = (thing.kind, change, before) {
+            let store = Store { own: &self.own, names: &self.names };
+            there.table = store.table(thing, &before.options).await?;
+        }
+        if !types.is_empty() {
+            there.uses = Uses::read(&self.own, &self.names, &thing.keyspace).await?;
+        }
+        Ok(there)
+    }
+
     /// Tells Cassandra its part of a definition; if there is none, the answer is that of one that changed something.
     async fn told(&self, definition: &Definition) -> Result<Frame, Refusal> {
         let Definition { change, thing, text, .. } = definition;
@@ -254,7 +277,7 @@ impl Schema {
             let keyspace = Thing::keyspace(&thing.keyspace);
             let of = self.entry(&keyspace);
             // DG:keyspaces-multi-region-add-replica
-            if of.is_some_and(|of| of.status == Status::Updating && !of.regions.is_empty()) {
+            if of.is_some_and(|of| matches!(of.changing, Some(Changing::Region(_)))) {
                 return Err(busy(&keyspace, "updated"));
             }
         }
@@ -311,7 +334,28 @@ impl Schema {
             }
             self.set(&thing, Some(entry));
         }
-        Ok(())
+        self.show_uses(&definition.thing.keyspace).await
+    }
+
+    fn keyspaces(&self) -> Vec<String> {
+        let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+        let keyspaces = catalogue.all().filter(|(thing, _)| thing.kind == Kind::Keyspace);
+        keyspaces.map(|(thing, _)| thing.keyspace.clone()).collect()
+    }
+
+    /// Shows what uses which types, if a keyspace has any.
+    async fn show_uses(&self, keyspace: &str) -> Result<(), Failed> {
+        let types: Vec<String> = {
+            let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+            let within = catalogue.within(keyspace);
+            let types = within.filter(|(thing, of)| thing.kind == Kind::Type && of.status != Status::Deleting);
+            types.map(|(thing, _)| thing.name.clone()).collect()
+        };
+        if types.is_empty() {
+            return Ok(());
+        }
+        let uses = Uses::read(&self.own, &self.names, keyspace).await?;
+        self.mirror().show_uses(keyspace, &types, &uses).await
     }
 
     async fn settle_in_turn(&self) -> Result<(), Failed> {
@@ -329,9 +373,21 @@ impl Schema {
                 self.set(&thing, None);
                 continue;
             }
+            let gets_a_region = matches!(entry.changing, Some(Changing::Region(_)));
             let settled = self.with_its_key(entry.settled());
             // All of it: a gateway may have ended after the definition and before it was shown.
             mirror.show(&thing, &settled).await?;
+            if gets_a_region {
+                let within: Vec<_> = {
+                    let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+                    let within = catalogue.within(&thing.keyspace);
+                    within.map(|(within, entry)| (within.clone(), entry.clone())).collect()
+                };
+                for (within, entry) in within {
+                    mirror.show(&within, &entry).await?;
+                }
+            }
+            self.show_uses(&thing.keyspace).await?;
             store.save(&thing, &settled).await?;
             self.set(&thing, Some(settled));
         }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use keyspaces_cql::statement::{self, AlterKeyspaceChange, CreateKeyspace};
 use keyspaces_cql::{
-    CapacityMode, CapacityScaling, Encryption, PropertyError, PropertyProblem, Replication, Statement, TableChange,
-    TableOptions, TableProperty, Tags,
+    CapacityMode, CapacityScaling, Cdc, Encryption, PropertyError, PropertyProblem, Replication, Statement,
+    TableChange, TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags,
 };
 
-use super::catalogue::{Catalogue, Entry, Kind, Status, Thing};
-use super::{Change, Definition};
+use super::catalogue::{Catalogue, Changing, Entry, Kind, Status, Thing};
+use super::user_types::Uses;
+use super::{Change, Definition, quotas};
 use crate::auth::Refusal;
 use crate::gateway::{error_code, not_emulated, refused_by};
 
@@ -23,13 +24,28 @@ const MAX_ACCOUNT_UNITS: u64 = 80_000;
 /// How often less may be provisioned in a day at any time (DG:quotas); beyond that, once in an hour without.
 const DECREASES_AT_ANY_TIME: usize = 4;
 
-const HOUR: u64 = 3_600_000;
-const DAY: u64 = 24 * HOUR;
+pub(super) const HOUR: u64 = 3_600_000;
+pub(super) const DAY: u64 = 24 * HOUR;
+
+/// What a definition is about, as Cassandra has it.
+#[derive(Debug, Default)]
+pub(super) struct There {
+    /// The table that is altered.
+    pub(super) table: Option<TableDefinition>,
+    /// What uses which types, where the definition names some.
+    pub(super) uses: Uses,
+}
 
 impl Catalogue {
     /// What is known of the thing once the definition has begun; `due` is left to the caller.
     /// `region` is the one that the instance stands for.
-    pub(super) fn planned(&self, definition: &Definition, now: u64, region: &str) -> Result<Entry, Refusal> {
+    pub(super) fn planned(
+        &self,
+        definition: &Definition,
+        there: There,
+        now: u64,
+        region: &str,
+    ) -> Result<Entry, Refusal> {
         let Definition { change, thing, statement, .. } = definition;
         if self.under_way() >= MAX_UNDER_WAY {
             return Err(over(format!("{MAX_UNDER_WAY} definitions are under way (DG:quotas)")));
@@ -49,6 +65,7 @@ impl Catalogue {
             Change::Alter => entry.status = Status::Updating,
             Change::Drop => entry.status = Status::Deleting,
         }
+        quotas::of_types(thing, &definition.types, &there.uses)?;
         match statement {
             Statement::CreateKeyspace(create) => of_keyspace(&mut entry, create)?,
             Statement::AlterKeyspace(alter) => match &alter.change {
@@ -61,32 +78,28 @@ impl Catalogue {
                 }
             },
             Statement::CreateTable(create) => {
-                let mut options = TableOptions::read(&create.options).map_err(refused)?;
-                if let Some(1..) = options.default_time_to_live {
-                    options.ttl = Some(keyspaces_cql::Ttl::Enabled);
-                }
+                let mut options = create.definition().map_err(no_table)?.options;
                 // Always on in a table of several Regions (DG:multiRegion-replication_how-it-works).
                 if self.get(&Thing::keyspace(&thing.keyspace)).is_some_and(|of| !of.regions.is_empty()) {
                     options.client_side_timestamps = Some(keyspaces_cql::ClientSideTimestamps::Enabled);
                 }
                 entry.options = Arc::new(options);
+                stream(&mut entry, &TableOptions::default(), now);
                 self.capacity(definition, None, &mut entry, now)?;
             }
             Statement::AlterTable(alter) => {
-                let mut options = (*entry.options).clone();
+                let Some(mut table) = there.table else { return Err(super::unconfigured(thing)) };
                 for change in TableChange::read(alter).map_err(refused)? {
-                    match change {
-                        TableChange::Set(property) => options = options.changed(property).map_err(refused)?,
-                        TableChange::AddTags(tags) => options.tags.get_or_insert_default().extend(tags),
-                        TableChange::DropTags(tags) => {
-                            options.tags.get_or_insert_default().retain(|key, _| !tags.contains_key(key));
-                        }
-                        _ => {}
-                    }
+                    table = table.changed(&change).map_err(no_table)?;
                 }
                 let before = Arc::clone(&entry.options);
-                entry.options = Arc::new(options);
+                entry.options = Arc::new(table.options);
+                stream(&mut entry, &before, now);
+                if self.get(thing).is_some_and(|was| was.status == Status::Inaccessible) {
+                    entry.changing = Some(Changing::Key);
+                }
                 self.capacity(definition, Some(&before), &mut entry, now)?;
+                quotas::of_keys(&mut entry, &before, now)?;
             }
             _ => {}
         }
@@ -181,12 +194,12 @@ impl Catalogue {
                  (DG:keyspaces-multi-region-add-replica)"
             )));
         }
-        let added = regions.iter().filter(|region| !entry.regions.contains(region)).count();
+        let added: Vec<_> = regions.iter().filter(|region| !entry.regions.contains(region)).collect();
         if entry.regions.iter().any(|region| !regions.contains(region)) {
             return Err(not_emulated("taking a Region away"));
         }
         // A keyspace of a single Region does not say which: it is one of the two that are named now.
-        if added != if entry.regions.is_empty() { 2 } else { 1 } {
+        if added.len() != if entry.regions.is_empty() { 2 } else { 1 } {
             return Err(over(
                 "an ALTER KEYSPACE names all Regions and one more (DG:keyspaces-multi-region-add-replica)",
             ));
@@ -206,8 +219,18 @@ impl Catalogue {
                 )));
             }
         }
+        entry.changing = added.into_iter().find(|region| *region != home).cloned().map(Changing::Region);
         entry.regions = regions.into_iter().collect();
         Ok(())
+    }
+}
+
+/// Notes that a CDC stream is turned on or off.
+fn stream(entry: &mut Entry, before: &TableOptions, now: u64) {
+    let is_on = |options: &TableOptions| matches!(options.cdc, Some(Cdc::On(_)));
+    if is_on(&entry.options) != is_on(before) {
+        entry.changing = Some(Changing::Stream);
+        entry.stream_since = if is_on(&entry.options) { Some(now) } else { entry.stream_since };
     }
 }
 
@@ -264,8 +287,16 @@ fn refused(error: PropertyError) -> Refusal {
     }
 }
 
+fn no_table(error: TableError) -> Refusal {
+    match error.problem {
+        TableProblem::Refused(rule) => refused_by(rule),
+        TableProblem::Unknown(what) => not_emulated(what),
+        problem => over(problem),
+    }
+}
+
 /// A limit's refusal, whose text in the service is not known.
-fn over(limit: impl std::fmt::Display) -> Refusal {
+pub(super) fn over(limit: impl std::fmt::Display) -> Refusal {
     Refusal { code: error_code::INVALID, text: format!("keyspaces-local: {limit}") }
 }
 

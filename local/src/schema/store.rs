@@ -1,13 +1,15 @@
 //! What an instance keeps in Cassandra beside its clients' data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use keyspaces_cql::statement::{AlterTable, AlterTableChange};
-use keyspaces_cql::{Name, QualifiedName, Span, Statement, TableOptions, TableProperty, Ttl, parse};
+use keyspaces_cql::{
+    Name, QualifiedName, ShownColumn, Span, Statement, TableDefinition, TableOptions, TableProperty, Ttl, parse,
+};
 use serde_json::{Value, json};
 
-use super::catalogue::{Catalogue, Entry, Kind, Pending, Status, Thing};
+use super::catalogue::{Catalogue, Changing, Entry, Kind, Pending, Status, Thing};
 use super::mirror::Mirror;
 use super::names::{Names, quoted};
 use super::system_tables;
@@ -62,14 +64,16 @@ impl Store<'_> {
              PRIMARY KEY (keyspace_name, kind, name)";
         self.own.run(&format!("CREATE TABLE IF NOT EXISTS {state} ({columns})"), &[]).await?;
         // Not among the columns above: the table may be of a version that did not have them.
-        self.own.run(&format!("ALTER TABLE {state} ADD IF NOT EXISTS (pending text, before text)"), &[]).await?;
+        let later = "pending text, before text, key_changes frozen<list<bigint>>, changing text, stream_since bigint";
+        self.own.run(&format!("ALTER TABLE {state} ADD IF NOT EXISTS ({later})"), &[]).await?;
         self.write_topology(topology).await?;
         self.mirror(&topology.region).show_system().await?;
         Ok(data_center)
     }
 
     /// What was there when the last gateway over this instance ended. What Cassandra has and nobody wrote down, because
-    /// somebody else made it, is there; what it has no more is gone; what that gateway left half done is finished.
+    /// somebody else made it, is there; what it has no more is gone; what that gateway left half done is finished. What is
+    /// in a keyspace that is being dropped goes with it.
     pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, Unusable> {
         let mirror = self.mirror(region);
         let mut catalogue = Catalogue::default();
@@ -85,14 +89,25 @@ impl Store<'_> {
             let was_pending = entry.pending.is_some();
             let Some(entry) = self.finished(&thing, entry).await? else { continue };
             match (was_pending, thing.kind, entry.status) {
-                (false, ..) | (_, Kind::Keyspace, _) => {}
+                (_, Kind::Keyspace, _) => {}
                 (_, _, Status::Deleting) => mirror.show_status(&thing, &entry).await?,
-                _ => mirror.show(&thing, &entry).await?,
+                (true, ..) => mirror.show(&thing, &entry).await?,
+                (false, ..) => {}
             }
             finished.push((thing, entry));
         }
         let there = self.things_in_cassandra().await?;
-        for (thing, entry) in finished {
+        let dropped: BTreeMap<String, Option<u64>> = finished
+            .iter()
+            .filter(|(thing, entry)| thing.kind == Kind::Keyspace && entry.status == Status::Deleting)
+            .map(|(keyspace, entry)| (keyspace.keyspace.clone(), entry.due))
+            .collect();
+        for (thing, mut entry) in finished {
+            if let Some(due) = dropped.get(&thing.keyspace).filter(|_| entry.status != Status::Deleting) {
+                entry = Entry { status: Status::Deleting, due: *due, ..entry };
+                mirror.show_status(&thing, &entry).await?;
+                self.save(&thing, &entry).await?;
+            }
             if entry.status == Status::Deleting || there.contains(&thing) {
                 saved.insert(thing.clone());
                 catalogue.set(thing, entry);
@@ -169,6 +184,30 @@ impl Store<'_> {
                 self.own.run(&one, &[&thing.keyspace, kind.word(), &thing.name]).await
             }
         }
+    }
+
+    /// A table with these options, if Cassandra has it.
+    pub(super) async fn table(&self, table: &Thing, options: &TableOptions) -> Result<Option<TableDefinition>, Failed> {
+        let statement = "SELECT JSON column_name, type, kind, position, clustering_order FROM system_schema.columns WHERE \
+                         keyspace_name = ? AND table_name = ?";
+        let rows = self.own.select(statement, &[&self.names.keyspace(&table.keyspace), &table.name]).await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let columns = rows.iter().map(|row| {
+            let text = |column: &str| row[column].as_str().unwrap_or_default().to_owned();
+            ShownColumn {
+                name: text("column_name"),
+                column_type: text("type"),
+                kind: text("kind"),
+                position: row["position"].as_i64().and_then(|position| position.try_into().ok()).unwrap_or(-1),
+                clustering_order: text("clustering_order"),
+            }
+        });
+        let name = QualifiedName::new(&table.keyspace, &table.name);
+        let definition = TableDefinition::from_columns(name, columns);
+        let definition = definition.map_err(|none| Failed::Unreadable(format!("{statement}: {none}")))?;
+        Ok(Some(TableDefinition { options: options.clone(), ..definition }))
     }
 
     /// What Cassandra knows of a table's options: a default time to live turns TTL on (DG:TTL-how-to-create-table).
@@ -257,6 +296,9 @@ fn state_row(thing: &Thing, entry: &Entry) -> Value {
         "created": entry.created,
         "on_demand_since": entry.on_demand_since,
         "decreases": entry.decreases,
+        "key_changes": entry.key_changes,
+        "changing": entry.changing.as_ref().map(Changing::text),
+        "stream_since": entry.stream_since,
         "pending": pending.map(|pending| &pending.text),
         "before": pending.and_then(|pending| Some(state_row(thing, pending.before.as_ref()?).to_string())),
     })
@@ -287,7 +329,10 @@ fn entry(row: &Value) -> Result<(Thing, Entry), Unusable> {
         regions: texts(&row["regions"]),
         created: row["created"].as_u64().unwrap_or_default(),
         on_demand_since: row["on_demand_since"].as_u64(),
-        decreases: row["decreases"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect(),
+        decreases: times(&row["decreases"]),
+        key_changes: times(&row["key_changes"]),
+        changing: text("changing").map(|text| Changing::of(text).ok_or_else(|| unreadable("changing"))).transpose()?,
+        stream_since: row["stream_since"].as_u64(),
         pending,
     };
     Ok((thing, known))
@@ -309,6 +354,10 @@ fn options_of(text: &str) -> Option<TableOptions> {
         return None;
     };
     TableOptions::read(&options).ok()
+}
+
+fn times(value: &Value) -> Vec<u64> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_u64).collect()
 }
 
 fn texts(value: &Value) -> Vec<String> {

@@ -1,8 +1,10 @@
 use std::future::IntoFuture;
 
+use futures::TryStreamExt;
 use keyspaces::ErrorKind;
 use keyspaces::schema::{
-    CapacityMode, Encryption, KeyspaceDefinition, NativeType, PointInTimeRecovery, TableChange, TableDefinition,
+    CapacityMode, Cdc, CdcView, CqlType, Encryption, KeyspaceDefinition, Name, NativeType, NewColumn, NewColumns,
+    PointInTimeRecovery, TableChange, TableDefinition,
 };
 use keyspaces_local::Local;
 
@@ -53,6 +55,87 @@ async fn what_the_library_can_know_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
+async fn a_change_that_the_table_does_not_bear_is_refused_before_any_is_sent() {
+    let local = Local::builder().ddl_delay(std::time::Duration::ZERO).start().await.unwrap();
+    let session = signed(&local).connect().await.unwrap();
+    let schema = session.schema();
+    schema.create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
+    let table = TableDefinition::builder("ks", "t").partition_key("a", NativeType::Int);
+    let table = table.column("b", NativeType::Int).with(Cdc::On(CdcView::NewImage)).build().unwrap();
+    schema.create_table(&table).await.unwrap();
+    local.journal().clear();
+    let recovery = TableChange::Set(PointInTimeRecovery::Enabled.into());
+    for (change, expected) in [
+        (
+            TableChange::add_column("b", NativeType::Text),
+            "ALTER TABLE ks.t ADD (b text) failed: Keyspaces refuses adding a column that the table has. Leave it out, or \
+             choose another name. 0 of 2 definitions had been carried out; 2 are left",
+        ),
+        (
+            TableChange::Set(Cdc::On(CdcView::KeysOnly).into()),
+            "ALTER TABLE ks.t WITH cdc = true AND custom_properties = {'cdc_specification': {'view_type': 'KEYS_ONLY'}} \
+             failed: Keyspaces refuses another view type for a CDC stream that is on. Turn the stream off, wait, and turn \
+             it on with the other view type. 0 of 2 definitions had been carried out; 2 are left",
+        ),
+        (
+            TableChange::add_column("c", CqlType::list(CqlType::list(NativeType::Int))),
+            "ALTER TABLE ks.t ADD (c list<list<int>>) failed: in the type of c a collection is inside another: write \
+             frozen<…> around the inner one. 0 of 2 definitions had been carried out; 2 are left",
+        ),
+    ] {
+        let error = schema.alter_table("ks", "t", &[recovery.clone(), change]).await.unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Refused, expected));
+    }
+    let twice = ["c", "C2", "c"].map(|name| TableChange::add_column(name, NativeType::Int));
+    assert_eq!(
+        schema.alter_table("ks", "t", &twice).await.unwrap_err().to_string(),
+        "ALTER TABLE ks.t ADD (c int) failed: Keyspaces refuses adding a column that the table has. Leave it out, or choose \
+         another name. 0 of 3 definitions had been carried out; 3 are left"
+    );
+    let long = |number: usize| NewColumn {
+        name: Name::new(format!("c{number}_{}", "x".repeat(2_000))),
+        column_type: NativeType::Int.into(),
+        is_static: false,
+    };
+    let many = TableChange::AddColumns(NewColumns::new((0..180).map(long)).unwrap());
+    assert_eq!(
+        schema.alter_table("ks", "t", &[many]).await.unwrap_err().to_string(),
+        "ALTER TABLE ks.t failed: Keyspaces refuses a table whose schema has more than 350 KB. Use fewer columns, or shorter \
+         names."
+    );
+    let text = session.define("ALTER TABLE ks.t ADD b int").await.unwrap_err();
+    assert_eq!(
+        text.to_string(),
+        "ALTER TABLE ks.t ADD (b int) failed: Keyspaces refuses adding a column that the table has. Leave it out, or choose \
+         another name."
+    );
+    assert!(local.journal().containing("ALTER").is_empty());
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn that_somebody_else_changed_the_table_in_between_is_told() {
+    let session = session().await;
+    let (keyspace, name) = (keyspace(&session).await, name());
+    let schema = session.schema();
+    let definition = TableDefinition::builder(keyspace, &name).partition_key("a", NativeType::Int).build().unwrap();
+    schema.create_table(&definition).await.unwrap();
+    let changes = ["b", "c"].map(|column| TableChange::add_column(column, NativeType::Int));
+    let mut mine = schema.alter_table(keyspace, &name, &changes).progress();
+    while mine.try_next().await.unwrap().unwrap().done == 0 {}
+    schema.alter_table(keyspace, &name, &[TableChange::add_column("c", NativeType::Text)]).await.unwrap();
+    let refused = mine.try_next().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Refused);
+    assert_eq!(
+        refused.advice(),
+        Some(
+            "Somebody else has changed the table meanwhile: Keyspaces refuses adding a column that the table has. Describe \
+             it again. 1 of 2 definitions had been carried out; 1 are left"
+        )
+    );
+}
+
+#[tokio::test]
 async fn of_two_alters_at_once_one_is_refused_and_nothing_is_half_done() {
     let session = session().await;
     let (keyspace, name) = (keyspace(&session).await, name());
@@ -71,6 +154,10 @@ async fn of_two_alters_at_once_one_is_refused_and_nothing_is_half_done() {
         "keyspaces-local: table {keyspace}.{name} is being updated: wait until system_schema_mcs says that this is over"
     );
     assert_eq!((refused[0].kind(), refused[0].said()), (ErrorKind::Refused, Some(busy.as_str())));
+    assert_eq!(
+        refused[0].advice(),
+        Some("Somebody else is at the table, which is UPDATING: wait until it is ACTIVE, and describe it again")
+    );
     let now = schema.describe_table(keyspace, &name).await.unwrap().unwrap().definition;
     let recovered = now.options.point_in_time_recovery == Some(PointInTimeRecovery::Enabled);
     assert_ne!(recovered, now.columns.len() == 2);

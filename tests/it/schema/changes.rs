@@ -142,8 +142,13 @@ async fn a_keyspace_gets_another_region_and_types_come_and_go() {
     let session = signed(&local).connect().await.unwrap();
     let schema = session.schema();
     schema.create_keyspace(&KeyspaceDefinition::new("ks").tag("a", "b")).await.unwrap();
-    schema.create_type(&TypeDefinition::new("ks", "address").field("street", NativeType::Text)).await.unwrap();
+    let address = TypeDefinition::new("ks", "address").field("street", NativeType::Text);
+    schema.create_type(&address).await.unwrap();
+    assert!(schema.create_type(&address).await.unwrap_err().is_refused());
+    schema.create_type_if_not_exists(&address).await.unwrap();
     schema.drop_type("ks", "address").await.unwrap();
+    assert!(schema.drop_type("ks", "address").await.is_err());
+    schema.drop_type_if_exists("ks", "address").await.unwrap();
     let add = KeyspaceChange::AddRegion("eu-west-1".into());
     schema.alter_keyspace("ks", &add).await.unwrap().await.unwrap();
     let now = schema.describe_keyspace("ks").await.unwrap().unwrap();
@@ -152,7 +157,11 @@ async fn a_keyspace_gets_another_region_and_types_come_and_go() {
     let there = schema.describe_table("ks", "t").await.unwrap().unwrap();
     let regions: Vec<_> = there.replicas.iter().map(|replica| replica.region.as_str()).collect();
     assert_eq!(regions, ["eu-west-1", "us-east-1"]);
+    schema.drop_table_if_exists("ks", "t").await.unwrap();
+    assert!(schema.drop_table("ks", "t").await.is_err());
+    schema.drop_table_if_exists("ks", "t").await.unwrap();
     schema.drop_keyspace("ks").await.unwrap();
     assert_eq!(schema.describe_keyspace("ks").await.unwrap(), None);
+    schema.drop_keyspace_if_exists("ks").await.unwrap();
     local.close().await.unwrap();
 }

@@ -1,9 +1,12 @@
 //! What of the service is turned on for a table.
 
+use std::collections::BTreeMap;
+
 use super::PropertyError;
 use super::setting::Setting;
 use crate::Rule;
 use crate::rules;
+use crate::table::RestorePoint;
 
 /// Whether a table can be restored to any second of the last 35 days (`DG:PointInTimeRecovery`).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -65,16 +68,34 @@ pub enum CdcView {
 
 impl PointInTimeRecovery {
     pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
-        let known = ["status", "earliest_restorable_timestamp"];
-        let fields = setting.fields("point_in_time_recovery", &known)?;
-        let enabled = is_enabled(fields.required("status", "point_in_time_recovery")?)?;
+        let fields = setting.fields(RECOVERY, &["status", EARLIEST])?;
+        let enabled = is_enabled(fields.required("status", RECOVERY)?)?;
         Ok(if enabled { Self::Enabled } else { Self::Disabled })
     }
 
     pub(super) fn setting(self) -> Setting {
         status(self == Self::Enabled)
     }
+
+    /// The earliest moment to which a table can be restored, from what `custom_properties` of its row in
+    /// `system_schema_mcs.tables` shows (`DG:restoretabletopointintime`); nothing if it shows none.
+    #[must_use]
+    pub fn earliest_restorable(custom_properties: &BTreeMap<String, BTreeMap<String, String>>) -> Option<RestorePoint> {
+        custom_properties.get(RECOVERY)?.get(EARLIEST)?.parse().ok()
+    }
+
+    /// Shows that moment in `custom_properties`.
+    pub fn show_earliest_restorable(
+        custom_properties: &mut BTreeMap<String, BTreeMap<String, String>>,
+        earliest: RestorePoint,
+    ) {
+        let shown = custom_properties.entry(RECOVERY.to_owned()).or_default();
+        shown.insert(EARLIEST.to_owned(), earliest.to_string());
+    }
 }
+
+pub(super) const RECOVERY: &str = "point_in_time_recovery";
+const EARLIEST: &str = "earliest_restorable_timestamp";
 
 /// Of what can only be turned on.
 pub(super) fn read_irreversible(setting: &Setting, name: &str, reversed: &'static Rule) -> Result<(), PropertyError> {

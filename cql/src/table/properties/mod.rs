@@ -299,7 +299,7 @@ impl TableOptions {
         let mut custom = Vec::new();
         custom.extend(self.capacity_mode.map(|mode| ("capacity_mode", mode.setting())));
         custom.extend(self.warm_throughput.map(|throughput| ("warm_throughput", throughput.setting())));
-        custom.extend(self.point_in_time_recovery.map(|recovery| ("point_in_time_recovery", recovery.setting())));
+        custom.extend(self.point_in_time_recovery.map(|recovery| (features::RECOVERY, recovery.setting())));
         custom.extend(self.encryption.as_ref().map(|key| ("encryption_specification", key.setting())));
         custom.extend(self.client_side_timestamps.map(|_| ("client_side_timestamps", features::status(true))));
         custom.extend(self.ttl.map(|_| ("ttl", features::status(true))));
@@ -315,7 +315,7 @@ fn custom_property(name: &str, span: Span, setting: &Setting) -> Result<TablePro
     Ok(match name {
         "capacity_mode" => CapacityMode::read(setting)?.into(),
         "warm_throughput" => WarmThroughput::read(setting)?.into(),
-        "point_in_time_recovery" => PointInTimeRecovery::read(setting)?.into(),
+        features::RECOVERY => PointInTimeRecovery::read(setting)?.into(),
         "encryption_specification" => Encryption::read(setting)?.into(),
         "client_side_timestamps" => {
             features::read_irreversible(setting, name, &rules::TIMESTAMPS_DISABLED)?;

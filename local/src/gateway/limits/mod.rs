@@ -3,6 +3,7 @@
 mod logged_batch;
 mod range_delete;
 mod row;
+mod timestamp;
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::measure::Plan;
 use super::notation::Reader;
 use super::prepared::Facts;
 use super::statement::Statement;
-use super::understand::{Look, refused_by};
+use super::understand::{Look, Timestamps, refused_by};
 use super::values::Values;
 use crate::auth::Refusal;
 use crate::schema::Thing;
@@ -58,12 +59,13 @@ impl Statement<'_> {
         }
         let trees: Vec<_> = pieces.iter().filter_map(|piece| keyspaces_cql::parse(&piece.facts.text).ok()).collect();
         let bounds: Vec<_> = trees.iter().zip(pieces).map(|(tree, piece)| Bound::new(tree, piece.values)).collect();
-        let mut writes = Vec::new();
+        let (mut writes, now) = (Vec::new(), (self.shared.clock)());
         for ((tree, piece), bound) in trees.iter().zip(pieces).zip(&bounds) {
             if let Tree::Select(select) = tree {
                 return subqueries(select, bound);
             }
             time_to_live(tree.using(), bound)?;
+            timestamp::check(tree.using(), bound, now)?;
             for (what, table) in modifications(tree).into_iter().zip(&piece.facts.tables) {
                 let layout = self.layout(stream, table).await?;
                 writes.push(Write { what, table, layout, bound, text: &piece.facts.text });
@@ -71,6 +73,7 @@ impl Statement<'_> {
         }
         for write in &writes {
             time_to_live(write.what.using(), write.bound)?;
+            timestamp::check(write.what.using(), write.bound, now)?;
         }
         if logged || trees.iter().any(is_logged_batch) {
             logged_batch::check(&writes, bytes)?;
@@ -87,7 +90,9 @@ impl Piece<'_> {
     fn is_worth_a_look(&self) -> bool {
         match self.facts.look {
             Look::Read { lists, .. } => lists,
-            Look::Write { deletes, ttl } => deletes || ttl || self.plan.is_logged_batch(),
+            Look::Write { deletes, ttl, timestamps } => {
+                deletes || ttl || timestamps != Timestamps::None || self.plan.is_logged_batch()
+            }
         }
     }
 }

@@ -23,8 +23,8 @@ use position::{BEGINNING, Position};
 use rows::{Head, Rows};
 
 /// How many rows Cassandra is asked for at once by all connections together: each may have 1 MB, and Cassandra has a heap
-/// of 256 MB.
-pub(super) const ROWS_AT_ONCE: u32 = 64;
+/// of 512 MB.
+pub(super) const ROWS_AT_ONCE: u32 = 32;
 
 /// A SELECT as a client sent it: how it is asked for again with another page.
 #[derive(Clone, Copy, Debug)]
@@ -42,11 +42,11 @@ impl Asked<'_> {
         }
     }
 
-    /// The body of the request.
-    pub(super) fn as_it_came(&self) -> Bytes {
+    /// The body of the request, with this timestamp.
+    pub(super) fn body(&self, timestamp: Option<i64>) -> Bytes {
         match self {
-            Self::Query(query, text) => query.write(text),
-            Self::Execute(execute) => execute.write(),
+            Self::Query(query, text) => query.write(text, timestamp),
+            Self::Execute(execute) => execute.write(timestamp),
         }
     }
 
@@ -54,7 +54,7 @@ impl Asked<'_> {
         let parameters = self.parameters().for_page(rows, state);
         match self {
             Self::Query(_, text) => Frame::new(stream, Opcode::Query, request::query(text, &parameters)),
-            Self::Execute(execute) => Frame::new(stream, Opcode::Execute, execute.write_with(&parameters)),
+            Self::Execute(execute) => Frame::new(stream, Opcode::Execute, execute.write_with(&parameters, None)),
         }
     }
 }
@@ -79,7 +79,7 @@ impl Statement<'_> {
     pub(super) async fn read(&self, frame: Frame, facts: &Facts, asked: Asked<'_>) -> Result<(Answer, usize), Refusal> {
         let stream = frame.stream;
         if facts.tables.iter().any(|table| system_tables::is_system(&table.keyspace)) {
-            return Ok((self.forward(frame.with_body(asked.as_it_came())).await?, 0));
+            return Ok((self.forward(frame.with_body(asked.body(None))).await?, 0));
         }
         let Some(from) = Position::read(asked.parameters().paging_state()) else {
             return Err(Refusal {

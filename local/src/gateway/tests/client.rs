@@ -390,6 +390,15 @@ pub(super) fn batch_body(kind: u8, statements: &[Result<&str, &[u8]>], consisten
     body
 }
 
+/// An unlogged batch with a timestamp for all of it.
+pub(super) fn batch_at(statements: &[Result<&str, &[u8]>], timestamp: i64) -> BytesMut {
+    let mut body = batch_body(1, statements, LOCAL_QUORUM);
+    body.truncate(body.len() - 1);
+    body.put_u8(0x20);
+    body.put_i64(timestamp);
+    body
+}
+
 impl Answer {
     pub(super) fn read(received: &Received) -> Self {
         let mut reader = Reader::new(&received.body);

@@ -1,5 +1,6 @@
 //! Definitions that are cut short: by the end of the gateway, or by an answer that is lost.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::client::{Answer, Client};
-use super::{Time, another, local};
+use super::{INVALID, Time, another, local};
 use crate::gateway::Own;
 use crate::schema::Names;
 
@@ -130,10 +131,11 @@ async fn a_state_that_cannot_be_read_ends_the_start_with_words() {
     assert!(text.ends_with("; start the version that wrote it, or another instance"), "{text}");
 }
 
-/// Between a gateway and Cassandra: closes the connection once, before or after a statement that begins so is carried out.
-#[derive(Clone)]
+/// Between a gateway and Cassandra: closes the connection at the next statements that begin so, each before or after it is
+/// carried out.
+#[derive(Clone, Default)]
 struct Between {
-    strike: Arc<Mutex<Option<(&'static str, bool)>>>,
+    strikes: Arc<Mutex<VecDeque<(&'static str, bool)>>>,
 }
 
 impl Between {
@@ -159,7 +161,7 @@ impl Between {
                     // A QUERY's text begins after the header and its length.
                     let text = String::from_utf8_lossy(request.get(13..).unwrap_or_default()).into_owned();
                     let strikes = |(begins, _): &mut (&'static str, bool)| text.starts_with(*begins);
-                    let struck = self.strike.lock().unwrap().take_if(strikes);
+                    let struck = self.strikes.lock().unwrap().pop_front_if(strikes);
                     if let Some((_, false)) = struck {
                         return None;
                     }
@@ -180,7 +182,7 @@ impl Between {
 
 #[tokio::test]
 async fn a_definition_whose_answer_is_lost_is_carried_out_once_and_answered() {
-    let between = Between { strike: Arc::default() };
+    let between = Between::default();
     let address = between.clone().serve(local().await.cassandra_address()).await;
     let builder = another().await.cassandra(address.to_string()).ddl_delay(Duration::ZERO);
     let gateway = builder.start().await.unwrap();
@@ -193,14 +195,138 @@ async fn a_definition_whose_answer_is_lost_is_carried_out_once_and_answered() {
             ("ALTER TABLE ks.t WITH comment = 'c'", "ALTER TABLE", "UPDATED"),
             ("DROP TABLE ks.t", "DROP TABLE", "DROPPED"),
         ] {
-            *between.strike.lock().unwrap() = Some((begins, carried_out));
+            between.strikes.lock().unwrap().push_back((begins, carried_out));
             let answer = client.query(statement).await;
             let expected = [done, "TABLE", "ks", "t"].map(str::to_owned).to_vec();
             assert_eq!(answer, Answer::Changed(expected), "{statement}, carried out: {carried_out}");
-            assert!(between.strike.lock().unwrap().is_none(), "{statement} was not struck");
+            assert!(between.strikes.lock().unwrap().is_empty(), "{statement} was not struck");
             let there = client.rows(STATUSES).await.values.len();
             assert_eq!(there, usize::from(done != "DROPPED"), "{statement}, carried out: {carried_out}");
         }
     }
     gateway.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_definition_that_cassandra_was_away_for_twice_is_finished_when_it_is_due() {
+    const ENDED: &str = "keyspaces-local: the connection to the Cassandra behind ended";
+    let between = Between::default();
+    let address = between.clone().serve(local().await.cassandra_address()).await;
+    let time = Time::new();
+    let builder = another().await.cassandra(address.to_string()).ddl_delay(Duration::from_secs(60));
+    let gateway = builder.clock(time.clock()).start().await.unwrap();
+    let mut client = Client::connect(&gateway).await;
+    client.query(CREATE_KEYSPACE).await;
+    time.pass(60);
+    for carried_out in [[false, false], [false, true], [true, false]] {
+        for (statement, begins, columns) in [
+            ("CREATE TABLE ks.t (a int PRIMARY KEY)", "CREATE TABLE", Some(&["a"][..])),
+            ("ALTER TABLE ks.t ADD b int", "ALTER TABLE", Some(&["a", "b"])),
+            ("DROP TABLE ks.t", "DROP TABLE", None),
+        ] {
+            between.strikes.lock().unwrap().extend(carried_out.map(|carried_out| (begins, carried_out)));
+            let told = format!("{statement}, carried out: {carried_out:?}");
+            let lost = client.query(statement).await.refused();
+            assert_eq!(lost, (0, ENDED.to_owned()), "{told}");
+            assert!(between.strikes.lock().unwrap().is_empty(), "{told}: not struck");
+            // It is under way all the same.
+            let (code, again) = client.query("ALTER TABLE ks.t ADD c int").await.refused();
+            let busy = ["unconfigured table ks.t", "is being updated", "is being deleted"];
+            assert!(code == INVALID && busy.iter().any(|busy| again.contains(busy)), "{told}: {again}");
+            time.pass(60);
+            let statuses = client.rows(STATUSES).await;
+            match columns {
+                Some(columns) => {
+                    assert_eq!(statuses.texts("status"), ["ACTIVE"], "{told}");
+                    assert_eq!(client.rows("SELECT * FROM ks.t").await.columns, columns, "{told}");
+                }
+                None => assert!(statuses.values.is_empty(), "{told}"),
+            }
+        }
+    }
+    // When it is due Cassandra is away once more: whoever asks is told so, and whoever asks later finds it done.
+    between.strikes.lock().unwrap().extend([("CREATE TABLE", false); 3]);
+    assert_eq!(client.query("CREATE TABLE ks.t (a int PRIMARY KEY)").await.refused(), (0, ENDED.to_owned()));
+    time.pass(60);
+    assert_eq!(client.query(STATUSES).await.refused(), (0, ENDED.to_owned()));
+    assert_eq!(client.rows(STATUSES).await.texts("status"), ["ACTIVE"]);
+    gateway.close().await.unwrap();
+}
+
+/// How far a gateway came with `DROP KEYSPACE` when it was killed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Killed {
+    BeforeCassandraWasTold,
+    AfterCassandraWasTold,
+    /// One of its tables was written down as being deleted.
+    AmongItsTables,
+}
+
+#[tokio::test]
+async fn a_keyspace_that_was_being_dropped_when_the_gateway_was_killed_goes_with_all_that_is_in_it() {
+    const TYPES: &str = "SELECT type_name, status FROM system_schema_mcs.types WHERE keyspace_name = 'ks'";
+    const KEYSPACES: &str = "SELECT keyspace_name FROM system_schema_mcs.keyspaces WHERE keyspace_name = 'ks'";
+    let own = Own::new(local().await.cassandra_address());
+    for killed in [Killed::BeforeCassandraWasTold, Killed::AfterCassandraWasTold, Killed::AmongItsTables] {
+        let (name, time) = (crate::random::hex_32(), Time::new());
+        let names = Names::new(&format!("kept {name}"));
+        let start = || async {
+            let builder = another().await.instance(&name).ddl_delay(Duration::from_secs(60)).clock(time.clock());
+            builder.start().await.unwrap()
+        };
+        let local = start().await;
+        let mut client = Client::connect(&local).await;
+        client.query(CREATE_KEYSPACE).await;
+        time.pass(60);
+        for create in ["TABLE ks.t (a int PRIMARY KEY)", "TABLE ks.u (a int PRIMARY KEY)", "TYPE ks.y (a int)"] {
+            client.query(&format!("CREATE {create}")).await;
+        }
+        time.pass(60);
+        assert_eq!(client.rows(STATUSES).await.texts("status"), ["ACTIVE"; 2]);
+        drop(client);
+        local.close().await.unwrap();
+
+        let due = time.clock()().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64 + 60_000;
+        let things = format!("{}.things", names.inner());
+        let text = format!("DROP KEYSPACE {}", names.quoted_keyspace("ks"));
+        let row = |kind: &str, name: &str, status: &str| json!({"keyspace_name": "ks", "kind": kind, "name": name, "status": status, "options": ""});
+        let mut dropped = row("keyspace", "", "DELETING");
+        dropped["due"] = due.into();
+        if killed != Killed::AmongItsTables {
+            dropped["pending"] = text.as_str().into();
+            dropped["before"] = row("keyspace", "", "ACTIVE").to_string().into();
+        } else {
+            let mut table = row("table", "t", "DELETING");
+            table["due"] = due.into();
+            own.insert(&things, &table).await.unwrap();
+        }
+        own.insert(&things, &dropped).await.unwrap();
+        if killed != Killed::BeforeCassandraWasTold {
+            own.run(&text, &[]).await.unwrap();
+        }
+
+        let local = start().await;
+        let mut client = Client::connect(&local).await;
+        assert_eq!(client.rows(STATUSES).await.texts("status"), ["DELETING"; 2], "{killed:?}");
+        assert_eq!(client.rows(TYPES).await.texts("status"), ["DELETING"], "{killed:?}");
+        let unconfigured = (INVALID, "unconfigured keyspace ks".to_owned());
+        assert_eq!(client.query("SELECT * FROM ks.t").await.refused(), unconfigured, "{killed:?}");
+        let busy = "keyspaces-local: keyspace ks is being deleted: wait until system_schema_mcs says that this is over";
+        assert_eq!(client.query(CREATE_KEYSPACE).await.refused(), (INVALID, busy.to_owned()), "{killed:?}");
+        time.pass(60);
+        for gone in [STATUSES, TYPES, KEYSPACES] {
+            assert!(client.rows(gone).await.values.is_empty(), "{killed:?}: {gone}");
+        }
+        assert!(matches!(client.query(CREATE_KEYSPACE).await, Answer::Changed(_)), "{killed:?}");
+        time.pass(60);
+        client.query("DROP KEYSPACE ks").await;
+        drop(client);
+        local.close().await.unwrap();
+        assert!(
+            own.select(&format!("SELECT JSON name FROM {things} WHERE keyspace_name = 'ks' AND kind = 'table'"), &[])
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
 }

@@ -4,6 +4,7 @@ mod batches;
 mod client;
 mod consistency;
 mod definitions;
+mod ended;
 mod faults;
 mod filters;
 mod frames;
@@ -15,10 +16,13 @@ mod limits;
 mod options;
 mod paging;
 mod prepared;
+mod quotas;
 mod statements;
 mod system_tables;
 mod throttling;
+mod timestamps;
 mod trouble;
+mod under_way;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,6 +61,11 @@ impl Time {
     fn clock(&self) -> impl Fn() -> SystemTime + Send + Sync + 'static {
         let this = self.clone();
         move || this.start + Duration::from_secs(this.seconds.load(Ordering::SeqCst))
+    }
+
+    fn micros(&self) -> i64 {
+        let now = self.clock()().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        now.as_micros() as i64
     }
 
     fn pass(&self, seconds: u64) {

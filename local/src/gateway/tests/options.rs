@@ -36,13 +36,17 @@ async fn what_a_table_was_given_is_shown_as_the_service_shows_it() {
                   'scaling_policy': {'target_tracking_scaling_policy_configuration': {'target_value': 50}}}}";
     assert!(matches!(client.query(create).await, Answer::Changed(_)));
     client.active("given", "t").await;
+    let stream =
+        "SELECT latest_stream_arn FROM system_schema_mcs.tables WHERE keyspace_name = 'given' AND table_name = 't'";
+    let stream = client.rows(stream).await.text(0, "latest_stream_arn").to_owned();
     assert_eq!(
         shown(&mut client, "custom_properties", "given").await,
         ["{\"custom_properties\": {\"capacity_mode\": {\"read_capacity_units\": \"10\", \"throughput_mode\": \
-          \"PROVISIONED\", \"write_capacity_units\": \"20\"}, \"cdc_specification\": {\"status\": \"ENABLED\", \
-          \"view_type\": \"NEW_IMAGE\"}, \"encryption_specification\": {\"encryption_type\": \
-          \"AWS_OWNED_KMS_KEY\"}, \"point_in_time_recovery\": {\"status\": \"enabled\"}, \"ttl\": {\"status\": \
-          \"enabled\"}}}"]
+          \"PROVISIONED\", \"write_capacity_units\": \"20\"}, \"cdc_specification\": {\"latest_stream_arn\": \"STREAM\", \
+          \"status\": \"ENABLED\", \"view_type\": \"NEW_IMAGE\"}, \"encryption_specification\": \
+          {\"encryption_type\": \"AWS_OWNED_KMS_KEY\"}, \"point_in_time_recovery\": {\"status\": \"enabled\"}, \
+          \"ttl\": {\"status\": \"enabled\"}}}"
+            .replace("STREAM", &stream)]
     );
     assert_eq!(shown(&mut client, "cdc", "given").await, ["{\"cdc\": true}"]);
     let tags = "SELECT JSON tags FROM system_schema_mcs.tags WHERE resource_id = \

@@ -113,7 +113,7 @@ async fn names_in_quotes_and_long_names_are_kept() {
 }
 
 #[tokio::test]
-async fn the_timestamp_of_the_frame_is_ignored() {
+async fn the_timestamp_of_the_frame_is_ignored_without_client_side_timestamps() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("timestamps").await;
     client.table("timestamps", "t", "(a int PRIMARY KEY, b text)").await;

@@ -1,0 +1,91 @@
+//! How a Cassandra that was started ended by itself.
+
+use std::time::Duration;
+
+use super::owned::{NO_STATUS, Seen};
+
+/// What became of the Cassandra behind, for who lost the connection to it. Of one that was given nothing is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fate(Option<Seen>);
+
+impl Fate {
+    pub(super) fn of(process: Option<&Seen>) -> Self {
+        Self(process.cloned())
+    }
+
+    /// How it ended, if it did, in one line. Its connections end before its process does, so it is waited for, not long.
+    pub(crate) async fn told(&self) -> Option<String> {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let process = self.0.as_ref()?;
+        let status = tokio::time::timeout(PATIENCE, process.exited()).await.ok()?;
+        Some(ended(status, &process.last_lines()))
+    }
+
+    /// Waits until it has ended by itself, and says how and what it printed; with one that was given for ever.
+    pub(crate) async fn story(&self) -> String {
+        let Some(process) = &self.0 else { return std::future::pending().await };
+        let status = process.exited().await;
+        let lines = process.last_lines();
+        format!("{}{}", ended(status, &lines), why(&lines))
+    }
+}
+
+fn ended(status: i32, lines: &[String]) -> String {
+    let how = match status {
+        NO_STATUS => String::new(),
+        129..=192 => format!(", by signal {}", status - 128),
+        _ => format!(", with exit code {status}"),
+    };
+    let memory = lines.iter().rfind(|line| line.contains("java.lang.OutOfMemoryError"));
+    let memory = memory.map(|line| {
+        format!(": {line} (KEYSPACES_LOCAL_CASSANDRA=host:port has the service run over one that has more memory)")
+    });
+    format!("the Cassandra behind ended by itself{how}{}", memory.unwrap_or_default())
+}
+
+/// The part of the log that tells why, indented below the reason.
+pub(super) fn why(lines: &[String]) -> String {
+    const LINES: usize = 12;
+    let telling = |line: &String| ["ERROR", "FATAL", "Exception", "Error: "].iter().any(|word| line.contains(word));
+    let from = lines.iter().position(telling).unwrap_or_else(|| lines.len().saturating_sub(LINES));
+    lines.iter().skip(from).take(LINES).map(|line| format!("\n      {line}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::owned::{Job, Owned};
+    use super::*;
+
+    async fn story(script: &str) -> (String, String) {
+        let directory = tempfile::tempdir().unwrap().keep();
+        let command = ["sh", "-c", script].map(Into::into).to_vec();
+        let owned = Owned::start(&directory, &Job { command, container: None }, |_| {}).unwrap();
+        let fate = Fate::of(Some(owned.seen()));
+        (fate.story().await, fate.told().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_process_is_told_word_for_word() {
+        let ended = "the Cassandra behind ended by itself";
+        let (story_of, told) =
+            story("echo INFO; echo 'Terminating due to java.lang.OutOfMemoryError: Java heap space'; exit 3").await;
+        let memory = format!(
+            "{ended}, with exit code 3: Terminating due to java.lang.OutOfMemoryError: Java heap space \
+             (KEYSPACES_LOCAL_CASSANDRA=host:port has the service run over one that has more memory)"
+        );
+        assert_eq!(told, memory);
+        assert_eq!(story_of, format!("{memory}\n      Terminating due to java.lang.OutOfMemoryError: Java heap space"));
+        let (story_of, told) = story("echo 'ERROR odd'; kill -9 $$").await;
+        assert_eq!(told, format!("{ended}, by signal 9"));
+        assert_eq!(story_of, format!("{ended}, by signal 9\n      ERROR odd"));
+    }
+
+    #[tokio::test]
+    async fn of_one_that_is_there_or_was_given_no_end_is_told() {
+        let directory = tempfile::tempdir().unwrap().keep();
+        let command = ["sleep", "600"].map(Into::into).to_vec();
+        let owned = Owned::start(&directory, &Job { command, container: None }, |_| {}).unwrap();
+        assert_eq!(Fate::of(Some(owned.seen())).told().await, None);
+        assert_eq!(Fate::default().told().await, None);
+    }
+}

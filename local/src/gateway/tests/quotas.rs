@@ -1,0 +1,121 @@
+use std::time::Duration;
+
+use super::client::{Answer, Client};
+use super::{INVALID, Time, another};
+use crate::Ddl;
+
+const CREATE_KEYSPACE: &str = "CREATE KEYSPACE ks WITH replication = {'class': 'SingleRegionStrategy'}";
+
+fn refused(text: &str) -> (i32, String) {
+    (INVALID, format!("keyspaces-local: {text}"))
+}
+
+async fn done(client: &mut Client, statement: &str) {
+    let answer = client.query(statement).await;
+    assert!(matches!(answer, Answer::Changed(_)), "{}: {answer:?}", &statement[..statement.len().min(200)]);
+}
+
+#[tokio::test]
+async fn user_defined_types_have_limits_that_what_is_there_tells() {
+    let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    done(&mut client, CREATE_KEYSPACE).await;
+    done(&mut client, "CREATE TYPE ks.l1 (a int)").await;
+    for level in 2..=8 {
+        done(&mut client, &format!("CREATE TYPE ks.l{level} (a list<frozen<l{}>>)", level - 1)).await;
+    }
+    let deeper = client.query("CREATE TYPE ks.l9 (a int, b frozen<l8>)").await;
+    assert_eq!(deeper.refused(), refused("8 types may be inside each other (DG:quotas)"));
+    for parent in 2..=10 {
+        done(&mut client, &format!("CREATE TYPE ks.p{parent} (a frozen<l1>)")).await;
+    }
+    let parent = client.query("CREATE TYPE ks.p11 (a frozen<map<int, l1>>)").await;
+    assert_eq!(parent.refused(), refused("10 types use type ks.l1 (DG:quotas)"));
+    done(&mut client, "DROP TYPE ks.p2").await;
+    done(&mut client, "CREATE TYPE ks.p11 (a frozen<map<int, l1>>)").await;
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_altered_table_is_held_to_what_a_new_one_is() {
+    let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    done(&mut client, CREATE_KEYSPACE).await;
+    let column = |letter: &str| letter.repeat(50_000);
+    let columns: String = ["b", "c", "d", "e", "f", "g"].map(|letter| format!(", {} int", column(letter))).concat();
+    done(&mut client, &format!("CREATE TABLE ks.t (a int PRIMARY KEY{columns})")).await;
+    let more = client.query(&format!("ALTER TABLE ks.t ADD {} int, {} int", column("h"), column("i"))).await;
+    assert_eq!(more.refused(), refused(&keyspaces_cql::rules::SCHEMA_TOO_LARGE.to_string()));
+    done(&mut client, &format!("ALTER TABLE ks.t ADD {} int", column("h"))).await;
+
+    done(&mut client, "CREATE TABLE ks.u (a int PRIMARY KEY)").await;
+    for (alter, expected) in [
+        ("ADD b int, a int", keyspaces_cql::rules::COLUMN_EXISTS.to_string()),
+        ("ADD b int STATIC", "b cannot be STATIC: the table has no clustering columns".to_owned()),
+        (
+            "WITH CUSTOM_PROPERTIES = {'replica_updates': {'us-east-1': {'read_capacity_units': 40001}}}",
+            "a table may have 40000 units of reads and of writes (DG:quotas)".to_owned(),
+        ),
+    ] {
+        assert_eq!(client.query(&format!("ALTER TABLE ks.u {alter}")).await.refused(), refused(&expected), "{alter}");
+    }
+    assert_eq!(client.rows("SELECT * FROM ks.u").await.columns, ["a"]);
+    let scaled = "CREATE TABLE ks.v (a int PRIMARY KEY) WITH AUTOSCALING_SETTINGS = \
+                  {'provisioned_read_capacity_autoscaling_update': {'minimum_units': 5, 'maximum_units': 40001, \
+                  'scaling_policy': {'target_tracking_scaling_policy_configuration': {'target_value': 50}}}}";
+    let units = "a table may have 40000 units of reads and of writes (DG:quotas)";
+    assert_eq!(client.query(scaled).await.refused(), refused(units));
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn how_often_a_table_got_another_key_outlives_the_gateway() {
+    let (name, time) = (crate::random::hex_32(), Time::new());
+    let start = || async {
+        another().await.instance(&name).ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap()
+    };
+    let alter = |key: &str| {
+        format!(
+            "ALTER TABLE ks.t WITH CUSTOM_PROPERTIES = {{'encryption_specification': {{'encryption_type': \
+             'CUSTOMER_MANAGED_KMS_KEY', 'kms_key_identifier': 'arn:aws:kms:us-east-1:111122223333:key/{key}'}}}}"
+        )
+    };
+    let local = start().await;
+    let mut client = Client::connect(&local).await;
+    done(&mut client, CREATE_KEYSPACE).await;
+    done(&mut client, "CREATE TABLE ks.t (a int PRIMARY KEY)").await;
+    for key in ["1", "2", "3", "4"] {
+        done(&mut client, &alter(key)).await;
+    }
+    drop(client);
+    local.close().await.unwrap();
+
+    let local = start().await;
+    let mut client = Client::connect(&local).await;
+    let often = "the table got four other keys in these 24 hours, and one in the last six (DG:quotas)";
+    assert_eq!(client.query(&alter("5")).await.refused(), refused(often));
+    time.pass(6 * 3_600);
+    done(&mut client, &alter("5")).await;
+    done(&mut client, "DROP KEYSPACE ks").await;
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_keyspace_of_many_tables_is_dropped_as_one_definition() {
+    let time = Time::new();
+    let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock());
+    let local = local.ddl_delay_of(Ddl::DropKeyspace, Duration::from_secs(60)).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    done(&mut client, CREATE_KEYSPACE).await;
+    for table in 0..51 {
+        done(&mut client, &format!("CREATE TABLE ks.t{table} (a int PRIMARY KEY)")).await;
+    }
+    done(&mut client, "DROP KEYSPACE ks").await;
+    let tables = "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = 'ks'";
+    assert_eq!(client.rows(tables).await.texts("status"), ["DELETING"; 51]);
+    done(&mut client, &CREATE_KEYSPACE.replace("ks", "other")).await;
+    time.pass(60);
+    assert!(client.rows(tables).await.values.is_empty());
+    done(&mut client, CREATE_KEYSPACE).await;
+    local.close().await.unwrap();
+}

@@ -1,0 +1,141 @@
+use std::time::Duration;
+
+use super::client::{Answer, Client, With, batch_at, opcode};
+use super::{INVALID, Time, another};
+use crate::local::Local;
+
+const OUTSIDE: &str = "keyspaces-local: Amazon Keyspaces refuses a timestamp of more than 2 days ago or of more than 5 \
+                       minutes ahead. Give it in microseconds since 1970, by a clock that is right. \
+                       (DG:client-side-timestamps-how-to-queries)";
+const MINUTE: i64 = 60_000_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+
+/// The table `ks.t` has client-side timestamps, `ks.u` has none.
+async fn with_tables(time: &Time) -> (Local, Client) {
+    let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    for statement in [
+        "CREATE KEYSPACE ks WITH replication = {'class': 'SingleRegionStrategy'}",
+        "CREATE TABLE ks.t (a int PRIMARY KEY, b int) WITH custom_properties = {'client_side_timestamps': {'status': \
+         'enabled'}}",
+        "CREATE TABLE ks.u (a int PRIMARY KEY, b int)",
+    ] {
+        assert!(matches!(client.query(statement).await, Answer::Changed(_)), "{statement}");
+    }
+    (local, client)
+}
+
+/// When the value of `ks.t` was written.
+async fn written(client: &mut Client) -> i64 {
+    let rows = client.rows("SELECT JSON writetime(b) AS at FROM ks.t WHERE a = 1").await;
+    let row: serde_json::Value = serde_json::from_str(rows.text(0, "[json]")).unwrap();
+    row["at"].as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn a_timestamp_outside_the_window_is_refused_wherever_it_stands() {
+    let time = Time::new();
+    let (local, mut client) = with_tables(&time).await;
+    let now = time.micros();
+    let refused = (INVALID, OUTSIDE.to_owned());
+    let bound = client.prepared("INSERT INTO ks.t (a, b) VALUES (1, 1) USING TIMESTAMP ?").await;
+    let bound_delete = client.prepared("DELETE FROM ks.t USING TIMESTAMP ? WHERE a = 2").await;
+    let bound_batch = "BEGIN UNLOGGED BATCH USING TIMESTAMP ? UPDATE ks.t SET b = 1 WHERE a = 1; APPLY BATCH";
+    let bound_batch = client.prepared(bound_batch).await;
+    let plain = client.prepared("UPDATE ks.t SET b = 1 WHERE a = 1").await;
+    // Refused ones first, in the window each is at least as new as the last.
+    for (at, taken) in [
+        (now - 2 * DAY - 1, false),
+        (now + 5 * MINUTE + 1, false),
+        (now / 1_000, false),
+        (i64::MAX, false),
+        (now - 2 * DAY, true),
+        (now, true),
+        (now + 5 * MINUTE, true),
+    ] {
+        let value = at.to_be_bytes();
+        let values: &[&[u8]] = &[&value];
+        let with = With { values, ..With::default() };
+        let named = With { names: &["at"], ..with };
+        let of_frame = With { timestamp: Some(at), ..With::default() };
+        let update = format!("UPDATE ks.t USING TIMESTAMP {at} SET b = 1 WHERE a = 1");
+        let id = client.prepared(&update).await;
+        let answers = [
+            client.query(&update).await,
+            client.query(&format!("DELETE FROM ks.t USING TIMESTAMP {at} WHERE a = 2")).await,
+            client.execute(&id, With::default()).await,
+            client.execute(&bound, with).await,
+            client.execute(&bound_delete, with).await,
+            client.query_with("INSERT INTO ks.t (a, b) VALUES (1, 1) USING TIMESTAMP :at", named).await,
+            client
+                .query(&format!("BEGIN BATCH USING TIMESTAMP {at} UPDATE ks.t SET b = 1 WHERE a = 1; APPLY BATCH"))
+                .await,
+            client.query(&format!("BEGIN UNLOGGED BATCH DELETE FROM ks.t WHERE a = 2; {update}; APPLY BATCH")).await,
+            client.execute(&bound_batch, with).await,
+            client.batch(&[Ok("DELETE FROM ks.t WHERE a = 2"), Ok(&update)], 6).await,
+            client.batch(&[Ok("DELETE FROM ks.t WHERE a = 2"), Err(&id)], 6).await,
+            client.query_with("UPDATE ks.t SET b = 1 WHERE a = 1", of_frame).await,
+            client.execute(&plain, of_frame).await,
+            Answer::read(&client.call(opcode::BATCH, &batch_at(&[Err(&plain)], at)).await),
+            Answer::read(
+                &client.call(opcode::BATCH, &batch_at(&[Ok("DELETE FROM ks.u WHERE a = 2"), Err(&plain)], at)).await,
+            ),
+        ];
+        for (place, answer) in answers.into_iter().enumerate() {
+            match taken {
+                true => assert_eq!(answer, Answer::Void, "{place}: {at}"),
+                false => assert_eq!(answer.refused(), refused, "{place}: {at}"),
+            }
+        }
+    }
+    time.pass(60);
+    let answer = client.execute(&bound, With { values: &[&(now - 2 * DAY).to_be_bytes()], ..With::default() }).await;
+    assert_eq!(answer.refused(), refused);
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_timestamp_of_the_frame_is_that_of_a_write_which_says_none() {
+    let time = Time::new();
+    let (local, mut client) = with_tables(&time).await;
+    let now = time.micros();
+    let update = "UPDATE ks.t SET b = 1 WHERE a = 1";
+    let id = client.prepared(update).await;
+    let at = |at: i64| With { timestamp: Some(at), ..With::default() };
+    let mut expected = now - DAY;
+    let mut next = || {
+        expected += 1;
+        expected
+    };
+
+    let first = next();
+    assert_eq!(client.query_with(update, at(first)).await, Answer::Void);
+    assert_eq!(written(&mut client).await, first);
+    let second = next();
+    assert_eq!(client.execute(&id, at(second)).await, Answer::Void);
+    assert_eq!(written(&mut client).await, second);
+    let third = next();
+    let batch = client.call(opcode::BATCH, &batch_at(&[Ok("DELETE FROM ks.t WHERE a = 2"), Err(&id)], third)).await;
+    assert_eq!(Answer::read(&batch), Answer::Void);
+    assert_eq!(written(&mut client).await, third);
+
+    // What the statement says goes before it, and it is not looked at.
+    let own = next();
+    let says = format!("UPDATE ks.t USING TIMESTAMP {own} SET b = 1 WHERE a = 1");
+    assert_eq!(client.query_with(&says, at(1)).await, Answer::Void);
+    assert_eq!(written(&mut client).await, own);
+    let own = next();
+    let says = format!("UPDATE ks.t USING TIMESTAMP {own} SET b = 1 WHERE a = 1");
+    let batch = client.call(opcode::BATCH, &batch_at(&[Ok(&says)], 1)).await;
+    assert_eq!(Answer::read(&batch), Answer::Void);
+    assert_eq!(written(&mut client).await, own);
+    // Nor is it with a SELECT.
+    assert!(matches!(client.query_with("SELECT b FROM ks.t", at(1)).await, Answer::Rows(_)));
+
+    // A table in the batch that ignores it has Cassandra give the time to all of it.
+    let mixed = [Ok("UPDATE ks.u SET b = 1 WHERE a = 1"), Err(&id[..])];
+    let batch = client.call(opcode::BATCH, &batch_at(&mixed, next())).await;
+    assert_eq!(Answer::read(&batch), Answer::Void);
+    assert!(written(&mut client).await > now - 60 * MINUTE);
+    local.close().await.unwrap();
+}

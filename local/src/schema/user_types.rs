@@ -1,0 +1,97 @@
+//! Which user-defined types the tables and the other types of a keyspace use.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keyspaces_cql::statement::CqlType;
+use serde_json::Value;
+
+use super::catalogue::Kind;
+use super::names::Names;
+use crate::gateway::{Failed, Own};
+
+/// What each table and type of a keyspace names in its columns or fields, by its name; those inside these not among them.
+#[derive(Debug, Default)]
+pub(super) struct Uses {
+    tables: BTreeMap<String, BTreeSet<String>>,
+    types: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Uses {
+    /// As Cassandra has it.
+    pub(super) async fn read(own: &Own, names: &Names, keyspace: &str) -> Result<Self, Failed> {
+        let upstream = names.keyspace(keyspace);
+        let columns = "SELECT JSON table_name, type FROM system_schema.columns WHERE keyspace_name = ?";
+        let types = "SELECT JSON type_name, field_types FROM system_schema.types WHERE keyspace_name = ?";
+        let mut uses = Self::default();
+        for row in own.select(columns, &[&upstream]).await? {
+            uses.add(Kind::Table, text(&row["table_name"]), [&row["type"]]);
+        }
+        for row in own.select(types, &[&upstream]).await? {
+            uses.add(Kind::Type, text(&row["type_name"]), row["field_types"].as_array().into_iter().flatten());
+        }
+        Ok(uses)
+    }
+
+    fn add<'a>(&mut self, kind: Kind, name: &str, types: impl IntoIterator<Item = &'a Value>) {
+        let of_kind = if kind == Kind::Table { &mut self.tables } else { &mut self.types };
+        let used = of_kind.entry(name.to_owned()).or_default();
+        for cql_type in types.into_iter().filter_map(|shown| text(shown).parse::<CqlType>().ok()) {
+            used.extend(cql_type.user_types().into_iter().map(|name| name.name.text.clone()));
+        }
+    }
+
+    /// The tables that name a type.
+    pub(super) fn tables_with<'a>(&'a self, user_type: &'a str) -> impl Iterator<Item = &'a str> {
+        with(&self.tables, user_type)
+    }
+
+    /// The types that name a type.
+    pub(super) fn types_with<'a>(&'a self, user_type: &'a str) -> impl Iterator<Item = &'a str> {
+        with(&self.types, user_type)
+    }
+
+    /// How many types are inside each other in a type, itself among them.
+    pub(super) fn depth(&self, user_type: &str) -> usize {
+        let inside = self.types.get(user_type).into_iter().flatten();
+        1 + inside.map(|inside| self.depth(inside)).max().unwrap_or_default()
+    }
+}
+
+fn with<'a>(of: &'a BTreeMap<String, BTreeSet<String>>, user_type: &'a str) -> impl Iterator<Item = &'a str> {
+    of.iter().filter(move |(_, used)| used.contains(user_type)).map(|(name, _)| name.as_str())
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Tables and types with the types of their columns and fields.
+    pub(in crate::schema) fn uses(tables: &[(&str, &[&str])], types: &[(&str, &[&str])]) -> Uses {
+        let mut uses = Uses::default();
+        for (kind, things) in [(Kind::Table, tables), (Kind::Type, types)] {
+            for (name, named) in things {
+                uses.add(kind, name, &named.iter().map(|named| Value::from(*named)).collect::<Vec<_>>());
+            }
+        }
+        uses
+    }
+
+    #[test]
+    fn what_uses_a_type_and_how_deep_it_is_are_known() {
+        let uses = uses(
+            &[("t", &["int", "map<text, frozen<outer>>", "frozen<\"Inner\">"]), ("u", &["frozen<tuple<int, outer>>"])],
+            &[
+                ("outer", &["list<frozen<middle>>", "frozen<\"Inner\">"]),
+                ("middle", &["frozen<\"Inner\">"]),
+                ("Inner", &["int"]),
+            ],
+        );
+        assert_eq!(uses.tables_with("outer").collect::<Vec<_>>(), ["t", "u"]);
+        assert_eq!(uses.types_with("Inner").collect::<Vec<_>>(), ["middle", "outer"]);
+        assert_eq!(["Inner", "middle", "outer"].map(|of| uses.depth(of)), [1, 2, 3]);
+    }
+}
