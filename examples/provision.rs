@@ -120,8 +120,13 @@ async fn delete_by_mistake_and_restore(session: &Session, keyspace: &str) -> Res
     }
     let before = all(session, keyspace, "users").await?;
 
-    // To a second (DG:PointInTimeRecovery), by a clock that is not this machine's.
+    // A table is restored to a second (DG:PointInTimeRecovery), by a clock that may be ahead of this machine's.
     const REST: Duration = Duration::from_secs(1);
+    while let Some(earliest) = schema.describe_table(keyspace, "users").await?.and_then(|now| now.earliest_restorable)
+        && earliest > Utc::now()
+    {
+        tokio::time::sleep(REST).await;
+    }
     tokio::time::sleep(REST).await;
     let moment = Utc::now();
     tokio::time::sleep(REST).await;
@@ -130,11 +135,6 @@ async fn delete_by_mistake_and_restore(session: &Session, keyspace: &str) -> Res
     }
     let left = all(session, keyspace, "users").await?.len();
     println!("{} of {} users are deleted, by mistake; {left} are left", registered.len(), before.len());
-    while let Some(earliest) = schema.describe_table(keyspace, "users").await?.and_then(|now| now.earliest_restorable)
-        && earliest > moment
-    {
-        tokio::time::sleep(REST).await;
-    }
     let restore = schema.restore_table(keyspace, "users").at(moment).tag("restored", "true").into(keyspace, RESTORED);
     show("users as they were the moment before", restore).await?;
 

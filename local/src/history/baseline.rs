@@ -42,7 +42,7 @@ impl History {
             let request = Request { text: &text, page, ..Request::default() };
             let (upstream, stream) = self.line.lend().await?;
             let way = Way { upstream: &upstream, stream: stream.number };
-            let (places, taken, page) = self.read(chronicle, way, &request, true).await?;
+            let (places, taken, page) = self.read(chronicle, way, &request, true, 2 * PAGE).await?;
             let mut entries = Vec::with_capacity(page.count);
             for row in page.each() {
                 let shown = image.read(&page.content, row, taken).map_err(|_| Failed::Unreadable(text.clone()))?;

@@ -88,7 +88,8 @@ impl History {
         loop {
             let page = (!written.is_one).then(|| (i32::try_from(PAGE).unwrap_or(i32::MAX), state.take()));
             let request = Request { text: &text, values: range.values.clone(), page, ..Request::default() };
-            let (places, taken, page) = self.read(chronicle, way, &request, written.ttl).await?;
+            let most = if written.is_one { 1 } else { PAGE + 1 };
+            let (places, taken, page) = self.read(chronicle, way, &request, written.ttl, most).await?;
             let mut entries = Vec::with_capacity(page.count + 1);
             if first && (!written.is_one || page.count == 0) {
                 entries.push(Entry::Gone { columns: Vec::new(), range: range.clone() });
@@ -129,7 +130,7 @@ impl History {
             partition.text
         );
         let request = Request { text: &text, values: partition.values.clone(), ..Request::default() };
-        let (places, taken, page) = self.read(chronicle, way, &request, written.ttl).await?;
+        let (places, taken, page) = self.read(chronicle, way, &request, written.ttl, 1).await?;
         let shown = match page.each().next() {
             Some(row) => image.read(&page.content, row, taken).map_err(|_| Failed::Unreadable(text.clone()))?.statics,
             None => None,
@@ -144,7 +145,7 @@ impl History {
         self.store().keep(way.upstream, way.stream, chronicle, &places, &[entry]).await
     }
 
-    /// Reads, at places that are taken before. Where values expire, all within one second: what TTL gives counts from the
+    /// Reads, at places that are taken before, for so many entries. Where values expire, all within one second: what TTL gives counts from the
     /// second in which it is asked.
     pub(super) async fn read(
         &self,
@@ -152,9 +153,10 @@ impl History {
         way: Way<'_>,
         request: &Request<'_>,
         ttl: bool,
+        entries: usize,
     ) -> Result<(Places, Taken, Rows), Failed> {
         loop {
-            let places = chronicle.reserve(PAGE * 2 + 1, self.now());
+            let places = chronicle.reserve(entries, self.now());
             let before = SystemTime::now();
             let ahead = millis_between(before, (self.clock)());
             let answer = self.texts.run(way.upstream, way.stream, request).await?;

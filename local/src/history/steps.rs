@@ -217,3 +217,83 @@ fn parts(
     });
     Ok(pieces.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let column = |name: &str, cql_type: &str| Column::new(name.into(), cql_type.into());
+        let layout = Layout {
+            partition_key: vec![column("p", "int")],
+            regular: vec![column("a", "text"), column("L", "list<int>")],
+            ..Layout::default()
+        };
+        Table { name: "ks.t".into(), layout, fields: Vec::new() }
+    }
+
+    fn row(marker: Marker, cells: Vec<Cell>) -> Kept {
+        let key = vec![("p".into(), Bytes::from_static(&[0, 0, 0, 1]))];
+        Kept { place: 500, at: 0, entry: Entry::Row { marker, key, cells } }
+    }
+
+    fn cell(column: &str, value: &'static [u8], expires: Expiry) -> Cell {
+        Cell { column: column.into(), value: Some(Bytes::from_static(value)), expires }
+    }
+
+    fn texts(kept: &Kept, moment: u64) -> Vec<(String, i64)> {
+        steps(&table(), kept, moment).unwrap().into_iter().map(|step| (step.text, step.timestamp)).collect()
+    }
+
+    #[test]
+    fn a_value_is_there_until_its_time_has_come() {
+        for (at, seconds) in [(999, None), (1000, None), (1001, Some(1)), (2000, Some(1)), (2001, Some(2))] {
+            assert_eq!(left(at, 1000), seconds, "{at}");
+        }
+        assert_eq!(left(u64::MAX, 0), Some(630_720_000));
+    }
+
+    #[test]
+    fn values_are_written_with_those_that_expire_together_and_the_row_with_its_own() {
+        let cells = vec![cell("a", b"x", Expiry::At(5000)), cell("added later and not there", b"x", Expiry::Never)];
+        let kept = row(Marker::Written { expires: None }, cells);
+        assert_eq!(
+            texts(&kept, 1000),
+            [
+                (r#"INSERT INTO ks.t ("p") VALUES (?) USING TTL ?"#.into(), 500),
+                (r#"UPDATE ks.t USING TTL ? SET "a" = ? WHERE "p" = ?"#.into(), 500),
+            ]
+        );
+        // Expired, it is written as null, with the row.
+        assert_eq!(texts(&kept, 5000), [(r#"INSERT INTO ks.t ("p", "a") VALUES (?, ?) USING TTL ?"#.into(), 500)]);
+        let updated = row(Marker::Kept, vec![cell("a", b"x", Expiry::Never)]);
+        assert_eq!(texts(&updated, 0), [(r#"UPDATE ks.t USING TTL ? SET "a" = ? WHERE "p" = ?"#.into(), 500)]);
+    }
+
+    #[test]
+    fn a_row_that_has_expired_does_not_let_an_older_one_come_back() {
+        let kept = row(Marker::Written { expires: Some(1000) }, Vec::new());
+        assert_eq!(texts(&kept, 1000), [(r#"DELETE FROM ks.t WHERE "p" = ?"#.into(), 499)]);
+    }
+
+    #[test]
+    fn elements_are_added_to_those_that_expire_otherwise() {
+        let three = b"\0\0\0\x03\0\0\0\x01a\0\0\0\x01b\0\0\0\x01c";
+        let kept = row(Marker::Kept, vec![cell("L", three, Expiry::Each(vec![Some(1500), None, Some(9000)]))]);
+        let steps = steps(&table(), &kept, 2000).unwrap();
+        let texts: Vec<_> = steps.iter().map(|step| step.text.as_str()).collect();
+        assert_eq!(
+            texts,
+            [
+                r#"UPDATE ks.t USING TTL ? SET "L" = ? WHERE "p" = ?"#,
+                r#"UPDATE ks.t USING TTL ? SET "L" = "L" + ? WHERE "p" = ?"#,
+            ]
+        );
+        let values =
+            |ttl: i32, list: &[u8]| Binding::placed([Some(&ttl.to_be_bytes()[..]), Some(list), Some(&[0, 0, 0, 1])]);
+        assert_eq!(steps[0].values, values(0, b"\0\0\0\x01\0\0\0\x01b"));
+        assert_eq!(steps[1].values, values(7, b"\0\0\0\x01\0\0\0\x01c"));
+        let odd = row(Marker::Kept, vec![cell("L", three, Expiry::Each(vec![None]))]);
+        assert_eq!(super::steps(&table(), &odd, 0), Err(Malformed));
+    }
+}

@@ -1,13 +1,14 @@
 //! Whatever is written: a table is brought back as it was.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
+use keyspaces_cql::RestorePoint;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::super::another;
-use super::super::client::{Answer, With, opcode, query_body};
+use super::super::client::{Answer, Rows, With, opcode, query_body};
 use super::{RECOVERY, Table, now};
 
 /// What is done at once, on many streams, and whether it is noted afterwards how the table is.
@@ -156,8 +157,19 @@ async fn check(table: &mut Table, rounds: &[Round], noted_in_all: &AtomicUsize) 
     noted.push(table.noted_when(last_short + 2500).await);
     noted_in_all.fetch_add(noted.len(), Ordering::Relaxed);
     for (moment, rows) in noted {
-        let back = table.brought_back(moment).await;
-        prop_assert_eq!(back, rows);
+        prop_assert_eq!(restored(table, moment).await, rows);
     }
     Ok(())
+}
+
+/// As a client has it restored.
+async fn restored(table: &mut Table, moment: u64) -> Rows {
+    let moment = RestorePoint::from(UNIX_EPOCH + Duration::from_millis(moment));
+    let restore = format!("RESTORE TABLE ks.restored FROM TABLE ks.t WITH restore_timestamp = '{moment}'");
+    let answer = table.client.query(&restore).await;
+    assert!(matches!(answer, Answer::Changed(_)), "{answer:?}");
+    table.client.active("ks", "restored").await;
+    let rows = table.rows("restored").await;
+    assert!(matches!(table.client.query("DROP TABLE ks.restored").await, Answer::Changed(_)));
+    rows
 }

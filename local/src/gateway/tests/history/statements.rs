@@ -37,7 +37,7 @@ async fn a_table_is_told_of_after_each_kind_of_statement() {
 #[tokio::test]
 async fn a_table_is_told_of_whatever_its_columns_are() {
     let columns = "p int PRIMARY KEY, l list<int>, s set<text>, m map<text, int>, f frozen<list<int>>, u frozen<y>, \
-                   t tuple<int, text>, b blob, i inet, d date, v varint, x decimal, w timeuuid";
+                   t tuple<int, text>, b blob, i inet, d date, v varint, x decimal, w y";
     let mut table = Table::new(columns, "").await;
     table
         .tells_of_each(&[
@@ -52,6 +52,8 @@ async fn a_table_is_told_of_whatever_its_columns_are() {
             "INSERT INTO ks.t JSON '{\"p\": 3, \"l\": [8]}' DEFAULT UNSET",
             "INSERT INTO ks.t JSON '{\"p\": 3}'",
             "DELETE FROM ks.t WHERE p = 3",
+            "INSERT INTO ks.t (p, w) VALUES (4, {a: 1, b: 'x'})",
+            "UPDATE ks.t SET w.b = 'field' WHERE p = 4",
         ])
         .await;
 }
