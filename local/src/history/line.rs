@@ -49,27 +49,22 @@ impl Texts {
     pub(super) async fn run(&self, upstream: &Upstream, stream: i16, request: &Request<'_>) -> Result<Frame, Failed> {
         // Without a value to bind its values are in its text, which is not likely to come again.
         if request.values.values.is_empty() {
-            let mut body = BytesMut::new();
-            body.long_string(request.text);
-            return accepted(request.text, upstream.call(request.frame(stream, Opcode::Query, body)).await?);
+            return request.send(upstream, stream).await;
         }
-        let mut tries = 0;
-        loop {
-            let known = self.known().get(request.text).cloned();
-            let id = match known {
-                Some(id) => id,
-                None => self.prepare(upstream, stream, request.text).await?,
-            };
-            let mut body = BytesMut::new();
-            body.short_bytes(&id);
-            let answer = upstream.call(request.frame(stream, Opcode::Execute, body)).await?;
-            if tries == 0 && error_of(&answer).is_some_and(|(code, _)| code == error_code::UNPREPARED) {
-                self.known().remove(request.text);
-                tries = 1;
-                continue;
-            }
-            return accepted(request.text, answer);
+        let known = self.known().get(request.text).cloned();
+        let id = match known {
+            Some(id) => id,
+            None => self.prepare(upstream, stream, request.text).await?,
+        };
+        let mut body = BytesMut::new();
+        body.short_bytes(&id);
+        let answer = upstream.call(request.frame(stream, Opcode::Execute, body)).await?;
+        if error_of(&answer).is_some_and(|(code, _)| code == error_code::UNPREPARED) {
+            // Cassandra forgets what it wants to.
+            self.known().remove(request.text);
+            return request.send(upstream, stream).await;
         }
+        accepted(request.text, answer)
     }
 
     async fn prepare(&self, upstream: &Upstream, stream: i16, text: &str) -> Result<Bytes, Failed> {
@@ -154,6 +149,13 @@ impl Drop for Stream<'_> {
 }
 
 impl Request<'_> {
+    /// Runs it as it is, without preparing it.
+    async fn send(&self, upstream: &Upstream, stream: i16) -> Result<Frame, Failed> {
+        let mut body = BytesMut::new();
+        body.long_string(self.text);
+        accepted(self.text, upstream.call(self.frame(stream, Opcode::Query, body)).await?)
+    }
+
     /// With what is said beside the statement behind the statement.
     fn frame(&self, stream: i16, opcode: Opcode, mut body: BytesMut) -> Frame {
         const VALUES: u8 = 0x01;
