@@ -199,3 +199,52 @@ fn accepted(statement: &str, answer: Frame) -> Result<Frame, Failed> {
         None => Ok(answer),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A Cassandra that prepares whatever it is told to, and forgets it at once; gives the opcodes that it was sent.
+    async fn forgetful() -> (SocketAddr, tokio::task::JoinHandle<Vec<u8>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut opcodes = Vec::new();
+            let mut header = [0; 9];
+            while socket.read_exact(&mut header).await.is_ok() {
+                let [_, _, s0, s1, opcode, length @ ..] = header;
+                socket.read_exact(&mut vec![0; u32::from_be_bytes(length) as usize]).await.unwrap();
+                opcodes.push(opcode);
+                let (answer, body): (u8, &[u8]) = match opcode {
+                    0x01 => (0x02, &[]),
+                    // Prepared: an id, and neither markers nor columns.
+                    0x09 => (0x08, b"\0\0\0\x04\0\x01i\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x04\0\0\0\0"),
+                    0x0A => (0x00, b"\0\0\x25\0\0\x04gone\0\x01i"),
+                    _ => (0x08, &[0, 0, 0, 1]),
+                };
+                let length = (body.len() as u32).to_be_bytes();
+                let frame = [&[0x84, 0, s0, s1, answer][..], &length, body].concat();
+                socket.write_all(&frame).await.unwrap();
+            }
+            opcodes
+        });
+        (address, serving)
+    }
+
+    #[tokio::test]
+    async fn what_cassandra_has_forgotten_is_sent_as_text() {
+        let (address, serving) = forgetful().await;
+        let line = Line::new(address, Arc::default());
+        let values = Binding::placed([Some(&b"x"[..])]);
+        for _ in 0..2 {
+            line.run(&Request { text: "INSERT", values: values.clone(), ..Request::default() }).await.unwrap();
+        }
+        line.run(&Request { text: "TRUNCATE t", ..Request::default() }).await.unwrap();
+        drop(line);
+        assert_eq!(serving.await.unwrap(), [0x01, 0x09, 0x0A, 0x07, 0x09, 0x0A, 0x07, 0x07]);
+    }
+}
