@@ -253,8 +253,8 @@ impl Statement<'_> {
         if facts.tables.iter().any(system_tables::shows_recovery) {
             self.shared.schema.show_earliest().await.map_err(broken)?;
         }
-        for table in &facts.tables {
-            self.shared.schema.check_table(table, facts.needs)?;
+        for (table, needs) in facts.tables.iter().zip(&facts.needs) {
+            self.shared.schema.check_table(table, *needs)?;
         }
         Ok(())
     }
@@ -299,7 +299,7 @@ fn facts(text: &str, understood: &Understood) -> Facts {
         tables: understood.tables.clone(),
         reads: understood.action == Action::Read,
         conditional: understood.action == (Action::Write { conditional: true }),
-        needs: understood.needs,
+        needs: understood.needs.clone(),
         look: understood.look,
         plan: Remembered::default(),
     }

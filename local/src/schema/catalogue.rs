@@ -144,6 +144,12 @@ impl Catalogue {
         things.filter(|(thing, _)| thing.kind != Kind::Keyspace)
     }
 
+    /// A table that has still to be given the rows of one of this name.
+    pub(crate) fn restored_from(&self, source: &Thing) -> Option<&Thing> {
+        let is_restored = |of: &Entry| of.rows_of.as_ref().is_some_and(|rows_of| rows_of.source.table == *source);
+        self.0.iter().find(|(_, of)| is_restored(of)).map(|(table, _)| table)
+    }
+
     /// All things.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&Thing, &Entry)> {
         self.0.iter()
@@ -284,8 +290,11 @@ mod tests {
         let restoring = Entry { status: Status::Restoring, rows_of: Some(Arc::new(rows_of)), ..creating(10) };
         catalogue.set(Thing::table("a", "restored"), restoring.clone());
         assert_eq!((catalogue.next_due(), catalogue.due(20)), (None, Vec::new()));
+        assert_eq!(catalogue.restored_from(&Thing::table("a", "t")), Some(&Thing::table("a", "restored")));
+        assert_eq!(catalogue.restored_from(&Thing::table("a", "restored")), None);
         let there = Entry { rows_of: None, ..restoring };
         catalogue.set(Thing::table("a", "restored"), there.clone());
+        assert_eq!(catalogue.restored_from(&Thing::table("a", "t")), None);
         assert_eq!(catalogue.due(20), [(Thing::table("a", "restored"), there)]);
     }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::catalogue::Thing;
 use super::names::Names;
+use super::restore::WINDOW;
 use crate::gateway::{Failed, Own};
 
 /// Writes and reads the past of an instance's tables.
@@ -65,6 +66,23 @@ impl Past<'_> {
         let statement =
             format!("DELETE FROM {} WHERE keyspace_name = ? AND table_name = ? AND created = {created}", self.table());
         self.own.run(&statement, &[&table.keyspace, &table.name]).await
+    }
+
+    /// Forgets the tables that were dropped so long ago that they cannot be restored.
+    pub(super) async fn forget_expired(&self, now: u64) -> Result<(), Failed> {
+        let statement = format!("SELECT JSON keyspace_name, table_name, created, since, dropped FROM {}", self.table());
+        for row in self.own.select(&statement, &[]).await? {
+            let name = |field: &str| row[field].as_str().map(str::to_owned);
+            let time = |field: &str| row[field].as_u64();
+            let known = (name("keyspace_name"), name("table_name"), time("created"), time("since"));
+            let (Some(keyspace), Some(table), Some(created), Some(since)) = known else {
+                return Err(Failed::Unreadable(statement));
+            };
+            if row["dropped"] == true && since + WINDOW < now {
+                self.forget(&Thing::table(keyspace, table), created).await?;
+            }
+        }
+        Ok(())
     }
 
     fn table(&self) -> String {

@@ -41,10 +41,8 @@ impl Schema {
             (Change::Alter | Change::Drop, Some(Status::Creating)) => Err(unconfigured(thing)),
             (Change::Alter | Change::Drop, Some(Status::Restoring)) => Err(busy(thing, "restored")),
             (Change::Create, None) => {
-                let catalogue = self.catalogue();
-                let restored =
-                    catalogue.all().find(|(_, of)| of.rows_of.as_ref().is_some_and(|of| of.source.table == *thing));
-                restored.map_or(Ok(()), |(restored, _)| Err(busy(restored, "restored")))
+                // It would put an end to what that is restored from (DG:PointInTimeRecovery_HowItWorks).
+                self.catalogue().restored_from(thing).map_or(Ok(()), |restored| Err(busy(restored, "restored")))
             }
             (Change::Restore, Some(_)) => {
                 let text = format!(

@@ -30,6 +30,7 @@ impl Schema {
 
     /// Goes on with the histories of the tables that are there, and catches up with what the last gateway left undone.
     pub(super) async fn go_on_recording(&self) -> Result<(), Failed> {
+        self.past().forget_expired(self.clock.millis()).await?;
         let tables: Vec<_> = {
             let catalogue = self.catalogue();
             let tables = catalogue.all().filter(|(thing, entry)| {

@@ -32,7 +32,7 @@ pub(super) fn now(time: &Time) -> String {
 }
 
 /// One column of the row that `system_schema_mcs.tables` has of a table.
-async fn shown(client: &mut Client, column: &str, table: &str) -> Value {
+pub(super) async fn shown(client: &mut Client, column: &str, table: &str) -> Value {
     let select = format!(
         "SELECT JSON {column} AS x FROM system_schema_mcs.tables WHERE keyspace_name = 'ks' AND table_name = '{table}'"
     );
@@ -310,6 +310,26 @@ async fn a_restore_that_fails_leaves_no_table() {
 }
 
 #[tokio::test]
+async fn a_dropped_table_is_forgotten_when_it_can_be_restored_no_more() {
+    let time = Time::new();
+    let (local, mut client) = gateway(&time, Duration::ZERO).await;
+    let shared = local.doors().shared();
+    let past = format!("SELECT JSON table_name, dropped FROM {}.past", shared.schema.names().inner());
+    let own = Own::new(local.cassandra_address());
+    client.table("ks", "t", &format!("(id int PRIMARY KEY) WITH {RECOVERY}")).await;
+    time.pass(1);
+    client.query("DROP TABLE ks.t").await;
+    let kept = [json!({"table_name": "t", "dropped": false}), json!({"table_name": "t", "dropped": true})];
+    drop(client);
+    for (seconds, expected) in [(35 * 24 * 3600, kept.as_slice()), (1, &[])] {
+        time.pass(seconds);
+        local.restart(Duration::ZERO).await.unwrap();
+        assert_eq!(own.select(&past, &[]).await.unwrap(), expected);
+    }
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_restore_outlives_a_restart_of_the_gateway() {
     let time = Time::new();
     let (local, mut client) = gateway(&time, Duration::from_secs(60)).await;
@@ -324,5 +344,67 @@ async fn a_restore_outlives_a_restart_of_the_gateway() {
     time.pass(60);
     client.active("ks", "restored").await;
     assert_eq!(json_rows(&mut client, "restored").await, ["{\"id\": 1}"]);
+    local.close().await.unwrap();
+}
+
+/// DG:PointInTimeRecovery_HowItWorks, "PITR restore of multi-Region tables".
+#[tokio::test]
+async fn a_table_in_several_regions_is_restored_in_each() {
+    let time = Time::new();
+    let (local, mut client) = gateway(&time, Duration::from_secs(60)).await;
+    let regions = "{'class': 'NetworkTopologyStrategy', 'us-east-1': '3', 'eu-west-1': '3'}";
+    for keyspace in ["wide", "wider"] {
+        client.query(&format!("CREATE KEYSPACE {keyspace} WITH replication = {regions}")).await;
+    }
+    let units = |mode: &str| format!("'capacity_mode': {{'throughput_mode': 'PROVISIONED', {mode}}}");
+    let with = format!(
+        "CUSTOM_PROPERTIES = {{'point_in_time_recovery': {{'status': 'enabled'}}, {}}}",
+        units("'read_capacity_units': 5, 'write_capacity_units': 6")
+    );
+    client.table("wide", "t", &format!("(id int PRIMARY KEY) WITH {with}")).await;
+    client.query("INSERT INTO wide.t (id) VALUES (1)").await;
+    time.pass(1);
+    let restore = format!(
+        "RESTORE TABLE wider.r FROM TABLE wide.t WITH custom_properties = {{{}, 'replica_updates': {{'eu-west-1': \
+         {{'read_capacity_units': 9}}}}}}",
+        units("'read_capacity_units': 7, 'write_capacity_units': 8")
+    );
+    let answer = Answer::Changed(["CREATED", "TABLE", "wider", "r"].map(str::to_owned).to_vec());
+    assert_eq!(client.query(&restore).await, answer);
+    let replicas = "SELECT region, status, toJson(custom_properties) AS x FROM system_multiregion_info.tables WHERE \
+                    keyspace_name = 'wider' AND table_name = 'r'";
+    let restoring = client.rows(replicas).await;
+    assert_eq!(
+        (restoring.texts("region"), restoring.texts("status")),
+        (vec!["eu-west-1", "us-east-1"], vec!["RESTORING"; 2])
+    );
+    time.pass(60);
+    let there = client.until(replicas, |rows| rows.texts("status") == ["ACTIVE"; 2]).await;
+    let units: Vec<_> = there.texts("x").into_iter().map(|x| serde_json::from_str::<Value>(x).unwrap()).collect();
+    let reads: Vec<_> = units.iter().map(|of| of["capacity_mode"]["read_capacity_units"].clone()).collect();
+    assert_eq!(reads, ["9", "7"]);
+    assert_eq!(client.rows("SELECT id FROM wider.r").await.ints("id"), [1]);
+    local.close().await.unwrap();
+}
+
+/// DG:PointInTimeRecovery_HowItWorks: "A table doesn't have to be active to be restored."
+#[tokio::test]
+async fn a_table_that_is_being_updated_is_restored_and_so_are_counters() {
+    let time = Time::new();
+    let builder = another().await.ddl_delay(Duration::ZERO).ddl_delay_of(Ddl::AlterTable, Duration::from_secs(60));
+    let local = builder.clock(time.clock()).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    client.query("CREATE KEYSPACE ks WITH replication = {'class': 'SingleRegionStrategy'}").await;
+    client.table("ks", "t", &format!("(id int PRIMARY KEY, n counter) WITH {RECOVERY}")).await;
+    for _ in 0..3 {
+        client.query("UPDATE ks.t SET n = n + 2 WHERE id = 1").await;
+    }
+    time.pass(1);
+    client.query("ALTER TABLE ks.t WITH comment = 'c'").await;
+    assert_eq!(shown(&mut client, "status", "t").await, "UPDATING");
+    assert_eq!(client.query("RESTORE TABLE ks.r FROM TABLE ks.t").await, changed("CREATED", "r"));
+    client.active("ks", "r").await;
+    assert_eq!(json_rows(&mut client, "r").await, ["{\"id\": 1, \"n\": 6}"]);
+    assert_eq!(shown(&mut client, "comment", "r").await, "c");
     local.close().await.unwrap();
 }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::client::Client;
-use super::restore::{changed, gateway, now};
+use super::restore::{changed, gateway, now, shown};
 use super::{INVALID, Time, another};
 
 const RECOVERY: &str = "CUSTOM_PROPERTIES = {'point_in_time_recovery': {'status': 'enabled'}}";
+
+const EARLIEST: &str = "earliest_restorable_timestamp";
 
 fn cannot(table: &str, why: &str) -> (i32, String) {
     let source = "DG:PointInTimeRecovery_HowItWorks; what the service says here is not known";
@@ -30,6 +32,7 @@ async fn a_moment_at_which_nothing_was_kept_is_refused() {
     client.query(&format!("ALTER TABLE ks.t WITH {RECOVERY}")).await;
     client.active("ks", "t").await;
     let enabled = now(&time);
+    assert_eq!(shown(&mut client, "custom_properties", "t").await["point_in_time_recovery"][EARLIEST], enabled);
     time.pass(100);
     let today = now(&time);
     let at = |moment: &str| format!("RESTORE TABLE ks.r FROM TABLE ks.t WITH restore_timestamp = '{moment}'");
@@ -44,6 +47,7 @@ async fn a_moment_at_which_nothing_was_kept_is_refused() {
     // 35 days later that much is forgotten.
     time.pass(35 * 24 * 3600);
     let earliest = &today;
+    assert_eq!(shown(&mut client, "custom_properties", "t").await["point_in_time_recovery"][EARLIEST], *earliest);
     let why = format!("{enabled} is before its earliest restorable timestamp, {earliest}");
     assert_eq!(client.query(&at(&enabled)).await.refused(), cannot("t", &why));
     assert_eq!(client.query(&at(earliest)).await, changed("CREATED", "r"));
@@ -95,12 +99,17 @@ async fn what_is_not_there_or_is_there_already_is_refused() {
     client.table("ks", "t", &format!("(id int PRIMARY KEY) WITH {RECOVERY}")).await;
     let there = "keyspaces-local: table ks.t is there: what is restored is a new table (DG:PointInTimeRecovery_HowItWorks; what \
                  the service says here is not known)";
+    client.query("CREATE KEYSPACE other WITH replication = {'class': 'SingleRegionStrategy'}").await;
+    client.query("CREATE TYPE ks.place (city text)").await;
+    client.table("ks", "at", &format!("(id int PRIMARY KEY, place frozen<place>) WITH {RECOVERY}")).await;
     for (restore, text) in [
         ("ks.r FROM TABLE ks.nosuch", "unconfigured table ks.nosuch"),
         ("ks.r FROM TABLE nosuch.t", "unconfigured table nosuch.t"),
         ("ks.r FROM TABLE system.local", "unconfigured table system.local"),
         ("nosuch.r FROM TABLE ks.t", "unconfigured keyspace nosuch"),
         ("ks.t FROM TABLE ks.t", there),
+        // In Cassandra's words.
+        ("other.at FROM TABLE ks.at", "Unknown type other.place"),
     ] {
         assert_eq!(client.query(&format!("RESTORE TABLE {restore}")).await.refused(), (INVALID, text.to_owned()));
     }
