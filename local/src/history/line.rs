@@ -49,27 +49,22 @@ impl Texts {
     pub(super) async fn run(&self, upstream: &Upstream, stream: i16, request: &Request<'_>) -> Result<Frame, Failed> {
         // Without a value to bind its values are in its text, which is not likely to come again.
         if request.values.values.is_empty() {
-            let mut body = BytesMut::new();
-            body.long_string(request.text);
-            return accepted(request.text, upstream.call(request.frame(stream, Opcode::Query, body)).await?);
+            return request.send(upstream, stream).await;
         }
-        let mut tries = 0;
-        loop {
-            let known = self.known().get(request.text).cloned();
-            let id = match known {
-                Some(id) => id,
-                None => self.prepare(upstream, stream, request.text).await?,
-            };
-            let mut body = BytesMut::new();
-            body.short_bytes(&id);
-            let answer = upstream.call(request.frame(stream, Opcode::Execute, body)).await?;
-            if tries == 0 && error_of(&answer).is_some_and(|(code, _)| code == error_code::UNPREPARED) {
-                self.known().remove(request.text);
-                tries = 1;
-                continue;
-            }
-            return accepted(request.text, answer);
+        let known = self.known().get(request.text).cloned();
+        let id = match known {
+            Some(id) => id,
+            None => self.prepare(upstream, stream, request.text).await?,
+        };
+        let mut body = BytesMut::new();
+        body.short_bytes(&id);
+        let answer = upstream.call(request.frame(stream, Opcode::Execute, body)).await?;
+        if error_of(&answer).is_some_and(|(code, _)| code == error_code::UNPREPARED) {
+            // Cassandra forgets what it wants to.
+            self.known().remove(request.text);
+            return request.send(upstream, stream).await;
         }
+        accepted(request.text, answer)
     }
 
     async fn prepare(&self, upstream: &Upstream, stream: i16, text: &str) -> Result<Bytes, Failed> {
@@ -154,6 +149,13 @@ impl Drop for Stream<'_> {
 }
 
 impl Request<'_> {
+    /// Runs it as it is, without preparing it.
+    async fn send(&self, upstream: &Upstream, stream: i16) -> Result<Frame, Failed> {
+        let mut body = BytesMut::new();
+        body.long_string(self.text);
+        accepted(self.text, upstream.call(self.frame(stream, Opcode::Query, body)).await?)
+    }
+
     /// With what is said beside the statement behind the statement.
     fn frame(&self, stream: i16, opcode: Opcode, mut body: BytesMut) -> Frame {
         const VALUES: u8 = 0x01;
@@ -195,5 +197,54 @@ fn accepted(statement: &str, answer: Frame) -> Result<Frame, Failed> {
     match error_of(&answer) {
         Some((_, text)) => Err(Failed::Refused { statement: statement.to_owned(), text: text.to_owned() }),
         None => Ok(answer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A Cassandra that prepares whatever it is told to, and forgets it at once; gives the opcodes that it was sent.
+    async fn forgetful() -> (SocketAddr, tokio::task::JoinHandle<Vec<u8>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut opcodes = Vec::new();
+            let mut header = [0; 9];
+            while socket.read_exact(&mut header).await.is_ok() {
+                let [_, _, s0, s1, opcode, length @ ..] = header;
+                socket.read_exact(&mut vec![0; u32::from_be_bytes(length) as usize]).await.unwrap();
+                opcodes.push(opcode);
+                let (answer, body): (u8, &[u8]) = match opcode {
+                    0x01 => (0x02, &[]),
+                    // Prepared: an id, and neither markers nor columns.
+                    0x09 => (0x08, b"\0\0\0\x04\0\x01i\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x04\0\0\0\0"),
+                    0x0A => (0x00, b"\0\0\x25\0\0\x04gone\0\x01i"),
+                    _ => (0x08, &[0, 0, 0, 1]),
+                };
+                let length = (body.len() as u32).to_be_bytes();
+                let frame = [&[0x84, 0, s0, s1, answer][..], &length, body].concat();
+                socket.write_all(&frame).await.unwrap();
+            }
+            opcodes
+        });
+        (address, serving)
+    }
+
+    #[tokio::test]
+    async fn what_cassandra_has_forgotten_is_sent_as_text() {
+        let (address, serving) = forgetful().await;
+        let line = Line::new(address, Arc::default());
+        let values = Binding::placed([Some(&b"x"[..])]);
+        for _ in 0..2 {
+            line.run(&Request { text: "INSERT", values: values.clone(), ..Request::default() }).await.unwrap();
+        }
+        line.run(&Request { text: "TRUNCATE t", ..Request::default() }).await.unwrap();
+        drop(line);
+        assert_eq!(serving.await.unwrap(), [0x01, 0x09, 0x0A, 0x07, 0x09, 0x0A, 0x07, 0x07]);
     }
 }
