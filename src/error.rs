@@ -249,6 +249,12 @@ impl Error {
         self
     }
 
+    /// The same error, told as a part of something greater.
+    pub(crate) fn within(mut self, of: &str) -> Self {
+        self.0.attempted = format!("{of}: {}", self.0.attempted).into();
+        self
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self

@@ -10,6 +10,7 @@ mod execute;
 mod fan_out;
 mod handshake;
 mod limit;
+pub mod migrate;
 pub mod observe;
 mod pace;
 mod region;

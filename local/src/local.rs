@@ -295,7 +295,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         without_permissions: builder.without_permissions,
     };
     let fate = cassandra.fate();
-    tokio::spawn(async move { tracing::error!("{}", fate.story().await) });
+    tokio::spawn(async move { tracing::error!(target: "keyspaces_local::cassandra", "{}", fate.story().await) });
     Ok(Started { ready, levers, control, gateway, cassandra, ca_directory })
 }
 

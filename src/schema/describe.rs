@@ -167,7 +167,7 @@ impl Schema<'_> {
     }
 
     /// The types of a keyspace, by their names.
-    pub(super) async fn types(&self, keyspace: &str) -> Result<Vec<TypeDefinition>, Error> {
+    pub(crate) async fn types(&self, keyspace: &str) -> Result<Vec<TypeDefinition>, Error> {
         const TYPES: &str =
             "SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?";
         let mut rows = self.session.rows::<(String, Vec<String>, Vec<String>)>(TYPES, (keyspace.to_owned(),));

@@ -6,6 +6,7 @@ mod connect;
 mod consistency;
 mod events;
 mod local;
+mod migrate;
 mod plan;
 mod recovery;
 mod schema;

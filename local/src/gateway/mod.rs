@@ -4,6 +4,7 @@ mod bound;
 mod connection;
 mod consistency;
 mod doors;
+mod fixed;
 mod frame;
 mod layout;
 pub(crate) mod lease;

@@ -80,9 +80,18 @@ impl Own {
 
     /// The same for many rows, as few requests as will do.
     pub(crate) async fn insert_all(&self, table: &str, rows: impl Iterator<Item = Value>) -> Result<(), Failed> {
+        self.all(&format!("INSERT INTO {table} JSON ?; "), rows).await
+    }
+
+    /// The same, and columns that a row does not name stay as they are.
+    pub(crate) async fn update_all(&self, table: &str, rows: impl Iterator<Item = Value>) -> Result<(), Failed> {
+        self.all(&format!("INSERT INTO {table} JSON ? DEFAULT UNSET; "), rows).await
+    }
+
+    async fn all(&self, insert: &str, rows: impl Iterator<Item = Value>) -> Result<(), Failed> {
         let rows: Vec<String> = rows.map(|row| row.to_string()).collect();
         for some in rows.chunks(100) {
-            let inserts = format!("INSERT INTO {table} JSON ?; ").repeat(some.len());
+            let inserts = insert.repeat(some.len());
             let values: Vec<&str> = some.iter().map(String::as_str).collect();
             self.run(&format!("BEGIN UNLOGGED BATCH {inserts} APPLY BATCH"), &values).await?;
         }

@@ -17,7 +17,6 @@ impl Statement<'_> {
     /// answer is given.
     pub(super) async fn write(&self, request: Frame, pieces: &[Piece<'_>]) -> Result<Answer, Refusal> {
         let history = self.shared.schema.history();
-        let flight = history.flight();
         let is_recorded = |piece: &Piece<'_>| piece.facts.tables.iter().any(|table| history.is_recorded(table));
         if !pieces.iter().any(is_recorded) {
             return self.forward(request).await;
@@ -25,6 +24,7 @@ impl Statement<'_> {
         let stream = request.stream;
         let written = self.written(stream, pieces).await?;
         let (history, upstream) = (Arc::clone(history), Arc::clone(self.upstream));
+        let flight = history.flight();
         // In a task of its own: a client that goes away must not leave a write that is not in the history.
         let writing = tokio::spawn(async move {
             let answer = upstream.call(request).await;

@@ -25,11 +25,10 @@ pub(super) struct Place {
 /// What a statement writes. `places` has one for each of its modifications, in their order, or nothing where it is of no
 /// interest what is written.
 pub(super) fn written(tree: &Tree, text: &str, bound: &Bound<'_>, places: &[Option<Place>]) -> Vec<Written> {
-    let of_batch = if matches!(tree, Tree::Batch(_)) { tree.using() } else { None };
     let each = modifications(tree).into_iter().zip(places);
     each.filter_map(|(what, place)| {
         let reading = Reading { text, bound, place: place.as_ref()? };
-        Some(reading.written(what, of_batch))
+        Some(reading.written(what))
     })
     .collect()
 }
@@ -42,9 +41,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn written(self, what: What<'_>, of_batch: Option<&Using>) -> Written {
+    fn written(self, what: What<'_>) -> Written {
         let layout = &self.place.layout;
-        let using = what.using().or(of_batch);
         let (rows, is_one, statics) = match what {
             What::Insert(insert) => match &insert.content {
                 InsertContent::Values { columns, values } => {
@@ -79,7 +77,7 @@ impl Reading<'_> {
                 self.changed(&delete.relations, &columns)
             }
         };
-        let inserted = matches!(what, What::Insert(_)).then(|| self.ttl(using));
+        let inserted = matches!(what, What::Insert(_)).then(|| self.ttl(what.using()));
         let Place { table, layout, features, .. } = self.place.clone();
         Written { table, layout, ttl: features.ttl, rows, is_one, statics, inserted }
     }

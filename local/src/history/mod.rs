@@ -188,8 +188,8 @@ impl History {
         work.await.unwrap_or_else(|_| Err(crate::gateway::Lost::Ended.into()))
     }
 
-    /// A write is under way as long as what this gives is not dropped. To be called before
-    /// [`is_recorded`](Self::is_recorded).
+    /// Something is under way as long as what this gives is not dropped. To be called before
+    /// [`is_recorded`](Self::is_recorded): what was not recorded then is in the baseline that is taken after its end.
     pub(crate) fn flight(&self) -> Flight {
         self.flights.begin()
     }

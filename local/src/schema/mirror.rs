@@ -1,5 +1,7 @@
 //! What the schema's system tables say: rows made from Cassandra's own schema.
 
+use std::iter;
+
 use chrono::{DateTime, SecondsFormat};
 use keyspaces_cql::{CapacityMode, Cdc, Encryption, PointInTimeRecovery, TableOptions};
 use serde_json::{Map, Value, json};
@@ -58,19 +60,11 @@ impl Mirror<'_> {
             Kind::Type => ("types", "type_name"),
         };
         let row = json!({"keyspace_name": thing.keyspace, key: thing.name, "status": entry.status.word()});
-        self.update(&self.table("system_schema_mcs", table), vec![row]).await?;
+        self.own.update_all(&self.table("system_schema_mcs", table), iter::once(row)).await?;
         let replicas = self.regions(&thing.keyspace).await?.into_iter().map(|region| {
             json!({"keyspace_name": thing.keyspace, key: thing.name, "region": region, "status": entry.status.word()})
         });
-        self.update(&self.table("system_multiregion_info", table), replicas.collect()).await
-    }
-
-    /// Changes some columns of rows.
-    async fn update(&self, table: &str, rows: Vec<Value>) -> Result<(), Failed> {
-        for row in rows {
-            self.own.run(&format!("INSERT INTO {table} JSON ? DEFAULT UNSET"), &[&row.to_string()]).await?;
-        }
-        Ok(())
+        self.own.update_all(&self.table("system_multiregion_info", table), replicas).await
     }
 
     /// Shows of these types of a keyspace what uses them, and how many are inside each other.
@@ -82,7 +76,7 @@ impl Mirror<'_> {
                 "direct_parent_types": uses.types_with(name).collect::<Vec<_>>(),
             })
         });
-        self.update(&self.table("system_schema_mcs", "types"), rows.collect()).await
+        self.own.update_all(&self.table("system_schema_mcs", "types"), rows).await
     }
 
     /// The Regions that a keyspace is shown to be in, if in several.
@@ -289,7 +283,8 @@ impl Mirror<'_> {
             self.own.insert(&self.table("system_schema", "types"), &Value::Object(row.clone())).await?;
             row.insert("status".into(), entry.status.word().into());
             row.insert("last_modified_timestamp".into(), timestamp(entry.created));
-            self.own.insert(&self.table("system_schema_mcs", "types"), &Value::Object(row)).await?;
+            let of = self.table("system_schema_mcs", "types");
+            self.own.update_all(&of, iter::once(Value::Object(row))).await?;
         }
         let replicas = self.regions(&user_type.keyspace).await?.into_iter().map(|region| {
             json!({

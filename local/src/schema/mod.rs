@@ -317,7 +317,13 @@ impl Schema {
             self.set(&thing, Some(entry));
         }
         self.rows_wanted.notify_one();
-        self.show_uses(&definition.thing.keyspace).await
+        // What is created or altered without naming a type changes nothing of what uses which.
+        match change {
+            Change::Create | Change::Alter if definition.types.is_empty() && definition.thing.kind != Kind::Type => {
+                Ok(())
+            }
+            _ => self.show_uses(&definition.thing.keyspace).await,
+        }
     }
 
     fn keyspaces(&self) -> Vec<String> {
@@ -345,7 +351,9 @@ impl Schema {
         let now = self.clock.millis();
         let due = self.catalogue().due(now);
         let (store, mirror) = (Store { own: &self.own, names: &self.names }, self.mirror());
+        let mut finished = BTreeSet::new();
         for (thing, entry) in due {
+            finished.extend(entry.pending.as_ref().map(|_| thing.keyspace.clone()));
             let Some(entry) = store.finished(&thing, entry).await? else {
                 self.set(&thing, None);
                 continue;
@@ -379,9 +387,11 @@ impl Schema {
                     mirror.show(&within, &entry).await?;
                 }
             }
-            self.show_uses(&thing.keyspace).await?;
             store.save(&thing, &settled).await?;
             self.set(&thing, Some(settled));
+        }
+        for keyspace in finished {
+            self.show_uses(&keyspace).await?;
         }
         Ok(())
     }

@@ -1,0 +1,144 @@
+//! Applies a folder of numbered CQL files, once each, whoever else does the same at that time; and shows what would bring
+//! a schema to what a file says, with what that costs and what cannot be undone.
+//!
+//! `cargo run --example migrate` does both on a local Keyspaces that it starts, with the files beside this one;
+//! `-- migrations/ --keyspace shop --region us-east-1` on AWS; `--cassandra 127.0.0.1:9042` on a plain Cassandra.
+//! `--dry-run` says what would be done and does nothing. `--plan schema.cql` shows a plan, and applies it with `--yes`.
+
+#![expect(clippy::print_stdout, reason = "what it does is for people to read")]
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+use futures::TryStreamExt;
+use indicatif::{ProgressBar, ProgressStyle};
+use keyspaces::migrate::{Migrations, Progress};
+use keyspaces::schema::Definitions;
+use keyspaces::{Endpoint, Session};
+use keyspaces_local::Local;
+
+#[derive(Parser)]
+#[command(about = "Apply numbered CQL files to Amazon Keyspaces, or to a local one")]
+struct Arguments {
+    /// The folder with the files [default: a small sample]
+    folder: Option<PathBuf>,
+    /// The keyspace with the table that says which are applied; it is created if it is not there
+    #[arg(long, default_value = "shop")]
+    keyspace: String,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Show what would bring the schema to what this file of CREATE statements says
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// Apply the plan that is shown
+    #[arg(long, requires = "plan")]
+    yes: bool,
+    /// The statement whose outcome is not known was applied: the number of its file, and its place in it
+    #[arg(long, value_name = "FILE:STATEMENT", value_parser = place)]
+    applied: Option<(u64, usize)>,
+    /// It was not applied
+    #[arg(long, value_name = "FILE:STATEMENT", value_parser = place, conflicts_with = "applied")]
+    not_applied: Option<(u64, usize)>,
+    /// Run against AWS, in this region
+    #[arg(long, conflicts_with = "cassandra")]
+    region: Option<String>,
+    /// Run against a plain Cassandra
+    #[arg(long, value_name = "HOST:PORT")]
+    cassandra: Option<String>,
+}
+
+/// `3:2`
+fn place(text: &str) -> Result<(u64, usize), String> {
+    let (version, statement) =
+        text.split_once(':').ok_or("write the number of the file, a colon, and the statement's")?;
+    let number = |error: std::num::ParseIntError| error.to_string();
+    Ok((version.parse().map_err(number)?, statement.parse().map_err(number)?))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut local = None;
+    let builder = match (&arguments.region, &arguments.cassandra) {
+        (Some(region), _) => Session::builder().region(region),
+        (None, Some(cassandra)) => Session::builder().endpoint(Endpoint::cassandra(cassandra)?),
+        (None, None) => {
+            println!("Starting a local Keyspaces (the first time this downloads Apache Cassandra, 66 MB) ...");
+            let builder = Local::builder().ddl_delay(Duration::from_secs(1)).progress(|step| println!("  {step}"));
+            let local = local.insert(builder.start().await?);
+            let own = local.credentials();
+            Session::builder()
+                .region(local.region())
+                .endpoint(Endpoint::explicit(local.host(), local.port(), local.server_name())?)
+                .trust_pem(local.ca_pem())?
+                .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref())
+        }
+    };
+    let folder = arguments.folder.clone().unwrap_or_else(|| samples.join("migrations"));
+    // All of it is read before anything is asked of the service.
+    let migrations = Migrations::from_folder(&folder)?;
+    // A local Keyspaces is empty: there a plan is shown after the files are applied.
+    let plan = arguments.plan.clone().or_else(|| local.as_ref().map(|_| samples.join("schema.cql")));
+    let wanted = plan.map(|path| read(&path)).transpose()?;
+    let session = builder.connect().await?;
+    println!("Connected to {}\n", session.endpoint());
+    if arguments.plan.is_none() || local.is_some() {
+        migrate(&session, &arguments, &migrations).await?;
+    }
+    if let Some(wanted) = wanted {
+        let plan = session.schema().plan(wanted).without_keyspaces_options_on_cassandra().await?;
+        println!("\nThe plan: {plan}");
+        if arguments.yes {
+            let mut progress = plan.apply().without_keyspaces_options_on_cassandra().progress();
+            let bar = spinner()?;
+            while let Some(progress) = progress.try_next().await? {
+                bar.set_message(progress.to_string());
+            }
+            bar.finish_and_clear();
+            println!("It is applied.");
+        }
+    }
+    session.close(Duration::from_secs(5)).await?;
+    if let Some(local) = local {
+        local.close().await?;
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Definitions, Box<dyn Error>> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Definitions::parse(&text).map_err(|error| format!("{}, {error}", path.display()))?)
+}
+
+async fn migrate(session: &Session, arguments: &Arguments, migrations: &Migrations) -> Result<(), Box<dyn Error>> {
+    let mut migrate = session.migrate(&arguments.keyspace, migrations).without_keyspaces_options_on_cassandra();
+    println!("What is to be done: {}\n", migrate.dry_run().await?);
+    if arguments.dry_run {
+        return Ok(());
+    }
+    if let Some((version, statement)) = arguments.applied.or(arguments.not_applied) {
+        migrate = migrate.was_applied(version, statement, arguments.applied.is_some());
+    }
+    let mut progress = migrate.progress();
+    let bar = spinner()?;
+    while let Some(progress) = progress.try_next().await? {
+        match progress {
+            Progress::Applied { .. } | Progress::Found { .. } | Progress::NotApplied { .. } => {
+                bar.suspend(|| println!("{progress}"));
+            }
+            _ => bar.set_message(progress.to_string()),
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn spinner() -> Result<ProgressBar, Box<dyn Error>> {
+    let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {wide_msg}")?);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    Ok(bar)
+}

@@ -1,0 +1,152 @@
+//! The table in which it is kept what was applied, and whether that fits the files.
+
+use chrono::{DateTime, Utc};
+use keyspaces_cql::Name;
+
+use super::lock::{Place, State};
+use super::migration::{Migration, Migrations};
+use super::progress::at;
+use crate::schema::{KeyspaceDefinition, NativeType, TableDefinition};
+use crate::{Conditional, DeserializeRow, Error, ErrorKind, Outcome, Session};
+
+/// The name of the table.
+pub(super) const TABLE: &str = "schema_migrations";
+
+/// The table, as CQL names it.
+pub(super) fn table(keyspace: &str) -> String {
+    format!("{}.{TABLE}", Name::new(keyspace))
+}
+
+/// Row 0 is the lock's; see [`State`].
+pub(super) fn definition(keyspace: &str) -> Result<TableDefinition, Error> {
+    let table = TableDefinition::builder(keyspace, TABLE)
+        .partition_key("version", NativeType::Bigint)
+        .column("file", NativeType::Text)
+        .column("checksum", NativeType::Text)
+        .column("statements", NativeType::Int)
+        .column("applied_at", NativeType::Timestamp)
+        .column("applied_by", NativeType::Text)
+        .column("holder", NativeType::Uuid)
+        .column("held_by", NativeType::Text)
+        .column("expires_at", NativeType::Timestamp)
+        .column("under_way", NativeType::Bigint)
+        .column("statement", NativeType::Int)
+        .column("sent", NativeType::Boolean);
+    Ok(table.build()?)
+}
+
+/// A file that was applied.
+#[derive(Clone, Debug)]
+pub(super) struct Applied {
+    pub(super) version: u64,
+    pub(super) file: String,
+    pub(super) checksum: String,
+    pub(super) at: DateTime<Utc>,
+}
+
+#[derive(DeserializeRow)]
+#[scylla(crate = crate)]
+struct Row {
+    version: i64,
+    file: Option<String>,
+    checksum: Option<String>,
+    applied_at: Option<DateTime<Utc>>,
+}
+
+/// Creates the keyspace, in the Region of the session, and the table, where they are not there.
+pub(super) async fn create(session: &Session, keyspace: &str, leave_out: bool) -> Result<(), Error> {
+    let schema = session.schema();
+    if schema.describe_keyspace(keyspace).await?.is_none() {
+        schema.create_keyspace_if_not_exists(&KeyspaceDefinition::new(keyspace)).await?;
+    }
+    let table = schema.create_table_if_not_exists(&definition(keyspace)?);
+    if leave_out { table.without_keyspaces_options_on_cassandra() } else { table }.await
+}
+
+/// What was applied, in the order of the numbers.
+pub(super) async fn applied(session: &Session, keyspace: &str) -> Result<Vec<Applied>, Error> {
+    let all = format!("SELECT version, file, checksum, applied_at FROM {}", table(keyspace));
+    let mut rows = session.rows::<Row>(&all, ());
+    let mut applied = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        if let (Ok(version @ 1..), Some(file), Some(checksum), Some(at)) =
+            (u64::try_from(row.version), row.file, row.checksum, row.applied_at)
+        {
+            applied.push(Applied { version, file, checksum, at });
+        }
+    }
+    applied.sort_by_key(|applied| applied.version);
+    Ok(applied)
+}
+
+/// Records that a file was applied, if it is not recorded.
+pub(super) async fn record(
+    session: &Session,
+    keyspace: &str,
+    migration: &Migration,
+    at: DateTime<Utc>,
+    by: &str,
+) -> Result<(), Error> {
+    type Record = (i64, &'static str, &'static str, i32, DateTime<Utc>, &'static str);
+    let text = format!(
+        "INSERT INTO {} (version, file, checksum, statements, applied_at, applied_by) VALUES (?, ?, ?, ?, ?, ?) \
+         IF NOT EXISTS",
+        table(keyspace)
+    );
+    let record: Conditional<Record> = session.prepare(&text).await?;
+    let version = i64::try_from(migration.version()).unwrap_or(i64::MAX);
+    let statements = i32::try_from(migration.steps().len()).unwrap_or(i32::MAX);
+    let row = (version, migration.file(), migration.checksum(), statements, at, by);
+    let mut left = super::lock::TRIES;
+    loop {
+        match record.execute(row).await? {
+            Outcome::Applied | Outcome::NotApplied(_) => return Ok(()),
+            Outcome::Unknown(why) if left == 0 => return Err(why),
+            Outcome::Unknown(_) => left -= 1,
+        }
+    }
+}
+
+/// The files that are not applied yet, if all else is as it was when it was applied.
+pub(super) fn pending<'m>(
+    migrations: &'m Migrations,
+    applied: &[Applied],
+    state: &State,
+) -> Result<Vec<&'m Migration>, Error> {
+    let refused = |problem: String, advice: &'static str| {
+        Err(Error::new(ErrorKind::Refused, "migrating", problem).with_advice(advice))
+    };
+    for was in applied {
+        let Some(is) = migrations.find(was.version) else {
+            let problem = format!("{}, which was applied at {}, is not among the files", was.file, at(was.at));
+            return refused(problem, "Put it back as it was");
+        };
+        if is.checksum() != was.checksum {
+            let (file, was, is) = (is.file(), &was.checksum, is.checksum());
+            let problem = format!("{file} has changed since it was applied: its checksum was {was} and is {is}");
+            return refused(problem, "Put it back as it was, and make the change in a new file");
+        }
+    }
+    let is_applied = |migration: &&Migration| applied.iter().any(|was| was.version == migration.version());
+    let pending: Vec<_> = migrations.iter().filter(|migration| !is_applied(migration)).collect();
+    if let (Some(first), Some(last)) = (pending.first(), applied.last())
+        && first.version() < last.version
+    {
+        let problem = format!("{} has a lower number than {}, which was applied before", first.file(), last.file);
+        return refused(problem, "Give it a number after all that were applied");
+    }
+    let under_way = state.under_way().filter(|version| applied.iter().all(|was| was.version != *version));
+    if let Some(version) = under_way {
+        let Some(is) = pending.first().filter(|first| first.version() == version) else {
+            let problem = format!("file {version} is half applied, and is not the first of the files that are left");
+            return refused(problem, "Put it back as it was");
+        };
+        let Place { done, sent } = state.place_in(version);
+        let begun = done + usize::from(sent);
+        if is.steps().len() < begun || is.checksum_of_first(begun) != state.checksum {
+            let problem = format!("{} is half applied, and its first {begun} statements have changed since", is.file());
+            return refused(problem, "Put them back as they were; what comes after them may be changed");
+        }
+    }
+    Ok(pending)
+}

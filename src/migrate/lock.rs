@@ -1,0 +1,279 @@
+//! One program at a time: a row that is taken by a conditional write, for as long as a lease.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::{Instant, sleep, timeout_at};
+use uuid::Uuid;
+
+use super::history::table;
+use super::migration::Migration;
+use super::progress::at;
+use super::{Migrate, Progress};
+use crate::auth::Clock;
+use crate::{Conditional, DeserializeRow, Error, ErrorKind, Outcome, Select, Session};
+
+/// How often a conditional write is sent whose outcome is not known.
+pub(super) const TRIES: u32 = 5;
+
+/// Between two looks at a lock that another holds.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The lock's row: who holds it, and how far the file is that was begun last.
+#[derive(Clone, Debug, DeserializeRow)]
+#[scylla(crate = crate)]
+pub(super) struct State {
+    /// Nil where nobody does: that a column may be compared with null is nowhere said.
+    holder: Uuid,
+    pub(super) held_by: String,
+    pub(super) expires_at: DateTime<Utc>,
+    under_way: i64,
+    pub(super) checksum: String,
+    statement: i32,
+    sent: bool,
+}
+
+/// How far a file is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Place {
+    /// How many of its statements are known to be carried out.
+    pub(super) done: usize,
+    /// Whether the next was about to be sent.
+    pub(super) sent: bool,
+}
+
+impl State {
+    pub(super) fn none() -> Self {
+        let (held_by, checksum) = (String::new(), String::new());
+        Self {
+            holder: Uuid::nil(),
+            held_by,
+            expires_at: DateTime::UNIX_EPOCH,
+            under_way: 0,
+            checksum,
+            statement: 0,
+            sent: false,
+        }
+    }
+
+    /// The number of the file that was begun last.
+    pub(super) fn under_way(&self) -> Option<u64> {
+        u64::try_from(self.under_way).ok().filter(|version| *version > 0)
+    }
+
+    /// How far the file of this number is.
+    pub(super) fn place_in(&self, version: u64) -> Place {
+        if self.under_way() != Some(version) {
+            return Place::default();
+        }
+        Place { done: usize::try_from(self.statement).unwrap_or_default(), sent: self.sent }
+    }
+
+    /// Whether somebody holds it, or may do so by a clock that goes `skew` after this one.
+    pub(super) fn is_held(&self, now: DateTime<Utc>, skew: Duration) -> bool {
+        !self.holder.is_nil() && now <= self.expires_at + skew
+    }
+}
+
+/// What stands in the way of a conditional write.
+#[derive(DeserializeRow)]
+#[scylla(crate = crate)]
+struct Holder {
+    holder: Uuid,
+}
+
+type Renew = (DateTime<Utc>, Uuid);
+type Note = (DateTime<Utc>, i64, &'static str, i32, bool, Uuid);
+type Take = (Uuid, &'static str, DateTime<Utc>, Uuid, DateTime<Utc>);
+
+/// The lock, for one holder.
+pub(super) struct Lock<'a> {
+    of: &'a Migrate<'a>,
+    me: Uuid,
+    read: Select<(), State>,
+    take: Conditional<Take, Holder>,
+    renew: Conditional<Renew, Holder>,
+    note: Conditional<Note, Holder>,
+    release: Conditional<(Uuid, DateTime<Utc>, Uuid), Holder>,
+    /// Until when it is held, by a clock that nobody sets.
+    until: Mutex<Instant>,
+}
+
+impl<'a> Lock<'a> {
+    pub(super) async fn new(of: &'a Migrate<'a>) -> Result<Self, Error> {
+        let (session, table) = (of.session, table(of.keyspace));
+        let prepare = |set: &str, condition: &str| format!("UPDATE {table} SET {set} WHERE version = 0 IF {condition}");
+        let lock = Self {
+            of,
+            me: of.holder,
+            read: session.prepare(&read_text(of.keyspace)).await?,
+            take: session
+                .prepare(&prepare("holder = ?, held_by = ?, expires_at = ?", "holder = ? AND expires_at = ?"))
+                .await?,
+            renew: session.prepare(&prepare("expires_at = ?", "holder = ?")).await?,
+            note: session
+                .prepare(&prepare("expires_at = ?, under_way = ?, checksum = ?, statement = ?, sent = ?", "holder = ?"))
+                .await?,
+            release: session.prepare(&prepare("holder = ?, held_by = '', expires_at = ?", "holder = ?")).await?,
+            until: Mutex::new(Instant::now()),
+        };
+        let row = format!(
+            "INSERT INTO {table} (version, holder, held_by, expires_at, under_way, checksum, statement, sent) \
+             VALUES (0, ?, '', ?, 0, '', 0, false) IF NOT EXISTS"
+        );
+        let row: Conditional<(Uuid, DateTime<Utc>), Holder> = session.prepare(&row).await?;
+        if lock.read.one(()).await?.is_none() {
+            lock.settled(&row, (Uuid::nil(), DateTime::UNIX_EPOCH)).await?;
+        }
+        Ok(lock)
+    }
+
+    /// Takes the lock when nobody holds it, and gives what its row said before.
+    pub(super) async fn acquire(&self, tell: &UnboundedSender<Progress>) -> Result<State, Error> {
+        let deadline = Instant::now() + self.of.wait;
+        let mut told = None;
+        loop {
+            let state = self.read.one(()).await?.unwrap_or_else(State::none);
+            let now = now(&self.of.clock);
+            if !state.is_held(now, self.of.skew) {
+                let asked = Instant::now();
+                let values = (self.me, self.of.name.as_str(), now + self.of.lease, state.holder, state.expires_at);
+                if self.settled(&self.take, values).await? {
+                    self.hold_until(asked + self.of.lease);
+                    return Ok(state);
+                }
+                continue;
+            }
+            if Instant::now() >= deadline {
+                let (by, until) = (&state.held_by, at(state.expires_at));
+                let problem = format!("{by} holds the lock, with a lease until {until}");
+                return Err(Error::new(ErrorKind::Timeout, self.of.attempted(), problem).with_advice(
+                    "Wait for it; if it has died, the lock is taken over when the lease and the margin for clocks have passed",
+                ));
+            }
+            if told != Some(state.holder) {
+                told = Some(state.holder);
+                let _ = tell.send(Progress::Waiting { held_by: state.held_by, until: state.expires_at });
+            }
+            // Not all who wait at the same moments.
+            sleep(LOOK.mul_f64(0.5 + self.of.random.next()).min(deadline - Instant::now())).await;
+        }
+    }
+
+    /// Writes down how far a file is, and holds the lock for another lease. An error if another has it.
+    pub(super) async fn note(&self, migration: &Migration, place: Place) -> Result<(), Error> {
+        let asked = Instant::now();
+        let expires_at = now(&self.of.clock) + self.of.lease;
+        let version = i64::try_from(migration.version()).unwrap_or(i64::MAX);
+        let checksum = migration.checksum_of_first(place.done + usize::from(place.sent));
+        let done = i32::try_from(place.done).unwrap_or(i32::MAX);
+        let values = (expires_at, version, checksum.as_str(), done, place.sent, self.me);
+        if !self.settled(&self.note, values).await? || Instant::now() >= self.hold_until(asked + self.of.lease) {
+            return Err(self.lost());
+        }
+        Ok(())
+    }
+
+    /// Renews the lease again and again; ends when it is lost.
+    pub(super) async fn keep(&self) -> Error {
+        loop {
+            sleep(self.of.lease / 3).await;
+            let asked = Instant::now();
+            let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
+            let values = (now(&self.of.clock) + self.of.lease, self.me);
+            match timeout_at(until, self.settled(&self.renew, values)).await {
+                Ok(Ok(true)) => {
+                    self.hold_until(asked + self.of.lease);
+                }
+                Ok(Err(error)) if Instant::now() < until => {
+                    tracing::warn!(%error, "the lease on the lock of migrations was not renewed, and will be tried again");
+                }
+                _ => return self.lost(),
+            }
+        }
+    }
+
+    /// Lets others have it now. Where that fails they have to wait for the lease to run out.
+    pub(super) async fn release(&self) {
+        let values = (Uuid::nil(), DateTime::UNIX_EPOCH, self.me);
+        if let Err(error) = self.settled(&self.release, values).await {
+            tracing::warn!(%error, "the lock of migrations was not released");
+        }
+    }
+
+    fn hold_until(&self, until: Instant) -> Instant {
+        let mut held = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = until.max(*held);
+        *held
+    }
+
+    fn lost(&self) -> Error {
+        let problem = "the lease on the lock was lost: another program may go on from here";
+        Error::new(ErrorKind::Timeout, self.of.attempted(), problem)
+            .with_advice("Migrate again: what was applied is written down")
+    }
+
+    /// Whether a conditional write holds. Where its outcome is not known it is sent again: if the first was applied, it finds
+    /// the holder in the way, which is this one.
+    async fn settled<V: scylla::serialize::row::SerializeRow>(
+        &self,
+        statement: &Conditional<V, Holder>,
+        values: V,
+    ) -> Result<bool, Error> {
+        let mut tries = 0;
+        loop {
+            match statement.execute(&values).await? {
+                Outcome::Applied => return Ok(true),
+                Outcome::NotApplied(there) => return Ok(there.is_some_and(|there| there.holder == self.me)),
+                Outcome::Unknown(why) if tries == TRIES => return Err(why),
+                Outcome::Unknown(_) => sleep(self.of.session.retry().wait(tries)).await,
+            }
+            tries += 1;
+        }
+    }
+}
+
+/// The lock's row as it is, without the wish to have it.
+pub(super) async fn state(session: &Session, keyspace: &str) -> Result<State, Error> {
+    let read: Select<(), State> = session.prepare(&read_text(keyspace)).await?;
+    Ok(read.one(()).await?.unwrap_or_else(State::none))
+}
+
+fn read_text(keyspace: &str) -> String {
+    let table = table(keyspace);
+    format!("SELECT holder, held_by, expires_at, under_way, checksum, statement, sent FROM {table} WHERE version = 0")
+}
+
+/// To the millisecond, which is how it will be read back.
+pub(super) fn now(clock: &Clock) -> DateTime<Utc> {
+    let since = clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).ok().and_then(DateTime::from_timestamp_millis).unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_until_its_lease_and_the_margin_for_clocks_have_passed() {
+        let expires_at = DateTime::from_timestamp_millis(1_000_000).expect("a time");
+        let held = State { holder: Uuid::from_u128(7), expires_at, ..State::none() };
+        let skew = Duration::from_secs(10);
+        for (after, expected) in [(-60_000, true), (0, true), (10_000, true), (10_001, false), (3_600_000, false)] {
+            let now = expires_at + chrono::TimeDelta::milliseconds(after);
+            assert_eq!(held.is_held(now, skew), expected, "{after} ms after the lease");
+        }
+        let released = State { holder: Uuid::nil(), ..held };
+        assert!(!released.is_held(expires_at - chrono::TimeDelta::hours(1), skew));
+    }
+
+    #[test]
+    fn a_place_is_that_of_the_file_under_way_only() {
+        let state = State { under_way: 3, statement: 2, sent: true, ..State::none() };
+        assert_eq!(state.place_in(3), Place { done: 2, sent: true });
+        assert_eq!(state.place_in(4), Place::default());
+        assert_eq!(State::none().under_way(), None);
+    }
+}

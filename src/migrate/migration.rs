@@ -1,0 +1,259 @@
+//! Numbered files of CQL.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use keyspaces_cql::{Effect, Judgement, MAX_TEXT_BYTES, QualifiedName, Span, Statement, judge, parse_script};
+use sha2::{Digest, Sha256};
+
+use crate::{Error, ErrorKind};
+
+/// Numbered files of CQL, in the order of their numbers: read whole, parsed and judged before anything is sent.
+///
+/// A file is named for its number and what it does: `0001_users.cql`, `0002_add_prices.cql`. Numbers begin at 1 and may have
+/// gaps; two files with the same number are refused. A file has any definitions and writes that Keyspaces takes, divided by
+/// `;`, each naming its table with its keyspace, without bind markers. Reads and USE have no place in it.
+#[derive(Clone, Debug)]
+pub struct Migrations(Vec<Migration>);
+
+/// One file of [`Migrations`].
+#[derive(Clone, Debug)]
+pub struct Migration {
+    version: u64,
+    file: String,
+    checksum: String,
+    steps: Vec<Step>,
+}
+
+/// One statement of a file.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) text: String,
+    pub(super) tree: Statement,
+}
+
+impl Migrations {
+    /// Reads the files of a folder whose names end in `.cql`; others are passed over. Blocks while it reads.
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](ErrorKind::Configuration) if the folder or a file cannot be read, a name has no number, or two have the
+    /// same; [`Refused`](ErrorKind::Refused) if a file is no CQL, or has something that Keyspaces refuses: file, line and
+    /// column are told.
+    pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        let folder = folder.as_ref();
+        let unreadable = |path: &Path, error: std::io::Error| {
+            configuration(format!("{} cannot be read: {error}", path.display())).with_source(error)
+        };
+        let mut files = Vec::new();
+        for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
+            let path = entry.map_err(|error| unreadable(folder, error))?.path();
+            if path.extension().is_none_or(|extension| extension != "cql") {
+                continue;
+            }
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let file = fs::File::open(&path).map_err(|error| unreadable(&path, error))?;
+            let mut text = String::new();
+            // One byte more than is parsed, so that a text that is too long is told as such.
+            let most = u64::try_from(MAX_TEXT_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+            file.take(most).read_to_string(&mut text).map_err(|error| unreadable(&path, error))?;
+            files.push((name, text));
+        }
+        Self::new(files)
+    }
+
+    /// Files that the program has in it, as pairs of name and text:
+    ///
+    /// ```
+    /// # fn main() -> Result<(), keyspaces::Error> {
+    /// use keyspaces::migrate::Migrations;
+    ///
+    /// // With include_str!("migrations/0001_names.cql") in the place of the text.
+    /// let migrations = Migrations::new([("0001_names.cql", "CREATE TABLE shop.names (id int PRIMARY KEY);")])?;
+    /// assert_eq!(migrations.iter().count(), 1);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`from_folder`](Self::from_folder).
+    pub fn new<N: Into<String>, T: AsRef<str>>(files: impl IntoIterator<Item = (N, T)>) -> Result<Self, Error> {
+        let files = files.into_iter().map(|(name, text)| Migration::read(name.into(), text.as_ref()));
+        let mut files = files.collect::<Result<Vec<_>, _>>()?;
+        files.sort_by(|one, other| (one.version, &one.file).cmp(&(other.version, &other.file)));
+        if let Some([one, other]) = files.array_windows().find(|[one, other]| one.version == other.version) {
+            return Err(configuration(format!("{} and {} have the same number", one.file, other.file))
+                .with_advice("Give one of them the next number that is free"));
+        }
+        Ok(Self(files))
+    }
+
+    /// The files, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Migration> {
+        self.0.iter()
+    }
+
+    pub(super) fn find(&self, version: u64) -> Option<&Migration> {
+        self.0.iter().find(|migration| migration.version == version)
+    }
+}
+
+impl Migration {
+    /// Its number.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The name of its file.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The SHA-256 of its bytes, in hexadecimal, with `\n` for each `\r\n`, so that it is the same on every system.
+    pub fn checksum(&self) -> &str {
+        &self.checksum
+    }
+
+    /// Its statements.
+    pub fn statements(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.steps.iter().map(|step| step.text.as_str())
+    }
+
+    /// The checksum of so many statements from the first on; of fewer than there are, whatever follows.
+    pub(super) fn checksum_of_first(&self, statements: usize) -> String {
+        let mut digest = Sha256::new();
+        for step in self.steps.iter().take(statements) {
+            digest.update(step.text.replace("\r\n", "\n").as_bytes());
+            digest.update(b";\n");
+        }
+        hex::encode(digest.finalize())
+    }
+
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    fn read(file: String, text: &str) -> Result<Self, Error> {
+        let Some(version) = number(&file) else {
+            return Err(configuration(format!(
+                "the name {file} is not one of a number from 1, an underscore and words"
+            ))
+            .with_advice("Name it 0001_words.cql"));
+        };
+        let mut steps = Vec::new();
+        for statement in parse_script(text) {
+            let tree = statement.map_err(|error| refused(&file, error.to_string()))?;
+            let at = |span: Span, problem: String| refused(&file, format!("{}: {problem}", span.position(text)));
+            check(&tree).map_err(|(span, problem)| at(span, problem))?;
+            steps.push(Step { text: text[tree.span().range()].to_owned(), tree });
+        }
+        let checksum = hex::encode(Sha256::digest(text.replace("\r\n", "\n").as_bytes()));
+        Ok(Self { version, file, checksum, steps })
+    }
+}
+
+/// What is wrong with a statement of a file.
+fn check(tree: &Statement) -> Result<(), (Span, String)> {
+    match tree.effect() {
+        Effect::Read => return Err((tree.span(), "a read has no place in a migration".to_owned())),
+        Effect::Use => return Err((tree.span(), "instead of USE, write keyspace.table".to_owned())),
+        _ => {}
+    }
+    if let Judgement::Refused(refusal) = judge(tree) {
+        return Err((refusal.span, refusal.to_string()));
+    }
+    let mut names: Vec<&QualifiedName> = tree.tables();
+    match tree {
+        Statement::CreateType(it) => names.push(&it.name),
+        Statement::DropType(it) => names.push(&it.name),
+        _ => {}
+    }
+    if let Some(name) = names.into_iter().find(|name| name.keyspace.is_none()) {
+        let problem = format!("{name} is named without its keyspace: write keyspace.{name}");
+        return Err((name.span(), problem));
+    }
+    match tree.bind_markers().first() {
+        Some(marker) => Err((marker.span, "a migration has no values for bind markers".to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// `0012_add_prices.cql` has the number 12.
+fn number(file: &str) -> Option<u64> {
+    let (number, words) = file.strip_suffix(".cql")?.split_once('_')?;
+    if words.is_empty() || !number.chars().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    // It is kept as a bigint, and 0 is the lock's row.
+    number.parse().ok().filter(|number| (1..=i64::MAX.unsigned_abs()).contains(number))
+}
+
+fn configuration(problem: String) -> Error {
+    Error::new(ErrorKind::Configuration, READING, problem)
+}
+
+fn refused(file: &str, problem: String) -> Error {
+    Error::new(ErrorKind::Refused, READING, format!("{file}, {problem}"))
+}
+
+const READING: &str = "reading migrations";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(files: &[(&str, &str)]) -> Result<Migrations, String> {
+        Migrations::new(files.iter().copied()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn files_are_in_the_order_of_their_numbers_and_not_of_their_names() {
+        let files = read(&[("10_c.cql", ""), ("9_b.cql", "-- nothing"), ("0001_a.cql", "")]).expect("they can be read");
+        let names: Vec<_> = files.iter().map(Migration::file).collect();
+        assert_eq!(names, ["0001_a.cql", "9_b.cql", "10_c.cql"]);
+    }
+
+    #[test]
+    fn the_checksum_is_that_of_the_text_whatever_ends_its_lines() {
+        let checksum = |text| read(&[("1_a.cql", text)]).expect("it can be read").0[0].checksum.clone();
+        let lines = checksum("DROP TABLE a.b;\nDROP TABLE a.c;\n");
+        assert_eq!(lines, "95230bbe6f9a20060d43e22073972301a589fd88e5d023199767e8220b82410e");
+        assert_eq!(checksum("DROP TABLE a.b;\r\nDROP TABLE a.c;\r\n"), lines);
+        assert_ne!(checksum("DROP TABLE a.b; DROP TABLE a.c;\n"), lines);
+    }
+
+    #[test]
+    fn what_cannot_be_migrated_is_refused_with_its_place() {
+        let in_file = |text, told: &str| (vec![("1_a.cql", text)], format!("1_a.cql, {told}"));
+        let no_name = |name: &str| {
+            format!("the name {name} is not one of a number from 1, an underscore and words. Name it 0001_words.cql")
+        };
+        for (files, told) in [
+            (vec![("users.cql", "")], no_name("users.cql")),
+            (vec![("0000_users.cql", "")], no_name("0000_users.cql")),
+            (vec![("+1_users.cql", "")], no_name("+1_users.cql")),
+            (vec![("9223372036854775808_users.cql", "")], no_name("9223372036854775808_users.cql")),
+            (
+                vec![("01_a.cql", ""), ("1_b.cql", ""), ("3_c.cql", "")],
+                "01_a.cql and 1_b.cql have the same number. Give one of them the next number that is free".to_owned(),
+            ),
+            in_file(
+                "CREATE TABLE a.b (id int PRIMARY KEY);\n\nDROP TABLE a.b;\n  CREATE TABLE a.c (id);",
+                "line 4, column 23: expected a type, found ')'",
+            ),
+            in_file("SELECT * FROM a.b", "line 1, column 1: a read has no place in a migration"),
+            in_file("USE a", "line 1, column 1: instead of USE, write keyspace.table"),
+            in_file("DROP TABLE b", "line 1, column 12: b is named without its keyspace: write keyspace.b"),
+            in_file("DROP TYPE b", "line 1, column 11: b is named without its keyspace: write keyspace.b"),
+            in_file("INSERT INTO a.b (id) VALUES (?)", "line 1, column 30: a migration has no values for bind markers"),
+            in_file(
+                "ALTER TABLE a.b DROP c",
+                "line 1, column 1: Amazon Keyspaces refuses ALTER TABLE … DROP. Leave the column, and write nothing to it. \
+                 (not in the grammar of DG:cql.ddl.table)",
+            ),
+        ] {
+            assert_eq!(read(&files).unwrap_err(), format!("reading migrations failed: {told}"));
+        }
+    }
+}

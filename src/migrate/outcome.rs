@@ -1,0 +1,207 @@
+//! What became of a statement that was sent, perhaps, by a program that did not live to see the answer.
+
+use keyspaces_cql::statement::{AlterKeyspaceChange, AlterTable, CreateTable};
+use keyspaces_cql::{
+    Definitions, Effect, Idempotence, Name, NotIdempotent, QualifiedName, Replication, Statement, TableChange,
+    TableDefinition, TypeDefinition,
+};
+
+use super::migration::Step;
+use crate::schema::{Schema, TableStatus};
+use crate::{Error, Session};
+
+/// What is known of it.
+#[derive(Debug, PartialEq)]
+pub(super) enum Known {
+    /// It was carried out, or something that comes to the same.
+    Applied,
+    /// It was not, or to send it again does no harm: as this text.
+    Send(String),
+    /// Nothing: why.
+    Nothing(String),
+}
+
+impl Known {
+    /// Looks at what is there, for a definition; at what a second execution would do, for a write.
+    pub(super) async fn of(step: &Step, session: &Session) -> Result<Self, Error> {
+        let schema = session.schema();
+        match &step.tree {
+            Statement::CreateKeyspace(it) => {
+                let there = schema.describe_keyspace(&it.keyspace.text).await?;
+                let mut again = it.clone();
+                again.if_not_exists = Some(it.span);
+                Ok(if there.is_some() { Self::Applied } else { Self::again(&Statement::CreateKeyspace(again)) })
+            }
+            Statement::AlterKeyspace(it) => {
+                let Some(there) = schema.describe_keyspace(&it.keyspace.text).await? else {
+                    return Ok(Self::as_is(step));
+                };
+                let tags = |term| keyspaces_cql::read_tags(term).unwrap_or_default();
+                let is_applied = match &it.change {
+                    AlterKeyspaceChange::With(options) => {
+                        let replication = options.iter().find(|option| option.name.text == "replication");
+                        let wanted = replication.and_then(|option| Replication::read(&option.value).ok());
+                        wanted.is_some_and(|wanted| wanted == there.replication)
+                    }
+                    AlterKeyspaceChange::AddTags(term) => {
+                        tags(term).iter().all(|(key, value)| there.tags.get(key) == Some(value))
+                    }
+                    AlterKeyspaceChange::DropTags(term) => tags(term).keys().all(|key| !there.tags.contains_key(key)),
+                };
+                Ok(if is_applied { Self::Applied } else { Self::as_is(step) })
+            }
+            Statement::DropKeyspace(it) => {
+                let there = schema.describe_keyspace(&it.keyspace.text).await?;
+                let mut again = it.clone();
+                again.if_exists = Some(it.span);
+                Ok(if there.is_none() { Self::Applied } else { Self::again(&Statement::DropKeyspace(again)) })
+            }
+            Statement::CreateTable(it) => Self::of_create_table(step, it, session).await,
+            Statement::AlterTable(it) => Self::of_alter_table(step, it, session).await,
+            Statement::DropTable(it) => {
+                let there = description(schema, &it.table).await?;
+                let mut again = it.clone();
+                again.if_exists = Some(it.span);
+                Ok(if there.is_none() { Self::Applied } else { Self::again(&Statement::DropTable(again)) })
+            }
+            // Of what a table is made that is restored cannot be told from the table.
+            Statement::RestoreTable(it) => {
+                let there = description(schema, &it.table).await?;
+                Ok(if there.is_some() { Self::Applied } else { Self::as_is(step) })
+            }
+            Statement::CreateType(it) => match user_type(schema, &it.name).await? {
+                None => {
+                    let mut again = it.clone();
+                    again.if_not_exists = Some(it.span);
+                    Ok(Self::again(&Statement::CreateType(again)))
+                }
+                Some(_) if it.if_not_exists.is_some() => Ok(Self::Applied),
+                Some(there) => {
+                    let (there, made) = (Definitions::new().user_type(there), it.definition());
+                    let difference = there.difference(&Definitions::new().user_type(made), "");
+                    Ok(if difference.impossible.is_empty() { Self::Applied } else { Self::another("type", &it.name) })
+                }
+            },
+            Statement::DropType(it) => {
+                let mut again = it.clone();
+                again.if_exists = Some(it.span);
+                let there = user_type(schema, &it.name).await?;
+                Ok(if there.is_none() { Self::Applied } else { Self::again(&Statement::DropType(again)) })
+            }
+            _ => Ok(Self::of_write(step)),
+        }
+    }
+
+    fn of_write(step: &Step) -> Self {
+        let idempotence = match (&step.tree, step.tree.effect()) {
+            // The second time it finds what the first has written.
+            (Statement::Insert(insert), Effect::ConditionalWrite) => {
+                let mut unconditional = insert.clone();
+                unconditional.if_not_exists = None;
+                Statement::Insert(unconditional).idempotence()
+            }
+            _ => step.tree.idempotence(),
+        };
+        match idempotence {
+            Idempotence::Idempotent => Self::as_is(step),
+            Idempotence::NotIdempotent(NotIdempotent::Condition, _) => {
+                Self::Nothing("it has a condition, which may no longer hold because of it".to_owned())
+            }
+            Idempotence::NotIdempotent(why, _) => Self::Nothing(format!("it is not idempotent: {why}")),
+        }
+    }
+
+    async fn of_create_table(step: &Step, create: &CreateTable, session: &Session) -> Result<Self, Error> {
+        let schema = session.schema();
+        let Some(there) = settled_description(schema, &create.table).await? else {
+            let mut again = create.clone();
+            again.if_not_exists = Some(create.span);
+            return Ok(Self::again(&Statement::CreateTable(again)));
+        };
+        if create.if_not_exists.is_some() {
+            return Ok(Self::Applied);
+        }
+        let Ok(made) = create.definition() else { return Ok(Self::as_is(step)) };
+        let difference = there.difference(&in_place(made, session));
+        let is_it = difference.changes.is_empty() && difference.impossible.is_empty();
+        Ok(if is_it { Self::Applied } else { Self::another("table", &create.table) })
+    }
+
+    async fn of_alter_table(step: &Step, alter: &AlterTable, session: &Session) -> Result<Self, Error> {
+        let Some(there) = settled_description(session.schema(), &alter.table).await? else {
+            return Ok(Self::as_is(step));
+        };
+        let Ok(changes) = TableChange::read(alter) else { return Ok(Self::as_is(step)) };
+        for change in &changes {
+            let after = match change {
+                TableChange::AddColumns(columns) => {
+                    let mut after = there.clone();
+                    after
+                        .columns
+                        .retain(|column| columns.as_slice().iter().all(|new| new.name.text != column.name.text));
+                    after.changed(change)
+                }
+                _ => there.changed(change),
+            };
+            let Ok(after) = after else { return Ok(Self::as_is(step)) };
+            let difference = there.difference(&in_place(after, session));
+            if !difference.impossible.is_empty() {
+                return Ok(Self::another("table", &alter.table));
+            }
+            if !difference.changes.is_empty() {
+                return Ok(Self::as_is(step));
+            }
+        }
+        Ok(Self::Applied)
+    }
+
+    fn as_is(step: &Step) -> Self {
+        Self::Send(step.text.clone())
+    }
+
+    fn again(statement: &Statement) -> Self {
+        Self::Send(statement.to_string())
+    }
+
+    fn another(kind: &str, name: &QualifiedName) -> Self {
+        Self::Nothing(format!("the {kind} {name} is there, and is not what it would have made"))
+    }
+}
+
+/// What a plain Cassandra has of it.
+fn in_place(table: TableDefinition, session: &Session) -> TableDefinition {
+    if !session.is_plain_cassandra() {
+        return table;
+    }
+    let part = Definitions::new().table(table.clone()).portable();
+    part.tables.into_iter().next().unwrap_or(table)
+}
+
+/// The table as it is when nothing more is under way with it.
+async fn settled_description(schema: Schema<'_>, name: &QualifiedName) -> Result<Option<TableDefinition>, Error> {
+    let Some((definition, status)) = description(schema, name).await? else { return Ok(None) };
+    match status {
+        None | Some(TableStatus::Active) => Ok(Some(definition)),
+        _ => {
+            schema.wait_for_tables([(keyspace(name), name.name.text.as_str())]).await?;
+            Ok(description(schema, name).await?.map(|(definition, _)| definition))
+        }
+    }
+}
+
+async fn description(
+    schema: Schema<'_>,
+    name: &QualifiedName,
+) -> Result<Option<(TableDefinition, Option<TableStatus>)>, Error> {
+    let there = schema.describe_table(keyspace(name), &name.name.text).await?;
+    Ok(there.map(|there| (there.definition, there.status)))
+}
+
+async fn user_type(schema: Schema<'_>, name: &QualifiedName) -> Result<Option<TypeDefinition>, Error> {
+    let types = schema.types(keyspace(name)).await?;
+    Ok(types.into_iter().find(|there| there.name.name.text == name.name.text))
+}
+
+fn keyspace(name: &QualifiedName) -> &str {
+    name.keyspace.as_ref().map(|keyspace: &Name| keyspace.text.as_str()).unwrap_or_default()
+}

@@ -1,0 +1,43 @@
+mod applying;
+mod bad_input;
+mod interrupted;
+mod lock;
+mod processes;
+
+use std::time::Duration;
+
+use keyspaces::migrate::{Migrate, Migrations};
+use keyspaces::{Row, Session};
+use keyspaces_local::Local;
+
+/// A local Keyspaces of the test's own, whose definitions take effect at once.
+async fn prompt() -> (Local, Session) {
+    let local = Local::builder().ddl_delay(Duration::ZERO).start().await.unwrap();
+    let session = crate::local::signed(&local).connect().await.unwrap();
+    (local, session)
+}
+
+fn migrations(files: &[(&str, &str)]) -> Migrations {
+    Migrations::new(files.iter().copied()).unwrap()
+}
+
+/// With a lease that a test can wait for.
+fn quick<'a>(session: &'a Session, migrations: &'a Migrations) -> Migrate<'a> {
+    session.migrate("shop", migrations).lease(Duration::from_secs(1)).clock_skew(Duration::ZERO)
+}
+
+/// The names of the files that are recorded, by their numbers.
+async fn recorded(session: &Session) -> Vec<String> {
+    let mut rows = session.rows::<(i64, Option<String>)>("SELECT version, file FROM shop.schema_migrations", ());
+    let mut files = Vec::new();
+    while let Some((version, file)) = rows.try_next().await.unwrap() {
+        files.extend(file.map(|file| (version, file)));
+    }
+    files.sort();
+    files.into_iter().map(|(_, file)| file).collect()
+}
+
+/// The rows of a table.
+async fn rows(session: &Session, table: &str) -> Vec<Row> {
+    session.rows::<Row>(&format!("SELECT * FROM {table}"), ()).try_collect().await.unwrap()
+}

@@ -1,0 +1,86 @@
+use keyspaces::ErrorKind;
+
+use super::{migrations, prompt, quick, recorded};
+
+const NAMES: &str = "CREATE TABLE shop.names (id int PRIMARY KEY);";
+
+#[tokio::test]
+async fn what_does_not_fit_what_was_applied_is_refused_before_anything_is_sent() {
+    let (local, session) = prompt().await;
+    let files = migrations(&[("0001_names.cql", NAMES), ("0003_more.cql", "ALTER TABLE shop.names ADD note text;")]);
+    quick(&session, &files).await.unwrap();
+    let at = session.rows::<(chrono::DateTime<chrono::Utc>,)>(
+        "SELECT applied_at FROM shop.schema_migrations WHERE version = 1",
+        (),
+    );
+    let at = at.try_collect::<Vec<_>>().await.unwrap()[0].0.format("%Y-%m-%dT%H:%M:%SZ");
+    let more = ("0003_more.cql", "ALTER TABLE shop.names ADD note text;");
+    for (files, told) in [
+        (
+            migrations(&[("0001_names.cql", "CREATE TABLE shop.names (id text PRIMARY KEY);"), more]),
+            "migrating failed: 0001_names.cql has changed since it was applied: its checksum was \
+             ffccd729e6723fdc08a378319dd3cf63c5912a3191d673723e0aa4ab4861003a and is \
+             caee7866a361a6882cfcf6ca9dfc72dc329f136a4231565fbb18c8546ef4d99c. Put it back as it was, and make the change in \
+             a new file"
+                .to_owned(),
+        ),
+        (
+            migrations(&[more]),
+            format!(
+                "migrating failed: 0001_names.cql, which was applied at {at}, is not among the files. Put it back as it was"
+            ),
+        ),
+        (
+            migrations(&[("0001_names.cql", NAMES), ("0002_late.cql", "DROP TABLE shop.names;"), more]),
+            "migrating failed: 0002_late.cql has a lower number than 0003_more.cql, which was applied before. Give it a \
+             number after all that were applied"
+                .to_owned(),
+        ),
+    ] {
+        local.journal().clear();
+        let error = quick(&session, &files).await.unwrap_err();
+        assert_eq!((error.kind(), error.to_string()), (ErrorKind::Refused, told.clone()));
+        assert_eq!(quick(&session, &files).dry_run().await.unwrap_err().to_string(), told);
+        let sent = [local.journal().containing("ALTER TABLE shop"), local.journal().containing("DROP TABLE")].concat();
+        assert!(sent.is_empty(), "{sent:?}");
+    }
+    // The lock was let go each time.
+    assert!(session.migrate("shop", &files).await.unwrap().is_empty());
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_statement_that_is_refused_stops_it_and_its_file_may_be_corrected_from_there_on() {
+    let (local, session) = prompt().await;
+    let with = |rest: &str| format!("{NAMES} INSERT INTO shop.names (id) VALUES (1); {rest}");
+    let wrong = with("INSERT INTO shop.names (id, nosuch) VALUES (2, 3); DROP TABLE shop.names;");
+    let files = migrations(&[("1_names.cql", &wrong)]);
+    let error = quick(&session, &files).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    let text = error.to_string();
+    assert!(text.starts_with("migrating: 1_names.cql, statement 3: INSERT INTO shop.names failed: "), "{text}");
+    assert!(text.contains("nosuch"), "{text}");
+    assert!(recorded(&session).await.is_empty());
+    assert_eq!(
+        quick(&session, &files).dry_run().await.unwrap().to_string(),
+        "1_names.cql, of which 2 of 4 statements are carried out
+  3. INSERT INTO shop.names (id, nosuch) VALUES (2, 3)
+  4. DROP TABLE shop.names"
+    );
+    let changed = migrations(&[("1_names.cql", "CREATE TABLE shop.names (id text PRIMARY KEY);")]);
+    assert_eq!(
+        quick(&session, &changed).await.unwrap_err().to_string(),
+        "migrating failed: 1_names.cql is half applied, and its first 2 statements have changed since. Put them back as they \
+         were; what comes after them may be changed"
+    );
+    let gone = migrations(&[("2_other.cql", "DROP TABLE shop.names;")]);
+    assert_eq!(
+        quick(&session, &gone).await.unwrap_err().to_string(),
+        "migrating failed: file 1 is half applied, and is not the first of the files that are left. Put it back as it was"
+    );
+    let corrected = migrations(&[("1_names.cql", &with("INSERT INTO shop.names (id) VALUES (2);"))]);
+    local.journal().clear();
+    assert_eq!(quick(&session, &corrected).await.unwrap(), ["1_names.cql"]);
+    assert_eq!(local.journal().containing("INSERT INTO shop.names (id) VALUES (1)").len(), 0);
+    local.close().await.unwrap();
+}

@@ -1,0 +1,142 @@
+//! Programs that end at any place: their futures are dropped, which leaves what a program leaves that is killed.
+
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use keyspaces::migrate::Migrations;
+use keyspaces::value::Counter;
+use keyspaces::{Conditional, ErrorKind, Session};
+use keyspaces_local::fault::{Effect, Moment};
+use keyspaces_local::journal::Kind;
+use keyspaces_local::{Fault, Local};
+
+use super::{migrations, prompt, recorded, rows};
+
+const STATEMENTS: [&str; 8] = [
+    "CREATE TYPE shop.address (street text)",
+    "CREATE TABLE shop.people (id int PRIMARY KEY, home frozen<address>)",
+    "INSERT INTO shop.people (id) VALUES (1)",
+    "ALTER TABLE shop.people ADD note text",
+    "ALTER TABLE shop.people WITH custom_properties = {'point_in_time_recovery': {'status': 'enabled'}}",
+    "INSERT INTO shop.people (id, note) VALUES (2, 'b') IF NOT EXISTS",
+    "CREATE TABLE shop.old (id int PRIMARY KEY)",
+    "DROP TABLE shop.old",
+];
+
+fn all() -> Migrations {
+    let text = STATEMENTS.map(|statement| format!("{statement};\n")).concat();
+    migrations(&[("1_all.cql", &text), ("2_last.cql", "CREATE TABLE shop.last (id int PRIMARY KEY)")])
+}
+
+/// Migrates until this statement has come to the service, which loses it, or its answer; then the program ends.
+async fn ended_at(local: &Local, session: &Session, files: &Migrations, statement: &str, lost: Moment) {
+    local.journal().clear();
+    // What is prepared first has the same text.
+    let is_prepared = statement.contains(" IF NOT EXISTS") || statement.contains("n + 1");
+    let kind = if is_prepared { Kind::Execute } else { Kind::Query };
+    let fault = Fault::new(Effect::Drop(lost)).kind(kind).containing(statement).times(1);
+    let fault = local.faults().inject(fault);
+    let mut progress = session.migrate("shop", files).progress();
+    let is_over = || {
+        let mut struck = local.journal().filter(|received| received.fault.is_some()).into_iter();
+        struck.any(|received| lost == Moment::Before || received.outcome.is_some())
+    };
+    while !is_over() {
+        let next = tokio::time::timeout(Duration::from_millis(20), progress.try_next()).await;
+        assert!(!matches!(next, Ok(Err(_) | Ok(None))), "{next:?}");
+    }
+    local.faults().withdraw(fault);
+    drop(progress);
+    // As if its lease had run out.
+    let expire: Conditional<()> =
+        session.prepare("UPDATE shop.schema_migrations SET expires_at = 0 WHERE version = 0 IF EXISTS").await.unwrap();
+    assert!(expire.execute(()).await.unwrap().is_applied());
+}
+
+async fn ends_well(session: &Session, files: &Migrations) {
+    while let Err(error) = session.migrate("shop", files).await {
+        // On a machine that is busy an answer may come too late: that is one more interruption.
+        assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unknown), "{error}");
+    }
+    assert_eq!(recorded(session).await, ["1_all.cql", "2_last.cql"]);
+    assert_eq!(rows(session, "shop.people").await.len(), 2);
+    assert!(session.schema().describe_table("shop", "old").await.unwrap().is_none());
+    let people = session.schema().describe_table("shop", "people").await.unwrap().unwrap().definition;
+    assert_eq!(people.columns.len(), 3);
+    session.schema().drop_keyspace("shop").await.unwrap();
+}
+
+#[tokio::test]
+async fn one_that_ended_while_a_statement_was_on_its_way_goes_on_with_it() {
+    let (local, session) = prompt().await;
+    let files = all();
+    for (done, statement) in STATEMENTS.iter().enumerate() {
+        ended_at(&local, &session, &files, statement, Moment::Before).await;
+        let dry = session.migrate("shop", &files).dry_run().await.unwrap();
+        assert_eq!((dry.pending[0].done, dry.pending[0].unknown), (done, true));
+        ends_well(&session, &files).await;
+    }
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_that_ended_while_an_answer_was_on_its_way_does_not_do_it_twice() {
+    let (local, session) = prompt().await;
+    let files = all();
+    for statement in STATEMENTS {
+        ended_at(&local, &session, &files, statement, Moment::After).await;
+        ends_well(&session, &files).await;
+    }
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_table_of_that_name_that_is_another_is_not_taken_for_the_one_it_was_to_make() {
+    let (local, session) = prompt().await;
+    let files = migrations(&[("1_names.cql", "CREATE TABLE shop.names (id int PRIMARY KEY);")]);
+    ended_at(&local, &session, &files, "CREATE TABLE shop.names", Moment::Before).await;
+    session.define("CREATE TABLE shop.names (id text PRIMARY KEY)").await.unwrap();
+    let error = session.migrate("shop", &files).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unknown);
+    assert_eq!(
+        error.to_string(),
+        "migrating: 1_names.cql, statement 1: CREATE TABLE shop.names (id int PRIMARY KEY) failed: it is not known whether \
+         this was applied by the program that was about to send it, and the table shop.names is there, and is not what it \
+         would have made. Look whether it was, and migrate again with was_applied(1, 1, true), or with false"
+    );
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_that_may_not_be_sent_twice_waits_for_somebody_to_say_whether_it_was() {
+    let (local, session) = prompt().await;
+    let hit = "UPDATE shop.hits SET n = n + 1 WHERE page = '/'";
+    let text = format!("CREATE TABLE shop.hits (page text PRIMARY KEY, n counter); {hit};");
+    let files = migrations(&[("3_hits.cql", &text)]);
+    for applied in [true, false] {
+        let lost = if applied { Moment::After } else { Moment::Before };
+        ended_at(&local, &session, &files, hit, lost).await;
+        let error = session.migrate("shop", &files).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unknown);
+        assert_eq!(
+            error.to_string(),
+            "migrating: 3_hits.cql, statement 2: UPDATE shop.hits SET n = n + 1 WHERE page = '/' failed: it is not known \
+             whether this was applied by the program that was about to send it, and it is not idempotent: it adds to a \
+             counter. Look whether it was, and migrate again with was_applied(3, 2, true), or with false"
+        );
+        let other = session.migrate("shop", &files).was_applied(3, 1, applied).await.unwrap_err();
+        assert_eq!(other.kind(), ErrorKind::Configuration);
+        assert_eq!(
+            other.to_string(),
+            format!(
+                "migrating by shop.schema_migrations failed: was_applied(3, 1, {applied}) was said, and nothing is unknown \
+                 of that statement"
+            )
+        );
+        assert_eq!(session.migrate("shop", &files).was_applied(3, 2, applied).await.unwrap(), ["3_hits.cql"]);
+        let hits = session.rows::<(Counter,)>("SELECT n FROM shop.hits WHERE page = '/'", ());
+        assert_eq!(hits.try_collect::<Vec<_>>().await.unwrap()[0].0.0, 1);
+        session.schema().drop_keyspace("shop").await.unwrap();
+    }
+    local.close().await.unwrap();
+}

@@ -1,0 +1,96 @@
+//! Real programs: this test binary starts itself, and kills what it started.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use keyspaces::migrate::Migrations;
+use keyspaces::{Endpoint, Session};
+use keyspaces_local::Local;
+
+use super::{recorded, rows};
+
+/// What the programs need to know: host, port, name, CA, access key and secret, a line each (the CA last).
+const WHERE: &str = "KEYSPACES_TEST_MIGRATE";
+
+fn files() -> Migrations {
+    let file = |number: usize| {
+        let table = format!("shop.t{number}");
+        let text = format!(
+            "CREATE TABLE {table} (id int PRIMARY KEY);\nINSERT INTO {table} (id) VALUES (1);\n\
+             ALTER TABLE {table} ADD note text;\nINSERT INTO {table} (id, note) VALUES (2, 'b');"
+        );
+        (format!("{number:04}_table.cql"), text)
+    };
+    Migrations::new((1..=5).map(file)).unwrap()
+}
+
+#[test]
+#[ignore = "this is the program that the other test starts"]
+fn program() {
+    let known = std::env::var(WHERE).unwrap();
+    let lines: Vec<_> = known.splitn(6, '\n').collect();
+    let [host, port, name, access_key, secret, ca] = lines[..] else { panic!("six parts") };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let endpoint = Endpoint::explicit(host, port.parse().unwrap(), name).unwrap();
+        let builder = Session::builder().endpoint(endpoint).trust_pem(ca).unwrap();
+        let session = builder.static_credentials(access_key, secret, None).connect().await.unwrap();
+        let files = files();
+        let migrate = session.migrate("shop", &files).lease(Duration::from_secs(2)).clock_skew(Duration::from_secs(1));
+        migrate.await.unwrap();
+    });
+}
+
+fn start(local: &Local) -> Child {
+    let own = local.credentials();
+    let known = [
+        local.host(),
+        &local.port().to_string(),
+        local.server_name(),
+        &own.access_key,
+        &own.secret_key,
+        local.ca_pem(),
+    ];
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "migrate::processes::program", "--ignored", "--nocapture"]).env(WHERE, known.join("\n"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
+}
+
+/// Waits until all of them have received so many definitions.
+async fn definitions(local: &Local, at_least: usize) {
+    let begun = Instant::now();
+    while local.journal().containing("CREATE TABLE shop.t").len() < at_least {
+        assert!(begun.elapsed() < Duration::from_secs(120), "no definitions came");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_programs_at_once_of_which_one_is_killed_every_file_is_applied_exactly_once() {
+    let local = Local::builder().ddl_delay(Duration::from_millis(300)).start().await.unwrap();
+    let (mut one, mut other) = (start(&local), start(&local));
+    definitions(&local, 2).await;
+    // Which of them it is that works, or waits, is left to chance; SIGKILL in either case.
+    one.kill().unwrap();
+    one.wait().unwrap();
+    // And once more the one that works for sure.
+    definitions(&local, 4).await;
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let last = tokio::task::spawn_blocking({
+        let mut last = start(&local);
+        move || last.wait().unwrap()
+    });
+    assert!(last.await.unwrap().success());
+    let session = crate::local::signed(&local).connect().await.unwrap();
+    let names: Vec<_> = files().iter().map(|file| file.file().to_owned()).collect();
+    assert_eq!(recorded(&session).await, names);
+    for number in 1..=5 {
+        let history =
+            "SELECT event FROM system_schema_mcs.tables_history WHERE keyspace_name = 'shop' AND table_name = ?";
+        let events = session.rows::<(String,)>(history, (format!("t{number}"),)).try_collect::<Vec<_>>().await.unwrap();
+        assert_eq!(events.len(), 2, "it was created once and changed once: {events:?}");
+        assert_eq!(rows(&session, &format!("shop.t{number}")).await.len(), 2);
+    }
+    local.close().await.unwrap();
+}
