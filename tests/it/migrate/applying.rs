@@ -7,8 +7,8 @@ use keyspaces_local::Fault;
 use keyspaces_local::fault::{Effect, Moment};
 use keyspaces_local::journal::Kind;
 
-use super::{migrations, prompt, quick, recorded, rows};
-use crate::local::shared;
+use super::{migrations, quick, recorded, rows};
+use crate::local::{prompt, shared};
 
 const NAMES: &str = "CREATE TABLE shop.names (id int PRIMARY KEY, name text);";
 const PRICES: &str = "-- What it costs.
@@ -59,12 +59,11 @@ async fn files_are_applied_once_each_in_their_order_and_a_dry_run_changes_nothin
         ("0011_more.cql", "DROP TABLE shop.names;"),
     ]);
     assert_eq!(session.migrate("shop", &more).await.unwrap(), ["0011_more.cql"]);
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_file_may_have_all_kinds_of_statements_that_write() {
-    let (local, session) = prompt().await;
+    let (_local, session) = prompt().await;
     let text = "
         CREATE TYPE shop.address (street text);
         CREATE TABLE shop.people (id int PRIMARY KEY, home frozen<address>, tags set<text>);
@@ -86,7 +85,6 @@ async fn a_file_may_have_all_kinds_of_statements_that_write() {
     let hits = session.rows::<(keyspaces::value::Counter,)>("SELECT n FROM shop.hits WHERE page = '/'", ());
     let hits: Vec<_> = hits.try_collect().await.unwrap();
     assert_eq!(hits[0].0.0, 3);
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -119,7 +117,6 @@ async fn answers_to_its_conditional_writes_may_be_lost() {
     assert_eq!(recorded(&session).await, ["1_names.cql", "2_prices.cql"]);
     assert_eq!(local.journal().filter(|received| received.fault.is_some()).len(), 4);
     assert!(begun.elapsed() < Duration::from_secs(60), "it did not have to wait for its own lease");
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -150,5 +147,4 @@ async fn two_at_once_apply_each_file_once() {
     applied.sort();
     assert_eq!(applied, ["1_names.cql", "2_prices.cql"]);
     assert_eq!(local.journal().containing("CREATE TABLE shop.names").len(), 1);
-    local.close().await.unwrap();
 }
