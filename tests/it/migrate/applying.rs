@@ -97,6 +97,12 @@ async fn a_folder_is_read_and_what_is_not_cql_in_it_passed_over() {
     let files = Migrations::from_folder(&folder).unwrap();
     let names: Vec<_> = files.iter().map(|file| file.file().to_owned()).collect();
     assert_eq!(names, ["0001_names.cql", "0002_prices.cql"]);
+    std::fs::write(folder.join("0003_long.cql"), vec![b' '; 4 * 1024 * 1024 + 1]).unwrap();
+    let long = Migrations::from_folder(&folder).unwrap_err();
+    assert_eq!(long.to_string(), "reading migrations failed: 0003_long.cql, which is longer than 4194304 bytes");
+    std::fs::write(folder.join("0003_long.cql"), [0xff]).unwrap();
+    let binary = Migrations::from_folder(&folder).unwrap_err().to_string();
+    assert!(binary.contains("0003_long.cql cannot be read: invalid utf-8"), "{binary}");
     std::fs::remove_dir_all(&folder).unwrap();
     let gone = Migrations::from_folder(&folder).unwrap_err().to_string();
     assert!(gone.starts_with(&format!("reading migrations failed: {} cannot be read: ", folder.display())), "{gone}");
