@@ -121,6 +121,11 @@ pub(crate) struct Arguments {
     #[arg(long)]
     no_throttling: bool,
 
+    /// Bytes that the history of a table with point-in-time recovery may have, beside a copy or two of its rows; beyond, the
+    /// earliest moment to which it can be restored moves on
+    #[arg(long, default_value_t = 256 << 20, value_name = "BYTES")]
+    history_bytes: u64,
+
     /// Let tables begin with 300 seconds' worth of unused capacity
     #[arg(long)]
     full_buckets: bool,
@@ -144,7 +149,8 @@ impl Arguments {
             .ddl_delay(self.ddl_delay)
             .partitioner(self.partitioner)
             .throttling(!self.no_throttling)
-            .full_buckets(self.full_buckets);
+            .full_buckets(self.full_buckets)
+            .history_bytes(self.history_bytes);
         builder = self.fault.into_iter().fold(builder, Builder::fault);
         if let Some(port) = self.control_port {
             builder = builder.control_port(port);

@@ -38,6 +38,7 @@ pub struct Builder {
     pub(crate) throttling: bool,
     pub(crate) full_buckets: bool,
     pub(crate) control_port: Option<u16>,
+    pub(crate) history_bytes: u64,
     pub(crate) surroundings: Surroundings,
 }
 
@@ -62,6 +63,7 @@ impl Builder {
             throttling: true,
             full_buckets: false,
             control_port: None,
+            history_bytes: 256 << 20,
             surroundings: Surroundings::from_environment(),
         }
     }
@@ -188,6 +190,14 @@ impl Builder {
     /// one second.
     pub fn full_buckets(mut self, full: bool) -> Self {
         self.full_buckets = full;
+        self
+    }
+
+    /// How many bytes the history of a table with point-in-time recovery may have, beside what a copy or two of its rows
+    /// take. When half of it has come since all rows were last read, they are read again, and what was before the last time
+    /// is forgotten: the earliest moment to which the table can be restored moves on. Default 256 MiB.
+    pub fn history_bytes(mut self, bytes: u64) -> Self {
+        self.history_bytes = bytes;
         self
     }
 

@@ -9,6 +9,7 @@ mod credentials;
 mod error;
 pub mod fault;
 mod gateway;
+mod history;
 pub mod journal;
 mod local;
 mod metering;

@@ -177,6 +177,11 @@ impl Local {
         self.cassandra.address()
     }
 
+    #[cfg(test)]
+    pub(crate) fn doors(&self) -> &gateway::Doors {
+        &self.levers.doors
+    }
+
     /// The gateway, if it has something in a Cassandra that stays.
     fn gateway_to_close(&mut self) -> Option<Gateway> {
         self.gateway.take_if(|_| self.cassandra.is_given())
@@ -254,6 +259,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
             delays: builder.ddl_delays,
             region: builder.region.clone(),
             inaccessible_keys: builder.inaccessible_keys,
+            history_bytes: builder.history_bytes,
         },
         clock,
         faults: builder.faults.clone(),
@@ -289,7 +295,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         without_permissions: builder.without_permissions,
     };
     let fate = cassandra.fate();
-    tokio::spawn(async move { tracing::error!("{}", fate.story().await) });
+    tokio::spawn(async move { tracing::error!(target: "keyspaces_local::cassandra", "{}", fate.story().await) });
     Ok(Started { ready, levers, control, gateway, cassandra, ca_directory })
 }
 

@@ -19,7 +19,9 @@ use arguments::Arguments;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_env("KEYSPACES_LOCAL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    // Of Cassandra's end there is a word at the end anyway.
+    let filter = || EnvFilter::new("warn,keyspaces_local::cassandra=off");
+    let filter = EnvFilter::try_from_env("KEYSPACES_LOCAL_LOG").unwrap_or_else(|_| filter());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     match serve(arguments).await {
         Ok(()) => ExitCode::SUCCESS,

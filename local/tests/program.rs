@@ -173,6 +173,20 @@ fn two_run_side_by_side_and_each_takes_everything_with_it_killed_or_asked() {
 }
 
 #[test]
+fn it_ends_with_its_cassandra_and_says_once_how_that_ended() {
+    let mut running = Running::start(&mut program(&["--port=0", "--peers=1"]));
+    running.ready();
+    let is_cassandra = |args: &str| !args.contains("/bin/sh ") && args.contains("cassandra");
+    let started = running.descendants();
+    let (cassandra, _) = started.iter().find(|(_, args)| is_cassandra(args)).unwrap();
+    assert!(Command::new("kill").args(["-KILL", &cassandra.to_string()]).status().unwrap().success());
+    assert_eq!(running.child.wait().unwrap().code(), Some(1));
+    let said = running.said();
+    let end = "keyspaces-local: the Cassandra behind ended by itself, by signal 9\n";
+    assert_eq!((said.matches(end).count(), said.matches("ended by itself").count()), (1, 1), "{said}");
+}
+
+#[test]
 fn killed_while_it_downloads_it_leaves_no_process_and_nothing_half() {
     let root = tempdir().unwrap();
     for (name, script) in [

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use keyspaces_cql::{
-    CapacityMode, Cdc, Encryption, QualifiedName, Statement, TableChange, TableDefinition, TableProperty,
+    CapacityMode, CapacityScaling, Cdc, Encryption, QualifiedName, Statement, TableChange, TableDefinition,
+    TableProperty,
 };
 
 use super::TableStatus;
@@ -78,6 +79,10 @@ impl Awaited {
     pub(super) fn table(keyspace: &str, table: &str) -> Self {
         let (keyspace, name) = (keyspace.to_owned(), table.to_owned());
         Self { kind: Kind::Table, keyspace, name, there: true, changes: Vec::new(), seen: None }
+    }
+
+    pub(super) fn is_table(&self) -> bool {
+        self.kind == Kind::Table
     }
 
     /// Whether its status says that it is done, and its description does not.
@@ -172,14 +177,17 @@ fn shows(table: &TableDefinition, change: &TableChange) -> bool {
             let is_there = |name: &str| table.columns.iter().any(|column| column.name.text == name);
             columns.as_slice().iter().all(|column| is_there(&column.name.text))
         }
-        TableChange::Set(TableProperty::CapacityMode(asked)) => match (asked, options.capacity_mode) {
-            // Its units are what auto scaling makes of them.
-            (CapacityMode::Provisioned { .. }, Some(CapacityMode::Provisioned { .. }))
-                if options.auto_scaling.is_some() =>
-            {
-                true
+        TableChange::Set(TableProperty::CapacityMode(asked)) => match (*asked, options.capacity_mode) {
+            (
+                CapacityMode::Provisioned { read, write },
+                Some(CapacityMode::Provisioned { read: reads, write: writes }),
+            ) => {
+                // The units are what auto scaling makes of them.
+                let scaling = options.auto_scaling.clone().unwrap_or_default();
+                let is = |asked, there, scaling| asked == there || matches!(scaling, Some(CapacityScaling::Target(_)));
+                is(read, reads, scaling.read) && is(write, writes, scaling.write)
             }
-            (asked, there) => there.is_none_or(|there| there == *asked),
+            (asked, there) => there.is_none_or(|there| there == asked),
         },
         TableChange::Set(TableProperty::WarmThroughput(asked)) => {
             options.warm_throughput.is_none_or(|there| there.read >= asked.read && there.write >= asked.write)
@@ -210,7 +218,10 @@ fn shows(table: &TableDefinition, change: &TableChange) -> bool {
 #[cfg(test)]
 mod tests {
     use keyspaces_cql::statement::NativeType;
-    use keyspaces_cql::{CdcView, NewColumn, NewColumns, PointInTimeRecovery, TableBuilder, Ttl, WarmThroughput};
+    use keyspaces_cql::{
+        AutoScaling, CdcView, NewColumn, NewColumns, PointInTimeRecovery, TableBuilder, TargetTracking, Ttl,
+        WarmThroughput,
+    };
 
     use super::*;
 
@@ -250,9 +261,11 @@ mod tests {
     #[test]
     fn what_is_shown_otherwise_for_a_reason_or_not_at_all_is_taken_for_shown() {
         let provisioned = |read| CapacityMode::Provisioned { read, write: 1 };
+        let writes = |write| CapacityMode::Provisioned { read: 1, write };
         let key = |arn: &str| Encryption::CustomerManagedKey(arn.to_owned());
-        let scaling =
-            keyspaces_cql::AutoScaling { read: Some(keyspaces_cql::CapacityScaling::Disabled), ..Default::default() };
+        let scaling = |part| AutoScaling { read: Some(part), ..Default::default() };
+        let target = scaling(CapacityScaling::Target(TargetTracking::between(1, 9)));
+        let disabled = scaling(CapacityScaling::Disabled);
         let (one, other) = ("arn:aws:kms:us-east-1:1:key/1", "arn:aws:kms:us-east-1:1:key/2");
         let set = |property: TableProperty| TableChange::Set(property);
         let cases = [
@@ -260,8 +273,10 @@ mod tests {
             (set(provisioned(2).into()), table(), true),
             (set(provisioned(2).into()), table().with(provisioned(2)), true),
             (set(provisioned(2).into()), table().with(provisioned(1)), false),
-            (set(provisioned(2).into()), table().with(provisioned(1)).with(scaling.clone()), true),
-            (set(provisioned(2).into()), table().with(CapacityMode::OnDemand).with(scaling), false),
+            (set(provisioned(2).into()), table().with(provisioned(1)).with(target.clone()), true),
+            (set(provisioned(2).into()), table().with(provisioned(1)).with(disabled), false),
+            (set(writes(2).into()), table().with(provisioned(1)).with(target.clone()), false),
+            (set(provisioned(2).into()), table().with(CapacityMode::OnDemand).with(target), false),
             (set(CapacityMode::OnDemand.into()), table().with(provisioned(2)), false),
             (set(PointInTimeRecovery::Enabled.into()), table(), true),
             (set(PointInTimeRecovery::Enabled.into()), table().with(PointInTimeRecovery::Disabled), false),

@@ -43,11 +43,16 @@ pub struct SchemaChange<'a> {
     stages: Result<VecDeque<Vec<Definition>>, Error>,
     deadline: Duration,
     leave_out: bool,
-    first: Option<Check<'a>>,
+    first: First<'a>,
 }
 
 /// What has to hold before anything is sent.
-type Check<'a> = BoxFuture<'a, Result<(), Error>>;
+enum First<'a> {
+    /// That the tables as they are take it.
+    Foresight,
+    /// Something that tells more.
+    Check(BoxFuture<'a, Result<(), Error>>),
+}
 
 /// How far a [`SchemaChange`] is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -104,13 +109,12 @@ impl<'a> SchemaChange<'a> {
         let is_restore = |definition: &Definition| matches!(definition.statement(), Some(Statement::RestoreTable(_)));
         let restores = stages.iter().flatten().flatten().any(is_restore);
         let deadline = if restores { DEFAULT_DEADLINE_OF_A_RESTORE } else { DEFAULT_DEADLINE };
-        Self { session, stages: stages.map(VecDeque::from), deadline, leave_out: false, first: None }
+        Self { session, stages: stages.map(VecDeque::from), deadline, leave_out: false, first: First::Foresight }
     }
 
     /// The same change, if this holds when it is begun.
-    pub(super) fn after(mut self, check: Check<'a>) -> Self {
-        self.first = Some(check);
-        self
+    pub(super) fn after(self, check: BoxFuture<'a, Result<(), Error>>) -> Self {
+        Self { first: First::Check(check), ..self }
     }
 
     /// How long to wait until all of it is carried out. Default: 5 minutes; 3 hours if a table is restored.
@@ -150,7 +154,6 @@ impl<'a> SchemaChange<'a> {
             session,
             of: stages.iter().map(Vec::len).sum(),
             stages,
-            foreseen: false,
             under_way: Vec::new(),
             share: None,
             done: 0,
@@ -158,7 +161,7 @@ impl<'a> SchemaChange<'a> {
             begun,
             deadline: begun + deadline,
             leave_out,
-            first: self.first,
+            first: Some(self.first),
         };
         stream::try_unfold(Some(run), |run| async move {
             let Some(mut run) = run else { return Ok(None) };
@@ -230,8 +233,6 @@ pub(super) fn only_on_keyspaces(attempted: impl Into<Cow<'static, str>>) -> Erro
 struct Run<'a> {
     session: &'a Session,
     stages: VecDeque<Vec<Definition>>,
-    /// Whether what is there was asked if it takes all of it.
-    foreseen: bool,
     under_way: Vec<UnderWay>,
     /// The share of these in what may be under way at once.
     share: Option<SemaphorePermit<'a>>,
@@ -242,7 +243,7 @@ struct Run<'a> {
     begun: Instant,
     deadline: Instant,
     leave_out: bool,
-    first: Option<Check<'a>>,
+    first: Option<First<'a>>,
 }
 
 /// A definition that was sent.
@@ -255,11 +256,10 @@ struct UnderWay {
 impl Run<'_> {
     /// Goes on until there is something to tell; `None` when all of it is done.
     async fn step(&mut self) -> Result<Option<Progress>, Error> {
-        if let Some(check) = self.first.take() {
-            check.await?;
-        }
-        if !std::mem::replace(&mut self.foreseen, true) {
-            foresight::check(self.session, self.stages.iter().flatten()).await?;
+        match self.first.take() {
+            Some(First::Foresight) => foresight::check(self.session, self.stages.iter().flatten()).await?,
+            Some(First::Check(check)) => check.await?,
+            None => {}
         }
         if self.under_way.is_empty() {
             let Some(stage) = self.stages.pop_front() else { return Ok(None) };
@@ -396,7 +396,9 @@ impl Run<'_> {
     fn late(&self) -> Error {
         let attempted = self.under_way.first().map(|definition| definition.attempted.clone());
         let within = self.deadline - self.begun;
-        let advice = "The service goes on with it: look at its status in system_schema_mcs, or define it again";
+        let is_table = self.under_way.first().and_then(|of| of.awaited.as_ref()).is_some_and(Awaited::is_table);
+        let how = if is_table { "wait on with wait_for_tables()" } else { "define it again" };
+        let advice = format!("The service goes on with it: look at its status in system_schema_mcs, or {how}");
         let said_only = |of: &UnderWay| of.awaited.as_ref().is_some_and(Awaited::is_said_only);
         let problem = if self.under_way.first().is_some_and(said_only) {
             format!("the table is ACTIVE, and what was asked for is not to be seen within {within:?}")

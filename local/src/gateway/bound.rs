@@ -5,6 +5,7 @@ use keyspaces_cql::{Name, Span, Statement};
 
 use super::request::Parameters;
 use super::values::Values;
+use crate::history::Binding;
 
 /// A statement's bind markers, and what was bound to them.
 #[derive(Debug)]
@@ -28,6 +29,11 @@ impl<'a> Bound<'a> {
     /// What a request of the gateway's own brings for these markers.
     pub(super) fn parameters(&self, markers: impl Iterator<Item = usize>) -> Parameters {
         self.values.parameters(&markers.collect::<Vec<_>>())
+    }
+
+    /// The values of these markers, in this order.
+    pub(super) fn binding(&self, markers: impl Iterator<Item = usize>) -> Binding {
+        self.values.binding(&markers.collect::<Vec<_>>())
     }
 
     /// What was bound to a term, if it is a marker. `column` is what Cassandra calls a marker without a name.

@@ -20,6 +20,8 @@ pub(crate) struct Doors {
     shared: RwLock<Arc<Shared>>,
     /// One change at a time. A door that is closed has nobody in it.
     doors: Mutex<BTreeMap<SocketAddr, JoinSet<()>>>,
+    /// Brings rows back.
+    restoring: Mutex<JoinSet<()>>,
 }
 
 /// Why a door cannot be opened.
@@ -42,7 +44,8 @@ impl Doors {
         for socket in sockets {
             doors.insert(socket.local_addr()?, attended(socket, &shared));
         }
-        Ok(Self { shared: RwLock::new(shared), doors: Mutex::new(doors) })
+        let restoring = Mutex::new(restoring(&shared));
+        Ok(Self { shared: RwLock::new(shared), doors: Mutex::new(doors), restoring })
     }
 
     pub(super) fn shared(&self) -> Arc<Shared> {
@@ -77,9 +80,13 @@ impl Doors {
     pub(crate) async fn restart(&self, down: Duration) -> Result<(), Stuck> {
         let mut doors = self.doors.lock().await;
         let open = shut(&mut doors).await;
+        // What brings rows back may not be at work twice.
+        self.shared().schema.stop_restoring();
+        while self.restoring.lock().await.join_next().await.is_some() {}
         tokio::time::sleep(down).await;
         let again = self.shared().begun_again().await.map_err(|unusable| Stuck::Cassandra(unusable.into()))?;
         *self.shared.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(again);
+        *self.restoring.lock().await = restoring(&self.shared());
         self.open_all(&mut doors, &open).await
     }
 
@@ -93,6 +100,7 @@ impl Doors {
     /// Closes all doors for good.
     pub(super) async fn close_all(&self) {
         shut(&mut *self.doors.lock().await).await;
+        self.restoring.lock().await.shutdown().await;
     }
 
     /// Does what faults want done, until it is dropped.
@@ -144,6 +152,13 @@ async fn listener(address: SocketAddr) -> Result<TcpListener, Stuck> {
             bound => return bound.map_err(|error| Stuck::Listen(address, error)),
         }
     }
+}
+
+fn restoring(shared: &Arc<Shared>) -> JoinSet<()> {
+    let mut restoring = JoinSet::new();
+    let shared = Arc::clone(shared);
+    restoring.spawn(async move { shared.schema.bring_rows_back().await });
+    restoring
 }
 
 fn attended(socket: TcpListener, shared: &Arc<Shared>) -> JoinSet<()> {

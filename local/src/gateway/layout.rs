@@ -14,27 +14,27 @@ use super::paging::rows::Rows;
 use super::request::{self, Parameters};
 use super::statement::{Statement, lost};
 use crate::auth::Refusal;
-use crate::schema::Thing;
+use crate::schema::{Thing, quoted};
 
 /// A table's columns.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// In the order of the primary key.
-    pub(super) partition_key: Vec<Column>,
+    pub(crate) partition_key: Vec<Column>,
     /// In the order of the primary key.
-    pub(super) clustering: Vec<Column>,
-    pub(super) statics: Vec<Column>,
-    pub(super) regular: Vec<Column>,
+    pub(crate) clustering: Vec<Column>,
+    pub(crate) statics: Vec<Column>,
+    pub(crate) regular: Vec<Column>,
 }
 
 /// One of them.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Column {
-    pub(super) name: String,
+pub(crate) struct Column {
+    pub(crate) name: String,
     /// As CQL writes it.
-    pub(super) cql_type: String,
+    pub(crate) cql_type: String,
     /// The same, understood.
-    pub(super) kind: CqlTypeKind,
+    pub(crate) kind: CqlTypeKind,
 }
 
 /// What was looked up since the last definition.
@@ -79,19 +79,78 @@ impl Layouts {
 }
 
 impl Layout {
+    /// Asks Cassandra, which wants its own name of the keyspace, and the table's.
+    pub(crate) const SELECT: &str = "SELECT column_name, kind, position, type FROM system_schema.columns WHERE \
+                                     keyspace_name = ? AND table_name = ?";
+
+    /// Reads the answer.
+    pub(crate) fn read(rows: &Rows) -> Result<Self, Malformed> {
+        let mut columns = Vec::with_capacity(rows.count);
+        for row in rows.each() {
+            let mut reader = Reader::new(row);
+            let mut text = || Ok(String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned());
+            let (name, kind): (String, String) = (text()?, text()?);
+            let position = reader.bytes()?.and_then(|bytes| bytes.try_into().ok()).map_or(-1, i32::from_be_bytes);
+            let cql_type = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
+            columns.push((kind, position, Column::new(name, cql_type)));
+        }
+        columns.sort_by_key(|(_, position, _)| *position);
+        let mut layout = Self::default();
+        for (kind, _, column) in columns {
+            match kind.as_str() {
+                "partition_key" => layout.partition_key.push(column),
+                "clustering" => layout.clustering.push(column),
+                "static" => layout.statics.push(column),
+                _ => layout.regular.push(column),
+            }
+        }
+        Ok(layout)
+    }
+
+    /// The same with numbers where it has counters.
+    pub(crate) fn with_numbers(&self) -> Self {
+        let mut layout = self.clone();
+        for column in layout.statics.iter_mut().chain(&mut layout.regular) {
+            if column.cql_type == "counter" {
+                *column = Column::new(std::mem::take(&mut column.name), "bigint".into());
+            }
+        }
+        layout
+    }
+
+    /// Its columns and its key, as CREATE TABLE has them.
+    pub(crate) fn definition(&self) -> String {
+        let names = |columns: &[Column]| columns.iter().map(|of| quoted(&of.name)).collect::<Vec<_>>().join(", ");
+        let columns = self.all().map(|column| {
+            let is_static = if is_among(&self.statics, &column.name) { " STATIC" } else { "" };
+            format!("{} {}{is_static}, ", quoted(&column.name), column.cql_type)
+        });
+        let clustering = if self.clustering.is_empty() { "" } else { ", " };
+        let clustering = format!("{clustering}{}", names(&self.clustering));
+        format!("{}PRIMARY KEY (({}){clustering})", columns.collect::<String>(), names(&self.partition_key))
+    }
+
     /// The columns of the primary key.
-    pub(super) fn key(&self) -> impl Iterator<Item = &Column> {
+    pub(crate) fn key(&self) -> impl Iterator<Item = &Column> {
         self.partition_key.iter().chain(&self.clustering)
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Column> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Column> {
         self.key().chain(&self.statics).chain(&self.regular)
     }
 }
 
 impl Column {
-    pub(super) fn new(name: String, cql_type: String) -> Self {
+    pub(crate) fn new(name: String, cql_type: String) -> Self {
         Self { name, kind: understood(&cql_type), cql_type }
+    }
+
+    /// The name of its user-defined type, if its fields are stored each by itself.
+    pub(crate) fn user_type(&self) -> Option<&str> {
+        match &self.kind {
+            CqlTypeKind::UserDefined(name) => Some(&name.name.text),
+            _ => None,
+        }
     }
 }
 
@@ -103,8 +162,6 @@ pub(super) fn is_among(columns: &[Column], name: &str) -> bool {
 impl Statement<'_> {
     /// What a table looks like; empty if Cassandra has none of this name.
     pub(super) async fn layout(&self, stream: i16, table: &Thing) -> Result<Arc<Layout>, Refusal> {
-        const TEXT: &str = "SELECT column_name, kind, position, type FROM system_schema.columns WHERE keyspace_name = ? \
-                            AND table_name = ?";
         let definitions = match self.shared.layouts.get(table) {
             Ok(layout) => return Ok(layout),
             Err(definitions) => definitions,
@@ -113,39 +170,16 @@ impl Statement<'_> {
         values.put_u16(2);
         values.bytes(Some(self.shared.schema.names().keyspace(&table.keyspace).as_bytes()));
         values.bytes(Some(table.name.as_bytes()));
-        let body = request::query(TEXT, &Parameters::own(values.freeze(), false));
+        let body = request::query(Layout::SELECT, &Parameters::own(values.freeze(), false));
         let answer = self.upstream.call(Frame::new(stream, Opcode::Query, body)).await.map_err(|_| lost())?;
         let rows = Rows::read(&answer.body).ok().flatten();
-        let layout = Arc::new(rows.and_then(|rows| read(&rows).ok()).ok_or_else(|| Refusal {
+        let layout = Arc::new(rows.and_then(|rows| Layout::read(&rows).ok()).ok_or_else(|| Refusal {
             code: error_code::SERVER_ERROR,
             text: format!("keyspaces-local: what {table} looks like could not be read"),
         })?);
         self.shared.layouts.set(table, &layout, definitions);
         Ok(layout)
     }
-}
-
-fn read(rows: &Rows) -> Result<Layout, Malformed> {
-    let mut columns = Vec::with_capacity(rows.count);
-    for row in rows.each() {
-        let mut reader = Reader::new(row);
-        let mut text = || Ok(String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned());
-        let (name, kind): (String, String) = (text()?, text()?);
-        let position = reader.bytes()?.and_then(|bytes| bytes.try_into().ok()).map_or(-1, i32::from_be_bytes);
-        let cql_type = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
-        columns.push((kind, position, Column::new(name, cql_type)));
-    }
-    columns.sort_by_key(|(_, position, _)| *position);
-    let mut layout = Layout::default();
-    for (kind, _, column) in columns {
-        match kind.as_str() {
-            "partition_key" => layout.partition_key.push(column),
-            "clustering" => layout.clustering.push(column),
-            "static" => layout.statics.push(column),
-            _ => layout.regular.push(column),
-        }
-    }
-    Ok(layout)
 }
 
 /// A type that cannot be read is taken for one without parts.

@@ -48,7 +48,7 @@ pub(crate) fn schema_change(change: Change, thing: &Thing) -> Frame {
     let mut body = BytesMut::new();
     body.put_i32(kind::SCHEMA_CHANGE);
     body.string(match change {
-        Change::Create => "CREATED",
+        Change::Create | Change::Restore => "CREATED",
         Change::Alter => "UPDATED",
         Change::Drop => "DROPPED",
     });
@@ -67,6 +67,21 @@ pub(crate) fn schema_change(change: Change, thing: &Thing) -> Frame {
 /// Whether a response says that a definition changed something.
 pub(crate) fn is_schema_change(response: &Frame) -> bool {
     response.opcode == Opcode::Result && Reader::new(&response.body).int() == Ok(kind::SCHEMA_CHANGE)
+}
+
+/// Whether the answer to a write does not say that its condition did not hold: only a write with one is answered with rows,
+/// whose first value says so.
+pub(super) fn is_applied(response: &Frame) -> bool {
+    let read = || -> Result<bool, Malformed> {
+        let mut reader = Reader::new(&response.body);
+        if reader.int()? != kind::ROWS {
+            return Ok(true);
+        }
+        skip(&mut reader)?;
+        reader.int()?;
+        Ok(reader.bytes()? != Some(&[0]))
+    };
+    read().unwrap_or(true)
 }
 
 /// Reads past the metadata of rows and says how many columns there are.

@@ -4,6 +4,7 @@ mod bound;
 mod connection;
 mod consistency;
 mod doors;
+mod fixed;
 mod frame;
 mod layout;
 pub(crate) mod lease;
@@ -16,6 +17,7 @@ mod own;
 mod paging;
 mod prepared;
 mod record;
+mod recorded;
 mod request;
 mod statement;
 mod strike;
@@ -24,6 +26,7 @@ mod tests;
 mod understand;
 mod upstream;
 mod values;
+mod written;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,12 +47,16 @@ use crate::topology::{Listeners, Partitioner, Topology};
 
 pub use consistency::Consistency;
 pub(crate) use doors::{Doors, Stuck};
-pub(crate) use frame::Frame;
+pub(crate) use frame::{Frame, Opcode};
+pub(crate) use layout::{Column, Layout};
 use lease::Lease;
-pub(crate) use metadata::{is_schema_change, restored, schema_change};
+pub(crate) use metadata::{is_schema_change, prepared_id, restored, schema_change};
 pub(crate) use own::{Failed, Own};
-pub(crate) use understand::{not_emulated, refused_by};
-pub(crate) use upstream::leaves_open;
+pub(crate) use paging::rows::Rows;
+pub(crate) use request::write_prepare;
+pub(crate) use statement::error_of;
+pub(crate) use understand::{defined, not_emulated, refused_by};
+pub(crate) use upstream::{Lost, Upstream, leaves_open};
 
 /// The codes of ERROR frames.
 pub(crate) mod error_code {
@@ -221,6 +228,8 @@ impl Shared {
     /// The same after the end of everything that is not in Cassandra.
     async fn begun_again(&self) -> Result<Self, schema::Unusable> {
         let topology = self.schema.topology();
+        // What clients that are gone have written has to be in the histories.
+        self.schema.history().landed().await;
         let (own, names) = (Own::new(self.cassandra), Names::new(&self.instance));
         let schema = Schema::open(own, names, &topology, self.schema_settings.clone(), Arc::clone(&self.clock)).await?;
         Ok(Self {

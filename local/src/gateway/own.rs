@@ -32,6 +32,9 @@ pub(crate) enum Failed {
     /// Cassandra refused.
     #[error("Cassandra refused `{statement}`: {text}")]
     Refused { statement: String, text: String },
+    /// There is no history of a table at a moment.
+    #[error("the history of {table} tells nothing of {moment} ms since 1970")]
+    OutOfReach { table: String, moment: u64 },
     /// Cassandra's response is not what such a statement gives.
     #[error("Cassandra's answer to `{0}` cannot be read")]
     Unreadable(String),
@@ -40,6 +43,10 @@ pub(crate) enum Failed {
 impl Own {
     pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, connection: Mutex::new(None) }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Runs a statement and gives the response as it is, an ERROR too.
@@ -73,9 +80,18 @@ impl Own {
 
     /// The same for many rows, as few requests as will do.
     pub(crate) async fn insert_all(&self, table: &str, rows: impl Iterator<Item = Value>) -> Result<(), Failed> {
+        self.all(&format!("INSERT INTO {table} JSON ?; "), rows).await
+    }
+
+    /// The same, and columns that a row does not name stay as they are.
+    pub(crate) async fn update_all(&self, table: &str, rows: impl Iterator<Item = Value>) -> Result<(), Failed> {
+        self.all(&format!("INSERT INTO {table} JSON ? DEFAULT UNSET; "), rows).await
+    }
+
+    async fn all(&self, insert: &str, rows: impl Iterator<Item = Value>) -> Result<(), Failed> {
         let rows: Vec<String> = rows.map(|row| row.to_string()).collect();
         for some in rows.chunks(100) {
-            let inserts = format!("INSERT INTO {table} JSON ?; ").repeat(some.len());
+            let inserts = insert.repeat(some.len());
             let values: Vec<&str> = some.iter().map(String::as_str).collect();
             self.run(&format!("BEGIN UNLOGGED BATCH {inserts} APPLY BATCH"), &values).await?;
         }

@@ -33,7 +33,8 @@ pub(super) struct Facts {
     /// Whether it reads; otherwise it writes.
     pub(super) reads: bool,
     pub(super) conditional: bool,
-    pub(super) needs: Features,
+    /// Of each of the tables.
+    pub(super) needs: Vec<Features>,
     pub(super) look: Look,
     /// What is to be measured of it.
     pub(super) plan: Remembered,
@@ -80,7 +81,7 @@ mod tests {
             tables: Vec::new(),
             reads: true,
             conditional: false,
-            needs: Features::default(),
+            needs: Vec::new(),
             look: Look::Read { filters: false, lists: false },
             plan: Remembered::default(),
         }

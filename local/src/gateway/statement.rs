@@ -1,10 +1,12 @@
 //! The path of a statement: understood, checked, sent on, and its answer given back.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::consistency::Consistency;
+use super::fixed::fixed;
 use super::frame::{Frame, Opcode};
 use super::limits::Piece;
 use super::measure::{Remembered, Terms};
@@ -12,18 +14,19 @@ use super::notation::{Notation, Reader};
 use super::paging::Asked;
 use super::prepared::Facts;
 use super::request::{self, Batch, BatchKind, Batched, Execute, Query, TextOrId};
-use super::understand::{Action, Not, Place, Understood, judge_batch, not_emulated, understand};
+use super::understand::{Action, Look, Not, Place, Understood, judge_batch, not_emulated, understand};
 use super::upstream::Upstream;
-use super::{Shared, error_code, metadata};
+use super::{Failed, Shared, error_code, metadata};
 use crate::auth::Refusal;
 use crate::fault::{TIMED_OUT, error_body};
 use crate::journal::Outcome;
+use crate::schema::system_tables;
 use crate::throttle::{Exceeded, Requests, Use};
 
 /// A statement of one connection.
 pub(super) struct Statement<'a> {
-    pub(super) shared: &'a std::sync::Arc<Shared>,
-    pub(super) upstream: &'a Upstream,
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) upstream: &'a Arc<Upstream>,
     /// The connection's keyspace, as `USE` set it.
     pub(super) keyspace: &'a Mutex<Option<String>>,
     /// Whether a fault wants a page without rows.
@@ -48,11 +51,13 @@ impl Statement<'_> {
     /// `frame` is where the request came from: its stream and its share of memory are used again.
     pub(super) async fn answer(&self, frame: Frame, request: Request) -> Answer {
         let stream = frame.stream;
+        // What is found here to be recorded or not is so until this has ended, or is in a baseline.
+        let _flight = self.shared.schema.history().flight();
         let answer = match request {
             Request::Query(query) => self.query(frame, query).await,
             Request::Prepare(text) => self.prepare(frame, &text).await,
             Request::Execute(execute) => self.execute(frame, &execute).await,
-            Request::Batch(batch) => self.batch(frame, &batch).await,
+            Request::Batch(batch) => self.batch(frame, batch).await,
         };
         match answer {
             Ok(answer) => answer,
@@ -87,7 +92,7 @@ impl Statement<'_> {
             Action::Define(definition) => {
                 self.shared.layouts.forget();
                 // In a task of its own: a client that goes away must not leave half of it done.
-                let (shared, definition) = (std::sync::Arc::clone(self.shared), definition.clone());
+                let (shared, definition) = (Arc::clone(self.shared), definition.clone());
                 let defining = tokio::spawn(async move { shared.schema.define(&definition).await });
                 let answer = defining.await;
                 self.shared.layouts.forget();
@@ -96,6 +101,9 @@ impl Statement<'_> {
             }
             Action::Read | Action::Write { .. } => {
                 let facts = facts(&query.text, &understood);
+                if let Some(text) = self.fixed(&facts) {
+                    return Box::pin(self.query(frame, Query { text, ..query })).await;
+                }
                 self.carry_out(frame, &facts, Asked::Query(&query, &understood.text)).await
             }
         }
@@ -124,6 +132,11 @@ impl Statement<'_> {
         let Some(facts) = self.shared.prepared.get(&execute.id) else {
             return Ok(unprepared(frame.stream, &execute.id));
         };
+        if let Some(text) = self.fixed(&facts) {
+            let mut frame = frame;
+            frame.opcode = Opcode::Query;
+            return self.query(frame, Query { text, parameters: execute.parameters.clone() }).await;
+        }
         self.carry_out(frame, &facts, Asked::Execute(execute)).await
     }
 
@@ -142,15 +155,20 @@ impl Statement<'_> {
             if facts.reads {
                 return self.read(frame, facts, asked).await;
             }
-            Ok((self.forward(frame.with_body(asked.body(timestamp))).await?, 0))
+            Ok((self.write(frame.with_body(asked.body(timestamp)), &pieces).await?, 0))
         })
         .await
     }
 
-    async fn batch(&self, frame: Frame, batch: &Batch) -> Result<Answer, Refusal> {
+    async fn batch(&self, frame: Frame, mut batch: Batch) -> Result<Answer, Refusal> {
         let mut texts = Vec::with_capacity(batch.statements.len());
         let mut all = Vec::with_capacity(batch.statements.len());
-        for batched in &batch.statements {
+        for batched in &mut batch.statements {
+            if let TextOrId::Id(id) = &batched.statement
+                && let Some(text) = self.shared.prepared.get(id).and_then(|facts| self.fixed(&facts))
+            {
+                batched.statement = TextOrId::Text(text);
+            }
             match &batched.statement {
                 TextOrId::Id(id) => match self.shared.prepared.get(id) {
                     None => return Ok(unprepared(frame.stream, id)),
@@ -162,7 +180,15 @@ impl Statement<'_> {
                 TextOrId::Text(text) => match self.understand(text, false) {
                     Ok(understood) if !matches!(understood.action, Action::Write { .. }) => return Err(only_writes()),
                     Ok(understood) => {
-                        all.push(facts(text, &understood).into());
+                        let known = facts(text, &understood);
+                        let (known, understood) = match self.fixed(&known) {
+                            Some(text) => match self.understand(&text, false) {
+                                Ok(understood) => (facts(&text, &understood), understood),
+                                Err(Not::Taken(refusal) | Not::Known(refusal)) => return Err(refusal),
+                            },
+                            None => (known, understood),
+                        };
+                        all.push(known.into());
                         texts.push(understood.text);
                     }
                     Err(Not::Taken(refusal)) => return Err(refusal),
@@ -199,7 +225,7 @@ impl Statement<'_> {
         self.hold_to_limits(frame.stream, &pieces, logged).await?;
         let terms = Terms { logged, batch: true, consistency: batch.consistency };
         let stream = frame.stream;
-        let work = async { Ok((self.forward(frame.with_body(batch.write(&texts, timestamp))).await?, 0)) };
+        let work = async { Ok((self.write(frame.with_body(batch.write(&texts, timestamp)), &pieces).await?, 0)) };
         self.metered(stream, &pieces, terms, work).await
     }
 
@@ -213,17 +239,29 @@ impl Statement<'_> {
         judge(Place { keyspace: keyspace.as_deref(), names, data_center, prepared })
     }
 
+    /// The text with the values of functions that give something else each time, if there are any and a table is recorded:
+    /// it must be known which row is written.
+    fn fixed(&self, facts: &Facts) -> Option<String> {
+        let history = self.shared.schema.history();
+        let fresh = matches!(facts.look, Look::Write { fresh: true, .. });
+        (fresh && facts.tables.iter().any(|table| history.is_recorded(table)))
+            .then(|| fixed(&facts.text, &facts.tables, SystemTime::now()))?
+    }
+
     async fn check_tables(&self, facts: &Facts) -> Result<(), Refusal> {
         self.settle().await?;
-        for table in &facts.tables {
-            self.shared.schema.check_table(table, facts.needs)?;
+        if facts.tables.iter().any(system_tables::shows_recovery) {
+            self.shared.schema.show_earliest().await.map_err(broken)?;
+        }
+        for (table, needs) in facts.tables.iter().zip(&facts.needs) {
+            self.shared.schema.check_table(table, *needs)?;
         }
         Ok(())
     }
 
     async fn settle(&self) -> Result<(), Refusal> {
         let settled = self.shared.schema.settle().await;
-        settled.map_err(|failed| Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") })
+        settled.map_err(broken)
     }
 
     /// Asks Cassandra whether a text that is not understood is CQL at all: if not, its own words say why.
@@ -261,7 +299,7 @@ fn facts(text: &str, understood: &Understood) -> Facts {
         tables: understood.tables.clone(),
         reads: understood.action == Action::Read,
         conditional: understood.action == (Action::Write { conditional: true }),
-        needs: understood.needs,
+        needs: understood.needs.clone(),
         look: understood.look,
         plan: Remembered::default(),
     }
@@ -337,7 +375,11 @@ pub(super) fn came_of(answer: Frame) -> Answer {
     (answer, outcome)
 }
 
-pub(super) fn error_of(frame: &Frame) -> Option<(i32, &str)> {
+fn broken(failed: Failed) -> Refusal {
+    Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") }
+}
+
+pub(crate) fn error_of(frame: &Frame) -> Option<(i32, &str)> {
     let mut reader = Reader::new(&frame.body);
     (frame.opcode == Opcode::Error).then_some(())?;
     Some((reader.int().ok()?, reader.string().ok()?))

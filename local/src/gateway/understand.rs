@@ -9,6 +9,7 @@ use keyspaces_cql::{
 };
 
 use super::error_code;
+use super::fixed::is_fresh;
 use crate::auth::Refusal;
 use crate::schema::{Change, Definition, Features, Kind, Names, Thing, quoted, system_tables};
 
@@ -18,8 +19,8 @@ pub(super) struct Understood {
     pub(super) action: Action,
     /// The tables that it reads or writes, by the client's names.
     pub(super) tables: Vec<Thing>,
-    /// What these tables need for it.
-    pub(super) needs: Features,
+    /// What each of these tables needs for it.
+    pub(super) needs: Vec<Features>,
     /// What else is to be looked at when its values are known.
     pub(super) look: Look,
     /// With Cassandra's names.
@@ -40,17 +41,9 @@ pub(super) enum Action {
 pub(super) enum Look {
     /// Whether it filters rows, and whether it has lists after IN that are bound as a whole.
     Read { filters: bool, lists: bool },
-    /// Whether it may delete more than one row, whether its time to live is bound, and which of its statements say when they
-    /// wrote. How large its values are is always looked at.
-    Write { deletes: bool, ttl: bool, timestamps: Timestamps },
-}
-
-/// Which statements have `USING TIMESTAMP`, for themselves or with their batch.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Timestamps {
-    None,
-    Some,
-    All,
+    /// Whether it may delete more than one row, whether its time to live is bound, whether it says when it wrote, and whether
+    /// it calls a function that gives something else each time. How large its values are is always looked at.
+    Write { deletes: bool, ttl: bool, timestamps: bool, fresh: bool },
 }
 
 impl Look {
@@ -68,16 +61,14 @@ impl Look {
             Statement::Batch(batch) => Self::Write {
                 deletes: batch.statements.iter().any(deletes),
                 ttl: bound(batch.using.as_ref()) || batch.statements.iter().any(|of| bound(of.using())),
-                timestamps: match batch.statements.iter().filter(|of| timed(of.using())).count() {
-                    all if all == batch.statements.len() || timed(batch.using.as_ref()) => Timestamps::All,
-                    0 => Timestamps::None,
-                    _ => Timestamps::Some,
-                },
+                timestamps: timed(batch.using.as_ref()) || batch.statements.iter().any(|of| timed(of.using())),
+                fresh: is_fresh(statement),
             },
             other => Self::Write {
                 deletes: matches!(other, Statement::Delete(_)),
                 ttl: bound(other.using()),
-                timestamps: if timed(other.using()) { Timestamps::All } else { Timestamps::None },
+                timestamps: timed(other.using()),
+                fresh: is_fresh(other),
             },
         }
     }
@@ -108,6 +99,14 @@ pub(super) fn understand(text: &str, place: Place<'_>) -> Result<Understood, Not
     judged(&statement, text, place).map_err(Not::Taken)?;
     let mut reading = Reading { text, place, look: Look::at(&statement), edits: Vec::new() };
     reading.statement(&statement).map_err(Not::Taken)
+}
+
+/// A definition that a client did not send, of things that are named with their keyspaces.
+pub(crate) fn defined(statement: &Statement, names: &Names, data_center: &str) -> Result<Definition, Refusal> {
+    let text = statement.to_string();
+    let statement = keyspaces_cql::parse(&text).map_err(|error| not_emulated(format!("this: {error}")))?;
+    let place = Place { keyspace: None, names, data_center, prepared: false };
+    Reading { text: &text, place, look: Look::at(&statement), edits: Vec::new() }.definition(&statement)
 }
 
 /// What the rules say of a batch that came in pieces. Each of its statements was understood by itself.
@@ -175,50 +174,45 @@ impl Reading<'_> {
             Statement::Select(select) => {
                 let table = self.table(&select.table)?;
                 let timestamps = statement.functions().iter().any(|function| function.name == "writetime");
-                Ok(self.understood(Action::Read, vec![table], Features { ttl: false, timestamps }))
+                Ok(self.understood(Action::Read, vec![table], vec![Features { ttl: false, timestamps }]))
             }
             Statement::Insert(insert) => {
-                self.write(&[&insert.table], insert.if_not_exists.is_some(), insert.using.as_ref())
+                self.write(&[(&insert.table, insert.using.as_ref())], insert.if_not_exists.is_some())
             }
             Statement::Update(update) => {
-                self.write(&[&update.table], update.condition.is_some(), update.using.as_ref())
+                self.write(&[(&update.table, update.using.as_ref())], update.condition.is_some())
             }
             Statement::Delete(delete) => {
-                self.write(&[&delete.table], delete.condition.is_some(), delete.using.as_ref())
+                self.write(&[(&delete.table, delete.using.as_ref())], delete.condition.is_some())
             }
             Statement::Batch(batch) => self.batch(batch),
             Statement::Use(wanted) => {
-                Ok(self.understood(Action::Use(wanted.keyspace.text.clone()), Vec::new(), Features::default()))
+                Ok(self.understood(Action::Use(wanted.keyspace.text.clone()), Vec::new(), Vec::new()))
             }
             definition => {
                 let definition = self.definition(definition)?;
-                Ok(self.understood(Action::Define(Box::new(definition)), Vec::new(), Features::default()))
+                Ok(self.understood(Action::Define(Box::new(definition)), Vec::new(), Vec::new()))
             }
         }
     }
 
     fn batch(&mut self, batch: &Batch) -> Result<Understood, Refusal> {
-        let tables: Vec<_> = batch.statements.iter().map(Modification::table).collect();
+        let writes: Vec<_> = batch.statements.iter().map(|statement| (statement.table(), statement.using())).collect();
         let conditional = batch.statements.iter().any(Modification::is_conditional);
-        let mut understood = self.write(&tables, conditional, batch.using.as_ref())?;
-        for using in batch.statements.iter().filter_map(Modification::using) {
-            understood.needs = understood.needs.and(needed(using));
+        let mut understood = self.write(&writes, conditional)?;
+        for needs in &mut understood.needs {
+            *needs = needs.and(needed(batch.using.as_ref()));
         }
         Ok(understood)
     }
 
-    fn write(
-        &mut self,
-        tables: &[&QualifiedName],
-        conditional: bool,
-        using: Option<&Using>,
-    ) -> Result<Understood, Refusal> {
-        let tables = tables.iter().map(|table| self.table(table)).collect::<Result<Vec<_>, _>>()?;
+    fn write(&mut self, writes: &[(&QualifiedName, Option<&Using>)], conditional: bool) -> Result<Understood, Refusal> {
+        let tables = writes.iter().map(|(table, _)| self.table(table)).collect::<Result<Vec<_>, _>>()?;
         // The rules let through one change in a system keyspace: that of the partitioner.
         if tables.iter().any(|table| system_tables::is_system(&table.keyspace)) {
             return Err(not_emulated("another partitioner: it is chosen when the local service is started"));
         }
-        let needs = using.map(needed).unwrap_or_default();
+        let needs = writes.iter().map(|(_, using)| needed(*using)).collect();
         Ok(self.understood(Action::Write { conditional }, tables, needs))
     }
 
@@ -237,7 +231,7 @@ impl Reading<'_> {
     }
 
     fn whole_definition(&mut self, statement: &Statement) -> Result<Definition, Refusal> {
-        let mut types = Vec::new();
+        let (mut types, mut source) = (Vec::new(), None);
         let (change, thing, conditional) = match statement {
             Statement::CreateKeyspace(create) => {
                 for option in &create.options {
@@ -270,6 +264,10 @@ impl Reading<'_> {
                 (Change::Alter, table, alter.if_exists.is_some())
             }
             Statement::DropTable(drop) => (Change::Drop, self.table(&drop.table)?, drop.if_exists.is_some()),
+            Statement::RestoreTable(restore) => {
+                source = Some(self.table(&restore.source)?);
+                (Change::Restore, self.table(&restore.table)?, false)
+            }
             Statement::CreateType(create) => {
                 let name = self.user_type(&create.name)?;
                 for field in &create.fields {
@@ -280,7 +278,8 @@ impl Reading<'_> {
             Statement::DropType(drop) => (Change::Drop, self.user_type(&drop.name)?, drop.if_exists.is_some()),
             other => return Err(self.not_emulated("this statement", other.span())),
         };
-        Ok(Definition { change, thing, conditional, types, statement: statement.clone(), text: Some(self.edited()) })
+        let text = Some(self.edited());
+        Ok(Definition { change, thing, conditional, types, statement: statement.clone(), text, source })
     }
 
     /// Strategies are the rules' business; here each is given Cassandra's words for the one copy that there is.
@@ -356,7 +355,7 @@ impl Reading<'_> {
         not_emulated(format!("{what} ({})", span.position(self.text)))
     }
 
-    fn understood(&self, action: Action, tables: Vec<Thing>, needs: Features) -> Understood {
+    fn understood(&self, action: Action, tables: Vec<Thing>, needs: Vec<Features>) -> Understood {
         Understood { action, tables, needs, look: self.look, text: self.edited() }
     }
 
@@ -376,8 +375,9 @@ impl Reading<'_> {
     }
 }
 
-fn needed(using: &Using) -> Features {
-    Features { ttl: using.ttl().is_some(), timestamps: using.timestamp().is_some() }
+fn needed(using: Option<&Using>) -> Features {
+    let (ttl, timestamps) = (using.and_then(Using::ttl), using.and_then(Using::timestamp));
+    Features { ttl: ttl.is_some(), timestamps: timestamps.is_some() }
 }
 
 #[cfg(test)]
@@ -448,20 +448,25 @@ mod tests {
         let timestamps = Features { ttl: false, timestamps: true };
         let write = |conditional| Action::Write { conditional };
         for (text, action, needs) in [
-            ("SELECT ttl(a) FROM t", Action::Read, Features::default()),
-            ("SELECT WRITETIME(a) FROM t", Action::Read, timestamps),
-            ("INSERT INTO t (a) VALUES (1)", write(false), Features::default()),
-            ("INSERT INTO t (a) VALUES (1) IF NOT EXISTS USING TTL ?", write(true), ttl),
-            ("UPDATE t USING TIMESTAMP 1 SET a = 1 WHERE b = 1", write(false), timestamps),
-            ("DELETE FROM t WHERE b = 1 IF EXISTS", write(true), Features::default()),
+            ("SELECT ttl(a) FROM t", Action::Read, &[Features::default()][..]),
+            ("SELECT WRITETIME(a) FROM t", Action::Read, &[timestamps]),
+            ("INSERT INTO t (a) VALUES (1)", write(false), &[Features::default()]),
+            ("INSERT INTO t (a) VALUES (1) IF NOT EXISTS USING TTL ?", write(true), &[ttl]),
+            ("UPDATE t USING TIMESTAMP 1 SET a = 1 WHERE b = 1", write(false), &[timestamps]),
+            ("DELETE FROM t WHERE b = 1 IF EXISTS", write(true), &[Features::default()]),
             (
                 "BEGIN BATCH INSERT INTO t (a) VALUES (1) USING TTL 1; INSERT INTO t (a) VALUES (2) IF NOT EXISTS APPLY BATCH",
                 write(true),
-                ttl,
+                &[ttl, Features::default()],
             ),
-            ("USE \"App\"", Action::Use("App".into()), Features::default()),
+            (
+                "BEGIN BATCH USING TIMESTAMP 1 INSERT INTO t (a) VALUES (1) USING TTL 1; DELETE FROM u WHERE b = 1; APPLY BATCH",
+                write(false),
+                &[ttl.and(timestamps), timestamps],
+            ),
+            ("USE \"App\"", Action::Use("App".into()), &[]),
         ] {
-            assert_eq!(of(text), (action, needs), "{text}");
+            assert_eq!(of(text), (action, needs.to_vec()), "{text}");
         }
     }
 

@@ -4,6 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::notation::{Malformed, Reader};
 use super::request::Parameters;
+use crate::history::Binding;
 
 /// Values in the order in which they came, by name or by position.
 #[derive(Clone, Debug, Default)]
@@ -54,8 +55,18 @@ impl<'a> Values<'a> {
     /// A request of the gateway's own with the values of some markers, by their places. Values by name stay all of them:
     /// Cassandra takes those that it needs.
     pub(crate) fn parameters(&self, markers: &[usize]) -> Parameters {
-        let values = if self.named { Bytes::copy_from_slice(self.body) } else { self.only(markers) };
-        Parameters::own(values, self.named)
+        let Binding { values, named } = self.binding(markers);
+        Parameters::own(values, named)
+    }
+
+    /// The values of some markers, by their places; values by name stay all of them.
+    pub(crate) fn binding(&self, markers: &[usize]) -> Binding {
+        let values = match (self.named, markers) {
+            (true, _) => Bytes::copy_from_slice(self.body),
+            (false, []) => Bytes::new(),
+            (false, markers) => self.only(markers),
+        };
+        Binding { values, named: self.named }
     }
 
     fn only(&self, markers: &[usize]) -> Bytes {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use keyspaces_cql::TableOptions;
 
+use crate::history::Life;
+
 /// A keyspace, a table or a type, by the client's names.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Thing {
@@ -31,6 +33,8 @@ pub(crate) enum Status {
     Active,
     Updating,
     Deleting,
+    /// A table that is made of what another was; its rows are brought back.
+    Restoring,
     /// The service may not use the key of the table. It can be deleted, or given another key.
     Inaccessible,
 }
@@ -58,6 +62,16 @@ pub(crate) struct Entry {
     pub(crate) stream_since: Option<u64>,
     /// What Cassandra is told and has not been seen to have done.
     pub(crate) pending: Option<Arc<Pending>>,
+    /// Whose rows a table that is being restored has still to be given; its status does not end before.
+    pub(crate) rows_of: Option<Arc<RowsOf>>,
+}
+
+/// The rows that a table had at a moment.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct RowsOf {
+    pub(crate) source: Life,
+    /// In milliseconds since 1970.
+    pub(crate) moment: u64,
 }
 
 /// A change that is under way.
@@ -130,6 +144,12 @@ impl Catalogue {
         things.filter(|(thing, _)| thing.kind != Kind::Keyspace)
     }
 
+    /// A table that has still to be given the rows of one of this name.
+    pub(crate) fn restored_from(&self, source: &Thing) -> Option<&Thing> {
+        let is_restored = |of: &Entry| of.rows_of.as_ref().is_some_and(|rows_of| rows_of.source.table == *source);
+        self.0.iter().find(|(_, of)| is_restored(of)).map(|(table, _)| table)
+    }
+
     /// All things.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&Thing, &Entry)> {
         self.0.iter()
@@ -137,7 +157,7 @@ impl Catalogue {
 
     /// The things whose status has ended at `now`, in the order in which it did.
     pub(crate) fn due(&self, now: u64) -> Vec<(Thing, Entry)> {
-        let due = |entry: &Entry| entry.due.filter(|due| *due <= now);
+        let due = |entry: &Entry| entry.ends().filter(|due| *due <= now);
         let mut things: Vec<_> = self.0.iter().filter(|(_, entry)| due(entry).is_some()).collect();
         things.sort_by_key(|(_, entry)| entry.due);
         things.into_iter().map(|(thing, entry)| (thing.clone(), entry.clone())).collect()
@@ -145,7 +165,7 @@ impl Catalogue {
 
     /// When the next status ends.
     pub(crate) fn next_due(&self) -> Option<u64> {
-        self.0.values().filter_map(|entry| entry.due).min()
+        self.0.values().filter_map(Entry::ends).min()
     }
 }
 
@@ -160,6 +180,11 @@ impl Entry {
     /// The same when its status has ended.
     pub(crate) fn settled(self) -> Self {
         Self { status: Status::Active, due: None, changing: None, ..self }
+    }
+
+    /// When its status ends, or what is pending is told once more; nothing if that takes more than time.
+    pub(crate) fn ends(&self) -> Option<u64> {
+        self.due.filter(|_| self.rows_of.is_none() || self.pending.is_some())
     }
 
     /// What is turned on for a table.
@@ -217,12 +242,13 @@ impl Status {
             Self::Active => "ACTIVE",
             Self::Updating => "UPDATING",
             Self::Deleting => "DELETING",
+            Self::Restoring => "RESTORING",
             Self::Inaccessible => "INACCESSIBLE_ENCRYPTION_CREDENTIALS",
         }
     }
 
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Creating, Self::Active, Self::Updating, Self::Deleting, Self::Inaccessible];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Creating, Self::Active, Self::Updating, Self::Deleting, Self::Restoring, Self::Inaccessible];
 
     pub(crate) fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.word() == word)
@@ -255,6 +281,21 @@ mod tests {
         assert_eq!(catalogue.due(9), []);
         let due: Vec<_> = catalogue.due(20).into_iter().map(|(thing, _)| thing.to_string()).collect();
         assert_eq!(due, ["table a.soon", "table a.late"]);
+    }
+
+    #[test]
+    fn what_waits_for_its_rows_is_not_due() {
+        let mut catalogue = Catalogue::default();
+        let rows_of = RowsOf { source: Life::new(Thing::table("a", "t"), 1), moment: 5 };
+        let restoring = Entry { status: Status::Restoring, rows_of: Some(Arc::new(rows_of)), ..creating(10) };
+        catalogue.set(Thing::table("a", "restored"), restoring.clone());
+        assert_eq!((catalogue.next_due(), catalogue.due(20)), (None, Vec::new()));
+        assert_eq!(catalogue.restored_from(&Thing::table("a", "t")), Some(&Thing::table("a", "restored")));
+        assert_eq!(catalogue.restored_from(&Thing::table("a", "restored")), None);
+        let there = Entry { rows_of: None, ..restoring };
+        catalogue.set(Thing::table("a", "restored"), there.clone());
+        assert_eq!(catalogue.restored_from(&Thing::table("a", "t")), None);
+        assert_eq!(catalogue.due(20), [(Thing::table("a", "restored"), there)]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(crate) struct Definition {
     pub(crate) statement: Statement,
     /// With Cassandra's names, and without what only the service has; nothing if that is all of it.
     pub(crate) text: Option<String>,
+    /// The table that a RESTORE TABLE restores.
+    pub(crate) source: Option<Thing>,
 }
 
 /// What happens to the thing.
@@ -25,4 +27,5 @@ pub(crate) enum Change {
     Create,
     Alter,
     Drop,
+    Restore,
 }

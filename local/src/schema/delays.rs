@@ -20,6 +20,8 @@ pub enum Ddl {
     AlterTable,
     /// DROP TABLE
     DropTable,
+    /// RESTORE TABLE, from when it was sent; bringing the rows back may take longer.
+    RestoreTable,
     /// CREATE TYPE
     CreateType,
     /// DROP TYPE
@@ -28,12 +30,12 @@ pub enum Ddl {
 
 /// How long each takes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Delays([Duration; 8]);
+pub(crate) struct Delays([Duration; 9]);
 
 impl Delays {
     /// The same for all.
     pub(crate) const fn all(delay: Duration) -> Self {
-        Self([delay; 8])
+        Self([delay; 9])
     }
 
     pub(crate) const fn set(&mut self, ddl: Ddl, delay: Duration) {
@@ -49,6 +51,8 @@ impl Delays {
             (Kind::Table, Change::Create) => Ddl::CreateTable,
             (Kind::Table, Change::Alter) => Ddl::AlterTable,
             (Kind::Table, Change::Drop) => Ddl::DropTable,
+            // Nothing else is restored.
+            (_, Change::Restore) => Ddl::RestoreTable,
             // There is no ALTER TYPE.
             (Kind::Type, Change::Create | Change::Alter) => Ddl::CreateType,
             (Kind::Type, Change::Drop) => Ddl::DropType,
@@ -58,13 +62,14 @@ impl Delays {
 }
 
 impl Ddl {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("create-keyspace", Self::CreateKeyspace),
         ("alter-keyspace", Self::AlterKeyspace),
         ("drop-keyspace", Self::DropKeyspace),
         ("create-table", Self::CreateTable),
         ("alter-table", Self::AlterTable),
         ("drop-table", Self::DropTable),
+        ("restore-table", Self::RestoreTable),
         ("create-type", Self::CreateType),
         ("drop-type", Self::DropType),
     ];

@@ -1,5 +1,7 @@
 //! What the schema's system tables say: rows made from Cassandra's own schema.
 
+use std::iter;
+
 use chrono::{DateTime, SecondsFormat};
 use keyspaces_cql::{CapacityMode, Cdc, Encryption, PointInTimeRecovery, TableOptions};
 use serde_json::{Map, Value, json};
@@ -7,9 +9,11 @@ use serde_json::{Map, Value, json};
 use super::Change;
 use super::catalogue::{Changing, Entry, Kind, Status, Thing};
 use super::names::Names;
+use super::restore;
 use super::system_tables::{self, SystemTable};
 use super::user_types::Uses;
 use crate::gateway::{Failed, Own};
+use crate::history::History;
 
 /// Writes into the system tables of an instance.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub(super) struct Mirror<'a> {
     pub(super) names: &'a Names,
     /// The Region that the instance stands for.
     pub(super) region: &'a str,
+    /// What can be brought back, and what time it is, in milliseconds since 1970; not known while the gateway starts.
+    pub(super) history: Option<(&'a History, u64)>,
 }
 
 /// Where a thing has rows beside those of its own name: one key column more than the keyspace, called this.
@@ -54,19 +60,11 @@ impl Mirror<'_> {
             Kind::Type => ("types", "type_name"),
         };
         let row = json!({"keyspace_name": thing.keyspace, key: thing.name, "status": entry.status.word()});
-        self.update(&self.table("system_schema_mcs", table), vec![row]).await?;
+        self.own.update_all(&self.table("system_schema_mcs", table), iter::once(row)).await?;
         let replicas = self.regions(&thing.keyspace).await?.into_iter().map(|region| {
             json!({"keyspace_name": thing.keyspace, key: thing.name, "region": region, "status": entry.status.word()})
         });
-        self.update(&self.table("system_multiregion_info", table), replicas.collect()).await
-    }
-
-    /// Changes some columns of rows.
-    async fn update(&self, table: &str, rows: Vec<Value>) -> Result<(), Failed> {
-        for row in rows {
-            self.own.run(&format!("INSERT INTO {table} JSON ? DEFAULT UNSET"), &[&row.to_string()]).await?;
-        }
-        Ok(())
+        self.own.update_all(&self.table("system_multiregion_info", table), replicas).await
     }
 
     /// Shows of these types of a keyspace what uses them, and how many are inside each other.
@@ -78,7 +76,7 @@ impl Mirror<'_> {
                 "direct_parent_types": uses.types_with(name).collect::<Vec<_>>(),
             })
         });
-        self.update(&self.table("system_schema_mcs", "types"), rows.collect()).await
+        self.own.update_all(&self.table("system_schema_mcs", "types"), rows).await
     }
 
     /// The Regions that a keyspace is shown to be in, if in several.
@@ -227,6 +225,7 @@ impl Mirror<'_> {
             Change::Create => "CREATE",
             Change::Alter => "UPDATE",
             Change::Drop => "DELETE",
+            Change::Restore => "RESTORE",
         };
         let row = json!({
             "keyspace_name": table.keyspace, "table_name": table.name, "event_time": timestamp(now),
@@ -284,7 +283,8 @@ impl Mirror<'_> {
             self.own.insert(&self.table("system_schema", "types"), &Value::Object(row.clone())).await?;
             row.insert("status".into(), entry.status.word().into());
             row.insert("last_modified_timestamp".into(), timestamp(entry.created));
-            self.own.insert(&self.table("system_schema_mcs", "types"), &Value::Object(row)).await?;
+            let of = self.table("system_schema_mcs", "types");
+            self.own.update_all(&of, iter::once(Value::Object(row))).await?;
         }
         let replicas = self.regions(&user_type.keyspace).await?.into_iter().map(|region| {
             json!({
@@ -296,7 +296,7 @@ impl Mirror<'_> {
     }
 
     /// What was said, what holds where nothing was (DG:cql.ddl.table), and what the service adds
-    /// (DG:keyspaces-enable-cdc-new-table).
+    /// (DG:keyspaces-enable-cdc-new-table, DG:restoretabletopointintime, DG:restoredeleted).
     fn custom_properties(&self, table: &Thing, entry: &Entry) -> Map<String, Value> {
         let defaults = TableOptions::default()
             .and(CapacityMode::default())
@@ -322,6 +322,14 @@ impl Mirror<'_> {
             let cdc = shown.entry("cdc_specification".into()).or_default();
             cdc.insert("status".into(), status.into());
             cdc.extend(self.stream(table, entry).map(|arn| ("latest_stream_arn".into(), arn)));
+        }
+        if let Some((history, now)) = self.history.filter(|_| entry.is_recoverable()) {
+            let recovery = shown.entry("point_in_time_recovery".into()).or_default();
+            if entry.status == Status::Deleting {
+                recovery.insert("restorable_until_time".into(), restore::at(now + restore::WINDOW).to_string());
+            } else if let Some(earliest) = history.earliest(&entry.life(table), now) {
+                PointInTimeRecovery::show_earliest_restorable(&mut shown, restore::at(earliest));
+            }
         }
         shown.into_iter().map(|(name, settings)| (name, json!(settings))).collect()
     }

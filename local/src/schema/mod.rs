@@ -9,22 +9,27 @@ mod definition;
 mod delays;
 mod mirror;
 mod names;
+mod past;
 mod plan;
+mod possible;
 mod quotas;
+mod recovery;
+mod restore;
 mod store;
 pub(crate) mod system_tables;
 mod user_types;
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
 use keyspaces_cql::{CapacityMode, Encryption, TableOptions};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::auth::{Clock, Refusal};
 use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, leaves_open, restored, schema_change};
+use crate::history::History;
 use crate::topology::Topology;
 
 pub(crate) use catalogue::{Entry, Features, Kind, Status, Thing};
@@ -46,6 +51,7 @@ use user_types::Uses;
 pub(crate) struct Schema {
     names: Arc<Names>,
     own: Own,
+    history: Arc<History>,
     data_center: String,
     settings: Settings,
     clock: Now,
@@ -53,6 +59,12 @@ pub(crate) struct Schema {
     next_due: AtomicU64,
     /// Held while something is changed: one change at a time.
     turn: Mutex<()>,
+    /// Told when a table begins to wait for its rows.
+    rows_wanted: Notify,
+    /// Whether no more rows are to be brought back.
+    is_closing: AtomicBool,
+    /// What `earliest_restorable_timestamp` was last seen to show, in milliseconds since 1970.
+    earliest_shown: std::sync::Mutex<HashMap<Thing, u64>>,
     /// What the system tables say of the nodes.
     topology: std::sync::Mutex<Topology>,
 }
@@ -65,6 +77,8 @@ pub(crate) struct Settings {
     pub(crate) region: String,
     /// The keys that the service may not use.
     pub(crate) inaccessible_keys: BTreeSet<String>,
+    /// How many bytes the history of a table may have.
+    pub(crate) history_bytes: u64,
 }
 
 /// What time it is, in milliseconds since 1970.
@@ -84,21 +98,34 @@ impl Schema {
         let data_center = store.prepare(topology).await?;
         let clock = Now(clock);
         let catalogue = store.load(clock.millis(), &settings.region).await?;
+        let names = Arc::new(names);
+        let history =
+            History::open(own.address(), Arc::clone(&names), Arc::clone(&clock.0), settings.history_bytes).await?;
         let schema = Self {
-            names: Arc::new(names),
+            names,
+            history,
             data_center,
             settings,
             clock,
             next_due: AtomicU64::new(catalogue.next_due().unwrap_or(u64::MAX)),
             catalogue: RwLock::new(catalogue),
             turn: Mutex::new(()),
+            rows_wanted: Notify::new(),
+            is_closing: AtomicBool::new(false),
+            earliest_shown: std::sync::Mutex::default(),
             topology: std::sync::Mutex::new(topology.clone()),
             own,
         };
+        schema.go_on_recording().await?;
         for keyspace in schema.keyspaces() {
             schema.show_uses(&keyspace).await?;
         }
         Ok(schema)
+    }
+
+    /// What was written to the tables with point-in-time recovery.
+    pub(crate) fn history(&self) -> &Arc<History> {
+        &self.history
     }
 
     pub(crate) fn names(&self) -> &Names {
@@ -175,7 +202,7 @@ impl Schema {
 
     /// The options of a table, if there is one.
     pub(crate) fn options(&self, table: &Thing) -> Option<Arc<TableOptions>> {
-        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).get(table).map(|entry| entry.options)
+        self.catalogue().get(table).map(|entry| entry.options)
     }
 
     /// Does what a definition says and gives Cassandra's answer, with the client's names.
@@ -186,22 +213,24 @@ impl Schema {
         let _turn = self.turn.lock().await;
         self.settle_in_turn().await.map_err(broken)?;
         self.check(definition)?;
+        let now = self.clock.millis();
+        let restored = self.restored(definition, now).await?;
+        let definition = restored.as_ref().map_or(definition, |(definition, _)| definition);
+        self.check_types(&definition.types)?;
         let Definition { change, thing, conditional, text, .. } = definition;
         let before = self.entry(thing);
         let nothing_to_do = match change {
             // Cassandra says so: it exists already, or that is fine.
             Change::Create => before.is_some(),
             Change::Alter | Change::Drop => *conditional && before.is_none(),
+            Change::Restore => false,
         };
         if nothing_to_do {
             return self.told(definition).await;
         }
-        let now = self.clock.millis();
-        let there = self.there(definition, before.as_ref()).await.map_err(broken)?;
-        let mut after = {
-            let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
-            catalogue.planned(definition, there, now, &self.settings.region)?
-        };
+        let mut there = self.there(definition, before.as_ref()).await.map_err(broken)?;
+        there.restored = restored.as_ref().map(|(_, restored)| restored.clone());
+        let mut after = self.catalogue().planned(definition, there, now, &self.settings.region)?;
         after.due = Some(now + self.settings.delays.of(thing.kind, *change));
         after.pending = text.clone().map(|text| Arc::new(Pending { text, before: before.clone() }));
         let store = Store { own: &self.own, names: &self.names };
@@ -261,61 +290,13 @@ impl Schema {
         Store { own: &self.own, names: &self.names }.drop_everything().await
     }
 
-    /// Whether a definition is possible as things are; otherwise the service's refusal.
-    fn check(&self, definition: &Definition) -> Result<(), Refusal> {
-        let Definition { change, thing, conditional, types, .. } = definition;
-        if system_tables::is_system(&thing.keyspace) {
-            return Err(Refusal {
-                code: error_code::UNAUTHORIZED,
-                text: format!("keyspaces-local: {} is the service's own and cannot be changed", thing.keyspace),
-            });
-        }
-        let entry = self.entry(thing);
-        let absent_is_fine = *conditional && *change != Change::Create && entry.is_none();
-        if thing.kind != Kind::Keyspace && !absent_is_fine {
-            self.check_keyspace(&thing.keyspace)?;
-            let keyspace = Thing::keyspace(&thing.keyspace);
-            let of = self.entry(&keyspace);
-            // DG:keyspaces-multi-region-add-replica
-            if of.is_some_and(|of| matches!(of.changing, Some(Changing::Region(_)))) {
-                return Err(busy(&keyspace, "updated"));
-            }
-        }
-        if let Some(table) = entry.as_ref().filter(|table| table.status == Status::Inaccessible)
-            && *change == Change::Alter
-            && !plan::gives_another_key(definition, table)
-        {
-            let text =
-                format!("keyspaces-local: {thing} is inaccessible: it takes another key, and DROP (API:GetTable)");
-            return Err(Refusal { code: error_code::INVALID, text });
-        }
-        match (change, entry.map(|entry| entry.status)) {
-            (_, Some(Status::Deleting)) if !(*change == Change::Drop && *conditional) => Err(busy(thing, "deleted")),
-            (Change::Alter | Change::Drop, Some(Status::Updating)) => Err(busy(thing, "updated")),
-            (Change::Alter | Change::Drop, None) if !absent_is_fine => Err(unconfigured(thing)),
-            (Change::Alter | Change::Drop, Some(Status::Creating)) => Err(unconfigured(thing)),
-            _ => Ok(()),
-        }?;
-        // What is being made in a keyspace keeps it (API:DeleteKeyspace says only that it is deleted with its tables).
-        if thing.kind == Kind::Keyspace && *change == Change::Drop {
-            let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some((within, _)) = catalogue.within(&thing.keyspace).find(|(_, of)| of.status == Status::Creating) {
-                return Err(busy(within, "created"));
-            }
-        }
-        match types.iter().find(|used| self.entry(used).is_some_and(|entry| entry.status != Status::Active)) {
-            Some(used) => Err(busy(used, "created or deleted")),
-            None => Ok(()),
-        }
-    }
-
     /// Shows that a change has begun.
     async fn changed(&self, definition: &Definition, after: Entry, now: u64) -> Result<(), Failed> {
         let Definition { change, thing, .. } = definition;
         let store = Store { own: &self.own, names: &self.names };
         let mut changes = vec![(thing.clone(), after.clone())];
         if thing.kind == Kind::Keyspace && *change == Change::Drop {
-            let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+            let catalogue = self.catalogue();
             changes.extend(catalogue.within(&thing.keyspace).map(|(within, before)| {
                 (within.clone(), Entry { status: after.status, due: after.due, ..before.clone() })
             }));
@@ -326,19 +307,27 @@ impl Schema {
             match (thing.kind, change) {
                 // A keyspace is shown when it is ready, and until it is gone (DG:keyspaces-create).
                 (Kind::Keyspace, Change::Create | Change::Drop) => {}
-                (_, Change::Create | Change::Alter) => mirror.show(&thing, &entry).await?,
+                (_, Change::Create | Change::Alter | Change::Restore) => mirror.show(&thing, &entry).await?,
                 (_, Change::Drop) => mirror.show_status(&thing, &entry).await?,
             }
             if thing.kind == Kind::Table {
+                self.record(&thing, &entry, now).await?;
                 mirror.add_to_history(&thing, &entry, *change, now).await?;
             }
             self.set(&thing, Some(entry));
         }
-        self.show_uses(&definition.thing.keyspace).await
+        self.rows_wanted.notify_one();
+        // What is created or altered without naming a type changes nothing of what uses which.
+        match change {
+            Change::Create | Change::Alter if definition.types.is_empty() && definition.thing.kind != Kind::Type => {
+                Ok(())
+            }
+            _ => self.show_uses(&definition.thing.keyspace).await,
+        }
     }
 
     fn keyspaces(&self) -> Vec<String> {
-        let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+        let catalogue = self.catalogue();
         let keyspaces = catalogue.all().filter(|(thing, _)| thing.kind == Kind::Keyspace);
         keyspaces.map(|(thing, _)| thing.keyspace.clone()).collect()
     }
@@ -346,7 +335,7 @@ impl Schema {
     /// Shows what uses which types, if a keyspace has any.
     async fn show_uses(&self, keyspace: &str) -> Result<(), Failed> {
         let types: Vec<String> = {
-            let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+            let catalogue = self.catalogue();
             let within = catalogue.within(keyspace);
             let types = within.filter(|(thing, of)| thing.kind == Kind::Type && of.status != Status::Deleting);
             types.map(|(thing, _)| thing.name.clone()).collect()
@@ -360,17 +349,28 @@ impl Schema {
 
     async fn settle_in_turn(&self) -> Result<(), Failed> {
         let now = self.clock.millis();
-        let due = self.catalogue.read().unwrap_or_else(PoisonError::into_inner).due(now);
+        let due = self.catalogue().due(now);
         let (store, mirror) = (Store { own: &self.own, names: &self.names }, self.mirror());
+        let mut finished = BTreeSet::new();
         for (thing, entry) in due {
+            finished.extend(entry.pending.as_ref().map(|_| thing.keyspace.clone()));
             let Some(entry) = store.finished(&thing, entry).await? else {
                 self.set(&thing, None);
                 continue;
             };
+            if entry.rows_of.is_some() {
+                mirror.show(&thing, &entry).await?;
+                self.set(&thing, Some(entry));
+                self.rows_wanted.notify_one();
+                continue;
+            }
             if entry.status == Status::Deleting {
                 mirror.hide(&thing).await?;
                 store.forget(&thing).await?;
                 self.set(&thing, None);
+                continue;
+            }
+            if !self.can_be_restored(&thing, &entry) {
                 continue;
             }
             let gets_a_region = matches!(entry.changing, Some(Changing::Region(_)));
@@ -387,9 +387,11 @@ impl Schema {
                     mirror.show(&within, &entry).await?;
                 }
             }
-            self.show_uses(&thing.keyspace).await?;
             store.save(&thing, &settled).await?;
             self.set(&thing, Some(settled));
+        }
+        for keyspace in finished {
+            self.show_uses(&keyspace).await?;
         }
         Ok(())
     }
@@ -405,11 +407,16 @@ impl Schema {
     }
 
     fn mirror(&self) -> Mirror<'_> {
-        Mirror { own: &self.own, names: &self.names, region: &self.settings.region }
+        let history = Some((&*self.history, self.clock.millis()));
+        Mirror { own: &self.own, names: &self.names, region: &self.settings.region, history }
+    }
+
+    fn catalogue(&self) -> RwLockReadGuard<'_, Catalogue> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn entry(&self, thing: &Thing) -> Option<Entry> {
-        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).get(thing)
+        self.catalogue().get(thing)
     }
 
     fn set(&self, thing: &Thing, entry: Option<Entry>) {

@@ -9,6 +9,7 @@ use keyspaces_cql::{
 };
 
 use super::catalogue::{Catalogue, Changing, Entry, Kind, Status, Thing};
+use super::restore::Restored;
 use super::user_types::Uses;
 use super::{Change, Definition, quotas};
 use crate::auth::Refusal;
@@ -16,6 +17,8 @@ use crate::gateway::{error_code, not_emulated, refused_by};
 
 /// How many definitions may be under way at once in an account and Region (DG:quotas).
 const MAX_UNDER_WAY: usize = 50;
+/// How many tables may be restored at once in an account (DG:quotas).
+const MAX_RESTORES: usize = 4;
 /// How many keyspaces, tables and types an account may have in a Region (DG:quotas).
 const MAX_OF_A_KIND: usize = 256;
 /// How many units a table may have of reads and of writes, and all provisioned tables together (DG:quotas).
@@ -34,6 +37,8 @@ pub(super) struct There {
     pub(super) table: Option<TableDefinition>,
     /// What uses which types, where the definition names some.
     pub(super) uses: Uses,
+    /// What is restored.
+    pub(super) restored: Option<Restored>,
 }
 
 impl Catalogue {
@@ -53,7 +58,7 @@ impl Catalogue {
         let before = self.get(thing);
         let mut entry = before.clone().unwrap_or_default();
         match change {
-            Change::Create => {
+            Change::Create | Change::Restore => {
                 if self.all().filter(|(there, _)| there.kind == thing.kind).count() >= MAX_OF_A_KIND {
                     return Err(over(format!(
                         "{MAX_OF_A_KIND} of the kind {} are there (DG:quotas)",
@@ -66,6 +71,16 @@ impl Catalogue {
             Change::Drop => entry.status = Status::Deleting,
         }
         quotas::of_types(thing, &definition.types, &there.uses)?;
+        if let Some(Restored { options, rows_of }) = there.restored {
+            if self.all().filter(|(_, there)| there.status == Status::Restoring).count() >= MAX_RESTORES {
+                return Err(over(format!("{MAX_RESTORES} tables are being restored (DG:quotas)")));
+            }
+            // Later than the source, even where both have the same name.
+            entry.created = now.max(rows_of.source.created + 1);
+            entry.status = Status::Restoring;
+            (entry.options, entry.rows_of) = (options, Some(Arc::new(rows_of)));
+            self.capacity(definition, None, &mut entry, now)?;
+        }
         match statement {
             Statement::CreateKeyspace(create) => of_keyspace(&mut entry, create)?,
             Statement::AlterKeyspace(alter) => match &alter.change {
@@ -279,7 +294,7 @@ fn change_tags(entry: &mut Entry, change: impl FnOnce(&mut Tags, Tags), term: &s
     Ok(())
 }
 
-fn refused(error: PropertyError) -> Refusal {
+pub(super) fn refused(error: PropertyError) -> Refusal {
     match error.problem {
         PropertyProblem::Refused(rule) => refused_by(rule),
         PropertyProblem::Unknown(what) => not_emulated(what),
@@ -287,7 +302,7 @@ fn refused(error: PropertyError) -> Refusal {
     }
 }
 
-fn no_table(error: TableError) -> Refusal {
+pub(super) fn no_table(error: TableError) -> Refusal {
     match error.problem {
         TableProblem::Refused(rule) => refused_by(rule),
         TableProblem::Unknown(what) => not_emulated(what),

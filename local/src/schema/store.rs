@@ -9,11 +9,13 @@ use keyspaces_cql::{
 };
 use serde_json::{Value, json};
 
-use super::catalogue::{Catalogue, Changing, Entry, Kind, Pending, Status, Thing};
+use super::catalogue::{Catalogue, Changing, Entry, Kind, Pending, RowsOf, Status, Thing};
 use super::mirror::Mirror;
 use super::names::{Names, quoted};
+use super::past::Past;
 use super::system_tables;
 use crate::gateway::{Failed, Own};
+use crate::history::Life;
 use crate::topology::{self, Node, Topology};
 
 /// The inner keyspace of an instance.
@@ -64,8 +66,10 @@ impl Store<'_> {
              PRIMARY KEY (keyspace_name, kind, name)";
         self.own.run(&format!("CREATE TABLE IF NOT EXISTS {state} ({columns})"), &[]).await?;
         // Not among the columns above: the table may be of a version that did not have them.
-        let later = "pending text, before text, key_changes frozen<list<bigint>>, changing text, stream_since bigint";
+        let later = "pending text, before text, key_changes frozen<list<bigint>>, changing text, stream_since bigint, \
+                     rows_of text";
         self.own.run(&format!("ALTER TABLE {state} ADD IF NOT EXISTS ({later})"), &[]).await?;
+        Past { own: self.own, names: self.names }.prepare().await?;
         self.write_topology(topology).await?;
         self.mirror(&topology.region).show_system().await?;
         Ok(data_center)
@@ -158,7 +162,7 @@ impl Store<'_> {
             Err(failed) => return Err(failed),
         }
         match entry.status {
-            Status::Creating => Ok(self.things_in_cassandra().await?.contains(thing)),
+            Status::Creating | Status::Restoring => Ok(self.things_in_cassandra().await?.contains(thing)),
             Status::Deleting => Ok(!self.things_in_cassandra().await?.contains(thing)),
             Status::Active | Status::Updating | Status::Inaccessible => self.has_columns(thing, &pending.text).await,
         }
@@ -225,7 +229,7 @@ impl Store<'_> {
     }
 
     fn mirror<'a>(&'a self, region: &'a str) -> Mirror<'a> {
-        Mirror { own: self.own, names: self.names, region }
+        Mirror { own: self.own, names: self.names, region, history: None }
     }
 
     /// Drops the instance's keyspaces, the inner one last: as long as it is there, what is left can be found.
@@ -300,6 +304,10 @@ fn state_row(thing: &Thing, entry: &Entry) -> Value {
         "changing": entry.changing.as_ref().map(Changing::text),
         "stream_since": entry.stream_since,
         "pending": pending.map(|pending| &pending.text),
+        "rows_of": entry.rows_of.as_deref().map(|RowsOf { source, moment }| {
+            let Life { table, created } = source;
+            json!([table.keyspace, table.name, created, moment]).to_string()
+        }),
         "before": pending.and_then(|pending| Some(state_row(thing, pending.before.as_ref()?).to_string())),
     })
 }
@@ -322,7 +330,16 @@ fn entry(row: &Value) -> Result<(Thing, Entry), Unusable> {
         Some(text) => Some(Arc::new(Pending { text: text.to_owned(), before: before()? })),
         None => None,
     };
+    let rows_of = match text("rows_of") {
+        Some(text) => {
+            let (keyspace, table, created, moment): (String, String, u64, u64) =
+                serde_json::from_str(text).map_err(|_| unreadable("rows_of"))?;
+            Some(Arc::new(RowsOf { source: Life::new(Thing::table(keyspace, table), created), moment }))
+        }
+        None => None,
+    };
     let known = Entry {
+        rows_of,
         status: Status::of(needed("status")?).ok_or_else(|| unreadable("status"))?,
         due: row.get("due").and_then(Value::as_u64),
         options: Arc::new(options_of(text("options").unwrap_or_default()).ok_or_else(|| unreadable("options"))?),
@@ -399,4 +416,29 @@ fn peer_row(topology: &Topology, Node { address, host_id, token }: &Node) -> Val
         "schema_version": topology.schema_version.to_string(),
         "tokens": [token],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_down_of_a_table_is_read_back() {
+        let table = Thing::table("ks", "restored");
+        let before = Entry { created: 3, regions: vec!["us-east-1".to_owned()], ..Entry::default() };
+        let pending = Pending { text: "CREATE TABLE t".to_owned(), before: Some(before) };
+        let rows_of = RowsOf { source: Life::new(Thing::table("ks", "A table"), 7), moment: 9 };
+        let known = Entry {
+            status: Status::Restoring,
+            due: Some(11),
+            options: Arc::new(TableOptions::default().and(Ttl::Enabled)),
+            created: 8,
+            on_demand_since: Some(8),
+            decreases: vec![1, 2],
+            pending: Some(Arc::new(pending)),
+            rows_of: Some(Arc::new(rows_of)),
+            ..Entry::default()
+        };
+        assert_eq!(entry(&state_row(&table, &known)).unwrap(), (table, known));
+    }
 }

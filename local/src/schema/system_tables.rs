@@ -4,6 +4,8 @@
 //! That `system_schema` has `functions`, `aggregates`, `triggers`, `indexes`, `views` and `dropped_columns`, all empty
 //! here, is unverified: all common drivers read them. So are the types of columns that only the service has.
 
+use super::Thing;
+
 /// One of them.
 #[derive(Debug)]
 pub(crate) struct SystemTable {
@@ -29,6 +31,11 @@ pub(crate) const KEYSPACES: [&str; 4] = ["system", "system_schema", "system_sche
 /// The system table of this name.
 pub(crate) fn find(keyspace: &str, name: &str) -> Option<&'static SystemTable> {
     ALL.iter().find(|table| table.keyspace == keyspace && table.name == name)
+}
+
+/// Whether a table shows since when others can be restored.
+pub(crate) fn shows_recovery(table: &Thing) -> bool {
+    [MCS, MULTIREGION].contains(&table.keyspace.as_str()) && table.name == "tables"
 }
 
 /// Whether this is one of the [`KEYSPACES`].

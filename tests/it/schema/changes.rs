@@ -1,3 +1,4 @@
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use futures::TryStreamExt;
@@ -21,7 +22,6 @@ async fn a_table_can_be_used_when_its_creation_is_done_and_its_progress_is_told(
     let (keyspace, name) = (keyspace(&session).await, name());
     let definition = table(keyspace, &name).column("v", NativeType::Text).build().unwrap();
     let told: Vec<Progress> = session.schema().create_table(&definition).progress().try_collect().await.unwrap();
-    assert!(told.iter().any(|progress| progress.status == Some(TableStatus::Creating)), "{told:?}");
     let (first, last) = (&told[0], &told[told.len() - 1]);
     assert_eq!((first.done, first.of), (0, 1));
     assert_eq!((last.done, last.of), (1, 1));
@@ -93,14 +93,16 @@ async fn what_is_being_made_is_waited_for_by_whoever_asks() {
     // Another program, or the same one when it was started again.
     let second: Session = signed(&local).connect().await.unwrap();
     let again = second.schema();
-    tokio::try_join!(again.create_table_if_not_exists(&definition), again.wait_for_tables([("ks", "t")])).unwrap();
+    let created = again.create_table_if_not_exists(&definition).progress().try_collect::<Vec<_>>();
+    let (told, ()) = tokio::try_join!(created, again.wait_for_tables([("ks", "t")]).into_future()).unwrap();
+    assert!(told.iter().any(|progress| progress.status == Some(TableStatus::Creating)), "{told:?}");
     second.execute("INSERT INTO ks.t (id) VALUES (1)", ()).await.unwrap();
     let late = first.schema().create_table(&table("ks", "u").build().unwrap()).within(Duration::from_millis(50)).await;
     let late = late.unwrap_err();
     assert_eq!(
         late.to_string(),
         "CREATE TABLE ks.u failed: not carried out within 50ms. The service goes on with it: look at its status in \
-         system_schema_mcs, or define it again"
+         system_schema_mcs, or wait on with wait_for_tables()"
     );
     assert!(late.is_timeout());
     local.close().await.unwrap();

@@ -1,7 +1,15 @@
+use std::future::IntoFuture;
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use keyspaces::schema::{KeyspaceDefinition, NativeType, PointInTimeRecovery, TableBuilder, TableDefinition};
+use futures::TryStreamExt;
+use futures::future::join_all;
+use keyspaces::schema::{
+    AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, KeyspaceDefinition, NativeType, PointInTimeRecovery,
+    TableBuilder, TableChange, TableDefinition, TableStatus, Tags, TargetTracking,
+};
 use keyspaces::{Endpoint, ErrorKind, Session};
-use keyspaces_local::Local;
+use keyspaces_local::{Ddl, Local};
 
 use crate::local::{shared, signed};
 
@@ -9,19 +17,146 @@ fn table(keyspace: &str, table: &str) -> TableBuilder {
     TableDefinition::builder(keyspace, table).partition_key("id", NativeType::Int).column("v", NativeType::Text)
 }
 
+async fn rows(session: &Session, table: &str) -> Vec<(i32, Option<String>)> {
+    let mut rows: Vec<_> = session.rows(&format!("SELECT id, v FROM {table}"), ()).try_collect().await.unwrap();
+    rows.sort_unstable();
+    rows
+}
+
+/// A moment at which nothing is written.
+async fn moment() -> DateTime<Utc> {
+    const QUIET: Duration = Duration::from_millis(20);
+    tokio::time::sleep(QUIET).await;
+    let moment = Utc::now();
+    tokio::time::sleep(QUIET).await;
+    moment
+}
+
 fn text(moment: DateTime<Utc>) -> String {
     moment.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 #[tokio::test]
+async fn rows_that_were_deleted_by_mistake_are_there_again_in_a_new_table() {
+    let local = Local::builder().ddl_delay(Duration::ZERO).ddl_delay_of(Ddl::RestoreTable, Duration::from_millis(500));
+    let local = local.start().await.unwrap();
+    let session = signed(&local).connect().await.unwrap();
+    let schema = session.schema();
+    schema.create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
+    schema.create_table(&table("ks", "users").build().unwrap()).await.unwrap();
+    let recovery = [TableChange::Set(PointInTimeRecovery::Enabled.into())];
+    schema.alter_table("ks", "users", &recovery).await.unwrap();
+    for id in 0..20 {
+        session.execute("INSERT INTO ks.users (id, v) VALUES (?, ?)", (id, format!("user {id}"))).await.unwrap();
+    }
+    let before = rows(&session, "ks.users").await;
+    let moment = moment().await;
+    session.execute("UPDATE ks.users SET v = 'nobody' WHERE id = 0", ()).await.unwrap();
+    for id in 1..20 {
+        session.execute("DELETE FROM ks.users WHERE id = ?", (id,)).await.unwrap();
+    }
+    let after = rows(&session, "ks.users").await;
+
+    let restore = schema.restore_table("ks", "users").at(moment).into("ks", "users_restored");
+    let told: Vec<_> = restore.progress().try_collect().await.unwrap();
+    assert!(told.iter().any(|progress| progress.status == Some(TableStatus::Restoring)), "{told:?}");
+    let last = told.last().unwrap();
+    assert_eq!((last.definition.as_str(), last.done, last.of), ("RESTORE TABLE ks.users_restored", 1, 1));
+    assert_eq!(rows(&session, "ks.users_restored").await, before);
+    assert_eq!(rows(&session, "ks.users").await, after);
+
+    // One that was dropped comes back as it was then.
+    schema.drop_table("ks", "users").await.unwrap();
+    schema.restore_table("ks", "users").into("ks", "users_at_last").await.unwrap();
+    assert_eq!(rows(&session, "ks.users_at_last").await, after);
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restored_table_has_the_settings_of_the_other_but_for_those_it_was_given() {
+    let local = Local::builder().ddl_delay(Duration::ZERO).start().await.unwrap();
+    let session = signed(&local).connect().await.unwrap();
+    let schema = session.schema();
+    schema.create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
+    schema.create_keyspace(&KeyspaceDefinition::new("other")).await.unwrap();
+    let scaling = |most| CapacityScaling::Target(TargetTracking::between(1, most));
+    let provisioned = CapacityMode::Provisioned { read: 5, write: 6 };
+    let source = table("ks", "t").with(provisioned).with(PointInTimeRecovery::Enabled).with(Cdc::On(CdcView::NewImage));
+    let source = source.with(AutoScaling { write: Some(scaling(9)), ..Default::default() }).tag("stage", "test");
+    schema.create_table(&source.build().unwrap()).await.unwrap();
+    let changes = [TableChange::add_column("later", NativeType::Int)];
+    let moment = moment().await;
+    schema.alter_table("ks", "t", &changes).await.unwrap();
+
+    schema.restore_table("ks", "t").at(moment).into("ks", "same").await.unwrap();
+    let same = schema.describe_table("ks", "same").await.unwrap().unwrap();
+    let options = &same.definition.options;
+    assert_eq!(same.definition.columns.len(), 2, "{}", same.definition);
+    assert_eq!(options.capacity_mode, Some(provisioned));
+    assert_eq!(options.point_in_time_recovery, Some(PointInTimeRecovery::Enabled));
+    assert_eq!(options.auto_scaling.as_ref().and_then(|scaling| scaling.write), Some(scaling(9)));
+    assert_eq!((options.cdc.unwrap_or_default(), &options.tags), (Cdc::Off, &None));
+    assert!(same.earliest_restorable.is_some_and(|earliest| earliest > moment));
+
+    let restore = schema.restore_table("ks", "t").with(CapacityMode::OnDemand).with(PointInTimeRecovery::Disabled);
+    restore.tag("of", "t").into("other", "t").await.unwrap();
+    let other = schema.describe_table("other", "t").await.unwrap().unwrap();
+    let options = &other.definition.options;
+    assert_eq!(other.definition.columns.len(), 3, "{}", other.definition);
+    assert_eq!(options.capacity_mode, Some(CapacityMode::OnDemand));
+    assert_eq!(options.point_in_time_recovery, Some(PointInTimeRecovery::Disabled));
+    assert_eq!(options.auto_scaling, None);
+    assert_eq!(options.tags, Some(Tags::from([("of".into(), "t".into())])));
+    assert_eq!(other.earliest_restorable, None);
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_only_the_service_can_know_of_a_restore_is_told_in_its_words() {
+    let local = Local::builder().ddl_delay(Duration::ZERO).ddl_delay_of(Ddl::RestoreTable, Duration::from_secs(3));
+    let local = local.start().await.unwrap();
+    let session = signed(&local).connect().await.unwrap();
+    let schema = session.schema();
+    schema.create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
+    let nobody = schema.restore_table("ks", "nosuch").into("ks", "new").await.unwrap_err();
+    assert_eq!((nobody.kind(), nobody.said()), (ErrorKind::Refused, Some("unconfigured table ks.nosuch")));
+    assert_eq!(
+        nobody.advice(),
+        Some(
+            "There is no table ks.nosuch. One that was dropped can be restored for 35 days, if its recovery was on: to when \
+             it was dropped, so without a moment (DG:restoredeleted)"
+        )
+    );
+    schema.create_table(&table("ks", "t").with(PointInTimeRecovery::Enabled).build().unwrap()).await.unwrap();
+    let name = |number: usize| format!("new{number}");
+    let restores = (0..5).map(|number| schema.restore_table("ks", "t").into("ks", &name(number)).into_future());
+    let refused: Vec<_> = join_all(restores).await.into_iter().filter_map(Result::err).collect();
+    let said: Vec<_> = refused.iter().map(|error| (error.kind(), error.said())).collect();
+    assert_eq!(said, [(ErrorKind::Refused, Some("keyspaces-local: 4 tables are being restored (DG:quotas)"))]);
+
+    let soon = schema.restore_table("ks", "t").into("ks", "late").within(Duration::from_secs(1));
+    assert_eq!(
+        soon.await.unwrap_err().to_string(),
+        "RESTORE TABLE ks.late failed: not carried out within 1s. The service goes on with it: look at its status in \
+         system_schema_mcs, or wait on with wait_for_tables()"
+    );
+    schema.wait_for_tables([("ks", "late")]).await.unwrap();
+    assert_eq!(rows(&session, "ks.late").await, []);
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_restore_that_cannot_be_is_refused_before_it_is_sent() {
-    let local = Local::builder().ddl_delay(std::time::Duration::ZERO).start().await.unwrap();
+    let local = Local::builder().ddl_delay(Duration::ZERO).start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();
     let schema = session.schema();
     schema.create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
     let recoverable = table("ks", "kept").with(PointInTimeRecovery::Enabled).build().unwrap();
     let plain = table("ks", "plain").build().unwrap();
     schema.create_tables_if_not_exist([&recoverable, &plain]).await.unwrap();
+    let kept = schema.describe_table("ks", "kept").await.unwrap().unwrap();
+    let earliest = kept.earliest_restorable.unwrap();
+    let before = earliest - TimeDelta::milliseconds(1);
     local.journal().clear();
     let tomorrow = Utc::now() + TimeDelta::days(1);
     for (restore, expected) in [
@@ -31,6 +166,15 @@ async fn a_restore_that_cannot_be_is_refused_before_it_is_sent() {
                 "RESTORE TABLE ks.new failed: {} is in the future, by this machine's clock. Give a moment that has been, in \
                  UTC",
                 text(tomorrow)
+            ),
+        ),
+        (
+            schema.restore_table("ks", "kept").at(before).into("ks", "new"),
+            format!(
+                "RESTORE TABLE ks.new failed: ks.kept can be restored from {} on, not to {}. Give a later moment: what is kept \
+                 begins when recovery was turned on, or 35 days ago",
+                text(earliest),
+                text(before)
             ),
         ),
         (

@@ -16,7 +16,7 @@ use super::measure::Plan;
 use super::notation::Reader;
 use super::prepared::Facts;
 use super::statement::Statement;
-use super::understand::{Look, Timestamps, refused_by};
+use super::understand::{Look, refused_by};
 use super::values::Values;
 use crate::auth::Refusal;
 use crate::schema::Thing;
@@ -90,15 +90,13 @@ impl Piece<'_> {
     fn is_worth_a_look(&self) -> bool {
         match self.facts.look {
             Look::Read { lists, .. } => lists,
-            Look::Write { deletes, ttl, timestamps } => {
-                deletes || ttl || timestamps != Timestamps::None || self.plan.is_logged_batch()
-            }
+            Look::Write { deletes, ttl, timestamps, .. } => deletes || ttl || timestamps || self.plan.is_logged_batch(),
         }
     }
 }
 
 impl<'a> What<'a> {
-    fn using(self) -> Option<&'a Using> {
+    pub(in crate::gateway) fn using(self) -> Option<&'a Using> {
         match self {
             Self::Insert(insert) => insert.using.as_ref(),
             Self::Update(update) => update.using.as_ref(),

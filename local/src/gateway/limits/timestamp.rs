@@ -10,7 +10,7 @@ use super::Bound;
 use crate::auth::Refusal;
 use crate::gateway::prepared::Facts;
 use crate::gateway::statement::Statement;
-use crate::gateway::understand::{Look, Timestamps, refused_by};
+use crate::gateway::understand::refused_by;
 
 /// Refuses a `USING TIMESTAMP` outside the service's window.
 pub(super) fn check(using: Option<&Using>, bound: &Bound<'_>, now: SystemTime) -> Result<(), Refusal> {
@@ -30,11 +30,10 @@ impl Statement<'_> {
         all: &[F],
     ) -> Result<Option<i64>, Refusal> {
         let Some(given) = timestamp else { return Ok(None) };
-        let says_nothing =
-            |facts: &&Facts| matches!(facts.look, Look::Write { timestamps: Timestamps::None | Timestamps::Some, .. });
-        let tables = all.iter().map(F::borrow).filter(says_nothing).flat_map(|facts| &facts.tables);
+        let writes = all.iter().map(F::borrow).filter(|facts| !facts.reads);
+        let writes = writes.flat_map(|facts| facts.tables.iter().zip(&facts.needs));
         let (mut takes, mut ignores) = (false, false);
-        for table in tables {
+        for (table, _) in writes.filter(|(_, needs)| !needs.timestamps) {
             let timestamps = self.shared.schema.features(table).timestamps;
             takes |= timestamps;
             ignores |= !timestamps;

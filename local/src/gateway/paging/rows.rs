@@ -7,18 +7,18 @@ use super::super::notation::{Malformed, Notation, Reader};
 
 /// A RESULT of kind Rows.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(in super::super) struct Rows {
-    pub(in super::super) head: Head,
+pub(crate) struct Rows {
+    pub(crate) head: Head,
     /// Cassandra's paging state, if there may be more.
-    pub(in super::super) state: Option<Bytes>,
-    pub(in super::super) count: usize,
+    pub(crate) state: Option<Bytes>,
+    pub(crate) count: usize,
     /// The rows, one after the other.
-    pub(in super::super) content: Bytes,
+    pub(crate) content: Bytes,
 }
 
 /// What is said of the columns, the same on every page.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(in super::super) struct Head {
+pub(crate) struct Head {
     flags: i32,
     columns: usize,
     /// Table, names and types, as they came.
@@ -27,7 +27,7 @@ pub(in super::super) struct Head {
 
 impl Rows {
     /// Reads the body of a RESULT, if it is rows.
-    pub(in super::super) fn read(body: &Bytes) -> Result<Option<Self>, Malformed> {
+    pub(crate) fn read(body: &Bytes) -> Result<Option<Self>, Malformed> {
         let mut reader = Reader::new(body);
         if reader.int()? != kind::ROWS {
             return Ok(None);
@@ -45,12 +45,12 @@ impl Rows {
     }
 
     /// How many bytes the largest row has.
-    pub(in super::super) fn largest(&self) -> usize {
+    pub(crate) fn largest(&self) -> usize {
         self.each().map(<[u8]>::len).max().unwrap_or(0)
     }
 
     /// The rows as they are written.
-    pub(in super::super) fn each(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = &[u8]> {
         let mut reader = Reader::new(&self.content);
         (0..self.count).map_while(move |_| self.row(&mut reader).ok())
     }
@@ -75,7 +75,7 @@ impl Head {
     }
 
     /// What a RESULT of kind Prepared says of the rows.
-    pub(in super::super) fn of_prepared(body: &Bytes) -> Result<Option<Self>, Malformed> {
+    pub(crate) fn of_prepared(body: &Bytes) -> Result<Option<Self>, Malformed> {
         let mut reader = Reader::new(body);
         if reader.int()? != kind::PREPARED {
             return Ok(None);
@@ -85,17 +85,17 @@ impl Head {
     }
 
     /// The same without a hold on the frame that it came from.
-    pub(in super::super) fn owned(&self) -> Self {
+    pub(crate) fn owned(&self) -> Self {
         Self { specification: Bytes::copy_from_slice(&self.specification), ..self.clone() }
     }
 
     /// The same for a client that knows the columns already.
-    pub(in super::super) fn bare(self) -> Self {
+    pub(crate) fn bare(self) -> Self {
         Self { flags: flag::NO_METADATA, specification: Bytes::new(), ..self }
     }
 
     /// The body of a RESULT of so many rows, up to where they begin.
-    pub(in super::super) fn body(&self, count: usize, state: Option<&[u8]>) -> BytesMut {
+    pub(crate) fn body(&self, count: usize, state: Option<&[u8]>) -> BytesMut {
         let mut body = BytesMut::with_capacity(self.specification.len() + state.map_or(0, <[u8]>::len) + 24);
         body.put_i32(kind::ROWS);
         body.put_i32(self.flags | if state.is_some() { flag::MORE_PAGES } else { 0 });

@@ -39,14 +39,19 @@ async fn what_a_table_was_given_is_shown_as_the_service_shows_it() {
     let stream =
         "SELECT latest_stream_arn FROM system_schema_mcs.tables WHERE keyspace_name = 'given' AND table_name = 't'";
     let stream = client.rows(stream).await.text(0, "latest_stream_arn").to_owned();
+    let properties = shown(&mut client, "custom_properties", "given").await;
+    let (_, earliest) = properties[0].split_once("\"earliest_restorable_timestamp\": \"").unwrap();
+    let (earliest, _) = earliest.split_once('"').unwrap();
+    assert!(earliest.parse::<keyspaces_cql::RestorePoint>().is_ok(), "{earliest}");
     assert_eq!(
-        shown(&mut client, "custom_properties", "given").await,
+        properties,
         ["{\"custom_properties\": {\"capacity_mode\": {\"read_capacity_units\": \"10\", \"throughput_mode\": \
           \"PROVISIONED\", \"write_capacity_units\": \"20\"}, \"cdc_specification\": {\"latest_stream_arn\": \"STREAM\", \
           \"status\": \"ENABLED\", \"view_type\": \"NEW_IMAGE\"}, \"encryption_specification\": \
-          {\"encryption_type\": \"AWS_OWNED_KMS_KEY\"}, \"point_in_time_recovery\": {\"status\": \"enabled\"}, \
-          \"ttl\": {\"status\": \"enabled\"}}}"
-            .replace("STREAM", &stream)]
+          {\"encryption_type\": \"AWS_OWNED_KMS_KEY\"}, \"point_in_time_recovery\": {\"earliest_restorable_timestamp\": \
+          \"EARLIEST\", \"status\": \"enabled\"}, \"ttl\": {\"status\": \"enabled\"}}}"
+            .replace("STREAM", &stream)
+            .replace("EARLIEST", earliest)]
     );
     assert_eq!(shown(&mut client, "cdc", "given").await, ["{\"cdc\": true}"]);
     let tags = "SELECT JSON tags FROM system_schema_mcs.tags WHERE resource_id = \

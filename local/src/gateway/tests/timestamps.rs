@@ -132,6 +132,15 @@ async fn the_timestamp_of_the_frame_is_that_of_a_write_which_says_none() {
     // Nor is it with a SELECT.
     assert!(matches!(client.query_with("SELECT b FROM ks.t", at(1)).await, Answer::Rows(_)));
 
+    // Each table of a batch is asked for what its own statement needs.
+    let own = next();
+    let both = format!(
+        "BEGIN UNLOGGED BATCH UPDATE ks.t USING TIMESTAMP {own} SET b = 1 WHERE a = 1; UPDATE ks.u SET b = 1 WHERE a = 1; \
+         APPLY BATCH"
+    );
+    assert_eq!(client.query_with(&both, at(1)).await, Answer::Void);
+    assert_eq!(written(&mut client).await, own);
+
     // A table in the batch that ignores it has Cassandra give the time to all of it.
     let mixed = [Ok("UPDATE ks.u SET b = 1 WHERE a = 1"), Err(&id[..])];
     let batch = client.call(opcode::BATCH, &batch_at(&mixed, next())).await;

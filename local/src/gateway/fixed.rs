@@ -1,0 +1,92 @@
+//! Functions that give something else each time: what they give is put in their place, where it must be known afterwards
+//! which row was written.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, Utc};
+use keyspaces_cql::Statement;
+use uuid::Uuid;
+
+use crate::schema::{Thing, quoted};
+
+/// Whether a statement calls one of them.
+pub(super) fn is_fresh(statement: &Statement) -> bool {
+    let now = SystemTime::now();
+    statement.functions().iter().any(|function| function.keyspace.is_none() && given(function.name, now).is_some())
+}
+
+/// The text with what such functions give at this time in their place, and with its tables under their whole names.
+pub(super) fn fixed(text: &str, tables: &[Thing], now: SystemTime) -> Option<String> {
+    let statement = keyspaces_cql::parse(text).ok()?;
+    let functions = statement.functions();
+    let calls = functions.iter().filter(|function| function.keyspace.is_none());
+    let calls = calls.filter_map(|function| Some((function.span, given(function.name, now)?)));
+    let names = statement.tables().into_iter().zip(tables);
+    let names =
+        names.map(|(name, table)| (name.span(), format!("{}.{}", quoted(&table.keyspace), quoted(&table.name))));
+    let mut edits: Vec<_> = calls.chain(names).collect();
+    edits.sort_by_key(|(span, _)| *span);
+    let mut fixed = String::with_capacity(text.len() + 64);
+    let mut at = 0;
+    for (span, new) in edits {
+        fixed.push_str(&text[at..span.start]);
+        fixed.push_str(&new);
+        at = span.end;
+    }
+    fixed.push_str(&text[at..]);
+    Some(fixed)
+}
+
+/// What such a function gives, as a literal.
+fn given(function: &str, now: SystemTime) -> Option<String> {
+    let time = DateTime::<Utc>::from(now);
+    Some(match function {
+        "now" | "currenttimeuuid" => time_uuid(now).to_string(),
+        "uuid" => Uuid::new_v4().to_string(),
+        "currenttimestamp" => time.timestamp_millis().to_string(),
+        "currentdate" => time.format("'%Y-%m-%d'").to_string(),
+        "currenttime" => time.format("'%H:%M:%S%.9f'").to_string(),
+        _ => return None,
+    })
+}
+
+/// Of version 1, and of no other node's.
+fn time_uuid(now: SystemTime) -> Uuid {
+    /// From 1582-10-15 to 1970, in units of 100 ns (RFC 9562 §5.1).
+    const GREGORIAN: u64 = 0x01B2_1DD2_1381_4000;
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() / 100;
+    let ticks = GREGORIAN.wrapping_add(u64::try_from(since).unwrap_or_default()).to_be_bytes();
+    let [t0, t1, mid @ .., l0, l1, l2, l3] = ticks;
+    let mut random = *Uuid::new_v4().as_bytes();
+    random[..8].copy_from_slice(&[l0, l1, l2, l3, mid[0], mid[1], t0 & 0x0f | 0x10, t1]);
+    // A node that is no machine's address.
+    random[10] |= 1;
+    Uuid::from_bytes(random)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_functions_give_is_in_their_place_and_everything_else_stays() {
+        let now = UNIX_EPOCH + Duration::new(86_400, 5_000_000);
+        let table = Thing::table("ks", "T");
+        let text = "INSERT INTO \"T\" (a, b, c, d) VALUES (currentTimestamp(), tojson(1), currentDate(), currenttime()) -- now()";
+        assert_eq!(
+            fixed(text, &[table], now).unwrap(),
+            "INSERT INTO \"ks\".\"T\" (a, b, c, d) VALUES (86400005, tojson(1), '1970-01-02', '00:00:00.005000000') -- now()"
+        );
+    }
+
+    #[test]
+    fn a_time_uuid_has_its_time_and_is_another_each_time() {
+        let now = UNIX_EPOCH + Duration::new(1_700_000_000, 100);
+        let [one, two] = [time_uuid(now), time_uuid(now)];
+        assert_ne!(one, two);
+        let (ticks, version) = one.get_timestamp().map(|time| (time.to_unix(), one.get_version_num())).unwrap();
+        assert_eq!((ticks, version), ((1_700_000_000, 100), 1));
+    }
+}

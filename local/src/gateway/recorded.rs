@@ -1,0 +1,71 @@
+//! Writes to tables with point-in-time recovery.
+
+use std::sync::Arc;
+
+use super::bound::Bound;
+use super::frame::{Frame, Opcode};
+use super::limits::Piece;
+use super::metadata::is_applied;
+use super::statement::{Answer, Statement, came_of, lost};
+use super::upstream::leaves_open;
+use super::written::{Place, written};
+use crate::auth::Refusal;
+use crate::history::Written;
+
+impl Statement<'_> {
+    /// Sends a write on. If one of its tables is recorded, what it made of the rows is in the table's history before its
+    /// answer is given.
+    pub(super) async fn write(&self, request: Frame, pieces: &[Piece<'_>]) -> Result<Answer, Refusal> {
+        let history = self.shared.schema.history();
+        let is_recorded = |piece: &Piece<'_>| piece.facts.tables.iter().any(|table| history.is_recorded(table));
+        if !pieces.iter().any(is_recorded) {
+            return self.forward(request).await;
+        }
+        let stream = request.stream;
+        let written = self.written(stream, pieces).await?;
+        let (history, upstream) = (Arc::clone(history), Arc::clone(self.upstream));
+        let flight = history.flight();
+        // In a task of its own: a client that goes away must not leave a write that is not in the history.
+        let writing = tokio::spawn(async move {
+            let answer = upstream.call(request).await;
+            if answer.as_ref().map_or(true, may_have_changed_something) {
+                history.record(&upstream, stream, &written).await;
+            }
+            drop(flight);
+            answer
+        });
+        let answer = writing.await.map_err(|_| lost())?.map_err(|_| lost())?;
+        Ok(came_of(self.restored(answer)?))
+    }
+
+    async fn written(&self, stream: i16, pieces: &[Piece<'_>]) -> Result<Vec<Written>, Refusal> {
+        let schema = &self.shared.schema;
+        let mut all = Vec::new();
+        for Piece { facts, values, .. } in pieces {
+            let Ok(tree) = keyspaces_cql::parse(&facts.text) else { continue };
+            let mut places = Vec::with_capacity(facts.tables.len());
+            for table in &facts.tables {
+                places.push(if schema.history().is_recorded(table) {
+                    Some(Place {
+                        table: table.clone(),
+                        layout: self.layout(stream, table).await?,
+                        features: schema.features(table),
+                        default_ttl: schema.options(table).and_then(|options| options.default_time_to_live),
+                    })
+                } else {
+                    None
+                });
+            }
+            all.extend(written(&tree, &facts.text, &Bound::new(&tree, values), &places));
+        }
+        Ok(all)
+    }
+}
+
+/// Whether a write is not known to have changed nothing.
+fn may_have_changed_something(answer: &Frame) -> bool {
+    match answer.opcode {
+        Opcode::Error => leaves_open(answer),
+        _ => is_applied(answer),
+    }
+}

@@ -1,0 +1,19 @@
+use super::Table;
+
+#[tokio::test]
+async fn counters_are_brought_back_to_what_they_were() {
+    let mut table = Table::new("p int, c int, s counter STATIC, n counter, m counter, PRIMARY KEY (p, c)", "").await;
+    table
+        .tells_of_each(&[
+            "UPDATE ks.t SET n = n + 5 WHERE p = 1 AND c = 1",
+            "UPDATE ks.t SET n = n - 7, m = m + 1 WHERE p = 1 AND c = 1",
+            "UPDATE ks.t SET m = m + 2 WHERE p = 1 AND c = 2",
+            "UPDATE ks.t SET s = s + 3 WHERE p = 1",
+            "BEGIN UNLOGGED BATCH UPDATE ks.t SET n = n + 1 WHERE p = 2 AND c = 1; UPDATE ks.t SET s = s + 1 WHERE p = 3; \
+             APPLY BATCH",
+            "DELETE m FROM ks.t WHERE p = 1 AND c = 1",
+            "DELETE FROM ks.t WHERE p = 1 AND c = 2",
+            "DELETE FROM ks.t WHERE p = 1",
+        ])
+        .await;
+}

@@ -1,0 +1,151 @@
+//! Which rows a statement writes, said in such a way that they can be read back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use keyspaces_cql::statement::{InsertContent, Relation as Holds, Target, Term, TermKind, Using};
+use keyspaces_cql::{Span, Statement as Tree};
+use serde_json::value::RawValue;
+
+use super::bound::Bound;
+use super::layout::{Layout, is_among};
+use super::limits::{What, modifications};
+use crate::history::{Relation, Written};
+use crate::schema::{Features, Thing, quoted};
+
+/// A table that is written to.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) table: Thing,
+    pub(super) layout: Arc<Layout>,
+    pub(super) features: Features,
+    pub(super) default_ttl: Option<u32>,
+}
+
+/// What a statement writes. `places` has one for each of its modifications, in their order, or nothing where it is of no
+/// interest what is written.
+pub(super) fn written(tree: &Tree, text: &str, bound: &Bound<'_>, places: &[Option<Place>]) -> Vec<Written> {
+    let each = modifications(tree).into_iter().zip(places);
+    each.filter_map(|(what, place)| {
+        let reading = Reading { text, bound, place: place.as_ref()? };
+        Some(reading.written(what))
+    })
+    .collect()
+}
+
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    text: &'a str,
+    bound: &'a Bound<'a>,
+    place: &'a Place,
+}
+
+impl Reading<'_> {
+    fn written(self, what: What<'_>) -> Written {
+        let layout = &self.place.layout;
+        let (rows, is_one, statics) = match what {
+            What::Insert(insert) => match &insert.content {
+                InsertContent::Values { columns, values } => {
+                    let given: Vec<_> = columns.iter().map(|column| column.text.as_str()).zip(values).collect();
+                    let named = |name: &str| given.iter().any(|(column, _)| *column == name);
+                    let equal = |name: &str| {
+                        let (_, term) = given.iter().find(|(column, _)| *column == name)?;
+                        Some((format!("{} = {}", quoted(name), &self.text[term.span.range()]), Some(term.span)))
+                    };
+                    // Without a clustering column it is about the static columns alone.
+                    let is_row = layout.clustering.is_empty() || layout.clustering.iter().any(|of| named(&of.name));
+                    let statics = layout.statics.iter().any(|column| named(&column.name));
+                    self.inserted(is_row, statics, equal)
+                }
+                InsertContent::Json { json, .. } => {
+                    let values = self.json(json);
+                    let equal = |name: &str| {
+                        let value = values.get(name)?.get().replace('\'', "''");
+                        Some((format!("{} = fromjson('{value}')", quoted(name)), None))
+                    };
+                    let is_row = layout.clustering.is_empty()
+                        || layout.clustering.iter().any(|of| values.contains_key(&of.name));
+                    self.inserted(is_row, !layout.statics.is_empty(), equal)
+                }
+            },
+            What::Update(update) => {
+                let columns = update.assignments.iter().map(|of| of.target.column().text.as_str()).collect::<Vec<_>>();
+                self.changed(&update.relations, &columns)
+            }
+            What::Delete(delete) => {
+                let columns = delete.targets.iter().map(Target::column).map(|of| of.text.as_str()).collect::<Vec<_>>();
+                self.changed(&delete.relations, &columns)
+            }
+        };
+        let inserted = matches!(what, What::Insert(_)).then(|| self.ttl(what.using()));
+        let Place { table, layout, features, .. } = self.place.clone();
+        Written { table, layout, ttl: features.ttl, rows, is_one, statics, inserted }
+    }
+
+    /// Of an INSERT: `equal` is a relation for a column, and where in the text its value is.
+    fn inserted(
+        self,
+        is_row: bool,
+        statics: bool,
+        equal: impl Fn(&str) -> Option<(String, Option<Span>)>,
+    ) -> (Option<Relation>, bool, Option<Relation>) {
+        let layout = &self.place.layout;
+        let all = |columns: Vec<&str>| {
+            let parts = columns.into_iter().map(&equal).collect::<Option<Vec<_>>>()?;
+            Some(self.relation(parts))
+        };
+        let partition = || layout.partition_key.iter().map(|column| column.name.as_str());
+        let rows = if is_row { all(layout.key().map(|column| column.name.as_str()).collect()) } else { None };
+        let statics = if statics { all(partition().collect()) } else { None };
+        (rows, true, statics)
+    }
+
+    /// Of an UPDATE or a DELETE of these columns, or of whole rows if there are none.
+    fn changed(self, relations: &[Holds], columns: &[&str]) -> (Option<Relation>, bool, Option<Relation>) {
+        let layout = &self.place.layout;
+        let part = |relation: &Holds| (self.text[relation.span.range()].to_owned(), Some(relation.span));
+        let is_static = |column: &&str| is_among(&layout.statics, column);
+        let names = |relation: &Holds| relation.columns().all(|column| is_among(&layout.partition_key, &column.text));
+        let whole_partition = columns.is_empty() && relations.iter().all(names);
+        let statics = (columns.iter().any(is_static) || whole_partition) && !layout.statics.is_empty();
+        let rows = columns.is_empty() || !columns.iter().all(is_static);
+        let is_one = layout
+            .key()
+            .all(|column| relations.iter().filter_map(Holds::equality).any(|(named, _)| named.text == column.name));
+        (
+            rows.then(|| self.relation(relations.iter().map(part).collect())),
+            is_one,
+            statics.then(|| self.relation(relations.iter().filter(|relation| names(relation)).map(part).collect())),
+        )
+    }
+
+    /// Parts of a WHERE, with the values of the bind markers that are in them.
+    fn relation(self, parts: Vec<(String, Option<Span>)>) -> Relation {
+        let markers = parts.iter().filter_map(|(_, span)| *span).flat_map(|span| self.bound.markers_in(span));
+        let values = self.bound.binding(markers);
+        let text = parts.into_iter().map(|(part, _)| part).collect::<Vec<_>>().join(" AND ");
+        Relation { text, values }
+    }
+
+    /// After how many seconds what it writes expires.
+    fn ttl(self, using: Option<&Using>) -> Option<u32> {
+        let said = using.and_then(Using::ttl).and_then(|ttl| self.bound.int(ttl, "[ttl]"));
+        let seconds = said.map_or(self.place.default_ttl, |said| u32::try_from(said).ok());
+        seconds.filter(|seconds| *seconds > 0)
+    }
+
+    /// The values of an INSERT JSON, by the names of their columns.
+    fn json(self, json: &Term) -> BTreeMap<String, Box<RawValue>> {
+        let text = match &json.kind {
+            TermKind::Constant(constant) => Some(constant.text.as_bytes()),
+            _ => self.bound.bytes(json, "[json]"),
+        };
+        let values: BTreeMap<String, Box<RawValue>> =
+            text.and_then(|text| serde_json::from_slice(text).ok()).unwrap_or_default();
+        let column = |name: String| match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+            Some(exact) => exact.to_owned(),
+            None => name.to_lowercase(),
+        };
+        values.into_iter().map(|(name, value)| (column(name), value)).collect()
+    }
+}

@@ -1,0 +1,79 @@
+//! Baselines: everything that is in a table, read while clients go on writing.
+
+use std::sync::Arc;
+
+use super::History;
+use super::chronicle::Chronicle;
+use super::entry::Entry;
+use super::image::{Image, Part, found};
+use super::line::Request;
+use super::record::{PAGE, Way};
+use crate::gateway::{Failed, Layout};
+use crate::schema::Thing;
+
+impl History {
+    /// Takes a baseline in the background, unless one is being taken.
+    pub(super) fn take_baseline(self: &Arc<Self>, chronicle: &Arc<Chronicle>) {
+        let is_first = chronicle.baseline.send_if_modified(|is_taken| !std::mem::replace(is_taken, true));
+        if !is_first {
+            return;
+        }
+        let (history, chronicle) = (Arc::clone(self), Arc::clone(chronicle));
+        tokio::spawn(async move {
+            if let Err(failed) = history.baseline(&chronicle).await {
+                tracing::warn!(table = %chronicle.life.table, %failed, "the table could not be read for its history");
+                chronicle.tear();
+            }
+            chronicle.baseline.send_replace(false);
+        });
+    }
+
+    async fn baseline(&self, chronicle: &Chronicle) -> Result<(), Failed> {
+        // What was sent before the table was recorded must be in it.
+        self.flights.ended().await;
+        let table = &chronicle.life.table;
+        let layout = self.layout(table).await?;
+        let first = chronicle.begin_baseline();
+        let image = Image { layout: &layout, ttl: true, part: Part::All };
+        let text = format!("SELECT {} FROM {}", image.selectors(), self.upstream_name(table));
+        let (mut state, mut partition) = (None, Vec::new());
+        loop {
+            let page = Some((i32::try_from(PAGE).unwrap_or(i32::MAX), state));
+            let request = Request { text: &text, page, ..Request::default() };
+            let (upstream, stream) = self.line.lend().await?;
+            let way = Way { upstream: &upstream, stream: stream.number };
+            let (places, taken, page) = self.read(chronicle, way, &request, true, 2 * PAGE).await?;
+            let mut entries = Vec::with_capacity(page.count);
+            for row in page.each() {
+                let shown = image.read(&page.content, row, taken).map_err(|_| Failed::Unreadable(text.clone()))?;
+                if let Some((key, cells)) = shown.statics
+                    && key != partition
+                {
+                    partition.clone_from(&key);
+                    entries.push(Entry::Statics { key, cells });
+                }
+                entries.extend(shown.row.map(|(key, cells)| found(key, cells)));
+            }
+            self.store().keep(way.upstream, way.stream, chronicle, &places, &entries).await?;
+            state = page.state.clone();
+            if state.is_none() {
+                break;
+            }
+        }
+        let since = chronicle.complete(&first, self.now());
+        self.store().complete(chronicle, &first, since).await?;
+        for bucket in chronicle.outgrown(self.most_bytes, self.now()) {
+            self.store().forget_bucket(&chronicle.life, &bucket).await?;
+        }
+        Ok(())
+    }
+
+    /// What a table looks like in Cassandra now.
+    pub(super) async fn layout(&self, table: &Thing) -> Result<Layout, Failed> {
+        let text = Layout::SELECT;
+        let keyspace = self.names.keyspace(&table.keyspace);
+        let values = super::Binding::placed([Some(keyspace.as_bytes()), Some(table.name.as_bytes())]);
+        let rows = self.line.page(&Request { text, values, ..Request::default() }).await?;
+        Layout::read(&rows).map_err(|_| Failed::Unreadable(text.to_owned()))
+    }
+}

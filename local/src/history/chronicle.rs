@@ -1,0 +1,303 @@
+//! The history of one table as it grows: in which order its entries are, and in which bucket each is.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::{OnceCell, watch};
+
+use super::life::Life;
+
+/// A bucket with so many bytes gets no more entries.
+const BUCKET_BYTES: u64 = 512 << 10;
+
+/// For how long a table can be brought back: 35 days, in milliseconds (DG:PointInTimeRecovery_HowItWorks).
+pub(super) const WINDOW: u64 = 35 * 24 * 3_600_000;
+
+/// The history of one table.
+#[derive(Debug)]
+pub(super) struct Chronicle {
+    pub(super) life: Life,
+    order: Mutex<Order>,
+    /// Whether a baseline is being taken.
+    pub(super) baseline: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Order {
+    /// The newest place that was given away.
+    last: u64,
+    /// The time of it, by the service's clock.
+    at: u64,
+    buckets: VecDeque<Bucket>,
+    /// When the table was dropped.
+    ended: Option<u64>,
+    /// The place at which the last baseline was complete.
+    complete_at: u64,
+    /// Whether something happened to the table that no entry tells.
+    torn: bool,
+}
+
+/// A part of the entries, which is one partition of Cassandra's.
+#[derive(Clone, Debug)]
+pub(super) struct Bucket {
+    /// All places in it are later than this, and than all places of the buckets before.
+    pub(super) number: u64,
+    /// When a baseline that begins with this bucket was complete.
+    pub(super) complete: Option<u64>,
+    pub(super) bytes: Arc<AtomicU64>,
+    /// Set once Cassandra knows that there is such a bucket.
+    pub(super) known: Arc<OnceCell<()>>,
+}
+
+/// A row of places for entries, later than all that were given away before.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    /// In microseconds since 1970, by the machine's clock, if no more than one a microsecond were asked for; the next place
+    /// is two later.
+    pub(super) first: u64,
+    /// In milliseconds since 1970, by the service's clock.
+    pub(super) at: u64,
+    pub(super) bucket: Bucket,
+}
+
+impl Places {
+    pub(super) fn nth(&self, entry: usize) -> u64 {
+        self.first + 2 * u64::try_from(entry).unwrap_or(u64::MAX >> 2)
+    }
+}
+
+impl Bucket {
+    pub(super) fn new(number: u64, bytes: u64, complete: Option<u64>, is_known: bool) -> Self {
+        let known = if is_known { OnceCell::new_with(Some(())) } else { OnceCell::new() };
+        Self { number, complete, bytes: Arc::new(AtomicU64::new(bytes)), known: Arc::new(known) }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl Chronicle {
+    /// One that begins, or goes on after these buckets.
+    pub(super) fn new(life: Life, buckets: VecDeque<Bucket>, ended: Option<u64>) -> Self {
+        // What is in the last bucket was written before now, and its places lie between its number and now.
+        let last = buckets.back().map_or(0, |bucket| bucket.number);
+        let order = Order { last, at: 0, complete_at: 0, buckets, ended, torn: false };
+        Self { life, order: Mutex::new(order), baseline: watch::Sender::new(false) }
+    }
+
+    /// Gives away so many places.
+    pub(super) fn reserve(&self, entries: usize, at: u64) -> Places {
+        let mut order = self.order();
+        let bucket = match order.buckets.back() {
+            Some(bucket) if bucket.bytes() < BUCKET_BYTES => bucket.clone(),
+            _ => order.turn_over(),
+        };
+        let first = order.take(entries);
+        order.at = order.at.max(at);
+        Places { first, at: order.at, bucket }
+    }
+
+    /// Begins a bucket with which a baseline begins.
+    pub(super) fn begin_baseline(&self) -> Bucket {
+        let mut order = self.order();
+        order.torn = false;
+        order.turn_over()
+    }
+
+    /// The baseline that began with this bucket is complete; gives since when a table as it was can be had from it.
+    pub(super) fn complete(&self, bucket: &Bucket, now: u64) -> u64 {
+        let mut order = self.order();
+        let complete = order.at.max(now);
+        order.complete_at = order.last;
+        if let Some(of) = order.buckets.iter_mut().find(|of| of.number == bucket.number) {
+            of.complete = Some(complete);
+        }
+        complete
+    }
+
+    /// The first moment that the entries can tell of.
+    pub(super) fn earliest(&self, now: u64) -> Option<u64> {
+        let first = self.order().buckets.iter().find_map(|bucket| bucket.complete)?;
+        Some(first.max(now.saturating_sub(WINDOW)))
+    }
+
+    /// The buckets whose entries tell what the table was at a moment.
+    pub(super) fn telling_of(&self, moment: u64) -> Option<Vec<Bucket>> {
+        let order = self.order();
+        let from = order.buckets.iter().rposition(|of| of.complete.is_some_and(|complete| complete <= moment))?;
+        Some(order.buckets.iter().skip(from).cloned().collect())
+    }
+
+    /// Whether it is time for another baseline: half of the bytes that there may be came after the last, or that is older
+    /// than the time for which a table can be brought back, or something happened that no entry tells.
+    pub(super) fn wants_baseline(&self, most_bytes: u64, now: u64) -> bool {
+        let order = self.order();
+        if order.ended.is_some() {
+            return false;
+        }
+        let Some(last) = order.buckets.iter().rposition(|bucket| bucket.complete.is_some()) else { return order.torn };
+        let later = order.buckets.iter().skip(last + 1).filter(|bucket| bucket.number > order.complete_at);
+        let since: u64 = later.map(Bucket::bytes).sum();
+        let complete = order.buckets[last].complete.unwrap_or_default();
+        order.torn || since > most_bytes / 2 || complete + WINDOW < now
+    }
+
+    /// Takes out the buckets that are beyond the bytes or the time that there may be: those before a later baseline.
+    pub(super) fn outgrown(&self, most_bytes: u64, now: u64) -> Vec<Bucket> {
+        let mut order = self.order();
+        let mut outgrown = Vec::new();
+        loop {
+            let total: u64 = order.buckets.iter().map(Bucket::bytes).sum();
+            let mut later = order.buckets.iter().enumerate().skip(1).filter(|(_, bucket)| bucket.complete.is_some());
+            let Some((next, bucket)) = later.next() else { return outgrown };
+            let is_old = bucket.complete.is_some_and(|complete| complete + WINDOW <= now);
+            if total <= most_bytes && !is_old && order.buckets[0].complete.is_some() {
+                return outgrown;
+            }
+            outgrown.extend(order.buckets.drain(..next));
+        }
+    }
+
+    pub(super) fn is_begun(&self) -> bool {
+        self.order().buckets.iter().any(|bucket| bucket.complete.is_some())
+    }
+
+    pub(super) fn tear(&self) {
+        self.order().torn = true;
+    }
+
+    pub(super) fn end(&self, now: u64) {
+        self.order().ended.get_or_insert(now);
+    }
+
+    /// Whether the time is over in which a dropped table can be brought back.
+    pub(super) fn is_over(&self, now: u64) -> bool {
+        self.order().ended.is_some_and(|ended| ended + WINDOW < now)
+    }
+
+    pub(super) fn buckets(&self) -> Vec<Bucket> {
+        self.order().buckets.iter().cloned().collect()
+    }
+
+    fn order(&self) -> std::sync::MutexGuard<'_, Order> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Order {
+    fn take(&mut self, entries: usize) -> u64 {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
+        let first = (self.last + 2).max(u64::try_from(now).unwrap_or_default());
+        self.last = first + 2 * u64::try_from(entries).unwrap_or_default();
+        first
+    }
+
+    fn turn_over(&mut self) -> Bucket {
+        let bucket = Bucket::new(self.take(0), 0, None, false);
+        self.buckets.push_back(bucket.clone());
+        bucket
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Thing;
+
+    const DAY: u64 = 24 * 3_600_000;
+
+    fn chronicle() -> Chronicle {
+        Chronicle::new(Life::new(Thing::table("ks", "t"), 0), VecDeque::new(), None)
+    }
+
+    fn baseline(chronicle: &Chronicle, at: u64) -> Bucket {
+        let bucket = chronicle.begin_baseline();
+        chronicle.complete(&bucket, at);
+        bucket
+    }
+
+    fn numbers(buckets: &[Bucket]) -> Vec<u64> {
+        buckets.iter().map(|bucket| bucket.number).collect()
+    }
+
+    #[test]
+    fn places_are_later_than_all_before_and_so_are_their_times() {
+        let chronicle = chronicle();
+        let bucket = chronicle.begin_baseline();
+        let one = chronicle.reserve(3, 1000);
+        let two = chronicle.reserve(1, 900);
+        assert!(bucket.number < one.first && one.nth(2) < two.first);
+        assert_eq!((one.at, two.at), (1000, 1000));
+        assert_eq!(two.bucket.number, bucket.number);
+        two.bucket.bytes.store(BUCKET_BYTES, Ordering::Relaxed);
+        let three = chronicle.reserve(1, 1001);
+        assert!(three.bucket.number > two.first && three.first > three.bucket.number);
+    }
+
+    #[test]
+    fn a_moment_is_told_of_by_the_last_baseline_before_it_and_what_followed() {
+        let chronicle = chronicle();
+        assert_eq!((chronicle.earliest(5), chronicle.is_begun()), (None, false));
+        let one = baseline(&chronicle, 1000);
+        let two = baseline(&chronicle, 2000);
+        let under_way = chronicle.begin_baseline();
+        let of = |moment| chronicle.telling_of(moment).map(|buckets| numbers(&buckets));
+        assert_eq!(of(999), None);
+        assert_eq!(of(1000), Some(vec![one.number, two.number, under_way.number]));
+        assert_eq!(of(5000), Some(vec![two.number, under_way.number]));
+        assert_eq!(chronicle.earliest(5000), Some(1000));
+        assert_eq!(chronicle.earliest(1500 + 35 * DAY), Some(1500));
+    }
+
+    #[test]
+    fn a_baseline_is_complete_no_earlier_than_what_it_has_seen() {
+        let chronicle = chronicle();
+        let bucket = chronicle.begin_baseline();
+        chronicle.reserve(1, 700);
+        assert_eq!(chronicle.complete(&bucket, 600), 700);
+    }
+
+    #[test]
+    fn when_there_is_too_much_another_baseline_is_taken_and_what_was_before_it_is_outgrown() {
+        let (chronicle, most) = (chronicle(), 1000);
+        let one = baseline(&chronicle, 1);
+        one.bytes.store(BUCKET_BYTES, Ordering::Relaxed);
+        let after = chronicle.reserve(1, 2).bucket;
+        after.bytes.store(500, Ordering::Relaxed);
+        // What the baseline itself takes does not count.
+        assert!(!chronicle.wants_baseline(most, 3));
+        after.bytes.store(501, Ordering::Relaxed);
+        assert!(chronicle.wants_baseline(most, 3));
+        assert!(chronicle.outgrown(most, 3).is_empty());
+        let two = baseline(&chronicle, 4);
+        assert!(!chronicle.wants_baseline(most, 5));
+        assert_eq!(numbers(&chronicle.outgrown(most, 5)), [one.number, after.number]);
+        assert_eq!((numbers(&chronicle.buckets()), chronicle.earliest(5)), (vec![two.number], Some(4)));
+    }
+
+    #[test]
+    fn what_falls_out_of_the_window_is_outgrown_once_a_later_baseline_is_as_old() {
+        let chronicle = chronicle();
+        let one = baseline(&chronicle, DAY);
+        assert!(!chronicle.wants_baseline(1000, 36 * DAY));
+        assert!(chronicle.wants_baseline(1000, 36 * DAY + 1));
+        let two = baseline(&chronicle, 37 * DAY);
+        assert!(chronicle.outgrown(1000, 72 * DAY - 1).is_empty());
+        assert_eq!(numbers(&chronicle.outgrown(1000, 72 * DAY)), [one.number]);
+        assert_eq!(numbers(&chronicle.buckets()), [two.number]);
+    }
+
+    #[test]
+    fn a_table_that_was_dropped_gets_no_baseline_any_more_and_is_over_after_the_window() {
+        let chronicle = chronicle();
+        baseline(&chronicle, 1);
+        chronicle.tear();
+        assert!(chronicle.wants_baseline(1000, 2));
+        chronicle.end(DAY);
+        assert!(!chronicle.wants_baseline(1000, 2));
+        assert!(!chronicle.is_over(36 * DAY) && chronicle.is_over(36 * DAY + 1));
+    }
+}

@@ -1,0 +1,281 @@
+//! What is kept of a write: how a row, the static columns of a partition, or a range of rows was after it.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::gateway::notation::{Malformed, Notation, Reader};
+
+/// The values of some columns of a primary key, by their names.
+pub(super) type Key = Vec<(String, Bytes)>;
+
+/// One entry of a history. Times are in milliseconds since 1970, by the clock of the local service.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Entry {
+    /// A row as it was. What it has and the entry does not name was added to the table later.
+    Row { marker: Marker, key: Key, cells: Vec<Cell> },
+    /// The static columns of a partition as they were.
+    Statics { key: Key, cells: Vec<Cell> },
+    /// There was nothing where this relation holds: in these columns, or, if none is named, no row.
+    Gone { columns: Vec<String>, range: Relation },
+}
+
+/// The rows for which a relation of a WHERE holds.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Relation {
+    /// As it stands after WHERE.
+    pub(crate) text: String,
+    pub(crate) values: Binding,
+}
+
+/// Values for the bind markers of a text.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Binding {
+    /// With their number before them; empty if there are none.
+    pub(crate) values: Bytes,
+    pub(crate) named: bool,
+}
+
+/// What a write did to a row's marker, which is what lets a row be there without a value in any column: an INSERT writes
+/// it, nothing else does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Marker {
+    Kept,
+    Written { expires: Option<u64> },
+}
+
+/// The value of a column.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Cell {
+    pub(super) column: String,
+    pub(super) value: Option<Bytes>,
+    pub(super) expires: Expiry,
+}
+
+/// When a value expires.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Expiry {
+    Never,
+    At(u64),
+    /// The elements of a collection, or the fields of a value of a user-defined type, each at its own time or never.
+    Each(Vec<Option<u64>>),
+}
+
+impl Expiry {
+    /// Of elements; as that of the whole where all are the same.
+    pub(super) fn each(times: Vec<Option<u64>>) -> Self {
+        match times.first() {
+            None => Self::Never,
+            Some(first) if times.iter().all(|time| time == first) => first.map_or(Self::Never, Self::At),
+            Some(_) => Self::Each(times),
+        }
+    }
+}
+
+impl Binding {
+    /// One value for each marker, in their order.
+    pub(super) fn placed<'a>(values: impl IntoIterator<Item = Option<&'a [u8]>>) -> Self {
+        let mut out = BytesMut::new();
+        let mut count = 0;
+        out.put_u16(0);
+        for value in values {
+            out.bytes(value);
+            count += 1;
+        }
+        out[..2].copy_from_slice(&u16::to_be_bytes(count));
+        Self { values: if count == 0 { Bytes::new() } else { out.freeze() }, named: false }
+    }
+}
+
+const ROW: u8 = 1;
+const STATICS: u8 = 2;
+const GONE: u8 = 3;
+
+/// Stands for no time at all.
+const NEVER: i64 = -1;
+/// Stands for a marker that was not written.
+const KEPT: i64 = -2;
+
+mod expiry {
+    pub(super) const NEVER: u8 = 0;
+    pub(super) const AT: u8 = 1;
+    pub(super) const EACH: u8 = 2;
+}
+
+impl Entry {
+    pub(super) fn write(&self) -> Bytes {
+        let mut out = BytesMut::new();
+        match self {
+            Self::Row { marker, key, cells } => {
+                out.put_u8(ROW);
+                out.put_i64(match marker {
+                    Marker::Kept => KEPT,
+                    Marker::Written { expires } => time(*expires),
+                });
+                write_key(&mut out, key);
+                write_cells(&mut out, cells);
+            }
+            Self::Statics { key, cells } => {
+                out.put_u8(STATICS);
+                write_key(&mut out, key);
+                write_cells(&mut out, cells);
+            }
+            Self::Gone { columns, range } => {
+                out.put_u8(GONE);
+                out.put_u16(short(columns.len()));
+                columns.iter().for_each(|column| out.string(column));
+                out.long_string(&range.text);
+                out.put_u8(u8::from(range.values.named));
+                out.bytes(Some(&range.values.values));
+            }
+        }
+        out.freeze()
+    }
+
+    pub(super) fn read(bytes: &Bytes) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        match reader.byte()? {
+            ROW => {
+                let marker = match reader.long()? {
+                    KEPT => Marker::Kept,
+                    time => Marker::Written { expires: u64::try_from(time).ok() },
+                };
+                Ok(Self::Row { marker, key: read_key(bytes, &mut reader)?, cells: read_cells(bytes, &mut reader)? })
+            }
+            STATICS => Ok(Self::Statics { key: read_key(bytes, &mut reader)?, cells: read_cells(bytes, &mut reader)? }),
+            GONE => {
+                let columns = reader.string_list()?.into_iter().map(str::to_owned).collect();
+                let text = reader.long_string()?.to_owned();
+                let named = reader.byte()? != 0;
+                let values = bytes.slice_ref(reader.bytes()?.ok_or(Malformed)?);
+                Ok(Self::Gone { columns, range: Relation { text, values: Binding { values, named } } })
+            }
+            _ => Err(Malformed),
+        }
+    }
+}
+
+fn write_key(out: &mut BytesMut, key: &[(String, Bytes)]) {
+    out.put_u16(short(key.len()));
+    for (name, value) in key {
+        out.string(name);
+        out.bytes(Some(value));
+    }
+}
+
+fn read_key(bytes: &Bytes, reader: &mut Reader<'_>) -> Result<Key, Malformed> {
+    (0..reader.short()?)
+        .map(|_| Ok((reader.string()?.to_owned(), bytes.slice_ref(reader.bytes()?.ok_or(Malformed)?))))
+        .collect()
+}
+
+fn write_cells(out: &mut BytesMut, cells: &[Cell]) {
+    out.put_u16(short(cells.len()));
+    for Cell { column, value, expires } in cells {
+        out.string(column);
+        out.bytes(value.as_deref());
+        match expires {
+            Expiry::Never => out.put_u8(expiry::NEVER),
+            Expiry::At(at) => {
+                out.put_u8(expiry::AT);
+                out.put_i64(time(Some(*at)));
+            }
+            Expiry::Each(times) => {
+                out.put_u8(expiry::EACH);
+                out.put_i32(i32::try_from(times.len()).unwrap_or(i32::MAX));
+                times.iter().for_each(|at| out.put_i64(time(*at)));
+            }
+        }
+    }
+}
+
+fn read_cells(bytes: &Bytes, reader: &mut Reader<'_>) -> Result<Vec<Cell>, Malformed> {
+    (0..reader.short()?)
+        .map(|_| {
+            let column = reader.string()?.to_owned();
+            let value = reader.bytes()?.map(|value| bytes.slice_ref(value));
+            let expires = match reader.byte()? {
+                expiry::NEVER => Expiry::Never,
+                expiry::AT => Expiry::At(u64::try_from(reader.long()?).map_err(|_| Malformed)?),
+                expiry::EACH => {
+                    let times = (0..reader.count()?).map(|_| Ok(u64::try_from(reader.long()?).ok()));
+                    Expiry::Each(times.collect::<Result<_, _>>()?)
+                }
+                _ => return Err(Malformed),
+            };
+            Ok(Cell { column, value, expires })
+        })
+        .collect()
+}
+
+fn time(at: Option<u64>) -> i64 {
+    at.map_or(NEVER, |at| i64::try_from(at).unwrap_or(i64::MAX))
+}
+
+fn short(count: usize) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bytes() -> impl Strategy<Value = Bytes> {
+        prop::collection::vec(any::<u8>(), 0..8).prop_map(Bytes::from)
+    }
+
+    fn moment() -> impl Strategy<Value = u64> {
+        0..u64::from(u32::MAX) * 1000
+    }
+
+    fn cell() -> impl Strategy<Value = Cell> {
+        let expires = prop_oneof![
+            Just(Expiry::Never),
+            moment().prop_map(Expiry::At),
+            prop::collection::vec(prop::option::of(moment()), 0..4).prop_map(Expiry::Each),
+        ];
+        ("[a-z]{1,4}", prop::option::of(bytes()), expires).prop_map(|(column, value, expires)| Cell {
+            column,
+            value,
+            expires,
+        })
+    }
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let marker = prop_oneof![
+            Just(Marker::Kept),
+            prop::option::of(moment()).prop_map(|expires| Marker::Written { expires }),
+        ];
+        let key = || prop::collection::vec(("[a-z]{1,4}", bytes()), 0..3);
+        let cells = || prop::collection::vec(cell(), 0..4);
+        let gone = (prop::collection::vec("[a-z]{1,4}", 0..3), ".{0,9}", bytes(), any::<bool>());
+        prop_oneof![
+            (marker, key(), cells()).prop_map(|(marker, key, cells)| Entry::Row { marker, key, cells }),
+            (key(), cells()).prop_map(|(key, cells)| Entry::Statics { key, cells }),
+            gone.prop_map(|(columns, text, values, named)| Entry::Gone {
+                columns,
+                range: Relation { text, values: Binding { values, named } },
+            }),
+        ]
+    }
+
+    #[test]
+    fn elements_that_expire_together_expire_as_one() {
+        assert_eq!(Expiry::each(vec![Some(5), Some(5)]), Expiry::At(5));
+        assert_eq!(Expiry::each(vec![None, None]), Expiry::Never);
+        assert_eq!(Expiry::each(Vec::new()), Expiry::Never);
+        assert_eq!(Expiry::each(vec![None, Some(5)]), Expiry::Each(vec![None, Some(5)]));
+    }
+
+    proptest! {
+        #[test]
+        fn an_entry_is_read_as_it_was_written(entry in entry()) {
+            prop_assert_eq!(Entry::read(&entry.write()), Ok(entry));
+        }
+
+        #[test]
+        fn any_bytes_are_an_entry_or_refused(bytes: Vec<u8>) {
+            let _ = Entry::read(&Bytes::from(bytes));
+        }
+    }
+}

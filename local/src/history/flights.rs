@@ -1,0 +1,70 @@
+//! Writes that are under way, so that somebody can wait for their end.
+
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+
+/// All writes that are under way.
+#[derive(Debug)]
+pub(super) struct Flights {
+    /// A clone of the sender is with each write; the receiver ends with the last of them.
+    began: Mutex<(mpsc::Sender<Infallible>, mpsc::Receiver<Infallible>)>,
+    /// Held by who waits: what began before him may be waited for by another already.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// One write that is under way, as long as it is not dropped.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    _of: mpsc::Sender<Infallible>,
+}
+
+impl Flights {
+    pub(super) fn new() -> Self {
+        Self { began: Mutex::new(mpsc::channel(1)), turn: tokio::sync::Mutex::default() }
+    }
+
+    pub(super) fn begin(&self) -> Flight {
+        Flight { _of: self.began.lock().unwrap_or_else(PoisonError::into_inner).0.clone() }
+    }
+
+    /// Waits until all that began before this have ended.
+    pub(super) async fn ended(&self) {
+        let _turn = self.turn.lock().await;
+        let (last, mut ends) = {
+            let mut began = self.began.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *began, mpsc::channel(1))
+        };
+        drop(last);
+        ends.recv().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_waits_waits_for_all_that_began_before_and_for_nothing_else() {
+        let flights = Arc::new(Flights::new());
+        let before = flights.begin();
+        let waiting = [(); 2].map(|()| {
+            let flights = Arc::clone(&flights);
+            tokio::spawn(async move { flights.ended().await })
+        });
+        // Both have begun to wait, one for the flight and one for the other.
+        tokio::task::yield_now().await;
+        let after = flights.begin();
+        assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
+        drop(before);
+        let [one, two] = waiting;
+        one.await.unwrap();
+        // It came to its turn after that flight began.
+        assert!(!two.is_finished());
+        drop(after);
+        two.await.unwrap();
+    }
+}

@@ -1,0 +1,214 @@
+//! What rows and static columns are, as a SELECT of everything in them shows it.
+
+use bytes::Bytes;
+use keyspaces_cql::statement::CqlTypeKind;
+
+use super::entry::{Cell, Entry, Expiry, Key, Marker};
+use crate::gateway::notation::{Malformed, Reader};
+use crate::gateway::{Column, Layout};
+use crate::schema::quoted;
+
+/// What a table's SELECT shows, and how it is understood.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Image<'a> {
+    pub(super) layout: &'a Layout,
+    /// Whether values may expire: else nobody asks when.
+    pub(super) ttl: bool,
+    pub(super) part: Part,
+}
+
+/// What of a table.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Part {
+    Rows,
+    Statics,
+    /// Both, row by row: a partition that has static columns alone is a row without clustering columns.
+    All,
+}
+
+/// When the image was taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    /// The second since 1970 of which the whole read is, by the machine's clock, which is Cassandra's too.
+    pub(super) second: u64,
+    /// What the clock of the local service is ahead of the machine's, in milliseconds.
+    pub(super) ahead: i64,
+}
+
+/// Where the values are, and the values.
+pub(super) type Found = (Key, Vec<Cell>);
+
+/// One row of the result.
+#[derive(Debug)]
+pub(super) struct Shown {
+    /// `None` for a partition that has static columns alone, and where rows are not looked at.
+    pub(super) row: Option<Found>,
+    /// `None` where static columns are not looked at.
+    pub(super) statics: Option<Found>,
+}
+
+impl Image<'_> {
+    /// `a, b, c, ttl(c)` and so on.
+    pub(super) fn selectors(&self) -> String {
+        let key = self.key().map(|column| quoted(&column.name));
+        let rest = self.cells().flat_map(|column| {
+            let name = quoted(&column.name);
+            let ttl = self.expires(column).then(|| format!("ttl({name})"));
+            [Some(name), ttl].into_iter().flatten()
+        });
+        key.chain(rest).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Reads a row of the result.
+    pub(super) fn read(&self, content: &Bytes, row: &[u8], taken: Taken) -> Result<Shown, Malformed> {
+        let mut reader = Reader::new(row);
+        let owned = |value: Option<&[u8]>| value.map(|value| content.slice_ref(value));
+        let mut key = Vec::new();
+        for column in self.key() {
+            key.push((column.name.clone(), owned(reader.bytes()?)));
+        }
+        let mut cells = |columns: &[Column]| -> Result<Vec<Cell>, Malformed> {
+            let mut cells = Vec::with_capacity(columns.len());
+            for column in columns {
+                let value = owned(reader.bytes()?);
+                let expires =
+                    if self.expires(column) { expiry(column, reader.bytes()?, taken)? } else { Expiry::Never };
+                cells.push(Cell { column: column.name.clone(), value, expires });
+            }
+            Ok(cells)
+        };
+        let statics = if self.part == Part::Rows { Vec::new() } else { cells(&self.layout.statics)? };
+        let regular = if self.part == Part::Statics { Vec::new() } else { cells(&self.layout.regular)? };
+        let partition = key.iter().take(self.layout.partition_key.len());
+        let partition = partition.cloned().map(whole).collect::<Option<Vec<_>>>().ok_or(Malformed)?;
+        let has_statics = self.part != Part::Rows && !self.layout.statics.is_empty();
+        let key = key.into_iter().map(whole).collect::<Option<Vec<_>>>();
+        Ok(Shown {
+            row: key.filter(|_| self.part != Part::Statics).map(|key| (key, regular)),
+            statics: has_statics.then_some((partition, statics)),
+        })
+    }
+
+    fn key(&self) -> impl Iterator<Item = &Column> {
+        let clustering = if self.part == Part::Statics { [].as_slice() } else { &self.layout.clustering };
+        self.layout.partition_key.iter().chain(clustering)
+    }
+
+    fn cells(&self) -> impl Iterator<Item = &Column> {
+        let statics = if self.part == Part::Rows { [].as_slice() } else { &self.layout.statics };
+        let regular = if self.part == Part::Statics { [].as_slice() } else { &self.layout.regular };
+        statics.iter().chain(regular)
+    }
+
+    /// Counters never expire.
+    fn expires(&self, column: &Column) -> bool {
+        self.ttl && column.cql_type != "counter"
+    }
+}
+
+fn whole((name, value): (String, Option<Bytes>)) -> Option<(String, Bytes)> {
+    Some((name, value?))
+}
+
+/// `ttl` is an int or, of a column that is stored element by element, a list of ints; null where nothing expires.
+fn expiry(column: &Column, ttl: Option<&[u8]>, taken: Taken) -> Result<Expiry, Malformed> {
+    let Some(ttl) = ttl else { return Ok(Expiry::Never) };
+    let at = |seconds: &[u8]| {
+        let seconds = i32::from_be_bytes(seconds.try_into().map_err(|_| Malformed)?);
+        let second = taken.second.saturating_add(u64::try_from(seconds).map_err(|_| Malformed)?);
+        Ok(second.saturating_mul(1000).saturating_add_signed(taken.ahead))
+    };
+    if !is_in_elements(&column.kind) {
+        return Ok(Expiry::At(at(ttl)?));
+    }
+    let mut reader = Reader::new(ttl);
+    let times = (0..reader.count()?).map(|_| reader.bytes()?.map(at).transpose());
+    Ok(Expiry::each(times.collect::<Result<_, _>>()?))
+}
+
+/// Whether Cassandra stores the elements or fields of such a value each by itself.
+pub(super) fn is_in_elements(kind: &CqlTypeKind) -> bool {
+    matches!(kind, CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) | CqlTypeKind::UserDefined(_))
+}
+
+/// The entry of a row that is found to be there, and not because of a write that is known: whether it has a marker is not
+/// known. It is taken to have been inserted, and to expire with its last value.
+pub(super) fn found(key: Key, cells: Vec<Cell>) -> Entry {
+    let mut expires = Some(0);
+    for cell in cells.iter().filter(|cell| cell.value.is_some()) {
+        let last = match &cell.expires {
+            Expiry::Never => None,
+            Expiry::At(at) => Some(*at),
+            Expiry::Each(times) => {
+                times.iter().copied().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max())
+            }
+        };
+        expires = expires.zip(last).map(|(one, other)| one.max(other));
+    }
+    Entry::Row { marker: Marker::Written { expires: expires.filter(|last| *last > 0) }, key, cells }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::{BufMut, BytesMut};
+
+    use super::*;
+    use crate::gateway::notation::Notation;
+
+    fn layout() -> Layout {
+        let column = |name: &str, cql_type: &str| Column::new(name.into(), cql_type.into());
+        Layout {
+            partition_key: vec![column("p", "int")],
+            clustering: vec![column("C", "int")],
+            statics: vec![column("s", "text")],
+            regular: vec![column("r", "text"), column("m", "map<int, int>"), column("n", "counter")],
+        }
+    }
+
+    #[test]
+    fn everything_is_asked_for_and_when_it_expires() {
+        let layout = layout();
+        let selectors = |ttl, part| Image { layout: &layout, ttl, part }.selectors();
+        assert_eq!(selectors(false, Part::Rows), r#""p", "C", "r", "m", "n""#);
+        assert_eq!(selectors(true, Part::Rows), r#""p", "C", "r", ttl("r"), "m", ttl("m"), "n""#);
+        assert_eq!(selectors(true, Part::Statics), r#""p", "s", ttl("s")"#);
+        assert_eq!(selectors(false, Part::All), r#""p", "C", "s", "r", "m", "n""#);
+    }
+
+    #[test]
+    fn a_row_is_read_with_the_times_at_which_its_values_expire() {
+        let layout = layout();
+        let mut row = BytesMut::new();
+        let mut ttls = BytesMut::new();
+        ttls.put_i32(2);
+        ttls.bytes(Some(&5_i32.to_be_bytes()));
+        ttls.bytes(None);
+        let five = 5_i32.to_be_bytes();
+        for value in [Some(&b"1"[..]), Some(b"2"), Some(b"x"), Some(&five), Some(b"map"), Some(&ttls), None] {
+            row.bytes(value);
+        }
+        let row = row.freeze();
+        let image = Image { layout: &layout, ttl: true, part: Part::Rows };
+        let shown = image.read(&row, &row, Taken { second: 100, ahead: -7 }).unwrap();
+        let (key, cells) = shown.row.unwrap();
+        assert_eq!(key, [("p".into(), Bytes::from_static(b"1")), ("C".into(), Bytes::from_static(b"2"))]);
+        let expiries: Vec<_> = cells.iter().map(|cell| cell.expires.clone()).collect();
+        assert_eq!(expiries, [Expiry::At(104_993), Expiry::Each(vec![Some(104_993), None]), Expiry::Never]);
+        assert!(shown.statics.is_none());
+    }
+
+    #[test]
+    fn a_row_that_is_found_expires_with_its_last_value() {
+        let cell = |expires| Cell { column: "a".into(), value: Some(Bytes::new()), expires };
+        let marker = |cells: Vec<Cell>| match found(Vec::new(), cells) {
+            Entry::Row { marker, .. } => marker,
+            other => panic!("{other:?}"),
+        };
+        let written = |expires| Marker::Written { expires };
+        assert_eq!(marker(vec![]), written(None));
+        assert_eq!(marker(vec![cell(Expiry::At(5)), cell(Expiry::At(7))]), written(Some(7)));
+        assert_eq!(marker(vec![cell(Expiry::At(5)), cell(Expiry::Never)]), written(None));
+        assert_eq!(marker(vec![cell(Expiry::Each(vec![Some(1), Some(9)]))]), written(Some(9)));
+        assert_eq!(marker(vec![cell(Expiry::Each(vec![Some(1), None]))]), written(None));
+    }
+}

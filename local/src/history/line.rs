@@ -1,0 +1,199 @@
+//! Statements with values as they are bound, prepared where they are likely to come again.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::entry::Binding;
+use crate::gateway::notation::Notation;
+use crate::gateway::{
+    Consistency, Failed, Frame, Lost, Opcode, Rows, Upstream, error_code, error_of, prepared_id, write_prepare,
+};
+
+/// A statement for Cassandra.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Request<'a> {
+    pub(super) text: &'a str,
+    pub(super) values: Binding,
+    /// In microseconds since 1970; Cassandra's own time if it is not said.
+    pub(super) timestamp: Option<i64>,
+    /// How many rows, after which paging state.
+    pub(super) page: Option<(i32, Option<Bytes>)>,
+}
+
+/// What was prepared, by its text: Cassandra knows it on all connections.
+#[derive(Debug, Default)]
+pub(super) struct Texts(Mutex<HashMap<String, Bytes>>);
+
+/// A connection for what belongs to no client's, many statements at once. It is made again after it broke.
+#[derive(Debug)]
+pub(super) struct Line {
+    address: SocketAddr,
+    upstream: tokio::sync::Mutex<Option<Arc<Upstream>>>,
+    texts: Arc<Texts>,
+    room: Arc<Semaphore>,
+    free: Mutex<Vec<i16>>,
+}
+
+/// How many statements at once, each of which may have a row of 1 MB: Cassandra's heap is 256 MB.
+pub(super) const AT_ONCE: usize = 16;
+
+/// More are forgotten at once; Cassandra goes on knowing them.
+const MOST_TEXTS: usize = 1000;
+
+impl Texts {
+    /// Runs a statement and gives its response, unless it is an ERROR.
+    pub(super) async fn run(&self, upstream: &Upstream, stream: i16, request: &Request<'_>) -> Result<Frame, Failed> {
+        // Without a value to bind its values are in its text, which is not likely to come again.
+        if request.values.values.is_empty() {
+            let mut body = BytesMut::new();
+            body.long_string(request.text);
+            return accepted(request.text, upstream.call(request.frame(stream, Opcode::Query, body)).await?);
+        }
+        let mut tries = 0;
+        loop {
+            let known = self.known().get(request.text).cloned();
+            let id = match known {
+                Some(id) => id,
+                None => self.prepare(upstream, stream, request.text).await?,
+            };
+            let mut body = BytesMut::new();
+            body.short_bytes(&id);
+            let answer = upstream.call(request.frame(stream, Opcode::Execute, body)).await?;
+            if tries == 0 && error_of(&answer).is_some_and(|(code, _)| code == error_code::UNPREPARED) {
+                self.known().remove(request.text);
+                tries = 1;
+                continue;
+            }
+            return accepted(request.text, answer);
+        }
+    }
+
+    async fn prepare(&self, upstream: &Upstream, stream: i16, text: &str) -> Result<Bytes, Failed> {
+        let answer = accepted(text, upstream.call(write_prepare(stream, text)).await?)?;
+        let id = prepared_id(&answer).ok_or_else(|| Failed::Unreadable(text.to_owned()))?;
+        let id = Bytes::copy_from_slice(&id);
+        let mut known = self.known();
+        if known.len() >= MOST_TEXTS {
+            known.clear();
+        }
+        known.insert(text.to_owned(), id.clone());
+        Ok(id)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Bytes>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    pub(super) fn new(address: SocketAddr, texts: Arc<Texts>) -> Self {
+        let free = (0..).take(AT_ONCE).collect();
+        Self {
+            address,
+            upstream: tokio::sync::Mutex::default(),
+            texts,
+            room: Arc::new(Semaphore::new(AT_ONCE)),
+            free: Mutex::new(free),
+        }
+    }
+
+    pub(super) async fn run(&self, request: &Request<'_>) -> Result<Frame, Failed> {
+        let upstream = self.upstream().await?;
+        let Ok(stream) = self.stream().await else { return Err(Lost::Ended.into()) };
+        let answer = self.texts.run(&upstream, stream.number, request).await;
+        if let Err(Failed::Lost(_)) = &answer {
+            self.upstream.lock().await.take_if(|current| Arc::ptr_eq(current, &upstream));
+        }
+        answer
+    }
+
+    /// One page of a SELECT.
+    pub(super) async fn page(&self, request: &Request<'_>) -> Result<Rows, Failed> {
+        rows(request.text, &self.run(request).await?)
+    }
+
+    /// The connection, and a stream of it that nobody else uses.
+    pub(super) async fn lend(&self) -> Result<(Arc<Upstream>, Stream<'_>), Failed> {
+        let upstream = self.upstream().await?;
+        Ok((upstream, self.stream().await?))
+    }
+
+    async fn upstream(&self) -> Result<Arc<Upstream>, Lost> {
+        let mut current = self.upstream.lock().await;
+        if let Some(upstream) = current.as_ref().filter(|upstream| !upstream.is_closed()) {
+            return Ok(Arc::clone(upstream));
+        }
+        let upstream = Arc::new(Upstream::connect(self.address).await?);
+        *current = Some(Arc::clone(&upstream));
+        Ok(upstream)
+    }
+
+    async fn stream(&self) -> Result<Stream<'_>, Lost> {
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Lost::Ended)?;
+        let number = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop().ok_or(Lost::Ended)?;
+        Ok(Stream { number, line: self, _room: room })
+    }
+}
+
+/// A stream that is in use.
+#[derive(Debug)]
+pub(super) struct Stream<'a> {
+    pub(super) number: i16,
+    line: &'a Line,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Drop for Stream<'_> {
+    fn drop(&mut self) {
+        self.line.free.lock().unwrap_or_else(PoisonError::into_inner).push(self.number);
+    }
+}
+
+impl Request<'_> {
+    /// With what is said beside the statement behind the statement.
+    fn frame(&self, stream: i16, opcode: Opcode, mut body: BytesMut) -> Frame {
+        const VALUES: u8 = 0x01;
+        const PAGE_SIZE: u8 = 0x04;
+        const PAGING_STATE: u8 = 0x08;
+        const TIMESTAMP: u8 = 0x20;
+        const NAMES: u8 = 0x40;
+        let has = |set: bool, flag: u8| if set { flag } else { 0 };
+        let Self { values: Binding { values, named }, timestamp, page, .. } = self;
+        let state = page.as_ref().and_then(|(_, state)| state.as_ref());
+        body.put_u16(Consistency::LocalQuorum.code());
+        body.put_u8(
+            has(!values.is_empty(), VALUES)
+                | has(page.is_some(), PAGE_SIZE)
+                | has(state.is_some(), PAGING_STATE)
+                | has(timestamp.is_some(), TIMESTAMP)
+                | has(*named && !values.is_empty(), NAMES),
+        );
+        body.put_slice(values);
+        if let Some((rows, _)) = page {
+            body.put_i32(*rows);
+        }
+        if let Some(state) = state {
+            body.bytes(Some(state));
+        }
+        if let Some(timestamp) = timestamp {
+            body.put_i64(*timestamp);
+        }
+        Frame::new(stream, opcode, body.freeze())
+    }
+}
+
+/// The rows of a response.
+pub(super) fn rows(text: &str, answer: &Frame) -> Result<Rows, Failed> {
+    Rows::read(&answer.body).ok().flatten().ok_or_else(|| Failed::Unreadable(text.to_owned()))
+}
+
+fn accepted(statement: &str, answer: Frame) -> Result<Frame, Failed> {
+    match error_of(&answer) {
+        Some((_, text)) => Err(Failed::Refused { statement: statement.to_owned(), text: text.to_owned() }),
+        None => Ok(answer),
+    }
+}

@@ -1,0 +1,192 @@
+//! After a write: what it may have changed is read back and kept.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::chronicle::{Chronicle, Places};
+use super::entry::{Entry, Marker, Relation};
+use super::image::{Image, Part, Taken};
+use super::line::{Request, rows};
+use super::{History, millis};
+use crate::gateway::notation::Reader;
+use crate::gateway::{Failed, Layout, Rows, Upstream};
+use crate::schema::{Thing, quoted};
+
+/// What a write may have changed.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) table: Thing,
+    pub(crate) layout: Arc<Layout>,
+    /// Whether values may expire.
+    pub(crate) ttl: bool,
+    /// These rows.
+    pub(crate) rows: Option<Relation>,
+    /// Whether that is one row at most, whose whole key is named.
+    pub(crate) is_one: bool,
+    /// The static columns of this partition.
+    pub(crate) statics: Option<Relation>,
+    /// Whether it inserted its row, and after how many seconds that expires.
+    pub(crate) inserted: Option<Option<u32>>,
+}
+
+/// How many rows of a range are read at once.
+pub(super) const PAGE: usize = 32;
+
+/// Where the gateway sends something, and on which of its streams.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way<'a> {
+    pub(super) upstream: &'a Upstream,
+    pub(super) stream: i16,
+}
+
+impl History {
+    /// Keeps what a write made of what it may have changed. The connection is the write's own, and its stream. What could not be kept
+    /// is found out by a baseline.
+    pub(crate) async fn record(self: &Arc<Self>, upstream: &Upstream, stream: i16, written: &[Written]) {
+        for of in written {
+            let Some(chronicle) = self.recorded(&of.table) else { continue };
+            let kept = match self.keep(&chronicle, Way { upstream, stream }, of).await {
+                Err(Failed::Lost(_)) => self.keep_by_itself(&chronicle, of).await,
+                kept => kept,
+            };
+            if let Err(failed) = kept {
+                tracing::warn!(table = %of.table, %failed, "a write is not in the table's history: it is read anew");
+                chronicle.tear();
+            }
+            if chronicle.wants_baseline(self.most_bytes, self.now()) {
+                self.take_baseline(&chronicle);
+            }
+        }
+    }
+
+    async fn keep_by_itself(&self, chronicle: &Chronicle, written: &Written) -> Result<(), Failed> {
+        let (upstream, stream) = self.line.lend().await?;
+        self.keep(chronicle, Way { upstream: &upstream, stream: stream.number }, written).await
+    }
+
+    async fn keep(&self, chronicle: &Chronicle, way: Way<'_>, written: &Written) -> Result<(), Failed> {
+        if let Some(rows) = &written.rows {
+            self.keep_rows(chronicle, way, written, rows).await?;
+        }
+        if let Some(partition) = &written.statics {
+            self.keep_statics(chronicle, way, written, partition).await?;
+        }
+        Ok(())
+    }
+
+    async fn keep_rows(
+        &self,
+        chronicle: &Chronicle,
+        way: Way<'_>,
+        written: &Written,
+        range: &Relation,
+    ) -> Result<(), Failed> {
+        let image = Image { layout: &written.layout, ttl: written.ttl, part: Part::Rows };
+        let text =
+            format!("SELECT {} FROM {} WHERE {}", image.selectors(), self.upstream_name(&written.table), range.text);
+        let (mut state, mut first) = (None, true);
+        loop {
+            let page = (!written.is_one).then(|| (i32::try_from(PAGE).unwrap_or(i32::MAX), state.take()));
+            let request = Request { text: &text, values: range.values.clone(), page, ..Request::default() };
+            let most = if written.is_one { 1 } else { PAGE + 1 };
+            let (places, taken, page) = self.read(chronicle, way, &request, written.ttl, most).await?;
+            let mut entries = Vec::with_capacity(page.count + 1);
+            if first && (!written.is_one || page.count == 0) {
+                entries.push(Entry::Gone { columns: Vec::new(), range: range.clone() });
+            }
+            for row in page.each() {
+                let shown = image.read(&page.content, row, taken).map_err(|_| Failed::Unreadable(text.clone()))?;
+                let Some((key, cells)) = shown.row else { continue };
+                entries.push(match written.inserted {
+                    _ if !written.is_one => super::image::found(key, cells),
+                    None => Entry::Row { marker: Marker::Kept, key, cells },
+                    Some(ttl) => {
+                        let expires = ttl.map(|seconds| taken.at(u64::from(seconds)));
+                        Entry::Row { marker: Marker::Written { expires }, key, cells }
+                    }
+                });
+            }
+            self.store().keep(way.upstream, way.stream, chronicle, &places, &entries).await?;
+            state = page.state.clone();
+            first = false;
+            if written.is_one || state.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn keep_statics(
+        &self,
+        chronicle: &Chronicle,
+        way: Way<'_>,
+        written: &Written,
+        partition: &Relation,
+    ) -> Result<(), Failed> {
+        let image = Image { layout: &written.layout, ttl: written.ttl, part: Part::Statics };
+        let text = format!(
+            "SELECT DISTINCT {} FROM {} WHERE {}",
+            image.selectors(),
+            self.upstream_name(&written.table),
+            partition.text
+        );
+        let request = Request { text: &text, values: partition.values.clone(), ..Request::default() };
+        let (places, taken, page) = self.read(chronicle, way, &request, written.ttl, 1).await?;
+        let shown = match page.each().next() {
+            Some(row) => image.read(&page.content, row, taken).map_err(|_| Failed::Unreadable(text.clone()))?.statics,
+            None => None,
+        };
+        let entry = match shown {
+            Some((key, cells)) => Entry::Statics { key, cells },
+            None => Entry::Gone {
+                columns: written.layout.statics.iter().map(|column| column.name.clone()).collect(),
+                range: partition.clone(),
+            },
+        };
+        self.store().keep(way.upstream, way.stream, chronicle, &places, &[entry]).await
+    }
+
+    /// Reads, at places that are taken before, for so many entries. Where values expire, all within one second: what TTL gives counts from the
+    /// second in which it is asked.
+    pub(super) async fn read(
+        &self,
+        chronicle: &Chronicle,
+        way: Way<'_>,
+        request: &Request<'_>,
+        ttl: bool,
+        entries: usize,
+    ) -> Result<(Places, Taken, Rows), Failed> {
+        loop {
+            let places = chronicle.reserve(entries, self.now());
+            let before = SystemTime::now();
+            let ahead = millis_between(before, (self.clock)());
+            let answer = self.texts.run(way.upstream, way.stream, request).await?;
+            let second = millis(before) / 1000;
+            if !ttl || millis(SystemTime::now()) / 1000 == second {
+                return Ok((places, Taken { second, ahead }, rows(request.text, &answer)?));
+            }
+        }
+    }
+
+    /// A table's name in Cassandra, for a statement.
+    pub(super) fn upstream_name(&self, table: &Thing) -> String {
+        format!("{}.{}", self.names.quoted_keyspace(&table.keyspace), quoted(&table.name))
+    }
+}
+
+impl Taken {
+    /// So many seconds later, by the service's clock.
+    pub(super) fn at(self, seconds: u64) -> u64 {
+        self.second.saturating_add(seconds).saturating_mul(1000).saturating_add_signed(self.ahead)
+    }
+}
+
+fn millis_between(earlier: SystemTime, later: SystemTime) -> i64 {
+    let signed = |time| i64::try_from(millis(time)).unwrap_or(i64::MAX);
+    signed(later).saturating_sub(signed(earlier))
+}
+
+/// The values of a row of a result, one after the other.
+pub(super) fn values(row: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
+    let mut reader = Reader::new(row);
+    std::iter::from_fn(move || if reader.rest().is_empty() { None } else { reader.bytes().ok() })
+}

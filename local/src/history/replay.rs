@@ -1,0 +1,153 @@
+//! Rows as they were at a moment, brought into another table.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::History;
+use super::chronicle::Chronicle;
+use super::entry::Binding;
+use super::life::Life;
+use super::line::Request;
+use super::record::values;
+use super::steps::{Step, Table, steps};
+use super::store::Kept;
+use crate::gateway::notation::Reader;
+use crate::gateway::{Column, Failed, Layout};
+use crate::schema::{Thing, quoted};
+
+impl History {
+    pub(super) async fn replay(self: Arc<Self>, life: &Life, moment: u64, target: &Thing) -> Result<(), Failed> {
+        let unreachable = || Failed::OutOfReach { table: life.table.to_string(), moment };
+        let chronicle = self.chronicle(life).ok_or_else(unreachable)?;
+        // What a gateway did not live to write down is in the baseline that it took when it began again.
+        let _ = chronicle.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
+        let buckets = chronicle.telling_of(moment).ok_or_else(unreachable)?;
+        let layout = self.layout(target).await?;
+        let fields = self.fields(target, &layout).await?;
+        let name = self.upstream_name(target);
+        if !layout.all().any(is_counter) {
+            return self.give(&chronicle, &buckets, moment, Table { name, layout, fields }).await;
+        }
+        // A counter cannot be set: what it was is found in a table of numbers, and counted up once.
+        let staging = format!("{}.restoring_{}", self.names.inner(), crate::random::hex_32());
+        let numbers = layout.with_numbers();
+        self.run(&format!("CREATE TABLE {staging} ({})", numbers.definition()), Binding::default()).await?;
+        let numbers = Table { name: staging.clone(), layout: numbers, fields };
+        let given = match self.give(&chronicle, &buckets, moment, numbers).await {
+            Ok(()) => self.count_up(&staging, &name, &layout).await,
+            failed => failed,
+        };
+        self.run(&format!("DROP TABLE {staging}"), Binding::default()).await.and(given)
+    }
+
+    /// Gives a table the entries of these buckets up to a moment.
+    async fn give(
+        self: &Arc<Self>,
+        chronicle: &Chronicle,
+        buckets: &[super::chronicle::Bucket],
+        moment: u64,
+        table: Table,
+    ) -> Result<(), Failed> {
+        let table = Arc::new(table);
+        for bucket in buckets {
+            let mut state = None;
+            loop {
+                let (entries, next) = self.store().entries(&chronicle.life, bucket, state).await?;
+                let mut giving = JoinSet::new();
+                for kept in entries.into_iter().filter(|kept| kept.at <= moment) {
+                    let (history, table) = (Arc::clone(self), Arc::clone(&table));
+                    giving.spawn(async move { history.give_one(&table, &kept, moment).await });
+                }
+                while let Some(given) = giving.join_next().await {
+                    given.unwrap_or_else(|_| Err(crate::gateway::Lost::Ended.into()))?;
+                }
+                state = next;
+                if state.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn give_one(&self, table: &Table, kept: &Kept, moment: u64) -> Result<(), Failed> {
+        let unreadable = || Failed::Unreadable(format!("the entry at {}", kept.place));
+        for Step { text, values, timestamp } in steps(table, kept, moment).map_err(|_| unreadable())? {
+            self.line.run(&Request { text: &text, values, timestamp: Some(timestamp), page: None }).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts the counters of a table up to what they are in a table of numbers.
+    async fn count_up(&self, from: &str, to: &str, layout: &Layout) -> Result<(), Failed> {
+        for (counters, keys, distinct) in [
+            (&layout.statics, layout.partition_key.iter().collect::<Vec<_>>(), "DISTINCT "),
+            (&layout.regular, layout.key().collect(), ""),
+        ] {
+            let counters: Vec<_> = counters.iter().filter(|column| is_counter(column)).collect();
+            if counters.is_empty() {
+                continue;
+            }
+            let names = |columns: &[&Column]| columns.iter().map(|of| quoted(&of.name)).collect::<Vec<_>>().join(", ");
+            let text = format!("SELECT {distinct}{}, {} FROM {from}", names(&keys), names(&counters));
+            let mut state = None;
+            loop {
+                let page =
+                    self.line.page(&Request { text: &text, page: Some((100, state)), ..Request::default() }).await?;
+                for row in page.each() {
+                    let all: Vec<_> = values(row).collect();
+                    let (key, counts) = all.split_at(keys.len().min(all.len()));
+                    let there: Vec<_> = counters.iter().zip(counts).filter(|(_, count)| count.is_some()).collect();
+                    if there.is_empty() || key.iter().any(Option::is_none) {
+                        continue;
+                    }
+                    let set = there.iter().map(|(counter, _)| {
+                        let name = quoted(&counter.name);
+                        format!("{name} = {name} + ?")
+                    });
+                    let holds = keys.iter().map(|column| format!("{} = ?", quoted(&column.name)));
+                    let update = format!(
+                        "UPDATE {to} SET {} WHERE {}",
+                        set.collect::<Vec<_>>().join(", "),
+                        holds.collect::<Vec<_>>().join(" AND ")
+                    );
+                    let values = Binding::placed(there.iter().map(|(_, count)| **count).chain(key.iter().copied()));
+                    self.run(&update, values).await?;
+                }
+                state = page.state.clone();
+                if state.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The fields of the user-defined types whose values are stored field by field, by the types' names.
+    async fn fields(&self, target: &Thing, layout: &Layout) -> Result<Vec<(String, Vec<String>)>, Failed> {
+        let text = "SELECT field_names FROM system_schema.types WHERE keyspace_name = ? AND type_name = ?";
+        let keyspace = self.names.keyspace(&target.keyspace);
+        let mut fields = Vec::new();
+        for name in layout.all().filter_map(Column::user_type) {
+            let values = Binding::placed([Some(keyspace.as_bytes()), Some(name.as_bytes())]);
+            let rows = self.line.page(&Request { text, values, ..Request::default() }).await?;
+            let Some(Some(list)) = rows.each().next().and_then(|row| super::record::values(row).next()) else {
+                continue;
+            };
+            let mut reader = Reader::new(list);
+            let count = reader.count().unwrap_or_default();
+            let names = (0..count).map_while(|_| reader.bytes().ok().flatten());
+            fields.push((name.to_owned(), names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()));
+        }
+        Ok(fields)
+    }
+
+    async fn run(&self, text: &str, values: Binding) -> Result<(), Failed> {
+        self.line.run(&Request { text, values, ..Request::default() }).await.map(drop)
+    }
+}
+
+fn is_counter(column: &Column) -> bool {
+    column.cql_type == "counter"
+}

@@ -1,0 +1,299 @@
+//! The statements with which Cassandra is given one entry.
+
+use std::collections::BTreeMap;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use keyspaces_cql::statement::CqlTypeKind;
+
+use super::entry::{Binding, Cell, Entry, Expiry, Marker};
+use super::store::Kept;
+use crate::gateway::notation::{Malformed, Notation, Reader};
+use crate::gateway::{Column, Layout};
+use crate::schema::quoted;
+
+/// The table that is written to.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    /// As a statement names it.
+    pub(super) name: String,
+    pub(super) layout: Layout,
+    /// The fields of user-defined types, by the types' names.
+    pub(super) fields: Vec<(String, Vec<String>)>,
+}
+
+/// One statement.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Step {
+    pub(super) text: String,
+    pub(super) values: Binding,
+    pub(super) timestamp: i64,
+}
+
+/// The longest time to live that Cassandra takes, in seconds.
+const LONGEST: u64 = 630_720_000;
+
+/// What makes of a table what the entry says, as it was at a moment. The steps are taken one after the other.
+pub(super) fn steps(table: &Table, kept: &Kept, moment: u64) -> Result<Vec<Step>, Malformed> {
+    let timestamp = i64::try_from(kept.place).unwrap_or(i64::MAX);
+    match &kept.entry {
+        Entry::Gone { columns, range } => {
+            let columns: Vec<_> = columns.iter().map(|column| quoted(column)).collect();
+            let text = format!("DELETE {} FROM {} WHERE {}", columns.join(", "), table.name, range.text);
+            Ok(vec![Step { text, values: range.values.clone(), timestamp }])
+        }
+        Entry::Statics { key, cells } => writes(table, key, cells, None, timestamp, moment),
+        Entry::Row { marker: Marker::Kept, key, cells } => writes(table, key, cells, None, timestamp, moment),
+        Entry::Row { marker: Marker::Written { expires }, key, cells } => {
+            let ttl = expires.map_or(Some(0), |at| left(at, moment));
+            let mut steps = Vec::new();
+            if ttl.is_none() {
+                // It took the place of an older one, which must not come back.
+                steps.push(Step {
+                    text: format!("DELETE FROM {} WHERE {}", table.name, names(key)),
+                    values: Binding::placed(key.iter().map(|(_, value)| Some(&**value))),
+                    timestamp: timestamp - 1,
+                });
+            }
+            steps.extend(writes(table, key, cells, ttl, timestamp, moment)?);
+            Ok(steps)
+        }
+    }
+}
+
+/// One assignment of an UPDATE.
+struct Assignment {
+    text: String,
+    /// Whether it can stand in an INSERT too, which names the column alone.
+    whole: Option<String>,
+    value: Option<Bytes>,
+}
+
+/// Writes all cells, those together that expire together. `inserted` is the time to live of the row itself, if it gets one.
+fn writes(
+    table: &Table,
+    key: &[(String, Bytes)],
+    cells: &[Cell],
+    inserted: Option<i32>,
+    timestamp: i64,
+    moment: u64,
+) -> Result<Vec<Step>, Malformed> {
+    // By time to live, 0 for none.
+    let mut together: BTreeMap<i32, Vec<Assignment>> = BTreeMap::new();
+    if let Some(ttl) = inserted {
+        together.insert(ttl, Vec::new());
+    }
+    let mut after = Vec::new();
+    for cell in cells {
+        let Some(column) = table.layout.all().find(|column| column.name == cell.column) else { continue };
+        let name = quoted(&column.name);
+        let (ttl, value) = match (&cell.value, &cell.expires) {
+            (Some(value), Expiry::Never) => (0, Some(value.clone())),
+            (Some(value), Expiry::At(at)) => match left(*at, moment) {
+                Some(ttl) => (ttl, Some(value.clone())),
+                None => (0, None),
+            },
+            (Some(value), Expiry::Each(times)) => {
+                let mut parts = parts(table, column, value, times, moment)?.into_iter();
+                let first = parts.next().map_or((0, None), |part| (part.ttl, Some(part.value)));
+                after.extend(
+                    parts.map(|part| (part.ttl, Assignment { text: part.text, whole: None, value: Some(part.value) })),
+                );
+                first
+            }
+            (None, _) => (0, None),
+        };
+        let text = format!("{name} = ?");
+        together.entry(ttl).or_default().push(Assignment { text, whole: Some(name), value });
+    }
+    let mut steps = Vec::new();
+    for (ttl, assignments) in together {
+        if inserted == Some(ttl) {
+            steps.push(insert(table, key, ttl, &assignments, timestamp));
+        } else if !assignments.is_empty() {
+            steps.push(update(table, key, ttl, &assignments, timestamp));
+        }
+    }
+    for (ttl, assignment) in after {
+        steps.push(update(table, key, ttl, &[assignment], timestamp));
+    }
+    Ok(steps)
+}
+
+fn insert(table: &Table, key: &[(String, Bytes)], ttl: i32, assignments: &[Assignment], timestamp: i64) -> Step {
+    let keys = key.iter().map(|(name, _)| quoted(name));
+    let columns: Vec<_> = keys.chain(assignments.iter().filter_map(|of| of.whole.clone())).collect();
+    let markers = vec!["?"; columns.len()].join(", ");
+    let text = format!("INSERT INTO {} ({}) VALUES ({markers}) USING TTL ?", table.name, columns.join(", "));
+    let ttl = ttl.to_be_bytes();
+    let values = key.iter().map(|(_, value)| Some(&**value));
+    let values = values.chain(assignments.iter().map(|of| of.value.as_deref())).chain([Some(&ttl[..])]);
+    Step { text, values: Binding::placed(values), timestamp }
+}
+
+fn update(table: &Table, key: &[(String, Bytes)], ttl: i32, assignments: &[Assignment], timestamp: i64) -> Step {
+    let set: Vec<_> = assignments.iter().map(|of| of.text.as_str()).collect();
+    let text = format!("UPDATE {} USING TTL ? SET {} WHERE {}", table.name, set.join(", "), names(key));
+    let ttl = ttl.to_be_bytes();
+    let values = [Some(&ttl[..])].into_iter().chain(assignments.iter().map(|of| of.value.as_deref()));
+    let values = values.chain(key.iter().map(|(_, value)| Some(&**value)));
+    Step { text, values: Binding::placed(values), timestamp }
+}
+
+fn names(key: &[(String, Bytes)]) -> String {
+    let each = key.iter().map(|(name, _)| format!("{} = ?", quoted(name)));
+    each.collect::<Vec<_>>().join(" AND ")
+}
+
+/// How many seconds are left of a value at a moment: it is there until its time has come.
+fn left(at: u64, moment: u64) -> Option<i32> {
+    let left = at.checked_sub(moment).filter(|left| *left > 0)?;
+    i32::try_from(left.div_ceil(1000).min(LONGEST)).ok()
+}
+
+/// Elements of a collection, or fields, that expire together.
+struct Piece {
+    ttl: i32,
+    text: String,
+    value: Bytes,
+}
+
+/// The live elements of a collection, or the live fields of a value of a user-defined type, those together that expire
+/// together. The first part is for the whole column, which has nothing else then; the others are added.
+fn parts(
+    table: &Table,
+    column: &Column,
+    value: &Bytes,
+    times: &[Option<u64>],
+    moment: u64,
+) -> Result<Vec<Piece>, Malformed> {
+    let name = quoted(&column.name);
+    let ttl = |time: &Option<u64>| time.map_or(Some(0), |at| left(at, moment));
+    let mut reader = Reader::new(value);
+    if let Some(user_type) = column.user_type() {
+        let fields = table.fields.iter().find(|(known, _)| known == user_type).map(|(_, fields)| fields);
+        let fields = fields.ok_or(Malformed)?;
+        let mut pieces: Vec<Piece> = Vec::new();
+        for (place, (field, time)) in fields.iter().zip(times).enumerate() {
+            if reader.rest().is_empty() {
+                break;
+            }
+            let (Some(value), Some(ttl)) = (reader.bytes()?, ttl(time)) else { continue };
+            let value = if pieces.is_empty() {
+                let mut whole = BytesMut::new();
+                (0..place).for_each(|_| whole.bytes(None));
+                whole.bytes(Some(value));
+                whole.freeze()
+            } else {
+                Bytes::copy_from_slice(value)
+            };
+            pieces.push(Piece { ttl, text: format!("{name}.{} = ?", quoted(field)), value });
+        }
+        return Ok(pieces);
+    }
+    let is_map = matches!(column.kind, CqlTypeKind::Map(..));
+    let count = reader.count()?;
+    if count != times.len() {
+        return Err(Malformed);
+    }
+    let mut runs: Vec<(i32, Vec<&[u8]>)> = Vec::new();
+    for time in times {
+        let start = reader.rest();
+        reader.bytes()?;
+        if is_map {
+            reader.bytes()?;
+        }
+        let element = reader.since(start);
+        let Some(ttl) = ttl(time) else { continue };
+        match runs.last_mut() {
+            Some((of, elements)) if *of == ttl => elements.push(element),
+            _ => runs.push((ttl, vec![element])),
+        }
+    }
+    let pieces = runs.into_iter().map(|(ttl, elements)| {
+        let mut value = BytesMut::new();
+        value.put_i32(i32::try_from(elements.len()).unwrap_or(i32::MAX));
+        elements.iter().for_each(|element| value.put_slice(element));
+        Piece { ttl, text: format!("{name} = {name} + ?"), value: value.freeze() }
+    });
+    Ok(pieces.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let column = |name: &str, cql_type: &str| Column::new(name.into(), cql_type.into());
+        let layout = Layout {
+            partition_key: vec![column("p", "int")],
+            regular: vec![column("a", "text"), column("L", "list<int>")],
+            ..Layout::default()
+        };
+        Table { name: "ks.t".into(), layout, fields: Vec::new() }
+    }
+
+    fn row(marker: Marker, cells: Vec<Cell>) -> Kept {
+        let key = vec![("p".into(), Bytes::from_static(&[0, 0, 0, 1]))];
+        Kept { place: 500, at: 0, entry: Entry::Row { marker, key, cells } }
+    }
+
+    fn cell(column: &str, value: &'static [u8], expires: Expiry) -> Cell {
+        Cell { column: column.into(), value: Some(Bytes::from_static(value)), expires }
+    }
+
+    fn texts(kept: &Kept, moment: u64) -> Vec<(String, i64)> {
+        steps(&table(), kept, moment).unwrap().into_iter().map(|step| (step.text, step.timestamp)).collect()
+    }
+
+    #[test]
+    fn a_value_is_there_until_its_time_has_come() {
+        for (at, seconds) in [(999, None), (1000, None), (1001, Some(1)), (2000, Some(1)), (2001, Some(2))] {
+            assert_eq!(left(at, 1000), seconds, "{at}");
+        }
+        assert_eq!(left(u64::MAX, 0), Some(630_720_000));
+    }
+
+    #[test]
+    fn values_are_written_with_those_that_expire_together_and_the_row_with_its_own() {
+        let cells = vec![cell("a", b"x", Expiry::At(5000)), cell("added later and not there", b"x", Expiry::Never)];
+        let kept = row(Marker::Written { expires: None }, cells);
+        assert_eq!(
+            texts(&kept, 1000),
+            [
+                (r#"INSERT INTO ks.t ("p") VALUES (?) USING TTL ?"#.into(), 500),
+                (r#"UPDATE ks.t USING TTL ? SET "a" = ? WHERE "p" = ?"#.into(), 500),
+            ]
+        );
+        // Expired, it is written as null, with the row.
+        assert_eq!(texts(&kept, 5000), [(r#"INSERT INTO ks.t ("p", "a") VALUES (?, ?) USING TTL ?"#.into(), 500)]);
+        let updated = row(Marker::Kept, vec![cell("a", b"x", Expiry::Never)]);
+        assert_eq!(texts(&updated, 0), [(r#"UPDATE ks.t USING TTL ? SET "a" = ? WHERE "p" = ?"#.into(), 500)]);
+    }
+
+    #[test]
+    fn a_row_that_has_expired_does_not_let_an_older_one_come_back() {
+        let kept = row(Marker::Written { expires: Some(1000) }, Vec::new());
+        assert_eq!(texts(&kept, 1000), [(r#"DELETE FROM ks.t WHERE "p" = ?"#.into(), 499)]);
+    }
+
+    #[test]
+    fn elements_are_added_to_those_that_expire_otherwise() {
+        let three = b"\0\0\0\x03\0\0\0\x01a\0\0\0\x01b\0\0\0\x01c";
+        let kept = row(Marker::Kept, vec![cell("L", three, Expiry::Each(vec![Some(1500), None, Some(9000)]))]);
+        let steps = steps(&table(), &kept, 2000).unwrap();
+        let texts: Vec<_> = steps.iter().map(|step| step.text.as_str()).collect();
+        assert_eq!(
+            texts,
+            [
+                r#"UPDATE ks.t USING TTL ? SET "L" = ? WHERE "p" = ?"#,
+                r#"UPDATE ks.t USING TTL ? SET "L" = "L" + ? WHERE "p" = ?"#,
+            ]
+        );
+        let values =
+            |ttl: i32, list: &[u8]| Binding::placed([Some(&ttl.to_be_bytes()[..]), Some(list), Some(&[0, 0, 0, 1])]);
+        assert_eq!(steps[0].values, values(0, b"\0\0\0\x01\0\0\0\x01b"));
+        assert_eq!(steps[1].values, values(7, b"\0\0\0\x01\0\0\0\x01c"));
+        let odd = row(Marker::Kept, vec![cell("L", three, Expiry::Each(vec![None]))]);
+        assert_eq!(super::steps(&table(), &odd, 0), Err(Malformed));
+    }
+}

@@ -1,0 +1,206 @@
+//! Where entries are kept: two tables of the instance's inner keyspace.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use super::chronicle::{Bucket, Chronicle, Places};
+use super::entry::{Binding, Entry};
+use super::life::Life;
+use super::line::{AT_ONCE, Line, Request, Texts};
+use crate::gateway::notation::{Malformed, Reader};
+use crate::gateway::{Failed, Upstream};
+
+/// The entries of all histories.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Store<'a> {
+    pub(super) line: &'a Line,
+    pub(super) texts: &'a Texts,
+    pub(super) inner: &'a str,
+}
+
+/// An entry with its place and its time.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) place: u64,
+    pub(super) at: u64,
+    pub(super) entry: Entry,
+}
+
+impl Store<'_> {
+    pub(super) async fn prepare(&self) -> Result<(), Failed> {
+        let inner = self.inner;
+        for text in [
+            format!(
+                "CREATE TABLE IF NOT EXISTS {inner}.history_entries (life text, bucket bigint, place bigint, at bigint, \
+                 entry blob, PRIMARY KEY ((life, bucket), place))"
+            ),
+            format!(
+                "CREATE TABLE IF NOT EXISTS {inner}.history_buckets (life text, bucket bigint, bytes bigint, \
+                 complete bigint, ended bigint STATIC, PRIMARY KEY (life, bucket))"
+            ),
+        ] {
+            self.run(&text, Binding::default()).await?;
+        }
+        Ok(())
+    }
+
+    /// What the last gateway over this instance left.
+    pub(super) async fn load(&self) -> Result<Vec<Chronicle>, Failed> {
+        let text = format!("SELECT life, bucket, bytes, complete, ended FROM {}.history_buckets", self.inner);
+        let mut lives: BTreeMap<String, (VecDeque<Bucket>, Option<u64>)> = BTreeMap::new();
+        let mut state = None;
+        loop {
+            let page =
+                self.line.page(&Request { text: &text, page: Some((1000, state)), ..Request::default() }).await?;
+            for row in page.each() {
+                let read = || -> Result<_, Malformed> {
+                    let mut reader = Reader::new(row);
+                    let life = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
+                    Ok((life, number(&mut reader)?, number(&mut reader)?, number(&mut reader)?, number(&mut reader)?))
+                };
+                let (life, bucket, bytes, complete, ended) = read().map_err(|_| Failed::Unreadable(text.clone()))?;
+                let of = lives.entry(life).or_default();
+                of.1 = ended;
+                of.0.extend(bucket.map(|bucket| Bucket::new(bucket, bytes.unwrap_or_default(), complete, true)));
+            }
+            state = page.state;
+            if state.is_none() {
+                break;
+            }
+        }
+        let read = |(life, (buckets, ended)): (String, _)| {
+            let known = Life::read(&life).ok_or_else(|| Failed::Unreadable(format!("{text}: {life}")))?;
+            Ok(Chronicle::new(known, buckets, ended))
+        };
+        lives.into_iter().map(read).collect()
+    }
+
+    /// Keeps entries at the places that were taken for them. `upstream` and its `stream` are used for it.
+    pub(super) async fn keep(
+        &self,
+        upstream: &Upstream,
+        stream: i16,
+        chronicle: &Chronicle,
+        places: &Places,
+        entries: &[Entry],
+    ) -> Result<(), Failed> {
+        let bucket = &places.bucket;
+        let life = chronicle.life.to_string();
+        bucket.known.get_or_try_init(|| self.announce(chronicle, bucket)).await?;
+        let text = format!(
+            "INSERT INTO {}.history_entries (life, bucket, place, at, entry) VALUES (?, ?, ?, ?, ?)",
+            self.inner
+        );
+        for (nth, entry) in entries.iter().enumerate() {
+            let entry = entry.write();
+            let values = Binding::placed([
+                Some(life.as_bytes()),
+                Some(&bigint(bucket.number)),
+                Some(&bigint(places.nth(nth))),
+                Some(&bigint(places.at)),
+                Some(&entry),
+            ]);
+            self.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await?;
+            bucket.bytes.fetch_add(entry.len() as u64 + ROW_BYTES, std::sync::atomic::Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Lets Cassandra know of a bucket, and how many bytes the others have.
+    async fn announce(&self, chronicle: &Chronicle, bucket: &Bucket) -> Result<(), Failed> {
+        let life = chronicle.life.to_string();
+        let text = format!("INSERT INTO {}.history_buckets (life, bucket, bytes) VALUES (?, ?, ?)", self.inner);
+        let before = chronicle.buckets().into_iter().rev().find(|before| before.number < bucket.number);
+        for of in before.iter().chain([bucket]) {
+            let bytes = of.bytes.load(std::sync::atomic::Ordering::Relaxed);
+            let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(of.number)), Some(&bigint(bytes))]);
+            self.run(&text, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down since when a bucket's baseline is complete.
+    pub(super) async fn complete(&self, chronicle: &Chronicle, bucket: &Bucket, since: u64) -> Result<(), Failed> {
+        bucket.known.get_or_try_init(|| self.announce(chronicle, bucket)).await?;
+        let life = chronicle.life.to_string();
+        let text = format!("INSERT INTO {}.history_buckets (life, bucket, complete) VALUES (?, ?, ?)", self.inner);
+        let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(since))]);
+        self.run(&text, values).await
+    }
+
+    /// Writes down that a table was dropped.
+    pub(super) async fn end(&self, chronicle: &Chronicle, now: u64) -> Result<(), Failed> {
+        let life = chronicle.life.to_string();
+        let text = format!("INSERT INTO {}.history_buckets (life, ended) VALUES (?, ?)", self.inner);
+        self.run(&text, Binding::placed([Some(life.as_bytes()), Some(&bigint(now))])).await
+    }
+
+    /// Some of the entries of a bucket, in their order; `state` is where they go on.
+    pub(super) async fn entries(
+        &self,
+        life: &Life,
+        bucket: &Bucket,
+        state: Option<Bytes>,
+    ) -> Result<(Vec<Kept>, Option<Bytes>), Failed> {
+        let text = format!("SELECT place, at, entry FROM {}.history_entries WHERE life = ? AND bucket = ?", self.inner);
+        let life = life.to_string();
+        let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number))]);
+        let rows = i32::try_from(2 * AT_ONCE).unwrap_or(i32::MAX);
+        let page = Request { text: &text, values, page: Some((rows, state)), ..Request::default() };
+        let page = self.line.page(&page).await?;
+        let read = |row: &[u8]| -> Result<Kept, Malformed> {
+            let mut reader = Reader::new(row);
+            let (place, at) = (number(&mut reader)?.ok_or(Malformed)?, number(&mut reader)?.ok_or(Malformed)?);
+            let entry = page.content.slice_ref(reader.bytes()?.ok_or(Malformed)?);
+            Ok(Kept { place, at, entry: Entry::read(&entry)? })
+        };
+        let entries = page.each().map(read).collect::<Result<_, _>>();
+        Ok((entries.map_err(|_| Failed::Unreadable(text.clone()))?, page.state.clone()))
+    }
+
+    /// Forgets a whole history.
+    pub(super) async fn forget(&self, life: &Life) -> Result<(), Failed> {
+        let of = life.to_string();
+        let text = format!("SELECT bucket FROM {}.history_buckets WHERE life = ?", self.inner);
+        let values = Binding::placed([Some(of.as_bytes())]);
+        let buckets = self.line.page(&Request { text: &text, values: values.clone(), ..Request::default() }).await?;
+        for row in buckets.each() {
+            if let Some(bucket) = number(&mut Reader::new(row)).map_err(|_| Failed::Unreadable(text.clone()))? {
+                self.forget_entries(life, bucket).await?;
+            }
+        }
+        self.run(&format!("DELETE FROM {}.history_buckets WHERE life = ?", self.inner), values).await
+    }
+
+    /// Forgets one bucket.
+    pub(super) async fn forget_bucket(&self, life: &Life, bucket: &Bucket) -> Result<(), Failed> {
+        self.forget_entries(life, bucket.number).await?;
+        let text = format!("DELETE FROM {}.history_buckets WHERE life = ? AND bucket = ?", self.inner);
+        let life = life.to_string();
+        self.run(&text, Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number))])).await
+    }
+
+    async fn forget_entries(&self, life: &Life, bucket: u64) -> Result<(), Failed> {
+        let text = format!("DELETE FROM {}.history_entries WHERE life = ? AND bucket = ?", self.inner);
+        let life = life.to_string();
+        self.run(&text, Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket))])).await
+    }
+
+    async fn run(&self, text: &str, values: Binding) -> Result<(), Failed> {
+        self.line.run(&Request { text, values, ..Request::default() }).await.map(drop)
+    }
+}
+
+/// What an entry takes beside itself, about.
+const ROW_BYTES: u64 = 32;
+
+fn bigint(number: u64) -> [u8; 8] {
+    i64::try_from(number).unwrap_or(i64::MAX).to_be_bytes()
+}
+
+fn number(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
+    let Some(bytes) = reader.bytes()? else { return Ok(None) };
+    let number = i64::from_be_bytes(bytes.try_into().map_err(|_| Malformed)?);
+    u64::try_from(number).map(Some).map_err(|_| Malformed)
+}

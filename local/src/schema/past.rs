@@ -1,0 +1,91 @@
+//! What tables with point-in-time recovery were: the definition of each through time, until 35 days after it was dropped.
+
+use keyspaces_cql::{Statement, TableDefinition, parse};
+use serde_json::json;
+
+use super::catalogue::Thing;
+use super::names::Names;
+use super::restore::WINDOW;
+use crate::gateway::{Failed, Own};
+
+/// Writes and reads the past of an instance's tables.
+#[derive(Debug)]
+pub(super) struct Past<'a> {
+    pub(super) own: &'a Own,
+    pub(super) names: &'a Names,
+}
+
+/// What a table was from some moment on. Times are in milliseconds since 1970.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Version {
+    /// When the table was created: another of the same name is another table.
+    pub(super) created: u64,
+    pub(super) since: u64,
+    pub(super) definition: TableDefinition,
+    /// This was the end of it.
+    pub(super) dropped: bool,
+}
+
+impl Past<'_> {
+    pub(super) async fn prepare(&self) -> Result<(), Failed> {
+        let columns = "keyspace_name text, table_name text, created bigint, since bigint, definition text, dropped boolean, \
+                       PRIMARY KEY ((keyspace_name, table_name), created, since)";
+        self.own.run(&format!("CREATE TABLE IF NOT EXISTS {} ({columns})", self.table()), &[]).await
+    }
+
+    /// All that is known of the tables that had this name, in the order of time.
+    pub(super) async fn versions(&self, table: &Thing) -> Result<Vec<Version>, Failed> {
+        let statement = format!(
+            "SELECT JSON created, since, definition, dropped FROM {} WHERE keyspace_name = ? AND table_name = ?",
+            self.table()
+        );
+        let rows = self.own.select(&statement, &[&table.keyspace, &table.name]).await?;
+        let version = |row: &serde_json::Value| {
+            let Ok(Statement::CreateTable(create)) = parse(row["definition"].as_str()?) else { return None };
+            Some(Version {
+                created: row["created"].as_u64()?,
+                since: row["since"].as_u64()?,
+                definition: create.definition().ok()?,
+                dropped: row["dropped"].as_bool()?,
+            })
+        };
+        rows.iter().map(|row| version(row).ok_or_else(|| Failed::Unreadable(statement.clone()))).collect()
+    }
+
+    pub(super) async fn add(&self, table: &Thing, version: &Version) -> Result<(), Failed> {
+        let Version { created, since, definition, dropped } = version;
+        let row = json!({
+            "keyspace_name": table.keyspace, "table_name": table.name, "created": created, "since": since,
+            "definition": definition.to_string(), "dropped": dropped,
+        });
+        self.own.insert(&self.table(), &row).await
+    }
+
+    /// Forgets the table of this name that was created then.
+    pub(super) async fn forget(&self, table: &Thing, created: u64) -> Result<(), Failed> {
+        let statement =
+            format!("DELETE FROM {} WHERE keyspace_name = ? AND table_name = ? AND created = {created}", self.table());
+        self.own.run(&statement, &[&table.keyspace, &table.name]).await
+    }
+
+    /// Forgets the tables that were dropped so long ago that they cannot be restored.
+    pub(super) async fn forget_expired(&self, now: u64) -> Result<(), Failed> {
+        let statement = format!("SELECT JSON keyspace_name, table_name, created, since, dropped FROM {}", self.table());
+        for row in self.own.select(&statement, &[]).await? {
+            let name = |field: &str| row[field].as_str().map(str::to_owned);
+            let time = |field: &str| row[field].as_u64();
+            let known = (name("keyspace_name"), name("table_name"), time("created"), time("since"));
+            let (Some(keyspace), Some(table), Some(created), Some(since)) = known else {
+                return Err(Failed::Unreadable(statement));
+            };
+            if row["dropped"] == true && since + WINDOW < now {
+                self.forget(&Thing::table(keyspace, table), created).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn table(&self) -> String {
+        format!("{}.past", self.names.inner())
+    }
+}
