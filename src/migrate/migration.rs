@@ -54,10 +54,14 @@ impl Migrations {
             }
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let file = fs::File::open(&path).map_err(|error| unreadable(&path, error))?;
-            let mut text = String::new();
-            // One byte more than is parsed, so that a text that is too long is told as such.
-            let most = u64::try_from(MAX_TEXT_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-            file.take(most).read_to_string(&mut text).map_err(|error| unreadable(&path, error))?;
+            let mut bytes = Vec::new();
+            let most = u64::try_from(MAX_TEXT_BYTES).unwrap_or(u64::MAX);
+            file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| unreadable(&path, error))?;
+            if bytes.len() > MAX_TEXT_BYTES {
+                return Err(refused(&name, format!("which is longer than {MAX_TEXT_BYTES} bytes")));
+            }
+            let text = String::from_utf8(bytes)
+                .map_err(|error| unreadable(&path, std::io::Error::new(std::io::ErrorKind::InvalidData, error)))?;
             files.push((name, text));
         }
         Self::new(files)

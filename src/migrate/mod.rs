@@ -11,8 +11,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! What was applied is kept in a table of the keyspace, `schema_migrations`: number, name, checksum, when and by whom. A file
-//! that was applied stays as it was: one that has changed since, one that is missing, and a new one with a lower number than
+//! What was applied is kept in a table of the keyspace, `schema_migrations`: number, name, checksum, when and by whom, a row
+//! for each file (`SELECT version, file, checksum, applied_at, applied_by FROM shop.schema_migrations`). A file that was
+//! applied stays as it was: one that has changed since, one that is missing, and a new one with a lower number than
 //! an applied one are refused before anything is sent.
 //!
 //! # One program at a time

@@ -1,5 +1,7 @@
 //! What became of a statement that was sent, perhaps, by a program that did not live to see the answer.
 
+use std::fmt;
+
 use keyspaces_cql::statement::{AlterKeyspaceChange, AlterTable, CreateTable};
 use keyspaces_cql::{
     Definitions, Effect, Idempotence, Name, NotIdempotent, QualifiedName, Replication, Statement, TableChange,
@@ -27,10 +29,16 @@ impl Known {
         let schema = session.schema();
         match &step.tree {
             Statement::CreateKeyspace(it) => {
-                let there = schema.describe_keyspace(&it.keyspace.text).await?;
-                let mut again = it.clone();
-                again.if_not_exists = Some(it.span);
-                Ok(if there.is_some() { Self::Applied } else { Self::again(&Statement::CreateKeyspace(again)) })
+                let Some(there) = schema.describe_keyspace(&it.keyspace.text).await? else {
+                    let mut again = it.clone();
+                    again.if_not_exists = Some(it.span);
+                    return Ok(Self::again(&Statement::CreateKeyspace(again)));
+                };
+                // How a plain Cassandra replicates is its own business.
+                let is_it = it.if_not_exists.is_some()
+                    || session.is_plain_cassandra()
+                    || it.definition().is_ok_and(|made| made.replication == there.replication);
+                Ok(if is_it { Self::Applied } else { Self::another("keyspace", &it.keyspace) })
             }
             Statement::AlterKeyspace(it) => {
                 let Some(there) = schema.describe_keyspace(&it.keyspace.text).await? else {
@@ -163,7 +171,7 @@ impl Known {
         Self::Send(statement.to_string())
     }
 
-    fn another(kind: &str, name: &QualifiedName) -> Self {
+    fn another(kind: &str, name: &impl fmt::Display) -> Self {
         Self::Nothing(format!("the {kind} {name} is there, and is not what it would have made"))
     }
 }

@@ -1,7 +1,11 @@
 //! The local Keyspaces that all tests share, and sessions to it.
 
+use std::ops::Deref;
+use std::time::Duration;
+
 use keyspaces::{Builder, Endpoint, Session};
 use keyspaces_local::Local;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 pub(crate) async fn shared() -> &'static Local {
     Local::shared().await.expect("a local Keyspaces starts")
@@ -25,4 +29,35 @@ pub(crate) fn signed(local: &Local) -> Builder {
 
 pub(crate) async fn session() -> Session {
     signed(shared().await).connect().await.expect("a session")
+}
+
+/// A local Keyspaces whose definitions take effect at once, for one test at a time: without the keyspaces of the one before.
+pub(crate) struct Prompt {
+    local: &'static Local,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Deref for Prompt {
+    type Target = Local;
+
+    fn deref(&self) -> &Local {
+        self.local
+    }
+}
+
+pub(crate) async fn prompt() -> (Prompt, Session) {
+    static LOCAL: OnceCell<Local> = OnceCell::const_new();
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let turn = TURN.lock().await;
+    let start = || Local::builder().ddl_delay(Duration::ZERO).start();
+    let local = LOCAL.get_or_try_init(start).await.expect("a local Keyspaces starts");
+    local.faults().clear();
+    let session = signed(local).connect().await.expect("a session");
+    for keyspace in ["ks", "shop"] {
+        if session.schema().describe_keyspace(keyspace).await.expect("it can be read").is_some() {
+            session.schema().drop_keyspace(keyspace).await.expect("it is dropped");
+        }
+    }
+    local.journal().clear();
+    (Prompt { local, _turn: turn }, session)
 }

@@ -8,14 +8,6 @@ use std::time::Duration;
 
 use keyspaces::migrate::{Migrate, Migrations};
 use keyspaces::{Row, Session};
-use keyspaces_local::Local;
-
-/// A local Keyspaces of the test's own, whose definitions take effect at once.
-async fn prompt() -> (Local, Session) {
-    let local = Local::builder().ddl_delay(Duration::ZERO).start().await.unwrap();
-    let session = crate::local::signed(&local).connect().await.unwrap();
-    (local, session)
-}
 
 fn migrations(files: &[(&str, &str)]) -> Migrations {
     Migrations::new(files.iter().copied()).unwrap()
@@ -23,7 +15,7 @@ fn migrations(files: &[(&str, &str)]) -> Migrations {
 
 /// With a lease that a test can wait for.
 fn quick<'a>(session: &'a Session, migrations: &'a Migrations) -> Migrate<'a> {
-    session.migrate("shop", migrations).lease(Duration::from_secs(1)).clock_skew(Duration::ZERO)
+    session.migrate("shop", migrations).lease(Duration::from_secs(5)).clock_skew(Duration::ZERO)
 }
 
 /// The names of the files that are recorded, by their numbers.

@@ -7,8 +7,8 @@ use keyspaces_local::Fault;
 use keyspaces_local::fault::{Effect, Moment};
 use keyspaces_local::journal::Kind;
 
-use super::{migrations, prompt, quick, recorded, rows};
-use crate::local::shared;
+use super::{migrations, quick, recorded, rows};
+use crate::local::{prompt, shared};
 
 const NAMES: &str = "CREATE TABLE shop.names (id int PRIMARY KEY, name text);";
 const PRICES: &str = "-- What it costs.
@@ -59,12 +59,11 @@ async fn files_are_applied_once_each_in_their_order_and_a_dry_run_changes_nothin
         ("0011_more.cql", "DROP TABLE shop.names;"),
     ]);
     assert_eq!(session.migrate("shop", &more).await.unwrap(), ["0011_more.cql"]);
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_file_may_have_all_kinds_of_statements_that_write() {
-    let (local, session) = prompt().await;
+    let (_local, session) = prompt().await;
     let text = "
         CREATE TYPE shop.address (street text);
         CREATE TABLE shop.people (id int PRIMARY KEY, home frozen<address>, tags set<text>);
@@ -86,7 +85,6 @@ async fn a_file_may_have_all_kinds_of_statements_that_write() {
     let hits = session.rows::<(keyspaces::value::Counter,)>("SELECT n FROM shop.hits WHERE page = '/'", ());
     let hits: Vec<_> = hits.try_collect().await.unwrap();
     assert_eq!(hits[0].0.0, 3);
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -99,6 +97,12 @@ async fn a_folder_is_read_and_what_is_not_cql_in_it_passed_over() {
     let files = Migrations::from_folder(&folder).unwrap();
     let names: Vec<_> = files.iter().map(|file| file.file().to_owned()).collect();
     assert_eq!(names, ["0001_names.cql", "0002_prices.cql"]);
+    std::fs::write(folder.join("0003_long.cql"), vec![b' '; 4 * 1024 * 1024 + 1]).unwrap();
+    let long = Migrations::from_folder(&folder).unwrap_err();
+    assert_eq!(long.to_string(), "reading migrations failed: 0003_long.cql, which is longer than 4194304 bytes");
+    std::fs::write(folder.join("0003_long.cql"), [0xff]).unwrap();
+    let binary = Migrations::from_folder(&folder).unwrap_err().to_string();
+    assert!(binary.contains("0003_long.cql cannot be read: invalid utf-8"), "{binary}");
     std::fs::remove_dir_all(&folder).unwrap();
     let gone = Migrations::from_folder(&folder).unwrap_err().to_string();
     assert!(gone.starts_with(&format!("reading migrations failed: {} cannot be read: ", folder.display())), "{gone}");
@@ -119,7 +123,6 @@ async fn answers_to_its_conditional_writes_may_be_lost() {
     assert_eq!(recorded(&session).await, ["1_names.cql", "2_prices.cql"]);
     assert_eq!(local.journal().filter(|received| received.fault.is_some()).len(), 4);
     assert!(begun.elapsed() < Duration::from_secs(60), "it did not have to wait for its own lease");
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -150,5 +153,4 @@ async fn two_at_once_apply_each_file_once() {
     applied.sort();
     assert_eq!(applied, ["1_names.cql", "2_prices.cql"]);
     assert_eq!(local.journal().containing("CREATE TABLE shop.names").len(), 1);
-    local.close().await.unwrap();
 }

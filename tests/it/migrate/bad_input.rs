@@ -1,6 +1,7 @@
 use keyspaces::ErrorKind;
 
-use super::{migrations, prompt, quick, recorded};
+use super::{migrations, quick, recorded};
+use crate::local::prompt;
 
 const NAMES: &str = "CREATE TABLE shop.names (id int PRIMARY KEY);";
 
@@ -46,7 +47,6 @@ async fn what_does_not_fit_what_was_applied_is_refused_before_anything_is_sent()
     }
     // The lock was let go each time.
     assert!(session.migrate("shop", &files).await.unwrap().is_empty());
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -82,5 +82,4 @@ async fn a_statement_that_is_refused_stops_it_and_its_file_may_be_corrected_from
     local.journal().clear();
     assert_eq!(quick(&session, &corrected).await.unwrap(), ["1_names.cql"]);
     assert_eq!(local.journal().containing("INSERT INTO shop.names (id) VALUES (1)").len(), 0);
-    local.close().await.unwrap();
 }

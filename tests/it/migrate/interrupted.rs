@@ -10,7 +10,8 @@ use keyspaces_local::fault::{Effect, Moment};
 use keyspaces_local::journal::Kind;
 use keyspaces_local::{Fault, Local};
 
-use super::{migrations, prompt, recorded, rows};
+use super::{migrations, recorded, rows};
+use crate::local::prompt;
 
 const STATEMENTS: [&str; 8] = [
     "CREATE TYPE shop.address (street text)",
@@ -76,7 +77,6 @@ async fn one_that_ended_while_a_statement_was_on_its_way_goes_on_with_it() {
         assert_eq!((dry.pending[0].done, dry.pending[0].unknown), (done, true));
         ends_well(&session, &files).await;
     }
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -87,7 +87,6 @@ async fn one_that_ended_while_an_answer_was_on_its_way_does_not_do_it_twice() {
         ended_at(&local, &session, &files, statement, Moment::After).await;
         ends_well(&session, &files).await;
     }
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -104,7 +103,6 @@ async fn a_table_of_that_name_that_is_another_is_not_taken_for_the_one_it_was_to
          this was applied by the program that was about to send it, and the table shop.names is there, and is not what it \
          would have made. Look whether it was, and migrate again with was_applied(1, 1, true), or with false"
     );
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -138,5 +136,4 @@ async fn a_write_that_may_not_be_sent_twice_waits_for_somebody_to_say_whether_it
         assert_eq!(hits.try_collect::<Vec<_>>().await.unwrap()[0].0.0, 1);
         session.schema().drop_keyspace("shop").await.unwrap();
     }
-    local.close().await.unwrap();
 }

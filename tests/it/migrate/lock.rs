@@ -4,13 +4,14 @@ use futures::TryStreamExt;
 use keyspaces::ErrorKind;
 use keyspaces::migrate::Progress;
 
-use super::{migrations, prompt, quick, recorded};
+use super::{migrations, quick, recorded};
+use crate::local::prompt;
 
 const NAMES: &str = "CREATE TABLE shop.names (id int PRIMARY KEY); INSERT INTO shop.names (id) VALUES (1);";
 
 #[tokio::test]
 async fn who_waits_is_told_for_whom_and_gives_up_in_the_end() {
-    let (local, session) = prompt().await;
+    let (_local, session) = prompt().await;
     let files = migrations(&[("1_names.cql", NAMES)]);
     let mut holder = session.migrate("shop", &files).named("the first").progress();
     holder.try_next().await.unwrap().unwrap();
@@ -30,12 +31,11 @@ async fn who_waits_is_told_for_whom_and_gives_up_in_the_end() {
     assert_eq!(session.migrate("shop", &files).dry_run().await.unwrap().held_by.as_deref(), Some("the first"));
     while holder.try_next().await.unwrap().is_some() {}
     assert_eq!(session.migrate("shop", &files).dry_run().await.unwrap().held_by, None);
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn the_lock_of_one_that_died_is_taken_over_when_its_lease_and_the_margin_have_passed() {
-    let (local, session) = prompt().await;
+    let (_local, session) = prompt().await;
     let files = migrations(&[("1_names.cql", NAMES)]);
     let dead = || session.migrate("shop", &files).lease(Duration::from_secs(2)).named("the dead");
     let mut dying = dead().progress();
@@ -47,7 +47,6 @@ async fn the_lock_of_one_that_died_is_taken_over_when_its_lease_and_the_margin_h
     assert!(matches!(&told[0], Progress::Waiting { held_by, .. } if held_by == "the dead"), "{told:?}");
     assert!(begun.elapsed() > Duration::from_secs(2), "it was taken over after {:?}", begun.elapsed());
     assert_eq!(recorded(&session).await, ["1_names.cql"]);
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -71,13 +70,12 @@ async fn one_that_was_suspended_for_longer_than_its_lease_sends_no_more_statemen
          Migrate again: what was applied is written down"
     );
     assert_eq!(local.journal().containing("VALUES (2)").len(), 0);
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_lease_is_renewed_for_as_long_as_a_definition_takes() {
     let local = keyspaces_local::Local::builder().ddl_delay(Duration::from_millis(10));
-    let local = local.ddl_delay_of(keyspaces_local::Ddl::AlterTable, Duration::from_secs(5)).start().await.unwrap();
+    let local = local.ddl_delay_of(keyspaces_local::Ddl::AlterTable, Duration::from_secs(12)).start().await.unwrap();
     let session = crate::local::signed(&local).connect().await.unwrap();
     let files = migrations(&[("1_names.cql", &format!("{NAMES} ALTER TABLE shop.names ADD note text;"))]);
     let (first, second) =

@@ -36,7 +36,7 @@ fn program() {
         let builder = Session::builder().endpoint(endpoint).trust_pem(ca).unwrap();
         let session = builder.static_credentials(access_key, secret, None).connect().await.unwrap();
         let files = files();
-        let migrate = session.migrate("shop", &files).lease(Duration::from_secs(2)).clock_skew(Duration::from_secs(1));
+        let migrate = session.migrate("shop", &files).lease(Duration::from_secs(5)).clock_skew(Duration::from_secs(1));
         migrate.await.unwrap();
     });
 }

@@ -8,7 +8,7 @@ use keyspaces::schema::{
 use keyspaces::{Endpoint, Error, ErrorKind, Session};
 use keyspaces_local::{Ddl, Local};
 
-use super::prompt;
+use crate::local::prompt;
 use crate::local::{shared, signed};
 
 fn shop() -> Definitions {
@@ -29,7 +29,7 @@ const SCHEMA: &str = "
 
 #[tokio::test]
 async fn a_file_is_planned_applied_with_progress_and_then_nothing_is_left() {
-    let (local, session) = prompt().await;
+    let (_local, session) = prompt().await;
     let schema = session.schema();
     let wanted = Definitions::parse(SCHEMA).unwrap();
     let plan = schema.plan(wanted.clone()).await.unwrap();
@@ -55,7 +55,6 @@ async fn a_file_is_planned_applied_with_progress_and_then_nothing_is_left() {
     let left = "left as it is:\n   - the type shop.address, which is not among the definitions";
     assert!(others.to_string().starts_with(&format!("nothing to do\n{left}")), "{others}");
     assert!(others.to_string().ends_with("the table shop.people, which is not among the definitions"), "{others}");
-    local.close().await.unwrap();
 }
 
 fn names_of(table: &str) -> TableDefinition {
@@ -93,12 +92,11 @@ async fn what_keyspaces_cannot_do_is_named_and_nothing_of_the_plan_is_applied() 
          definitions, and plan again"
     );
     assert_eq!(local.journal().containing("ALTER").len(), 0);
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_plan_against_a_state_that_has_changed_since_is_refused() {
-    let (local, session) = prompt().await;
+    let (_local, session) = prompt().await;
     let schema = session.schema();
     schema.plan(shop().table(names().build().unwrap())).await.unwrap().apply().await.unwrap();
     let wanted = shop().table(names().with(PointInTimeRecovery::Enabled).build().unwrap()).table(names_of("prices"));
@@ -123,12 +121,11 @@ async fn a_plan_against_a_state_that_has_changed_since_is_refused() {
     let plan = schema.plan(wanted).await.unwrap();
     schema.create_table(&names_of("unplanned_too")).await.unwrap();
     plan.apply().await.unwrap();
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn it_stops_at_the_first_failure_and_goes_on_when_it_is_planned_again() {
-    let (local, session) = prompt().await;
+    let (_local, session) = prompt().await;
     let schema = session.schema();
     schema.plan(shop().table(names().build().unwrap())).await.unwrap().apply().await.unwrap();
     let wanted = |write| {
@@ -143,7 +140,6 @@ async fn it_stops_at_the_first_failure_and_goes_on_when_it_is_planned_again() {
     let rest = schema.plan(wanted(40_000)).await.unwrap();
     assert_eq!(rest.steps().len(), 1, "{rest}");
     rest.apply().await.unwrap();
-    local.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -166,11 +162,10 @@ async fn a_program_that_was_interrupted_plans_again_and_waits_for_what_is_under_
 
 #[tokio::test]
 async fn what_is_defined_twice_is_refused() {
-    let (local, session) = prompt().await;
+    let (_local, session) = prompt().await;
     let twice = session.schema().plan(shop().keyspace(KeyspaceDefinition::new("shop"))).await.unwrap_err();
     assert_eq!(twice.kind(), ErrorKind::Configuration);
     assert_eq!(twice.to_string(), "planning a change of the schema failed: the keyspace shop is defined a second time");
-    local.close().await.unwrap();
 }
 
 #[tokio::test]

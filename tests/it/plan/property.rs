@@ -4,7 +4,7 @@ use keyspaces::schema::{
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::prompt;
+use crate::local::prompt;
 use crate::schema::property::{as_described, definition};
 
 /// Another definition that Keyspaces can make of `there`: its key, its columns and more, what can only be turned on turned
@@ -76,7 +76,7 @@ fn with_units_of(mut wanted: TableDefinition, before: &TableDefinition, now: &Ta
 #[tokio::test]
 async fn what_keyspaces_can_make_of_another_is_planned_applied_described_back_equal_and_then_nothing_is_left() {
     const CASES: usize = 16;
-    let (local, session) = prompt().await;
+    let (_local, session) = prompt().await;
     let schema = session.schema();
     let mut runner = TestRunner::default();
     let mut statements = 0;
@@ -100,5 +100,4 @@ async fn what_keyspaces_can_make_of_another_is_planned_applied_described_back_eq
         assert_eq!(schema.describe_keyspace("ks").await.unwrap(), Some(keyspace));
     }
     assert!(statements > 2 * CASES, "only {statements} statements were planned");
-    local.close().await.unwrap();
 }
