@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use keyspaces_cql::rules::{MAX_PARTITION_KEY_BYTES, MAX_ROW_BYTES, MAX_TTL_SECONDS};
 use scylla::frame::response::result::ColumnSpec;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::prepared::PreparedStatement;
@@ -12,15 +13,6 @@ use super::{Core, mismatch};
 use crate::execute::Request;
 use crate::stream::{Fingerprint, Read};
 use crate::{Error, ErrorKind};
-
-/// The largest row, all of it (DG:quotas).
-const LARGEST_ROW: usize = 1024 * 1024;
-
-/// The largest partition key, all of its columns (DG:quotas).
-const LARGEST_PARTITION_KEY: usize = 2_048;
-
-/// Twenty years (DG:TTL-how-to-create-table).
-const LONGEST_TTL: i32 = 630_720_000;
 
 /// The bind markers of a prepared statement that mean something to this client.
 #[derive(Debug)]
@@ -127,29 +119,29 @@ impl Core {
                 format!("{} values were given, the statement has {} bind markers", cells.count(), columns.len());
             return Err(Error::new(ErrorKind::Type, self.call.about.attempted.clone(), problem));
         }
-        if cells.as_bytes().len() > LARGEST_PARTITION_KEY {
+        if cells.as_bytes().len() > MAX_PARTITION_KEY_BYTES {
             let key: usize = self.markers.key.iter().filter_map(|index| cells.value(*index)).map(<[u8]>::len).sum();
-            if key > LARGEST_PARTITION_KEY {
+            if key > MAX_PARTITION_KEY_BYTES {
                 return refused(
-                    format!("the partition key is {key} bytes, Keyspaces takes at most {LARGEST_PARTITION_KEY}"),
+                    format!("the partition key is {key} bytes, Keyspaces takes at most {MAX_PARTITION_KEY_BYTES}"),
                     "Make the key shorter, of a hash for instance, and keep the long value in another column",
                 );
             }
         }
-        if cells.as_bytes().len() > LARGEST_ROW && self.call.about.writes_values() {
+        if cells.as_bytes().len() > MAX_ROW_BYTES && self.call.about.writes_values() {
             let row = cells.surely_at_least(columns.as_slice());
-            if row > LARGEST_ROW {
+            if row > MAX_ROW_BYTES {
                 return refused(
-                    format!("the row is at least {row} bytes, Keyspaces takes at most {LARGEST_ROW}"),
+                    format!("the row is at least {row} bytes, Keyspaces takes at most {MAX_ROW_BYTES}"),
                     "Store the large value elsewhere, in S3 for instance, or in parts, each a row of its own",
                 );
             }
         }
         if let Some(ttl) = self.markers.ttl.and_then(|index| number(cells.value(index)?))
-            && !(0..=i64::from(LONGEST_TTL)).contains(&ttl)
+            && !u64::try_from(ttl).is_ok_and(|ttl| ttl <= MAX_TTL_SECONDS)
         {
             return refused(
-                format!("a TTL of {ttl} s, Keyspaces takes 0 to {LONGEST_TTL}, which is 20 years"),
+                format!("a TTL of {ttl} s, Keyspaces takes 0 to {MAX_TTL_SECONDS}, which is 20 years"),
                 "Leave the TTL away where rows are to stay",
             );
         }
