@@ -74,9 +74,10 @@ mod tests {
     fn what_functions_give_is_in_their_place_and_everything_else_stays() {
         let now = UNIX_EPOCH + Duration::new(86_400, 5_000_000);
         let table = Thing::table("ks", "T");
-        let text = "INSERT INTO \"T\" (a, b, c, d) VALUES (currentTimestamp(), tojson(1), currentDate(), currenttime()) -- now()";
+        let values = "currentTimestamp(), tojson(1), currentDate(), currenttime()";
+        let text = format!("INSERT INTO \"T\" (a, b, c, d) VALUES ({values}) -- now()");
         assert_eq!(
-            fixed(text, &[table], now).unwrap(),
+            fixed(&text, &[table], now).unwrap(),
             "INSERT INTO \"ks\".\"T\" (a, b, c, d) VALUES (86400005, tojson(1), '1970-01-02', '00:00:00.005000000') -- now()"
         );
     }

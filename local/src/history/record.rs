@@ -40,8 +40,8 @@ pub(super) struct Way<'a> {
 }
 
 impl History {
-    /// Keeps what a write made of what it may have changed. The connection is the write's own, and its stream. What could not be kept
-    /// is found out by a baseline.
+    /// Keeps what a write made of what it may have changed. The connection is the write's own, and its stream. What could not
+    /// be kept is found out by a baseline.
     pub(crate) async fn record(self: &Arc<Self>, upstream: &Upstream, stream: i16, written: &[Written]) {
         for of in written {
             let Some(chronicle) = self.recorded(&of.table) else { continue };
@@ -145,8 +145,8 @@ impl History {
         self.store().keep(way.upstream, way.stream, chronicle, &places, &[entry]).await
     }
 
-    /// Reads, at places that are taken before, for so many entries. Where values expire, all within one second: what TTL gives counts from the
-    /// second in which it is asked.
+    /// Reads, at places for so many entries that are taken before. Where values expire, all within one second: what TTL gives
+    /// counts from the second in which it is asked.
     pub(super) async fn read(
         &self,
         chronicle: &Chronicle,
