@@ -12,6 +12,10 @@ use super::{recorded, rows};
 /// What the programs need to know: host, port, name, CA, access key and secret, a line each (the CA last).
 const WHERE: &str = "KEYSPACES_TEST_MIGRATE";
 
+/// The test below, which in a program that it has started is that program.
+const TEST: &str =
+    "migrate::processes::of_two_programs_at_once_of_which_one_is_killed_every_file_is_applied_exactly_once";
+
 fn files() -> Migrations {
     let file = |number: usize| {
         let table = format!("shop.t{number}");
@@ -24,21 +28,16 @@ fn files() -> Migrations {
     Migrations::new((1..=5).map(file)).unwrap()
 }
 
-#[test]
-#[ignore = "this is the program that the other test starts"]
-fn program() {
-    let known = std::env::var(WHERE).unwrap();
+/// What each of the programs does.
+async fn program(known: &str) {
     let lines: Vec<_> = known.splitn(6, '\n').collect();
     let [host, port, name, access_key, secret, ca] = lines[..] else { panic!("six parts") };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let endpoint = Endpoint::explicit(host, port.parse().unwrap(), name).unwrap();
-        let builder = Session::builder().endpoint(endpoint).trust_pem(ca).unwrap();
-        let session = builder.static_credentials(access_key, secret, None).connect().await.unwrap();
-        let files = files();
-        let migrate = session.migrate("shop", &files).lease(Duration::from_secs(5)).clock_skew(Duration::from_secs(1));
-        migrate.await.unwrap();
-    });
+    let endpoint = Endpoint::explicit(host, port.parse().unwrap(), name).unwrap();
+    let builder = Session::builder().endpoint(endpoint).trust_pem(ca).unwrap();
+    let session = builder.static_credentials(access_key, secret, None).connect().await.unwrap();
+    let files = files();
+    let migrate = session.migrate("shop", &files).lease(Duration::from_secs(5)).clock_skew(Duration::from_secs(1));
+    migrate.await.unwrap();
 }
 
 fn start(local: &Local) -> Child {
@@ -52,7 +51,7 @@ fn start(local: &Local) -> Child {
         local.ca_pem(),
     ];
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "migrate::processes::program", "--ignored", "--nocapture"]).env(WHERE, known.join("\n"));
+    command.args(["--exact", TEST, "--nocapture"]).env(WHERE, known.join("\n"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
 }
 
@@ -67,6 +66,9 @@ async fn definitions(local: &Local, at_least: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_programs_at_once_of_which_one_is_killed_every_file_is_applied_exactly_once() {
+    if let Ok(known) = std::env::var(WHERE) {
+        return program(&known).await;
+    }
     let local = Local::builder().ddl_delay(Duration::from_millis(300)).start().await.unwrap();
     let (mut one, mut other) = (start(&local), start(&local));
     definitions(&local, 2).await;
