@@ -7,7 +7,7 @@ use super::lock::{Place, State};
 use super::migration::{Migration, Migrations};
 use super::progress::at;
 use crate::schema::{KeyspaceDefinition, NativeType, TableDefinition};
-use crate::{Conditional, DeserializeRow, Error, ErrorKind, Outcome, Session};
+use crate::{Conditional, DeserializeRow, Error, ErrorKind, Outcome, ReadConsistency, Select, Session};
 
 /// The name of the table.
 pub(super) const TABLE: &str = "schema_migrations";
@@ -66,7 +66,9 @@ pub(super) async fn create(session: &Session, keyspace: &str, leave_out: bool) -
 /// What was applied, in the order of the numbers.
 pub(super) async fn applied(session: &Session, keyspace: &str) -> Result<Vec<Applied>, Error> {
     let all = format!("SELECT version, file, checksum, applied_at FROM {}", table(keyspace));
-    let mut rows = session.rows::<Row>(&all, ());
+    let all: Select<(), Row> = session.prepare(&all).await?;
+    // Whatever the session reads at: what another program has written must be seen.
+    let mut rows = all.with_consistency(ReadConsistency::LocalQuorum).rows(());
     let mut applied = Vec::new();
     while let Some(row) = rows.try_next().await? {
         if let (Ok(version @ 1..), Some(file), Some(checksum), Some(at)) =
@@ -97,13 +99,14 @@ pub(super) async fn record(
     let version = i64::try_from(migration.version()).unwrap_or(i64::MAX);
     let statements = i32::try_from(migration.steps().len()).unwrap_or(i32::MAX);
     let row = (version, migration.file(), migration.checksum(), statements, at, by);
-    let mut left = super::lock::TRIES;
+    let mut tries = 0;
     loop {
         match record.execute(row).await? {
             Outcome::Applied | Outcome::NotApplied(_) => return Ok(()),
-            Outcome::Unknown(why) if left == 0 => return Err(why),
-            Outcome::Unknown(_) => left -= 1,
+            Outcome::Unknown(why) if tries == super::lock::TRIES => return Err(why),
+            Outcome::Unknown(_) => tokio::time::sleep(session.retry().wait(tries)).await,
         }
+        tries += 1;
     }
 }
 
@@ -135,7 +138,10 @@ pub(super) fn pending<'m>(
         let problem = format!("{} has a lower number than {}, which was applied before", first.file(), last.file);
         return refused(problem, "Give it a number after all that were applied");
     }
-    let under_way = state.under_way().filter(|version| applied.iter().all(|was| was.version != *version));
+    let under_way = state
+        .under_way()
+        .filter(|version| state.place_in(*version) != Place::default())
+        .filter(|version| applied.iter().all(|was| was.version != *version));
     if let Some(version) = under_way {
         let Some(is) = pending.first().filter(|first| first.version() == version) else {
             let problem = format!("file {version} is half applied, and is not the first of the files that are left");

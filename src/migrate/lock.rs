@@ -13,7 +13,7 @@ use super::migration::Migration;
 use super::progress::at;
 use super::{Migrate, Progress};
 use crate::auth::Clock;
-use crate::{Conditional, DeserializeRow, Error, ErrorKind, Outcome, Select, Session};
+use crate::{Conditional, DeserializeRow, Error, ErrorKind, Outcome, ReadConsistency, Select, Session};
 
 /// How often a conditional write is sent whose outcome is not known.
 pub(super) const TRIES: u32 = 5;
@@ -84,7 +84,7 @@ struct Holder {
     holder: Uuid,
 }
 
-type Renew = (DateTime<Utc>, Uuid);
+type Renew = (DateTime<Utc>, Uuid, DateTime<Utc>);
 type Note = (DateTime<Utc>, i64, &'static str, i32, bool, Uuid);
 type Take = (Uuid, &'static str, DateTime<Utc>, Uuid, DateTime<Utc>);
 
@@ -108,11 +108,12 @@ impl<'a> Lock<'a> {
         let lock = Self {
             of,
             me: of.holder,
-            read: session.prepare(&read_text(of.keyspace)).await?,
+            read: read(session, of.keyspace).await?,
             take: session
                 .prepare(&prepare("holder = ?, held_by = ?, expires_at = ?", "holder = ? AND expires_at = ?"))
                 .await?,
-            renew: session.prepare(&prepare("expires_at = ?", "holder = ?")).await?,
+            // Not earlier than a note has said meanwhile.
+            renew: session.prepare(&prepare("expires_at = ?", "holder = ? AND expires_at < ?")).await?,
             note: session
                 .prepare(&prepare("expires_at = ?, under_way = ?, checksum = ?, statement = ?, sent = ?", "holder = ?"))
                 .await?,
@@ -125,24 +126,24 @@ impl<'a> Lock<'a> {
         );
         let row: Conditional<(Uuid, DateTime<Utc>), Holder> = session.prepare(&row).await?;
         if lock.read.one(()).await?.is_none() {
-            lock.settled(&row, (Uuid::nil(), DateTime::UNIX_EPOCH)).await?;
+            lock.settled(&row, || (Uuid::nil(), DateTime::UNIX_EPOCH)).await?;
         }
         Ok(lock)
     }
 
-    /// Takes the lock when nobody holds it, and gives what its row said before.
-    pub(super) async fn acquire(&self, tell: &UnboundedSender<Progress>) -> Result<State, Error> {
+    /// Takes the lock when nobody holds it. What its row said before may be of a time before another held it.
+    pub(super) async fn acquire(&self, tell: &UnboundedSender<Progress>) -> Result<(), Error> {
         let deadline = Instant::now() + self.of.wait;
         let mut told = None;
         loop {
-            let state = self.read.one(()).await?.unwrap_or_else(State::none);
-            let now = now(&self.of.clock);
-            if !state.is_held(now, self.of.skew) {
+            let state = self.state().await?;
+            if !state.is_held(now(&self.of.clock), self.of.skew) {
                 let asked = Instant::now();
-                let values = (self.me, self.of.name.as_str(), now + self.of.lease, state.holder, state.expires_at);
+                let expires_at = now(&self.of.clock) + self.of.lease;
+                let values = || (self.me, self.of.name.as_str(), expires_at, state.holder, state.expires_at);
                 if self.settled(&self.take, values).await? {
                     self.hold_until(asked + self.of.lease);
-                    return Ok(state);
+                    return Ok(());
                 }
                 continue;
             }
@@ -162,14 +163,19 @@ impl<'a> Lock<'a> {
         }
     }
 
+    /// What the lock's row says now.
+    pub(super) async fn state(&self) -> Result<State, Error> {
+        Ok(self.read.one(()).await?.unwrap_or_else(State::none))
+    }
+
     /// Writes down how far a file is, and holds the lock for another lease. An error if another has it.
     pub(super) async fn note(&self, migration: &Migration, place: Place) -> Result<(), Error> {
         let asked = Instant::now();
-        let expires_at = now(&self.of.clock) + self.of.lease;
         let version = i64::try_from(migration.version()).unwrap_or(i64::MAX);
         let checksum = migration.checksum_of_first(place.done + usize::from(place.sent));
         let done = i32::try_from(place.done).unwrap_or(i32::MAX);
-        let values = (expires_at, version, checksum.as_str(), done, place.sent, self.me);
+        let expires_at = || now(&self.of.clock) + self.of.lease;
+        let values = || (expires_at(), version, checksum.as_str(), done, place.sent, self.me);
         if !self.settled(&self.note, values).await? || Instant::now() >= self.hold_until(asked + self.of.lease) {
             return Err(self.lost());
         }
@@ -181,23 +187,28 @@ impl<'a> Lock<'a> {
         loop {
             sleep(self.of.lease / 3).await;
             let asked = Instant::now();
-            let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
-            let values = (now(&self.of.clock) + self.of.lease, self.me);
-            match timeout_at(until, self.settled(&self.renew, values)).await {
+            let values = || {
+                let expires_at = now(&self.of.clock) + self.of.lease;
+                (expires_at, self.me, expires_at)
+            };
+            match timeout_at(self.held_until(), self.settled(&self.renew, values)).await {
                 Ok(Ok(true)) => {
                     self.hold_until(asked + self.of.lease);
                 }
-                Ok(Err(error)) if Instant::now() < until => {
+                Ok(Ok(false)) => return self.lost(),
+                // What was noted meanwhile holds it, too.
+                _ if Instant::now() >= self.held_until() => return self.lost(),
+                Ok(Err(error)) => {
                     tracing::warn!(%error, "the lease on the lock of migrations was not renewed, and will be tried again");
                 }
-                _ => return self.lost(),
+                Err(_) => {}
             }
         }
     }
 
     /// Lets others have it now. Where that fails they have to wait for the lease to run out.
     pub(super) async fn release(&self) {
-        let values = (Uuid::nil(), DateTime::UNIX_EPOCH, self.me);
+        let values = || (Uuid::nil(), DateTime::UNIX_EPOCH, self.me);
         if let Err(error) = self.settled(&self.release, values).await {
             tracing::warn!(%error, "the lock of migrations was not released");
         }
@@ -207,6 +218,10 @@ impl<'a> Lock<'a> {
         let mut held = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         *held = until.max(*held);
         *held
+    }
+
+    fn held_until(&self) -> Instant {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lost(&self) -> Error {
@@ -220,11 +235,11 @@ impl<'a> Lock<'a> {
     async fn settled<V: scylla::serialize::row::SerializeRow>(
         &self,
         statement: &Conditional<V, Holder>,
-        values: V,
+        values: impl Fn() -> V,
     ) -> Result<bool, Error> {
         let mut tries = 0;
         loop {
-            match statement.execute(&values).await? {
+            match statement.execute(&values()).await? {
                 Outcome::Applied => return Ok(true),
                 Outcome::NotApplied(there) => return Ok(there.is_some_and(|there| there.holder == self.me)),
                 Outcome::Unknown(why) if tries == TRIES => return Err(why),
@@ -237,13 +252,17 @@ impl<'a> Lock<'a> {
 
 /// The lock's row as it is, without the wish to have it.
 pub(super) async fn state(session: &Session, keyspace: &str) -> Result<State, Error> {
-    let read: Select<(), State> = session.prepare(&read_text(keyspace)).await?;
-    Ok(read.one(()).await?.unwrap_or_else(State::none))
+    Ok(read(session, keyspace).await?.one(()).await?.unwrap_or_else(State::none))
 }
 
-fn read_text(keyspace: &str) -> String {
+/// At LOCAL_QUORUM, whatever the session reads at: what another program has written must be seen.
+async fn read(session: &Session, keyspace: &str) -> Result<Select<(), State>, Error> {
     let table = table(keyspace);
-    format!("SELECT holder, held_by, expires_at, under_way, checksum, statement, sent FROM {table} WHERE version = 0")
+    let text = format!(
+        "SELECT holder, held_by, expires_at, under_way, checksum, statement, sent FROM {table} WHERE version = 0"
+    );
+    let read: Select<(), State> = session.prepare(&text).await?;
+    Ok(read.with_consistency(ReadConsistency::LocalQuorum))
 }
 
 /// To the millisecond, which is how it will be read back.

@@ -1,5 +1,6 @@
 //! Numbered files of CQL.
 
+use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::path::Path;
 use keyspaces_cql::{Effect, Judgement, MAX_TEXT_BYTES, QualifiedName, Span, Statement, judge, parse_script};
 use sha2::{Digest, Sha256};
 
+use crate::statement::summary;
 use crate::{Error, ErrorKind};
 
 /// Numbered files of CQL, in the order of their numbers: read whole, parsed and judged before anything is sent.
@@ -27,10 +29,17 @@ pub struct Migration {
 }
 
 /// One statement of a file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Step {
     pub(super) text: String,
     pub(super) tree: Statement,
+}
+
+impl fmt::Debug for Step {
+    /// Without the values that it writes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&summary(&self.tree))
+    }
 }
 
 impl Migrations {

@@ -74,7 +74,6 @@ impl Session {
     /// one [waits](Migrate::wait), the lease was lost, or a definition takes longer than [`within`](Migrate::within).
     /// [`Unknown`](ErrorKind::Unknown) if it is not known whether a write was applied that may not be sent twice.
     pub fn migrate<'a>(&'a self, keyspace: &'a str, migrations: &'a Migrations) -> Migrate<'a> {
-        let random = Random::new();
         Migrate {
             session: self,
             keyspace,
@@ -83,13 +82,12 @@ impl Session {
             lease: Duration::from_secs(60),
             skew: Duration::from_secs(10),
             wait: Duration::from_secs(300),
-            deadline: Duration::from_secs(300),
+            deadline: None,
             leave_out: false,
             decision: None,
             clock: Clock::system(),
-            holder: uuid::Builder::from_random_bytes(std::array::from_fn(|_| (random.next() * 256.0) as u8))
-                .into_uuid(),
-            random,
+            holder: Uuid::new_v4(),
+            random: Random::new(),
         }
     }
 }
@@ -105,13 +103,16 @@ pub struct Migrate<'a> {
     lease: Duration,
     skew: Duration,
     wait: Duration,
-    deadline: Duration,
+    /// Of a definition, where it is not the one that it has anyway.
+    deadline: Option<Duration>,
     leave_out: bool,
     decision: Option<Decision>,
     clock: Clock,
     holder: Uuid,
     random: Random,
 }
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What somebody has found out of a statement.
 #[derive(Clone, Copy, Debug)]
@@ -129,27 +130,27 @@ impl<'a> Migrate<'a> {
     }
 
     /// How long the lock is held without being renewed, which is how long others wait for a program that was killed. Default:
-    /// 60 seconds; at least one.
+    /// 60 seconds; at least one, at most a day.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = lease.max(Duration::from_secs(1));
+        self.lease = lease.clamp(Duration::from_secs(1), DAY);
         self
     }
 
-    /// By how much the clocks of those who migrate may differ. Default: 10 seconds.
+    /// By how much the clocks of those who migrate may differ. Default: 10 seconds; at most a day.
     pub fn clock_skew(mut self, skew: Duration) -> Self {
-        self.skew = skew;
+        self.skew = skew.min(DAY);
         self
     }
 
-    /// How long to wait for another program that holds the lock. Default: 5 minutes.
+    /// How long to wait for another program that holds the lock. Default: 5 minutes; at most a year.
     pub fn wait(mut self, wait: Duration) -> Self {
-        self.wait = wait;
+        self.wait = wait.min(365 * DAY);
         self
     }
 
-    /// How long a definition may take to be carried out. Default: 5 minutes.
+    /// How long a definition may take to be carried out. Default: 5 minutes; 3 hours if a table is restored.
     pub fn within(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = Some(deadline);
         self
     }
 

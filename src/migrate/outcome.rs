@@ -74,7 +74,7 @@ impl Known {
             }
             // Of what a table is made that is restored cannot be told from the table.
             Statement::RestoreTable(it) => {
-                let there = description(schema, &it.table).await?;
+                let there = settled_description(schema, &it.table).await?;
                 Ok(if there.is_some() { Self::Applied } else { Self::as_is(step) })
             }
             Statement::CreateType(it) => match user_type(schema, &it.name).await? {

@@ -10,7 +10,15 @@ use super::lock::{Lock, Place, State, now};
 use super::migration::{Migration, Step};
 use super::outcome::Known;
 use super::{Migrate, Progress};
+use crate::statement::summary;
 use crate::{Conditional, Error, ErrorKind, Increment, Outcome, Row};
+
+/// Why a statement was not carried out, as far as is known.
+struct Stopped {
+    error: Error,
+    /// Whether it is a definition that the service has taken all the same.
+    accepted: bool,
+}
 
 /// A migration that is being made.
 pub(super) struct Run<'a> {
@@ -23,11 +31,11 @@ pub(super) struct Run<'a> {
 pub(super) async fn run(of: &Migrate<'_>, tell: UnboundedSender<Progress>) -> Result<Vec<String>, Error> {
     history::create(of.session, of.keyspace, of.leave_out).await?;
     let lock = Lock::new(of).await?;
-    let state = lock.acquire(&tell).await?;
+    lock.acquire(&tell).await?;
     let run = Run { of, lock: &lock, tell };
     let result = tokio::select! {
         biased;
-        result = run.files(&state) => result,
+        result = run.files() => result,
         lost = lock.keep() => Err(lost),
     };
     lock.release().await;
@@ -35,7 +43,8 @@ pub(super) async fn run(of: &Migrate<'_>, tell: UnboundedSender<Progress>) -> Re
 }
 
 impl Run<'_> {
-    async fn files(&self, state: &State) -> Result<Vec<String>, Error> {
+    async fn files(&self) -> Result<Vec<String>, Error> {
+        let state = &self.lock.state().await?;
         let applied = history::applied(self.of.session, self.of.keyspace).await?;
         let pending = history::pending(self.of.migrations, &applied, state)?;
         self.decision_is_wanted(state, &pending)?;
@@ -89,10 +98,12 @@ impl Run<'_> {
             self.lock.note(migration, Place { done: index, sent: true }).await?;
             let of = migration.steps().len();
             self.tell(Progress::Statement { file: file(), statement: number, of, text: text.clone() });
-            if let Err(error) = self.send(migration, number, step, &text).await
+            if let Err(Stopped { error, accepted }) = self.send(migration, number, step, &text).await
                 && !self.is_found(step, &error).await
             {
-                if is_surely_not_applied(step, &error) {
+                // What was sent before may have been applied, whatever is said of this time.
+                let was_sent = index == begun.done && begun.sent && self.of.decision.is_none();
+                if !was_sent && !accepted && is_surely_not_applied(step, &error) {
                     // Where this fails, whoever migrates next has to find out what became of it.
                     let _ = self.lock.note(migration, Place { done: index, sent: false }).await;
                 }
@@ -114,7 +125,7 @@ impl Run<'_> {
                     "it is not known whether this was applied by the program that was about to send it, and {why}"
                 );
                 let version = migration.version();
-                Err(Error::new(ErrorKind::Unknown, step.text.clone(), problem).with_advice(format!(
+                Err(Error::new(ErrorKind::Unknown, summary(&step.tree), problem).with_advice(format!(
                     "Look whether it was, and migrate again with was_applied({version}, {number}, true), or with false"
                 )))
             }
@@ -129,18 +140,26 @@ impl Run<'_> {
             && matches!(Known::of(step, self.of.session).await, Ok(Known::Applied))
     }
 
-    async fn send(&self, migration: &Migration, number: usize, step: &Step, text: &str) -> Result<(), Error> {
+    async fn send(&self, migration: &Migration, number: usize, step: &Step, text: &str) -> Result<(), Stopped> {
+        if step.tree.effect() != Effect::Definition {
+            let written = self.write(migration, number, step, text).await;
+            return written.map_err(|error| Stopped { error, accepted: false });
+        }
+        let change = self.of.session.define(text);
+        let change = if let Some(deadline) = self.of.deadline { change.within(deadline) } else { change };
+        let change = if self.of.leave_out { change.without_keyspaces_options_on_cassandra() } else { change };
+        let (mut told, mut accepted) = (change.progress(), false);
+        while let Some(progress) = told.try_next().await.map_err(|error| Stopped { error, accepted })? {
+            // It is told of first when the service has taken it.
+            accepted = true;
+            self.tell(Progress::Definition { file: migration.file().to_owned(), progress });
+        }
+        Ok(())
+    }
+
+    async fn write(&self, migration: &Migration, number: usize, step: &Step, text: &str) -> Result<(), Error> {
         let session = self.of.session;
         match step.tree.effect() {
-            Effect::Definition => {
-                let change = session.define(text).within(self.of.deadline);
-                let change = if self.of.leave_out { change.without_keyspaces_options_on_cassandra() } else { change };
-                let mut told = change.progress();
-                while let Some(progress) = told.try_next().await? {
-                    self.tell(Progress::Definition { file: migration.file().to_owned(), progress });
-                }
-                Ok(())
-            }
             Effect::ConditionalWrite => {
                 let write: Conditional<(), Row> = session.prepare(text).await?;
                 match write.execute(()).await? {

@@ -135,7 +135,7 @@ fn is_unclear(statement: &Statement) -> bool {
     }
 }
 
-fn summary(statement: &Statement) -> String {
+pub(crate) fn summary(statement: &Statement) -> String {
     let verb = match statement {
         Statement::Select(_) => "SELECT FROM",
         Statement::Insert(_) => "INSERT INTO",

@@ -22,7 +22,7 @@ use keyspaces_cql::Effect;
 use scylla::response::query_result::QueryResult;
 use scylla::statement::prepared::PreparedStatement;
 
-pub(crate) use self::about::About;
+pub(crate) use self::about::{About, summary};
 pub use self::batch::{ConditionalBatch, LoggedBatch, UnloggedBatch};
 use self::bind::{Markers, Using};
 pub(crate) use self::cache::Cache;

@@ -83,3 +83,41 @@ async fn a_statement_that_is_refused_stops_it_and_its_file_may_be_corrected_from
     assert_eq!(quick(&session, &corrected).await.unwrap(), ["1_names.cql"]);
     assert_eq!(local.journal().containing("INSERT INTO shop.names (id) VALUES (1)").len(), 0);
 }
+
+#[tokio::test]
+async fn a_file_of_which_nothing_was_carried_out_may_be_taken_back() {
+    let (_local, session) = prompt().await;
+    let names = ("1_names.cql", NAMES);
+    let wrong = migrations(&[names, ("5_wrong.cql", "INSERT INTO shop.nowhere (id) VALUES (1);")]);
+    let error = quick(&session, &wrong).await.unwrap_err();
+    assert!(error.to_string().starts_with("migrating: 5_wrong.cql, statement 1: INSERT INTO shop.nowhere"), "{error}");
+    let instead = migrations(&[names, ("4_right.cql", "INSERT INTO shop.names (id) VALUES (1);")]);
+    assert_eq!(quick(&session, &instead).await.unwrap(), ["4_right.cql"]);
+}
+
+#[tokio::test]
+async fn a_definition_that_was_taken_and_failed_is_not_taken_for_one_that_was_not() {
+    const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/unusable";
+    let local = keyspaces_local::Local::builder().ddl_delay(std::time::Duration::ZERO).inaccessible_key(KEY);
+    let local = local.start().await.unwrap();
+    let session = crate::local::signed(&local).connect().await.unwrap();
+    let create = format!(
+        "CREATE TABLE shop.names (id int PRIMARY KEY) WITH custom_properties = {{'encryption_specification': \
+         {{'encryption_type': 'CUSTOMER_MANAGED_KMS_KEY', 'kms_key_identifier': '{KEY}'}}}};"
+    );
+    let files = migrations(&[("1_names.cql", &create)]);
+    let error = quick(&session, &files).await.unwrap_err();
+    assert!(error.to_string().contains("the service may not use its key"), "{error}");
+    let own = keyspaces::schema::Encryption::AwsOwnedKey;
+    session.schema().alter_table("shop", "names", &[keyspaces::schema::TableChange::Set(own.into())]).await.unwrap();
+    let error = quick(&session, &files).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unknown);
+    assert_eq!(
+        error.to_string(),
+        "migrating: 1_names.cql, statement 1: CREATE TABLE shop.names failed: it is not known whether this was applied by \
+         the program that was about to send it, and the table shop.names is there, and is not what it would have made. Look \
+         whether it was, and migrate again with was_applied(1, 1, true), or with false"
+    );
+    assert_eq!(quick(&session, &files).was_applied(1, 1, true).await.unwrap(), ["1_names.cql"]);
+    local.close().await.unwrap();
+}

@@ -55,9 +55,12 @@ async fn ended_at(local: &Local, session: &Session, files: &Migrations, statemen
 }
 
 async fn ends_well(session: &Session, files: &Migrations) {
+    let mut left = 3;
     while let Err(error) = session.migrate("shop", files).await {
         // On a machine that is busy an answer may come too late: that is one more interruption.
-        assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unknown), "{error}");
+        let is_late = matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unknown);
+        assert!(is_late && left > 0 && !error.to_string().contains("was_applied"), "{error}");
+        left -= 1;
     }
     assert_eq!(recorded(session).await, ["1_all.cql", "2_last.cql"]);
     assert_eq!(rows(session, "shop.people").await.len(), 2);
@@ -99,9 +102,8 @@ async fn a_table_of_that_name_that_is_another_is_not_taken_for_the_one_it_was_to
     assert_eq!(error.kind(), ErrorKind::Unknown);
     assert_eq!(
         error.to_string(),
-        "migrating: 1_names.cql, statement 1: CREATE TABLE shop.names (id int PRIMARY KEY) failed: it is not known whether \
-         this was applied by the program that was about to send it, and the table shop.names is there, and is not what it \
-         would have made. Look whether it was, and migrate again with was_applied(1, 1, true), or with false"
+        "migrating: 1_names.cql, statement 1: CREATE TABLE shop.names failed: it is not known whether this was applied by \
+         the program that was about to send it, and the table shop.names is there, and is not what it would have made. Look whether it was, and migrate again with was_applied(1, 1, true), or with false"
     );
 }
 
@@ -118,8 +120,7 @@ async fn a_write_that_may_not_be_sent_twice_waits_for_somebody_to_say_whether_it
         assert_eq!(error.kind(), ErrorKind::Unknown);
         assert_eq!(
             error.to_string(),
-            "migrating: 3_hits.cql, statement 2: UPDATE shop.hits SET n = n + 1 WHERE page = '/' failed: it is not known \
-             whether this was applied by the program that was about to send it, and it is not idempotent: it adds to a \
+            "migrating: 3_hits.cql, statement 2: UPDATE shop.hits failed: it is not known whether this was applied by the program that was about to send it, and it is not idempotent: it adds to a \
              counter. Look whether it was, and migrate again with was_applied(3, 2, true), or with false"
         );
         let other = session.migrate("shop", &files).was_applied(3, 1, applied).await.unwrap_err();
