@@ -9,7 +9,7 @@ use keyspaces_cql::{
 };
 
 use super::migration::Step;
-use crate::schema::{Schema, TableStatus};
+use crate::schema::{DEFAULT_DEADLINE_OF_A_RESTORE, Schema, TableStatus};
 use crate::{Error, Session};
 
 /// What is known of it.
@@ -77,19 +77,20 @@ impl Known {
                 let there = settled_description(schema, &it.table).await?;
                 Ok(if there.is_some() { Self::Applied } else { Self::as_is(step) })
             }
-            Statement::CreateType(it) => match user_type(schema, &it.name).await? {
-                None => {
-                    let mut again = it.clone();
-                    again.if_not_exists = Some(it.span);
-                    Ok(Self::again(&Statement::CreateType(again)))
-                }
-                Some(_) if it.if_not_exists.is_some() => Ok(Self::Applied),
-                Some(there) => {
-                    let (there, made) = (Definitions::new().user_type(there), it.definition());
-                    let difference = there.difference(&Definitions::new().user_type(made), "");
-                    Ok(if difference.impossible.is_empty() { Self::Applied } else { Self::another("type", &it.name) })
-                }
-            },
+            Statement::CreateType(it) => {
+                // One that is there is still being made, perhaps: sent again, it is waited for.
+                let mut again = it.clone();
+                again.if_not_exists = Some(it.span);
+                let is_it = match user_type(schema, &it.name).await? {
+                    Some(there) if it.if_not_exists.is_none() => {
+                        let (there, made) = (Definitions::new().user_type(there), it.definition());
+                        there.difference(&Definitions::new().user_type(made), "").impossible.is_empty()
+                    }
+                    _ => true,
+                };
+                let again = || Self::again(&Statement::CreateType(again));
+                Ok(if is_it { again() } else { Self::another("type", &it.name) })
+            }
             Statement::DropType(it) => {
                 let mut again = it.clone();
                 again.if_exists = Some(it.span);
@@ -190,8 +191,10 @@ async fn settled_description(schema: Schema<'_>, name: &QualifiedName) -> Result
     let Some((definition, status)) = description(schema, name).await? else { return Ok(None) };
     match status {
         None | Some(TableStatus::Active) => Ok(Some(definition)),
-        _ => {
-            schema.wait_for_tables([(keyspace(name), name.name.text.as_str())]).await?;
+        Some(status) => {
+            let settled = schema.wait_for_tables([(keyspace(name), name.name.text.as_str())]);
+            let is_restored = status == TableStatus::Restoring;
+            if is_restored { settled.within(DEFAULT_DEADLINE_OF_A_RESTORE) } else { settled }.await?;
             Ok(description(schema, name).await?.map(|(definition, _)| definition))
         }
     }

@@ -23,7 +23,7 @@ use crate::{Error, ErrorKind, Session, execute};
 pub(super) const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Up to 20 minutes for an empty table, hours for a large one (DG:PointInTimeRecovery_HowItWorks).
-const DEFAULT_DEADLINE_OF_A_RESTORE: Duration = Duration::from_secs(3 * 60 * 60);
+pub(crate) const DEFAULT_DEADLINE_OF_A_RESTORE: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// Between two looks at the system tables, growing by half from the first to the last.
 const FIRST_LOOK: Duration = Duration::from_millis(100);

@@ -15,7 +15,7 @@ use keyspaces_cql::{QualifiedName, Statement};
 use self::change::{Definition, in_stages};
 use crate::{Error, ErrorKind, Session};
 
-pub(crate) use self::change::MOST_UNDER_WAY;
+pub(crate) use self::change::{DEFAULT_DEADLINE_OF_A_RESTORE, MOST_UNDER_WAY};
 pub use self::change::{Progress, SchemaChange};
 pub use self::describe::{Replica, TableDescription};
 pub use self::plan::{Plan, Planning};
