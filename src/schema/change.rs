@@ -25,6 +25,9 @@ pub(super) const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
 /// Up to 20 minutes for an empty table, hours for a large one (DG:PointInTimeRecovery_HowItWorks).
 const DEFAULT_DEADLINE_OF_A_RESTORE: Duration = Duration::from_secs(3 * 60 * 60);
 
+/// So that it can be added to any moment.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Between two looks at the system tables, growing by half from the first to the last.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(5);
@@ -117,9 +120,9 @@ impl<'a> SchemaChange<'a> {
         Self { first: First::Check(check), ..self }
     }
 
-    /// How long to wait until all of it is carried out. Default: 5 minutes; 3 hours if a table is restored.
+    /// How long to wait until all of it is carried out, a year at most. Default: 5 minutes; 3 hours if a table is restored.
     pub fn within(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = deadline.min(LONGEST_DEADLINE);
         self
     }
 

@@ -32,6 +32,12 @@ async fn a_table_can_be_used_when_its_creation_is_done_and_its_progress_is_told(
 }
 
 #[tokio::test]
+async fn a_change_that_may_take_for_ever_is_made() {
+    let session = session().await;
+    session.schema().create_keyspace(&KeyspaceDefinition::new(name())).within(Duration::MAX).await.unwrap();
+}
+
+#[tokio::test]
 async fn several_changes_of_a_table_are_made_one_after_the_other() {
     let session = session().await;
     let (keyspace, name) = (keyspace(&session).await, name());
