@@ -65,6 +65,15 @@ pub enum Left {
         /// What is there.
         property: TableProperty,
     },
+    /// A KMS key, of which it cannot be seen whether it is the one that is wanted by an alias.
+    Key {
+        /// The table.
+        table: QualifiedName,
+        /// The key that is there.
+        key: String,
+        /// What is wanted.
+        alias: String,
+    },
     /// Tags of a keyspace, of which its definition says nothing.
     Tags {
         /// The keyspace.
@@ -177,6 +186,9 @@ impl fmt::Display for Left {
             Self::Option { table, property } => {
                 let options: Vec<_> = property.with_options().iter().map(WithOption::to_string).collect();
                 write!(f, "the table {table} WITH {}, of which its definition says nothing", options.join(" AND "))
+            }
+            Self::Key { table, key, alias } => {
+                write!(f, "the key {key} of the table {table}: that {alias} stands for it cannot be seen")
             }
             Self::Tags { keyspace, tags } => {
                 let tags: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
