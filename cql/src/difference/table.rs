@@ -292,6 +292,29 @@ fn key(table: &TableDefinition) -> String {
     format!("(({partition}){})", clustering.collect::<String>())
 }
 
+impl TableDifference {
+    /// The same in a keyspace of several Regions.
+    pub(super) fn in_several_regions(mut self, table: &QualifiedName) -> Self {
+        let is_ttl = |change: &TableChange| {
+            matches!(change, TableChange::Set(TableProperty::Ttl(_) | TableProperty::DefaultTimeToLive(_)))
+        };
+        let (ttl, others): (Vec<_>, Vec<_>) = self.changes.into_iter().partition(is_ttl);
+        self.changes = others;
+        self.impossible.extend(ttl.into_iter().map(|change| Impossible {
+            subject: format!("the table {table}"),
+            what: match change {
+                TableChange::Set(TableProperty::DefaultTimeToLive(seconds)) => {
+                    format!("making its default_time_to_live {seconds} in a keyspace of several Regions")
+                }
+                _ => "turning TTL on in a keyspace of several Regions".to_owned(),
+            },
+            advice: "Create another table with it, and copy the rows to it.",
+            source: "DG:multiRegion-replication_usage-notes",
+        }));
+        self
+    }
+}
+
 impl CqlType {
     /// Whether it means the same type in the same keyspace, whose name may be said or not.
     pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
