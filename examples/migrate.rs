@@ -3,7 +3,8 @@
 //!
 //! `cargo run --example migrate` does both on a local Keyspaces that it starts, with the files beside this one;
 //! `-- migrations/ --keyspace shop --region us-east-1` on AWS; `--cassandra 127.0.0.1:9042` on a plain Cassandra.
-//! `--dry-run` says what would be done and does nothing. `--plan schema.cql` shows a plan, and applies it with `--yes`.
+//! `--dry-run` says what would be done and does nothing. `--plan schema.cql` shows a plan, and applies it with `--yes`;
+//! so `--yes` and `--dry-run` do not go together.
 
 #![expect(clippy::print_stdout, reason = "what it does is for people to read")]
 
@@ -34,7 +35,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
     /// Apply the plan that is shown
-    #[arg(long, requires = "plan")]
+    #[arg(long, requires = "plan", conflicts_with = "dry_run")]
     yes: bool,
     /// The statement whose outcome is not known was applied: the number of its file, and its place in it
     #[arg(long, value_name = "FILE:STATEMENT", value_parser = place)]
@@ -141,4 +142,19 @@ fn spinner() -> Result<ProgressBar, Box<dyn Error>> {
     let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {wide_msg}")?);
     bar.enable_steady_tick(Duration::from_millis(100));
     Ok(bar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_not_applied_by_a_dry_run() {
+        let parsed =
+            |arguments: &[&str]| Arguments::try_parse_from([&["migrate", "--plan", "schema.cql"], arguments].concat());
+        assert!(parsed(&["--yes"]).is_ok());
+        assert!(parsed(&["--dry-run"]).is_ok());
+        let refused = parsed(&["--yes", "--dry-run"]).err().unwrap().to_string();
+        assert!(refused.starts_with("error: the argument '--yes' cannot be used with '--dry-run'"), "{refused}");
+    }
 }

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use keyspaces_cql::{
-    CapacityMode, CapacityScaling, Cdc, Encryption, QualifiedName, Statement, TableChange, TableDefinition,
-    TableProperty,
+    CapacityMode, CapacityScaling, Cdc, QualifiedName, Statement, TableChange, TableDefinition, TableProperty,
 };
 
 use super::TableStatus;
@@ -195,15 +194,9 @@ fn shows(table: &TableDefinition, change: &TableChange) -> bool {
         TableChange::Set(TableProperty::PointInTimeRecovery(asked)) => {
             options.point_in_time_recovery.is_none_or(|there| there == *asked)
         }
-        TableChange::Set(TableProperty::Encryption(asked)) => match (asked, &options.encryption) {
-            // An alias is shown as the key that it stands for.
-            (Encryption::CustomerManagedKey(arn), Some(Encryption::CustomerManagedKey(_)))
-                if !arn.contains(":key/") =>
-            {
-                true
-            }
-            (asked, there) => there.as_ref().is_none_or(|there| there == asked),
-        },
+        TableChange::Set(TableProperty::Encryption(asked)) => {
+            options.encryption.as_ref().is_none_or(|there| asked.may_be_shown_as(there))
+        }
         TableChange::Set(TableProperty::Cdc(asked)) => {
             matches!(asked, Cdc::On(_)) == matches!(options.cdc, Some(Cdc::On(_)))
         }
@@ -219,8 +212,8 @@ fn shows(table: &TableDefinition, change: &TableChange) -> bool {
 mod tests {
     use keyspaces_cql::statement::NativeType;
     use keyspaces_cql::{
-        AutoScaling, CdcView, NewColumn, NewColumns, PointInTimeRecovery, TableBuilder, TargetTracking, Ttl,
-        WarmThroughput,
+        AutoScaling, CdcView, Encryption, NewColumn, NewColumns, PointInTimeRecovery, TableBuilder, TargetTracking,
+        Ttl, WarmThroughput,
     };
 
     use super::*;

@@ -25,6 +25,9 @@ pub(super) const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
 /// Up to 20 minutes for an empty table, hours for a large one (DG:PointInTimeRecovery_HowItWorks).
 pub(crate) const DEFAULT_DEADLINE_OF_A_RESTORE: Duration = Duration::from_secs(3 * 60 * 60);
 
+/// So that it can be added to any moment.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Between two looks at the system tables, growing by half from the first to the last.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(5);
@@ -117,9 +120,9 @@ impl<'a> SchemaChange<'a> {
         Self { first: First::Check(check), ..self }
     }
 
-    /// How long to wait until all of it is carried out. Default: 5 minutes; 3 hours if a table is restored.
+    /// How long to wait until all of it is carried out, a year at most. Default: 5 minutes; 3 hours if a table is restored.
     pub fn within(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = deadline.min(LONGEST_DEADLINE);
         self
     }
 
@@ -229,6 +232,17 @@ pub(super) fn only_on_keyspaces(attempted: impl Into<Cow<'static, str>>) -> Erro
     Error::new(ErrorKind::Refused, attempted, only).with_advice(advice)
 }
 
+fn failure(attempted: String, why: &'static str, status: Option<TableStatus>) -> Error {
+    let error = Error::new(ErrorKind::Refused, attempted, why);
+    match status {
+        Some(status @ TableStatus::InaccessibleEncryptionCredentials) => error
+            .with_said(status.to_string())
+            .with_advice("Give the service access to the KMS key, or choose another (DG:EncryptionAtRest)"),
+        Some(status) => error.with_said(status.to_string()),
+        None => error,
+    }
+}
+
 /// A change that is being made.
 struct Run<'a> {
     session: &'a Session,
@@ -275,7 +289,7 @@ impl Run<'_> {
         let awaited: Vec<_> = self.under_way.iter().filter_map(|of| of.awaited.as_ref()).collect();
         let seen = Seen::ask(self.session, &awaited).await?;
         let (mut left, mut first_status) = (Vec::new(), None);
-        let mut last_done = None;
+        let (mut last_done, mut failed) = (None, None);
         for mut definition in std::mem::take(&mut self.under_way) {
             match definition.awaited.as_mut().map_or(Look::Done, |awaited| awaited.look(&seen)) {
                 Look::Done => {
@@ -289,20 +303,14 @@ impl Run<'_> {
                     left.push(definition);
                 }
                 Look::Failed(why, status) => {
-                    let error = Error::new(ErrorKind::Refused, definition.attempted, why);
-                    return Err(match status {
-                        Some(status @ TableStatus::InaccessibleEncryptionCredentials) => {
-                            error.with_said(status.to_string()).with_advice(
-                                "Give the service access to the KMS key, or choose another (DG:EncryptionAtRest)",
-                            )
-                        }
-                        Some(status) => error.with_said(status.to_string()),
-                        None => error,
-                    });
+                    failed.get_or_insert_with(|| failure(definition.attempted, why, status));
                 }
             }
         }
         self.under_way = left;
+        if let Some(error) = failed {
+            return Err(error);
+        }
         let told = self.under_way.first().map(|definition| definition.attempted.clone()).or(last_done);
         Ok(Some(self.told(told.unwrap_or_default(), first_status)))
     }
@@ -323,6 +331,7 @@ impl Run<'_> {
             if let Some(text) = text {
                 let call = Call::new(self.session, about);
                 if let Err(error) = execute::define(&call, &text).await {
+                    self.under_way.pop();
                     return Err(match call.about.tree() {
                         Some(statement) => foresight::explain(self.session, statement, error).await,
                         None => error,
@@ -380,17 +389,20 @@ impl Run<'_> {
         Progress { definition, done: self.done, of: self.of, status, elapsed: self.begun.elapsed() }
     }
 
-    /// With how much of the change was made before.
+    /// With how much of the change was made before, and how much goes on.
     fn stopped(&self, error: Error) -> Error {
         if self.of < 2 {
             return error;
         }
-        let left = self.of - self.done;
+        let (done, of, sent) = (self.done, self.of, self.under_way.len());
+        let left = of - done - sent;
         let advice = error.advice().map(|advice| format!("{}. ", advice.trim_end_matches('.'))).unwrap_or_default();
-        error.with_advice(format!(
-            "{advice}{} of {} definitions had been carried out; {left} are left",
-            self.done, self.of
-        ))
+        let going_on = match sent {
+            0 => String::new(),
+            1 => "; 1 more had been sent, and goes on in the service".to_owned(),
+            several => format!("; {several} more had been sent, and go on in the service"),
+        };
+        error.with_advice(format!("{advice}{done} of {of} definitions had been carried out{going_on}; {left} are left"))
     }
 
     fn late(&self) -> Error {

@@ -15,7 +15,7 @@ pub use table::TableDifference;
 
 use crate::statement::WithOption;
 use crate::table::{TableProperty, Tags};
-use crate::{Name, QualifiedName, Statement};
+use crate::{Name, QualifiedName, Replication, Statement};
 
 /// From some definitions to others; from [`Definitions::difference`]. As text it is what a person reads before saying yes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,6 +65,15 @@ pub enum Left {
         /// What is there.
         property: TableProperty,
     },
+    /// A KMS key, of which it cannot be seen whether it is the one that is wanted by an alias.
+    Key {
+        /// The table.
+        table: QualifiedName,
+        /// The key that is there.
+        key: String,
+        /// What is wanted.
+        alias: String,
+    },
     /// Tags of a keyspace, of which its definition says nothing.
     Tags {
         /// The keyspace.
@@ -79,8 +88,9 @@ impl Definitions {
     ///
     /// Keyspaces come before types, types before the tables and types that use them, changes of tables before new tables, and
     /// of the changes of a table those first that can be undone. What is there and not in `to` is told and left alone,
-    /// never dropped. `home` is the Region that a keyspace in a single one is in. See [`TableDefinition::difference`] for
-    /// what becomes of options that are not said.
+    /// never dropped. `home` is the Region that a keyspace in a single one is in. TTL of a table that is there in several
+    /// Regions cannot be changed (`DG:multiRegion-replication_usage-notes`). See [`TableDefinition::difference`] for what
+    /// becomes of options that are not said.
     ///
     /// [`TableDefinition::difference`]: crate::TableDefinition::difference
     #[must_use]
@@ -96,7 +106,11 @@ impl Definitions {
                 creates.push(Step { statement: Statement::CreateTable(table.create()), marks: table.marks() });
                 continue;
             };
-            let TableDifference { changes, impossible, left } = there.difference(table);
+            let mut difference = there.difference(table);
+            if self.is_in_several_regions(&table.table) {
+                difference = difference.in_several_regions(&table.table);
+            }
+            let TableDifference { changes, impossible, left } = difference;
             found.steps.extend(changes.iter().map(|change| Step {
                 statement: Statement::AlterTable(change.of(&table.table)),
                 marks: change.marks(there),
@@ -109,6 +123,11 @@ impl Definitions {
         let others = self.tables.iter().filter(|there| to.tables.iter().all(|it| !is_same(&it.table, &there.table)));
         found.left.extend(others.map(|there| Left::Table(there.table.clone())));
         found
+    }
+
+    fn is_in_several_regions(&self, table: &QualifiedName) -> bool {
+        let keyspace = table.keyspace.as_ref().and_then(|keyspace| self.keyspace_of(&keyspace.text));
+        keyspace.is_some_and(|keyspace| matches!(keyspace.replication, Replication::MultiRegion(_)))
     }
 
     /// What is in a keyspace that is neither there nor wanted is impossible.
@@ -177,6 +196,9 @@ impl fmt::Display for Left {
             Self::Option { table, property } => {
                 let options: Vec<_> = property.with_options().iter().map(WithOption::to_string).collect();
                 write!(f, "the table {table} WITH {}, of which its definition says nothing", options.join(" AND "))
+            }
+            Self::Key { table, key, alias } => {
+                write!(f, "the key {key} of the table {table}: that {alias} stands for it cannot be seen")
             }
             Self::Tags { keyspace, tags } => {
                 let tags: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();

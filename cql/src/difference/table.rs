@@ -25,7 +25,8 @@ impl TableDefinition {
     /// Columns and key are those of `to`, whatever that takes. An option that `to` does not say is left as it is, and so are
     /// options that Keyspaces takes and ignores, since nothing shows what they are. Tags that are said are all tags there are
     /// to be, but for those that AWS itself sets (`aws:…`). Units that auto scaling moves by itself are no difference as long
-    /// as they are within its bounds.
+    /// as they are within its bounds, and neither is a KMS key that is wanted by its alias where there is a key, since the
+    /// service does not show what it was named by.
     ///
     /// ```
     /// use keyspaces_cql::{PointInTimeRecovery, TableDefinition};
@@ -131,10 +132,15 @@ impl From<'_> {
         if let Some(wanted) = &to.tags {
             self.tags(there.tags.as_ref().unwrap_or(&Tags::new()), wanted);
         }
-        if let Some(wanted) = &to.encryption
-            && *wanted != there.encryption.clone().unwrap_or_default()
-        {
-            self.first.push(set(wanted.clone()));
+        if let Some(wanted) = &to.encryption {
+            let is = there.encryption.clone().unwrap_or_default();
+            if !wanted.may_be_shown_as(&is) {
+                self.first.push(set(wanted.clone()));
+            } else if let (Encryption::CustomerManagedKey(key), Encryption::CustomerManagedKey(alias)) = (is, wanted)
+                && key != *alias
+            {
+                self.found.left.push(Left::Key { table: self.table.clone(), key, alias: alias.clone() });
+            }
         }
         if let Some(wanted) = to.point_in_time_recovery
             && wanted != there.point_in_time_recovery.unwrap_or_default()
@@ -284,6 +290,29 @@ fn key(table: &TableDefinition) -> String {
         Order::Descending => format!(", {} DESC", by.column),
     });
     format!("(({partition}){})", clustering.collect::<String>())
+}
+
+impl TableDifference {
+    /// The same in a keyspace of several Regions.
+    pub(super) fn in_several_regions(mut self, table: &QualifiedName) -> Self {
+        let is_ttl = |change: &TableChange| {
+            matches!(change, TableChange::Set(TableProperty::Ttl(_) | TableProperty::DefaultTimeToLive(_)))
+        };
+        let (ttl, others): (Vec<_>, Vec<_>) = self.changes.into_iter().partition(is_ttl);
+        self.changes = others;
+        self.impossible.extend(ttl.into_iter().map(|change| Impossible {
+            subject: format!("the table {table}"),
+            what: match change {
+                TableChange::Set(TableProperty::DefaultTimeToLive(seconds)) => {
+                    format!("making its default_time_to_live {seconds} in a keyspace of several Regions")
+                }
+                _ => "turning TTL on in a keyspace of several Regions".to_owned(),
+            },
+            advice: "Create another table with it, and copy the rows to it.",
+            source: "DG:multiRegion-replication_usage-notes",
+        }));
+        self
+    }
 }
 
 impl CqlType {

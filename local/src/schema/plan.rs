@@ -104,8 +104,18 @@ impl Catalogue {
             }
             Statement::AlterTable(alter) => {
                 let Some(mut table) = there.table else { return Err(super::unconfigured(thing)) };
+                let ttl = |of: &TableOptions| (of.ttl, of.default_time_to_live.unwrap_or_default());
+                let had = ttl(&table.options);
                 for change in TableChange::read(alter).map_err(refused)? {
                     table = table.changed(&change).map_err(no_table)?;
+                }
+                if ttl(&table.options) != had
+                    && self.get(&Thing::keyspace(&thing.keyspace)).is_some_and(|of| !of.regions.is_empty())
+                {
+                    return Err(over(format!(
+                        "TTL of {thing} stays as it was created, since its keyspace is in several Regions \
+                         (DG:multiRegion-replication_usage-notes)"
+                    )));
                 }
                 let before = Arc::clone(&entry.options);
                 entry.options = Arc::new(table.options);

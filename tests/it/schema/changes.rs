@@ -32,6 +32,12 @@ async fn a_table_can_be_used_when_its_creation_is_done_and_its_progress_is_told(
 }
 
 #[tokio::test]
+async fn a_change_that_may_take_for_ever_is_made() {
+    let session = session().await;
+    session.schema().create_keyspace(&KeyspaceDefinition::new(name())).within(Duration::MAX).await.unwrap();
+}
+
+#[tokio::test]
 async fn several_changes_of_a_table_are_made_one_after_the_other() {
     let session = session().await;
     let (keyspace, name) = (keyspace(&session).await, name());
@@ -120,6 +126,24 @@ async fn many_tables_are_waited_for_with_one_query_a_look() {
     let received = local.journal().containing("FROM system_schema_mcs.tables");
     let asked = received.iter().filter(|request| request.kind == keyspaces_local::journal::Kind::Execute);
     assert_eq!(asked.count(), looks);
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn of_tables_that_are_sent_together_those_that_go_on_are_told_when_one_is_refused() {
+    let local = Local::builder().ddl_delay(Duration::from_millis(500)).start().await.unwrap();
+    let session = signed(&local).connect().await.unwrap();
+    session.schema().create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
+    let too_many = CapacityMode::Provisioned { read: 40_001, write: 1 };
+    let tables: Vec<_> = (0..5).map(|number| table("ks", &format!("t{number}"))).collect();
+    let tables = tables.into_iter().enumerate().map(|(number, table)| match number {
+        3 => table.with(too_many).build().unwrap(),
+        _ => table.build().unwrap(),
+    });
+    let error = session.schema().create_tables_if_not_exist(&tables.collect::<Vec<_>>()).await.unwrap_err();
+    let told = "0 of 5 definitions had been carried out; 3 more had been sent, and go on in the service; 2 are left";
+    assert!(error.to_string().ends_with(told), "{error}");
+    session.schema().wait_for_tables([("ks", "t0"), ("ks", "t1"), ("ks", "t2")]).await.unwrap();
     local.close().await.unwrap();
 }
 

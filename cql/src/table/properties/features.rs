@@ -117,6 +117,16 @@ fn is_enabled(setting: &Setting) -> Result<bool, PropertyError> {
 }
 
 impl Encryption {
+    /// Whether a table for which this was asked may be shown with that. A key can be named by an alias, and the service shows
+    /// the key that it stands for; so an alias may be any customer managed key.
+    #[must_use]
+    pub fn may_be_shown_as(&self, shown: &Self) -> bool {
+        match (self, shown) {
+            (Self::CustomerManagedKey(asked), Self::CustomerManagedKey(_)) if !asked.contains(":key/") => true,
+            _ => self == shown,
+        }
+    }
+
     pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
         let what = "encryption_specification";
         let fields = setting.fields(what, &["encryption_type", "kms_key_identifier"])?;

@@ -220,6 +220,33 @@ async fn a_keyspace_gets_a_region_when_its_tables_are_ready_for_it() {
 }
 
 #[tokio::test]
+async fn ttl_of_a_table_in_several_regions_stays_as_it_was_created() {
+    let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    let regions = "{'class': 'NetworkTopologyStrategy', 'us-east-1': '3', 'eu-west-1': '3'}";
+    client.query(&format!("CREATE KEYSPACE ks WITH replication = {regions}")).await;
+    client.query("CREATE TABLE ks.t (a int PRIMARY KEY)").await;
+    client.query("CREATE TABLE ks.u (a int PRIMARY KEY) WITH default_time_to_live = 60").await;
+    let why = "since its keyspace is in several Regions (DG:multiRegion-replication_usage-notes)";
+    for (table, option) in [
+        ("t", "default_time_to_live = 60"),
+        ("t", "CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}"),
+        ("u", "default_time_to_live = 0"),
+    ] {
+        let answer = client.query(&format!("ALTER TABLE ks.{table} WITH {option}")).await;
+        assert_eq!(
+            answer.refused(),
+            refused(&format!("TTL of table ks.{table} stays as it was created, {why}")),
+            "{option}"
+        );
+    }
+    let other = "ALTER TABLE ks.u WITH CUSTOM_PROPERTIES = {'point_in_time_recovery': {'status': 'enabled'}}";
+    let answers = [client.query("ALTER TABLE ks.u ADD b int").await, client.query(other).await];
+    assert!(answers.iter().all(|answer| matches!(answer, Answer::Changed(_))), "{answers:?}");
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn while_a_keyspace_gets_a_region_nothing_else_in_it_is_defined() {
     let time = Time::new();
     let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock());
