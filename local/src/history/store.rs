@@ -87,7 +87,7 @@ impl Store<'_> {
     ) -> Result<(), Failed> {
         let bucket = &places.bucket;
         let life = chronicle.life.to_string();
-        bucket.known.get_or_try_init(|| self.announce(chronicle, bucket)).await?;
+        bucket.known.get_or_try_init(|| self.announce(upstream, stream, chronicle, bucket)).await?;
         let text = format!(
             "INSERT INTO {}.history_entries (life, bucket, place, at, entry) VALUES (?, ?, ?, ?, ?)",
             self.inner
@@ -107,22 +107,31 @@ impl Store<'_> {
         Ok(())
     }
 
-    /// Lets Cassandra know of a bucket, and how many bytes the others have.
-    async fn announce(&self, chronicle: &Chronicle, bucket: &Bucket) -> Result<(), Failed> {
+    /// Lets Cassandra know of a bucket, and how many bytes the others have. On the caller's stream: all that there are may
+    /// be in the hands of those who wait for this.
+    async fn announce(
+        &self,
+        upstream: &Upstream,
+        stream: i16,
+        chronicle: &Chronicle,
+        bucket: &Bucket,
+    ) -> Result<(), Failed> {
         let life = chronicle.life.to_string();
         let text = format!("INSERT INTO {}.history_buckets (life, bucket, bytes) VALUES (?, ?, ?)", self.inner);
         let before = chronicle.buckets().into_iter().rev().find(|before| before.number < bucket.number);
         for of in before.iter().chain([bucket]) {
             let bytes = of.bytes.load(std::sync::atomic::Ordering::Relaxed);
             let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(of.number)), Some(&bigint(bytes))]);
-            self.run(&text, values).await?;
+            self.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await?;
         }
         Ok(())
     }
 
     /// Writes down since when a bucket's baseline is complete.
     pub(super) async fn complete(&self, chronicle: &Chronicle, bucket: &Bucket, since: u64) -> Result<(), Failed> {
-        bucket.known.get_or_try_init(|| self.announce(chronicle, bucket)).await?;
+        let (upstream, stream) = self.line.lend().await?;
+        bucket.known.get_or_try_init(|| self.announce(&upstream, stream.number, chronicle, bucket)).await?;
+        drop(stream);
         let life = chronicle.life.to_string();
         let text = format!("INSERT INTO {}.history_buckets (life, bucket, complete) VALUES (?, ?, ?)", self.inner);
         let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(since))]);
@@ -203,4 +212,36 @@ fn number(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
     let Some(bytes) = reader.bytes()? else { return Ok(None) };
     let number = i64::from_be_bytes(bytes.try_into().map_err(|_| Malformed)?);
     u64::try_from(number).map(Some).map_err(|_| Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::line::tests::forgetful;
+    use super::*;
+    use crate::schema::Thing;
+
+    #[tokio::test]
+    async fn a_bucket_is_begun_on_the_stream_of_who_has_the_last() {
+        let (address, _serving) = forgetful().await;
+        let texts = Arc::<Texts>::default();
+        let line = Line::new(address, Arc::clone(&texts));
+        let store = Store { line: &line, texts: &texts, inner: "inner" };
+        let mut lent = Vec::new();
+        for _ in 0..AT_ONCE {
+            lent.push(line.lend().await.unwrap());
+        }
+        let all = async {
+            for (nth, (upstream, stream)) in (0..).zip(&lent) {
+                let chronicle = Chronicle::new(Life::new(Thing::table("ks", "t"), nth), VecDeque::new(), None);
+                let places = chronicle.reserve(1, 0);
+                let entries = [Entry::Statics { key: Vec::new(), cells: Vec::new() }];
+                store.keep(upstream, stream.number, &chronicle, &places, &entries).await.unwrap();
+                assert!(places.bucket.known.initialized());
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), all).await.unwrap();
+    }
 }
