@@ -194,9 +194,16 @@ impl History {
         self.flights.begin()
     }
 
-    /// Waits until all writes that are under way have ended.
+    /// Waits until all writes that are under way have ended, and all baselines that are being taken.
     pub(crate) async fn landed(&self) {
         self.flights.ended().await;
+        let all: Vec<_> = {
+            let lives = self.lives.read().unwrap_or_else(PoisonError::into_inner);
+            lives.all.values().map(Arc::clone).collect()
+        };
+        for chronicle in all {
+            let _ = chronicle.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
+        }
     }
 
     /// Whether what is written to a table is recorded.
