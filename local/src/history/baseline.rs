@@ -24,6 +24,9 @@ impl History {
                 tracing::warn!(table = %chronicle.life.table, %failed, "the table could not be read for its history");
                 chronicle.tear();
             }
+            if let Err(failed) = history.forget_rest(&chronicle).await {
+                tracing::warn!(table = %chronicle.life.table, %failed, "what is left of its history could not be forgotten");
+            }
             chronicle.baseline.send_replace(false);
         });
     }
@@ -56,7 +59,7 @@ impl History {
             }
             self.store().keep(way.upstream, way.stream, chronicle, &places, &entries).await?;
             state = page.state.clone();
-            if state.is_none() {
+            if state.is_none() || chronicle.is_forgotten() {
                 break;
             }
         }
@@ -64,6 +67,17 @@ impl History {
         self.store().complete(chronicle, &first, since).await?;
         for bucket in chronicle.outgrown(self.most_bytes, self.now()) {
             self.store().forget_bucket(&chronicle.life, &bucket).await?;
+        }
+        Ok(())
+    }
+
+    /// Of a history that was forgotten meanwhile: what was written down after that. Not by its life, which another history
+    /// may have by now.
+    async fn forget_rest(&self, chronicle: &Chronicle) -> Result<(), Failed> {
+        if chronicle.is_forgotten() {
+            for bucket in chronicle.buckets() {
+                self.store().forget_bucket(&chronicle.life, &bucket).await?;
+            }
         }
         Ok(())
     }

@@ -33,6 +33,8 @@ struct Order {
     buckets: VecDeque<Bucket>,
     /// When the table was dropped.
     ended: Option<u64>,
+    /// Whether nobody may write down anything of it any more.
+    forgotten: bool,
     /// The place at which the last baseline was complete.
     complete_at: u64,
     /// Whether something happened to the table that no entry tells.
@@ -94,7 +96,7 @@ impl Chronicle {
         // What is in the last bucket was written before now, and its places lie between its number and now.
         let last = buckets.back().map_or(0, |bucket| bucket.number);
         let order =
-            Order { last, at: 0, complete_at: 0, buckets, ended, torn: false, pins: Arc::default() };
+            Order { last, at: 0, complete_at: 0, buckets, ended, forgotten: false, torn: false, pins: Arc::default() };
         Self { life, order: Mutex::new(order), baseline: watch::Sender::new(false) }
     }
 
@@ -146,7 +148,7 @@ impl Chronicle {
     /// than the time for which a table can be brought back, or something happened that no entry tells.
     pub(super) fn wants_baseline(&self, most_bytes: u64, now: u64) -> bool {
         let order = self.order();
-        if order.ended.is_some() {
+        if order.ended.is_some() || order.forgotten {
             return false;
         }
         let Some(last) = order.buckets.iter().rposition(|bucket| bucket.complete.is_some()) else { return order.torn };
@@ -186,6 +188,15 @@ impl Chronicle {
 
     pub(super) fn end(&self, now: u64) {
         self.order().ended.get_or_insert(now);
+    }
+
+    /// The recovery of the table was disabled.
+    pub(super) fn forget(&self) {
+        self.order().forgotten = true;
+    }
+
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.order().forgotten
     }
 
     /// Whether the time is over in which a dropped table can be brought back.

@@ -152,7 +152,9 @@ impl History {
             if lives.recorded.get(&life.table).is_some_and(|recorded| recorded.life == *life) {
                 lives.recorded.remove(&life.table);
             }
-            lives.all.remove(life);
+            if let Some(chronicle) = lives.all.remove(life) {
+                chronicle.forget();
+            }
         }
         self.store().forget(life).await
     }

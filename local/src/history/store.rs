@@ -76,7 +76,8 @@ impl Store<'_> {
         lives.into_iter().map(read).collect()
     }
 
-    /// Keeps entries at the places that were taken for them. `upstream` and its `stream` are used for it.
+    /// Keeps entries at the places that were taken for them, unless the history is forgotten. `upstream` and its `stream` are
+    /// used for it.
     pub(super) async fn keep(
         &self,
         upstream: &Upstream,
@@ -85,6 +86,9 @@ impl Store<'_> {
         places: &Places,
         entries: &[Entry],
     ) -> Result<(), Failed> {
+        if chronicle.is_forgotten() {
+            return Ok(());
+        }
         let bucket = &places.bucket;
         let life = chronicle.life.to_string();
         bucket.known.get_or_try_init(|| self.announce(upstream, stream, chronicle, bucket)).await?;
@@ -129,6 +133,9 @@ impl Store<'_> {
 
     /// Writes down since when a bucket's baseline is complete.
     pub(super) async fn complete(&self, chronicle: &Chronicle, bucket: &Bucket, since: u64) -> Result<(), Failed> {
+        if chronicle.is_forgotten() {
+            return Ok(());
+        }
         let (upstream, stream) = self.line.lend().await?;
         bucket.known.get_or_try_init(|| self.announce(&upstream, stream.number, chronicle, bucket)).await?;
         drop(stream);
@@ -243,5 +250,25 @@ mod tests {
             }
         };
         tokio::time::timeout(Duration::from_secs(60), all).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn of_what_is_forgotten_nothing_is_kept() {
+        let (address, serving) = forgetful().await;
+        let texts = Arc::<Texts>::default();
+        let line = Line::new(address, Arc::clone(&texts));
+        let store = Store { line: &line, texts: &texts, inner: "inner" };
+        let chronicle = Chronicle::new(Life::new(Thing::table("ks", "t"), 0), VecDeque::new(), None);
+        let bucket = chronicle.begin_baseline();
+        let places = chronicle.reserve(1, 0);
+        chronicle.forget();
+        let entries = [Entry::Statics { key: Vec::new(), cells: Vec::new() }];
+        let (upstream, stream) = line.lend().await.unwrap();
+        store.keep(&upstream, stream.number, &chronicle, &places, &entries).await.unwrap();
+        store.complete(&chronicle, &bucket, 1).await.unwrap();
+        drop((upstream, stream));
+        drop(line);
+        // STARTUP, and nothing else.
+        assert_eq!(serving.await.unwrap(), [0x01]);
     }
 }
