@@ -1,6 +1,7 @@
 //! Where entries are kept: two tables of the instance's inner keyspace.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
@@ -96,6 +97,7 @@ impl Store<'_> {
             "INSERT INTO {}.history_entries (life, bucket, place, at, entry) VALUES (?, ?, ?, ?, ?)",
             self.inner
         );
+        let mut is_due = false;
         for (nth, entry) in entries.iter().enumerate() {
             let entry = entry.write();
             let values = Binding::placed([
@@ -106,9 +108,11 @@ impl Store<'_> {
                 Some(&entry),
             ]);
             self.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await?;
-            bucket.bytes.fetch_add(entry.len() as u64 + ROW_BYTES, std::sync::atomic::Ordering::Relaxed);
+            let bytes = entry.len() as u64 + ROW_BYTES;
+            let before = bucket.bytes.fetch_add(bytes, Ordering::Relaxed);
+            is_due |= before / UNCOUNTED_BYTES != (before + bytes) / UNCOUNTED_BYTES;
         }
-        Ok(())
+        if is_due { self.count(upstream, stream, &life, bucket).await } else { Ok(()) }
     }
 
     /// Lets Cassandra know of a bucket, and how many bytes the others have. On the caller's stream: all that there are may
@@ -121,14 +125,19 @@ impl Store<'_> {
         bucket: &Bucket,
     ) -> Result<(), Failed> {
         let life = chronicle.life.to_string();
-        let text = format!("INSERT INTO {}.history_buckets (life, bucket, bytes) VALUES (?, ?, ?)", self.inner);
         let before = chronicle.buckets().into_iter().rev().find(|before| before.number < bucket.number);
         for of in before.iter().chain([bucket]) {
-            let bytes = of.bytes.load(std::sync::atomic::Ordering::Relaxed);
-            let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(of.number)), Some(&bigint(bytes))]);
-            self.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await?;
+            self.count(upstream, stream, &life, of).await?;
         }
         Ok(())
+    }
+
+    /// Writes down how many bytes a bucket has.
+    async fn count(&self, upstream: &Upstream, stream: i16, life: &str, bucket: &Bucket) -> Result<(), Failed> {
+        let text = format!("INSERT INTO {}.history_buckets (life, bucket, bytes) VALUES (?, ?, ?)", self.inner);
+        let bytes = bucket.bytes.load(Ordering::Relaxed);
+        let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(bytes))]);
+        self.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await.map(drop)
     }
 
     /// Writes down since when a bucket's baseline is complete.
@@ -138,8 +147,9 @@ impl Store<'_> {
         }
         let (upstream, stream) = self.line.lend().await?;
         bucket.known.get_or_try_init(|| self.announce(&upstream, stream.number, chronicle, bucket)).await?;
-        drop(stream);
         let life = chronicle.life.to_string();
+        self.count(&upstream, stream.number, &life, bucket).await?;
+        drop(stream);
         let text = format!("INSERT INTO {}.history_buckets (life, bucket, complete) VALUES (?, ?, ?)", self.inner);
         let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(since))]);
         self.run(&text, values).await
@@ -207,6 +217,9 @@ impl Store<'_> {
         self.line.run(&Request { text, values, ..Request::default() }).await.map(drop)
     }
 }
+
+/// So many bytes of a bucket may be unknown to the next gateway.
+const UNCOUNTED_BYTES: u64 = 64 << 10;
 
 /// What an entry takes beside itself, about.
 const ROW_BYTES: u64 = 32;
