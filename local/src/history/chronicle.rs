@@ -1,7 +1,7 @@
 //! The history of one table as it grows: in which order its entries are, and in which bucket each is.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -22,6 +22,8 @@ pub(super) struct Chronicle {
     order: Mutex<Order>,
     /// Whether a baseline is being taken.
     pub(super) baseline: watch::Sender<bool>,
+    /// Whether somebody waits to take one again.
+    pub(super) again: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -97,7 +99,7 @@ impl Chronicle {
         let last = buckets.back().map_or(0, |bucket| bucket.number);
         let order =
             Order { last, at: 0, complete_at: 0, buckets, ended, forgotten: false, torn: false, pins: Arc::default() };
-        Self { life, order: Mutex::new(order), baseline: watch::Sender::new(false) }
+        Self { life, order: Mutex::new(order), baseline: watch::Sender::new(false), again: AtomicBool::new(false) }
     }
 
     /// Gives away so many places.
