@@ -228,7 +228,8 @@ impl Shared {
     /// The same after the end of everything that is not in Cassandra.
     async fn begun_again(&self) -> Result<Self, schema::Unusable> {
         let topology = self.schema.topology();
-        // What clients that are gone have written has to be in the histories.
+        // What clients that are gone have written has to be in the histories, and nothing may be forgotten behind the back
+        // of those that are opened now.
         self.schema.history().landed().await;
         let (own, names) = (Own::new(self.cassandra), Names::new(&self.instance));
         let schema = Schema::open(own, names, &topology, self.schema_settings.clone(), Arc::clone(&self.clock)).await?;

@@ -31,6 +31,9 @@ impl Statement<'_> {
             if answer.as_ref().map_or(true, may_have_changed_something) {
                 history.record(&upstream, stream, &written).await;
             }
+            if answer.as_ref().map_or(true, leaves_open) {
+                history.doubt(&written);
+            }
             drop(flight);
             answer
         });

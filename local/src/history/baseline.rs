@@ -1,15 +1,38 @@
 //! Baselines: everything that is in a table, read while clients go on writing.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use super::History;
 use super::chronicle::Chronicle;
 use super::entry::Entry;
 use super::image::{Image, Part, found};
 use super::line::Request;
-use super::record::{PAGE, Way};
+use super::record::{PAGE, Way, Written};
 use crate::gateway::{Failed, Layout};
 use crate::schema::Thing;
+
+/// The pauses between attempts grow from the first to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Takes baselines as long as the table wants one, the gateway is there, and it is not dropped.
+async fn again(history: Weak<History>, chronicle: Arc<Chronicle>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(LONGEST_PAUSE);
+        let Some(history) = history.upgrade() else { return };
+        // In this order: who fails from here on finds that nobody waits, or is seen.
+        chronicle.again.store(false, Ordering::SeqCst);
+        let is_wanted = chronicle.wants_baseline(history.most_bytes, history.now());
+        if !is_wanted || chronicle.again.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        history.take_baseline(&chronicle);
+    }
+}
 
 impl History {
     /// Takes a baseline in the background, unless one is being taken.
@@ -24,8 +47,25 @@ impl History {
                 tracing::warn!(table = %chronicle.life.table, %failed, "the table could not be read for its history");
                 chronicle.tear();
             }
+            if let Err(failed) = history.forget_rest(&chronicle).await {
+                tracing::warn!(table = %chronicle.life.table, %failed, "what is left of its history could not be forgotten");
+            }
             chronicle.baseline.send_replace(false);
+            let is_wanted = chronicle.wants_baseline(history.most_bytes, history.now());
+            if is_wanted && !chronicle.again.swap(true, Ordering::SeqCst) {
+                tokio::spawn(again(Arc::downgrade(&history), chronicle));
+            }
         });
+    }
+
+    /// Reads anew the tables of a write whose outcome is not known: it may come after what was read back.
+    pub(crate) fn doubt(self: &Arc<Self>, written: &[Written]) {
+        for chronicle in written.iter().filter_map(|of| self.recorded(&of.table)) {
+            chronicle.tear();
+            if chronicle.wants_baseline(self.most_bytes, self.now()) {
+                self.take_baseline(&chronicle);
+            }
+        }
     }
 
     async fn baseline(&self, chronicle: &Chronicle) -> Result<(), Failed> {
@@ -56,7 +96,7 @@ impl History {
             }
             self.store().keep(way.upstream, way.stream, chronicle, &places, &entries).await?;
             state = page.state.clone();
-            if state.is_none() {
+            if state.is_none() || chronicle.is_forgotten() {
                 break;
             }
         }
@@ -64,6 +104,17 @@ impl History {
         self.store().complete(chronicle, &first, since).await?;
         for bucket in chronicle.outgrown(self.most_bytes, self.now()) {
             self.store().forget_bucket(&chronicle.life, &bucket).await?;
+        }
+        Ok(())
+    }
+
+    /// Of a history that was forgotten meanwhile: what was written down after that. Not by its life, which another history
+    /// may have by now.
+    async fn forget_rest(&self, chronicle: &Chronicle) -> Result<(), Failed> {
+        if chronicle.is_forgotten() {
+            for bucket in chronicle.buckets() {
+                self.store().forget_bucket(&chronicle.life, &bucket).await?;
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The history of one table as it grows: in which order its entries are, and in which bucket each is.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -22,6 +22,8 @@ pub(super) struct Chronicle {
     order: Mutex<Order>,
     /// Whether a baseline is being taken.
     pub(super) baseline: watch::Sender<bool>,
+    /// Whether somebody waits to take one again.
+    pub(super) again: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -33,10 +35,21 @@ struct Order {
     buckets: VecDeque<Bucket>,
     /// When the table was dropped.
     ended: Option<u64>,
+    /// Whether nobody may write down anything of it any more.
+    forgotten: bool,
     /// The place at which the last baseline was complete.
     complete_at: u64,
     /// Whether something happened to the table that no entry tells.
     torn: bool,
+    /// A clone of it is with each who reads the entries: nothing is taken from him.
+    pins: Arc<()>,
+}
+
+/// Buckets that are not forgotten as long as this is not dropped.
+#[derive(Debug)]
+pub(super) struct Pinned {
+    pub(super) buckets: Vec<Bucket>,
+    _pin: Arc<()>,
 }
 
 /// A part of the entries, which is one partition of Cassandra's.
@@ -84,8 +97,9 @@ impl Chronicle {
     pub(super) fn new(life: Life, buckets: VecDeque<Bucket>, ended: Option<u64>) -> Self {
         // What is in the last bucket was written before now, and its places lie between its number and now.
         let last = buckets.back().map_or(0, |bucket| bucket.number);
-        let order = Order { last, at: 0, complete_at: 0, buckets, ended, torn: false };
-        Self { life, order: Mutex::new(order), baseline: watch::Sender::new(false) }
+        let order =
+            Order { last, at: 0, complete_at: 0, buckets, ended, forgotten: false, torn: false, pins: Arc::default() };
+        Self { life, order: Mutex::new(order), baseline: watch::Sender::new(false), again: AtomicBool::new(false) }
     }
 
     /// Gives away so many places.
@@ -125,17 +139,18 @@ impl Chronicle {
     }
 
     /// The buckets whose entries tell what the table was at a moment.
-    pub(super) fn telling_of(&self, moment: u64) -> Option<Vec<Bucket>> {
+    pub(super) fn telling_of(&self, moment: u64) -> Option<Pinned> {
         let order = self.order();
         let from = order.buckets.iter().rposition(|of| of.complete.is_some_and(|complete| complete <= moment))?;
-        Some(order.buckets.iter().skip(from).cloned().collect())
+        let buckets = order.buckets.iter().skip(from).cloned().collect();
+        Some(Pinned { buckets, _pin: Arc::clone(&order.pins) })
     }
 
     /// Whether it is time for another baseline: half of the bytes that there may be came after the last, or that is older
     /// than the time for which a table can be brought back, or something happened that no entry tells.
     pub(super) fn wants_baseline(&self, most_bytes: u64, now: u64) -> bool {
         let order = self.order();
-        if order.ended.is_some() {
+        if order.ended.is_some() || order.forgotten {
             return false;
         }
         let Some(last) = order.buckets.iter().rposition(|bucket| bucket.complete.is_some()) else { return order.torn };
@@ -145,10 +160,14 @@ impl Chronicle {
         order.torn || since > most_bytes / 2 || complete + WINDOW < now
     }
 
-    /// Takes out the buckets that are beyond the bytes or the time that there may be: those before a later baseline.
+    /// Takes out the buckets that are beyond the bytes or the time that there may be: those before a later baseline. None
+    /// while somebody reads: what stays for him goes after the next baseline.
     pub(super) fn outgrown(&self, most_bytes: u64, now: u64) -> Vec<Bucket> {
         let mut order = self.order();
         let mut outgrown = Vec::new();
+        if Arc::strong_count(&order.pins) > 1 {
+            return outgrown;
+        }
         loop {
             let total: u64 = order.buckets.iter().map(Bucket::bytes).sum();
             let mut later = order.buckets.iter().enumerate().skip(1).filter(|(_, bucket)| bucket.complete.is_some());
@@ -171,6 +190,15 @@ impl Chronicle {
 
     pub(super) fn end(&self, now: u64) {
         self.order().ended.get_or_insert(now);
+    }
+
+    /// The recovery of the table was disabled.
+    pub(super) fn forget(&self) {
+        self.order().forgotten = true;
+    }
+
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.order().forgotten
     }
 
     /// Whether the time is over in which a dropped table can be brought back.
@@ -244,7 +272,7 @@ mod tests {
         let one = baseline(&chronicle, 1000);
         let two = baseline(&chronicle, 2000);
         let under_way = chronicle.begin_baseline();
-        let of = |moment| chronicle.telling_of(moment).map(|buckets| numbers(&buckets));
+        let of = |moment| chronicle.telling_of(moment).map(|pinned| numbers(&pinned.buckets));
         assert_eq!(of(999), None);
         assert_eq!(of(1000), Some(vec![one.number, two.number, under_way.number]));
         assert_eq!(of(5000), Some(vec![two.number, under_way.number]));
@@ -276,6 +304,20 @@ mod tests {
         assert!(!chronicle.wants_baseline(most, 5));
         assert_eq!(numbers(&chronicle.outgrown(most, 5)), [one.number, after.number]);
         assert_eq!((numbers(&chronicle.buckets()), chronicle.earliest(5)), (vec![two.number], Some(4)));
+    }
+
+    #[test]
+    fn nothing_is_taken_from_who_reads() {
+        let chronicle = chronicle();
+        let one = baseline(&chronicle, 1);
+        let read = chronicle.telling_of(2).unwrap();
+        let two = baseline(&chronicle, 3);
+        one.bytes.store(2000, Ordering::Relaxed);
+        assert!(chronicle.outgrown(1000, 4).is_empty());
+        assert_eq!(numbers(&read.buckets), [one.number]);
+        drop(read);
+        assert_eq!(numbers(&chronicle.outgrown(1000, 4)), [one.number]);
+        assert_eq!(numbers(&chronicle.buckets()), [two.number]);
     }
 
     #[test]

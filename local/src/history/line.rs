@@ -201,14 +201,14 @@ fn accepted(statement: &str, answer: Frame) -> Result<Frame, Failed> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
 
     /// A Cassandra that prepares whatever it is told to, and forgets it at once; gives the opcodes that it was sent.
-    async fn forgetful() -> (SocketAddr, tokio::task::JoinHandle<Vec<u8>>) {
+    pub(in super::super) async fn forgetful() -> (SocketAddr, tokio::task::JoinHandle<Vec<u8>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = tokio::spawn(async move {

@@ -152,7 +152,9 @@ impl History {
             if lives.recorded.get(&life.table).is_some_and(|recorded| recorded.life == *life) {
                 lives.recorded.remove(&life.table);
             }
-            lives.all.remove(life);
+            if let Some(chronicle) = lives.all.remove(life) {
+                chronicle.forget();
+            }
         }
         self.store().forget(life).await
     }
@@ -194,9 +196,16 @@ impl History {
         self.flights.begin()
     }
 
-    /// Waits until all writes that are under way have ended.
+    /// Waits until all writes that are under way have ended, and all baselines that are being taken.
     pub(crate) async fn landed(&self) {
         self.flights.ended().await;
+        let all: Vec<_> = {
+            let lives = self.lives.read().unwrap_or_else(PoisonError::into_inner);
+            lives.all.values().map(Arc::clone).collect()
+        };
+        for chronicle in all {
+            let _ = chronicle.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
+        }
     }
 
     /// Whether what is written to a table is recorded.

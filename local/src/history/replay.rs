@@ -22,19 +22,19 @@ impl History {
         let chronicle = self.chronicle(life).ok_or_else(unreachable)?;
         // What a gateway did not live to write down is in the baseline that it took when it began again.
         let _ = chronicle.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
-        let buckets = chronicle.telling_of(moment).ok_or_else(unreachable)?;
+        let told = chronicle.telling_of(moment).ok_or_else(unreachable)?;
         let layout = self.layout(target).await?;
         let fields = self.fields(target, &layout).await?;
         let name = self.upstream_name(target);
         if !layout.all().any(is_counter) {
-            return self.give(&chronicle, &buckets, moment, Table { name, layout, fields }).await;
+            return self.give(&chronicle, &told.buckets, moment, Table { name, layout, fields }).await;
         }
         // A counter cannot be set: what it was is found in a table of numbers, and counted up once.
         let staging = format!("{}.restoring_{}", self.names.inner(), crate::random::hex_32());
         let numbers = layout.with_numbers();
         self.run(&format!("CREATE TABLE {staging} ({})", numbers.definition()), Binding::default()).await?;
         let numbers = Table { name: staging.clone(), layout: numbers, fields };
-        let given = match self.give(&chronicle, &buckets, moment, numbers).await {
+        let given = match self.give(&chronicle, &told.buckets, moment, numbers).await {
             Ok(()) => self.count_up(&staging, &name, &layout).await,
             failed => failed,
         };

@@ -1,6 +1,7 @@
 //! Where entries are kept: two tables of the instance's inner keyspace.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
@@ -76,7 +77,8 @@ impl Store<'_> {
         lives.into_iter().map(read).collect()
     }
 
-    /// Keeps entries at the places that were taken for them. `upstream` and its `stream` are used for it.
+    /// Keeps entries at the places that were taken for them, unless the history is forgotten. `upstream` and its `stream` are
+    /// used for it.
     pub(super) async fn keep(
         &self,
         upstream: &Upstream,
@@ -85,13 +87,17 @@ impl Store<'_> {
         places: &Places,
         entries: &[Entry],
     ) -> Result<(), Failed> {
+        if chronicle.is_forgotten() {
+            return Ok(());
+        }
         let bucket = &places.bucket;
         let life = chronicle.life.to_string();
-        bucket.known.get_or_try_init(|| self.announce(chronicle, bucket)).await?;
+        bucket.known.get_or_try_init(|| self.announce(upstream, stream, chronicle, bucket)).await?;
         let text = format!(
             "INSERT INTO {}.history_entries (life, bucket, place, at, entry) VALUES (?, ?, ?, ?, ?)",
             self.inner
         );
+        let mut is_due = false;
         for (nth, entry) in entries.iter().enumerate() {
             let entry = entry.write();
             let values = Binding::placed([
@@ -102,28 +108,48 @@ impl Store<'_> {
                 Some(&entry),
             ]);
             self.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await?;
-            bucket.bytes.fetch_add(entry.len() as u64 + ROW_BYTES, std::sync::atomic::Ordering::Relaxed);
+            let bytes = entry.len() as u64 + ROW_BYTES;
+            let before = bucket.bytes.fetch_add(bytes, Ordering::Relaxed);
+            is_due |= before / UNCOUNTED_BYTES != (before + bytes) / UNCOUNTED_BYTES;
+        }
+        if is_due { self.count(upstream, stream, &life, bucket).await } else { Ok(()) }
+    }
+
+    /// Lets Cassandra know of a bucket, and how many bytes the others have. On the caller's stream: all that there are may
+    /// be in the hands of those who wait for this.
+    async fn announce(
+        &self,
+        upstream: &Upstream,
+        stream: i16,
+        chronicle: &Chronicle,
+        bucket: &Bucket,
+    ) -> Result<(), Failed> {
+        let life = chronicle.life.to_string();
+        let before = chronicle.buckets().into_iter().rev().find(|before| before.number < bucket.number);
+        for of in before.iter().chain([bucket]) {
+            self.count(upstream, stream, &life, of).await?;
         }
         Ok(())
     }
 
-    /// Lets Cassandra know of a bucket, and how many bytes the others have.
-    async fn announce(&self, chronicle: &Chronicle, bucket: &Bucket) -> Result<(), Failed> {
-        let life = chronicle.life.to_string();
+    /// Writes down how many bytes a bucket has.
+    async fn count(&self, upstream: &Upstream, stream: i16, life: &str, bucket: &Bucket) -> Result<(), Failed> {
         let text = format!("INSERT INTO {}.history_buckets (life, bucket, bytes) VALUES (?, ?, ?)", self.inner);
-        let before = chronicle.buckets().into_iter().rev().find(|before| before.number < bucket.number);
-        for of in before.iter().chain([bucket]) {
-            let bytes = of.bytes.load(std::sync::atomic::Ordering::Relaxed);
-            let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(of.number)), Some(&bigint(bytes))]);
-            self.run(&text, values).await?;
-        }
-        Ok(())
+        let bytes = bucket.bytes.load(Ordering::Relaxed);
+        let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(bytes))]);
+        self.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await.map(drop)
     }
 
     /// Writes down since when a bucket's baseline is complete.
     pub(super) async fn complete(&self, chronicle: &Chronicle, bucket: &Bucket, since: u64) -> Result<(), Failed> {
-        bucket.known.get_or_try_init(|| self.announce(chronicle, bucket)).await?;
+        if chronicle.is_forgotten() {
+            return Ok(());
+        }
+        let (upstream, stream) = self.line.lend().await?;
+        bucket.known.get_or_try_init(|| self.announce(&upstream, stream.number, chronicle, bucket)).await?;
         let life = chronicle.life.to_string();
+        self.count(&upstream, stream.number, &life, bucket).await?;
+        drop(stream);
         let text = format!("INSERT INTO {}.history_buckets (life, bucket, complete) VALUES (?, ?, ?)", self.inner);
         let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(since))]);
         self.run(&text, values).await
@@ -192,6 +218,9 @@ impl Store<'_> {
     }
 }
 
+/// So many bytes of a bucket may be unknown to the next gateway.
+const UNCOUNTED_BYTES: u64 = 64 << 10;
+
 /// What an entry takes beside itself, about.
 const ROW_BYTES: u64 = 32;
 
@@ -203,4 +232,56 @@ fn number(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
     let Some(bytes) = reader.bytes()? else { return Ok(None) };
     let number = i64::from_be_bytes(bytes.try_into().map_err(|_| Malformed)?);
     u64::try_from(number).map(Some).map_err(|_| Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::line::tests::forgetful;
+    use super::*;
+    use crate::schema::Thing;
+
+    #[tokio::test]
+    async fn a_bucket_is_begun_on_the_stream_of_who_has_the_last() {
+        let (address, _serving) = forgetful().await;
+        let texts = Arc::<Texts>::default();
+        let line = Line::new(address, Arc::clone(&texts));
+        let store = Store { line: &line, texts: &texts, inner: "inner" };
+        let mut lent = Vec::new();
+        for _ in 0..AT_ONCE {
+            lent.push(line.lend().await.unwrap());
+        }
+        let all = async {
+            for (nth, (upstream, stream)) in (0..).zip(&lent) {
+                let chronicle = Chronicle::new(Life::new(Thing::table("ks", "t"), nth), VecDeque::new(), None);
+                let places = chronicle.reserve(1, 0);
+                let entries = [Entry::Statics { key: Vec::new(), cells: Vec::new() }];
+                store.keep(upstream, stream.number, &chronicle, &places, &entries).await.unwrap();
+                assert!(places.bucket.known.initialized());
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), all).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn of_what_is_forgotten_nothing_is_kept() {
+        let (address, serving) = forgetful().await;
+        let texts = Arc::<Texts>::default();
+        let line = Line::new(address, Arc::clone(&texts));
+        let store = Store { line: &line, texts: &texts, inner: "inner" };
+        let chronicle = Chronicle::new(Life::new(Thing::table("ks", "t"), 0), VecDeque::new(), None);
+        let bucket = chronicle.begin_baseline();
+        let places = chronicle.reserve(1, 0);
+        chronicle.forget();
+        let entries = [Entry::Statics { key: Vec::new(), cells: Vec::new() }];
+        let (upstream, stream) = line.lend().await.unwrap();
+        store.keep(&upstream, stream.number, &chronicle, &places, &entries).await.unwrap();
+        store.complete(&chronicle, &bucket, 1).await.unwrap();
+        drop((upstream, stream));
+        drop(line);
+        // STARTUP, and nothing else.
+        assert_eq!(serving.await.unwrap(), [0x01]);
+    }
 }

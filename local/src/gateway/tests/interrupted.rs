@@ -134,12 +134,12 @@ async fn a_state_that_cannot_be_read_ends_the_start_with_words() {
 /// Between a gateway and Cassandra: closes the connection at the next statements that begin so, each before or after it is
 /// carried out.
 #[derive(Clone, Default)]
-struct Between {
-    strikes: Arc<Mutex<VecDeque<(&'static str, bool)>>>,
+pub(super) struct Between {
+    pub(super) strikes: Arc<Mutex<VecDeque<(&'static str, bool)>>>,
 }
 
 impl Between {
-    async fn serve(self, to: SocketAddr) -> SocketAddr {
+    pub(super) async fn serve(self, to: SocketAddr) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {

@@ -190,3 +190,23 @@ async fn a_history_that_has_too_many_bytes_forgets_what_is_oldest() {
     let there = bytes(&table.own).await;
     assert!(there < 5 * MOST, "{there}");
 }
+
+#[tokio::test]
+async fn how_many_bytes_a_history_has_is_known_to_the_next_gateway() {
+    let local = another().await.ddl_delay(Duration::ZERO).history_bytes(1 << 20).start().await.unwrap();
+    let mut table = Table::of(local, COLUMNS, "").await;
+    let begun = table.history().earliest(&table.life(), now()).unwrap();
+    let large = "x".repeat(50_000);
+    // Less than a bucket each time, and twice in all of what there may be.
+    for _ in 0..7 {
+        for row in 0..6 {
+            table.run(&format!("INSERT INTO ks.t (p, c, r) VALUES (1, {}, '{large}')", row % 2)).await;
+        }
+        table.local.restart(Duration::ZERO).await.unwrap();
+        table.client = Client::connect(&table.local).await;
+    }
+    table.history().landed().await;
+    assert!(table.history().earliest(&table.life(), now()).unwrap() > begun);
+    let last = table.noted().await;
+    assert_eq!(table.brought_back(last.0).await, last.1);
+}

@@ -1,6 +1,7 @@
 //! What is written to a table with point-in-time recovery, and brought back as it was.
 
 mod counters;
+mod doubt;
 mod expiry;
 mod lives;
 mod property;
