@@ -88,6 +88,7 @@ impl<'a> Bound<'a> {
         match &term.kind {
             TermKind::Marker(_) => self.bytes(term, column).map(<[u8]>::to_vec),
             TermKind::Constant(constant) => encoded(constant, cql_type),
+            TermKind::TypeHint(hint) => self.encoded(&hint.term, column, cql_type),
             _ => None,
         }
     }

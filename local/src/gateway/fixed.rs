@@ -37,15 +37,15 @@ pub(super) fn fixed(text: &str, tables: &[Thing], now: SystemTime) -> Option<Str
     Some(fixed)
 }
 
-/// What such a function gives, as a literal.
+/// What such a function gives, as a literal of its type: without that, a function of several types is ambiguous of it.
 fn given(function: &str, now: SystemTime) -> Option<String> {
     let time = DateTime::<Utc>::from(now);
     Some(match function {
-        "now" | "currenttimeuuid" => time_uuid(now).to_string(),
-        "uuid" => Uuid::new_v4().to_string(),
-        "currenttimestamp" => time.timestamp_millis().to_string(),
-        "currentdate" => time.format("'%Y-%m-%d'").to_string(),
-        "currenttime" => time.format("'%H:%M:%S%.9f'").to_string(),
+        "now" | "currenttimeuuid" => format!("(timeuuid) {}", time_uuid(now)),
+        "uuid" => format!("(uuid) {}", Uuid::new_v4()),
+        "currenttimestamp" => format!("(timestamp) {}", time.timestamp_millis()),
+        "currentdate" => time.format("(date) '%Y-%m-%d'").to_string(),
+        "currenttime" => time.format("(time) '%H:%M:%S%.9f'").to_string(),
         _ => return None,
     })
 }
@@ -78,7 +78,8 @@ mod tests {
         let text = format!("INSERT INTO \"T\" (a, b, c, d) VALUES ({values}) -- now()");
         assert_eq!(
             fixed(&text, &[table], now).unwrap(),
-            "INSERT INTO \"ks\".\"T\" (a, b, c, d) VALUES (86400005, tojson(1), '1970-01-02', '00:00:00.005000000') -- now()"
+            "INSERT INTO \"ks\".\"T\" (a, b, c, d) VALUES ((timestamp) 86400005, tojson(1), (date) '1970-01-02', (time) \
+             '00:00:00.005000000') -- now()"
         );
     }
 

@@ -261,7 +261,10 @@ impl Statement<'_> {
 
     async fn settle(&self) -> Result<(), Refusal> {
         let settled = self.shared.schema.settle().await;
-        settled.map_err(broken)
+        if !matches!(settled, Ok(false)) {
+            self.shared.layouts.forget();
+        }
+        settled.map(drop).map_err(broken)
     }
 
     /// Asks Cassandra whether a text that is not understood is CQL at all: if not, its own words say why.

@@ -109,9 +109,12 @@ impl Reading<'_> {
         let whole_partition = columns.is_empty() && relations.iter().all(names);
         let statics = (columns.iter().any(is_static) || whole_partition) && !layout.statics.is_empty();
         let rows = columns.is_empty() || !columns.iter().all(is_static);
-        let is_one = layout
-            .key()
-            .all(|column| relations.iter().filter_map(Holds::equality).any(|(named, _)| named.text == column.name));
+        // A row that is deleted is a range: what is in it all the same was written by another client, and has no marker of
+        // before.
+        let is_one = !columns.is_empty()
+            && layout
+                .key()
+                .all(|column| relations.iter().filter_map(Holds::equality).any(|(named, _)| named.text == column.name));
         (
             rows.then(|| self.relation(relations.iter().map(part).collect())),
             is_one,

@@ -191,10 +191,10 @@ impl Schema {
     }
 
     /// Brings up to date what is due. To be called before a statement looks at anything; it costs nothing where nothing
-    /// is due.
-    pub(crate) async fn settle(&self) -> Result<(), Failed> {
+    /// is due. Gives whether a definition was finished with it that Cassandra was away for.
+    pub(crate) async fn settle(&self) -> Result<bool, Failed> {
         if self.next_due.load(Ordering::Acquire) > self.clock.millis() {
-            return Ok(());
+            return Ok(false);
         }
         let _turn = self.turn.lock().await;
         self.settle_in_turn().await
@@ -347,13 +347,14 @@ impl Schema {
         self.mirror().show_uses(keyspace, &types, &uses).await
     }
 
-    async fn settle_in_turn(&self) -> Result<(), Failed> {
+    async fn settle_in_turn(&self) -> Result<bool, Failed> {
         let now = self.clock.millis();
         let due = self.catalogue().due(now);
         let (store, mirror) = (Store { own: &self.own, names: &self.names }, self.mirror());
         let mut finished = BTreeSet::new();
         for (thing, entry) in due {
-            finished.extend(entry.pending.as_ref().map(|_| thing.keyspace.clone()));
+            let pending = entry.pending.clone();
+            finished.extend(pending.as_ref().map(|_| thing.keyspace.clone()));
             let Some(entry) = store.finished(&thing, entry).await? else {
                 self.set(&thing, None);
                 continue;
@@ -363,6 +364,11 @@ impl Schema {
                 self.set(&thing, Some(entry));
                 self.rows_wanted.notify_one();
                 continue;
+            }
+            let is_late = pending.is_some_and(|pending| pending.before.as_ref() != Some(&entry));
+            if thing.kind == Kind::Table && (is_late || self.is_missing_in_history(&thing, &entry)) {
+                self.record(&thing, &entry, now).await?;
+                self.set(&thing, Some(entry.clone()));
             }
             if entry.status == Status::Deleting {
                 mirror.hide(&thing).await?;
@@ -390,10 +396,10 @@ impl Schema {
             store.save(&thing, &settled).await?;
             self.set(&thing, Some(settled));
         }
-        for keyspace in finished {
-            self.show_uses(&keyspace).await?;
+        for keyspace in &finished {
+            self.show_uses(keyspace).await?;
         }
-        Ok(())
+        Ok(!finished.is_empty())
     }
 
     /// A table whose key the service may not use is inaccessible.

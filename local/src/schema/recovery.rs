@@ -71,6 +71,11 @@ impl Schema {
         }
     }
 
+    /// Whether what is written to a table is to be kept, and is not: Cassandra was away when that was to begin.
+    pub(super) fn is_missing_in_history(&self, table: &Thing, entry: &Entry) -> bool {
+        entry.status != Status::Deleting && entry.is_recoverable() && !self.history.is_recorded(table)
+    }
+
     /// Whether a table that is to become ACTIVE can be restored from then on, if that was asked for.
     pub(super) fn can_be_restored(&self, thing: &Thing, entry: &Entry) -> bool {
         if thing.kind != Kind::Table || !entry.is_recoverable() {

@@ -199,6 +199,7 @@ impl Schema {
                 let there = Entry { rows_of: None, ..entry.clone() };
                 store.save(table, &there).await?;
                 self.set(table, Some(there.clone()));
+                // What fails here is done when the table is due.
                 self.record(table, &there, self.clock.millis()).await
             }
             Err(failed) => {

@@ -253,6 +253,44 @@ async fn a_definition_that_cassandra_was_away_for_twice_is_finished_when_it_is_d
     gateway.close().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_definition_that_is_finished_when_it_is_due_is_in_the_history_of_its_table() {
+    const ALL: &str = "SELECT table_name, status FROM system_schema_mcs.tables WHERE keyspace_name = 'ks'";
+    const CREATE: &str = "CREATE TABLE ks.t (a int PRIMARY KEY) WITH CUSTOM_PROPERTIES = {'point_in_time_recovery': \
+                          {'status': 'enabled'}}";
+    let between = Between::default();
+    let address = between.clone().serve(local().await.cassandra_address()).await;
+    let time = Time::new();
+    let builder = another().await.cassandra(address.to_string()).ddl_delay(Duration::from_secs(60));
+    let gateway = builder.clock(time.clock()).start().await.unwrap();
+    let mut client = Client::connect(&gateway).await;
+    client.query(CREATE_KEYSPACE).await;
+    time.pass(60);
+    let lost = |begins| between.strikes.lock().unwrap().extend([(begins, false); 2]);
+    lost("CREATE TABLE");
+    assert_eq!(client.query(CREATE).await.refused().0, 0);
+    time.pass(60);
+    client.until(ALL, |rows| rows.texts("status") == ["ACTIVE"]).await;
+    lost("ALTER TABLE");
+    assert_eq!(client.query("ALTER TABLE ks.t ADD b int").await.refused().0, 0);
+    // What the table looks like is known from this, until it is changed.
+    assert_eq!(client.query("INSERT INTO ks.t (a) VALUES (0)").await, Answer::Void);
+    time.pass(60);
+    client.until(ALL, |rows| rows.texts("status") == ["ACTIVE"]).await;
+    assert_eq!(client.query("INSERT INTO ks.t (a, b) VALUES (1, 2)").await, Answer::Void);
+    time.pass(1);
+    lost("DROP TABLE");
+    assert_eq!(client.query("DROP TABLE ks.t").await.refused().0, 0);
+    time.pass(60);
+    client.until(ALL, |rows| rows.values.is_empty()).await;
+    let restore = client.query("RESTORE TABLE ks.again FROM TABLE ks.t").await;
+    assert!(matches!(restore, Answer::Changed(_)), "{restore:?}");
+    time.pass(60);
+    client.until(ALL, |rows| rows.texts("status") == ["ACTIVE"]).await;
+    assert_eq!(client.rows("SELECT b FROM ks.again WHERE a = 1").await.ints("b"), [2]);
+    gateway.close().await.unwrap();
+}
+
 /// How far a gateway came with `DROP KEYSPACE` when it was killed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Killed {

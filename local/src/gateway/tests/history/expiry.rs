@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::super::Time;
-use super::{Table, another, millis};
+use super::{Answer, Table, another, millis};
 
 const COLUMNS: &str = "p int, c int, s text STATIC, a text, b text, l list<int>, m map<text, int>, PRIMARY KEY (p, c)";
 const TTL: &str = " AND default_time_to_live = 1000";
@@ -75,6 +75,33 @@ async fn what_expires_has_what_it_had_left_at_the_moment() {
     assert_eq!(rows.values[1][column("l")].as_deref(), Some(&list(&[0, 1, 2])[..]));
     let map = rows.values[1][column("m")].clone().unwrap();
     assert_eq!(map[..4], [0, 0, 0, 2]);
+}
+
+#[tokio::test]
+async fn a_row_that_was_written_after_it_was_deleted_lasts_as_long_as_its_values() {
+    let time = Time::new();
+    let clock = time.clock();
+    let moment = || millis(clock());
+    let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap();
+    let mut table = Table::of(local, "p int PRIMARY KEY, a text", " AND default_time_to_live = 6000").await;
+    let timestamps = "ALTER TABLE ks.t WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}";
+    assert!(matches!(table.client.query(timestamps).await, Answer::Changed(_)));
+    table
+        .client
+        .until("SELECT status FROM system_schema_mcs.tables", |rows| !rows.texts("status").contains(&"UPDATING"))
+        .await;
+    // As Cassandra may order what clients write at once.
+    let at = |nth| moment() * 1000 + nth;
+    for statement in [
+        format!("INSERT INTO ks.t (p, a) VALUES (1, 'x') USING TIMESTAMP {} AND TTL 0", at(1)),
+        format!("UPDATE ks.t USING TIMESTAMP {} AND TTL 600 SET a = 'y' WHERE p = 1", at(3_000_000)),
+        format!("DELETE FROM ks.t USING TIMESTAMP {} WHERE p = 1", at(2_000_000)),
+    ] {
+        table.run(&statement).await;
+    }
+    assert_eq!(table.brought_back(moment()).await.texts("a"), ["y"]);
+    time.pass(601);
+    assert!(table.brought_back(moment()).await.values.is_empty());
 }
 
 #[tokio::test]

@@ -134,6 +134,27 @@ async fn a_row_whose_key_a_function_gives_is_found_again() {
 }
 
 #[tokio::test]
+async fn functions_of_what_a_function_gives_and_columns_of_its_kin_take_it() {
+    let columns = "p uuid, c bigint, d date, e time, t timestamp, u timeuuid, n bigint, PRIMARY KEY (p, c, d, e, t, u)";
+    let mut table = Table::new(columns, "").await;
+    let insert = |p, n| {
+        format!(
+            "INSERT INTO ks.t (p, c, d, e, t, u, n) VALUES ({p}, toUnixTimestamp(currentTimestamp()), \
+             toDate(currentTimestamp()), currentTime(), toTimestamp(currentDate()), minTimeuuid(currentTimestamp()), {n})"
+        )
+    };
+    let all = [
+        insert("now()", "toUnixTimestamp(now())"),
+        insert("uuid()", "toUnixTimestamp(currentDate())"),
+        insert("currentTimeUUID()", "toUnixTimestamp(currentTimeUUID())"),
+        "UPDATE ks.t SET n = 7 WHERE p = now() AND c = toUnixTimestamp(currentTimestamp()) AND d = currentDate() AND e = \
+         currentTime() AND t = currentTimestamp() AND u = now()"
+            .to_owned(),
+    ];
+    table.tells_of_each(&all.each_ref().map(|text| &**text)).await;
+}
+
+#[tokio::test]
 async fn a_write_that_is_refused_is_not_in_the_history() {
     let mut table = Table::new("p int PRIMARY KEY, r text", "").await;
     table.run("INSERT INTO ks.t (p, r) VALUES (1, 'there')").await;
