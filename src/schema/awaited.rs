@@ -1,9 +1,11 @@
 //! What is to be seen in the system tables when a definition has been carried out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
+use keyspaces_cql::statement::{AlterKeyspace, AlterKeyspaceChange, option};
 use keyspaces_cql::{
-    CapacityMode, CapacityScaling, Cdc, QualifiedName, Statement, TableChange, TableDefinition, TableProperty,
+    CapacityMode, CapacityScaling, Cdc, QualifiedName, Replication, Statement, TableChange, TableDefinition,
+    TableProperty,
 };
 
 use super::TableStatus;
@@ -19,7 +21,11 @@ pub(super) struct Awaited {
     there: bool,
     /// What its description is to show besides.
     changes: Vec<TableChange>,
+    /// The Regions in which a keyspace is to be ACTIVE.
+    regions: BTreeSet<String>,
     seen: Option<TableStatus>,
+    /// Whether it was ever seen in another status than that its key may not be used.
+    had_key: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -43,8 +49,10 @@ pub(super) struct Seen(HashMap<(Kind, String, String), Thing>);
 
 struct Thing {
     status: TableStatus,
-    /// Of a table that is being changed, once it is ACTIVE.
+    /// Of a table that is being changed, once it is ACTIVE, or as long as its key may not be used.
     definition: Option<TableDefinition>,
+    /// The Regions in which a keyspace is ACTIVE.
+    active_in: BTreeSet<String>,
 }
 
 impl Awaited {
@@ -55,14 +63,18 @@ impl Awaited {
             name: name.to_owned(),
             there,
             changes: Vec::new(),
+            regions: BTreeSet::new(),
             seen: None,
+            had_key: false,
         };
         let keyspace = |name: &str, there| Some(new(Kind::Keyspace, name, "", there));
         let within =
             |kind, name: &QualifiedName, there| Some(new(kind, &name.keyspace.as_ref()?.text, &name.name.text, there));
         match statement {
             Statement::CreateKeyspace(it) => keyspace(&it.keyspace.text, true),
-            Statement::AlterKeyspace(it) => keyspace(&it.keyspace.text, true),
+            Statement::AlterKeyspace(it) => {
+                keyspace(&it.keyspace.text, true).map(|awaited| Self { regions: regions(it), ..awaited })
+            }
             Statement::DropKeyspace(it) => keyspace(&it.keyspace.text, false),
             Statement::CreateTable(it) => within(Kind::Table, &it.table, true),
             Statement::AlterTable(it) => within(Kind::Table, &it.table, true)
@@ -77,7 +89,16 @@ impl Awaited {
 
     pub(super) fn table(keyspace: &str, table: &str) -> Self {
         let (keyspace, name) = (keyspace.to_owned(), table.to_owned());
-        Self { kind: Kind::Table, keyspace, name, there: true, changes: Vec::new(), seen: None }
+        Self {
+            kind: Kind::Table,
+            keyspace,
+            name,
+            there: true,
+            changes: Vec::new(),
+            regions: BTreeSet::new(),
+            seen: None,
+            had_key: false,
+        }
     }
 
     pub(super) fn is_table(&self) -> bool {
@@ -86,7 +107,7 @@ impl Awaited {
 
     /// Whether its status says that it is done, and its description does not.
     pub(super) fn is_said_only(&self) -> bool {
-        self.there && self.seen == Some(TableStatus::Active)
+        self.is_table() && self.there && self.seen == Some(TableStatus::Active)
     }
 
     /// How far it is, by what was seen now and before.
@@ -95,11 +116,20 @@ impl Awaited {
         let thing = seen.0.get(&key);
         let now = thing.map(|thing| thing.status.clone());
         let before = std::mem::replace(&mut self.seen, now.clone());
+        self.had_key |= now.as_ref().is_some_and(|now| *now != TableStatus::InaccessibleEncryptionCredentials);
+        let definition = thing.and_then(|thing| thing.definition.as_ref());
         match (self.there, now) {
             (false, None) => Look::Done,
+            // The service may take a while until it says that it is at it.
+            (true, Some(TableStatus::Active)) if !thing.is_some_and(|it| self.regions.is_subset(&it.active_in)) => {
+                Look::NotYet(None)
+            }
+            (true, Some(TableStatus::InaccessibleEncryptionCredentials))
+                if !self.had_key && self.lacks_its_key(definition) =>
+            {
+                Look::NotYet(Some(TableStatus::InaccessibleEncryptionCredentials))
+            }
             (true, Some(TableStatus::Active)) => {
-                // The service may take a while until it says that it is at it.
-                let definition = thing.and_then(|thing| thing.definition.as_ref());
                 let shown = |definition| self.changes.iter().all(|change| shows(definition, change));
                 if definition.is_none_or(shown) { Look::Done } else { Look::NotYet(Some(TableStatus::Active)) }
             }
@@ -113,6 +143,24 @@ impl Awaited {
             }
             (_, now) => Look::NotYet(now),
         }
+    }
+
+    /// Whether another key is asked for than is shown.
+    fn lacks_its_key(&self, definition: Option<&TableDefinition>) -> bool {
+        let shown = definition.and_then(|definition| definition.options.encryption.as_ref());
+        self.changes.iter().any(|change| match change {
+            TableChange::Set(TableProperty::Encryption(asked)) => shown != Some(asked),
+            _ => false,
+        })
+    }
+}
+
+/// The Regions that an ALTER KEYSPACE names, if several: the service shows those one by one.
+fn regions(alter: &AlterKeyspace) -> BTreeSet<String> {
+    let AlterKeyspaceChange::With(options) = &alter.change else { return BTreeSet::new() };
+    match option(options, "replication").map(|option| Replication::read(&option.value)) {
+        Some(Ok(Replication::MultiRegion(regions))) => regions,
+        _ => BTreeSet::new(),
     }
 }
 
@@ -129,16 +177,23 @@ impl Seen {
                 Kind::Keyspace => {
                     const THERE: &str = "SELECT keyspace_name FROM system_schema_mcs.keyspaces WHERE keyspace_name = ?";
                     const REGIONS: &str =
-                        "SELECT status FROM system_multiregion_info.keyspaces WHERE keyspace_name = ?";
+                        "SELECT region, status FROM system_multiregion_info.keyspaces WHERE keyspace_name = ?";
                     let there: Select<(&str,), (String,)> = session.prepare(THERE).await?;
                     if there.one((keyspace,)).await?.is_none() {
                         continue;
                     }
-                    let regions: Select<(&str,), (Option<String>,)> = session.prepare(REGIONS).await?;
-                    let statuses: Vec<_> = regions.rows((keyspace,)).try_collect().await?;
-                    let statuses = statuses.into_iter().filter_map(|(status,)| Some(TableStatus::of(&status?)));
-                    let first = statuses.filter(|status| *status != TableStatus::Active).min();
-                    let thing = Thing { status: first.unwrap_or(TableStatus::Active), definition: None };
+                    let regions: Select<(&str,), (String, Option<String>)> = session.prepare(REGIONS).await?;
+                    let regions: Vec<_> = regions.rows((keyspace,)).try_collect().await?;
+                    let regions =
+                        regions.into_iter().filter_map(|(region, status)| Some((region, TableStatus::of(&status?))));
+                    let (active, others): (Vec<_>, Vec<_>) =
+                        regions.partition(|(_, status)| *status == TableStatus::Active);
+                    let first = others.into_iter().map(|(_, status)| status).min();
+                    let thing = Thing {
+                        status: first.unwrap_or(TableStatus::Active),
+                        definition: None,
+                        active_in: active.into_iter().map(|(region, _)| region).collect(),
+                    };
                     seen.0.insert((kind, keyspace.to_owned(), String::new()), thing);
                 }
                 Kind::Table | Kind::Type => {
@@ -150,14 +205,15 @@ impl Seen {
                     let mut rows = all.rows((keyspace,));
                     while let Some((name, status)) = rows.try_next().await? {
                         let status = TableStatus::of(&status.unwrap_or_default());
-                        seen.0.insert((kind, keyspace.to_owned(), name), Thing { status, definition: None });
+                        let thing = Thing { status, definition: None, active_in: BTreeSet::new() };
+                        seen.0.insert((kind, keyspace.to_owned(), name), thing);
                     }
                 }
             }
         }
         for Awaited { kind, keyspace, name, .. } in awaited.iter().filter(|awaited| !awaited.changes.is_empty()) {
             if let Some(thing) = seen.0.get_mut(&(*kind, keyspace.clone(), name.clone()))
-                && thing.status == TableStatus::Active
+                && matches!(thing.status, TableStatus::Active | TableStatus::InaccessibleEncryptionCredentials)
             {
                 let described = session.schema().describe_table(keyspace, name).await?;
                 thing.definition = described.map(|described| described.definition);
@@ -222,6 +278,14 @@ mod tests {
         TableDefinition::builder("ks", "t").partition_key("a", NativeType::Int)
     }
 
+    fn told(look: Look) -> &'static str {
+        match look {
+            Look::Done => "done",
+            Look::NotYet(_) => "not yet",
+            Look::Failed(why, _) => why,
+        }
+    }
+
     fn add(names: [&str; 2]) -> TableChange {
         let columns = names.map(|name| NewColumn {
             name: keyspaces_cql::Name::new(name),
@@ -236,7 +300,7 @@ mod tests {
         let statement = keyspaces_cql::parse("ALTER TABLE ks.t ADD b int").unwrap();
         let mut awaited = Awaited::of(&statement).unwrap();
         let mut look = |status, builder: TableBuilder| {
-            let thing = Thing { status, definition: Some(builder.build().unwrap()) };
+            let thing = Thing { status, definition: Some(builder.build().unwrap()), active_in: BTreeSet::new() };
             let seen = Seen(HashMap::from([((Kind::Table, "ks".to_owned(), "t".to_owned()), thing)]));
             match awaited.look(&seen) {
                 Look::Done => "done",
@@ -249,6 +313,62 @@ mod tests {
         assert_eq!(look(TableStatus::Updating, table()), "not yet");
         assert_eq!(look(TableStatus::Active, table().column("c", NativeType::Int)), "not shown");
         assert_eq!(look(TableStatus::Active, table().column("b", NativeType::Varint)), "done");
+    }
+
+    #[test]
+    fn a_table_whose_key_may_not_be_used_is_awaited_until_the_other_key_is_seen_to_be_tried() {
+        const INACCESSIBLE: TableStatus = TableStatus::InaccessibleEncryptionCredentials;
+        let key = |name: &str| Encryption::CustomerManagedKey(format!("arn:aws:kms:us-east-1:1:{name}"));
+        let looks = |asked: &str, seen: &[(TableStatus, &str)]| {
+            let change = TableChange::Set(key(asked).into());
+            let statement = Statement::AlterTable(change.of(&QualifiedName::new("ks", "t")));
+            let mut awaited = Awaited::of(&statement).unwrap();
+            let looks = seen.iter().map(|(status, there)| {
+                let definition = Some(table().with(key(there)).build().unwrap());
+                let thing = Thing { status: status.clone(), definition, active_in: BTreeSet::new() };
+                told(awaited.look(&Seen(HashMap::from([((Kind::Table, "ks".to_owned(), "t".to_owned()), thing)]))))
+            });
+            looks.collect::<Vec<_>>()
+        };
+        let failed = "the service may not use its key";
+        let old = (INACCESSIBLE, "key/1");
+        let updating = (TableStatus::Updating, "key/1");
+        let active = (TableStatus::Active, "key/2");
+        for asked in ["key/2", "alias/a"] {
+            let seen = [old.clone(), old.clone(), updating.clone(), active.clone()];
+            assert_eq!(looks(asked, &seen), ["not yet", "not yet", "not yet", "done"], "{asked}");
+            assert_eq!(looks(asked, &[old.clone(), updating.clone(), old.clone()]), ["not yet", "not yet", failed]);
+        }
+        assert_eq!(looks("key/2", &[old, (INACCESSIBLE, "key/2")]), ["not yet", failed]);
+        let created = keyspaces_cql::parse("CREATE TABLE ks.t (a int PRIMARY KEY)").unwrap();
+        let thing = Thing { status: INACCESSIBLE, definition: None, active_in: BTreeSet::new() };
+        let seen = Seen(HashMap::from([((Kind::Table, "ks".to_owned(), "t".to_owned()), thing)]));
+        assert_eq!(told(Awaited::of(&created).unwrap().look(&seen)), failed);
+    }
+
+    #[test]
+    fn a_keyspace_that_gets_a_region_is_awaited_until_it_is_active_in_all() {
+        let looks = |statement: &str, seen: &[(TableStatus, &[&str])]| {
+            let mut awaited = Awaited::of(&keyspaces_cql::parse(statement).unwrap()).unwrap();
+            let looks = seen.iter().map(|(status, regions)| {
+                let active_in = regions.iter().map(|region| (*region).to_owned()).collect();
+                let thing = Thing { status: status.clone(), definition: None, active_in };
+                told(awaited.look(&Seen(HashMap::from([((Kind::Keyspace, "ks".to_owned(), String::new()), thing)]))))
+            });
+            looks.collect::<Vec<_>>()
+        };
+        let seen: &[(_, &[_])] = &[
+            (TableStatus::Active, &[]),
+            (TableStatus::Active, &["us-east-1"]),
+            (TableStatus::Creating, &["us-east-1"]),
+            (TableStatus::Active, &["eu-west-1", "us-east-1"]),
+        ];
+        let add = "ALTER KEYSPACE ks WITH replication = {'class': 'NetworkTopologyStrategy', 'us-east-1': '3', 'eu-west-1': \
+                   '3'} AND client_side_timestamps = {'status': 'ENABLED'}";
+        assert_eq!(looks(add, seen), ["not yet", "not yet", "not yet", "done"]);
+        assert_eq!(looks("ALTER KEYSPACE ks ADD TAGS {'a': 'b'}", &seen[..1]), ["done"]);
+        let single = "CREATE KEYSPACE ks WITH replication = {'class': 'SingleRegionStrategy'}";
+        assert_eq!(looks(single, &seen[..1]), ["done"]);
     }
 
     #[test]
