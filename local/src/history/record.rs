@@ -19,6 +19,8 @@ pub(crate) struct Written {
     pub(crate) layout: Arc<Layout>,
     /// Whether values may expire.
     pub(crate) ttl: bool,
+    /// Whether it cannot be said what: the table has to be read anew.
+    pub(crate) is_unknown: bool,
     /// These rows.
     pub(crate) rows: Option<Relation>,
     /// Whether that is one row at most, whose whole key is named.
@@ -45,6 +47,9 @@ impl History {
     pub(crate) async fn record(self: &Arc<Self>, upstream: &Upstream, stream: i16, written: &[Written]) {
         for of in written {
             let Some(chronicle) = self.recorded(&of.table) else { continue };
+            if of.is_unknown {
+                chronicle.tear();
+            }
             let kept = match self.keep(&chronicle, Way { upstream, stream }, of).await {
                 Err(Failed::Lost(_)) => self.keep_by_itself(&chronicle, of).await,
                 kept => kept,
