@@ -163,7 +163,12 @@ impl Reading<'_> {
 
     /// After how many seconds what it writes expires.
     fn ttl(self, using: Option<&Using>) -> Option<u32> {
-        let said = using.and_then(Using::ttl).and_then(|ttl| self.bound.int(ttl, "[ttl]"));
+        let said = using.and_then(Using::ttl);
+        // To Cassandra null is 0; what is not set is the table's own.
+        if said.is_some_and(|ttl| self.bound.is_null(ttl, "[ttl]")) {
+            return None;
+        }
+        let said = said.and_then(|ttl| self.bound.int(ttl, "[ttl]"));
         let seconds = said.map_or(self.place.default_ttl, |said| u32::try_from(said).ok());
         seconds.filter(|seconds| *seconds > 0)
     }
