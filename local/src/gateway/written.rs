@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use keyspaces_cql::statement::{
     CqlTypeKind, InsertContent, NativeType, Relation as Holds, Target, Term, TermKind, Using,
@@ -52,7 +53,8 @@ impl Reading<'_> {
         let (rows, is_one, statics) = places.unwrap_or_default();
         let inserted = matches!(what, What::Insert(_)).then(|| self.ttl(what.using()));
         let Place { table, layout, features, .. } = self.place.clone();
-        Written { table, layout, ttl: features.ttl, is_unknown, rows, is_one, statics, inserted }
+        let sent = SystemTime::now();
+        Written { table, layout, ttl: features.ttl, is_unknown, rows, is_one, statics, inserted, sent }
     }
 
     /// Nothing where it cannot be said.
