@@ -42,6 +42,11 @@ impl<'a> Bound<'a> {
         self.values.of(index, name)
     }
 
+    /// Whether null was bound to a term.
+    pub(super) fn is_null(&self, term: &Term, column: &str) -> bool {
+        self.marker(term, column).is_some_and(|(index, name)| self.values.is_null(index, name))
+    }
+
     /// Which marker a term is, and under which name a value for it may come.
     pub(super) fn marker<'n>(&self, term: &Term, column: &'n str) -> Option<(usize, &'n str)>
     where

@@ -46,9 +46,18 @@ impl<'a> Values<'a> {
 
     /// The value of a marker, by its place among the markers or by its name.
     pub(crate) fn of(&self, marker: usize, name: &str) -> Option<&'a [u8]> {
+        self.value(marker, name)?.bytes
+    }
+
+    /// Whether that is null, and not only "not set".
+    pub(crate) fn is_null(&self, marker: usize, name: &str) -> bool {
+        self.value(marker, name).is_some_and(|value| value.raw == (-1_i32).to_be_bytes())
+    }
+
+    fn value(&self, marker: usize, name: &str) -> Option<&Value<'a>> {
         match self.named {
-            true => self.all.iter().find(|value| value.name == name)?.bytes,
-            false => self.all.get(marker)?.bytes,
+            true => self.all.iter().find(|value| value.name == name),
+            false => self.all.get(marker),
         }
     }
 
@@ -95,6 +104,9 @@ mod tests {
         }
         let values = Values::read(&placed, false);
         assert_eq!((values.of(0, "c"), values.of(1, ""), values.of(3, "a")), (Some(&b"1"[..]), None, None));
+        assert_eq!([0, 1, 2, 3].map(|marker| values.is_null(marker, "b")), [false, true, false, false]);
+        let unset = [0, 1, 0xff, 0xff, 0xff, 0xfe];
+        assert!(!Values::read(&unset, false).is_null(0, ""));
         let some = values.only(&[2, 1]);
         assert_eq!(some[..], [0, 2, 0, 0, 0, 3, b'3', b'3', b'3', 0xff, 0xff, 0xff, 0xff]);
         let values = Values::read(&named, true);

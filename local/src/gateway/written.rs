@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use keyspaces_cql::statement::{InsertContent, Relation as Holds, Target, Term, TermKind, Using};
+use keyspaces_cql::statement::{
+    CqlTypeKind, InsertContent, NativeType, Relation as Holds, Target, Term, TermKind, Using,
+};
 use keyspaces_cql::{Span, Statement as Tree};
 use serde_json::value::RawValue;
 
 use super::bound::Bound;
-use super::layout::{Layout, is_among};
+use super::layout::{Column, Layout, is_among};
 use super::limits::{What, modifications};
 use crate::history::{Relation, Written};
 use crate::schema::{Features, Thing, quoted};
@@ -33,6 +36,9 @@ pub(super) fn written(tree: &Tree, text: &str, bound: &Bound<'_>, places: &[Opti
     .collect()
 }
 
+/// Rows, whether that is one at most, and the static columns of a partition.
+type Places = (Option<Relation>, bool, Option<Relation>);
+
 #[derive(Clone, Copy)]
 struct Reading<'a> {
     text: &'a str,
@@ -42,15 +48,27 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn written(self, what: What<'_>) -> Written {
+        let places = self.places(what);
+        let is_unknown = places.is_none();
+        let (rows, is_one, statics) = places.unwrap_or_default();
+        let inserted = matches!(what, What::Insert(_)).then(|| self.ttl(what.using()));
+        let Place { table, layout, features, .. } = self.place.clone();
+        let sent = SystemTime::now();
+        Written { table, layout, ttl: features.ttl, is_unknown, rows, is_one, statics, inserted, sent }
+    }
+
+    /// Nothing where it cannot be said.
+    fn places(self, what: What<'_>) -> Option<Places> {
         let layout = &self.place.layout;
-        let (rows, is_one, statics) = match what {
+        match what {
             What::Insert(insert) => match &insert.content {
                 InsertContent::Values { columns, values } => {
                     let given: Vec<_> = columns.iter().map(|column| column.text.as_str()).zip(values).collect();
                     let named = |name: &str| given.iter().any(|(column, _)| *column == name);
                     let equal = |name: &str| {
                         let (_, term) = given.iter().find(|(column, _)| *column == name)?;
-                        Some((format!("{} = {}", quoted(name), &self.text[term.span.range()]), Some(term.span)))
+                        let value = &self.text[term.span.range()];
+                        Some((format!("{} = {}", quoted(name), self.constant(name, value)?), Some(term.span)))
                     };
                     // Without a clustering column it is about the static columns alone.
                     let is_row = layout.clustering.is_empty() || layout.clustering.iter().any(|of| named(&of.name));
@@ -58,9 +76,9 @@ impl Reading<'_> {
                     self.inserted(is_row, statics, equal)
                 }
                 InsertContent::Json { json, .. } => {
-                    let values = self.json(json);
+                    let values = self.json(json)?;
                     let equal = |name: &str| {
-                        let value = values.get(name)?.get().replace('\'', "''");
+                        let value = self.constant(name, values.get(name)?.get())?.replace('\'', "''");
                         Some((format!("{} = fromjson('{value}')", quoted(name)), None))
                     };
                     let is_row = layout.clustering.is_empty()
@@ -76,10 +94,20 @@ impl Reading<'_> {
                 let columns = delete.targets.iter().map(Target::column).map(|of| of.text.as_str()).collect::<Vec<_>>();
                 self.changed(&delete.relations, &columns)
             }
+        }
+    }
+
+    /// A text that means the same when it is read again: Cassandra takes `'now'` for the current time, in JSON too, which may
+    /// write any character with a backslash.
+    fn constant<'t>(self, column: &str, text: &'t str) -> Option<&'t str> {
+        use NativeType::{Ascii, Text, Varchar};
+        let is_text = |of: &Column| matches!(of.kind, CqlTypeKind::Native(Ascii | Text | Varchar));
+        let is_text = self.place.layout.key().any(|of| of.name == column && is_text(of));
+        let may_be_now = || {
+            let text = text.to_ascii_lowercase();
+            ["'now'", "\"now\"", "$$now$$", "\\"].iter().any(|now| text.contains(now))
         };
-        let inserted = matches!(what, What::Insert(_)).then(|| self.ttl(what.using()));
-        let Place { table, layout, features, .. } = self.place.clone();
-        Written { table, layout, ttl: features.ttl, rows, is_one, statics, inserted }
+        (is_text || !may_be_now()).then_some(text)
     }
 
     /// Of an INSERT: `equal` is a relation for a column, and where in the text its value is.
@@ -88,21 +116,26 @@ impl Reading<'_> {
         is_row: bool,
         statics: bool,
         equal: impl Fn(&str) -> Option<(String, Option<Span>)>,
-    ) -> (Option<Relation>, bool, Option<Relation>) {
+    ) -> Option<Places> {
         let layout = &self.place.layout;
         let all = |columns: Vec<&str>| {
             let parts = columns.into_iter().map(&equal).collect::<Option<Vec<_>>>()?;
             Some(self.relation(parts))
         };
         let partition = || layout.partition_key.iter().map(|column| column.name.as_str());
-        let rows = if is_row { all(layout.key().map(|column| column.name.as_str()).collect()) } else { None };
-        let statics = if statics { all(partition().collect()) } else { None };
-        (rows, true, statics)
+        let rows = if is_row { Some(all(layout.key().map(|column| column.name.as_str()).collect())?) } else { None };
+        let statics = if statics { Some(all(partition().collect())?) } else { None };
+        Some((rows, true, statics))
     }
 
     /// Of an UPDATE or a DELETE of these columns, or of whole rows if there are none.
-    fn changed(self, relations: &[Holds], columns: &[&str]) -> (Option<Relation>, bool, Option<Relation>) {
+    fn changed(self, relations: &[Holds], columns: &[&str]) -> Option<Places> {
         let layout = &self.place.layout;
+        for relation in relations {
+            for column in relation.columns() {
+                self.constant(&column.text, &self.text[relation.span.range()])?;
+            }
+        }
         let part = |relation: &Holds| (self.text[relation.span.range()].to_owned(), Some(relation.span));
         let is_static = |column: &&str| is_among(&layout.statics, column);
         let names = |relation: &Holds| relation.columns().all(|column| is_among(&layout.partition_key, &column.text));
@@ -115,11 +148,11 @@ impl Reading<'_> {
             && layout
                 .key()
                 .all(|column| relations.iter().filter_map(Holds::equality).any(|(named, _)| named.text == column.name));
-        (
+        Some((
             rows.then(|| self.relation(relations.iter().map(part).collect())),
             is_one,
             statics.then(|| self.relation(relations.iter().filter(|relation| names(relation)).map(part).collect())),
-        )
+        ))
     }
 
     /// Parts of a WHERE, with the values of the bind markers that are in them.
@@ -132,23 +165,27 @@ impl Reading<'_> {
 
     /// After how many seconds what it writes expires.
     fn ttl(self, using: Option<&Using>) -> Option<u32> {
-        let said = using.and_then(Using::ttl).and_then(|ttl| self.bound.int(ttl, "[ttl]"));
+        let said = using.and_then(Using::ttl);
+        // To Cassandra null is 0; what is not set is the table's own.
+        if said.is_some_and(|ttl| self.bound.is_null(ttl, "[ttl]")) {
+            return None;
+        }
+        let said = said.and_then(|ttl| self.bound.int(ttl, "[ttl]"));
         let seconds = said.map_or(self.place.default_ttl, |said| u32::try_from(said).ok());
         seconds.filter(|seconds| *seconds > 0)
     }
 
     /// The values of an INSERT JSON, by the names of their columns.
-    fn json(self, json: &Term) -> BTreeMap<String, Box<RawValue>> {
+    fn json(self, json: &Term) -> Option<BTreeMap<String, Box<RawValue>>> {
         let text = match &json.kind {
             TermKind::Constant(constant) => Some(constant.text.as_bytes()),
             _ => self.bound.bytes(json, "[json]"),
         };
-        let values: BTreeMap<String, Box<RawValue>> =
-            text.and_then(|text| serde_json::from_slice(text).ok()).unwrap_or_default();
+        let values: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(text?).ok()?;
         let column = |name: String| match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
             Some(exact) => exact.to_owned(),
             None => name.to_lowercase(),
         };
-        values.into_iter().map(|(name, value)| (column(name), value)).collect()
+        Some(values.into_iter().map(|(name, value)| (column(name), value)).collect())
     }
 }

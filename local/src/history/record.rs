@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::chronicle::{Chronicle, Places};
-use super::entry::{Entry, Marker, Relation};
+use super::entry::{Cell, Entry, Expiry, Marker, Relation};
 use super::image::{Image, Part, Taken};
 use super::line::{Request, rows};
 use super::{History, millis};
@@ -19,6 +19,8 @@ pub(crate) struct Written {
     pub(crate) layout: Arc<Layout>,
     /// Whether values may expire.
     pub(crate) ttl: bool,
+    /// Whether it cannot be said what: the table has to be read anew.
+    pub(crate) is_unknown: bool,
     /// These rows.
     pub(crate) rows: Option<Relation>,
     /// Whether that is one row at most, whose whole key is named.
@@ -27,6 +29,8 @@ pub(crate) struct Written {
     pub(crate) statics: Option<Relation>,
     /// Whether it inserted its row, and after how many seconds that expires.
     pub(crate) inserted: Option<Option<u32>>,
+    /// It was not sent before this, by the machine's clock.
+    pub(crate) sent: SystemTime,
 }
 
 /// How many rows of a range are read at once.
@@ -43,10 +47,14 @@ impl History {
     /// Keeps what a write made of what it may have changed. The connection is the write's own, and its stream. What could not
     /// be kept is found out by a baseline.
     pub(crate) async fn record(self: &Arc<Self>, upstream: &Upstream, stream: i16, written: &[Written]) {
+        let answered = SystemTime::now();
         for of in written {
             let Some(chronicle) = self.recorded(&of.table) else { continue };
-            let kept = match self.keep(&chronicle, Way { upstream, stream }, of).await {
-                Err(Failed::Lost(_)) => self.keep_by_itself(&chronicle, of).await,
+            if of.is_unknown {
+                chronicle.tear();
+            }
+            let kept = match self.keep(&chronicle, Way { upstream, stream }, of, answered).await {
+                Err(Failed::Lost(_)) => self.keep_by_itself(&chronicle, of, answered).await,
                 kept => kept,
             };
             if let Err(failed) = kept {
@@ -59,14 +67,25 @@ impl History {
         }
     }
 
-    async fn keep_by_itself(&self, chronicle: &Chronicle, written: &Written) -> Result<(), Failed> {
+    async fn keep_by_itself(
+        &self,
+        chronicle: &Chronicle,
+        written: &Written,
+        answered: SystemTime,
+    ) -> Result<(), Failed> {
         let (upstream, stream) = self.line.lend().await?;
-        self.keep(chronicle, Way { upstream: &upstream, stream: stream.number }, written).await
+        self.keep(chronicle, Way { upstream: &upstream, stream: stream.number }, written, answered).await
     }
 
-    async fn keep(&self, chronicle: &Chronicle, way: Way<'_>, written: &Written) -> Result<(), Failed> {
+    async fn keep(
+        &self,
+        chronicle: &Chronicle,
+        way: Way<'_>,
+        written: &Written,
+        answered: SystemTime,
+    ) -> Result<(), Failed> {
         if let Some(rows) = &written.rows {
-            self.keep_rows(chronicle, way, written, rows).await?;
+            self.keep_rows(chronicle, way, written, rows, answered).await?;
         }
         if let Some(partition) = &written.statics {
             self.keep_statics(chronicle, way, written, partition).await?;
@@ -80,6 +99,7 @@ impl History {
         way: Way<'_>,
         written: &Written,
         range: &Relation,
+        answered: SystemTime,
     ) -> Result<(), Failed> {
         let image = Image { layout: &written.layout, ttl: written.ttl, part: Part::Rows };
         let text =
@@ -101,7 +121,9 @@ impl History {
                     _ if !written.is_one => super::image::found(key, cells),
                     None => Entry::Row { marker: Marker::Kept, key, cells },
                     Some(ttl) => {
-                        let expires = ttl.map(|seconds| taken.at(u64::from(seconds)));
+                        let at = |time, seconds| Taken { second: millis(time) / 1000, ..taken }.at(u64::from(seconds));
+                        let expires =
+                            ttl.map(|seconds| marker_expires(&cells, at(written.sent, seconds), at(answered, seconds)));
                         Entry::Row { marker: Marker::Written { expires }, key, cells }
                     }
                 });
@@ -180,6 +202,17 @@ impl Taken {
     }
 }
 
+/// When the marker of a row expires that was inserted: with the values that came with it, if there are any, as Cassandra
+/// alone knows the second in which it wrote them.
+fn marker_expires(cells: &[Cell], earliest: u64, latest: u64) -> u64 {
+    let times = cells.iter().flat_map(|cell| match &cell.expires {
+        Expiry::Never => Vec::new(),
+        Expiry::At(at) => vec![*at],
+        Expiry::Each(times) => times.iter().flatten().copied().collect(),
+    });
+    times.filter(|at| (earliest..=latest).contains(at)).min().unwrap_or(latest)
+}
+
 fn millis_between(earlier: SystemTime, later: SystemTime) -> i64 {
     let signed = |time| i64::try_from(millis(time)).unwrap_or(i64::MAX);
     signed(later).saturating_sub(signed(earlier))
@@ -189,4 +222,26 @@ fn millis_between(earlier: SystemTime, later: SystemTime) -> i64 {
 pub(super) fn values(row: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
     let mut reader = Reader::new(row);
     std::iter::from_fn(move || if reader.rest().is_empty() { None } else { reader.bytes().ok() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_expires_with_the_values_of_its_insert() {
+        let cell = |expires| Cell { column: "a".into(), value: None, expires };
+        let each = |times: &[u64]| cell(Expiry::Each(times.iter().copied().map(Some).collect()));
+        for (cells, expires) in [
+            (vec![], 12_000),
+            (vec![cell(Expiry::Never)], 12_000),
+            (vec![cell(Expiry::At(11_000))], 11_000),
+            (vec![cell(Expiry::At(10_000)), cell(Expiry::At(11_000))], 10_000),
+            // Of other writes.
+            (vec![cell(Expiry::At(9_000)), cell(Expiry::At(13_000))], 12_000),
+            (vec![each(&[9_000, 11_000, 12_000])], 11_000),
+        ] {
+            assert_eq!(marker_expires(&cells, 10_000, 12_000), expires, "{cells:?}");
+        }
+    }
 }

@@ -155,6 +155,29 @@ async fn functions_of_what_a_function_gives_and_columns_of_its_kin_take_it() {
 }
 
 #[tokio::test]
+async fn a_row_whose_key_is_the_time_at_which_it_is_written_is_read_with_its_table() {
+    let mut table = Table::new("p text, at timestamp, r text, PRIMARY KEY (p, at)", "").await;
+    for written in [
+        "INSERT INTO ks.t (p, at, r) VALUES ('now', 'Now', 'a')",
+        "INSERT INTO ks.t JSON '{\"p\": \"b\", \"at\": \"now\", \"r\": \"b\"}'",
+        "UPDATE ks.t SET r = 'c' WHERE p = 'c' AND at = 'now'",
+        "DELETE FROM ks.t WHERE p = 'now' AND at < 'now'",
+    ] {
+        let before = table.rows("t").await;
+        table.run(written).await;
+        let all = table.rows("t").await;
+        assert_ne!(all, before, "{written}");
+        // The baseline is taken behind the answer.
+        let read = async {
+            while table.brought_back(super::now()).await != all {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), read).await.expect(written);
+    }
+}
+
+#[tokio::test]
 async fn a_write_that_is_refused_is_not_in_the_history() {
     let mut table = Table::new("p int PRIMARY KEY, r text", "").await;
     table.run("INSERT INTO ks.t (p, r) VALUES (1, 'there')").await;
