@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use keyspaces_cql::Statement;
 use uuid::Uuid;
 
+use super::understand::edited;
 use crate::schema::{Thing, quoted};
 
 /// Whether a statement calls one of them.
@@ -24,17 +25,7 @@ pub(super) fn fixed(text: &str, tables: &[Thing], now: SystemTime) -> Option<Str
     let names = statement.tables().into_iter().zip(tables);
     let names =
         names.map(|(name, table)| (name.span(), format!("{}.{}", quoted(&table.keyspace), quoted(&table.name))));
-    let mut edits: Vec<_> = calls.chain(names).collect();
-    edits.sort_by_key(|(span, _)| *span);
-    let mut fixed = String::with_capacity(text.len() + 64);
-    let mut at = 0;
-    for (span, new) in edits {
-        fixed.push_str(&text[at..span.start]);
-        fixed.push_str(&new);
-        at = span.end;
-    }
-    fixed.push_str(&text[at..]);
-    Some(fixed)
+    Some(edited(text, &calls.chain(names).collect::<Vec<_>>()))
 }
 
 /// What such a function gives, as a literal of its type: without that, a function of several types is ambiguous of it.

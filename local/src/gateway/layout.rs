@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{BufMut, BytesMut};
-use keyspaces_cql::Statement as Tree;
-use keyspaces_cql::statement::{CqlTypeKind, NativeType};
+use keyspaces_cql::statement::{CqlType, CqlTypeKind, NativeType};
 
 use super::error_code;
 use super::frame::{Frame, Opcode};
@@ -184,11 +183,7 @@ impl Statement<'_> {
 
 /// A type that cannot be read is taken for one without parts.
 fn understood(cql_type: &str) -> CqlTypeKind {
-    let column = match keyspaces_cql::parse(&format!("CREATE TABLE t (c {cql_type} PRIMARY KEY)")) {
-        Ok(Tree::CreateTable(mut create)) => create.columns.pop(),
-        _ => None,
-    };
-    column.map_or(CqlTypeKind::Native(NativeType::Blob), |column| column.column_type.kind)
+    cql_type.parse::<CqlType>().map_or(CqlTypeKind::Native(NativeType::Blob), |of| of.kind)
 }
 
 #[cfg(test)]

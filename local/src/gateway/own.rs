@@ -113,7 +113,7 @@ fn query(statement: &str, values: &[&str]) -> Frame {
     Frame::new(0, Opcode::Query, body.freeze())
 }
 
-fn accepted(statement: &str, answer: Frame) -> Result<Frame, Failed> {
+pub(crate) fn accepted(statement: &str, answer: Frame) -> Result<Frame, Failed> {
     match super::upstream::error_text(&answer) {
         Some(text) => Err(Failed::Refused { statement: statement.to_owned(), text }),
         None => Ok(answer),

@@ -108,7 +108,7 @@ pub(crate) fn query(text: &str, parameters: &Parameters) -> Bytes {
     query_at(text, parameters, None)
 }
 
-fn query_at(text: &str, parameters: &Parameters, timestamp: Option<i64>) -> Bytes {
+pub(crate) fn query_at(text: &str, parameters: &Parameters, timestamp: Option<i64>) -> Bytes {
     let mut body = BytesMut::with_capacity(text.len() + parameters.length());
     body.long_string(text);
     parameters.write(&mut body, timestamp);

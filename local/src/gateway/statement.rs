@@ -164,36 +164,32 @@ impl Statement<'_> {
         let mut texts = Vec::with_capacity(batch.statements.len());
         let mut all = Vec::with_capacity(batch.statements.len());
         for batched in &mut batch.statements {
-            if let TextOrId::Id(id) = &batched.statement
-                && let Some(text) = self.shared.prepared.get(id).and_then(|facts| self.fixed(&facts))
-            {
+            if let TextOrId::Id(id) = &batched.statement {
+                let Some(facts) = self.shared.prepared.get(id) else { return Ok(unprepared(frame.stream, id)) };
+                let Some(text) = self.fixed(&facts) else {
+                    texts.push(String::new());
+                    all.push(facts);
+                    continue;
+                };
                 batched.statement = TextOrId::Text(text);
             }
-            match &batched.statement {
-                TextOrId::Id(id) => match self.shared.prepared.get(id) {
-                    None => return Ok(unprepared(frame.stream, id)),
-                    Some(facts) => {
-                        texts.push(String::new());
-                        all.push(facts);
-                    }
-                },
-                TextOrId::Text(text) => match self.understand(text, false) {
-                    Ok(understood) if !matches!(understood.action, Action::Write { .. }) => return Err(only_writes()),
-                    Ok(understood) => {
-                        let known = facts(text, &understood);
-                        let (known, understood) = match self.fixed(&known) {
-                            Some(text) => match self.understand(&text, false) {
-                                Ok(understood) => (facts(&text, &understood), understood),
-                                Err(Not::Taken(refusal) | Not::Known(refusal)) => return Err(refusal),
-                            },
-                            None => (known, understood),
-                        };
-                        all.push(known.into());
-                        texts.push(understood.text);
-                    }
-                    Err(Not::Taken(refusal)) => return Err(refusal),
-                    Err(Not::Known(refusal)) => return self.probe(frame.stream, text, refusal).await,
-                },
+            let TextOrId::Text(text) = &batched.statement else { continue };
+            match self.understand(text, false) {
+                Ok(understood) if !matches!(understood.action, Action::Write { .. }) => return Err(only_writes()),
+                Ok(understood) => {
+                    let known = facts(text, &understood);
+                    let (known, understood) = match self.fixed(&known) {
+                        Some(text) => match self.understand(&text, false) {
+                            Ok(understood) => (facts(&text, &understood), understood),
+                            Err(Not::Taken(refusal) | Not::Known(refusal)) => return Err(refusal),
+                        },
+                        None => (known, understood),
+                    };
+                    all.push(known.into());
+                    texts.push(understood.text);
+                }
+                Err(Not::Taken(refusal)) => return Err(refusal),
+                Err(Not::Known(refusal)) => return self.probe(frame.stream, text, refusal).await,
             }
         }
         if all.iter().any(|facts| facts.reads) {

@@ -1,8 +1,6 @@
 //! What a statement is, whether the service takes it, and its text with Cassandra's names.
 
-use keyspaces_cql::statement::{
-    AlterTableChange, Batch, CqlType, CqlTypeKind, Modification, TermKind, Using, WithOption,
-};
+use keyspaces_cql::statement::{AlterTableChange, Batch, CqlType, Modification, TermKind, Using, WithOption};
 use keyspaces_cql::{
     Context, Judgement, Name, Portable, QualifiedName, Rule, Span, Statement, SyntaxError, SyntaxProblem, Unknown,
     judge_in,
@@ -11,7 +9,7 @@ use keyspaces_cql::{
 use super::error_code;
 use super::fixed::is_fresh;
 use crate::auth::Refusal;
-use crate::schema::{Change, Definition, Features, Kind, Names, Thing, quoted, system_tables};
+use crate::schema::{Change, Definition, Features, Names, Thing, system_tables};
 
 /// A statement that the service takes, as far as its text can tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -304,7 +302,7 @@ impl Reading<'_> {
         let table = Thing::table(keyspace, &name.name.text);
         let upstream = match system_tables::find(&table.keyspace, &table.name) {
             Some(system) => self.place.names.system_table(system),
-            None => self.qualified(&table),
+            None => self.place.names.qualified(&table),
         };
         self.edits.push((name.span(), upstream));
         Ok(table)
@@ -312,12 +310,8 @@ impl Reading<'_> {
 
     fn user_type(&mut self, name: &QualifiedName) -> Result<Thing, Refusal> {
         let user_type = Thing::user_type(self.keyspace_of(name)?, &name.name.text);
-        self.edits.push((name.span(), self.qualified(&user_type)));
+        self.edits.push((name.span(), self.place.names.qualified(&user_type)));
         Ok(user_type)
-    }
-
-    fn qualified(&self, thing: &Thing) -> String {
-        format!("{}.{}", self.place.names.quoted_keyspace(&thing.keyspace), quoted(&thing.name))
     }
 
     fn keyspace_of(&self, name: &QualifiedName) -> Result<String, Refusal> {
@@ -330,24 +324,13 @@ impl Reading<'_> {
 
     /// Finds the user-defined types in a type; those without a keyspace are in that of the table or type.
     fn types(&mut self, of: &CqlType, keyspace: &str, found: &mut Vec<Thing>) {
-        match &of.kind {
-            CqlTypeKind::UserDefined(name) => {
-                let keyspace = name.keyspace.as_ref().map_or(keyspace, |keyspace| &keyspace.text);
-                let user_type = Thing { keyspace: keyspace.to_owned(), kind: Kind::Type, name: name.name.text.clone() };
-                if name.keyspace.is_some() {
-                    self.edits.push((name.span(), self.qualified(&user_type)));
-                }
-                found.push(user_type);
+        for name in of.user_types() {
+            let keyspace = name.keyspace.as_ref().map_or(keyspace, |keyspace| &keyspace.text);
+            let user_type = Thing::user_type(keyspace, &name.name.text);
+            if name.keyspace.is_some() {
+                self.edits.push((name.span(), self.place.names.qualified(&user_type)));
             }
-            CqlTypeKind::List(inner) | CqlTypeKind::Set(inner) | CqlTypeKind::Frozen(inner) => {
-                self.types(inner, keyspace, found);
-            }
-            CqlTypeKind::Map(key, value) => {
-                self.types(key, keyspace, found);
-                self.types(value, keyspace, found);
-            }
-            CqlTypeKind::Tuple(parts) => parts.iter().for_each(|part| self.types(part, keyspace, found)),
-            CqlTypeKind::Native(_) | CqlTypeKind::Vector(..) | CqlTypeKind::Custom(_) => {}
+            found.push(user_type);
         }
     }
 
@@ -361,18 +344,23 @@ impl Reading<'_> {
 
     /// The text with everything in its place.
     fn edited(&self) -> String {
-        let mut edits: Vec<_> = self.edits.iter().collect();
-        edits.sort_by_key(|(span, _)| *span);
-        let mut edited = String::with_capacity(self.text.len() + 32 * edits.len());
-        let mut at = 0;
-        for (span, new) in edits {
-            edited.push_str(&self.text[at..span.start]);
-            edited.push_str(new);
-            at = span.end;
-        }
-        edited.push_str(&self.text[at..]);
-        edited
+        edited(self.text, &self.edits)
     }
+}
+
+/// A text with these in the place of what stands there.
+pub(super) fn edited(text: &str, edits: &[(Span, String)]) -> String {
+    let mut edits: Vec<_> = edits.iter().collect();
+    edits.sort_by_key(|(span, _)| *span);
+    let mut edited = String::with_capacity(text.len() + 32 * edits.len());
+    let mut at = 0;
+    for (span, new) in edits {
+        edited.push_str(&text[at..span.start]);
+        edited.push_str(new);
+        at = span.end;
+    }
+    edited.push_str(&text[at..]);
+    edited
 }
 
 fn needed(using: Option<&Using>) -> Features {
@@ -385,6 +373,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::schema::quoted;
 
     fn read(text: &str) -> Result<Understood, Not> {
         let names = Names::new("test");

@@ -75,10 +75,10 @@ impl History {
         let layout = self.layout(table).await?;
         let first = chronicle.begin_baseline();
         let image = Image { layout: &layout, ttl: true, part: Part::All };
-        let text = format!("SELECT {} FROM {}", image.selectors(), self.upstream_name(table));
+        let text = format!("SELECT {} FROM {}", image.selectors(), self.names.qualified(table));
         let (mut state, mut partition) = (None, Vec::new());
         loop {
-            let page = Some((i32::try_from(PAGE).unwrap_or(i32::MAX), state));
+            let page = Some((PAGE, state));
             let request = Request { text: &text, page, ..Request::default() };
             let (upstream, stream) = self.line.lend().await?;
             let way = Way { upstream: &upstream, stream: stream.number };

@@ -13,7 +13,7 @@ use super::life::Life;
 const BUCKET_BYTES: u64 = 512 << 10;
 
 /// For how long a table can be brought back: 35 days, in milliseconds (DG:PointInTimeRecovery_HowItWorks).
-pub(super) const WINDOW: u64 = 35 * 24 * 3_600_000;
+pub(crate) const WINDOW: u64 = 35 * 24 * 3_600_000;
 
 /// The history of one table.
 #[derive(Debug)]

@@ -35,6 +35,13 @@ pub(super) struct Taken {
     pub(super) ahead: i64,
 }
 
+impl Taken {
+    /// So many seconds later, by the service's clock.
+    pub(super) fn at(self, seconds: u64) -> u64 {
+        self.second.saturating_add(seconds).saturating_mul(1000).saturating_add_signed(self.ahead)
+    }
+}
+
 /// Where the values are, and the values.
 pub(super) type Found = (Key, Vec<Cell>);
 
@@ -77,11 +84,10 @@ impl Image<'_> {
             }
             Ok(cells)
         };
-        let statics = if self.part == Part::Rows { Vec::new() } else { cells(&self.layout.statics)? };
-        let regular = if self.part == Part::Statics { Vec::new() } else { cells(&self.layout.regular)? };
+        let (statics, regular) = (cells(self.statics())?, cells(self.regular())?);
         let partition = key.iter().take(self.layout.partition_key.len());
         let partition = partition.cloned().map(whole).collect::<Option<Vec<_>>>().ok_or(Malformed)?;
-        let has_statics = self.part != Part::Rows && !self.layout.statics.is_empty();
+        let has_statics = !self.statics().is_empty();
         let key = key.into_iter().map(whole).collect::<Option<Vec<_>>>();
         Ok(Shown {
             row: key.filter(|_| self.part != Part::Statics).map(|key| (key, regular)),
@@ -95,9 +101,15 @@ impl Image<'_> {
     }
 
     fn cells(&self) -> impl Iterator<Item = &Column> {
-        let statics = if self.part == Part::Rows { [].as_slice() } else { &self.layout.statics };
-        let regular = if self.part == Part::Statics { [].as_slice() } else { &self.layout.regular };
-        statics.iter().chain(regular)
+        self.statics().iter().chain(self.regular())
+    }
+
+    fn statics(&self) -> &[Column] {
+        if self.part == Part::Rows { &[] } else { &self.layout.statics }
+    }
+
+    fn regular(&self) -> &[Column] {
+        if self.part == Part::Statics { &[] } else { &self.layout.regular }
     }
 
     /// Counters never expire.
@@ -115,8 +127,7 @@ fn expiry(column: &Column, ttl: Option<&[u8]>, taken: Taken) -> Result<Expiry, M
     let Some(ttl) = ttl else { return Ok(Expiry::Never) };
     let at = |seconds: &[u8]| {
         let seconds = i32::from_be_bytes(seconds.try_into().map_err(|_| Malformed)?);
-        let second = taken.second.saturating_add(u64::try_from(seconds).map_err(|_| Malformed)?);
-        Ok(second.saturating_mul(1000).saturating_add_signed(taken.ahead))
+        Ok(taken.at(u64::try_from(seconds).map_err(|_| Malformed)?))
     };
     if !is_in_elements(&column.kind) {
         return Ok(Expiry::At(at(ttl)?));
@@ -127,7 +138,7 @@ fn expiry(column: &Column, ttl: Option<&[u8]>, taken: Taken) -> Result<Expiry, M
 }
 
 /// Whether Cassandra stores the elements or fields of such a value each by itself.
-pub(super) fn is_in_elements(kind: &CqlTypeKind) -> bool {
+fn is_in_elements(kind: &CqlTypeKind) -> bool {
     matches!(kind, CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) | CqlTypeKind::UserDefined(_))
 }
 

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::{BufMut, Bytes, BytesMut};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use bytes::Bytes;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::entry::Binding;
-use crate::gateway::notation::Notation;
 use crate::gateway::{
-    Consistency, Failed, Frame, Lost, Opcode, Rows, Upstream, error_code, error_of, prepared_id, write_prepare,
+    Execute, Failed, Frame, Lost, Opcode, Parameters, Rows, Upstream, accepted, error_code, error_of, prepared_id,
+    query_at, write_prepare,
 };
 
 /// A statement for Cassandra.
@@ -21,7 +21,7 @@ pub(super) struct Request<'a> {
     /// In microseconds since 1970; Cassandra's own time if it is not said.
     pub(super) timestamp: Option<i64>,
     /// How many rows, after which paging state.
-    pub(super) page: Option<(i32, Option<Bytes>)>,
+    pub(super) page: Option<(usize, Option<Bytes>)>,
 }
 
 /// What was prepared, by its text: Cassandra knows it on all connections.
@@ -33,12 +33,12 @@ pub(super) struct Texts(Mutex<HashMap<String, Bytes>>);
 pub(super) struct Line {
     address: SocketAddr,
     upstream: tokio::sync::Mutex<Option<Arc<Upstream>>>,
-    texts: Arc<Texts>,
-    room: Arc<Semaphore>,
+    pub(super) texts: Texts,
+    room: Semaphore,
     free: Mutex<Vec<i16>>,
 }
 
-/// How many statements at once, each of which may have a row of 1 MB: Cassandra's heap is 256 MB.
+/// How many statements at once, each of which may have a row of 1 MB: Cassandra's heap is 512 MB.
 pub(super) const AT_ONCE: usize = 16;
 
 /// More are forgotten at once; Cassandra goes on knowing them.
@@ -56,9 +56,9 @@ impl Texts {
             Some(id) => id,
             None => self.prepare(upstream, stream, request.text).await?,
         };
-        let mut body = BytesMut::new();
-        body.short_bytes(&id);
-        let answer = upstream.call(request.frame(stream, Opcode::Execute, body)).await?;
+        let execute = Execute { id, parameters: request.parameters() };
+        let body = execute.write(request.timestamp);
+        let answer = upstream.call(Frame::new(stream, Opcode::Execute, body)).await?;
         if error_of(&answer).is_some_and(|(code, _)| code == error_code::UNPREPARED) {
             // Cassandra forgets what it wants to.
             self.known().remove(request.text);
@@ -85,20 +85,19 @@ impl Texts {
 }
 
 impl Line {
-    pub(super) fn new(address: SocketAddr, texts: Arc<Texts>) -> Self {
+    pub(super) fn new(address: SocketAddr) -> Self {
         let free = (0..).take(AT_ONCE).collect();
         Self {
             address,
             upstream: tokio::sync::Mutex::default(),
-            texts,
-            room: Arc::new(Semaphore::new(AT_ONCE)),
+            texts: Texts::default(),
+            room: Semaphore::new(AT_ONCE),
             free: Mutex::new(free),
         }
     }
 
     pub(super) async fn run(&self, request: &Request<'_>) -> Result<Frame, Failed> {
-        let upstream = self.upstream().await?;
-        let Ok(stream) = self.stream().await else { return Err(Lost::Ended.into()) };
+        let (upstream, stream) = self.lend().await?;
         let answer = self.texts.run(&upstream, stream.number, request).await;
         if let Err(Failed::Lost(_)) = &answer {
             self.upstream.lock().await.take_if(|current| Arc::ptr_eq(current, &upstream));
@@ -128,7 +127,7 @@ impl Line {
     }
 
     async fn stream(&self) -> Result<Stream<'_>, Lost> {
-        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Lost::Ended)?;
+        let room = self.room.acquire().await.map_err(|_| Lost::Ended)?;
         let number = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop().ok_or(Lost::Ended)?;
         Ok(Stream { number, line: self, _room: room })
     }
@@ -139,7 +138,7 @@ impl Line {
 pub(super) struct Stream<'a> {
     pub(super) number: i16,
     line: &'a Line,
-    _room: OwnedSemaphorePermit,
+    _room: SemaphorePermit<'a>,
 }
 
 impl Drop for Stream<'_> {
@@ -151,53 +150,24 @@ impl Drop for Stream<'_> {
 impl Request<'_> {
     /// Runs it as it is, without preparing it.
     async fn send(&self, upstream: &Upstream, stream: i16) -> Result<Frame, Failed> {
-        let mut body = BytesMut::new();
-        body.long_string(self.text);
-        accepted(self.text, upstream.call(self.frame(stream, Opcode::Query, body)).await?)
+        let body = query_at(self.text, &self.parameters(), self.timestamp);
+        accepted(self.text, upstream.call(Frame::new(stream, Opcode::Query, body)).await?)
     }
 
-    /// With what is said beside the statement behind the statement.
-    fn frame(&self, stream: i16, opcode: Opcode, mut body: BytesMut) -> Frame {
-        const VALUES: u8 = 0x01;
-        const PAGE_SIZE: u8 = 0x04;
-        const PAGING_STATE: u8 = 0x08;
-        const TIMESTAMP: u8 = 0x20;
-        const NAMES: u8 = 0x40;
-        let has = |set: bool, flag: u8| if set { flag } else { 0 };
-        let Self { values: Binding { values, named }, timestamp, page, .. } = self;
-        let state = page.as_ref().and_then(|(_, state)| state.as_ref());
-        body.put_u16(Consistency::LocalQuorum.code());
-        body.put_u8(
-            has(!values.is_empty(), VALUES)
-                | has(page.is_some(), PAGE_SIZE)
-                | has(state.is_some(), PAGING_STATE)
-                | has(timestamp.is_some(), TIMESTAMP)
-                | has(*named && !values.is_empty(), NAMES),
-        );
-        body.put_slice(values);
-        if let Some((rows, _)) = page {
-            body.put_i32(*rows);
+    /// What is said beside the statement.
+    fn parameters(&self) -> Parameters {
+        let Binding { values, named } = self.values.clone();
+        let parameters = Parameters::own(values, named);
+        match &self.page {
+            Some((rows, state)) => parameters.for_page(*rows, state.clone()),
+            None => parameters,
         }
-        if let Some(state) = state {
-            body.bytes(Some(state));
-        }
-        if let Some(timestamp) = timestamp {
-            body.put_i64(*timestamp);
-        }
-        Frame::new(stream, opcode, body.freeze())
     }
 }
 
 /// The rows of a response.
 pub(super) fn rows(text: &str, answer: &Frame) -> Result<Rows, Failed> {
     Rows::read(&answer.body).ok().flatten().ok_or_else(|| Failed::Unreadable(text.to_owned()))
-}
-
-fn accepted(statement: &str, answer: Frame) -> Result<Frame, Failed> {
-    match error_of(&answer) {
-        Some((_, text)) => Err(Failed::Refused { statement: statement.to_owned(), text: text.to_owned() }),
-        None => Ok(answer),
-    }
 }
 
 #[cfg(test)]
@@ -238,7 +208,7 @@ pub(super) mod tests {
     #[tokio::test]
     async fn what_cassandra_has_forgotten_is_sent_as_text() {
         let (address, serving) = forgetful().await;
-        let line = Line::new(address, Arc::default());
+        let line = Line::new(address);
         let values = Binding::placed([Some(&b"x"[..])]);
         for _ in 0..2 {
             line.run(&Request { text: "INSERT", values: values.clone(), ..Request::default() }).await.unwrap();

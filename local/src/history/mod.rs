@@ -47,9 +47,10 @@ use crate::gateway::Failed;
 use crate::schema::{Names, Thing};
 use chronicle::Chronicle;
 use flights::Flights;
-use line::{Line, Texts};
+use line::Line;
 use store::Store;
 
+pub(crate) use chronicle::WINDOW;
 pub(crate) use entry::{Binding, Relation};
 pub(crate) use flights::Flight;
 pub(crate) use life::Life;
@@ -62,7 +63,6 @@ pub(crate) struct History {
     /// How many bytes the entries of one table may have.
     most_bytes: u64,
     line: Line,
-    texts: Arc<Texts>,
     flights: Flights,
     lives: RwLock<Lives>,
 }
@@ -82,9 +82,8 @@ impl History {
         clock: Clock,
         most_bytes: u64,
     ) -> Result<Arc<Self>, Failed> {
-        let texts = Arc::<Texts>::default();
-        let line = Line::new(address, Arc::clone(&texts));
-        let history = Self { names, clock, most_bytes, line, texts, flights: Flights::new(), lives: RwLock::default() };
+        let line = Line::new(address);
+        let history = Self { names, clock, most_bytes, line, flights: Flights::new(), lives: RwLock::default() };
         let store = history.store();
         store.prepare().await?;
         let now = history.now();
@@ -116,7 +115,7 @@ impl History {
             chronicle
         };
         self.take_baseline(&chronicle);
-        self.forget_those_of(&life.table, Some(life)).await
+        self.forget_others(life).await
     }
 
     /// Whether the moment has come from which on a table can be brought back.
@@ -134,12 +133,7 @@ impl History {
     /// A table was dropped: its history stays for 35 days.
     pub(crate) async fn end(&self, life: &Life) -> Result<(), Failed> {
         let Some(chronicle) = self.chronicle(life) else { return Ok(()) };
-        {
-            let mut lives = self.lives_mut();
-            if lives.recorded.get(&life.table).is_some_and(|recorded| recorded.life == *life) {
-                lives.recorded.remove(&life.table);
-            }
-        }
+        self.lives_mut().recorded.retain(|_, recorded| recorded.life != *life);
         let now = self.now();
         chronicle.end(now);
         self.store().end(&chronicle, now).await
@@ -149,9 +143,7 @@ impl History {
     pub(crate) async fn forget(&self, life: &Life) -> Result<(), Failed> {
         {
             let mut lives = self.lives_mut();
-            if lives.recorded.get(&life.table).is_some_and(|recorded| recorded.life == *life) {
-                lives.recorded.remove(&life.table);
-            }
+            lives.recorded.retain(|_, recorded| recorded.life != *life);
             if let Some(chronicle) = lives.all.remove(life) {
                 chronicle.forget();
             }
@@ -159,12 +151,11 @@ impl History {
         self.store().forget(life).await
     }
 
-    /// Forgets the histories of all tables of this name but that of one of them.
-    pub(crate) async fn forget_those_of(&self, table: &Thing, but: Option<&Life>) -> Result<(), Failed> {
+    /// Forgets the histories of all tables of the same name but this one.
+    async fn forget_others(&self, there: &Life) -> Result<(), Failed> {
         let others: Vec<Life> = {
-            let lives = self.lives.read().unwrap_or_else(PoisonError::into_inner);
-            let others = lives.all.keys().filter(|life| life.table == *table && Some(*life) != but);
-            others.cloned().collect()
+            let lives = self.lives();
+            lives.all.keys().filter(|life| life.table == there.table && *life != there).cloned().collect()
         };
         for life in others {
             self.forget(&life).await?;
@@ -199,10 +190,7 @@ impl History {
     /// Waits until all writes that are under way have ended, and all baselines that are being taken.
     pub(crate) async fn landed(&self) {
         self.flights.ended().await;
-        let all: Vec<_> = {
-            let lives = self.lives.read().unwrap_or_else(PoisonError::into_inner);
-            lives.all.values().map(Arc::clone).collect()
-        };
+        let all: Vec<_> = self.lives().all.values().map(Arc::clone).collect();
         for chronicle in all {
             let _ = chronicle.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
         }
@@ -210,16 +198,19 @@ impl History {
 
     /// Whether what is written to a table is recorded.
     pub(crate) fn is_recorded(&self, table: &Thing) -> bool {
-        self.recorded(table).is_some()
+        self.lives().recorded.contains_key(table)
     }
 
     fn recorded(&self, table: &Thing) -> Option<Arc<Chronicle>> {
-        let lives = self.lives.read().unwrap_or_else(PoisonError::into_inner);
-        if lives.recorded.is_empty() { None } else { lives.recorded.get(table).map(Arc::clone) }
+        self.lives().recorded.get(table).map(Arc::clone)
     }
 
     fn chronicle(&self, life: &Life) -> Option<Arc<Chronicle>> {
-        self.lives.read().unwrap_or_else(PoisonError::into_inner).all.get(life).map(Arc::clone)
+        self.lives().all.get(life).map(Arc::clone)
+    }
+
+    fn lives(&self) -> std::sync::RwLockReadGuard<'_, Lives> {
+        self.lives.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lives_mut(&self) -> std::sync::RwLockWriteGuard<'_, Lives> {
@@ -227,7 +218,7 @@ impl History {
     }
 
     fn store(&self) -> Store<'_> {
-        Store { line: &self.line, texts: &self.texts, inner: self.names.inner() }
+        Store { line: &self.line, inner: self.names.inner() }
     }
 
     /// In milliseconds since 1970.
@@ -236,7 +227,8 @@ impl History {
     }
 }
 
-fn millis(time: SystemTime) -> u64 {
+/// In milliseconds since 1970.
+pub(crate) fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,7 +10,7 @@ use super::line::{Request, rows};
 use super::{History, millis};
 use crate::gateway::notation::Reader;
 use crate::gateway::{Failed, Layout, Rows, Upstream};
-use crate::schema::{Thing, quoted};
+use crate::schema::Thing;
 
 /// What a write may have changed.
 #[derive(Clone, Debug)]
@@ -103,10 +103,10 @@ impl History {
     ) -> Result<(), Failed> {
         let image = Image { layout: &written.layout, ttl: written.ttl, part: Part::Rows };
         let text =
-            format!("SELECT {} FROM {} WHERE {}", image.selectors(), self.upstream_name(&written.table), range.text);
+            format!("SELECT {} FROM {} WHERE {}", image.selectors(), self.names.qualified(&written.table), range.text);
         let (mut state, mut first) = (None, true);
         loop {
-            let page = (!written.is_one).then(|| (i32::try_from(PAGE).unwrap_or(i32::MAX), state.take()));
+            let page = (!written.is_one).then(|| (PAGE, state.take()));
             let request = Request { text: &text, values: range.values.clone(), page, ..Request::default() };
             let most = if written.is_one { 1 } else { PAGE + 1 };
             let (places, taken, page) = self.read(chronicle, way, &request, written.ttl, most).await?;
@@ -148,7 +148,7 @@ impl History {
         let text = format!(
             "SELECT DISTINCT {} FROM {} WHERE {}",
             image.selectors(),
-            self.upstream_name(&written.table),
+            self.names.qualified(&written.table),
             partition.text
         );
         let request = Request { text: &text, values: partition.values.clone(), ..Request::default() };
@@ -181,24 +181,12 @@ impl History {
             let places = chronicle.reserve(entries, self.now());
             let before = SystemTime::now();
             let ahead = millis_between(before, (self.clock)());
-            let answer = self.texts.run(way.upstream, way.stream, request).await?;
+            let answer = self.line.texts.run(way.upstream, way.stream, request).await?;
             let second = millis(before) / 1000;
             if !ttl || millis(SystemTime::now()) / 1000 == second {
                 return Ok((places, Taken { second, ahead }, rows(request.text, &answer)?));
             }
         }
-    }
-
-    /// A table's name in Cassandra, for a statement.
-    pub(super) fn upstream_name(&self, table: &Thing) -> String {
-        format!("{}.{}", self.names.quoted_keyspace(&table.keyspace), quoted(&table.name))
-    }
-}
-
-impl Taken {
-    /// So many seconds later, by the service's clock.
-    pub(super) fn at(self, seconds: u64) -> u64 {
-        self.second.saturating_add(seconds).saturating_mul(1000).saturating_add_signed(self.ahead)
     }
 }
 

@@ -25,20 +25,20 @@ impl History {
         let told = chronicle.telling_of(moment).ok_or_else(unreachable)?;
         let layout = self.layout(target).await?;
         let fields = self.fields(target, &layout).await?;
-        let name = self.upstream_name(target);
+        let name = self.names.qualified(target);
         if !layout.all().any(is_counter) {
             return self.give(&chronicle, &told.buckets, moment, Table { name, layout, fields }).await;
         }
         // A counter cannot be set: what it was is found in a table of numbers, and counted up once.
         let staging = format!("{}.restoring_{}", self.names.inner(), crate::random::hex_32());
         let numbers = layout.with_numbers();
-        self.run(&format!("CREATE TABLE {staging} ({})", numbers.definition()), Binding::default()).await?;
+        self.store().run(&format!("CREATE TABLE {staging} ({})", numbers.definition()), Binding::default()).await?;
         let numbers = Table { name: staging.clone(), layout: numbers, fields };
         let given = match self.give(&chronicle, &told.buckets, moment, numbers).await {
             Ok(()) => self.count_up(&staging, &name, &layout).await,
             failed => failed,
         };
-        self.run(&format!("DROP TABLE {staging}"), Binding::default()).await.and(given)
+        self.store().run(&format!("DROP TABLE {staging}"), Binding::default()).await.and(given)
     }
 
     /// Gives a table the entries of these buckets up to a moment.
@@ -113,7 +113,7 @@ impl History {
                         holds.collect::<Vec<_>>().join(" AND ")
                     );
                     let values = Binding::placed(there.iter().map(|(_, count)| **count).chain(key.iter().copied()));
-                    self.run(&update, values).await?;
+                    self.store().run(&update, values).await?;
                 }
                 state = page.state.clone();
                 if state.is_none() {
@@ -141,10 +141,6 @@ impl History {
             fields.push((name.to_owned(), names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()));
         }
         Ok(fields)
-    }
-
-    async fn run(&self, text: &str, values: Binding) -> Result<(), Failed> {
-        self.line.run(&Request { text, values, ..Request::default() }).await.map(drop)
     }
 }
 

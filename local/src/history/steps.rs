@@ -41,8 +41,9 @@ pub(super) fn steps(table: &Table, kept: &Kept, moment: u64) -> Result<Vec<Step>
             let text = format!("DELETE {} FROM {} WHERE {}", columns.join(", "), table.name, range.text);
             Ok(vec![Step { text, values: range.values.clone(), timestamp }])
         }
-        Entry::Statics { key, cells } => writes(table, key, cells, None, timestamp, moment),
-        Entry::Row { marker: Marker::Kept, key, cells } => writes(table, key, cells, None, timestamp, moment),
+        Entry::Statics { key, cells } | Entry::Row { marker: Marker::Kept, key, cells } => {
+            writes(table, key, cells, None, timestamp, moment)
+        }
         Entry::Row { marker: Marker::Written { expires }, key, cells } => {
             let ttl = expires.map_or(Some(0), |at| left(at, moment));
             let mut steps = Vec::new();

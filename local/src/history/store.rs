@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::chronicle::{Bucket, Chronicle, Places};
 use super::entry::{Binding, Entry};
 use super::life::Life;
-use super::line::{AT_ONCE, Line, Request, Texts};
+use super::line::{AT_ONCE, Line, Request};
 use crate::gateway::notation::{Malformed, Reader};
 use crate::gateway::{Failed, Upstream};
 
@@ -16,7 +16,6 @@ use crate::gateway::{Failed, Upstream};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Store<'a> {
     pub(super) line: &'a Line,
-    pub(super) texts: &'a Texts,
     pub(super) inner: &'a str,
 }
 
@@ -92,7 +91,7 @@ impl Store<'_> {
         }
         let bucket = &places.bucket;
         let life = chronicle.life.to_string();
-        bucket.known.get_or_try_init(|| self.announce(upstream, stream, chronicle, bucket)).await?;
+        bucket.known.get_or_try_init(|| self.announce(upstream, stream, &life, chronicle, bucket)).await?;
         let text = format!(
             "INSERT INTO {}.history_entries (life, bucket, place, at, entry) VALUES (?, ?, ?, ?, ?)",
             self.inner
@@ -107,7 +106,7 @@ impl Store<'_> {
                 Some(&bigint(places.at)),
                 Some(&entry),
             ]);
-            self.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await?;
+            self.line.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await?;
             let bytes = entry.len() as u64 + ROW_BYTES;
             let before = bucket.bytes.fetch_add(bytes, Ordering::Relaxed);
             is_due |= before / UNCOUNTED_BYTES != (before + bytes) / UNCOUNTED_BYTES;
@@ -121,13 +120,13 @@ impl Store<'_> {
         &self,
         upstream: &Upstream,
         stream: i16,
+        life: &str,
         chronicle: &Chronicle,
         bucket: &Bucket,
     ) -> Result<(), Failed> {
-        let life = chronicle.life.to_string();
         let before = chronicle.buckets().into_iter().rev().find(|before| before.number < bucket.number);
         for of in before.iter().chain([bucket]) {
-            self.count(upstream, stream, &life, of).await?;
+            self.count(upstream, stream, life, of).await?;
         }
         Ok(())
     }
@@ -137,7 +136,7 @@ impl Store<'_> {
         let text = format!("INSERT INTO {}.history_buckets (life, bucket, bytes) VALUES (?, ?, ?)", self.inner);
         let bytes = bucket.bytes.load(Ordering::Relaxed);
         let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(bytes))]);
-        self.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await.map(drop)
+        self.line.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await.map(drop)
     }
 
     /// Writes down since when a bucket's baseline is complete.
@@ -146,8 +145,8 @@ impl Store<'_> {
             return Ok(());
         }
         let (upstream, stream) = self.line.lend().await?;
-        bucket.known.get_or_try_init(|| self.announce(&upstream, stream.number, chronicle, bucket)).await?;
         let life = chronicle.life.to_string();
+        bucket.known.get_or_try_init(|| self.announce(&upstream, stream.number, &life, chronicle, bucket)).await?;
         self.count(&upstream, stream.number, &life, bucket).await?;
         drop(stream);
         let text = format!("INSERT INTO {}.history_buckets (life, bucket, complete) VALUES (?, ?, ?)", self.inner);
@@ -172,8 +171,7 @@ impl Store<'_> {
         let text = format!("SELECT place, at, entry FROM {}.history_entries WHERE life = ? AND bucket = ?", self.inner);
         let life = life.to_string();
         let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number))]);
-        let rows = i32::try_from(2 * AT_ONCE).unwrap_or(i32::MAX);
-        let page = Request { text: &text, values, page: Some((rows, state)), ..Request::default() };
+        let page = Request { text: &text, values, page: Some((2 * AT_ONCE, state)), ..Request::default() };
         let page = self.line.page(&page).await?;
         let read = |row: &[u8]| -> Result<Kept, Malformed> {
             let mut reader = Reader::new(row);
@@ -213,7 +211,7 @@ impl Store<'_> {
         self.run(&text, Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket))])).await
     }
 
-    async fn run(&self, text: &str, values: Binding) -> Result<(), Failed> {
+    pub(super) async fn run(&self, text: &str, values: Binding) -> Result<(), Failed> {
         self.line.run(&Request { text, values, ..Request::default() }).await.map(drop)
     }
 }
@@ -236,7 +234,6 @@ fn number(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use super::super::line::tests::forgetful;
@@ -246,9 +243,8 @@ mod tests {
     #[tokio::test]
     async fn a_bucket_is_begun_on_the_stream_of_who_has_the_last() {
         let (address, _serving) = forgetful().await;
-        let texts = Arc::<Texts>::default();
-        let line = Line::new(address, Arc::clone(&texts));
-        let store = Store { line: &line, texts: &texts, inner: "inner" };
+        let line = Line::new(address);
+        let store = Store { line: &line, inner: "inner" };
         let mut lent = Vec::new();
         for _ in 0..AT_ONCE {
             lent.push(line.lend().await.unwrap());
@@ -268,9 +264,8 @@ mod tests {
     #[tokio::test]
     async fn of_what_is_forgotten_nothing_is_kept() {
         let (address, serving) = forgetful().await;
-        let texts = Arc::<Texts>::default();
-        let line = Line::new(address, Arc::clone(&texts));
-        let store = Store { line: &line, texts: &texts, inner: "inner" };
+        let line = Line::new(address);
+        let store = Store { line: &line, inner: "inner" };
         let chronicle = Chronicle::new(Life::new(Thing::table("ks", "t"), 0), VecDeque::new(), None);
         let bucket = chronicle.begin_baseline();
         let places = chronicle.reserve(1, 0);

@@ -13,7 +13,7 @@ use super::restore;
 use super::system_tables::{self, SystemTable};
 use super::user_types::Uses;
 use crate::gateway::{Failed, Own};
-use crate::history::History;
+use crate::history::{History, WINDOW};
 
 /// Writes into the system tables of an instance.
 #[derive(Debug)]
@@ -326,7 +326,7 @@ impl Mirror<'_> {
         if let Some((history, now)) = self.history.filter(|_| entry.is_recoverable()) {
             let recovery = shown.entry("point_in_time_recovery".into()).or_default();
             if entry.status == Status::Deleting {
-                recovery.insert("restorable_until_time".into(), restore::at(now + restore::WINDOW).to_string());
+                recovery.insert("restorable_until_time".into(), restore::at(now + WINDOW).to_string());
             } else if let Some(earliest) = history.earliest(&entry.life(table), now) {
                 PointInTimeRecovery::show_earliest_restorable(&mut shown, restore::at(earliest));
             }

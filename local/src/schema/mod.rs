@@ -22,14 +22,13 @@ mod user_types;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use std::time::SystemTime;
 
 use keyspaces_cql::{CapacityMode, Encryption, TableOptions};
 use tokio::sync::{Mutex, Notify};
 
 use crate::auth::{Clock, Refusal};
 use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, leaves_open, restored, schema_change};
-use crate::history::History;
+use crate::history::{History, millis};
 use crate::topology::Topology;
 
 pub(crate) use catalogue::{Entry, Features, Kind, Status, Thing};
@@ -385,7 +384,7 @@ impl Schema {
             mirror.show(&thing, &settled).await?;
             if gets_a_region {
                 let within: Vec<_> = {
-                    let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+                    let catalogue = self.catalogue();
                     let within = catalogue.within(&thing.keyspace);
                     within.map(|(within, entry)| (within.clone(), entry.clone())).collect()
                 };
@@ -437,8 +436,7 @@ impl Schema {
 
 impl Now {
     fn millis(&self) -> u64 {
-        let since = (self.0)().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        millis((self.0)())
     }
 }
 

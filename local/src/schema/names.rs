@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use super::catalogue::Thing;
 use super::system_tables::{self, SystemTable};
 
 /// Both ways between a client's names and Cassandra's.
@@ -53,6 +54,11 @@ impl Names {
     /// The same, quoted for a statement.
     pub(crate) fn quoted_keyspace(&self, name: &str) -> String {
         quoted(&self.keyspace(name))
+    }
+
+    /// A client's table or type, for a statement.
+    pub(crate) fn qualified(&self, thing: &Thing) -> String {
+        format!("{}.{}", self.quoted_keyspace(&thing.keyspace), quoted(&thing.name))
     }
 
     /// A system table, for a statement.

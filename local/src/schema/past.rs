@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::catalogue::Thing;
 use super::names::Names;
-use super::restore::WINDOW;
 use crate::gateway::{Failed, Own};
+use crate::history::WINDOW;
 
 /// Writes and reads the past of an instance's tables.
 #[derive(Debug)]

@@ -12,10 +12,7 @@ use super::plan::{no_table, refused};
 use super::{Definition, Schema, Store, broken, unconfigured};
 use crate::auth::Refusal;
 use crate::gateway::{Failed, defined, error_code};
-use crate::history::Life;
-
-/// How long a dropped table can be restored (DG:PointInTimeRecovery_HowItWorks).
-pub(super) const WINDOW: u64 = 35 * 24 * 3_600_000;
+use crate::history::{Life, WINDOW};
 
 /// What a RESTORE TABLE makes.
 #[derive(Clone, Debug)]
@@ -154,8 +151,7 @@ impl Schema {
     pub(crate) async fn bring_rows_back(&self) {
         let mut given_up = BTreeSet::new();
         for (table, _) in self.waiting_for_rows() {
-            let truncate =
-                format!("TRUNCATE {}.{}", self.names.quoted_keyspace(&table.keyspace), super::quoted(&table.name));
+            let truncate = format!("TRUNCATE {}", self.names.qualified(&table));
             if let Err(failed) = self.own.run(&truncate, &[]).await {
                 tracing::error!(error = &failed as &dyn std::error::Error, "{table} remains RESTORING");
                 given_up.insert(table);
@@ -208,8 +204,7 @@ impl Schema {
                     error = &failed as &dyn std::error::Error,
                     "{table} is dropped: the rows of {source} cannot be brought back"
                 );
-                let name = format!("{}.{}", self.names.quoted_keyspace(&table.keyspace), super::quoted(&table.name));
-                self.own.run(&format!("DROP TABLE IF EXISTS {name}"), &[]).await?;
+                self.own.run(&format!("DROP TABLE IF EXISTS {}", self.names.qualified(table)), &[]).await?;
                 self.mirror().hide(table).await?;
                 store.forget(table).await?;
                 self.set(table, None);

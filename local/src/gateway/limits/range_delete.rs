@@ -22,10 +22,9 @@ impl Statement<'_> {
         let span = delete.relations.iter().map(|relation| relation.span).reduce(Span::to).unwrap_or_default();
         let most = rules::MAX_RANGE_DELETE_ROWS + 1;
         let text = format!(
-            "SELECT {} FROM {}.{} WHERE {} LIMIT {most}",
+            "SELECT {} FROM {} WHERE {} LIMIT {most}",
             quoted(&first.name),
-            self.shared.schema.names().quoted_keyspace(&write.table.keyspace),
-            quoted(&write.table.name),
+            self.shared.schema.names().qualified(write.table),
             &write.text[span.range()],
         );
         let parameters = write.bound.parameters(write.bound.markers_in(span));

@@ -55,8 +55,7 @@ impl Statement<'_> {
         if kept.len() == select.relations.len() || layout.partition_key.is_empty() {
             return Ok(None);
         }
-        let upstream =
-            format!("{}.{}", self.shared.schema.names().quoted_keyspace(&table.keyspace), quoted(&table.name));
+        let upstream = self.shared.schema.names().qualified(table);
         let texts = Texts::new(&facts.text, select, &layout, &kept, &upstream);
 
         let values = asked.parameters().values();

@@ -42,7 +42,7 @@ async fn killed(name: &str, own: &Own, told: bool) -> Vec<(String, String)> {
     local.close().await.unwrap();
 
     let ks = names.quoted_keyspace("ks");
-    let due = time.clock()().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64 + 60_000;
+    let due = time.millis() + 60_000;
     let row = |kind: &str, name: &str, status: &str, options: &str| json!({"keyspace_name": "ks", "kind": kind, "name": name, "status": status, "due": due, "options": options});
     let ttl = "ALTER TABLE t WITH default_time_to_live = 60 AND CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}";
     for (kind, thing, status, options, text) in [
@@ -324,7 +324,7 @@ async fn a_keyspace_that_was_being_dropped_when_the_gateway_was_killed_goes_with
         drop(client);
         local.close().await.unwrap();
 
-        let due = time.clock()().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64 + 60_000;
+        let due = time.millis() + 60_000;
         let things = format!("{}.things", names.inner());
         let text = format!("DROP KEYSPACE {}", names.quoted_keyspace("ks"));
         let row = |kind: &str, name: &str, status: &str| json!({"keyspace_name": "ks", "kind": kind, "name": name, "status": status, "options": ""});

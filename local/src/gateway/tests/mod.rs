@@ -37,6 +37,9 @@ use crate::local::Local;
 const INVALID: i32 = 0x2200;
 const PROTOCOL_ERROR: i32 = 0x000A;
 
+/// What enables the recovery of a table.
+const RECOVERY: &str = "CUSTOM_PROPERTIES = {'point_in_time_recovery': {'status': 'enabled'}}";
+
 /// The one that all tests share; it throttles nothing, whatever they write to a partition.
 async fn local() -> &'static Local {
     let local = Local::shared().await.unwrap();
@@ -69,6 +72,10 @@ impl Time {
     fn micros(&self) -> i64 {
         let now = self.clock()().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         now.as_micros() as i64
+    }
+
+    fn millis(&self) -> u64 {
+        self.micros() as u64 / 1000
     }
 
     fn pass(&self, seconds: u64) {

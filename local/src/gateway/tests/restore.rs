@@ -6,12 +6,10 @@ use keyspaces_cql::RestorePoint;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client};
-use super::{INVALID, Time, another, local};
+use super::{INVALID, RECOVERY, Time, another, local};
 use crate::gateway::Own;
 use crate::local::Local;
 use crate::schema::{Ddl, Names};
-
-const RECOVERY: &str = "CUSTOM_PROPERTIES = {'point_in_time_recovery': {'status': 'enabled'}}";
 
 /// A gateway with the keyspace `ks`, whose definitions take no time but for restores.
 pub(super) async fn gateway(time: &Time, restores_take: Duration) -> (Local, Client) {

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::restore::{changed, gateway, now, shown};
-use super::{INVALID, Time, another};
-
-const RECOVERY: &str = "CUSTOM_PROPERTIES = {'point_in_time_recovery': {'status': 'enabled'}}";
+use super::{INVALID, RECOVERY, Time, another};
 
 const EARLIEST: &str = "earliest_restorable_timestamp";
 

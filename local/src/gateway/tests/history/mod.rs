@@ -11,14 +11,12 @@ mod together;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::another;
 use super::client::{Answer, Client, Rows, With};
+use super::{RECOVERY, another};
 use crate::gateway::Own;
 use crate::history::{History, Life};
 use crate::local::Local;
 use crate::schema::Thing;
-
-const RECOVERY: &str = "CUSTOM_PROPERTIES = {'point_in_time_recovery': {'status': 'enabled'}}";
 
 /// A table with recovery, and another like it into which it is brought back.
 struct Table {
