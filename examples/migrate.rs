@@ -8,6 +8,8 @@
 
 #![expect(clippy::print_stdout, reason = "what it does is for people to read")]
 
+mod place;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,10 +17,11 @@ use std::time::Duration;
 use clap::Parser;
 use futures::TryStreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
+use keyspaces::Session;
 use keyspaces::migrate::{Migrations, Progress};
 use keyspaces::schema::Definitions;
-use keyspaces::{Endpoint, Session};
-use keyspaces_local::Local;
+
+use self::place::Place;
 
 #[derive(Parser)]
 #[command(about = "Apply numbered CQL files to Amazon Keyspaces, or to a local one")]
@@ -38,21 +41,17 @@ struct Arguments {
     #[arg(long, requires = "plan", conflicts_with = "dry_run")]
     yes: bool,
     /// The statement whose outcome is not known was applied: the number of its file, and its place in it
-    #[arg(long, value_name = "FILE:STATEMENT", value_parser = place)]
+    #[arg(long, value_name = "FILE:STATEMENT", value_parser = statement)]
     applied: Option<(u64, usize)>,
     /// It was not applied
-    #[arg(long, value_name = "FILE:STATEMENT", value_parser = place, conflicts_with = "applied")]
+    #[arg(long, value_name = "FILE:STATEMENT", value_parser = statement, conflicts_with = "applied")]
     not_applied: Option<(u64, usize)>,
-    /// Run against AWS, in this region
-    #[arg(long, conflicts_with = "cassandra")]
-    region: Option<String>,
-    /// Run against a plain Cassandra
-    #[arg(long, value_name = "HOST:PORT")]
-    cassandra: Option<String>,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// `3:2`
-fn place(text: &str) -> Result<(u64, usize), String> {
+fn statement(text: &str) -> Result<(u64, usize), String> {
     let (version, statement) =
         text.split_once(':').ok_or("write the number of the file, a colon, and the statement's")?;
     let number = |error: std::num::ParseIntError| error.to_string();
@@ -63,22 +62,7 @@ fn place(text: &str) -> Result<(u64, usize), String> {
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let mut local = None;
-    let builder = match (&arguments.region, &arguments.cassandra) {
-        (Some(region), _) => Session::builder().region(region),
-        (None, Some(cassandra)) => Session::builder().endpoint(Endpoint::cassandra(cassandra)?),
-        (None, None) => {
-            println!("Starting a local Keyspaces (the first time this downloads Apache Cassandra, 66 MB) ...");
-            let builder = Local::builder().ddl_delay(Duration::from_secs(1)).progress(|step| println!("  {step}"));
-            let local = local.insert(builder.start().await?);
-            let own = local.credentials();
-            Session::builder()
-                .region(local.region())
-                .endpoint(Endpoint::explicit(local.host(), local.port(), local.server_name())?)
-                .trust_pem(local.ca_pem())?
-                .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref())
-        }
-    };
+    let (builder, local) = arguments.place.find(Duration::from_secs(1)).await?;
     let folder = arguments.folder.clone().unwrap_or_else(|| samples.join("migrations"));
     // All of it is read before anything is asked of the service.
     let migrations = Migrations::from_folder(&folder)?;

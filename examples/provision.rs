@@ -7,6 +7,8 @@
 
 #![expect(clippy::print_stdout, reason = "what it does is for people to read")]
 
+mod place;
+
 use std::error::Error;
 use std::time::Duration;
 
@@ -19,19 +21,16 @@ use keyspaces::schema::{
     TableDefinition,
 };
 use keyspaces::tables::{Events, User, Users};
-use keyspaces::{Endpoint, Outcome, Row, Session};
-use keyspaces_local::Local;
+use keyspaces::{Outcome, Row, Session};
 use uuid::Uuid;
+
+use self::place::Place;
 
 #[derive(Parser)]
 #[command(about = "Create the guide's keyspace and tables on Amazon Keyspaces, or on a local one")]
 struct Arguments {
-    /// Run against AWS, in this region
-    #[arg(long, conflicts_with = "cassandra")]
-    region: Option<String>,
-    /// Run against a plain Cassandra
-    #[arg(long, value_name = "HOST:PORT")]
-    cassandra: Option<String>,
+    #[command(flatten)]
+    place: Place,
     /// The keyspace to create, or to use if it is there
     #[arg(long, default_value = "my_application")]
     keyspace: String,
@@ -39,23 +38,8 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let Arguments { region, cassandra, keyspace } = Arguments::parse();
-    let mut local = None;
-    let builder = match (&region, &cassandra) {
-        (Some(region), _) => Session::builder().region(region),
-        (None, Some(cassandra)) => Session::builder().endpoint(Endpoint::cassandra(cassandra)?),
-        (None, None) => {
-            println!("Starting a local Keyspaces (the first time this downloads Apache Cassandra, 66 MB) ...");
-            let builder = Local::builder().ddl_delay(Duration::from_secs(2)).progress(|step| println!("  {step}"));
-            let local = local.insert(builder.start().await?);
-            let own = local.credentials();
-            Session::builder()
-                .region(local.region())
-                .endpoint(Endpoint::explicit(local.host(), local.port(), local.server_name())?)
-                .trust_pem(local.ca_pem())?
-                .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref())
-        }
-    };
+    let Arguments { place, keyspace } = Arguments::parse();
+    let (builder, local) = place.find(Duration::from_secs(2)).await?;
     let session = builder.connect().await?;
     println!("Connected to {}", session.endpoint());
     let schema = session.schema();
@@ -80,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let status = now.status.map_or_else(|| "there".to_owned(), |status| status.to_string());
         println!("\n{table} is {status}:\n{}", now.definition);
     }
-    if cassandra.is_none() {
+    if place.cassandra.is_none() {
         println!("\nIn the service's words:");
         let select =
             "SELECT table_name, status, custom_properties FROM system_schema_mcs.tables WHERE keyspace_name = ?";
