@@ -6,7 +6,7 @@ use std::fmt;
 use crate::statement::{
     AlterKeyspace, AlterKeyspaceChange, Constant, ConstantKind, CreateKeyspace, Term, TermKind, WithOption,
 };
-use crate::table::{PropertyError, Tags, read_tags, tags_term};
+use crate::table::{PropertyError, Tags, or_first, read_tags, tags_term};
 use crate::{Name, Span, rules};
 
 /// A keyspace.
@@ -123,11 +123,7 @@ impl Replication {
     ///
     /// A rule refuses it, or Keyspaces is not known to have its class.
     pub fn read(value: &Term) -> Result<Self, PropertyError> {
-        let mut first = None;
-        let replication = Self::examine(value, &mut |error| {
-            first.get_or_insert(error);
-        });
-        first.map_or(Ok(replication), Err)
+        or_first(|tell| Self::examine(value, tell))
     }
 
     /// What can be read of the value of `replication`; all that is wrong with it is told.

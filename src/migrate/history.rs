@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use keyspaces_cql::Name;
 
-use super::lock::{Place, State};
+use super::lock::{Place, State, execute_again};
 use super::migration::{Migration, Migrations};
 use super::progress::at;
 use crate::schema::{KeyspaceDefinition, NativeType, TableDefinition};
@@ -56,7 +56,7 @@ struct Row {
 /// Creates the keyspace, in the Region of the session, and the table, where they are not there.
 pub(super) async fn create(session: &Session, keyspace: &str, leave_out: bool) -> Result<(), Error> {
     let schema = session.schema();
-    if schema.describe_keyspace(keyspace).await?.is_none() {
+    if schema.describe_untagged_keyspace(keyspace).await?.is_none() {
         schema.create_keyspace_if_not_exists(&KeyspaceDefinition::new(keyspace)).await?;
     }
     let table = schema.create_table_if_not_exists(&definition(keyspace)?);
@@ -99,14 +99,9 @@ pub(super) async fn record(
     let version = i64::try_from(migration.version()).unwrap_or(i64::MAX);
     let statements = i32::try_from(migration.steps().len()).unwrap_or(i32::MAX);
     let row = (version, migration.file(), migration.checksum(), statements, at, by);
-    let mut tries = 0;
-    loop {
-        match record.execute(row).await? {
-            Outcome::Applied | Outcome::NotApplied(_) => return Ok(()),
-            Outcome::Unknown(why) if tries == super::lock::TRIES => return Err(why),
-            Outcome::Unknown(_) => tokio::time::sleep(session.retry().wait(tries)).await,
-        }
-        tries += 1;
+    match execute_again(session, &record, || row).await? {
+        Outcome::Applied | Outcome::NotApplied(_) => Ok(()),
+        Outcome::Unknown(why) => Err(why),
     }
 }
 

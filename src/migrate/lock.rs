@@ -13,10 +13,12 @@ use super::migration::Migration;
 use super::progress::at;
 use super::{Migrate, Progress};
 use crate::auth::Clock;
-use crate::{Conditional, DeserializeRow, Error, ErrorKind, Outcome, ReadConsistency, Select, Session};
+use crate::{
+    Conditional, DeserializeRow, Error, ErrorKind, Outcome, OwnedRow, ReadConsistency, Select, SerializeRow, Session,
+};
 
 /// How often a conditional write is sent whose outcome is not known.
-pub(super) const TRIES: u32 = 5;
+const TRIES: u32 = 5;
 
 /// Between two looks at a lock that another holds.
 const LOOK: Duration = Duration::from_secs(1);
@@ -120,12 +122,12 @@ impl<'a> Lock<'a> {
             release: session.prepare(&prepare("holder = ?, held_by = '', expires_at = ?", "holder = ?")).await?,
             until: Mutex::new(Instant::now()),
         };
-        let row = format!(
-            "INSERT INTO {table} (version, holder, held_by, expires_at, under_way, checksum, statement, sent) \
-             VALUES (0, ?, '', ?, 0, '', 0, false) IF NOT EXISTS"
-        );
-        let row: Conditional<(Uuid, DateTime<Utc>), Holder> = session.prepare(&row).await?;
         if lock.read.one(()).await?.is_none() {
+            let row = format!(
+                "INSERT INTO {table} (version, holder, held_by, expires_at, under_way, checksum, statement, sent) \
+                 VALUES (0, ?, '', ?, 0, '', 0, false) IF NOT EXISTS"
+            );
+            let row: Conditional<(Uuid, DateTime<Utc>), Holder> = session.prepare(&row).await?;
             lock.settled(&row, || (Uuid::nil(), DateTime::UNIX_EPOCH)).await?;
         }
         Ok(lock)
@@ -232,21 +234,32 @@ impl<'a> Lock<'a> {
 
     /// Whether a conditional write holds. Where its outcome is not known it is sent again: if the first was applied, it finds
     /// the holder in the way, which is this one.
-    async fn settled<V: scylla::serialize::row::SerializeRow>(
+    async fn settled<V: SerializeRow>(
         &self,
         statement: &Conditional<V, Holder>,
         values: impl Fn() -> V,
     ) -> Result<bool, Error> {
-        let mut tries = 0;
-        loop {
-            match statement.execute(&values()).await? {
-                Outcome::Applied => return Ok(true),
-                Outcome::NotApplied(there) => return Ok(there.is_some_and(|there| there.holder == self.me)),
-                Outcome::Unknown(why) if tries == TRIES => return Err(why),
-                Outcome::Unknown(_) => sleep(self.of.session.retry().wait(tries)).await,
-            }
-            tries += 1;
+        match execute_again(self.of.session, statement, values).await? {
+            Outcome::Applied => Ok(true),
+            Outcome::NotApplied(there) => Ok(there.is_some_and(|there| there.holder == self.me)),
+            Outcome::Unknown(why) => Err(why),
         }
+    }
+}
+
+/// Sends it again while its outcome is not known, [`TRIES`] times at most.
+pub(super) async fn execute_again<V: SerializeRow, R: OwnedRow>(
+    session: &Session,
+    statement: &Conditional<V, R>,
+    values: impl Fn() -> V,
+) -> Result<Outcome<Option<R>>, Error> {
+    let mut tries = 0;
+    loop {
+        match statement.execute(&values()).await? {
+            Outcome::Unknown(_) if tries < TRIES => sleep(session.retry().wait(tries)).await,
+            outcome => return Ok(outcome),
+        }
+        tries += 1;
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Migration {
 pub(super) struct Step {
     pub(super) text: String,
     pub(super) tree: Statement,
+    /// Of all statements up to this one.
+    checksum: String,
 }
 
 impl fmt::Debug for Step {
@@ -135,12 +137,8 @@ impl Migration {
 
     /// The checksum of so many statements from the first on; of fewer than there are, whatever follows.
     pub(super) fn checksum_of_first(&self, statements: usize) -> String {
-        let mut digest = Sha256::new();
-        for step in self.steps.iter().take(statements) {
-            digest.update(step.text.replace("\r\n", "\n").as_bytes());
-            digest.update(b";\n");
-        }
-        hex::encode(digest.finalize())
+        let last = statements.min(self.steps.len()).checked_sub(1).map(|last| &self.steps[last]);
+        last.map_or_else(|| hex::encode(Sha256::digest("")), |last| last.checksum.clone())
     }
 
     pub(super) fn steps(&self) -> &[Step] {
@@ -154,12 +152,15 @@ impl Migration {
             ))
             .with_advice("Name it 0001_words.cql"));
         };
-        let mut steps = Vec::new();
+        let (mut steps, mut digest) = (Vec::new(), Sha256::new());
         for statement in parse_script(text) {
             let tree = statement.map_err(|error| refused(&file, error.to_string()))?;
             let at = |span: Span, problem: String| refused(&file, format!("{}: {problem}", span.position(text)));
             check(&tree).map_err(|(span, problem)| at(span, problem))?;
-            steps.push(Step { text: text[tree.span().range()].to_owned(), tree });
+            let statement = text[tree.span().range()].to_owned();
+            digest.update(statement.replace("\r\n", "\n").as_bytes());
+            digest.update(b";\n");
+            steps.push(Step { text: statement, tree, checksum: hex::encode(digest.clone().finalize()) });
         }
         let checksum = hex::encode(Sha256::digest(text.replace("\r\n", "\n").as_bytes()));
         Ok(Self { version, file, checksum, steps })

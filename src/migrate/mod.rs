@@ -174,7 +174,7 @@ impl<'a> Migrate<'a> {
     ///
     /// As [`Session::migrate`], of what does not fit what was applied.
     pub async fn dry_run(&self) -> Result<DryRun, Error> {
-        let there = self.session.schema().describe_table(self.keyspace, history::TABLE).await?;
+        let there = self.session.schema().describe_untagged(self.keyspace, history::TABLE).await?;
         let (applied, state) = match there {
             None => (Vec::new(), State::none()),
             Some(_) => {

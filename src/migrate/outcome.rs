@@ -4,12 +4,12 @@ use std::fmt;
 
 use keyspaces_cql::statement::{AlterKeyspaceChange, AlterTable, CreateTable};
 use keyspaces_cql::{
-    Definitions, Effect, Idempotence, Name, NotIdempotent, QualifiedName, Replication, Statement, TableChange,
+    Definitions, Effect, Idempotence, NotIdempotent, QualifiedName, Replication, Statement, TableChange,
     TableDefinition, TypeDefinition,
 };
 
 use super::migration::Step;
-use crate::schema::{DEFAULT_DEADLINE_OF_A_RESTORE, Schema, TableStatus};
+use crate::schema::{DEFAULT_DEADLINE_OF_A_RESTORE, Schema, TableStatus, keyspace_of};
 use crate::{Error, Session};
 
 /// What is known of it.
@@ -29,7 +29,7 @@ impl Known {
         let schema = session.schema();
         match &step.tree {
             Statement::CreateKeyspace(it) => {
-                let Some(there) = schema.describe_keyspace(&it.keyspace.text).await? else {
+                let Some(there) = schema.describe_untagged_keyspace(&it.keyspace.text).await? else {
                     let mut again = it.clone();
                     again.if_not_exists = Some(it.span);
                     return Ok(Self::again(&Statement::CreateKeyspace(again)));
@@ -59,7 +59,7 @@ impl Known {
                 Ok(if is_applied { Self::Applied } else { Self::as_is(step) })
             }
             Statement::DropKeyspace(it) => {
-                let there = schema.describe_keyspace(&it.keyspace.text).await?;
+                let there = schema.describe_untagged_keyspace(&it.keyspace.text).await?;
                 let mut again = it.clone();
                 again.if_exists = Some(it.span);
                 Ok(if there.is_none() { Self::Applied } else { Self::again(&Statement::DropKeyspace(again)) })
@@ -67,7 +67,7 @@ impl Known {
             Statement::CreateTable(it) => Self::of_create_table(step, it, session).await,
             Statement::AlterTable(it) => Self::of_alter_table(step, it, session).await,
             Statement::DropTable(it) => {
-                let there = description(schema, &it.table).await?;
+                let there = schema.describe_untagged(keyspace_of(&it.table), &it.table.name.text).await?;
                 let mut again = it.clone();
                 again.if_exists = Some(it.span);
                 Ok(if there.is_none() { Self::Applied } else { Self::again(&Statement::DropTable(again)) })
@@ -192,7 +192,7 @@ async fn settled_description(schema: Schema<'_>, name: &QualifiedName) -> Result
     match status {
         None | Some(TableStatus::Active) => Ok(Some(definition)),
         Some(status) => {
-            let settled = schema.wait_for_tables([(keyspace(name), name.name.text.as_str())]);
+            let settled = schema.wait_for_tables([(keyspace_of(name), name.name.text.as_str())]);
             let is_restored = status == TableStatus::Restoring;
             if is_restored { settled.within(DEFAULT_DEADLINE_OF_A_RESTORE) } else { settled }.await?;
             Ok(description(schema, name).await?.map(|(definition, _)| definition))
@@ -204,15 +204,11 @@ async fn description(
     schema: Schema<'_>,
     name: &QualifiedName,
 ) -> Result<Option<(TableDefinition, Option<TableStatus>)>, Error> {
-    let there = schema.describe_table(keyspace(name), &name.name.text).await?;
+    let there = schema.describe_table(keyspace_of(name), &name.name.text).await?;
     Ok(there.map(|there| (there.definition, there.status)))
 }
 
 async fn user_type(schema: Schema<'_>, name: &QualifiedName) -> Result<Option<TypeDefinition>, Error> {
-    let types = schema.types(keyspace(name)).await?;
+    let types = schema.types(keyspace_of(name)).await?;
     Ok(types.into_iter().find(|there| there.name.name.text == name.name.text))
-}
-
-fn keyspace(name: &QualifiedName) -> &str {
-    name.keyspace.as_ref().map(|keyspace: &Name| keyspace.text.as_str()).unwrap_or_default()
 }

@@ -57,19 +57,10 @@ struct Thing {
 
 impl Awaited {
     pub(super) fn of(statement: &Statement) -> Option<Self> {
-        let new = |kind, keyspace: &str, name: &str, there| Self {
-            kind,
-            keyspace: keyspace.to_owned(),
-            name: name.to_owned(),
-            there,
-            changes: Vec::new(),
-            regions: BTreeSet::new(),
-            seen: None,
-            had_key: false,
+        let keyspace = |name: &str, there| Some(Self::new(Kind::Keyspace, name, "", there));
+        let within = |kind, name: &QualifiedName, there| {
+            Some(Self::new(kind, &name.keyspace.as_ref()?.text, &name.name.text, there))
         };
-        let keyspace = |name: &str, there| Some(new(Kind::Keyspace, name, "", there));
-        let within =
-            |kind, name: &QualifiedName, there| Some(new(kind, &name.keyspace.as_ref()?.text, &name.name.text, there));
         match statement {
             Statement::CreateKeyspace(it) => keyspace(&it.keyspace.text, true),
             Statement::AlterKeyspace(it) => {
@@ -88,12 +79,15 @@ impl Awaited {
     }
 
     pub(super) fn table(keyspace: &str, table: &str) -> Self {
-        let (keyspace, name) = (keyspace.to_owned(), table.to_owned());
+        Self::new(Kind::Table, keyspace, table, true)
+    }
+
+    fn new(kind: Kind, keyspace: &str, name: &str, there: bool) -> Self {
         Self {
-            kind: Kind::Table,
-            keyspace,
-            name,
-            there: true,
+            kind,
+            keyspace: keyspace.to_owned(),
+            name: name.to_owned(),
+            there,
             changes: Vec::new(),
             regions: BTreeSet::new(),
             seen: None,
@@ -215,7 +209,7 @@ impl Seen {
             if let Some(thing) = seen.0.get_mut(&(*kind, keyspace.clone(), name.clone()))
                 && matches!(thing.status, TableStatus::Active | TableStatus::InaccessibleEncryptionCredentials)
             {
-                let described = session.schema().describe_table(keyspace, name).await?;
+                let described = session.schema().describe_untagged(keyspace, name).await?;
                 thing.definition = described.map(|described| described.definition);
             }
         }

@@ -51,8 +51,17 @@ impl Schema<'_> {
     ///
     /// [`Server`](ErrorKind::Server) if what the system tables say makes no table; else as of reading any table.
     pub async fn describe_table(&self, keyspace: &str, table: &str) -> Result<Option<TableDescription>, Error> {
-        let tags = if self.session.is_plain_cassandra() { AllTags::default() } else { self.all_tags().await? };
+        let tags = self.all_tags().await?;
         self.describe_tagged(keyspace, table, &tags).await
+    }
+
+    /// As [`describe_table`](Self::describe_table) without its tags, for which those of all resources are read.
+    pub(crate) async fn describe_untagged(
+        &self,
+        keyspace: &str,
+        table: &str,
+    ) -> Result<Option<TableDescription>, Error> {
+        self.describe_tagged(keyspace, table, &AllTags::default()).await
     }
 
     /// As [`describe_table`](Self::describe_table), with tags that were read before.
@@ -120,8 +129,13 @@ impl Schema<'_> {
     ///
     /// As of reading any table.
     pub async fn describe_keyspace(&self, keyspace: &str) -> Result<Option<KeyspaceDefinition>, Error> {
-        let tags = if self.session.is_plain_cassandra() { AllTags::default() } else { self.all_tags().await? };
+        let tags = self.all_tags().await?;
         self.describe_tagged_keyspace(keyspace, &tags).await
+    }
+
+    /// As [`describe_keyspace`](Self::describe_keyspace) without its tags.
+    pub(crate) async fn describe_untagged_keyspace(&self, keyspace: &str) -> Result<Option<KeyspaceDefinition>, Error> {
+        self.describe_tagged_keyspace(keyspace, &AllTags::default()).await
     }
 
     /// As [`describe_keyspace`](Self::describe_keyspace), with tags that were read before.
@@ -187,8 +201,12 @@ impl Schema<'_> {
         Ok(types)
     }
 
-    /// They are kept by the resource's ARN, which has the account's number in it; so all are read.
+    /// They are kept by the resource's ARN, which has the account's number in it; so all are read. A plain Cassandra has
+    /// none.
     pub(super) async fn all_tags(&self) -> Result<AllTags, Error> {
+        if self.session.is_plain_cassandra() {
+            return Ok(AllTags::default());
+        }
         let all = "SELECT keyspace_name, resource_name, resource_type, tags FROM system_schema_mcs.tags";
         let mut rows = self.session.rows::<Row>(all, ());
         let mut tags = AllTags::default();

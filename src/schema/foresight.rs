@@ -48,7 +48,7 @@ async fn check_restore(session: &Session, restore: &RestoreTable) -> Result<(), 
         return Err(refused(format!("{} is in the future, by this machine's clock", text(moment)))
             .with_advice("Give a moment that has been, in UTC"));
     }
-    if let Some(source) = describe(session, source).await? {
+    if let Some(source) = describe_untagged(session, source).await? {
         let name = &source.definition.table;
         if source.definition.options.point_in_time_recovery == Some(PointInTimeRecovery::Disabled) {
             return Err(refused(format!("point-in-time recovery of {name} is off, so nothing of it was kept"))
@@ -62,12 +62,12 @@ async fn check_restore(session: &Session, restore: &RestoreTable) -> Result<(), 
                 .with_advice("Give a later moment: what is kept begins when recovery was turned on, or 35 days ago"));
         }
     }
-    if describe(session, target).await?.is_some() {
+    if describe_untagged(session, target).await?.is_some() {
         return Err(refused(format!("the table {target} is there already"))
             .with_advice("Restore it by another name, or drop that table first"));
     }
     if let Some(keyspace) = &target.keyspace
-        && session.schema().describe_keyspace(&keyspace.text).await?.is_none()
+        && session.schema().describe_untagged_keyspace(&keyspace.text).await?.is_none()
     {
         return Err(refused(format!("there is no keyspace {keyspace}")).with_advice("Create it first"));
     }
@@ -82,7 +82,7 @@ pub(super) async fn explain(session: &Session, statement: &Statement, error: Err
     let alter = match statement {
         Statement::AlterTable(alter) => alter,
         Statement::RestoreTable(RestoreTable { source, .. }) => {
-            return match describe(session, source).await {
+            return match describe_untagged(session, source).await {
                 Ok(None) => error.with_advice(format!(
                     "There is no table {source}. One that was dropped can be restored for 35 days, if its recovery was on: to \
                      when it was dropped, so without a moment (DG:restoredeleted)"
@@ -115,6 +115,12 @@ async fn look_up(session: &Session, alter: &AlterTable) -> Result<Option<TableDe
 async fn describe(session: &Session, table: &QualifiedName) -> Result<Option<TableDescription>, Error> {
     let Some(keyspace) = &table.keyspace else { return Ok(None) };
     session.schema().describe_table(&keyspace.text, &table.name.text).await
+}
+
+/// Where nothing is asked of its tags.
+async fn describe_untagged(session: &Session, table: &QualifiedName) -> Result<Option<TableDescription>, Error> {
+    let Some(keyspace) = &table.keyspace else { return Ok(None) };
+    session.schema().describe_untagged(&keyspace.text, &table.name.text).await
 }
 
 fn text(moment: DateTime<Utc>) -> String {

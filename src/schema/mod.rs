@@ -181,7 +181,7 @@ impl<'a> Schema<'a> {
     ///
     /// [`Refused`](ErrorKind::Refused) if there is no such keyspace; else as of reading a system table.
     pub async fn alter_keyspace(&self, keyspace: &str, change: &KeyspaceChange) -> Result<SchemaChange<'a>, Error> {
-        let there = self.describe_keyspace(keyspace).await?;
+        let there = self.describe_untagged_keyspace(keyspace).await?;
         let there = there.ok_or_else(|| not_there("changing", format!("keyspace {keyspace}")))?;
         // On Keyspaces the data center has the Region's name (DG:using_java_driver).
         Ok(self.one(Statement::AlterKeyspace(there.alter(change, self.session.data_center()))))
@@ -252,6 +252,11 @@ fn drop_keyspace(keyspace: &str, if_exists: bool) -> Statement {
         if_exists: if_exists.then_some(keyspace.span),
         keyspace,
     })
+}
+
+/// Nothing where none is said.
+pub(crate) fn keyspace_of(name: &QualifiedName) -> &str {
+    name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).unwrap_or_default()
 }
 
 fn drop_table(keyspace: &str, table: &str, if_exists: bool) -> Statement {

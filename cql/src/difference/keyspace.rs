@@ -62,16 +62,13 @@ impl Definitions {
             if !more.is_empty() {
                 hindered.extend(self.hindering(to, &wanted.name.text));
             }
-            let subject = || format!("the keyspace {}", wanted.name);
-            let source = "DG:keyspaces-multi-region-add-replica";
-            let hindered_at_all = !hindered.is_empty();
-            found.impossible.extend(hindered.into_iter().map(|(what, advice)| Impossible {
-                subject: subject(),
-                what,
-                advice,
-                source,
-            }));
-            if hindered_at_all {
+            if !hindered.is_empty() {
+                found.impossible.extend(hindered.into_iter().map(|(what, advice)| Impossible {
+                    subject: format!("the keyspace {}", wanted.name),
+                    what,
+                    advice,
+                    source: "DG:keyspaces-multi-region-add-replica",
+                }));
                 continue;
             }
             let mut so_far = there.clone();

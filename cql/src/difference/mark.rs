@@ -139,12 +139,6 @@ fn of_property(property: &TableProperty, there: &TableOptions) -> Vec<&'static M
     }
 }
 
-impl TableOptions {
-    pub(super) fn has_ttl(&self) -> bool {
-        self.ttl.is_some() || matches!(self.default_time_to_live, Some(1..))
-    }
-}
-
 macro_rules! marks {
     ($($name:ident $kind:ident $why:literal, $source:literal;)*) => {
         $(static $name: Mark = Mark { kind: MarkKind::$kind, why: $why, source: $source };)*

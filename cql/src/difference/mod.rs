@@ -147,8 +147,8 @@ impl Definitions {
 }
 
 fn is_same(one: &QualifiedName, other: &QualifiedName) -> bool {
-    let keyspace = |name: &QualifiedName| name.keyspace.as_ref().map(|keyspace| keyspace.text.clone());
-    one.name.text == other.name.text && keyspace(one) == keyspace(other)
+    let [keyspace, other_keyspace] = [one, other].map(|name| name.keyspace.as_ref().map(|keyspace| &keyspace.text));
+    one.name.text == other.name.text && keyspace == other_keyspace
 }
 
 impl fmt::Display for Difference {

@@ -2,7 +2,7 @@
 
 use super::Linter;
 use crate::keyspace::Replication;
-use crate::statement::{AlterTable, AlterTableChange, CreateKeyspace, Modification, Using, UsingKind};
+use crate::statement::{AlterTable, AlterTableChange, CreateKeyspace, Using, UsingKind};
 use crate::table::TableOptions;
 use crate::{QualifiedName, Refusal, Rule, Statement, TableDefinition, rules};
 
@@ -16,7 +16,7 @@ pub(super) struct Features {
 impl Features {
     fn with(self, options: &TableOptions) -> Self {
         Self {
-            ttl: self.ttl || options.ttl.is_some() || options.default_time_to_live.is_some_and(|seconds| seconds > 0),
+            ttl: self.ttl || options.has_ttl(),
             timestamps: self.timestamps || options.client_side_timestamps.is_some(),
         }
     }
@@ -40,13 +40,8 @@ impl Linter {
             Statement::Delete(delete) => self.used(&delete.table, delete.using.as_ref()),
             Statement::Batch(batch) => {
                 for modification in &batch.statements {
-                    let (table, own) = match modification {
-                        Modification::Insert(insert) => (&insert.table, &insert.using),
-                        Modification::Update(update) => (&update.table, &update.using),
-                        Modification::Delete(delete) => (&delete.table, &delete.using),
-                    };
-                    self.used(table, own.as_ref());
-                    self.used(table, batch.using.as_ref());
+                    self.used(modification.table(), modification.using());
+                    self.used(modification.table(), batch.using.as_ref());
                 }
             }
             _ => {}

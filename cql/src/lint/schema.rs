@@ -121,7 +121,7 @@ impl Linter {
 
     /// What can make a row too large. The columns of a key have limits of their own.
     fn size(&mut self, column: &ColumnDefinition, kind: ColumnKind) {
-        if matches!(kind, ColumnKind::PartitionKey | ColumnKind::Clustering) {
+        if kind.is_key() {
             return;
         }
         if is_collection(&column.column_type) {

@@ -151,6 +151,15 @@ impl fmt::Display for TableProblem {
 
 impl Error for TableError {}
 
+/// What is read, or the first of the errors that are told.
+pub(crate) fn or_first<T, E>(examine: impl FnOnce(&mut dyn FnMut(E)) -> T) -> Result<T, E> {
+    let mut first = None;
+    let read = examine(&mut |error| {
+        first.get_or_insert(error);
+    });
+    first.map_or(Ok(read), Err)
+}
+
 impl CreateTable {
     /// The table that it makes.
     ///
@@ -158,11 +167,7 @@ impl CreateTable {
     ///
     /// What keeps it from making one: Cassandra's rules for every table, and Keyspaces' own.
     pub fn definition(&self) -> Result<TableDefinition, TableError> {
-        let mut first = None;
-        let table = self.examine(&mut |error| {
-            first.get_or_insert(error);
-        });
-        first.map_or(Ok(table), Err)
+        or_first(|tell| self.examine(tell))
     }
 
     /// As much of a table as it makes; all that keeps it from making a whole one is told.

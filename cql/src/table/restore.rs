@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     AutoScaling, CapacityMode, Encryption, PointInTimeRecovery, PropertyError, PropertyProblem, ReplicaCapacity,
-    RestorePoint, TableDefinition, TableError, TableOptions, TableProperty, Tags,
+    RestorePoint, TableDefinition, TableError, TableOptions, TableProperty, Tags, or_first,
 };
 use crate::statement::{Constant, ConstantKind, RestoreTable, Term, TermKind, WithOption};
 use crate::{Name, QualifiedName, Span, allowed, rules};
@@ -136,11 +136,7 @@ impl RestoreTable {
     ///
     /// A rule refuses its options or the name of its target, or Keyspaces is not known to have them.
     pub fn definition(&self) -> Result<TableRestore, PropertyError> {
-        let mut first = None;
-        let restore = self.examine(&mut |error| {
-            first.get_or_insert(error);
-        });
-        first.map_or(Ok(restore), Err)
+        or_first(|tell| self.examine(tell))
     }
 
     /// As much as can be read of what it restores; all that is wrong with the rest is told.

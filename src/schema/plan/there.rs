@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use keyspaces_cql::{CapacityMode, CapacityScaling, Definitions, QualifiedName, TableDefinition};
 
 use crate::Error;
-use crate::schema::{Schema, TableStatus};
+use crate::schema::{Schema, TableStatus, keyspace_of};
 
 /// How many tables are described at once.
 const AT_ONCE: usize = 8;
@@ -26,7 +26,7 @@ pub(super) struct There {
 impl There {
     pub(super) async fn read(schema: Schema<'_>, wanted: &Definitions) -> Result<Self, Error> {
         let plain = schema.session.is_plain_cassandra();
-        let tags = if plain { Default::default() } else { schema.all_tags().await? };
+        let tags = schema.all_tags().await?;
         let of_types = wanted.types.iter().map(|it| &it.name);
         let names: Vec<_> = wanted.tables.iter().map(|it| &it.table).chain(of_types).cloned().collect();
         let keyspaces: BTreeSet<_> =
@@ -103,10 +103,6 @@ async fn tables(schema: Schema<'_>, keyspace: &str) -> Result<Vec<(String, Optio
     const NAMES: &str = "SELECT table_name, status FROM system_schema_mcs.tables WHERE keyspace_name = ?";
     let rows: Vec<(String, Option<String>)> = schema.session.rows(NAMES, bound).try_collect().await?;
     Ok(rows.into_iter().map(|(name, status)| (name, status.map(|word| TableStatus::of(&word)))).collect())
-}
-
-fn keyspace_of(name: &QualifiedName) -> &str {
-    name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).unwrap_or_default()
 }
 
 /// The table without the units that auto scaling moves by itself.

@@ -13,6 +13,7 @@ pub use auto_scaling::{AutoScaling, CapacityScaling, TargetTracking};
 pub use capacity::{CapacityMode, ReplicaCapacity, WarmThroughput};
 pub use features::{Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery, Ttl};
 
+use super::or_first;
 use crate::statement::{Term, WithOption};
 use crate::{Name, Rule, Span, Statement, parse, rules};
 use setting::Setting;
@@ -168,6 +169,11 @@ impl TableOptions {
         properties
     }
 
+    /// Whether rows of the table may expire.
+    pub(crate) fn has_ttl(&self) -> bool {
+        self.ttl.is_some() || matches!(self.default_time_to_live, Some(1..))
+    }
+
     /// What stands after `WITH`, without the clustering order.
     #[must_use]
     pub fn with_options(&self) -> Vec<WithOption> {
@@ -192,11 +198,7 @@ impl TableOptions {
     ///
     /// The first option that a rule refuses, or that Keyspaces is not known to have.
     pub fn read(options: &[WithOption]) -> Result<Self, PropertyError> {
-        let mut first = None;
-        let read = Self::examine(options, &mut |error| {
-            first.get_or_insert(error);
-        });
-        first.map_or(Ok(read), Err)
+        or_first(|tell| Self::examine(options, tell))
     }
 
     /// What can be read of what stands after `WITH`; all that is wrong with the rest is told.
@@ -233,10 +235,10 @@ impl TableOptions {
                     if names.contains(&word) {
                         tell(PropertyError::unknown(name.span, format!("the custom property {word} twice")));
                     }
-                    names.insert(word);
-                    if let Err(error) = self.read_custom(name, setting, view) {
+                    if let Err(error) = self.read_custom(&word, name.span, setting, view) {
                         tell(error);
                     }
+                    names.insert(word);
                 }
             }
             "cdc" => {
@@ -256,15 +258,15 @@ impl TableOptions {
 
     fn read_custom(
         &mut self,
-        name: &Setting,
+        word: &str,
+        span: Span,
         setting: &Setting,
         view: &mut Option<CdcView>,
     ) -> Result<(), PropertyError> {
-        let word = name.word("a custom property")?.to_ascii_lowercase();
         if word == "cdc_specification" {
             *view = Some(CdcView::read(setting)?);
         } else {
-            self.set(custom_property(&word, name.span, setting)?);
+            self.set(custom_property(word, span, setting)?);
         }
         Ok(())
     }
