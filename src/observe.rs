@@ -25,6 +25,7 @@ pub(crate) fn call(call: &Call) -> Span {
         "request",
         db.system.name = "cassandra",
         db.query.summary = call.about.attempted.as_str(),
+        db.query.text = Empty,
         db.operation.name = Empty,
         db.namespace = Empty,
         db.collection.name = Empty,
@@ -37,6 +38,11 @@ pub(crate) fn call(call: &Call) -> Span {
         if let Some((keyspace, table)) = call.about.table() {
             span.record("db.namespace", keyspace);
             span.record("db.collection.name", table);
+        }
+        if call.session.traces_query_text()
+            && let Some(text) = call.about.tree()
+        {
+            span.record("db.query.text", tracing::field::display(text));
         }
     }
     span

@@ -217,3 +217,19 @@ mod metrics {
         }
     }
 }
+
+#[tokio::test]
+async fn a_span_has_the_text_of_its_statement_where_it_is_asked_for() {
+    use crate::stub::Stub;
+    use crate::{Endpoint, Session};
+
+    let stub = Stub::at(1).start().await;
+    let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
+    let session = Session::builder().endpoint(endpoint).trace_query_text(true).connect().await.unwrap();
+    let spans = Spans::default();
+    let _here = tracing::subscriber::set_default(spans.clone());
+    session.execute("insert into shop.t (a) values ('said')", ()).await.unwrap();
+    let spans = spans.0.lock().unwrap();
+    let texts: Vec<_> = spans.iter().filter_map(|(_, fields)| fields.get("db.query.text")).collect();
+    assert_eq!(texts, ["INSERT INTO shop.t (a) VALUES ('said')"]);
+}

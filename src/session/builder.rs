@@ -75,6 +75,7 @@ impl Default for Builder {
                 when_full: WhenFull::default(),
                 topology_interval: TOPOLOGY_INTERVAL,
                 table_limits: HashMap::new(),
+                traces_query_text: false,
             },
         }
     }
@@ -209,6 +210,15 @@ impl Builder {
     /// Default: 20 %.
     pub fn retry_budget(mut self, percent: u8) -> Self {
         self.settings.retry_percent = percent;
+        self
+    }
+
+    /// Whether the [span](crate::observe) of a call has the text of its statement (`db.query.text`), with the values that are
+    /// literals in it. Values that are bound are in no span. A batch has no text.
+    ///
+    /// Default: no, since such values may be secrets.
+    pub fn trace_query_text(mut self, is_traced: bool) -> Self {
+        self.settings.traces_query_text = is_traced;
         self
     }
 

@@ -83,6 +83,7 @@ pub(crate) struct Settings {
     pub(crate) when_full: WhenFull,
     pub(crate) topology_interval: Duration,
     pub(crate) table_limits: HashMap<String, TableLimit>,
+    pub(crate) traces_query_text: bool,
 }
 
 /// Something that is being done on a session, which waits for it when it is closed. The driver is to be had through
@@ -277,6 +278,11 @@ impl Session {
 
     pub(crate) fn attempt_timeout(&self) -> Duration {
         self.0.settings.attempt_timeout
+    }
+
+    /// Whether the text of a statement, with the values that are literals in it, may be in a span.
+    pub(crate) fn traces_query_text(&self) -> bool {
+        self.0.settings.traces_query_text
     }
 
     pub(crate) fn retry(&self) -> &Retry {
