@@ -6,9 +6,11 @@ mod tests;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 
+use keyspaces_cql::rules;
 use scylla::errors::{ConnectionPoolError, DbError, ExecutionError, PrepareError, RequestAttemptError};
 
 use crate::error::Story;
+use crate::statement::by_rule_in_words;
 use crate::{Error, ErrorKind};
 
 /// What an error means for who has to decide what to do next.
@@ -70,7 +72,7 @@ pub(crate) struct Failure {
     pub(crate) may_have_been_applied: bool,
     problem: Cow<'static, str>,
     said: Option<String>,
-    advice: Option<&'static str>,
+    advice: Option<Cow<'static, str>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -91,8 +93,8 @@ impl Failure {
         self
     }
 
-    fn with_advice(mut self, advice: &'static str) -> Self {
-        self.advice = Some(advice);
+    fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
+        self.advice = Some(advice.into());
         self
     }
 
@@ -253,7 +255,10 @@ fn server_error(code: &DbError, said: &str) -> Failure {
         DbError::Invalid if said.starts_with("unconfigured ") => {
             Failure::new(NotReady, ErrorKind::Refused, "refused by the server")
         }
-        DbError::Invalid => refused("refused by the server"),
+        DbError::Invalid => match rules::with_text(said) {
+            Some(rule) => refused("refused by the server").with_advice(by_rule_in_words(rule).1),
+            None => refused("refused by the server"),
+        },
         DbError::ConfigError => refused("refused by the server's configuration"),
         DbError::AlreadyExists { .. } => Failure::new(Conflict, ErrorKind::Refused, "it exists already"),
         DbError::FunctionFailure { .. } => refused("a function failed"),

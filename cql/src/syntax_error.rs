@@ -35,6 +35,15 @@ pub enum SyntaxProblem {
     TooDeep,
     /// A text of more than [`MAX_TEXT_BYTES`] bytes or [`MAX_TOKENS`] tokens.
     TooLong,
+    /// The byte order mark that some editors write at the start of a file.
+    ByteOrderMark,
+    /// A command of cqlsh, which no server knows.
+    CqlshCommand {
+        /// The command.
+        command: &'static str,
+        /// What to do in its place.
+        instead: &'static str,
+    },
 }
 
 impl SyntaxError {
@@ -43,7 +52,11 @@ impl SyntaxError {
     pub fn expected(&self) -> Option<&str> {
         match &self.problem {
             SyntaxProblem::Unexpected { expected, .. } => Some(expected),
-            SyntaxProblem::Unterminated(_) | SyntaxProblem::TooDeep | SyntaxProblem::TooLong => None,
+            SyntaxProblem::Unterminated(_)
+            | SyntaxProblem::TooDeep
+            | SyntaxProblem::TooLong
+            | SyntaxProblem::ByteOrderMark
+            | SyntaxProblem::CqlshCommand { .. } => None,
         }
     }
 }
@@ -65,6 +78,10 @@ impl fmt::Display for SyntaxProblem {
                     f,
                     "the text is longer than {MAX_TEXT_BYTES} bytes, or has more than {MAX_TOKENS} words and signs"
                 )
+            }
+            Self::ByteOrderMark => f.write_str("a byte order mark stands here: save the text as UTF-8 without one"),
+            Self::CqlshCommand { command, instead } => {
+                write!(f, "{command} is a command of cqlsh, not a statement of CQL: {instead}")
             }
         }
     }

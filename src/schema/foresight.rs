@@ -10,6 +10,7 @@ use keyspaces_cql::{
 
 use super::change::Definition;
 use super::{TableDescription, TableStatus};
+use crate::statement::{by_rule, by_rule_in_words};
 use crate::{Error, ErrorKind, Session};
 
 /// How far this machine's clock may be behind the service's. AWS's APIs take no signature of a clock that is further off;
@@ -141,16 +142,15 @@ fn refused(alter: &AlterTable, error: &TableError) -> Error {
     const MOST_SHOWN: usize = 200;
     let text = alter.to_string();
     let attempted = if text.len() > MOST_SHOWN { format!("ALTER TABLE {}", alter.table) } else { text };
-    let refused = Error::new(ErrorKind::Refused, attempted, words(&error.problem));
     match &error.problem {
-        TableProblem::Refused(rule) => refused.with_advice(rule.advice),
-        _ => refused,
+        TableProblem::Refused(rule) => by_rule(attempted, rule),
+        problem => Error::new(ErrorKind::Refused, attempted, problem.to_string()),
     }
 }
 
 fn words(problem: &TableProblem) -> String {
     match problem {
-        TableProblem::Refused(rule) => format!("Keyspaces refuses {}", rule.refuses),
+        TableProblem::Refused(rule) => by_rule_in_words(rule).0,
         problem => problem.to_string(),
     }
 }

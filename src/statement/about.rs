@@ -4,6 +4,7 @@ use keyspaces_cql::statement::{ConstantKind, InsertContent, Target, Term, TermKi
 use keyspaces_cql::{AdditionTo, Effect, Idempotence, Judgement, Statement};
 use scylla::frame::response::result::{ColumnSpec, ColumnType, NativeType};
 
+use super::refused;
 use crate::{Error, ErrorKind, Session};
 
 /// What the text of a statement shows before it is sent.
@@ -13,7 +14,7 @@ pub(crate) struct About {
     pub(crate) attempted: String,
     /// Whether it may be sent twice.
     pub(crate) repeatable: bool,
-    /// `None` where this client's parser cannot read the text: the server has the last word on syntax.
+    /// `None` for a batch, and for a text that only a plain Cassandra may understand.
     tree: Option<Statement>,
 }
 
@@ -23,14 +24,27 @@ impl About {
         Self::read(text, session.is_plain_cassandra(), wanted)
     }
 
-    fn read(text: &str, plain_cassandra: bool, wanted: &[Effect]) -> Result<Self, Error> {
-        let Ok(statement) = keyspaces_cql::parse(text) else {
-            return Ok(Self::unread(&first_words(text)));
+    pub(super) fn read(text: &str, plain_cassandra: bool, wanted: &[Effect]) -> Result<Self, Error> {
+        let statement = match keyspaces_cql::parse(text) {
+            Ok(statement) => statement,
+            // Cassandra has more statements than this parser knows.
+            Err(_) if plain_cassandra => return Ok(Self::unread(&refused::first_words(text))),
+            Err(error) => return Err(refused::syntax(text, wanted, error)),
         };
         let attempted = summary(&statement);
         let refused = |problem: String| Error::new(ErrorKind::Refused, attempted.clone(), problem);
+        let judgement = if plain_cassandra { Judgement::Allowed } else { keyspaces_cql::judge(&statement) };
+        match (&statement, &judgement) {
+            (Statement::Other(_), Judgement::Refused(refusal)) => {
+                return Err(refused::by_rule(attempted, refusal.rule));
+            }
+            (Statement::Other(other), Judgement::Unknown(_)) => return Err(refused::unknown(attempted, other)),
+            _ => {}
+        }
         let effect = statement.effect();
-        let fits = wanted.contains(&effect) || is_unclear(&statement) && wanted.contains(&Effect::Write);
+        let fits = wanted.contains(&effect)
+            || is_unclear(&statement) && wanted.contains(&Effect::Write)
+            || effect == Effect::Other;
         if !fits {
             let asked = wanted.iter().map(|effect| word(*effect)).collect::<Vec<_>>().join(" or ");
             return Err(
@@ -41,9 +55,8 @@ impl About {
             return Err(refused(format!("the table {} is named without its keyspace", table.name))
                 .with_advice(format!("Write keyspace.{}", table.name)));
         }
-        if !plain_cassandra && let Judgement::Refused(refusal) = keyspaces_cql::judge(&statement) {
-            let rule = refusal.rule;
-            return Err(refused(format!("Keyspaces refuses {}", rule.refuses)).with_advice(rule.advice));
+        if let Judgement::Refused(refusal) = judgement {
+            return Err(refused::by_rule(attempted, refusal.rule));
         }
         let repeatable = matches!(statement.idempotence(), Idempotence::Idempotent);
         Ok(Self { attempted, repeatable, tree: Some(statement) })
@@ -152,7 +165,7 @@ pub(crate) fn summary(statement: &Statement) -> String {
         Statement::CreateType(_) => "CREATE TYPE",
         Statement::DropType(_) => "DROP TYPE",
         Statement::Use(_) => "USE",
-        Statement::Other(_) => "a statement that Keyspaces lacks",
+        Statement::Other(other) => other.kind.name(),
     };
     let tables = statement.tables();
     match (tables.first(), statement.keyspace_named()) {
@@ -160,10 +173,6 @@ pub(crate) fn summary(statement: &Statement) -> String {
         (None, Some(keyspace)) => format!("{verb} {keyspace}"),
         (None, None) => verb.to_owned(),
     }
-}
-
-fn first_words(text: &str) -> String {
-    text.split_whitespace().take(4).collect::<Vec<_>>().join(" ")
 }
 
 fn word(effect: Effect) -> &'static str {
@@ -187,7 +196,7 @@ fn way(effect: Effect) -> &'static str {
         Effect::Increment => "Ask prepare() for an Increment",
         Effect::Definition => "Give it to define()",
         Effect::Use => "Name every table with its keyspace",
-        Effect::Other => "See the list of what Keyspaces supports (DG:cassandra-apis)",
+        Effect::Other => "Give it to execute(), define() or rows()",
     }
 }
 
@@ -297,7 +306,7 @@ mod tests {
         let text = "SELECT count(*) FROM ks.t";
         let error = About::read(text, false, &[Effect::Read]).expect_err("an aggregate");
         assert_eq!(error.kind(), ErrorKind::Refused);
-        assert!(error.to_string().starts_with("SELECT FROM ks.t failed: Keyspaces refuses "), "{error}");
+        assert!(error.to_string().starts_with("SELECT FROM ks.t failed: Amazon Keyspaces refuses "), "{error}");
         assert!(error.advice().is_some());
         About::read(text, true, &[Effect::Read]).expect("Cassandra has aggregates");
     }
@@ -324,8 +333,8 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_cannot_be_read_is_left_to_the_server_and_never_repeated() {
-        let about = About::read("FROB the  knobs of ks", false, &[Effect::Write]).expect("the server decides");
+    fn a_text_that_cannot_be_read_is_left_to_a_plain_cassandra_and_never_repeated() {
+        let about = About::read("FROB the  knobs of ks", true, &[Effect::Write]).expect("the server decides");
         assert_eq!(about.attempted, "FROB the knobs of");
         assert!(!about.repeatable);
     }

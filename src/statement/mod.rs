@@ -11,6 +11,7 @@ mod increment;
 mod mismatch;
 mod once;
 mod options;
+mod refused;
 mod select;
 mod write;
 
@@ -30,6 +31,7 @@ pub(crate) use self::cells::Cells;
 pub use self::conditional::{Conditional, Outcome};
 pub use self::increment::Increment;
 pub(crate) use self::mismatch::{of_columns, of_row};
+pub(crate) use self::refused::{by_rule, by_rule_in_words};
 pub use self::select::Select;
 pub use self::write::Write;
 use crate::consistency::WRITE_CONSISTENCY;
@@ -60,8 +62,9 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Refused`](crate::ErrorKind::Refused), before anything is sent: the text does something else than the type says,
-    /// names a table without its keyspace, or is refused by Keyspaces, whose reason and advice are in the error. After
+    /// [`Refused`](crate::ErrorKind::Refused), before anything is sent: the text is no CQL (the error says
+    /// where, and what is expected there), does something else than the type says, names a table without its keyspace, or
+    /// is refused by Keyspaces, whose reason and advice are in the error. After
     /// asking the server: its own refusal (no such table, for one). [`Type`](crate::ErrorKind::Type): the rows of a
     /// `Select` are not of its row type. [`Timeout`](crate::ErrorKind::Timeout): not prepared within the session's call
     /// timeout.

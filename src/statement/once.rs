@@ -24,6 +24,8 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
+    /// On a plain Cassandra it also takes what Keyspaces lacks, such as TRUNCATE.
+    ///
     /// # Errors
     ///
     /// As [`prepare`](Self::prepare) of a [`Write`](crate::Write) and its [`execute`](crate::Write::execute). A conditional

@@ -3,6 +3,7 @@
 mod batches;
 mod conditional;
 mod holding_on;
+mod lacking;
 mod limits;
 mod lost_answers;
 mod preparing;

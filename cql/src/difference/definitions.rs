@@ -107,6 +107,12 @@ impl Definitions {
                 let span = if span == Span::default() { statement.span() } else { span };
                 DefinitionsError { span, position: span.position(text), problem }
             };
+            let (refusals, unknown) = judge_all(&statement, &Context::new());
+            if let Statement::Other(_) = &statement
+                && let Some(refusal) = refusals.first()
+            {
+                return Err(at(refusal.span, DefinitionsProblem::Refused(refusal.rule)));
+            }
             let (name, span) = match &statement {
                 Statement::CreateKeyspace(it) => (format!("the keyspace {}", it.keyspace.text), it.keyspace.span),
                 Statement::CreateType(it) => (format!("the type {}", it.name.bare()), it.name.span()),
@@ -118,7 +124,6 @@ impl Definitions {
                     return Err(at(other.span(), DefinitionsProblem::NoCreate(words.join(" "))));
                 }
             };
-            let (refusals, unknown) = judge_all(&statement, &Context::new());
             if let Some(refusal) = refusals.first() {
                 return Err(at(refusal.span, DefinitionsProblem::Refused(refusal.rule)));
             }

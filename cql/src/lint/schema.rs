@@ -24,7 +24,7 @@ pub(super) fn problem(problem: &TableProblem) -> Option<(&'static str, Option<&'
             ("static-without-clustering", Some("Leave out STATIC: each partition has one row."))
         }
         TableProblem::ClusteringOrder => ("clustering-order", None),
-        TableProblem::KeyNotFrozen(_) => ("key-not-frozen", None),
+        TableProblem::KeyNotFrozen(_) | TableProblem::KeyTypeNotNative { .. } => ("key-not-frozen", None),
         TableProblem::NotFrozenInside(_) => ("not-frozen-inside", None),
         TableProblem::Refused(_) | TableProblem::Unknown(_) => return None,
     })

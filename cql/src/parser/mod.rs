@@ -4,6 +4,7 @@
 //! there are only tokens of which types are made, and no token is scanned twice so. The time is therefore linear.
 
 mod cql_type;
+mod cqlsh;
 mod definition;
 mod modification;
 mod other;
@@ -102,7 +103,10 @@ impl<'t> Parser<'t> {
             "DELETE" => self.delete().map(Statement::Delete),
             "BEGIN" => self.batch().map(Statement::Batch),
             "CREATE" | "ALTER" | "DROP" | "RESTORE" | "USE" => self.definition(),
-            _ => Err(self.unexpected("a statement")),
+            _ => Err(match self.cqlsh_problem() {
+                Some(problem) => self.failure(self.span(), problem),
+                None => self.unexpected("a statement"),
+            }),
         }
     }
 

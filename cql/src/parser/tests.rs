@@ -26,6 +26,14 @@ fn an_error_says_where_what_was_expected_and_what_was_found() {
             "BEGIN BATCH SELECT * FROM t; APPLY BATCH",
             "line 1, column 13: expected INSERT, UPDATE, DELETE or APPLY BATCH, found 'SELECT'",
         ),
+        (
+            "\u{feff}SELECT * FROM t",
+            "line 1, column 1: a byte order mark stands here: save the text as UTF-8 without one",
+        ),
+        (
+            "copy t TO 'file.csv'",
+            "line 1, column 1: COPY is a command of cqlsh, not a statement of CQL: write the rows with INSERT statements",
+        ),
         ("CREATE TABLE t (a int b int)", "line 1, column 23: expected ',' or ')', found 'b'"),
         ("CREATE TABLE t (a frozn<int>)", "line 1, column 19: expected list, set, map, tuple or frozen, found 'frozn'"),
         ("ALTER TABLE t FROB", "line 1, column 15: expected ADD, DROP, RENAME, ALTER or WITH, found 'FROB'"),

@@ -81,6 +81,12 @@ pub fn with_id(id: &str) -> Option<&'static Rule> {
     all().find(|rule| rule.id == id)
 }
 
+/// The rule that the service explains with this text.
+#[must_use]
+pub fn with_text(text: &str) -> Option<&'static Rule> {
+    all().find(|rule| rule.text == Some(text))
+}
+
 /// Declares each rule as a static and all of them as a table.
 macro_rules! rules {
     ($table:ident; $($name:ident {

@@ -86,6 +86,28 @@ impl NativeType {
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|native| native.name().eq_ignore_ascii_case(name))
     }
+
+    /// The type that `name` probably means: one letter is added, missing, another, or two are swapped.
+    pub(crate) fn similar_to(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|native| is_one_edit_away(native.name(), name))
+    }
+}
+
+fn is_one_edit_away(right: &str, written: &str) -> bool {
+    let (right, written) = (right.as_bytes(), written.as_bytes());
+    let same = right.iter().zip(written).take_while(|(one, other)| one == other).count();
+    let (right, written) = (&right[same..], &written[same..]);
+    match (right, written) {
+        ([], []) => false,
+        ([a, b, right @ ..], [c, d, written @ ..]) if (a, b) == (d, c) && right == written => true,
+        _ => {
+            let without_first = |bytes: &[u8]| bytes.get(1..).map(<[u8]>::to_vec);
+            let (shorter_right, shorter_written) = (without_first(right), without_first(written));
+            shorter_right.as_deref() == Some(written)
+                || shorter_written.as_deref() == Some(right)
+                || shorter_right.is_some() && shorter_right == shorter_written
+        }
+    }
 }
 
 impl CqlType {
@@ -228,5 +250,24 @@ impl From<CqlTypeKind> for CqlType {
 impl From<NativeType> for CqlType {
     fn from(native: NativeType) -> Self {
         CqlTypeKind::Native(native).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_name_is_similar_to_one_type() {
+        for (written, meant) in [
+            ("itn", Some(NativeType::Int)),
+            ("inte", Some(NativeType::Inet)),
+            ("tex", Some(NativeType::Text)),
+            ("tixt", Some(NativeType::Text)),
+            ("address", None),
+            ("", None),
+        ] {
+            assert_eq!(NativeType::similar_to(written), meant, "{written}");
+        }
     }
 }

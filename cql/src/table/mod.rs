@@ -106,6 +106,16 @@ pub enum TableProblem {
     ClusteringOrder,
     /// This column of the key is a collection, or a type of several parts, that is not frozen.
     KeyNotFrozen(String),
+    /// This column of the key has a type that is not CQL's own. It may be a user-defined type, which has to be frozen in a
+    /// key, or a mistyped one.
+    KeyTypeNotNative {
+        /// The column.
+        column: String,
+        /// The name of its type.
+        named: String,
+        /// The type of CQL with almost this name.
+        similar: Option<NativeType>,
+    },
     /// In the type of this column a collection is inside another and not frozen.
     NotFrozenInside(String),
     /// This rule refuses it.
@@ -139,6 +149,13 @@ impl fmt::Display for TableProblem {
             }
             Self::KeyNotFrozen(name) => {
                 write!(f, "{name} is in the PRIMARY KEY: write frozen<…> around its type")
+            }
+            Self::KeyTypeNotNative { column, named, similar } => {
+                write!(f, "{column} is in the PRIMARY KEY, and CQL has no type {named}")?;
+                if let Some(similar) = similar {
+                    write!(f, ", but {}", similar.name())?;
+                }
+                write!(f, "; a user-defined type in a key is written frozen<{named}>")
             }
             Self::NotFrozenInside(name) => {
                 write!(f, "in the type of {name} a collection is inside another: write frozen<…> around the inner one")
@@ -348,7 +365,12 @@ fn check_type(column: &ColumnDefinition, kind: ColumnKind) -> Result<(), TableEr
         CqlTypeKind::Native(NativeType::Counter) if key => {
             Err(TableError::refused(column.span, &rules::COUNTER_IN_KEY))
         }
-        CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) | CqlTypeKind::UserDefined(_) if key => {
+        CqlTypeKind::UserDefined(named) if key => {
+            let similar = NativeType::similar_to(&named.name.text);
+            let (column, named) = (column.name.to_string(), named.to_string());
+            Err(error(span, TableProblem::KeyTypeNotNative { column, named, similar }))
+        }
+        CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) if key => {
             Err(error(span, TableProblem::KeyNotFrozen(column.name.to_string())))
         }
         CqlTypeKind::List(part) | CqlTypeKind::Set(part) if changes_in_place(part) => {
@@ -417,6 +439,16 @@ mod tests {
     #[test]
     fn what_makes_no_table_is_refused_with_the_reason() {
         for (text, expected) in [
+            (
+                "CREATE TABLE ks.t (a itn PRIMARY KEY)",
+                "a is in the PRIMARY KEY, and CQL has no type itn, but int; a user-defined type in a key is written frozen<itn> \
+                 (itn)",
+            ),
+            (
+                "CREATE TABLE ks.t (a ks.address PRIMARY KEY)",
+                "a is in the PRIMARY KEY, and CQL has no type ks.address; a user-defined type in a key is written \
+                 frozen<ks.address> (ks.address)",
+            ),
             ("CREATE TABLE ks.t (a int)", "the table has no PRIMARY KEY (ks.t)"),
             (
                 "CREATE TABLE t (a int PRIMARY KEY, PRIMARY KEY (a))",

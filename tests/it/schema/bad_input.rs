@@ -25,14 +25,14 @@ async fn what_the_library_can_know_is_refused_before_anything_is_sent() {
     let tag = KeyspaceDefinition::new("ks").tag("k".repeat(129), "v");
     assert_eq!(
         schema.create_keyspace(&tag).await.unwrap_err().to_string(),
-        "CREATE KEYSPACE ks failed: Keyspaces refuses more than 60 tags in one statement, tags of more than 128 \
-         characters, and values of tags of more than 256. Use fewer or shorter tags."
+        "CREATE KEYSPACE ks failed: Amazon Keyspaces refuses more than 60 tags in one statement, tags of more than 128 \
+         characters, and values of tags of more than 256. Use fewer or shorter tags. (API:TagResource)"
     );
     let one_region = KeyspaceDefinition::new("ks").in_regions(["us-east-1"]);
     assert_eq!(
         schema.create_keyspace(&one_region).await.unwrap_err().to_string(),
-        "CREATE KEYSPACE ks failed: Keyspaces refuses NetworkTopologyStrategy with fewer than two Regions. Use {'class': \
-         'SingleRegionStrategy'} for one Region."
+        "CREATE KEYSPACE ks failed: Amazon Keyspaces refuses NetworkTopologyStrategy with fewer than two Regions. Use {'class': \
+         'SingleRegionStrategy'} for one Region. (DG:cql.ddl.keyspace)"
     );
     let two = session.define(
         "ALTER TABLE ks.t WITH custom_properties = {'ttl': {'status': 'enabled'}, 'point_in_time_recovery': {'status': \
@@ -40,8 +40,8 @@ async fn what_the_library_can_know_is_refused_before_anything_is_sent() {
     );
     assert_eq!(
         two.await.unwrap_err().to_string(),
-        "ALTER TABLE ks.t failed: Keyspaces refuses ALTER TABLE with more than one custom property. Change one, wait until \
-         the table is ACTIVE again, and change the next."
+        "ALTER TABLE ks.t failed: Amazon Keyspaces refuses ALTER TABLE with more than one custom property. Change one, wait until \
+         the table is ACTIVE again, and change the next. (DG:cql.ddl.table)"
     );
     let key = Encryption::CustomerManagedKey("1234".into());
     let key = TableDefinition::builder("ks", "t").partition_key("a", NativeType::Int).with(key).build();
@@ -68,14 +68,14 @@ async fn a_change_that_the_table_does_not_bear_is_refused_before_any_is_sent() {
     for (change, expected) in [
         (
             TableChange::add_column("b", NativeType::Text),
-            "ALTER TABLE ks.t ADD (b text) failed: Keyspaces refuses adding a column that the table has. Leave it out, or \
-             choose another name. 0 of 2 definitions had been carried out; 2 are left",
+            "ALTER TABLE ks.t ADD (b text) failed: Amazon Keyspaces refuses adding a column that the table has. Leave it out, or \
+             choose another name. (DG:cql.ddl.table). 0 of 2 definitions had been carried out; 2 are left",
         ),
         (
             TableChange::Set(Cdc::On(CdcView::KeysOnly).into()),
             "ALTER TABLE ks.t WITH cdc = true AND custom_properties = {'cdc_specification': {'view_type': 'KEYS_ONLY'}} \
-             failed: Keyspaces refuses another view type for a CDC stream that is on. Turn the stream off, wait, and turn \
-             it on with the other view type. 0 of 2 definitions had been carried out; 2 are left",
+             failed: Amazon Keyspaces refuses another view type for a CDC stream that is on. Turn the stream off, wait, and turn \
+             it on with the other view type. (DG:cdc_how-it-works). 0 of 2 definitions had been carried out; 2 are left",
         ),
         (
             TableChange::add_column("c", CqlType::list(CqlType::list(NativeType::Int))),
@@ -89,8 +89,8 @@ async fn a_change_that_the_table_does_not_bear_is_refused_before_any_is_sent() {
     let twice = ["c", "C2", "c"].map(|name| TableChange::add_column(name, NativeType::Int));
     assert_eq!(
         schema.alter_table("ks", "t", &twice).await.unwrap_err().to_string(),
-        "ALTER TABLE ks.t ADD (c int) failed: Keyspaces refuses adding a column that the table has. Leave it out, or choose \
-         another name. 0 of 3 definitions had been carried out; 3 are left"
+        "ALTER TABLE ks.t ADD (c int) failed: Amazon Keyspaces refuses adding a column that the table has. Leave it out, or choose \
+         another name. (DG:cql.ddl.table). 0 of 3 definitions had been carried out; 3 are left"
     );
     let long = |number: usize| NewColumn {
         name: Name::new(format!("c{number}_{}", "x".repeat(2_000))),
@@ -100,14 +100,14 @@ async fn a_change_that_the_table_does_not_bear_is_refused_before_any_is_sent() {
     let many = TableChange::AddColumns(NewColumns::new((0..180).map(long)).unwrap());
     assert_eq!(
         schema.alter_table("ks", "t", &[many]).await.unwrap_err().to_string(),
-        "ALTER TABLE ks.t failed: Keyspaces refuses a table whose schema has more than 350 KB. Use fewer columns, or shorter \
-         names."
+        "ALTER TABLE ks.t failed: Amazon Keyspaces refuses a table whose schema has more than 350 KB. Use fewer columns, or shorter \
+         names. (DG:quotas)"
     );
     let text = session.define("ALTER TABLE ks.t ADD b int").await.unwrap_err();
     assert_eq!(
         text.to_string(),
-        "ALTER TABLE ks.t ADD (b int) failed: Keyspaces refuses adding a column that the table has. Leave it out, or choose \
-         another name."
+        "ALTER TABLE ks.t ADD (b int) failed: Amazon Keyspaces refuses adding a column that the table has. Leave it out, or choose \
+         another name. (DG:cql.ddl.table)"
     );
     assert!(local.journal().containing("ALTER").is_empty());
     local.close().await.unwrap();
@@ -129,7 +129,7 @@ async fn that_somebody_else_changed_the_table_in_between_is_told() {
     assert_eq!(
         refused.advice(),
         Some(
-            "Somebody else has changed the table meanwhile: Keyspaces refuses adding a column that the table has. Describe \
+            "Somebody else has changed the table meanwhile: Amazon Keyspaces refuses adding a column that the table has. Describe \
              it again. 1 of 2 definitions had been carried out; 1 are left"
         )
     );

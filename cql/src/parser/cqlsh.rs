@@ -1,0 +1,40 @@
+//! What cqlsh reads and no server does: its own commands, and the byte order mark that editors write.
+
+use super::Parser;
+use crate::SyntaxProblem;
+use crate::lexer::TokenKind;
+
+/// cqlsh's commands and what serves in their place. `DESCRIBE` is missing: since Cassandra 4 it is a statement as well.
+const COMMANDS: &[(&str, &str)] = &[
+    ("CAPTURE", "write the rows to a file in the program"),
+    ("CLEAR", "leave it out"),
+    ("CLS", "leave it out"),
+    ("CONSISTENCY", "set the consistency in the program that sends the statements"),
+    ("COPY", "write the rows with INSERT statements"),
+    ("EXIT", "leave it out"),
+    ("EXPAND", "leave it out"),
+    ("HELP", "leave it out"),
+    ("HISTORY", "leave it out"),
+    ("LOGIN", "give the credentials to the program that connects"),
+    ("PAGING", "set the page size in the program that sends the statements"),
+    ("QUIT", "leave it out"),
+    ("SERIAL", "leave it out: Keyspaces has one serial consistency for writes"),
+    ("SHOW", "read system.local"),
+    ("SOURCE", "put the statements of that file in its place"),
+    ("TRACING", "leave it out"),
+];
+
+impl Parser<'_> {
+    /// The problem here, if a text or statement begins with something that is cqlsh's.
+    pub(super) fn cqlsh_problem(&self) -> Option<SyntaxProblem> {
+        let slice = self.slice(self.span());
+        match self.kind() {
+            TokenKind::Stray if slice == "\u{feff}" => Some(SyntaxProblem::ByteOrderMark),
+            TokenKind::Word => {
+                let command = COMMANDS.iter().find(|(command, _)| command.eq_ignore_ascii_case(slice));
+                command.map(|&(command, instead)| SyntaxProblem::CqlshCommand { command, instead })
+            }
+            _ => None,
+        }
+    }
+}

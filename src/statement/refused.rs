@@ -1,0 +1,174 @@
+//! Errors for statements that are refused before anything is sent.
+
+use keyspaces_cql::statement::{Other, OtherKind};
+use keyspaces_cql::{Effect, Rule, SyntaxError, SyntaxProblem, parse_script, rules};
+
+use crate::{Error, ErrorKind};
+
+/// The error for a statement that a rule of Keyspaces refuses, in the words that lint and migrations use.
+pub(crate) fn by_rule(attempted: String, rule: &Rule) -> Error {
+    let (problem, mut advice) = by_rule_in_words(rule);
+    if *rule == rules::TRUNCATE {
+        advice.push_str(". schema().drop_and_create_again() does so");
+    }
+    Error::new(ErrorKind::Refused, attempted, problem).with_advice(advice)
+}
+
+/// The reason, and what to do instead.
+pub(crate) fn by_rule_in_words(rule: &Rule) -> (String, String) {
+    (format!("Amazon Keyspaces refuses {}", rule.refuses), format!("{} ({})", rule.advice, rule.source))
+}
+
+/// The error for a statement of Cassandra that no rule names.
+pub(super) fn unknown(attempted: String, other: &Other) -> Error {
+    let problem = format!("it is not known whether Amazon Keyspaces has the statement {}", other.kind.name());
+    let error = Error::new(ErrorKind::Refused, attempted, problem);
+    match other.kind {
+        OtherKind::Describe | OtherKind::Desc => error
+            .with_advice("schema().describe_table() tells what a table is; cqlsh has DESCRIBE as a command of its own"),
+        _ => error,
+    }
+}
+
+/// The error for a text that is no CQL, or more than one statement.
+pub(super) fn syntax(text: &str, wanted: &[Effect], error: SyntaxError) -> Error {
+    let attempted = first_words(text);
+    let statements = parse_script(text);
+    let count = statements.len();
+    if count > 1 && statements.iter().all(Result::is_ok) {
+        let advice = if wanted.contains(&Effect::Definition) {
+            "Give several definitions to schema().plan(), or to migrate() as a file"
+        } else {
+            "Send each by itself, or several writes as a batch"
+        };
+        let problem = format!("the text has {count} statements, and one is taken");
+        return Error::new(ErrorKind::Refused, attempted, problem).with_advice(advice);
+    }
+    let is_cut_off = matches!(error.problem, SyntaxProblem::Unexpected { .. });
+    // Of a text with several statements, the first error is the one that the reader can act on.
+    let first = statements.into_iter().find_map(Result::err).filter(|_| is_cut_off && count > 1);
+    let error = first.unwrap_or(error);
+    Error::new(ErrorKind::Refused, attempted, format!("it is no CQL: {error}")).with_source(error)
+}
+
+/// The first words of a text, without literals: a string in it may be a secret.
+pub(super) fn first_words(text: &str) -> String {
+    let text = text.trim_start_matches('\u{feff}');
+    let words = text.split_whitespace().take(4).take_while(|word| !word.contains(['\'', '$']));
+    let words: Vec<_> = words.map(|word| word.chars().take(60).collect::<String>()).collect();
+    if words.is_empty() { "a statement".to_owned() } else { words.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::About;
+    use super::*;
+    use crate::migrate::Migrations;
+
+    const ALL: [&[Effect]; 6] = [
+        &[Effect::Read],
+        &[Effect::Write],
+        &[Effect::ConditionalWrite],
+        &[Effect::Increment],
+        &[Effect::Definition],
+        &[Effect::Read, Effect::Write],
+    ];
+
+    fn told(text: &str, wanted: &[Effect]) -> String {
+        About::read(text, false, wanted).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn what_keyspaces_lacks_is_refused_in_the_same_words_wherever_it_is_given() {
+        for (text, attempted, words) in [
+            (
+                "TRUNCATE shop.names",
+                "TRUNCATE shop.names",
+                "Amazon Keyspaces refuses TRUNCATE. Drop the table, wait until it is gone from system_schema_mcs.tables, and \
+                 create it again. (DG:cassandra-apis)",
+            ),
+            (
+                "CREATE INDEX ON shop.names (name)",
+                "CREATE INDEX shop.names",
+                "Amazon Keyspaces refuses secondary indexes. Write the rows to a second table as well, keyed by what you look \
+                 up. (DG:cassandra-apis)",
+            ),
+            (
+                "ALTER TYPE shop.address ADD city text",
+                "ALTER TYPE",
+                "Amazon Keyspaces refuses ALTER TYPE. Create a new type, and a column of it. (DG:cassandra-apis)",
+            ),
+            (
+                "GRANT SELECT ON shop.names TO me",
+                "GRANT",
+                "Amazon Keyspaces refuses Cassandra's roles, users and permissions. Use IAM: identities, and policies on \
+                 keyspaces and tables. (DG:functional-differences)",
+            ),
+        ] {
+            let is_truncate = text.starts_with("TRUNCATE");
+            let more = if is_truncate { ". schema().drop_and_create_again() does so" } else { "" };
+            for wanted in ALL {
+                assert_eq!(told(text, wanted), format!("{attempted} failed: {words}{more}"));
+            }
+            let findings = keyspaces_cql::lint::lint(text);
+            assert!(findings.iter().any(|finding| finding.to_string().ends_with(words)), "{findings:?}");
+            let migration = Migrations::new([("1_a.cql", text)]).unwrap_err().to_string();
+            assert!(migration.ends_with(&format!("line 1, column 1: {words}")), "{migration}");
+            let definitions = keyspaces_cql::Definitions::parse(text).unwrap_err().to_string();
+            assert!(definitions.ends_with(words), "{definitions}");
+            About::read(text, true, &[Effect::Write]).expect("a plain Cassandra has it");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_cql_is_refused_with_the_place_and_what_is_expected_there() {
+        for (text, words) in [
+            (
+                "INSERT INTO shop.names (id) VALUE (1)",
+                "INSERT INTO shop.names (id) failed: it is no CQL: line 1, column 29: expected VALUES, found 'VALUE'",
+            ),
+            (
+                "SELECT *\r\nFORM shop.names",
+                "SELECT * FORM shop.names failed: it is no CQL: line 2, column 1: expected FROM, found 'FORM'",
+            ),
+            (
+                "SELECT * FROM shop.names WHERE name = 'secret' AND",
+                "SELECT * FROM shop.names failed: it is no CQL: line 1, column 51: expected a column, found the end of the \
+                 text",
+            ),
+            (
+                "\u{feff}SELECT * FROM shop.names",
+                "SELECT * FROM shop.names failed: it is no CQL: line 1, column 1: a byte order mark stands here: save \
+                 the text as UTF-8 without one",
+            ),
+            (
+                "source 'tables.cql'",
+                "source failed: it is no CQL: line 1, column 1: SOURCE is a command of cqlsh, not a statement of CQL: put the \
+                 statements of that file in its place",
+            ),
+            (
+                "DELETE FROM shop.names WHERE id = 1; DELETE FROM shop.names WHERE id = 2",
+                "DELETE FROM shop.names WHERE failed: the text has 2 statements, and one is taken. Send each by itself, or \
+                 several writes as a batch",
+            ),
+            (
+                "DELETE FROM shop.names WHERE id = 1 DELETE FROM shop.names WHERE id = 2",
+                "DELETE FROM shop.names WHERE failed: it is no CQL: line 1, column 37: expected ';' or the end of the text, \
+                 found 'DELETE'",
+            ),
+            ("", "a statement failed: it is no CQL: line 1, column 1: expected a statement, found the end of the text"),
+        ] {
+            assert_eq!(told(text, &[Effect::Read, Effect::Write]), words);
+        }
+        assert_eq!(
+            told("DROP TABLE shop.names; DROP TABLE shop.prices;", &[Effect::Definition]),
+            "DROP TABLE shop.names; DROP failed: the text has 2 statements, and one is taken. Give several definitions to \
+             schema().plan(), or to migrate() as a file"
+        );
+        assert_eq!(
+            told("DESCRIBE TABLES", &[Effect::Read]),
+            "DESCRIBE failed: it is not known whether Amazon Keyspaces has the statement DESCRIBE. schema().describe_table() \
+             tells what a table is; cqlsh has DESCRIBE as a command of its own"
+        );
+    }
+}

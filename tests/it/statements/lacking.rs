@@ -1,0 +1,73 @@
+//! What Keyspaces lacks and a plain Cassandra has.
+
+use keyspaces::{Endpoint, Row, Session};
+
+use crate::local::shared;
+use crate::server::{local, session, table};
+
+#[tokio::test]
+async fn what_keyspaces_lacks_is_refused_in_the_same_words_by_every_call() {
+    if local().await.is_none() {
+        return;
+    }
+    let session = session().await;
+    for (text, words) in [
+        (
+            "TRUNCATE it.t",
+            "TRUNCATE it.t failed: Amazon Keyspaces refuses TRUNCATE. Drop the table, wait until it is gone from \
+             system_schema_mcs.tables, and create it again. (DG:cassandra-apis). schema().drop_and_create_again() does so",
+        ),
+        (
+            "CREATE INDEX ON it.t (v)",
+            "CREATE INDEX it.t failed: Amazon Keyspaces refuses secondary indexes. Write the rows to a second table as well, \
+             keyed by what you look up. (DG:cassandra-apis)",
+        ),
+    ] {
+        let rows = session.rows::<Row>(text, ()).try_collect::<Vec<_>>().await;
+        assert_eq!(rows.unwrap_err().to_string(), words);
+        assert_eq!(session.execute(text, ()).await.unwrap_err().to_string(), words);
+        assert_eq!(session.define(text).await.unwrap_err().to_string(), words);
+        assert_eq!(session.prepare::<keyspaces::Write<()>>(text).await.err().map(|it| it.to_string()).unwrap(), words);
+    }
+}
+
+#[tokio::test]
+async fn a_plain_cassandra_truncates_and_has_indexes() {
+    let address = match std::env::var("KEYSPACES_TEST_CASSANDRA") {
+        Ok(address) => address,
+        Err(_) => shared().await.cassandra_address().to_string(),
+    };
+    let endpoint = Endpoint::cassandra(address).unwrap();
+    let session = Session::builder().endpoint(endpoint).connect().await.unwrap();
+    let keyspace = format!("plain{}", uuid::Uuid::new_v4().simple());
+    let create = format!("CREATE KEYSPACE {keyspace} WITH REPLICATION = {{'class': 'SingleRegionStrategy'}}");
+    session.define(&create).await.unwrap();
+    session.define(&format!("CREATE TABLE {keyspace}.t (id int PRIMARY KEY, v int)")).await.unwrap();
+    session.execute(&format!("INSERT INTO {keyspace}.t (id, v) VALUES (1, 2)"), ()).await.unwrap();
+
+    session.define(&format!("CREATE INDEX ON {keyspace}.t (v)")).await.unwrap();
+    let all = format!("SELECT id, v FROM {keyspace}.t");
+    let rows = |session: &Session| session.rows::<(i32, i32)>(&all, ()).try_collect::<Vec<_>>();
+    assert_eq!(rows(&session).await.unwrap(), [(1, 2)]);
+    session.execute(&format!("TRUNCATE {keyspace}.t"), ()).await.unwrap();
+    assert_eq!(rows(&session).await.unwrap(), []);
+    session.define(&format!("DROP KEYSPACE {keyspace}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_service_that_a_rule_knows_comes_with_the_advice_of_the_rule() {
+    if local().await.is_none() {
+        return;
+    }
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, v int").await;
+    let insert = session.execute(&format!("INSERT INTO {table} (id, v) VALUES (1, 1) USING TTL 60"), ()).await;
+    assert_eq!(
+        insert.unwrap_err().to_string(),
+        format!(
+            "INSERT INTO {table} failed: refused by the server; the other side said: \"TTL is not yet supported.\". Turn it \
+             on: custom_properties = {{'ttl': {{'status': 'enabled'}}}}; it stays on. (DG:troubleshooting.cql; \
+             DG:TTL-how-to-create-table)"
+        )
+    );
+}
