@@ -1,6 +1,6 @@
 //! A table or a keyspace as it is now, from the system tables.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use keyspaces_cql::statement::CqlType;
@@ -51,25 +51,18 @@ impl Schema<'_> {
     ///
     /// [`Server`](ErrorKind::Server) if what the system tables say makes no table; else as of reading any table.
     pub async fn describe_table(&self, keyspace: &str, table: &str) -> Result<Option<TableDescription>, Error> {
-        let tags = self.all_tags().await?;
-        self.describe_tagged(keyspace, table, &tags).await
+        let mut described = self.describe_untagged(keyspace, table).await?;
+        if let Some(described) = described.as_mut().filter(|_| !self.session.is_plain_cassandra()) {
+            described.definition.options.tags = self.table_tags(keyspace, table).await?;
+        }
+        Ok(described)
     }
 
-    /// As [`describe_table`](Self::describe_table) without its tags, for which those of all resources are read.
+    /// As [`describe_table`](Self::describe_table) without its tags, which takes a query less.
     pub(crate) async fn describe_untagged(
         &self,
         keyspace: &str,
         table: &str,
-    ) -> Result<Option<TableDescription>, Error> {
-        self.describe_tagged(keyspace, table, &AllTags::default()).await
-    }
-
-    /// As [`describe_table`](Self::describe_table), with tags that were read before.
-    pub(super) async fn describe_tagged(
-        &self,
-        keyspace: &str,
-        table: &str,
-        tags: &AllTags,
     ) -> Result<Option<TableDescription>, Error> {
         let columns = "SELECT column_name, clustering_order, kind, position, type FROM system_schema.columns \
                        WHERE keyspace_name = ? AND table_name = ?";
@@ -105,7 +98,6 @@ impl Schema<'_> {
             options = options.and(Cdc::On(Default::default()));
         }
         options.auto_scaling = self.auto_scaling(keyspace, table).await?;
-        options.tags = tags.of("table", keyspace, table);
         definition.options = options;
         let replicas =
             "SELECT region, status FROM system_multiregion_info.tables WHERE keyspace_name = ? AND table_name = ?";
@@ -129,21 +121,15 @@ impl Schema<'_> {
     ///
     /// As of reading any table.
     pub async fn describe_keyspace(&self, keyspace: &str) -> Result<Option<KeyspaceDefinition>, Error> {
-        let tags = self.all_tags().await?;
-        self.describe_tagged_keyspace(keyspace, &tags).await
+        let mut described = self.describe_untagged_keyspace(keyspace).await?;
+        if let Some(described) = described.as_mut().filter(|_| !self.session.is_plain_cassandra()) {
+            described.tags = self.keyspace_tags(keyspace).await?.unwrap_or_default();
+        }
+        Ok(described)
     }
 
     /// As [`describe_keyspace`](Self::describe_keyspace) without its tags.
     pub(crate) async fn describe_untagged_keyspace(&self, keyspace: &str) -> Result<Option<KeyspaceDefinition>, Error> {
-        self.describe_tagged_keyspace(keyspace, &AllTags::default()).await
-    }
-
-    /// As [`describe_keyspace`](Self::describe_keyspace), with tags that were read before.
-    pub(super) async fn describe_tagged_keyspace(
-        &self,
-        keyspace: &str,
-        tags: &AllTags,
-    ) -> Result<Option<KeyspaceDefinition>, Error> {
         let of = if self.session.is_plain_cassandra() { "system_schema" } else { "system_schema_mcs" };
         let there = format!("SELECT replication FROM {of}.keyspaces WHERE keyspace_name = ?");
         let rows: Vec<Row> = self.session.rows(&there, (keyspace.to_owned(),)).try_collect().await?;
@@ -154,7 +140,6 @@ impl Schema<'_> {
         if class.ends_with("NetworkTopologyStrategy") && !self.session.is_plain_cassandra() {
             definition.replication = Replication::MultiRegion(replication.into_keys().collect());
         }
-        definition.tags = tags.of("keyspace", keyspace, keyspace).unwrap_or_default();
         Ok(Some(definition))
     }
 
@@ -201,36 +186,28 @@ impl Schema<'_> {
         Ok(types)
     }
 
-    /// They are kept by the resource's ARN, which has the account's number in it; so all are read. A plain Cassandra has
-    /// none.
-    pub(super) async fn all_tags(&self) -> Result<AllTags, Error> {
-        if self.session.is_plain_cassandra() {
-            return Ok(AllTags::default());
-        }
-        let all = "SELECT keyspace_name, resource_name, resource_type, tags FROM system_schema_mcs.tags";
-        let mut rows = self.session.rows::<Row>(all, ());
-        let mut tags = AllTags::default();
-        while let Some(row) = rows.try_next().await? {
-            let word = |column| text(&row, column).unwrap_or_default();
-            let resource = (word("resource_type").to_ascii_lowercase(), word("keyspace_name"), word("resource_name"));
-            tags.0.insert(resource, row.get("tags").map(entries).unwrap_or_default());
-        }
-        Ok(tags)
+    async fn table_tags(&self, keyspace: &str, table: &str) -> Result<Option<Tags>, Error> {
+        const TAGS: &str =
+            "SELECT resource_type, tags FROM system_schema_mcs.tags WHERE keyspace_name = ? AND resource_name = ?";
+        self.tags(TAGS, (keyspace.to_owned(), table.to_owned()), "table").await
+    }
+
+    async fn keyspace_tags(&self, keyspace: &str) -> Result<Option<Tags>, Error> {
+        const TAGS: &str =
+            "SELECT resource_type, tags FROM system_schema_mcs.tags WHERE keyspace_name = ? AND resource_type = ?";
+        self.tags(TAGS, (keyspace.to_owned(), "keyspace".to_owned()), "keyspace").await
+    }
+
+    /// A table may have the name of its keyspace, so the type of the resource is compared here.
+    async fn tags(&self, select: &str, values: (String, String), resource: &str) -> Result<Option<Tags>, Error> {
+        let rows: Vec<Row> = self.session.rows(select, values).try_collect().await?;
+        let row =
+            rows.iter().find(|row| text(row, "resource_type").is_some_and(|it| it.eq_ignore_ascii_case(resource)));
+        Ok(row.and_then(|row| row.get("tags")).map(entries).filter(|tags| !tags.is_empty()))
     }
 
     async fn rows(&self, select: &str, keyspace: &str, table: &str) -> Result<Vec<Row>, Error> {
         self.session.rows(select, (keyspace.to_owned(), table.to_owned())).try_collect().await
-    }
-}
-
-/// The tags of all resources, by kind, keyspace and name.
-#[derive(Debug, Default)]
-pub(super) struct AllTags(HashMap<(String, String, String), Tags>);
-
-impl AllTags {
-    fn of(&self, kind: &str, keyspace: &str, name: &str) -> Option<Tags> {
-        let tags = self.0.get(&(kind.to_owned(), keyspace.to_owned(), name.to_owned()))?;
-        Some(tags.clone()).filter(|tags| !tags.is_empty())
     }
 }
 

@@ -3,6 +3,7 @@
 mod batch;
 mod definition;
 mod select;
+mod system;
 mod term;
 mod write;
 

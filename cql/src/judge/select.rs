@@ -7,6 +7,7 @@ use crate::tree::{Part, Tree};
 
 impl Judge<'_> {
     pub(super) fn select(&mut self, select: &Select) {
+        self.system_select(select);
         if let Some(distinct) = select.distinct {
             self.refuse(&rules::DISTINCT, distinct);
         }

@@ -53,6 +53,26 @@ rules! {
         source: "gh:JanusGraph/janusgraph#3879 (2023-07, answer to a PREPARE)",
         since: None,
     }
+    TAGS_WHERE {
+        id: "tags-where",
+        refuses: "a SELECT from system_schema_mcs.tags without = on resource_id, on keyspace_name and resource_name, or on \
+                  keyspace_name and resource_type",
+        text: None,
+        code: None,
+        advice: "Compare one of these with = in the WHERE.",
+        source: "DG:Tagging.Operations.view.keyspace; DG:Tagging.Operations.view.table",
+        since: None,
+    }
+    SYSTEM_TABLE_WHERE {
+        id: "system-table-where",
+        refuses: "a SELECT from the system tables of auto scaling and of tables in several Regions without = on keyspace_name \
+                  and table_name",
+        text: None,
+        code: None,
+        advice: "Compare both with = in the WHERE.",
+        source: "DG:working-with-keyspaces",
+        since: None,
+    }
     IN_SUBQUERY_LIMIT {
         id: "in-subqueries",
         refuses: "a SELECT whose INs multiply to more than 100 subqueries",

@@ -171,6 +171,10 @@ impl Reading<'_> {
         match statement {
             Statement::Select(select) => {
                 let table = self.table(&select.table)?;
+                // The service finds tags by columns that are not their key.
+                if system_tables::is_found_by_other_columns(&table) && select.allow_filtering.is_none() {
+                    self.edits.push((Span::new(select.span.end, select.span.end), " ALLOW FILTERING".into()));
+                }
                 let timestamps = statement.functions().iter().any(|function| function.name == "writetime");
                 Ok(self.understood(Action::Read, vec![table], vec![Features { ttl: false, timestamps }]))
             }

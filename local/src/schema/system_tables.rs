@@ -38,6 +38,11 @@ pub(crate) fn shows_recovery(table: &Thing) -> bool {
     [MCS, MULTIREGION].contains(&table.keyspace.as_str()) && table.name == "tables"
 }
 
+/// Whether the service finds rows of this table by columns that are not its key.
+pub(crate) fn is_found_by_other_columns(table: &Thing) -> bool {
+    table.keyspace == MCS && table.name == "tags"
+}
+
 /// Whether this is one of the [`KEYSPACES`].
 pub(crate) fn is_system(keyspace: &str) -> bool {
     KEYSPACES.contains(&keyspace)

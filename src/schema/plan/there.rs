@@ -26,7 +26,6 @@ pub(super) struct There {
 impl There {
     pub(super) async fn read(schema: Schema<'_>, wanted: &Definitions) -> Result<Self, Error> {
         let plain = schema.session.is_plain_cassandra();
-        let tags = schema.all_tags().await?;
         let of_types = wanted.types.iter().map(|it| &it.name);
         let names: Vec<_> = wanted.tables.iter().map(|it| &it.table).chain(of_types).cloned().collect();
         let keyspaces: BTreeSet<_> =
@@ -34,7 +33,7 @@ impl There {
         let mut definitions = Definitions::new();
         let (mut needed, mut others, mut busy) = (Vec::new(), Vec::new(), Vec::new());
         for keyspace in keyspaces {
-            let Some(there) = schema.describe_tagged_keyspace(keyspace, &tags).await? else { continue };
+            let Some(there) = schema.describe_keyspace(keyspace).await? else { continue };
             let wants = wanted.keyspaces.iter().find(|it| it.name.text == keyspace);
             let other_regions = !plain && wants.is_some_and(|wants| wants.replication != there.replication);
             definitions.keyspaces.push(there);
@@ -60,9 +59,8 @@ impl There {
         if !busy.is_empty() {
             schema.wait_for_tables(busy.iter().map(|name| (keyspace_of(name), name.name.text.as_str()))).await?;
         }
-        let tags = &tags;
         let described = stream::iter(needed)
-            .map(|name| async move { schema.describe_tagged(keyspace_of(&name), &name.name.text, tags).await });
+            .map(|name| async move { schema.describe_table(keyspace_of(&name), &name.name.text).await });
         let described: Vec<_> = described.buffered(AT_ONCE).try_collect().await?;
         definitions.tables = described.into_iter().flatten().map(|it| it.definition).collect();
         Ok(Self { definitions, others, wanted: names })

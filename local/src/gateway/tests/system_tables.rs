@@ -63,10 +63,17 @@ async fn what_drivers_ask_is_answered_by_query_and_prepared_at_one_and_local_quo
 async fn every_system_table_is_read_under_its_own_name() {
     let mut client = Client::connect(local().await).await;
     for table in system_tables::ALL {
-        let rows = client.rows(&format!("SELECT * FROM {}.{}", table.keyspace, table.name)).await;
+        let by = match (table.keyspace, table.name) {
+            ("system_schema_mcs", "tags") => " WHERE resource_id = 'x'",
+            ("system_schema_mcs", "autoscaling") | ("system_multiregion_info", "tables" | "autoscaling") => {
+                " WHERE keyspace_name = 'x' AND table_name = 'x'"
+            }
+            _ => "",
+        };
+        let rows = client.rows(&format!("SELECT * FROM {}.{}{by}", table.keyspace, table.name)).await;
         assert_eq!(rows.table, (table.keyspace.to_owned(), table.name.to_owned()));
         assert_eq!(client.query(&format!("USE {}", table.keyspace)).await, Answer::Keyspace(table.keyspace.to_owned()));
-        let rows = client.rows(&format!("SELECT * FROM {}", table.name)).await;
+        let rows = client.rows(&format!("SELECT * FROM {}{by}", table.name)).await;
         assert_eq!(rows.table, (table.keyspace.to_owned(), table.name.to_owned()));
     }
 }
@@ -207,4 +214,107 @@ async fn nobody_writes_to_a_system_table() {
         client.query(&update).await.refused().1,
         "keyspaces-local: not emulated: another partitioner: it is chosen when the local service is started"
     );
+}
+
+/// The queries of system tables that the guide shows, each with its page and the number of rows here.
+const OF_THE_GUIDE: &[(&str, &str, usize)] = &[
+    ("DG:keyspaces-create", "SELECT * FROM system_schema_mcs.keyspaces WHERE keyspace_name = 'guide'", 1),
+    (
+        "DG:tables-create",
+        "SELECT keyspace_name, table_name, status FROM system_schema_mcs.tables WHERE keyspace_name = 'guide' AND \
+         table_name = 'guide'",
+        1,
+    ),
+    (
+        "DG:ReadWriteCapacityMode.OnDemand",
+        "SELECT * from system_schema_mcs.tables where keyspace_name = 'guide' and table_name = 'guide'",
+        1,
+    ),
+    (
+        "DG:Tagging.Operations.view.table",
+        "SELECT * FROM system_schema_mcs.tags WHERE keyspace_name = 'guide' AND resource_name = 'guide'",
+        // The keyspace has the name of its table here.
+        2,
+    ),
+    (
+        "DG:Tagging.Operations.view.keyspace",
+        "SELECT * FROM system_schema_mcs.tags WHERE keyspace_name = 'guide' AND resource_type = 'keyspace'",
+        1,
+    ),
+    (
+        "DG:Tagging.Operations.view.table",
+        "SELECT * FROM system_schema_mcs.tags WHERE resource_id = \
+         'arn:aws:cassandra:us-east-1:111122223333:/keyspace/guide/table/guide'",
+        1,
+    ),
+    (
+        "DG:autoscaling.viewPolicy",
+        "SELECT * FROM system_schema_mcs.autoscaling WHERE keyspace_name = 'guide' AND table_name = 'guide'",
+        1,
+    ),
+    (
+        "DG:tables-mrr-view",
+        "SELECT * FROM system_multiregion_info.autoscaling WHERE keyspace_name = 'guide' AND table_name = 'guide'",
+        0,
+    ),
+    (
+        "DG:tables-mrr-create-default",
+        "SELECT * from system_multiregion_info.tables WHERE keyspace_name = 'guide' AND table_name = 'guide'",
+        0,
+    ),
+    (
+        "DG:keyspaces-multi-region-replica-status",
+        "SELECT keyspace_name, region, status, tables_replication_progress FROM system_multiregion_info.keyspaces WHERE \
+         keyspace_name = 'guide'",
+        0,
+    ),
+];
+
+#[tokio::test]
+async fn the_queries_of_the_guide_are_answered_by_query_and_prepared() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("guide").await;
+    assert!(matches!(client.query("ALTER KEYSPACE guide ADD TAGS {'key1': 'val1'}").await, Answer::Changed(_)));
+    client
+        .table(
+            "guide",
+            "guide",
+            "(a int PRIMARY KEY) WITH CUSTOM_PROPERTIES = {'capacity_mode': {'throughput_mode': 'PROVISIONED', 'read_capacity_units': 1, \
+             'write_capacity_units': 1}} AND AUTOSCALING_SETTINGS = {'provisioned_write_capacity_autoscaling_update': \
+             {'maximum_units': 10, 'minimum_units': 5, 'scaling_policy': {'target_tracking_scaling_policy_configuration': \
+             {'target_value': 50}}}} AND TAGS = {'key1': 'val1', 'key2': 'val2'}",
+        )
+        .await;
+    for (source, text, rows) in OF_THE_GUIDE {
+        assert_eq!(client.rows(text).await.values.len(), *rows, "{source}: {text}");
+        let id = client.prepared(text).await;
+        let Answer::Rows(prepared) = client.execute(&id, With::default()).await else { panic!("{source}: {text}") };
+        assert_eq!(prepared.values.len(), *rows, "{source}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_guide_rules_out_of_queries_of_system_tables_is_refused() {
+    let mut client = Client::connect(local().await).await;
+    let tags = "keyspaces-local: Amazon Keyspaces refuses a SELECT from system_schema_mcs.tags without = on resource_id, on \
+                keyspace_name and resource_name, or on keyspace_name and resource_type. Compare one of these with = in the \
+                WHERE. (DG:Tagging.Operations.view.keyspace; DG:Tagging.Operations.view.table)";
+    let names = "keyspaces-local: Amazon Keyspaces refuses a SELECT from the system tables of auto scaling and of tables in \
+                 several Regions without = on keyspace_name and table_name. Compare both with = in the WHERE. \
+                 (DG:working-with-keyspaces)";
+    for (text, refusal) in [
+        ("SELECT * FROM system_schema_mcs.tags", tags),
+        ("SELECT * FROM system_schema_mcs.tags WHERE keyspace_name = 'ks'", tags),
+        ("SELECT * FROM system_schema_mcs.tags WHERE keyspace_name = 'ks' ALLOW FILTERING", tags),
+        ("SELECT * FROM system_schema_mcs.tags WHERE resource_name = 't'", tags),
+        ("SELECT * FROM system_schema_mcs.autoscaling", names),
+        ("SELECT * FROM system_schema_mcs.autoscaling WHERE keyspace_name = 'ks'", names),
+        ("SELECT * FROM system_multiregion_info.tables WHERE keyspace_name = 'ks'", names),
+        ("SELECT * FROM system_multiregion_info.autoscaling WHERE keyspace_name = 'ks'", names),
+    ] {
+        assert_eq!(client.query(text).await.refused(), (INVALID, refusal.to_owned()), "{text}");
+        assert_eq!(client.prepare(text).await.refused(), (INVALID, refusal.to_owned()), "{text}");
+    }
+    assert_eq!(client.query("USE system_schema_mcs").await, Answer::Keyspace("system_schema_mcs".to_owned()));
+    assert_eq!(client.query("SELECT * FROM tags").await.refused(), (INVALID, tags.to_owned()));
 }

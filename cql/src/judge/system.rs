@@ -1,0 +1,50 @@
+//! SELECT from the system tables whose rows the service finds by certain columns only.
+
+use super::Judge;
+use crate::rules::{self, Rule};
+use crate::statement::Select;
+
+/// A system table, the columns of which one set has to be compared with `=`, and the rule that says so.
+struct Lookup {
+    keyspace: &'static str,
+    table: &'static str,
+    by: &'static [&'static [&'static str]],
+    rule: &'static Rule,
+}
+
+const BOTH_NAMES: &[&[&str]] = &[&["keyspace_name", "table_name"]];
+
+static LOOKUPS: &[Lookup] = &[
+    Lookup {
+        keyspace: "system_schema_mcs",
+        table: "tags",
+        by: &[&["resource_id"], &["keyspace_name", "resource_name"], &["keyspace_name", "resource_type"]],
+        rule: &rules::TAGS_WHERE,
+    },
+    Lookup { keyspace: "system_schema_mcs", table: "autoscaling", by: BOTH_NAMES, rule: &rules::SYSTEM_TABLE_WHERE },
+    Lookup { keyspace: "system_multiregion_info", table: "tables", by: BOTH_NAMES, rule: &rules::SYSTEM_TABLE_WHERE },
+    Lookup {
+        keyspace: "system_multiregion_info",
+        table: "autoscaling",
+        by: BOTH_NAMES,
+        rule: &rules::SYSTEM_TABLE_WHERE,
+    },
+];
+
+impl Judge<'_> {
+    pub(super) fn system_select(&mut self, select: &Select) {
+        let keyspace = select.table.keyspace.as_ref().map(|name| name.text.as_str()).or(self.context.keyspace);
+        let Some(lookup) =
+            LOOKUPS.iter().find(|lookup| Some(lookup.keyspace) == keyspace && lookup.table == select.table.name.text)
+        else {
+            return;
+        };
+        let compared = |column: &str| {
+            let mut equalities = select.relations.iter().filter_map(|relation| relation.equality());
+            equalities.any(|(name, _)| name.text == column)
+        };
+        if !lookup.by.iter().any(|columns| columns.iter().all(|column| compared(column))) {
+            self.refuse(lookup.rule, select.table.span());
+        }
+    }
+}
