@@ -1,7 +1,7 @@
 //! The lists of what Keyspaces is known to have. What is on none of them is unknown, never allowed.
 
 use crate::QualifiedName;
-use crate::statement::{NativeType, Operator};
+use crate::statement::{NativeType, Operator, TermKind, WithOption};
 
 /// A function that Keyspaces has.
 #[derive(Clone, Copy, Debug)]
@@ -70,21 +70,24 @@ pub(crate) const PARTITIONERS: &[&str] = &[
 /// `DG:cql.ddl.keyspace`
 pub(crate) const CREATE_KEYSPACE_OPTIONS: &[&str] = &["replication", "durable_writes", "tags"];
 
-/// `DG:cql.ddl.keyspace`
-pub(crate) const ALTER_KEYSPACE_OPTIONS: &[&str] = &["replication", "client_side_timestamps", "durable_writes"];
+/// Options of a keyspace that ScyllaDB and later versions of Cassandra print. That Keyspaces ignores them is inferred.
+pub(crate) fn is_ignored_of_a_keyspace(option: &WithOption) -> bool {
+    ["consistency", "fast_path", "storage", "tablets"].contains(&option.name.text.as_str())
+}
 
-/// The first five are Keyspaces' own (`DG:cql.ddl.table`). The others are Cassandra's: `DG:functional-differences` says that
-/// compaction, compression, caching, garbage collection and bloom filters are ignored; the rest stands in what `DESCRIBE`
-/// prints of a table (`DG:TTL-how-to-create-table`), from which it is inferred that it may be said.
-pub(crate) const CREATE_TABLE_OPTIONS: &[&str] = &[
-    "autoscaling_settings",
-    "cdc",
-    "custom_properties",
-    "default_time_to_live",
-    "tags",
+/// `DG:cql.ddl.keyspace`
+pub(crate) const ALTER_KEYSPACE_OPTIONS: &[&str] = &["replication", "client_side_timestamps"];
+
+/// Keyspaces' own (`DG:cql.ddl.table`), and `comment`, which the service keeps (`API:CreateTable`).
+pub(crate) const CREATE_TABLE_OPTIONS: &[&str] =
+    &["autoscaling_settings", "cdc", "comment", "custom_properties", "default_time_to_live", "tags"];
+
+/// Options that Keyspaces takes and ignores, whatever their value. `DG:functional-differences` has those of compaction,
+/// compression, caching, garbage collection and bloom filters, and `DG:TTL-how-to-create-table` shows the first twelve in
+/// what `DESCRIBE` prints. That the rest, which other versions and ScyllaDB print, is ignored too is inferred.
+const IGNORED_OPTIONS: &[&str] = &[
     "bloom_filter_fp_chance",
     "caching",
-    "comment",
     "compaction",
     "compression",
     "crc_check_chance",
@@ -95,15 +98,32 @@ pub(crate) const CREATE_TABLE_OPTIONS: &[&str] = &[
     "min_index_interval",
     "read_repair_chance",
     "speculative_retry",
+    // Cassandra 2
+    "index_interval",
+    "populate_io_cache_on_flush",
+    "replicate_on_write",
+    // Cassandra 4 and 5
+    "additional_write_policy",
+    "allow_auto_snapshot",
+    "extensions",
+    "id",
+    "incremental_backups",
+    "memtable",
+    "read_repair",
+    // ScyllaDB
+    "in_memory",
+    "paxos_grace_seconds",
+    "per_partition_rate_limit",
+    "scylla_encryption_options",
+    "synchronous_updates",
+    "tombstone_gc",
 ];
 
-/// Whether Keyspaces takes the option of a table and ignores it. `DG:functional-differences` has those of compaction,
-/// compression, caching, garbage collection and bloom filters; that those of read repair, of the index of a file and of
-/// flushing are ignored too is inferred.
-pub(crate) fn is_ignored(option: &str) -> bool {
-    const HEEDED: &[&str] =
-        &["autoscaling_settings", "cdc", "comment", "custom_properties", "default_time_to_live", "tags"];
-    CREATE_TABLE_OPTIONS.contains(&option) && !HEEDED.contains(&option)
+/// Whether Keyspaces takes the option of a table and ignores it. ScyllaDB's `cdc` is a map, which is none of Keyspaces'.
+pub(crate) fn is_ignored(option: &WithOption) -> bool {
+    let name = option.name.text.as_str();
+    let is_map = matches!(option.value.kind, TermKind::Map(_) | TermKind::Set(_));
+    IGNORED_OPTIONS.contains(&name) || (name == "cdc" && is_map)
 }
 
 /// `DG:cql.ddl.table`

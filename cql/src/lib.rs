@@ -43,8 +43,8 @@ pub use syntax_error::{SyntaxError, SyntaxProblem};
 pub use table::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Encryption,
     NewColumn, NewColumns, PointInTimeRecovery, PropertyError, PropertyProblem, ReplicaCapacity, RestoreOverride,
-    RestorePoint, ShownColumn, ShownError, TableBuilder, TableChange, TableDefinition, TableError, TableOptions,
-    TableProblem, TableProperty, TableRestore, Tags, TargetTracking, Ttl, WarmThroughput, read_tags,
+    RestorePoint, ShownColumn, ShownError, StreamTags, TableBuilder, TableChange, TableDefinition, TableError,
+    TableOptions, TableProblem, TableProperty, TableRestore, Tags, TargetTracking, Ttl, WarmThroughput, read_tags,
 };
 pub use user_type::TypeDefinition;
 

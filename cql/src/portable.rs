@@ -1,7 +1,8 @@
 //! What of a definition a plain Cassandra can carry out.
 
 use crate::Statement;
-use crate::statement::AlterTableChange;
+use crate::allowed::{is_ignored, is_ignored_of_a_keyspace};
+use crate::statement::{AlterTable, AlterTableChange};
 
 /// The part of a definition that does not need Keyspaces.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +28,10 @@ impl Statement {
             Self::CreateTable(create) => &mut create.options,
             Self::AlterTable(alter) => match &mut alter.change {
                 AlterTableChange::With(options) => options,
-                AlterTableChange::AddTags(_) | AlterTableChange::DropTags(_) => return Portable::Nothing,
+                AlterTableChange::AddTags(_)
+                | AlterTableChange::DropTags(_)
+                | AlterTableChange::AddStreamTags(_)
+                | AlterTableChange::DropStreamTags(_) => return Portable::Nothing,
                 _ => return Portable::All,
             },
             // The only changes of a keyspace are tags and Regions.
@@ -44,10 +48,41 @@ impl Statement {
     }
 }
 
+impl Statement {
+    /// The same definition without the options that Keyspaces takes and ignores; `None` if nothing is left.
+    #[must_use]
+    pub fn without_ignored_options(&self) -> Option<Self> {
+        let mut part = self.clone();
+        let options = match &mut part {
+            Self::CreateKeyspace(create) => {
+                create.options.retain(|option| !is_ignored_of_a_keyspace(option));
+                return Some(part);
+            }
+            Self::CreateTable(create) => &mut create.options,
+            Self::AlterTable(AlterTable { change: AlterTableChange::With(options), .. }) => options,
+            _ => return Some(part),
+        };
+        options.retain(|option| !is_ignored(option));
+        let nothing = options.is_empty() && matches!(self, Self::AlterTable(_));
+        (!nothing).then_some(part)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::parse;
+
+    #[test]
+    fn what_keyspaces_ignores_is_left_out() {
+        let create =
+            "CREATE TABLE t (a int PRIMARY KEY) WITH caching = 'none' AND comment = 'c' AND cdc = {'enabled': true}";
+        let left = parse(create).unwrap().without_ignored_options().unwrap();
+        assert_eq!(left.to_string(), "CREATE TABLE t (a int PRIMARY KEY) WITH comment = 'c'");
+        assert_eq!(parse("ALTER TABLE t WITH gc_grace_seconds = 0").unwrap().without_ignored_options(), None);
+        let add = parse("ALTER TABLE t ADD b int").unwrap();
+        assert_eq!(add.without_ignored_options().as_ref(), Some(&add));
+    }
 
     #[test]
     fn what_only_keyspaces_has_is_left_out() {

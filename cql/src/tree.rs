@@ -214,6 +214,7 @@ enums! {
     Condition { Exists(it), Holds(it) }
     AlterKeyspaceChange { With(it), AddTags(it), DropTags(it) }
     AlterTableChange {
-        Add(it), Drop(it), Rename(it), ColumnType(column, to), DropCompactStorage(it), AddTags(it), DropTags(it), With(it)
+        Add(it), AddBare(it), Drop(it), Rename(it), ColumnType(column, to), DropCompactStorage(it), AddTags(it),
+        DropTags(it), AddStreamTags(it), DropStreamTags(it), With(it)
     }
 }

@@ -145,3 +145,47 @@ fn the_keyspace_of_use_counts_for_what_comes_after_it() {
     assert_eq!(told("USE system; DROP TABLE local; SELECT * FROM local"), ["system-keyspace `local`"]);
     assert_eq!(told("USE shop; DROP TABLE local"), [""; 0]);
 }
+
+/// Published schemas, what `DESCRIBE` prints, and samples of AWS are valid: nothing in them is refused or unknown.
+#[test]
+fn a_schema_that_is_valid_is_not_said_to_be_wrong() {
+    for (text, expected) in [
+        (
+            "CREATE TABLE ks.spans (service text, bucket int, took bigint, id blob, PRIMARY KEY ((service, bucket), took, id)) \
+             WITH CLUSTERING ORDER BY (took DESC)",
+            &[][..],
+        ),
+        ("CREATE TYPE ks.checksum (\n    version int,\n    flavor  int,\n    value   blob,\n);", &[]),
+        (
+            "CREATE TABLE ks.of_keyspaces (id text, at timeuuid, event text, PRIMARY KEY (id, at)) WITH CLUSTERING ORDER BY (at \
+             ASC) AND bloom_filter_fp_chance = 0.01 AND caching = {'class': 'com.amazonaws.cassandra.DefaultCaching'} AND \
+             comment = '' AND compaction = {'class': 'com.amazonaws.cassandra.DefaultCompaction'} AND compression = {'class': \
+             'com.amazonaws.cassandra.DefaultCompression'} AND crc_check_chance = 1.0 AND dclocal_read_repair_chance = 0.0 \
+             AND default_time_to_live = 3024000 AND gc_grace_seconds = 7776000 AND max_index_interval = 2048 AND \
+             memtable_flush_period_in_ms = 3600000 AND min_index_interval = 128 AND read_repair_chance = 0.0 AND \
+             speculative_retry = '99PERCENTILE'",
+            &["ignored-option"],
+        ),
+        (
+            "CREATE TABLE ks.of_4 (id text, at timeuuid, PRIMARY KEY (id, at)) WITH additional_write_policy = '99p' AND cdc = \
+             false AND default_time_to_live = 60 AND extensions = {} AND memtable = 'default' AND read_repair = 'BLOCKING'",
+            &["ignored-option"],
+        ),
+        (
+            "CREATE TABLE ks.of_scylla (root text, k text, PRIMARY KEY (root, k)) WITH caching = {'enabled': 'true'} AND cdc = \
+             {'enabled': 'false'} AND tombstone_gc = {'mode': 'timeout'}",
+            &["ignored-option"],
+        ),
+        (
+            "CREATE TYPE ks.addr (number text, street text, city text); CREATE TABLE ks.homes (id int PRIMARY KEY, address \
+             frozen<addr>); SELECT address.city FROM ks.homes WHERE id = 1; ALTER TABLE ks.homes ADD TAGS_FOR_CDC {'a': 'b'}",
+            &[],
+        ),
+    ] {
+        let ids: Vec<_> = lint(text).iter().map(|finding| finding.id).collect();
+        assert_eq!(ids, expected, "{text}");
+        if !text.contains("INSERT") && !text.contains("SELECT") {
+            keyspaces_cql::Definitions::parse(text).unwrap();
+        }
+    }
+}

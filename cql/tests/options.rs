@@ -25,7 +25,7 @@ fn properties() -> Vec<(&'static str, TableProperty)> {
     vec![
         ("DG:cql.ddl.table", CapacityMode::OnDemand.into()),
         ("DG:cql.ddl.table", units.into()),
-        ("DG:create-table-warm-throughput", WarmThroughput { read: 40_000, write: 20_000 }.into()),
+        ("DG:create-table-warm-throughput", WarmThroughput::new(40_000, 20_000).into()),
         ("DG:cql.ddl.table", PointInTimeRecovery::Enabled.into()),
         ("DG:cql.ddl.table", PointInTimeRecovery::Disabled.into()),
         ("DG:cql.ddl.table", Encryption::AwsOwnedKey.into()),

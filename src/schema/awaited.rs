@@ -239,7 +239,11 @@ fn shows(table: &TableDefinition, change: &TableChange) -> bool {
             (asked, there) => there.is_none_or(|there| there == asked),
         },
         TableChange::Set(TableProperty::WarmThroughput(asked)) => {
-            options.warm_throughput.is_none_or(|there| there.read >= asked.read && there.write >= asked.write)
+            let reached =
+                |there: Option<u32>, asked: Option<u32>| there.zip(asked).is_none_or(|(there, asked)| there >= asked);
+            options
+                .warm_throughput
+                .is_none_or(|there| reached(there.read, asked.read) && reached(there.write, asked.write))
         }
         TableChange::Set(TableProperty::PointInTimeRecovery(asked)) => {
             options.point_in_time_recovery.is_none_or(|there| there == *asked)
@@ -399,16 +403,8 @@ mod tests {
             (set(TableProperty::DefaultTimeToLive(5)), table(), false),
             (set(TableProperty::DefaultTimeToLive(5)), table().default_time_to_live(5), true),
             (set(TableProperty::DefaultTimeToLive(0)), table().default_time_to_live(5), false),
-            (
-                set(WarmThroughput { read: 5, write: 5 }.into()),
-                table().with(WarmThroughput { read: 6, write: 5 }),
-                true,
-            ),
-            (
-                set(WarmThroughput { read: 5, write: 5 }.into()),
-                table().with(WarmThroughput { read: 4, write: 5 }),
-                false,
-            ),
+            (set(WarmThroughput::new(5, 5).into()), table().with(WarmThroughput::new(6, 5)), true),
+            (set(WarmThroughput::new(5, 5).into()), table().with(WarmThroughput::new(4, 5)), false),
             (set(Ttl::Enabled.into()), table(), true),
         ];
         for (change, builder, expected) in cases {

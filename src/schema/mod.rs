@@ -27,9 +27,9 @@ pub use keyspaces_cql::statement::{CqlType, NativeType, Order};
 pub use keyspaces_cql::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Definitions,
     DefinitionsError, Encryption, Impossible, KeyspaceChange, KeyspaceDefinition, Left, Mark, MarkKind, Name,
-    NewColumn, NewColumns, PointInTimeRecovery, ReplicaCapacity, Replication, RestoreOverride, Step, TableBuilder,
-    TableChange, TableDefinition, TableError, TableOptions, TableProperty, Tags, TargetTracking, Ttl, TypeDefinition,
-    WarmThroughput,
+    NewColumn, NewColumns, PointInTimeRecovery, ReplicaCapacity, Replication, RestoreOverride, Step, StreamTags,
+    TableBuilder, TableChange, TableDefinition, TableError, TableOptions, TableProperty, Tags, TargetTracking, Ttl,
+    TypeDefinition, WarmThroughput,
 };
 
 /// What a session defines and describes; from [`Session::schema`].

@@ -93,7 +93,7 @@ impl TableChange {
     pub fn marks(&self, there: &TableDefinition) -> Vec<&'static Mark> {
         match self {
             Self::AddColumns(_) => vec![&COLUMN_STAYS],
-            Self::AddTags(_) | Self::DropTags(_) => Vec::new(),
+            Self::AddTags(_) | Self::DropTags(_) | Self::AddStreamTags(_) | Self::DropStreamTags(_) => Vec::new(),
             Self::Set(property) => of_property(property, &there.options),
         }
     }
@@ -133,6 +133,7 @@ fn of_property(property: &TableProperty, there: &TableOptions) -> Vec<&'static M
         }
         TableProperty::CapacityMode(CapacityMode::OnDemand)
         | TableProperty::Encryption(Encryption::AwsOwnedKey)
+        | TableProperty::StreamTags(_)
         | TableProperty::DefaultTimeToLive(0)
         | TableProperty::Tags(_)
         | TableProperty::Ignored(_) => Vec::new(),

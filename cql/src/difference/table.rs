@@ -3,8 +3,8 @@
 use super::{Impossible, Left};
 use crate::statement::{CqlType, Order};
 use crate::table::{
-    AutoScaling, CapacityMode, CapacityScaling, Cdc, Column, Encryption, NewColumn, NewColumns, TableChange,
-    TableDefinition, TableOptions, TableProperty, Tags, WarmThroughput,
+    AutoScaling, CapacityMode, CapacityScaling, Cdc, Column, Encryption, NewColumn, NewColumns, StreamTags,
+    TableChange, TableDefinition, TableOptions, TableProperty, Tags, WarmThroughput,
 };
 use crate::{QualifiedName, rules};
 
@@ -152,7 +152,15 @@ impl From<'_> {
         let stream = there.cdc.unwrap_or_default();
         match (stream, to.cdc.unwrap_or(stream)) {
             (is, wanted) if is == wanted => {}
-            (Cdc::Off, wanted) => self.first.push(set(wanted)),
+            (Cdc::Off, wanted) => {
+                self.first.push(set(wanted));
+                let tags = match &to.stream_tags {
+                    Some(StreamTags::OfTable) => to.tags.clone().or_else(|| there.tags.clone()),
+                    Some(StreamTags::Own(tags)) => Some(tags.clone()),
+                    None => None,
+                };
+                self.first.extend(tags.filter(|tags| !tags.is_empty()).map(TableChange::AddStreamTags));
+            }
             // A stream keeps its view type as long as it is on.
             (Cdc::On(_), Cdc::On(view)) => self.last.extend([set(Cdc::Off), set(Cdc::On(view))]),
             (Cdc::On(_), Cdc::Off) => self.last.push(set(Cdc::Off)),
@@ -175,17 +183,22 @@ impl From<'_> {
     }
 
     fn warm_throughput(&mut self, there: Option<WarmThroughput>, to: Option<WarmThroughput>) {
-        match (there, to) {
-            (_, None) => {}
-            (Some(is), Some(wanted)) if is == wanted => {}
-            (Some(is), Some(wanted)) if wanted.read < is.read || wanted.write < is.write => {
+        let Some(wanted) = to.map(|to| to.over(there)).filter(|wanted| Some(*wanted) != there) else { return };
+        let is_lower = |is: Option<u32>, wanted: Option<u32>| is.zip(wanted).is_some_and(|(is, wanted)| wanted < is);
+        match there {
+            Some(is) if is_lower(is.read, wanted.read) || is_lower(is.write, wanted.write) => {
+                let units =
+                    |side: Option<u32>| side.map_or_else(|| "an unknown number of".to_owned(), |of| of.to_string());
                 let what = format!(
                     "lowering its warm throughput from {} reads and {} writes a second to {} and {}",
-                    is.read, is.write, wanted.read, wanted.write
+                    units(is.read),
+                    units(is.write),
+                    units(wanted.read),
+                    units(wanted.write)
                 );
                 self.impossible(what, "Ask for no less than there is.", "DG:warm-throughput");
             }
-            (_, Some(wanted)) => self.last.push(set(wanted)),
+            _ => self.last.push(set(wanted)),
         }
     }
 

@@ -6,8 +6,9 @@ use std::slice;
 use super::Judge;
 use crate::keyspace::Replication;
 use crate::statement::{
-    AlterKeyspace, AlterKeyspaceChange, AlterTable, AlterTableChange, ConstantKind, CqlType, CqlTypeKind,
-    CreateKeyspace, CreateTable, CreateType, NativeType, RestoreTable, TableOption, Term, TermKind, WithOption,
+    AlterKeyspace, AlterKeyspaceChange, AlterTable, AlterTableChange, ColumnDefinition, ConstantKind, CqlType,
+    CqlTypeKind, CreateKeyspace, CreateTable, CreateType, NativeType, RestoreTable, TableOption, Term, TermKind,
+    WithOption,
 };
 use crate::table::{PropertyError, PropertyProblem, TableError, TableOptions, TableProblem, read_tags};
 use crate::{Name, Span, allowed, rules};
@@ -50,8 +51,9 @@ impl Judge<'_> {
         for option in options {
             let name = option.name.text.as_str();
             match name {
-                _ if !known.contains(&name) => self.unknown(option.span, format!("the option {name} of a keyspace")),
                 "durable_writes" if !is_true(&option.value) => self.refuse(&rules::DURABLE_WRITES, option.span),
+                _ if allowed::is_ignored_of_a_keyspace(option) => {}
+                _ if !known.contains(&name) => self.unknown(option.span, format!("the option {name} of a keyspace")),
                 "replication" => {
                     Replication::examine(&option.value, &mut |error| self.property_error(error));
                 }
@@ -81,15 +83,19 @@ impl Judge<'_> {
         self.changed(&alter.table);
         self.if_exists_of_alter(alter.if_exists);
         match &alter.change {
-            AlterTableChange::Add(columns) => {
-                self.parts(columns);
-                columns.iter().for_each(|column| self.parts_inside(&column.column_type));
+            AlterTableChange::Add(columns) => self.new_columns(columns),
+            AlterTableChange::AddBare(columns) => {
+                self.unknown(alter.span, "ALTER TABLE … ADD of several columns without parentheses around them");
+                self.new_columns(columns);
             }
             AlterTableChange::Drop(_) => self.refuse(&rules::DROP_COLUMN, alter.span),
             AlterTableChange::Rename(_) => self.refuse(&rules::RENAME_COLUMN, alter.span),
             AlterTableChange::ColumnType(..) => self.refuse(&rules::ALTER_COLUMN_TYPE, alter.span),
             AlterTableChange::DropCompactStorage(span) => self.unknown(*span, "COMPACT STORAGE"),
-            AlterTableChange::AddTags(tags) | AlterTableChange::DropTags(tags) => self.property(read_tags(tags)),
+            AlterTableChange::AddTags(tags)
+            | AlterTableChange::DropTags(tags)
+            | AlterTableChange::AddStreamTags(tags)
+            | AlterTableChange::DropStreamTags(tags) => self.property(read_tags(tags)),
             AlterTableChange::With(options) => {
                 for option in options {
                     if let ("custom_properties", TermKind::Map(properties)) =
@@ -101,6 +107,20 @@ impl Judge<'_> {
                 }
                 self.table_options(options, allowed::ALTER_TABLE_OPTIONS);
                 self.options_together(options);
+            }
+        }
+    }
+
+    /// A column that is added is its name and its type (`DG:cql.ddl.table`).
+    fn new_columns(&mut self, columns: &[ColumnDefinition]) {
+        for column in columns {
+            self.parts(column);
+            self.parts_inside(&column.column_type);
+            if column.is_static.is_some() {
+                self.unknown(column.span, "a static column that is added to a table");
+            }
+            if column.primary_key.is_some() {
+                self.unknown(column.span, "a PRIMARY KEY that is added to a table");
             }
         }
     }
@@ -126,7 +146,7 @@ impl Judge<'_> {
     fn table_options(&mut self, options: &[TableOption], known: &[&str]) {
         for option in options {
             let name = option.name.text.as_str();
-            if !known.contains(&name) {
+            if !known.contains(&name) && !allowed::is_ignored(option) {
                 self.unknown(option.span, format!("the option {name} of a table"));
             } else {
                 TableOptions::examine(slice::from_ref(option), &mut |error| self.property_error(error));

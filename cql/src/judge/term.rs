@@ -4,7 +4,7 @@ use super::Judge;
 use crate::allowed;
 use crate::rules;
 use crate::statement::{
-    Call, Comparand, ConstantKind, CqlType, CqlTypeKind, Operator, Relation, Subject, Target, Term, TermKind,
+    Access, Call, Comparand, ConstantKind, CqlType, CqlTypeKind, Operator, Relation, Subject, Target, Term, TermKind,
 };
 use crate::tree::{Part, Tree};
 
@@ -22,7 +22,9 @@ impl Judge<'_> {
         match &term.kind {
             TermKind::Call(call) => self.call(call, term),
             TermKind::Arithmetic(_) | TermKind::Negative(_) => self.unknown(term.span, "arithmetic"),
-            TermKind::Access(_) => self.unknown(term.span, "a field or an element of a column in a SELECT"),
+            TermKind::Access(access) if matches!(**access, Access::Element { .. }) => {
+                self.unknown(term.span, "an element of a column in a SELECT");
+            }
             TermKind::Constant(constant) if constant.kind == ConstantKind::Duration => {
                 self.unknown(term.span, "durations");
             }

@@ -22,6 +22,7 @@ use std::fmt;
 use advice::Advice;
 use features::Features;
 
+use crate::allowed::is_ignored_of_a_keyspace;
 use crate::judge::judge_all;
 use crate::parser::{Reading, read_script};
 use crate::table::TableProblem;
@@ -112,7 +113,10 @@ impl Linter {
         self.judge(statement);
         self.features(statement);
         match statement {
-            Statement::CreateKeyspace(create) => self.replication(&create.options),
+            Statement::CreateKeyspace(create) => {
+                self.replication(&create.options);
+                self.ignored_options(&create.options, is_ignored_of_a_keyspace);
+            }
             Statement::CreateTable(create) => self.create_table(create, reading.recovered.is_empty()),
             Statement::AlterTable(alter) => self.alter_table(alter),
             Statement::Select(select) => self.select(select),

@@ -1,12 +1,13 @@
 //! Keyspaces and tables.
 
 use super::{Linter, advice};
+use crate::allowed::is_ignored;
 use crate::statement::{
     AlterTable, AlterTableChange, ColumnDefinition, ConstantKind, CqlType, CqlTypeKind, CreateTable, NativeType,
     TermKind, WithOption, option,
 };
 use crate::table::TableProblem;
-use crate::{ColumnKind, Span, allowed};
+use crate::{ColumnKind, Span};
 
 /// What keeps a CREATE TABLE from making one: its id, and what to do where the problem does not say it. `None` for what the
 /// judgement tells.
@@ -63,7 +64,7 @@ impl Linter {
         if whole {
             self.table_made(&create.table, &table);
         }
-        self.ignored_options(&create.options);
+        self.ignored_options(&create.options, is_ignored);
         let expires =
             option(&create.options, "default_time_to_live").is_some() && table.options.default_time_to_live != Some(0);
         let kinds = table.columns.iter().map(|column| column.kind);
@@ -84,7 +85,7 @@ impl Linter {
 
     pub(super) fn alter_table(&mut self, alter: &AlterTable) {
         match &alter.change {
-            AlterTableChange::Add(columns) => {
+            AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
                 for column in columns {
                     self.size(
                         column,
@@ -92,7 +93,7 @@ impl Linter {
                     );
                 }
             }
-            AlterTableChange::With(options) => self.ignored_options(options),
+            AlterTableChange::With(options) => self.ignored_options(options, is_ignored),
             _ => {}
         }
     }
@@ -132,8 +133,8 @@ impl Linter {
     }
 
     /// One finding for all: what Cassandra prints of a table names a dozen of them.
-    fn ignored_options(&mut self, options: &[WithOption]) {
-        let ignored: Vec<_> = options.iter().filter(|option| allowed::is_ignored(&option.name.text)).collect();
+    pub(super) fn ignored_options(&mut self, options: &[WithOption], is_ignored: fn(&WithOption) -> bool) {
+        let ignored: Vec<_> = options.iter().filter(|option| is_ignored(option)).collect();
         if let (Some(first), Some(last)) = (ignored.first(), ignored.last()) {
             let names: Vec<_> = ignored.iter().map(|option| option.name.text.as_str()).collect();
             self.advise(&advice::IGNORED_OPTION, first.span.to(last.span), &names.join(", "));

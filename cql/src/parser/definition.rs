@@ -168,7 +168,7 @@ impl Parser<'_> {
                 }
                 self.skip_item(self.at);
             }
-            let comma = self.accept(TokenKind::Comma).is_some();
+            let comma = self.accept_commas();
             let closed = self.accept(TokenKind::CloseParenthesis).is_some();
             if closed || !comma {
                 return Ok(());
@@ -240,22 +240,27 @@ impl Parser<'_> {
     }
 
     fn alter_table_change(&mut self) -> Parsed<AlterTableChange> {
-        let tags = self.is_word_at(1, "TAGS") && self.kind_at(2) == TokenKind::OpenBrace;
+        let are_tags = |word| self.is_word_at(1, word) && self.kind_at(2) == TokenKind::OpenBrace;
+        let (tags, stream_tags) = (are_tags("TAGS"), are_tags("TAGS_FOR_CDC"));
         let start = self.span();
         if self.accept_word("ADD").is_some() {
-            if tags {
+            if tags || stream_tags {
                 self.advance();
-                return self.option_value().map(AlterTableChange::AddTags);
+                let change = if tags { AlterTableChange::AddTags } else { AlterTableChange::AddStreamTags };
+                return self.option_value().map(change);
             }
             if self.kind() == TokenKind::OpenParenthesis {
                 return self.parenthesised(Self::column_definition).map(AlterTableChange::Add);
             }
-            return self.list_of(Self::column_definition).map(AlterTableChange::Add);
+            let columns = self.list_of(Self::column_definition)?;
+            let several = columns.len() > 1;
+            return Ok(if several { AlterTableChange::AddBare(columns) } else { AlterTableChange::Add(columns) });
         }
         if self.accept_word("DROP").is_some() {
-            if tags {
+            if tags || stream_tags {
                 self.advance();
-                return self.option_value().map(AlterTableChange::DropTags);
+                let change = if tags { AlterTableChange::DropTags } else { AlterTableChange::DropStreamTags };
+                return self.option_value().map(change);
             }
             if self.accept_words(&["COMPACT", "STORAGE"]).is_some() {
                 return Ok(AlterTableChange::DropCompactStorage(self.since(start)));
@@ -298,11 +303,26 @@ impl Parser<'_> {
 
     fn create_type(&mut self, start: Span) -> Parsed<CreateType> {
         let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
-        let name = self.qualified_name("a type")?;
-        let fields = self.parenthesised(|parser| {
-            let name = parser.name("the name of a field")?;
-            Ok(FieldDefinition { name, field_type: parser.cql_type()? })
-        })?;
-        Ok(CreateType { span: self.since(start), if_not_exists, name, fields })
+        let type_name = self.qualified_name("a type")?;
+        self.expect(TokenKind::OpenParenthesis, "'('")?;
+        let mut fields = Vec::new();
+        loop {
+            let name = self.name("the name of a field")?;
+            fields.push(FieldDefinition { name, field_type: self.cql_type()? });
+            let comma = self.accept_commas();
+            if self.accept(TokenKind::CloseParenthesis).is_some() {
+                return Ok(CreateType { span: self.since(start), if_not_exists, name: type_name, fields });
+            }
+            if !comma {
+                return Err(self.unexpected("',' or ')'"));
+            }
+        }
+    }
+
+    /// Cassandra's grammar lets the places after the first column or field be empty: `(a int, , b int,)`.
+    fn accept_commas(&mut self) -> bool {
+        let before = self.at;
+        while self.accept(TokenKind::Comma).is_some() {}
+        self.at > before
     }
 }

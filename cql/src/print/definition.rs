@@ -92,6 +92,7 @@ impl Display for AlterTable {
         write!(f, "ALTER TABLE {}{}", if_some(&self.if_exists, "IF EXISTS "), self.table)?;
         match &self.change {
             AlterTableChange::Add(columns) => write!(f, " ADD ({})", commas(columns)),
+            AlterTableChange::AddBare(columns) => write!(f, " ADD {}", commas(columns)),
             AlterTableChange::Drop(columns) => write!(f, " DROP ({})", commas(columns)),
             AlterTableChange::Rename(names) => {
                 f.write_str(" RENAME ")?;
@@ -104,6 +105,8 @@ impl Display for AlterTable {
             AlterTableChange::DropCompactStorage(_) => f.write_str(" DROP COMPACT STORAGE"),
             AlterTableChange::AddTags(tags) => write!(f, " ADD TAGS {tags}"),
             AlterTableChange::DropTags(tags) => write!(f, " DROP TAGS {tags}"),
+            AlterTableChange::AddStreamTags(tags) => write!(f, " ADD TAGS_FOR_CDC {tags}"),
+            AlterTableChange::DropStreamTags(tags) => write!(f, " DROP TAGS_FOR_CDC {tags}"),
             AlterTableChange::With(options) => with(f, options),
         }
     }

@@ -402,12 +402,15 @@ fn a_definition() -> BoxedStrategy<Statement> {
         });
     let table_change = prop_oneof![
         vec(column(), 1..3).prop_map(AlterTableChange::Add),
+        vec(column(), 2..3).prop_map(AlterTableChange::AddBare),
         vec(name(), 1..3).prop_map(AlterTableChange::Drop),
         vec((name(), name()), 1..3).prop_map(AlterTableChange::Rename),
         (name(), cql_type()).prop_map(|(column, to)| AlterTableChange::ColumnType(column, to)),
         Just(AlterTableChange::DropCompactStorage(NO)),
         tags().prop_map(AlterTableChange::AddTags),
         tags().prop_map(AlterTableChange::DropTags),
+        tags().prop_map(AlterTableChange::AddStreamTags),
+        tags().prop_map(AlterTableChange::DropStreamTags),
         vec(with_option(), 1..3).prop_map(AlterTableChange::With),
     ];
     let keyspace_change = prop_oneof![

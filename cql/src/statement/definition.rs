@@ -174,6 +174,8 @@ pub struct AlterTable {
 pub enum AlterTableChange {
     /// `ADD (a int, b text)`
     Add(Vec<ColumnDefinition>),
+    /// `ADD a int, b text`: several columns without parentheses, as Cassandra 4 takes them
+    AddBare(Vec<ColumnDefinition>),
     /// `DROP (a, b)`
     Drop(Vec<Name>),
     /// `RENAME a TO b AND c TO d`
@@ -186,6 +188,10 @@ pub enum AlterTableChange {
     AddTags(Term),
     /// `DROP TAGS {…}`
     DropTags(Term),
+    /// `ADD TAGS_FOR_CDC {…}`
+    AddStreamTags(Term),
+    /// `DROP TAGS_FOR_CDC {…}`
+    DropStreamTags(Term),
     /// `WITH …`
     With(Vec<TableOption>),
 }

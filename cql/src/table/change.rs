@@ -18,6 +18,10 @@ pub enum TableChange {
     AddTags(Tags),
     /// Tags less.
     DropTags(Tags),
+    /// Tags of its CDC stream more, or with other values.
+    AddStreamTags(Tags),
+    /// Tags of its CDC stream less.
+    DropStreamTags(Tags),
 }
 
 /// Columns to be added: at least one.
@@ -56,6 +60,8 @@ impl TableChange {
             Self::Set(property) => AlterTableChange::With(property.with_options()),
             Self::AddTags(tags) => AlterTableChange::AddTags(properties::tags_term(tags)),
             Self::DropTags(tags) => AlterTableChange::DropTags(properties::tags_term(tags)),
+            Self::AddStreamTags(tags) => AlterTableChange::AddStreamTags(properties::tags_term(tags)),
+            Self::DropStreamTags(tags) => AlterTableChange::DropStreamTags(properties::tags_term(tags)),
         };
         AlterTable { span: Span::default(), if_exists: None, table: table.clone(), change }
     }
@@ -68,7 +74,7 @@ impl TableChange {
     pub fn read(alter: &AlterTable) -> Result<Vec<Self>, PropertyError> {
         let refused = |rule| Err(PropertyError::refused(alter.span, rule));
         match &alter.change {
-            AlterTableChange::Add(columns) => {
+            AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
                 let columns = NewColumns::new(columns.iter().map(NewColumn::of));
                 let none = || PropertyError::unknown(alter.span, "an ALTER TABLE … ADD of no columns".to_owned());
                 Ok(vec![Self::AddColumns(columns.ok_or_else(none)?)])
@@ -81,6 +87,8 @@ impl TableChange {
             }
             AlterTableChange::AddTags(tags) => Ok(vec![Self::AddTags(properties::read_tags(tags)?)]),
             AlterTableChange::DropTags(tags) => Ok(vec![Self::DropTags(properties::read_tags(tags)?)]),
+            AlterTableChange::AddStreamTags(tags) => Ok(vec![Self::AddStreamTags(properties::read_tags(tags)?)]),
+            AlterTableChange::DropStreamTags(tags) => Ok(vec![Self::DropStreamTags(properties::read_tags(tags)?)]),
             AlterTableChange::With(options) => {
                 Ok(TableOptions::read(options)?.properties().into_iter().map(Self::Set).collect())
             }
@@ -114,6 +122,10 @@ impl TableDefinition {
             TableChange::DropTags(tags) => {
                 let there = table.options.tags.get_or_insert_default();
                 there.retain(|key, _| !tags.contains_key(key));
+            }
+            TableChange::AddStreamTags(tags) => table.options.change_stream_tags(|own| own.extend(tags.clone())),
+            TableChange::DropStreamTags(tags) => {
+                table.options.change_stream_tags(|own| own.retain(|key, _| !tags.contains_key(key)));
             }
         }
         table.create().definition()

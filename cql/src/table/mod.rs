@@ -9,15 +9,15 @@ mod shown;
 
 use std::collections::HashSet;
 use std::error::Error;
-use std::fmt;
+use std::{fmt, iter};
 
 pub use builder::TableBuilder;
 pub use change::{NewColumn, NewColumns, TableChange};
 pub(crate) use properties::tags_term;
 pub use properties::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery,
-    PropertyError, PropertyProblem, ReplicaCapacity, TableOptions, TableProperty, Tags, TargetTracking, Ttl,
-    WarmThroughput, read_tags,
+    PropertyError, PropertyProblem, ReplicaCapacity, StreamTags, TableOptions, TableProperty, Tags, TargetTracking,
+    Ttl, WarmThroughput, read_tags,
 };
 pub use restore::{RestoreOverride, TableRestore};
 pub use restore_point::RestorePoint;
@@ -102,7 +102,7 @@ pub enum TableProblem {
     StaticKeyColumn(String),
     /// This column is static, and there are no clustering columns.
     StaticWithoutClustering(String),
-    /// CLUSTERING ORDER BY names other columns than the clustering columns, or names them in another order.
+    /// CLUSTERING ORDER BY names other columns than the first clustering columns, or names them in another order.
     ClusteringOrder,
     /// This column of the key is a collection, or a type of several parts, that is not frozen.
     KeyNotFrozen(String),
@@ -144,9 +144,9 @@ impl fmt::Display for TableProblem {
             Self::StaticWithoutClustering(name) => {
                 write!(f, "{name} cannot be STATIC: the table has no clustering columns")
             }
-            Self::ClusteringOrder => {
-                f.write_str("CLUSTERING ORDER BY has to name all clustering columns, in the order of the PRIMARY KEY")
-            }
+            Self::ClusteringOrder => f.write_str(
+                "CLUSTERING ORDER BY names clustering columns from the first on, in the order of the PRIMARY KEY",
+            ),
             Self::KeyNotFrozen(name) => {
                 write!(f, "{name} is in the PRIMARY KEY: write frozen<…> around its type")
             }
@@ -275,9 +275,11 @@ impl CreateTable {
     }
 
     fn clustering(&self, has_key: bool, columns: &[Name], tell: &mut dyn FnMut(TableError)) -> Vec<ClusteringOrder> {
-        let named = self.clustering_order.iter().map(|order| &order.column.text);
-        if named.eq(columns.iter().map(|column| &column.text)) {
-            return self.clustering_order.iter().map(|by| ordered(&by.column, by.order)).collect();
+        let named = self.clustering_order.iter();
+        if named.len() <= columns.len() && named.zip(columns).all(|(by, column)| by.column.text == column.text) {
+            // Those after the last that is named are ascending.
+            let orders = self.clustering_order.iter().map(|by| by.order).chain(iter::repeat(Order::Ascending));
+            return columns.iter().zip(orders).map(|(column, order)| ordered(column, order)).collect();
         }
         if let Some(span) = self.clustering_order.iter().map(|order| order.span).reduce(Span::to)
             && has_key
@@ -464,7 +466,7 @@ mod tests {
             ),
             (
                 "CREATE TABLE t (a int, b int, c int, PRIMARY KEY (a, b, c)) WITH CLUSTERING ORDER BY (c DESC, b ASC)",
-                "CLUSTERING ORDER BY has to name all clustering columns, in the order of the PRIMARY KEY (c DESC, b ASC)",
+                "CLUSTERING ORDER BY names clustering columns from the first on, in the order of the PRIMARY KEY (c DESC, b ASC)",
             ),
         ] {
             assert_eq!(definition(text), Err(expected.to_owned()));

@@ -213,6 +213,7 @@ impl TryFrom<TableProperty> for RestoreOverride {
             | TableProperty::ClientSideTimestamps(_)
             | TableProperty::Ttl(_)
             | TableProperty::Cdc(_)
+            | TableProperty::StreamTags(_)
             | TableProperty::DefaultTimeToLive(_)
             | TableProperty::Ignored(_) => Err(PropertyError::refused(Span::default(), &rules::RESTORE_OPTION)),
         }

@@ -219,7 +219,7 @@ impl Reading<'_> {
     }
 
     fn definition(&mut self, statement: &Statement) -> Result<Definition, Refusal> {
-        let definition = match statement.portable() {
+        let definition = match for_cassandra(statement) {
             Portable::All => self.whole_definition(statement)?,
             Portable::Nothing => Definition { text: None, ..self.whole_definition(statement)? },
             Portable::Part(part) => {
@@ -255,12 +255,16 @@ impl Reading<'_> {
             Statement::AlterTable(alter) => {
                 let table = self.table(&alter.table)?;
                 match &alter.change {
-                    AlterTableChange::Add(columns) => {
+                    AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
                         for column in columns {
                             self.types(&column.column_type, &table.keyspace, &mut types);
                         }
                     }
-                    AlterTableChange::With(_) | AlterTableChange::AddTags(_) | AlterTableChange::DropTags(_) => {}
+                    AlterTableChange::With(_)
+                    | AlterTableChange::AddTags(_)
+                    | AlterTableChange::DropTags(_)
+                    | AlterTableChange::AddStreamTags(_)
+                    | AlterTableChange::DropStreamTags(_) => {}
                     _ => return Err(self.not_emulated("this change of a table", alter.span)),
                 }
                 (Change::Alter, table, alter.if_exists.is_some())
@@ -349,6 +353,23 @@ impl Reading<'_> {
     /// The text with everything in its place.
     fn edited(&self) -> String {
         edited(self.text, &self.edits)
+    }
+}
+
+/// The part of a definition for Cassandra: without the options that only the service has and those that it ignores, whose
+/// values need not be Cassandra's, and with the order of each clustering column, which Cassandra wants to be said.
+fn for_cassandra(statement: &Statement) -> Portable {
+    let Some(mut part) = statement.without_ignored_options() else { return Portable::Nothing };
+    if let Statement::CreateTable(create) = &mut part
+        && let (false, Ok(table)) = (create.clustering_order.is_empty(), create.definition())
+        && create.clustering_order.iter().map(|by| by.order).ne(table.clustering_columns.iter().map(|by| by.order))
+    {
+        create.clustering_order = table.clustering_columns;
+    }
+    match part.portable() {
+        Portable::All if part == *statement => Portable::All,
+        Portable::All => Portable::Part(Box::new(part)),
+        portable => portable,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::iter;
 
 use chrono::{DateTime, SecondsFormat};
-use keyspaces_cql::{CapacityMode, Cdc, Encryption, PointInTimeRecovery, TableOptions};
+use keyspaces_cql::{CapacityMode, Cdc, Encryption, PointInTimeRecovery, StreamTags, TableOptions};
 use serde_json::{Map, Value, json};
 
 use super::Change;
@@ -42,7 +42,7 @@ const BESIDE_TABLES: [(&str, &str); 3] = [
 const KEYSPACES: [(&str, &str); 2] = [("system_schema", "keyspaces"), ("system_schema_mcs", "keyspaces")];
 
 impl Mirror<'_> {
-    /// Shows a thing as Cassandra has it now.
+    /// Shows a thing as it is now.
     pub(super) async fn show(&self, thing: &Thing, entry: &Entry) -> Result<(), Failed> {
         match thing.kind {
             Kind::Keyspace => self.show_keyspace(&thing.keyspace, entry).await,
@@ -110,6 +110,9 @@ impl Mirror<'_> {
                 let inner = row.get("table_name")?.as_str()?;
                 let (keyspace, table) = system_tables::split(inner)?;
                 let mut row = only(row, fields);
+                if from == "tables" {
+                    row.extend(storage_options());
+                }
                 row.insert("keyspace_name".into(), keyspace.into());
                 row.insert("table_name".into(), table.into());
                 Some(Value::Object(row))
@@ -142,8 +145,9 @@ impl Mirror<'_> {
         let shown = self.custom_properties(table, entry);
         for row in self.cassandras("tables", "table_name", table).await? {
             let mut row = self.renamed(only(&row, TABLE_FIELDS), table);
-            row.insert("cdc".into(), matches!(entry.options.cdc, Some(Cdc::On(_))).into());
+            row.extend(storage_options());
             self.own.insert(&self.table("system_schema", "tables"), &Value::Object(row.clone())).await?;
+            row.insert("cdc".into(), matches!(entry.options.cdc, Some(Cdc::On(_))).into());
             row.insert("status".into(), entry.status.word().into());
             row.insert("cdc_specification".into(), shown.get("cdc_specification").cloned().unwrap_or(Value::Null));
             row.insert("custom_properties".into(), Value::Object(shown.clone()));
@@ -166,6 +170,7 @@ impl Mirror<'_> {
             });
             self.own.insert(&self.table("system_schema_mcs", "autoscaling"), &row).await?;
         }
+        self.show_stream_tags(table, entry).await?;
         self.show_replicas(table, entry, &shown).await
     }
 
@@ -212,6 +217,18 @@ impl Mirror<'_> {
         self.own.insert(&self.table("system_schema_mcs", "tags"), &row).await
     }
 
+    /// The tags of a CDC stream are those of a resource of its own (DG:Tagging.Operations.view.stream).
+    async fn show_stream_tags(&self, table: &Thing, entry: &Entry) -> Result<(), Failed> {
+        let Some(stream) = self.stream(table, entry) else { return Ok(()) };
+        let Some(StreamTags::Own(tags)) = &entry.options.stream_tags else { return Ok(()) };
+        let label = stream.rsplit('/').next().unwrap_or_default();
+        let row = json!({
+            "resource_id": stream, "keyspace_name": table.keyspace, "resource_name": label, "resource_type": "stream",
+            "tags": tags,
+        });
+        self.own.insert(&self.table("system_schema_mcs", "tags"), &row).await
+    }
+
     /// One line of what happened to a table.
     pub(super) async fn add_to_history(
         &self,
@@ -242,10 +259,22 @@ impl Mirror<'_> {
             Kind::Type => (&[("system_multiregion_info", "types")], Some("type_name")),
         };
         if let Some(resource) = self.resource(thing) {
-            let statement = format!("DELETE FROM {} WHERE resource_id = ?", self.table("system_schema_mcs", "tags"));
-            self.own.run(&statement, &[&resource]).await?;
+            self.hide_tags(&resource).await?;
         }
         self.delete(places, key, thing).await
+    }
+
+    /// Hides the tags of a resource, and of the streams of a table.
+    async fn hide_tags(&self, resource: &str) -> Result<(), Failed> {
+        let tags = self.table("system_schema_mcs", "tags");
+        let streams = format!("{resource}/stream/");
+        for row in self.own.select(&format!("SELECT JSON resource_id FROM {tags}"), &[]).await? {
+            let tagged = row["resource_id"].as_str().unwrap_or_default();
+            if tagged == resource || tagged.starts_with(&streams) {
+                self.own.run(&format!("DELETE FROM {tags} WHERE resource_id = ?"), &[tagged]).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Deletes the rows of a thing, `key` being the column of its own name.
@@ -303,7 +332,9 @@ impl Mirror<'_> {
             .and(Encryption::default())
             .and(PointInTimeRecovery::default());
         let mut shown = defaults.custom_properties();
-        shown.extend(entry.options.custom_properties());
+        // The tags of a stream are shown with those of all resources.
+        let said = TableOptions { stream_tags: None, ..(*entry.options).clone() };
+        shown.extend(said.custom_properties());
         if let (Some(mode), None | Some(CapacityMode::OnDemand)) =
             (shown.get_mut("capacity_mode"), entry.options.capacity_mode)
         {
@@ -355,27 +386,28 @@ impl Mirror<'_> {
     }
 }
 
-const TABLE_FIELDS: &[&str] = &[
-    "table_name",
-    "bloom_filter_fp_chance",
-    "caching",
-    "cdc",
-    "comment",
-    "compaction",
-    "compression",
-    "crc_check_chance",
-    "dclocal_read_repair_chance",
-    "default_time_to_live",
-    "extensions",
-    "flags",
-    "gc_grace_seconds",
-    "id",
-    "max_index_interval",
-    "memtable_flush_period_in_ms",
-    "min_index_interval",
-    "read_repair_chance",
-    "speculative_retry",
-];
+/// What is Cassandra's in a row of a table.
+const TABLE_FIELDS: &[&str] = &["table_name", "comment", "default_time_to_live", "extensions", "flags", "id"];
+
+/// The options that the service ignores, as it shows them for every table (DG:TTL-how-to-create-table).
+fn storage_options() -> Map<String, Value> {
+    let class = |name: &str| json!({"class": format!("com.amazonaws.cassandra.{name}")});
+    let options = [
+        ("bloom_filter_fp_chance", json!(0.01)),
+        ("caching", class("DefaultCaching")),
+        ("compaction", class("DefaultCompaction")),
+        ("compression", class("DefaultCompression")),
+        ("crc_check_chance", json!(1.0)),
+        ("dclocal_read_repair_chance", json!(0.0)),
+        ("gc_grace_seconds", json!(7_776_000)),
+        ("max_index_interval", json!(2_048)),
+        ("memtable_flush_period_in_ms", json!(3_600_000)),
+        ("min_index_interval", json!(128)),
+        ("read_repair_chance", json!(0.0)),
+        ("speculative_retry", json!("99PERCENTILE")),
+    ];
+    options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
 
 const COLUMN_FIELDS: &[&str] =
     &["table_name", "column_name", "clustering_order", "column_name_bytes", "kind", "position", "type"];

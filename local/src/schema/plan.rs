@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keyspaces_cql::statement::{self, AlterKeyspaceChange, CreateKeyspace};
 use keyspaces_cql::{
-    CapacityMode, CapacityScaling, Cdc, Encryption, PropertyError, PropertyProblem, Replication, Statement,
+    CapacityMode, CapacityScaling, Cdc, Encryption, PropertyError, PropertyProblem, Replication, Statement, StreamTags,
     TableChange, TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags,
 };
 
@@ -94,6 +94,7 @@ impl Catalogue {
             },
             Statement::CreateTable(create) => {
                 let mut options = create.definition().map_err(no_table)?.options;
+                drop_ignored(&mut options);
                 // Always on in a table of several Regions (DG:multiRegion-replication_how-it-works).
                 if self.get(&Thing::keyspace(&thing.keyspace)).is_some_and(|of| !of.regions.is_empty()) {
                     options.client_side_timestamps = Some(keyspaces_cql::ClientSideTimestamps::Enabled);
@@ -118,6 +119,7 @@ impl Catalogue {
                     )));
                 }
                 let before = Arc::clone(&entry.options);
+                drop_ignored(&mut table.options);
                 entry.options = Arc::new(table.options);
                 stream(&mut entry, &before, now);
                 if self.get(thing).is_some_and(|was| was.status == Status::Inaccessible) {
@@ -250,12 +252,21 @@ impl Catalogue {
     }
 }
 
+/// The service keeps nothing of the options that it ignores; a comment it keeps.
+fn drop_ignored(options: &mut TableOptions) {
+    options.ignored.retain(|option| option.name.text == "comment");
+}
+
 /// Notes that a CDC stream is turned on or off.
 fn stream(entry: &mut Entry, before: &TableOptions, now: u64) {
     let is_on = |options: &TableOptions| matches!(options.cdc, Some(Cdc::On(_)));
     if is_on(&entry.options) != is_on(before) {
         entry.changing = Some(Changing::Stream);
         entry.stream_since = if is_on(&entry.options) { Some(now) } else { entry.stream_since };
+        if entry.options.stream_tags == Some(StreamTags::OfTable) {
+            let tags = entry.options.tags.clone().unwrap_or_default();
+            entry.options = Arc::new((*entry.options).clone().and(StreamTags::Own(tags)));
+        }
     }
 }
 

@@ -21,13 +21,14 @@ pub enum CapacityMode {
     },
 }
 
-/// What a table is prepared to bear at once (`DG:warm-throughput`); to be raised only, and paid for once.
+/// The units a second that a table can serve at once (`DG:warm-throughput`). They can only be raised, and raising them is
+/// paid for once. A side that is `None` stays as it is.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct WarmThroughput {
-    /// Read units in a second; 12,000 on a new on-demand table.
-    pub read: u32,
-    /// Write units in a second; 4,000 on a new on-demand table.
-    pub write: u32,
+    /// Read units a second; 12,000 on a new on-demand table.
+    pub read: Option<u32>,
+    /// Write units a second; 4,000 on a new on-demand table.
+    pub write: Option<u32>,
 }
 
 /// The read capacity of single Regions of a multi-Region table, by the name of the Region.
@@ -69,16 +70,35 @@ impl CapacityMode {
 }
 
 impl WarmThroughput {
+    /// Both sides, in units a second.
+    #[must_use]
+    pub fn new(read: u32, write: u32) -> Self {
+        Self { read: Some(read), write: Some(write) }
+    }
+
+    /// This, with the sides that it does not name as they were before.
+    #[must_use]
+    pub fn over(self, before: Option<Self>) -> Self {
+        let before = before.unwrap_or(Self { read: None, write: None });
+        Self { read: self.read.or(before.read), write: self.write.or(before.write) }
+    }
+
     pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
         let what = "warm_throughput";
         let fields = setting.fields(what, &[READ_PER_SECOND, WRITE_PER_SECOND, "status"])?;
-        let units = |name| units(fields.required(name, what)?, name);
-        Ok(Self { read: units(READ_PER_SECOND)?, write: units(WRITE_PER_SECOND)? })
+        let units = |name| fields.get(name).map(|setting| units(setting, name)).transpose();
+        let read = Self { read: units(READ_PER_SECOND)?, write: units(WRITE_PER_SECOND)? };
+        match read {
+            Self { read: None, write: None } => {
+                Err(PropertyError::unknown(setting.span, format!("{what} without units")))
+            }
+            read => Ok(read),
+        }
     }
 
     pub(super) fn setting(self) -> Setting {
-        let Self { read, write } = self;
-        Setting::map([(READ_PER_SECOND, Setting::bare(read)), (WRITE_PER_SECOND, Setting::bare(write))])
+        let sides = [(READ_PER_SECOND, self.read), (WRITE_PER_SECOND, self.write)];
+        Setting::map(sides.into_iter().filter_map(|(name, units)| Some((name, Setting::bare(units?)))))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::PropertyError;
 use super::setting::Setting;
+use super::{PropertyError, Tags};
 use crate::Rule;
 use crate::rules;
 use crate::table::RestorePoint;
@@ -64,6 +64,15 @@ pub enum CdcView {
     OldImage,
     /// Its key.
     KeysOnly,
+}
+
+/// The tags of a CDC stream (`DG:Tagging.Operations.new.stream`).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum StreamTags {
+    /// Those of the table, copied when the stream is turned on.
+    OfTable,
+    /// These.
+    Own(Tags),
 }
 
 impl PointInTimeRecovery {
@@ -172,17 +181,37 @@ impl CdcView {
         }
     }
 
-    /// From `cdc_specification`.
-    pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
-        let what = "cdc_specification";
-        let fields = setting.fields(what, &["view_type", "status", "latest_stream_arn"])?;
-        let Some(view) = fields.get("view_type") else { return Ok(Self::default()) };
-        let word = view.word(what)?;
+    fn read(setting: &Setting) -> Result<Self, PropertyError> {
+        let word = setting.word(STREAM)?;
         let named = Self::ALL.into_iter().find(|view| view.name().eq_ignore_ascii_case(word));
-        named.ok_or_else(|| PropertyError::unknown(view.span, format!("the view type {word}")))
-    }
-
-    pub(super) fn setting(self) -> Setting {
-        Setting::map([("view_type", Setting::text(self.name()))])
+        named.ok_or_else(|| PropertyError::unknown(setting.span, format!("the view type {word}")))
     }
 }
+
+/// Reads `cdc_specification`: the view type and the tags of the stream, as far as it names them.
+pub(super) fn read_stream(setting: &Setting) -> Result<(Option<CdcView>, Option<StreamTags>), PropertyError> {
+    let fields = setting.fields(STREAM, &["view_type", PROPAGATE, "tags", "status", "latest_stream_arn"])?;
+    let view = fields.get("view_type").map(CdcView::read).transpose()?;
+    let own = fields.get("tags").map(super::tags_of).transpose()?;
+    let Some(propagate) = fields.get(PROPAGATE) else { return Ok((view, own.map(StreamTags::Own))) };
+    match (propagate.word(PROPAGATE)?.to_ascii_uppercase().as_str(), own) {
+        ("TABLE", None) => Ok((view, Some(StreamTags::OfTable))),
+        ("TABLE", Some(_)) => {
+            Err(PropertyError::unknown(propagate.span, format!("{PROPAGATE} and tags of one CDC stream")))
+        }
+        ("NONE", own) => Ok((view, own.map(StreamTags::Own))),
+        (other, _) => Err(PropertyError::unknown(propagate.span, format!("{other} for {PROPAGATE}"))),
+    }
+}
+
+pub(super) fn stream_setting(view: Option<CdcView>, tags: Option<&StreamTags>) -> Setting {
+    let view = view.map(|view| ("view_type", Setting::text(view.name())));
+    let tags = tags.map(|tags| match tags {
+        StreamTags::OfTable => (PROPAGATE, Setting::text("TABLE")),
+        StreamTags::Own(tags) => ("tags", super::tags_setting(tags)),
+    });
+    Setting::map(view.into_iter().chain(tags))
+}
+
+const STREAM: &str = "cdc_specification";
+const PROPAGATE: &str = "propagate_tags";

@@ -11,7 +11,7 @@ use std::fmt;
 
 pub use auto_scaling::{AutoScaling, CapacityScaling, TargetTracking};
 pub use capacity::{CapacityMode, ReplicaCapacity, WarmThroughput};
-pub use features::{Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery, Ttl};
+pub use features::{Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery, StreamTags, Ttl};
 
 use super::or_first;
 use crate::statement::{Term, WithOption};
@@ -41,6 +41,8 @@ pub enum TableProperty {
     ReplicaCapacity(ReplicaCapacity),
     /// `CDC`, with `cdc_specification` in CUSTOM_PROPERTIES
     Cdc(Cdc),
+    /// `tags` or `propagate_tags` of `cdc_specification`
+    StreamTags(StreamTags),
     /// `default_time_to_live`, in seconds; it turns on [`Ttl`]
     DefaultTimeToLive(u32),
     /// `AUTOSCALING_SETTINGS`
@@ -70,6 +72,8 @@ pub struct TableOptions {
     pub replica_capacity: Option<ReplicaCapacity>,
     /// A stream of its changes; none unless said.
     pub cdc: Option<Cdc>,
+    /// The tags of that stream.
+    pub stream_tags: Option<StreamTags>,
     /// The time to live, in seconds, of what is written without one; 0 is none.
     pub default_time_to_live: Option<u32>,
     /// How its provisioned capacity follows what is used.
@@ -118,13 +122,16 @@ impl TableOptions {
     fn set(&mut self, property: TableProperty) {
         match property {
             TableProperty::CapacityMode(mode) => self.capacity_mode = Some(mode),
-            TableProperty::WarmThroughput(throughput) => self.warm_throughput = Some(throughput),
+            TableProperty::WarmThroughput(throughput) => {
+                self.warm_throughput = Some(throughput.over(self.warm_throughput));
+            }
             TableProperty::PointInTimeRecovery(recovery) => self.point_in_time_recovery = Some(recovery),
             TableProperty::Encryption(encryption) => self.encryption = Some(encryption),
             TableProperty::ClientSideTimestamps(timestamps) => self.client_side_timestamps = Some(timestamps),
             TableProperty::Ttl(ttl) => self.ttl = Some(ttl),
             TableProperty::ReplicaCapacity(replicas) => self.replica_capacity = Some(replicas),
             TableProperty::Cdc(cdc) => self.cdc = Some(cdc),
+            TableProperty::StreamTags(tags) => self.stream_tags = Some(tags),
             TableProperty::DefaultTimeToLive(seconds) => self.default_time_to_live = Some(seconds),
             TableProperty::AutoScaling(scaling) => self.auto_scaling = Some(scaling),
             TableProperty::Tags(tags) => self.tags = Some(tags),
@@ -150,6 +157,17 @@ impl TableOptions {
         }
     }
 
+    /// Changes the tags of the CDC stream, which are then no longer those of the table.
+    pub(in crate::table) fn change_stream_tags(&mut self, change: impl FnOnce(&mut Tags)) {
+        let mut own = match self.stream_tags.take() {
+            Some(StreamTags::Own(tags)) => tags,
+            Some(StreamTags::OfTable) => self.tags.clone().unwrap_or_default(),
+            None => Tags::new(),
+        };
+        change(&mut own);
+        self.stream_tags = Some(StreamTags::Own(own));
+    }
+
     /// The options one by one, in the order in which they are printed.
     #[must_use]
     pub fn properties(&self) -> Vec<TableProperty> {
@@ -162,6 +180,7 @@ impl TableOptions {
         properties.extend(self.ttl.map(TableProperty::Ttl));
         properties.extend(self.replica_capacity.clone().map(TableProperty::ReplicaCapacity));
         properties.extend(self.cdc.map(TableProperty::Cdc));
+        properties.extend(self.stream_tags.clone().map(TableProperty::StreamTags));
         properties.extend(self.auto_scaling.clone().map(TableProperty::AutoScaling));
         properties.extend(self.default_time_to_live.map(TableProperty::DefaultTimeToLive));
         properties.extend(self.tags.clone().map(TableProperty::Tags));
@@ -241,6 +260,7 @@ impl TableOptions {
                     names.insert(word);
                 }
             }
+            _ if crate::allowed::is_ignored(option) => self.set(TableProperty::Ignored(bare(option))),
             "cdc" => {
                 let on = Setting::of(&option.value)?.is_true("cdc")?;
                 self.cdc = Some(if on { Cdc::On(CdcView::default()) } else { Cdc::Off });
@@ -248,9 +268,7 @@ impl TableOptions {
             AUTO_SCALING => self.auto_scaling = Some(AutoScaling::read(&Setting::of(&option.value)?)?),
             DEFAULT_TTL => self.default_time_to_live = Some(seconds(&Setting::of(&option.value)?)?),
             "tags" => self.tags = Some(read_tags(&option.value)?),
-            name if crate::allowed::CREATE_TABLE_OPTIONS.contains(&name) => {
-                self.set(TableProperty::Ignored(bare(option)));
-            }
+            "comment" => self.set(TableProperty::Ignored(bare(option))),
             name => return Err(PropertyError::unknown(option.span, format!("the option {name} of a table"))),
         }
         Ok(())
@@ -264,7 +282,9 @@ impl TableOptions {
         view: &mut Option<CdcView>,
     ) -> Result<(), PropertyError> {
         if word == "cdc_specification" {
-            *view = Some(CdcView::read(setting)?);
+            let (said, tags) = features::read_stream(setting)?;
+            *view = said;
+            self.stream_tags = tags;
         } else {
             self.set(custom_property(word, span, setting)?);
         }
@@ -288,8 +308,9 @@ impl TableOptions {
             let disabled =
                 entries.get("status").is_some_and(|status| status.to_ascii_lowercase().starts_with("disabl"));
             if name == "cdc_specification" {
-                let view = CdcView::read(&setting).unwrap_or_default();
-                read.cdc = Some(if disabled { Cdc::Off } else { Cdc::On(view) });
+                let (view, tags) = features::read_stream(&setting).unwrap_or_default();
+                read.cdc = Some(if disabled { Cdc::Off } else { Cdc::On(view.unwrap_or_default()) });
+                read.stream_tags = tags;
             } else if let Ok(property) = custom_property(name, Span::default(), &setting) {
                 read = read.and(property);
             }
@@ -306,8 +327,12 @@ impl TableOptions {
         custom.extend(self.client_side_timestamps.map(|_| ("client_side_timestamps", features::status(true))));
         custom.extend(self.ttl.map(|_| ("ttl", features::status(true))));
         custom.extend(self.replica_capacity.as_ref().map(|of| ("replica_updates", capacity::replicas_setting(of))));
-        if let Some(Cdc::On(view)) = self.cdc {
-            custom.push(("cdc_specification", view.setting()));
+        let view = match self.cdc {
+            Some(Cdc::On(view)) => Some(view),
+            _ => None,
+        };
+        if view.is_some() || self.stream_tags.is_some() {
+            custom.push(("cdc_specification", features::stream_setting(view, self.stream_tags.as_ref())));
         }
         custom
     }
@@ -344,7 +369,10 @@ fn seconds(setting: &Setting) -> Result<u32, PropertyError> {
 ///
 /// More tags, or longer ones, than Keyspaces takes; something else than a map of text.
 pub fn read_tags(value: &Term) -> Result<Tags, PropertyError> {
-    let setting = Setting::of(value)?;
+    tags_of(&Setting::of(value)?)
+}
+
+fn tags_of(setting: &Setting) -> Result<Tags, PropertyError> {
     let (most, key_characters, value_characters) = rules::MAX_TAGS;
     let mut tags = Tags::new();
     for (place, (key, value)) in setting.entries("tags")?.iter().enumerate() {
@@ -413,6 +441,7 @@ properties! {
     ClientSideTimestamps => ClientSideTimestamps,
     Ttl => Ttl,
     Cdc => Cdc,
+    StreamTags => StreamTags,
     AutoScaling => AutoScaling,
 }
 

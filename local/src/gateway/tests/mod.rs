@@ -20,6 +20,7 @@ mod prepared;
 mod quotas;
 mod restore;
 mod restore_refused;
+mod schemas;
 mod statements;
 mod system_tables;
 mod throttling;
