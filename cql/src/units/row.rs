@@ -7,7 +7,7 @@ use crate::statement::{CqlTypeKind, NativeType};
 /// How many bytes each row has in storage beside its values. They take no capacity.
 pub const ROW_METADATA_BYTES: usize = 100;
 
-/// What static columns have in storage beside their values and the partition key's (`DG:static-columns-estimate`).
+/// The overhead of the static columns of a partition (`DG:static-columns-estimate`).
 const STATIC_METADATA_BYTES: usize = 104;
 
 const PARTITION_KEY_METADATA: usize = 3;
@@ -114,9 +114,10 @@ impl Row {
         self.bytes() + ROW_METADATA_BYTES
     }
 
-    /// What the static columns of the partition take, the partition key and their metadata included; 0 without any.
+    /// The bytes of the static columns, with the partition key once and the overhead of a row, which AWS counts for them in
+    /// capacity as well as in storage (`DG:static-columns-estimate`); 0 without static columns.
     #[must_use]
-    pub fn static_storage_bytes(&self) -> usize {
+    pub fn static_bytes(&self) -> usize {
         if self.statics == 0 { 0 } else { self.statics_key + self.statics + STATIC_METADATA_BYTES }
     }
 
@@ -124,7 +125,7 @@ impl Row {
     /// takes (`DG:static-columns-metering`).
     #[must_use]
     pub fn write_units(&self) -> u64 {
-        let statics = write_units(self.statics_key + self.statics);
+        let statics = write_units(self.static_bytes());
         match (self.statics > 0, self.regular > 0 || self.clustering > 0) {
             (false, _) => write_units(self.bytes()),
             (true, false) => statics,
@@ -191,11 +192,11 @@ mod tests {
         let mut statics = Row::default();
         statics.partition_key(&table, 10);
         statics.static_column(&table, &TEXT, large);
-        assert_eq!(statics.write_units(), 2);
-        assert_eq!(statics.static_storage_bytes(), 10 + 3 + 2_000 + 1 + 104);
+        assert_eq!(statics.write_units(), 3);
+        assert_eq!(statics.static_bytes(), 10 + 3 + 2_000 + 1 + 104);
         let mut both = statics;
         both.clustering(&table, 4);
         both.regular(&table, &TEXT, small);
-        assert_eq!(both.write_units(), 2 + 2 * 2);
+        assert_eq!(both.write_units(), 2 + 2 * 3);
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn check(write: &Step, values: &Values<'_>) -> Result<usize, Refusal>
         return Err(refused_by(&rules::CLUSTERING_TOO_LARGE));
     }
     let row = write.row(values);
-    let bytes = row.storage_bytes().max(row.static_storage_bytes());
+    let bytes = row.storage_bytes().max(row.static_bytes());
     // Its code is not known: that of the others is assumed.
     if bytes > rules::MAX_ROW_BYTES {
         return Err(refused_by(&rules::ROW_TOO_LARGE));

@@ -183,3 +183,46 @@ async fn the_same_row_takes_the_same_however_it_is_written() {
     ));
     assert_eq!(local.metering().of("metering", "t", Operation::Insert).successful_request_count, 5);
 }
+
+/// What `DIFFERENCES.md` says of reads that the service counts otherwise: each SELECT with its units here, and there.
+#[tokio::test]
+async fn reads_count_what_came_back_and_not_what_the_service_would_have_read() {
+    let (local, mut client, _) = standing_still("units_of_reads").await;
+    for row in 0..3 {
+        let insert = format!("INSERT INTO units_of_reads.t (p, c, v) VALUES ('p', {row}, '{}')", "x".repeat(5_000));
+        assert_eq!(client.query(&insert).await, Answer::Void);
+    }
+    let mut consumed = 0.0;
+    for (select, here, there) in [
+        // DG:range_queries: the row at which the range ends is read as well.
+        ("SELECT * FROM units_of_reads.t WHERE p = 'p' AND c > 0 AND c < 2", 2.0, 4.0),
+        // DG:limit_queries: as much as 1 MB is read where there is no page size.
+        ("SELECT * FROM units_of_reads.t LIMIT 1", 2.0, 256.0),
+        // DG:table_scans: three empty storage partitions of a new table count a unit each.
+        ("SELECT * FROM units_of_reads.t", 4.0, 7.0),
+    ] {
+        client.rows(select).await;
+        let selects = local.metering().of("units_of_reads", "t", Operation::Select);
+        let units = selects.consumed_read_capacity_units - consumed;
+        consumed = selects.consumed_read_capacity_units;
+        assert_eq!(units, here, "{select}, which the service counts as {there}");
+    }
+}
+
+/// What `DIFFERENCES.md` says of writes that the service counts by the rows that are there.
+#[tokio::test]
+async fn writes_count_what_the_statement_names_and_not_what_is_there() {
+    let (local, mut client, _) = standing_still("units_of_writes").await;
+    let insert = format!("INSERT INTO units_of_writes.t (p, c, v) VALUES ('p', 1, '{}')", "x".repeat(2_000));
+    assert_eq!(client.query(&insert).await, Answer::Void);
+    for (write, operation, here, there) in [
+        // DG:lightweight_transactions: a failed condition takes the units of the row that is there.
+        ("INSERT INTO units_of_writes.t (p, c, v) VALUES ('p', 1, 'y') IF NOT EXISTS", Operation::Insert, 1.0, 2.0),
+        ("DELETE FROM units_of_writes.t WHERE p = 'p' AND c = 1", Operation::Delete, 1.0, 2.0),
+    ] {
+        let before = local.metering().of("units_of_writes", "t", operation).consumed_write_capacity_units;
+        client.query(write).await;
+        let after = local.metering().of("units_of_writes", "t", operation).consumed_write_capacity_units;
+        assert_eq!(after - before, here, "{write}, which the service counts as {there}");
+    }
+}
