@@ -15,6 +15,7 @@ mod portable;
 mod print;
 #[cfg(test)]
 mod properties;
+mod reserved;
 pub mod rules;
 mod span;
 pub mod statement;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::reserved::{is_reserved, is_reserved_for_types};
 use crate::{Span, rules};
 
 /// A name as CQL means it.
@@ -66,6 +67,20 @@ impl QualifiedName {
     }
 }
 
+/// The name of a user-defined type, for which more words are reserved.
+pub(crate) struct TypeName<'n>(pub(crate) &'n QualifiedName);
+
+impl fmt::Display for TypeName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let QualifiedName { keyspace, name } = self.0;
+        if !name.quoted && is_reserved_for_types(&name.text) {
+            keyspace.iter().try_for_each(|keyspace| write!(f, "{keyspace}."))?;
+            return write!(f, "\"{}\"", name.text);
+        }
+        self.0.fmt(f)
+    }
+}
+
 impl fmt::Display for QualifiedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(keyspace) = &self.keyspace {
@@ -81,77 +96,7 @@ fn is_plain(text: &str) -> bool {
     characters.next().is_some_and(|first| first.is_ascii_lowercase())
         && characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         && !is_reserved(text)
-        && !looks_like_a_constant(text)
 }
-
-/// Words that are no names unless quoted: Cassandra's list, 3.11's where it has more.
-pub(crate) fn is_reserved(word: &str) -> bool {
-    RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word))
-}
-
-fn looks_like_a_constant(word: &str) -> bool {
-    ["true", "false"].contains(&word)
-}
-
-const RESERVED: &[&str] = &[
-    "add",
-    "allow",
-    "alter",
-    "and",
-    "apply",
-    "asc",
-    "authorize",
-    "batch",
-    "begin",
-    "by",
-    "columnfamily",
-    "create",
-    "delete",
-    "desc",
-    "describe",
-    "drop",
-    "entries",
-    "execute",
-    "from",
-    "full",
-    "grant",
-    "if",
-    "in",
-    "index",
-    "infinity",
-    "insert",
-    "into",
-    "is",
-    "keyspace",
-    "limit",
-    "materialized",
-    "modify",
-    "nan",
-    "norecursive",
-    "not",
-    "null",
-    "of",
-    "on",
-    "or",
-    "order",
-    "primary",
-    "rename",
-    "revoke",
-    "schema",
-    "select",
-    "set",
-    "table",
-    "to",
-    "token",
-    "truncate",
-    "unlogged",
-    "update",
-    "use",
-    "using",
-    "view",
-    "where",
-    "with",
-];
 
 #[cfg(test)]
 mod tests {
@@ -166,6 +111,7 @@ mod tests {
             ("a\"b", "\"a\"\"b\""),
             ("select", "\"select\""),
             ("true", "\"true\""),
+            ("default", "\"default\""),
             ("1st", "\"1st\""),
             ("key", "key"),
             ("", "\"\""),

@@ -29,6 +29,13 @@ pub enum SyntaxProblem {
         /// What is there, in words.
         found: String,
     },
+    /// A reserved word stands where a name should.
+    Reserved {
+        /// Which kind of name, in words.
+        expected: String,
+        /// The word.
+        word: String,
+    },
     /// A string, quoted name or comment that does not end.
     Unterminated(&'static str),
     /// More than [`MAX_DEPTH`] levels of parentheses, collections, types or signs inside each other.
@@ -51,7 +58,7 @@ impl SyntaxError {
     #[must_use]
     pub fn expected(&self) -> Option<&str> {
         match &self.problem {
-            SyntaxProblem::Unexpected { expected, .. } => Some(expected),
+            SyntaxProblem::Unexpected { expected, .. } | SyntaxProblem::Reserved { expected, .. } => Some(expected),
             SyntaxProblem::Unterminated(_)
             | SyntaxProblem::TooDeep
             | SyntaxProblem::TooLong
@@ -71,6 +78,9 @@ impl fmt::Display for SyntaxProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unexpected { expected, found } => write!(f, "expected {expected}, found {found}"),
+            Self::Reserved { expected, word } => {
+                write!(f, "expected {expected}, found '{word}', which is reserved: write it in double quotes")
+            }
             Self::Unterminated(what) => write!(f, "{what} that begins here does not end"),
             Self::TooDeep => write!(f, "more than {MAX_DEPTH} levels inside each other"),
             Self::TooLong => {

@@ -1,7 +1,9 @@
 //! Types of columns.
 
-use super::{Parsed, Parser};
+use super::{Parsed, Parser, TYPES_WITH_PARTS};
+use crate::QualifiedName;
 use crate::lexer::TokenKind;
+use crate::reserved::is_reserved_for_types;
 use crate::statement::{CqlType, CqlTypeKind, NativeType};
 
 impl Parser<'_> {
@@ -20,14 +22,26 @@ impl Parser<'_> {
             let name = self.qualified_name("a type")?;
             let native =
                 if name.keyspace.is_none() && !name.name.quoted { NativeType::named(&name.name.text) } else { None };
-            native.map_or(CqlTypeKind::UserDefined(name), CqlTypeKind::Native)
+            match native {
+                Some(native) => CqlTypeKind::Native(native),
+                None => {
+                    self.check_type_name(&name)?;
+                    CqlTypeKind::UserDefined(name)
+                }
+            }
         };
         Ok(CqlType { kind, span: self.since(start) })
     }
 
+    /// A user-defined type may have the name only in quotes if it is that of a native one.
+    pub(super) fn check_type_name(&self, name: &QualifiedName) -> Parsed<()> {
+        let free = self.shown || name.name.quoted || !is_reserved_for_types(&name.name.text);
+        if free { Ok(()) } else { Err(self.reserved(name.name.span, "a user-defined type")) }
+    }
+
     fn type_with_parts(&mut self) -> Parsed<CqlTypeKind> {
         let word = self.slice(self.span()).to_ascii_lowercase();
-        if !["list", "set", "map", "tuple", "frozen", "vector"].contains(&word.as_str()) {
+        if !TYPES_WITH_PARTS.contains(&word.as_str()) {
             return Err(self.unexpected("list, set, map, tuple or frozen"));
         }
         self.advance();

@@ -55,6 +55,7 @@ impl Parser<'_> {
             }
             let if_exists = self.accept_words(&["IF", "EXISTS"]);
             let name = self.qualified_name("a type")?;
+            self.check_type_name(&name)?;
             Ok(Statement::DropType(DropType { span: self.since(start), if_exists, name }))
         } else {
             Err(self.unexpected("KEYSPACE, TABLE or TYPE"))
@@ -265,10 +266,16 @@ impl Parser<'_> {
             if self.accept_words(&["COMPACT", "STORAGE"]).is_some() {
                 return Ok(AlterTableChange::DropCompactStorage(self.since(start)));
             }
-            if self.kind() == TokenKind::OpenParenthesis {
-                return self.parenthesised(|parser| parser.name("a column")).map(AlterTableChange::Drop);
+            let columns = if self.kind() == TokenKind::OpenParenthesis {
+                self.parenthesised(|parser| parser.name("a column"))?
+            } else {
+                self.list_of(|parser| parser.name("a column"))?
+            };
+            // Which values go with the column makes no difference where no column can go.
+            if self.accept_words(&["USING", "TIMESTAMP"]).is_some() {
+                self.expect(TokenKind::Integer, "an integer")?;
             }
-            return self.list_of(|parser| parser.name("a column")).map(AlterTableChange::Drop);
+            return Ok(AlterTableChange::Drop(columns));
         }
         if self.accept_word("RENAME").is_some() {
             let mut names = vec![self.renaming()?];
@@ -304,6 +311,7 @@ impl Parser<'_> {
     fn create_type(&mut self, start: Span) -> Parsed<CreateType> {
         let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
         let type_name = self.qualified_name("a type")?;
+        self.check_type_name(&type_name)?;
         self.expect(TokenKind::OpenParenthesis, "'('")?;
         let mut fields = Vec::new();
         loop {

@@ -18,8 +18,8 @@ use std::cell::Cell;
 use std::str::FromStr;
 
 use crate::lexer::{Token, TokenKind, tokens};
-use crate::name::is_reserved;
-use crate::statement::CqlType;
+use crate::reserved::is_reserved;
+use crate::statement::{CqlType, NativeType};
 use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Name, Position, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem};
 
 pub use script::parse_script;
@@ -44,7 +44,11 @@ impl FromStr for CqlType {
 
     /// Reads a type as CQL writes it, `frozen<list<text>>` for instance.
     fn from_str(text: &str) -> Result<Self, SyntaxError> {
-        whole(text, |parser| parser.cql_type()).map(|cql_type| cql_type.bare())
+        let cql_type = whole(text, |parser| {
+            parser.shown = true;
+            parser.cql_type()
+        });
+        cql_type.map(|cql_type| cql_type.bare())
     }
 }
 
@@ -67,6 +71,8 @@ struct Parser<'t> {
     /// The next token; the last one is the end and is never passed.
     at: usize,
     depth: usize,
+    /// What a system table shows is read, in which a Cassandra leaves words unquoted that are reserved in another one.
+    shown: bool,
     /// Where a script is read: errors inside the statement after which its reading went on.
     recovered: Option<Vec<SyntaxError>>,
     /// Where the last error was, from which the position of the next is counted on: a script can have many.
@@ -83,6 +89,7 @@ impl<'t> Parser<'t> {
             tokens,
             at: 0,
             depth: 0,
+            shown: false,
             recovered: None,
             last_error: Cell::default(),
             #[cfg(test)]
@@ -195,10 +202,7 @@ impl<'t> Parser<'t> {
         let token = self.token(ahead);
         match token.kind {
             TokenKind::QuotedName => true,
-            TokenKind::Word => {
-                let word = self.slice(token.span());
-                !is_reserved(word) && !word.eq_ignore_ascii_case("true") && !word.eq_ignore_ascii_case("false")
-            }
+            TokenKind::Word => self.shown || !is_reserved(self.slice(token.span())),
             _ => false,
         }
     }
@@ -206,7 +210,7 @@ impl<'t> Parser<'t> {
     /// A name of the kind that `what` says.
     fn name(&mut self, what: &str) -> Parsed<Name> {
         if !self.is_name_at(0) {
-            return Err(self.unexpected(what));
+            return Err(self.no_name(what));
         }
         let quoted = self.kind() == TokenKind::QuotedName;
         let span = self.advance();
@@ -256,6 +260,48 @@ impl<'t> Parser<'t> {
         parsed
     }
 
+    /// What is wrong where a name is expected.
+    fn no_name(&self, what: &str) -> SyntaxError {
+        if self.is_reserved_name() { self.reserved(self.span(), what) } else { self.unexpected(what) }
+    }
+
+    fn reserved(&self, span: Span, what: &str) -> SyntaxError {
+        let word = self.slice(span).to_owned();
+        self.failure(span, SyntaxProblem::Reserved { expected: what.to_owned(), word })
+    }
+
+    /// Whether a reserved word stands here as a name: what follows is what follows a name.
+    fn is_reserved_name(&self) -> bool {
+        let word = self.slice(self.span());
+        if self.kind() != TokenKind::Word || !is_reserved(word) {
+            return false;
+        }
+        match self.kind_at(1) {
+            TokenKind::Word => {
+                let next = self.slice(self.token(1).span());
+                is_type_word(next) || AFTER_A_NAME.iter().any(|after| after.eq_ignore_ascii_case(next))
+            }
+            TokenKind::End | TokenKind::Semicolon => {
+                !BEFORE_A_NAME.iter().any(|before| before.eq_ignore_ascii_case(word))
+            }
+            TokenKind::Comma
+            | TokenKind::CloseParenthesis
+            | TokenKind::OpenParenthesis
+            | TokenKind::OpenBracket
+            | TokenKind::Dot
+            | TokenKind::Colon
+            | TokenKind::Equal
+            | TokenKind::NotEqual
+            | TokenKind::Less
+            | TokenKind::LessOrEqual
+            | TokenKind::Greater
+            | TokenKind::GreaterOrEqual
+            | TokenKind::PlusEqual
+            | TokenKind::MinusEqual => true,
+            _ => false,
+        }
+    }
+
     fn unexpected(&self, expected: &str) -> SyntaxError {
         let span = self.span();
         let problem = match self.kind() {
@@ -297,6 +343,24 @@ impl<'t> Parser<'t> {
         }
     }
 }
+
+/// Whether a type of a column may begin with the word.
+fn is_type_word(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    NativeType::named(&word).is_some() || TYPES_WITH_PARTS.contains(&word.as_str())
+}
+
+const TYPES_WITH_PARTS: &[&str] = &["list", "set", "map", "tuple", "frozen", "vector"];
+
+/// Words that follow the name of a column, a table or a keyspace.
+const AFTER_A_NAME: &[&str] = &[
+    "and", "as", "asc", "contains", "desc", "from", "in", "like", "limit", "order", "set", "to", "type", "using",
+    "values", "where", "with",
+];
+
+/// Reserved words that stand before a name, where a text ends too early.
+const BEFORE_A_NAME: &[&str] =
+    &["and", "by", "from", "if", "in", "into", "limit", "on", "or", "set", "to", "using", "where", "with"];
 
 trait TrimOnce {
     fn trim_matches_once(&self, delimiter: char) -> &str;

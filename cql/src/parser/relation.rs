@@ -40,7 +40,8 @@ impl Parser<'_> {
         if self.kind() == TokenKind::OpenParenthesis {
             return self.parenthesised(|parser| parser.name("a column")).map(Subject::Tuple);
         }
-        if self.accept_word("TOKEN").is_some() {
+        if self.is_word("TOKEN") && self.kind_at(1) == TokenKind::OpenParenthesis {
+            self.advance();
             return self.parenthesised(|parser| parser.name("a column")).map(Subject::Token);
         }
         self.target("a column").map(Subject::Single)

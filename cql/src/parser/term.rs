@@ -171,7 +171,12 @@ impl Parser<'_> {
             return self.call(place);
         }
         if place == Place::Value {
-            return Err(self.unexpected(what_is_expected(place)));
+            let field = self.kind_at(1) == TokenKind::Colon;
+            return Err(if field {
+                self.no_name("the name of a field")
+            } else {
+                self.unexpected(what_is_expected(place))
+            });
         }
         self.name(what_is_expected(place)).map(TermKind::Name)
     }

@@ -38,6 +38,42 @@ fn an_error_says_where_what_was_expected_and_what_was_found() {
         ("CREATE TABLE t (a frozn<int>)", "line 1, column 19: expected list, set, map, tuple or frozen, found 'frozn'"),
         ("ALTER TABLE t FROB", "line 1, column 15: expected ADD, DROP, RENAME, ALTER or WITH, found 'FROB'"),
         ("CREATE THING x", "line 1, column 8: expected KEYSPACE, TABLE or TYPE, found 'THING'"),
+        (
+            "CREATE TABLE t (id int PRIMARY KEY, order int)",
+            "line 1, column 37: expected a column or PRIMARY KEY, found 'order', which is reserved: write it in double quotes",
+        ),
+        (
+            "CREATE TABLE t (Default text)",
+            "line 1, column 17: expected a column or PRIMARY KEY, found 'Default', which is reserved: write it in double quotes",
+        ),
+        (
+            "SELECT token, a FROM t",
+            "line 1, column 8: expected a column or a value, found 'token', which is reserved: write it in double quotes",
+        ),
+        (
+            "SELECT * FROM t WHERE token = 1",
+            "line 1, column 23: expected a column, found 'token', which is reserved: write it in double quotes",
+        ),
+        (
+            "UPDATE t SET desc = 'x' WHERE a = 1",
+            "line 1, column 14: expected a column, found 'desc', which is reserved: write it in double quotes",
+        ),
+        (
+            "INSERT INTO t (a) VALUES ({to: 1})",
+            "line 1, column 28: expected the name of a field, found 'to', which is reserved: write it in double quotes",
+        ),
+        (
+            "DROP TABLE ks.index",
+            "line 1, column 15: expected a table, found 'index', which is reserved: write it in double quotes",
+        ),
+        (
+            "CREATE TYPE enum (a int)",
+            "line 1, column 13: expected a user-defined type, found 'enum', which is reserved: write it in double quotes",
+        ),
+        (
+            "CREATE TABLE t (a frozen<ks.int> PRIMARY KEY)",
+            "line 1, column 29: expected a user-defined type, found 'int', which is reserved: write it in double quotes",
+        ),
         ("SELECT 'abc", "line 1, column 8: the string that begins here does not end"),
         ("SELECT $$abc", "line 1, column 8: the string that begins here does not end"),
         ("SELECT \"abc", "line 1, column 8: the quoted name that begins here does not end"),

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{Joined, commas, if_some};
+use crate::name::TypeName;
 use crate::statement::{
     AlterKeyspace, AlterKeyspaceChange, AlterTable, AlterTableChange, ClusteringOrder, ColumnDefinition,
     CreateKeyspace, CreateTable, CreateType, DropKeyspace, DropTable, DropType, FieldDefinition, PrimaryKey,
@@ -128,7 +129,7 @@ impl Display for RestoreTable {
 impl Display for CreateType {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let if_not_exists = if_some(&self.if_not_exists, "IF NOT EXISTS ");
-        write!(f, "CREATE TYPE {if_not_exists}{} ({})", self.name, commas(&self.fields))
+        write!(f, "CREATE TYPE {if_not_exists}{} ({})", TypeName(&self.name), commas(&self.fields))
     }
 }
 
@@ -140,7 +141,7 @@ impl Display for FieldDefinition {
 
 impl Display for DropType {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "DROP TYPE {}{}", if_some(&self.if_exists, "IF EXISTS "), self.name)
+        write!(f, "DROP TYPE {}{}", if_some(&self.if_exists, "IF EXISTS "), TypeName(&self.name))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::commas;
+use crate::name::TypeName;
 use crate::statement::{
     Access, Arithmetic, ArithmeticOperator, BindMarker, Call, Constant, ConstantKind, CqlType, CqlTypeKind, Term,
     TermKind,
@@ -102,7 +103,7 @@ impl Display for CqlType {
             CqlTypeKind::Map(key, value) => write!(f, "map<{key}, {value}>"),
             CqlTypeKind::Tuple(parts) => write!(f, "tuple<{}>", commas(parts)),
             CqlTypeKind::Frozen(inner) => write!(f, "frozen<{inner}>"),
-            CqlTypeKind::UserDefined(name) => name.fmt(f),
+            CqlTypeKind::UserDefined(name) => TypeName(name).fmt(f),
             CqlTypeKind::Vector(element, dimension) => write!(f, "vector<{element}, {dimension}>"),
             CqlTypeKind::Custom(class) => write!(f, "'{}'", class.replace('\'', "''")),
         }

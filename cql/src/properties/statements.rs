@@ -43,6 +43,14 @@ fn qualified_name() -> impl Strategy<Value = QualifiedName> {
     (option::of(name()), name()).prop_map(|(keyspace, name)| QualifiedName { keyspace, name })
 }
 
+/// The name of a user-defined type, as a reader gives it.
+fn type_name() -> impl Strategy<Value = QualifiedName> {
+    qualified_name().prop_map(|mut of| {
+        of.name.quoted |= crate::reserved::is_reserved_for_types(&of.name.text);
+        of
+    })
+}
+
 fn at(kind: TermKind) -> Term {
     Term { kind, span: NO }
 }
@@ -162,7 +170,7 @@ fn cql_type() -> BoxedStrategy<CqlType> {
     let typed = |kind| CqlType { kind, span: NO };
     let leaf = prop_oneof![
         4 => select(NativeType::ALL).prop_map(CqlTypeKind::Native),
-        1 => qualified_name()
+        1 => type_name()
             .prop_filter("a native type", |name| {
                 name.keyspace.is_some() || name.name.quoted || NativeType::named(&name.name.text).is_none()
             })
@@ -439,10 +447,10 @@ fn a_definition() -> BoxedStrategy<Statement> {
         1 => (qualified_name(), qualified_name(), vec(with_option(), 0..3)).prop_map(|(table, source, options)| {
             Statement::RestoreTable(RestoreTable { span: NO, table, source, options })
         }),
-        1 => (flag(), qualified_name(), vec(field, 1..4)).prop_map(|(if_not_exists, name, fields)| {
+        1 => (flag(), type_name(), vec(field, 1..4)).prop_map(|(if_not_exists, name, fields)| {
             Statement::CreateType(CreateType { span: NO, if_not_exists, name, fields })
         }),
-        1 => (flag(), qualified_name()).prop_map(|(if_exists, name)| {
+        1 => (flag(), type_name()).prop_map(|(if_exists, name)| {
             Statement::DropType(DropType { span: NO, if_exists, name })
         }),
         1 => name().prop_map(|keyspace| Statement::Use(Use { span: NO, keyspace })),

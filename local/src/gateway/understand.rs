@@ -141,6 +141,10 @@ fn judged(statement: &Statement, text: &str, place: Place<'_>) -> Result<(), Ref
 fn unknown_syntax(error: &SyntaxError) -> Not {
     let refusal = not_emulated(format!("this statement: {error}"));
     match error.problem {
+        // The Cassandra behind takes some words as names that the service reserves.
+        SyntaxProblem::Reserved { .. } => {
+            Not::Taken(Refusal { code: error_code::SYNTAX_ERROR, text: format!("keyspaces-local: {error}") })
+        }
         SyntaxProblem::Unexpected { .. } | SyntaxProblem::Unterminated(_) => Not::Known(refusal),
         // Cassandra is not asked to read what is beyond measure.
         _ => Not::Taken(refusal),

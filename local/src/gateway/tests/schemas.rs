@@ -166,3 +166,31 @@ async fn a_stream_has_tags_of_its_own() {
     client.query("DROP TABLE stream_tags.t").await;
     client.until(&tags, |rows| rows.values.is_empty()).await;
 }
+
+#[tokio::test]
+async fn a_reserved_word_is_a_name_only_in_quotes() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("reserved").await;
+    let refused = |what: &str| (0x2000, format!("keyspaces-local: line 1, column {what}: write it in double quotes"));
+    for (text, what) in [
+        (
+            "CREATE TABLE reserved.t (id int PRIMARY KEY, order int)",
+            "46: expected a column or PRIMARY KEY, found 'order', which is reserved",
+        ),
+        (
+            "CREATE TABLE reserved.t (id int PRIMARY KEY, default int)",
+            "46: expected a column or PRIMARY KEY, found 'default', which is reserved",
+        ),
+        ("SELECT unset FROM reserved.t", "8: expected a column or a value, found 'unset', which is reserved"),
+        ("CREATE TYPE reserved.enum (a int)", "22: expected a user-defined type, found 'enum', which is reserved"),
+    ] {
+        assert_eq!(client.query(text).await.refused(), refused(what), "{text}");
+    }
+    let text = "CREATE TYPE reserved.\"enum\" (\"default\" int);\
+                CREATE TABLE reserved.t (id int PRIMARY KEY, \"order\" frozen<\"enum\">, \"unset\" int) WITH comment = 'c' AND \
+                gc_grace_seconds = 1;\
+                INSERT INTO reserved.t (id, \"order\", \"unset\") VALUES (1, {\"default\": 2}, 3);";
+    define(&mut client, "reserved", text).await;
+    let rows = client.rows("SELECT \"order\".\"default\", \"unset\" FROM reserved.t").await;
+    assert_eq!(rows.ints("unset"), [3]);
+}

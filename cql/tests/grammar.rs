@@ -1,0 +1,56 @@
+//! `grammar.txt`: which rules of Cassandra 3.11's grammar and of the guide's are read, each with examples.
+
+use std::collections::BTreeSet;
+
+use keyspaces_cql::parse;
+
+const TABLE: &str = include_str!("grammar.txt");
+
+/// The rules of Cassandra 3.11's Parser.g, without those that are only a part of one that is here: the kinds of permissions
+/// and resources, of options of users and roles, of names of indexes and functions, and of markers for whole tuples.
+const RULES: &str = "alterKeyspaceStatement alterMaterializedViewStatement alterRoleStatement alterTableStatement \
+    alterTypeStatement alterUserStatement batchStatement batchStatementObjective cfamColumns cfamDefinition cfamOrdering \
+    cfamProperty cident collectionColumnOperation collectionLiteral collection_type columnCondition columnFamilyName \
+    columnOperation comparatorType constant cqlStatement createAggregateStatement createFunctionStatement \
+    createIndexStatement createKeyspaceStatement createMaterializedViewStatement createRoleStatement createTableStatement \
+    createTriggerStatement createTypeStatement createUserStatement customIndexExpression deleteOp deleteSelection \
+    deleteStatement dropAggregateStatement dropFunctionStatement dropIndexStatement dropKeyspaceStatement \
+    dropMaterializedViewStatement dropRoleStatement dropTableStatement dropTriggerStatement dropTypeStatement \
+    dropUserStatement fident function functionName grantPermissionsStatement grantRoleStatement groupByClause ident inMarker \
+    indexIdent insertStatement intValue jsonInsertStatement jsonValue keyspaceName listPermissionsStatement \
+    listRolesStatement listUsersStatement mapLiteral native_type noncol_ident normalColumnOperation normalInsertStatement \
+    orderByClause pkDef properties property propertyValue relation relationType revokePermissionsStatement \
+    revokeRoleStatement selectClause selectStatement selectionFunctionArgs selector setOrMapLiteral singleColumnInValues \
+    term truncateStatement tupleLiteral tupleOfIdentifiers tupleOfMarkersForTuples tupleOfTupleLiterals tuple_type \
+    typeColumns udtColumnOperation unaliasedSelector updateConditions updateStatement useStatement userOrRoleName \
+    userTypeName usertypeLiteral usingClause usingClauseDelete usingClauseObjective value whereClause";
+
+#[test]
+fn every_example_is_read_as_the_table_says() {
+    let mut wrong = String::new();
+    let mut lines = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    while let Some(text) = lines.next() {
+        let expected = lines.next().unwrap();
+        let told = match parse(text) {
+            Ok(statement) if statement.to_string() == text => "=".to_owned(),
+            Ok(statement) => format!("= {statement}"),
+            Err(error) => format!("! {error}"),
+        };
+        let as_it_stands = told == "=" && expected.strip_prefix("= ") == Some(text);
+        if told != expected && !as_it_stands {
+            wrong += &format!("\n{text}\n{told}\n   (the table: {expected})\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_rule_of_the_grammar_has_examples() {
+    let named: BTreeSet<_> = TABLE
+        .lines()
+        .filter_map(|line| line.strip_prefix("# ")?.split([' ', ':']).next())
+        .filter(|word| word.starts_with(char::is_lowercase))
+        .collect();
+    let rules: BTreeSet<_> = RULES.split_whitespace().collect();
+    assert_eq!(rules.difference(&named).collect::<Vec<_>>(), Vec::<&&str>::new());
+}
