@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod allowed;
+mod calendar;
 mod difference;
 mod effect;
 mod facts;
 mod idempotence;
 mod judge;
 mod keyspace;
+mod known_table;
 mod lexer;
 pub mod lint;
 mod name;
@@ -24,6 +26,7 @@ mod table;
 mod tree;
 pub mod units;
 mod user_type;
+pub mod value;
 
 pub use difference::{
     Definitions, DefinitionsError, DefinitionsProblem, Difference, Impossible, Left, Mark, MarkKind, Step,
@@ -34,6 +37,7 @@ pub use facts::{Function, InWidth};
 pub use idempotence::{Idempotence, NotIdempotent};
 pub use judge::{Context, Judgement, Refusal, Unknown, is_system_keyspace, judge, judge_in, judge_prepare};
 pub use keyspace::{KeyspaceChange, KeyspaceDefinition, Replication};
+pub use known_table::{KnownColumn, KnownTable, KnownTables, UserTypes};
 pub use name::{Name, QualifiedName};
 pub use parser::{parse, parse_script};
 pub use portable::Portable;

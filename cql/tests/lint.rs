@@ -189,3 +189,26 @@ fn a_schema_that_is_valid_is_not_said_to_be_wrong() {
         }
     }
 }
+
+#[test]
+fn a_table_of_the_same_text_tells_what_markers_and_names_do_not() {
+    let table = "CREATE TABLE ks.t (id int PRIMARY KEY, l list<int>, f frozen<list<int>>, v int) \
+                 WITH custom_properties = {'client_side_timestamps': {'status': 'enabled'}};";
+    let told = |statement: &str| {
+        let told = told(&format!("{table} {statement}"));
+        let advice = ["collection-size", "allow-filtering", "in-select"];
+        told.into_iter().filter(|it| !advice.iter().any(|id| it.starts_with(id))).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told("SELECT writetime(l), ttl(l) FROM ks.t WHERE id = 1"),
+        ["cell-metadata `writetime(l)`", "cell-metadata `ttl(l)`"]
+    );
+    assert_eq!(told("SELECT writetime(f), ttl(v) FROM ks.t WHERE id = 1"), [""; 0]);
+    assert_eq!(told("SELECT * FROM ks.t WHERE v IN (1, 2) ALLOW FILTERING"), ["in-outside-key `v IN (1, 2)`"]);
+    assert_eq!(told("SELECT * FROM ks.t WHERE f > ? ALLOW FILTERING"), ["collection-inequality `f > ?`"]);
+    assert_eq!(
+        told("ALTER TABLE ks.t ADD u frozen<tuple<int>>; UPDATE ks.t SET v = 1 WHERE id = 1 IF u > ?"),
+        ["collection-inequality `u > ?`"]
+    );
+    assert_eq!(told("DROP TABLE ks.t; SELECT writetime(l) FROM ks.t WHERE id = 1"), [""; 0]);
+}

@@ -1,6 +1,11 @@
 //! The rules as data, and what is known beside the text of a statement.
 
-use keyspaces_cql::{Context, Judgement, Rule, judge, judge_in, judge_prepare, parse, rules};
+use std::sync::Arc;
+
+use keyspaces_cql::statement::{CqlType, NativeType};
+use keyspaces_cql::{
+    ColumnKind, Context, Judgement, KnownTable, KnownTables, Rule, judge, judge_in, judge_prepare, parse, rules,
+};
 
 /// `rules.txt`: for each rule its id and the day since which it is so, what is said of it, and the service's words if known.
 #[test]
@@ -67,18 +72,76 @@ fn the_keyspace_of_use_is_that_of_names_without_one() {
     assert_eq!(judge_in(&statement, &Context::new().in_keyspace("system")), Judgement::Allowed);
 }
 
+/// `k0`, `k1` and `k2` are the key, `c0` and so on are regular; the others are named for their types.
+fn table(expires: bool) -> KnownTables {
+    let keys = (0..3).map(|column| (format!("k{column}"), ColumnKind::Clustering, NativeType::Int.into()));
+    let regular = (0..300).map(|column| (format!("c{column}"), ColumnKind::Regular, NativeType::Int.into()));
+    let typed = ["list<int>", "frozen<list<int>>", "map<int, int>", "address", "frozen<address>", "tuple<int, int>"];
+    let typed = typed.map(|text| {
+        let name = text.replace(['<', '>', ',', ' '], "_").trim_end_matches('_').to_owned();
+        let cql_type: CqlType = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+        (name, ColumnKind::Regular, cql_type)
+    });
+    let mut tables = KnownTables::default();
+    let table = KnownTable::new(keys.chain(regular).chain(typed)).expiring(expires);
+    tables.insert(Some("ks"), "t", Arc::new(table));
+    tables
+}
+
+fn judged(text: &str, tables: &KnownTables) -> &'static str {
+    let statement = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    match judge_in(&statement, &Context::new().in_keyspace("ks").with_tables(tables)) {
+        Judgement::Allowed => "allowed",
+        Judgement::Refused(refusal) => refusal.rule.id,
+        Judgement::Unknown(_) => "unknown",
+    }
+}
+
 #[test]
-fn with_the_number_of_key_columns_an_insert_of_many_columns_is_told_exactly() {
+fn the_columns_of_a_write_are_those_that_are_not_in_the_key() {
+    let (plain, expiring) = (table(false), table(true));
     let insert = |columns: usize, using: &str| {
-        let names: Vec<_> = (0..columns).map(|column| format!("c{column}")).collect();
-        let text = format!("INSERT INTO t ({}) VALUES ({}){using}", names.join(","), vec!["?"; columns].join(","));
-        judge_in(&parse(&text).unwrap(), &Context::new().with_key_columns(3))
+        let keys = (0..3).map(|column| format!("k{column}"));
+        let names: Vec<_> = keys.chain((0..columns).map(|column| format!("c{column}"))).collect();
+        format!("INSERT INTO t ({}) VALUES ({}){using}", names.join(","), vec!["?"; names.len()].join(","))
     };
-    assert_eq!(insert(228, ""), Judgement::Allowed);
-    assert_eq!(insert(169, " USING TTL 5"), Judgement::Allowed);
-    let id = |judgement| if let Judgement::Refused(refusal) = judgement { refusal.rule.id } else { "" };
-    assert_eq!(id(insert(229, "")), "too-many-columns");
-    assert_eq!(id(insert(170, " USING TTL 5")), "too-many-columns-with-ttl");
+    let update = |columns: usize, using: &str| {
+        let set: Vec<_> = (0..columns).map(|column| format!("c{column} = ?")).collect();
+        format!("UPDATE ks.t{using} SET {} WHERE k0 = 1 AND k1 = 1 AND k2 = 1", set.join(","))
+    };
+    for write in [insert, update] {
+        assert_eq!(judged(&write(225, ""), &plain), "allowed");
+        assert_eq!(judged(&write(226, ""), &plain), "too-many-columns");
+        assert_eq!(judged(&write(166, " USING TTL 5"), &plain), "allowed");
+        assert_eq!(judged(&write(167, " USING TTL 5"), &plain), "too-many-columns-with-ttl");
+        assert_eq!(judged(&write(166, ""), &expiring), "allowed");
+        assert_eq!(judged(&write(167, ""), &expiring), "too-many-columns-with-ttl");
+    }
+}
+
+#[test]
+fn a_columns_type_tells_what_a_marker_does_not() {
+    let tables = table(false);
+    for (column, has_parts, multi_cell) in [
+        ("c0", false, false),
+        ("list_int", true, true),
+        ("frozen_list_int", true, false),
+        ("map_int__int", true, true),
+        ("address", true, true),
+        ("frozen_address", true, false),
+        ("tuple_int__int", true, false),
+    ] {
+        let inequality = if has_parts { "collection-inequality" } else { "allowed" };
+        assert_eq!(judged(&format!("SELECT * FROM t WHERE {column} >= ? ALLOW FILTERING"), &tables), inequality);
+        let update = format!("UPDATE t SET c1 = 1 WHERE k0 = 1 AND k1 = 1 AND k2 = 1 IF {column} < :value");
+        assert_eq!(judged(&update, &tables), inequality);
+        let metadata = if multi_cell { "cell-metadata" } else { "allowed" };
+        assert_eq!(judged(&format!("SELECT ttl({column}) FROM t"), &tables), metadata);
+        assert_eq!(judged(&format!("SELECT WRITETIME({column}) AS w FROM t"), &tables), metadata);
+        let list = judged(&format!("SELECT * FROM t WHERE {column} IN ? ALLOW FILTERING"), &tables);
+        assert_eq!(list, "in-outside-key");
+    }
+    assert_eq!(judged("SELECT * FROM t WHERE k0 IN (1, 2)", &tables), "allowed");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::fmt;
 use crate::effect::Effect;
 use crate::rules::{self, Rule};
 use crate::statement::{Modification, OtherKind};
-use crate::{QualifiedName, Span, Statement};
+use crate::{KnownTable, KnownTables, QualifiedName, Span, Statement};
 
 /// What is known of whether Keyspaces takes a statement.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -60,7 +60,7 @@ impl fmt::Display for Unknown {
 pub struct Context<'c> {
     keyspace: Option<&'c str>,
     prepared: bool,
-    key_columns: Option<usize>,
+    tables: Option<&'c KnownTables>,
 }
 
 impl<'c> Context<'c> {
@@ -82,10 +82,10 @@ impl<'c> Context<'c> {
         Self { prepared: true, ..self }
     }
 
-    /// How many columns the primary key of the one table has that is written to.
+    /// Tables that the statement may name. What is told of these is told by their columns, not by the text alone.
     #[must_use]
-    pub fn with_key_columns(self, columns: usize) -> Self {
-        Self { key_columns: Some(columns), ..self }
+    pub fn with_tables(self, tables: &'c KnownTables) -> Self {
+        Self { tables: Some(tables), ..self }
     }
 }
 
@@ -116,7 +116,8 @@ pub fn judge_in(statement: &Statement, context: &Context<'_>) -> Judgement {
 
 /// All that rules refuse in the statement, and all in it that is on no list; what is found twice is there twice.
 pub(crate) fn judge_all(statement: &Statement, context: &Context<'_>) -> (Vec<Refusal>, Vec<Unknown>) {
-    let mut judge = Judge { context: *context, refusals: Vec::new(), unknown: Vec::new() };
+    let mut judge =
+        Judge { context: *context, table: None, in_selection: false, refusals: Vec::new(), unknown: Vec::new() };
     judge.statement(statement);
     (judge.refusals, judge.unknown)
 }
@@ -142,6 +143,10 @@ const SYSTEM_KEYSPACES: &[&str] = &[
 /// Keeps what it finds, in the order in which it looks.
 struct Judge<'c> {
     context: Context<'c>,
+    /// The table that the statement reads or writes, if it is known.
+    table: Option<&'c KnownTable>,
+    /// Whether what a SELECT reads is judged, where more is allowed than in a value.
+    in_selection: bool,
     refusals: Vec<Refusal>,
     unknown: Vec<Unknown>,
 }
@@ -190,6 +195,11 @@ impl Judge<'_> {
             Modification::Update(update) => self.update(update),
             Modification::Delete(delete) => self.delete(delete),
         }
+    }
+
+    /// Looks up the table that the statement is about.
+    fn about(&mut self, table: &QualifiedName) {
+        self.table = self.context.tables.and_then(|tables| tables.find(table, self.context.keyspace));
     }
 
     /// A table or type that the statement changes.

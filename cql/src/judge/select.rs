@@ -2,20 +2,24 @@
 
 use super::Judge;
 use crate::rules;
-use crate::statement::{Comparand, Operator, Relation, Select, Selection, Subject, Target, Term, TermKind};
+use crate::statement::{Call, Comparand, Operator, Relation, Select, Selection, Subject, Target, Term, TermKind};
 use crate::tree::{Part, Tree};
+use crate::{KnownColumn, Name, Span};
 
 impl Judge<'_> {
     pub(super) fn select(&mut self, select: &Select) {
+        self.about(&select.table);
         self.system_select(select);
         if let Some(distinct) = select.distinct {
             self.refuse(&rules::DISTINCT, distinct);
         }
         if let Selection::Selectors(selectors) = &select.selection {
+            self.in_selection = true;
             for selector in selectors {
                 self.parts(&selector.term);
                 self.selector(&selector.term);
             }
+            self.in_selection = false;
         }
         self.parts(&select.relations);
         self.where_clause(&select.relations);
@@ -36,7 +40,10 @@ impl Judge<'_> {
     /// The grammar (`DG:cql.dml.select`) has columns, values, casts and functions of these, and no values made of columns.
     fn selector(&mut self, term: &Term) {
         match &term.kind {
-            TermKind::Call(call) => call.arguments.iter().for_each(|argument| self.selector(argument)),
+            TermKind::Call(call) => {
+                self.cell_metadata(call, term.span);
+                call.arguments.iter().for_each(|argument| self.selector(argument));
+            }
             TermKind::Cast(cast) => self.selector(&cast.term),
             TermKind::Name(_) | TermKind::Access(_) => {}
             _ if names_a_column(term) => self.unknown(term.span, "a value made of columns"),
@@ -44,9 +51,30 @@ impl Judge<'_> {
         }
     }
 
+    /// `DG:cql.dml.select`: TTL and WRITETIME are of columns that are stored as one value.
+    fn cell_metadata(&mut self, call: &Call, span: Span) {
+        if !matches!(call.function.name.text.as_str(), "ttl" | "writetime") {
+            return;
+        }
+        let multi_cell = call.arguments.iter().any(|argument| match &argument.kind {
+            TermKind::Access(_) => true,
+            TermKind::Name(column) => self.known(column).is_some_and(KnownColumn::is_multi_cell),
+            _ => false,
+        });
+        if multi_cell {
+            self.refuse(&rules::CELL_METADATA, span);
+        }
+    }
+
     fn in_relations(&mut self, relations: &[Relation]) {
         let lists: Vec<_> = relations.iter().filter(|relation| relation.operator == Operator::In).collect();
         let (Some(first), Some(last)) = (lists.first(), lists.last()) else { return };
+        for list in &lists {
+            let outside_key = |column: &Name| self.known(column).is_some_and(|known| !known.kind.is_key());
+            if list.columns().any(outside_key) {
+                self.refuse(&rules::IN_OUTSIDE_KEY, list.span);
+            }
+        }
         let span = first.span.to(last.span);
         let is_token = |relation: &&Relation| matches!(relation.subject, Subject::Token(_));
         if let Some(token) = relations.iter().find(is_token) {

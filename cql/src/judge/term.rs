@@ -7,6 +7,7 @@ use crate::statement::{
     Access, Call, Comparand, ConstantKind, CqlType, CqlTypeKind, Operator, Relation, Subject, Target, Term, TermKind,
 };
 use crate::tree::{Part, Tree};
+use crate::{KnownColumn, Name};
 
 impl Judge<'_> {
     /// Every value, function and type in it.
@@ -25,6 +26,7 @@ impl Judge<'_> {
             TermKind::Access(access) if matches!(**access, Access::Element { .. }) => {
                 self.unknown(term.span, "an element of a column in a SELECT");
             }
+            TermKind::Cast(_) if !self.in_selection => self.unknown(term.span, "CAST outside what a SELECT reads"),
             TermKind::Constant(constant) if constant.kind == ConstantKind::Duration => {
                 self.unknown(term.span, "durations");
             }
@@ -60,17 +62,27 @@ impl Judge<'_> {
         }
     }
 
-    /// `DG:functional-differences`: no inequality on a whole collection or user-defined type.
+    /// `DG:functional-differences`: no inequality on a whole collection, user-defined type or tuple. The column tells which
+    /// it is where it is known, else the value as far as it is a literal.
     fn inequality(&mut self, relation: &Relation) {
+        let Subject::Single(Target::Column(column)) = &relation.subject else { return };
         let inequality = relation.operator.is_range() || relation.operator == Operator::NotEqual;
-        let whole = matches!(relation.subject, Subject::Single(Target::Column(_)));
-        if let Comparand::Term(Term { kind, .. }) = &relation.comparand
-            && matches!(kind, TermKind::List(_) | TermKind::Set(_) | TermKind::Map(_) | TermKind::UserType(_))
-            && inequality
-            && whole
-        {
+        let has_parts = match (self.known(column), &relation.comparand) {
+            (Some(known), _) => known.has_parts(),
+            (None, Comparand::Term(Term { kind, .. })) => {
+                use TermKind::{List, Map, Set, Tuple, UserType};
+                matches!(kind, List(_) | Set(_) | Map(_) | UserType(_) | Tuple(_))
+            }
+            (None, _) => false,
+        };
+        if inequality && has_parts {
             self.refuse(&rules::COLLECTION_INEQUALITY, relation.span);
         }
+    }
+
+    /// What is known of a column of the statement's table.
+    pub(super) fn known(&self, column: &Name) -> Option<&KnownColumn> {
+        self.table?.column(&column.text)
     }
 
     /// The relations of a WHERE, as far as they are the same for all statements.

@@ -9,18 +9,23 @@ use crate::statement::{
     AssignmentOperation, Condition, ConstantKind, Delete, Insert, InsertContent, Operator, Relation, Subject, Target,
     Term, TermKind, Update, Using,
 };
-use crate::{Name, Span, allowed};
+use crate::{KnownTable, Name, Span, allowed};
 
 impl Judge<'_> {
     pub(super) fn insert(&mut self, insert: &Insert) {
+        self.about(&insert.table);
         self.changed(&insert.table);
         self.parts(insert);
         self.using(insert.using.as_ref());
         if let InsertContent::Values { columns, .. } = &insert.content {
             let span = span_of(columns);
-            let ttl = insert.using.as_ref().is_some_and(|using| using.ttl().is_some());
-            match self.context.key_columns {
-                Some(keys) => self.columns(columns.len().saturating_sub(keys), ttl, span),
+            let ttl = self.expires(insert.using.as_ref());
+            match self.table {
+                Some(_) => {
+                    let in_key = |column: &&Name| self.known(column).is_some_and(|known| known.kind.is_key());
+                    let regular = columns.iter().filter(|column| !in_key(column)).count();
+                    self.columns(regular, ttl, span);
+                }
                 None if columns.len() > most_columns(ttl) + 1 => {
                     let most = most_columns(ttl);
                     let what =
@@ -33,6 +38,7 @@ impl Judge<'_> {
     }
 
     pub(super) fn update(&mut self, update: &Update) {
+        self.about(&update.table);
         if !sets_the_partitioner(update) {
             self.changed(&update.table);
         }
@@ -54,12 +60,14 @@ impl Judge<'_> {
         let columns: HashSet<&str> =
             update.assignments.iter().map(|assignment| assignment.target.column().text.as_str()).collect();
         let spans = update.assignments.iter().map(|assignment| assignment.span);
-        self.columns(columns.len(), ttl.is_some(), spans.reduce(Span::to).unwrap_or_default());
+        let expires = self.expires(update.using.as_ref());
+        self.columns(columns.len(), expires, spans.reduce(Span::to).unwrap_or_default());
         self.write_where(&update.relations);
         self.condition(update.condition.as_ref());
     }
 
     pub(super) fn delete(&mut self, delete: &Delete) {
+        self.about(&delete.table);
         self.changed(&delete.table);
         self.parts(delete);
         self.using(delete.using.as_ref());
@@ -85,6 +93,11 @@ impl Judge<'_> {
         {
             self.refuse(&rules::TTL_TOO_LONG, seconds.span);
         }
+    }
+
+    /// Whether what is written has a time to live: of the statement's own, or by default.
+    fn expires(&self, using: Option<&Using>) -> bool {
+        using.and_then(Using::ttl).is_some() || self.table.is_some_and(KnownTable::expires)
     }
 
     fn columns(&mut self, regular: usize, ttl: bool, span: Span) {

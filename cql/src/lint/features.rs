@@ -1,10 +1,12 @@
 //! TTL and client-side timestamps, used on a table that the same text makes without them.
 
+use std::sync::Arc;
+
 use super::Linter;
 use crate::keyspace::Replication;
 use crate::statement::{AlterTable, AlterTableChange, CreateKeyspace, Using, UsingKind};
 use crate::table::TableOptions;
-use crate::{QualifiedName, Refusal, Rule, Statement, TableDefinition, rules};
+use crate::{ColumnKind, QualifiedName, Refusal, Rule, Statement, TableDefinition, rules};
 
 /// What is on in a table.
 #[derive(Clone, Copy)]
@@ -33,7 +35,9 @@ impl Linter {
             }
             Statement::AlterTable(alter) => self.altered(alter),
             Statement::DropTable(drop) => {
-                self.tables.remove(&self.full_name(&drop.table));
+                let name = self.full_name(&drop.table);
+                self.known.remove(name.0.as_deref(), &name.1);
+                self.tables.remove(&name);
             }
             Statement::Insert(insert) => self.used(&insert.table, insert.using.as_ref()),
             Statement::Update(update) => self.used(&update.table, update.using.as_ref()),
@@ -50,6 +54,7 @@ impl Linter {
 
     pub(super) fn table_made(&mut self, name: &QualifiedName, table: &TableDefinition) {
         let name = self.full_name(name);
+        self.known.insert(name.0.as_deref(), &name.1, Arc::new(table.into()));
         let timestamps = name.0.as_ref().is_some_and(|keyspace| self.in_several_regions.contains(keyspace));
         self.tables.insert(name, Features { ttl: false, timestamps }.with(&table.options));
     }
@@ -63,8 +68,21 @@ impl Linter {
 
     fn altered(&mut self, alter: &AlterTable) {
         let name = self.full_name(&alter.table);
-        if let (AlterTableChange::With(options), Some(there)) = (&alter.change, self.tables.get_mut(&name)) {
-            *there = there.with(&TableOptions::examine(options, &mut |_| {}));
+        match &alter.change {
+            AlterTableChange::Add(columns) => self.known.change(name.0.as_deref(), &name.1, |table| {
+                for column in columns {
+                    let kind = if column.is_static.is_some() { ColumnKind::Static } else { ColumnKind::Regular };
+                    table.insert(column.name.text.clone(), kind, column.column_type.clone());
+                }
+            }),
+            AlterTableChange::With(options) => {
+                let options = TableOptions::examine(options, &mut |_| {});
+                self.known.change(name.0.as_deref(), &name.1, |table| table.apply(&options));
+                if let Some(there) = self.tables.get_mut(&name) {
+                    *there = there.with(&options);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -26,7 +26,7 @@ use crate::allowed::is_ignored_of_a_keyspace;
 use crate::judge::judge_all;
 use crate::parser::{Reading, read_script};
 use crate::table::TableProblem;
-use crate::{Context, Position, Refusal, Span, Statement, SyntaxError, TableDefinition, Unknown};
+use crate::{Context, KnownTables, Position, Refusal, Span, Statement, SyntaxError, TableDefinition, Unknown};
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -103,6 +103,7 @@ struct Linter {
     keyspace: Option<String>,
     /// Of the tables made until now, by keyspace and name.
     tables: HashMap<(Option<String>, String), Features>,
+    known: KnownTables,
     in_several_regions: HashSet<String>,
 }
 
@@ -128,7 +129,7 @@ impl Linter {
     fn judge(&mut self, statement: &Statement) {
         let keyspace = self.keyspace.clone();
         let context = keyspace.as_deref().map_or_else(Context::new, |keyspace| Context::new().in_keyspace(keyspace));
-        let (refusals, unknown) = judge_all(statement, &context);
+        let (refusals, unknown) = judge_all(statement, &context.with_tables(&self.known));
         refusals.iter().for_each(|refusal| self.refusal(refusal));
         unknown.into_iter().for_each(|unknown| self.unknown(unknown));
     }

@@ -41,4 +41,13 @@ rules! {
         source: "DG:client-side-timestamps",
         since: Some("2023-03-14"),
     }
+    IN_OUTSIDE_KEY {
+        id: "in-outside-key",
+        refuses: "IN on a column outside the primary key",
+        text: None,
+        code: None,
+        advice: "Send one SELECT for each value.",
+        source: "gh:apache/cassandra (CASSANDRA-14344, of Cassandra 5.0; Keyspaces says that it is 3.11.2)",
+        since: None,
+    }
 }

@@ -93,11 +93,20 @@ rules! {
     }
     COLLECTION_INEQUALITY {
         id: "collection-inequality",
-        refuses: "a comparison of a whole collection or user-defined type by anything but =",
+        refuses: "an inequality on a whole collection, user-defined type or tuple",
         text: None,
         code: None,
         advice: "Compare in the application, or keep what you compare in a column of its own.",
-        source: "DG:functional-differences",
+        source: "DG:functional-differences; of tuples it is inferred",
         since: Some("2023-11-15"),
+    }
+    CELL_METADATA {
+        id: "cell-metadata",
+        refuses: "TTL and WRITETIME of a collection or user-defined type that is not frozen, or of a part of one",
+        text: None,
+        code: None,
+        advice: "Freeze the column, or keep the time in a column of its own.",
+        source: "DG:cql.dml.select",
+        since: None,
     }
 }

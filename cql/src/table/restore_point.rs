@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::PropertyError;
+use crate::calendar::{date, days_of, days_since_1970};
 use crate::{Rule, Span, rules};
 
 /// A moment to which a table can be restored, to the millisecond: what `restore_timestamp` takes, and what
@@ -146,31 +147,6 @@ impl<'t> Reader<'t> {
         self.rest = rest;
         number.parse().ok().filter(|number| within.contains(number))
     }
-}
-
-fn days_of(year: i64, month: i64) -> i64 {
-    let (next_year, next_month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
-    days_since_1970(next_year, next_month, 1) - days_since_1970(year, month, 1)
-}
-
-/// Years are counted from March, so that a leap day is the last of its year; 400 of them have 146,097 days.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-/// Year, month and day.
-fn date(days_since_1970: i64) -> (i64, i64, i64) {
-    let days = days_since_1970 + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let month = (month_from_march + 2) % 12 + 1;
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    (year, month, day_of_year - (153 * month_from_march + 2) / 5 + 1)
 }
 
 const SECOND: i64 = 1_000;

@@ -1,10 +1,11 @@
 //! What a table looks like: which columns it has, and which of them are its key.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{BufMut, BytesMut};
 use keyspaces_cql::statement::{CqlType, CqlTypeKind, NativeType};
+use keyspaces_cql::{ColumnKind, KnownTable, KnownTables, UserTypes};
 
 use super::error_code;
 use super::frame::{Frame, Opcode};
@@ -24,6 +25,8 @@ pub(crate) struct Layout {
     pub(crate) clustering: Vec<Column>,
     pub(crate) statics: Vec<Column>,
     pub(crate) regular: Vec<Column>,
+    /// The same for the judgement of statements.
+    pub(crate) known: Arc<KnownTable>,
 }
 
 /// One of them.
@@ -106,6 +109,18 @@ impl Layout {
         Ok(layout)
     }
 
+    fn known(&self) -> KnownTable {
+        let kinds = [
+            (ColumnKind::PartitionKey, &self.partition_key),
+            (ColumnKind::Clustering, &self.clustering),
+            (ColumnKind::Static, &self.statics),
+            (ColumnKind::Regular, &self.regular),
+        ];
+        KnownTable::new(kinds.into_iter().flat_map(|(kind, columns)| {
+            columns.iter().map(move |column| (column.name.clone(), kind, column.kind.clone().into()))
+        }))
+    }
+
     /// The same with numbers where it has counters.
     pub(crate) fn with_numbers(&self) -> Self {
         let mut layout = self.clone();
@@ -171,14 +186,69 @@ impl Statement<'_> {
         values.bytes(Some(table.name.as_bytes()));
         let body = request::query(Layout::SELECT, &Parameters::own(values.freeze(), false));
         let answer = self.upstream.call(Frame::new(stream, Opcode::Query, body)).await.map_err(|_| lost())?;
-        let rows = Rows::read(&answer.body).ok().flatten();
-        let layout = Arc::new(rows.and_then(|rows| Layout::read(&rows).ok()).ok_or_else(|| Refusal {
+        let unreadable = || Refusal {
             code: error_code::SERVER_ERROR,
             text: format!("keyspaces-local: what {table} looks like could not be read"),
-        })?);
+        };
+        let rows = Rows::read(&answer.body).ok().flatten();
+        let mut layout = rows.and_then(|rows| Layout::read(&rows).ok()).ok_or_else(unreadable)?;
+        let mut known = layout.known();
+        if layout.all().any(|column| !CqlType::from(column.kind.clone()).user_types().is_empty()) {
+            let user_types = self.user_types(stream, &table.keyspace).await?.ok_or_else(unreadable)?;
+            known = known.with_user_types(user_types);
+        }
+        let default_ttl = self.shared.schema.options(table).and_then(|options| options.default_time_to_live);
+        layout.known = Arc::new(known.expiring(default_ttl.is_some_and(|seconds| seconds > 0)));
+        let layout = Arc::new(layout);
         self.shared.layouts.set(table, &layout, definitions);
         Ok(layout)
     }
+
+    /// The user-defined types of a keyspace; `None` if Cassandra's answer cannot be read.
+    async fn user_types(&self, stream: i16, keyspace: &str) -> Result<Option<UserTypes>, Refusal> {
+        const SELECT: &str =
+            "SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?";
+        let mut values = BytesMut::new();
+        values.put_u16(1);
+        values.bytes(Some(self.shared.schema.names().keyspace(keyspace).as_bytes()));
+        let body = request::query(SELECT, &Parameters::own(values.freeze(), false));
+        let answer = self.upstream.call(Frame::new(stream, Opcode::Query, body)).await.map_err(|_| lost())?;
+        let rows = Rows::read(&answer.body).ok().flatten();
+        Ok(rows.and_then(|rows| user_types(&rows).ok()))
+    }
+
+    /// What is known of some tables. System tables and those that are not there are left out.
+    pub(super) async fn known_tables<'t>(
+        &self,
+        stream: i16,
+        tables: impl IntoIterator<Item = &'t Thing>,
+    ) -> Result<KnownTables, Refusal> {
+        let mut known = KnownTables::default();
+        for table in tables.into_iter().collect::<HashSet<_>>() {
+            if self.shared.schema.options(table).is_some() {
+                let layout = self.layout(stream, table).await?;
+                known.insert(Some(&table.keyspace), &table.name, Arc::clone(&layout.known));
+            }
+        }
+        Ok(known)
+    }
+}
+
+/// Reads the rows of `system_schema.types`.
+fn user_types(rows: &Rows) -> Result<UserTypes, Malformed> {
+    let texts = |bytes: Option<&[u8]>| {
+        let mut list = Reader::new(bytes.ok_or(Malformed)?);
+        let text = |list: &mut Reader<'_>| Ok(String::from_utf8_lossy(list.bytes()?.ok_or(Malformed)?).into_owned());
+        (0..list.int()?).map(|_| text(&mut list)).collect::<Result<Vec<_>, Malformed>>()
+    };
+    let mut user_types = UserTypes::default();
+    for row in rows.each() {
+        let mut reader = Reader::new(row);
+        let name = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
+        let (names, of) = (texts(reader.bytes()?)?, texts(reader.bytes()?)?);
+        user_types.insert(name, names.into_iter().zip(of.iter().map(|of| understood(of).into())).collect());
+    }
+    Ok(user_types)
 }
 
 /// A type that cannot be read is taken for one without parts.

@@ -18,6 +18,7 @@ mod paging;
 mod prepared;
 mod record;
 mod recorded;
+mod renamed;
 mod request;
 mod statement;
 mod strike;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use keyspaces_cql::Effect;
 
 use super::consistency::Consistency;
 use super::fixed::fixed;
@@ -14,7 +15,7 @@ use super::notation::{Notation, Reader};
 use super::paging::Asked;
 use super::prepared::Facts;
 use super::request::{self, Batch, BatchKind, Batched, Execute, Query, TextOrId};
-use super::understand::{Action, Look, Not, Place, Understood, judge_batch, not_emulated, understand};
+use super::understand::{Action, Look, Not, Place, Understood, judge_batch, not_emulated, parsed, understand};
 use super::upstream::Upstream;
 use super::{Failed, Shared, error_code, metadata};
 use crate::auth::Refusal;
@@ -77,7 +78,7 @@ impl Statement<'_> {
     }
 
     async fn query(&self, frame: Frame, query: Query) -> Result<Answer, Refusal> {
-        let understood = match self.understand(&query.text, false) {
+        let understood = match self.understand(frame.stream, &query.text, false).await {
             Ok(understood) => understood,
             Err(Not::Taken(refusal)) => return Err(refusal),
             Err(Not::Known(refusal)) => return self.probe(frame.stream, &query.text, refusal).await,
@@ -110,7 +111,7 @@ impl Statement<'_> {
     }
 
     async fn prepare(&self, frame: Frame, text: &str) -> Result<Answer, Refusal> {
-        let understood = match self.understand(text, true) {
+        let understood = match self.understand(frame.stream, text, true).await {
             Ok(understood) => understood,
             Err(Not::Taken(refusal)) => return Err(refusal),
             Err(Not::Known(refusal)) => return self.probe(frame.stream, text, refusal).await,
@@ -174,12 +175,12 @@ impl Statement<'_> {
                 batched.statement = TextOrId::Text(text);
             }
             let TextOrId::Text(text) = &batched.statement else { continue };
-            match self.understand(text, false) {
+            match self.understand(frame.stream, text, false).await {
                 Ok(understood) if !matches!(understood.action, Action::Write { .. }) => return Err(only_writes()),
                 Ok(understood) => {
                     let known = facts(text, &understood);
                     let (known, understood) = match self.fixed(&known) {
-                        Some(text) => match self.understand(&text, false) {
+                        Some(text) => match self.understand(frame.stream, &text, false).await {
                             Ok(understood) => (facts(&text, &understood), understood),
                             Err(Not::Taken(refusal) | Not::Known(refusal)) => return Err(refusal),
                         },
@@ -201,7 +202,8 @@ impl Statement<'_> {
             BatchKind::Counter => "COUNTER",
         };
         let originals: Vec<&str> = all.iter().map(|facts| &*facts.text).collect();
-        self.in_place(false, |place| judge_batch(kind, &originals, place))?;
+        let tables = self.known_tables(frame.stream, all.iter().flat_map(|facts| &facts.tables)).await?;
+        self.in_place(false, |place| judge_batch(kind, &originals, place, &tables))?;
         check_consistency(
             false,
             all.iter().any(|facts| facts.conditional),
@@ -225,8 +227,14 @@ impl Statement<'_> {
         self.metered(stream, &pieces, terms, work).await
     }
 
-    fn understand(&self, text: &str, prepared: bool) -> Result<Understood, Not> {
-        self.in_place(prepared, |place| understand(text, place))
+    async fn understand(&self, stream: i16, text: &str, prepared: bool) -> Result<Understood, Not> {
+        let statement = parsed(text)?;
+        let named = match statement.effect() {
+            Effect::Definition => Vec::new(),
+            _ => self.in_place(prepared, |place| place.tables(&statement)),
+        };
+        let tables = self.known_tables(stream, &named).await.map_err(Not::Taken)?;
+        self.in_place(prepared, |place| understand(&statement, text, place, &tables)).map_err(Not::Taken)
     }
 
     fn in_place<T>(&self, prepared: bool, judge: impl FnOnce(Place<'_>) -> T) -> T {

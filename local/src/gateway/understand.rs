@@ -2,12 +2,13 @@
 
 use keyspaces_cql::statement::{AlterTableChange, Batch, CqlType, Modification, TermKind, Using, WithOption};
 use keyspaces_cql::{
-    Context, Judgement, Name, Portable, QualifiedName, Rule, Span, Statement, SyntaxError, SyntaxProblem, Unknown,
-    judge_in,
+    Context, Judgement, KnownTables, Name, Portable, QualifiedName, Rule, Span, Statement, SyntaxError, SyntaxProblem,
+    Unknown, judge_in,
 };
 
 use super::error_code;
 use super::fixed::is_fresh;
+use super::renamed;
 use crate::auth::Refusal;
 use crate::schema::{Change, Definition, Features, Names, Thing, system_tables};
 
@@ -91,12 +92,32 @@ pub(super) struct Place<'a> {
     pub(super) prepared: bool,
 }
 
-/// Reads a statement.
-pub(super) fn understand(text: &str, place: Place<'_>) -> Result<Understood, Not> {
-    let statement = keyspaces_cql::parse(text).map_err(|error| unknown_syntax(&error))?;
-    judged(&statement, text, place).map_err(Not::Taken)?;
-    let mut reading = Reading { text, place, look: Look::at(&statement), edits: Vec::new() };
-    reading.statement(&statement).map_err(Not::Taken)
+impl Place<'_> {
+    /// The tables that a statement names.
+    pub(super) fn tables(self, statement: &Statement) -> Vec<Thing> {
+        let table = |name: &&QualifiedName| {
+            let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).or(self.keyspace)?;
+            Some(Thing::table(keyspace, &name.name.text))
+        };
+        statement.tables().iter().filter_map(table).collect()
+    }
+}
+
+/// Parses a statement.
+pub(super) fn parsed(text: &str) -> Result<Statement, Not> {
+    keyspaces_cql::parse(text).map_err(|error| unknown_syntax(&error))
+}
+
+/// Reads a statement. `tables` are those that it names, as far as they are there.
+pub(super) fn understand(
+    statement: &Statement,
+    text: &str,
+    place: Place<'_>,
+    tables: &KnownTables,
+) -> Result<Understood, Refusal> {
+    judged(statement, text, place, tables)?;
+    let mut reading = Reading { text, place, look: Look::at(statement), edits: renamed::edits(statement) };
+    reading.statement(statement)
 }
 
 /// A definition that a client did not send, of things that are named with their keyspaces.
@@ -108,12 +129,12 @@ pub(crate) fn defined(statement: &Statement, names: &Names, data_center: &str) -
 }
 
 /// What the rules say of a batch that came in pieces. Each of its statements was understood by itself.
-pub(super) fn judge_batch(kind: &str, texts: &[&str], place: Place<'_>) -> Result<(), Refusal> {
+pub(super) fn judge_batch(kind: &str, texts: &[&str], place: Place<'_>, tables: &KnownTables) -> Result<(), Refusal> {
     // Only the statements themselves: what stands behind one, a comment for instance, would swallow the next.
     let statements: String = texts.iter().map(|text| format!("{}; ", without_surroundings(text))).collect();
     let text = format!("BEGIN {kind} BATCH {statements}APPLY BATCH");
     let statement = keyspaces_cql::parse(&text).map_err(|error| not_emulated(format!("this batch: {error}")))?;
-    judged(&statement, &text, place)
+    judged(&statement, &text, place, tables)
 }
 
 fn without_surroundings(text: &str) -> &str {
@@ -123,8 +144,8 @@ fn without_surroundings(text: &str) -> &str {
     })
 }
 
-fn judged(statement: &Statement, text: &str, place: Place<'_>) -> Result<(), Refusal> {
-    let mut context = Context::new();
+fn judged(statement: &Statement, text: &str, place: Place<'_>, tables: &KnownTables) -> Result<(), Refusal> {
+    let mut context = Context::new().with_tables(tables);
     if let Some(keyspace) = place.keyspace {
         context = context.in_keyspace(keyspace);
     }
@@ -406,7 +427,8 @@ mod tests {
 
     fn read(text: &str) -> Result<Understood, Not> {
         let names = Names::new("test");
-        understand(text, Place { keyspace: Some("here"), names: &names, data_center: "datacenter1", prepared: false })
+        let place = Place { keyspace: Some("here"), names: &names, data_center: "datacenter1", prepared: false };
+        understand(&parsed(text)?, text, place, &KnownTables::default()).map_err(Not::Taken)
     }
 
     /// The text for Cassandra, with `P` for what this instance's names begin with.
@@ -435,6 +457,11 @@ mod tests {
             ("SELECT * FROM system.nosuch", r#"SELECT * FROM "P_system"."nosuch""#),
             ("INSERT INTO app.t (a) VALUES ('app.t')", r#"INSERT INTO "P_app"."t" (a) VALUES ('app.t')"#),
             ("UPDATE t SET a = 1 WHERE b = 2", r#"UPDATE "P_here"."t" SET a = 1 WHERE b = 2"#),
+            (
+                "SELECT dateOf(a), toDate(UNIXTIMESTAMPOF(a)), dateof(a) AS b FROM t",
+                "SELECT totimestamp(a) AS \"system.dateof(a)\", toDate(tounixtimestamp(a)) AS \
+                 \"system.todate(system.unixtimestampof(a))\", totimestamp(a) AS b FROM \"P_here\".\"t\"",
+            ),
             ("DELETE FROM app.t WHERE b = ?", r#"DELETE FROM "P_app"."t" WHERE b = ?"#),
             (
                 "BEGIN UNLOGGED BATCH DELETE FROM a.t WHERE b = 1; DELETE FROM t WHERE b = 2; APPLY BATCH",

@@ -173,6 +173,7 @@ mod tests {
             clustering: vec![column("C", "int")],
             statics: vec![column("s", "text")],
             regular: vec![column("r", "text"), column("m", "map<int, int>"), column("n", "counter")],
+            ..Layout::default()
         }
     }
 

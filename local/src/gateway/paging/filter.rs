@@ -227,6 +227,7 @@ mod tests {
             clustering: columns(&["c", "d", "e"]),
             statics: Vec::new(),
             regular: columns(&["v"]),
+            ..Layout::default()
         };
         let text = format!("SELECT * FROM t WHERE {relations} ALLOW FILTERING");
         let Tree::Select(select) = keyspaces_cql::parse(&text).unwrap() else { panic!() };

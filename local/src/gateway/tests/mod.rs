@@ -14,6 +14,7 @@ mod instances;
 mod interrupted;
 mod journal;
 mod limits;
+mod newer_cassandra;
 mod options;
 mod paging;
 mod prepared;

@@ -1,0 +1,148 @@
+//! Tables as far as the judgement of a statement needs them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::statement::{CqlType, CqlTypeKind};
+use crate::{ColumnKind, QualifiedName, TableDefinition, TableOptions};
+
+/// The columns of a table, the user-defined types of its keyspace, and whether its rows expire by default.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct KnownTable {
+    columns: HashMap<String, KnownColumn>,
+    user_types: UserTypes,
+    expires: bool,
+}
+
+/// A column of a [`KnownTable`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KnownColumn {
+    /// What it is in the table.
+    pub kind: ColumnKind,
+    /// Its type.
+    pub column_type: CqlType,
+}
+
+/// User-defined types of one keyspace: the fields of each, in their order.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct UserTypes(HashMap<String, Vec<(String, CqlType)>>);
+
+/// Several tables, by keyspace and name.
+#[derive(Clone, Debug, Default)]
+pub struct KnownTables(HashMap<(Option<String>, String), Arc<KnownTable>>);
+
+impl KnownTable {
+    /// A table with these columns, whose rows do not expire by default.
+    pub fn new(columns: impl IntoIterator<Item = (String, ColumnKind, CqlType)>) -> Self {
+        let columns = columns.into_iter();
+        let columns = columns.map(|(name, kind, column_type)| (name, KnownColumn { kind, column_type })).collect();
+        Self { columns, ..Self::default() }
+    }
+
+    /// Adds a column, or replaces the one of this name.
+    pub fn insert(&mut self, name: String, kind: ColumnKind, column_type: CqlType) {
+        self.columns.insert(name, KnownColumn { kind, column_type });
+    }
+
+    /// Sets the user-defined types of its keyspace.
+    #[must_use]
+    pub fn with_user_types(self, user_types: UserTypes) -> Self {
+        Self { user_types, ..self }
+    }
+
+    /// Sets whether it has a default time to live that is not 0.
+    #[must_use]
+    pub fn expiring(self, expires: bool) -> Self {
+        Self { expires, ..self }
+    }
+
+    /// Sets the default time to live where the options name one.
+    pub(crate) fn apply(&mut self, options: &TableOptions) {
+        if let Some(seconds) = options.default_time_to_live {
+            self.expires = seconds > 0;
+        }
+    }
+
+    /// The column of this name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&KnownColumn> {
+        self.columns.get(name)
+    }
+
+    /// The user-defined types of its keyspace.
+    #[must_use]
+    pub fn user_types(&self) -> &UserTypes {
+        &self.user_types
+    }
+
+    /// Whether it has a default time to live that is not 0.
+    #[must_use]
+    pub fn expires(&self) -> bool {
+        self.expires
+    }
+}
+
+impl From<&TableDefinition> for KnownTable {
+    fn from(table: &TableDefinition) -> Self {
+        let columns = table.columns.iter();
+        let columns = columns.map(|column| (column.name.text.clone(), column.kind, column.column_type.clone()));
+        let mut known = Self::new(columns);
+        known.apply(&table.options);
+        known
+    }
+}
+
+impl KnownColumn {
+    /// Whether it is a collection, a tuple or a value of a user-defined type, frozen or not.
+    #[must_use]
+    pub fn has_parts(&self) -> bool {
+        let unfrozen = if let CqlTypeKind::Frozen(inner) = &self.column_type.kind { inner } else { &self.column_type };
+        self.is_multi_cell() || !matches!(unfrozen.kind, CqlTypeKind::Native(_) | CqlTypeKind::Custom(_))
+    }
+
+    /// Whether each of its elements or fields is stored by itself: a collection or a user-defined type that is not frozen.
+    #[must_use]
+    pub fn is_multi_cell(&self) -> bool {
+        use CqlTypeKind::{List, Map, Set, UserDefined};
+        matches!(self.column_type.kind, List(_) | Set(_) | Map(..) | UserDefined(_))
+    }
+}
+
+impl UserTypes {
+    /// Adds a type, or replaces the one of this name.
+    pub fn insert(&mut self, name: impl Into<String>, fields: Vec<(String, CqlType)>) {
+        self.0.insert(name.into(), fields);
+    }
+
+    /// The fields of a type, in their order.
+    #[must_use]
+    pub fn fields(&self, name: &QualifiedName) -> Option<&[(String, CqlType)]> {
+        self.0.get(&name.name.text).map(Vec::as_slice)
+    }
+}
+
+impl KnownTables {
+    /// Adds a table, or replaces the one of this name.
+    pub fn insert(&mut self, keyspace: Option<&str>, name: &str, table: Arc<KnownTable>) {
+        self.0.insert((keyspace.map(str::to_owned), name.to_owned()), table);
+    }
+
+    /// The table of this name; one without a keyspace is in `keyspace`.
+    #[must_use]
+    pub fn find(&self, name: &QualifiedName, keyspace: Option<&str>) -> Option<&KnownTable> {
+        let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).or(keyspace);
+        self.0.get(&(keyspace.map(str::to_owned), name.name.text.clone())).map(Arc::as_ref)
+    }
+
+    /// Forgets a table.
+    pub(crate) fn remove(&mut self, keyspace: Option<&str>, name: &str) {
+        self.0.remove(&(keyspace.map(str::to_owned), name.to_owned()));
+    }
+
+    /// Changes a table, if it is known.
+    pub(crate) fn change(&mut self, keyspace: Option<&str>, name: &str, change: impl FnOnce(&mut KnownTable)) {
+        if let Some(table) = self.0.get_mut(&(keyspace.map(str::to_owned), name.to_owned())) {
+            change(Arc::make_mut(table));
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Integers of any size, as `varint` and `decimal` have them: big-endian two's complement, without needless bytes.
+
+/// How many digits of a text are read. What is longer is far beyond what the service takes, and would take long to read.
+const MOST_DIGITS: usize = 10_000;
+
+/// The bytes of a number in decimal digits, the first [`MOST_DIGITS`] of them; `None` if it is no integer.
+pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let mut magnitude: Vec<u32> = Vec::new();
+    for chunk in digits.as_bytes()[..digits.len().min(MOST_DIGITS)].chunks(9) {
+        let value = chunk.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
+        multiply_and_add(&mut magnitude, chunk.iter().fold(1, |power, _| power * 10), value);
+    }
+    Some(twos_complement(&magnitude, negative))
+}
+
+/// How many decimal digits a number has, zeros at its end not counted; 1 for 0.
+pub(super) fn significant_digits(bytes: &[u8]) -> usize {
+    let mut magnitude = magnitude(bytes);
+    let (mut digits, mut significant) = (0, 1);
+    while !magnitude.is_empty() {
+        let digit = divide_by_ten(&mut magnitude);
+        if digit == 0 && digits == 0 {
+            continue;
+        }
+        digits += 1;
+        significant = digits;
+    }
+    significant
+}
+
+/// How many decimal digits a number has; 1 for 0.
+pub(super) fn digits(bytes: &[u8]) -> usize {
+    let mut magnitude = magnitude(bytes);
+    let mut digits = 0;
+    while !magnitude.is_empty() {
+        divide_by_ten(&mut magnitude);
+        digits += 1;
+    }
+    digits.max(1)
+}
+
+/// Little-endian, without zeros at its end.
+fn magnitude(bytes: &[u8]) -> Vec<u32> {
+    let negative = bytes.first().is_some_and(|first| *first >= 0x80);
+    let mut magnitude = Vec::with_capacity(bytes.len() / 4 + 1);
+    let mut carry = u64::from(negative);
+    for chunk in bytes.rchunks(4) {
+        let value = chunk.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte));
+        let width = 8 * chunk.len();
+        let value = if negative { (!value & ((1 << width) - 1)) + carry } else { value };
+        carry = u64::from(negative && value >> width != 0);
+        magnitude.push(low(value & ((1 << width) - 1)));
+    }
+    if negative && carry == 1 {
+        magnitude.push(1);
+    }
+    trim(&mut magnitude);
+    magnitude
+}
+
+fn multiply_and_add(magnitude: &mut Vec<u32>, factor: u32, summand: u32) {
+    let mut carry = u64::from(summand);
+    for limb in magnitude.iter_mut() {
+        let value = u64::from(*limb) * u64::from(factor) + carry;
+        *limb = low(value);
+        carry = value >> 32;
+    }
+    if carry > 0 {
+        magnitude.push(low(carry));
+    }
+}
+
+/// Gives the remainder.
+fn divide_by_ten(magnitude: &mut Vec<u32>) -> u64 {
+    let mut remainder = 0;
+    for limb in magnitude.iter_mut().rev() {
+        let value = (remainder << 32) | u64::from(*limb);
+        *limb = low(value / 10);
+        remainder = value % 10;
+    }
+    trim(magnitude);
+    remainder
+}
+
+fn trim(magnitude: &mut Vec<u32>) {
+    while magnitude.last() == Some(&0) {
+        magnitude.pop();
+    }
+}
+
+fn low(value: u64) -> u32 {
+    u32::try_from(value & u64::from(u32::MAX)).unwrap_or_default()
+}
+
+fn twos_complement(magnitude: &[u32], negative: bool) -> Vec<u8> {
+    let mut bytes: Vec<u8> =
+        [0].into_iter().chain(magnitude.iter().rev().flat_map(|limb| limb.to_be_bytes())).collect();
+    if negative {
+        let mut carry = true;
+        for byte in bytes.iter_mut().rev() {
+            (*byte, carry) = if carry { (!*byte).overflowing_add(1) } else { (!*byte, false) };
+        }
+    }
+    let sign = |byte: u8| byte >= 0x80;
+    let needless =
+        |pair: &[u8]| matches!(pair, [0, next] if !sign(*next)) || matches!(pair, [0xff, next] if sign(*next));
+    let spare = bytes.windows(2).take_while(|pair| needless(pair)).count();
+    bytes.split_off(spare)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_number_has_the_bytes_and_the_digits_that_it_has(number: i128) {
+            let mut expected = number.to_be_bytes().to_vec();
+            while expected.len() > 1 && (expected[0] == 0 && expected[1] < 0x80 || expected[0] == 0xff && expected[1] >= 0x80) {
+                expected.remove(0);
+            }
+            let found = bytes(&number.to_string()).unwrap();
+            prop_assert_eq!(&found, &expected);
+            let written = number.unsigned_abs().to_string();
+            prop_assert_eq!(digits(&found), written.len());
+            prop_assert_eq!(significant_digits(&found), written.trim_end_matches('0').len().max(1));
+        }
+
+        #[test]
+        fn a_long_number_has_as_many_digits_as_its_text(number in "-?[1-9][0-9]{0,60}[1-9]") {
+            let found = bytes(&number).unwrap();
+            let written = number.trim_start_matches('-').len();
+            prop_assert_eq!((digits(&found), significant_digits(&found)), (written, written));
+        }
+    }
+
+    #[test]
+    fn a_number_with_needless_bytes_has_the_same_digits() {
+        assert_eq!(digits(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]), 1);
+        assert_eq!(digits(&[0xff; 30]), 1);
+        assert_eq!(digits(&[]), 1);
+        assert_eq!(bytes("1".repeat(1_000_000).as_str()).map(|bytes| bytes.len() > 16), Some(true));
+    }
+}

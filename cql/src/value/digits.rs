@@ -1,0 +1,92 @@
+//! How many digits the numbers in a value have.
+
+use super::big_integer;
+use crate::UserTypes;
+use crate::statement::{CqlType, CqlTypeKind, NativeType};
+
+/// More bytes than a number within the limit has by far; what is longer is not counted digit by digit.
+const MOST_BYTES: usize = 128;
+
+/// How many digits that number in a serialised value has that has most: of a `varint` all of them, of a `decimal` without
+/// zeros at their end; 0 without any such number.
+#[must_use]
+pub fn most_digits(of: &CqlTypeKind, bytes: &[u8], user_types: &UserTypes) -> usize {
+    match of {
+        CqlTypeKind::Native(NativeType::Varint) if bytes.len() <= MOST_BYTES => big_integer::digits(bytes),
+        CqlTypeKind::Native(NativeType::Decimal) if bytes.len() <= MOST_BYTES => {
+            bytes.get(4..).map_or(0, big_integer::significant_digits)
+        }
+        CqlTypeKind::Native(NativeType::Varint | NativeType::Decimal) => bytes.len(),
+        CqlTypeKind::Frozen(inner) => most_digits(&inner.kind, bytes, user_types),
+        CqlTypeKind::List(element) | CqlTypeKind::Set(element) => elements(&[element], bytes, user_types),
+        CqlTypeKind::Map(key, value) => elements(&[key, value], bytes, user_types),
+        CqlTypeKind::Tuple(of) => parts(of.iter(), bytes, user_types),
+        CqlTypeKind::UserDefined(name) => {
+            let fields = user_types.fields(name).unwrap_or_default();
+            parts(fields.iter().map(|(_, of)| of), bytes, user_types)
+        }
+        CqlTypeKind::Native(_) | CqlTypeKind::Vector(..) | CqlTypeKind::Custom(_) => 0,
+    }
+}
+
+fn elements(of: &[&CqlType], bytes: &[u8], user_types: &UserTypes) -> usize {
+    let has_numbers = of.iter().any(|of| may_have_numbers(&of.kind));
+    let Some((_, rest)) = bytes.split_first_chunk::<4>().filter(|_| has_numbers) else { return 0 };
+    parts(of.iter().copied().cycle(), rest, user_types)
+}
+
+fn may_have_numbers(of: &CqlTypeKind) -> bool {
+    match of {
+        CqlTypeKind::Native(native) => matches!(native, NativeType::Varint | NativeType::Decimal),
+        _ => true,
+    }
+}
+
+/// Values with their lengths before them, as many as there are.
+fn parts<'t>(of: impl Iterator<Item = &'t CqlType>, bytes: &[u8], user_types: &UserTypes) -> usize {
+    let (mut rest, mut most) = (bytes, 0);
+    for of in of {
+        let Some((length, after)) = rest.split_first_chunk::<4>() else { break };
+        let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else {
+            rest = after;
+            continue;
+        };
+        let Some((part, after)) = after.split_at_checked(length) else { break };
+        most = most.max(most_digits(&of.kind, part, user_types));
+        rest = after;
+    }
+    most
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Value, scalar};
+    use super::*;
+
+    fn digits(of: &str, value: &Value) -> usize {
+        let of = of.parse::<CqlType>().unwrap().kind;
+        let mut user_types = UserTypes::default();
+        user_types.insert(
+            "price",
+            vec![("currency".into(), NativeType::Text.into()), ("amount".into(), NativeType::Decimal.into())],
+        );
+        most_digits(&of, value.bytes.as_deref().unwrap(), &user_types)
+    }
+
+    #[test]
+    fn the_longest_number_inside_counts() {
+        let (varint, decimal) = (scalar(NativeType::Varint, "-1234567890"), scalar(NativeType::Decimal, "1234.5000"));
+        let text = scalar(NativeType::Text, "x");
+        assert_eq!(digits("varint", &varint), 10);
+        assert_eq!(digits("decimal", &decimal), 5);
+        assert_eq!(digits("text", &text), 0);
+        assert_eq!(digits("frozen<list<decimal>>", &Value::list(vec![Value::null(), decimal.clone()])), 5);
+        assert_eq!(digits("map<text, varint>", &Value::map(vec![(text.clone(), varint.clone())])), 10);
+        assert_eq!(digits("tuple<text, varint>", &Value::tuple(&[text.clone(), varint.clone()])), 10);
+        assert_eq!(digits("price", &Value::tuple(&[text.clone(), decimal])), 5);
+        assert_eq!(digits("list<text>", &Value::list(vec![text])), 0);
+        let long = scalar(NativeType::Varint, &"9".repeat(5000));
+        assert!(digits("varint", &long) > 38);
+        assert_eq!(digits("list<varint>", &Value::exact([0xff; 9])), 0);
+    }
+}

@@ -1,0 +1,125 @@
+//! Literals.
+
+use super::{Value, scalar};
+use crate::UserTypes;
+use crate::statement::{CqlType, CqlTypeKind, Term, TermKind};
+use crate::tree::{Part, Tree};
+
+/// The value that a term has in a column of this type.
+///
+/// `marker` gives what is bound to a marker in it, from the marker and what Cassandra calls it if it has no name; `called`
+/// is what it calls the term itself.
+#[must_use]
+pub fn serialize(
+    term: &Term,
+    of: &CqlTypeKind,
+    user_types: &UserTypes,
+    marker: &dyn Fn(&Term, &str) -> Value,
+    called: &str,
+) -> Value {
+    Literals { user_types, marker }.value(term, of, called)
+}
+
+struct Literals<'a> {
+    user_types: &'a UserTypes,
+    marker: &'a dyn Fn(&Term, &str) -> Value,
+}
+
+impl Literals<'_> {
+    fn value(&self, term: &Term, of: &CqlTypeKind, called: &str) -> Value {
+        use CqlTypeKind::{Frozen, List, Map, Native, Set, Tuple, UserDefined};
+        match (&term.kind, of) {
+            (TermKind::Marker(_), _) => (self.marker)(term, called),
+            (TermKind::Null, _) => Value::null(),
+            (_, Frozen(inner)) => self.value(term, &inner.kind, called),
+            (TermKind::TypeHint(hint), _) => self.value(&hint.term, of, called),
+            (TermKind::Constant(constant), Native(native)) => scalar(*native, &constant.text),
+            (TermKind::List(terms), List(element)) => Value::list(self.elements(terms, element, called)),
+            (TermKind::Set(terms), Set(element)) => Value::set(self.elements(terms, element, called)),
+            (TermKind::Set(terms), Map(..)) if terms.is_empty() => Value::map(Vec::new()),
+            (TermKind::Map(pairs), Map(key, value)) => {
+                let (of_key, of_value) = (format!("key({called})"), format!("value({called})"));
+                let pair =
+                    |(k, v): &(Term, Term)| (self.value(k, &key.kind, &of_key), self.value(v, &value.kind, &of_value));
+                Value::map(pairs.iter().map(pair).collect())
+            }
+            (TermKind::Tuple(terms), Tuple(parts)) => {
+                let parts: Vec<_> = terms
+                    .iter()
+                    .zip(parts)
+                    .enumerate()
+                    .map(|(index, (term, part))| self.value(term, &part.kind, &format!("{called}[{index}]")))
+                    .collect();
+                Value::tuple(&parts)
+            }
+            (TermKind::UserType(given), UserDefined(name)) => {
+                let Some(fields) = self.user_types.fields(name) else { return Value::of_type(of) };
+                let field = |(name, of): &(String, CqlType)| {
+                    let given = given.iter().find(|(given, _)| given.text == *name);
+                    given.map_or_else(Value::null, |(_, term)| self.value(term, &of.kind, &format!("{called}.{name}")))
+                };
+                Value::tuple(&fields.iter().map(field).collect::<Vec<_>>())
+            }
+            _ => Value::of_type(of),
+        }
+    }
+
+    fn elements(&self, terms: &[Term], element: &CqlType, called: &str) -> Vec<Value> {
+        let called = format!("value({called})");
+        terms.iter().map(|term| self.value(term, &element.kind, &called)).collect()
+    }
+}
+
+impl Term {
+    /// Whether a marker is in it.
+    #[must_use]
+    pub fn has_markers(&self) -> bool {
+        let mut found = false;
+        self.walk(&mut |part| found |= matches!(part, Part::Term(Self { kind: TermKind::Marker(_), .. })));
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::{InsertContent, NativeType};
+    use crate::{Statement, parse};
+
+    fn literal(text: &str, of: &str) -> Value {
+        let Ok(Statement::Insert(insert)) = parse(&format!("INSERT INTO t (c) VALUES ({text})")) else {
+            panic!("{text}")
+        };
+        let InsertContent::Values { values, .. } = &insert.content else { panic!() };
+        let mut user_types = UserTypes::default();
+        let fields = [("street", NativeType::Text), ("number", NativeType::Int)];
+        user_types.insert("address", fields.map(|(name, of)| (name.to_owned(), of.into())).to_vec());
+        let bound = |_: &Term, called: &str| Value::exact(called.as_bytes());
+        serialize(&values[0], &of.parse::<CqlType>().unwrap().kind, &user_types, &bound, "c")
+    }
+
+    #[test]
+    fn collections_tuples_and_user_types_are_as_the_protocol_has_them() {
+        let int = |n: u8| [0, 0, 0, 4, 0, 0, 0, n];
+        for (text, of, bytes) in [
+            ("[1, 2]", "list<int>", [&[0, 0, 0, 2][..], &int(1), &int(2)].concat()),
+            ("{7}", "frozen<set<int>>", [&[0, 0, 0, 1][..], &int(7)].concat()),
+            ("{}", "map<int, text>", vec![0, 0, 0, 0]),
+            ("{1: 'a'}", "map<int, text>", [&[0, 0, 0, 1][..], &int(1), &[0, 0, 0, 1, b'a']].concat()),
+            ("(1, null)", "tuple<int, text>", [&int(1)[..], &[0xff; 4]].concat()),
+            ("{number: 5}", "address", [&[0xff; 4][..], &int(5)].concat()),
+            ("[?]", "list<text>", [&[0, 0, 0, 1, 0, 0, 0, 8][..], b"value(c)"].concat()),
+            ("{'k': ?}", "map<text, text>", [&[0, 0, 0, 1, 0, 0, 0, 1, b'k', 0, 0, 0, 8][..], b"value(c)"].concat()),
+        ] {
+            assert_eq!(literal(text, of), Value::exact(bytes), "{text}");
+        }
+        assert!(!literal("{1, 2}", "set<int>").exact);
+    }
+
+    #[test]
+    fn a_functions_result_has_the_size_of_its_type() {
+        assert_eq!(literal("now()", "timeuuid"), Value { bytes: Some(vec![0; 16]), exact: false });
+        assert_eq!(literal("[toDate(now())]", "list<date>").bytes.unwrap().len(), 4 + 4 + 4);
+        assert_eq!(literal("textAsBlob('x')", "blob"), Value { bytes: Some(Vec::new()), exact: false });
+    }
+}

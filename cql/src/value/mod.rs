@@ -1,0 +1,115 @@
+//! Values as version 4 of the protocol sends them, made of what stands in a text.
+
+mod big_integer;
+mod digits;
+mod literal;
+mod scalar;
+mod time;
+
+pub use digits::most_digits;
+pub use literal::serialize;
+pub use scalar::scalar;
+
+use crate::statement::{CqlTypeKind, NativeType};
+
+/// A value as it would be bound.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Value {
+    /// `None` is null.
+    pub bytes: Option<Vec<u8>>,
+    /// Whether the bytes are those that Cassandra stores. Otherwise only their number is right, as far as the type fixes it:
+    /// of a function's result, for instance.
+    pub exact: bool,
+}
+
+impl Value {
+    /// `NULL`
+    #[must_use]
+    pub fn null() -> Self {
+        Self { bytes: None, exact: true }
+    }
+
+    /// A value of these bytes.
+    #[must_use]
+    pub fn exact(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { bytes: Some(bytes.into()), exact: true }
+    }
+
+    /// A value of which only the type is known: as many zeros as all values of the type have bytes, or none.
+    #[must_use]
+    pub fn of_type(of: &CqlTypeKind) -> Self {
+        let width = match of {
+            CqlTypeKind::Native(native) => fixed_width(*native).unwrap_or_default(),
+            CqlTypeKind::Frozen(inner) => return Self::of_type(&inner.kind),
+            _ => 0,
+        };
+        Self { bytes: Some(vec![0; width]), exact: false }
+    }
+
+    /// A list. Cassandra sorts sets and maps, so those are exact with one element at most.
+    #[must_use]
+    pub fn list(elements: Vec<Self>) -> Self {
+        Self::counted(elements.len(), &elements)
+    }
+
+    /// A set.
+    #[must_use]
+    pub fn set(elements: Vec<Self>) -> Self {
+        let one_order = elements.len() <= 1;
+        let set = Self::counted(elements.len(), &elements);
+        Self { exact: set.exact && one_order, ..set }
+    }
+
+    /// A map.
+    #[must_use]
+    pub fn map(pairs: Vec<(Self, Self)>) -> Self {
+        let count = pairs.len();
+        let parts: Vec<_> = pairs.into_iter().flat_map(|(key, value)| [key, value]).collect();
+        let map = Self::counted(count, &parts);
+        Self { exact: map.exact && count <= 1, ..map }
+    }
+
+    /// A tuple, or a value of a user-defined type with all of its fields.
+    #[must_use]
+    pub fn tuple(parts: &[Self]) -> Self {
+        let mut bytes = Vec::new();
+        parts.iter().for_each(|part| part.append_to(&mut bytes));
+        Self { bytes: Some(bytes), exact: parts.iter().all(|part| part.exact) }
+    }
+
+    fn counted(count: usize, parts: &[Self]) -> Self {
+        let mut bytes = length(count).to_vec();
+        parts.iter().for_each(|part| part.append_to(&mut bytes));
+        Self { bytes: Some(bytes), exact: parts.iter().all(|part| part.exact) }
+    }
+
+    /// With its length before it.
+    fn append_to(&self, out: &mut Vec<u8>) {
+        match &self.bytes {
+            Some(bytes) => {
+                out.extend_from_slice(&length(bytes.len()));
+                out.extend_from_slice(bytes);
+            }
+            None => out.extend_from_slice(&(-1_i32).to_be_bytes()),
+        }
+    }
+}
+
+/// A length as the protocol has it; a text is too short for one that does not fit.
+fn length(length: usize) -> [u8; 4] {
+    i32::try_from(length).unwrap_or(i32::MAX).to_be_bytes()
+}
+
+/// How many bytes each value of a type has.
+fn fixed_width(native: NativeType) -> Option<usize> {
+    match native {
+        NativeType::Boolean | NativeType::Tinyint => Some(1),
+        NativeType::Smallint => Some(2),
+        NativeType::Int | NativeType::Float | NativeType::Date => Some(4),
+        NativeType::Bigint | NativeType::Counter | NativeType::Double | NativeType::Time | NativeType::Timestamp => {
+            Some(8)
+        }
+        NativeType::Uuid | NativeType::Timeuuid => Some(16),
+        _ => None,
+    }
+}

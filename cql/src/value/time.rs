@@ -1,0 +1,97 @@
+//! Dates and times of the day.
+
+use crate::calendar::{days_of, days_since_1970};
+
+const DAY_MILLIS: i64 = 86_400_000;
+
+/// Days since 1970-01-01, which is 2^31: `2026-01-31`, or the number itself.
+pub(super) fn date(text: &str) -> Option<u32> {
+    if let Ok(number) = text.parse::<u32>() {
+        return Some(number);
+    }
+    u32::try_from(days(text)?.checked_add(1 << 31)?).ok()
+}
+
+/// Nanoseconds since midnight: `13:30:54.123456789`, or the number itself.
+pub(super) fn time(text: &str) -> Option<i64> {
+    if let Ok(number) = text.parse::<i64>() {
+        return Some(number);
+    }
+    time_of_day(text)
+}
+
+/// Milliseconds since 1970: `2026-01-31 13:30:54.123+0000`, with or without the time, or the number itself. Without a zone it
+/// is in that of the server, which nobody here knows.
+pub(super) fn timestamp(text: &str) -> Option<i64> {
+    if let Ok(number) = text.parse::<i64>() {
+        return Some(number);
+    }
+    let (date, rest) = text.split_at_checked(10)?;
+    let (rest, offset) = zone(rest)?;
+    let nanos = if rest.is_empty() { 0 } else { time_of_day(rest.strip_prefix(['T', ' '])?)? };
+    days(date)?.checked_mul(DAY_MILLIS)?.checked_add(nanos / 1_000_000)?.checked_sub(offset)
+}
+
+/// What stands before the zone, and its offset in milliseconds.
+fn zone(text: &str) -> Option<(&str, i64)> {
+    if let Some(rest) = text.strip_suffix('Z') {
+        return Some((rest, 0));
+    }
+    let at = text.rfind(['+', '-'])?;
+    let (rest, zone) = text.split_at(at);
+    let digits: String = zone[1..].chars().filter(|sign| *sign != ':').collect();
+    let (hours, minutes) = match digits.len() {
+        2 => (number(&digits)?, 0),
+        4 => (number(&digits[..2])?, number(&digits[2..])?),
+        _ => return None,
+    };
+    let offset = (hours * 60 + minutes) * 60_000;
+    Some((rest, if zone.starts_with('-') { -offset } else { offset }))
+}
+
+fn time_of_day(text: &str) -> Option<i64> {
+    let (text, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let parts = text.split(':').map(number).collect::<Option<Vec<_>>>()?;
+    let (hours, minutes, seconds) = match parts[..] {
+        [hours, minutes] => (hours, minutes, 0),
+        [hours, minutes, seconds] => (hours, minutes, seconds),
+        _ => return None,
+    };
+    let nanos = if fraction.is_empty() { 0 } else { number(&format!("{fraction:0<9}"))? };
+    let in_range = hours < 24 && minutes < 60 && seconds < 60 && fraction.len() <= 9;
+    in_range.then(|| ((hours * 60 + minutes) * 60 + seconds) * 1_000_000_000 + nanos)
+}
+
+/// Days since 1970-01-01 in the Gregorian calendar.
+fn days(text: &str) -> Option<i64> {
+    let mut parts = text.split('-');
+    let (year, month, day) = (number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?);
+    let possible = (0..=9999).contains(&year) && (1..=12).contains(&month) && parts.next().is_none();
+    (possible && (1..=days_of(year, month)).contains(&day)).then(|| days_since_1970(year, month, day))
+}
+
+/// Digits and nothing else.
+fn number(text: &str) -> Option<i64> {
+    text.bytes().all(|digit| digit.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_times_are_numbers() {
+        assert_eq!(date("1970-01-01"), Some(1 << 31));
+        assert_eq!(date("2000-03-01"), Some((1 << 31) + 11_017));
+        assert_eq!(date("1969-12-31"), Some((1 << 31) - 1));
+        assert_eq!(date("2147483648"), Some(1 << 31));
+        assert_eq!([date("2026-02-29"), date("2026-13-01"), date("2026-01")], [None; 3]);
+        assert_eq!(time("08:12:54.5"), Some(29_574_500_000_000));
+        assert_eq!([time("24:00:00"), time("8"), time("1:2:3:4")], [None, Some(8), None]);
+        for text in ["2026-01-31T13:30:54.120Z", "2026-01-31 14:30:54.12+01", "2026-01-31 12:00:54.120-01:30"] {
+            assert_eq!(timestamp(text), Some(1_769_866_254_120), "{text}");
+        }
+        assert_eq!(timestamp("2026-01-31+0000"), Some(1_769_817_600_000));
+        assert_eq!(["2026-01-31", "2026-01-31 13:30", "now", ""].map(timestamp), [None; 4]);
+    }
+}

@@ -1,0 +1,59 @@
+//! Functions that Cassandra 5.0 has under other names only.
+
+use keyspaces_cql::statement::{Select, Selection, Term, TermKind};
+use keyspaces_cql::{Span, Statement};
+
+/// `dateOf` and `unixTimestampOf`, which Keyspaces has (DG:cql.functions), are gone in Cassandra 5.0 (CASSANDRA-18328).
+const RENAMED: &[(&str, &str)] = &[("dateof", "totimestamp"), ("unixtimestampof", "tounixtimestamp")];
+
+/// What is to stand in the place of parts of a statement so that Cassandra 5.0 understands it. A column of the result keeps
+/// the name that it has for the client.
+pub(super) fn edits(statement: &Statement) -> Vec<(Span, String)> {
+    let calls = statement.functions().into_iter().filter(|function| function.keyspace.is_none());
+    let renamed = calls.filter_map(|function| {
+        let new = renamed(function.name)?;
+        let name = Span { start: function.span.start, end: function.span.start + function.name.len() };
+        Some((name, new.to_owned()))
+    });
+    let mut edits: Vec<_> = renamed.collect();
+    if let (false, Statement::Select(select)) = (edits.is_empty(), statement) {
+        edits.extend(aliases(select));
+    }
+    edits
+}
+
+/// An alias after each column that calls one of the functions and has none.
+fn aliases(select: &Select) -> Vec<(Span, String)> {
+    let Selection::Selectors(selectors) = &select.selection else { return Vec::new() };
+    let without = selectors.iter().filter(|selector| selector.alias.is_none() && calls_renamed(&selector.term));
+    let alias = |term: &Term| {
+        let end = Span { start: term.span.end, end: term.span.end };
+        Some((end, format!(" AS \"{}\"", column_name(term)?)))
+    };
+    without.filter_map(|selector| alias(&selector.term)).collect()
+}
+
+fn calls_renamed(term: &Term) -> bool {
+    match &term.kind {
+        TermKind::Call(call) => renamed(&call.function.name.text).is_some() || call.arguments.iter().any(calls_renamed),
+        TermKind::Cast(cast) => calls_renamed(&cast.term),
+        _ => false,
+    }
+}
+
+/// What Cassandra calls a column of a result that is made by functions of columns.
+fn column_name(term: &Term) -> Option<String> {
+    match &term.kind {
+        TermKind::Name(name) => Some(name.text.replace('"', "\"\"")),
+        TermKind::Call(call) => {
+            let arguments = call.arguments.iter().map(column_name).collect::<Option<Vec<_>>>()?;
+            Some(format!("system.{}({})", call.function.name.text, arguments.join(", ")))
+        }
+        TermKind::Cast(cast) => Some(format!("cast({} as {})", column_name(&cast.term)?, cast.to)),
+        _ => None,
+    }
+}
+
+fn renamed(function: &str) -> Option<&'static str> {
+    RENAMED.iter().find(|(old, _)| *old == function).map(|(_, new)| *new)
+}
