@@ -6,7 +6,7 @@ use std::fmt;
 use crate::statement::{
     AlterKeyspace, AlterKeyspaceChange, Constant, ConstantKind, CreateKeyspace, Term, TermKind, WithOption,
 };
-use crate::table::{PropertyError, Tags, or_first, read_tags, tags_term};
+use crate::table::{PropertyError, Tags, or_first, read_tags, tags_option, tags_term};
 use crate::{Name, Span, rules};
 
 /// A keyspace.
@@ -68,7 +68,7 @@ impl KeyspaceDefinition {
     pub fn create(&self) -> CreateKeyspace {
         let mut options = vec![with("replication", self.replication.term())];
         if !self.tags.is_empty() {
-            options.push(with("tags", tags_term(&self.tags)));
+            options.extend(tags_option(&self.tags));
         }
         let keyspace = self.name.clone();
         CreateKeyspace { span: Span::default(), if_not_exists: None, keyspace, options }

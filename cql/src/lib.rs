@@ -49,7 +49,8 @@ pub use table::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Encryption,
     NewColumn, NewColumns, PointInTimeRecovery, PropertyError, PropertyProblem, ReplicaCapacity, RestoreOverride,
     RestorePoint, ShownColumn, ShownError, StreamTags, TableBuilder, TableChange, TableDefinition, TableError,
-    TableOptions, TableProblem, TableProperty, TableRestore, Tags, TargetTracking, Ttl, WarmThroughput, read_tags,
+    TableOptions, TableProblem, TableProperty, TableRestore, Tags, TargetTracking, Ttl, WarmThroughput,
+    read_dropped_tags, read_tags,
 };
 pub use user_type::TypeDefinition;
 

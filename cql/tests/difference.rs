@@ -93,3 +93,22 @@ fn what_is_defined_twice_by_values_is_told() {
     assert_eq!(twice.twice().as_deref(), Some("the table a.b"));
     assert_eq!(Definitions::new().table(table).twice(), None);
 }
+
+#[test]
+fn a_tag_that_aws_assigns_stays_and_is_in_no_statement() {
+    use keyspaces_cql::{TableProperty, Tags, statement::NativeType};
+
+    let table = TableDefinition::builder("shop", "t").partition_key("a", NativeType::Int);
+    let tags = |pairs: &[(&str, &str)]| {
+        let tags = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        TableProperty::Tags(tags.collect::<Tags>())
+    };
+    let there = table.clone().with(tags(&[("aws:stack", "s"), ("stage", "test")])).build().unwrap();
+    let wanted = table.clone().with(tags(&[("stage", "live")])).build().unwrap();
+    let difference = there.difference(&wanted);
+    let changes: Vec<_> = difference.changes.iter().map(|change| change.of(&there.table).to_string()).collect();
+    assert_eq!(changes, ["ALTER TABLE shop.t ADD TAGS {'stage': 'live'}"]);
+    assert_eq!(there.to_string(), "CREATE TABLE shop.t (a int, PRIMARY KEY ((a))) WITH tags = {'stage': 'test'}");
+    let only = table.with(tags(&[("aws:stack", "s")])).build().unwrap();
+    assert_eq!(only.to_string(), "CREATE TABLE shop.t (a int, PRIMARY KEY ((a)))");
+}

@@ -54,7 +54,7 @@ fn properties() -> Vec<(&'static str, TableProperty)> {
 }
 
 fn tags() -> Tags {
-    Tags::from([("cost centre".to_owned(), "it's 7".to_owned()), ("stage".to_owned(), "test".to_owned())])
+    Tags::from([("cost centre".to_owned(), "it is 7".to_owned()), ("stage".to_owned(), "test".to_owned())])
 }
 
 fn table() -> TableDefinition {

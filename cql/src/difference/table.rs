@@ -4,7 +4,7 @@ use super::{Impossible, Left};
 use crate::statement::{CqlType, Order};
 use crate::table::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, Column, Encryption, NewColumn, NewColumns, StreamTags,
-    TableChange, TableDefinition, TableOptions, TableProperty, Tags, WarmThroughput,
+    TableChange, TableDefinition, TableOptions, TableProperty, Tags, WarmThroughput, is_assigned_by_aws,
 };
 use crate::{QualifiedName, rules};
 
@@ -220,7 +220,7 @@ pub(super) fn differing(there: &Tags, to: &Tags) -> (Tags, Tags) {
         other.map(|(key, value)| (key.clone(), value.clone())).collect::<Tags>()
     };
     let more = only_in(to, &|key, value| there.get(key).is_some_and(|is| is == value));
-    let less = only_in(there, &|key, _| to.contains_key(key) || key.starts_with("aws:"));
+    let less = only_in(there, &|key, _| to.contains_key(key) || is_assigned_by_aws(key));
     (more, less)
 }
 

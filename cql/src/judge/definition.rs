@@ -10,7 +10,9 @@ use crate::statement::{
     CqlTypeKind, CreateKeyspace, CreateTable, CreateType, NativeType, RestoreTable, TableOption, Term, TermKind,
     WithOption,
 };
-use crate::table::{PropertyError, PropertyProblem, TableError, TableOptions, TableProblem, read_tags};
+use crate::table::{
+    PropertyError, PropertyProblem, TableError, TableOptions, TableProblem, read_dropped_tags, read_tags,
+};
 use crate::{Name, Span, allowed, rules};
 
 impl Judge<'_> {
@@ -29,7 +31,8 @@ impl Judge<'_> {
         self.changed_keyspace(&alter.keyspace);
         self.if_exists_of_alter(alter.if_exists);
         match &alter.change {
-            AlterKeyspaceChange::AddTags(tags) | AlterKeyspaceChange::DropTags(tags) => self.property(read_tags(tags)),
+            AlterKeyspaceChange::AddTags(tags) => self.property(read_tags(tags)),
+            AlterKeyspaceChange::DropTags(tags) => self.property(read_dropped_tags(tags)),
             AlterKeyspaceChange::With(options) => self.keyspace_options(options, allowed::ALTER_KEYSPACE_OPTIONS),
         }
     }
@@ -92,10 +95,10 @@ impl Judge<'_> {
             AlterTableChange::Rename(_) => self.refuse(&rules::RENAME_COLUMN, alter.span),
             AlterTableChange::ColumnType(..) => self.refuse(&rules::ALTER_COLUMN_TYPE, alter.span),
             AlterTableChange::DropCompactStorage(span) => self.unknown(*span, "COMPACT STORAGE"),
-            AlterTableChange::AddTags(tags)
-            | AlterTableChange::DropTags(tags)
-            | AlterTableChange::AddStreamTags(tags)
-            | AlterTableChange::DropStreamTags(tags) => self.property(read_tags(tags)),
+            AlterTableChange::AddTags(tags) | AlterTableChange::AddStreamTags(tags) => self.property(read_tags(tags)),
+            AlterTableChange::DropTags(tags) | AlterTableChange::DropStreamTags(tags) => {
+                self.property(read_dropped_tags(tags));
+            }
             AlterTableChange::With(options) => {
                 for option in options {
                     if let ("custom_properties", TermKind::Map(properties)) =

@@ -14,6 +14,9 @@ pub const MAX_FROZEN_LEVELS: usize = 8;
 /// How many tags one statement may name, and how many characters a tag's key and its value may have (`API:TagResource`).
 pub const MAX_TAGS: (usize, usize, usize) = (60, 128, 256);
 
+/// How many tags a keyspace, a table or a stream may have (`DG:TaggingRestrictions`).
+pub const MAX_TAGS_OF_RESOURCE: usize = 50;
+
 /// How many bytes the schema of a table may have (`DG:quotas`, where it is 350 KB; that this is counted in its CREATE TABLE,
 /// and that a KB is 1,024 bytes, is assumed).
 pub const MAX_SCHEMA_BYTES: usize = 350 * 1024;
@@ -209,6 +212,42 @@ rules! {
         code: None,
         advice: "Use fewer or shorter tags.",
         source: "API:TagResource",
+        since: None,
+    }
+    TAGS_OF_RESOURCE {
+        id: "tags-of-resource",
+        refuses: "more than 50 tags of one keyspace, table or stream",
+        text: None,
+        code: None,
+        advice: "Use fewer tags.",
+        source: "DG:TaggingRestrictions",
+        since: None,
+    }
+    TAG_EMPTY {
+        id: "tag-empty",
+        refuses: "a tag whose key or value is empty",
+        text: None,
+        code: None,
+        advice: "Give the tag a value.",
+        source: "DG:TaggingRestrictions",
+        since: None,
+    }
+    TAG_CHARACTERS {
+        id: "tag-characters",
+        refuses: "characters in tags other than letters, digits, white space and + - = . _ : /",
+        text: None,
+        code: None,
+        advice: "Leave the other characters out.",
+        source: "DG:TaggingRestrictions",
+        since: None,
+    }
+    TAG_PREFIX {
+        id: "tag-prefix",
+        refuses: "a tag whose key begins with aws:",
+        text: None,
+        code: None,
+        advice: "Choose another key: AWS alone assigns this prefix.",
+        source: "DG:TaggingRestrictions",
         since: None,
     }
     CAPACITY_UNITS {

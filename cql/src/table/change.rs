@@ -86,9 +86,11 @@ impl TableChange {
                 Err(PropertyError::unknown(*span, "COMPACT STORAGE".to_owned()))
             }
             AlterTableChange::AddTags(tags) => Ok(vec![Self::AddTags(properties::read_tags(tags)?)]),
-            AlterTableChange::DropTags(tags) => Ok(vec![Self::DropTags(properties::read_tags(tags)?)]),
+            AlterTableChange::DropTags(tags) => Ok(vec![Self::DropTags(properties::read_dropped_tags(tags)?)]),
             AlterTableChange::AddStreamTags(tags) => Ok(vec![Self::AddStreamTags(properties::read_tags(tags)?)]),
-            AlterTableChange::DropStreamTags(tags) => Ok(vec![Self::DropStreamTags(properties::read_tags(tags)?)]),
+            AlterTableChange::DropStreamTags(tags) => {
+                Ok(vec![Self::DropStreamTags(properties::read_dropped_tags(tags)?)])
+            }
             AlterTableChange::With(options) => {
                 Ok(TableOptions::read(options)?.properties().into_iter().map(Self::Set).collect())
             }

@@ -13,12 +13,12 @@ use std::{fmt, iter};
 
 pub use builder::TableBuilder;
 pub use change::{NewColumn, NewColumns, TableChange};
-pub(crate) use properties::tags_term;
 pub use properties::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery,
     PropertyError, PropertyProblem, ReplicaCapacity, StreamTags, TableOptions, TableProperty, Tags, TargetTracking,
-    Ttl, WarmThroughput, read_tags,
+    Ttl, WarmThroughput, read_dropped_tags, read_tags,
 };
+pub(crate) use properties::{is_assigned_by_aws, tags_option, tags_term};
 pub use restore::{RestoreOverride, TableRestore};
 pub use restore_point::RestorePoint;
 pub use shown::{ShownColumn, ShownError};

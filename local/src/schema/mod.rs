@@ -14,6 +14,7 @@ mod plan;
 mod possible;
 mod quotas;
 mod recovery;
+mod regions;
 mod restore;
 mod store;
 pub(crate) mod system_tables;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use keyspaces_cql::statement::{self, AlterKeyspaceChange, CreateKeyspace};
 use keyspaces_cql::{
     CapacityMode, CapacityScaling, Cdc, Encryption, PropertyError, PropertyProblem, Replication, Statement, StreamTags,
-    TableChange, TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags,
+    TableChange, TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags, rules,
 };
 
 use super::catalogue::{Catalogue, Changing, Entry, Kind, Status, Thing};
 use super::restore::Restored;
 use super::user_types::Uses;
-use super::{Change, Definition, quotas};
+use super::{Change, Definition, quotas, regions};
 use crate::auth::Refusal;
 use crate::gateway::{error_code, not_emulated, refused_by};
 
@@ -82,7 +82,7 @@ impl Catalogue {
             self.capacity(definition, None, &mut entry, now)?;
         }
         match statement {
-            Statement::CreateKeyspace(create) => of_keyspace(&mut entry, create)?,
+            Statement::CreateKeyspace(create) => of_keyspace(&mut entry, create, region)?,
             Statement::AlterKeyspace(alter) => match &alter.change {
                 AlterKeyspaceChange::With(options) => self.add_region(&mut entry, &thing.keyspace, options, region)?,
                 AlterKeyspaceChange::AddTags(term) => {
@@ -96,10 +96,11 @@ impl Catalogue {
                 let mut options = create.definition().map_err(no_table)?.options;
                 drop_ignored(&mut options);
                 // Always on in a table of several Regions (DG:multiRegion-replication_how-it-works).
-                if self.get(&Thing::keyspace(&thing.keyspace)).is_some_and(|of| !of.regions.is_empty()) {
+                if self.is_in_several_regions(thing) {
                     options.client_side_timestamps = Some(keyspaces_cql::ClientSideTimestamps::Enabled);
                 }
                 entry.options = Arc::new(options);
+                self.key(thing, &entry)?;
                 stream(&mut entry, &TableOptions::default(), now);
                 self.capacity(definition, None, &mut entry, now)?;
             }
@@ -110,9 +111,7 @@ impl Catalogue {
                 for change in TableChange::read(alter).map_err(refused)? {
                     table = table.changed(&change).map_err(no_table)?;
                 }
-                if ttl(&table.options) != had
-                    && self.get(&Thing::keyspace(&thing.keyspace)).is_some_and(|of| !of.regions.is_empty())
-                {
+                if ttl(&table.options) != had && self.is_in_several_regions(thing) {
                     return Err(over(format!(
                         "TTL of {thing} stays as it was created, since its keyspace is in several Regions \
                          (DG:multiRegion-replication_usage-notes)"
@@ -121,6 +120,7 @@ impl Catalogue {
                 let before = Arc::clone(&entry.options);
                 drop_ignored(&mut table.options);
                 entry.options = Arc::new(table.options);
+                self.key(thing, &entry)?;
                 stream(&mut entry, &before, now);
                 if self.get(thing).is_some_and(|was| was.status == Status::Inaccessible) {
                     entry.changing = Some(Changing::Key);
@@ -131,6 +131,22 @@ impl Catalogue {
             _ => {}
         }
         Ok(entry)
+    }
+
+    fn is_in_several_regions(&self, table: &Thing) -> bool {
+        self.get(&Thing::keyspace(&table.keyspace)).is_some_and(|of| !of.regions.is_empty())
+    }
+
+    fn key(&self, table: &Thing, entry: &Entry) -> Result<(), Refusal> {
+        if matches!(entry.options.encryption, Some(Encryption::CustomerManagedKey(_)))
+            && self.is_in_several_regions(table)
+        {
+            return Err(over(format!(
+                "{table} takes no customer managed key, since its keyspace is in several Regions \
+                 (DG:multiRegion-replication_usage-notes)"
+            )));
+        }
+        Ok(())
     }
 
     /// How many definitions are under way: what a keyspace takes with it when it is dropped is not one of its own.
@@ -215,12 +231,7 @@ impl Catalogue {
         let Replication::MultiRegion(regions) = Replication::read(&replication.value).map_err(refused)? else {
             return Err(not_emulated("going back to a single Region"));
         };
-        if regions.iter().all(|region| region != home) {
-            return Err(over(format!(
-                "an ALTER KEYSPACE names all Regions, that of the keyspace ({home}) among them \
-                 (DG:keyspaces-multi-region-add-replica)"
-            )));
-        }
+        regions::check(&regions, home)?;
         let added: Vec<_> = regions.iter().filter(|region| !entry.regions.contains(region)).collect();
         if entry.regions.iter().any(|region| !regions.contains(region)) {
             return Err(not_emulated("taking a Region away"));
@@ -270,7 +281,7 @@ fn stream(entry: &mut Entry, before: &TableOptions, now: u64) {
     }
 }
 
-/// The most units that a table may come to have in any Region, provisioned or by scaling.
+/// The most units that a table may come to have in any Region: provisioned, by scaling, or warm.
 fn most_units(options: &TableOptions) -> u32 {
     let provisioned = match options.capacity_mode {
         Some(CapacityMode::Provisioned { read, write }) => read.max(write),
@@ -284,7 +295,8 @@ fn most_units(options: &TableOptions) -> u32 {
             CapacityScaling::Disabled => 0,
         })
     });
-    replicas.chain(scaling).fold(provisioned, u32::max)
+    let warm = options.warm_throughput.iter().flat_map(|warm| [warm.read, warm.write]).flatten();
+    replicas.chain(scaling).chain(warm).fold(provisioned, u32::max)
 }
 
 /// Whether a definition does nothing but encrypt a table with another key.
@@ -297,9 +309,10 @@ pub(super) fn gives_another_key(definition: &Definition, table: &Entry) -> bool 
     TableChange::read(alter).is_ok_and(|changes| changes.iter().all(is_another))
 }
 
-fn of_keyspace(entry: &mut Entry, create: &CreateKeyspace) -> Result<(), Refusal> {
+fn of_keyspace(entry: &mut Entry, create: &CreateKeyspace, home: &str) -> Result<(), Refusal> {
     let definition = create.definition().map_err(refused)?;
     if let Replication::MultiRegion(regions) = definition.replication {
+        regions::check(&regions, home)?;
         entry.regions = regions.into_iter().collect();
     }
     if !definition.tags.is_empty() {
@@ -310,7 +323,10 @@ fn of_keyspace(entry: &mut Entry, create: &CreateKeyspace) -> Result<(), Refusal
 
 fn change_tags(entry: &mut Entry, change: impl FnOnce(&mut Tags, Tags), term: &statement::Term) -> Result<(), Refusal> {
     let mut options = (*entry.options).clone();
-    change(options.tags.get_or_insert_default(), keyspaces_cql::read_tags(term).map_err(refused)?);
+    change(options.tags.get_or_insert_default(), keyspaces_cql::read_dropped_tags(term).map_err(refused)?);
+    if options.tags.as_ref().is_some_and(|tags| tags.len() > rules::MAX_TAGS_OF_RESOURCE) {
+        return Err(refused_by(&rules::TAGS_OF_RESOURCE));
+    }
     entry.options = Arc::new(options);
     Ok(())
 }

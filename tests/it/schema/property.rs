@@ -67,7 +67,7 @@ pub(crate) fn definition(table: String) -> impl Strategy<Value = TableDefinition
         proptest::option::of(0..1_000_000_u32),
         proptest::option::of(select(vec![CdcView::NewImage, CdcView::KeysOnly, CdcView::NewAndOldImages])),
         proptest::option::of((proptest::option::of(scaling()), proptest::option::of(scaling()))),
-        btree_map("[a-zA-Z' ]{1,20}", "[a-zA-Z' ]{1,20}", 0..3),
+        btree_map("[a-zA-Z0-9 +.=_:/-]{1,20}", "[a-zA-Z0-9 +.=_:/-]{1,20}", 0..3),
     );
     (key, clustering, columns, options).prop_map(move |(key, clustering, columns, options)| {
         let mut table = TableDefinition::builder("ks", table.as_str());

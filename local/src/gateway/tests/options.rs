@@ -241,6 +241,15 @@ async fn ttl_of_a_table_in_several_regions_stays_as_it_was_created() {
         );
     }
     let other = "ALTER TABLE ks.u WITH CUSTOM_PROPERTIES = {'point_in_time_recovery': {'status': 'enabled'}}";
+    let key = "CUSTOM_PROPERTIES = {'encryption_specification': {'encryption_type': 'CUSTOMER_MANAGED_KMS_KEY', \
+               'kms_key_identifier': 'arn:aws:kms:us-east-1:111122223333:key/1'}}";
+    for (table, definition) in [
+        ("v", format!("CREATE TABLE ks.v (a int PRIMARY KEY) WITH {key}")),
+        ("t", format!("ALTER TABLE ks.t WITH {key}")),
+    ] {
+        let text = format!("table ks.{table} takes no customer managed key, {why}");
+        assert_eq!(client.query(&definition).await.refused(), refused(&text));
+    }
     let answers = [client.query("ALTER TABLE ks.u ADD b int").await, client.query(other).await];
     assert!(answers.iter().all(|answer| matches!(answer, Answer::Changed(_))), "{answers:?}");
     local.close().await.unwrap();
@@ -259,8 +268,8 @@ async fn while_a_keyspace_gets_a_region_nothing_else_in_it_is_defined() {
              AND client_side_timestamps = {{'status': 'ENABLED'}}"
         )
     };
-    let home = "an ALTER KEYSPACE names all Regions, that of the keyspace (us-east-1) among them \
-                (DG:keyspaces-multi-region-add-replica)";
+    let home = "a keyspace in several Regions names that of the endpoint, us-east-1, among them (DG:keyspaces-mrr-create, \
+                DG:keyspaces-multi-region-add-replica)";
     assert_eq!(client.query(&add("eu-west-1", "eu-central-1")).await.refused(), refused(home));
     assert!(matches!(client.query(&add("us-east-1", "eu-west-1")).await, Answer::Changed(_)));
     let busy = refused("keyspace ks is being updated: wait until system_schema_mcs says that this is over");
@@ -311,4 +320,35 @@ async fn options_outlive_the_gateway() {
     drop(client);
     local.close().await.unwrap();
     create(name, "DROP KEYSPACE ks").await;
+}
+
+#[tokio::test]
+async fn a_resource_has_fifty_tags_and_a_table_forty_thousand_warm_units() {
+    let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    client.query(&format!("CREATE KEYSPACE ks {SINGLE_REGION}")).await;
+    let tags = |from: usize, to: usize| {
+        let tags: Vec<_> = (from..to).map(|number| format!("'key{number}': 'value'")).collect();
+        format!("ALTER KEYSPACE ks ADD TAGS {{{}}}", tags.join(", "))
+    };
+    assert!(matches!(client.query(&tags(0, 30)).await, Answer::Changed(_)));
+    assert!(matches!(client.query(&tags(10, 50)).await, Answer::Changed(_)), "with 20 that are there");
+    let many = refused(
+        "Amazon Keyspaces refuses more than 50 tags of one keyspace, table or stream. Use fewer tags. \
+         (DG:TaggingRestrictions)",
+    );
+    assert_eq!(client.query(&tags(50, 51)).await.refused(), many);
+    assert!(matches!(client.query("ALTER KEYSPACE ks DROP TAGS {'key0': ''}").await, Answer::Changed(_)));
+    assert!(matches!(client.query(&tags(50, 51)).await, Answer::Changed(_)));
+
+    let warm = |read: u32| {
+        format!(
+            "CREATE TABLE ks.t{read} (a int PRIMARY KEY) WITH CUSTOM_PROPERTIES = {{'warm_throughput': \
+             {{'read_units_per_second': {read}, 'write_units_per_second': 20000}}}}"
+        )
+    };
+    let too_much = refused("a table may have 40000 units of reads and of writes (DG:quotas)");
+    assert_eq!(client.query(&warm(40_001)).await.refused(), too_much);
+    assert!(matches!(client.query(&warm(40_000)).await, Answer::Changed(_)));
+    local.close().await.unwrap();
 }

@@ -44,14 +44,14 @@ async fn an_altered_table_is_held_to_what_a_new_one_is() {
     let column = |letter: &str| letter.repeat(50_000);
     let columns: String = ["b", "c", "d", "e", "f", "g"].map(|letter| format!(", {} int", column(letter))).concat();
     done(&mut client, &format!("CREATE TABLE ks.t (a int PRIMARY KEY{columns})")).await;
-    let more = client.query(&format!("ALTER TABLE ks.t ADD {} int, {} int", column("h"), column("i"))).await;
+    let more = client.query(&format!("ALTER TABLE ks.t ADD ({} int, {} int)", column("h"), column("i"))).await;
     assert_eq!(more.refused(), refused(&keyspaces_cql::rules::SCHEMA_TOO_LARGE.to_string()));
     done(&mut client, &format!("ALTER TABLE ks.t ADD {} int", column("h"))).await;
 
     done(&mut client, "CREATE TABLE ks.u (a int PRIMARY KEY)").await;
     for (alter, expected) in [
-        ("ADD b int, a int", keyspaces_cql::rules::COLUMN_EXISTS.to_string()),
-        ("ADD b int STATIC", "b cannot be STATIC: the table has no clustering columns".to_owned()),
+        ("ADD (b int, a int)", keyspaces_cql::rules::COLUMN_EXISTS.to_string()),
+        ("ADD b int STATIC", "not emulated: a static column that is added to a table (line 1, column 22)".to_owned()),
         (
             "WITH CUSTOM_PROPERTIES = {'replica_updates': {'us-east-1': {'read_capacity_units': 40001}}}",
             "a table may have 40000 units of reads and of writes (DG:quotas)".to_owned(),
