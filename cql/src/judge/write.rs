@@ -9,6 +9,7 @@ use crate::statement::{
     AssignmentOperation, Condition, ConstantKind, Delete, Insert, InsertContent, Operator, Relation, Subject, Target,
     Term, TermKind, Update, Using,
 };
+use crate::value::{Value, most_digits, serialize};
 use crate::{KnownTable, Name, Span, allowed};
 
 impl Judge<'_> {
@@ -17,7 +18,8 @@ impl Judge<'_> {
         self.changed(&insert.table);
         self.parts(insert);
         self.using(insert.using.as_ref());
-        if let InsertContent::Values { columns, .. } = &insert.content {
+        if let InsertContent::Values { columns, values } = &insert.content {
+            columns.iter().zip(values).for_each(|(column, value)| self.digits(column, value));
             let span = span_of(columns);
             let ttl = self.expires(insert.using.as_ref());
             match self.table {
@@ -45,6 +47,9 @@ impl Judge<'_> {
         self.parts(update);
         self.using(update.using.as_ref());
         for assignment in &update.assignments {
+            if let Target::Column(column) = &assignment.target {
+                self.digits(column, &assignment.value);
+            }
             let literal = matches!(assignment.value.kind, TermKind::List(_) | TermKind::Marker(_));
             if assignment.shorthand {
                 self.unknown(assignment.span, "the operators += and -=");
@@ -92,6 +97,18 @@ impl Judge<'_> {
             && constant.text.parse().unwrap_or(u64::MAX) > rules::MAX_TTL_SECONDS
         {
             self.refuse(&rules::TTL_TOO_LONG, seconds.span);
+        }
+    }
+
+    /// The digits of the numbers in a value, as far as it stands in the text.
+    fn digits(&mut self, column: &Name, term: &Term) {
+        let Some((table, known)) = self.table.and_then(|table| Some((table, table.column(&column.text)?))) else {
+            return;
+        };
+        let (of, user_types) = (&known.column_type.kind, table.user_types());
+        let value = serialize(term, of, user_types, &|_, _| Value::null(), "");
+        if value.bytes.is_some_and(|bytes| most_digits(of, &bytes, user_types) > rules::MAX_DIGITS) {
+            self.refuse(&rules::TOO_MANY_DIGITS, term.span);
         }
     }
 

@@ -20,6 +20,10 @@ pub const MAX_LOGGED_BATCH_BYTES: usize = 1 << 22;
 /// How many statements a logged batch may have that writes static columns (`DG:quotas`).
 pub const MAX_LOGGED_STATEMENTS_WITH_STATIC: usize = 50;
 
+/// How many digits a `varint` or a `decimal` may have (`DG:calculating-row-size`, `DG:cql.elements`). That those of a `varint`
+/// are counted with the zeros at their end, and those of a `decimal` without, is assumed.
+pub const MAX_DIGITS: usize = 38;
+
 rules! {
     OF_SIZES;
 
@@ -48,6 +52,15 @@ rules! {
         code: None,
         advice: "Use shorter values, and keep the long ones outside the primary key.",
         source: "DG:quotas",
+        since: None,
+    }
+    TOO_MANY_DIGITS {
+        id: "too-many-digits",
+        refuses: "a varint or a decimal of more than 38 digits",
+        text: None,
+        code: None,
+        advice: "Round it, or keep it as text.",
+        source: "DG:cql.elements; DG:calculating-row-size",
         since: None,
     }
     RANGE_DELETE_TOO_LARGE {

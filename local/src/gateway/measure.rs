@@ -1,15 +1,14 @@
 //! What a statement takes of its tables: by the sizes of its values and, of a read, by what came back.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use keyspaces_cql::statement::{Constant, CqlTypeKind, InsertContent, Relation, Target, Term, TermKind};
-use keyspaces_cql::units::{self, LOGGED_BATCH_FACTOR, ReadCost, Row, ValueSize};
-use keyspaces_cql::{CapacityMode, Statement as Tree};
+use keyspaces_cql::statement::Using;
+use keyspaces_cql::units::{self, LOGGED_BATCH_FACTOR, ReadCost, Row};
+use keyspaces_cql::{CapacityMode, ColumnKind, Statement as Tree};
 
-use super::bound::{Bound, encoded};
+use super::cells::{self, Cells, PlannedCells};
 use super::consistency::Consistency;
-use super::layout::{Column, Layout};
+use super::layout::Layout;
 use super::limits::{Piece, What, is_logged_batch, modifications};
 use super::prepared::Facts;
 use super::statement::{Answer, Statement, throttled};
@@ -34,39 +33,17 @@ pub(super) struct Step {
     operation: Operation,
     side: Use,
     sizes: units::Table,
-    cells: Vec<Cell>,
-    /// Where in `cells` the columns of the partition key are, in their order; none if one of them is not named.
-    partition_key: Option<Vec<usize>>,
+    cells: PlannedCells,
+    /// Whether what it writes has a time to live.
+    expires: bool,
 }
 
+/// A step with the values of a request.
 #[derive(Debug)]
-struct Cell {
-    role: Role,
-    of: CqlTypeKind,
-    source: Source,
-}
-
-/// What a column is in its table.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Role {
-    PartitionKey,
-    Clustering,
-    Static,
-    Regular,
-}
-
-/// Where a value is.
-#[derive(Debug)]
-enum Source {
-    Marker {
-        index: usize,
-        name: String,
-    },
-    /// In the text; its bytes where they can be told.
-    Text {
-        bytes: Option<Vec<u8>>,
-        size: ValueSize,
-    },
+pub(super) struct Valued<'a> {
+    step: &'a Step,
+    pub(super) cells: Cells<'a>,
+    row: Row,
 }
 
 /// What a request costs beside the sizes of its values.
@@ -123,11 +100,9 @@ impl Statement<'_> {
     ) -> Result<Answer, Refusal> {
         let shared = self.shared;
         let (mut demands, mut operations) = (Vec::with_capacity(pieces.len()), Vec::with_capacity(pieces.len()));
-        for Piece { plan, values, .. } in pieces {
-            for step in &plan.steps {
-                demands.push(step.demand(values, terms, shared.schema.capacity_mode(&step.table)));
-                operations.push(if terms.batch { Operation::Batch } else { step.operation });
-            }
+        for valued in pieces.iter().flat_map(|piece| &piece.steps) {
+            demands.push(valued.demand(terms, shared.schema.capacity_mode(&valued.step.table)));
+            operations.push(if terms.batch { Operation::Batch } else { valued.step.operation });
         }
         if demands.is_empty() {
             return Ok(work.await?.0);
@@ -166,36 +141,44 @@ impl Terms {
 impl Plan {
     /// `tables` has one for each modification, in their order.
     fn of(tree: &Tree, tables: &[(&Thing, Arc<Layout>, Features)]) -> Self {
-        let no_values = Values::default();
-        let bound = Bound::new(tree, &no_values);
+        let markers = cells::markers(tree);
         let batch = matches!(tree, Tree::Batch(_));
-        let read = match tree {
-            Tree::Select(select) => Some(Part::Select(&select.relations)),
-            _ => None,
-        };
-        let parts = read.into_iter().chain(modifications(tree).into_iter().map(Part::Modification));
-        let steps = parts.zip(tables).map(|(part, (table, layout, features))| {
-            let mut cells = part.cells(layout, &bound);
-            let place = |column: &Column| cells.iter().position(|(name, _)| *name == column.name);
-            let partition_key = layout.partition_key.iter().map(place).collect();
-            let sizes = units::Table::of_columns(layout.all().count())
-                .with_ttl(features.ttl)
-                .with_client_side_timestamps(features.timestamps);
-            Step {
+        let expires = |using: Option<&Using>| using.and_then(Using::ttl).is_some();
+        let step =
+            |(table, layout, features): &(&Thing, Arc<Layout>, Features), operation, cells, expires: bool| Step {
                 table: (*table).clone(),
-                operation: if batch { Operation::Batch } else { part.operation() },
-                side: if matches!(part, Part::Select(_)) { Use::Read } else { Use::Write },
-                sizes,
-                partition_key,
-                cells: cells.drain(..).map(|(_, cell)| cell).collect(),
+                operation: if batch { Operation::Batch } else { operation },
+                side: if operation == Operation::Select { Use::Read } else { Use::Write },
+                sizes: units::Table::of_columns(layout.all().count())
+                    .with_ttl(features.ttl)
+                    .with_client_side_timestamps(features.timestamps),
+                cells,
+                expires: expires || layout.known.expires(),
+            };
+        let steps = match (tree, tables) {
+            (Tree::Select(select), [table, ..]) => {
+                let cells = PlannedCells::of_select(&select.relations, &table.1, &markers);
+                vec![step(table, Operation::Select, cells, false)]
             }
-        });
-        Self { steps: steps.collect(), logged: is_logged_batch(tree) }
+            _ => {
+                let writes = modifications(tree).into_iter().zip(tables);
+                let write = |(what, table): (What<'_>, &(&Thing, Arc<Layout>, Features))| {
+                    let cells = PlannedCells::of_write(what, &table.1, &markers);
+                    step(table, operation(what), cells, expires(what.using()) || expires(tree.using()))
+                };
+                writes.map(write).collect()
+            }
+        };
+        Self { steps, logged: is_logged_batch(tree) }
     }
 
-    /// All of its writes.
-    pub(super) fn writes(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter().filter(|step| step.side == Use::Write)
+    /// Its steps with the values of a request.
+    pub(super) fn with<'a>(&'a self, values: &Values<'a>) -> Vec<Valued<'a>> {
+        let valued = |step: &'a Step| {
+            let cells = step.cells.with(values);
+            Valued { row: row(&cells, &step.sizes), step, cells }
+        };
+        self.steps.iter().map(valued).collect()
     }
 
     pub(super) fn is_logged_batch(&self) -> bool {
@@ -203,143 +186,57 @@ impl Plan {
     }
 }
 
-impl Step {
-    fn demand(&self, values: &Values<'_>, terms: Terms, mode: CapacityMode) -> Demand<'_> {
-        let units = match self.side {
+impl Valued<'_> {
+    fn demand(&self, terms: Terms, mode: CapacityMode) -> Demand<'_> {
+        let Step { table, side, .. } = self.step;
+        let units = match side {
             Use::Read => terms.read_cost().units(0),
             Use::Write => {
-                let units = self.row(values).write_units() * if terms.logged { LOGGED_BATCH_FACTOR } else { 1 };
+                let units = self.row.write_units() * if terms.logged { LOGGED_BATCH_FACTOR } else { 1 };
                 f64::from(u32::try_from(units).unwrap_or(u32::MAX))
             }
         };
-        Demand { table: &self.table, mode, side: self.side, units, partition: self.partition(values) }
+        Demand { table, mode, side: *side, units, partition: self.cells.partition() }
+    }
+
+    pub(super) fn is_write(&self) -> bool {
+        self.step.side == Use::Write
+    }
+
+    /// Whether the row comes as JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.step.cells.is_json()
+    }
+
+    /// Whether what it writes has a time to live.
+    pub(super) fn expires(&self) -> bool {
+        self.step.expires
     }
 
     /// As far as the statement tells it.
-    pub(super) fn row(&self, values: &Values<'_>) -> Row {
-        let mut row = Row::default();
-        for cell in &self.cells {
-            let size = cell.size(values);
-            match cell.role {
-                Role::PartitionKey => row.partition_key(&self.sizes, size.bytes),
-                Role::Clustering => row.clustering(&self.sizes, size.bytes),
-                Role::Static => row.static_column(&self.sizes, &cell.of, size),
-                Role::Regular => row.regular(&self.sizes, &cell.of, size),
-            }
-        }
-        row
-    }
-
-    /// How many bytes the values of such columns have as they are sent.
-    pub(super) fn value_bytes(&self, role: Role, values: &Values<'_>) -> usize {
-        let cells = self.cells.iter().filter(|cell| cell.role == role);
-        cells.map(|cell| cell.bytes(values).map_or_else(|| cell.size(values).bytes, <[u8]>::len)).sum()
-    }
-
-    fn partition(&self, values: &Values<'_>) -> Option<u64> {
-        let mut hasher = DefaultHasher::new();
-        for place in self.partition_key.as_ref()? {
-            self.cells[*place].bytes(values)?.hash(&mut hasher);
-        }
-        Some(hasher.finish())
+    pub(super) fn row(&self) -> &Row {
+        &self.row
     }
 }
 
-impl Cell {
-    fn size(&self, values: &Values<'_>) -> ValueSize {
-        match &self.source {
-            Source::Marker { index, name } => units::value(&self.of, values.of(*index, name)),
-            Source::Text { size, .. } => *size,
+fn row(cells: &Cells<'_>, sizes: &units::Table) -> Row {
+    let mut row = Row::default();
+    for cell in &cells.all {
+        let size = units::value(cell.of, cell.bytes.as_deref());
+        match cell.kind {
+            ColumnKind::PartitionKey => row.partition_key(sizes, size.bytes),
+            ColumnKind::Clustering => row.clustering(sizes, size.bytes),
+            ColumnKind::Static => row.static_column(sizes, cell.of, size),
+            ColumnKind::Regular => row.regular(sizes, cell.of, size),
         }
     }
-
-    fn bytes<'a>(&'a self, values: &Values<'a>) -> Option<&'a [u8]> {
-        match &self.source {
-            Source::Marker { index, name } => values.of(*index, name),
-            Source::Text { bytes, .. } => bytes.as_deref(),
-        }
-    }
+    row
 }
 
-/// A part of a statement that takes something of one table.
-#[derive(Clone, Copy)]
-enum Part<'a> {
-    Select(&'a [Relation]),
-    Modification(What<'a>),
-}
-
-impl<'a> Part<'a> {
-    fn operation(self) -> Operation {
-        match self {
-            Self::Select(_) => Operation::Select,
-            Self::Modification(What::Insert(_)) => Operation::Insert,
-            Self::Modification(What::Update(_)) => Operation::Update,
-            Self::Modification(What::Delete(_)) => Operation::Delete,
-        }
+fn operation(what: What<'_>) -> Operation {
+    match what {
+        What::Insert(_) => Operation::Insert,
+        What::Update(_) => Operation::Update,
+        What::Delete(_) => Operation::Delete,
     }
-
-    /// The columns for which it names values.
-    fn cells(self, layout: &Layout, bound: &Bound<'_>) -> Vec<(String, Cell)> {
-        let mut cells = Vec::new();
-        let mut add = |column: &str, value: &Term, called: &str| {
-            cells.extend(cell(layout, bound, column, value, called).map(|cell| (column.to_owned(), cell)));
-        };
-        let mut equal = |relations: &'a [Relation]| {
-            for (column, value) in relations.iter().filter_map(Relation::equality) {
-                add(&column.text, value, &column.text);
-            }
-        };
-        match self {
-            Self::Select(relations) => equal(relations),
-            Self::Modification(What::Delete(delete)) => equal(&delete.relations),
-            Self::Modification(What::Update(update)) => {
-                equal(&update.relations);
-                for assignment in &update.assignments {
-                    let column = assignment.target.column();
-                    match &assignment.target {
-                        Target::Element { key, .. } => {
-                            add(&column.text, key, &format!("key({})", column.text));
-                            add(&column.text, &assignment.value, &format!("value({})", column.text));
-                        }
-                        _ => add(&column.text, &assignment.value, &column.text),
-                    }
-                }
-            }
-            Self::Modification(What::Insert(insert)) => {
-                if let InsertContent::Values { columns, values } = &insert.content {
-                    columns.iter().zip(values).for_each(|(column, value)| add(&column.text, value, &column.text));
-                }
-            }
-        }
-        cells
-    }
-}
-
-/// `called` is what Cassandra calls a marker without a name.
-fn cell(layout: &Layout, bound: &Bound<'_>, column: &str, value: &Term, called: &str) -> Option<Cell> {
-    let among = |columns: &'_ [Column]| columns.iter().find(|known| known.name == column).cloned();
-    let (role, column) = None
-        .or_else(|| Some((Role::PartitionKey, among(&layout.partition_key)?)))
-        .or_else(|| Some((Role::Clustering, among(&layout.clustering)?)))
-        .or_else(|| Some((Role::Static, among(&layout.statics)?)))
-        .or_else(|| Some((Role::Regular, among(&layout.regular)?)))?;
-    // An element of a collection is taken as it is.
-    let of = if called == column.name { column.kind } else { CqlTypeKind::Tuple(Vec::new()) };
-    let source = match &value.kind {
-        TermKind::Marker(_) => {
-            let (index, name) = bound.marker(value, called)?;
-            Source::Marker { index, name: name.to_owned() }
-        }
-        TermKind::Null => Source::Text { bytes: None, size: units::value(&of, None) },
-        kind => {
-            let constant = |constant: &Constant| encoded(constant, &column.cql_type);
-            let bytes = if let TermKind::Constant(known) = kind { constant(known) } else { None };
-            let size = match &bytes {
-                Some(bytes) => units::value(&of, Some(bytes)),
-                None => ValueSize { bytes: bound.size(value, called), elements: 0 },
-            };
-            Source::Text { bytes, size }
-        }
-    };
-    Some(Cell { role, of, source })
 }

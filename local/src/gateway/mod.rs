@@ -1,11 +1,13 @@
 //! What clients connect to: TLS and SigV4 in front, a real Cassandra behind.
 
 mod bound;
+mod cells;
 mod connection;
 mod consistency;
 mod doors;
 mod fixed;
 mod frame;
+mod json;
 mod layout;
 pub(crate) mod lease;
 mod limits;

@@ -150,7 +150,7 @@ impl Statement<'_> {
         let timestamp = self.frames_timestamp(parameters.timestamp, &[facts])?;
         let plan = self.plan(stream, facts).await?;
         let terms = Terms { logged: plan.is_logged_batch(), batch: false, consistency: parameters.consistency };
-        let pieces = [Piece { facts, values: &values, plan }];
+        let pieces = [Piece::new(facts, &values, &plan)];
         self.hold_to_limits(stream, &pieces, false).await?;
         self.metered(stream, &pieces, terms, async {
             if facts.reads {
@@ -215,10 +215,12 @@ impl Statement<'_> {
         }
         let timestamp = self.frames_timestamp(batch.timestamp, &all)?;
         let values: Vec<_> = batch.statements.iter().map(Batched::values).collect();
-        let mut pieces = Vec::with_capacity(all.len());
-        for (facts, values) in all.iter().zip(&values) {
-            pieces.push(Piece { facts, values, plan: self.plan(frame.stream, facts).await? });
+        let mut plans = Vec::with_capacity(all.len());
+        for facts in &all {
+            plans.push(self.plan(frame.stream, facts).await?);
         }
+        let pieces = all.iter().zip(&values).zip(&plans);
+        let pieces: Vec<_> = pieces.map(|((facts, values), plan)| Piece::new(facts, values, plan)).collect();
         let logged = batch.kind == BatchKind::Logged;
         self.hold_to_limits(frame.stream, &pieces, logged).await?;
         let terms = Terms { logged, batch: true, consistency: batch.consistency };

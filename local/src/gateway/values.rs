@@ -54,6 +54,11 @@ impl<'a> Values<'a> {
         self.value(marker, name).is_some_and(|value| value.raw == (-1_i32).to_be_bytes())
     }
 
+    /// Whether the client leaves the marker without a value.
+    pub(crate) fn is_unset(&self, marker: usize, name: &str) -> bool {
+        self.value(marker, name).is_some_and(|value| value.raw == (-2_i32).to_be_bytes())
+    }
+
     fn value(&self, marker: usize, name: &str) -> Option<&Value<'a>> {
         match self.named {
             true => self.all.iter().find(|value| value.name == name),

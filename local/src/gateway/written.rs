@@ -11,6 +11,7 @@ use keyspaces_cql::{Span, Statement as Tree};
 use serde_json::value::RawValue;
 
 use super::bound::Bound;
+use super::json;
 use super::layout::{Column, Layout, is_among};
 use super::limits::{What, modifications};
 use crate::history::{Relation, Written};
@@ -181,11 +182,6 @@ impl Reading<'_> {
             TermKind::Constant(constant) => Some(constant.text.as_bytes()),
             _ => self.bound.bytes(json, "[json]"),
         };
-        let values: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(text?).ok()?;
-        let column = |name: String| match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-            Some(exact) => exact.to_owned(),
-            None => name.to_lowercase(),
-        };
-        Some(values.into_iter().map(|(name, value)| (column(name), value)).collect())
+        json::row(text?)
     }
 }

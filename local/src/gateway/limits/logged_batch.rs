@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 
 use keyspaces_cql::rules;
-use keyspaces_cql::statement::{InsertContent, Relation, Term, TermKind};
 
 use super::range_delete::is_range;
 use super::{What, Write};
 use crate::auth::Refusal;
-use crate::gateway::layout::{Column, is_among};
+use crate::gateway::layout::is_among;
 use crate::gateway::understand::refused_by;
 
 /// Refuses what the texts alone did not show. `bytes` is the size of all rows.
@@ -29,7 +28,7 @@ pub(super) fn check(writes: &[Write<'_>], bytes: usize) -> Result<(), Refusal> {
     }
     let mut seen = HashSet::new();
     for write in writes {
-        let key: Option<Vec<_>> = write.layout.key().map(|column| part(write, column)).collect();
+        let key: Option<Vec<_>> = write.layout.key().map(|column| write.cells.value(&column.name)).collect();
         if let Some(key) = key.filter(|key| !key.is_empty())
             && !seen.insert((write.table, key))
         {
@@ -39,50 +38,13 @@ pub(super) fn check(writes: &[Write<'_>], bytes: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A part of a row's key.
-#[derive(Debug, Eq, Hash, PartialEq)]
-enum Part {
-    Bytes(Vec<u8>),
-    /// A literal that is not turned into bytes here: it equals another of the same text.
-    Text(String),
-}
-
-fn part(write: &Write<'_>, column: &Column) -> Option<Part> {
-    let value = write.value(&column.name)?;
-    match write.bound.encoded(value, &column.name, &column.cql_type) {
-        Some(bytes) => Some(Part::Bytes(bytes)),
-        None => matches!(value.kind, TermKind::Constant(_)).then(|| Part::Text(value.to_string())),
-    }
-}
-
 impl<'a> Write<'a> {
     /// The columns that it writes.
     fn columns(&self) -> impl Iterator<Item = &'a str> {
-        let columns: Vec<_> = match self.what {
-            What::Insert(insert) => match &insert.content {
-                InsertContent::Values { columns, .. } => columns.iter().collect(),
-                InsertContent::Json { .. } => Vec::new(),
-            },
-            What::Update(update) => update.assignments.iter().map(|assignment| assignment.target.column()).collect(),
-            What::Delete(delete) => delete.targets.iter().map(|target| target.column()).collect(),
+        let deleted = match self.what {
+            What::Delete(delete) => delete.targets.as_slice(),
+            What::Insert(_) | What::Update(_) => &[],
         };
-        columns.into_iter().map(|column| column.text.as_str())
-    }
-
-    /// The value that it names for a column of the key.
-    fn value(&self, name: &str) -> Option<&'a Term> {
-        let equal = |relations: &'a [Relation]| {
-            relations.iter().filter_map(Relation::equality).find(|(column, _)| column.text == name)
-        };
-        match self.what {
-            What::Insert(insert) => match &insert.content {
-                InsertContent::Values { columns, values } => {
-                    columns.iter().zip(values).find(|(column, _)| column.text == name).map(|(_, value)| value)
-                }
-                InsertContent::Json { .. } => None,
-            },
-            What::Update(update) => equal(&update.relations).map(|(_, value)| value),
-            What::Delete(delete) => equal(&delete.relations).map(|(_, value)| value),
-        }
+        self.cells.all.iter().map(|cell| cell.column).chain(deleted.iter().map(|target| target.column().text.as_str()))
     }
 }

@@ -11,8 +11,9 @@ use keyspaces_cql::statement::{BatchKind, Comparand, Delete, Insert, Modificatio
 use keyspaces_cql::{Statement as Tree, rules};
 
 use super::bound::Bound;
+use super::cells::Cells;
 use super::layout::Layout;
-use super::measure::Plan;
+use super::measure::{Plan, Valued};
 use super::notation::Reader;
 use super::prepared::Facts;
 use super::statement::Statement;
@@ -25,7 +26,9 @@ use crate::schema::Thing;
 pub(super) struct Piece<'a> {
     pub(super) facts: &'a Facts,
     pub(super) values: &'a Values<'a>,
-    pub(super) plan: Arc<Plan>,
+    /// What it reads and writes, with these values.
+    pub(super) steps: Vec<Valued<'a>>,
+    logged_batch: bool,
 }
 
 /// One INSERT, UPDATE or DELETE, and what it is about.
@@ -34,6 +37,7 @@ struct Write<'a> {
     table: &'a Thing,
     layout: Arc<Layout>,
     bound: &'a Bound<'a>,
+    cells: &'a Cells<'a>,
     /// Where it stands.
     text: &'a str,
 }
@@ -49,10 +53,8 @@ impl Statement<'_> {
     /// Refuses what goes beyond one of the limits. `logged` is whether the pieces make a logged batch.
     pub(super) async fn hold_to_limits(&self, stream: i16, pieces: &[Piece<'_>], logged: bool) -> Result<(), Refusal> {
         let mut bytes = 0;
-        for piece in pieces {
-            for write in piece.plan.writes() {
-                bytes += row::check(write, piece.values)?;
-            }
+        for write in pieces.iter().flat_map(|piece| &piece.steps).filter(|step| step.is_write()) {
+            bytes += row::check(write)?;
         }
         if !logged && !pieces.iter().any(Piece::is_worth_a_look) {
             return Ok(());
@@ -66,9 +68,9 @@ impl Statement<'_> {
             }
             time_to_live(tree.using(), bound)?;
             timestamp::check(tree.using(), bound, now)?;
-            for (what, table) in modifications(tree).into_iter().zip(&piece.facts.tables) {
+            for ((what, table), step) in modifications(tree).into_iter().zip(&piece.facts.tables).zip(&piece.steps) {
                 let layout = self.layout(stream, table).await?;
-                writes.push(Write { what, table, layout, bound, text: &piece.facts.text });
+                writes.push(Write { what, table, layout, bound, cells: &step.cells, text: &piece.facts.text });
             }
         }
         for write in &writes {
@@ -85,12 +87,16 @@ impl Statement<'_> {
     }
 }
 
-impl Piece<'_> {
+impl<'a> Piece<'a> {
+    pub(super) fn new(facts: &'a Facts, values: &'a Values<'a>, plan: &'a Plan) -> Self {
+        Self { facts, values, steps: plan.with(values), logged_batch: plan.is_logged_batch() }
+    }
+
     /// Whether more than the sizes of its rows is to be looked at.
     fn is_worth_a_look(&self) -> bool {
         match self.facts.look {
             Look::Read { lists, .. } => lists,
-            Look::Write { deletes, ttl, timestamps, .. } => deletes || ttl || timestamps || self.plan.is_logged_batch(),
+            Look::Write { deletes, ttl, timestamps, .. } => deletes || ttl || timestamps || self.logged_batch,
         }
     }
 }

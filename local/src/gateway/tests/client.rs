@@ -313,6 +313,11 @@ impl Client {
         Answer::read(&self.call(opcode::BATCH, &batch_body(1, statements, consistency)).await)
     }
 
+    /// The batch of this body.
+    pub(super) async fn batch_of(&mut self, body: &[u8]) -> Answer {
+        Answer::read(&self.call(opcode::BATCH, body).await)
+    }
+
     /// Asks again until the answer is the wanted one.
     pub(super) async fn until(&mut self, text: &str, wanted: impl Fn(&Rows) -> bool) -> Rows {
         let asking = async {
@@ -369,10 +374,19 @@ pub(super) fn query_body(text: &str, with: With<'_>) -> BytesMut {
 }
 
 pub(super) fn batch_body(kind: u8, statements: &[Result<&str, &[u8]>], consistency: u16) -> BytesMut {
+    let statements: Vec<_> = statements.iter().map(|statement| (*statement, &[][..])).collect();
+    batch_with(kind, &statements, consistency)
+}
+
+/// A text or the id of a prepared statement, and the values of its markers.
+pub(super) type Member<'a> = (Result<&'a str, &'a [u8]>, &'a [&'a [u8]]);
+
+/// A batch whose statements have values.
+pub(super) fn batch_with(kind: u8, statements: &[Member<'_>], consistency: u16) -> BytesMut {
     let mut body = BytesMut::new();
     body.put_u8(kind);
     body.put_u16(statements.len() as u16);
-    for statement in statements {
+    for (statement, values) in statements {
         match statement {
             Ok(text) => {
                 body.put_u8(0);
@@ -383,7 +397,8 @@ pub(super) fn batch_body(kind: u8, statements: &[Result<&str, &[u8]>], consisten
                 body.short_bytes(id);
             }
         }
-        body.put_u16(0);
+        body.put_u16(values.len() as u16);
+        values.iter().for_each(|value| body.bytes(Some(value)));
     }
     body.put_u16(consistency);
     body.put_u8(0);

@@ -28,6 +28,7 @@ mod throttling;
 mod timestamps;
 mod trouble;
 mod under_way;
+mod ways;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,0 +1,271 @@
+//! The values that a statement names for columns, whichever way they are given: literals, bind markers, JSON.
+//!
+//! What is known of them from the text is planned once for a prepared statement; a request's values make [`Cells`] of it, and
+//! all that is held to limits or measured is told by these.
+
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use keyspaces_cql::statement::{
+    AssignmentOperation, CqlTypeKind, InsertContent, NativeType, Relation, Target, Term, TermKind,
+};
+use keyspaces_cql::value::{self, Value};
+use keyspaces_cql::{ColumnKind, Span, Statement as Tree};
+
+use super::json;
+use super::layout::Layout;
+use super::limits::What;
+use super::values::Values;
+
+/// Where the values are that a part of a statement names.
+#[derive(Debug)]
+pub(super) struct PlannedCells {
+    layout: Arc<Layout>,
+    cells: Vec<PlannedCell>,
+    json: Option<Json>,
+    /// The bind markers of the whole statement, in their order.
+    markers: Arc<[(Span, Option<String>)]>,
+}
+
+#[derive(Debug)]
+struct PlannedCell {
+    column: String,
+    kind: ColumnKind,
+    of: CqlTypeKind,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Marker {
+        index: usize,
+        name: String,
+    },
+    /// All of it stands in the text.
+    Text(Value),
+    /// Markers stand in it. `called` is what Cassandra calls it.
+    Mixed {
+        term: Box<Term>,
+        called: String,
+    },
+}
+
+/// The row of an INSERT JSON.
+#[derive(Debug)]
+enum Json {
+    Text(String),
+    Marker { index: usize, name: String },
+}
+
+/// The values of one INSERT, UPDATE, DELETE or SELECT in one request.
+#[derive(Debug)]
+pub(super) struct Cells<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) all: Vec<Cell<'a>>,
+}
+
+/// A value for a column, or for an element or a field of one.
+#[derive(Debug)]
+pub(super) struct Cell<'a> {
+    pub(super) column: &'a str,
+    pub(super) kind: ColumnKind,
+    pub(super) of: &'a CqlTypeKind,
+    /// `None` is null.
+    pub(super) bytes: Option<Cow<'a, [u8]>>,
+    /// Whether these are the bytes that Cassandra stores, not only as many.
+    pub(super) exact: bool,
+}
+
+impl PlannedCells {
+    /// `markers` are those of the whole statement.
+    pub(super) fn of_select(
+        relations: &[Relation],
+        layout: &Arc<Layout>,
+        markers: &Arc<[(Span, Option<String>)]>,
+    ) -> Self {
+        let mut planned = Self::new(layout, markers);
+        planned.equal(relations);
+        planned
+    }
+
+    pub(super) fn of_write(what: What<'_>, layout: &Arc<Layout>, markers: &Arc<[(Span, Option<String>)]>) -> Self {
+        let mut planned = Self::new(layout, markers);
+        match what {
+            What::Delete(delete) => planned.equal(&delete.relations),
+            What::Insert(insert) => match &insert.content {
+                InsertContent::Values { columns, values } => {
+                    columns.iter().zip(values).for_each(|(column, value)| planned.whole(&column.text, value));
+                }
+                InsertContent::Json { json, .. } => planned.json = planned.json(json),
+            },
+            What::Update(update) => {
+                planned.equal(&update.relations);
+                for assignment in &update.assignments {
+                    planned.assign(&assignment.target, assignment.operation, &assignment.value);
+                }
+            }
+        }
+        planned
+    }
+
+    fn new(layout: &Arc<Layout>, markers: &Arc<[(Span, Option<String>)]>) -> Self {
+        Self { layout: Arc::clone(layout), cells: Vec::new(), json: None, markers: Arc::clone(markers) }
+    }
+
+    /// Whether the row comes as JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.json.is_some()
+    }
+
+    fn equal(&mut self, relations: &[Relation]) {
+        for (column, value) in relations.iter().filter_map(Relation::equality) {
+            self.whole(&column.text, value);
+        }
+    }
+
+    /// A value for a whole column.
+    fn whole(&mut self, column: &str, value: &Term) {
+        if let Some(of) = self.type_of(column) {
+            self.add(column, of, value, column);
+        }
+    }
+
+    fn assign(&mut self, target: &Target, operation: AssignmentOperation, value: &Term) {
+        let column = &target.column().text;
+        let Some(of) = self.type_of(column) else { return };
+        let int = CqlTypeKind::Native(NativeType::Int);
+        match (target, of) {
+            (Target::Element { key, .. }, CqlTypeKind::List(element)) => {
+                self.add(column, int, key, &format!("idx({column})"));
+                self.add(column, element.kind, value, &format!("value({column})"));
+            }
+            (Target::Element { key, .. }, CqlTypeKind::Map(of_key, of_value)) => {
+                self.add(column, of_key.kind, key, &format!("key({column})"));
+                self.add(column, of_value.kind, value, &format!("value({column})"));
+            }
+            (Target::Field { field, .. }, CqlTypeKind::UserDefined(name)) => {
+                let fields = self.layout.known.user_types().fields(&name).unwrap_or_default();
+                let of = fields.iter().find(|(name, _)| *name == field.text).map(|(_, of)| of.kind.clone());
+                if let Some(of) = of {
+                    self.add(column, of, value, &field.text);
+                }
+            }
+            // Of a map the keys are taken away.
+            (Target::Column(_), CqlTypeKind::Map(key, _)) if operation == AssignmentOperation::Subtract => {
+                self.add(column, CqlTypeKind::Set(key), value, column);
+            }
+            (_, of) => self.add(column, of, value, column),
+        }
+    }
+
+    fn type_of(&self, column: &str) -> Option<CqlTypeKind> {
+        self.layout.known.column(column).map(|column| column.column_type.kind.clone())
+    }
+
+    /// `called` is what Cassandra calls a marker without a name.
+    fn add(&mut self, column: &str, of: CqlTypeKind, value: &Term, called: &str) {
+        let Some(kind) = self.layout.known.column(column).map(|column| column.kind) else { return };
+        let source = match &value.kind {
+            TermKind::Marker(_) => match self.marker(value, called) {
+                Some((index, name)) => Source::Marker { index, name: name.to_owned() },
+                None => return,
+            },
+            _ if value.has_markers() => Source::Mixed { term: Box::new(value.clone()), called: called.to_owned() },
+            _ => {
+                let types = self.layout.known.user_types();
+                Source::Text(value::serialize(value, &of, types, &|_, _| Value::null(), called))
+            }
+        };
+        self.cells.push(PlannedCell { column: column.to_owned(), kind, of, source });
+    }
+
+    fn json(&self, json: &Term) -> Option<Json> {
+        match &json.kind {
+            TermKind::Constant(constant) => Some(Json::Text(constant.text.clone())),
+            _ => {
+                let (index, name) = self.marker(json, "[json]")?;
+                Some(Json::Marker { index, name: name.to_owned() })
+            }
+        }
+    }
+
+    /// Which marker a term is, and under which name a value for it may come.
+    fn marker<'n>(&'n self, term: &Term, called: &'n str) -> Option<(usize, &'n str)> {
+        let (index, (_, name)) = self.markers.iter().enumerate().find(|(_, (span, _))| *span == term.span)?;
+        Some((index, name.as_deref().unwrap_or(called)))
+    }
+
+    /// With the values of a request. What is not set is not there.
+    pub(super) fn with<'a>(&'a self, values: &Values<'a>) -> Cells<'a> {
+        let planned = self.cells.iter().filter_map(|cell| {
+            let (bytes, exact) = match &cell.source {
+                Source::Text(value) => (value.bytes.as_deref().map(Cow::Borrowed), value.exact),
+                Source::Marker { index, name } if values.is_unset(*index, name) => return None,
+                Source::Marker { index, name } => (values.of(*index, name).map(Cow::Borrowed), true),
+                Source::Mixed { term, called } => {
+                    let bound = |term: &Term, called: &str| {
+                        let bytes = self.marker(term, called).and_then(|(index, name)| values.of(index, name));
+                        bytes.map_or_else(Value::null, Value::exact)
+                    };
+                    let types = self.layout.known.user_types();
+                    let value = value::serialize(term, &cell.of, types, &bound, called);
+                    (value.bytes.map(Cow::Owned), value.exact)
+                }
+            };
+            Some(Cell { column: &cell.column, kind: cell.kind, of: &cell.of, bytes, exact })
+        });
+        let mut all: Vec<_> = planned.collect();
+        let row = match &self.json {
+            Some(Json::Text(text)) => Some(text.as_bytes()),
+            Some(Json::Marker { index, name }) => values.of(*index, name),
+            None => None,
+        };
+        for (name, value) in row.and_then(json::row).into_iter().flatten() {
+            let Some(column) = self.layout.all().find(|column| column.name == name) else { continue };
+            let Some(kind) = self.layout.known.column(&name).map(|column| column.kind) else { continue };
+            let Value { bytes, exact } = json::serialize(&value, &column.kind, self.layout.known.user_types());
+            all.push(Cell { column: &column.name, kind, of: &column.kind, bytes: bytes.map(Cow::Owned), exact });
+        }
+        Cells { layout: &self.layout, all }
+    }
+}
+
+impl Cells<'_> {
+    /// How many bytes the values of such columns have as they are sent.
+    pub(super) fn bytes(&self, kind: ColumnKind) -> usize {
+        let cells = self.all.iter().filter(|cell| cell.kind == kind);
+        cells.map(|cell| cell.bytes.as_ref().map_or(0, |bytes| bytes.len())).sum()
+    }
+
+    /// The bytes of the whole value of a column, where they are known.
+    pub(super) fn value(&self, column: &str) -> Option<&[u8]> {
+        self.all.iter().find(|cell| cell.column == column && cell.exact)?.bytes.as_deref()
+    }
+
+    /// Which partition it is, where all of its key is known.
+    pub(super) fn partition(&self) -> Option<u64> {
+        let mut hasher = DefaultHasher::new();
+        for column in &self.layout.partition_key {
+            self.value(&column.name)?.hash(&mut hasher);
+        }
+        Some(hasher.finish())
+    }
+}
+
+/// The bind markers of a statement, in their order.
+pub(super) fn markers(statement: &Tree) -> Arc<[(Span, Option<String>)]> {
+    let markers = statement.bind_markers().into_iter();
+    markers.map(|marker| (marker.span, marker.name.as_ref().map(|name| name.text.clone()))).collect()
+}
+
+impl Cell<'_> {
+    /// How many digits the longest `varint` or `decimal` in it has.
+    pub(super) fn most_digits(&self, layout: &Layout) -> usize {
+        let digits = |bytes: &Cow<'_, [u8]>| value::most_digits(self.of, bytes, layout.known.user_types());
+        self.bytes.as_ref().map_or(0, digits)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! The rows of INSERT JSON.
+
+use std::collections::BTreeMap;
+
+use keyspaces_cql::UserTypes;
+use keyspaces_cql::statement::{CqlType, CqlTypeKind, NativeType};
+use keyspaces_cql::value::{Value, scalar};
+use serde_json::value::RawValue;
+
+/// The values of a row by the names of its columns; `None` if it is no JSON object.
+pub(super) fn row(json: &[u8]) -> Option<BTreeMap<String, Box<RawValue>>> {
+    let values: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(json).ok()?;
+    Some(values.into_iter().map(|(name, value)| (identifier(name), value)).collect())
+}
+
+/// The value that Cassandra makes of JSON in a column of this type.
+pub(super) fn serialize(json: &RawValue, of: &CqlTypeKind, user_types: &UserTypes) -> Value {
+    value(json.get(), of, user_types).unwrap_or_else(|| Value::of_type(of))
+}
+
+/// `None` where the JSON is none of the type.
+fn value(json: &str, of: &CqlTypeKind, user_types: &UserTypes) -> Option<Value> {
+    if json == "null" {
+        return Some(Value::null());
+    }
+    let element = |json: &RawValue, of: &CqlType| serialize(json, &of.kind, user_types);
+    let array = || serde_json::from_str::<Vec<&RawValue>>(json).ok();
+    Some(match of {
+        CqlTypeKind::Native(native) => native_value(json, *native)?,
+        CqlTypeKind::Frozen(inner) => return value(json, &inner.kind, user_types),
+        CqlTypeKind::List(of) => Value::list(array()?.into_iter().map(|json| element(json, of)).collect()),
+        CqlTypeKind::Set(of) => Value::set(array()?.into_iter().map(|json| element(json, of)).collect()),
+        CqlTypeKind::Tuple(parts) => {
+            let parts: Vec<_> = array()?.into_iter().zip(parts).map(|(json, of)| element(json, of)).collect();
+            Value::tuple(&parts)
+        }
+        CqlTypeKind::Map(of_key, of_value) => {
+            let pairs: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+            let pair = |(key, json): (String, &RawValue)| (map_key(&key, of_key, user_types), element(json, of_value));
+            Value::map(pairs.into_iter().map(pair).collect())
+        }
+        CqlTypeKind::UserDefined(name) => {
+            let given: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+            let given: BTreeMap<_, _> = given.into_iter().map(|(name, json)| (identifier(name), json)).collect();
+            let field =
+                |(name, of): &(String, CqlType)| given.get(name).map_or_else(Value::null, |json| element(json, of));
+            Value::tuple(&user_types.fields(name)?.iter().map(field).collect::<Vec<_>>())
+        }
+        CqlTypeKind::Vector(..) | CqlTypeKind::Custom(_) => return None,
+    })
+}
+
+/// Any value may be written as a string.
+fn native_value(json: &str, of: NativeType) -> Option<Value> {
+    let text = if json.starts_with('"') { serde_json::from_str(json).ok()? } else { json.to_owned() };
+    Some(scalar(of, &text))
+}
+
+/// Keys of maps are strings, in which JSON stands where they are no text.
+fn map_key(key: &str, of: &CqlType, user_types: &UserTypes) -> Value {
+    match &of.kind {
+        CqlTypeKind::Native(native) => scalar(*native, key),
+        kind => value(key, kind, user_types).unwrap_or_else(|| Value::of_type(kind)),
+    }
+}
+
+/// A name as CQL has it: in lower case unless it is in quotes.
+fn identifier(name: String) -> String {
+    match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        Some(exact) => exact.to_owned(),
+        None => name.to_lowercase(),
+    }
+}
