@@ -112,3 +112,14 @@ fn a_tag_that_aws_assigns_stays_and_is_in_no_statement() {
     let only = table.with(tags(&[("aws:stack", "s")])).build().unwrap();
     assert_eq!(only.to_string(), "CREATE TABLE shop.t (a int, PRIMARY KEY ((a)))");
 }
+
+#[test]
+fn a_static_column_is_not_added_to_a_table() {
+    let there = definitions("CREATE TABLE shop.t (a int, b int, PRIMARY KEY (a, b));");
+    let wanted = definitions("CREATE TABLE shop.t (a int, b int, s int STATIC, PRIMARY KEY (a, b));");
+    assert_eq!(
+        there.difference(&wanted, "us-east-1").to_string(),
+        "no statements\nKeyspaces cannot do this:\n   - the table shop.t: adding its static column s. Create another table with \
+         it, and copy the rows to it. (not in the grammar of DG:cql.ddl.table)"
+    );
+}

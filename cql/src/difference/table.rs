@@ -93,10 +93,15 @@ impl From<'_> {
                 }
                 // Told with the key.
                 None if column.kind.is_key() => {}
+                None if column.kind == crate::ColumnKind::Static => {
+                    let what = format!("adding its static column {}", column.name);
+                    let advice = "Create another table with it, and copy the rows to it.";
+                    self.impossible(what, advice, "not in the grammar of DG:cql.ddl.table");
+                }
                 None => more.push(NewColumn {
                     name: column.name.clone(),
                     column_type: column.column_type.clone(),
-                    is_static: column.kind == crate::ColumnKind::Static,
+                    is_static: false,
                 }),
                 Some(_) => {}
             }

@@ -12,12 +12,7 @@ use crate::schema::property::{as_described, definition};
 fn reachable(there: &TableDefinition, other: &TableDefinition) -> TableDefinition {
     let mut wanted = there.clone();
     for (number, column) in other.columns.iter().enumerate() {
-        let may_be = match column.kind {
-            ColumnKind::Regular => true,
-            ColumnKind::Static => !there.clustering_columns.is_empty(),
-            _ => false,
-        };
-        if may_be {
+        if column.kind == ColumnKind::Regular {
             let mut column = column.clone();
             column.name.text = format!("x{number}");
             column.name.quoted = false;
