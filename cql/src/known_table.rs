@@ -10,6 +10,8 @@ use crate::{ColumnKind, QualifiedName, TableDefinition, TableOptions};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct KnownTable {
     columns: HashMap<String, KnownColumn>,
+    /// In the order of the primary key.
+    clustering: Vec<String>,
     user_types: UserTypes,
     expires: bool,
 }
@@ -44,6 +46,12 @@ impl KnownTable {
         self.columns.insert(name, KnownColumn { kind, column_type });
     }
 
+    /// Sets the order of its clustering columns.
+    #[must_use]
+    pub fn with_clustering(self, columns: impl IntoIterator<Item = String>) -> Self {
+        Self { clustering: columns.into_iter().collect(), ..self }
+    }
+
     /// Sets the user-defined types of its keyspace.
     #[must_use]
     pub fn with_user_types(self, user_types: UserTypes) -> Self {
@@ -69,6 +77,12 @@ impl KnownTable {
         self.columns.get(name)
     }
 
+    /// The clustering columns, in the order of the primary key.
+    #[must_use]
+    pub fn clustering(&self) -> &[String] {
+        &self.clustering
+    }
+
     /// The user-defined types of its keyspace.
     #[must_use]
     pub fn user_types(&self) -> &UserTypes {
@@ -86,7 +100,8 @@ impl From<&TableDefinition> for KnownTable {
     fn from(table: &TableDefinition) -> Self {
         let columns = table.columns.iter();
         let columns = columns.map(|column| (column.name.text.clone(), column.kind, column.column_type.clone()));
-        let mut known = Self::new(columns);
+        let clustering = table.clustering_columns.iter().map(|of| of.column.text.clone());
+        let mut known = Self::new(columns).with_clustering(clustering);
         known.apply(&table.options);
         known
     }

@@ -83,7 +83,8 @@ fn table(expires: bool) -> KnownTables {
         (name, ColumnKind::Regular, cql_type)
     });
     let mut tables = KnownTables::default();
-    let table = KnownTable::new(keys.chain(regular).chain(typed)).expiring(expires);
+    let clustering = ["k1", "k2"].map(str::to_owned);
+    let table = KnownTable::new(keys.chain(regular).chain(typed)).with_clustering(clustering).expiring(expires);
     tables.insert(Some("ks"), "t", Arc::new(table));
     tables
 }
@@ -156,5 +157,19 @@ fn only_what_reads_or_writes_can_be_prepared() {
     for text in ["DROP TABLE t", "ALTER TABLE t ADD a int", "CREATE TYPE t (a int)", "RESTORE TABLE a FROM TABLE b"] {
         let Judgement::Refused(refusal) = judge_prepare(&parse(text).unwrap()) else { panic!("{text}") };
         assert_eq!(refusal.rule.id, "definition-prepared");
+    }
+}
+
+#[test]
+fn rows_are_ordered_from_the_first_clustering_column_on() {
+    let tables = table(false);
+    for (order, expected) in [
+        ("k1", "allowed"),
+        ("k1 DESC, k2 DESC", "allowed"),
+        ("k2", "order-by-skips"),
+        ("k2, k1", "order-by-skips"),
+        ("c0", "allowed"),
+    ] {
+        assert_eq!(judged(&format!("SELECT * FROM t WHERE k0 = 1 AND k1 = 1 ORDER BY {order}"), &tables), expected);
     }
 }

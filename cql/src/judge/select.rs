@@ -2,9 +2,11 @@
 
 use super::Judge;
 use crate::rules;
-use crate::statement::{Call, Comparand, Operator, Relation, Select, Selection, Subject, Target, Term, TermKind};
+use crate::statement::{
+    Call, Comparand, Operator, Ordering, Relation, Select, Selection, Subject, Target, Term, TermKind,
+};
 use crate::tree::{Part, Tree};
-use crate::{KnownColumn, Name, Span};
+use crate::{KnownColumn, KnownTable, Name, Span};
 
 impl Judge<'_> {
     pub(super) fn select(&mut self, select: &Select) {
@@ -32,8 +34,20 @@ impl Judge<'_> {
                 self.unknown(ordering.span, "ORDER BY a field or an element of a column");
             }
         }
+        self.order_from_the_first(&select.order_by);
         if let Some(limit) = &select.per_partition_limit {
             self.refuse(&rules::PER_PARTITION_LIMIT, limit.span);
+        }
+    }
+
+    /// Rows are ordered by all clustering columns up to the last that is named. What is no clustering column is another error.
+    fn order_from_the_first(&mut self, order: &[Ordering]) {
+        let clustering = self.table.map(KnownTable::clustering).unwrap_or_default();
+        let named = || order.iter().map(|ordering| &ordering.target.column().text);
+        if named().all(|name| clustering.contains(name))
+            && let Some((skips, _)) = order.iter().zip(clustering).find(|(of, next)| of.target.column().text != **next)
+        {
+            self.refuse(&rules::ORDER_BY_SKIPS, skips.span);
         }
     }
 

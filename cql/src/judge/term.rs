@@ -4,7 +4,8 @@ use super::Judge;
 use crate::allowed;
 use crate::rules;
 use crate::statement::{
-    Access, Call, Comparand, ConstantKind, CqlType, CqlTypeKind, Operator, Relation, Subject, Target, Term, TermKind,
+    Access, Call, Comparand, ConstantKind, CqlType, CqlTypeKind, NativeType, Operator, Relation, Subject, Target, Term,
+    TermKind,
 };
 use crate::tree::{Part, Tree};
 use crate::{KnownColumn, Name};
@@ -48,6 +49,19 @@ impl Judge<'_> {
             self.refuse(&rules::AGGREGATE, term.span);
         } else if allowed::function(&call.function).is_none() {
             self.unknown(term.span, format!("the function {name}"));
+        } else if FROM_TIMES.contains(&name) && call.arguments.iter().any(|argument| self.is_bigint(argument)) {
+            self.unknown(term.span, format!("the function {name} of a bigint"));
+        }
+    }
+
+    /// Whether a value is known to be a `bigint`.
+    fn is_bigint(&self, term: &Term) -> bool {
+        match &term.kind {
+            TermKind::Name(column) => self.known(column).is_some_and(|known| is_bigint(&known.column_type)),
+            TermKind::Call(call) => GIVE_BIGINT.contains(&call.function.name.text.as_str()),
+            TermKind::Cast(cast) => is_bigint(&cast.to),
+            TermKind::TypeHint(hint) => is_bigint(&hint.hint),
+            _ => false,
         }
     }
 
@@ -108,6 +122,15 @@ fn counts_rows(arguments: &[Term]) -> bool {
         [Term { kind: TermKind::Constant(constant), .. }] => constant.kind == ConstantKind::Integer,
         _ => false,
     }
+}
+
+/// Functions of dates and times; those of the same names for a `bigint` came with Cassandra 4.1 (CASSANDRA-17029).
+const FROM_TIMES: &[&str] = &["maxtimeuuid", "mintimeuuid", "todate", "totimestamp"];
+
+const GIVE_BIGINT: &[&str] = &["blobasbigint", "tounixtimestamp", "unixtimestampof", "writetime"];
+
+fn is_bigint(of: &CqlType) -> bool {
+    of.kind == CqlTypeKind::Native(NativeType::Bigint)
 }
 
 const AGGREGATES: &[&str] = &["avg", "count", "max", "min", "sum"];

@@ -47,7 +47,16 @@ rules! {
         text: None,
         code: None,
         advice: "Send one SELECT for each value.",
-        source: "gh:apache/cassandra (CASSANDRA-14344, of Cassandra 5.0; Keyspaces says that it is 3.11.2)",
+        source: "gh:apache/cassandra (CASSANDRA-14344, of Cassandra 4.1; Keyspaces says that it is 3.11.2)",
+        since: None,
+    }
+    ORDER_BY_SKIPS {
+        id: "order-by-skips",
+        refuses: "ORDER BY that leaves out a clustering column before one that it names",
+        text: None,
+        code: None,
+        advice: "Name all clustering columns from the first on, in the order of the primary key.",
+        source: "DG:cql.dml.select; gh:apache/cassandra (CASSANDRA-10271, of Cassandra 4.0)",
         since: None,
     }
 }

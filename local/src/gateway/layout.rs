@@ -119,6 +119,7 @@ impl Layout {
         KnownTable::new(kinds.into_iter().flat_map(|(kind, columns)| {
             columns.iter().map(move |column| (column.name.clone(), kind, column.kind.clone().into()))
         }))
+        .with_clustering(self.clustering.iter().map(|column| column.name.clone()))
     }
 
     /// The same with numbers where it has counters.
