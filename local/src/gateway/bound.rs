@@ -47,6 +47,17 @@ impl<'a> Bound<'a> {
         self.marker(term, column).is_some_and(|(index, name)| self.values.is_null(index, name))
     }
 
+    /// Whether a term is a marker for which no value came, or one that is "not set".
+    pub(super) fn is_unset(&self, term: &Term, column: &str) -> bool {
+        let marker = self.marker(term, column);
+        marker.is_some_and(|(index, name)| self.values.of(index, name).is_none() && !self.values.is_null(index, name))
+    }
+
+    /// Whether as many values came as there are markers. Values by name may be more.
+    pub(super) fn is_complete(&self) -> bool {
+        self.values.is_named() || self.values.len() == self.markers.len()
+    }
+
     /// Which marker a term is, and under which name a value for it may come.
     pub(super) fn marker<'n>(&self, term: &Term, column: &'n str) -> Option<(usize, &'n str)>
     where

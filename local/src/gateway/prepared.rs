@@ -82,7 +82,7 @@ mod tests {
             reads: true,
             conditional: false,
             needs: Vec::new(),
-            look: Look::Read { filters: false, lists: false },
+            look: Look::Read { filters: false, lists: false, limited: false },
             plan: Remembered::default(),
         }
     }

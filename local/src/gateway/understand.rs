@@ -38,8 +38,8 @@ pub(super) enum Action {
 /// What in a statement only its values or its table can judge.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Look {
-    /// Whether it filters rows, and whether it has lists after IN that are bound as a whole.
-    Read { filters: bool, lists: bool },
+    /// Whether it filters rows, whether it has lists after IN that are bound as a whole, and whether it has a LIMIT.
+    Read { filters: bool, lists: bool, limited: bool },
     /// Whether it may delete more than one row, whether its time to live is bound, whether it says when it wrote, and whether
     /// it calls a function that gives something else each time. How large its values are is always looked at.
     Write { deletes: bool, ttl: bool, timestamps: bool, fresh: bool },
@@ -56,6 +56,7 @@ impl Look {
             Statement::Select(select) => Self::Read {
                 filters: select.allow_filtering.is_some() && !select.relations.is_empty(),
                 lists: statement.in_widths().iter().any(|list| list.width.is_none()),
+                limited: select.limit.is_some(),
             },
             Statement::Batch(batch) => Self::Write {
                 deletes: batch.statements.iter().any(deletes),

@@ -44,6 +44,14 @@ impl<'a> Values<'a> {
         Self { named, body, all: read().unwrap_or_default() }
     }
 
+    pub(crate) fn is_named(&self) -> bool {
+        self.named
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     /// The value of a marker, by its place among the markers or by its name.
     pub(crate) fn of(&self, marker: usize, name: &str) -> Option<&'a [u8]> {
         self.value(marker, name)?.bytes

@@ -16,6 +16,8 @@ use super::super::notation::Reader;
 use super::super::prepared::Facts;
 use super::super::request::{self, Parameters};
 use super::super::statement::{Statement, lost};
+use super::super::understand::edited;
+use super::limit::Limit;
 use super::position::Position;
 use super::rows::{Head, Rows, first_values};
 use super::{Asked, Page, Read, rows_wanted, unreadable};
@@ -31,7 +33,8 @@ struct Texts {
     read: String,
     /// The primary key of the rows that fit.
     fitting: String,
-    /// What the client wants.
+    /// What the client wants, without its LIMIT: Cassandra ignores the paging state of a SELECT whose LIMIT fits into one
+    /// page.
     wanted: String,
 }
 
@@ -60,9 +63,16 @@ impl Statement<'_> {
 
         let values = asked.parameters().values();
         let bound = Bound::new(&tree, &values);
+        let limit = Limit::of(&tree, &bound);
+        if limit == Limit::Invalid || !bound.is_complete() {
+            // Cassandra refuses it.
+            return Ok(None);
+        }
         let parameters = bound.parameters(kept.iter().flat_map(|relation| bound.markers_in(relation.span)));
-        let limit = select.limit.as_ref().and_then(|limit| bound.int(&limit.rows, "[limit]"));
-        let left = from.left.or_else(|| limit.and_then(|limit| u32::try_from(limit).ok()));
+        let left = from.left.or(match limit {
+            Limit::Rows(rows) => Some(rows),
+            Limit::Unlimited | Limit::Invalid => None,
+        });
 
         let read = self.joined(from, rows_wanted(&asked), |rows, state| {
             Frame::new(stream, Opcode::Query, request::query(&texts.read, &parameters.for_page(rows, state)))
@@ -77,8 +87,14 @@ impl Statement<'_> {
             Ok(fitting) => left.map_or(fitting, |left| fitting.min(usize::try_from(left).unwrap_or(usize::MAX))),
             Err(answer) => return Ok(Some(Err(answer))),
         };
-        let (head, count, content) = match self.wanted(stream, &texts.wanted, asked, from, fitting).await? {
-            Ok(wanted) => wanted,
+        let of_limit: Vec<_> = select.limit.iter().flat_map(|limit| bound.markers_in(limit.span)).collect();
+        let markers = bound.markers_in(select.span).filter(|marker| !of_limit.contains(marker));
+        let parameters = bound.parameters(markers);
+        let (head, count, content) = match self.wanted(stream, &texts.wanted, &parameters, from, fitting).await? {
+            Ok((head, count, content)) => {
+                let head = if asked.parameters().skips_metadata() { head.bare() } else { head };
+                (head, count, content)
+            }
             Err(answer) => return Ok(Some(Err(answer))),
         };
         let left = left.map(|left| left.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX)));
@@ -119,20 +135,20 @@ impl Statement<'_> {
         &self,
         stream: i16,
         text: &str,
-        asked: Asked<'_>,
+        parameters: &Parameters,
         from: &Position,
         rows: usize,
     ) -> Result<Read<(Head, usize, BytesMut)>, Refusal> {
         if rows > 0 {
-            let answer = self.part(asked.page(stream, rows, from.state.clone()), rows).await?;
+            let body = request::query(text, &parameters.for_page(rows, from.state.clone()));
+            let answer = self.part(Frame::new(stream, Opcode::Query, body), rows).await?;
             let Some(Rows { head, count, content, .. }) = self.rows(&answer)? else { return Ok(Err(answer)) };
             return Ok(Ok((head.owned(), count, BytesMut::from(&content[..]))));
         }
         // An empty page says what its columns are all the same.
         let answer = self.upstream.call(request::write_prepare(stream, text)).await.map_err(|_| lost())?;
         let Some(head) = Head::of_prepared(&answer.body).map_err(unreadable)? else { return Ok(Err(answer)) };
-        let head = if asked.parameters().skips_metadata() { head.bare() } else { head.owned() };
-        Ok(Ok((head, 0, BytesMut::new())))
+        Ok(Ok((head.owned(), 0, BytesMut::new())))
     }
 }
 
@@ -145,7 +161,8 @@ impl Texts {
         let kept = if kept.is_empty() { String::new() } else { format!(" WHERE {}", kept.join(" AND ")) };
         let order = select.order_by.iter().map(|ordering| ordering.span).reduce(Span::to);
         let order = order.map_or_else(String::new, |span| format!(" ORDER BY {}", &text[span.range()]));
-        let table = select.table.span();
+        let mut changes = vec![(select.table.span(), upstream.to_owned())];
+        changes.extend(select.limit.iter().map(|limit| (limit.span, String::new())));
         Self {
             read: format!("SELECT {} FROM {upstream}{kept}{order}", names(&mut layout.all())),
             fitting: format!(
@@ -153,7 +170,7 @@ impl Texts {
                 names(&mut layout.key()),
                 &text[where_span(select).range()]
             ),
-            wanted: format!("{}{upstream}{}", &text[..table.start], &text[table.end..]),
+            wanted: edited(text, &changes),
         }
     }
 }

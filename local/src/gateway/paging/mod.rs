@@ -4,12 +4,14 @@
 //! Cassandra is asked for a page in small parts, because it cuts by number of rows alone and cannot hold many large ones.
 
 mod filter;
+mod limit;
 mod part;
 mod position;
 pub(super) mod rows;
 
 use bytes::{Bytes, BytesMut};
 
+use super::bound::Bound;
 use super::frame::{Frame, Opcode};
 use super::prepared::Facts;
 use super::request::{self, Execute, Parameters, Query};
@@ -18,6 +20,7 @@ use super::understand::{Look, not_emulated};
 use super::{error_code, metadata};
 use crate::auth::Refusal;
 use crate::schema::system_tables;
+use limit::Limit;
 use part::{PAGE, PART, Sizes};
 use position::{BEGINNING, Position};
 use rows::{Head, Rows};
@@ -92,7 +95,11 @@ impl Statement<'_> {
         let read = match self.filtered(stream, facts, asked, &from).await? {
             Some(read) => read,
             None => {
-                let page = |rows, state| asked.page(stream, rows, state);
+                let limit = facts.limit(&asked);
+                let page = |rows: usize, state: Option<Bytes>| {
+                    let rows = if state.is_some() { limit.paged(rows) } else { rows };
+                    asked.page(stream, rows, state)
+                };
                 self.joined(&from, rows_wanted(&asked), page).await?.map(|page| (page, None))
             }
         };
@@ -141,6 +148,11 @@ impl Statement<'_> {
             };
             sizes.came(part.largest());
             if part.count > 1 && part.content.len() > PART {
+                continue;
+            }
+            if page.as_ref().is_some_and(|page| page.head != part.head) {
+                // The table was altered after the first part: all rows of a page have the same columns.
+                (page, state) = (None, from.state.clone());
                 continue;
             }
             state = part.state.as_ref().map(|state| Bytes::copy_from_slice(state));
@@ -217,5 +229,13 @@ impl Facts {
     /// Whether it is a SELECT with ALLOW FILTERING and something to filter by.
     fn filters(&self) -> bool {
         matches!(self.look, Look::Read { filters: true, .. })
+    }
+
+    fn limit(&self, asked: &Asked<'_>) -> Limit {
+        if !matches!(self.look, Look::Read { limited: true, .. }) {
+            return Limit::Unlimited;
+        }
+        let Ok(tree) = keyspaces_cql::parse(&self.text) else { return Limit::Unlimited };
+        Limit::of(&tree, &Bound::new(&tree, &asked.parameters().values()))
     }
 }

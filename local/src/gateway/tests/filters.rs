@@ -97,3 +97,20 @@ async fn what_cassandra_refuses_is_said_in_its_words() {
     let (code, text) = client.query("SELECT * FROM filters_refused.t WHERE nosuch = 1 ALLOW FILTERING").await.refused();
     assert_eq!((code, text.as_str()), (0x2200, "Undefined column name nosuch in table filters_refused.t"));
 }
+
+/// Where no row fits, nothing but a refusal of its own would tell.
+#[tokio::test]
+async fn values_that_cassandra_refuses_are_refused_where_no_row_fits() {
+    let mut client = with_rows("filters_values").await;
+    let select = client.prepared("SELECT * FROM filters_values.t WHERE a = 1 AND v = ? LIMIT ? ALLOW FILTERING").await;
+    let none: [u8; 4] = 7_i32.to_be_bytes();
+    for (values, refusal) in [
+        (&[&none[..], &0_i32.to_be_bytes()][..], "LIMIT must be strictly positive"),
+        (&[&none, &[1, 2]], "Expected 4 or 0 byte int (2)"),
+        (&[&none], "there were 2 markers(?) in CQL but 1 bound variables"),
+        (&[&none, &none, &none], "there were 2 markers(?) in CQL but 3 bound variables"),
+    ] {
+        let (code, text) = client.execute(&select, With { values, ..With::default() }).await.refused();
+        assert_eq!((code, text.as_str()), (0x2200, refusal));
+    }
+}

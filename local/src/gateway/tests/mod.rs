@@ -21,6 +21,7 @@ mod prepared;
 mod quotas;
 mod restore;
 mod restore_refused;
+mod same_rows;
 mod schemas;
 mod statements;
 mod system_tables;

@@ -60,6 +60,28 @@ async fn a_limit_counts_across_pages() {
     assert_eq!(pages(&read), [30, 30]);
 }
 
+/// With LIMIT 10 and a page size of 5,000 Cassandra gets the first rows in two pages, and ignores the paging state of a
+/// SELECT whose LIMIT fits into one.
+#[tokio::test]
+async fn a_limit_gives_each_row_once_whatever_the_page_size() {
+    let mut client = with_table("paging_limits").await;
+    fill(&mut client, "paging_limits", 1, [10; 15]).await;
+    fill(&mut client, "paging_limits", 2, [100_000; 15]).await;
+    let select = client.prepared("SELECT b FROM paging_limits.t WHERE a = ? LIMIT ?").await;
+    for (partition, limit) in (1..3).flat_map(|partition| (1..=20).map(move |limit| (partition, limit))) {
+        for page_size in [None, Some(1), Some(3), Some(9), Some(10), Some(11), Some(5000)] {
+            let values: [&[u8]; 2] = [&i32::to_be_bytes(partition), &i32::to_be_bytes(limit)];
+            let with = With { page_size, values: &values, ..With::default() };
+            let pages = client.pages(Err(&select), with).await;
+            assert_eq!(
+                all(&pages, "b"),
+                (0..limit.min(15)).collect::<Vec<_>>(),
+                "LIMIT {limit}, pages of {page_size:?}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_paging_state_works_on_any_connection_and_after_another_start() {
     let mut client = with_table("paging_state").await;

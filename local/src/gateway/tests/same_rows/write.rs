@@ -1,0 +1,236 @@
+//! Random writes.
+
+use proptest::prelude::*;
+
+use super::shape::{Column, Shape, equal, from_table, values};
+use super::text::{Sent, TABLE, Text, Way, sent};
+use super::value::{Type, Value};
+
+/// One write.
+#[derive(Clone, Debug)]
+pub(super) struct Write {
+    /// The statement, or those of an unlogged batch.
+    pub(super) texts: Vec<Text>,
+    /// The same as Cassandra gets them, with literals: there is no literal for a value that is not set.
+    pub(super) straight: Vec<Text>,
+    pub(super) sent: Sent,
+    /// Whether a batch is sent as BATCH and not as a text.
+    pub(super) as_batch: bool,
+}
+
+/// A statement for the gateway, and the same with literals.
+type Twice = (Text, Text);
+
+pub(super) fn write(shape: &Shape) -> BoxedStrategy<Write> {
+    let single = prop_oneof![
+        12 => modification(shape).prop_map(|one| vec![one]),
+        1 => conditional(shape).prop_map(|one| vec![one]),
+        2 => prop::collection::vec(modification(shape), 2..5),
+    ];
+    (single, sent(), any::<bool>())
+        .prop_map(|(statements, mut sent, as_batch)| {
+            let (texts, straight): (Vec<_>, Vec<_>) = statements.into_iter().unzip();
+            let only_bound = texts.iter().any(Text::has_unset);
+            let is_batch = texts.len() > 1;
+            // The protocol has no names in a BATCH.
+            let positional = is_batch && as_batch;
+            match sent.way {
+                Way::Literals | Way::Positional(_) if only_bound => sent.way = Way::Positional(u32::MAX),
+                Way::Named { .. } if positional => sent.way = Way::Positional(u32::MAX),
+                _ => {}
+            }
+            Write { texts, straight, sent, as_batch: is_batch && as_batch }
+        })
+        .boxed()
+}
+
+impl Write {
+    /// The text of one statement or of a batch.
+    pub(super) fn text(texts: &[Text]) -> Text {
+        match texts {
+            [one] => one.clone(),
+            all => {
+                Text::new("BEGIN UNLOGGED BATCH ").then(Text::joined(all.iter().cloned(), "; ")).cql("; APPLY BATCH")
+            }
+        }
+    }
+}
+
+fn modification(shape: &Shape) -> BoxedStrategy<Twice> {
+    prop_oneof![
+        8 => insert(shape, ""),
+        1 => insert_statics(shape),
+        1 => json(shape),
+        6 => update(shape, false, ""),
+        1 => update(shape, true, ""),
+        2 => delete(shape),
+    ]
+    .boxed()
+}
+
+fn conditional(shape: &Shape) -> BoxedStrategy<Twice> {
+    let simple = shape.regular.iter().filter(|column| column.of.is_simple()).cloned().collect::<Vec<_>>();
+    let exists = prop_oneof![insert(shape, " IF NOT EXISTS"), update(shape, false, " IF EXISTS")];
+    if simple.is_empty() || shape.regular.is_empty() {
+        return exists.boxed();
+    }
+    let compared =
+        prop::sample::select(simple).prop_flat_map(|column| column.value().prop_map(move |value| column.equal(value)));
+    let equal = (update(shape, false, ""), compared).prop_map(|((text, straight), condition)| {
+        (text.cql(" IF ").then(condition.clone()), straight.cql(" IF ").then(condition))
+    });
+    prop_oneof![exists, equal].boxed()
+}
+
+fn ttl(shape: &Shape) -> BoxedStrategy<Option<Text>> {
+    let ttl = (50_000..90_000).prop_map(|ttl| Text::new(" USING TTL ").value(Value::Int(ttl)));
+    if shape.ttl { prop::option::weighted(0.3, ttl).boxed() } else { Just(None).boxed() }
+}
+
+fn cell(column: &Column) -> BoxedStrategy<Value> {
+    prop_oneof![12 => column.value(), 1 => Just(Value::Null), 1 => Just(Value::Unset)].boxed()
+}
+
+fn insert(shape: &Shape, end: &'static str) -> BoxedStrategy<Twice> {
+    let key: Vec<_> = shape.partition.iter().chain(&shape.clustering).cloned().collect();
+    inserted(shape, key, shape.cells(), end)
+}
+
+/// The static columns of a partition, and no row.
+fn insert_statics(shape: &Shape) -> BoxedStrategy<Twice> {
+    match shape.statics.is_empty() {
+        true => insert(shape, ""),
+        false => inserted(shape, shape.partition.clone(), shape.statics.clone(), ""),
+    }
+}
+
+fn inserted(shape: &Shape, key: Vec<Column>, cells: Vec<Column>, end: &'static str) -> BoxedStrategy<Twice> {
+    // Without clustering columns there has to be a static one.
+    let is_needed = |index| index == 0 && key.len() == shape.partition.len() && !shape.clustering.is_empty();
+    let given = cells.iter().enumerate().map(|(index, column)| match is_needed(index) {
+        true => column.value().prop_map(Some).boxed(),
+        false => prop::option::weighted(0.7, cell(column)).boxed(),
+    });
+    let given = given.collect::<Vec<_>>();
+    (values(&key), given, ttl(shape))
+        .prop_map(move |(values, given, ttl)| {
+            let mut columns: Vec<_> = key.iter().cloned().zip(values).collect();
+            columns.extend(cells.iter().cloned().zip(given).filter_map(|(column, value)| Some((column, value?))));
+            let text = |columns: Vec<(Column, Value)>| {
+                let names = columns.iter().map(|(column, _)| column.name.as_str()).collect::<Vec<_>>().join(", ");
+                let values = columns.into_iter().map(|(_, value)| Text::default().value(value));
+                let text = Text::new(format!("INSERT INTO {TABLE} ({names}) VALUES ("));
+                text.then(Text::joined(values, ", ")).cql(format!("){end}")).then(ttl.clone().unwrap_or_default())
+            };
+            let set = columns.iter().filter(|(_, value)| *value != Value::Unset).cloned().collect();
+            (text(columns), text(set))
+        })
+        .boxed()
+}
+
+fn json(shape: &Shape) -> BoxedStrategy<Twice> {
+    let columns: Vec<_> = shape.all().cloned().collect();
+    let keys = shape.partition.len() + shape.clustering.len();
+    let unset = prop::sample::select(vec!["", " DEFAULT UNSET", " DEFAULT NULL"]);
+    (values(&columns), any::<u16>(), unset)
+        .prop_map(move |(values, given, unset)| {
+            let row = columns.iter().zip(values).enumerate();
+            let row = row.filter(|(index, _)| *index < keys || given >> index & 1 == 1);
+            let row = row.map(|(_, (column, value))| (column.json_name(), value.json())).collect();
+            let json = Value::Text(serde_json::Value::Object(row).to_string());
+            let text = Text::new(format!("INSERT INTO {TABLE} JSON ")).value(json).cql(unset);
+            (text.clone(), text)
+        })
+        .boxed()
+}
+
+/// Of a row, or of the static columns of a partition.
+fn update(shape: &Shape, of_statics: bool, end: &'static str) -> BoxedStrategy<Twice> {
+    let columns = if of_statics { shape.statics.clone() } else { shape.cells() };
+    if columns.is_empty() {
+        return insert(shape, "");
+    }
+    let mut key = shape.partition.clone();
+    if !of_statics {
+        key.extend(shape.clustering.clone());
+    }
+    let most = columns.len().min(3);
+    // A row of static columns alone is updated without its clustering columns.
+    let regular = shape.regular.clone();
+    if !of_statics && regular.is_empty() {
+        return insert(shape, "");
+    }
+    let others = prop::sample::subsequence(columns.clone(), 1..=most).prop_map(move |mut chosen| {
+        if !of_statics && !chosen.iter().any(|column| regular.iter().any(|of| of.name == column.name)) {
+            chosen.push(regular[0].clone());
+        }
+        chosen
+    });
+    let assignments = others.prop_flat_map(|chosen| chosen.iter().map(assignment).collect::<Vec<_>>());
+    (values(&key), assignments, ttl(shape))
+        .prop_map(move |(values, assignments, ttl)| {
+            let text = from_table("UPDATE").then(ttl.unwrap_or_default()).cql(" SET ");
+            let text = text.then(Text::joined(assignments, ", ")).cql(" WHERE ");
+            let text = text.then(Text::joined(equal(&key, &values), " AND ")).cql(end);
+            (text.clone(), text)
+        })
+        .boxed()
+}
+
+fn assignment(column: &Column) -> BoxedStrategy<Text> {
+    let name = column.name.clone();
+    let whole = prop_oneof![6 => column.value(), 1 => Just(Value::Null)].prop_map({
+        let column = column.clone();
+        move |value| column.equal(value)
+    });
+    match &column.of {
+        Type::List(_) => (column.value(), 0..3_u8)
+            .prop_map(move |(value, kind)| match kind {
+                0 => Text::new(format!("{name} = {name} + ")).value(value),
+                1 => Text::new(format!("{name} = ")).value(value).cql(format!(" + {name}")),
+                _ => Text::new(format!("{name} = {name} - ")).value(value),
+            })
+            .boxed(),
+        Type::Set(_) => (column.value(), prop::sample::select(vec!["+", "-"]))
+            .prop_map(move |(value, sign)| Text::new(format!("{name} = {name} {sign} ")).value(value))
+            .boxed(),
+        Type::Map(key, value) => {
+            let put = (key.value(true), value.value(true)).prop_map({
+                let name = name.clone();
+                move |(key, value)| Text::new(format!("{name}[")).value(key).cql("] = ").value(value)
+            });
+            let taken = Type::Set(key.clone()).value(true).prop_map({
+                let name = name.clone();
+                move |keys| Text::new(format!("{name} = {name} - ")).value(keys)
+            });
+            prop_oneof![whole, put, taken].boxed()
+        }
+        Type::UserDefined => {
+            let field = (0..9).prop_map(move |a| Text::new(format!("{name}.a = ")).value(Value::Int(a)));
+            prop_oneof![whole, field].boxed()
+        }
+        _ => whole.boxed(),
+    }
+}
+
+fn delete(shape: &Shape) -> BoxedStrategy<Twice> {
+    let key: Vec<_> = shape.partition.iter().chain(&shape.clustering).cloned().collect();
+    let (partition, regular) = (shape.partition.len(), shape.regular.clone());
+    let columns = key.len();
+    let targets = prop::sample::subsequence(regular.clone(), 0..=regular.len().min(2));
+    (values(&key), prop_oneof![4 => Just(columns), 1 => partition..=columns], targets, 0..4_u8)
+        .prop_map(move |(values, width, targets, kind)| {
+            let mut relations = equal(&key[..width], &values);
+            let names = targets.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
+            // Columns are deleted of whole rows, ranges of whole rows too.
+            let names = if width == columns && kind < 2 { names } else { String::new() };
+            if width > partition && kind == 3 {
+                let last = &key[width - 1];
+                relations[width - 1] = last.compared(">=", values[width - 1].clone());
+            }
+            let text = from_table(&format!("DELETE {names} FROM")).cql(" WHERE ");
+            let text = text.then(Text::joined(relations, " AND "));
+            (text.clone(), text)
+        })
+        .boxed()
+}
