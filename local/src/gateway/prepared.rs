@@ -27,7 +27,7 @@ struct Inner {
 /// What is known of one of them.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Facts {
-    /// As the client sent it.
+    /// As the client sent it, with the names that Cassandra has for functions.
     pub(super) text: Arc<str>,
     pub(super) tables: Vec<Thing>,
     /// Whether it reads; otherwise it writes.

@@ -304,7 +304,7 @@ impl Request {
 
 fn facts(text: &str, understood: &Understood) -> Facts {
     Facts {
-        text: text.into(),
+        text: understood.renamed.as_deref().unwrap_or(text).into(),
         tables: understood.tables.clone(),
         reads: understood.action == Action::Read,
         conditional: understood.action == (Action::Write { conditional: true }),

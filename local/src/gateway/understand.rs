@@ -24,6 +24,9 @@ pub(super) struct Understood {
     pub(super) look: Look,
     /// With Cassandra's names.
     pub(super) text: String,
+    /// The client's text with Cassandra's names of functions alone, where they differ: requests of the gateway's own take
+    /// parts of it.
+    pub(super) renamed: Option<String>,
 }
 
 /// What a statement does.
@@ -117,8 +120,10 @@ pub(super) fn understand(
     tables: &KnownTables,
 ) -> Result<Understood, Refusal> {
     judged(statement, text, place, tables)?;
-    let mut reading = Reading { text, place, look: Look::at(statement), edits: renamed::edits(statement) };
-    reading.statement(statement)
+    let edits = renamed::edits(statement);
+    let renamed = (!edits.is_empty()).then(|| edited(text, &edits));
+    let mut reading = Reading { text, place, look: Look::at(statement), edits };
+    Ok(Understood { renamed, ..reading.statement(statement)? })
 }
 
 /// A definition that a client did not send, of things that are named with their keyspaces.
@@ -373,7 +378,7 @@ impl Reading<'_> {
     }
 
     fn understood(&self, action: Action, tables: Vec<Thing>, needs: Vec<Features>) -> Understood {
-        Understood { action, tables, needs, look: self.look, text: self.edited() }
+        Understood { action, tables, needs, look: self.look, text: self.edited(), renamed: None }
     }
 
     /// The text with everything in its place.

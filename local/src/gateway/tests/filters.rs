@@ -114,3 +114,16 @@ async fn values_that_cassandra_refuses_are_refused_where_no_row_fits() {
         assert_eq!((code, text.as_str()), (0x2200, refusal));
     }
 }
+
+#[tokio::test]
+async fn functions_that_cassandra_calls_otherwise_are_read_with_a_filter_too() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("filters_names").await;
+    client.table("filters_names", "t", "(a int, b timeuuid, v int, PRIMARY KEY (a, b))").await;
+    assert_eq!(client.query("INSERT INTO filters_names.t (a, b, v) VALUES (1, now(), 1)").await, Answer::Void);
+    for (v, count) in [(1, 1), (2, 0)] {
+        let select = format!("SELECT dateOf(b) FROM filters_names.t WHERE v = {v} ALLOW FILTERING");
+        let rows = client.rows(&select).await;
+        assert_eq!((rows.columns, rows.values.len()), (vec!["system.dateof(b)".to_owned()], count));
+    }
+}

@@ -77,7 +77,6 @@ fn whatever_is_written_and_read_the_rows_are_those_of_cassandra() {
         runtime.block_on(async { sides.lock().await.end().await });
     }
     let Gateway { with_rows, with_pages, .. } = sides.into_inner().gateway;
-    println!("{cases} cases: {with_rows} reads with rows, {with_pages} of them on several pages");
     assert!(cases < 20 || with_pages > cases / 8, "{with_rows} reads with rows, {with_pages} on several pages");
 }
 
@@ -211,7 +210,7 @@ fn shown(row: Option<&Vec<Option<Bytes>>>) -> String {
         }
         None => "null".into(),
     };
-    row.map_or("none".into(), |row| row.iter().map(value).collect::<Vec<_>>().join(", "))
+    row.map_or_else(|| "none".into(), |row| row.iter().map(value).collect::<Vec<_>>().join(", "))
 }
 
 fn now() -> i64 {

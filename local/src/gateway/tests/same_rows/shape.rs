@@ -129,11 +129,6 @@ impl Column {
     pub(super) fn compared(&self, operator: &str, value: Value) -> Text {
         Text::new(format!("{} {operator} ", self.name)).value(value)
     }
-
-    /// Its name in JSON.
-    pub(super) fn json_name(&self) -> String {
-        self.name.clone()
-    }
 }
 
 /// One value for each column.

@@ -120,16 +120,10 @@ impl Type {
                 prop::collection::vec(element.value(true), 0..4).prop_map(|of| Value::Set(distinct(of))).boxed()
             }
             Self::Map(key, value) => prop::collection::vec((key.value(true), value.value(true)), 0..4)
-                .prop_map(|mut pairs| {
+                .prop_map(|pairs| {
                     let keys = distinct(pairs.iter().map(|(key, _)| key.clone()).collect());
-                    pairs.retain(|(key, _)| keys.contains(key));
-                    let mut seen = Vec::new();
-                    pairs.retain(|(key, _)| {
-                        !seen.contains(key) && {
-                            seen.push(key.clone());
-                            true
-                        }
-                    });
+                    let first = |key: &Value| pairs.iter().find(|(of, _)| of == key).map(|(_, value)| value.clone());
+                    let pairs = keys.into_iter().filter_map(|key| first(&key).map(|value| (key, value))).collect();
                     Value::Map(pairs)
                 })
                 .boxed(),

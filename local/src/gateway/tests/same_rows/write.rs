@@ -136,7 +136,7 @@ fn json(shape: &Shape) -> BoxedStrategy<Twice> {
         .prop_map(move |(values, given, unset)| {
             let row = columns.iter().zip(values).enumerate();
             let row = row.filter(|(index, _)| *index < keys || given >> index & 1 == 1);
-            let row = row.map(|(_, (column, value))| (column.json_name(), value.json())).collect();
+            let row = row.map(|(_, (column, value))| (column.name.clone(), value.json())).collect();
             let json = Value::Text(serde_json::Value::Object(row).to_string());
             let text = Text::new(format!("INSERT INTO {TABLE} JSON ")).value(json).cql(unset);
             (text.clone(), text)
