@@ -65,6 +65,18 @@ pub mod lint {
     pub use keyspaces_cql::{Position, Span};
 }
 
+/// A schema of Cassandra or ScyllaDB made into one of Keyspaces: what Keyspaces takes of it, and each thing that is left out,
+/// replaced, added or to be decided.
+///
+/// ```
+/// let conversion = keyspaces::convert::convert("CREATE TABLE shop.sales (id uuid PRIMARY KEY) WITH gc_grace_seconds = 3600;");
+/// assert_eq!(conversion.to_string(), "CREATE TABLE shop.sales (id uuid PRIMARY KEY);\n");
+/// assert_eq!(conversion.findings[0].action, keyspaces::convert::Action::LeftOut);
+/// ```
+pub mod convert {
+    pub use keyspaces_cql::convert::{Action, Conversion, ConversionFinding, convert};
+}
+
 /// Values of CQL types that have none in the standard library, and values of any type.
 pub mod value {
     pub use scylla::value::{

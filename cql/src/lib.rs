@@ -2,6 +2,7 @@
 
 mod allowed;
 mod calendar;
+pub mod convert;
 mod difference;
 mod effect;
 mod facts;

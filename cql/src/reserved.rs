@@ -14,6 +14,11 @@ pub(crate) fn is_reserved_for_types(word: &str) -> bool {
     NativeType::named(&word.to_ascii_lowercase()).is_some() || kept.iter().any(|kept| kept.eq_ignore_ascii_case(word))
 }
 
+/// Whether a word is reserved in Cassandra 3.11 and Keyspaces, and not in a later Cassandra or in ScyllaDB.
+pub(crate) fn is_reserved_no_more(word: &str) -> bool {
+    ["default", "mbean", "mbeans", "replace", "unset"].iter().any(|free| free.eq_ignore_ascii_case(word))
+}
+
 /// The keywords of Cassandra 3.11 that its grammar does not list among the unreserved ones, in which AWS's own grammar
 /// (`gh:aws/amazon-keyspaces-cql-to-cfn-converter`, CfnCompatibleCql.g) agrees with it. Later versions of Cassandra take
 /// `default`, `mbean`, `mbeans`, `replace` and `unset` as names. The last two are constants.

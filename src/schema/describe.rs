@@ -76,9 +76,11 @@ impl Schema<'_> {
         let row = format!("SELECT * FROM {tables} WHERE keyspace_name = ? AND table_name = ?");
         let row = self.rows(&row, keyspace, table).await?.into_iter().next();
         let row = |column: &str| row.as_ref().and_then(|row| row.get(column));
+        let comment = row("comment").and_then(CqlValue::as_text).filter(|comment| !comment.is_empty()).cloned();
         let seconds = row("default_time_to_live").and_then(CqlValue::as_int).and_then(|ttl| u32::try_from(ttl).ok());
         if plain {
             definition.options.default_time_to_live = seconds.filter(|seconds| *seconds > 0);
+            definition.options.comment = comment;
             return Ok(Some(TableDescription {
                 definition,
                 status: None,
@@ -97,6 +99,7 @@ impl Schema<'_> {
         if options.cdc.is_none() && row("cdc").and_then(CqlValue::as_boolean) == Some(true) {
             options = options.and(Cdc::On(Default::default()));
         }
+        options.comment = comment;
         options.auto_scaling = self.auto_scaling(keyspace, table).await?;
         definition.options = options;
         let replicas =

@@ -1,5 +1,6 @@
 mod bad_input;
 mod changes;
+mod corpus;
 mod describing;
 pub(crate) mod property;
 mod restore;

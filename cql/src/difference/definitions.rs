@@ -177,6 +177,7 @@ impl Definitions {
         for table in &mut part.tables {
             let options = std::mem::take(&mut table.options);
             table.options.default_time_to_live = options.default_time_to_live;
+            table.options.comment = options.comment;
             table.options.ignored = options.ignored;
         }
         part

@@ -134,6 +134,7 @@ fn of_property(property: &TableProperty, there: &TableOptions) -> Vec<&'static M
         TableProperty::CapacityMode(CapacityMode::OnDemand)
         | TableProperty::Encryption(Encryption::AwsOwnedKey)
         | TableProperty::StreamTags(_)
+        | TableProperty::Comment(_)
         | TableProperty::DefaultTimeToLive(0)
         | TableProperty::Tags(_)
         | TableProperty::Ignored(_) => Vec::new(),

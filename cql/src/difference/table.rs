@@ -281,6 +281,7 @@ fn unsaid(table: &QualifiedName, there: &TableOptions, to: &TableOptions) -> Vec
             TableProperty::DefaultTimeToLive(seconds) => *seconds == 0,
             TableProperty::AutoScaling(scaling) => in_effect(scaling) == AutoScaling::default(),
             TableProperty::Tags(tags) => tags.is_empty(),
+            TableProperty::Comment(comment) => comment.is_empty(),
             TableProperty::Ignored(_) => true,
             // Turned on with the default, which is said.
             TableProperty::Ttl(_) => to.has_ttl(),

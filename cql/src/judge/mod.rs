@@ -212,7 +212,7 @@ impl Judge<'_> {
 }
 
 /// `DESCRIBE` is no statement of Cassandra 3.11: no page says what Keyspaces makes of it.
-fn rule_for(kind: OtherKind) -> Option<&'static Rule> {
+pub(crate) fn rule_for(kind: OtherKind) -> Option<&'static Rule> {
     match kind {
         OtherKind::Truncate => Some(&rules::TRUNCATE),
         OtherKind::CreateIndex | OtherKind::CreateCustomIndex | OtherKind::DropIndex => Some(&rules::INDEX),

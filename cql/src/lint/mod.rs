@@ -13,7 +13,7 @@
 
 pub mod advice;
 mod features;
-mod schema;
+pub(crate) mod schema;
 mod select;
 
 use std::collections::{HashMap, HashSet};

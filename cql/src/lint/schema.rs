@@ -11,7 +11,7 @@ use crate::{ColumnKind, Span};
 
 /// What keeps a CREATE TABLE from making one: its id, and what to do where the problem does not say it. `None` for what the
 /// judgement tells.
-pub(super) fn problem(problem: &TableProblem) -> Option<(&'static str, Option<&'static str>)> {
+pub(crate) fn problem(problem: &TableProblem) -> Option<(&'static str, Option<&'static str>)> {
     Some(match problem {
         TableProblem::NoPrimaryKey => {
             ("no-primary-key", Some("Add PRIMARY KEY ((…), …): what is looked up together, then what orders it."))

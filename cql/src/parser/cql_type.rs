@@ -35,7 +35,7 @@ impl Parser<'_> {
 
     /// A user-defined type may have the name only in quotes if it is that of a native one.
     pub(super) fn check_type_name(&self, name: &QualifiedName) -> Parsed<()> {
-        let free = self.shown || name.name.quoted || !is_reserved_for_types(&name.name.text);
+        let free = self.of_cassandra || name.name.quoted || !is_reserved_for_types(&name.name.text);
         if free { Ok(()) } else { Err(self.reserved(name.name.span, "a user-defined type")) }
     }
 

@@ -18,12 +18,12 @@ use std::cell::Cell;
 use std::str::FromStr;
 
 use crate::lexer::{Token, TokenKind, tokens};
-use crate::reserved::is_reserved;
+use crate::reserved::{is_reserved, is_reserved_no_more};
 use crate::statement::{CqlType, NativeType};
 use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Name, Position, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem};
 
 pub use script::parse_script;
-pub(crate) use script::{Reading, read_script};
+pub(crate) use script::{Reading, read_script, read_script_of_cassandra};
 
 /// Reads one statement, with or without a `;` after it.
 ///
@@ -45,7 +45,8 @@ impl FromStr for CqlType {
     /// Reads a type as CQL writes it, `frozen<list<text>>` for instance.
     fn from_str(text: &str) -> Result<Self, SyntaxError> {
         let cql_type = whole(text, |parser| {
-            parser.shown = true;
+            // System tables show what the database quotes that wrote them.
+            parser.of_cassandra = true;
             parser.cql_type()
         });
         cql_type.map(|cql_type| cql_type.bare())
@@ -71,8 +72,8 @@ struct Parser<'t> {
     /// The next token; the last one is the end and is never passed.
     at: usize,
     depth: usize,
-    /// What a system table shows is read, in which a Cassandra leaves words unquoted that are reserved in another one.
-    shown: bool,
+    /// The text is of a Cassandra or a ScyllaDB, which reserve fewer words.
+    of_cassandra: bool,
     /// Where a script is read: errors inside the statement after which its reading went on.
     recovered: Option<Vec<SyntaxError>>,
     /// Where the last error was, from which the position of the next is counted on: a script can have many.
@@ -89,7 +90,7 @@ impl<'t> Parser<'t> {
             tokens,
             at: 0,
             depth: 0,
-            shown: false,
+            of_cassandra: false,
             recovered: None,
             last_error: Cell::default(),
             #[cfg(test)]
@@ -202,7 +203,10 @@ impl<'t> Parser<'t> {
         let token = self.token(ahead);
         match token.kind {
             TokenKind::QuotedName => true,
-            TokenKind::Word => self.shown || !is_reserved(self.slice(token.span())),
+            TokenKind::Word => {
+                let word = self.slice(token.span());
+                !is_reserved(word) || (self.of_cassandra && is_reserved_no_more(word))
+            }
             _ => false,
         }
     }
@@ -214,7 +218,9 @@ impl<'t> Parser<'t> {
         }
         let quoted = self.kind() == TokenKind::QuotedName;
         let span = self.advance();
-        Ok(self.name_in(span, quoted))
+        let mut name = self.name_in(span, quoted);
+        name.quoted |= self.of_cassandra && is_reserved(&name.text);
+        Ok(name)
     }
 
     fn name_in(&self, span: Span, quoted: bool) -> Name {

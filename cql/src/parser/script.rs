@@ -22,12 +22,24 @@ pub(crate) struct Reading {
 
 /// Like [`parse_script`], with all errors of a statement and what could be read beside them.
 pub(crate) fn read_script(text: &str) -> Vec<Reading> {
+    read(text, false)
+}
+
+/// Like [`read_script`], of a text in which words that only Keyspaces and Cassandra 3.11 reserve may be names.
+pub(crate) fn read_script_of_cassandra(text: &str) -> Vec<Reading> {
+    read(text, true)
+}
+
+fn read(text: &str, of_cassandra: bool) -> Vec<Reading> {
     if text.len() > MAX_TEXT_BYTES {
         let span = Span::new(0, 0);
         let error = SyntaxError { span, position: span.position(text), problem: SyntaxProblem::TooLong };
         return vec![Reading { statement: Err(error), recovered: Vec::new() }];
     }
-    Parser::new(text, &tokens(text)).script()
+    let tokens = tokens(text);
+    let mut parser = Parser::new(text, &tokens);
+    parser.of_cassandra = of_cassandra;
+    parser.script()
 }
 
 impl Parser<'_> {

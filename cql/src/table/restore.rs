@@ -215,6 +215,7 @@ impl TryFrom<TableProperty> for RestoreOverride {
             | TableProperty::Cdc(_)
             | TableProperty::StreamTags(_)
             | TableProperty::DefaultTimeToLive(_)
+            | TableProperty::Comment(_)
             | TableProperty::Ignored(_) => Err(PropertyError::refused(Span::default(), &rules::RESTORE_OPTION)),
         }
     }

@@ -94,7 +94,7 @@ impl Catalogue {
             },
             Statement::CreateTable(create) => {
                 let mut options = create.definition().map_err(no_table)?.options;
-                drop_ignored(&mut options);
+                options.ignored.clear();
                 // Always on in a table of several Regions (DG:multiRegion-replication_how-it-works).
                 if self.is_in_several_regions(thing) {
                     options.client_side_timestamps = Some(keyspaces_cql::ClientSideTimestamps::Enabled);
@@ -118,7 +118,7 @@ impl Catalogue {
                     )));
                 }
                 let before = Arc::clone(&entry.options);
-                drop_ignored(&mut table.options);
+                table.options.ignored.clear();
                 entry.options = Arc::new(table.options);
                 self.key(thing, &entry)?;
                 stream(&mut entry, &before, now);
@@ -261,11 +261,6 @@ impl Catalogue {
         entry.regions = regions.into_iter().collect();
         Ok(())
     }
-}
-
-/// The service keeps nothing of the options that it ignores; a comment it keeps.
-fn drop_ignored(options: &mut TableOptions) {
-    options.ignored.retain(|option| option.name.text == "comment");
 }
 
 /// Notes that a CDC stream is turned on or off.

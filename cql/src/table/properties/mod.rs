@@ -49,6 +49,8 @@ pub enum TableProperty {
     AutoScaling(AutoScaling),
     /// `TAGS` of a CREATE
     Tags(Tags),
+    /// `comment`
+    Comment(String),
     /// An option of Cassandra's that Keyspaces takes and ignores
     Ignored(WithOption),
 }
@@ -80,6 +82,8 @@ pub struct TableOptions {
     pub auto_scaling: Option<AutoScaling>,
     /// Its tags.
     pub tags: Option<Tags>,
+    /// What it is for, in words; the service keeps it and does nothing with it.
+    pub comment: Option<String>,
     /// Cassandra's options that Keyspaces takes and ignores, as they were said.
     pub ignored: Vec<WithOption>,
 }
@@ -135,6 +139,7 @@ impl TableOptions {
             TableProperty::DefaultTimeToLive(seconds) => self.default_time_to_live = Some(seconds),
             TableProperty::AutoScaling(scaling) => self.auto_scaling = Some(scaling),
             TableProperty::Tags(tags) => self.tags = Some(tags),
+            TableProperty::Comment(comment) => self.comment = Some(comment),
             TableProperty::Ignored(option) => {
                 self.ignored.retain(|there| there.name.text != option.name.text);
                 self.ignored.push(option);
@@ -184,6 +189,7 @@ impl TableOptions {
         properties.extend(self.auto_scaling.clone().map(TableProperty::AutoScaling));
         properties.extend(self.default_time_to_live.map(TableProperty::DefaultTimeToLive));
         properties.extend(self.tags.clone().map(TableProperty::Tags));
+        properties.extend(self.comment.clone().map(TableProperty::Comment));
         properties.extend(self.ignored.iter().cloned().map(TableProperty::Ignored));
         properties
     }
@@ -207,6 +213,7 @@ impl TableOptions {
         options.extend(self.auto_scaling.as_ref().map(|scaling| with(AUTO_SCALING, &scaling.setting())));
         options.extend(self.default_time_to_live.map(|seconds| with(DEFAULT_TTL, &Setting::bare(seconds))));
         options.extend(self.tags.as_ref().and_then(tags_option));
+        options.extend(self.comment.as_ref().map(|comment| with("comment", &Setting::text(comment))));
         options.extend(self.ignored.iter().cloned());
         options
     }
@@ -268,7 +275,7 @@ impl TableOptions {
             AUTO_SCALING => self.auto_scaling = Some(AutoScaling::read(&Setting::of(&option.value)?)?),
             DEFAULT_TTL => self.default_time_to_live = Some(seconds(&Setting::of(&option.value)?)?),
             "tags" => self.tags = Some(read_tags(&option.value)?),
-            "comment" => self.set(TableProperty::Ignored(bare(option))),
+            "comment" => self.comment = Some(Setting::of(&option.value)?.word("comment")?.to_owned()),
             name => return Err(PropertyError::unknown(option.span, format!("the option {name} of a table"))),
         }
         Ok(())

@@ -1,0 +1,301 @@
+//! A schema of Cassandra or ScyllaDB made into one of Keyspaces.
+//!
+//! ```
+//! use keyspaces_cql::convert::convert;
+//!
+//! let schema = "CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1};
+//!               CREATE TABLE shop.sales (id uuid PRIMARY KEY, price decimal) WITH gc_grace_seconds = 3600;
+//!               CREATE INDEX ON shop.sales (price);";
+//! let conversion = convert(schema);
+//! assert_eq!(
+//!     conversion.to_string(),
+//!     "CREATE KEYSPACE shop WITH replication = {'class': 'SingleRegionStrategy'};\n\
+//!      CREATE TABLE shop.sales (id uuid PRIMARY KEY, price decimal);\n"
+//! );
+//! let told: Vec<_> = conversion.findings.iter().map(|it| (it.position.line, it.action)).collect();
+//! # use keyspaces_cql::convert::Action::{Decide, LeftOut, Replaced};
+//! assert_eq!(told, [(1, Replaced), (2, LeftOut), (3, Decide)]);
+//! ```
+
+mod keyspace;
+mod other;
+mod second_table;
+mod table;
+mod types;
+
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::judge::judge_all;
+use crate::parser::{Reading, read_script, read_script_of_cassandra};
+use crate::reserved::is_reserved_no_more;
+use crate::rules::Rule;
+use crate::table::TableProblem;
+use crate::{Context, Definitions, Effect, Position, QualifiedName, Span, Statement, SyntaxProblem, lint};
+
+/// What Keyspaces takes of a schema, and what became of the rest.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Conversion {
+    /// The statements that Keyspaces takes, in the order of the text.
+    pub statements: Vec<Statement>,
+    /// Each thing that is not as it was, in the order of the text.
+    pub findings: Vec<ConversionFinding>,
+}
+
+/// One thing that a conversion does not leave as it was.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConversionFinding {
+    /// What was done about it.
+    pub action: Action,
+    /// What in the text it is about.
+    pub span: Span,
+    /// Line and column of the start of it.
+    pub position: Position,
+    /// What it is, and what became of it, in one sentence without a full stop.
+    pub what: String,
+    /// Why, and what to do, in whole sentences.
+    pub reason: String,
+    /// A definition that would do what was left out.
+    pub instead: Option<String>,
+    /// Who says so: a page of the Developer Guide as `DG:page`, or another source; `None` for CQL itself.
+    pub source: Option<&'static str>,
+}
+
+/// What a conversion did about a thing.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Action {
+    /// Keyspaces lacks or ignores it, and nothing is lost without it.
+    LeftOut,
+    /// Something of Keyspaces stands in its place.
+    Replaced,
+    /// Keyspaces wants it to be said, and it was not.
+    Added,
+    /// It is not in the converted schema, and the application has to do without it or otherwise.
+    Decide,
+}
+
+impl fmt::Display for Action {
+    /// `left out`, `replaced`, `added` or `to decide`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LeftOut => "left out",
+            Self::Replaced => "replaced",
+            Self::Added => "added",
+            Self::Decide => "to decide",
+        })
+    }
+}
+
+impl fmt::Display for ConversionFinding {
+    /// `left out: the index on shop.sales (price). … (DG:cassandra-apis)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}. {}", self.action, self.what, self.reason)?;
+        if let Some(instead) = &self.instead {
+            write!(f, " {instead};")?;
+        }
+        self.source.map_or(Ok(()), |source| write!(f, " ({source})"))
+    }
+}
+
+impl fmt::Display for Conversion {
+    /// The statements, one a line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.statements.iter().try_for_each(|statement| writeln!(f, "{statement};"))
+    }
+}
+
+impl Conversion {
+    /// The keyspaces, types and tables among the statements.
+    #[must_use]
+    pub fn definitions(&self) -> Definitions {
+        let mut definitions = Definitions::new();
+        for statement in &self.statements {
+            match statement {
+                Statement::CreateKeyspace(create) => definitions.keyspaces.extend(create.definition().ok()),
+                Statement::CreateType(create) => definitions.types.push(create.definition()),
+                Statement::CreateTable(create) => definitions.tables.extend(create.definition().ok()),
+                _ => {}
+            }
+        }
+        definitions
+    }
+}
+
+/// Makes a schema of Cassandra or ScyllaDB into one of Keyspaces.
+///
+/// Definitions that follow a CREATE of the same text and change it are made part of it. Names without a keyspace get that of
+/// the last `USE`. Statements that read or write rows stay where Keyspaces takes them.
+#[must_use]
+pub fn convert(text: &str) -> Conversion {
+    let mut converter = Converter::default();
+    converter.reserved_words(text);
+    read_script_of_cassandra(text).into_iter().for_each(|reading| converter.reading(reading));
+    converter.finish(text)
+}
+
+/// A thing by its keyspace, if that is known, and its name.
+type Key = (Option<String>, String);
+
+#[derive(Default)]
+struct Converter {
+    statements: Vec<Statement>,
+    findings: Vec<ConversionFinding>,
+    /// As the last USE set it.
+    keyspace: Option<String>,
+    /// Where in `statements` the CREATE of a table or a type is.
+    tables: HashMap<Key, usize>,
+    types: HashMap<Key, usize>,
+    used: HashMap<Key, table::Used>,
+}
+
+impl Converter {
+    /// Words that are reserved in Keyspaces alone are quoted where they are printed.
+    fn reserved_words(&mut self, text: &str) {
+        for error in read_script(text).iter().flat_map(|of| of.recovered.iter().chain(of.statement.as_ref().err())) {
+            if let SyntaxProblem::Reserved { word, .. } = &error.problem
+                && is_reserved_no_more(word)
+            {
+                let what = format!("{word} is written in double quotes");
+                self.tell(Action::Replaced, error.span, what, "The word is reserved in Keyspaces.", None);
+            }
+        }
+    }
+
+    fn reading(&mut self, reading: Reading) {
+        for error in reading.recovered.iter().chain(reading.statement.as_ref().err()) {
+            let what = format!("this cannot be read: {}", error.problem);
+            self.tell(Action::Decide, error.span, what, "Correct it, and convert the schema again.", None);
+        }
+        // A definition of which a part could not be read would be another one.
+        if let (Ok(statement), true) = (reading.statement, reading.recovered.is_empty()) {
+            self.statement(statement);
+        }
+    }
+
+    fn statement(&mut self, statement: Statement) {
+        match statement {
+            Statement::CreateKeyspace(create) => self.create_keyspace(create),
+            Statement::CreateTable(create) => self.create_table(create),
+            Statement::CreateType(create) => self.create_type(create),
+            Statement::AlterTable(alter) => self.alter_table(alter),
+            Statement::AlterKeyspace(alter) => self.tell(
+                Action::LeftOut,
+                alter.span,
+                format!("the change of the keyspace {}", alter.keyspace),
+                "Where its copies are is the service's business; a Region more is added by an ALTER KEYSPACE of its own.",
+                Some("DG:cql.ddl.keyspace"),
+            ),
+            Statement::DropKeyspace(_) | Statement::DropTable(_) | Statement::DropType(_) => {
+                let words = statement.to_string();
+                let reason = "What is dropped is gone only after a while, and cannot be created again before.";
+                self.tell(Action::LeftOut, statement.span(), words, reason, Some("DG:functional-differences"));
+            }
+            Statement::Other(other) => self.other(&other),
+            Statement::Use(it) => {
+                self.keyspace = Some(it.keyspace.text.clone());
+                self.statements.push(Statement::Use(it));
+            }
+            other => {
+                self.used_by(&other);
+                self.statements.push(other);
+            }
+        }
+    }
+
+    /// The statements without those that Keyspaces refuses, and the findings in the order of the text.
+    fn finish(mut self, text: &str) -> Conversion {
+        self.turn_on_what_is_used();
+        for statement in std::mem::take(&mut self.statements) {
+            if self.is_taken(&statement) {
+                self.statements.push(statement);
+            }
+        }
+        self.findings.sort_by_key(|finding| (finding.span.start, finding.action));
+        let (mut at, mut position) = (0, Position::default());
+        for finding in &mut self.findings {
+            position = position.after(text.get(at..finding.span.start).unwrap_or_default());
+            at = finding.span.start;
+            finding.position = position;
+        }
+        Conversion { statements: self.statements, findings: self.findings }
+    }
+
+    /// Whether Keyspaces takes a statement as far as is known; why it does not is told.
+    fn is_taken(&mut self, statement: &Statement) -> bool {
+        let mut problems = Vec::new();
+        let at = |span: Span| if span == Span::default() { statement.span() } else { span };
+        let (refusals, unknown) = judge_all(statement, &Context::new());
+        for refusal in refusals {
+            problems.push((
+                at(refusal.span),
+                refusal.rule.refuses.to_owned(),
+                refusal.rule.advice,
+                Some(refusal.rule.source),
+            ));
+        }
+        for unknown in unknown {
+            problems.push((
+                at(unknown.span),
+                unknown.to_string(),
+                "Leave it out, or try it on a keyspace of your own.",
+                None,
+            ));
+        }
+        if let Statement::CreateTable(create) = statement {
+            create.examine(&mut |error| {
+                if let Some((_, advice)) = lint::schema::problem(&error.problem) {
+                    let advice = advice.unwrap_or("Correct it, and convert the schema again.");
+                    problems.push((at(error.span), error.problem.to_string(), advice, None));
+                } else if let TableProblem::Refused(rule) = error.problem {
+                    problems.push((at(error.span), rule.refuses.to_owned(), rule.advice, Some(rule.source)));
+                }
+            });
+        }
+        problems.dedup();
+        let taken = problems.is_empty();
+        let named =
+            if statement.effect() == Effect::Definition { named(statement) } else { "this statement".to_owned() };
+        for (span, problem, advice, source) in problems {
+            self.tell(Action::Decide, span, format!("{named} is left out: {problem}"), advice, source);
+        }
+        taken
+    }
+
+    fn tell(
+        &mut self,
+        action: Action,
+        span: Span,
+        what: impl Into<String>,
+        reason: impl Into<String>,
+        source: Option<&'static str>,
+    ) {
+        let (what, reason, position) = (what.into(), reason.into(), Position::default());
+        self.findings.push(ConversionFinding { action, span, position, what, reason, instead: None, source });
+    }
+
+    fn tell_rule(&mut self, action: Action, span: Span, what: impl Into<String>, rule: &'static Rule) {
+        self.tell(action, span, what, rule.advice, Some(rule.source));
+    }
+
+    fn key(&self, name: &QualifiedName) -> Key {
+        let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.clone());
+        (keyspace.or_else(|| self.keyspace.clone()), name.name.text.clone())
+    }
+
+    /// The name with its keyspace.
+    fn qualified(&self, name: &QualifiedName) -> QualifiedName {
+        let keyspace = name.keyspace.clone().or_else(|| self.keyspace.as_deref().map(crate::Name::new));
+        QualifiedName { keyspace, name: name.name.clone() }
+    }
+}
+
+/// `the table shop.sales`
+fn named(statement: &Statement) -> String {
+    match statement {
+        Statement::CreateKeyspace(create) => format!("the keyspace {}", create.keyspace),
+        Statement::CreateTable(create) => format!("the table {}", create.table),
+        Statement::CreateType(create) => format!("the type {}", create.name),
+        Statement::AlterTable(alter) => format!("the change of the table {}", alter.table),
+        _ => "this definition".to_owned(),
+    }
+}

@@ -1,0 +1,180 @@
+//! The tables that would do what indexes and materialized views do, written by the application.
+
+use super::{Action, ConversionFinding, Converter};
+use crate::statement::{CqlType, CqlTypeKind, CreateTable, NativeType, Other};
+use crate::{Name, Position, QualifiedName, Rule, Statement, TableDefinition, parse, rules};
+
+impl Converter {
+    pub(super) fn index(&mut self, other: &Other) {
+        let table = other.tables.first().cloned();
+        let column = column_of_index(&other.text);
+        let what = match (&table, &column) {
+            (Some(table), Some((None, column))) => format!("the index on {} ({column})", self.qualified(table)),
+            (Some(table), Some((Some(part), column))) => {
+                format!("the index on {} ({part}({column}))", self.qualified(table))
+            }
+            _ => "this index".to_owned(),
+        };
+        let instead = table.zip(column).and_then(|(table, (part, column))| {
+            Some(by_column(&self.table(&table)?.definition().ok()?, part.as_deref(), &column)?.to_string())
+        });
+        self.second_table(other, what, instead, &rules::INDEX);
+    }
+
+    pub(super) fn view(&mut self, other: &Other) {
+        let view = View::read(&other.text);
+        let what = view
+            .as_ref()
+            .map_or_else(|| "this materialized view".to_owned(), |view| format!("the materialized view {}", view.name));
+        let base = other.tables.first().and_then(|table| self.table(table)?.definition().ok());
+        let instead = view.zip(base).and_then(|(view, base)| Some(view.table(&base)?.to_string()));
+        self.second_table(other, what, instead, &rules::MATERIALIZED_VIEW);
+    }
+
+    fn second_table(&mut self, other: &Other, what: String, instead: Option<String>, rule: &'static Rule) {
+        let reason = match instead {
+            Some(_) => {
+                "Keyspaces lacks it: write the rows to a second table as well, in one batch with those of the first."
+            }
+            None => rule.advice,
+        };
+        self.findings.push(ConversionFinding {
+            action: Action::Decide,
+            span: other.span,
+            position: Position::default(),
+            what: format!("{what} is left out"),
+            reason: reason.to_owned(),
+            instead,
+            source: Some(rule.source),
+        });
+    }
+
+    fn table(&self, name: &QualifiedName) -> Option<&CreateTable> {
+        match self.statements.get(*self.tables.get(&self.key(name))?)? {
+            Statement::CreateTable(create) => Some(create),
+            _ => None,
+        }
+    }
+}
+
+/// The part of a collection, if one is named, and the column: `( keys ( labels ) )`.
+fn column_of_index(text: &str) -> Option<(Option<String>, String)> {
+    let (_, after) = text.split_once(" ( ")?;
+    let mut words = after.split(' ');
+    let first = words.next()?;
+    match words.next()? {
+        "(" => Some((Some(first.to_ascii_lowercase()), unquoted(words.next()?))),
+        _ => Some((None, unquoted(first))),
+    }
+}
+
+fn unquoted(word: &str) -> String {
+    match word.strip_prefix('"').and_then(|word| word.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => word.to_ascii_lowercase(),
+    }
+}
+
+/// The table with the column before the key of the first table.
+fn by_column(table: &TableDefinition, part: Option<&str>, column: &str) -> Option<TableDefinition> {
+    let of = |name: &str| table.columns.iter().find(|column| column.name.text == name);
+    let indexed = element(&of(column)?.column_type, part)?;
+    let clustering = table.clustering_columns.iter().map(|by| &by.column);
+    let keys = table.partition_key.iter().chain(clustering).filter(|key| key.text != column);
+    let mut name = format!("{}_by_{column}", table.table.name.text);
+    name.retain(|character| character.is_ascii_alphanumeric() || character == '_');
+    name.truncate(rules::MAX_NAME_CHARACTERS);
+    let keyspace = table.table.keyspace.as_ref().map_or_else(String::new, |keyspace| keyspace.text.clone());
+    let mut second = TableDefinition::builder(keyspace, name).partition_key(column, indexed);
+    for key in keys {
+        second = second.clustering_column(key.text.as_str(), of(&key.text)?.column_type.clone(), Default::default());
+    }
+    second.build().ok()
+}
+
+/// What is looked up in a collection; the type itself if it is none.
+fn element(cql_type: &CqlType, part: Option<&str>) -> Option<CqlType> {
+    match (&cql_type.kind, part) {
+        (CqlTypeKind::Frozen(_), Some("full")) => Some(cql_type.bare()),
+        // An index on vectors, which finds what is near: no key does that.
+        (CqlTypeKind::Frozen(_), _) => None,
+        (CqlTypeKind::Map(key, _), Some("keys")) => Some((**key).clone()),
+        (CqlTypeKind::Map(key, value), Some("entries")) => Some(CqlType::tuple([(**key).clone(), (**value).clone()])),
+        (CqlTypeKind::Map(_, part), _) | (CqlTypeKind::List(part) | CqlTypeKind::Set(part), _) => {
+            Some((**part).clone())
+        }
+        (CqlTypeKind::Native(NativeType::Counter), _) => None,
+        _ => Some(cql_type.bare()),
+    }
+}
+
+/// A materialized view as its text says it.
+struct View {
+    name: String,
+    /// Nothing for all of them.
+    columns: Vec<String>,
+    /// `( ( a ) , b )`
+    key: String,
+    order: Option<String>,
+}
+
+impl View {
+    fn read(text: &str) -> Option<Self> {
+        let upper = text.to_ascii_uppercase();
+        let between = |from: &str, to: &str| {
+            let start = upper.find(from)? + from.len();
+            Some(text[start..start + upper[start..].find(to)?].trim())
+        };
+        let name = without_words("IF NOT EXISTS ", between("VIEW ", " AS ")?).replace(' ', "");
+        let columns = between(" SELECT ", " FROM ")?.split(" , ").map(str::to_owned);
+        let key = upper.rfind("PRIMARY KEY ").map(|at| at + "PRIMARY KEY ".len())?;
+        let order = upper.find("ORDER BY ").map(|at| at + "ORDER BY ".len());
+        Some(Self {
+            name,
+            columns: columns.filter(|column| column != "*").collect(),
+            key: in_parentheses(&text[key..])?.to_owned(),
+            order: order.and_then(|at| in_parentheses(&text[at..])).map(str::to_owned),
+        })
+    }
+
+    fn table(&self, base: &TableDefinition) -> Option<CreateTable> {
+        let is_key = |name: &Name| self.key.split(' ').any(|word| unquoted(word) == name.text);
+        let is_selected = |name: &Name| self.columns.iter().any(|column| unquoted(column) == name.text);
+        let columns = base
+            .columns
+            .iter()
+            .filter(|column| self.columns.is_empty() || is_selected(&column.name) || is_key(&column.name));
+        let columns: Vec<_> = columns.map(|column| format!("{} {}", column.name, column.column_type)).collect();
+        let name = match &base.table.keyspace {
+            Some(keyspace) if !self.name.contains('.') => format!("{keyspace}.{}", self.name),
+            _ => self.name.clone(),
+        };
+        let order = self.order.as_ref().map(|order| format!(" WITH CLUSTERING ORDER BY {order}")).unwrap_or_default();
+        let text = format!("CREATE TABLE {name} ({}, PRIMARY KEY {}){order}", columns.join(", "), self.key);
+        match parse(&text) {
+            Ok(Statement::CreateTable(create)) => Some(create.definition().ok()?.create()),
+            _ => None,
+        }
+    }
+}
+
+/// The text without these words at its start.
+pub(super) fn without_words<'t>(words: &str, text: &'t str) -> &'t str {
+    let begins = text.get(..words.len()).is_some_and(|start| start.eq_ignore_ascii_case(words));
+    if begins { &text[words.len()..] } else { text }
+}
+
+/// From the parenthesis at the start to the one that closes it.
+fn in_parentheses(text: &str) -> Option<&str> {
+    let mut open = 0_usize;
+    for (at, character) in text.char_indices() {
+        match character {
+            '(' => open += 1,
+            ')' if open == 1 => return Some(&text[..=at]),
+            ')' => open = open.checked_sub(1)?,
+            _ if open == 0 => return None,
+            _ => {}
+        }
+    }
+    None
+}

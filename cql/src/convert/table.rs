@@ -1,0 +1,214 @@
+//! Tables: their options, and what changes them later in the same text.
+
+use super::{Action, Converter, Key};
+use crate::allowed::{CREATE_TABLE_OPTIONS, is_ignored};
+use crate::statement::{
+    AlterTable, AlterTableChange, ColumnDefinition, CreateTable, Term, TermKind, WithOption, option,
+};
+use crate::{ClientSideTimestamps, Name, Span, Statement, TableOptions, TableProperty, Ttl};
+
+/// What statements of the text use of a table, and where for the first time.
+#[derive(Default)]
+pub(super) struct Used {
+    ttl: Option<Span>,
+    timestamps: Option<Span>,
+}
+
+impl Converter {
+    pub(super) fn create_table(&mut self, mut create: CreateTable) {
+        let key = self.key(&create.table);
+        create.table = self.qualified(&create.table);
+        if let Some(span) = create.compact_storage.take() {
+            let reason =
+                "Keyspaces stores rows in its own way. A table of Thrift's dynamic columns has to be modelled anew.";
+            self.tell(Action::LeftOut, span, "COMPACT STORAGE", reason, Some("DG:cql.ddl.table"));
+        }
+        for column in &mut create.columns {
+            self.column(column);
+        }
+        self.options(&mut create.options);
+        self.tables.insert(key, self.statements.len());
+        self.statements.push(Statement::CreateTable(create));
+    }
+
+    fn column(&mut self, column: &mut ColumnDefinition) {
+        let of = format!("the column {}", column.name);
+        self.column_type(&mut column.column_type, &of);
+    }
+
+    /// Keeps the options that Keyspaces heeds.
+    fn options(&mut self, options: &mut Vec<WithOption>) {
+        let ignored: Vec<_> = options.iter().filter(|option| is_left_out(option)).collect();
+        if let (Some(first), Some(last)) = (ignored.first(), ignored.last()) {
+            let names: Vec<_> = ignored.iter().map(|option| option.name.to_string()).collect();
+            let reason = "How rows are stored, cached and repaired is the service's business.";
+            let span = first.span.to(last.span);
+            self.tell(Action::LeftOut, span, names.join(", "), reason, Some("DG:functional-differences"));
+        }
+        for option in options.iter().filter(|option| !is_left_out(option)) {
+            let is_stream = option.name.text == "cdc" && !says_none(option);
+            let is_unknown = !CREATE_TABLE_OPTIONS.contains(&option.name.text.as_str());
+            let what = option.name.to_string();
+            if is_stream && !is_of_keyspaces(options) {
+                let reason = "Keyspaces has CDC streams of its own, read by another API: turn one on with cdc = true and \
+                              cdc_specification in custom_properties where it is wanted.";
+                self.tell(Action::Decide, option.span, what, reason, Some("DG:cdc_how-it-works"));
+            } else if is_unknown {
+                let reason = "Keyspaces has no such option of a table.";
+                self.tell(Action::LeftOut, option.span, what, reason, Some("DG:cql.ddl.table"));
+            }
+        }
+        let of_keyspaces = is_of_keyspaces(options);
+        options.retain(|option| {
+            let kept = CREATE_TABLE_OPTIONS.contains(&option.name.text.as_str()) && !is_ignored(option);
+            let is_cassandras_stream = option.name.text == "cdc" && !of_keyspaces;
+            kept && !says_none(option) && !is_cassandras_stream
+        });
+    }
+
+    pub(super) fn alter_table(&mut self, mut alter: AlterTable) {
+        let there = self.tables.get(&self.key(&alter.table)).copied();
+        alter.table = self.qualified(&alter.table);
+        let (span, table) = (alter.span, alter.table.to_string());
+        if let AlterTableChange::AddBare(columns) = alter.change {
+            alter.change = AlterTableChange::Add(columns);
+        }
+        match &mut alter.change {
+            AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
+                columns.iter_mut().for_each(|column| self.column(column));
+            }
+            AlterTableChange::With(options) => self.options(options),
+            _ => {}
+        }
+        let Some(create) = there.and_then(|at| self.statements.get_mut(at)) else { return self.of_another_text(alter) };
+        let Statement::CreateTable(create) = create else { return };
+        let what = match alter.change {
+            AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
+                create.columns.extend(columns);
+                "columns are added"
+            }
+            AlterTableChange::With(options) => {
+                for new in options {
+                    create.options.retain(|option| option.name.text != new.name.text);
+                    create.options.push(new);
+                }
+                "options are changed"
+            }
+            AlterTableChange::Drop(columns) => {
+                create.columns.retain(|column| columns.iter().all(|gone| gone.text != column.name.text));
+                "columns are dropped"
+            }
+            AlterTableChange::Rename(names) => {
+                names.iter().for_each(|(from, to)| rename(create, from, to));
+                "columns are renamed"
+            }
+            AlterTableChange::ColumnType(name, to) => {
+                let column = create.columns.iter_mut().find(|column| column.name.text == name.text);
+                column.into_iter().for_each(|column| column.column_type = to.clone());
+                "the type of a column is changed"
+            }
+            AlterTableChange::DropCompactStorage(_) => return,
+            AlterTableChange::AddTags(_)
+            | AlterTableChange::DropTags(_)
+            | AlterTableChange::AddStreamTags(_)
+            | AlterTableChange::DropStreamTags(_) => return self.statements.push(Statement::AlterTable(alter)),
+        };
+        let what = format!("the ALTER TABLE of {table}: {what} in its CREATE TABLE");
+        let reason = "A table that is being created cannot be changed yet.";
+        self.tell(Action::Replaced, span, what, reason, Some("DG:cql.ddl.table"));
+    }
+
+    /// An ALTER TABLE whose CREATE TABLE is not in the text.
+    fn of_another_text(&mut self, alter: AlterTable) {
+        if matches!(&alter.change, AlterTableChange::With(options) if options.is_empty()) {
+            return;
+        }
+        self.statements.push(Statement::AlterTable(alter));
+    }
+
+    pub(super) fn used_by(&mut self, statement: &Statement) {
+        let mut uses = Vec::new();
+        match statement {
+            Statement::Insert(insert) => uses.push((&insert.table, insert.using.as_ref())),
+            Statement::Update(update) => uses.push((&update.table, update.using.as_ref())),
+            Statement::Delete(delete) => uses.push((&delete.table, delete.using.as_ref())),
+            Statement::Batch(batch) => {
+                for modification in &batch.statements {
+                    uses.push((modification.table(), modification.using()));
+                    uses.push((modification.table(), batch.using.as_ref()));
+                }
+            }
+            _ => {}
+        }
+        for (table, using) in uses.into_iter().filter_map(|(table, using)| Some((table, using?))) {
+            let (key, span) = (self.key(table), using.span);
+            let used = self.used.entry(key).or_default();
+            used.ttl = used.ttl.or_else(|| using.ttl().map(|_| span));
+            used.timestamps = used.timestamps.or_else(|| using.timestamp().map(|_| span));
+        }
+    }
+
+    /// Turns on, in the tables of the text, what its statements use.
+    pub(super) fn turn_on_what_is_used(&mut self) {
+        let tables: Vec<(Key, usize)> = self.tables.clone().into_iter().collect();
+        for (key, at) in tables {
+            let used = self.used.remove(&key).unwrap_or_default();
+            let Some(Statement::CreateTable(create)) = self.statements.get(at) else { continue };
+            let options = TableOptions::examine(&create.options, &mut |_| {});
+            let (mut after, table) = (options.clone(), create.table.to_string());
+            let default_ttl = option(&create.options, "default_time_to_live").map(|option| option.span);
+            if let (None, Some(span)) = (options.ttl, default_ttl.or(used.ttl)) {
+                after = after.and(Ttl::Enabled);
+                let what = format!("ttl = enabled for the table {table}");
+                let reason = "Rows expire only in a table that has Time to Live on; it stays on.";
+                self.tell(Action::Added, span, what, reason, Some("DG:TTL-how-to-create-table"));
+            }
+            if let (None, Some(span)) = (options.client_side_timestamps, used.timestamps) {
+                after = after.and(TableProperty::from(ClientSideTimestamps::Enabled));
+                let what = format!("client_side_timestamps = enabled for the table {table}");
+                let reason = "USING TIMESTAMP is taken only by a table that has them on; they stay on.";
+                self.tell(Action::Added, span, what, reason, Some("DG:client-side-timestamps"));
+            }
+            if let Some(Statement::CreateTable(create)) = self.statements.get_mut(at)
+                && after != options
+            {
+                create.options = after.with_options();
+            }
+        }
+    }
+}
+
+/// ScyllaDB's `cdc` is not merely storage.
+fn is_left_out(option: &WithOption) -> bool {
+    is_ignored(option) && option.name.text != "cdc"
+}
+
+/// Whether an option says what holds without it: no comment, no stream, no time to live.
+fn says_none(option: &WithOption) -> bool {
+    match option.name.text.as_str() {
+        "comment" => is(&option.value, ""),
+        "cdc" => match &option.value.kind {
+            TermKind::Map(entries) => !entries.iter().any(|(key, value)| is(key, "enabled") && is(value, "true")),
+            _ => !is(&option.value, "true"),
+        },
+        "default_time_to_live" => is(&option.value, "0"),
+        _ => false,
+    }
+}
+
+fn is(value: &Term, text: &str) -> bool {
+    matches!(&value.kind, TermKind::Constant(constant) if constant.text.eq_ignore_ascii_case(text))
+}
+
+/// Whether `cdc` is Keyspaces' own: Cassandra's has no specification beside it.
+fn is_of_keyspaces(options: &[WithOption]) -> bool {
+    option(options, "custom_properties").is_some()
+}
+
+fn rename(create: &mut CreateTable, from: &Name, to: &Name) {
+    let columns = create.columns.iter_mut().map(|column| &mut column.name);
+    let keys = create.primary_keys.iter_mut();
+    let keys = keys.flat_map(|key| key.partition_key.iter_mut().chain(&mut key.clustering_columns));
+    let orders = create.clustering_order.iter_mut().map(|by| &mut by.column);
+    columns.chain(keys).chain(orders).filter(|name| name.text == from.text).for_each(|name| *name = to.clone());
+}

@@ -1,0 +1,63 @@
+//! Schemas of the shapes that public projects have, in `corpus/`: a `.cql` file each, and beside it in a `.txt` file what lint
+//! finds, what the conversion finds, and what it makes of the schema.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::{fs, io};
+
+use keyspaces_cql::convert::convert;
+use keyspaces_cql::lint::{Severity, lint};
+
+fn schemas() -> io::Result<Vec<PathBuf>> {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
+    let mut files = fs::read_dir(corpus)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "cql"));
+    files.sort();
+    Ok(files)
+}
+
+#[test]
+fn every_schema_gets_the_findings_that_are_right_for_it() {
+    let schemas = schemas().unwrap();
+    assert!(schemas.len() >= 30, "only {} schemas", schemas.len());
+    let mut wrong = String::new();
+    for path in schemas {
+        let text = fs::read_to_string(&path).unwrap();
+        let mut told = "# lint\n".to_owned();
+        for finding in lint(&text) {
+            writeln!(
+                told,
+                "{}:{}: {}[{}]",
+                finding.position.line, finding.position.column, finding.severity, finding.id
+            )
+            .unwrap();
+        }
+        let conversion = convert(&text);
+        told += "\n# convert\n";
+        for finding in &conversion.findings {
+            writeln!(told, "{}:{}: {finding}", finding.position.line, finding.position.column).unwrap();
+        }
+        write!(told, "\n# converted\n{conversion}").unwrap();
+        let expected = fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
+        if told != expected {
+            writeln!(wrong, "=== {}\n{told}", path.with_extension("txt").display()).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// What is converted needs no conversion, is not refused, and makes the definitions that it says.
+#[test]
+fn a_converted_schema_is_one_of_keyspaces() {
+    for path in schemas().unwrap() {
+        let converted = convert(&fs::read_to_string(&path).unwrap());
+        let text = converted.to_string();
+        let again = convert(&text);
+        assert_eq!(again.to_string(), text, "{}", path.display());
+        assert_eq!(again.findings, [], "{}", path.display());
+        let errors: Vec<_> =
+            lint(&text).into_iter().filter(|it| it.severity == Severity::Error || it.id == "unknown").collect();
+        assert_eq!(errors, [], "{}", path.display());
+        assert_eq!(again.definitions(), converted.definitions(), "{}", path.display());
+    }
+}
