@@ -1,6 +1,6 @@
 //! Tables as far as the judgement of a statement needs them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::statement::{CqlType, CqlTypeKind};
@@ -30,6 +30,22 @@ pub struct KnownColumn {
 pub struct UserTypes(HashMap<String, Vec<(String, CqlType)>>);
 
 /// Several tables, by keyspace and name.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use keyspaces_cql::{Context, Judgement, KnownTable, KnownTables, Statement, judge, judge_in, parse};
+///
+/// let Statement::CreateTable(create) = parse("CREATE TABLE ks.t (id int PRIMARY KEY, tags list<text>)")? else { panic!() };
+/// let mut tables = KnownTables::default();
+/// tables.insert(Some("ks"), "t", Arc::new(KnownTable::from(&create.definition()?)));
+///
+/// let statement = parse("SELECT ttl(tags) FROM ks.t WHERE id = ?")?;
+/// assert_eq!(judge(&statement), Judgement::Allowed);
+/// let Judgement::Refused(refusal) = judge_in(&statement, &Context::new().with_tables(&tables)) else { panic!() };
+/// assert_eq!(refusal.rule.id, "cell-metadata");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct KnownTables(HashMap<(Option<String>, String), Arc<KnownTable>>);
 
@@ -75,6 +91,12 @@ impl KnownTable {
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&KnownColumn> {
         self.columns.get(name)
+    }
+
+    /// The columns of the primary key, by their names.
+    pub(crate) fn key(&self) -> BTreeMap<&str, &KnownColumn> {
+        let columns = self.columns.iter().filter(|(_, column)| column.kind.is_key());
+        columns.map(|(name, column)| (name.as_str(), column)).collect()
     }
 
     /// The clustering columns, in the order of the primary key.

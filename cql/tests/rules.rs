@@ -173,3 +173,32 @@ fn rows_are_ordered_from_the_first_clustering_column_on() {
         assert_eq!(judged(&format!("SELECT * FROM t WHERE k0 = 1 AND k1 = 1 ORDER BY {order}"), &tables), expected);
     }
 }
+
+#[test]
+fn two_statements_of_a_logged_batch_are_on_one_row_if_their_keys_are_equal() {
+    let tables = table(false);
+    let insert = |k0: &str| format!("INSERT INTO t (k0, k1, k2, c0) VALUES ({k0}, 1, 1, 5)");
+    let update = |k0: &str| format!("UPDATE t SET c0 = 1 WHERE k2 = 1 AND k1 = 01 AND k0 = {k0}");
+    for (one, other, expected) in [
+        (insert("1"), insert("2"), "allowed"),
+        (insert("1"), insert("01"), "same-row-in-logged-batch"),
+        (insert("1"), update("1"), "same-row-in-logged-batch"),
+        (insert("1"), update("2"), "allowed"),
+        (update("-1"), "DELETE FROM ks.t WHERE k0 = -1 AND k1 = 1 AND k2 = 1".into(), "same-row-in-logged-batch"),
+        (insert("?"), update("?"), "allowed"),
+    ] {
+        assert_eq!(judged(&format!("BEGIN BATCH {one}; {other}; APPLY BATCH"), &tables), expected, "{one}; {other}");
+    }
+}
+
+#[test]
+fn the_type_of_a_column_tells_whether_it_counts() {
+    let counter = ("n".to_owned(), ColumnKind::Regular, NativeType::Counter.into());
+    let key = ("k".to_owned(), ColumnKind::PartitionKey, NativeType::Int.into());
+    let mut tables = KnownTables::default();
+    tables.insert(Some("ks"), "t", Arc::new(KnownTable::new([key, counter])));
+    assert_eq!(judged("UPDATE t USING TTL 5 SET n = n + ? WHERE k = 1", &tables), "ttl-on-counter");
+    assert_eq!(judged("UPDATE t SET n = n + ? WHERE k = 1", &tables), "allowed");
+    let batch = "BEGIN BATCH UPDATE t SET n = n + ? WHERE k = 1; APPLY BATCH";
+    assert_eq!(judged(batch, &tables), "counter-in-logged-batch");
+}

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::Judge;
-use crate::effect::AdditionTo;
 use crate::rules;
 use crate::statement::{Batch, BatchKind, InsertContent, Modification, Operator, Relation, Term, TermKind};
 use crate::tree::{Part, Tree};
+use crate::value::{Value, serialize};
+use crate::{KnownColumn, KnownTable};
 
 impl Judge<'_> {
     pub(super) fn batch(&mut self, batch: &Batch) {
@@ -47,7 +48,7 @@ impl Judge<'_> {
         let relations = match modification {
             Modification::Insert(_) => return,
             Modification::Update(update) => {
-                if let Some(counter) = update.additions().find(|addition| addition.to == AdditionTo::Counter) {
+                if let Some(counter) = update.additions().find(|addition| self.counts(addition)) {
                     self.refuse(&rules::COUNTER_IN_LOGGED_BATCH, counter.column.span.to(counter.value.span));
                 }
                 &update.relations
@@ -59,14 +60,29 @@ impl Judge<'_> {
         }
     }
 
-    /// Two statements on one row, as far as literals tell.
-    ///
+    /// Two statements on one row, as far as literals tell: exactly where the table is known.
+    fn rows(&mut self, statements: &[Modification]) {
+        let (mut seen, mut others) = (HashSet::new(), Vec::new());
+        for statement in statements {
+            let known = self.context.tables.and_then(|tables| tables.find(statement.table(), self.context.keyspace));
+            let Some(key) = known.and_then(|known| key(statement, known)) else {
+                others.push(statement);
+                continue;
+            };
+            let (keyspace, name) = table(statement);
+            if !seen.insert((keyspace.or(self.context.keyspace), name, key)) {
+                self.refuse(&rules::SAME_ROW_IN_LOGGED_BATCH, statement.span());
+            }
+        }
+        self.rows_by_text(&others);
+    }
+
     /// An UPDATE or DELETE names its row in WHERE, so two with the same WHERE meet. An INSERT names more than its key: two
     /// that write the same meet; with an UPDATE or DELETE whose WHERE it fulfils it meets too, unless that one is about
     /// static columns or a whole partition.
-    fn rows(&mut self, statements: &[Modification]) {
+    fn rows_by_text(&mut self, statements: &[&Modification]) {
         let mut seen = HashSet::new();
-        let rows: Vec<_> = statements.iter().map(|statement| (statement, row(statement))).collect();
+        let rows: Vec<_> = statements.iter().map(|statement| (*statement, row(statement))).collect();
         for (statement, row) in &rows {
             let Some(row) = row else { continue };
             let inserts = matches!(statement, Modification::Insert(_));
@@ -93,6 +109,30 @@ impl Judge<'_> {
 fn table(statement: &Modification) -> (Option<&str>, &str) {
     let table = statement.table();
     (table.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()), &table.name.text)
+}
+
+/// The values of the whole key, as they would be bound; `None` where it does not name them all in literals.
+fn key(statement: &Modification, table: &KnownTable) -> Option<Vec<Vec<u8>>> {
+    let given = |name: &str| match statement {
+        Modification::Insert(insert) => match &insert.content {
+            InsertContent::Values { columns, values } => {
+                columns.iter().zip(values).find(|(column, _)| column.text == name).map(|(_, value)| value)
+            }
+            InsertContent::Json { .. } => None,
+        },
+        Modification::Update(update) => equal_to(&update.relations, name),
+        Modification::Delete(delete) => equal_to(&delete.relations, name),
+    };
+    let value = |(name, column): (&str, &KnownColumn)| {
+        let term = given(name).filter(|term| is_literal(term))?;
+        let value = serialize(term, &column.column_type.kind, table.user_types(), &|_, _| Value::null(), name);
+        value.bytes.filter(|_| value.exact)
+    };
+    table.key().into_iter().map(value).collect()
+}
+
+fn equal_to<'t>(relations: &'t [Relation], name: &str) -> Option<&'t Term> {
+    relations.iter().filter_map(Relation::equality).find(|(column, _)| column.text == name).map(|(_, value)| value)
 }
 
 /// What it says of its row: the WHERE of an UPDATE or DELETE, all of an INSERT. `None` if that is not in literals.

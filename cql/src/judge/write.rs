@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use super::Judge;
-use crate::effect::AdditionTo;
+use crate::effect::{Addition, AdditionTo};
 use crate::rules;
 use crate::statement::{
-    AssignmentOperation, Condition, ConstantKind, Delete, Insert, InsertContent, Operator, Relation, Subject, Target,
-    Term, TermKind, Update, Using,
+    AssignmentOperation, Condition, ConstantKind, CqlTypeKind, Delete, Insert, InsertContent, NativeType, Operator,
+    Relation, Subject, Target, Term, TermKind, Update, Using,
 };
 use crate::value::{Value, most_digits, serialize};
 use crate::{KnownTable, Name, Span, allowed};
@@ -57,7 +57,7 @@ impl Judge<'_> {
                 self.unknown(assignment.span, "a value before the + that is no list");
             }
         }
-        let counter = update.additions().find(|addition| addition.to == AdditionTo::Counter);
+        let counter = update.additions().find(|addition| self.counts(addition));
         let ttl = update.using.as_ref().and_then(Using::ttl);
         if let (Some(_), Some(ttl)) = (counter, ttl) {
             self.refuse(&rules::TTL_ON_COUNTER, ttl.span);
@@ -109,6 +109,15 @@ impl Judge<'_> {
         let value = serialize(term, of, user_types, &|_, _| Value::null(), "");
         if value.bytes.is_some_and(|bytes| most_digits(of, &bytes, user_types) > rules::MAX_DIGITS) {
             self.refuse(&rules::TOO_MANY_DIGITS, term.span);
+        }
+    }
+
+    /// Whether it adds to a counter, by the type of the column where that is known.
+    pub(super) fn counts(&self, addition: &Addition<'_>) -> bool {
+        let counter = CqlTypeKind::Native(NativeType::Counter);
+        match self.known(addition.column) {
+            Some(known) => known.column_type.kind == counter,
+            None => addition.to == AdditionTo::Counter,
         }
     }
 

@@ -1,4 +1,13 @@
 //! Values as version 4 of the protocol sends them, made of what stands in a text.
+//!
+//! ```
+//! use keyspaces_cql::statement::NativeType;
+//! use keyspaces_cql::value::{Value, scalar};
+//!
+//! assert_eq!(scalar(NativeType::Date, "1970-01-02"), Value::exact([0x80, 0, 0, 1]));
+//! // Which moment it is only the server knows.
+//! assert!(!scalar(NativeType::Timestamp, "now").exact);
+//! ```
 
 mod big_integer;
 mod digits;

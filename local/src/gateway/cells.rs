@@ -113,11 +113,6 @@ impl PlannedCells {
         Self { layout: Arc::clone(layout), cells: Vec::new(), json: None, markers: Arc::clone(markers) }
     }
 
-    /// Whether the row comes as JSON.
-    pub(super) fn is_json(&self) -> bool {
-        self.json.is_some()
-    }
-
     fn equal(&mut self, relations: &[Relation]) {
         for (column, value) in relations.iter().filter_map(Relation::equality) {
             self.whole(&column.text, value);

@@ -203,11 +203,6 @@ impl Valued<'_> {
         self.step.side == Use::Write
     }
 
-    /// Whether the row comes as JSON.
-    pub(super) fn is_json(&self) -> bool {
-        self.step.cells.is_json()
-    }
-
     /// Whether what it writes has a time to live.
     pub(super) fn expires(&self) -> bool {
         self.step.expires

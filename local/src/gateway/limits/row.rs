@@ -20,9 +20,7 @@ pub(super) fn check(write: &Valued<'_>) -> Result<usize, Refusal> {
     if write.cells.all.iter().any(|cell| cell.most_digits(write.cells.layout) > rules::MAX_DIGITS) {
         return Err(refused_by(&rules::TOO_MANY_DIGITS));
     }
-    if write.is_json() {
-        columns(write)?;
-    }
+    columns(write)?;
     let bytes = write.row().storage_bytes().max(write.row().static_bytes());
     // Its code is not known: that of the others is assumed.
     if bytes > rules::MAX_ROW_BYTES {
@@ -31,7 +29,7 @@ pub(super) fn check(write: &Valued<'_>) -> Result<usize, Refusal> {
     Ok(bytes)
 }
 
-/// The columns that JSON names; those of other statements stand in their text.
+/// The text shows them too, but for those of JSON; the table may have got a time to live since it was read.
 fn columns(write: &Valued<'_>) -> Result<(), Refusal> {
     let outside_key = |kind| matches!(kind, ColumnKind::Static | ColumnKind::Regular);
     let columns = write.cells.all.iter().filter(|cell| outside_key(cell.kind)).map(|cell| cell.column);

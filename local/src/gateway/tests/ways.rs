@@ -409,3 +409,45 @@ async fn units_are_the_same_for_all_ways_of_giving_a_value() {
         assert!(single.0 == batch.0 && single.0.fract() == 0.0, "{column}: {single:?} {batch:?}");
     }
 }
+
+#[tokio::test]
+async fn two_statements_on_one_row_of_a_logged_batch_are_refused_for_all_ways_of_naming_it() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("ways_row").await;
+    client.table("ways_row", "t", "(k int, c text, v int, PRIMARY KEY (k, c))").await;
+    let insert = "INSERT INTO ways_row.t (k, c, v) VALUES (1, 'a', 2)";
+    let text = refused_by(&rules::SAME_ROW_IN_LOGGED_BATCH).text;
+    let placed = "UPDATE ways_row.t SET v = 1 WHERE c = ? AND k = ?";
+    let prepared = client.prepared(placed).await;
+    let json = client.prepared("INSERT INTO ways_row.t JSON ?").await;
+    for (k, c, same) in [(1_i32, "a", true), (1, "b", false), (2, "a", false)] {
+        let key = [c.as_bytes(), &k.to_be_bytes()];
+        let row = format!("{{\"K\": \"{k}\", \"c\": \"{c}\"}}");
+        let literal = format!("UPDATE ways_row.t SET v = 1 WHERE k = {k} AND c = '{c}'");
+        let deleted = format!("DELETE FROM ways_row.t WHERE c = '{c}' AND k = 0{k}");
+        let row_in_text = format!("INSERT INTO ways_row.t JSON '{row}'");
+        let with = |statement: Result<&str, &[u8]>, values: &[&[u8]]| {
+            batch_with(0, &[(Ok(insert), &[]), (statement, values)], LOCAL_QUORUM)
+        };
+        let text_of = |statement: &str| format!("BEGIN BATCH {insert}; {statement}; APPLY BATCH");
+        let named = text_of("UPDATE ways_row.t SET v = 1 WHERE k = :k AND c = :c");
+        let answers = [
+            client.query(&text_of(&literal)).await,
+            client.query(&text_of(&deleted)).await,
+            client.query(&text_of(&row_in_text)).await,
+            client.query_with(&text_of(placed), With { values: &key, ..With::default() }).await,
+            client.query_with(&named, With { values: &key, names: &["c", "k"], ..With::default() }).await,
+            client.batch_of(&with(Ok(&literal), &[])).await,
+            client.batch_of(&with(Ok(placed), &key)).await,
+            client.batch_of(&with(Err(&prepared), &key)).await,
+            client.batch_of(&with(Ok(&row_in_text), &[])).await,
+            client.batch_of(&with(Err(&json), &[row.as_bytes()])).await,
+        ];
+        for (way, answer) in answers.into_iter().enumerate() {
+            match same {
+                true => assert_eq!(answer.refused().1, text, "{way}"),
+                false => assert_eq!(answer, Answer::Void, "{way}"),
+            }
+        }
+    }
+}
