@@ -18,7 +18,7 @@ impl Fate {
         const PATIENCE: Duration = Duration::from_secs(1);
         let process = self.0.as_ref()?;
         let status = tokio::time::timeout(PATIENCE, process.exited()).await.ok()?;
-        Some(ended(status, &process.last_lines()))
+        Some(ended(status, &process.last_lines(), process.is_disk_full().await))
     }
 
     /// Waits until it has ended by itself, and says how and what it printed; with one that was given for ever.
@@ -26,21 +26,25 @@ impl Fate {
         let Some(process) = &self.0 else { return std::future::pending().await };
         let status = process.exited().await;
         let lines = process.last_lines();
-        format!("{}{}", ended(status, &lines), why(&lines))
+        format!("{}{}", ended(status, &lines, process.is_disk_full().await), why(&lines))
     }
 }
 
-fn ended(status: i32, lines: &[String]) -> String {
+fn ended(status: i32, lines: &[String], is_disk_full: bool) -> String {
     let how = match status {
         NO_STATUS => String::new(),
         129..=192 => format!(", by signal {}", status - 128),
         _ => format!(", with exit code {status}"),
     };
-    let memory = lines.iter().rfind(|line| line.contains("java.lang.OutOfMemoryError"));
-    let memory = memory.map(|line| {
+    let cause = if let Some(line) = lines.iter().rfind(|line| line.contains("java.lang.OutOfMemoryError")) {
         format!(": {line} (KEYSPACES_LOCAL_CASSANDRA=host:port has the service run over one that has more memory)")
-    });
-    format!("the Cassandra behind ended by itself{how}{}", memory.unwrap_or_default())
+    } else if is_disk_full {
+        // Cassandra writes through mapped memory, so that a full disk ends it by a signal and without a word.
+        ": the disk of the temporary folder is full (free some of it, or name another folder in TMPDIR)".to_owned()
+    } else {
+        String::new()
+    };
+    format!("the Cassandra behind ended by itself{how}{cause}")
 }
 
 /// The part of the log that tells why, indented below the reason.
@@ -78,6 +82,28 @@ mod tests {
         let (story_of, told) = story("echo 'ERROR odd'; kill -9 $$").await;
         assert_eq!(told, format!("{ended}, by signal 9"));
         assert_eq!(story_of, format!("{ended}, by signal 9\n      ERROR odd"));
+    }
+
+    #[test]
+    fn a_full_disk_is_named_unless_memory_was_the_cause() {
+        let full = "the Cassandra behind ended by itself, by signal 6: the disk of the temporary folder is full (free some \
+                    of it, or name another folder in TMPDIR)";
+        assert_eq!(ended(134, &["INFO".to_owned()], true), full);
+        assert!(ended(3, &["java.lang.OutOfMemoryError".to_owned()], true).contains("OutOfMemoryError"));
+    }
+
+    /// `/dev/full` is a disk without room.
+    #[tokio::test]
+    async fn a_disk_is_full_if_nothing_can_be_written_to_it() {
+        let directory = tempfile::tempdir().unwrap().keep();
+        let command = ["sleep", "600"].map(Into::into).to_vec();
+        let owned = Owned::start(&directory, &Job { command, container: None }, |_| {}).unwrap();
+        assert!(!owned.seen().is_disk_full().await);
+        #[cfg(target_os = "linux")]
+        {
+            std::os::unix::fs::symlink("/dev/full", directory.join("room")).unwrap();
+            assert!(owned.seen().is_disk_full().await);
+        }
     }
 
     #[tokio::test]

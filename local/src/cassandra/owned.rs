@@ -37,6 +37,7 @@ pub(crate) struct Owned {
 /// What is seen of a job: its end, and what it printed.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
+    directory: PathBuf,
     log: Arc<Mutex<VecDeque<String>>>,
     exit: watch::Receiver<Option<i32>>,
 }
@@ -63,7 +64,12 @@ impl Owned {
             exited.send_replace(Some(status));
         })?;
         let pipe = shell.stdin.take();
-        Ok(Self { directory: directory.to_owned(), shell, pipe, seen: Seen { log, exit } })
+        Ok(Self {
+            directory: directory.to_owned(),
+            shell,
+            pipe,
+            seen: Seen { directory: directory.to_owned(), log, exit },
+        })
     }
 
     pub(crate) fn seen(&self) -> &Seen {
@@ -77,6 +83,15 @@ impl Seen {
         let mut exit = self.exit.clone();
         let status = exit.wait_for(Option::is_some).await.ok().and_then(|status| *status);
         status.unwrap_or(NO_STATUS)
+    }
+
+    /// Whether the disk of its directory has no room for a segment of Cassandra's commit log.
+    pub(crate) async fn is_disk_full(&self) -> bool {
+        const SEGMENT: usize = 32 * 1024 * 1024;
+        let file = self.directory.join("room");
+        let written = tokio::fs::write(&file, vec![0; SEGMENT]).await;
+        let _ = tokio::fs::remove_file(&file).await;
+        written.is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
     }
 
     /// The last lines that the job printed.

@@ -49,6 +49,8 @@ cdc_raw_directory: {cdc_raw}
 commitlog_sync: periodic
 commitlog_sync_period: 10000ms
 auto_snapshot: false
+disk_failure_policy: die
+commit_failure_policy: die
 hinted_handoff_enabled: false
 storage_compatibility_mode: NONE
 memtable_heap_space: 64MiB
