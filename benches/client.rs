@@ -2,16 +2,19 @@
 
 use std::error::Error;
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 use std::pin::{Pin, pin};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use clap::ValueEnum;
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use keyspaces::tables::Events;
 use keyspaces::{Endpoint, Session};
 use tokio::runtime::Runtime;
 
+#[cfg(feature = "metrics")]
+use crate::recorder;
 use crate::work::bare::Bare;
 use crate::work::ours::Ours;
 use crate::work::signing::Answers;
@@ -19,6 +22,11 @@ use crate::work::{Client, Event, ROWS_PER_PAGE, Result, partition_of};
 
 /// Calls made before those that count, so that whatever is made once is there.
 const WARMING_UP: u64 = 200;
+
+/// The defaults of `keyspaces`.
+const CONNECTIONS: usize = 3;
+const IN_FLIGHT_PER_CONNECTION: usize = 512;
+const ROWS_IN_A_BATCH: usize = 10;
 
 /// Whose code does it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -30,7 +38,32 @@ pub(crate) enum Whose {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Task {
     Insert,
+    /// With a subscriber for spans and events at INFO, as programs have in production.
+    InsertAtInfo,
+    /// With a subscriber at DEBUG, where the spans of a call are.
+    InsertAtDebug,
+    /// With a recorder of metrics.
+    #[cfg(feature = "metrics")]
+    InsertMeasured,
+    /// So many inserts at a time.
+    InFlight1,
+    InFlight64,
+    InFlight1024,
+    InFlight10000,
+    /// Ten inserts in one unlogged batch.
+    Batch,
     SelectOne,
+    SelectFirst,
+    /// One page, its rows collected.
+    Rows1,
+    Rows10,
+    Rows100,
+    /// From nothing to a session, and its end.
+    Connect,
+    /// The size of a future.
+    SizeOfInsert,
+    SizeOfSelectOne,
+    SizeOfTryNext,
     /// Pages of 1,000 rows, as one stream.
     Pages,
     /// The same, held to the memory it takes after its first page.
@@ -41,6 +74,31 @@ pub(crate) enum Task {
     Month,
     /// Answers to the server's challenge, as when a connection is opened.
     Sigv4,
+}
+
+impl Task {
+    /// How many calls it has in flight at a time.
+    fn in_flight(self) -> usize {
+        match self {
+            Self::InFlight64 => 64,
+            Self::InFlight1024 => 1_024,
+            Self::InFlight10000 => 10_000,
+            _ => 1,
+        }
+    }
+
+    /// Installs what watches the calls.
+    fn watch(self) -> Result<()> {
+        use tracing::Level;
+        let level = match self {
+            Self::InsertAtInfo => Level::INFO,
+            Self::InsertAtDebug => Level::DEBUG,
+            #[cfg(feature = "metrics")]
+            Self::InsertMeasured => return recorder::install(),
+            _ => return Ok(()),
+        };
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::sink).try_init()
+    }
 }
 
 /// What an allocation costs depends on where the heap has holes, by some hundred instructions a call, so each run begins
@@ -57,7 +115,22 @@ pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result
     if task == Task::Sigv4 {
         return sign(&runtime, times);
     }
-    let session = runtime.block_on(Session::builder().endpoint(Endpoint::cassandra(address)?).connect())?;
+    task.watch()?;
+    if task == Task::Connect {
+        return match whose {
+            Whose::Ours => connect::<Ours>(&runtime, address, times),
+            Whose::Bare => connect::<Bare>(&runtime, address, times),
+        };
+    }
+    let connections = task.in_flight().div_ceil(IN_FLIGHT_PER_CONNECTION).max(CONNECTIONS);
+    let builder = Session::builder()
+        .endpoint(Endpoint::cassandra(address)?)
+        .connections_per_host(NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN));
+    let session = runtime.block_on(builder.connect())?;
+    if task.in_flight() > IN_FLIGHT_PER_CONNECTION {
+        // A new peer counts as one connection for two seconds, and nobody is to wait for room here.
+        runtime.block_on(tokio::time::sleep(Duration::from_secs(3)));
+    }
     match (whose, task) {
         (Whose::Ours, Task::Month) => read_month(&runtime, &session, times),
         // Both are made and live, whichever is used, so that the heap looks the same.
@@ -74,11 +147,21 @@ pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result
 
 fn run_on(runtime: &Runtime, client: &impl Client, task: Task, times: u64) -> Result<u64> {
     match task {
-        Task::Insert => {
+        Task::Insert | Task::InsertAtInfo | Task::InsertAtDebug => insert_each(runtime, client, times),
+        #[cfg(feature = "metrics")]
+        Task::InsertMeasured => insert_each(runtime, client, times),
+        Task::InFlight1 | Task::InFlight64 | Task::InFlight1024 | Task::InFlight10000 => {
             let event = Event::sample();
             timed(runtime, times, async |times| {
+                let inserts = stream::iter(0..times).map(|_| client.insert(&event));
+                inserts.buffer_unordered(task.in_flight()).try_collect().await
+            })
+        }
+        Task::Batch => {
+            let events = vec![Event::sample(); ROWS_IN_A_BATCH];
+            timed(runtime, times, async |times| {
                 for _ in 0..times {
-                    client.insert(&event).await?;
+                    client.batch(&events).await?;
                 }
                 Ok(())
             })
@@ -87,11 +170,26 @@ fn run_on(runtime: &Runtime, client: &impl Client, task: Task, times: u64) -> Re
             let key = Event::sample().key();
             timed(runtime, times, async |times| {
                 for _ in 0..times {
-                    client.select_one(&key).await?;
+                    black_box(client.select_one(&key).await?);
                 }
                 Ok(())
             })
         }
+        Task::SelectFirst => {
+            let key = Event::sample().key();
+            timed(runtime, times, async |times| {
+                for _ in 0..times {
+                    black_box(client.select_first(&key).await?);
+                }
+                Ok(())
+            })
+        }
+        Task::Rows1 => select_few(runtime, client, 1, times),
+        Task::Rows10 => select_few(runtime, client, 10, times),
+        Task::Rows100 => select_few(runtime, client, 100, times),
+        Task::SizeOfInsert => Ok(client.size_of_insert(&Event::sample()).try_into()?),
+        Task::SizeOfSelectOne => Ok(client.size_of_select_one(&Event::sample().key()).try_into()?),
+        Task::SizeOfTryNext => Ok(runtime.block_on(client.size_of_try_next(partition_of(1)))?.try_into()?),
         Task::Pages => timed(runtime, times, async |times| {
             let rows = times * u64::from(ROWS_PER_PAGE);
             expect(rows, count(client.stream(partition_of(rows)).await?).await?)
@@ -119,8 +217,37 @@ fn run_on(runtime: &Runtime, client: &impl Client, task: Task, times: u64) -> Re
             }
             Ok(())
         }),
-        Task::Sigv4 => Err("this is no task for a session".into()),
+        Task::Connect | Task::Sigv4 => Err("this is no task for a session".into()),
     }
+}
+
+fn connect<C: Client>(runtime: &Runtime, address: &str, times: u64) -> Result<u64> {
+    timed(runtime, times, async |times| {
+        for _ in 0..times {
+            C::connect(address).await?;
+        }
+        Ok(())
+    })
+}
+
+fn insert_each(runtime: &Runtime, client: &impl Client, times: u64) -> Result<u64> {
+    let event = Event::sample();
+    timed(runtime, times, async |times| {
+        for _ in 0..times {
+            client.insert(&event).await?;
+        }
+        Ok(())
+    })
+}
+
+fn select_few(runtime: &Runtime, client: &impl Client, rows: u64, times: u64) -> Result<u64> {
+    let partition = partition_of(rows);
+    timed(runtime, times, async |times| {
+        for _ in 0..times {
+            expect(rows, black_box(client.select_few(&partition).await?).len().try_into()?)?;
+        }
+        Ok(())
+    })
 }
 
 fn read_month(runtime: &Runtime, session: &Session, times: u64) -> Result<u64> {

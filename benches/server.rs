@@ -3,11 +3,10 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::stub;
+use crate::stub::{self, Delay};
 use crate::work::Result;
 
 /// A stub that runs until this is dropped.
@@ -17,9 +16,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(delay_millis: u64) -> Result<Self> {
+    pub(crate) fn start(delay: Delay) -> Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
-            .args(["serve", &delay_millis.to_string()])
+            .args(["serve", &delay.by.as_millis().to_string()])
+            .args(delay.always.then_some("--always"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -39,7 +39,7 @@ impl Drop for Server {
 }
 
 /// Says where it listens, and serves until its input ends, which is when its owner does, however that ends.
-pub(crate) fn serve(delay_millis: u64) -> Result<()> {
+pub(crate) fn serve(delay: Delay) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
     println!("{}", listener.local_addr()?);
@@ -47,6 +47,6 @@ pub(crate) fn serve(delay_millis: u64) -> Result<()> {
         let _ = std::io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
-    runtime.block_on(stub::serve(listener, Duration::from_millis(delay_millis)))?;
+    runtime.block_on(stub::serve(listener, delay))?;
     Ok(())
 }

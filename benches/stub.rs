@@ -20,8 +20,16 @@ use tokio::sync::Mutex as AsyncMutex;
 use frame::{Answer, Request};
 use statement::Prepared;
 
-/// Serves until the future is dropped. Answers to statements over tables other than the system's come after `delay`.
-pub(crate) async fn serve(listener: TcpListener, delay: Duration) -> io::Result<()> {
+/// How late answers come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Delay {
+    pub(crate) by: Duration,
+    /// Every answer, not only those to prepared statements over tables other than the system's.
+    pub(crate) always: bool,
+}
+
+/// Serves until the future is dropped.
+pub(crate) async fn serve(listener: TcpListener, delay: Delay) -> io::Result<()> {
     let statements = Arc::new(Statements::default());
     loop {
         let (stream, _) = listener.accept().await?;
@@ -54,11 +62,11 @@ struct Connection {
     reads: OwnedReadHalf,
     writes: Arc<AsyncMutex<OwnedWriteHalf>>,
     statements: Arc<Statements>,
-    delay: Duration,
+    delay: Delay,
 }
 
 impl Connection {
-    fn new(stream: TcpStream, statements: Arc<Statements>, delay: Duration) -> Self {
+    fn new(stream: TcpStream, statements: Arc<Statements>, delay: Delay) -> Self {
         let (reads, writes) = stream.into_split();
         Self { reads, writes: Arc::new(AsyncMutex::new(writes)), statements, delay }
     }
@@ -67,10 +75,10 @@ impl Connection {
         while let Some(request) = Request::read(&mut self.reads).await? {
             let (answer, at_once) = self.answer(&request);
             let bytes = answer.on_stream(request.stream);
-            if at_once || self.delay.is_zero() {
+            if at_once && !self.delay.always || self.delay.by.is_zero() {
                 self.writes.lock().await.write_all(&bytes).await?;
             } else {
-                let (writes, delay) = (Arc::clone(&self.writes), self.delay);
+                let (writes, delay) = (Arc::clone(&self.writes), self.delay.by);
                 tokio::spawn(async move {
                     tokio::time::sleep(delay).await;
                     let _ = writes.lock().await.write_all(&bytes).await;
@@ -99,6 +107,7 @@ impl Connection {
                 }
                 None => Answer::unprepared(request.prepared_id()),
             },
+            frame::BATCH => return (Answer::void(), false),
             _ => Answer::invalid("the stub does not know this opcode"),
         };
         (answer, true)

@@ -2,17 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use clap::ValueEnum;
 
 use crate::callgrind;
 use crate::client::{Task, Whose};
 use crate::server::Server;
+use crate::stub::Delay;
 use crate::work::Result;
 
 /// Runs of each, ours and bare in turn: of instructions and allocations the median counts, of times the shortest, of
 /// memory the most.
 const RUNS: usize = 5;
+/// A check counts once. Runs differ by the addresses that allocations get, by less than this share of the instructions.
+const CHECK_TOLERANCE: f64 = 0.005;
 const MEGABYTE: f64 = 1024.0 * 1024.0;
 
 struct Row {
@@ -35,6 +39,10 @@ enum Unit {
     Nanoseconds,
     /// Growth, in bytes.
     Memory,
+    /// Of a future, in bytes.
+    Size,
+    /// How many requests wait for each other: by how much longer it takes when each takes longer.
+    InARow,
 }
 
 #[derive(Clone, Copy)]
@@ -51,10 +59,80 @@ const BESIDE_BARE: &[Measure] = &[
     Measure(Unit::Nanoseconds, Bound::None),
 ];
 
+const COUNTED: &[Measure] =
+    &[Measure(Unit::Instructions, Bound::Ratio(1.05)), Measure(Unit::Allocations, Bound::Difference(2.0))];
+
+/// What somebody asked to see of each call has its price.
+const STATED: &[Measure] = &[Measure(Unit::Instructions, Bound::None), Measure(Unit::Allocations, Bound::None)];
+
+const SIZES: &[Measure] = &[Measure(Unit::Size, Bound::None)];
+
+const IN_A_ROW: &[Measure] = &[Measure(Unit::InARow, Bound::None)];
+
 const ROWS: &[Row] = &[
     Row { name: "insert", task: Task::Insert, times: 2_000, measures: BESIDE_BARE, beside_bare: true },
+    Row {
+        name: "insert, subscriber at INFO",
+        task: Task::InsertAtInfo,
+        times: 2_000,
+        measures: BESIDE_BARE,
+        beside_bare: true,
+    },
+    Row {
+        name: "insert, subscriber at DEBUG",
+        task: Task::InsertAtDebug,
+        times: 500,
+        measures: STATED,
+        beside_bare: true,
+    },
+    #[cfg(feature = "metrics")]
+    Row {
+        name: "insert, metrics recorded",
+        task: Task::InsertMeasured,
+        times: 2_000,
+        measures: STATED,
+        beside_bare: true,
+    },
+    Row { name: "1 insert in flight", task: Task::InFlight1, times: 2_000, measures: COUNTED, beside_bare: true },
+    Row { name: "64 inserts in flight", task: Task::InFlight64, times: 2_048, measures: COUNTED, beside_bare: true },
+    Row {
+        name: "1024 inserts in flight",
+        task: Task::InFlight1024,
+        times: 4_096,
+        measures: COUNTED,
+        beside_bare: true,
+    },
+    Row {
+        name: "10000 inserts in flight",
+        task: Task::InFlight10000,
+        times: 10_000,
+        measures: COUNTED,
+        beside_bare: true,
+    },
+    Row { name: "batch of 10 inserts", task: Task::Batch, times: 500, measures: COUNTED, beside_bare: true },
     Row { name: "select one row", task: Task::SelectOne, times: 2_000, measures: BESIDE_BARE, beside_bare: true },
+    Row { name: "select first row", task: Task::SelectFirst, times: 2_000, measures: COUNTED, beside_bare: true },
+    Row { name: "rows of 1", task: Task::Rows1, times: 2_000, measures: COUNTED, beside_bare: true },
+    Row { name: "rows of 10", task: Task::Rows10, times: 1_000, measures: COUNTED, beside_bare: true },
+    Row { name: "rows of 100", task: Task::Rows100, times: 500, measures: COUNTED, beside_bare: true },
+    Row { name: "connect", task: Task::Connect, times: 20, measures: STATED, beside_bare: true },
+    Row { name: "connect", task: Task::Connect, times: 1, measures: IN_A_ROW, beside_bare: true },
     Row { name: "page of 1000 rows", task: Task::Pages, times: 50, measures: BESIDE_BARE, beside_bare: true },
+    Row { name: "future of an insert", task: Task::SizeOfInsert, times: 1, measures: SIZES, beside_bare: true },
+    Row {
+        name: "future of a select of one row",
+        task: Task::SizeOfSelectOne,
+        times: 1,
+        measures: SIZES,
+        beside_bare: true,
+    },
+    Row {
+        name: "future of a stream's next row",
+        task: Task::SizeOfTryNext,
+        times: 1,
+        measures: SIZES,
+        beside_bare: true,
+    },
     Row {
         name: "stream of 1000000 rows",
         task: Task::PagesMemory,
@@ -89,21 +167,26 @@ const ROWS: &[Row] = &[
     },
 ];
 
-pub(crate) fn print(words: &[String]) -> Result<()> {
-    let servers = Servers { at_once: Server::start(0)?, after_5_millis: Server::start(5)? };
+/// Prints the lines with one of the words in their names. A check is of what does not depend on the machine's load.
+pub(crate) fn print(words: &[String], is_check: bool) -> Result<()> {
+    let servers = Servers::start()?;
+    let (runs, tolerance) = if is_check { (1, CHECK_TOLERANCE) } else { (RUNS, 0.0) };
     let mut over = Vec::new();
     for row in ROWS {
         let name = |unit: Unit| format!("{} {}", row.name, unit.name());
-        let chosen = |unit: Unit| words.is_empty() || words.iter().any(|word| name(unit).contains(word.as_str()));
+        let chosen = |unit: Unit| {
+            let is_named = words.is_empty() || words.iter().any(|word| name(unit).contains(word.as_str()));
+            is_named && (!is_check || unit.is_exact())
+        };
         let measures: Vec<&Measure> = row.measures.iter().filter(|measure| chosen(measure.0)).collect();
         let units: Vec<Unit> = measures.iter().map(|measure| measure.0).collect();
-        let measured = row.measure(&units, servers.of(row.task))?;
+        let measured = row.measure(&units, &servers, if units.is_empty() { 0 } else { runs })?;
         for Measure(unit, bound) in measures {
             let [ours, bare] = measured.of(*unit);
             let ratio = bare.filter(|bare| *bare > 0.0).zip(ours).map(|(bare, ours)| ours / bare);
             let line = format!("{}: {}, {}, {}", name(*unit), unit.show(ours), unit.show(bare), shown(ratio, 3));
             println!("{line}");
-            if let Some(bound) = bound.passed_by(ours, bare) {
+            if let Some(bound) = bound.passed_by(ours, bare, tolerance) {
                 over.push(format!("over its bound, {bound}: {line}"));
             }
         }
@@ -112,6 +195,8 @@ pub(crate) fn print(words: &[String]) -> Result<()> {
     over.iter().for_each(|line| println!("{line}"));
     if over.is_empty() {
         println!("all within their bounds");
+    } else if is_check {
+        return Err(format!("{} lines are over their bounds", over.len()).into());
     }
     Ok(())
 }
@@ -119,9 +204,25 @@ pub(crate) fn print(words: &[String]) -> Result<()> {
 struct Servers {
     at_once: Server,
     after_5_millis: Server,
+    /// They delay every answer, by different times.
+    slow: Server,
+    slower: Server,
 }
 
+const SLOW: Duration = Duration::from_millis(20);
+const SLOWER: Duration = Duration::from_millis(70);
+
 impl Servers {
+    fn start() -> Result<Self> {
+        let start = |by, always| Server::start(Delay { by, always });
+        Ok(Self {
+            at_once: start(Duration::ZERO, false)?,
+            after_5_millis: start(Duration::from_millis(5), false)?,
+            slow: start(SLOW, true)?,
+            slower: start(SLOWER, true)?,
+        })
+    }
+
     fn of(&self, task: Task) -> &str {
         match task {
             Task::Month => &self.after_5_millis.address,
@@ -145,8 +246,10 @@ impl Measured {
             Unit::Instructions => self.instructions.each_ref().map(|runs| median(runs)),
             Unit::Allocations => self.allocations.each_ref().map(|runs| median(runs)),
             // Whatever else goes on only adds to it.
-            Unit::Nanoseconds => self.itself.each_ref().map(|runs| runs.iter().copied().reduce(f64::min)),
-            Unit::Memory => self.itself.each_ref().map(|runs| runs.iter().copied().reduce(f64::max)),
+            Unit::Nanoseconds | Unit::InARow => {
+                self.itself.each_ref().map(|runs| runs.iter().copied().reduce(f64::min))
+            }
+            Unit::Memory | Unit::Size => self.itself.each_ref().map(|runs| runs.iter().copied().reduce(f64::max)),
         }
     }
 }
@@ -158,21 +261,26 @@ fn median(runs: &[f64]) -> Option<f64> {
 }
 
 impl Row {
-    fn measure(&self, units: &[Unit], address: &str) -> Result<Measured> {
+    fn measure(&self, units: &[Unit], servers: &Servers, runs: usize) -> Result<Measured> {
         let mut measured = Measured::default();
         let parties = &[Whose::Ours, Whose::Bare][..if self.beside_bare { 2 } else { 1 }];
         let has = |unit| units.contains(&unit);
-        for run in 0..RUNS {
+        for run in 0..runs {
             for (index, party) in parties.iter().enumerate() {
-                let arguments = self.arguments(*party, address, run)?;
+                let arguments = self.arguments(*party, servers.of(self.task), run)?;
                 if has(Unit::Instructions) || has(Unit::Allocations) {
                     let times = self.times as f64;
                     let counted = callgrind::count(&arguments, &self.profile(*party, run)?)?;
                     measured.instructions[index].push(counted.instructions as f64 / times);
                     measured.allocations[index].push(counted.allocations as f64 / times);
                 }
-                if has(Unit::Nanoseconds) || has(Unit::Memory) {
+                if has(Unit::Nanoseconds) || has(Unit::Memory) || has(Unit::Size) {
                     measured.itself[index].push(run_client(&arguments)?);
+                }
+                if has(Unit::InARow) {
+                    let slow = run_client(&self.arguments(*party, &servers.slow.address, run)?)?;
+                    let slower = run_client(&self.arguments(*party, &servers.slower.address, run)?)?;
+                    measured.itself[index].push((slower - slow) / (SLOWER - SLOW).as_nanos() as f64);
                 }
             }
         }
@@ -212,11 +320,23 @@ impl Unit {
             Self::Allocations => "allocations",
             Self::Nanoseconds => "nanoseconds",
             Self::Memory => "memory",
+            Self::Size => "size",
+            Self::InARow => "requests in a row",
         }
     }
 
+    /// Whether it is the same on a busy machine.
+    fn is_exact(self) -> bool {
+        matches!(self, Self::Instructions | Self::Allocations | Self::Size)
+    }
+
     fn show(self, value: Option<f64>) -> String {
-        shown(value, if self == Self::Allocations { 2 } else { 0 })
+        let digits = match self {
+            Self::Allocations => 2,
+            Self::InARow => 1,
+            _ => 0,
+        };
+        shown(value, digits)
     }
 }
 
@@ -225,11 +345,11 @@ fn shown(value: Option<f64>, digits: usize) -> String {
 }
 
 impl Bound {
-    fn passed_by(self, ours: Option<f64>, bare: Option<f64>) -> Option<String> {
+    fn passed_by(self, ours: Option<f64>, bare: Option<f64>, tolerance: f64) -> Option<String> {
         let ours = ours?;
         let (passed, said) = match self {
             Self::None => return None,
-            Self::Ratio(most) => (ours > bare? * most, format!("{most} times the bare driver's")),
+            Self::Ratio(most) => (ours > bare? * (most + tolerance), format!("{most} times the bare driver's")),
             // What is done once in a run is a fraction of one for each time.
             Self::Difference(most) => ((ours - bare?).round() > most, format!("{most} more than the bare driver's")),
             Self::Ours(most) => (ours > most, format!("{most}")),

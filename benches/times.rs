@@ -4,10 +4,10 @@
 //! `cargo bench --bench times`; with `-- stub` it starts no local Keyspaces.
 
 mod stub;
+#[expect(dead_code, reason = "the bench `overhead` does more of it")]
 mod work;
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use criterion::measurement::WallTime;
@@ -36,7 +36,7 @@ fn main() -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         // The listener belongs to the other runtime.
         let listener = listener.into_std()?;
-        Ok(runtime.block_on(async { stub::serve(TcpListener::from_std(listener)?, Duration::ZERO).await })?)
+        Ok(runtime.block_on(async { stub::serve(TcpListener::from_std(listener)?, stub::Delay::default()).await })?)
     });
     let session = runtime.block_on(Session::builder().endpoint(Endpoint::cassandra(&address)?).connect())?;
     measure(&mut criterion, "stub", &runtime, &session)?;

@@ -40,11 +40,33 @@ pub(crate) type Key = (String, NaiveDate, DateTime<Utc>);
 
 /// The statements, prepared.
 pub(crate) trait Client: Sized {
+    /// Connects and closes.
+    async fn connect(address: &str) -> Result<()>;
+
     async fn new(session: &Session) -> Result<Self>;
 
     async fn insert(&self, event: &Event) -> Result<()>;
 
+    /// Several rows in one unlogged batch, made anew each time.
+    async fn batch(&self, events: &[Event]) -> Result<()>;
+
+    /// The one row that there is.
     async fn select_one(&self, key: &Key) -> Result<Event>;
+
+    /// The first row, whether or not there are others.
+    async fn select_first(&self, key: &Key) -> Result<Event>;
+
+    /// The rows of a partition that fits one page.
+    async fn select_few(&self, partition: &(String, NaiveDate)) -> Result<Vec<Event>>;
+
+    /// The size in bytes of the future that one insert is.
+    fn size_of_insert(&self, event: &Event) -> usize;
+
+    /// The size in bytes of the future that one read is.
+    fn size_of_select_one(&self, key: &Key) -> usize;
+
+    /// The size in bytes of the future that waits for the next row of a stream.
+    async fn size_of_try_next(&self, partition: (String, NaiveDate)) -> Result<usize>;
 
     /// All rows of one partition, page by page.
     async fn stream(&self, partition: (String, NaiveDate)) -> Result<impl Stream<Item = Result<Event>> + Unpin>;

@@ -10,6 +10,7 @@ pub(super) const QUERY: u8 = 0x07;
 pub(super) const PREPARE: u8 = 0x09;
 pub(super) const EXECUTE: u8 = 0x0A;
 pub(super) const REGISTER: u8 = 0x0B;
+pub(super) const BATCH: u8 = 0x0D;
 
 pub(super) struct Request {
     pub(super) stream: [u8; 2],
@@ -137,6 +138,10 @@ impl Answer {
 
     pub(super) fn result(body: Vec<u8>) -> Self {
         Self { opcode: 0x08, body }
+    }
+
+    pub(super) fn void() -> Self {
+        Self::result(1_i32.to_be_bytes().to_vec())
     }
 
     pub(super) fn invalid(text: &str) -> Self {

@@ -1,13 +1,22 @@
 //! The `scylla` driver as it is.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
+use scylla::client::PoolSize;
 use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use scylla::response::PagingState;
+use scylla::response::query_result::QueryRowsResult;
+use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 
 use super::{Client, Event, IN_FLIGHT, INSERT, Key, ROWS_PER_PAGE, Result, SELECT_DAY, SELECT_ONE};
+
+/// The default of `keyspaces`.
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
 
 pub(crate) struct Bare {
     session: Arc<Session>,
@@ -17,6 +26,19 @@ pub(crate) struct Bare {
 }
 
 impl Client for Bare {
+    /// With what of our settings changes the number of requests.
+    async fn connect(address: &str) -> Result<()> {
+        let _session = SessionBuilder::new()
+            .known_node(address)
+            .fetch_schema_metadata(false)
+            .auto_await_schema_agreement(false)
+            .pool_size(PoolSize::PerHost(CONNECTIONS))
+            .disallow_shard_aware_port(true)
+            .build()
+            .await?;
+        Ok(())
+    }
+
     /// The driver's own session out of ours: its settings are the same because it is the same.
     async fn new(session: &keyspaces::Session) -> Result<Self> {
         let session = session.dangerous_driver()?;
@@ -32,9 +54,37 @@ impl Client for Bare {
         Ok(())
     }
 
+    async fn batch(&self, events: &[Event]) -> Result<()> {
+        let mut batch = Batch::new(BatchType::Unlogged);
+        events.iter().for_each(|_| batch.append_statement(self.insert.clone()));
+        self.session.batch(&batch, events).await?;
+        Ok(())
+    }
+
     async fn select_one(&self, key: &Key) -> Result<Event> {
-        let answer = self.session.execute_unpaged(&self.select_one, key).await?;
-        Ok(answer.into_rows_result()?.single_row()?)
+        Ok(self.page_of_one(key).await?.single_row()?)
+    }
+
+    async fn select_first(&self, key: &Key) -> Result<Event> {
+        Ok(self.page_of_one(key).await?.first_row()?)
+    }
+
+    async fn select_few(&self, partition: &(String, NaiveDate)) -> Result<Vec<Event>> {
+        let (page, _) = self.session.execute_single_page(&self.select_day, partition, PagingState::start()).await?;
+        let page = page.into_rows_result()?;
+        Ok(page.rows()?.collect::<std::result::Result<_, _>>()?)
+    }
+
+    fn size_of_insert(&self, event: &Event) -> usize {
+        size_of_val(&self.session.execute_unpaged(&self.insert, event))
+    }
+
+    fn size_of_select_one(&self, key: &Key) -> usize {
+        size_of_val(&self.session.execute_single_page(&self.select_one, key, PagingState::start()))
+    }
+
+    async fn size_of_try_next(&self, partition: (String, NaiveDate)) -> Result<usize> {
+        Ok(size_of_val(&self.stream(partition).await?.try_next()))
     }
 
     async fn stream(&self, partition: (String, NaiveDate)) -> Result<impl Stream<Item = Result<Event>> + Unpin> {
@@ -44,5 +94,12 @@ impl Client for Bare {
 
     fn fan_out(&self, keys: impl Iterator<Item = Key> + Send + 'static) -> impl Stream<Item = Result<Event>> {
         stream::iter(keys).map(async |key| self.select_one(&key).await).buffer_unordered(IN_FLIGHT.get())
+    }
+}
+
+impl Bare {
+    async fn page_of_one(&self, key: &Key) -> Result<QueryRowsResult> {
+        let (page, _) = self.session.execute_single_page(&self.select_one, key, PagingState::start()).await?;
+        Ok(page.into_rows_result()?)
     }
 }

@@ -1,0 +1,42 @@
+//! The least that a recorder of metrics does: it adds numbers up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
+use crate::work::Result;
+
+struct Sums;
+
+struct Sum(AtomicU64);
+
+pub(crate) fn install() -> Result<()> {
+    Ok(metrics::set_global_recorder(Sums)?)
+}
+
+impl HistogramFn for Sum {
+    fn record(&self, value: f64) {
+        self.0.fetch_add(value.to_bits(), Ordering::Relaxed);
+    }
+}
+
+impl Recorder for Sums {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(Arc::new(AtomicU64::new(0)))
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(Arc::new(AtomicU64::new(0)))
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(Arc::new(Sum(AtomicU64::new(0))))
+    }
+}
