@@ -16,6 +16,7 @@ use crate::error::Story;
 use crate::execute::Call;
 use crate::limit::{LOOK_INTERVAL, Peer, Permit};
 use crate::observe::{self, Running};
+use crate::pace::{Late, Need};
 use crate::{Error, ErrorKind};
 
 /// A call under way. Dropped at any time, it leaves nothing behind but what was sent.
@@ -40,6 +41,10 @@ struct Trouble {
     story: Story,
     last: Option<(Failure, Arc<Peer>)>,
     waits: u32,
+    /// How long the last attempt took to be answered; nothing if it was not answered.
+    took: Duration,
+    /// Of the statement's partition key, if all of it is bound.
+    partition: Option<i64>,
 }
 
 impl<'c> Attempts<'c> {
@@ -71,8 +76,9 @@ impl<'c> Attempts<'c> {
         self.trouble.get_or_insert_default()
     }
 
-    /// Waits until the next attempt may be made.
-    pub(crate) async fn turn(&mut self) -> Result<Permit<'c>, Error> {
+    /// Waits until the next attempt may be made. `partition` is a hash of the partition key, if it is known.
+    pub(crate) async fn turn(&mut self, partition: Option<i64>) -> Result<Permit<'c>, Error> {
+        self.trouble().partition = partition;
         let asked = Instant::now();
         let turn = self.turn_in_time().await;
         self.call.meters.waited(asked.elapsed());
@@ -80,19 +86,33 @@ impl<'c> Attempts<'c> {
     }
 
     async fn turn_in_time(&mut self) -> Result<Permit<'c>, Error> {
-        let (session, deadline) = (&self.call.session, self.deadline());
-        for pace in &*self.call.paces {
-            if timeout_at(deadline, pace.turn(self.units, session.began())).await.is_err() {
-                return Err(self.not_its_turn());
+        let (session, need) = (&self.call.session, self.need());
+        for (index, pace) in self.call.paces.iter().enumerate() {
+            if let Err(late) = pace.turn(need, session.began()).await {
+                self.give_back(index);
+                return Err(self.too_late(late));
             }
         }
+        let permit = self.permit_in_time().await;
+        if permit.is_err() {
+            self.give_back(self.call.paces.len());
+        }
+        permit
+    }
+
+    async fn permit_in_time(&mut self) -> Result<Permit<'c>, Error> {
+        let (session, deadline) = (&self.call.session, self.deadline());
         let avoided = self.trouble().last.as_ref().map(|(_, peer)| Arc::clone(peer));
         let mut permit = pin!(session.limiter().permit(avoided.as_ref()));
         loop {
             let now = Instant::now();
             match timeout_at(deadline.min(now + LOOK_INTERVAL), permit.as_mut()).await {
                 Ok(Ok(permit)) => {
-                    self.sent = session.age(Instant::now());
+                    let now = Instant::now();
+                    if now + self.expected_answer() > deadline {
+                        return Err(self.given_up("less time is left until its deadline than recent answers took"));
+                    }
+                    self.sent = session.age(now);
                     return Ok(permit);
                 }
                 Ok(Err(_)) => return Err(self.given_up("as much is in flight as the connections bear")),
@@ -103,6 +123,24 @@ impl<'c> Attempts<'c> {
                 }
             }
         }
+    }
+
+    fn need(&self) -> Need {
+        let partition = self.trouble.as_ref().and_then(|trouble| trouble.partition);
+        Need { units: self.units, partition, came: self.began, deadline: self.deadline() }
+    }
+
+    /// Returns the turns at the first so many tables: the attempt is not made.
+    fn give_back(&self, tables: usize) {
+        for pace in self.call.paces.iter().take(tables) {
+            pace.give_back(self.need(), self.call.session.began());
+        }
+    }
+
+    /// An attempt with less time left is not sent: its answer would come too late.
+    fn expected_answer(&self) -> Duration {
+        let took = self.trouble.as_ref().map_or(Duration::ZERO, |trouble| trouble.took);
+        self.call.paces.iter().map(|pace| pace.expected_answer()).fold(took, Duration::max)
     }
 
     /// How long the next attempt may take, if less than the statement itself says.
@@ -125,12 +163,21 @@ impl<'c> Attempts<'c> {
             self.span.record("attempts", trouble.story.attempts + 1);
         }
         for pace in &*self.call.paces {
-            pace.acknowledged(self.sent, || self.call.session.age(Instant::now()));
+            let partition = self.trouble.as_ref().and_then(|trouble| trouble.partition);
+            pace.acknowledged(self.units, partition, self.sent, || self.call.session.age(Instant::now()));
         }
     }
 
     /// Takes in that the attempt has failed, and waits until it is time for another; or says how the call ends.
-    pub(crate) async fn failed(&mut self, permit: Permit<'c>, error: ExecutionError, span: Span) -> Result<(), Error> {
+    /// `partition` is a hash of the partition key, if it is known.
+    pub(crate) async fn failed(
+        &mut self,
+        permit: Permit<'c>,
+        error: ExecutionError,
+        span: Span,
+        partition: Option<i64>,
+    ) -> Result<(), Error> {
+        self.trouble().partition = partition;
         let failure = classify::execution(error);
         let class = failure.class;
         observe::failed(&span, class);
@@ -142,18 +189,21 @@ impl<'c> Attempts<'c> {
         if !class.may_pass() || !self.may_be_repeated() {
             return Err(self.ended(None));
         }
+        // All attempts at a throttled table are held to the rate that it acknowledges: their wait is that for a turn.
+        if class == Class::Throttled && !self.call.paces.is_empty() {
+            return Ok(());
+        }
         let (session, deadline) = (&self.call.session, self.deadline());
         let waits = &mut self.trouble().waits;
         let due = Instant::now() + session.retry().wait(*waits);
         *waits += 1;
-        if due >= deadline {
+        if due + self.expected_answer() >= deadline {
             return Err(self.ended(Some("its deadline leaves no time for another attempt")));
         }
         self.call.meters.waited(due.saturating_duration_since(Instant::now()));
         sleep_until(due).await;
-        // What was not sent is no repeat to the server; and all attempts at a throttled table are held to what it takes.
-        let is_held = class == Class::NotSent || class == Class::Throttled && !self.call.paces.is_empty();
-        if is_held || session.retry().budget.repeat(session.age(due)) {
+        // What was not sent is no repeat to the server.
+        if class == Class::NotSent || session.retry().budget.repeat(session.age(due)) {
             return Ok(());
         }
         Err(self.ended(Some("the session's budget of repeats is spent")))
@@ -167,14 +217,18 @@ impl<'c> Attempts<'c> {
         story.peers.retain(|known| *known != address);
         story.peers.push(address);
         story.may_have_been_applied |= failure.may_have_been_applied && !is_read;
+        let now = self.call.session.age(Instant::now());
+        let is_answered = !matches!(failure.class, Class::Lost | Class::NotSent | Class::TimedOut);
+        let took = if is_answered { now.saturating_sub(self.sent) } else { Duration::ZERO };
+        let trouble = self.trouble();
+        trouble.took = took;
+        let partition = trouble.partition;
         if failure.class == Class::Throttled {
-            let now = self.call.session.age(Instant::now());
             for pace in &*self.call.paces {
-                pace.throttled(self.sent, now);
+                pace.throttled(self.units, partition, self.sent, now);
             }
         }
         if matches!(failure.class, Class::Lost | Class::NotSent) {
-            let now = self.call.session.age(Instant::now());
             permit.lost_a_connection(now);
             self.call.session.look_at_peers(now);
         }
@@ -197,12 +251,18 @@ impl<'c> Attempts<'c> {
         self.tell(failure, None)
     }
 
-    fn not_its_turn(&mut self) -> Error {
-        let why = "it is throttled for others, and its turn did not come before its deadline";
-        if self.trouble().last.is_some() {
-            return self.ended(Some("its turn for another attempt did not come before its deadline"));
+    /// The next turn comes too late.
+    fn too_late(&mut self, Late(wait): Late) -> Error {
+        let has_failed = self.trouble().last.is_some();
+        self.trouble().story.turn_after = Some(wait);
+        if has_failed {
+            return self.ended(Some("its turn for another attempt would come after its deadline"));
         }
-        self.tell(Failure::new(Class::Throttled, ErrorKind::Throttled, why), None)
+        let why =
+            format!("the table is throttled, and the turn of this call would come after its deadline, in {wait:.1?}");
+        let advice =
+            "Nothing was sent. Call again after that time, give the call a longer deadline, or the table more capacity";
+        self.tell(Failure::new(Class::Throttled, ErrorKind::Throttled, why).with_advice(advice), None)
     }
 
     fn ended(&mut self, why: Option<&'static str>) -> Error {

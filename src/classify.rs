@@ -93,7 +93,7 @@ impl Failure {
         self
     }
 
-    fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.advice = Some(advice.into());
         self
     }

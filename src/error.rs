@@ -23,6 +23,7 @@ struct Inner {
     attempts: u32,
     class: Option<Class>,
     may_have_been_applied: bool,
+    turn_after: Option<Duration>,
     said: Option<String>,
     advice: Option<Cow<'static, str>>,
     paging_state: Option<PagingState>,
@@ -37,6 +38,8 @@ pub(crate) struct Story {
     pub(crate) peers: Vec<SocketAddr>,
     pub(crate) elapsed: Duration,
     pub(crate) may_have_been_applied: bool,
+    /// It was not sent (again) because its turn at a throttled table would have come so much later.
+    pub(crate) turn_after: Option<Duration>,
 }
 
 /// The kinds of [`Error`]. The first six are the stages of connecting, in their order.
@@ -114,6 +117,12 @@ impl Error {
     /// open whether the statement was applied, and the kind is [`Unknown`](ErrorKind::Unknown).
     pub fn is_throttled(&self) -> bool {
         self.0.class == Some(Class::Throttled) || self.0.class.is_none() && self.0.kind == ErrorKind::Throttled
+    }
+
+    /// How long the call would have had to wait for its turn at a throttled table, by the rate at which the table
+    /// acknowledged requests then. `None` unless the call failed because that was beyond its deadline.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.turn_after
     }
 
     /// Whether the server said that it cannot take work now, for another reason than a table's capacity.
@@ -202,6 +211,7 @@ impl Error {
             attempts: 0,
             class: None,
             may_have_been_applied: false,
+            turn_after: None,
             said: None,
             advice: None,
             paging_state: None,
@@ -224,6 +234,7 @@ impl Error {
         self.0.peers = story.peers;
         self.0.elapsed = Some(story.elapsed);
         self.0.may_have_been_applied = story.may_have_been_applied;
+        self.0.turn_after = story.turn_after;
         self
     }
 

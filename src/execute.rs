@@ -84,11 +84,18 @@ pub(crate) enum Request {
 /// What can be held to one peer and to a time.
 trait Attempt {
     fn prepare(&mut self, permit: &Permit<'_>, timeout: Option<Duration>);
+
+    /// A hash of the partition key, if the statement binds all of it.
+    fn partition(&self) -> Option<i64> {
+        None
+    }
 }
 
 macro_rules! attempt {
-    ($statement:ty) => {
+    ($statement:ty $(, $partition:item)?) => {
         impl Attempt for $statement {
+            $($partition)?
+
             fn prepare(&mut self, permit: &Permit<'_>, timeout: Option<Duration>) {
                 self.set_load_balancing_policy(Some(permit.pinned()));
                 if timeout.is_some() {
@@ -99,7 +106,12 @@ macro_rules! attempt {
     };
 }
 
-attempt!(BoundStatement);
+attempt!(
+    BoundStatement,
+    fn partition(&self) -> Option<i64> {
+        self.calculate_token().ok().flatten().map(|token| token.value())
+    }
+);
 attempt!(unprepared::Statement);
 attempt!(Batch);
 
@@ -113,7 +125,7 @@ macro_rules! until_it_ends {
         loop {
             let permit = match attempts.turn_at_once() {
                 Some(permit) => permit,
-                None => Box::pin(attempts.turn()).await?,
+                None => Box::pin(attempts.turn($statement.partition())).await?,
             };
             $statement.prepare(&permit, attempts.timeout());
             let span = attempts.span(&permit);
@@ -124,7 +136,7 @@ macro_rules! until_it_ends {
                     attempts.answered();
                     break Ok(answer);
                 }
-                Err(error) => Box::pin(attempts.failed(permit, error.into(), span)).await?,
+                Err(error) => Box::pin(attempts.failed(permit, error.into(), span, $statement.partition())).await?,
             }
         }
     }};

@@ -1,121 +1,273 @@
-//! A table that is throttled is sent what it takes: its callers wait in a queue, in the order of asking, each for its turn.
+//! Throttled tables are sent what they take: their callers wait for a turn, or learn at once that it would come too late.
+//!
+//! A call that waits holds nothing: its turn is given to it by a task that owns the queue while there is one, so a future
+//! that nobody polls wastes its own turn and no other.
 
+mod admission;
 mod allowance;
+mod answers;
+mod queue;
 mod rate;
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use keyspaces_cql::Effect;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
+use self::admission::{Admission, Answered};
 use self::allowance::Allowance;
 pub use self::allowance::TableLimit;
-use self::rate::Rate;
+use self::queue::{Answer, Ask};
 use crate::retry::PerSecond;
 use crate::statement::About;
 
 /// How fast one table is read, or written: as fast as is asked for, until it is throttled.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pace {
     is_slowed: AtomicBool,
+    /// Units, while it is not slowed.
     acknowledged: PerSecond,
-    rate: Mutex<Option<Rate>>,
-    limit: Option<Mutex<Allowance>>,
-    queue: tokio::sync::Mutex<()>,
+    joined: AtomicU64,
+    state: Mutex<State>,
+    /// Turns may come sooner than the task that gives them expects.
+    sooner: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    admission: Admission<oneshot::Sender<Result<(), Late>>>,
+    /// Whether a task gives the turns.
+    is_served: bool,
+}
+
+/// What a call needs of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    pub(crate) units: f64,
+    /// A hash of the partition key, if the statement binds all of it.
+    pub(crate) partition: Option<i64>,
+    /// When the call began; a repeat keeps it, and so its place in front of calls that came later.
+    pub(crate) came: Instant,
+    pub(crate) deadline: Instant,
+}
+
+/// A turn would come so much later than it was asked for: too late for the call's deadline.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Late(pub(crate) Duration);
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self::new(None)
+    }
 }
 
 impl Pace {
+    fn new(limit: Option<NonZeroU32>) -> Self {
+        Self {
+            is_slowed: AtomicBool::new(limit.is_some()),
+            acknowledged: PerSecond::default(),
+            joined: AtomicU64::new(0),
+            state: Mutex::new(State { admission: Admission::new(limit.map(Allowance::new)), is_served: false }),
+            sooner: Notify::new(),
+        }
+    }
+
     /// Whether nobody has to wait.
     pub(crate) fn is_free(&self) -> bool {
         !self.is_slowed.load(Ordering::Relaxed)
     }
 
-    fn limited(per_second: NonZeroU32) -> Self {
-        Self {
-            is_slowed: AtomicBool::new(true),
-            limit: Some(Mutex::new(Allowance::new(per_second))),
-            ..Self::default()
-        }
-    }
-
-    /// Waits for one's turn to use so many units. Times are those since `began`. Who stops waiting leaves nothing behind.
-    pub(crate) async fn turn(&self, units: f64, began: Instant) {
+    /// Waits for a turn, if it comes before the deadline. Cancelling it leaves nothing behind. `began` is when the session
+    /// began.
+    pub(crate) async fn turn(self: &Arc<Self>, need: Need, began: Instant) -> Result<(), Late> {
         if self.is_free() {
-            return;
+            return Ok(());
         }
-        let _first = self.queue.lock().await;
-        let take = || self.lock().as_mut().map_or(Ok(()), |rate| rate.take(began.elapsed()));
-        while let Err(due) = take() {
-            sleep_until(began + due).await;
-        }
-        let Some(limit) = &self.limit else { return };
-        let take = || limit.lock().unwrap_or_else(PoisonError::into_inner).take(units, began.elapsed());
-        while let Err(due) = take() {
-            sleep_until(began + due).await;
-        }
-    }
-
-    /// Takes in that a request used so many units more than it had its turn for.
-    pub(crate) fn owe(&self, units: f64) {
-        if let Some(limit) = &self.limit {
-            limit.lock().unwrap_or_else(PoisonError::into_inner).owe(units);
-        }
-    }
-
-    /// Takes in that a request that was sent at `sent` was acknowledged.
-    pub(crate) fn acknowledged(&self, sent: Duration, now: impl FnOnce() -> Duration) {
-        if self.is_free() {
-            self.acknowledged.add(sent.as_secs());
-            return;
-        }
-        let mut rate = self.lock();
-        let Some(slowed) = &mut *rate else { return self.acknowledged.add(sent.as_secs()) };
-        let now = now();
-        slowed.acknowledged(now);
-        if slowed.is_over(now) {
-            *rate = None;
-            self.is_slowed.store(self.limit.is_some(), Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn throttled(&self, sent: Duration, now: Duration) {
-        let mut rate = self.lock();
-        match &mut *rate {
-            Some(rate) => rate.throttled(sent, now),
-            None => {
-                *rate = Some(Rate::begin(self.acknowledged_before(now), now));
-                self.is_slowed.store(true, Ordering::Relaxed);
+        let asked = began.elapsed();
+        let ask = self.ask(need, began);
+        let (sender, receiver) = oneshot::channel();
+        let is_served = {
+            let mut state = self.lock();
+            match state.admission.ask(ask, asked, || sender) {
+                Answer::Go => return Ok(()),
+                Answer::TooLate(due) => return Err(Late(due.saturating_sub(asked))),
+                Answer::Wait => std::mem::replace(&mut state.is_served, true),
             }
+        };
+        let mut waiting = Waiting { pace: self, ask, turn: receiver };
+        if is_served {
+            self.sooner.notify_one();
+        } else {
+            tokio::spawn(serve(Serving(Some(Arc::clone(self))), began));
+        }
+        match timeout_at(need.deadline, &mut waiting.turn).await {
+            Ok(Ok(turn)) => turn,
+            // It would have come after the deadline.
+            Ok(Err(_)) | Err(_) => Err(Late(began.elapsed().saturating_sub(asked))),
         }
     }
 
-    /// In a second, by the count of this one and the last.
-    fn acknowledged_before(&self, now: Duration) -> u32 {
+    /// Returns a turn that was not used.
+    pub(crate) fn give_back(&self, need: Need, began: Instant) {
+        if !self.is_free() {
+            let ask = self.ask(need, began);
+            self.lock().admission.give_back(ask);
+            self.sooner.notify_one();
+        }
+    }
+
+    /// Charges what a request used beyond the units that it had its turn for.
+    pub(crate) fn owe(&self, units: f64) {
+        self.lock().admission.owe(units);
+    }
+
+    /// The time that an attempt needs at least to be answered, by recent answers; nothing while it is not slowed.
+    pub(crate) fn expected_answer(&self) -> Duration {
+        if self.is_free() { Duration::ZERO } else { self.lock().admission.expected_answer() }
+    }
+
+    /// Takes in that an attempt sent at `sent` was acknowledged. Times are since the session began.
+    pub(crate) fn acknowledged(
+        &self,
+        units: f64,
+        partition: Option<i64>,
+        sent: Duration,
+        now: impl FnOnce() -> Duration,
+    ) {
+        if self.is_free() {
+            return self.acknowledged.add(sent.as_secs(), whole(units));
+        }
+        let answered = Answered { units, partition, sent, now: now() };
+        let mut state = self.lock();
+        self.acknowledged.add(sent.as_secs(), whole(units));
+        let comes_sooner = state.admission.acknowledged(answered);
+        self.is_slowed.store(!state.admission.is_free(), Ordering::Relaxed);
+        drop(state);
+        if comes_sooner {
+            self.sooner.notify_one();
+        }
+    }
+
+    /// Takes in that an attempt sent at `sent` was throttled.
+    pub(crate) fn throttled(&self, units: f64, partition: Option<i64>, sent: Duration, now: Duration) {
+        let answered = Answered { units, partition, sent, now };
+        let mut state = self.lock();
+        let refuse = |waiting: oneshot::Sender<_>, due: Duration| {
+            // Whoever does not listen any more has left.
+            let _ = waiting.send(Err(Late(due.saturating_sub(now))));
+        };
+        let comes_sooner = state.admission.throttled(answered, || self.acknowledged_before(now), refuse);
+        self.is_slowed.store(!state.admission.is_free(), Ordering::Relaxed);
+        drop(state);
+        if comes_sooner {
+            self.sooner.notify_one();
+        }
+    }
+
+    /// Units a second, by the count of this second and the last.
+    fn acknowledged_before(&self, now: Duration) -> f64 {
         let second = now.as_secs();
         let last = second.checked_sub(1).map_or(0, |last| self.acknowledged.count(last));
         let count = last + self.acknowledged.count(second);
         let over = if second == 0 { now.as_secs_f64() } else { 1.0 + f64::from(now.subsec_millis()) / 1_000.0 };
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a count over at least a tenth of a second"
-        )]
-        let per_second = (f64::from(count) / over.max(0.1)) as u32;
-        per_second
+        f64::from(count) / over.max(0.1)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Rate>> {
-        self.rate.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ask(&self, need: Need, began: Instant) -> Ask {
+        Ask {
+            units: need.units,
+            place: (need.came.saturating_duration_since(began), self.joined.fetch_add(1, Ordering::Relaxed)),
+            deadline: need.deadline.saturating_duration_since(began),
+            partition: need.partition,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Those that a request is held to: of its table, or of all tables of a batch.
+/// A call in the queue.
+struct Waiting<'p> {
+    pace: &'p Pace,
+    ask: Ask,
+    turn: oneshot::Receiver<Result<(), Late>>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut state = self.pace.lock();
+        let has_left = state.admission.leave(self.ask).is_some();
+        // Given, and not taken notice of.
+        if !has_left && let Ok(Ok(())) = self.turn.try_recv() {
+            state.admission.give_back(self.ask);
+        }
+        drop(state);
+        self.pace.sooner.notify_one();
+    }
+}
+
+/// Gives turns until nobody waits.
+async fn serve(mut serving: Serving, began: Instant) {
+    loop {
+        let Some(due) = serving.once(began.elapsed()) else { return };
+        let Some(pace) = &serving.0 else { return };
+        tokio::select! {
+            () = sleep_until(began + due) => {}
+            () = pace.sooner.notified() => {}
+        }
+    }
+}
+
+/// The task that gives turns. Should its runtime end, the next call that has to wait starts another.
+struct Serving(Option<Arc<Pace>>);
+
+impl Serving {
+    /// Gives the turns that are due, and says when the next one is.
+    fn once(&mut self, now: Duration) -> Option<Duration> {
+        let pace = self.0.take()?;
+        let mut state = pace.lock();
+        let due = state.admission.serve(now, |waiting, turn| {
+            // A turn that nobody listens for is given back as the call leaves.
+            let _ = waiting.send(turn.map_err(|due| Late(due.saturating_sub(now))));
+        });
+        state.is_served = due.is_some();
+        drop(state);
+        if due.is_some() {
+            self.0 = Some(pace);
+        }
+        due
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Some(pace) = &self.0 {
+            pace.lock().is_served = false;
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "units of a request, from one to some thousands"
+)]
+fn whole(units: f64) -> u32 {
+    units.round() as u32
+}
+
+/// The paces that a request is held to: that of its table, or of all tables of a batch.
 pub(crate) type Together = Arc<[Arc<Pace>]>;
 
 /// The paces of a session's tables. There are as many as the program has tables.
@@ -131,15 +283,14 @@ impl Paces {
         Self { limits, known: Mutex::default() }
     }
 
-    /// Reading and writing have capacities of their own.
+    /// Reading and writing have capacities of their own. A definition uses none, so it waits for no statement.
     pub(crate) fn of(&self, about: &About) -> Together {
-        let Some(tree) = about.tree() else { return Arc::default() };
+        let Some(tree) = about.tree().filter(|tree| tree.effect() != Effect::Definition) else { return Arc::default() };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let is_read = about.is_read();
         let mut pace = |table: String| {
             let limit = self.limits.get(&table).and_then(|limit| limit.of(is_read));
-            let pace = known.entry((table, is_read));
-            Arc::clone(pace.or_insert_with(|| Arc::new(limit.map_or_else(Pace::default, Pace::limited))))
+            Arc::clone(known.entry((table, is_read)).or_insert_with(|| Arc::new(Pace::new(limit))))
         };
         tree.tables().into_iter().map(|table| pace(table.to_string())).collect()
     }

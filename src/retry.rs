@@ -91,13 +91,13 @@ impl Budget {
 
     /// Counts a request, which is no repeat, at a time since the session began.
     pub(crate) fn request(&self, now: Duration) {
-        self.requests.add(now.as_secs());
+        self.requests.add(now.as_secs(), 1);
     }
 
     /// Whether there may be one more repeat; if so, it is counted.
     pub(crate) fn repeat(&self, now: Duration) -> bool {
         let second = now.as_secs();
-        self.repeats.add(second);
+        self.repeats.add(second, 1);
         let allowed = (self.requests.sum(second) * self.percent / 100).max(self.at_least);
         let is_within = self.repeats.sum(second) <= allowed;
         if !is_within {
@@ -118,16 +118,21 @@ impl PerSecond {
         &self.0[(second % SECONDS) as usize]
     }
 
-    pub(crate) fn add(&self, second: u64) {
+    pub(crate) fn add(&self, second: u64, count: u32) {
         let slot = self.slot(second);
         let mut seen = slot.load(Ordering::Relaxed);
         while seen >> 32 < second {
-            match slot.compare_exchange_weak(seen, second << 32 | 1, Ordering::Relaxed, Ordering::Relaxed) {
+            match slot.compare_exchange_weak(
+                seen,
+                second << 32 | u64::from(count),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return,
                 Err(now) => seen = now,
             }
         }
-        slot.fetch_add(1, Ordering::Relaxed);
+        slot.fetch_add(count.into(), Ordering::Relaxed);
     }
 
     /// Of one second, none of the last ten but one if it is longer ago.

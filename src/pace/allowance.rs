@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::rate::seconds;
+
 /// How much of a table's capacity a session may use, in units a second: see
 /// [`Builder::table_limit`](crate::Builder::table_limit).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -35,9 +37,10 @@ impl TableLimit {
     }
 }
 
-/// Units that may be used now. What turns out to be used beyond that is owed, and the next waits until it is made up for.
+/// The units that may be used now, as a token bucket. What a request uses beyond what it took is owed, and the next ones
+/// wait until it has come.
 #[derive(Debug)]
-pub(crate) struct Allowance {
+pub(super) struct Allowance {
     per_second: f64,
     units: f64,
     filled: Duration,
@@ -48,22 +51,18 @@ impl Allowance {
         Self { per_second: per_second.get().into(), units: per_second.get().into(), filled: Duration::ZERO }
     }
 
-    /// Uses so many, or says when that can be.
-    pub(super) fn take(&mut self, units: f64, now: Duration) -> Result<(), Duration> {
+    /// How long until so many units may be used, after another `ahead`. No more is saved up than what comes in a second;
+    /// a larger request waits for that, and leaves a debt.
+    pub(super) fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
         let passed = now.saturating_sub(self.filled).as_secs_f64();
         self.filled = self.filled.max(now);
-        // No more is saved up than what comes in a second.
         self.units = (self.units + passed * self.per_second).min(self.per_second);
-        let needed = units.min(self.per_second);
-        if self.units >= needed {
-            self.units -= units;
-            return Ok(());
-        }
-        // Rounded down, it would be asked again and again just before it is so.
-        Err(now + Duration::from_secs_f64((needed - self.units) / self.per_second) + Duration::from_micros(1))
+        let missing = ahead + units.min(self.per_second) - self.units;
+        // Rounded up: a wait that is rounded down ends just before its time.
+        if missing <= 0.0 { Duration::ZERO } else { seconds(missing / self.per_second) + Duration::from_micros(1) }
     }
 
-    /// More were used than were taken.
+    /// Charges units; gives them back if they are negative.
     pub(super) fn owe(&mut self, units: f64) {
         self.units -= units;
     }

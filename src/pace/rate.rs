@@ -1,141 +1,232 @@
-//! How many requests a second a throttled table gets: what it acknowledges, and a little more to see whether it takes that.
+//! The rate at which a throttled table, or a hot partition, is sent units: what it acknowledges and a little more.
+//!
+//! Attempts are judged in epochs. The share of an epoch's units that was throttled decides the next rate: a small share
+//! means that the rate is right, a large one that it is too high, and none that the capacity may have grown. An attempt
+//! sent before the last change of the rate tells nothing about it and is not counted.
 
 use std::time::Duration;
 
-/// What is acknowledged is counted in slots of a tenth of a second, for the last two.
-const SLOTS: usize = 20;
-const SLOT: Duration = Duration::from_millis(100);
-/// So many acknowledgements tell a rate; fewer, and the time that they are counted over is longer.
-const TELLING: u32 = 50;
+/// An epoch ends after so many answers, or after [`EPOCH_TIME`] if at least [`EPOCH_FEW`] have come, or after
+/// [`EPOCH_LONGEST`].
+const EPOCH_ANSWERS: u32 = 100;
+const EPOCH_TIME: Duration = Duration::from_secs(1);
+const EPOCH_FEW: u32 = 8;
+const EPOCH_LONGEST: Duration = Duration::from_secs(4);
 
-/// Below this, a call would wait for longer than it is ready to.
-const LEAST: f64 = 1.0;
-/// Where the search for a rate begins that nothing acknowledged has told.
+/// The rate exceeds what is acknowledged by this share, so that a capacity that grows is noticed: two attempts of a
+/// hundred are throttled.
+const PROBE: f64 = 0.02;
+/// At low rates the share is too little to notice anything within seconds; then it is this part of a request a second.
+const PROBE_REQUESTS: f64 = 0.2;
+/// A larger share of throttled units lowers the rate.
+const TOLERATED: f64 = 0.04;
+/// Factors by which consecutive epochs without a throttle raise the rate; the last one repeats.
+const GROWTH: [f64; 4] = [1.05, 1.2, 1.5, 2.0];
+
+/// So many attempts throttled in a row divide the rate by four at once.
+const RUN: u32 = 4;
+/// While searching, each acknowledged unit raises the rate by so many units a second.
+const SEARCH_GAIN: f64 = 5.0;
+/// Requests a second where the search begins if nothing acknowledged tells a rate.
 const FIRST: f64 = 10.0;
-/// Requests that come together are let through although not each of them is due.
+/// Fewer acknowledged requests in a second do not tell the capacity.
+const TELLING: f64 = 50.0;
+/// Requests a second that are tried in any case while nothing is acknowledged.
+const LEAST: f64 = 1.0;
+/// Requests a second: the lowest rate that acknowledgements can tell.
+const LEAST_ACKNOWLEDGED: f64 = 0.1;
+
+/// Burst allowance.
 const BURST: Duration = Duration::from_millis(20);
 
-/// Growth in a second while it searches, and then by the time since it was throttled last.
-const SEARCHING: f64 = 7.0;
-/// Where the search was throttled, it was beyond the capacity by what it grew by until the answer came.
-const BEYOND: f64 = 0.8;
-const STEADY: [(Duration, f64); 3] =
-    [(Duration::from_secs(2), 0.02), (Duration::from_secs(5), 0.1), (Duration::MAX, 0.5)];
-
-/// Without throttling and without anybody who waits for so long, the table is as if it had never been throttled.
+/// A rate that throttles nothing and makes nobody wait for so long is dropped.
 const OVER_AFTER: Duration = Duration::from_secs(5);
 
-/// The rate of a throttled table. Times are since whatever began.
+/// Units a second, as a token bucket. All times are since the session began.
 #[derive(Debug)]
-pub(crate) struct Rate {
+pub(super) struct Rate {
     per_second: f64,
-    is_searching: bool,
     tokens: f64,
     filled: Duration,
+    /// What the next request to be sent needs: saved up although it is more than the burst allowance.
+    wanted: f64,
+    epoch: Epoch,
+    /// Nothing was acknowledged since the rate was lowered last, so that each acknowledgement may raise it.
+    is_searching: bool,
+    clean_epochs: usize,
     throttled: Duration,
-    /// What was sent before says nothing about this rate.
-    changed: Duration,
     waited: Duration,
-    acknowledged: [(u64, u32); SLOTS],
+    /// Moving average of the units of a request.
+    request: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Epoch {
     began: Duration,
+    acknowledged: f64,
+    throttled: f64,
+    answers: u32,
+    throttled_in_a_row: u32,
+    /// Whether a call had to wait: a rate that is not used up tells nothing about the table.
+    is_used_up: bool,
 }
 
 impl Rate {
-    /// Begins when a table is throttled that has acknowledged so much in the second before.
-    pub(crate) fn begin(acknowledged: u32, now: Duration) -> Self {
+    /// Begins at a throttle of a request of `units`, after `acknowledged` units a second.
+    pub(super) fn begin(acknowledged: f64, units: f64, now: Duration) -> Self {
         Self {
-            per_second: f64::from(acknowledged).max(FIRST),
-            is_searching: acknowledged < TELLING,
+            per_second: acknowledged.max(FIRST * units),
             tokens: 0.0,
             filled: now,
+            wanted: 0.0,
+            epoch: Epoch { began: now, throttled_in_a_row: 1, ..Epoch::default() },
+            is_searching: acknowledged < TELLING * units,
+            clean_epochs: 0,
             throttled: now,
-            changed: now,
             waited: now,
-            acknowledged: [(0, 0); SLOTS],
-            began: now,
+            request: units,
         }
     }
 
-    /// Whether one more may be sent, or when.
-    pub(crate) fn take(&mut self, now: Duration) -> Result<(), Duration> {
-        let passed = now.saturating_sub(self.filled).as_secs_f64();
-        self.filled = self.filled.max(now);
-        self.grow(passed, now);
-        self.tokens = (self.tokens + passed * self.per_second).min((self.per_second * BURST.as_secs_f64()).max(1.0));
-        if self.tokens >= 1.0 {
-            self.tokens -= 1.0;
-            return Ok(());
+    /// How long until a request of `units` may be sent, after another `ahead`.
+    pub(super) fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
+        if ahead == 0.0 {
+            self.wanted = self.wanted.max(self.needed(units));
         }
+        self.fill(now);
+        let missing = ahead + self.needed(units) - self.tokens;
+        // Rounded up: a wait that is rounded down ends just before its time.
+        if missing <= 0.0 { Duration::ZERO } else { seconds(missing / self.per_second) + Duration::from_micros(1) }
+    }
+
+    pub(super) fn take(&mut self, units: f64) {
+        self.tokens -= units;
+        self.wanted = 0.0;
+    }
+
+    /// Returns what was taken and not used.
+    pub(super) fn give_back(&mut self, units: f64) {
+        self.tokens += units;
+    }
+
+    /// Notes that a call waits.
+    pub(super) fn is_waited_for(&mut self, now: Duration) {
         self.waited = now;
-        Err(now + Duration::from_secs_f64((1.0 - self.tokens) / self.per_second))
+        self.epoch.is_used_up = true;
     }
 
-    pub(crate) fn acknowledged(&mut self, now: Duration) {
-        let slot = slot_of(now);
-        if let Some(count) = self.acknowledged.get_mut((slot % SLOTS as u64) as usize) {
-            *count = if count.0 == slot { (slot, count.1 + 1) } else { (slot, 1) };
+    /// Returns whether the rate has grown.
+    pub(super) fn acknowledged(&mut self, units: f64, sent: Duration, now: Duration) -> bool {
+        let before = self.per_second;
+        if sent >= self.epoch.began {
+            self.epoch.acknowledged += units;
+            self.epoch.throttled_in_a_row = 0;
+            if self.is_searching && self.epoch.is_used_up {
+                self.change(self.per_second + (SEARCH_GAIN * units).min(self.per_second), now);
+            }
+            self.answered(units, now);
         }
+        self.per_second > before
     }
 
-    /// What was sent then was throttled.
-    pub(crate) fn throttled(&mut self, sent: Duration, now: Duration) {
+    /// Counts what an acknowledged request used beyond the units it was admitted with.
+    pub(super) fn owe(&mut self, units: f64) {
+        self.tokens -= units;
+        self.epoch.acknowledged += units;
+    }
+
+    /// Returns whether the rate has dropped.
+    pub(super) fn throttled(&mut self, units: f64, sent: Duration, now: Duration) -> bool {
         self.throttled = now;
-        if sent < self.changed {
-            return;
+        if sent < self.epoch.began {
+            return false;
         }
-        let found = if self.is_searching { Some(self.per_second * BEYOND) } else { self.measured(now) };
-        if let Some(found) = found.filter(|found| *found < self.per_second) {
-            // Of few acknowledgements no rate can be told well, so it is not believed at once.
-            self.per_second = found.max(self.per_second / 2.0).max(LEAST);
-            self.is_searching = false;
-            self.changed = now;
+        let before = self.per_second;
+        self.epoch.throttled += units;
+        self.epoch.throttled_in_a_row += 1;
+        if self.epoch.throttled_in_a_row >= RUN {
+            let least = (LEAST * self.request).min(self.per_second);
+            if self.per_second > least {
+                self.change((self.per_second / 4.0).max(least), now);
+                self.begin_epoch(now);
+            }
+            self.is_searching = true;
+        } else {
+            self.is_searching &= self.epoch.acknowledged == 0.0;
         }
+        self.answered(units, now);
+        self.per_second < before
     }
 
     /// Whether there is nothing left to slow down.
-    pub(crate) fn is_over(&self, now: Duration) -> bool {
+    pub(super) fn is_over(&self, now: Duration) -> bool {
         now.saturating_sub(self.throttled.max(self.waited)) > OVER_AFTER
     }
 
-    /// Only while somebody waits: a rate that nobody uses up says nothing about the table.
-    fn grow(&mut self, passed: f64, now: Duration) {
-        if now.saturating_sub(self.waited) > SLOT {
-            return;
+    fn answered(&mut self, units: f64, now: Duration) {
+        self.request += (units - self.request) / 16.0;
+        self.epoch.answers += 1;
+        let elapsed = now.saturating_sub(self.epoch.began);
+        let is_told = self.epoch.answers >= EPOCH_ANSWERS
+            || elapsed >= EPOCH_TIME && self.epoch.answers >= EPOCH_FEW
+            || elapsed >= EPOCH_LONGEST;
+        if is_told {
+            self.judge(elapsed, now);
+            self.begin_epoch(now);
         }
-        let quiet = now.saturating_sub(self.throttled);
-        let growth = if self.is_searching {
-            SEARCHING
-        } else {
-            STEADY.iter().find(|(until, _)| quiet < *until).map_or(0.0, |(_, growth)| *growth)
-        };
-        self.per_second *= 1.0 + growth * passed.min(SLOT.as_secs_f64());
     }
 
-    /// Acknowledged in a second, over the shortest time that tells it.
-    fn measured(&self, now: Duration) -> Option<f64> {
-        let current = slot_of(now);
-        let into_slot = (now - SLOT * u32::try_from(current).unwrap_or(u32::MAX)).as_secs_f64();
-        let most = now.saturating_sub(self.began).as_secs_f64();
-        let (mut count, mut over) = (0, into_slot);
-        for back in 0..SLOTS as u64 {
-            let slot = current.checked_sub(back)?;
-            let counted = self.acknowledged.get((slot % SLOTS as u64) as usize).filter(|counted| counted.0 == slot);
-            count += counted.map_or(0, |counted| counted.1);
-            if back > 0 {
-                over += SLOT.as_secs_f64();
+    fn judge(&mut self, elapsed: Duration, now: Duration) {
+        let Epoch { acknowledged, throttled, is_used_up, .. } = self.epoch;
+        let sent = acknowledged + throttled;
+        let share = throttled / sent;
+        let probe = |rate: f64, request: f64| (rate * PROBE).max(request * PROBE_REQUESTS);
+        if throttled == 0.0 {
+            if is_used_up {
+                let factor = GROWTH[self.clean_epochs.min(GROWTH.len() - 1)];
+                self.clean_epochs += 1;
+                let grown = (self.per_second * factor).max(self.per_second + self.request * PROBE_REQUESTS);
+                // No further beyond what was sent: it is all that the epoch has proved.
+                let proved = 2.0 * sent / elapsed.as_secs_f64().max(0.01);
+                let grown = grown.min(proved).max(self.per_second);
+                self.change(grown, now);
             }
-            if over >= most {
-                break;
-            }
-            if count >= TELLING && back > 0 {
-                return Some(f64::from(count) / over);
-            }
+            return;
         }
-        let over = over.min(most);
-        (over >= SLOT.as_secs_f64()).then(|| f64::from(count) / over)
+        self.clean_epochs = 0;
+        if acknowledged > 0.0 && share > TOLERATED {
+            // A rate that was not used up says less than what was sent.
+            let tried = self.per_second.min(1.05 * sent / elapsed.as_secs_f64().max(0.01));
+            let found = tried * (1.0 - share);
+            let found = found + probe(found, self.request);
+            self.change(found.max(LEAST_ACKNOWLEDGED * self.request).min(self.per_second), now);
+        }
+    }
+
+    fn begin_epoch(&mut self, now: Duration) {
+        self.epoch = Epoch { began: now, throttled_in_a_row: self.epoch.throttled_in_a_row % RUN, ..Epoch::default() };
+    }
+
+    fn change(&mut self, per_second: f64, now: Duration) {
+        self.fill(now);
+        self.per_second = per_second;
+    }
+
+    fn fill(&mut self, now: Duration) {
+        let passed = now.saturating_sub(self.filled).as_secs_f64();
+        self.filled = self.filled.max(now);
+        let most = (self.per_second * BURST.as_secs_f64()).max(self.wanted).max(1.0);
+        self.tokens = (self.tokens + passed * self.per_second).min(most);
+    }
+
+    /// The tokens that must be there to send a request: all of its units, or what comes in a second, and then the next one
+    /// waits until the rest has come.
+    fn needed(&self, units: f64) -> f64 {
+        units.min(self.per_second.max(1.0))
     }
 }
 
-fn slot_of(now: Duration) -> u64 {
-    u64::try_from(now.as_millis() / SLOT.as_millis()).unwrap_or(u64::MAX)
+/// Finite and clamped: a rate may be tiny.
+pub(super) fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).min(Duration::from_secs(86_400))
 }

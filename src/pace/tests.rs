@@ -2,6 +2,18 @@ use futures::FutureExt;
 
 use super::*;
 
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// With no deadline to speak of.
+fn units(units: f64) -> Need {
+    within(units, HOUR)
+}
+
+fn within(units: f64, deadline: Duration) -> Need {
+    let came = Instant::now();
+    Need { units, partition: None, came, deadline: came + deadline }
+}
+
 const CAPACITY: f64 = 500.0;
 
 /// A table with as much capacity a second, of which none is saved up.
@@ -30,15 +42,15 @@ async fn a_throttled_table_gets_what_it_takes_and_hardly_more() {
         tokio::spawn(async move {
             let (mut acknowledged, mut throttled) = (0, 0);
             while began.elapsed() < Duration::from_secs(20) {
-                pace.turn(1.0, began).await;
+                pace.turn(units(1.0), began).await.unwrap();
                 let sent = began.elapsed();
                 tokio::time::sleep(Duration::from_millis(3)).await;
                 if table.lock().unwrap().takes() {
                     acknowledged += 1;
-                    pace.acknowledged(sent, || began.elapsed());
+                    pace.acknowledged(1.0, None, sent, || began.elapsed());
                 } else {
                     throttled += 1;
-                    pace.throttled(sent, began.elapsed());
+                    pace.throttled(1.0, None, sent, began.elapsed());
                 }
             }
             (acknowledged, throttled)
@@ -57,33 +69,98 @@ async fn a_throttled_table_gets_what_it_takes_and_hardly_more() {
 #[tokio::test(start_paused = true)]
 async fn a_table_that_was_never_throttled_is_free_and_one_that_was_is_free_again_after_a_while() {
     let began = Instant::now();
-    let pace = Pace::default();
-    assert!(pace.is_free() && pace.turn(1.0, began).now_or_never().is_some());
+    let pace = Arc::new(Pace::default());
+    assert!(pace.is_free() && pace.turn(units(1.0), began).now_or_never().is_some());
     for _ in 0..1_000 {
-        pace.acknowledged(Duration::ZERO, || Duration::ZERO);
+        pace.acknowledged(1.0, None, Duration::ZERO, || Duration::ZERO);
     }
     tokio::time::advance(Duration::from_millis(500)).await;
-    pace.throttled(Duration::ZERO, began.elapsed());
+    pace.throttled(1.0, None, Duration::ZERO, began.elapsed());
     assert!(!pace.is_free());
     tokio::time::advance(Duration::from_secs(4)).await;
-    pace.acknowledged(began.elapsed(), || began.elapsed());
+    pace.acknowledged(1.0, None, began.elapsed(), || began.elapsed());
     assert!(!pace.is_free());
     tokio::time::advance(Duration::from_secs(2)).await;
-    pace.acknowledged(began.elapsed(), || began.elapsed());
+    pace.acknowledged(1.0, None, began.elapsed(), || began.elapsed());
     assert!(pace.is_free());
 }
 
+/// Throttled at once, so that it begins with ten a second.
+fn throttled_at_once() -> Arc<Pace> {
+    let pace = Arc::new(Pace::default());
+    pace.throttled(1.0, None, Duration::ZERO, Duration::ZERO);
+    pace
+}
+
 #[tokio::test(start_paused = true)]
-async fn who_stops_waiting_for_a_turn_holds_up_nobody() {
-    let began = Instant::now();
-    let pace = Pace::default();
-    pace.throttled(Duration::ZERO, Duration::ZERO);
-    let mut first = Box::pin(pace.turn(1.0, began));
-    let mut second = Box::pin(pace.turn(1.0, began));
+async fn a_call_that_is_cancelled_while_it_waits_delays_nobody() {
+    let (began, pace) = (Instant::now(), throttled_at_once());
+    let mut first = Box::pin(pace.turn(units(1.0), began));
+    let mut second = Box::pin(pace.turn(units(1.0), began));
     assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
     drop(first);
-    second.await;
+    second.await.unwrap();
     assert!(began.elapsed() < Duration::from_millis(150), "one of ten a second: {:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_is_given_to_a_call_cancelled_at_that_moment_goes_to_the_next() {
+    let (began, pace) = (Instant::now(), throttled_at_once());
+    let mut first = Box::pin(pace.turn(units(1.0), began));
+    assert!(first.as_mut().now_or_never().is_none());
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    drop(first);
+    pace.turn(units(1.0), began).await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(160), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_nobody_polls_stands_in_front_of_nobody() {
+    let (began, pace) = (Instant::now(), throttled_at_once());
+    let mut held: Vec<_> = (0..5).map(|_| Box::pin(pace.turn(units(1.0), began))).collect();
+    assert!(held.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
+    let others = (0..10).map(|_| pace.turn(units(1.0), began));
+    futures::future::try_join_all(others).await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(1_600), "15 turns at ten a second: {:?}", began.elapsed());
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_turn_comes_too_late_is_told_at_once_when_it_would_come() {
+    let (began, pace) = (Instant::now(), throttled_at_once());
+    let mut waiting: Vec<_> = (0..20).map(|_| Box::pin(pace.turn(units(1.0), began))).collect();
+    assert!(waiting.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
+    let late = pace.turn(within(1.0, Duration::from_secs(2)), began).now_or_never();
+    let Some(Err(Late(after))) = late else { panic!("{late:?}") };
+    assert_eq!(after.as_millis(), 2_100);
+    assert!(pace.turn(within(1.0, Duration::from_secs(3)), began).now_or_never().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_are_told_when_the_table_takes_nothing_any_more() {
+    let (began, pace) = (Instant::now(), throttled_at_once());
+    let mut waiting: Vec<_> =
+        (0..20).map(|_| Box::pin(pace.turn(within(1.0, Duration::from_secs(3)), began))).collect();
+    assert!(waiting.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
+    for _ in 0..12 {
+        pace.throttled(1.0, None, began.elapsed(), began.elapsed());
+    }
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let told = waiting.iter_mut().filter_map(|turn| turn.as_mut().now_or_never()).collect::<Vec<_>>();
+    assert!(told.len() >= 10 && told.iter().all(Result::is_err), "{told:?}");
+}
+
+#[test]
+fn a_turn_is_given_although_the_runtime_that_gave_turns_has_ended() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let (one, other) = (runtime(), runtime());
+    let (began, pace) = other.block_on(async { (Instant::now(), throttled_at_once()) });
+    one.block_on(async {
+        let mut waits = Box::pin(pace.turn(units(1.0), began));
+        assert!(waits.as_mut().now_or_never().is_none());
+    });
+    drop(one);
+    other.block_on(async { pace.turn(units(1.0), began).await.unwrap() });
 }
 
 #[test]
@@ -99,6 +176,8 @@ fn reading_and_writing_a_table_are_paced_apart_and_each_table_for_itself() {
     assert!(!Arc::ptr_eq(&read[0], &write[0]));
     assert!(!Arc::ptr_eq(&write[0], &of("INSERT INTO ks.u (a) VALUES (?)")[0]));
     assert!(paces.of(&About::unread("FROB ks.t")).is_empty());
+    let definition = About::of_definition("ALTER TABLE ks.t ADD b int");
+    assert!(paces.of(&definition).is_empty(), "a definition waits for no statement");
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,15 +189,15 @@ async fn a_limited_table_is_used_for_so_many_units_a_second_and_what_is_owed_is_
     assert!(paces.of(&About::of_text("SELECT a FROM ks.t WHERE a = ?"))[0].is_free());
     // A second's worth is there at once, and more comes as time passes.
     for _ in 0..150 {
-        write.turn(2.0, began).await;
+        write.turn(units(2.0), began).await.unwrap();
     }
     assert_eq!(began.elapsed().as_millis() / 10, 200);
     write.owe(50.0);
-    write.turn(1.0, began).await;
+    write.turn(units(1.0), began).await.unwrap();
     assert_eq!(began.elapsed().as_millis() / 10, 251);
     // One that is more than a second's worth waits for a full second's, and the next for the rest.
-    write.turn(300.0, began).await;
+    write.turn(units(300.0), began).await.unwrap();
     let then = began.elapsed();
-    write.turn(1.0, began).await;
+    write.turn(units(1.0), began).await.unwrap();
     assert_eq!((began.elapsed() - then).as_millis() / 10, 201);
 }

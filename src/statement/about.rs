@@ -68,6 +68,11 @@ impl About {
         Self::read(text, false, &[Read, Write, ConditionalWrite]).expect("it is allowed")
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_definition(text: &str) -> Self {
+        Self::read(text, false, &[Effect::Definition]).expect("it is allowed")
+    }
+
     /// Of a text that cannot be read: it may not be repeated.
     pub(crate) fn unread(attempted: &str) -> Self {
         Self { attempted: attempted.to_owned(), repeatable: false, tree: None }
