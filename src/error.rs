@@ -121,6 +121,16 @@ impl Error {
 
     /// How long the call would have had to wait for its turn at a throttled table, by the rate at which the table
     /// acknowledged requests then. `None` unless the call failed because that was beyond its deadline.
+    ///
+    /// ```no_run
+    /// # async fn run(store: keyspaces::Write<(i32,)>) -> Result<(), keyspaces::Error> {
+    /// if let Err(error) = store.execute((7,)).await {
+    ///     // Of an HTTP service: 503 with a header Retry-After.
+    ///     let Some(seconds) = error.retry_after().map(|wait| wait.as_secs() + 1) else { return Err(error) };
+    ///     println!("Retry-After: {seconds}");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.turn_after
     }

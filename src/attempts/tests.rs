@@ -110,7 +110,7 @@ async fn who_opts_in_is_repeated_when_throttled_and_not_when_the_answer_is_lost(
 
 #[tokio::test]
 async fn a_throttled_write_is_repeated_until_its_deadline_and_then_tells_its_story() {
-    let site = Site::new(2, |builder| builder.call_timeout(Duration::from_millis(300))).await;
+    let site = Site::new(2, |builder| builder.call_timeout(Duration::from_secs(2))).await;
     site.stub.next(std::iter::repeat_n(Does::Throttles, 1_000));
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);

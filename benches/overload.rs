@@ -1,0 +1,105 @@
+//! How a table of 200 write units a second is used by callers who do not wait for each other.
+//!
+//! `cargo bench --bench overload` starts a local Keyspaces and prints a line for each scenario and client. In each scenario
+//! calls arrive at random, by a seed, for 60 s, then three a second for 20 s, each with a deadline of 4 s; the table's bucket
+//! is empty. All of it takes some 35 minutes. Words after `--` choose scenarios and clients (`ours`, `driver`, `helper`);
+//! `--seconds` and `--seed` change the numbers. At the end comes what of ours is not within its bounds.
+#![expect(clippy::print_stdout, reason = "the lines printed are what the bench is for")]
+
+#[path = "overload/client.rs"]
+mod client;
+#[path = "overload/figures.rs"]
+mod figures;
+#[path = "overload/load.rs"]
+mod load;
+#[path = "overload/scenario.rs"]
+mod scenario;
+
+use std::time::Duration;
+
+use clap::Parser;
+use keyspaces::{Endpoint, Session};
+use keyspaces_local::Local;
+
+use crate::client::{Client, Policy};
+use crate::figures::Figures;
+use crate::scenario::Scenario;
+
+/// Whatever goes wrong ends the bench.
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+pub(crate) const KEYSPACE: &str = "bench";
+pub(crate) const DEADLINE: Duration = Duration::from_secs(4);
+
+#[derive(Parser)]
+struct Arguments {
+    /// Only scenarios and clients with one of these words in their names.
+    words: Vec<String>,
+    /// Of each scenario, before the light load.
+    #[arg(long, default_value_t = 60)]
+    seconds: u32,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Given by Cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Arguments {
+    /// Words that are in no name of a kind choose all of it.
+    fn chooses(&self, name: &str, all: &[String]) -> bool {
+        let is_about = |word: &&String| all.iter().any(|known| known.contains(word.as_str()));
+        let mut words = self.words.iter().filter(is_about).peekable();
+        words.peek().is_none() || words.any(|word| name.contains(word.as_str()))
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let local = Local::builder().start().await?;
+    let session = connect(&local).await?;
+    session
+        .define(&format!(
+            "CREATE KEYSPACE IF NOT EXISTS {KEYSPACE} WITH REPLICATION = {{'class': 'SingleRegionStrategy'}}"
+        ))
+        .await?;
+    println!("seed {}; {}", arguments.seed, Figures::HEADER);
+    let scenarios = Scenario::all(arguments.seconds);
+    let names: Vec<String> = scenarios.iter().map(|scenario| scenario.name.clone()).collect();
+    let policies: Vec<String> = Policy::ALL.iter().map(|policy| policy.name().to_owned()).collect();
+    let mut over = Vec::new();
+    for (number, scenario) in scenarios.iter().enumerate().filter(|(_, one)| arguments.chooses(&one.name, &names)) {
+        for policy in Policy::ALL.into_iter().filter(|policy| arguments.chooses(policy.name(), &policies)) {
+            let table = format!("t{number}_{}_{}", policy as usize, std::process::id());
+            session.define(&scenario::definition(&table)).await?;
+            let other = format!("{table}_other");
+            session.define(&scenario::definition(&other)).await?;
+            // A session of its own: what one has learned does not help the next.
+            let own = connect(&local).await?;
+            let client = Client::new(policy, &own, &table).await?;
+            let neighbour = Client::new(policy, &own, &other).await?;
+            let ran = load::run(&local, scenario, &table, client, neighbour, arguments.seed).await?;
+            let figures = Figures::of(scenario, ran, &load::written(&session, &table).await?);
+            println!("{}, {}: {figures}", scenario.name, policy.name());
+            if policy == Policy::Ours {
+                over.extend(figures.over(scenario).into_iter().map(|bound| format!("{}: {bound}", scenario.name)));
+            }
+        }
+    }
+    match over.is_empty() {
+        true => println!("all within bounds"),
+        false => println!("not within bounds:\n{}", over.join("\n")),
+    }
+    Ok(())
+}
+
+async fn connect(local: &Local) -> Result<Session> {
+    let own = local.credentials();
+    let builder = Session::builder()
+        .region(local.region())
+        .endpoint(Endpoint::explicit(local.host(), local.port(), local.server_name())?)
+        .trust_pem(local.ca_pem())?
+        .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref());
+    Ok(builder.connect().await?)
+}
