@@ -1,11 +1,14 @@
 //! Callers who do not wait for each other, and a table, in virtual time: what admission makes of them, by seed.
 
+mod others;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::admission::{Admission, Answered};
+use self::others::{Admit, Policy};
+use super::admission::Answered;
 use super::queue::{Answer, Ask};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -95,6 +98,10 @@ enum Event {
 
 /// Runs a load against a table.
 fn run(table: &Table, load: &Load, seed: u64) -> Vec<Call> {
+    run_by(Policy::Chosen, table, load, seed)
+}
+
+fn run_by(policy: Policy, table: &Table, load: &Load, seed: u64) -> Vec<Call> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut calls = Vec::new();
     let mut time = 0.0;
@@ -109,7 +116,7 @@ fn run(table: &Table, load: &Load, seed: u64) -> Vec<Call> {
     let server =
         Server { level: first, partitions: vec![(table.of_partition, 0.0); 1_000], filled: 0.0, table: table.clone() };
     let mut run = Run {
-        admission: Admission::new(None),
+        admission: others::admission(policy),
         server,
         calls,
         events: BinaryHeap::new(),
@@ -133,7 +140,7 @@ fn run(table: &Table, load: &Load, seed: u64) -> Vec<Call> {
 }
 
 struct Run {
-    admission: Admission<usize>,
+    admission: Box<dyn Admit>,
     server: Server,
     calls: Vec<Call>,
     events: BinaryHeap<Reverse<(Duration, usize)>>,
@@ -181,7 +188,7 @@ impl Run {
             Event::Deadline(call) => {
                 if self.calls[call].ended.is_none() {
                     let ask = self.ask_of(call);
-                    let _ = self.admission.leave(ask);
+                    self.admission.leave(ask);
                     let end = if self.calls[call].written { End::Unknown } else { End::Refused };
                     self.calls[call].ended = Some((self.now, end));
                 }
@@ -191,7 +198,7 @@ impl Run {
 
     fn ask(&mut self, call: usize) {
         let ask = self.ask_of(call);
-        match if self.admission.is_free() { Answer::Go } else { self.admission.ask(ask, self.now, || call) } {
+        match if self.admission.is_free() { Answer::Go } else { self.admission.ask(ask, self.now, call) } {
             Answer::Go => self.send(call),
             Answer::Wait => self.serve(),
             Answer::TooLate(_) => self.calls[call].ended = Some((self.now, End::Refused)),
@@ -200,14 +207,15 @@ impl Run {
 
     fn serve(&mut self) {
         let mut given = Vec::new();
-        let next = self.admission.serve(self.now, |call, turn| given.push((call, turn)));
-        for (call, turn) in given {
+        let next = self.admission.serve(self.now, &mut |call, is_its_turn| given.push((call, is_its_turn)));
+        for (call, is_its_turn) in given {
             if self.calls[call].ended.is_some() {
                 continue;
             }
-            match turn {
-                Ok(()) => self.send(call),
-                Err(_) => self.calls[call].ended = Some((self.now, End::Refused)),
+            if is_its_turn {
+                self.send(call);
+            } else {
+                self.calls[call].ended = Some((self.now, End::Refused));
             }
         }
         if let Some(next) = next
@@ -246,11 +254,10 @@ impl Run {
             return;
         }
         let (now, before) = (self.now, &self.acknowledged);
-        let before = || {
-            before.iter().rev().take_while(|(at, _)| *at + Duration::from_secs(1) > now).map(|(_, units)| units).sum()
-        };
+        let recent = before.iter().rev().take_while(|(at, _)| *at + Duration::from_secs(1) > now);
+        let before: f64 = recent.map(|(_, units)| units).sum();
         let mut late = Vec::new();
-        let sooner = self.admission.throttled(answered, before, |call, _| late.push(call));
+        let sooner = self.admission.throttled(answered, before, &mut |call| late.push(call));
         for call in late {
             self.calls[call].ended.get_or_insert((self.now, End::Refused));
         }
@@ -406,4 +413,23 @@ fn the_capacity_of_a_table_is_found_beside_a_hot_partition() {
     assert!(acknowledged(&calls, 5.0..60.0) >= 190.0 && figures.attempts <= 1.2, "{figures:?}");
     let cold = Figures::of(calls.iter().filter(came(5.0..60.0)).filter(|call| call.partition != 0), 55.0);
     assert!(cold.per_second >= 70.0, "{cold:?}");
+}
+
+/// What the other ways come to under a lasting overload: `BENCHMARKS.md` has the figures.
+#[test]
+fn who_is_served_decides_how_long_the_served_wait_and_when_the_others_know() {
+    let figures = |policy| {
+        let calls = run_by(policy, &table(200.0), &load(400.0), 1);
+        let figures = Figures::of(calls.iter().filter(came(5.0..56.0)), 51.0);
+        println!("{policy:?}: {figures:?}");
+        figures
+    };
+    let (chosen, fifo) = (figures(Policy::Chosen), figures(Policy::Fifo));
+    let (lifo, codel) = (figures(Policy::Lifo), figures(Policy::CoDel));
+    // Served until nobody can be served in time.
+    assert!(fifo.written_and_failed > 0.01 || fifo.per_second < 0.95 * 200.0, "{fifo:?}");
+    assert!(chosen.per_second >= 190.0 && chosen.refused_after <= Duration::from_millis(100), "{chosen:?}");
+    // The newest first is soon done, and the others wait for their whole deadline to learn that they are not.
+    assert!(lifo.p50 < chosen.p50 && lifo.refused_after > Duration::from_secs(3), "{lifo:?}");
+    assert!(codel.p50 < chosen.p50 && codel.refused_after >= Duration::from_millis(100), "{codel:?}");
 }
