@@ -1,0 +1,1 @@
+CREATE TABLE after_three (id int PRIMARY KEY)
