@@ -1,10 +1,11 @@
 //! Callers who do not wait for each other, and a table, in virtual time: what admission makes of them, by seed.
 
+mod bounds;
 mod others;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::ops::Range;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use self::others::{Admit, Policy};
@@ -34,6 +35,8 @@ struct Load {
     units: f64,
     /// Of a hundred calls, those to one partition. The others go to 1,000 partitions.
     hot: u64,
+    /// The session's own limit to the table, in units a second.
+    limit: Option<NonZeroU32>,
 }
 
 /// A call of the simulation and what became of it.
@@ -116,7 +119,7 @@ fn run_by(policy: Policy, table: &Table, load: &Load, seed: u64) -> Vec<Call> {
     let server =
         Server { level: first, partitions: vec![(table.of_partition, 0.0); 1_000], filled: 0.0, table: table.clone() };
     let mut run = Run {
-        admission: others::admission(policy),
+        admission: others::admission(policy, load.limit),
         server,
         calls,
         events: BinaryHeap::new(),
@@ -306,130 +309,4 @@ impl Figures {
             refused: refused.len(),
         }
     }
-}
-
-fn table(capacity: f64) -> Table {
-    Table { capacity: vec![(0.0, capacity)], outage: (0.0, 0.0), of_partition: 1_000.0 }
-}
-
-fn load(arrivals: f64) -> Load {
-    let deadline = Duration::from_secs(4);
-    Load { seconds: 60.0, arrivals: vec![(0.0, arrivals)], deadline, units: 1.0, hot: 0 }
-}
-
-fn came(between: Range<f64>) -> impl Fn(&&Call) -> bool {
-    move |call| between.contains(&call.came.as_secs_f64())
-}
-
-/// Acknowledged a second, by when the acknowledgement came.
-fn acknowledged(calls: &[Call], between: Range<f64>) -> f64 {
-    let ends = calls.iter().filter_map(|call| call.ended);
-    let is_in = |(at, end): &(Duration, End)| *end == End::Acknowledged && between.contains(&at.as_secs_f64());
-    ends.filter(is_in).count() as f64 / (between.end - between.start)
-}
-
-#[test]
-fn a_table_that_is_asked_for_more_than_it_takes_is_used_to_its_capacity() {
-    for (capacity, factors) in [(20.0, [1.1, 5.0]), (200.0, [1.1, 2.0]), (200.0, [1.5, 5.0]), (1_000.0, [1.1, 5.0])] {
-        for (seed, factor) in factors.into_iter().enumerate() {
-            let calls = run(&table(capacity), &load(factor * capacity), seed as u64);
-            let figures = Figures::of(calls.iter().filter(came(5.0..60.0)), 55.0);
-            let case = format!("{factor} times {capacity}: {figures:?}");
-            assert!(acknowledged(&calls, 5.0..60.0) >= 0.95 * capacity, "{case}");
-            assert!(figures.written_and_failed <= 0.01 && figures.attempts <= 1.1, "{case}");
-            assert!(figures.refused_after <= Duration::from_millis(100), "{case}");
-            // Those who are served wait almost as long as they are ready to: a queue in the order of coming.
-            assert!(figures.p50 <= figures.p99 && figures.p99 < Duration::from_secs(4), "{case}");
-        }
-    }
-}
-
-#[test]
-fn a_table_that_has_room_makes_nobody_wait() {
-    let figures = Figures::of(run(&table(200.0), &load(100.0), 1).iter(), 60.0);
-    assert!(figures.refused == 0 && figures.attempts == 1.0 && figures.p99 < Duration::from_millis(50), "{figures:?}");
-}
-
-#[test]
-fn a_table_that_takes_one_request_in_several_seconds_is_used() {
-    for (capacity, arrivals) in [(0.2, 1.0), (1.0, 2.0), (1.0, 5.0)] {
-        let calls =
-            run(&table(capacity), &Load { seconds: 300.0, deadline: Duration::from_secs(30), ..load(arrivals) }, 1);
-        let used = acknowledged(&calls, 30.0..300.0);
-        assert!(used >= 0.9 * capacity, "{used} of {capacity}");
-    }
-}
-
-#[test]
-fn after_an_outage_nothing_fails_later_than_five_seconds() {
-    for (seed, arrivals) in [1.0, 2.0, 3.0, 5.0, 250.0].into_iter().enumerate() {
-        let outage = Table { outage: (20.0, 25.0), ..table(200.0) };
-        let calls = run(&outage, &load(arrivals), seed as u64);
-        let attempts: u32 = calls.iter().filter(came(20.0..25.0)).map(|call| call.attempts).sum();
-        assert!(attempts <= 50, "{arrivals} a second: {attempts} attempts in the 5 s of the outage");
-        if arrivals <= 5.0 {
-            let failures = calls.iter().filter_map(|call| call.ended).filter(|(_, end)| *end != End::Acknowledged);
-            let last = failures.map(|(at, _)| at).max().unwrap_or_default();
-            assert!(last <= Duration::from_secs(30), "{arrivals} a second: the last failure came at {last:?}");
-        }
-    }
-}
-
-#[test]
-fn a_capacity_that_rises_and_falls_tenfold_is_found_within_ten_seconds() {
-    for low in [20.0, 200.0] {
-        let changing = Table { capacity: vec![(0.0, low), (20.0, 10.0 * low), (40.0, low)], ..table(low) };
-        let arrivals = vec![(0.0, 1.5 * low), (20.0, 15.0 * low), (40.0, 1.5 * low)];
-        let calls = run(&changing, &Load { arrivals, ..load(low) }, 1);
-        for (from, capacity) in [(5.0, low), (30.0, 10.0 * low), (50.0, low)] {
-            let used = acknowledged(&calls, from..from + 10.0);
-            assert!(used >= 0.95 * capacity, "{used} of {capacity} from {from} s on");
-        }
-        let figures = Figures::of(calls.iter(), 60.0);
-        assert!(figures.attempts <= 1.1 && figures.written_and_failed <= 0.01, "{figures:?}");
-    }
-}
-
-#[test]
-fn a_hot_partition_is_used_to_its_limit_and_slows_no_other() {
-    for seed in 0..3 {
-        // 150 a second of ten units each to a partition that takes 100 of them.
-        let calls = run(&table(4_000.0), &Load { units: 10.0, hot: 75, ..load(200.0) }, seed);
-        let of = |is_hot: bool| {
-            let of_kind = calls.iter().filter(came(5.0..60.0)).filter(|call| (call.partition == 0) == is_hot);
-            Figures::of(of_kind, 55.0)
-        };
-        let (hot, cold) = (of(true), of(false));
-        assert!(hot.per_second >= 90.0 && hot.attempts <= 1.1, "{hot:?}");
-        assert!(cold.refused == 0 && cold.p99 < Duration::from_millis(100), "{cold:?}");
-    }
-}
-
-#[test]
-fn the_capacity_of_a_table_is_found_beside_a_hot_partition() {
-    // 1,500 units a second to the hot partition, of which it takes 1,000, and 1,500 to others, for which 1,000 are left.
-    let calls = run(&table(2_000.0), &Load { units: 10.0, hot: 50, ..load(300.0) }, 1);
-    let figures = Figures::of(calls.iter().filter(came(5.0..60.0)), 55.0);
-    assert!(acknowledged(&calls, 5.0..60.0) >= 190.0 && figures.attempts <= 1.2, "{figures:?}");
-    let cold = Figures::of(calls.iter().filter(came(5.0..60.0)).filter(|call| call.partition != 0), 55.0);
-    assert!(cold.per_second >= 70.0, "{cold:?}");
-}
-
-/// What the other ways come to under a lasting overload: `BENCHMARKS.md` has the figures.
-#[test]
-fn who_is_served_decides_how_long_the_served_wait_and_when_the_others_know() {
-    let figures = |policy| {
-        let calls = run_by(policy, &table(200.0), &load(400.0), 1);
-        let figures = Figures::of(calls.iter().filter(came(5.0..56.0)), 51.0);
-        println!("{policy:?}: {figures:?}");
-        figures
-    };
-    let (chosen, fifo) = (figures(Policy::Chosen), figures(Policy::Fifo));
-    let (lifo, codel) = (figures(Policy::Lifo), figures(Policy::CoDel));
-    // Served until nobody can be served in time.
-    assert!(fifo.written_and_failed > 0.01 || fifo.per_second < 0.95 * 200.0, "{fifo:?}");
-    assert!(chosen.per_second >= 190.0 && chosen.refused_after <= Duration::from_millis(100), "{chosen:?}");
-    // The newest first is soon done, and the others wait for their whole deadline to learn that they are not.
-    assert!(lifo.p50 < chosen.p50 && lifo.refused_after > Duration::from_secs(3), "{lifo:?}");
-    assert!(codel.p50 < chosen.p50 && codel.refused_after >= Duration::from_millis(100), "{codel:?}");
 }

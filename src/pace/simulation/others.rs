@@ -1,8 +1,10 @@
 //! Other ways to choose who is served under overload, with the same rate: what was not chosen, to compare.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::pace::admission::{Admission, Answered};
+use crate::pace::allowance::Allowance;
 use crate::pace::queue::{Answer, Ask};
 use crate::pace::rate::Rate;
 
@@ -29,9 +31,10 @@ pub(super) trait Admit {
     fn is_free(&self) -> bool;
 }
 
-pub(super) fn admission(policy: Policy) -> Box<dyn Admit> {
+/// With a limit of the session's own, which only the chosen one has.
+pub(super) fn admission(policy: Policy, limit: Option<NonZeroU32>) -> Box<dyn Admit> {
     match policy {
-        Policy::Chosen => Box::new(Admission::new(None)),
+        Policy::Chosen => Box::new(Admission::new(limit.map(Allowance::new))),
         other => Box::new(Other { policy: other, rate: None, waiting: Vec::new(), empty: Duration::ZERO }),
     }
 }
