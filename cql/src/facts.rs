@@ -1,8 +1,10 @@
 //! What can be read off a statement.
 
-use crate::statement::{BindMarker, Comparand, Operator, Relation, Subject, Target, Term, TermKind, Using};
+use crate::statement::{
+    BindMarker, Comparand, CqlType, CqlTypeKind, Operator, Relation, Subject, Target, Term, TermKind, Using,
+};
 use crate::tree::{Part, Tree};
-use crate::{Name, Span, Statement};
+use crate::{Name, QualifiedName, Span, Statement};
 
 /// A function that a statement calls.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +46,18 @@ impl Statement {
             _ => {}
         });
         functions
+    }
+
+    /// The names of the user-defined types in it, in the order of the text: of columns, fields, type hints and casts.
+    #[must_use]
+    pub fn user_types(&self) -> Vec<&QualifiedName> {
+        let mut types = Vec::new();
+        self.walk(&mut |part| {
+            if let Part::Type(CqlType { kind: CqlTypeKind::UserDefined(name), .. }) = part {
+                types.push(name);
+            }
+        });
+        types
     }
 
     /// Its bind markers, in the order in which values are bound to them.

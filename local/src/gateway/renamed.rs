@@ -1,14 +1,16 @@
-//! Functions that Cassandra 5.0 has under other names only.
+//! Functions that Cassandra 5.0 has under other names only, and user-defined types in keyspaces that it has under others.
 
 use keyspaces_cql::statement::{Select, Selection, Term, TermKind};
-use keyspaces_cql::{Span, Statement};
+use keyspaces_cql::{Effect, QualifiedName, Span, Statement};
+
+use crate::schema::quoted;
 
 /// `dateOf` and `unixTimestampOf`, which Keyspaces has (DG:cql.functions), are gone in Cassandra 5.0 (CASSANDRA-18328).
 const RENAMED: &[(&str, &str)] = &[("dateof", "totimestamp"), ("unixtimestampof", "tounixtimestamp")];
 
 /// What is to stand in the place of parts of a statement so that Cassandra 5.0 understands it. A column of the result keeps
-/// the name that it has for the client.
-pub(super) fn edits(statement: &Statement) -> Vec<(Span, String)> {
+/// the name that it has for the client. `keyspace` is that of tables without one.
+pub(super) fn edits(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
     let calls = statement.functions().into_iter().filter(|function| function.keyspace.is_none());
     let renamed = calls.filter_map(|function| {
         let new = renamed(function.name)?;
@@ -19,7 +21,20 @@ pub(super) fn edits(statement: &Statement) -> Vec<(Span, String)> {
     if let (false, Statement::Select(select)) = (edits.is_empty(), statement) {
         edits.extend(aliases(select));
     }
+    if statement.effect() != Effect::Definition {
+        edits.extend(types(statement, keyspace));
+    }
     edits
+}
+
+/// Types in the keyspace of the statement's tables, without the name of the keyspace: Cassandra looks for them there, and
+/// takes no type of another keyspace.
+fn types(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
+    let keyspace_of = |name: &QualifiedName| name.keyspace.as_ref().map(|of| of.text.clone());
+    let tables = statement.tables();
+    let own = |of: &String| tables.iter().all(|table| keyspace_of(table).as_deref().or(keyspace) == Some(of));
+    let types = statement.user_types().into_iter().filter(|name| keyspace_of(name).as_ref().is_some_and(own));
+    types.map(|name| (name.span(), quoted(&name.name.text))).collect()
 }
 
 /// An alias after each column that calls one of the functions and has none.

@@ -120,7 +120,7 @@ pub(super) fn understand(
     tables: &KnownTables,
 ) -> Result<Understood, Refusal> {
     judged(statement, text, place, tables)?;
-    let edits = renamed::edits(statement);
+    let edits = renamed::edits(statement, place.keyspace);
     let renamed = (!edits.is_empty()).then(|| edited(text, &edits));
     let mut reading = Reading { text, place, look: Look::at(statement), edits };
     Ok(Understood { renamed, ..reading.statement(statement)? })
@@ -464,9 +464,13 @@ mod tests {
             ("INSERT INTO app.t (a) VALUES ('app.t')", r#"INSERT INTO "P_app"."t" (a) VALUES ('app.t')"#),
             ("UPDATE t SET a = 1 WHERE b = 2", r#"UPDATE "P_here"."t" SET a = 1 WHERE b = 2"#),
             (
-                "SELECT dateOf(a), toDate(UNIXTIMESTAMPOF(a)), dateof(a) AS b FROM t",
-                "SELECT totimestamp(a) AS \"system.dateof(a)\", toDate(tounixtimestamp(a)) AS \
-                 \"system.todate(system.unixtimestampof(a))\", totimestamp(a) AS b FROM \"P_here\".\"t\"",
+                "SELECT UNIXTIMESTAMPOF(a), toDate(dateOf(a)), dateof(a) AS b FROM t",
+                "SELECT tounixtimestamp(a) AS \"system.unixtimestampof(a)\", toDate(totimestamp(a)) AS \
+                 \"system.todate(system.dateof(a))\", totimestamp(a) AS b FROM \"P_here\".\"t\"",
+            ),
+            (
+                "UPDATE app.t SET a = (app.y) {b: 1}, c = (other.y) {b: 2}, d = (y) {b: 3} WHERE e = 4",
+                "UPDATE \"P_app\".\"t\" SET a = (\"y\") {b: 1}, c = (other.y) {b: 2}, d = (y) {b: 3} WHERE e = 4",
             ),
             ("DELETE FROM app.t WHERE b = ?", r#"DELETE FROM "P_app"."t" WHERE b = ?"#),
             (

@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use super::client::{Answer, Client, LOCAL_QUORUM, With};
-use super::{INVALID, local};
+use super::{INVALID, another, local};
 
 #[tokio::test]
 async fn what_is_prepared_on_one_connection_is_executed_on_another() {
@@ -80,4 +82,18 @@ async fn definitions_and_use_are_not_prepared() {
         client.prepare("SELECT count(*) FROM t").await.refused(),
         (INVALID, "countRows is not yet supported.".into())
     );
+}
+
+#[tokio::test]
+async fn a_type_hint_may_name_the_keyspace_of_its_type() {
+    let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
+    let mut client = Client::connect(&local).await;
+    client.keyspace("hints").await;
+    assert!(matches!(client.query("CREATE TYPE hints.y (a int)").await, Answer::Changed(_)));
+    client.table("hints", "t", "(a int PRIMARY KEY, b y)").await;
+    assert_eq!(client.query("INSERT INTO hints.t (a, b) VALUES (1, (hints.y) {a: 2})").await, Answer::Void);
+    assert_eq!(client.rows("SELECT a FROM hints.t").await.ints("a"), [1]);
+    let (code, text) = client.query("INSERT INTO hints.t (a, b) VALUES (1, (other.y) {a: 2})").await.refused();
+    assert_eq!(code, INVALID);
+    assert!(text.contains("cannot refer to a user type in keyspace other"), "{text}");
 }
