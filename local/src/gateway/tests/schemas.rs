@@ -1,5 +1,7 @@
 //! Schemas that people bring: what published schemas, DESCRIBE of several databases and the samples of AWS contain.
 
+use serde_json::Value;
+
 use super::client::{Answer, Client};
 use super::local;
 
@@ -193,4 +195,64 @@ async fn a_reserved_word_is_a_name_only_in_quotes() {
     define(&mut client, "reserved", text).await;
     let rows = client.rows("SELECT \"order\".\"default\", \"unset\" FROM reserved.t").await;
     assert_eq!(rows.ints("unset"), [3]);
+}
+
+/// A value of JSON as CQL writes it.
+fn literal(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("'{}'", text.replace('\'', "''")),
+        Value::Object(entries) => {
+            let entries = entries.iter().map(|(key, value)| format!("'{key}': {}", literal(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// What cqlsh prints of a table, from the same rows, under the name `shown`.
+async fn described(client: &mut Client, keyspace: &str, table: &str, shown: &str) -> String {
+    let of = format!("WHERE keyspace_name = '{keyspace}' AND table_name = '{table}'");
+    let read = |rows: &super::client::Rows| -> Vec<Value> {
+        rows.texts("[json]").iter().map(|text| serde_json::from_str(text).unwrap()).collect()
+    };
+    let mut columns = read(&client.rows(&format!("SELECT JSON * FROM system_schema.columns {of}")).await);
+    columns.sort_by_key(|column| column["position"].as_i64());
+    let word = |column: &Value, field: &str| column[field].as_str().unwrap().to_owned();
+    let name = |column: &Value| format!("\"{}\"", word(column, "column_name"));
+    let of_kind = |kind: &str| columns.iter().filter(|column| column["kind"] == kind).collect::<Vec<_>>();
+    let definitions = columns.iter().map(|column| {
+        let is_static = if column["kind"] == "static" { " static" } else { "" };
+        format!("{} {}{is_static}", name(column), word(column, "type"))
+    });
+    let clustering = of_kind("clustering");
+    let names = |columns: &[&Value]| columns.iter().map(|column| name(column)).collect::<Vec<_>>().join(", ");
+    let order = clustering.iter().map(|column| format!("{} {}", name(column), word(column, "clustering_order")));
+    let options = &read(&client.rows(&format!("SELECT JSON * FROM system_schema.tables {of}")).await)[0];
+    let beside = ["keyspace_name", "table_name", "flags", "id", "extensions"];
+    let options = options.as_object().unwrap().iter();
+    let options = options.filter(|(name, value)| !value.is_null() && !beside.contains(&name.as_str()));
+    let options = options.map(|(name, value)| format!(" AND {name} = {}", literal(value)));
+    format!(
+        "CREATE TABLE {keyspace}.{shown} ({}, PRIMARY KEY (({}), {})) WITH CLUSTERING ORDER BY ({}){}",
+        definitions.collect::<Vec<_>>().join(", "),
+        names(&of_kind("partition_key")),
+        names(&clustering),
+        order.collect::<Vec<_>>().join(", "),
+        options.collect::<String>()
+    )
+}
+
+#[tokio::test]
+async fn what_is_described_makes_the_same_table_again() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("describes").await;
+    let text = "CREATE TYPE describes.\"Kind\" (\"default\" int, b frozen<map<text, int>>);\
+                CREATE TABLE describes.t (a int, \"order\" text, c timeuuid, d blob, \"E\" list<frozen<\"Kind\">> static, f \
+                tuple<int, text>, PRIMARY KEY ((a, \"order\"), c, d)) WITH CLUSTERING ORDER BY (c DESC) AND comment = 'it''s \
+                new' AND default_time_to_live = 60 AND cdc = true;";
+    define(&mut client, "describes", text).await;
+    let again = described(&mut client, "describes", "t", "again").await;
+    assert!(again.contains("compaction = {'class': 'com.amazonaws.cassandra.DefaultCompaction'}"), "{again}");
+    define(&mut client, "describes", &again).await;
+    assert_eq!(described(&mut client, "describes", "again", "again").await, again);
 }
