@@ -1,5 +1,6 @@
 //! The one path that every request takes: nothing else in the crate talks to the driver to run a statement.
 
+use std::future::poll_fn;
 use std::num::NonZeroU32;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,7 +13,6 @@ use scylla::serialize::batch::BatchValues;
 use scylla::statement::batch::Batch;
 use scylla::statement::bound::BoundStatement;
 use scylla::statement::unprepared;
-use tracing::Instrument;
 
 use crate::attempts::Attempts;
 use crate::error::Story;
@@ -129,9 +129,13 @@ macro_rules! until_it_ends {
             };
             $statement.prepare(&permit, attempts.timeout());
             let span = attempts.span(&permit);
-            let attempt = pin!($attempt);
-            let answer = if span.is_disabled() { attempt.await } else { attempt.instrument(span.clone()).await };
-            match answer {
+            let mut attempt = pin!($attempt);
+            // One await with and without a span: entering a disabled span does nothing.
+            let answer = poll_fn(|context| {
+                let _entered = span.enter();
+                attempt.as_mut().poll(context)
+            });
+            match answer.await {
                 Ok(answer) => {
                     attempts.answered();
                     break Ok(answer);
