@@ -1,20 +1,20 @@
-//! Which peer takes a request: the one with the least in flight, of those whose connections bear one more.
+//! Which peer takes a request: the one with the fewest requests in flight whose connections have capacity left.
 
+mod queue;
 #[cfg(test)]
 mod tests;
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::task::Poll;
 use std::time::Duration;
 
 use scylla::policies::load_balancing::{LoadBalancingPolicy, NodeIdentifier, SingleTargetLoadBalancingPolicy};
-use tokio::sync::{Mutex, Notify};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use self::queue::Queue;
 
 /// What to do when as much is in flight as the connections bear.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -62,10 +62,7 @@ pub(crate) struct Limiter {
     /// When the peers were looked at last; times are nanoseconds since it began.
     looked: AtomicU64,
     turn: AtomicUsize,
-    waiting: AtomicUsize,
-    /// Who is first in it takes the next permit, so that nobody is passed over.
-    queue: Mutex<()>,
-    room: Notify,
+    queue: Queue,
 }
 
 /// An address with its connections.
@@ -75,6 +72,13 @@ pub(crate) struct Peer {
     address: SocketAddr,
     pinned: Arc<dyn LoadBalancingPolicy>,
     is_connected: AtomicBool,
+    load: Arc<Load>,
+}
+
+/// What is in flight to a host. It is kept when the host gets another address, because the requests sent to the old one are
+/// still in flight.
+#[derive(Debug, Default)]
+struct Load {
     in_flight: AtomicUsize,
     /// Until then it counts as one connection.
     refills_until: AtomicU64,
@@ -106,9 +110,7 @@ impl Limiter {
             peers: RwLock::default(),
             looked: AtomicU64::new(0),
             turn: AtomicUsize::new(0),
-            waiting: AtomicUsize::new(0),
-            queue: Mutex::new(()),
-            room: Notify::new(),
+            queue: Queue::default(),
         }
     }
 
@@ -121,14 +123,18 @@ impl Limiter {
 
     /// Takes over what the driver shows.
     pub(crate) fn look(&self, seen: impl Iterator<Item = Seen>, now: Duration) {
-        let now = nanos(now);
+        let at = nanos(now);
         let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
         *peers = seen
             .map(|seen| {
-                let known = peers.iter().find(|peer| peer.is(&seen));
-                let peer = known.map_or_else(|| Arc::new(Peer::new(&seen)), Arc::clone);
+                let known = peers.iter().find(|peer| peer.host_id() == seen.host_id());
+                let peer = match known {
+                    Some(known) if known.is(&seen) => Arc::clone(known),
+                    Some(moved) => Arc::new(Peer::new(&seen, Arc::clone(&moved.load))),
+                    None => Arc::new(Peer::new(&seen, Arc::default())),
+                };
                 if seen.is_connected && !peer.is_connected.swap(seen.is_connected, Ordering::Relaxed) {
-                    peer.refills_until.store(now + nanos(REFILLS_WITHIN), Ordering::Relaxed);
+                    peer.load.refills_until.store(at + nanos(REFILLS_WITHIN), Ordering::Relaxed);
                 } else {
                     peer.is_connected.store(seen.is_connected, Ordering::Relaxed);
                 }
@@ -136,7 +142,7 @@ impl Limiter {
             })
             .collect();
         drop(peers);
-        self.room.notify_one();
+        self.serve_waiting(now);
     }
 
     /// Holds no peer any more.
@@ -146,39 +152,20 @@ impl Limiter {
 
     /// A permit, if there is one and nobody waits for it; at another peer than `avoided`, where there is another.
     pub(crate) fn permit_at_once(&self, avoided: Option<&Arc<Peer>>, now: Duration) -> Option<Permit<'_>> {
-        if self.waiting.load(Ordering::SeqCst) > 0 { None } else { self.pick(avoided, now).ok() }
-    }
-
-    /// Waits in the queue for a permit. Who stops waiting leaves nothing behind. Fails only if told to, when full.
-    pub(crate) async fn permit(&self, avoided: Option<&Arc<Peer>>) -> Result<Permit<'_>, NoPermit> {
-        let _waits = Waits::begin(&self.waiting);
-        let _first = self.queue.lock().await;
-        loop {
-            let mut room = pin!(self.room.notified());
-            room.as_mut().enable();
-            match self.pick(avoided, self.began.elapsed()) {
-                Ok(permit) => return Ok(permit),
-                Err(NoPermit::Full) if self.limits.when_full == WhenFull::Fail => return Err(NoPermit::Full),
-                Err(NoPermit::Full) => room.await,
-                Err(NoPermit::At(due)) => {
-                    let mut due = pin!(sleep_until(due));
-                    poll_fn(|context| match due.as_mut().poll(context) {
-                        Poll::Ready(()) => Poll::Ready(()),
-                        Poll::Pending => room.as_mut().poll(context),
-                    })
-                    .await;
-                }
-            }
+        if !self.queue.is_empty() {
+            return None;
         }
+        self.pick(avoided, now).ok().map(|peer| Permit { limiter: self, peer })
     }
 
     #[cfg(test)]
     pub(crate) fn in_flight(&self) -> usize {
         let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
-        peers.iter().map(|peer| peer.in_flight.load(Ordering::SeqCst)).sum()
+        peers.iter().map(|peer| peer.load.in_flight.load(Ordering::SeqCst)).sum()
     }
 
-    fn pick(&self, avoided: Option<&Arc<Peer>>, now: Duration) -> Result<Permit<'_>, NoPermit> {
+    /// Counts one more in flight to the peer that it gives.
+    fn pick(&self, avoided: Option<&Arc<Peer>>, now: Duration) -> Result<Arc<Peer>, NoPermit> {
         let at = nanos(now);
         let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
         // Without a connection anywhere each is as good as another: the driver says what is wrong, and it costs nobody.
@@ -192,11 +179,11 @@ impl Limiter {
                 if !is_open(peer) || avoided.is_some_and(|avoided| Arc::ptr_eq(peer, avoided)) {
                     continue;
                 }
-                let in_flight = peer.in_flight.load(Ordering::SeqCst);
+                let in_flight = peer.load.in_flight.load(Ordering::SeqCst);
                 if in_flight >= self.most_in_flight(peer, at) {
                     continue;
                 }
-                let peer_due = peer.due.load(Ordering::Relaxed).saturating_sub(nanos(BURST));
+                let peer_due = peer.load.due.load(Ordering::Relaxed).saturating_sub(nanos(BURST));
                 if peer_due > at {
                     due = Some(due.map_or(peer_due, |due| due.min(peer_due)));
                 } else if best.is_none_or(|(least, _)| in_flight < least) {
@@ -206,10 +193,11 @@ impl Limiter {
             let Some((_, peer)) = best else {
                 return Err(due.map_or(NoPermit::Full, |due| NoPermit::At(self.began + Duration::from_nanos(due))));
             };
-            if peer.in_flight.fetch_add(1, Ordering::SeqCst) < self.most_in_flight(peer, at) && self.take(peer, at) {
-                return Ok(Permit { limiter: self, peer: Arc::clone(peer) });
+            let before = peer.load.in_flight.fetch_add(1, Ordering::SeqCst);
+            if before < self.most_in_flight(peer, at) && self.take(peer, at) {
+                return Ok(Arc::clone(peer));
             }
-            peer.in_flight.fetch_sub(1, Ordering::SeqCst);
+            peer.load.in_flight.fetch_sub(1, Ordering::SeqCst);
         }
     }
 
@@ -218,9 +206,13 @@ impl Limiter {
         let Some(per_connection) = self.limits.requests_per_second else { return true };
         let rate = u64::from(per_connection.get()) * self.connections(peer, now) as u64;
         let interval = 1_000_000_000 / rate.max(1);
-        let due = peer.due.load(Ordering::Relaxed);
+        let due = peer.load.due.load(Ordering::Relaxed);
         due.saturating_sub(nanos(BURST)) <= now
-            && peer.due.compare_exchange(due, due.max(now) + interval, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            && peer
+                .load
+                .due
+                .compare_exchange(due, due.max(now) + interval, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 
     fn most_in_flight(&self, peer: &Peer, now: u64) -> usize {
@@ -228,34 +220,50 @@ impl Limiter {
     }
 
     fn connections(&self, peer: &Peer, now: u64) -> usize {
-        if peer.refills_until.load(Ordering::Relaxed) > now { 1 } else { self.limits.connections.get() }
+        if peer.load.refills_until.load(Ordering::Relaxed) > now { 1 } else { self.limits.connections.get() }
     }
 }
 
 impl Peer {
-    fn new(seen: &Seen) -> Self {
+    fn new(seen: &Seen, load: Arc<Load>) -> Self {
         Self {
             node: seen.node.clone(),
             address: seen.address,
             pinned: SingleTargetLoadBalancingPolicy::new(seen.node.clone(), None),
             is_connected: AtomicBool::new(false),
-            in_flight: AtomicUsize::new(0),
-            refills_until: AtomicU64::new(0),
-            due: AtomicU64::new(0),
+            load,
         }
     }
 
+    /// Whether it is the same host with the same connections.
     fn is(&self, seen: &Seen) -> bool {
         let is_same = match (&self.node, &seen.node) {
             (NodeIdentifier::Node(one), NodeIdentifier::Node(other)) => Arc::ptr_eq(one, other),
-            (NodeIdentifier::HostId(one), NodeIdentifier::HostId(other)) => one == other,
-            _ => false,
+            _ => self.host_id() == seen.host_id(),
         };
         is_same && self.address == seen.address
     }
 
+    fn host_id(&self) -> Option<Uuid> {
+        host_id(&self.node)
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+impl Seen {
+    fn host_id(&self) -> Option<Uuid> {
+        host_id(&self.node)
+    }
+}
+
+fn host_id(node: &NodeIdentifier) -> Option<Uuid> {
+    match node {
+        NodeIdentifier::Node(node) => Some(node.host_id),
+        NodeIdentifier::HostId(id) => Some(*id),
+        _ => None,
     }
 }
 
@@ -271,32 +279,16 @@ impl Permit<'_> {
 
     /// A connection of the peer broke: until it is back, the others do not bear what all of them did.
     pub(crate) fn lost_a_connection(&self, now: Duration) {
-        self.peer.refills_until.store(nanos(now) + nanos(REFILLS_WITHIN), Ordering::Relaxed);
+        self.peer.load.refills_until.store(nanos(now) + nanos(REFILLS_WITHIN), Ordering::Relaxed);
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.peer.in_flight.fetch_sub(1, Ordering::SeqCst);
-        if self.limiter.waiting.load(Ordering::SeqCst) > 0 {
-            self.limiter.room.notify_one();
+        self.peer.load.in_flight.fetch_sub(1, Ordering::SeqCst);
+        if !self.limiter.queue.is_empty() {
+            self.limiter.serve_waiting(self.limiter.began.elapsed());
         }
-    }
-}
-
-/// Counts one who waits.
-pub(crate) struct Waits<'w>(&'w AtomicUsize);
-
-impl<'w> Waits<'w> {
-    pub(crate) fn begin(count: &'w AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::SeqCst);
-        Self(count)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

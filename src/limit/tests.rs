@@ -16,7 +16,7 @@ fn limits(in_flight: usize) -> Limits {
 
 fn seen(number: u8, is_connected: bool) -> Seen {
     let address = SocketAddr::from(([127, 0, 0, number], 9142));
-    Seen { node: NodeIdentifier::HostId(uuid::Uuid::from_u128(number.into())), address, is_connected }
+    Seen { node: NodeIdentifier::HostId(Uuid::from_u128(number.into())), address, is_connected }
 }
 
 /// Of so many peers, all of whose connections are there.
@@ -91,16 +91,18 @@ async fn while_its_pool_refills_a_peer_counts_as_one_connection() {
 #[tokio::test(start_paused = true)]
 async fn who_waits_is_served_in_turn_and_nobody_passes() {
     let limiter = limiter(1, limits(1)).await;
-    let held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
+    let mut held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
     let mut first = Box::pin(limiter.permit(None));
     let mut second = Box::pin(limiter.permit(None));
     assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
-    drop(held);
+    held.pop();
     assert!(limiter.permit_at_once(None, limiter.began.elapsed()).is_none(), "two are before it");
     assert!(second.as_mut().now_or_never().is_none(), "it is the second");
     let first = first.await.unwrap();
+    held.pop();
+    assert!(limiter.permit_at_once(None, limiter.began.elapsed()).is_none(), "it is handed to the second");
     let second = second.await.unwrap();
-    drop((first, second));
+    drop((first, second, held));
     assert!(limiter.permit_at_once(None, limiter.began.elapsed()).is_some());
     assert_eq!(limiter.in_flight(), 0);
 }
@@ -134,7 +136,122 @@ async fn with_no_peer_connected_each_is_tried_and_with_none_at_all_one_waits() {
     waiting.await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_does_not_collect_its_permit_holds_up_nobody() {
+    let limiter = limiter(1, limits(1)).await;
+    let held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
+    let mut paused: Vec<_> = (0..10).map(|_| Box::pin(limiter.permit(None))).collect();
+    assert!(paused.iter_mut().all(|permit| permit.as_mut().now_or_never().is_none()));
+    drop(held);
+    let began = Instant::now();
+    drop(limiter.permit(None).await.unwrap());
+    // Three at a time lose what they did not collect.
+    assert!(began.elapsed() <= queue::COLLECT_WITHIN * 4, "{:?}", began.elapsed());
+    for permit in paused {
+        drop(permit.await.unwrap());
+    }
+    assert_eq!(limiter.in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_that_avoids_the_only_peer_with_room_blocks_nobody_and_takes_it_in_the_end() {
+    let limiter = limiter(2, limits(1)).await;
+    let held: Vec<_> = (0..6).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
+    let (free, full): (Vec<_>, Vec<_>) =
+        held.into_iter().partition(|permit| permit.peer().address() == seen(1, true).address);
+    let avoided = Arc::clone(free[0].peer());
+    drop(free);
+    let began = Instant::now();
+    let mut repeat = Box::pin(limiter.permit(Some(&avoided)));
+    assert!(repeat.as_mut().now_or_never().is_none());
+    let other = limiter.permit(None).await.unwrap();
+    assert_eq!((other.peer().address(), began.elapsed()), (avoided.address(), Duration::ZERO));
+    assert_eq!(repeat.await.unwrap().peer().address(), avoided.address());
+    assert!(began.elapsed() <= LOOK_INTERVAL * 2);
+    drop(full);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_gets_another_address_keeps_what_is_in_flight() {
+    let limiter = limiter(1, limits(1)).await;
+    let held: Vec<_> = (0..2).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
+    let moved = Seen { address: seen(2, true).address, ..seen(1, true) };
+    limiter.look([moved].into_iter(), limiter.began.elapsed());
+    tokio::time::advance(REFILLS_WITHIN).await;
+    assert_eq!(limiter.in_flight(), 2);
+    let third = limiter.permit_at_once(None, limiter.began.elapsed()).unwrap();
+    assert_eq!(third.peer().address(), seen(2, true).address);
+    assert!(limiter.permit_at_once(None, limiter.began.elapsed()).is_none());
+    drop((held, third));
+    assert_eq!(limiter.in_flight(), 0);
+}
+
+/// What is done with one of the callers, in a property.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Ask { avoids: bool },
+    Poll(u8),
+    Drop(u8),
+    GiveBack(u8),
+    Advance(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => any::<bool>().prop_map(|avoids| Step::Ask { avoids }),
+        4 => any::<u8>().prop_map(Step::Poll),
+        1 => any::<u8>().prop_map(Step::Drop),
+        2 => any::<u8>().prop_map(Step::GiveBack),
+        1 => (0..60_u8).prop_map(Step::Advance),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn however_callers_are_polled_paused_and_dropped_another_gets_its_permit(
+        peers in 1_u8..4,
+        steps in proptest::collection::vec(step(), 1..200),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let limiter = limiter(peers, limits(1)).await;
+            let (mut callers, mut held) = (Vec::new(), Vec::new());
+            for step in steps {
+                match step {
+                    Step::Ask { avoids } => {
+                        let avoided = held.last().map(|permit: &Permit<'_>| Arc::clone(permit.peer())).filter(|_| avoids);
+                        let limiter = &limiter;
+                        callers.push(Box::pin(async move { limiter.permit(avoided.as_ref()).await }));
+                    }
+                    Step::Poll(which) if !callers.is_empty() => {
+                        let which = usize::from(which) % callers.len();
+                        if let Some(permit) = callers[which].as_mut().now_or_never() {
+                            held.push(permit.unwrap());
+                            drop(callers.swap_remove(which));
+                        }
+                    }
+                    Step::Drop(which) if !callers.is_empty() => {
+                        drop(callers.swap_remove(usize::from(which) % callers.len()));
+                    }
+                    Step::GiveBack(which) if !held.is_empty() => {
+                        drop(held.swap_remove(usize::from(which) % held.len()));
+                    }
+                    Step::Advance(millis) => tokio::time::advance(Duration::from_millis(millis.into())).await,
+                    Step::Poll(_) | Step::Drop(_) | Step::GiveBack(_) => {}
+                }
+                assert!(limiter.in_flight() >= held.len() && limiter.in_flight() <= usize::from(peers) * 3);
+            }
+            // The callers that are left are not polled again. Each holds a permit up at most once.
+            held.clear();
+            let most = queue::COLLECT_WITHIN * (u32::try_from(callers.len()).unwrap() + 2);
+            let permit = tokio::time::timeout(most, limiter.permit(None)).await;
+            drop(permit.expect("others harm nobody").unwrap());
+            drop(callers);
+            assert_eq!(limiter.in_flight(), 0);
+            assert!(limiter.queue.is_empty());
+        });
+    }
+
     #[test]
     fn whatever_is_taken_and_given_back_nothing_stays_in_flight_and_no_limit_is_passed(
         peers in 1_u8..5,

@@ -1,0 +1,243 @@
+//! The callers that wait for a permit. None of them holds a lock while it waits, so one that is not polled is in nobody's way:
+//! a permit is handed to the caller that has waited longest, and taken back if it is not collected.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{LOOK_INTERVAL, Limiter, NoPermit, Peer, Permit, WhenFull};
+
+/// How long a permit is kept for a caller that was woken for it. A caller that does not poll loses it to the next one.
+pub(super) const COLLECT_WITHIN: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    places: Mutex<Places>,
+    /// The number of callers in `waiting`, to be read without the lock.
+    waiting: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    next: u64,
+    /// By place, so that the first has waited longest. A caller that did not collect its permit is not among them until it
+    /// is polled again.
+    waiting: BTreeMap<u64, Waiting>,
+    /// The permits that were handed out and not yet collected, the oldest first.
+    granted: VecDeque<Granted>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    avoided: Option<Arc<Peer>>,
+    waker: Waker,
+}
+
+#[derive(Debug)]
+struct Granted {
+    place: u64,
+    peer: Arc<Peer>,
+    at: Duration,
+}
+
+/// Why a caller that avoids this peer got no permit.
+type Denied = (Option<Arc<Peer>>, NoPermit);
+
+impl Queue {
+    // SeqCst, as the counts of what is in flight: either the caller that begins to wait sees the permit that is given back,
+    // or whoever gives it back sees the caller.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Limiter {
+    /// Waits for a permit, in the order of asking; at another peer than `avoided` if one has capacity within 100 ms. Fails only
+    /// if all are full and [`WhenFull::Fail`] is set. Dropped, it leaves nothing behind.
+    pub(crate) async fn permit(&self, avoided: Option<&Arc<Peer>>) -> Result<Permit<'_>, NoPermit> {
+        let mut turn =
+            Turn { limiter: self, place: self.next_place(), avoided: avoided.cloned(), since: Instant::now() };
+        let mut again = pin!(sleep_until(turn.since));
+        poll_fn(|context| {
+            loop {
+                let next = match turn.poll(context) {
+                    Ok(next) => next,
+                    Err(result) => return Poll::Ready(result),
+                };
+                again.as_mut().reset(next);
+                if again.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Hands out the permits that there are to those who wait, if anybody does.
+    pub(super) fn serve_waiting(&self, now: Duration) {
+        if !self.queue.is_empty() {
+            self.serve(now, None);
+        }
+    }
+
+    /// Says why those who got none did not. The caller at the place `own` is not woken: it is being polled.
+    fn serve(&self, now: Duration, own: Option<u64>) -> Vec<Denied> {
+        let (mut denied, mut woken) = (Vec::<Denied>::new(), Vec::new());
+        let mut places = self.queue.lock();
+        places.take_back(now);
+        let mut served = Vec::new();
+        for (place, waiting) in &places.waiting {
+            if denied.iter().any(|(avoided, _)| is_same(avoided.as_ref(), waiting.avoided.as_ref())) {
+                continue;
+            }
+            match self.pick(waiting.avoided.as_ref(), now) {
+                Ok(peer) => served.push((*place, peer)),
+                Err(why) => {
+                    denied.push((waiting.avoided.clone(), why));
+                    // Whoever avoids no peer could have had any: nobody behind it can be served.
+                    if waiting.avoided.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        for (place, peer) in served {
+            let waiting = places.waiting.remove(&place);
+            self.queue.waiting.fetch_sub(1, Ordering::SeqCst);
+            places.granted.push_back(Granted { place, peer, at: now });
+            woken.extend(waiting.filter(|_| own != Some(place)).map(|waiting| waiting.waker));
+        }
+        drop(places);
+        woken.into_iter().for_each(Waker::wake);
+        denied
+    }
+
+    fn next_place(&self) -> u64 {
+        let mut places = self.queue.lock();
+        places.next += 1;
+        places.next
+    }
+
+    /// The time between two requests if all peers are sent what their connections bear.
+    fn interval(&self) -> Duration {
+        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner).len().max(1);
+        let per_connection = self.limits.requests_per_second.map_or(u32::MAX, std::num::NonZeroU32::get);
+        Duration::from_secs_f64(1.0 / f64::from(per_connection) / (peers * self.limits.connections.get()) as f64)
+    }
+}
+
+impl Places {
+    /// Takes back the permits that their callers did not collect in time. They wait again once they are polled.
+    fn take_back(&mut self, now: Duration) {
+        while let Some(first) = self.granted.front()
+            && now.saturating_sub(first.at) >= COLLECT_WITHIN
+        {
+            first.peer.load.in_flight.fetch_sub(1, Ordering::SeqCst);
+            self.granted.pop_front();
+        }
+    }
+
+    fn collect(&mut self, place: u64) -> Option<Arc<Peer>> {
+        let index = self.granted.iter().position(|granted| granted.place == place)?;
+        self.granted.remove(index).map(|granted| granted.peer)
+    }
+}
+
+/// A caller that waits.
+struct Turn<'l> {
+    limiter: &'l Limiter,
+    place: u64,
+    avoided: Option<Arc<Peer>>,
+    since: Instant,
+}
+
+impl<'l> Turn<'l> {
+    /// When to try again, or how the wait ends.
+    fn poll(&mut self, context: &Context<'_>) -> Result<Instant, Result<Permit<'l>, NoPermit>> {
+        let limiter = self.limiter;
+        loop {
+            let at = Instant::now();
+            // A bad or full peer is better than none.
+            if at >= self.since + LOOK_INTERVAL {
+                self.avoided = None;
+            }
+            if let Some(permit) = self.wait(context) {
+                return Err(Ok(permit));
+            }
+            let denied = limiter.serve(at.saturating_duration_since(limiter.began), Some(self.place));
+            let (collected, ahead) = {
+                let mut places = limiter.queue.lock();
+                let first = places.waiting.first_key_value().map_or(self.place, |(first, _)| *first);
+                (places.collect(self.place), self.place.saturating_sub(first))
+            };
+            if let Some(peer) = collected {
+                return Err(Ok(Permit { limiter, peer }));
+            }
+            let own = denied.iter().find(|(avoided, _)| is_same(avoided.as_ref(), self.avoided.as_ref()));
+            match own.or(denied.last()).map(|(_, why)| *why) {
+                Some(NoPermit::Full) if limiter.limits.when_full == WhenFull::Fail => {
+                    if self.avoided.take().is_none() {
+                        return Err(Err(NoPermit::Full));
+                    }
+                }
+                // Each wakes when it may be its own turn: woken together, all but one would wake for nothing.
+                Some(NoPermit::At(due)) => {
+                    let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
+                    return Ok((due + limiter.interval().saturating_mul(ahead)).min(at + LOOK_INTERVAL));
+                }
+                Some(NoPermit::Full) | None => return Ok(at + LOOK_INTERVAL),
+            }
+        }
+    }
+
+    /// Takes its place in the queue, unless it has it, or the permit that was handed to it.
+    fn wait(&self, context: &Context<'_>) -> Option<Permit<'l>> {
+        let limiter = self.limiter;
+        let mut places = limiter.queue.lock();
+        if let Some(peer) = places.collect(self.place) {
+            return Some(Permit { limiter, peer });
+        }
+        let mut is_new = false;
+        let waiting = places.waiting.entry(self.place).or_insert_with(|| {
+            is_new = true;
+            Waiting { avoided: None, waker: context.waker().clone() }
+        });
+        waiting.avoided.clone_from(&self.avoided);
+        waiting.waker.clone_from(context.waker());
+        if is_new {
+            limiter.queue.waiting.fetch_add(1, Ordering::SeqCst);
+        }
+        None
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut places = self.limiter.queue.lock();
+        if places.waiting.remove(&self.place).is_some() {
+            self.limiter.queue.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+        let collected = places.collect(self.place);
+        drop(places);
+        // Given back, it goes to the next.
+        drop(collected.map(|peer| Permit { limiter: self.limiter, peer }));
+    }
+}
+
+fn is_same(one: Option<&Arc<Peer>>, other: Option<&Arc<Peer>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
+    }
+}
