@@ -69,7 +69,7 @@ impl<'c> Attempts<'c> {
     }
 
     fn deadline(&self) -> Instant {
-        self.began + self.call.deadline.unwrap_or_else(|| self.call.session.call_timeout())
+        self.began + self.call.deadline()
     }
 
     fn trouble(&mut self) -> &mut Trouble {
@@ -116,7 +116,12 @@ impl<'c> Attempts<'c> {
                     return Ok(permit);
                 }
                 Ok(Err(_)) => return Err(self.given_up("as much is in flight as the connections bear")),
-                Err(_) if now < deadline => session.look_at_peers(session.age(now)),
+                Err(_) if now < deadline => {
+                    let age = session.age(Instant::now());
+                    if session.limiter().is_to_look(age) {
+                        session.look_at_peers(age);
+                    }
+                }
                 Err(_) => {
                     let why = "as much was in flight or sent as the connections bear, until its deadline";
                     return Err(self.given_up(why));
@@ -143,11 +148,13 @@ impl<'c> Attempts<'c> {
         self.call.paces.iter().map(|pace| pace.expected_answer()).fold(took, Duration::max)
     }
 
-    /// How long the next attempt may take, if less than the statement itself says.
-    pub(crate) fn timeout(&self) -> Option<Duration> {
-        self.trouble.as_ref()?;
+    /// How long the next attempt may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        if self.trouble.is_none() {
+            return self.timeout;
+        }
         let left = self.deadline().saturating_duration_since(Instant::now());
-        Some(left.max(Duration::from_millis(1)).min(self.timeout))
+        left.max(Duration::from_millis(1)).min(self.timeout)
     }
 
     /// Of the next attempt.

@@ -170,6 +170,11 @@ pub(crate) fn prepare(attempted: &str, error: PrepareError) -> Error {
     prepare_error(error).told(attempted, true, None, Story::default())
 }
 
+/// Whether the same statement may be prepared if it is tried again a little later.
+pub(crate) fn prepare_may_pass(error: &PrepareError) -> bool {
+    prepare_error(error.clone()).class.may_pass()
+}
+
 fn prepare_error(error: PrepareError) -> Failure {
     #[deny(clippy::wildcard_enum_match_arm)]
     match error {

@@ -31,6 +31,8 @@ pub(crate) struct Call {
     pub(crate) tag: Option<Arc<str>>,
     /// For all attempts together, where it is not the session's.
     pub(crate) deadline: Option<Duration>,
+    /// For each attempt, where it is not the session's.
+    pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) repeats: Repeats,
     pub(crate) paces: Together,
     pub(crate) meters: Meters,
@@ -50,7 +52,16 @@ impl Call {
         let paces = session.paces().of(&about);
         let meters = Meters::of(&about);
         let (session, about) = (session.clone(), Arc::new(about));
-        Self { session, about, tag: None, deadline: None, repeats: Repeats::default(), paces, meters }
+        Self {
+            session,
+            about,
+            tag: None,
+            deadline: None,
+            attempt_timeout: None,
+            repeats: Repeats::default(),
+            paces,
+            meters,
+        }
     }
 
     /// Of capacity, for so many bytes: at least one, whatever is read or written.
@@ -64,6 +75,17 @@ impl Call {
         for pace in self.paces.iter().filter(|pace| !pace.is_free()) {
             pace.owe(self.units(bytes) - 1.0);
         }
+    }
+
+    /// For all attempts together.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline.unwrap_or_else(|| self.session.call_timeout())
+    }
+
+    /// For each attempt.
+    fn attempt_timeout(&self) -> Duration {
+        let timeout = self.attempt_timeout.unwrap_or_else(|| self.session.attempt_timeout());
+        timeout.min(self.deadline())
     }
 
     /// Whether a second execution would do no harm.
@@ -83,7 +105,7 @@ pub(crate) enum Request {
 
 /// What can be held to one peer and to a time.
 trait Attempt {
-    fn prepare(&mut self, permit: &Permit<'_>, timeout: Option<Duration>);
+    fn pin_to(&mut self, permit: &Permit<'_>, timeout: Duration);
 
     /// A hash of the partition key, if the statement binds all of it.
     fn partition(&self) -> Option<i64> {
@@ -96,11 +118,9 @@ macro_rules! attempt {
         impl Attempt for $statement {
             $($partition)?
 
-            fn prepare(&mut self, permit: &Permit<'_>, timeout: Option<Duration>) {
+            fn pin_to(&mut self, permit: &Permit<'_>, timeout: Duration) {
                 self.set_load_balancing_policy(Some(permit.pinned()));
-                if timeout.is_some() {
-                    self.set_request_timeout(timeout);
-                }
+                self.set_request_timeout(Some(timeout));
             }
         }
     };
@@ -127,7 +147,7 @@ macro_rules! until_it_ends {
                 Some(permit) => permit,
                 None => Box::pin(attempts.turn($statement.partition())).await?,
             };
-            $statement.prepare(&permit, attempts.timeout());
+            $statement.pin_to(&permit, attempts.timeout());
             let span = attempts.span(&permit);
             let mut attempt = pin!($attempt);
             // One await with and without a span: entering a disabled span does nothing.
@@ -162,7 +182,7 @@ pub(crate) async fn page(
     request: &mut Request,
     state: &PagingState,
 ) -> Result<(QueryResult, PagingStateResponse), Error> {
-    let timeout = call.session.attempt_timeout();
+    let timeout = call.attempt_timeout();
     match request {
         Request::Prepared(bound, _) => {
             until_it_ends!(call, bound, 0, timeout, |driver| driver.execute_bound_single_page(bound, state.clone()))
@@ -177,7 +197,7 @@ pub(crate) async fn page(
 
 /// A write: all of its answer fits one frame.
 pub(crate) async fn write(call: &Call, request: &mut Request) -> Result<QueryResult, Error> {
-    let timeout = call.session.attempt_timeout();
+    let timeout = call.attempt_timeout();
     match request {
         Request::Prepared(bound, bytes) => {
             until_it_ends!(call, bound, *bytes, timeout, |driver| driver.execute_bound_unpaged(bound))
@@ -195,7 +215,7 @@ pub(crate) async fn batch(
     values: &(impl BatchValues + ?Sized),
     bytes: usize,
 ) -> Result<QueryResult, Error> {
-    until_it_ends!(call, batch, bytes, call.session.attempt_timeout(), |driver| driver.batch(batch, values))
+    until_it_ends!(call, batch, bytes, call.attempt_timeout(), |driver| driver.batch(batch, values))
 }
 
 /// A definition: Keyspaces prepares none, so its text is sent.
@@ -204,7 +224,6 @@ pub(crate) async fn define(call: &Call, text: &str) -> Result<(), Error> {
     // It takes the server longer than a write.
     let call_timeout = call.session.call_timeout();
     let timeout = call.deadline.map_or(call_timeout, |deadline| deadline.min(call_timeout));
-    statement.set_request_timeout(Some(timeout));
     until_it_ends!(call, statement, 0, timeout, |driver| driver.query_unpaged(statement.clone(), ())).map(drop)
 }
 

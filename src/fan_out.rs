@@ -11,6 +11,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use scylla::serialize::row::SerializeRow;
 
 use crate::row::OwnedRow;
+use crate::stream::Ahead;
 use crate::{Error, Select, Session, Write};
 
 /// In flight together, for each connection: what 2,700 requests a second, of the 3,000 that a connection bears (DG:quotas),
@@ -36,8 +37,9 @@ const MOST_IN_FLIGHT: usize = 1_024;
 ///
 /// Results come in the order asked unless [`as_they_come`](Self::as_they_come) is asked for. An error is the result of its
 /// own statement and stops no other; [`until_the_first_error`](Self::until_the_first_error) makes the first one the last
-/// item. Keys are taken from their source as they are needed, so memory does not grow with their number. Dropped, it leaves
-/// nothing behind but what was sent.
+/// item. Keys are taken from their source as they are needed, so memory does not grow with their number. Each statement is a
+/// task of its own, so one that was begun goes on while the stream is not polled, and holds up no other call once it is
+/// answered. Dropped, it leaves nothing behind but what was sent.
 pub struct FanOut<K, T> {
     keys: Box<dyn FusedIterator<Item = K> + Send>,
     run: Run<K, T>,
@@ -46,7 +48,7 @@ pub struct FanOut<K, T> {
     running: Option<BoxStream<'static, (K, Result<T, Error>)>>,
 }
 
-type Run<K, T> = Box<dyn Fn(K) -> Pin<Box<dyn Future<Output = (K, Result<T, Error>)> + Send>> + Send>;
+type Run<K, T> = Box<dyn Fn(K) -> Ahead<(K, Result<T, Error>)> + Send>;
 
 impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
     fn new<F>(
@@ -60,7 +62,7 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
         let connections = session.peers().len().max(1) * session.connections_per_host().get();
         Self {
             keys: Box::new(keys.into_iter().fuse()),
-            run: Box::new(move |key| Box::pin(run(key))),
+            run: Box::new(move |key| Ahead::begin(run(key))),
             in_flight: (connections * IN_FLIGHT_PER_CONNECTION).min(MOST_IN_FLIGHT),
             as_they_come: false,
             running: None,
@@ -95,7 +97,7 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
     fn run(&mut self) -> &mut BoxStream<'static, (K, Result<T, Error>)> {
         self.running.get_or_insert_with(|| {
             let keys = std::mem::replace(&mut self.keys, Box::new(std::iter::empty()));
-            let run = std::mem::replace(&mut self.run, Box::new(|_| Box::pin(std::future::pending())));
+            let run = std::mem::replace(&mut self.run, Box::new(|_| Ahead::begin(std::future::pending())));
             let statements = stream::iter(keys.map(run));
             if self.as_they_come {
                 statements.buffer_unordered(self.in_flight).boxed()

@@ -30,6 +30,7 @@ pub(crate) enum At {
     /// The second AUTH_RESPONSE, which answers the challenge.
     Answer,
     Register,
+    Prepare,
     /// A statement over `system.local` or `system.peers`.
     System,
 }
@@ -385,6 +386,7 @@ async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr,
             (opcode::AUTH_RESPONSE, _) if challenged => Some(At::Answer),
             (opcode::AUTH_RESPONSE, _) => Some(At::AuthResponse),
             (opcode::REGISTER, _) => Some(At::Register),
+            (opcode::PREPARE, _) => Some(At::Prepare),
             (_, Some(text)) if text.contains("system.") => Some(At::System),
             _ => None,
         };

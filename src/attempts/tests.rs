@@ -185,3 +185,71 @@ async fn a_call_that_is_dropped_while_it_waits_leaves_nothing_in_flight() {
     assert_eq!(site.session.limiter().in_flight(), 0);
     site.session.close(Duration::ZERO).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_call_goes_on_to_its_deadline_after_the_session_was_closed() {
+    let backoff = Duration::from_millis(500);
+    let site = Site::new(2, |builder| builder.backoff(backoff, backoff)).await;
+    site.stub.next([Does::Throttles, Does::Throttles]);
+    let call = tokio::spawn({
+        let session = site.session.clone();
+        async move { session.execute(WRITE, ()).await }
+    });
+    site.stub.until(|seen| seen.requests.iter().any(|request| request.statement.as_deref() == Some(WRITE))).await;
+    let error = site.session.close(Duration::ZERO).await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    call.await.unwrap().unwrap();
+    assert_eq!(site.sent().len(), 3);
+    site.stub.until(|seen| seen.all_open() == 0).await;
+}
+
+#[tokio::test]
+async fn durations_of_any_length_are_taken() {
+    let site = Site::new(1, |builder| builder).await;
+    let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
+    write.with_deadline(Duration::MAX).with_attempt_timeout(Duration::MAX).execute(()).await.unwrap();
+    let mut batch =
+        crate::UnloggedBatch::new(&site.session).with_deadline(Duration::MAX).with_attempt_timeout(Duration::MAX);
+    batch.push(&write, ()).unwrap();
+    batch.execute().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_long_can_be_given_the_time_for_one_attempt() {
+    let site = Site::new(1, |builder| builder.attempt_timeout(Duration::from_millis(100))).await;
+    let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
+    let before = site.sent().len();
+    site.stub.next([Does::Late(Duration::from_millis(500))]);
+    write.with_attempt_timeout(Duration::from_secs(30)).execute(()).await.unwrap();
+    assert_eq!(site.sent().len() - before, 1);
+    site.stub.next([Does::Late(Duration::from_millis(500))]);
+    let error = write.with_deadline(Duration::from_secs(30)).execute(()).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unknown, 1));
+}
+
+#[tokio::test]
+async fn a_batch_shows_neither_its_texts_nor_its_values() {
+    let site = Site::new(1, |builder| builder).await;
+    let write: crate::Write<()> = site.session.prepare("INSERT INTO shop.t (a) VALUES (4711)").await.unwrap();
+    let mut batch = crate::UnloggedBatch::new(&site.session).with_tag("nightly");
+    batch.push(&write, ()).unwrap();
+    let shown = format!("{batch:?}");
+    assert!(shown.contains("statements: 1") && shown.contains("nightly"), "{shown}");
+    assert!(!shown.contains("4711") && !shown.contains("VALUES"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_statement_is_prepared_again_if_no_peer_could() {
+    let site = Site::new(1, |builder| builder).await;
+    site.stub.fails(IpAddr::from([127, 0, 0, 1]), crate::stub::At::Prepare, Does::Says(0x1001, "too much"));
+    let preparing = tokio::spawn({
+        let session = site.session.clone();
+        async move { session.prepare::<crate::Write<()>>(WRITE).await }
+    });
+    let is_prepare = |text: &Option<String>| text.as_deref() == Some(WRITE);
+    let twice =
+        |seen: &crate::stub::Seen| seen.requests.iter().filter(|request| is_prepare(&request.statement)).count() >= 2;
+    site.stub.until(twice).await;
+    site.stub.heal();
+    preparing.await.unwrap().unwrap();
+}

@@ -148,9 +148,9 @@ impl<'a> Migrate<'a> {
         self
     }
 
-    /// How long a definition may take to be carried out. Default: 5 minutes; 3 hours if a table is restored.
+    /// How long a definition may take to be carried out, a year at most. Default: 5 minutes; 3 hours if a table is restored.
     pub fn within(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
+        self.deadline = Some(deadline.min(365 * DAY));
         self
     }
 

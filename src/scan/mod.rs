@@ -7,19 +7,20 @@ use std::fmt;
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, Stream, StreamExt};
 use keyspaces_cql::Statement;
 use keyspaces_cql::statement::{Operator, Subject};
 use scylla::frame::response::result::{ColumnType, NativeType};
 use scylla::response::{PagingState as DriverState, PagingStateResponse};
+use tokio::time::Instant;
 
 pub use self::progress::ScanProgress;
 use self::progress::State;
 use crate::row::OwnedRow;
 use crate::statement::Cells;
-use crate::stream::{Arrived, Fingerprint, decode};
+use crate::stream::{Ahead, Arrived, Fingerprint, decode, time_to_ask_again};
 use crate::{Error, ErrorKind, Select};
 
 /// Enough that their sizes even out, and few enough that progress is small.
@@ -108,14 +109,25 @@ impl<R: OwnedRow> Select<(i64, i64), R> {
 /// A whole table as a [`Stream`] of pages, in no order, from [`Select::scan`]; it is `Unpin` and `Send`.
 ///
 /// Each page is given once, and what was given is in its [`progress`](Self::progress): a scan that goes on from there gives
-/// each page that was not, once. It holds at most a page for each range in flight, and ends after an error.
+/// each page that was not, once. It holds at most a page for each range in flight, and ends after an error. Pages are asked
+/// for by tasks of their own, which end when the scan is dropped, so a scan that is not read on holds up nothing else; the
+/// deadline of a page counts from when the scan is polled for it.
 pub struct Scan<R> {
     select: Select<(i64, i64), R>,
     progress: ScanProgress,
     in_flight: usize,
     /// Ranges that have more to give and wait for their turn.
     waiting: Option<VecDeque<usize>>,
-    asked: FuturesUnordered<BoxFuture<'static, (usize, Result<Arrived, Error>)>>,
+    asked: FuturesUnordered<Ahead<Asked>>,
+    /// Since when the caller has been waiting for a page.
+    wanted: Option<Instant>,
+}
+
+/// A page of a range that was asked for, and when.
+struct Asked {
+    range: usize,
+    at: Instant,
+    page: Result<Arrived, Error>,
 }
 
 impl<R: OwnedRow> Scan<R> {
@@ -123,7 +135,7 @@ impl<R: OwnedRow> Scan<R> {
         let session = &select.core.call.session;
         let connections = session.peers().len().max(1) * session.connections_per_host().get();
         let in_flight = connections.min(MOST_IN_FLIGHT);
-        Self { select, progress, in_flight, waiting: None, asked: FuturesUnordered::new() }
+        Self { select, progress, in_flight, waiting: None, asked: FuturesUnordered::new(), wanted: None }
     }
 
     /// At most `ranges` in flight together. Default: the connections of the session, at most 32.
@@ -148,26 +160,43 @@ impl<R: OwnedRow> Scan<R> {
     }
 
     fn ask(&mut self) {
-        let waiting = self.waiting.get_or_insert_with(|| self.progress.unfinished().collect());
+        self.waiting.get_or_insert_with(|| self.progress.unfinished().collect());
         while self.asked.len() < self.in_flight
-            && let Some(range) = waiting.pop_front()
+            && let Some(range) = self.waiting.as_mut().and_then(VecDeque::pop_front)
         {
-            let read = self.select.read(&self.progress.bounds(range));
-            let state = match self.progress.state(range) {
-                State::At(state) => DriverState::new_from_raw_bytes(&**state),
-                State::Fresh | State::Done => DriverState::start(),
-            };
-            self.asked.push(Box::pin(async move {
-                match read {
-                    Ok(read) => (range, read.page(state).await),
-                    Err(error) => (range, Err(error)),
-                }
-            }));
+            let page = self.ask_for(range, None);
+            self.asked.push(page);
         }
     }
 
-    fn page(&mut self, range: usize, arrived: Result<Arrived, Error>) -> Result<Vec<R>, Error> {
-        let (page, next) = arrived?;
+    fn ask_for(&self, range: usize, deadline: Option<Duration>) -> Ahead<Asked> {
+        let (read, at) = (self.select.read(&self.progress.bounds(range)), Instant::now());
+        let state = match self.progress.state(range) {
+            State::At(state) => DriverState::new_from_raw_bytes(&**state),
+            State::Fresh | State::Done => DriverState::start(),
+        };
+        Ahead::begin(async move {
+            let page = match (read, deadline) {
+                (Ok(read), None) => read.page(state).await,
+                (Ok(read), Some(deadline)) => read.page_within(state, deadline).await,
+                (Err(error), _) => Err(error),
+            };
+            Asked { range, at, page }
+        })
+    }
+
+    /// Asks again for a page that failed before the caller waited for one.
+    fn asks_again(&mut self, asked: &Asked, wanted: Instant) -> bool {
+        let Err(error) = &asked.page else { return false };
+        let deadline = self.select.core.call.deadline();
+        let Some(left) = time_to_ask_again(error, wanted, deadline).filter(|_| asked.at < wanted) else { return false };
+        let page = self.ask_for(asked.range, Some(left));
+        self.asked.push(page);
+        true
+    }
+
+    fn page(&mut self, Asked { range, page, .. }: Asked) -> Result<Vec<R>, Error> {
+        let (page, next) = page?;
         let rows = decode(&self.select.core.call, page)?;
         let state = match next {
             PagingStateResponse::NoMorePages => State::Done,
@@ -188,12 +217,19 @@ impl<R: OwnedRow> Stream for Scan<R> {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let scan = self.get_mut();
+        let wanted = *scan.wanted.get_or_insert_with(Instant::now);
         loop {
             scan.ask();
-            let Some((range, arrived)) = ready!(scan.asked.poll_next_unpin(context)) else { return Poll::Ready(None) };
-            match scan.page(range, arrived) {
+            let Some(asked) = ready!(scan.asked.poll_next_unpin(context)) else { return Poll::Ready(None) };
+            if scan.asks_again(&asked, wanted) {
+                continue;
+            }
+            match scan.page(asked) {
                 Ok(rows) if rows.is_empty() => {}
-                Ok(rows) => return Poll::Ready(Some(Ok(rows))),
+                Ok(rows) => {
+                    scan.wanted = None;
+                    return Poll::Ready(Some(Ok(rows)));
+                }
                 Err(error) => {
                     scan.waiting = Some(VecDeque::new());
                     scan.asked.clear();

@@ -16,6 +16,7 @@ use super::TableStatus;
 use super::awaited::{Awaited, Look, Seen};
 use super::foresight;
 use crate::execute::Call;
+use crate::session::LONGEST_TIMEOUT;
 use crate::statement::About;
 use crate::{Error, ErrorKind, Session, execute};
 
@@ -24,9 +25,6 @@ pub(super) const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Up to 20 minutes for an empty table, hours for a large one (DG:PointInTimeRecovery_HowItWorks).
 pub(crate) const DEFAULT_DEADLINE_OF_A_RESTORE: Duration = Duration::from_secs(3 * 60 * 60);
-
-/// So that it can be added to any moment.
-const LONGEST_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Between two looks at the system tables, growing by half from the first to the last.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
@@ -122,7 +120,7 @@ impl<'a> SchemaChange<'a> {
 
     /// How long to wait until all of it is carried out, a year at most. Default: 5 minutes; 3 hours if a table is restored.
     pub fn within(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline.min(LONGEST_DEADLINE);
+        self.deadline = deadline.min(LONGEST_TIMEOUT);
         self
     }
 

@@ -8,8 +8,8 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use tokio::time::Instant;
 
 use super::defaults::{
-    ATTEMPT_TIMEOUT, BACKOFF, CALL_TIMEOUT, CONNECT_TIMEOUT, CONNECTIONS_PER_HOST, PAGE_SIZE, RETRY_PERCENT,
-    TOPOLOGY_INTERVAL,
+    ATTEMPT_TIMEOUT, BACKOFF, CALL_TIMEOUT, CONNECT_TIMEOUT, CONNECTIONS_PER_HOST, LONGEST_TIMEOUT, PAGE_SIZE,
+    RETRY_PERCENT, TOPOLOGY_INTERVAL,
 };
 use super::diagnose::diagnose;
 use super::{PoolAdvice, Report, Session, Settings};
@@ -47,9 +47,6 @@ pub struct Builder {
     #[cfg(test)]
     pub(super) resolver: crate::handshake::Resolver,
 }
-
-/// As good as none, and no instant overflows with it.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 impl Default for Builder {
     fn default() -> Self {

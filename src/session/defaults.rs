@@ -6,6 +6,9 @@ use std::time::Duration;
 use crate::handshake::Attempt;
 use crate::retry::Backoff;
 
+/// As good as none, and no instant overflows with it.
+pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3_600);
+
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For one address: TCP, TLS and the first answer, by the translator and by `diagnose`.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -23,10 +23,13 @@ impl Gate {
         true
     }
 
-    pub(super) fn leave(&self) {
-        if self.state.fetch_sub(1, Ordering::AcqRel) == CLOSED | 1 {
+    /// Whether it was the last to leave a closed gate.
+    pub(super) fn leave(&self) -> bool {
+        let is_last = self.state.fetch_sub(1, Ordering::AcqRel) == CLOSED | 1;
+        if is_last {
             self.empty.notify_waiters();
         }
+        is_last
     }
 
     /// Lets nothing in any more and waits until nothing is left.
@@ -60,9 +63,9 @@ mod tests {
         assert!(closing.as_mut().now_or_never().is_none());
         assert!(!gate.enter());
         assert_eq!(gate.in_flight(), 2);
-        gate.leave();
+        assert!(!gate.leave());
         assert!(closing.as_mut().now_or_never().is_none());
-        gate.leave();
+        assert!(gate.leave());
         assert!(closing.as_mut().now_or_never().is_some());
         gate.close().await;
         assert!(!gate.enter());

@@ -41,6 +41,7 @@ use crate::statement::Cache;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
 
 pub use self::builder::Builder;
+pub(crate) use self::defaults::LONGEST_TIMEOUT;
 pub use self::health::{CredentialsHealth, Health, PeerHealth, TopologyHealth, Trouble};
 pub use self::pool_advice::PoolAdvice;
 pub use self::report::{Finding, Report};
@@ -192,7 +193,8 @@ impl Session {
     /// Shows the limiter which peers there are and whether they are connected.
     pub(crate) fn look_at_peers(&self, now: Duration) {
         // What a peer has is closed with the last who holds it.
-        let Some(connected) = self.connected() else { return self.0.limiter.forget() };
+        // Once the session is closed, what is still in flight goes on with the peers that it knows.
+        let Some(connected) = self.connected() else { return };
         let state = connected.driver.get_cluster_state();
         let seen = state.get_nodes_info().iter().map(|node| Seen {
             node: NodeIdentifier::Node(Arc::clone(node)),
@@ -214,7 +216,9 @@ impl Session {
         let drained = tokio::time::timeout(deadline, self.0.gate.close()).await;
         self.0.connected.write().unwrap_or_else(PoisonError::into_inner).take();
         self.0.watch.end();
-        self.0.limiter.forget();
+        if drained.is_ok() {
+            self.0.limiter.forget();
+        }
         drained.map_err(|_| {
             Error::new(
                 ErrorKind::Timeout,
@@ -377,7 +381,10 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.session.0.gate.leave();
+        // The peers' connections are closed with the last holder of the peers.
+        if self.session.0.gate.leave() {
+            self.session.0.limiter.forget();
+        }
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use scylla::errors::PrepareError;
 use scylla::statement::prepared::PreparedStatement;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::batch::Keys;
+use crate::session::InFlight;
 use crate::{Error, ErrorKind, Session, classify};
 
 /// How many statements are kept. A program has a few dozen; more are texts with literals in them.
@@ -38,7 +41,8 @@ struct Entry {
 #[derive(Clone)]
 enum Failure {
     Driver(PrepareError),
-    Deadline,
+    /// Not prepared after that long.
+    Timeout(Duration),
     Stopped,
 }
 
@@ -52,7 +56,7 @@ impl Cache {
         attempted: &str,
     ) -> Result<PreparedStatement, Error> {
         let preparing = self.join(text, || prepare(session, text))?;
-        preparing.await.map_err(|failure| failure.told(session, attempted))
+        preparing.await.map_err(|failure| failure.told(attempted))
     }
 
     /// Forgets all of them, because a definition may have changed what they mean.
@@ -95,25 +99,48 @@ impl Cache {
 
 fn prepare(session: &Session, text: &str) -> Result<Preparing, Error> {
     let in_flight = session.begin()?;
-    let (deadline, text) = (session.call_timeout(), text.to_owned());
+    let (session, text) = (session.clone(), text.to_owned());
     // A task of its own: dropped with the caller who began it, it would fail the others who wait for it.
-    let task = tokio::spawn(async move {
-        // The driver prepares on every peer and waits for the slowest.
-        match tokio::time::timeout(deadline, in_flight.driver().prepare(text)).await {
-            Ok(prepared) => prepared.map_err(Failure::Driver),
-            Err(_) => Err(Failure::Deadline),
-        }
-    });
+    let task = tokio::spawn(async move { attempts(&session, &in_flight, &text).await });
     Ok(async { task.await.unwrap_or(Err(Failure::Stopped)) }.boxed().shared())
 }
 
+/// Repeated as a read is: preparing a statement twice does no harm.
+async fn attempts(session: &Session, in_flight: &InFlight, text: &str) -> Result<PreparedStatement, Failure> {
+    let began = Instant::now();
+    let deadline = began + session.call_timeout();
+    for repeats in 0.. {
+        let timeout = deadline.min(Instant::now() + session.attempt_timeout());
+        // The driver prepares on every peer and waits for the slowest.
+        let failure = match timeout_at(timeout, in_flight.driver().prepare(text)).await {
+            Ok(Ok(prepared)) => return Ok(prepared),
+            Ok(Err(error)) => Failure::Driver(error),
+            Err(_) => Failure::Timeout(began.elapsed()),
+        };
+        let due = Instant::now() + session.retry().wait(repeats);
+        if !failure.may_pass() || due >= deadline || !session.retry().budget.repeat(session.age(due)) {
+            return Err(failure);
+        }
+        sleep_until(due).await;
+    }
+    Err(Failure::Timeout(began.elapsed()))
+}
+
 impl Failure {
-    fn told(self, session: &Session, attempted: &str) -> Error {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Driver(error) => classify::prepare_may_pass(error),
+            Self::Timeout(_) => true,
+            Self::Stopped => false,
+        }
+    }
+
+    fn told(self, attempted: &str) -> Error {
         let attempted = format!("preparing {attempted}");
         match self {
             Self::Driver(error) => classify::prepare(&attempted, error),
-            Self::Deadline => {
-                Error::new(ErrorKind::Timeout, attempted, format!("not prepared within {:?}", session.call_timeout()))
+            Self::Timeout(elapsed) => {
+                Error::new(ErrorKind::Timeout, attempted, "it was not prepared in time").with_elapsed(elapsed)
             }
             Self::Stopped => Error::new(ErrorKind::Closed, attempted, "the runtime is being shut down"),
         }
@@ -129,7 +156,7 @@ mod tests {
     }
 
     fn failed() -> Result<Preparing, Error> {
-        let failed = futures::future::ready(Err(Failure::Deadline)).boxed().shared();
+        let failed = futures::future::ready(Err(Failure::Timeout(Duration::ZERO))).boxed().shared();
         let _ = failed.clone().now_or_never();
         Ok(failed)
     }

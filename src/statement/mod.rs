@@ -17,7 +17,6 @@ mod write;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use keyspaces_cql::Effect;
 use scylla::response::query_result::QueryResult;
@@ -58,7 +57,8 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
-    /// A text is prepared once for a session, however many ask for it, and kept (the last 1,000 texts asked for).
+    /// A text is prepared once for a session, however many ask for it, and kept (the last 1,000 texts asked for). It is
+    /// repeated like a read until the session's call timeout has passed.
     ///
     /// # Errors
     ///
@@ -102,12 +102,6 @@ pub struct Core {
 }
 
 impl Core {
-    fn set_deadline(&mut self, deadline: Duration) {
-        self.call.deadline = Some(deadline);
-        let attempt = self.call.session.attempt_timeout().min(deadline);
-        self.prepared.set_request_timeout(Some(attempt));
-    }
-
     fn set_page_size(&mut self, rows: NonZeroU32) {
         self.prepared.set_page_size(i32::try_from(rows.get()).unwrap_or(i32::MAX));
         self.page_size_given = true;

@@ -4,15 +4,36 @@
 macro_rules! options_of_all {
     ($statement:ident<$($parameter:ident),+>) => {
         impl<$($parameter),+> $statement<$($parameter),+> {
-            /// The same statement with `deadline` for a call (for a page, of a read), all its attempts together. Default:
-            /// the session's [call timeout](crate::Builder::call_timeout).
+            /// The same statement with `deadline` for a call (for a page, of a read), all its attempts together; a year at
+            /// most. Default: the session's [call timeout](crate::Builder::call_timeout).
             ///
             /// As all of a statement's options it can be set for good or for one call:
             /// `store.with_deadline(second).execute(&row)`.
             #[must_use]
             pub fn with_deadline(&self, deadline: std::time::Duration) -> Self {
                 let mut statement = self.clone();
-                statement.core.set_deadline(deadline);
+                statement.core.call.deadline = Some(deadline.min(crate::session::LONGEST_TIMEOUT));
+                statement
+            }
+
+            /// The same statement with `timeout` for each attempt of a call; a year at most. Default: the session's [attempt
+            /// timeout](crate::Builder::attempt_timeout). No attempt outlasts the deadline of its call.
+            ///
+            /// A statement that takes the server long needs both: with a deadline alone, each attempt is given up after the
+            /// session's attempt timeout.
+            ///
+            /// ```no_run
+            /// # use std::time::Duration;
+            /// # async fn run(count: keyspaces::Select<(), (i64,)>) -> Result<(), keyspaces::Error> {
+            /// let slow = count.with_deadline(Duration::from_secs(60)).with_attempt_timeout(Duration::from_secs(30));
+            /// let rows = slow.one(()).await?;
+            /// # drop(rows);
+            /// # Ok(()) }
+            /// ```
+            #[must_use]
+            pub fn with_attempt_timeout(&self, timeout: std::time::Duration) -> Self {
+                let mut statement = self.clone();
+                statement.core.call.attempt_timeout = Some(timeout.min(crate::session::LONGEST_TIMEOUT));
                 statement
             }
 

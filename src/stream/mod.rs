@@ -1,10 +1,12 @@
 //! The rows of a read: page by page, as a stream of rows or of pages.
 
+mod ahead;
 mod pages;
 mod paging_state;
 mod rows;
 mod sealed;
 
+pub(crate) use self::ahead::{Ahead, PageAhead, time_to_ask_again};
 pub(crate) use self::pages::{Arrived, Read, decode, decoded, rows_of};
 pub use self::pages::{Page, Pages};
 pub use self::paging_state::PagingState;

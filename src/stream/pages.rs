@@ -2,6 +2,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::stream::{self, BoxStream, Stream};
 use scylla::response::query_result::{QueryResult, QueryRowsResult, RowsError};
@@ -45,7 +46,17 @@ pub(crate) type Arrived = (QueryResult, PagingStateResponse);
 
 impl Read {
     pub(crate) async fn page(&self, state: DriverState) -> Result<Arrived, Error> {
-        let page = execute::page(&self.call, &mut self.request.clone(), &state).await;
+        self.page_of(&self.call, state).await
+    }
+
+    /// A page with a deadline of its own.
+    pub(crate) async fn page_within(&self, state: DriverState, deadline: Duration) -> Result<Arrived, Error> {
+        let call = Call { deadline: Some(deadline), ..self.call.clone() };
+        self.page_of(&call, state).await
+    }
+
+    async fn page_of(&self, call: &Call, state: DriverState) -> Result<Arrived, Error> {
+        let page = execute::page(call, &mut self.request.clone(), &state).await;
         page.map_err(|error| match state.as_bytes_slice() {
             Some(_) => error.with_paging_state(PagingState::seal(&self.fingerprint, &state)),
             None => error,

@@ -4,23 +4,25 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use futures::future::{BoxFuture, maybe_done};
+use futures::future::BoxFuture;
 use futures::stream::{FusedStream, Stream};
 use scylla::response::{PagingState, PagingStateResponse};
 
-use super::pages::{Read, decoded, rows_of};
+use super::ahead::PageAhead;
+use super::pages::{Arrived, Read, decoded, rows_of};
 use crate::Error;
 use crate::row::OwnedRow;
 
 /// The rows of a read, fetched page by page, as a [`Stream`] that is `Unpin` and `Send`.
 ///
 /// Nothing is sent before it is polled. When the first row of a page is taken, the next page is asked for, so it arrives
-/// while these rows are worked on; no more than these two pages are ever held. Empty pages, which the service gives where a
-/// filter drops rows, are passed over. It can be dropped at any time.
+/// while these rows are worked on; no more than these two pages are ever held. It is asked for by a task of its own, which
+/// ends when the stream is dropped, so a stream that is not read on holds up nothing else. Empty pages, which the service
+/// gives where a filter drops rows, are passed over. It can be dropped at any time.
 ///
-/// Each page is a call with a deadline of its own: throttled or cut, it is asked for again, at another peer where there is
-/// one, so that no row is lost and none comes twice. When its deadline has passed, the stream ends with the error, which has
-/// the [paging state](crate::Error::paging_state) to go on from.
+/// Each page is a call with a deadline of its own, which counts from when the page is needed: throttled or cut, it is asked
+/// for again, at another peer where there is one, so that no row is lost and none comes twice. When its deadline has passed,
+/// the stream ends with the error, which has the [paging state](crate::Error::paging_state) to go on from.
 pub struct Rows<R> {
     /// Gives the rows, one each time that it is polled and does not have to wait for the server.
     reading: Option<BoxFuture<'static, Result<(), Error>>>,
@@ -82,21 +84,27 @@ async fn give_all<R: OwnedRow>(
     read: impl Future<Output = Result<Read, Error>>,
     given: Arc<Given<R>>,
 ) -> Result<(), Error> {
-    let read = read.await?;
-    let about = &read.call.about;
-    let mut asked = Some(Box::pin(maybe_done(read.page(PagingState::start()))));
-    while let Some(mut page) = asked.take() {
-        page.as_mut().await;
-        let Some((page, state)) = page.as_mut().take_output().transpose()? else { break };
-        if let PagingStateResponse::HasMorePages { state } = state {
-            asked = Some(Box::pin(maybe_done(read.page(state))));
-        }
+    let read = Arc::new(read.await?);
+    let (mut next, mut asked) = (Some(PagingState::start()), None::<PageAhead<Arrived>>);
+    while let Some(state) = next {
+        let (page, after) = match asked.take() {
+            Some(ahead) => {
+                let again = |_, left| read.page_within(state, left);
+                Box::pin(ahead.wanted(read.call.deadline(), again)).await?
+            }
+            None => read.page(state).await?,
+        };
+        next = match after {
+            PagingStateResponse::HasMorePages { state } => Some(state),
+            PagingStateResponse::NoMorePages => None,
+        };
         let page = rows_of(&read.call, page)?;
-        let mut ahead = asked.as_mut();
-        for row in decoded(about, &page)? {
-            if let Some(next) = ahead.take() {
-                // It is sent when it is polled first; after that the driver takes the answer in by itself.
-                poll_fn(|context| Poll::Ready(next.as_mut().poll(context).is_ready())).await;
+        for row in decoded(&read.call.about, &page)? {
+            if asked.is_none()
+                && let Some(state) = &next
+            {
+                let (read, state) = (Arc::clone(&read), state.clone());
+                asked = Some(PageAhead::ask(async move { read.page(state).await }));
             }
             given.give(row?).await;
         }

@@ -3,6 +3,7 @@
 mod fan_out;
 mod going_on;
 mod pages;
+mod paused;
 mod rows;
 mod scan;
 

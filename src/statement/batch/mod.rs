@@ -8,6 +8,7 @@ mod row;
 mod tests;
 mod unlogged;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,18 +31,18 @@ use crate::pace::{Pace, Together};
 use crate::{Error, ErrorKind, Session};
 
 /// What any batch is made of.
-#[derive(Debug)]
 struct Members {
     session: Session,
     kind: BatchType,
     of: Vec<Member>,
     tag: Option<Arc<str>>,
     deadline: Option<Duration>,
+    attempt_timeout: Option<Duration>,
     repeats: Repeats,
 }
 
 /// One statement of a batch with its values.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Member {
     prepared: scylla::statement::prepared::PreparedStatement,
     about: Arc<About>,
@@ -56,7 +57,15 @@ struct Member {
 
 impl Members {
     fn new(session: &Session, kind: BatchType) -> Self {
-        Self { session: session.clone(), kind, of: Vec::new(), tag: None, deadline: None, repeats: Repeats::default() }
+        Self {
+            session: session.clone(),
+            kind,
+            of: Vec::new(),
+            tag: None,
+            deadline: None,
+            attempt_timeout: None,
+            repeats: Repeats::default(),
+        }
     }
 
     fn attempted(&self) -> String {
@@ -91,13 +100,11 @@ impl Members {
         let mut call = Call::new(&self.session, About::of_several(self.attempted(), repeatable));
         call.tag.clone_from(&self.tag);
         call.deadline = self.deadline;
+        call.attempt_timeout = self.attempt_timeout;
         call.repeats = self.repeats;
         call.paces = self.paces();
         let mut batch = Batch::new(self.kind);
         batch.set_consistency(WRITE_CONSISTENCY);
-        if let Some(deadline) = self.deadline {
-            batch.set_request_timeout(Some(deadline.min(self.session.attempt_timeout())));
-        }
         for member in &self.of {
             batch.append_statement(member.prepared.clone());
         }
@@ -105,6 +112,18 @@ impl Members {
         let bytes = if self.kind == BatchType::Logged { 2 * self.bytes() } else { self.bytes() };
         let answer = execute::batch(&call, &mut batch, self.of.as_slice(), bytes).await?;
         Ok((answer, call.about))
+    }
+}
+
+// Neither the statements nor their values: a text may have literals in it.
+impl fmt::Debug for Members {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Members")
+            .field("kind", &self.kind)
+            .field("statements", &self.of.len())
+            .field("tag", &self.tag)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
     }
 }
 
@@ -158,11 +177,19 @@ macro_rules! members_of {
                 self.members.of.is_empty()
             }
 
-            /// The batch with `deadline` for all attempts together. Default: the session's
+            /// The batch with `deadline` for all attempts together, a year at most. Default: the session's
             /// [call timeout](crate::Builder::call_timeout).
             #[must_use]
             pub fn with_deadline(mut self, deadline: std::time::Duration) -> Self {
-                self.members.deadline = Some(deadline);
+                self.members.deadline = Some(deadline.min(crate::session::LONGEST_TIMEOUT));
+                self
+            }
+
+            /// The batch with `timeout` for each attempt, a year at most. Default: the session's
+            /// [attempt timeout](crate::Builder::attempt_timeout). No attempt outlasts the deadline.
+            #[must_use]
+            pub fn with_attempt_timeout(mut self, timeout: std::time::Duration) -> Self {
+                self.members.attempt_timeout = Some(timeout.min(crate::session::LONGEST_TIMEOUT));
                 self
             }
 

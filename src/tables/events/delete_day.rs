@@ -38,9 +38,9 @@ impl DeleteDay {
         Self { table, device, date, deadline: DEADLINE }
     }
 
-    /// How long to wait until the day is empty. Default: 5 minutes.
+    /// How long to wait until the day is empty, a year at most. Default: 5 minutes.
     pub fn within(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = deadline.min(crate::session::LONGEST_TIMEOUT);
         self
     }
 

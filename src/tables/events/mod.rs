@@ -313,7 +313,7 @@ impl Events {
         })
     }
 
-    /// The same table with `deadline` for each statement, all its attempts together. Default: the session's
+    /// The same table with `deadline` for each statement, all its attempts together; a year at most. Default: the session's
     /// [call timeout](crate::Builder::call_timeout).
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {

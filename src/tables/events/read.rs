@@ -1,18 +1,19 @@
 //! Reading partition after partition as one stream: the next ones asked for ahead of need, the shards of a day merged.
 
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use futures::FutureExt;
 use futures::future::join_all;
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
 use super::Table;
 use super::partition::{Partition, Slice};
-use super::statements::Wanted;
+use super::statements::{Statements, Wanted};
+use crate::stream::PageAhead;
 use crate::tables::Event;
-use crate::{Error, Page, Pages};
+use crate::{Error, Page, Pages, PagingState};
 
 /// How many partitions are asked for before their turn, that of whose turn it is included: as many days, or fewer where
 /// each is several shards.
@@ -41,36 +42,31 @@ impl Reader {
         I: Iterator<Item = (NaiveDate, Slice)> + Send + 'static,
     {
         let newest_first = self.newest_first;
-        stream::iter(days)
-            .map(move |(date, slice)| self.clone().begin(date, slice))
-            .buffered(begun)
-            .map(move |parts| merged(parts, newest_first))
-            .flatten()
+        stream::unfold((days, VecDeque::new()), move |(mut days, mut ahead)| {
+            let more = days.by_ref().take(begun.saturating_sub(ahead.len()));
+            ahead.extend(more.map(|(date, slice)| self.begin(date, slice)));
+            let next = ahead.pop_front().map(|parts| (merged(parts, newest_first), (days, ahead)));
+            std::future::ready(next)
+        })
+        .flatten()
     }
 
     pub(super) fn days_ahead(&self) -> usize {
         (PARTITIONS_AHEAD / usize::from(self.table.shards.count())).max(1)
     }
 
-    /// Asks for the first page of each shard of a day, and gives the rows of each when these pages are here.
-    async fn begin(self, date: NaiveDate, slice: Slice) -> Vec<Found> {
+    /// Asks for the first page of each shard of a day, and gives the rows of each.
+    fn begin(&self, date: NaiveDate, slice: Slice) -> Vec<Found> {
         let parts = self.table.shards.all().map(|shard| {
             let partition = Partition { device: Arc::clone(&self.device), date, shard };
-            self.begin_partition(partition, slice)
+            let wanted = Wanted { slice, newest_first: self.newest_first, event_type: self.event_type.clone() };
+            let read =
+                PartitionRead { table: Arc::clone(&self.table), partition, wanted, first_page: self.first_page() };
+            let asked = Some(read.ask(None));
+            let rows: Found = Box::pin(Rows { read, asked, next: None, one_ahead: self.at_most.is_none() }.stream());
+            rows
         });
-        join_all(parts).await
-    }
-
-    async fn begin_partition(&self, partition: Partition, slice: Slice) -> Found {
-        let wanted = Wanted { slice, newest_first: self.newest_first, event_type: self.event_type.clone() };
-        let statements = &self.table.statements;
-        let first = statements.pages(&partition, &wanted, self.first_page()).try_next().await;
-        let next = match &first {
-            Ok(Some(page)) => page.next.as_ref().map(|state| statements.pages_from(&partition, &wanted, state)),
-            Ok(None) | Err(_) => None,
-        };
-        let rows = Rows { here: first.transpose(), next, one_ahead: self.at_most.is_none() };
-        Box::pin(rows.stream())
+        parts.collect()
     }
 
     /// A page of a filtered read is rows read, not rows given: small ones would only be more of them.
@@ -80,37 +76,61 @@ impl Reader {
     }
 }
 
-/// The rows of a partition whose first page is here.
+/// What is read of a partition.
+struct PartitionRead {
+    table: Arc<Table>,
+    partition: Partition,
+    wanted: Wanted,
+    first_page: Option<NonZeroU32>,
+}
+
+impl PartitionRead {
+    /// Its pages from one on, or from the first.
+    fn pages(&self, statements: &Statements, from: Option<&PagingState>) -> Pages<Event> {
+        match from {
+            Some(state) => statements.pages_from(&self.partition, &self.wanted, state),
+            None => statements.pages(&self.partition, &self.wanted, self.first_page),
+        }
+    }
+
+    fn ask(&self, from: Option<&PagingState>) -> PageAhead<Option<Page<Event>>> {
+        let mut pages = self.pages(&self.table.statements, from);
+        PageAhead::ask(async move { pages.try_next().await })
+    }
+}
+
+/// The rows of a partition whose first page was asked for.
 struct Rows {
-    here: Option<Result<Page<Event>, Error>>,
-    next: Option<Pages<Event>>,
+    read: PartitionRead,
+    asked: Option<PageAhead<Option<Page<Event>>>>,
+    /// Where the page begins that is asked for, or is to be; `None` before the first page and after the last.
+    next: Option<PagingState>,
     one_ahead: bool,
 }
 
 impl Rows {
     fn stream(self) -> impl Stream<Item = Result<Event, Error>> + Send {
         let pages = stream::try_unfold(self, |mut rows| async move {
-            let page = match (rows.here.take(), &mut rows.next) {
-                (Some(page), _) => Some(page?),
-                (None, Some(next)) => next.try_next().await?,
+            let (read, next) = (&rows.read, rows.next.take());
+            let statements = &read.table.statements;
+            let page = match (rows.asked.take(), &next) {
+                (Some(asked), _) => {
+                    let again = |error: Error, left| {
+                        let from = error.paging_state().or(next.as_ref());
+                        let mut pages = read.pages(&statements.with_deadline(left), from);
+                        async move { pages.try_next().await }
+                    };
+                    asked.wanted(statements.deadline(), again).await?
+                }
+                (None, Some(next)) => read.pages(statements, Some(next)).try_next().await?,
                 (None, None) => None,
             };
             let Some(page) = page else { return Ok::<_, Error>(None) };
-            if rows.one_ahead {
-                rows.ask_for_next();
-            }
+            rows.next = page.next;
+            rows.asked = rows.next.as_ref().filter(|_| rows.one_ahead).map(|next| rows.read.ask(Some(next)));
             Ok(Some((stream::iter(page.rows.into_iter().map(Ok)), rows)))
         });
         pages.try_flatten()
-    }
-
-    /// Has the next page sent for, so that it arrives while the rows of this one are worked on.
-    fn ask_for_next(&mut self) {
-        match self.next.as_mut().and_then(|next| next.try_next().now_or_never()) {
-            None => {}
-            Some(Ok(None)) => self.next = None,
-            Some(page) => self.here = page.transpose(),
-        }
     }
 }
 

@@ -120,6 +120,14 @@ impl Statements {
         }
     }
 
+    /// For a page, all its attempts together.
+    pub(super) fn deadline(&self) -> Duration {
+        match self {
+            Self::Plain(of) => of.newest_first.core.call.deadline(),
+            Self::Sharded(of) => of.newest_first.core.call.deadline(),
+        }
+    }
+
     /// What is wanted of a partition, from the first page, with at most `rows` rows in a page.
     pub(super) fn pages(&self, of: &Partition, wanted: &Wanted, rows: Option<NonZeroU32>) -> Pages<Event> {
         self.read(of, wanted, Reading { rows, from: None })

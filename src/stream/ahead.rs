@@ -1,0 +1,84 @@
+//! What is asked for before its caller wants it: a task of its own, so that nothing waits for a caller that does not poll.
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tracing::Instrument;
+use tracing::instrument::WithSubscriber;
+
+use crate::{Error, ErrorKind};
+
+/// With less time than this left, a page that failed is not asked for again.
+const LEAST_TIME: Duration = Duration::from_millis(10);
+
+/// A task that ends when this is dropped.
+pub(crate) struct Ahead<T>(JoinHandle<T>);
+
+impl<T: Send + 'static> Ahead<T> {
+    pub(crate) fn begin(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(tokio::spawn(work.in_current_span().with_current_subscriber()))
+    }
+}
+
+impl<T> Future for Ahead<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        match ready!(Pin::new(&mut self.0).poll(context)).map_err(tokio::task::JoinError::try_into_panic) {
+            Ok(output) => Poll::Ready(output),
+            Err(Ok(panic)) => resume_unwind(panic),
+            // As tokio's own timers and sockets do.
+            Err(Err(_)) => panic!("the tokio runtime that a stream was polled on was shut down"),
+        }
+    }
+}
+
+impl<T> Drop for Ahead<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A page, or what is like one, that is asked for before it is wanted.
+pub(crate) struct PageAhead<P>(Ahead<Result<P, Error>>);
+
+impl<P: Send + 'static> PageAhead<P> {
+    pub(crate) fn ask(page: impl Future<Output = Result<P, Error>> + Send + 'static) -> Self {
+        Self(Ahead::begin(page))
+    }
+
+    /// The page. If it could not be had ahead, it is asked for `again`, with what is left of `deadline`, which counts from
+    /// now: the caller is not charged for the time in which it did not want the page.
+    pub(crate) async fn wanted<F>(
+        self,
+        deadline: Duration,
+        again: impl FnOnce(Error, Duration) -> F,
+    ) -> Result<P, Error>
+    where
+        F: Future<Output = Result<P, Error>>,
+    {
+        let wanted = Instant::now();
+        match self.0.await {
+            Err(error) => match time_to_ask_again(&error, wanted, deadline) {
+                Some(left) => again(error, left).await,
+                None => Err(error),
+            },
+            page => page,
+        }
+    }
+}
+
+/// The time that is left to ask again for what failed ahead, if that may help.
+pub(crate) fn time_to_ask_again(error: &Error, wanted: Instant, deadline: Duration) -> Option<Duration> {
+    use ErrorKind::{Connect, Server, Throttled, Timeout, Unknown};
+    let left = deadline.saturating_sub(wanted.elapsed());
+    (matches!(error.kind(), Connect | Server | Throttled | Timeout | Unknown) && left >= LEAST_TIME).then_some(left)
+}
