@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
-use futures::TryStreamExt;
 use futures::future::join_all;
+use futures::{StreamExt, TryStreamExt};
 use keyspaces::value::Counter;
 use keyspaces::{Conditional, DeserializeRow, Error, Increment, Outcome, Pages, Select, Session, Write};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::history::{Counted, Heard, History, Overwritten, Streamed, Swapped, Tables, Written, value_of};
@@ -21,6 +21,12 @@ pub(super) const OVERWRITTEN: std::ops::Range<i32> = 2000..2002;
 const COUNTERS: u64 = 4;
 const SWAPPERS: u64 = 4;
 const READERS: u64 = 3;
+/// Tasks that hold a stream for a while without reading on, and drop some.
+const PAUSING: u64 = 3;
+/// The partition of the writes that arrive whether or not others have been answered.
+pub(super) const ARRIVING: i32 = 3_000;
+/// Longer than the deadline of a call.
+const LONGEST_PAUSE: Duration = Duration::from_secs(6);
 /// In each partition before anything goes wrong.
 const ROWS: i32 = 60;
 const PAGE: NonZeroU32 = NonZeroU32::new(20).unwrap();
@@ -31,6 +37,8 @@ pub(super) const DIGITS: i64 = 20;
 const ABREAST: i64 = 3;
 /// Of a stream that is to fail in the middle: less than what many faults take.
 const SHORT: Duration = Duration::from_millis(250);
+/// A pause that most streams are held for at most.
+const SHORT_PAUSE: Duration = Duration::from_millis(300);
 /// Until a partition is read, over all its errors.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -51,6 +59,7 @@ pub(super) struct Statements {
     claim: Conditional<(i32, i64), Register>,
     swap: Conditional<(i64, i32, i64), Register>,
     look: Select<(i32,), (Option<i64>,)>,
+    scan: Select<(i64, i64), (i32, i32)>,
 }
 
 impl Statements {
@@ -70,6 +79,9 @@ impl Statements {
                 count: session.prepare(&format!("UPDATE {counters} SET n = n + ? WHERE k = ?")).await?,
                 claim: session.prepare(&format!("INSERT INTO {registers} (k, v) VALUES (?, ?) IF NOT EXISTS")).await?,
                 swap: session.prepare(&format!("UPDATE {registers} SET v = ? WHERE k = ? IF v = ?")).await?,
+                scan: session
+                    .prepare(&format!("SELECT k, c FROM {readings} WHERE token(k) > ? AND token(k) <= ?"))
+                    .await?,
                 look: session.prepare(&format!("SELECT v FROM {registers} WHERE k = ?")).await?,
             })
         };
@@ -111,6 +123,12 @@ impl Load {
         for _ in 0..READERS {
             tasks.push(tokio::spawn(worker().read()));
         }
+        for _ in 0..PAUSING {
+            tasks.push(tokio::spawn(worker().read_and_pause()));
+            tasks.push(tokio::spawn(worker().fan_out_and_pause()));
+            tasks.push(tokio::spawn(worker().scan_and_pause()));
+        }
+        tasks.push(tokio::spawn(worker().arrive()));
         Self { stopped, tasks }
     }
 
@@ -273,6 +291,81 @@ impl Worker {
             }
             self.rest().await;
         }
+    }
+
+    /// Holds a stream without polling it, now and then and sometimes for long. Whether it is to be read on.
+    async fn pause(&mut self) -> bool {
+        if self.random.u8(0..25) == 0 && self.goes_on() {
+            let longest = if self.random.u8(0..4) == 0 { LONGEST_PAUSE } else { SHORT_PAUSE };
+            sleep(longest.mul_f64(self.random.f64())).await;
+        }
+        self.random.u8(0..100) > 0
+    }
+
+    async fn read_and_pause(mut self) {
+        while self.goes_on() {
+            let k = self.random.i32(0..WRITERS);
+            let before = self.history.acknowledged(k);
+            let (mut rows, mut read) = (self.statements.read.rows((k,)), Vec::new());
+            loop {
+                match self.history.in_time("a row", rows.try_next()).await {
+                    Ok(Some(row)) => read.push(row),
+                    Ok(None) => {
+                        self.history.keep(|kept| kept.streamed.push(Streamed { k, before, rows: read, went_on: 0 }));
+                        break;
+                    }
+                    Err(_) => break,
+                }
+                if !self.pause().await {
+                    break;
+                }
+            }
+            drop(rows);
+            self.rest().await;
+        }
+    }
+
+    async fn fan_out_and_pause(mut self) {
+        while self.goes_on() {
+            let keys = (0..60).map(|key| (key % REGISTERS,));
+            let mut found = self.statements.look.one_of_each(keys);
+            while self.history.in_time("a result of many", found.next()).await.is_some() && self.pause().await {}
+            drop(found);
+            self.rest().await;
+        }
+    }
+
+    async fn scan_and_pause(mut self) {
+        while self.goes_on() {
+            let ranges = std::num::NonZeroU16::MIN.saturating_add(15);
+            let mut pages =
+                self.statements.scan.with_page_size(PAGE).scan().expect("it selects by token").ranges(ranges);
+            while let Ok(Some(_)) = pages.try_next().await
+                && self.pause().await
+            {}
+            drop(pages);
+            self.rest().await;
+        }
+    }
+
+    /// Writes that arrive whether or not those before them have been answered.
+    async fn arrive(mut self) {
+        let mut calls = JoinSet::new();
+        for c in 0.. {
+            if !self.goes_on() {
+                break;
+            }
+            let (store, history) = (self.statements.store.clone(), self.history.clone());
+            calls.spawn(async move {
+                let write = store.execute((ARRIVING, c, value_of(ARRIVING, c)));
+                let answer = history.in_time("a write that arrived", write).await;
+                let heard = answer.map_or_else(|error| Heard::of_error(&error), |()| Heard::Applied);
+                history.keep(|kept| kept.written.push(Written { k: ARRIVING, c, heard }));
+            });
+            while calls.try_join_next().is_some() {}
+            self.rest().await;
+        }
+        calls.join_all().await;
     }
 
     /// The rows of a partition, and how many errors it went on after.
