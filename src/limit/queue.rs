@@ -184,7 +184,7 @@ impl<'l> Turn<'l> {
                 return Err(Ok(Permit { limiter, peer }));
             }
             let own = denied.iter().find(|(avoided, _)| is_same(avoided.as_ref(), self.avoided.as_ref()));
-            match own.or(denied.last()).map(|(_, why)| *why) {
+            match own.or_else(|| denied.last()).map(|(_, why)| *why) {
                 Some(NoPermit::Full) if limiter.limits.when_full == WhenFull::Fail => {
                     if self.avoided.take().is_none() {
                         return Err(Err(NoPermit::Full));
