@@ -248,6 +248,10 @@ impl Session {
     /// Begins something on the session.
     pub(crate) fn begin(&self) -> Result<InFlight, Error> {
         if !self.0.gate.enter() {
+            // Refused last, it leaves after the last that was in flight.
+            if self.0.gate.in_flight() == 0 {
+                self.0.limiter.forget();
+            }
             return Err(self.closed());
         }
         match self.connected() {
