@@ -195,11 +195,14 @@ impl Header {
         let refuse = |text: String| Err(Unreadable::Refused { stream, text });
         let direction = if from == From::Cassandra { RESPONSE } else { 0 };
         if version & !RESPONSE != VERSION {
-            // Cassandra's own sentence: drivers look for it to try a lower version.
-            return refuse(format!(
-                "Invalid or unsupported protocol version ({}); the lowest supported version is 3 and the greatest is 4",
+            // Cassandra's own sentence, and its stream: drivers look for the first to try another version, and gocql 2
+            // takes the answer from no other stream than 0, whatever that of its request.
+            let text = format!(
+                "Invalid or unsupported protocol version ({}); the lowest supported version is {VERSION} and the \
+                 greatest is {VERSION}",
                 version & !RESPONSE
-            ));
+            );
+            return Err(Unreadable::Refused { stream: 0, text });
         }
         if version & RESPONSE != direction {
             return refuse("Wrong direction: a response where a request was expected".into());
@@ -353,7 +356,7 @@ mod tests {
                 text_of(read_bytes(&[version, 0, 0, 3, 5, 0, 0, 0, 0], 1024).await),
                 format!(
                     "Invalid or unsupported protocol version ({version}); \
-                     the lowest supported version is 3 and the greatest is 4"
+                     the lowest supported version is 4 and the greatest is 4"
                 )
             );
         }

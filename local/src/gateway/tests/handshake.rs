@@ -15,15 +15,15 @@ fn protocol_error(text: &str) -> (i32, String) {
 }
 
 #[tokio::test]
-async fn every_version_but_4_is_answered_in_version_4_with_the_sentence_that_drivers_know() {
+async fn every_version_but_4_is_answered_in_version_4_on_stream_0_with_the_sentence_that_drivers_know() {
     for version in [66, 65, 6, 5, 3] {
         let mut client = Client::stranger(local().await).await;
         client.send_bytes(&frame(version, 0, 7, opcode::OPTIONS, &[])).await;
         let received = client.receive().await.unwrap();
-        assert_eq!((received.version, received.stream, received.opcode), (0x84, 7, opcode::ERROR));
+        assert_eq!((received.version, received.stream, received.opcode), (0x84, 0, opcode::ERROR));
         let text = format!(
             "Invalid or unsupported protocol version ({version}); \
-             the lowest supported version is 3 and the greatest is 4"
+             the lowest supported version is 4 and the greatest is 4"
         );
         assert_eq!(refused(Some(received)), protocol_error(&text));
         assert_eq!(client.receive().await, None);
