@@ -134,6 +134,7 @@ impl Replication {
             return Self::default();
         };
         let (mut class, mut regions) = (None, BTreeSet::new());
+        let mut other_factor = None;
         for (key, entry) in entries {
             let (Some(name), Some(word)) = (text(key), text(entry)) else {
                 tell(unknown("a replication that is no map of text"));
@@ -144,19 +145,24 @@ impl Replication {
                 continue;
             }
             if word != "3" {
-                tell(PropertyError::refused(key.span.to(entry.span), &rules::REPLICATION_FACTOR));
+                other_factor = other_factor.or(Some(key.span.to(entry.span)));
             }
             if !regions.insert(name.to_owned()) {
                 tell(PropertyError::refused(key.span, &rules::REGION_TWICE));
             }
         }
-        match class {
-            Some("SingleRegionStrategy") if regions.is_empty() => return Self::SingleRegion,
-            Some("NetworkTopologyStrategy") if regions.len() < 2 => {
+        // One of these only: whoever mends a factor where SingleRegionStrategy is wanted is refused again.
+        match (class, other_factor) {
+            (Some("SingleRegionStrategy"), _) if regions.is_empty() => return Self::SingleRegion,
+            (Some("SimpleStrategy"), None) if regions.iter().eq(["replication_factor"]) => return Self::SingleRegion,
+            (Some("NetworkTopologyStrategy"), _) if regions.len() < 2 => {
                 tell(PropertyError::refused(value.span, &rules::TOO_FEW_REGIONS));
             }
-            Some("NetworkTopologyStrategy") => {}
-            _ => tell(unknown("this replication: its strategies are SingleRegionStrategy and NetworkTopologyStrategy")),
+            (Some("NetworkTopologyStrategy"), Some(span)) => {
+                tell(PropertyError::refused(span, &rules::REPLICATION_FACTOR));
+            }
+            (Some("NetworkTopologyStrategy"), None) => {}
+            _ => tell(unknown(OTHER_REPLICATION)),
         }
         Self::MultiRegion(regions)
     }
@@ -180,6 +186,9 @@ impl fmt::Display for KeyspaceDefinition {
         self.create().fmt(f)
     }
 }
+
+const OTHER_REPLICATION: &str = "this replication (its guide names {'class': 'SingleRegionStrategy'}, with nothing beside \
+                                 it, and NetworkTopologyStrategy with two Regions or more)";
 
 fn with(name: &str, value: Term) -> WithOption {
     WithOption { name: Name::new(name), value, span: Span::default() }

@@ -42,7 +42,14 @@ fn a_text_of_the_service_comes_with_the_code_that_was_seen() {
     let without: Vec<_> = rules::all().filter(shown).map(|rule| rule.id).collect();
     assert_eq!(
         without,
-        ["counter-in-collection", "counter-in-type", "ttl-off", "row-too-large", "range-delete-too-large"]
+        [
+            "counter-batch",
+            "counter-in-collection",
+            "counter-in-type",
+            "ttl-off",
+            "row-too-large",
+            "range-delete-too-large"
+        ]
     );
     assert_eq!(rules::ROW_TOO_LARGE.error_code(), 0x2200);
     assert_eq!(rules::TRUNCATE.code, None);

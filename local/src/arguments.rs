@@ -1,10 +1,11 @@
 //! What the program is asked for.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use keyspaces_local::{Builder, Credentials, Ddl, Fault, Local, Partitioner};
+use keyspaces_local::{Builder, CassandraRuntime, Credentials, Ddl, Fault, Local, Partitioner};
 
 const EXAMPLE: &str = "\
 Example:
@@ -17,7 +18,8 @@ SigV4 with the access key or the user and password. It ends with Ctrl-C, and eve
 
 A Cassandra behind it is found or started in this order: --cassandra, KEYSPACES_LOCAL_CASSANDRA=host:port, Docker, a JDK
 with Maven (the first start then downloads about 66 MB into KEYSPACES_LOCAL_CACHE, or ~/.cache/keyspaces-local).
-KEYSPACES_LOCAL_LOG=keyspaces_local=debug shows what happens inside.";
+The log on standard error has a line for each refused request, failed login and connection that is closed;
+KEYSPACES_LOCAL_LOG=keyspaces_local=debug shows what else happens inside, KEYSPACES_LOCAL_LOG=warn less.";
 
 /// A strict local Amazon Keyspaces over a real Apache Cassandra, to develop and test against.
 ///
@@ -33,6 +35,32 @@ pub(crate) struct Arguments {
     /// File to write the line of JSON to when ready; removed at the end
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
+
+    /// File for a shell to `source`: AWS_ACCESS_KEY_ID, AWS_REGION, KEYSPACES_HOST, KEYSPACES_CA and so on, written when ready;
+    /// removed at the end
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+
+    /// File with CREATE statements that are carried out, and all of it ACTIVE, before it is ready
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+
+    /// The one IPv4 address to listen at, as 0.0.0.0 in a container, with at most one peer [default: 127.0.0.1 and those of
+    /// the peers]
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Option<Ipv4Addr>,
+
+    /// DNS name to have in the certificate, beside localhost and the service's own; can be given several times
+    #[arg(long, value_name = "NAME")]
+    name: Vec<String>,
+
+    /// Java keystore to write the CA's certificate to, by Java's keytool, with the password changeit
+    #[arg(long, value_name = "FILE")]
+    truststore: Option<PathBuf>,
+
+    /// How many clients may be connected at once; one more is closed, and the log says why [default: 450]
+    #[arg(long, value_name = "NUMBER")]
+    max_connections: Option<usize>,
 
     /// Region to stand for
     #[arg(long, default_value = "us-east-1")]
@@ -80,7 +108,7 @@ pub(crate) struct Arguments {
     #[arg(long, env = "KEYSPACES_LOCAL_PASSWORD", hide_env_values = true, requires = "user", value_name = "TEXT")]
     password: Option<String>,
 
-    /// How long a keyspace or table takes until it is ACTIVE, as 500ms, 2s or 0s
+    /// How long a keyspace or table takes until it is ACTIVE, as 500ms, 2s or 0s: 0s for tools that do not wait
     #[arg(long, default_value = "500ms", value_parser = duration, value_name = "TIME")]
     ddl_delay: Duration,
 
@@ -99,6 +127,10 @@ pub(crate) struct Arguments {
     /// Running Cassandra to use instead of starting one; without password and TLS
     #[arg(long, value_name = "HOST:PORT")]
     cassandra: Option<String>,
+
+    /// What runs a Cassandra that is started: docker or jdk [default: docker where an engine answers, else jdk]
+    #[arg(long, value_name = "NAME", conflicts_with = "cassandra")]
+    cassandra_runtime: Option<CassandraRuntime>,
 
     /// Murmur3Partitioner, RandomPartitioner or DefaultPartitioner
     #[arg(long, default_value_t = Partitioner::Murmur3, value_name = "NAME")]
@@ -160,6 +192,22 @@ impl Arguments {
         }
         for key in self.inaccessible_key {
             builder = builder.inaccessible_key(key);
+        }
+        builder = self.name.into_iter().fold(builder, Builder::certificate_name);
+        if let Some(file) = self.schema {
+            builder = builder.schema(file);
+        }
+        if let Some(address) = self.bind {
+            builder = builder.bind(address);
+        }
+        if let Some(file) = self.truststore {
+            builder = builder.truststore(file);
+        }
+        if let Some(number) = self.max_connections {
+            builder = builder.max_connections(number);
+        }
+        if let Some(runtime) = self.cassandra_runtime {
+            builder = builder.cassandra_runtime(runtime);
         }
         if let Some(directory) = self.ca_directory {
             builder = builder.ca_directory(directory);

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::auth::Clock;
-use crate::cassandra::Progress;
 use crate::cassandra::surroundings::Surroundings;
+use crate::cassandra::{CassandraRuntime, Progress};
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::{Fault, Faults};
@@ -39,6 +40,11 @@ pub struct Builder {
     pub(crate) full_buckets: bool,
     pub(crate) control_port: Option<u16>,
     pub(crate) history_bytes: u64,
+    pub(crate) bind: Option<Ipv4Addr>,
+    pub(crate) max_connections: usize,
+    pub(crate) schema: Option<PathBuf>,
+    pub(crate) runtime: Option<CassandraRuntime>,
+    pub(crate) truststore: Option<PathBuf>,
     pub(crate) surroundings: Surroundings,
 }
 
@@ -64,6 +70,11 @@ impl Builder {
             full_buckets: false,
             control_port: None,
             history_bytes: 256 << 20,
+            bind: None,
+            max_connections: MAX_CONNECTIONS,
+            schema: None,
+            runtime: None,
+            truststore: None,
             surroundings: Surroundings::from_environment(),
         }
     }
@@ -208,6 +219,42 @@ impl Builder {
         self
     }
 
+    /// The one address to listen at, in the place of `127.0.0.1` and those of the other peers: in a container its own, or
+    /// `0.0.0.0` for all. `system.peers` then shows at most one peer, this address, or `127.0.0.1` for `0.0.0.0`. Whoever
+    /// reaches the address can connect, and needs the credentials as anybody does.
+    pub fn bind(mut self, address: Ipv4Addr) -> Self {
+        self.bind = Some(address);
+        self
+    }
+
+    /// How many clients may be connected at once; the connection of one more is closed, and the log says why. Default 450:
+    /// each takes two of the 1,024 files that a process may commonly have open.
+    pub fn max_connections(mut self, number: usize) -> Self {
+        self.max_connections = number;
+        self
+    }
+
+    /// A file with `CREATE`, `ALTER` and `DROP` statements and `USE` that are carried out before clients are let in,
+    /// whatever [`ddl_delay`](Self::ddl_delay) says: all that it defines is ACTIVE then. `IF NOT EXISTS` is needed only with
+    /// an [`instance`](Self::instance). Default: none.
+    pub fn schema(mut self, file: impl Into<PathBuf>) -> Self {
+        self.schema = Some(file.into());
+        self
+    }
+
+    /// What runs the Cassandra that is started. Default: Docker where an engine answers, else a JDK.
+    pub fn cassandra_runtime(mut self, runtime: CassandraRuntime) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Where to write the authority's certificate as a PKCS 12 keystore for Java, whose password is `changeit`; the file is
+    /// replaced at each start. It is written by the `keytool` of `JAVA_HOME` or the `PATH`. Default: none.
+    pub fn truststore(mut self, file: impl Into<PathBuf>) -> Self {
+        self.truststore = Some(file.into());
+        self
+    }
+
     /// Starts it; it is there when a client can connect.
     ///
     /// # Errors
@@ -225,6 +272,16 @@ impl Builder {
         let suffix = if self.region.starts_with("cn-") { ".cn" } else { "" };
         let service = format!("cassandra.{}.amazonaws.com{suffix}", self.region);
         ["localhost".to_owned(), service].into_iter().chain(self.more_names.iter().cloned()).collect()
+    }
+
+    /// The name or address that clients connect to.
+    pub(crate) fn host(&self) -> String {
+        match self.bind {
+            Some(address) if !address.is_unspecified() && address != Ipv4Addr::LOCALHOST => {
+                self.more_names.first().cloned().unwrap_or_else(|| address.to_string())
+            }
+            _ => "localhost".to_owned(),
+        }
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -273,11 +330,15 @@ impl fmt::Debug for Builder {
             .field("instance", &self.instance)
             .field("ca_directory", &self.ca_directory)
             .field("more_names", &self.more_names)
+            .field("bind", &self.bind)
+            .field("schema", &self.schema)
+            .field("runtime", &self.runtime)
             .finish_non_exhaustive()
     }
 }
 
 const MOST_PEERS: u8 = 9;
+const MAX_CONNECTIONS: usize = 450;
 
 #[cfg(test)]
 mod tests {
@@ -315,6 +376,15 @@ mod tests {
         let names = Local::builder().region("eu-west-1").certificate_name("db.test").names();
         assert_eq!(names, ["localhost", "cassandra.eu-west-1.amazonaws.com", "db.test"]);
         assert_eq!(Local::builder().region("cn-north-1").names()[1], "cassandra.cn-north-1.amazonaws.com.cn");
+    }
+
+    #[test]
+    fn clients_connect_to_where_it_listens() {
+        let at = |address: &str| Local::builder().bind(address.parse().unwrap());
+        assert_eq!(Local::builder().host(), "localhost");
+        assert_eq!(at("0.0.0.0").host(), "localhost");
+        assert_eq!(at("172.17.0.2").host(), "172.17.0.2");
+        assert_eq!(at("172.17.0.2").certificate_name("keyspaces").host(), "keyspaces");
     }
 
     #[test]

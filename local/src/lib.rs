@@ -20,8 +20,10 @@ mod runtime;
 mod schema;
 mod throttle;
 mod topology;
+mod truststore;
 
 pub use builder::Builder;
+pub use cassandra::CassandraRuntime;
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind};
 pub use fault::{Fault, Faults};

@@ -8,6 +8,7 @@ pub(crate) use trouble::Levers;
 
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::control::Control;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
-use crate::gateway::{self, Gateway, Instance};
+use crate::gateway::{self, Gateway, Instance, Script};
 use crate::journal::Journal;
 use crate::metering::Metering;
 use crate::random;
@@ -33,6 +34,7 @@ use crate::runtime::OwnRuntime;
 use crate::schema;
 use crate::throttle::Throttling;
 use crate::topology::Listeners;
+use crate::truststore;
 
 /// A running local Keyspaces. When it is dropped, or its process ends in whatever way, everything that it started is
 /// gone. Several run side by side.
@@ -227,20 +229,25 @@ impl<T> Drop for Work<T> {
 }
 
 async fn parts(builder: Builder) -> Result<Started, Error> {
-    let names = builder.names();
+    let (names, host) = (builder.names(), builder.host());
+    let script = builder.schema.as_deref().map(Script::read).transpose()?;
     let ca = Arc::new(Ca::generate(&names)?);
-    check_port(builder.port).await?;
+    check_port(builder.bind, builder.port).await?;
     let (ca_path, ca_directory) = write_ca(&ca, builder.ca_directory.as_deref())?;
+    if let Some(file) = &builder.truststore {
+        truststore::write(&builder.surroundings, &ca_path, file).await?;
+    }
     let cassandra = Cassandra::start(&cassandra::Settings {
         given: builder.cassandra,
+        runtime: builder.runtime,
         partitioner: builder.partitioner,
         surroundings: builder.surroundings,
         progress: builder.progress,
     })
     .await?;
 
-    let listeners = Listeners::bind(builder.port, builder.peers).await;
-    let listeners = listeners.map_err(|error| cannot_listen(builder.port, error))?;
+    let listeners = Listeners::bind(builder.bind, builder.port, builder.peers).await;
+    let listeners = listeners.map_err(|error| cannot_listen(builder.bind, builder.port, error))?;
     let (port, peers) = (listeners.port, listeners.peers.len());
     let clock = Arc::clone(&builder.clock);
     let authority = Authority::new(builder.credentials.clone(), builder.region.clone(), builder.clock)
@@ -265,6 +272,8 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         faults: builder.faults.clone(),
         throttling: throttling.clone(),
         fate: cassandra.fate(),
+        max_connections: builder.max_connections,
+        script,
     };
     let authority = Arc::new(authority);
     let gateway = Gateway::start(settings, Arc::clone(&ca), Arc::clone(&authority), cassandra.address()).await?;
@@ -284,13 +293,15 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         })?),
     };
     let ready = Ready {
-        host: "localhost".to_owned(),
+        host,
         port,
         names,
         ca: ca_path,
         region: builder.region,
         peers,
         control_port: control.as_ref().map(|control| control.port),
+        cassandra: cassandra.address(),
+        truststore: builder.truststore,
         credentials: builder.credentials,
         without_permissions: builder.without_permissions,
     };
@@ -300,18 +311,17 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
 }
 
 /// Refuses at once a port that somebody has, before anything else is started. Clients are let in only at the end.
-async fn check_port(port: u16) -> Result<(), Error> {
+async fn check_port(address: Option<Ipv4Addr>, port: u16) -> Result<(), Error> {
     if port == 0 {
         return Ok(());
     }
-    Listeners::bind(port, 0).await.map(drop).map_err(|error| cannot_listen(port, error))
+    Listeners::bind(address, port, 0).await.map(drop).map_err(|error| cannot_listen(address, port, error))
 }
 
-fn cannot_listen(port: u16, error: io::Error) -> Error {
-    let problem = format!(
-        "port {port} of 127.0.0.1 and its neighbours cannot be listened at: {error}. Choose another, or 0 for any that \
-         is free"
-    );
+fn cannot_listen(address: Option<Ipv4Addr>, port: u16, error: io::Error) -> Error {
+    let place = address.map_or_else(|| "127.0.0.1 and its neighbours".to_owned(), |address| address.to_string());
+    let problem =
+        format!("port {port} of {place} cannot be listened at: {error}. Choose another, or 0 for any that is free");
     Error::new(ErrorKind::Listen, problem).with_source(error)
 }
 

@@ -3,7 +3,7 @@
 mod arguments;
 
 use std::error::Error as StdError;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
@@ -20,9 +20,13 @@ use arguments::Arguments;
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // Of Cassandra's end there is a word at the end anyway.
-    let filter = || EnvFilter::new("warn,keyspaces_local::cassandra=off");
+    let filter = || EnvFilter::new("warn,keyspaces_local::client=info,keyspaces_local::cassandra=off");
     let filter = EnvFilter::try_from_env("KEYSPACES_LOCAL_LOG").unwrap_or_else(|_| filter());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
     match serve(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -34,11 +38,10 @@ async fn main() -> ExitCode {
 
 /// Starts, says so, and waits to be ended.
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn StdError>> {
-    let ready_file = arguments.ready_file.clone();
-    // Who waits for the file must not take one that a start before this left behind.
-    if let Some(path) = &ready_file {
-        remove(path)?;
-    }
+    let (ready_file, env_file) = (arguments.ready_file.clone(), arguments.env_file.clone());
+    let remove_files = || env_file.iter().chain(&ready_file).try_for_each(|path| remove(path));
+    // Who waits for a file must not take one that a start before this left behind.
+    remove_files()?;
     let builder = arguments.builder().progress(say);
     let mut asked_to_end = pin!(asked_to_end());
     let local = tokio::select! {
@@ -46,8 +49,12 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn StdError>> {
         () = &mut asked_to_end => return Err("ended before it was ready".into()),
     };
     let json = local.ready().json();
-    if let Some(path) = &ready_file {
-        write(path, &json).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    let environment = local.ready().environment();
+    // The ready file last: who has waited for it finds the other.
+    for (path, text) in [(&env_file, environment.trim_end()), (&ready_file, &json)] {
+        if let Some(path) = path {
+            write(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        }
     }
     writeln!(io::stdout(), "{json}")?;
     say(&welcome(local.ready()));
@@ -56,9 +63,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn StdError>> {
         () = &mut asked_to_end => Ok(()),
         error = local.ended() => Err(error.into()),
     };
-    if let Some(path) = &ready_file {
-        remove(path)?;
-    }
+    remove_files()?;
     local.close().await?;
     ended
 }
@@ -82,13 +87,13 @@ async fn asked_to_end() {
 }
 
 /// The file is there with all of its text or not at all, and only its owner may read the secrets in it.
-fn write(path: &Path, json: &str) -> io::Result<()> {
+fn write(path: &Path, text: &str) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    writeln!(file, "{json}")?;
+    writeln!(file, "{text}")?;
     file.persist(path)?;
     Ok(())
 }

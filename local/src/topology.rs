@@ -73,7 +73,13 @@ impl Listeners {
     /// Listens on `port`, or on one that is free on all addresses where it is 0.
     ///
     /// A system that has no addresses but `127.0.0.1` in its loopback net gives one peer, however many were asked for.
-    pub(crate) async fn bind(port: u16, peers: u8) -> io::Result<Self> {
+    ///
+    /// With an `address` it listens there only, and there is at most one peer: that address, or `127.0.0.1` where it is
+    /// `0.0.0.0`, since clients need one that they can connect to.
+    pub(crate) async fn bind(address: Option<Ipv4Addr>, port: u16, peers: u8) -> io::Result<Self> {
+        if let Some(address) = address {
+            return Self::bind_one(address, port, peers).await;
+        }
         const ATTEMPTS: usize = 50;
         let mut attempt = 1;
         loop {
@@ -85,6 +91,13 @@ impl Listeners {
                 other => return other,
             }
         }
+    }
+
+    async fn bind_one(address: Ipv4Addr, port: u16, peers: u8) -> io::Result<Self> {
+        let socket = TcpListener::bind((address, port)).await?;
+        let peer = if address.is_unspecified() { Ipv4Addr::LOCALHOST } else { address };
+        let peers = (peers > 0).then_some(peer).into_iter().collect();
+        Ok(Self { port: socket.local_addr()?.port(), sockets: vec![socket], peers })
     }
 
     async fn bind_once(port: u16, count: u8) -> io::Result<Self> {
@@ -205,14 +218,25 @@ mod tests {
 
     #[tokio::test]
     async fn all_peers_listen_on_one_port() {
-        let listeners = Listeners::bind(0, 3).await.unwrap();
+        let listeners = Listeners::bind(None, 0, 3).await.unwrap();
         assert!(listeners.sockets.iter().all(|socket| socket.local_addr().unwrap().port() == listeners.port));
         assert_eq!(listeners.peers.len(), listeners.sockets.len());
     }
 
     #[tokio::test]
+    async fn at_an_address_there_is_one_peer_that_clients_can_connect_to() {
+        for (address, peer) in [("0.0.0.0", "127.0.0.1"), ("127.0.0.5", "127.0.0.5")] {
+            let (address, peer): (Ipv4Addr, Ipv4Addr) = (address.parse().unwrap(), peer.parse().unwrap());
+            let listeners = Listeners::bind(Some(address), 0, 9).await.unwrap();
+            assert_eq!((listeners.sockets.len(), listeners.peers), (1, vec![peer]));
+            assert_eq!(listeners.sockets[0].local_addr().unwrap(), (address, listeners.port).into());
+        }
+        assert!(Listeners::bind(Some(Ipv4Addr::LOCALHOST), 0, 0).await.unwrap().peers.is_empty());
+    }
+
+    #[tokio::test]
     async fn without_peers_there_is_still_a_contact_point() {
-        let listeners = Listeners::bind(0, 0).await.unwrap();
+        let listeners = Listeners::bind(None, 0, 0).await.unwrap();
         assert_eq!((listeners.sockets.len(), listeners.peers.len()), (1, 0));
     }
 }

@@ -122,6 +122,10 @@ fn two_run_side_by_side_and_each_takes_everything_with_it_killed_or_asked() {
         "--peers=0",
         "--partitioner=DefaultPartitioner",
         &format!("--ready-file={}", file("ready.json")),
+        &format!("--env-file={}", file("env")),
+        &format!("--truststore={}", file("trust.p12")),
+        "--cassandra-runtime=jdk",
+        "--name=keyspaces.test",
         &format!("--ca-directory={}", file("ca")),
         "--access-key=AKIAEXAMPLE",
         "--secret-key=secret",
@@ -135,7 +139,13 @@ fn two_run_side_by_side_and_each_takes_everything_with_it_killed_or_asked() {
     assert_eq!(fs::metadata(file("ready.json")).unwrap().permissions().mode() & 0o777, 0o600);
     let of_asked: Ready = serde_json::from_str(&line).unwrap();
     assert_eq!(of_asked.host, "localhost");
-    assert_eq!(of_asked.names, ["localhost", "cassandra.eu-west-1.amazonaws.com"]);
+    assert_eq!(of_asked.names, ["localhost", "cassandra.eu-west-1.amazonaws.com", "keyspaces.test"]);
+    TcpStream::connect(of_asked.cassandra).unwrap();
+    assert_eq!(of_asked.truststore.as_deref(), Some(Path::new(&file("trust.p12"))));
+    assert!(Path::new(&file("trust.p12")).exists());
+    let environment = fs::read_to_string(file("env")).unwrap();
+    assert!(environment.contains("export AWS_ACCESS_KEY_ID='AKIAEXAMPLE'\n"), "{environment}");
+    assert_eq!(fs::metadata(file("env")).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!((of_asked.region.as_str(), of_asked.peers), ("eu-west-1", 0));
     assert_eq!(of_asked.credentials.access_key, "AKIAEXAMPLE");
     assert_eq!(of_asked.credentials.session_token.as_deref(), Some("token"));
@@ -162,7 +172,7 @@ fn two_run_side_by_side_and_each_takes_everything_with_it_killed_or_asked() {
     assert!(asked.child.wait().unwrap().success());
     assert!(gone(&started_by_asked), "{:?}", processes());
     assert!(!of_asked_one[0].exists());
-    assert!(!Path::new(&file("ready.json")).exists());
+    assert!(!Path::new(&file("ready.json")).exists() && !Path::new(&file("env")).exists());
     let said = asked.said();
     let lines: Vec<&str> = said.lines().collect();
     assert!(lines.iter().any(|line| line.starts_with("starting Apache Cassandra 5.0.6 ")), "{said}");

@@ -18,7 +18,7 @@ impl Judge<'_> {
             BatchKind::Unlogged => {
                 self.size(batch, rules::MAX_UNLOGGED_STATEMENTS, &rules::UNLOGGED_BATCH_TOO_LONG);
             }
-            BatchKind::Counter => self.unknown(batch.span, "BEGIN COUNTER BATCH"),
+            BatchKind::Counter => self.refuse(&rules::COUNTER_BATCH, batch.span),
         }
         if batch.statements.is_empty() {
             self.unknown(batch.span, "a batch without statements");

@@ -76,7 +76,7 @@ advice! {
     }
     SIMPLE_STRATEGY {
         id: "simple-strategy",
-        reason: "{} is none of Keyspaces' strategies, and how many copies there are cannot be chosen: there are three",
+        reason: "the guide does not name {}, so that it is not known whether it is taken, and there are three copies always",
         alternative: "Write {'class': 'SingleRegionStrategy'}.",
         source: "DG:cql.ddl.keyspace",
     }

@@ -29,6 +29,15 @@ rules! {
         source: "DG:quotas",
         since: Some("2025-11-11"),
     }
+    COUNTER_BATCH {
+        id: "counter-batch",
+        refuses: "BEGIN COUNTER BATCH",
+        text: Some("Only UNLOGGED Batches are supported at this time."),
+        code: None,
+        advice: "Send the counters' updates one by one, several at a time, or in an unlogged batch.",
+        source: "DG:bulk-upload-troubleshooting",
+        since: None,
+    }
     COUNTER_IN_LOGGED_BATCH {
         id: "counter-in-logged-batch",
         refuses: "counters in a logged batch",

@@ -12,6 +12,7 @@ mod yaml;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
@@ -34,11 +35,23 @@ pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 /// The version that is started.
 pub(crate) const VERSION: &str = "5.0.6";
 
+/// What runs a Cassandra that is started.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CassandraRuntime {
+    /// A container of the official image.
+    Docker,
+    /// A JDK of this machine, with jars that Maven downloads.
+    Jdk,
+}
+
 /// Which Cassandra to run over.
 #[derive(Clone)]
 pub(crate) struct Settings {
     /// `host:port` of one that is there, before what the surroundings say.
     pub(crate) given: Option<String>,
+    /// The only one to start it with.
+    pub(crate) runtime: Option<CassandraRuntime>,
     pub(crate) partitioner: Partitioner,
     pub(crate) surroundings: Surroundings,
     pub(crate) progress: Progress,
@@ -54,17 +67,26 @@ pub(crate) struct Cassandra {
 impl Cassandra {
     /// Finds or starts one that answers and has the partitioner asked for.
     pub(crate) async fn start(settings: &Settings) -> Result<Self, Error> {
-        if let Some(given) = settings.given.as_ref().or(settings.surroundings.given.as_ref()) {
+        // Who says what is to run a new one does not want one that the environment happens to name.
+        let of_environment = settings.surroundings.given.as_ref().filter(|_| settings.runtime.is_none());
+        if let Some(given) = settings.given.as_ref().or(of_environment) {
             return Self::given(given, settings.partitioner).await;
         }
         let mut tried = vec![format!("an address: {GIVEN} is not set")];
-        match Self::with_docker(settings).await {
-            Ok(cassandra) => return Ok(cassandra),
-            Err(reason) => tried.push(format!("Docker: {reason}")),
-        }
-        match Self::with_java(settings).await {
-            Ok(cassandra) => return Ok(cassandra),
-            Err(reason) => tried.push(format!("a JDK and Maven: {reason}")),
+        for runtime in [CassandraRuntime::Docker, CassandraRuntime::Jdk] {
+            let name = runtime.name();
+            if settings.runtime.is_some_and(|wanted| wanted != runtime) {
+                tried.push(format!("{name}: not asked for"));
+                continue;
+            }
+            let started = match runtime {
+                CassandraRuntime::Docker => Self::with_docker(settings).await,
+                CassandraRuntime::Jdk => Self::with_java(settings).await,
+            };
+            match started {
+                Ok(cassandra) => return Ok(cassandra),
+                Err(reason) => tried.push(format!("{name}: {reason}")),
+            }
         }
         let tried: String = tried.iter().map(|way| format!("\n  - {way}")).collect();
         Err(Error::new(
@@ -146,10 +168,33 @@ impl Cassandra {
     }
 }
 
+impl CassandraRuntime {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "Docker",
+            Self::Jdk => "a JDK and Maven",
+        }
+    }
+}
+
+impl FromStr for CassandraRuntime {
+    type Err = String;
+
+    /// `docker` or `jdk`
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "docker" => Ok(Self::Docker),
+            "jdk" => Ok(Self::Jdk),
+            other => Err(format!("{other} is neither docker nor jdk")),
+        }
+    }
+}
+
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("given", &self.given)
+            .field("runtime", &self.runtime)
             .field("partitioner", &self.partitioner)
             .field("surroundings", &self.surroundings)
             .finish_non_exhaustive()

@@ -17,8 +17,13 @@ fn machine(programs: &[(&str, &str)]) -> (TempDir, Settings) {
     let path = root.path().as_os_str().to_owned();
     let cache = Some(root.path().join("cache"));
     let surroundings = Surroundings { path, cache, ..Surroundings::default() };
-    let settings =
-        Settings { given: None, partitioner: Partitioner::Murmur3, surroundings, progress: Arc::new(|_| {}) };
+    let settings = Settings {
+        given: None,
+        runtime: None,
+        partitioner: Partitioner::Murmur3,
+        surroundings,
+        progress: Arc::new(|_| {}),
+    };
     (root, settings)
 }
 
@@ -65,6 +70,21 @@ async fn where_nothing_is_to_be_had_the_error_lists_what_was_tried_and_what_to_i
          Install a JDK (17 or 11) and Maven (on Debian: apt install openjdk-17-jdk-headless maven), or Docker, or set \
          KEYSPACES_LOCAL_CASSANDRA=host:port to a Cassandra that asks for no password"
     );
+}
+
+#[tokio::test]
+async fn the_runtime_that_is_asked_for_is_the_only_one_that_is_tried() {
+    let docker = "echo asked > $0.asked; exit 1";
+    let (root, settings) = machine(&[("docker", docker)]);
+    // Neither is what the environment names.
+    let given = Some("127.0.0.1:1".to_owned());
+    let surroundings = Surroundings { given, ..settings.surroundings.clone() };
+    let settings = Settings { runtime: Some("jdk".parse().unwrap()), surroundings, ..settings };
+    let error = Cassandra::start(&settings).await.unwrap_err().to_string();
+    assert!(error.contains("- Docker: not asked for\n"), "{error}");
+    assert!(error.contains("- a JDK and Maven: there is no `java`"), "{error}");
+    assert!(!root.path().join("docker.asked").exists());
+    assert_eq!("podman".parse::<CassandraRuntime>().unwrap_err(), "podman is neither docker nor jdk");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use tokio_rustls::server::TlsStream;
 use super::frame::{self, Frame, From, LONGEST_REQUEST, Opcode, Unreadable};
 use super::link::{Link, State};
 use super::notation::{Malformed, Notation, Reader};
-use super::record::{Entered, Record};
+use super::record::{Entered, LOG, Record};
 use super::statement::{Answer, Request, Statement, refused};
 use super::strike::Exchange;
 use super::upstream::Upstream;
@@ -48,8 +48,17 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
     let (Ok(peer), Ok(())) = (socket.local_addr(), socket.set_nodelay(true)) else { return };
     let stream = match tokio::time::timeout(HANDSHAKE, shared.tls.acceptor().accept(socket)).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::debug!(%client, %error, "no TLS"),
-        Err(_) => return tracing::debug!(%client, "TLS took too long"),
+        // Somebody only wanted to know whether the port is open.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return tracing::debug!(target: LOG, %client, reason = "it left before TLS", "connection closed");
+        }
+        Ok(Err(error)) => {
+            return tracing::info!(target: LOG, %client, reason = format!("no TLS: {error}"), "connection closed");
+        }
+        Err(_) => {
+            let reason = format!("TLS took longer than {} s", HANDSHAKE.as_secs());
+            return tracing::info!(target: LOG, %client, reason, "connection closed");
+        }
     };
     let connected = shared.journal.connected(peer);
     let (reader, writer) = tokio::io::split(stream);
@@ -84,8 +93,11 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
     };
     let ending = tokio::select! {
         ending = connection.run() => ending,
-        _ = writing.join_next() => return,
+        _ = writing.join_next() => {
+            return tracing::debug!(target: LOG, %client, reason = "it reads no more", "connection closed");
+        }
         state = link.cut() => {
+            connection.exchange.record.log_end("a fault wants it so");
             if state == State::Silent {
                 // Both halves stay, and nobody uses them.
                 writing.shutdown().await;
@@ -95,9 +107,10 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
         }
     };
     match ending {
-        Ending::Gone => {}
+        Ending::Gone => tracing::debug!(target: LOG, %client, reason = "the client has gone", "connection closed"),
         Ending::Said => connection.end(writing).await,
         Ending::Lost => {
+            connection.exchange.record.log_end("the connection to the Cassandra behind ended");
             connection.answer_all().await;
             connection.end(writing).await;
         }
@@ -146,7 +159,11 @@ impl Connection {
         match tokio::time::timeout(AUTHENTICATION, self.greet()).await {
             Ok(Err(ending)) => return ending,
             Ok(Ok(())) => {}
-            Err(_) => return Ending::Gone,
+            Err(_) => {
+                let seconds = AUTHENTICATION.as_secs();
+                self.exchange.record.log_end(&format!("no login within {seconds} s"));
+                return Ending::Gone;
+            }
         }
         let Phase::Ready(upstream) = &self.phase else { return Ending::Gone };
         let upstream = Arc::clone(upstream);
@@ -367,6 +384,7 @@ impl Connection {
 
     /// A protocol error, which is the last that the client hears.
     async fn refuse(&self, stream: i16, problem: &str) -> Ending {
+        self.exchange.record.log_end(problem);
         match self.send(Frame::error(stream, error_code::PROTOCOL_ERROR, problem)).await {
             Ok(()) => Ending::Said,
             Err(ending) => ending,

@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use super::link::Order;
+use super::record::LOG;
 use super::{Failed, Shared, connection};
 use crate::topology::Topology;
 
@@ -174,11 +175,21 @@ async fn listen(socket: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         match socket.accept().await {
-            Ok((stream, client)) => {
-                connections.spawn(connection::serve(Arc::clone(&shared), stream, client));
-            }
+            Ok((stream, client)) => match Arc::clone(&shared.connections).try_acquire_owned() {
+                Ok(place) => {
+                    let shared = Arc::clone(&shared);
+                    connections.spawn(async move {
+                        connection::serve(shared, stream, client).await;
+                        drop(place);
+                    });
+                }
+                Err(_) => {
+                    let reason = format!("{} connections are open, which is the limit", shared.max_connections);
+                    tracing::warn!(target: LOG, %client, reason, "connection closed");
+                }
+            },
             Err(error) => {
-                tracing::debug!(%error, "no connection accepted");
+                tracing::warn!(target: LOG, %error, "no connection accepted");
                 tokio::time::sleep(PAUSE).await;
             }
         }

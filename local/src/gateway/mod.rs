@@ -22,6 +22,7 @@ mod record;
 mod recorded;
 mod renamed;
 mod request;
+mod script;
 mod statement;
 mod strike;
 #[cfg(test)]
@@ -57,6 +58,7 @@ pub(crate) use metadata::{is_schema_change, prepared_id, restored, schema_change
 pub(crate) use own::{Failed, Own, accepted};
 pub(crate) use paging::rows::Rows;
 pub(crate) use request::{Execute, Parameters, query_at, write_prepare};
+pub(crate) use script::Script;
 pub(crate) use statement::error_of;
 pub(crate) use understand::{defined, not_emulated, refused_by};
 pub(crate) use upstream::{Lost, Upstream, leaves_open};
@@ -98,6 +100,10 @@ pub(crate) struct Settings {
     pub(crate) throttling: Throttling,
     /// What becomes of Cassandra.
     pub(crate) fate: Fate,
+    /// How many clients may be connected at once.
+    pub(crate) max_connections: usize,
+    /// Keyspaces, tables and types that are there from the beginning.
+    pub(crate) script: Option<Script>,
 }
 
 /// What several gateways over one Cassandra are told apart by.
@@ -141,6 +147,9 @@ struct Shared {
     partitioner: Partitioner,
     schema_settings: schema::Settings,
     instance: String,
+    /// One permit for each connection of a client that may still be opened.
+    connections: Arc<Semaphore>,
+    max_connections: usize,
 }
 
 impl Gateway {
@@ -151,7 +160,8 @@ impl Gateway {
         authority: Arc<Authority>,
         cassandra: SocketAddr,
     ) -> Result<Self, Error> {
-        let Settings { listeners, region, partitioner, instance, schema, clock, faults, throttling, fate } = settings;
+        let Settings { listeners, region, partitioner, instance, schema, clock, faults, throttling, .. } = settings;
+        let Settings { fate, max_connections, script, .. } = settings;
         let schema_settings = schema.clone();
         let name = match &instance {
             Instance::Kept(name) => format!("kept {name}"),
@@ -167,6 +177,9 @@ impl Gateway {
         let topology = Topology::new(&region, partitioner, &listeners.peers);
         let schema = Schema::open(Own::new(cassandra), names, &topology, schema, Arc::clone(&clock));
         let schema = schema.await.map_err(|failed| unusable(cassandra, failed))?;
+        if let Some(script) = script {
+            script.run(&schema).await?;
+        }
         let (orders, to_obey) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             tls,
@@ -187,6 +200,8 @@ impl Gateway {
             partitioner,
             schema_settings,
             instance: name,
+            connections: Arc::new(Semaphore::new(max_connections)),
+            max_connections,
         });
         let doors = Doors::open(listeners.sockets, shared).map_err(|error| {
             Error::new(ErrorKind::Listen, "an address that is listened at does not tell itself").with_source(error)
@@ -255,6 +270,8 @@ impl Shared {
             partitioner: self.partitioner,
             schema_settings: self.schema_settings.clone(),
             instance: self.instance.clone(),
+            connections: Arc::clone(&self.connections),
+            max_connections: self.max_connections,
         })
     }
 }

@@ -25,7 +25,9 @@ pub(super) struct Record {
 /// A request that was written down.
 #[derive(Debug)]
 pub(super) struct Entered {
-    pub(super) number: u64,
+    number: u64,
+    kind: Kind,
+    statement: Option<Arc<str>>,
     /// What it is struck by.
     pub(super) fault: Option<Injected>,
 }
@@ -96,14 +98,42 @@ impl Record {
         })
     }
 
-    pub(super) fn settle(&self, number: u64, outcome: Outcome) {
-        self.journal.settle(number, outcome);
+    pub(super) fn settle(&self, request: &Entered, outcome: Outcome) {
+        self.log(request, &outcome);
+        self.journal.settle(request.number, outcome);
+    }
+
+    /// Says why this connection ends, in one line of the log.
+    pub(super) fn log_end(&self, reason: &str) {
+        tracing::info!(target: LOG, client = %self.client, reason, "connection closed");
+    }
+
+    /// One line for each request that a client did not get what it asked for.
+    fn log(&self, request: &Entered, outcome: &Outcome) {
+        let (client, kind) = (self.client, request.kind);
+        let statement = request.statement.as_deref().map(in_one_line).unwrap_or_default();
+        match outcome {
+            Outcome::Refused { text, .. } if kind == Kind::AuthResponse => {
+                tracing::info!(target: LOG, %client, by = statement, reason = &**text, "login failed");
+            }
+            Outcome::Refused { code, text } | Outcome::Failed { code, text } => {
+                let code = format_args!("0x{code:04X}");
+                tracing::info!(target: LOG, %client, ?kind, statement, %code, reason = &**text, "refused");
+            }
+            // They come in thousands, and are counted.
+            Outcome::Throttled { exceeded, .. } => {
+                tracing::debug!(target: LOG, %client, ?kind, statement, ?exceeded, "throttled");
+            }
+            Outcome::Forwarded | Outcome::Answered | Outcome::Prevented => {}
+        }
     }
 
     fn enter(&self, received: Received) -> Entered {
         let fault = self.faults.strike(&received);
+        let (kind, statement) =
+            (received.kind, received.statement.clone().or_else(|| received.batched.first().cloned()));
         let number = self.journal.receive(Received { fault: fault.clone(), ..received });
-        Entered { number, fault }
+        Entered { number, kind, statement, fault }
     }
 
     fn entry(&self, stream: i16, kind: Kind) -> Received {
@@ -124,5 +154,85 @@ impl Record {
             outcome: None,
             fault: None,
         }
+    }
+}
+
+/// Where the log says what clients were refused and why their connections were closed.
+pub(super) const LOG: &str = "keyspaces_local::client";
+
+/// The beginning of a statement, without its line breaks.
+fn in_one_line(statement: &str) -> String {
+    const MOST: usize = 200;
+    let mut line = String::new();
+    for word in statement.split_whitespace() {
+        if line.len() + word.len() > MOST {
+            line.push('…');
+            break;
+        }
+        line.extend((!line.is_empty()).then_some(' '));
+        line.push_str(word);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Mutex, PoisonError};
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_refusal_a_failed_login_and_an_end_each_have_a_line_and_what_is_done_has_none() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log =
+            tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
+        let client = ([127, 0, 0, 1], 5000).into();
+        let clock: Clock = Arc::new(SystemTime::now);
+        let record = Record::new(Journal::new(), 1, client, client, clock, Faults::default());
+        let login = Frame::new(0, super::super::frame::Opcode::AuthResponse, bytes::Bytes::new());
+        tracing::subscriber::with_default(log, || {
+            let refused = |text: &str| Outcome::Refused { code: 0x2200, text: text.into() };
+            let text = "TRUNCATE\n  ks.t".to_owned();
+            let request = Request::Prepare(text);
+            let statement = record.statement(1, &request, &Prepared::new());
+            record.settle(&statement, refused("no TRUNCATE"));
+            record.settle(&record.auth_response(&login, "password"), refused("wrong password"));
+            record.settle(&statement, Outcome::Forwarded);
+            record.log_end("no login within 30 s");
+        });
+        let written = lines.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let head = " INFO keyspaces_local::client:";
+        assert_eq!(
+            String::from_utf8(written).unwrap(),
+            format!(
+                "{head} refused client=127.0.0.1:5000 kind=Prepare statement=\"TRUNCATE ks.t\" code=0x2200 reason=\"no \
+                 TRUNCATE\"\n\
+                 {head} login failed client=127.0.0.1:5000 by=\"password\" reason=\"wrong password\"\n\
+                 {head} connection closed client=127.0.0.1:5000 reason=\"no login within 30 s\"\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_statement_is_logged_in_one_line_and_not_without_end() {
+        assert_eq!(in_one_line("SELECT *\n  FROM t\n"), "SELECT * FROM t");
+        assert_eq!(in_one_line(&"x".repeat(300)), "…");
+        assert!(in_one_line(&"INSERT ".repeat(100)).len() <= 210);
     }
 }

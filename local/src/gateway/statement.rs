@@ -21,7 +21,7 @@ use super::{Failed, Shared, error_code, metadata};
 use crate::auth::Refusal;
 use crate::fault::{TIMED_OUT, error_body};
 use crate::journal::Outcome;
-use crate::schema::system_tables;
+use crate::schema::{system_tables, unconfigured};
 use crate::throttle::{Exceeded, Requests, Use};
 
 /// A statement of one connection.
@@ -90,6 +90,7 @@ impl Statement<'_> {
                 *self.keyspace.lock().unwrap_or_else(PoisonError::into_inner) = Some(keyspace.clone());
                 Ok((set_keyspace(frame.stream, keyspace), Outcome::Answered))
             }
+            Action::Nothing => Ok((done(frame.stream), Outcome::Answered)),
             Action::Define(definition) => {
                 self.shared.layouts.forget();
                 // In a task of its own: a client that goes away must not leave half of it done.
@@ -231,6 +232,23 @@ impl Statement<'_> {
 
     async fn understand(&self, stream: i16, text: &str, prepared: bool) -> Result<Understood, Not> {
         let statement = parsed(text)?;
+        let definition = statement.effect() == Effect::Definition;
+        if definition && prepared {
+            let table = self.in_place(prepared, |place| place.defined_table(&statement));
+            if let Some(table) = table {
+                return Err(Not::Taken(unconfigured(&table)));
+            }
+        }
+        if definition {
+            // What is there already is left as it is, whatever the rest of the statement says of it.
+            let created = self.in_place(prepared, |place| place.created_if_missing(&statement));
+            if let Some(created) = created {
+                self.settle().await.map_err(Not::Taken)?;
+                if self.shared.schema.has(&created) {
+                    return Ok(Understood::nothing_to_do());
+                }
+            }
+        }
         let named = match statement.effect() {
             Effect::Definition => Vec::new(),
             _ => self.in_place(prepared, |place| place.tables(&statement)),
@@ -373,6 +391,12 @@ fn set_keyspace(stream: i16, keyspace: &str) -> Frame {
     body.put_i32(SET_KEYSPACE);
     body.string(keyspace);
     Frame::new(stream, Opcode::Result, body.freeze())
+}
+
+/// What Cassandra says to what it has done without anything to tell.
+fn done(stream: i16) -> Frame {
+    const VOID: i32 = 1;
+    Frame::new(stream, Opcode::Result, Bytes::copy_from_slice(&VOID.to_be_bytes()))
 }
 
 /// An answer of Cassandra's.

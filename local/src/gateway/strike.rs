@@ -25,17 +25,17 @@ impl Exchange {
     ) -> Option<Frame> {
         let Some(fault) = &entered.fault else {
             let (answer, outcome) = work.await;
-            self.record.settle(entered.number, outcome);
+            self.record.settle(entered, outcome);
             return Some(answer);
         };
         match fault.before(stream, &self.link).await {
             Before::CarryOut => {
                 let (answer, outcome) = work.await;
-                self.record.settle(entered.number, outcome);
+                self.record.settle(entered, outcome);
                 fault.after(answer, &self.link).await
             }
             Before::Prevent(answer, outcome) => {
-                self.record.settle(entered.number, outcome);
+                self.record.settle(entered, outcome);
                 answer
             }
         }

@@ -10,7 +10,7 @@ use super::error_code;
 use super::fixed::is_fresh;
 use super::renamed;
 use crate::auth::Refusal;
-use crate::schema::{Change, Definition, Features, Names, Thing, system_tables};
+use crate::schema::{Change, Definition, Features, Kind, Names, Thing, system_tables};
 
 /// A statement that the service takes, as far as its text can tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,9 +33,21 @@ pub(super) struct Understood {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Action {
     Read,
-    Write { conditional: bool },
+    Write {
+        conditional: bool,
+    },
     Define(Box<Definition>),
     Use(String),
+    /// IF NOT EXISTS of what is there.
+    Nothing,
+}
+
+impl Understood {
+    pub(super) fn nothing_to_do() -> Self {
+        let look = Look::Write { deletes: false, ttl: false, timestamps: false, fresh: false };
+        let (tables, needs) = (Vec::new(), Vec::new());
+        Self { action: Action::Nothing, tables, needs, look, text: String::new(), renamed: None }
+    }
 }
 
 /// What in a statement only its values or its table can judge.
@@ -104,6 +116,43 @@ impl Place<'_> {
             Some(Thing::table(keyspace, &name.name.text))
         };
         statement.tables().iter().filter_map(table).collect()
+    }
+}
+
+impl Place<'_> {
+    /// What a CREATE … IF NOT EXISTS creates.
+    pub(super) fn created_if_missing(self, statement: &Statement) -> Option<Thing> {
+        match statement {
+            Statement::CreateKeyspace(create) => {
+                create.if_not_exists.map(|_| Thing::keyspace(create.keyspace.text.clone()))
+            }
+            Statement::CreateTable(create) => {
+                create.if_not_exists?;
+                self.named(&create.table, Kind::Table)
+            }
+            Statement::CreateType(create) => {
+                create.if_not_exists?;
+                self.named(&create.name, Kind::Type)
+            }
+            _ => None,
+        }
+    }
+
+    /// The table that a definition is about.
+    pub(super) fn defined_table(self, statement: &Statement) -> Option<Thing> {
+        let name = match statement {
+            Statement::CreateTable(create) => &create.table,
+            Statement::AlterTable(alter) => &alter.table,
+            Statement::DropTable(drop) => &drop.table,
+            Statement::RestoreTable(restore) => &restore.table,
+            _ => return None,
+        };
+        self.named(name, Kind::Table)
+    }
+
+    fn named(self, name: &QualifiedName, kind: Kind) -> Option<Thing> {
+        let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).or(self.keyspace)?;
+        Some(Thing { keyspace: keyspace.to_owned(), kind, name: name.name.text.clone() })
     }
 }
 

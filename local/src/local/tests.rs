@@ -83,6 +83,7 @@ async fn several_share_a_given_cassandra_and_drop_what_is_theirs() {
     let kept = Arc::clone(&lines);
     let cassandra = Cassandra::start(&cassandra::Settings {
         given: None,
+        runtime: None,
         partitioner: Partitioner::Random,
         surroundings: Surroundings { given: None, ..Surroundings::from_environment() },
         progress: Arc::new(move |line| kept.lock().unwrap().push(line.to_owned())),

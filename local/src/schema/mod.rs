@@ -150,6 +150,11 @@ impl Schema {
         Ok(())
     }
 
+    /// Whether a thing is there, ready or not yet; what is being dropped is not.
+    pub(crate) fn has(&self, thing: &Thing) -> bool {
+        self.entry(thing).is_some_and(|entry| entry.status != Status::Deleting)
+    }
+
     /// Whether a keyspace can be used; otherwise the service's refusal.
     pub(crate) fn check_keyspace(&self, keyspace: &str) -> Result<(), Refusal> {
         let usable = system_tables::is_system(keyspace)
@@ -210,6 +215,17 @@ impl Schema {
     /// What is to become of it is written down first, with what Cassandra is to be told: a gateway that ends in between
     /// leaves what the next one finishes. Where Cassandra's answer is lost, it is told again.
     pub(crate) async fn define(&self, definition: &Definition) -> Result<Frame, Refusal> {
+        self.define_within(definition, self.settings.delays.of(definition.thing.kind, definition.change)).await
+    }
+
+    /// The same, and it is so at once.
+    pub(crate) async fn define_at_once(&self, definition: &Definition) -> Result<Frame, Refusal> {
+        let answer = self.define_within(definition, 0).await?;
+        self.settle().await.map_err(broken)?;
+        Ok(answer)
+    }
+
+    async fn define_within(&self, definition: &Definition, delay_millis: u64) -> Result<Frame, Refusal> {
         let _turn = self.turn.lock().await;
         self.settle_in_turn().await.map_err(broken)?;
         self.check(definition)?;
@@ -231,7 +247,7 @@ impl Schema {
         let mut there = self.there(definition, before.as_ref()).await.map_err(broken)?;
         there.restored = restored.as_ref().map(|(_, restored)| restored.clone());
         let mut after = self.catalogue().planned(definition, there, now, &self.settings.region)?;
-        after.due = Some(now + self.settings.delays.of(thing.kind, *change));
+        after.due = Some(now + delay_millis);
         after.pending = text.clone().map(|text| Arc::new(Pending { text, before: before.clone() }));
         let store = Store { own: &self.own, names: &self.names };
         store.save(thing, &after).await.map_err(broken)?;
@@ -448,7 +464,7 @@ impl std::fmt::Debug for Now {
 }
 
 /// The service's refusal of what is not there, or not yet (DG:troubleshooting.cql). Its text for a type is Cassandra's.
-fn unconfigured(thing: &Thing) -> Refusal {
+pub(crate) fn unconfigured(thing: &Thing) -> Refusal {
     let text = match thing.kind {
         Kind::Keyspace => format!("unconfigured keyspace {}", thing.keyspace),
         Kind::Table => format!("unconfigured table {}.{}", thing.keyspace, thing.name),

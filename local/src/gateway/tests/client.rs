@@ -169,7 +169,7 @@ impl Client {
         Ok(stream.get_ref().1.peer_certificates().unwrap()[0].to_vec())
     }
 
-    async fn shake_hands(ca_pem: &str, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+    pub(super) async fn shake_hands(ca_pem: &str, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
@@ -437,6 +437,14 @@ impl Answer {
         let Self::Rows(rows) = self else { return None };
         let column = rows.columns.iter().position(|name| name == "[applied]")?;
         Some(rows.values[0][column].as_deref() == Some(&[1]))
+    }
+
+    /// What it was refused with, if it was.
+    pub(super) fn refused_or_none(&self) -> Option<String> {
+        match self {
+            Self::Refused(_, text, _) => Some(text.clone()),
+            _ => None,
+        }
     }
 
     /// Code and text.

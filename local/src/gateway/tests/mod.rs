@@ -7,6 +7,7 @@ mod definitions;
 mod ended;
 mod faults;
 mod filters;
+mod foreign_tools;
 mod frames;
 mod handshake;
 mod history;

@@ -1,0 +1,84 @@
+//! A file of definitions that are carried out before the first client is let in.
+
+use std::path::{Path, PathBuf};
+
+use keyspaces_cql::{KnownTables, Span, Statement};
+
+use super::error_of;
+use super::understand::{Action, Place, understand};
+use crate::error::{Error, ErrorKind};
+use crate::schema::Schema;
+
+/// A file with CREATE, ALTER and DROP statements and USE.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    path: PathBuf,
+    text: String,
+}
+
+impl Script {
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::new(ErrorKind::Setting, format!("the schema file {} cannot be read: {error}", path.display()))
+                .with_source(error)
+        })?;
+        Ok(Self { path: path.to_owned(), text })
+    }
+
+    /// Carries out its statements one after the other. What each defines is ACTIVE before the next.
+    pub(super) async fn run(&self, schema: &Schema) -> Result<(), Error> {
+        let mut keyspace = None;
+        for statement in keyspaces_cql::parse_script(&self.text) {
+            let statement = statement.map_err(|error| self.problem(error.span, error.problem.to_string()))?;
+            let span = statement.span();
+            match self.carry_out(&statement, keyspace.as_deref(), schema).await {
+                Ok(None) => {}
+                Ok(used) => keyspace = used,
+                Err(problem) => return Err(self.problem(span, problem)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the keyspace that names without one are in from here on, if the statement changes that.
+    async fn carry_out(
+        &self,
+        statement: &Statement,
+        keyspace: Option<&str>,
+        schema: &Schema,
+    ) -> Result<Option<String>, String> {
+        let Span { start, end } = statement.span();
+        // By itself, since Cassandra is sent what is between its first and its last character.
+        let text = &self.text[start..end];
+        let statement = keyspaces_cql::parse(text).map_err(|error| error.to_string())?;
+        if matches!(statement, Statement::RestoreTable(_)) {
+            return Err(String::from(ONLY_DEFINITIONS));
+        }
+        let place = Place { keyspace, names: schema.names(), data_center: schema.data_center(), prepared: false };
+        if place.created_if_missing(&statement).is_some_and(|thing| schema.has(&thing)) {
+            return Ok(None);
+        }
+        let understood =
+            understand(&statement, text, place, &KnownTables::default()).map_err(|refusal| refusal.text)?;
+        match understood.action {
+            Action::Use(keyspace) => {
+                schema.check_keyspace(&keyspace).map_err(|refusal| refusal.text)?;
+                Ok(Some(keyspace))
+            }
+            Action::Define(definition) => {
+                let answer = schema.define_at_once(&definition).await.map_err(|refusal| refusal.text)?;
+                error_of(&answer).map_or(Ok(None), |(_, text)| Err(text.to_owned()))
+            }
+            Action::Read | Action::Write { .. } | Action::Nothing => Err(String::from(ONLY_DEFINITIONS)),
+        }
+    }
+
+    fn problem(&self, span: Span, problem: impl std::fmt::Display) -> Error {
+        let position = span.position(&self.text);
+        let place = format!("{}:{}:{}", self.path.display(), position.line, position.column);
+        Error::new(ErrorKind::Setting, format!("the schema file could not be applied: {place}: {problem}"))
+    }
+}
+
+const ONLY_DEFINITIONS: &str =
+    "a schema file has CREATE, ALTER and DROP statements and USE; write rows with a client when the service is ready";
