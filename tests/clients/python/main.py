@@ -171,6 +171,15 @@ def limit(session):
         equal(found, wanted[:number], f"LIMIT {number} in a simple statement")
 
 
+def guide(session):
+    """The query of the guide that this project began with, with the driver's own page size: the newest ten, each once."""
+    insert_events(session, "guide", 15)
+    query = "SELECT event_time, event_type, payload FROM events WHERE device_id=%s AND event_date=%s LIMIT 10"
+    printed = [f"{row.event_time} {row.event_type} {row.payload}" for row in session.execute(query, ("guide", DAY))]
+    equal(printed, ["{2} {3} {4}".format(*event("guide", i)) for i in range(14, 4, -1)])
+    equal(len(set(printed)), 10, "the number of different rows")
+
+
 def pages(session):
     insert_events(session, "pages", 1000)
     insert_events(session, "large", 60, "y" * 50_000)
@@ -309,7 +318,7 @@ def after_alter(session):
 def main():
     checks = {
         "wrong secret": wrong_secret, "wrong Region": wrong_region, "unknown CA": unknown_ca, "password": password,
-        "create and await": create, "schema metadata": metadata, "simple statements": simple, "prepared statements": prepared, "LIMIT": limit,
+        "create and await": create, "schema metadata": metadata, "simple statements": simple, "prepared statements": prepared, "LIMIT": limit, "the guide's query": guide,
         "pages": pages, "conditional writes": conditional, "batches": batches, "collections": collections,
         "user-defined types": user_types, "tuples": tuples, "null and unset": null_and_unset, "JSON": in_json,
         "every type": every_type, "prepared before ALTER TABLE": after_alter,
