@@ -6,6 +6,7 @@
 mod admission;
 mod allowance;
 mod answers;
+mod lanes;
 mod queue;
 mod rate;
 

@@ -67,7 +67,7 @@ impl<T> Admission<T> {
             match hot.ask(ask, now) {
                 Answer::Go => {}
                 Answer::Wait => {
-                    hot.join(ask, handle());
+                    hot.join(ask, handle(), now);
                     return Answer::Wait;
                 }
                 late @ Answer::TooLate(_) => return late,
@@ -76,7 +76,7 @@ impl<T> Admission<T> {
         let answer = self.table.ask(ask, now);
         match answer {
             Answer::Go => {}
-            Answer::Wait => self.table.join(ask, handle()),
+            Answer::Wait => self.table.join(ask, handle(), now),
             Answer::TooLate(_) => self.give_back_hot(ask),
         }
         answer
@@ -96,7 +96,7 @@ impl<T> Admission<T> {
         for (ask, handle) in passed {
             match self.table.ask(ask, now) {
                 Answer::Go => give(handle, Ok(())),
-                Answer::Wait => self.table.join(ask, handle),
+                Answer::Wait => self.table.join(ask, handle, now),
                 Answer::TooLate(at) => {
                     self.give_back_hot(ask);
                     give(handle, Err(at));
@@ -110,7 +110,7 @@ impl<T> Admission<T> {
     /// Leaves before one's turn, and gives back a turn that was not used.
     pub(super) fn leave(&mut self, ask: Ask) -> Option<T> {
         let hot = ask.partition.and_then(|partition| self.hot.get_mut(&partition));
-        hot.and_then(|hot| hot.leave(ask.place)).or_else(|| self.table.leave(ask.place))
+        hot.and_then(|hot| hot.leave(ask)).or_else(|| self.table.leave(ask))
     }
 
     pub(super) fn give_back(&mut self, ask: Ask) {
@@ -220,7 +220,7 @@ impl<T> Admission<T> {
         let mut hot = Queue::new(None);
         hot.rate = Some(Rate::begin(own.units / over, units, now));
         for (ask, handle) in self.table.take_out(partition) {
-            hot.join(ask, handle);
+            hot.join(ask, handle, now);
         }
         self.hot.insert(partition, hot);
         if self.all.throttled == 0 {

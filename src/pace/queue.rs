@@ -1,27 +1,25 @@
-//! The calls that wait for a turn at a table or a hot partition, and who of them is sent next.
+//! The calls that wait for a turn at a table or a hot partition, and when it comes.
 //!
 //! A call joins only if its turn comes before its deadline, by the rate of now; else it is told at once when its turn
 //! would have been. So under lasting overload the queue is as long as callers are ready to wait, everybody in it is
 //! served, and who is not is told on arrival. This part has no clock and no tasks: the callers bring the time.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::allowance::Allowance;
 use super::answers::AnswerTime;
+use super::lanes::Lanes;
 use super::rate::Rate;
 
 /// A call joins only if this part of the time left to it remains after its turn, for a rate that drops meanwhile.
 const MARGIN: u32 = 10;
 
-/// Calls that wait, in the order in which their callers came, each with a handle to reach it by.
+/// Calls that wait, each with a handle to reach it by.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     pub(super) rate: Option<Rate>,
     limit: Option<Allowance>,
-    waiting: BTreeMap<Place, Waiting<T>>,
-    /// Sum over those that wait.
-    units: f64,
+    waiting: Lanes<T>,
     answers: AnswerTime,
 }
 
@@ -39,12 +37,6 @@ pub(super) struct Ask {
 /// A place in the queue: the time at which the caller came, and a number to tell those of one moment apart.
 pub(super) type Place = (Duration, u64);
 
-#[derive(Debug)]
-struct Waiting<T> {
-    ask: Ask,
-    handle: T,
-}
-
 /// The answer to an [`Ask`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Answer {
@@ -56,19 +48,16 @@ pub(super) enum Answer {
 
 impl<T> Queue<T> {
     pub(super) fn new(limit: Option<Allowance>) -> Self {
-        Self { rate: None, limit, waiting: BTreeMap::new(), units: 0.0, answers: AnswerTime::default() }
+        Self { rate: None, limit, waiting: Lanes::new(), answers: AnswerTime::default() }
     }
 
     /// Asks for a turn: takes it, or says whether the call may [`join`](Self::join).
     pub(super) fn ask(&mut self, ask: Ask, now: Duration) -> Answer {
-        let place = ask.place;
-        let is_last = self.waiting.last_key_value().is_none_or(|(last, _)| *last < place);
-        let ahead =
-            if is_last { self.units } else { self.waiting.range(..place).map(|(_, other)| other.ask.units).sum() };
+        let ahead = self.waiting.ahead(ask, now);
         let wait = self.wait(ahead, ask.units, now);
         let left = ask.deadline.saturating_sub(now);
         let expected = self.expected_answer();
-        if wait.is_zero() && ahead == 0.0 && left >= expected {
+        if wait.is_zero() && self.waiting.is_empty() && left >= expected {
             self.take(ask.units);
             return Answer::Go;
         }
@@ -82,9 +71,8 @@ impl<T> Queue<T> {
     }
 
     /// Waits for a turn; `handle` is to reach the caller by.
-    pub(super) fn join(&mut self, ask: Ask, handle: T) {
-        self.units += ask.units;
-        self.waiting.insert(ask.place, Waiting { ask, handle });
+    pub(super) fn join(&mut self, ask: Ask, handle: T, now: Duration) {
+        self.waiting.insert(ask, handle, now);
     }
 
     /// Gives the turns that are due: `give` gets each handle with `Ok`, or with when its turn would come. Returns when the
@@ -95,8 +83,7 @@ impl<T> Queue<T> {
         mut give: impl FnMut(T, Ask, Result<(), Duration>),
     ) -> Option<Duration> {
         loop {
-            let (place, first) = self.waiting.first_key_value()?;
-            let (place, ask) = (*place, first.ask);
+            let ask = self.waiting.first()?;
             let wait = self.wait(0.0, ask.units, now);
             let is_late = ask.deadline < now.saturating_add(wait).saturating_add(self.expected_answer());
             if !wait.is_zero() && !is_late {
@@ -105,11 +92,12 @@ impl<T> Queue<T> {
                 }
                 return Some(now + wait);
             }
-            let Some(first) = self.leave(place) else { continue };
+            let Some(first) = self.leave(ask) else { continue };
             if is_late {
                 give(first, ask, Err(now.saturating_add(wait)));
             } else {
                 self.take(ask.units);
+                self.waiting.give(ask);
                 give(first, ask, Ok(()));
             }
         }
@@ -118,18 +106,13 @@ impl<T> Queue<T> {
     /// Sends away those whose turn would not come in time even at twice the rate; `give` gets each handle with when it
     /// would come. For a rate that has dropped.
     pub(super) fn send_away(&mut self, now: Duration, mut give: impl FnMut(T, Duration)) {
-        let (mut ahead, mut late) = (0.0, Vec::new());
-        let asks: Vec<Ask> = self.waiting.values().map(|waiting| waiting.ask).collect();
-        for ask in asks {
-            let wait = self.wait(ahead, ask.units, now);
-            if wait / 2 > ask.deadline.saturating_sub(now) {
-                late.push((ask.place, wait));
-            } else {
-                ahead += ask.units;
-            }
-        }
-        for (place, wait) in late {
-            if let Some(handle) = self.leave(place) {
+        let Self { rate, limit, waiting, .. } = self;
+        let late = waiting.late(now, |ask, ahead| {
+            let wait = wait(rate, limit, ahead, ask.units, now);
+            (wait / 2 > ask.deadline.saturating_sub(now)).then_some(wait)
+        });
+        for (ask, wait) in late {
+            if let Some(handle) = self.leave(ask) {
                 give(handle, now.saturating_add(wait));
             }
         }
@@ -137,16 +120,13 @@ impl<T> Queue<T> {
 
     /// Takes out those who wait for a turn at one partition.
     pub(super) fn take_out(&mut self, partition: i64) -> Vec<(Ask, T)> {
-        let asks = self.waiting.values().map(|waiting| waiting.ask).filter(|ask| ask.partition == Some(partition));
-        let asks: Vec<Ask> = asks.collect();
-        asks.into_iter().filter_map(|ask| Some((ask, self.leave(ask.place)?))).collect()
+        let asks: Vec<Ask> = self.waiting.iter().filter(|ask| ask.partition == Some(partition)).collect();
+        asks.into_iter().filter_map(|ask| Some((ask, self.leave(ask)?))).collect()
     }
 
     /// Leaves the queue before one's turn.
-    pub(super) fn leave(&mut self, place: Place) -> Option<T> {
-        let waiting = self.waiting.remove(&place)?;
-        self.units = if self.waiting.is_empty() { 0.0 } else { self.units - waiting.ask.units };
-        Some(waiting.handle)
+    pub(super) fn leave(&mut self, ask: Ask) -> Option<T> {
+        self.waiting.remove(ask)
     }
 
     /// Returns the units of a turn that was not used.
@@ -213,9 +193,7 @@ impl<T> Queue<T> {
     }
 
     fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
-        let rate = self.rate.as_mut().map_or(Duration::ZERO, |rate| rate.wait(ahead, units, now));
-        let limit = self.limit.as_mut().map_or(Duration::ZERO, |limit| limit.wait(ahead, units, now));
-        rate.max(limit)
+        wait(&mut self.rate, &mut self.limit, ahead, units, now)
     }
 
     fn take(&mut self, units: f64) {
@@ -226,4 +204,10 @@ impl<T> Queue<T> {
             limit.owe(units);
         }
     }
+}
+
+fn wait(rate: &mut Option<Rate>, limit: &mut Option<Allowance>, ahead: f64, units: f64, now: Duration) -> Duration {
+    let rate = rate.as_mut().map_or(Duration::ZERO, |rate| rate.wait(ahead, units, now));
+    let limit = limit.as_mut().map_or(Duration::ZERO, |limit| limit.wait(ahead, units, now));
+    rate.max(limit)
 }

@@ -37,6 +37,14 @@ struct Load {
     hot: u64,
     /// The session's own limit to the table, in units a second.
     limit: Option<NonZeroU32>,
+    /// Of each other call.
+    other_deadline: Option<Duration>,
+}
+
+impl Load {
+    fn deadline_of(&self, call: usize) -> Duration {
+        self.other_deadline.filter(|_| call % 2 == 1).unwrap_or(self.deadline)
+    }
 }
 
 /// A call of the simulation and what became of it.
@@ -132,7 +140,7 @@ fn run_by(policy: Policy, table: &Table, load: &Load, seed: u64) -> Vec<Call> {
     };
     for call in 0..run.calls.len() {
         run.at(run.calls[call].came, Event::Arrival(call));
-        run.at(run.calls[call].came + load.deadline, Event::Deadline(call));
+        run.at(run.calls[call].came + load.deadline_of(call), Event::Deadline(call));
     }
     while let Some(Reverse((now, happens))) = run.events.pop() {
         run.now = now;
@@ -166,7 +174,7 @@ impl Run {
         Ask {
             units: self.load.units,
             place: (came, call as u64),
-            deadline: came + self.load.deadline,
+            deadline: came + self.load.deadline_of(call),
             partition: Some(self.calls[call].partition),
         }
     }

@@ -128,7 +128,8 @@ async fn a_call_that_nobody_polls_stands_in_front_of_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_turn_comes_too_late_is_told_at_once_when_it_would_come() {
     let (began, pace) = (Instant::now(), throttled_at_once());
-    let mut waiting: Vec<_> = (0..20).map(|_| Box::pin(pace.turn(units(1.0), began))).collect();
+    let mut waiting: Vec<_> =
+        (0..20).map(|_| Box::pin(pace.turn(within(1.0, Duration::from_secs(3)), began))).collect();
     assert!(waiting.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
     let late = pace.turn(within(1.0, Duration::from_secs(2)), began).now_or_never();
     let Some(Err(Late(after))) = late else { panic!("{late:?}") };

@@ -13,7 +13,15 @@ fn table(capacity: f64) -> Table {
 
 fn load(arrivals: f64) -> Load {
     let deadline = Duration::from_secs(4);
-    Load { seconds: 60.0, arrivals: vec![(0.0, arrivals)], deadline, units: 1.0, hot: 0, limit: None }
+    Load {
+        seconds: 60.0,
+        arrivals: vec![(0.0, arrivals)],
+        deadline,
+        units: 1.0,
+        hot: 0,
+        limit: None,
+        other_deadline: None,
+    }
 }
 
 fn came(between: Range<f64>) -> impl Fn(&&Call) -> bool {
@@ -169,4 +177,15 @@ fn five_writes_a_second_before_during_and_after_an_outage_of_four_seconds() {
         of_time.filter(|(_, end)| *end != End::Acknowledged).count()
     };
     assert_eq!((failed(0.0..15.0), failed(25.0..60.0)), (0, 0));
+}
+
+#[test]
+fn callers_with_short_deadlines_get_their_share_beside_callers_with_long_ones() {
+    let (short, long) = (Duration::from_secs(1), Duration::from_secs(30));
+    let calls = run(&table(200.0), &Load { deadline: short, other_deadline: Some(long), ..load(600.0) }, 1);
+    let figures = |first: usize| Figures::of(calls.iter().skip(first).step_by(2).filter(came(5.0..30.0)), 25.0);
+    let (short, long) = (figures(0), figures(1));
+    assert!(short.per_second >= 80.0 && long.per_second >= 80.0, "{short:?}, {long:?}");
+    assert!(acknowledged(&calls, 5.0..60.0) >= 190.0, "{short:?}, {long:?}");
+    assert!(short.refused_after.max(long.refused_after) <= Duration::from_millis(100), "{short:?}, {long:?}");
 }
