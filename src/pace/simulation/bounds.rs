@@ -127,9 +127,7 @@ fn the_capacity_of_a_table_is_found_beside_a_hot_partition() {
 fn who_is_served_decides_how_long_the_served_wait_and_when_the_others_know() {
     let figures = |policy| {
         let calls = run_by(policy, &table(200.0), &load(400.0), 1);
-        let figures = Figures::of(calls.iter().filter(came(5.0..56.0)), 51.0);
-        println!("{policy:?}: {figures:?}");
-        figures
+        Figures::of(calls.iter().filter(came(5.0..56.0)), 51.0)
     };
     let (chosen, fifo) = (figures(Policy::Chosen), figures(Policy::Fifo));
     let (lifo, codel) = (figures(Policy::Lifo), figures(Policy::CoDel));
