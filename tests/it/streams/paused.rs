@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt};
 use keyspaces::{Select, Session, Write};
-use keyspaces_local::Local;
 use keyspaces_local::fault::{Effect, Fault};
 use keyspaces_local::journal::Kind;
+use keyspaces_local::{CapacityMode, Local};
 
 use crate::local::signed;
 use crate::server::keyspace;
@@ -85,4 +85,22 @@ async fn a_slow_reader_of_a_throttled_table_gets_every_row() {
     local.faults().clear();
     read.extend(rows.try_collect::<Vec<_>>().await.unwrap());
     assert_eq!(read, (0..ROWS).map(|c| (c,)).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn writes_inside_the_loop_over_a_fan_out_of_writes_to_a_throttled_table_are_served() {
+    let local = Local::builder().start().await.expect("a local Keyspaces");
+    let session = signed(&local).call_timeout(Duration::from_secs(30)).connect().await.unwrap();
+    keyspace(&session, "paused").await;
+    session.define("CREATE TABLE paused.looped (k int PRIMARY KEY)").await.unwrap();
+    let store: Write<(i32,)> = session.prepare("INSERT INTO paused.looped (k) VALUES (?)").await.unwrap();
+    let mode = CapacityMode::Provisioned { read: 1_000, write: 50 };
+    local.throttling().set_capacity("paused", "looped", Some(mode));
+    let mut written = store.execute_each((0..100).map(|k| (k,)));
+    while let Some(((k,), result)) = written.next().await {
+        result.unwrap();
+        store.execute((1_000 + k,)).await.unwrap();
+    }
+    let keys: Select<(), (i32,)> = session.prepare("SELECT k FROM paused.looped").await.unwrap();
+    assert_eq!(keys.rows(()).try_collect::<Vec<_>>().await.unwrap().len(), 200);
 }
