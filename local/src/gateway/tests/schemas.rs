@@ -256,3 +256,20 @@ async fn what_is_described_makes_the_same_table_again() {
     define(&mut client, "describes", &again).await;
     assert_eq!(described(&mut client, "describes", "again", "again").await, again);
 }
+
+#[tokio::test]
+async fn a_keyspace_is_made_again_as_it_is_described() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("shown_keyspace").await;
+    let select = "SELECT JSON replication, durable_writes FROM system_schema.keyspaces WHERE keyspace_name = ";
+    let shown = client.rows(&format!("{select}'shown_keyspace'")).await.text(0, "[json]").to_owned();
+    let row: Value = serde_json::from_str(&shown).unwrap();
+    let create = format!(
+        "CREATE KEYSPACE shown_again WITH replication = {} AND durable_writes = {}",
+        literal(&row["replication"]),
+        row["durable_writes"]
+    );
+    assert!(matches!(client.query(&create).await, Answer::Changed(_)), "{create}");
+    let again = client.until(&format!("{select}'shown_again'"), |rows| !rows.values.is_empty()).await;
+    assert_eq!(again.text(0, "[json]"), shown);
+}
