@@ -228,7 +228,8 @@ impl Builder {
     }
 
     /// Holds this session's use of a table, `keyspace.table` as in CQL, to a limit, so that it leaves capacity to others. A
-    /// call waits for its turn, in the order of asking, until its deadline.
+    /// call waits for its turn if that comes before its deadline. Else it fails at once with
+    /// [`ErrorKind::Throttled`], unsent, and [`Error::retry_after`] says how long it would have waited.
     ///
     /// What is counted is an estimate: of a write, the bytes of its values (of a batch, all of them for each of its tables);
     /// of a read, one unit, and when its page has arrived, what it turns out to be at LOCAL_QUORUM.
