@@ -38,7 +38,7 @@ const SHORTEST_WAIT: u64 = 10;
 const LONGEST_WAIT: u64 = 50;
 
 pub(crate) enum Client {
-    Ours(Write<(i64, i64, String)>),
+    Ours(Box<Write<(i64, i64, String)>>),
     Driver { session: Arc<DriverSession>, insert: Box<PreparedStatement>, repeats: u32 },
 }
 
@@ -47,7 +47,7 @@ impl Client {
         let text = format!("INSERT INTO {KEYSPACE}.{table} (partition, row, payload) VALUES (?, ?, ?)");
         if policy == Policy::Ours {
             let insert: Write<(i64, i64, String)> = session.prepare(&text).await?;
-            return Ok(Self::Ours(insert.with_deadline(DEADLINE)));
+            return Ok(Self::Ours(Box::new(insert.with_deadline(DEADLINE))));
         }
         let session = session.dangerous_driver()?;
         let mut insert = session.prepare(text).await?;

@@ -145,7 +145,7 @@ impl Replication {
                 continue;
             }
             if word != "3" {
-                other_factor = other_factor.or(Some(key.span.to(entry.span)));
+                other_factor = other_factor.or_else(|| Some(key.span.to(entry.span)));
             }
             if !regions.insert(name.to_owned()) {
                 tell(PropertyError::refused(key.span, &rules::REGION_TWICE));
