@@ -68,6 +68,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
     let link = Link::new(shared.orders.clone());
     let allowance = Arc::new(shared.throttling.connection());
     let mut connection = Connection {
+        peer,
         exchange: Exchange {
             record: Record::new(
                 shared.journal.clone(),
@@ -118,6 +119,8 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
 }
 
 struct Connection {
+    /// The address at which the client has connected.
+    peer: SocketAddr,
     shared: Arc<Shared>,
     exchange: Exchange,
     _connected: Connected,
@@ -323,13 +326,14 @@ impl Connection {
     fn start(&mut self, upstream: &Arc<Upstream>, frame: Frame, request: Request, room: OwnedSemaphorePermit) {
         let entered = self.exchange.record.statement(frame.stream, &request, &self.shared.prepared);
         let (shared, upstream, keyspace) = (Arc::clone(&self.shared), Arc::clone(upstream), Arc::clone(&self.keyspace));
-        let allowance = Arc::clone(&self.allowance);
+        let (allowance, peer) = (Arc::clone(&self.allowance), self.peer);
         let empty_page = entered.fault.as_ref().is_some_and(|fault| fault.effect == Effect::EmptyPage);
         self.spawn(frame.stream, entered, room, async move {
             let statement = Statement {
                 shared: &shared,
                 upstream: &upstream,
                 keyspace: &keyspace,
+                peer,
                 empty_page,
                 requests: &allowance,
             };

@@ -47,6 +47,8 @@ pub(super) struct Layouts(Mutex<Known>);
 struct Known {
     definitions: u64,
     layouts: HashMap<Thing, Arc<Layout>>,
+    /// After how many definitions each table was altered or dropped last.
+    changes: HashMap<Thing, u64>,
 }
 
 impl Layouts {
@@ -55,6 +57,18 @@ impl Layouts {
         let mut known = self.known();
         known.definitions += 1;
         known.layouts.clear();
+    }
+
+    /// Notes that a definition has just changed this table.
+    pub(super) fn changed(&self, table: &Thing) {
+        let mut known = self.known();
+        let definitions = known.definitions;
+        known.changes.insert(table.clone(), definitions);
+    }
+
+    /// Whether this table was altered or dropped after so many definitions.
+    pub(super) fn has_changed_since(&self, table: &Thing, definitions: u64) -> bool {
+        self.known().changes.get(table).is_some_and(|change| *change > definitions)
     }
 
     /// How many definitions there were.

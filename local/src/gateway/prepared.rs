@@ -1,6 +1,7 @@
 //! What is known of prepared statements, by id, for all connections.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -19,9 +20,18 @@ pub(super) struct Prepared {
 
 #[derive(Debug, Default)]
 struct Inner {
-    by_id: HashMap<Bytes, Arc<Facts>>,
+    by_id: HashMap<Bytes, Entry>,
     oldest_first: VecDeque<Bytes>,
     text: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    facts: Arc<Facts>,
+    /// After how many definitions it was prepared first.
+    first: u64,
+    /// After how many it was prepared last, by each peer.
+    prepared: HashMap<SocketAddr, u64>,
 }
 
 /// What is known of one of them.
@@ -50,22 +60,38 @@ impl Prepared {
     }
 
     pub(super) fn get(&self, id: &[u8]) -> Option<Arc<Facts>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).by_id.get(id).map(Arc::clone)
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.by_id.get(id).map(|entry| Arc::clone(&entry.facts))
     }
 
-    pub(super) fn remember(&self, id: Bytes, facts: Facts) {
+    /// After how many definitions a client that asks this peer has last been told the columns of the rows; for a peer that
+    /// has not prepared the statement, when it was prepared first.
+    pub(super) fn told(&self, id: &[u8], peer: SocketAddr) -> Option<u64> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = inner.by_id.get(id)?;
+        Some(entry.prepared.get(&peer).copied().unwrap_or(entry.first))
+    }
+
+    /// Remembers a statement that a peer has prepared after so many definitions.
+    pub(super) fn remember(&self, id: Bytes, facts: Facts, peer: SocketAddr, definitions: u64) {
         // A copy of its own: the id is a slice of a whole frame.
         let id = Bytes::copy_from_slice(&id);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.text += facts.text.len();
-        match inner.by_id.insert(id.clone(), Arc::new(facts)) {
-            Some(before) => inner.text -= before.text.len(),
-            None => inner.oldest_first.push_back(id),
+        let facts = Arc::new(facts);
+        if let Some(entry) = inner.by_id.get_mut(&id) {
+            let before = std::mem::replace(&mut entry.facts, facts);
+            entry.prepared.insert(peer, definitions);
+            inner.text -= before.text.len();
+        } else {
+            let prepared = HashMap::from([(peer, definitions)]);
+            inner.by_id.insert(id.clone(), Entry { facts, first: definitions, prepared });
+            inner.oldest_first.push_back(id);
         }
         while inner.oldest_first.len() > self.most || inner.text > self.most_text {
             let Some(oldest) = inner.oldest_first.pop_front() else { break };
             if let Some(gone) = inner.by_id.remove(&oldest) {
-                inner.text -= gone.text.len();
+                inner.text -= gone.facts.text.len();
             }
         }
     }
@@ -74,6 +100,19 @@ impl Prepared {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9142);
+
+    #[test]
+    fn a_peer_tells_what_it_has_prepared_and_another_what_was_told_first() {
+        let prepared = Prepared::bounded(2, 1000);
+        let [second, third] = [9143, 9144].map(|port| SocketAddr::new(PEER.ip(), port));
+        for (peer, definitions) in [(PEER, 1), (second, 3), (PEER, 5)] {
+            prepared.remember(Bytes::from_static(b"a"), facts("x"), peer, definitions);
+        }
+        assert_eq!([PEER, second, third].map(|peer| prepared.told(b"a", peer)), [Some(5), Some(3), Some(1)]);
+        assert_eq!(prepared.told(b"b", PEER), None);
+    }
 
     fn facts(text: &str) -> Facts {
         Facts {
@@ -91,7 +130,7 @@ mod tests {
     fn the_newest_are_remembered() {
         let prepared = Prepared::bounded(2, 1000);
         for id in [b"a", b"b", b"b", b"c"] {
-            prepared.remember(Bytes::from_static(id), facts("x"));
+            prepared.remember(Bytes::from_static(id), facts("x"), PEER, 0);
         }
         assert!(prepared.get(b"a").is_none());
         assert_eq!(*prepared.get(b"c").unwrap(), facts("x"));
@@ -100,8 +139,8 @@ mod tests {
     #[test]
     fn long_texts_drive_out_older_ones() {
         let prepared = Prepared::bounded(100, 10);
-        prepared.remember(Bytes::from_static(b"a"), facts("12345"));
-        prepared.remember(Bytes::from_static(b"b"), facts("1234567"));
+        prepared.remember(Bytes::from_static(b"a"), facts("12345"), PEER, 0);
+        prepared.remember(Bytes::from_static(b"b"), facts("1234567"), PEER, 0);
         assert!(prepared.get(b"a").is_none());
         assert!(prepared.get(b"b").is_some());
     }

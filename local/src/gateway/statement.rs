@@ -1,5 +1,6 @@
 //! The path of a statement: understood, checked, sent on, and its answer given back.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -30,6 +31,8 @@ pub(super) struct Statement<'a> {
     pub(super) upstream: &'a Arc<Upstream>,
     /// The connection's keyspace, as `USE` set it.
     pub(super) keyspace: &'a Mutex<Option<String>>,
+    /// The address at which the client has connected.
+    pub(super) peer: SocketAddr,
     /// Whether a fault wants a page without rows.
     pub(super) empty_page: bool,
     /// What the connection may still ask for.
@@ -95,9 +98,14 @@ impl Statement<'_> {
                 self.shared.layouts.forget();
                 // In a task of its own: a client that goes away must not leave half of it done.
                 let (shared, definition) = (Arc::clone(self.shared), definition.clone());
-                let defining = tokio::spawn(async move { shared.schema.define(&definition).await });
+                let table = definition.thing.clone();
+                let defining = tokio::spawn(async move {
+                    let answer = shared.schema.define(&definition).await;
+                    shared.layouts.forget();
+                    shared.layouts.changed(&table);
+                    answer
+                });
                 let answer = defining.await;
-                self.shared.layouts.forget();
                 let answer = answer.map_err(|_| lost())??;
                 Ok(came_of(Frame::new(frame.stream, answer.opcode, answer.body)))
             }
@@ -122,10 +130,11 @@ impl Statement<'_> {
         }
         let facts = facts(text, &understood);
         self.check_tables(&facts).await?;
+        let definitions = self.shared.layouts.definitions();
         let body = request::write_prepare(frame.stream, &understood.text).body;
         let (answer, outcome) = self.forward(frame.with_body(body)).await?;
         if let Some(id) = metadata::prepared_id(&answer) {
-            self.shared.prepared.remember(id, facts);
+            self.shared.prepared.remember(id, facts, self.peer, definitions);
         }
         Ok((answer, outcome))
     }
@@ -134,12 +143,24 @@ impl Statement<'_> {
         let Some(facts) = self.shared.prepared.get(&execute.id) else {
             return Ok(unprepared(frame.stream, &execute.id));
         };
+        if facts.reads && execute.parameters.skips_metadata() && self.has_other_columns(&execute.id, &facts) {
+            return Ok(unprepared(frame.stream, &execute.id));
+        }
         if let Some(text) = self.fixed(&facts) {
             let mut frame = frame;
             frame.opcode = Opcode::Query;
             return self.query(frame, Query { text, parameters: execute.parameters.clone() }).await;
         }
         self.carry_out(frame, &facts, Asked::Execute(execute)).await
+    }
+
+    /// Whether a table of a prepared statement has changed since this peer told the columns of its rows. In a cluster each
+    /// peer has prepared statements of its own and forgets them when a table changes; the one Cassandra behind does so once
+    /// for all peers, and a client that asks a peer for rows without their columns would read them as the columns of before.
+    fn has_other_columns(&self, id: &[u8], facts: &Facts) -> bool {
+        let layouts = &self.shared.layouts;
+        let told = self.shared.prepared.told(id, self.peer);
+        told.is_some_and(|told| facts.tables.iter().any(|table| layouts.has_changed_since(table, told)))
     }
 
     /// One statement by itself.

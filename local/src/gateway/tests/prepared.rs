@@ -48,6 +48,41 @@ async fn a_table_that_was_made_anew_is_prepared_anew() {
     assert!(matches!(client.execute(&again, With::default()).await, Answer::Rows(_)));
 }
 
+/// As in a cluster, where each peer has prepared statements of its own and forgets them when their table changes. A client
+/// that asks for rows without their columns has no other way to learn of it.
+#[tokio::test]
+async fn each_peer_has_a_statement_prepared_again_after_its_table_was_altered() {
+    let local = local().await;
+    let mut peers = Vec::new();
+    for last in 1..=3 {
+        peers.push(Client::connect_at(local, ([127, 0, 0, last], local.port()).into()).await);
+    }
+    peers[0].keyspace("prepared_by_peers").await;
+    peers[0].table("prepared_by_peers", "t", "(a int PRIMARY KEY, b text)").await;
+    peers[0].query("INSERT INTO prepared_by_peers.t (a, b) VALUES (1, 'b')").await;
+    const ALL: &str = "SELECT * FROM prepared_by_peers.t";
+    let without_columns = || With { skip_metadata: true, ..With::default() };
+    // The third peer serves what only the others have prepared.
+    let id = peers[0].prepared(ALL).await;
+    peers[1].prepared(ALL).await;
+    for peer in &mut peers {
+        assert!(matches!(peer.execute(&id, without_columns()).await, Answer::Rows(_)));
+    }
+    peers[0].query("ALTER TABLE prepared_by_peers.t ADD aa text").await;
+    peers[0].active("prepared_by_peers", "t").await;
+    for peer in &mut peers {
+        let Answer::Refused(code, ..) = peer.execute(&id, without_columns()).await else { panic!() };
+        assert_eq!(code, 0x2500);
+        assert_eq!(peer.prepared(ALL).await, id);
+        assert!(matches!(peer.execute(&id, without_columns()).await, Answer::Rows(_)));
+    }
+    // A change of another table is none of this one.
+    peers[0].table("prepared_by_peers", "u", "(a int PRIMARY KEY)").await;
+    for peer in &mut peers {
+        assert!(matches!(peer.execute(&id, without_columns()).await, Answer::Rows(_)));
+    }
+}
+
 #[tokio::test]
 async fn names_without_a_keyspace_are_in_the_one_that_was_used_when_they_were_prepared() {
     let mut client = Client::connect(local().await).await;

@@ -156,7 +156,7 @@ final class Rows {
     for (var expected : Map.of(50, "before", 51, "after").entrySet()) {
       var wanted = List.of(expected.getKey(), expected.getValue());
       Client.equal(values(session.execute(named.bind(expected.getKey())).one()), wanted, "the named columns");
-      // Another text, because what was prepared as SELECT * before can be read with the columns of then: DIFFERENCES.md.
+      // Another text: in protocol version 4 this driver reads what was prepared before with the columns of then.
       String fresh = "SELECT * FROM altered WHERE id = :id";
       Row row = session.execute(session.prepare(fresh).bind(expected.getKey())).one();
       Client.equal(List.of(row.getInt("id"), row.getString("name")), wanted, "SELECT *");
