@@ -8,7 +8,7 @@ use super::range_delete::is_range;
 use super::{What, Write};
 use crate::auth::Refusal;
 use crate::gateway::layout::is_among;
-use crate::gateway::understand::refused_by;
+use crate::gateway::understand::{not_emulated, refused_by};
 
 /// Refuses what the texts alone did not show. `bytes` is the size of all rows.
 pub(super) fn check(writes: &[Write<'_>], bytes: usize) -> Result<(), Refusal> {
@@ -34,6 +34,21 @@ pub(super) fn check(writes: &[Write<'_>], bytes: usize) -> Result<(), Refusal> {
         {
             return Err(refused_by(&rules::SAME_ROW_IN_LOGGED_BATCH));
         }
+    }
+    conditions(writes)
+}
+
+/// The service takes conditions on several partitions and tables (DG:batchStatements). Cassandra 5 decides them within one
+/// partition only, so that nothing behind could carry them out as one.
+fn conditions(writes: &[Write<'_>]) -> Result<(), Refusal> {
+    let is_conditional = |write: &Write<'_>| match write.what {
+        What::Insert(insert) => insert.if_not_exists.is_some(),
+        What::Update(update) => update.condition.is_some(),
+        What::Delete(delete) => delete.condition.is_some(),
+    };
+    let partitions: HashSet<_> = writes.iter().map(|write| (write.table, write.cells.partition())).collect();
+    if partitions.len() > 1 && writes.iter().any(is_conditional) {
+        return Err(not_emulated("conditions in a logged batch over several partitions"));
     }
     Ok(())
 }

@@ -53,6 +53,28 @@ async fn more_than_30_unlogged_or_100_logged_are_refused() {
 }
 
 #[tokio::test]
+async fn conditions_of_a_logged_batch_are_on_one_partition() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("batches_if").await;
+    client.table("batches_if", "t", "(a int, b int, PRIMARY KEY (a, b))").await;
+    client.table("batches_if", "u", "(a int, b int, PRIMARY KEY (a, b))").await;
+    let insert =
+        |table: &str, a: i32, b: i32| format!("INSERT INTO batches_if.{table} (a, b) VALUES ({a}, {b}) IF NOT EXISTS");
+    let batch = |one: String, other: String| format!("BEGIN BATCH {one}; {other}; APPLY BATCH");
+    let Answer::Rows(applied) = client.query(&batch(insert("t", 1, 1), insert("t", 1, 2))).await else { panic!() };
+    assert_eq!(applied.values[0][0].as_deref(), Some(&[1][..]), "[applied]");
+    let text = "keyspaces-local: not emulated: conditions in a logged batch over several partitions";
+    for other in [insert("t", 2, 1), insert("u", 1, 1)] {
+        let one = insert("t", 1, 3);
+        let answer = client.query(&batch(one.clone(), other.clone())).await;
+        assert_eq!(answer.refused(), (INVALID, text.to_owned()), "{other}");
+        let statements = [Ok(one.as_str()), Ok(other.as_str())];
+        let answer = client.call(opcode::BATCH, &batch_body(0, &statements, LOCAL_QUORUM)).await;
+        assert_eq!(Answer::read(&answer).refused(), (INVALID, text.to_owned()), "{other}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_in_a_batch_is_refused() {
     let mut client = Client::connect(local().await).await;
     let only = "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.";
