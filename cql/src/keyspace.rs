@@ -84,11 +84,7 @@ impl KeyspaceDefinition {
                     Replication::MultiRegion(regions) => regions.clone(),
                 };
                 regions.insert(region.clone());
-                let status = TermKind::Map(vec![(string("status"), string("ENABLED"))]);
-                AlterKeyspaceChange::With(vec![
-                    with("replication", Replication::MultiRegion(regions).term()),
-                    with("client_side_timestamps", Term { kind: status, span: Span::default() }),
-                ])
+                return Replication::MultiRegion(regions).alter(&self.name, true);
             }
             KeyspaceChange::AddTags(tags) => AlterKeyspaceChange::AddTags(tags_term(tags)),
             KeyspaceChange::DropTags(tags) => AlterKeyspaceChange::DropTags(tags_term(tags)),
@@ -165,6 +161,20 @@ impl Replication {
             _ => tell(unknown(OTHER_REPLICATION)),
         }
         Self::MultiRegion(regions)
+    }
+
+    /// The statement that has a keyspace replicated like this, and turns on client-side timestamps in its tables if
+    /// `client_side_timestamps` says so. It names all Regions, those that are there among them
+    /// (`DG:keyspaces-multi-region-add-replica`).
+    #[must_use]
+    pub fn alter(&self, keyspace: &Name, client_side_timestamps: bool) -> AlterKeyspace {
+        let mut options = vec![with("replication", self.term())];
+        if client_side_timestamps {
+            let status = TermKind::Map(vec![(string("status"), string("ENABLED"))]);
+            options.push(with("client_side_timestamps", Term { kind: status, span: Span::default() }));
+        }
+        let change = AlterKeyspaceChange::With(options);
+        AlterKeyspace { span: Span::default(), if_exists: None, keyspace: keyspace.clone(), change }
     }
 
     fn term(&self) -> Term {

@@ -165,18 +165,25 @@ impl CqlType {
     /// The same type, its user-defined types named without their keyspace.
     #[must_use]
     pub(crate) fn in_its_keyspace(mut self) -> Self {
-        self.leave_keyspace();
+        self.user_types_mut().into_iter().for_each(|name| name.keyspace = None);
         self
     }
 
-    fn leave_keyspace(&mut self) {
+    /// The same as [`user_types`](Self::user_types), to rename them.
+    pub fn user_types_mut(&mut self) -> Vec<&mut QualifiedName> {
         match &mut self.kind {
-            CqlTypeKind::UserDefined(name) => name.keyspace = None,
-            CqlTypeKind::List(part) | CqlTypeKind::Set(part) | CqlTypeKind::Frozen(part) => part.leave_keyspace(),
-            CqlTypeKind::Map(key, value) => [key, value].into_iter().for_each(|part| part.leave_keyspace()),
-            CqlTypeKind::Tuple(parts) => parts.iter_mut().for_each(Self::leave_keyspace),
-            CqlTypeKind::Vector(element, _) => element.leave_keyspace(),
-            CqlTypeKind::Native(_) | CqlTypeKind::Custom(_) => {}
+            CqlTypeKind::UserDefined(name) => vec![name],
+            CqlTypeKind::List(part)
+            | CqlTypeKind::Set(part)
+            | CqlTypeKind::Frozen(part)
+            | CqlTypeKind::Vector(part, _) => part.user_types_mut(),
+            CqlTypeKind::Map(key, value) => {
+                let mut types = key.user_types_mut();
+                types.extend(value.user_types_mut());
+                types
+            }
+            CqlTypeKind::Tuple(parts) => parts.iter_mut().flat_map(Self::user_types_mut).collect(),
+            CqlTypeKind::Native(_) | CqlTypeKind::Custom(_) => Vec::new(),
         }
     }
 

@@ -49,7 +49,8 @@ impl Doors {
         Ok(Self { shared: RwLock::new(shared), doors: Mutex::new(doors), restoring })
     }
 
-    pub(super) fn shared(&self) -> Arc<Shared> {
+    /// What is shared now; a restart puts another in its place.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.shared.read().unwrap_or_else(PoisonError::into_inner))
     }
 

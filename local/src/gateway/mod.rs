@@ -4,6 +4,7 @@ mod bound;
 mod cells;
 mod connection;
 mod consistency;
+mod define;
 mod doors;
 mod fixed;
 mod frame;
@@ -60,7 +61,7 @@ pub(crate) use paging::rows::Rows;
 pub(crate) use request::{Execute, Parameters, query_at, write_prepare};
 pub(crate) use script::Script;
 pub(crate) use statement::error_of;
-pub(crate) use understand::{defined, not_emulated, refused_by};
+pub(crate) use understand::{not_emulated, refused_by};
 pub(crate) use upstream::{Lost, Upstream, leaves_open};
 
 /// The codes of ERROR frames.
@@ -126,7 +127,7 @@ pub(crate) struct Gateway {
 }
 
 /// What all connections share.
-struct Shared {
+pub(crate) struct Shared {
     tls: Arc<Ca>,
     authority: Arc<Authority>,
     cassandra: SocketAddr,

@@ -66,7 +66,7 @@ impl Script {
                 Ok(Some(keyspace))
             }
             Action::Define(definition) => {
-                let answer = schema.define_at_once(&definition).await.map_err(|refusal| refusal.text)?;
+                let answer = schema.define_at_once(&definition).await.map_err(|refused| refused.refusal.text)?;
                 error_of(&answer).map_or(Ok(None), |(_, text)| Err(text.to_owned()))
             }
             Action::Read | Action::Write { .. } | Action::Nothing => Err(String::from(ONLY_DEFINITIONS)),

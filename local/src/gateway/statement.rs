@@ -95,18 +95,7 @@ impl Statement<'_> {
             }
             Action::Nothing => Ok((done(frame.stream), Outcome::Answered)),
             Action::Define(definition) => {
-                self.shared.layouts.forget();
-                // In a task of its own: a client that goes away must not leave half of it done.
-                let (shared, definition) = (Arc::clone(self.shared), definition.clone());
-                let table = definition.thing.clone();
-                let defining = tokio::spawn(async move {
-                    let answer = shared.schema.define(&definition).await;
-                    shared.layouts.forget();
-                    shared.layouts.changed(&table);
-                    answer
-                });
-                let answer = defining.await;
-                let answer = answer.map_err(|_| lost())??;
+                let answer = self.shared.define((**definition).clone()).await?;
                 Ok(came_of(Frame::new(frame.stream, answer.opcode, answer.body)))
             }
             Action::Read | Action::Write { .. } => {
@@ -305,11 +294,7 @@ impl Statement<'_> {
     }
 
     async fn settle(&self) -> Result<(), Refusal> {
-        let settled = self.shared.schema.settle().await;
-        if !matches!(settled, Ok(false)) {
-            self.shared.layouts.forget();
-        }
-        settled.map(drop).map_err(broken)
+        self.shared.settle().await.map_err(broken)
     }
 
     /// Asks Cassandra whether a text that is not understood is CQL at all: if not, its own words say why.

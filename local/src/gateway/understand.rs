@@ -1,16 +1,16 @@
 //! What a statement is, whether the service takes it, and its text with Cassandra's names.
 
-use keyspaces_cql::statement::{AlterTableChange, Batch, CqlType, Modification, TermKind, Using, WithOption};
+use keyspaces_cql::statement::{Batch, Modification, TermKind, Using};
 use keyspaces_cql::{
-    Context, Judgement, KnownTables, Name, Portable, QualifiedName, Rule, Span, Statement, SyntaxError, SyntaxProblem,
-    Unknown, judge_in,
+    Context, Judgement, KnownTables, QualifiedName, Rule, Span, Statement, SyntaxError, SyntaxProblem, Unknown,
+    judge_in,
 };
 
 use super::error_code;
 use super::fixed::is_fresh;
 use super::renamed;
 use crate::auth::Refusal;
-use crate::schema::{Change, Definition, Features, Kind, Names, Thing, system_tables};
+use crate::schema::{Definition, Features, Kind, Names, Thing, system_tables};
 
 /// A statement that the service takes, as far as its text can tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -175,14 +175,6 @@ pub(super) fn understand(
     Ok(Understood { renamed, ..reading.statement(statement)? })
 }
 
-/// A definition that a client did not send, of things that are named with their keyspaces.
-pub(crate) fn defined(statement: &Statement, names: &Names, data_center: &str) -> Result<Definition, Refusal> {
-    let text = statement.to_string();
-    let statement = keyspaces_cql::parse(&text).map_err(|error| not_emulated(format!("this: {error}")))?;
-    let place = Place { keyspace: None, names, data_center, prepared: false };
-    Reading { text: &text, place, look: Look::at(&statement), edits: Vec::new() }.definition(&statement)
-}
-
 /// What the rules say of a batch that came in pieces. Each of its statements was understood by itself.
 pub(super) fn judge_batch(kind: &str, texts: &[&str], place: Place<'_>, tables: &KnownTables) -> Result<(), Refusal> {
     // Only the statements themselves: what stands behind one, a comment for instance, would swallow the next.
@@ -272,7 +264,8 @@ impl Reading<'_> {
                 Ok(self.understood(Action::Use(wanted.keyspace.text.clone()), Vec::new(), Vec::new()))
             }
             definition => {
-                let definition = self.definition(definition)?;
+                let Place { keyspace, names, data_center, .. } = self.place;
+                let definition = Definition::of(definition, keyspace, names, data_center)?;
                 Ok(self.understood(Action::Define(Box::new(definition)), Vec::new(), Vec::new()))
             }
         }
@@ -298,93 +291,6 @@ impl Reading<'_> {
         Ok(self.understood(Action::Write { conditional }, tables, needs))
     }
 
-    fn definition(&mut self, statement: &Statement) -> Result<Definition, Refusal> {
-        let definition = match for_cassandra(statement) {
-            Portable::All => self.whole_definition(statement)?,
-            Portable::Nothing => Definition { text: None, ..self.whole_definition(statement)? },
-            Portable::Part(part) => {
-                let text = part.to_string();
-                let part = keyspaces_cql::parse(&text).map_err(|error| not_emulated(format!("this: {error}")))?;
-                Reading { text: &text, place: self.place, look: self.look, edits: Vec::new() }
-                    .whole_definition(&part)?
-            }
-        };
-        Ok(Definition { statement: statement.clone(), ..definition })
-    }
-
-    fn whole_definition(&mut self, statement: &Statement) -> Result<Definition, Refusal> {
-        let (mut types, mut source) = (Vec::new(), None);
-        let (change, thing, conditional) = match statement {
-            Statement::CreateKeyspace(create) => {
-                for option in &create.options {
-                    self.keyspace_option(option)?;
-                }
-                (Change::Create, self.keyspace(&create.keyspace), create.if_not_exists.is_some())
-            }
-            Statement::AlterKeyspace(alter) => {
-                (Change::Alter, self.keyspace(&alter.keyspace), alter.if_exists.is_some())
-            }
-            Statement::DropKeyspace(drop) => (Change::Drop, self.keyspace(&drop.keyspace), drop.if_exists.is_some()),
-            Statement::CreateTable(create) => {
-                let table = self.table(&create.table)?;
-                for column in &create.columns {
-                    self.types(&column.column_type, &table.keyspace, &mut types);
-                }
-                (Change::Create, table, create.if_not_exists.is_some())
-            }
-            Statement::AlterTable(alter) => {
-                let table = self.table(&alter.table)?;
-                match &alter.change {
-                    AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
-                        for column in columns {
-                            self.types(&column.column_type, &table.keyspace, &mut types);
-                        }
-                    }
-                    AlterTableChange::With(_)
-                    | AlterTableChange::AddTags(_)
-                    | AlterTableChange::DropTags(_)
-                    | AlterTableChange::AddStreamTags(_)
-                    | AlterTableChange::DropStreamTags(_) => {}
-                    _ => return Err(self.not_emulated("this change of a table", alter.span)),
-                }
-                (Change::Alter, table, alter.if_exists.is_some())
-            }
-            Statement::DropTable(drop) => (Change::Drop, self.table(&drop.table)?, drop.if_exists.is_some()),
-            Statement::RestoreTable(restore) => {
-                source = Some(self.table(&restore.source)?);
-                (Change::Restore, self.table(&restore.table)?, false)
-            }
-            Statement::CreateType(create) => {
-                let name = self.user_type(&create.name)?;
-                for field in &create.fields {
-                    self.types(&field.field_type, &name.keyspace, &mut types);
-                }
-                (Change::Create, name, create.if_not_exists.is_some())
-            }
-            Statement::DropType(drop) => (Change::Drop, self.user_type(&drop.name)?, drop.if_exists.is_some()),
-            other => return Err(self.not_emulated("this statement", other.span())),
-        };
-        let text = Some(self.edited());
-        Ok(Definition { change, thing, conditional, types, statement: statement.clone(), text, source })
-    }
-
-    /// Strategies are the rules' business; here each is given Cassandra's words for the one copy that there is.
-    fn keyspace_option(&mut self, option: &WithOption) -> Result<(), Refusal> {
-        match option.name.text.as_str() {
-            "replication" => {
-                self.edits.push((option.value.span, crate::schema::replication(self.place.data_center)));
-                Ok(())
-            }
-            "durable_writes" => Ok(()),
-            other => Err(self.not_emulated(other, option.span)),
-        }
-    }
-
-    fn keyspace(&mut self, name: &Name) -> Thing {
-        self.edits.push((name.span, self.place.names.quoted_keyspace(&name.text)));
-        Thing::keyspace(&name.text)
-    }
-
     fn table(&mut self, name: &QualifiedName) -> Result<Thing, Refusal> {
         let keyspace = self.keyspace_of(name)?;
         let table = Thing::table(keyspace, &name.name.text);
@@ -396,34 +302,12 @@ impl Reading<'_> {
         Ok(table)
     }
 
-    fn user_type(&mut self, name: &QualifiedName) -> Result<Thing, Refusal> {
-        let user_type = Thing::user_type(self.keyspace_of(name)?, &name.name.text);
-        self.edits.push((name.span(), self.place.names.qualified(&user_type)));
-        Ok(user_type)
-    }
-
     fn keyspace_of(&self, name: &QualifiedName) -> Result<String, Refusal> {
         let named = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str());
         named.or(self.place.keyspace).map(str::to_owned).ok_or_else(|| Refusal {
             code: error_code::INVALID,
             text: "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename".into(),
         })
-    }
-
-    /// Finds the user-defined types in a type; those without a keyspace are in that of the table or type.
-    fn types(&mut self, of: &CqlType, keyspace: &str, found: &mut Vec<Thing>) {
-        for name in of.user_types() {
-            let keyspace = name.keyspace.as_ref().map_or(keyspace, |keyspace| &keyspace.text);
-            let user_type = Thing::user_type(keyspace, &name.name.text);
-            if name.keyspace.is_some() {
-                self.edits.push((name.span(), self.place.names.qualified(&user_type)));
-            }
-            found.push(user_type);
-        }
-    }
-
-    fn not_emulated(&self, what: &str, span: Span) -> Refusal {
-        not_emulated(format!("{what} ({})", span.position(self.text)))
     }
 
     fn understood(&self, action: Action, tables: Vec<Thing>, needs: Vec<Features>) -> Understood {
@@ -433,23 +317,6 @@ impl Reading<'_> {
     /// The text with everything in its place.
     fn edited(&self) -> String {
         edited(self.text, &self.edits)
-    }
-}
-
-/// The part of a definition for Cassandra: without the options that only the service has and those that it ignores, whose
-/// values need not be Cassandra's, and with the order of each clustering column, which Cassandra wants to be said.
-fn for_cassandra(statement: &Statement) -> Portable {
-    let Some(mut part) = statement.without_ignored_options() else { return Portable::Nothing };
-    if let Statement::CreateTable(create) = &mut part
-        && let (false, Ok(table)) = (create.clustering_order.is_empty(), create.definition())
-        && create.clustering_order.iter().map(|by| by.order).ne(table.clustering_columns.iter().map(|by| by.order))
-    {
-        create.clustering_order = table.clustering_columns;
-    }
-    match part.portable() {
-        Portable::All if part == *statement => Portable::All,
-        Portable::All => Portable::Part(Box::new(part)),
-        portable => portable,
     }
 }
 
@@ -478,7 +345,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::schema::quoted;
+    use crate::schema::{Change, quoted};
 
     fn read(text: &str) -> Result<Understood, Not> {
         let names = Names::new("test");
@@ -536,7 +403,7 @@ mod tests {
                 "CREATE TABLE app.t (a int PRIMARY KEY, b list<frozen<app.y>>, c frozen<z>)",
                 r#"CREATE TABLE "P_app"."t" (a int PRIMARY KEY, b list<frozen<"P_app"."y">>, c frozen<z>)"#,
             ),
-            ("ALTER TABLE t ADD a frozen<app.y>", r#"ALTER TABLE "P_here"."t" ADD a frozen<"P_app"."y">"#),
+            ("ALTER TABLE t ADD a frozen<app.y>", r#"ALTER TABLE "P_here"."t" ADD (a frozen<"P_app"."y">)"#),
             ("DROP TABLE IF EXISTS t", r#"DROP TABLE IF EXISTS "P_here"."t""#),
             ("CREATE TYPE app.y (a frozen<x>)", r#"CREATE TYPE "P_app"."y" (a frozen<x>)"#),
             ("DROP TYPE y", r#"DROP TYPE "P_here"."y""#),

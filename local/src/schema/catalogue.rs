@@ -83,6 +83,8 @@ pub(crate) enum Changing {
     Key,
     /// The CDC stream of a table is turned on or off.
     Stream,
+    /// A table gets these columns.
+    Columns(Vec<String>),
 }
 
 /// A definition of which it is not known whether Cassandra has carried it out.
@@ -221,12 +223,14 @@ impl Changing {
             Self::Region(region) => format!("region {region}"),
             Self::Key => "key".to_owned(),
             Self::Stream => "stream".to_owned(),
+            Self::Columns(names) => format!("columns {}", serde_json::json!(names)),
         }
     }
 
     pub(crate) fn of(text: &str) -> Option<Self> {
         match text.split_once(' ') {
             Some(("region", region)) => Some(Self::Region(region.to_owned())),
+            Some(("columns", names)) => serde_json::from_str(names).ok().map(Self::Columns),
             None if text == "key" => Some(Self::Key),
             None if text == "stream" => Some(Self::Stream),
             _ => None,
@@ -319,7 +323,8 @@ mod tests {
         for kind in [Kind::Keyspace, Kind::Table, Kind::Type] {
             assert_eq!(Kind::of(kind.word()), Some(kind));
         }
-        for changing in [Changing::Region("eu-west-1".into()), Changing::Key, Changing::Stream] {
+        let columns = Changing::Columns(vec!["a".into(), "two words, \"quoted\"".into()]);
+        for changing in [Changing::Region("eu-west-1".into()), Changing::Key, Changing::Stream, columns] {
             assert_eq!(Changing::of(&changing.text()), Some(changing));
         }
     }

@@ -1,8 +1,13 @@
-//! A statement that creates, changes or drops something.
+//! A statement that creates, changes or drops something, and what Cassandra is told of it.
 
-use keyspaces_cql::Statement;
+use keyspaces_cql::statement::{AlterTableChange, ColumnDefinition, CqlType, WithOption};
+use keyspaces_cql::{Name, Portable, QualifiedName, Span, Statement};
 
-use super::Thing;
+use super::catalogue::{Kind, Thing};
+use super::names::Names;
+use super::store::one_copy;
+use crate::auth::Refusal;
+use crate::gateway::{error_code, not_emulated};
 
 /// What a definition does, and the text with which Cassandra does its part of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,4 +33,170 @@ pub(crate) enum Change {
     Alter,
     Drop,
     Restore,
+}
+
+impl Definition {
+    /// Reads a statement that the rules let through. It may come from a client's text, or be made of the model's values.
+    /// Names without a keyspace are in `keyspace`.
+    pub(crate) fn of(
+        statement: &Statement,
+        keyspace: Option<&str>,
+        names: &Names,
+        data_center: &str,
+    ) -> Result<Self, Refusal> {
+        let about = About::of(statement, keyspace)?;
+        let text = part_for_cassandra(statement).map(|mut part| {
+            rename(&mut part, &about.thing, names, data_center);
+            part.to_string()
+        });
+        let About { change, thing, conditional, types, source } = about;
+        Ok(Self { change, thing, conditional, types, statement: statement.clone(), text, source })
+    }
+}
+
+/// What a definition is about, by the client's names.
+struct About {
+    change: Change,
+    thing: Thing,
+    conditional: bool,
+    types: Vec<Thing>,
+    source: Option<Thing>,
+}
+
+impl About {
+    fn of(statement: &Statement, keyspace: Option<&str>) -> Result<Self, Refusal> {
+        let of_kind = |kind, name: &QualifiedName| {
+            let named = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str());
+            let keyspace = named.or(keyspace).ok_or_else(|| Refusal {
+                code: error_code::INVALID,
+                text: "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename".into(),
+            })?;
+            Ok::<_, Refusal>(Thing { keyspace: keyspace.to_owned(), kind, name: name.name.text.clone() })
+        };
+        let table = |name| of_kind(Kind::Table, name);
+        let about = |change, thing, conditional: &Option<Span>| Self {
+            change,
+            thing,
+            conditional: conditional.is_some(),
+            types: Vec::new(),
+            source: None,
+        };
+        Ok(match statement {
+            Statement::CreateKeyspace(create) => {
+                about(Change::Create, Thing::keyspace(&create.keyspace.text), &create.if_not_exists)
+            }
+            Statement::AlterKeyspace(alter) => {
+                about(Change::Alter, Thing::keyspace(&alter.keyspace.text), &alter.if_exists)
+            }
+            Statement::DropKeyspace(drop) => about(Change::Drop, Thing::keyspace(&drop.keyspace.text), &drop.if_exists),
+            Statement::CreateTable(create) => {
+                let about = about(Change::Create, table(&create.table)?, &create.if_not_exists);
+                about.with_types(create.columns.iter().map(|column| &column.column_type))
+            }
+            Statement::AlterTable(alter) => {
+                let about = about(Change::Alter, table(&alter.table)?, &alter.if_exists);
+                about.with_types(added(&alter.change).iter().map(|column| &column.column_type))
+            }
+            Statement::DropTable(drop) => about(Change::Drop, table(&drop.table)?, &drop.if_exists),
+            Statement::RestoreTable(restore) => {
+                let about = about(Change::Restore, table(&restore.table)?, &None);
+                Self { source: Some(table(&restore.source)?), ..about }
+            }
+            Statement::CreateType(create) => {
+                let about = about(Change::Create, of_kind(Kind::Type, &create.name)?, &create.if_not_exists);
+                about.with_types(create.fields.iter().map(|field| &field.field_type))
+            }
+            Statement::DropType(drop) => about(Change::Drop, of_kind(Kind::Type, &drop.name)?, &drop.if_exists),
+            _ => return Err(not_emulated("this statement")),
+        })
+    }
+
+    /// With the user-defined types in these. A type without a keyspace is in that of the table or the type that names it.
+    fn with_types<'t>(mut self, types: impl Iterator<Item = &'t CqlType>) -> Self {
+        let keyspace = &self.thing.keyspace;
+        let used = types.flat_map(CqlType::user_types).map(|name| {
+            let keyspace = name.keyspace.as_ref().map_or(keyspace, |keyspace| &keyspace.text);
+            Thing::user_type(keyspace, &name.name.text)
+        });
+        self.types = used.collect();
+        self
+    }
+}
+
+fn added(change: &AlterTableChange) -> &[ColumnDefinition] {
+    match change {
+        AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => columns,
+        _ => &[],
+    }
+}
+
+/// The part of a definition for Cassandra: without the options that only the service has and those that it ignores, whose
+/// values need not be Cassandra's, and with the order of each clustering column, which Cassandra wants to be said.
+fn part_for_cassandra(statement: &Statement) -> Option<Statement> {
+    let mut part = statement.without_ignored_options()?;
+    if let Statement::CreateTable(create) = &mut part
+        && let (false, Ok(table)) = (create.clustering_order.is_empty(), create.definition())
+        && create.clustering_order.iter().map(|by| by.order).ne(table.clustering_columns.iter().map(|by| by.order))
+    {
+        create.clustering_order = table.clustering_columns;
+    }
+    match part.portable() {
+        Portable::All => Some(part),
+        Portable::Part(part) => Some(*part),
+        Portable::Nothing => None,
+    }
+}
+
+/// Gives the thing and the types their names in Cassandra, and a keyspace the one copy that there is.
+fn rename(part: &mut Statement, thing: &Thing, names: &Names, data_center: &str) {
+    let types = |types: &mut dyn Iterator<Item = &mut CqlType>| {
+        for name in types.flat_map(CqlType::user_types_mut) {
+            if let Some(keyspace) = &mut name.keyspace {
+                *keyspace = verbatim(names.keyspace(&keyspace.text));
+                name.name.quoted = true;
+            }
+        }
+    };
+    let column_types = |columns: &mut [ColumnDefinition]| {
+        types(&mut columns.iter_mut().map(|column| &mut column.column_type));
+    };
+    let keyspace = verbatim(names.keyspace(&thing.keyspace));
+    let qualified = |name: &mut QualifiedName| {
+        *name = QualifiedName { keyspace: Some(keyspace.clone()), name: verbatim(&thing.name) };
+    };
+    match part {
+        Statement::CreateKeyspace(create) => {
+            for WithOption { name, value, .. } in &mut create.options {
+                // Strategies are the rules' business.
+                if name.text == "replication" {
+                    *value = one_copy(data_center);
+                }
+            }
+            create.keyspace = keyspace;
+        }
+        Statement::DropKeyspace(drop) => drop.keyspace = keyspace,
+        Statement::CreateTable(create) => {
+            qualified(&mut create.table);
+            column_types(&mut create.columns);
+        }
+        Statement::AlterTable(alter) => {
+            qualified(&mut alter.table);
+            if let AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) = &mut alter.change {
+                column_types(columns);
+            }
+        }
+        Statement::DropTable(drop) => qualified(&mut drop.table),
+        Statement::CreateType(create) => {
+            qualified(&mut create.name);
+            types(&mut create.fields.iter_mut().map(|field| &mut field.field_type));
+        }
+        Statement::DropType(drop) => qualified(&mut drop.name),
+        // Nothing of the others is for Cassandra.
+        _ => {}
+    }
+}
+
+/// A name in quotes.
+fn verbatim(text: impl Into<String>) -> Name {
+    Name { quoted: true, ..Name::new(text) }
 }

@@ -296,14 +296,9 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    /// Its ARN, in an account that is nobody's (API:TagResource).
+    /// Its ARN, if it can have tags.
     fn resource(&self, thing: &Thing) -> Option<String> {
-        let keyspace = format!("arn:aws:cassandra:{}:111122223333:/keyspace/{}/", self.region, thing.keyspace);
-        match thing.kind {
-            Kind::Keyspace => Some(keyspace),
-            Kind::Table => Some(format!("{keyspace}table/{}", thing.name)),
-            Kind::Type => None,
-        }
+        (thing.kind != Kind::Type).then(|| thing.arn(self.region))
     }
 
     async fn show_type(&self, user_type: &Thing, entry: &Entry) -> Result<(), Failed> {
@@ -341,15 +336,7 @@ impl Mirror<'_> {
             let since = entry.on_demand_since.unwrap_or(entry.created);
             mode.insert("last_update_to_pay_per_request_timestamp".into(), since.to_string());
         }
-        let is_on = matches!(entry.options.cdc, Some(Cdc::On(_)));
-        let is_changing = entry.changing == Some(Changing::Stream);
-        // Of a stream that is off nothing is shown (DG:keyspaces-delete-cdc).
-        if is_on || is_changing {
-            let status = match (is_on, is_changing) {
-                (true, true) => "ENABLING",
-                (true, false) => "ENABLED",
-                (false, _) => "DISABLING",
-            };
+        if let Some(status) = entry.stream_status() {
             let cdc = shown.entry("cdc_specification".into()).or_default();
             cdc.insert("status".into(), status.into());
             cdc.extend(self.stream(table, entry).map(|arn| ("latest_stream_arn".into(), arn)));
@@ -366,7 +353,7 @@ impl Mirror<'_> {
     }
 
     /// The ARN of the latest CDC stream of a table, named for when it was turned on (DG:keyspaces-enable-cdc-new-table).
-    fn stream(&self, table: &Thing, entry: &Entry) -> Option<String> {
+    pub(super) fn stream(&self, table: &Thing, entry: &Entry) -> Option<String> {
         let since = DateTime::from_timestamp_millis(i64::try_from(entry.stream_since?).ok()?)?;
         Some(format!("{}/stream/{}", self.resource(table)?, since.format("%Y-%m-%dT%H:%M:%S%.3f")))
     }

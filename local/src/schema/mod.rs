@@ -4,9 +4,11 @@
 //! All of it is kept in the Cassandra behind, so that a gateway that starts again over the same instance goes on where
 //! the last one ended.
 
+mod arn;
 mod catalogue;
 mod definition;
 mod delays;
+mod described;
 mod mirror;
 mod names;
 mod past;
@@ -14,6 +16,7 @@ mod plan;
 mod possible;
 mod quotas;
 mod recovery;
+mod refused;
 mod regions;
 mod restore;
 mod store;
@@ -32,12 +35,14 @@ use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, leaves_op
 use crate::history::{History, millis};
 use crate::topology::Topology;
 
+pub(crate) use arn::Resource;
 pub(crate) use catalogue::{Entry, Features, Kind, Status, Thing};
 pub(crate) use definition::{Change, Definition};
 pub use delays::Ddl;
 pub(crate) use delays::Delays;
+pub(crate) use described::DescribedTable;
 pub(crate) use names::{Names, quoted};
-pub(crate) use store::replication;
+pub(crate) use refused::{Cause, Refused, being};
 
 use catalogue::{Catalogue, Changing, Pending};
 use mirror::Mirror;
@@ -214,20 +219,20 @@ impl Schema {
     ///
     /// What is to become of it is written down first, with what Cassandra is to be told: a gateway that ends in between
     /// leaves what the next one finishes. Where Cassandra's answer is lost, it is told again.
-    pub(crate) async fn define(&self, definition: &Definition) -> Result<Frame, Refusal> {
+    pub(crate) async fn define(&self, definition: &Definition) -> Result<Frame, Refused> {
         self.define_within(definition, self.settings.delays.of(definition.thing.kind, definition.change)).await
     }
 
     /// The same, and it is so at once.
-    pub(crate) async fn define_at_once(&self, definition: &Definition) -> Result<Frame, Refusal> {
+    pub(crate) async fn define_at_once(&self, definition: &Definition) -> Result<Frame, Refused> {
         let answer = self.define_within(definition, 0).await?;
-        self.settle().await.map_err(broken)?;
+        self.settle().await?;
         Ok(answer)
     }
 
-    async fn define_within(&self, definition: &Definition, delay_millis: u64) -> Result<Frame, Refusal> {
+    async fn define_within(&self, definition: &Definition, delay_millis: u64) -> Result<Frame, Refused> {
         let _turn = self.turn.lock().await;
-        self.settle_in_turn().await.map_err(broken)?;
+        self.settle_in_turn().await?;
         self.check(definition)?;
         let now = self.clock.millis();
         let restored = self.restored(definition, now).await?;
@@ -244,13 +249,13 @@ impl Schema {
         if nothing_to_do {
             return self.told(definition).await;
         }
-        let mut there = self.there(definition, before.as_ref()).await.map_err(broken)?;
+        let mut there = self.there(definition, before.as_ref()).await?;
         there.restored = restored.as_ref().map(|(_, restored)| restored.clone());
         let mut after = self.catalogue().planned(definition, there, now, &self.settings.region)?;
         after.due = Some(now + delay_millis);
         after.pending = text.clone().map(|text| Arc::new(Pending { text, before: before.clone() }));
         let store = Store { own: &self.own, names: &self.names };
-        store.save(thing, &after).await.map_err(broken)?;
+        store.save(thing, &after).await?;
         let answer = self.told(definition).await;
         let is_done = match &answer {
             Ok(answer) if !leaves_open(answer) => is_schema_change(answer),
@@ -264,7 +269,7 @@ impl Schema {
             },
         };
         if is_done {
-            self.changed(definition, Entry { pending: None, ..after }, now).await.map_err(broken)?;
+            self.changed(definition, Entry { pending: None, ..after }, now).await?;
             return match answer {
                 Ok(answer) if is_schema_change(&answer) => Ok(answer),
                 _ => Ok(schema_change(*change, thing)),
@@ -273,8 +278,7 @@ impl Schema {
         match before {
             Some(before) => store.save(thing, &before).await,
             None => store.forget(thing).await,
-        }
-        .map_err(broken)?;
+        }?;
         answer
     }
 
@@ -293,11 +297,11 @@ impl Schema {
     }
 
     /// Tells Cassandra its part of a definition; if there is none, the answer is that of one that changed something.
-    async fn told(&self, definition: &Definition) -> Result<Frame, Refusal> {
+    async fn told(&self, definition: &Definition) -> Result<Frame, Refused> {
         let Definition { change, thing, text, .. } = definition;
         let Some(text) = text else { return Ok(schema_change(*change, thing)) };
-        let answer = self.own.call(text, &[]).await.map_err(|lost| broken(lost.into()))?;
-        restored(answer, &self.names).map_err(|error| broken(Failed::Unreadable(error.to_string())))
+        let answer = self.own.call(text, &[]).await.map_err(Failed::from)?;
+        restored(answer, &self.names).map_err(|error| Failed::Unreadable(error.to_string()).into())
     }
 
     /// Drops all that this instance has in Cassandra.
@@ -471,14 +475,4 @@ pub(crate) fn unconfigured(thing: &Thing) -> Refusal {
         Kind::Type => format!("Type '{}.{}' doesn't exist", thing.keyspace, thing.name),
     };
     Refusal { code: error_code::INVALID, text }
-}
-
-/// What the service says to this is not known.
-fn busy(thing: &Thing, done: &str) -> Refusal {
-    let text = format!("keyspaces-local: {thing} is being {done}: wait until system_schema_mcs says that this is over");
-    Refusal { code: error_code::INVALID, text }
-}
-
-fn broken(failed: Failed) -> Refusal {
-    Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") }
 }

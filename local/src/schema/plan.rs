@@ -9,11 +9,11 @@ use keyspaces_cql::{
 };
 
 use super::catalogue::{Catalogue, Changing, Entry, Kind, Status, Thing};
+use super::refused::Refused;
 use super::restore::Restored;
 use super::user_types::Uses;
 use super::{Change, Definition, quotas, regions};
-use crate::auth::Refusal;
-use crate::gateway::{error_code, not_emulated, refused_by};
+use crate::gateway::{not_emulated, refused_by};
 
 /// How many definitions may be under way at once in an account and Region (DG:quotas).
 const MAX_UNDER_WAY: usize = 50;
@@ -50,17 +50,17 @@ impl Catalogue {
         there: There,
         now: u64,
         region: &str,
-    ) -> Result<Entry, Refusal> {
+    ) -> Result<Entry, Refused> {
         let Definition { change, thing, statement, .. } = definition;
         if self.under_way() >= MAX_UNDER_WAY {
-            return Err(over(format!("{MAX_UNDER_WAY} definitions are under way (DG:quotas)")));
+            return Err(Refused::quota(format!("{MAX_UNDER_WAY} definitions are under way (DG:quotas)")));
         }
         let before = self.get(thing);
         let mut entry = before.clone().unwrap_or_default();
         match change {
             Change::Create | Change::Restore => {
                 if self.all().filter(|(there, _)| there.kind == thing.kind).count() >= MAX_OF_A_KIND {
-                    return Err(over(format!(
+                    return Err(Refused::quota(format!(
                         "{MAX_OF_A_KIND} of the kind {} are there (DG:quotas)",
                         thing.kind.word()
                     )));
@@ -73,7 +73,7 @@ impl Catalogue {
         quotas::of_types(thing, &definition.types, &there.uses)?;
         if let Some(Restored { options, rows_of }) = there.restored {
             if self.all().filter(|(_, there)| there.status == Status::Restoring).count() >= MAX_RESTORES {
-                return Err(over(format!("{MAX_RESTORES} tables are being restored (DG:quotas)")));
+                return Err(Refused::quota(format!("{MAX_RESTORES} tables are being restored (DG:quotas)")));
             }
             // Later than the source, even where both have the same name.
             entry.created = now.max(rows_of.source.created + 1);
@@ -105,14 +105,18 @@ impl Catalogue {
                 self.capacity(definition, None, &mut entry, now)?;
             }
             Statement::AlterTable(alter) => {
-                let Some(mut table) = there.table else { return Err(super::unconfigured(thing)) };
+                let Some(mut table) = there.table else { return Err(Refused::not_there(thing)) };
                 let ttl = |of: &TableOptions| (of.ttl, of.default_time_to_live.unwrap_or_default());
                 let had = ttl(&table.options);
                 for change in TableChange::read(alter).map_err(refused)? {
+                    if let TableChange::AddColumns(columns) = &change {
+                        let names = columns.as_slice().iter().map(|column| column.name.text.clone());
+                        entry.changing = Some(Changing::Columns(names.collect()));
+                    }
                     table = table.changed(&change).map_err(no_table)?;
                 }
                 if ttl(&table.options) != had && self.is_in_several_regions(thing) {
-                    return Err(over(format!(
+                    return Err(Refused::impossible(format!(
                         "TTL of {thing} stays as it was created, since its keyspace is in several Regions \
                          (DG:multiRegion-replication_usage-notes)"
                     )));
@@ -137,11 +141,11 @@ impl Catalogue {
         self.get(&Thing::keyspace(&table.keyspace)).is_some_and(|of| !of.regions.is_empty())
     }
 
-    fn key(&self, table: &Thing, entry: &Entry) -> Result<(), Refusal> {
+    fn key(&self, table: &Thing, entry: &Entry) -> Result<(), Refused> {
         if matches!(entry.options.encryption, Some(Encryption::CustomerManagedKey(_)))
             && self.is_in_several_regions(table)
         {
-            return Err(over(format!(
+            return Err(Refused::impossible(format!(
                 "{table} takes no customer managed key, since its keyspace is in several Regions \
                  (DG:multiRegion-replication_usage-notes)"
             )));
@@ -165,10 +169,12 @@ impl Catalogue {
         before: Option<&TableOptions>,
         entry: &mut Entry,
         now: u64,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Refused> {
         let most = most_units(&entry.options);
         if most > MAX_TABLE_UNITS && before.is_none_or(|before| most_units(before) < most) {
-            return Err(over(format!("a table may have {MAX_TABLE_UNITS} units of reads and of writes (DG:quotas)")));
+            return Err(Refused::quota(format!(
+                "a table may have {MAX_TABLE_UNITS} units of reads and of writes (DG:quotas)"
+            )));
         }
         let mode = entry.options.capacity_mode.unwrap_or_default();
         let was = before.map(|before| before.capacity_mode.unwrap_or_default());
@@ -180,7 +186,7 @@ impl Catalogue {
                 if let (Some(since), Some(_)) = (entry.on_demand_since, was)
                     && now < since + DAY
                 {
-                    return Err(over(
+                    return Err(Refused::impossible(
                         "the table was switched to on-demand capacity less than 24 hours ago \
                                      (DG:ReadWriteCapacityMode.SwitchReadWriteCapacityMode)",
                     ));
@@ -198,7 +204,7 @@ impl Catalogue {
                     }
                 });
                 if sum.0.max(sum.1) > MAX_ACCOUNT_UNITS {
-                    return Err(over(format!(
+                    return Err(Refused::quota(format!(
                         "all tables together may have {MAX_ACCOUNT_UNITS} units of reads and of writes (DG:quotas)"
                     )));
                 }
@@ -208,7 +214,7 @@ impl Catalogue {
                     entry.decreases.retain(|at| at / DAY == now / DAY);
                     let hour_without = entry.decreases.last().is_none_or(|last| now >= last + HOUR);
                     if entry.decreases.len() >= DECREASES_AT_ANY_TIME && !hour_without {
-                        return Err(over(
+                        return Err(Refused::quota(
                             "less capacity was provisioned four times today, and once in this hour (DG:quotas)",
                         ));
                     }
@@ -226,33 +232,33 @@ impl Catalogue {
         keyspace: &str,
         options: &[statement::WithOption],
         home: &str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Refused> {
         let Some(replication) = statement::option(options, "replication") else { return Ok(()) };
         let Replication::MultiRegion(regions) = Replication::read(&replication.value).map_err(refused)? else {
-            return Err(not_emulated("going back to a single Region"));
+            return Err(not_emulated("going back to a single Region").into());
         };
         regions::check(&regions, home)?;
         let added: Vec<_> = regions.iter().filter(|region| !entry.regions.contains(region)).collect();
         if entry.regions.iter().any(|region| !regions.contains(region)) {
-            return Err(not_emulated("taking a Region away"));
+            return Err(not_emulated("taking a Region away").into());
         }
         // A keyspace of a single Region does not say which: it is one of the two that are named now.
         if added.len() != if entry.regions.is_empty() { 2 } else { 1 } {
-            return Err(over(
+            return Err(Refused::impossible(
                 "an ALTER KEYSPACE names all Regions and one more (DG:keyspaces-multi-region-add-replica)",
             ));
         }
         for (table, of) in self.within(keyspace) {
             if of.due.is_some() {
-                return Err(super::busy(table, "changed"));
+                return Err(Refused::busy(table, "changed"));
             }
             if let Some(Encryption::CustomerManagedKey(_)) = of.options.encryption {
-                return Err(over(format!(
+                return Err(Refused::impossible(format!(
                     "{table} has a customer managed key (DG:keyspaces-multi-region-add-replica)"
                 )));
             }
             if table.kind == Kind::Table && !of.features().timestamps {
-                return Err(over(format!(
+                return Err(Refused::impossible(format!(
                     "{table} has no client-side timestamps (DG:keyspaces-multi-region-add-replica)"
                 )));
             }
@@ -304,7 +310,7 @@ pub(super) fn gives_another_key(definition: &Definition, table: &Entry) -> bool 
     TableChange::read(alter).is_ok_and(|changes| changes.iter().all(is_another))
 }
 
-fn of_keyspace(entry: &mut Entry, create: &CreateKeyspace, home: &str) -> Result<(), Refusal> {
+fn of_keyspace(entry: &mut Entry, create: &CreateKeyspace, home: &str) -> Result<(), Refused> {
     let definition = create.definition().map_err(refused)?;
     if let Replication::MultiRegion(regions) = definition.replication {
         regions::check(&regions, home)?;
@@ -316,35 +322,30 @@ fn of_keyspace(entry: &mut Entry, create: &CreateKeyspace, home: &str) -> Result
     Ok(())
 }
 
-fn change_tags(entry: &mut Entry, change: impl FnOnce(&mut Tags, Tags), term: &statement::Term) -> Result<(), Refusal> {
+fn change_tags(entry: &mut Entry, change: impl FnOnce(&mut Tags, Tags), term: &statement::Term) -> Result<(), Refused> {
     let mut options = (*entry.options).clone();
     change(options.tags.get_or_insert_default(), keyspaces_cql::read_dropped_tags(term).map_err(refused)?);
     if options.tags.as_ref().is_some_and(|tags| tags.len() > rules::MAX_TAGS_OF_RESOURCE) {
-        return Err(refused_by(&rules::TAGS_OF_RESOURCE));
+        return Err(refused_by(&rules::TAGS_OF_RESOURCE).into());
     }
     entry.options = Arc::new(options);
     Ok(())
 }
 
-pub(super) fn refused(error: PropertyError) -> Refusal {
+pub(super) fn refused(error: PropertyError) -> Refused {
     match error.problem {
-        PropertyProblem::Refused(rule) => refused_by(rule),
-        PropertyProblem::Unknown(what) => not_emulated(what),
-        other => not_emulated(format!("{other:?}")),
+        PropertyProblem::Refused(rule) => refused_by(rule).into(),
+        PropertyProblem::Unknown(what) => not_emulated(what).into(),
+        other => not_emulated(format!("{other:?}")).into(),
     }
 }
 
-pub(super) fn no_table(error: TableError) -> Refusal {
+pub(super) fn no_table(error: TableError) -> Refused {
     match error.problem {
-        TableProblem::Refused(rule) => refused_by(rule),
-        TableProblem::Unknown(what) => not_emulated(what),
-        problem => over(problem),
+        TableProblem::Refused(rule) => refused_by(rule).into(),
+        TableProblem::Unknown(what) => not_emulated(what).into(),
+        problem => Refused::impossible(problem),
     }
-}
-
-/// A limit's refusal, whose text in the service is not known.
-pub(super) fn over(limit: impl std::fmt::Display) -> Refusal {
-    Refusal { code: error_code::INVALID, text: format!("keyspaces-local: {limit}") }
 }
 
 #[cfg(test)]

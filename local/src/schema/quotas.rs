@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use keyspaces_cql::{Encryption, TableOptions};
 
 use super::catalogue::{Entry, Kind, Thing};
-use super::plan::{DAY, HOUR, over};
+use super::plan::{DAY, HOUR};
+use super::refused::Refused;
 use super::user_types::Uses;
-use crate::auth::Refusal;
 
 /// How many tables may name a type.
 const MAX_TABLES_OF_A_TYPE: usize = 100;
@@ -19,12 +19,12 @@ const MAX_TYPE_LEVELS: usize = 8;
 const KEY_CHANGES_AT_ANY_TIME: usize = 4;
 
 /// Holds what names `types` to how many may, and to how many are inside each other.
-pub(super) fn of_types(thing: &Thing, types: &[Thing], uses: &Uses) -> Result<(), Refusal> {
+pub(super) fn of_types(thing: &Thing, types: &[Thing], uses: &Uses) -> Result<(), Refused> {
     let named: BTreeSet<&Thing> = types.iter().collect();
     if thing.kind == Kind::Type {
         let levels = 1 + named.iter().map(|named| uses.depth(&named.name)).max().unwrap_or_default();
         if levels > MAX_TYPE_LEVELS {
-            return Err(over(format!("{MAX_TYPE_LEVELS} types may be inside each other (DG:quotas)")));
+            return Err(Refused::quota(format!("{MAX_TYPE_LEVELS} types may be inside each other (DG:quotas)")));
         }
     }
     for named in named {
@@ -39,7 +39,7 @@ pub(super) fn of_types(thing: &Thing, types: &[Thing], uses: &Uses) -> Result<()
             ),
         };
         if others >= most {
-            return Err(over(format!("{most} {what} use {named} (DG:quotas)")));
+            return Err(Refused::quota(format!("{most} {what} use {named} (DG:quotas)")));
         }
     }
     Ok(())
@@ -47,7 +47,7 @@ pub(super) fn of_types(thing: &Thing, types: &[Thing], uses: &Uses) -> Result<()
 
 /// Holds changes of a table's key to how often they may be, and counts this one. Back to a key of the service's own it goes
 /// at any time.
-pub(super) fn of_keys(entry: &mut Entry, before: &TableOptions, now: u64) -> Result<(), Refusal> {
+pub(super) fn of_keys(entry: &mut Entry, before: &TableOptions, now: u64) -> Result<(), Refused> {
     let key = |options: &TableOptions| options.encryption.clone().unwrap_or_default();
     let wanted = key(&entry.options);
     if wanted == key(before) {
@@ -57,7 +57,9 @@ pub(super) fn of_keys(entry: &mut Entry, before: &TableOptions, now: u64) -> Res
     let quiet = entry.key_changes.last().is_none_or(|last| now >= last + 6 * HOUR);
     entry.key_changes.retain(|at| window(*at) == window(now));
     if entry.key_changes.len() >= KEY_CHANGES_AT_ANY_TIME && !quiet && wanted != Encryption::AwsOwnedKey {
-        return Err(over("the table got four other keys in these 24 hours, and one in the last six (DG:quotas)"));
+        return Err(Refused::quota(
+            "the table got four other keys in these 24 hours, and one in the last six (DG:quotas)",
+        ));
     }
     entry.key_changes.push(now);
     Ok(())
@@ -70,8 +72,8 @@ mod tests {
     use super::super::user_types::tests::uses;
     use super::*;
 
-    fn refused(result: Result<(), Refusal>) -> String {
-        result.unwrap_err().text
+    fn refused(result: Result<(), Refused>) -> String {
+        result.unwrap_err().refusal.text
     }
 
     #[test]
@@ -122,7 +124,7 @@ mod tests {
             if taken.is_ok() {
                 *table = changed;
             }
-            taken.map_err(|refusal| refusal.text)
+            taken.map_err(|refused| refused.refusal.text)
         };
         let refused = Err("keyspaces-local: the table got four other keys in these 24 hours, and one in the last six \
                            (DG:quotas)"

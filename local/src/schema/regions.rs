@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::plan::over;
-use crate::auth::Refusal;
+use super::refused::Refused;
 
 /// The Regions in which Keyspaces is: those of `DG:CDC_access-endpoints` and botocore's endpoints of 2026-11. AWS adds some
 /// every year.
@@ -45,20 +44,22 @@ const KNOWN: &[&str] = &[
 ];
 
 /// Whether a keyspace of the Region `home` may be in these Regions.
-pub(super) fn check(regions: &BTreeSet<String>, home: &str) -> Result<(), Refusal> {
+pub(super) fn check(regions: &BTreeSet<String>, home: &str) -> Result<(), Refused> {
     if home.starts_with("us-gov-") || home.starts_with("cn-") {
-        return Err(over(format!(
+        return Err(Refused::impossible(format!(
             "a keyspace in {home} is in no other Region (DG:multiRegion-replication_usage-notes)"
         )));
     }
     if regions.iter().all(|region| region != home) {
-        return Err(over(format!(
+        return Err(Refused::impossible(format!(
             "a keyspace in several Regions names that of the endpoint, {home}, among them (DG:keyspaces-mrr-create, \
              DG:keyspaces-multi-region-add-replica)"
         )));
     }
     match regions.iter().find(|region| *region != home && !KNOWN.contains(&region.as_str())) {
-        Some(unknown) => Err(over(format!("Amazon Keyspaces has no Region {unknown} (DG:programmatic.endpoints)"))),
+        Some(unknown) => {
+            Err(Refused::impossible(format!("Amazon Keyspaces has no Region {unknown} (DG:programmatic.endpoints)")))
+        }
         None => Ok(()),
     }
 }
@@ -69,7 +70,7 @@ mod tests {
 
     fn told(regions: &[&str], home: &str) -> String {
         let regions: BTreeSet<_> = regions.iter().map(|region| (*region).to_owned()).collect();
-        check(&regions, home).map_or_else(|refusal| refusal.text, |()| "fine".to_owned())
+        check(&regions, home).map_or_else(|refused| refused.refusal.text, |()| "fine".to_owned())
     }
 
     #[test]

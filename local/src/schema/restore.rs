@@ -9,9 +9,9 @@ use keyspaces_cql::{Encryption, QualifiedName, RestorePoint, Statement, TableDef
 use super::catalogue::{Entry, RowsOf, Status, Thing};
 use super::past::Version;
 use super::plan::{no_table, refused};
-use super::{Definition, Schema, Store, broken, unconfigured};
-use crate::auth::Refusal;
-use crate::gateway::{Failed, defined, error_code};
+use super::refused::Refused;
+use super::{Definition, Schema, Store};
+use crate::gateway::Failed;
 use crate::history::{Life, WINDOW};
 
 /// What a RESTORE TABLE makes.
@@ -48,7 +48,7 @@ impl Schema {
         &self,
         definition: &Definition,
         now: u64,
-    ) -> Result<Option<(Definition, Restored)>, Refusal> {
+    ) -> Result<Option<(Definition, Restored)>, Refused> {
         let (Statement::RestoreTable(restore), Some(name)) = (&definition.statement, &definition.source) else {
             return Ok(None);
         };
@@ -64,9 +64,9 @@ impl Schema {
                 return Err(cannot(name, format!("the service has no access to the key {key}"), HOW_IT_WORKS));
             }
         }
-        let Some(then) = source.at(moment) else { return Err(unconfigured(name)) };
+        let Some(then) = source.at(moment) else { return Err(Refused::not_there(name)) };
         let table = restore.restored(&then).map_err(no_table)?;
-        let create = defined(&Statement::CreateTable(table.create()), &self.names, &self.data_center)?;
+        let create = Definition::of(&Statement::CreateTable(table.create()), None, &self.names, &self.data_center)?;
         let definition = Definition {
             change: definition.change,
             statement: definition.statement.clone(),
@@ -78,11 +78,11 @@ impl Schema {
     }
 
     /// The table of this name, or the last that had it.
-    async fn source(&self, name: &Thing, now: u64) -> Result<Source, Refusal> {
-        let mut versions = self.past().versions(name).await.map_err(broken)?;
+    async fn source(&self, name: &Thing, now: u64) -> Result<Source, Refused> {
+        let mut versions = self.past().versions(name).await?;
         if let Some(there) = self.entry(name).filter(|there| there.status != Status::Deleting) {
             if matches!(there.status, Status::Creating | Status::Restoring) {
-                return Err(unconfigured(name));
+                return Err(Refused::not_there(name));
             }
             if !there.is_recoverable() {
                 return Err(cannot(name, "its point-in-time recovery is not enabled", "DG:cql.ddl.table"));
@@ -92,7 +92,7 @@ impl Schema {
             return Ok(Source { life: there.life(name), dropped: None, versions, settings });
         }
         let Some(last) = versions.last().filter(|last| last.dropped && last.since + WINDOW >= now).cloned() else {
-            return Err(unconfigured(name));
+            return Err(Refused::not_there(name));
         };
         versions.retain(|version| version.created == last.created);
         let life = Life::new(name.clone(), last.created);
@@ -100,7 +100,7 @@ impl Schema {
     }
 
     /// The moment that is meant, if it is one to which the table can be restored.
-    fn moment(&self, name: &Thing, source: &Source, point: Option<RestorePoint>, now: u64) -> Result<u64, Refusal> {
+    fn moment(&self, name: &Thing, source: &Source, point: Option<RestorePoint>, now: u64) -> Result<u64, Refused> {
         let moment = match (point, source.dropped) {
             (Some(_), Some(dropped)) => {
                 let why = format!(
@@ -132,7 +132,7 @@ impl Schema {
         Ok(moment)
     }
 
-    fn check_regions(&self, source: &Thing, target: &Thing) -> Result<(), Refusal> {
+    fn check_regions(&self, source: &Thing, target: &Thing) -> Result<(), Refused> {
         let regions = |table: &Thing| {
             let mut regions = self.entry(&Thing::keyspace(&table.keyspace)).map(|of| of.regions).unwrap_or_default();
             regions.sort_unstable();
@@ -217,10 +217,8 @@ impl Schema {
 const HOW_IT_WORKS: &str = "DG:PointInTimeRecovery_HowItWorks";
 
 /// What the service says to none of these is known.
-fn cannot(source: &Thing, why: impl std::fmt::Display, who: &str) -> Refusal {
-    let text =
-        format!("keyspaces-local: {source} cannot be restored: {why} ({who}; what the service says here is not known)");
-    Refusal { code: error_code::INVALID, text }
+fn cannot(source: &Thing, why: impl std::fmt::Display, who: &str) -> Refused {
+    Refused::impossible(format!("{source} cannot be restored: {why} ({who}; what the service says here is not known)"))
 }
 
 pub(super) fn at(millis: u64) -> RestorePoint {

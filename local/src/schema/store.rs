@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use keyspaces_cql::statement::{AlterTable, AlterTableChange};
+use keyspaces_cql::statement::{AlterTable, AlterTableChange, Constant, ConstantKind, Term, TermKind};
 use keyspaces_cql::{
     Name, QualifiedName, ShownColumn, Span, Statement, TableDefinition, TableOptions, TableProperty, Ttl, parse,
 };
@@ -54,7 +54,7 @@ impl Store<'_> {
             return Err(Unusable::Partitioner { found, wanted });
         }
         let inner = self.names.inner();
-        let replication = replication(&data_center);
+        let replication = one_copy(&data_center);
         self.own.run(&format!("CREATE KEYSPACE IF NOT EXISTS {inner} WITH replication = {replication}"), &[]).await?;
         for table in system_tables::ALL {
             let name = self.names.system_table(table);
@@ -195,23 +195,7 @@ impl Store<'_> {
         let statement = "SELECT JSON column_name, type, kind, position, clustering_order FROM system_schema.columns WHERE \
                          keyspace_name = ? AND table_name = ?";
         let rows = self.own.select(statement, &[&self.names.keyspace(&table.keyspace), &table.name]).await?;
-        if rows.is_empty() {
-            return Ok(None);
-        }
-        let columns = rows.iter().map(|row| {
-            let text = |column: &str| row[column].as_str().unwrap_or_default().to_owned();
-            ShownColumn {
-                name: text("column_name"),
-                column_type: text("type"),
-                kind: text("kind"),
-                position: row["position"].as_i64().and_then(|position| position.try_into().ok()).unwrap_or(-1),
-                clustering_order: text("clustering_order"),
-            }
-        });
-        let name = QualifiedName::new(&table.keyspace, &table.name);
-        let definition = TableDefinition::from_columns(name, columns);
-        let definition = definition.map_err(|none| Failed::Unreadable(format!("{statement}: {none}")))?;
-        Ok(Some(TableDefinition { options: options.clone(), ..definition }))
+        definition_of(table, options, &rows, statement)
     }
 
     /// What Cassandra knows of a table's options: a default time to live turns TTL on (DG:TTL-how-to-create-table).
@@ -282,9 +266,44 @@ impl Store<'_> {
     }
 }
 
+/// The table that the rows of a table of columns show, with these options; nothing if there are none.
+pub(super) fn definition_of(
+    table: &Thing,
+    options: &TableOptions,
+    rows: &[Value],
+    statement: &str,
+) -> Result<Option<TableDefinition>, Failed> {
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let columns = rows.iter().map(|row| {
+        let text = |column: &str| row[column].as_str().unwrap_or_default().to_owned();
+        ShownColumn {
+            name: text("column_name"),
+            column_type: text("type"),
+            kind: text("kind"),
+            position: row["position"].as_i64().and_then(|position| position.try_into().ok()).unwrap_or(-1),
+            clustering_order: text("clustering_order"),
+        }
+    });
+    let name = QualifiedName::new(&table.keyspace, &table.name);
+    let definition = TableDefinition::from_columns(name, columns);
+    let definition = definition.map_err(|none| Failed::Unreadable(format!("{statement}: {none}")))?;
+    Ok(Some(TableDefinition { options: options.clone(), ..definition }))
+}
+
 /// One copy, which is all that the Cassandra behind can have.
-pub(crate) fn replication(data_center: &str) -> String {
-    format!("{{'class': 'NetworkTopologyStrategy', '{}': 1}}", data_center.replace('\'', "''"))
+pub(super) fn one_copy(data_center: &str) -> Term {
+    let constant = |kind, text: &str| {
+        let kind = TermKind::Constant(Constant { kind, text: text.to_owned() });
+        Term { kind, span: Span::default() }
+    };
+    let text = |text| constant(ConstantKind::String, text);
+    let entries = vec![
+        (text("class"), text("NetworkTopologyStrategy")),
+        (text(data_center), constant(ConstantKind::Integer, "1")),
+    ];
+    Term { kind: TermKind::Map(entries), span: Span::default() }
 }
 
 fn state_row(thing: &Thing, entry: &Entry) -> Value {

@@ -1,0 +1,87 @@
+//! Amazon Resource Names of keyspaces, tables and streams.
+
+use super::catalogue::{Kind, Thing};
+
+/// The account that every name says, which is nobody's (API:TagResource).
+const ACCOUNT: &str = "111122223333";
+
+/// What a name stands for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Resource {
+    Keyspace(Thing),
+    Table(Thing),
+    /// A CDC stream of this table.
+    Stream(Thing),
+}
+
+impl Thing {
+    /// Its name in this Region; a type has that of its keyspace. A keyspace's ends with a slash.
+    pub(crate) fn arn(&self, region: &str) -> String {
+        let keyspace = format!("{}{}/", beginning(region), self.keyspace);
+        match self.kind {
+            Kind::Keyspace | Kind::Type => keyspace,
+            Kind::Table => format!("{keyspace}table/{}", self.name),
+        }
+    }
+}
+
+impl Resource {
+    /// What this name stands for, whether that is there or not; nothing if it is none of this Region and account.
+    pub(crate) fn of(arn: &str, region: &str) -> Option<Self> {
+        let parts: Vec<&str> = arn.strip_prefix(&beginning(region))?.split('/').collect();
+        match parts.as_slice() {
+            // Without the slash at its end it is taken as well.
+            [keyspace] | [keyspace, ""] => Some(Self::Keyspace(Thing::keyspace(*keyspace))),
+            [keyspace, "table", table] => Some(Self::Table(Thing::table(*keyspace, *table))),
+            [keyspace, "table", table, "stream", _] => Some(Self::Stream(Thing::table(*keyspace, *table))),
+            _ => None,
+        }
+    }
+}
+
+/// `arn:aws:cassandra:us-east-1:111122223333:/keyspace/`
+fn beginning(region: &str) -> String {
+    let partition = match region.split('-').next() {
+        Some("cn") => "aws-cn",
+        Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    format!("arn:{partition}:cassandra:{region}:{ACCOUNT}:/keyspace/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_there_and_back() {
+        let (keyspace, table) = (Thing::keyspace("ks"), Thing::table("ks", "t"));
+        for (region, partition) in [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")] {
+            let of_keyspace = format!("arn:{partition}:cassandra:{region}:111122223333:/keyspace/ks/");
+            assert_eq!(keyspace.arn(region), of_keyspace);
+            assert_eq!(Thing::user_type("ks", "y").arn(region), of_keyspace);
+            assert_eq!(table.arn(region), format!("{of_keyspace}table/t"));
+            assert_eq!(Resource::of(&of_keyspace, region), Some(Resource::Keyspace(keyspace.clone())));
+            let without_slash = of_keyspace.trim_end_matches('/');
+            assert_eq!(Resource::of(without_slash, region), Some(Resource::Keyspace(keyspace.clone())));
+            assert_eq!(Resource::of(&table.arn(region), region), Some(Resource::Table(table.clone())));
+            let stream = format!("{}/stream/2026-11-25T21:00:00.000", table.arn(region));
+            assert_eq!(Resource::of(&stream, region), Some(Resource::Stream(table.clone())));
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_of_this_region_and_account_stands_for_nothing() {
+        for other in [
+            "",
+            "arn:aws:cassandra:eu-west-1:111122223333:/keyspace/ks/",
+            "arn:aws-cn:cassandra:us-east-1:111122223333:/keyspace/ks/",
+            "arn:aws:cassandra:us-east-1:999999999999:/keyspace/ks/",
+            "arn:aws:dynamodb:us-east-1:111122223333:table/t",
+            "arn:aws:cassandra:us-east-1:111122223333:/keyspace/ks/index/i",
+            "arn:aws:cassandra:us-east-1:111122223333:/keyspace/ks/table/t/",
+        ] {
+            assert_eq!(Resource::of(other, "us-east-1"), None, "{other}");
+        }
+    }
+}
