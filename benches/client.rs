@@ -129,7 +129,7 @@ pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result
     let session = runtime.block_on(builder.connect())?;
     if task.in_flight() > IN_FLIGHT_PER_CONNECTION {
         // A new peer counts as one connection for two seconds, and nobody is to wait for room here.
-        runtime.block_on(tokio::time::sleep(Duration::from_secs(3)));
+        runtime.block_on(async { tokio::time::sleep(Duration::from_secs(3)).await });
     }
     match (whose, task) {
         (Whose::Ours, Task::Month) => read_month(&runtime, &session, times),

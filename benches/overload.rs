@@ -12,13 +12,14 @@ mod client;
 mod figures;
 #[path = "overload/load.rs"]
 mod load;
+#[path = "../examples/place/local.rs"]
+mod place;
 #[path = "overload/scenario.rs"]
 mod scenario;
 
 use std::time::Duration;
 
 use clap::Parser;
-use keyspaces::{Endpoint, Session};
 use keyspaces_local::Local;
 
 use crate::client::{Client, Policy};
@@ -58,7 +59,7 @@ impl Arguments {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let local = Local::builder().start().await?;
-    let session = connect(&local).await?;
+    let session = place::builder(&local)?.connect().await?;
     session
         .define(&format!(
             "CREATE KEYSPACE IF NOT EXISTS {KEYSPACE} WITH REPLICATION = {{'class': 'SingleRegionStrategy'}}"
@@ -76,7 +77,7 @@ async fn main() -> Result<()> {
             let other = format!("{table}_other");
             session.define(&scenario::definition(&other)).await?;
             // A session of its own: what one has learned does not help the next.
-            let own = connect(&local).await?;
+            let own = place::builder(&local)?.connect().await?;
             let client = Client::new(policy, &own, &table).await?;
             let neighbour = Client::new(policy, &own, &other).await?;
             let ran = load::run(&local, scenario, &table, client, neighbour, arguments.seed).await?;
@@ -92,14 +93,4 @@ async fn main() -> Result<()> {
         false => println!("not within bounds:\n{}", over.join("\n")),
     }
     Ok(())
-}
-
-async fn connect(local: &Local) -> Result<Session> {
-    let own = local.credentials();
-    let builder = Session::builder()
-        .region(local.region())
-        .endpoint(Endpoint::explicit(local.host(), local.port(), local.server_name())?)
-        .trust_pem(local.ca_pem())?
-        .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref());
-    Ok(builder.connect().await?)
 }

@@ -9,6 +9,7 @@ use crate::work::Result;
 
 struct Sums;
 
+/// The bits of an `f64`.
 struct Sum(AtomicU64);
 
 pub(crate) fn install() -> Result<()> {
@@ -17,7 +18,8 @@ pub(crate) fn install() -> Result<()> {
 
 impl HistogramFn for Sum {
     fn record(&self, value: f64) {
-        self.0.fetch_add(value.to_bits(), Ordering::Relaxed);
+        let add = |sum: u64| Some((f64::from_bits(sum) + value).to_bits());
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 }
 
@@ -37,6 +39,6 @@ impl Recorder for Sums {
     }
 
     fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::from_arc(Arc::new(Sum(AtomicU64::new(0))))
+        Histogram::from_arc(Arc::new(Sum(AtomicU64::new(0.0_f64.to_bits()))))
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench times`; with `-- stub` it starts no local Keyspaces.
 
+#[path = "../examples/place/local.rs"]
+mod place;
 mod stub;
 #[expect(dead_code, reason = "the bench `overhead` does more of it")]
 mod work;
@@ -43,7 +45,7 @@ fn main() -> Result<()> {
 
     if !std::env::args().skip(1).any(|argument| argument.starts_with("stub")) {
         let local = runtime.block_on(Local::builder().start())?;
-        let session = runtime.block_on(connect(&local))?;
+        let session = runtime.block_on(place::builder(&local)?.connect())?;
         runtime.block_on(fill(&session))?;
         measure(&mut criterion, "keyspaces-local", &runtime, &session)?;
         runtime.block_on(local.close())?;
@@ -86,16 +88,6 @@ fn measure_client<C: Client>(group: &mut BenchmarkGroup<'_, WallTime>, whose: &s
             client.fan_out((0..KEYS).map(move |_| key.clone())).count().await
         });
     });
-}
-
-async fn connect(local: &Local) -> Result<Session> {
-    let own = local.credentials();
-    let builder = Session::builder()
-        .region(local.region())
-        .endpoint(Endpoint::explicit(local.host(), local.port(), local.server_name())?)
-        .trust_pem(local.ca_pem())?
-        .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref());
-    Ok(builder.connect().await?)
 }
 
 /// As the stub has it: an event, and a partition that fills a page.

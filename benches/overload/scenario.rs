@@ -61,6 +61,11 @@ impl Scenario {
         all
     }
 
+    /// Whether all of it is alike until the light load.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.outage.is_none() && self.capacity.len() == 1
+    }
+
     pub(crate) fn all_seconds(&self) -> u32 {
         self.seconds + LIGHT_SECONDS
     }

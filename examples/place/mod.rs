@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "what it does is for people to read")]
 
+mod local;
+
 use std::error::Error;
 use std::time::Duration;
 
@@ -30,13 +32,7 @@ impl Place {
                 println!("Starting a local Keyspaces (the first time this downloads Apache Cassandra, 66 MB) ...");
                 let builder = Local::builder().ddl_delay(ddl_delay).progress(|step| println!("  {step}"));
                 let local = builder.start().await?;
-                let own = local.credentials();
-                let builder = Session::builder()
-                    .region(local.region())
-                    .endpoint(Endpoint::explicit(local.host(), local.port(), local.server_name())?)
-                    .trust_pem(local.ca_pem())?
-                    .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref());
-                (builder, Some(local))
+                (local::builder(&local)?, Some(local))
             }
         })
     }
