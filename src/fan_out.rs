@@ -1,5 +1,8 @@
 //! Many statements in flight together, as many as the connections bear.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::future::Future;
 use std::iter::FusedIterator;

@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 
 use crate::stub::{Ca, Does, Stub};
 use crate::{Builder, Endpoint, Error, ErrorKind, Session};
@@ -168,6 +169,38 @@ async fn what_the_server_refuses_is_sent_once() {
     );
     assert!(error.is_not_ready() && error.is_refused() && !error.may_have_been_applied());
     assert_eq!(site.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_repeat_that_avoids_the_only_peer_with_room_holds_up_no_other_call() {
+    let change =
+        |builder: Builder| builder.connections_per_host(NonZeroUsize::MIN).call_timeout(Duration::from_secs(5));
+    let site = Site::new(2, change).await;
+    let (session, limiter) = (&site.session, site.session.limiter());
+    site.stub.until(|seen| seen.open.values().all(|open| *open > 0)).await;
+    session.look_at_peers(session.age(Instant::now()));
+    // All that the connections of one peer bear, and nothing of the other's.
+    let mut held = Vec::new();
+    while limiter.in_flight() < 2 * 512 {
+        held.push(limiter.permit(None).await.unwrap());
+    }
+    let full = Arc::clone(held[0].peer());
+    held.retain(|permit| Arc::ptr_eq(permit.peer(), &full));
+    assert_eq!(held.len(), 512);
+
+    site.stub.next([Does::Says(0x1001, "too much")]);
+    let repeated = tokio::spawn({
+        let session = session.clone();
+        async move { session.execute(WRITE, ()).await }
+    });
+    site.stub.until(|seen| seen.requests.iter().any(|request| request.statement.as_deref() == Some(WRITE))).await;
+    // It waits a while for the full peer. The others are served by the peer with room at once.
+    for _ in 0..20 {
+        session.execute("INSERT INTO shop.other (a) VALUES (1)", ()).await.unwrap();
+    }
+    repeated.await.unwrap().unwrap();
+    assert!(site.sent().iter().all(|address| *address != full.address().ip()));
+    assert_eq!(limiter.in_flight(), 512);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod fan_out;
 mod going_on;
+mod interleaved;
 mod pages;
 mod paused;
 mod rows;

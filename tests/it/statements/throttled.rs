@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use keyspaces::{Select, TableLimit, Write};
 use keyspaces_local::{CapacityMode, Local, Operation};
 
@@ -52,4 +52,38 @@ async fn a_session_with_a_limit_is_not_throttled_at_all() {
     }
     let metered = local.metering().of("limited", "t", Operation::Insert);
     assert_eq!((metered.successful_request_count, metered.write_throttle_events), (150, 0));
+}
+
+fn capacity(write: u32) -> String {
+    let units = format!("'read_capacity_units': 1000, 'write_capacity_units': {write}");
+    format!("WITH CUSTOM_PROPERTIES = {{'capacity_mode': {{'throughput_mode': 'PROVISIONED', {units}}}}}")
+}
+
+#[tokio::test]
+async fn a_table_is_given_more_capacity_while_four_hundred_writers_wait_for_it() {
+    let local = Local::builder().ddl_delay(Duration::ZERO).start().await.expect("a local Keyspaces");
+    let session = signed(&local).call_timeout(Duration::from_secs(600)).connect().await.unwrap();
+    keyspace(&session, "altered").await;
+    session.define(&format!("CREATE TABLE altered.t (id int PRIMARY KEY) {}", capacity(20))).await.unwrap();
+    let store: Write<(i32,)> = session.prepare("INSERT INTO altered.t (id) VALUES (?)").await.unwrap();
+    let writers: Vec<_> = (0..400)
+        .map(|id| {
+            let store = store.clone();
+            tokio::spawn(async move { store.execute((id,)).await })
+        })
+        .collect();
+    let metered = || local.metering().of("altered", "t", Operation::Insert);
+    while metered().write_throttle_events == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    session.define(&format!("ALTER TABLE altered.t {}", capacity(2_000))).await.unwrap();
+    let served = metered().successful_request_count;
+    assert!(served < 100, "the definition waited for {served} writes, of which 20 are served in a second");
+    for writer in writers {
+        writer.await.unwrap().unwrap();
+    }
+    // With the capacity that there was, these would take a minute.
+    let more = store.execute_each((1_000..2_200).map(|id| (id,))).until_the_first_error();
+    let written = tokio::time::timeout(Duration::from_secs(40), more.try_collect::<Vec<_>>());
+    assert_eq!(written.await.expect("the capacity is used").unwrap().len(), 1_200);
 }

@@ -8,7 +8,7 @@ use keyspaces::{ErrorKind, Select, Session};
 use keyspaces_local::fault::{Effect, Fault, Moment};
 use keyspaces_local::journal::Kind;
 
-use super::filled;
+use super::{filled, reads_received};
 use crate::server::{local, session};
 
 const ROWS: i32 = 100;
@@ -76,4 +76,27 @@ async fn at_its_deadline_the_error_has_the_paging_state_that_gives_the_rest() {
     let rest: Vec<_> = rest.try_collect().await.unwrap();
     read.extend(rest.into_iter().flat_map(|page| page.rows));
     assert_eq!(read, all());
+}
+
+#[tokio::test]
+async fn the_little_time_that_is_left_to_a_repeat_is_not_that_of_the_next_page() {
+    let Some(local) = local().await else { return };
+    let session = session().await;
+    let (select, table) = ten_pages(&session).await;
+    let select = select.with_deadline(Duration::from_secs(2)).with_attempt_timeout(Duration::from_millis(1_500));
+    let inject = |effect, nth| {
+        let fault = Fault::new(effect).kind(Kind::Execute).containing(format!("FROM {table}")).nth(nth);
+        local.faults().inject(fault)
+    };
+    let faults = [
+        // The repeat has half a second left, and its page is empty.
+        inject(Effect::Drop(Moment::Before), 1),
+        inject(Effect::EmptyPage, 2),
+        // The next page takes longer than that.
+        inject(Effect::Delay(Moment::Before, Duration::from_millis(900)), 3),
+    ];
+    assert_eq!(select.first((0,)).await.unwrap(), Some((0,)));
+    assert_eq!(faults.map(|fault| local.faults().struck(fault)), [1, 1, 1]);
+    assert_eq!(reads_received(&table).await, Some(3), "the page that came late was asked for once");
+    faults.into_iter().for_each(|fault| local.faults().withdraw(fault));
 }
