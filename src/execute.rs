@@ -167,6 +167,14 @@ macro_rules! until_it_ends {
 }
 
 impl Request {
+    /// Forgets the peer that it was sent to last.
+    pub(crate) fn unpin(&mut self) {
+        match self {
+            Self::Prepared(bound, _) => bound.set_load_balancing_policy(None),
+            Self::Text(text) => text.set_load_balancing_policy(None),
+        }
+    }
+
     pub(crate) fn set_page_size(&mut self, rows: NonZeroU32) {
         let rows = i32::try_from(rows.get()).unwrap_or(i32::MAX);
         match self {
@@ -182,30 +190,41 @@ pub(crate) async fn page(
     request: &mut Request,
     state: &PagingState,
 ) -> Result<(QueryResult, PagingStateResponse), Error> {
-    let timeout = call.attempt_timeout();
     match request {
         Request::Prepared(bound, _) => {
-            until_it_ends!(call, bound, 0, timeout, |driver| driver.execute_bound_single_page(bound, state.clone()))
-        }
-        Request::Text(text) => {
-            until_it_ends!(call, text, 0, timeout, |driver| {
-                driver.query_single_page(text.clone(), (), state.clone())
+            until_it_ends!(call, bound, 0, call.attempt_timeout(), |driver| {
+                driver.execute_bound_single_page(bound, state.clone())
             })
         }
+        Request::Text(text) => Box::pin(page_of_text(call, text, state)).await,
     }
 }
 
 /// A write: all of its answer fits one frame.
 pub(crate) async fn write(call: &Call, request: &mut Request) -> Result<QueryResult, Error> {
-    let timeout = call.attempt_timeout();
     match request {
         Request::Prepared(bound, bytes) => {
-            until_it_ends!(call, bound, *bytes, timeout, |driver| driver.execute_bound_unpaged(bound))
+            until_it_ends!(call, bound, *bytes, call.attempt_timeout(), |driver| driver.execute_bound_unpaged(bound))
         }
-        Request::Text(text) => {
-            until_it_ends!(call, text, text.contents.len(), timeout, |driver| driver.query_unpaged(text.clone(), ()))
-        }
+        Request::Text(text) => Box::pin(write_text(call, text)).await,
     }
+}
+
+// The driver's futures for a text are twice as large as for a prepared statement: rarely needed, they are boxed.
+async fn page_of_text(
+    call: &Call,
+    text: &mut unprepared::Statement,
+    state: &PagingState,
+) -> Result<(QueryResult, PagingStateResponse), Error> {
+    until_it_ends!(call, text, 0, call.attempt_timeout(), |driver| {
+        driver.query_single_page(text.clone(), (), state.clone())
+    })
+}
+
+async fn write_text(call: &Call, text: &mut unprepared::Statement) -> Result<QueryResult, Error> {
+    until_it_ends!(call, text, text.contents.len(), call.attempt_timeout(), |driver| {
+        driver.query_unpaged(text.clone(), ())
+    })
 }
 
 /// Several writes in one request.

@@ -71,7 +71,7 @@ impl<R: OwnedRow> Select<(i64, i64), R> {
     }
 
     fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(self.core.prepared.get_statement(), Cells::of(&[], 0))
+        Fingerprint::new(self.core.text, Cells::of(&[], 0))
     }
 
     fn check_tokens(&self) -> Result<(), Error> {

@@ -156,9 +156,10 @@ impl fmt::Debug for ScanProgress {
 mod tests {
     use super::*;
     use crate::statement::Cells;
+    use crate::stream::TextHash;
 
     fn begun(ranges: u16) -> ScanProgress {
-        let of = Fingerprint::of("SELECT id FROM ks.t", Cells::of(&[], 0));
+        let of = Fingerprint::new(TextHash::of("SELECT id FROM ks.t"), Cells::of(&[], 0));
         ScanProgress::begin(of, NonZeroU16::new(ranges).expect("some"))
     }
 

@@ -53,7 +53,7 @@ impl Core {
     pub(super) fn read(&self, values: &impl SerializeRow) -> Result<Read, Error> {
         let values = self.serialised(values)?;
         let request = self.bind_serialised(&values)?;
-        let fingerprint = Fingerprint::of(self.prepared.get_statement(), values.cells());
+        let fingerprint = Fingerprint::new(self.text, values.cells());
         Ok(Read { call: self.call.clone(), request, fingerprint })
     }
 

@@ -35,6 +35,7 @@ pub use self::select::Select;
 pub use self::write::Write;
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::execute::Call;
+use crate::stream::TextHash;
 use crate::{Error, ErrorKind, Session};
 
 /// A statement that [`Session::prepare`] gives by the type asked for: [`Select`], [`Write`], [`Conditional`] or
@@ -84,6 +85,7 @@ impl Session {
         Ok(Core {
             call: Call::new(self, about),
             markers: Arc::new(Markers::of(&prepared)),
+            text: TextHash::of(prepared.get_statement()),
             prepared,
             using: Using::default(),
             page_size_given: false,
@@ -96,6 +98,7 @@ impl Session {
 pub struct Core {
     pub(crate) call: Call,
     pub(crate) prepared: PreparedStatement,
+    pub(crate) text: TextHash,
     markers: Arc<Markers>,
     using: Using,
     page_size_given: bool,

@@ -8,7 +8,7 @@ use super::{About, Cells, Core};
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::execute::{self, Call, Request};
 use crate::row::OwnedRow;
-use crate::stream::{Fingerprint, Read, Rows};
+use crate::stream::{Fingerprint, Read, Rows, TextHash};
 use crate::{Error, Session};
 
 impl Session {
@@ -67,7 +67,7 @@ impl Session {
         let mut statement = unprepared::Statement::new(text);
         statement.set_consistency(self.read_consistency().as_driver());
         statement.set_page_size(about.page_size(self.page_size()));
-        let fingerprint = Fingerprint::of(text, Cells::of(&[], 0));
+        let fingerprint = Fingerprint::new(TextHash::of(text), Cells::of(&[], 0));
         Ok(Read { call: Call::new(self, about), request: Request::Text(statement), fingerprint })
     }
 }

@@ -11,4 +11,4 @@ pub(crate) use self::pages::{Arrived, Read, decode, decoded, rows_of};
 pub use self::pages::{Page, Pages};
 pub use self::paging_state::PagingState;
 pub use self::rows::Rows;
-pub(crate) use self::sealed::{Fingerprint, Sealed};
+pub(crate) use self::sealed::{Fingerprint, Sealed, TextHash};

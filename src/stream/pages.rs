@@ -45,6 +45,14 @@ pub(crate) struct Read {
 pub(crate) type Arrived = (QueryResult, PagingStateResponse);
 
 impl Read {
+    /// The first page. The request is not copied for it.
+    pub(super) async fn first_page(&mut self) -> Result<Arrived, Error> {
+        let page = execute::page(&self.call, &mut self.request, &DriverState::start()).await?;
+        // A stream that is held must not hold the connections of a peer.
+        self.request.unpin();
+        Ok(page)
+    }
+
     pub(crate) async fn page(&self, state: DriverState) -> Result<Arrived, Error> {
         self.page_of(&self.call, state).await
     }

@@ -80,11 +80,12 @@ impl fmt::Debug for PagingState {
 mod tests {
     use super::*;
     use crate::statement::Cells;
+    use crate::stream::TextHash;
 
     const TEXT: &str = "SELECT name FROM shop.names WHERE id = ?";
 
     fn fingerprint(text: &str, values: &[u8]) -> Fingerprint {
-        Fingerprint::of(text, Cells::of(values, 1))
+        Fingerprint::new(TextHash::of(text), Cells::of(values, 1))
     }
 
     fn sealed() -> PagingState {
@@ -130,7 +131,7 @@ mod tests {
             assert_eq!(told(&changed), "reading a paging state failed: it was cut or changed. Begin anew");
         }
         assert_eq!(
-            told(b"\x02of a later version, and long enough to be one"),
+            told(b"\x03of a later version, and long enough to be one"),
             "reading a paging state failed: it is not one of this version. Begin anew"
         );
         assert_eq!(

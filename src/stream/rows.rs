@@ -6,11 +6,13 @@ use std::task::{Context, Poll, ready};
 
 use futures::future::BoxFuture;
 use futures::stream::{FusedStream, Stream};
+use scylla::response::query_result::QueryResult;
 use scylla::response::{PagingState, PagingStateResponse};
 
 use super::ahead::PageAhead;
-use super::pages::{Arrived, Read, decoded, rows_of};
+use super::pages::{Read, decoded, rows_of};
 use crate::Error;
+use crate::execute::Call;
 use crate::row::OwnedRow;
 
 /// The rows of a read, fetched page by page, as a [`Stream`] that is `Unpin` and `Send`.
@@ -78,42 +80,64 @@ impl<R: OwnedRow> Rows<R> {
     }
 }
 
-/// Rows borrow from their page until they are decoded, and a future can hold both. All rows of a page decoded at once
-/// would cost a quarter more: too many small allocations for the allocator to have at hand.
 async fn give_all<R: OwnedRow>(
     read: impl Future<Output = Result<Read, Error>>,
     given: Arc<Given<R>>,
 ) -> Result<(), Error> {
-    let read = Arc::new(read.await?);
-    let (mut next, mut asked) = (Some(PagingState::start()), None::<PageAhead<Arrived>>);
-    while let Some(state) = next {
-        let (page, after) = match asked.take() {
+    let mut read = read.await?;
+    let (mut page, after) = read.first_page().await?;
+    let mut next = more(after);
+    if next.is_none() {
+        return given.give_page(&read.call, page, || ()).await;
+    }
+    // The task that asks ahead has a part in it.
+    let read = Arc::new(read);
+    loop {
+        let mut asked = None;
+        let ask = || {
+            if let (None, Some(state)) = (&asked, &next) {
+                let (read, state) = (Arc::clone(&read), state.clone());
+                asked = Some(PageAhead::ask(async move { read.page(state).await }));
+            }
+        };
+        given.give_page(&read.call, page, ask).await?;
+        let Some(state) = next else { return Ok(()) };
+        let (arrived, after) = match asked {
             Some(ahead) => {
                 let again = |_, left| read.page_within(state, left);
                 Box::pin(ahead.wanted(read.call.deadline(), again)).await?
             }
+            // The page had no rows.
             None => read.page(state).await?,
         };
-        next = match after {
-            PagingStateResponse::HasMorePages { state } => Some(state),
-            PagingStateResponse::NoMorePages => None,
-        };
-        let page = rows_of(&read.call, page)?;
-        for row in decoded(&read.call.about, &page)? {
-            if asked.is_none()
-                && let Some(state) = &next
-            {
-                let (read, state) = (Arc::clone(&read), state.clone());
-                asked = Some(PageAhead::ask(async move { read.page(state).await }));
-            }
-            given.give(row?).await;
-        }
+        (page, next) = (arrived, more(after));
     }
-    Ok(())
+}
+
+fn more(after: PagingStateResponse) -> Option<PagingState> {
+    match after {
+        PagingStateResponse::HasMorePages { state } => Some(state),
+        PagingStateResponse::NoMorePages => None,
+    }
 }
 
 /// The row that was given and not yet taken.
 struct Given<R>(Mutex<Option<R>>);
+
+impl<R: OwnedRow> Given<R> {
+    /// Gives all rows of a page, and calls `ask` before each.
+    ///
+    /// Rows borrow from their page until they are decoded, and a future can hold both. All rows of a page decoded at once
+    /// would cost a quarter more: too many small allocations for the allocator to have at hand.
+    async fn give_page(&self, call: &Call, page: QueryResult, mut ask: impl FnMut()) -> Result<(), Error> {
+        let page = rows_of(call, page)?;
+        for row in decoded(&call.about, &page)? {
+            ask();
+            self.give(row?).await;
+        }
+        Ok(())
+    }
+}
 
 impl<R> Given<R> {
     /// Gives a row, and waits until it is asked for the next.
