@@ -147,7 +147,7 @@ pub(crate) struct Arguments {
     /// Port of 127.0.0.1 for commands in JSON, one a line, that make things go wrong or tell what was consumed; 0 takes any
     /// that is free; whoever can connect can use it [default: none]
     #[arg(long, value_name = "PORT")]
-    control_port: Option<u16>,
+    fault_port: Option<u16>,
 
     /// Throttle nothing
     #[arg(long)]
@@ -184,8 +184,8 @@ impl Arguments {
             .full_buckets(self.full_buckets)
             .history_bytes(self.history_bytes);
         builder = self.fault.into_iter().fold(builder, Builder::fault);
-        if let Some(port) = self.control_port {
-            builder = builder.control_port(port);
+        if let Some(port) = self.fault_port {
+            builder = builder.fault_port(port);
         }
         for (ddl, delay) in self.ddl_delay_of {
             builder = builder.ddl_delay_of(ddl, delay);

@@ -38,7 +38,7 @@ pub struct Builder {
     pub(crate) faults: Faults,
     pub(crate) throttling: bool,
     pub(crate) full_buckets: bool,
-    pub(crate) control_port: Option<u16>,
+    pub(crate) fault_port: Option<u16>,
     pub(crate) history_bytes: u64,
     pub(crate) bind: Option<Ipv4Addr>,
     pub(crate) max_connections: usize,
@@ -68,7 +68,7 @@ impl Builder {
             faults: Faults::default(),
             throttling: true,
             full_buckets: false,
-            control_port: None,
+            fault_port: None,
             history_bytes: 256 << 20,
             bind: None,
             max_connections: MAX_CONNECTIONS,
@@ -213,9 +213,9 @@ impl Builder {
     }
 
     /// A port of 127.0.0.1, 0 for any that is free, at which whoever can connect can make things go wrong: the program's
-    /// control port, which the README describes. Default: none.
-    pub fn control_port(mut self, port: u16) -> Self {
-        self.control_port = Some(port);
+    /// fault port, which the README describes. Default: none.
+    pub fn fault_port(mut self, port: u16) -> Self {
+        self.fault_port = Some(port);
         self
     }
 

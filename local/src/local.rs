@@ -21,7 +21,7 @@ use crate::builder::Builder;
 use crate::ca::Ca;
 use crate::cassandra::owned::{Job, Owned};
 use crate::cassandra::{self, Cassandra};
-use crate::control::Control;
+use crate::fault_port::FaultPort;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
@@ -46,7 +46,7 @@ pub struct Local {
     journal: Journal,
     levers: Levers,
     // In the order of their ends.
-    _control: Option<Control>,
+    _fault_port: Option<FaultPort>,
     gateway: Option<Gateway>,
     runtime: OwnRuntime,
     cassandra: Cassandra,
@@ -73,13 +73,13 @@ impl Local {
     pub(crate) async fn start(builder: Builder) -> Result<Self, Error> {
         let runtime = OwnRuntime::new()?;
         let parts = Work(runtime.handle().spawn(parts(builder))).join().await?;
-        let Started { ready, levers, control, gateway, cassandra, ca_directory } = parts;
+        let Started { ready, levers, fault_port, gateway, cassandra, ca_directory } = parts;
         let journal = gateway.journal();
         Ok(Self {
             ready,
             journal,
             levers,
-            _control: control,
+            _fault_port: fault_port,
             gateway: Some(gateway),
             runtime,
             cassandra,
@@ -202,7 +202,7 @@ impl Drop for Local {
 struct Started {
     ready: Ready,
     levers: Levers,
-    control: Option<Control>,
+    fault_port: Option<FaultPort>,
     gateway: Gateway,
     cassandra: Cassandra,
     ca_directory: Option<Owned>,
@@ -285,10 +285,10 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         ca,
         doors: Arc::clone(gateway.doors()),
     };
-    let control = match builder.control_port {
+    let fault_port = match builder.fault_port {
         None => None,
-        Some(port) => Some(Control::start(port, levers.clone()).await.map_err(|error| {
-            let problem = format!("port {port} of 127.0.0.1, the control port, cannot be listened at: {error}");
+        Some(port) => Some(FaultPort::start(port, levers.clone()).await.map_err(|error| {
+            let problem = format!("port {port} of 127.0.0.1, the fault port, cannot be listened at: {error}");
             Error::new(ErrorKind::Listen, problem).with_source(error)
         })?),
     };
@@ -299,7 +299,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         ca: ca_path,
         region: builder.region,
         peers,
-        control_port: control.as_ref().map(|control| control.port),
+        fault_port: fault_port.as_ref().map(|fault_port| fault_port.port),
         cassandra: cassandra.address(),
         truststore: builder.truststore,
         credentials: builder.credentials,
@@ -307,7 +307,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
     };
     let fate = cassandra.fate();
     tokio::spawn(async move { tracing::error!(target: "keyspaces_local::cassandra", "{}", fate.story().await) });
-    Ok(Started { ready, levers, control, gateway, cassandra, ca_directory })
+    Ok(Started { ready, levers, fault_port, gateway, cassandra, ca_directory })
 }
 
 /// Refuses at once a port that somebody has, before anything else is started. Clients are let in only at the end.

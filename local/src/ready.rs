@@ -25,7 +25,7 @@ pub struct Ready {
     pub peers: usize,
     /// The port of 127.0.0.1 at which faults can be injected, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub control_port: Option<u16>,
+    pub fault_port: Option<u16>,
     /// Where the Cassandra behind listens, without TLS and without password: to see what is really stored. Keyspaces have
     /// other names there.
     pub cassandra: SocketAddr,
@@ -88,7 +88,7 @@ mod tests {
             ca: "/tmp/ca.pem".into(),
             region: "us-east-1".to_owned(),
             peers: 9,
-            control_port: None,
+            fault_port: None,
             cassandra: ([127, 0, 0, 1], 9042).into(),
             truststore: None,
             without_permissions: credentials.clone(),

@@ -1,7 +1,7 @@
 //! What goes wrong on request: faults by script, the same each time for the same seed.
 //!
 //! A [`Fault`] says which requests it strikes, and how. [`Local::faults`](crate::Local::faults) takes them, the program's
-//! `--fault` and its control port take the same as JSON. What a request was struck by is in the
+//! `--fault` and its fault port take the same as JSON. What a request was struck by is in the
 //! [journal](crate::Journal).
 //!
 //! ```no_run

@@ -30,7 +30,7 @@ async fn answer_to_options(local: &Local) -> u8 {
     header[4]
 }
 
-/// A command to the control port, and its answer.
+/// A command to the fault port, and its answer.
 async fn command(port: u16, line: &str) -> serde_json::Value {
     use tokio::io::{AsyncBufReadExt, BufReader};
     let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
@@ -41,10 +41,10 @@ async fn command(port: u16, line: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn the_control_port_does_what_the_library_does() {
+async fn the_fault_port_does_what_the_library_does() {
     let cassandra = Local::shared().await.unwrap().cassandra.address().to_string();
-    let local = Local::builder().cassandra(cassandra).control_port(0).peers(1).start().await.unwrap();
-    let port = local.ready().control_port.unwrap();
+    let local = Local::builder().cassandra(cassandra).fault_port(0).peers(1).start().await.unwrap();
+    let port = local.ready().fault_port.unwrap();
     let inject =
         r#"{"inject": {"effect": {"error": {"moment": "before", "code": 4097, "text": "x"}}, "kind": "OPTIONS"}}"#;
     assert_eq!(command(port, inject).await, json!({"ok": 0}));

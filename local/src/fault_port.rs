@@ -1,5 +1,5 @@
-//! A port of the program's that makes things go wrong and tells what was consumed: one command in, one answer out, each a
-//! line of JSON.
+//! The fault port of the program: takes commands that make things go wrong or tell what was consumed, each a line of JSON,
+//! and answers each with a line of JSON.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -67,14 +67,14 @@ impl Capacity {
 /// The longest command: credentials with a session token fit.
 const LONGEST: u64 = 64 << 10;
 
-/// A control port. Dropped, it is closed.
+/// The fault port. Dropped, it is closed.
 #[derive(Debug)]
-pub(crate) struct Control {
+pub(crate) struct FaultPort {
     pub(crate) port: u16,
     _listening: JoinSet<()>,
 }
 
-impl Control {
+impl FaultPort {
     /// Listens on 127.0.0.1, at a port that is free where it is 0.
     pub(crate) async fn start(port: u16, levers: Levers) -> io::Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
