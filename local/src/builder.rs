@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::auth::Clock;
 use crate::cassandra::surroundings::Surroundings;
 use crate::cassandra::{CassandraRuntime, Progress};
+use crate::clock::Clock;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::{Fault, Faults};

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Injected;
-pub use crate::gateway::Consistency;
+pub use crate::protocol::Consistency;
 use crate::throttle::Exceeded;
 
 /// What a local Keyspaces received, newest last; cheap to clone, every clone shows the same.

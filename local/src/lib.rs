@@ -4,6 +4,7 @@ mod auth;
 mod builder;
 mod ca;
 mod cassandra;
+mod clock;
 mod credentials;
 mod error;
 pub mod fault;
@@ -13,14 +14,20 @@ mod history;
 pub mod journal;
 mod local;
 mod metering;
+mod names;
 mod partitioner;
+mod protocol;
 mod random;
 mod ready;
 mod runtime;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod throttle;
 mod topology;
 mod truststore;
+mod upstream;
+mod wire;
 
 pub use builder::Builder;
 pub use cassandra::CassandraRuntime;

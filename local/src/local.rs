@@ -21,20 +21,18 @@ use crate::builder::Builder;
 use crate::ca::Ca;
 use crate::cassandra::owned::{Job, Owned};
 use crate::cassandra::{self, Cassandra};
-use crate::fault_port::FaultPort;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
+use crate::fault_port::FaultPort;
 use crate::gateway::{self, Gateway, Instance, Script};
 use crate::journal::Journal;
 use crate::metering::Metering;
-use crate::random;
 use crate::ready::Ready;
 use crate::runtime::OwnRuntime;
-use crate::schema;
 use crate::throttle::Throttling;
 use crate::topology::Listeners;
-use crate::truststore;
+use crate::{random, schema, truststore};
 
 /// A running local Keyspaces. When it is dropped, or its process ends in whatever way, everything that it started is
 /// gone. Several run side by side.

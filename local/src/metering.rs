@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::schema::Thing;
+use crate::names::SchemaObject;
 use crate::throttle::{Exceeded, Use};
 
 /// What each table's statements have consumed, and how often they were throttled; cheap to clone, every clone shows the
@@ -14,7 +14,7 @@ use crate::throttle::{Exceeded, Use};
 /// The size of a row that is written is estimated as the guide does ([`keyspaces_cql::units`]) from what the statement says
 /// of the row. What a read consumes goes by the bytes that came back. A statement that fails consumes nothing.
 #[derive(Clone, Debug, Default)]
-pub struct Metering(Arc<Mutex<BTreeMap<Thing, [Metered; Operation::ALL.len()]>>>);
+pub struct Metering(Arc<Mutex<BTreeMap<SchemaObject, [Metered; Operation::ALL.len()]>>>);
 
 /// One table's statements of one kind, by the names that CloudWatch has for these numbers (`DG:metrics-dimensions`).
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -78,7 +78,7 @@ impl Metering {
     /// One table's statements of one kind; nothing but zeros if there was none.
     pub fn of(&self, keyspace: &str, table: &str, operation: Operation) -> Metered {
         let tables = self.tables();
-        let operations = tables.get(&Thing::table(keyspace, table));
+        let operations = tables.get(&SchemaObject::table(keyspace, table));
         let metered = operations.map(|operations| operations[operation as usize].clone()).unwrap_or_default();
         Metered { keyspace: keyspace.to_owned(), table_name: table.to_owned(), operation, ..metered }
     }
@@ -89,7 +89,7 @@ impl Metering {
     }
 
     /// A statement was carried out; `first` is whether it counts for this table, or only its units do.
-    pub(crate) fn consumed(&self, table: &Thing, operation: Operation, side: Use, units: f64, first: bool) {
+    pub(crate) fn consumed(&self, table: &SchemaObject, operation: Operation, side: Use, units: f64, first: bool) {
         self.change(table, operation, |metered| {
             match side {
                 Use::Read => metered.consumed_read_capacity_units += units,
@@ -99,7 +99,7 @@ impl Metering {
         });
     }
 
-    pub(crate) fn throttled(&self, table: &Thing, operation: Operation, side: Use, exceeded: Exceeded) {
+    pub(crate) fn throttled(&self, table: &SchemaObject, operation: Operation, side: Use, exceeded: Exceeded) {
         self.change(table, operation, |metered| {
             match side {
                 Use::Read => metered.read_throttle_events += 1,
@@ -113,7 +113,7 @@ impl Metering {
         });
     }
 
-    fn change(&self, table: &Thing, operation: Operation, change: impl FnOnce(&mut Metered)) {
+    fn change(&self, table: &SchemaObject, operation: Operation, change: impl FnOnce(&mut Metered)) {
         let mut tables = self.tables();
         if !tables.contains_key(table) {
             tables.insert(table.clone(), Default::default());
@@ -123,7 +123,7 @@ impl Metering {
         }
     }
 
-    fn tables(&self) -> MutexGuard<'_, BTreeMap<Thing, [Metered; Operation::ALL.len()]>> {
+    fn tables(&self) -> MutexGuard<'_, BTreeMap<SchemaObject, [Metered; Operation::ALL.len()]>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_throttled_statement_counts_under_every_metric_that_it_concerns() {
-        let (metering, table) = (Metering::default(), Thing::table("ks", "t"));
+        let (metering, table) = (Metering::default(), SchemaObject::table("ks", "t"));
         metering.throttled(&table, Operation::Insert, Use::Write, Exceeded::Partition);
         metering.throttled(&table, Operation::Insert, Use::Write, Exceeded::Table);
         metering.throttled(&table, Operation::Select, Use::Read, Exceeded::Connection);

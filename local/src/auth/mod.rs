@@ -9,17 +9,16 @@ mod tests;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use subtle::ConstantTimeEq;
 
+use crate::clock::Clock;
 use crate::credentials::{Credentials, LONGEST_NAME, LONGEST_TOKEN};
+use crate::protocol::Refusal;
 use crate::random;
 use sigv4::{Answer, Signing};
-
-/// What time it is: signatures are held against it.
-pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// Decides who may log in.
 #[derive(Clone)]
@@ -48,13 +47,6 @@ pub(crate) enum Begin {
     Accepted,
     /// It is sent an ERROR.
     Refused(Refusal),
-}
-
-/// An ERROR frame's code and text.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Refusal {
-    pub(crate) code: i32,
-    pub(crate) text: String,
 }
 
 /// A nonce given to one client. It is good for one answer.

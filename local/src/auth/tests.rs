@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::sigv4::Signing;
 use super::*;
+use crate::clock::Clock;
+use crate::protocol::Refusal;
 
 const NOW: &str = "2026-02-03T04:05:06.789Z";
 

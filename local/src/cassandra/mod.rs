@@ -25,9 +25,9 @@ use surroundings::Surroundings;
 use yaml::Yaml;
 
 use crate::error::{Error, ErrorKind};
-use crate::gateway::Own;
 use crate::random;
 use crate::topology::Partitioner;
+use crate::upstream::InternalConnection;
 
 /// Is told, in lines for a person, how far a start is.
 pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
@@ -266,7 +266,7 @@ async fn ready(process: &Owned, port: u16, settings: &Settings) -> Result<Socket
 }
 
 async fn ask_partitioner(address: SocketAddr, patience: Duration) -> Result<String, String> {
-    let cassandra = Own::new(address);
+    let cassandra = InternalConnection::new(address);
     let rows = cassandra.select("SELECT JSON partitioner FROM system.local WHERE key = 'local'", &[]);
     let rows = tokio::time::timeout(patience, rows).await.map_err(|_| format!("no answer within {patience:?}"))?;
     let rows = rows.map_err(|failed| failed.to_string())?;

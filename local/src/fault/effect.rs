@@ -5,8 +5,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
-use crate::gateway::error_code;
-use crate::gateway::notation::Notation;
+use crate::protocol::{Writer, error_code};
 
 /// What a [`Fault`](super::Fault) does to a request that it strikes.
 ///

@@ -3,9 +3,8 @@
 use keyspaces_cql::statement::{Term, TermKind};
 use keyspaces_cql::{Name, Span, Statement};
 
-use super::request::Parameters;
-use super::values::Values;
-use crate::history::Binding;
+use crate::protocol::request::Parameters;
+use crate::protocol::{Binding, Values};
 
 /// A statement's bind markers, and what was bound to them.
 #[derive(Debug)]

@@ -14,9 +14,9 @@ use keyspaces_cql::value::{self, Value};
 use keyspaces_cql::{ColumnKind, Span, Statement as Tree};
 
 use super::json;
-use super::layout::Layout;
 use super::limits::What;
-use super::values::Values;
+use crate::protocol::Values;
+use crate::upstream::Layout;
 
 /// Where the values are that a part of a statement names.
 #[derive(Debug)]

@@ -13,19 +13,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::server::TlsStream;
 
-use super::frame::{self, Frame, From, LONGEST_REQUEST, Opcode, Unreadable};
+use super::Shared;
 use super::link::{Link, State};
-use super::notation::{Malformed, Notation, Reader};
 use super::record::{Entered, LOG, Record};
-use super::statement::{Answer, Request, Statement, refused};
+use super::statement::{Answer, Statement, refused};
 use super::strike::Exchange;
-use super::upstream::Upstream;
-use super::{Shared, error_code};
-use crate::auth::{Begin, Challenge, Refusal};
+use crate::auth::{Begin, Challenge};
 use crate::fault::Effect;
 use crate::journal::{Connected, Outcome};
+use crate::protocol::request::Request;
+use crate::protocol::{
+    Frame, LONGEST_REQUEST, Malformed, Opcode, Reader, Refusal, Sender, Unreadable, Writer, error_code,
+};
 use crate::throttle::Requests;
-use crate::topology;
+use crate::upstream::Upstream;
+use crate::{topology, wire};
 
 /// How long TLS may take, and then how long a client may take to say who it is.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -64,7 +66,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
     let (reader, writer) = tokio::io::split(stream);
     let (queue, frames) = mpsc::channel(64);
     let mut writing = JoinSet::new();
-    writing.spawn(frame::write_all(writer, frames, From::Client));
+    writing.spawn(wire::write_all(writer, frames, Sender::Client));
     let link = Link::new(shared.orders.clone());
     let allowance = Arc::new(shared.throttling.connection());
     let mut connection = Connection {
@@ -369,7 +371,7 @@ impl Connection {
     }
 
     async fn read(&mut self, longest: usize) -> Result<Frame, Ending> {
-        match frame::read(&mut self.reader, From::Client, longest, &self.memory).await {
+        match wire::read(&mut self.reader, Sender::Client, longest, &self.memory).await {
             Ok(frame) => {
                 let stream = frame.stream;
                 match frame.without_extras(false) {

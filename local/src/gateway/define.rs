@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::statement::lost;
-use super::{Failed, Frame, Shared};
+use super::Shared;
+use crate::protocol::Frame;
 use crate::schema::{Definition, Refused, Schema};
+use crate::upstream::{Failed, lost};
 
 impl Shared {
     /// The schema, which is to be [settled](Self::settle) before it is looked at.

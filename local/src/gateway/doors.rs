@@ -12,8 +12,9 @@ use tokio::task::JoinSet;
 
 use super::link::Order;
 use super::record::LOG;
-use super::{Failed, Shared, connection};
+use super::{Shared, connection};
 use crate::topology::Topology;
+use crate::upstream::Failed;
 
 /// The doors of a gateway.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use keyspaces_cql::Statement;
 use uuid::Uuid;
 
 use super::understand::edited;
-use crate::schema::{Thing, quoted};
+use crate::names::{SchemaObject, quoted};
 
 /// Whether a statement calls one of them.
 pub(super) fn is_fresh(statement: &Statement) -> bool {
@@ -17,7 +17,7 @@ pub(super) fn is_fresh(statement: &Statement) -> bool {
 }
 
 /// The text with what such functions give at this time in their place, and with its tables under their whole names.
-pub(super) fn fixed(text: &str, tables: &[Thing], now: SystemTime) -> Option<String> {
+pub(super) fn fixed(text: &str, tables: &[SchemaObject], now: SystemTime) -> Option<String> {
     let statement = keyspaces_cql::parse(text).ok()?;
     let functions = statement.functions();
     let calls = functions.iter().filter(|function| function.keyspace.is_none());
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn what_functions_give_is_in_their_place_and_everything_else_stays() {
         let now = UNIX_EPOCH + Duration::new(86_400, 5_000_000);
-        let table = Thing::table("ks", "T");
+        let table = SchemaObject::table("ks", "T");
         let values = "currentTimestamp(), tojson(1), currentDate(), currenttime()";
         let text = format!("INSERT INTO \"T\" (a, b, c, d) VALUES ({values}) -- now()");
         assert_eq!(

@@ -7,17 +7,16 @@ use keyspaces_cql::units::{self, LOGGED_BATCH_FACTOR, ReadCost, Row};
 use keyspaces_cql::{CapacityMode, ColumnKind, Statement as Tree};
 
 use super::cells::{self, Cells, PlannedCells};
-use super::consistency::Consistency;
-use super::layout::Layout;
 use super::limits::{Piece, What, is_logged_batch, modifications};
 use super::prepared::Facts;
 use super::statement::{Answer, Statement, throttled};
-use super::values::Values;
-use crate::auth::Refusal;
 use crate::journal::Outcome;
 use crate::metering::Operation;
-use crate::schema::{Features, Thing, system_tables};
+use crate::names::{SchemaObject, system_tables};
+use crate::protocol::{Consistency, Refusal, Values};
+use crate::schema::Features;
 use crate::throttle::{Demand, Use};
+use crate::upstream::Layout;
 
 /// What is to be measured of a statement, found once for a prepared one.
 #[derive(Debug, Default)]
@@ -29,7 +28,7 @@ pub(super) struct Plan {
 /// One INSERT, UPDATE, DELETE or SELECT.
 #[derive(Debug)]
 pub(super) struct Step {
-    table: Thing,
+    table: SchemaObject,
     operation: Operation,
     side: Use,
     sizes: units::Table,
@@ -140,21 +139,23 @@ impl Terms {
 
 impl Plan {
     /// `tables` has one for each modification, in their order.
-    fn of(tree: &Tree, tables: &[(&Thing, Arc<Layout>, Features)]) -> Self {
+    fn of(tree: &Tree, tables: &[(&SchemaObject, Arc<Layout>, Features)]) -> Self {
         let markers = cells::markers(tree);
         let batch = matches!(tree, Tree::Batch(_));
         let expires = |using: Option<&Using>| using.and_then(Using::ttl).is_some();
-        let step =
-            |(table, layout, features): &(&Thing, Arc<Layout>, Features), operation, cells, expires: bool| Step {
-                table: (*table).clone(),
-                operation: if batch { Operation::Batch } else { operation },
-                side: if operation == Operation::Select { Use::Read } else { Use::Write },
-                sizes: units::Table::of_columns(layout.all().count())
-                    .with_ttl(features.ttl)
-                    .with_client_side_timestamps(features.timestamps),
-                cells,
-                expires: expires || layout.known.expires(),
-            };
+        let step = |(table, layout, features): &(&SchemaObject, Arc<Layout>, Features),
+                    operation,
+                    cells,
+                    expires: bool| Step {
+            table: (*table).clone(),
+            operation: if batch { Operation::Batch } else { operation },
+            side: if operation == Operation::Select { Use::Read } else { Use::Write },
+            sizes: units::Table::of_columns(layout.all().count())
+                .with_ttl(features.ttl)
+                .with_client_side_timestamps(features.timestamps),
+            cells,
+            expires: expires || layout.known.expires(),
+        };
         let steps = match (tree, tables) {
             (Tree::Select(select), [table, ..]) => {
                 let cells = PlannedCells::of_select(&select.relations, &table.1, &markers);
@@ -162,7 +163,7 @@ impl Plan {
             }
             _ => {
                 let writes = modifications(tree).into_iter().zip(tables);
-                let write = |(what, table): (What<'_>, &(&Thing, Arc<Layout>, Features))| {
+                let write = |(what, table): (What<'_>, &(&SchemaObject, Arc<Layout>, Features))| {
                     let cells = PlannedCells::of_write(what, &table.1, &markers);
                     step(table, operation(what), cells, expires(what.using()) || expires(tree.using()))
                 };

@@ -3,34 +3,22 @@
 mod bound;
 mod cells;
 mod connection;
-mod consistency;
 mod define;
 mod doors;
 mod fixed;
-mod frame;
 mod json;
-mod layout;
-pub(crate) mod lease;
 mod limits;
 mod link;
 mod measure;
-mod metadata;
-pub(crate) mod notation;
-mod own;
 mod paging;
 mod prepared;
 mod record;
 mod recorded;
 mod renamed;
-mod request;
 mod script;
 mod statement;
 mod strike;
-#[cfg(test)]
-mod tests;
 mod understand;
-mod upstream;
-mod values;
 mod written;
 
 use std::net::SocketAddr;
@@ -39,47 +27,22 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::auth::{Authority, Clock};
+use crate::auth::Authority;
 use crate::ca::Ca;
 use crate::cassandra::Fate;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
 use crate::journal::Journal;
 use crate::metering::Metering;
-use crate::schema::{self, Names, Schema};
+use crate::names::Names;
+use crate::schema::{self, Schema};
 use crate::throttle::Throttling;
 use crate::topology::{Listeners, Partitioner, Topology};
 
-pub use consistency::Consistency;
+use crate::upstream::{Failed, InternalConnection, Layouts, Lease};
 pub(crate) use doors::{Doors, Stuck};
-pub(crate) use frame::{Frame, Opcode};
-pub(crate) use layout::{Column, Layout};
-use lease::Lease;
-pub(crate) use metadata::{is_schema_change, prepared_id, restored, schema_change};
-pub(crate) use own::{Failed, Own, accepted};
-pub(crate) use paging::rows::Rows;
-pub(crate) use request::{Execute, Parameters, query_at, write_prepare};
 pub(crate) use script::Script;
-pub(crate) use statement::error_of;
-pub(crate) use understand::{not_emulated, refused_by};
-pub(crate) use upstream::{Lost, Upstream, leaves_open};
-
-/// The codes of ERROR frames.
-pub(crate) mod error_code {
-    pub(crate) const SERVER_ERROR: i32 = 0x0000;
-    pub(crate) const PROTOCOL_ERROR: i32 = 0x000A;
-    pub(crate) const UNAVAILABLE: i32 = 0x1000;
-    pub(crate) const WRITE_TIMEOUT: i32 = 0x1100;
-    pub(crate) const READ_TIMEOUT: i32 = 0x1200;
-    pub(crate) const READ_FAILURE: i32 = 0x1300;
-    pub(crate) const FUNCTION_FAILURE: i32 = 0x1400;
-    pub(crate) const WRITE_FAILURE: i32 = 0x1500;
-    pub(crate) const SYNTAX_ERROR: i32 = 0x2000;
-    pub(crate) const UNAUTHORIZED: i32 = 0x2100;
-    pub(crate) const INVALID: i32 = 0x2200;
-    pub(crate) const ALREADY_EXISTS: i32 = 0x2400;
-    pub(crate) const UNPREPARED: i32 = 0x2500;
-}
 
 /// What a gateway is told.
 pub(crate) struct Settings {
@@ -134,7 +97,7 @@ pub(crate) struct Shared {
     fate: Fate,
     journal: Journal,
     prepared: prepared::Prepared,
-    layouts: layout::Layouts,
+    layouts: Layouts,
     /// For the rows that Cassandra is asked for at once.
     rows: Semaphore,
     schema: Schema,
@@ -176,7 +139,7 @@ impl Gateway {
             Instance::Kept(_) | Instance::Alone => None,
         };
         let topology = Topology::new(&region, partitioner, &listeners.peers);
-        let schema = Schema::open(Own::new(cassandra), names, &topology, schema, Arc::clone(&clock));
+        let schema = Schema::open(InternalConnection::new(cassandra), names, &topology, schema, Arc::clone(&clock));
         let schema = schema.await.map_err(|failed| unusable(cassandra, failed))?;
         if let Some(script) = script {
             script.run(&schema).await?;
@@ -189,7 +152,7 @@ impl Gateway {
             fate,
             journal: Journal::new(),
             prepared: prepared::Prepared::new(),
-            layouts: layout::Layouts::default(),
+            layouts: Layouts::default(),
             rows: Semaphore::new(paging::ROWS_AT_ONCE as usize),
             schema,
             clock,
@@ -250,7 +213,7 @@ impl Shared {
         // What clients that are gone have written has to be in the histories, and nothing may be forgotten behind the back
         // of those that are opened now.
         self.schema.history().landed().await;
-        let (own, names) = (Own::new(self.cassandra), Names::new(&self.instance));
+        let (own, names) = (InternalConnection::new(self.cassandra), Names::new(&self.instance));
         let schema = Schema::open(own, names, &topology, self.schema_settings.clone(), Arc::clone(&self.clock)).await?;
         Ok(Self {
             tls: Arc::clone(&self.tls),
@@ -259,7 +222,7 @@ impl Shared {
             fate: self.fate.clone(),
             journal: self.journal.clone(),
             prepared: prepared::Prepared::new(),
-            layouts: layout::Layouts::default(),
+            layouts: Layouts::default(),
             rows: Semaphore::new(paging::ROWS_AT_ONCE as usize),
             schema,
             clock: Arc::clone(&self.clock),

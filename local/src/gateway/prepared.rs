@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::measure::Remembered;
 use super::understand::Look;
-use crate::schema::{Features, Thing};
+use crate::names::SchemaObject;
+use crate::schema::Features;
 
 /// The newest prepared statements. One that is forgotten is prepared again by the driver, as it is told to.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ struct Entry {
 pub(super) struct Facts {
     /// As the client sent it, with the names that Cassandra has for functions.
     pub(super) text: Arc<str>,
-    pub(super) tables: Vec<Thing>,
+    pub(super) tables: Vec<SchemaObject>,
     /// Whether it reads; otherwise it writes.
     pub(super) reads: bool,
     pub(super) conditional: bool,

@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::frame::Frame;
 use super::prepared::Prepared;
-use super::request::{Parameters, TextOrId};
-use super::statement::Request;
-use crate::auth::Clock;
+use crate::clock::Clock;
 use crate::fault::{Faults, Injected};
 use crate::journal::{Journal, Kind, Outcome, Received};
+use crate::protocol::Frame;
+use crate::protocol::request::{Parameters, Request, TextOrId};
 
 /// Writes down what one connection receives.
 #[derive(Clone)]
@@ -205,7 +204,7 @@ mod tests {
         let client = ([127, 0, 0, 1], 5000).into();
         let clock: Clock = Arc::new(SystemTime::now);
         let record = Record::new(Journal::new(), 1, client, client, clock, Faults::default());
-        let login = Frame::new(0, super::super::frame::Opcode::AuthResponse, bytes::Bytes::new());
+        let login = Frame::new(0, crate::protocol::Opcode::AuthResponse, bytes::Bytes::new());
         tracing::subscriber::with_default(log, || {
             let refused = |text: &str| Outcome::Refused { code: 0x2200, text: text.into() };
             let text = "TRUNCATE\n  ks.t".to_owned();

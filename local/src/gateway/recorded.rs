@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use super::bound::Bound;
-use super::frame::{Frame, Opcode};
 use super::limits::Piece;
-use super::metadata::is_applied;
-use super::statement::{Answer, Statement, came_of, lost};
-use super::upstream::leaves_open;
+use super::statement::{Answer, Statement, came_of};
 use super::written::{Place, written};
-use crate::auth::Refusal;
 use crate::history::Written;
+use crate::protocol::metadata::is_applied;
+use crate::protocol::{Frame, Opcode, Refusal, leaves_open};
+use crate::upstream::lost;
 
 impl Statement<'_> {
     /// Sends a write on. If one of its tables is recorded, what it made of the rows is in the table's history before its

@@ -3,7 +3,7 @@
 use keyspaces_cql::statement::{Select, Selection, Term, TermKind};
 use keyspaces_cql::{Effect, QualifiedName, Span, Statement};
 
-use crate::schema::quoted;
+use crate::names::quoted;
 
 /// `dateOf` and `unixTimestampOf`, which Keyspaces has (DG:cql.functions), are gone in Cassandra 5.0 (CASSANDRA-18328).
 const RENAMED: &[(&str, &str)] = &[("dateof", "totimestamp"), ("unixtimestampof", "tounixtimestamp")];

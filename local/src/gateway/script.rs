@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use keyspaces_cql::{KnownTables, Span, Statement};
 
-use super::error_of;
 use super::understand::{Action, Place, understand};
 use crate::error::{Error, ErrorKind};
+use crate::protocol::error_of;
 use crate::schema::Schema;
 
 /// A file with CREATE, ALTER and DROP statements and USE.

@@ -1,29 +1,28 @@
 //! The path of a statement: understood, checked, sent on, and its answer given back.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use keyspaces_cql::Effect;
+use keyspaces_cql::{Effect, KnownTables};
 
-use super::consistency::Consistency;
+use super::Shared;
 use super::fixed::fixed;
-use super::frame::{Frame, Opcode};
 use super::limits::Piece;
 use super::measure::{Remembered, Terms};
-use super::notation::{Notation, Reader};
 use super::paging::Asked;
 use super::prepared::Facts;
-use super::request::{self, Batch, BatchKind, Batched, Execute, Query, TextOrId};
-use super::understand::{Action, Look, Not, Place, Understood, judge_batch, not_emulated, parsed, understand};
-use super::upstream::Upstream;
-use super::{Failed, Shared, error_code, metadata};
-use crate::auth::Refusal;
+use super::understand::{Action, Look, Not, Place, Understood, judge_batch, parsed, understand};
 use crate::fault::{TIMED_OUT, error_body};
 use crate::journal::Outcome;
-use crate::schema::{system_tables, unconfigured};
+use crate::names::{SchemaObject, system_tables};
+use crate::protocol::request::{self, Batch, BatchKind, Batched, Execute, Query, Request, TextOrId};
+use crate::protocol::{Consistency, Frame, Opcode, Refusal, Writer, error_code, error_of, metadata, not_emulated};
+use crate::schema::unconfigured;
 use crate::throttle::{Exceeded, Requests, Use};
+use crate::upstream::{Channel, Failed, Layout, Upstream, lost};
 
 /// A statement of one connection.
 pub(super) struct Statement<'a> {
@@ -37,15 +36,6 @@ pub(super) struct Statement<'a> {
     pub(super) empty_page: bool,
     /// What the connection may still ask for.
     pub(super) requests: &'a Requests,
-}
-
-/// What a client wants done.
-#[derive(Debug)]
-pub(super) enum Request {
-    Query(Query),
-    Prepare(String),
-    Execute(Execute),
-    Batch(Batch),
 }
 
 /// What the client gets, and what came of it.
@@ -267,6 +257,31 @@ impl Statement<'_> {
         self.in_place(prepared, |place| understand(&statement, text, place, &tables)).map_err(Not::Taken)
     }
 
+    /// What a table looks like; empty if Cassandra has none of this name.
+    pub(super) async fn layout(&self, stream: i16, table: &SchemaObject) -> Result<Arc<Layout>, Refusal> {
+        let schema = &self.shared.schema;
+        let default_ttl = || schema.options(table).and_then(|options| options.default_time_to_live);
+        let expires = || default_ttl().is_some_and(|seconds| seconds > 0);
+        let cassandra = Channel { upstream: self.upstream, stream };
+        self.shared.layouts.find(cassandra, schema.names(), table, expires).await
+    }
+
+    /// What is known of some tables. System tables and those that are not there are left out.
+    pub(super) async fn known_tables<'t>(
+        &self,
+        stream: i16,
+        tables: impl IntoIterator<Item = &'t SchemaObject>,
+    ) -> Result<KnownTables, Refusal> {
+        let mut known = KnownTables::default();
+        for table in tables.into_iter().collect::<HashSet<_>>() {
+            if self.shared.schema.options(table).is_some() {
+                let layout = self.layout(stream, table).await?;
+                known.insert(Some(&table.keyspace), &table.name, Arc::clone(&layout.known));
+            }
+        }
+        Ok(known)
+    }
+
     fn in_place<T>(&self, prepared: bool, judge: impl FnOnce(Place<'_>) -> T) -> T {
         let keyspace = self.keyspace.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (names, data_center) = (self.shared.schema.names(), self.shared.schema.data_center());
@@ -309,20 +324,6 @@ impl Statement<'_> {
     pub(super) async fn forward(&self, request: Frame) -> Result<Answer, Refusal> {
         let answer = self.upstream.call(request).await.map_err(|_| lost())?;
         Ok(came_of(self.restored(answer)?))
-    }
-}
-
-/// What a request says of itself, for the journal.
-impl Request {
-    pub(super) fn read(frame: &Frame) -> Option<Result<Self, request::Unread>> {
-        let body = &frame.body;
-        Some(match frame.opcode {
-            Opcode::Query => Query::read(body).map(Self::Query),
-            Opcode::Prepare => request::prepare(body).map(Self::Prepare),
-            Opcode::Execute => Execute::read(body).map(Self::Execute),
-            Opcode::Batch => Batch::read(body).map(Self::Batch),
-            _ => return None,
-        })
     }
 }
 
@@ -416,17 +417,4 @@ pub(super) fn came_of(answer: Frame) -> Answer {
 
 fn broken(failed: Failed) -> Refusal {
     Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") }
-}
-
-pub(crate) fn error_of(frame: &Frame) -> Option<(i32, &str)> {
-    let mut reader = Reader::new(&frame.body);
-    (frame.opcode == Opcode::Error).then_some(())?;
-    Some((reader.int().ok()?, reader.string().ok()?))
-}
-
-pub(super) fn lost() -> Refusal {
-    Refusal {
-        code: error_code::SERVER_ERROR,
-        text: "keyspaces-local: the connection to the Cassandra behind ended".into(),
-    }
 }

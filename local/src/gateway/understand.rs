@@ -2,22 +2,21 @@
 
 use keyspaces_cql::statement::{Batch, Modification, TermKind, Using};
 use keyspaces_cql::{
-    Context, Judgement, KnownTables, QualifiedName, Rule, Span, Statement, SyntaxError, SyntaxProblem, Unknown,
-    judge_in,
+    Context, Judgement, KnownTables, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem, Unknown, judge_in,
 };
 
-use super::error_code;
 use super::fixed::is_fresh;
 use super::renamed;
-use crate::auth::Refusal;
-use crate::schema::{Definition, Features, Kind, Names, Thing, system_tables};
+use crate::names::{Names, ObjectKind, SchemaObject, system_tables};
+use crate::protocol::{Refusal, error_code, not_emulated, refused_by};
+use crate::schema::{Definition, Features};
 
 /// A statement that the service takes, as far as its text can tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Understood {
     pub(super) action: Action,
     /// The tables that it reads or writes, by the client's names.
-    pub(super) tables: Vec<Thing>,
+    pub(super) tables: Vec<SchemaObject>,
     /// What each of these tables needs for it.
     pub(super) needs: Vec<Features>,
     /// What else is to be looked at when its values are known.
@@ -110,10 +109,10 @@ pub(super) struct Place<'a> {
 
 impl Place<'_> {
     /// The tables that a statement names.
-    pub(super) fn tables(self, statement: &Statement) -> Vec<Thing> {
+    pub(super) fn tables(self, statement: &Statement) -> Vec<SchemaObject> {
         let table = |name: &&QualifiedName| {
             let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).or(self.keyspace)?;
-            Some(Thing::table(keyspace, &name.name.text))
+            Some(SchemaObject::table(keyspace, &name.name.text))
         };
         statement.tables().iter().filter_map(table).collect()
     }
@@ -121,25 +120,25 @@ impl Place<'_> {
 
 impl Place<'_> {
     /// What a CREATE … IF NOT EXISTS creates.
-    pub(super) fn created_if_missing(self, statement: &Statement) -> Option<Thing> {
+    pub(super) fn created_if_missing(self, statement: &Statement) -> Option<SchemaObject> {
         match statement {
             Statement::CreateKeyspace(create) => {
-                create.if_not_exists.map(|_| Thing::keyspace(create.keyspace.text.clone()))
+                create.if_not_exists.map(|_| SchemaObject::keyspace(create.keyspace.text.clone()))
             }
             Statement::CreateTable(create) => {
                 create.if_not_exists?;
-                self.named(&create.table, Kind::Table)
+                self.named(&create.table, ObjectKind::Table)
             }
             Statement::CreateType(create) => {
                 create.if_not_exists?;
-                self.named(&create.name, Kind::Type)
+                self.named(&create.name, ObjectKind::Type)
             }
             _ => None,
         }
     }
 
     /// The table that a definition is about.
-    pub(super) fn defined_table(self, statement: &Statement) -> Option<Thing> {
+    pub(super) fn defined_table(self, statement: &Statement) -> Option<SchemaObject> {
         let name = match statement {
             Statement::CreateTable(create) => &create.table,
             Statement::AlterTable(alter) => &alter.table,
@@ -147,12 +146,12 @@ impl Place<'_> {
             Statement::RestoreTable(restore) => &restore.table,
             _ => return None,
         };
-        self.named(name, Kind::Table)
+        self.named(name, ObjectKind::Table)
     }
 
-    fn named(self, name: &QualifiedName, kind: Kind) -> Option<Thing> {
+    fn named(self, name: &QualifiedName, kind: ObjectKind) -> Option<SchemaObject> {
         let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).or(self.keyspace)?;
-        Some(Thing { keyspace: keyspace.to_owned(), kind, name: name.name.text.clone() })
+        Some(SchemaObject { keyspace: keyspace.to_owned(), kind, name: name.name.text.clone() })
     }
 }
 
@@ -219,18 +218,6 @@ fn unknown_syntax(error: &SyntaxError) -> Not {
     }
 }
 
-/// With the service's own text, or with one that says whose it is.
-pub(crate) fn refused_by(rule: &Rule) -> Refusal {
-    Refusal {
-        code: rule.error_code(),
-        text: rule.text.map_or_else(|| format!("keyspaces-local: {rule}"), str::to_owned),
-    }
-}
-
-pub(crate) fn not_emulated(what: impl std::fmt::Display) -> Refusal {
-    Refusal { code: error_code::INVALID, text: format!("keyspaces-local: not emulated: {what}") }
-}
-
 struct Reading<'a> {
     text: &'a str,
     place: Place<'a>,
@@ -291,9 +278,9 @@ impl Reading<'_> {
         Ok(self.understood(Action::Write { conditional }, tables, needs))
     }
 
-    fn table(&mut self, name: &QualifiedName) -> Result<Thing, Refusal> {
+    fn table(&mut self, name: &QualifiedName) -> Result<SchemaObject, Refusal> {
         let keyspace = self.keyspace_of(name)?;
-        let table = Thing::table(keyspace, &name.name.text);
+        let table = SchemaObject::table(keyspace, &name.name.text);
         let upstream = match system_tables::find(&table.keyspace, &table.name) {
             Some(system) => self.place.names.system_table(system),
             None => self.place.names.qualified(&table),
@@ -310,7 +297,7 @@ impl Reading<'_> {
         })
     }
 
-    fn understood(&self, action: Action, tables: Vec<Thing>, needs: Vec<Features>) -> Understood {
+    fn understood(&self, action: Action, tables: Vec<SchemaObject>, needs: Vec<Features>) -> Understood {
         Understood { action, tables, needs, look: self.look, text: self.edited(), renamed: None }
     }
 
@@ -345,7 +332,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::schema::{Change, quoted};
+    use crate::names::quoted;
+    use crate::schema::Change;
 
     fn read(text: &str) -> Result<Understood, Not> {
         let names = Names::new("test");
@@ -445,8 +433,8 @@ mod tests {
     fn a_restore_names_two_tables_and_nothing_of_it_is_for_cassandra() {
         let text = "RESTORE TABLE t FROM TABLE app.u WITH restore_timestamp = '2020-06-30T04:05:00Z'";
         let Action::Define(definition) = read(text).unwrap().action else { panic!() };
-        assert_eq!((definition.change, definition.thing), (Change::Restore, Thing::table("here", "t")));
-        assert_eq!((definition.source, definition.text), (Some(Thing::table("app", "u")), None));
+        assert_eq!((definition.change, definition.thing), (Change::Restore, SchemaObject::table("here", "t")));
+        assert_eq!((definition.source, definition.text), (Some(SchemaObject::table("app", "u")), None));
     }
 
     #[test]
@@ -469,7 +457,7 @@ mod tests {
         fn any_names_are_read_back_as_they_were(keyspace in "[a-zA-Z0-9][a-zA-Z0-9_]{0,47}", table in "[ -~]{1,48}") {
             let text = format!("SELECT * FROM {}.{}", quoted(&keyspace), quoted(&table));
             let understood = read(&text).unwrap();
-            prop_assert_eq!(&understood.tables, &[Thing::table(&keyspace, &table)]);
+            prop_assert_eq!(&understood.tables, &[SchemaObject::table(&keyspace, &table)]);
             let again = keyspaces_cql::parse(&understood.text).unwrap();
             let names = Names::new("test");
             let found = again.tables()[0];

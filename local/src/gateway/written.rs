@@ -12,15 +12,16 @@ use serde_json::value::RawValue;
 
 use super::bound::Bound;
 use super::json;
-use super::layout::{Column, Layout, is_among};
 use super::limits::{What, modifications};
 use crate::history::{Relation, Written};
-use crate::schema::{Features, Thing, quoted};
+use crate::names::{SchemaObject, quoted};
+use crate::schema::Features;
+use crate::upstream::{Column, Layout, is_among};
 
 /// A table that is written to.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    pub(super) table: Thing,
+    pub(super) table: SchemaObject,
     pub(super) layout: Arc<Layout>,
     pub(super) features: Features,
     pub(super) default_ttl: Option<u32>,

@@ -9,9 +9,9 @@ use super::chronicle::Chronicle;
 use super::entry::Entry;
 use super::image::{Image, Part, found};
 use super::line::Request;
-use super::record::{PAGE, Way, Written};
-use crate::gateway::{Failed, Layout};
-use crate::schema::Thing;
+use super::record::{PAGE, Written};
+use crate::names::SchemaObject;
+use crate::upstream::{Channel, Failed, Layout};
 
 /// The pauses between attempts grow from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -81,8 +81,8 @@ impl History {
             let page = Some((PAGE, state));
             let request = Request { text: &text, page, ..Request::default() };
             let (upstream, stream) = self.line.lend().await?;
-            let way = Way { upstream: &upstream, stream: stream.number };
-            let (places, taken, page) = self.read(chronicle, way, &request, true, 2 * PAGE).await?;
+            let channel = Channel { upstream: &upstream, stream: stream.number };
+            let (places, taken, page) = self.read(chronicle, channel, &request, true, 2 * PAGE).await?;
             let mut entries = Vec::with_capacity(page.count);
             for row in page.each() {
                 let shown = image.read(&page.content, row, taken).map_err(|_| Failed::Unreadable(text.clone()))?;
@@ -94,7 +94,7 @@ impl History {
                 }
                 entries.extend(shown.row.map(|(key, cells)| found(key, cells)));
             }
-            self.store().keep(way.upstream, way.stream, chronicle, &places, &entries).await?;
+            self.store().keep(channel.upstream, channel.stream, chronicle, &places, &entries).await?;
             state = page.state.clone();
             if state.is_none() || chronicle.is_forgotten() {
                 break;
@@ -120,10 +120,10 @@ impl History {
     }
 
     /// What a table looks like in Cassandra now.
-    pub(super) async fn layout(&self, table: &Thing) -> Result<Layout, Failed> {
+    pub(super) async fn layout(&self, table: &SchemaObject) -> Result<Layout, Failed> {
         let text = Layout::SELECT;
         let keyspace = self.names.keyspace(&table.keyspace);
-        let values = super::Binding::placed([Some(keyspace.as_bytes()), Some(table.name.as_bytes())]);
+        let values = crate::protocol::Binding::placed([Some(keyspace.as_bytes()), Some(table.name.as_bytes())]);
         let rows = self.line.page(&Request { text, values, ..Request::default() }).await?;
         Layout::read(&rows).map_err(|_| Failed::Unreadable(text.to_owned()))
     }

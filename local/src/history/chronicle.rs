@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use tokio::sync::{OnceCell, watch};
 
-use super::life::Life;
+use crate::names::TableId;
 
 /// A bucket with so many bytes gets no more entries.
 const BUCKET_BYTES: u64 = 512 << 10;
@@ -18,7 +18,7 @@ pub(crate) const WINDOW: u64 = 35 * 24 * 3_600_000;
 /// The history of one table.
 #[derive(Debug)]
 pub(super) struct Chronicle {
-    pub(super) life: Life,
+    pub(super) life: TableId,
     order: Mutex<Order>,
     /// Whether a baseline is being taken.
     pub(super) baseline: watch::Sender<bool>,
@@ -94,7 +94,7 @@ impl Bucket {
 
 impl Chronicle {
     /// One that begins, or goes on after these buckets.
-    pub(super) fn new(life: Life, buckets: VecDeque<Bucket>, ended: Option<u64>) -> Self {
+    pub(super) fn new(life: TableId, buckets: VecDeque<Bucket>, ended: Option<u64>) -> Self {
         // What is in the last bucket was written before now, and its places lie between its number and now.
         let last = buckets.back().map_or(0, |bucket| bucket.number);
         let order =
@@ -233,12 +233,12 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::Thing;
+    use crate::names::SchemaObject;
 
     const DAY: u64 = 24 * 3_600_000;
 
     fn chronicle() -> Chronicle {
-        Chronicle::new(Life::new(Thing::table("ks", "t"), 0), VecDeque::new(), None)
+        Chronicle::new(TableId::new(SchemaObject::table("ks", "t"), 0), VecDeque::new(), None)
     }
 
     fn baseline(chronicle: &Chronicle, at: u64) -> Bucket {

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::gateway::notation::{Malformed, Notation, Reader};
+use crate::protocol::{Binding, Malformed, Reader, Writer};
 
 /// The values of some columns of a primary key, by their names.
 pub(super) type Key = Vec<(String, Bytes)>;
@@ -24,14 +24,6 @@ pub(crate) struct Relation {
     /// As it stands after WHERE.
     pub(crate) text: String,
     pub(crate) values: Binding,
-}
-
-/// Values for the bind markers of a text.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Binding {
-    /// With their number before them; empty if there are none.
-    pub(crate) values: Bytes,
-    pub(crate) named: bool,
 }
 
 /// What a write did to a row's marker, which is what lets a row be there without a value in any column: an INSERT writes
@@ -67,21 +59,6 @@ impl Expiry {
             Some(first) if times.iter().all(|time| time == first) => first.map_or(Self::Never, Self::At),
             Some(_) => Self::Each(times),
         }
-    }
-}
-
-impl Binding {
-    /// One value for each marker, in their order.
-    pub(super) fn placed<'a>(values: impl IntoIterator<Item = Option<&'a [u8]>>) -> Self {
-        let mut out = BytesMut::new();
-        let mut count = 0;
-        out.put_u16(0);
-        for value in values {
-            out.bytes(value);
-            count += 1;
-        }
-        out[..2].copy_from_slice(&u16::to_be_bytes(count));
-        Self { values: if count == 0 { Bytes::new() } else { out.freeze() }, named: false }
     }
 }
 

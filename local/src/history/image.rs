@@ -4,9 +4,9 @@ use bytes::Bytes;
 use keyspaces_cql::statement::CqlTypeKind;
 
 use super::entry::{Cell, Entry, Expiry, Key, Marker};
-use crate::gateway::notation::{Malformed, Reader};
-use crate::gateway::{Column, Layout};
-use crate::schema::quoted;
+use crate::names::quoted;
+use crate::protocol::{Malformed, Reader};
+use crate::upstream::{Column, Layout};
 
 /// What a table's SELECT shows, and how it is understood.
 #[derive(Clone, Copy, Debug)]
@@ -164,7 +164,7 @@ mod tests {
     use bytes::{BufMut, BytesMut};
 
     use super::*;
-    use crate::gateway::notation::Notation;
+    use crate::protocol::Writer;
 
     fn layout() -> Layout {
         let column = |name: &str, cql_type: &str| Column::new(name.into(), cql_type.into());

@@ -7,11 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::entry::Binding;
-use crate::gateway::{
-    Execute, Failed, Frame, Lost, Opcode, Parameters, Rows, Upstream, accepted, error_code, error_of, prepared_id,
-    query_at, write_prepare,
-};
+use crate::protocol::metadata::prepared_id;
+use crate::protocol::request::{Execute, Parameters, query_at, write_prepare};
+use crate::protocol::{Binding, Frame, Opcode, Rows, error_code, error_of};
+use crate::upstream::{Failed, Lost, Upstream, accepted};
 
 /// A statement for Cassandra.
 #[derive(Clone, Debug, Default)]
@@ -156,8 +155,7 @@ impl Request<'_> {
 
     /// What is said beside the statement.
     fn parameters(&self) -> Parameters {
-        let Binding { values, named } = self.values.clone();
-        let parameters = Parameters::own(values, named);
+        let parameters = Parameters::own(self.values.clone());
         match &self.page {
             Some((rows, state)) => parameters.for_page(*rows, state.clone()),
             None => parameters,

@@ -29,7 +29,6 @@ mod chronicle;
 mod entry;
 mod flights;
 mod image;
-mod life;
 mod line;
 mod record;
 mod replay;
@@ -40,20 +39,18 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
 
-use crate::auth::Clock;
-use crate::gateway::Failed;
-use crate::schema::{Names, Thing};
+use crate::clock::{Clock, millis};
+use crate::names::{Names, SchemaObject, TableId};
+use crate::upstream::Failed;
 use chronicle::Chronicle;
 use flights::Flights;
 use line::Line;
 use store::Store;
 
 pub(crate) use chronicle::WINDOW;
-pub(crate) use entry::{Binding, Relation};
+pub(crate) use entry::Relation;
 pub(crate) use flights::Flight;
-pub(crate) use life::Life;
 pub(crate) use record::Written;
 
 /// The histories of one instance.
@@ -69,9 +66,9 @@ pub(crate) struct History {
 
 #[derive(Debug, Default)]
 struct Lives {
-    all: HashMap<Life, Arc<Chronicle>>,
+    all: HashMap<TableId, Arc<Chronicle>>,
     /// Those whose tables are there and have recovery enabled.
-    recorded: HashMap<Thing, Arc<Chronicle>>,
+    recorded: HashMap<SchemaObject, Arc<Chronicle>>,
 }
 
 impl History {
@@ -100,7 +97,7 @@ impl History {
     /// Records what is written to a table from now on, and takes a baseline of it in the background; [`is_begun`](
     /// Self::is_begun) tells when it is complete. Goes on with a history that is there already. A table of the same name
     /// that was dropped can no longer be brought back (DG:PointInTimeRecovery_HowItWorks).
-    pub(crate) async fn begin(self: &Arc<Self>, life: &Life) -> Result<(), Failed> {
+    pub(crate) async fn begin(self: &Arc<Self>, life: &TableId) -> Result<(), Failed> {
         let chronicle = {
             let mut lives = self.lives_mut();
             if lives.recorded.get(&life.table).is_some_and(|recorded| recorded.life == *life) {
@@ -119,19 +116,19 @@ impl History {
     }
 
     /// Whether the moment has come from which on a table can be brought back.
-    pub(crate) fn is_begun(&self, life: &Life) -> bool {
+    pub(crate) fn is_begun(&self, life: &TableId) -> bool {
         self.chronicle(life).is_some_and(|chronicle| chronicle.is_begun())
     }
 
     /// Takes a baseline of a table that is recorded if it has none and none is being taken: the last attempt failed.
-    pub(crate) fn try_again(self: &Arc<Self>, life: &Life) {
+    pub(crate) fn try_again(self: &Arc<Self>, life: &TableId) {
         if let Some(chronicle) = self.chronicle(life).filter(|chronicle| !chronicle.is_begun()) {
             self.take_baseline(&chronicle);
         }
     }
 
     /// A table was dropped: its history stays for 35 days.
-    pub(crate) async fn end(&self, life: &Life) -> Result<(), Failed> {
+    pub(crate) async fn end(&self, life: &TableId) -> Result<(), Failed> {
         let Some(chronicle) = self.chronicle(life) else { return Ok(()) };
         self.lives_mut().recorded.retain(|_, recorded| recorded.life != *life);
         let now = self.now();
@@ -140,7 +137,7 @@ impl History {
     }
 
     /// Forgets the history of a table, whose recovery was disabled.
-    pub(crate) async fn forget(&self, life: &Life) -> Result<(), Failed> {
+    pub(crate) async fn forget(&self, life: &TableId) -> Result<(), Failed> {
         {
             let mut lives = self.lives_mut();
             lives.recorded.retain(|_, recorded| recorded.life != *life);
@@ -152,8 +149,8 @@ impl History {
     }
 
     /// Forgets the histories of all tables of the same name but this one.
-    async fn forget_others(&self, there: &Life) -> Result<(), Failed> {
-        let others: Vec<Life> = {
+    async fn forget_others(&self, there: &TableId) -> Result<(), Failed> {
+        let others: Vec<TableId> = {
             let lives = self.lives();
             lives.all.keys().filter(|life| life.table == there.table && *life != there).cloned().collect()
         };
@@ -164,7 +161,7 @@ impl History {
     }
 
     /// The first moment to which a table can be brought back, in milliseconds since 1970; nothing if there is none.
-    pub(crate) fn earliest(&self, life: &Life, now: u64) -> Option<u64> {
+    pub(crate) fn earliest(&self, life: &TableId, now: u64) -> Option<u64> {
         self.chronicle(life)?.earliest(now)
     }
 
@@ -175,10 +172,15 @@ impl History {
     /// get what they had left at the moment. What came in the millisecond of the moment is in it.
     ///
     /// The work goes on where the future is dropped.
-    pub(crate) async fn bring_back(self: &Arc<Self>, life: &Life, moment: u64, target: &Thing) -> Result<(), Failed> {
+    pub(crate) async fn bring_back(
+        self: &Arc<Self>,
+        life: &TableId,
+        moment: u64,
+        target: &SchemaObject,
+    ) -> Result<(), Failed> {
         let (history, life, target) = (Arc::clone(self), life.clone(), target.clone());
         let work = tokio::spawn(async move { history.replay(&life, moment, &target).await });
-        work.await.unwrap_or_else(|_| Err(crate::gateway::Lost::Ended.into()))
+        work.await.unwrap_or_else(|_| Err(crate::upstream::Lost::Ended.into()))
     }
 
     /// Something is under way as long as what this gives is not dropped. To be called before
@@ -197,15 +199,15 @@ impl History {
     }
 
     /// Whether what is written to a table is recorded.
-    pub(crate) fn is_recorded(&self, table: &Thing) -> bool {
+    pub(crate) fn is_recorded(&self, table: &SchemaObject) -> bool {
         self.lives().recorded.contains_key(table)
     }
 
-    fn recorded(&self, table: &Thing) -> Option<Arc<Chronicle>> {
+    fn recorded(&self, table: &SchemaObject) -> Option<Arc<Chronicle>> {
         self.lives().recorded.get(table).map(Arc::clone)
     }
 
-    fn chronicle(&self, life: &Life) -> Option<Arc<Chronicle>> {
+    fn chronicle(&self, life: &TableId) -> Option<Arc<Chronicle>> {
         self.lives().all.get(life).map(Arc::clone)
     }
 
@@ -225,12 +227,6 @@ impl History {
     fn now(&self) -> u64 {
         millis((self.clock)())
     }
-}
-
-/// In milliseconds since 1970.
-pub(crate) fn millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Debug for History {

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::History;
 use super::chronicle::{Chronicle, Places};
 use super::entry::{Cell, Entry, Expiry, Marker, Relation};
 use super::image::{Image, Part, Taken};
 use super::line::{Request, rows};
-use super::{History, millis};
-use crate::gateway::notation::Reader;
-use crate::gateway::{Failed, Layout, Rows, Upstream};
-use crate::schema::Thing;
+use crate::clock::millis;
+use crate::names::SchemaObject;
+use crate::protocol::{Reader, Rows};
+use crate::upstream::{Channel, Failed, Layout, Upstream};
 
 /// What a write may have changed.
 #[derive(Clone, Debug)]
 pub(crate) struct Written {
-    pub(crate) table: Thing,
+    pub(crate) table: SchemaObject,
     pub(crate) layout: Arc<Layout>,
     /// Whether values may expire.
     pub(crate) ttl: bool,
@@ -36,13 +37,6 @@ pub(crate) struct Written {
 /// How many rows of a range are read at once.
 pub(super) const PAGE: usize = 32;
 
-/// Where the gateway sends something, and on which of its streams.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Way<'a> {
-    pub(super) upstream: &'a Upstream,
-    pub(super) stream: i16,
-}
-
 impl History {
     /// Keeps what a write made of what it may have changed. The connection is the write's own, and its stream. What could not
     /// be kept is found out by a baseline.
@@ -53,7 +47,7 @@ impl History {
             if of.is_unknown {
                 chronicle.tear();
             }
-            let kept = match self.keep(&chronicle, Way { upstream, stream }, of, answered).await {
+            let kept = match self.keep(&chronicle, Channel { upstream, stream }, of, answered).await {
                 Err(Failed::Lost(_)) => self.keep_by_itself(&chronicle, of, answered).await,
                 kept => kept,
             };
@@ -74,21 +68,21 @@ impl History {
         answered: SystemTime,
     ) -> Result<(), Failed> {
         let (upstream, stream) = self.line.lend().await?;
-        self.keep(chronicle, Way { upstream: &upstream, stream: stream.number }, written, answered).await
+        self.keep(chronicle, Channel { upstream: &upstream, stream: stream.number }, written, answered).await
     }
 
     async fn keep(
         &self,
         chronicle: &Chronicle,
-        way: Way<'_>,
+        channel: Channel<'_>,
         written: &Written,
         answered: SystemTime,
     ) -> Result<(), Failed> {
         if let Some(rows) = &written.rows {
-            self.keep_rows(chronicle, way, written, rows, answered).await?;
+            self.keep_rows(chronicle, channel, written, rows, answered).await?;
         }
         if let Some(partition) = &written.statics {
-            self.keep_statics(chronicle, way, written, partition).await?;
+            self.keep_statics(chronicle, channel, written, partition).await?;
         }
         Ok(())
     }
@@ -96,7 +90,7 @@ impl History {
     async fn keep_rows(
         &self,
         chronicle: &Chronicle,
-        way: Way<'_>,
+        channel: Channel<'_>,
         written: &Written,
         range: &Relation,
         answered: SystemTime,
@@ -109,7 +103,7 @@ impl History {
             let page = (!written.is_one).then(|| (PAGE, state.take()));
             let request = Request { text: &text, values: range.values.clone(), page, ..Request::default() };
             let most = if written.is_one { 1 } else { PAGE + 1 };
-            let (places, taken, page) = self.read(chronicle, way, &request, written.ttl, most).await?;
+            let (places, taken, page) = self.read(chronicle, channel, &request, written.ttl, most).await?;
             let mut entries = Vec::with_capacity(page.count + 1);
             if first && (!written.is_one || page.count == 0) {
                 entries.push(Entry::Gone { columns: Vec::new(), range: range.clone() });
@@ -128,7 +122,7 @@ impl History {
                     }
                 });
             }
-            self.store().keep(way.upstream, way.stream, chronicle, &places, &entries).await?;
+            self.store().keep(channel.upstream, channel.stream, chronicle, &places, &entries).await?;
             state = page.state.clone();
             first = false;
             if written.is_one || state.is_none() {
@@ -140,7 +134,7 @@ impl History {
     async fn keep_statics(
         &self,
         chronicle: &Chronicle,
-        way: Way<'_>,
+        channel: Channel<'_>,
         written: &Written,
         partition: &Relation,
     ) -> Result<(), Failed> {
@@ -152,7 +146,7 @@ impl History {
             partition.text
         );
         let request = Request { text: &text, values: partition.values.clone(), ..Request::default() };
-        let (places, taken, page) = self.read(chronicle, way, &request, written.ttl, 1).await?;
+        let (places, taken, page) = self.read(chronicle, channel, &request, written.ttl, 1).await?;
         let shown = match page.each().next() {
             Some(row) => image.read(&page.content, row, taken).map_err(|_| Failed::Unreadable(text.clone()))?.statics,
             None => None,
@@ -164,7 +158,7 @@ impl History {
                 range: partition.clone(),
             },
         };
-        self.store().keep(way.upstream, way.stream, chronicle, &places, &[entry]).await
+        self.store().keep(channel.upstream, channel.stream, chronicle, &places, &[entry]).await
     }
 
     /// Reads, at places for so many entries that are taken before. Where values expire, all within one second: what TTL gives
@@ -172,7 +166,7 @@ impl History {
     pub(super) async fn read(
         &self,
         chronicle: &Chronicle,
-        way: Way<'_>,
+        channel: Channel<'_>,
         request: &Request<'_>,
         ttl: bool,
         entries: usize,
@@ -181,7 +175,7 @@ impl History {
             let places = chronicle.reserve(entries, self.now());
             let before = SystemTime::now();
             let ahead = millis_between(before, (self.clock)());
-            let answer = self.line.texts.run(way.upstream, way.stream, request).await?;
+            let answer = self.line.texts.run(channel.upstream, channel.stream, request).await?;
             let second = millis(before) / 1000;
             if !ttl || millis(SystemTime::now()) / 1000 == second {
                 return Ok((places, Taken { second, ahead }, rows(request.text, &answer)?));

@@ -6,18 +6,21 @@ use tokio::task::JoinSet;
 
 use super::History;
 use super::chronicle::Chronicle;
-use super::entry::Binding;
-use super::life::Life;
 use super::line::Request;
 use super::record::values;
 use super::steps::{Step, Table, steps};
 use super::store::Kept;
-use crate::gateway::notation::Reader;
-use crate::gateway::{Column, Failed, Layout};
-use crate::schema::{Thing, quoted};
+use crate::names::{SchemaObject, TableId, quoted};
+use crate::protocol::{Binding, Reader};
+use crate::upstream::{Column, Failed, Layout};
 
 impl History {
-    pub(super) async fn replay(self: Arc<Self>, life: &Life, moment: u64, target: &Thing) -> Result<(), Failed> {
+    pub(super) async fn replay(
+        self: Arc<Self>,
+        life: &TableId,
+        moment: u64,
+        target: &SchemaObject,
+    ) -> Result<(), Failed> {
         let unreachable = || Failed::OutOfReach { table: life.table.to_string(), moment };
         let chronicle = self.chronicle(life).ok_or_else(unreachable)?;
         // What a gateway did not live to write down is in the baseline that it took when it began again.
@@ -60,7 +63,7 @@ impl History {
                     giving.spawn(async move { history.give_one(&table, &kept, moment).await });
                 }
                 while let Some(given) = giving.join_next().await {
-                    given.unwrap_or_else(|_| Err(crate::gateway::Lost::Ended.into()))?;
+                    given.unwrap_or_else(|_| Err(crate::upstream::Lost::Ended.into()))?;
                 }
                 state = next;
                 if state.is_none() {
@@ -125,7 +128,7 @@ impl History {
     }
 
     /// The fields of the user-defined types whose values are stored field by field, by the types' names.
-    async fn fields(&self, target: &Thing, layout: &Layout) -> Result<Vec<(String, Vec<String>)>, Failed> {
+    async fn fields(&self, target: &SchemaObject, layout: &Layout) -> Result<Vec<(String, Vec<String>)>, Failed> {
         let text = "SELECT field_names FROM system_schema.types WHERE keyspace_name = ? AND type_name = ?";
         let keyspace = self.names.keyspace(&target.keyspace);
         let mut fields = Vec::new();

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use bytes::{BufMut, Bytes, BytesMut};
 use keyspaces_cql::statement::CqlTypeKind;
 
-use super::entry::{Binding, Cell, Entry, Expiry, Marker};
+use super::entry::{Cell, Entry, Expiry, Marker};
 use super::store::Kept;
-use crate::gateway::notation::{Malformed, Notation, Reader};
-use crate::gateway::{Column, Layout};
-use crate::schema::quoted;
+use crate::names::quoted;
+use crate::protocol::{Binding, Malformed, Reader, Writer};
+use crate::upstream::{Column, Layout};
 
 /// The table that is written to.
 #[derive(Clone, Debug)]

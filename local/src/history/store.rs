@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::chronicle::{Bucket, Chronicle, Places};
-use super::entry::{Binding, Entry};
-use super::life::Life;
+use super::entry::Entry;
 use super::line::{AT_ONCE, Line, Request};
-use crate::gateway::notation::{Malformed, Reader};
-use crate::gateway::{Failed, Upstream};
+use crate::names::TableId;
+use crate::protocol::{Binding, Malformed, Reader};
+use crate::upstream::{Failed, Upstream};
 
 /// The entries of all histories.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +70,7 @@ impl Store<'_> {
             }
         }
         let read = |(life, (buckets, ended)): (String, _)| {
-            let known = Life::read(&life).ok_or_else(|| Failed::Unreadable(format!("{text}: {life}")))?;
+            let known = TableId::read(&life).ok_or_else(|| Failed::Unreadable(format!("{text}: {life}")))?;
             Ok(Chronicle::new(known, buckets, ended))
         };
         lives.into_iter().map(read).collect()
@@ -164,7 +164,7 @@ impl Store<'_> {
     /// Some of the entries of a bucket, in their order; `state` is where they go on.
     pub(super) async fn entries(
         &self,
-        life: &Life,
+        life: &TableId,
         bucket: &Bucket,
         state: Option<Bytes>,
     ) -> Result<(Vec<Kept>, Option<Bytes>), Failed> {
@@ -184,7 +184,7 @@ impl Store<'_> {
     }
 
     /// Forgets a whole history.
-    pub(super) async fn forget(&self, life: &Life) -> Result<(), Failed> {
+    pub(super) async fn forget(&self, life: &TableId) -> Result<(), Failed> {
         let of = life.to_string();
         let text = format!("SELECT bucket FROM {}.history_buckets WHERE life = ?", self.inner);
         let values = Binding::placed([Some(of.as_bytes())]);
@@ -198,14 +198,14 @@ impl Store<'_> {
     }
 
     /// Forgets one bucket.
-    pub(super) async fn forget_bucket(&self, life: &Life, bucket: &Bucket) -> Result<(), Failed> {
+    pub(super) async fn forget_bucket(&self, life: &TableId, bucket: &Bucket) -> Result<(), Failed> {
         self.forget_entries(life, bucket.number).await?;
         let text = format!("DELETE FROM {}.history_buckets WHERE life = ? AND bucket = ?", self.inner);
         let life = life.to_string();
         self.run(&text, Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number))])).await
     }
 
-    async fn forget_entries(&self, life: &Life, bucket: u64) -> Result<(), Failed> {
+    async fn forget_entries(&self, life: &TableId, bucket: u64) -> Result<(), Failed> {
         let text = format!("DELETE FROM {}.history_entries WHERE life = ? AND bucket = ?", self.inner);
         let life = life.to_string();
         self.run(&text, Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket))])).await
@@ -238,7 +238,7 @@ mod tests {
 
     use super::super::line::tests::forgetful;
     use super::*;
-    use crate::schema::Thing;
+    use crate::names::SchemaObject;
 
     #[tokio::test]
     async fn a_bucket_is_begun_on_the_stream_of_who_has_the_last() {
@@ -251,7 +251,8 @@ mod tests {
         }
         let all = async {
             for (nth, (upstream, stream)) in (0..).zip(&lent) {
-                let chronicle = Chronicle::new(Life::new(Thing::table("ks", "t"), nth), VecDeque::new(), None);
+                let chronicle =
+                    Chronicle::new(TableId::new(SchemaObject::table("ks", "t"), nth), VecDeque::new(), None);
                 let places = chronicle.reserve(1, 0);
                 let entries = [Entry::Statics { key: Vec::new(), cells: Vec::new() }];
                 store.keep(upstream, stream.number, &chronicle, &places, &entries).await.unwrap();
@@ -266,7 +267,7 @@ mod tests {
         let (address, serving) = forgetful().await;
         let line = Line::new(address);
         let store = Store { line: &line, inner: "inner" };
-        let chronicle = Chronicle::new(Life::new(Thing::table("ks", "t"), 0), VecDeque::new(), None);
+        let chronicle = Chronicle::new(TableId::new(SchemaObject::table("ks", "t"), 0), VecDeque::new(), None);
         let bucket = chronicle.begin_baseline();
         let places = chronicle.reserve(1, 0);
         chronicle.forget();

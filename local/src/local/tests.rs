@@ -10,9 +10,8 @@ use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::cassandra::surroundings::Surroundings;
-use crate::gateway::Own;
-use crate::gateway::lease::Lease;
 use crate::topology::Partitioner;
+use crate::upstream::{InternalConnection, Lease};
 
 /// Connects as a client that trusts the local authority, and gives the opcode that answers OPTIONS.
 async fn answer_to_options(local: &Local) -> u8 {
@@ -72,7 +71,7 @@ const SUPPORTED: u8 = 0x06;
 /// The keyspaces of instances in a Cassandra.
 async fn keyspaces(cassandra: &Cassandra) -> Vec<String> {
     let all = "SELECT JSON keyspace_name FROM system_schema.keyspaces";
-    let rows = Own::new(cassandra.address()).select(all, &[]).await.unwrap();
+    let rows = InternalConnection::new(cassandra.address()).select(all, &[]).await.unwrap();
     let names = rows.into_iter().map(|row| row["keyspace_name"].as_str().unwrap().to_owned());
     names.filter(|name| name.starts_with("kl")).collect()
 }
@@ -93,7 +92,8 @@ async fn several_share_a_given_cassandra_and_drop_what_is_theirs() {
     let address = cassandra.address();
     let last = lines.lock().unwrap().last().cloned().unwrap();
     assert!(last.starts_with("Apache Cassandra 5.0.6 answers after "), "{last}");
-    let version = Own::new(address).select("SELECT JSON release_version FROM system.local", &[]).await.unwrap();
+    let version =
+        InternalConnection::new(address).select("SELECT JSON release_version FROM system.local", &[]).await.unwrap();
     assert_eq!(version, [json!({ "release_version": cassandra::VERSION })]);
 
     let over_it = || Local::builder().cassandra(address.to_string()).partitioner(Partitioner::Default);
@@ -119,7 +119,7 @@ async fn several_share_a_given_cassandra_and_drop_what_is_theirs() {
     drop(named);
     assert_eq!(keyspaces(&cassandra).await, left, "what has a name is kept");
 
-    Lease::of_one_killed(&Own::new(address), "kl0").await;
+    Lease::of_one_killed(&InternalConnection::new(address), "kl0").await;
     assert_eq!(keyspaces(&cassandra).await.len(), 3);
     over_it().start().await.unwrap().close().await.unwrap();
     assert_eq!(keyspaces(&cassandra).await, left, "what one that was killed left is dropped");

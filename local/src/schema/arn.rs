@@ -1,6 +1,6 @@
 //! Amazon Resource Names of keyspaces, tables and streams.
 
-use super::catalogue::{Kind, Thing};
+use crate::names::{ObjectKind, SchemaObject};
 
 /// The account that every name says, which is nobody's (API:TagResource).
 const ACCOUNT: &str = "111122223333";
@@ -8,19 +8,19 @@ const ACCOUNT: &str = "111122223333";
 /// What a name stands for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Resource {
-    Keyspace(Thing),
-    Table(Thing),
+    Keyspace(SchemaObject),
+    Table(SchemaObject),
     /// A CDC stream of this table.
-    Stream(Thing),
+    Stream(SchemaObject),
 }
 
-impl Thing {
+impl SchemaObject {
     /// Its name in this Region; a type has that of its keyspace. A keyspace's ends with a slash.
     pub(crate) fn arn(&self, region: &str) -> String {
         let keyspace = format!("{}{}/", beginning(region), self.keyspace);
         match self.kind {
-            Kind::Keyspace | Kind::Type => keyspace,
-            Kind::Table => format!("{keyspace}table/{}", self.name),
+            ObjectKind::Keyspace | ObjectKind::Type => keyspace,
+            ObjectKind::Table => format!("{keyspace}table/{}", self.name),
         }
     }
 }
@@ -31,9 +31,9 @@ impl Resource {
         let parts: Vec<&str> = arn.strip_prefix(&beginning(region))?.split('/').collect();
         match parts.as_slice() {
             // Without the slash at its end it is taken as well.
-            [keyspace] | [keyspace, ""] => Some(Self::Keyspace(Thing::keyspace(*keyspace))),
-            [keyspace, "table", table] => Some(Self::Table(Thing::table(*keyspace, *table))),
-            [keyspace, "table", table, "stream", _] => Some(Self::Stream(Thing::table(*keyspace, *table))),
+            [keyspace] | [keyspace, ""] => Some(Self::Keyspace(SchemaObject::keyspace(*keyspace))),
+            [keyspace, "table", table] => Some(Self::Table(SchemaObject::table(*keyspace, *table))),
+            [keyspace, "table", table, "stream", _] => Some(Self::Stream(SchemaObject::table(*keyspace, *table))),
             _ => None,
         }
     }
@@ -55,11 +55,11 @@ mod tests {
 
     #[test]
     fn names_lead_there_and_back() {
-        let (keyspace, table) = (Thing::keyspace("ks"), Thing::table("ks", "t"));
+        let (keyspace, table) = (SchemaObject::keyspace("ks"), SchemaObject::table("ks", "t"));
         for (region, partition) in [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")] {
             let of_keyspace = format!("arn:{partition}:cassandra:{region}:111122223333:/keyspace/ks/");
             assert_eq!(keyspace.arn(region), of_keyspace);
-            assert_eq!(Thing::user_type("ks", "y").arn(region), of_keyspace);
+            assert_eq!(SchemaObject::user_type("ks", "y").arn(region), of_keyspace);
             assert_eq!(table.arn(region), format!("{of_keyspace}table/t"));
             assert_eq!(Resource::of(&of_keyspace, region), Some(Resource::Keyspace(keyspace.clone())));
             let without_slash = of_keyspace.trim_end_matches('/');

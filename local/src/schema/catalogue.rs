@@ -1,31 +1,13 @@
 //! Which keyspaces, tables and types there are, and what state each is in.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use keyspaces_cql::TableOptions;
 
-use crate::history::Life;
+use crate::names::{ObjectKind, SchemaObject, TableId};
 
-/// A keyspace, a table or a type, by the client's names.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Thing {
-    pub(crate) keyspace: String,
-    pub(crate) kind: Kind,
-    /// Empty for the keyspace itself.
-    pub(crate) name: String,
-}
-
-/// What a [`Thing`] is.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Kind {
-    Keyspace,
-    Table,
-    Type,
-}
-
-/// What state a [`Thing`] is in (API:GetTable).
+/// What state a [`SchemaObject`] is in (API:GetTable).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Status {
     Creating,
@@ -39,7 +21,7 @@ pub(crate) enum Status {
     Inaccessible,
 }
 
-/// What is known of a [`Thing`]. Times are in milliseconds since 1970.
+/// What is known of a [`SchemaObject`]. Times are in milliseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) status: Status,
@@ -69,7 +51,7 @@ pub(crate) struct Entry {
 /// The rows that a table had at a moment.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct RowsOf {
-    pub(crate) source: Life,
+    pub(crate) source: TableId,
     /// In milliseconds since 1970.
     pub(crate) moment: u64,
 }
@@ -107,58 +89,44 @@ pub(crate) struct Features {
 
 /// All things of an instance, the system's own not among them.
 #[derive(Debug, Default)]
-pub(crate) struct Catalogue(BTreeMap<Thing, Entry>);
-
-impl Thing {
-    pub(crate) fn keyspace(keyspace: impl Into<String>) -> Self {
-        Self { keyspace: keyspace.into(), kind: Kind::Keyspace, name: String::new() }
-    }
-
-    pub(crate) fn table(keyspace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { keyspace: keyspace.into(), kind: Kind::Table, name: name.into() }
-    }
-
-    pub(crate) fn user_type(keyspace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { keyspace: keyspace.into(), kind: Kind::Type, name: name.into() }
-    }
-}
+pub(crate) struct Catalogue(BTreeMap<SchemaObject, Entry>);
 
 impl Catalogue {
-    pub(crate) fn get(&self, thing: &Thing) -> Option<Entry> {
+    pub(crate) fn get(&self, thing: &SchemaObject) -> Option<Entry> {
         self.0.get(thing).cloned()
     }
 
-    pub(crate) fn set(&mut self, thing: Thing, entry: Entry) {
+    pub(crate) fn set(&mut self, thing: SchemaObject, entry: Entry) {
         self.0.insert(thing, entry);
     }
 
     /// Takes out a thing; with a keyspace, all that is in it.
-    pub(crate) fn remove(&mut self, thing: &Thing) {
+    pub(crate) fn remove(&mut self, thing: &SchemaObject) {
         match thing.kind {
-            Kind::Keyspace => self.0.retain(|other, _| other.keyspace != thing.keyspace),
-            Kind::Table | Kind::Type => drop(self.0.remove(thing)),
+            ObjectKind::Keyspace => self.0.retain(|other, _| other.keyspace != thing.keyspace),
+            ObjectKind::Table | ObjectKind::Type => drop(self.0.remove(thing)),
         }
     }
 
     /// What is in a keyspace, the keyspace itself not among it.
-    pub(crate) fn within<'a>(&'a self, keyspace: &'a str) -> impl Iterator<Item = (&'a Thing, &'a Entry)> {
+    pub(crate) fn within<'a>(&'a self, keyspace: &'a str) -> impl Iterator<Item = (&'a SchemaObject, &'a Entry)> {
         let things = self.0.iter().filter(move |(thing, _)| thing.keyspace == keyspace);
-        things.filter(|(thing, _)| thing.kind != Kind::Keyspace)
+        things.filter(|(thing, _)| thing.kind != ObjectKind::Keyspace)
     }
 
     /// A table that has still to be given the rows of one of this name.
-    pub(crate) fn restored_from(&self, source: &Thing) -> Option<&Thing> {
+    pub(crate) fn restored_from(&self, source: &SchemaObject) -> Option<&SchemaObject> {
         let is_restored = |of: &Entry| of.rows_of.as_ref().is_some_and(|rows_of| rows_of.source.table == *source);
         self.0.iter().find(|(_, of)| is_restored(of)).map(|(table, _)| table)
     }
 
     /// All things.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&Thing, &Entry)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&SchemaObject, &Entry)> {
         self.0.iter()
     }
 
     /// The things whose status has ended at `now`, in the order in which it did.
-    pub(crate) fn due(&self, now: u64) -> Vec<(Thing, Entry)> {
+    pub(crate) fn due(&self, now: u64) -> Vec<(SchemaObject, Entry)> {
         let due = |entry: &Entry| entry.ends().filter(|due| *due <= now);
         let mut things: Vec<_> = self.0.iter().filter(|(_, entry)| due(entry).is_some()).collect();
         things.sort_by_key(|(_, entry)| entry.due);
@@ -198,21 +166,6 @@ impl Entry {
     /// Whether statements can use it.
     pub(crate) fn is_usable(&self) -> bool {
         matches!(self.status, Status::Active | Status::Updating) && self.changing != Some(Changing::Key)
-    }
-}
-
-impl Kind {
-    /// As the state is written down.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Keyspace => "keyspace",
-            Self::Table => "table",
-            Self::Type => "type",
-        }
-    }
-
-    pub(crate) fn of(word: &str) -> Option<Self> {
-        [Self::Keyspace, Self::Table, Self::Type].into_iter().find(|kind| kind.word() == word)
     }
 }
 
@@ -259,14 +212,6 @@ impl Status {
     }
 }
 
-/// `keyspace ks`, `table ks.t`
-impl fmt::Display for Thing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind.word(), self.keyspace)?;
-        if self.kind == Kind::Keyspace { Ok(()) } else { write!(f, ".{}", self.name) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,9 +223,9 @@ mod tests {
     #[test]
     fn things_are_due_in_the_order_of_time() {
         let mut catalogue = Catalogue::default();
-        catalogue.set(Thing::table("a", "late"), creating(20));
-        catalogue.set(Thing::table("a", "soon"), creating(10));
-        catalogue.set(Thing::table("b", "there"), Entry::default());
+        catalogue.set(SchemaObject::table("a", "late"), creating(20));
+        catalogue.set(SchemaObject::table("a", "soon"), creating(10));
+        catalogue.set(SchemaObject::table("b", "there"), Entry::default());
         assert_eq!(catalogue.next_due(), Some(10));
         assert_eq!(catalogue.due(9), []);
         let due: Vec<_> = catalogue.due(20).into_iter().map(|(thing, _)| thing.to_string()).collect();
@@ -290,29 +235,36 @@ mod tests {
     #[test]
     fn what_waits_for_its_rows_is_not_due() {
         let mut catalogue = Catalogue::default();
-        let rows_of = RowsOf { source: Life::new(Thing::table("a", "t"), 1), moment: 5 };
+        let rows_of = RowsOf { source: TableId::new(SchemaObject::table("a", "t"), 1), moment: 5 };
         let restoring = Entry { status: Status::Restoring, rows_of: Some(Arc::new(rows_of)), ..creating(10) };
-        catalogue.set(Thing::table("a", "restored"), restoring.clone());
+        catalogue.set(SchemaObject::table("a", "restored"), restoring.clone());
         assert_eq!((catalogue.next_due(), catalogue.due(20)), (None, Vec::new()));
-        assert_eq!(catalogue.restored_from(&Thing::table("a", "t")), Some(&Thing::table("a", "restored")));
-        assert_eq!(catalogue.restored_from(&Thing::table("a", "restored")), None);
+        assert_eq!(
+            catalogue.restored_from(&SchemaObject::table("a", "t")),
+            Some(&SchemaObject::table("a", "restored"))
+        );
+        assert_eq!(catalogue.restored_from(&SchemaObject::table("a", "restored")), None);
         let there = Entry { rows_of: None, ..restoring };
-        catalogue.set(Thing::table("a", "restored"), there.clone());
-        assert_eq!(catalogue.restored_from(&Thing::table("a", "t")), None);
-        assert_eq!(catalogue.due(20), [(Thing::table("a", "restored"), there)]);
+        catalogue.set(SchemaObject::table("a", "restored"), there.clone());
+        assert_eq!(catalogue.restored_from(&SchemaObject::table("a", "t")), None);
+        assert_eq!(catalogue.due(20), [(SchemaObject::table("a", "restored"), there)]);
     }
 
     #[test]
     fn with_a_keyspace_goes_what_is_in_it() {
         let mut catalogue = Catalogue::default();
-        for thing in [Thing::keyspace("a"), Thing::table("a", "t"), Thing::user_type("a", "y"), Thing::table("b", "t")]
-        {
+        for thing in [
+            SchemaObject::keyspace("a"),
+            SchemaObject::table("a", "t"),
+            SchemaObject::user_type("a", "y"),
+            SchemaObject::table("b", "t"),
+        ] {
             catalogue.set(thing, Entry::default());
         }
         assert_eq!(catalogue.within("a").count(), 2);
-        catalogue.remove(&Thing::keyspace("a"));
-        assert_eq!(catalogue.get(&Thing::table("a", "t")), None);
-        assert!(catalogue.get(&Thing::table("b", "t")).is_some());
+        catalogue.remove(&SchemaObject::keyspace("a"));
+        assert_eq!(catalogue.get(&SchemaObject::table("a", "t")), None);
+        assert!(catalogue.get(&SchemaObject::table("b", "t")).is_some());
     }
 
     #[test]
@@ -320,8 +272,8 @@ mod tests {
         for status in Status::ALL {
             assert_eq!(Status::of(status.word()), Some(status));
         }
-        for kind in [Kind::Keyspace, Kind::Table, Kind::Type] {
-            assert_eq!(Kind::of(kind.word()), Some(kind));
+        for kind in [ObjectKind::Keyspace, ObjectKind::Table, ObjectKind::Type] {
+            assert_eq!(ObjectKind::of(kind.word()), Some(kind));
         }
         let columns = Changing::Columns(vec!["a".into(), "two words, \"quoted\"".into()]);
         for changing in [Changing::Region("eu-west-1".into()), Changing::Key, Changing::Stream, columns] {

@@ -1,29 +1,30 @@
 //! A statement that creates, changes or drops something, and what Cassandra is told of it.
 
+use crate::protocol::metadata::kind;
+use crate::protocol::{Frame, Opcode, Writer};
+use bytes::{BufMut, BytesMut};
 use keyspaces_cql::statement::{AlterTableChange, ColumnDefinition, CqlType, WithOption};
 use keyspaces_cql::{Name, Portable, QualifiedName, Span, Statement};
 
-use super::catalogue::{Kind, Thing};
-use super::names::Names;
 use super::store::one_copy;
-use crate::auth::Refusal;
-use crate::gateway::{error_code, not_emulated};
+use crate::names::{Names, ObjectKind, SchemaObject};
+use crate::protocol::{Refusal, error_code, not_emulated};
 
 /// What a definition does, and the text with which Cassandra does its part of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Definition {
     pub(crate) change: Change,
-    pub(crate) thing: Thing,
+    pub(crate) thing: SchemaObject,
     /// `IF NOT EXISTS` or `IF EXISTS`
     pub(crate) conditional: bool,
     /// The types that it uses.
-    pub(crate) types: Vec<Thing>,
+    pub(crate) types: Vec<SchemaObject>,
     /// As the client said it.
     pub(crate) statement: Statement,
     /// With Cassandra's names, and without what only the service has; nothing if that is all of it.
     pub(crate) text: Option<String>,
     /// The table that a RESTORE TABLE restores.
-    pub(crate) source: Option<Thing>,
+    pub(crate) source: Option<SchemaObject>,
 }
 
 /// What happens to the thing.
@@ -57,10 +58,10 @@ impl Definition {
 /// What a definition is about, by the client's names.
 struct About {
     change: Change,
-    thing: Thing,
+    thing: SchemaObject,
     conditional: bool,
-    types: Vec<Thing>,
-    source: Option<Thing>,
+    types: Vec<SchemaObject>,
+    source: Option<SchemaObject>,
 }
 
 impl About {
@@ -71,9 +72,9 @@ impl About {
                 code: error_code::INVALID,
                 text: "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename".into(),
             })?;
-            Ok::<_, Refusal>(Thing { keyspace: keyspace.to_owned(), kind, name: name.name.text.clone() })
+            Ok::<_, Refusal>(SchemaObject { keyspace: keyspace.to_owned(), kind, name: name.name.text.clone() })
         };
-        let table = |name| of_kind(Kind::Table, name);
+        let table = |name| of_kind(ObjectKind::Table, name);
         let about = |change, thing, conditional: &Option<Span>| Self {
             change,
             thing,
@@ -83,12 +84,14 @@ impl About {
         };
         Ok(match statement {
             Statement::CreateKeyspace(create) => {
-                about(Change::Create, Thing::keyspace(&create.keyspace.text), &create.if_not_exists)
+                about(Change::Create, SchemaObject::keyspace(&create.keyspace.text), &create.if_not_exists)
             }
             Statement::AlterKeyspace(alter) => {
-                about(Change::Alter, Thing::keyspace(&alter.keyspace.text), &alter.if_exists)
+                about(Change::Alter, SchemaObject::keyspace(&alter.keyspace.text), &alter.if_exists)
             }
-            Statement::DropKeyspace(drop) => about(Change::Drop, Thing::keyspace(&drop.keyspace.text), &drop.if_exists),
+            Statement::DropKeyspace(drop) => {
+                about(Change::Drop, SchemaObject::keyspace(&drop.keyspace.text), &drop.if_exists)
+            }
             Statement::CreateTable(create) => {
                 let about = about(Change::Create, table(&create.table)?, &create.if_not_exists);
                 about.with_types(create.columns.iter().map(|column| &column.column_type))
@@ -103,10 +106,10 @@ impl About {
                 Self { source: Some(table(&restore.source)?), ..about }
             }
             Statement::CreateType(create) => {
-                let about = about(Change::Create, of_kind(Kind::Type, &create.name)?, &create.if_not_exists);
+                let about = about(Change::Create, of_kind(ObjectKind::Type, &create.name)?, &create.if_not_exists);
                 about.with_types(create.fields.iter().map(|field| &field.field_type))
             }
-            Statement::DropType(drop) => about(Change::Drop, of_kind(Kind::Type, &drop.name)?, &drop.if_exists),
+            Statement::DropType(drop) => about(Change::Drop, of_kind(ObjectKind::Type, &drop.name)?, &drop.if_exists),
             _ => return Err(not_emulated("this statement")),
         })
     }
@@ -116,7 +119,7 @@ impl About {
         let keyspace = &self.thing.keyspace;
         let used = types.flat_map(CqlType::user_types).map(|name| {
             let keyspace = name.keyspace.as_ref().map_or(keyspace, |keyspace| &keyspace.text);
-            Thing::user_type(keyspace, &name.name.text)
+            SchemaObject::user_type(keyspace, &name.name.text)
         });
         self.types = used.collect();
         self
@@ -148,7 +151,7 @@ fn part_for_cassandra(statement: &Statement) -> Option<Statement> {
 }
 
 /// Gives the thing and the types their names in Cassandra, and a keyspace the one copy that there is.
-fn rename(part: &mut Statement, thing: &Thing, names: &Names, data_center: &str) {
+fn rename(part: &mut Statement, thing: &SchemaObject, names: &Names, data_center: &str) {
     let types = |types: &mut dyn Iterator<Item = &mut CqlType>| {
         for name in types.flat_map(CqlType::user_types_mut) {
             if let Some(keyspace) = &mut name.keyspace {
@@ -199,4 +202,25 @@ fn rename(part: &mut Statement, thing: &Thing, names: &Names, data_center: &str)
 /// A name in quotes.
 fn verbatim(text: impl Into<String>) -> Name {
     Name { quoted: true, ..Name::new(text) }
+}
+
+/// What Cassandra answers to a definition that has changed someobject.
+pub(crate) fn schema_change(change: Change, object: &SchemaObject) -> Frame {
+    let mut body = BytesMut::new();
+    body.put_i32(kind::SCHEMA_CHANGE);
+    body.string(match change {
+        Change::Create | Change::Restore => "CREATED",
+        Change::Alter => "UPDATED",
+        Change::Drop => "DROPPED",
+    });
+    match object.kind {
+        ObjectKind::Keyspace => body.string("KEYSPACE"),
+        ObjectKind::Table => body.string("TABLE"),
+        ObjectKind::Type => body.string("TYPE"),
+    }
+    body.string(&object.keyspace);
+    if object.kind != ObjectKind::Keyspace {
+        body.string(&object.name);
+    }
+    Frame::new(0, Opcode::Result, body.freeze())
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Change, Kind};
+use super::Change;
+use crate::names::ObjectKind;
 
 /// What is defined, where each takes its own time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,19 +44,19 @@ impl Delays {
     }
 
     /// In milliseconds.
-    pub(super) fn of(&self, kind: Kind, change: Change) -> u64 {
+    pub(super) fn of(&self, kind: ObjectKind, change: Change) -> u64 {
         let ddl = match (kind, change) {
-            (Kind::Keyspace, Change::Create) => Ddl::CreateKeyspace,
-            (Kind::Keyspace, Change::Alter) => Ddl::AlterKeyspace,
-            (Kind::Keyspace, Change::Drop) => Ddl::DropKeyspace,
-            (Kind::Table, Change::Create) => Ddl::CreateTable,
-            (Kind::Table, Change::Alter) => Ddl::AlterTable,
-            (Kind::Table, Change::Drop) => Ddl::DropTable,
+            (ObjectKind::Keyspace, Change::Create) => Ddl::CreateKeyspace,
+            (ObjectKind::Keyspace, Change::Alter) => Ddl::AlterKeyspace,
+            (ObjectKind::Keyspace, Change::Drop) => Ddl::DropKeyspace,
+            (ObjectKind::Table, Change::Create) => Ddl::CreateTable,
+            (ObjectKind::Table, Change::Alter) => Ddl::AlterTable,
+            (ObjectKind::Table, Change::Drop) => Ddl::DropTable,
             // Nothing else is restored.
             (_, Change::Restore) => Ddl::RestoreTable,
             // There is no ALTER TYPE.
-            (Kind::Type, Change::Create | Change::Alter) => Ddl::CreateType,
-            (Kind::Type, Change::Drop) => Ddl::DropType,
+            (ObjectKind::Type, Change::Create | Change::Alter) => Ddl::CreateType,
+            (ObjectKind::Type, Change::Drop) => Ddl::DropType,
         };
         u64::try_from(self.0[ddl as usize].as_millis()).unwrap_or(u64::MAX / 2)
     }

@@ -4,10 +4,11 @@ use keyspaces_cql::TableDefinition;
 use serde_json::Value;
 
 use super::Schema;
-use super::catalogue::{Changing, Entry, Kind, Status, Thing};
+use super::catalogue::{Changing, Entry, Status};
 use super::store::definition_of;
-use super::system_tables::SystemTable;
-use crate::gateway::Failed;
+use crate::names::system_tables::SystemTable;
+use crate::names::{ObjectKind, SchemaObject};
+use crate::upstream::Failed;
 
 /// A table as it is shown.
 #[derive(Clone, Debug)]
@@ -22,28 +23,28 @@ pub(crate) struct DescribedTable {
 
 impl Schema {
     /// What is known of a thing that is shown: a keyspace that is being created is not.
-    pub(crate) fn shown(&self, thing: &Thing) -> Option<Entry> {
-        let is_shown = |entry: &Entry| thing.kind != Kind::Keyspace || entry.status != Status::Creating;
+    pub(crate) fn shown(&self, thing: &SchemaObject) -> Option<Entry> {
+        let is_shown = |entry: &Entry| thing.kind != ObjectKind::Keyspace || entry.status != Status::Creating;
         self.entry(thing).filter(is_shown)
     }
 
     /// The keyspaces that are shown, by their names.
-    pub(crate) fn shown_keyspaces(&self) -> Vec<(Thing, Entry)> {
+    pub(crate) fn shown_keyspaces(&self) -> Vec<(SchemaObject, Entry)> {
         let catalogue = self.catalogue();
-        let keyspaces = catalogue.all().filter(|(thing, _)| thing.kind == Kind::Keyspace);
+        let keyspaces = catalogue.all().filter(|(thing, _)| thing.kind == ObjectKind::Keyspace);
         let shown = keyspaces.filter(|(_, entry)| entry.status != Status::Creating);
         shown.map(|(thing, entry)| (thing.clone(), entry.clone())).collect()
     }
 
     /// The tables or the types of a keyspace, by their names.
-    pub(crate) fn shown_within(&self, keyspace: &str, kind: Kind) -> Vec<Thing> {
+    pub(crate) fn shown_within(&self, keyspace: &str, kind: ObjectKind) -> Vec<SchemaObject> {
         let catalogue = self.catalogue();
         let within = catalogue.within(keyspace).filter(|(thing, _)| thing.kind == kind);
         within.map(|(thing, _)| thing.clone()).collect()
     }
 
     /// A table as it is shown; nothing if there is none of this name.
-    pub(crate) async fn described(&self, table: &Thing) -> Result<Option<DescribedTable>, Failed> {
+    pub(crate) async fn described(&self, table: &SchemaObject) -> Result<Option<DescribedTable>, Failed> {
         let Some(entry) = self.shown(table) else { return Ok(None) };
         let statement = format!(
             "SELECT JSON column_name, type, kind, position, clustering_order FROM {} WHERE keyspace_name = ? AND \
@@ -59,7 +60,7 @@ impl Schema {
     }
 
     /// The row of a type in `system_schema_mcs.types`.
-    pub(crate) async fn described_type(&self, user_type: &Thing) -> Result<Option<Value>, Failed> {
+    pub(crate) async fn described_type(&self, user_type: &SchemaObject) -> Result<Option<Value>, Failed> {
         let statement = format!("SELECT JSON * FROM {} WHERE keyspace_name = ? AND type_name = ?", self.mcs("types"));
         let mut rows = self.own.select(&statement, &[&user_type.keyspace, &user_type.name]).await?;
         Ok(rows.pop())
@@ -67,7 +68,7 @@ impl Schema {
 
     /// How long an ALTER TABLE takes, in milliseconds.
     pub(crate) fn millis_of_alter_table(&self) -> u64 {
-        self.settings.delays.of(Kind::Table, super::Change::Alter)
+        self.settings.delays.of(ObjectKind::Table, super::Change::Alter)
     }
 
     /// What time it is, in milliseconds since 1970.

@@ -6,19 +6,18 @@ use chrono::{DateTime, SecondsFormat};
 use keyspaces_cql::{CapacityMode, Cdc, Encryption, PointInTimeRecovery, StreamTags, TableOptions};
 use serde_json::{Map, Value, json};
 
-use super::Change;
-use super::catalogue::{Changing, Entry, Kind, Status, Thing};
-use super::names::Names;
-use super::restore;
-use super::system_tables::{self, SystemTable};
+use super::catalogue::{Changing, Entry, Status};
 use super::user_types::Uses;
-use crate::gateway::{Failed, Own};
+use super::{Change, restore};
 use crate::history::{History, WINDOW};
+use crate::names::system_tables::{self, SystemTable};
+use crate::names::{Names, ObjectKind, SchemaObject};
+use crate::upstream::{Failed, InternalConnection};
 
 /// Writes into the system tables of an instance.
 #[derive(Debug)]
 pub(super) struct Mirror<'a> {
-    pub(super) own: &'a Own,
+    pub(super) own: &'a InternalConnection,
     pub(super) names: &'a Names,
     /// The Region that the instance stands for.
     pub(super) region: &'a str,
@@ -43,21 +42,21 @@ const KEYSPACES: [(&str, &str); 2] = [("system_schema", "keyspaces"), ("system_s
 
 impl Mirror<'_> {
     /// Shows a thing as it is now.
-    pub(super) async fn show(&self, thing: &Thing, entry: &Entry) -> Result<(), Failed> {
+    pub(super) async fn show(&self, thing: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
         match thing.kind {
-            Kind::Keyspace => self.show_keyspace(&thing.keyspace, entry).await,
-            Kind::Table => self.show_table(thing, entry).await,
-            Kind::Type => self.show_type(thing, entry).await,
+            ObjectKind::Keyspace => self.show_keyspace(&thing.keyspace, entry).await,
+            ObjectKind::Table => self.show_table(thing, entry).await,
+            ObjectKind::Type => self.show_type(thing, entry).await,
         }?;
         self.show_tags(thing, entry).await
     }
 
     /// Shows the status of a table or a type that is shown already.
-    pub(super) async fn show_status(&self, thing: &Thing, entry: &Entry) -> Result<(), Failed> {
+    pub(super) async fn show_status(&self, thing: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
         let (table, key) = match thing.kind {
-            Kind::Keyspace => return Ok(()),
-            Kind::Table => ("tables", "table_name"),
-            Kind::Type => ("types", "type_name"),
+            ObjectKind::Keyspace => return Ok(()),
+            ObjectKind::Table => ("tables", "table_name"),
+            ObjectKind::Type => ("types", "type_name"),
         };
         let row = json!({"keyspace_name": thing.keyspace, key: thing.name, "status": entry.status.word()});
         self.own.update_all(&self.table("system_schema_mcs", table), iter::once(row)).await?;
@@ -88,11 +87,11 @@ impl Mirror<'_> {
     }
 
     /// Shows nothing of a thing any more.
-    pub(super) async fn hide(&self, thing: &Thing) -> Result<(), Failed> {
+    pub(super) async fn hide(&self, thing: &SchemaObject) -> Result<(), Failed> {
         let (places, key): (&[_], _) = match thing.kind {
-            Kind::Keyspace => (&[KEYSPACES.as_slice(), &TABLES, &TYPES].concat(), None),
-            Kind::Table => (&TABLES, Some("table_name")),
-            Kind::Type => (&TYPES, Some("type_name")),
+            ObjectKind::Keyspace => (&[KEYSPACES.as_slice(), &TABLES, &TYPES].concat(), None),
+            ObjectKind::Table => (&TABLES, Some("table_name")),
+            ObjectKind::Type => (&TYPES, Some("type_name")),
         };
         self.hide_what_is_beside(thing).await?;
         self.delete(places, key, thing).await
@@ -141,7 +140,7 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    async fn show_table(&self, table: &Thing, entry: &Entry) -> Result<(), Failed> {
+    async fn show_table(&self, table: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
         let shown = self.custom_properties(table, entry);
         for row in self.cassandras("tables", "table_name", table).await? {
             let mut row = self.renamed(only(&row, TABLE_FIELDS), table);
@@ -175,7 +174,12 @@ impl Mirror<'_> {
     }
 
     /// A table of a keyspace in several Regions, as it is in each.
-    async fn show_replicas(&self, table: &Thing, entry: &Entry, shown: &Map<String, Value>) -> Result<(), Failed> {
+    async fn show_replicas(
+        &self,
+        table: &SchemaObject,
+        entry: &Entry,
+        shown: &Map<String, Value>,
+    ) -> Result<(), Failed> {
         for region in self.regions(&table.keyspace).await? {
             let mut properties = shown.clone();
             let replicas = entry.options.replica_capacity.as_ref();
@@ -204,10 +208,10 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    async fn show_tags(&self, thing: &Thing, entry: &Entry) -> Result<(), Failed> {
+    async fn show_tags(&self, thing: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
         let (Some(tags), Some(resource)) = (&entry.options.tags, self.resource(thing)) else { return Ok(()) };
         let (kind, name) = match thing.kind {
-            Kind::Keyspace => ("keyspace", &thing.keyspace),
+            ObjectKind::Keyspace => ("keyspace", &thing.keyspace),
             _ => (thing.kind.word(), &thing.name),
         };
         let row = json!({
@@ -218,7 +222,7 @@ impl Mirror<'_> {
     }
 
     /// The tags of a CDC stream are those of a resource of its own (DG:Tagging.Operations.view.stream).
-    async fn show_stream_tags(&self, table: &Thing, entry: &Entry) -> Result<(), Failed> {
+    async fn show_stream_tags(&self, table: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
         let Some(stream) = self.stream(table, entry) else { return Ok(()) };
         let Some(StreamTags::Own(tags)) = &entry.options.stream_tags else { return Ok(()) };
         let label = stream.rsplit('/').next().unwrap_or_default();
@@ -232,7 +236,7 @@ impl Mirror<'_> {
     /// One line of what happened to a table.
     pub(super) async fn add_to_history(
         &self,
-        table: &Thing,
+        table: &SchemaObject,
         entry: &Entry,
         change: Change,
         now: u64,
@@ -252,11 +256,11 @@ impl Mirror<'_> {
     }
 
     /// Tags, scaling and replicas.
-    async fn hide_what_is_beside(&self, thing: &Thing) -> Result<(), Failed> {
+    async fn hide_what_is_beside(&self, thing: &SchemaObject) -> Result<(), Failed> {
         let (places, key): (&[_], _) = match thing.kind {
-            Kind::Keyspace => (&[("system_multiregion_info", "keyspaces")], None),
-            Kind::Table => (&BESIDE_TABLES, Some("table_name")),
-            Kind::Type => (&[("system_multiregion_info", "types")], Some("type_name")),
+            ObjectKind::Keyspace => (&[("system_multiregion_info", "keyspaces")], None),
+            ObjectKind::Table => (&BESIDE_TABLES, Some("table_name")),
+            ObjectKind::Type => (&[("system_multiregion_info", "types")], Some("type_name")),
         };
         if let Some(resource) = self.resource(thing) {
             self.hide_tags(&resource).await?;
@@ -282,7 +286,7 @@ impl Mirror<'_> {
         &self,
         places: &[(&'static str, &'static str)],
         key: Option<&str>,
-        thing: &Thing,
+        thing: &SchemaObject,
     ) -> Result<(), Failed> {
         for (keyspace, name) in places {
             let mut statement = format!("DELETE FROM {} WHERE keyspace_name = ?", self.table(keyspace, name));
@@ -297,11 +301,11 @@ impl Mirror<'_> {
     }
 
     /// Its ARN, if it can have tags.
-    fn resource(&self, thing: &Thing) -> Option<String> {
-        (thing.kind != Kind::Type).then(|| thing.arn(self.region))
+    fn resource(&self, thing: &SchemaObject) -> Option<String> {
+        (thing.kind != ObjectKind::Type).then(|| thing.arn(self.region))
     }
 
-    async fn show_type(&self, user_type: &Thing, entry: &Entry) -> Result<(), Failed> {
+    async fn show_type(&self, user_type: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
         for row in self.cassandras("types", "type_name", user_type).await? {
             let mut row = self.renamed(only(&row, TYPE_FIELDS), user_type);
             self.own.insert(&self.table("system_schema", "types"), &Value::Object(row.clone())).await?;
@@ -321,7 +325,7 @@ impl Mirror<'_> {
 
     /// What was said, what holds where nothing was (DG:cql.ddl.table), and what the service adds
     /// (DG:keyspaces-enable-cdc-new-table, DG:restoretabletopointintime, DG:restoredeleted).
-    fn custom_properties(&self, table: &Thing, entry: &Entry) -> Map<String, Value> {
+    fn custom_properties(&self, table: &SchemaObject, entry: &Entry) -> Map<String, Value> {
         let defaults = TableOptions::default()
             .and(CapacityMode::default())
             .and(Encryption::default())
@@ -353,17 +357,17 @@ impl Mirror<'_> {
     }
 
     /// The ARN of the latest CDC stream of a table, named for when it was turned on (DG:keyspaces-enable-cdc-new-table).
-    pub(super) fn stream(&self, table: &Thing, entry: &Entry) -> Option<String> {
+    pub(super) fn stream(&self, table: &SchemaObject, entry: &Entry) -> Option<String> {
         let since = DateTime::from_timestamp_millis(i64::try_from(entry.stream_since?).ok()?)?;
         Some(format!("{}/stream/{}", self.resource(table)?, since.format("%Y-%m-%dT%H:%M:%S%.3f")))
     }
 
-    async fn cassandras(&self, table: &str, key: &str, thing: &Thing) -> Result<Vec<Value>, Failed> {
+    async fn cassandras(&self, table: &str, key: &str, thing: &SchemaObject) -> Result<Vec<Value>, Failed> {
         let statement = format!("SELECT JSON * FROM system_schema.{table} WHERE keyspace_name = ? AND {key} = ?");
         self.own.select(&statement, &[&self.names.keyspace(&thing.keyspace), &thing.name]).await
     }
 
-    fn renamed(&self, mut row: Map<String, Value>, thing: &Thing) -> Map<String, Value> {
+    fn renamed(&self, mut row: Map<String, Value>, thing: &SchemaObject) -> Map<String, Value> {
         row.insert("keyspace_name".into(), thing.keyspace.clone().into());
         row
     }

@@ -10,7 +10,6 @@ mod definition;
 mod delays;
 mod described;
 mod mirror;
-mod names;
 mod past;
 mod plan;
 mod possible;
@@ -20,7 +19,6 @@ mod refused;
 mod regions;
 mod restore;
 mod store;
-pub(crate) mod system_tables;
 mod user_types;
 
 use std::collections::{BTreeSet, HashMap};
@@ -30,18 +28,21 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use keyspaces_cql::{CapacityMode, Encryption, TableOptions};
 use tokio::sync::{Mutex, Notify};
 
-use crate::auth::{Clock, Refusal};
-use crate::gateway::{Failed, Frame, Own, error_code, is_schema_change, leaves_open, restored, schema_change};
-use crate::history::{History, millis};
+use crate::clock::{Clock, millis};
+use crate::history::History;
+use crate::protocol::metadata::{is_schema_change, restored};
+use crate::protocol::{Frame, Refusal, error_code, leaves_open};
 use crate::topology::Topology;
+use crate::upstream::{Failed, InternalConnection};
 
+use crate::names::{Names, ObjectKind, SchemaObject, system_tables};
 pub(crate) use arn::Resource;
-pub(crate) use catalogue::{Entry, Features, Kind, Status, Thing};
+pub(crate) use catalogue::{Entry, Features, Status};
+use definition::schema_change;
 pub(crate) use definition::{Change, Definition};
 pub use delays::Ddl;
 pub(crate) use delays::Delays;
 pub(crate) use described::DescribedTable;
-pub(crate) use names::{Names, quoted};
 pub(crate) use refused::{Cause, Refused, being};
 
 use catalogue::{Catalogue, Changing, Pending};
@@ -55,7 +56,7 @@ use user_types::Uses;
 #[derive(Debug)]
 pub(crate) struct Schema {
     names: Arc<Names>,
-    own: Own,
+    own: InternalConnection,
     history: Arc<History>,
     data_center: String,
     settings: Settings,
@@ -69,7 +70,7 @@ pub(crate) struct Schema {
     /// Whether no more rows are to be brought back.
     is_closing: AtomicBool,
     /// What `earliest_restorable_timestamp` was last seen to show, in milliseconds since 1970.
-    earliest_shown: std::sync::Mutex<HashMap<Thing, u64>>,
+    earliest_shown: std::sync::Mutex<HashMap<SchemaObject, u64>>,
     /// What the system tables say of the nodes.
     topology: std::sync::Mutex<Topology>,
 }
@@ -93,7 +94,7 @@ struct Now(Clock);
 impl Schema {
     /// Finds what this instance has in Cassandra, or makes what it needs there.
     pub(crate) async fn open(
-        own: Own,
+        own: InternalConnection,
         names: Names,
         topology: &Topology,
         settings: Settings,
@@ -156,19 +157,19 @@ impl Schema {
     }
 
     /// Whether a thing is there, ready or not yet; what is being dropped is not.
-    pub(crate) fn has(&self, thing: &Thing) -> bool {
+    pub(crate) fn has(&self, thing: &SchemaObject) -> bool {
         self.entry(thing).is_some_and(|entry| entry.status != Status::Deleting)
     }
 
     /// Whether a keyspace can be used; otherwise the service's refusal.
     pub(crate) fn check_keyspace(&self, keyspace: &str) -> Result<(), Refusal> {
         let usable = system_tables::is_system(keyspace)
-            || self.entry(&Thing::keyspace(keyspace)).is_some_and(|entry| entry.is_usable());
-        if usable { Ok(()) } else { Err(unconfigured(&Thing::keyspace(keyspace))) }
+            || self.entry(&SchemaObject::keyspace(keyspace)).is_some_and(|entry| entry.is_usable());
+        if usable { Ok(()) } else { Err(unconfigured(&SchemaObject::keyspace(keyspace))) }
     }
 
     /// Whether a table can be used, and has what the statement needs; otherwise the service's refusal.
-    pub(crate) fn check_table(&self, table: &Thing, needs: Features) -> Result<(), Refusal> {
+    pub(crate) fn check_table(&self, table: &SchemaObject, needs: Features) -> Result<(), Refusal> {
         self.check_keyspace(&table.keyspace)?;
         let there = if system_tables::is_system(&table.keyspace) {
             system_tables::find(&table.keyspace, &table.name).map(|_| Features::default())
@@ -191,12 +192,12 @@ impl Schema {
     }
 
     /// What is turned on for a table.
-    pub(crate) fn features(&self, table: &Thing) -> Features {
+    pub(crate) fn features(&self, table: &SchemaObject) -> Features {
         self.entry(table).map(|entry| entry.features()).unwrap_or_default()
     }
 
     /// How much a table takes.
-    pub(crate) fn capacity_mode(&self, table: &Thing) -> CapacityMode {
+    pub(crate) fn capacity_mode(&self, table: &SchemaObject) -> CapacityMode {
         self.options(table).and_then(|options| options.capacity_mode).unwrap_or_default()
     }
 
@@ -211,7 +212,7 @@ impl Schema {
     }
 
     /// The options of a table, if there is one.
-    pub(crate) fn options(&self, table: &Thing) -> Option<Arc<TableOptions>> {
+    pub(crate) fn options(&self, table: &SchemaObject) -> Option<Arc<TableOptions>> {
         self.catalogue().get(table).map(|entry| entry.options)
     }
 
@@ -286,7 +287,7 @@ impl Schema {
     async fn there(&self, definition: &Definition, before: Option<&Entry>) -> Result<There, Failed> {
         let Definition { change, thing, types, .. } = definition;
         let mut there = There::default();
-        if let (Kind::Table, Change::Alter, Some(before)) = (thing.kind, change, before) {
+        if let (ObjectKind::Table, Change::Alter, Some(before)) = (thing.kind, change, before) {
             let store = Store { own: &self.own, names: &self.names };
             there.table = store.table(thing, &before.options).await?;
         }
@@ -301,7 +302,7 @@ impl Schema {
         let Definition { change, thing, text, .. } = definition;
         let Some(text) = text else { return Ok(schema_change(*change, thing)) };
         let answer = self.own.call(text, &[]).await.map_err(Failed::from)?;
-        restored(answer, &self.names).map_err(|error| Failed::Unreadable(error.to_string()).into())
+        restored(answer, &*self.names).map_err(|error| Failed::Unreadable(error.to_string()).into())
     }
 
     /// Drops all that this instance has in Cassandra.
@@ -315,7 +316,7 @@ impl Schema {
         let Definition { change, thing, .. } = definition;
         let store = Store { own: &self.own, names: &self.names };
         let mut changes = vec![(thing.clone(), after.clone())];
-        if thing.kind == Kind::Keyspace && *change == Change::Drop {
+        if thing.kind == ObjectKind::Keyspace && *change == Change::Drop {
             let catalogue = self.catalogue();
             changes.extend(catalogue.within(&thing.keyspace).map(|(within, before)| {
                 (within.clone(), Entry { status: after.status, due: after.due, ..before.clone() })
@@ -326,11 +327,11 @@ impl Schema {
             store.save(&thing, &entry).await?;
             match (thing.kind, change) {
                 // A keyspace is shown when it is ready, and until it is gone (DG:keyspaces-create).
-                (Kind::Keyspace, Change::Create | Change::Drop) => {}
+                (ObjectKind::Keyspace, Change::Create | Change::Drop) => {}
                 (_, Change::Create | Change::Alter | Change::Restore) => mirror.show(&thing, &entry).await?,
                 (_, Change::Drop) => mirror.show_status(&thing, &entry).await?,
             }
-            if thing.kind == Kind::Table {
+            if thing.kind == ObjectKind::Table {
                 self.record(&thing, &entry, now).await?;
                 mirror.add_to_history(&thing, &entry, *change, now).await?;
             }
@@ -339,7 +340,9 @@ impl Schema {
         self.rows_wanted.notify_one();
         // What is created or altered without naming a type changes nothing of what uses which.
         match change {
-            Change::Create | Change::Alter if definition.types.is_empty() && definition.thing.kind != Kind::Type => {
+            Change::Create | Change::Alter
+                if definition.types.is_empty() && definition.thing.kind != ObjectKind::Type =>
+            {
                 Ok(())
             }
             _ => self.show_uses(&definition.thing.keyspace).await,
@@ -348,7 +351,7 @@ impl Schema {
 
     fn keyspaces(&self) -> Vec<String> {
         let catalogue = self.catalogue();
-        let keyspaces = catalogue.all().filter(|(thing, _)| thing.kind == Kind::Keyspace);
+        let keyspaces = catalogue.all().filter(|(thing, _)| thing.kind == ObjectKind::Keyspace);
         keyspaces.map(|(thing, _)| thing.keyspace.clone()).collect()
     }
 
@@ -357,7 +360,7 @@ impl Schema {
         let types: Vec<String> = {
             let catalogue = self.catalogue();
             let within = catalogue.within(keyspace);
-            let types = within.filter(|(thing, of)| thing.kind == Kind::Type && of.status != Status::Deleting);
+            let types = within.filter(|(thing, of)| thing.kind == ObjectKind::Type && of.status != Status::Deleting);
             types.map(|(thing, _)| thing.name.clone()).collect()
         };
         if types.is_empty() {
@@ -386,7 +389,7 @@ impl Schema {
                 continue;
             }
             let is_late = pending.is_some_and(|pending| pending.before.as_ref() != Some(&entry));
-            if thing.kind == Kind::Table && (is_late || self.is_missing_in_history(&thing, &entry)) {
+            if thing.kind == ObjectKind::Table && (is_late || self.is_missing_in_history(&thing, &entry)) {
                 self.record(&thing, &entry, now).await?;
                 self.set(&thing, Some(entry.clone()));
             }
@@ -441,11 +444,11 @@ impl Schema {
         self.catalogue.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn entry(&self, thing: &Thing) -> Option<Entry> {
+    fn entry(&self, thing: &SchemaObject) -> Option<Entry> {
         self.catalogue().get(thing)
     }
 
-    fn set(&self, thing: &Thing, entry: Option<Entry>) {
+    fn set(&self, thing: &SchemaObject, entry: Option<Entry>) {
         let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
         match entry {
             Some(entry) => catalogue.set(thing.clone(), entry),
@@ -468,11 +471,11 @@ impl std::fmt::Debug for Now {
 }
 
 /// The service's refusal of what is not there, or not yet (DG:troubleshooting.cql). Its text for a type is Cassandra's.
-pub(crate) fn unconfigured(thing: &Thing) -> Refusal {
+pub(crate) fn unconfigured(thing: &SchemaObject) -> Refusal {
     let text = match thing.kind {
-        Kind::Keyspace => format!("unconfigured keyspace {}", thing.keyspace),
-        Kind::Table => format!("unconfigured table {}.{}", thing.keyspace, thing.name),
-        Kind::Type => format!("Type '{}.{}' doesn't exist", thing.keyspace, thing.name),
+        ObjectKind::Keyspace => format!("unconfigured keyspace {}", thing.keyspace),
+        ObjectKind::Table => format!("unconfigured table {}.{}", thing.keyspace, thing.name),
+        ObjectKind::Type => format!("Type '{}.{}' doesn't exist", thing.keyspace, thing.name),
     };
     Refusal { code: error_code::INVALID, text }
 }

@@ -3,15 +3,14 @@
 use keyspaces_cql::{Statement, TableDefinition, parse};
 use serde_json::json;
 
-use super::catalogue::Thing;
-use super::names::Names;
-use crate::gateway::{Failed, Own};
 use crate::history::WINDOW;
+use crate::names::{Names, SchemaObject};
+use crate::upstream::{Failed, InternalConnection};
 
 /// Writes and reads the past of an instance's tables.
 #[derive(Debug)]
 pub(super) struct Past<'a> {
-    pub(super) own: &'a Own,
+    pub(super) own: &'a InternalConnection,
     pub(super) names: &'a Names,
 }
 
@@ -34,7 +33,7 @@ impl Past<'_> {
     }
 
     /// All that is known of the tables that had this name, in the order of time.
-    pub(super) async fn versions(&self, table: &Thing) -> Result<Vec<Version>, Failed> {
+    pub(super) async fn versions(&self, table: &SchemaObject) -> Result<Vec<Version>, Failed> {
         let statement = format!(
             "SELECT JSON created, since, definition, dropped FROM {} WHERE keyspace_name = ? AND table_name = ?",
             self.table()
@@ -52,7 +51,7 @@ impl Past<'_> {
         rows.iter().map(|row| version(row).ok_or_else(|| Failed::Unreadable(statement.clone()))).collect()
     }
 
-    pub(super) async fn add(&self, table: &Thing, version: &Version) -> Result<(), Failed> {
+    pub(super) async fn add(&self, table: &SchemaObject, version: &Version) -> Result<(), Failed> {
         let Version { created, since, definition, dropped } = version;
         let row = json!({
             "keyspace_name": table.keyspace, "table_name": table.name, "created": created, "since": since,
@@ -62,7 +61,7 @@ impl Past<'_> {
     }
 
     /// Forgets the table of this name that was created then.
-    pub(super) async fn forget(&self, table: &Thing, created: u64) -> Result<(), Failed> {
+    pub(super) async fn forget(&self, table: &SchemaObject, created: u64) -> Result<(), Failed> {
         let statement =
             format!("DELETE FROM {} WHERE keyspace_name = ? AND table_name = ? AND created = {created}", self.table());
         self.own.run(&statement, &[&table.keyspace, &table.name]).await
@@ -79,7 +78,7 @@ impl Past<'_> {
                 return Err(Failed::Unreadable(statement));
             };
             if row["dropped"] == true && since + WINDOW < now {
-                self.forget(&Thing::table(keyspace, table), created).await?;
+                self.forget(&SchemaObject::table(keyspace, table), created).await?;
             }
         }
         Ok(())

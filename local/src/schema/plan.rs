@@ -8,12 +8,13 @@ use keyspaces_cql::{
     TableChange, TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags, rules,
 };
 
-use super::catalogue::{Catalogue, Changing, Entry, Kind, Status, Thing};
+use super::catalogue::{Catalogue, Changing, Entry, Status};
 use super::refused::Refused;
 use super::restore::Restored;
 use super::user_types::Uses;
 use super::{Change, Definition, quotas, regions};
-use crate::gateway::{not_emulated, refused_by};
+use crate::names::{ObjectKind, SchemaObject};
+use crate::protocol::{not_emulated, refused_by};
 
 /// How many definitions may be under way at once in an account and Region (DG:quotas).
 const MAX_UNDER_WAY: usize = 50;
@@ -137,11 +138,11 @@ impl Catalogue {
         Ok(entry)
     }
 
-    fn is_in_several_regions(&self, table: &Thing) -> bool {
-        self.get(&Thing::keyspace(&table.keyspace)).is_some_and(|of| !of.regions.is_empty())
+    fn is_in_several_regions(&self, table: &SchemaObject) -> bool {
+        self.get(&SchemaObject::keyspace(&table.keyspace)).is_some_and(|of| !of.regions.is_empty())
     }
 
-    fn key(&self, table: &Thing, entry: &Entry) -> Result<(), Refused> {
+    fn key(&self, table: &SchemaObject, entry: &Entry) -> Result<(), Refused> {
         if matches!(entry.options.encryption, Some(Encryption::CustomerManagedKey(_)))
             && self.is_in_several_regions(table)
         {
@@ -155,9 +156,9 @@ impl Catalogue {
 
     /// How many definitions are under way: what a keyspace takes with it when it is dropped is not one of its own.
     fn under_way(&self) -> usize {
-        let goes_with_its_keyspace = |thing: &Thing| {
-            let keyspace = Thing::keyspace(&thing.keyspace);
-            thing.kind != Kind::Keyspace && self.get(&keyspace).is_some_and(|of| of.status == Status::Deleting)
+        let goes_with_its_keyspace = |thing: &SchemaObject| {
+            let keyspace = SchemaObject::keyspace(&thing.keyspace);
+            thing.kind != ObjectKind::Keyspace && self.get(&keyspace).is_some_and(|of| of.status == Status::Deleting)
         };
         self.all().filter(|(thing, entry)| entry.due.is_some() && !goes_with_its_keyspace(thing)).count()
     }
@@ -194,7 +195,8 @@ impl Catalogue {
                 entry.on_demand_since = Some(now);
             }
             CapacityMode::Provisioned { read, write } => {
-                let others = self.all().filter(|(thing, _)| **thing != definition.thing && thing.kind == Kind::Table);
+                let others =
+                    self.all().filter(|(thing, _)| **thing != definition.thing && thing.kind == ObjectKind::Table);
                 let sum = others.fold((u64::from(read), u64::from(write)), |(reads, writes), (_, other)| {
                     match other.options.capacity_mode {
                         Some(CapacityMode::Provisioned { read, write }) => {
@@ -257,7 +259,7 @@ impl Catalogue {
                     "{table} has a customer managed key (DG:keyspaces-multi-region-add-replica)"
                 )));
             }
-            if table.kind == Kind::Table && !of.features().timestamps {
+            if table.kind == ObjectKind::Table && !of.features().timestamps {
                 return Err(Refused::impossible(format!(
                     "{table} has no client-side timestamps (DG:keyspaces-multi-region-add-replica)"
                 )));
@@ -356,13 +358,13 @@ mod tests {
     fn a_keyspace_that_is_dropped_with_its_tables_is_one_definition_under_way() {
         let mut catalogue = Catalogue::default();
         let under_way = |status| Entry { status, due: Some(1), ..Entry::default() };
-        catalogue.set(Thing::keyspace("dropped"), under_way(Status::Deleting));
-        catalogue.set(Thing::keyspace("kept"), Entry::default());
+        catalogue.set(SchemaObject::keyspace("dropped"), under_way(Status::Deleting));
+        catalogue.set(SchemaObject::keyspace("kept"), Entry::default());
         for number in 0..60 {
-            catalogue.set(Thing::table("dropped", format!("t{number}")), under_way(Status::Deleting));
+            catalogue.set(SchemaObject::table("dropped", format!("t{number}")), under_way(Status::Deleting));
         }
         assert_eq!(catalogue.under_way(), 1);
-        catalogue.set(Thing::table("kept", "t"), under_way(Status::Deleting));
+        catalogue.set(SchemaObject::table("kept", "t"), under_way(Status::Deleting));
         assert_eq!(catalogue.under_way(), 2);
     }
 }

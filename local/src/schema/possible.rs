@@ -1,10 +1,10 @@
 //! Whether a definition is possible as things are.
 
-use super::catalogue::{Changing, Entry, Kind, Status, Thing};
+use super::catalogue::{Changing, Entry, Status};
 use super::refused::{Cause, Refused};
-use super::{Change, Definition, Schema, plan, system_tables};
-use crate::auth::Refusal;
-use crate::gateway::error_code;
+use super::{Change, Definition, Schema, plan};
+use crate::names::{ObjectKind, SchemaObject, system_tables};
+use crate::protocol::{Refusal, error_code};
 
 impl Schema {
     /// Whether a definition is possible as things are; otherwise the service's refusal.
@@ -16,8 +16,8 @@ impl Schema {
         }
         let entry = self.entry(thing);
         let absent_is_fine = *conditional && *change != Change::Create && entry.is_none();
-        if thing.kind != Kind::Keyspace && !absent_is_fine {
-            let keyspace = Thing::keyspace(&thing.keyspace);
+        if thing.kind != ObjectKind::Keyspace && !absent_is_fine {
+            let keyspace = SchemaObject::keyspace(&thing.keyspace);
             let of = self.entry(&keyspace);
             match of.as_ref().map(|of| of.status) {
                 Some(Status::Active | Status::Updating) => {}
@@ -43,7 +43,7 @@ impl Schema {
             (Change::Alter | Change::Drop, Some(Status::Updating)) => Err(Refused::busy(thing, "updated")),
             (Change::Alter | Change::Drop, None) if !absent_is_fine => Err(Refused::not_there(thing)),
             // A keyspace is not shown before it is ready.
-            (Change::Alter | Change::Drop, Some(Status::Creating)) if thing.kind == Kind::Keyspace => {
+            (Change::Alter | Change::Drop, Some(Status::Creating)) if thing.kind == ObjectKind::Keyspace => {
                 Err(Refused::not_there(thing))
             }
             (Change::Alter | Change::Drop, Some(Status::Creating)) => Err(Refused::creating(thing)),
@@ -65,7 +65,7 @@ impl Schema {
         }?;
         // What is being made in a keyspace, or deleted, keeps it: tests of others against the service saw the second. That a
         // keyspace is deleted with its tables is all that API:DeleteKeyspace says.
-        if thing.kind == Kind::Keyspace && *change == Change::Drop {
+        if thing.kind == ObjectKind::Keyspace && *change == Change::Drop {
             let catalogue = self.catalogue();
             let being = |of: &Entry| match of.status {
                 Status::Creating => Some("created"),
@@ -82,7 +82,7 @@ impl Schema {
     }
 
     /// Whether the types that a definition uses are there.
-    pub(super) fn check_types(&self, types: &[Thing]) -> Result<(), Refused> {
+    pub(super) fn check_types(&self, types: &[SchemaObject]) -> Result<(), Refused> {
         match types.iter().find(|used| self.entry(used).is_some_and(|entry| entry.status != Status::Active)) {
             Some(used) => Err(Refused::busy(used, "created or deleted")),
             None => Ok(()),

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use keyspaces_cql::{Encryption, TableOptions};
 
-use super::catalogue::{Entry, Kind, Thing};
+use super::catalogue::Entry;
 use super::plan::{DAY, HOUR};
 use super::refused::Refused;
 use super::user_types::Uses;
+use crate::names::{ObjectKind, SchemaObject};
 
 /// How many tables may name a type.
 const MAX_TABLES_OF_A_TYPE: usize = 100;
@@ -19,9 +20,9 @@ const MAX_TYPE_LEVELS: usize = 8;
 const KEY_CHANGES_AT_ANY_TIME: usize = 4;
 
 /// Holds what names `types` to how many may, and to how many are inside each other.
-pub(super) fn of_types(thing: &Thing, types: &[Thing], uses: &Uses) -> Result<(), Refused> {
-    let named: BTreeSet<&Thing> = types.iter().collect();
-    if thing.kind == Kind::Type {
+pub(super) fn of_types(thing: &SchemaObject, types: &[SchemaObject], uses: &Uses) -> Result<(), Refused> {
+    let named: BTreeSet<&SchemaObject> = types.iter().collect();
+    if thing.kind == ObjectKind::Type {
         let levels = 1 + named.iter().map(|named| uses.depth(&named.name)).max().unwrap_or_default();
         if levels > MAX_TYPE_LEVELS {
             return Err(Refused::quota(format!("{MAX_TYPE_LEVELS} types may be inside each other (DG:quotas)")));
@@ -29,7 +30,7 @@ pub(super) fn of_types(thing: &Thing, types: &[Thing], uses: &Uses) -> Result<()
     }
     for named in named {
         let (others, most, what) = match thing.kind {
-            Kind::Type => {
+            ObjectKind::Type => {
                 (uses.types_with(&named.name).filter(|name| *name != thing.name).count(), MAX_PARENT_TYPES, "types")
             }
             _ => (
@@ -80,15 +81,15 @@ mod tests {
     fn a_type_is_named_by_a_hundred_tables_and_ten_types() {
         let names: Vec<String> = (0..100).map(|number| format!("n{number}")).collect();
         let many: Vec<(&str, &[&str])> = names.iter().map(|name| (name.as_str(), &["frozen<y>"][..])).collect();
-        let (y, new) = ([Thing::user_type("ks", "y")], Thing::table("ks", "new"));
+        let (y, new) = ([SchemaObject::user_type("ks", "y")], SchemaObject::table("ks", "new"));
         assert_eq!(of_types(&new, &y, &uses(&many[..99], &[])), Ok(()));
         assert_eq!(
             refused(of_types(&new, &y, &uses(&many, &[]))),
             "keyspaces-local: 100 tables use type ks.y (DG:quotas)"
         );
         // One of them may name it once more.
-        assert_eq!(of_types(&Thing::table("ks", "n7"), &y, &uses(&many, &[])), Ok(()));
-        let new = Thing::user_type("ks", "new");
+        assert_eq!(of_types(&SchemaObject::table("ks", "n7"), &y, &uses(&many, &[])), Ok(()));
+        let new = SchemaObject::user_type("ks", "new");
         assert_eq!(of_types(&new, &y, &uses(&many, &many[..9])), Ok(()));
         let parents = of_types(&new, &y, &uses(&[], &many[..10]));
         assert_eq!(refused(parents), "keyspaces-local: 10 types use type ks.y (DG:quotas)");
@@ -100,13 +101,13 @@ mod tests {
         let further = [("e", "frozen<d>"), ("f", "frozen<e>"), ("g", "frozen<f>"), ("h", "frozen<g>")];
         let all: Vec<_> = chain.iter().chain(&further).map(|(name, of)| (*name, std::slice::from_ref(of))).collect();
         let uses = uses(&[], &all);
-        let new = Thing::user_type("ks", "new");
-        assert_eq!(of_types(&new, &[Thing::user_type("ks", "g")], &uses), Ok(()));
+        let new = SchemaObject::user_type("ks", "new");
+        assert_eq!(of_types(&new, &[SchemaObject::user_type("ks", "g")], &uses), Ok(()));
         assert_eq!(
-            refused(of_types(&new, &[Thing::user_type("ks", "a"), Thing::user_type("ks", "h")], &uses)),
+            refused(of_types(&new, &[SchemaObject::user_type("ks", "a"), SchemaObject::user_type("ks", "h")], &uses)),
             "keyspaces-local: 8 types may be inside each other (DG:quotas)"
         );
-        assert_eq!(of_types(&Thing::table("ks", "t"), &[Thing::user_type("ks", "h")], &uses), Ok(()));
+        assert_eq!(of_types(&SchemaObject::table("ks", "t"), &[SchemaObject::user_type("ks", "h")], &uses), Ok(()));
     }
 
     #[test]

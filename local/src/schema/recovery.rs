@@ -4,11 +4,11 @@ use std::sync::PoisonError;
 
 use keyspaces_cql::{PointInTimeRecovery, TableDefinition};
 
-use super::catalogue::{Entry, Kind, Status, Thing};
+use super::catalogue::{Entry, Status};
 use super::past::{Past, Version};
 use super::{Schema, Store};
-use crate::gateway::Failed;
-use crate::history::Life;
+use crate::names::{ObjectKind, SchemaObject, TableId};
+use crate::upstream::Failed;
 
 impl Entry {
     /// Whether what is written to it is kept, so that it can be restored.
@@ -17,14 +17,14 @@ impl Entry {
     }
 
     /// Which table it is, among those that had or will have its name.
-    pub(crate) fn life(&self, table: &Thing) -> Life {
-        Life::new(table.clone(), self.created)
+    pub(crate) fn life(&self, table: &SchemaObject) -> TableId {
+        TableId::new(table.clone(), self.created)
     }
 }
 
 impl Schema {
     #[cfg(test)]
-    pub(crate) fn life(&self, table: &Thing) -> Option<Life> {
+    pub(crate) fn life(&self, table: &SchemaObject) -> Option<TableId> {
         self.entry(table).map(|entry| entry.life(table))
     }
 
@@ -34,7 +34,7 @@ impl Schema {
         let tables: Vec<_> = {
             let catalogue = self.catalogue();
             let tables = catalogue.all().filter(|(thing, entry)| {
-                thing.kind == Kind::Table && (entry.is_recoverable() || entry.status == Status::Updating)
+                thing.kind == ObjectKind::Table && (entry.is_recoverable() || entry.status == Status::Updating)
             });
             tables.map(|(thing, entry)| (thing.clone(), entry.clone())).collect()
         };
@@ -45,7 +45,7 @@ impl Schema {
     }
 
     /// Begins, goes on with or ends the history of a table that is created, changed, dropped, or has been given its rows.
-    pub(super) async fn record(&self, table: &Thing, entry: &Entry, now: u64) -> Result<(), Failed> {
+    pub(super) async fn record(&self, table: &SchemaObject, entry: &Entry, now: u64) -> Result<(), Failed> {
         // The rows that are brought back are the first that it has.
         if entry.rows_of.is_some() {
             return Ok(());
@@ -72,13 +72,13 @@ impl Schema {
     }
 
     /// Whether what is written to a table is to be kept, and is not: Cassandra was away when that was to begin.
-    pub(super) fn is_missing_in_history(&self, table: &Thing, entry: &Entry) -> bool {
+    pub(super) fn is_missing_in_history(&self, table: &SchemaObject, entry: &Entry) -> bool {
         entry.status != Status::Deleting && entry.is_recoverable() && !self.history.is_recorded(table)
     }
 
     /// Whether a table that is to become ACTIVE can be restored from then on, if that was asked for.
-    pub(super) fn can_be_restored(&self, thing: &Thing, entry: &Entry) -> bool {
-        if thing.kind != Kind::Table || !entry.is_recoverable() {
+    pub(super) fn can_be_restored(&self, thing: &SchemaObject, entry: &Entry) -> bool {
+        if thing.kind != ObjectKind::Table || !entry.is_recoverable() {
             return true;
         }
         let life = entry.life(thing);
@@ -90,7 +90,7 @@ impl Schema {
     /// To be called before it is read.
     pub(crate) async fn show_earliest(&self) -> Result<(), Failed> {
         let now = self.clock.millis();
-        let moved = |table: &Thing, entry: &Entry| {
+        let moved = |table: &SchemaObject, entry: &Entry| {
             let may_move = entry.is_recoverable() && entry.status != Status::Deleting;
             let earliest = if may_move { self.history.earliest(&entry.life(table), now) } else { None };
             earliest.filter(|earliest| self.earliest_shown().get(table) != Some(earliest))
@@ -116,7 +116,7 @@ impl Schema {
     }
 
     /// Keeps what a table has become, or that it is gone.
-    async fn remember(&self, table: &Thing, entry: &Entry, now: u64) -> Result<(), Failed> {
+    async fn remember(&self, table: &SchemaObject, entry: &Entry, now: u64) -> Result<(), Failed> {
         let mut versions = self.past().versions(table).await?;
         versions.retain(|version| version.created == entry.created);
         let (definition, dropped) = match (entry.status, versions.last()) {
@@ -135,23 +135,23 @@ impl Schema {
         self.past().add(table, &Version { created: entry.created, since: now, definition, dropped }).await
     }
 
-    async fn forget(&self, life: &Life) -> Result<(), Failed> {
+    async fn forget(&self, life: &TableId) -> Result<(), Failed> {
         self.past().forget(&life.table, life.created).await?;
         self.history.forget(life).await
     }
 
     /// Forgets those that had the name of a table and were dropped: a dropped table can be restored until there is another
     /// of its name (DG:PointInTimeRecovery_HowItWorks).
-    async fn forget_others(&self, there: &Life) -> Result<(), Failed> {
+    async fn forget_others(&self, there: &TableId) -> Result<(), Failed> {
         for version in self.past().versions(&there.table).await? {
             if version.created != there.created && version.dropped {
-                self.forget(&Life::new(there.table.clone(), version.created)).await?;
+                self.forget(&TableId::new(there.table.clone(), version.created)).await?;
             }
         }
         Ok(())
     }
 
-    fn earliest_shown(&self) -> std::sync::MutexGuard<'_, std::collections::HashMap<Thing, u64>> {
+    fn earliest_shown(&self) -> std::sync::MutexGuard<'_, std::collections::HashMap<SchemaObject, u64>> {
         self.earliest_shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

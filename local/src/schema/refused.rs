@@ -1,8 +1,8 @@
 //! Why a definition is refused: in the words of an ERROR frame, and of which kind it is.
 
-use super::{Failed, Thing, unconfigured};
-use crate::auth::Refusal;
-use crate::gateway::error_code;
+use super::{Failed, unconfigured};
+use crate::names::SchemaObject;
+use crate::protocol::{Refusal, error_code};
 
 /// A definition that is refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,16 +33,16 @@ pub(crate) enum Cause {
 }
 
 impl Refused {
-    pub(super) fn not_there(thing: &Thing) -> Self {
+    pub(super) fn not_there(thing: &SchemaObject) -> Self {
         Self { cause: Cause::NotThere, refusal: unconfigured(thing) }
     }
 
-    pub(super) fn creating(thing: &Thing) -> Self {
+    pub(super) fn creating(thing: &SchemaObject) -> Self {
         Self { cause: Cause::Creating, refusal: unconfigured(thing) }
     }
 
     /// What the service says to this is not known.
-    pub(super) fn busy(thing: &Thing, done: &str) -> Self {
+    pub(super) fn busy(thing: &SchemaObject, done: &str) -> Self {
         Self { cause: Cause::Busy, ..Self::impossible(being(thing, done)) }
     }
 
@@ -58,7 +58,7 @@ impl Refused {
 }
 
 /// What is to be waited for before a thing can be changed.
-pub(crate) fn being(thing: &Thing, done: &str) -> String {
+pub(crate) fn being(thing: &SchemaObject, done: &str) -> String {
     format!("{thing} is being {done}: wait until system_schema_mcs says that this is over")
 }
 

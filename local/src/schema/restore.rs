@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering;
 
 use keyspaces_cql::{Encryption, QualifiedName, RestorePoint, Statement, TableDefinition, TableOptions};
 
-use super::catalogue::{Entry, RowsOf, Status, Thing};
+use super::catalogue::{Entry, RowsOf, Status};
 use super::past::Version;
 use super::plan::{no_table, refused};
 use super::refused::Refused;
 use super::{Definition, Schema, Store};
-use crate::gateway::Failed;
-use crate::history::{Life, WINDOW};
+use crate::history::WINDOW;
+use crate::names::{SchemaObject, TableId};
+use crate::upstream::Failed;
 
 /// What a RESTORE TABLE makes.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub(super) struct Restored {
 
 /// A table that can be restored.
 struct Source {
-    life: Life,
+    life: TableId,
     /// When it was dropped.
     dropped: Option<u64>,
     versions: Vec<Version>,
@@ -78,7 +79,7 @@ impl Schema {
     }
 
     /// The table of this name, or the last that had it.
-    async fn source(&self, name: &Thing, now: u64) -> Result<Source, Refused> {
+    async fn source(&self, name: &SchemaObject, now: u64) -> Result<Source, Refused> {
         let mut versions = self.past().versions(name).await?;
         if let Some(there) = self.entry(name).filter(|there| there.status != Status::Deleting) {
             if matches!(there.status, Status::Creating | Status::Restoring) {
@@ -95,12 +96,18 @@ impl Schema {
             return Err(Refused::not_there(name));
         };
         versions.retain(|version| version.created == last.created);
-        let life = Life::new(name.clone(), last.created);
+        let life = TableId::new(name.clone(), last.created);
         Ok(Source { life, dropped: Some(last.since), versions, settings: last.definition.options })
     }
 
     /// The moment that is meant, if it is one to which the table can be restored.
-    fn moment(&self, name: &Thing, source: &Source, point: Option<RestorePoint>, now: u64) -> Result<u64, Refused> {
+    fn moment(
+        &self,
+        name: &SchemaObject,
+        source: &Source,
+        point: Option<RestorePoint>,
+        now: u64,
+    ) -> Result<u64, Refused> {
         let moment = match (point, source.dropped) {
             (Some(_), Some(dropped)) => {
                 let why = format!(
@@ -132,9 +139,10 @@ impl Schema {
         Ok(moment)
     }
 
-    fn check_regions(&self, source: &Thing, target: &Thing) -> Result<(), Refused> {
-        let regions = |table: &Thing| {
-            let mut regions = self.entry(&Thing::keyspace(&table.keyspace)).map(|of| of.regions).unwrap_or_default();
+    fn check_regions(&self, source: &SchemaObject, target: &SchemaObject) -> Result<(), Refused> {
+        let regions = |table: &SchemaObject| {
+            let mut regions =
+                self.entry(&SchemaObject::keyspace(&table.keyspace)).map(|of| of.regions).unwrap_or_default();
             regions.sort_unstable();
             regions
         };
@@ -178,14 +186,14 @@ impl Schema {
         self.rows_wanted.notify_one();
     }
 
-    fn waiting_for_rows(&self) -> Vec<(Thing, Entry)> {
+    fn waiting_for_rows(&self) -> Vec<(SchemaObject, Entry)> {
         let catalogue = self.catalogue();
         let waiting = catalogue.all().filter(|(_, entry)| entry.rows_of.is_some() && entry.pending.is_none());
         waiting.map(|(table, entry)| (table.clone(), entry.clone())).collect()
     }
 
     /// Gives a table the rows that it waits for; if that cannot be, it is dropped.
-    async fn give_rows(&self, table: &Thing, entry: Entry) -> Result<(), Failed> {
+    async fn give_rows(&self, table: &SchemaObject, entry: Entry) -> Result<(), Failed> {
         let Some(rows_of) = &entry.rows_of else { return Ok(()) };
         let given = self.history.bring_back(&rows_of.source, rows_of.moment, table).await;
         let _turn = self.turn.lock().await;
@@ -217,7 +225,7 @@ impl Schema {
 const HOW_IT_WORKS: &str = "DG:PointInTimeRecovery_HowItWorks";
 
 /// What the service says to none of these is known.
-fn cannot(source: &Thing, why: impl std::fmt::Display, who: &str) -> Refused {
+fn cannot(source: &SchemaObject, why: impl std::fmt::Display, who: &str) -> Refused {
     Refused::impossible(format!("{source} cannot be restored: {why} ({who}; what the service says here is not known)"))
 }
 
@@ -245,7 +253,7 @@ mod tests {
             .and(Ttl::Enabled)
             .and(TableProperty::DefaultTimeToLive(60));
         let source = Source {
-            life: Life::new(Thing::table("ks", "t"), 10),
+            life: TableId::new(SchemaObject::table("ks", "t"), 10),
             dropped: None,
             versions: vec![
                 version(10, table(&[]).build().unwrap()),

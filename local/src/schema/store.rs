@@ -9,19 +9,17 @@ use keyspaces_cql::{
 };
 use serde_json::{Value, json};
 
-use super::catalogue::{Catalogue, Changing, Entry, Kind, Pending, RowsOf, Status, Thing};
+use super::catalogue::{Catalogue, Changing, Entry, Pending, RowsOf, Status};
 use super::mirror::Mirror;
-use super::names::{Names, quoted};
 use super::past::Past;
-use super::system_tables;
-use crate::gateway::{Failed, Own};
-use crate::history::Life;
+use crate::names::{Names, ObjectKind, SchemaObject, TableId, quoted, system_tables};
 use crate::topology::{self, Node, Topology};
+use crate::upstream::{Failed, InternalConnection};
 
 /// The inner keyspace of an instance.
 #[derive(Debug)]
 pub(super) struct Store<'a> {
-    pub(super) own: &'a Own,
+    pub(super) own: &'a InternalConnection,
     pub(super) names: &'a Names,
 }
 
@@ -83,7 +81,7 @@ impl Store<'_> {
         let mut catalogue = Catalogue::default();
         let mut saved = BTreeSet::new();
         let rows = self.own.select(&format!("SELECT JSON * FROM {}", self.state()), &[]).await?;
-        let written: Vec<(Thing, Entry)> = rows.iter().map(entry).collect::<Result<_, _>>()?;
+        let written: Vec<(SchemaObject, Entry)> = rows.iter().map(entry).collect::<Result<_, _>>()?;
         for (thing, _) in &written {
             // What Cassandra calls a long name tells the name only to who has asked for it once.
             self.names.keyspace(&thing.keyspace);
@@ -93,7 +91,7 @@ impl Store<'_> {
             let was_pending = entry.pending.is_some();
             let Some(entry) = self.finished(&thing, entry).await? else { continue };
             match (was_pending, thing.kind, entry.status) {
-                (_, Kind::Keyspace, _) => {}
+                (_, ObjectKind::Keyspace, _) => {}
                 (_, _, Status::Deleting) => mirror.show_status(&thing, &entry).await?,
                 (true, ..) => mirror.show(&thing, &entry).await?,
                 (false, ..) => {}
@@ -103,7 +101,7 @@ impl Store<'_> {
         let there = self.things_in_cassandra().await?;
         let dropped: BTreeMap<String, Option<u64>> = finished
             .iter()
-            .filter(|(thing, entry)| thing.kind == Kind::Keyspace && entry.status == Status::Deleting)
+            .filter(|(thing, entry)| thing.kind == ObjectKind::Keyspace && entry.status == Status::Deleting)
             .map(|(keyspace, entry)| (keyspace.keyspace.clone(), entry.due))
             .collect();
         for (thing, mut entry) in finished {
@@ -123,8 +121,8 @@ impl Store<'_> {
         for thing in there {
             if !saved.contains(&thing) {
                 let options = match thing.kind {
-                    Kind::Table => self.options_in_cassandra(&thing).await?,
-                    Kind::Keyspace | Kind::Type => TableOptions::default(),
+                    ObjectKind::Table => self.options_in_cassandra(&thing).await?,
+                    ObjectKind::Keyspace | ObjectKind::Type => TableOptions::default(),
                 };
                 let active = Entry { options: Arc::new(options), created: now, ..Entry::default() };
                 mirror.show(&thing, &active).await?;
@@ -135,13 +133,13 @@ impl Store<'_> {
         Ok(catalogue)
     }
 
-    pub(super) async fn save(&self, thing: &Thing, entry: &Entry) -> Result<(), Failed> {
+    pub(super) async fn save(&self, thing: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
         self.own.insert(&self.state(), &state_row(thing, entry)).await
     }
 
     /// What is known of a thing once nothing of it is pending any more, and writes it down; nothing if it never came to
     /// be.
-    pub(super) async fn finished(&self, thing: &Thing, entry: Entry) -> Result<Option<Entry>, Failed> {
+    pub(super) async fn finished(&self, thing: &SchemaObject, entry: Entry) -> Result<Option<Entry>, Failed> {
         let Some(pending) = entry.pending.clone() else { return Ok(Some(entry)) };
         let is_done = self.is_done(thing, &entry).await?;
         let entry = if is_done { Some(Entry { pending: None, ..entry }) } else { pending.before.clone() };
@@ -154,7 +152,7 @@ impl Store<'_> {
 
     /// Tells Cassandra once more what is pending, and says whether it is done. Cassandra refuses what it has done already,
     /// and what it cannot do: its schema tells these apart.
-    pub(super) async fn is_done(&self, thing: &Thing, entry: &Entry) -> Result<bool, Failed> {
+    pub(super) async fn is_done(&self, thing: &SchemaObject, entry: &Entry) -> Result<bool, Failed> {
         let Some(pending) = &entry.pending else { return Ok(true) };
         match self.own.run(&pending.text, &[]).await {
             Ok(()) => return Ok(true),
@@ -169,7 +167,7 @@ impl Store<'_> {
     }
 
     /// Whether a table has the columns that an ALTER TABLE adds; false of every other statement.
-    async fn has_columns(&self, table: &Thing, alter: &str) -> Result<bool, Failed> {
+    async fn has_columns(&self, table: &SchemaObject, alter: &str) -> Result<bool, Failed> {
         let Ok(Statement::AlterTable(AlterTable { change: AlterTableChange::Add(added), .. })) = parse(alter) else {
             return Ok(false);
         };
@@ -179,10 +177,10 @@ impl Store<'_> {
         Ok(added.iter().all(|column| has(&column.name)))
     }
 
-    pub(super) async fn forget(&self, thing: &Thing) -> Result<(), Failed> {
+    pub(super) async fn forget(&self, thing: &SchemaObject) -> Result<(), Failed> {
         let all = format!("DELETE FROM {} WHERE keyspace_name = ?", self.state());
         match thing.kind {
-            Kind::Keyspace => self.own.run(&all, &[&thing.keyspace]).await,
+            ObjectKind::Keyspace => self.own.run(&all, &[&thing.keyspace]).await,
             kind => {
                 let one = format!("{all} AND kind = ? AND name = ?");
                 self.own.run(&one, &[&thing.keyspace, kind.word(), &thing.name]).await
@@ -191,7 +189,11 @@ impl Store<'_> {
     }
 
     /// A table with these options, if Cassandra has it.
-    pub(super) async fn table(&self, table: &Thing, options: &TableOptions) -> Result<Option<TableDefinition>, Failed> {
+    pub(super) async fn table(
+        &self,
+        table: &SchemaObject,
+        options: &TableOptions,
+    ) -> Result<Option<TableDefinition>, Failed> {
         let statement = "SELECT JSON column_name, type, kind, position, clustering_order FROM system_schema.columns WHERE \
                          keyspace_name = ? AND table_name = ?";
         let rows = self.own.select(statement, &[&self.names.keyspace(&table.keyspace), &table.name]).await?;
@@ -199,7 +201,7 @@ impl Store<'_> {
     }
 
     /// What Cassandra knows of a table's options: a default time to live turns TTL on (DG:TTL-how-to-create-table).
-    async fn options_in_cassandra(&self, table: &Thing) -> Result<TableOptions, Failed> {
+    async fn options_in_cassandra(&self, table: &SchemaObject) -> Result<TableOptions, Failed> {
         let statement =
             "SELECT JSON default_time_to_live FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
         let rows = self.own.select(statement, &[&self.names.keyspace(&table.keyspace), &table.name]).await?;
@@ -245,18 +247,20 @@ impl Store<'_> {
         Ok(names.filter(|name| name.starts_with(&prefix)).map(str::to_owned).collect())
     }
 
-    async fn things_in_cassandra(&self) -> Result<BTreeSet<Thing>, Failed> {
+    async fn things_in_cassandra(&self) -> Result<BTreeSet<SchemaObject>, Failed> {
         let mut things = BTreeSet::new();
         for upstream in self.keyspaces_in_cassandra().await? {
             let keyspace = self.names.restored_keyspace(&upstream).into_owned();
-            for (table, key, kind) in [("tables", "table_name", Kind::Table), ("types", "type_name", Kind::Type)] {
+            for (table, key, kind) in
+                [("tables", "table_name", ObjectKind::Table), ("types", "type_name", ObjectKind::Type)]
+            {
                 let statement = format!("SELECT JSON {key} FROM system_schema.{table} WHERE keyspace_name = ?");
                 for row in self.own.select(&statement, &[&upstream]).await? {
                     let name = row[key].as_str().unwrap_or_default().to_owned();
-                    things.insert(Thing { keyspace: keyspace.clone(), kind, name });
+                    things.insert(SchemaObject { keyspace: keyspace.clone(), kind, name });
                 }
             }
-            things.insert(Thing::keyspace(keyspace));
+            things.insert(SchemaObject::keyspace(keyspace));
         }
         Ok(things)
     }
@@ -268,7 +272,7 @@ impl Store<'_> {
 
 /// The table that the rows of a table of columns show, with these options; nothing if there are none.
 pub(super) fn definition_of(
-    table: &Thing,
+    table: &SchemaObject,
     options: &TableOptions,
     rows: &[Value],
     statement: &str,
@@ -306,7 +310,7 @@ pub(super) fn one_copy(data_center: &str) -> Term {
     Term { kind: TermKind::Map(entries), span: Span::default() }
 }
 
-fn state_row(thing: &Thing, entry: &Entry) -> Value {
+fn state_row(thing: &SchemaObject, entry: &Entry) -> Value {
     let pending = entry.pending.as_deref();
     json!({
         "keyspace_name": thing.keyspace,
@@ -324,20 +328,20 @@ fn state_row(thing: &Thing, entry: &Entry) -> Value {
         "stream_since": entry.stream_since,
         "pending": pending.map(|pending| &pending.text),
         "rows_of": entry.rows_of.as_deref().map(|RowsOf { source, moment }| {
-            let Life { table, created } = source;
+            let TableId { table, created } = source;
             json!([table.keyspace, table.name, created, moment]).to_string()
         }),
         "before": pending.and_then(|pending| Some(state_row(thing, pending.before.as_ref()?).to_string())),
     })
 }
 
-fn entry(row: &Value) -> Result<(Thing, Entry), Unusable> {
+fn entry(row: &Value) -> Result<(SchemaObject, Entry), Unusable> {
     let unreadable = |what| Unusable::State { what, row: row.to_string() };
     let text = |field: &str| row.get(field)?.as_str();
     let needed = |field| text(field).ok_or_else(|| unreadable(field));
-    let thing = Thing {
+    let thing = SchemaObject {
         keyspace: needed("keyspace_name")?.into(),
-        kind: Kind::of(needed("kind")?).ok_or_else(|| unreadable("kind"))?,
+        kind: ObjectKind::of(needed("kind")?).ok_or_else(|| unreadable("kind"))?,
         name: needed("name")?.into(),
     };
     let before = || -> Result<Option<Entry>, Unusable> {
@@ -353,7 +357,7 @@ fn entry(row: &Value) -> Result<(Thing, Entry), Unusable> {
         Some(text) => {
             let (keyspace, table, created, moment): (String, String, u64, u64) =
                 serde_json::from_str(text).map_err(|_| unreadable("rows_of"))?;
-            Some(Arc::new(RowsOf { source: Life::new(Thing::table(keyspace, table), created), moment }))
+            Some(Arc::new(RowsOf { source: TableId::new(SchemaObject::table(keyspace, table), created), moment }))
         }
         None => None,
     };
@@ -443,10 +447,10 @@ mod tests {
 
     #[test]
     fn what_is_written_down_of_a_table_is_read_back() {
-        let table = Thing::table("ks", "restored");
+        let table = SchemaObject::table("ks", "restored");
         let before = Entry { created: 3, regions: vec!["us-east-1".to_owned()], ..Entry::default() };
         let pending = Pending { text: "CREATE TABLE t".to_owned(), before: Some(before) };
-        let rows_of = RowsOf { source: Life::new(Thing::table("ks", "A table"), 7), moment: 9 };
+        let rows_of = RowsOf { source: TableId::new(SchemaObject::table("ks", "A table"), 7), moment: 9 };
         let known = Entry {
             status: Status::Restoring,
             due: Some(11),

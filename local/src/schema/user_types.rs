@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use keyspaces_cql::statement::CqlType;
 use serde_json::Value;
 
-use super::catalogue::Kind;
-use super::names::Names;
-use crate::gateway::{Failed, Own};
+use crate::names::{Names, ObjectKind};
+use crate::upstream::{Failed, InternalConnection};
 
 /// What each table and type of a keyspace names in its columns or fields, by its name; those inside these not among them.
 #[derive(Debug, Default)]
@@ -18,22 +17,22 @@ pub(super) struct Uses {
 
 impl Uses {
     /// As Cassandra has it.
-    pub(super) async fn read(own: &Own, names: &Names, keyspace: &str) -> Result<Self, Failed> {
+    pub(super) async fn read(own: &InternalConnection, names: &Names, keyspace: &str) -> Result<Self, Failed> {
         let upstream = names.keyspace(keyspace);
         let columns = "SELECT JSON table_name, type FROM system_schema.columns WHERE keyspace_name = ?";
         let types = "SELECT JSON type_name, field_types FROM system_schema.types WHERE keyspace_name = ?";
         let mut uses = Self::default();
         for row in own.select(columns, &[&upstream]).await? {
-            uses.add(Kind::Table, text(&row["table_name"]), [&row["type"]]);
+            uses.add(ObjectKind::Table, text(&row["table_name"]), [&row["type"]]);
         }
         for row in own.select(types, &[&upstream]).await? {
-            uses.add(Kind::Type, text(&row["type_name"]), row["field_types"].as_array().into_iter().flatten());
+            uses.add(ObjectKind::Type, text(&row["type_name"]), row["field_types"].as_array().into_iter().flatten());
         }
         Ok(uses)
     }
 
-    fn add<'a>(&mut self, kind: Kind, name: &str, types: impl IntoIterator<Item = &'a Value>) {
-        let of_kind = if kind == Kind::Table { &mut self.tables } else { &mut self.types };
+    fn add<'a>(&mut self, kind: ObjectKind, name: &str, types: impl IntoIterator<Item = &'a Value>) {
+        let of_kind = if kind == ObjectKind::Table { &mut self.tables } else { &mut self.types };
         let used = of_kind.entry(name.to_owned()).or_default();
         for cql_type in types.into_iter().filter_map(|shown| text(shown).parse::<CqlType>().ok()) {
             used.extend(cql_type.user_types().into_iter().map(|name| name.name.text.clone()));
@@ -72,7 +71,7 @@ pub(super) mod tests {
     /// Tables and types with the types of their columns and fields.
     pub(in crate::schema) fn uses(tables: &[(&str, &[&str])], types: &[(&str, &[&str])]) -> Uses {
         let mut uses = Uses::default();
-        for (kind, things) in [(Kind::Table, tables), (Kind::Type, types)] {
+        for (kind, things) in [(ObjectKind::Table, tables), (ObjectKind::Type, types)] {
             for (name, named) in things {
                 uses.add(kind, name, &named.iter().map(|named| Value::from(*named)).collect::<Vec<_>>());
             }

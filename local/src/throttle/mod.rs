@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use keyspaces_cql::CapacityMode;
 
-use crate::auth::Clock;
-use crate::schema::Thing;
+use crate::clock::Clock;
+use crate::names::SchemaObject;
 use bucket::{Bucket, Rate};
 use capacity::units_per_second;
 
@@ -35,8 +35,8 @@ struct Inner {
 struct State {
     off: bool,
     starts_full: bool,
-    chosen: HashMap<Thing, CapacityMode>,
-    tables: HashMap<Thing, [Side; 2]>,
+    chosen: HashMap<SchemaObject, CapacityMode>,
+    tables: HashMap<SchemaObject, [Side; 2]>,
 }
 
 /// The buckets of a table for reading or for writing.
@@ -55,7 +55,7 @@ pub(crate) enum Use {
 /// What one statement takes of one table.
 #[derive(Clone, Debug)]
 pub(crate) struct Demand<'a> {
-    pub(crate) table: &'a Thing,
+    pub(crate) table: &'a SchemaObject,
     pub(crate) mode: CapacityMode,
     pub(crate) side: Use,
     pub(crate) units: f64,
@@ -101,7 +101,7 @@ impl Throttling {
     /// Gives a table this capacity in place of its own, whatever its definition says; `None` gives it back its own. Its
     /// buckets begin anew.
     pub fn set_capacity(&self, keyspace: &str, table: &str, mode: Option<CapacityMode>) {
-        let table = Thing::table(keyspace, table);
+        let table = SchemaObject::table(keyspace, table);
         let mut state = self.state();
         state.tables.remove(&table);
         match mode {
@@ -236,7 +236,7 @@ mod tests {
         throttling: Throttling,
         connection: Requests,
         millis: Arc<AtomicU64>,
-        table: Thing,
+        table: SchemaObject,
     }
 
     impl Fixture {
@@ -246,7 +246,7 @@ mod tests {
             let clock: Clock =
                 Arc::new(move || SystemTime::UNIX_EPOCH + Duration::from_millis(clock.load(Ordering::SeqCst)));
             let throttling = Throttling::new(clock, false, false);
-            Self { connection: throttling.connection(), throttling, millis, table: Thing::table("ks", "t") }
+            Self { connection: throttling.connection(), throttling, millis, table: SchemaObject::table("ks", "t") }
         }
 
         fn pass(&self, millis: u64) {
@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn a_batch_takes_all_that_it_needs_or_nothing() {
         let it = Fixture::new();
-        let other = Thing::table("ks", "other");
+        let other = SchemaObject::table("ks", "other");
         let both = [
             it.demand(FIVE, Use::Write, 3.0, Some(1)),
             Demand { table: &other, ..it.demand(FIVE, Use::Write, 9.0, None) },

@@ -4,10 +4,10 @@ use keyspaces_cql::{KnownTable, UserTypes, parse, units};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::layout::Column;
 use super::super::limits::modifications;
-use super::super::notation::Notation;
 use super::*;
+use crate::protocol::Writer;
+use crate::upstream::Column;
 
 /// A value of a type as a client may give it.
 #[derive(Clone, Debug)]

@@ -6,9 +6,8 @@ use keyspaces_cql::rules;
 
 use super::range_delete::is_range;
 use super::{What, Write};
-use crate::auth::Refusal;
-use crate::gateway::layout::is_among;
-use crate::gateway::understand::{not_emulated, refused_by};
+use crate::protocol::{Refusal, not_emulated, refused_by};
+use crate::upstream::is_among;
 
 /// Refuses what the texts alone did not show. `bytes` is the size of all rows.
 pub(super) fn check(writes: &[Write<'_>], bytes: usize) -> Result<(), Refusal> {

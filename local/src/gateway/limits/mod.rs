@@ -12,15 +12,13 @@ use keyspaces_cql::{Statement as Tree, rules};
 
 use super::bound::Bound;
 use super::cells::Cells;
-use super::layout::Layout;
 use super::measure::{Plan, Valued};
-use super::notation::Reader;
 use super::prepared::Facts;
 use super::statement::Statement;
-use super::understand::{Look, refused_by};
-use super::values::Values;
-use crate::auth::Refusal;
-use crate::schema::Thing;
+use super::understand::Look;
+use crate::names::SchemaObject;
+use crate::protocol::{Reader, Refusal, Values, refused_by};
+use crate::upstream::Layout;
 
 /// A statement with its values, by itself or as one of a batch.
 pub(super) struct Piece<'a> {
@@ -34,7 +32,7 @@ pub(super) struct Piece<'a> {
 /// One INSERT, UPDATE or DELETE, and what it is about.
 struct Write<'a> {
     what: What<'a>,
-    table: &'a Thing,
+    table: &'a SchemaObject,
     layout: Arc<Layout>,
     bound: &'a Bound<'a>,
     cells: &'a Cells<'a>,

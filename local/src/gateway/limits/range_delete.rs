@@ -3,13 +3,10 @@
 use keyspaces_cql::{Span, rules};
 
 use super::{What, Write};
-use crate::auth::Refusal;
-use crate::gateway::frame::{Frame, Opcode};
-use crate::gateway::paging::rows::Rows;
-use crate::gateway::request;
-use crate::gateway::statement::{Statement, lost};
-use crate::gateway::understand::refused_by;
-use crate::schema::quoted;
+use crate::gateway::statement::Statement;
+use crate::names::quoted;
+use crate::protocol::{Frame, Opcode, Refusal, Rows, refused_by, request};
+use crate::upstream::lost;
 
 impl Statement<'_> {
     /// Refuses a DELETE of more rows than the service takes. They are counted first, which reads one more at most.

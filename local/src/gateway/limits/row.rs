@@ -4,9 +4,8 @@ use std::collections::HashSet;
 
 use keyspaces_cql::{ColumnKind, rules};
 
-use crate::auth::Refusal;
 use crate::gateway::measure::Valued;
-use crate::gateway::understand::refused_by;
+use crate::protocol::{Refusal, refused_by};
 
 /// Refuses keys that are too large, and rows that are too large by what the statement writes to them; what they have
 /// already is not looked at. Gives the row's size, estimated as the guide does (DG:calculating-row-size).

@@ -7,10 +7,9 @@ use keyspaces_cql::rules;
 use keyspaces_cql::statement::Using;
 
 use super::Bound;
-use crate::auth::Refusal;
 use crate::gateway::prepared::Facts;
 use crate::gateway::statement::Statement;
-use crate::gateway::understand::refused_by;
+use crate::protocol::{Refusal, refused_by};
 
 /// Refuses a `USING TIMESTAMP` outside the service's window.
 pub(super) fn check(using: Option<&Using>, bound: &Bound<'_>, now: SystemTime) -> Result<(), Refusal> {

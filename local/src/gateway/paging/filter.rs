@@ -10,19 +10,16 @@ use keyspaces_cql::statement::{Operator, Relation, Select, Subject, Target};
 use keyspaces_cql::{Span, Statement as Tree};
 
 use super::super::bound::Bound;
-use super::super::frame::{Frame, Opcode};
-use super::super::layout::{Column, Layout};
-use super::super::notation::Reader;
 use super::super::prepared::Facts;
-use super::super::request::{self, Parameters};
-use super::super::statement::{Statement, lost};
+use super::super::statement::Statement;
 use super::super::understand::edited;
 use super::limit::Limit;
 use super::position::Position;
-use super::rows::{Head, Rows, first_values};
 use super::{Asked, Page, Read, rows_wanted, unreadable};
-use crate::auth::Refusal;
-use crate::schema::quoted;
+use crate::names::quoted;
+use crate::protocol::request::{self, Parameters};
+use crate::protocol::{Frame, Head, Opcode, Reader, Refusal, Rows, first_values};
+use crate::upstream::{Column, Layout, lost};
 
 /// A page and how many rows LIMIT leaves after it.
 pub(super) type Filtered = (Page, Option<u32>);

@@ -41,8 +41,8 @@ impl Limit {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::values::Values;
     use super::*;
+    use crate::protocol::Values;
 
     fn limit(text: &str, values: &[u8]) -> Limit {
         let tree = keyspaces_cql::parse(text).unwrap();

@@ -7,23 +7,20 @@ mod filter;
 mod limit;
 mod part;
 mod position;
-pub(super) mod rows;
 
 use bytes::{Bytes, BytesMut};
 
 use super::bound::Bound;
-use super::frame::{Frame, Opcode};
 use super::prepared::Facts;
-use super::request::{self, Execute, Parameters, Query};
-use super::statement::{Answer, Statement, came_of, error_of, lost};
-use super::understand::{Look, not_emulated};
-use super::{error_code, metadata};
-use crate::auth::Refusal;
-use crate::schema::system_tables;
+use super::statement::{Answer, Statement, came_of};
+use super::understand::Look;
+use crate::names::system_tables;
+use crate::protocol::request::{self, Execute, Parameters, Query};
+use crate::protocol::{Frame, Head, Opcode, Refusal, Rows, error_code, error_of, metadata, not_emulated};
+use crate::upstream::lost;
 use limit::Limit;
 use part::{PAGE, PART, Sizes};
 use position::{BEGINNING, Position};
-use rows::{Head, Rows};
 
 /// How many rows Cassandra is asked for at once by all connections together: each may have 1 MB, and Cassandra has a heap
 /// of 512 MB.

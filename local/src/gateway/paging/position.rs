@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::super::notation::Reader;
+use crate::protocol::Reader;
 
 /// Where a page begins. All of it is in the paging state, so that this serves any connection, and another gateway after
 /// this one.

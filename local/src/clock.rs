@@ -1,0 +1,13 @@
+//! What time it is.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Gives the current time; tests have one of their own.
+pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// A time in milliseconds since 1970.
+pub(crate) fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

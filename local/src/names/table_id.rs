@@ -1,0 +1,45 @@
+//! Which table a history is of.
+
+use std::fmt;
+
+use super::SchemaObject;
+
+/// A table from its creation to its end: one of the same name that is created later is another.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct TableId {
+    pub(crate) table: SchemaObject,
+    /// When it was created, in milliseconds since 1970.
+    pub(crate) created: u64,
+}
+
+impl TableId {
+    pub(crate) const fn new(table: SchemaObject, created: u64) -> Self {
+        Self { table, created }
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let (created, name) = text.split_once(':')?;
+        let (keyspace, table) = name.split_once('.')?;
+        Some(Self::new(SchemaObject::table(keyspace, table), created.parse().ok()?))
+    }
+}
+
+/// `1790000000000:ks.t`
+impl fmt::Display for TableId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}.{}", self.created, self.table.keyspace, self.table.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let life = TableId::new(SchemaObject::table("ks", "A table.of: mine"), 7);
+        assert_eq!(life.to_string(), "7:ks.A table.of: mine");
+        assert_eq!(TableId::read(&life.to_string()), Some(life));
+    }
+}

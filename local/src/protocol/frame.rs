@@ -1,0 +1,263 @@
+//! Frames of the native protocol, version 4.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Malformed, Reader, Writer};
+
+/// The longest request: more is refused before its body is read.
+pub(crate) const LONGEST_REQUEST: usize = 16 << 20;
+
+/// The longest response taken from Cassandra: a longer one is read past, and its request gets an error.
+pub(crate) const LONGEST_RESPONSE: usize = 64 << 20;
+
+/// The length of a header of every version from 3 on.
+pub(crate) const HEADER_LENGTH: usize = 9;
+
+const VERSION: u8 = 4;
+/// The bit of a header's first byte that tells responses from requests.
+pub(crate) const RESPONSE: u8 = 0x80;
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Opcode {
+    Error,
+    Startup,
+    Ready,
+    Authenticate,
+    Options,
+    Supported,
+    Query,
+    Result,
+    Prepare,
+    Execute,
+    Register,
+    Event,
+    Batch,
+    AuthChallenge,
+    AuthResponse,
+    AuthSuccess,
+}
+
+impl Opcode {
+    const ALL: [(u8, Self); 16] = [
+        (0x00, Self::Error),
+        (0x01, Self::Startup),
+        (0x02, Self::Ready),
+        (0x03, Self::Authenticate),
+        (0x05, Self::Options),
+        (0x06, Self::Supported),
+        (0x07, Self::Query),
+        (0x08, Self::Result),
+        (0x09, Self::Prepare),
+        (0x0A, Self::Execute),
+        (0x0B, Self::Register),
+        (0x0C, Self::Event),
+        (0x0D, Self::Batch),
+        (0x0E, Self::AuthChallenge),
+        (0x0F, Self::AuthResponse),
+        (0x10, Self::AuthSuccess),
+    ];
+
+    fn of(code: u8) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == code).map(|(_, opcode)| *opcode)
+    }
+
+    fn code(self) -> u8 {
+        Self::ALL.iter().find(|(_, known)| *known == self).map_or(0, |(code, _)| *code)
+    }
+}
+
+/// The flags of a frame's header.
+pub(crate) mod flag {
+    pub(crate) const COMPRESSION: u8 = 0x01;
+    pub(crate) const TRACING: u8 = 0x02;
+    pub(crate) const CUSTOM_PAYLOAD: u8 = 0x04;
+    pub(crate) const WARNING: u8 = 0x08;
+}
+
+/// One frame, and its share of the memory that its connection may use.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) flags: u8,
+    pub(crate) stream: i16,
+    pub(crate) opcode: Opcode,
+    pub(crate) body: Bytes,
+    /// How it is written, where it is not written as it should be.
+    pub(crate) damage: Option<Damage>,
+    _share: Option<OwnedSemaphorePermit>,
+}
+
+/// What is done to a frame when it is written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Damage {
+    /// These bytes come in its place.
+    Garbage(Vec<u8>),
+    /// Half of it is written, and then the connection ends.
+    Truncated,
+    /// Each of its bytes is written by itself.
+    ByteByByte,
+}
+
+impl Frame {
+    pub(crate) const fn new(stream: i16, opcode: Opcode, body: Bytes) -> Self {
+        Self { flags: 0, stream, opcode, body, damage: None, _share: None }
+    }
+
+    /// The same frame's share of memory with another body.
+    pub(crate) fn with_body(self, body: Bytes) -> Self {
+        Self { flags: 0, body, ..self }
+    }
+
+    /// The same, holding a share of some memory until it is written.
+    pub(crate) fn holding(self, share: OwnedSemaphorePermit) -> Self {
+        Self { _share: Some(share), ..self }
+    }
+
+    /// The same, written in another way.
+    pub(crate) fn damaged(self, damage: Damage) -> Self {
+        Self { damage: Some(damage), ..self }
+    }
+
+    /// An ERROR frame without further fields.
+    pub(crate) fn error(stream: i16, code: i32, text: &str) -> Self {
+        let mut body = BytesMut::with_capacity(text.len() + 6);
+        body.put_i32(code);
+        body.string(text);
+        Self::new(stream, Opcode::Error, body.freeze())
+    }
+
+    /// Takes from the body what the header's flags put before it: tracing id, warnings, custom payload.
+    pub(crate) fn without_extras(self, from_cassandra: bool) -> Result<Self, Malformed> {
+        if self.flags == 0 {
+            return Ok(self);
+        }
+        let mut reader = Reader::new(&self.body);
+        if from_cassandra && self.flags & flag::TRACING != 0 {
+            reader.take(16)?;
+        }
+        if from_cassandra && self.flags & flag::WARNING != 0 {
+            reader.string_list()?;
+        }
+        if self.flags & flag::CUSTOM_PAYLOAD != 0 {
+            reader.skip_bytes_map()?;
+        }
+        let body = self.body.slice_ref(reader.rest());
+        Ok(self.with_body(body))
+    }
+
+    /// Appends the frame; `direction` is 0 or [`RESPONSE`].
+    pub(crate) fn write(&self, direction: u8, out: &mut BytesMut) {
+        out.reserve(HEADER_LENGTH + self.body.len());
+        out.put_u8(VERSION | direction);
+        out.put_u8(self.flags);
+        out.put_i16(self.stream);
+        out.put_u8(self.opcode.code());
+        out.put_u32(u32::try_from(self.body.len()).unwrap_or(u32::MAX));
+        out.put_slice(&self.body);
+    }
+}
+
+/// Why no frame could be read.
+#[derive(Debug)]
+pub(crate) enum Unreadable {
+    /// The other side closed the connection between two frames.
+    Closed,
+    /// The connection broke.
+    Broken,
+    /// What came is no frame that is served: a protocol error with this text on this stream, and the end.
+    Refused { stream: i16, text: String },
+}
+
+/// Which side a frame comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Sender {
+    Client,
+    Cassandra,
+}
+
+/// A header that may be believed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Header {
+    pub(crate) flags: u8,
+    pub(crate) stream: i16,
+    pub(crate) opcode: Opcode,
+    pub(crate) length: usize,
+}
+
+impl Header {
+    /// Reads a header; for a client's, the body's `longest` is a condition.
+    pub(crate) fn read(bytes: [u8; HEADER_LENGTH], from: Sender, longest: usize) -> Result<Self, Unreadable> {
+        let [version, flags, s0, s1, opcode, l0, l1, l2, l3] = bytes;
+        let stream = i16::from_be_bytes([s0, s1]);
+        let refuse = |text: String| Err(Unreadable::Refused { stream, text });
+        let direction = if from == Sender::Cassandra { RESPONSE } else { 0 };
+        if version & !RESPONSE != VERSION {
+            // Cassandra's own sentence, and its stream: drivers look for the first to try another version, and gocql 2
+            // takes the answer from no other stream than 0, whatever that of its request.
+            let text = format!(
+                "Invalid or unsupported protocol version ({}); the lowest supported version is {VERSION} and the \
+                 greatest is {VERSION}",
+                version & !RESPONSE
+            );
+            return Err(Unreadable::Refused { stream: 0, text });
+        }
+        if version & RESPONSE != direction {
+            return refuse("Wrong direction: a response where a request was expected".into());
+        }
+        let Some(opcode) = Opcode::of(opcode) else {
+            return refuse(format!("Unknown opcode {opcode}"));
+        };
+        if flags & flag::COMPRESSION != 0 {
+            return refuse("A compressed frame, and no compression was agreed upon".into());
+        }
+        if from == Sender::Client && stream < 0 {
+            return refuse(format!("Stream {stream}: negative stream ids are the server's"));
+        }
+        // The header's length is four bytes; `usize` has at least as many wherever this compiles.
+        let length = usize::try_from(u32::from_be_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
+        if from == Sender::Client && length > longest {
+            return refuse(format!("A frame of {length} bytes is longer than the {longest} that are taken"));
+        }
+        Ok(Self { flags, stream, opcode, length })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn warnings_tracing_and_payload_are_taken_from_a_response() {
+        let mut body = BytesMut::new();
+        body.put_slice(&[9; 16]);
+        body.put_u16(1);
+        body.string("Read 5000 tombstones");
+        body.put_u16(1);
+        body.string("key");
+        body.bytes(Some(b"value"));
+        body.put_slice(b"the rest");
+        let mut frame = Frame::new(0, Opcode::Result, body.freeze());
+        frame.flags = flag::TRACING | flag::WARNING | flag::CUSTOM_PAYLOAD;
+        let frame = frame.without_extras(true).unwrap();
+        assert_eq!((frame.flags, &frame.body[..]), (0, &b"the rest"[..]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_believed_only_within_bounds(bytes: [u8; HEADER_LENGTH]) {
+            if let Ok(header) = Header::read(bytes, Sender::Client, 1000) {
+                prop_assert!(header.length <= 1000 && header.stream >= 0);
+            }
+        }
+
+        #[test]
+        fn any_extras_are_taken_or_refused(flags: u8, body: Vec<u8>) {
+            let mut frame = Frame::new(0, Opcode::Result, body.into());
+            frame.flags = flags;
+            let _ = frame.without_extras(true);
+        }
+    }
+}

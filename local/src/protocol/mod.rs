@@ -1,0 +1,22 @@
+//! The native protocol, version 4: frames, requests, values, rows and errors. Nothing here does I/O.
+
+mod codec;
+mod consistency;
+mod error;
+pub(crate) mod error_code;
+mod frame;
+pub(crate) mod metadata;
+mod refusal;
+pub(crate) mod request;
+mod rows;
+mod values;
+
+pub(crate) use codec::{Malformed, Reader, Writer};
+pub use consistency::Consistency;
+pub(crate) use error::{error_of, error_text, leaves_open};
+pub(crate) use frame::{
+    Damage, Frame, HEADER_LENGTH, Header, LONGEST_REQUEST, LONGEST_RESPONSE, Opcode, RESPONSE, Sender, Unreadable,
+};
+pub(crate) use refusal::{Refusal, not_emulated, refused_by};
+pub(crate) use rows::{Head, Rows, first_values};
+pub(crate) use values::{Binding, Values};

@@ -1,0 +1,176 @@
+//! Rows of Cassandra's responses: taken apart, and put together again as one page.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::metadata::{self, flag, kind};
+use super::{Malformed, Reader, Writer};
+
+/// A RESULT of kind Rows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Rows {
+    pub(crate) head: Head,
+    /// Cassandra's paging state, if there may be more.
+    pub(crate) state: Option<Bytes>,
+    pub(crate) count: usize,
+    /// The rows, one after the other.
+    pub(crate) content: Bytes,
+}
+
+/// What is said of the columns, the same on every page.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Head {
+    flags: i32,
+    columns: usize,
+    /// Table, names and types, as they came.
+    specification: Bytes,
+}
+
+impl Rows {
+    /// Reads the body of a RESULT, if it is rows.
+    pub(crate) fn read(body: &Bytes) -> Result<Option<Self>, Malformed> {
+        let mut reader = Reader::new(body);
+        if reader.int()? != kind::ROWS {
+            return Ok(None);
+        }
+        let (head, state) = Head::read(body, &mut reader)?;
+        let count = reader.count()?;
+        if head.columns == 0 && count > 0 {
+            return Err(Malformed);
+        }
+        let rows = Self { head, state, count, content: body.slice_ref(reader.rest()) };
+        // Every row is there.
+        let mut rest = Reader::new(&rows.content);
+        (0..count).try_for_each(|_| rows.row(&mut rest).map(drop))?;
+        Ok(Some(rows))
+    }
+
+    /// How many bytes the largest row has.
+    pub(crate) fn largest(&self) -> usize {
+        self.each().map(<[u8]>::len).max().unwrap_or(0)
+    }
+
+    /// The rows as they are written.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &[u8]> {
+        let mut reader = Reader::new(&self.content);
+        (0..self.count).map_while(move |_| self.row(&mut reader).ok())
+    }
+
+    fn row<'a>(&self, reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
+        first_values(reader, self.head.columns)
+    }
+}
+
+impl Head {
+    fn read(body: &Bytes, reader: &mut Reader<'_>) -> Result<(Self, Option<Bytes>), Malformed> {
+        let mut whole = *reader;
+        let flags = reader.int()?;
+        let columns = reader.count()?;
+        let state = if flags & flag::MORE_PAGES == 0 { None } else { reader.bytes()? };
+        metadata::skip(&mut whole)?;
+        let specification = &reader.rest()[..reader.rest().len() - whole.rest().len()];
+        let head = Self { flags: flags & !flag::MORE_PAGES, columns, specification: body.slice_ref(specification) };
+        let state = state.map(|state| body.slice_ref(state));
+        reader.take(head.specification.len())?;
+        Ok((head, state))
+    }
+
+    /// What a RESULT of kind Prepared says of the rows.
+    pub(crate) fn of_prepared(body: &Bytes) -> Result<Option<Self>, Malformed> {
+        let mut reader = Reader::new(body);
+        if reader.int()? != kind::PREPARED {
+            return Ok(None);
+        }
+        metadata::skip_to_rows_of_prepared(&mut reader)?;
+        Ok(Some(Self::read(body, &mut reader)?.0))
+    }
+
+    /// The same without a hold on the frame that it came from.
+    pub(crate) fn owned(&self) -> Self {
+        Self { specification: Bytes::copy_from_slice(&self.specification), ..self.clone() }
+    }
+
+    /// The same for a client that knows the columns already.
+    pub(crate) fn bare(self) -> Self {
+        Self { flags: flag::NO_METADATA, specification: Bytes::new(), ..self }
+    }
+
+    /// The body of a RESULT of so many rows, up to where they begin.
+    pub(crate) fn body(&self, count: usize, state: Option<&[u8]>) -> BytesMut {
+        let mut body = BytesMut::with_capacity(self.specification.len() + state.map_or(0, <[u8]>::len) + 24);
+        body.put_i32(kind::ROWS);
+        body.put_i32(self.flags | if state.is_some() { flag::MORE_PAGES } else { 0 });
+        body.put_i32(i32::try_from(self.columns).unwrap_or(i32::MAX));
+        if let Some(state) = state {
+            body.bytes(Some(state));
+        }
+        body.put_slice(&self.specification);
+        body.put_i32(i32::try_from(count).unwrap_or(i32::MAX));
+        body
+    }
+}
+
+/// Reads the next so many values and gives them as they are written.
+pub(crate) fn first_values<'a>(reader: &mut Reader<'a>, values: usize) -> Result<&'a [u8], Malformed> {
+    let start = reader.rest();
+    (0..values).try_for_each(|_| reader.bytes().map(drop))?;
+    Ok(reader.since(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn body(state: Option<&[u8]>) -> Bytes {
+        let mut body = BytesMut::new();
+        body.put_i32(kind::ROWS);
+        body.put_i32(0x01 | if state.is_some() { flag::MORE_PAGES } else { 0 });
+        body.put_i32(2);
+        if let Some(state) = state {
+            body.bytes(Some(state));
+        }
+        ["ks", "t", "a"].iter().for_each(|text| body.string(text));
+        body.put_u16(9);
+        body.string("b");
+        body.put_u16(13);
+        body.put_i32(2);
+        for (a, b) in [(1, Some(&b"x"[..])), (2, None)] {
+            body.bytes(Some(&[a]));
+            body.bytes(b);
+        }
+        body.freeze()
+    }
+
+    #[test]
+    fn what_is_taken_apart_is_put_together_again() {
+        let rows = Rows::read(&body(Some(b"cassandra's"))).unwrap().unwrap();
+        assert_eq!((rows.count, rows.largest(), rows.state.as_deref()), (2, 10, Some(&b"cassandra's"[..])));
+        assert_eq!(rows.each().map(<[u8]>::len).collect::<Vec<_>>(), [10, 9]);
+        for state in [None, Some(&b"other"[..])] {
+            let mut again = rows.head.body(rows.count, state);
+            again.put_slice(&rows.content);
+            assert_eq!(again, body(state));
+        }
+        let bare = Rows::read(&rows.head.bare().body(0, None).freeze()).unwrap().unwrap();
+        assert_eq!((bare.head.columns, bare.count), (2, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_read_or_refused(start in 1..5_i32, rest: Vec<u8>) {
+            let mut body = start.to_be_bytes().to_vec();
+            body.extend(rest);
+            let body = Bytes::from(body);
+            let _ = Rows::read(&body).map(|rows| rows.map(|rows| rows.largest()));
+            let _ = Head::of_prepared(&body);
+        }
+
+        #[test]
+        fn a_body_that_is_cut_is_refused(cut in 4..60_usize) {
+            let body = body(None);
+            let cut = body.slice(..cut.min(body.len() - 1));
+            prop_assert_eq!(Rows::read(&cut), Err(Malformed));
+        }
+    }
+}

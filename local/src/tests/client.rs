@@ -1,0 +1,504 @@
+//! A client that sends what a test wants, wrong things too.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::local::Local;
+use crate::protocol::{Reader, Writer};
+
+pub(super) const LOCAL_QUORUM: u16 = 6;
+
+/// No test waits longer for anything.
+const CEILING: Duration = Duration::from_secs(60);
+
+pub(super) mod opcode {
+    pub(in crate::tests) const ERROR: u8 = 0x00;
+    pub(in crate::tests) const STARTUP: u8 = 0x01;
+    pub(in crate::tests) const READY: u8 = 0x02;
+    pub(in crate::tests) const AUTHENTICATE: u8 = 0x03;
+    pub(in crate::tests) const OPTIONS: u8 = 0x05;
+    pub(in crate::tests) const SUPPORTED: u8 = 0x06;
+    pub(in crate::tests) const QUERY: u8 = 0x07;
+    pub(in crate::tests) const RESULT: u8 = 0x08;
+    pub(in crate::tests) const PREPARE: u8 = 0x09;
+    pub(in crate::tests) const EXECUTE: u8 = 0x0A;
+    pub(in crate::tests) const REGISTER: u8 = 0x0B;
+    pub(in crate::tests) const BATCH: u8 = 0x0D;
+    pub(in crate::tests) const AUTH_CHALLENGE: u8 = 0x0E;
+    pub(in crate::tests) const AUTH_RESPONSE: u8 = 0x0F;
+    pub(in crate::tests) const AUTH_SUCCESS: u8 = 0x10;
+}
+
+pub(super) struct Client {
+    stream: TlsStream<TcpStream>,
+}
+
+/// A frame that was received.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Received {
+    pub(super) version: u8,
+    pub(super) flags: u8,
+    pub(super) stream: i16,
+    pub(super) opcode: u8,
+    pub(super) body: Bytes,
+}
+
+/// What came in answer to a statement.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Answer {
+    Void,
+    Rows(Rows),
+    Keyspace(String),
+    Prepared(Bytes),
+    /// What happened, to what, where, and its name.
+    Changed(Vec<String>),
+    /// Code, text, and what follows them.
+    Refused(i32, String, Bytes),
+}
+
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Rows {
+    /// Keyspace and table of the first column.
+    pub(super) table: (String, String),
+    pub(super) columns: Vec<String>,
+    pub(super) paging_state: Option<Bytes>,
+    pub(super) values: Vec<Vec<Option<Bytes>>>,
+}
+
+impl Rows {
+    pub(super) fn text(&self, row: usize, column: &str) -> &str {
+        let column = self.columns.iter().position(|name| name == column).unwrap();
+        std::str::from_utf8(self.values[row][column].as_deref().unwrap_or_default()).unwrap()
+    }
+
+    pub(super) fn int(&self, row: usize, column: &str) -> i32 {
+        let column = self.columns.iter().position(|name| name == column).unwrap();
+        i32::from_be_bytes(self.values[row][column].as_deref().unwrap().try_into().unwrap())
+    }
+
+    pub(super) fn ints(&self, column: &str) -> Vec<i32> {
+        (0..self.values.len()).map(|row| self.int(row, column)).collect()
+    }
+
+    /// How many bytes the rows have as they are sent.
+    pub(super) fn bytes(&self) -> usize {
+        self.values.iter().flatten().map(|value| 4 + value.as_ref().map_or(0, Bytes::len)).sum()
+    }
+
+    pub(super) fn texts(&self, column: &str) -> Vec<&str> {
+        (0..self.values.len()).map(|row| self.text(row, column)).collect()
+    }
+}
+
+/// The parameters of a QUERY or an EXECUTE.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct With<'a> {
+    pub(super) consistency: Option<u16>,
+    pub(super) values: &'a [&'a [u8]],
+    /// As many as there are values, if they come by name.
+    pub(super) names: &'a [&'a str],
+    pub(super) page_size: Option<i32>,
+    pub(super) paging_state: Option<&'a [u8]>,
+    pub(super) serial: Option<u16>,
+    pub(super) timestamp: Option<i64>,
+    pub(super) skip_metadata: bool,
+}
+
+impl With<'_> {
+    pub(super) fn consistency(level: u16) -> Self {
+        Self { consistency: Some(level), ..Self::default() }
+    }
+
+    fn write(&self, out: &mut BytesMut) {
+        let bit = |set: bool, flag: u8| if set { flag } else { 0 };
+        out.put_u16(self.consistency.unwrap_or(LOCAL_QUORUM));
+        out.put_u8(
+            bit(!self.values.is_empty(), 0x01)
+                | bit(self.skip_metadata, 0x02)
+                | bit(self.page_size.is_some(), 0x04)
+                | bit(self.paging_state.is_some(), 0x08)
+                | bit(self.serial.is_some(), 0x10)
+                | bit(self.timestamp.is_some(), 0x20)
+                | bit(!self.names.is_empty(), 0x40),
+        );
+        if !self.values.is_empty() {
+            out.put_u16(self.values.len() as u16);
+            for (index, value) in self.values.iter().enumerate() {
+                self.names.get(index).into_iter().for_each(|name| out.string(name));
+                out.bytes(Some(value));
+            }
+        }
+        if let Some(size) = self.page_size {
+            out.put_i32(size);
+        }
+        if let Some(state) = self.paging_state {
+            out.bytes(Some(state));
+        }
+        if let Some(serial) = self.serial {
+            out.put_u16(serial);
+        }
+        if let Some(timestamp) = self.timestamp {
+            out.put_i64(timestamp);
+        }
+    }
+}
+
+impl Client {
+    /// TLS and nothing else.
+    pub(super) async fn stranger(local: &Local) -> Self {
+        Self::stranger_at(local, ([127, 0, 0, 1], local.port()).into()).await
+    }
+
+    pub(super) async fn stranger_at(local: &Local, address: SocketAddr) -> Self {
+        Self { stream: Self::shake_hands(local.ca_pem(), address).await.unwrap() }
+    }
+
+    /// The server's certificate, if it is of this authority.
+    pub(super) async fn certificate(ca_pem: &str, port: u16) -> std::io::Result<Vec<u8>> {
+        let stream = Self::shake_hands(ca_pem, ([127, 0, 0, 1], port).into()).await?;
+        Ok(stream.get_ref().1.peer_certificates().unwrap()[0].to_vec())
+    }
+
+    pub(super) async fn shake_hands(ca_pem: &str, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let socket = TcpStream::connect(address).await.unwrap();
+        socket.set_nodelay(true).unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, socket).await
+    }
+
+    /// Logged in with the password.
+    pub(super) async fn connect(local: &Local) -> Self {
+        Self::connect_at(local, ([127, 0, 0, 1], local.port()).into()).await
+    }
+
+    pub(super) async fn connect_at(local: &Local, address: SocketAddr) -> Self {
+        let mut client = Self::stranger_at(local, address).await;
+        assert_eq!(client.start_up(&[("CQL_VERSION", "3.0.0")]).await.opcode, opcode::AUTHENTICATE);
+        let credentials = local.credentials();
+        let login = format!("\0{}\0{}", credentials.user, credentials.password);
+        assert_eq!(client.auth_response(login.as_bytes()).await.opcode, opcode::AUTH_SUCCESS);
+        client
+    }
+
+    pub(super) async fn start_up(&mut self, options: &[(&str, &str)]) -> Received {
+        let mut body = BytesMut::new();
+        body.put_u16(options.len() as u16);
+        for (key, value) in options {
+            body.string(key);
+            body.string(value);
+        }
+        self.call(opcode::STARTUP, &body).await
+    }
+
+    pub(super) async fn auth_response(&mut self, token: &[u8]) -> Received {
+        let mut body = BytesMut::new();
+        body.bytes(Some(token));
+        self.call(opcode::AUTH_RESPONSE, &body).await
+    }
+
+    pub(super) async fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+        self.stream.flush().await.unwrap();
+    }
+
+    /// For a connection that may have ended.
+    pub(super) async fn send_bytes_if_it_can(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes).await;
+        let _ = self.stream.flush().await;
+    }
+
+    pub(super) async fn send(&mut self, stream: i16, opcode: u8, body: &[u8]) {
+        self.send_bytes(&frame(4, 0, stream, opcode, body)).await;
+    }
+
+    /// The next frame, or nothing if the connection ended.
+    pub(super) async fn receive(&mut self) -> Option<Received> {
+        let received = async {
+            let mut header = [0; 9];
+            self.stream.read_exact(&mut header).await.ok()?;
+            let [version, flags, s0, s1, opcode, length @ ..] = header;
+            let mut body = vec![0; u32::from_be_bytes(length) as usize];
+            self.stream.read_exact(&mut body).await.ok()?;
+            Some(Received { version, flags, stream: i16::from_be_bytes([s0, s1]), opcode, body: body.into() })
+        };
+        tokio::time::timeout(CEILING, received).await.expect("an answer or an end within the ceiling")
+    }
+
+    pub(super) async fn call(&mut self, opcode: u8, body: &[u8]) -> Received {
+        self.send(0, opcode, body).await;
+        let received = self.receive().await.expect("an answer");
+        assert_eq!((received.version, received.flags, received.stream), (0x84, 0, 0));
+        received
+    }
+
+    pub(super) async fn query(&mut self, text: &str) -> Answer {
+        self.query_with(text, With::default()).await
+    }
+
+    pub(super) async fn query_with(&mut self, text: &str, with: With<'_>) -> Answer {
+        Answer::read(&self.call(opcode::QUERY, &query_body(text, with)).await)
+    }
+
+    /// Asks as often as that, and does not wait for the answers.
+    pub(super) async fn ask(&mut self, text: &str, times: i16) {
+        for stream in 0..times {
+            self.send(stream, opcode::QUERY, &query_body(text, With::default())).await;
+        }
+    }
+
+    pub(super) async fn rows(&mut self, text: &str) -> Rows {
+        match self.query(text).await {
+            Answer::Rows(rows) => rows,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    pub(super) async fn prepare(&mut self, text: &str) -> Answer {
+        let mut body = BytesMut::new();
+        body.long_string(text);
+        Answer::read(&self.call(opcode::PREPARE, &body).await)
+    }
+
+    pub(super) async fn prepared(&mut self, text: &str) -> Bytes {
+        match self.prepare(text).await {
+            Answer::Prepared(id) => id,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    pub(super) async fn execute(&mut self, id: &[u8], with: With<'_>) -> Answer {
+        let mut body = BytesMut::new();
+        body.short_bytes(id);
+        with.write(&mut body);
+        Answer::read(&self.call(opcode::EXECUTE, &body).await)
+    }
+
+    /// All pages of a SELECT, by its text or by its id.
+    pub(super) async fn pages(&mut self, select: Result<&str, &[u8]>, with: With<'_>) -> Vec<Rows> {
+        let (mut pages, mut state): (Vec<Rows>, Option<Bytes>) = (Vec::new(), None);
+        loop {
+            let with = With { paging_state: state.as_deref(), ..with };
+            let answer = match select {
+                Ok(text) => self.query_with(text, with).await,
+                Err(id) => self.execute(id, with).await,
+            };
+            let Answer::Rows(rows) = answer else { panic!("{answer:?}") };
+            state = rows.paging_state.clone();
+            pages.push(rows);
+            if state.is_none() {
+                return pages;
+            }
+        }
+    }
+
+    /// An unlogged batch of texts and ids without values.
+    pub(super) async fn batch(&mut self, statements: &[Result<&str, &[u8]>], consistency: u16) -> Answer {
+        Answer::read(&self.call(opcode::BATCH, &batch_body(1, statements, consistency)).await)
+    }
+
+    /// The batch of this body.
+    pub(super) async fn batch_of(&mut self, body: &[u8]) -> Answer {
+        Answer::read(&self.call(opcode::BATCH, body).await)
+    }
+
+    /// Asks again until the answer is the wanted one.
+    pub(super) async fn until(&mut self, text: &str, wanted: impl Fn(&Rows) -> bool) -> Rows {
+        let asking = async {
+            loop {
+                let rows = self.rows(text).await;
+                if wanted(&rows) {
+                    return rows;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(CEILING, asking).await.expect("what is waited for")
+    }
+
+    /// Makes a keyspace and waits for it.
+    pub(super) async fn keyspace(&mut self, name: &str) {
+        let create = format!("CREATE KEYSPACE {name} WITH replication = {{'class': 'SingleRegionStrategy'}}");
+        assert!(matches!(self.query(&create).await, Answer::Changed(_)));
+        let seen = format!("SELECT * FROM system_schema_mcs.keyspaces WHERE keyspace_name = '{name}'");
+        self.until(&seen, |rows| !rows.values.is_empty()).await;
+    }
+
+    /// Makes a table and waits for it.
+    pub(super) async fn table(&mut self, keyspace: &str, name: &str, rest: &str) {
+        let created = self.query(&format!("CREATE TABLE {keyspace}.{name} {rest}")).await;
+        assert!(matches!(created, Answer::Changed(_)), "{created:?}");
+        self.active(keyspace, name).await;
+    }
+
+    pub(super) async fn active(&mut self, keyspace: &str, name: &str) {
+        let seen = format!(
+            "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = '{keyspace}' AND table_name = '{name}'"
+        );
+        self.until(&seen, |rows| rows.texts("status") == ["ACTIVE"]).await;
+    }
+}
+
+pub(super) fn frame(version: u8, flags: u8, stream: i16, opcode: u8, body: &[u8]) -> Vec<u8> {
+    let mut frame = BytesMut::new();
+    frame.put_u8(version);
+    frame.put_u8(flags);
+    frame.put_i16(stream);
+    frame.put_u8(opcode);
+    frame.put_u32(body.len() as u32);
+    frame.put_slice(body);
+    frame.to_vec()
+}
+
+pub(super) fn query_body(text: &str, with: With<'_>) -> BytesMut {
+    let mut body = BytesMut::new();
+    body.long_string(text);
+    with.write(&mut body);
+    body
+}
+
+pub(super) fn batch_body(kind: u8, statements: &[Result<&str, &[u8]>], consistency: u16) -> BytesMut {
+    let statements: Vec<_> = statements.iter().map(|statement| (*statement, &[][..])).collect();
+    batch_with(kind, &statements, consistency)
+}
+
+/// A text or the id of a prepared statement, and the values of its markers.
+pub(super) type Member<'a> = (Result<&'a str, &'a [u8]>, &'a [&'a [u8]]);
+
+/// A batch whose statements have values.
+pub(super) fn batch_with(kind: u8, statements: &[Member<'_>], consistency: u16) -> BytesMut {
+    let mut body = BytesMut::new();
+    body.put_u8(kind);
+    body.put_u16(statements.len() as u16);
+    for (statement, values) in statements {
+        match statement {
+            Ok(text) => {
+                body.put_u8(0);
+                body.long_string(text);
+            }
+            Err(id) => {
+                body.put_u8(1);
+                body.short_bytes(id);
+            }
+        }
+        body.put_u16(values.len() as u16);
+        values.iter().for_each(|value| body.bytes(Some(value)));
+    }
+    body.put_u16(consistency);
+    body.put_u8(0);
+    body
+}
+
+/// An unlogged batch with a timestamp for all of it.
+pub(super) fn batch_at(statements: &[Result<&str, &[u8]>], timestamp: i64) -> BytesMut {
+    let mut body = batch_body(1, statements, LOCAL_QUORUM);
+    body.truncate(body.len() - 1);
+    body.put_u8(0x20);
+    body.put_i64(timestamp);
+    body
+}
+
+impl Answer {
+    pub(super) fn read(received: &Received) -> Self {
+        let mut reader = Reader::new(&received.body);
+        if received.opcode == opcode::ERROR {
+            let (code, text) = (reader.int().unwrap(), reader.string().unwrap().to_owned());
+            return Self::Refused(code, text, received.body.slice_ref(reader.rest()));
+        }
+        assert_eq!(received.opcode, opcode::RESULT);
+        match reader.int().unwrap() {
+            1 => Self::Void,
+            2 => Self::Rows(rows(&mut reader, &received.body)),
+            3 => Self::Keyspace(reader.string().unwrap().to_owned()),
+            4 => Self::Prepared(received.body.slice_ref(reader.short_bytes().unwrap())),
+            5 => Self::Changed(std::iter::from_fn(|| reader.string().ok().map(str::to_owned)).collect()),
+            other => panic!("a result of kind {other}"),
+        }
+    }
+
+    /// Whether a conditional write was applied.
+    pub(super) fn applied(self) -> Option<bool> {
+        let Self::Rows(rows) = self else { return None };
+        let column = rows.columns.iter().position(|name| name == "[applied]")?;
+        Some(rows.values[0][column].as_deref() == Some(&[1]))
+    }
+
+    /// What it was refused with, if it was.
+    pub(super) fn refused_or_none(&self) -> Option<String> {
+        match self {
+            Self::Refused(_, text, _) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// Code and text.
+    pub(super) fn refused(self) -> (i32, String) {
+        match self {
+            Self::Refused(code, text, _) => (code, text),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn rows(reader: &mut Reader<'_>, body: &Bytes) -> Rows {
+    let (flags, count) = (reader.int().unwrap(), reader.int().unwrap());
+    let mut rows = Rows::default();
+    if flags & 0x02 != 0 {
+        rows.paging_state = reader.bytes().unwrap().map(|state| body.slice_ref(state));
+    }
+    let table = |reader: &mut Reader<'_>| (reader.string().unwrap().to_owned(), reader.string().unwrap().to_owned());
+    if flags & 0x04 == 0 {
+        if flags & 0x01 != 0 {
+            rows.table = table(reader);
+        }
+        for _ in 0..count {
+            if flags & 0x01 == 0 {
+                rows.table = table(reader);
+            }
+            rows.columns.push(reader.string().unwrap().to_owned());
+            skip_type(reader);
+        }
+    }
+    for _ in 0..reader.int().unwrap() {
+        let values = (0..count).map(|_| reader.bytes().unwrap().map(|value| body.slice_ref(value)));
+        rows.values.push(values.collect());
+    }
+    rows
+}
+
+fn skip_type(reader: &mut Reader<'_>) {
+    match reader.short().unwrap() {
+        0x00 => drop(reader.string()),
+        0x20 | 0x22 => skip_type(reader),
+        0x21 => {
+            skip_type(reader);
+            skip_type(reader);
+        }
+        0x30 => {
+            reader.string().unwrap();
+            reader.string().unwrap();
+            for _ in 0..reader.short().unwrap() {
+                reader.string().unwrap();
+                skip_type(reader);
+            }
+        }
+        0x31 => (0..reader.short().unwrap()).for_each(|_| skip_type(reader)),
+        _ => {}
+    }
+}

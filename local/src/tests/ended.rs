@@ -1,0 +1,154 @@
+//! The end of the Cassandra behind, as clients hear of it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::client::{Answer, Client, opcode, query_body};
+use super::local;
+use crate::cassandra::surroundings::Surroundings;
+use crate::local::Local;
+use crate::upstream::InternalConnection;
+
+/// A Java whose Cassandra only tells its port, and is out of memory when it is told so.
+const JAVA: &str = r#"#!/bin/sh
+[ "$1" = -version ] && { echo 'openjdk version "17.0.1"' >&2; exit; }
+for one; do
+    case $one in -Dcassandra.config=file://*) cp "${one#-Dcassandra.config=file://}" "$0.new"; mv "$0.new" "$0.yaml";; esac
+done
+while [ ! -e "$0.full" ]; do sleep 0.05; done
+echo 'INFO  all is well'
+echo 'Terminating due to java.lang.OutOfMemoryError: Java heap space'
+exit 3
+"#;
+
+/// The shared Cassandra at another port, until it is held or ended.
+#[derive(Clone)]
+struct Stand {
+    state: watch::Sender<State>,
+    /// The keyspace that the gateway over it has for itself.
+    inner: Arc<Mutex<String>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Serving,
+    /// Nothing is given to Cassandra any more.
+    Held,
+    /// There was something to give.
+    Holding,
+    Ended,
+}
+
+async fn reached(wanted: State, state: &mut watch::Receiver<State>) {
+    let _ = state.wait_for(|state| *state == wanted).await;
+}
+
+impl Stand {
+    fn serve(&self, port: u16, to: SocketAddr) {
+        let this = self.clone();
+        tokio::spawn(async move {
+            let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+            let mut state = this.state.subscribe();
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => drop(tokio::spawn(this.clone().connection(accepted.unwrap().0, to))),
+                    () = reached(State::Ended, &mut state) => return,
+                }
+            }
+        });
+    }
+
+    async fn connection(self, client: TcpStream, to: SocketAddr) -> Option<()> {
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_cassandra, mut to_cassandra) = TcpStream::connect(to).await.ok()?.into_split();
+        let (mut request, mut answer) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+        let mut state = self.state.subscribe();
+        loop {
+            tokio::select! {
+                read = from_client.read(&mut request) => {
+                    let request = &request[..read.ok().filter(|read| *read > 0)?];
+                    let text = String::from_utf8_lossy(request);
+                    if let Some((_, created)) = text.split_once("CREATE KEYSPACE IF NOT EXISTS ") {
+                        *self.inner.lock().unwrap() = created.split(' ').next().unwrap_or_default().to_owned();
+                    }
+                    let serving = *self.state.borrow() == State::Serving;
+                    match serving {
+                        true => to_cassandra.write_all(request).await.ok()?,
+                        false => drop(self.state.send_replace(State::Holding)),
+                    }
+                }
+                read = from_cassandra.read(&mut answer) => {
+                    to_client.write_all(&answer[..read.ok().filter(|read| *read > 0)?]).await.ok()?;
+                }
+                () = reached(State::Ended, &mut state) => return None,
+            }
+        }
+    }
+}
+
+/// A machine with this Java and nothing else, and Cassandra's jars.
+fn machine(root: &Path) -> Surroundings {
+    let java = root.join("java");
+    fs::write(&java, JAVA).unwrap();
+    fs::set_permissions(&java, fs::Permissions::from_mode(0o755)).unwrap();
+    let jars = root.join("cassandra-all-5.0.6");
+    fs::create_dir(&jars).unwrap();
+    fs::write(jars.join("jamm-0.4.0.jar"), "").unwrap();
+    Surroundings { given: None, path: root.into(), java_home: None, cache: Some(root.to_owned()) }
+}
+
+async fn port_of(yaml: &Path) -> u16 {
+    loop {
+        if let Ok(yaml) = fs::read_to_string(yaml) {
+            return yaml.lines().find_map(|line| line.strip_prefix("native_transport_port: ")?.parse().ok()).unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_cassandra_that_ran_out_of_memory_is_said_to_have_done_so_to_whoever_waits_and_whoever_comes() {
+    const ENDED: &str = "the Cassandra behind ended by itself, with exit code 3: Terminating due to \
+                         java.lang.OutOfMemoryError: Java heap space (KEYSPACES_LOCAL_CASSANDRA=host:port has the service \
+                         run over one that has more memory)";
+    let shared = local().await.cassandra_address();
+    let root = tempfile::tempdir().unwrap();
+    let mut builder = Local::builder().peers(1);
+    builder.surroundings = machine(root.path());
+    let stand = Stand { state: watch::Sender::new(State::Serving), inner: Arc::default() };
+    let (yaml, beside) = (root.path().join("java.yaml"), stand.clone());
+    let (started, ()) = tokio::join!(builder.start(), async { beside.serve(port_of(&yaml).await, shared) });
+    let gateway = started.unwrap();
+
+    let (mut waits, mut comes) = (Client::connect(&gateway).await, Client::stranger(&gateway).await);
+    assert!(matches!(waits.query("SELECT * FROM system.local").await, Answer::Rows(_)));
+    stand.state.send_replace(State::Held);
+    waits.send(7, opcode::QUERY, &query_body("SELECT * FROM system.peers", Default::default())).await;
+    reached(State::Holding, &mut stand.state.subscribe()).await;
+    fs::write(root.path().join("java.full"), "").unwrap();
+    stand.state.send_replace(State::Ended);
+
+    let answer = waits.receive().await.unwrap();
+    assert_eq!((answer.stream, Answer::read(&answer).refused()), (7, (0, format!("keyspaces-local: {ENDED}"))));
+    assert_eq!(waits.receive().await, None, "the connection ends");
+    assert_eq!(comes.start_up(&[("CQL_VERSION", "3.0.0")]).await.opcode, opcode::AUTHENTICATE);
+    let credentials = gateway.credentials();
+    let login = format!("\0{}\0{}", credentials.user, credentials.password);
+    let refused = Answer::read(&comes.auth_response(login.as_bytes()).await).refused();
+    assert_eq!(refused, (0, format!("keyspaces-local: {ENDED}")));
+    assert_eq!(
+        gateway.ended().await.to_string(),
+        format!("{ENDED}\n      Terminating due to java.lang.OutOfMemoryError: Java heap space")
+    );
+    gateway.close().await.unwrap();
+    let inner = stand.inner.lock().unwrap().clone();
+    InternalConnection::new(shared).run(&format!("DROP KEYSPACE {inner}"), &[]).await.unwrap();
+}

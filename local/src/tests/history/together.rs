@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use super::super::client::{Client, With, opcode, query_body};
+use super::Table;
+
+#[tokio::test]
+async fn of_many_who_write_the_same_rows_at_once_the_last_word_is_kept() {
+    let mut table = Table::new("p int, c int, r text, s text STATIC, PRIMARY KEY (p, c)", "").await;
+    let mut writers = Vec::new();
+    for writer in 0..4 {
+        let mut client = Client::connect(&table.local).await;
+        writers.push(tokio::spawn(async move {
+            // Many are in flight on each connection, too.
+            for stream in 0..60_i16 {
+                let c = stream % 3;
+                let text = match stream % 6 {
+                    0 => format!("DELETE FROM ks.t WHERE p = 1 AND c = {c}"),
+                    1 => "DELETE FROM ks.t WHERE p = 1".to_owned(),
+                    2 => format!("DELETE FROM ks.t WHERE p = 1 AND c > {c}"),
+                    3 => format!(
+                        "UPDATE ks.t SET r = '{writer}/{stream}', s = '{writer}/{stream}' WHERE p = 1 AND c = {c}"
+                    ),
+                    _ => format!("INSERT INTO ks.t (p, c, r) VALUES (1, {c}, '{writer}/{stream}')"),
+                };
+                client.send(stream, opcode::QUERY, &query_body(&text, With::default())).await;
+            }
+            for _ in 0..60 {
+                assert_eq!(client.receive().await.unwrap().opcode, opcode::RESULT);
+            }
+        }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let (moment, rows) = table.noted().await;
+    assert_eq!(table.brought_back(moment).await, rows);
+}
+
+#[tokio::test]
+async fn a_write_whose_client_goes_away_is_kept() {
+    let mut table = Table::new("p int PRIMARY KEY, r text", "").await;
+    for p in 0..50 {
+        let mut client = Client::connect(&table.local).await;
+        let text = format!("INSERT INTO ks.t (p, r) VALUES ({p}, 'x')");
+        client.send(0, opcode::QUERY, &query_body(&text, With::default())).await;
+        if p % 2 == 0 {
+            tokio::time::sleep(Duration::from_micros(200 * p)).await;
+        }
+        drop(client);
+    }
+    // Some may not have come to the gateway at all; what is there is in the history when nothing is under way.
+    table.history().landed().await;
+    let (moment, rows) = table.noted().await;
+    assert_eq!(table.brought_back(moment).await, rows);
+}

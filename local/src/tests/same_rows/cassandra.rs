@@ -1,0 +1,55 @@
+//! The Cassandra behind, asked without the gateway.
+
+use std::net::SocketAddr;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::super::client::{Answer, Received, Rows, With, opcode, query_body};
+use crate::protocol::{Frame, Opcode};
+use crate::upstream::Upstream;
+
+pub(super) struct Cassandra(Upstream);
+
+impl Cassandra {
+    pub(super) async fn connect(address: SocketAddr) -> Self {
+        Self(Upstream::connect(address).await.unwrap())
+    }
+
+    /// The whole answer: without a page size Cassandra gives all rows at once.
+    pub(super) async fn query(&self, text: &str) -> Answer {
+        self.query_with(text, &[]).await
+    }
+
+    async fn query_with(&self, text: &str, values: &[Option<Bytes>]) -> Answer {
+        let values: Vec<&[u8]> = values.iter().map(|value| value.as_deref().unwrap_or_default()).collect();
+        let body = query_body(text, With { values: &values, ..With::default() });
+        let frame = self.0.call(Frame::new(0, Opcode::Query, body.freeze())).await.unwrap();
+        let opcode = if frame.opcode == Opcode::Error { opcode::ERROR } else { opcode::RESULT };
+        Answer::read(&Received { version: 0x84, flags: 0, stream: 0, opcode, body: frame.body })
+    }
+
+    pub(super) async fn rows(&self, text: &str) -> Rows {
+        match self.query(text).await {
+            Answer::Rows(rows) => rows,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    /// Deletes every partition of a table.
+    pub(super) async fn empty(&self, table: &str, partition_key: &[&str]) {
+        let rows = self.rows(&format!("SELECT DISTINCT {} FROM {table}", partition_key.join(", "))).await;
+        let key: Vec<_> = partition_key.iter().map(|name| format!("{name} = ?")).collect();
+        let delete = format!("DELETE FROM {table} WHERE {}", key.join(" AND "));
+        for key in &rows.values {
+            assert_eq!(self.query_with(&delete, key).await, Answer::Void);
+        }
+    }
+}
+
+/// A body with an `[int]` before it.
+pub(super) fn long_string(text: &str) -> BytesMut {
+    let mut body = BytesMut::with_capacity(text.len() + 4);
+    body.put_u32(text.len() as u32);
+    body.put_slice(text.as_bytes());
+    body
+}

@@ -1,0 +1,107 @@
+//! The gateway, asked as drivers ask it.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::super::client::{Answer, Client, LOCAL_QUORUM, Rows, frame, opcode};
+use super::cassandra::long_string;
+use super::now;
+use super::read::Read;
+use super::text::Sent;
+use super::write::Write;
+use crate::protocol::Writer;
+
+pub(super) struct Gateway {
+    pub(super) client: Client,
+    /// How many reads gave rows, and how many of them on several pages.
+    pub(super) with_rows: u32,
+    pub(super) with_pages: u32,
+}
+
+impl Gateway {
+    pub(super) async fn write(&mut self, write: &Write) -> Answer {
+        let sent = &write.sent;
+        if !write.as_batch {
+            let (text, values) = Write::text(&write.texts).written("ks.t", sent.way);
+            return self.request(sent, &text, &values, None, None).await;
+        }
+        let mut body = BytesMut::new();
+        body.put_u8(1);
+        body.put_u16(write.texts.len() as u16);
+        for text in &write.texts {
+            let (text, values) = text.written("ks.t", sent.way);
+            if sent.prepared {
+                let id = match self.client.prepare(&text).await {
+                    Answer::Prepared(id) => id,
+                    other => return other,
+                };
+                body.put_u8(1);
+                body.short_bytes(&id);
+            } else {
+                body.put_u8(0);
+                body.long_string(&text);
+            }
+            if values.is_empty() { body.put_u16(0) } else { body.put_slice(&values) }
+        }
+        body.put_u16(LOCAL_QUORUM);
+        body.put_u8(0);
+        self.call(sent, opcode::BATCH, &body).await
+    }
+
+    /// All pages, as rows of one.
+    pub(super) async fn read(&mut self, read: &Read) -> Answer {
+        let (text, values) = read.text.written("ks.t", read.sent.way);
+        let (mut all, mut state, mut pages): (Option<Rows>, Option<Bytes>, u32) = (None, None, 0);
+        for page_size in read.page_sizes.iter().cycle() {
+            let answer = self.request(&read.sent, &text, &values, *page_size, state.as_deref()).await;
+            let Answer::Rows(page) = answer else { return answer };
+            if let Some(most) = page_size.filter(|most| *most > 0) {
+                assert!(page.values.len() <= most as usize, "{} rows on a page of {most}", page.values.len());
+            }
+            state = page.paging_state;
+            pages += u32::from(!page.values.is_empty());
+            match &mut all {
+                Some(all) => all.values.extend(page.values),
+                None => all = Some(Rows { paging_state: None, ..page }),
+            }
+            if state.is_none() {
+                break;
+            }
+        }
+        self.with_rows += u32::from(pages > 0);
+        self.with_pages += u32::from(pages > 1);
+        Answer::Rows(all.unwrap_or_default())
+    }
+
+    async fn request(
+        &mut self,
+        sent: &Sent,
+        text: &str,
+        values: &[u8],
+        page: Option<i32>,
+        state: Option<&[u8]>,
+    ) -> Answer {
+        let parameters = sent.parameters(values, page, state, now());
+        if !sent.prepared {
+            let mut body = long_string(text);
+            body.put_slice(&parameters);
+            return self.call(sent, opcode::QUERY, &body).await;
+        }
+        let id = match self.client.prepare(text).await {
+            Answer::Prepared(id) => id,
+            other => return other,
+        };
+        let mut body = BytesMut::new();
+        body.short_bytes(&id);
+        body.put_slice(&parameters);
+        self.call(sent, opcode::EXECUTE, &body).await
+    }
+
+    async fn call(&mut self, sent: &Sent, opcode: u8, body: &[u8]) -> Answer {
+        let (flags, mut whole) = sent.extras();
+        whole.put_slice(body);
+        self.client.send_bytes(&frame(4, flags, 0, opcode, &whole)).await;
+        let received = self.client.receive().await.expect("an answer");
+        assert_eq!((received.version, received.flags, received.stream), (0x84, 0, 0));
+        Answer::read(&received)
+    }
+}

@@ -1,0 +1,219 @@
+//! The same rows through the gateway as straight from the Cassandra behind it, whatever is written and read.
+//!
+//! Every write goes through the gateway to one table and straight to a twin; every read goes through the gateway, page by
+//! page, and straight to Cassandra, which gives all of it at once. The one exception, [`is_order_refused`], is in
+//! `DIFFERENCES.md`.
+
+mod cassandra;
+mod gateway;
+mod read;
+mod shape;
+mod text;
+mod value;
+mod write;
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+
+use super::client::{Answer, Client, Rows};
+use super::{INVALID, another};
+use crate::local::Local;
+use crate::names::SchemaObject;
+use cassandra::Cassandra;
+use gateway::Gateway;
+use read::{Read, read};
+use shape::{Shape, shape};
+use text::Sent;
+use write::{Write, write};
+
+/// A table serves so many cases, since each costs Cassandra memory.
+const CASES_OF_A_TABLE: u32 = 20;
+
+const USER_TYPE: &str = "CREATE TYPE ks.y (a int, b text)";
+
+/// What is written to an empty table, and then read.
+#[derive(Clone, Debug)]
+struct Case {
+    writes: Vec<Write>,
+    reads: Vec<Read>,
+}
+
+/// A gateway, and what is behind it.
+struct Sides {
+    local: Local,
+    gateway: Gateway,
+    cassandra: Cassandra,
+    /// The table that is written through the gateway, and its twin, as Cassandra calls them.
+    table: String,
+    twin: String,
+}
+
+/// As often as the environment's `SAME_ROWS_CASES` says, or 200 times.
+#[test]
+fn whatever_is_written_and_read_the_rows_are_those_of_cassandra() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let cases = std::env::var("SAME_ROWS_CASES").ok().map_or(200, |cases| cases.parse().unwrap());
+    let sides = runtime.block_on(Sides::new());
+    let sides = tokio::sync::Mutex::new(sides);
+    let mut runner = TestRunner::default();
+    let mut left: u32 = cases;
+    while left > 0 {
+        let cases = left.min(CASES_OF_A_TABLE);
+        left -= cases;
+        let shape = shape().new_tree(&mut runner).unwrap().current();
+        runtime.block_on(async { sides.lock().await.begin(&shape).await });
+        let config = Config { cases, max_shrink_iters: 400, failure_persistence: None, ..Config::default() };
+        let result = TestRunner::new(config)
+            .run(&case(&shape), |case| runtime.block_on(async { sides.lock().await.check(&shape, &case).await }));
+        if let Err(TestError::Fail(reason, case)) = result {
+            panic!("{}\n{reason}\n", script(&shape, &case));
+        }
+        result.unwrap();
+        runtime.block_on(async { sides.lock().await.end().await });
+    }
+    let Gateway { with_rows, with_pages, .. } = sides.into_inner().gateway;
+    assert!(cases < 20 || with_pages > cases / 8, "{with_rows} reads with rows, {with_pages} on several pages");
+}
+
+fn case(shape: &Shape) -> impl Strategy<Value = Case> + use<> {
+    let writes = prop::collection::vec(write(shape), 0..30);
+    let reads = prop::collection::vec(read(shape), 0..10);
+    (writes, reads).prop_map(|(writes, reads)| Case { writes, reads })
+}
+
+/// The statements of a case, to be pasted.
+fn script(shape: &Shape, case: &Case) -> String {
+    let mut script = format!("\n{USER_TYPE};\nCREATE TABLE ks.t {};\n", shape.definition());
+    for write in &case.writes {
+        let text = Write::text(&write.straight).literal("ks.t");
+        let _ = writeln!(script, "{text}; -- {}", how(&write.sent, write.as_batch));
+    }
+    for read in &case.reads {
+        let text = read.text.literal("ks.t");
+        let _ = writeln!(script, "{text}; -- pages of {:?}; {}", read.page_sizes, how(&read.sent, false));
+    }
+    script
+}
+
+fn how(sent: &Sent, as_batch: bool) -> String {
+    format!("{}{sent:?}", if as_batch { "as BATCH; " } else { "" })
+}
+
+impl Sides {
+    async fn new() -> Self {
+        let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
+        let mut client = Client::connect(&local).await;
+        client.keyspace("ks").await;
+        assert!(matches!(client.query(USER_TYPE).await, Answer::Changed(_)));
+        let cassandra = Cassandra::connect(local.cassandra_address()).await;
+        let shared = local.doors().shared();
+        let [table, twin] =
+            ["t", "twin"].map(|name| shared.schema().names().qualified(&SchemaObject::table("ks", name)));
+        let gateway = Gateway { client, with_rows: 0, with_pages: 0 };
+        Self { local, gateway, cassandra, table, twin }
+    }
+
+    async fn begin(&mut self, shape: &Shape) {
+        for name in ["t", "twin"] {
+            self.gateway.client.table("ks", name, &shape.definition()).await;
+        }
+    }
+
+    async fn end(&mut self) {
+        for name in ["t", "twin"] {
+            assert!(matches!(self.gateway.client.query(&format!("DROP TABLE ks.{name}")).await, Answer::Changed(_)));
+        }
+    }
+
+    async fn check(&mut self, shape: &Shape, case: &Case) -> Result<(), TestCaseError> {
+        let key: Vec<_> = shape.partition.iter().map(|column| column.name.as_str()).collect();
+        self.cassandra.empty(&self.table, &key).await;
+        self.cassandra.empty(&self.twin, &key).await;
+        for write in &case.writes {
+            let straight = Write::text(&write.straight).literal(&self.twin);
+            let (through, straight) = tokio::join!(self.gateway.write(write), self.cassandra.query(&straight));
+            let straight = self.restored(straight);
+            let text = || Write::text(&write.straight).literal("ks.t");
+            prop_assert!(answered_alike(&through, &straight), "{}\n{through:?}\n{straight:?}", text());
+        }
+        let [through, straight] = [&self.table, &self.twin].map(|table| format!("SELECT * FROM {table}"));
+        let (through, straight) = (self.cassandra.rows(&through).await, self.cassandra.rows(&straight).await);
+        same(&through, &straight).map_err(|reason| TestCaseError::fail(format!("the tables differ: {reason}")))?;
+        for read in &case.reads {
+            let straight = read.text.literal(&self.table);
+            let (through, straight) = tokio::join!(self.gateway.read(read), self.cassandra.query(&straight));
+            let straight = self.restored(straight);
+            let outcome = match (&through, &straight) {
+                (through, Answer::Rows(_)) if read.orders_partitions && is_order_refused(through) => Ok(()),
+                (Answer::Rows(through), Answer::Rows(straight)) => same(through, straight),
+                (through, straight) if through == straight => Ok(()),
+                (through, straight) => Err(format!("{through:?}\n{straight:?}")),
+            };
+            outcome.map_err(|reason| TestCaseError::fail(format!("{}: {reason}", read.text.literal("ks.t"))))?;
+        }
+        Ok(())
+    }
+
+    /// With the client's names and a table's own name in place of the twin's.
+    fn restored(&self, answer: Answer) -> Answer {
+        match answer {
+            Answer::Refused(code, text, rest) => {
+                let shared = self.local.doors().shared();
+                let text = shared.schema().names().restored_text(&text).replace("ks.twin", "ks.t");
+                Answer::Refused(code, text, rest)
+            }
+            other => other,
+        }
+    }
+}
+
+/// What `DIFFERENCES.md` says of ORDER BY with IN on the partition key. Cassandra takes `IN (1)` for `= 1`.
+fn is_order_refused(through: &Answer) -> bool {
+    let text = "keyspaces-local: not emulated: ORDER BY with IN on the partition key";
+    *through == Answer::Refused(INVALID, text.into(), Bytes::new())
+}
+
+fn answered_alike(through: &Answer, straight: &Answer) -> bool {
+    match (through, straight) {
+        (Answer::Rows(through), Answer::Rows(straight)) => same(through, straight).is_ok(),
+        (through, straight) => through == straight,
+    }
+}
+
+/// Columns, where they are told, and rows in their order.
+fn same(through: &Rows, straight: &Rows) -> Result<(), String> {
+    if !through.columns.is_empty() && through.columns != straight.columns {
+        return Err(format!("columns {:?} and {:?}", through.columns, straight.columns));
+    }
+    if through.values == straight.values {
+        return Ok(());
+    }
+    let pairs = through.values.iter().zip(&straight.values);
+    let first = pairs.take_while(|(through, straight)| through == straight).count();
+    Err(format!(
+        "{} rows through the gateway and {} from Cassandra; row {first}: {} and {}",
+        through.values.len(),
+        straight.values.len(),
+        shown(through.values.get(first)),
+        shown(straight.values.get(first)),
+    ))
+}
+
+fn shown(row: Option<&Vec<Option<Bytes>>>) -> String {
+    let value = |value: &Option<Bytes>| match value {
+        Some(bytes) => {
+            format!("0x{}{}", hex::encode(&bytes[..bytes.len().min(40)]), if bytes.len() > 40 { "…" } else { "" })
+        }
+        None => "null".into(),
+    };
+    row.map_or_else(|| "none".into(), |row| row.iter().map(value).collect::<Vec<_>>().join(", "))
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64
+}

@@ -1,0 +1,190 @@
+//! Statements whose values can be given in several ways.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use proptest::prelude::*;
+
+use super::super::client::LOCAL_QUORUM;
+use super::value::Value;
+use crate::protocol::Writer;
+
+/// The table in a [`Text`], whose name differs between the gateway and Cassandra.
+pub(super) const TABLE: &str = "\u{1}";
+
+/// A statement in pieces: CQL, and values between them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Text(Vec<Piece>);
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Cql(String),
+    Value(Value),
+}
+
+/// How values are given.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    Literals,
+    /// Each value whose bit is set by position, the others as literals.
+    Positional(u32),
+    /// Equal values have the same name. Drivers bind the values of a prepared statement by position all the same.
+    Named {
+        by_position: bool,
+    },
+}
+
+/// How a request is sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) way: Way,
+    pub(super) prepared: bool,
+    pub(super) skip_metadata: bool,
+    pub(super) timestamp: bool,
+    pub(super) serial: bool,
+    pub(super) tracing: bool,
+    pub(super) payload: bool,
+}
+
+pub(super) fn sent() -> impl Strategy<Value = Sent> {
+    let way = prop_oneof![
+        Just(Way::Literals),
+        Just(Way::Positional(u32::MAX)),
+        any::<u32>().prop_map(Way::Positional),
+        any::<bool>().prop_map(|by_position| Way::Named { by_position }),
+    ];
+    let rarely = || prop::bool::weighted(0.1);
+    (way, any::<bool>(), rarely(), rarely(), rarely(), rarely(), rarely()).prop_map(
+        |(way, prepared, skip_metadata, timestamp, serial, tracing, payload)| Sent {
+            way,
+            prepared,
+            skip_metadata,
+            timestamp,
+            serial,
+            tracing,
+            payload,
+        },
+    )
+}
+
+impl Text {
+    pub(super) fn new(cql: impl Into<String>) -> Self {
+        Self(vec![Piece::Cql(cql.into())])
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn has_unset(&self) -> bool {
+        self.0.iter().any(|piece| matches!(piece, Piece::Value(Value::Unset)))
+    }
+
+    pub(super) fn cql(mut self, cql: impl Into<String>) -> Self {
+        self.0.push(Piece::Cql(cql.into()));
+        self
+    }
+
+    pub(super) fn value(mut self, value: Value) -> Self {
+        self.0.push(Piece::Value(value));
+        self
+    }
+
+    pub(super) fn then(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// The texts with this between them.
+    pub(super) fn joined(texts: impl IntoIterator<Item = Self>, between: &str) -> Self {
+        texts.into_iter().reduce(|all, next| all.cql(between).then(next)).unwrap_or_default()
+    }
+
+    /// With all values as literals.
+    pub(super) fn literal(&self, table: &str) -> String {
+        self.written(table, Way::Literals).0
+    }
+
+    /// With bind markers, and the values for them with their number before them.
+    pub(super) fn written(&self, table: &str, way: Way) -> (String, Bytes) {
+        let (mut text, mut values, mut bound) = (String::new(), BytesMut::new(), 0_u16);
+        let mut before: Vec<&Value> = Vec::new();
+        for piece in &self.0 {
+            let value = match piece {
+                Piece::Cql(cql) => {
+                    text.push_str(&cql.replace(TABLE, table));
+                    continue;
+                }
+                Piece::Value(value) => value,
+            };
+            let first = before.iter().position(|earlier| *earlier == value);
+            let number = before.len();
+            before.push(value);
+            match way {
+                Way::Positional(mask) if mask >> (number % 32) & 1 == 1 => text.push('?'),
+                Way::Literals | Way::Positional(_) => {
+                    text.push_str(&value.literal());
+                    continue;
+                }
+                Way::Named { by_position } => {
+                    let name = format!("v{}", first.unwrap_or(number));
+                    text.push_str(&format!(":{name}"));
+                    match (by_position, first) {
+                        (true, _) => {}
+                        (false, None) => values.string(&name),
+                        (false, Some(_)) => continue,
+                    }
+                }
+            }
+            value.write(&mut values);
+            bound += 1;
+        }
+        let mut out = BytesMut::with_capacity(values.len() + 2);
+        if bound > 0 {
+            out.put_u16(bound);
+            out.put_slice(&values);
+        }
+        (text, out.freeze())
+    }
+}
+
+impl Sent {
+    /// What follows the text or the id in a QUERY or an EXECUTE.
+    pub(super) fn parameters(&self, values: &[u8], page: Option<i32>, state: Option<&[u8]>, now: i64) -> BytesMut {
+        let bit = |set: bool, flag: u8| if set { flag } else { 0 };
+        let mut out = BytesMut::new();
+        out.put_u16(LOCAL_QUORUM);
+        out.put_u8(
+            bit(!values.is_empty(), 0x01)
+                | bit(self.skip_metadata, 0x02)
+                | bit(page.is_some(), 0x04)
+                | bit(state.is_some(), 0x08)
+                | bit(self.serial, 0x10)
+                | bit(self.timestamp, 0x20)
+                | bit(!values.is_empty() && matches!(self.way, Way::Named { by_position: false }), 0x40),
+        );
+        out.put_slice(values);
+        if let Some(page) = page {
+            out.put_i32(page);
+        }
+        if let Some(state) = state {
+            out.bytes(Some(state));
+        }
+        if self.serial {
+            out.put_u16(9);
+        }
+        if self.timestamp {
+            out.put_i64(now);
+        }
+        out
+    }
+
+    /// The flags of the frame, and what they put before its body.
+    pub(super) fn extras(&self) -> (u8, BytesMut) {
+        let mut before = BytesMut::new();
+        if self.payload {
+            before.put_u16(1);
+            before.string("key");
+            before.bytes(Some(b"value"));
+        }
+        (if self.tracing { 0x02 } else { 0 } | if self.payload { 0x04 } else { 0 }, before)
+    }
+}

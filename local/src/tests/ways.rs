@@ -1,0 +1,452 @@
+//! Each rule that a value can break gives the same answer whichever way the value is given: as a literal, to a marker by its
+//! place or by its name, prepared, in a batch, in JSON.
+
+use bytes::{BufMut, BytesMut};
+use keyspaces_cql::rules;
+
+use super::client::{Answer, Client, LOCAL_QUORUM, With, batch_with};
+use super::local;
+use crate::metering::Operation;
+use crate::protocol::{Writer, refused_by};
+
+/// A value as a client may give it.
+#[derive(Clone)]
+struct Given {
+    literal: String,
+    bytes: Vec<u8>,
+    json: String,
+}
+
+/// A rule, a statement that breaks it or not by the value in the place of `{}`, and the same as the row of an INSERT JSON.
+struct Case {
+    rule: &'static str,
+    statement: String,
+    row: Option<String>,
+    over: Given,
+    within: Given,
+}
+
+#[tokio::test]
+async fn a_rule_that_a_value_can_break_gives_one_answer_for_all_ways_of_giving_it() {
+    let mut client = Client::connect(local().await).await;
+    set_up(&mut client).await;
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let text = refused_by(rules::with_id(case.rule).unwrap()).text;
+        let (over, within) =
+            (answers(&mut client, &case, &case.over).await, answers(&mut client, &case, &case.within).await);
+        assert!(over.len() >= 5);
+        for (way, answer) in over {
+            if !matches!(&answer, Answer::Refused(_, told, _) if *told == text) {
+                wrong.push(format!("{} {}, {way}, over: {answer:?}", case.rule, case.statement));
+            }
+        }
+        for (way, answer) in within {
+            if matches!(answer, Answer::Refused(..)) {
+                wrong.push(format!("{} {}, {way}, within: {answer:?}", case.rule, case.statement));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The answer to each way of giving a value.
+async fn answers(client: &mut Client, case: &Case, given: &Given) -> Vec<(&'static str, Answer)> {
+    let with = |text: &str| case.statement.replace("{}", text);
+    let (literal, placed, named) = (with(&given.literal), with("?"), with(":given"));
+    let one = [given.bytes.as_slice()];
+    let values = With { values: &one, ..With::default() };
+    let prepared = client.prepared(&placed).await;
+    let mut answers = vec![
+        ("a literal", client.query(&literal).await),
+        ("a marker", client.query_with(&placed, values).await),
+        ("a named marker", client.query_with(&named, With { names: &["given"], ..values }).await),
+        ("prepared", client.execute(&prepared, values).await),
+    ];
+    let names_prepared = client.prepared(&named).await;
+    answers.push(("prepared with a name", client.execute(&names_prepared, With { names: &["given"], ..values }).await));
+    if placed.starts_with("SELECT") {
+        return answers;
+    }
+    for (way, statement, values) in [
+        ("a literal in a batch", Ok(literal.as_str()), &[][..]),
+        ("a marker in a batch", Ok(placed.as_str()), &one[..]),
+        ("prepared in a batch", Err(prepared.as_ref()), &one),
+    ] {
+        answers.push((way, client.batch_of(&batch_with(1, &[(statement, values)], LOCAL_QUORUM)).await));
+    }
+    let batch = |statement: &str| format!("BEGIN UNLOGGED BATCH {statement}; APPLY BATCH");
+    answers.push(("a literal in the text of a batch", client.query(&batch(&literal)).await));
+    answers.push(("a marker in the text of a batch", client.query_with(&batch(&placed), values).await));
+    let Some(row) = &case.row else { return answers };
+    let (table, _) = placed.strip_prefix("INSERT INTO ").and_then(|rest| rest.split_once(' ')).unwrap();
+    let using = placed.split_once(" USING").map(|(_, using)| format!(" USING{using}")).unwrap_or_default();
+    let row = row.replace("{}", &given.json);
+    let one = [row.as_bytes()];
+    let values = With { values: &one, ..With::default() };
+    let literal = format!("INSERT INTO {table} JSON '{}'{using}", row.replace('\'', "''"));
+    let placed = format!("INSERT INTO {table} JSON ?{using}");
+    let named = format!("INSERT INTO {table} JSON :given{using}");
+    let prepared = client.prepared(&placed).await;
+    answers.extend([
+        ("JSON", client.query(&literal).await),
+        ("JSON for a marker", client.query_with(&placed, values).await),
+        ("JSON for a named marker", client.query_with(&named, With { names: &["given"], ..values }).await),
+        ("JSON, prepared", client.execute(&prepared, values).await),
+        ("JSON in a batch", client.batch_of(&batch_with(1, &[(Ok(&literal), &[])], LOCAL_QUORUM)).await),
+        ("JSON, prepared, in a batch", client.batch_of(&batch_with(1, &[(Err(&prepared), &one)], LOCAL_QUORUM)).await),
+    ]);
+    answers
+}
+
+async fn set_up(client: &mut Client) {
+    client.keyspace("ways").await;
+    client.query("CREATE TYPE ways.price (currency text, amount decimal)").await;
+    let types = "SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'ways'";
+    client.until(types, |rows| rows.texts("status") == ["ACTIVE"]).await;
+    let features =
+        "custom_properties = {'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}}";
+    let columns = "(k int PRIMARY KEY, i int, vi varint, d decimal, ld list<decimal>, md map<text, varint>, \
+                   td tuple<int, decimal>, p frozen<price>, t text, b blob, lt list<text>, st set<text>, \
+                   ft frozen<list<text>>, fs frozen<set<int>>, fm frozen<map<int, int>>)";
+    client.table("ways", "t", &format!("{columns} WITH {features}")).await;
+    client.table("ways", "keys", "(p text, c text, v int, PRIMARY KEY (p, c))").await;
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut insert = |rule, column: &str, over, within| {
+        cases.push(Case {
+            rule,
+            statement: format!("INSERT INTO ways.t (k, {column}) VALUES (1, {{}})"),
+            row: Some(format!("{{\"k\": 1, \"{column}\": {{}}}}")),
+            over,
+            within,
+        });
+    };
+    let (over, within) = (number(39), number(38));
+    let digits = "too-many-digits";
+    insert(digits, "vi", over.clone(), within.clone());
+    insert(digits, "d", decimal(39), decimal(38));
+    insert(digits, "ld", list(&[decimal(1), decimal(39)]), list(&[decimal(1), decimal(38)]));
+    insert(digits, "md", map(&text(1), &over), map(&text(1), &within));
+    insert(digits, "td", tuple(&[int(1), decimal(39)]), tuple(&[int(1), decimal(38)]));
+    insert(digits, "p", price(39), price(38));
+    let size = "row-too-large";
+    insert(size, "t", text(1 << 20), text(900_000));
+    insert(size, "b", blob(1 << 20), blob(900_000));
+    insert(size, "lt", list(&[text(600_000), text(600_000)]), list(&[text(400_000), text(400_000)]));
+    insert(size, "st", set(&[text(600_000), text(600_001)]), set(&[text(400_000), text(400_001)]));
+    insert(size, "ft", list(&[text(600_000), text(600_000)]), list(&[text(400_000), text(400_000)]));
+    for (rule, statement, row, over, within) in [
+        ("partition-key-too-large", "({}, 'c')", r#"{"p": {}, "c": "c"}"#, 2049, 2048),
+        ("clustering-too-large", "('p', {})", r#"{"p": "p", "c": {}}"#, 851, 850),
+    ] {
+        cases.push(Case {
+            rule,
+            statement: format!("INSERT INTO ways.keys (p, c) VALUES {statement}"),
+            row: Some(row.to_owned()),
+            over: text(over),
+            within: text(within),
+        });
+    }
+    cases.push(Case {
+        rule: "ttl-too-long",
+        statement: "INSERT INTO ways.t (k, i) VALUES (1, 1) USING TTL {}".into(),
+        row: None,
+        over: int(630_720_001),
+        within: int(630_720_000),
+    });
+    cases.push(Case {
+        rule: "ttl-too-long",
+        statement: "INSERT INTO ways.t JSON '{\"k\": 1}' USING TTL {}".into(),
+        row: None,
+        over: int(630_720_001),
+        within: int(630_720_000),
+    });
+    let now = i64::try_from(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros()).unwrap();
+    for statement in [
+        "INSERT INTO ways.t (k, i) VALUES (1, 1) USING TIMESTAMP {}",
+        "INSERT INTO ways.t JSON '{\"k\": 1}' USING TIMESTAMP {}",
+        "UPDATE ways.t USING TIMESTAMP {} SET i = 1 WHERE k = 1",
+        "DELETE FROM ways.t USING TIMESTAMP {} WHERE k = 1",
+    ] {
+        let (over, within) = (long(now - 3 * 86_400_000_000), long(now));
+        let (rule, statement) = ("timestamp-outside-window", statement.into());
+        cases.push(Case { rule, statement, row: None, over, within });
+    }
+    for statement in ["SELECT * FROM ways.t WHERE k IN {}", "SELECT * FROM ways.keys WHERE p IN ('a', 'b') AND c IN {}"]
+    {
+        let of = |count: i32| -> Given {
+            let most = if statement.contains("keys") { count / 2 } else { count };
+            let values: Vec<_> =
+                (0..most).map(|value| if statement.contains("keys") { text(1) } else { int(value) }).collect();
+            let Given { literal, bytes, json } = list(&values);
+            Given { literal: format!("({})", literal.trim_matches(['[', ']'])), bytes, json }
+        };
+        let (over, within) = (of(102), of(100));
+        cases.push(Case { rule: "in-subqueries", statement: statement.into(), row: None, over, within });
+    }
+    cases
+}
+
+/// Inequalities are refused whatever the value is, so there is nothing within.
+#[tokio::test]
+async fn an_inequality_on_a_value_of_parts_is_refused_for_all_ways_of_giving_it() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("ways_unequal").await;
+    client.query("CREATE TYPE ways_unequal.price (currency text, amount decimal)").await;
+    let types = "SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'ways_unequal'";
+    client.until(types, |rows| rows.texts("status") == ["ACTIVE"]).await;
+    let columns = "(k int PRIMARY KEY, i int, l list<int>, fl frozen<list<int>>, fs frozen<set<int>>, \
+                   fm frozen<map<int, int>>, t tuple<int, int>, p frozen<price>, n price)";
+    client.table("ways_unequal", "t", columns).await;
+    let text = refused_by(&rules::COLLECTION_INEQUALITY).text;
+    for (column, given) in [
+        ("l", list(&[int(1)])),
+        ("fl", list(&[int(1)])),
+        ("fs", set(&[int(1)])),
+        ("fm", map(&int(1), &int(2))),
+        ("t", tuple(&[int(1), int(2)])),
+        ("p", price(3)),
+        ("n", price(3)),
+    ] {
+        for operator in ["<", "<=", ">", ">=", "!="] {
+            for statement in [
+                format!("SELECT * FROM ways_unequal.t WHERE {column} {operator} {{}} ALLOW FILTERING"),
+                format!("UPDATE ways_unequal.t SET i = 1 WHERE k = 1 IF {column} {operator} {{}}"),
+                format!("DELETE FROM ways_unequal.t WHERE k = 1 IF {column} {operator} {{}}"),
+            ] {
+                let refused = |answer: Answer| assert_eq!(answer.refused().1, text, "{statement}");
+                let (placed, named) = (statement.replace("{}", "?"), statement.replace("{}", ":given"));
+                refused(client.query(&statement.replace("{}", &given.literal)).await);
+                let one = [given.bytes.as_slice()];
+                let values = With { values: &one, ..With::default() };
+                refused(client.query_with(&placed, values).await);
+                refused(client.query_with(&named, With { names: &["given"], ..values }).await);
+                refused(client.prepare(&placed).await);
+                if !statement.starts_with("SELECT") {
+                    let batch = batch_with(1, &[(Ok(&placed), &one)], LOCAL_QUORUM);
+                    refused(client.batch_of(&batch).await);
+                    refused(client.query_with(&format!("BEGIN BATCH {placed}; APPLY BATCH"), values).await);
+                }
+            }
+        }
+    }
+}
+
+/// 225 columns outside the key, or 166 where they expire, are within the limit, however they are given.
+#[tokio::test]
+async fn the_columns_of_a_write_are_counted_the_same_for_all_ways_of_giving_them() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("ways_columns").await;
+    let ints: Vec<_> = (0..230).map(|column| format!("c{column} int")).collect();
+    let wide = format!("(k0 int, k1 int, k2 int, {}, PRIMARY KEY ((k0, k1), k2))", ints.join(", "));
+    let ttl = "custom_properties = {'ttl': {'status': 'enabled'}}";
+    client.table("ways_columns", "wide", &format!("{wide} WITH {ttl}")).await;
+    client.table("ways_columns", "expiring", &format!("{wide} WITH default_time_to_live = 60")).await;
+    for (table, using, most, rule) in [
+        ("wide", "", 225, &rules::TOO_MANY_COLUMNS),
+        ("wide", " USING TTL 60", 166, &rules::TOO_MANY_COLUMNS_WITH_TTL),
+        ("expiring", "", 166, &rules::TOO_MANY_COLUMNS_WITH_TTL),
+    ] {
+        for columns in [most, most + 1] {
+            let names: Vec<_> =
+                (0..3).map(|key| format!("k{key}")).chain((0..columns).map(|column| format!("c{column}"))).collect();
+            let (bytes, count) = (1_i32.to_be_bytes(), names.len());
+            let values = vec![&bytes[..]; count];
+            let insert = |value: &dyn Fn(usize) -> String| {
+                let values: Vec<_> = (0..count).map(value).collect();
+                let (names, values) = (names.join(", "), values.join(", "));
+                format!("INSERT INTO ways_columns.{table} ({names}) VALUES ({values}){using}")
+            };
+            let set: Vec<_> = names[3..].iter().map(|name| format!("{name} = 1")).collect();
+            let set = set.join(", ");
+            let update = format!("UPDATE ways_columns.{table}{using} SET {set} WHERE k0 = 1 AND k1 = 1 AND k2 = 1");
+            let json: Vec<_> = names.iter().map(|name| format!("\"{name}\": 1")).collect();
+            let json = format!("{{{}}}", json.join(", "));
+            let (literal, placed) = (insert(&|_| "1".into()), insert(&|_| "?".into()));
+            let named = insert(&|value| format!(":v{value}"));
+            let json_literal = format!("INSERT INTO ways_columns.{table} JSON '{json}'{using}");
+            let json_placed = format!("INSERT INTO ways_columns.{table} JSON ?{using}");
+            let marker_names: Vec<_> = (0..count).map(|value| format!("v{value}")).collect();
+            let marker_names: Vec<_> = marker_names.iter().map(String::as_str).collect();
+            let with = With { values: &values, ..With::default() };
+            let row = [json.as_bytes()];
+            let answers = [
+                client.query(&literal).await,
+                client.query_with(&placed, with).await,
+                client.query_with(&named, With { names: &marker_names, ..with }).await,
+                client.query(&update).await,
+                client.query(&json_literal).await,
+                client.query_with(&json_placed, With { values: &row, ..With::default() }).await,
+                client.batch_of(&batch_with(1, &[(Ok(&placed), &values)], LOCAL_QUORUM)).await,
+                client.batch_of(&batch_with(1, &[(Ok(&json_placed), &row)], LOCAL_QUORUM)).await,
+            ];
+            for (way, answer) in answers.into_iter().enumerate() {
+                match columns > most {
+                    true => assert_eq!(answer.refused().1, refused_by(rule).text, "{table} {columns} {way}"),
+                    false => assert_eq!(answer, Answer::Void, "{table} {columns} {way}"),
+                }
+            }
+        }
+    }
+}
+
+fn int(value: i32) -> Given {
+    Given { literal: value.to_string(), bytes: value.to_be_bytes().to_vec(), json: value.to_string() }
+}
+
+fn long(value: i64) -> Given {
+    Given { literal: value.to_string(), bytes: value.to_be_bytes().to_vec(), json: value.to_string() }
+}
+
+fn text(length: usize) -> Given {
+    let text = "x".repeat(length);
+    Given { literal: format!("'{text}'"), json: format!("\"{text}\""), bytes: text.into_bytes() }
+}
+
+fn blob(length: usize) -> Given {
+    let literal = format!("0x{}", "ab".repeat(length));
+    Given { json: format!("\"{literal}\""), literal, bytes: vec![0xab; length] }
+}
+
+/// As many ones.
+fn number(digits: u32) -> Given {
+    let value: i128 = "1".repeat(digits as usize).parse().unwrap();
+    Given { literal: value.to_string(), bytes: value.to_be_bytes().to_vec(), json: value.to_string() }
+}
+
+/// As many ones, two of them after the point where there are more than two.
+fn decimal(digits: u32) -> Given {
+    let Given { mut literal, bytes, .. } = number(digits);
+    let scale = if digits > 2 { 2 } else { 0 };
+    if scale > 0 {
+        literal.insert(literal.len() - scale, '.');
+    }
+    let bytes = [&i32::try_from(scale).unwrap().to_be_bytes()[..], &bytes].concat();
+    Given { json: literal.clone(), literal, bytes }
+}
+
+fn list(elements: &[Given]) -> Given {
+    let join = |part: fn(&Given) -> &str| elements.iter().map(part).collect::<Vec<_>>().join(", ");
+    let mut bytes = BytesMut::new();
+    bytes.put_i32(elements.len() as i32);
+    elements.iter().for_each(|element| bytes.bytes(Some(&element.bytes)));
+    let (literal, json) = (join(|of| &of.literal), join(|of| &of.json));
+    Given { literal: format!("[{literal}]"), json: format!("[{json}]"), bytes: bytes.to_vec() }
+}
+
+fn set(elements: &[Given]) -> Given {
+    let Given { literal, bytes, json } = list(elements);
+    Given { literal: format!("{{{}}}", literal.trim_matches(['[', ']'])), bytes, json }
+}
+
+fn map(key: &Given, value: &Given) -> Given {
+    let mut bytes = BytesMut::new();
+    bytes.put_i32(1);
+    bytes.bytes(Some(&key.bytes));
+    bytes.bytes(Some(&value.bytes));
+    let key_of_json = format!("\"{}\"", key.json.trim_matches('"'));
+    Given {
+        literal: format!("{{{}: {}}}", key.literal, value.literal),
+        json: format!("{{{key_of_json}: {}}}", value.json),
+        bytes: bytes.to_vec(),
+    }
+}
+
+fn tuple(parts: &[Given]) -> Given {
+    let Given { literal, bytes, json } = list(parts);
+    Given { literal: format!("({})", literal.trim_matches(['[', ']'])), bytes: bytes[4..].to_vec(), json }
+}
+
+fn price(digits: u32) -> Given {
+    let (currency, amount) = (text(3), decimal(digits));
+    let bytes = tuple(&[currency.clone(), amount.clone()]).bytes;
+    Given {
+        literal: format!("{{currency: {}, amount: {}}}", currency.literal, amount.literal),
+        json: format!("{{\"currency\": {}, \"amount\": {}}}", currency.json, amount.json),
+        bytes,
+    }
+}
+
+#[tokio::test]
+async fn units_are_the_same_for_all_ways_of_giving_a_value() {
+    let local = local().await;
+    let mut client = Client::connect(local).await;
+    client.keyspace("ways_units").await;
+    let columns = "(k int PRIMARY KEY, vi varint, lt list<text>, m map<text, int>, t tuple<int, text>)";
+    let features =
+        "custom_properties = {'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}}";
+    client.table("ways_units", "t", &format!("{columns} WITH {features}")).await;
+    for (column, given) in [
+        ("vi", number(30)),
+        ("lt", list(&vec![text(40); 50])),
+        ("m", map(&text(2_000), &int(7))),
+        ("t", tuple(&[int(1), text(5_000)])),
+    ] {
+        let case = Case {
+            rule: "",
+            statement: format!("INSERT INTO ways_units.t (k, {column}) VALUES (1, {{}})"),
+            row: Some(format!("{{\"k\": 1, \"{column}\": {{}}}}")),
+            over: given.clone(),
+            within: given.clone(),
+        };
+        let consumed = || {
+            let of = |operation| local.metering().of("ways_units", "t", operation);
+            let all = [of(Operation::Insert), of(Operation::Batch)];
+            all.map(|metered| (metered.consumed_write_capacity_units, metered.successful_request_count))
+        };
+        let before = consumed();
+        let answers = answers(&mut client, &case, &given).await;
+        assert!(answers.iter().all(|(_, answer)| *answer == Answer::Void), "{answers:?}");
+        let [single, batch] = [0, 1].map(|of| {
+            let ((units, count), (units_before, count_before)) = (consumed()[of], before[of]);
+            ((units - units_before) / (count - count_before) as f64, count - count_before)
+        });
+        assert_eq!((single.1, batch.1), (9, 7), "{column}");
+        assert!(single.0 == batch.0 && single.0.fract() == 0.0, "{column}: {single:?} {batch:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_statements_on_one_row_of_a_logged_batch_are_refused_for_all_ways_of_naming_it() {
+    let mut client = Client::connect(local().await).await;
+    client.keyspace("ways_row").await;
+    client.table("ways_row", "t", "(k int, c text, v int, PRIMARY KEY (k, c))").await;
+    let insert = "INSERT INTO ways_row.t (k, c, v) VALUES (1, 'a', 2)";
+    let text = refused_by(&rules::SAME_ROW_IN_LOGGED_BATCH).text;
+    let placed = "UPDATE ways_row.t SET v = 1 WHERE c = ? AND k = ?";
+    let prepared = client.prepared(placed).await;
+    let json = client.prepared("INSERT INTO ways_row.t JSON ?").await;
+    for (k, c, same) in [(1_i32, "a", true), (1, "b", false), (2, "a", false)] {
+        let key = [c.as_bytes(), &k.to_be_bytes()];
+        let row = format!("{{\"K\": \"{k}\", \"c\": \"{c}\"}}");
+        let literal = format!("UPDATE ways_row.t SET v = 1 WHERE k = {k} AND c = '{c}'");
+        let deleted = format!("DELETE FROM ways_row.t WHERE c = '{c}' AND k = 0{k}");
+        let row_in_text = format!("INSERT INTO ways_row.t JSON '{row}'");
+        let with = |statement: Result<&str, &[u8]>, values: &[&[u8]]| {
+            batch_with(0, &[(Ok(insert), &[]), (statement, values)], LOCAL_QUORUM)
+        };
+        let text_of = |statement: &str| format!("BEGIN BATCH {insert}; {statement}; APPLY BATCH");
+        let named = text_of("UPDATE ways_row.t SET v = 1 WHERE k = :k AND c = :c");
+        let answers = [
+            client.query(&text_of(&literal)).await,
+            client.query(&text_of(&deleted)).await,
+            client.query(&text_of(&row_in_text)).await,
+            client.query_with(&text_of(placed), With { values: &key, ..With::default() }).await,
+            client.query_with(&named, With { values: &key, names: &["c", "k"], ..With::default() }).await,
+            client.batch_of(&with(Ok(&literal), &[])).await,
+            client.batch_of(&with(Ok(placed), &key)).await,
+            client.batch_of(&with(Err(&prepared), &key)).await,
+            client.batch_of(&with(Ok(&row_in_text), &[])).await,
+            client.batch_of(&with(Err(&json), &[row.as_bytes()])).await,
+        ];
+        for (way, answer) in answers.into_iter().enumerate() {
+            match same {
+                true => assert_eq!(answer.refused().1, text, "{way}"),
+                false => assert_eq!(answer, Answer::Void, "{way}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! A connection to the Cassandra behind: frames in, frames out, many at once.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{BufMut, BytesMut};
+use tokio::io::BufReader;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::protocol::request::{self, Parameters};
+use crate::protocol::{Frame, LONGEST_RESPONSE, Opcode, Refusal, Sender, Writer, error_code, error_text};
+use crate::wire;
+
+/// How much memory the responses of one connection may use that were read and not yet written to the client. When it
+/// is used up nothing more is read from Cassandra.
+const RESPONSES: usize = LONGEST_RESPONSE;
+
+/// How many requests of one connection are given to Cassandra at once. More are no faster on one machine, and a client
+/// that does not read its responses would fill Cassandra's memory with them.
+const AT_ONCE: usize = 32;
+
+/// How many pages of one connection may be put together, or wait to be written to the client, at once.
+const PAGES: usize = 16;
+
+/// How long Cassandra may take to accept a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One connection. Dropped, it closes.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    queue: mpsc::Sender<Frame>,
+    room: Semaphore,
+    pages: Arc<Semaphore>,
+    waiting: Waiting,
+    closed: watch::Receiver<bool>,
+    _tasks: JoinSet<()>,
+}
+
+/// A connection, and the stream on which requests are sent over it, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Channel<'a> {
+    pub(crate) upstream: &'a Upstream,
+    pub(crate) stream: i16,
+}
+
+impl Channel<'_> {
+    /// Sends a QUERY.
+    pub(crate) async fn query(self, text: &str, parameters: &Parameters) -> Result<Frame, Lost> {
+        self.upstream.call(Frame::new(self.stream, Opcode::Query, request::query(text, parameters))).await
+    }
+}
+
+/// Who waits for which stream's response; `None` once the connection is gone.
+type Waiting = Arc<Mutex<Option<HashMap<i16, oneshot::Sender<Frame>>>>>;
+
+/// Why there is no response.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Lost {
+    /// No connection could be made.
+    #[error("the Cassandra behind cannot be reached at {address}: {problem}")]
+    Unreachable { address: SocketAddr, problem: String },
+    /// The connection ended.
+    #[error("the connection to the Cassandra behind ended")]
+    Ended,
+    /// There was no response in time.
+    #[error("the Cassandra behind did not answer within {} s", .0.as_secs())]
+    Late(Duration),
+    /// A second request on a stream that is in use.
+    #[error("stream {0} is in use already")]
+    StreamInUse(i16),
+}
+
+impl Upstream {
+    /// Connects, without TLS and without a password.
+    pub(crate) async fn connect(address: SocketAddr) -> Result<Self, Lost> {
+        let unreachable = |problem: String| Lost::Unreachable { address, problem };
+        match tokio::time::timeout(PATIENCE, Self::open(address)).await {
+            Ok(opened) => opened.map_err(unreachable),
+            Err(_) => Err(unreachable(format!("no answer within {} s", PATIENCE.as_secs()))),
+        }
+    }
+
+    async fn open(address: SocketAddr) -> Result<Self, String> {
+        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let (reader, writer) = stream.into_split();
+        let (queue, requests) = mpsc::channel(64);
+        let waiting: Waiting = Arc::new(Mutex::new(Some(HashMap::new())));
+        let (ended, closed) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let of_reader = (Arc::clone(&waiting), ended.clone());
+        tasks.spawn(async move {
+            deliver(BufReader::with_capacity(64 << 10, reader), &of_reader.0).await;
+            end(&of_reader.0, &of_reader.1);
+        });
+        let of_writer = Arc::clone(&waiting);
+        tasks.spawn(async move {
+            // The reader sees the same end, or the queue was closed on purpose.
+            let _ = wire::write_all(writer, requests, Sender::Cassandra).await;
+            end(&of_writer, &ended);
+        });
+        let (room, pages) = (Semaphore::new(AT_ONCE), Arc::new(Semaphore::new(PAGES)));
+        let upstream = Self { queue, room, pages, waiting, closed, _tasks: tasks };
+        upstream.start_up().await?;
+        Ok(upstream)
+    }
+
+    async fn start_up(&self) -> Result<(), String> {
+        let mut body = BytesMut::new();
+        body.put_u16(1);
+        body.string("CQL_VERSION");
+        body.string("3.0.0");
+        let ready = self.call(Frame::new(0, Opcode::Startup, body.freeze())).await.map_err(|lost| lost.to_string())?;
+        match ready.opcode {
+            Opcode::Ready => Ok(()),
+            Opcode::Authenticate => Err("it asks for a password; one that does not is needed".into()),
+            _ => Err(error_text(&ready).unwrap_or_else(|| format!("{:?} in answer to STARTUP", ready.opcode))),
+        }
+    }
+
+    /// Sends a request and waits for its response, which is on the same stream.
+    pub(crate) async fn call(&self, request: Frame) -> Result<Frame, Lost> {
+        let _room = self.room.acquire().await.map_err(|_| Lost::Ended)?;
+        let (tell, told) = oneshot::channel();
+        let stream = request.stream;
+        {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let waiting = waiting.as_mut().ok_or(Lost::Ended)?;
+            if waiting.contains_key(&stream) {
+                return Err(Lost::StreamInUse(stream));
+            }
+            waiting.insert(stream, tell);
+        }
+        self.queue.send(request).await.map_err(|_| Lost::Ended)?;
+        told.await.map_err(|_| Lost::Ended)
+    }
+
+    /// Waits until a page may be put together; its answer holds what this gives until it is written.
+    pub(crate) async fn page(&self) -> Result<OwnedSemaphorePermit, Lost> {
+        Arc::clone(&self.pages).acquire_owned().await.map_err(|_| Lost::Ended)
+    }
+
+    /// Whether the connection is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// Returns once the connection is gone.
+    pub(crate) async fn closed(&self) {
+        let mut closed = self.closed.clone();
+        let _ = closed.wait_for(|closed| *closed).await;
+    }
+}
+
+/// What a client is told whose request had no answer.
+pub(crate) fn lost() -> Refusal {
+    Refusal {
+        code: error_code::SERVER_ERROR,
+        text: "keyspaces-local: the connection to the Cassandra behind ended".into(),
+    }
+}
+
+/// Reads responses and hands them out, until something comes that is none.
+async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, waiting: &Waiting) {
+    let budget = Arc::new(Semaphore::new(RESPONSES));
+    while let Ok(frame) = wire::read(&mut reader, Sender::Cassandra, LONGEST_RESPONSE, &budget).await {
+        let Ok(frame) = frame.without_extras(true) else { return };
+        let told = {
+            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.as_mut().and_then(|waiting| waiting.remove(&frame.stream))
+        };
+        if let Some(told) = told {
+            // Nobody waits any more where the request was given up; its response is of no use.
+            let _ = told.send(frame);
+        }
+    }
+}
+
+fn end(waiting: &Waiting, ended: &watch::Sender<bool>) {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+    ended.send_replace(true);
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Accepts one connection and answers STARTUP with this frame.
+    async fn cassandra(answer: &[u8]) -> (SocketAddr, tokio::task::JoinHandle<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, answer) = (listener.local_addr().unwrap(), answer.to_vec());
+        let serving = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut startup = [0; 31];
+            socket.read_exact(&mut startup).await.unwrap();
+            socket.write_all(&answer).await.unwrap();
+            socket
+        });
+        (address, serving)
+    }
+
+    const READY: [u8; 9] = [0x84, 0, 0, 0, 2, 0, 0, 0, 0];
+
+    fn options(stream: i16) -> Frame {
+        Frame::new(stream, Opcode::Options, bytes::Bytes::new())
+    }
+
+    #[tokio::test]
+    async fn responses_find_their_requests_in_whatever_order() {
+        let (address, serving) = cassandra(&READY).await;
+        let upstream = Arc::new(Upstream::connect(address).await.unwrap());
+        let mut socket = serving.await.unwrap();
+        let [one, two] = [1, 2].map(|stream| {
+            let upstream = Arc::clone(&upstream);
+            tokio::spawn(async move { upstream.call(options(stream)).await.unwrap().stream })
+        });
+        let mut requests = [0; 18];
+        socket.read_exact(&mut requests).await.unwrap();
+        for stream in [2, 1] {
+            socket.write_all(&[0x84, 0, 0, stream, 6, 0, 0, 0, 0]).await.unwrap();
+        }
+        assert_eq!((one.await.unwrap(), two.await.unwrap()), (1, 2));
+    }
+
+    #[tokio::test]
+    async fn when_cassandra_ends_the_connection_nobody_waits_on() {
+        let (address, serving) = cassandra(&READY).await;
+        let upstream = Upstream::connect(address).await.unwrap();
+        let socket = serving.await.unwrap();
+        let (answer, ()) = tokio::join!(upstream.call(options(1)), async { drop(socket) });
+        assert!(matches!(answer, Err(Lost::Ended)));
+        upstream.closed().await;
+        assert!(matches!(upstream.call(options(1)).await, Err(Lost::Ended)));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_response_ends_the_connection() {
+        let (address, serving) = cassandra(&READY).await;
+        let upstream = Upstream::connect(address).await.unwrap();
+        let mut socket = serving.await.unwrap();
+        socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        upstream.closed().await;
+    }
+
+    #[tokio::test]
+    async fn dropped_it_closes() {
+        let (address, serving) = cassandra(&READY).await;
+        drop(Upstream::connect(address).await.unwrap());
+        assert_eq!(serving.await.unwrap().read(&mut [0; 1]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_cassandra_that_wants_a_password_or_is_not_there_is_named() {
+        let (address, _serving) = cassandra(&[0x84, 0, 0, 0, 3, 0, 0, 0, 3, 0, 1, b'X']).await;
+        assert_eq!(
+            Upstream::connect(address).await.unwrap_err().to_string(),
+            format!(
+                "the Cassandra behind cannot be reached at {address}: \
+                 it asks for a password; one that does not is needed"
+            )
+        );
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let text = Upstream::connect(free).await.unwrap_err().to_string();
+        assert!(text.starts_with(&format!("the Cassandra behind cannot be reached at {free}: ")), "{text}");
+    }
+}

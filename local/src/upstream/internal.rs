@@ -1,0 +1,136 @@
+//! Requests of the gateway's own: statements that it puts together itself.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::{Lost, Upstream};
+use crate::protocol::{Consistency, Frame, Malformed, Opcode, Reader, Writer, metadata};
+
+/// How long Cassandra may take for one of them; a definition on a busy machine takes seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection for work that belongs to no client's connection. It is made again after it broke.
+#[derive(Debug)]
+pub(crate) struct InternalConnection {
+    address: SocketAddr,
+    connection: Mutex<Option<Upstream>>,
+}
+
+/// Why a request of the gateway's own failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failed {
+    /// There was no response.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+    /// Cassandra refused.
+    #[error("Cassandra refused `{statement}`: {text}")]
+    Refused { statement: String, text: String },
+    /// There is no history of a table at a moment.
+    #[error("the history of {table} tells nothing of {moment} ms since 1970")]
+    OutOfReach { table: String, moment: u64 },
+    /// Cassandra's response is not what such a statement gives.
+    #[error("Cassandra's answer to `{0}` cannot be read")]
+    Unreadable(String),
+}
+
+impl InternalConnection {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { address, connection: Mutex::new(None) }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs a statement and gives the response as it is, an ERROR too.
+    pub(crate) async fn call(&self, statement: &str, values: &[&str]) -> Result<Frame, Lost> {
+        let mut connection = self.connection.lock().await;
+        let upstream = match connection.take() {
+            Some(upstream) => upstream,
+            None => Upstream::connect(self.address).await?,
+        };
+        let answered = tokio::time::timeout(PATIENCE, upstream.call(query(statement, values))).await;
+        let answer = answered.map_err(|_| Lost::Late(PATIENCE))??;
+        *connection = Some(upstream);
+        Ok(answer)
+    }
+
+    /// Runs a statement for what it does.
+    pub(crate) async fn run(&self, statement: &str, values: &[&str]) -> Result<(), Failed> {
+        accepted(statement, self.call(statement, values).await?).map(drop)
+    }
+
+    /// Runs a `SELECT JSON`.
+    pub(crate) async fn select(&self, statement: &str, values: &[&str]) -> Result<Vec<Value>, Failed> {
+        let answer = accepted(statement, self.call(statement, values).await?)?;
+        rows(&answer.body).ok_or_else(|| Failed::Unreadable(statement.to_owned()))
+    }
+
+    /// Runs an `INSERT … JSON ?` of a row.
+    pub(crate) async fn insert(&self, table: &str, row: &Value) -> Result<(), Failed> {
+        self.run(&format!("INSERT INTO {table} JSON ?"), &[&row.to_string()]).await
+    }
+
+    /// The same for many rows, as few requests as will do.
+    pub(crate) async fn insert_all(&self, table: &str, rows: impl Iterator<Item = Value>) -> Result<(), Failed> {
+        self.all(&format!("INSERT INTO {table} JSON ?; "), rows).await
+    }
+
+    /// The same, and columns that a row does not name stay as they are.
+    pub(crate) async fn update_all(&self, table: &str, rows: impl Iterator<Item = Value>) -> Result<(), Failed> {
+        self.all(&format!("INSERT INTO {table} JSON ? DEFAULT UNSET; "), rows).await
+    }
+
+    async fn all(&self, insert: &str, rows: impl Iterator<Item = Value>) -> Result<(), Failed> {
+        let rows: Vec<String> = rows.map(|row| row.to_string()).collect();
+        for some in rows.chunks(100) {
+            let inserts = insert.repeat(some.len());
+            let values: Vec<&str> = some.iter().map(String::as_str).collect();
+            self.run(&format!("BEGIN UNLOGGED BATCH {inserts} APPLY BATCH"), &values).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A QUERY with text values.
+fn query(statement: &str, values: &[&str]) -> Frame {
+    const VALUES: u8 = 0x01;
+    let mut body = BytesMut::new();
+    body.long_string(statement);
+    body.put_u16(Consistency::LocalQuorum.code());
+    body.put_u8(if values.is_empty() { 0 } else { VALUES });
+    if !values.is_empty() {
+        body.put_u16(u16::try_from(values.len()).unwrap_or(u16::MAX));
+        values.iter().for_each(|value| body.bytes(Some(value.as_bytes())));
+    }
+    Frame::new(0, Opcode::Query, body.freeze())
+}
+
+pub(crate) fn accepted(statement: &str, answer: Frame) -> Result<Frame, Failed> {
+    match crate::protocol::error_text(&answer) {
+        Some(text) => Err(Failed::Refused { statement: statement.to_owned(), text }),
+        None => Ok(answer),
+    }
+}
+
+fn rows(body: &Bytes) -> Option<Vec<Value>> {
+    let read = || -> Result<Vec<Value>, Malformed> {
+        let mut reader = Reader::new(body);
+        reader.int()?;
+        let columns = metadata::skip(&mut reader)?;
+        let count = reader.count()?;
+        let mut rows = Vec::new();
+        for _ in 0..count {
+            for _ in 0..columns {
+                let value = reader.bytes()?.ok_or(Malformed)?;
+                rows.push(serde_json::from_slice(value).map_err(|_| Malformed)?);
+            }
+        }
+        Ok(rows)
+    };
+    read().ok()
+}

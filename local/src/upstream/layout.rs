@@ -1,0 +1,266 @@
+//! What a table looks like: which columns it has, and which of them are its key.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use keyspaces_cql::statement::{CqlType, CqlTypeKind, NativeType};
+use keyspaces_cql::{ColumnKind, KnownTable, UserTypes};
+
+use super::{Channel, lost};
+use crate::names::{Names, SchemaObject, quoted};
+use crate::protocol::request::Parameters;
+use crate::protocol::{Binding, Malformed, Reader, Refusal, Rows, error_code};
+
+/// A table's columns.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Layout {
+    /// In the order of the primary key.
+    pub(crate) partition_key: Vec<Column>,
+    /// In the order of the primary key.
+    pub(crate) clustering: Vec<Column>,
+    pub(crate) statics: Vec<Column>,
+    pub(crate) regular: Vec<Column>,
+    /// The same for the judgement of statements.
+    pub(crate) known: Arc<KnownTable>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// As CQL writes it.
+    pub(crate) cql_type: String,
+    /// The same, understood.
+    pub(crate) kind: CqlTypeKind,
+}
+
+/// What was looked up since the last definition.
+#[derive(Debug, Default)]
+pub(crate) struct Layouts(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    definitions: u64,
+    layouts: HashMap<SchemaObject, Arc<Layout>>,
+    /// After how many definitions each table was altered or dropped last.
+    changes: HashMap<SchemaObject, u64>,
+}
+
+impl Layouts {
+    /// A definition changes, or has changed, something.
+    pub(crate) fn forget(&self) {
+        let mut known = self.known();
+        known.definitions += 1;
+        known.layouts.clear();
+    }
+
+    /// Notes that a definition has just changed this table.
+    pub(crate) fn changed(&self, table: &SchemaObject) {
+        let mut known = self.known();
+        let definitions = known.definitions;
+        known.changes.insert(table.clone(), definitions);
+    }
+
+    /// Whether this table was altered or dropped after so many definitions.
+    pub(crate) fn has_changed_since(&self, table: &SchemaObject, definitions: u64) -> bool {
+        self.known().changes.get(table).is_some_and(|change| *change > definitions)
+    }
+
+    /// How many definitions there were.
+    pub(crate) fn definitions(&self) -> u64 {
+        self.known().definitions
+    }
+
+    /// What a table looks like; empty if Cassandra has none of this name. `expires` is asked whether the table has a default
+    /// time to live.
+    pub(crate) async fn find(
+        &self,
+        cassandra: Channel<'_>,
+        names: &Names,
+        table: &SchemaObject,
+        expires: impl FnOnce() -> bool,
+    ) -> Result<Arc<Layout>, Refusal> {
+        let definitions = match self.get(table) {
+            Ok(layout) => return Ok(layout),
+            Err(definitions) => definitions,
+        };
+        let values = [names.keyspace(&table.keyspace), table.name.clone()];
+        let values = Binding::placed(values.iter().map(|value| Some(value.as_bytes())));
+        let answer = cassandra.query(Layout::SELECT, &Parameters::own(values)).await.map_err(|_| lost())?;
+        let unreadable = || Refusal {
+            code: error_code::SERVER_ERROR,
+            text: format!("keyspaces-local: what {table} looks like could not be read"),
+        };
+        let rows = Rows::read(&answer.body).ok().flatten();
+        let mut layout = rows.and_then(|rows| Layout::read(&rows).ok()).ok_or_else(unreadable)?;
+        let mut known = layout.known();
+        if layout.all().any(|column| !CqlType::from(column.kind.clone()).user_types().is_empty()) {
+            let user_types = user_types_of(cassandra, names, &table.keyspace).await?.ok_or_else(unreadable)?;
+            known = known.with_user_types(user_types);
+        }
+        layout.known = Arc::new(known.expiring(expires()));
+        let layout = Arc::new(layout);
+        self.set(table, &layout, definitions);
+        Ok(layout)
+    }
+
+    fn get(&self, table: &SchemaObject) -> Result<Arc<Layout>, u64> {
+        let known = self.known();
+        known.layouts.get(table).map(Arc::clone).ok_or(known.definitions)
+    }
+
+    /// Remembers what was looked up after so many definitions, unless there was one since.
+    fn set(&self, table: &SchemaObject, layout: &Arc<Layout>, definitions: u64) {
+        let mut known = self.known();
+        if known.definitions == definitions {
+            known.layouts.insert(table.clone(), Arc::clone(layout));
+        }
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Layout {
+    /// Asks Cassandra, which wants its own name of the keyspace, and the table's.
+    pub(crate) const SELECT: &str = "SELECT column_name, kind, position, type FROM system_schema.columns WHERE \
+                                     keyspace_name = ? AND table_name = ?";
+
+    /// Reads the answer.
+    pub(crate) fn read(rows: &Rows) -> Result<Self, Malformed> {
+        let mut columns = Vec::with_capacity(rows.count);
+        for row in rows.each() {
+            let mut reader = Reader::new(row);
+            let mut text = || Ok(String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned());
+            let (name, kind): (String, String) = (text()?, text()?);
+            let position = reader.bytes()?.and_then(|bytes| bytes.try_into().ok()).map_or(-1, i32::from_be_bytes);
+            let cql_type = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
+            columns.push((kind, position, Column::new(name, cql_type)));
+        }
+        columns.sort_by_key(|(_, position, _)| *position);
+        let mut layout = Self::default();
+        for (kind, _, column) in columns {
+            match kind.as_str() {
+                "partition_key" => layout.partition_key.push(column),
+                "clustering" => layout.clustering.push(column),
+                "static" => layout.statics.push(column),
+                _ => layout.regular.push(column),
+            }
+        }
+        Ok(layout)
+    }
+
+    fn known(&self) -> KnownTable {
+        let kinds = [
+            (ColumnKind::PartitionKey, &self.partition_key),
+            (ColumnKind::Clustering, &self.clustering),
+            (ColumnKind::Static, &self.statics),
+            (ColumnKind::Regular, &self.regular),
+        ];
+        KnownTable::new(kinds.into_iter().flat_map(|(kind, columns)| {
+            columns.iter().map(move |column| (column.name.clone(), kind, column.kind.clone().into()))
+        }))
+        .with_clustering(self.clustering.iter().map(|column| column.name.clone()))
+    }
+
+    /// The same with numbers where it has counters.
+    pub(crate) fn with_numbers(&self) -> Self {
+        let mut layout = self.clone();
+        for column in layout.statics.iter_mut().chain(&mut layout.regular) {
+            if column.cql_type == "counter" {
+                *column = Column::new(std::mem::take(&mut column.name), "bigint".into());
+            }
+        }
+        layout
+    }
+
+    /// Its columns and its key, as CREATE TABLE has them.
+    pub(crate) fn definition(&self) -> String {
+        let names = |columns: &[Column]| columns.iter().map(|of| quoted(&of.name)).collect::<Vec<_>>().join(", ");
+        let columns = self.all().map(|column| {
+            let is_static = if is_among(&self.statics, &column.name) { " STATIC" } else { "" };
+            format!("{} {}{is_static}, ", quoted(&column.name), column.cql_type)
+        });
+        let clustering = if self.clustering.is_empty() { "" } else { ", " };
+        let clustering = format!("{clustering}{}", names(&self.clustering));
+        format!("{}PRIMARY KEY (({}){clustering})", columns.collect::<String>(), names(&self.partition_key))
+    }
+
+    /// The columns of the primary key.
+    pub(crate) fn key(&self) -> impl Iterator<Item = &Column> {
+        self.partition_key.iter().chain(&self.clustering)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Column> {
+        self.key().chain(&self.statics).chain(&self.regular)
+    }
+}
+
+impl Column {
+    pub(crate) fn new(name: String, cql_type: String) -> Self {
+        Self { name, kind: understood(&cql_type), cql_type }
+    }
+
+    /// The name of its user-defined type, if its fields are stored each by itself.
+    pub(crate) fn user_type(&self) -> Option<&str> {
+        match &self.kind {
+            CqlTypeKind::UserDefined(name) => Some(&name.name.text),
+            _ => None,
+        }
+    }
+}
+
+/// Whether one of the columns has this name.
+pub(crate) fn is_among(columns: &[Column], name: &str) -> bool {
+    columns.iter().any(|column| column.name == name)
+}
+
+/// The user-defined types of a keyspace; `None` if Cassandra's answer cannot be read.
+async fn user_types_of(cassandra: Channel<'_>, names: &Names, keyspace: &str) -> Result<Option<UserTypes>, Refusal> {
+    const SELECT: &str = "SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?";
+    let values = Binding::placed([Some(names.keyspace(keyspace).as_bytes())]);
+    let answer = cassandra.query(SELECT, &Parameters::own(values)).await.map_err(|_| lost())?;
+    let rows = Rows::read(&answer.body).ok().flatten();
+    Ok(rows.and_then(|rows| user_types(&rows).ok()))
+}
+
+/// Reads the rows of `system_schema.types`.
+fn user_types(rows: &Rows) -> Result<UserTypes, Malformed> {
+    let texts = |bytes: Option<&[u8]>| {
+        let mut list = Reader::new(bytes.ok_or(Malformed)?);
+        let text = |list: &mut Reader<'_>| Ok(String::from_utf8_lossy(list.bytes()?.ok_or(Malformed)?).into_owned());
+        (0..list.int()?).map(|_| text(&mut list)).collect::<Result<Vec<_>, Malformed>>()
+    };
+    let mut user_types = UserTypes::default();
+    for row in rows.each() {
+        let mut reader = Reader::new(row);
+        let name = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
+        let (names, of) = (texts(reader.bytes()?)?, texts(reader.bytes()?)?);
+        user_types.insert(name, names.into_iter().zip(of.iter().map(|of| understood(of).into())).collect());
+    }
+    Ok(user_types)
+}
+
+/// A type that cannot be read is taken for one without parts.
+fn understood(cql_type: &str) -> CqlTypeKind {
+    cql_type.parse::<CqlType>().map_or(CqlTypeKind::Native(NativeType::Blob), |of| of.kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_looked_up_before_a_definition_is_not_remembered() {
+        let (layouts, table) = (Layouts::default(), SchemaObject::table("ks", "t"));
+        let definitions = layouts.get(&table).unwrap_err();
+        layouts.forget();
+        layouts.set(&table, &Arc::default(), definitions);
+        let definitions = layouts.get(&table).unwrap_err();
+        layouts.set(&table, &Arc::default(), definitions);
+        assert!(layouts.get(&table).is_ok());
+        layouts.forget();
+        assert!(layouts.get(&table).is_err());
+    }
+}

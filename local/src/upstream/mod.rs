@@ -1,0 +1,11 @@
+//! The Cassandra behind: connections to it, and what its tables look like.
+
+mod connection;
+mod internal;
+mod layout;
+mod lease;
+
+pub(crate) use connection::{Channel, Lost, Upstream, lost};
+pub(crate) use internal::{Failed, InternalConnection, accepted};
+pub(crate) use layout::{Column, Layout, Layouts, is_among};
+pub(crate) use lease::Lease;
