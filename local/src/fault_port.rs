@@ -13,10 +13,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::controls::Controls;
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::fault::Fault;
-use crate::local::Levers;
 
 /// What can be asked for. The names are those of the methods of [`Local`](crate::Local), [`Faults`](crate::Faults),
 /// [`Throttling`](crate::Throttling) and [`Metering`](crate::Metering).
@@ -76,24 +76,24 @@ pub(crate) struct FaultPort {
 
 impl FaultPort {
     /// Listens on 127.0.0.1, at a port that is free where it is 0.
-    pub(crate) async fn start(port: u16, levers: Levers) -> io::Result<Self> {
+    pub(crate) async fn start(port: u16, controls: Controls) -> io::Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let port = socket.local_addr()?.port();
         let mut listening = JoinSet::new();
-        listening.spawn(listen(socket, Arc::new(levers)));
+        listening.spawn(listen(socket, Arc::new(controls)));
         Ok(Self { port, _listening: listening })
     }
 }
 
-async fn listen(socket: TcpListener, levers: Arc<Levers>) {
+async fn listen(socket: TcpListener, controls: Arc<Controls>) {
     /// After what cannot be helped at once, as when there are no more file descriptors.
     const PAUSE: Duration = Duration::from_millis(50);
     let mut connections = JoinSet::new();
     loop {
         match socket.accept().await {
             Ok((stream, _)) => {
-                let levers = Arc::clone(&levers);
-                connections.spawn(async move { serve(stream, &levers).await });
+                let controls = Arc::clone(&controls);
+                connections.spawn(async move { serve(stream, &controls).await });
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
@@ -102,7 +102,7 @@ async fn listen(socket: TcpListener, levers: Arc<Levers>) {
 }
 
 /// Answers one command after the other, until the client ends it or sends what is too long.
-async fn serve(stream: TcpStream, levers: &Levers) -> io::Result<()> {
+async fn serve(stream: TcpStream, controls: &Controls) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     let mut line = String::new();
@@ -112,7 +112,7 @@ async fn serve(stream: TcpStream, levers: &Levers) -> io::Result<()> {
             return Ok(());
         }
         let answer = match serde_json::from_str(&line) {
-            Ok(command) => obey(command, levers).await.map_err(|error| story(&error)),
+            Ok(command) => obey(command, controls).await.map_err(|error| story(&error)),
             Err(error) => Err(format!("no command: {error}")),
         };
         let answer = match answer {
@@ -123,27 +123,27 @@ async fn serve(stream: TcpStream, levers: &Levers) -> io::Result<()> {
     }
 }
 
-async fn obey(command: Command, levers: &Levers) -> Result<Value, Error> {
+async fn obey(command: Command, controls: &Controls) -> Result<Value, Error> {
     match command {
-        Command::Inject(fault) => return Ok(levers.faults.inject(fault).into()),
-        Command::Struck(fault) => return Ok(levers.faults.struck(fault).into()),
-        Command::Withdraw(fault) => levers.faults.withdraw(fault),
-        Command::Clear => levers.faults.clear(),
-        Command::CloseConnections => levers.close_connections().await?,
-        Command::Restart(millis) => levers.restart(Duration::from_millis(millis)).await?,
-        Command::TakeAway(peer) => levers.take_away(peer).await?,
-        Command::BringBack(peer) => levers.bring_back(peer).await?,
-        Command::ShowPeers(peers) => levers.show_peers(&peers).await?,
-        Command::ExpireCredentials => levers.authority.expire(),
-        Command::AcceptCredentials(credentials) => levers.accept_credentials(credentials)?,
-        Command::RenewCertificate => levers.ca.renew()?,
-        Command::ReplaceAuthority => return Ok(levers.ca.replace_authority()?.into()),
-        Command::Throttling(on) => levers.throttling.turn_on(on),
+        Command::Inject(fault) => return Ok(controls.faults.inject(fault).into()),
+        Command::Struck(fault) => return Ok(controls.faults.struck(fault).into()),
+        Command::Withdraw(fault) => controls.faults.withdraw(fault),
+        Command::Clear => controls.faults.clear(),
+        Command::CloseConnections => controls.close_connections().await?,
+        Command::Restart(millis) => controls.restart(Duration::from_millis(millis)).await?,
+        Command::TakeAway(peer) => controls.take_away(peer).await?,
+        Command::BringBack(peer) => controls.bring_back(peer).await?,
+        Command::ShowPeers(peers) => controls.show_peers(&peers).await?,
+        Command::ExpireCredentials => controls.authority.expire(),
+        Command::AcceptCredentials(credentials) => controls.accept_credentials(credentials)?,
+        Command::RenewCertificate => controls.ca.renew()?,
+        Command::ReplaceAuthority => return Ok(controls.ca.replace_authority()?.into()),
+        Command::Throttling(on) => controls.throttling.turn_on(on),
         Command::SetCapacity { keyspace, table, mode } => {
-            levers.throttling.set_capacity(&keyspace, &table, mode.map(Capacity::mode));
+            controls.throttling.set_capacity(&keyspace, &table, mode.map(Capacity::mode));
         }
-        Command::Metering => return Ok(json!(levers.metering.snapshot())),
-        Command::ClearMetering => levers.metering.clear(),
+        Command::Metering => return Ok(json!(controls.metering.snapshot())),
+        Command::ClearMetering => controls.metering.clear(),
     }
     Ok(Value::Null)
 }

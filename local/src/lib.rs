@@ -1,10 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod auth;
-mod builder;
 mod ca;
 mod cassandra;
 mod clock;
+mod controls;
 mod credentials;
 mod error;
 pub mod fault;
@@ -19,6 +19,7 @@ mod partitioner;
 mod protocol;
 mod random;
 mod ready;
+mod recovery;
 mod runtime;
 mod schema;
 #[cfg(test)]
@@ -29,14 +30,13 @@ mod truststore;
 mod upstream;
 mod wire;
 
-pub use builder::Builder;
 pub use cassandra::CassandraRuntime;
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind};
 pub use fault::{Fault, Faults};
 pub use journal::Journal;
 pub use keyspaces_cql::CapacityMode;
-pub use local::Local;
+pub use local::{Builder, Local};
 pub use metering::{Metered, Metering, Operation};
 pub use ready::Ready;
 pub use schema::Ddl;

@@ -1,10 +1,9 @@
 //! A running local Keyspaces.
 
+mod builder;
 #[cfg(test)]
 mod tests;
 mod trouble;
-
-pub(crate) use trouble::Levers;
 
 use std::fs;
 use std::io;
@@ -17,10 +16,10 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
 use crate::auth::Authority;
-use crate::builder::Builder;
 use crate::ca::Ca;
 use crate::cassandra::owned::{Job, Owned};
 use crate::cassandra::{self, Cassandra};
+use crate::controls::Controls;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
@@ -33,6 +32,7 @@ use crate::runtime::OwnRuntime;
 use crate::throttle::Throttling;
 use crate::topology::Listeners;
 use crate::{random, schema, truststore};
+pub use builder::Builder;
 
 /// A running local Keyspaces. When it is dropped, or its process ends in whatever way, everything that it started is
 /// gone. Several run side by side.
@@ -42,7 +42,7 @@ use crate::{random, schema, truststore};
 pub struct Local {
     ready: Ready,
     journal: Journal,
-    levers: Levers,
+    controls: Controls,
     // In the order of their ends.
     _fault_port: Option<FaultPort>,
     gateway: Option<Gateway>,
@@ -71,12 +71,12 @@ impl Local {
     pub(crate) async fn start(builder: Builder) -> Result<Self, Error> {
         let runtime = OwnRuntime::new()?;
         let parts = Work(runtime.handle().spawn(parts(builder))).join().await?;
-        let Started { ready, levers, fault_port, gateway, cassandra, ca_directory } = parts;
+        let Started { ready, controls, fault_port, gateway, cassandra, ca_directory } = parts;
         let journal = gateway.journal();
         Ok(Self {
             ready,
             journal,
-            levers,
+            controls,
             _fault_port: fault_port,
             gateway: Some(gateway),
             runtime,
@@ -102,7 +102,7 @@ impl Local {
 
     /// The certificate of the authority to trust, as PEM.
     pub fn ca_pem(&self) -> &str {
-        self.levers.ca.pem()
+        self.controls.ca.pem()
     }
 
     /// The file with that certificate.
@@ -132,17 +132,17 @@ impl Local {
 
     /// What goes wrong with requests on purpose.
     pub fn faults(&self) -> &Faults {
-        &self.levers.faults
+        &self.controls.faults
     }
 
     /// What is throttled.
     pub fn throttling(&self) -> &Throttling {
-        &self.levers.throttling
+        &self.controls.throttling
     }
 
     /// What was consumed, and what was throttled.
     pub fn metering(&self) -> &Metering {
-        &self.levers.metering
+        &self.controls.metering
     }
 
     /// All that a client needs to know, as the program prints it.
@@ -179,7 +179,7 @@ impl Local {
 
     #[cfg(test)]
     pub(crate) fn doors(&self) -> &gateway::Doors {
-        &self.levers.doors
+        &self.controls.doors
     }
 
     /// The gateway, if it has something in a Cassandra that stays.
@@ -199,7 +199,7 @@ impl Drop for Local {
 
 struct Started {
     ready: Ready,
-    levers: Levers,
+    controls: Controls,
     fault_port: Option<FaultPort>,
     gateway: Gateway,
     cassandra: Cassandra,
@@ -275,7 +275,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
     };
     let authority = Arc::new(authority);
     let gateway = Gateway::start(settings, Arc::clone(&ca), Arc::clone(&authority), cassandra.address()).await?;
-    let levers = Levers {
+    let controls = Controls {
         faults: builder.faults,
         throttling,
         metering: gateway.metering(),
@@ -285,7 +285,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
     };
     let fault_port = match builder.fault_port {
         None => None,
-        Some(port) => Some(FaultPort::start(port, levers.clone()).await.map_err(|error| {
+        Some(port) => Some(FaultPort::start(port, controls.clone()).await.map_err(|error| {
             let problem = format!("port {port} of 127.0.0.1, the fault port, cannot be listened at: {error}");
             Error::new(ErrorKind::Listen, problem).with_source(error)
         })?),
@@ -305,7 +305,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
     };
     let fate = cassandra.fate();
     tokio::spawn(async move { tracing::error!(target: "keyspaces_local::cassandra", "{}", fate.story().await) });
-    Ok(Started { ready, levers, fault_port, gateway, cassandra, ca_directory })
+    Ok(Started { ready, controls, fault_port, gateway, cassandra, ca_directory })
 }
 
 /// Refuses at once a port that somebody has, before anything else is started. Clients are let in only at the end.

@@ -33,9 +33,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use effect::{Effect, Moment};
 pub(crate) use effect::{TIMED_OUT, error_body, garbage};
+pub(crate) use rule::Candidate;
 pub use rule::Fault;
-
-use crate::journal::Received;
 
 /// The faults of one local Keyspaces; cheap to clone, every clone is about the same.
 #[derive(Clone, Debug, Default)]
@@ -98,13 +97,13 @@ impl Faults {
     }
 
     /// What a request is struck by.
-    pub(crate) fn strike(&self, received: &Received) -> Option<Injected> {
+    pub(crate) fn strike(&self, request: &Candidate<'_>) -> Option<Injected> {
         if !self.0.armed.load(Ordering::Acquire) {
             return None;
         }
         let mut injected = None;
         for rule in &mut self.rules().all {
-            let struck = rule.counts(received, injected.is_some());
+            let struck = rule.counts(request, injected.is_some());
             injected = injected.or(struck);
         }
         injected

@@ -1,11 +1,12 @@
 //! Which requests a fault strikes.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, Injected};
-use crate::journal::{Kind, Received};
+use crate::protocol::RequestKind;
 
 /// What goes wrong, and for which requests: for every one, until it is told less.
 ///
@@ -25,7 +26,7 @@ use crate::journal::{Kind, Received};
 pub struct Fault {
     effect: Effect,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    kind: Option<Kind>,
+    kind: Option<RequestKind>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     containing: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +43,16 @@ pub struct Fault {
     probability: Option<f64>,
     #[serde(default)]
     seed: u64,
+}
+
+/// What faults see of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate<'a> {
+    pub(crate) kind: RequestKind,
+    pub(crate) connection: u64,
+    pub(crate) peer: SocketAddr,
+    pub(crate) statement: Option<&'a str>,
+    pub(crate) batched: &'a [Arc<str>],
 }
 
 impl Fault {
@@ -62,7 +73,7 @@ impl Fault {
     }
 
     /// Only requests of this kind, which is the frame's opcode.
-    pub fn kind(self, kind: Kind) -> Self {
+    pub fn kind(self, kind: RequestKind) -> Self {
         Self { kind: Some(kind), ..self }
     }
 
@@ -107,11 +118,18 @@ impl Fault {
         Self { seed, ..self }
     }
 
-    fn matches(&self, received: &Received) -> bool {
-        self.kind.is_none_or(|kind| kind == received.kind)
-            && self.connection.is_none_or(|number| number == received.connection)
-            && self.peer.is_none_or(|peer| peer == received.peer)
-            && self.containing.as_ref().is_none_or(|part| received.texts().any(|text| text.contains(part)))
+    fn matches(&self, request: &Candidate<'_>) -> bool {
+        self.kind.is_none_or(|kind| kind == request.kind)
+            && self.connection.is_none_or(|number| number == request.connection)
+            && self.peer.is_none_or(|peer| peer == request.peer)
+            && self.containing.as_ref().is_none_or(|part| request.contains(part))
+    }
+}
+
+impl Candidate<'_> {
+    fn contains(&self, part: &str) -> bool {
+        let has = |text: &str| text.contains(part);
+        self.statement.is_some_and(has) || self.batched.iter().any(|text| has(text))
     }
 }
 
@@ -130,8 +148,8 @@ impl Rule {
     }
 
     /// Counts a request, and strikes it if it is to be and no other fault has.
-    pub(super) fn counts(&mut self, received: &Received, already_struck: bool) -> Option<Injected> {
-        if !self.fault.matches(received) {
+    pub(super) fn counts(&mut self, request: &Candidate<'_>, already_struck: bool) -> Option<Injected> {
+        if !self.fault.matches(request) {
             return None;
         }
         self.matched += 1;
@@ -163,7 +181,12 @@ pub(super) const fn spread(number: u64) -> u64 {
 mod tests {
     use super::super::{Faults, Moment};
     use super::*;
-    use crate::journal::tests::received;
+    use crate::protocol::RequestKind as Kind;
+
+    fn received(statement: &str) -> Candidate<'_> {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        Candidate { kind: Kind::Query, connection: 1, peer, statement: Some(statement), batched: &[] }
+    }
 
     /// Which of 100 INSERTs are struck.
     fn struck(fault: Fault) -> Vec<usize> {

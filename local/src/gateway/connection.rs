@@ -15,12 +15,11 @@ use tokio_rustls::server::TlsStream;
 
 use super::Shared;
 use super::link::{Link, State};
-use super::record::{Entered, LOG, Record};
 use super::statement::{Answer, Statement, refused};
 use super::strike::Exchange;
 use crate::auth::{Begin, Challenge};
 use crate::fault::Effect;
-use crate::journal::{Connected, Outcome};
+use crate::journal::{Connected, Entered, LOG, Outcome, Record};
 use crate::protocol::request::Request;
 use crate::protocol::{
     Frame, LONGEST_REQUEST, Malformed, Opcode, Reader, Refusal, Sender, Unreadable, Writer, error_code,
@@ -326,7 +325,7 @@ impl Connection {
 
     /// Works on a request beside the others.
     fn start(&mut self, upstream: &Arc<Upstream>, frame: Frame, request: Request, room: OwnedSemaphorePermit) {
-        let entered = self.exchange.record.statement(frame.stream, &request, &self.shared.prepared);
+        let entered = self.exchange.record.statement(frame.stream, &request, |id| self.shared.prepared.text(id));
         let (shared, upstream, keyspace) = (Arc::clone(&self.shared), Arc::clone(upstream), Arc::clone(&self.keyspace));
         let (allowance, peer) = (Arc::clone(&self.allowance), self.peer);
         let empty_page = entered.fault.as_ref().is_some_and(|fault| fault.effect == Effect::EmptyPage);

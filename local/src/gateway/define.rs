@@ -13,6 +13,12 @@ impl Shared {
         &self.schema
     }
 
+    /// What was written to the tables with point-in-time recovery.
+    #[cfg(test)]
+    pub(crate) fn history(&self) -> &Arc<crate::history::History> {
+        &self.history
+    }
+
     /// Brings the schema up to date with the time.
     pub(crate) async fn settle(&self) -> Result<(), Failed> {
         let settled = self.schema.settle().await;

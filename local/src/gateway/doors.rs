@@ -11,8 +11,8 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use super::link::Order;
-use super::record::LOG;
 use super::{Shared, connection};
+use crate::journal::LOG;
 use crate::topology::Topology;
 use crate::upstream::Failed;
 

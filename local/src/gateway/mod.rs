@@ -12,7 +12,6 @@ mod link;
 mod measure;
 mod paging;
 mod prepared;
-mod record;
 mod recorded;
 mod renamed;
 mod script;
@@ -33,6 +32,7 @@ use crate::cassandra::Fate;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
+use crate::history::History;
 use crate::journal::Journal;
 use crate::metering::Metering;
 use crate::names::Names;
@@ -101,6 +101,7 @@ pub(crate) struct Shared {
     /// For the rows that Cassandra is asked for at once.
     rows: Semaphore,
     schema: Schema,
+    history: Arc<History>,
     clock: Clock,
     faults: Faults,
     throttling: Throttling,
@@ -139,8 +140,8 @@ impl Gateway {
             Instance::Kept(_) | Instance::Alone => None,
         };
         let topology = Topology::new(&region, partitioner, &listeners.peers);
-        let schema = Schema::open(InternalConnection::new(cassandra), names, &topology, schema, Arc::clone(&clock));
-        let schema = schema.await.map_err(|failed| unusable(cassandra, failed))?;
+        let opened = open(cassandra, names, &topology, schema, &clock).await;
+        let (schema, history) = opened.map_err(|failed| unusable(cassandra, failed))?;
         if let Some(script) = script {
             script.run(&schema).await?;
         }
@@ -155,6 +156,7 @@ impl Gateway {
             layouts: Layouts::default(),
             rows: Semaphore::new(paging::ROWS_AT_ONCE as usize),
             schema,
+            history,
             clock,
             faults,
             throttling,
@@ -212,9 +214,10 @@ impl Shared {
         let topology = self.schema.topology();
         // What clients that are gone have written has to be in the histories, and nothing may be forgotten behind the back
         // of those that are opened now.
-        self.schema.history().landed().await;
-        let (own, names) = (InternalConnection::new(self.cassandra), Names::new(&self.instance));
-        let schema = Schema::open(own, names, &topology, self.schema_settings.clone(), Arc::clone(&self.clock)).await?;
+        self.history.landed().await;
+        let names = Names::new(&self.instance);
+        let opened = open(self.cassandra, names, &topology, self.schema_settings.clone(), &self.clock);
+        let (schema, history) = opened.await?;
         Ok(Self {
             tls: Arc::clone(&self.tls),
             authority: Arc::clone(&self.authority),
@@ -225,6 +228,7 @@ impl Shared {
             layouts: Layouts::default(),
             rows: Semaphore::new(paging::ROWS_AT_ONCE as usize),
             schema,
+            history,
             clock: Arc::clone(&self.clock),
             faults: self.faults.clone(),
             throttling: self.throttling.clone(),
@@ -238,6 +242,22 @@ impl Shared {
             max_connections: self.max_connections,
         })
     }
+}
+
+/// Opens the schema of an instance, and the histories of its tables.
+async fn open(
+    cassandra: SocketAddr,
+    names: Names,
+    topology: &Topology,
+    settings: schema::Settings,
+    clock: &Clock,
+) -> Result<(Schema, Arc<History>), schema::Unusable> {
+    let (own, names) = (InternalConnection::new(cassandra), Arc::new(names));
+    let data_center = Schema::prepare(&own, &names, topology).await?;
+    let history = History::open(cassandra, Arc::clone(&names), Arc::clone(clock), settings.history_bytes).await?;
+    let recorded = Box::new(Arc::clone(&history));
+    let schema = Schema::open(own, names, data_center, topology, settings, Arc::clone(clock), recorded).await?;
+    Ok((schema, history))
 }
 
 fn unusable(cassandra: SocketAddr, failed: impl std::error::Error + Send + Sync + 'static) -> Error {

@@ -65,6 +65,11 @@ impl Prepared {
         inner.by_id.get(id).map(|entry| Arc::clone(&entry.facts))
     }
 
+    /// The text of a statement.
+    pub(super) fn text(&self, id: &[u8]) -> Option<Arc<str>> {
+        self.get(id).map(|facts| Arc::clone(&facts.text))
+    }
+
     /// After how many definitions a client that asks this peer has last been told the columns of the rows; for a peer that
     /// has not prepared the statement, when it was prepared first.
     pub(super) fn told(&self, id: &[u8], peer: SocketAddr) -> Option<u64> {

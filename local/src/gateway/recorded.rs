@@ -15,7 +15,7 @@ impl Statement<'_> {
     /// Sends a write on. If one of its tables is recorded, what it made of the rows is in the table's history before its
     /// answer is given.
     pub(super) async fn write(&self, request: Frame, pieces: &[Piece<'_>]) -> Result<Answer, Refusal> {
-        let history = self.shared.schema.history();
+        let history = &self.shared.history;
         let is_recorded = |piece: &Piece<'_>| piece.facts.tables.iter().any(|table| history.is_recorded(table));
         if !pieces.iter().any(is_recorded) {
             return self.forward(request).await;
@@ -47,7 +47,7 @@ impl Statement<'_> {
             let Ok(tree) = keyspaces_cql::parse(&facts.text) else { continue };
             let mut places = Vec::with_capacity(facts.tables.len());
             for table in &facts.tables {
-                places.push(if schema.history().is_recorded(table) {
+                places.push(if self.shared.history.is_recorded(table) {
                     Some(Place {
                         table: table.clone(),
                         layout: self.layout(stream, table).await?,

@@ -46,7 +46,7 @@ impl Statement<'_> {
     pub(super) async fn answer(&self, frame: Frame, request: Request) -> Answer {
         let stream = frame.stream;
         // What is found here to be recorded or not is so until this has ended, or is in a baseline.
-        let _flight = self.shared.schema.history().flight();
+        let _flight = self.shared.history.flight();
         let answer = match request {
             Request::Query(query) => self.query(frame, query).await,
             Request::Prepare(text) => self.prepare(frame, &text).await,
@@ -291,7 +291,7 @@ impl Statement<'_> {
     /// The text with the values of functions that give something else each time, if there are any and a table is recorded:
     /// it must be known which row is written.
     fn fixed(&self, facts: &Facts) -> Option<String> {
-        let history = self.shared.schema.history();
+        let history = &self.shared.history;
         let fresh = matches!(facts.look, Look::Write { fresh: true, .. });
         (fresh && facts.tables.iter().any(|table| history.is_recorded(table)))
             .then(|| fixed(&facts.text, &facts.tables, SystemTime::now()))?

@@ -1,10 +1,9 @@
 //! A fault that strikes a request: what becomes of the request, and of its answer.
 
 use super::link::Link;
-use super::record::{Entered, Record};
 use super::statement::Answer;
 use crate::fault::{Effect, Injected, Moment, error_body, garbage};
-use crate::journal::Outcome;
+use crate::journal::{Entered, Outcome, Record};
 use crate::protocol::{Damage, Frame, Opcode};
 
 /// Where a connection's requests are carried out, or not.

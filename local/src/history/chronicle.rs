@@ -8,12 +8,10 @@ use std::time::SystemTime;
 use tokio::sync::{OnceCell, watch};
 
 use crate::names::TableId;
+use crate::recovery::WINDOW;
 
 /// A bucket with so many bytes gets no more entries.
 const BUCKET_BYTES: u64 = 512 << 10;
-
-/// For how long a table can be brought back: 35 days, in milliseconds (DG:PointInTimeRecovery_HowItWorks).
-pub(crate) const WINDOW: u64 = 35 * 24 * 3_600_000;
 
 /// The history of one table.
 #[derive(Debug)]

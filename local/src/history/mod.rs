@@ -42,13 +42,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::clock::{Clock, millis};
 use crate::names::{Names, SchemaObject, TableId};
+use crate::recovery::{Change, RowHistory};
 use crate::upstream::Failed;
 use chronicle::Chronicle;
 use flights::Flights;
 use line::Line;
 use store::Store;
 
-pub(crate) use chronicle::WINDOW;
 pub(crate) use entry::Relation;
 pub(crate) use flights::Flight;
 pub(crate) use record::Written;
@@ -226,6 +226,40 @@ impl History {
     /// In milliseconds since 1970.
     fn now(&self) -> u64 {
         millis((self.clock)())
+    }
+}
+
+impl RowHistory for Arc<History> {
+    fn begin<'a>(&'a self, table: &'a TableId) -> Change<'a> {
+        Box::pin(History::begin(self, table))
+    }
+
+    fn try_again(&self, table: &TableId) {
+        History::try_again(self, table);
+    }
+
+    fn is_begun(&self, table: &TableId) -> bool {
+        History::is_begun(self, table)
+    }
+
+    fn is_recorded(&self, table: &SchemaObject) -> bool {
+        History::is_recorded(self, table)
+    }
+
+    fn earliest(&self, table: &TableId, now: u64) -> Option<u64> {
+        History::earliest(self, table, now)
+    }
+
+    fn bring_back<'a>(&'a self, table: &'a TableId, moment: u64, target: &'a SchemaObject) -> Change<'a> {
+        Box::pin(History::bring_back(self, table, moment, target))
+    }
+
+    fn end<'a>(&'a self, table: &'a TableId) -> Change<'a> {
+        Box::pin(History::end(self, table))
+    }
+
+    fn forget<'a>(&'a self, table: &'a TableId) -> Change<'a> {
+        Box::pin(History::forget(self, table))
     }
 }
 

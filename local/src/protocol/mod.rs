@@ -8,6 +8,7 @@ mod frame;
 pub(crate) mod metadata;
 mod refusal;
 pub(crate) mod request;
+mod request_kind;
 mod rows;
 mod values;
 
@@ -18,5 +19,6 @@ pub(crate) use frame::{
     Damage, Frame, HEADER_LENGTH, Header, LONGEST_REQUEST, LONGEST_RESPONSE, Opcode, RESPONSE, Sender, Unreadable,
 };
 pub(crate) use refusal::{Refusal, not_emulated, refused_by};
+pub use request_kind::RequestKind;
 pub(crate) use rows::{Head, Rows, first_values};
 pub(crate) use values::{Binding, Values};

@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 use super::catalogue::{Changing, Entry, Status};
 use super::user_types::Uses;
 use super::{Change, restore};
-use crate::history::{History, WINDOW};
 use crate::names::system_tables::{self, SystemTable};
 use crate::names::{Names, ObjectKind, SchemaObject};
+use crate::recovery::{RowHistory, WINDOW};
 use crate::upstream::{Failed, InternalConnection};
 
 /// Writes into the system tables of an instance.
@@ -22,7 +22,7 @@ pub(super) struct Mirror<'a> {
     /// The Region that the instance stands for.
     pub(super) region: &'a str,
     /// What can be brought back, and what time it is, in milliseconds since 1970; not known while the gateway starts.
-    pub(super) history: Option<(&'a History, u64)>,
+    pub(super) history: Option<(&'a dyn RowHistory, u64)>,
 }
 
 /// Where a thing has rows beside those of its own name: one key column more than the keyspace, called this.

@@ -29,9 +29,9 @@ use keyspaces_cql::{CapacityMode, Encryption, TableOptions};
 use tokio::sync::{Mutex, Notify};
 
 use crate::clock::{Clock, millis};
-use crate::history::History;
 use crate::protocol::metadata::{is_schema_change, restored};
 use crate::protocol::{Frame, Refusal, error_code, leaves_open};
+use crate::recovery::RowHistory;
 use crate::topology::Topology;
 use crate::upstream::{Failed, InternalConnection};
 
@@ -57,7 +57,7 @@ use user_types::Uses;
 pub(crate) struct Schema {
     names: Arc<Names>,
     own: InternalConnection,
-    history: Arc<History>,
+    history: Box<dyn RowHistory>,
     data_center: String,
     settings: Settings,
     clock: Now,
@@ -92,21 +92,27 @@ pub(crate) struct Settings {
 struct Now(Clock);
 
 impl Schema {
-    /// Finds what this instance has in Cassandra, or makes what it needs there.
+    /// Makes what an instance needs in Cassandra where it is not there, and gives Cassandra's data center.
+    pub(crate) async fn prepare(
+        own: &InternalConnection,
+        names: &Names,
+        topology: &Topology,
+    ) -> Result<String, Unusable> {
+        Store { own, names }.prepare(topology).await
+    }
+
+    /// Finds what this instance has in Cassandra, which was [prepared](Self::prepare) for it.
     pub(crate) async fn open(
         own: InternalConnection,
-        names: Names,
+        names: Arc<Names>,
+        data_center: String,
         topology: &Topology,
         settings: Settings,
         clock: Clock,
+        history: Box<dyn RowHistory>,
     ) -> Result<Self, Unusable> {
-        let store = Store { own: &own, names: &names };
-        let data_center = store.prepare(topology).await?;
         let clock = Now(clock);
-        let catalogue = store.load(clock.millis(), &settings.region).await?;
-        let names = Arc::new(names);
-        let history =
-            History::open(own.address(), Arc::clone(&names), Arc::clone(&clock.0), settings.history_bytes).await?;
+        let catalogue = Store { own: &own, names: &names }.load(clock.millis(), &settings.region).await?;
         let schema = Self {
             names,
             history,
@@ -127,11 +133,6 @@ impl Schema {
             schema.show_uses(&keyspace).await?;
         }
         Ok(schema)
-    }
-
-    /// What was written to the tables with point-in-time recovery.
-    pub(crate) fn history(&self) -> &Arc<History> {
-        &self.history
     }
 
     pub(crate) fn names(&self) -> &Names {

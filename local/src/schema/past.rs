@@ -3,8 +3,8 @@
 use keyspaces_cql::{Statement, TableDefinition, parse};
 use serde_json::json;
 
-use crate::history::WINDOW;
 use crate::names::{Names, SchemaObject};
+use crate::recovery::WINDOW;
 use crate::upstream::{Failed, InternalConnection};
 
 /// Writes and reads the past of an instance's tables.

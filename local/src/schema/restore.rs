@@ -11,8 +11,8 @@ use super::past::Version;
 use super::plan::{no_table, refused};
 use super::refused::Refused;
 use super::{Definition, Schema, Store};
-use crate::history::WINDOW;
 use crate::names::{SchemaObject, TableId};
+use crate::recovery::WINDOW;
 use crate::upstream::Failed;
 
 /// What a RESTORE TABLE makes.

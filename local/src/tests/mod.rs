@@ -7,6 +7,7 @@ mod definitions;
 mod ended;
 mod faults;
 mod filters;
+mod floors;
 mod foreign_tools;
 mod frames;
 mod handshake;
@@ -36,8 +37,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use crate::builder::Builder;
-use crate::local::Local;
+use crate::local::{Builder, Local};
 
 const INVALID: i32 = 0x2200;
 const PROTOCOL_ERROR: i32 = 0x000A;

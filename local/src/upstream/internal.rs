@@ -42,10 +42,6 @@ impl InternalConnection {
         Self { address, connection: Mutex::new(None) }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Runs a statement and gives the response as it is, an ERROR too.
     pub(crate) async fn call(&self, statement: &str, values: &[&str]) -> Result<Frame, Lost> {
         let mut connection = self.connection.lock().await;

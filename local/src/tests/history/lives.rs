@@ -93,8 +93,8 @@ async fn a_table_that_was_dropped_is_told_of_until_another_has_its_name_or_35_da
         assert!(matches!(table.client.query("DROP TABLE ks.t").await, Answer::Changed(_)));
         table.client.rows("SELECT * FROM ks.back").await;
         let shared = table.local.doors().shared();
-        assert!(!shared.schema().history().is_recorded(&life.table));
-        shared.schema().history().bring_back(&life, moment, &SchemaObject::table("ks", "back")).await.unwrap();
+        assert!(!shared.history().is_recorded(&life.table));
+        shared.history().bring_back(&life, moment, &SchemaObject::table("ks", "back")).await.unwrap();
         assert_eq!(table.rows("back").await, rows);
         drop(shared);
         if forgotten_by_another {
@@ -106,7 +106,7 @@ async fn a_table_that_was_dropped_is_told_of_until_another_has_its_name_or_35_da
         let restarted = async |days: u64| {
             time.pass(days * 24 * 3600);
             let local = start().await;
-            let earliest = local.doors().shared().schema().history().earliest(&life, now());
+            let earliest = local.doors().shared().history().earliest(&life, now());
             local.close().await.unwrap();
             earliest
         };

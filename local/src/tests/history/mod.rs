@@ -43,7 +43,7 @@ impl Table {
     }
 
     fn history(&self) -> Arc<History> {
-        Arc::clone(self.local.doors().shared().schema().history())
+        Arc::clone(self.local.doors().shared().history())
     }
 
     fn life(&self) -> TableId {

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::Local;
 use crate::cassandra::surroundings::Surroundings;
 use crate::cassandra::{CassandraRuntime, Progress};
 use crate::clock::Clock;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::{Fault, Faults};
-use crate::local::Local;
 use crate::schema::{Ddl, Delays};
 use crate::topology::Partitioner;
 

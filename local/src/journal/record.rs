@@ -3,16 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::prepared::Prepared;
+use super::{Journal, Kind, Outcome, Received};
 use crate::clock::Clock;
 use crate::fault::{Faults, Injected};
-use crate::journal::{Journal, Kind, Outcome, Received};
 use crate::protocol::Frame;
 use crate::protocol::request::{Parameters, Request, TextOrId};
 
 /// Writes down what one connection receives.
 #[derive(Clone)]
-pub(super) struct Record {
+pub(crate) struct Record {
     journal: Journal,
     connection: u64,
     peer: SocketAddr,
@@ -23,16 +22,16 @@ pub(super) struct Record {
 
 /// A request that was written down.
 #[derive(Debug)]
-pub(super) struct Entered {
+pub(crate) struct Entered {
     number: u64,
     kind: Kind,
     statement: Option<Arc<str>>,
     /// What it is struck by.
-    pub(super) fault: Option<Injected>,
+    pub(crate) fault: Option<Injected>,
 }
 
 impl Record {
-    pub(super) fn new(
+    pub(crate) fn new(
         journal: Journal,
         connection: u64,
         peer: SocketAddr,
@@ -43,29 +42,34 @@ impl Record {
         Self { journal, connection, peer, client, clock, faults }
     }
 
-    pub(super) fn options(&self, frame: &Frame) -> Entered {
+    pub(crate) fn options(&self, frame: &Frame) -> Entered {
         self.enter(self.entry(frame.stream, Kind::Options))
     }
 
-    pub(super) fn startup(&self, frame: &Frame, options: &[(&str, &str)]) -> Entered {
+    pub(crate) fn startup(&self, frame: &Frame, options: &[(&str, &str)]) -> Entered {
         let options: Vec<String> = options.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let statement = Some(options.join(", ").into());
         self.enter(Received { statement, ..self.entry(frame.stream, Kind::Startup) })
     }
 
     /// `what` is all that is written down: the answer itself is a secret.
-    pub(super) fn auth_response(&self, frame: &Frame, what: &str) -> Entered {
+    pub(crate) fn auth_response(&self, frame: &Frame, what: &str) -> Entered {
         let statement = Some(what.into());
         self.enter(Received { statement, ..self.entry(frame.stream, Kind::AuthResponse) })
     }
 
-    pub(super) fn register(&self, frame: &Frame, events: &[&str]) -> Entered {
+    pub(crate) fn register(&self, frame: &Frame, events: &[&str]) -> Entered {
         let statement = Some(events.join(", ").into());
         self.enter(Received { statement, ..self.entry(frame.stream, Kind::Register) })
     }
 
-    pub(super) fn statement(&self, stream: i16, request: &Request, prepared: &Prepared) -> Entered {
-        let text_of = |id: &[u8]| prepared.get(id).map(|facts| Arc::clone(&facts.text));
+    /// `prepared` gives the text of a prepared statement.
+    pub(crate) fn statement(
+        &self,
+        stream: i16,
+        request: &Request,
+        prepared: impl Fn(&[u8]) -> Option<Arc<str>>,
+    ) -> Entered {
         let with = |kind: Kind, statement: Option<Arc<str>>, parameters: &Parameters| Received {
             statement,
             consistency: Some(parameters.consistency),
@@ -76,7 +80,7 @@ impl Record {
         };
         self.enter(match request {
             Request::Query(query) => with(Kind::Query, Some(query.text.as_str().into()), &query.parameters),
-            Request::Execute(execute) => with(Kind::Execute, text_of(&execute.id), &execute.parameters),
+            Request::Execute(execute) => with(Kind::Execute, prepared(&execute.id), &execute.parameters),
             Request::Prepare(text) => {
                 Received { statement: Some(text.as_str().into()), ..self.entry(stream, Kind::Prepare) }
             }
@@ -86,7 +90,7 @@ impl Record {
                     .iter()
                     .filter_map(|batched| match &batched.statement {
                         TextOrId::Text(text) => Some(text.as_str().into()),
-                        TextOrId::Id(id) => text_of(id),
+                        TextOrId::Id(id) => prepared(id),
                     })
                     .collect(),
                 consistency: Some(batch.consistency),
@@ -97,13 +101,13 @@ impl Record {
         })
     }
 
-    pub(super) fn settle(&self, request: &Entered, outcome: Outcome) {
+    pub(crate) fn settle(&self, request: &Entered, outcome: Outcome) {
         self.log(request, &outcome);
         self.journal.settle(request.number, outcome);
     }
 
     /// Says why this connection ends, in one line of the log.
-    pub(super) fn log_end(&self, reason: &str) {
+    pub(crate) fn log_end(&self, reason: &str) {
         tracing::info!(target: LOG, client = %self.client, reason, "connection closed");
     }
 
@@ -128,7 +132,7 @@ impl Record {
     }
 
     fn enter(&self, received: Received) -> Entered {
-        let fault = self.faults.strike(&received);
+        let fault = self.faults.strike(&received.candidate());
         let (kind, statement) =
             (received.kind, received.statement.clone().or_else(|| received.batched.first().cloned()));
         let number = self.journal.receive(Received { fault: fault.clone(), ..received });
@@ -157,7 +161,7 @@ impl Record {
 }
 
 /// Where the log says what clients were refused and why their connections were closed.
-pub(super) const LOG: &str = "keyspaces_local::client";
+pub(crate) const LOG: &str = "keyspaces_local::client";
 
 /// The beginning of a statement, without its line breaks.
 fn in_one_line(statement: &str) -> String {
@@ -209,7 +213,7 @@ mod tests {
             let refused = |text: &str| Outcome::Refused { code: 0x2200, text: text.into() };
             let text = "TRUNCATE\n  ks.t".to_owned();
             let request = Request::Prepare(text);
-            let statement = record.statement(1, &request, &Prepared::new());
+            let statement = record.statement(1, &request, |_| None);
             record.settle(&statement, refused("no TRUNCATE"));
             record.settle(&record.auth_response(&login, "password"), refused("wrong password"));
             record.settle(&statement, Outcome::Forwarded);

@@ -1,16 +1,16 @@
 //! What was received, for tests to look at.
 
+mod record;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
-
-use crate::fault::Injected;
-pub use crate::protocol::Consistency;
+use crate::fault::{Candidate, Injected};
+pub use crate::protocol::{Consistency, RequestKind as Kind};
 use crate::throttle::Exceeded;
+pub(crate) use record::{Entered, LOG, Record};
 
 /// What a local Keyspaces received, newest last; cheap to clone, every clone shows the same.
 ///
@@ -66,22 +66,6 @@ pub struct Received {
     /// The fault that struck it. `outcome` says what came of the request all the same: one whose answer was lost after it
     /// was carried out is [`Outcome::Forwarded`], and [`reached_client`](Self::reached_client) says no.
     pub fault: Option<Injected>,
-}
-
-/// What a request asked for.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[allow(missing_docs, reason = "the protocol's own names")]
-#[non_exhaustive]
-pub enum Kind {
-    Options,
-    Startup,
-    AuthResponse,
-    Register,
-    Query,
-    Prepare,
-    Execute,
-    Batch,
 }
 
 /// What came of a request.
@@ -220,27 +204,18 @@ impl Received {
         through && self.outcome.is_some()
     }
 
-    pub(crate) fn texts(&self) -> impl Iterator<Item = &Arc<str>> {
+    /// What the faults see of it.
+    pub(crate) fn candidate(&self) -> Candidate<'_> {
+        let Self { kind, connection, peer, .. } = *self;
+        Candidate { kind, connection, peer, statement: self.statement.as_deref(), batched: &self.batched }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &Arc<str>> {
         self.statement.iter().chain(self.batched.iter())
     }
 
     fn length(&self) -> usize {
         self.texts().map(|text| text.len()).sum()
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Options => "OPTIONS",
-            Self::Startup => "STARTUP",
-            Self::AuthResponse => "AUTH_RESPONSE",
-            Self::Register => "REGISTER",
-            Self::Query => "QUERY",
-            Self::Prepare => "PREPARE",
-            Self::Execute => "EXECUTE",
-            Self::Batch => "BATCH",
-        })
     }
 }
 

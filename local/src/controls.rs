@@ -1,0 +1,65 @@
+//! All of a running service that can be changed from outside.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::Authority;
+use crate::ca::Ca;
+use crate::credentials::Credentials;
+use crate::error::{Error, ErrorKind};
+use crate::fault::Faults;
+use crate::gateway::{Doors, Stuck};
+use crate::metering::Metering;
+use crate::throttle::Throttling;
+
+/// All of a running service that can be changed.
+#[derive(Clone, Debug)]
+pub(crate) struct Controls {
+    pub(crate) faults: Faults,
+    pub(crate) throttling: Throttling,
+    pub(crate) metering: Metering,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) ca: Arc<Ca>,
+    pub(crate) doors: Arc<Doors>,
+}
+
+impl Controls {
+    pub(crate) async fn close_connections(&self) -> Result<(), Error> {
+        self.doors.close_connections().await.map_err(stuck)
+    }
+
+    pub(crate) async fn restart(&self, down: Duration) -> Result<(), Error> {
+        self.doors.restart(down).await.map_err(stuck)
+    }
+
+    pub(crate) async fn take_away(&self, peer: SocketAddr) -> Result<(), Error> {
+        self.doors.close(peer).await.map_err(stuck)
+    }
+
+    pub(crate) async fn bring_back(&self, peer: SocketAddr) -> Result<(), Error> {
+        self.doors.reopen(peer).await.map_err(stuck)
+    }
+
+    pub(crate) async fn show_peers(&self, peers: &[Ipv4Addr]) -> Result<(), Error> {
+        let shown = self.doors.show_peers(peers).await;
+        shown.map_err(|failed| Error::new(ErrorKind::Gateway, "system.peers could not be changed").with_source(failed))
+    }
+
+    pub(crate) fn accept_credentials(&self, credentials: Credentials) -> Result<(), Error> {
+        if let Some(flaw) = credentials.flaw() {
+            return Err(Error::new(ErrorKind::Setting, format!("the credentials cannot be used: {flaw}")));
+        }
+        self.authority.accept(credentials);
+        Ok(())
+    }
+}
+
+fn stuck(stuck: Stuck) -> Error {
+    let problem = stuck.to_string();
+    match stuck {
+        Stuck::Unknown(_) => Error::new(ErrorKind::Setting, problem),
+        Stuck::Listen(_, error) => Error::new(ErrorKind::Listen, problem).with_source(error),
+        Stuck::Cassandra(unusable) => Error::new(ErrorKind::Gateway, problem).with_source(unusable),
+    }
+}

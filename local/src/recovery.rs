@@ -1,0 +1,40 @@
+//! What the schema needs of the histories of the tables with point-in-time recovery.
+
+use std::fmt;
+use std::pin::Pin;
+
+use crate::names::{SchemaObject, TableId};
+use crate::upstream::Failed;
+
+/// For how long a table can be restored: 35 days, in milliseconds (DG:PointInTimeRecovery_HowItWorks).
+pub(crate) const WINDOW: u64 = 35 * 24 * 3_600_000;
+
+/// Work that ends when a history has been changed.
+pub(crate) type Change<'a> = Pin<Box<dyn Future<Output = Result<(), Failed>> + Send + 'a>>;
+
+/// Keeps what is written to tables, and brings their rows back.
+pub(crate) trait RowHistory: fmt::Debug + Send + Sync {
+    /// Records what is written to a table from now on.
+    fn begin<'a>(&'a self, table: &'a TableId) -> Change<'a>;
+
+    /// Reads a table for its history once more, if the last attempt failed.
+    fn try_again(&self, table: &TableId);
+
+    /// Whether a table can be restored from now on.
+    fn is_begun(&self, table: &TableId) -> bool;
+
+    /// Whether what is written to a table is recorded.
+    fn is_recorded(&self, table: &SchemaObject) -> bool;
+
+    /// The first moment to which a table can be restored, in milliseconds since 1970; nothing if there is none.
+    fn earliest(&self, table: &TableId, now: u64) -> Option<u64>;
+
+    /// Writes the rows that a table had at a moment, in milliseconds since 1970, to another one.
+    fn bring_back<'a>(&'a self, table: &'a TableId, moment: u64, target: &'a SchemaObject) -> Change<'a>;
+
+    /// Keeps the history of a dropped table for 35 days.
+    fn end<'a>(&'a self, table: &'a TableId) -> Change<'a>;
+
+    /// Forgets the history of a table.
+    fn forget<'a>(&'a self, table: &'a TableId) -> Change<'a>;
+}

@@ -1,0 +1,126 @@
+//! The floors of this crate, as ARCHITECTURE.md draws them: what is on one uses only what is on the floors below.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The modules of the crate, the lowest floor first.
+const FLOORS: &[&[&str]] = &[
+    &["clock", "error", "random"],
+    &["credentials", "protocol"],
+    &["auth", "ca", "names", "topology", "wire"],
+    &["partitioner", "upstream"],
+    &["recovery"],
+    &["cassandra", "fault", "history", "schema", "throttle"],
+    &["journal", "metering", "truststore"],
+    &["gateway"],
+    &["control_plane"],
+    &["controls"],
+    &["fault_port", "ready", "runtime"],
+    &["local"],
+    &["lib", "tests"],
+];
+
+/// On which floor a module is. A name that `lib.rs` exports is used where `lib.rs` is.
+fn floor(name: &str) -> Option<usize> {
+    let is_module = name.starts_with(|first: char| first.is_ascii_lowercase());
+    FLOORS.iter().position(|floor| floor.contains(&if is_module { name } else { "lib" }))
+}
+
+/// The modules of the crate, or names that `lib.rs` exports, that a file uses. `depth` is how many modules the file is in,
+/// its own among them.
+fn used(text: &str, depth: usize) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut inline = 0;
+    for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+        if !line.starts_with(' ') && line.ends_with("mod tests {") {
+            inline = 1;
+        }
+        for (at, _) in line.match_indices("crate::") {
+            if !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_') {
+                names.extend(first_names(&line[at + "crate::".len()..]));
+            }
+        }
+        for (at, _) in line.match_indices("super::").filter(|(at, _)| !line[..*at].ends_with("super::")) {
+            let path = &line[at..];
+            let rest = path.trim_start_matches("super::");
+            let supers = (path.len() - rest.len()) / "super::".len();
+            if supers == depth + inline {
+                names.extend(first_names(rest));
+            }
+        }
+    }
+    names
+}
+
+/// `a` of `a::b`, `a` and `b` of `{a::c, b}`.
+fn first_names(path: &str) -> Vec<String> {
+    let name = |path: &str| path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    match path.strip_prefix('{').and_then(|list| list.split_once('}')) {
+        Some((list, _)) => list.split(',').map(|path| name(path.trim())).collect(),
+        None => vec![name(path)],
+    }
+}
+
+/// What is wrong with the imports of a file.
+fn wrong(file: &Path, text: &str) -> Vec<String> {
+    let modules: Vec<_> = file.with_extension("").iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    let own = &modules[0];
+    let depth = modules.len() - usize::from(modules.len() > 1 && modules[modules.len() - 1] == "mod");
+    let Some(own_floor) = floor(own) else { return vec![format!("{} is on no floor", file.display())] };
+    let upward = used(text, depth).into_iter().filter(|name| name != own).filter(|name| match floor(name) {
+        Some(floor) => floor >= own_floor && own_floor + 1 != FLOORS.len(),
+        None => true,
+    });
+    upward.map(|name| format!("{} uses {name}, which is not on a floor below", file.display())).collect()
+}
+
+fn files(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn imports_go_down_only() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    files(&source, &mut all);
+    // The program is a crate of its own, and this file has examples of what is wrong.
+    let others = ["main.rs", "arguments.rs", "floors.rs"];
+    let wrong: Vec<_> = all
+        .iter()
+        .filter(|path| !others.iter().any(|name| path.ends_with(name)))
+        .flat_map(|path| wrong(path.strip_prefix(&source).unwrap(), &fs::read_to_string(path).unwrap()))
+        .collect();
+    assert!(all.len() > 100 && wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_import_that_goes_up_or_sideways_is_found() {
+    for (file, text, names) in [
+        ("protocol/frame.rs", "use crate::gateway::Gateway;", "gateway"),
+        ("schema/mod.rs", "use crate::history::History;", "history"),
+        ("names/mod.rs", "    let it = crate::schema::Schema::open();", "schema"),
+        ("history/store.rs", "use super::super::gateway::Gateway;", "gateway"),
+        ("clock.rs", "use super::protocol::Frame;", "protocol"),
+        ("journal/mod.rs", "mod tests {\n    use super::super::local::Local;", "local"),
+        ("upstream/mod.rs", "use crate::{error::Error, Local};", "Local"),
+        ("gateway/mod.rs", "use crate::nowhere::Thing;", "nowhere"),
+    ] {
+        let expected = format!("{file} uses {names}, which is not on a floor below");
+        assert_eq!(wrong(Path::new(file), text), [expected]);
+    }
+    assert_eq!(wrong(Path::new("attic.rs"), ""), ["attic.rs is on no floor"]);
+    for (file, text) in [
+        ("gateway/mod.rs", "use crate::schema::Schema;\n// use crate::local::Local;"),
+        ("gateway/paging/filter.rs", "use super::super::bound::Bound;"),
+        ("history/store.rs", "mod tests {\n    use super::super::line::tests::forgetful;"),
+    ] {
+        assert_eq!(wrong(Path::new(file), text), [] as [&str; 0]);
+    }
+}
