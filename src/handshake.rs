@@ -1,8 +1,8 @@
 //! One connection, stage by stage.
 //!
 //! The driver says little of a connection that fails and nothing of one that hangs. This opens one of its own through
-//! the same stages and keeps what each found: it explains a failed `connect()`, it is what `diagnose` reports, and a
-//! peer has to pass it before the driver gets that peer's address.
+//! the same stages and keeps what each found: it explains a failed `connect()`, it is what `diagnose` reports, and in a
+//! session that runs a peer has to pass it before the driver gets that peer's address.
 
 mod failure;
 mod picture;
@@ -50,6 +50,8 @@ pub(crate) enum Stage {
 /// How far to go.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Depth {
+    /// TCP alone: whether anybody listens.
+    Tcp,
     /// TCP, TLS and OPTIONS. Without an answer to read, TLS 1.3 would leave no ticket for the driver's own handshake
     /// to resume with.
     Options,
@@ -157,6 +159,10 @@ impl Handshake {
 
     async fn stages(&self, attempt: &mut Attempt, depth: Depth) -> Result<(), Failure> {
         let tcp = TcpStream::connect(attempt.address).await.map_err(|error| self.no_connection(error))?;
+        if depth == Depth::Tcp {
+            attempt.enter(attempt.stage);
+            return Ok(());
+        }
         let mut stream: Box<dyn Transport> = match &self.tls {
             None => Box::new(tcp),
             Some(config) => {

@@ -36,7 +36,8 @@ pub use pace::TableLimit;
 pub use row::{OwnedRow, Row};
 pub use scan::{Scan, ScanProgress};
 pub use session::{
-    Builder, CredentialsHealth, Finding, Health, Peer, PeerHealth, PoolAdvice, Report, Session, TopologyHealth, Trouble,
+    Builder, CredentialsHealth, Finding, Health, Peer, PeerHealth, PoolAdvice, ReadyWhen, Report, Session,
+    TopologyHealth, Trouble,
 };
 pub use statement::{
     Conditional, ConditionalBatch, Increment, LoggedBatch, Outcome, Select, Statement, UnloggedBatch, Write,

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use super::defaults::{
     ATTEMPT_TIMEOUT, BACKOFF, CALL_TIMEOUT, CONNECT_TIMEOUT, CONNECTIONS_PER_HOST, LONGEST_TIMEOUT, PAGE_SIZE,
-    RETRY_PERCENT, TOPOLOGY_INTERVAL,
+    PROBE_AFTER, RETRY_PERCENT, TOPOLOGY_INTERVAL,
 };
 use super::diagnose::diagnose;
-use super::{PoolAdvice, Report, Session, Settings};
+use super::{PoolAdvice, ReadyWhen, Report, Session, Settings};
 use crate::auth::{Authenticator, Clock, CredentialSource, Timing};
 use crate::handshake::Handshake;
 use crate::pace::TableLimit;
@@ -43,7 +43,7 @@ pub struct Builder {
     password: Option<(String, String)>,
     trusted: Vec<Vec<u8>>,
     pub(super) pool_advice: Option<PoolAdvice>,
-    settings: Settings,
+    pub(super) settings: Settings,
     #[cfg(test)]
     pub(super) resolver: crate::handshake::Resolver,
 }
@@ -70,6 +70,8 @@ impl Default for Builder {
                 backoff: BACKOFF,
                 retry_percent: RETRY_PERCENT,
                 when_full: WhenFull::default(),
+                ready_when: ReadyWhen::default(),
+                probe_after: PROBE_AFTER,
                 topology_interval: TOPOLOGY_INTERVAL,
                 table_limits: HashMap::new(),
                 traces_query_text: false,
@@ -170,6 +172,33 @@ impl Builder {
     /// Default: 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.connect_timeout = timeout.min(LONGEST_TIMEOUT);
+        self
+    }
+
+    /// Whether [`connect`](Self::connect) waits for every peer or for the first.
+    ///
+    /// Amazon Keyspaces shows nine peers at a public endpoint, and each takes three connections, with TLS and a signature
+    /// each. A program that runs for a second, or has to answer its first request soon, need not wait for all of them:
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), keyspaces::Error> {
+    /// use keyspaces::{ReadyWhen, Session};
+    ///
+    /// let session = Session::builder().region("us-east-1").ready_when(ReadyWhen::OnePeer).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The session then connects with the others in the background. Until it has, [`Session::health`] lists them as not
+    /// connected, and all requests go over the connections to the first: 2,700 a second on each. If that peer cannot be
+    /// connected with, `connect` waits for every peer after all.
+    ///
+    /// Every peer is the default because a service that starts under load would put all of it on one peer, and because a
+    /// peer that cannot be reached is then known when `connect` returns.
+    ///
+    /// Default: EveryPeer.
+    pub fn ready_when(mut self, ready_when: ReadyWhen) -> Self {
+        self.settings.ready_when = ready_when;
         self
     }
 
@@ -286,9 +315,10 @@ impl Builder {
     }
 
     /// Connects: resolves the endpoint, connects by TCP and TLS, verifies the certificate, authenticates, reads which
-    /// peers there are, and connects with each of them.
+    /// peers there are, and connects with each of them ([`ready_when`](Self::ready_when) says how many it waits for).
     ///
-    /// One deadline ([`connect_timeout`](Self::connect_timeout)) holds for all of it. What happens when something is
+    /// Where all is well no connection is opened that the session does not keep. What takes longer than 250 ms is probed
+    /// by connections beside it. One deadline ([`connect_timeout`](Self::connect_timeout)) holds for all of it. What happens when something is
     /// not as it should be:
     ///
     /// | what | then |

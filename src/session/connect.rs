@@ -1,5 +1,7 @@
 //! From an endpoint to a session that works, within one deadline, or to the stage that it failed at.
 
+mod optimistic;
+
 use std::iter::repeat;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -16,13 +18,14 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, warn};
 
 use super::defaults::{PROBE_TIMEOUT, probe_timeout};
+use super::ready::FirstPeer;
 use super::topology::Translator;
 use super::{Settings, driver};
 use crate::auth::Identity;
 use crate::handshake::{Attempt, Depth, EC2_PERMISSIONS, Failure, Handshake, Picture};
 use crate::{Error, ErrorKind};
 
-/// What the first build may take of the deadline; the rest is for finding out what is wrong, and for another try.
+/// What the first try may take of the deadline; the rest is for finding out what is wrong, and for another try.
 const FIRST_SHARE: f64 = 0.4;
 /// A wait that may be in vain takes half of what is left, so that there is another, but not less than this: a handshake
 /// is a handful of round trips, a build is several and waits for the probes of its peers.
@@ -37,6 +40,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Connected {
     pub(super) driver: Arc<DriverSession>,
     pub(super) translator: Arc<Translator>,
+    /// The filter that keeps all peers but one from being connected with, if the session waits for one only.
+    pub(super) first_peer: Option<Arc<FirstPeer>>,
 }
 
 impl Connected {
@@ -45,11 +50,15 @@ impl Connected {
         let named = || SocketAddr::new(node.address.ip(), node.address.port());
         self.translator.given(node.host_id).unwrap_or_else(named)
     }
+
+    /// Has the driver connect with every peer when it reads next which there are; whether it did not so far.
+    pub(super) fn let_others_in(&self) -> bool {
+        self.first_peer.as_ref().inspect(|first_peer| first_peer.open()).is_some()
+    }
 }
 
-/// First as it should be: a light probe of the contact points, then the driver. If that takes too long or fails, once
-/// more and again with a full handshake before each build: it explains, and it leaves out who is silent at a later
-/// stage.
+/// At first the driver connects at once, and only what holds it up is probed. If that fails or takes too long, once more
+/// and again with a full handshake before each build: it explains, and it leaves out who is silent at a later stage.
 pub(super) async fn connect(handshake: &Handshake, settings: &Settings, started: Instant) -> Result<Connected, Error> {
     let connecting = Connecting { handshake, settings, started, deadline: started + settings.connect_timeout };
     // An ask ends with the last who waits for it, and a try may end before it: this one waits through all of them.
@@ -74,6 +83,13 @@ struct Miss {
     /// It is known only that there was no session in time.
     vague: bool,
     error: Error,
+}
+
+/// The endpoint's addresses that passed.
+struct Reached {
+    passed: Vec<Attempt>,
+    /// How many had not answered when the first one passed.
+    unanswered: usize,
 }
 
 impl From<Failure> for Miss {
@@ -105,16 +121,14 @@ impl Connecting<'_> {
         Err(told.error.with_elapsed(self.started.elapsed()))
     }
 
-    async fn first(&self) -> Result<Connected, Miss> {
-        let limit = self.started + self.settings.connect_timeout.mul_f64(FIRST_SHARE);
-        let contact_points = self.contact_points(Depth::Options, (self.started + PROBE_TIMEOUT).min(limit)).await?;
-        self.build(&contact_points, Depth::Options, None, limit).await
-    }
-
     async fn again(&self) -> Result<Connected, Miss> {
-        let contact_points = self.contact_points(Depth::SystemTables, self.half(LEAST_FOR_A_HANDSHAKE)).await?;
+        let limit = self.half(LEAST_FOR_A_HANDSHAKE);
+        let addresses = self.handshake.resolve(limit).await?;
+        let contact_points = self.contact_points(&addresses, Depth::SystemTables, limit).await?.passed;
         let picture = self.picture(&contact_points)?;
-        self.build(&contact_points, Depth::Authentication, Some(&picture), self.half(LEAST_FOR_A_BUILD)).await
+        let translator = Arc::new(Translator::new(self.handshake.clone(), &[]));
+        let limit = self.half(LEAST_FOR_A_BUILD);
+        self.build(&contact_points, translator, Depth::Authentication, Some(&picture), limit).await
     }
 
     /// One that cannot wait for anything would find everything silent.
@@ -130,10 +144,9 @@ impl Connecting<'_> {
     }
 
     /// The endpoint's addresses that pass: those that have when the first one has.
-    async fn contact_points(&self, depth: Depth, limit: Instant) -> Result<Vec<Attempt>, Miss> {
-        let addresses = self.handshake.resolve(limit).await?;
+    async fn contact_points(&self, addresses: &[SocketAddr], depth: Depth, limit: Instant) -> Result<Reached, Miss> {
         let mut trying: FuturesUnordered<_> =
-            addresses.into_iter().map(|address| self.handshake.try_at(address, depth, limit)).collect();
+            addresses.iter().map(|address| self.handshake.try_at(*address, depth, limit)).collect();
         let (mut passed, mut failures) = (Vec::new(), Vec::new());
         while let Some(attempt) = trying.next().await {
             let mut next = Some(attempt);
@@ -145,7 +158,8 @@ impl Connecting<'_> {
                 next = trying.next().now_or_never().flatten();
             }
             if !passed.is_empty() {
-                return Ok(passed);
+                let silent = failures.iter().filter(|failure: &&Failure| failure.silent).count();
+                return Ok(Reached { passed, unanswered: silent + trying.len() });
             }
         }
         let permanent = failures.iter().all(|failure| failure.permanent);
@@ -166,33 +180,32 @@ impl Connecting<'_> {
         }
     }
 
+    /// Builds with contact points that passed; a peer is let through if it passes `depth`.
     async fn build(
         &self,
         contact_points: &[Attempt],
+        translator: Arc<Translator>,
         depth: Depth,
         picture: Option<&Picture>,
         limit: Instant,
     ) -> Result<Connected, Miss> {
         let addresses: Vec<SocketAddr> = contact_points.iter().map(|attempt| attempt.address).collect();
-        let probe = probe_timeout(contact_points);
-        let translator = Arc::new(Translator::new(self.handshake.clone(), depth, probe));
+        translator.distrust(depth, probe_timeout(contact_points));
         for address in &addresses {
             translator.passed(*address);
         }
+        let passed = match depth {
+            Depth::Options => "TCP, TLS and OPTIONS passed",
+            _ => "every stage of a connection passed",
+        };
         let builder = driver::builder(self.handshake, self.settings, &addresses, Arc::clone(&translator) as _);
         match timeout_at(limit, builder.build()).await {
-            Ok(Ok(driver)) => self.inspect(Connected { driver: Arc::new(driver), translator }, picture, limit).await,
-            Ok(Err(error)) => Err(self.driver_failed(error).into()),
-            Err(_) => Err(Miss {
-                vague: true,
-                ..self
-                    .no_session(match depth {
-                        Depth::Options => "TCP, TLS and OPTIONS passed, and there was no session in time",
-                        _ => "every stage of a connection passed, and there was no session in time",
-                    })
-                    .with_advice("One of the peers may be silent at a late stage; another try may find it well")
-                    .into()
-            }),
+            Ok(Ok(driver)) => {
+                let connected = Connected { driver: Arc::new(driver), translator, first_peer: None };
+                self.inspect(connected, picture, limit).await
+            }
+            Ok(Err(error)) => Err(self.driver_failed(passed, error).into()),
+            Err(_) => Err(self.no_session_in_time(passed)),
         }
     }
 
@@ -209,8 +222,8 @@ impl Connecting<'_> {
         }
         let unconnected = || {
             let state = connected.driver.get_cluster_state();
-            let nodes = state.get_nodes_info();
-            (nodes.iter().filter(|node| !node.is_connected()).count(), nodes.len())
+            let nodes = || state.get_nodes_info().iter().filter(|node| node.is_enabled());
+            (nodes().filter(|node| !node.is_connected()).count(), nodes().count())
         };
         if unconnected().0 > 0 {
             // The local row has the host id of a peer, and of the two pools that the driver makes for it, it may show
@@ -231,7 +244,9 @@ impl Connecting<'_> {
             let read = match picture {
                 Some(picture) => picture.clone(),
                 None => {
-                    self.picture(&self.contact_points(Depth::SystemTables, self.half(LEAST_FOR_A_HANDSHAKE)).await?)?
+                    let limit = self.half(LEAST_FOR_A_HANDSHAKE);
+                    let addresses = self.handshake.resolve(limit).await?;
+                    self.picture(&self.contact_points(&addresses, Depth::SystemTables, limit).await?.passed)?
                 }
             };
             let state = connected.driver.get_cluster_state();
@@ -242,7 +257,8 @@ impl Connecting<'_> {
                     .into());
             }
         }
-        if peers < 2 && !self.handshake.endpoint().is_cassandra() {
+        if connected.driver.get_cluster_state().get_nodes_info().len() < 2 && !self.handshake.endpoint().is_cassandra()
+        {
             warn!(endpoint = %self.handshake.endpoint(), "only one peer is visible. {EC2_PERMISSIONS}");
         }
         connected.translator.deepen();
@@ -256,13 +272,20 @@ impl Connecting<'_> {
     }
 
     /// The driver passes on the text of an authenticator's error only, so that is kept aside.
-    fn driver_failed(&self, error: NewSessionError) -> Error {
+    fn driver_failed(&self, passed: &str, error: NewSessionError) -> Error {
         if let Some(ours) = self.handshake.authenticator().take_last_error() {
             return ours;
         }
-        self.no_session("every stage of a connection passed, and the driver made no session of it")
+        self.no_session(format!("{passed}, and the driver made no session of it"))
             .with_advice("The cause is in the error's source; another try may reach another address")
             .with_source(error)
+    }
+
+    fn no_session_in_time(&self, passed: &str) -> Miss {
+        let error = self
+            .no_session(format!("{passed}, and there was no session in time"))
+            .with_advice("One of the peers may be silent at a late stage; another try may find it well");
+        Miss { vague: true, ..error.into() }
     }
 
     fn no_session(&self, problem: impl Into<std::borrow::Cow<'static, str>>) -> Error {

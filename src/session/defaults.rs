@@ -10,8 +10,11 @@ use crate::retry::Backoff;
 pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// For one address: TCP, TLS and the first answer, by the translator and by `diagnose`.
+/// For one address: TCP, TLS and the first answer.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the driver may take before probes beside it find out what holds it up: until it has read which peers there are,
+/// and then until it is connected with them. Each is about ten round trips.
+pub(super) const PROBE_AFTER: Duration = Duration::from_millis(250);
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) const BACKOFF: Backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_secs(1) };
@@ -40,12 +43,14 @@ pub(super) fn probe_timeout<'a>(reached: impl IntoIterator<Item = &'a Attempt>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ReadConsistency, WhenFull};
+    use crate::{ReadConsistency, ReadyWhen, WhenFull};
 
     fn rows() -> Vec<(&'static str, String, Option<&'static str>)> {
         let seconds = |duration: Duration| format!("{} s", duration.as_secs());
         vec![
             ("all of `connect()`", seconds(CONNECT_TIMEOUT), Some("connect_timeout")),
+            ("`connect()` waits for", format!("{:?}", ReadyWhen::default()), Some("ready_when")),
+            ("before a peer is probed", format!("{PROBE_AFTER:?}"), None),
             ("probing one peer", seconds(PROBE_TIMEOUT), None),
             ("a call, all attempts together", seconds(CALL_TIMEOUT), Some("call_timeout")),
             ("one attempt", seconds(ATTEMPT_TIMEOUT), Some("attempt_timeout")),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::builder::Builder;
 use super::defaults::probe_timeout;
 use super::report::{Report, in_short};
-use super::{PoolAdvice, Session, Settings};
+use super::{PoolAdvice, ReadyWhen, Session, Settings};
 use crate::auth::Identity;
 use crate::handshake::{Attempt, Depth, EC2_PERMISSIONS, Failure, Handshake, Picture, Stage, TlsFound};
 
@@ -209,6 +209,7 @@ fn pool(advice: Option<PoolAdvice>, settings: &Settings, picture: &Picture, is_c
 
 async fn session(handshake: Handshake, settings: Settings, report: &mut Report) {
     let started = Instant::now();
+    let settings = Settings { ready_when: ReadyWhen::EveryPeer, ..settings };
     match Session::open(handshake, settings, started).await {
         Ok(session) => {
             let took = started.elapsed();

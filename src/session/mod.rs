@@ -8,6 +8,7 @@ mod driver;
 mod gate;
 mod health;
 mod pool_advice;
+mod ready;
 mod report;
 mod rotation;
 mod topology;
@@ -44,6 +45,7 @@ pub use self::builder::Builder;
 pub(crate) use self::defaults::LONGEST_TIMEOUT;
 pub use self::health::{CredentialsHealth, Health, PeerHealth, TopologyHealth, Trouble};
 pub use self::pool_advice::PoolAdvice;
+pub use self::ready::ReadyWhen;
 pub use self::report::{Finding, Report};
 
 /// Connections to Amazon Keyspaces, verified and signed, and all that is done over them.
@@ -82,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) backoff: Backoff,
     pub(crate) retry_percent: u8,
     pub(crate) when_full: WhenFull,
+    pub(crate) ready_when: ReadyWhen,
+    pub(crate) probe_after: Duration,
     pub(crate) topology_interval: Duration,
     pub(crate) table_limits: HashMap<String, TableLimit>,
     pub(crate) traces_query_text: bool,
@@ -329,6 +333,7 @@ impl Session {
 
     async fn open(handshake: Handshake, settings: Settings, started: Instant) -> Result<Self, Error> {
         let connected = connect::connect(&handshake, &settings, started).await?;
+        let others_wait = connected.let_others_in();
         let state = connected.driver.get_cluster_state();
         let data_center = state.get_nodes_info().iter().find_map(|node| node.datacenter.clone()).unwrap_or_default();
         let began = Instant::now();
@@ -354,7 +359,7 @@ impl Session {
             settings,
         }));
         session.look_at_peers(Duration::ZERO);
-        session.0.watch.begin(&Arc::downgrade(&session.0), session.0.settings.topology_interval);
+        session.0.watch.begin(&Arc::downgrade(&session.0), session.0.settings.topology_interval, others_wait);
         Ok(session)
     }
 

@@ -3,11 +3,15 @@
 //! The driver waits for every node of the ring and sets no deadline after TCP, so one silent peer would hold up the
 //! whole of a session. And the service's `system.local` names an address where nothing listens, under the host id of
 //! one of the peers. Both are settled here, where the driver asks for the address to connect to.
+//!
+//! A translator begins trusting: while a session is being connected for the first time, it lets a peer through at once,
+//! and whoever waits for the driver probes the peers beside it if that takes long ([`Translator::check`]). After
+//! [`Translator::distrust`] a peer has to pass a probe first.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,6 +24,7 @@ use tokio::time::{Instant, timeout};
 use tracing::debug;
 use uuid::Uuid;
 
+use super::defaults::PROBE_TIMEOUT;
 use super::health::Trouble;
 use crate::handshake::{Attempt, Depth, Handshake, Stage};
 
@@ -35,11 +40,20 @@ const MOST_REMEMBERED: usize = 256;
 /// The translator of one session.
 pub(super) struct Translator {
     handshake: Handshake,
-    depth: Mutex<Depth>,
-    limit: Duration,
+    probing: Mutex<Probing>,
     probed: Arc<Mutex<HashMap<SocketAddr, Probed>>>,
     hosts: Mutex<HashMap<Uuid, Host>>,
     asked: Notify,
+    first_asked: OnceLock<Instant>,
+}
+
+/// How far a peer is taken before the driver gets its address, and how long that may take.
+#[derive(Clone, Copy, Debug)]
+struct Probing {
+    /// With [`Depth::Tcp`] the translator trusts: only a loopback address is asked whether anybody listens there. The
+    /// row of `system.local` names one, and asking it never leaves this machine.
+    depth: Depth,
+    limit: Duration,
 }
 
 /// The addresses that the system tables name for one host id, and the one that the driver got.
@@ -53,8 +67,8 @@ struct Host {
 /// What is known of one address, and the probe that serves all who ask while it runs. It ends with the last of them.
 #[derive(Default)]
 struct Probed {
-    last: Option<(Instant, Verdict)>,
-    running: Option<WeakShared<BoxFuture<'static, Verdict>>>,
+    last: Option<(Instant, Depth, Verdict)>,
+    running: Option<(Depth, WeakShared<BoxFuture<'static, Verdict>>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -94,10 +108,24 @@ impl Verdict {
         }
     }
 
+    /// Whether it holds for who wants `depth`, so long after it was found at `found`.
+    fn holds(&self, age: Duration, found: Depth, depth: Depth) -> bool {
+        let is_deep_enough = !matches!(self, Self::Passed) || found > Depth::Tcp || depth == Depth::Tcp;
+        is_deep_enough && age < self.holds_for()
+    }
+
     /// One that took its time needs no more of it: the driver has asked for all rows by then.
     fn wait_for_a_sibling(&self) -> Duration {
         if matches!(self, Self::Silent(_)) { Duration::ZERO } else { SIBLING }
     }
+}
+
+/// What came of probing the peers that the driver was given.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Checked {
+    pub(super) all_passed: bool,
+    /// Where nobody listens, another address may serve instead.
+    pub(super) any_refused: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -105,23 +133,80 @@ impl Verdict {
 struct LeftOut(String);
 
 impl Translator {
-    /// Takes each address as far as `depth`, within `limit`.
-    pub(super) fn new(handshake: Handshake, depth: Depth, limit: Duration) -> Self {
-        let depth = Mutex::new(depth);
-        Self { handshake, depth, limit, probed: Arc::default(), hosts: Mutex::default(), asked: Notify::new() }
+    /// Trusts every peer, and these contact points: peers are among them.
+    pub(super) fn new(handshake: Handshake, contact_points: &[SocketAddr]) -> Self {
+        let translator = Self {
+            handshake,
+            probing: Mutex::new(Probing { depth: Depth::Tcp, limit: PROBE_TIMEOUT }),
+            probed: Arc::default(),
+            hosts: Mutex::default(),
+            asked: Notify::new(),
+            first_asked: OnceLock::new(),
+        };
+        for address in contact_points {
+            keep(&translator.probed, *address, Depth::Tcp, Verdict::Passed);
+        }
+        translator
     }
 
-    /// Notes an address that has just passed as a contact point: peers are among them.
+    /// From now on takes each address as far as `depth` within `limit`, but for those of which that is known.
+    pub(super) fn distrust(&self, depth: Depth, limit: Duration) {
+        *lock(&self.probing) = Probing { depth, limit };
+    }
+
+    /// Notes an address that is connected with.
     pub(super) fn passed(&self, address: SocketAddr) {
-        keep(&self.probed, address, Verdict::Passed);
+        keep(&self.probed, address, Depth::Options, Verdict::Passed);
     }
 
     /// From now on a peer is taken through all that a connection of a pool goes through. At first that costs too much;
     /// in a session that runs, a peer that turns silent late would hold up the driver's worker, and what it says to the
     /// credentials would be known to the driver only.
     pub(super) fn deepen(&self) {
-        let mut depth = lock(&self.depth);
-        *depth = (*depth).max(Depth::Authentication);
+        let mut probing = lock(&self.probing);
+        probing.depth = probing.depth.max(Depth::Authentication);
+    }
+
+    /// When the driver asked for the address of a peer first; then it has read which there are.
+    pub(super) fn first_asked(&self) -> Option<Instant> {
+        self.first_asked.get().copied()
+    }
+
+    /// Waits until the driver asks for the address of a peer.
+    pub(super) async fn is_asked(&self) -> Instant {
+        loop {
+            let asked = self.asked.notified();
+            if let Some(first) = self.first_asked() {
+                return first;
+            }
+            asked.await;
+        }
+    }
+
+    /// Probes, until `deadline` at the latest, the addresses that the driver was given for hosts that `of` accepts and
+    /// that are not known to be well. Notes what is wrong with each.
+    pub(super) async fn check(&self, of: impl Fn(Uuid) -> bool, deadline: Instant) -> Checked {
+        let given: Vec<(Uuid, SocketAddr)> = lock(&self.hosts)
+            .iter()
+            .filter(|(host_id, _)| of(**host_id))
+            .filter_map(|(host_id, host)| Some((*host_id, host.given?)))
+            .collect();
+        let probes = given.iter().map(|(_, address)| self.probe_to(*address, Depth::Options, deadline));
+        let mut checked = Checked { all_passed: true, any_refused: false };
+        for ((host_id, _), verdict) in given.iter().zip(join_all(probes).await) {
+            let Some(problem) = verdict.problem() else { continue };
+            checked.all_passed = false;
+            checked.any_refused |= matches!(verdict, Verdict::Refused(_));
+            if let Some(host) = lock(&self.hosts).get_mut(host_id) {
+                Trouble::note(&mut host.trouble, problem.to_owned());
+            }
+        }
+        checked
+    }
+
+    /// Whether the driver makes two pools for this host, because two rows have its host id.
+    pub(super) fn has_two_rows(&self, host_id: Uuid) -> bool {
+        lock(&self.hosts).get(&host_id).is_some_and(|host| host.named.len() > 1)
     }
 
     /// The address to connect to in place of `named`.
@@ -180,13 +265,14 @@ impl Translator {
     /// Why addresses were left out, as far as it is remembered; not those that are being probed.
     pub(super) fn left_out(&self) -> Vec<String> {
         let probed = lock(&self.probed);
-        let last = probed.values().filter_map(|probed| probed.last.as_ref()?.1.problem());
+        let last = probed.values().filter_map(|probed| probed.last.as_ref()?.2.problem());
         let mut reasons: Vec<String> = last.map(str::to_owned).collect();
         reasons.sort();
         reasons
     }
 
     fn note(&self, host_id: Uuid, named: SocketAddr) {
+        self.first_asked.get_or_init(Instant::now);
         let mut hosts = lock(&self.hosts);
         if hosts.len() >= MOST_REMEMBERED && !hosts.contains_key(&host_id) {
             hosts.clear();
@@ -203,19 +289,28 @@ impl Translator {
     }
 
     async fn probe(&self, address: SocketAddr) -> Verdict {
+        let Probing { depth, limit } = *lock(&self.probing);
+        if depth == Depth::Tcp && !is_of_this_machine(address) {
+            return Verdict::Passed;
+        }
+        self.probe_to(address, depth, Instant::now() + limit).await
+    }
+
+    async fn probe_to(&self, address: SocketAddr, depth: Depth, deadline: Instant) -> Verdict {
         let running = {
             let mut probed = lock(&self.probed);
             let known = probed.get(&address);
-            if let Some((at, verdict)) = known.and_then(|known| known.last.as_ref())
-                && at.elapsed() < verdict.holds_for()
+            if let Some((at, found, verdict)) = known.and_then(|known| known.last.as_ref())
+                && verdict.holds(at.elapsed(), *found, depth)
             {
                 return verdict.clone();
             }
-            match known.and_then(|known| known.running.as_ref()?.upgrade()) {
+            let running = known.and_then(|known| known.running.as_ref()).filter(|(running, _)| *running >= depth);
+            match running.and_then(|(_, running)| running.upgrade()) {
                 Some(running) => running,
                 None => {
-                    let started = self.start(address).shared();
-                    entry(&mut probed, address).running = started.downgrade();
+                    let started = self.start(address, depth, deadline).shared();
+                    entry(&mut probed, address).running = started.downgrade().map(|running| (depth, running));
                     started
                 }
             }
@@ -223,12 +318,11 @@ impl Translator {
         running.await
     }
 
-    fn start(&self, address: SocketAddr) -> BoxFuture<'static, Verdict> {
+    fn start(&self, address: SocketAddr, depth: Depth, deadline: Instant) -> BoxFuture<'static, Verdict> {
         let (handshake, probed) = (self.handshake.clone(), Arc::clone(&self.probed));
-        let (depth, limit) = (*lock(&self.depth), self.limit);
         async move {
-            let verdict = Verdict::of(handshake.try_at(address, depth, Instant::now() + limit).await);
-            keep(&probed, address, verdict.clone());
+            let verdict = Verdict::of(handshake.try_at(address, depth, deadline).await);
+            keep(&probed, address, depth, verdict.clone());
             verdict
         }
         .boxed()
@@ -269,7 +363,8 @@ impl Translator {
 
     /// One of the endpoint's addresses, looked up anew, that passes; not the same one for every host.
     async fn one_of_the_endpoint(&self, host_id: Uuid) -> Option<SocketAddr> {
-        let addresses = self.handshake.resolve(Instant::now() + self.limit).await.ok()?;
+        let Probing { limit, .. } = *lock(&self.probing);
+        let addresses = self.handshake.resolve(Instant::now() + limit).await.ok()?;
         let verdicts = join_all(addresses.iter().map(|address| self.probe(*address))).await;
         let mut well: Vec<SocketAddr> = addresses
             .into_iter()
@@ -301,8 +396,13 @@ fn entry(probed: &mut HashMap<SocketAddr, Probed>, address: SocketAddr) -> &mut 
     probed.entry(address).or_default()
 }
 
-fn keep(probed: &Mutex<HashMap<SocketAddr, Probed>>, address: SocketAddr, verdict: Verdict) {
-    *entry(&mut lock(probed), address) = Probed { last: Some((Instant::now(), verdict)), running: None };
+fn keep(probed: &Mutex<HashMap<SocketAddr, Probed>>, address: SocketAddr, depth: Depth, verdict: Verdict) {
+    *entry(&mut lock(probed), address) = Probed { last: Some((Instant::now(), depth, verdict)), running: None };
+}
+
+/// A connection to such an address does not leave this machine, where it is refused or accepted at once.
+fn is_of_this_machine(address: SocketAddr) -> bool {
+    address.ip().is_loopback() || address.ip().is_unspecified()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

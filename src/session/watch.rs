@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::connect::{self, Connected};
 use super::defaults::{ALONE_FOR, TOPOLOGY_TIMEOUT};
 use super::health::Trouble;
+use super::ready::ReadyWhen;
 use super::{Inner, Session};
 use crate::retry::Random;
 
@@ -65,10 +66,13 @@ impl Watch {
         Self { seen: Mutex::new(seen), task: OnceLock::new() }
     }
 
-    pub(super) fn begin(&self, session: &Weak<Inner>, topology_interval: Duration) {
+    /// Reads the topology at once if there are peers that wait to be connected with.
+    pub(super) fn begin(&self, session: &Weak<Inner>, topology_interval: Duration, others_wait: bool) {
         let (looking, reading) = (Weak::clone(session), Weak::clone(session));
+        let first = if others_wait { Duration::ZERO } else { topology_interval };
         self.task.get_or_init(|| {
-            let watching = async move { tokio::join!(look_after(looking), read_topology(reading, topology_interval)) };
+            let watching =
+                async move { tokio::join!(look_after(looking), read_topology(reading, first, topology_interval)) };
             tokio::spawn(watching).abort_handle()
         });
     }
@@ -97,7 +101,7 @@ impl Watch {
                 (*was_connected, *since) = (is_connected, now);
                 let named = node.address.ip();
                 if is_connected {
-                    info!(peer = %named, ?after, "a peer is connected again");
+                    info!(peer = %named, ?after, "a peer is connected");
                 } else {
                     let why = connected.translator.trouble(node.host_id);
                     warn!(peer = %named, trouble = why.as_ref().map(Trouble::text), "a peer is not connected any more");
@@ -208,11 +212,12 @@ fn lost(session: &Weak<Inner>) -> Option<(crate::handshake::Handshake, super::Se
     let connected = Session(Arc::clone(&session)).connected()?;
     let now = Instant::now();
     session.watch.look(&connected, now);
-    session.watch.is_lost(now).then(|| (session.handshake.clone(), session.settings.clone()))
+    let settings = || super::Settings { ready_when: ReadyWhen::EveryPeer, ..session.settings.clone() };
+    session.watch.is_lost(now).then(|| (session.handshake.clone(), settings()))
 }
 
-async fn read_topology(session: Weak<Inner>, every: Duration) {
-    let mut pause = every;
+async fn read_topology(session: Weak<Inner>, first: Duration, every: Duration) {
+    let mut pause = first;
     loop {
         sleep(pause).await;
         let Some(connected) = session.upgrade().and_then(|session| Session(session).connected()) else { return };
