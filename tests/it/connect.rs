@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use keyspaces::{Endpoint, Error, ErrorKind, Session};
+use keyspaces::{Endpoint, Error, ErrorKind, ReadyWhen, Select, Session};
 use keyspaces_local::Local;
 
 use crate::local::{builder, endpoint, shared, signed};
@@ -22,6 +22,23 @@ async fn a_signature_a_temporary_credential_and_a_password_each_make_a_session()
         assert_eq!(session.peers().len(), 9);
         session.close(Duration::from_secs(10)).await.expect("nothing is in flight");
     }
+}
+
+#[tokio::test]
+async fn a_session_is_ready_with_one_peer_and_connects_with_the_others_afterwards() {
+    let session = signed(shared().await).ready_when(ReadyWhen::OnePeer).connect().await.expect("a session");
+    assert_eq!(session.peers().len(), 9);
+    let cluster: Select<(), (String,)> =
+        session.prepare("SELECT cluster_name FROM system.local").await.expect("a statement");
+    assert_eq!(cluster.one(()).await.expect("a row"), Some(("Amazon Keyspaces".to_owned(),)));
+    let all_are_connected = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        while !session.peers().iter().all(|peer| peer.is_connected()) {
+            looks.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all_are_connected).await.expect("the others are connected with");
+    session.close(Duration::from_secs(10)).await.expect("nothing is in flight");
 }
 
 #[tokio::test]

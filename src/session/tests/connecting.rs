@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use aws_credential_types::provider::error::CredentialsError;
@@ -40,31 +41,110 @@ async fn each_peer_gets_its_connections_and_each_is_signed() {
     site.stub.until(|seen| seen.all_open() == 0).await;
 }
 
-#[tokio::test]
-async fn an_address_is_probed_once_however_many_ask() {
-    // Without the local row, for which the driver may open a pool and drop it again.
-    let topology = |_| {
-        let mut topology = Topology::like_keyspaces(&[1, 2, 3].map(loopback));
-        topology.local.host_id = None;
-        topology
+/// What a client sends until its pools are full: how often each opcode.
+async fn sent(stub: &crate::stub::Stub, connections: usize) -> BTreeMap<u8, usize> {
+    let is_full = |seen: &crate::stub::Seen| {
+        let authenticated = seen.requests.iter().filter(|request| request.opcode == 0x0F).count();
+        seen.all_open() == connections && authenticated == connections * 2
     };
-    let site = Site::new(3, |stub| stub.topology(topology)).await;
-    let _session = site.builder().connections_per_host(NonZeroUsize::new(8).unwrap()).connect().await.unwrap();
-    let all_there_and_one_gone = |seen: &crate::stub::Seen| {
-        site.stub.addresses().iter().all(|address| {
-            let open = seen.open.get(address).copied().unwrap_or_default();
-            open >= 8 && seen.accepted[address] - open == 1
-        })
-    };
-    site.stub.until(all_there_and_one_gone).await;
+    let seen = stub.until(is_full).await;
+    let mut sent = BTreeMap::new();
+    for request in seen.requests {
+        *sent.entry(request.opcode).or_default() += 1;
+    }
+    sent
 }
 
 #[tokio::test]
-async fn the_drivers_handshakes_resume_those_of_the_probes() {
+async fn where_all_is_well_connecting_sends_what_the_bare_driver_sends_and_nothing_else() {
+    // Without the local row, which the driver opens a second pool for.
+    let topology = |_| {
+        let mut topology = Topology::like_keyspaces(&(1..=9).map(loopback).collect::<Vec<_>>());
+        topology.local.host_id = None;
+        topology
+    };
+    // Three to each peer, and the control connection.
+    const CONNECTIONS: usize = 28;
+    let site = Site::new(9, |stub| stub.topology(topology)).await;
+    let mut builder = site.builder();
+    builder.settings.probe_after = Duration::from_secs(60);
+    let (handshake, _) = builder.prepare().await.unwrap();
+    let _session = builder.connect().await.unwrap();
+    let ours = sent(&site.stub, CONNECTIONS).await;
+    // A loopback address is asked whether anybody listens, and that connection is closed at once.
+    let accepted = site.stub.seen().accepted.values().sum::<usize>();
+    assert!(accepted <= CONNECTIONS + 8, "{accepted}");
+
+    let bare = Site::new(9, |stub| stub.topology(topology)).await;
+    let (theirs, _) = bare.builder().prepare().await.unwrap();
+    let _driver = scylla::client::session_builder::SessionBuilder::new()
+        .known_node_addr(bare.stub.address())
+        .tls_context(theirs.tls().cloned().map(scylla::client::session::TlsContext::from))
+        .authenticator_provider(handshake.authenticator().as_driver_provider())
+        .fetch_schema_metadata(false)
+        .pool_size(scylla::client::PoolSize::PerHost(NonZeroUsize::new(3).unwrap()))
+        .disallow_shard_aware_port(true)
+        .build()
+        .await
+        .unwrap();
+    assert_eq!(ours, sent(&bare.stub, CONNECTIONS).await);
+}
+
+#[tokio::test]
+async fn the_local_row_costs_no_request() {
+    for peers in [0, 3] {
+        let peers: Vec<_> = (1..=peers).map(loopback).collect();
+        let site = Site::new(3, |stub| stub.topology(move |_| Topology::like_keyspaces(&peers))).await;
+        let mut builder = site.builder();
+        builder.settings.probe_after = Duration::from_secs(60);
+        let session = builder.connect().await.unwrap();
+        assert_eq!(connected(&session), session.peers().len());
+        let seen = site.stub.seen();
+        let count = |opcode| seen.requests.iter().filter(|request| request.opcode == opcode).count();
+        assert_eq!(count(0x0A), 2, "the two system tables, once each");
+        assert_eq!(count(0x0B), 1, "one control connection");
+    }
+}
+
+#[tokio::test]
+async fn the_connections_to_a_peer_resume_the_tls_session_of_the_first() {
     let site = Site::new(3, |stub| stub).await;
     let _session = site.builder().connect().await.unwrap();
-    // One to each peer at least, and the control connection's.
-    site.stub.until(|seen| seen.resumed >= 4).await;
+    site.stub.until(|seen| seen.resumed >= 6).await;
+}
+
+#[tokio::test]
+async fn one_peer_is_enough_if_told_so_and_the_others_follow() {
+    let site =
+        Site::new(9, |stub| (2..=9).fold(stub, |stub, peer| stub.fault_of(loopback(peer), At::Accept, Does::Nothing)))
+            .await;
+    let mut builder = site.builder().ready_when(ReadyWhen::OnePeer);
+    // Nothing is held up, so that nobody is asked why.
+    builder.settings.probe_after = Duration::from_secs(60);
+    let session = builder.connect().await.unwrap();
+    assert_eq!((session.peers().len(), connected(&session)), (9, 1));
+    assert!(session.health().is_degraded());
+    run(&session, "SELECT a FROM shop.t").await;
+    site.stub.heal();
+    let are_connected =
+        |seen: &crate::stub::Seen| (1..=9).all(|peer| seen.open.get(&loopback(peer)).is_some_and(|open| *open >= 3));
+    site.stub.until(are_connected).await;
+    drop(session);
+    site.stub.until(|seen| seen.all_open() == 0).await;
+}
+
+#[tokio::test]
+async fn if_the_one_peer_does_not_answer_all_are_waited_for() {
+    let site = Site::new(3, |stub| {
+        stub.topology(|_| Topology::like_keyspaces(&[2, 3].map(loopback)))
+            .fault_of(loopback(2), At::Accept, Does::Nothing)
+            .fault_of(loopback(3), At::Options, Does::Late(Duration::from_millis(300)))
+    })
+    .await;
+    let session = site.builder().ready_when(ReadyWhen::OnePeer).connect().await.unwrap();
+    let is_connected =
+        |last| session.peers().iter().any(|peer| peer.address().ip() == loopback(last) && peer.is_connected());
+    assert!(is_connected(3), "{:?}", session.peers());
 }
 
 #[tokio::test]

@@ -70,6 +70,37 @@ async fn one_of_nine_peers_silent_in_tls_or_at_options_costs_a_second() {
     .await;
 }
 
+/// One connection is the driver's, one asks whether anybody listens, one is the probe's.
+#[tokio::test]
+async fn a_peer_that_a_probe_found_silent_is_not_probed_again() {
+    let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Accept, Does::Nothing)).await;
+    let session = site.builder().connect().await.unwrap();
+    assert_eq!(connected(&session), 2);
+    assert!(site.stub.seen().accepted[&loopback(2)] <= 3, "{:?}", site.stub.seen().accepted);
+}
+
+#[tokio::test]
+async fn a_contact_point_that_is_silent_is_passed_over_for_one_that_answers() {
+    let port = |site: &Site| site.stub.port();
+    for at in [At::Accept, At::Options] {
+        let site = Site::new(2, |stub| {
+            let stub = stub.topology(|_| crate::stub::Topology::like_keyspaces(&[loopback(2)]));
+            stub.fault_of(loopback(1), at, Does::Nothing)
+        })
+        .await;
+        // The driver begins with either.
+        for _ in 0..4 {
+            let addresses: Vec<SocketAddr> = [1, 2].map(|last| SocketAddr::new(loopback(last), port(&site))).to_vec();
+            let mut builder = site.builder();
+            builder.resolver = crate::handshake::Resolver::Given(std::sync::Arc::new(move || Ok(addresses.clone())));
+            let started = Instant::now();
+            let session = builder.connect().await.unwrap();
+            assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+            assert_eq!(connected(&session), 1);
+        }
+    }
+}
+
 #[tokio::test]
 async fn one_of_nine_peers_silent_at_tcp_costs_a_second() {
     let peers: Vec<_> = (1..=9).map(loopback).collect();
@@ -171,4 +202,28 @@ async fn dropping_the_future_leaves_nothing_behind() {
         _ = site.stub.until(|seen| seen.open.get(&loopback(3)).is_some_and(|open| *open >= 3)) => {}
     }
     site.stub.until(|seen| seen.all_open() == 0).await;
+}
+
+#[tokio::test]
+async fn a_connect_that_is_dropped_anywhere_leaves_neither_task_nor_connection() {
+    let site = Site::new(3, |stub| stub.fault_of(loopback(3), At::Startup, Does::Nothing)).await;
+    let tasks = tokio::runtime::Handle::current().metrics();
+    let before = tasks.num_alive_tasks();
+    let mut sent = 0;
+    // Whatever has been sent when it is dropped, up to the first connections of the pools.
+    for requests in 0..24 {
+        let enough = sent + requests;
+        tokio::select! {
+            _ = site.builder().connect() => panic!("a peer did not answer"),
+            _ = site.stub.until(|seen| seen.requests.len() >= enough) => {}
+        }
+        sent = site.stub.until(|seen| seen.all_open() == 0).await.requests.len();
+        let are_gone = async {
+            while tasks.num_alive_tasks() > before {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), are_gone).await.expect("no task is left");
+        sent = sent.max(site.stub.seen().requests.len());
+    }
 }
