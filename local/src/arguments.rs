@@ -32,6 +32,14 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 9142)]
     port: u16,
 
+    /// Port of the control plane, for the AWS CLI and SDKs: HTTPS under the same certificate; 0 takes any that is free
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    http_port: u16,
+
+    /// Serve the control plane without TLS
+    #[arg(long)]
+    plain_http: bool,
+
     /// File to write the line of JSON to when ready; removed at the end
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
@@ -175,6 +183,8 @@ impl Arguments {
         };
         let mut builder = Local::builder()
             .port(self.port)
+            .http_port(self.http_port)
+            .plain_http(self.plain_http)
             .region(self.region)
             .peers(self.peers)
             .credentials(credentials)

@@ -64,6 +64,11 @@ impl Credentials {
         None
     }
 
+    /// The name of the IAM user, and the number of the account.
+    pub(crate) fn user_and_account(&self) -> (&str, &str) {
+        self.user.rsplit_once("-at-").unwrap_or((&self.user, ACCOUNT))
+    }
+
     /// The principal's resource name as refusals print it.
     pub(crate) fn arn(&self, region: &str) -> String {
         let partition = match region {
@@ -71,7 +76,7 @@ impl Credentials {
             region if region.starts_with("us-gov-") => "aws-us-gov",
             _ => "aws",
         };
-        let (user, account) = self.user.rsplit_once("-at-").unwrap_or((&self.user, ACCOUNT));
+        let (user, account) = self.user_and_account();
         format!("arn:{partition}:iam::{account}:user/{user}")
     }
 }

@@ -4,6 +4,7 @@ mod auth;
 mod ca;
 mod cassandra;
 mod clock;
+mod control_plane;
 mod controls;
 mod credentials;
 mod error;

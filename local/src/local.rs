@@ -19,6 +19,7 @@ use crate::auth::Authority;
 use crate::ca::Ca;
 use crate::cassandra::owned::{Job, Owned};
 use crate::cassandra::{self, Cassandra};
+use crate::control_plane::{self, ControlPlane, Plane};
 use crate::controls::Controls;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
@@ -45,6 +46,7 @@ pub struct Local {
     controls: Controls,
     // In the order of their ends.
     _fault_port: Option<FaultPort>,
+    control_plane: Option<ControlPlane>,
     gateway: Option<Gateway>,
     runtime: OwnRuntime,
     cassandra: Cassandra,
@@ -71,13 +73,14 @@ impl Local {
     pub(crate) async fn start(builder: Builder) -> Result<Self, Error> {
         let runtime = OwnRuntime::new()?;
         let parts = Work(runtime.handle().spawn(parts(builder))).join().await?;
-        let Started { ready, controls, fault_port, gateway, cassandra, ca_directory } = parts;
+        let Started { ready, controls, fault_port, control_plane, gateway, cassandra, ca_directory } = parts;
         let journal = gateway.journal();
         Ok(Self {
             ready,
             journal,
             controls,
             _fault_port: fault_port,
+            control_plane: Some(control_plane),
             gateway: Some(gateway),
             runtime,
             cassandra,
@@ -93,6 +96,13 @@ impl Local {
     /// At which port, with TLS.
     pub fn port(&self) -> u16 {
         self.ready.port
+    }
+
+    /// The URL of the control plane, which the AWS CLI takes as `--endpoint-url`, and SDKs as the endpoint's URL: HTTPS under
+    /// the authority of [`ca_path`](Self::ca_path), unless [`Builder::plain_http`] says otherwise. The services there are
+    /// `keyspaces`, `iam` as far as its service-specific credentials, and `application-autoscaling` as far as it describes.
+    pub fn control_plane(&self) -> &str {
+        &self.ready.control_plane
     }
 
     /// The service's name in the certificate, `cassandra.<region>.amazonaws.com`. `localhost` is in it too.
@@ -156,6 +166,14 @@ impl Local {
     ///
     /// Its keyspaces could not be dropped from there.
     pub async fn close(mut self) -> Result<(), Error> {
+        if let Some(control_plane) = self.control_plane.take() {
+            let closing = async {
+                control_plane.close().await;
+                Ok(())
+            };
+            // It ends in any case, at last with the runtime.
+            let _ = Work(self.runtime.handle().spawn(closing)).join().await;
+        }
         let closed = match self.gateway_to_close() {
             Some(gateway) => Work(self.runtime.handle().spawn(gateway.close())).join().await,
             None => Ok(()),
@@ -175,6 +193,11 @@ impl Local {
     /// or that want a plain Cassandra. Its keyspaces have other names there than here.
     pub fn cassandra_address(&self) -> std::net::SocketAddr {
         self.cassandra.address()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.controls.authority
     }
 
     #[cfg(test)]
@@ -201,6 +224,7 @@ struct Started {
     ready: Ready,
     controls: Controls,
     fault_port: Option<FaultPort>,
+    control_plane: ControlPlane,
     gateway: Gateway,
     cassandra: Cassandra,
     ca_directory: Option<Owned>,
@@ -290,7 +314,23 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
             Error::new(ErrorKind::Listen, problem).with_source(error)
         })?),
     };
+    let control_plane = control_plane::Settings {
+        address: builder.bind.unwrap_or(Ipv4Addr::LOCALHOST),
+        port: builder.http_port,
+        is_plain: builder.plain_http,
+    };
+    let plane = Plane::new(Arc::clone(&controls.doors), Arc::clone(&controls.authority), builder.region.clone());
+    let control_plane = ControlPlane::start(control_plane, Arc::clone(&controls.ca), plane).await.map_err(|error| {
+        let (port, address) = (control_plane.port, control_plane.address);
+        let problem = format!(
+            "port {port} of {address}, the port of the control plane, cannot be listened at: {error}. Choose another, or 0 \
+             for any that is free"
+        );
+        Error::new(ErrorKind::Listen, problem).with_source(error)
+    })?;
+    let scheme = if builder.plain_http { "http" } else { "https" };
     let ready = Ready {
+        control_plane: format!("{scheme}://{host}:{}", control_plane.port()),
         host,
         port,
         names,
@@ -305,7 +345,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
     };
     let fate = cassandra.fate();
     tokio::spawn(async move { tracing::error!(target: "keyspaces_local::cassandra", "{}", fate.story().await) });
-    Ok(Started { ready, controls, fault_port, gateway, cassandra, ca_directory })
+    Ok(Started { ready, controls, fault_port, control_plane, gateway, cassandra, ca_directory })
 }
 
 /// Refuses at once a port that somebody has, before anything else is started. Clients are let in only at the end.

@@ -23,6 +23,8 @@ pub struct Ready {
     pub region: String,
     /// How many peers `system.peers` shows.
     pub peers: usize,
+    /// The URL of the control plane, for the AWS CLI's `--endpoint-url` and for SDKs.
+    pub control_plane: String,
     /// The port of 127.0.0.1 at which faults can be injected, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault_port: Option<u16>,
@@ -47,6 +49,12 @@ impl Ready {
             ("AWS_DEFAULT_REGION", self.region.clone()),
             ("AWS_ACCESS_KEY_ID", key.access_key.clone()),
             ("AWS_SECRET_ACCESS_KEY", key.secret_key.clone()),
+            // The AWS CLI and SDKs read where services are from these.
+            ("AWS_ENDPOINT_URL_KEYSPACES", self.control_plane.clone()),
+            ("AWS_ENDPOINT_URL_IAM", self.control_plane.clone()),
+            ("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING", self.control_plane.clone()),
+            ("AWS_CA_BUNDLE", self.ca.display().to_string()),
+            ("KEYSPACES_CONTROL_PLANE", self.control_plane.clone()),
             ("KEYSPACES_HOST", self.host.clone()),
             ("KEYSPACES_PORT", self.port.to_string()),
             ("KEYSPACES_SERVER_NAME", self.names.get(1).unwrap_or(&self.host).clone()),
@@ -88,6 +96,7 @@ mod tests {
             ca: "/tmp/ca.pem".into(),
             region: "us-east-1".to_owned(),
             peers: 9,
+            control_plane: "https://localhost:8443".to_owned(),
             fault_port: None,
             cassandra: ([127, 0, 0, 1], 9042).into(),
             truststore: None,

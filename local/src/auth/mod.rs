@@ -3,6 +3,8 @@
 //! The texts of refusals are the service's own where they are known (`DG:troubleshooting.connecting`; `Unknown SigV4
 //! error` from the Python plugin's pull request 8). Where they are not, they begin with `keyspaces-local:`.
 
+pub(crate) mod http;
+pub(crate) mod service_specific;
 mod sigv4;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ use crate::clock::Clock;
 use crate::credentials::{Credentials, LONGEST_NAME, LONGEST_TOKEN};
 use crate::protocol::Refusal;
 use crate::random;
+use service_specific::ServiceSpecificCredentials;
 use sigv4::{Answer, Signing};
 
 /// Decides who may log in.
@@ -27,6 +30,7 @@ pub(crate) struct Authority(Arc<Inner>);
 struct Inner {
     permitted: RwLock<Permitted>,
     without_permissions: Option<Credentials>,
+    service_specific: Arc<ServiceSpecificCredentials>,
     region: String,
     clock: Clock,
 }
@@ -63,6 +67,7 @@ impl Authority {
         Self(Arc::new(Inner {
             permitted: RwLock::new(permitted),
             without_permissions: None,
+            service_specific: Arc::default(),
             region: region.into(),
             clock,
         }))
@@ -70,10 +75,11 @@ impl Authority {
 
     /// Knows a second principal too, who is then told that he has no permissions.
     pub(crate) fn with_principal_without_permissions(self, credentials: Credentials) -> Self {
-        let Inner { region, clock, .. } = &*self.0;
+        let Inner { service_specific, region, clock, .. } = &*self.0;
         Self(Arc::new(Inner {
             permitted: RwLock::new(self.permitted()),
             without_permissions: Some(credentials),
+            service_specific: Arc::clone(service_specific),
             region: region.clone(),
             clock: Arc::clone(clock),
         }))
@@ -88,6 +94,22 @@ impl Authority {
     pub(crate) fn accept(&self, credentials: Credentials) {
         let permitted = Permitted { credentials: Arc::new(credentials), expired: false };
         *self.0.permitted.write().unwrap_or_else(PoisonError::into_inner) = permitted;
+    }
+
+    /// The users and passwords that IAM's operations have made.
+    pub(crate) fn service_specific(&self) -> &ServiceSpecificCredentials {
+        &self.0.service_specific
+    }
+
+    /// Whether this user of CQL is one of the principals that were set.
+    pub(crate) fn is_principals_user(&self, user: &str) -> bool {
+        let permitted = self.permitted();
+        permitted.credentials.user == user || self.0.without_permissions.as_ref().is_some_and(|it| it.user == user)
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.0.clock)().into()
     }
 
     fn permitted(&self) -> Permitted {
@@ -125,6 +147,14 @@ impl Authority {
         let known = |credentials: &Credentials| {
             same(credentials.user.as_bytes(), user) & same(credentials.password.as_bytes(), password)
         };
+        if let Some(owner) = self.0.service_specific.user_of(user, password) {
+            // The user's permissions are those of the principal of that name.
+            let is_owner = |known: &Credentials| known.user_and_account().0 == owner;
+            return match &self.0.without_permissions {
+                Some(nobody) if is_owner(nobody) => Err(self.no_permissions(nobody)),
+                _ => Ok(()),
+            };
+        }
         self.admit(known).unwrap_or_else(|| {
             let user = String::from_utf8_lossy(user);
             Err(authentication_error(format!("Provided username {user} and/or password are incorrect")))
@@ -175,15 +205,18 @@ impl Authority {
 
     /// None for nobody that is known.
     fn admit(&self, is: impl Fn(&Credentials) -> bool) -> Option<Result<(), Refusal>> {
-        let Inner { without_permissions, region, .. } = &*self.0;
         let permitted = self.permitted();
         if is(&permitted.credentials) {
             let expired = || Err(ours("the credentials have expired"));
             return Some(if permitted.expired { expired() } else { Ok(()) });
         }
-        let principal = without_permissions.as_ref().filter(|known| is(known))?;
-        let text = format!("User {} has no permissions.", principal.arn(region));
-        Some(Err(Refusal { code: UNAUTHORIZED, text }))
+        let principal = self.0.without_permissions.as_ref().filter(|known| is(known))?;
+        Some(Err(self.no_permissions(principal)))
+    }
+
+    fn no_permissions(&self, principal: &Credentials) -> Refusal {
+        let text = format!("User {} has no permissions.", principal.arn(&self.0.region));
+        Refusal { code: UNAUTHORIZED, text }
     }
 }
 

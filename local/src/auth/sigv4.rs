@@ -74,11 +74,7 @@ impl Signing<'_> {
     }
 
     pub(super) fn key(&self) -> [u8; 32] {
-        let secret = format!("AWS4{}", self.secret_key);
-        let day = hmac(secret.as_bytes(), self.day().as_bytes());
-        let region = hmac(&day, self.region.as_bytes());
-        let service = hmac(&region, SERVICE.as_bytes());
-        hmac(&service, TERMINATOR.as_bytes())
+        signing_key(self.secret_key, &self.day(), self.region, SERVICE)
     }
 
     fn stamp(&self) -> String {
@@ -90,11 +86,20 @@ impl Signing<'_> {
     }
 }
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const SERVICE: &str = "cassandra";
-const TERMINATOR: &str = "aws4_request";
+/// The key of signatures of one day, Region and service.
+pub(super) fn signing_key(secret_key: &str, day: &str, region: &str, service: &str) -> [u8; 32] {
+    let secret = format!("AWS4{secret_key}");
+    let day = hmac(secret.as_bytes(), day.as_bytes());
+    let region = hmac(&day, region.as_bytes());
+    let service = hmac(&region, service.as_bytes());
+    hmac(&service, TERMINATOR.as_bytes())
+}
 
-fn hmac(key: &[u8], data: &[u8]) -> [u8; 32] {
+pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+const SERVICE: &str = "cassandra";
+pub(super) const TERMINATOR: &str = "aws4_request";
+
+pub(super) fn hmac(key: &[u8], data: &[u8]) -> [u8; 32] {
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
     mac.update(data);

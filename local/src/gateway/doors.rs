@@ -50,7 +50,7 @@ impl Doors {
         Ok(Self { shared: RwLock::new(shared), doors: Mutex::new(doors), restoring })
     }
 
-    /// What is shared now; a restart puts another in its place.
+    /// What all connections share, until a restart replaces it.
     pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.shared.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -39,6 +39,8 @@ pub struct Builder {
     pub(crate) throttling: bool,
     pub(crate) full_buckets: bool,
     pub(crate) fault_port: Option<u16>,
+    pub(crate) http_port: u16,
+    pub(crate) plain_http: bool,
     pub(crate) history_bytes: u64,
     pub(crate) bind: Option<Ipv4Addr>,
     pub(crate) max_connections: usize,
@@ -69,6 +71,8 @@ impl Builder {
             throttling: true,
             full_buckets: false,
             fault_port: None,
+            http_port: 0,
+            plain_http: false,
             history_bytes: 256 << 20,
             bind: None,
             max_connections: MAX_CONNECTIONS,
@@ -216,6 +220,20 @@ impl Builder {
     /// fault port, which the README describes. Default: none.
     pub fn fault_port(mut self, port: u16) -> Self {
         self.fault_port = Some(port);
+        self
+    }
+
+    /// The port of the control plane: the Amazon Keyspaces API, IAM's service-specific credentials, and Application Auto
+    /// Scaling, for the AWS CLI and SDKs. Default 0: any that is free. [`Local::control_plane`] gives the URL.
+    pub fn http_port(mut self, port: u16) -> Self {
+        self.http_port = port;
+        self
+    }
+
+    /// Whether the control plane is served without TLS, for clients that cannot be given a certificate authority. Default:
+    /// with TLS, under the same certificate as CQL.
+    pub fn plain_http(mut self, plain: bool) -> Self {
+        self.plain_http = plain;
         self
     }
 

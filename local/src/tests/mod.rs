@@ -3,6 +3,7 @@
 mod batches;
 mod client;
 mod consistency;
+mod control_plane;
 mod definitions;
 mod ended;
 mod faults;

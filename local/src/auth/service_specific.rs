@@ -1,0 +1,140 @@
+//! Service-specific credentials of IAM users: users and passwords for CQL that IAM's operations make and end.
+
+use std::sync::{PoisonError, RwLock};
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+use super::same;
+use crate::random;
+
+/// One of a user's service-specific credentials.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct ServiceSpecificCredential {
+    pub(crate) id: String,
+    /// The name of the IAM user.
+    pub(crate) user: String,
+    /// The user of CQL.
+    pub(crate) service_user: String,
+    pub(crate) created: DateTime<Utc>,
+    pub(crate) is_active: bool,
+    password: [u8; 32],
+}
+
+/// All of them, as long as the service runs. Passwords are kept as hashes: they are random, so that nobody finds them again.
+#[derive(Debug, Default)]
+pub(crate) struct ServiceSpecificCredentials(RwLock<Vec<ServiceSpecificCredential>>);
+
+/// How many there may be, of a user and service (IAM and STS quotas).
+pub(crate) const MOST_OF_A_USER: usize = 2;
+
+/// How many IAM users may have some: as many as an account may have (IAM and STS quotas).
+pub(crate) const MOST_USERS: usize = 5000;
+
+/// Why there is to be no other one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Full {
+    User,
+    Account,
+}
+
+impl ServiceSpecificCredentials {
+    /// Makes one for a user, and gives it with its password, which is told only once. `taken` is a user of CQL that is
+    /// somebody's already.
+    pub(crate) fn create(
+        &self,
+        user: &str,
+        account: &str,
+        taken: impl Fn(&str) -> bool,
+        now: DateTime<Utc>,
+    ) -> Result<(ServiceSpecificCredential, String), Full> {
+        const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if all.iter().filter(|one| one.user == user).count() >= MOST_OF_A_USER {
+            return Err(Full::User);
+        }
+        if all.len() >= MOST_OF_A_USER * MOST_USERS {
+            return Err(Full::Account);
+        }
+        // alice-at-111122223333, then alice+1-at-111122223333.
+        let names = (0..).map(|number| match number {
+            0 => format!("{user}-at-{account}"),
+            number => format!("{user}+{number}-at-{account}"),
+        });
+        let is_free = |name: &String| !taken(name) && all.iter().all(|one| one.service_user != *name);
+        let Some(service_user) = names.take(MOST_OF_A_USER * MOST_USERS + 2).find(is_free) else {
+            return Err(Full::Account);
+        };
+        let (password, hash) = password();
+        let id = format!("ACCA{}", random::text(UPPER, 17));
+        let made = ServiceSpecificCredential {
+            id,
+            user: user.to_owned(),
+            service_user,
+            created: now,
+            is_active: true,
+            password: hash,
+        };
+        all.push(made.clone());
+        Ok((made, password))
+    }
+
+    /// Those of a user, or of all; in the order in which they were made.
+    pub(crate) fn list(&self, user: Option<&str>) -> Vec<ServiceSpecificCredential> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|one| user.is_none_or(|user| one.user == user)).cloned().collect()
+    }
+
+    /// Whether there is such a one of this user, which is active or not from now on.
+    pub(crate) fn update(&self, user: &str, id: &str, is_active: bool) -> bool {
+        self.change(user, id, |one| one.is_active = is_active).is_some()
+    }
+
+    /// Gives one of a user's another password.
+    pub(crate) fn reset(&self, user: &str, id: &str) -> Option<(ServiceSpecificCredential, String)> {
+        let (password, hash) = password();
+        self.change(user, id, |one| one.password = hash).map(|one| (one, password))
+    }
+
+    /// Whether there was such a one of this user.
+    pub(crate) fn delete(&self, user: &str, id: &str) -> bool {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let before = all.len();
+        all.retain(|one| one.user != user || one.id != id);
+        all.len() < before
+    }
+
+    /// The IAM user whose active credential this is.
+    pub(super) fn user_of(&self, service_user: &[u8], password: &[u8]) -> Option<String> {
+        let hash = hash(password);
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let is = |one: &&ServiceSpecificCredential| {
+            same(one.service_user.as_bytes(), service_user) & same(&one.password, &hash) & one.is_active
+        };
+        all.iter().find(is).map(|one| one.user.clone())
+    }
+
+    fn change(
+        &self,
+        user: &str,
+        id: &str,
+        change: impl FnOnce(&mut ServiceSpecificCredential),
+    ) -> Option<ServiceSpecificCredential> {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let one = all.iter_mut().find(|one| one.user == user && one.id == id)?;
+        change(one);
+        Some(one.clone())
+    }
+}
+
+/// A new password, and its hash.
+fn password() -> (String, [u8; 32]) {
+    const LETTERS_AND_DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let password = format!("{}{}", random::text(LETTERS_AND_DIGITS, 22), random::text(LETTERS_AND_DIGITS, 22));
+    let hash = hash(password.as_bytes());
+    (password, hash)
+}
+
+fn hash(password: &[u8]) -> [u8; 32] {
+    Sha256::digest(password).into()
+}

@@ -1,0 +1,166 @@
+//! The constraints of a service model: what members are required, how long a text may be, which pattern it has.
+//!
+//! All of them are checked before anything else is done, and one ValidationException names all that are broken. Its text is
+//! the one of AWS's services in general (DynamoDB's, for instance); that Keyspaces uses it is not known.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use super::error::ApiError;
+
+/// The constraints that an input breaks.
+#[derive(Debug, Default)]
+pub(crate) struct Constraints(Vec<String>);
+
+/// A member of the input, by its path in the model: `schemaDefinition.allColumns.1.member.name`.
+#[derive(Debug)]
+pub(crate) struct Member<'a, T: ?Sized> {
+    broken: &'a mut Vec<String>,
+    path: &'a str,
+    value: Option<&'a T>,
+}
+
+impl Constraints {
+    /// A member to check. All checks but [`required`](Member::required) pass where it is absent.
+    pub(crate) fn member<'a, T: ?Sized>(&'a mut self, path: &'a str, value: Option<&'a T>) -> Member<'a, T> {
+        Member { broken: &mut self.0, path, value }
+    }
+
+    /// # Errors
+    ///
+    /// A ValidationException, if any of the checks failed.
+    pub(crate) fn check(self) -> Result<(), ApiError> {
+        let Self(broken) = self;
+        match broken.len() {
+            0 => Ok(()),
+            1 => Err(ApiError::validation(format!("1 validation error detected: {}", broken[0]))),
+            number => Err(ApiError::validation(format!("{number} validation errors detected: {}", broken.join("; ")))),
+        }
+    }
+}
+
+impl<T: ?Sized> Member<'_, T> {
+    pub(crate) fn required(self) -> Self {
+        if self.value.is_none() {
+            let path = self.path;
+            self.broken.push(format!("Value null at '{path}' failed to satisfy constraint: Member must not be null"));
+        }
+        self
+    }
+
+    fn refuse(&mut self, value: impl Display, constraint: impl Display) {
+        /// Only so much of a value is repeated: it may be as long as the body.
+        const MOST: usize = 256;
+        let value: String = value.to_string().chars().take(MOST).collect();
+        let path = self.path;
+        self.broken.push(format!("Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"));
+    }
+}
+
+impl Member<'_, str> {
+    /// The number of characters.
+    pub(crate) fn length(mut self, length: RangeInclusive<usize>) -> Self {
+        let Some(value) = self.value else { return self };
+        match value.chars().count() {
+            count if count < *length.start() => self.refuse(value, at_least("length", length.start())),
+            count if count > *length.end() => self.refuse(value, at_most("length", length.end())),
+            _ => {}
+        }
+        self
+    }
+
+    /// The pattern as the model writes it, and whether a text has it.
+    pub(crate) fn pattern(mut self, pattern: &str, has_it: impl FnOnce(&str) -> bool) -> Self {
+        if let Some(value) = self.value.filter(|value| !has_it(value)) {
+            self.refuse(value, format!("Member must satisfy regular expression pattern: {pattern}"));
+        }
+        self
+    }
+
+    pub(crate) fn one_of(mut self, values: &[&str]) -> Self {
+        if let Some(value) = self.value.filter(|value| !values.contains(value)) {
+            self.refuse(value, format!("Member must satisfy enum value set: [{}]", values.join(", ")));
+        }
+        self
+    }
+}
+
+impl<T: Copy + Display + PartialOrd> Member<'_, T> {
+    pub(crate) fn range(mut self, range: RangeInclusive<T>) -> Self {
+        let Some(value) = self.value.copied() else { return self };
+        if value < *range.start() {
+            self.refuse(value, at_least("value", range.start()));
+        } else if value > *range.end() {
+            self.refuse(value, at_most("value", range.end()));
+        }
+        self
+    }
+}
+
+impl<T> Member<'_, [T]> {
+    /// The number of elements. The elements themselves are not repeated in the message.
+    pub(crate) fn count(mut self, count: RangeInclusive<usize>) -> Self {
+        let Some(value) = self.value else { return self };
+        if value.len() < *count.start() {
+            self.refuse("[]", at_least("length", count.start()));
+        } else if value.len() > *count.end() {
+            let shown = format!("[{} elements]", value.len());
+            self.refuse(shown, at_most("length", count.end()));
+        }
+        self
+    }
+}
+
+fn at_least(what: &str, least: impl Display) -> String {
+    format!("Member must have {what} greater than or equal to {least}")
+}
+
+fn at_most(what: &str, most: impl Display) -> String {
+    format!("Member must have {what} less than or equal to {most}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_message_names_every_broken_constraint() {
+        let mut constraints = Constraints::default();
+        constraints.member::<str>("keyspaceName", None).required().length(1..=48);
+        constraints.member("tableName", Some("two words")).required().length(1..=48).pattern("[a-z]+", |_| false);
+        constraints.member("typeName", Some("")).length(1..=48);
+        constraints.member("nextToken", Some("abc")).length(1..=2).one_of(&["a", "b"]);
+        constraints.member("maxResults", Some(&1001)).range(1..=1000);
+        constraints.member("allColumns", Some(&[0_u8; 0][..])).count(1..=2);
+        constraints.member("tags", Some(&[0_u8; 3][..])).count(1..=2);
+        assert_eq!(
+            constraints.check().unwrap_err().to_string(),
+            "ValidationException: 8 validation errors detected: \
+             Value null at 'keyspaceName' failed to satisfy constraint: Member must not be null; \
+             Value 'two words' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: \
+             [a-z]+; \
+             Value '' at 'typeName' failed to satisfy constraint: Member must have length greater than or equal to 1; \
+             Value 'abc' at 'nextToken' failed to satisfy constraint: Member must have length less than or equal to 2; \
+             Value 'abc' at 'nextToken' failed to satisfy constraint: Member must satisfy enum value set: [a, b]; \
+             Value '1001' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 1000; \
+             Value '[]' at 'allColumns' failed to satisfy constraint: Member must have length greater than or equal to 1; \
+             Value '[3 elements]' at 'tags' failed to satisfy constraint: Member must have length less than or equal to 2"
+        );
+    }
+
+    #[test]
+    fn what_satisfies_every_constraint_passes() {
+        let mut constraints = Constraints::default();
+        constraints.member("keyspaceName", Some("shop")).required().length(1..=48).one_of(&["shop"]);
+        constraints.member::<i32>("maxResults", None).range(1..=1000);
+        assert_eq!(constraints.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_long_value_is_not_repeated_whole() {
+        let long = "x".repeat(100_000);
+        let mut constraints = Constraints::default();
+        constraints.member("keyspaceName", Some(long.as_str())).length(1..=48);
+        assert!(constraints.check().unwrap_err().message.len() < 500);
+    }
+}

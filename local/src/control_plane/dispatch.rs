@@ -1,0 +1,212 @@
+//! A request from its bytes to its answer: route, signature, permission, operation.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{HeaderMap, Response, StatusCode};
+use serde_json::json;
+
+use super::error::ApiError;
+use super::plane::Plane;
+use super::protocol::xml::{Element, escaped};
+use super::protocol::{Input, JsonVersion, Output, Protocol};
+use super::route::{Head, Route, Service};
+use super::{autoscaling, iam, keyspaces};
+use crate::auth::http::{Scope, SignedRequest, Unauthenticated};
+
+/// A request, read to its end.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) client: SocketAddr,
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// What an operation answers, as its protocol writes it.
+enum Answer {
+    Output(Output),
+    Elements(Vec<Element>),
+}
+
+impl Received {
+    /// The answer to the request, or to what made it unreadable.
+    pub(super) async fn answer(&self, plane: &Plane, unreadable: Option<ApiError>) -> Response<Full<Bytes>> {
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let head = self.head();
+        let answered = match unreadable {
+            Some(error) => Err(error),
+            None => self.carry_out(&head, plane).await,
+        };
+        let protocol = head.protocol();
+        let body = answered.and_then(|(route, result)| write(&route, &result, &request_id));
+        let (status, body) = match body {
+            Ok(body) => (StatusCode::OK, body),
+            Err(error) => {
+                self.log(&error, &request_id);
+                let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                (status, error_body(protocol, &error, &request_id))
+            }
+        };
+        response(protocol, status, body, &request_id)
+    }
+
+    fn head(&self) -> Head<'_> {
+        let header = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
+        Head {
+            method: &self.method,
+            path: &self.path,
+            target: header("x-amz-target"),
+            smithy_protocol: header("smithy-protocol"),
+            content_type: header("content-type"),
+        }
+    }
+
+    async fn carry_out(&self, head: &Head<'_>, plane: &Plane) -> Result<(Route, Answer), ApiError> {
+        let route = head.route(&self.body)?;
+        let headers: Vec<(&str, &[u8])> =
+            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let (method, path, query) = (self.method.as_str(), self.path.as_str(), self.query.as_str());
+        let request = SignedRequest { method, path, query, headers: &headers, body: &self.body };
+        let regions = match route.service {
+            // IAM is global, and signed for us-east-1 by the CLI and SDKs; some sign for their own Region where an endpoint is set.
+            Service::Iam => vec!["us-east-1", plane.region()],
+            _ => vec![plane.region()],
+        };
+        let scope = Scope { regions: &regions, service: route.service.signing_name() };
+        let principal = plane.authority().verify_request(&request, scope)?;
+        let operation = route.operation.as_str();
+        if !principal.has_permissions {
+            let action = match route.service {
+                Service::Keyspaces => keyspaces::action(operation).unwrap_or_default().to_owned(),
+                service => format!("{}:{operation}", service.signing_name()),
+            };
+            let problem = format!(
+                "User: {} is not authorized to perform: {action} because no identity-based policy allows the {action} action",
+                principal.arn
+            );
+            return Err(ApiError::access_denied(problem));
+        }
+        let input = Input::new(route.protocol, &self.body);
+        let result = match route.service {
+            Service::Keyspaces => Answer::Output(keyspaces::answer(plane, operation, input).await?),
+            Service::ApplicationAutoScaling => {
+                Answer::Output(autoscaling::answer(plane, &principal.account, operation, input).await?)
+            }
+            Service::Iam => Answer::Elements(iam::answer(plane, &principal, operation, input)?),
+        };
+        Ok((route, result))
+    }
+
+    /// One line for each request that is refused, as the gateway has it for statements.
+    fn log(&self, error: &ApiError, request_id: &str) {
+        let head = self.head();
+        let operation = head.target.unwrap_or(head.path);
+        let operation: String = operation.chars().take(100).collect();
+        let (client, status, reason) = (self.client, error.status(), &error.message);
+        tracing::info!(
+            target: crate::journal::LOG,
+            %client, kind = "HTTP", operation, error = error.name, status, reason, request_id, "refused"
+        );
+    }
+}
+
+impl From<Unauthenticated> for ApiError {
+    fn from(unauthenticated: Unauthenticated) -> Self {
+        match unauthenticated {
+            Unauthenticated::Missing => {
+                Self::new("MissingAuthenticationTokenException", "Request is missing Authentication Token")
+            }
+            Unauthenticated::Incomplete(problem) => Self::new("IncompleteSignatureException", problem),
+            Unauthenticated::UnknownClient => {
+                Self::new("UnrecognizedClientException", "The security token included in the request is invalid.")
+            }
+            Unauthenticated::Signature(problem) => Self::new("InvalidSignatureException", problem),
+            Unauthenticated::Expired => {
+                Self::new("ExpiredTokenException", "The security token included in the request is expired")
+            }
+        }
+    }
+}
+
+fn write(route: &Route, result: &Answer, request_id: &str) -> Result<Vec<u8>, ApiError> {
+    match (route.protocol, result) {
+        (Protocol::Cbor, Answer::Output(output)) => output.cbor(),
+        (_, Answer::Output(output)) => output.json(),
+        (_, Answer::Elements(elements)) => Ok(iam_answer(&route.operation, elements, request_id).into_bytes()),
+    }
+}
+
+fn iam_answer(operation: &str, elements: &[Element], request_id: &str) -> String {
+    let mut xml = format!("<{operation}Response xmlns=\"{IAM}\">");
+    if !elements.is_empty() {
+        xml += &format!("<{operation}Result>");
+        elements.iter().for_each(|element| element.write(&mut xml));
+        xml += &format!("</{operation}Result>");
+    }
+    Element::with("ResponseMetadata", [Element::text("RequestId", request_id)]).write(&mut xml);
+    xml + &format!("</{operation}Response>")
+}
+
+const IAM: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
+
+/// The shape of an error: those of a service's own, and those that all services have.
+fn shape(name: &str) -> String {
+    let namespace = match name {
+        "AccessDeniedException"
+        | "ConflictException"
+        | "InternalServerException"
+        | "ResourceNotFoundException"
+        | "ServiceQuotaExceededException"
+        | "ValidationException" => "com.amazonaws.keyspaces",
+        _ => "com.amazon.coral.service",
+    };
+    format!("{namespace}#{name}")
+}
+
+fn error_body(protocol: Protocol, error: &ApiError, request_id: &str) -> Vec<u8> {
+    if protocol == Protocol::Query {
+        let side = if error.status() < 500 { "Sender" } else { "Receiver" };
+        let (code, message) = (error.query_code(), escaped(&error.message));
+        let xml = format!(
+            "<ErrorResponse xmlns=\"{IAM}\"><Error><Type>{side}</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+             <RequestId>{request_id}</RequestId></ErrorResponse>"
+        );
+        return xml.into_bytes();
+    }
+    let name = match protocol {
+        Protocol::Json(JsonVersion::V1_1) => error.name.to_owned(),
+        _ => shape(error.name),
+    };
+    let mut body = json!({ "__type": name, "message": error.message });
+    if let Some(arn) = &error.resource_arn {
+        body["resourceArn"] = arn.as_str().into();
+    }
+    let body = Output::new(body);
+    let written = if protocol == Protocol::Cbor { body.cbor() } else { body.json() };
+    written.unwrap_or_default()
+}
+
+fn response(protocol: Protocol, status: StatusCode, body: Vec<u8>, request_id: &str) -> Response<Full<Bytes>> {
+    let content_type = match protocol {
+        Protocol::Json(JsonVersion::V1_0) => "application/x-amz-json-1.0",
+        Protocol::Json(JsonVersion::V1_1) => "application/x-amz-json-1.1",
+        Protocol::Cbor => "application/cbor",
+        Protocol::Query => "text/xml",
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Ok(request_id) = HeaderValue::from_str(request_id) {
+        headers.insert("x-amzn-requestid", request_id);
+    }
+    if protocol == Protocol::Cbor {
+        headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+    }
+    response
+}

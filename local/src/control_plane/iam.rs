@@ -1,0 +1,192 @@
+//! IAM's service-specific credentials: users and passwords for CQL (API version 2010-05-08).
+//!
+//! IAM users are not kept: every name is taken for a user that exists.
+
+use serde::Deserialize;
+
+use super::constraint::Constraints;
+use super::error::ApiError;
+use super::plane::Plane;
+use super::protocol::Input;
+use super::protocol::xml::Element;
+use crate::auth::http::Principal;
+use crate::auth::service_specific::{Full, MOST_OF_A_USER, MOST_USERS, ServiceSpecificCredential};
+
+/// The version that every form names.
+pub(crate) const VERSION: &str = "2010-05-08";
+
+const OPERATIONS: [&str; 5] = [
+    "CreateServiceSpecificCredential",
+    "DeleteServiceSpecificCredential",
+    "ListServiceSpecificCredentials",
+    "ResetServiceSpecificCredential",
+    "UpdateServiceSpecificCredential",
+];
+
+/// The one service whose credentials are here.
+const SERVICE: &str = "cassandra.amazonaws.com";
+
+/// Whether IAM has this operation here.
+pub(crate) fn has(operation: &str) -> bool {
+    OPERATIONS.contains(&operation)
+}
+
+/// The members of all five operations.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Form {
+    user_name: Option<String>,
+    service_name: Option<String>,
+    service_specific_credential_id: Option<String>,
+    status: Option<String>,
+    credential_age_days: Option<String>,
+    all_users: Option<String>,
+    marker: Option<String>,
+    max_items: Option<String>,
+}
+
+/// The result's elements of an operation that [`has`] knows.
+pub(crate) fn answer(
+    plane: &Plane,
+    principal: &Principal,
+    operation: &str,
+    input: Input<'_>,
+) -> Result<Vec<Element>, ApiError> {
+    let form: Form = input.decode()?;
+    form.check(operation)?;
+    let credentials = plane.authority().service_specific();
+    let user = form.user_name.as_deref().unwrap_or(&principal.user);
+    let id = form.service_specific_credential_id.as_deref().unwrap_or_default();
+    let no_such = || {
+        let problem = format!("No such credential {id} exists");
+        ApiError::new("NoSuchEntity", problem)
+    };
+    match operation {
+        "CreateServiceSpecificCredential" => {
+            form.check_service()?;
+            let taken = |name: &str| plane.authority().is_principals_user(name);
+            let made = credentials.create(user, &principal.account, taken, plane.authority().now());
+            let (made, password) = made.map_err(|full| {
+                let (quota, most) = match full {
+                    Full::User => ("ServiceSpecificCredentialsPerUser", MOST_OF_A_USER),
+                    Full::Account => ("UsersPerAccount", MOST_USERS),
+                };
+                ApiError::new("LimitExceeded", format!("Cannot exceed quota for {quota}: {most}"))
+            })?;
+            Ok(vec![shown("ServiceSpecificCredential", &made, Some(password))])
+        }
+        "ResetServiceSpecificCredential" => {
+            let (reset, password) = credentials.reset(user, id).ok_or_else(no_such)?;
+            Ok(vec![shown("ServiceSpecificCredential", &reset, Some(password))])
+        }
+        "UpdateServiceSpecificCredential" => {
+            let is_active = form.status.as_deref() == Some("Active");
+            if credentials.update(user, id, is_active) { Ok(Vec::new()) } else { Err(no_such()) }
+        }
+        "DeleteServiceSpecificCredential" => {
+            if credentials.delete(user, id) {
+                Ok(Vec::new())
+            } else {
+                Err(no_such())
+            }
+        }
+        _ => form.list(plane, user),
+    }
+}
+
+impl Form {
+    fn check(&self, operation: &str) -> Result<(), ApiError> {
+        let mut constraints = Constraints::default();
+        let is_name = |name: &str| name.chars().all(|it| it.is_alphanumeric() || "_+=,.@-".contains(it));
+        let user =
+            constraints.member("userName", self.user_name.as_deref()).length(1..=64).pattern(r"[\w+=,.@-]+", is_name);
+        match operation {
+            "CreateServiceSpecificCredential" => {
+                user.required();
+                constraints.member("serviceName", self.service_name.as_deref()).required();
+            }
+            "ListServiceSpecificCredentials" => {
+                let marker = self.marker.as_deref();
+                constraints.member("marker", marker).length(1..=320);
+                let number = self.max_items.as_deref().map(|text| text.parse::<u32>().unwrap_or(0));
+                constraints.member("maxItems", number.as_ref()).range(1..=1000);
+            }
+            _ => {
+                let is_id = |id: &str| id.chars().all(char::is_alphanumeric);
+                let id = self.service_specific_credential_id.as_deref();
+                let path = "serviceSpecificCredentialId";
+                constraints.member(path, id).required().length(20..=128).pattern(r"[\w]+", is_id);
+            }
+        }
+        if operation == "UpdateServiceSpecificCredential" {
+            constraints.member("status", self.status.as_deref()).required().one_of(&["Active", "Inactive", "Expired"]);
+        }
+        constraints.check()?;
+        if self.status.as_deref() == Some("Expired") {
+            return Err(ApiError::validation(
+                "keyspaces-local: the status Expired cannot be set (the service's message is not known)",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_service(&self) -> Result<(), ApiError> {
+        let service = self.service_name.as_deref().unwrap_or_default();
+        if service != SERVICE {
+            let service: String = service.chars().take(64).collect();
+            let problem = format!(
+                "keyspaces-local: not emulated: service-specific credentials of {service:?}; those of {SERVICE} are"
+            );
+            return Err(ApiError::new("NotSupportedService", problem));
+        }
+        if self.credential_age_days.is_some() {
+            return Err(ApiError::validation("keyspaces-local: not emulated: CredentialAgeDays"));
+        }
+        Ok(())
+    }
+
+    fn list(&self, plane: &Plane, user: &str) -> Result<Vec<Element>, ApiError> {
+        let all_users = self.all_users.as_deref() == Some("true");
+        if all_users && self.user_name.is_some() {
+            return Err(ApiError::validation(
+                "keyspaces-local: UserName and AllUsers exclude each other (the service's message is not known)",
+            ));
+        }
+        let is_wanted = |service: &str| self.service_name.as_deref().is_none_or(|wanted| wanted == service);
+        let listed = if is_wanted(SERVICE) {
+            plane.authority().service_specific().list((!all_users).then_some(user))
+        } else {
+            Vec::new()
+        };
+        let from = match &self.marker {
+            None => 0,
+            Some(marker) => listed.iter().position(|one| one.id == *marker).ok_or_else(|| {
+                ApiError::validation(
+                    "keyspaces-local: the marker is of no listing (the service's message is not known)",
+                )
+            })?,
+        };
+        let most = self.max_items.as_deref().and_then(|text| text.parse().ok()).unwrap_or(100);
+        let page = listed.iter().skip(from).take(most);
+        let mut elements = vec![
+            Element::with("ServiceSpecificCredentials", page.map(|one| shown("member", one, None))),
+            Element::text("IsTruncated", (listed.len() > from.saturating_add(most)).to_string()),
+        ];
+        elements.extend(listed.get(from.saturating_add(most)).map(|next| Element::text("Marker", &next.id)));
+        Ok(elements)
+    }
+}
+
+/// One of them; its password is known only when it has just been made.
+fn shown(name: &'static str, one: &ServiceSpecificCredential, password: Option<String>) -> Element {
+    let mut elements = vec![
+        Element::text("CreateDate", one.created.format("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        Element::text("ServiceName", SERVICE),
+        Element::text("ServiceUserName", &one.service_user),
+        Element::text("ServiceSpecificCredentialId", &one.id),
+        Element::text("UserName", &one.user),
+        Element::text("Status", if one.is_active { "Active" } else { "Inactive" }),
+    ];
+    elements.extend(password.map(|password| Element::text("ServicePassword", password)));
+    Element::with(name, elements)
+}

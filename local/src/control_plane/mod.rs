@@ -1,0 +1,16 @@
+//! The services of AWS that go with a keyspace, over HTTP: the Amazon Keyspaces API, IAM's service-specific credentials, and
+//! Application Auto Scaling as far as it shows what a table's own settings do.
+
+mod autoscaling;
+mod constraint;
+mod dispatch;
+mod error;
+mod iam;
+mod keyspaces;
+mod plane;
+mod protocol;
+mod route;
+mod server;
+
+pub(crate) use plane::Plane;
+pub(crate) use server::{ControlPlane, Settings};

@@ -1,0 +1,242 @@
+//! The HTTP server of the control plane: connections, and the bounds that are put to them.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response, server};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::dispatch::Received;
+use super::error::ApiError;
+use super::plane::Plane;
+use crate::ca::Ca;
+use crate::journal::LOG;
+
+/// How a control plane is served.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) address: Ipv4Addr,
+    /// 0 for any that is free.
+    pub(crate) port: u16,
+    /// Without TLS.
+    pub(crate) is_plain: bool,
+}
+
+/// A control plane that is served. Dropped, it is not there any more.
+#[derive(Debug)]
+pub(crate) struct ControlPlane {
+    port: u16,
+    is_closing: watch::Sender<bool>,
+    serving: JoinSet<()>,
+}
+
+/// How many clients may be connected at once.
+const MOST_CONNECTIONS: usize = 128;
+
+/// How long TLS may take, the head of a request, and its body.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+const HEAD: Duration = Duration::from_secs(30);
+const BODY: Duration = Duration::from_secs(30);
+
+/// How many bytes the head of a request may have, and how many headers.
+const LONGEST_HEAD: usize = 64 << 10;
+const MOST_HEADERS: usize = 100;
+
+/// How many bytes a body may have: a table with all its quotas filled takes some 100 KB.
+const LONGEST_BODY: usize = 1 << 20;
+
+/// How long requests may still take when the control plane is closed.
+const PATIENCE_AT_THE_END: Duration = Duration::from_secs(5);
+
+impl ControlPlane {
+    /// Listens, and answers from then on.
+    pub(crate) async fn start(settings: Settings, ca: Arc<Ca>, plane: Plane) -> io::Result<Self> {
+        let socket = TcpListener::bind((settings.address, settings.port)).await?;
+        let port = socket.local_addr()?.port();
+        let (is_closing, closing) = watch::channel(false);
+        let mut serving = JoinSet::new();
+        let tls = (!settings.is_plain).then_some(ca);
+        serving.spawn(listen(socket, tls, plane, closing));
+        Ok(Self { port, is_closing, serving })
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Takes no more requests, and waits for those that are being answered.
+    pub(crate) async fn close(mut self) {
+        self.is_closing.send_replace(true);
+        let ended = async { while self.serving.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(PATIENCE_AT_THE_END, ended).await;
+    }
+}
+
+async fn listen(socket: TcpListener, tls: Option<Arc<Ca>>, plane: Plane, mut closing: watch::Receiver<bool>) {
+    /// After an error that lasts, as when there are no more file descriptors.
+    const PAUSE: Duration = Duration::from_millis(50);
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            _ = closing.wait_for(|is_closing| *is_closing) => break,
+        };
+        match accepted {
+            Ok((stream, client)) => match Arc::clone(&places).try_acquire_owned() {
+                Ok(place) => {
+                    let (tls, plane, closing) = (tls.clone(), plane.clone(), closing.clone());
+                    connections.spawn(async move {
+                        connect(stream, client, tls, plane, closing).await;
+                        drop(place);
+                    });
+                }
+                Err(_) => {
+                    let reason =
+                        format!("{MOST_CONNECTIONS} connections of the control plane are open, which is the limit");
+                    tracing::warn!(target: LOG, %client, reason, "connection closed");
+                }
+            },
+            Err(error) => {
+                tracing::warn!(target: LOG, %error, "no connection accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    drop(socket);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn connect(
+    stream: TcpStream,
+    client: SocketAddr,
+    tls: Option<Arc<Ca>>,
+    plane: Plane,
+    closing: watch::Receiver<bool>,
+) {
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let Some(ca) = tls else { return serve(stream, client, plane, closing).await };
+    match tokio::time::timeout(HANDSHAKE, ca.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => serve(stream, client, plane, closing).await,
+        Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            tracing::debug!(target: LOG, %client, reason = "it left before TLS", "connection closed");
+        }
+        Ok(Err(error)) => {
+            let reason = format!("no TLS: {error}");
+            tracing::info!(target: LOG, %client, reason, "connection closed");
+        }
+        Err(_) => {
+            let reason = format!("TLS took longer than {} s", HANDSHAKE.as_secs());
+            tracing::info!(target: LOG, %client, reason, "connection closed");
+        }
+    }
+}
+
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    client: SocketAddr,
+    plane: Plane,
+    mut closing: watch::Receiver<bool>,
+) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let plane = plane.clone();
+        // A box, because what is polled without its shutdown has to be Unpin.
+        Box::pin(async move { Ok::<_, Infallible>(respond(request, client, &plane).await) })
+            as Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>
+    });
+    let mut connection = server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(2 * LONGEST_HEAD)
+        .max_header_size(LONGEST_HEAD)
+        .max_headers(MOST_HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut is_closing = false;
+    let ended = loop {
+        tokio::select! {
+            ended = std::future::poll_fn(|context| connection.poll_without_shutdown(context)) => break ended,
+            _ = closing.wait_for(|is_closing| *is_closing), if !is_closing => {
+                is_closing = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+        }
+    };
+    if let Err(error) = ended {
+        let reason = error.to_string();
+        // What the client did not send whole is no refusal.
+        if error.is_incomplete_message() || error.is_closed() {
+            tracing::debug!(target: LOG, %client, reason, "connection closed");
+        } else {
+            tracing::info!(target: LOG, %client, reason, "connection closed");
+        }
+    }
+    linger(connection.into_parts().io.into_inner()).await;
+}
+
+/// Lets the client read the last answer: a socket that is closed with unread bytes would take it away.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    const MOST: u64 = 4 << 20;
+    let last = async {
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(MOST), &mut tokio::io::sink()).await
+    };
+    let _ = tokio::time::timeout(PATIENCE, last).await;
+}
+
+async fn respond(request: Request<Incoming>, client: SocketAddr, plane: &Plane) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let (body, unreadable) = match read(body).await {
+        Ok(body) => (body, None),
+        Err(error) => (Bytes::new(), Some(error)),
+    };
+    let received = Received {
+        client,
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        headers: head.headers,
+        body,
+    };
+    received.answer(plane, unreadable).await
+}
+
+/// Not a byte is read of a body that says that it is too long.
+async fn read(body: Incoming) -> Result<Bytes, ApiError> {
+    let too_large = || {
+        let problem = format!(
+            "keyspaces-local: the body is longer than {LONGEST_BODY} bytes (the service's message is not known)"
+        );
+        ApiError::new("RequestEntityTooLargeException", problem)
+    };
+    if body.size_hint().lower() > LONGEST_BODY as u64 {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY, Limited::new(body, LONGEST_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) => Err(ApiError::malformed_request(format_args!("the body cannot be read: {error}"))),
+        Err(_) => {
+            let problem = format!(
+                "keyspaces-local: the body did not come within {} s (the service's message is not known)",
+                BODY.as_secs()
+            );
+            Err(ApiError::new("RequestTimeoutException", problem))
+        }
+    }
+}
