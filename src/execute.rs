@@ -22,6 +22,10 @@ use crate::pace::Together;
 use crate::statement::About;
 use crate::{Error, Session, classify};
 
+/// Bytes that a unit of capacity reads at LOCAL_QUORUM, and writes (DG:ReadWriteCapacityMode).
+const READ_UNIT: usize = 4 * 1024;
+pub(crate) const WRITE_UNIT: usize = 1024;
+
 /// Who calls, and what for.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -66,7 +70,7 @@ impl Call {
 
     /// Of capacity, for so many bytes: at least one, whatever is read or written.
     pub(crate) fn units(&self, bytes: usize) -> f64 {
-        let unit: usize = if self.about.is_read() { 4 * 1024 } else { 1024 };
+        let unit = if self.about.is_read() { READ_UNIT } else { WRITE_UNIT };
         u32::try_from(bytes.div_ceil(unit).max(1)).map_or(f64::MAX, f64::from)
     }
 

@@ -26,9 +26,21 @@ use crate::row::OwnedRow;
 /// for again, at another peer where there is one, so that no row is lost and none comes twice. When its deadline has passed,
 /// the stream ends with the error, which has the [paging state](crate::Error::paging_state) to go on from.
 pub struct Rows<R> {
+    state: State<R>,
+}
+
+enum State<R> {
+    /// Not polled yet.
+    Fresh(Source),
     /// Gives the rows, one each time that it is polled and does not have to wait for the server.
-    reading: Option<BoxFuture<'static, Result<(), Error>>>,
-    given: Arc<Given<R>>,
+    Reading(BoxFuture<'static, Result<(), Error>>, Arc<Given<R>>),
+    Ended,
+}
+
+/// Where the read comes from.
+enum Source {
+    Ready(Result<Read, Error>),
+    Later(BoxFuture<'static, Result<Read, Error>>),
 }
 
 impl<R: OwnedRow> Rows<R> {
@@ -52,6 +64,11 @@ impl<R: OwnedRow> Rows<R> {
     /// As [`Select::rows`](crate::Select::rows).
     pub async fn try_collect<C: Default + Extend<R>>(mut self) -> Result<C, Error> {
         let mut all = C::default();
+        match std::mem::replace(&mut self.state, State::Ended) {
+            // Nobody is given a row before all are there, so it needs no future of its own on the heap.
+            State::Fresh(source) => read_all(source, |row| all.extend(std::iter::once(row)), false).await?,
+            begun => self.state = begun,
+        }
         while let Some(row) = self.try_next().await? {
             all.extend(std::iter::once(row));
         }
@@ -59,36 +76,44 @@ impl<R: OwnedRow> Rows<R> {
     }
 
     pub(crate) fn new(read: Result<Read, Error>) -> Self {
-        Self::later(std::future::ready(read))
+        Self { state: State::Fresh(Source::Ready(read)) }
     }
 
     /// For a read that has to be prepared first, when the stream is polled.
     pub(crate) fn later(read: impl Future<Output = Result<Read, Error>> + Send + 'static) -> Self {
-        let given = Arc::new(Given(Mutex::new(None)));
-        Self { reading: Some(Box::pin(give_all(read, Arc::clone(&given)))), given }
+        Self { state: State::Fresh(Source::Later(Box::pin(read))) }
     }
 
     fn poll_row(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<R, Error>>> {
-        let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
+        if matches!(self.state, State::Fresh(_))
+            && let State::Fresh(source) = std::mem::replace(&mut self.state, State::Ended)
+        {
+            let given = Arc::new(Given(Mutex::new(None)));
+            let slot = Arc::clone(&given);
+            let reading = Box::pin(read_all(source, move |row| *slot.slot() = Some(row), true));
+            self.state = State::Reading(reading, given);
+        }
+        let State::Reading(reading, given) = &mut self.state else { return Poll::Ready(None) };
         let ended = reading.as_mut().poll(context);
-        if let Some(row) = self.given.take() {
+        if let Some(row) = given.slot().take() {
             return Poll::Ready(Some(Ok(row)));
         }
         let ended = ready!(ended);
-        self.reading = None;
+        self.state = State::Ended;
         Poll::Ready(ended.err().map(Err))
     }
 }
 
-async fn give_all<R: OwnedRow>(
-    read: impl Future<Output = Result<Read, Error>>,
-    given: Arc<Given<R>>,
-) -> Result<(), Error> {
-    let mut read = read.await?;
+/// Reads all pages and hands over each row; `pauses` after each until it is polled again.
+async fn read_all<R: OwnedRow>(source: Source, mut take: impl FnMut(R), pauses: bool) -> Result<(), Error> {
+    let mut read = match source {
+        Source::Ready(read) => read?,
+        Source::Later(read) => read.await?,
+    };
     let (mut page, after) = read.first_page().await?;
     let mut next = more(after);
     if next.is_none() {
-        return given.give_page(&read.call, page, || ()).await;
+        return take_rows(&read.call, page, || (), &mut take, pauses).await;
     }
     // The task that asks ahead has a part in it.
     let read = Arc::new(read);
@@ -100,7 +125,7 @@ async fn give_all<R: OwnedRow>(
                 asked = Some(PageAhead::ask(async move { read.page(state).await }));
             }
         };
-        given.give_page(&read.call, page, ask).await?;
+        take_rows(&read.call, page, ask, &mut take, pauses).await?;
         let Some(state) = next else { return Ok(()) };
         let (arrived, after) = match asked {
             Some(ahead) => {
@@ -108,7 +133,7 @@ async fn give_all<R: OwnedRow>(
                 Box::pin(ahead.wanted(read.call.deadline(), again)).await?
             }
             // The page had no rows.
-            None => read.page(state).await?,
+            None => Box::pin(read.page(state)).await?,
         };
         (page, next) = (arrived, more(after));
     }
@@ -121,36 +146,33 @@ fn more(after: PagingStateResponse) -> Option<PagingState> {
     }
 }
 
+/// Calls `ask` before each row.
+///
+/// Rows borrow from their page until they are decoded, and a future can hold both. All rows of a page decoded at once would
+/// cost a quarter more: too many small allocations for the allocator to have at hand.
+async fn take_rows<R: OwnedRow>(
+    call: &Call,
+    page: QueryResult,
+    mut ask: impl FnMut(),
+    take: &mut impl FnMut(R),
+    pauses: bool,
+) -> Result<(), Error> {
+    let page = rows_of(call, page)?;
+    for row in decoded(&call.about, &page)? {
+        ask();
+        take(row?);
+        if pauses {
+            let mut waited = false;
+            poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+        }
+    }
+    Ok(())
+}
+
 /// The row that was given and not yet taken.
 struct Given<R>(Mutex<Option<R>>);
 
-impl<R: OwnedRow> Given<R> {
-    /// Gives all rows of a page, and calls `ask` before each.
-    ///
-    /// Rows borrow from their page until they are decoded, and a future can hold both. All rows of a page decoded at once
-    /// would cost a quarter more: too many small allocations for the allocator to have at hand.
-    async fn give_page(&self, call: &Call, page: QueryResult, mut ask: impl FnMut()) -> Result<(), Error> {
-        let page = rows_of(call, page)?;
-        for row in decoded(&call.about, &page)? {
-            ask();
-            self.give(row?).await;
-        }
-        Ok(())
-    }
-}
-
 impl<R> Given<R> {
-    /// Gives a row, and waits until it is asked for the next.
-    async fn give(&self, row: R) {
-        *self.slot() = Some(row);
-        let mut waited = false;
-        poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
-    }
-
-    fn take(&self) -> Option<R> {
-        self.slot().take()
-    }
-
     fn slot(&self) -> MutexGuard<'_, Option<R>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -166,7 +188,7 @@ impl<R: OwnedRow> Stream for Rows<R> {
 
 impl<R: OwnedRow> FusedStream for Rows<R> {
     fn is_terminated(&self) -> bool {
-        self.reading.is_none()
+        matches!(self.state, State::Ended)
     }
 }
 
@@ -175,6 +197,6 @@ impl<R> Unpin for Rows<R> {}
 
 impl<R> fmt::Debug for Rows<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows").field("has_ended", &self.reading.is_none()).finish_non_exhaustive()
+        f.debug_struct("Rows").field("has_ended", &matches!(self.state, State::Ended)).finish_non_exhaustive()
     }
 }

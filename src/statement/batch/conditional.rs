@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::BatchType;
 
-use super::{Member, Members, members_of};
+use super::{Members, members_of};
 use crate::row::{OwnedRow, Row};
 use crate::statement::answer;
 use crate::statement::{Conditional, Outcome, Write};
@@ -38,7 +38,7 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         write: &Conditional<V, O>,
         values: impl Borrow<V>,
     ) -> Result<&mut Self, Error> {
-        self.members.push_logged(Member::new(&write.core, values.borrow(), true)?)?;
+        self.members.push_logged(&write.core, values.borrow(), true)?;
         Ok(self)
     }
 
@@ -52,7 +52,7 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         write: &Write<V>,
         values: impl Borrow<V>,
     ) -> Result<&mut Self, Error> {
-        self.members.push_logged(Member::new(&write.core, values.borrow(), false)?)?;
+        self.members.push_logged(&write.core, values.borrow(), false)?;
         Ok(self)
     }
 
@@ -63,7 +63,7 @@ impl<R: OwnedRow> ConditionalBatch<R> {
     /// As [`LoggedBatch::execute`](super::LoggedBatch::execute), but a lost or throttled answer is [`Outcome::Unknown`];
     /// [`Refused`](crate::ErrorKind::Refused) if no statement of it has a condition; [`Type`](crate::ErrorKind::Type) if it
     /// was not applied and a row that stood in the way does not fit `R`.
-    pub async fn execute(&self) -> Result<Outcome<Vec<R>>, Error> {
+    pub async fn execute(&mut self) -> Result<Outcome<Vec<R>>, Error> {
         if !self.members.of.iter().any(|member| member.conditional) {
             return Err(self.members.refused("no statement of it has a condition", "Use a LoggedBatch"));
         }

@@ -5,8 +5,8 @@ use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::BatchType;
 
 use super::row::Row;
-use super::{Member, Members, members_of};
-use crate::statement::about::Touched;
+use super::{Members, members_of};
+use crate::statement::about::{About, Touched};
 use crate::statement::{Core, Write};
 use crate::{Error, Session};
 
@@ -53,7 +53,7 @@ impl LoggedBatch {
     /// As [`Write::execute`] before anything is sent, and [`Refused`](crate::ErrorKind::Refused) for the 101st statement,
     /// for more than 4 MB and for a DELETE of a range. The batch stays as it was.
     pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Borrow<V>) -> Result<&mut Self, Error> {
-        self.members.push_logged(Member::new(&write.core, values.borrow(), false)?)?;
+        self.members.push_logged(&write.core, values.borrow(), false)?;
         Ok(self)
     }
 
@@ -65,7 +65,7 @@ impl LoggedBatch {
     /// deletes a range, or if there are more than 50 and one sets a static column. After: what the server says, and then
     /// nothing was applied; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost and one of the statements may not
     /// be sent twice.
-    pub async fn execute(&self) -> Result<(), Error> {
+    pub async fn execute(&mut self) -> Result<(), Error> {
         if self.is_empty() {
             return Ok(());
         }
@@ -78,34 +78,45 @@ impl LoggedBatch {
 members_of!(LoggedBatch);
 
 impl Members {
-    pub(super) fn push_logged(&mut self, member: Member) -> Result<(), Error> {
-        if self.of.len() == MOST_STATEMENTS {
-            return Err(self.refused(
-                format!("one more is too many, Keyspaces takes {MOST_STATEMENTS}"),
-                "Put into one batch only what must be applied together",
-            ));
-        }
-        let bytes = self.bytes() + member.bytes;
-        if bytes > MOST_BYTES {
-            return Err(self.refused(
-                format!("with the next it is at least {bytes} bytes, Keyspaces takes at most {MOST_BYTES}"),
-                "Put into one batch only what must be applied together",
-            ));
-        }
-        if member.about.tree().and_then(Touched::by).is_some_and(|touched| touched.ranges) {
-            return Err(self.deletes_a_range(&member));
-        }
-        self.of.push(member);
-        Ok(())
+    pub(super) fn push_logged(
+        &mut self,
+        core: &Core,
+        values: &impl SerializeRow,
+        conditional: bool,
+    ) -> Result<(), Error> {
+        let about = &core.call.about;
+        self.push(core, values, conditional, |members, cells| {
+            if members.of.len() == MOST_STATEMENTS {
+                return Err(members.refused(
+                    format!("one more is too many, Keyspaces takes {MOST_STATEMENTS}"),
+                    "Put into one batch only what must be applied together",
+                ));
+            }
+            // The values are at least as large as what they surely are.
+            if members.values.len() + cells.as_bytes().len() > MOST_BYTES {
+                let columns = core.prepared.get_variable_col_specs();
+                let bytes = members.surely_at_least() + cells.surely_at_least(columns.as_slice());
+                if bytes > MOST_BYTES {
+                    return Err(members.refused(
+                        format!("with the next it is at least {bytes} bytes, Keyspaces takes at most {MOST_BYTES}"),
+                        "Put into one batch only what must be applied together",
+                    ));
+                }
+            }
+            match about.tree().and_then(Touched::by) {
+                Some(touched) if touched.ranges => Err(members.deletes_a_range(about)),
+                _ => Ok(()),
+            }
+        })
     }
 
     /// What needs to know the tables' keys.
     pub(super) async fn check_logged(&self) -> Result<(), Error> {
         let mut rows = HashSet::new();
         for member in &self.of {
-            let Some(row) = Row::of(&self.session, member).await else { continue };
+            let Some(row) = Row::of(&self.session, &member.about, self.cells(member)).await else { continue };
             if row.is_range() {
-                return Err(self.deletes_a_range(member));
+                return Err(self.deletes_a_range(&member.about));
             }
             if row.sets_static_columns && self.of.len() > MOST_STATEMENTS_WITH_STATIC_COLUMNS {
                 return Err(self.refused(
@@ -128,9 +139,9 @@ impl Members {
         Ok(())
     }
 
-    fn deletes_a_range(&self, member: &Member) -> Error {
+    fn deletes_a_range(&self, about: &About) -> Error {
         self.refused(
-            format!("{} is about a range of rows", member.about.attempted),
+            format!("{} is about a range of rows", about.attempted),
             "Keyspaces refuses that in a logged batch (DG:batchStatements): name the whole primary key with =",
         )
     }

@@ -9,14 +9,13 @@ mod tests;
 mod unlogged;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use scylla::response::query_result::QueryResult;
-use scylla::serialize::SerializationError;
-use scylla::serialize::row::{RowSerializationContext, SerializeRow};
-use scylla::serialize::writers::RowWriter;
-use scylla::statement::batch::{Batch, BatchType};
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::batch::{Batch, BatchStatement, BatchType};
 
 pub use self::conditional::ConditionalBatch;
 pub(super) use self::key::{Key, Keys};
@@ -26,41 +25,46 @@ use super::Core;
 use super::about::About;
 use super::cells::Cells;
 use crate::consistency::WRITE_CONSISTENCY;
-use crate::execute::{self, Call, Repeats};
+use crate::execute::{self, Call, Repeats, WRITE_UNIT};
 use crate::pace::{Pace, Together};
 use crate::{Error, ErrorKind, Session};
 
 /// What any batch is made of.
 struct Members {
     session: Session,
-    kind: BatchType,
+    batch: Batch,
     of: Vec<Member>,
+    /// Of all members, one after the other: a buffer for each would be an allocation for each.
+    values: Vec<u8>,
     tag: Option<Arc<str>>,
     deadline: Option<Duration>,
     attempt_timeout: Option<Duration>,
     repeats: Repeats,
 }
 
-/// One statement of a batch with its values.
-#[derive(Clone)]
+/// One statement of a batch.
 struct Member {
-    prepared: scylla::statement::prepared::PreparedStatement,
     about: Arc<About>,
     repeatable: bool,
     paces: Together,
-    values: Vec<u8>,
+    /// Where its values are, and how many.
+    values: Range<usize>,
     count: usize,
-    /// How much data it surely is for the service.
-    bytes: usize,
     conditional: bool,
 }
 
+/// Room that is made with the first statement, in statements and in values of some hundred bytes.
+const USUALLY_AT_MOST: usize = 10;
+
 impl Members {
     fn new(session: &Session, kind: BatchType) -> Self {
+        let mut batch = Batch::new(kind);
+        batch.set_consistency(WRITE_CONSISTENCY);
         Self {
             session: session.clone(),
-            kind,
+            batch,
             of: Vec::new(),
+            values: Vec::new(),
             tag: None,
             deadline: None,
             attempt_timeout: None,
@@ -68,8 +72,42 @@ impl Members {
         }
     }
 
+    /// Adds a statement unless `refuses` has a reason against it, given the values with those of the statement.
+    fn push(
+        &mut self,
+        core: &Core,
+        values: &impl SerializeRow,
+        conditional: bool,
+        refuses: impl FnOnce(&Self, Cells<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let serialised = core.serialised(values)?;
+        let cells = serialised.cells();
+        refuses(self, cells)?;
+        if self.of.is_empty() {
+            self.of.reserve(USUALLY_AT_MOST);
+            self.batch.statements.reserve(USUALLY_AT_MOST);
+            self.values.reserve(USUALLY_AT_MOST * cells.as_bytes().len().min(512));
+        }
+        let start = self.values.len();
+        self.values.extend_from_slice(cells.as_bytes());
+        self.batch.append_statement(core.prepared.clone());
+        self.of.push(Member {
+            about: Arc::clone(&core.call.about),
+            repeatable: core.call.is_repeatable(),
+            paces: Arc::clone(&core.call.paces),
+            values: start..self.values.len(),
+            count: cells.count(),
+            conditional,
+        });
+        Ok(())
+    }
+
+    fn cells(&self, member: &Member) -> Cells<'_> {
+        member.cells(&self.values)
+    }
+
     fn attempted(&self) -> String {
-        let kind = match self.kind {
+        let kind = match self.batch.get_type() {
             BatchType::Unlogged => "an unlogged batch",
             BatchType::Logged | BatchType::Counter => "a logged batch",
         };
@@ -80,12 +118,23 @@ impl Members {
         Error::new(ErrorKind::Refused, self.attempted(), problem.into()).with_advice(advice)
     }
 
-    fn bytes(&self) -> usize {
-        self.of.iter().map(|member| member.bytes).sum()
+    /// How much data it surely is for the service.
+    fn surely_at_least(&self) -> usize {
+        let sizes = self.of.iter().zip(&self.batch.statements).map(|(member, statement)| match statement {
+            BatchStatement::PreparedStatement(prepared) => {
+                self.cells(member).surely_at_least(prepared.get_variable_col_specs().as_slice())
+            }
+            _ => 0,
+        });
+        sizes.sum()
     }
 
     /// Those of all its tables, each once.
     fn paces(&self) -> Together {
+        let Some((first, others)) = self.of.split_first() else { return Arc::default() };
+        if others.iter().all(|member| Arc::ptr_eq(&member.paces, &first.paces)) {
+            return Arc::clone(&first.paces);
+        }
         let mut paces: Vec<&Arc<Pace>> = Vec::new();
         for pace in self.of.iter().flat_map(|member| &*member.paces) {
             if !paces.iter().any(|known| Arc::ptr_eq(known, pace)) {
@@ -95,7 +144,7 @@ impl Members {
         paces.into_iter().map(Arc::clone).collect()
     }
 
-    async fn send(&self) -> Result<(QueryResult, Arc<About>), Error> {
+    async fn send(&mut self) -> Result<(QueryResult, Arc<About>), Error> {
         let repeatable = self.of.iter().all(|member| member.repeatable && !member.conditional);
         let mut call = Call::new(&self.session, About::of_several(self.attempted(), repeatable));
         call.tag.clone_from(&self.tag);
@@ -103,15 +152,18 @@ impl Members {
         call.attempt_timeout = self.attempt_timeout;
         call.repeats = self.repeats;
         call.paces = self.paces();
-        let mut batch = Batch::new(self.kind);
-        batch.set_consistency(WRITE_CONSISTENCY);
-        for member in &self.of {
-            batch.append_statement(member.prepared.clone());
-        }
-        // A logged batch costs twice the units of its rows (DG:batchStatements).
-        let bytes = if self.kind == BatchType::Logged { 2 * self.bytes() } else { self.bytes() };
-        let answer = execute::batch(&call, &mut batch, self.of.as_slice(), bytes).await?;
+        // Each row takes whole units, and in a logged batch twice as many (DG:batchStatements).
+        let rows = self.of.iter().map(|member| member.values.len().div_ceil(WRITE_UNIT).max(1) * WRITE_UNIT);
+        let bytes = rows.sum::<usize>() * if self.batch.get_type() == BatchType::Logged { 2 } else { 1 };
+        let cells: Vec<Cells<'_>> = self.of.iter().map(|member| member.cells(&self.values)).collect();
+        let answer = execute::batch(&call, &mut self.batch, cells.as_slice(), bytes).await?;
         Ok((answer, call.about))
+    }
+}
+
+impl Member {
+    fn cells<'b>(&self, values: &'b [u8]) -> Cells<'b> {
+        Cells::of(values.get(self.values.clone()).unwrap_or_default(), self.count)
     }
 }
 
@@ -119,47 +171,11 @@ impl Members {
 impl fmt::Debug for Members {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Members")
-            .field("kind", &self.kind)
+            .field("kind", &self.batch.get_type())
             .field("statements", &self.of.len())
             .field("tag", &self.tag)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
-    }
-}
-
-impl Member {
-    fn new(core: &Core, values: &impl SerializeRow, conditional: bool) -> Result<Self, Error> {
-        let columns = core.prepared.get_variable_col_specs();
-        let values = core.serialised(values)?;
-        let cells = values.cells();
-        Ok(Self {
-            prepared: core.prepared.clone(),
-            about: Arc::clone(&core.call.about),
-            repeatable: core.call.is_repeatable(),
-            paces: Arc::clone(&core.call.paces),
-            values: cells.as_bytes().to_vec(),
-            count: cells.count(),
-            bytes: cells.surely_at_least(columns.as_slice()),
-            conditional,
-        })
-    }
-
-    fn cells(&self) -> Cells<'_> {
-        Cells::of(&self.values, self.count)
-    }
-}
-
-impl SerializeRow for Member {
-    fn serialize(
-        &self,
-        context: &RowSerializationContext<'_>,
-        writer: &mut RowWriter<'_>,
-    ) -> Result<(), SerializationError> {
-        self.cells().serialize(context, writer)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.cells().is_empty()
     }
 }
 

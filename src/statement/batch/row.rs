@@ -5,9 +5,9 @@ use std::sync::Arc;
 use keyspaces_cql::Statement;
 use keyspaces_cql::statement::{Term, TermKind};
 
-use super::{Key, Member, key};
+use super::{Key, key};
 use crate::Session;
-use crate::statement::about::Touched;
+use crate::statement::about::{About, Touched};
 use crate::statement::cells::Cells;
 
 /// The row that a statement is about.
@@ -33,11 +33,11 @@ pub(super) enum Value {
 
 impl Row {
     /// `None` where the text cannot be read or the key of its table is not known: the server decides.
-    pub(super) async fn of(session: &Session, member: &Member) -> Option<Self> {
-        let tree = member.about.tree()?;
+    pub(super) async fn of(session: &Session, about: &About, cells: Cells<'_>) -> Option<Self> {
+        let tree = about.tree()?;
         let table = tree.tables().into_iter().next()?.clone();
         let key = key::of(session, &table.keyspace.as_ref()?.text, &table.name.text).await?;
-        Self::by(tree, member.cells(), &key)
+        Self::by(tree, cells, &key)
     }
 
     pub(super) fn by(tree: &Statement, cells: Cells<'_>, key: &Arc<Key>) -> Option<Self> {

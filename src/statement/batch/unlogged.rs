@@ -3,7 +3,7 @@ use std::borrow::Borrow;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::BatchType;
 
-use super::{Member, Members, members_of};
+use super::{Members, members_of};
 use crate::statement::{Core, Write};
 use crate::{Error, Session};
 
@@ -46,13 +46,15 @@ impl UnloggedBatch {
     /// As [`Write::execute`] before anything is sent, and [`Refused`](crate::ErrorKind::Refused) for the 31st statement. The
     /// batch stays as it was.
     pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Borrow<V>) -> Result<&mut Self, Error> {
-        if self.len() == MOST_STATEMENTS {
-            return Err(self.members.refused(
+        self.members.push(&write.core, values.borrow(), false, |members, _| {
+            if members.of.len() < MOST_STATEMENTS {
+                return Ok(());
+            }
+            Err(members.refused(
                 format!("one more is too many, Keyspaces takes {MOST_STATEMENTS}"),
                 "Write the rest in another batch, or singly and in flight together",
-            ));
-        }
-        self.members.of.push(Member::new(&write.core, values.borrow(), false)?);
+            ))
+        })?;
         Ok(self)
     }
 
@@ -62,7 +64,7 @@ impl UnloggedBatch {
     ///
     /// What the server says; some of the statements may have been written. [`Unknown`](crate::ErrorKind::Unknown) if the
     /// answer was lost and one of the statements may not be sent twice.
-    pub async fn execute(&self) -> Result<(), Error> {
+    pub async fn execute(&mut self) -> Result<(), Error> {
         if self.is_empty() {
             return Ok(());
         }
