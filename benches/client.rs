@@ -27,6 +27,7 @@ const WARMING_UP: u64 = 200;
 const CONNECTIONS: usize = 3;
 const IN_FLIGHT_PER_CONNECTION: usize = 512;
 const ROWS_IN_A_BATCH: usize = 10;
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Whose code does it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -125,7 +126,10 @@ pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result
     let connections = task.in_flight().div_ceil(IN_FLIGHT_PER_CONNECTION).max(CONNECTIONS);
     let builder = Session::builder()
         .endpoint(Endpoint::cassandra(address)?)
-        .connections_per_host(NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN));
+        .connections_per_host(NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN))
+        // Thousands of calls in flight take long where each instruction is counted.
+        .call_timeout(PATIENCE)
+        .attempt_timeout(PATIENCE);
     let session = runtime.block_on(builder.connect())?;
     if task.in_flight() > IN_FLIGHT_PER_CONNECTION {
         // A new peer counts as one connection for two seconds, and nobody is to wait for room here.
