@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::plane::Plane;
 use super::protocol::xml::{Element, escaped};
 use super::protocol::{Input, JsonVersion, Output, Protocol};
-use super::route::{Head, Route, Service};
+use super::route::{self, Head, Route, Service};
 use super::{autoscaling, iam, keyspaces};
 use crate::auth::http::{Scope, SignedRequest, Unauthenticated};
 
@@ -105,7 +105,11 @@ impl Received {
     /// One line for each request that is refused, as the gateway has it for statements.
     fn log(&self, error: &ApiError, request_id: &str) {
         let head = self.head();
-        let operation = head.target.unwrap_or(head.path);
+        let operation = match head.protocol() {
+            Protocol::Query => route::action(&self.body),
+            _ => None,
+        };
+        let operation = operation.unwrap_or_else(|| head.target.unwrap_or(head.path).to_owned());
         let operation: String = operation.chars().take(100).collect();
         let (client, status, reason) = (self.client, error.status(), &error.message);
         tracing::info!(

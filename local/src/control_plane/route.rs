@@ -80,7 +80,6 @@ impl Head<'_> {
         };
         let is_known = match service {
             Service::Keyspaces => keyspaces::action(&operation).is_some(),
-            // The service answers with a text of its own.
             Service::Iam => iam::has(&operation),
             Service::ApplicationAutoScaling => super::autoscaling::has(&operation),
         };
@@ -150,18 +149,24 @@ impl Head<'_> {
     }
 }
 
+/// The operation that a form asks for.
+pub(super) fn action(form: &[u8]) -> Option<String> {
+    member(form, "Action")
+}
+
 /// IAM is the one service here that takes forms.
-fn query(body: &[u8]) -> Result<(Service, String), ApiError> {
-    let member = |wanted: &str| {
-        form_urlencoded::parse(body).find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
-    };
-    let action = member("Action")
+fn query(form: &[u8]) -> Result<(Service, String), ApiError> {
+    let action = action(form)
         .ok_or_else(|| ApiError::new("MissingAction", "The request is missing an action or a required parameter."))?;
-    match member("Version") {
+    match member(form, "Version") {
         Some(version) if version == iam::VERSION => Ok((Service::Iam, action)),
         _ => Err(ApiError::new(
             "UnknownOperationException",
             format!("keyspaces-local: not emulated: forms of another Version than IAM's, {}", iam::VERSION),
         )),
     }
+}
+
+fn member(form: &[u8], name: &str) -> Option<String> {
+    form_urlencoded::parse(form).find(|(member, _)| member == name).map(|(_, value)| value.into_owned())
 }
