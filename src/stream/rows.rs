@@ -29,6 +29,10 @@ pub struct Rows<R> {
     state: State<R>,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a box would be an allocation for each read, and a stream is moved once or twice"
+)]
 enum State<R> {
     /// Not polled yet.
     Fresh(Source),
@@ -38,6 +42,7 @@ enum State<R> {
 }
 
 /// Where the read comes from.
+#[allow(clippy::large_enum_variant, reason = "as of a state")]
 enum Source {
     Ready(Result<Read, Error>),
     Later(BoxFuture<'static, Result<Read, Error>>),
@@ -130,10 +135,10 @@ async fn read_all<R: OwnedRow>(source: Source, mut take: impl FnMut(R), pauses: 
         let (arrived, after) = match asked {
             Some(ahead) => {
                 let again = |_, left| read.page_within(state, left);
-                Box::pin(ahead.wanted(read.call.deadline(), again)).await?
+                ahead.wanted(read.call.deadline(), again).await?
             }
             // The page had no rows.
-            None => Box::pin(read.page(state)).await?,
+            None => read.page(state).await?,
         };
         (page, next) = (arrived, more(after));
     }
