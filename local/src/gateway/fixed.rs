@@ -4,11 +4,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
-use keyspaces_cql::Statement;
+use keyspaces_cql::{Span, Statement};
 use uuid::Uuid;
-
-use super::understand::edited;
-use crate::names::{SchemaObject, quoted};
 
 /// Whether a statement calls one of them.
 pub(super) fn is_fresh(statement: &Statement) -> bool {
@@ -16,16 +13,11 @@ pub(super) fn is_fresh(statement: &Statement) -> bool {
     statement.functions().iter().any(|function| function.keyspace.is_none() && given(function.name, now).is_some())
 }
 
-/// The text with what such functions give at this time in their place, and with its tables under their whole names.
-pub(super) fn fixed(text: &str, tables: &[SchemaObject], now: SystemTime) -> Option<String> {
-    let statement = keyspaces_cql::parse(text).ok()?;
+/// What such functions give at this time, in the place of their calls.
+pub(super) fn fixed(statement: &Statement, now: SystemTime) -> Vec<(Span, String)> {
     let functions = statement.functions();
     let calls = functions.iter().filter(|function| function.keyspace.is_none());
-    let calls = calls.filter_map(|function| Some((function.span, given(function.name, now)?)));
-    let names = statement.tables().into_iter().zip(tables);
-    let names =
-        names.map(|(name, table)| (name.span(), format!("{}.{}", quoted(&table.keyspace), quoted(&table.name))));
-    Some(edited(text, &calls.chain(names).collect::<Vec<_>>()))
+    calls.filter_map(|function| Some((function.span, given(function.name, now)?))).collect()
 }
 
 /// What such a function gives, as a literal of its type: without that, a function of several types is ambiguous of it.
@@ -59,17 +51,22 @@ fn time_uuid(now: SystemTime) -> Uuid {
 mod tests {
     use std::time::Duration;
 
+    use super::super::text::Text;
     use super::*;
+
+    fn text_of(text: &str, now: SystemTime) -> String {
+        let renames = fixed(&keyspaces_cql::parse(text).unwrap(), now);
+        Text { sent: text.into(), renames, tables: Vec::new() }.for_cassandra()
+    }
 
     #[test]
     fn what_functions_give_is_in_their_place_and_everything_else_stays() {
         let now = UNIX_EPOCH + Duration::new(86_400, 5_000_000);
-        let table = SchemaObject::table("ks", "T");
         let values = "currentTimestamp(), tojson(1), currentDate(), currenttime()";
         let text = format!("INSERT INTO \"T\" (a, b, c, d) VALUES ({values}) -- now()");
         assert_eq!(
-            fixed(&text, &[table], now).unwrap(),
-            "INSERT INTO \"ks\".\"T\" (a, b, c, d) VALUES ((timestamp) 86400005, tojson(1), (date) '1970-01-02', (time) \
+            text_of(&text, now),
+            "INSERT INTO \"T\" (a, b, c, d) VALUES ((timestamp) 86400005, tojson(1), (date) '1970-01-02', (time) \
              '00:00:00.005000000') -- now()"
         );
     }

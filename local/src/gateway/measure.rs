@@ -58,6 +58,12 @@ pub(super) struct Terms {
 #[derive(Debug, Default)]
 pub(super) struct Remembered(Mutex<Option<(u64, Arc<Plan>)>>);
 
+impl Clone for Remembered {
+    fn clone(&self) -> Self {
+        Self(Mutex::new(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()))
+    }
+}
+
 /// What is remembered beside a statement does not make it another.
 impl PartialEq for Remembered {
     fn eq(&self, _: &Self) -> bool {
@@ -79,12 +85,11 @@ impl Statement<'_> {
         {
             return Ok(Arc::clone(plan));
         }
-        let Ok(tree) = keyspaces_cql::parse(&facts.text) else { return Ok(Arc::default()) };
         let mut tables = Vec::with_capacity(facts.tables.len());
         for table in &facts.tables {
             tables.push((table, self.layout(stream, table).await?, self.shared.schema.features(table)));
         }
-        let plan = Arc::new(Plan::of(&tree, &tables));
+        let plan = Arc::new(Plan::of(&facts.tree, &tables));
         *facts.plan.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((definitions, Arc::clone(&plan)));
         Ok(plan)
     }

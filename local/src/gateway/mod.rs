@@ -17,6 +17,7 @@ mod renamed;
 mod script;
 mod statement;
 mod strike;
+mod text;
 mod understand;
 mod written;
 
@@ -43,6 +44,8 @@ use crate::topology::{Listeners, Partitioner, Topology};
 use crate::upstream::{Failed, InternalConnection, Layouts, Lease};
 pub(crate) use doors::{Doors, Stuck};
 pub(crate) use script::Script;
+#[cfg(test)]
+pub(crate) use text::counter;
 
 /// What a gateway is told.
 pub(crate) struct Settings {

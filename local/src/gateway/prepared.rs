@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use keyspaces_cql::Statement;
 
 use super::measure::Remembered;
+use super::text::Text;
 use super::understand::Look;
 use crate::names::SchemaObject;
 use crate::schema::Features;
@@ -36,10 +38,10 @@ struct Entry {
 }
 
 /// What is known of one of them.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Facts {
-    /// As the client sent it, with the names that Cassandra has for functions.
-    pub(super) text: Arc<str>,
+    pub(super) text: Text,
+    pub(super) tree: Arc<Statement>,
     pub(super) tables: Vec<SchemaObject>,
     /// Whether it reads; otherwise it writes.
     pub(super) reads: bool,
@@ -67,7 +69,7 @@ impl Prepared {
 
     /// The text of a statement.
     pub(super) fn text(&self, id: &[u8]) -> Option<Arc<str>> {
-        self.get(id).map(|facts| Arc::clone(&facts.text))
+        self.get(id).map(|facts| Arc::clone(&facts.text.sent))
     }
 
     /// After how many definitions a client that asks this peer has last been told the columns of the rows; for a peer that
@@ -83,12 +85,12 @@ impl Prepared {
         // A copy of its own: the id is a slice of a whole frame.
         let id = Bytes::copy_from_slice(&id);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.text += facts.text.len();
+        inner.text += facts.text.sent.len();
         let facts = Arc::new(facts);
         if let Some(entry) = inner.by_id.get_mut(&id) {
             let before = std::mem::replace(&mut entry.facts, facts);
             entry.prepared.insert(peer, definitions);
-            inner.text -= before.text.len();
+            inner.text -= before.text.sent.len();
         } else {
             let prepared = HashMap::from([(peer, definitions)]);
             inner.by_id.insert(id.clone(), Entry { facts, first: definitions, prepared });
@@ -97,7 +99,7 @@ impl Prepared {
         while inner.oldest_first.len() > self.most || inner.text > self.most_text {
             let Some(oldest) = inner.oldest_first.pop_front() else { break };
             if let Some(gone) = inner.by_id.remove(&oldest) {
-                inner.text -= gone.facts.text.len();
+                inner.text -= gone.facts.text.sent.len();
             }
         }
     }
@@ -122,7 +124,8 @@ mod tests {
 
     fn facts(text: &str) -> Facts {
         Facts {
-            text: text.into(),
+            text: Text { sent: text.into(), ..Text::default() },
+            tree: Arc::new(keyspaces_cql::parse("USE ks").unwrap()),
             tables: Vec::new(),
             reads: true,
             conditional: false,

@@ -44,7 +44,6 @@ impl Statement<'_> {
         let schema = &self.shared.schema;
         let mut all = Vec::new();
         for Piece { facts, values, .. } in pieces {
-            let Ok(tree) = keyspaces_cql::parse(&facts.text) else { continue };
             let mut places = Vec::with_capacity(facts.tables.len());
             for table in &facts.tables {
                 places.push(if self.shared.history.is_recorded(table) {
@@ -58,7 +57,7 @@ impl Statement<'_> {
                     None
                 });
             }
-            all.extend(written(&tree, &facts.text, &Bound::new(&tree, values), &places));
+            all.extend(written(&facts.tree, &facts.text, &Bound::new(&facts.tree, values), &places));
         }
         Ok(all)
     }

@@ -47,19 +47,15 @@ impl Script {
         keyspace: Option<&str>,
         schema: &Schema,
     ) -> Result<Option<String>, String> {
-        let Span { start, end } = statement.span();
-        // By itself, since Cassandra is sent what is between its first and its last character.
-        let text = &self.text[start..end];
-        let statement = keyspaces_cql::parse(text).map_err(|error| error.to_string())?;
         if matches!(statement, Statement::RestoreTable(_)) {
             return Err(String::from(ONLY_DEFINITIONS));
         }
         let place = Place { keyspace, names: schema.names(), data_center: schema.data_center(), prepared: false };
-        if place.created_if_missing(&statement).is_some_and(|thing| schema.has(&thing)) {
+        if place.created_if_missing(statement).is_some_and(|thing| schema.has(&thing)) {
             return Ok(None);
         }
         let understood =
-            understand(&statement, text, place, &KnownTables::default()).map_err(|refusal| refusal.text)?;
+            understand(statement, &self.text, place, &KnownTables::default()).map_err(|refusal| refusal.text)?;
         match understood.action {
             Action::Use(keyspace) => {
                 schema.check_keyspace(&keyspace).map_err(|refusal| refusal.text)?;

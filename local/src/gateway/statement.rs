@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use keyspaces_cql::{Effect, KnownTables};
+use keyspaces_cql::{Effect, KnownTables, Statement as Tree, statement};
 
 use super::Shared;
 use super::fixed::fixed;
@@ -71,7 +71,7 @@ impl Statement<'_> {
     }
 
     async fn query(&self, frame: Frame, query: Query) -> Result<Answer, Refusal> {
-        let understood = match self.understand(frame.stream, &query.text, false).await {
+        let (tree, understood) = match self.understand(frame.stream, &query.text, false).await {
             Ok(understood) => understood,
             Err(Not::Taken(refusal)) => return Err(refusal),
             Err(Not::Known(refusal)) => return self.probe(frame.stream, &query.text, refusal).await,
@@ -89,17 +89,15 @@ impl Statement<'_> {
                 Ok(came_of(Frame::new(frame.stream, answer.opcode, answer.body)))
             }
             Action::Read | Action::Write { .. } => {
-                let facts = facts(&query.text, &understood);
-                if let Some(text) = self.fixed(&facts) {
-                    return Box::pin(self.query(frame, Query { text, ..query })).await;
-                }
-                self.carry_out(frame, &facts, Asked::Query(&query, &understood.text)).await
+                let facts = self.fixed(facts(tree, understood));
+                let text = facts.text.for_cassandra();
+                self.carry_out(frame, &facts, Asked::Query(&query, &text)).await
             }
         }
     }
 
     async fn prepare(&self, frame: Frame, text: &str) -> Result<Answer, Refusal> {
-        let understood = match self.understand(frame.stream, text, true).await {
+        let (tree, understood) = match self.understand(frame.stream, text, true).await {
             Ok(understood) => understood,
             Err(Not::Taken(refusal)) => return Err(refusal),
             Err(Not::Known(refusal)) => return self.probe(frame.stream, text, refusal).await,
@@ -107,10 +105,10 @@ impl Statement<'_> {
         if !matches!(understood.action, Action::Read | Action::Write { .. }) {
             return Err(not_emulated("this statement as a prepared one"));
         }
-        let facts = facts(text, &understood);
+        let facts = facts(tree, understood);
         self.check_tables(&facts).await?;
         let definitions = self.shared.layouts.definitions();
-        let body = request::write_prepare(frame.stream, &understood.text).body;
+        let body = request::write_prepare(frame.stream, &facts.text.for_cassandra()).body;
         let (answer, outcome) = self.forward(frame.with_body(body)).await?;
         if let Some(id) = metadata::prepared_id(&answer) {
             self.shared.prepared.remember(id, facts, self.peer, definitions);
@@ -125,10 +123,13 @@ impl Statement<'_> {
         if facts.reads && execute.parameters.skips_metadata() && self.has_other_columns(&execute.id, &facts) {
             return Ok(unprepared(frame.stream, &execute.id));
         }
-        if let Some(text) = self.fixed(&facts) {
+        if self.must_fix(&facts) {
             let mut frame = frame;
             frame.opcode = Opcode::Query;
-            return self.query(frame, Query { text, parameters: execute.parameters.clone() }).await;
+            let facts = self.fixed((*facts).clone());
+            let text = facts.text.for_cassandra();
+            let query = Query { text: String::new(), parameters: execute.parameters.clone() };
+            return self.carry_out(frame, &facts, Asked::Query(&query, &text)).await;
         }
         self.carry_out(frame, &facts, Asked::Execute(execute)).await
     }
@@ -166,45 +167,42 @@ impl Statement<'_> {
         let mut texts = Vec::with_capacity(batch.statements.len());
         let mut all = Vec::with_capacity(batch.statements.len());
         for batched in &mut batch.statements {
-            if let TextOrId::Id(id) = &batched.statement {
-                let Some(facts) = self.shared.prepared.get(id) else { return Ok(unprepared(frame.stream, id)) };
-                let Some(text) = self.fixed(&facts) else {
-                    texts.push(String::new());
-                    all.push(facts);
-                    continue;
-                };
-                batched.statement = TextOrId::Text(text);
-            }
-            let TextOrId::Text(text) = &batched.statement else { continue };
-            match self.understand(frame.stream, text, false).await {
-                Ok(understood) if !matches!(understood.action, Action::Write { .. }) => return Err(only_writes()),
-                Ok(understood) => {
-                    let known = facts(text, &understood);
-                    let (known, understood) = match self.fixed(&known) {
-                        Some(text) => match self.understand(frame.stream, &text, false).await {
-                            Ok(understood) => (facts(&text, &understood), understood),
-                            Err(Not::Taken(refusal) | Not::Known(refusal)) => return Err(refusal),
-                        },
-                        None => (known, understood),
-                    };
-                    all.push(known.into());
-                    texts.push(understood.text);
+            let known = match &batched.statement {
+                TextOrId::Id(id) => {
+                    let Some(facts) = self.shared.prepared.get(id) else { return Ok(unprepared(frame.stream, id)) };
+                    if !self.must_fix(&facts) {
+                        texts.push(String::new());
+                        all.push(facts);
+                        continue;
+                    }
+                    (*facts).clone()
                 }
-                Err(Not::Taken(refusal)) => return Err(refusal),
-                Err(Not::Known(refusal)) => return self.probe(frame.stream, text, refusal).await,
-            }
+                TextOrId::Text(text) => match self.understand(frame.stream, text, false).await {
+                    Ok((_, understood)) if !matches!(understood.action, Action::Write { .. }) => {
+                        return Err(only_writes());
+                    }
+                    Ok((tree, understood)) => facts(tree, understood),
+                    Err(Not::Taken(refusal)) => return Err(refusal),
+                    Err(Not::Known(refusal)) => return self.probe(frame.stream, text, refusal).await,
+                },
+            };
+            let known = self.fixed(known);
+            texts.push(known.text.for_cassandra());
+            // A prepared statement whose functions were called here is sent as a text.
+            batched.statement = TextOrId::Text(String::new());
+            all.push(Arc::new(known));
         }
         if all.iter().any(|facts| facts.reads) {
             return Err(only_writes());
         }
         let kind = match batch.kind {
-            BatchKind::Logged => "",
-            BatchKind::Unlogged => "UNLOGGED",
-            BatchKind::Counter => "COUNTER",
+            BatchKind::Logged => statement::BatchKind::Logged,
+            BatchKind::Unlogged => statement::BatchKind::Unlogged,
+            BatchKind::Counter => statement::BatchKind::Counter,
         };
-        let originals: Vec<&str> = all.iter().map(|facts| &*facts.text).collect();
+        let trees: Vec<&Tree> = all.iter().map(|facts| &*facts.tree).collect();
         let tables = self.known_tables(frame.stream, all.iter().flat_map(|facts| &facts.tables)).await?;
-        self.in_place(false, |place| judge_batch(kind, &originals, place, &tables))?;
+        self.in_place(false, |place| judge_batch(kind, &trees, place, &tables))?;
         check_consistency(
             false,
             all.iter().any(|facts| facts.conditional),
@@ -230,7 +228,7 @@ impl Statement<'_> {
         self.metered(stream, &pieces, terms, work).await
     }
 
-    async fn understand(&self, stream: i16, text: &str, prepared: bool) -> Result<Understood, Not> {
+    async fn understand(&self, stream: i16, text: &str, prepared: bool) -> Result<(Tree, Understood), Not> {
         let statement = parsed(text)?;
         let definition = statement.effect() == Effect::Definition;
         if definition && prepared {
@@ -245,7 +243,7 @@ impl Statement<'_> {
             if let Some(created) = created {
                 self.settle().await.map_err(Not::Taken)?;
                 if self.shared.schema.has(&created) {
-                    return Ok(Understood::nothing_to_do());
+                    return Ok((statement, Understood::nothing_to_do()));
                 }
             }
         }
@@ -254,7 +252,8 @@ impl Statement<'_> {
             _ => self.in_place(prepared, |place| place.tables(&statement)),
         };
         let tables = self.known_tables(stream, &named).await.map_err(Not::Taken)?;
-        self.in_place(prepared, |place| understand(&statement, text, place, &tables)).map_err(Not::Taken)
+        let understood = self.in_place(prepared, |place| understand(&statement, text, place, &tables));
+        Ok((statement, understood.map_err(Not::Taken)?))
     }
 
     /// What a table looks like; empty if Cassandra has none of this name.
@@ -288,13 +287,20 @@ impl Statement<'_> {
         judge(Place { keyspace: keyspace.as_deref(), names, data_center, prepared })
     }
 
-    /// The text with the values of functions that give something else each time, if there are any and a table is recorded:
-    /// it must be known which row is written.
-    fn fixed(&self, facts: &Facts) -> Option<String> {
+    /// Whether functions of a statement give something else each time and one of its tables is recorded: it must be known
+    /// which row is written.
+    fn must_fix(&self, facts: &Facts) -> bool {
         let history = &self.shared.history;
         let fresh = matches!(facts.look, Look::Write { fresh: true, .. });
-        (fresh && facts.tables.iter().any(|table| history.is_recorded(table)))
-            .then(|| fixed(&facts.text, &facts.tables, SystemTime::now()))?
+        fresh && facts.tables.iter().any(|table| history.is_recorded(table))
+    }
+
+    /// With what these functions give in the place of their calls, where that is needed.
+    fn fixed(&self, mut facts: Facts) -> Facts {
+        if self.must_fix(&facts) {
+            facts.text.renames.extend(fixed(&facts.tree, SystemTime::now()));
+        }
+        facts
     }
 
     async fn check_tables(&self, facts: &Facts) -> Result<(), Refusal> {
@@ -327,14 +333,16 @@ impl Statement<'_> {
     }
 }
 
-fn facts(text: &str, understood: &Understood) -> Facts {
+fn facts(tree: Tree, understood: Understood) -> Facts {
+    let Understood { action, tables, needs, look, text } = understood;
     Facts {
-        text: understood.renamed.as_deref().unwrap_or(text).into(),
-        tables: understood.tables.clone(),
-        reads: understood.action == Action::Read,
-        conditional: understood.action == (Action::Write { conditional: true }),
-        needs: understood.needs.clone(),
-        look: understood.look,
+        text,
+        tree: Arc::new(tree),
+        tables,
+        reads: action == Action::Read,
+        conditional: action == Action::Write { conditional: true },
+        needs,
+        look,
         plan: Remembered::default(),
     }
 }

@@ -1,12 +1,13 @@
 //! What a statement is, whether the service takes it, and its text with Cassandra's names.
 
-use keyspaces_cql::statement::{Batch, Modification, TermKind, Using};
+use keyspaces_cql::statement::{Batch, BatchKind, Modification, TermKind, Using};
 use keyspaces_cql::{
     Context, Judgement, KnownTables, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem, Unknown, judge_in,
 };
 
 use super::fixed::is_fresh;
 use super::renamed;
+use super::text::{Text, parse};
 use crate::names::{Names, ObjectKind, SchemaObject, system_tables};
 use crate::protocol::{Refusal, error_code, not_emulated, refused_by};
 use crate::schema::{Definition, Features};
@@ -21,11 +22,7 @@ pub(super) struct Understood {
     pub(super) needs: Vec<Features>,
     /// What else is to be looked at when its values are known.
     pub(super) look: Look,
-    /// With Cassandra's names.
-    pub(super) text: String,
-    /// The client's text with Cassandra's names of functions alone, where they differ: requests of the gateway's own take
-    /// parts of it.
-    pub(super) renamed: Option<String>,
+    pub(super) text: Text,
 }
 
 /// What a statement does.
@@ -45,7 +42,7 @@ impl Understood {
     pub(super) fn nothing_to_do() -> Self {
         let look = Look::Write { deletes: false, ttl: false, timestamps: false, fresh: false };
         let (tables, needs) = (Vec::new(), Vec::new());
-        Self { action: Action::Nothing, tables, needs, look, text: String::new(), renamed: None }
+        Self { action: Action::Nothing, tables, needs, look, text: Text::default() }
     }
 }
 
@@ -157,7 +154,7 @@ impl Place<'_> {
 
 /// Parses a statement.
 pub(super) fn parsed(text: &str) -> Result<Statement, Not> {
-    keyspaces_cql::parse(text).map_err(|error| unknown_syntax(&error))
+    parse(text).map_err(|error| unknown_syntax(&error))
 }
 
 /// Reads a statement. `tables` are those that it names, as far as they are there.
@@ -168,26 +165,27 @@ pub(super) fn understand(
     tables: &KnownTables,
 ) -> Result<Understood, Refusal> {
     judged(statement, text, place, tables)?;
-    let edits = renamed::edits(statement, place.keyspace);
-    let renamed = (!edits.is_empty()).then(|| edited(text, &edits));
-    let mut reading = Reading { text, place, look: Look::at(statement), edits };
-    Ok(Understood { renamed, ..reading.statement(statement)? })
+    let renames = renamed::edits(statement, place.keyspace);
+    Reading { place, look: Look::at(statement), text: Text { sent: text.into(), renames, tables: Vec::new() } }
+        .statement(statement)
 }
 
 /// What the rules say of a batch that came in pieces. Each of its statements was understood by itself.
-pub(super) fn judge_batch(kind: &str, texts: &[&str], place: Place<'_>, tables: &KnownTables) -> Result<(), Refusal> {
-    // Only the statements themselves: what stands behind one, a comment for instance, would swallow the next.
-    let statements: String = texts.iter().map(|text| format!("{}; ", without_surroundings(text))).collect();
-    let text = format!("BEGIN {kind} BATCH {statements}APPLY BATCH");
-    let statement = keyspaces_cql::parse(&text).map_err(|error| not_emulated(format!("this batch: {error}")))?;
-    judged(&statement, &text, place, tables)
-}
-
-fn without_surroundings(text: &str) -> &str {
-    keyspaces_cql::parse(text).map_or(text, |statement| {
-        let Span { start, end } = statement.span();
-        &text[start..end]
-    })
+pub(super) fn judge_batch(
+    kind: BatchKind,
+    pieces: &[&Statement],
+    place: Place<'_>,
+    tables: &KnownTables,
+) -> Result<(), Refusal> {
+    let statements = pieces.iter().map(|piece| match piece {
+        Statement::Insert(insert) => Ok(Modification::Insert(insert.clone())),
+        Statement::Update(update) => Ok(Modification::Update(update.clone())),
+        Statement::Delete(delete) => Ok(Modification::Delete(delete.clone())),
+        _ => Err(not_emulated("this batch: a statement of a batch is an INSERT, an UPDATE or a DELETE")),
+    });
+    let statements = statements.collect::<Result<_, _>>()?;
+    let batch = Statement::Batch(Batch { span: Span::default(), kind, using: None, statements });
+    judged(&batch, "", place, tables)
 }
 
 fn judged(statement: &Statement, text: &str, place: Place<'_>, tables: &KnownTables) -> Result<(), Refusal> {
@@ -219,20 +217,19 @@ fn unknown_syntax(error: &SyntaxError) -> Not {
 }
 
 struct Reading<'a> {
-    text: &'a str,
     place: Place<'a>,
     look: Look,
-    edits: Vec<(Span, String)>,
+    text: Text,
 }
 
 impl Reading<'_> {
-    fn statement(&mut self, statement: &Statement) -> Result<Understood, Refusal> {
+    fn statement(mut self, statement: &Statement) -> Result<Understood, Refusal> {
         match statement {
             Statement::Select(select) => {
                 let table = self.table(&select.table)?;
                 // The service finds tags by columns that are not their key.
                 if system_tables::is_found_by_other_columns(&table) && select.allow_filtering.is_none() {
-                    self.edits.push((Span::new(select.span.end, select.span.end), " ALLOW FILTERING".into()));
+                    self.text.tables.push((Span::new(select.span.end, select.span.end), " ALLOW FILTERING".into()));
                 }
                 let timestamps = statement.functions().iter().any(|function| function.name == "writetime");
                 Ok(self.understood(Action::Read, vec![table], vec![Features { ttl: false, timestamps }]))
@@ -258,7 +255,7 @@ impl Reading<'_> {
         }
     }
 
-    fn batch(&mut self, batch: &Batch) -> Result<Understood, Refusal> {
+    fn batch(self, batch: &Batch) -> Result<Understood, Refusal> {
         let writes: Vec<_> = batch.statements.iter().map(|statement| (statement.table(), statement.using())).collect();
         let conditional = batch.statements.iter().any(Modification::is_conditional);
         let mut understood = self.write(&writes, conditional)?;
@@ -268,7 +265,7 @@ impl Reading<'_> {
         Ok(understood)
     }
 
-    fn write(&mut self, writes: &[(&QualifiedName, Option<&Using>)], conditional: bool) -> Result<Understood, Refusal> {
+    fn write(mut self, writes: &[(&QualifiedName, Option<&Using>)], conditional: bool) -> Result<Understood, Refusal> {
         let tables = writes.iter().map(|(table, _)| self.table(table)).collect::<Result<Vec<_>, _>>()?;
         // The rules let through one change in a system keyspace: that of the partitioner.
         if tables.iter().any(|table| system_tables::is_system(&table.keyspace)) {
@@ -285,7 +282,7 @@ impl Reading<'_> {
             Some(system) => self.place.names.system_table(system),
             None => self.place.names.qualified(&table),
         };
-        self.edits.push((name.span(), upstream));
+        self.text.tables.push((name.span(), upstream));
         Ok(table)
     }
 
@@ -297,29 +294,9 @@ impl Reading<'_> {
         })
     }
 
-    fn understood(&self, action: Action, tables: Vec<SchemaObject>, needs: Vec<Features>) -> Understood {
-        Understood { action, tables, needs, look: self.look, text: self.edited(), renamed: None }
+    fn understood(self, action: Action, tables: Vec<SchemaObject>, needs: Vec<Features>) -> Understood {
+        Understood { action, tables, needs, look: self.look, text: self.text }
     }
-
-    /// The text with everything in its place.
-    fn edited(&self) -> String {
-        edited(self.text, &self.edits)
-    }
-}
-
-/// A text with these in the place of what stands there.
-pub(super) fn edited(text: &str, edits: &[(Span, String)]) -> String {
-    let mut edits: Vec<_> = edits.iter().collect();
-    edits.sort_by_key(|(span, _)| *span);
-    let mut edited = String::with_capacity(text.len() + 32 * edits.len());
-    let mut at = 0;
-    for (span, new) in edits {
-        edited.push_str(&text[at..span.start]);
-        edited.push_str(new);
-        at = span.end;
-    }
-    edited.push_str(&text[at..]);
-    edited
 }
 
 fn needed(using: Option<&Using>) -> Features {
@@ -351,7 +328,7 @@ mod tests {
         fn text_or_definition(self) -> String {
             match self.action {
                 Action::Define(definition) => definition.text.unwrap_or_default(),
-                _ => self.text,
+                _ => self.text.for_cassandra(),
             }
         }
     }
@@ -458,7 +435,7 @@ mod tests {
             let text = format!("SELECT * FROM {}.{}", quoted(&keyspace), quoted(&table));
             let understood = read(&text).unwrap();
             prop_assert_eq!(&understood.tables, &[SchemaObject::table(&keyspace, &table)]);
-            let again = keyspaces_cql::parse(&understood.text).unwrap();
+            let again = keyspaces_cql::parse(&understood.text.for_cassandra()).unwrap();
             let names = Names::new("test");
             let found = again.tables()[0];
             let upstream = names.keyspace(&keyspace);

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::bound::Bound;
 use super::json;
 use super::limits::{What, modifications};
+use super::text::Text;
 use crate::history::{Relation, Written};
 use crate::names::{SchemaObject, quoted};
 use crate::schema::Features;
@@ -29,7 +30,7 @@ pub(super) struct Place {
 
 /// What a statement writes. `places` has one for each of its modifications, in their order, or nothing where it is of no
 /// interest what is written.
-pub(super) fn written(tree: &Tree, text: &str, bound: &Bound<'_>, places: &[Option<Place>]) -> Vec<Written> {
+pub(super) fn written(tree: &Tree, text: &Text, bound: &Bound<'_>, places: &[Option<Place>]) -> Vec<Written> {
     let each = modifications(tree).into_iter().zip(places);
     each.filter_map(|(what, place)| {
         let reading = Reading { text, bound, place: place.as_ref()? };
@@ -43,7 +44,7 @@ type Places = (Option<Relation>, bool, Option<Relation>);
 
 #[derive(Clone, Copy)]
 struct Reading<'a> {
-    text: &'a str,
+    text: &'a Text,
     bound: &'a Bound<'a>,
     place: &'a Place,
 }
@@ -69,8 +70,8 @@ impl Reading<'_> {
                     let named = |name: &str| given.iter().any(|(column, _)| *column == name);
                     let equal = |name: &str| {
                         let (_, term) = given.iter().find(|(column, _)| *column == name)?;
-                        let value = &self.text[term.span.range()];
-                        Some((format!("{} = {}", quoted(name), self.constant(name, value)?), Some(term.span)))
+                        let value = self.text.part(term.span);
+                        Some((format!("{} = {}", quoted(name), self.constant(name, &value)?), Some(term.span)))
                     };
                     // Without a clustering column it is about the static columns alone.
                     let is_row = layout.clustering.is_empty() || layout.clustering.iter().any(|of| named(&of.name));
@@ -135,10 +136,10 @@ impl Reading<'_> {
         let layout = &self.place.layout;
         for relation in relations {
             for column in relation.columns() {
-                self.constant(&column.text, &self.text[relation.span.range()])?;
+                self.constant(&column.text, &self.text.part(relation.span))?;
             }
         }
-        let part = |relation: &Holds| (self.text[relation.span.range()].to_owned(), Some(relation.span));
+        let part = |relation: &Holds| (self.text.part(relation.span).into_owned(), Some(relation.span));
         let is_static = |column: &&str| is_among(&layout.statics, column);
         let names = |relation: &Holds| relation.columns().all(|column| is_among(&layout.partition_key, &column.text));
         let whole_partition = columns.is_empty() && relations.iter().all(names);

@@ -20,6 +20,7 @@ mod limits;
 mod newer_cassandra;
 mod options;
 mod paging;
+mod parsed_once;
 mod prepared;
 mod quotas;
 mod restore;

@@ -15,6 +15,7 @@ use super::cells::Cells;
 use super::measure::{Plan, Valued};
 use super::prepared::Facts;
 use super::statement::Statement;
+use super::text::Text;
 use super::understand::Look;
 use crate::names::SchemaObject;
 use crate::protocol::{Reader, Refusal, Values, refused_by};
@@ -37,7 +38,7 @@ struct Write<'a> {
     bound: &'a Bound<'a>,
     cells: &'a Cells<'a>,
     /// Where it stands.
-    text: &'a str,
+    text: &'a Text,
 }
 
 #[derive(Clone, Copy)]
@@ -57,7 +58,7 @@ impl Statement<'_> {
         if !logged && !pieces.iter().any(Piece::is_worth_a_look) {
             return Ok(());
         }
-        let trees: Vec<_> = pieces.iter().filter_map(|piece| keyspaces_cql::parse(&piece.facts.text).ok()).collect();
+        let trees: Vec<&Tree> = pieces.iter().map(|piece| &*piece.facts.tree).collect();
         let bounds: Vec<_> = trees.iter().zip(pieces).map(|(tree, piece)| Bound::new(tree, piece.values)).collect();
         let (mut writes, now) = (Vec::new(), (self.shared.clock)());
         for ((tree, piece), bound) in trees.iter().zip(pieces).zip(&bounds) {
@@ -75,7 +76,7 @@ impl Statement<'_> {
             time_to_live(write.what.using(), write.bound)?;
             timestamp::check(write.what.using(), write.bound, now)?;
         }
-        if logged || trees.iter().any(is_logged_batch) {
+        if logged || trees.iter().any(|tree| is_logged_batch(tree)) {
             logged_batch::check(&writes, bytes)?;
         }
         for write in &writes {

@@ -22,7 +22,7 @@ impl Statement<'_> {
             "SELECT {} FROM {} WHERE {} LIMIT {most}",
             quoted(&first.name),
             self.shared.schema.names().qualified(write.table),
-            &write.text[span.range()],
+            write.text.part(span),
         );
         let parameters = write.bound.parameters(write.bound.markers_in(span));
         let body = request::query(&text, &parameters.for_page(most, None));

@@ -12,7 +12,7 @@ use keyspaces_cql::{Span, Statement as Tree};
 use super::super::bound::Bound;
 use super::super::prepared::Facts;
 use super::super::statement::Statement;
-use super::super::understand::edited;
+use super::super::text::Text;
 use super::limit::Limit;
 use super::position::Position;
 use super::{Asked, Page, Read, rows_wanted, unreadable};
@@ -48,8 +48,7 @@ impl Statement<'_> {
         if !facts.filters() {
             return Ok(None);
         }
-        let Ok(tree) = keyspaces_cql::parse(&facts.text) else { return Ok(None) };
-        let Tree::Select(select) = &tree else { return Ok(None) };
+        let Tree::Select(select) = &*facts.tree else { return Ok(None) };
         let layout = self.layout(stream, table).await?;
         let kept = kept(select, &layout);
         if kept.len() == select.relations.len() || layout.partition_key.is_empty() {
@@ -59,8 +58,8 @@ impl Statement<'_> {
         let texts = Texts::new(&facts.text, select, &layout, &kept, &upstream);
 
         let values = asked.parameters().values();
-        let bound = Bound::new(&tree, &values);
-        let limit = Limit::of(&tree, &bound);
+        let bound = Bound::new(&facts.tree, &values);
+        let limit = Limit::of(&facts.tree, &bound);
         if limit == Limit::Invalid || !bound.is_complete() {
             // Cassandra refuses it.
             return Ok(None);
@@ -150,14 +149,14 @@ impl Statement<'_> {
 }
 
 impl Texts {
-    fn new(text: &str, select: &Select, layout: &Layout, kept: &[&Relation], upstream: &str) -> Self {
+    fn new(text: &Text, select: &Select, layout: &Layout, kept: &[&Relation], upstream: &str) -> Self {
         let names = |columns: &mut dyn Iterator<Item = &Column>| {
             columns.map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
         };
-        let kept: Vec<_> = kept.iter().map(|relation| &text[relation.span.range()]).collect();
+        let kept: Vec<_> = kept.iter().map(|relation| text.part(relation.span)).collect();
         let kept = if kept.is_empty() { String::new() } else { format!(" WHERE {}", kept.join(" AND ")) };
         let order = select.order_by.iter().map(|ordering| ordering.span).reduce(Span::to);
-        let order = order.map_or_else(String::new, |span| format!(" ORDER BY {}", &text[span.range()]));
+        let order = order.map_or_else(String::new, |span| format!(" ORDER BY {}", text.part(span)));
         let mut changes = vec![(select.table.span(), upstream.to_owned())];
         changes.extend(select.limit.iter().map(|limit| (limit.span, String::new())));
         Self {
@@ -165,9 +164,9 @@ impl Texts {
             fitting: format!(
                 "SELECT {} FROM {upstream} WHERE {}{order} ALLOW FILTERING",
                 names(&mut layout.key()),
-                &text[where_span(select).range()]
+                text.part(where_span(select))
             ),
-            wanted: edited(text, &changes),
+            wanted: text.with(&changes),
         }
     }
 }

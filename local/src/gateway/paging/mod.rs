@@ -232,7 +232,6 @@ impl Facts {
         if !matches!(self.look, Look::Read { limited: true, .. }) {
             return Limit::Unlimited;
         }
-        let Ok(tree) = keyspaces_cql::parse(&self.text) else { return Limit::Unlimited };
-        Limit::of(&tree, &Bound::new(&tree, &asked.parameters().values()))
+        Limit::of(&self.tree, &Bound::new(&self.tree, &asked.parameters().values()))
     }
 }
