@@ -14,9 +14,9 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::server::TlsStream;
 
 use super::Shared;
+use super::inject::Exchange;
 use super::link::{Link, State};
 use super::statement::{Answer, Statement, refused};
-use super::strike::Exchange;
 use crate::auth::{Begin, Challenge};
 use crate::fault::Effect;
 use crate::journal::{Connected, Entered, LOG, Outcome, Record};

@@ -1,24 +1,24 @@
 //! What clients connect to: TLS and SigV4 in front, a real Cassandra behind.
 
+mod account;
+mod analyse;
 mod bound;
 mod cells;
 mod connection;
 mod define;
 mod doors;
-mod fixed;
+mod inject;
 mod json;
 mod limits;
 mod link;
-mod measure;
+mod nondeterministic;
 mod paging;
 mod prepared;
 mod recorded;
 mod renamed;
 mod script;
 mod statement;
-mod strike;
 mod text;
-mod understand;
 mod written;
 
 use std::net::SocketAddr;

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use keyspaces_cql::Statement;
 
-use super::measure::Remembered;
+use super::account::Remembered;
+use super::analyse::Checks;
 use super::text::Text;
-use super::understand::Look;
 use crate::names::SchemaObject;
 use crate::schema::Features;
 
@@ -48,7 +48,7 @@ pub(super) struct Facts {
     pub(super) conditional: bool,
     /// Of each of the tables.
     pub(super) needs: Vec<Features>,
-    pub(super) look: Look,
+    pub(super) checks: Checks,
     /// What is to be measured of it.
     pub(super) plan: Remembered,
 }
@@ -130,7 +130,7 @@ mod tests {
             reads: true,
             conditional: false,
             needs: Vec::new(),
-            look: Look::Read { filters: false, lists: false, limited: false },
+            checks: Checks::Read { filters: false, lists: false, limited: false },
             plan: Remembered::default(),
         }
     }

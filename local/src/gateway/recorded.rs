@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bound::Bound;
 use super::limits::Piece;
 use super::statement::{Answer, Statement, came_of};
-use super::written::{Place, written};
+use super::written::{RecordedTable, written};
 use crate::history::Written;
 use crate::protocol::metadata::is_applied;
 use crate::protocol::{Frame, Opcode, Refusal, leaves_open};
@@ -47,7 +47,7 @@ impl Statement<'_> {
             let mut places = Vec::with_capacity(facts.tables.len());
             for table in &facts.tables {
                 places.push(if self.shared.history.is_recorded(table) {
-                    Some(Place {
+                    Some(RecordedTable {
                         table: table.clone(),
                         layout: self.layout(stream, table).await?,
                         features: schema.features(table),

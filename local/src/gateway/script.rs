@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use keyspaces_cql::{KnownTables, Span, Statement};
 
-use super::understand::{Action, Place, understand};
+use super::analyse::{Action, Scope, analyse};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::error_of;
 use crate::schema::Schema;
@@ -50,13 +50,13 @@ impl Script {
         if matches!(statement, Statement::RestoreTable(_)) {
             return Err(String::from(ONLY_DEFINITIONS));
         }
-        let place = Place { keyspace, names: schema.names(), data_center: schema.data_center(), prepared: false };
-        if place.created_if_missing(statement).is_some_and(|thing| schema.has(&thing)) {
+        let scope = Scope { keyspace, names: schema.names(), data_center: schema.data_center(), prepared: false };
+        if scope.created_if_missing(statement).is_some_and(|thing| schema.has(&thing)) {
             return Ok(None);
         }
-        let understood =
-            understand(statement, &self.text, place, &KnownTables::default()).map_err(|refusal| refusal.text)?;
-        match understood.action {
+        let analysed =
+            analyse(statement, &self.text, scope, &KnownTables::default()).map_err(|refusal| refusal.text)?;
+        match analysed.action {
             Action::Use(keyspace) => {
                 schema.check_keyspace(&keyspace).map_err(|refusal| refusal.text)?;
                 Ok(Some(keyspace))
@@ -71,8 +71,8 @@ impl Script {
 
     fn problem(&self, span: Span, problem: impl std::fmt::Display) -> Error {
         let position = span.position(&self.text);
-        let place = format!("{}:{}:{}", self.path.display(), position.line, position.column);
-        Error::new(ErrorKind::Setting, format!("the schema file could not be applied: {place}: {problem}"))
+        let scope = format!("{}:{}:{}", self.path.display(), position.line, position.column);
+        Error::new(ErrorKind::Setting, format!("the schema file could not be applied: {scope}: {problem}"))
     }
 }
 

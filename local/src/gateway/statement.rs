@@ -1,4 +1,4 @@
-//! The path of a statement: understood, checked, sent on, and its answer given back.
+//! The path of a statement: analysed, checked, sent on, and its answer given back.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -9,12 +9,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 use keyspaces_cql::{Effect, KnownTables, Statement as Tree, statement};
 
 use super::Shared;
-use super::fixed::fixed;
+use super::account::{Remembered, Terms};
+use super::analyse::{Action, Analysed, Checks, Rejected, Scope, analyse, judge_batch, parsed};
 use super::limits::Piece;
-use super::measure::{Remembered, Terms};
+use super::nondeterministic::evaluated;
 use super::paging::Asked;
 use super::prepared::Facts;
-use super::understand::{Action, Look, Not, Place, Understood, judge_batch, parsed, understand};
 use crate::fault::{TIMED_OUT, error_body};
 use crate::journal::Outcome;
 use crate::names::{SchemaObject, system_tables};
@@ -71,12 +71,12 @@ impl Statement<'_> {
     }
 
     async fn query(&self, frame: Frame, query: Query) -> Result<Answer, Refusal> {
-        let (tree, understood) = match self.understand(frame.stream, &query.text, false).await {
-            Ok(understood) => understood,
-            Err(Not::Taken(refusal)) => return Err(refusal),
-            Err(Not::Known(refusal)) => return self.probe(frame.stream, &query.text, refusal).await,
+        let (tree, analysed) = match self.analyse(frame.stream, &query.text, false).await {
+            Ok(analysed) => analysed,
+            Err(Rejected::Refused(refusal)) => return Err(refusal),
+            Err(Rejected::Unparsed(refusal)) => return self.probe(frame.stream, &query.text, refusal).await,
         };
-        match &understood.action {
+        match &analysed.action {
             Action::Use(keyspace) => {
                 self.settle().await?;
                 self.shared.schema.check_keyspace(keyspace)?;
@@ -89,7 +89,7 @@ impl Statement<'_> {
                 Ok(came_of(Frame::new(frame.stream, answer.opcode, answer.body)))
             }
             Action::Read | Action::Write { .. } => {
-                let facts = self.fixed(facts(tree, understood));
+                let facts = self.evaluated(facts(tree, analysed));
                 let text = facts.text.for_cassandra();
                 self.carry_out(frame, &facts, Asked::Query(&query, &text)).await
             }
@@ -97,15 +97,15 @@ impl Statement<'_> {
     }
 
     async fn prepare(&self, frame: Frame, text: &str) -> Result<Answer, Refusal> {
-        let (tree, understood) = match self.understand(frame.stream, text, true).await {
-            Ok(understood) => understood,
-            Err(Not::Taken(refusal)) => return Err(refusal),
-            Err(Not::Known(refusal)) => return self.probe(frame.stream, text, refusal).await,
+        let (tree, analysed) = match self.analyse(frame.stream, text, true).await {
+            Ok(analysed) => analysed,
+            Err(Rejected::Refused(refusal)) => return Err(refusal),
+            Err(Rejected::Unparsed(refusal)) => return self.probe(frame.stream, text, refusal).await,
         };
-        if !matches!(understood.action, Action::Read | Action::Write { .. }) {
+        if !matches!(analysed.action, Action::Read | Action::Write { .. }) {
             return Err(not_emulated("this statement as a prepared one"));
         }
-        let facts = facts(tree, understood);
+        let facts = facts(tree, analysed);
         self.check_tables(&facts).await?;
         let definitions = self.shared.layouts.definitions();
         let body = request::write_prepare(frame.stream, &facts.text.for_cassandra()).body;
@@ -123,10 +123,10 @@ impl Statement<'_> {
         if facts.reads && execute.parameters.skips_metadata() && self.has_other_columns(&execute.id, &facts) {
             return Ok(unprepared(frame.stream, &execute.id));
         }
-        if self.must_fix(&facts) {
+        if self.must_evaluate(&facts) {
             let mut frame = frame;
             frame.opcode = Opcode::Query;
-            let facts = self.fixed((*facts).clone());
+            let facts = self.evaluated((*facts).clone());
             let text = facts.text.for_cassandra();
             let query = Query { text: String::new(), parameters: execute.parameters.clone() };
             return self.carry_out(frame, &facts, Asked::Query(&query, &text)).await;
@@ -170,23 +170,23 @@ impl Statement<'_> {
             let known = match &batched.statement {
                 TextOrId::Id(id) => {
                     let Some(facts) = self.shared.prepared.get(id) else { return Ok(unprepared(frame.stream, id)) };
-                    if !self.must_fix(&facts) {
+                    if !self.must_evaluate(&facts) {
                         texts.push(String::new());
                         all.push(facts);
                         continue;
                     }
                     (*facts).clone()
                 }
-                TextOrId::Text(text) => match self.understand(frame.stream, text, false).await {
-                    Ok((_, understood)) if !matches!(understood.action, Action::Write { .. }) => {
+                TextOrId::Text(text) => match self.analyse(frame.stream, text, false).await {
+                    Ok((_, analysed)) if !matches!(analysed.action, Action::Write { .. }) => {
                         return Err(only_writes());
                     }
-                    Ok((tree, understood)) => facts(tree, understood),
-                    Err(Not::Taken(refusal)) => return Err(refusal),
-                    Err(Not::Known(refusal)) => return self.probe(frame.stream, text, refusal).await,
+                    Ok((tree, analysed)) => facts(tree, analysed),
+                    Err(Rejected::Refused(refusal)) => return Err(refusal),
+                    Err(Rejected::Unparsed(refusal)) => return self.probe(frame.stream, text, refusal).await,
                 },
             };
-            let known = self.fixed(known);
+            let known = self.evaluated(known);
             texts.push(known.text.for_cassandra());
             // A prepared statement whose functions were called here is sent as a text.
             batched.statement = TextOrId::Text(String::new());
@@ -202,7 +202,7 @@ impl Statement<'_> {
         };
         let trees: Vec<&Tree> = all.iter().map(|facts| &*facts.tree).collect();
         let tables = self.known_tables(frame.stream, all.iter().flat_map(|facts| &facts.tables)).await?;
-        self.in_place(false, |place| judge_batch(kind, &trees, place, &tables))?;
+        self.in_scope(false, |scope| judge_batch(kind, &trees, scope, &tables))?;
         check_consistency(
             false,
             all.iter().any(|facts| facts.conditional),
@@ -228,32 +228,32 @@ impl Statement<'_> {
         self.metered(stream, &pieces, terms, work).await
     }
 
-    async fn understand(&self, stream: i16, text: &str, prepared: bool) -> Result<(Tree, Understood), Not> {
+    async fn analyse(&self, stream: i16, text: &str, prepared: bool) -> Result<(Tree, Analysed), Rejected> {
         let statement = parsed(text)?;
         let definition = statement.effect() == Effect::Definition;
         if definition && prepared {
-            let table = self.in_place(prepared, |place| place.defined_table(&statement));
+            let table = self.in_scope(prepared, |scope| scope.defined_table(&statement));
             if let Some(table) = table {
-                return Err(Not::Taken(unconfigured(&table)));
+                return Err(Rejected::Refused(unconfigured(&table)));
             }
         }
         if definition {
             // What is there already is left as it is, whatever the rest of the statement says of it.
-            let created = self.in_place(prepared, |place| place.created_if_missing(&statement));
+            let created = self.in_scope(prepared, |scope| scope.created_if_missing(&statement));
             if let Some(created) = created {
-                self.settle().await.map_err(Not::Taken)?;
+                self.settle().await.map_err(Rejected::Refused)?;
                 if self.shared.schema.has(&created) {
-                    return Ok((statement, Understood::nothing_to_do()));
+                    return Ok((statement, Analysed::nothing_to_do()));
                 }
             }
         }
         let named = match statement.effect() {
             Effect::Definition => Vec::new(),
-            _ => self.in_place(prepared, |place| place.tables(&statement)),
+            _ => self.in_scope(prepared, |scope| scope.tables(&statement)),
         };
-        let tables = self.known_tables(stream, &named).await.map_err(Not::Taken)?;
-        let understood = self.in_place(prepared, |place| understand(&statement, text, place, &tables));
-        Ok((statement, understood.map_err(Not::Taken)?))
+        let tables = self.known_tables(stream, &named).await.map_err(Rejected::Refused)?;
+        let analysed = self.in_scope(prepared, |scope| analyse(&statement, text, scope, &tables));
+        Ok((statement, analysed.map_err(Rejected::Refused)?))
     }
 
     /// What a table looks like; empty if Cassandra has none of this name.
@@ -281,24 +281,24 @@ impl Statement<'_> {
         Ok(known)
     }
 
-    fn in_place<T>(&self, prepared: bool, judge: impl FnOnce(Place<'_>) -> T) -> T {
+    fn in_scope<T>(&self, prepared: bool, judge: impl FnOnce(Scope<'_>) -> T) -> T {
         let keyspace = self.keyspace.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (names, data_center) = (self.shared.schema.names(), self.shared.schema.data_center());
-        judge(Place { keyspace: keyspace.as_deref(), names, data_center, prepared })
+        judge(Scope { keyspace: keyspace.as_deref(), names, data_center, prepared })
     }
 
     /// Whether functions of a statement give something else each time and one of its tables is recorded: it must be known
     /// which row is written.
-    fn must_fix(&self, facts: &Facts) -> bool {
+    fn must_evaluate(&self, facts: &Facts) -> bool {
         let history = &self.shared.history;
-        let fresh = matches!(facts.look, Look::Write { fresh: true, .. });
-        fresh && facts.tables.iter().any(|table| history.is_recorded(table))
+        let is_nondeterministic = matches!(facts.checks, Checks::Write { nondeterministic: true, .. });
+        is_nondeterministic && facts.tables.iter().any(|table| history.is_recorded(table))
     }
 
     /// With what these functions give in the place of their calls, where that is needed.
-    fn fixed(&self, mut facts: Facts) -> Facts {
-        if self.must_fix(&facts) {
-            facts.text.renames.extend(fixed(&facts.tree, SystemTime::now()));
+    fn evaluated(&self, mut facts: Facts) -> Facts {
+        if self.must_evaluate(&facts) {
+            facts.text.renames.extend(evaluated(&facts.tree, SystemTime::now()));
         }
         facts
     }
@@ -318,7 +318,7 @@ impl Statement<'_> {
         self.shared.settle().await.map_err(broken)
     }
 
-    /// Asks Cassandra whether a text that is not understood is CQL at all: if not, its own words say why.
+    /// Asks Cassandra whether a text that is not analysed is CQL at all: if not, its own words say why.
     async fn probe(&self, stream: i16, text: &str, otherwise: Refusal) -> Result<Answer, Refusal> {
         let answer = self.upstream.call(request::write_prepare(stream, text)).await.map_err(|_| lost())?;
         match error_of(&answer) {
@@ -333,8 +333,8 @@ impl Statement<'_> {
     }
 }
 
-fn facts(tree: Tree, understood: Understood) -> Facts {
-    let Understood { action, tables, needs, look, text } = understood;
+fn facts(tree: Tree, analysed: Analysed) -> Facts {
+    let Analysed { action, tables, needs, checks, text } = analysed;
     Facts {
         text,
         tree: Arc::new(tree),
@@ -342,7 +342,7 @@ fn facts(tree: Tree, understood: Understood) -> Facts {
         reads: action == Action::Read,
         conditional: action == Action::Write { conditional: true },
         needs,
-        look,
+        checks,
         plan: Remembered::default(),
     }
 }

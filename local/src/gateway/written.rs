@@ -21,7 +21,7 @@ use crate::upstream::{Column, Layout, is_among};
 
 /// A table that is written to.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct RecordedTable {
     pub(super) table: SchemaObject,
     pub(super) layout: Arc<Layout>,
     pub(super) features: Features,
@@ -30,7 +30,7 @@ pub(super) struct Place {
 
 /// What a statement writes. `places` has one for each of its modifications, in their order, or nothing where it is of no
 /// interest what is written.
-pub(super) fn written(tree: &Tree, text: &Text, bound: &Bound<'_>, places: &[Option<Place>]) -> Vec<Written> {
+pub(super) fn written(tree: &Tree, text: &Text, bound: &Bound<'_>, places: &[Option<RecordedTable>]) -> Vec<Written> {
     let each = modifications(tree).into_iter().zip(places);
     each.filter_map(|(what, place)| {
         let reading = Reading { text, bound, place: place.as_ref()? };
@@ -46,7 +46,7 @@ type Places = (Option<Relation>, bool, Option<Relation>);
 struct Reading<'a> {
     text: &'a Text,
     bound: &'a Bound<'a>,
-    place: &'a Place,
+    place: &'a RecordedTable,
 }
 
 impl Reading<'_> {
@@ -55,7 +55,7 @@ impl Reading<'_> {
         let is_unknown = places.is_none();
         let (rows, is_one, statics) = places.unwrap_or_default();
         let inserted = matches!(what, What::Insert(_)).then(|| self.ttl(what.using()));
-        let Place { table, layout, features, .. } = self.place.clone();
+        let RecordedTable { table, layout, features, .. } = self.place.clone();
         let sent = SystemTime::now();
         Written { table, layout, ttl: features.ttl, is_unknown, rows, is_one, statics, inserted, sent }
     }

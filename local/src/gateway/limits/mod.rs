@@ -10,13 +10,13 @@ use std::sync::Arc;
 use keyspaces_cql::statement::{BatchKind, Comparand, Delete, Insert, Modification, Operator, Select, Update, Using};
 use keyspaces_cql::{Statement as Tree, rules};
 
+use super::account::{Plan, Valued};
+use super::analyse::Checks;
 use super::bound::Bound;
 use super::cells::Cells;
-use super::measure::{Plan, Valued};
 use super::prepared::Facts;
 use super::statement::Statement;
 use super::text::Text;
-use super::understand::Look;
 use crate::names::SchemaObject;
 use crate::protocol::{Reader, Refusal, Values, refused_by};
 use crate::upstream::Layout;
@@ -93,9 +93,9 @@ impl<'a> Piece<'a> {
 
     /// Whether more than the sizes of its rows is to be looked at.
     fn is_worth_a_look(&self) -> bool {
-        match self.facts.look {
-            Look::Read { lists, .. } => lists,
-            Look::Write { deletes, ttl, timestamps, .. } => deletes || ttl || timestamps || self.logged_batch,
+        match self.facts.checks {
+            Checks::Read { lists, .. } => lists,
+            Checks::Write { deletes, ttl, timestamps, .. } => deletes || ttl || timestamps || self.logged_batch,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use keyspaces_cql::{ColumnKind, rules};
 
-use crate::gateway::measure::Valued;
+use crate::gateway::account::Valued;
 use crate::protocol::{Refusal, refused_by};
 
 /// Refuses keys that are too large, and rows that are too large by what the statement writes to them; what they have

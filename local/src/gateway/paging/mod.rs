@@ -10,10 +10,10 @@ mod position;
 
 use bytes::{Bytes, BytesMut};
 
+use super::analyse::Checks;
 use super::bound::Bound;
 use super::prepared::Facts;
 use super::statement::{Answer, Statement, came_of};
-use super::understand::Look;
 use crate::names::system_tables;
 use crate::protocol::request::{self, Execute, Parameters, Query};
 use crate::protocol::{Frame, Head, Opcode, Refusal, Rows, error_code, error_of, metadata, not_emulated};
@@ -225,11 +225,11 @@ fn unreadable(malformed: impl std::fmt::Display) -> Refusal {
 impl Facts {
     /// Whether it is a SELECT with ALLOW FILTERING and something to filter by.
     fn filters(&self) -> bool {
-        matches!(self.look, Look::Read { filters: true, .. })
+        matches!(self.checks, Checks::Read { filters: true, .. })
     }
 
     fn limit(&self, asked: &Asked<'_>) -> Limit {
-        if !matches!(self.look, Look::Read { limited: true, .. }) {
+        if !matches!(self.checks, Checks::Read { limited: true, .. }) {
             return Limit::Unlimited;
         }
         Limit::of(&self.tree, &Bound::new(&self.tree, &asked.parameters().values()))

@@ -8,13 +8,13 @@ use keyspaces_cql::{Span, Statement};
 use uuid::Uuid;
 
 /// Whether a statement calls one of them.
-pub(super) fn is_fresh(statement: &Statement) -> bool {
+pub(super) fn is_nondeterministic(statement: &Statement) -> bool {
     let now = SystemTime::now();
     statement.functions().iter().any(|function| function.keyspace.is_none() && given(function.name, now).is_some())
 }
 
 /// What such functions give at this time, in the place of their calls.
-pub(super) fn fixed(statement: &Statement, now: SystemTime) -> Vec<(Span, String)> {
+pub(super) fn evaluated(statement: &Statement, now: SystemTime) -> Vec<(Span, String)> {
     let functions = statement.functions();
     let calls = functions.iter().filter(|function| function.keyspace.is_none());
     calls.filter_map(|function| Some((function.span, given(function.name, now)?))).collect()
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     fn text_of(text: &str, now: SystemTime) -> String {
-        let renames = fixed(&keyspaces_cql::parse(text).unwrap(), now);
+        let renames = evaluated(&keyspaces_cql::parse(text).unwrap(), now);
         Text { sent: text.into(), renames, tables: Vec::new() }.for_cassandra()
     }
 

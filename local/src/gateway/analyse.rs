@@ -5,7 +5,7 @@ use keyspaces_cql::{
     Context, Judgement, KnownTables, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem, Unknown, judge_in,
 };
 
-use super::fixed::is_fresh;
+use super::nondeterministic::is_nondeterministic;
 use super::renamed;
 use super::text::{Text, parse};
 use crate::names::{Names, ObjectKind, SchemaObject, system_tables};
@@ -14,14 +14,14 @@ use crate::schema::{Definition, Features};
 
 /// A statement that the service takes, as far as its text can tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Understood {
+pub(super) struct Analysed {
     pub(super) action: Action,
     /// The tables that it reads or writes, by the client's names.
     pub(super) tables: Vec<SchemaObject>,
     /// What each of these tables needs for it.
     pub(super) needs: Vec<Features>,
     /// What else is to be looked at when its values are known.
-    pub(super) look: Look,
+    pub(super) checks: Checks,
     pub(super) text: Text,
 }
 
@@ -38,25 +38,25 @@ pub(super) enum Action {
     Nothing,
 }
 
-impl Understood {
+impl Analysed {
     pub(super) fn nothing_to_do() -> Self {
-        let look = Look::Write { deletes: false, ttl: false, timestamps: false, fresh: false };
+        let checks = Checks::Write { deletes: false, ttl: false, timestamps: false, nondeterministic: false };
         let (tables, needs) = (Vec::new(), Vec::new());
-        Self { action: Action::Nothing, tables, needs, look, text: Text::default() }
+        Self { action: Action::Nothing, tables, needs, checks, text: Text::default() }
     }
 }
 
 /// What in a statement only its values or its table can judge.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Look {
+pub(super) enum Checks {
     /// Whether it filters rows, whether it has lists after IN that are bound as a whole, and whether it has a LIMIT.
     Read { filters: bool, lists: bool, limited: bool },
     /// Whether it may delete more than one row, whether its time to live is bound, whether it says when it wrote, and whether
     /// it calls a function that gives something else each time. How large its values are is always looked at.
-    Write { deletes: bool, ttl: bool, timestamps: bool, fresh: bool },
+    Write { deletes: bool, ttl: bool, timestamps: bool, nondeterministic: bool },
 }
 
-impl Look {
+impl Checks {
     fn at(statement: &Statement) -> Self {
         let deletes = |modification: &Modification| matches!(modification, Modification::Delete(_));
         let bound = |using: Option<&Using>| {
@@ -73,13 +73,13 @@ impl Look {
                 deletes: batch.statements.iter().any(deletes),
                 ttl: bound(batch.using.as_ref()) || batch.statements.iter().any(|of| bound(of.using())),
                 timestamps: timed(batch.using.as_ref()) || batch.statements.iter().any(|of| timed(of.using())),
-                fresh: is_fresh(statement),
+                nondeterministic: is_nondeterministic(statement),
             },
             other => Self::Write {
                 deletes: matches!(other, Statement::Delete(_)),
                 ttl: bound(other.using()),
                 timestamps: timed(other.using()),
-                fresh: is_fresh(other),
+                nondeterministic: is_nondeterministic(other),
             },
         }
     }
@@ -87,16 +87,16 @@ impl Look {
 
 /// Why a statement goes no further.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Not {
+pub(super) enum Rejected {
     /// Refused.
-    Taken(Refusal),
+    Refused(Refusal),
     /// No CQL that is known here: Cassandra says whether it is any; this if it is.
-    Known(Refusal),
+    Unparsed(Refusal),
 }
 
 /// Where names without a keyspace are, and what Cassandra calls them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct Scope<'a> {
     pub(super) keyspace: Option<&'a str>,
     pub(super) names: &'a Names,
     pub(super) data_center: &'a str,
@@ -104,7 +104,7 @@ pub(super) struct Place<'a> {
     pub(super) prepared: bool,
 }
 
-impl Place<'_> {
+impl Scope<'_> {
     /// The tables that a statement names.
     pub(super) fn tables(self, statement: &Statement) -> Vec<SchemaObject> {
         let table = |name: &&QualifiedName| {
@@ -115,7 +115,7 @@ impl Place<'_> {
     }
 }
 
-impl Place<'_> {
+impl Scope<'_> {
     /// What a CREATE … IF NOT EXISTS creates.
     pub(super) fn created_if_missing(self, statement: &Statement) -> Option<SchemaObject> {
         match statement {
@@ -153,20 +153,20 @@ impl Place<'_> {
 }
 
 /// Parses a statement.
-pub(super) fn parsed(text: &str) -> Result<Statement, Not> {
+pub(super) fn parsed(text: &str) -> Result<Statement, Rejected> {
     parse(text).map_err(|error| unknown_syntax(&error))
 }
 
 /// Reads a statement. `tables` are those that it names, as far as they are there.
-pub(super) fn understand(
+pub(super) fn analyse(
     statement: &Statement,
     text: &str,
-    place: Place<'_>,
+    scope: Scope<'_>,
     tables: &KnownTables,
-) -> Result<Understood, Refusal> {
-    judged(statement, text, place, tables)?;
-    let renames = renamed::edits(statement, place.keyspace);
-    Reading { place, look: Look::at(statement), text: Text { sent: text.into(), renames, tables: Vec::new() } }
+) -> Result<Analysed, Refusal> {
+    judged(statement, text, scope, tables)?;
+    let renames = renamed::edits(statement, scope.keyspace);
+    Analysis { scope, checks: Checks::at(statement), text: Text { sent: text.into(), renames, tables: Vec::new() } }
         .statement(statement)
 }
 
@@ -174,7 +174,7 @@ pub(super) fn understand(
 pub(super) fn judge_batch(
     kind: BatchKind,
     pieces: &[&Statement],
-    place: Place<'_>,
+    scope: Scope<'_>,
     tables: &KnownTables,
 ) -> Result<(), Refusal> {
     let statements = pieces.iter().map(|piece| match piece {
@@ -185,15 +185,15 @@ pub(super) fn judge_batch(
     });
     let statements = statements.collect::<Result<_, _>>()?;
     let batch = Statement::Batch(Batch { span: Span::default(), kind, using: None, statements });
-    judged(&batch, "", place, tables)
+    judged(&batch, "", scope, tables)
 }
 
-fn judged(statement: &Statement, text: &str, place: Place<'_>, tables: &KnownTables) -> Result<(), Refusal> {
+fn judged(statement: &Statement, text: &str, scope: Scope<'_>, tables: &KnownTables) -> Result<(), Refusal> {
     let mut context = Context::new().with_tables(tables);
-    if let Some(keyspace) = place.keyspace {
+    if let Some(keyspace) = scope.keyspace {
         context = context.in_keyspace(keyspace);
     }
-    if place.prepared {
+    if scope.prepared {
         context = context.prepared();
     }
     match judge_in(statement, &context) {
@@ -203,27 +203,27 @@ fn judged(statement: &Statement, text: &str, place: Place<'_>, tables: &KnownTab
     }
 }
 
-fn unknown_syntax(error: &SyntaxError) -> Not {
+fn unknown_syntax(error: &SyntaxError) -> Rejected {
     let refusal = not_emulated(format!("this statement: {error}"));
     match error.problem {
         // The Cassandra behind takes some words as names that the service reserves.
         SyntaxProblem::Reserved { .. } => {
-            Not::Taken(Refusal { code: error_code::SYNTAX_ERROR, text: format!("keyspaces-local: {error}") })
+            Rejected::Refused(Refusal { code: error_code::SYNTAX_ERROR, text: format!("keyspaces-local: {error}") })
         }
-        SyntaxProblem::Unexpected { .. } | SyntaxProblem::Unterminated(_) => Not::Known(refusal),
+        SyntaxProblem::Unexpected { .. } | SyntaxProblem::Unterminated(_) => Rejected::Unparsed(refusal),
         // Cassandra is not asked to read what is beyond measure.
-        _ => Not::Taken(refusal),
+        _ => Rejected::Refused(refusal),
     }
 }
 
-struct Reading<'a> {
-    place: Place<'a>,
-    look: Look,
+struct Analysis<'a> {
+    scope: Scope<'a>,
+    checks: Checks,
     text: Text,
 }
 
-impl Reading<'_> {
-    fn statement(mut self, statement: &Statement) -> Result<Understood, Refusal> {
+impl Analysis<'_> {
+    fn statement(mut self, statement: &Statement) -> Result<Analysed, Refusal> {
         match statement {
             Statement::Select(select) => {
                 let table = self.table(&select.table)?;
@@ -232,7 +232,7 @@ impl Reading<'_> {
                     self.text.tables.push((Span::new(select.span.end, select.span.end), " ALLOW FILTERING".into()));
                 }
                 let timestamps = statement.functions().iter().any(|function| function.name == "writetime");
-                Ok(self.understood(Action::Read, vec![table], vec![Features { ttl: false, timestamps }]))
+                Ok(self.analysed(Action::Read, vec![table], vec![Features { ttl: false, timestamps }]))
             }
             Statement::Insert(insert) => {
                 self.write(&[(&insert.table, insert.using.as_ref())], insert.if_not_exists.is_some())
@@ -245,42 +245,42 @@ impl Reading<'_> {
             }
             Statement::Batch(batch) => self.batch(batch),
             Statement::Use(wanted) => {
-                Ok(self.understood(Action::Use(wanted.keyspace.text.clone()), Vec::new(), Vec::new()))
+                Ok(self.analysed(Action::Use(wanted.keyspace.text.clone()), Vec::new(), Vec::new()))
             }
             definition => {
-                let Place { keyspace, names, data_center, .. } = self.place;
+                let Scope { keyspace, names, data_center, .. } = self.scope;
                 let definition = Definition::of(definition, keyspace, names, data_center)?;
-                Ok(self.understood(Action::Define(Box::new(definition)), Vec::new(), Vec::new()))
+                Ok(self.analysed(Action::Define(Box::new(definition)), Vec::new(), Vec::new()))
             }
         }
     }
 
-    fn batch(self, batch: &Batch) -> Result<Understood, Refusal> {
+    fn batch(self, batch: &Batch) -> Result<Analysed, Refusal> {
         let writes: Vec<_> = batch.statements.iter().map(|statement| (statement.table(), statement.using())).collect();
         let conditional = batch.statements.iter().any(Modification::is_conditional);
-        let mut understood = self.write(&writes, conditional)?;
-        for needs in &mut understood.needs {
+        let mut analysed = self.write(&writes, conditional)?;
+        for needs in &mut analysed.needs {
             *needs = needs.and(needed(batch.using.as_ref()));
         }
-        Ok(understood)
+        Ok(analysed)
     }
 
-    fn write(mut self, writes: &[(&QualifiedName, Option<&Using>)], conditional: bool) -> Result<Understood, Refusal> {
+    fn write(mut self, writes: &[(&QualifiedName, Option<&Using>)], conditional: bool) -> Result<Analysed, Refusal> {
         let tables = writes.iter().map(|(table, _)| self.table(table)).collect::<Result<Vec<_>, _>>()?;
         // The rules let through one change in a system keyspace: that of the partitioner.
         if tables.iter().any(|table| system_tables::is_system(&table.keyspace)) {
             return Err(not_emulated("another partitioner: it is chosen when the local service is started"));
         }
         let needs = writes.iter().map(|(_, using)| needed(*using)).collect();
-        Ok(self.understood(Action::Write { conditional }, tables, needs))
+        Ok(self.analysed(Action::Write { conditional }, tables, needs))
     }
 
     fn table(&mut self, name: &QualifiedName) -> Result<SchemaObject, Refusal> {
         let keyspace = self.keyspace_of(name)?;
         let table = SchemaObject::table(keyspace, &name.name.text);
         let upstream = match system_tables::find(&table.keyspace, &table.name) {
-            Some(system) => self.place.names.system_table(system),
-            None => self.place.names.qualified(&table),
+            Some(system) => self.scope.names.system_table(system),
+            None => self.scope.names.qualified(&table),
         };
         self.text.tables.push((name.span(), upstream));
         Ok(table)
@@ -288,14 +288,14 @@ impl Reading<'_> {
 
     fn keyspace_of(&self, name: &QualifiedName) -> Result<String, Refusal> {
         let named = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str());
-        named.or(self.place.keyspace).map(str::to_owned).ok_or_else(|| Refusal {
+        named.or(self.scope.keyspace).map(str::to_owned).ok_or_else(|| Refusal {
             code: error_code::INVALID,
             text: "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename".into(),
         })
     }
 
-    fn understood(self, action: Action, tables: Vec<SchemaObject>, needs: Vec<Features>) -> Understood {
-        Understood { action, tables, needs, look: self.look, text: self.text }
+    fn analysed(self, action: Action, tables: Vec<SchemaObject>, needs: Vec<Features>) -> Analysed {
+        Analysed { action, tables, needs, checks: self.checks, text: self.text }
     }
 }
 
@@ -312,10 +312,10 @@ mod tests {
     use crate::names::quoted;
     use crate::schema::Change;
 
-    fn read(text: &str) -> Result<Understood, Not> {
+    fn read(text: &str) -> Result<Analysed, Rejected> {
         let names = Names::new("test");
-        let place = Place { keyspace: Some("here"), names: &names, data_center: "datacenter1", prepared: false };
-        understand(&parsed(text)?, text, place, &KnownTables::default()).map_err(Not::Taken)
+        let scope = Scope { keyspace: Some("here"), names: &names, data_center: "datacenter1", prepared: false };
+        analyse(&parsed(text)?, text, scope, &KnownTables::default()).map_err(Rejected::Refused)
     }
 
     /// The text for Cassandra, with `P` for what this instance's names begin with.
@@ -324,7 +324,7 @@ mod tests {
         read(text).unwrap_or_else(|not| panic!("{text}: {not:?}")).text_or_definition().replace(&prefix, "P")
     }
 
-    impl Understood {
+    impl Analysed {
         fn text_or_definition(self) -> String {
             match self.action {
                 Action::Define(definition) => definition.text.unwrap_or_default(),
@@ -379,7 +379,7 @@ mod tests {
 
     #[test]
     fn what_a_statement_does_and_needs_is_known() {
-        let of = |text: &str| read(text).map(|understood| (understood.action, understood.needs)).unwrap();
+        let of = |text: &str| read(text).map(|analysed| (analysed.action, analysed.needs)).unwrap();
         let ttl = Features { ttl: true, timestamps: false };
         let timestamps = Features { ttl: false, timestamps: true };
         let write = |conditional| Action::Write { conditional };
@@ -419,9 +419,9 @@ mod tests {
         let deep = format!("SELECT {}a{} FROM t", "(".repeat(1000), ")".repeat(1000));
         let long = format!("SELECT * FROM t -- {}", "x".repeat(5 << 20));
         for text in [deep, long] {
-            assert!(matches!(read(&text), Err(Not::Taken(_))));
+            assert!(matches!(read(&text), Err(Rejected::Refused(_))));
         }
-        assert!(matches!(read("SELECT 'x FROM t"), Err(Not::Known(_))));
+        assert!(matches!(read("SELECT 'x FROM t"), Err(Rejected::Unparsed(_))));
     }
 
     proptest! {
@@ -433,9 +433,9 @@ mod tests {
         #[test]
         fn any_names_are_read_back_as_they_were(keyspace in "[a-zA-Z0-9][a-zA-Z0-9_]{0,47}", table in "[ -~]{1,48}") {
             let text = format!("SELECT * FROM {}.{}", quoted(&keyspace), quoted(&table));
-            let understood = read(&text).unwrap();
-            prop_assert_eq!(&understood.tables, &[SchemaObject::table(&keyspace, &table)]);
-            let again = keyspaces_cql::parse(&understood.text.for_cassandra()).unwrap();
+            let analysed = read(&text).unwrap();
+            prop_assert_eq!(&analysed.tables, &[SchemaObject::table(&keyspace, &table)]);
+            let again = keyspaces_cql::parse(&analysed.text.for_cassandra()).unwrap();
             let names = Names::new("test");
             let found = again.tables()[0];
             let upstream = names.keyspace(&keyspace);
