@@ -255,6 +255,12 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
     let script = builder.schema.as_deref().map(Script::read).transpose()?;
     let ca = Arc::new(Ca::generate(&names)?);
     check_port(builder.bind, builder.port).await?;
+    let control_plane = control_plane::Settings {
+        address: builder.bind.unwrap_or(Ipv4Addr::LOCALHOST),
+        port: builder.http_port,
+        is_plain: builder.plain_http,
+    };
+    control_plane.check_port().await.map_err(|error| no_control_plane(control_plane, error))?;
     let (ca_path, ca_directory) = write_ca(&ca, builder.ca_directory.as_deref())?;
     if let Some(file) = &builder.truststore {
         truststore::write(&builder.surroundings, &ca_path, file).await?;
@@ -314,20 +320,9 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
             Error::new(ErrorKind::Listen, problem).with_source(error)
         })?),
     };
-    let control_plane = control_plane::Settings {
-        address: builder.bind.unwrap_or(Ipv4Addr::LOCALHOST),
-        port: builder.http_port,
-        is_plain: builder.plain_http,
-    };
     let plane = Plane::new(Arc::clone(&controls.doors), Arc::clone(&controls.authority), builder.region.clone());
-    let control_plane = ControlPlane::start(control_plane, Arc::clone(&controls.ca), plane).await.map_err(|error| {
-        let (port, address) = (control_plane.port, control_plane.address);
-        let problem = format!(
-            "port {port} of {address}, the port of the control plane, cannot be listened at: {error}. Choose another, or 0 \
-             for any that is free"
-        );
-        Error::new(ErrorKind::Listen, problem).with_source(error)
-    })?;
+    let started = ControlPlane::start(control_plane, Arc::clone(&controls.ca), plane).await;
+    let control_plane = started.map_err(|error| no_control_plane(control_plane, error))?;
     let scheme = if builder.plain_http { "http" } else { "https" };
     let ready = Ready {
         control_plane: format!("{scheme}://{host}:{}", control_plane.port()),
@@ -354,6 +349,15 @@ async fn check_port(address: Option<Ipv4Addr>, port: u16) -> Result<(), Error> {
         return Ok(());
     }
     Listeners::bind(address, port, 0).await.map(drop).map_err(|error| cannot_listen(address, port, error))
+}
+
+fn no_control_plane(settings: control_plane::Settings, error: io::Error) -> Error {
+    let control_plane::Settings { address, port, .. } = settings;
+    let problem = format!(
+        "port {port} of {address}, the port of the control plane, cannot be listened at: {error}. Choose another, or 0 for any \
+         that is free"
+    );
+    Error::new(ErrorKind::Listen, problem).with_source(error)
 }
 
 fn cannot_listen(address: Option<Ipv4Addr>, port: u16, error: io::Error) -> Error {

@@ -34,6 +34,16 @@ pub(crate) struct Settings {
     pub(crate) is_plain: bool,
 }
 
+impl Settings {
+    /// Whether somebody else has the port, before anything else is started.
+    pub(crate) async fn check_port(&self) -> io::Result<()> {
+        if self.port == 0 {
+            return Ok(());
+        }
+        TcpListener::bind((self.address, self.port)).await.map(drop)
+    }
+}
+
 /// A control plane that is served. Dropped, it is not there any more.
 #[derive(Debug)]
 pub(crate) struct ControlPlane {

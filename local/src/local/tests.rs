@@ -165,4 +165,9 @@ fn a_port_that_is_taken_is_named_before_anything_starts() {
     let said = format!("port {port} of 127.0.0.1 and its neighbours cannot be listened at: Address already in use");
     assert!(error.to_string().starts_with(&said), "{error}");
     assert!(error.to_string().ends_with(". Choose another, or 0 for any that is free"), "{error}");
+    let error = runtime.block_on(Local::builder().http_port(port).start()).unwrap_err();
+    let said = format!(
+        "port {port} of 127.0.0.1, the port of the control plane, cannot be listened at: Address already in use"
+    );
+    assert_eq!((error.kind(), error.to_string().starts_with(&said)), (ErrorKind::Listen, true), "{error}");
 }
