@@ -11,12 +11,12 @@ use scylla::errors::ExecutionError;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Span;
 
-use crate::classify::{self, Class, Failure};
+use crate::classify::{self, Failure};
 use crate::error::Story;
 use crate::execute::Call;
 use crate::limit::{LOOK_INTERVAL, Peer, Permit};
 use crate::observe::{self, Running};
-use crate::pace::{Late, Need};
+use crate::pace::Need;
 use crate::{Error, ErrorKind};
 
 /// A call under way. Dropped at any time, it leaves nothing behind but what was sent.
@@ -90,7 +90,7 @@ impl<'c> Attempts<'c> {
         for (index, pace) in self.call.paces.iter().enumerate() {
             if let Err(late) = pace.turn(need, session.began()).await {
                 self.give_back(index);
-                return Err(self.too_late(late));
+                return Err(self.end(Ending::TurnTooLate(late.0)));
             }
         }
         let permit = self.permit_in_time().await;
@@ -110,22 +110,19 @@ impl<'c> Attempts<'c> {
                 Ok(Ok(permit)) => {
                     let now = Instant::now();
                     if now + self.expected_answer() > deadline {
-                        return Err(self.given_up("less time is left until its deadline than recent answers took"));
+                        return Err(self.end(Ending::NoTimeToAnswer));
                     }
                     self.sent = session.age(now);
                     return Ok(permit);
                 }
-                Ok(Err(_)) => return Err(self.given_up("as much is in flight as the connections bear")),
+                Ok(Err(_)) => return Err(self.end(Ending::Full)),
                 Err(_) if now < deadline => {
                     let age = session.age(Instant::now());
                     if session.limiter().is_to_look(age) {
                         session.look_at_peers(age);
                     }
                 }
-                Err(_) => {
-                    let why = "as much was in flight or sent as the connections bear, until its deadline";
-                    return Err(self.given_up(why));
-                }
+                Err(_) => return Err(self.end(Ending::FullUntilDeadline)),
             }
         }
     }
@@ -186,18 +183,18 @@ impl<'c> Attempts<'c> {
     ) -> Result<(), Error> {
         self.trouble().partition = partition;
         let failure = classify::execution(error);
-        let class = failure.class;
-        observe::failed(&span, class);
-        self.call.meters.failed_attempt(class);
+        let (kind, not_sent) = (failure.kind, failure.not_sent);
+        observe::failed(&span, kind);
+        self.call.meters.failed_attempt(kind);
         self.take_in(&permit, &failure);
         self.trouble().last = Some((failure, Arc::clone(permit.peer())));
         // Others may use it while this one waits.
         drop(permit);
-        if !class.may_pass() || !self.may_be_repeated() {
-            return Err(self.ended(None));
+        if !kind.may_pass() || !self.may_be_repeated() {
+            return Err(self.end(Ending::Final));
         }
         // All attempts at a throttled table are held to the rate that it acknowledges: their wait is that for a turn.
-        if class == Class::Throttled && !self.call.paces.is_empty() {
+        if kind == ErrorKind::Throttled && !self.call.paces.is_empty() {
             return Ok(());
         }
         let (session, deadline) = (&self.call.session, self.deadline());
@@ -205,15 +202,15 @@ impl<'c> Attempts<'c> {
         let due = Instant::now() + session.retry().wait(*waits);
         *waits += 1;
         if due + self.expected_answer() >= deadline {
-            return Err(self.ended(Some("its deadline leaves no time for another attempt")));
+            return Err(self.end(Ending::Deadline));
         }
         self.call.meters.waited(due.saturating_duration_since(Instant::now()));
         sleep_until(due).await;
         // What was not sent is no repeat to the server.
-        if class == Class::NotSent || session.retry().budget.repeat(session.age(due)) {
+        if not_sent || session.retry().budget.repeat(session.age(due)) {
             return Ok(());
         }
-        Err(self.ended(Some("the session's budget of repeats is spent")))
+        Err(self.end(Ending::Budget))
     }
 
     fn take_in(&mut self, permit: &Permit<'_>, failure: &Failure) {
@@ -225,17 +222,18 @@ impl<'c> Attempts<'c> {
         story.peers.push(address);
         story.may_have_been_applied |= failure.may_have_been_applied && !is_read;
         let now = self.call.session.age(Instant::now());
-        let is_answered = !matches!(failure.class, Class::Lost | Class::NotSent | Class::TimedOut);
+        let is_disconnected = matches!(failure.kind, ErrorKind::ConnectionLost | ErrorKind::NoConnection);
+        let is_answered = !is_disconnected && !failure.not_sent && failure.kind != ErrorKind::Timeout;
         let took = if is_answered { now.saturating_sub(self.sent) } else { Duration::ZERO };
         let trouble = self.trouble();
         trouble.took = took;
         let partition = trouble.partition;
-        if failure.class == Class::Throttled {
+        if failure.kind == ErrorKind::Throttled {
             for pace in &*self.call.paces {
                 pace.throttled(self.units, partition, self.sent, now);
             }
         }
-        if matches!(failure.class, Class::Lost | Class::NotSent) {
+        if is_disconnected {
             permit.lost_a_connection(now);
             self.call.session.look_at_peers(now);
         }
@@ -246,45 +244,73 @@ impl<'c> Attempts<'c> {
         let Some((failure, _)) = &trouble.last else { return false };
         !trouble.story.may_have_been_applied
             || self.call.is_repeatable()
-            || self.call.repeats.when_throttled && failure.class == Class::Throttled
+            || self.call.repeats.when_throttled && failure.kind == ErrorKind::Throttled
     }
 
-    /// Before any attempt, or after some.
-    fn given_up(&mut self, why: &'static str) -> Error {
-        if self.trouble().last.is_some() {
-            return self.ended(Some(why));
+    /// The error that the call ends with: the failure of its last attempt, or that there was none.
+    fn end(&mut self, ending: Ending) -> Error {
+        let trouble = self.trouble();
+        if let Ending::TurnTooLate(wait) = ending {
+            trouble.story.turn_after = Some(wait);
         }
-        let failure = Failure::new(Class::NotSent, ErrorKind::Throttled, why);
-        self.tell(failure, None)
-    }
-
-    /// The next turn comes too late.
-    fn too_late(&mut self, Late(wait): Late) -> Error {
-        let has_failed = self.trouble().last.is_some();
-        self.trouble().story.turn_after = Some(wait);
-        if has_failed {
-            return self.ended(Some("its turn for another attempt would come after its deadline"));
-        }
-        let why =
-            format!("the table is throttled, and the turn of this call would come after its deadline, in {wait:.1?}");
-        let advice =
-            "Nothing was sent. Call again after that time, give the call a longer deadline, or the table more capacity";
-        self.tell(Failure::new(Class::Throttled, ErrorKind::Throttled, why).with_advice(advice), None)
-    }
-
-    fn ended(&mut self, why: Option<&'static str>) -> Error {
-        match self.trouble().last.take() {
-            Some((failure, _)) => self.tell(failure, why),
-            None => self.given_up(why.unwrap_or_default()),
-        }
-    }
-
-    fn tell(&mut self, failure: Failure, why: Option<&'static str>) -> Error {
-        observe::failed(&self.span, failure.class);
-        self.call.meters.failed_call(failure.class);
-        let mut story = std::mem::take(&mut self.trouble().story);
+        let mut story = std::mem::take(&mut trouble.story);
+        let (failure, why) = match trouble.last.take() {
+            Some((failure, _)) => (failure, ending.why_there_is_no_other_attempt()),
+            None => (ending.without_attempt(), None),
+        };
+        observe::failed(&self.span, failure.kind);
+        self.call.meters.failed_call(failure.kind);
         self.span.record("attempts", story.attempts);
         story.elapsed = self.began.elapsed();
-        failure.told(&self.call.about.attempted, self.call.is_repeatable(), why, story)
+        failure.into_error(&self.call.about.attempted, self.call.is_repeatable(), why, story)
+    }
+}
+
+/// Why a call ends without another attempt.
+#[derive(Clone, Copy)]
+enum Ending {
+    /// A repeat would fail too, or could do harm.
+    Final,
+    Deadline,
+    Budget,
+    /// Less time is left than an answer takes.
+    NoTimeToAnswer,
+    /// `WhenFull::Fail`, and the connections are full.
+    Full,
+    FullUntilDeadline,
+    /// The table is throttled, and the turn of the call would come so much later.
+    TurnTooLate(Duration),
+}
+
+impl Ending {
+    fn why_there_is_no_other_attempt(self) -> Option<&'static str> {
+        match self {
+            Self::Final => None,
+            Self::Deadline => Some("its deadline leaves no time for another attempt"),
+            Self::Budget => Some("the session's budget of repeats is spent"),
+            Self::NoTimeToAnswer => Some("less time is left until its deadline than recent answers took"),
+            Self::Full => Some("as much is in flight as the connections bear"),
+            Self::FullUntilDeadline => {
+                Some("as much was in flight or sent as the connections bear, until its deadline")
+            }
+            Self::TurnTooLate(_) => Some("its turn for another attempt would come after its deadline"),
+        }
+    }
+
+    fn without_attempt(self) -> Failure {
+        let kind = match self {
+            Self::TurnTooLate(wait) => {
+                let problem = format!(
+                    "the table is throttled, and the turn of this call would come after its deadline, in {wait:.1?}"
+                );
+                return Failure::new(ErrorKind::Throttled, problem).with_advice(
+                    "Nothing was sent. Call again after that time, give the call a longer deadline, or the table more \
+                     capacity",
+                );
+            }
+            Self::Full | Self::FullUntilDeadline => ErrorKind::Overloaded,
+            Self::Final | Self::Deadline | Self::Budget | Self::NoTimeToAnswer => ErrorKind::Timeout,
+        };
+        Failure::new(kind, self.why_there_is_no_other_attempt().unwrap_or("no attempt was made"))
     }
 }

@@ -1,11 +1,13 @@
+mod kind;
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use self::kind::{ErrorCategory, ErrorKind};
 use crate::PagingState;
-use crate::classify::Class;
 
 /// What went wrong, told as a story: what was attempted, where, for how long, what the other side said word for
 /// word, and what to do.
@@ -21,10 +23,11 @@ struct Inner {
     peers: Vec<SocketAddr>,
     elapsed: Option<Duration>,
     attempts: u32,
-    class: Option<Class>,
+    /// Why the last attempt failed, where that is not the kind.
+    reason: Option<ErrorKind>,
     may_have_been_applied: bool,
     turn_after: Option<Duration>,
-    said: Option<String>,
+    server_message: Option<String>,
     advice: Option<Cow<'static, str>>,
     paging_state: Option<PagingState>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -42,49 +45,20 @@ pub(crate) struct Story {
     pub(crate) turn_after: Option<Duration>,
 }
 
-/// The kinds of [`Error`]. The first six are the stages of connecting, in their order.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The endpoint's name has no address, or the look-up did not end in time.
-    Resolve,
-    /// No connection: TCP refused, unreachable or silent, or what answered does not speak CQL.
-    Connect,
-    /// TLS failed, or what answered does not speak it: wrong name, unknown issuer, expired, plain text.
-    Tls,
-    /// There are no credentials to answer with, or their provider failed. Nothing was sent.
-    Credentials,
-    /// The server refused who we are, or did not answer to it.
-    Authentication,
-    /// Connected and authenticated, but no usable picture of the peers came of it.
-    Topology,
-    /// What was asked for cannot be: found before anything was sent.
-    Configuration,
-    /// Refused, by a rule of Keyspaces before sending or by the server, and refused again if repeated.
-    Refused,
-    /// The server had no capacity for it.
-    Throttled,
-    /// The answer was lost: the statement may or may not have been applied.
-    Unknown,
-    /// The deadline passed.
-    Timeout,
-    /// A row or value does not have the type that was asked for.
-    Type,
-    /// The session was closed.
-    Closed,
-    /// The server failed, or answered what nobody expects.
-    Server,
-}
-
 impl Error {
     /// What a program may match on.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// What the other side said, word for word, if it said anything.
-    pub fn said(&self) -> Option<&str> {
-        self.0.said.as_deref()
+    /// Why the last attempt failed. The same as [`kind`](Self::kind), unless that is [`Unknown`](ErrorKind::Unknown).
+    pub fn reason(&self) -> ErrorKind {
+        self.0.reason.unwrap_or(self.0.kind)
+    }
+
+    /// What the server said, word for word, if it said anything.
+    pub fn server_message(&self) -> Option<&str> {
+        self.0.server_message.as_deref()
     }
 
     /// What to do about it, if that is known.
@@ -113,10 +87,10 @@ impl Error {
         self.0.paging_state.as_ref()
     }
 
-    /// Whether the service had no capacity for it: of the table, of a partition, of a connection; also where that leaves
-    /// open whether the statement was applied, and the kind is [`Unknown`](ErrorKind::Unknown).
+    /// Whether a table, a partition or a connection had no capacity left, also where that leaves open whether the statement
+    /// was applied and the kind is [`Unknown`](ErrorKind::Unknown).
     pub fn is_throttled(&self) -> bool {
-        self.0.class == Some(Class::Throttled) || self.0.class.is_none() && self.0.kind == ErrorKind::Throttled
+        self.reason() == ErrorKind::Throttled
     }
 
     /// How long the call would have had to wait for its turn at a throttled table, by the rate at which the table
@@ -125,7 +99,7 @@ impl Error {
     /// ```no_run
     /// # async fn run(store: keyspaces::Write<(i32,)>) -> Result<(), keyspaces::Error> {
     /// if let Err(error) = store.execute((7,)).await {
-    ///     // Of an HTTP service: 503 with a header Retry-After.
+    ///     // In an HTTP service: 503 with a header Retry-After.
     ///     let Some(seconds) = error.retry_after().map(|wait| wait.as_secs() + 1) else { return Err(error) };
     ///     println!("Retry-After: {seconds}");
     /// }
@@ -135,9 +109,10 @@ impl Error {
         self.0.turn_after
     }
 
-    /// Whether the server said that it cannot take work now, for another reason than a table's capacity.
+    /// Whether the server could not take work for another reason than a table's capacity, also where the kind is
+    /// [`Unknown`](ErrorKind::Unknown).
     pub fn is_overloaded(&self) -> bool {
-        self.0.class == Some(Class::Overloaded)
+        self.reason() == ErrorKind::Overloaded
     }
 
     /// Whether the statement may have been applied although it failed. `false`: it surely was not.
@@ -145,20 +120,11 @@ impl Error {
         self.0.may_have_been_applied
     }
 
-    /// Whether it was refused, and will be again.
+    /// Whether the server or this crate refused it, and will again: the kinds `Refused`, `Unauthorized`, `NotReady`,
+    /// `AlreadyExists`, `TooLarge` and `Value`. Nothing was applied.
     pub fn is_refused(&self) -> bool {
-        self.0.kind == ErrorKind::Refused
-    }
-
-    /// Whether the table or keyspace is not there: not yet, if it is being created, or not at all. The service says the same
-    /// for both (DG:troubleshooting.cql).
-    pub fn is_not_ready(&self) -> bool {
-        self.0.class == Some(Class::NotReady)
-    }
-
-    /// Whether what was to be created is there already.
-    pub fn is_conflict(&self) -> bool {
-        self.0.class == Some(Class::Conflict)
+        use ErrorKind::{AlreadyExists, NotReady, Refused, TooLarge, Unauthorized, Value};
+        matches!(self.kind(), Refused | Unauthorized | NotReady | AlreadyExists | TooLarge | Value)
     }
 
     /// How long it took to fail, where that was measured.
@@ -179,8 +145,8 @@ impl Error {
         )
     }
 
-    /// Whether a deadline passed. Of `connect()` it is not: when its deadline passes, the kind is the stage that it waited
-    /// at.
+    /// Whether a deadline passed. For `connect()` this is `false`: when its deadline passes, the kind is the stage that it
+    /// waited at.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
     }
@@ -219,10 +185,10 @@ impl Error {
             peers: Vec::new(),
             elapsed: None,
             attempts: 0,
-            class: None,
+            reason: None,
             may_have_been_applied: false,
             turn_after: None,
-            said: None,
+            server_message: None,
             advice: None,
             paging_state: None,
             source: None,
@@ -234,8 +200,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_class(mut self, class: Class) -> Self {
-        self.0.class = Some(class);
+    pub(crate) fn with_reason(mut self, reason: ErrorKind) -> Self {
+        self.0.reason = Some(reason);
         self
     }
 
@@ -258,8 +224,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_said(mut self, said: impl Into<String>) -> Self {
-        self.0.said = Some(said.into());
+    pub(crate) fn with_server_message(mut self, message: impl Into<String>) -> Self {
+        self.0.server_message = Some(message.into());
         self
     }
 
@@ -287,7 +253,7 @@ impl fmt::Display for Error {
         let inner = &*self.0;
         write!(f, "{} failed", inner.attempted)?;
         // What is wrong with the statement is wrong everywhere, and at once.
-        if !matches!(inner.kind, ErrorKind::Refused | ErrorKind::Type) {
+        if !self.is_refused() && inner.kind != ErrorKind::Type {
             for (index, peer) in inner.peers.iter().enumerate() {
                 write!(f, "{}{peer}", if index == 0 { " at " } else { ", " })?;
             }
@@ -299,8 +265,8 @@ impl fmt::Display for Error {
             }
         }
         write!(f, ": {}", inner.problem)?;
-        if let Some(said) = &inner.said {
-            write!(f, "; the other side said: \"{said}\"")?;
+        if let Some(message) = &inner.server_message {
+            write!(f, "; the other side said: \"{message}\"")?;
         }
         if let Some(advice) = &inner.advice {
             write!(f, ". {advice}")?;
@@ -339,7 +305,7 @@ mod tests {
         )
         .with_peer(([127, 0, 0, 1], 9142).into())
         .with_elapsed(Duration::from_millis(12))
-        .with_said("Authentication failure: Invalid signature")
+        .with_server_message("Authentication failure: Invalid signature")
         .with_advice("Check the region and this machine's clock");
         assert_eq!(
             error.to_string(),

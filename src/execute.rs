@@ -255,7 +255,7 @@ pub(crate) async fn agree_on_schema(call: &Call) -> Result<(), Error> {
     let in_flight = call.session.begin()?;
     let agreed = in_flight.driver().await_schema_agreement().await;
     let told = |error: SchemaAgreementError| {
-        classify::execution(ExecutionError::from(error)).told(&call.about.attempted, true, None, Story::default())
+        classify::execution(ExecutionError::from(error)).into_error(&call.about.attempted, true, None, Story::default())
     };
     agreed.map(drop).map_err(told)
 }

@@ -29,7 +29,7 @@ mod stub;
 
 pub use consistency::ReadConsistency;
 pub use endpoint::Endpoint;
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorCategory, ErrorKind};
 pub use fan_out::FanOut;
 pub use limit::WhenFull;
 pub use pace::TableLimit;

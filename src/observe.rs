@@ -15,7 +15,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 pub(crate) use self::meters::{Meters, Running};
-use crate::classify::Class;
+use crate::ErrorKind;
 use crate::execute::Call;
 use crate::limit::Permit;
 
@@ -67,6 +67,6 @@ pub(crate) fn attempt(call: &Span, number: u32, permit: &Permit<'_>) -> Span {
 }
 
 /// How a call or an attempt ended that has failed.
-pub(crate) fn failed(span: &Span, class: Class) {
-    span.record("error.type", class.name());
+pub(crate) fn failed(span: &Span, kind: ErrorKind) {
+    span.record("error.type", kind.as_str());
 }

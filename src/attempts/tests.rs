@@ -167,7 +167,7 @@ async fn what_the_server_refuses_is_sent_once() {
         error.to_string(),
         "INSERT INTO shop.t failed: refused by the server; the other side said: \"unconfigured table shop.t\""
     );
-    assert!(error.is_not_ready() && error.is_refused() && !error.may_have_been_applied());
+    assert!(error.kind() == ErrorKind::NotReady && error.is_refused() && !error.may_have_been_applied());
     assert_eq!(site.sent().len(), 1);
 }
 

@@ -10,7 +10,7 @@ use super::*;
 /// A table of what means what: each variant that can be made outside the driver.
 #[test]
 fn every_error_is_sorted_and_says_whether_the_statement_may_have_been_applied() {
-    use Class::*;
+    use ErrorKind::*;
     use DbError as Db;
     use RequestAttemptError as Attempt;
     let consistency = Consistency::LocalQuorum;
@@ -31,50 +31,50 @@ fn every_error_is_sorted_and_says_whether_the_statement_may_have_been_applied() 
     let changed =
         Attempt::RepreparedIdChanged { statement: "?".into(), expected_id: Vec::new(), reprepared_id: Vec::new() };
     let prepared = |first_attempt| ExecutionError::PrepareError(PrepareError::AllAttemptsFailed { first_attempt });
-    for (error, class, may_have_been_applied) in [
+    for (error, kind, may_have_been_applied) in [
         (db(write_timeout(0), "Operation timed out - received only 0 responses."), Throttled, true),
         (db(read_timeout(0), "Operation timed out - received only 0 responses."), Throttled, false),
-        (db(write_timeout(1), ""), TimedOut, true),
-        (db(read_timeout(1), ""), TimedOut, false),
+        (db(write_timeout(1), ""), Timeout, true),
+        (db(read_timeout(1), ""), Timeout, false),
         (db(Db::Overloaded, ""), Overloaded, true),
         (db(rate, ""), Overloaded, true),
         (db(Db::Unavailable { consistency, required: 2, alive: 1 }, ""), Overloaded, false),
         (db(Db::IsBootstrapping, ""), Overloaded, false),
-        (db(write_failure, ""), Internal, true),
-        (db(read_failure, ""), Internal, false),
-        (db(Db::ServerError, ""), Internal, true),
-        (db(Db::TruncateError, ""), Internal, true),
-        (db(Db::ProtocolError, ""), Internal, false),
-        (db(Db::Unprepared { statement_id: vec![1].into() }, ""), Internal, false),
-        (db(Db::Other(0x7777), ""), Internal, true),
+        (db(write_failure, ""), Server, true),
+        (db(read_failure, ""), Server, false),
+        (db(Db::ServerError, ""), Server, true),
+        (db(Db::TruncateError, ""), Server, true),
+        (db(Db::ProtocolError, ""), Server, false),
+        (db(Db::Unprepared { statement_id: vec![1].into() }, ""), Server, false),
+        (db(Db::Other(0x7777), ""), Server, true),
         (db(Db::AuthenticationError, ""), Authentication, false),
-        (db(Db::Unauthorized, ""), Refused, false),
+        (db(Db::Unauthorized, ""), Unauthorized, false),
         (db(Db::SyntaxError, ""), Refused, false),
         (db(Db::Invalid, "countRows is not yet supported."), Refused, false),
         (db(Db::Invalid, "unconfigured table ks.t"), NotReady, false),
         (db(Db::Invalid, "unconfigured keyspace ks"), NotReady, false),
         (db(Db::ConfigError, ""), Refused, false),
         (db(function, ""), Refused, false),
-        (db(exists, ""), Conflict, false),
-        (attempt(Attempt::SerializationError(unfit())), Refused, false),
-        (attempt(Attempt::UnableToAllocStreamId), NotSent, false),
-        (attempt(Attempt::BrokenConnectionError(broken())), Lost, true),
-        (attempt(Attempt::UnexpectedResponse(CqlResponseKind::Ready)), Internal, true),
-        (attempt(Attempt::NonfinishedPagingState), Internal, true),
-        (attempt(changed), Internal, false),
-        (attempt(Attempt::RepreparedIdMissingInBatch), Internal, false),
-        (ExecutionError::RequestTimeout(Duration::from_secs(2)), TimedOut, true),
-        (ExecutionError::BadQuery(scylla::errors::BadQuery::SerializationError(unfit())), Refused, false),
-        (ExecutionError::EmptyPlan, NotSent, false),
-        (ExecutionError::ConnectionPoolError(pool()), NotSent, false),
-        (ExecutionError::PrepareError(PrepareError::ConnectionPoolError(pool())), NotSent, false),
-        (ExecutionError::PrepareError(PrepareError::PreparedStatementIdsMismatch), Internal, false),
-        (prepared(Attempt::BrokenConnectionError(broken())), Lost, false),
+        (db(exists, ""), AlreadyExists, false),
+        (attempt(Attempt::SerializationError(unfit())), Type, false),
+        (attempt(Attempt::UnableToAllocStreamId), Overloaded, false),
+        (attempt(Attempt::BrokenConnectionError(broken())), ConnectionLost, true),
+        (attempt(Attempt::UnexpectedResponse(CqlResponseKind::Ready)), Server, true),
+        (attempt(Attempt::NonfinishedPagingState), Server, true),
+        (attempt(changed), Server, false),
+        (attempt(Attempt::RepreparedIdMissingInBatch), Server, false),
+        (ExecutionError::RequestTimeout(Duration::from_secs(2)), Timeout, true),
+        (ExecutionError::BadQuery(scylla::errors::BadQuery::SerializationError(unfit())), Type, false),
+        (ExecutionError::EmptyPlan, NoConnection, false),
+        (ExecutionError::ConnectionPoolError(pool()), NoConnection, false),
+        (ExecutionError::PrepareError(PrepareError::ConnectionPoolError(pool())), NoConnection, false),
+        (ExecutionError::PrepareError(PrepareError::PreparedStatementIdsMismatch), Server, false),
+        (prepared(Attempt::BrokenConnectionError(broken())), ConnectionLost, false),
         (prepared(Attempt::DbError(write_timeout(0), String::new())), Throttled, false),
     ] {
         let text = format!("{error:?}");
         let failure = execution(error);
-        assert_eq!((failure.class, failure.may_have_been_applied), (class, may_have_been_applied), "{text}");
+        assert_eq!((failure.kind, failure.may_have_been_applied), (kind, may_have_been_applied), "{text}");
     }
 }
 
@@ -84,8 +84,8 @@ fn throttling_is_told_in_the_servers_words_with_where_to_look() {
     let code =
         DbError::ReadTimeout { consistency: Consistency::LocalQuorum, received: 0, required: 2, data_present: false };
     let error = ExecutionError::LastAttemptError(RequestAttemptError::DbError(code, said.into()));
-    let error = execution(error).told("SELECT FROM ks.t", true, None, Story::default());
-    assert_eq!((error.kind(), error.said()), (ErrorKind::Throttled, Some(said)));
+    let error = execution(error).into_error("SELECT FROM ks.t", true, None, Story::default());
+    assert_eq!((error.kind(), error.server_message()), (ErrorKind::Throttled, Some(said)));
     assert!(error.to_string().contains("ReadThrottleEvents"), "{error}");
 }
 
@@ -94,7 +94,7 @@ fn only_of_a_statement_that_may_not_be_repeated_is_the_outcome_unknown() {
     let kind = |repeatable, may_have_been_applied| {
         let failure = execution(ExecutionError::RequestTimeout(Duration::from_secs(2)));
         let story = Story { may_have_been_applied, ..Story::default() };
-        failure.told("UPDATE ks.t", repeatable, None, story).kind()
+        failure.into_error("UPDATE ks.t", repeatable, None, story).kind()
     };
     assert_eq!(kind(false, true), ErrorKind::Unknown);
     assert_eq!(kind(true, true), ErrorKind::Timeout);

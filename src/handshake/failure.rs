@@ -121,7 +121,7 @@ impl Handshake {
         let tls::Explanation { problem, said, advice, permanent } = tls::explain(&error);
         let mut failure = self.failure(Stage::Tls, permanent, problem).advise(advice).because(error);
         if let Some(said) = said {
-            failure.error = failure.error.with_said(said);
+            failure.error = failure.error.with_server_message(said);
         }
         failure
     }
@@ -257,7 +257,7 @@ impl Failure {
     }
 
     fn say(mut self, said: impl AsRef<str>) -> Self {
-        self.error = self.error.with_said(word_for_word(said.as_ref()));
+        self.error = self.error.with_server_message(word_for_word(said.as_ref()));
         self
     }
 

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
 
-use crate::classify::Class;
+use crate::ErrorKind;
 use crate::statement::About;
 
 /// The metrics of one statement, to the recorder that there was when it was made.
@@ -56,24 +56,24 @@ impl Meters {
         self.0.attempts.increment(1);
     }
 
-    pub(crate) fn failed_attempt(&self, class: Class) {
-        if class == Class::Throttled {
+    pub(crate) fn failed_attempt(&self, kind: ErrorKind) {
+        if kind == ErrorKind::Throttled {
             self.0.throttled.increment(1);
         }
-        self.failed("keyspaces.failed_attempts", class);
+        self.failed("keyspaces.failed_attempts", kind);
     }
 
-    pub(crate) fn failed_call(&self, class: Class) {
-        self.failed("keyspaces.failed_calls", class);
+    pub(crate) fn failed_call(&self, kind: ErrorKind) {
+        self.failed("keyspaces.failed_calls", kind);
     }
 
     pub(crate) fn waited(&self, duration: Duration) {
         self.0.waited.record(duration);
     }
 
-    fn failed(&self, name: &'static str, class: Class) {
+    fn failed(&self, name: &'static str, kind: ErrorKind) {
         let mut labels = self.0.labels.clone();
-        labels.push(Label::new("error.type", class.name()));
+        labels.push(Label::new("error.type", kind.as_str()));
         counter!(name, labels.iter()).increment(1);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::classify::Class;
+use crate::ErrorKind;
 use crate::statement::About;
 
 #[derive(Clone, Copy, Debug)]
@@ -24,10 +24,10 @@ impl Meters {
     pub(crate) fn attempt(self) {}
 
     #[inline]
-    pub(crate) fn failed_attempt(self, _class: Class) {}
+    pub(crate) fn failed_attempt(self, _kind: ErrorKind) {}
 
     #[inline]
-    pub(crate) fn failed_call(self, _class: Class) {}
+    pub(crate) fn failed_call(self, _kind: ErrorKind) {}
 
     #[inline]
     pub(crate) fn waited(self, _for: Duration) {}

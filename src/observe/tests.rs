@@ -6,7 +6,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::classify::Class;
+use crate::ErrorKind;
 
 /// The fields of each span, as they were recorded last.
 #[derive(Clone, Default)]
@@ -89,21 +89,10 @@ async fn a_call_and_each_of_its_attempts_is_a_span_without_values() {
 }
 
 #[test]
-fn the_table_names_every_class_of_error() {
+fn the_table_names_every_kind_of_error() {
     let table = include_str!("../observe.md");
-    for class in [
-        Class::Throttled,
-        Class::Overloaded,
-        Class::NotSent,
-        Class::Lost,
-        Class::TimedOut,
-        Class::Refused,
-        Class::Authentication,
-        Class::NotReady,
-        Class::Conflict,
-        Class::Internal,
-    ] {
-        assert!(table.contains(&format!("`{}`", class.name())), "{class:?}");
+    for kind in ErrorKind::ALL {
+        assert!(table.contains(&format!("`{kind}`")), "{kind:?}");
     }
 }
 
@@ -118,7 +107,7 @@ mod metrics {
         Unit,
     };
 
-    use crate::classify::Class;
+    use crate::ErrorKind;
     use crate::observe::Meters;
     use crate::statement::About;
 
@@ -191,11 +180,11 @@ mod metrics {
             let running = meters.begin();
             assert_eq!(seen.values.lock().unwrap()["keyspaces.in_flight"], 1.0);
             meters.attempt();
-            meters.failed_attempt(Class::Throttled);
+            meters.failed_attempt(ErrorKind::Throttled);
             meters.waited(Duration::from_secs(2));
             meters.attempt();
-            meters.failed_attempt(Class::Lost);
-            meters.failed_call(Class::Lost);
+            meters.failed_attempt(ErrorKind::ConnectionLost);
+            meters.failed_call(ErrorKind::ConnectionLost);
             drop(running);
         });
         let values = seen.values.lock().unwrap();
@@ -204,8 +193,8 @@ mod metrics {
             ("keyspaces.attempts", 2.0),
             ("keyspaces.throttled", 1.0),
             ("keyspaces.failed_attempts throttled", 1.0),
-            ("keyspaces.failed_attempts lost", 1.0),
-            ("keyspaces.failed_calls lost", 1.0),
+            ("keyspaces.failed_attempts connection_lost", 1.0),
+            ("keyspaces.failed_calls connection_lost", 1.0),
             ("keyspaces.in_flight", 0.0),
             ("keyspaces.waited", 2.0),
         ] {

@@ -51,7 +51,7 @@ impl<R: OwnedRow> Select<(i64, i64), R> {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration) if the text does not select by token like that or has a `LIMIT`, which
+    /// [`Refused`](ErrorKind::Refused) if the text does not select by token like that or has a `LIMIT`, which
     /// would hold for each range, or if the account's partitioner is not Murmur3 (DG:working-with-partitioners), which is
     /// seen from the type of its tokens.
     pub fn scan(&self) -> Result<Scan<R>, Error> {
@@ -63,7 +63,7 @@ impl<R: OwnedRow> Select<(i64, i64), R> {
     ///
     /// # Errors
     ///
-    /// As [`scan`](Self::scan), and [`Configuration`](ErrorKind::Configuration) if the progress is of another statement.
+    /// As [`scan`](Self::scan), and [`Cursor`](ErrorKind::Cursor) if the progress is of another statement.
     pub fn scan_from(&self, progress: &ScanProgress) -> Result<Scan<R>, Error> {
         self.check_tokens()?;
         progress.check(self.fingerprint(), &self.core.call.about)?;
@@ -77,7 +77,7 @@ impl<R: OwnedRow> Select<(i64, i64), R> {
     fn check_tokens(&self) -> Result<(), Error> {
         let about = &self.core.call.about;
         let refused = |problem: &'static str, advice: &'static str| {
-            Err(Error::new(ErrorKind::Configuration, about.attempted.clone(), problem).with_advice(advice))
+            Err(Error::new(ErrorKind::Refused, about.attempted.clone(), problem).with_advice(advice))
         };
         if let Some(Statement::Select(select)) = about.tree() {
             let by_token = select.relations.iter().filter(|relation| matches!(relation.subject, Subject::Token(_)));

@@ -62,7 +62,7 @@ impl ScanProgress {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration) if they are no progress of this crate, or were cut or changed.
+    /// [`Cursor`](ErrorKind::Cursor) if they are no progress of this crate, or were cut or changed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         const WHAT: &str = "reading the progress of a scan";
         let sealed = Sealed::read(WHAT, bytes)?;
@@ -78,7 +78,7 @@ impl ScanProgress {
                 },
                 _ => (None, after),
             };
-            ranges.push(state.ok_or_else(|| Error::new(ErrorKind::Configuration, WHAT, "it is none"))?);
+            ranges.push(state.ok_or_else(|| Error::new(ErrorKind::Cursor, WHAT, "it is none"))?);
             rest = after;
         }
         Ok(Self { of: sealed.fingerprint(), ranges })
@@ -93,7 +93,7 @@ impl ScanProgress {
             return Ok(());
         }
         let problem = "the progress is of a scan with another statement";
-        Err(Error::new(ErrorKind::Configuration, about.attempted.clone(), problem)
+        Err(Error::new(ErrorKind::Cursor, about.attempted.clone(), problem)
             .with_advice("Give the text that it came from, or begin anew"))
     }
 
@@ -138,7 +138,7 @@ impl FromStr for ScanProgress {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let bytes = hex::decode(text).map_err(|error| {
-            Error::new(ErrorKind::Configuration, "reading the progress of a scan", "it is not hexadecimal")
+            Error::new(ErrorKind::Cursor, "reading the progress of a scan", "it is not hexadecimal")
                 .with_source(error)
         })?;
         Self::from_bytes(&bytes)

@@ -234,9 +234,9 @@ fn failure(attempted: String, why: &'static str, status: Option<TableStatus>) ->
     let error = Error::new(ErrorKind::Refused, attempted, why);
     match status {
         Some(status @ TableStatus::InaccessibleEncryptionCredentials) => error
-            .with_said(status.to_string())
+            .with_server_message(status.to_string())
             .with_advice("Give the service access to the KMS key, or choose another (DG:EncryptionAtRest)"),
-        Some(status) => error.with_said(status.to_string()),
+        Some(status) => error.with_server_message(status.to_string()),
         None => error,
     }
 }

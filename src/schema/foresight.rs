@@ -77,7 +77,7 @@ async fn check_restore(session: &Session, restore: &RestoreTable) -> Result<(), 
 
 /// The same error, with what has happened to the table meanwhile.
 pub(super) async fn explain(session: &Session, statement: &Statement, error: Error) -> Error {
-    if error.kind() != ErrorKind::Refused || session.is_plain_cassandra() {
+    if !error.is_refused() || session.is_plain_cassandra() {
         return error;
     }
     let alter = match statement {

@@ -55,7 +55,7 @@ pub(super) fn in_short(error: &Error) -> String {
         }
         _ => error.problem().to_owned(),
     };
-    if let Some(said) = error.said() {
+    if let Some(said) = error.server_message() {
         text.push_str(&format!("; the other side said: \"{said}\""));
     }
     text

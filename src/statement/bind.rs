@@ -91,7 +91,7 @@ impl Core {
         let markers = &self.markers;
         let missing = |what: &str| {
             Error::new(
-                ErrorKind::Configuration,
+                ErrorKind::Type,
                 self.call.about.attempted.clone(),
                 format!("a {what} was given, and the statement has no bind marker for it"),
             )
@@ -110,8 +110,8 @@ impl Core {
     }
 
     fn check(&self, cells: Cells<'_>) -> Result<(), Error> {
-        let refused = |problem: String, advice: &'static str| {
-            Err(Error::new(ErrorKind::Refused, self.call.about.attempted.clone(), problem).with_advice(advice))
+        let refused = |kind: ErrorKind, problem: String, advice: &'static str| {
+            Err(Error::new(kind, self.call.about.attempted.clone(), problem).with_advice(advice))
         };
         let columns = self.prepared.get_variable_col_specs();
         if cells.count() != columns.len() {
@@ -123,6 +123,7 @@ impl Core {
             let key: usize = self.markers.key.iter().filter_map(|index| cells.value(*index)).map(<[u8]>::len).sum();
             if key > MAX_PARTITION_KEY_BYTES {
                 return refused(
+                    ErrorKind::TooLarge,
                     format!("the partition key is {key} bytes, Keyspaces takes at most {MAX_PARTITION_KEY_BYTES}"),
                     "Make the key shorter, of a hash for instance, and keep the long value in another column",
                 );
@@ -132,6 +133,7 @@ impl Core {
             let row = cells.surely_at_least(columns.as_slice());
             if row > MAX_ROW_BYTES {
                 return refused(
+                    ErrorKind::TooLarge,
                     format!("the row is at least {row} bytes, Keyspaces takes at most {MAX_ROW_BYTES}"),
                     "Store the large value elsewhere, in S3 for instance, or in parts, each a row of its own",
                 );
@@ -141,6 +143,7 @@ impl Core {
             && !u64::try_from(ttl).is_ok_and(|ttl| ttl <= MAX_TTL_SECONDS)
         {
             return refused(
+                ErrorKind::Value,
                 format!("a TTL of {ttl} s, Keyspaces takes 0 to {MAX_TTL_SECONDS}, which is 20 years"),
                 "Leave the TTL away where rows are to stay",
             );
@@ -172,7 +175,7 @@ impl About {
         let problem = format!(
             "a timestamp of {timestamp} µs since 1970, Keyspaces takes those between two days ago and five minutes ahead"
         );
-        Err(Error::new(ErrorKind::Refused, self.attempted.clone(), problem).with_advice(
+        Err(Error::new(ErrorKind::Value, self.attempted.clone(), problem).with_advice(
             "Timestamps are microseconds; check this machine's clock if it is meant to be the time of now",
         ))
     }

@@ -86,7 +86,7 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// # Errors
     ///
     /// Before anything is sent: [`Type`](ErrorKind::Type) if the values do not fit the bind markers,
-    /// [`Refused`](ErrorKind::Refused) if they are more than Keyspaces takes. After: [`Type`](ErrorKind::Type) if it was not
+    /// [`TooLarge`](ErrorKind::TooLarge) if they are more than Keyspaces takes. After: [`Type`](ErrorKind::Type) if it was not
     /// applied and the row that stood in the way does not fit `R`; what the server refuses. A lost or throttled answer is
     /// no error but [`Outcome::Unknown`].
     pub async fn execute(&self, values: impl Borrow<V>) -> Result<Outcome<Option<R>>, Error> {
@@ -130,7 +130,7 @@ mod tests {
     fn an_answer_that_was_lost_is_an_outcome_and_any_other_error_is_an_error() {
         let failed = |kind| Outcome::<()>::of(Err(Error::new(kind, "INSERT INTO ks.t", "it failed")));
         assert!(matches!(failed(ErrorKind::Unknown), Ok(Outcome::Unknown(why)) if why.kind() == ErrorKind::Unknown));
-        for kind in [ErrorKind::Refused, ErrorKind::Type, ErrorKind::Connect, ErrorKind::Closed] {
+        for kind in [ErrorKind::Refused, ErrorKind::Type, ErrorKind::NoConnection, ErrorKind::Closed] {
             assert_eq!(failed(kind).expect_err("it is known not to be applied").kind(), kind);
         }
     }

@@ -62,8 +62,8 @@ macro_rules! options_of_using {
             ///
             /// # Errors
             ///
-            /// At the call, before anything is sent: [`Configuration`](crate::ErrorKind::Configuration) without such a bind
-            /// marker, [`Refused`](crate::ErrorKind::Refused) if it is too long.
+            /// At the call, before anything is sent: [`Type`](crate::ErrorKind::Type) without such a bind
+            /// marker, [`Value`](crate::ErrorKind::Value) if it is too long.
             #[must_use]
             pub fn with_ttl(&self, ttl: std::time::Duration) -> Self {
                 let mut statement = self.clone();
@@ -81,8 +81,8 @@ macro_rules! options_of_using {
             ///
             /// # Errors
             ///
-            /// At the call, before anything is sent: [`Configuration`](crate::ErrorKind::Configuration) without such a bind
-            /// marker, [`Refused`](crate::ErrorKind::Refused) outside the service's window.
+            /// At the call, before anything is sent: [`Type`](crate::ErrorKind::Type) without such a bind
+            /// marker, [`Value`](crate::ErrorKind::Value) outside the service's window.
             #[must_use]
             pub fn with_timestamp(&self, timestamp: chrono::DateTime<chrono::Utc>) -> Self {
                 let mut statement = self.clone();

@@ -37,7 +37,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// # Errors
     ///
     /// As items of the stream, which ends there. Before anything is sent: [`Type`](ErrorKind::Type) if the values do not fit
-    /// the bind markers, [`Refused`](ErrorKind::Refused) if they are more than Keyspaces takes. After:
+    /// the bind markers, [`TooLarge`](ErrorKind::TooLarge) if they are more than Keyspaces takes. After:
     /// [`Type`](ErrorKind::Type) if a row does not fit `R`, and whatever the server refuses.
     pub fn rows(&self, values: impl Borrow<V>) -> Rows<R> {
         Rows::new(self.read(values.borrow()))
@@ -68,7 +68,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     ///
     /// # Errors
     ///
-    /// As [`rows`](Self::rows), and [`Configuration`](ErrorKind::Configuration) if the state is of another statement or of
+    /// As [`rows`](Self::rows), and [`Cursor`](ErrorKind::Cursor) if the state is of another statement or of
     /// other values: nothing was sent.
     pub fn pages_from(&self, values: impl Borrow<V>, state: &PagingState) -> Pages<R> {
         Pages::new(self.read(values.borrow()), Some(state.clone()))

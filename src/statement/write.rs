@@ -28,7 +28,7 @@ impl<V: SerializeRow> Write<V> {
     /// # Errors
     ///
     /// Before anything is sent: [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers,
-    /// [`Refused`](crate::ErrorKind::Refused) if they are more than Keyspaces takes (a row of 1 MB, a partition key of
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) if they are more than Keyspaces takes (a row of 1 MB, a partition key of
     /// 2,048 bytes, DG:quotas). After: what the server says; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost
     /// and the statement may not be sent twice (`now()`, a list append).
     pub async fn execute(&self, values: impl Borrow<V>) -> Result<(), Error> {

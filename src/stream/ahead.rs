@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use tracing::instrument::WithSubscriber;
 
-use crate::{Error, ErrorKind};
+use crate::Error;
 
 /// With less time than this left, a page that failed is not asked for again.
 const LEAST_TIME: Duration = Duration::from_millis(10);
@@ -78,7 +78,6 @@ impl<P: Send + 'static> PageAhead<P> {
 
 /// The time that is left to ask again for what failed ahead, if that may help.
 pub(crate) fn time_to_ask_again(error: &Error, wanted: Instant, deadline: Duration) -> Option<Duration> {
-    use ErrorKind::{Connect, Server, Throttled, Timeout, Unknown};
     let left = deadline.saturating_sub(wanted.elapsed());
-    (matches!(error.kind(), Connect | Server | Throttled | Timeout | Unknown) && left >= LEAST_TIME).then_some(left)
+    (error.reason().may_pass() && left >= LEAST_TIME).then_some(left)
 }

@@ -32,7 +32,7 @@ impl PagingState {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration) if they are no paging state of this crate, or were cut or changed.
+    /// [`Cursor`](ErrorKind::Cursor) if they are no paging state of this crate, or were cut or changed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         Ok(Self { sealed: Sealed::read(READING, bytes)? })
     }
@@ -47,7 +47,7 @@ impl PagingState {
             return Ok(DriverState::new_from_raw_bytes(self.sealed.inner()));
         }
         let problem = "the paging state is of another statement, or of other values";
-        Err(Error::new(ErrorKind::Configuration, about.attempted.clone(), problem)
+        Err(Error::new(ErrorKind::Cursor, about.attempted.clone(), problem)
             .with_advice("Give the text and the values that it came from, or begin anew"))
     }
 }
@@ -63,7 +63,7 @@ impl FromStr for PagingState {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let bytes = hex::decode(text).map_err(|error| {
-            Error::new(ErrorKind::Configuration, READING, "it is not hexadecimal").with_source(error)
+            Error::new(ErrorKind::Cursor, READING, "it is not hexadecimal").with_source(error)
         })?;
         Self::from_bytes(&bytes)
     }

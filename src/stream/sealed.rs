@@ -63,7 +63,7 @@ impl Sealed {
 
     /// `attempted` is what fails if they are not whole.
     pub(crate) fn read(attempted: &'static str, bytes: &[u8]) -> Result<Self, Error> {
-        let refused = |problem| Err(Error::new(ErrorKind::Configuration, attempted, problem).with_advice("Begin anew"));
+        let refused = |problem| Err(Error::new(ErrorKind::Cursor, attempted, problem).with_advice("Begin anew"));
         let [VERSION, rest @ ..] = bytes else {
             return refused("it is not one of this version");
         };

@@ -104,7 +104,8 @@ impl Users {
     ///
     /// # Errors
     ///
-    /// As [`Session::prepare`]: [`Refused`](ErrorKind::Refused) if the table is not there or is another one.
+    /// As [`Session::prepare`]: [`NotReady`](ErrorKind::NotReady) if the table is not there, [`Type`](ErrorKind::Type) if it is
+    /// another one.
     pub async fn new(session: &Session, keyspace: &str) -> Result<Self, Error> {
         let table = format!("{}.users", Name::new(keyspace));
         let columns = "user_id, email, name, created_at, status";
@@ -135,7 +136,7 @@ impl Users {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration) if the address cannot be one. Else as
+    /// [`Value`](ErrorKind::Value) if the address cannot be one. Else as
     /// [`Conditional::execute`]; a lost or throttled answer is [`Outcome::Unknown`].
     pub async fn register(&self, user: &User) -> Result<Outcome<Option<User>>, Error> {
         self.check("INSERT INTO", &user.email)?;
@@ -179,7 +180,7 @@ impl Users {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration) if nothing is given, or the address cannot be one. Else as
+    /// [`Value`](ErrorKind::Value) if nothing is given, or the address cannot be one. Else as
     /// [`register`](Self::register).
     pub async fn update(&self, user_id: Uuid, change: &UserChange) -> Result<Outcome<()>, Error> {
         if let Some(email) = &change.email {
@@ -191,7 +192,7 @@ impl Users {
             (None, Some(name)) => self.update_name.execute((name, user_id)).await?,
             (None, None) => {
                 let attempted = format!("UPDATE {}", self.table);
-                return Err(Error::new(ErrorKind::Configuration, attempted, "there is nothing to change")
+                return Err(Error::new(ErrorKind::Value, attempted, "there is nothing to change")
                     .with_advice("Give an e-mail address, a name or both; the status has set_status()"));
             }
         };
@@ -244,7 +245,7 @@ impl Users {
         }
         // The address itself is not shown: errors end in logs.
         let problem = "the e-mail address cannot be one";
-        Err(Error::new(ErrorKind::Configuration, format!("{verb} {}", self.table), problem)
+        Err(Error::new(ErrorKind::Value, format!("{verb} {}", self.table), problem)
             .with_advice("It needs something on both sides of an @, and no white space"))
     }
 }

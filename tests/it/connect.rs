@@ -61,7 +61,7 @@ async fn a_wrong_secret_is_refused_in_the_services_words_with_what_to_check() {
     let own = local.credentials();
     let error = refused(builder(local).static_credentials(&own.access_key, "not the secret", None)).await;
     assert_eq!(error.kind(), ErrorKind::Authentication);
-    assert_eq!(error.said(), Some("Authentication failure: Invalid signature"));
+    assert_eq!(error.server_message(), Some("Authentication failure: Invalid signature"));
     assert_eq!(
         error.advice(),
         Some(
@@ -83,7 +83,7 @@ async fn a_signature_for_another_region_is_refused() {
     ))
     .await;
     assert_eq!(error.kind(), ErrorKind::Authentication);
-    assert_eq!(error.said(), Some("Authentication failure: Invalid signature"));
+    assert_eq!(error.server_message(), Some("Authentication failure: Invalid signature"));
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn a_wrong_password_is_refused_in_the_services_words() {
     let error = refused(builder(local).password(user, "not the password")).await;
     assert_eq!(error.kind(), ErrorKind::Authentication);
     let said = format!("Provided username {user} and/or password are incorrect");
-    assert_eq!(error.said(), Some(said.as_str()));
+    assert_eq!(error.server_message(), Some(said.as_str()));
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn who_has_no_permissions_is_told_so() {
     let nobody = local.credentials_without_permissions();
     let error = refused(builder(local).static_credentials(&nobody.access_key, &nobody.secret_key, None)).await;
     assert_eq!(error.kind(), ErrorKind::Authentication);
-    assert_eq!(error.said(), Some("User arn:aws:iam::111122223333:user/nobody has no permissions."));
+    assert_eq!(error.server_message(), Some("User arn:aws:iam::111122223333:user/nobody has no permissions."));
 }
 
 #[tokio::test]

@@ -159,7 +159,7 @@ async fn an_address_that_cannot_be_one_is_refused_and_not_shown() {
     let users = users(&session().await).await;
     fn refused<T>(result: Result<T, Error>, verb: &str, email: &str) {
         let error = result.err().unwrap_or_else(|| panic!("{email:?} is not refused"));
-        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert_eq!(error.kind(), ErrorKind::Value);
         assert_eq!(
             error.to_string(),
             format!(
@@ -184,7 +184,7 @@ async fn an_address_that_cannot_be_one_is_refused_and_not_shown() {
 async fn a_change_of_nothing_is_refused() {
     let users = users(&session().await).await;
     let error = users.update(Uuid::new_v4(), &UserChange::default()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert_eq!(error.kind(), ErrorKind::Value);
     assert_eq!(
         error.to_string(),
         "UPDATE it_users.users failed: there is nothing to change. Give an e-mail address, a name or both; the status has \
@@ -212,6 +212,6 @@ async fn a_null_that_another_program_left_is_told_with_its_column() {
 async fn a_table_that_is_not_there_is_named() {
     let session = session().await;
     let error = Users::new(&session, "It_nowhere").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::NotReady);
     assert!(error.to_string().contains("\"It_nowhere\".users failed: refused by the server"), "{error}");
 }

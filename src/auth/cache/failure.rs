@@ -32,7 +32,7 @@ impl Failure {
         match self {
             Self::Provider(cause) if missing_variable(cause).is_none() => {
                 let error = match words(cause) {
-                    Some(words) => error.with_said(words),
+                    Some(words) => error.with_server_message(words),
                     None => error,
                 };
                 error.with_source(Arc::clone(cause))

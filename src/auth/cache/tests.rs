@@ -365,7 +365,7 @@ async fn each_kind_of_failure_reads_as_what_it_is_and_keeps_its_cause() {
 #[tokio::test(start_paused = true)]
 async fn a_talkative_provider_does_not_fill_the_error() {
     let (cache, _) = scripted(|_| ready(Err(CredentialsError::provider_error("é".repeat(10_000)))));
-    assert_eq!(cache.get().await.unwrap_err().said().unwrap(), "é".repeat(250));
+    assert_eq!(cache.get().await.unwrap_err().server_message().unwrap(), "é".repeat(250));
 }
 
 #[tokio::test(start_paused = true)]

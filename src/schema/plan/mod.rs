@@ -43,7 +43,7 @@ impl<'a> Schema<'a> {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration) if a thing is defined twice; [`Refused`](ErrorKind::Refused) if a table of
+    /// [`Refused`](ErrorKind::Refused) if a thing is defined twice, or if a table of
     /// them is being deleted, or on a plain Cassandra if an option is Keyspaces' own; else as of reading a system table.
     pub fn plan(&self, wanted: Definitions) -> Planning<'a> {
         Planning { schema: *self, wanted, leave_out: false }
@@ -77,7 +77,7 @@ impl<'a> IntoFuture for Planning<'a> {
         Box::pin(async move {
             if let Some(twice) = wanted.twice() {
                 return Err(Error::new(
-                    ErrorKind::Configuration,
+                    ErrorKind::Refused,
                     PLANNING,
                     format!("{twice} is defined a second time"),
                 ));

@@ -189,7 +189,7 @@ async fn a_cause_that_stays_ends_it_at_once() {
     let site = Site::new(1, |stub| stub.fault(At::Answer, Does::Says(0x0100, refused))).await;
     let error = site.builder().connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Authentication);
-    assert_eq!(error.said(), Some(refused));
+    assert_eq!(error.server_message(), Some(refused));
     assert_eq!(
         site.told(&error),
         format!(

@@ -50,8 +50,8 @@ impl LoggedBatch {
     ///
     /// # Errors
     ///
-    /// As [`Write::execute`] before anything is sent, and [`Refused`](crate::ErrorKind::Refused) for the 101st statement,
-    /// for more than 4 MB and for a DELETE of a range. The batch stays as it was.
+    /// As [`Write::execute`] before anything is sent, [`TooLarge`](crate::ErrorKind::TooLarge) for the 101st statement and
+    /// for more than 4 MB, [`Refused`](crate::ErrorKind::Refused) for a DELETE of a range. The batch stays as it was.
     pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Borrow<V>) -> Result<&mut Self, Error> {
         self.members.push_logged(&write.core, values.borrow(), false)?;
         Ok(self)
@@ -87,7 +87,7 @@ impl Members {
         let about = &core.call.about;
         self.push(core, values, conditional, |members, cells| {
             if members.of.len() == MOST_STATEMENTS {
-                return Err(members.refused(
+                return Err(members.too_large(
                     format!("one more is too many, Keyspaces takes {MOST_STATEMENTS}"),
                     "Put into one batch only what must be applied together",
                 ));
@@ -97,7 +97,7 @@ impl Members {
                 let columns = core.prepared.get_variable_col_specs();
                 let bytes = members.surely_at_least() + cells.surely_at_least(columns.as_slice());
                 if bytes > MOST_BYTES {
-                    return Err(members.refused(
+                    return Err(members.too_large(
                         format!("with the next it is at least {bytes} bytes, Keyspaces takes at most {MOST_BYTES}"),
                         "Put into one batch only what must be applied together",
                     ));

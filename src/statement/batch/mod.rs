@@ -118,6 +118,10 @@ impl Members {
         Error::new(ErrorKind::Refused, self.attempted(), problem.into()).with_advice(advice)
     }
 
+    fn too_large(&self, problem: impl Into<String>, advice: &'static str) -> Error {
+        Error::new(ErrorKind::TooLarge, self.attempted(), problem.into()).with_advice(advice)
+    }
+
     /// How much data it surely is for the service.
     fn surely_at_least(&self) -> usize {
         let sizes = self.of.iter().zip(&self.batch.statements).map(|(member, statement)| match statement {

@@ -43,14 +43,14 @@ impl UnloggedBatch {
     ///
     /// # Errors
     ///
-    /// As [`Write::execute`] before anything is sent, and [`Refused`](crate::ErrorKind::Refused) for the 31st statement. The
+    /// As [`Write::execute`] before anything is sent, and [`TooLarge`](crate::ErrorKind::TooLarge) for the 31st statement. The
     /// batch stays as it was.
     pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Borrow<V>) -> Result<&mut Self, Error> {
         self.members.push(&write.core, values.borrow(), false, |members, _| {
             if members.of.len() < MOST_STATEMENTS {
                 return Ok(());
             }
-            Err(members.refused(
+            Err(members.too_large(
                 format!("one more is too many, Keyspaces takes {MOST_STATEMENTS}"),
                 "Write the rest in another batch, or singly and in flight together",
             ))

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio::time::sleep;
 
 use super::*;
+use crate::ErrorKind;
 
 const DEADLINE: Duration = Duration::from_secs(4);
 

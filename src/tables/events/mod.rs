@@ -107,7 +107,8 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// As [`Session::prepare`]: [`Refused`](ErrorKind::Refused) if the table is not there or is another one.
+    /// As [`Session::prepare`]: [`NotReady`](ErrorKind::NotReady) if the table is not there, [`Type`](ErrorKind::Type) if it is
+    /// another one.
     pub async fn new(session: &Session, keyspace: &str) -> Result<Self, Error> {
         Self::open(session, format!("{}.events", Name::new(keyspace)), Shards::NONE).await
     }
@@ -152,7 +153,7 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration) if the device id is empty. Else as [`Write::execute`](crate::Write::execute).
+    /// [`Value`](ErrorKind::Value) if the device id is empty. Else as [`Write::execute`](crate::Write::execute).
     pub async fn insert(&self, event: &Event) -> Result<(), Error> {
         let table = &*self.table;
         table.statements.insert(&table.partition("INSERT INTO", &event.device_id, event.event_time)?, event).await
@@ -231,7 +232,7 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// As items of the stream, which ends there: [`Configuration`](ErrorKind::Configuration) if the device id is empty, else
+    /// As items of the stream, which ends there: [`Value`](ErrorKind::Value) if the device id is empty, else
     /// as [`Select::rows`](crate::Select::rows).
     pub fn latest(&self, device_id: &str, count: usize) -> LatestEvents {
         LatestEvents::new(self.reader(device_id), count)
@@ -263,11 +264,11 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// As [`latest`](Self::latest), and [`Configuration`](ErrorKind::Configuration) if the range ends before it begins.
+    /// As [`latest`](Self::latest), and [`Value`](ErrorKind::Value) if the range ends before it begins.
     pub fn between(&self, device_id: &str, range: Range<DateTime<Utc>>) -> EventRange {
         let days = Days::of(&range).ok_or_else(|| {
             let problem = format!("the range ends at {} before it begins at {}", text(range.end), text(range.start));
-            Error::new(ErrorKind::Configuration, self.table.attempted("SELECT FROM"), problem)
+            Error::new(ErrorKind::Value, self.table.attempted("SELECT FROM"), problem)
                 .with_advice("Give the earlier time first; oldest_first() and newest first are about the order only")
         });
         EventRange::new(self.reader(device_id), days)
@@ -277,7 +278,7 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration) if the device id is empty. Else as [`Select::one`](crate::Select::one).
+    /// [`Value`](ErrorKind::Value) if the device id is empty. Else as [`Select::one`](crate::Select::one).
     pub async fn get(&self, device_id: &str, event_time: DateTime<Utc>) -> Result<Option<Event>, Error> {
         let table = &*self.table;
         let partition = table.partition("SELECT FROM", device_id, event_time)?;
@@ -335,7 +336,7 @@ impl Table {
 
     fn device(&self, verb: &str, device_id: &str) -> Result<Arc<str>, Error> {
         if device_id.is_empty() {
-            return Err(Error::new(ErrorKind::Configuration, self.attempted(verb), "the device id is empty")
+            return Err(Error::new(ErrorKind::Value, self.attempted(verb), "the device id is empty")
                 .with_advice(
                     "Give each device an id of its own: the events of all that have none would share a partition",
                 ));

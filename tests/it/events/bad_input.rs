@@ -12,7 +12,7 @@ const NO_DEVICE: &str = "it_events.events failed: the device id is empty. Give e
 
 fn refused<T>(result: Result<T, Error>, expected: &str) {
     let error = result.err().unwrap_or_else(|| panic!("not refused: {expected}"));
-    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert_eq!(error.kind(), ErrorKind::Value);
     assert_eq!(error.to_string(), expected);
 }
 
@@ -53,7 +53,7 @@ async fn a_partition_key_or_a_row_that_is_too_large_is_refused_before_it_is_sent
     let events = events(&session().await).await;
     let long = Event::new("x".repeat(2_050), time("2026-11-22T10:00:00Z"), "type", "x");
     let error = events.insert(&long).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(
         error.to_string(),
         "INSERT INTO it_events.events failed: the partition key is 2054 bytes, Keyspaces takes at most 2048. Make the key \
@@ -61,7 +61,7 @@ async fn a_partition_key_or_a_row_that_is_too_large_is_refused_before_it_is_sent
     );
     let large = Event::new("device", time("2026-11-22T10:00:00Z"), "type", "x".repeat(1 << 20));
     let error = events.insert(&large).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(
         error.to_string(),
         "INSERT INTO it_events.events failed: the row is at least 1048588 bytes, Keyspaces takes at most 1048576. Store the \
@@ -73,7 +73,7 @@ async fn a_partition_key_or_a_row_that_is_too_large_is_refused_before_it_is_sent
 async fn a_keyspace_or_a_table_that_is_not_there_is_named() {
     let session = session().await;
     let error = Events::new(&session, "it_nowhere").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::NotReady);
     assert!(error.to_string().starts_with("preparing "), "{error}");
     assert!(error.to_string().contains("it_nowhere.events failed: refused by the server"), "{error}");
     keyspace(&session, "it_no_tables").await;
@@ -87,7 +87,7 @@ async fn a_name_that_no_keyspace_can_have_is_not_there() {
         return;
     }
     let error = Events::create_table(&session().await, "my-application").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::NotReady);
     assert_eq!(
         error.to_string(),
         "CREATE TABLE \"my-application\".events failed: refused by the server; the other side said: \"unconfigured keyspace \

@@ -153,7 +153,7 @@ async fn of_two_alters_at_once_one_is_refused_and_nothing_is_half_done() {
     let busy = format!(
         "keyspaces-local: table {keyspace}.{name} is being updated: wait until system_schema_mcs says that this is over"
     );
-    assert_eq!((refused[0].kind(), refused[0].said()), (ErrorKind::Refused, Some(busy.as_str())));
+    assert_eq!((refused[0].kind(), refused[0].server_message()), (ErrorKind::Refused, Some(busy.as_str())));
     assert_eq!(
         refused[0].advice(),
         Some("Somebody else is at the table, which is UPDATING: wait until it is ACTIVE, and describe it again")

@@ -119,7 +119,7 @@ async fn what_only_the_service_can_know_of_a_restore_is_told_in_its_words() {
     let schema = session.schema();
     schema.create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
     let nobody = schema.restore_table("ks", "nosuch").into("ks", "new").await.unwrap_err();
-    assert_eq!((nobody.kind(), nobody.said()), (ErrorKind::Refused, Some("unconfigured table ks.nosuch")));
+    assert_eq!((nobody.kind(), nobody.server_message()), (ErrorKind::NotReady, Some("unconfigured table ks.nosuch")));
     assert_eq!(
         nobody.advice(),
         Some(
@@ -131,7 +131,7 @@ async fn what_only_the_service_can_know_of_a_restore_is_told_in_its_words() {
     let name = |number: usize| format!("new{number}");
     let restores = (0..5).map(|number| schema.restore_table("ks", "t").into("ks", &name(number)).into_future());
     let refused: Vec<_> = join_all(restores).await.into_iter().filter_map(Result::err).collect();
-    let said: Vec<_> = refused.iter().map(|error| (error.kind(), error.said())).collect();
+    let said: Vec<_> = refused.iter().map(|error| (error.kind(), error.server_message())).collect();
     assert_eq!(said, [(ErrorKind::Refused, Some("keyspaces-local: 4 tables are being restored (DG:quotas)"))]);
 
     let soon = schema.restore_table("ks", "t").into("ks", "late").within(Duration::from_secs(1));

@@ -20,7 +20,7 @@ async fn thirty_writes_fit_an_unlogged_batch_and_one_more_is_refused() {
         batch.push(&store, (1, c, "v")).unwrap();
     }
     let error = batch.push(&store, (1, 30, "v")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(
         error.to_string(),
         "an unlogged batch of 30 statements failed: one more is too many, Keyspaces takes 30. Write the rest in another \

@@ -11,7 +11,7 @@ async fn a_row_of_more_than_a_megabyte_is_refused_before_it_is_sent_with_its_siz
     let store: Write<(i32, String)> =
         session.prepare(&format!("INSERT INTO {table} (id, name) VALUES (?, ?)")).await.unwrap();
     let error = store.execute((1, "x".repeat(1024 * 1024))).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(
         error.to_string(),
         format!(
@@ -29,7 +29,7 @@ async fn a_partition_key_of_more_than_2048_bytes_is_refused_before_it_is_sent() 
     let store: Write<(String, String)> =
         session.prepare(&format!("INSERT INTO {table} (a, b) VALUES (?, ?)")).await.unwrap();
     let error = store.execute(("a".repeat(1_024), "b".repeat(1_025))).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(
         error.to_string(),
         format!(
@@ -46,7 +46,7 @@ async fn a_ttl_without_a_bind_marker_for_it_is_refused_before_it_is_sent() {
     let table = table(&session, "id int PRIMARY KEY").await;
     let store: Write<(i32,)> = session.prepare(&format!("INSERT INTO {table} (id) VALUES (?)")).await.unwrap();
     let error = store.with_ttl(Duration::from_secs(60)).execute((1,)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert_eq!(error.kind(), ErrorKind::Type);
     assert_eq!(
         error.to_string(),
         format!(

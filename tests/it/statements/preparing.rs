@@ -125,7 +125,7 @@ async fn a_table_that_is_not_active_yet_is_told_in_the_servers_words_and_can_be_
             continue;
         }
         let error = early.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert_eq!(error.kind(), ErrorKind::NotReady);
         assert_eq!(
             error.to_string(),
             format!(
@@ -144,9 +144,9 @@ async fn a_table_that_is_not_there_is_told_in_the_servers_words() {
     let table = table(&session, "id int PRIMARY KEY").await;
     let text = format!("SELECT id FROM {table}x");
     let error = session.prepare::<Select<(), (i32,)>>(&text).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::NotReady);
     let name = table.split_once('.').unwrap().1;
-    assert!(error.said().unwrap().contains(&format!("{name}x")), "{error}");
+    assert!(error.server_message().unwrap().contains(&format!("{name}x")), "{error}");
     // A failure is not kept.
     session.define(&format!("CREATE TABLE {table}x (id int PRIMARY KEY)")).await.unwrap();
     session.prepare::<Select<(), (i32,)>>(&text).await.unwrap();

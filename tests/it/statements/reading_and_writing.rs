@@ -174,5 +174,5 @@ async fn what_is_written_with_a_timestamp_has_it_where_the_table_takes_one() {
         session.prepare(&format!("SELECT WRITETIME(name) FROM {table} WHERE id = ?")).await.unwrap();
     assert_eq!(written.one((1,)).await.unwrap(), Some((now.timestamp_micros(),)));
     let error = store.with_timestamp(now - chrono::Duration::days(3)).execute((1, "Ada")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::Value);
 }

@@ -30,7 +30,7 @@ async fn a_page_is_gone_on_from_by_another_session_with_a_state_that_was_stored_
     assert!(rest.last().unwrap().next.is_none());
 
     let error = again.pages_from((1,), &state).try_next().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert_eq!(error.kind(), ErrorKind::Cursor);
     let other: Select<(i32,), (i32,)> = second.prepare(&text.replace("SELECT c", "SELECT k")).await.unwrap();
     let error = other.pages_from((0,), &state).try_next().await.unwrap_err();
     assert_eq!(

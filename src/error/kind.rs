@@ -1,0 +1,262 @@
+use std::fmt;
+
+/// The kinds of [`Error`](crate::Error): what a program matches on, and what a service has to answer.
+///
+/// The first six are the stages of connecting, in their order.
+///
+#[doc = include_str!("kinds.md")]
+///
+/// `Unknown` is 500 and not 503 because many HTTP clients repeat a request by themselves after a 503, and that could apply
+/// a statement twice.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use keyspaces::{Error, ErrorKind};
+///
+/// /// Status and Retry-After, in seconds.
+/// fn answer(error: &Error) -> (u16, Option<u64>) {
+///     let wait = error.retry_after().or(error.kind().is_retryable().then_some(Duration::from_secs(1)));
+///     (error.kind().http_status(), wait.map(|wait| wait.as_secs().max(1)))
+/// }
+///
+/// let too_long = Error::new(ErrorKind::Value, "INSERT INTO shop.names", "the name is longer than 100 letters");
+/// assert_eq!(answer(&too_long), (400, None));
+/// let throttled = Error::new(ErrorKind::Throttled, "INSERT INTO shop.names", "throttled");
+/// assert_eq!(answer(&throttled), (503, Some(1)));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The endpoint's name has no address, or the look-up did not end in time.
+    Resolve,
+    /// `connect()` found no connection: TCP refused, unreachable or silent, or what answered does not speak CQL.
+    Connect,
+    /// TLS failed, or what answered does not speak it: wrong name, unknown issuer, expired, plain text.
+    Tls,
+    /// There are no credentials to answer with, or their provider failed. Nothing was sent.
+    Credentials,
+    /// The server refused who we are, or did not answer to it.
+    Authentication,
+    /// Connected and authenticated, but no usable picture of the peers came of it.
+    Topology,
+    /// A setting that cannot be, or a missing one: no Region, for instance. Found before anything was sent.
+    Configuration,
+    /// A value that cannot be stored or asked for: a TTL of 21 years, an empty device id, a range that ends before it
+    /// begins. Found before anything was sent.
+    Value,
+    /// More than the service takes: a row of more than 1 MB, a partition key of more than 2,048 bytes, a batch with too
+    /// many statements.
+    TooLarge,
+    /// A paging state or the progress of a scan that was cut or changed, or belongs to another statement or other values.
+    Cursor,
+    /// What was to be created exists.
+    AlreadyExists,
+    /// The statement is refused, by a rule of Keyspaces before sending or by the server, and will be again.
+    Refused,
+    /// The identity of the session may not do this.
+    Unauthorized,
+    /// Rust types do not fit: a value its bind marker, a row its row type, or there are more rows than one.
+    Type,
+    /// The table or keyspace does not exist: not yet, if it is being created, or not at all. The service says the same for
+    /// both (DG:troubleshooting.cql).
+    NotReady,
+    /// A table, a partition or a connection has no capacity left.
+    Throttled,
+    /// The server cannot take work now for another reason than a table's capacity, or as much is in flight as the
+    /// connections take.
+    Overloaded,
+    /// There was no connection to send it on. Nothing was sent.
+    NoConnection,
+    /// The connection broke before the answer.
+    ConnectionLost,
+    /// No answer in time, or the deadline passed.
+    Timeout,
+    /// The server failed, or answered what nobody expects.
+    Server,
+    /// The session was closed.
+    Closed,
+    /// The statement may or may not have been applied, and a second execution could apply it twice. Why the last attempt
+    /// failed is in [`Error::reason`](crate::Error::reason).
+    Unknown,
+}
+
+/// Who has to act on an [`Error`](crate::Error): the groups of its [kinds](ErrorKind).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum ErrorCategory {
+    /// The caller's data is wrong: the same call fails again, one with other data may not.
+    Caller,
+    /// The program or its settings are wrong: somebody has to change them.
+    Program,
+    /// It cannot be done now: nothing is wrong with the call.
+    NotNow,
+    /// The outcome is unknown: read what is there before deciding.
+    Unknown,
+}
+
+impl ErrorKind {
+    /// All kinds, in the order of the table.
+    pub const ALL: [Self; 23] = [
+        Self::Resolve,
+        Self::Connect,
+        Self::Tls,
+        Self::Credentials,
+        Self::Authentication,
+        Self::Topology,
+        Self::Configuration,
+        Self::Value,
+        Self::TooLarge,
+        Self::Cursor,
+        Self::AlreadyExists,
+        Self::Refused,
+        Self::Unauthorized,
+        Self::Type,
+        Self::NotReady,
+        Self::Throttled,
+        Self::Overloaded,
+        Self::NoConnection,
+        Self::ConnectionLost,
+        Self::Timeout,
+        Self::Server,
+        Self::Closed,
+        Self::Unknown,
+    ];
+
+    /// Who has to act.
+    pub const fn category(self) -> ErrorCategory {
+        match self {
+            Self::Value | Self::TooLarge | Self::Cursor | Self::AlreadyExists => ErrorCategory::Caller,
+            Self::Configuration
+            | Self::Refused
+            | Self::Unauthorized
+            | Self::Type
+            | Self::Tls
+            | Self::Credentials
+            | Self::Authentication => ErrorCategory::Program,
+            Self::Resolve
+            | Self::Connect
+            | Self::Topology
+            | Self::NotReady
+            | Self::Throttled
+            | Self::Overloaded
+            | Self::NoConnection
+            | Self::ConnectionLost
+            | Self::Timeout
+            | Self::Server
+            | Self::Closed => ErrorCategory::NotNow,
+            Self::Unknown => ErrorCategory::Unknown,
+        }
+    }
+
+    /// The status that an HTTP service answers with, as the table has it.
+    pub const fn http_status(self) -> u16 {
+        match self {
+            Self::TooLarge => 413,
+            Self::AlreadyExists => 409,
+            Self::Server => 502,
+            Self::Timeout => 504,
+            _ => match self.category() {
+                ErrorCategory::Caller => 400,
+                ErrorCategory::Program | ErrorCategory::Unknown => 500,
+                ErrorCategory::NotNow => 503,
+            },
+        }
+    }
+
+    /// Whether the same call may succeed a little later, and does no harm if it is made again.
+    pub const fn is_retryable(self) -> bool {
+        self.may_pass() || matches!(self, Self::Resolve | Self::Connect | Self::Topology | Self::NotReady)
+    }
+
+    /// Whether the session itself may repeat an attempt that failed so.
+    pub(crate) const fn may_pass(self) -> bool {
+        matches!(
+            self,
+            Self::Throttled
+                | Self::Overloaded
+                | Self::NoConnection
+                | Self::ConnectionLost
+                | Self::Timeout
+                | Self::Server
+        )
+    }
+
+    /// The value of `error.type` in spans and metrics: `connection_lost`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Credentials => "credentials",
+            Self::Authentication => "authentication",
+            Self::Topology => "topology",
+            Self::Configuration => "configuration",
+            Self::Value => "value",
+            Self::TooLarge => "too_large",
+            Self::Cursor => "cursor",
+            Self::AlreadyExists => "already_exists",
+            Self::Refused => "refused",
+            Self::Unauthorized => "unauthorized",
+            Self::Type => "type",
+            Self::NotReady => "not_ready",
+            Self::Throttled => "throttled",
+            Self::Overloaded => "overloaded",
+            Self::NoConnection => "no_connection",
+            Self::ConnectionLost => "connection_lost",
+            Self::Timeout => "timeout",
+            Self::Server => "server",
+            Self::Closed => "closed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn the_table_says_what_the_code_does() {
+        let rows: Vec<String> = ErrorKind::ALL
+            .into_iter()
+            .map(|kind| {
+                let acts = match kind.category() {
+                    ErrorCategory::Caller => "the caller",
+                    ErrorCategory::Program => "the program's authors",
+                    ErrorCategory::NotNow => "nobody: not now",
+                    ErrorCategory::Unknown => "whoever reads what is there",
+                };
+                let again = if kind.is_retryable() { "later" } else { "no" };
+                format!("| [`{kind:?}`](ErrorKind::{kind:?}) | {acts} | {} | {again} |", kind.http_status())
+            })
+            .collect();
+        let table: Vec<&str> = include_str!("kinds.md").lines().skip(2).collect();
+        assert_eq!(table, rows);
+    }
+
+    #[test]
+    fn every_kind_has_a_name_of_its_own_and_its_place_in_the_list() {
+        let names: HashSet<&str> = ErrorKind::ALL.into_iter().map(ErrorKind::as_str).collect();
+        assert_eq!(names.len(), ErrorKind::ALL.len());
+        for (index, kind) in ErrorKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, index, "{kind:?}");
+        }
+        assert_eq!(ErrorKind::ALL.len(), ErrorKind::Unknown as usize + 1, "Unknown is the last");
+    }
+
+    #[test]
+    fn what_may_be_called_again_is_nobodys_fault_and_what_the_session_repeats_is_part_of_it() {
+        for kind in ErrorKind::ALL {
+            assert!(!kind.is_retryable() || kind.category() == ErrorCategory::NotNow, "{kind:?}");
+            assert!(!kind.may_pass() || kind.is_retryable(), "{kind:?}");
+        }
+    }
+}
