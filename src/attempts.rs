@@ -244,7 +244,7 @@ impl<'c> Attempts<'c> {
         let Some((failure, _)) = &trouble.last else { return false };
         !trouble.story.may_have_been_applied
             || self.call.is_repeatable()
-            || self.call.repeats.when_throttled && failure.kind == ErrorKind::Throttled
+            || self.call.options.repeat_when_throttled && failure.kind == ErrorKind::Throttled
     }
 
     /// The error that the call ends with: the failure of its last attempt, or that there was none.

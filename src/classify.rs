@@ -120,9 +120,7 @@ pub(crate) fn execution(error: ExecutionError) -> Failure {
         ExecutionError::EmptyPlan => {
             Failure::new(ErrorKind::NoConnection, "no peer is connected").not_sent().with_advice(GOES_ON)
         }
-        ExecutionError::UseKeyspaceError(error) => {
-            Failure::new(ErrorKind::Server, "USE failed").with_source(error)
-        }
+        ExecutionError::UseKeyspaceError(error) => Failure::new(ErrorKind::Server, "USE failed").with_source(error),
         ExecutionError::SchemaAgreementError(error) => {
             Failure::new(ErrorKind::Server, "the nodes did not agree on the schema").with_source(error)
         }
@@ -172,7 +170,8 @@ fn attempt_error(error: RequestAttemptError) -> Failure {
             Failure::new(ErrorKind::Type, "the request cannot be written as a frame").with_source(error)
         }
         RequestAttemptError::UnableToAllocStreamId => {
-            Failure::new(ErrorKind::Overloaded, "all stream ids of the connection are in use; nothing was sent").not_sent()
+            Failure::new(ErrorKind::Overloaded, "all stream ids of the connection are in use; nothing was sent")
+                .not_sent()
         }
         // The driver says the same for a request lost before it was sent and after.
         RequestAttemptError::BrokenConnectionError(error) => {
@@ -214,9 +213,7 @@ fn server_error(code: &DbError, said: &str) -> Failure {
         DbError::Unavailable { .. } | DbError::IsBootstrapping => {
             Failure::new(ErrorKind::Overloaded, "the server is not available")
         }
-        DbError::AuthenticationError => {
-            Failure::new(ErrorKind::Authentication, "the server refused the credentials")
-        }
+        DbError::AuthenticationError => Failure::new(ErrorKind::Authentication, "the server refused the credentials"),
         DbError::Unauthorized => Failure::new(ErrorKind::Unauthorized, "not permitted").with_advice(
             "The IAM policy needs cassandra:Select or cassandra:Modify on the table, and cassandra:Select on \
              /keyspace/system*",

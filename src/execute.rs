@@ -18,6 +18,7 @@ use crate::attempts::Attempts;
 use crate::error::Story;
 use crate::limit::Permit;
 use crate::observe::Meters;
+use crate::options::CallOptions;
 use crate::pace::Together;
 use crate::statement::About;
 use crate::{Error, Session, classify};
@@ -31,24 +32,9 @@ pub(crate) const WRITE_UNIT: usize = 1024;
 pub(crate) struct Call {
     pub(crate) session: Session,
     pub(crate) about: Arc<About>,
-    /// The caller's own word for it, in the trace.
-    pub(crate) tag: Option<Arc<str>>,
-    /// For all attempts together, where it is not the session's.
-    pub(crate) deadline: Option<Duration>,
-    /// For each attempt, where it is not the session's.
-    pub(crate) attempt_timeout: Option<Duration>,
-    pub(crate) repeats: Repeats,
+    pub(crate) options: CallOptions,
     pub(crate) paces: Together,
     pub(crate) meters: Meters,
-}
-
-/// What the caller says about sending it twice.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Repeats {
-    /// It does no harm, whatever the text shows.
-    pub(crate) declared: bool,
-    /// It does none after it was throttled.
-    pub(crate) when_throttled: bool,
 }
 
 impl Call {
@@ -56,16 +42,7 @@ impl Call {
         let paces = session.paces().of(&about);
         let meters = Meters::of(&about);
         let (session, about) = (session.clone(), Arc::new(about));
-        Self {
-            session,
-            about,
-            tag: None,
-            deadline: None,
-            attempt_timeout: None,
-            repeats: Repeats::default(),
-            paces,
-            meters,
-        }
+        Self { session, about, options: CallOptions::default(), paces, meters }
     }
 
     /// Of capacity, for so many bytes: at least one, whatever is read or written.
@@ -83,18 +60,18 @@ impl Call {
 
     /// For all attempts together.
     pub(crate) fn deadline(&self) -> Duration {
-        self.deadline.unwrap_or_else(|| self.session.call_timeout())
+        self.options.deadline.unwrap_or_else(|| self.session.call_timeout())
     }
 
     /// For each attempt.
     fn attempt_timeout(&self) -> Duration {
-        let timeout = self.attempt_timeout.unwrap_or_else(|| self.session.attempt_timeout());
+        let timeout = self.options.attempt_timeout.unwrap_or_else(|| self.session.attempt_timeout());
         timeout.min(self.deadline())
     }
 
     /// Whether a second execution would do no harm.
     pub(crate) fn is_repeatable(&self) -> bool {
-        self.about.repeatable || self.repeats.declared
+        self.about.repeatable || self.options.assume_idempotent
     }
 }
 
@@ -246,7 +223,7 @@ pub(crate) async fn define(call: &Call, text: &str) -> Result<(), Error> {
     let mut statement = unprepared::Statement::new(text);
     // It takes the server longer than a write.
     let call_timeout = call.session.call_timeout();
-    let timeout = call.deadline.map_or(call_timeout, |deadline| deadline.min(call_timeout));
+    let timeout = call.options.deadline.map_or(call_timeout, |deadline| deadline.min(call_timeout));
     until_it_ends!(call, statement, 0, timeout, |driver| driver.query_unpaged(statement.clone(), ())).map(drop)
 }
 

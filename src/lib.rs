@@ -12,6 +12,7 @@ mod handshake;
 mod limit;
 pub mod migrate;
 pub mod observe;
+mod options;
 mod pace;
 mod region;
 mod retry;

@@ -29,7 +29,7 @@ pub(crate) fn call(call: &Call) -> Span {
         db.operation.name = Empty,
         db.namespace = Empty,
         db.collection.name = Empty,
-        tag = call.tag.as_deref(),
+        tag = call.options.tag.as_deref(),
         attempts = Empty,
         error.type = Empty,
     );

@@ -10,8 +10,8 @@ use super::*;
 /// A table of what means what: each variant that can be made outside the driver.
 #[test]
 fn every_error_is_sorted_and_says_whether_the_statement_may_have_been_applied() {
-    use ErrorKind::*;
     use DbError as Db;
+    use ErrorKind::*;
     use RequestAttemptError as Attempt;
     let consistency = Consistency::LocalQuorum;
     let write_timeout =

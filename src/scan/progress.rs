@@ -138,8 +138,7 @@ impl FromStr for ScanProgress {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let bytes = hex::decode(text).map_err(|error| {
-            Error::new(ErrorKind::Cursor, "reading the progress of a scan", "it is not hexadecimal")
-                .with_source(error)
+            Error::new(ErrorKind::Cursor, "reading the progress of a scan", "it is not hexadecimal").with_source(error)
         })?;
         Self::from_bytes(&bytes)
     }

@@ -37,13 +37,6 @@ impl Markers {
     }
 }
 
-/// What `USING` is given apart from the values.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Using {
-    pub(super) ttl: Option<Duration>,
-    pub(super) timestamp: Option<i64>,
-}
-
 impl Core {
     pub(crate) fn bind(&self, values: &impl SerializeRow) -> Result<Request, Error> {
         self.bind_serialised(&self.serialised(values)?)
@@ -69,7 +62,8 @@ impl Core {
     /// The values as they are sent, checked.
     pub(super) fn serialised(&self, values: &impl SerializeRow) -> Result<Serialised, Error> {
         let columns = self.prepared.get_variable_col_specs();
-        let serialised = if self.using.ttl.is_none() && self.using.timestamp.is_none() {
+        let options = &self.call.options;
+        let serialised = if options.ttl.is_none() && options.timestamp.is_none() {
             Serialised::new(columns.as_slice(), values)
         } else {
             let inserted = self.inserted()?;
@@ -98,11 +92,11 @@ impl Core {
             .with_advice(format!("Write USING {what} ? in the statement"))
         };
         let mut inserted = Vec::with_capacity(2);
-        if let Some(ttl) = self.using.ttl {
+        if let Some(ttl) = self.call.options.ttl {
             let seconds = i32::try_from(whole_seconds(ttl)).unwrap_or(i32::MAX);
             inserted.push((markers.ttl.ok_or_else(|| missing("TTL"))?, seconds.to_be_bytes().to_vec()));
         }
-        if let Some(timestamp) = self.using.timestamp {
+        if let Some(timestamp) = self.call.options.timestamp {
             inserted.push((markers.timestamp.ok_or_else(|| missing("TIMESTAMP"))?, timestamp.to_be_bytes().to_vec()));
         }
         inserted.sort_by_key(|(index, _)| *index);
@@ -158,7 +152,9 @@ impl Core {
     fn limit(&self, cells: Cells<'_>) -> Option<i32> {
         let rows = number(cells.value(self.markers.limit?)?)?;
         let page = i64::from(self.prepared.get_page_size());
-        i32::try_from(rows.clamp(1, page)).ok().filter(|_| !self.page_size_given && !self.call.about.filters())
+        i32::try_from(rows.clamp(1, page))
+            .ok()
+            .filter(|_| self.call.options.page_size.is_none() && !self.call.about.filters())
     }
 
     fn unbindable(&self, error: scylla::serialize::SerializationError) -> Error {

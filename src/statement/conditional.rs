@@ -6,8 +6,7 @@ use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
 use super::answer::{self, Answer};
-use super::options::{options_of_all, options_of_repeating, options_of_using};
-use super::{Core, Statement, sealed};
+use super::{Core, Statement, sealed, statement_options};
 use crate::row::{OwnedRow, Row};
 use crate::{Error, ErrorKind, execute};
 
@@ -96,9 +95,7 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     }
 }
 
-options_of_all!(Conditional<V, R>);
-options_of_repeating!(Conditional<V, R>);
-options_of_using!(Conditional<V, R>);
+statement_options!(Conditional<V, R>, all, repeat, using);
 
 impl<V: SerializeRow, R: OwnedRow> Statement for Conditional<V, R> {}
 

@@ -5,8 +5,7 @@ use std::marker::PhantomData;
 use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
-use super::options::{options_of_all, options_of_repeating};
-use super::{Core, Statement, sealed};
+use super::{Core, Statement, sealed, statement_options};
 use crate::{Error, execute};
 
 /// A prepared UPDATE that adds to counters or takes away: binds values of type `V`. Cheap to clone.
@@ -42,8 +41,7 @@ impl<V: SerializeRow> Increment<V> {
     }
 }
 
-options_of_all!(Increment<V>);
-options_of_repeating!(Increment<V>);
+statement_options!(Increment<V>, all, repeat);
 
 impl<V: SerializeRow> Statement for Increment<V> {}
 

@@ -10,12 +10,10 @@ mod conditional;
 mod increment;
 mod mismatch;
 mod once;
-mod options;
 mod refused;
 mod select;
 mod write;
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use keyspaces_cql::Effect;
@@ -24,7 +22,7 @@ use scylla::statement::prepared::PreparedStatement;
 
 pub(crate) use self::about::{About, summary};
 pub use self::batch::{ConditionalBatch, LoggedBatch, UnloggedBatch};
-use self::bind::{Markers, Using};
+use self::bind::Markers;
 pub(crate) use self::cache::Cache;
 pub(crate) use self::cells::Cells;
 pub use self::conditional::{Conditional, Outcome};
@@ -35,6 +33,7 @@ pub use self::select::Select;
 pub use self::write::Write;
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::execute::Call;
+use crate::options::CallOptions;
 use crate::stream::TextHash;
 use crate::{Error, ErrorKind, Session};
 
@@ -87,8 +86,6 @@ impl Session {
             markers: Arc::new(Markers::of(&prepared)),
             text: TextHash::of(prepared.get_statement()),
             prepared,
-            using: Using::default(),
-            page_size_given: false,
         })
     }
 }
@@ -100,14 +97,21 @@ pub struct Core {
     pub(crate) prepared: PreparedStatement,
     pub(crate) text: TextHash,
     markers: Arc<Markers>,
-    using: Using,
-    page_size_given: bool,
 }
 
 impl Core {
-    fn set_page_size(&mut self, rows: NonZeroU32) {
-        self.prepared.set_page_size(i32::try_from(rows.get()).unwrap_or(i32::MAX));
-        self.page_size_given = true;
+    /// Changes the options, and gives the driver its part of them: once, not with each call.
+    fn change_options(&mut self, change: impl FnOnce(&mut CallOptions)) {
+        change(&mut self.call.options);
+        if !self.call.about.is_read() {
+            return;
+        }
+        if let Some(consistency) = self.call.options.consistency {
+            self.prepared.set_consistency(consistency.as_driver());
+        }
+        if let Some(rows) = self.call.options.page_size {
+            self.prepared.set_page_size(i32::try_from(rows.get()).unwrap_or(i32::MAX));
+        }
     }
 
     /// What a write without a condition answers; with one that the parser could not see, it would say whether it was
@@ -121,6 +125,26 @@ impl Core {
             .with_advice("Ask prepare() for a Conditional and look at its outcome"))
     }
 }
+
+/// Gives a prepared statement the options that it names: see [`call_options`](crate::options::call_options).
+macro_rules! statement_options {
+    ($statement:ident<$($parameter:ident),+>, $($group:ident),+) => {
+        crate::options::call_options!(impl [$($parameter),+] $statement<$($parameter),+>, self: [&self], $($group),+);
+
+        impl<$($parameter),+> $statement<$($parameter),+> {
+            pub(crate) fn with_changed_options(
+                &self,
+                change: impl FnOnce(&mut crate::options::CallOptions),
+            ) -> Self {
+                let mut statement = self.clone();
+                statement.core.change_options(change);
+                statement
+            }
+        }
+    };
+}
+
+use statement_options;
 
 mod sealed {
     use keyspaces_cql::Effect;

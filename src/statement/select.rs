@@ -1,18 +1,17 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::num::{NonZeroU8, NonZeroU32};
+use std::num::NonZeroU8;
 
 use keyspaces_cql::Effect;
 use scylla::response::{PagingState as DriverState, PagingStateResponse};
 use scylla::serialize::row::SerializeRow;
 
-use super::options::options_of_all;
-use super::{Core, Statement, mismatch, sealed};
+use super::{Core, Statement, mismatch, sealed, statement_options};
 use crate::execute::Request;
 use crate::row::{OwnedRow, Row};
 use crate::stream::{Pages, PagingState, Read, Rows, decoded, rows_of};
-use crate::{Error, ErrorKind, ReadConsistency, execute};
+use crate::{Error, ErrorKind, execute};
 
 const TWO: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
 
@@ -112,7 +111,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// would make many pages.
     fn for_few(&self, values: &V, rows: NonZeroU8) -> Result<Request, Error> {
         let mut request = self.core.bind(values)?;
-        if !self.core.page_size_given && !self.core.call.about.filters() {
+        if self.core.call.options.page_size.is_none() && !self.core.call.about.filters() {
             request.set_page_size(rows.into());
         }
         Ok(request)
@@ -138,28 +137,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     }
 }
 
-impl<V, R> Select<V, R> {
-    /// The same statement at another consistency than the session's.
-    #[must_use]
-    pub fn with_consistency(&self, consistency: ReadConsistency) -> Self {
-        let mut select = self.clone();
-        select.core.prepared.set_consistency(consistency.as_driver());
-        select
-    }
-
-    /// The same statement with pages of at most `rows` rows, whatever its LIMIT. Default: the session's
-    /// [page size](crate::Builder::page_size), or the LIMIT if that is less and nothing is filtered.
-    ///
-    /// Where a filter drops rows, it is rows read, not rows given (DG:paginating-results).
-    #[must_use]
-    pub fn with_page_size(&self, rows: NonZeroU32) -> Self {
-        let mut select = self.clone();
-        select.core.set_page_size(rows);
-        select
-    }
-}
-
-options_of_all!(Select<V, R>);
+statement_options!(Select<V, R>, all, read);
 
 impl<V: SerializeRow, R: OwnedRow> Statement for Select<V, R> {}
 

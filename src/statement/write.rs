@@ -5,8 +5,7 @@ use std::marker::PhantomData;
 use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
-use super::options::{options_of_all, options_of_repeating, options_of_using};
-use super::{Core, Statement, sealed};
+use super::{Core, Statement, sealed, statement_options};
 use crate::{Error, Session, execute};
 
 /// A prepared INSERT, UPDATE or DELETE without a condition: binds values of type `V`.
@@ -38,20 +37,9 @@ impl<V: SerializeRow> Write<V> {
     }
 }
 
-options_of_all!(Write<V>);
-options_of_repeating!(Write<V>);
-options_of_using!(Write<V>);
+statement_options!(Write<V>, all, repeat, idempotent, using);
 
 impl<V> Write<V> {
-    /// The same statement, sent again after a lost answer whatever its text shows: the caller says that a second execution
-    /// does no harm. Default: what the text shows (not with `now()`, `uuid()` or an append to a list, for instance).
-    #[must_use]
-    pub fn assume_idempotent(&self) -> Self {
-        let mut statement = self.clone();
-        statement.core.call.repeats.declared = true;
-        statement
-    }
-
     pub(crate) fn session(&self) -> &Session {
         &self.core.call.session
     }

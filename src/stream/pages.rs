@@ -59,7 +59,8 @@ impl Read {
 
     /// A page with a deadline of its own.
     pub(crate) async fn page_within(&self, state: DriverState, deadline: Duration) -> Result<Arrived, Error> {
-        let call = Call { deadline: Some(deadline), ..self.call.clone() };
+        let mut call = self.call.clone();
+        call.options.deadline = Some(deadline);
         self.page_of(&call, state).await
     }
 

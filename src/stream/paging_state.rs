@@ -62,9 +62,8 @@ impl FromStr for PagingState {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let bytes = hex::decode(text).map_err(|error| {
-            Error::new(ErrorKind::Cursor, READING, "it is not hexadecimal").with_source(error)
-        })?;
+        let bytes = hex::decode(text)
+            .map_err(|error| Error::new(ErrorKind::Cursor, READING, "it is not hexadecimal").with_source(error))?;
         Self::from_bytes(&bytes)
     }
 }

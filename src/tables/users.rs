@@ -6,11 +6,9 @@ use keyspaces_cql::Name;
 use uuid::Uuid;
 
 use super::event::cut;
+use crate::options::{CallOptions, call_options};
 use crate::schema::{NativeType, TableDefinition};
-use crate::{
-    Conditional, DeserializeRow, Error, ErrorKind, FanOut, Outcome, ReadConsistency, Select, SerializeRow, Session,
-    Write,
-};
+use crate::{Conditional, DeserializeRow, Error, ErrorKind, FanOut, Outcome, Select, SerializeRow, Session, Write};
 
 /// A row of the `users` table.
 #[derive(Clone, Debug, DeserializeRow, Eq, Hash, PartialEq, SerializeRow)]
@@ -231,12 +229,6 @@ impl Users {
         self.delete.execute((user_id,)).await
     }
 
-    /// The same table read at another consistency than the session's.
-    #[must_use]
-    pub fn with_consistency(&self, consistency: ReadConsistency) -> Self {
-        Self { by_id: self.by_id.with_consistency(consistency), ..self.clone() }
-    }
-
     fn check(&self, verb: &str, email: &str) -> Result<(), Error> {
         let parts = email.rsplit_once('@');
         let possible = parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
@@ -247,6 +239,23 @@ impl Users {
         let problem = "the e-mail address cannot be one";
         Err(Error::new(ErrorKind::Value, format!("{verb} {}", self.table), problem)
             .with_advice("It needs something on both sides of an @, and no white space"))
+    }
+}
+
+call_options!(impl [] Users, self: [&self], all, read, repeat);
+
+impl Users {
+    fn with_changed_options(&self, change: impl Fn(&mut CallOptions)) -> Self {
+        Self {
+            table: self.table.clone(),
+            register: self.register.with_changed_options(&change),
+            by_id: self.by_id.with_changed_options(&change),
+            update_both: self.update_both.with_changed_options(&change),
+            update_email: self.update_email.with_changed_options(&change),
+            update_name: self.update_name.with_changed_options(&change),
+            set_status: self.set_status.with_changed_options(&change),
+            delete: self.delete.with_changed_options(&change),
+        }
     }
 }
 

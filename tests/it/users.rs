@@ -215,3 +215,22 @@ async fn a_table_that_is_not_there_is_named() {
     assert_eq!(error.kind(), ErrorKind::NotReady);
     assert!(error.to_string().contains("\"It_nowhere\".users failed: refused by the server"), "{error}");
 }
+
+#[tokio::test]
+async fn options_hold_for_every_statement_of_the_table() {
+    let users = users(&session().await).await;
+    let too_short = users.with_deadline(Duration::from_nanos(1));
+    let ada = User::new(Uuid::new_v4(), "ada@example.com", "Ada", chrono::Utc::now(), "active");
+    let change = |email: Option<&str>, name: Option<&str>| UserChange {
+        email: email.map(str::to_owned),
+        name: name.map(str::to_owned),
+    };
+    assert!(too_short.get(ada.user_id).await.unwrap_err().is_timeout());
+    assert!(too_short.delete(ada.user_id).await.unwrap_err().is_timeout());
+    assert!(matches!(too_short.register(&ada).await, Ok(Outcome::Unknown(why)) if why.reason() == ErrorKind::Timeout));
+    for change in [change(Some("a@b"), Some("A")), change(Some("a@b"), None), change(None, Some("A"))] {
+        assert!(matches!(too_short.update(ada.user_id, &change).await, Ok(Outcome::Unknown(_))));
+    }
+    assert!(matches!(too_short.set_status(ada.user_id, "active", "gone").await, Ok(Outcome::Unknown(_))));
+    users.get(ada.user_id).await.unwrap();
+}

@@ -76,11 +76,7 @@ impl<'a> IntoFuture for Planning<'a> {
         let Self { schema, mut wanted, leave_out } = self;
         Box::pin(async move {
             if let Some(twice) = wanted.twice() {
-                return Err(Error::new(
-                    ErrorKind::Refused,
-                    PLANNING,
-                    format!("{twice} is defined a second time"),
-                ));
+                return Err(Error::new(ErrorKind::Refused, PLANNING, format!("{twice} is defined a second time")));
             }
             if schema.session.is_plain_cassandra() {
                 let part = wanted.portable();

@@ -11,7 +11,6 @@ mod unlogged;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use scylla::response::query_result::QueryResult;
 use scylla::serialize::row::SerializeRow;
@@ -25,7 +24,8 @@ use super::Core;
 use super::about::About;
 use super::cells::Cells;
 use crate::consistency::WRITE_CONSISTENCY;
-use crate::execute::{self, Call, Repeats, WRITE_UNIT};
+use crate::execute::{self, Call, WRITE_UNIT};
+use crate::options::CallOptions;
 use crate::pace::{Pace, Together};
 use crate::{Error, ErrorKind, Session};
 
@@ -36,10 +36,7 @@ struct Members {
     of: Vec<Member>,
     /// Of all members, one after the other: a buffer for each would be an allocation for each.
     values: Vec<u8>,
-    tag: Option<Arc<str>>,
-    deadline: Option<Duration>,
-    attempt_timeout: Option<Duration>,
-    repeats: Repeats,
+    options: CallOptions,
 }
 
 /// One statement of a batch.
@@ -60,16 +57,7 @@ impl Members {
     fn new(session: &Session, kind: BatchType) -> Self {
         let mut batch = Batch::new(kind);
         batch.set_consistency(WRITE_CONSISTENCY);
-        Self {
-            session: session.clone(),
-            batch,
-            of: Vec::new(),
-            values: Vec::new(),
-            tag: None,
-            deadline: None,
-            attempt_timeout: None,
-            repeats: Repeats::default(),
-        }
+        Self { session: session.clone(), batch, of: Vec::new(), values: Vec::new(), options: CallOptions::default() }
     }
 
     /// Adds a statement unless `refuses` has a reason against it, given the values with those of the statement.
@@ -151,10 +139,7 @@ impl Members {
     async fn send(&mut self) -> Result<(QueryResult, Arc<About>), Error> {
         let repeatable = self.of.iter().all(|member| member.repeatable && !member.conditional);
         let mut call = Call::new(&self.session, About::of_several(self.attempted(), repeatable));
-        call.tag.clone_from(&self.tag);
-        call.deadline = self.deadline;
-        call.attempt_timeout = self.attempt_timeout;
-        call.repeats = self.repeats;
+        call.options = self.options.clone();
         call.paces = self.paces();
         // Each row takes whole units, and in a logged batch twice as many (DG:batchStatements).
         let rows = self.of.iter().map(|member| member.values.len().div_ceil(WRITE_UNIT).max(1) * WRITE_UNIT);
@@ -177,8 +162,7 @@ impl fmt::Debug for Members {
         f.debug_struct("Members")
             .field("kind", &self.batch.get_type())
             .field("statements", &self.of.len())
-            .field("tag", &self.tag)
-            .field("deadline", &self.deadline)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }
@@ -197,37 +181,15 @@ macro_rules! members_of {
                 self.members.of.is_empty()
             }
 
-            /// The batch with `deadline` for all attempts together, a year at most. Default: the session's
-            /// [call timeout](crate::Builder::call_timeout).
-            #[must_use]
-            pub fn with_deadline(mut self, deadline: std::time::Duration) -> Self {
-                self.members.deadline = Some(deadline.min(crate::session::LONGEST_TIMEOUT));
-                self
-            }
-
-            /// The batch with `timeout` for each attempt, a year at most. Default: the session's
-            /// [attempt timeout](crate::Builder::attempt_timeout). No attempt outlasts the deadline.
-            #[must_use]
-            pub fn with_attempt_timeout(mut self, timeout: std::time::Duration) -> Self {
-                self.members.attempt_timeout = Some(timeout.min(crate::session::LONGEST_TIMEOUT));
-                self
-            }
-
-            /// The batch, sent again when it was throttled although one of its statements may not be sent twice: see
-            /// [`Write::repeat_when_throttled`](crate::Write::repeat_when_throttled). Default: it is sent once.
-            #[must_use]
-            pub fn repeat_when_throttled(mut self) -> Self {
-                self.members.repeats.when_throttled = true;
-                self
-            }
-
-            /// The batch under a name of the caller's own in the trace. Default: none.
-            #[must_use]
-            pub fn with_tag(mut self, tag: &str) -> Self {
-                self.members.tag = Some(tag.into());
+            fn with_changed_options(mut self, change: impl FnOnce(&mut crate::options::CallOptions)) -> Self {
+                change(&mut self.members.options);
                 self
             }
         }
+
+        crate::options::call_options!(
+            impl [$($parameter)?] $batch $(<$parameter>)?, self: [self], all, repeat
+        );
     };
 }
 

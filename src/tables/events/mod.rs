@@ -9,10 +9,9 @@ mod spread;
 mod statements;
 
 use std::fmt;
-use std::num::{NonZeroU8, NonZeroU32};
+use std::num::NonZeroU8;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::stream::{self, StreamExt};
@@ -27,8 +26,9 @@ use self::read::Reader;
 use self::shards::Shards;
 use self::statements::Statements;
 use super::event::{Event, cut, date_of};
+use crate::options::{CallOptions, call_options};
 use crate::schema::{NativeType, Order, TableBuilder, TableDefinition};
-use crate::{Error, ErrorKind, Outcome, ReadConsistency, Session};
+use crate::{Error, ErrorKind, Outcome, Session};
 
 /// How many writes of [`Events::insert_many`] are in flight together.
 const INSERTS_IN_FLIGHT: usize = 64;
@@ -56,7 +56,6 @@ struct Table {
     name: String,
     statements: Statements,
     shards: Shards,
-    page_size: Option<NonZeroU32>,
 }
 
 impl Events {
@@ -140,7 +139,7 @@ impl Events {
 
     async fn open(session: &Session, name: String, shards: Shards) -> Result<Self, Error> {
         let statements = Statements::prepare(session, &name, shards != Shards::NONE).await?;
-        Ok(Self { table: Arc::new(Table { name, statements, shards, page_size: None }) })
+        Ok(Self { table: Arc::new(Table { name, statements, shards }) })
     }
 }
 
@@ -296,34 +295,13 @@ impl Events {
     }
 }
 
-/// Options, for good or for one call.
+// The first page of a day has 100 rows unless a page size is set.
+call_options!(impl [] Events, self: [&self], all, read, repeat);
+
 impl Events {
-    /// The same table read at another consistency than the session's.
-    #[must_use]
-    pub fn with_consistency(&self, consistency: ReadConsistency) -> Self {
-        self.with(|table| table.statements = table.statements.with_consistency(consistency))
-    }
-
-    /// The same table read in pages of at most `rows` rows. Default: the session's
-    /// [page size](crate::Builder::page_size), and 100 for the first page of a day.
-    #[must_use]
-    pub fn with_page_size(&self, rows: NonZeroU32) -> Self {
-        self.with(|table| {
-            table.statements = table.statements.with_page_size(rows);
-            table.page_size = Some(rows);
-        })
-    }
-
-    /// The same table with `deadline` for each statement, all its attempts together; a year at most. Default: the session's
-    /// [call timeout](crate::Builder::call_timeout).
-    #[must_use]
-    pub fn with_deadline(&self, deadline: Duration) -> Self {
-        self.with(|table| table.statements = table.statements.with_deadline(deadline))
-    }
-
-    fn with(&self, change: impl FnOnce(&mut Table)) -> Self {
+    fn with_changed_options(&self, change: impl Fn(&mut CallOptions)) -> Self {
         let mut table = Table::clone(&self.table);
-        change(&mut table);
+        table.statements = table.statements.with_changed_options(change);
         Self { table: Arc::new(table) }
     }
 }
@@ -336,10 +314,9 @@ impl Table {
 
     fn device(&self, verb: &str, device_id: &str) -> Result<Arc<str>, Error> {
         if device_id.is_empty() {
-            return Err(Error::new(ErrorKind::Value, self.attempted(verb), "the device id is empty")
-                .with_advice(
-                    "Give each device an id of its own: the events of all that have none would share a partition",
-                ));
+            return Err(Error::new(ErrorKind::Value, self.attempted(verb), "the device id is empty").with_advice(
+                "Give each device an id of its own: the events of all that have none would share a partition",
+            ));
         }
         Ok(Arc::from(device_id))
     }

@@ -71,7 +71,7 @@ impl Reader {
 
     /// A page of a filtered read is rows read, not rows given: small ones would only be more of them.
     fn first_page(&self) -> Option<NonZeroU32> {
-        let most = FIRST_PAGE.min(self.table.page_size.unwrap_or(FIRST_PAGE));
+        let most = FIRST_PAGE.min(self.table.statements.page_size().unwrap_or(FIRST_PAGE));
         self.event_type.is_none().then(|| most.min(self.at_most.unwrap_or(most)))
     }
 }
@@ -117,7 +117,8 @@ impl Rows {
                 (Some(asked), _) => {
                     let again = |error: Error, left| {
                         let from = error.paging_state().or(next.as_ref());
-                        let mut pages = read.pages(&statements.with_deadline(left), from);
+                        let mut pages =
+                            read.pages(&statements.with_changed_options(|options| options.deadline = Some(left)), from);
                         async move { pages.try_next().await }
                     };
                     asked.wanted(statements.deadline(), again).await?

@@ -8,6 +8,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use futures::try_join;
 
 use super::partition::{Partition, Slice};
+use crate::execute::Call;
+use crate::options::CallOptions;
 use crate::tables::Event;
 use crate::{
     Conditional, Error, Outcome, OwnedRow, Pages, PagingState, ReadConsistency, Select, SerializeRow, Session, Write,
@@ -120,12 +122,21 @@ impl Statements {
         }
     }
 
+    fn call(&self) -> &Call {
+        match self {
+            Self::Plain(of) => &of.newest_first.core.call,
+            Self::Sharded(of) => &of.newest_first.core.call,
+        }
+    }
+
     /// For a page, all its attempts together.
     pub(super) fn deadline(&self) -> Duration {
-        match self {
-            Self::Plain(of) => of.newest_first.core.call.deadline(),
-            Self::Sharded(of) => of.newest_first.core.call.deadline(),
-        }
+        self.call().deadline()
+    }
+
+    /// Rows in a page, where it is not the session's.
+    pub(super) fn page_size(&self) -> Option<NonZeroU32> {
+        self.call().options.page_size
     }
 
     /// What is wanted of a partition, from the first page, with at most `rows` rows in a page.
@@ -169,10 +180,10 @@ impl Reading<'_> {
 
 impl<Row, Key, Part, Typed> Of<Row, Key, Part, Typed>
 where
-    Row: SerializeRow,
-    Key: SerializeRow,
-    Part: SerializeRow,
-    Typed: SerializeRow,
+    Row: Clone + SerializeRow,
+    Key: Clone + SerializeRow,
+    Part: Clone + SerializeRow,
+    Typed: Clone + SerializeRow,
 {
     async fn prepare(session: &Session, table: &str, partition_key: &[&str]) -> Result<Self, Error> {
         let columns = format!("{}, event_time, event_type, payload", partition_key.join(", "));
@@ -216,10 +227,7 @@ where
             (insert, insert_if_absent, delete, delete_slice),
             (get, times, newest_first, oldest_first, newest_first_of_type, oldest_first_of_type),
         ) = try_join!(writes, reads)?;
-        // Whether a partition is empty is never left to one replica.
-        let times: Select<Part, (DateTime<Utc>,)> = times;
-        let times = times.with_consistency(ReadConsistency::LocalQuorum);
-        Ok(Self {
+        let statements = Self {
             insert,
             insert_if_absent,
             get,
@@ -230,7 +238,8 @@ where
             oldest_first,
             newest_first_of_type,
             oldest_first_of_type,
-        })
+        };
+        Ok(statements.with_changed_options(|_| {}))
     }
 }
 
@@ -243,63 +252,28 @@ impl<Row: Clone, Key: Clone, Part: Clone, Typed: Clone> Of<Row, Key, Part, Typed
         if wanted.newest_first { &self.newest_first_of_type } else { &self.oldest_first_of_type }
     }
 
-    fn with_consistency(&self, consistency: ReadConsistency) -> Self {
+    fn with_changed_options(&self, change: impl Fn(&mut CallOptions)) -> Self {
         Self {
-            get: self.get.with_consistency(consistency),
-            newest_first: self.newest_first.with_consistency(consistency),
-            oldest_first: self.oldest_first.with_consistency(consistency),
-            newest_first_of_type: self.newest_first_of_type.with_consistency(consistency),
-            oldest_first_of_type: self.oldest_first_of_type.with_consistency(consistency),
-            ..self.clone()
-        }
-    }
-
-    fn with_page_size(&self, rows: NonZeroU32) -> Self {
-        Self {
-            newest_first: self.newest_first.with_page_size(rows),
-            oldest_first: self.oldest_first.with_page_size(rows),
-            newest_first_of_type: self.newest_first_of_type.with_page_size(rows),
-            oldest_first_of_type: self.oldest_first_of_type.with_page_size(rows),
-            ..self.clone()
-        }
-    }
-
-    fn with_deadline(&self, deadline: Duration) -> Self {
-        Self {
-            insert: self.insert.with_deadline(deadline),
-            insert_if_absent: self.insert_if_absent.with_deadline(deadline),
-            get: self.get.with_deadline(deadline),
-            delete: self.delete.with_deadline(deadline),
-            delete_slice: self.delete_slice.with_deadline(deadline),
-            times: self.times.with_deadline(deadline),
-            newest_first: self.newest_first.with_deadline(deadline),
-            oldest_first: self.oldest_first.with_deadline(deadline),
-            newest_first_of_type: self.newest_first_of_type.with_deadline(deadline),
-            oldest_first_of_type: self.oldest_first_of_type.with_deadline(deadline),
+            insert: self.insert.with_changed_options(&change),
+            insert_if_absent: self.insert_if_absent.with_changed_options(&change),
+            get: self.get.with_changed_options(&change),
+            delete: self.delete.with_changed_options(&change),
+            delete_slice: self.delete_slice.with_changed_options(&change),
+            // Whether a partition is empty is never left to one replica.
+            times: self.times.with_changed_options(&change).with_consistency(ReadConsistency::LocalQuorum),
+            newest_first: self.newest_first.with_changed_options(&change),
+            oldest_first: self.oldest_first.with_changed_options(&change),
+            newest_first_of_type: self.newest_first_of_type.with_changed_options(&change),
+            oldest_first_of_type: self.oldest_first_of_type.with_changed_options(&change),
         }
     }
 }
 
-/// Options of the statements, for all of a table's.
 impl Statements {
-    pub(super) fn with_consistency(&self, consistency: ReadConsistency) -> Self {
+    pub(super) fn with_changed_options(&self, change: impl Fn(&mut CallOptions)) -> Self {
         match self {
-            Self::Plain(of) => Self::Plain(of.with_consistency(consistency)),
-            Self::Sharded(of) => Self::Sharded(of.with_consistency(consistency)),
-        }
-    }
-
-    pub(super) fn with_page_size(&self, rows: NonZeroU32) -> Self {
-        match self {
-            Self::Plain(of) => Self::Plain(of.with_page_size(rows)),
-            Self::Sharded(of) => Self::Sharded(of.with_page_size(rows)),
-        }
-    }
-
-    pub(super) fn with_deadline(&self, deadline: Duration) -> Self {
-        match self {
-            Self::Plain(of) => Self::Plain(of.with_deadline(deadline)),
-            Self::Sharded(of) => Self::Sharded(of.with_deadline(deadline)),
+            Self::Plain(of) => Self::Plain(of.with_changed_options(change)),
+            Self::Sharded(of) => Self::Sharded(of.with_changed_options(change)),
         }
     }
 }

@@ -135,7 +135,10 @@ async fn it_stops_at_the_first_failure_and_goes_on_when_it_is_planned_again() {
         shop().table(names).table(prices.build().unwrap())
     };
     let error = schema.plan(wanted(40_001)).await.unwrap().apply().await.unwrap_err();
-    assert_eq!(error.server_message(), Some("keyspaces-local: a table may have 40000 units of reads and of writes (DG:quotas)"));
+    assert_eq!(
+        error.server_message(),
+        Some("keyspaces-local: a table may have 40000 units of reads and of writes (DG:quotas)")
+    );
     assert!(error.to_string().ends_with("2 of 3 definitions had been carried out; 1 are left"), "{error}");
     let rest = schema.plan(wanted(40_000)).await.unwrap();
     assert_eq!(rest.steps().len(), 1, "{rest}");

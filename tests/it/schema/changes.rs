@@ -76,7 +76,10 @@ async fn where_a_sequence_stops_is_told_and_what_came_before_stays() {
     ];
     let error = schema.alter_table(keyspace, &name, &changes).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
-    assert_eq!(error.server_message(), Some("keyspaces-local: a table may have 40000 units of reads and of writes (DG:quotas)"));
+    assert_eq!(
+        error.server_message(),
+        Some("keyspaces-local: a table may have 40000 units of reads and of writes (DG:quotas)")
+    );
     let text = error.to_string();
     assert!(text.ends_with("1 of 3 definitions had been carried out; 2 are left"), "{text}");
     let now = schema.describe_table(keyspace, &name).await.unwrap().unwrap().definition;
