@@ -9,7 +9,7 @@ mod certificate;
 mod tests;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -48,10 +48,7 @@ impl Trust {
     }
 
     fn with_clock<'a>(more: impl IntoIterator<Item = &'a [u8]>, clock: Arc<dyn TimeProvider>) -> Result<Self, Error> {
-        let mut roots = Vec::new();
-        for (_, pem) in ROOTS {
-            roots.extend(certificates_in(pem.as_bytes())?);
-        }
+        let mut roots = built_in()?.to_vec();
         for pem in more {
             roots.extend(certificates_in(pem)?);
         }
@@ -99,6 +96,19 @@ impl std::fmt::Debug for Trust {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Trust").field("roots", &self.roots.len()).finish_non_exhaustive()
     }
+}
+
+/// The five roots, read once in a program: that takes longer than all else that is done to set up a session.
+fn built_in() -> Result<&'static [CertificateDer<'static>], Error> {
+    static READ: OnceLock<Vec<CertificateDer<'static>>> = OnceLock::new();
+    if let Some(roots) = READ.get() {
+        return Ok(roots);
+    }
+    let mut roots = Vec::new();
+    for (_, pem) in ROOTS {
+        roots.extend(certificates_in(pem.as_bytes())?);
+    }
+    Ok(READ.get_or_init(|| roots))
 }
 
 /// The certificates of one PEM; that there is one is part of what the caller meant.
