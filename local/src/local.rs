@@ -201,6 +201,11 @@ impl Local {
     }
 
     #[cfg(test)]
+    pub(crate) fn controls(&self) -> &Controls {
+        &self.controls
+    }
+
+    #[cfg(test)]
     pub(crate) fn doors(&self) -> &gateway::Doors {
         &self.controls.doors
     }

@@ -4,11 +4,11 @@
 mod autoscaling;
 mod constraint;
 mod dispatch;
-mod error;
+pub(crate) mod error;
 mod iam;
-mod keyspaces;
+pub(crate) mod keyspaces;
 mod plane;
-mod protocol;
+pub(crate) mod protocol;
 mod route;
 mod server;
 

@@ -66,6 +66,11 @@ impl Schema {
         Ok(rows.pop())
     }
 
+    /// The resource name of the latest CDC stream of a table, if it has had one.
+    pub(crate) fn stream(&self, table: &SchemaObject) -> Option<String> {
+        self.mirror().stream(table, &self.entry(table)?)
+    }
+
     /// How long an ALTER TABLE takes, in milliseconds.
     pub(crate) fn millis_of_alter_table(&self) -> u64 {
         self.settings.delays.of(ObjectKind::Table, super::Change::Alter)
@@ -74,11 +79,6 @@ impl Schema {
     /// What time it is, in milliseconds since 1970.
     pub(crate) fn now(&self) -> u64 {
         self.clock.millis()
-    }
-
-    /// The Region that the instance stands for.
-    pub(crate) fn region(&self) -> &str {
-        &self.settings.region
     }
 
     fn mcs(&self, name: &'static str) -> String {
@@ -92,6 +92,14 @@ impl Entry {
         match &self.changing {
             Some(Changing::Columns(names)) => names,
             _ => &[],
+        }
+    }
+
+    /// The Region that a keyspace is getting.
+    pub(crate) fn added_region(&self) -> Option<&str> {
+        match &self.changing {
+            Some(Changing::Region(region)) => Some(region),
+            _ => None,
         }
     }
 

@@ -16,12 +16,12 @@ use tokio_rustls::client::TlsStream;
 use crate::local::Local;
 use crate::protocol::{Reader, Writer};
 
-pub(super) const LOCAL_QUORUM: u16 = 6;
+pub(crate) const LOCAL_QUORUM: u16 = 6;
 
 /// No test waits longer for anything.
 const CEILING: Duration = Duration::from_secs(60);
 
-pub(super) mod opcode {
+pub(crate) mod opcode {
     pub(in crate::tests) const ERROR: u8 = 0x00;
     pub(in crate::tests) const STARTUP: u8 = 0x01;
     pub(in crate::tests) const READY: u8 = 0x02;
@@ -39,23 +39,23 @@ pub(super) mod opcode {
     pub(in crate::tests) const AUTH_SUCCESS: u8 = 0x10;
 }
 
-pub(super) struct Client {
+pub(crate) struct Client {
     stream: TlsStream<TcpStream>,
 }
 
 /// A frame that was received.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Received {
-    pub(super) version: u8,
-    pub(super) flags: u8,
-    pub(super) stream: i16,
-    pub(super) opcode: u8,
-    pub(super) body: Bytes,
+pub(crate) struct Received {
+    pub(crate) version: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: i16,
+    pub(crate) opcode: u8,
+    pub(crate) body: Bytes,
 }
 
 /// What came in answer to a statement.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Void,
     Rows(Rows),
     Keyspace(String),
@@ -67,55 +67,55 @@ pub(super) enum Answer {
 }
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     /// Keyspace and table of the first column.
-    pub(super) table: (String, String),
-    pub(super) columns: Vec<String>,
-    pub(super) paging_state: Option<Bytes>,
-    pub(super) values: Vec<Vec<Option<Bytes>>>,
+    pub(crate) table: (String, String),
+    pub(crate) columns: Vec<String>,
+    pub(crate) paging_state: Option<Bytes>,
+    pub(crate) values: Vec<Vec<Option<Bytes>>>,
 }
 
 impl Rows {
-    pub(super) fn text(&self, row: usize, column: &str) -> &str {
+    pub(crate) fn text(&self, row: usize, column: &str) -> &str {
         let column = self.columns.iter().position(|name| name == column).unwrap();
         std::str::from_utf8(self.values[row][column].as_deref().unwrap_or_default()).unwrap()
     }
 
-    pub(super) fn int(&self, row: usize, column: &str) -> i32 {
+    pub(crate) fn int(&self, row: usize, column: &str) -> i32 {
         let column = self.columns.iter().position(|name| name == column).unwrap();
         i32::from_be_bytes(self.values[row][column].as_deref().unwrap().try_into().unwrap())
     }
 
-    pub(super) fn ints(&self, column: &str) -> Vec<i32> {
+    pub(crate) fn ints(&self, column: &str) -> Vec<i32> {
         (0..self.values.len()).map(|row| self.int(row, column)).collect()
     }
 
     /// How many bytes the rows have as they are sent.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.values.iter().flatten().map(|value| 4 + value.as_ref().map_or(0, Bytes::len)).sum()
     }
 
-    pub(super) fn texts(&self, column: &str) -> Vec<&str> {
+    pub(crate) fn texts(&self, column: &str) -> Vec<&str> {
         (0..self.values.len()).map(|row| self.text(row, column)).collect()
     }
 }
 
 /// The parameters of a QUERY or an EXECUTE.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct With<'a> {
-    pub(super) consistency: Option<u16>,
-    pub(super) values: &'a [&'a [u8]],
+pub(crate) struct With<'a> {
+    pub(crate) consistency: Option<u16>,
+    pub(crate) values: &'a [&'a [u8]],
     /// As many as there are values, if they come by name.
-    pub(super) names: &'a [&'a str],
-    pub(super) page_size: Option<i32>,
-    pub(super) paging_state: Option<&'a [u8]>,
-    pub(super) serial: Option<u16>,
-    pub(super) timestamp: Option<i64>,
-    pub(super) skip_metadata: bool,
+    pub(crate) names: &'a [&'a str],
+    pub(crate) page_size: Option<i32>,
+    pub(crate) paging_state: Option<&'a [u8]>,
+    pub(crate) serial: Option<u16>,
+    pub(crate) timestamp: Option<i64>,
+    pub(crate) skip_metadata: bool,
 }
 
 impl With<'_> {
-    pub(super) fn consistency(level: u16) -> Self {
+    pub(crate) fn consistency(level: u16) -> Self {
         Self { consistency: Some(level), ..Self::default() }
     }
 
@@ -155,21 +155,21 @@ impl With<'_> {
 
 impl Client {
     /// TLS and nothing else.
-    pub(super) async fn stranger(local: &Local) -> Self {
+    pub(crate) async fn stranger(local: &Local) -> Self {
         Self::stranger_at(local, ([127, 0, 0, 1], local.port()).into()).await
     }
 
-    pub(super) async fn stranger_at(local: &Local, address: SocketAddr) -> Self {
+    pub(crate) async fn stranger_at(local: &Local, address: SocketAddr) -> Self {
         Self { stream: Self::shake_hands(local.ca_pem(), address).await.unwrap() }
     }
 
     /// The server's certificate, if it is of this authority.
-    pub(super) async fn certificate(ca_pem: &str, port: u16) -> std::io::Result<Vec<u8>> {
+    pub(crate) async fn certificate(ca_pem: &str, port: u16) -> std::io::Result<Vec<u8>> {
         let stream = Self::shake_hands(ca_pem, ([127, 0, 0, 1], port).into()).await?;
         Ok(stream.get_ref().1.peer_certificates().unwrap()[0].to_vec())
     }
 
-    pub(super) async fn shake_hands(ca_pem: &str, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn shake_hands(ca_pem: &str, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
@@ -184,11 +184,11 @@ impl Client {
     }
 
     /// Logged in with the password.
-    pub(super) async fn connect(local: &Local) -> Self {
+    pub(crate) async fn connect(local: &Local) -> Self {
         Self::connect_at(local, ([127, 0, 0, 1], local.port()).into()).await
     }
 
-    pub(super) async fn connect_at(local: &Local, address: SocketAddr) -> Self {
+    pub(crate) async fn connect_at(local: &Local, address: SocketAddr) -> Self {
         let mut client = Self::stranger_at(local, address).await;
         assert_eq!(client.start_up(&[("CQL_VERSION", "3.0.0")]).await.opcode, opcode::AUTHENTICATE);
         let credentials = local.credentials();
@@ -197,7 +197,7 @@ impl Client {
         client
     }
 
-    pub(super) async fn start_up(&mut self, options: &[(&str, &str)]) -> Received {
+    pub(crate) async fn start_up(&mut self, options: &[(&str, &str)]) -> Received {
         let mut body = BytesMut::new();
         body.put_u16(options.len() as u16);
         for (key, value) in options {
@@ -207,29 +207,29 @@ impl Client {
         self.call(opcode::STARTUP, &body).await
     }
 
-    pub(super) async fn auth_response(&mut self, token: &[u8]) -> Received {
+    pub(crate) async fn auth_response(&mut self, token: &[u8]) -> Received {
         let mut body = BytesMut::new();
         body.bytes(Some(token));
         self.call(opcode::AUTH_RESPONSE, &body).await
     }
 
-    pub(super) async fn send_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
         self.stream.flush().await.unwrap();
     }
 
     /// For a connection that may have ended.
-    pub(super) async fn send_bytes_if_it_can(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send_bytes_if_it_can(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
         let _ = self.stream.flush().await;
     }
 
-    pub(super) async fn send(&mut self, stream: i16, opcode: u8, body: &[u8]) {
+    pub(crate) async fn send(&mut self, stream: i16, opcode: u8, body: &[u8]) {
         self.send_bytes(&frame(4, 0, stream, opcode, body)).await;
     }
 
     /// The next frame, or nothing if the connection ended.
-    pub(super) async fn receive(&mut self) -> Option<Received> {
+    pub(crate) async fn receive(&mut self) -> Option<Received> {
         let received = async {
             let mut header = [0; 9];
             self.stream.read_exact(&mut header).await.ok()?;
@@ -241,49 +241,49 @@ impl Client {
         tokio::time::timeout(CEILING, received).await.expect("an answer or an end within the ceiling")
     }
 
-    pub(super) async fn call(&mut self, opcode: u8, body: &[u8]) -> Received {
+    pub(crate) async fn call(&mut self, opcode: u8, body: &[u8]) -> Received {
         self.send(0, opcode, body).await;
         let received = self.receive().await.expect("an answer");
         assert_eq!((received.version, received.flags, received.stream), (0x84, 0, 0));
         received
     }
 
-    pub(super) async fn query(&mut self, text: &str) -> Answer {
+    pub(crate) async fn query(&mut self, text: &str) -> Answer {
         self.query_with(text, With::default()).await
     }
 
-    pub(super) async fn query_with(&mut self, text: &str, with: With<'_>) -> Answer {
+    pub(crate) async fn query_with(&mut self, text: &str, with: With<'_>) -> Answer {
         Answer::read(&self.call(opcode::QUERY, &query_body(text, with)).await)
     }
 
     /// Asks as often as that, and does not wait for the answers.
-    pub(super) async fn ask(&mut self, text: &str, times: i16) {
+    pub(crate) async fn ask(&mut self, text: &str, times: i16) {
         for stream in 0..times {
             self.send(stream, opcode::QUERY, &query_body(text, With::default())).await;
         }
     }
 
-    pub(super) async fn rows(&mut self, text: &str) -> Rows {
+    pub(crate) async fn rows(&mut self, text: &str) -> Rows {
         match self.query(text).await {
             Answer::Rows(rows) => rows,
             other => panic!("{text}: {other:?}"),
         }
     }
 
-    pub(super) async fn prepare(&mut self, text: &str) -> Answer {
+    pub(crate) async fn prepare(&mut self, text: &str) -> Answer {
         let mut body = BytesMut::new();
         body.long_string(text);
         Answer::read(&self.call(opcode::PREPARE, &body).await)
     }
 
-    pub(super) async fn prepared(&mut self, text: &str) -> Bytes {
+    pub(crate) async fn prepared(&mut self, text: &str) -> Bytes {
         match self.prepare(text).await {
             Answer::Prepared(id) => id,
             other => panic!("{text}: {other:?}"),
         }
     }
 
-    pub(super) async fn execute(&mut self, id: &[u8], with: With<'_>) -> Answer {
+    pub(crate) async fn execute(&mut self, id: &[u8], with: With<'_>) -> Answer {
         let mut body = BytesMut::new();
         body.short_bytes(id);
         with.write(&mut body);
@@ -291,7 +291,7 @@ impl Client {
     }
 
     /// All pages of a SELECT, by its text or by its id.
-    pub(super) async fn pages(&mut self, select: Result<&str, &[u8]>, with: With<'_>) -> Vec<Rows> {
+    pub(crate) async fn pages(&mut self, select: Result<&str, &[u8]>, with: With<'_>) -> Vec<Rows> {
         let (mut pages, mut state): (Vec<Rows>, Option<Bytes>) = (Vec::new(), None);
         loop {
             let with = With { paging_state: state.as_deref(), ..with };
@@ -309,17 +309,17 @@ impl Client {
     }
 
     /// An unlogged batch of texts and ids without values.
-    pub(super) async fn batch(&mut self, statements: &[Result<&str, &[u8]>], consistency: u16) -> Answer {
+    pub(crate) async fn batch(&mut self, statements: &[Result<&str, &[u8]>], consistency: u16) -> Answer {
         Answer::read(&self.call(opcode::BATCH, &batch_body(1, statements, consistency)).await)
     }
 
     /// The batch of this body.
-    pub(super) async fn batch_of(&mut self, body: &[u8]) -> Answer {
+    pub(crate) async fn batch_of(&mut self, body: &[u8]) -> Answer {
         Answer::read(&self.call(opcode::BATCH, body).await)
     }
 
     /// Asks again until the answer is the wanted one.
-    pub(super) async fn until(&mut self, text: &str, wanted: impl Fn(&Rows) -> bool) -> Rows {
+    pub(crate) async fn until(&mut self, text: &str, wanted: impl Fn(&Rows) -> bool) -> Rows {
         let asking = async {
             loop {
                 let rows = self.rows(text).await;
@@ -333,7 +333,7 @@ impl Client {
     }
 
     /// Makes a keyspace and waits for it.
-    pub(super) async fn keyspace(&mut self, name: &str) {
+    pub(crate) async fn keyspace(&mut self, name: &str) {
         let create = format!("CREATE KEYSPACE {name} WITH replication = {{'class': 'SingleRegionStrategy'}}");
         assert!(matches!(self.query(&create).await, Answer::Changed(_)));
         let seen = format!("SELECT * FROM system_schema_mcs.keyspaces WHERE keyspace_name = '{name}'");
@@ -341,13 +341,13 @@ impl Client {
     }
 
     /// Makes a table and waits for it.
-    pub(super) async fn table(&mut self, keyspace: &str, name: &str, rest: &str) {
+    pub(crate) async fn table(&mut self, keyspace: &str, name: &str, rest: &str) {
         let created = self.query(&format!("CREATE TABLE {keyspace}.{name} {rest}")).await;
         assert!(matches!(created, Answer::Changed(_)), "{created:?}");
         self.active(keyspace, name).await;
     }
 
-    pub(super) async fn active(&mut self, keyspace: &str, name: &str) {
+    pub(crate) async fn active(&mut self, keyspace: &str, name: &str) {
         let seen = format!(
             "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = '{keyspace}' AND table_name = '{name}'"
         );
@@ -355,7 +355,7 @@ impl Client {
     }
 }
 
-pub(super) fn frame(version: u8, flags: u8, stream: i16, opcode: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(version: u8, flags: u8, stream: i16, opcode: u8, body: &[u8]) -> Vec<u8> {
     let mut frame = BytesMut::new();
     frame.put_u8(version);
     frame.put_u8(flags);
@@ -366,23 +366,23 @@ pub(super) fn frame(version: u8, flags: u8, stream: i16, opcode: u8, body: &[u8]
     frame.to_vec()
 }
 
-pub(super) fn query_body(text: &str, with: With<'_>) -> BytesMut {
+pub(crate) fn query_body(text: &str, with: With<'_>) -> BytesMut {
     let mut body = BytesMut::new();
     body.long_string(text);
     with.write(&mut body);
     body
 }
 
-pub(super) fn batch_body(kind: u8, statements: &[Result<&str, &[u8]>], consistency: u16) -> BytesMut {
+pub(crate) fn batch_body(kind: u8, statements: &[Result<&str, &[u8]>], consistency: u16) -> BytesMut {
     let statements: Vec<_> = statements.iter().map(|statement| (*statement, &[][..])).collect();
     batch_with(kind, &statements, consistency)
 }
 
 /// A text or the id of a prepared statement, and the values of its markers.
-pub(super) type Member<'a> = (Result<&'a str, &'a [u8]>, &'a [&'a [u8]]);
+pub(crate) type Member<'a> = (Result<&'a str, &'a [u8]>, &'a [&'a [u8]]);
 
 /// A batch whose statements have values.
-pub(super) fn batch_with(kind: u8, statements: &[Member<'_>], consistency: u16) -> BytesMut {
+pub(crate) fn batch_with(kind: u8, statements: &[Member<'_>], consistency: u16) -> BytesMut {
     let mut body = BytesMut::new();
     body.put_u8(kind);
     body.put_u16(statements.len() as u16);
@@ -406,7 +406,7 @@ pub(super) fn batch_with(kind: u8, statements: &[Member<'_>], consistency: u16) 
 }
 
 /// An unlogged batch with a timestamp for all of it.
-pub(super) fn batch_at(statements: &[Result<&str, &[u8]>], timestamp: i64) -> BytesMut {
+pub(crate) fn batch_at(statements: &[Result<&str, &[u8]>], timestamp: i64) -> BytesMut {
     let mut body = batch_body(1, statements, LOCAL_QUORUM);
     body.truncate(body.len() - 1);
     body.put_u8(0x20);
@@ -415,7 +415,7 @@ pub(super) fn batch_at(statements: &[Result<&str, &[u8]>], timestamp: i64) -> By
 }
 
 impl Answer {
-    pub(super) fn read(received: &Received) -> Self {
+    pub(crate) fn read(received: &Received) -> Self {
         let mut reader = Reader::new(&received.body);
         if received.opcode == opcode::ERROR {
             let (code, text) = (reader.int().unwrap(), reader.string().unwrap().to_owned());
@@ -433,14 +433,14 @@ impl Answer {
     }
 
     /// Whether a conditional write was applied.
-    pub(super) fn applied(self) -> Option<bool> {
+    pub(crate) fn applied(self) -> Option<bool> {
         let Self::Rows(rows) = self else { return None };
         let column = rows.columns.iter().position(|name| name == "[applied]")?;
         Some(rows.values[0][column].as_deref() == Some(&[1]))
     }
 
     /// What it was refused with, if it was.
-    pub(super) fn refused_or_none(&self) -> Option<String> {
+    pub(crate) fn refused_or_none(&self) -> Option<String> {
         match self {
             Self::Refused(_, text, _) => Some(text.clone()),
             _ => None,
@@ -448,7 +448,7 @@ impl Answer {
     }
 
     /// Code and text.
-    pub(super) fn refused(self) -> (i32, String) {
+    pub(crate) fn refused(self) -> (i32, String) {
         match self {
             Self::Refused(code, text, _) => (code, text),
             other => panic!("{other:?}"),

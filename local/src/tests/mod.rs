@@ -1,7 +1,7 @@
 //! The gateway as a client sees it, over a real Cassandra that all tests share.
 
 mod batches;
-mod client;
+pub(crate) mod client;
 mod consistency;
 mod control_plane;
 mod definitions;
@@ -16,6 +16,7 @@ mod history;
 mod instances;
 mod interrupted;
 mod journal;
+mod keyspaces_api;
 mod limits;
 mod newer_cassandra;
 mod options;
@@ -48,30 +49,30 @@ const PROTOCOL_ERROR: i32 = 0x000A;
 const RECOVERY: &str = "CUSTOM_PROPERTIES = {'point_in_time_recovery': {'status': 'enabled'}}";
 
 /// The one that all tests share; it throttles nothing, whatever they write to a partition.
-async fn local() -> &'static Local {
+pub(crate) async fn local() -> &'static Local {
     let local = Local::shared().await.unwrap();
     local.throttling().turn_on(false);
     local
 }
 
 /// Another gateway over the same Cassandra, which throttles nothing either.
-async fn another() -> Builder {
+pub(crate) async fn another() -> Builder {
     Local::builder().cassandra(local().await.cassandra_address().to_string()).peers(1).throttling(false)
 }
 
 /// A time that goes on when it is told to.
 #[derive(Clone)]
-struct Time {
+pub(crate) struct Time {
     start: SystemTime,
     seconds: Arc<AtomicU64>,
 }
 
 impl Time {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { start: SystemTime::now(), seconds: Arc::default() }
     }
 
-    fn clock(&self) -> impl Fn() -> SystemTime + Send + Sync + 'static {
+    pub(crate) fn clock(&self) -> impl Fn() -> SystemTime + Send + Sync + 'static {
         let this = self.clone();
         move || this.start + Duration::from_secs(this.seconds.load(Ordering::SeqCst))
     }
@@ -81,11 +82,11 @@ impl Time {
         now.as_micros() as i64
     }
 
-    fn millis(&self) -> u64 {
+    pub(crate) fn millis(&self) -> u64 {
         self.micros() as u64 / 1000
     }
 
-    fn pass(&self, seconds: u64) {
+    pub(crate) fn pass(&self, seconds: u64) {
         self.seconds.fetch_add(seconds, Ordering::SeqCst);
     }
 }

@@ -168,7 +168,8 @@ impl Encryption {
 }
 
 impl CdcView {
-    const ALL: [Self; 4] = [Self::NewAndOldImages, Self::NewImage, Self::OldImage, Self::KeysOnly];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::NewAndOldImages, Self::NewImage, Self::OldImage, Self::KeysOnly];
 
     /// As CQL writes it.
     #[must_use]

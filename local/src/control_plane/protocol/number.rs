@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
 use ciborium::tag::Required;
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -27,11 +26,6 @@ impl Timestamp {
     /// Negative for a moment before 1970.
     pub(crate) fn millis(self) -> i64 {
         self.millis
-    }
-
-    /// None beyond the years that a date can have.
-    pub(crate) fn date(self) -> Option<DateTime<Utc>> {
-        DateTime::from_timestamp_millis(self.millis)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a moment of the next 280,000 years has no more than 53 bits")]

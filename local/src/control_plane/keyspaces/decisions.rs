@@ -1,0 +1,24 @@
+//! What no source settles about the Amazon Keyspaces API, or sources disagree about. `local/DIFFERENCES.md` lists it too.
+
+/// How many things a page has where the caller does not say; the most that `maxResults` permits. No source names a default.
+pub(super) const DEFAULT_PAGE: usize = 1000;
+
+/// The service's own words (gh:crossplane-contrib/provider-upjet-aws#1303).
+pub(super) const PROVISIONED_WITHOUT_UNITS: &str = "'PROVISIONED' throughput mode requires 'read_capacity_units' and \
+                                                    'write_capacity_units' to be set using 'capacity_mode' option";
+
+/// Units of warm throughput that nobody has raised: those of a new on-demand table (DG:warm-throughput). That they are shown
+/// beside a raised one is assumed: the model requires both.
+pub(super) const WARM_READS: u32 = 12_000;
+pub(super) const WARM_WRITES: u32 = 4_000;
+
+/// An UpdateTable that adds columns is answered while GetTable still says ACTIVE, and shows the columns later: others saw
+/// that of the service. Here the first part of that time, as a divisor of all of it, is said to be ACTIVE, and all of it is
+/// without the columns.
+pub(super) const ADDING_COLUMNS_READS_ACTIVE: u64 = 2;
+
+/// "One setting per call" (API:UpdateTable); what the service says to none is not known.
+pub(super) const NO_SETTING: &str = "keyspaces-local: UpdateTable names nothing that is to be changed (what the service \
+                                     says here is not known)";
+pub(super) const COLUMNS_AND_SETTING: &str = "keyspaces-local: UpdateTable changes one thing per call: addColumns goes \
+                                              without others (API:UpdateTable; what the service says here is not known)";

@@ -1,0 +1,207 @@
+//! Tables as they are shown.
+
+use keyspaces_cql::{CapacityMode, Cdc, PointInTimeRecovery, TableOptions};
+use serde::Serialize;
+
+use super::super::error::ApiError;
+use super::super::protocol::Timestamp;
+use super::decisions::{ADDING_COLUMNS_READS_ACTIVE, WARM_READS, WARM_WRITES};
+use super::settings::{
+    AutoScalingSettings, AutoScalingSpecification, CapacitySpecification, EncryptionSpecification, Status,
+};
+use super::state::{State, failed};
+use super::table::{Comment, OneTable, SchemaDefinition};
+use crate::names::SchemaObject;
+use crate::schema::{DescribedTable, Entry};
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Table {
+    keyspace_name: String,
+    table_name: String,
+    resource_arn: String,
+    creation_timestamp: Timestamp,
+    status: &'static str,
+    schema_definition: SchemaDefinition,
+    capacity_specification: CapacitySpecification,
+    encryption_specification: EncryptionSpecification,
+    point_in_time_recovery: Recovery,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl: Option<Status>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_time_to_live: Option<u32>,
+    comment: Comment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_side_timestamps: Option<Status>,
+    replica_specifications: Vec<Replica>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_stream_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cdc_specification: Option<CdcSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warm_throughput_specification: Option<WarmThroughput>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Recovery {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earliest_restorable_timestamp: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CdcSummary {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    view_type: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WarmThroughput {
+    read_units_per_second: u32,
+    write_units_per_second: u32,
+    status: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Replica {
+    region: String,
+    status: &'static str,
+    capacity_specification: CapacitySpecification,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warm_throughput_specification: Option<WarmThroughput>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TableScaling {
+    keyspace_name: String,
+    table_name: String,
+    resource_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auto_scaling_specification: Option<AutoScalingSpecification>,
+    replica_specifications: Vec<ReplicaScaling>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReplicaScaling {
+    region: String,
+    auto_scaling_specification: AutoScalingSpecification,
+}
+
+impl State {
+    pub(super) async fn get_table(&self, request: OneTable) -> Result<Table, ApiError> {
+        let thing = request.named()?;
+        self.found(&thing)?;
+        let described = self.schema().described(&thing).await.map_err(failed)?;
+        let described = described.ok_or_else(|| self.not_found(&thing))?;
+        let DescribedTable { entry, definition, earliest_restorable, stream } = described;
+        let status = self.status(&entry);
+        let options = &entry.options;
+        let capacity = capacity(&entry, options.capacity_mode.unwrap_or_default());
+        let recovery = options.point_in_time_recovery.unwrap_or_default();
+        let enabled = || Status { status: Some("ENABLED".to_owned()) };
+        let view = match options.cdc {
+            Some(Cdc::On(view)) => Some(view.name()),
+            _ => None,
+        };
+        let replicas = self.regions(&thing).into_iter().map(|region| Replica {
+            status,
+            capacity_specification: capacity_in(&entry, &region),
+            warm_throughput_specification: WarmThroughput::of(&entry),
+            region,
+        });
+        Ok(Table {
+            resource_arn: self.arn(&thing),
+            keyspace_name: thing.keyspace.clone(),
+            table_name: thing.name.clone(),
+            creation_timestamp: Timestamp::from_millis(entry.created),
+            status,
+            schema_definition: SchemaDefinition::shown(&definition, entry.added_columns()),
+            capacity_specification: capacity,
+            encryption_specification: EncryptionSpecification::shown(&options.encryption.clone().unwrap_or_default()),
+            point_in_time_recovery: Recovery {
+                status: if recovery == PointInTimeRecovery::Enabled { "ENABLED" } else { "DISABLED" },
+                earliest_restorable_timestamp: earliest_restorable.map(Timestamp::from_millis),
+            },
+            ttl: options.ttl.map(|_| enabled()),
+            default_time_to_live: options.default_time_to_live,
+            comment: Comment { message: Some(options.comment.clone().unwrap_or_default()) },
+            client_side_timestamps: options.client_side_timestamps.map(|_| enabled()),
+            replica_specifications: replicas.collect(),
+            latest_stream_arn: stream,
+            cdc_specification: entry.stream_status().map(|status| CdcSummary { status, view_type: view }),
+            warm_throughput_specification: WarmThroughput::of(&entry),
+        })
+    }
+
+    pub(super) fn get_table_auto_scaling_settings(&self, request: OneTable) -> Result<TableScaling, ApiError> {
+        let thing = request.named()?;
+        let entry = self.found(&thing)?;
+        let in_region = |region: String| {
+            let auto_scaling_specification = scaling_in(&entry.options, Some(&region))?;
+            Some(ReplicaScaling { region, auto_scaling_specification })
+        };
+        Ok(TableScaling {
+            resource_arn: self.arn(&thing),
+            auto_scaling_specification: scaling_in(&entry.options, None),
+            replica_specifications: self.regions(&thing).into_iter().filter_map(in_region).collect(),
+            keyspace_name: thing.keyspace,
+            table_name: thing.name,
+        })
+    }
+
+    /// The Regions that a table is in, if in several.
+    fn regions(&self, table: &SchemaObject) -> Vec<String> {
+        self.schema().shown(&SchemaObject::keyspace(&table.keyspace)).map(|of| of.regions).unwrap_or_default()
+    }
+
+    /// A table that gets columns reads ACTIVE for a while.
+    fn status(&self, entry: &Entry) -> &'static str {
+        let later = self.schema().millis_of_alter_table() / ADDING_COLUMNS_READS_ACTIVE;
+        let still_active = entry.due.is_some_and(|due| self.schema().now() + later < due);
+        if !entry.added_columns().is_empty() && still_active { "ACTIVE" } else { entry.status.word() }
+    }
+}
+
+impl WarmThroughput {
+    fn of(entry: &Entry) -> Option<Self> {
+        let warm = entry.options.warm_throughput?;
+        Some(Self {
+            read_units_per_second: warm.read.unwrap_or(WARM_READS),
+            write_units_per_second: warm.write.unwrap_or(WARM_WRITES),
+            status: if entry.status.word() == "UPDATING" { "UPDATING" } else { "AVAILABLE" },
+        })
+    }
+}
+
+fn capacity(entry: &Entry, mode: CapacityMode) -> CapacitySpecification {
+    CapacitySpecification::shown(mode, entry.on_demand_since.unwrap_or(entry.created))
+}
+
+/// Reads have their own capacity in each Region; writes are the same in all.
+fn capacity_in(entry: &Entry, region: &str) -> CapacitySpecification {
+    let own = entry.options.replica_capacity.as_ref().and_then(|of| of.get(region)).copied();
+    capacity(
+        entry,
+        match entry.options.capacity_mode.unwrap_or_default() {
+            CapacityMode::Provisioned { read, write } => CapacityMode::Provisioned { read: own.unwrap_or(read), write },
+            CapacityMode::OnDemand => CapacityMode::OnDemand,
+        },
+    )
+}
+
+fn scaling_in(options: &TableOptions, region: Option<&str>) -> Option<AutoScalingSpecification> {
+    let scaling = options.auto_scaling.as_ref()?;
+    let own = region.and_then(|region| scaling.replicas.get(region));
+    let specification = AutoScalingSpecification {
+        write_capacity_auto_scaling: scaling.write.as_ref().map(AutoScalingSettings::shown),
+        read_capacity_auto_scaling: own.or(scaling.read.as_ref()).map(AutoScalingSettings::shown),
+    };
+    Some(specification)
+}

@@ -1,0 +1,111 @@
+//! Pages of lists.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::constraint::Constraints;
+use super::super::error::ApiError;
+use super::decisions::DEFAULT_PAGE;
+
+/// Which page is asked for.
+#[derive(Debug, Default)]
+pub(super) struct Wanted<'a> {
+    pub(super) next_token: Option<&'a String>,
+    pub(super) max_results: Option<&'a i64>,
+}
+
+/// What a token says: whose list it goes on with, and what the last page ended with.
+#[derive(Deserialize, Serialize)]
+struct Token {
+    list: String,
+    last: String,
+}
+
+impl Wanted<'_> {
+    pub(super) fn constrain(&self, constraints: &mut Constraints) {
+        constraints.member("nextToken", self.next_token.map(String::as_str)).length(1..=2048);
+        constraints.member("maxResults", self.max_results).range(1..=1000);
+    }
+
+    /// The page of a list in the order of `key`, and the token of the next one. `list` tells this list from others.
+    pub(super) fn of<T>(
+        &self,
+        list: &str,
+        items: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> String,
+    ) -> Result<(Vec<T>, Option<String>), ApiError> {
+        let most = self.max_results.and_then(|most| usize::try_from(*most).ok()).unwrap_or(DEFAULT_PAGE);
+        let after = match self.next_token {
+            Some(text) => Some(Token::read(text).filter(|token| token.list == list).ok_or_else(|| {
+                ApiError::validation(
+                    "keyspaces-local: nextToken is none that this list gave (what the service says here is not known)",
+                )
+            })?),
+            None => None,
+        };
+        let mut items: Vec<T> = items.into_iter().collect();
+        items.sort_by_key(&key);
+        items.retain(|item| after.as_ref().is_none_or(|after| key(item) > after.last));
+        let has_more = items.len() > most;
+        items.truncate(most);
+        let last = items.last().filter(|_| has_more).map(key);
+        let next = last.map(|last| Token { list: list.to_owned(), last }.text());
+        Ok((items, next))
+    }
+}
+
+impl Token {
+    fn text(&self) -> String {
+        hex::encode(serde_json::json!(self).to_string())
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        serde_json::from_slice(&hex::decode(text).ok()?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_have_everything_once_whatever_their_size() {
+        for (count, size) in [(0, 7), (1, 7), (7, 7), (8, 7), (256, 7), (20, 1), (3, 1000)] {
+            let all: Vec<String> = (0..count).map(|number| format!("t{number:03}")).collect();
+            let (mut seen, mut token, size) = (Vec::new(), None, i64::from(size));
+            loop {
+                let wanted = Wanted { next_token: token.as_ref(), max_results: Some(&size) };
+                let (page, next) = wanted.of("ListTables ks", all.clone(), String::clone).unwrap();
+                assert!(page.len() <= size as usize);
+                seen.extend(page);
+                match next {
+                    Some(next) => token = Some(next),
+                    None => break,
+                }
+            }
+            assert_eq!(seen, all);
+        }
+    }
+
+    #[test]
+    fn a_token_goes_on_after_what_is_gone_and_only_with_its_own_list() {
+        let all = ["a", "b", "c", "d"].map(str::to_owned);
+        let two = Wanted { next_token: None, max_results: Some(&2) };
+        let (_, token) = two.of("ListTables ks", all, String::clone).unwrap();
+        let next = Wanted { next_token: token.as_ref(), max_results: None };
+        let left = ["a", "c", "d"].map(str::to_owned);
+        assert_eq!(
+            next.of("ListTables ks", left.clone(), String::clone).unwrap(),
+            (vec!["c".into(), "d".into()], None)
+        );
+        let other = next.of("ListTables other", left.clone(), String::clone).unwrap_err();
+        let unreadable = Wanted { next_token: Some(&"zz".to_owned()), max_results: None };
+        let unreadable = unreadable.of("ListTables ks", left, String::clone).unwrap_err();
+        for refused in [other, unreadable] {
+            assert_eq!(
+                refused.to_string(),
+                "ValidationException: keyspaces-local: nextToken is none that this list gave (what the service says here \
+                 is not known)"
+            );
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What the operations work on: the schema that CQL works on too.
+
+use std::sync::Arc;
+
+use keyspaces_cql::{Context, Judgement, Statement, Unknown, judge_in};
+use serde::Serialize;
+
+use super::super::error::ApiError;
+use super::super::plane::Plane;
+use crate::gateway::Shared;
+use crate::names::SchemaObject;
+use crate::protocol::{Refusal, error_code, error_of, not_emulated, refused_by};
+use crate::schema::{Cause, Definition, Entry, Refused, Schema, being, unconfigured};
+use crate::upstream::Failed;
+
+/// The schema as it is when a request comes.
+pub(super) struct State {
+    gateway: Arc<Shared>,
+    pub(super) region: String,
+}
+
+/// An answer without members.
+#[derive(Debug, Serialize)]
+pub(super) struct Nothing {}
+
+/// The name of what was made or changed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Changed {
+    pub(super) resource_arn: String,
+}
+
+impl State {
+    /// The state now: what has become ready by now is ready.
+    pub(super) async fn of(plane: &Plane) -> Result<Self, ApiError> {
+        let gateway = plane.gateway();
+        gateway.settle().await.map_err(failed)?;
+        Ok(Self { gateway, region: plane.region().to_owned() })
+    }
+
+    pub(super) fn schema(&self) -> &Schema {
+        self.gateway.schema()
+    }
+
+    pub(super) fn arn(&self, thing: &SchemaObject) -> String {
+        thing.arn(&self.region)
+    }
+
+    /// What is known of a thing, if it is shown.
+    pub(super) fn found(&self, thing: &SchemaObject) -> Result<Entry, ApiError> {
+        let keyspace = SchemaObject::keyspace(&thing.keyspace);
+        if self.schema().shown(&keyspace).is_none() {
+            return Err(self.not_found(&keyspace));
+        }
+        self.schema().shown(thing).ok_or_else(|| self.not_found(thing))
+    }
+
+    pub(super) fn not_found(&self, thing: &SchemaObject) -> ApiError {
+        ApiError::not_found(unconfigured(thing).text, self.arn(thing))
+    }
+
+    /// Carries out a definition as one that came in CQL.
+    pub(super) async fn define(&self, statement: &Statement) -> Result<Changed, ApiError> {
+        judged(statement).map_err(|refusal| ApiError::validation(refusal.text))?;
+        let schema = self.schema();
+        let definition = Definition::of(statement, None, schema.names(), schema.data_center());
+        let definition = definition.map_err(|refusal| ApiError::validation(refusal.text))?;
+        let thing = definition.thing.clone();
+        let source = definition.source.clone();
+        let answer = self.gateway.define(definition).await;
+        let answer = answer.map_err(|refused| self.api_error(refused, &thing, source.as_ref()))?;
+        match error_of(&answer) {
+            None => Ok(Changed { resource_arn: self.arn(&thing) }),
+            Some((code, text)) => {
+                let refused = match code {
+                    error_code::INVALID | error_code::SYNTAX_ERROR | error_code::ALREADY_EXISTS => {
+                        Refused::from(Refusal { code, text: text.to_owned() })
+                    }
+                    _ => Refused::from(Refusal { code: error_code::SERVER_ERROR, text: text.to_owned() }),
+                };
+                Err(self.api_error(refused, &thing, source.as_ref()))
+            }
+        }
+    }
+
+    fn api_error(&self, refused: Refused, thing: &SchemaObject, source: Option<&SchemaObject>) -> ApiError {
+        let text = refused.refusal.text;
+        match refused.cause {
+            Cause::NotThere => {
+                let keyspace = SchemaObject::keyspace(&thing.keyspace);
+                let missing = match self.schema().shown(&keyspace) {
+                    None => &keyspace,
+                    Some(_) => source.unwrap_or(thing),
+                };
+                ApiError::not_found(text, self.arn(missing))
+            }
+            Cause::Creating => ApiError::conflict(format!("keyspaces-local: {}", being(thing, "created"))),
+            Cause::Busy | Cause::There => ApiError::conflict(text),
+            Cause::Quota => ApiError::service_quota_exceeded(text),
+            Cause::NotAllowed => ApiError::access_denied(text),
+            Cause::Invalid => ApiError::validation(text),
+            Cause::Broken => ApiError::internal(text),
+        }
+    }
+}
+
+/// Whether the rules take a statement that was made of the model's values.
+fn judged(statement: &Statement) -> Result<(), Refusal> {
+    match judge_in(statement, &Context::new()) {
+        Judgement::Allowed => Ok(()),
+        Judgement::Refused(refusal) => Err(refused_by(refusal.rule)),
+        Judgement::Unknown(Unknown { what, .. }) => Err(not_emulated(what)),
+    }
+}
+
+pub(super) fn failed(failed: Failed) -> ApiError {
+    ApiError::internal(format!("keyspaces-local: {failed}"))
+}

@@ -1,0 +1,132 @@
+//! Tags of keyspaces, tables and streams.
+
+use keyspaces_cql::{KeyspaceChange, KeyspaceDefinition, QualifiedName, Statement, StreamTags, TableChange, Tags};
+use serde::{Deserialize, Serialize};
+
+use super::super::constraint::Constraints;
+use super::super::error::ApiError;
+use super::constraints;
+use super::page::Wanted;
+use super::state::{Nothing, State};
+use crate::names::SchemaObject;
+use crate::schema::Resource;
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Tag {
+    key: Option<String>,
+    value: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TagRequest {
+    resource_arn: Option<String>,
+    tags: Option<Vec<Tag>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListTags {
+    resource_arn: Option<String>,
+    next_token: Option<String>,
+    max_results: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TagList {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+    tags: Vec<Tag>,
+}
+
+/// The constraints of a list of tags. Where tags are taken away their values may be empty: other tools send them so.
+pub(super) fn constrain(constraints: &mut Constraints, path: &str, tags: Option<&[Tag]>, are_dropped: bool) {
+    constraints.member(path, tags).count(1..=60);
+    for (place, tag) in tags.unwrap_or_default().iter().enumerate() {
+        let member = |name: &str| format!("{path}.{}.member.{name}", place + 1);
+        constraints.member(&member("key"), tag.key.as_deref()).required().length(1..=128);
+        let shortest = if are_dropped { 0 } else { 1 };
+        constraints.member(&member("value"), tag.value.as_deref()).required().length(shortest..=256);
+    }
+}
+
+/// Of two tags with one key the last.
+pub(super) fn tags(tags: Vec<Tag>) -> Tags {
+    tags.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect()
+}
+
+impl State {
+    pub(super) async fn tag_resource(&self, request: TagRequest) -> Result<Nothing, ApiError> {
+        let (resource, tags) = self.tagged(request, false)?;
+        self.define(&match resource {
+            Resource::Keyspace(keyspace) => alter_keyspace(&keyspace, &KeyspaceChange::AddTags(tags)),
+            Resource::Table(table) => alter_table(&table, &TableChange::AddTags(tags)),
+            Resource::Stream(table) => alter_table(&table, &TableChange::AddStreamTags(tags)),
+        })
+        .await
+        .map(|_| Nothing {})
+    }
+
+    /// The keys tell which tags are taken away; their values do not matter.
+    pub(super) async fn untag_resource(&self, request: TagRequest) -> Result<Nothing, ApiError> {
+        let (resource, tags) = self.tagged(request, true)?;
+        self.define(&match resource {
+            Resource::Keyspace(keyspace) => alter_keyspace(&keyspace, &KeyspaceChange::DropTags(tags)),
+            Resource::Table(table) => alter_table(&table, &TableChange::DropTags(tags)),
+            Resource::Stream(table) => alter_table(&table, &TableChange::DropStreamTags(tags)),
+        })
+        .await
+        .map(|_| Nothing {})
+    }
+
+    pub(super) fn list_tags_for_resource(&self, request: ListTags) -> Result<TagList, ApiError> {
+        let wanted = Wanted { next_token: request.next_token.as_ref(), max_results: request.max_results.as_ref() };
+        let mut constraints = Constraints::default();
+        constraints::arn(&mut constraints, request.resource_arn.as_ref());
+        wanted.constrain(&mut constraints);
+        constraints.check()?;
+        let arn = request.resource_arn.as_deref().unwrap_or_default();
+        let tags = match self.resource(arn)? {
+            Resource::Keyspace(thing) | Resource::Table(thing) => self.found(&thing)?.options.tags.clone(),
+            Resource::Stream(table) => match &self.found(&table)?.options.stream_tags {
+                Some(StreamTags::Own(tags)) => Some(tags.clone()),
+                _ => None,
+            },
+        };
+        let list = format!("ListTagsForResource {arn}");
+        let (page, next_token) = wanted.of(&list, tags.unwrap_or_default(), |(key, _)| key.clone())?;
+        let tags = page.into_iter().map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect();
+        Ok(TagList { next_token, tags })
+    }
+
+    fn tagged(&self, request: TagRequest, are_dropped: bool) -> Result<(Resource, Tags), ApiError> {
+        let mut constraints = Constraints::default();
+        constraints::arn(&mut constraints, request.resource_arn.as_ref());
+        constraints.member("tags", request.tags.as_ref()).required();
+        constrain(&mut constraints, "tags", request.tags.as_deref(), are_dropped);
+        constraints.check()?;
+        let resource = self.resource(request.resource_arn.as_deref().unwrap_or_default())?;
+        Ok((resource, tags(request.tags.unwrap_or_default())))
+    }
+
+    fn resource(&self, arn: &str) -> Result<Resource, ApiError> {
+        let missing = || ApiError::not_found(format!("keyspaces-local: there is no resource {arn} here"), arn);
+        let resource = Resource::of(arn, &self.region).ok_or_else(missing)?;
+        if let Resource::Stream(table) = &resource
+            && self.schema().stream(table).as_deref() != Some(arn)
+        {
+            return Err(missing());
+        }
+        Ok(resource)
+    }
+}
+
+fn alter_keyspace(keyspace: &SchemaObject, change: &KeyspaceChange) -> Statement {
+    // The Region matters to a change of Regions alone.
+    Statement::AlterKeyspace(KeyspaceDefinition::new(&keyspace.keyspace).alter(change, ""))
+}
+
+fn alter_table(table: &SchemaObject, change: &TableChange) -> Statement {
+    Statement::AlterTable(change.of(&QualifiedName::new(&table.keyspace, &table.name)))
+}

@@ -1,0 +1,141 @@
+//! User-defined types.
+
+use keyspaces_cql::statement::{CqlType, DropType};
+use keyspaces_cql::{QualifiedName, Span, Statement, TypeDefinition};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::super::constraint::Constraints;
+use super::super::error::ApiError;
+use super::super::protocol::Timestamp;
+use super::constraints;
+use super::page::Wanted;
+use super::state::{State, failed};
+use super::table::{Named, cql_type};
+use crate::names::{ObjectKind, SchemaObject};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TypeRequest {
+    keyspace_name: Option<String>,
+    type_name: Option<String>,
+    field_definitions: Option<Vec<Named>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListTypes {
+    keyspace_name: Option<String>,
+    next_token: Option<String>,
+    max_results: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TypeList {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+    types: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ChangedType {
+    keyspace_arn: String,
+    type_name: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserType {
+    keyspace_name: String,
+    type_name: String,
+    field_definitions: Vec<Named>,
+    last_modified_timestamp: Timestamp,
+    status: &'static str,
+    direct_referring_tables: Vec<String>,
+    direct_parent_types: Vec<String>,
+    max_nesting_depth: i64,
+    keyspace_arn: String,
+}
+
+impl TypeRequest {
+    fn check(&self, is_created: bool) -> Result<SchemaObject, ApiError> {
+        let mut constraints = Constraints::default();
+        constraints::name(&mut constraints, "keyspaceName", self.keyspace_name.as_ref());
+        constraints::type_name(&mut constraints, self.type_name.as_ref());
+        if is_created {
+            let path = "fieldDefinitions";
+            constraints.member(path, self.field_definitions.as_deref()).required().count(1..=usize::MAX);
+            for (place, field) in self.field_definitions.iter().flatten().enumerate() {
+                let member = |name: &str| format!("{path}.{}.member.{name}", place + 1);
+                constraints.member(&member("name"), field.name.as_deref()).required().length(1..=128);
+                constraints.member(&member("type"), field.column_type.as_deref()).required();
+            }
+        }
+        constraints.check()?;
+        let text = |of: &Option<String>| of.clone().unwrap_or_default();
+        Ok(SchemaObject::user_type(text(&self.keyspace_name), text(&self.type_name)))
+    }
+}
+
+impl State {
+    pub(super) async fn create_type(&self, request: TypeRequest) -> Result<ChangedType, ApiError> {
+        let thing = request.check(true)?;
+        let mut definition = TypeDefinition::new(&thing.keyspace, &thing.name);
+        for field in request.field_definitions.into_iter().flatten() {
+            let field_type: CqlType = cql_type(&field)?;
+            definition = definition.field(field.name.unwrap_or_default(), field_type);
+        }
+        self.define(&Statement::CreateType(definition.create())).await?;
+        Ok(self.changed_type(thing))
+    }
+
+    pub(super) async fn delete_type(&self, request: TypeRequest) -> Result<ChangedType, ApiError> {
+        let thing = request.check(false)?;
+        let name = QualifiedName::new(&thing.keyspace, &thing.name);
+        let drop = DropType { span: Span::default(), if_exists: None, name };
+        self.define(&Statement::DropType(drop)).await?;
+        Ok(self.changed_type(thing))
+    }
+
+    pub(super) async fn get_type(&self, request: TypeRequest) -> Result<UserType, ApiError> {
+        let thing = request.check(false)?;
+        let entry = self.found(&thing)?;
+        let row = self.schema().described_type(&thing).await.map_err(failed)?;
+        let row = row.ok_or_else(|| self.not_found(&thing))?;
+        let texts = |column: &str| -> Vec<String> {
+            let texts = row[column].as_array().into_iter().flatten();
+            texts.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let fields = texts("field_names").into_iter().zip(texts("field_types"));
+        Ok(UserType {
+            field_definitions: fields.map(|(name, of)| Named::new(name, of)).collect(),
+            last_modified_timestamp: Timestamp::from_millis(entry.created),
+            status: entry.status.word(),
+            direct_referring_tables: texts("direct_referring_tables"),
+            direct_parent_types: texts("direct_parent_types"),
+            max_nesting_depth: row["max_nesting_depth"].as_i64().unwrap_or(1),
+            keyspace_arn: self.arn(&thing),
+            keyspace_name: thing.keyspace,
+            type_name: thing.name,
+        })
+    }
+
+    pub(super) fn list_types(&self, request: ListTypes) -> Result<TypeList, ApiError> {
+        let wanted = Wanted { next_token: request.next_token.as_ref(), max_results: request.max_results.as_ref() };
+        let mut constraints = Constraints::default();
+        constraints::name(&mut constraints, "keyspaceName", request.keyspace_name.as_ref());
+        wanted.constrain(&mut constraints);
+        constraints.check()?;
+        let keyspace = request.keyspace_name.unwrap_or_default();
+        self.found(&SchemaObject::keyspace(&keyspace))?;
+        let all = self.schema().shown_within(&keyspace, ObjectKind::Type);
+        let (page, next_token) = wanted.of(&format!("ListTypes {keyspace}"), all, |of| of.name.clone())?;
+        Ok(TypeList { next_token, types: page.into_iter().map(|of| of.name).collect() })
+    }
+
+    fn changed_type(&self, thing: SchemaObject) -> ChangedType {
+        ChangedType { keyspace_arn: self.arn(&thing), type_name: thing.name }
+    }
+}

@@ -1,0 +1,161 @@
+//! What is made by one way is there by the other, and takes as long.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Api, create_table, table, with};
+use crate::tests::client::{Answer, Client};
+use crate::tests::{Time, another};
+
+#[tokio::test]
+async fn a_change_takes_its_time_and_is_a_conflict_until_then() {
+    let time = Time::new();
+    let local = another().await.ddl_delay(Duration::from_secs(60)).clock(time.clock()).start().await.unwrap();
+    let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
+    let status = "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = 'ks' AND table_name = 't'";
+    let keyspace = json!({"keyspaceName": "ks"});
+    let busy = |thing: &str, done: &str| {
+        format!(
+            "ConflictException: keyspaces-local: {thing} is being {done}: wait until system_schema_mcs says that this is \
+             over"
+        )
+    };
+
+    api.keyspace("ks").await;
+    let missing = "ResourceNotFoundException: unconfigured keyspace ks";
+    assert_eq!(api.refused("GetKeyspace", keyspace.clone()).await, missing);
+    assert_eq!(api.refused("CreateTable", create_table("ks", "t")).await, missing);
+    assert_eq!(api.call("ListKeyspaces", json!({})).await, json!({"keyspaces": []}));
+    let there = "ConflictException: Cannot add existing keyspace \"ks\"";
+    assert_eq!(api.refused("CreateKeyspace", keyspace.clone()).await, there);
+    time.pass(60);
+    api.call("GetKeyspace", keyspace.clone()).await;
+
+    let columns =
+        json!([{"name": "id", "type": "int"}, {"name": "at", "type": "int"}, {"name": "note", "type": "text"}]);
+    let schema = json!({
+        "allColumns": columns, "partitionKeys": [{"name": "id"}], "staticColumns": [{"name": "note"}],
+        "clusteringKeys": [{"name": "at", "orderBy": "DESC"}],
+    });
+    let create = with(table("ks", "t"), json!({"schemaDefinition": schema}));
+    api.call("CreateTable", create.clone()).await;
+    let twice = api.refused("CreateTable", create.clone()).await;
+    assert_eq!(twice, "ConflictException: Cannot add already existing table \"t\" to keyspace \"ks\"");
+    assert_eq!(api.refused("DeleteTable", table("ks", "t")).await, busy("table ks.t", "created"));
+    let recovery = with(table("ks", "t"), json!({"pointInTimeRecovery": {"status": "ENABLED"}}));
+    assert_eq!(api.refused("UpdateTable", recovery.clone()).await, busy("table ks.t", "created"));
+    assert_eq!(api.refused("DeleteKeyspace", keyspace.clone()).await, busy("table ks.t", "created"));
+    assert_eq!(api.call("GetTable", table("ks", "t")).await["status"], "CREATING");
+    assert_eq!(client.rows(status).await.texts("status"), ["CREATING"]);
+    time.pass(60);
+    assert_eq!(api.call("GetTable", table("ks", "t")).await["status"], "ACTIVE");
+    assert_eq!(client.query("INSERT INTO ks.t (id, at, note) VALUES (1, 2, 'x')").await, Answer::Void);
+
+    api.call("UpdateTable", recovery.clone()).await;
+    assert_eq!(api.call("GetTable", table("ks", "t")).await["status"], "UPDATING");
+    assert_eq!(client.rows(status).await.texts("status"), ["UPDATING"]);
+    assert_eq!(api.refused("UpdateTable", recovery).await, busy("table ks.t", "updated"));
+    assert_eq!(api.refused("DeleteTable", table("ks", "t")).await, busy("table ks.t", "updated"));
+    time.pass(60);
+    // The history of its rows has to have begun as well.
+    api.active("ks", "t").await;
+
+    // ACTIVE, and the column is not there yet.
+    let add = with(table("ks", "t"), json!({"addColumns": [{"name": "more", "type": "list<int>"}]}));
+    api.call("UpdateTable", add.clone()).await;
+    let seen = |shown: serde_json::Value| {
+        let columns = shown["schemaDefinition"]["allColumns"].as_array().unwrap().len();
+        (shown["status"].as_str().unwrap().to_owned(), columns)
+    };
+    assert_eq!(seen(api.call("GetTable", table("ks", "t")).await), ("ACTIVE".into(), 3));
+    assert_eq!(api.refused("UpdateTable", add.clone()).await, busy("table ks.t", "updated"));
+    time.pass(30);
+    assert_eq!(seen(api.call("GetTable", table("ks", "t")).await), ("UPDATING".into(), 3));
+    time.pass(30);
+    assert_eq!(seen(api.call("GetTable", table("ks", "t")).await), ("ACTIVE".into(), 4));
+    assert_eq!(client.rows("SELECT * FROM ks.t").await.columns, ["id", "at", "note", "more"]);
+    let again = api.refused("UpdateTable", add).await;
+    assert!(again.starts_with("ValidationException: "), "{again}");
+
+    api.call("DeleteTable", table("ks", "t")).await;
+    let shown = api.call("GetTable", table("ks", "t")).await;
+    assert_eq!(seen(shown), ("DELETING".into(), 4));
+    assert_eq!(api.refused("DeleteTable", table("ks", "t")).await, busy("table ks.t", "deleted"));
+    assert_eq!(api.refused("DeleteKeyspace", keyspace.clone()).await, busy("table ks.t", "deleted"));
+    time.pass(60);
+    let gone = "ResourceNotFoundException: unconfigured table ks.t";
+    assert_eq!(api.refused("GetTable", table("ks", "t")).await, gone);
+    assert_eq!(api.refused("DeleteTable", table("ks", "t")).await, gone);
+    api.call("DeleteKeyspace", keyspace.clone()).await;
+    api.call("GetKeyspace", keyspace.clone()).await;
+    time.pass(60);
+    assert_eq!(api.refused("DeleteKeyspace", keyspace).await, missing);
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn of_two_that_create_the_same_at_once_one_does() {
+    let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
+    let api = Api::of(&local);
+    api.keyspace("ks").await;
+    let create = || api.try_call("CreateTable", create_table("ks", "t"));
+    let results = tokio::join!(create(), create(), create());
+    let results = [results.0, results.1, results.2];
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    for refused in results.into_iter().filter_map(Result::err) {
+        let there = "ConflictException: Cannot add already existing table \"t\" to keyspace \"ks\"";
+        assert_eq!(refused.to_string(), there);
+    }
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cql_makes_the_api_shows_and_changes() {
+    let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
+    let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
+    client.keyspace("ks").await;
+    let create = "CREATE TABLE ks.t (a int, \"B c\" frozen<map<text, int>>, d int STATIC, PRIMARY KEY (a, \"B c\")) WITH \
+                  CLUSTERING ORDER BY (\"B c\" DESC) AND comment = 'it''s' AND TAGS = {'k': 'v'} AND CDC = TRUE AND \
+                  CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}, 'warm_throughput': \
+                  {'read_units_per_second': 13000}}";
+    client.query(create).await;
+    let shown = api.call("GetTable", table("ks", "t")).await;
+    assert_eq!(
+        shown["schemaDefinition"],
+        json!({
+            "allColumns": [
+                {"name": "a", "type": "int"}, {"name": "B c", "type": "frozen<map<text, int>>"}, {"name": "d", "type": "int"},
+            ],
+            "partitionKeys": [{"name": "a"}], "clusteringKeys": [{"name": "B c", "orderBy": "DESC"}],
+            "staticColumns": [{"name": "d"}],
+        })
+    );
+    assert_eq!(shown["comment"], json!({"message": "it's"}));
+    assert_eq!(shown["clientSideTimestamps"], json!({"status": "ENABLED"}));
+    assert_eq!(shown["cdcSpecification"], json!({"status": "ENABLED", "viewType": "NEW_AND_OLD_IMAGES"}));
+    assert_eq!(
+        shown["warmThroughputSpecification"],
+        json!({"readUnitsPerSecond": 13000, "writeUnitsPerSecond": 4000, "status": "AVAILABLE"})
+    );
+    let arn = shown["latestStreamArn"].as_str().unwrap();
+    api.call("TagResource", json!({"resourceArn": arn, "tags": [{"key": "of", "value": "stream"}]})).await;
+    let tags = client.rows(&format!("SELECT JSON tags FROM system_schema_mcs.tags WHERE resource_id = '{arn}'")).await;
+    assert_eq!(tags.texts("[json]"), ["{\"tags\": {\"of\": \"stream\"}}"]);
+    let listed = api.call("ListTagsForResource", json!({"resourceArn": arn})).await;
+    assert_eq!(listed, json!({"tags": [{"key": "of", "value": "stream"}]}));
+    assert_eq!(
+        api.refused("ListTagsForResource", json!({"resourceArn": format!("{arn}0")})).await,
+        format!("ResourceNotFoundException: keyspaces-local: there is no resource {arn}0 here")
+    );
+    let provisioned = json!({"throughputMode": "PROVISIONED", "readCapacityUnits": 7, "writeCapacityUnits": 8});
+    api.call("UpdateTable", with(table("ks", "t"), json!({"capacitySpecification": provisioned}))).await;
+    let mode =
+        "SELECT JSON custom_properties FROM system_schema_mcs.tables WHERE keyspace_name = 'ks' AND table_name = 't'";
+    let mode = client.rows(mode).await.texts("[json]").concat();
+    assert!(
+        mode.contains("\"read_capacity_units\": \"7\"") && mode.contains("\"write_capacity_units\": \"8\""),
+        "{mode}"
+    );
+    local.close().await.unwrap();
+}

@@ -1,0 +1,268 @@
+//! A table that the API makes is the one that CQL makes of the same definition, and is shown by both alike.
+
+use std::time::Duration;
+
+use keyspaces_cql::statement::{CqlType, NativeType, Order};
+use keyspaces_cql::{
+    CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, ColumnKind, PointInTimeRecovery,
+    TableDefinition, TargetTracking, Ttl,
+};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::{Map, Value, json};
+
+use super::{Api, table};
+use crate::tests::another;
+use crate::tests::client::{Answer, Client};
+
+fn native() -> impl Strategy<Value = NativeType> {
+    use NativeType::{Ascii, Bigint, Blob, Boolean, Date, Decimal, Inet, Int, Text, Timestamp, Timeuuid, Uuid, Varint};
+    select(vec![Ascii, Bigint, Blob, Boolean, Date, Decimal, Inet, Int, Text, Timestamp, Timeuuid, Uuid, Varint])
+}
+
+fn key_type() -> impl Strategy<Value = CqlType> {
+    prop_oneof![
+        4 => native().prop_map(CqlType::from),
+        1 => native().prop_map(|element| CqlType::frozen(CqlType::list(element))),
+        1 => (native(), native()).prop_map(|(one, other)| CqlType::tuple([one.into(), other.into()])),
+    ]
+}
+
+fn scaling() -> impl Strategy<Value = CapacityScaling> {
+    let tracking = (1..50_u32, 50..40_000_u32, 20..=90_u32, proptest::option::of(0..600_u32), any::<bool>());
+    prop_oneof![
+        1 => Just(CapacityScaling::Disabled),
+        3 => tracking.prop_map(|(minimum, maximum, target, scale_in_cooldown, disable_scale_in)| {
+            CapacityScaling::Target(TargetTracking {
+                target: target.into(),
+                scale_in_cooldown,
+                disable_scale_in,
+                ..TargetTracking::between(minimum, maximum)
+            })
+        }),
+    ]
+}
+
+/// Any table; some names of its columns are in need of quotes.
+fn definition() -> impl Strategy<Value = TableDefinition> {
+    let columns = vec((key_type(), any::<bool>()), 0..5);
+    let options = (
+        proptest::option::of((1..500_u32, 1..500_u32)),
+        any::<[bool; 3]>(),
+        proptest::option::of(0..1_000_000_u32),
+        proptest::option::of(select(vec![CdcView::NewImage, CdcView::KeysOnly, CdcView::NewAndOldImages])),
+        proptest::option::of((proptest::option::of(scaling()), proptest::option::of(scaling()))),
+        btree_map("[a-zA-Z0-9 +.=_:/-]{1,20}", "[a-zA-Z0-9 +.=_:/-]{1,20}", 0..3),
+        proptest::option::of("[ -~]{0,20}"),
+    );
+    (vec(key_type(), 1..4), vec((key_type(), any::<bool>()), 0..4), columns, options).prop_map(
+        |(key, clustering, columns, (units, on, seconds, view, scaling, tags, comment))| {
+            let mut table = TableDefinition::builder("ks", "t");
+            let mut number = 0;
+            let mut name = || {
+                number += 1;
+                if number % 3 == 0 { format!("C \"{number}") } else { format!("c{number}") }
+            };
+            for column_type in key {
+                table = table.partition_key(name(), column_type);
+            }
+            let may_be_static = !clustering.is_empty();
+            for (column_type, descending) in clustering {
+                let order = if descending { Order::Descending } else { Order::Ascending };
+                table = table.clustering_column(name(), column_type, order);
+            }
+            for (column_type, is_static) in columns {
+                table = if is_static && may_be_static {
+                    table.static_column(name(), column_type)
+                } else {
+                    table.column(name(), column_type)
+                };
+            }
+            if let Some((read, write)) = units {
+                table = table.with(CapacityMode::Provisioned { read, write });
+                if let Some((read, write)) = scaling.filter(|(read, write)| read.is_some() || write.is_some()) {
+                    table = table.with(keyspaces_cql::AutoScaling { read, write, ..Default::default() });
+                }
+            }
+            if on[0] {
+                table = table.with(PointInTimeRecovery::Enabled);
+            }
+            if on[1] {
+                table = table.with(ClientSideTimestamps::Enabled);
+            }
+            if on[2] {
+                table = table.with(Ttl::Enabled);
+            }
+            if let Some(seconds) = seconds {
+                table = table.default_time_to_live(seconds);
+            }
+            if let Some(view) = view {
+                table = table.with(Cdc::On(view));
+            }
+            if let Some(comment) = comment {
+                table = table.with(keyspaces_cql::TableProperty::Comment(comment));
+            }
+            for (key, value) in tags.into_iter().filter(|(key, _)| !key.to_lowercase().starts_with("aws:")) {
+                table = table.tag(key, value);
+            }
+            table.build().unwrap()
+        },
+    )
+}
+
+/// The CreateTable of a definition.
+fn request(table: &TableDefinition) -> Value {
+    let named = |kind: ColumnKind| -> Vec<Value> {
+        let of_kind = table.columns.iter().filter(|column| column.kind == kind);
+        of_kind.map(|column| json!({"name": column.name.text})).collect()
+    };
+    let all = table
+        .columns
+        .iter()
+        .rev()
+        .map(|column| json!({"name": column.name.text, "type": column.column_type.to_string()}));
+    let clustering = table.clustering_columns.iter().map(
+        |by| json!({"name": by.column.text, "orderBy": if by.order == Order::Descending { "DESC" } else { "ASC" }}),
+    );
+    let mut request = Map::new();
+    let mut say = |name: &str, value: Value| drop(request.insert(name.to_owned(), value));
+    say("keyspaceName", "ks".into());
+    say("tableName", table.table.name.text.as_str().into());
+    say(
+        "schemaDefinition",
+        json!({
+            "allColumns": all.collect::<Vec<_>>(), "partitionKeys": named(ColumnKind::PartitionKey),
+            "clusteringKeys": clustering.collect::<Vec<_>>(), "staticColumns": named(ColumnKind::Static),
+        }),
+    );
+    let options = &table.options;
+    let enabled = json!({"status": "ENABLED"});
+    if let Some(CapacityMode::Provisioned { read, write }) = options.capacity_mode {
+        say(
+            "capacitySpecification",
+            json!({
+                "throughputMode": "PROVISIONED", "readCapacityUnits": read, "writeCapacityUnits": write,
+            }),
+        );
+    }
+    if options.point_in_time_recovery.is_some() {
+        say("pointInTimeRecovery", enabled.clone());
+    }
+    if options.client_side_timestamps.is_some() {
+        say("clientSideTimestamps", enabled.clone());
+    }
+    // A default time to live turns it on by itself.
+    if options.ttl.is_some() && !matches!(options.default_time_to_live, Some(1..)) {
+        say("ttl", enabled);
+    }
+    if let Some(seconds) = options.default_time_to_live {
+        say("defaultTimeToLive", seconds.into());
+    }
+    if let Some(Cdc::On(view)) = options.cdc {
+        say("cdcSpecification", json!({"status": "ENABLED", "viewType": view.name()}));
+    }
+    if let Some(comment) = &options.comment {
+        say("comment", json!({"message": comment}));
+    }
+    if let Some(tags) = &options.tags {
+        let tags = tags.iter().map(|(key, value)| json!({"key": key, "value": value}));
+        say("tags", tags.collect());
+    }
+    if let Some(scaling) = &options.auto_scaling {
+        let settings = |scaling: &CapacityScaling| match scaling {
+            CapacityScaling::Disabled => json!({"autoScalingDisabled": true}),
+            CapacityScaling::Target(tracking) => json!({
+                "minimumUnits": tracking.minimum, "maximumUnits": tracking.maximum,
+                "scalingPolicy": {"targetTrackingScalingPolicyConfiguration": {
+                    "targetValue": tracking.target, "scaleInCooldown": tracking.scale_in_cooldown,
+                    "disableScaleIn": tracking.disable_scale_in,
+                }},
+            }),
+        };
+        say(
+            "autoScalingSpecification",
+            json!({
+                "readCapacityAutoScaling": scaling.read.as_ref().map(settings),
+                "writeCapacityAutoScaling": scaling.write.as_ref().map(settings),
+            }),
+        );
+    }
+    Value::Object(request)
+}
+
+/// What the API and the system tables show of a table, without what is of this one alone.
+async fn shown(api: &Api, client: &mut Client, name: &str) -> String {
+    let mut of_api = api.call("GetTable", table("ks", name)).await;
+    let scaling = api.call("GetTableAutoScalingSettings", table("ks", name)).await;
+    let arn = of_api["resourceArn"].clone();
+    let tags = api.call("ListTagsForResource", json!({"resourceArn": arn})).await;
+    let stream = of_api["latestStreamArn"].as_str().map(str::to_owned);
+    let created = format!("{:.0}", of_api["creationTimestamp"].as_f64().unwrap() * 1000.0);
+    let capacity = &mut of_api["capacitySpecification"];
+    capacity.as_object_mut().unwrap().remove("lastUpdateToPayPerRequestTimestamp");
+    of_api["creationTimestamp"] = Value::Null;
+    if let Some(recovery) = of_api["pointInTimeRecovery"].as_object_mut() {
+        recovery.remove("earliestRestorableTimestamp");
+    }
+    let mut text = format!("{of_api}\n{scaling}\n{tags}\n");
+    for (columns, from) in [
+        (
+            "comment, default_time_to_live, cdc, cdc_specification, custom_properties, status, latest_stream_arn",
+            "tables",
+        ),
+        ("column_name, clustering_order, kind, position, type", "columns"),
+        ("provisioned_read_capacity_autoscaling_update, provisioned_write_capacity_autoscaling_update", "autoscaling"),
+    ] {
+        let select = format!(
+            "SELECT JSON {columns} FROM system_schema_mcs.{from} WHERE keyspace_name = 'ks' AND table_name = '{name}'"
+        );
+        for row in client.rows(&select).await.texts("[json]") {
+            let mut row: Value = serde_json::from_str(row).unwrap();
+            if let Some(recovery) = row["custom_properties"]["point_in_time_recovery"].as_object_mut() {
+                recovery.remove("earliest_restorable_timestamp");
+            }
+            text.push_str(&format!("{row}\n"));
+        }
+    }
+    if let Some(stream) = stream {
+        text = text.replace(&stream, "(stream)");
+    }
+    text.replace(&created, "(created)")
+        .replace(&format!("\"{name}\""), "(name)")
+        .replace(&format!("/table/{name}"), "(arn)")
+}
+
+#[tokio::test]
+async fn a_table_made_by_the_api_is_the_one_that_cql_makes() {
+    let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
+    let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
+    api.keyspace("ks").await;
+    let mut runner = TestRunner::deterministic();
+    for number in 0..24 {
+        let mut definition = definition().new_tree(&mut runner).unwrap().current();
+        definition.table = keyspaces_cql::QualifiedName::new("ks", format!("api{number}"));
+        api.call("CreateTable", request(&definition)).await;
+        api.active("ks", &format!("api{number}")).await;
+        definition.table = keyspaces_cql::QualifiedName::new("ks", format!("cql{number}"));
+        let text = definition.to_string();
+        let answer = client.query(&text).await;
+        assert!(matches!(answer, Answer::Changed(_)), "{text}: {answer:?}");
+        api.active("ks", &format!("cql{number}")).await;
+        let (by_api, by_cql) = (
+            shown(&api, &mut client, &format!("api{number}")).await,
+            shown(&api, &mut client, &format!("cql{number}")).await,
+        );
+        assert_eq!(by_api, by_cql, "{text}");
+        // And it is the one that was meant.
+        let again = api.call("GetTable", table("ks", &format!("api{number}"))).await;
+        let columns = again["schemaDefinition"]["allColumns"].as_array().unwrap().len();
+        assert_eq!(columns, definition.columns.len(), "{text}");
+        for name in ["api", "cql"] {
+            api.call("DeleteTable", table("ks", &format!("{name}{number}"))).await;
+        }
+    }
+    local.close().await.unwrap();
+}
