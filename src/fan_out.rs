@@ -29,9 +29,7 @@ const MOST_IN_FLIGHT: usize = 1_024;
 ///
 /// ```no_run
 /// # async fn run(names: keyspaces::Select<(i64,), (String,)>) -> Result<(), keyspaces::Error> {
-/// use futures::TryStreamExt;
-///
-/// let mut found = names.one_of_each((0..100_000).map(|id| (id,))).as_they_come().until_the_first_error();
+/// let mut found = names.one_of_each((0..100_000).map(|id| (id,))).as_they_come();
 /// while let Some(((id,), name)) = found.try_next().await? {
 ///     println!("{id}: {name:?}");
 /// }
@@ -84,6 +82,36 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
     pub fn as_they_come(mut self) -> Self {
         self.as_they_come = true;
         self
+    }
+
+    /// The next result with its key, or `None` after the last.
+    ///
+    /// As `StreamExt::next` of the crate `futures`, which need not be imported for it. Dropping the future loses no result.
+    ///
+    /// ```no_run
+    /// # async fn run(store: keyspaces::Write<(i64, String)>, rows: Vec<(i64, String)>) {
+    /// let mut written = store.execute_each(rows);
+    /// while let Some((row, result)) = written.next().await {
+    ///     if let Err(error) = result {
+    ///         println!("{}: {error}", row.0);
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub async fn next(&mut self) -> Option<(K, Result<T, Error>)> {
+        self.run().next().await
+    }
+
+    /// The next result with its key, or `None` after the last; an error is that of its own statement, and the results of the
+    /// others follow it.
+    ///
+    /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the statement.
+    pub async fn try_next(&mut self) -> Result<Option<(K, T)>, Error> {
+        self.next().await.map(|(key, result)| result.map(|found| (key, found))).transpose()
     }
 
     /// A stream that ends with the first error. What is in flight then is dropped, but was sent.

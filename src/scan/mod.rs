@@ -37,7 +37,6 @@ impl<R: OwnedRow> Select<(i64, i64), R> {
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
-    /// use futures::TryStreamExt;
     /// use keyspaces::Select;
     ///
     /// let names: Select<(i64, i64), (String, String)> =
@@ -152,6 +151,18 @@ impl<R: OwnedRow> Scan<R> {
             self.progress = ScanProgress::begin(self.select.fingerprint(), ranges);
         }
         self
+    }
+
+    /// The next page, or `None` after the last.
+    ///
+    /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it. Dropping the future loses no
+    /// page.
+    ///
+    /// # Errors
+    ///
+    /// As [`Select::rows`].
+    pub async fn try_next(&mut self) -> Result<Option<Vec<R>>, Error> {
+        StreamExt::next(self).await.transpose()
     }
 
     /// How far it is, with all pages that it has given.

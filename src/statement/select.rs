@@ -10,7 +10,7 @@ use scylla::serialize::row::SerializeRow;
 use super::{Core, Statement, mismatch, sealed, statement_options};
 use crate::execute::Request;
 use crate::row::{OwnedRow, Row};
-use crate::stream::{Pages, PagingState, Read, Rows, decoded, rows_of};
+use crate::stream::{Page, Pages, PagingState, Read, Rows, decoded, rows_of};
 use crate::{Error, ErrorKind, execute};
 
 const TWO: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
@@ -56,8 +56,6 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     ///
     /// ```no_run
     /// # async fn run(names: keyspaces::Select<(String,), (String,)>, stored: &str) -> Result<(), keyspaces::Error> {
-    /// use futures::TryStreamExt;
-    ///
     /// let mut pages = names.pages_from(("7".to_owned(),), &stored.parse()?);
     /// if let Some(page) = pages.try_next().await? {
     ///     println!("{} names, and next {:?}", page.rows.len(), page.next.map(|state| state.to_string()));
@@ -71,6 +69,38 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// other values: nothing was sent.
     pub fn pages_from(&self, values: impl Borrow<V>, state: &PagingState) -> Pages<R> {
         Pages::new(self.read(values.borrow()), Some(state.clone()))
+    }
+
+    /// One page, from where `cursor` says or from the first; its [`cursor`](Page::cursor) is the text to go on from. What an
+    /// HTTP endpoint needs: nothing is kept between two requests.
+    ///
+    /// ```no_run
+    /// # async fn run(names: keyspaces::Select<(String,), (String,)>) -> Result<(), keyspaces::Error> {
+    /// /// GET /shops/{shop}/names?cursor=…
+    /// async fn names_of(
+    ///     names: &keyspaces::Select<(String,), (String,)>,
+    ///     shop: String,
+    ///     cursor: Option<&str>,
+    /// ) -> Result<(Vec<String>, Option<String>), keyspaces::Error> {
+    ///     let page = names.page((shop,), cursor).await?;
+    ///     let cursor = page.cursor();
+    ///     Ok((page.rows.into_iter().map(|(name,)| name).collect(), cursor))
+    /// }
+    /// # let _ = names_of(&names, "7".to_owned(), None).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// How many rows a page has at most is [`with_page_size`](Self::with_page_size). It is empty only if there are no more rows.
+    /// Dropping the future ends the read.
+    ///
+    /// # Errors
+    ///
+    /// As [`rows`](Self::rows), and [`Cursor`](ErrorKind::Cursor) if the text is no cursor, was cut or changed, or belongs
+    /// to another statement or other values: nothing was sent.
+    pub async fn page(&self, values: impl Borrow<V>, cursor: Option<&str>) -> Result<Page<R>, Error> {
+        let from = cursor.map(str::parse).transpose()?;
+        let page = Pages::new(self.read(values.borrow()), from).try_next().await?;
+        Ok(page.unwrap_or_else(|| Page { rows: Vec::new(), next: None }))
     }
 
     /// The one row that there is, or `None`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::stream::{self, BoxStream, Stream};
+use futures::stream::{self, BoxStream, Stream, StreamExt};
 use scylla::response::query_result::{QueryResult, QueryRowsResult, RowsError};
 use scylla::response::{PagingState as DriverState, PagingStateResponse};
 
@@ -106,6 +106,27 @@ impl<R: OwnedRow> Pages<R> {
             }
         });
         Self { pages: Box::pin(pages) }
+    }
+}
+
+impl<R> Page<R> {
+    /// The text to go on from: [`next`](Self::next) as a cursor to hand to a client. `None` after the last page.
+    pub fn cursor(&self) -> Option<String> {
+        self.next.as_ref().map(ToString::to_string)
+    }
+}
+
+impl<R> Pages<R> {
+    /// The next page, or `None` after the last. An empty page is never given.
+    ///
+    /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it. Dropping the future loses no
+    /// page: the next call goes on with the same one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Select::rows`](crate::Select::rows).
+    pub async fn try_next(&mut self) -> Result<Option<Page<R>>, Error> {
+        self.pages.next().await.transpose()
     }
 }
 

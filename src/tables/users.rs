@@ -155,9 +155,7 @@ impl Users {
     ///
     /// ```no_run
     /// # async fn run(users: keyspaces::tables::Users, ids: Vec<uuid::Uuid>) -> Result<(), keyspaces::Error> {
-    /// use futures::TryStreamExt;
-    ///
-    /// let mut found = users.get_many(ids).until_the_first_error();
+    /// let mut found = users.get_many(ids);
     /// while let Some(((id,), user)) = found.try_next().await? {
     ///     println!("{id}: {user:?}");
     /// }

@@ -220,7 +220,7 @@ async fn a_table_that_is_not_there_is_named() {
 async fn options_hold_for_every_statement_of_the_table() {
     let users = users(&session().await).await;
     let too_short = users.with_deadline(Duration::from_nanos(1));
-    let ada = User::new(Uuid::new_v4(), "ada@example.com", "Ada", chrono::Utc::now(), "active");
+    let ada = ada();
     let change = |email: Option<&str>, name: Option<&str>| UserChange {
         email: email.map(str::to_owned),
         name: name.map(str::to_owned),

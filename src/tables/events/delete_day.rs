@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use futures::future::try_join_all;
-use futures::stream::TryStreamExt;
 use tokio::time::{sleep, timeout};
 
 use super::Table;

@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
-use futures::{StreamExt, TryStreamExt};
 use keyspaces::value::Counter;
 use keyspaces::{Conditional, DeserializeRow, Error, Increment, Outcome, Pages, Select, Session, Write};
 use tokio::task::{JoinHandle, JoinSet};

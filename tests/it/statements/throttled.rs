@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use keyspaces::{Select, TableLimit, Write};
 use keyspaces_local::{CapacityMode, Local, Operation};
 

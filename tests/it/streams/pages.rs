@@ -41,3 +41,35 @@ async fn a_page_is_gone_on_from_by_another_session_with_a_state_that_was_stored_
         )
     );
 }
+
+#[tokio::test]
+async fn a_page_with_its_cursor_as_text_is_all_that_a_service_keeps() {
+    let session = session().await;
+    let table = filled(&session, 0..2, 25).await;
+    let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
+    let select = select.with_page_size(NonZeroU32::new(10).unwrap());
+    let (mut rows, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let page = select.page((0,), cursor.as_deref()).await.unwrap();
+        assert!(page.rows.len() <= 10);
+        cursor = page.cursor();
+        rows.extend(page.rows);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(rows, (0..25).map(|c| (c,)).collect::<Vec<_>>());
+    let nobody = select.page((7,), None).await.unwrap();
+    assert!(nobody.rows.is_empty() && nobody.cursor().is_none());
+
+    let cursor = select.page((0,), None).await.unwrap().cursor().unwrap();
+    for (key, cursor, problem) in [
+        (0, "x", "reading a paging state failed: it is not hexadecimal"),
+        (0, &cursor[..cursor.len() - 2], "reading a paging state failed: it was cut or changed. Begin anew"),
+        (1, &*cursor, "the paging state is of another statement, or of other values"),
+    ] {
+        let error = select.page((key,), Some(cursor)).await.unwrap_err();
+        assert_eq!((error.kind(), error.kind().http_status()), (ErrorKind::Cursor, 400));
+        assert!(error.to_string().contains(problem), "{error}");
+    }
+}

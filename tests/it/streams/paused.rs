@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use futures::future::join_all;
-use futures::{StreamExt, TryStreamExt};
 use keyspaces::{Select, Session, Write};
 use keyspaces_local::fault::{Effect, Fault};
 use keyspaces_local::journal::Kind;

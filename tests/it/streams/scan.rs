@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 use std::num::{NonZeroU16, NonZeroU32, NonZeroUsize};
 
-use futures::TryStreamExt;
 use keyspaces::{ScanProgress, Select};
 
 use super::filled;
