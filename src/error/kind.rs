@@ -96,7 +96,8 @@ pub enum ErrorCategory {
 
 impl ErrorKind {
     /// All kinds, in the order of the table.
-    pub const ALL: [Self; 23] = [
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 23] = [
         Self::Resolve,
         Self::Connect,
         Self::Tls,
