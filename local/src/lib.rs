@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod auth;
+mod budget;
 mod ca;
 mod cassandra;
 mod clock;

@@ -1,43 +1,74 @@
 //! Frames on a socket: read with bounds, written in batches.
 
 use std::io;
-use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
+use crate::budget::Budget;
 use crate::protocol::{Damage, Frame, HEADER_LENGTH, Header, RESPONSE, Sender, Unreadable, error_code};
 
-/// Reads one frame. The body's memory is taken from `budget` before the body is read, and grows as the bytes come.
-pub(crate) async fn read<R: AsyncRead + Unpin>(
+/// How long a request that was begun may pause. It holds memory that other clients may need.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How much is given to a connection at once.
+const CHUNK: usize = 64 << 10;
+
+/// Reads a client's frame. The memory for its body is taken from `budget` before the body is read, and allocated as the
+/// bytes arrive.
+pub(crate) async fn read_request<R: AsyncRead + Unpin>(
     reader: &mut R,
-    from: Sender,
     longest: usize,
-    budget: &Arc<Semaphore>,
+    budget: &Budget,
 ) -> Result<Frame, Unreadable> {
+    let header = read_header(reader, Sender::Client, longest).await?;
+    let share = budget.take(header.length).await;
+    let mut body = BytesMut::with_capacity(header.length.min(CHUNK));
+    while body.len() < header.length {
+        if body.len() == body.capacity() {
+            body.reserve(body.len().min(header.length - body.len()));
+        }
+        let mut rest = (&mut *reader).take((header.length - body.len()) as u64);
+        let read = tokio::time::timeout(LONGEST_PAUSE, rest.read_buf(&mut body)).await;
+        if read.map_err(|_| paused(header, body.len()))?.map_err(|_| Unreadable::Broken)? == 0 {
+            return Err(Unreadable::Broken);
+        }
+    }
+    Ok(frame(header, body.freeze()).holding(share))
+}
+
+/// Reads a frame of Cassandra's, at most one at a time for each connection.
+pub(crate) async fn read_response<R: AsyncRead + Unpin>(reader: &mut R, longest: usize) -> Result<Frame, Unreadable> {
+    let header = read_header(reader, Sender::Cassandra, longest).await?;
+    if header.length > longest {
+        return read_past(reader, header, longest).await;
+    }
+    let mut body = BytesMut::zeroed(header.length);
+    reader.read_exact(&mut body).await.map_err(|_| Unreadable::Broken)?;
+    Ok(frame(header, body.freeze()))
+}
+
+async fn read_header<R: AsyncRead + Unpin>(reader: &mut R, from: Sender, longest: usize) -> Result<Header, Unreadable> {
     let mut header = [0; HEADER_LENGTH];
     if reader.read(&mut header[..1]).await.map_err(|_| Unreadable::Broken)? == 0 {
         return Err(Unreadable::Closed);
     }
     reader.read_exact(&mut header[1..]).await.map_err(|_| Unreadable::Broken)?;
-    let header = Header::read(header, from, longest)?;
-    if header.length > longest {
-        return read_past(reader, header, longest).await;
-    }
-    let wanted = u32::try_from(header.length).unwrap_or(u32::MAX);
-    let share = Arc::clone(budget).acquire_many_owned(wanted).await.map_err(|_| Unreadable::Closed)?;
-    let mut body = BytesMut::with_capacity(header.length.min(64 << 10));
-    let mut limited = reader.take(header.length as u64);
-    while body.len() < header.length {
-        if limited.read_buf(&mut body).await.map_err(|_| Unreadable::Broken)? == 0 {
-            return Err(Unreadable::Broken);
-        }
-    }
-    let Header { flags, stream, opcode, .. } = header;
-    let mut frame = Frame::new(stream, opcode, body.freeze()).holding(share);
-    frame.flags = flags;
-    Ok(frame)
+    Header::read(header, from, longest)
+}
+
+fn frame(header: Header, body: Bytes) -> Frame {
+    let mut frame = Frame::new(header.stream, header.opcode, body);
+    frame.flags = header.flags;
+    frame
+}
+
+fn paused(header: Header, read: usize) -> Unreadable {
+    let (length, seconds) = (header.length, LONGEST_PAUSE.as_secs());
+    let text = format!("A frame of {length} bytes stopped after {read}: nothing more came for {seconds} s");
+    Unreadable::Refused { stream: header.stream, text }
 }
 
 /// A response that is too long: nothing of it is kept, and an error takes its place.
@@ -86,8 +117,9 @@ pub(crate) async fn write_all<W: AsyncWrite + Unpin>(
     const BATCH: usize = 64;
     let direction = if to == Sender::Client { RESPONSE } else { 0 };
     let mut frames = Vec::with_capacity(BATCH);
-    let mut out = BytesMut::new();
     while queue.recv_many(&mut frames, BATCH).await > 0 {
+        // A new one for each batch: a connection that is idle holds no buffer.
+        let mut out = BytesMut::new();
         for frame in frames.drain(..) {
             if let Some(damage) = &frame.damage {
                 writer.write_all_buf(&mut out).await?;
@@ -98,13 +130,19 @@ pub(crate) async fn write_all<W: AsyncWrite + Unpin>(
                 }
                 continue;
             }
-            frame.write(direction, &mut out);
-            if out.len() >= 64 << 10 {
-                writer.write_all_buf(&mut out).await?;
-                out = BytesMut::new();
+            frame.write_header(direction, &mut out);
+            let mut rest = &frame.body[..];
+            while !rest.is_empty() {
+                let (chunk, after) = rest.split_at(rest.len().min(CHUNK.saturating_sub(out.len())));
+                out.extend_from_slice(chunk);
+                rest = after;
+                if out.len() >= CHUNK {
+                    writer.write_all(&out).await?;
+                    out.clear();
+                }
             }
         }
-        writer.write_all_buf(&mut out).await?;
+        writer.write_all(&out).await?;
         writer.flush().await?;
     }
     writer.shutdown().await
@@ -112,13 +150,17 @@ pub(crate) async fn write_all<W: AsyncWrite + Unpin>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
+    use tokio::sync::Semaphore;
 
     use super::*;
     use crate::protocol::{LONGEST_REQUEST, Opcode};
 
     async fn read_bytes(mut bytes: &[u8], longest: usize) -> Result<Frame, Unreadable> {
-        read(&mut bytes, Sender::Client, longest, &Arc::new(Semaphore::new(longest))).await
+        let shared = Arc::new(Semaphore::new(LONGEST_REQUEST));
+        read_request(&mut bytes, longest, &Budget::new(LONGEST_REQUEST, &shared)).await
     }
 
     fn text_of(refused: Result<Frame, Unreadable>) -> String {
@@ -160,11 +202,40 @@ mod tests {
         let mut out = BytesMut::new();
         Frame::new(1, Opcode::Result, Bytes::from(vec![0; 100])).write(RESPONSE, &mut out);
         Frame::new(2, Opcode::Result, Bytes::from_static(b"x")).write(RESPONSE, &mut out);
-        let (mut bytes, budget) = (&out[..], Arc::new(Semaphore::new(50)));
-        let first = read(&mut bytes, Sender::Cassandra, 50, &budget).await.unwrap();
+        let mut bytes = &out[..];
+        let first = read_response(&mut bytes, 50).await.unwrap();
         assert_eq!((first.stream, first.opcode), (1, Opcode::Error));
-        let second = read(&mut bytes, Sender::Cassandra, 50, &budget).await.unwrap();
+        let second = read_response(&mut bytes, 50).await.unwrap();
         assert_eq!((second.stream, &second.body[..]), (2, &b"x"[..]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_stops_half_way_is_refused_and_gives_its_memory_back() {
+        let (mut client, mut reader) = tokio::io::duplex(1024);
+        let shared = Arc::new(Semaphore::new(100));
+        client.write_all(&[4, 0, 0, 3, 7, 0, 0, 0, 50, 1, 2, 3]).await.unwrap();
+        let refused = read_request(&mut reader, 100, &Budget::new(0, &shared)).await;
+        assert_eq!(text_of(refused), "A frame of 50 bytes stopped after 3: nothing more came for 60 s");
+        assert_eq!(shared.available_permits(), 100);
+    }
+
+    #[tokio::test]
+    async fn frames_of_any_length_are_written_whole_and_in_order() {
+        let lengths = [0, 5, CHUNK - HEADER_LENGTH - 1, CHUNK, CHUNK + 1, 3, 5 * CHUNK, 0];
+        let (queue, frames) = mpsc::channel(lengths.len());
+        for (stream, length) in (0..).zip(lengths) {
+            queue.send(Frame::new(stream, Opcode::Result, vec![stream as u8; length].into())).await.unwrap();
+        }
+        drop(queue);
+        let mut written = io::Cursor::new(Vec::new());
+        write_all(&mut written, frames, Sender::Client).await.unwrap();
+        let (written, mut expected) = (written.into_inner(), Vec::new());
+        for (stream, length) in (0..).zip(lengths) {
+            let mut out = BytesMut::new();
+            Frame::new(stream, Opcode::Result, vec![stream as u8; length].into()).write(RESPONSE, &mut out);
+            expected.extend_from_slice(&out);
+        }
+        assert!(written == expected);
     }
 
     proptest! {

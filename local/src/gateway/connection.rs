@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, BufReader, ReadHalf};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::server::TlsStream;
 
@@ -18,6 +18,7 @@ use super::inject::Exchange;
 use super::link::{Link, State};
 use super::statement::{Answer, Statement, refused};
 use crate::auth::{Begin, Challenge};
+use crate::budget::Budget;
 use crate::fault::Effect;
 use crate::journal::{Connected, Entered, LOG, Outcome, Record};
 use crate::protocol::request::Request;
@@ -32,14 +33,27 @@ use crate::{topology, wire};
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const AUTHENTICATION: Duration = Duration::from_secs(30);
 
-/// What the requests of one connection may take of memory that were read and not yet sent on.
-const REQUESTS: usize = 2 * LONGEST_REQUEST;
+/// How many bytes of requests that are not answered yet each connection may always have in memory.
+const OWN_REQUEST_BYTES: usize = 1 << 20;
+
+/// How many more all connections together may have.
+pub(super) const SHARED_REQUEST_BYTES: usize = 64 << 20;
+
+/// How many answers with rows each connection may always have in memory.
+const OWN_ANSWERS: usize = 1;
+
+/// How many more all connections together may have: as many as there are rows that Cassandra is asked for at once, so that
+/// a client that reads what it asked for waits for Cassandra alone.
+pub(super) const SHARED_ANSWERS: usize = 32;
 
 /// The longest frame of somebody who has not said yet who he is: a session token fits.
 const LONGEST_BEFORE_AUTHENTICATION: usize = 64 << 10;
 
-/// How many requests of one connection may be worked on at once; then no more are read.
-const IN_FLIGHT: usize = 2048;
+/// How many requests each connection may always have worked on at once; beyond what it may have, no more are read.
+const OWN_REQUESTS: usize = 64;
+
+/// How many more all connections together may have.
+pub(super) const SHARED_REQUESTS: usize = 2048;
 
 /// How long a connection that was silenced stays open.
 const SILENCE: Duration = Duration::from_secs(600);
@@ -68,6 +82,9 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
     writing.spawn(wire::write_all(writer, frames, Sender::Client));
     let link = Link::new(shared.orders.clone());
     let allowance = Arc::new(shared.throttling.connection());
+    let room = Budget::new(OWN_REQUESTS, &shared.requests);
+    let memory = Budget::new(OWN_REQUEST_BYTES, &shared.request_bytes);
+    let answers = Budget::new(OWN_ANSWERS, &shared.answers);
     let mut connection = Connection {
         peer,
         exchange: Exchange {
@@ -87,8 +104,9 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
         queue,
         phase: Phase::Fresh,
         in_flight: Arc::default(),
-        room: Arc::new(Semaphore::new(IN_FLIGHT)),
-        memory: Arc::new(Semaphore::new(REQUESTS)),
+        room,
+        memory,
+        answers,
         keyspace: Arc::default(),
         allowance,
         requests: JoinSet::new(),
@@ -129,8 +147,9 @@ struct Connection {
     queue: mpsc::Sender<Frame>,
     phase: Phase,
     in_flight: Arc<Mutex<HashSet<i16>>>,
-    room: Arc<Semaphore>,
-    memory: Arc<Semaphore>,
+    room: Budget,
+    memory: Budget,
+    answers: Budget,
     keyspace: Arc<Mutex<Option<String>>>,
     allowance: Arc<Requests>,
     requests: JoinSet<()>,
@@ -291,7 +310,7 @@ impl Connection {
     async fn work(&mut self, upstream: &Arc<Upstream>) -> Ending {
         loop {
             // The last of many that may be worked on at once has to be done before the next is read.
-            let Ok(room) = Arc::clone(&self.room).acquire_owned().await else { return Ending::Gone };
+            let room = self.room.take(1).await;
             let frame = match self.read(LONGEST_REQUEST).await {
                 Ok(frame) => frame,
                 Err(ending) => return ending,
@@ -327,7 +346,7 @@ impl Connection {
     fn start(&mut self, upstream: &Arc<Upstream>, frame: Frame, request: Request, room: OwnedSemaphorePermit) {
         let entered = self.exchange.record.statement(frame.stream, &request, |id| self.shared.prepared.text(id));
         let (shared, upstream, keyspace) = (Arc::clone(&self.shared), Arc::clone(upstream), Arc::clone(&self.keyspace));
-        let (allowance, peer) = (Arc::clone(&self.allowance), self.peer);
+        let (allowance, peer, answers) = (Arc::clone(&self.allowance), self.peer, self.answers.clone());
         let empty_page = entered.fault.as_ref().is_some_and(|fault| fault.effect == Effect::EmptyPage);
         self.spawn(frame.stream, entered, room, async move {
             let statement = Statement {
@@ -337,6 +356,7 @@ impl Connection {
                 peer,
                 empty_page,
                 requests: &allowance,
+                answers: &answers,
             };
             statement.answer(frame, request).await
         });
@@ -351,6 +371,7 @@ impl Connection {
     ) {
         while self.requests.try_join_next().is_some() {}
         let (queue, in_flight, exchange) = (self.queue.clone(), Arc::clone(&self.in_flight), self.exchange.clone());
+        let work = Box::pin(work);
         let _: AbortHandle = self.requests.spawn(async move {
             let answer = exchange.run(&entered, stream, work).await;
             in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&stream);
@@ -370,7 +391,7 @@ impl Connection {
     }
 
     async fn read(&mut self, longest: usize) -> Result<Frame, Ending> {
-        match wire::read(&mut self.reader, Sender::Client, longest, &self.memory).await {
+        match wire::read_request(&mut self.reader, longest, &self.memory).await {
             Ok(frame) => {
                 let stream = frame.stream;
                 match frame.without_extras(false) {

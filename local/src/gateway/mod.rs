@@ -103,6 +103,12 @@ pub(crate) struct Shared {
     layouts: Layouts,
     /// For the rows that Cassandra is asked for at once.
     rows: Semaphore,
+    /// For the requests beyond those that each connection may always have worked on.
+    requests: Arc<Semaphore>,
+    /// For the bytes of requests beyond those that each connection may always have in memory.
+    request_bytes: Arc<Semaphore>,
+    /// The same for answers with rows.
+    answers: Arc<Semaphore>,
     schema: Schema,
     history: Arc<History>,
     clock: Clock,
@@ -158,6 +164,9 @@ impl Gateway {
             prepared: prepared::Prepared::new(),
             layouts: Layouts::default(),
             rows: Semaphore::new(paging::ROWS_AT_ONCE as usize),
+            requests: Arc::new(Semaphore::new(connection::SHARED_REQUESTS)),
+            request_bytes: Arc::new(Semaphore::new(connection::SHARED_REQUEST_BYTES)),
+            answers: Arc::new(Semaphore::new(connection::SHARED_ANSWERS)),
             schema,
             history,
             clock,
@@ -230,6 +239,9 @@ impl Shared {
             prepared: prepared::Prepared::new(),
             layouts: Layouts::default(),
             rows: Semaphore::new(paging::ROWS_AT_ONCE as usize),
+            requests: Arc::clone(&self.requests),
+            request_bytes: Arc::clone(&self.request_bytes),
+            answers: Arc::clone(&self.answers),
             schema,
             history,
             clock: Arc::clone(&self.clock),

@@ -15,6 +15,16 @@ impl Statement<'_> {
     /// Sends a write on. If one of its tables is recorded, what it made of the rows is in the table's history before its
     /// answer is given.
     pub(super) async fn write(&self, request: Frame, pieces: &[Piece<'_>]) -> Result<Answer, Refusal> {
+        if !pieces.iter().any(|piece| piece.facts.conditional) {
+            return self.write_and_record(request, pieces).await;
+        }
+        // The answer may have the row that is there.
+        let share = self.answers.take(1).await;
+        let (answer, outcome) = self.write_and_record(request, pieces).await?;
+        Ok((answer.holding(share), outcome))
+    }
+
+    async fn write_and_record(&self, request: Frame, pieces: &[Piece<'_>]) -> Result<Answer, Refusal> {
         let history = &self.shared.history;
         let is_recorded = |piece: &Piece<'_>| piece.facts.tables.iter().any(|table| history.is_recorded(table));
         if !pieces.iter().any(is_recorded) {

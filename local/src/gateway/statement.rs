@@ -15,6 +15,7 @@ use super::limits::Piece;
 use super::nondeterministic::evaluated;
 use super::paging::Asked;
 use super::prepared::Facts;
+use crate::budget::Budget;
 use crate::fault::{TIMED_OUT, error_body};
 use crate::journal::Outcome;
 use crate::names::{SchemaObject, system_tables};
@@ -36,6 +37,8 @@ pub(super) struct Statement<'a> {
     pub(super) empty_page: bool,
     /// What the connection may still ask for.
     pub(super) requests: &'a Requests,
+    /// A share for each answer with rows, held until it is written to the client.
+    pub(super) answers: &'a Budget,
 }
 
 /// What the client gets, and what came of it.
@@ -43,15 +46,18 @@ pub(super) type Answer = (Frame, Outcome);
 
 impl Statement<'_> {
     /// `frame` is where the request came from: its stream and its share of memory are used again.
+    ///
+    /// The parts are boxed, here and below. Else a request that waits for its client to read holds the space of everything
+    /// that any request might do, some 80 kB.
     pub(super) async fn answer(&self, frame: Frame, request: Request) -> Answer {
         let stream = frame.stream;
         // What is found here to be recorded or not is so until this has ended, or is in a baseline.
         let _flight = self.shared.history.flight();
         let answer = match request {
-            Request::Query(query) => self.query(frame, query).await,
-            Request::Prepare(text) => self.prepare(frame, &text).await,
-            Request::Execute(execute) => self.execute(frame, &execute).await,
-            Request::Batch(batch) => self.batch(frame, batch).await,
+            Request::Query(query) => Box::pin(self.query(frame, query)).await,
+            Request::Prepare(text) => Box::pin(self.prepare(frame, &text)).await,
+            Request::Execute(execute) => Box::pin(self.execute(frame, &execute)).await,
+            Request::Batch(batch) => Box::pin(self.batch(frame, batch)).await,
         };
         match answer {
             Ok(answer) => answer,
@@ -71,7 +77,7 @@ impl Statement<'_> {
     }
 
     async fn query(&self, frame: Frame, query: Query) -> Result<Answer, Refusal> {
-        let (tree, analysed) = match self.analyse(frame.stream, &query.text, false).await {
+        let (tree, analysed) = match Box::pin(self.analyse(frame.stream, &query.text, false)).await {
             Ok(analysed) => analysed,
             Err(Rejected::Refused(refusal)) => return Err(refusal),
             Err(Rejected::Unparsed(refusal)) => return self.probe(frame.stream, &query.text, refusal).await,
@@ -91,7 +97,7 @@ impl Statement<'_> {
             Action::Read | Action::Write { .. } => {
                 let facts = self.evaluated(facts(tree, analysed));
                 let text = facts.text.for_cassandra();
-                self.carry_out(frame, &facts, Asked::Query(&query, &text)).await
+                Box::pin(self.carry_out(frame, &facts, Asked::Query(&query, &text))).await
             }
         }
     }
@@ -129,9 +135,9 @@ impl Statement<'_> {
             let facts = self.evaluated((*facts).clone());
             let text = facts.text.for_cassandra();
             let query = Query { text: String::new(), parameters: execute.parameters.clone() };
-            return self.carry_out(frame, &facts, Asked::Query(&query, &text)).await;
+            return Box::pin(self.carry_out(frame, &facts, Asked::Query(&query, &text))).await;
         }
-        self.carry_out(frame, &facts, Asked::Execute(execute)).await
+        Box::pin(self.carry_out(frame, &facts, Asked::Execute(execute))).await
     }
 
     /// Whether a table of a prepared statement has changed since this peer told the columns of its rows. In a cluster each
@@ -154,13 +160,13 @@ impl Statement<'_> {
         let terms = Terms { logged: plan.is_logged_batch(), batch: false, consistency: parameters.consistency };
         let pieces = [Piece::new(facts, &values, &plan)];
         self.hold_to_limits(stream, &pieces, false).await?;
-        self.metered(stream, &pieces, terms, async {
+        let work = Box::pin(async {
             if facts.reads {
                 return self.read(frame, facts, asked).await;
             }
             Ok((self.write(frame.with_body(asked.body(timestamp)), &pieces).await?, 0))
-        })
-        .await
+        });
+        self.metered(stream, &pieces, terms, work).await
     }
 
     async fn batch(&self, frame: Frame, mut batch: Batch) -> Result<Answer, Refusal> {
@@ -224,7 +230,8 @@ impl Statement<'_> {
         self.hold_to_limits(frame.stream, &pieces, logged).await?;
         let terms = Terms { logged, batch: true, consistency: batch.consistency };
         let stream = frame.stream;
-        let work = async { Ok((self.write(frame.with_body(batch.write(&texts, timestamp)), &pieces).await?, 0)) };
+        let work =
+            Box::pin(async { Ok((self.write(frame.with_body(batch.write(&texts, timestamp)), &pieces).await?, 0)) });
         self.metered(stream, &pieces, terms, work).await
     }
 

@@ -76,7 +76,7 @@ pub(crate) mod flag {
     pub(crate) const WARNING: u8 = 0x08;
 }
 
-/// One frame, and its share of the memory that its connection may use.
+/// One frame, and its share of the memory for requests or for answers.
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) flags: u8,
@@ -149,12 +149,17 @@ impl Frame {
     /// Appends the frame; `direction` is 0 or [`RESPONSE`].
     pub(crate) fn write(&self, direction: u8, out: &mut BytesMut) {
         out.reserve(HEADER_LENGTH + self.body.len());
+        self.write_header(direction, out);
+        out.put_slice(&self.body);
+    }
+
+    /// Appends the header alone.
+    pub(crate) fn write_header(&self, direction: u8, out: &mut BytesMut) {
         out.put_u8(VERSION | direction);
         out.put_u8(self.flags);
         out.put_i16(self.stream);
         out.put_u8(self.opcode.code());
         out.put_u32(u32::try_from(self.body.len()).unwrap_or(u32::MAX));
-        out.put_slice(&self.body);
     }
 }
 

@@ -8,23 +8,16 @@ use std::time::Duration;
 use bytes::{BufMut, BytesMut};
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::protocol::request::{self, Parameters};
 use crate::protocol::{Frame, LONGEST_RESPONSE, Opcode, Refusal, Sender, Writer, error_code, error_text};
 use crate::wire;
 
-/// How much memory the responses of one connection may use that were read and not yet written to the client. When it
-/// is used up nothing more is read from Cassandra.
-const RESPONSES: usize = LONGEST_RESPONSE;
-
 /// How many requests of one connection are given to Cassandra at once. More are no faster on one machine, and a client
 /// that does not read its responses would fill Cassandra's memory with them.
 const AT_ONCE: usize = 32;
-
-/// How many pages of one connection may be put together, or wait to be written to the client, at once.
-const PAGES: usize = 16;
 
 /// How long Cassandra may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,7 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Upstream {
     queue: mpsc::Sender<Frame>,
     room: Semaphore,
-    pages: Arc<Semaphore>,
     waiting: Waiting,
     closed: watch::Receiver<bool>,
     _tasks: JoinSet<()>,
@@ -94,7 +86,7 @@ impl Upstream {
         let mut tasks = JoinSet::new();
         let of_reader = (Arc::clone(&waiting), ended.clone());
         tasks.spawn(async move {
-            deliver(BufReader::with_capacity(64 << 10, reader), &of_reader.0).await;
+            deliver(BufReader::with_capacity(16 << 10, reader), &of_reader.0).await;
             end(&of_reader.0, &of_reader.1);
         });
         let of_writer = Arc::clone(&waiting);
@@ -103,8 +95,7 @@ impl Upstream {
             let _ = wire::write_all(writer, requests, Sender::Cassandra).await;
             end(&of_writer, &ended);
         });
-        let (room, pages) = (Semaphore::new(AT_ONCE), Arc::new(Semaphore::new(PAGES)));
-        let upstream = Self { queue, room, pages, waiting, closed, _tasks: tasks };
+        let upstream = Self { queue, room: Semaphore::new(AT_ONCE), waiting, closed, _tasks: tasks };
         upstream.start_up().await?;
         Ok(upstream)
     }
@@ -139,11 +130,6 @@ impl Upstream {
         told.await.map_err(|_| Lost::Ended)
     }
 
-    /// Waits until a page may be put together; its answer holds what this gives until it is written.
-    pub(crate) async fn page(&self) -> Result<OwnedSemaphorePermit, Lost> {
-        Arc::clone(&self.pages).acquire_owned().await.map_err(|_| Lost::Ended)
-    }
-
     /// Whether the connection is gone.
     pub(crate) fn is_closed(&self) -> bool {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_none()
@@ -166,8 +152,7 @@ pub(crate) fn lost() -> Refusal {
 
 /// Reads responses and hands them out, until something comes that is none.
 async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, waiting: &Waiting) {
-    let budget = Arc::new(Semaphore::new(RESPONSES));
-    while let Ok(frame) = wire::read(&mut reader, Sender::Cassandra, LONGEST_RESPONSE, &budget).await {
+    while let Ok(frame) = wire::read_response(&mut reader, LONGEST_RESPONSE).await {
         let Ok(frame) = frame.without_extras(true) else { return };
         let told = {
             let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);

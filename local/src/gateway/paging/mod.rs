@@ -78,8 +78,10 @@ impl Statement<'_> {
     /// Its second value is how many bytes its rows have.
     pub(super) async fn read(&self, frame: Frame, facts: &Facts, asked: Asked<'_>) -> Result<(Answer, usize), Refusal> {
         let stream = frame.stream;
+        let share = self.answers.take(1).await;
         if facts.tables.iter().any(|table| system_tables::is_system(&table.keyspace)) {
-            return Ok((self.forward(frame.with_body(asked.body(None))).await?, 0));
+            let (answer, outcome) = self.forward(frame.with_body(asked.body(None))).await?;
+            return Ok(((answer.holding(share), outcome), 0));
         }
         let Some(from) = Position::read(asked.parameters().paging_state()) else {
             return Err(Refusal {
@@ -88,7 +90,6 @@ impl Statement<'_> {
                 text: "Invalid value for the paging state".into(),
             });
         };
-        let share = self.upstream.page().await.map_err(|_| lost())?;
         let read = match self.filtered(stream, facts, asked, &from).await? {
             Some(read) => read,
             None => {

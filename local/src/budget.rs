@@ -1,0 +1,73 @@
+//! Memory that connections share. Each has a little of its own, so that no client waits for one that reads nothing.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What one connection may take: from its own part, or from what all connections share.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    own: Arc<Semaphore>,
+    most_of_own: usize,
+    shared: Arc<Semaphore>,
+}
+
+impl Budget {
+    pub(crate) fn new(own: usize, shared: &Arc<Semaphore>) -> Self {
+        Self { own: Arc::new(Semaphore::new(own)), most_of_own: own, shared: Arc::clone(shared) }
+    }
+
+    /// Waits until `amount` is free in one of the two parts. It is given back when the permit is dropped.
+    pub(crate) async fn take(&self, amount: usize) -> OwnedSemaphorePermit {
+        let permits = u32::try_from(amount).unwrap_or(u32::MAX);
+        let taken = if amount > self.most_of_own {
+            Arc::clone(&self.shared).acquire_many_owned(permits).await
+        } else {
+            tokio::select! {
+                biased;
+                taken = Arc::clone(&self.own).acquire_many_owned(permits) => taken,
+                taken = Arc::clone(&self.shared).acquire_many_owned(permits) => taken,
+            }
+        };
+        match taken {
+            Ok(permit) => permit,
+            // Neither semaphore is ever closed.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_others_hold_of_the_shared_part_leaves_each_its_own() {
+        let shared = Arc::new(Semaphore::new(2));
+        let (one, other) = (Budget::new(1, &shared), Budget::new(1, &shared));
+        let held = [one.take(1).await, one.take(1).await, one.take(1).await];
+        assert!(one.take(1).now_or_never().is_none());
+        let own = other.take(1).now_or_never().expect("its own part");
+        assert!(other.take(1).now_or_never().is_none());
+        drop(held);
+        let more = [other.take(1).await, other.take(1).await];
+        drop((own, more));
+        assert_eq!((shared.available_permits(), one.own.available_permits()), (2, 1));
+    }
+
+    #[tokio::test]
+    async fn what_is_larger_than_the_own_part_comes_from_the_shared_one() {
+        let shared = Arc::new(Semaphore::new(10));
+        let budget = Budget::new(4, &shared);
+        let large = budget.take(10).await;
+        assert!(budget.take(5).now_or_never().is_none());
+        let small = budget.take(4).now_or_never().expect("its own part");
+        let mut waiting = Box::pin(budget.take(5));
+        assert!((&mut waiting).now_or_never().is_none());
+        drop(large);
+        assert_eq!(waiting.await.num_permits(), 5);
+        drop(small);
+    }
+}
