@@ -42,7 +42,7 @@ async fn each_peer_gets_its_connections_and_each_is_signed() {
 }
 
 /// What a client sends until its pools are full: how often each opcode.
-async fn sent(stub: &crate::stub::Stub, connections: usize) -> BTreeMap<u8, usize> {
+async fn sent(stub: &Stub, connections: usize) -> BTreeMap<u8, usize> {
     let is_full = |seen: &crate::stub::Seen| {
         let authenticated = seen.requests.iter().filter(|request| request.opcode == 0x0F).count();
         seen.all_open() == connections && authenticated == connections * 2

@@ -92,7 +92,7 @@ async fn a_contact_point_that_is_silent_is_passed_over_for_one_that_answers() {
         for _ in 0..4 {
             let addresses: Vec<SocketAddr> = [1, 2].map(|last| SocketAddr::new(loopback(last), port(&site))).to_vec();
             let mut builder = site.builder();
-            builder.resolver = crate::handshake::Resolver::Given(std::sync::Arc::new(move || Ok(addresses.clone())));
+            builder.resolver = crate::handshake::Resolver::Given(Arc::new(move || Ok(addresses.clone())));
             let started = Instant::now();
             let session = builder.connect().await.unwrap();
             assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
