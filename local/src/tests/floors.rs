@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The modules of the crate, the lowest floor first.
 const FLOORS: &[&[&str]] = &[
     &["clock", "error", "random"],
-    &["credentials", "protocol"],
+    &["budget", "credentials", "protocol"],
     &["auth", "ca", "names", "topology", "wire"],
     &["partitioner", "upstream"],
     &["recovery"],
