@@ -57,7 +57,7 @@ async fn at_its_deadline_the_error_has_the_paging_state_that_gives_the_rest() {
     let Some(local) = local().await else { return };
     let session = session().await;
     let (select, table) = ten_pages(&session).await;
-    let select = select.with_deadline(Duration::from_millis(300));
+    let select = select.with_deadline(Duration::from_secs(2));
     let fault = Fault::new(Effect::throttled_read()).kind(Kind::Execute).containing(&table);
     let mut rows = select.rows((0,));
     let mut read = vec![rows.try_next().await.unwrap().unwrap()];
