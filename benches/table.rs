@@ -68,7 +68,7 @@ const COUNTED: &[Measure] =
 
 /// A call of one request, which is the driver's work and little else.
 const ONE_REQUEST: &[Measure] = &[
-    Measure(Unit::Instructions, Bound::Reached(1.08)),
+    Measure(Unit::Instructions, Bound::Reached(1.10)),
     Measure(Unit::Allocations, Bound::Difference(2.0)),
     Measure(Unit::Nanoseconds, Bound::None),
 ];
