@@ -4,7 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use super::super::constraint::Constraints;
 use super::super::error::ApiError;
+use super::constraints;
 use super::decisions::DEFAULT_PAGE;
+use super::state::State;
+use crate::names::{ObjectKind, SchemaObject};
+
+/// What ListTables and ListTypes are given.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListWithin {
+    keyspace_name: Option<String>,
+    next_token: Option<String>,
+    max_results: Option<i64>,
+}
 
 /// Which page is asked for.
 #[derive(Debug, Default)]
@@ -50,6 +62,26 @@ impl Wanted<'_> {
         let last = items.last().filter(|_| has_more).map(key);
         let next = last.map(|last| Token { list: list.to_owned(), last }.text());
         Ok((items, next))
+    }
+}
+
+impl ListWithin {
+    /// The page of the objects of one kind that a keyspace has, and the token of the next one.
+    pub(super) fn page(
+        self,
+        state: &State,
+        operation: &str,
+        kind: ObjectKind,
+    ) -> Result<(Vec<SchemaObject>, Option<String>), ApiError> {
+        let wanted = Wanted { next_token: self.next_token.as_ref(), max_results: self.max_results.as_ref() };
+        let mut constraints = Constraints::default();
+        constraints::name(&mut constraints, "keyspaceName", self.keyspace_name.as_ref());
+        wanted.constrain(&mut constraints);
+        constraints.check()?;
+        let keyspace = self.keyspace_name.unwrap_or_default();
+        state.found(&SchemaObject::keyspace(&keyspace))?;
+        let all = state.schema().shown_within(&keyspace, kind);
+        wanted.of(&format!("{operation} {keyspace}"), all, |object| object.name.clone())
     }
 }
 

@@ -11,7 +11,7 @@ use super::super::constraint::Constraints;
 use super::super::error::ApiError;
 use super::constraints;
 use super::decisions::{COLUMNS_AND_SETTING, NO_SETTING};
-use super::page::Wanted;
+use super::page::ListWithin;
 use super::settings::{
     AutoScalingSpecification, CapacitySpecification, CdcSpecification, EncryptionSpecification, ReplicaSpecification,
     Settings, Status, WarmThroughputSpecification,
@@ -82,14 +82,6 @@ pub(super) struct Comment {
 pub(super) struct OneTable {
     keyspace_name: Option<String>,
     table_name: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ListTables {
-    keyspace_name: Option<String>,
-    next_token: Option<String>,
-    max_results: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -164,16 +156,8 @@ impl State {
         self.define(&Statement::DropTable(drop)).await.map(|_| Nothing {})
     }
 
-    pub(super) fn list_tables(&self, request: ListTables) -> Result<TableList, ApiError> {
-        let wanted = Wanted { next_token: request.next_token.as_ref(), max_results: request.max_results.as_ref() };
-        let mut constraints = Constraints::default();
-        constraints::name(&mut constraints, "keyspaceName", request.keyspace_name.as_ref());
-        wanted.constrain(&mut constraints);
-        constraints.check()?;
-        let keyspace = request.keyspace_name.unwrap_or_default();
-        self.found(&SchemaObject::keyspace(&keyspace))?;
-        let all = self.schema().shown_within(&keyspace, ObjectKind::Table);
-        let (page, next_token) = wanted.of(&format!("ListTables {keyspace}"), all, |table| table.name.clone())?;
+    pub(super) fn list_tables(&self, request: ListWithin) -> Result<TableList, ApiError> {
+        let (page, next_token) = request.page(self, "ListTables", ObjectKind::Table)?;
         let summary = |table: SchemaObject| TableSummary {
             resource_arn: self.arn(&table),
             keyspace_name: table.keyspace,

@@ -9,7 +9,7 @@ use super::super::constraint::Constraints;
 use super::super::error::ApiError;
 use super::super::protocol::Timestamp;
 use super::constraints;
-use super::page::Wanted;
+use super::page::ListWithin;
 use super::state::{State, failed};
 use super::table::{Named, cql_type};
 use crate::names::{ObjectKind, SchemaObject};
@@ -20,14 +20,6 @@ pub(super) struct TypeRequest {
     keyspace_name: Option<String>,
     type_name: Option<String>,
     field_definitions: Option<Vec<Named>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ListTypes {
-    keyspace_name: Option<String>,
-    next_token: Option<String>,
-    max_results: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -122,16 +114,8 @@ impl State {
         })
     }
 
-    pub(super) fn list_types(&self, request: ListTypes) -> Result<TypeList, ApiError> {
-        let wanted = Wanted { next_token: request.next_token.as_ref(), max_results: request.max_results.as_ref() };
-        let mut constraints = Constraints::default();
-        constraints::name(&mut constraints, "keyspaceName", request.keyspace_name.as_ref());
-        wanted.constrain(&mut constraints);
-        constraints.check()?;
-        let keyspace = request.keyspace_name.unwrap_or_default();
-        self.found(&SchemaObject::keyspace(&keyspace))?;
-        let all = self.schema().shown_within(&keyspace, ObjectKind::Type);
-        let (page, next_token) = wanted.of(&format!("ListTypes {keyspace}"), all, |of| of.name.clone())?;
+    pub(super) fn list_types(&self, request: ListWithin) -> Result<TypeList, ApiError> {
+        let (page, next_token) = request.page(self, "ListTypes", ObjectKind::Type)?;
         Ok(TypeList { next_token, types: page.into_iter().map(|of| of.name).collect() })
     }
 
