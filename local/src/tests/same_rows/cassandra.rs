@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::super::client::{Answer, Received, Rows, With, opcode, query_body};
+use super::super::client::{Answer, LOCAL_QUORUM, Received, Rows, With, opcode, query_body};
+use super::text::{Text, Way};
 use crate::protocol::{Frame, Opcode};
 use crate::upstream::Upstream;
 
@@ -20,9 +21,24 @@ impl Cassandra {
         self.query_with(text, &[]).await
     }
 
+    /// The same columns as through the gateway. A column that is named and not set is not the same as one that is left
+    /// out: where INSERT … IF NOT EXISTS is not applied, Cassandra answers the static columns only if the statement names
+    /// one, and null for all of them otherwise.
+    pub(super) async fn write(&self, text: &Text, table: &str) -> Answer {
+        let (text, values) = text.written(table, Way::Literals);
+        let mut body = long_string(&text);
+        body.put_u16(LOCAL_QUORUM);
+        body.put_u8(u8::from(!values.is_empty()));
+        body.put_slice(&values);
+        self.call(body).await
+    }
+
     async fn query_with(&self, text: &str, values: &[Option<Bytes>]) -> Answer {
         let values: Vec<&[u8]> = values.iter().map(|value| value.as_deref().unwrap_or_default()).collect();
-        let body = query_body(text, With { values: &values, ..With::default() });
+        self.call(query_body(text, With { values: &values, ..With::default() })).await
+    }
+
+    async fn call(&self, body: BytesMut) -> Answer {
         let frame = self.0.call(Frame::new(0, Opcode::Query, body.freeze())).await.unwrap();
         let opcode = if frame.opcode == Opcode::Error { opcode::ERROR } else { opcode::RESULT };
         Answer::read(&Received { version: 0x84, flags: 0, stream: 0, opcode, body: frame.body })

@@ -21,7 +21,7 @@ impl Gateway {
     pub(super) async fn write(&mut self, write: &Write) -> Answer {
         let sent = &write.sent;
         if !write.as_batch {
-            let (text, values) = Write::text(&write.texts).written("ks.t", sent.way);
+            let (text, values) = write.text().written("ks.t", sent.way);
             return self.request(sent, &text, &values, None, None).await;
         }
         let mut body = BytesMut::new();

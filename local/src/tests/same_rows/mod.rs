@@ -86,11 +86,11 @@ fn case(shape: &Shape) -> impl Strategy<Value = Case> + use<> {
     (writes, reads).prop_map(|(writes, reads)| Case { writes, reads })
 }
 
-/// The statements of a case, to be pasted.
+/// The statements of a case, to be pasted. A `?` in them is a value that is not set.
 fn script(shape: &Shape, case: &Case) -> String {
     let mut script = format!("\n{USER_TYPE};\nCREATE TABLE ks.t {};\n", shape.definition());
     for write in &case.writes {
-        let text = Write::text(&write.straight).literal("ks.t");
+        let text = write.text().literal("ks.t");
         let _ = writeln!(script, "{text}; -- {}", how(&write.sent, write.as_batch));
     }
     for read in &case.reads {
@@ -135,10 +135,11 @@ impl Sides {
         self.cassandra.empty(&self.table, &key).await;
         self.cassandra.empty(&self.twin, &key).await;
         for write in &case.writes {
-            let straight = Write::text(&write.straight).literal(&self.twin);
-            let (through, straight) = tokio::join!(self.gateway.write(write), self.cassandra.query(&straight));
+            let text = write.text();
+            let straight = self.cassandra.write(&text, &self.twin);
+            let (through, straight) = tokio::join!(self.gateway.write(write), straight);
             let straight = self.restored(straight);
-            let text = || Write::text(&write.straight).literal("ks.t");
+            let text = || text.literal("ks.t");
             prop_assert!(answered_alike(&through, &straight), "{}\n{through:?}\n{straight:?}", text());
         }
         let [through, straight] = [&self.table, &self.twin].map(|table| format!("SELECT * FROM {table}"));

@@ -23,13 +23,12 @@ enum Piece {
 /// How values are given.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Way {
+    /// A value that is not set has no literal, and is given by position.
     Literals,
     /// Each value whose bit is set by position, the others as literals.
     Positional(u32),
     /// Equal values have the same name. Drivers bind the values of a prepared statement by position all the same.
-    Named {
-        by_position: bool,
-    },
+    Named { by_position: bool },
 }
 
 /// How a request is sent.
@@ -74,10 +73,6 @@ impl Text {
         self.0.is_empty()
     }
 
-    pub(super) fn has_unset(&self) -> bool {
-        self.0.iter().any(|piece| matches!(piece, Piece::Value(Value::Unset)))
-    }
-
     pub(super) fn cql(mut self, cql: impl Into<String>) -> Self {
         self.0.push(Piece::Cql(cql.into()));
         self
@@ -98,7 +93,7 @@ impl Text {
         texts.into_iter().reduce(|all, next| all.cql(between).then(next)).unwrap_or_default()
     }
 
-    /// With all values as literals.
+    /// With all values as literals, but for those that are not set.
     pub(super) fn literal(&self, table: &str) -> String {
         self.written(table, Way::Literals).0
     }
@@ -120,6 +115,7 @@ impl Text {
             before.push(value);
             match way {
                 Way::Positional(mask) if mask >> (number % 32) & 1 == 1 => text.push('?'),
+                Way::Literals | Way::Positional(_) if *value == Value::Unset => text.push('?'),
                 Way::Literals | Way::Positional(_) => {
                     text.push_str(&value.literal());
                     continue;

@@ -11,15 +11,10 @@ use super::value::{Type, Value};
 pub(super) struct Write {
     /// The statement, or those of an unlogged batch.
     pub(super) texts: Vec<Text>,
-    /// The same as Cassandra gets them, with literals: there is no literal for a value that is not set.
-    pub(super) straight: Vec<Text>,
     pub(super) sent: Sent,
     /// Whether a batch is sent as BATCH and not as a text.
     pub(super) as_batch: bool,
 }
-
-/// A statement for the gateway, and the same with literals.
-type Twice = (Text, Text);
 
 pub(super) fn write(shape: &Shape) -> BoxedStrategy<Write> {
     let single = prop_oneof![
@@ -28,26 +23,21 @@ pub(super) fn write(shape: &Shape) -> BoxedStrategy<Write> {
         2 => prop::collection::vec(modification(shape), 2..5),
     ];
     (single, sent(), any::<bool>())
-        .prop_map(|(statements, mut sent, as_batch)| {
-            let (texts, straight): (Vec<_>, Vec<_>) = statements.into_iter().unzip();
-            let only_bound = texts.iter().any(Text::has_unset);
-            let is_batch = texts.len() > 1;
+        .prop_map(|(texts, mut sent, as_batch)| {
+            let as_batch = texts.len() > 1 && as_batch;
             // The protocol has no names in a BATCH.
-            let positional = is_batch && as_batch;
-            match sent.way {
-                Way::Literals | Way::Positional(_) if only_bound => sent.way = Way::Positional(u32::MAX),
-                Way::Named { .. } if positional => sent.way = Way::Positional(u32::MAX),
-                _ => {}
+            if as_batch && matches!(sent.way, Way::Named { .. }) {
+                sent.way = Way::Positional(u32::MAX);
             }
-            Write { texts, straight, sent, as_batch: is_batch && as_batch }
+            Write { texts, sent, as_batch }
         })
         .boxed()
 }
 
 impl Write {
-    /// The text of one statement or of a batch.
-    pub(super) fn text(texts: &[Text]) -> Text {
-        match texts {
+    /// The text of its one statement, or of a batch of them.
+    pub(super) fn text(&self) -> Text {
+        match self.texts.as_slice() {
             [one] => one.clone(),
             all => {
                 Text::new("BEGIN UNLOGGED BATCH ").then(Text::joined(all.iter().cloned(), "; ")).cql("; APPLY BATCH")
@@ -56,7 +46,7 @@ impl Write {
     }
 }
 
-fn modification(shape: &Shape) -> BoxedStrategy<Twice> {
+fn modification(shape: &Shape) -> BoxedStrategy<Text> {
     prop_oneof![
         8 => insert(shape, ""),
         1 => insert_statics(shape),
@@ -68,7 +58,7 @@ fn modification(shape: &Shape) -> BoxedStrategy<Twice> {
     .boxed()
 }
 
-fn conditional(shape: &Shape) -> BoxedStrategy<Twice> {
+fn conditional(shape: &Shape) -> BoxedStrategy<Text> {
     let simple = shape.regular.iter().filter(|column| column.of.is_simple()).cloned().collect::<Vec<_>>();
     let exists = prop_oneof![insert(shape, " IF NOT EXISTS"), update(shape, false, " IF EXISTS")];
     if simple.is_empty() || shape.regular.is_empty() {
@@ -76,9 +66,7 @@ fn conditional(shape: &Shape) -> BoxedStrategy<Twice> {
     }
     let compared =
         prop::sample::select(simple).prop_flat_map(|column| column.value().prop_map(move |value| column.equal(value)));
-    let equal = (update(shape, false, ""), compared).prop_map(|((text, straight), condition)| {
-        (text.cql(" IF ").then(condition.clone()), straight.cql(" IF ").then(condition))
-    });
+    let equal = (update(shape, false, ""), compared).prop_map(|(text, condition)| text.cql(" IF ").then(condition));
     prop_oneof![exists, equal].boxed()
 }
 
@@ -91,20 +79,20 @@ fn cell(column: &Column) -> BoxedStrategy<Value> {
     prop_oneof![12 => column.value(), 1 => Just(Value::Null), 1 => Just(Value::Unset)].boxed()
 }
 
-fn insert(shape: &Shape, end: &'static str) -> BoxedStrategy<Twice> {
+fn insert(shape: &Shape, end: &'static str) -> BoxedStrategy<Text> {
     let key: Vec<_> = shape.partition.iter().chain(&shape.clustering).cloned().collect();
     inserted(shape, key, shape.cells(), end)
 }
 
 /// The static columns of a partition, and no row.
-fn insert_statics(shape: &Shape) -> BoxedStrategy<Twice> {
+fn insert_statics(shape: &Shape) -> BoxedStrategy<Text> {
     match shape.statics.is_empty() {
         true => insert(shape, ""),
         false => inserted(shape, shape.partition.clone(), shape.statics.clone(), ""),
     }
 }
 
-fn inserted(shape: &Shape, key: Vec<Column>, cells: Vec<Column>, end: &'static str) -> BoxedStrategy<Twice> {
+fn inserted(shape: &Shape, key: Vec<Column>, cells: Vec<Column>, end: &'static str) -> BoxedStrategy<Text> {
     // Without clustering columns there has to be a static one.
     let is_needed = |index| index == 0 && key.len() == shape.partition.len() && !shape.clustering.is_empty();
     let given = cells.iter().enumerate().map(|(index, column)| match is_needed(index) {
@@ -116,19 +104,15 @@ fn inserted(shape: &Shape, key: Vec<Column>, cells: Vec<Column>, end: &'static s
         .prop_map(move |(values, given, ttl)| {
             let mut columns: Vec<_> = key.iter().cloned().zip(values).collect();
             columns.extend(cells.iter().cloned().zip(given).filter_map(|(column, value)| Some((column, value?))));
-            let text = |columns: Vec<(Column, Value)>| {
-                let names = columns.iter().map(|(column, _)| column.name.as_str()).collect::<Vec<_>>().join(", ");
-                let values = columns.into_iter().map(|(_, value)| Text::default().value(value));
-                let text = Text::new(format!("INSERT INTO {TABLE} ({names}) VALUES ("));
-                text.then(Text::joined(values, ", ")).cql(format!("){end}")).then(ttl.clone().unwrap_or_default())
-            };
-            let set = columns.iter().filter(|(_, value)| *value != Value::Unset).cloned().collect();
-            (text(columns), text(set))
+            let names = columns.iter().map(|(column, _)| column.name.as_str()).collect::<Vec<_>>().join(", ");
+            let values = columns.into_iter().map(|(_, value)| Text::default().value(value));
+            let text = Text::new(format!("INSERT INTO {TABLE} ({names}) VALUES ("));
+            text.then(Text::joined(values, ", ")).cql(format!("){end}")).then(ttl.unwrap_or_default())
         })
         .boxed()
 }
 
-fn json(shape: &Shape) -> BoxedStrategy<Twice> {
+fn json(shape: &Shape) -> BoxedStrategy<Text> {
     let columns: Vec<_> = shape.all().cloned().collect();
     let keys = shape.partition.len() + shape.clustering.len();
     let unset = prop::sample::select(vec!["", " DEFAULT UNSET", " DEFAULT NULL"]);
@@ -138,14 +122,13 @@ fn json(shape: &Shape) -> BoxedStrategy<Twice> {
             let row = row.filter(|(index, _)| *index < keys || given >> index & 1 == 1);
             let row = row.map(|(_, (column, value))| (column.name.clone(), value.json())).collect();
             let json = Value::Text(serde_json::Value::Object(row).to_string());
-            let text = Text::new(format!("INSERT INTO {TABLE} JSON ")).value(json).cql(unset);
-            (text.clone(), text)
+            Text::new(format!("INSERT INTO {TABLE} JSON ")).value(json).cql(unset)
         })
         .boxed()
 }
 
 /// Of a row, or of the static columns of a partition.
-fn update(shape: &Shape, of_statics: bool, end: &'static str) -> BoxedStrategy<Twice> {
+fn update(shape: &Shape, of_statics: bool, end: &'static str) -> BoxedStrategy<Text> {
     let columns = if of_statics { shape.statics.clone() } else { shape.cells() };
     if columns.is_empty() {
         return insert(shape, "");
@@ -171,8 +154,7 @@ fn update(shape: &Shape, of_statics: bool, end: &'static str) -> BoxedStrategy<T
         .prop_map(move |(values, assignments, ttl)| {
             let text = from_table("UPDATE").then(ttl.unwrap_or_default()).cql(" SET ");
             let text = text.then(Text::joined(assignments, ", ")).cql(" WHERE ");
-            let text = text.then(Text::joined(equal(&key, &values), " AND ")).cql(end);
-            (text.clone(), text)
+            text.then(Text::joined(equal(&key, &values), " AND ")).cql(end)
         })
         .boxed()
 }
@@ -213,7 +195,7 @@ fn assignment(column: &Column) -> BoxedStrategy<Text> {
     }
 }
 
-fn delete(shape: &Shape) -> BoxedStrategy<Twice> {
+fn delete(shape: &Shape) -> BoxedStrategy<Text> {
     let key: Vec<_> = shape.partition.iter().chain(&shape.clustering).cloned().collect();
     let (partition, regular) = (shape.partition.len(), shape.regular.clone());
     let columns = key.len();
@@ -229,8 +211,7 @@ fn delete(shape: &Shape) -> BoxedStrategy<Twice> {
                 relations[width - 1] = last.compared(">=", values[width - 1].clone());
             }
             let text = from_table(&format!("DELETE {names} FROM")).cql(" WHERE ");
-            let text = text.then(Text::joined(relations, " AND "));
-            (text.clone(), text)
+            text.then(Text::joined(relations, " AND "))
         })
         .boxed()
 }
