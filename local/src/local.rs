@@ -309,7 +309,10 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         script,
     };
     let authority = Arc::new(authority);
-    let gateway = Gateway::start(settings, Arc::clone(&ca), Arc::clone(&authority), cassandra.address()).await?;
+    let gateway = match Gateway::start(settings, Arc::clone(&ca), Arc::clone(&authority), cassandra.address()).await {
+        Ok(gateway) => gateway,
+        Err(error) => return Err(cassandra.explained(error).await),
+    };
     let controls = Controls {
         faults: builder.faults,
         throttling,

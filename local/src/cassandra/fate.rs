@@ -36,15 +36,19 @@ fn ended(status: i32, lines: &[String], is_disk_full: bool) -> String {
         129..=192 => format!(", by signal {}", status - 128),
         _ => format!(", with exit code {status}"),
     };
-    let cause = if let Some(line) = lines.iter().rfind(|line| line.contains("java.lang.OutOfMemoryError")) {
+    format!("the Cassandra behind ended by itself{how}{}", cause(lines, is_disk_full))
+}
+
+/// What ended it, where that is known, to stand behind how it ended.
+pub(super) fn cause(lines: &[String], is_disk_full: bool) -> String {
+    if let Some(line) = lines.iter().rfind(|line| line.contains("java.lang.OutOfMemoryError")) {
         format!(": {line} (KEYSPACES_LOCAL_CASSANDRA=host:port has the service run over one that has more memory)")
     } else if is_disk_full {
         // Cassandra writes through mapped memory, so that a full disk ends it by a signal and without a word.
         ": the disk of the temporary folder is full (free some of it, or name another folder in TMPDIR)".to_owned()
     } else {
         String::new()
-    };
-    format!("the Cassandra behind ended by itself{how}{cause}")
+    }
 }
 
 /// The part of the log that tells why, indented below the reason.
@@ -95,14 +99,20 @@ mod tests {
     /// `/dev/full` is a disk without room.
     #[tokio::test]
     async fn a_disk_is_full_if_nothing_can_be_written_to_it() {
-        let directory = tempfile::tempdir().unwrap().keep();
-        let command = ["sleep", "600"].map(Into::into).to_vec();
-        let owned = Owned::start(&directory, &Job { command, container: None }, |_| {}).unwrap();
+        let start = || {
+            let directory = tempfile::tempdir().unwrap().keep();
+            let command = ["sleep", "600"].map(Into::into).to_vec();
+            let owned = Owned::start(&directory, &Job { command, container: None }, |_| {}).unwrap();
+            (directory, owned)
+        };
+        let (_directory, owned) = start();
         assert!(!owned.seen().is_disk_full().await);
         #[cfg(target_os = "linux")]
         {
+            let (directory, owned) = start();
             std::os::unix::fs::symlink("/dev/full", directory.join("room")).unwrap();
-            assert!(owned.seen().is_disk_full().await);
+            let (one, other) = tokio::join!(owned.seen().is_disk_full(), owned.seen().is_disk_full());
+            assert!(one && other && owned.seen().is_disk_full().await);
         }
     }
 

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 pub(crate) use fate::Fate;
-use fate::why;
+use fate::{cause, why};
 use java::Java;
 use owned::{Job, Owned};
 use surroundings::Surroundings;
@@ -112,6 +112,15 @@ impl Cassandra {
     /// What becomes of it.
     pub(crate) fn fate(&self) -> Fate {
         Fate::of(self.process.as_ref().map(Owned::seen))
+    }
+
+    /// What to say when it could not be prepared: how it ended, if it did so meanwhile.
+    pub(crate) async fn explained(&self, error: Error) -> Error {
+        let fate = self.fate();
+        if error.kind() != ErrorKind::Gateway || fate.told().await.is_none() {
+            return error;
+        }
+        Error::new(ErrorKind::Cassandra, fate.story().await)
     }
 
     async fn given(given: &str, wanted: Partitioner) -> Result<Self, Error> {
@@ -250,8 +259,9 @@ async fn ready(process: &Owned, port: u16, settings: &Settings) -> Result<Socket
     let partitioner = tokio::select! {
         partitioner = answers => partitioner,
         status = process.seen().exited() => {
-            let lines = why(&process.seen().last_lines());
-            return Err(format!("Cassandra ended with {status} before it answered:{lines}"));
+            let lines = process.seen().last_lines();
+            let cause = cause(&lines, process.seen().is_disk_full().await);
+            return Err(format!("Cassandra ended with {status} before it answered{cause}:{}", why(&lines)));
         }
         () = tokio::time::sleep(PATIENCE_FOR_A_START) => {
             let lines = why(&process.seen().last_lines());

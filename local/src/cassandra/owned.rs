@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 /// What to run.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +40,7 @@ pub(crate) struct Seen {
     directory: PathBuf,
     log: Arc<Mutex<VecDeque<String>>>,
     exit: watch::Receiver<Option<i32>>,
+    is_disk_full: Arc<OnceCell<bool>>,
 }
 
 impl Owned {
@@ -68,7 +69,7 @@ impl Owned {
             directory: directory.to_owned(),
             shell,
             pipe,
-            seen: Seen { directory: directory.to_owned(), log, exit },
+            seen: Seen { directory: directory.to_owned(), log, exit, is_disk_full: Arc::default() },
         })
     }
 
@@ -85,13 +86,18 @@ impl Seen {
         status.unwrap_or(NO_STATUS)
     }
 
-    /// Whether the disk of its directory has no room for a segment of Cassandra's commit log.
+    /// Whether the disk of its directory has no room for a segment of Cassandra's commit log. It is tried once, so that all
+    /// who ask hear the same.
     pub(crate) async fn is_disk_full(&self) -> bool {
+        *self.is_disk_full.get_or_init(|| self.try_disk()).await
+    }
+
+    async fn try_disk(&self) -> bool {
         const SEGMENT: usize = 32 * 1024 * 1024;
         let file = self.directory.join("room");
         let written = tokio::fs::write(&file, vec![0; SEGMENT]).await;
         let _ = tokio::fs::remove_file(&file).await;
-        written.is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
+        written.is_err_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
     }
 
     /// The last lines that the job printed.

@@ -121,6 +121,25 @@ async fn a_cassandra_that_dies_shows_the_end_of_its_log() {
     );
 }
 
+/// `/dev/full` stands for the disk where it is tried how much room there is.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_disk_that_is_full_before_cassandra_answers_is_named() {
+    let full = format!("case $1 in -version) {JAVA_17};; *) ln -s /dev/full room; echo INFO fine; kill -BUS $$;; esac");
+    let (_root, settings) = machine(&[("java", &full)]);
+    let jars = settings.surroundings.cache.as_ref().unwrap().join("cassandra-all-5.0.6");
+    fs::create_dir_all(&jars).unwrap();
+    fs::write(jars.join("jamm-0.4.0.jar"), "").unwrap();
+    let error = Cassandra::start(&settings).await.unwrap_err().to_string();
+    assert!(
+        error.contains(
+            "- a JDK and Maven: Cassandra ended with 135 before it answered: the disk of the temporary folder is full (free \
+             some of it, or name another folder in TMPDIR):\n      INFO fine\n"
+        ),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn a_port_that_was_taken_meanwhile_is_tried_again_elsewhere() {
     let taken = format!(

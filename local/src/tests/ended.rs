@@ -17,7 +17,7 @@ use crate::cassandra::surroundings::Surroundings;
 use crate::local::Local;
 use crate::upstream::InternalConnection;
 
-/// A Java whose Cassandra only tells its port, and is out of memory when it is told so.
+/// A Java whose Cassandra only tells its port, and ends as what follows says when it is told so.
 const JAVA: &str = r#"#!/bin/sh
 [ "$1" = -version ] && { echo 'openjdk version "17.0.1"' >&2; exit; }
 for one; do
@@ -25,8 +25,6 @@ for one; do
 done
 while [ ! -e "$0.full" ]; do sleep 0.05; done
 echo 'INFO  all is well'
-echo 'Terminating due to java.lang.OutOfMemoryError: Java heap space'
-exit 3
 "#;
 
 /// The shared Cassandra at another port, until it is held or ended.
@@ -95,9 +93,9 @@ impl Stand {
 }
 
 /// A machine with this Java and nothing else, and Cassandra's jars.
-fn machine(root: &Path) -> Surroundings {
+fn machine(root: &Path, end: &str) -> Surroundings {
     let java = root.join("java");
-    fs::write(&java, JAVA).unwrap();
+    fs::write(&java, format!("{JAVA}{end}\n")).unwrap();
     fs::set_permissions(&java, fs::Permissions::from_mode(0o755)).unwrap();
     let jars = root.join("cassandra-all-5.0.6");
     fs::create_dir(&jars).unwrap();
@@ -116,13 +114,34 @@ async fn port_of(yaml: &Path) -> u16 {
 
 #[tokio::test]
 async fn a_cassandra_that_ran_out_of_memory_is_said_to_have_done_so_to_whoever_waits_and_whoever_comes() {
-    const ENDED: &str = "the Cassandra behind ended by itself, with exit code 3: Terminating due to \
-                         java.lang.OutOfMemoryError: Java heap space (KEYSPACES_LOCAL_CASSANDRA=host:port has the service \
-                         run over one that has more memory)";
+    ends(
+        "echo 'Terminating due to java.lang.OutOfMemoryError: Java heap space'; exit 3",
+        "the Cassandra behind ended by itself, with exit code 3: Terminating due to java.lang.OutOfMemoryError: Java heap \
+         space (KEYSPACES_LOCAL_CASSANDRA=host:port has the service run over one that has more memory)",
+        "Terminating due to java.lang.OutOfMemoryError: Java heap space",
+    )
+    .await;
+}
+
+/// `/dev/full` stands for the disk where it is tried how much room there is.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_that_ended_cassandra_is_named_to_whoever_waits_and_whoever_comes() {
+    ends(
+        "ln -s /dev/full room; kill -BUS $$",
+        "the Cassandra behind ended by itself, by signal 7: the disk of the temporary folder is full (free some of it, or \
+         name another folder in TMPDIR)",
+        "INFO  all is well",
+    )
+    .await;
+}
+
+/// Cassandra ends by these commands: clients are told how, and the service its last line as well.
+async fn ends(commands: &str, told: &str, last_line: &str) {
     let shared = local().await.cassandra_address();
     let root = tempfile::tempdir().unwrap();
     let mut builder = Local::builder().peers(1);
-    builder.surroundings = machine(root.path());
+    builder.surroundings = machine(root.path(), commands);
     let stand = Stand { state: watch::Sender::new(State::Serving), inner: Arc::default() };
     let (yaml, beside) = (root.path().join("java.yaml"), stand.clone());
     let (started, ()) = tokio::join!(builder.start(), async { beside.serve(port_of(&yaml).await, shared) });
@@ -137,17 +156,14 @@ async fn a_cassandra_that_ran_out_of_memory_is_said_to_have_done_so_to_whoever_w
     stand.state.send_replace(State::Ended);
 
     let answer = waits.receive().await.unwrap();
-    assert_eq!((answer.stream, Answer::read(&answer).refused()), (7, (0, format!("keyspaces-local: {ENDED}"))));
+    assert_eq!((answer.stream, Answer::read(&answer).refused()), (7, (0, format!("keyspaces-local: {told}"))));
     assert_eq!(waits.receive().await, None, "the connection ends");
     assert_eq!(comes.start_up(&[("CQL_VERSION", "3.0.0")]).await.opcode, opcode::AUTHENTICATE);
     let credentials = gateway.credentials();
     let login = format!("\0{}\0{}", credentials.user, credentials.password);
     let refused = Answer::read(&comes.auth_response(login.as_bytes()).await).refused();
-    assert_eq!(refused, (0, format!("keyspaces-local: {ENDED}")));
-    assert_eq!(
-        gateway.ended().await.to_string(),
-        format!("{ENDED}\n      Terminating due to java.lang.OutOfMemoryError: Java heap space")
-    );
+    assert_eq!(refused, (0, format!("keyspaces-local: {told}")));
+    assert_eq!(gateway.ended().await.to_string(), format!("{told}\n      {last_line}"));
     gateway.close().await.unwrap();
     let inner = stand.inner.lock().unwrap().clone();
     InternalConnection::new(shared).run(&format!("DROP KEYSPACE {inner}"), &[]).await.unwrap();
