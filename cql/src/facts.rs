@@ -1,7 +1,8 @@
 //! What can be read off a statement.
 
 use crate::statement::{
-    BindMarker, Comparand, CqlType, CqlTypeKind, Operator, Relation, Subject, Target, Term, TermKind, Using,
+    BindMarker, Comparand, Condition, CqlType, CqlTypeKind, Modification, Operator, Relation, Subject, Target, Term,
+    TermKind, Using,
 };
 use crate::tree::{Part, Tree};
 use crate::{Name, QualifiedName, Span, Statement};
@@ -82,6 +83,37 @@ impl Statement {
             Self::Batch(batch) => batch.using.as_ref(),
             _ => None,
         }
+    }
+
+    /// Each `USING …` in it, those of a batch's statements included.
+    #[must_use]
+    pub fn usings(&self) -> Vec<&Using> {
+        self.using().into_iter().chain(self.modifications().iter().filter_map(Modification::using)).collect()
+    }
+
+    /// What has to hold after each `IF` in it, in the statements of a batch as well.
+    #[must_use]
+    pub fn conditions(&self) -> Vec<&Relation> {
+        let own = match self {
+            Self::Update(update) => update.condition.as_ref(),
+            Self::Delete(delete) => delete.condition.as_ref(),
+            _ => None,
+        };
+        let of_batch = self.modifications().iter().filter_map(|modification| match modification {
+            Modification::Insert(_) => None,
+            Modification::Update(update) => update.condition.as_ref(),
+            Modification::Delete(delete) => delete.condition.as_ref(),
+        });
+        let all = own.into_iter().chain(of_batch).map(|condition| match condition {
+            Condition::Exists(_) => &[][..],
+            Condition::Holds(relations) => relations,
+        });
+        all.flatten().collect()
+    }
+
+    /// The statements of a batch.
+    fn modifications(&self) -> &[Modification] {
+        if let Self::Batch(batch) = self { &batch.statements } else { &[] }
     }
 
     /// Each IN with the number of its values. A SELECT's widths multiplied is the number of subqueries that Keyspaces makes

@@ -2,40 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use keyspaces_cql::rules::{MAX_PARTITION_KEY_BYTES, MAX_ROW_BYTES, MAX_TTL_SECONDS};
+use keyspaces_cql::{Rule, rules};
 use scylla::frame::response::result::ColumnSpec;
 use scylla::serialize::row::SerializeRow;
-use scylla::statement::prepared::PreparedStatement;
 
-use super::about::About;
 use super::cells::{Cells, Serialised};
-use super::{Core, mismatch};
+use super::{Core, by_rule_in_words, mismatch};
 use crate::execute::Request;
 use crate::stream::{Fingerprint, Read};
 use crate::{Error, ErrorKind};
-
-/// The bind markers of a prepared statement that mean something to this client.
-#[derive(Debug)]
-pub(crate) struct Markers {
-    ttl: Option<usize>,
-    timestamp: Option<usize>,
-    limit: Option<usize>,
-    /// Those of the partition key, if all of it is bound.
-    key: Vec<usize>,
-}
-
-impl Markers {
-    pub(super) fn of(prepared: &PreparedStatement) -> Self {
-        // Cassandra calls the markers that belong to no column so.
-        let at = |name| prepared.get_variable_col_specs().get_by_name(name).map(|(index, _)| index);
-        Self {
-            ttl: at("[ttl]"),
-            timestamp: at("[timestamp]"),
-            limit: at("[limit]"),
-            key: prepared.get_variable_pk_indexes().iter().map(|key| key.index.into()).collect(),
-        }
-    }
-}
 
 impl Core {
     pub(crate) fn bind(&self, values: &impl SerializeRow) -> Result<Request, Error> {
@@ -94,58 +69,80 @@ impl Core {
         let mut inserted = Vec::with_capacity(2);
         if let Some(ttl) = self.call.options.ttl {
             let seconds = i32::try_from(whole_seconds(ttl)).unwrap_or(i32::MAX);
-            inserted.push((markers.ttl.ok_or_else(|| missing("TTL"))?, seconds.to_be_bytes().to_vec()));
+            // Each statement in the text of a batch may have one.
+            inserted.extend(markers.ttl.iter().map(|index| (*index, seconds.to_be_bytes().to_vec())));
+            if markers.ttl.is_empty() {
+                return Err(missing("TTL"));
+            }
         }
         if let Some(timestamp) = self.call.options.timestamp {
-            inserted.push((markers.timestamp.ok_or_else(|| missing("TIMESTAMP"))?, timestamp.to_be_bytes().to_vec()));
+            inserted.extend(markers.timestamp.iter().map(|index| (*index, timestamp.to_be_bytes().to_vec())));
+            if markers.timestamp.is_empty() {
+                return Err(missing("TIMESTAMP"));
+            }
         }
         inserted.sort_by_key(|(index, _)| *index);
         Ok(inserted)
     }
 
     fn check(&self, cells: Cells<'_>) -> Result<(), Error> {
-        let refused = |kind: ErrorKind, problem: String, advice: &'static str| {
-            Err(Error::new(kind, self.call.about.attempted.clone(), problem).with_advice(advice))
-        };
         let columns = self.prepared.get_variable_col_specs();
         if cells.count() != columns.len() {
             let problem =
                 format!("{} values were given, the statement has {} bind markers", cells.count(), columns.len());
             return Err(Error::new(ErrorKind::Type, self.call.about.attempted.clone(), problem));
         }
-        if cells.as_bytes().len() > MAX_PARTITION_KEY_BYTES {
+        if cells.as_bytes().len() > rules::MAX_PARTITION_KEY_BYTES {
             let key: usize = self.markers.key.iter().filter_map(|index| cells.value(*index)).map(<[u8]>::len).sum();
-            if key > MAX_PARTITION_KEY_BYTES {
-                return refused(
-                    ErrorKind::TooLarge,
-                    format!("the partition key is {key} bytes, Keyspaces takes at most {MAX_PARTITION_KEY_BYTES}"),
-                    "Make the key shorter, of a hash for instance, and keep the long value in another column",
-                );
+            if key > rules::MAX_PARTITION_KEY_BYTES {
+                let given = format!("this one has {key} bytes");
+                return Err(self.refused(ErrorKind::TooLarge, &rules::PARTITION_KEY_TOO_LARGE, &given));
             }
         }
-        if cells.as_bytes().len() > MAX_ROW_BYTES && self.call.about.writes_values() {
+        if cells.as_bytes().len() > rules::MAX_ROW_BYTES && self.call.about.writes_values() {
             let row = cells.surely_at_least(columns.as_slice());
-            if row > MAX_ROW_BYTES {
-                return refused(
-                    ErrorKind::TooLarge,
-                    format!("the row is at least {row} bytes, Keyspaces takes at most {MAX_ROW_BYTES}"),
-                    "Store the large value elsewhere, in S3 for instance, or in parts, each a row of its own",
-                );
+            if row > rules::MAX_ROW_BYTES {
+                let given = format!("this one has at least {row} bytes");
+                return Err(self.refused(ErrorKind::TooLarge, &rules::ROW_TOO_LARGE, &given));
             }
         }
-        if let Some(ttl) = self.markers.ttl.and_then(|index| number(cells.value(index)?))
-            && !u64::try_from(ttl).is_ok_and(|ttl| ttl <= MAX_TTL_SECONDS)
-        {
-            return refused(
-                ErrorKind::Value,
-                format!("a TTL of {ttl} s, Keyspaces takes 0 to {MAX_TTL_SECONDS}, which is 20 years"),
-                "Leave the TTL away where rows are to stay",
-            );
+        if self.is_restricted { self.hold_to_rules(cells, SystemTime::now()) } else { Ok(()) }
+    }
+
+    /// What a value can break beside the sizes.
+    fn hold_to_rules(&self, cells: Cells<'_>, now: SystemTime) -> Result<(), Error> {
+        let refused = |rule, given: String| Err(self.refused(ErrorKind::Value, rule, &given));
+        let number = |index: &usize| number(cells.value(*index)?);
+        for ttl in self.markers.ttl.iter().filter_map(number) {
+            match u64::try_from(ttl) {
+                Ok(seconds) if seconds <= rules::MAX_TTL_SECONDS => {}
+                Ok(seconds) => return refused(&rules::TTL_TOO_LONG, format!("{seconds} seconds were given")),
+                Err(_) => {
+                    let problem = format!("a TTL of {ttl} seconds was given, and the least is 0, which is none");
+                    return Err(Error::new(ErrorKind::Value, self.call.about.attempted.clone(), problem));
+                }
+            }
         }
-        match self.markers.timestamp.and_then(|index| number(cells.value(index)?)) {
-            Some(timestamp) => self.call.about.check_timestamp(timestamp, SystemTime::now()),
-            None => Ok(()),
+        let mut timestamps = self.markers.timestamp.iter().filter_map(number);
+        if let Some(timestamp) = timestamps.find(|timestamp| !rules::takes_timestamp(*timestamp, now)) {
+            return refused(&rules::TIMESTAMP_OUTSIDE_WINDOW, format!("{timestamp} µs since 1970 were given"));
         }
+        if let Some((index, digits)) = self.markers.too_many_digits(cells) {
+            let column = self.prepared.get_variable_col_specs().get_by_index(index).map(ColumnSpec::name);
+            let given = format!("{digits} digits were given for {}", column.unwrap_or_default());
+            return refused(&rules::TOO_MANY_DIGITS, given);
+        }
+        let subqueries = self.markers.subqueries(cells);
+        if subqueries > rules::IN_SUBQUERIES {
+            return refused(&rules::IN_SUBQUERY_LIMIT, format!("these multiply to {subqueries}"));
+        }
+        Ok(())
+    }
+
+    /// The error for a value that breaks a rule, in the rule's words and with what was given.
+    fn refused(&self, kind: ErrorKind, rule: &Rule, given: &str) -> Error {
+        let (problem, advice) = by_rule_in_words(rule);
+        Error::new(kind, self.call.about.attempted.clone(), format!("{problem}, and {given}")).with_advice(advice)
     }
 
     /// The page size that a bound LIMIT asks for.
@@ -159,21 +156,6 @@ impl Core {
 
     fn unbindable(&self, error: scylla::serialize::SerializationError) -> Error {
         Error::new(ErrorKind::Type, self.call.about.attempted.clone(), mismatch::of_values(&error)).with_source(error)
-    }
-}
-
-impl About {
-    /// Refuses a timestamp in microseconds that the service would refuse at `now`.
-    fn check_timestamp(&self, timestamp: i64, now: SystemTime) -> Result<(), Error> {
-        if keyspaces_cql::rules::takes_timestamp(timestamp, now) {
-            return Ok(());
-        }
-        let problem = format!(
-            "a timestamp of {timestamp} µs since 1970, Keyspaces takes those between two days ago and five minutes ahead"
-        );
-        Err(Error::new(ErrorKind::Value, self.attempted.clone(), problem).with_advice(
-            "Timestamps are microseconds; check this machine's clock if it is meant to be the time of now",
-        ))
     }
 }
 
@@ -192,8 +174,6 @@ fn number(bytes: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use super::*;
 
     #[test]
@@ -203,27 +183,5 @@ mod tests {
         }
         assert_eq!(whole_seconds(Duration::from_nanos(1)), 1);
         assert_eq!(whole_seconds(Duration::MAX), u64::MAX);
-    }
-
-    #[test]
-    fn a_timestamp_is_held_to_the_services_window() {
-        let about = About::unread("INSERT INTO ks.t");
-        let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let micros = 1_700_000_000_000_000_i64;
-        let (day, minute) = (86_400_000_000, 60_000_000);
-        for allowed in [micros, micros - 2 * day, micros + 5 * minute] {
-            about.check_timestamp(allowed, now).expect("within the window");
-        }
-        for refused in [micros - 2 * day - 1, micros + 5 * minute + 1, 1_700_000_000_000] {
-            let error = about.check_timestamp(refused, now).expect_err("outside");
-            assert_eq!(
-                error.to_string(),
-                format!(
-                    "INSERT INTO ks.t failed: a timestamp of {refused} µs since 1970, Keyspaces takes those between two \
-                     days ago and five minutes ahead. Timestamps are microseconds; check this machine's clock if it is \
-                     meant to be the time of now"
-                )
-            );
-        }
     }
 }

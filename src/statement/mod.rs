@@ -8,6 +8,7 @@ mod cache;
 mod cells;
 mod conditional;
 mod increment;
+mod markers;
 mod mismatch;
 mod once;
 mod refused;
@@ -22,11 +23,11 @@ use scylla::statement::prepared::PreparedStatement;
 
 pub(crate) use self::about::{About, summary};
 pub use self::batch::{ConditionalBatch, LoggedBatch, UnloggedBatch};
-use self::bind::Markers;
 pub(crate) use self::cache::Cache;
 pub(crate) use self::cells::Cells;
 pub use self::conditional::{Conditional, Outcome};
 pub use self::increment::Increment;
+use self::markers::Markers;
 pub(crate) use self::mismatch::{of_columns, of_row};
 pub(crate) use self::refused::{by_rule, by_rule_in_words};
 pub use self::select::Select;
@@ -81,9 +82,13 @@ impl Session {
             prepared.set_consistency(self.read_consistency().as_driver());
             prepared.set_page_size(about.page_size(self.page_size()));
         }
+        let key = prepared.get_variable_pk_indexes().iter().map(|key| key.index.into()).collect();
+        let markers = Markers::of(about.tree(), prepared.get_variable_col_specs().as_slice(), key);
         Ok(Core {
+            // A plain Cassandra gets what Keyspaces refuses, bound as well as in the text.
+            is_restricted: markers.are_restricted() && !self.is_plain_cassandra(),
+            markers: Arc::new(markers),
             call: Call::new(self, about),
-            markers: Arc::new(Markers::of(&prepared)),
             text: TextHash::of(prepared.get_statement()),
             prepared,
         })
@@ -97,6 +102,8 @@ pub struct Core {
     pub(crate) prepared: PreparedStatement,
     pub(crate) text: TextHash,
     markers: Arc<Markers>,
+    /// Whether a value bound to it can break a rule that is not of its size.
+    is_restricted: bool,
 }
 
 impl Core {

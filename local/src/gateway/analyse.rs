@@ -58,30 +58,23 @@ pub(super) enum Checks {
 
 impl Checks {
     fn at(statement: &Statement) -> Self {
-        let deletes = |modification: &Modification| matches!(modification, Modification::Delete(_));
-        let bound = |using: Option<&Using>| {
-            using.and_then(Using::ttl).is_some_and(|ttl| matches!(ttl.kind, TermKind::Marker(_)))
-        };
-        let timed = |using: Option<&Using>| using.is_some_and(|using| using.timestamp().is_some());
-        match statement {
-            Statement::Select(select) => Self::Read {
-                filters: select.allow_filtering.is_some() && !select.relations.is_empty(),
-                lists: statement.in_widths().iter().any(|list| list.width.is_none()),
-                limited: select.limit.is_some(),
-            },
-            Statement::Batch(batch) => Self::Write {
-                deletes: batch.statements.iter().any(deletes),
-                ttl: bound(batch.using.as_ref()) || batch.statements.iter().any(|of| bound(of.using())),
-                timestamps: timed(batch.using.as_ref()) || batch.statements.iter().any(|of| timed(of.using())),
-                nondeterministic: is_nondeterministic(statement),
-            },
-            other => Self::Write {
-                deletes: matches!(other, Statement::Delete(_)),
-                ttl: bound(other.using()),
-                timestamps: timed(other.using()),
-                nondeterministic: is_nondeterministic(other),
-            },
+        let (mut ttl, mut timestamps) = (false, false);
+        for using in statement.usings() {
+            ttl |= using.ttl().is_some_and(|ttl| matches!(ttl.kind, TermKind::Marker(_)));
+            timestamps |= using.timestamp().is_some();
         }
+        let deletes = match statement {
+            Statement::Select(select) => {
+                return Self::Read {
+                    filters: select.allow_filtering.is_some() && !select.relations.is_empty(),
+                    lists: statement.in_widths().iter().any(|list| list.width.is_none()),
+                    limited: select.limit.is_some(),
+                };
+            }
+            Statement::Batch(batch) => batch.statements.iter().any(|of| matches!(of, Modification::Delete(_))),
+            other => matches!(other, Statement::Delete(_)),
+        };
+        Self::Write { deletes, ttl, timestamps, nondeterministic: is_nondeterministic(statement) }
     }
 }
 

@@ -56,16 +56,17 @@ async fn a_partition_key_or_a_row_that_is_too_large_is_refused_before_it_is_sent
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(
         error.to_string(),
-        "INSERT INTO it_events.events failed: the partition key is 2054 bytes, Keyspaces takes at most 2048. Make the key \
-         shorter, of a hash for instance, and keep the long value in another column"
+        "INSERT INTO it_events.events failed: Amazon Keyspaces refuses a partition key of more than 2048 bytes, and this one \
+         has 2054 bytes. Use a shorter key, a hash for instance. (DG:quotas)"
     );
     let large = Event::new("device", time("2026-11-22T10:00:00Z"), "type", "x".repeat(1 << 20));
     let error = events.insert(&large).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(
         error.to_string(),
-        "INSERT INTO it_events.events failed: the row is at least 1048588 bytes, Keyspaces takes at most 1048576. Store the \
-         large value elsewhere, in S3 for instance, or in parts, each a row of its own"
+        "INSERT INTO it_events.events failed: Amazon Keyspaces refuses a row of more than 1 MB, and this one has at least \
+         1048588 bytes. Split the value over several rows, or keep it in Amazon S3. (gh:capillariesio/capillaries \
+         (pkg/proc/table_inserter.go); DG:quotas)"
     );
 }
 

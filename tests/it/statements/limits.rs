@@ -1,8 +1,12 @@
 use std::time::Duration;
 
-use keyspaces::{ErrorKind, Write};
+use keyspaces::value::{CqlDecimal, CqlVarint};
+use keyspaces::{
+    Conditional, Error, ErrorKind, LoggedBatch, Select, SerializeRow, SerializeValue, Session, UnloggedBatch, Write,
+};
+use keyspaces_local::journal::Kind;
 
-use crate::server::{session, table};
+use crate::server::{local, session, table, table_with};
 
 #[tokio::test]
 async fn a_row_of_more_than_a_megabyte_is_refused_before_it_is_sent_with_its_size() {
@@ -15,8 +19,9 @@ async fn a_row_of_more_than_a_megabyte_is_refused_before_it_is_sent_with_its_siz
     assert_eq!(
         error.to_string(),
         format!(
-            "INSERT INTO {table} failed: the row is at least 1048577 bytes, Keyspaces takes at most 1048576. Store the large \
-             value elsewhere, in S3 for instance, or in parts, each a row of its own"
+            "INSERT INTO {table} failed: Amazon Keyspaces refuses a row of more than 1 MB, and this one has at least 1048577 \
+             bytes. Split the value over several rows, or keep it in Amazon S3. (gh:capillariesio/capillaries \
+             (pkg/proc/table_inserter.go); DG:quotas)"
         )
     );
     store.execute((1, "x".repeat(900 * 1024))).await.unwrap();
@@ -33,8 +38,8 @@ async fn a_partition_key_of_more_than_2048_bytes_is_refused_before_it_is_sent() 
     assert_eq!(
         error.to_string(),
         format!(
-            "INSERT INTO {table} failed: the partition key is 2049 bytes, Keyspaces takes at most 2048. Make the key shorter, \
-             of a hash for instance, and keep the long value in another column"
+            "INSERT INTO {table} failed: Amazon Keyspaces refuses a partition key of more than 2048 bytes, and this one has \
+             2049 bytes. Use a shorter key, a hash for instance. (DG:quotas)"
         )
     );
     store.execute(("a".repeat(1_024), "b".repeat(1_024))).await.unwrap();
@@ -52,6 +57,156 @@ async fn a_ttl_without_a_bind_marker_for_it_is_refused_before_it_is_sent() {
         format!(
             "INSERT INTO {table} failed: a TTL was given, and the statement has no bind marker for it. Write USING TTL ? in \
              the statement"
+        )
+    );
+}
+
+/// A number of so many digits, as `varint` and the last part of `decimal` have it.
+fn number(digits: u32) -> Vec<u8> {
+    // 10^38 is less than 2^127.
+    (10_i128.pow(37) * if digits > 38 { 10 } else { 1 }).to_be_bytes().to_vec()
+}
+
+/// What each way of binding these values gives, which all are sent to `table` with the text's markers in their order.
+async fn ways<V>(session: &Session, text: &str, values: V) -> Vec<(&'static str, Result<(), Error>)>
+where
+    V: SerializeRow + Clone + Send + Sync + 'static,
+{
+    let write: Write<V> = session.prepare(text).await.unwrap();
+    let mut unlogged = UnloggedBatch::new(session);
+    let mut logged = LoggedBatch::new(session);
+    let batch: Write<V> = session.prepare(&format!("BEGIN UNLOGGED BATCH {text}; APPLY BATCH")).await.unwrap();
+    vec![
+        ("prepared", write.execute(values.clone()).await),
+        ("once", session.execute(text, values.clone()).await),
+        ("in an unlogged batch", unlogged.push(&write, values.clone()).map(drop)),
+        ("in a logged batch", logged.push(&write, values.clone()).map(drop)),
+        ("in the text of a batch", batch.execute(values).await),
+    ]
+}
+
+async fn refused<V>(session: &Session, table: &str, text: &str, values: V, problem: &str)
+where
+    V: SerializeRow + Clone + Send + Sync + 'static,
+{
+    for (way, result) in ways(session, text, values).await {
+        let error = result.expect_err(way);
+        assert_eq!(error.kind(), ErrorKind::Value, "{way}: {error}");
+        let attempted =
+            if way == "in the text of a batch" { format!("BATCH {table}") } else { format!("INSERT INTO {table}") };
+        assert_eq!(error.to_string(), format!("{attempted} failed: Amazon Keyspaces refuses {problem}"), "{way}");
+    }
+}
+
+async fn taken<V>(session: &Session, text: &str, values: V)
+where
+    V: SerializeRow + Clone + Send + Sync + 'static,
+{
+    for (way, result) in ways(session, text, values).await {
+        assert!(result.is_ok(), "{way}: {result:?}");
+    }
+}
+
+/// Whatever type it is in, and whatever the marker is called.
+#[tokio::test]
+async fn a_bound_number_ttl_or_timestamp_beyond_the_limit_is_refused_before_it_is_sent_in_the_words_of_its_rule() {
+    #[derive(Clone, SerializeRow)]
+    #[scylla(crate = keyspaces)]
+    struct Named {
+        id: i32,
+        seconds: i32,
+    }
+
+    #[derive(Clone, SerializeValue)]
+    #[scylla(crate = keyspaces)]
+    struct Price {
+        currency: String,
+        amount: CqlDecimal,
+    }
+
+    let Some(local) = local().await else { return };
+    let session = session().await;
+    // The keyspace is made with the first table.
+    table(&session, "id int PRIMARY KEY").await;
+    session.define("CREATE TYPE IF NOT EXISTS it.amounts (currency text, amount decimal)").await.unwrap();
+    let columns = "id int PRIMARY KEY, v varint, d decimal, l list<decimal>, m map<text, varint>, t tuple<int, varint>, \
+                   p frozen<amounts>, i int";
+    let features =
+        "WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}, 'client_side_timestamps': {'status': 'enabled'}}";
+    let table = table_with(&session, columns, features).await;
+    let insert = |column: &str, end: &str| format!("INSERT INTO {table} (id, {column}) VALUES (?, ?){end}");
+
+    let varint = |digits| CqlVarint::from_signed_bytes_be(number(digits));
+    // No zeros at the end, which do not count in a decimal.
+    let decimal = |digits| {
+        let mut bytes = number(digits);
+        bytes[15] |= 1;
+        CqlDecimal::from_signed_be_bytes_and_exponent(bytes, 2)
+    };
+    let map = |digits| std::collections::HashMap::from([("k".to_owned(), varint(digits))]);
+    let price = |digits| Price { currency: "EUR".into(), amount: decimal(digits) };
+    let digits = |column: &str| {
+        format!(
+            "a varint or a decimal of more than 38 digits, and 39 digits were given for {column}. Round it, or keep it as \
+             text. (DG:cql.elements; DG:calculating-row-size)"
+        )
+    };
+    taken(&session, &insert("v", ""), (1, varint(38))).await;
+    taken(&session, &insert("d", ""), (1, decimal(38))).await;
+    taken(&session, &insert("l", ""), (1, vec![decimal(38)])).await;
+    taken(&session, &insert("m", ""), (1, map(38))).await;
+    taken(&session, &insert("t", ""), (1, (1, varint(38)))).await;
+    taken(&session, &insert("p", ""), (1, price(38))).await;
+    let before = executed(local, &table);
+    refused(&session, &table, &insert("v", ""), (1, varint(39)), &digits("v")).await;
+    refused(&session, &table, &insert("d", ""), (1, decimal(39)), &digits("d")).await;
+    refused(&session, &table, &insert("l", ""), (1, vec![decimal(38), decimal(39)]), &digits("l")).await;
+    refused(&session, &table, &insert("m", ""), (1, map(39)), &digits("m")).await;
+    refused(&session, &table, &insert("t", ""), (1, (1, varint(39))), &digits("t")).await;
+    refused(&session, &table, &insert("p", ""), (1, price(39)), &digits("p")).await;
+
+    let too_long = "a TTL of more than 630720000 seconds (20 years), and 630720001 seconds were given. Use a shorter TTL, or \
+                    none. (DG:cql.dml.insert)";
+    refused(&session, &table, &insert("i", " USING TTL ?"), (1, 1, 630_720_001), too_long).await;
+    let named = format!("INSERT INTO {table} (id, i) VALUES (:id, 1) USING TTL :seconds");
+    refused(&session, &table, &named, Named { id: 1, seconds: 630_720_001 }, too_long).await;
+    let outside = "a timestamp of more than 2 days ago or of more than 5 minutes ahead, and 1700000000000 µs since 1970 were \
+                   given. Give it in microseconds since 1970, by a clock that is right. \
+                   (DG:client-side-timestamps-how-to-queries)";
+    refused(&session, &table, &insert("i", " USING TIMESTAMP :written"), (1, 1, 1_700_000_000_000_i64), outside).await;
+    assert_eq!(executed(local, &table), before);
+    taken(&session, &named, Named { id: 1, seconds: 630_720_000 }).await;
+
+    let claim: Conditional<(i32, CqlVarint)> = session.prepare(&insert("v", " IF NOT EXISTS")).await.unwrap();
+    let error = claim.execute((2, varint(39))).await.unwrap_err();
+    assert!(error.to_string().ends_with(&digits("v")), "{error}");
+    let negative = session.execute(&insert("i", " USING TTL ?"), (1, 1, -1)).await.unwrap_err();
+    assert_eq!(
+        negative.to_string(),
+        format!("INSERT INTO {table} failed: a TTL of -1 seconds was given, and the least is 0, which is none")
+    );
+}
+
+fn executed(local: &keyspaces_local::Local, table: &str) -> usize {
+    let of_table = |text: &std::sync::Arc<str>| text.contains(table);
+    local.journal().filter(|it| it.kind == Kind::Execute && it.statement.as_ref().is_some_and(of_table)).len()
+}
+
+#[tokio::test]
+async fn a_list_after_in_that_is_too_long_is_refused_before_it_is_sent() {
+    let Some(_) = local().await else { return };
+    let session = session().await;
+    let table = table(&session, "k int, c int, PRIMARY KEY (k, c)").await;
+    let read: Select<(Vec<i32>,), (i32,)> =
+        session.prepare(&format!("SELECT k FROM {table} WHERE k IN ? AND c IN (1, 2)")).await.unwrap();
+    assert_eq!(read.first(((0..50).collect::<Vec<_>>(),)).await.unwrap(), None);
+    let error = read.first(((0..51).collect::<Vec<_>>(),)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Value);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "SELECT FROM {table} failed: Amazon Keyspaces refuses a SELECT whose INs multiply to more than 100 subqueries, \
+             and these multiply to 102. Send one SELECT for each key, several at a time. (DG:quotas)"
         )
     );
 }

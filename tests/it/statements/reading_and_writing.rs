@@ -150,8 +150,8 @@ async fn what_is_written_with_a_ttl_expires_after_it() {
     assert_eq!(
         error.to_string(),
         format!(
-            "INSERT INTO {table} failed: a TTL of 630720001 s, Keyspaces takes 0 to 630720000, which is 20 years. Leave the \
-             TTL away where rows are to stay"
+            "INSERT INTO {table} failed: Amazon Keyspaces refuses a TTL of more than 630720000 seconds (20 years), and \
+             630720001 seconds were given. Use a shorter TTL, or none. (DG:cql.dml.insert)"
         )
     );
 }

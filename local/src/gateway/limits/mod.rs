@@ -65,16 +65,14 @@ impl Statement<'_> {
             if let Tree::Select(select) = tree {
                 return subqueries(select, bound);
             }
-            time_to_live(tree.using(), bound)?;
-            timestamp::check(tree.using(), bound, now)?;
+            for using in tree.usings() {
+                time_to_live(using, bound)?;
+                timestamp::check(using, bound, now)?;
+            }
             for ((what, table), step) in modifications(tree).into_iter().zip(&piece.facts.tables).zip(&piece.steps) {
                 let layout = self.layout(stream, table).await?;
                 writes.push(Write { what, table, layout, bound, cells: &step.cells, text: &piece.facts.text });
             }
-        }
-        for write in &writes {
-            time_to_live(write.what.using(), write.bound)?;
-            timestamp::check(write.what.using(), write.bound, now)?;
         }
         if logged || trees.iter().any(|tree| is_logged_batch(tree)) {
             logged_batch::check(&writes, bytes)?;
@@ -132,8 +130,8 @@ pub(super) fn is_logged_batch(tree: &Tree) -> bool {
     matches!(tree, Tree::Batch(batch) if batch.kind == BatchKind::Logged)
 }
 
-fn time_to_live(using: Option<&Using>, bound: &Bound<'_>) -> Result<(), Refusal> {
-    let seconds = using.and_then(Using::ttl).and_then(|ttl| bound.int(ttl, "[ttl]"));
+fn time_to_live(using: &Using, bound: &Bound<'_>) -> Result<(), Refusal> {
+    let seconds = using.ttl().and_then(|ttl| bound.int(ttl, "[ttl]"));
     match seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
         Some(seconds) if seconds > rules::MAX_TTL_SECONDS => Err(refused_by(&rules::TTL_TOO_LONG)),
         _ => Ok(()),

@@ -12,8 +12,8 @@ use crate::gateway::statement::Statement;
 use crate::protocol::{Refusal, refused_by};
 
 /// Refuses a `USING TIMESTAMP` outside the service's window.
-pub(super) fn check(using: Option<&Using>, bound: &Bound<'_>, now: SystemTime) -> Result<(), Refusal> {
-    match using.and_then(Using::timestamp).and_then(|timestamp| bound.long(timestamp, "[timestamp]")) {
+pub(super) fn check(using: &Using, bound: &Bound<'_>, now: SystemTime) -> Result<(), Refusal> {
+    match using.timestamp().and_then(|timestamp| bound.long(timestamp, "[timestamp]")) {
         Some(timestamp) => within(timestamp, now),
         None => Ok(()),
     }

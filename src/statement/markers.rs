@@ -1,0 +1,172 @@
+//! The bind markers of a prepared statement that mean something to this client, found once when it is prepared.
+
+use keyspaces_cql::statement::{Comparand, CqlType, CqlTypeKind, NativeType as Native, Operator, Term, Using};
+use keyspaces_cql::value::most_digits;
+use keyspaces_cql::{Span, Statement, UserTypes, rules};
+use scylla::frame::response::result::{CollectionType, ColumnSpec, ColumnType, NativeType};
+
+use super::cells::Cells;
+
+/// Indexes of bind markers, in the order in which values are bound.
+#[derive(Debug, Default)]
+pub(super) struct Markers {
+    pub(super) ttl: Vec<usize>,
+    pub(super) timestamp: Vec<usize>,
+    pub(super) limit: Option<usize>,
+    /// Those of the partition key, if all of it is bound.
+    pub(super) key: Vec<usize>,
+    /// Values of a row with a `varint` or a `decimal` in them, and their types.
+    numbers: Vec<(usize, CqlTypeKind)>,
+    /// Each `IN ?`.
+    lists: Vec<usize>,
+    /// The product of the lengths of the lists that stand in the text.
+    listed: usize,
+}
+
+impl Markers {
+    /// `tree` is `None` where only the server can read the text.
+    pub(super) fn of(tree: Option<&Statement>, columns: &[ColumnSpec<'_>], key: Vec<usize>) -> Self {
+        let spans: Vec<Span> = tree.map(Statement::bind_markers).unwrap_or_default().iter().map(|of| of.span).collect();
+        let Some(tree) = tree.filter(|_| spans.len() == columns.len()) else {
+            // Cassandra calls the markers that belong to no column so, unless they have a name.
+            let at = |name| columns.iter().position(|column| column.name() == name);
+            let [ttl, timestamp] = ["[ttl]", "[timestamp]"].map(|name| at(name).into_iter().collect());
+            return Self { ttl, timestamp, limit: at("[limit]"), key, ..Self::default() };
+        };
+        let index = |term: &Term| spans.iter().position(|span| *span == term.span);
+        let usings = tree.usings();
+        let of_usings = |parameter: fn(&Using) -> Option<&Term>| {
+            usings.iter().filter_map(|using| index(parameter(using)?)).collect::<Vec<_>>()
+        };
+        let (mut lists, mut listed) = (Vec::new(), 1_usize);
+        if let Statement::Select(select) = tree {
+            for relation in select.relations.iter().filter(|relation| relation.operator == Operator::In) {
+                match &relation.comparand {
+                    Comparand::Values(values) => listed = listed.saturating_mul(values.len()),
+                    Comparand::Term(term) => lists.extend(index(term)),
+                    _ => {}
+                }
+            }
+        }
+        let numbers = if matches!(tree, Statement::Select(_)) { Vec::new() } else { numbers(tree, &spans, columns) };
+        Self {
+            ttl: of_usings(Using::ttl),
+            timestamp: of_usings(Using::timestamp),
+            limit: tree.limit().and_then(index),
+            key,
+            numbers,
+            lists,
+            listed,
+        }
+    }
+
+    /// Whether a value can break a rule that is not of its size.
+    pub(super) fn are_restricted(&self) -> bool {
+        !(self.ttl.is_empty() && self.timestamp.is_empty() && self.numbers.is_empty() && self.lists.is_empty())
+    }
+
+    /// The marker whose value has more digits than the service takes, and how many it has.
+    pub(super) fn too_many_digits(&self, cells: Cells<'_>) -> Option<(usize, usize)> {
+        // So many bytes have at most 36 digits, and counting allocates.
+        const NEVER_TOO_MANY: usize = 15;
+        let mut digits = self.numbers.iter().filter_map(|(index, of)| {
+            let bytes = cells.value(*index).filter(|bytes| bytes.len() > NEVER_TOO_MANY)?;
+            Some((*index, most_digits(of, bytes, &UserTypes::default())))
+        });
+        digits.find(|(_, digits)| *digits > rules::MAX_DIGITS)
+    }
+
+    /// How many keys the lists after IN make, multiplied.
+    pub(super) fn subqueries(&self, cells: Cells<'_>) -> usize {
+        let bound = self.lists.iter().map(|index| {
+            let count = cells.value(*index).and_then(|list| list.first_chunk::<4>());
+            count.map_or(1, |count| u32::from_be_bytes(*count) as usize)
+        });
+        bound.fold(self.listed, usize::saturating_mul)
+    }
+}
+
+/// The markers of a write whose values have numbers of any size in them. A condition compares, it stores nothing.
+fn numbers(tree: &Statement, spans: &[Span], columns: &[ColumnSpec<'_>]) -> Vec<(usize, CqlTypeKind)> {
+    let conditions = tree.conditions();
+    let compares = |span: &Span| conditions.iter().any(|of| of.span.start <= span.start && span.end <= of.span.end);
+    let markers = spans.iter().zip(columns).enumerate().filter(|(_, (span, _))| !compares(span));
+    markers.filter_map(|(index, (_, column))| Some((index, with_numbers(column.typ())?))).collect()
+}
+
+/// The type of a value, as far as it tells where its numbers are; `None` if there are none in it.
+fn with_numbers(column: &ColumnType<'_>) -> Option<CqlTypeKind> {
+    let part = |of: &ColumnType<'_>| CqlType::from(with_numbers(of).unwrap_or(CqlTypeKind::Native(Native::Blob)));
+    let parts = |of: &[&ColumnType<'_>]| -> Option<Vec<CqlType>> {
+        let parts: Vec<_> = of.iter().map(|of| with_numbers(of)).collect();
+        parts.iter().any(Option::is_some).then(|| of.iter().map(|of| part(of)).collect())
+    };
+    match column {
+        ColumnType::Native(NativeType::Varint) => Some(CqlTypeKind::Native(Native::Varint)),
+        ColumnType::Native(NativeType::Decimal) => Some(CqlTypeKind::Native(Native::Decimal)),
+        ColumnType::Collection { typ: CollectionType::List(of) | CollectionType::Set(of), .. } => {
+            with_numbers(of).map(|of| CqlTypeKind::List(Box::new(of.into())))
+        }
+        ColumnType::Collection { typ: CollectionType::Map(key, value), .. } => {
+            parts(&[key, value]).map(|_| CqlTypeKind::Map(Box::new(part(key)), Box::new(part(value))))
+        }
+        ColumnType::Tuple(of) => parts(&of.iter().collect::<Vec<_>>()).map(CqlTypeKind::Tuple),
+        // Its fields are sent as those of a tuple are.
+        ColumnType::UserDefinedType { definition, .. } => {
+            parts(&definition.field_types.iter().map(|(_, of)| of).collect::<Vec<_>>()).map(CqlTypeKind::Tuple)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scylla::frame::response::result::TableSpec;
+
+    use super::*;
+
+    const VARINT: ColumnType<'static> = ColumnType::Native(NativeType::Varint);
+    const INT: ColumnType<'static> = ColumnType::Native(NativeType::Int);
+
+    fn markers(text: &str, columns: &[ColumnType<'static>]) -> Markers {
+        let tree = keyspaces_cql::parse(text).expect("it is CQL");
+        let column = |of: &ColumnType<'static>| ColumnSpec::borrowed("c", of.clone(), TableSpec::borrowed("ks", "t"));
+        let columns: Vec<_> = columns.iter().map(column).collect();
+        Markers::of(Some(&tree), &columns, Vec::new())
+    }
+
+    #[test]
+    fn markers_are_found_by_where_they_stand_whatever_their_names_are() {
+        let found =
+            markers("INSERT INTO ks.t (a, b) VALUES (:b, ?) USING TTL :a AND TIMESTAMP :c", &[INT, INT, INT, INT]);
+        assert_eq!((found.ttl, found.timestamp), (vec![2], vec![3]));
+        let batch = "BEGIN UNLOGGED BATCH INSERT INTO ks.t (a) VALUES (?) USING TTL ?; \
+                     UPDATE ks.t USING TTL :n SET b = ? WHERE a = ?; APPLY BATCH";
+        assert_eq!(markers(batch, &[INT, INT, INT, INT, INT]).ttl, [1, 2]);
+        assert_eq!(markers("SELECT a FROM ks.t LIMIT :rows", &[INT]).limit, Some(0));
+    }
+
+    #[test]
+    fn only_values_that_are_stored_are_held_to_the_number_of_digits() {
+        let list = |of| ColumnType::Collection { frozen: false, typ: CollectionType::List(Box::new(of)) };
+        let insert = "INSERT INTO ks.t (a, b, c, d) VALUES (?, ?, ?, ?)";
+        let of = [INT, VARINT, list(VARINT), ColumnType::Tuple(vec![INT, VARINT])];
+        let numbers: Vec<_> = markers(insert, &of).numbers.iter().map(|(index, _)| *index).collect();
+        assert_eq!(numbers, [1, 2, 3]);
+        assert!(!markers("INSERT INTO ks.t (a, b) VALUES (?, ?)", &[INT, list(INT)]).are_restricted());
+        assert!(!markers("SELECT a FROM ks.t WHERE a = ?", &[VARINT]).are_restricted());
+        let conditional = markers("UPDATE ks.t SET a = ? WHERE b = ? IF a = ?", &[VARINT, INT, VARINT]);
+        assert_eq!(conditional.numbers.len(), 1);
+    }
+
+    #[test]
+    fn lists_after_in_multiply_with_those_in_the_text() {
+        let found = markers("SELECT a FROM ks.t WHERE a IN ? AND b IN (1, 2)", &[list_of_ints()]);
+        let value = [&[0, 0, 0, 8][..], &[0, 0, 0, 51], &[0; 4]].concat();
+        assert_eq!(found.subqueries(Cells::of(&value, 1)), 102);
+    }
+
+    fn list_of_ints() -> ColumnType<'static> {
+        ColumnType::Collection { frozen: true, typ: CollectionType::List(Box::new(INT)) }
+    }
+}
