@@ -12,6 +12,7 @@ mod keyspace;
 mod known_table;
 mod lexer;
 pub mod lint;
+pub mod metrics;
 mod name;
 mod parser;
 mod portable;

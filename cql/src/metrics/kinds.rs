@@ -1,0 +1,101 @@
+//! The dimensions and the statistics that a metric may have, as types.
+
+use super::Dimension::{Keyspace, Operation, ReceivingRegion, StreamLabel, TableName};
+use super::Statistic::{Average, Maximum, Minimum, SampleCount, Sum};
+use super::{Dimension, Statistic};
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// The dimensions of a metric.
+pub trait DimensionSet: sealed::Sealed {
+    /// Their names.
+    const DIMENSIONS: &'static [Dimension];
+}
+
+/// The statistics that are valid for a metric.
+pub trait StatisticSet: sealed::Sealed {
+    /// Their names.
+    const STATISTICS: &'static [Statistic];
+}
+
+macro_rules! dimension_sets {
+    ($($(#[$doc:meta])* $name:ident: $dimensions:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
+
+        impl sealed::Sealed for $name {}
+
+        impl DimensionSet for $name {
+            const DIMENSIONS: &'static [Dimension] = &$dimensions;
+        }
+    )*};
+}
+
+dimension_sets! {
+    /// No dimension: one value for the account in its Region.
+    OfAccount: [];
+    /// One value for a table.
+    OfTable: [Keyspace, TableName];
+    /// One value for each kind of statement on a table.
+    OfOperation: [Keyspace, TableName, Operation];
+    /// One value for each Region that a table is replicated to.
+    OfReplica: [Keyspace, TableName, ReceivingRegion];
+    /// One value for each call of the streams API on a table's change data capture stream.
+    OfStream: [Keyspace, TableName, StreamLabel, Operation];
+}
+
+macro_rules! marks {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        pub trait $name: StatisticSet {}
+    )*};
+}
+
+marks! {
+    /// `Average` is valid.
+    HasAverage;
+    /// `Maximum` is valid.
+    HasMaximum;
+    /// `Minimum` is valid.
+    HasMinimum;
+    /// `SampleCount` is valid.
+    HasSampleCount;
+    /// `Sum` is valid.
+    HasSum;
+}
+
+macro_rules! statistic_sets {
+    ($($(#[$doc:meta])* $name:ident: $($statistic:ident $mark:ident),*;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
+
+        impl sealed::Sealed for $name {}
+
+        impl StatisticSet for $name {
+            const STATISTICS: &'static [Statistic] = &[$($statistic),*];
+        }
+
+        $(impl $mark for $name {})*
+    )*};
+}
+
+statistic_sets! {
+    /// All five.
+    AnyStatistic: Average HasAverage, Maximum HasMaximum, Minimum HasMinimum, SampleCount HasSampleCount, Sum HasSum;
+    /// Of a level that is reported, such as a capacity or a size.
+    Levels: Average HasAverage, Maximum HasMaximum, Minimum HasMinimum;
+    /// Of the duration of requests. The page's text also speaks of a Sum, which its list does not have.
+    Latencies: Average HasAverage, Maximum HasMaximum, Minimum HasMinimum, SampleCount HasSampleCount;
+    /// Of events.
+    SumAndSampleCount: Sum HasSum, SampleCount HasSampleCount;
+    /// Of requests that are counted.
+    OnlySampleCount: SampleCount HasSampleCount;
+    /// Of rows that are deleted.
+    OnlySum: Sum HasSum;
+    /// Of a quota.
+    OnlyMaximum: Maximum HasMaximum;
+}

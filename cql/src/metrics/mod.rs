@@ -1,0 +1,269 @@
+//! The CloudWatch metrics of Amazon Keyspaces as data and as types: a metric, a dimension or a statistic that does not
+//! exist cannot be written.
+//!
+//! ```
+//! use keyspaces_cql::metrics::{self, Operation};
+//!
+//! let throttled = metrics::READ_THROTTLE_EVENTS.sum().of("shop", "orders", Operation::Select);
+//! assert_eq!(throttled.to_string(), "Sum of ReadThrottleEvents {Keyspace=shop, TableName=orders, Operation=SELECT}");
+//! ```
+//!
+//! `ReadThrottleEvents` has no average, and none for a table as a whole:
+//!
+//! ```compile_fail,E0599
+//! keyspaces_cql::metrics::READ_THROTTLE_EVENTS.average();
+//! ```
+//!
+//! ```compile_fail,E0061
+//! keyspaces_cql::metrics::READ_THROTTLE_EVENTS.sum().of("shop", "orders");
+//! ```
+//!
+//! `SuccessfulRequestCount` has a SampleCount and nothing else, and `ThrottledRequests` does not exist:
+//!
+//! ```compile_fail,E0599
+//! keyspaces_cql::metrics::SUCCESSFUL_REQUEST_COUNT.sum();
+//! ```
+//!
+//! ```compile_fail,E0425
+//! keyspaces_cql::metrics::THROTTLED_REQUESTS;
+//! ```
+//!
+//! The source of everything here is `DG:metrics-dimensions`, the page "Amazon Keyspaces metrics and dimensions" of the
+//! Developer Guide, unless a metric names another.
+
+mod catalogue;
+mod kinds;
+mod series;
+
+pub use catalogue::*;
+pub use kinds::{
+    AnyStatistic, DimensionSet, HasAverage, HasMaximum, HasMinimum, HasSampleCount, HasSum, Latencies, Levels,
+    OfAccount, OfOperation, OfReplica, OfStream, OfTable, OnlyMaximum, OnlySampleCount, OnlySum, StatisticSet,
+    SumAndSampleCount,
+};
+pub use series::{Measure, Series};
+
+use std::fmt;
+use std::marker::PhantomData;
+
+/// The CloudWatch namespace of every metric here.
+pub const NAMESPACE: &str = "AWS/Cassandra";
+
+/// A metric: `D` is the dimensions that it has, `S` the statistics that are valid for it.
+///
+/// The metrics are the constants of this module. [`all`] has the same as data.
+#[derive(Debug)]
+pub struct Metric<D, S> {
+    name: &'static str,
+    unit: Unit,
+    emitted: &'static str,
+    source: &'static str,
+    kind: PhantomData<(D, S)>,
+}
+
+/// What there is to know of a metric.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Description {
+    /// The name in CloudWatch.
+    pub name: &'static str,
+    /// The unit of its values.
+    pub unit: Unit,
+    /// The names of the dimensions: CloudWatch finds data only under exactly these.
+    pub dimensions: &'static [Dimension],
+    /// The statistics that are valid for it.
+    pub statistics: &'static [Statistic],
+    /// What it counts, and when data points appear.
+    pub emitted: &'static str,
+    /// The source of these facts.
+    pub source: &'static str,
+}
+
+/// The unit of a metric's values.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[allow(missing_docs, reason = "CloudWatch's own names")]
+pub enum Unit {
+    Bytes,
+    Count,
+    Milliseconds,
+    Percent,
+}
+
+/// A dimension of `AWS/Cassandra`. The name of a keyspace is in `Keyspace`, not in `KeyspaceName`.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[allow(missing_docs, reason = "CloudWatch's own names")]
+pub enum Dimension {
+    Keyspace,
+    TableName,
+    Operation,
+    ReceivingRegion,
+    StreamLabel,
+}
+
+/// A statistic of CloudWatch.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[allow(missing_docs, reason = "CloudWatch's own names")]
+pub enum Statistic {
+    Average,
+    Maximum,
+    Minimum,
+    SampleCount,
+    Sum,
+}
+
+/// A value of the dimension `Operation` for a table: the kind of the statement.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[allow(missing_docs, reason = "CQL's own names")]
+pub enum Operation {
+    Select,
+    Insert,
+    Update,
+    Delete,
+    Batch,
+}
+
+/// A value of the dimension `Operation` for a change data capture stream.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[allow(missing_docs, reason = "the streams API's own names")]
+pub enum StreamOperation {
+    GetRecords,
+    GetShardIterator,
+    GetStream,
+    ListStreams,
+}
+
+impl<D: DimensionSet, S: StatisticSet> Metric<D, S> {
+    const fn new(name: &'static str, unit: Unit, emitted: &'static str) -> Self {
+        Self { name, unit, emitted, source: "DG:metrics-dimensions", kind: PhantomData }
+    }
+
+    const fn with_source(mut self, source: &'static str) -> Self {
+        self.source = source;
+        self
+    }
+
+    /// The name in CloudWatch.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// The same as data.
+    #[must_use]
+    pub const fn description(self) -> Description {
+        Description {
+            name: self.name,
+            unit: self.unit,
+            dimensions: D::DIMENSIONS,
+            statistics: S::STATISTICS,
+            emitted: self.emitted,
+            source: self.source,
+        }
+    }
+}
+
+impl<D, S> Clone for Metric<D, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D, S> Copy for Metric<D, S> {}
+
+impl Operation {
+    /// Every operation on a table.
+    pub const ALL: [Self; 5] = [Self::Select, Self::Insert, Self::Update, Self::Delete, Self::Batch];
+
+    /// The operations that write.
+    pub const WRITES: [Self; 4] = [Self::Insert, Self::Update, Self::Delete, Self::Batch];
+
+    /// The value of the dimension.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Select => "SELECT",
+            Self::Insert => "INSERT",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Batch => "BATCH",
+        }
+    }
+}
+
+impl StreamOperation {
+    /// Every operation on a stream.
+    pub const ALL: [Self; 4] = [Self::GetRecords, Self::GetShardIterator, Self::GetStream, Self::ListStreams];
+
+    /// The value of the dimension.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GetRecords => "GetRecords",
+            Self::GetShardIterator => "GetShardIterator",
+            Self::GetStream => "GetStream",
+            Self::ListStreams => "ListStreams",
+        }
+    }
+}
+
+impl Statistic {
+    /// Every statistic that is no percentile.
+    pub const ALL: [Self; 5] = [Self::Average, Self::Maximum, Self::Minimum, Self::SampleCount, Self::Sum];
+
+    /// The name in CloudWatch.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Average => "Average",
+            Self::Maximum => "Maximum",
+            Self::Minimum => "Minimum",
+            Self::SampleCount => "SampleCount",
+            Self::Sum => "Sum",
+        }
+    }
+
+    /// The statistic of this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|statistic| statistic.name() == name)
+    }
+}
+
+impl Dimension {
+    /// The name in CloudWatch.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keyspace => "Keyspace",
+            Self::TableName => "TableName",
+            Self::Operation => "Operation",
+            Self::ReceivingRegion => "ReceivingRegion",
+            Self::StreamLabel => "StreamLabel",
+        }
+    }
+}
+
+impl Unit {
+    /// The name in CloudWatch.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "Bytes",
+            Self::Count => "Count",
+            Self::Milliseconds => "Milliseconds",
+            Self::Percent => "Percent",
+        }
+    }
+}
+
+macro_rules! shown_by_name {
+    ($($name:ty),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    )*};
+}
+
+shown_by_name!(Dimension, Operation, Statistic, StreamOperation, Unit);
