@@ -45,6 +45,8 @@ enum Command {
     },
     Metering,
     ClearMetering,
+    /// How many seconds CloudWatch's time moves ahead.
+    AdvanceCloudwatch(u64),
 }
 
 /// A table's capacity mode in JSON.
@@ -144,6 +146,7 @@ async fn obey(command: Command, controls: &Controls) -> Result<Value, Error> {
         }
         Command::Metering => return Ok(json!(controls.metering.snapshot())),
         Command::ClearMetering => controls.metering.clear(),
+        Command::AdvanceCloudwatch(seconds) => controls.metering.advance(Duration::from_secs(seconds)),
     }
     Ok(Value::Null)
 }
@@ -179,6 +182,7 @@ mod tests {
             r#"{"set_capacity": {"keyspace": "ks", "table": "t", "mode": null}}"#,
             r#""metering""#,
             r#""clear_metering""#,
+            r#"{"advance_cloudwatch": 180}"#,
         ] {
             if let Err(error) = serde_json::from_str::<Command>(line) {
                 panic!("{line}: {error}");

@@ -100,7 +100,8 @@ impl Local {
 
     /// The URL of the control plane, which the AWS CLI takes as `--endpoint-url`, and SDKs as the endpoint's URL: HTTPS under
     /// the authority of [`ca_path`](Self::ca_path), unless [`Builder::plain_http`] says otherwise. The services there are
-    /// `keyspaces`, `iam` as far as its service-specific credentials, and `application-autoscaling` as far as it describes.
+    /// `keyspaces`, `iam` as far as its service-specific credentials, `application-autoscaling` as far as it describes, and
+    /// `monitoring`, which is CloudWatch, for what was counted.
     pub fn control_plane(&self) -> &str {
         &self.ready.control_plane
     }

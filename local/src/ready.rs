@@ -53,6 +53,7 @@ impl Ready {
             ("AWS_ENDPOINT_URL_KEYSPACES", self.control_plane.clone()),
             ("AWS_ENDPOINT_URL_IAM", self.control_plane.clone()),
             ("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING", self.control_plane.clone()),
+            ("AWS_ENDPOINT_URL_CLOUDWATCH", self.control_plane.clone()),
             ("AWS_CA_BUNDLE", self.ca.display().to_string()),
             ("KEYSPACES_CONTROL_PLANE", self.control_plane.clone()),
             ("KEYSPACES_HOST", self.host.clone()),

@@ -13,7 +13,7 @@ use super::plane::Plane;
 use super::protocol::xml::{Element, escaped};
 use super::protocol::{Input, JsonVersion, Output, Protocol};
 use super::route::{self, Head, Route, Service};
-use super::{autoscaling, iam, keyspaces};
+use super::{autoscaling, iam, keyspaces, monitoring};
 use crate::auth::http::{Scope, SignedRequest, Unauthenticated};
 
 /// A request, read to its end.
@@ -44,15 +44,28 @@ impl Received {
         };
         let protocol = head.protocol();
         let body = answered.and_then(|(route, result)| write(&route, &result, &request_id));
-        let (status, body) = match body {
-            Ok(body) => (StatusCode::OK, body),
+        match body {
+            Ok(body) => response(protocol, StatusCode::OK, body, &request_id),
             Err(error) => {
                 self.log(&error, &request_id);
                 let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                (status, error_body(protocol, &error, &request_id))
+                let body = error_body(protocol, &error, &request_id);
+                let mut response = response(protocol, status, body, &request_id);
+                self.add_query_error(&error, &mut response);
+                response
             }
-        };
-        response(protocol, status, body, &request_id)
+        }
+    }
+
+    /// Clients of a service that once had the Query protocol ask for its code of an error beside the new name.
+    fn add_query_error(&self, error: &ApiError, response: &mut Response<Full<Bytes>>) {
+        if self.headers.get("x-amzn-query-mode").is_none_or(|mode| mode != "true") {
+            return;
+        }
+        let side = if error.status() < 500 { "Sender" } else { "Receiver" };
+        if let Ok(code) = HeaderValue::from_str(&format!("{};{side}", error.query_code())) {
+            response.headers_mut().insert("x-amzn-query-error", code);
+        }
     }
 
     fn head(&self) -> Head<'_> {
@@ -83,7 +96,7 @@ impl Received {
         if !principal.has_permissions {
             let action = match route.service {
                 Service::Keyspaces => keyspaces::action(operation).unwrap_or_default().to_owned(),
-                service => format!("{}:{operation}", service.signing_name()),
+                service => format!("{}:{operation}", service.action_prefix()),
             };
             let problem = format!(
                 "User: {} is not authorized to perform: {action} because no identity-based policy allows the {action} action",
@@ -96,6 +109,9 @@ impl Received {
             Service::Keyspaces => Answer::Output(keyspaces::answer(plane, operation, input).await?),
             Service::ApplicationAutoScaling => {
                 Answer::Output(autoscaling::answer(plane, &principal.account, operation, input).await?)
+            }
+            Service::CloudWatch => {
+                Answer::Output(monitoring::answer(plane, &principal.account, operation, input).await?)
             }
             Service::Iam => Answer::Elements(iam::answer(plane, &principal, operation, input)?),
         };

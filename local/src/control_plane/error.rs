@@ -89,7 +89,11 @@ impl ApiError {
             | "InvalidSignatureException"
             | "MissingAuthenticationTokenException"
             | "UnrecognizedClientException" => 403,
-            "NoSuchEntity" | "NotSupportedService" | "ResourceNotFoundException" | "UnknownOperationException" => 404,
+            "NoSuchEntity"
+            | "NotSupportedService"
+            | "ResourceNotFound"
+            | "ResourceNotFoundException"
+            | "UnknownOperationException" => 404,
             "RequestTimeoutException" => 408,
             "ConflictException" | "LimitExceeded" => 409,
             "RequestEntityTooLargeException" => 413,

@@ -1,5 +1,5 @@
-//! The services of AWS that go with a keyspace, over HTTP: the Amazon Keyspaces API, IAM's service-specific credentials, and
-//! Application Auto Scaling as far as it shows what a table's own settings do.
+//! The services of AWS that go with a keyspace, over HTTP: the Amazon Keyspaces API, IAM's service-specific credentials,
+//! Application Auto Scaling as far as it shows what a table's own settings do, and CloudWatch for what the gateway counted.
 
 mod autoscaling;
 mod constraint;
@@ -7,6 +7,7 @@ mod dispatch;
 pub(crate) mod error;
 mod iam;
 pub(crate) mod keyspaces;
+pub(crate) mod monitoring;
 mod plane;
 pub(crate) mod protocol;
 mod route;

@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
+use super::monitoring::AlarmStore;
 use crate::auth::Authority;
 use crate::gateway::{Doors, Shared};
 
-/// The state behind the control plane, which is the gateway's: there is no other.
+/// The state behind the control plane: the gateway's, and alarms.
 #[derive(Clone)]
 pub(crate) struct Plane {
     doors: Arc<Doors>,
     authority: Arc<Authority>,
     region: String,
+    alarms: Arc<AlarmStore>,
 }
 
 impl Plane {
     pub(crate) fn new(doors: Arc<Doors>, authority: Arc<Authority>, region: String) -> Self {
-        Self { doors, authority, region }
+        Self { doors, authority, region, alarms: Arc::default() }
     }
 
     /// What CQL works on too, at this moment: a restart of the gateway replaces it. A request takes it once.
@@ -26,6 +28,11 @@ impl Plane {
     /// Who may log in.
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority
+    }
+
+    /// The alarms on what the gateway counted.
+    pub(super) fn alarms(&self) -> &AlarmStore {
+        &self.alarms
     }
 
     /// The Region that the service stands for.

@@ -2,7 +2,7 @@
 
 use super::error::ApiError;
 use super::protocol::{JsonVersion, Protocol};
-use super::{iam, keyspaces};
+use super::{iam, keyspaces, monitoring};
 
 /// A service of the control plane.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -10,6 +10,7 @@ pub(crate) enum Service {
     Keyspaces,
     Iam,
     ApplicationAutoScaling,
+    CloudWatch,
 }
 
 /// An operation, and how it is asked for.
@@ -37,6 +38,15 @@ impl Service {
             Self::Keyspaces => "cassandra",
             Self::Iam => "iam",
             Self::ApplicationAutoScaling => "application-autoscaling",
+            Self::CloudWatch => "monitoring",
+        }
+    }
+
+    /// What its actions in policies begin with.
+    pub(crate) fn action_prefix(self) -> &'static str {
+        match self {
+            Self::CloudWatch => "cloudwatch",
+            service => service.signing_name(),
         }
     }
 
@@ -45,6 +55,7 @@ impl Service {
         match name {
             "KeyspacesService" => Some(Self::Keyspaces),
             "AnyScaleFrontendService" => Some(Self::ApplicationAutoScaling),
+            "GraniteServiceVersion20100801" => Some(Self::CloudWatch),
             _ => None,
         }
     }
@@ -82,6 +93,7 @@ impl Head<'_> {
             Service::Keyspaces => keyspaces::action(&operation).is_some(),
             Service::Iam => iam::has(&operation),
             Service::ApplicationAutoScaling => super::autoscaling::has(&operation),
+            Service::CloudWatch => monitoring::has(&operation),
         };
         if !is_known {
             let operation: String = operation.chars().take(64).collect();
@@ -111,8 +123,10 @@ impl Head<'_> {
         let [operation, is_operation, service, is_service] = [(); 4].map(|()| segments.next().unwrap_or_default());
         let name = service.rsplit('.').next().unwrap_or_default();
         match Service::of_target(name) {
-            Some(Service::Keyspaces) if is_service == "service" && is_operation == "operation" => {
-                Ok((Service::Keyspaces, operation.to_owned()))
+            Some(service @ (Service::Keyspaces | Service::CloudWatch))
+                if is_service == "service" && is_operation == "operation" =>
+            {
+                Ok((service, operation.to_owned()))
             }
             _ => Err(ApiError::unknown_operation("the path names no service that is here in CBOR")),
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use keyspaces_cql::statement::Using;
 use keyspaces_cql::units::{self, LOGGED_BATCH_FACTOR, ReadCost, Row};
 use keyspaces_cql::{CapacityMode, ColumnKind, Statement as Tree};
+use tokio::time::Instant;
 
 use super::cells::{self, Cells, PlannedCells};
 use super::limits::{Piece, What, is_logged_batch, modifications};
@@ -13,6 +14,7 @@ use super::statement::{Answer, Statement, throttled};
 use crate::journal::Outcome;
 use crate::metering::Operation;
 use crate::names::{SchemaObject, system_tables};
+use crate::protocol::metadata::is_applied;
 use crate::protocol::{Consistency, Refusal, Values};
 use crate::schema::Features;
 use crate::throttle::{Demand, Use};
@@ -116,18 +118,38 @@ impl Statement<'_> {
             shared.metering.throttled(table, operations[place], side, exceeded);
             return Ok(throttled(stream, side, exceeded));
         }
-        let (answer, bytes) = work.await?;
+        let began = Instant::now();
+        let worked = work.await;
+        let latency = began.elapsed();
+        // Each table once, however many rows of it a batch writes.
+        let first = |place: usize| demands[..place].iter().all(|other| other.table != demands[place].table);
+        let tables = demands.iter().zip(&operations).enumerate().filter(|(place, _)| first(*place));
+        let tables = tables.map(|(_, (demand, operation))| (demand, *operation));
+        let error = match &worked {
+            Err(refusal) => Some(refusal.code),
+            Ok(((_, Outcome::Failed { code, .. } | Outcome::Refused { code, .. }), _)) => Some(*code),
+            Ok(_) => None,
+        };
+        if let Some(code) = error {
+            tables.for_each(|(demand, operation)| shared.metering.failed(demand.table, operation, code));
+            return Ok(worked?.0);
+        }
+        let (answer, bytes) = worked?;
         if answer.1 != Outcome::Forwarded {
             return Ok(answer);
         }
-        for (place, (demand, operation)) in demands.iter().zip(&operations).enumerate() {
-            let mut units = demand.units;
-            if demand.side == Use::Read {
-                units = terms.read_cost().units(bytes);
+        for (demand, operation) in tables {
+            let units = if demand.side == Use::Read {
+                let units = terms.read_cost().units(bytes);
                 shared.throttling.charge(demand, units);
+                units
+            } else {
+                demands.iter().filter(|other| other.table == demand.table).map(|other| other.units).sum()
+            };
+            shared.metering.consumed(demand.table, operation, demand.side, units, latency);
+            if demand.side == Use::Write && !is_applied(&answer.0) {
+                shared.metering.condition_failed(demand.table, operation);
             }
-            let first = demands[..place].iter().all(|other| other.table != demand.table);
-            shared.metering.consumed(demand.table, *operation, demand.side, units, first);
         }
         Ok(answer)
     }

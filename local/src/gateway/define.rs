@@ -3,11 +3,17 @@
 use std::sync::Arc;
 
 use super::Shared;
+use crate::metering::Metering;
 use crate::protocol::Frame;
 use crate::schema::{Definition, Refused, Schema};
 use crate::upstream::{Failed, lost};
 
 impl Shared {
+    /// What was counted.
+    pub(crate) fn metering(&self) -> &Metering {
+        &self.metering
+    }
+
     /// The schema, which is to be [settled](Self::settle) before it is looked at.
     pub(crate) fn schema(&self) -> &Schema {
         &self.schema

@@ -1,20 +1,46 @@
 //! What was consumed and what was throttled, as the service's metrics count it.
 
+mod minutes;
+mod statistics;
+
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::{self, Clock};
 use crate::names::SchemaObject;
+use crate::protocol::error_code;
 use crate::throttle::{Exceeded, Use};
+pub(crate) use minutes::Counter;
+use minutes::Minutes;
+pub(crate) use statistics::StatisticSet;
 
 /// What each table's statements have consumed, and how often they were throttled; cheap to clone, every clone shows the
 /// same. It is counted from the start, and a restart of the gateway loses nothing of it.
 ///
 /// The size of a row that is written is estimated as the guide does ([`keyspaces_cql::units`]) from what the statement says
 /// of the row. What a read consumes goes by the bytes that came back. A statement that fails consumes nothing.
-#[derive(Clone, Debug, Default)]
-pub struct Metering(Arc<Mutex<BTreeMap<SchemaObject, [Metered; Operation::ALL.len()]>>>);
+///
+/// The same is there by the minute as metrics of CloudWatch, on the control plane.
+#[derive(Clone)]
+pub struct Metering(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    /// How far CloudWatch's time is ahead of the clock, in milliseconds.
+    ahead: AtomicU64,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    totals: BTreeMap<SchemaObject, [Metered; Operation::ALL.len()]>,
+    minutes: Minutes,
+}
 
 /// One table's statements of one kind, by the names that CloudWatch has for these numbers (`DG:metrics-dimensions`).
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -41,6 +67,12 @@ pub struct Metered {
     pub storage_partition_throughput_capacity_exceeded: u64,
     /// Those of them that went over what a connection takes.
     pub per_connection_request_rate_exceeded: u64,
+    /// Conditional writes whose condition was false; they are successful requests too.
+    pub conditional_check_failed_requests: u64,
+    /// Statements that failed with ServerError.
+    pub system_errors: u64,
+    /// Statements that were refused as invalid by their values, or by the Cassandra behind.
+    pub user_errors: u64,
 }
 
 /// What kind of statement.
@@ -57,14 +89,30 @@ pub enum Operation {
 }
 
 impl Operation {
-    const ALL: [Self; 5] = [Self::Select, Self::Insert, Self::Update, Self::Delete, Self::Batch];
+    pub(crate) const ALL: [Self; 5] = [Self::Select, Self::Insert, Self::Update, Self::Delete, Self::Batch];
+
+    /// The value of CloudWatch's dimension `Operation`.
+    pub(crate) fn name(self) -> &'static str {
+        use keyspaces_cql::metrics::Operation;
+        match self {
+            Self::Select => Operation::Select.name(),
+            Self::Insert => Operation::Insert.name(),
+            Self::Update => Operation::Update.name(),
+            Self::Delete => Operation::Delete.name(),
+            Self::Batch => Operation::Batch.name(),
+        }
+    }
 }
 
 impl Metering {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self(Arc::new(Inner { clock, ahead: AtomicU64::new(0), counts: Mutex::default() }))
+    }
+
     /// All tables and kinds of statements of which there was one, by keyspace, table and kind.
     pub fn snapshot(&self) -> Vec<Metered> {
         let mut all = Vec::new();
-        for (table, operations) in &*self.tables() {
+        for (table, operations) in &self.counts().totals {
             for (operation, metered) in Operation::ALL.into_iter().zip(operations) {
                 if *metered != Metered::default() {
                     let (keyspace, table_name) = (table.keyspace.clone(), table.name.clone());
@@ -77,54 +125,167 @@ impl Metering {
 
     /// One table's statements of one kind; nothing but zeros if there was none.
     pub fn of(&self, keyspace: &str, table: &str, operation: Operation) -> Metered {
-        let tables = self.tables();
-        let operations = tables.get(&SchemaObject::table(keyspace, table));
+        let counts = self.counts();
+        let operations = counts.totals.get(&SchemaObject::table(keyspace, table));
         let metered = operations.map(|operations| operations[operation as usize].clone()).unwrap_or_default();
         Metered { keyspace: keyspace.to_owned(), table_name: table.to_owned(), operation, ..metered }
     }
 
-    /// Begins again at zero.
+    /// Begins again at zero. CloudWatch's data points stay.
     pub fn clear(&self) {
-        self.tables().clear();
+        self.counts().totals.clear();
     }
 
-    /// A statement was carried out; `first` is whether it counts for this table, or only its units do.
-    pub(crate) fn consumed(&self, table: &SchemaObject, operation: Operation, side: Use, units: f64, first: bool) {
-        self.change(table, operation, |metered| {
+    /// Moves the time of CloudWatch ahead: what is counted from now on belongs to a later minute, and alarms are evaluated for
+    /// all minutes in between, up to a day, when somebody next looks at one. All else keeps its time.
+    pub fn advance(&self, by: Duration) {
+        let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        let later = |ahead: u64| Some(ahead.saturating_add(millis).min(FURTHEST_AHEAD));
+        // The closure always gives a value.
+        let _ = self.0.ahead.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+    }
+
+    /// CloudWatch's time, in milliseconds since 1970.
+    pub(crate) fn now(&self) -> u64 {
+        clock::millis((self.0.clock)()).saturating_add(self.0.ahead.load(Ordering::SeqCst))
+    }
+
+    /// The data points of some minutes since 1970: of one kind of statement, or of all.
+    pub(crate) fn points(
+        &self,
+        table: &SchemaObject,
+        operation: Option<Operation>,
+        counter: Counter,
+        minutes: Range<u64>,
+    ) -> BTreeMap<u64, StatisticSet> {
+        self.counts().minutes.points(table, operation, counter, minutes)
+    }
+
+    /// Of what there are data points.
+    pub(crate) fn counted(&self) -> Vec<(SchemaObject, Operation, Counter)> {
+        self.counts().minutes.counted()
+    }
+
+    /// A statement was carried out, and took so many units of a table. Its latency counts once for each table.
+    pub(crate) fn consumed(
+        &self,
+        table: &SchemaObject,
+        operation: Operation,
+        side: Use,
+        units: f64,
+        latency: Duration,
+    ) {
+        self.count(table, operation, |count| {
             match side {
-                Use::Read => metered.consumed_read_capacity_units += units,
-                Use::Write => metered.consumed_write_capacity_units += units,
+                Use::Read => {
+                    count.total.consumed_read_capacity_units += units;
+                    count.point(Counter::ConsumedReadCapacityUnits, units);
+                }
+                Use::Write => {
+                    count.total.consumed_write_capacity_units += units;
+                    count.point(Counter::ConsumedWriteCapacityUnits, units);
+                }
             }
-            metered.successful_request_count += u64::from(first);
+            count.total.successful_request_count += 1;
+            count.point(Counter::SuccessfulRequestCount, 1.0);
+            count.point(Counter::SuccessfulRequestLatency, latency.as_secs_f64() * 1000.0);
         });
     }
 
     pub(crate) fn throttled(&self, table: &SchemaObject, operation: Operation, side: Use, exceeded: Exceeded) {
-        self.change(table, operation, |metered| {
+        self.count(table, operation, |count| {
             match side {
-                Use::Read => metered.read_throttle_events += 1,
-                Use::Write => metered.write_throttle_events += 1,
+                Use::Read => {
+                    count.total.read_throttle_events += 1;
+                    count.point(Counter::ReadThrottleEvents, 1.0);
+                }
+                Use::Write => {
+                    count.total.write_throttle_events += 1;
+                    count.point(Counter::WriteThrottleEvents, 1.0);
+                }
             }
             match exceeded {
                 Exceeded::Table => {}
-                Exceeded::Partition => metered.storage_partition_throughput_capacity_exceeded += 1,
-                Exceeded::Connection => metered.per_connection_request_rate_exceeded += 1,
+                Exceeded::Partition => {
+                    count.total.storage_partition_throughput_capacity_exceeded += 1;
+                    count.point(Counter::StoragePartitionThroughputCapacityExceeded, 1.0);
+                }
+                Exceeded::Connection => {
+                    count.total.per_connection_request_rate_exceeded += 1;
+                    count.point(Counter::PerConnectionRequestRateExceeded, 1.0);
+                }
             }
         });
     }
 
-    fn change(&self, table: &SchemaObject, operation: Operation, change: impl FnOnce(&mut Metered)) {
-        let mut tables = self.tables();
-        if !tables.contains_key(table) {
-            tables.insert(table.clone(), Default::default());
-        }
-        if let Some(operations) = tables.get_mut(table) {
-            change(&mut operations[operation as usize]);
+    /// A conditional write found its condition false.
+    pub(crate) fn condition_failed(&self, table: &SchemaObject, operation: Operation) {
+        self.count(table, operation, |count| {
+            count.total.conditional_check_failed_requests += 1;
+            count.point(Counter::ConditionalCheckFailedRequests, 1.0);
+        });
+    }
+
+    /// A statement was answered with this error of the protocol. Only two of them have a metric.
+    pub(crate) fn failed(&self, table: &SchemaObject, operation: Operation, code: i32) {
+        match code {
+            error_code::SERVER_ERROR => self.count(table, operation, |count| {
+                count.total.system_errors += 1;
+                count.point(Counter::SystemErrors, 1.0);
+            }),
+            error_code::INVALID => self.count(table, operation, |count| {
+                count.total.user_errors += 1;
+                count.point(Counter::UserErrors, 1.0);
+            }),
+            _ => {}
         }
     }
 
-    fn tables(&self) -> MutexGuard<'_, BTreeMap<SchemaObject, [Metered; Operation::ALL.len()]>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn count(&self, table: &SchemaObject, operation: Operation, count: impl FnOnce(&mut Count<'_>)) {
+        let minute = self.now() / 60_000;
+        let mut counts = self.counts();
+        let Counts { totals, minutes } = &mut *counts;
+        if !totals.contains_key(table) {
+            totals.insert(table.clone(), Default::default());
+        }
+        if let Some(operations) = totals.get_mut(table) {
+            count(&mut Count { total: &mut operations[operation as usize], minutes, table, operation, minute });
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// CloudWatch's time can be moved ahead by a thousand years.
+const FURTHEST_AHEAD: u64 = 1000 * 365 * 24 * 3_600_000;
+
+/// Where one event is entered.
+struct Count<'a> {
+    total: &'a mut Metered,
+    minutes: &'a mut Minutes,
+    table: &'a SchemaObject,
+    operation: Operation,
+    minute: u64,
+}
+
+impl Count<'_> {
+    fn point(&mut self, counter: Counter, value: f64) {
+        self.minutes.count(self.table, self.operation, counter, self.minute, value);
+    }
+}
+
+/// With the system's time.
+impl Default for Metering {
+    fn default() -> Self {
+        Self::new(Arc::new(SystemTime::now))
+    }
+}
+
+impl std::fmt::Debug for Metering {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metering").field("counts", &self.0.counts).finish_non_exhaustive()
     }
 }
 
@@ -138,7 +299,7 @@ mod tests {
         metering.throttled(&table, Operation::Insert, Use::Write, Exceeded::Partition);
         metering.throttled(&table, Operation::Insert, Use::Write, Exceeded::Table);
         metering.throttled(&table, Operation::Select, Use::Read, Exceeded::Connection);
-        metering.consumed(&table, Operation::Select, Use::Read, 0.5, true);
+        metering.consumed(&table, Operation::Select, Use::Read, 0.5, Duration::from_millis(3));
         let json = serde_json::to_value(metering.snapshot()).unwrap();
         let expected = serde_json::json!([
             {
@@ -146,12 +307,14 @@ mod tests {
                 "ConsumedReadCapacityUnits": 0.5, "ConsumedWriteCapacityUnits": 0.0, "SuccessfulRequestCount": 1,
                 "ReadThrottleEvents": 1, "WriteThrottleEvents": 0,
                 "StoragePartitionThroughputCapacityExceeded": 0, "PerConnectionRequestRateExceeded": 1,
+                "ConditionalCheckFailedRequests": 0, "SystemErrors": 0, "UserErrors": 0,
             },
             {
                 "Keyspace": "ks", "TableName": "t", "Operation": "INSERT",
                 "ConsumedReadCapacityUnits": 0.0, "ConsumedWriteCapacityUnits": 0.0, "SuccessfulRequestCount": 0,
                 "ReadThrottleEvents": 0, "WriteThrottleEvents": 2,
                 "StoragePartitionThroughputCapacityExceeded": 1, "PerConnectionRequestRateExceeded": 0,
+                "ConditionalCheckFailedRequests": 0, "SystemErrors": 0, "UserErrors": 0,
             },
         ]);
         assert_eq!(json, expected);

@@ -2,6 +2,7 @@
 
 mod batches;
 pub(crate) mod client;
+mod cloudwatch;
 mod consistency;
 mod control_plane;
 mod definitions;

@@ -1,0 +1,156 @@
+//! An alarm, and what becomes of it minute by minute.
+
+use serde::Serialize;
+
+use super::constraints::Dimensions;
+use super::evaluation::{Datapoints, MORE_PERIODS, MissingData, State};
+use super::metric_source::{MetricSource, Range};
+use super::query::{Queries, Query};
+
+/// An alarm as it was put.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Definition {
+    pub(super) alarm_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) alarm_description: Option<String>,
+    pub(super) actions_enabled: bool,
+    #[serde(rename = "OKActions")]
+    pub(super) ok_actions: Vec<String>,
+    pub(super) alarm_actions: Vec<String>,
+    pub(super) insufficient_data_actions: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) metric_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) namespace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) statistic: Option<String>,
+    pub(super) dimensions: Dimensions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) period: Option<u64>,
+    pub(super) evaluation_periods: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) datapoints_to_alarm: Option<u64>,
+    pub(super) threshold: f64,
+    pub(super) comparison_operator: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) treat_missing_data: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) metrics: Option<Vec<Query>>,
+}
+
+/// An alarm with its state.
+#[derive(Clone, Debug)]
+pub(super) struct Alarm {
+    pub(super) definition: Definition,
+    pub(super) queries: Queries,
+    pub(super) comparison: Comparison,
+    pub(super) missing_data: MissingData,
+    pub(super) state: State,
+    pub(super) reason: String,
+    /// Milliseconds since 1970.
+    pub(super) configured: u64,
+    pub(super) state_updated: u64,
+    /// The minutes since 1970 that it has been evaluated for, up to this one.
+    pub(super) evaluated_to: u64,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Comparison {
+    GreaterThanOrEqual,
+    GreaterThan,
+    LessThan,
+    LessThanOrEqual,
+}
+
+impl Alarm {
+    /// The state and the reason for it at the beginning of a minute, by the periods that ended until then.
+    pub(super) fn judge(&self, source: &MetricSource<'_>, minute: u64) -> (State, String) {
+        let datapoints = self.datapoints();
+        let range = Range::before(minute * 60, self.queries.period, datapoints.periods + MORE_PERIODS);
+        let evaluated = match self.queries.evaluate(source, range) {
+            Ok(evaluated) => evaluated,
+            Err(error) => return (State::InsufficientData, error.message),
+        };
+        let points = evaluated.into_iter().next().map(|returned| returned.points).unwrap_or_default();
+        let points: Vec<Option<f64>> = range.periods().map(|period| points.get(&period).copied()).collect();
+        let threshold = self.definition.threshold;
+        let breaches = |value| self.comparison.holds(value, threshold);
+        let state = datapoints.judge(&points, breaches, self.missing_data, self.state);
+        let known: Vec<f64> = points.iter().copied().flatten().collect();
+        let recent: Vec<String> =
+            known.iter().rev().take(count(datapoints.periods)).map(|value| format!("{value:?}")).collect();
+        let reason = if recent.is_empty() {
+            let periods = datapoints.periods;
+            format!("Unchecked: Initial alarm creation or no datapoints were received for {periods} periods")
+        } else {
+            let breaching =
+                known.iter().rev().take(count(datapoints.periods)).filter(|value| breaches(**value)).count();
+            format!(
+                "Threshold Crossed: {breaching} out of the last {} datapoints [{}] were {} the threshold ({threshold:?})",
+                recent.len(),
+                recent.join(", "),
+                self.comparison.words(),
+            )
+        };
+        (state, reason)
+    }
+
+    pub(super) fn datapoints(&self) -> Datapoints {
+        let periods = self.definition.evaluation_periods;
+        Datapoints { to_alarm: self.definition.datapoints_to_alarm.unwrap_or(periods), periods }
+    }
+
+    /// What it notifies of a state.
+    pub(super) fn actions(&self, state: State) -> &[String] {
+        match state {
+            _ if !self.definition.actions_enabled => &[],
+            State::Alarm => &self.definition.alarm_actions,
+            State::InsufficientData => &self.definition.insufficient_data_actions,
+            State::Ok => &self.definition.ok_actions,
+        }
+    }
+}
+
+fn count(periods: u64) -> usize {
+    usize::try_from(periods).unwrap_or(usize::MAX)
+}
+
+impl Comparison {
+    const ALL: [Self; 4] = [Self::GreaterThanOrEqual, Self::GreaterThan, Self::LessThan, Self::LessThanOrEqual];
+
+    pub(super) fn names() -> [&'static str; 4] {
+        Self::ALL.map(Self::name)
+    }
+
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|comparison| comparison.name() == name)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::GreaterThanOrEqual => "GreaterThanOrEqualToThreshold",
+            Self::GreaterThan => "GreaterThanThreshold",
+            Self::LessThan => "LessThanThreshold",
+            Self::LessThanOrEqual => "LessThanOrEqualToThreshold",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::GreaterThanOrEqual => "greater than or equal to",
+            Self::GreaterThan => "greater than",
+            Self::LessThan => "less than",
+            Self::LessThanOrEqual => "less than or equal to",
+        }
+    }
+
+    fn holds(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::GreaterThanOrEqual => value >= threshold,
+            Self::GreaterThan => value > threshold,
+            Self::LessThan => value < threshold,
+            Self::LessThanOrEqual => value <= threshold,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What inputs of several operations have to fulfil.
+
+use keyspaces_cql::metrics::Statistic;
+use serde::{Deserialize, Serialize};
+
+use super::invalid;
+use super::query::Watched;
+use crate::control_plane::constraint::Constraints;
+use crate::control_plane::error::ApiError;
+
+pub(super) type Dimensions = Vec<Dimension>;
+
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Dimension {
+    pub(super) name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) value: Option<String>,
+}
+
+/// 10, 20, 30 or a multiple of 60 s (API:PutMetricAlarm).
+pub(super) fn period(seconds: Option<i64>) -> Result<u64, ApiError> {
+    let mut constraints = Constraints::default();
+    constraints.member("period", seconds.as_ref()).required().range(1..=MOST_PERIOD);
+    constraints.check()?;
+    let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or_default();
+    if [10, 20, 30].contains(&seconds) || seconds.is_multiple_of(60) {
+        return Ok(seconds);
+    }
+    Err(invalid(format_args!("the period {seconds} is not 10, 20, 30 or a multiple of 60 seconds")))
+}
+
+/// A week, which is as long as data points are kept here.
+const MOST_PERIOD: i64 = 7 * 24 * 3600;
+
+/// The metric need not exist; its members have to fulfil the model.
+pub(super) fn watched(
+    namespace: Option<&str>,
+    name: Option<&str>,
+    dimensions: Dimensions,
+    statistic: Option<&str>,
+) -> Result<Watched, ApiError> {
+    let mut constraints = Constraints::default();
+    constraints.member("namespace", namespace).required().length(1..=255).pattern("[^:].*", |it| !it.starts_with(':'));
+    constraints.member("metricName", name).required().length(1..=255);
+    constraints.member("dimensions", Some(dimensions.as_slice())).count(0..=30);
+    for dimension in dimensions.iter().take(30) {
+        constraints.member("dimensions.member.name", dimension.name.as_deref()).required().length(1..=255);
+        constraints.member("dimensions.member.value", dimension.value.as_deref()).required().length(1..=1024);
+    }
+    constraints.member("statistic", statistic).required();
+    constraints.check()?;
+    let statistic = statistic.unwrap_or_default();
+    let statistic = Statistic::of_name(statistic).ok_or_else(|| {
+        let statistic: String = statistic.chars().take(40).collect();
+        let known = Statistic::ALL.map(Statistic::name).join(", ");
+        ApiError::not_emulated(format_args!("the statistic {statistic}; {known} are"))
+    })?;
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    Ok(Watched { namespace: text(namespace), metric_name: text(name), dimensions, statistic })
+}
+
+/// No longer than 2,048 characters (API:PutMetricAlarm).
+pub(super) fn expression(text: &str) -> Result<(), ApiError> {
+    let mut constraints = Constraints::default();
+    constraints.member("metricDataQueries.member.expression", Some(text)).length(1..=2048);
+    constraints.check()
+}

@@ -1,0 +1,139 @@
+//! What state an alarm goes into, by its data points.
+//!
+//! CloudWatch looks at more periods than the alarm has, so that data that comes late is not taken for missing, and judges by
+//! the most recent data points that it finds there. What it does where there are fewer is in a table of its user guide
+//! ("Configuring how CloudWatch alarms treat missing data"), which the tests below have.
+
+use serde::{Deserialize, Serialize};
+
+/// The state of an alarm.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) enum State {
+    #[serde(rename = "ALARM")]
+    Alarm,
+    #[serde(rename = "INSUFFICIENT_DATA")]
+    InsufficientData,
+    #[serde(rename = "OK")]
+    Ok,
+}
+
+/// What a period without a data point counts as.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum MissingData {
+    Breaching,
+    Ignore,
+    Missing,
+    NotBreaching,
+}
+
+/// How many breaching data points of how many set an alarm off.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Datapoints {
+    pub(super) to_alarm: u64,
+    pub(super) periods: u64,
+}
+
+/// How many periods more than an alarm's own are looked at: so many are in the examples of the user guide, which does not
+/// give a number.
+pub(super) const MORE_PERIODS: u64 = 2;
+
+impl Datapoints {
+    /// The state after `points`, the oldest first, each the value of one period if there is one. `breaches` says which do.
+    pub(super) fn judge(
+        self,
+        points: &[Option<f64>],
+        breaches: impl Fn(f64) -> bool,
+        missing: MissingData,
+        state: State,
+    ) -> State {
+        let most = usize::try_from(self.periods).unwrap_or(usize::MAX);
+        // With how many periods ago each was, the last being 1.
+        let recent: Vec<(u64, bool)> = (1..)
+            .zip(points.iter().rev())
+            .filter_map(|(ago, value)| value.map(|value| (ago, breaches(value))))
+            .take(most)
+            .collect();
+        let found = u64::try_from(recent.len()).unwrap_or(u64::MAX);
+        let breaching = u64::try_from(recent.iter().filter(|(_, breaches)| *breaches).count()).unwrap_or(u64::MAX);
+        let lacking = self.periods - found;
+        let judged = |breaching: u64| if breaching >= self.to_alarm { State::Alarm } else { State::Ok };
+        match missing {
+            _ if lacking == 0 => judged(breaching),
+            MissingData::Breaching => judged(breaching + lacking),
+            MissingData::NotBreaching => judged(breaching),
+            _ if breaching >= self.to_alarm => State::Alarm,
+            _ if breaching < found => State::Ok,
+            MissingData::Ignore => state,
+            MissingData::Missing if found == 0 => State::InsufficientData,
+            // All that there is breaches: it is enough once the oldest is as old as the alarm wants data points.
+            MissingData::Missing => {
+                let is_old = recent.last().is_some_and(|(ago, _)| *ago >= self.to_alarm);
+                if is_old { State::Alarm } else { state }
+            }
+        }
+    }
+}
+
+impl State {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Alarm => "ALARM",
+            Self::InsufficientData => "INSUFFICIENT_DATA",
+            Self::Ok => "OK",
+        }
+    }
+
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        [Self::Alarm, Self::InsufficientData, Self::Ok].into_iter().find(|state| state.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `None` in a column of the table is "Retain current state".
+    fn row(text: &str, to_alarm: u64) -> [Option<State>; 4] {
+        let points: Vec<Option<f64>> = text
+            .split(' ')
+            .map(|point| match point {
+                "0" => Some(0.0),
+                "X" => Some(1.0),
+                _ => None,
+            })
+            .collect();
+        [MissingData::Missing, MissingData::Ignore, MissingData::Breaching, MissingData::NotBreaching].map(|missing| {
+            let from = |state| Datapoints { to_alarm, periods: 3 }.judge(&points, |value| value > 0.5, missing, state);
+            let ends = [State::Ok, State::Alarm, State::InsufficientData].map(from);
+            if ends == [State::Ok, State::Alarm, State::InsufficientData] { None } else { Some(ends[0]) }
+        })
+    }
+
+    #[test]
+    fn missing_data_is_treated_as_in_the_user_guides_table() {
+        const OK: Option<State> = Some(State::Ok);
+        const ALARM: Option<State> = Some(State::Alarm);
+        const INSUFFICIENT: Option<State> = Some(State::InsufficientData);
+        const RETAIN: Option<State> = None;
+        // Columns: missing, ignore, breaching, notBreaching.
+        for (points, to_alarm, expected) in [
+            ("0 - X - X", 3, [OK, OK, OK, OK]),
+            ("- - - - 0", 3, [OK, OK, OK, OK]),
+            ("- - - - -", 3, [INSUFFICIENT, RETAIN, ALARM, OK]),
+            ("0 X X - X", 3, [ALARM, ALARM, ALARM, ALARM]),
+            ("- - X - -", 3, [ALARM, RETAIN, ALARM, OK]),
+            ("0 - X - X", 2, [ALARM, ALARM, ALARM, ALARM]),
+            ("0 0 X 0 X", 2, [ALARM, ALARM, ALARM, ALARM]),
+            ("0 - X - -", 2, [OK, OK, ALARM, OK]),
+            ("- - - - 0", 2, [OK, OK, ALARM, OK]),
+            ("- - - X -", 2, [ALARM, RETAIN, ALARM, OK]),
+        ] {
+            assert_eq!(row(points, to_alarm), expected, "{points}, {to_alarm} of 3");
+        }
+    }
+
+    #[test]
+    fn a_first_breaching_point_alone_is_waited_with() {
+        assert_eq!(row("- - - - X", 3)[0], None);
+    }
+}

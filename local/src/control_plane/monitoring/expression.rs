@@ -1,0 +1,428 @@
+//! Metric math: arithmetic, SUM, AVG, MIN, MAX, FILL, PERIOD and METRICS over time series.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// A parsed expression.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Expression {
+    Number(f64),
+    /// The series of another query.
+    Id(String),
+    List(Vec<Self>),
+    Call(Function, Vec<Self>),
+    /// `REPEAT`, which only FILL takes.
+    Repeat,
+    Negative(Box<Self>),
+    Infix(Box<Self>, char, Box<Self>),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Function {
+    Average,
+    Fill,
+    Maximum,
+    Metrics,
+    Minimum,
+    Period,
+    Sum,
+}
+
+/// The values of a series by the beginning of their period, in seconds since 1970.
+pub(super) type Points = BTreeMap<u64, f64>;
+
+/// What an expression comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    Scalar(f64),
+    Series(Points),
+    List(Vec<Points>),
+}
+
+/// The series that an expression may name, and the periods that they have values for.
+#[derive(Debug)]
+pub(super) struct Scope<'a> {
+    pub(super) series: &'a BTreeMap<String, Points>,
+    /// Those that METRICS() stands for.
+    pub(super) metrics: &'a [String],
+    pub(super) period: u64,
+    pub(super) periods: &'a [u64],
+}
+
+/// The depth of nested brackets and signs.
+const DEEPEST: usize = 32;
+
+impl Expression {
+    /// # Errors
+    ///
+    /// It is no expression, or uses a function that is not emulated.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let mut parser = Parser { characters: text.chars().peekable(), depth: 0 };
+        let parsed = parser.sum()?;
+        match parser.next_sign() {
+            None => Ok(parsed),
+            Some(sign) => Err(format!("{sign:?} is not expected there")),
+        }
+    }
+
+    /// The ids that it names.
+    pub(super) fn ids<'a>(&'a self, into: &mut Vec<&'a str>) {
+        match self {
+            Self::Id(id) => into.push(id),
+            Self::List(of) | Self::Call(_, of) => of.iter().for_each(|one| one.ids(into)),
+            Self::Negative(of) => of.ids(into),
+            Self::Infix(left, _, right) => {
+                left.ids(into);
+                right.ids(into);
+            }
+            Self::Number(_) | Self::Repeat => {}
+        }
+    }
+
+    /// # Errors
+    ///
+    /// A function or a sign is given what it does not take.
+    pub(super) fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, String> {
+        Ok(match self {
+            Self::Number(number) => Value::Scalar(*number),
+            Self::Id(id) => Value::Series(scope.series.get(id).cloned().unwrap_or_default()),
+            Self::List(of) => {
+                let mut list = Vec::new();
+                for one in of {
+                    match one.evaluate(scope)? {
+                        Value::Series(points) => list.push(points),
+                        Value::List(several) => list.extend(several),
+                        Value::Scalar(_) => return Err("a list is made of time series".to_owned()),
+                    }
+                }
+                Value::List(list)
+            }
+            Self::Call(function, arguments) => function.call(arguments, scope)?,
+            Self::Repeat => return Err("REPEAT stands only in FILL".to_owned()),
+            Self::Negative(of) => infix(Value::Scalar(0.0), '-', of.evaluate(scope)?)?,
+            Self::Infix(left, sign, right) => infix(left.evaluate(scope)?, *sign, right.evaluate(scope)?)?,
+        })
+    }
+}
+
+impl Function {
+    fn of_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "AVG" => Self::Average,
+            "FILL" => Self::Fill,
+            "MAX" => Self::Maximum,
+            "METRICS" => Self::Metrics,
+            "MIN" => Self::Minimum,
+            "PERIOD" => Self::Period,
+            "SUM" => Self::Sum,
+            _ => return None,
+        })
+    }
+
+    fn call(self, arguments: &[Expression], scope: &Scope<'_>) -> Result<Value, String> {
+        let value = |place: usize| arguments[place].evaluate(scope);
+        match (self, arguments) {
+            (Self::Metrics, []) => {
+                let series = scope.metrics.iter().map(|id| scope.series.get(id).cloned().unwrap_or_default());
+                Ok(Value::List(series.collect()))
+            }
+            (Self::Period, [Expression::Id(_)]) => Ok(Value::Scalar(float(scope.period))),
+            (Self::Fill, [_, with]) => {
+                let with = match with {
+                    Expression::Repeat => None,
+                    with => match with.evaluate(scope)? {
+                        Value::Scalar(number) => Some(number),
+                        _ => return Err("FILL fills with a number or REPEAT".to_owned()),
+                    },
+                };
+                Ok(match value(0)? {
+                    Value::Series(points) => Value::Series(filled(&points, with, scope.periods)),
+                    Value::List(list) => {
+                        Value::List(list.iter().map(|points| filled(points, with, scope.periods)).collect())
+                    }
+                    Value::Scalar(_) => return Err("FILL fills a time series".to_owned()),
+                })
+            }
+            (Self::Average | Self::Maximum | Self::Minimum | Self::Sum, [_]) => Ok(match value(0)? {
+                Value::List(list) => Value::Series(self.across(&list)),
+                Value::Series(points) if points.is_empty() => Value::Series(points),
+                Value::Series(points) => Value::Scalar(self.fold(points.into_values())),
+                Value::Scalar(_) => return Err(format!("{self} takes a time series or a list of some")),
+            }),
+            _ => Err(format!("{self} does not take these arguments")),
+        }
+    }
+
+    /// By period; series without a value there are left out.
+    fn across(self, list: &[Points]) -> Points {
+        let mut by_period = BTreeMap::<u64, Vec<f64>>::new();
+        for (period, value) in list.iter().flatten() {
+            by_period.entry(*period).or_default().push(*value);
+        }
+        by_period.into_iter().map(|(period, values)| (period, self.fold(values))).collect()
+    }
+
+    fn fold(self, values: impl IntoIterator<Item = f64>) -> f64 {
+        let (mut count, mut sum, mut lowest, mut highest) = (0_u64, 0.0, f64::INFINITY, f64::NEG_INFINITY);
+        for value in values {
+            (count, sum, lowest, highest) = (count + 1, sum + value, lowest.min(value), highest.max(value));
+        }
+        match self {
+            Self::Average => sum / float(count),
+            Self::Maximum => highest,
+            Self::Minimum => lowest,
+            _ => sum,
+        }
+    }
+}
+
+fn filled(points: &Points, with: Option<f64>, periods: &[u64]) -> Points {
+    let (mut filled, mut last) = (Points::new(), None);
+    for period in periods {
+        let value = points.get(period).copied();
+        last = value.or(last);
+        if let Some(value) = value.or(with).or(last) {
+            filled.insert(*period, value);
+        }
+    }
+    filled
+}
+
+/// Two series have a value where both have one; what cannot be divided has none.
+fn infix(left: Value, sign: char, right: Value) -> Result<Value, String> {
+    let of = |left: f64, right: f64| match sign {
+        '+' => left + right,
+        '-' => left - right,
+        '*' => left * right,
+        '/' => left / right,
+        _ => left.powf(right),
+    };
+    let finite = |points: Points| points.into_iter().filter(|(_, value)| value.is_finite()).collect();
+    Ok(match (left, right) {
+        (Value::Scalar(left), Value::Scalar(right)) => Value::Scalar(of(left, right)),
+        (Value::Series(left), Value::Scalar(right)) => {
+            Value::Series(finite(left.into_iter().map(|(period, left)| (period, of(left, right))).collect()))
+        }
+        (Value::Scalar(left), Value::Series(right)) => {
+            Value::Series(finite(right.into_iter().map(|(period, right)| (period, of(left, right))).collect()))
+        }
+        (Value::Series(left), Value::Series(right)) => {
+            let both = left.into_iter().filter_map(|(period, left)| Some((period, of(left, *right.get(&period)?))));
+            Value::Series(finite(both.collect()))
+        }
+        (Value::List(_), _) | (_, Value::List(_)) => return Err(format!("{sign:?} does not take lists here")),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds of a period and numbers of series are small")]
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+struct Parser<'a> {
+    characters: Peekable<Chars<'a>>,
+    depth: usize,
+}
+
+impl Parser<'_> {
+    fn sum(&mut self) -> Result<Expression, String> {
+        let mut left = self.product()?;
+        while let Some(sign) = self.taken("+-") {
+            left = Expression::Infix(Box::new(left), sign, Box::new(self.product()?));
+        }
+        Ok(left)
+    }
+
+    fn product(&mut self) -> Result<Expression, String> {
+        let mut left = self.power()?;
+        while let Some(sign) = self.taken("*/") {
+            left = Expression::Infix(Box::new(left), sign, Box::new(self.power()?));
+        }
+        Ok(left)
+    }
+
+    fn power(&mut self) -> Result<Expression, String> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(format!("it is nested deeper than {DEEPEST} levels"));
+        }
+        let base =
+            if self.taken("-").is_some() { Expression::Negative(Box::new(self.power()?)) } else { self.operand()? };
+        let power = match self.taken("^") {
+            Some(sign) => Expression::Infix(Box::new(base), sign, Box::new(self.power()?)),
+            None => base,
+        };
+        self.depth -= 1;
+        Ok(power)
+    }
+
+    fn operand(&mut self) -> Result<Expression, String> {
+        match self.next_sign() {
+            Some('(') => {
+                let inside = self.sum()?;
+                self.close(')')?;
+                Ok(inside)
+            }
+            Some('[') => Ok(Expression::List(self.list(']')?)),
+            Some(digit) if digit.is_ascii_digit() || digit == '.' => {
+                let text = self.word(digit, |c| c.is_ascii_digit() || c == '.');
+                text.parse().map(Expression::Number).map_err(|_| format!("{text} is no number"))
+            }
+            Some(letter) if letter.is_ascii_alphabetic() => {
+                let word = self.word(letter, |c| c.is_ascii_alphanumeric() || c == '_');
+                self.named(word)
+            }
+            Some(sign) => Err(format!("{sign:?} is not expected there")),
+            None => Err("it ends where a metric or a number is expected".to_owned()),
+        }
+    }
+
+    /// Ids begin in lower case, functions are in capitals.
+    fn named(&mut self, word: String) -> Result<Expression, String> {
+        if word.starts_with(|first: char| first.is_ascii_lowercase()) {
+            return Ok(Expression::Id(word));
+        }
+        if word == "REPEAT" {
+            return Ok(Expression::Repeat);
+        }
+        let function = Function::of_name(&word).ok_or_else(|| {
+            let word: String = word.chars().take(40).collect();
+            format!("{word} is no function that is emulated: AVG, FILL, MAX, METRICS, MIN, PERIOD and SUM are")
+        })?;
+        if self.taken("(").is_none() {
+            return Err(format!("{function} is followed by its arguments in brackets"));
+        }
+        Ok(Expression::Call(function, self.list(')')?))
+    }
+
+    fn list(&mut self, end: char) -> Result<Vec<Expression>, String> {
+        let mut list = Vec::new();
+        if self.peeked() == Some(end) {
+            self.characters.next();
+            return Ok(list);
+        }
+        loop {
+            list.push(self.sum()?);
+            if self.taken(",").is_none() {
+                self.close(end)?;
+                return Ok(list);
+            }
+        }
+    }
+
+    fn close(&mut self, end: char) -> Result<(), String> {
+        match self.next_sign() {
+            Some(sign) if sign == end => Ok(()),
+            _ => Err(format!("a {end:?} is missing")),
+        }
+    }
+
+    fn word(&mut self, first: char, is_part: impl Fn(char) -> bool) -> String {
+        let mut word = String::from(first);
+        while let Some(part) = self.characters.next_if(|c| is_part(*c)) {
+            word.push(part);
+        }
+        word
+    }
+
+    fn peeked(&mut self) -> Option<char> {
+        while self.characters.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+        self.characters.peek().copied()
+    }
+
+    fn next_sign(&mut self) -> Option<char> {
+        self.peeked()?;
+        self.characters.next()
+    }
+
+    fn taken(&mut self, signs: &str) -> Option<char> {
+        self.peeked().filter(|sign| signs.contains(*sign))?;
+        self.characters.next()
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Average => "AVG",
+            Self::Fill => "FILL",
+            Self::Maximum => "MAX",
+            Self::Metrics => "METRICS",
+            Self::Minimum => "MIN",
+            Self::Period => "PERIOD",
+            Self::Sum => "SUM",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evaluated(text: &str) -> Result<Value, String> {
+        let series = BTreeMap::from([
+            ("m1".to_owned(), Points::from([(0, 120.0), (60, 60.0)])),
+            ("m2".to_owned(), Points::from([(60, 4.0), (120, 0.0)])),
+            ("m3".to_owned(), Points::new()),
+        ]);
+        let metrics = ["m1".to_owned(), "m2".to_owned()];
+        let scope = Scope { series: &series, metrics: &metrics, period: 60, periods: &[0, 60, 120] };
+        Expression::parse(text)?.evaluate(&scope)
+    }
+
+    #[test]
+    fn expressions_come_to_what_cloudwatch_says() {
+        let series = |points: &[(u64, f64)]| Ok(Value::Series(points.iter().copied().collect()));
+        for (text, value) in [
+            ("m1", series(&[(0, 120.0), (60, 60.0)])),
+            ("m1/PERIOD(m1)", series(&[(0, 2.0), (60, 1.0)])),
+            ("m1 + m2", series(&[(60, 64.0)])),
+            ("SUM([m1,m2,m3])", series(&[(0, 120.0), (60, 64.0), (120, 0.0)])),
+            ("SUM(METRICS())", series(&[(0, 120.0), (60, 64.0), (120, 0.0)])),
+            ("SUM([FILL(m3,0), FILL(m2, 0)])", series(&[(0, 0.0), (60, 4.0), (120, 0.0)])),
+            ("FILL(m1,REPEAT)", series(&[(0, 120.0), (60, 60.0), (120, 60.0)])),
+            ("FILL(m2,REPEAT)", series(&[(60, 4.0), (120, 0.0)])),
+            ("MAX([m1,m2])", series(&[(0, 120.0), (60, 60.0), (120, 0.0)])),
+            ("AVG([m1,m2])", series(&[(0, 120.0), (60, 32.0), (120, 0.0)])),
+            ("((m1/PERIOD(m1))/m2)*100", series(&[(60, 25.0)])),
+            ("m1/m2", series(&[(60, 15.0)])),
+            ("m1/0", series(&[])),
+            ("1 - m2 * 2", series(&[(60, -7.0), (120, 1.0)])),
+            ("-m2 + 2^3^0", series(&[(60, -2.0), (120, 2.0)])),
+            ("SUM(m1)", Ok(Value::Scalar(180.0))),
+            ("10 - 4 - 3", Ok(Value::Scalar(3.0))),
+            ("m1 * SUM(m3)", series(&[])),
+        ] {
+            assert_eq!(evaluated(text), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_expression_is_refused_with_the_reason() {
+        let deep = format!("{}m1", "(".repeat(40));
+        for (text, problem) in [
+            ("", "it ends where a metric or a number is expected"),
+            ("m1 +", "it ends where a metric or a number is expected"),
+            ("m1 m2", "'m' is not expected there"),
+            ("SUM([m1,m2)", "a ']' is missing"),
+            ("(m1", "a ')' is missing"),
+            ("SUM m1", "SUM is followed by its arguments in brackets"),
+            ("m1 # 3", "'#' is not expected there"),
+            ("1.2.3", "1.2.3 is no number"),
+            ("[m1] + 1", "'+' does not take lists here"),
+            ("FILL(m1)", "FILL does not take these arguments"),
+            ("FILL(m1, m2)", "FILL fills with a number or REPEAT"),
+            ("PERIOD(1)", "PERIOD does not take these arguments"),
+            ("REPEAT", "REPEAT stands only in FILL"),
+            (
+                "SEARCH('{AWS/Cassandra}', 'Sum')",
+                "SEARCH is no function that is emulated: AVG, FILL, MAX, METRICS, MIN, PERIOD and SUM are",
+            ),
+            (deep.as_str(), "it is nested deeper than 32 levels"),
+        ] {
+            assert_eq!(evaluated(text), Err(problem.to_owned()), "{text}");
+        }
+    }
+}

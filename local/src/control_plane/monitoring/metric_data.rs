@@ -1,0 +1,108 @@
+//! GetMetricData.
+
+use serde::{Deserialize, Serialize};
+
+use super::invalid;
+use super::metric_source::{MetricSource, Range};
+use super::query::{Queries, Query};
+use crate::control_plane::constraint::Constraints;
+use crate::control_plane::error::ApiError;
+use crate::control_plane::protocol::Timestamp;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Wanted {
+    metric_data_queries: Option<Vec<Query>>,
+    start_time: Option<Timestamp>,
+    end_time: Option<Timestamp>,
+    next_token: Option<String>,
+    scan_by: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Data {
+    metric_data_results: Vec<Series>,
+    messages: [(); 0],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Series {
+    id: String,
+    label: String,
+    timestamps: Vec<Timestamp>,
+    values: Vec<f64>,
+    status_code: &'static str,
+}
+
+/// How many data points one answer may have (API:GetMetricData); there is one page here.
+const MOST_DATAPOINTS: u64 = 100_800;
+
+/// The newest first, unless the request says otherwise.
+pub(super) fn get(source: &MetricSource<'_>, wanted: Wanted) -> Result<Data, ApiError> {
+    let mut constraints = Constraints::default();
+    constraints.member("metricDataQueries", wanted.metric_data_queries.as_deref()).required();
+    constraints.member("startTime", wanted.start_time.as_ref()).required();
+    constraints.member("endTime", wanted.end_time.as_ref()).required();
+    let orders = ["TimestampDescending", "TimestampAscending"];
+    constraints.member("scanBy", wanted.scan_by.as_deref()).one_of(&orders);
+    constraints.check()?;
+    if wanted.next_token.is_some() {
+        let error = invalid("the token is of no listing");
+        return Err(ApiError::new("InvalidNextToken", error.message));
+    }
+    let written = wanted.metric_data_queries.unwrap_or_default();
+    let queries = Queries::read(&written)?;
+    for watched in queries.metrics() {
+        check_statistic(watched)?;
+    }
+    let range = between(wanted.start_time, wanted.end_time, queries.period)?;
+    let number = u64::try_from(written.len()).unwrap_or(u64::MAX);
+    if range.count().saturating_mul(number) > MOST_DATAPOINTS {
+        return Err(ApiError::not_emulated(format_args!("more than {MOST_DATAPOINTS} data points in one request")));
+    }
+    let is_ascending = wanted.scan_by.as_deref() == Some("TimestampAscending");
+    let results = queries.evaluate(source, range)?.into_iter().map(|returned| {
+        let mut points: Vec<(u64, f64)> = returned.points.into_iter().collect();
+        if !is_ascending {
+            points.reverse();
+        }
+        Series {
+            id: returned.id,
+            label: returned.label,
+            timestamps: points.iter().map(|(period, _)| Timestamp::from_millis(period * 1000)).collect(),
+            values: points.into_iter().map(|(_, value)| value).collect(),
+            status_code: "Complete",
+        }
+    });
+    Ok(Data { metric_data_results: results.collect(), messages: [] })
+}
+
+/// A statistic that is not valid for the metric is refused: CloudWatch has numbers for it that mean nothing.
+pub(super) fn check_statistic(watched: &super::query::Watched) -> Result<(), ApiError> {
+    let Some(metric) = watched.lacks_statistic(watched.statistic) else { return Ok(()) };
+    let valid: Vec<&str> = metric.statistics.iter().map(|statistic| statistic.name()).collect();
+    Err(ApiError::validation(format!(
+        "keyspaces-local: {} is no valid statistic of {}; {} (DG:metrics-dimensions)",
+        watched.statistic,
+        metric.name,
+        match valid.as_slice() {
+            [one] => format!("{one} is"),
+            several => format!("{} are", several.join(", ")),
+        }
+    )))
+}
+
+/// The periods that begin from `start`, rounded down to a whole period, and before `end`.
+pub(super) fn between(start: Option<Timestamp>, end: Option<Timestamp>, period: u64) -> Result<Range, ApiError> {
+    let seconds = |at: Option<Timestamp>| {
+        let millis = at.map(Timestamp::millis).unwrap_or_default();
+        u64::try_from(millis).map(|millis| millis / 1000).map_err(|_| invalid("the time is before 1970"))
+    };
+    let (start, end) = (seconds(start)?, seconds(end)?);
+    if start >= end {
+        return Err(invalid("StartTime is not before EndTime"));
+    }
+    Ok(Range::between(start, end, period))
+}

@@ -1,0 +1,209 @@
+//! Where data points come from: what the gateway counted by the minute, what tables are provisioned with, and the quotas.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keyspaces_cql::CapacityMode;
+use keyspaces_cql::metrics::{self, Description, NAMESPACE, Statistic};
+
+use super::constraints::Dimension;
+use super::expression::Points;
+use super::query::Watched;
+use crate::metering::{Counter, Metering, Operation, StatisticSet};
+use crate::names::{ObjectKind, SchemaObject};
+use crate::schema::Schema;
+
+/// All data points.
+pub(super) struct MetricSource<'a> {
+    metering: &'a Metering,
+    schema: &'a Schema,
+}
+
+/// Whole periods, in seconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range {
+    start: u64,
+    period: u64,
+    count: u64,
+}
+
+/// A metric that has data points, as ListMetrics shows it.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Listed {
+    pub(super) metric_name: &'static str,
+    pub(super) dimensions: Vec<(&'static str, String)>,
+}
+
+/// The dimensions of a metric of a table, or none of the account.
+enum Subject {
+    Account,
+    Table(SchemaObject),
+    Operation(SchemaObject, Operation),
+}
+
+/// How often capacity and quotas are reported (DG:metrics-dimensions), in minutes.
+const REPORTED_EVERY: u64 = 5;
+
+/// The quota for reads and for writes of one table (DG:quotas).
+const MOST_OF_A_TABLE: f64 = 40_000.0;
+
+impl<'a> MetricSource<'a> {
+    pub(super) fn new(metering: &'a Metering, schema: &'a Schema) -> Self {
+        Self { metering, schema }
+    }
+
+    /// The values of a statistic by period; none for a metric, a dimension or a statistic that is not there.
+    pub(super) fn points(&self, watched: &Watched, range: Range) -> Points {
+        let sets = self.sets(watched, range);
+        sets.into_iter().map(|(period, set)| (period, set.get(watched.statistic))).collect()
+    }
+
+    /// What the statistics are made of, by period.
+    pub(super) fn sets(&self, watched: &Watched, range: Range) -> BTreeMap<u64, StatisticSet> {
+        let mut by_period = BTreeMap::<u64, StatisticSet>::new();
+        if watched.description().is_none_or(|metric| !metric.has(watched.statistic)) {
+            return by_period;
+        }
+        for (minute, set) in self.minutes(watched, range) {
+            let period = range.start + (minute * 60 - range.start) / range.period * range.period;
+            let all = by_period.entry(period).or_default();
+            *all = all.and(set);
+        }
+        by_period
+    }
+
+    fn minutes(&self, watched: &Watched, range: Range) -> BTreeMap<u64, StatisticSet> {
+        let minutes = range.start.div_ceil(60)..range.end().div_ceil(60);
+        let Some(subject) = watched.subject() else { return BTreeMap::new() };
+        let counter = Counter::ALL.into_iter().find(|counter| counter.metric().name == watched.metric_name);
+        if let Some(counter) = counter {
+            return match subject {
+                Subject::Table(table) => self.metering.points(&table, None, counter, minutes),
+                Subject::Operation(table, operation) => self.metering.points(&table, Some(operation), counter, minutes),
+                Subject::Account => BTreeMap::new(),
+            };
+        }
+        let Some(level) = self.level(watched, &subject) else { return BTreeMap::new() };
+        let minutes = minutes.start.next_multiple_of(REPORTED_EVERY)..minutes.end.min(self.metering.now() / 60_000 + 1);
+        let step = usize::try_from(REPORTED_EVERY).unwrap_or(1);
+        minutes.step_by(step).map(|minute| (minute, StatisticSet::of(level))).collect()
+    }
+
+    /// What is reported every five minutes, as it is now: what it was before is not kept.
+    fn level(&self, watched: &Watched, subject: &Subject) -> Option<f64> {
+        let name = watched.metric_name.as_str();
+        match subject {
+            Subject::Account => [metrics::ACCOUNT_MAX_TABLE_LEVEL_READS, metrics::ACCOUNT_MAX_TABLE_LEVEL_WRITES]
+                .iter()
+                .any(|metric| metric.name() == name)
+                .then_some(MOST_OF_A_TABLE),
+            Subject::Table(table) => {
+                let CapacityMode::Provisioned { read, write } = self.schema.options(table)?.capacity_mode? else {
+                    return None;
+                };
+                [(metrics::PROVISIONED_READ_CAPACITY_UNITS, read), (metrics::PROVISIONED_WRITE_CAPACITY_UNITS, write)]
+                    .into_iter()
+                    .find(|(metric, _)| metric.name() == name)
+                    .map(|(_, units)| f64::from(units))
+            }
+            Subject::Operation(..) => None,
+        }
+    }
+
+    /// Every metric that has data points.
+    pub(super) fn listed(&self) -> BTreeSet<Listed> {
+        let mut listed = BTreeSet::new();
+        for (table, operation, counter) in self.metering.counted() {
+            let metric = counter.metric();
+            let mut dimensions = vec![("Keyspace", table.keyspace), ("TableName", table.name)];
+            if metric.dimensions.contains(&metrics::Dimension::Operation) {
+                dimensions.push(("Operation", operation.name().to_owned()));
+            }
+            listed.insert(Listed { metric_name: metric.name, dimensions });
+        }
+        for metric in [metrics::ACCOUNT_MAX_TABLE_LEVEL_READS, metrics::ACCOUNT_MAX_TABLE_LEVEL_WRITES] {
+            listed.insert(Listed { metric_name: metric.name(), dimensions: Vec::new() });
+        }
+        for (keyspace, _) in self.schema.shown_keyspaces() {
+            for table in self.schema.shown_within(&keyspace.keyspace, ObjectKind::Table) {
+                let options = self.schema.options(&table);
+                if !options
+                    .is_some_and(|options| matches!(options.capacity_mode, Some(CapacityMode::Provisioned { .. })))
+                {
+                    continue;
+                }
+                for metric in [metrics::PROVISIONED_READ_CAPACITY_UNITS, metrics::PROVISIONED_WRITE_CAPACITY_UNITS] {
+                    let dimensions = vec![("Keyspace", table.keyspace.clone()), ("TableName", table.name.clone())];
+                    listed.insert(Listed { metric_name: metric.name(), dimensions });
+                }
+            }
+        }
+        listed
+    }
+}
+
+impl Watched {
+    /// The metric of the service that is meant, if there is one.
+    pub(super) fn description(&self) -> Option<Description> {
+        if self.namespace != NAMESPACE {
+            return None;
+        }
+        // The metrics of streams have the names of others, and no data here.
+        metrics::named(&self.metric_name).find(|metric| !metric.dimensions.contains(&metrics::Dimension::StreamLabel))
+    }
+
+    /// What it is a metric of, if it has exactly the dimensions of the metric, in any order.
+    fn subject(&self) -> Option<Subject> {
+        let metric = self.description()?;
+        if metric.dimensions.len() != self.dimensions.len() {
+            return None;
+        }
+        let value = |wanted: metrics::Dimension| {
+            let is_wanted = |dimension: &&Dimension| dimension.name.as_deref() == Some(wanted.name());
+            self.dimensions.iter().find(is_wanted)?.value.as_deref()
+        };
+        let table =
+            || Some(SchemaObject::table(value(metrics::Dimension::Keyspace)?, value(metrics::Dimension::TableName)?));
+        match metric.dimensions {
+            [] => Some(Subject::Account),
+            [_, _] => Some(Subject::Table(table()?)),
+            [_, _, metrics::Dimension::Operation] => {
+                let name = value(metrics::Dimension::Operation)?;
+                let operation = Operation::ALL.into_iter().find(|operation| operation.name() == name)?;
+                Some(Subject::Operation(table()?, operation))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the metric has data points under other statistics only.
+    pub(super) fn lacks_statistic(&self, statistic: Statistic) -> Option<Description> {
+        self.description().filter(|metric| !metric.has(statistic))
+    }
+}
+
+impl Range {
+    /// So many periods before an end.
+    pub(super) fn before(end: u64, period: u64, count: u64) -> Self {
+        let count = count.min(end / period);
+        Self { start: end - count * period, period, count }
+    }
+
+    /// The periods that begin at `start`, rounded down to a whole one, or later, and before `end`.
+    pub(super) fn between(start: u64, end: u64, period: u64) -> Self {
+        let start = start / period * period;
+        Self { start, period, count: end.saturating_sub(start).div_ceil(period) }
+    }
+
+    pub(super) fn count(self) -> u64 {
+        self.count
+    }
+
+    /// The beginnings of its periods.
+    pub(super) fn periods(self) -> impl Iterator<Item = u64> {
+        (0..self.count).map(move |number| self.start + number * self.period)
+    }
+
+    fn end(self) -> u64 {
+        self.start + self.count * self.period
+    }
+}

@@ -1,0 +1,124 @@
+//! CloudWatch (API version 2010-08-01), as far as it is about the metrics of `AWS/Cassandra`: metrics that are read from what
+//! the gateway counted, and alarms on them.
+
+mod alarm;
+mod constraints;
+mod describe;
+mod evaluation;
+mod expression;
+mod history;
+mod metric_data;
+mod metric_source;
+mod metric_statistics;
+mod put_metric_alarm;
+mod query;
+mod store;
+
+use super::error::ApiError;
+use super::plane::Plane;
+use super::protocol::{Input, Output};
+use metric_source::MetricSource;
+pub(crate) use store::AlarmStore;
+
+const OPERATIONS: [&str; 8] = [
+    "DeleteAlarms",
+    "DescribeAlarmHistory",
+    "DescribeAlarms",
+    "GetMetricData",
+    "GetMetricStatistics",
+    "ListMetrics",
+    "PutMetricAlarm",
+    "SetAlarmState",
+];
+
+const NOT_EMULATED: [&str; 36] = [
+    "DeleteAlarmMuteRule",
+    "DeleteAnomalyDetector",
+    "DeleteDashboards",
+    "DeleteInsightRules",
+    "DeleteMetricStream",
+    "DescribeAlarmContributors",
+    "DescribeAlarmsForMetric",
+    "DescribeAnomalyDetectors",
+    "DescribeInsightRules",
+    "DisableAlarmActions",
+    "DisableInsightRules",
+    "EnableAlarmActions",
+    "EnableInsightRules",
+    "GetAlarmMuteRule",
+    "GetDashboard",
+    "GetInsightRuleReport",
+    "GetMetricStream",
+    "GetMetricWidgetImage",
+    "GetOTelEnrichment",
+    "ListAlarmMuteRules",
+    "ListDashboards",
+    "ListManagedInsightRules",
+    "ListMetricStreams",
+    "ListTagsForResource",
+    "PutAlarmMuteRule",
+    "PutAnomalyDetector",
+    "PutCompositeAlarm",
+    "PutDashboard",
+    "PutInsightRule",
+    "PutManagedInsightRules",
+    "PutMetricData",
+    "PutMetricStream",
+    "StartMetricStreams",
+    "StopMetricStreams",
+    "TagResource",
+    "UntagResource",
+];
+
+/// Whether the service has this operation.
+pub(crate) fn has(operation: &str) -> bool {
+    OPERATIONS.contains(&operation) || NOT_EMULATED.contains(&operation)
+}
+
+/// Carries out an operation that [`has`] knows.
+pub(crate) async fn answer(
+    plane: &Plane,
+    account: &str,
+    operation: &str,
+    input: Input<'_>,
+) -> Result<Output, ApiError> {
+    if !OPERATIONS.contains(&operation) {
+        return Err(ApiError::not_emulated(format_args!("{operation} of CloudWatch")));
+    }
+    let gateway = plane.gateway();
+    gateway.settle().await.map_err(|failed| ApiError::internal(format!("keyspaces-local: {failed}")))?;
+    let metering = gateway.metering();
+    let source = MetricSource::new(metering, gateway.schema());
+    let arn_prefix = format!("arn:aws:cloudwatch:{}:{account}:alarm:", plane.region());
+    let now = metering.now();
+    let mut alarms = plane.alarms().lock();
+    alarms.evaluate(&source, now);
+    Ok(match operation {
+        "PutMetricAlarm" => {
+            alarms.put(put_metric_alarm::read(input)?, now)?;
+            Output::new(Nothing {})
+        }
+        "DescribeAlarms" => Output::new(describe::alarms(&alarms, input.decode()?, &arn_prefix)?),
+        "DescribeAlarmHistory" => Output::new(history::describe(&alarms, input.decode()?)?),
+        "DeleteAlarms" => {
+            alarms.delete(input.decode()?, now)?;
+            Output::new(Nothing {})
+        }
+        "SetAlarmState" => {
+            alarms.set_state(input.decode()?, now)?;
+            Output::new(Nothing {})
+        }
+        "GetMetricData" => Output::new(metric_data::get(&source, input.decode()?)?),
+        "GetMetricStatistics" => Output::new(metric_statistics::get(&source, input.decode()?)?),
+        _ => Output::new(metric_statistics::list(&source, input.decode()?)?),
+    })
+}
+
+/// The output of operations that answer nothing.
+#[derive(serde::Serialize)]
+struct Nothing {}
+
+/// What the input breaks, where the service's own words are not known.
+fn invalid(problem: impl std::fmt::Display) -> ApiError {
+    ApiError::validation(format!("keyspaces-local: {problem} (the service's message is not known)"))
+}

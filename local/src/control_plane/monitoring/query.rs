@@ -1,0 +1,217 @@
+//! Metrics with ids and expressions over them, as alarms and GetMetricData have them.
+
+use std::collections::BTreeMap;
+
+use keyspaces_cql::metrics::Statistic;
+use serde::{Deserialize, Serialize};
+
+use super::constraints::{self, Dimensions};
+use super::expression::{Expression, Points, Scope, Value};
+use super::invalid;
+use super::metric_source::{MetricSource, Range};
+use crate::control_plane::constraint::Constraints;
+use crate::control_plane::error::ApiError;
+
+/// A `MetricDataQuery`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Query {
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metric_stat: Option<MetricStat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expression: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    return_data: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<i64>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct MetricStat {
+    metric: Option<Metric>,
+    period: Option<i64>,
+    stat: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Metric {
+    namespace: Option<String>,
+    metric_name: Option<String>,
+    dimensions: Option<Dimensions>,
+}
+
+/// Queries that were checked: metrics, and expressions in an order in which each names only those before it.
+#[derive(Clone, Debug)]
+pub(super) struct Queries {
+    pub(super) period: u64,
+    metrics: Vec<(String, Watched)>,
+    expressions: Vec<(String, Expression)>,
+    returned: Vec<(String, String)>,
+}
+
+/// A metric with its dimensions and statistic, as CloudWatch takes it: it need not exist.
+#[derive(Clone, Debug)]
+pub(super) struct Watched {
+    pub(super) namespace: String,
+    pub(super) metric_name: String,
+    pub(super) dimensions: Dimensions,
+    pub(super) statistic: Statistic,
+}
+
+/// The series of a query that is returned.
+#[derive(Clone, Debug)]
+pub(super) struct Returned {
+    pub(super) id: String,
+    pub(super) label: String,
+    pub(super) points: Points,
+}
+
+/// How many queries one request may have (API:GetMetricData).
+const MOST_QUERIES: usize = 500;
+
+impl Queries {
+    /// One metric alone.
+    pub(super) fn of(watched: Watched, period: u64) -> Self {
+        let (id, label) = ("m1".to_owned(), watched.metric_name.clone());
+        Self { period, metrics: vec![(id.clone(), watched)], expressions: Vec::new(), returned: vec![(id, label)] }
+    }
+
+    /// # Errors
+    ///
+    /// A ValidationException: a query has both or neither of a metric and an expression, an id is missing, malformed or used
+    /// twice, an expression is none or names no query, or the periods differ.
+    pub(super) fn read(queries: &[Query]) -> Result<Self, ApiError> {
+        let mut constraints = Constraints::default();
+        constraints.member("metricDataQueries", Some(queries)).count(1..=MOST_QUERIES);
+        constraints.check()?;
+        let (mut metrics, mut written, mut returned, mut period) = (Vec::new(), Vec::new(), Vec::new(), None);
+        for query in queries {
+            let id = query.id()?;
+            if metrics.iter().any(|(other, _)| *other == id) || written.iter().any(|(other, _)| *other == id) {
+                return Err(invalid(format_args!("the id {id} is used twice")));
+            }
+            let label = match (&query.metric_stat, &query.expression) {
+                (Some(metric), None) => {
+                    let (watched, of_metric) = metric.read()?;
+                    if *period.get_or_insert(of_metric) != of_metric {
+                        return Err(ApiError::not_emulated("metrics of several periods in one request"));
+                    }
+                    let label = watched.metric_name.clone();
+                    metrics.push((id.clone(), watched));
+                    label
+                }
+                (None, Some(text)) => {
+                    constraints::expression(text)?;
+                    let parsed = Expression::parse(text)
+                        .map_err(|problem| invalid(format_args!("the expression of {id} is none: {problem}")))?;
+                    written.push((id.clone(), parsed));
+                    id.clone()
+                }
+                _ => return Err(invalid(format_args!("{id} has one of MetricStat and Expression"))),
+            };
+            if query.return_data.unwrap_or(true) {
+                returned.push((id, query.label.clone().unwrap_or(label)));
+            }
+        }
+        let period = period.ok_or_else(|| invalid("there is no metric"))?;
+        let expressions = in_order(&metrics, written)?;
+        Ok(Self { period, metrics, expressions, returned })
+    }
+
+    /// For an alarm: one series is returned, which is what is compared.
+    pub(super) fn returns_one(&self) -> bool {
+        self.returned.len() == 1
+    }
+
+    pub(super) fn metrics(&self) -> impl Iterator<Item = &Watched> {
+        self.metrics.iter().map(|(_, watched)| watched)
+    }
+
+    /// The series that are returned, in the order of the request.
+    ///
+    /// # Errors
+    ///
+    /// A ValidationException: an expression does not come to one time series.
+    pub(super) fn evaluate(&self, source: &MetricSource<'_>, range: Range) -> Result<Vec<Returned>, ApiError> {
+        let mut series: BTreeMap<String, Points> =
+            self.metrics.iter().map(|(id, watched)| (id.clone(), source.points(watched, range))).collect();
+        let ids: Vec<String> = self.metrics.iter().map(|(id, _)| id.clone()).collect();
+        let periods: Vec<u64> = range.periods().collect();
+        for (id, expression) in &self.expressions {
+            let scope = Scope { series: &series, metrics: &ids, period: self.period, periods: &periods };
+            let refused = |problem| invalid(format_args!("the expression of {id} cannot be evaluated: {problem}"));
+            let points = match expression.evaluate(&scope).map_err(refused)? {
+                Value::Series(points) => points,
+                Value::Scalar(_) => return Err(refused("it comes to a number, not to a time series".to_owned())),
+                Value::List(_) => return Err(refused("it comes to several time series".to_owned())),
+            };
+            series.insert(id.clone(), points);
+        }
+        let result = |(id, label): &(String, String)| Returned {
+            id: id.clone(),
+            label: label.clone(),
+            points: series.get(id).cloned().unwrap_or_default(),
+        };
+        Ok(self.returned.iter().map(result).collect())
+    }
+}
+
+/// Expressions after those that they name. One that names itself, or nothing that is there, is refused.
+fn in_order(
+    metrics: &[(String, Watched)],
+    mut written: Vec<(String, Expression)>,
+) -> Result<Vec<(String, Expression)>, ApiError> {
+    let mut ordered: Vec<(String, Expression)> = Vec::new();
+    while !written.is_empty() {
+        let is_known =
+            |id: &str| metrics.iter().any(|(other, _)| other == id) || ordered.iter().any(|(other, _)| other == id);
+        let missing = |expression: &Expression| {
+            let mut ids = Vec::new();
+            expression.ids(&mut ids);
+            ids.into_iter().find(|id| !is_known(id)).map(str::to_owned)
+        };
+        let next = written.iter().position(|(_, expression)| missing(expression).is_none());
+        let Some(next) = next else {
+            let (id, missing) = written.first().map(|(id, of)| (id.clone(), missing(of))).unwrap_or_default();
+            let missing = missing.unwrap_or_default();
+            return Err(invalid(format_args!("the expression of {id} names {missing}, which is no other query")));
+        };
+        ordered.push(written.remove(next));
+    }
+    Ok(ordered)
+}
+
+impl Query {
+    fn id(&self) -> Result<String, ApiError> {
+        let is_id = |id: &str| {
+            id.starts_with(|first: char| first.is_ascii_lowercase())
+                && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
+        let mut constraints = Constraints::default();
+        let id = constraints.member("metricDataQueries.member.id", self.id.as_deref()).required();
+        id.length(1..=255).pattern("^[a-z][a-zA-Z0-9_]*$", is_id);
+        constraints.check()?;
+        Ok(self.id.clone().unwrap_or_default())
+    }
+}
+
+impl MetricStat {
+    fn read(&self) -> Result<(Watched, u64), ApiError> {
+        let mut constraints = Constraints::default();
+        let path = "metricDataQueries.member.metricStat.metric";
+        constraints.member(path, self.metric.as_ref()).required();
+        constraints.member("metricDataQueries.member.metricStat.stat", self.stat.as_ref()).required();
+        constraints.check()?;
+        let period = constraints::period(self.period)?;
+        let metric = self.metric.clone().unwrap_or(Metric { namespace: None, metric_name: None, dimensions: None });
+        let (namespace, name) = (metric.namespace.as_deref(), metric.metric_name.as_deref());
+        let watched =
+            constraints::watched(namespace, name, metric.dimensions.unwrap_or_default(), self.stat.as_deref())?;
+        Ok((watched, period))
+    }
+}

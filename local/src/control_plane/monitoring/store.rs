@@ -1,0 +1,169 @@
+//! All alarms, and their history.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Deserialize;
+
+use super::alarm::Alarm;
+use super::evaluation::State;
+use super::history::{Item, ItemKind};
+use super::invalid;
+use super::metric_source::MetricSource;
+use crate::control_plane::constraint::Constraints;
+use crate::control_plane::error::ApiError;
+use crate::journal::LOG;
+
+/// The alarms of the account. They are kept as long as the service runs.
+#[derive(Debug, Default)]
+pub(crate) struct AlarmStore(Mutex<Alarms>);
+
+#[derive(Debug, Default)]
+pub(super) struct Alarms {
+    all: BTreeMap<String, Alarm>,
+    history: VecDeque<Item>,
+}
+
+/// CloudWatch's quota is 5,000; fewer are kept here, because each may be evaluated for a day of minutes at once.
+const MOST_ALARMS: usize = 500;
+
+/// How many entries of history are kept.
+const MOST_HISTORY: usize = 10_000;
+
+/// For how many minutes alarms are evaluated after a time in which nobody looked: a day.
+const MOST_MINUTES: u64 = 24 * 60;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DeleteAlarms {
+    alarm_names: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SetAlarmState {
+    alarm_name: Option<String>,
+    state_value: Option<String>,
+    state_reason: Option<String>,
+}
+
+impl AlarmStore {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Alarms> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Alarms {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Alarm> {
+        self.all.values()
+    }
+
+    /// The oldest first.
+    pub(super) fn history(&self) -> impl DoubleEndedIterator<Item = &Item> {
+        self.history.iter()
+    }
+
+    /// Evaluates every alarm for each minute that has begun since it was evaluated last. A time that is earlier than that
+    /// changes nothing.
+    pub(super) fn evaluate(&mut self, source: &MetricSource<'_>, now: u64) {
+        let minute = now / 60_000;
+        let Self { all, history } = self;
+        let mut changes = Vec::new();
+        for alarm in all.values_mut() {
+            let from = (alarm.evaluated_to + 1).max((minute + 1).saturating_sub(MOST_MINUTES));
+            for minute in from..=minute {
+                let (state, reason) = alarm.judge(source, minute);
+                if state != alarm.state {
+                    changes.push(alarm.change(state, reason, minute * 60_000));
+                }
+                alarm.evaluated_to = minute;
+            }
+        }
+        changes.sort_by_key(|items| items.first().map(|item| item.at));
+        changes.into_iter().flatten().for_each(|item| enter(history, item));
+    }
+
+    /// An alarm of the same name is replaced, and keeps its state.
+    pub(super) fn put(&mut self, mut alarm: Alarm, now: u64) -> Result<(), ApiError> {
+        let name = alarm.definition.alarm_name.clone();
+        let (is_new, is_full) = (!self.all.contains_key(&name), self.all.len() >= MOST_ALARMS);
+        if is_new && is_full {
+            let problem = format!("keyspaces-local: {MOST_ALARMS} alarms are kept, and no more");
+            return Err(ApiError::new("LimitExceeded", problem));
+        }
+        (alarm.configured, alarm.state_updated, alarm.evaluated_to) = (now, now, now / 60_000);
+        if let Some(before) = self.all.get(&name) {
+            (alarm.state, alarm.state_updated) = (before.state, before.state_updated);
+            alarm.reason.clone_from(&before.reason);
+        }
+        let summary = format!("Alarm \"{name}\" {}", if is_new { "created" } else { "updated" });
+        enter(&mut self.history, Item::new(&name, now, ItemKind::ConfigurationUpdate, summary));
+        self.all.insert(name, alarm);
+        Ok(())
+    }
+
+    /// All of them, or none if one is not there (API:DeleteAlarms).
+    pub(super) fn delete(&mut self, input: DeleteAlarms, now: u64) -> Result<(), ApiError> {
+        let mut constraints = Constraints::default();
+        constraints.member("alarmNames", input.alarm_names.as_deref()).required().count(0..=100);
+        constraints.check()?;
+        let names = input.alarm_names.unwrap_or_default();
+        if let Some(missing) = names.iter().find(|name| !self.all.contains_key(*name)) {
+            return Err(unknown(missing));
+        }
+        for name in names {
+            self.all.remove(&name);
+            let summary = format!("Alarm \"{name}\" deleted");
+            enter(&mut self.history, Item::new(&name, now, ItemKind::ConfigurationUpdate, summary));
+        }
+        Ok(())
+    }
+
+    /// Until the next evaluation.
+    pub(super) fn set_state(&mut self, input: SetAlarmState, now: u64) -> Result<(), ApiError> {
+        let mut constraints = Constraints::default();
+        constraints.member("alarmName", input.alarm_name.as_deref()).required().length(1..=255);
+        let names = [State::Ok, State::Alarm, State::InsufficientData].map(State::name);
+        constraints.member("stateValue", input.state_value.as_deref()).required().one_of(&names);
+        constraints.member("stateReason", input.state_reason.as_deref()).required().length(0..=1023);
+        constraints.check()?;
+        let name = input.alarm_name.unwrap_or_default();
+        let state = input.state_value.as_deref().and_then(State::of_name).ok_or_else(|| invalid("no such state"))?;
+        let alarm = self.all.get_mut(&name).ok_or_else(|| unknown(&name))?;
+        let items = alarm.change(state, input.state_reason.unwrap_or_default(), now);
+        items.into_iter().for_each(|item| enter(&mut self.history, item));
+        Ok(())
+    }
+}
+
+fn enter(history: &mut VecDeque<Item>, item: Item) {
+    if history.len() >= MOST_HISTORY {
+        history.pop_front();
+    }
+    history.push_back(item);
+}
+
+fn unknown(name: &str) -> ApiError {
+    let name: String = name.chars().take(255).collect();
+    ApiError::new(
+        "ResourceNotFound",
+        format!("keyspaces-local: there is no alarm {name:?} (the service's message is not known)"),
+    )
+}
+
+impl Alarm {
+    /// What its history gets: the change, and whom CloudWatch would notify.
+    fn change(&mut self, state: State, reason: String, at: u64) -> Vec<Item> {
+        let name = self.definition.alarm_name.as_str();
+        let summary = format!("Alarm updated from {} to {}", self.state.name(), state.name());
+        tracing::info!(target: LOG, alarm = name, state = state.name(), reason, "{summary}");
+        let mut items = vec![Item::new(name, at, ItemKind::StateUpdate, summary)];
+        if self.state != state {
+            let action = |action: &String| format!("keyspaces-local: not carried out: action {action}");
+            let summaries = self.actions(state).iter().map(action);
+            items.extend(summaries.map(|summary| Item::new(name, at, ItemKind::Action, summary)));
+        }
+        (self.state, self.reason, self.state_updated) = (state, reason, at);
+        items
+    }
+}
