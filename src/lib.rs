@@ -11,6 +11,7 @@ mod fan_out;
 mod handshake;
 mod limit;
 pub mod migrate;
+pub mod monitoring;
 pub mod observe;
 mod options;
 mod pace;

@@ -1,0 +1,192 @@
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::ops::{Add, Div, Mul, Sub};
+
+use keyspaces_cql::metrics::Series;
+
+/// A metric, or arithmetic over several: CloudWatch's metric math, made of metrics that exist.
+///
+/// ```
+/// use keyspaces::monitoring::Expression;
+/// use keyspaces::monitoring::metrics::{CONSUMED_READ_CAPACITY_UNITS, PROVISIONED_READ_CAPACITY_UNITS};
+///
+/// let consumed = CONSUMED_READ_CAPACITY_UNITS.sum().of("shop", "orders");
+/// let provisioned = PROVISIONED_READ_CAPACITY_UNITS.average().of("shop", "orders");
+/// let used = Expression::per_second(consumed) / Expression::from(provisioned) * 100;
+/// assert_eq!(used.text(), "((m1/PERIOD(m1))/m2)*100");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expression(Node);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Node {
+    Series(Series),
+    Number(u32),
+    /// `FILL(…, 0)`
+    OrZero(Box<Self>),
+    /// `FILL(…, REPEAT)`
+    OrLast(Box<Self>),
+    /// `m/PERIOD(m)`
+    PerSecond(Series),
+    Function(&'static str, Vec<Self>),
+    Infix(Box<Self>, char, Box<Self>),
+}
+
+/// An expression as CloudWatch takes it: metrics with an id each, and the text that names them.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Queries<'a> {
+    pub(super) metrics: Vec<(String, &'a Series)>,
+    /// `None` for a metric alone.
+    pub(super) text: Option<String>,
+}
+
+impl Expression {
+    /// The rate a second of a metric that is summed by the period: `m/PERIOD(m)`.
+    #[must_use]
+    pub fn per_second(series: Series) -> Self {
+        Self(Node::PerSecond(series))
+    }
+
+    /// The sum of several; those without a data point are left out of it.
+    #[must_use]
+    pub fn sum(of: impl IntoIterator<Item = Self>) -> Self {
+        Self(Node::Function("SUM", of.into_iter().map(|one| one.0).collect()))
+    }
+
+    /// The highest of several.
+    #[must_use]
+    pub fn highest(of: impl IntoIterator<Item = Self>) -> Self {
+        Self(Node::Function("MAX", of.into_iter().map(|one| one.0).collect()))
+    }
+
+    /// The same with 0 where there is no data point: of a metric that counts errors, there was none.
+    #[must_use]
+    pub fn or_zero(self) -> Self {
+        Self(Node::OrZero(Box::new(self.0)))
+    }
+
+    /// The same with the last value where there is no data point: of a metric that is reported more rarely.
+    #[must_use]
+    pub fn or_last(self) -> Self {
+        Self(Node::OrLast(Box::new(self.0)))
+    }
+
+    /// The text of the expression, its metrics named `m1`, `m2`, … in the order of their first appearance.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let metrics = self.metrics();
+        let mut text = String::new();
+        self.0.write(&metrics, &mut text);
+        text
+    }
+
+    /// Its metrics, each once, in the order of their first appearance.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<&Series> {
+        let (mut seen, mut metrics) = (BTreeSet::new(), Vec::new());
+        self.0.visit(&mut |series| {
+            if seen.insert(series.to_string()) {
+                metrics.push(series);
+            }
+        });
+        metrics
+    }
+
+    pub(super) fn queries(&self) -> Queries<'_> {
+        let text = (!matches!(self.0, Node::Series(_))).then(|| self.text());
+        let metrics = self.metrics();
+        Queries { metrics: (1..).map(|number| format!("m{number}")).zip(metrics).collect(), text }
+    }
+}
+
+impl Node {
+    fn visit<'a>(&'a self, with: &mut impl FnMut(&'a Series)) {
+        match self {
+            Self::Series(series) | Self::PerSecond(series) => with(series),
+            Self::Number(_) => {}
+            Self::OrZero(of) | Self::OrLast(of) => of.visit(with),
+            Self::Function(_, of) => of.iter().for_each(|one| one.visit(with)),
+            Self::Infix(left, _, right) => {
+                left.visit(with);
+                right.visit(with);
+            }
+        }
+    }
+
+    fn write(&self, metrics: &[&Series], text: &mut String) {
+        let id = |series| 1 + metrics.iter().position(|metric| *metric == series).unwrap_or_default();
+        let wrap = |before: &str, of: &Self, after: &str, text: &mut String| {
+            *text += before;
+            of.write(metrics, text);
+            *text += after;
+        };
+        match self {
+            Self::Series(series) => _ = write!(text, "m{}", id(series)),
+            Self::Number(number) => _ = write!(text, "{number}"),
+            Self::PerSecond(series) => _ = write!(text, "m{0}/PERIOD(m{0})", id(series)),
+            Self::OrZero(of) => wrap("FILL(", of, ",0)", text),
+            Self::OrLast(of) => wrap("FILL(", of, ",REPEAT)", text),
+            Self::Function(name, of) => {
+                _ = write!(text, "{name}([");
+                for (index, one) in of.iter().enumerate() {
+                    wrap(if index == 0 { "" } else { "," }, one, "", text);
+                }
+                *text += "])";
+            }
+            Self::Infix(left, sign, right) => {
+                for (index, side) in [left, right].into_iter().enumerate() {
+                    if index == 1 {
+                        text.push(*sign);
+                    }
+                    match **side {
+                        Self::Infix(..) | Self::PerSecond(_) => wrap("(", side, ")", text),
+                        _ => side.write(metrics, text),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl From<Series> for Expression {
+    fn from(series: Series) -> Self {
+        Self(Node::Series(series))
+    }
+}
+
+impl From<u32> for Expression {
+    fn from(number: u32) -> Self {
+        Self(Node::Number(number))
+    }
+}
+
+macro_rules! infix {
+    ($($operation:ident $method:ident $sign:literal),*) => {$(
+        impl<T: Into<Self>> $operation<T> for Expression {
+            type Output = Self;
+
+            fn $method(self, right: T) -> Self {
+                Self(Node::Infix(Box::new(self.0), $sign, Box::new(right.into().0)))
+            }
+        }
+    )*};
+}
+
+infix!(Add add '+', Sub sub '-', Mul mul '*', Div div '/');
+
+#[cfg(test)]
+mod tests {
+    use keyspaces_cql::metrics::{Operation, READ_THROTTLE_EVENTS, WRITE_THROTTLE_EVENTS};
+
+    use super::*;
+
+    #[test]
+    fn a_metric_that_comes_twice_has_one_id() {
+        let reads = || Expression::from(READ_THROTTLE_EVENTS.sum().of("ks", "t", Operation::Select));
+        let inserts = Expression::from(WRITE_THROTTLE_EVENTS.sum().of("ks", "t", Operation::Insert));
+        let both = Expression::sum([reads().or_zero(), inserts.or_zero(), reads()]) - reads().or_last();
+        assert_eq!(both.text(), "SUM([FILL(m1,0),FILL(m2,0),m1])-FILL(m1,REPEAT)");
+        assert_eq!(both.queries().metrics.len(), 2);
+        assert_eq!(reads().queries().text, None);
+    }
+}

@@ -1,0 +1,70 @@
+use std::fmt;
+use std::time::Duration;
+
+use crate::region::Quoted;
+use crate::{Error, ErrorKind};
+
+/// The length of time that one data point stands for: a whole number of minutes, because the metrics of Keyspaces are
+/// aggregated by the minute (`DG:metrics-dimensions`).
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Period {
+    seconds: u32,
+}
+
+impl Period {
+    /// 60 s.
+    pub const MINUTE: Self = Self { seconds: 60 };
+
+    /// 300 s, the interval of the metrics of provisioned capacity.
+    pub const FIVE_MINUTES: Self = Self { seconds: 300 };
+
+    /// 3,600 s.
+    pub const HOUR: Self = Self { seconds: 3600 };
+
+    /// CloudWatch evaluates at most a week.
+    const LONGEST: u32 = 7 * 24 * 3600;
+
+    /// # Errors
+    ///
+    /// `Configuration`: it is no multiple of 60 s, or longer than a week.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use keyspaces::monitoring::Period;
+    ///
+    /// assert_eq!(Period::new(Duration::from_secs(60)).unwrap(), Period::MINUTE);
+    /// assert_eq!(
+    ///     Period::new(Duration::from_secs(45)).unwrap_err().to_string(),
+    ///     "taking 45s as a period of CloudWatch failed: Keyspaces' metrics are aggregated by the minute. Give a multiple of \
+    ///      60 s, up to a week"
+    /// );
+    /// ```
+    pub fn new(length: Duration) -> Result<Self, Error> {
+        let seconds = u32::try_from(length.as_secs()).unwrap_or(u32::MAX);
+        if length.subsec_nanos() != 0 || seconds == 0 || seconds % 60 != 0 || seconds > Self::LONGEST {
+            let attempted = format!("taking {length:?} as a period of CloudWatch");
+            let problem = "Keyspaces' metrics are aggregated by the minute";
+            return Err(Error::new(ErrorKind::Configuration, attempted, problem)
+                .with_advice("Give a multiple of 60 s, up to a week"));
+        }
+        Ok(Self { seconds })
+    }
+
+    /// Its length in seconds.
+    #[must_use]
+    pub fn seconds(self) -> u32 {
+        self.seconds
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s", self.seconds)
+    }
+}
+
+/// An error about a value that an alarm or a dashboard is given.
+pub(super) fn refused(what: &str, value: &str, problem: impl Into<String>, advice: &'static str) -> Error {
+    let attempted = format!("taking {} as {what}", Quoted(value));
+    Error::new(ErrorKind::Configuration, attempted, problem.into()).with_advice(advice)
+}

@@ -1,0 +1,105 @@
+use keyspaces_cql::metrics::{NAMESPACE, Series};
+use serde_json::{Map, Value, json};
+
+use super::cloudformation::insert;
+use super::command_line::{number, pretty};
+use super::{Alarm, Dashboard, Topic};
+
+/// Terraform's configuration in JSON (a file `….tf.json`), with these alarms as `aws_cloudwatch_metric_alarm` and dashboards as
+/// `aws_cloudwatch_dashboard`.
+#[must_use]
+pub fn terraform<'a>(
+    alarms: impl IntoIterator<Item = &'a Alarm>,
+    dashboards: impl IntoIterator<Item = &'a Dashboard>,
+) -> String {
+    let (mut of_alarms, mut of_dashboards) = (Map::new(), Map::new());
+    for alarm in alarms {
+        insert(&mut of_alarms, &label(alarm.name()), resource(alarm));
+    }
+    for dashboard in dashboards {
+        let arguments = json!({
+            "dashboard_name": literal(dashboard.name()),
+            "dashboard_body": literal(&dashboard.body()),
+        });
+        insert(&mut of_dashboards, &label(dashboard.name()), arguments);
+    }
+    let mut resources = Map::new();
+    for (kind, of_kind) in [("aws_cloudwatch_metric_alarm", of_alarms), ("aws_cloudwatch_dashboard", of_dashboards)] {
+        if !of_kind.is_empty() {
+            resources.insert(kind.to_owned(), of_kind.into());
+        }
+    }
+    pretty(&json!({ "resource": resources }))
+}
+
+fn resource(alarm: &Alarm) -> Value {
+    let arns = |topics: &[Topic]| topics.iter().map(|topic| Value::from(topic.arn())).collect::<Vec<_>>();
+    let mut arguments = json!({
+        "alarm_name": literal(&alarm.name),
+        "alarm_description": literal(&alarm.reason),
+        "alarm_actions": arns(&alarm.alarm_actions),
+        "ok_actions": arns(&alarm.ok_actions),
+        "comparison_operator": alarm.comparison.operator(),
+        "threshold": number(alarm.comparison.threshold()),
+        "evaluation_periods": alarm.evaluation_periods,
+        "datapoints_to_alarm": alarm.datapoints_to_alarm,
+        "treat_missing_data": alarm.missing_data.name(),
+    });
+    let queries = alarm.watched.queries();
+    match (&queries.text, queries.metrics.as_slice()) {
+        (None, [(_, series)]) => {
+            arguments["namespace"] = NAMESPACE.into();
+            arguments["metric_name"] = series.name().into();
+            arguments["dimensions"] = dimensions(series);
+            arguments["statistic"] = series.statistic().name().into();
+            arguments["period"] = alarm.period.seconds().into();
+        }
+        (text, metrics) => {
+            let of_result = json!({
+                "id": "watched", "expression": text, "label": literal(&alarm.name), "return_data": true,
+            });
+            let of_metrics = metrics.iter().map(|(id, series)| {
+                json!({
+                    "id": id,
+                    "metric": {
+                        "namespace": NAMESPACE,
+                        "metric_name": series.name(),
+                        "dimensions": dimensions(series),
+                        "period": alarm.period.seconds(),
+                        "stat": series.statistic().name(),
+                    },
+                    "return_data": false,
+                })
+            });
+            arguments["metric_query"] = std::iter::once(of_result).chain(of_metrics).collect();
+        }
+    }
+    arguments
+}
+
+fn dimensions(series: &Series) -> Value {
+    let dimensions = series.dimensions().iter();
+    dimensions.map(|(name, value)| (name.name().to_owned(), literal(value))).collect::<Map<_, _>>().into()
+}
+
+/// A text as itself: Terraform reads `${` and `%{` as the beginning of a template.
+fn literal(text: &str) -> Value {
+    text.replace("${", "$${").replace("%{", "%%{").into()
+}
+
+/// The name of a resource: letters, digits and underscores.
+fn label(name: &str) -> String {
+    let label: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if label.starts_with(|c: char| c.is_ascii_alphabetic()) { label } else { format!("_{label}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_no_template() {
+        assert_eq!(literal("${a} %{b} $5 50 %"), "$${a} %%{b} $5 50 %");
+        assert_eq!(label("1.a b"), "_1_a_b");
+    }
+}
