@@ -2,6 +2,8 @@
 
 mod attempts;
 mod auth;
+#[cfg(feature = "bulk")]
+pub mod bulk;
 mod classify;
 mod consistency;
 mod endpoint;

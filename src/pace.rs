@@ -26,7 +26,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use self::admission::{Admission, Answered};
-use self::allowance::Allowance;
+pub(crate) use self::allowance::Allowance;
 pub use self::allowance::TableLimit;
 use self::queue::{Answer, Ask};
 use crate::retry::PerSecond;
@@ -39,6 +39,7 @@ pub(crate) struct Pace {
     /// Units, while it is not slowed.
     acknowledged: PerSecond,
     joined: AtomicU64,
+    throttles: AtomicU64,
     state: Mutex<State>,
     /// Turns may come sooner than the task that gives them expects.
     sooner: Notify,
@@ -78,6 +79,7 @@ impl Pace {
             is_slowed: AtomicBool::new(limit.is_some()),
             acknowledged: PerSecond::default(),
             joined: AtomicU64::new(0),
+            throttles: AtomicU64::new(0),
             state: Mutex::new(State { admission: Admission::new(limit.map(Allowance::new)), is_served: false }),
             sooner: Notify::new(),
         }
@@ -161,6 +163,7 @@ impl Pace {
 
     /// Takes in that an attempt sent at `sent` was throttled.
     pub(crate) fn throttled(&self, units: f64, partition: Option<i64>, sent: Duration, now: Duration) {
+        self.throttles.fetch_add(1, Ordering::Relaxed);
         let answered = Answered { units, partition, sent, now };
         let mut state = self.lock();
         let refuse = |waiting: oneshot::Sender<_>, due: Duration| {
@@ -282,6 +285,13 @@ impl Paces {
     /// With limits by table, each named as a statement's text shows it.
     pub(crate) fn new(limits: HashMap<String, TableLimit>) -> Self {
         Self { limits, known: Mutex::default() }
+    }
+
+    /// How many requests to read a table, or to write to it, were throttled in this session.
+    #[cfg(feature = "bulk")]
+    pub(crate) fn throttles(&self, table: &str, is_read: bool) -> u64 {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(table.to_owned(), is_read)).map_or(0, |pace| pace.throttles.load(Ordering::Relaxed))
     }
 
     /// Reading and writing have capacities of their own. A definition uses none, so it waits for no statement.

@@ -42,6 +42,8 @@ pub enum ErrorKind {
     Topology,
     /// A setting that cannot be, or a missing one: no Region, for instance. Found before anything was sent.
     Configuration,
+    /// A file could not be read or written: what the operating system says is in the text.
+    File,
     /// A value that cannot be stored or asked for: a TTL of 21 years, an empty device id, a range that ends before it
     /// begins. Found before anything was sent.
     Value,
@@ -97,7 +99,7 @@ pub enum ErrorCategory {
 impl ErrorKind {
     /// All kinds, in the order of the table.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Resolve,
         Self::Connect,
         Self::Tls,
@@ -105,6 +107,7 @@ impl ErrorKind {
         Self::Authentication,
         Self::Topology,
         Self::Configuration,
+        Self::File,
         Self::Value,
         Self::TooLarge,
         Self::Cursor,
@@ -128,6 +131,7 @@ impl ErrorKind {
         match self {
             Self::Value | Self::TooLarge | Self::Cursor | Self::AlreadyExists => ErrorCategory::Caller,
             Self::Configuration
+            | Self::File
             | Self::Refused
             | Self::Unauthorized
             | Self::Type
@@ -192,6 +196,7 @@ impl ErrorKind {
             Self::Authentication => "authentication",
             Self::Topology => "topology",
             Self::Configuration => "configuration",
+            Self::File => "file",
             Self::Value => "value",
             Self::TooLarge => "too_large",
             Self::Cursor => "cursor",

@@ -40,20 +40,20 @@ impl TableLimit {
 /// The units that may be used now, as a token bucket. What a request uses beyond what it took is owed, and the next ones
 /// wait until it has come.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     per_second: f64,
     units: f64,
     filled: Duration,
 }
 
 impl Allowance {
-    pub(super) fn new(per_second: NonZeroU32) -> Self {
+    pub(crate) fn new(per_second: NonZeroU32) -> Self {
         Self { per_second: per_second.get().into(), units: per_second.get().into(), filled: Duration::ZERO }
     }
 
     /// How long until so many units may be used, after another `ahead`. No more is saved up than what comes in a second;
     /// a larger request waits for that, and leaves a debt.
-    pub(super) fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
+    pub(crate) fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
         let passed = now.saturating_sub(self.filled).as_secs_f64();
         self.filled = self.filled.max(now);
         self.units = (self.units + passed * self.per_second).min(self.per_second);
@@ -63,7 +63,7 @@ impl Allowance {
     }
 
     /// Charges units; gives them back if they are negative.
-    pub(super) fn owe(&mut self, units: f64) {
+    pub(crate) fn owe(&mut self, units: f64) {
         self.units -= units;
     }
 }

@@ -27,6 +27,22 @@ pub(crate) fn signed(local: &Local) -> Builder {
     builder(local).static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref())
 }
 
+/// What another program needs for a session: host, port, name, access key, secret and CA, a line each (the CA last).
+pub(crate) fn known(local: &Local) -> String {
+    let own = local.credentials();
+    let port = local.port().to_string();
+    [local.host(), &port, local.server_name(), &own.access_key, &own.secret_key, local.ca_pem()].join("\n")
+}
+
+/// A session in a program that knows what [`known`] gave.
+pub(crate) async fn session_of(known: &str) -> Session {
+    let lines: Vec<_> = known.splitn(6, '\n').collect();
+    let [host, port, name, access_key, secret, ca] = lines[..] else { panic!("six parts") };
+    let endpoint = Endpoint::explicit(host, port.parse().expect("a port"), name).expect("an endpoint");
+    let builder = Session::builder().endpoint(endpoint).trust_pem(ca).expect("a certificate");
+    builder.static_credentials(access_key, secret, None).connect().await.expect("a session")
+}
+
 pub(crate) async fn session() -> Session {
     signed(shared().await).connect().await.expect("a session")
 }

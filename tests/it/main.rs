@@ -1,6 +1,8 @@
 //! One binary, a module per capability, one local Keyspaces for the whole run.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "bulk")]
+mod bulk;
 mod chaos;
 mod connect;
 mod consistency;

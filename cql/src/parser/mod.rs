@@ -19,7 +19,7 @@ use std::str::FromStr;
 
 use crate::lexer::{Token, TokenKind, tokens};
 use crate::reserved::{is_reserved, is_reserved_no_more};
-use crate::statement::{CqlType, NativeType};
+use crate::statement::{CqlType, NativeType, Term};
 use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Name, Position, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem};
 
 pub use script::parse_script;
@@ -50,6 +50,15 @@ impl FromStr for CqlType {
             parser.cql_type()
         });
         cql_type.map(|cql_type| cql_type.bare())
+    }
+}
+
+impl FromStr for Term {
+    type Err = SyntaxError;
+
+    /// Reads a value as CQL writes it, `{'a': [1, 2]}` for instance.
+    fn from_str(text: &str) -> Result<Self, SyntaxError> {
+        whole(text, |parser| parser.value())
     }
 }
 

@@ -1,7 +1,9 @@
 //! Integers of any size, as `varint` and `decimal` have them: big-endian two's complement, without needless bytes.
 
+use std::fmt::Write;
+
 /// How many digits of a text are read. What is longer is far beyond what the service takes, and would take long to read.
-const MOST_DIGITS: usize = 10_000;
+pub(super) const MOST_DIGITS: usize = 10_000;
 
 /// The bytes of a number in decimal digits, the first [`MOST_DIGITS`] of them; `None` if it is no integer.
 pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
@@ -46,6 +48,22 @@ pub(super) fn digits(bytes: &[u8]) -> usize {
     digits.max(1)
 }
 
+/// Appends a number in decimal digits. No bytes are 0, as for Cassandra.
+pub(super) fn write(bytes: &[u8], out: &mut String) {
+    let mut magnitude = magnitude(bytes);
+    let mut parts = Vec::new();
+    while !magnitude.is_empty() {
+        parts.push(divide(&mut magnitude, 1_000_000_000));
+    }
+    if bytes.first().is_some_and(|first| *first >= 0x80) {
+        out.push('-');
+    }
+    let _ = write!(out, "{}", parts.pop().unwrap_or_default());
+    for part in parts.iter().rev() {
+        let _ = write!(out, "{part:09}");
+    }
+}
+
 /// Little-endian, without zeros at its end.
 fn magnitude(bytes: &[u8]) -> Vec<u32> {
     let negative = bytes.first().is_some_and(|first| *first >= 0x80);
@@ -77,13 +95,17 @@ fn multiply_and_add(magnitude: &mut Vec<u32>, factor: u32, summand: u32) {
     }
 }
 
-/// Gives the remainder.
 fn divide_by_ten(magnitude: &mut Vec<u32>) -> u64 {
+    divide(magnitude, 10)
+}
+
+/// Gives the remainder.
+fn divide(magnitude: &mut Vec<u32>, by: u64) -> u64 {
     let mut remainder = 0;
     for limb in magnitude.iter_mut().rev() {
         let value = (remainder << 32) | u64::from(*limb);
-        *limb = low(value / 10);
-        remainder = value % 10;
+        *limb = low(value / by);
+        remainder = value % by;
     }
     trim(magnitude);
     remainder
@@ -133,6 +155,9 @@ mod tests {
             let written = number.unsigned_abs().to_string();
             prop_assert_eq!(digits(&found), written.len());
             prop_assert_eq!(significant_digits(&found), written.trim_end_matches('0').len().max(1));
+            let mut text = String::new();
+            write(&found, &mut text);
+            prop_assert_eq!(text, number.to_string());
         }
 
         #[test]

@@ -11,13 +11,16 @@
 
 mod big_integer;
 mod digits;
+mod duration;
 mod literal;
 mod scalar;
+mod text;
 mod time;
 
 pub use digits::most_digits;
 pub use literal::serialize;
-pub use scalar::scalar;
+pub use scalar::{append_scalar, scalar};
+pub use text::write_scalar;
 
 use crate::statement::{CqlTypeKind, NativeType};
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Value, big_integer, time};
+use super::{Value, big_integer, duration, time};
 use crate::statement::{CqlTypeKind, NativeType};
 
 /// The value that a literal of this text is in a column of this type, be it written as a string or as a number; JSON writes
@@ -12,56 +12,116 @@ use crate::statement::{CqlTypeKind, NativeType};
 /// number of bytes is right.
 #[must_use]
 pub fn scalar(of: NativeType, text: &str) -> Value {
-    bytes(of, text).map_or_else(|| Value::of_type(&CqlTypeKind::Native(of)), Value::exact)
+    let mut bytes = Vec::new();
+    match append(of, text, &mut bytes) {
+        Some(()) => Value::exact(bytes),
+        None => Value::of_type(&CqlTypeKind::Native(of)),
+    }
 }
 
-fn bytes(of: NativeType, text: &str) -> Option<Vec<u8>> {
-    Some(match of {
-        NativeType::Ascii | NativeType::Text | NativeType::Varchar => text.as_bytes().to_vec(),
-        NativeType::Blob => hexadecimal(text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?)?,
-        NativeType::Boolean => vec![u8::from(text.to_ascii_lowercase().parse::<bool>().ok()?)],
-        NativeType::Tinyint => text.parse::<i8>().ok()?.to_be_bytes().to_vec(),
-        NativeType::Smallint => text.parse::<i16>().ok()?.to_be_bytes().to_vec(),
-        NativeType::Int => text.parse::<i32>().ok()?.to_be_bytes().to_vec(),
-        NativeType::Bigint | NativeType::Counter => text.parse::<i64>().ok()?.to_be_bytes().to_vec(),
-        NativeType::Float => text.parse::<f32>().ok()?.to_be_bytes().to_vec(),
-        NativeType::Double => text.parse::<f64>().ok()?.to_be_bytes().to_vec(),
-        NativeType::Varint => big_integer::bytes(text)?,
-        NativeType::Decimal => decimal(text)?,
-        NativeType::Uuid | NativeType::Timeuuid => {
-            hexadecimal(&text.replace('-', "")).filter(|bytes| bytes.len() == 16)?
+/// Appends the bytes that a literal of this text is in a column of this type, and says whether it is one; otherwise nothing
+/// is appended. Numbers of more than 10,000 digits are none, and nor is a floating-point number beyond the largest of its
+/// type.
+///
+/// ```
+/// use keyspaces_cql::statement::NativeType;
+/// use keyspaces_cql::value::{append_scalar, write_scalar};
+///
+/// let mut bytes = Vec::new();
+/// assert!(append_scalar(NativeType::Decimal, "-1.50", &mut bytes));
+/// assert!(!append_scalar(NativeType::Int, "3000000000", &mut bytes));
+/// let mut text = String::new();
+/// assert!(write_scalar(NativeType::Decimal, &bytes, &mut text));
+/// assert_eq!(text, "-1.50");
+/// ```
+#[must_use]
+pub fn append_scalar(of: NativeType, text: &str, out: &mut Vec<u8>) -> bool {
+    let is_number = matches!(of, NativeType::Varint | NativeType::Decimal);
+    if is_number && text.len() > big_integer::MOST_DIGITS {
+        return false;
+    }
+    let length = out.len();
+    let is_one = append(of, text, out).is_some();
+    if !is_one {
+        out.truncate(length);
+    }
+    is_one
+}
+
+fn append(of: NativeType, text: &str, out: &mut Vec<u8>) -> Option<()> {
+    match of {
+        NativeType::Text | NativeType::Varchar => out.extend_from_slice(text.as_bytes()),
+        NativeType::Ascii => out.extend_from_slice(Some(text).filter(|text| text.is_ascii())?.as_bytes()),
+        NativeType::Blob => hexadecimal(text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?, out)?,
+        NativeType::Boolean if text.eq_ignore_ascii_case("true") => out.push(1),
+        NativeType::Boolean if text.eq_ignore_ascii_case("false") => out.push(0),
+        NativeType::Boolean => return None,
+        NativeType::Tinyint => out.extend_from_slice(&text.parse::<i8>().ok()?.to_be_bytes()),
+        NativeType::Smallint => out.extend_from_slice(&text.parse::<i16>().ok()?.to_be_bytes()),
+        NativeType::Int => out.extend_from_slice(&text.parse::<i32>().ok()?.to_be_bytes()),
+        NativeType::Bigint | NativeType::Counter => out.extend_from_slice(&text.parse::<i64>().ok()?.to_be_bytes()),
+        NativeType::Float => {
+            let number = text.parse::<f32>().ok().filter(|number| number.is_finite() || !has_digits(text))?;
+            out.extend_from_slice(&number.to_be_bytes());
         }
+        NativeType::Double => {
+            let number = text.parse::<f64>().ok().filter(|number| number.is_finite() || !has_digits(text))?;
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        NativeType::Varint => out.extend_from_slice(&big_integer::bytes(text)?),
+        NativeType::Decimal => decimal(text, out)?,
+        NativeType::Uuid => uuid(text, out)?,
+        // Of the other versions of a UUID Cassandra makes no timeuuid.
+        NativeType::Timeuuid => uuid(Some(text).filter(|text| text.as_bytes().get(14) == Some(&b'1'))?, out)?,
         NativeType::Inet => match text.parse().ok()? {
-            IpAddr::V4(address) => address.octets().to_vec(),
-            IpAddr::V6(address) => address.octets().to_vec(),
+            IpAddr::V4(address) => out.extend_from_slice(&address.octets()),
+            IpAddr::V6(address) => out.extend_from_slice(&address.octets()),
         },
-        NativeType::Date => time::date(text)?.to_be_bytes().to_vec(),
-        NativeType::Time => time::time(text)?.to_be_bytes().to_vec(),
-        NativeType::Timestamp => time::timestamp(text)?.to_be_bytes().to_vec(),
-        NativeType::Duration => return None,
-    })
+        NativeType::Date => out.extend_from_slice(&time::date(text)?.to_be_bytes()),
+        NativeType::Time => out.extend_from_slice(&time::time(text)?.to_be_bytes()),
+        NativeType::Timestamp => out.extend_from_slice(&time::timestamp(text)?.to_be_bytes()),
+        NativeType::Duration => duration::append(text, out)?,
+    }
+    Some(())
+}
+
+/// A number that became infinite was too large; one that is called so was not.
+fn has_digits(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// A scale of four bytes, and the number without its decimal point.
-fn decimal(text: &str) -> Option<Vec<u8>> {
+fn decimal(text: &str, out: &mut Vec<u8>) -> Option<()> {
     let (number, exponent) = match text.split_once(['e', 'E']) {
-        Some((number, exponent)) => (number, exponent.parse::<i32>().ok()?),
+        Some((number, exponent)) => (number, exponent.parse::<i64>().ok()?),
         None => (text, 0),
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let scale = i32::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
-    let mut bytes = scale.to_be_bytes().to_vec();
-    bytes.extend(big_integer::bytes(&format!("{whole}{fraction}"))?);
-    Some(bytes)
+    let scale = i32::try_from(i64::try_from(fraction.len()).ok()?.checked_sub(exponent)?).ok()?;
+    out.extend_from_slice(&scale.to_be_bytes());
+    out.extend_from_slice(&big_integer::bytes(&format!("{whole}{fraction}"))?);
+    Some(())
 }
 
-fn hexadecimal(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| match pair {
-        [high, low] => u8::try_from((*high as char).to_digit(16)? * 16 + (*low as char).to_digit(16)?).ok(),
-        _ => None,
-    };
-    digits.map(byte).collect()
+/// `5132b130-ae79-11e4-ab27-0800200c9a66`
+fn uuid(text: &str, out: &mut Vec<u8>) -> Option<()> {
+    if text.len() != 36 {
+        return None;
+    }
+    let mut parts = text.split('-');
+    for length in [8, 4, 4, 4, 12] {
+        hexadecimal(parts.next().filter(|part| part.len() == length)?, out)?;
+    }
+    Some(())
+}
+
+fn hexadecimal(text: &str, out: &mut Vec<u8>) -> Option<()> {
+    let digit = |letter: u8| u8::try_from(char::from(letter).to_digit(16)?).ok();
+    for pair in text.as_bytes().chunks(2) {
+        let [high, low] = *pair else { return None };
+        out.push(digit(high)? * 16 + digit(low)?);
+    }
+    Some(())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::calendar::{days_of, days_since_1970};
 
-const DAY_MILLIS: i64 = 86_400_000;
+pub(super) const DAY_MILLIS: i64 = 86_400_000;
 
 /// Days since 1970-01-01, which is 2^31: `2026-01-31`, or the number itself.
 pub(super) fn date(text: &str) -> Option<u32> {

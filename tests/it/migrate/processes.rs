@@ -4,12 +4,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use keyspaces::migrate::Migrations;
-use keyspaces::{Endpoint, Session};
 use keyspaces_local::Local;
 
 use super::{recorded, rows};
+use crate::local;
 
-/// What the programs need to know: host, port, name, CA, access key and secret, a line each (the CA last).
+/// What the programs need to know.
 const WHERE: &str = "KEYSPACES_TEST_MIGRATE";
 
 /// The test below, which in a program that it has started is that program.
@@ -30,28 +30,15 @@ fn files() -> Migrations {
 
 /// What each of the programs does.
 async fn program(known: &str) {
-    let lines: Vec<_> = known.splitn(6, '\n').collect();
-    let [host, port, name, access_key, secret, ca] = lines[..] else { panic!("six parts") };
-    let endpoint = Endpoint::explicit(host, port.parse().unwrap(), name).unwrap();
-    let builder = Session::builder().endpoint(endpoint).trust_pem(ca).unwrap();
-    let session = builder.static_credentials(access_key, secret, None).connect().await.unwrap();
+    let session = local::session_of(known).await;
     let files = files();
     let migrate = session.migrate("shop", &files).lease(Duration::from_secs(5)).clock_skew(Duration::from_secs(1));
     migrate.await.unwrap();
 }
 
 fn start(local: &Local) -> Child {
-    let own = local.credentials();
-    let known = [
-        local.host(),
-        &local.port().to_string(),
-        local.server_name(),
-        &own.access_key,
-        &own.secret_key,
-        local.ca_pem(),
-    ];
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", TEST, "--nocapture"]).env(WHERE, known.join("\n"));
+    command.args(["--exact", TEST, "--nocapture"]).env(WHERE, local::known(local));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
 }
 
@@ -84,7 +71,7 @@ async fn of_two_programs_at_once_of_which_one_is_killed_every_file_is_applied_ex
         move || last.wait().unwrap()
     });
     assert!(last.await.unwrap().success());
-    let session = crate::local::signed(&local).connect().await.unwrap();
+    let session = local::signed(&local).connect().await.unwrap();
     let names: Vec<_> = files().iter().map(|file| file.file().to_owned()).collect();
     assert_eq!(recorded(&session).await, names);
     for number in 1..=5 {

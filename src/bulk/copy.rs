@@ -1,0 +1,244 @@
+//! Rows of one table into another, in the same session or another one.
+
+use std::collections::BTreeMap;
+use std::future::{Future, IntoFuture};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::sync::{mpsc, watch};
+
+use super::checkpoint::Operation;
+use super::files::{Chunk, Read, ReadRow, RowPosition};
+use super::format::{JsonLines, Position, RowCells};
+use super::load::{default_in_flight, insert, open_state};
+use super::progress::{Progress, Summary};
+use super::rate::Rate;
+use super::read::{Reading, TableReader};
+use super::send::{RowStatement, Sending};
+use super::table::{Column, Table};
+use crate::{Error, ErrorKind, ReadConsistency, Session};
+
+const PAGES_AHEAD: usize = 2;
+
+/// The rows of a table written to another one; from [`Bulk::copy`](super::Bulk::copy), and a future.
+///
+/// Values are passed on as they came, without being decoded. Columns have the same names and types in both tables. Nulls are
+/// not written. How long rows live and as of when they were written is not copied.
+///
+/// # Errors
+///
+/// As [`Load`](super::Load) and [`Export`](super::Export); [`Refused`](ErrorKind::Refused) for counters, or if a column is not
+/// in both tables with the same type.
+#[must_use]
+pub struct Copy {
+    from: (Session, String, String),
+    to: (Session, String, String),
+    columns: Option<Vec<String>>,
+    filter: Option<String>,
+    consistency: Option<ReadConsistency>,
+    read_rate: Rate,
+    rate: Rate,
+    patience: Duration,
+    checkpoint: Option<PathBuf>,
+    rejected_to: Option<PathBuf>,
+    progress: watch::Sender<Progress>,
+    until: Option<BoxFuture<'static, ()>>,
+}
+
+impl Copy {
+    pub(super) fn new(from: (&Session, &str, &str), to: (&Session, &str, &str)) -> Self {
+        let owned = |(session, keyspace, table): (&Session, &str, &str)| {
+            (session.clone(), keyspace.to_owned(), table.to_owned())
+        };
+        Self {
+            from: owned(from),
+            to: owned(to),
+            columns: None,
+            filter: None,
+            consistency: None,
+            read_rate: Rate::Adaptive,
+            rate: Rate::Adaptive,
+            patience: Duration::from_secs(15 * 60),
+            checkpoint: None,
+            rejected_to: None,
+            progress: watch::Sender::new(Progress::default()),
+            until: None,
+        }
+    }
+
+    /// The columns that are copied. Default: all of the first table.
+    pub fn columns(self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// Only the rows of which this is true; as [`Export::filter`](super::Export::filter).
+    pub fn filter(self, relations: impl Into<String>) -> Self {
+        Self { filter: Some(relations.into()), ..self }
+    }
+
+    /// At which consistency it reads. Default: that of the first session.
+    pub fn consistency(self, consistency: ReadConsistency) -> Self {
+        Self { consistency: Some(consistency), ..self }
+    }
+
+    /// How many capacity units a second it may use of the second table. Default: [`Rate::Adaptive`].
+    pub fn rate(self, rate: Rate) -> Self {
+        Self { rate, ..self }
+    }
+
+    /// How many capacity units a second it may use of the first table. Default: [`Rate::Adaptive`].
+    pub fn read_rate(self, rate: Rate) -> Self {
+        Self { read_rate: rate, ..self }
+    }
+
+    /// For how long either side may take or give nothing before the copy ends with an error. Default: 15 minutes.
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The file that says how far it is; as [`Load::checkpoint`](super::Load::checkpoint).
+    pub fn checkpoint(self, path: impl Into<PathBuf>) -> Self {
+        Self { checkpoint: Some(path.into()), ..self }
+    }
+
+    /// The file for rows that the second table refuses, as [`JsonLines`]; as [`Load::rejected_to`](super::Load::rejected_to).
+    pub fn rejected_to(self, path: impl Into<PathBuf>) -> Self {
+        Self { rejected_to: Some(path.into()), ..self }
+    }
+
+    /// How far it is, several times a second.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Stops when `signal` is ready; as [`Load::until`](super::Load::until).
+    pub fn until(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { until: Some(Box::pin(signal)), ..self }
+    }
+
+    async fn run(self) -> Result<Summary, Error> {
+        let (from_session, keyspace, name) = &self.from;
+        let from = Table::describe(from_session, keyspace, name, "copying").await?;
+        let (session, keyspace, name) = &self.to;
+        let to = Table::describe(session, keyspace, name, "copying to").await?;
+        let attempted = format!("copying {} to {}", from.name, to.name);
+        let refused = |problem: String| Error::new(ErrorKind::Refused, attempted.clone(), problem);
+        if from.has_counters() || to.has_counters() {
+            return Err(refused("counters cannot be copied: a row that is sent twice is counted twice".to_owned()));
+        }
+        let all = || from.columns.iter().map(|column| column.name.clone()).collect();
+        let names: Vec<String> = self.columns.clone().unwrap_or_else(all);
+        let read = from.select(&names, &attempted)?;
+        let written: Arc<[Column]> = to.select(&names, &attempted)?.into();
+        if let Some((read, written)) = read.iter().zip(&*written).find(|(read, written)| read.of != written.of) {
+            let Column { name, type_name, .. } = read;
+            return Err(refused(format!(
+                "the column {name} is {type_name} in {}, {} in {}",
+                from.name, written.type_name, to.name
+            )));
+        }
+        if let Some(key) = to.columns.iter().find(|key| key.is_key() && !names.contains(&key.name)) {
+            return Err(refused(format!(
+                "the column {}, which is in the primary key of {}, is not copied",
+                key.name, to.name
+            )));
+        }
+        let (text, order) = insert(&to, &written);
+        let statement = RowStatement::prepare(session, &text, false, order, self.patience).await?;
+        let mut options = BTreeMap::from([("columns".to_owned(), names.join(", "))]);
+        options.extend(self.filter.as_ref().map(|filter| ("filter".to_owned(), filter.clone())));
+        let operation = Operation { attempted: attempted.clone(), options, files: Vec::new() };
+        let format = JsonLines::new().into();
+        let columns = Arc::clone(&written);
+        let (checkpoint, rejected) =
+            open_state(&attempted, self.checkpoint, operation, self.rejected_to.clone(), format, columns).await?;
+        if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.done().is_complete) {
+            return Ok(Summary::of_complete(checkpoint, self.rejected_to));
+        }
+        let limit = self.read_rate.limit(&from, true, &attempted)?;
+        let reading = Reading { filter: self.filter, consistency: self.consistency, limit, patience: self.patience };
+        let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.done().scan.clone());
+        let reader = TableReader::open(from_session, &from, &read, reading, position.as_deref()).await?;
+        let sending = Sending {
+            attempted,
+            session: session.clone(),
+            table: to.name.to_string(),
+            statement,
+            columns: Arc::clone(&written),
+            file_names: vec![from.name.to_string()],
+            total_bytes: None,
+            bytes_read: Arc::default(),
+            limit: self.rate.limit(&to, false, "copying")?,
+            in_flight: default_in_flight(session),
+            // A scan is in no order of partitions, but each page is.
+            shuffle: 10_000,
+            patience: self.patience,
+            most_rejected: if rejected.is_some() { 100 } else { 0 },
+            rejected,
+            checkpoint,
+            progress: self.progress,
+            until: self.until,
+            dry_run: false,
+        };
+        let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
+        let reading = tokio::spawn(send_pages(reader, to, written, sender));
+        let result = sending.run(receiver).await;
+        reading.abort();
+        result
+    }
+}
+
+/// Sends all rows, page by page, until there are no more or nobody takes them.
+async fn send_pages(
+    mut reader: TableReader,
+    to: Table,
+    columns: Arc<[Column]>,
+    sender: mpsc::Sender<Result<Chunk, Error>>,
+) {
+    let mut ordinal = 0;
+    loop {
+        let page = match reader.next().await {
+            Ok(Some(page)) => page,
+            Ok(None) => return,
+            Err(error) => {
+                // Whoever is gone needs no error.
+                let _ = sender.send(Err(error)).await;
+                return;
+            }
+        };
+        let mut chunk = Chunk { scan: reader.position(), ..Chunk::default() };
+        for values in page {
+            let values = values.with_unset();
+            let bytes = u32::try_from(values.0.len()).unwrap_or(u32::MAX);
+            chunk.bytes += values.0.len();
+            let row = match (RowCells { columns: &columns, bytes: &values.0 }).write_units(&to.units) {
+                Ok(units) => ReadRow::Row { values, units },
+                Err(reason) => ReadRow::Unwritable(reason, values),
+            };
+            let at = Position { line: ordinal + 1, ..Position::default() };
+            chunk.rows.push(Read { ordinal, at: RowPosition { file: 0, at, bytes }, row });
+            ordinal += 1;
+        }
+        if sender.send(Ok(chunk)).await.is_err() {
+            return;
+        }
+    }
+}
+
+impl IntoFuture for Copy {
+    type Output = Result<Summary, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl std::fmt::Debug for Copy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = |(_, keyspace, table): &(Session, String, String)| format!("{keyspace}.{table}");
+        f.debug_struct("Copy").field("from", &name(&self.from)).field("to", &name(&self.to)).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,101 @@
+//! A JSON object in each line, as `SELECT JSON` gives them and `INSERT JSON` takes them.
+
+use super::{Cells, Reason, RowCells};
+use crate::bulk::value::{ScalarForm, append_json_name, is_null, json_name, object_of};
+use crate::bulk::{BlobForm, TimestampForm};
+
+/// A JSON object in each line: what `SELECT JSON` gives and `INSERT JSON` takes.
+///
+/// The members are columns; a name that is not all of small letters may be in double quotes of its own, as CQL writes it.
+/// `null` is null, and a column that is not there is left as it is in the table. Numbers are read from their digits, also
+/// where they are in a text; floating-point numbers that JSON lacks are `"NaN"`, `"Infinity"`, `"-Infinity"`. Blobs are
+/// `"0xcafe"`, keys of maps are texts.
+///
+/// ```
+/// use keyspaces::bulk::{JsonLines, TimestampForm};
+///
+/// let lines = JsonLines::new().timestamps(TimestampForm::UnixSeconds);
+/// # drop(lines);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct JsonLines {
+    form: ScalarForm,
+}
+
+impl Default for JsonLines {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl JsonLines {
+    /// As `SELECT JSON` gives them.
+    pub fn new() -> Self {
+        Self { form: ScalarForm::json() }
+    }
+
+    /// How blobs are written. Default: hexadecimal.
+    pub fn blobs(mut self, blobs: BlobForm) -> Self {
+        self.form.blobs = blobs;
+        self
+    }
+
+    /// How timestamps are written. Default: [`TimestampForm::Iso`]; a number is then read as milliseconds since 1970, as
+    /// `INSERT JSON` does.
+    pub fn timestamps(mut self, timestamps: TimestampForm) -> Self {
+        self.form.timestamps = timestamps;
+        self
+    }
+
+    /// As [`Csv::empty_values`](super::Csv::empty_values).
+    pub fn empty_values(mut self) -> Self {
+        self.form.empty_values = true;
+        self
+    }
+
+    pub(super) fn read(&self, record: &str, cells: &mut Cells<'_>) -> Result<(), Reason> {
+        let members = object_of(record).map_err(Reason::of_record)?;
+        let columns = cells.columns;
+        let is_column = |name: &str| columns.iter().any(|column| column.name == name || column.name == json_name(name));
+        if let Some((name, _)) = members.iter().find(|(name, _)| !is_column(name)) {
+            return Err(Reason::of_record(format!("has the member {name:?}, which is no column to load")));
+        }
+        for (index, column) in columns.iter().enumerate() {
+            let mut of_column =
+                members.iter().filter(|(name, _)| *name == column.name || json_name(name) == column.name);
+            let member = of_column.next();
+            if of_column.next().is_some() {
+                return Err(Reason::of_column(index, "is there twice"));
+            }
+            match member {
+                None => cells.absent(index)?,
+                Some((_, raw)) if is_null(raw) => cells.null(index)?,
+                Some((_, raw)) => {
+                    cells.value(index, |column, out| column.of.append_from_json(raw, &self.form, out))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn write(&self, row: &RowCells<'_>, out: &mut String) -> Result<(), Reason> {
+        out.push('{');
+        for (index, (column, value)) in row.iter().enumerate() {
+            if index > 0 {
+                out.push_str(", ");
+            }
+            append_json_name(&column.name, out);
+            out.push_str(": ");
+            match value {
+                None => out.push_str("null"),
+                Some(value) => {
+                    let written = column.of.write_json(value, &self.form, out);
+                    written.map_err(|problem| Reason::of_column(index, problem))?;
+                }
+            }
+        }
+        out.push_str("}\n");
+        Ok(())
+    }
+}

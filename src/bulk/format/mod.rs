@@ -1,0 +1,292 @@
+//! Formats of files, and rows read from them and written to them.
+
+mod csv;
+mod json_lines;
+mod records;
+
+use std::path::Path;
+
+pub use self::csv::Csv;
+use self::csv::Fields;
+pub use self::json_lines::JsonLines;
+use self::records::Framing;
+pub(super) use self::records::{COMMENT, Position, Records};
+use super::Nulls;
+use super::table::Column;
+use super::value::{NULL, Nested, Problem, ScalarForm, UNSET, append_cell};
+use crate::{Error, ErrorKind};
+
+/// What a file is written in.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Format {
+    /// Comma-separated values.
+    Csv(Csv),
+    /// A JSON object in each line.
+    JsonLines(JsonLines),
+}
+
+impl From<Csv> for Format {
+    fn from(csv: Csv) -> Self {
+        Self::Csv(csv)
+    }
+}
+
+impl From<JsonLines> for Format {
+    fn from(lines: JsonLines) -> Self {
+        Self::JsonLines(lines)
+    }
+}
+
+impl Format {
+    /// The format that the name of a file says, `.gz` and `.zst` left away: `.csv` is [`Csv::new`], `.json`, `.jsonl` and
+    /// `.ndjson` are [`JsonLines`].
+    ///
+    /// ```
+    /// use keyspaces::bulk::{Csv, Format};
+    ///
+    /// assert_eq!(Format::of_path("sales.csv.gz"), Some(Csv::new().into()));
+    /// assert_eq!(Format::of_path("sales.txt"), None);
+    /// ```
+    pub fn of_path(path: impl AsRef<Path>) -> Option<Self> {
+        let path = path.as_ref();
+        let extension = |path: &Path| path.extension().map(|it| it.to_string_lossy().to_ascii_lowercase());
+        let mut found = extension(path)?;
+        if super::Compression::of_path(path) != super::Compression::None {
+            found = extension(Path::new(path.file_stem()?))?;
+        }
+        match found.as_str() {
+            "csv" => Some(Csv::new().into()),
+            "json" | "jsonl" | "ndjson" => Some(JsonLines::new().into()),
+            _ => None,
+        }
+    }
+
+    /// Refuses settings that cannot be.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Csv(csv) => {
+                csv.check().map_err(|problem| Error::new(ErrorKind::Configuration, "reading CSV", problem))
+            }
+            Self::JsonLines(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn records(&self, input: Box<dyn std::io::Read + Send>) -> Records {
+        Records::new(input, self.framing())
+    }
+
+    fn framing(&self) -> Framing {
+        match self {
+            Self::Csv(csv) => csv.framing(),
+            Self::JsonLines(_) => Framing { quote: None, escape: None },
+        }
+    }
+
+    /// The columns that the format's settings name.
+    pub(super) fn named_columns(&self) -> Option<&[String]> {
+        match self {
+            Self::Csv(csv) => csv.columns.as_deref(),
+            Self::JsonLines(_) => None,
+        }
+    }
+
+    /// Whether the first record of a file names the columns.
+    pub(super) fn has_header(&self) -> bool {
+        matches!(self, Self::Csv(csv) if csv.columns.is_none())
+    }
+
+    /// The columns that the first record names.
+    pub(super) fn header(&self, record: &[u8]) -> Result<Vec<String>, Reason> {
+        let text = std::str::from_utf8(record).map_err(|_| Reason::of_record("is no UTF-8"))?;
+        match self {
+            Self::Csv(csv) => csv.header(text),
+            Self::JsonLines(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether a record is no row: an empty line, which with one column could be a null, or why the next one was rejected.
+    pub(super) fn is_no_row(&self, record: &[u8], columns: usize) -> bool {
+        if record.starts_with(COMMENT) {
+            return true;
+        }
+        match self {
+            Self::Csv(_) => record.is_empty() && columns > 1,
+            Self::JsonLines(_) => record.iter().all(u8::is_ascii_whitespace),
+        }
+    }
+
+    /// Appends what is before the rows of a file.
+    pub(super) fn write_header<'n>(&self, names: impl Iterator<Item = &'n str>, out: &mut String) {
+        match self {
+            Self::Csv(csv) => csv.write_header(names, out),
+            Self::JsonLines(_) => {}
+        }
+    }
+
+    /// Appends a row.
+    pub(super) fn write(&self, row: &RowCells<'_>, out: &mut String) -> Result<(), Reason> {
+        match self {
+            Self::Csv(csv) => csv.write(row, out),
+            Self::JsonLines(lines) => lines.write(row, out),
+        }
+    }
+}
+
+/// Why a record can never be loaded.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Reason {
+    /// The number of the column, unless it is the record as a whole.
+    pub(super) column: Option<usize>,
+    pub(super) problem: Problem,
+}
+
+impl Reason {
+    pub(super) fn of_record(problem: impl Into<Problem>) -> Self {
+        Self { column: None, problem: problem.into() }
+    }
+
+    pub(super) fn of_column(column: usize, problem: impl Into<Problem>) -> Self {
+        Self { column: Some(column), problem: problem.into() }
+    }
+}
+
+/// Reads records. It keeps memory from one to the next.
+pub(super) struct RecordReader {
+    format: Format,
+    nulls: Nulls,
+    fields: Fields,
+}
+
+impl RecordReader {
+    pub(super) fn new(format: Format, nulls: Nulls) -> Self {
+        Self { format, nulls, fields: Fields::default() }
+    }
+
+    /// Appends the cells of a record.
+    pub(super) fn read(&mut self, record: &[u8], columns: &[Column], out: &mut Vec<u8>) -> Result<(), Reason> {
+        let Ok(text) = std::str::from_utf8(record) else { return Err(self.no_utf_8(record)) };
+        let mut cells = Cells { columns, nulls: self.nulls, bytes: out };
+        match &self.format {
+            Format::Csv(csv) => csv.read(text, &mut self.fields, &mut cells),
+            Format::JsonLines(lines) => lines.read(text, &mut cells),
+        }
+    }
+
+    fn no_utf_8(&mut self, record: &[u8]) -> Reason {
+        let column = match &self.format {
+            Format::Csv(csv) => self.fields.first_not_utf_8(record, csv),
+            Format::JsonLines(_) => None,
+        };
+        Reason { column, problem: "is no UTF-8".to_owned() }
+    }
+}
+
+/// The cells of a row that is being read.
+struct Cells<'c> {
+    columns: &'c [Column],
+    nulls: Nulls,
+    bytes: &'c mut Vec<u8>,
+}
+
+impl Cells<'_> {
+    fn null(&mut self, index: usize) -> Result<(), Reason> {
+        let column = self.columns.get(index).ok_or_else(|| Reason::of_record("has too many fields"))?;
+        if column.is_key() {
+            return Err(Reason::of_column(index, "is null, and in the primary key"));
+        }
+        let is_unset = self.nulls == Nulls::Unset || !column.is_stored();
+        self.bytes.extend_from_slice(if is_unset { &UNSET } else { &NULL });
+        Ok(())
+    }
+
+    fn absent(&mut self, index: usize) -> Result<(), Reason> {
+        if self.columns.get(index).is_some_and(Column::is_key) {
+            return Err(Reason::of_column(index, "is missing, and in the primary key"));
+        }
+        self.bytes.extend_from_slice(&UNSET);
+        Ok(())
+    }
+
+    fn text(&mut self, index: usize, text: &str, form: &ScalarForm, nested: Nested) -> Result<(), Reason> {
+        self.value(index, |column, out| column.of.append_from_text(text, form, nested, out))
+    }
+
+    fn value(
+        &mut self,
+        index: usize,
+        append: impl FnOnce(&Column, &mut Vec<u8>) -> Result<(), Problem>,
+    ) -> Result<(), Reason> {
+        let column = self.columns.get(index).ok_or_else(|| Reason::of_record("has too many fields"))?;
+        append_cell(self.bytes, |out| append(column, out)).map_err(|problem| Reason::of_column(index, problem))
+    }
+}
+
+/// A row with its columns: serialised values, each with its length before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RowCells<'c> {
+    pub(super) columns: &'c [Column],
+    pub(super) bytes: &'c [u8],
+}
+
+impl<'c> RowCells<'c> {
+    /// The columns with their values, of which null and unset are `None`.
+    pub(super) fn iter(self) -> impl Iterator<Item = (&'c Column, Option<&'c [u8]>)> {
+        let mut rest = self.bytes;
+        self.columns.iter().map(move |column| (column, super::row::next_cell(&mut rest)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::table::tests::column;
+    use super::super::value::tests::typed_value;
+    use super::*;
+
+    fn formats() -> Vec<Format> {
+        vec![
+            Csv::new().into(),
+            Csv::cqlsh().into(),
+            Csv::new().delimiter(b'\t').null("\\N").into(),
+            JsonLines::new().into(),
+        ]
+    }
+
+    proptest! {
+        /// A row of any types, nulls among its values, is the same after it was written and read; null and empty text are
+        /// told apart.
+        #[test]
+        fn a_row_survives_each_format(row in proptest::collection::vec(proptest::option::of(typed_value()), 1..6)) {
+            let columns: Vec<_> = row.iter().enumerate().map(|(index, value)| {
+                let text = crate::bulk::value::ValueType::Native(keyspaces_cql::statement::NativeType::Text);
+                column(&format!("Column {index}"), value.as_ref().map_or(text, |(of, _)| of.clone()))
+            }).collect();
+            let mut bytes = Vec::new();
+            for value in &row {
+                match value {
+                    Some((_, value)) => append_cell(&mut bytes, |out| { out.extend_from_slice(value); Ok(()) }).unwrap(),
+                    None => bytes.extend_from_slice(&NULL),
+                }
+            }
+            for format in formats() {
+                let mut written = String::new();
+                format.write_header(columns.iter().map(|column| column.name.as_str()), &mut written);
+                format.write(&RowCells { columns: &columns, bytes: &bytes }, &mut written).unwrap();
+                let mut records = format.records(Box::new(std::io::Cursor::new(written.clone().into_bytes())));
+                if format.has_header() {
+                    let header = records.next().unwrap().unwrap();
+                    let names: Vec<_> = columns.iter().map(|column| column.name.clone()).collect();
+                    prop_assert_eq!(format.header(header.bytes), Ok(names));
+                }
+                let mut again = Vec::new();
+                let record = records.next().unwrap().unwrap();
+                let read = RecordReader::new(format.clone(), Nulls::Null).read(record.bytes, &columns, &mut again);
+                prop_assert_eq!(read, Ok(()), "{:?} {}", format, written);
+                prop_assert_eq!(&again, &bytes, "{:?} {}", format, written);
+                prop_assert!(records.next().unwrap().is_none());
+            }
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Bytes of an input, record by record: where each begins, in bytes and in lines, and the checksum of what was before it.
+
+use std::io::{self, Read};
+
+use crc32fast::Hasher;
+
+/// A row has at most 1 MB (DG:quotas), which is 2 MB in hexadecimal digits.
+const MOST_RECORD_BYTES: usize = 8 * 1024 * 1024;
+
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// The first bytes of a text file that some programs write.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What begins a line that says something of the next record: why it was rejected.
+pub(in crate::bulk) const COMMENT: &[u8] = b"#!keyspaces ";
+
+/// What ends a record: the end of a line, but not inside of quotes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Framing {
+    /// With the byte that ends a field, after which quotes may open.
+    pub(super) quote: Option<(u8, u8)>,
+    pub(super) escape: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    FieldStart,
+    Unquoted,
+    Quoted,
+    /// After a quote inside of quotes: the end of them, or half of a quote that is meant.
+    QuoteInQuoted,
+    /// After the escape, inside of quotes or not.
+    Escaped {
+        quoted: bool,
+    },
+}
+
+impl Framing {
+    fn after(self, state: State, byte: u8) -> State {
+        let (quote, delimiter) = self.quote.map_or((None, None), |(quote, delimiter)| (Some(quote), Some(delimiter)));
+        match state {
+            State::Escaped { quoted: true } => State::Quoted,
+            State::Escaped { quoted: false } => State::Unquoted,
+            State::Quoted if Some(byte) == self.escape => State::Escaped { quoted: true },
+            State::Quoted if Some(byte) == quote => State::QuoteInQuoted,
+            State::Quoted => State::Quoted,
+            State::QuoteInQuoted if Some(byte) == quote => State::Quoted,
+            State::FieldStart if Some(byte) == quote => State::Quoted,
+            _ if Some(byte) == delimiter => State::FieldStart,
+            _ if Some(byte) == self.escape => State::Escaped { quoted: false },
+            _ => State::Unquoted,
+        }
+    }
+}
+
+/// Records of one input.
+pub(in crate::bulk) struct Records {
+    input: Box<dyn Read + Send>,
+    framing: Framing,
+    buffer: Vec<u8>,
+    /// What of the buffer was read and not given yet.
+    start: usize,
+    end: usize,
+    is_at_end: bool,
+    position: Position,
+    hasher: Hasher,
+}
+
+/// Where a record begins.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(in crate::bulk) struct Position {
+    /// In bytes, of the input when it is decompressed.
+    pub(in crate::bulk) offset: u64,
+    /// From 1.
+    pub(in crate::bulk) line: u64,
+    /// Of all bytes before it.
+    pub(in crate::bulk) crc: u32,
+}
+
+/// A record without the end of its line.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::bulk) struct Record<'b> {
+    pub(in crate::bulk) bytes: &'b [u8],
+    pub(in crate::bulk) position: Position,
+    /// The input ended where the record did, without the end of a line.
+    pub(in crate::bulk) is_last: bool,
+}
+
+impl Records {
+    pub(super) fn new(input: Box<dyn Read + Send>, framing: Framing) -> Self {
+        Self {
+            input,
+            framing,
+            buffer: vec![0; BUFFER_BYTES],
+            start: 0,
+            end: 0,
+            is_at_end: false,
+            position: Position { line: 1, ..Position::default() },
+            hasher: Hasher::new(),
+        }
+    }
+
+    pub(in crate::bulk) fn position(&self) -> Position {
+        Position { crc: self.hasher.clone().finalize(), ..self.position }
+    }
+
+    /// Passes over what is before `to`, and says whether it has the same checksum.
+    pub(in crate::bulk) fn skip_to(&mut self, to: Position) -> io::Result<bool> {
+        while self.position.offset < to.offset {
+            if self.start == self.end && !self.fill()? {
+                return Ok(false);
+            }
+            let left = to.offset - self.position.offset;
+            let length = (self.end - self.start).min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.take(length);
+        }
+        self.position.line = to.line;
+        Ok(self.position() == to)
+    }
+
+    /// The next record, unless the input has ended. Empty lines are records.
+    pub(in crate::bulk) fn next(&mut self) -> io::Result<Option<Record<'_>>> {
+        if self.position.offset == 0 && self.start == 0 {
+            self.fill_at_least(BYTE_ORDER_MARK.len())?;
+            if self.buffer[self.start..self.end].starts_with(BYTE_ORDER_MARK) {
+                self.take(BYTE_ORDER_MARK.len());
+            }
+        }
+        let position = self.position();
+        let (mut state, mut length) = (State::FieldStart, 0);
+        self.fill_at_least(COMMENT.len())?;
+        let is_comment = self.buffer[self.start..self.end].starts_with(COMMENT);
+        loop {
+            while let Some(byte) = self.buffer[..self.end].get(self.start + length) {
+                length += 1;
+                if *byte == b'\n' && !matches!(state, State::Quoted | State::Escaped { .. }) {
+                    let from = self.take(length);
+                    let line = &self.buffer[from..from + length - 1];
+                    let bytes = line.strip_suffix(b"\r").unwrap_or(line);
+                    return Ok(Some(Record { bytes, position, is_last: false }));
+                }
+                if !is_comment {
+                    state = self.framing.after(state, *byte);
+                }
+            }
+            if length > MOST_RECORD_BYTES {
+                let told = format!(
+                    "the record that begins in line {} is longer than {MOST_RECORD_BYTES} bytes; probably a quote is not \
+                     closed",
+                    position.line
+                );
+                return Err(io::Error::new(io::ErrorKind::InvalidData, told));
+            }
+            if !self.fill()? {
+                let from = self.take(length);
+                let bytes = &self.buffer[from..from + length];
+                return Ok((length > 0).then_some(Record { bytes, position, is_last: true }));
+            }
+        }
+    }
+
+    /// Takes in what was given or passed over, and says where in the buffer it begins.
+    fn take(&mut self, length: usize) -> usize {
+        let from = self.start;
+        let taken = &self.buffer[from..from + length];
+        self.hasher.update(taken);
+        let lines = taken.iter().filter(|byte| **byte == b'\n').count();
+        self.position.line += lines as u64;
+        self.position.offset += length as u64;
+        self.start += length;
+        from
+    }
+
+    fn fill_at_least(&mut self, bytes: usize) -> io::Result<()> {
+        while self.end - self.start < bytes && self.fill()? {}
+        Ok(())
+    }
+
+    /// Reads more, unless there is none.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.is_at_end {
+            return Ok(false);
+        }
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.end == self.buffer.len() {
+            self.buffer.resize(2 * self.buffer.len(), 0);
+        }
+        let read = loop {
+            match self.input.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        self.end += read;
+        self.is_at_end = read == 0;
+        Ok(read > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CSV: Framing = Framing { quote: Some((b'"', b',')), escape: None };
+
+    /// Gives one byte at a time, so that everything is cut everywhere.
+    struct Dripping(io::Cursor<Vec<u8>>);
+
+    impl Read for Dripping {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.0.read(&mut into[..1])
+        }
+    }
+
+    fn records(text: &str, framing: Framing) -> Records {
+        Records::new(Box::new(Dripping(io::Cursor::new(text.as_bytes().to_vec()))), framing)
+    }
+
+    fn all(text: &str, framing: Framing) -> Vec<(String, u64, u64, bool)> {
+        let mut records = records(text, framing);
+        let mut all = Vec::new();
+        while let Some(Record { bytes, position, is_last }) = records.next().unwrap() {
+            all.push((String::from_utf8(bytes.to_vec()).unwrap(), position.offset, position.line, is_last));
+        }
+        all
+    }
+
+    #[test]
+    fn a_record_ends_with_its_line_but_not_inside_of_quotes() {
+        let told = |text: &str| all(text, CSV);
+        let record = |text: &str, offset, line, is_last| (text.to_owned(), offset, line, is_last);
+        assert_eq!(told("a,b\r\nc,d"), [record("a,b", 0, 1, false), record("c,d", 5, 2, true)]);
+        assert_eq!(told("1,\"a\nb\"\n2,c\n"), [record("1,\"a\nb\"", 0, 1, false), record("2,c", 8, 3, false)]);
+        assert_eq!(told("\"a\"\"\n\"\nb\n"), [record("\"a\"\"\n\"", 0, 1, false), record("b", 7, 3, false)]);
+        // A quote inside of a field opens nothing.
+        assert_eq!(told("5\" disk\nb\n"), [record("5\" disk", 0, 1, false), record("b", 8, 2, false)]);
+        assert_eq!(told("\u{feff}a\n\n"), [record("a", 3, 1, false), record("", 5, 2, false)]);
+        assert_eq!(told(""), []);
+    }
+
+    #[test]
+    fn an_escaped_end_of_a_line_ends_nothing() {
+        let framing = Framing { escape: Some(b'\\'), ..CSV };
+        let texts: Vec<_> = all("a\\\nb\n\"c\\\"\n\"\nd\n", framing).into_iter().map(|(text, ..)| text).collect();
+        assert_eq!(texts, ["a\\\nb", "\"c\\\"\n\"", "d"]);
+    }
+
+    #[test]
+    fn what_is_before_a_position_is_passed_over_if_it_is_the_same() {
+        let text = "id\n1\n\"2\n\"\n3\n";
+        let mut whole = records(text, CSV);
+        while let Some(Record { position, bytes, .. }) = whole.next().unwrap() {
+            let bytes = bytes.to_vec();
+            let mut again = records(text, CSV);
+            assert!(again.skip_to(position).unwrap());
+            let found = again.next().unwrap().unwrap();
+            assert_eq!((found.bytes, found.position), (&bytes[..], position));
+            let is_same = records(&text.replace("id", "no"), CSV).skip_to(position).unwrap();
+            assert_eq!(is_same, position.offset == 0);
+        }
+        assert!(!records("id", CSV).skip_to(whole.position()).unwrap());
+    }
+
+    #[test]
+    fn quotes_in_the_line_that_says_why_a_record_was_rejected_open_nothing() {
+        let texts: Vec<_> = all("#!keyspaces {,\"x}\na\n", CSV).into_iter().map(|(text, ..)| text).collect();
+        assert_eq!(texts, ["#!keyspaces {,\"x}", "a"]);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_told_with_its_line() {
+        let text = format!("a\n\"{}", "x\n".repeat(MOST_RECORD_BYTES));
+        let mut records = Records::new(Box::new(io::Cursor::new(text.into_bytes())), CSV);
+        records.next().unwrap();
+        assert_eq!(
+            records.next().unwrap_err().to_string(),
+            "the record that begins in line 2 is longer than 8388608 bytes; probably a quote is not closed"
+        );
+    }
+}

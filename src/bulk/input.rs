@@ -1,0 +1,242 @@
+//! Where rows are read from: files, standard input, a reader; compressed or not.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, ErrorKind};
+
+/// What is read: one file or several, one after the other, standard input, or any reader.
+///
+/// ```
+/// use keyspaces::bulk::Input;
+///
+/// # fn main() -> Result<(), keyspaces::Error> {
+/// let one = Input::file("sales.csv.gz");
+/// let several = Input::files(["2025.csv", "2026.csv"]);
+/// let error = Input::glob("no-such-folder/*.csv").unwrap_err();
+/// assert_eq!(error.to_string(), "reading no-such-folder/*.csv failed: no file has such a name");
+/// # drop((one, several));
+/// # Ok(()) }
+/// ```
+pub struct Input {
+    sources: Vec<Source>,
+    compression: Option<Compression>,
+}
+
+enum Source {
+    File(PathBuf),
+    Stdin,
+    Reader(String, Box<dyn Read + Send>),
+}
+
+/// How a file is compressed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip, one member or several.
+    Gzip,
+    /// Zstandard, one frame or several.
+    Zstd,
+}
+
+impl Compression {
+    /// By the end of the name: `.gz`, `.zst`, or none.
+    pub fn of_path(path: impl AsRef<Path>) -> Self {
+        let extension = path.as_ref().extension().map(|extension| extension.to_ascii_lowercase());
+        match extension.as_ref().and_then(|extension| extension.to_str()) {
+            Some("gz") => Self::Gzip,
+            Some("zst") => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+
+    fn decompress(self, input: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::None => input,
+            Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(input)),
+            Self::Zstd => Box::new(zstd::Decoder::new(input)?),
+        })
+    }
+}
+
+impl Input {
+    /// One file.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self::files([path])
+    }
+
+    /// Files, one after the other. Where a first line names the columns, it has to name the same ones in each.
+    pub fn files(paths: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
+        let sources = paths.into_iter().map(|path| Source::File(path.into())).collect();
+        Self { sources, compression: None }
+    }
+
+    /// The files whose names fit a pattern, in the order of their names: `sales/2026-*.csv`.
+    ///
+    /// # Errors
+    ///
+    /// [`File`](ErrorKind::File) if there is none, or if a folder cannot be read; [`Value`](ErrorKind::Value) if it is no
+    /// pattern.
+    pub fn glob(pattern: &str) -> Result<Self, Error> {
+        let attempted = || format!("reading {pattern}");
+        let found = glob::glob(pattern)
+            .map_err(|error| Error::new(ErrorKind::Value, attempted(), error.to_string()).with_source(error))?;
+        let paths = found
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Error::new(ErrorKind::File, attempted(), error.to_string()).with_source(error))?;
+        if paths.is_empty() {
+            return Err(Error::new(ErrorKind::File, attempted(), "no file has such a name"));
+        }
+        Ok(Self::files(paths))
+    }
+
+    /// Standard input. With a checkpoint, the same bytes have to come when it goes on.
+    pub fn stdin() -> Self {
+        Self { sources: vec![Source::Stdin], compression: None }
+    }
+
+    /// What a reader gives, under a name for errors and for the checkpoint.
+    pub fn reader(name: impl Into<String>, reader: impl Read + Send + 'static) -> Self {
+        Self { sources: vec![Source::Reader(name.into(), Box::new(reader))], compression: None }
+    }
+
+    /// How it is compressed. Default: as the ends of the names say, and standard input and readers not at all.
+    #[must_use]
+    pub fn compression(self, compression: Compression) -> Self {
+        Self { compression: Some(compression), ..self }
+    }
+
+    /// The sources in their order, each with what tells it from another.
+    pub(super) fn into_files(self, attempted: &str) -> Result<Vec<InputFile>, Error> {
+        if self.sources.is_empty() {
+            return Err(Error::new(ErrorKind::Value, attempted.to_owned(), "no file is named"));
+        }
+        let compression = self.compression;
+        let file = |source: Source| {
+            let (by_name, identity) = match &source {
+                Source::File(path) => (Compression::of_path(path), FileIdentity::of(path)?),
+                Source::Stdin => (Compression::None, FileIdentity::named("standard input")),
+                Source::Reader(name, _) => (Compression::None, FileIdentity::named(name)),
+            };
+            Ok(InputFile { source, compression: compression.unwrap_or(by_name), identity })
+        };
+        self.sources.into_iter().map(file).collect()
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.sources.iter().map(Source::name).collect();
+        f.debug_struct("Input").field("sources", &names).field("compression", &self.compression).finish()
+    }
+}
+
+impl Source {
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Stdin => "standard input".to_owned(),
+            Self::Reader(name, _) => name.clone(),
+        }
+    }
+}
+
+/// One of the sources.
+pub(super) struct InputFile {
+    source: Source,
+    compression: Compression,
+    pub(super) identity: FileIdentity,
+}
+
+/// What tells a file from another of the same name.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct FileIdentity {
+    pub(super) name: String,
+    /// Of what is not a file nobody knows.
+    pub(super) bytes: Option<u64>,
+    /// In nanoseconds since 1970.
+    modified: Option<u64>,
+}
+
+impl FileIdentity {
+    fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), bytes: None, modified: None }
+    }
+
+    fn of(path: &Path) -> Result<Self, Error> {
+        let name = path.display().to_string();
+        let metadata = path.metadata().map_err(|error| cannot(&name, &error))?;
+        if metadata.is_dir() {
+            return Err(Error::new(ErrorKind::File, format!("reading {name}"), "it is a folder")
+                .with_advice("Name the files in it, with a pattern for instance"));
+        }
+        let modified = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let modified = modified.and_then(|since| u64::try_from(since.as_nanos()).ok());
+        // A pipe has a name too, and no size.
+        let (bytes, modified) = if metadata.is_file() { (Some(metadata.len()), modified) } else { (None, None) };
+        Ok(Self { name, bytes, modified })
+    }
+}
+
+impl InputFile {
+    /// Opens it; `read` counts its bytes, compressed ones where it is.
+    pub(super) fn open(self, read: &Arc<AtomicU64>) -> Result<(FileWatch, Box<dyn Read + Send>), Error> {
+        let name = self.identity.name.clone();
+        let (path, input): (_, Box<dyn Read + Send>) = match self.source {
+            Source::File(path) => {
+                let file = File::open(&path).map_err(|error| cannot(&name, &error))?;
+                (Some(path), Box::new(file))
+            }
+            Source::Stdin => (None, Box::new(io::stdin())),
+            Source::Reader(_, reader) => (None, reader),
+        };
+        let counting = Box::new(Counting { input, read: Arc::clone(read) });
+        let opened = self.compression.decompress(counting).map_err(|error| cannot(&name, &error))?;
+        Ok((FileWatch { path, identity: self.identity }, opened))
+    }
+}
+
+/// Tells whether a file is still the one that was opened.
+pub(super) struct FileWatch {
+    path: Option<PathBuf>,
+    identity: FileIdentity,
+}
+
+impl FileWatch {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let Some(path) = &self.path else { return Ok(()) };
+        if FileIdentity::of(path)? == self.identity {
+            return Ok(());
+        }
+        let problem = "the file was changed while it was read";
+        Err(Error::new(ErrorKind::File, format!("reading {}", self.identity.name), problem)
+            .with_advice("Some of its rows may be old, some new: load it again without the checkpoint"))
+    }
+}
+
+pub(super) fn cannot(name: &str, error: &io::Error) -> Error {
+    let source = io::Error::new(error.kind(), error.to_string());
+    Error::new(ErrorKind::File, format!("reading {name}"), error.to_string()).with_source(source)
+}
+
+struct Counting {
+    input: Box<dyn Read + Send>,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counting {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(into)?;
+        self.read.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}

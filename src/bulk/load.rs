@@ -1,0 +1,420 @@
+//! Rows into a table.
+
+use std::collections::BTreeMap;
+use std::future::{Future, IntoFuture};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::sync::{mpsc, watch};
+use tokio::task::spawn_blocking;
+
+use super::checkpoint::{Checkpoint, Operation};
+use super::files::{Chunk, Files};
+use super::format::Format;
+use super::input::Input;
+use super::progress::{Progress, Summary};
+use super::rate::Rate;
+use super::rejected::RejectedFile;
+use super::send::{RowStatement, Sending};
+use super::table::{Column, Role, Table};
+use super::{Nulls, task_failed};
+use crate::{Error, ErrorKind, Session};
+
+/// Chunks that are read ahead.
+const CHUNKS_AHEAD: usize = 4;
+
+/// In flight together, for each connection, and at most.
+const IN_FLIGHT_PER_CONNECTION: usize = 32;
+const MOST_IN_FLIGHT: usize = 1_024;
+
+/// Rows of files, of standard input or of a reader loaded into a table; from [`Bulk::load`](super::Bulk::load), and a future.
+///
+/// Rows are shuffled in a bounded buffer and sent as fast as the [`rate`](Self::rate) allows. What the service did not take
+/// in time is sent again until it is acknowledged. What can never be loaded is rejected: the first such row ends the load,
+/// unless [`rejected_to`](Self::rejected_to) names a file for them. Memory is bounded whatever the size of the input.
+///
+/// With a [`checkpoint`](Self::checkpoint), the same call goes on where it was after whatever ended it, SIGKILL at any moment
+/// among it. Rows that were acknowledged in the last second before may then be sent a second time, which does no harm as each
+/// replaces what it wrote.
+///
+/// # Errors
+///
+/// [`File`](ErrorKind::File) if a file cannot be read or was changed; [`Value`](ErrorKind::Value) if the columns are not the
+/// table's, or too many rows are rejected; [`Cursor`](ErrorKind::Cursor) if the checkpoint is of something else;
+/// [`Refused`](ErrorKind::Refused) for a table of counters; [`NotReady`](ErrorKind::NotReady) if there is no such table, or not
+/// any more; what the last row met if the service took none for as long as the [`patience`](Self::patience) is.
+#[must_use]
+pub struct Load {
+    verb: Verb,
+    session: Session,
+    keyspace: String,
+    table: String,
+    input: Input,
+    format: Format,
+    columns: Option<Vec<String>>,
+    nulls: Nulls,
+    ttl_column: Option<String>,
+    write_time_column: Option<String>,
+    rate: Rate,
+    shuffle: usize,
+    in_flight: Option<NonZeroUsize>,
+    patience: Duration,
+    checkpoint: Option<PathBuf>,
+    rejected_to: Option<PathBuf>,
+    most_rejected: Option<u64>,
+    allow_counters: bool,
+    dry_run: bool,
+    progress: watch::Sender<Progress>,
+    until: Option<BoxFuture<'static, ()>>,
+}
+
+/// What is done with each row of the input.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verb {
+    Load,
+    /// The rows of its key are deleted.
+    Delete,
+}
+
+impl Load {
+    pub(super) fn new(
+        verb: Verb,
+        session: &Session,
+        keyspace: &str,
+        table: &str,
+        input: Input,
+        format: Format,
+    ) -> Self {
+        Self {
+            verb,
+            session: session.clone(),
+            keyspace: keyspace.to_owned(),
+            table: table.to_owned(),
+            input,
+            format,
+            columns: None,
+            nulls: Nulls::Unset,
+            ttl_column: None,
+            write_time_column: None,
+            rate: Rate::Adaptive,
+            shuffle: 10_000,
+            in_flight: None,
+            patience: Duration::from_secs(15 * 60),
+            checkpoint: None,
+            rejected_to: None,
+            most_rejected: None,
+            allow_counters: false,
+            dry_run: false,
+            progress: watch::Sender::new(Progress::default()),
+            until: None,
+        }
+    }
+
+    /// The columns that are loaded from JSON. Default: all columns of the table. In CSV the first line or
+    /// [`Csv::columns`](super::Csv::columns) names them.
+    pub fn columns(self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// What becomes of a column where a row has null. Default: [`Nulls::Unset`].
+    pub fn nulls(self, nulls: Nulls) -> Self {
+        Self { nulls, ..self }
+    }
+
+    /// The column of the input that says for how many seconds its row lives; it is no column of the table. A row with null
+    /// lives as long as the table's default says. The table needs the feature TTL.
+    pub fn ttl_column(self, column: impl Into<String>) -> Self {
+        Self { ttl_column: Some(column.into()), ..self }
+    }
+
+    /// The column of the input that says as of when its row is written, in microseconds since 1970; it is no column of the
+    /// table. The table needs client-side timestamps. The service takes none that is more than two days old or more than five
+    /// minutes ahead.
+    pub fn write_time_column(self, column: impl Into<String>) -> Self {
+        Self { write_time_column: Some(column.into()), ..self }
+    }
+
+    /// How many capacity units a second it may use. Default: [`Rate::Adaptive`].
+    pub fn rate(self, rate: Rate) -> Self {
+        Self { rate, ..self }
+    }
+
+    /// How many rows are shuffled with each other, so that an input in the order of its partitions does not heat one after
+    /// the other. Default: 10,000, and at most 32 MB of them. 1 leaves the rows in their order.
+    pub fn shuffle(self, rows: NonZeroUsize) -> Self {
+        Self { shuffle: rows.get(), ..self }
+    }
+
+    /// At most so many rows in flight together. Default: 32 for each connection of the session, at most 1,024.
+    pub fn in_flight(self, rows: NonZeroUsize) -> Self {
+        Self { in_flight: Some(rows), ..self }
+    }
+
+    /// For how long the service may take none of the rows before the load ends with an error. Default: 15 minutes.
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The file that says how far the load is, written every second. If it is there, the load goes on from it, if its table,
+    /// options and files are the same. Default: none.
+    pub fn checkpoint(self, path: impl Into<PathBuf>) -> Self {
+        Self { checkpoint: Some(path.into()), ..self }
+    }
+
+    /// The file for rows that can never be loaded, each as it was, after a line with file, line, column, type and reason. It
+    /// can be mended and loaded like the input. Default: none, and the first such row ends the load.
+    pub fn rejected_to(self, path: impl Into<PathBuf>) -> Self {
+        Self { rejected_to: Some(path.into()), ..self }
+    }
+
+    /// With how many rejected rows the load goes on; one more ends it. Default: 100 with a file for them, else none.
+    pub fn most_rejected(self, rows: u64) -> Self {
+        Self { most_rejected: Some(rows), ..self }
+    }
+
+    /// Loads a table of counters: the values of each row are added to its counters. Default: refused, because a row that is
+    /// sent a second time is counted twice: when a load goes on after it was killed, those of its last second.
+    pub fn allow_counters(self) -> Self {
+        Self { allow_counters: true, ..self }
+    }
+
+    /// Reads, checks and measures everything, and sends nothing: the summary has the rows, bytes and units. No file is
+    /// written.
+    pub fn dry_run(self) -> Self {
+        Self { dry_run: true, ..self }
+    }
+
+    /// How far it is, several times a second.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Stops when `signal` is ready: takes no further row, waits up to ten seconds for those that were sent, and ends with a
+    /// summary that is not complete.
+    ///
+    /// ```no_run
+    /// # async fn run(load: keyspaces::bulk::Load) -> Result<(), keyspaces::Error> {
+    /// let summary = load.until(async { drop(tokio::signal::ctrl_c().await) }).await?;
+    /// println!("{summary}");
+    /// # Ok(()) }
+    /// ```
+    pub fn until(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { until: Some(Box::pin(signal)), ..self }
+    }
+
+    async fn run(self) -> Result<Summary, Error> {
+        let doing = if self.verb == Verb::Load { "loading" } else { "deleting from" };
+        let attempted = format!("{doing} {}.{}", self.keyspace, self.table);
+        let table = Table::describe(&self.session, &self.keyspace, &self.table, doing).await?;
+        self.refuse_counters(&table, &attempted)?;
+        let (input, format, doing) = (self.input, self.format.clone(), attempted.clone());
+        let files = spawn_blocking(move || Files::open(input, format, doing)).await;
+        let files = files.map_err(|error| task_failed(&attempted, error))??;
+        let given = Given {
+            columns: self.columns.as_deref(),
+            ttl: self.ttl_column.as_deref(),
+            write_time: self.write_time_column.as_deref(),
+            verb: self.verb,
+        };
+        let columns: Arc<[Column]> = given.columns(&table, files.header(), &attempted)?.into();
+        let (text, order) = match self.verb {
+            Verb::Load => insert(&table, &columns),
+            Verb::Delete => (delete(&table, &columns), (0..columns.len()).collect()),
+        };
+        let adds = self.verb == Verb::Load && table.has_counters();
+        let statement = RowStatement::prepare(&self.session, &text, adds, order, self.patience).await?;
+        let limit = self.rate.limit(&table, false, &attempted)?;
+        let operation = Operation {
+            attempted: attempted.clone(),
+            options: BTreeMap::from([
+                (
+                    "columns".to_owned(),
+                    columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),
+                ),
+                ("format".to_owned(), format!("{:?}", self.format)),
+                ("nulls".to_owned(), format!("{:?}", self.nulls)),
+                ("rejected rows".to_owned(), format!("{:?}", self.rejected_to)),
+            ]),
+            files: files.identities.iter().map(Into::into).collect(),
+        };
+        let (checkpoint_path, rejected_to) = match self.dry_run {
+            true => (None, None),
+            false => (self.checkpoint, self.rejected_to.clone()),
+        };
+        let (checkpoint, rejected) =
+            open_state(&attempted, checkpoint_path, operation, rejected_to, self.format, Arc::clone(&columns)).await?;
+        if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.done().is_complete) {
+            return Ok(Summary::of_complete(checkpoint, self.rejected_to));
+        }
+        let resume = checkpoint.as_ref().and_then(|checkpoint| checkpoint.done().resume.clone());
+        let in_flight = default_in_flight(&self.session);
+        let sizes = files.identities.iter().map(|file| file.bytes);
+        let has_file = self.rejected_to.is_some();
+        let sending = Sending {
+            attempted,
+            session: self.session,
+            table: table.name.to_string(),
+            statement,
+            columns: Arc::clone(&columns),
+            file_names: files.names(),
+            total_bytes: sizes.sum(),
+            bytes_read: files.bytes_read(),
+            limit,
+            in_flight: self.in_flight.map_or(in_flight, NonZeroUsize::get),
+            shuffle: self.shuffle,
+            patience: self.patience,
+            most_rejected: self.most_rejected.unwrap_or(if has_file || self.dry_run { 100 } else { 0 }),
+            rejected,
+            checkpoint,
+            progress: self.progress,
+            until: self.until,
+            dry_run: self.dry_run,
+        };
+        let (sender, receiver) = mpsc::channel::<Result<Chunk, Error>>(CHUNKS_AHEAD);
+        let nulls = self.nulls;
+        // It ends when the receiver is gone.
+        drop(spawn_blocking(move || files.send(&table, &columns, nulls, resume.as_ref(), &sender)));
+        sending.run(receiver).await
+    }
+
+    fn refuse_counters(&self, table: &Table, attempted: &str) -> Result<(), Error> {
+        if self.allow_counters || !table.has_counters() || self.verb == Verb::Delete {
+            return Ok(());
+        }
+        let problem = format!("{} has counters: a row that is sent twice is counted twice", table.name);
+        Err(Error::new(ErrorKind::Refused, attempted.to_owned(), problem)
+            .with_advice("Allow counters if a count that is too high after an interruption can be borne"))
+    }
+}
+
+impl IntoFuture for Load {
+    type Output = Result<Summary, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl std::fmt::Debug for Load {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Load")
+            .field("table", &format_args!("{}.{}", self.keyspace, self.table))
+            .field("input", &self.input)
+            .field("format", &self.format)
+            .field("rate", &self.rate)
+            .field("checkpoint", &self.checkpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn default_in_flight(session: &Session) -> usize {
+    let connections = session.peers().len().max(1) * session.connections_per_host().get();
+    (connections * IN_FLIGHT_PER_CONNECTION).min(MOST_IN_FLIGHT)
+}
+
+/// Opens the checkpoint and the file of rejected rows, if there are to be any.
+pub(super) async fn open_state(
+    attempted: &str,
+    checkpoint: Option<PathBuf>,
+    operation: Operation,
+    rejected_to: Option<PathBuf>,
+    format: Format,
+    columns: Arc<[Column]>,
+) -> Result<(Option<Checkpoint>, Option<(PathBuf, RejectedFile)>), Error> {
+    let opened = spawn_blocking(move || {
+        let checkpoint = checkpoint.map(|path| Checkpoint::open(&path, operation)).transpose()?;
+        let known = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.done().rejected_bytes);
+        let is_complete = checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.done().is_complete);
+        let rejected = rejected_to.filter(|_| !is_complete).map(|path| {
+            let rejected = RejectedFile::open(&path, &format, &columns, known)?;
+            Ok::<_, Error>((path, rejected))
+        });
+        Ok::<_, Error>((checkpoint, rejected.transpose()?))
+    });
+    opened.await.map_err(|error| task_failed(attempted, error))?
+}
+
+/// What the caller says of the columns.
+struct Given<'g> {
+    columns: Option<&'g [String]>,
+    ttl: Option<&'g str>,
+    write_time: Option<&'g str>,
+    verb: Verb,
+}
+
+impl Given<'_> {
+    /// The columns of the rows, in their order.
+    fn columns(&self, table: &Table, header: Option<&[String]>, attempted: &str) -> Result<Vec<Column>, Error> {
+        let is_key = |column: &&Column| column.is_key() || self.verb == Verb::Load;
+        let all = || table.columns.iter().filter(is_key).map(|column| column.name.clone()).collect();
+        let using = [(self.ttl, Role::TimeToLive), (self.write_time, Role::WriteTime)];
+        let using: Vec<_> = using.into_iter().filter_map(|(name, role)| Some((name?, role))).collect();
+        let mut names: Vec<String> = header.or(self.columns).map_or_else(all, <[_]>::to_vec);
+        if header.is_none() {
+            let further = using.iter().map(|(name, _)| *name).filter(|name| !names.iter().any(|known| known == name));
+            let further: Vec<_> = further.map(str::to_owned).collect();
+            names.extend(further);
+        }
+        if let Some((name, _)) = using.iter().find(|(name, _)| !names.iter().any(|given| given == name)) {
+            let problem = format!("the input has no column {name:?}; its columns are {}", names.join(", "));
+            return Err(Error::new(ErrorKind::Value, attempted.to_owned(), problem));
+        }
+        let of_using = |name: &String| using.iter().find(|(using, _)| using == name);
+        let stored: Vec<_> = names.iter().filter(|name| of_using(name).is_none()).cloned().collect();
+        let mut stored = table.select(&stored, attempted)?;
+        if let Some(key) = table.columns.iter().find(|key| key.is_key() && !stored.iter().any(|it| it.name == key.name))
+        {
+            let problem = format!("the input has no column {:?}, which is in the primary key", key.name);
+            return Err(Error::new(ErrorKind::Value, attempted.to_owned(), problem)
+                .with_advice(format!("Its columns are {}", names.join(", "))));
+        }
+        if let Some(other) = stored.iter().find(|column| !is_key(column)) {
+            let problem = format!("the column {:?} is not in the primary key", other.name);
+            return Err(Error::new(ErrorKind::Value, attempted.to_owned(), problem)
+                .with_advice("Give the keys of the rows that are to be deleted, and nothing else"));
+        }
+        let mut stored = stored.drain(..);
+        let column = |name: &String| match of_using(name) {
+            Some((name, role)) => Some(Column::using(name, *role)),
+            None => stored.next(),
+        };
+        Ok(names.iter().filter_map(column).collect())
+    }
+}
+
+/// The statement that deletes the row of a key.
+fn delete(table: &Table, columns: &[Column]) -> String {
+    let key = columns.iter().map(|column| format!("{} = ?", column.quoted())).collect::<Vec<_>>();
+    format!("DELETE FROM {} WHERE {}", table.name, key.join(" AND "))
+}
+
+/// The statement that loads a row, and which column each of its bind markers is.
+pub(super) fn insert(table: &Table, columns: &[Column]) -> (String, Vec<usize>) {
+    let with = |is_one: fn(&Column) -> bool| {
+        let found = columns.iter().enumerate().filter(move |(_, column)| is_one(column));
+        found.unzip::<usize, &Column, Vec<_>, Vec<_>>()
+    };
+    if table.has_counters() {
+        let (mut order, counters) = with(|column| !column.is_key());
+        let (key_order, key) = with(Column::is_key);
+        order.extend(key_order);
+        let adds = counters.iter().map(|column| format!("{0} = {0} + ?", column.quoted())).collect::<Vec<_>>();
+        let key = key.iter().map(|column| format!("{} = ?", column.quoted())).collect::<Vec<_>>();
+        return (format!("UPDATE {} SET {} WHERE {}", table.name, adds.join(", "), key.join(" AND ")), order);
+    }
+    let (mut order, stored) = with(Column::is_stored);
+    let (using_order, using) = with(|column| !column.is_stored());
+    order.extend(using_order);
+    let names = stored.iter().map(|column| column.quoted()).collect::<Vec<_>>().join(", ");
+    let markers = vec!["?"; stored.len()].join(", ");
+    let mut text = format!("INSERT INTO {} ({names}) VALUES ({markers})", table.name);
+    for (index, column) in using.iter().enumerate() {
+        text.push_str(if index == 0 { " USING " } else { " AND " });
+        text.push_str(if column.role == Role::TimeToLive { "TTL ?" } else { "TIMESTAMP ?" });
+    }
+    (text, order)
+}

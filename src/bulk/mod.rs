@@ -1,0 +1,128 @@
+//! Whole tables: loaded from files, exported, counted, copied, and rows of them deleted by their keys.
+//!
+//! ```no_run
+//! # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+//! use keyspaces::bulk::{Csv, Input};
+//!
+//! let load = session.bulk().load("shop", "sales", Input::glob("sales/*.csv.gz")?, Csv::new());
+//! let summary = load.checkpoint("sales.load").rejected_to("sales.rejected.csv").await?;
+//! println!("{summary}");
+//! # Ok(()) }
+//! ```
+//!
+//! Values pass from a file to the wire in the type of their column and in no other: an `int` is read as an `int`, a `decimal`
+//! digit by digit.
+
+mod checkpoint;
+mod copy;
+mod export;
+mod files;
+mod format;
+mod input;
+mod load;
+mod output;
+mod progress;
+mod rate;
+mod read;
+mod rejected;
+mod row;
+mod send;
+mod shuffle;
+mod table;
+mod tracker;
+mod value;
+
+pub use self::copy::Copy;
+pub use self::export::Export;
+pub use self::format::{Csv, Format, JsonLines};
+pub use self::input::{Compression, Input};
+pub use self::load::Load;
+use self::load::Verb;
+pub use self::output::Output;
+pub use self::progress::{Progress, Summary};
+pub use self::rate::Rate;
+pub use self::value::{BlobForm, TimestampForm};
+use crate::{Error, ErrorKind, Session};
+
+/// What can be done with whole tables; from [`Session::bulk`].
+#[derive(Clone, Copy, Debug)]
+pub struct Bulk<'s> {
+    session: &'s Session,
+}
+
+/// What becomes of a column of the table where a row has null.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Nulls {
+    /// It stays as it is: of a new row, null. Nothing is written, so nothing is paid for.
+    #[default]
+    Unset,
+    /// Null is written, which deletes what was there.
+    Null,
+}
+
+impl Session {
+    /// What can be done with whole tables.
+    pub fn bulk(&self) -> Bulk<'_> {
+        Bulk { session: self }
+    }
+}
+
+impl Bulk<'_> {
+    /// Loads rows into a table.
+    pub fn load(&self, keyspace: &str, table: &str, input: Input, format: impl Into<Format>) -> Load {
+        Load::new(Verb::Load, self.session, keyspace, table, input, format.into())
+    }
+
+    /// Deletes the rows whose keys are in the input: its columns are those of the primary key, and no others.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use keyspaces::bulk::{Csv, Input};
+    ///
+    /// let summary = session.bulk().delete("shop", "sales", Input::file("old.csv"), Csv::new()).await?;
+    /// println!("{summary}");
+    /// # Ok(()) }
+    /// ```
+    pub fn delete(&self, keyspace: &str, table: &str, input: Input, format: impl Into<Format>) -> Load {
+        Load::new(Verb::Delete, self.session, keyspace, table, input, format.into())
+    }
+
+    /// Writes the rows of a table.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use keyspaces::ReadConsistency;
+    /// use keyspaces::bulk::{JsonLines, Output};
+    ///
+    /// let export = session.bulk().export("shop", "sales", Output::file("sales.jsonl.zst"), JsonLines::new());
+    /// let summary = export.consistency(ReadConsistency::LocalOne).checkpoint("sales.export").await?;
+    /// println!("{summary}");
+    /// # Ok(()) }
+    /// ```
+    pub fn export(&self, keyspace: &str, table: &str, output: Output, format: impl Into<Format>) -> Export {
+        Export::new(self.session, keyspace, table, Some((output, format.into())))
+    }
+
+    /// Counts the rows of a table, by reading all of it: Keyspaces has no `COUNT` over more than a partition
+    /// (`DG:troubleshooting.cql`). The number is [`Summary::rows`].
+    pub fn count(&self, keyspace: &str, table: &str) -> Export {
+        Export::new(self.session, keyspace, table, None)
+    }
+
+    /// Writes the rows of a table to another one, which may be in another session: of a plain Cassandra, for instance.
+    ///
+    /// ```no_run
+    /// # async fn run(cassandra: keyspaces::Session, session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// let copy = cassandra.bulk().copy(("shop", "sales"), &session, ("shop", "sales"));
+    /// let summary = copy.checkpoint("sales.copy").await?;
+    /// println!("{summary}");
+    /// # Ok(()) }
+    /// ```
+    pub fn copy(&self, table: (&str, &str), to: &Session, to_table: (&str, &str)) -> Copy {
+        Copy::new((self.session, table.0, table.1), (to, to_table.0, to_table.1))
+    }
+}
+
+fn task_failed(attempted: &str, error: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Server, attempted.to_owned(), "a task failed").with_source(error)
+}

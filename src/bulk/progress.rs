@@ -1,0 +1,175 @@
+//! How far an operation is, and what became of it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::checkpoint::Checkpoint;
+
+/// How far an operation is; given several times a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Rows that are done, those of earlier runs among them: acknowledged, written to a file, or counted.
+    pub rows: u64,
+    /// Rows that were rejected, those of earlier runs among them.
+    pub rejected: u64,
+    /// Bytes of the files that were read so far (compressed ones where they are), or that were written.
+    pub bytes: u64,
+    /// Bytes of all files, if all of them are files.
+    pub total_bytes: Option<u64>,
+    /// The part that is done, from 0 to 1, where that is known.
+    pub fraction: Option<f64>,
+    /// Capacity units that were used, by AWS's own estimate.
+    pub units: f64,
+    /// Capacity units in each of the last seconds.
+    pub units_per_second: f64,
+    /// Rows in each of the last seconds.
+    pub rows_per_second: f64,
+    /// How many units a second may be used, if there is a limit.
+    pub limit: Option<u32>,
+    /// Requests that the service throttled.
+    pub throttles: u64,
+    /// Since this run began.
+    pub elapsed: Duration,
+    /// How much longer it takes if it goes on like in the last seconds.
+    pub time_left: Option<Duration>,
+}
+
+/// What became of an operation.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Rows that are done, those of earlier runs among them.
+    pub rows: u64,
+    /// Rows that were rejected, those of earlier runs among them.
+    pub rejected: u64,
+    /// Bytes of rows that were read or written, decompressed, those of earlier runs among them.
+    pub bytes: u64,
+    /// Capacity units that were used, by AWS's own estimate; of a dry run those that would be used.
+    pub units: f64,
+    /// Requests of this run that the service throttled.
+    pub throttles: u64,
+    /// How long this run took.
+    pub elapsed: Duration,
+    /// Whether all is done. Else it was stopped; with a checkpoint, the same call goes on.
+    pub is_complete: bool,
+    /// Why the first row of this run was rejected.
+    pub first_rejection: Option<String>,
+    /// Where the rejected rows are, if there are some.
+    pub rejected_file: Option<PathBuf>,
+    /// Where to go on from.
+    pub checkpoint: Option<PathBuf>,
+}
+
+impl Summary {
+    /// Of an operation that was complete before this run.
+    pub(super) fn of_complete(checkpoint: &Checkpoint, rejected_to: Option<PathBuf>) -> Self {
+        let done = checkpoint.done();
+        Self {
+            rows: done.rows,
+            rejected: done.rejected,
+            bytes: done.bytes,
+            units: done.units,
+            is_complete: true,
+            rejected_file: rejected_to.filter(|_| done.rejected > 0),
+            checkpoint: Some(checkpoint.path().to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows, rejected, bytes, units, throttles, .. } = self;
+        let state = if self.is_complete { "complete" } else { "stopped" };
+        write!(f, "{state}: {rows} rows, {rejected} rejected, {bytes} bytes, {units} units, {throttles} throttled")?;
+        write!(f, ", {:.1} s", self.elapsed.as_secs_f64())?;
+        if let Some(reason) = &self.first_rejection {
+            write!(f, "\nfirst rejected: {reason}")?;
+        }
+        if let Some(path) = &self.rejected_file {
+            write!(f, "\nrejected rows: {}", path.display())?;
+        }
+        match &self.checkpoint {
+            Some(path) if !self.is_complete => {
+                write!(f, "\nto go on: the same again, with the checkpoint {}", path.display())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How fast something was in the last seconds.
+#[derive(Debug, Default)]
+pub(super) struct Speed {
+    /// Of the last ticks, the oldest first: when, and how much there was then of each.
+    ticks: VecDeque<(Duration, [f64; 3])>,
+}
+
+impl Speed {
+    const TICKS: usize = 20;
+
+    /// What there is of three things now; gives how much of each came in a second.
+    pub(super) fn tick(&mut self, now: Duration, amounts: [f64; 3]) -> [f64; 3] {
+        self.ticks.push_back((now, amounts));
+        if self.ticks.len() > Self::TICKS {
+            self.ticks.pop_front();
+        }
+        let Some((then, before)) = self.ticks.front() else { return [0.0; 3] };
+        let seconds = (now - *then).as_secs_f64().max(0.001);
+        let mut speed = [0.0; 3];
+        for ((speed, amount), before) in speed.iter_mut().zip(amounts).zip(before) {
+            *speed = (amount - before) / seconds;
+        }
+        speed
+    }
+}
+
+/// How long something takes that is so far and goes so fast.
+pub(super) fn time_left(missing: f64, per_second: f64) -> Option<Duration> {
+    (per_second > 0.0 && missing >= 0.0).then(|| Duration::try_from_secs_f64(missing / per_second).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_says_what_was_done_and_how_to_go_on() {
+        let summary = Summary {
+            rows: 9,
+            rejected: 1,
+            bytes: 100,
+            units: 12.0,
+            elapsed: Duration::from_millis(1_250),
+            first_rejection: Some("a.csv, line 3: the row has 1 fields, 2 columns are expected".to_owned()),
+            rejected_file: Some("bad".into()),
+            checkpoint: Some("state".into()),
+            ..Summary::default()
+        };
+        assert_eq!(
+            summary.to_string(),
+            "stopped: 9 rows, 1 rejected, 100 bytes, 12 units, 0 throttled, 1.2 s\n\
+             first rejected: a.csv, line 3: the row has 1 fields, 2 columns are expected\n\
+             rejected rows: bad\n\
+             to go on: the same again, with the checkpoint state"
+        );
+    }
+
+    #[test]
+    fn the_speed_is_that_of_the_last_ticks() {
+        let mut speed = Speed::default();
+        for tick in 0..100_u32 {
+            let now = Duration::from_millis(250) * tick;
+            let per_second = if tick < 50 { 1.0 } else { 8.0 };
+            let told = speed.tick(now, [f64::from(tick) * per_second, 0.0, 0.0]);
+            if tick == 99 {
+                assert_eq!(told, [32.0, 0.0, 0.0]);
+            }
+        }
+        assert_eq!(time_left(50.0, 25.0), Some(Duration::from_secs(2)));
+        assert_eq!(time_left(50.0, 0.0), None);
+    }
+}

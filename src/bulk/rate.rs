@@ -1,0 +1,93 @@
+//! How fast rows are sent, in capacity units.
+
+use std::num::{NonZeroU8, NonZeroU32};
+use std::time::Duration;
+
+use super::table::Table;
+use crate::pace::Allowance;
+use crate::{Error, ErrorKind};
+
+/// How many capacity units a second an operation may use.
+///
+/// The units of a row are known before it is sent, by AWS's own estimate ([`keyspaces_cql::units`]): a row of 5 KB takes five
+/// or six. Whatever is set, a table that throttles is sent what it takes ([`Builder::table_limit`](crate::Builder) says how).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Rate {
+    /// What the table takes: as fast as the connections go until it throttles, then what it acknowledges.
+    #[default]
+    Adaptive,
+    /// So many units a second.
+    Units(NonZeroU32),
+    /// So many percent of the capacity that is provisioned for the table when the operation begins; the rest is left to the
+    /// application. An error on a table that is on demand.
+    PercentOfProvisioned(NonZeroU8),
+}
+
+impl Rate {
+    /// Units a second, for an operation that reads or writes.
+    pub(super) fn limit(self, table: &Table, is_read: bool, attempted: &str) -> Result<Option<NonZeroU32>, Error> {
+        let percent = match self {
+            Self::Adaptive => return Ok(None),
+            Self::Units(units) => return Ok(Some(units)),
+            Self::PercentOfProvisioned(percent) => u32::from(percent.get()),
+        };
+        let (read, write) = table.provisioned().ok_or_else(|| {
+            let problem = format!("{percent} % of the provisioned capacity was asked for, {} is on demand", table.name);
+            Error::new(ErrorKind::Value, attempted.to_owned(), problem)
+                .with_advice("Say how many units a second it may use")
+        })?;
+        let provisioned = if is_read { read } else { write }.get();
+        let units = u64::from(provisioned) * u64::from(percent) / 100;
+        Ok(NonZeroU32::new(u32::try_from(units).unwrap_or(u32::MAX).max(1)))
+    }
+}
+
+/// Gives leave to send, unit by unit.
+#[derive(Debug)]
+pub(super) struct Pacer {
+    pub(super) limit: Option<NonZeroU32>,
+    allowance: Option<Allowance>,
+}
+
+impl Pacer {
+    pub(super) fn new(limit: Option<NonZeroU32>) -> Self {
+        Self { limit, allowance: limit.map(Allowance::new) }
+    }
+
+    /// How long to wait until something may be sent; what was sent before is paid for by then. `now` is since the operation
+    /// began.
+    pub(super) fn wait(&mut self, now: Duration) -> Option<Duration> {
+        let allowance = self.allowance.as_mut()?;
+        Some(allowance.wait(0.0, 1.0, now)).filter(|wait| !wait.is_zero())
+    }
+
+    /// Charges the units of what is sent.
+    pub(super) fn charge(&mut self, units: f64) {
+        if let Some(allowance) = &mut self.allowance {
+            allowance.owe(units);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_given_than_the_limit_but_for_the_first_second() {
+        let mut pacer = Pacer::new(NonZeroU32::new(100));
+        let (mut now, mut given) = (Duration::ZERO, 0.0);
+        while now < Duration::from_secs(10) {
+            match pacer.wait(now) {
+                Some(wait) => now += wait,
+                None => {
+                    pacer.charge(3.0);
+                    given += 3.0;
+                }
+            }
+        }
+        assert!((1_095.0..=1_103.0).contains(&given), "{given}");
+        assert_eq!(Pacer::new(None).wait(Duration::ZERO), None);
+    }
+}

@@ -1,0 +1,187 @@
+//! Reads the rows of a table, page by page, from where an earlier run was.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use keyspaces_cql::units::ReadCost;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::rate::Pacer;
+use super::row::RowValues;
+use super::table::{Column, Table};
+use crate::{Error, ErrorKind, Pages, PagingState, ReadConsistency, Scan, ScanProgress, Select, Session};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// How long one page may take; it waits so long for its turn at a throttled table.
+const PAGE_DEADLINE: Duration = Duration::from_secs(60);
+
+/// What is read of a table.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    /// What follows WHERE; without it, the whole table is read.
+    pub(super) filter: Option<String>,
+    pub(super) consistency: Option<ReadConsistency>,
+    pub(super) limit: Option<NonZeroU32>,
+    pub(super) patience: Duration,
+}
+
+/// The rows of a table.
+pub(super) struct TableReader {
+    source: Source,
+    cost: ReadCost,
+    pacer: Pacer,
+    began: Instant,
+    patience: Duration,
+    last_page: Instant,
+    /// After an error, when the page is asked for again, and how long the next pause is.
+    pause: (Option<Instant>, Duration),
+    pub(super) units: f64,
+    pub(super) bytes: u64,
+}
+
+/// Pages that come, and the statement to go on with after an error.
+enum Source {
+    Scan(Box<Select<(i64, i64), RowValues>>, Box<Scan<RowValues>>),
+    Pages(Box<Select<(), RowValues>>, Pages<RowValues>, Option<PagingState>, bool),
+}
+
+impl TableReader {
+    /// Begins, or goes on from what [`position`](Self::position) said.
+    pub(super) async fn open(
+        session: &Session,
+        table: &Table,
+        columns: &[Column],
+        reading: Reading,
+        position: Option<&str>,
+    ) -> Result<Self, Error> {
+        let names = columns.iter().map(Column::quoted).collect::<Vec<_>>().join(", ");
+        let source = match &reading.filter {
+            None => {
+                let key = table.partition_key().map(Column::quoted).collect::<Vec<_>>().join(", ");
+                let text = format!("SELECT {names} FROM {} WHERE token({key}) > ? AND token({key}) <= ?", table.name);
+                let select =
+                    session.prepare::<Select<(i64, i64), RowValues>>(&text).await?.with_deadline(PAGE_DEADLINE);
+                let select =
+                    reading.consistency.map_or(select.clone(), |consistency| select.with_consistency(consistency));
+                let scan = match position {
+                    Some(position) => select.scan_from(&position.parse()?)?,
+                    None => select.scan()?,
+                };
+                Source::Scan(Box::new(select), Box::new(scan))
+            }
+            Some(filter) => {
+                let text = format!("SELECT {names} FROM {} WHERE {filter}", table.name);
+                let select = session.prepare::<Select<(), RowValues>>(&text).await?.with_deadline(PAGE_DEADLINE);
+                let select =
+                    reading.consistency.map_or(select.clone(), |consistency| select.with_consistency(consistency));
+                let state: Option<PagingState> = position.map(str::parse).transpose()?;
+                let pages = state.as_ref().map_or_else(|| select.pages(()), |state| select.pages_from((), state));
+                Source::Pages(Box::new(select), pages, state, false)
+            }
+        };
+        let is_quorum = !matches!(
+            reading.consistency.unwrap_or_else(|| session.read_consistency()),
+            ReadConsistency::One | ReadConsistency::LocalOne
+        );
+        let now = Instant::now();
+        Ok(Self {
+            source,
+            cost: if is_quorum { ReadCost::Quorum } else { ReadCost::One },
+            pacer: Pacer::new(reading.limit),
+            began: now,
+            patience: reading.patience,
+            last_page: now,
+            pause: (None, FIRST_PAUSE),
+            units: 0.0,
+            bytes: 0,
+        })
+    }
+
+    /// The next page, or `None` after the last. What failed is asked for again until the service has given no page for as
+    /// long as the patience is. Dropping the future loses no page.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<RowValues>>, Error> {
+        loop {
+            if let Some(until) = self.pause.0 {
+                sleep_until(until).await;
+                self.pause.0 = None;
+            }
+            if let Some(wait) = self.pacer.wait(self.began.elapsed()) {
+                sleep(wait).await;
+                continue;
+            }
+            match self.page().await {
+                Ok(Some(rows)) => {
+                    let bytes: usize = rows.iter().map(|row| row.0.len()).sum();
+                    let units = self.cost.units(bytes);
+                    self.pacer.charge(units);
+                    self.units += units;
+                    self.bytes += bytes as u64;
+                    self.last_page = Instant::now();
+                    self.pause.1 = FIRST_PAUSE;
+                    return Ok(Some(rows));
+                }
+                Ok(None) => return Ok(None),
+                Err(error) if error.kind().is_retryable() && error.kind() != ErrorKind::NotReady => {
+                    if self.last_page.elapsed() > self.patience {
+                        return Err(error);
+                    }
+                    // Before the pause, in which this future may be dropped: a stream that failed gives nothing more.
+                    self.begin_again()?;
+                    let pause = self.pause.1.mul_f64(0.5 + 0.5 * fastrand::f64());
+                    self.pause = (Some(Instant::now() + pause), (2 * self.pause.1).min(LONGEST_PAUSE));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn page(&mut self) -> Result<Option<Vec<RowValues>>, Error> {
+        match &mut self.source {
+            Source::Scan(_, scan) => scan.try_next().await,
+            Source::Pages(_, pages, next, is_done) => match pages.try_next().await? {
+                Some(page) => {
+                    *is_done = page.next.is_none();
+                    *next = page.next;
+                    Ok(Some(page.rows))
+                }
+                None => {
+                    *is_done = true;
+                    Ok(None)
+                }
+            },
+        }
+    }
+
+    /// A stream ends with an error; another one goes on where it was.
+    fn begin_again(&mut self) -> Result<(), Error> {
+        match &mut self.source {
+            Source::Scan(select, scan) => **scan = select.scan_from(scan.progress())?,
+            Source::Pages(select, pages, next, _) => {
+                *pages = next.as_ref().map_or_else(|| select.pages(()), |state| select.pages_from((), state));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where to go on after the pages that were given, as text; `None` before the first one.
+    pub(super) fn position(&self) -> Option<String> {
+        match &self.source {
+            Source::Scan(_, scan) => Some(scan.progress().to_string()),
+            Source::Pages(_, _, next, _) => next.as_ref().map(PagingState::to_string),
+        }
+    }
+
+    /// The part of the table that is read, where that is known.
+    pub(super) fn fraction(&self) -> Option<f64> {
+        match &self.source {
+            Source::Scan(_, scan) => Some(ScanProgress::fraction(scan.progress())),
+            Source::Pages(_, _, _, is_done) => is_done.then_some(1.0),
+        }
+    }
+
+    pub(super) fn limit(&self) -> Option<u32> {
+        self.pacer.limit.map(NonZeroU32::get)
+    }
+}

@@ -1,0 +1,138 @@
+//! Rows as their serialised values, which are never decoded where they only pass through.
+
+use keyspaces_cql::rules::{MAX_PARTITION_KEY_BYTES, MAX_ROW_BYTES};
+use keyspaces_cql::units;
+use scylla::deserialize::row::{ColumnIterator, DeserializeRow};
+use scylla::deserialize::{DeserializationError, TypeCheckError};
+use scylla::frame::response::result::ColumnSpec;
+use scylla::serialize::SerializationError;
+use scylla::serialize::row::{RowSerializationContext, SerializeRow};
+use scylla::serialize::writers::{RowWriter, WrittenCellProof};
+
+use super::format::{Reason, RowCells};
+use super::table::{Column, Role};
+use super::value::{NULL, UNSET};
+
+/// The values of a row, each with its length before it, or a negative number for null and unset.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct RowValues(pub(super) Vec<u8>);
+
+impl RowValues {
+    /// The same values with unset in the place of null: nothing is deleted where they are written.
+    pub(super) fn with_unset(mut self) -> Self {
+        let mut at = 0;
+        while let Some(length) = self.0.get(at..at + 4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()) {
+            if length == NULL
+                && let Some(place) = self.0.get_mut(at..at + 4)
+            {
+                place.copy_from_slice(&UNSET);
+            }
+            at += 4 + usize::try_from(i32::from_be_bytes(length)).unwrap_or_default();
+        }
+        self
+    }
+
+    /// The same values in another order.
+    pub(super) fn in_order(&self, order: &[usize]) -> Self {
+        let mut rest = self.0.as_slice();
+        let mut cells = Vec::with_capacity(order.len());
+        while !rest.is_empty() {
+            let before = rest;
+            let value = next_cell(&mut rest);
+            let length = 4 + value.map_or(0, <[u8]>::len);
+            cells.push(before.get(..length).unwrap_or(before));
+            if rest.len() == before.len() {
+                break;
+            }
+        }
+        let ordered = order.iter().filter_map(|index| cells.get(*index).copied());
+        Self(ordered.collect::<Vec<_>>().concat())
+    }
+}
+
+/// The next cell; `None` if it is null or unset, or if there is none.
+pub(super) fn next_cell<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
+    let (length, after) = rest.split_first_chunk::<4>()?;
+    *rest = after;
+    let (value, after) = after.split_at_checked(usize::try_from(i32::from_be_bytes(*length)).ok()?)?;
+    *rest = after;
+    Some(value)
+}
+
+/// Binds what is serialised already.
+impl SerializeRow for RowValues {
+    fn serialize(&self, _: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
+        let mut rest = self.0.as_slice();
+        while let Some(length) = rest.first_chunk::<4>().copied() {
+            let cell = writer.make_cell_writer();
+            let value = next_cell(&mut rest);
+            let _: WrittenCellProof<'_> = match value {
+                Some(value) => cell.set_value(value).map_err(SerializationError::new)?,
+                None if length == UNSET => cell.set_unset(),
+                None => cell.set_null(),
+            };
+        }
+        Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Takes rows of any columns.
+impl<'frame, 'metadata> DeserializeRow<'frame, 'metadata> for RowValues {
+    fn type_check(_: &[ColumnSpec<'_>]) -> Result<(), TypeCheckError> {
+        Ok(())
+    }
+
+    fn deserialize(columns: ColumnIterator<'frame, 'metadata>) -> Result<Self, DeserializationError> {
+        let mut bytes = Vec::new();
+        for column in columns {
+            match column?.slice {
+                Some(slice) => {
+                    let value = slice.as_slice();
+                    // It came with its length as an i32.
+                    bytes.extend_from_slice(&i32::try_from(value.len()).unwrap_or(i32::MAX).to_be_bytes());
+                    bytes.extend_from_slice(value);
+                }
+                None => bytes.extend_from_slice(&NULL),
+            }
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl RowCells<'_> {
+    /// The units that it takes to write the row, by AWS's own estimate; the reason why it can never be written, if there is
+    /// one.
+    pub(super) fn write_units(&self, table: &units::Table) -> Result<u32, Reason> {
+        let mut row = units::Row::default();
+        let (mut key, mut last_key) = (0, 0);
+        for (index, (column, value)) in self.iter().enumerate() {
+            let Column { cql, role, .. } = column;
+            match (role, value) {
+                (Role::PartitionKey, Some(value)) => {
+                    (key, last_key) = (key + value.len(), index);
+                    row.partition_key(table, units::value(cql, Some(value)).bytes);
+                }
+                (Role::Clustering, Some(value)) => row.clustering(table, units::value(cql, Some(value)).bytes),
+                (Role::Static, Some(value)) => row.static_column(table, cql, units::value(cql, Some(value))),
+                (Role::Regular, Some(value)) => row.regular(table, cql, units::value(cql, Some(value))),
+                (Role::TimeToLive | Role::WriteTime, _) | (_, None) => {}
+            }
+        }
+        if key > MAX_PARTITION_KEY_BYTES {
+            let problem =
+                format!("the partition key is {key} bytes, Keyspaces takes at most {MAX_PARTITION_KEY_BYTES}");
+            return Err(Reason::of_column(last_key, problem));
+        }
+        let bytes = row.storage_bytes().max(row.static_bytes());
+        if bytes > MAX_ROW_BYTES {
+            return Err(Reason::of_record(format!(
+                "the row is {bytes} bytes, Keyspaces takes at most {MAX_ROW_BYTES}"
+            )));
+        }
+        Ok(u32::try_from(row.write_units()).unwrap_or(u32::MAX))
+    }
+}

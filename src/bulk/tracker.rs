@@ -1,0 +1,109 @@
+//! Which rows of an input are done: those before a row, and some after it.
+
+use std::collections::VecDeque;
+
+use super::checkpoint::Resume;
+use super::files::RowPosition;
+
+/// The rows from the first that is not done to the last that was read.
+#[derive(Debug, Default)]
+pub(super) struct Tracker {
+    /// The ordinal of the first in the window.
+    first: u64,
+    /// Never empty once a row was read: where the last one was is where reading goes on.
+    window: VecDeque<(RowPosition, bool)>,
+}
+
+impl Tracker {
+    /// Takes in that a row was read; rows come in their order.
+    pub(super) fn read(&mut self, ordinal: u64, at: RowPosition) {
+        if self.window.is_empty() {
+            self.first = ordinal;
+        }
+        debug_assert_eq!(ordinal, self.first + self.window.len() as u64);
+        self.window.push_back((at, false));
+        self.advance();
+    }
+
+    /// Takes in that a row is done, and gives its size.
+    pub(super) fn done(&mut self, ordinal: u64) -> u32 {
+        let index = usize::try_from(ordinal.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let Some((at, is_done)) = self.window.get_mut(index) else { return 0 };
+        *is_done = true;
+        let bytes = at.bytes;
+        self.advance();
+        bytes
+    }
+
+    fn advance(&mut self) {
+        while self.window.len() > 1 && self.window.front().is_some_and(|(_, is_done)| *is_done) {
+            self.window.pop_front();
+            self.first += 1;
+        }
+    }
+
+    /// Where a row is, of those that are not done.
+    pub(super) fn position(&self, ordinal: u64) -> RowPosition {
+        let index = usize::try_from(ordinal.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        self.window.get(index).map(|(at, _)| *at).unwrap_or_default()
+    }
+
+    /// How many rows the window spans.
+    pub(super) fn span(&self) -> usize {
+        self.window.len()
+    }
+
+    /// All rows before this one are done.
+    pub(super) fn all_done_before(&self) -> u64 {
+        self.first + u64::from(self.window.front().is_some_and(|(_, is_done)| *is_done))
+    }
+
+    /// The ordinal of the next row to be read.
+    pub(super) fn end(&self) -> u64 {
+        self.first + self.window.len() as u64
+    }
+
+    /// Where to go on, once a row was read.
+    pub(super) fn resume(&self) -> Option<Resume> {
+        let (position, _) = *self.window.front()?;
+        let rows = self.first..;
+        let unsent = rows.zip(&self.window).filter(|(_, (_, is_done))| !is_done).map(|(ordinal, _)| ordinal);
+        Some(Resume { ordinal: self.first, position, read_to: self.end(), unsent: unsent.collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::Position;
+    use super::*;
+
+    fn at(ordinal: u64) -> RowPosition {
+        RowPosition { file: 0, at: Position { offset: 10 * ordinal, line: ordinal, crc: 0 }, bytes: 10 }
+    }
+
+    #[test]
+    fn going_on_begins_at_the_first_row_that_is_not_done() {
+        let mut tracker = Tracker::default();
+        assert_eq!(tracker.resume(), None);
+        (0..6).for_each(|ordinal| tracker.read(ordinal, at(ordinal)));
+        for ordinal in [1, 4, 0] {
+            assert_eq!(tracker.done(ordinal), 10);
+        }
+        let expected = Resume { ordinal: 2, position: at(2), read_to: 6, unsent: vec![2, 3, 5] };
+        assert_eq!(tracker.resume(), Some(expected));
+        assert_eq!((tracker.span(), tracker.all_done_before(), tracker.position(3)), (4, 2, at(3)));
+    }
+
+    #[test]
+    fn after_the_last_row_reading_goes_on_at_it_and_does_not_send_it_again() {
+        let mut tracker = Tracker::default();
+        (7..9).for_each(|ordinal| tracker.read(ordinal, at(ordinal)));
+        (7..9).for_each(|ordinal| {
+            tracker.done(ordinal);
+        });
+        assert_eq!(tracker.resume(), Some(Resume { ordinal: 8, position: at(8), read_to: 9, unsent: vec![] }));
+        assert_eq!((tracker.all_done_before(), tracker.end()), (9, 9));
+        tracker.read(9, at(9));
+        assert_eq!(tracker.resume(), Some(Resume { ordinal: 9, position: at(9), read_to: 10, unsent: vec![9] }));
+    }
+}

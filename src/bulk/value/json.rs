@@ -1,0 +1,243 @@
+//! Values as JSON: as `SELECT JSON` writes them and `INSERT JSON` takes them.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use keyspaces_cql::statement::NativeType;
+use serde::Deserializer;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{NULL, Part, Problem, ScalarForm, ValueType, append_cell, append_count, shown};
+
+/// The names and values of an object, in their order.
+pub(in crate::bulk) type JsonObject<'t> = Vec<(Cow<'t, str>, &'t RawValue)>;
+
+/// A text as JSON whose parts are not read yet.
+pub(super) fn raw(text: &str) -> Result<&RawValue, Problem> {
+    serde_json::from_str(text).map_err(|error| format!("{} is no JSON: {error}", shown(text)))
+}
+
+/// An object, its numbers still as they are written.
+pub(in crate::bulk) fn object_of(text: &str) -> Result<JsonObject<'_>, Problem> {
+    struct Entries;
+
+    impl<'de> Visitor<'de> for Entries {
+        type Value = JsonObject<'de>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::with_capacity(16);
+            while let Some(entry) = map.next_entry::<CowText<'de>, &'de RawValue>()? {
+                entries.push((entry.0.0, entry.1));
+            }
+            Ok(entries)
+        }
+    }
+
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let entries = reader.deserialize_map(Entries);
+    entries.and_then(|entries| reader.end().map(|()| entries)).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => format!("{} is no JSON object", shown(text)),
+        _ => format!("{} is no JSON: {error}", shown(text)),
+    })
+}
+
+/// A text that is borrowed where nothing in it is escaped.
+#[derive(serde::Deserialize)]
+struct CowText<'t>(#[serde(borrow)] Cow<'t, str>);
+
+impl ValueType {
+    /// Appends the value that `raw` is.
+    pub(in crate::bulk) fn append_from_json(
+        &self,
+        raw: &RawValue,
+        form: &ScalarForm,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Problem> {
+        match self {
+            Self::Native(native) => scalar(*native, raw, form, out),
+            Self::List(element) | Self::Set(element) => {
+                let elements = elements(raw)?;
+                append_count(elements.len(), out)?;
+                elements.into_iter().try_for_each(|part| element.append_element(part, form, out))
+            }
+            Self::Map(key, value) => {
+                let entries = object_of(raw.get())?;
+                append_count(entries.len(), out)?;
+                for (name, part) in entries {
+                    append_cell(out, |out| key.append_key(&name, form, out))?;
+                    value.append_element(part, form, out)?;
+                }
+                Ok(())
+            }
+            Self::Tuple(types) => {
+                let parts = elements(raw)?;
+                if parts.len() != types.len() {
+                    return Err(format!("has {} parts, its type has {}", parts.len(), types.len()));
+                }
+                types.iter().zip(parts).try_for_each(|(of, part)| of.append_part(Some(part), form, out))
+            }
+            Self::UserDefined(fields) => {
+                let entries = object_of(raw.get())?;
+                let is_field = |name: &str| fields.iter().any(|(field, _)| field == json_name(name));
+                if let Some((name, _)) = entries.iter().find(|(name, _)| !is_field(name)) {
+                    return Err(format!("the type has no field {}", shown(name)));
+                }
+                fields.iter().try_for_each(|(field, of)| {
+                    let entry = entries.iter().find(|(name, _)| json_name(name) == field);
+                    of.append_part(entry.map(|(_, part)| *part), form, out)
+                })
+            }
+        }
+    }
+
+    fn append_element(&self, raw: &RawValue, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
+        if is_null(raw) {
+            return Err("a null is inside a collection".to_owned());
+        }
+        append_cell(out, |out| self.append_from_json(raw, form, out))
+    }
+
+    /// A part that may be null.
+    fn append_part(&self, raw: Option<&RawValue>, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
+        match raw.filter(|raw| !is_null(raw)) {
+            Some(raw) => append_cell(out, |out| self.append_from_json(raw, form, out)),
+            None => {
+                out.extend_from_slice(&NULL);
+                Ok(())
+            }
+        }
+    }
+
+    /// The key of a map is a text in JSON: one without parts as it is, another as JSON in the text.
+    fn append_key(&self, name: &str, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
+        match self {
+            Self::Native(native) => form.append(*native, name, out),
+            _ => self.append_from_json(raw(name)?, form, out),
+        }
+    }
+
+    /// Appends the JSON of a value.
+    pub(in crate::bulk) fn write_json(&self, bytes: &[u8], form: &ScalarForm, out: &mut String) -> Result<(), Problem> {
+        let (open, close) = match self {
+            Self::Native(native) => return write_scalar(*native, bytes, form, out),
+            Self::List(_) | Self::Set(_) | Self::Tuple(_) => ('[', ']'),
+            Self::Map(..) | Self::UserDefined(_) => ('{', '}'),
+        };
+        out.push(open);
+        for (index, part) in self.parts(bytes)?.iter().enumerate() {
+            let is_value = matches!(self, Self::Map(..)) && index % 2 == 1;
+            let is_key = matches!(self, Self::Map(..)) && !is_value;
+            if index > 0 {
+                out.push_str(if is_value { ": " } else { ", " });
+            }
+            if let Some(name) = part.name {
+                append_json_name(name, out);
+                out.push_str(": ");
+            }
+            match (part, part.value) {
+                (_, None) => out.push_str("null"),
+                (Part { of, .. }, Some(value)) if is_key => of.write_key(value, form, out)?,
+                (Part { of, .. }, Some(value)) => of.write_json(value, form, out)?,
+            }
+        }
+        out.push(close);
+        Ok(())
+    }
+
+    fn write_key(&self, bytes: &[u8], form: &ScalarForm, out: &mut String) -> Result<(), Problem> {
+        let mut text = String::new();
+        match self {
+            Self::Native(native) => form.write(*native, bytes, &mut text)?,
+            _ => self.write_json(bytes, form, &mut text)?,
+        }
+        append_json_string(&text, out);
+        Ok(())
+    }
+}
+
+fn scalar(of: NativeType, raw: &RawValue, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
+    let text = raw.get();
+    match text.as_bytes().first() {
+        Some(b'"') => {
+            let CowText(text) = serde_json::from_str(text).map_err(|error| error.to_string())?;
+            form.append(of, &text, out)
+        }
+        // INSERT JSON takes a number as milliseconds.
+        Some(b'-' | b'0'..=b'9') if of == NativeType::Timestamp && form.timestamps.is_iso() => {
+            let millis = text.parse::<i64>().map_err(|_| format!("{} is no whole number", shown(text)))?;
+            out.extend_from_slice(&millis.to_be_bytes());
+            Ok(())
+        }
+        Some(b'-' | b'0'..=b'9') if is_number(of) || of == NativeType::Timestamp => form.append(of, text, out),
+        Some(b't' | b'f') if of == NativeType::Boolean => form.append(of, text, out),
+        _ => Err(format!("{} is no {}", shown(text), of.name())),
+    }
+}
+
+fn write_scalar(of: NativeType, bytes: &[u8], form: &ScalarForm, out: &mut String) -> Result<(), Problem> {
+    let from = out.len();
+    form.write(of, bytes, out)?;
+    let text = &out[from..];
+    let is_bare = is_number(of) && text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && text != "-Infinity";
+    if is_bare || of == NativeType::Boolean && !text.is_empty() {
+        if form.capital_booleans && of == NativeType::Boolean {
+            let lower = out.split_off(from).to_ascii_lowercase();
+            out.push_str(&lower);
+        }
+        return Ok(());
+    }
+    let text = out.split_off(from);
+    append_json_string(&text, out);
+    Ok(())
+}
+
+fn is_number(of: NativeType) -> bool {
+    use NativeType::{Bigint, Counter, Decimal, Double, Float, Int, Smallint, Tinyint, Varint};
+    matches!(of, Bigint | Counter | Decimal | Double | Float | Int | Smallint | Tinyint | Varint)
+}
+
+fn elements(raw: &RawValue) -> Result<Vec<&RawValue>, Problem> {
+    serde_json::from_str(raw.get()).map_err(|_| format!("{} is no JSON array", shown(raw.get())))
+}
+
+pub(in crate::bulk) fn is_null(raw: &RawValue) -> bool {
+    raw.get() == "null"
+}
+
+/// The name that a member of an object means: in JSON that CQL reads, a name with capital letters is in double quotes.
+pub(in crate::bulk) fn json_name(name: &str) -> &str {
+    name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name)
+}
+
+/// Appends the name of a member as CQL reads it.
+pub(in crate::bulk) fn append_json_name(name: &str, out: &mut String) {
+    if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+        append_json_string(name, out);
+    } else {
+        append_json_string(&format!("\"{name}\""), out);
+    }
+}
+
+pub(in crate::bulk) fn append_json_string(text: &str, out: &mut String) {
+    use fmt::Write;
+    out.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\0'..' ' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(letter));
+            }
+            _ => out.push(letter),
+        }
+    }
+    out.push('"');
+}

@@ -1,0 +1,366 @@
+//! Values as the protocol sends them, from text and back, without a number going through another type than its own.
+
+mod json;
+mod literal;
+mod scalar;
+
+use keyspaces_cql::TypeDefinition;
+use keyspaces_cql::statement::{CqlType, CqlTypeKind, NativeType};
+
+pub(super) use self::json::{append_json_name, is_null, json_name, object_of};
+pub(super) use self::scalar::ScalarForm;
+pub use self::scalar::{BlobForm, TimestampForm};
+
+/// What is wrong with a value, in words that fit after the name of a column.
+pub(super) type Problem = String;
+
+/// How collections, tuples and user-defined types are written where they are one field of a line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Nested {
+    Json,
+    Literal,
+}
+
+/// A type with the fields of its user-defined types, and without what it makes no difference to be frozen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum ValueType {
+    Native(NativeType),
+    List(Box<Self>),
+    Set(Box<Self>),
+    Map(Box<Self>, Box<Self>),
+    Tuple(Vec<Self>),
+    UserDefined(Vec<(String, Self)>),
+}
+
+impl ValueType {
+    /// The type of a column, with the user-defined types of its keyspace.
+    pub(super) fn resolve(of: &CqlType, types: &[TypeDefinition]) -> Result<Self, Problem> {
+        let resolve = |of: &CqlType| Self::resolve(of, types);
+        Ok(match &of.kind {
+            CqlTypeKind::Native(native) => Self::Native(*native),
+            CqlTypeKind::List(element) => Self::List(Box::new(resolve(element)?)),
+            CqlTypeKind::Set(element) => Self::Set(Box::new(resolve(element)?)),
+            CqlTypeKind::Map(key, value) => Self::Map(Box::new(resolve(key)?), Box::new(resolve(value)?)),
+            CqlTypeKind::Tuple(parts) => Self::Tuple(parts.iter().map(resolve).collect::<Result<_, _>>()?),
+            CqlTypeKind::Frozen(inner) => resolve(inner)?,
+            CqlTypeKind::UserDefined(name) => {
+                let found = types.iter().find(|known| known.name.name.text == name.name.text);
+                let Some(found) = found else { return Err(format!("the type {name} is not in the keyspace")) };
+                let field = |(name, of): &(keyspaces_cql::Name, CqlType)| Ok((name.text.clone(), resolve(of)?));
+                Self::UserDefined(found.fields.iter().map(field).collect::<Result<_, Problem>>()?)
+            }
+            CqlTypeKind::Vector(..) | CqlTypeKind::Custom(_) => {
+                return Err(format!("values of the type {of} cannot be read or written"));
+            }
+        })
+    }
+
+    /// Appends the value that the field of a line is.
+    pub(super) fn append_from_text(
+        &self,
+        text: &str,
+        form: &ScalarForm,
+        nested: Nested,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Problem> {
+        match (self, nested) {
+            (Self::Native(native), _) => form.append(*native, text, out),
+            (_, Nested::Json) => self.append_from_json(json::raw(text)?, form, out),
+            (_, Nested::Literal) => self.append_from_literal(text, form, out),
+        }
+    }
+
+    /// Appends the text of a value for the field of a line.
+    pub(super) fn write_text(
+        &self,
+        bytes: &[u8],
+        form: &ScalarForm,
+        nested: Nested,
+        out: &mut String,
+    ) -> Result<(), Problem> {
+        match (self, nested) {
+            (Self::Native(native), _) => form.write(*native, bytes, out),
+            (_, Nested::Json) => self.write_json(bytes, form, out),
+            (_, Nested::Literal) => self.write_literal(bytes, form, out),
+        }
+    }
+
+    /// The parts of a serialised value, each with its type and, in a user-defined type, its name. A null part is `None`.
+    fn parts<'v>(&'v self, bytes: &'v [u8]) -> Result<Vec<Part<'v>>, Problem> {
+        let mut rest = bytes;
+        let mut parts = Vec::new();
+        let mut push = |rest: &mut &'v [u8], of: &'v Self, name: Option<&'v str>| {
+            parts.push(Part { of, name, value: taken(rest).ok_or("is cut short")? });
+            Ok::<(), Problem>(())
+        };
+        match self {
+            Self::Native(_) => {}
+            Self::List(element) | Self::Set(element) => {
+                for _ in 0..count(&mut rest)? {
+                    push(&mut rest, element, None)?;
+                }
+            }
+            Self::Map(key, value) => {
+                for _ in 0..count(&mut rest)? {
+                    push(&mut rest, key, None)?;
+                    push(&mut rest, value, None)?;
+                }
+            }
+            // Fields that were added to a type after the value was written are not there.
+            Self::Tuple(types) => {
+                for of in types {
+                    if rest.is_empty() {
+                        parts.push(Part { of, name: None, value: None });
+                    } else {
+                        parts.push(Part { of, name: None, value: taken(&mut rest).ok_or("is cut short")? });
+                    }
+                }
+            }
+            Self::UserDefined(fields) => {
+                for (name, of) in fields {
+                    let value = if rest.is_empty() { None } else { taken(&mut rest).ok_or("is cut short")? };
+                    parts.push(Part { of, name: Some(name), value });
+                }
+            }
+        }
+        if rest.is_empty() { Ok(parts) } else { Err("has more bytes than its type".to_owned()) }
+    }
+}
+
+/// A part of a serialised collection, tuple or user-defined type.
+struct Part<'v> {
+    of: &'v ValueType,
+    name: Option<&'v str>,
+    value: Option<&'v [u8]>,
+}
+
+fn count(rest: &mut &[u8]) -> Result<usize, Problem> {
+    let (count, after) = rest.split_first_chunk::<4>().ok_or("is cut short")?;
+    *rest = after;
+    usize::try_from(i32::from_be_bytes(*count)).map_err(|_| "has a negative number of elements".to_owned())
+}
+
+/// The next value with its length before it; `Some(None)` is a null.
+#[expect(clippy::option_option, reason = "no value, and a value that is null, are two things")]
+fn taken<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
+    let (length, after) = rest.split_first_chunk::<4>()?;
+    let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else {
+        *rest = after;
+        return Some(None);
+    };
+    let (value, after) = after.split_at_checked(length)?;
+    *rest = after;
+    Some(Some(value))
+}
+
+/// Appends what `append` appends with its length before it.
+pub(super) fn append_cell(
+    out: &mut Vec<u8>,
+    append: impl FnOnce(&mut Vec<u8>) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    append(out)?;
+    let length = i32::try_from(out.len() - at - 4).map_err(|_| "is longer than the protocol can say".to_owned())?;
+    if let Some(place) = out.get_mut(at..at + 4) {
+        place.copy_from_slice(&length.to_be_bytes());
+    }
+    Ok(())
+}
+
+pub(super) const NULL: [u8; 4] = (-1_i32).to_be_bytes();
+pub(super) const UNSET: [u8; 4] = (-2_i32).to_be_bytes();
+
+fn append_count(count: usize, out: &mut Vec<u8>) -> Result<(), Problem> {
+    let count = i32::try_from(count).map_err(|_| "has too many elements".to_owned())?;
+    out.extend_from_slice(&count.to_be_bytes());
+    Ok(())
+}
+
+/// The beginning of a text for an error.
+pub(super) fn shown(text: &str) -> String {
+    const MOST: usize = 60;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A type, and serialised values of it, among them nulls inside tuples and user-defined types.
+    pub(crate) fn typed_value() -> impl Strategy<Value = (ValueType, Vec<u8>)> {
+        value_type().prop_flat_map(|of| {
+            let values = value_of(&of);
+            (Just(of), values)
+        })
+    }
+
+    fn value_type() -> impl Strategy<Value = ValueType> {
+        use NativeType::*;
+        let natives = [
+            Ascii, Bigint, Blob, Boolean, Date, Decimal, Double, Duration, Float, Inet, Int, Smallint, Text, Time,
+            Timestamp, Timeuuid, Tinyint, Uuid, Varchar, Varint,
+        ];
+        let native = proptest::sample::select(natives.to_vec()).prop_map(ValueType::Native);
+        native.prop_recursive(3, 12, 3, |inner| {
+            let boxed = |of: ValueType| Box::new(of);
+            prop_oneof![
+                inner.clone().prop_map(move |of| ValueType::List(boxed(of))),
+                inner.clone().prop_map(move |of| ValueType::Set(boxed(of))),
+                (inner.clone(), inner.clone()).prop_map(move |(key, of)| ValueType::Map(boxed(key), boxed(of))),
+                proptest::collection::vec(inner.clone(), 1..3).prop_map(ValueType::Tuple),
+                proptest::collection::vec(inner, 1..3).prop_map(|of| {
+                    let names = ["street", "Zip \"code\""].map(str::to_owned);
+                    ValueType::UserDefined(names.into_iter().zip(of).collect())
+                }),
+            ]
+        })
+    }
+
+    fn cell(value: Option<Vec<u8>>) -> Vec<u8> {
+        let Some(value) = value else { return NULL.to_vec() };
+        [&i32::try_from(value.len()).unwrap().to_be_bytes()[..], &value].concat()
+    }
+
+    fn value_of(of: &ValueType) -> BoxedStrategy<Vec<u8>> {
+        let cells = |of: &ValueType| value_of(of).prop_map(|value| cell(Some(value)));
+        let optional = |of: &ValueType| proptest::option::of(value_of(of)).prop_map(cell).boxed();
+        let counted =
+            |cells: Vec<Vec<u8>>| [&i32::try_from(cells.len()).unwrap().to_be_bytes()[..], &cells.concat()].concat();
+        let all = |parts: Vec<BoxedStrategy<Vec<u8>>>| parts.prop_map(|cells| cells.concat()).boxed();
+        match of {
+            ValueType::Native(native) => native_value(*native),
+            ValueType::List(of) | ValueType::Set(of) => {
+                proptest::collection::vec(cells(of), 0..3).prop_map(counted).boxed()
+            }
+            ValueType::Map(key, value) => {
+                let pair = (cells(key), cells(value)).prop_map(|(key, value)| [key, value].concat());
+                proptest::collection::vec(pair, 0..3).prop_map(counted).boxed()
+            }
+            ValueType::Tuple(types) => all(types.iter().map(optional).collect()),
+            ValueType::UserDefined(fields) => all(fields.iter().map(|(_, of)| optional(of)).collect()),
+        }
+    }
+
+    fn native_value(native: NativeType) -> BoxedStrategy<Vec<u8>> {
+        use NativeType::*;
+        let bytes = |length| proptest::collection::vec(any::<u8>(), length).boxed();
+        match native {
+            Ascii => "[ -~]{0,12}".prop_map(String::into_bytes).boxed(),
+            Text | Varchar => {
+                prop_oneof!["\\PC{0,12}", "[\"\\\\,;\n\r\t'\\x00{}\\[\\]: ]{0,8}"].prop_map(String::into_bytes).boxed()
+            }
+            Blob => proptest::collection::vec(any::<u8>(), 0..20).boxed(),
+            Boolean => any::<bool>().prop_map(|is| vec![u8::from(is)]).boxed(),
+            Tinyint => bytes(1),
+            Smallint => bytes(2),
+            Int | Date => bytes(4),
+            Bigint | Counter | Timestamp => bytes(8),
+            Float => any::<f32>()
+                .prop_filter("a NaN has one text", |n| !n.is_nan())
+                .prop_map(|n| n.to_be_bytes().to_vec())
+                .boxed(),
+            Double => any::<f64>()
+                .prop_filter("a NaN has one text", |n| !n.is_nan())
+                .prop_map(|n| n.to_be_bytes().to_vec())
+                .boxed(),
+            Varint => any::<i128>().prop_map(|n| from_text(Varint, &n.to_string())).boxed(),
+            Decimal => (any::<i128>(), any::<i16>()).prop_map(|(n, e)| from_text(Decimal, &format!("{n}E{e}"))).boxed(),
+            Uuid => bytes(16),
+            Timeuuid => bytes(16)
+                .prop_map(|mut bytes| {
+                    bytes[6] = 0x10 | bytes[6] & 0x0f;
+                    bytes
+                })
+                .boxed(),
+            Inet => prop_oneof![bytes(4), bytes(16)].boxed(),
+            Time => (0..86_400_000_000_000_i64).prop_map(|nanos| nanos.to_be_bytes().to_vec()).boxed(),
+            Duration => (0..1_000_000, 0..1_000_000, any::<u32>(), any::<bool>())
+                .prop_map(|(months, days, nanos, negative)| {
+                    let sign = if negative { "-" } else { "" };
+                    from_text(Duration, &format!("{sign}{months}mo{days}d{nanos}ns"))
+                })
+                .boxed(),
+        }
+    }
+
+    fn from_text(of: NativeType, text: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        assert!(keyspaces_cql::value::append_scalar(of, text, &mut bytes), "{of:?} {text}");
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_of_any_type_survives_each_way_to_write_it((of, bytes) in typed_value()) {
+            for form in [ScalarForm::dsbulk(), ScalarForm::cqlsh(), ScalarForm::json()] {
+                for nested in [Nested::Json, Nested::Literal] {
+                    let mut text = String::new();
+                    of.write_text(&bytes, &form, nested, &mut text).unwrap();
+                    let mut again = Vec::new();
+                    let read = of.append_from_text(&text, &form, nested, &mut again);
+                    prop_assert_eq!(read, Ok(()), "{:?} {}", nested, text);
+                    prop_assert_eq!(&again, &bytes, "{:?} {}", nested, text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_told_in_words() {
+        let text = |of: &str| ValueType::resolve(&of.parse().unwrap(), &[]).unwrap();
+        for (of, value, problem) in [
+            ("int", "3000000000", "\"3000000000\" is no int"),
+            ("tinyint", "1.0", "\"1.0\" is no tinyint"),
+            ("uuid", "7", "\"7\" is no uuid"),
+            ("double", "1e999", "\"1e999\" is no double"),
+            ("ascii", "ä", "\"ä\" is no ascii"),
+            ("list<int>", "[1, \"x\"]", "\"x\" is no int"),
+            ("list<int>", "[1, null]", "a null is inside a collection"),
+            ("list<int>", "[1, ", "\"[1, \" is no JSON: EOF while parsing a value at line 1 column 4"),
+            ("map<text, int>", "[1]", "\"[1]\" is no JSON object"),
+            ("tuple<int, int>", "[1, 2, 3]", "has 3 parts, its type has 2"),
+            ("date", "20260102", "\"20260102\" is no date; write 2026-01-31"),
+            ("time", "130000", "\"130000\" is no time; write 13:00:00"),
+            (
+                "timestamp",
+                "1767225600000",
+                "\"1767225600000\" is a number: say with the form of timestamps whether it counts seconds, milliseconds or \
+                 microseconds",
+            ),
+            (
+                "timestamp",
+                "2026-01-31 13:00",
+                "\"2026-01-31 13:00\" has no time zone: write one, or read timestamps as UTC",
+            ),
+            (
+                "timestamp",
+                "2026-01-31T13:00:00.123456Z",
+                "\"2026-01-31T13:00:00.123456Z\" has more digits than the milliseconds of a timestamp",
+            ),
+            ("blob", "0xcafe", "\"0xcafe\" is no base64"),
+        ] {
+            let read = text(of).append_from_text(value, &ScalarForm::dsbulk(), Nested::Json, &mut Vec::new());
+            assert_eq!(read, Err(problem.to_owned()), "{of} {value}");
+        }
+        for (of, value, problem) in [
+            ("list<int>", "[1, 'x']", "\"x\" is no int"),
+            ("set<text>", "{'a', null}", "a null is inside a collection"),
+            (
+                "set<text>",
+                "{'a'",
+                "\"{'a'\" is no literal: line 1, column 5: expected ',' or '}', found the end of the text",
+            ),
+            ("map<text, int>", "[1]", "\"[1]\" is no literal of a map"),
+            ("list<int>", "[now()]", "\"[now()]\" is no literal"),
+        ] {
+            let read = text(of).append_from_text(value, &ScalarForm::cqlsh(), Nested::Literal, &mut Vec::new());
+            assert_eq!(read, Err(problem.to_owned()), "{of} {value}");
+        }
+    }
+}

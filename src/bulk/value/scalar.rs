@@ -1,0 +1,254 @@
+//! Values without parts, in the forms that files have them in.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use keyspaces_cql::statement::NativeType;
+use keyspaces_cql::value::{append_scalar, write_scalar};
+
+use super::{Problem, shown};
+
+/// How blobs are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum BlobForm {
+    /// `0xcafe`
+    Hexadecimal,
+    /// `yv4=`, with its padding.
+    Base64,
+}
+
+/// How timestamps are read and written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TimestampForm {
+    /// ISO 8601 with a time zone: `2026-01-31T13:30:54.123Z`, with a space for the `T`, the seconds left away, or with
+    /// `+0100`.
+    Iso,
+    /// As [`Iso`](Self::Iso); what has no time zone is read as UTC.
+    IsoOrUtc,
+    /// Seconds since 1970. Written, milliseconds are refused that such a number would lose.
+    UnixSeconds,
+    /// Milliseconds since 1970.
+    UnixMillis,
+    /// Microseconds since 1970. Read, microseconds are refused that a timestamp would lose.
+    UnixMicros,
+    /// A pattern of the crate [`chrono`](https://docs.rs/chrono/latest/chrono/format/strftime/index.html):
+    /// `%d.%m.%Y %H:%M`. Without a time zone in it, it is UTC. What is smaller than a millisecond is cut.
+    Pattern(String),
+}
+
+impl TimestampForm {
+    pub(super) fn is_iso(&self) -> bool {
+        matches!(self, Self::Iso | Self::IsoOrUtc)
+    }
+}
+
+/// How values without parts are written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(in crate::bulk) struct ScalarForm {
+    pub(in crate::bulk) blobs: BlobForm,
+    pub(in crate::bulk) timestamps: TimestampForm,
+    /// Between date and time, and what follows the time.
+    pub(in crate::bulk) iso: (char, &'static str),
+    /// `True` and `False`.
+    pub(in crate::bulk) capital_booleans: bool,
+    /// A value of no bytes may be read where the type is not text or blob.
+    pub(in crate::bulk) empty_values: bool,
+}
+
+impl ScalarForm {
+    pub(in crate::bulk) fn dsbulk() -> Self {
+        Self {
+            blobs: BlobForm::Base64,
+            timestamps: TimestampForm::Iso,
+            iso: ('T', "Z"),
+            capital_booleans: false,
+            empty_values: false,
+        }
+    }
+
+    pub(in crate::bulk) fn cqlsh() -> Self {
+        Self { blobs: BlobForm::Hexadecimal, iso: (' ', "+0000"), capital_booleans: true, ..Self::dsbulk() }
+    }
+
+    /// As `SELECT JSON` has it.
+    pub(in crate::bulk) fn json() -> Self {
+        Self { blobs: BlobForm::Hexadecimal, iso: (' ', "Z"), ..Self::dsbulk() }
+    }
+
+    pub(super) fn append(&self, of: NativeType, text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
+        let is_text = matches!(of, NativeType::Text | NativeType::Varchar | NativeType::Ascii | NativeType::Blob);
+        match of {
+            _ if text.is_empty() && (self.empty_values || of == NativeType::Blob) => Ok(()),
+            _ if text.is_empty() && !is_text => Err(format!("an empty text is no {}", of.name())),
+            NativeType::Blob if self.blobs == BlobForm::Base64 => {
+                STANDARD.decode_vec(text, out).map_err(|_| format!("{} is no base64", shown(text)))
+            }
+            NativeType::Timestamp => {
+                out.extend_from_slice(&self.timestamp(text)?.to_be_bytes());
+                Ok(())
+            }
+            // A bare number is days or nanoseconds to Cassandra, and rarely to who wrote it.
+            NativeType::Date if is_digits(text) && text.len() != 10 => {
+                Err(format!("{} is no date; write 2026-01-31", shown(text)))
+            }
+            NativeType::Time if is_digits(text) => Err(format!("{} is no time; write 13:00:00", shown(text))),
+            _ if append_scalar(of, text, out) => Ok(()),
+            _ => Err(format!("{} is no {}", shown(text), of.name())),
+        }
+    }
+
+    fn timestamp(&self, text: &str) -> Result<i64, Problem> {
+        let number = || text.parse::<i64>().map_err(|_| format!("{} is no whole number", shown(text)));
+        let out_of_range = || format!("{} is no timestamp", shown(text));
+        match &self.timestamps {
+            TimestampForm::Iso | TimestampForm::IsoOrUtc => self.iso_timestamp(text),
+            TimestampForm::UnixSeconds => number()?.checked_mul(1_000).ok_or_else(out_of_range),
+            TimestampForm::UnixMillis => number(),
+            TimestampForm::UnixMicros => match number()? {
+                micros if micros % 1_000 == 0 => Ok(micros / 1_000),
+                _ => Err(format!("{} has more digits than the milliseconds of a timestamp", shown(text))),
+            },
+            TimestampForm::Pattern(pattern) => pattern_timestamp(text, pattern)
+                .ok_or_else(|| format!("{} does not fit the pattern {pattern:?}", shown(text))),
+        }
+    }
+
+    fn iso_timestamp(&self, text: &str) -> Result<i64, Problem> {
+        let mut bytes = Vec::with_capacity(8);
+        if let Ok(number) = text.parse::<i64>() {
+            // What is written as a number is in no year of four digits.
+            if (FIRST_YEAR..=LAST_YEAR).contains(&number) {
+                return Err(format!(
+                    "{} is a number: say with the form of timestamps whether it counts seconds, milliseconds or microseconds",
+                    shown(text)
+                ));
+            }
+            return Ok(number);
+        }
+        let fraction = text.split_once('.').map_or("", |(_, rest)| rest);
+        let digits = fraction.find(|c: char| !c.is_ascii_digit()).map_or(fraction, |end| &fraction[..end]);
+        if digits.get(3..).is_some_and(|rest| rest.bytes().any(|digit| digit != b'0')) {
+            return Err(format!("{} has more digits than the milliseconds of a timestamp", shown(text)));
+        }
+        if !append_scalar(NativeType::Timestamp, text, &mut bytes) {
+            let with_zone = format!("{text}Z");
+            if !append_scalar(NativeType::Timestamp, &with_zone, &mut bytes) {
+                return Err(format!("{} is no timestamp", shown(text)));
+            }
+            if self.timestamps == TimestampForm::Iso {
+                return Err(format!("{} has no time zone: write one, or read timestamps as UTC", shown(text)));
+            }
+        }
+        bytes.try_into().map(i64::from_be_bytes).map_err(|_| format!("{} is no timestamp", shown(text)))
+    }
+
+    pub(super) fn write(&self, of: NativeType, bytes: &[u8], out: &mut String) -> Result<(), Problem> {
+        match of {
+            _ if bytes.is_empty() => return Ok(()),
+            NativeType::Blob if self.blobs == BlobForm::Base64 => {
+                STANDARD.encode_string(bytes, out);
+                return Ok(());
+            }
+            NativeType::Boolean if self.capital_booleans => {
+                out.push_str(if bytes == [0] { "False" } else { "True" });
+                return Ok(());
+            }
+            NativeType::Timestamp => return self.write_timestamp(bytes, out),
+            _ => {}
+        }
+        if write_scalar(of, bytes, out) { Ok(()) } else { Err(format!("is no {}", of.name())) }
+    }
+
+    fn write_timestamp(&self, bytes: &[u8], out: &mut String) -> Result<(), Problem> {
+        use std::fmt::Write;
+        let millis = bytes.try_into().map(i64::from_be_bytes).map_err(|_| "is no timestamp".to_owned())?;
+        let written = match &self.timestamps {
+            TimestampForm::Iso | TimestampForm::IsoOrUtc => {
+                let from = out.len();
+                let written = write_scalar(NativeType::Timestamp, bytes, out);
+                let (separator, zone) = self.iso;
+                if out.ends_with("+0000") {
+                    out.truncate(out.len() - "+0000".len());
+                    out.push_str(zone);
+                    out.replace_range(from + 10..=from + 10, separator.encode_utf8(&mut [0; 4]));
+                }
+                return if written { Ok(()) } else { Err("is no timestamp".to_owned()) };
+            }
+            TimestampForm::UnixSeconds if millis % 1_000 != 0 => {
+                return Err(format!("{millis} ms since 1970 are no whole second"));
+            }
+            TimestampForm::UnixSeconds => write!(out, "{}", millis / 1_000),
+            TimestampForm::UnixMillis => write!(out, "{millis}"),
+            TimestampForm::UnixMicros => write!(out, "{}", i128::from(millis) * 1_000),
+            TimestampForm::Pattern(pattern) => {
+                let Some(at) = DateTime::from_timestamp_millis(millis) else {
+                    return Err(format!(
+                        "{millis} ms since 1970 are in no year that the pattern {pattern:?} can write"
+                    ));
+                };
+                write!(out, "{}", at.format(pattern))
+            }
+        };
+        written.map_err(|_| format!("the pattern of timestamps {:?} cannot be written", self.timestamps))
+    }
+}
+
+/// The first and the last millisecond that are written as a date.
+const FIRST_YEAR: i64 = -62_167_219_200_000;
+const LAST_YEAR: i64 = 253_402_300_799_999;
+
+fn is_digits(text: &str) -> bool {
+    text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn pattern_timestamp(text: &str, pattern: &str) -> Option<i64> {
+    if let Ok(at) = DateTime::parse_from_str(text, pattern) {
+        return Some(at.timestamp_millis());
+    }
+    let at = NaiveDateTime::parse_from_str(text, pattern)
+        .or_else(|_| NaiveDate::parse_from_str(text, pattern).map(|date| date.and_time(chrono::NaiveTime::MIN)));
+    Some(at.ok()?.and_utc().timestamp_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_of_timestamps_is_read_and_written() {
+        let at = 1_769_866_254_000_i64;
+        for (form, text) in [
+            (TimestampForm::Iso, "2026-01-31T13:30:54.000Z"),
+            (TimestampForm::UnixSeconds, "1769866254"),
+            (TimestampForm::UnixMillis, "1769866254000"),
+            (TimestampForm::UnixMicros, "1769866254000000"),
+            (TimestampForm::Pattern("%d.%m.%Y %H:%M:%S".to_owned()), "31.01.2026 13:30:54"),
+            (TimestampForm::Pattern("%Y-%m-%d %H:%M:%S %:z".to_owned()), "2026-01-31 13:30:54 +00:00"),
+        ] {
+            let form = ScalarForm { timestamps: form, ..ScalarForm::dsbulk() };
+            let mut written = String::new();
+            form.write(NativeType::Timestamp, &at.to_be_bytes(), &mut written).unwrap();
+            assert_eq!(written, text);
+            let mut read = Vec::new();
+            form.append(NativeType::Timestamp, text, &mut read).unwrap();
+            assert_eq!(read, at.to_be_bytes(), "{text}");
+        }
+        let date = ScalarForm { timestamps: TimestampForm::Pattern("%d.%m.%Y".to_owned()), ..ScalarForm::dsbulk() };
+        assert_eq!(date.timestamp("02.01.1970"), Ok(86_400_000));
+        let utc = ScalarForm { timestamps: TimestampForm::IsoOrUtc, ..ScalarForm::dsbulk() };
+        assert_eq!(utc.timestamp("1970-01-02"), Ok(86_400_000));
+        assert_eq!(utc.timestamp("1970-01-02 00:00:01"), Ok(86_401_000));
+    }
+
+    #[test]
+    fn a_value_of_no_bytes_is_read_only_where_it_is_asked_for() {
+        let strict = ScalarForm::dsbulk();
+        assert_eq!(strict.append(NativeType::Int, "", &mut Vec::new()), Err("an empty text is no int".to_owned()));
+        assert_eq!(strict.append(NativeType::Text, "", &mut Vec::new()), Ok(()));
+        assert_eq!(strict.append(NativeType::Blob, "", &mut Vec::new()), Ok(()));
+        let lenient = ScalarForm { empty_values: true, ..strict };
+        assert_eq!(lenient.append(NativeType::Int, "", &mut Vec::new()), Ok(()));
+    }
+}

@@ -1,0 +1,185 @@
+use std::num::NonZeroU64;
+
+use keyspaces::bulk::{Csv, Format, Input, JsonLines, Output};
+use keyspaces::{ErrorKind, ReadConsistency};
+
+use super::{Folder, apart, read, rows};
+use crate::server;
+
+const COLUMNS: &str = "id int, \"Day\" date, s text static, a ascii, bi bigint, bl blob, bo boolean, de decimal, dou double, \
+                       f float, i inet, si smallint, ti time, ts timestamp, tu timeuuid, ty tinyint, u uuid, \
+                       v varint, l list<text>, se set<blob>, m map<timestamp, frozen<list<double>>>, \
+                       t tuple<int, text, frozen<map<text, boolean>>>, ad frozen<address>, un address, \
+                       PRIMARY KEY (id, \"Day\")";
+
+/// Rows in which all types are that the local service has, with what is at the ends of each, empty values and nulls.
+const ROWS: [&str; 4] = [
+    "(id, \"Day\", s, a, bi, bl, bo, de, dou, f, i, si, ti, ts, tu, ty, u, v, l, se, m, t, ad, un) VALUES (1, \
+     '2026-01-31', 'static', '', -9223372036854775808, 0x, true, -1.50E-30, 0.1, 3.4028235E38, '::1', -32768, \
+     '23:59:59.999999999', '9999-12-31T23:59:59.999Z', 50554d6e-29bb-11e5-b345-feff819cdc9f, -128, \
+     5132b130-ae79-41e4-ab27-0800200c9a66, 99999999999999999999999999999999999999, ['a''b', '', '\"\\, \n\r{}[]'], \
+     {0x, 0xcafe}, {'2026-01-01T00:00:00.001Z': [1e300, -0.0, 5e-324], '1969-12-31T23:59:59.999Z': []}, (1, null, {'k': true}), \
+     {street: 'x, \"y\"', number: 7}, {street: null, number: 8})",
+    "(id, \"Day\", a, dou, f, t, l) VALUES (1, '0001-01-01', 'plain', NaN, -Infinity, (null, '', {}), ['null', 'NULL'])",
+    "(id, \"Day\", bi, bl, de, v, un) VALUES (2, '1970-01-01', 9223372036854775807, 0x00ff, 1E+40, -1, \
+     {street: 'ä€𝄞', number: null})",
+    "(id, \"Day\") VALUES (3, '2026-02-28')",
+];
+
+#[tokio::test]
+async fn a_table_of_all_types_is_the_same_after_it_was_exported_and_loaded() {
+    let session = server::session().await;
+    let folder = Folder::new();
+    let probe = server::table(&session, "id int PRIMARY KEY").await;
+    let (keyspace, _) = apart(&probe);
+    session.define(&format!("CREATE TYPE IF NOT EXISTS {keyspace}.address (street text, number int)")).await.unwrap();
+    let table = server::table(&session, COLUMNS).await;
+    for row in ROWS {
+        session.execute(&format!("INSERT INTO {table} {row}"), ()).await.unwrap();
+    }
+    let expected = rows(&session, &table).await;
+    let (keyspace, name) = apart(&table);
+    let formats: [(&str, Format); 5] = [
+        ("rows.csv", Csv::new().into()),
+        ("rows.csv.gz", Csv::new().delimiter(b';').null("null").into()),
+        ("rows.cqlsh.zst", Csv::cqlsh().columns(columns()).into()),
+        ("rows.jsonl", JsonLines::new().into()),
+        ("rows.json.gz", JsonLines::new().into()),
+    ];
+    for (file, format) in formats {
+        let path = folder.path(file);
+        let export = session.bulk().export(keyspace, name, Output::file(&path), format.clone());
+        let export = if file.contains("cqlsh") { export.columns(columns()) } else { export };
+        let summary = export.await.unwrap();
+        assert_eq!((summary.rows, summary.is_complete), (4, true), "{file}");
+        let again = server::table(&session, COLUMNS).await;
+        let (keyspace, again_name) = apart(&again);
+        let summary = session.bulk().load(keyspace, again_name, Input::file(&path), format).await.unwrap();
+        assert_eq!(summary.rows, 4, "{file}");
+        assert_eq!(rows(&session, &again).await, expected, "{file}");
+    }
+    let copied = server::table(&session, COLUMNS).await;
+    let copy = session.bulk().copy((keyspace, name), &session, apart(&copied)).checkpoint(folder.path("copy"));
+    assert_eq!(copy.await.unwrap().rows, 4);
+    assert_eq!(rows(&session, &copied).await, expected);
+}
+
+fn columns() -> Vec<String> {
+    let names = COLUMNS.split(" PRIMARY").next().unwrap();
+    // The names are what is before the first space of each part that begins a column.
+    let mut depth = 0;
+    let mut parts = vec![String::new()];
+    for letter in names.chars() {
+        match letter {
+            '<' => depth += 1,
+            '>' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        parts.last_mut().unwrap().push(letter);
+    }
+    let name = |part: &String| part.split_whitespace().next().map(|name| name.trim_matches('"').to_owned());
+    parts.iter().filter_map(name).collect()
+}
+
+#[tokio::test]
+async fn columns_and_rows_are_chosen_and_files_have_so_many_rows() {
+    let session = server::session().await;
+    let folder = Folder::new();
+    let table = server::table(&session, "id int, n int, note text, PRIMARY KEY (id, n)").await;
+    let (keyspace, name) = apart(&table);
+    let text: String = (0..25).map(|n| format!("{},{n},note {n}\n", n % 5)).collect();
+    let csv = || Csv::new().columns(["id", "n", "note"]);
+    let load = session.bulk().load(keyspace, name, Input::reader("text", std::io::Cursor::new(text)), csv());
+    assert_eq!(load.await.unwrap().rows, 25);
+    let bulk = session.bulk();
+    assert_eq!(bulk.count(keyspace, name).consistency(ReadConsistency::LocalOne).await.unwrap().rows, 25);
+    assert_eq!(bulk.count(keyspace, name).filter("id = 3 AND n > 10").await.unwrap().rows, 3);
+    let output = Output::file(folder.path("some.csv"));
+    let export = bulk.export(keyspace, name, output, Csv::new()).columns(["note", "n"]).filter("id = 3 AND n < 10");
+    let progress = export.progress();
+    assert_eq!(export.await.unwrap().rows, 2);
+    assert_eq!(read(&folder.path("some.csv")), "note,n\nnote 3,3\nnote 8,8\n");
+    assert_eq!((progress.borrow().rows, progress.borrow().fraction), (2, Some(1.0)));
+    let output = Output::file(folder.path("all.csv.gz")).rows_per_file(NonZeroU64::new(10).unwrap());
+    bulk.export(keyspace, name, output, Csv::new()).checkpoint(folder.path("export")).await.unwrap();
+    let pattern = folder.path("all-*.csv.gz");
+    let other = server::table(&session, "id int, n int, note text, PRIMARY KEY (id, n)").await;
+    let input = Input::glob(pattern.to_str().unwrap()).unwrap();
+    let (other_keyspace, other_name) = apart(&other);
+    assert_eq!(bulk.load(other_keyspace, other_name, input, Csv::new()).await.unwrap().rows, 25);
+    assert_eq!(rows(&session, &other).await, rows(&session, &table).await);
+    // Deleted by the keys that an export gives.
+    let keys = folder.path("keys.csv");
+    let export = bulk.export(keyspace, name, Output::file(&keys), Csv::new()).columns(["id", "n"]).filter("id = 3");
+    export.await.unwrap();
+    assert_eq!(bulk.delete(keyspace, name, Input::file(&keys), Csv::new()).await.unwrap().rows, 5);
+    assert_eq!(bulk.count(keyspace, name).await.unwrap().rows, 20);
+    let error = bulk.delete(keyspace, name, Input::file(folder.path("some.csv")), Csv::new()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "deleting from {table} failed: the input has no column \"id\", which is in the primary key. Its columns are note, n"
+        )
+    );
+}
+
+#[tokio::test]
+async fn an_export_that_was_stopped_goes_on_and_has_each_row_once() {
+    let session = server::session().await;
+    let folder = Folder::new();
+    let table = server::table(&session, "id int PRIMARY KEY").await;
+    let (keyspace, name) = apart(&table);
+    let text: String = (0..2_000).map(|id| format!("{id}\n")).collect();
+    let load = session.bulk().load(
+        keyspace,
+        name,
+        Input::reader("text", std::io::Cursor::new(text)),
+        Csv::new().columns(["id"]),
+    );
+    load.await.unwrap();
+    let path = folder.path("ids.csv.zst");
+    let export =
+        || session.bulk().export(keyspace, name, Output::file(&path), Csv::new()).checkpoint(folder.path("state"));
+    let begun = export();
+    let mut progress = begun.progress();
+    let stopped = begun.until(async move {
+        let _ = progress.wait_for(|progress| progress.rows > 0).await;
+    });
+    let before = stopped.await.unwrap();
+    assert!(!path.exists() || before.is_complete);
+    let summary = export().await.unwrap();
+    assert_eq!((summary.rows, summary.is_complete), (2_000, true));
+    let again = server::table(&session, "id int PRIMARY KEY").await;
+    let (keyspace, again) = apart(&again);
+    assert_eq!(session.bulk().load(keyspace, again, Input::file(&path), Csv::new()).await.unwrap().rows, 2_000);
+    assert_eq!(session.bulk().count(keyspace, again).await.unwrap().rows, 2_000);
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_ends_an_export() {
+    let session = server::session().await;
+    let table = server::table(&session, "id int PRIMARY KEY").await;
+    let (keyspace, name) = apart(&table);
+    let load = session.bulk().load(keyspace, name, Input::reader("text", &b"id\n1\n"[..]), Csv::new());
+    load.await.unwrap();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let error = session.bulk().export(keyspace, name, Output::writer("/dev/full", full), Csv::new()).await.unwrap_err();
+    assert_eq!(error.to_string(), "writing /dev/full failed: No space left on device (os error 28)");
+    assert_eq!(error.kind(), ErrorKind::File);
+}
+
+#[tokio::test]
+async fn tables_that_differ_are_not_copied() {
+    let session = server::session().await;
+    let one = server::table(&session, "id int PRIMARY KEY, n int").await;
+    let other = server::table(&session, "id int PRIMARY KEY, n bigint").await;
+    let error = session.bulk().copy(apart(&one), &session, apart(&other)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("copying {one} to {other} failed: the column n is int in {one}, bigint in {other}")
+    );
+}

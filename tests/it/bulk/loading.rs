@@ -1,0 +1,169 @@
+use std::io::Write;
+use std::num::{NonZeroU8, NonZeroU32, NonZeroUsize};
+
+use keyspaces::bulk::{Compression, Csv, Input, JsonLines, Nulls, Rate};
+
+use super::{Folder, apart, read, rows};
+use crate::server;
+
+#[tokio::test]
+async fn files_are_loaded_compressed_or_not_in_either_dialect_and_as_json() {
+    let session = server::session().await;
+    let folder = Folder::new();
+    let expected = [
+        r#"{"id": Some(Int(1)), "name": Some(Text("Ada, \"x\"")), "note": Some(Text("")), "tags": Some(Set([Text("a"), Text("b")]))}"#,
+        r#"{"id": Some(Int(2)), "name": None, "note": None, "tags": None}"#,
+    ];
+    let csv = "id,name,note,tags\r\n1,\"Ada, \"\"x\"\"\",\"\",\"[\"\"b\"\", \"\"a\"\"]\"\r\n\n2,,,\r\n";
+    let cqlsh = "1,\"Ada, \\\"x\\\"\",\"\",\"{'b', 'a'}\"\n2,,,\n";
+    let json = "{\"id\": 1, \"name\": \"Ada, \\\"x\\\"\", \"note\": \"\", \"tags\": [\"b\", \"a\"]}\n{\"id\": \"2\", \"name\": null}\n";
+    let columns = ["id", "name", "note", "tags"];
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(csv.as_bytes()).unwrap();
+    let gz = folder.write("rows.csv.gz", gzip.finish().unwrap());
+    let zst = folder.write("rows.jsonl.zst", zstd::encode_all(json.as_bytes(), 1).unwrap());
+    for (input, format) in [
+        (Input::file(folder.write("rows.csv", csv)), Csv::new().into()),
+        (Input::file(folder.write("rows.cqlsh", cqlsh)), Csv::cqlsh().columns(columns).into()),
+        (Input::file(gz), keyspaces::bulk::Format::from(Csv::new())),
+        (Input::file(zst), JsonLines::new().into()),
+        (Input::reader("a reader", std::io::Cursor::new(csv)).compression(Compression::None), Csv::new().into()),
+    ] {
+        let told = format!("{input:?}");
+        let table = server::table(&session, "id int PRIMARY KEY, name text, note text, tags set<text>").await;
+        let (keyspace, name) = apart(&table);
+        let summary = session.bulk().load(keyspace, name, input, format).await.unwrap();
+        assert_eq!((summary.rows, summary.rejected, summary.is_complete), (2, 0, true), "{told}");
+        assert_eq!(rows(&session, &table).await, expected, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn null_leaves_a_column_as_it_is_unless_it_is_to_be_written() {
+    let session = server::session().await;
+    let table = server::table(&session, "id int PRIMARY KEY, a text, b text").await;
+    let (keyspace, name) = apart(&table);
+    let load =
+        |text: &'static str| session.bulk().load(keyspace, name, Input::reader("text", text.as_bytes()), Csv::new());
+    load("id,a,b\n1,x,y\n").await.unwrap();
+    load("id,a,b\n1,,z\n").await.unwrap();
+    assert_eq!(rows(&session, &table).await, [r#"{"id": Some(Int(1)), "a": Some(Text("x")), "b": Some(Text("z"))}"#]);
+    load("b,id,a\n\"\",1,\n").nulls(Nulls::Null).await.unwrap();
+    assert_eq!(rows(&session, &table).await, [r#"{"id": Some(Int(1)), "a": None, "b": Some(Text(""))}"#]);
+}
+
+#[tokio::test]
+async fn time_to_live_and_write_time_come_from_columns() {
+    let session = server::session().await;
+    let options =
+        "WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}, 'client_side_timestamps': {'status': 'enabled'}}";
+    let options = if server::local().await.is_some() { options } else { "" };
+    let table = server::table_with(&session, "id int PRIMARY KEY, a text", options).await;
+    let (keyspace, name) = apart(&table);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
+    let text = format!("lives,id,written,a\n1000,1,{now},x\n,2,{now},y\n");
+    let load = session.bulk().load(keyspace, name, Input::reader("text", std::io::Cursor::new(text)), Csv::new());
+    load.ttl_column("lives").write_time_column("written").await.unwrap();
+    let select = format!("SELECT id, ttl(a), writetime(a) FROM {table}");
+    let found = session.rows::<(i32, Option<i32>, i64)>(&select, ());
+    let mut found: Vec<_> = found.try_collect().await.unwrap();
+    found.sort_unstable();
+    assert!((900..=1_000).contains(&found[0].1.unwrap()) && found[1].1.is_none(), "{found:?}");
+    assert!(found.iter().all(|(.., at)| u128::try_from(*at).unwrap() == now), "{found:?}");
+}
+
+#[tokio::test]
+async fn rejected_rows_are_mended_and_loaded() {
+    let session = server::session().await;
+    let folder = Folder::new();
+    let table = server::table(&session, "id int PRIMARY KEY, price decimal").await;
+    let (keyspace, name) = apart(&table);
+    let input = folder.write("sales.csv", "id,price\n1,1.50\n2,abc\n3\nx,\n5,5\n");
+    let rejected = folder.path("rejected.csv");
+    let load = session.bulk().load(keyspace, name, Input::file(&input), Csv::new()).rejected_to(&rejected);
+    let summary = load.await.unwrap();
+    assert_eq!((summary.rows, summary.rejected), (2, 3));
+    let input = input.display();
+    let first = format!("{input}, line 3: the column price (decimal): \"abc\" is no decimal");
+    assert_eq!(summary.first_rejection, Some(first));
+    assert_eq!(
+        read(&rejected),
+        format!(
+            "id,price\n\
+             #!keyspaces {{\"file\":\"{input}\",\"line\":3,\"column\":\"price\",\"type\":\"decimal\",\"reason\":\"\\\"abc\\\" is \
+             no decimal\"}}\n2,abc\n\
+             #!keyspaces {{\"file\":\"{input}\",\"line\":4,\"reason\":\"has 1 fields, 2 columns are expected\"}}\n3\n\
+             #!keyspaces {{\"file\":\"{input}\",\"line\":5,\"column\":\"id\",\"type\":\"int\",\"reason\":\"\\\"x\\\" is no \
+             int\"}}\nx,\n"
+        )
+    );
+    let mended = folder
+        .write("mended.csv", read(&rejected).replace("abc", "2.5").replace("\n3\n", "\n3,\n").replace("\nx,", "\n4,"));
+    let summary = session.bulk().load(keyspace, name, Input::file(mended), Csv::new()).await.unwrap();
+    assert_eq!((summary.rows, summary.rejected), (3, 0));
+    assert_eq!(rows(&session, &table).await.len(), 5);
+    let again = session.bulk().load(keyspace, name, Input::file(folder.path("sales.csv")), Csv::new());
+    let told = again.rejected_to(&rejected).await.unwrap_err().to_string();
+    let expected = format!(
+        "writing rejected rows to {} failed: there is such a file, with other rows in it. Load what is in it or move it away",
+        rejected.display()
+    );
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn a_dry_run_measures_everything_and_sends_nothing() {
+    let session = server::session().await;
+    let table = server::table(&session, "id int PRIMARY KEY, data blob").await;
+    let (keyspace, name) = apart(&table);
+    let two_kilobytes = "ca".repeat(2_000);
+    let text = format!("{{\"id\": 1, \"data\": \"0x{two_kilobytes}\"}}\n{{\"id\": 2}}\n{{\"id\": null}}\n");
+    let bytes = text.len() as u64;
+    let input = Input::reader("text", std::io::Cursor::new(text));
+    let load = session.bulk().load(keyspace, name, input, JsonLines::new()).dry_run();
+    let progress = load.progress();
+    let summary = load.await.unwrap();
+    assert_eq!((summary.rows, summary.rejected, summary.units), (2, 1, 3.0));
+    let rejected = "{\"id\": null}".len() as u64;
+    assert_eq!(summary.bytes, bytes - rejected - 3);
+    assert_eq!(
+        summary.first_rejection.as_deref(),
+        Some("text, line 3: the column id (int): is null, and in the primary key")
+    );
+    assert_eq!(progress.borrow().rows, 2);
+    assert!(rows(&session, &table).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_load_uses_no_more_units_than_it_may() {
+    if server::local().await.is_none() {
+        return;
+    }
+    let session = server::session().await;
+    let options = "WITH CUSTOM_PROPERTIES = {'capacity_mode': {'throughput_mode': 'PROVISIONED', 'read_capacity_units': 1000, \
+                   'write_capacity_units': 1000}}";
+    let table = server::table_with(&session, "id int PRIMARY KEY", options).await;
+    let (keyspace, name) = apart(&table);
+    let text: String = std::iter::once("id\n".to_owned()).chain((0..300).map(|id| format!("{id}\n"))).collect();
+    let input = |text: &str| Input::reader("text", std::io::Cursor::new(text.to_owned()));
+    let ten = Rate::PercentOfProvisioned(NonZeroU8::new(10).unwrap());
+    let load = session.bulk().load(keyspace, name, input(&text), Csv::new()).rate(ten).shuffle(NonZeroUsize::MIN);
+    let progress = load.progress();
+    let summary = load.await.unwrap();
+    assert_eq!((summary.rows, summary.units, progress.borrow().limit), (300, 300.0, Some(100)));
+    // A second's units at once, and 100 each second.
+    assert!(summary.elapsed.as_secs_f64() > 1.9, "{:?}", summary.elapsed);
+    let on_demand = server::table(&session, "id int PRIMARY KEY").await;
+    let (keyspace, name) = apart(&on_demand);
+    let error = session.bulk().load(keyspace, name, input(&text), Csv::new()).rate(ten).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "loading {on_demand} failed: 10 % of the provisioned capacity was asked for, {on_demand} is on demand. Say how many \
+             units a second it may use"
+        )
+    );
+    let units = Rate::Units(NonZeroU32::new(5_000).unwrap());
+    let summary = session.bulk().load(keyspace, name, input(&text), Csv::new()).rate(units).await.unwrap();
+    assert_eq!(summary.rows, 300);
+}
