@@ -1,6 +1,7 @@
 //! What holds for every text and every statement.
 
 mod statements;
+mod terms;
 
 use proptest::prelude::*;
 

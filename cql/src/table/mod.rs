@@ -2,17 +2,19 @@
 
 mod builder;
 mod change;
+mod create;
+mod error;
 mod properties;
 mod restore;
 mod restore_point;
 mod shown;
 
 use std::collections::HashSet;
-use std::error::Error;
-use std::{fmt, iter};
+use std::fmt;
 
 pub use builder::TableBuilder;
 pub use change::{NewColumn, NewColumns, TableChange};
+pub use error::{TableError, TableProblem};
 pub use properties::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery,
     PropertyError, PropertyProblem, ReplicaCapacity, StreamTags, TableOptions, TableProperty, Tags, TargetTracking,
@@ -23,10 +25,8 @@ pub use restore::{RestoreOverride, TableRestore};
 pub use restore_point::RestorePoint;
 pub use shown::{ShownColumn, ShownError};
 
-use crate::statement::{
-    ClusteringOrder, ColumnDefinition, CqlType, CqlTypeKind, CreateTable, NativeType, Order, PrimaryKey,
-};
-use crate::{Name, QualifiedName, Rule, Span, rules};
+use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CreateTable, Order, PrimaryKey};
+use crate::{Name, QualifiedName, Span, rules};
 
 /// A table: its columns, which of them are its key, and its options.
 ///
@@ -75,99 +75,6 @@ impl ColumnKind {
     }
 }
 
-/// Why a CREATE TABLE makes no table.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TableError {
-    /// What in the text is wrong.
-    pub span: Span,
-    /// What is wrong with it.
-    pub problem: TableProblem,
-}
-
-/// What is wrong in a [`TableError`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum TableProblem {
-    /// There is no primary key.
-    NoPrimaryKey,
-    /// There is more than one.
-    SeveralPrimaryKeys,
-    /// Two columns have this name.
-    ColumnTwice(String),
-    /// The primary key names this column, which is not there.
-    KeyColumnMissing(String),
-    /// The primary key names this column twice.
-    KeyColumnTwice(String),
-    /// This column is in the primary key, and static.
-    StaticKeyColumn(String),
-    /// This column is static, and there are no clustering columns.
-    StaticWithoutClustering(String),
-    /// CLUSTERING ORDER BY names other columns than the first clustering columns, or names them in another order.
-    ClusteringOrder,
-    /// This column of the key is a collection, or a type of several parts, that is not frozen.
-    KeyNotFrozen(String),
-    /// This column of the key has a type that is not CQL's own. It may be a user-defined type, which has to be frozen in a
-    /// key, or a mistyped one.
-    KeyTypeNotNative {
-        /// The column.
-        column: String,
-        /// The name of its type.
-        named: String,
-        /// The type of CQL with almost this name.
-        similar: Option<NativeType>,
-    },
-    /// In the type of this column a collection is inside another and not frozen.
-    NotFrozenInside(String),
-    /// This rule refuses it.
-    Refused(&'static Rule),
-    /// It is not known whether Keyspaces has it; the words fit after "it is not known whether Amazon Keyspaces has".
-    Unknown(String),
-}
-
-impl fmt::Display for TableError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.problem.fmt(f)
-    }
-}
-
-impl fmt::Display for TableProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoPrimaryKey => f.write_str("the table has no PRIMARY KEY"),
-            Self::SeveralPrimaryKeys => f.write_str("the table has more than one PRIMARY KEY"),
-            Self::ColumnTwice(name) => write!(f, "two columns have the name {name}"),
-            Self::KeyColumnMissing(name) => {
-                write!(f, "PRIMARY KEY names {name}, which is no column of the table")
-            }
-            Self::KeyColumnTwice(name) => write!(f, "PRIMARY KEY names {name} twice"),
-            Self::StaticKeyColumn(name) => write!(f, "{name} is in the PRIMARY KEY and cannot be STATIC"),
-            Self::StaticWithoutClustering(name) => {
-                write!(f, "{name} cannot be STATIC: the table has no clustering columns")
-            }
-            Self::ClusteringOrder => f.write_str(
-                "CLUSTERING ORDER BY names clustering columns from the first on, in the order of the PRIMARY KEY",
-            ),
-            Self::KeyNotFrozen(name) => {
-                write!(f, "{name} is in the PRIMARY KEY: write frozen<…> around its type")
-            }
-            Self::KeyTypeNotNative { column, named, similar } => {
-                write!(f, "{column} is in the PRIMARY KEY, and CQL has no type {named}")?;
-                if let Some(similar) = similar {
-                    write!(f, ", but {}", similar.name())?;
-                }
-                write!(f, "; a user-defined type in a key is written frozen<{named}>")
-            }
-            Self::NotFrozenInside(name) => {
-                write!(f, "in the type of {name} a collection is inside another: write frozen<…> around the inner one")
-            }
-            Self::Refused(rule) => rule.fmt(f),
-            Self::Unknown(what) => write!(f, "it is not known whether Amazon Keyspaces has {what}"),
-        }
-    }
-}
-
-impl Error for TableError {}
-
 /// What is read, or the first of the errors that are told.
 pub(crate) fn or_first<T, E>(examine: impl FnOnce(&mut dyn FnMut(E)) -> T) -> Result<T, E> {
     let mut first = None;
@@ -175,119 +82,6 @@ pub(crate) fn or_first<T, E>(examine: impl FnOnce(&mut dyn FnMut(E)) -> T) -> Re
         first.get_or_insert(error);
     });
     first.map_or(Ok(read), Err)
-}
-
-impl CreateTable {
-    /// The table that it makes.
-    ///
-    /// # Errors
-    ///
-    /// What keeps it from making one: Cassandra's rules for every table, and Keyspaces' own.
-    pub fn definition(&self) -> Result<TableDefinition, TableError> {
-        or_first(|tell| self.examine(tell))
-    }
-
-    /// As much of a table as it makes; all that keeps it from making a whole one is told.
-    pub(crate) fn examine(&self, tell: &mut dyn FnMut(TableError)) -> TableDefinition {
-        let key = self.key(tell);
-        let has_key = key.is_some();
-        let PrimaryKey { partition_key, clustering_columns, .. } = key.unwrap_or_default();
-        let in_partition_key: HashSet<_> = partition_key.iter().map(|name| name.text.as_str()).collect();
-        let in_clustering: HashSet<_> = clustering_columns.iter().map(|name| name.text.as_str()).collect();
-        if !self.table.name.is_possible() {
-            tell(TableError::refused(self.table.name.span, &rules::TABLE_NAME));
-        }
-        let mut names = HashSet::new();
-        let mut columns = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
-            let name = column.name.to_string();
-            if !names.insert(column.name.text.as_str()) {
-                tell(error(column.name.span, TableProblem::ColumnTwice(name.clone())));
-            }
-            let kind = match column.is_static {
-                _ if in_partition_key.contains(column.name.text.as_str()) => ColumnKind::PartitionKey,
-                _ if in_clustering.contains(column.name.text.as_str()) => ColumnKind::Clustering,
-                Some(_) => ColumnKind::Static,
-                None => ColumnKind::Regular,
-            };
-            match column.is_static {
-                Some(span) if kind != ColumnKind::Static => tell(error(span, TableProblem::StaticKeyColumn(name))),
-                Some(span) if has_key && clustering_columns.is_empty() => {
-                    tell(error(span, TableProblem::StaticWithoutClustering(name)));
-                }
-                _ => {}
-            }
-            if let Err(error) = check_type(column, kind) {
-                tell(error);
-            }
-            columns.push(Column { name: bare(&column.name), column_type: column.column_type.bare(), kind });
-        }
-        let mut in_key = HashSet::new();
-        for name in partition_key.iter().chain(&clustering_columns) {
-            if !names.contains(name.text.as_str()) {
-                tell(error(name.span, TableProblem::KeyColumnMissing(name.to_string())));
-            }
-            if !in_key.insert(name.text.as_str()) {
-                tell(error(name.span, TableProblem::KeyColumnTwice(name.to_string())));
-            }
-        }
-        self.counters(&columns, tell);
-        let mut options = TableOptions::examine(&self.options, &mut |error| tell(error.into()));
-        if let Some(1..) = options.default_time_to_live {
-            options.ttl = Some(Ttl::Enabled);
-        }
-        let table = TableDefinition {
-            clustering_columns: self.clustering(has_key, &clustering_columns, tell),
-            table: self.table.bare(),
-            columns,
-            partition_key: partition_key.iter().map(bare).collect(),
-            options,
-        };
-        if let Err(error) = table.check() {
-            tell(error);
-        }
-        table
-    }
-
-    /// Counters are with no others outside the key.
-    fn counters(&self, columns: &[Column], tell: &mut dyn FnMut(TableError)) {
-        let counter = CqlTypeKind::Native(NativeType::Counter);
-        let outside_key = self.columns.iter().zip(columns).filter(|(_, column)| !column.kind.is_key());
-        let (counters, others): (Vec<_>, Vec<_>) = outside_key.partition(|(_, of)| of.column_type.kind == counter);
-        if let (Some((other, _)), false) = (others.first(), counters.is_empty()) {
-            tell(TableError::refused(other.span, &rules::COUNTER_AND_OTHERS));
-        }
-    }
-
-    /// `PRIMARY KEY (…)`, or the one column with `PRIMARY KEY` after it.
-    fn key(&self, tell: &mut dyn FnMut(TableError)) -> Option<PrimaryKey> {
-        let of_columns = self.columns.iter().filter_map(|column| {
-            let span = column.primary_key?;
-            Some(PrimaryKey { partition_key: vec![column.name.clone()], clustering_columns: Vec::new(), span })
-        });
-        let mut keys = of_columns.chain(self.primary_keys.iter().cloned());
-        let key = keys.next();
-        if key.is_none() {
-            tell(error(self.table.span(), TableProblem::NoPrimaryKey));
-        }
-        keys.for_each(|further| tell(error(further.span, TableProblem::SeveralPrimaryKeys)));
-        key
-    }
-
-    fn clustering(&self, has_key: bool, columns: &[Name], tell: &mut dyn FnMut(TableError)) -> Vec<ClusteringOrder> {
-        let named = self.clustering_order.iter();
-        if named.len() <= columns.len() && named.zip(columns).all(|(by, column)| by.column.text == column.text) {
-            // Those after the last that is named are ascending.
-            let orders = self.clustering_order.iter().map(|by| by.order).chain(iter::repeat(Order::Ascending));
-            return columns.iter().zip(orders).map(|(column, order)| ordered(column, order)).collect();
-        }
-        if let Some(span) = self.clustering_order.iter().map(|order| order.span).reduce(Span::to)
-            && has_key
-        {
-            tell(error(span, TableProblem::ClusteringOrder));
-        }
-        columns.iter().map(|column| ordered(column, Order::Ascending)).collect()
-    }
 }
 
 impl TableDefinition {
@@ -333,143 +127,5 @@ impl fmt::Display for TableDefinition {
     /// The CREATE TABLE that makes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.create().fmt(f)
-    }
-}
-
-impl From<PropertyError> for TableError {
-    fn from(error: PropertyError) -> Self {
-        let problem = match error.problem {
-            PropertyProblem::Refused(rule) => TableProblem::Refused(rule),
-            PropertyProblem::Unknown(what) => TableProblem::Unknown(what),
-        };
-        Self { span: error.span, problem }
-    }
-}
-
-impl TableError {
-    fn refused(span: Span, rule: &'static Rule) -> Self {
-        Self { span, problem: TableProblem::Refused(rule) }
-    }
-}
-
-/// What is demanded of the type of a column: nothing of several parts in a key that is not frozen, no collection inside
-/// another that is not, and not too many inside each other that are.
-fn check_type(column: &ColumnDefinition, kind: ColumnKind) -> Result<(), TableError> {
-    let key = kind.is_key();
-    let span = column.column_type.span;
-    if column.column_type.frozen_levels() > rules::MAX_FROZEN_LEVELS {
-        return Err(TableError::refused(span, &rules::FROZEN_TOO_DEEP));
-    }
-    if let Some(rule) = column.column_type.counter_inside() {
-        return Err(TableError::refused(span, rule));
-    }
-    match &column.column_type.kind {
-        CqlTypeKind::Native(NativeType::Counter) if key => {
-            Err(TableError::refused(column.span, &rules::COUNTER_IN_KEY))
-        }
-        CqlTypeKind::UserDefined(named) if key => {
-            let similar = NativeType::similar_to(&named.name.text);
-            let (column, named) = (column.name.to_string(), named.to_string());
-            Err(error(span, TableProblem::KeyTypeNotNative { column, named, similar }))
-        }
-        CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) if key => {
-            Err(error(span, TableProblem::KeyNotFrozen(column.name.to_string())))
-        }
-        CqlTypeKind::List(part) | CqlTypeKind::Set(part) if changes_in_place(part) => {
-            Err(error(span, TableProblem::NotFrozenInside(column.name.to_string())))
-        }
-        CqlTypeKind::Map(key, value) if changes_in_place(key) || changes_in_place(value) => {
-            Err(error(span, TableProblem::NotFrozenInside(column.name.to_string())))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn changes_in_place(cql_type: &CqlType) -> bool {
-    matches!(
-        cql_type.kind,
-        CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) | CqlTypeKind::UserDefined(_)
-    )
-}
-
-fn bare(name: &Name) -> Name {
-    Name::new(name.text.as_str())
-}
-
-fn ordered(column: &Name, order: Order) -> ClusteringOrder {
-    ClusteringOrder { column: bare(column), order, span: Span::default() }
-}
-
-fn error(span: Span, problem: TableProblem) -> TableError {
-    TableError { span, problem }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Statement, parse};
-
-    fn definition(text: &str) -> Result<TableDefinition, String> {
-        let Ok(Statement::CreateTable(create)) = parse(text) else { panic!("{text} is no CREATE TABLE") };
-        create.definition().map_err(|error| format!("{error} ({})", &text[error.span.range()]))
-    }
-
-    #[test]
-    fn a_definition_tells_the_key_and_its_order() {
-        let table = definition(
-            "CREATE TABLE ks.events (device_id text, event_date date, event_time timestamp, owner text STATIC, payload text, \
-             PRIMARY KEY ((device_id, event_date), event_time)) WITH CLUSTERING ORDER BY (event_time DESC)",
-        )
-        .unwrap();
-        let names: Vec<_> = table.partition_key.iter().map(|name| name.text.as_str()).collect();
-        assert_eq!(names, ["device_id", "event_date"]);
-        assert_eq!(table.clustering_columns.len(), 1);
-        assert_eq!(table.clustering_columns[0].column.text, "event_time");
-        assert_eq!(table.clustering_columns[0].order, Order::Descending);
-        let kinds: Vec<_> = table.columns.iter().map(|column| column.kind).collect();
-        use ColumnKind::{Clustering, PartitionKey, Regular, Static};
-        assert_eq!(kinds, [PartitionKey, PartitionKey, Clustering, Static, Regular]);
-    }
-
-    #[test]
-    fn a_key_may_stand_beside_its_column() {
-        let table = definition("CREATE TABLE t (id uuid PRIMARY KEY, name text)").unwrap();
-        assert_eq!(table.partition_key[0].text, "id");
-        assert!(table.clustering_columns.is_empty());
-    }
-
-    #[test]
-    fn what_makes_no_table_is_refused_with_the_reason() {
-        for (text, expected) in [
-            (
-                "CREATE TABLE ks.t (a itn PRIMARY KEY)",
-                "a is in the PRIMARY KEY, and CQL has no type itn, but int; a user-defined type in a key is written frozen<itn> \
-                 (itn)",
-            ),
-            (
-                "CREATE TABLE ks.t (a ks.address PRIMARY KEY)",
-                "a is in the PRIMARY KEY, and CQL has no type ks.address; a user-defined type in a key is written \
-                 frozen<ks.address> (ks.address)",
-            ),
-            ("CREATE TABLE ks.t (a int)", "the table has no PRIMARY KEY (ks.t)"),
-            (
-                "CREATE TABLE t (a int PRIMARY KEY, PRIMARY KEY (a))",
-                "the table has more than one PRIMARY KEY (PRIMARY KEY (a))",
-            ),
-            ("CREATE TABLE t (a int PRIMARY KEY, A text)", "two columns have the name a (A)"),
-            ("CREATE TABLE t (a int, PRIMARY KEY (a, b))", "PRIMARY KEY names b, which is no column of the table (b)"),
-            ("CREATE TABLE t (a int, PRIMARY KEY (a, a))", "PRIMARY KEY names a twice (a)"),
-            ("CREATE TABLE t (a int STATIC PRIMARY KEY)", "a is in the PRIMARY KEY and cannot be STATIC (STATIC)"),
-            (
-                "CREATE TABLE t (a int PRIMARY KEY, b int STATIC)",
-                "b cannot be STATIC: the table has no clustering columns (STATIC)",
-            ),
-            (
-                "CREATE TABLE t (a int, b int, c int, PRIMARY KEY (a, b, c)) WITH CLUSTERING ORDER BY (c DESC, b ASC)",
-                "CLUSTERING ORDER BY names clustering columns from the first on, in the order of the PRIMARY KEY (c DESC, b ASC)",
-            ),
-        ] {
-            assert_eq!(definition(text), Err(expected.to_owned()));
-        }
     }
 }

@@ -193,7 +193,7 @@ impl CdcView {
 pub(super) fn read_stream(setting: &Setting) -> Result<(Option<CdcView>, Option<StreamTags>), PropertyError> {
     let fields = setting.fields(STREAM, &["view_type", PROPAGATE, "tags", "status", "latest_stream_arn"])?;
     let view = fields.get("view_type").map(CdcView::read).transpose()?;
-    let own = fields.get("tags").map(super::tags_of).transpose()?;
+    let own = fields.get("tags").map(super::tags::tags_of).transpose()?;
     let Some(propagate) = fields.get(PROPAGATE) else { return Ok((view, own.map(StreamTags::Own))) };
     match (propagate.word(PROPAGATE)?.to_ascii_uppercase().as_str(), own) {
         ("TABLE", None) => Ok((view, Some(StreamTags::OfTable))),
@@ -209,7 +209,7 @@ pub(super) fn stream_setting(view: Option<CdcView>, tags: Option<&StreamTags>) -
     let view = view.map(|view| ("view_type", Setting::text(view.name())));
     let tags = tags.map(|tags| match tags {
         StreamTags::OfTable => (PROPAGATE, Setting::text("TABLE")),
-        StreamTags::Own(tags) => ("tags", super::tags_setting(tags)),
+        StreamTags::Own(tags) => ("tags", super::tags::tags_setting(tags)),
     });
     Setting::map(view.into_iter().chain(tags))
 }

@@ -2,24 +2,24 @@
 
 mod auto_scaling;
 mod capacity;
+mod error;
 mod features;
 mod setting;
+mod tags;
 
 use std::collections::{BTreeMap, HashSet};
-use std::error::Error;
-use std::fmt;
 
 pub use auto_scaling::{AutoScaling, CapacityScaling, TargetTracking};
 pub use capacity::{CapacityMode, ReplicaCapacity, WarmThroughput};
+pub use error::{PropertyError, PropertyProblem};
 pub use features::{Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery, StreamTags, Ttl};
+pub use tags::{Tags, read_dropped_tags, read_tags};
+pub(crate) use tags::{is_assigned_by_aws, tags_option, tags_term};
 
 use super::or_first;
-use crate::statement::{Term, WithOption};
-use crate::{Name, Rule, Span, Statement, parse, rules};
+use crate::statement::WithOption;
+use crate::{Name, Span, Statement, parse, rules};
 use setting::Setting;
-
-/// Tags of a keyspace or a table: their keys with their values.
-pub type Tags = BTreeMap<String, String>;
 
 /// One option of a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,25 +86,6 @@ pub struct TableOptions {
     pub comment: Option<String>,
     /// Cassandra's options that Keyspaces takes and ignores, as they were said.
     pub ignored: Vec<WithOption>,
-}
-
-/// Why an option is none of Keyspaces'.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PropertyError {
-    /// What in the text is wrong; empty if there is no text.
-    pub span: Span,
-    /// What is wrong with it.
-    pub problem: PropertyProblem,
-}
-
-/// What is wrong in a [`PropertyError`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum PropertyProblem {
-    /// This rule refuses it.
-    Refused(&'static Rule),
-    /// It is not known whether Keyspaces has it; the words fit after "it is not known whether Amazon Keyspaces has".
-    Unknown(String),
 }
 
 impl TableProperty {
@@ -370,84 +351,6 @@ fn seconds(setting: &Setting) -> Result<u32, PropertyError> {
     possible.ok_or_else(|| PropertyError::refused(setting.span, &rules::TTL_TOO_LONG))
 }
 
-/// Reads the tags that a keyspace, a table or a stream is given.
-///
-/// # Errors
-///
-/// More tags than a resource may have, and tags that Keyspaces does not take; something else than a map of text.
-pub fn read_tags(value: &Term) -> Result<Tags, PropertyError> {
-    tags_of(&Setting::of(value)?)
-}
-
-/// Reads the tags that are taken away; what their values are does not matter.
-///
-/// # Errors
-///
-/// More tags, or longer ones, than a statement may have; something else than a map of text.
-pub fn read_dropped_tags(value: &Term) -> Result<Tags, PropertyError> {
-    tags_in(&Setting::of(value)?, |_, _, _| Ok(()))
-}
-
-fn tags_of(setting: &Setting) -> Result<Tags, PropertyError> {
-    tags_in(setting, |place, key, value| {
-        let is_allowed =
-            |character: char| character.is_alphanumeric() || character.is_whitespace() || "+-=._:/".contains(character);
-        if place >= rules::MAX_TAGS_OF_RESOURCE {
-            Err(&rules::TAGS_OF_RESOURCE)
-        } else if key.is_empty() || value.is_empty() {
-            Err(&rules::TAG_EMPTY)
-        } else if !key.chars().chain(value.chars()).all(is_allowed) {
-            Err(&rules::TAG_CHARACTERS)
-        } else if is_assigned_by_aws(key) {
-            Err(&rules::TAG_PREFIX)
-        } else {
-            Ok(())
-        }
-    })
-}
-
-/// `check` gets the place of a tag, its key and its value.
-fn tags_in(
-    setting: &Setting,
-    check: impl Fn(usize, &str, &str) -> Result<(), &'static Rule>,
-) -> Result<Tags, PropertyError> {
-    let (most, key_characters, value_characters) = rules::MAX_TAGS;
-    let mut tags = Tags::new();
-    for (place, (key, value)) in setting.entries("tags")?.iter().enumerate() {
-        let (name, text) = (key.word("a tag")?, value.word("a tag")?);
-        let long = name.chars().count() > key_characters || text.chars().count() > value_characters;
-        let refused = |rule| PropertyError::refused(key.span.to(value.span), rule);
-        if long || place >= most {
-            return Err(refused(&rules::TAGS));
-        }
-        check(place, name, text).map_err(refused)?;
-        tags.insert(name.to_owned(), text.to_owned());
-    }
-    Ok(tags)
-}
-
-/// `TAGS = {…}` without the tags that AWS assigns, which no statement may give; nothing if there are no others.
-pub(crate) fn tags_option(tags: &Tags) -> Option<WithOption> {
-    let own: Tags = tags.clone().into_iter().filter(|(key, _)| !is_assigned_by_aws(key)).collect();
-    let are_all_assigned = own.is_empty() && !tags.is_empty();
-    (!are_all_assigned).then(|| with("tags", &tags_setting(&own)))
-}
-
-/// AWS's services give resources tags of their own, whose keys nobody else may begin like this (`DG:TaggingRestrictions`).
-pub(crate) fn is_assigned_by_aws(key: &str) -> bool {
-    key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
-}
-
-/// The map of `TAGS`.
-#[must_use]
-pub(crate) fn tags_term(tags: &Tags) -> Term {
-    tags_setting(tags).to_term()
-}
-
-fn tags_setting(tags: &Tags) -> Setting {
-    Setting::map(tags.iter().map(|(key, value)| (key.as_str(), Setting::text(value))))
-}
-
 fn with(name: &str, value: &Setting) -> WithOption {
     WithOption { name: Name::new(name), value: value.to_term(), span: Span::default() }
 }
@@ -496,27 +399,6 @@ properties! {
     StreamTags => StreamTags,
     AutoScaling => AutoScaling,
 }
-
-impl PropertyError {
-    pub(crate) fn refused(span: Span, rule: &'static Rule) -> Self {
-        Self { span, problem: PropertyProblem::Refused(rule) }
-    }
-
-    pub(crate) fn unknown(span: Span, what: String) -> Self {
-        Self { span, problem: PropertyProblem::Unknown(what) }
-    }
-}
-
-impl fmt::Display for PropertyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.problem {
-            PropertyProblem::Refused(rule) => rule.fmt(f),
-            PropertyProblem::Unknown(what) => write!(f, "it is not known whether Amazon Keyspaces has {what}"),
-        }
-    }
-}
-
-impl Error for PropertyError {}
 
 const CUSTOM_PROPERTIES: &str = "custom_properties";
 const AUTO_SCALING: &str = "autoscaling_settings";

@@ -1,0 +1,245 @@
+//! What a CREATE TABLE makes, and what keeps it from making anything.
+
+use std::collections::HashSet;
+use std::iter;
+
+use super::{Column, ColumnKind, TableDefinition, TableError, TableOptions, TableProblem, Ttl, or_first};
+use crate::statement::{
+    ClusteringOrder, ColumnDefinition, CqlType, CqlTypeKind, CreateTable, NativeType, Order, PrimaryKey,
+};
+use crate::{Name, Span, rules};
+
+impl CreateTable {
+    /// The table that it makes.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from making one: Cassandra's rules for every table, and Keyspaces' own.
+    pub fn definition(&self) -> Result<TableDefinition, TableError> {
+        or_first(|tell| self.examine(tell))
+    }
+
+    /// As much of a table as it makes; all that keeps it from making a whole one is told.
+    pub(crate) fn examine(&self, tell: &mut dyn FnMut(TableError)) -> TableDefinition {
+        let key = self.key(tell);
+        let has_key = key.is_some();
+        let PrimaryKey { partition_key, clustering_columns, .. } = key.unwrap_or_default();
+        let in_partition_key: HashSet<_> = partition_key.iter().map(|name| name.text.as_str()).collect();
+        let in_clustering: HashSet<_> = clustering_columns.iter().map(|name| name.text.as_str()).collect();
+        if !self.table.name.is_possible() {
+            tell(TableError::refused(self.table.name.span, &rules::TABLE_NAME));
+        }
+        let mut names = HashSet::new();
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let name = column.name.to_string();
+            if !names.insert(column.name.text.as_str()) {
+                tell(error(column.name.span, TableProblem::ColumnTwice(name.clone())));
+            }
+            let kind = match column.is_static {
+                _ if in_partition_key.contains(column.name.text.as_str()) => ColumnKind::PartitionKey,
+                _ if in_clustering.contains(column.name.text.as_str()) => ColumnKind::Clustering,
+                Some(_) => ColumnKind::Static,
+                None => ColumnKind::Regular,
+            };
+            match column.is_static {
+                Some(span) if kind != ColumnKind::Static => tell(error(span, TableProblem::StaticKeyColumn(name))),
+                Some(span) if has_key && clustering_columns.is_empty() => {
+                    tell(error(span, TableProblem::StaticWithoutClustering(name)));
+                }
+                _ => {}
+            }
+            if let Err(error) = check_type(column, kind) {
+                tell(error);
+            }
+            columns.push(Column { name: bare(&column.name), column_type: column.column_type.bare(), kind });
+        }
+        let mut in_key = HashSet::new();
+        for name in partition_key.iter().chain(&clustering_columns) {
+            if !names.contains(name.text.as_str()) {
+                tell(error(name.span, TableProblem::KeyColumnMissing(name.to_string())));
+            }
+            if !in_key.insert(name.text.as_str()) {
+                tell(error(name.span, TableProblem::KeyColumnTwice(name.to_string())));
+            }
+        }
+        self.counters(&columns, tell);
+        let mut options = TableOptions::examine(&self.options, &mut |error| tell(error.into()));
+        if let Some(1..) = options.default_time_to_live {
+            options.ttl = Some(Ttl::Enabled);
+        }
+        let table = TableDefinition {
+            clustering_columns: self.clustering(has_key, &clustering_columns, tell),
+            table: self.table.bare(),
+            columns,
+            partition_key: partition_key.iter().map(bare).collect(),
+            options,
+        };
+        if let Err(error) = table.check() {
+            tell(error);
+        }
+        table
+    }
+
+    /// Counters are with no others outside the key.
+    fn counters(&self, columns: &[Column], tell: &mut dyn FnMut(TableError)) {
+        let counter = CqlTypeKind::Native(NativeType::Counter);
+        let outside_key = self.columns.iter().zip(columns).filter(|(_, column)| !column.kind.is_key());
+        let (counters, others): (Vec<_>, Vec<_>) = outside_key.partition(|(_, of)| of.column_type.kind == counter);
+        if let (Some((other, _)), false) = (others.first(), counters.is_empty()) {
+            tell(TableError::refused(other.span, &rules::COUNTER_AND_OTHERS));
+        }
+    }
+
+    /// `PRIMARY KEY (…)`, or the one column with `PRIMARY KEY` after it.
+    fn key(&self, tell: &mut dyn FnMut(TableError)) -> Option<PrimaryKey> {
+        let of_columns = self.columns.iter().filter_map(|column| {
+            let span = column.primary_key?;
+            Some(PrimaryKey { partition_key: vec![column.name.clone()], clustering_columns: Vec::new(), span })
+        });
+        let mut keys = of_columns.chain(self.primary_keys.iter().cloned());
+        let key = keys.next();
+        if key.is_none() {
+            tell(error(self.table.span(), TableProblem::NoPrimaryKey));
+        }
+        keys.for_each(|further| tell(error(further.span, TableProblem::SeveralPrimaryKeys)));
+        key
+    }
+
+    fn clustering(&self, has_key: bool, columns: &[Name], tell: &mut dyn FnMut(TableError)) -> Vec<ClusteringOrder> {
+        let named = self.clustering_order.iter();
+        if named.len() <= columns.len() && named.zip(columns).all(|(by, column)| by.column.text == column.text) {
+            // Those after the last that is named are ascending.
+            let orders = self.clustering_order.iter().map(|by| by.order).chain(iter::repeat(Order::Ascending));
+            return columns.iter().zip(orders).map(|(column, order)| ordered(column, order)).collect();
+        }
+        if let Some(span) = self.clustering_order.iter().map(|order| order.span).reduce(Span::to)
+            && has_key
+        {
+            tell(error(span, TableProblem::ClusteringOrder));
+        }
+        columns.iter().map(|column| ordered(column, Order::Ascending)).collect()
+    }
+}
+
+/// What is demanded of the type of a column: nothing of several parts in a key that is not frozen, no collection inside
+/// another that is not, and not too many inside each other that are.
+fn check_type(column: &ColumnDefinition, kind: ColumnKind) -> Result<(), TableError> {
+    let key = kind.is_key();
+    let span = column.column_type.span;
+    if column.column_type.frozen_levels() > rules::MAX_FROZEN_LEVELS {
+        return Err(TableError::refused(span, &rules::FROZEN_TOO_DEEP));
+    }
+    if let Some(rule) = column.column_type.counter_inside() {
+        return Err(TableError::refused(span, rule));
+    }
+    match &column.column_type.kind {
+        CqlTypeKind::Native(NativeType::Counter) if key => {
+            Err(TableError::refused(column.span, &rules::COUNTER_IN_KEY))
+        }
+        CqlTypeKind::UserDefined(named) if key => {
+            let similar = NativeType::similar_to(&named.name.text);
+            let (column, named) = (column.name.to_string(), named.to_string());
+            Err(error(span, TableProblem::KeyTypeNotNative { column, named, similar }))
+        }
+        CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) if key => {
+            Err(error(span, TableProblem::KeyNotFrozen(column.name.to_string())))
+        }
+        CqlTypeKind::List(part) | CqlTypeKind::Set(part) if changes_in_place(part) => {
+            Err(error(span, TableProblem::NotFrozenInside(column.name.to_string())))
+        }
+        CqlTypeKind::Map(key, value) if changes_in_place(key) || changes_in_place(value) => {
+            Err(error(span, TableProblem::NotFrozenInside(column.name.to_string())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn changes_in_place(cql_type: &CqlType) -> bool {
+    matches!(
+        cql_type.kind,
+        CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) | CqlTypeKind::UserDefined(_)
+    )
+}
+
+fn bare(name: &Name) -> Name {
+    Name::new(name.text.as_str())
+}
+
+fn ordered(column: &Name, order: Order) -> ClusteringOrder {
+    ClusteringOrder { column: bare(column), order, span: Span::default() }
+}
+
+fn error(span: Span, problem: TableProblem) -> TableError {
+    TableError { span, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Statement, parse};
+
+    fn definition(text: &str) -> Result<TableDefinition, String> {
+        let Ok(Statement::CreateTable(create)) = parse(text) else { panic!("{text} is no CREATE TABLE") };
+        create.definition().map_err(|error| format!("{error} ({})", &text[error.span.range()]))
+    }
+
+    #[test]
+    fn a_definition_tells_the_key_and_its_order() {
+        let table = definition(
+            "CREATE TABLE ks.events (device_id text, event_date date, event_time timestamp, owner text STATIC, payload text, \
+             PRIMARY KEY ((device_id, event_date), event_time)) WITH CLUSTERING ORDER BY (event_time DESC)",
+        )
+        .unwrap();
+        let names: Vec<_> = table.partition_key.iter().map(|name| name.text.as_str()).collect();
+        assert_eq!(names, ["device_id", "event_date"]);
+        assert_eq!(table.clustering_columns.len(), 1);
+        assert_eq!(table.clustering_columns[0].column.text, "event_time");
+        assert_eq!(table.clustering_columns[0].order, Order::Descending);
+        let kinds: Vec<_> = table.columns.iter().map(|column| column.kind).collect();
+        use ColumnKind::{Clustering, PartitionKey, Regular, Static};
+        assert_eq!(kinds, [PartitionKey, PartitionKey, Clustering, Static, Regular]);
+    }
+
+    #[test]
+    fn a_key_may_stand_beside_its_column() {
+        let table = definition("CREATE TABLE t (id uuid PRIMARY KEY, name text)").unwrap();
+        assert_eq!(table.partition_key[0].text, "id");
+        assert!(table.clustering_columns.is_empty());
+    }
+
+    #[test]
+    fn what_makes_no_table_is_refused_with_the_reason() {
+        for (text, expected) in [
+            (
+                "CREATE TABLE ks.t (a itn PRIMARY KEY)",
+                "a is in the PRIMARY KEY, and CQL has no type itn, but int; a user-defined type in a key is written frozen<itn> \
+                 (itn)",
+            ),
+            (
+                "CREATE TABLE ks.t (a ks.address PRIMARY KEY)",
+                "a is in the PRIMARY KEY, and CQL has no type ks.address; a user-defined type in a key is written \
+                 frozen<ks.address> (ks.address)",
+            ),
+            ("CREATE TABLE ks.t (a int)", "the table has no PRIMARY KEY (ks.t)"),
+            (
+                "CREATE TABLE t (a int PRIMARY KEY, PRIMARY KEY (a))",
+                "the table has more than one PRIMARY KEY (PRIMARY KEY (a))",
+            ),
+            ("CREATE TABLE t (a int PRIMARY KEY, A text)", "two columns have the name a (A)"),
+            ("CREATE TABLE t (a int, PRIMARY KEY (a, b))", "PRIMARY KEY names b, which is no column of the table (b)"),
+            ("CREATE TABLE t (a int, PRIMARY KEY (a, a))", "PRIMARY KEY names a twice (a)"),
+            ("CREATE TABLE t (a int STATIC PRIMARY KEY)", "a is in the PRIMARY KEY and cannot be STATIC (STATIC)"),
+            (
+                "CREATE TABLE t (a int PRIMARY KEY, b int STATIC)",
+                "b cannot be STATIC: the table has no clustering columns (STATIC)",
+            ),
+            (
+                "CREATE TABLE t (a int, b int, c int, PRIMARY KEY (a, b, c)) WITH CLUSTERING ORDER BY (c DESC, b ASC)",
+                "CLUSTERING ORDER BY names clustering columns from the first on, in the order of the PRIMARY KEY (c DESC, b ASC)",
+            ),
+        ] {
+            assert_eq!(definition(text), Err(expected.to_owned()));
+        }
+    }
+}

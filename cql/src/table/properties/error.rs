@@ -1,0 +1,46 @@
+//! Why an option cannot be read.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::{Rule, Span};
+
+/// Why an option is none of Keyspaces'.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PropertyError {
+    /// What in the text is wrong; empty if there is no text.
+    pub span: Span,
+    /// What is wrong with it.
+    pub problem: PropertyProblem,
+}
+
+/// What is wrong in a [`PropertyError`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum PropertyProblem {
+    /// This rule refuses it.
+    Refused(&'static Rule),
+    /// It is not known whether Keyspaces has it; the words fit after "it is not known whether Amazon Keyspaces has".
+    Unknown(String),
+}
+
+impl PropertyError {
+    pub(crate) fn refused(span: Span, rule: &'static Rule) -> Self {
+        Self { span, problem: PropertyProblem::Refused(rule) }
+    }
+
+    pub(crate) fn unknown(span: Span, what: String) -> Self {
+        Self { span, problem: PropertyProblem::Unknown(what) }
+    }
+}
+
+impl fmt::Display for PropertyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problem {
+            PropertyProblem::Refused(rule) => rule.fmt(f),
+            PropertyProblem::Unknown(what) => write!(f, "it is not known whether Amazon Keyspaces has {what}"),
+        }
+    }
+}
+
+impl Error for PropertyError {}

@@ -1,0 +1,89 @@
+//! Tags of keyspaces, tables and streams.
+
+use std::collections::BTreeMap;
+
+use super::setting::Setting;
+use super::{PropertyError, with};
+use crate::statement::{Term, WithOption};
+use crate::{Rule, rules};
+
+/// Tags of a keyspace or a table: their keys with their values.
+pub type Tags = BTreeMap<String, String>;
+
+/// Reads the tags that a keyspace, a table or a stream is given.
+///
+/// # Errors
+///
+/// More tags than a resource may have, and tags that Keyspaces does not take; something else than a map of text.
+pub fn read_tags(value: &Term) -> Result<Tags, PropertyError> {
+    tags_of(&Setting::of(value)?)
+}
+
+/// Reads the tags that are taken away; what their values are does not matter.
+///
+/// # Errors
+///
+/// More tags, or longer ones, than a statement may have; something else than a map of text.
+pub fn read_dropped_tags(value: &Term) -> Result<Tags, PropertyError> {
+    tags_in(&Setting::of(value)?, |_, _, _| Ok(()))
+}
+
+pub(super) fn tags_of(setting: &Setting) -> Result<Tags, PropertyError> {
+    tags_in(setting, |place, key, value| {
+        let is_allowed =
+            |character: char| character.is_alphanumeric() || character.is_whitespace() || "+-=._:/".contains(character);
+        if place >= rules::MAX_TAGS_OF_RESOURCE {
+            Err(&rules::TAGS_OF_RESOURCE)
+        } else if key.is_empty() || value.is_empty() {
+            Err(&rules::TAG_EMPTY)
+        } else if !key.chars().chain(value.chars()).all(is_allowed) {
+            Err(&rules::TAG_CHARACTERS)
+        } else if is_assigned_by_aws(key) {
+            Err(&rules::TAG_PREFIX)
+        } else {
+            Ok(())
+        }
+    })
+}
+
+/// `check` gets the place of a tag, its key and its value.
+fn tags_in(
+    setting: &Setting,
+    check: impl Fn(usize, &str, &str) -> Result<(), &'static Rule>,
+) -> Result<Tags, PropertyError> {
+    let (most, key_characters, value_characters) = rules::MAX_TAGS;
+    let mut tags = Tags::new();
+    for (place, (key, value)) in setting.entries("tags")?.iter().enumerate() {
+        let (name, text) = (key.word("a tag")?, value.word("a tag")?);
+        let long = name.chars().count() > key_characters || text.chars().count() > value_characters;
+        let refused = |rule| PropertyError::refused(key.span.to(value.span), rule);
+        if long || place >= most {
+            return Err(refused(&rules::TAGS));
+        }
+        check(place, name, text).map_err(refused)?;
+        tags.insert(name.to_owned(), text.to_owned());
+    }
+    Ok(tags)
+}
+
+/// `TAGS = {…}` without the tags that AWS assigns, which no statement may give; nothing if there are no others.
+pub(crate) fn tags_option(tags: &Tags) -> Option<WithOption> {
+    let own: Tags = tags.clone().into_iter().filter(|(key, _)| !is_assigned_by_aws(key)).collect();
+    let are_all_assigned = own.is_empty() && !tags.is_empty();
+    (!are_all_assigned).then(|| with("tags", &tags_setting(&own)))
+}
+
+/// AWS's services give resources tags of their own, whose keys nobody else may begin like this (`DG:TaggingRestrictions`).
+pub(crate) fn is_assigned_by_aws(key: &str) -> bool {
+    key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
+}
+
+/// The map of `TAGS`.
+#[must_use]
+pub(crate) fn tags_term(tags: &Tags) -> Term {
+    tags_setting(tags).to_term()
+}
+
+pub(super) fn tags_setting(tags: &Tags) -> Setting {
+    Setting::map(tags.iter().map(|(key, value)| (key.as_str(), Setting::text(value))))
+}
