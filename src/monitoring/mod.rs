@@ -11,6 +11,8 @@ mod period;
 mod recommended;
 mod table;
 mod terraform;
+#[cfg(test)]
+mod tests;
 mod topic;
 
 pub use alarm::{Alarm, Comparison, MissingData};

@@ -348,6 +348,17 @@ async fn what_cloudwatch_refuses_is_refused() {
     ] {
         assert_eq!(service.refused("PutMetricAlarm", expression(text)).await, own(problem), "{text}");
     }
+    let mut many = service.throttled();
+    let queries = many["Metrics"].as_array_mut().unwrap();
+    for number in 3..12 {
+        let mut query = queries[1].clone();
+        query["Id"] = format!("m{number}").into();
+        queries.push(query);
+    }
+    assert_eq!(service.refused("PutMetricAlarm", many).await, own("an alarm may be on 10 metrics, and this is on 11"));
+    let long = with(service.of_the_guide(), json!({"AlarmDescription": "x".repeat(70_000)}));
+    let problem = format!("an alarm may have 65536 bytes here, and this has {}", long.to_string().len());
+    assert_eq!(service.refused("PutMetricAlarm", long).await, own(&problem));
     let mut two = service.throttled();
     two["Metrics"][1]["ReturnData"] = true.into();
     assert_eq!(

@@ -400,6 +400,20 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_expression_is_evaluated() {
+        let text = format!("m1{}", "+1".repeat(1023));
+        assert_eq!(text.len(), 2048);
+        assert_eq!(evaluated(&text), Ok(Value::Series([(0, 1143.0), (60, 1083.0)].into())));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "[mSUFILPERIODAVG0-9.,()\\[\\]+*/^ -]{0,200}|.{0,60}") {
+            let _ = evaluated(&text);
+        }
+    }
+
+    #[test]
     fn what_is_no_expression_is_refused_with_the_reason() {
         let deep = format!("{}m1", "(".repeat(40));
         for (text, problem) in [

@@ -38,7 +38,16 @@ struct PutMetricAlarm {
     metrics: Option<Vec<Query>>,
 }
 
+/// How many bytes an alarm may have: it is kept in memory.
+const LONGEST: usize = 64 << 10;
+
+/// How many metrics an expression of an alarm may be over.
+const MOST_METRICS: usize = 10;
+
 pub(super) fn read(input: Input<'_>) -> Result<Alarm, ApiError> {
+    if input.len() > LONGEST {
+        return Err(invalid(format_args!("an alarm may have {LONGEST} bytes here, and this has {}", input.len())));
+    }
     let input: PutMetricAlarm = input.decode()?;
     input.check()?;
     let queries = input.queries()?;
@@ -144,6 +153,10 @@ impl PutMetricAlarm {
             return Err(invalid("an alarm has MetricName with its members, or Metrics"));
         }
         let queries = Queries::read(metrics)?;
+        let number = queries.metrics().count();
+        if number > MOST_METRICS {
+            return Err(invalid(format_args!("an alarm may be on {MOST_METRICS} metrics, and this is on {number}")));
+        }
         if !queries.returns_one() {
             return Err(invalid("one of Metrics has ReturnData true, and the others have it false"));
         }

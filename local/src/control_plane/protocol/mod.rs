@@ -51,6 +51,11 @@ impl<'a> Input<'a> {
         Self { protocol, body }
     }
 
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        self.body.len()
+    }
+
     /// The input of an operation. Members that may be absent are `Option`; null is as good as absent. Constraints are not
     /// checked here.
     ///
