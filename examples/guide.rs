@@ -14,11 +14,13 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
 use keyspaces::lint::lint;
+use keyspaces::monitoring::{Table, Topic, throttled_requests};
 use keyspaces::schema::{
     CapacityMode, KeyspaceDefinition, NativeType, Order, PointInTimeRecovery, TableChange, TableDefinition,
 };
 use keyspaces::tables::{Event, Events, User, Users};
 use keyspaces::{Outcome, Select, Session};
+use keyspaces_local::Local;
 use uuid::Uuid;
 
 use self::place::Place;
@@ -56,6 +58,8 @@ async fn main() -> Done {
     guide.provisioned_capacity().await?;
     guide.enable_recovery().await?;
     guide.restore(&user).await?;
+    guide.alarm_on_throttled_requests()?;
+    guide.metrics_to_watch(local.as_ref());
     guide.model_around_queries().await?;
 
     session.close(Duration::from_secs(5)).await?;
@@ -234,6 +238,49 @@ impl Guide<'_> {
         let (name, status) = restored.one((user.user_id,)).await?.ok_or("the user is not in the restored table")?;
         println!("users_restored has {name}, {status}, as of {}", moment.format("%F %T%.3f UTC"));
         Ok(())
+    }
+
+    fn alarm_on_throttled_requests(&self) -> Done {
+        step(
+            "An alarm on throttled requests",
+            "aws cloudwatch put-metric-alarm --alarm-name KeyspacesThrottling --namespace AWS/Cassandra
+             --metric-name ThrottledRequests --dimensions Name=Keyspace,Value=my_application Name=TableName,Value=events
+             --statistic Sum --period 60 --evaluation-periods 3 --threshold 10
+             --comparison-operator GreaterThanThreshold --alarm-actions arn:aws:sns:us-east-1:111122223333:keyspaces-alerts",
+        );
+        // The guide's metric does not exist, and its alarm never fires. Those that do are counted by operation.
+        let topic = Topic::new("arn:aws:sns:us-east-1:111122223333:keyspaces-alerts")?;
+        let alarm = throttled_requests(&Table::new(self.keyspace, "events")?).notifying(&topic)?;
+        println!("{}: {}, where", alarm.name(), alarm.watched().text());
+        for (number, metric) in (1..).zip(alarm.watched().metrics()) {
+            println!("  m{number} is the {metric}");
+        }
+        println!(
+            "`cargo run --example alarms` writes this and other alarms for the AWS CLI, CloudFormation and Terraform;"
+        );
+        println!("with the feature cloudwatch, keyspaces::monitoring::plan(…) sends them.");
+        Ok(())
+    }
+
+    fn metrics_to_watch(&self, local: Option<&Local>) {
+        step(
+            "Metrics to watch: successful and throttled requests, system errors, consumed units",
+            "aws cloudwatch get-metric-statistics --namespace AWS/Cassandra --metric-name SuccessfulRequestCount …",
+        );
+        println!("with the feature cloudwatch: keyspaces::monitoring::read(&client, &table, an_hour_ago..now)");
+        let counted = local.map(|local| local.metering().snapshot()).unwrap_or_default();
+        for counted in counted.iter().filter(|counted| counted.keyspace == self.keyspace) {
+            let throttled = counted.read_throttle_events + counted.write_throttle_events;
+            println!(
+                "{} {:?}: {} succeeded, {throttled} throttled, {} system errors, {} RCU, {} WCU",
+                counted.table_name,
+                counted.operation,
+                counted.successful_request_count,
+                counted.system_errors,
+                counted.consumed_read_capacity_units,
+                counted.consumed_write_capacity_units,
+            );
+        }
     }
 
     async fn model_around_queries(&self) -> Done {
