@@ -41,7 +41,7 @@ impl Call {
     pub(crate) fn new(session: &Session, about: About) -> Self {
         let paces = session.paces().of(&about);
         let meters = Meters::of(&about);
-        let (session, about) = (session.clone(), Arc::new(about));
+        let (session, about) = (session.without_keyspace(), Arc::new(about));
         Self { session, about, options: CallOptions::default(), paces, meters }
     }
 

@@ -3,6 +3,7 @@
 mod allowed;
 mod calendar;
 pub mod convert;
+mod default_keyspace;
 mod difference;
 mod effect;
 mod facts;

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use keyspaces_cql::{Effect, Judgement, MAX_TEXT_BYTES, QualifiedName, Span, Statement, judge, parse_script};
+use keyspaces_cql::{Effect, Judgement, MAX_TEXT_BYTES, Span, Statement, judge, parse_script};
 use sha2::{Digest, Sha256};
 
 use crate::statement::summary;
@@ -15,7 +15,10 @@ use crate::{Error, ErrorKind};
 ///
 /// A file is named for its number and what it does: `0001_users.cql`, `0002_add_prices.cql`. Numbers begin at 1 and may have
 /// gaps; two files with the same number are refused. A file has any definitions and writes that Keyspaces takes, divided by
-/// `;`, each naming its table with its keyspace, without bind markers. Reads and USE have no place in it.
+/// `;`, without bind markers. Reads and USE have no place in it.
+///
+/// A table or a type that is named without a keyspace is one of the keyspace that is given to
+/// [`Session::migrate`](crate::Session::migrate), so the same files serve every stage and every test.
 #[derive(Clone, Debug)]
 pub struct Migrations(Vec<Migration>);
 
@@ -31,6 +34,7 @@ pub struct Migration {
 /// One statement of a file.
 #[derive(Clone)]
 pub(super) struct Step {
+    /// Complete once the keyspace is known; the checksum is that of the file's own text.
     pub(super) text: String,
     pub(super) tree: Statement,
     /// Of all statements up to this one.
@@ -109,6 +113,22 @@ impl Migrations {
         self.0.iter()
     }
 
+    /// The same files, with `keyspace` for names that have none. Checksums stay those of the files.
+    pub(super) fn in_keyspace(&self, keyspace: &str) -> Self {
+        let mut migrations = self.clone();
+        for step in migrations.0.iter_mut().flat_map(|migration| &mut migration.steps) {
+            // The spans of the tree are those of the file; those of a step's own text come with parsing it.
+            let complete = keyspaces_cql::parse(&step.text)
+                .ok()
+                .and_then(|tree| tree.text_in_keyspace(&step.text, keyspace))
+                .and_then(|text| keyspaces_cql::parse(&text).ok().map(|tree| (text, tree)));
+            if let Some((text, tree)) = complete {
+                (step.text, step.tree) = (text, tree);
+            }
+        }
+        migrations
+    }
+
     pub(super) fn find(&self, version: u64) -> Option<&Migration> {
         self.0.iter().find(|migration| migration.version == version)
     }
@@ -171,21 +191,15 @@ impl Migration {
 fn check(tree: &Statement) -> Result<(), (Span, String)> {
     match tree.effect() {
         Effect::Read => return Err((tree.span(), "a read has no place in a migration".to_owned())),
-        Effect::Use => return Err((tree.span(), "instead of USE, write keyspace.table".to_owned())),
+        Effect::Use => {
+            let problem = "USE has no place in a migration: a name without a keyspace is one of the keyspace that is \
+                           given to migrate()";
+            return Err((tree.span(), problem.to_owned()));
+        }
         _ => {}
     }
     if let Judgement::Refused(refusal) = judge(tree) {
         return Err((refusal.span, refusal.to_string()));
-    }
-    let mut names: Vec<&QualifiedName> = tree.tables();
-    match tree {
-        Statement::CreateType(it) => names.push(&it.name),
-        Statement::DropType(it) => names.push(&it.name),
-        _ => {}
-    }
-    if let Some(name) = names.into_iter().find(|name| name.keyspace.is_none()) {
-        let problem = format!("{name} is named without its keyspace: write keyspace.{name}");
-        return Err((name.span(), problem));
     }
     match tree.bind_markers().first() {
         Some(marker) => Err((marker.span, "a migration has no values for bind markers".to_owned())),
@@ -238,6 +252,27 @@ mod tests {
     }
 
     #[test]
+    fn names_without_a_keyspace_get_that_of_the_migration_and_checksums_stay() {
+        let text =
+            "-- of the shop\nCREATE TABLE names (id int PRIMARY KEY);\nDROP TABLE other.names;\nDROP TYPE address;";
+        let files = read(&[("1_a.cql", text)]).expect("it can be read");
+        let complete = files.in_keyspace("Shop");
+        let statements: Vec<_> = complete.0[0].statements().collect();
+        assert_eq!(
+            statements,
+            [
+                "CREATE TABLE \"Shop\".names (id int PRIMARY KEY)",
+                "DROP TABLE other.names",
+                "DROP TYPE \"Shop\".address"
+            ]
+        );
+        assert_eq!(complete.0[0].checksum(), files.0[0].checksum());
+        for count in 0..=3 {
+            assert_eq!(complete.0[0].checksum_of_first(count), files.0[0].checksum_of_first(count));
+        }
+    }
+
+    #[test]
     fn what_cannot_be_migrated_is_refused_with_its_place() {
         let in_file = |text, told: &str| (vec![("1_a.cql", text)], format!("1_a.cql, {told}"));
         let no_name = |name: &str| {
@@ -257,9 +292,11 @@ mod tests {
                 "line 4, column 23: expected a type, found ')'",
             ),
             in_file("SELECT * FROM a.b", "line 1, column 1: a read has no place in a migration"),
-            in_file("USE a", "line 1, column 1: instead of USE, write keyspace.table"),
-            in_file("DROP TABLE b", "line 1, column 12: b is named without its keyspace: write keyspace.b"),
-            in_file("DROP TYPE b", "line 1, column 11: b is named without its keyspace: write keyspace.b"),
+            in_file(
+                "USE a",
+                "line 1, column 1: USE has no place in a migration: a name without a keyspace is one of the keyspace that \
+                 is given to migrate()",
+            ),
             in_file("INSERT INTO a.b (id) VALUES (?)", "line 1, column 30: a migration has no values for bind markers"),
             in_file(
                 "ALTER TABLE a.b DROP c",

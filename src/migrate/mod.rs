@@ -62,7 +62,8 @@ use crate::{Error, Session};
 
 impl Session {
     /// Applies those files of `migrations` that are not applied yet, in their order, and gives their names. The table that
-    /// says which are is in `keyspace`, which is created in the Region of the session if it is not there.
+    /// says which are is in `keyspace`, which is created in the Region of the session if it is not there. Names without a
+    /// keyspace in the files are those of `keyspace`; the session's own default keyspace has no part in it.
     ///
     /// See the module [`migrate`](crate::migrate) for what holds when several programs migrate, or one is interrupted.
     ///
@@ -73,11 +74,11 @@ impl Session {
     /// and what came before it stays. [`Timeout`](ErrorKind::Timeout) if another program holds the lock for longer than this
     /// one [waits](Migrate::wait), the lease was lost, or a definition takes longer than [`within`](Migrate::within).
     /// [`Unknown`](ErrorKind::Unknown) if it is not known whether a write was applied that may not be sent twice.
-    pub fn migrate<'a>(&'a self, keyspace: &'a str, migrations: &'a Migrations) -> Migrate<'a> {
+    pub fn migrate<'a>(&'a self, keyspace: &'a str, migrations: &Migrations) -> Migrate<'a> {
         Migrate {
             session: self,
             keyspace,
-            migrations,
+            migrations: migrations.in_keyspace(keyspace),
             name: format!("process {}", std::process::id()),
             lease: Duration::from_secs(60),
             skew: Duration::from_secs(10),
@@ -98,7 +99,7 @@ impl Session {
 pub struct Migrate<'a> {
     session: &'a Session,
     keyspace: &'a str,
-    migrations: &'a Migrations,
+    migrations: Migrations,
     name: String,
     lease: Duration,
     skew: Duration,
@@ -181,7 +182,7 @@ impl<'a> Migrate<'a> {
                 (history::applied(self.session, self.keyspace).await?, lock::state(self.session, self.keyspace).await?)
             }
         };
-        let pending = history::pending(self.migrations, &applied, &state)?;
+        let pending = history::pending(&self.migrations, &applied, &state)?;
         let pending = pending.into_iter().map(|migration| {
             let place = state.place_in(migration.version());
             Pending {

@@ -46,7 +46,7 @@ impl Run<'_> {
     async fn files(&self) -> Result<Vec<String>, Error> {
         let state = &self.lock.state().await?;
         let applied = history::applied(self.of.session, self.of.keyspace).await?;
-        let pending = history::pending(self.of.migrations, &applied, state)?;
+        let pending = history::pending(&self.of.migrations, &applied, state)?;
         self.decision_is_wanted(state, &pending)?;
         let mut files = Vec::new();
         for migration in pending {

@@ -83,9 +83,9 @@ pub(super) struct Definition {
 
 impl Definition {
     pub(super) fn of_text(text: &str, session: &Session) -> Result<Self, Error> {
-        let about = About::check(text, session, &[Effect::Definition])?;
+        let (about, text) = About::check(text, session, &[Effect::Definition])?;
         let awaited = about.tree().and_then(Awaited::of);
-        Ok(Self { about, text: Some(text.to_owned()), awaited })
+        Ok(Self { about, text: Some(text.into_owned()), awaited })
     }
 
     /// Of one that somebody has sent.

@@ -75,6 +75,7 @@ impl Default for Builder {
                 topology_interval: TOPOLOGY_INTERVAL,
                 table_limits: HashMap::new(),
                 traces_query_text: false,
+                keyspace: None,
             },
         }
     }
@@ -146,6 +147,30 @@ impl Builder {
         Trust::new([pem.as_ref()])?;
         self.trusted.push(pem.as_ref().to_vec());
         Ok(self)
+    }
+
+    /// The keyspace of tables and types that a text names without one, in statements and definitions. Nothing is sent for
+    /// it, and it need not exist yet: the library completes the names in the text. A name with a keyspace keeps its own.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), keyspaces::Error> {
+    /// use keyspaces::{Session, Write};
+    ///
+    /// let stage = std::env::var("STAGE").unwrap_or("test".to_owned());
+    /// let session = Session::builder().keyspace(format!("shop_{stage}")).connect().await?;
+    /// let store: Write<(&str, &str)> = session.prepare("INSERT INTO names (id, name) VALUES (?, ?)").await?;
+    /// # drop(store);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The name is the keyspace's own, without the quotes that CQL needs for some. `USE` is refused: it would hold for one
+    /// connection of many. [`Session::in_keyspace`] gives another keyspace to one statement.
+    ///
+    /// Default: none.
+    pub fn keyspace(mut self, keyspace: impl AsRef<str>) -> Self {
+        self.settings.keyspace = Some(keyspace.as_ref().into());
+        self
     }
 
     /// How many connections to open to each address that the service shows.
@@ -297,8 +322,9 @@ impl Builder {
         self
     }
 
-    /// How often to read which peers there are: the service is not known to push changes. Read at once is what there is
-    /// after a control connection was lost.
+    /// How often to read which peers there are, since the service is not known to push changes, and the ids of the tables of
+    /// prepared statements ([`Session::prepare`] says what for; one request for each keyspace). Peers are also read as soon
+    /// as a control connection was lost.
     ///
     /// Default: 60 s.
     pub fn topology_interval(mut self, interval: Duration) -> Self {

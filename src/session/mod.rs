@@ -53,7 +53,10 @@ pub use self::report::{Finding, Report};
 /// Cheap to clone; all clones are one session. When the last is dropped, its connections are closed at once;
 /// [`close`](Self::close) waits for what is in flight.
 #[derive(Clone)]
-pub struct Session(Arc<Inner>);
+pub struct Session(Arc<Inner>, DefaultKeyspace);
+
+/// The keyspace of names that have none, if the session has one.
+type DefaultKeyspace = Option<Arc<str>>;
 
 struct Inner {
     connected: RwLock<Option<Arc<Connected>>>,
@@ -89,6 +92,7 @@ pub(crate) struct Settings {
     pub(crate) topology_interval: Duration,
     pub(crate) table_limits: HashMap<String, TableLimit>,
     pub(crate) traces_query_text: bool,
+    pub(crate) keyspace: DefaultKeyspace,
 }
 
 /// Something that is being done on a session, which waits for it when it is closed. The driver is to be had through
@@ -110,6 +114,36 @@ impl Session {
     /// Where it is connected to.
     pub fn endpoint(&self) -> &Endpoint {
         self.0.handshake.endpoint()
+    }
+
+    /// The keyspace of tables and types that a text names without one: what [`Builder::keyspace`] or
+    /// [`in_keyspace`](Self::in_keyspace) gave. Default: none.
+    pub fn keyspace(&self) -> Option<&str> {
+        self.1.as_deref()
+    }
+
+    /// The same session with another keyspace for names that have none: for one statement, or for a part of a program.
+    ///
+    /// It is a clone: connections, prepared statements and limits are those of this session, and nothing is sent. The name
+    /// is the keyspace's own, without the quotes that CQL needs for some.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use keyspaces::Select;
+    ///
+    /// let of_the_archive: Select<(&str,), (String,)> =
+    ///     session.in_keyspace("archive").prepare("SELECT name FROM names WHERE id = ?").await?;
+    /// # drop(of_the_archive);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn in_keyspace(&self, keyspace: impl AsRef<str>) -> Self {
+        Self(Arc::clone(&self.0), Some(keyspace.as_ref().into()))
+    }
+
+    /// The same session without a keyspace, for calls: their statements are complete.
+    pub(crate) fn without_keyspace(&self) -> Self {
+        Self(Arc::clone(&self.0), None)
     }
 
     /// The peers that the server shows, in no order. None once the session is closed.
@@ -344,7 +378,8 @@ impl Session {
             when_full: settings.when_full,
         };
         let budget = Budget::new(settings.retry_percent, REPEATS_AT_LEAST);
-        let session = Self(Arc::new(Inner {
+        let keyspace = settings.keyspace.clone();
+        let inner = Inner {
             connected: RwLock::new(Some(Arc::new(connected))),
             watch: Watch::new(),
             handshake,
@@ -357,7 +392,8 @@ impl Session {
             limiter: Limiter::new(limits, began),
             paces: Paces::new(settings.table_limits.clone()),
             settings,
-        }));
+        };
+        let session = Self(Arc::new(inner), keyspace);
         session.look_at_peers(Duration::ZERO);
         session.0.watch.begin(&Arc::downgrade(&session.0), session.0.settings.topology_interval, others_wait);
         Ok(session)
@@ -376,6 +412,7 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("endpoint", &self.endpoint().to_string())
+            .field("keyspace", &self.keyspace())
             .field("peers", &self.peers())
             .field("in_flight", &self.0.gate.in_flight())
             .finish_non_exhaustive()

@@ -68,11 +68,16 @@ impl Watch {
 
     /// Reads the topology at once if there are peers that wait to be connected with.
     pub(super) fn begin(&self, session: &Weak<Inner>, topology_interval: Duration, others_wait: bool) {
-        let (looking, reading) = (Weak::clone(session), Weak::clone(session));
+        let (looking, reading, checking) = (Weak::clone(session), Weak::clone(session), Weak::clone(session));
         let first = if others_wait { Duration::ZERO } else { topology_interval };
         self.task.get_or_init(|| {
-            let watching =
-                async move { tokio::join!(look_after(looking), read_topology(reading, first, topology_interval)) };
+            let watching = async move {
+                tokio::join!(
+                    look_after(looking),
+                    read_topology(reading, first, topology_interval),
+                    check_tables(checking, topology_interval)
+                )
+            };
             tokio::spawn(watching).abort_handle()
         });
     }
@@ -194,7 +199,7 @@ async fn look_after(session: Weak<Inner>) {
         let outcome = connect::connect(&handshake, &settings, Instant::now()).await;
         let Some(session) = session.upgrade() else { return };
         match outcome {
-            Ok(connected) => Session(session).replace(connected),
+            Ok(connected) => Session(session, None).replace(connected),
             Err(error) => {
                 session.watch.did_not_reconnect(error.to_string());
                 drop(session);
@@ -209,7 +214,7 @@ async fn look_after(session: Weak<Inner>) {
 /// What to connect anew with, if that is to be.
 fn lost(session: &Weak<Inner>) -> Option<(crate::handshake::Handshake, super::Settings)> {
     let session = session.upgrade()?;
-    let connected = Session(Arc::clone(&session)).connected()?;
+    let connected = Session(Arc::clone(&session), None).connected()?;
     let now = Instant::now();
     session.watch.look(&connected, now);
     let settings = || super::Settings { ready_when: ReadyWhen::EveryPeer, ..session.settings.clone() };
@@ -220,16 +225,24 @@ async fn read_topology(session: Weak<Inner>, first: Duration, every: Duration) {
     let mut pause = first;
     loop {
         sleep(pause).await;
-        let Some(connected) = session.upgrade().and_then(|session| Session(session).connected()) else { return };
+        let Some(connected) = session.upgrade().and_then(|session| Session(session, None).connected()) else { return };
         let outcome = match timeout(TOPOLOGY_TIMEOUT, connected.driver.refresh_metadata()).await {
             Ok(outcome) => outcome.map_err(|error| Some(error.to_string())),
             Err(_) => Err(None),
         };
         let Some(session) = session.upgrade() else { return };
-        let session = Session(session);
+        let session = Session(session, None);
         // Of one that has been replaced meanwhile nobody wants to know.
         let is_current = session.connected().is_some_and(|current| Arc::ptr_eq(&current, &connected));
         pause = if !is_current || session.0.watch.read(outcome) { every } else { READ_AGAIN.min(every) };
+    }
+}
+
+async fn check_tables(session: Weak<Inner>, every: Duration) {
+    loop {
+        sleep(every).await;
+        let Some(session) = session.upgrade() else { return };
+        Session(session, None).check_tables().await;
     }
 }
 

@@ -1,7 +1,9 @@
 //! What the text of a statement shows before it is sent.
 
-use keyspaces_cql::statement::{ConstantKind, InsertContent, Target, Term, TermKind};
-use keyspaces_cql::{AdditionTo, Effect, Idempotence, Judgement, Statement};
+use std::borrow::Cow;
+
+use keyspaces_cql::statement::{ConstantKind, InsertContent, Selection, Target, Term, TermKind};
+use keyspaces_cql::{AdditionTo, Effect, Idempotence, Judgement, Statement, SyntaxError};
 use scylla::frame::response::result::{ColumnSpec, ColumnType, NativeType};
 
 use super::refused;
@@ -20,12 +22,33 @@ pub(crate) struct About {
 
 impl About {
     /// Reads `text` and refuses what it shows to be wrong for a statement that is to have one of the effects `wanted`.
-    pub(crate) fn check(text: &str, session: &Session, wanted: &[Effect]) -> Result<Self, Error> {
-        Self::read(text, session.is_plain_cassandra(), wanted)
+    /// Returns the text to send as well, in which every name has a keyspace.
+    pub(crate) fn check<'t>(
+        text: &'t str,
+        session: &Session,
+        wanted: &[Effect],
+    ) -> Result<(Self, Cow<'t, str>), Error> {
+        let plain_cassandra = session.is_plain_cassandra();
+        let parsed = keyspaces_cql::parse(text);
+        if let (Ok(statement), Some(keyspace)) = (&parsed, session.keyspace())
+            && let Some(complete) = statement.text_in_keyspace(text, keyspace)
+        {
+            return Ok((Self::read(&complete, plain_cassandra, wanted)?, Cow::Owned(complete)));
+        }
+        Ok((Self::of_parsed(text, parsed, plain_cassandra, wanted)?, Cow::Borrowed(text)))
     }
 
     pub(super) fn read(text: &str, plain_cassandra: bool, wanted: &[Effect]) -> Result<Self, Error> {
-        let statement = match keyspaces_cql::parse(text) {
+        Self::of_parsed(text, keyspaces_cql::parse(text), plain_cassandra, wanted)
+    }
+
+    fn of_parsed(
+        text: &str,
+        parsed: Result<Statement, SyntaxError>,
+        plain_cassandra: bool,
+        wanted: &[Effect],
+    ) -> Result<Self, Error> {
+        let statement = match parsed {
             Ok(statement) => statement,
             // Cassandra has more statements than this parser knows.
             Err(_) if plain_cassandra => return Ok(Self::unread(&refused::first_words(text))),
@@ -51,9 +74,11 @@ impl About {
                 refused(format!("{asked} was asked for, the text is {}", word(effect))).with_advice(way(effect))
             );
         }
-        if let Some(table) = statement.tables().into_iter().find(|table| table.keyspace.is_none()) {
-            return Err(refused(format!("the table {} is named without its keyspace", table.name))
-                .with_advice(format!("Write keyspace.{}", table.name)));
+        if let Some(unqualified) = statement.names_in_keyspaces().into_iter().find(|name| name.keyspace.is_none()) {
+            let kind = if statement.tables().is_empty() { "type" } else { "table" };
+            return Err(refused(format!("the {kind} {} is named without its keyspace", unqualified.name)).with_advice(
+                format!("Write keyspace.{}, or give the session a keyspace with Builder::keyspace", unqualified.name),
+            ));
         }
         if let Judgement::Refused(refusal) = judgement {
             return Err(refused::by_rule(attempted, refusal.rule));
@@ -113,6 +138,14 @@ impl About {
 
     pub(crate) fn is_read(&self) -> bool {
         matches!(self.tree, Some(Statement::Select(_)))
+    }
+
+    /// Whether it is `SELECT *`, which gives a column that is added to the table later as well.
+    pub(crate) fn reads_all_columns(&self) -> bool {
+        match &self.tree {
+            Some(Statement::Select(select)) => select.json.is_none() && matches!(select.selection, Selection::All(_)),
+            _ => false,
+        }
     }
 
     /// Whether it stores the values that are bound to it, all of them or some.
@@ -200,7 +233,7 @@ fn way(effect: Effect) -> &'static str {
         Effect::ConditionalWrite => "Ask prepare() for a Conditional",
         Effect::Increment => "Ask prepare() for an Increment",
         Effect::Definition => "Give it to define()",
-        Effect::Use => "Name every table with its keyspace",
+        Effect::Use => "Give the session a keyspace with Builder::keyspace, or write keyspace.table",
         Effect::Other => "Give it to execute(), define() or rows()",
     }
 }
@@ -295,14 +328,26 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_its_keyspace_is_refused() {
+    fn a_name_without_its_keyspace_is_refused_with_both_ways_to_give_it_one() {
         assert_eq!(
             refusal("SELECT k FROM t", &[Effect::Read]),
-            "SELECT FROM t failed: the table t is named without its keyspace. Write keyspace.t"
+            "SELECT FROM t failed: the table t is named without its keyspace. Write keyspace.t, or give the session a \
+             keyspace with Builder::keyspace"
         );
         assert_eq!(
             refusal("SELECT k FROM \"Odd\"", &[Effect::Read]),
-            "SELECT FROM \"Odd\" failed: the table \"Odd\" is named without its keyspace. Write keyspace.\"Odd\""
+            "SELECT FROM \"Odd\" failed: the table \"Odd\" is named without its keyspace. Write keyspace.\"Odd\", or give \
+             the session a keyspace with Builder::keyspace"
+        );
+        assert_eq!(
+            refusal("DROP TYPE address", &[Effect::Definition]),
+            "DROP TYPE failed: the type address is named without its keyspace. Write keyspace.address, or give the session \
+             a keyspace with Builder::keyspace"
+        );
+        assert_eq!(
+            refusal("USE shop", &[Effect::Read]),
+            "USE shop failed: a read was asked for, the text is a USE. Give the session a keyspace with Builder::keyspace, \
+             or write keyspace.table"
         );
     }
 

@@ -1,13 +1,14 @@
 //! The answer to a conditional write: whether it was applied, and what stood in the way.
 
-use scylla::deserialize::row::{BuiltinTypeCheckError, BuiltinTypeCheckErrorKind, ColumnIterator, DeserializeRow};
+use scylla::deserialize::row::ColumnIterator;
 use scylla::deserialize::value::DeserializeValue;
-use scylla::deserialize::{DeserializationError, FrameSlice, TypeCheckError};
+use scylla::deserialize::{DeserializationError, TypeCheckError};
 use scylla::frame::response::result::{ColumnSpec, ColumnType, NativeType};
 use scylla::response::query_result::{QueryResult, QueryRowsResult};
 
 use super::about::About;
 use super::mismatch;
+use super::named_columns::{NamedColumns, cells};
 use crate::row::OwnedRow;
 use crate::{Error, ErrorKind};
 
@@ -62,11 +63,10 @@ fn read<R: OwnedRow>(
 ) -> Result<Answer<Vec<R>>, Unreadable> {
     let mut named = None;
     let mut there = Vec::new();
-    let cells = rows.rows::<ColumnIterator<'_, '_>>().map_err(|_| Unreadable::Silent)?;
+    let rows = rows.rows::<ColumnIterator<'_, '_>>().map_err(|_| Unreadable::Silent)?;
     let mut said = None;
-    for row in cells {
-        let row: Vec<_> =
-            row.and_then(|cells| cells.map(|cell| cell.map(|cell| cell.slice)).collect()).map_err(Unreadable::Row)?;
+    for row in rows {
+        let row = row.and_then(cells).map_err(Unreadable::Row)?;
         let is_applied =
             row.get(applied).and_then(|slice| bool::deserialize(&ColumnType::Native(NativeType::Boolean), *slice).ok());
         if is_applied.ok_or(Unreadable::Silent)? {
@@ -78,66 +78,11 @@ fn read<R: OwnedRow>(
         }
         let named = match &mut named {
             Some(named) => named,
-            none => none.insert(Named::by::<R>(columns, applied).map_err(Unreadable::Shape)?),
+            none => none.insert(NamedColumns::of::<R>(columns, Some(applied)).map_err(Unreadable::Shape)?),
         };
         there.push(named.read::<R>(&row).map_err(Unreadable::Row)?);
     }
     said.map(|()| Answer::NotApplied(there)).ok_or(Unreadable::Silent)
-}
-
-/// The columns that a row type names.
-struct Named<'c> {
-    kept: Vec<usize>,
-    columns: Vec<ColumnSpec<'c>>,
-}
-
-impl<'c> Named<'c> {
-    /// Leaves out `[applied]`, and each column that the type check of `R` says it does not know.
-    fn by<R: OwnedRow>(columns: &'c [ColumnSpec<'c>], applied: usize) -> Result<Self, TypeCheckError> {
-        let kept: Vec<usize> = (0..columns.len()).filter(|index| *index != applied).collect();
-        let mut named = Self { columns: kept.iter().map(|index| columns[*index].clone()).collect(), kept };
-        while let Err(error) = R::type_check(&named.columns) {
-            match unknown(&error).filter(|index| *index < named.kept.len()) {
-                Some(index) => {
-                    named.kept.remove(index);
-                    named.columns.remove(index);
-                }
-                None => return Err(error),
-            }
-        }
-        Ok(named)
-    }
-
-    fn read<R: OwnedRow>(&self, row: &[Option<FrameSlice<'_>>]) -> Result<R, DeserializationError> {
-        let mut bytes = Vec::new();
-        for cell in self.kept.iter().map(|index| row.get(*index).copied().flatten()) {
-            let slice = cell.map(|cell| cell.as_slice());
-            // A length that came in a frame is an i32.
-            let length = slice.map_or(-1, |slice| i32::try_from(slice.len()).unwrap_or(i32::MAX));
-            bytes.extend_from_slice(&length.to_be_bytes());
-            bytes.extend_from_slice(slice.unwrap_or_default());
-        }
-        read_row(&self.columns, &bytes)
-    }
-}
-
-// The bound names both lifetimes, so that the row type may be any that owns what it reads.
-fn read_row<'b, R: DeserializeRow<'b, 'b>>(
-    columns: &'b [ColumnSpec<'b>],
-    bytes: &'b [u8],
-) -> Result<R, DeserializationError> {
-    R::deserialize(ColumnIterator::new(columns, FrameSlice::new_borrowed(bytes)))
-}
-
-/// The index of a column that the row type has no field for.
-fn unknown(error: &TypeCheckError) -> Option<usize> {
-    match error.downcast_ref::<BuiltinTypeCheckError>().map(|error| &error.kind) {
-        Some(
-            BuiltinTypeCheckErrorKind::ColumnWithUnknownName { column_index, .. }
-            | BuiltinTypeCheckErrorKind::ColumnNameMismatch { column_index, .. },
-        ) => Some(*column_index),
-        _ => None,
-    }
 }
 
 fn is_boolean(column: &ColumnSpec<'_>) -> bool {

@@ -36,6 +36,9 @@ impl Core {
 
     /// The values as they are sent, checked.
     pub(super) fn serialised(&self, values: &impl SerializeRow) -> Result<Serialised, Error> {
+        if self.kept.is_outdated() {
+            return Err(self.outdated());
+        }
         let columns = self.prepared.get_variable_col_specs();
         let options = &self.call.options;
         let serialised = if options.ttl.is_none() && options.timestamp.is_none() {
@@ -152,6 +155,12 @@ impl Core {
         i32::try_from(rows.clamp(1, page))
             .ok()
             .filter(|_| self.call.options.page_size.is_none() && !self.call.about.filters())
+    }
+
+    fn outdated(&self) -> Error {
+        let problem = "the table was dropped and created again with other columns since this statement was prepared";
+        Error::new(ErrorKind::Type, self.call.about.attempted.clone(), problem)
+            .with_advice("Prepare it again, with the types that the table has now")
     }
 
     fn unbindable(&self, error: scylla::serialize::SerializationError) -> Error {

@@ -1,7 +1,7 @@
 //! Prepared statements by their text: prepared once however many ask, and kept while there is room.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -9,21 +9,35 @@ use futures::future::{BoxFuture, Shared};
 use scylla::errors::PrepareError;
 use scylla::statement::prepared::PreparedStatement;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use uuid::Uuid;
 
+use super::About;
 use super::batch::Keys;
+use super::prepared::Prepared;
 use crate::session::InFlight;
 use crate::{Error, ErrorKind, Session, classify};
 
 /// How many statements are kept. A program has a few dozen; more are texts with literals in them.
 pub(crate) const STATEMENTS_KEPT: usize = 1_000;
 
-type Preparing = Shared<BoxFuture<'static, Result<PreparedStatement, Failure>>>;
+type Preparing = Shared<BoxFuture<'static, Result<Arc<Prepared>, Failure>>>;
 
 /// The prepared statements of a session.
 #[derive(Default)]
 pub(crate) struct Cache {
     kept: Mutex<Kept>,
     keys: Keys,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Default)]
+struct Tables {
+    /// Of statements that are kept here or in use elsewhere.
+    prepared: Vec<Weak<Prepared>>,
+    /// Those dropped are taken out when there are so many.
+    clean_at: usize,
+    /// As last read, by keyspace and table.
+    ids: HashMap<(String, String), Uuid>,
 }
 
 #[derive(Default)]
@@ -49,14 +63,53 @@ enum Failure {
 impl Cache {
     /// Gives the statement prepared, or prepares it: once, however many ask at the same time, and to its end even if they
     /// all stop waiting. A failure is not kept.
-    pub(super) async fn prepared(
-        &self,
-        session: &Session,
-        text: &str,
-        attempted: &str,
-    ) -> Result<PreparedStatement, Error> {
-        let preparing = self.join(text, || prepare(session, text))?;
-        preparing.await.map_err(|failure| failure.told(attempted))
+    pub(super) async fn prepared(&self, session: &Session, text: &str, about: &About) -> Result<Arc<Prepared>, Error> {
+        let table = about.table().map(|(keyspace, table)| (keyspace.to_owned(), table.to_owned()));
+        let preparing = self.join(text, || prepare(session, text, table))?;
+        preparing.await.map_err(|failure| failure.told(&about.attempted))
+    }
+
+    /// The same text prepared now, and not kept.
+    pub(super) async fn prepared_beside(&self, session: &Session, prepared: &Prepared) -> Result<Arc<Prepared>, Error> {
+        let preparing = prepare(session, prepared.text(), prepared.table().cloned())?;
+        preparing.await.map_err(|failure| failure.told("a statement"))
+    }
+
+    /// Has a text prepared anew when it is asked for next, unless it was already.
+    pub(super) fn forget(&self, prepared: &Arc<Prepared>) {
+        let mut kept = self.lock();
+        let is_it = |entry: &Entry| matches!(entry.preparing.peek(), Some(Ok(kept)) if Arc::ptr_eq(kept, prepared));
+        if kept.by_text.get(prepared.text()).is_some_and(is_it) {
+            kept.by_text.remove(prepared.text());
+        }
+    }
+
+    /// Every prepared text that is kept, or in use by a statement.
+    pub(super) fn in_use(&self) -> Vec<Arc<Prepared>> {
+        self.tables().prepared.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Takes in the ids of all tables of a keyspace.
+    pub(super) fn note_table_ids(&self, keyspace: &str, ids: &HashMap<String, Uuid>) {
+        let mut tables = self.tables();
+        tables.ids.retain(|(of, _), _| of != keyspace);
+        tables.ids.extend(ids.iter().map(|(table, id)| ((keyspace.to_owned(), table.clone()), *id)));
+    }
+
+    fn enter(&self, statement: PreparedStatement, table: Option<(String, String)>) -> Arc<Prepared> {
+        let mut tables = self.tables();
+        let id = table.as_ref().and_then(|table| tables.ids.get(table).copied());
+        let prepared = Arc::new(Prepared::new(statement, table, id));
+        if tables.prepared.len() >= tables.clean_at {
+            tables.prepared.retain(|prepared| prepared.strong_count() > 0);
+            tables.clean_at = 2 * tables.prepared.len() + STATEMENTS_KEPT;
+        }
+        tables.prepared.push(Arc::downgrade(&prepared));
+        prepared
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets all of them, because a definition may have changed what they mean.
@@ -97,11 +150,14 @@ impl Cache {
     }
 }
 
-fn prepare(session: &Session, text: &str) -> Result<Preparing, Error> {
+fn prepare(session: &Session, text: &str, table: Option<(String, String)>) -> Result<Preparing, Error> {
     let in_flight = session.begin()?;
     let (session, text) = (session.clone(), text.to_owned());
     // A task of its own: dropped with the caller who began it, it would fail the others who wait for it.
-    let task = tokio::spawn(async move { attempts(&session, &in_flight, &text).await });
+    let task = tokio::spawn(async move {
+        let statement = attempts(&session, &in_flight, &text).await?;
+        Ok(session.statements().enter(statement, table))
+    });
     Ok(async { task.await.unwrap_or(Err(Failure::Stopped)) }.boxed().shared())
 }
 

@@ -89,7 +89,10 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// applied and the row that stood in the way does not fit `R`; what the server refuses. A lost or throttled answer is
     /// no error but [`Outcome::Unknown`].
     pub async fn execute(&self, values: impl Borrow<V>) -> Result<Outcome<Option<R>>, Error> {
-        let mut request = self.core.bind(values.borrow())?;
+        let mut request = match self.core.bind(values.borrow()) {
+            Ok(request) => request,
+            Err(error) => Box::pin(self.core.prepared_anew(error)).await?.bind(values.borrow())?,
+        };
         let answered = execute::write(&self.core.call, &mut request).await;
         Outcome::of(answered.and_then(|result| answer::of_one(&self.core.call.about, result)))
     }

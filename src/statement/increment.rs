@@ -35,7 +35,10 @@ impl<V: SerializeRow> Increment<V> {
     /// [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers: nothing was sent.
     /// [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost or the request throttled: it may have been counted.
     pub async fn execute(&self, values: impl Borrow<V>) -> Result<(), Error> {
-        let mut request = self.core.bind(values.borrow())?;
+        let mut request = match self.core.bind(values.borrow()) {
+            Ok(request) => request,
+            Err(error) => Box::pin(self.core.prepared_anew(error)).await?.bind(values.borrow())?,
+        };
         let call = &self.core.call;
         Core::expect_no_rows(&call.about, execute::write(call, &mut request).await?)
     }

@@ -10,9 +10,12 @@ mod conditional;
 mod increment;
 mod markers;
 mod mismatch;
+mod named_columns;
 mod once;
+mod prepared;
 mod refused;
 mod select;
+mod table_check;
 mod write;
 
 use std::sync::Arc;
@@ -20,6 +23,7 @@ use std::sync::Arc;
 use keyspaces_cql::Effect;
 use scylla::response::query_result::QueryResult;
 use scylla::statement::prepared::PreparedStatement;
+use tokio::time::Instant;
 
 pub(crate) use self::about::{About, summary};
 pub use self::batch::{ConditionalBatch, LoggedBatch, UnloggedBatch};
@@ -29,6 +33,8 @@ pub use self::conditional::{Conditional, Outcome};
 pub use self::increment::Increment;
 use self::markers::Markers;
 pub(crate) use self::mismatch::{of_columns, of_row};
+pub(crate) use self::named_columns::NamedColumns;
+use self::prepared::Prepared;
 pub(crate) use self::refused::{by_rule, by_rule_in_words};
 pub use self::select::Select;
 pub use self::write::Write;
@@ -61,29 +67,49 @@ impl Session {
     /// A text is prepared once for a session, however many ask for it, and kept (the last 1,000 texts asked for). It is
     /// repeated like a read until the session's call timeout has passed.
     ///
+    /// # Tables that change under a running program
+    ///
+    /// A column that another program adds disturbs nothing: see [`Select`]. A table that another program drops and creates
+    /// again with other types is noticed as follows. Before a row type or values are said not to fit, the text is prepared
+    /// anew, once; so a statement that is prepared after the change has the new types. One that was prepared before it fails
+    /// with [`Type`](crate::ErrorKind::Type) as soon as the session has read the ids of its tables again, every 60 s
+    /// ([`Builder::topology_interval`](crate::Builder::topology_interval)). Until then it is sent with values of the old
+    /// types, and the server stores them if their bytes are a value of the new type as well: version 4 of the protocol does
+    /// not let a client notice. What this session itself defines is noticed at once by what it prepares afterwards.
+    ///
     /// # Errors
     ///
     /// [`Refused`](crate::ErrorKind::Refused), before anything is sent: the text is no CQL (the error says
-    /// where, and what is expected there), does something else than the type says, names a table without its keyspace, or
-    /// is refused by Keyspaces, whose reason and advice are in the error. After
+    /// where, and what is expected there), does something else than the type says, names a table without its keyspace in a
+    /// session that has [none](crate::Builder::keyspace), or is refused by Keyspaces, whose reason and advice are in the error. After
     /// asking the server: its own refusal (no such table, for one). [`Type`](crate::ErrorKind::Type): the rows of a
     /// `Select` are not of its row type. [`Timeout`](crate::ErrorKind::Timeout): not prepared within the session's call
     /// timeout.
     pub async fn prepare<S: Statement>(&self, text: &str) -> Result<S, Error> {
-        S::new(self.core(text, S::EFFECT).await?)
+        let began = Instant::now();
+        let core = self.core(text, S::EFFECT).await?;
+        let kept = Arc::clone(&core.kept);
+        match S::new(core) {
+            // Another program may have changed the table since this text was first prepared.
+            Err(error) if error.kind() == ErrorKind::Type && kept.is_older_than(began) => {
+                self.statements().forget(&kept);
+                S::new(self.core(text, S::EFFECT).await?)
+            }
+            made => made,
+        }
     }
 
     async fn core(&self, text: &str, effect: Effect) -> Result<Core, Error> {
-        let about = About::check(text, self, &[effect])?;
-        let mut prepared = self.statements().prepared(self, text, &about.attempted).await?;
+        let (about, text) = About::check(text, self, &[effect])?;
+        let kept = self.statements().prepared(self, &text, &about).await?;
+        let mut prepared = kept.statement.clone();
         about.settle(effect, prepared.get_variable_col_specs().as_slice())?;
         prepared.set_consistency(WRITE_CONSISTENCY);
         if effect == Effect::Read {
             prepared.set_consistency(self.read_consistency().as_driver());
             prepared.set_page_size(about.page_size(self.page_size()));
         }
-        let key = prepared.get_variable_pk_indexes().iter().map(|key| key.index.into()).collect();
-        let markers = Markers::of(about.tree(), prepared.get_variable_col_specs().as_slice(), key);
+        let markers = markers_of(&about, &prepared);
         Ok(Core {
             // A plain Cassandra gets what Keyspaces refuses, bound as well as in the text.
             is_restricted: markers.are_restricted() && !self.is_plain_cassandra(),
@@ -91,8 +117,14 @@ impl Session {
             call: Call::new(self, about),
             text: TextHash::of(prepared.get_statement()),
             prepared,
+            kept,
         })
     }
+}
+
+fn markers_of(about: &About, prepared: &PreparedStatement) -> Markers {
+    let key = prepared.get_variable_pk_indexes().iter().map(|key| key.index.into()).collect();
+    Markers::of(about.tree(), prepared.get_variable_col_specs().as_slice(), key)
 }
 
 /// What a prepared statement is made of, whatever its type.
@@ -104,6 +136,8 @@ pub struct Core {
     markers: Arc<Markers>,
     /// Whether a value bound to it can break a rule that is not of its size.
     is_restricted: bool,
+    /// What the server said when it prepared the text; `prepared` has the options of this statement besides.
+    kept: Arc<Prepared>,
 }
 
 impl Core {
@@ -118,6 +152,33 @@ impl Core {
         }
         if let Some(rows) = self.call.options.page_size {
             self.prepared.set_page_size(i32::try_from(rows.get()).unwrap_or(i32::MAX));
+        }
+    }
+
+    /// This statement with its text prepared anew, after values did not fit it: another program may have changed the table.
+    /// `error` if that has changed nothing.
+    async fn prepared_anew(&self, error: Error) -> Result<Self, Error> {
+        let session = &self.call.session;
+        if error.kind() != ErrorKind::Type || self.kept.is_outdated() || !self.kept.begins_check() {
+            return Err(error);
+        }
+        session.statements().forget(&self.kept);
+        match session.statements().prepared(session, self.kept.text(), &self.call.about).await {
+            Ok(kept) if !kept.has_the_columns_of(&self.kept) => {
+                let mut prepared = kept.statement.clone();
+                if let Some(consistency) = self.prepared.get_consistency() {
+                    prepared.set_consistency(consistency);
+                }
+                prepared.set_page_size(self.prepared.get_page_size());
+                let markers = Arc::new(markers_of(&self.call.about, &prepared));
+                Ok(Self { prepared, kept, markers, ..self.clone() })
+            }
+            Ok(kept) => {
+                // The next wrong value is not to prepare it once more.
+                kept.begins_check();
+                Err(error)
+            }
+            Err(_) => Err(error),
         }
     }
 

@@ -36,9 +36,9 @@ impl Session {
             let mut request = core.bind(&values)?;
             return Core::expect_no_rows(&core.call.about, execute::write(&core.call, &mut request).await?);
         }
-        let about = About::check(text, self, &[Effect::Write])?;
+        let (about, text) = About::check(text, self, &[Effect::Write])?;
         let call = Call::new(self, about);
-        let mut statement = unprepared::Statement::new(text);
+        let mut statement = unprepared::Statement::new(&*text);
         statement.set_consistency(WRITE_CONSISTENCY);
         let answer = execute::write(&call, &mut Request::Text(statement)).await?;
         Core::expect_no_rows(&call.about, answer)
@@ -63,11 +63,11 @@ impl Session {
     }
 
     fn unprepared(&self, text: &str) -> Result<Read, Error> {
-        let about = About::check(text, self, &[Effect::Read])?;
-        let mut statement = unprepared::Statement::new(text);
+        let (about, text) = About::check(text, self, &[Effect::Read])?;
+        let mut statement = unprepared::Statement::new(&*text);
         statement.set_consistency(self.read_consistency().as_driver());
         statement.set_page_size(about.page_size(self.page_size()));
-        let fingerprint = Fingerprint::new(TextHash::of(text), Cells::of(&[], 0));
+        let fingerprint = Fingerprint::new(TextHash::of(&text), Cells::of(&[], 0));
         Ok(Read { call: Call::new(self, about), request: Request::Text(statement), fingerprint })
     }
 }

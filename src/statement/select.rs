@@ -7,7 +7,7 @@ use keyspaces_cql::Effect;
 use scylla::response::{PagingState as DriverState, PagingStateResponse};
 use scylla::serialize::row::SerializeRow;
 
-use super::{Core, Statement, mismatch, sealed, statement_options};
+use super::{Core, NamedColumns, Statement, mismatch, sealed, statement_options};
 use crate::execute::Request;
 use crate::row::{OwnedRow, Row};
 use crate::stream::{Page, Pages, PagingState, Read, Rows, decoded, rows_of};
@@ -24,6 +24,10 @@ const TWO: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
 /// `LIMIT n` as many as that, because the service reads on to the end of the page whatever the limit (DG:limit_queries), but
 /// not with `ALLOW FILTERING`, where a page counts the rows that are read; and never more than 1 MB
 /// (DG:paginating-results).
+///
+/// Columns that are added to a table later, by whomever, disturb no statement that names its columns. With `SELECT *` a derived
+/// `R` takes the columns that it names and leaves the others; a tuple must have exactly the columns that come, and fails when
+/// there is one more.
 pub struct Select<V, R = Row> {
     pub(crate) core: Core,
     // Covariant in both: what is bound is only ever borrowed for a call.
@@ -110,7 +114,10 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// As [`rows`](Self::rows), and [`Type`](ErrorKind::Type) if there are two: ask for [`first`](Self::first) if any
     /// will do.
     pub async fn one(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
-        let request = self.for_few(values.borrow(), TWO)?;
+        let request = match self.for_few(values.borrow(), TWO) {
+            Ok(request) => request,
+            Err(error) => Box::pin(self.anew(error)).await?.for_few(values.borrow(), TWO)?,
+        };
         let mut one = None;
         let are_more = self.any(request, |row| one.replace(row).is_some()).await?;
         if are_more {
@@ -127,10 +134,18 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     ///
     /// As [`rows`](Self::rows).
     pub async fn first(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
-        let request = self.for_few(values.borrow(), NonZeroU8::MIN)?;
+        let request = match self.for_few(values.borrow(), NonZeroU8::MIN) {
+            Ok(request) => request,
+            Err(error) => Box::pin(self.anew(error)).await?.for_few(values.borrow(), NonZeroU8::MIN)?,
+        };
         let mut first = None;
         self.any(request, |row| first.replace(row).is_none()).await?;
         Ok(first)
+    }
+
+    /// This statement with its text prepared anew, after values did not fit it; see [`Core::prepared_anew`].
+    async fn anew(&self, error: Error) -> Result<Self, Error> {
+        sealed::Sealed::new(self.core.prepared_anew(error).await?)
     }
 
     pub(crate) fn read(&self, values: &V) -> Result<Read, Error> {
@@ -175,7 +190,13 @@ impl<V: SerializeRow, R: OwnedRow> sealed::Sealed for Select<V, R> {
     const EFFECT: Effect = Effect::Read;
 
     fn new(core: Core) -> Result<Self, Error> {
-        R::type_check(core.prepared.get_current_result_set_col_specs().get().as_slice()).map_err(|error| {
+        let columns = core.prepared.get_current_result_set_col_specs();
+        let columns = columns.get().as_slice();
+        let fits = match R::type_check(columns) {
+            Err(_) if core.call.about.reads_all_columns() => NamedColumns::of::<R>(columns, None).map(drop),
+            fits => fits,
+        };
+        fits.map_err(|error| {
             let attempted = format!("preparing {}", core.call.about.attempted);
             Error::new(ErrorKind::Type, attempted, mismatch::of_columns(&error)).with_source(error)
         })?;

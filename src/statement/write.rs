@@ -31,7 +31,10 @@ impl<V: SerializeRow> Write<V> {
     /// 2,048 bytes, DG:quotas). After: what the server says; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost
     /// and the statement may not be sent twice (`now()`, a list append).
     pub async fn execute(&self, values: impl Borrow<V>) -> Result<(), Error> {
-        let mut request = self.core.bind(values.borrow())?;
+        let mut request = match self.core.bind(values.borrow()) {
+            Ok(request) => request,
+            Err(error) => Box::pin(self.core.prepared_anew(error)).await?.bind(values.borrow())?,
+        };
         let call = &self.core.call;
         Core::expect_no_rows(&call.about, execute::write(call, &mut request).await?)
     }

@@ -12,7 +12,7 @@ use super::paging_state::PagingState;
 use super::sealed::Fingerprint;
 use crate::execute::{self, Call, Request};
 use crate::row::OwnedRow;
-use crate::statement::{About, of_columns, of_row};
+use crate::statement::{About, NamedColumns, of_columns, of_row};
 use crate::{Error, ErrorKind};
 
 /// One page of a read, and how to go on from it.
@@ -165,13 +165,38 @@ pub(crate) fn rows_of(call: &Call, page: QueryResult) -> Result<QueryRowsResult,
     Ok(page)
 }
 
+/// Rows of which every column is read, or those that the row type names.
+enum Decoded<A, N> {
+    All(A),
+    Named(N),
+}
+
+impl<T, A: Iterator<Item = T>, N: Iterator<Item = T>> Iterator for Decoded<A, N> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        match self {
+            Self::All(rows) => rows.next(),
+            Self::Named(rows) => rows.next(),
+        }
+    }
+}
+
 /// The rows of a page, decoded one by one.
 pub(crate) fn decoded<'page, R: OwnedRow>(
     about: &'page About,
     page: &'page QueryRowsResult,
 ) -> Result<impl Iterator<Item = Result<R, Error>> + use<'page, R>, Error> {
     let new = |problem| Error::new(ErrorKind::Type, about.attempted.clone(), problem);
-    let rows =
-        page.rows::<R>().map_err(|RowsError::TypeCheckFailed(error)| new(of_columns(&error)).with_source(error))?;
+    let rows = match page.rows::<R>() {
+        Ok(rows) => Ok(Decoded::All(rows)),
+        // Another program may have added a column at any time.
+        Err(RowsError::TypeCheckFailed(_)) if about.reads_all_columns() => {
+            let named = NamedColumns::of::<R>(page.column_specs().as_slice(), None).map_err(RowsError::TypeCheckFailed);
+            named.and_then(|named| named.rows(page)).map(Decoded::Named)
+        }
+        Err(error) => Err(error),
+    };
+    let rows = rows.map_err(|RowsError::TypeCheckFailed(error)| new(of_columns(&error)).with_source(error))?;
     Ok(rows.map(move |row| row.map_err(|error| new(of_row(&error)).with_source(error))))
 }

@@ -1,7 +1,9 @@
 //! Statements typed by their effect.
 
 mod batches;
+mod changed_tables;
 mod conditional;
+mod default_keyspace;
 mod holding_on;
 mod lacking;
 mod limits;

@@ -68,6 +68,12 @@ advice! {
         alternative: "Name a partition; where all rows are wanted, read ranges of tokens one after another.",
         source: "DG:capacity-examples",
     }
+    SELECT_STAR {
+        id: "select-star",
+        reason: "SELECT * gives every column that is added to the table later as well, and no column is ever taken away again",
+        alternative: "Name the columns that the program reads.",
+        source: "DG:cql.ddl.table, whose grammar has no ALTER TABLE … DROP",
+    }
     IN_SELECT {
         id: "in-select",
         reason: "each value of IN becomes a query of its own, one after another on the same connection, and counts towards the 3,000 a second that it takes",

@@ -2,7 +2,7 @@
 
 use super::{Linter, advice};
 use crate::is_system_keyspace;
-use crate::statement::{Operator, Select};
+use crate::statement::{Operator, Select, Selection};
 
 impl Linter {
     pub(super) fn select(&mut self, select: &Select) {
@@ -14,6 +14,9 @@ impl Linter {
             self.advise(&advice::ALLOW_FILTERING, span, "");
         } else if select.relations.is_empty() && select.limit.is_none() {
             self.advise(&advice::FULL_SCAN, select.span, "");
+        }
+        if let Selection::All(span) = select.selection {
+            self.advise(&advice::SELECT_STAR, span, "");
         }
         for relation in select.relations.iter().filter(|relation| relation.operator == Operator::In) {
             self.advise(&advice::IN_SELECT, relation.span, "");

@@ -1,0 +1,85 @@
+//! The columns that a row type names, of all that come: `SELECT *` and answers to conditional writes have others as well.
+
+use scylla::deserialize::row::{BuiltinTypeCheckError, BuiltinTypeCheckErrorKind, ColumnIterator, DeserializeRow};
+use scylla::deserialize::{DeserializationError, FrameSlice, TypeCheckError};
+use scylla::frame::response::result::ColumnSpec;
+use scylla::response::query_result::{QueryRowsResult, RowsError};
+
+use crate::row::OwnedRow;
+
+/// The columns that a row type names.
+#[derive(Debug)]
+pub(crate) struct NamedColumns<'c> {
+    kept: Vec<usize>,
+    columns: Vec<ColumnSpec<'c>>,
+}
+
+/// The cells of a row, each with its bytes unless it is null.
+pub(super) type Cells<'r> = Vec<Option<FrameSlice<'r>>>;
+
+impl<'c> NamedColumns<'c> {
+    /// Leaves out `except`, and each column that the type check of `R` does not know. A tuple knows no names: it has to have
+    /// all of the columns.
+    pub(crate) fn of<R: OwnedRow>(
+        columns: &'c [ColumnSpec<'c>],
+        except: Option<usize>,
+    ) -> Result<Self, TypeCheckError> {
+        let kept: Vec<usize> = (0..columns.len()).filter(|index| Some(*index) != except).collect();
+        let mut named = Self { columns: kept.iter().map(|index| columns[*index].clone()).collect(), kept };
+        while let Err(error) = R::type_check(&named.columns) {
+            match unknown(&error).filter(|index| *index < named.kept.len()) {
+                Some(index) => {
+                    named.kept.remove(index);
+                    named.columns.remove(index);
+                }
+                None => return Err(error),
+            }
+        }
+        Ok(named)
+    }
+
+    pub(super) fn read<R: OwnedRow>(&self, row: &Cells<'_>) -> Result<R, DeserializationError> {
+        let mut bytes = Vec::new();
+        for cell in self.kept.iter().map(|index| row.get(*index).copied().flatten()) {
+            let slice = cell.map(|cell| cell.as_slice());
+            // A length that came in a frame is an i32.
+            let length = slice.map_or(-1, |slice| i32::try_from(slice.len()).unwrap_or(i32::MAX));
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(slice.unwrap_or_default());
+        }
+        read_row(&self.columns, &bytes)
+    }
+
+    /// The rows of a page.
+    pub(crate) fn rows<R: OwnedRow>(
+        self,
+        page: &'c QueryRowsResult,
+    ) -> Result<impl Iterator<Item = Result<R, DeserializationError>> + use<'c, R>, RowsError> {
+        let rows = page.rows::<ColumnIterator<'_, '_>>()?;
+        Ok(rows.map(move |row| self.read(&cells(row?)?)))
+    }
+}
+
+/// The cells of a row, whatever their types.
+pub(super) fn cells<'r>(row: ColumnIterator<'r, '_>) -> Result<Cells<'r>, DeserializationError> {
+    row.map(|cell| cell.map(|cell| cell.slice)).collect()
+}
+
+// The bound names both lifetimes, so that the row type may be any that owns what it reads.
+fn read_row<'b, R: DeserializeRow<'b, 'b>>(
+    columns: &'b [ColumnSpec<'b>],
+    bytes: &'b [u8],
+) -> Result<R, DeserializationError> {
+    R::deserialize(ColumnIterator::new(columns, FrameSlice::new_borrowed(bytes)))
+}
+
+/// The index of a column that the row type has no field for.
+fn unknown(error: &TypeCheckError) -> Option<usize> {
+    match error.downcast_ref::<BuiltinTypeCheckError>().map(|error| &error.kind) {
+        Some(
+            BuiltinTypeCheckErrorKind::ColumnWithUnknownName { column_index, .. }
+            | BuiltinTypeCheckErrorKind::ColumnNameMismatch { column_index, .. },
+        ) => Some(*column_index),
+        _ => None,
+    }
+}
