@@ -13,7 +13,7 @@ use tracing::Span;
 
 use crate::classify::{self, Failure};
 use crate::error::Story;
-use crate::execute::Call;
+use crate::execute::{Answer, Call};
 use crate::limit::{LOOK_INTERVAL, Peer, Permit};
 use crate::observe::{self, Running};
 use crate::pace::Need;
@@ -161,8 +161,21 @@ impl<'c> Attempts<'c> {
         observe::attempt(&self.span, before + 1, permit)
     }
 
+    fn told(&self, permit: &Permit<'_>, number: u32, error: Option<ErrorKind>) {
+        self.call.session.observers().attempt(|| observe::Attempt {
+            summary: self.call.about.summary(),
+            tag: self.call.options.tag.as_deref(),
+            number,
+            peer: permit.peer().address(),
+            elapsed: self.call.session.age(Instant::now()).saturating_sub(self.sent),
+            error,
+        });
+    }
+
     /// Takes in that the attempt was answered.
-    pub(crate) fn answered(&self) {
+    pub(crate) fn answered(&self, permit: &Permit<'_>, answer: &impl Answer) {
+        self.call.session.observers().warnings(self.call.about.summary(), answer.result());
+        self.told(permit, self.trouble.as_ref().map_or(0, |trouble| trouble.story.attempts) + 1, None);
         if let Some(trouble) = self.trouble.as_ref().filter(|trouble| trouble.story.attempts > 0) {
             self.span.record("attempts", trouble.story.attempts + 1);
         }
@@ -187,6 +200,7 @@ impl<'c> Attempts<'c> {
         observe::failed(&span, kind);
         self.call.meters.failed_attempt(kind);
         self.take_in(&permit, &failure);
+        self.told(&permit, self.trouble.as_ref().map_or(0, |trouble| trouble.story.attempts), Some(kind));
         self.trouble().last = Some((failure, Arc::clone(permit.peer())));
         // Others may use it while this one waits.
         drop(permit);

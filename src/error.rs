@@ -236,6 +236,13 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_advice_if(self, advice: Option<impl Into<Cow<'static, str>>>) -> Self {
+        match advice {
+            Some(advice) => self.with_advice(advice),
+            None => self,
+        }
+    }
+
     /// The same error, told as a part of something greater.
     pub(crate) fn within(mut self, of: &str) -> Self {
         self.0.attempted = format!("{of}: {}", self.0.attempted).into();

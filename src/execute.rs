@@ -40,9 +40,18 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn new(session: &Session, about: About) -> Self {
         let paces = session.paces().of(&about);
-        let meters = Meters::of(&about);
+        let meters = Meters::of(&about, None);
         let (session, about) = (session.without_keyspace(), Arc::new(about));
         Self { session, about, options: CallOptions::default(), paces, meters }
+    }
+
+    /// Changes the options, and the metrics where they have the tag as a label.
+    pub(crate) fn change_options(&mut self, change: impl FnOnce(&mut CallOptions)) {
+        let tag = self.options.tag.clone();
+        change(&mut self.options);
+        if tag != self.options.tag {
+            self.meters = Meters::of(&self.about, self.options.tag.as_deref());
+        }
     }
 
     /// Of capacity, for so many bytes: at least one, whatever is read or written.
@@ -116,6 +125,23 @@ attempt!(
 attempt!(unprepared::Statement);
 attempt!(Batch);
 
+/// What an attempt is answered with.
+pub(crate) trait Answer {
+    fn result(&self) -> &QueryResult;
+}
+
+impl Answer for QueryResult {
+    fn result(&self) -> &QueryResult {
+        self
+    }
+}
+
+impl Answer for (QueryResult, PagingStateResponse) {
+    fn result(&self) -> &QueryResult {
+        &self.0
+    }
+}
+
 /// Makes attempts until the call ends. A macro, because the driver's futures are kilobytes: pinned where they are made, they
 /// are not copied from hand to hand, nor are they boxed.
 macro_rules! until_it_ends {
@@ -138,7 +164,7 @@ macro_rules! until_it_ends {
             });
             match answer.await {
                 Ok(answer) => {
-                    attempts.answered();
+                    attempts.answered(&permit, &answer);
                     break Ok(answer);
                 }
                 Err(error) => Box::pin(attempts.failed(permit, error.into(), span, $statement.partition())).await?,

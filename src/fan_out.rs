@@ -5,7 +5,6 @@ mod tests;
 
 use std::fmt;
 use std::future::Future;
-use std::iter::FusedIterator;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,7 +14,7 @@ use scylla::serialize::row::SerializeRow;
 
 use crate::row::OwnedRow;
 use crate::stream::Ahead;
-use crate::{Error, Select, Session, Write};
+use crate::{Conditional, Error, Increment, Outcome, Select, Session, Write};
 
 /// In flight together, for each connection: what 2,700 requests a second, of the 3,000 that a connection bears (DG:quotas),
 /// are when each takes a dozen milliseconds.
@@ -38,11 +37,12 @@ const MOST_IN_FLIGHT: usize = 1_024;
 ///
 /// Results come in the order asked unless [`as_they_come`](Self::as_they_come) is asked for. An error is the result of its
 /// own statement and stops no other; [`until_the_first_error`](Self::until_the_first_error) makes the first one the last
-/// item. Keys are taken from their source as they are needed, so memory does not grow with their number. Each statement is a
+/// item. A key is taken from its source when there is room for it in flight, so memory does not grow with their number, and a
+/// source that is a stream is held up while the table is. Each statement is a
 /// task of its own, so one that was begun goes on while the stream is not polled, and holds up no other call once it is
 /// answered. Dropped, it leaves nothing behind but what was sent.
 pub struct FanOut<K, T> {
-    keys: Box<dyn FusedIterator<Item = K> + Send>,
+    keys: BoxStream<'static, K>,
     run: Run<K, T>,
     in_flight: usize,
     as_they_come: bool,
@@ -54,7 +54,7 @@ type Run<K, T> = Box<dyn Fn(K) -> Ahead<(K, Result<T, Error>)> + Send>;
 impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
     fn new<F>(
         session: &Session,
-        keys: impl IntoIterator<Item = K, IntoIter: Send + 'static>,
+        keys: impl Stream<Item = K> + Send + 'static,
         run: impl Fn(K) -> F + Send + 'static,
     ) -> Self
     where
@@ -62,7 +62,7 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
     {
         let connections = session.peers().len().max(1) * session.connections_per_host().get();
         Self {
-            keys: Box::new(keys.into_iter().fuse()),
+            keys: keys.boxed(),
             run: Box::new(move |key| Ahead::begin(run(key))),
             in_flight: (connections * IN_FLIGHT_PER_CONNECTION).min(MOST_IN_FLIGHT),
             as_they_come: false,
@@ -127,9 +127,9 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
 
     fn run(&mut self) -> &mut BoxStream<'static, (K, Result<T, Error>)> {
         self.running.get_or_insert_with(|| {
-            let keys = std::mem::replace(&mut self.keys, Box::new(std::iter::empty()));
+            let keys = std::mem::replace(&mut self.keys, stream::empty().boxed());
             let run = std::mem::replace(&mut self.run, Box::new(|_| Ahead::begin(std::future::pending())));
-            let statements = stream::iter(keys.map(run));
+            let statements = keys.map(run);
             if self.as_they_come {
                 statements.buffer_unordered(self.in_flight).boxed()
             } else {
@@ -167,7 +167,7 @@ impl<V: SerializeRow + Send + Sync + 'static, R: OwnedRow> Select<V, R> {
     /// As [`one`](Self::one), for each key.
     pub fn one_of_each(&self, keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, Option<R>> {
         let select = self.clone();
-        FanOut::new(&self.core.call.session, keys, move |key: V| {
+        FanOut::new(&self.core.call.session, stream::iter(keys), move |key: V| {
             let select = select.clone();
             async move {
                 let row = select.one(&key).await;
@@ -184,7 +184,7 @@ impl<V: SerializeRow + Send + Sync + 'static, R: OwnedRow> Select<V, R> {
     /// As [`rows`](Self::rows), for each key.
     pub fn all_of_each(&self, keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, Vec<R>> {
         let select = self.clone();
-        FanOut::new(&self.core.call.session, keys, move |key: V| {
+        FanOut::new(&self.core.call.session, stream::iter(keys), move |key: V| {
             let select = select.clone();
             async move {
                 let rows = select.rows(&key).try_collect().await;
@@ -194,20 +194,58 @@ impl<V: SerializeRow + Send + Sync + 'static, R: OwnedRow> Select<V, R> {
     }
 }
 
-impl<V: SerializeRow + Send + Sync + 'static> Write<V> {
-    /// [`execute`](Self::execute) for each of `rows`, many in flight together.
-    ///
-    /// # Errors
-    ///
-    /// As [`execute`](Self::execute), for each row.
-    pub fn execute_each(&self, rows: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, ()> {
-        let write = self.clone();
-        FanOut::new(self.session(), rows, move |row: V| {
-            let write = write.clone();
-            async move {
-                let written = write.execute(&row).await;
-                (row, written)
+macro_rules! execute_each {
+    ([$($generics:tt)*] $statement:ty, $output:ty) => {
+        impl<V: SerializeRow + Send + Sync + 'static, $($generics)*> $statement {
+            /// [`execute`](Self::execute) for each of `rows`, many in flight together.
+            ///
+            /// # Errors
+            ///
+            /// As [`execute`](Self::execute), for each row.
+            pub fn execute_each(
+                &self,
+                rows: impl IntoIterator<Item = V, IntoIter: Send + 'static>,
+            ) -> FanOut<V, $output> {
+                self.execute_stream(stream::iter(rows))
             }
-        })
-    }
+
+            /// [`execute`](Self::execute) for each row of a stream, such as a queue or a file: a row is taken when there is
+            /// room for it in flight, and each result comes with its row, so that it can be acknowledged.
+            ///
+            /// ```no_run
+            /// # use futures::stream::Stream;
+            /// # async fn run(
+            /// #     store: keyspaces::Write<(i64, String)>,
+            /// #     messages: impl Stream<Item = (i64, String)> + Send + 'static,
+            /// # ) -> Result<(), keyspaces::Error> {
+            /// // A message is acknowledged as soon as its own row is written.
+            /// let mut written = store.execute_stream(messages).as_they_come();
+            /// while let Some((message, result)) = written.next().await {
+            ///     match result {
+            ///         Ok(()) => println!("acknowledge {}", message.0),
+            ///         Err(error) => println!("leave {} in the queue: {error}", message.0),
+            ///     }
+            /// }
+            /// # Ok(()) }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// As [`execute`](Self::execute), for each row.
+            pub fn execute_stream(&self, rows: impl Stream<Item = V> + Send + 'static) -> FanOut<V, $output> {
+                let statement = self.clone();
+                FanOut::new(self.session(), rows, move |row: V| {
+                    let statement = statement.clone();
+                    async move {
+                        let result = statement.execute(&row).await;
+                        (row, result)
+                    }
+                })
+            }
+        }
+    };
 }
+
+execute_each!([] Write<V>, ());
+execute_each!([] Increment<V>, ());
+execute_each!([R: OwnedRow] Conditional<V, R>, Outcome<Option<R>>);

@@ -44,7 +44,8 @@ pub use session::{
     TopologyHealth, Trouble,
 };
 pub use statement::{
-    Conditional, ConditionalBatch, Increment, LoggedBatch, Outcome, Select, Statement, UnloggedBatch, Write,
+    Conditional, ConditionalBatch, Increment, LoggedBatch, Outcome, Query, Select, Statement, Statements,
+    UnloggedBatch, Write,
 };
 pub use stream::{Page, Pages, PagingState, Rows};
 
@@ -84,6 +85,7 @@ pub mod convert {
 
 /// Values of CQL types that have none in the standard library, and values of any type.
 pub mod value {
+    pub use crate::statement::NamedValues;
     pub use scylla::value::{
         Counter, CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlValue, CqlVarint, Emptiable,
         MaybeEmpty, MaybeUnset, Unset,

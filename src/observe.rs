@@ -11,6 +11,11 @@ mod meters;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scylla::response::query_result::QueryResult;
 use tracing::Span;
 use tracing::field::Empty;
 
@@ -19,12 +24,103 @@ use crate::ErrorKind;
 use crate::execute::Call;
 use crate::limit::Permit;
 
+/// Is told of every attempt of every call of a session, and of every warning of the server: for those who log or count in
+/// their own way. See [`Builder::observer`](crate::Builder::observer).
+///
+/// It is called on the task that makes the call, and should return at once.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), keyspaces::Error> {
+/// use keyspaces::Session;
+/// use keyspaces::observe::{Attempt, Observer};
+///
+/// struct Print;
+///
+/// impl Observer for Print {
+///     fn attempt(&self, attempt: &Attempt<'_>) {
+///         let outcome = attempt.error.map_or("answered".to_owned(), |kind| kind.to_string());
+///         println!("{} no. {} at {}: {outcome} after {:?}", attempt.summary, attempt.number, attempt.peer, attempt.elapsed);
+///     }
+///
+///     fn warning(&self, summary: &str, text: &str) {
+///         println!("{summary}: {text}");
+///     }
+/// }
+///
+/// let session = Session::builder().region("us-east-1").observer(Print).connect().await?;
+/// # drop(session);
+/// # Ok(())
+/// # }
+/// ```
+pub trait Observer: Send + Sync + 'static {
+    /// An attempt has ended. Attempts of batches and of pages of streams are among them; those of connecting and of
+    /// preparing are not.
+    fn attempt(&self, attempt: &Attempt<'_>) {
+        let _ = attempt;
+    }
+
+    /// The server has sent a warning with an answer. Without an observer it is logged at level WARN.
+    fn warning(&self, summary: &str, text: &str) {
+        let _ = (summary, text);
+    }
+}
+
+/// An attempt that has ended, as an [`Observer`] is told of it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Attempt<'a> {
+    /// What was attempted, in a few words: `INSERT INTO shop.names`. There are as many as the program has statements.
+    pub summary: &'a str,
+    /// The caller's own name for it, from `with_tag`.
+    pub tag: Option<&'a str>,
+    /// Which attempt of its call it was, from 1: from 2 on, the one before it has failed.
+    pub number: u32,
+    /// Where it was sent.
+    pub peer: SocketAddr,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Why it failed, if it did.
+    pub error: Option<ErrorKind>,
+}
+
+/// The observer of a session, if there is one.
+#[derive(Clone, Default)]
+pub(crate) struct Observers(Option<Arc<dyn Observer>>);
+
+impl Observers {
+    pub(crate) fn new(observer: impl Observer) -> Self {
+        Self(Some(Arc::new(observer)))
+    }
+
+    /// `attempt` is made only if somebody is told of it.
+    pub(crate) fn attempt<'a>(&self, attempt: impl FnOnce() -> Attempt<'a>) {
+        if let Some(observer) = &self.0 {
+            observer.attempt(&attempt());
+        }
+    }
+
+    pub(crate) fn warnings(&self, summary: &str, result: &QueryResult) {
+        for text in result.warnings() {
+            match &self.0 {
+                Some(observer) => observer.warning(summary, text),
+                None => tracing::warn!(statement = summary, "the server warns: {text}"),
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Observers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Observers").field(&self.0.is_some()).finish()
+    }
+}
+
 /// The span of a call: from its first attempt to its last, with the waiting between them.
 pub(crate) fn call(call: &Call) -> Span {
     let span = tracing::debug_span!(
         "request",
         db.system.name = "cassandra",
-        db.query.summary = call.about.attempted.as_str(),
+        db.query.summary = call.about.summary(),
         db.query.text = Empty,
         db.operation.name = Empty,
         db.namespace = Empty,
@@ -35,8 +131,10 @@ pub(crate) fn call(call: &Call) -> Span {
     );
     if !span.is_disabled() {
         span.record("db.operation.name", call.about.operation());
-        if let Some((keyspace, table)) = call.about.table() {
+        if let Some(keyspace) = call.about.keyspace() {
             span.record("db.namespace", keyspace);
+        }
+        if let Some((_, table)) = call.about.table() {
             span.record("db.collection.name", table);
         }
         if call.session.traces_query_text()

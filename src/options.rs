@@ -26,6 +26,13 @@ pub(crate) struct CallOptions {
     pub(crate) repeat_when_throttled: bool,
 }
 
+impl CallOptions {
+    /// In the driver's type.
+    pub(crate) fn page_size_for_driver(&self) -> Option<i32> {
+        self.page_size.map(|rows| i32::try_from(rows.get()).unwrap_or(i32::MAX))
+    }
+}
+
 /// Gives a type the methods of the groups that it names. The type has a method `with_changed_options`, which takes a function
 /// that changes [`CallOptions`] and gives the type back; its receiver is that of all methods.
 macro_rules! call_options {
@@ -66,8 +73,9 @@ macro_rules! call_options {
             $self.with_changed_options(|options| options.attempt_timeout = Some(timeout))
         }
 
-        /// The same under a name of the caller's own, which is the field `tag` of the span [`request`](crate::observe) that
-        /// [`tracing`](https://docs.rs/tracing) gets of each request (at level DEBUG). Default: none.
+        /// The same under a name of the caller's own: the field `tag` of the span [`request`](crate::observe) that
+        /// [`tracing`](https://docs.rs/tracing) gets of each call (at level DEBUG), and with feature `metrics` a label of its
+        /// metrics. So a program has few of them, not one for each user. Default: none.
         #[must_use]
         pub fn with_tag($($receiver)*, tag: &str) -> Self {
             let tag: std::sync::Arc<str> = tag.into();

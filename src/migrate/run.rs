@@ -4,6 +4,7 @@ use futures::stream::TryStreamExt;
 use keyspaces_cql::Effect;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
+use tracing::info;
 
 use super::history;
 use super::lock::{Lock, Place, State, now};
@@ -180,6 +181,11 @@ impl Run<'_> {
     }
 
     fn tell(&self, progress: Progress) {
+        match &progress {
+            // Its literals are data.
+            Progress::Statement { file, statement, of, .. } => info!(file, statement, of, "a statement of a migration"),
+            progress => info!(keyspace = self.of.keyspace, "migrating: {progress}"),
+        }
         // Nobody looks on where it is only awaited.
         let _ = self.tell.send(progress);
     }

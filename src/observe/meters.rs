@@ -1,7 +1,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, Label, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
 
 use crate::ErrorKind;
 use crate::statement::About;
@@ -27,12 +30,34 @@ pub(crate) struct Running {
 }
 
 impl Meters {
-    pub(crate) fn of(about: &About) -> Self {
+    /// Tells the recorder that there is now what each metric is.
+    pub(crate) fn describe() {
+        describe_counter!("keyspaces.calls", Unit::Count, "Calls; for a stream, pages");
+        describe_counter!("keyspaces.attempts", Unit::Count, "Attempts of calls");
+        describe_counter!("keyspaces.throttled", Unit::Count, "Attempts that the service throttled");
+        describe_counter!("keyspaces.failed_attempts", Unit::Count, "Attempts that failed, by error.type");
+        describe_counter!("keyspaces.failed_calls", Unit::Count, "Calls that failed, by error.type");
+        describe_gauge!("keyspaces.in_flight", Unit::Count, "Calls under way");
+        describe_histogram!(
+            "keyspaces.waited",
+            Unit::Seconds,
+            "Waits for a turn at a throttled table, for room on a connection, or before a repeat"
+        );
+        describe_histogram!("db.client.operation.duration", Unit::Seconds, "Duration of calls, however they end");
+    }
+
+    /// The number of series is that of the statements in a program's text: no label has a value, a size or a text in it.
+    pub(crate) fn of(about: &About, tag: Option<&str>) -> Self {
         let mut labels =
-            vec![Label::new("db.system.name", "cassandra"), Label::new("db.query.summary", about.attempted.clone())];
-        labels.push(Label::new("db.operation.name", about.operation().to_owned()));
-        if let Some((keyspace, table)) = about.table() {
+            vec![Label::new("db.system.name", "cassandra"), Label::new("db.query.summary", about.summary().to_owned())];
+        labels.push(Label::new("db.operation.name", about.operation()));
+        if let Some(tag) = tag {
+            labels.push(Label::new("tag", tag.to_owned()));
+        }
+        if let Some(keyspace) = about.keyspace() {
             labels.push(Label::new("db.namespace", keyspace.to_owned()));
+        }
+        if let Some((_, table)) = about.table() {
             labels.push(Label::new("db.collection.name", table.to_owned()));
         }
         Self(Arc::new(Inner {

@@ -11,9 +11,11 @@ pub(crate) struct Meters;
 pub(crate) struct Running;
 
 impl Meters {
-    pub(crate) fn of(_about: &About) -> Self {
+    pub(crate) fn of(_about: &About, _tag: Option<&str>) -> Self {
         Self
     }
+
+    pub(crate) fn describe() {}
 
     #[inline]
     pub(crate) fn begin(self) -> Running {

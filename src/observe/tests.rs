@@ -114,6 +114,8 @@ mod metrics {
     #[derive(Default)]
     struct Seen {
         values: Arc<Mutex<HashMap<String, f64>>>,
+        described: Mutex<Vec<String>>,
+        labels: Mutex<Vec<String>>,
     }
 
     struct One(String, Arc<Mutex<HashMap<String, f64>>>);
@@ -150,6 +152,8 @@ mod metrics {
 
     impl Seen {
         fn one(&self, key: &Key) -> Arc<One> {
+            let labels: Vec<String> = key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+            self.labels.lock().unwrap().push(labels.join(" "));
             let kind = key.labels().find(|label| label.key() == "error.type");
             let name = kind.map_or_else(|| key.name().to_owned(), |kind| format!("{} {}", key.name(), kind.value()));
             Arc::new(One(name, Arc::clone(&self.values)))
@@ -157,9 +161,15 @@ mod metrics {
     }
 
     impl Recorder for Seen {
-        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_counter(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+            self.described.lock().unwrap().push(name.as_str().to_owned());
+        }
+        fn describe_gauge(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+            self.described.lock().unwrap().push(name.as_str().to_owned());
+        }
+        fn describe_histogram(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+            self.described.lock().unwrap().push(name.as_str().to_owned());
+        }
 
         fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
             Counter::from_arc(self.one(key))
@@ -176,7 +186,8 @@ mod metrics {
     fn calls_attempts_and_what_fails_are_counted_and_nothing_stays_in_flight() {
         let seen = Seen::default();
         metrics::with_local_recorder(&seen, || {
-            let meters = Meters::of(&About::of_text("INSERT INTO ks.t (a) VALUES (?)"));
+            Meters::describe();
+            let meters = Meters::of(&About::of_text("INSERT INTO ks.t (a) VALUES (?)"), None);
             let running = meters.begin();
             assert_eq!(seen.values.lock().unwrap()["keyspaces.in_flight"], 1.0);
             meters.attempt();
@@ -203,7 +214,37 @@ mod metrics {
         assert!(values.contains_key("db.client.operation.duration"));
         for name in values.keys().filter_map(|name| name.split(' ').next()) {
             assert!(include_str!("../observe.md").contains(&format!("`{name}`")), "{name}");
+            assert!(
+                seen.described.lock().unwrap().iter().any(|described| described == name),
+                "{name} has no description"
+            );
         }
+    }
+
+    #[test]
+    fn labels_are_of_bounded_number_whatever_the_size_of_a_batch() {
+        let seen = Seen::default();
+        let batch = |size: usize| About::of_batch(format!("an unlogged batch of {size} statements"));
+        metrics::with_local_recorder(&seen, || {
+            for size in 1..=30 {
+                Meters::of(&batch(size), None);
+            }
+            for word in ["FROB the knobs", "TWIST the knobs"] {
+                Meters::of(&About::unread(word), None);
+            }
+            Meters::of(&About::of_definition("CREATE TABLE ks.t (k int PRIMARY KEY)"), Some("set up"));
+        });
+        let labels: std::collections::BTreeSet<String> = seen.labels.lock().unwrap().iter().cloned().collect();
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        assert_eq!(
+            labels,
+            [
+                "db.system.name=cassandra db.query.summary=CREATE TABLE ks.t db.operation.name=CREATE TABLE tag=set up \
+                 db.namespace=ks db.collection.name=t",
+                "db.system.name=cassandra db.query.summary=OTHER db.operation.name=OTHER",
+                "db.system.name=cassandra db.query.summary=UNLOGGED BATCH db.operation.name=BATCH",
+            ]
+        );
     }
 }
 

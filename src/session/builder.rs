@@ -76,6 +76,7 @@ impl Default for Builder {
                 table_limits: HashMap::new(),
                 traces_query_text: false,
                 keyspace: None,
+                observers: crate::observe::Observers::default(),
             },
         }
     }
@@ -270,6 +271,15 @@ impl Builder {
     /// Default: no, since such values may be secrets.
     pub fn trace_query_text(mut self, is_traced: bool) -> Self {
         self.settings.traces_query_text = is_traced;
+        self
+    }
+
+    /// Who is told of every attempt of every call and of every warning of the server: see
+    /// [`Observer`](crate::observe::Observer).
+    ///
+    /// Default: none.
+    pub fn observer(mut self, observer: impl crate::observe::Observer) -> Self {
+        self.settings.observers = crate::observe::Observers::new(observer);
         self
     }
 

@@ -64,6 +64,8 @@ pub(super) fn builder(
         // The session does it itself: so it knows when that hangs.
         .cluster_metadata_refresh_interval(NEVER)
         .metadata_request_clientside_timeout(KEEPALIVE_TIMEOUT)
+        // Only a ScyllaDB is told of it; with the driver's own 30 s it warns at every start that the other is shorter.
+        .metadata_request_serverside_timeout(KEEPALIVE_TIMEOUT)
         // Agreement of schema versions says nothing about a table that is being created, and can fail DDL that worked.
         .auto_await_schema_agreement(false)
         .refresh_metadata_on_auto_schema_agreement(false)

@@ -87,6 +87,27 @@ impl Health {
         self.reconnecting.as_ref()
     }
 
+    /// Whether calls can be made now: the session is open and some peer is connected. For a readiness probe: an instance that
+    /// is not ready is to get no requests for now.
+    ///
+    /// ```no_run
+    /// # fn run(session: &keyspaces::Session) {
+    /// let health = session.health();
+    /// let ready = if health.is_ready() { 200 } else { 503 };
+    /// let live = if health.is_live() { 200 } else { 503 };
+    /// # let _ = (ready, live);
+    /// # }
+    /// ```
+    pub fn is_ready(&self) -> bool {
+        !self.closed && self.peers.iter().any(PeerHealth::is_connected)
+    }
+
+    /// Whether the session is open. For a liveness probe: a session without peers recovers by itself, so to start the program
+    /// again helps only after it was closed.
+    pub fn is_live(&self) -> bool {
+        !self.closed
+    }
+
     /// Whether anything is not as it should be: [`problems`](Self::problems) has what.
     pub fn is_degraded(&self) -> bool {
         !self.problems().is_empty()

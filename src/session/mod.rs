@@ -28,6 +28,7 @@ use scylla::client::session::Session as DriverSession;
 use scylla::policies::load_balancing::NodeIdentifier;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tracing::info;
 
 use self::connect::Connected;
 use self::defaults::{IN_FLIGHT, REPEATS_AT_LEAST, REQUESTS_PER_SECOND, TOPOLOGY_TIMEOUT};
@@ -35,6 +36,7 @@ use self::gate::Gate;
 use self::watch::Watch;
 use crate::handshake::Handshake;
 use crate::limit::{Limiter, Limits, Seen, WhenFull};
+use crate::observe::{Meters, Observers};
 use crate::pace::{Paces, TableLimit};
 use crate::retry::{Backoff, Budget, Random, Retry};
 use crate::schema::MOST_UNDER_WAY;
@@ -93,6 +95,7 @@ pub(crate) struct Settings {
     pub(crate) table_limits: HashMap<String, TableLimit>,
     pub(crate) traces_query_text: bool,
     pub(crate) keyspace: DefaultKeyspace,
+    pub(crate) observers: Observers,
 }
 
 /// Something that is being done on a session, which waits for it when it is closed. The driver is to be had through
@@ -101,6 +104,9 @@ pub(crate) struct InFlight {
     connected: Arc<Connected>,
     session: Session,
 }
+
+/// Between two looks at which peers are connected.
+const WARM_UP_INTERVAL: Duration = Duration::from_millis(20);
 
 const PEERS_REACHABLE: &str = "Check that security groups and network ACLs let this machine reach every address that \
                                system.peers names, not only the endpoint's";
@@ -242,6 +248,51 @@ impl Session {
         self.0.limiter.look(seen, now);
     }
 
+    /// Waits until every peer that the service shows is connected. For a program that connected with
+    /// [`ReadyWhen::OnePeer`] and has something else to do before its first request: prepare its statements, for instance.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), keyspaces::Error> {
+    /// use std::time::Duration;
+    ///
+    /// use keyspaces::{ReadyWhen, Session};
+    ///
+    /// let session = Session::builder().region("us-east-1").ready_when(ReadyWhen::OnePeer).connect().await?;
+    /// // Read the configuration, prepare statements, bind the port.
+    /// session.warm_up(Duration::from_secs(5)).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// It may be dropped at any time. The connections after the first of each peer are opened in the background: the driver
+    /// does not tell how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`] if a peer is not connected after `deadline`, which the text names: the session can be used all
+    /// the same. [`ErrorKind::Closed`] after [`close`](Self::close).
+    pub async fn warm_up(&self, deadline: Duration) -> Result<(), Error> {
+        let began = Instant::now();
+        loop {
+            if self.connected().is_none() {
+                return Err(self.closed());
+            }
+            let missing: Vec<_> = self.peers().into_iter().filter(|peer| !peer.is_connected()).collect();
+            let left = deadline.saturating_sub(began.elapsed());
+            if missing.is_empty() {
+                return Ok(());
+            }
+            if left.is_zero() {
+                let missing: Vec<_> = missing.iter().map(|peer| peer.address().to_string()).collect();
+                let problem = format!("not connected yet: {}", missing.join(", "));
+                return Err(Error::new(ErrorKind::Timeout, format!("warming up {}", self.endpoint()), problem)
+                    .with_elapsed(began.elapsed())
+                    .with_advice("The session goes on connecting, and health() says what is wrong with each peer"));
+            }
+            // The driver tells nobody that a peer is connected.
+            tokio::time::sleep(WARM_UP_INTERVAL.min(left)).await;
+        }
+    }
+
     /// Refuses new work from now on, waits for what is in flight, and closes the connections.
     ///
     /// What is in flight has its own deadlines and is not cut off: if some is left when `deadline` has passed, it goes
@@ -331,6 +382,10 @@ impl Session {
         self.0.settings.traces_query_text
     }
 
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.0.settings.observers
+    }
+
     pub(crate) fn retry(&self) -> &Retry {
         &self.0.retry
     }
@@ -394,6 +449,16 @@ impl Session {
             settings,
         };
         let session = Self(Arc::new(inner), keyspace);
+        Meters::describe();
+        let peers = session.peers();
+        info!(
+            endpoint = %session.endpoint(),
+            identity = %session.0.handshake.authenticator().describe(),
+            peers = peers.len(),
+            connected = peers.iter().filter(|peer| peer.is_connected()).count(),
+            elapsed = ?started.elapsed(),
+            "connected"
+        );
         session.look_at_peers(Duration::ZERO);
         session.0.watch.begin(&Arc::downgrade(&session.0), session.0.settings.topology_interval, others_wait);
         Ok(session)

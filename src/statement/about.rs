@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use keyspaces_cql::statement::{ConstantKind, InsertContent, Selection, Target, Term, TermKind};
 use keyspaces_cql::{AdditionTo, Effect, Idempotence, Judgement, Statement, SyntaxError};
 use scylla::frame::response::result::{ColumnSpec, ColumnType, NativeType};
+use scylla::statement::batch::BatchType;
 
 use super::refused;
 use crate::{Error, ErrorKind, Session};
@@ -16,8 +17,16 @@ pub(crate) struct About {
     pub(crate) attempted: String,
     /// Whether it may be sent twice.
     pub(crate) repeatable: bool,
-    /// `None` for a batch, and for a text that only a plain Cassandra may understand.
-    tree: Option<Statement>,
+    content: Content,
+}
+
+/// What a statement is made of, as far as it is known.
+#[derive(Debug)]
+enum Content {
+    One(Statement),
+    Batch(BatchType),
+    /// A text that only a plain Cassandra may understand.
+    Unread,
 }
 
 impl About {
@@ -84,7 +93,7 @@ impl About {
             return Err(refused::by_rule(attempted, refusal.rule));
         }
         let repeatable = matches!(statement.idempotence(), Idempotence::Idempotent);
-        Ok(Self { attempted, repeatable, tree: Some(statement) })
+        Ok(Self { attempted, repeatable, content: Content::One(statement) })
     }
 
     #[cfg(test)]
@@ -98,23 +107,31 @@ impl About {
         Self::read(text, false, &[Effect::Definition]).expect("it is allowed")
     }
 
+    #[cfg(all(test, feature = "metrics"))]
+    pub(crate) fn of_batch(attempted: String) -> Self {
+        Self::of_several(BatchType::Unlogged, attempted, true)
+    }
+
     /// Of a text that cannot be read: it may not be repeated.
     pub(crate) fn unread(attempted: &str) -> Self {
-        Self { attempted: attempted.to_owned(), repeatable: false, tree: None }
+        Self { attempted: attempted.to_owned(), repeatable: false, content: Content::Unread }
     }
 
     /// Of a batch.
-    pub(super) fn of_several(attempted: String, repeatable: bool) -> Self {
-        Self { attempted, repeatable, tree: None }
+    pub(super) fn of_several(kind: BatchType, attempted: String, repeatable: bool) -> Self {
+        Self { attempted, repeatable, content: Content::Batch(kind) }
     }
 
     pub(crate) fn tree(&self) -> Option<&Statement> {
-        self.tree.as_ref()
+        match &self.content {
+            Content::One(statement) => Some(statement),
+            Content::Batch(_) | Content::Unread => None,
+        }
     }
 
     /// Now that the types are known: whether `SET n = n + ?` adds to a counter, as `wanted` has it.
     pub(super) fn settle(&self, wanted: Effect, bound: &[ColumnSpec<'_>]) -> Result<(), Error> {
-        let Some(tree) = self.tree.as_ref().filter(|tree| is_unclear(tree)) else { return Ok(()) };
+        let Some(tree) = self.tree().filter(|tree| is_unclear(tree)) else { return Ok(()) };
         let counts = bound.iter().any(|column| matches!(column.typ(), ColumnType::Native(NativeType::Counter)));
         let is = if counts { Effect::Increment } else { Effect::Write };
         if wanted == is {
@@ -125,24 +142,48 @@ impl About {
         Err(Error::new(ErrorKind::Refused, self.attempted.clone(), problem).with_advice(way(is)))
     }
 
-    /// The first word: `INSERT`.
-    pub(crate) fn operation(&self) -> &str {
-        self.attempted.split(' ').next().unwrap_or_default()
+    /// What it does, without to what: `INSERT`, `CREATE TABLE`.
+    pub(crate) fn operation(&self) -> &'static str {
+        match &self.content {
+            Content::One(statement) => {
+                let verb = verb(statement);
+                verb.strip_suffix(" FROM").or_else(|| verb.strip_suffix(" INTO")).unwrap_or(verb)
+            }
+            Content::Batch(_) => "BATCH",
+            Content::Unread => "OTHER",
+        }
+    }
+
+    /// What it does and to what, in words of which a program has as many as it has statements.
+    pub(crate) fn summary(&self) -> &str {
+        match &self.content {
+            Content::One(_) => &self.attempted,
+            Content::Batch(BatchType::Unlogged) => "UNLOGGED BATCH",
+            Content::Batch(BatchType::Logged | BatchType::Counter) => "LOGGED BATCH",
+            Content::Unread => "OTHER",
+        }
+    }
+
+    /// The keyspace that it is about, or that of its table.
+    pub(crate) fn keyspace(&self) -> Option<&str> {
+        let tree = self.tree()?;
+        let name = tree.names_in_keyspaces().first().and_then(|name| name.keyspace.as_ref());
+        name.or(tree.keyspace_named()).map(|keyspace| keyspace.text.as_str())
     }
 
     /// Keyspace and table, of one that is about one.
     pub(crate) fn table(&self) -> Option<(&str, &str)> {
-        let table = *self.tree.as_ref()?.tables().first()?;
+        let table = *self.tree()?.tables().first()?;
         Some((table.keyspace.as_ref()?.text.as_str(), table.name.text.as_str()))
     }
 
     pub(crate) fn is_read(&self) -> bool {
-        matches!(self.tree, Some(Statement::Select(_)))
+        matches!(self.tree(), Some(Statement::Select(_)))
     }
 
     /// Whether it is `SELECT *`, which gives a column that is added to the table later as well.
     pub(crate) fn reads_all_columns(&self) -> bool {
-        match &self.tree {
+        match self.tree() {
             Some(Statement::Select(select)) => select.json.is_none() && matches!(select.selection, Selection::All(_)),
             _ => false,
         }
@@ -150,7 +191,7 @@ impl About {
 
     /// Whether it stores the values that are bound to it, all of them or some.
     pub(super) fn writes_values(&self) -> bool {
-        matches!(self.tree, Some(Statement::Insert(_) | Statement::Update(_)))
+        matches!(self.tree(), Some(Statement::Insert(_) | Statement::Update(_)))
     }
 
     /// The page size: that of the session, or what a literal LIMIT allows if that is less and all rows read are given.
@@ -159,7 +200,7 @@ impl About {
     }
 
     fn limit(&self) -> Option<i32> {
-        match &self.tree.as_ref()?.limit()?.kind {
+        match &self.tree()?.limit()?.kind {
             TermKind::Constant(number) if number.kind == ConstantKind::Integer => number.text.parse().ok(),
             _ => None,
         }
@@ -167,7 +208,7 @@ impl About {
 
     /// Whether rows are read that are not given: a small page then holds few rows or none, and costs a request all the same.
     pub(super) fn filters(&self) -> bool {
-        match &self.tree {
+        match self.tree() {
             Some(Statement::Select(select)) => select.allow_filtering.is_some(),
             _ => false,
         }
@@ -187,7 +228,17 @@ fn is_unclear(statement: &Statement) -> bool {
 }
 
 pub(crate) fn summary(statement: &Statement) -> String {
-    let verb = match statement {
+    let verb = verb(statement);
+    let tables = statement.tables();
+    match (tables.first(), statement.keyspace_named()) {
+        (Some(table), _) => format!("{verb} {table}"),
+        (None, Some(keyspace)) => format!("{verb} {keyspace}"),
+        (None, None) => verb.to_owned(),
+    }
+}
+
+fn verb(statement: &Statement) -> &'static str {
+    match statement {
         Statement::Select(_) => "SELECT FROM",
         Statement::Insert(_) => "INSERT INTO",
         Statement::Update(_) => "UPDATE",
@@ -204,12 +255,6 @@ pub(crate) fn summary(statement: &Statement) -> String {
         Statement::DropType(_) => "DROP TYPE",
         Statement::Use(_) => "USE",
         Statement::Other(other) => other.kind.name(),
-    };
-    let tables = statement.tables();
-    match (tables.first(), statement.keyspace_named()) {
-        (Some(table), _) => format!("{verb} {table}"),
-        (None, Some(keyspace)) => format!("{verb} {keyspace}"),
-        (None, None) => verb.to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use scylla::frame::response::result::ColumnSpec;
 use scylla::serialize::row::SerializeRow;
 
 use super::cells::{Cells, Serialised};
-use super::{Core, by_rule_in_words, mismatch};
+use super::{Core, by_rule_in_words, mismatch, value_types};
 use crate::execute::Request;
 use crate::stream::{Fingerprint, Read};
 use crate::{Error, ErrorKind};
@@ -15,6 +15,18 @@ use crate::{Error, ErrorKind};
 impl Core {
     pub(crate) fn bind(&self, values: &impl SerializeRow) -> Result<Request, Error> {
         self.bind_serialised(&self.serialised(values)?)
+    }
+
+    /// Refuses a type of values of which none can be bound, as far as its name tells.
+    pub(super) fn check_values<V>(&self) -> Result<(), Error> {
+        let markers = self.prepared.get_variable_col_specs();
+        match value_types::mismatch::<V>(markers.as_slice(), &self.markers.of_options()) {
+            None => Ok(()),
+            Some(wrong) => {
+                let attempted = format!("preparing {}", self.call.about.attempted);
+                Err(Error::new(ErrorKind::Type, attempted, wrong.problem).with_advice_if(wrong.advice))
+            }
+        }
     }
 
     /// A read about to be made.
@@ -164,7 +176,9 @@ impl Core {
     }
 
     fn unbindable(&self, error: scylla::serialize::SerializationError) -> Error {
-        Error::new(ErrorKind::Type, self.call.about.attempted.clone(), mismatch::of_values(&error)).with_source(error)
+        Error::new(ErrorKind::Type, self.call.about.attempted.clone(), mismatch::of_values(&error))
+            .with_advice_if(mismatch::advice_on_values(&error, self.call.about.tree()))
+            .with_source(error)
     }
 }
 

@@ -8,7 +8,7 @@ use scylla::serialize::row::SerializeRow;
 use super::answer::{self, Answer};
 use super::{Core, Statement, sealed, statement_options};
 use crate::row::{OwnedRow, Row};
-use crate::{Error, ErrorKind, execute};
+use crate::{Error, ErrorKind, Session, execute};
 
 /// A prepared INSERT, UPDATE or DELETE with `IF`: binds values of type `V`, and where the condition does not hold gives the
 /// row that stood in the way as an `R`.
@@ -82,6 +82,8 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// It is not sent twice (but see [`repeat_when_throttled`](Self::repeat_when_throttled)): the second might find what the
     /// first has written.
     ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    ///
     /// # Errors
     ///
     /// Before anything is sent: [`Type`](ErrorKind::Type) if the values do not fit the bind markers,
@@ -100,12 +102,19 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
 
 statement_options!(Conditional<V, R>, all, repeat, using);
 
+impl<V, R> Conditional<V, R> {
+    pub(crate) fn session(&self) -> &Session {
+        &self.core.call.session
+    }
+}
+
 impl<V: SerializeRow, R: OwnedRow> Statement for Conditional<V, R> {}
 
 impl<V: SerializeRow, R: OwnedRow> sealed::Sealed for Conditional<V, R> {
     const EFFECT: Effect = Effect::ConditionalWrite;
 
     fn new(core: Core) -> Result<Self, Error> {
+        core.check_values::<V>()?;
         Ok(Self { core, shape: PhantomData })
     }
 }

@@ -6,7 +6,7 @@ use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
 use super::{Core, Statement, sealed, statement_options};
-use crate::{Error, execute};
+use crate::{Error, Session, execute};
 
 /// A prepared UPDATE that adds to counters or takes away: binds values of type `V`. Cheap to clone.
 ///
@@ -30,6 +30,8 @@ pub struct Increment<V> {
 impl<V: SerializeRow> Increment<V> {
     /// Adds, and returns when the service acknowledged it.
     ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    ///
     /// # Errors
     ///
     /// [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers: nothing was sent.
@@ -46,12 +48,19 @@ impl<V: SerializeRow> Increment<V> {
 
 statement_options!(Increment<V>, all, repeat);
 
+impl<V> Increment<V> {
+    pub(crate) fn session(&self) -> &Session {
+        &self.core.call.session
+    }
+}
+
 impl<V: SerializeRow> Statement for Increment<V> {}
 
 impl<V: SerializeRow> sealed::Sealed for Increment<V> {
     const EFFECT: Effect = Effect::Increment;
 
     fn new(core: Core) -> Result<Self, Error> {
+        core.check_values::<V>()?;
         Ok(Self { core, shape: PhantomData })
     }
 }

@@ -60,6 +60,11 @@ impl Markers {
         }
     }
 
+    /// Those that options may bind, so that the values leave them out.
+    pub(super) fn of_options(&self) -> Vec<usize> {
+        self.ttl.iter().chain(&self.timestamp).copied().collect()
+    }
+
     /// Whether a value can break a rule that is not of its size.
     pub(super) fn are_restricted(&self) -> bool {
         !(self.ttl.is_empty() && self.timestamp.is_empty() && self.numbers.is_empty() && self.lists.is_empty())

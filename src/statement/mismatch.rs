@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use keyspaces_cql::Statement;
+use keyspaces_cql::statement::{Comparand, Operator, Subject, Term, TermKind};
 use scylla::deserialize::{DeserializationError, TypeCheckError};
 use scylla::deserialize::{row as read_row, value as read_value};
 use scylla::frame::response::result::{CollectionType, ColumnType, NativeType};
@@ -13,44 +15,132 @@ pub(crate) fn of_values(error: &SerializationError) -> Cow<'static, str> {
     if let Some(row) = error.downcast_ref::<bind_row::BuiltinTypeCheckError>() {
         return of_bound_shape(rust_type(row.rust_name), &row.kind).into();
     }
-    if let Some(row) = error.downcast_ref::<bind_row::BuiltinSerializationError>()
-        && let bind_row::BuiltinSerializationErrorKind::ColumnSerializationFailed { name, err } = &row.kind
-    {
-        return of_bound_value(name, err).into();
+    match of_bound_column(error) {
+        Some((name, error)) => {
+            of_bound_value(&format!("the bind marker for {name}"), &format!("the value for {name}"), error)
+        }
+        None => format!("the values do not fit the statement: {}", own_words(error)),
     }
-    "the values do not fit the statement".into()
+    .into()
 }
 
 /// Why rows of the columns that a statement gives cannot be read as the row type.
 pub(crate) fn of_columns(error: &TypeCheckError) -> Cow<'static, str> {
     match error.downcast_ref::<read_row::BuiltinTypeCheckError>() {
         Some(row) => of_read_shape(&rust_type(row.rust_name), &row.kind).into(),
-        None => "the row type does not fit the columns".into(),
+        None => format!("the row type does not fit the columns: {}", own_words(error)).into(),
     }
 }
 
 /// Why this row cannot be read as the row type.
 pub(crate) fn of_row(error: &DeserializationError) -> Cow<'static, str> {
-    let row = error.downcast_ref::<read_row::BuiltinDeserializationError>();
-    let Some(read_row::BuiltinDeserializationErrorKind::ColumnDeserializationFailed { column_name, err, .. }) =
-        row.map(|row| &row.kind)
-    else {
-        return "a row cannot be read".into();
-    };
-    let Some(value) = err.downcast_ref::<read_value::BuiltinDeserializationError>() else {
-        return format!("the column {column_name} of a row cannot be read").into();
-    };
-    let (rust, cql) = (rust_type(value.rust_name), cql_type(&value.cql_type));
-    match &value.kind {
-        read_value::BuiltinDeserializationErrorKind::ExpectedNonNull => {
-            format!("the column {column_name} ({cql}) is null in a row, and {rust} has no room for that: read it as Option<{rust}>")
-        }
-        read_value::BuiltinDeserializationErrorKind::ValueOverflow => {
-            format!("the column {column_name} ({cql}) of a row has a value that {rust} cannot hold")
-        }
-        kind => format!("the column {column_name} ({cql}) of a row cannot be read as {rust}: {kind}"),
+    match of_read_column(error) {
+        Some((name, error)) => of_read_value(&format!("the column {name}"), error),
+        None => format!("a row cannot be read: {}", own_words(error)),
     }
     .into()
+}
+
+/// What to do about values that do not fit `statement`, where that is another thing than to bind values of its types.
+pub(crate) fn advice_on_values(error: &SerializationError, statement: Option<&Statement>) -> Option<String> {
+    let (name, error) = of_bound_column(error)?;
+    let value = error.downcast_ref::<bind_value::BuiltinTypeCheckError>()?;
+    if let Some(advice) = advice_on_bound_type(&value.got, value.rust_name) {
+        return Some(advice.to_owned());
+    }
+    let rust = rust_type(value.rust_name);
+    let is_several =
+        ["Vec<", "HashSet<", "BTreeSet<"].iter().any(|several| rust.contains(several)) || rust.contains('[');
+    (is_several && has_in_with_one_marker(statement?, name))
+        .then(|| format!("Write {name} IN ? without parentheses, and the list is one value"))
+}
+
+/// What to do about a row type that does not fit, where that is another thing than to read other types.
+pub(crate) fn advice_on_columns(error: &TypeCheckError) -> Option<&'static str> {
+    let row = error.downcast_ref::<read_row::BuiltinTypeCheckError>()?;
+    let read_row::BuiltinTypeCheckErrorKind::ColumnTypeCheckFailed { err, .. } = &row.kind else { return None };
+    let value = err.downcast_ref::<read_value::BuiltinTypeCheckError>()?;
+    (is_timeuuid(&value.cql_type) && is_uuid(&rust_type(value.rust_name)))
+        .then_some("Read it as value::CqlTimeuuid: Uuid::from() makes a Uuid of it")
+}
+
+/// What to know about a null where a row cannot be read because of one.
+pub(crate) fn advice_on_row(error: &DeserializationError) -> Option<&'static str> {
+    let (_, error) = of_read_column(error)?;
+    let value = error.downcast_ref::<read_value::BuiltinDeserializationError>()?;
+    matches!(value.kind, read_value::BuiltinDeserializationErrorKind::ExpectedNonNull).then_some(
+        "A partition of which only static columns are written gives one row, in which every other column but the \
+         partition key is null",
+    )
+}
+
+/// The column whose value cannot be bound, and why.
+fn of_bound_column(error: &SerializationError) -> Option<(&str, &SerializationError)> {
+    match &error.downcast_ref::<bind_row::BuiltinSerializationError>()?.kind {
+        bind_row::BuiltinSerializationErrorKind::ColumnSerializationFailed { name, err } => Some((name, err)),
+        _ => None,
+    }
+}
+
+/// The column whose value cannot be read, and why.
+fn of_read_column(error: &DeserializationError) -> Option<(&str, &DeserializationError)> {
+    match &error.downcast_ref::<read_row::BuiltinDeserializationError>()?.kind {
+        read_row::BuiltinDeserializationErrorKind::ColumnDeserializationFailed { column_name, err, .. } => {
+            Some((column_name, err))
+        }
+        _ => None,
+    }
+}
+
+/// The words of a type of the program's own, without the name of the driver's error around them.
+fn own_words(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    let words = ["SerializationError: ", "DeserializationError: ", "TypeCheckError: "]
+        .iter()
+        .fold(text.as_str(), |text, name| text.strip_prefix(name).unwrap_or(text));
+    words.to_owned()
+}
+
+fn is_timeuuid(cql: &ColumnType<'_>) -> bool {
+    matches!(cql, ColumnType::Native(NativeType::Timeuuid))
+}
+
+fn is_uuid(rust: &str) -> bool {
+    let bare = rust.trim_start_matches('&');
+    bare == "Uuid" || bare == "Option<Uuid>"
+}
+
+/// Whether a statement has `column IN (?)`.
+fn has_in_with_one_marker(statement: &Statement, column: &str) -> bool {
+    let relations = match statement {
+        Statement::Select(select) => &select.relations,
+        Statement::Update(update) => &update.relations,
+        Statement::Delete(delete) => &delete.relations,
+        _ => return false,
+    };
+    relations.iter().any(|relation| {
+        let is_column = matches!(&relation.subject, Subject::Single(target) if target.column().text == column);
+        let is_one_marker = |values: &[Term]| matches!(values, [Term { kind: TermKind::Marker(_), .. }]);
+        is_column
+            && relation.operator == Operator::In
+            && matches!(&relation.comparand, Comparand::Values(values) if is_one_marker(values))
+    })
+}
+
+/// As [`of_values`] has it, for what can be told without a value.
+pub(super) fn bound_count(rust: &str, values: usize, markers: usize) -> String {
+    format!("{} has {values} values, the statement has {markers} bind markers", rust_type(rust))
+}
+
+/// As [`of_values`] has it, for what can be told without a value.
+pub(super) fn bound_type(marker: &str, cql: &ColumnType<'_>, rust: &str) -> String {
+    format!("the bind marker for {marker} is {}, {} cannot be bound to it", cql_type(cql), rust_type(rust))
+}
+
+/// What to bind in the place of a type that does not fit, where that is not obvious.
+pub(super) fn advice_on_bound_type(cql: &ColumnType<'_>, rust: &str) -> Option<&'static str> {
+    (is_timeuuid(cql) && is_uuid(&rust_type(rust)))
+        .then_some("Bind a value::CqlTimeuuid: CqlTimeuuid::from() makes one of a Uuid of version 1")
 }
 
 fn of_bound_shape(rust: String, kind: &bind_row::BuiltinTypeCheckErrorKind) -> String {
@@ -72,27 +162,45 @@ fn of_bound_shape(rust: String, kind: &bind_row::BuiltinTypeCheckErrorKind) -> S
     }
 }
 
-fn of_bound_value(column: &str, error: &SerializationError) -> String {
-    if let Some(value) = error.downcast_ref::<bind_value::BuiltinTypeCheckError>() {
-        return format!(
-            "the bind marker for {column} is {}, {} cannot be bound to it",
-            cql_type(&value.got),
-            rust_type(value.rust_name)
-        );
+/// `marker` and `value` say which it is: the bind marker for a column and the value for it, or parts of them.
+fn of_bound_value(marker: &str, value: &str, error: &SerializationError) -> String {
+    use bind_value::{
+        BuiltinSerializationErrorKind as Kind, BuiltinTypeCheckErrorKind as TypeKind, MapSerializationErrorKind as Map,
+        SetOrListSerializationErrorKind as List, TupleSerializationErrorKind as Tuple,
+        UdtSerializationErrorKind as Udt, UdtTypeCheckErrorKind as UdtType,
+    };
+    if let Some(wrong) = error.downcast_ref::<bind_value::BuiltinTypeCheckError>() {
+        let (cql, rust) = (cql_type(&wrong.got), rust_type(wrong.rust_name));
+        return match &wrong.kind {
+            TypeKind::UdtError(UdtType::NoSuchFieldInUdt { field_name }) => {
+                format!("{marker} is {cql}, which has no field {field_name}, and {rust} has one")
+            }
+            TypeKind::UdtError(UdtType::ValueMissingForUdtField { field_name }) => {
+                // The driver's derive says so of a field that the type lacks, its own values of one that they lack.
+                format!("{marker} is {cql}, and the field {field_name} is not in both this type and {rust}")
+            }
+            TypeKind::UdtError(UdtType::FieldNameMismatch { rust_field_name, db_field_name }) => {
+                format!("{marker} is {cql}, which has the field {db_field_name} where {rust} has {rust_field_name}")
+            }
+            _ => format!("{marker} is {cql}, {rust} cannot be bound to it"),
+        };
     }
-    match error.downcast_ref::<bind_value::BuiltinSerializationError>() {
-        Some(value) if matches!(value.kind, bind_value::BuiltinSerializationErrorKind::ValueOverflow) => format!(
-            "the value for {column}, of type {}, is more than {} can hold",
-            rust_type(value.rust_name),
-            cql_type(&value.got)
-        ),
-        Some(value) => format!(
-            "the value for {column} ({}) cannot be made from this {}: {}",
-            cql_type(&value.got),
-            rust_type(value.rust_name),
-            value.kind
-        ),
-        None => format!("the value for {column} cannot be bound: {error}"),
+    let Some(failed) = error.downcast_ref::<bind_value::BuiltinSerializationError>() else {
+        return format!("{value} cannot be bound: {}", own_words(error));
+    };
+    let part =
+        |part: String, error| of_bound_value(&format!("{part} of {marker}"), &format!("{part} of {value}"), error);
+    let (cql, rust) = (cql_type(&failed.got), rust_type(failed.rust_name));
+    match &failed.kind {
+        Kind::ValueOverflow => format!("{value}, of type {rust}, is more than {cql} can hold"),
+        Kind::UdtError(Udt::FieldSerializationFailed { field_name, err }) => {
+            part(format!("the field {field_name}"), err)
+        }
+        Kind::SetOrListError(List::ElementSerializationFailed(err)) => part("an element".to_owned(), err),
+        Kind::MapError(Map::KeySerializationFailed(err)) => part("a key".to_owned(), err),
+        Kind::MapError(Map::ValueSerializationFailed(err)) => part("a value".to_owned(), err),
+        Kind::TupleError(Tuple::ElementSerializationFailed { index, err }) => part(format!("part {}", index + 1), err),
+        kind => format!("{value} ({cql}) cannot be made from this {rust}: {kind}"),
     }
 }
 
@@ -111,20 +219,71 @@ fn of_read_shape(rust: &str, kind: &read_row::BuiltinTypeCheckErrorKind) -> Stri
         Kind::ColumnNameMismatch { rust_column_name, db_column_name, .. } => {
             format!("the rows have the column {db_column_name} where {rust} has {rust_column_name}")
         }
-        Kind::ColumnTypeCheckFailed { column_name, err, .. } => of_read_type(column_name, err),
+        Kind::ColumnTypeCheckFailed { column_name, err, .. } => of_read_type(&format!("the column {column_name}"), err),
         Kind::DuplicatedColumn { column_name, .. } => format!("the rows have the column {column_name} twice"),
         kind => format!("{rust} does not fit the columns: {kind}"),
     }
 }
 
-fn of_read_type(column: &str, error: &TypeCheckError) -> String {
-    match error.downcast_ref::<read_value::BuiltinTypeCheckError>() {
-        Some(value) => format!(
-            "the column {column} is {}, it cannot be read as {}",
-            cql_type(&value.cql_type),
-            rust_type(value.rust_name)
-        ),
-        None => format!("the column {column} cannot be read as its field's type: {error}"),
+/// `place`: a column, or a part of one.
+fn of_read_type(place: &str, error: &TypeCheckError) -> String {
+    use read_value::{
+        BuiltinTypeCheckErrorKind as Kind, MapTypeCheckErrorKind as Map, SetOrListTypeCheckErrorKind as List,
+        TupleTypeCheckErrorKind as Tuple, UdtTypeCheckErrorKind as Udt,
+    };
+    let Some(wrong) = error.downcast_ref::<read_value::BuiltinTypeCheckError>() else {
+        return format!("{place} cannot be read as its field's type: {}", own_words(error));
+    };
+    let (cql, rust) = (cql_type(&wrong.cql_type), rust_type(wrong.rust_name));
+    let part = |part: String, error| of_read_type(&format!("{part} of {place}"), error);
+    match &wrong.kind {
+        Kind::SetOrListError(List::ElementTypeCheckFailed(err)) => part("an element".to_owned(), err),
+        Kind::MapError(Map::KeyTypeCheckFailed(err)) => part("a key".to_owned(), err),
+        Kind::MapError(Map::ValueTypeCheckFailed(err)) => part("a value".to_owned(), err),
+        Kind::TupleError(Tuple::FieldTypeCheckFailed { position, err }) => part(format!("part {}", position + 1), err),
+        Kind::UdtError(Udt::FieldTypeCheckFailed { field_name, err }) => part(format!("the field {field_name}"), err),
+        Kind::UdtError(Udt::ValuesMissingForUdtFields { field_names }) => {
+            format!("{place} is {cql}, which has no field {}, and {rust} has", field_names.join(", "))
+        }
+        Kind::UdtError(Udt::ExcessFieldInUdt { db_field_name }) => {
+            format!("{place} is {cql}, which has a field {db_field_name}, and {rust} has none")
+        }
+        Kind::UdtError(Udt::FieldNameMismatch { rust_field_name, db_field_name, .. }) => {
+            format!("{place} is {cql}, which has the field {db_field_name} where {rust} has {rust_field_name}")
+        }
+        _ => format!("{place} is {cql}, it cannot be read as {rust}"),
+    }
+}
+
+/// `place`: a column, or a part of one.
+fn of_read_value(place: &str, error: &DeserializationError) -> String {
+    // The driver's derive has the only path to this type.
+    use scylla::_macro_internal::UdtDeserializationErrorKind as Udt;
+
+    use read_value::{
+        BuiltinDeserializationErrorKind as Kind, MapDeserializationErrorKind as Map,
+        SetOrListDeserializationErrorKind as List, TupleDeserializationErrorKind as Tuple,
+    };
+    let Some(wrong) = error.downcast_ref::<read_value::BuiltinDeserializationError>() else {
+        return format!("{place} of a row cannot be read: {}", own_words(error));
+    };
+    let (cql, rust) = (cql_type(&wrong.cql_type), rust_type(wrong.rust_name));
+    let part = |part: String, error| of_read_value(&format!("{part} of {place}"), error);
+    match &wrong.kind {
+        Kind::ExpectedNonNull => {
+            format!("{place} ({cql}) is null in a row, and {rust} has no room for that: read it as Option<{rust}>")
+        }
+        Kind::ValueOverflow => format!("{place} ({cql}) of a row has a value that {rust} cannot hold"),
+        Kind::SetOrListError(List::ElementDeserializationFailed(err)) => part("an element".to_owned(), err),
+        Kind::MapError(Map::KeyDeserializationFailed(err)) => part("a key".to_owned(), err),
+        Kind::MapError(Map::ValueDeserializationFailed(err)) => part("a value".to_owned(), err),
+        Kind::TupleError(Tuple::FieldDeserializationFailed { position, err }) => {
+            part(format!("part {}", position + 1), err)
+        }
+        Kind::UdtError(Udt::FieldDeserializationFailed { field_name, err }) => {
+            part(format!("the field {field_name}"), err)
+        }
+        kind => format!("{place} ({cql}) of a row cannot be read as {rust}: {kind}"),
     }
 }
 

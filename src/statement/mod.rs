@@ -11,11 +11,14 @@ mod increment;
 mod markers;
 mod mismatch;
 mod named_columns;
-mod once;
+mod named_values;
+mod prepare_all;
 mod prepared;
+mod query;
 mod refused;
 mod select;
 mod table_check;
+mod value_types;
 mod write;
 
 use std::sync::Arc;
@@ -32,9 +35,12 @@ pub(crate) use self::cells::Cells;
 pub use self::conditional::{Conditional, Outcome};
 pub use self::increment::Increment;
 use self::markers::Markers;
-pub(crate) use self::mismatch::{of_columns, of_row};
+pub(crate) use self::mismatch::{advice_on_columns, advice_on_row, of_columns, of_row};
 pub(crate) use self::named_columns::NamedColumns;
+pub use self::named_values::NamedValues;
+pub use self::prepare_all::Statements;
 use self::prepared::Prepared;
+pub use self::query::Query;
 pub(crate) use self::refused::{by_rule, by_rule_in_words};
 pub use self::select::Select;
 pub use self::write::Write;
@@ -67,6 +73,8 @@ impl Session {
     /// A text is prepared once for a session, however many ask for it, and kept (the last 1,000 texts asked for). It is
     /// repeated like a read until the session's call timeout has passed.
     ///
+    /// Dropped before it is done, it leaves nothing behind: the text is prepared all the same, for whoever asks next.
+    ///
     /// # Tables that change under a running program
     ///
     /// A column that another program adds disturbs nothing: see [`Select`]. A table that another program drops and creates
@@ -83,7 +91,8 @@ impl Session {
     /// where, and what is expected there), does something else than the type says, names a table without its keyspace in a
     /// session that has [none](crate::Builder::keyspace), or is refused by Keyspaces, whose reason and advice are in the error. After
     /// asking the server: its own refusal (no such table, for one). [`Type`](crate::ErrorKind::Type): the rows of a
-    /// `Select` are not of its row type. [`Timeout`](crate::ErrorKind::Timeout): not prepared within the session's call
+    /// `Select` are not of its row type, or a tuple of values has another number of values than the statement has bind
+    /// markers, or one that never fits; values of other types are checked when they are bound. [`Timeout`](crate::ErrorKind::Timeout): not prepared within the session's call
     /// timeout.
     pub async fn prepare<S: Statement>(&self, text: &str) -> Result<S, Error> {
         let began = Instant::now();
@@ -143,15 +152,15 @@ pub struct Core {
 impl Core {
     /// Changes the options, and gives the driver its part of them: once, not with each call.
     fn change_options(&mut self, change: impl FnOnce(&mut CallOptions)) {
-        change(&mut self.call.options);
+        self.call.change_options(change);
         if !self.call.about.is_read() {
             return;
         }
         if let Some(consistency) = self.call.options.consistency {
             self.prepared.set_consistency(consistency.as_driver());
         }
-        if let Some(rows) = self.call.options.page_size {
-            self.prepared.set_page_size(i32::try_from(rows.get()).unwrap_or(i32::MAX));
+        if let Some(rows) = self.call.options.page_size_for_driver() {
+            self.prepared.set_page_size(rows);
         }
     }
 

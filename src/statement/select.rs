@@ -143,6 +143,14 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         Ok(first)
     }
 
+    /// A read with these values. Should they not fit, the text is prepared anew, once.
+    pub(super) async fn read_or_anew(&self, values: V) -> Result<Read, Error> {
+        match self.read(&values) {
+            Ok(read) => Ok(read),
+            Err(error) => Box::pin(self.anew(error)).await?.read(&values),
+        }
+    }
+
     /// This statement with its text prepared anew, after values did not fit it; see [`Core::prepared_anew`].
     async fn anew(&self, error: Error) -> Result<Self, Error> {
         sealed::Sealed::new(self.core.prepared_anew(error).await?)
@@ -198,8 +206,11 @@ impl<V: SerializeRow, R: OwnedRow> sealed::Sealed for Select<V, R> {
         };
         fits.map_err(|error| {
             let attempted = format!("preparing {}", core.call.about.attempted);
-            Error::new(ErrorKind::Type, attempted, mismatch::of_columns(&error)).with_source(error)
+            Error::new(ErrorKind::Type, attempted, mismatch::of_columns(&error))
+                .with_advice_if(mismatch::advice_on_columns(&error))
+                .with_source(error)
         })?;
+        core.check_values::<V>()?;
         Ok(Self { core, shape: PhantomData })
     }
 }

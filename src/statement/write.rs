@@ -24,6 +24,8 @@ impl<V: SerializeRow> Write<V> {
     /// applied after a later write to the same row, whose values it then replaces. Where that must not be, the table needs
     /// client-side timestamps and the text `USING TIMESTAMP ?`: see [`with_timestamp`](Self::with_timestamp).
     ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    ///
     /// # Errors
     ///
     /// Before anything is sent: [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers,
@@ -54,6 +56,7 @@ impl<V: SerializeRow> sealed::Sealed for Write<V> {
     const EFFECT: Effect = Effect::Write;
 
     fn new(core: Core) -> Result<Self, Error> {
+        core.check_values::<V>()?;
         Ok(Self { core, shape: PhantomData })
     }
 }

@@ -12,7 +12,7 @@ use super::paging_state::PagingState;
 use super::sealed::Fingerprint;
 use crate::execute::{self, Call, Request};
 use crate::row::OwnedRow;
-use crate::statement::{About, NamedColumns, of_columns, of_row};
+use crate::statement::{About, NamedColumns, advice_on_columns, advice_on_row, of_columns, of_row};
 use crate::{Error, ErrorKind};
 
 /// One page of a read, and how to go on from it.
@@ -197,6 +197,10 @@ pub(crate) fn decoded<'page, R: OwnedRow>(
         }
         Err(error) => Err(error),
     };
-    let rows = rows.map_err(|RowsError::TypeCheckFailed(error)| new(of_columns(&error)).with_source(error))?;
-    Ok(rows.map(move |row| row.map_err(|error| new(of_row(&error)).with_source(error))))
+    let rows = rows.map_err(|RowsError::TypeCheckFailed(error)| {
+        new(of_columns(&error)).with_advice_if(advice_on_columns(&error)).with_source(error)
+    })?;
+    Ok(rows.map(move |row| {
+        row.map_err(|error| new(of_row(&error)).with_advice_if(advice_on_row(&error)).with_source(error))
+    }))
 }

@@ -203,7 +203,8 @@ async fn a_null_that_another_program_left_is_told_with_its_column() {
     assert_eq!(
         error.to_string(),
         "SELECT FROM it_users.users failed: the column name (text) is null in a row, and String has no room for that: read it as \
-         Option<String>"
+         Option<String>. A partition of which only static columns are written gives one row, in which every other column but \
+         the partition key is null"
     );
     assert_eq!(not_applied(users.set_status(id, "active", "suspended").await.unwrap()), None);
 }

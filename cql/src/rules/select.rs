@@ -40,7 +40,7 @@ rules! {
         refuses: "SELECT DISTINCT",
         text: None,
         code: None,
-        advice: "Keep the partition keys in a table of their own, or read all rows and drop repetitions.",
+        advice: "For static columns, name the partition and add LIMIT 1; for partition keys, keep them in a table of their own, or read all rows and drop repetitions.",
         source: "gh:thatdot/quine (CassandraPersistor.scala); not in the grammar of DG:cql.dml.select",
         since: None,
     }

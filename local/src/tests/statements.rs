@@ -12,9 +12,9 @@ async fn rules_refuse_with_the_services_text_or_say_whose_text_it_is() {
         ("INSERT INTO rules.t (a, b) VALUES (1, 1) USING TTL 5", "TTL is not yet supported."),
         (
             "SELECT DISTINCT a FROM rules.t",
-            "keyspaces-local: Amazon Keyspaces refuses SELECT DISTINCT. Keep the partition keys in a table of their own, \
-             or read all rows and drop repetitions. (gh:thatdot/quine (CassandraPersistor.scala); not in the grammar of \
-             DG:cql.dml.select)",
+            "keyspaces-local: Amazon Keyspaces refuses SELECT DISTINCT. For static columns, name the partition and add \
+             LIMIT 1; for partition keys, keep them in a table of their own, or read all rows and drop repetitions. \
+             (gh:thatdot/quine (CassandraPersistor.scala); not in the grammar of DG:cql.dml.select)",
         ),
         (
             "TRUNCATE rules.t",

@@ -138,7 +138,7 @@ impl Members {
 
     async fn send(&mut self) -> Result<(QueryResult, Arc<About>), Error> {
         let repeatable = self.of.iter().all(|member| member.repeatable && !member.conditional);
-        let mut call = Call::new(&self.session, About::of_several(self.attempted(), repeatable));
+        let mut call = Call::new(&self.session, About::of_several(self.batch.get_type(), self.attempted(), repeatable));
         call.options = self.options.clone();
         call.paces = self.paces();
         // Each row takes whole units, and in a logged batch twice as many (DG:batchStatements).

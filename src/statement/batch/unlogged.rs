@@ -60,6 +60,8 @@ impl UnloggedBatch {
 
     /// Sends it, and returns when all of it is acknowledged. Without statements it does nothing.
     ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    ///
     /// # Errors
     ///
     /// What the server says; some of the statements may have been written. [`Unknown`](crate::ErrorKind::Unknown) if the

@@ -82,12 +82,18 @@ async fn a_table_that_another_program_makes_anew_with_other_types_is_seen_by_wha
     assert_eq!(fresh.one(("2",)).await.unwrap(), Some(("seven".to_owned(),)));
     session.execute(&put, ("4", "nine")).await.unwrap();
     // A wrong value stays wrong.
-    let wrong: Write<(&str, i64)> = session.prepare(&put).await.unwrap();
     for _ in 0..3 {
-        let error = wrong.execute(("2", 7)).await.unwrap_err();
+        let error = session.prepare::<Write<(&str, i64)>>(&put).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("INSERT INTO {table} failed: the bind marker for code is text, i64 cannot be bound to it")
+            format!(
+                "preparing INSERT INTO {table} failed: the bind marker for code is text, i64 cannot be bound to it"
+            )
+        );
+        let error = session.prepare::<Write<Vec<i64>>>(&put).await.unwrap().execute(vec![2, 7]).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("INSERT INTO {table} failed: the bind marker for id is text, i64 cannot be bound to it")
         );
     }
 }

@@ -66,7 +66,7 @@ async fn a_request_is_traced_with_the_tag_of_its_statement() {
         (insert, Some("sign up".to_owned())),
         (select.clone(), Some("profile".to_owned())),
         (select, None),
-        ("an unlogged batch of 1 statements".to_owned(), Some("both".to_owned())),
+        ("UNLOGGED BATCH".to_owned(), Some("both".to_owned())),
     ];
     assert_eq!(*requests.0.lock().unwrap(), expected);
 }

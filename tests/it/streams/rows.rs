@@ -132,8 +132,10 @@ async fn a_stream_that_is_dropped_or_not_polled_leaves_the_session_usable() {
 async fn values_that_do_not_fit_are_the_streams_only_item() {
     let session = session().await;
     let table = filled(&session, 0..1, 1).await;
-    let select: Select<(&str,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
-    let mut read = select.rows(("0",));
+    // Of a vector nothing is known before there is one.
+    let select: Select<Vec<&str>, (i32,)> =
+        session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
+    let mut read = select.rows(vec!["0"]);
     assert_eq!(
         read.try_next().await.unwrap_err().to_string(),
         format!("SELECT FROM {table} failed: the bind marker for k is int, &str cannot be bound to it")

@@ -1,0 +1,75 @@
+//! Many statements prepared at once.
+
+use super::Statement;
+use crate::{Error, Session};
+
+/// A tuple of `N` types of statements, up to 16, each as for [`Session::prepare`]; from [`Session::prepare_all`].
+pub trait Statements<const N: usize>: several::Several<N> {}
+
+impl<S: several::Several<N>, const N: usize> Statements<N> for S {}
+
+impl Session {
+    /// Prepares several statements at once, as [`prepare`](Self::prepare) does each: in the time of one, not of all. More than
+    /// 16 are prepared by several of these.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use keyspaces::{Select, Write};
+    ///
+    /// let (store, name): (Write<(&str, &str)>, Select<(&str,), (String,)>) = session
+    ///     .prepare_all([
+    ///         "INSERT INTO shop.names (id, name) VALUES (?, ?)",
+    ///         "SELECT name FROM shop.names WHERE id = ?",
+    ///     ])
+    ///     .await?;
+    /// store.execute(("7", "Ada")).await?;
+    /// assert_eq!(name.one(("7",)).await?, Some(("Ada".to_owned(),)));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// It may be dropped: what is being prepared is kept when it is done.
+    ///
+    /// # Errors
+    ///
+    /// The first error of [`prepare`](Self::prepare).
+    pub async fn prepare_all<S: Statements<N>, const N: usize>(&self, texts: [&str; N]) -> Result<S, Error> {
+        S::prepare(self, texts).await
+    }
+}
+
+mod several {
+    use super::{Error, Session, Statement};
+
+    pub trait Several<const N: usize>: Sized {
+        fn prepare(session: &Session, texts: [&str; N]) -> impl Future<Output = Result<Self, Error>> + Send;
+    }
+
+    macro_rules! tuples {
+        ($($number:literal: $($statement:ident $text:ident),+;)+) => {$(
+            impl<$($statement: Statement + Send),+> Several<$number> for ($($statement,)+) {
+                async fn prepare(session: &Session, [$($text),+]: [&str; $number]) -> Result<Self, Error> {
+                    tokio::try_join!($(session.prepare::<$statement>($text)),+)
+                }
+            }
+        )+};
+    }
+
+    tuples! {
+        1: A a;
+        2: A a, B b;
+        3: A a, B b, C c;
+        4: A a, B b, C c, D d;
+        5: A a, B b, C c, D d, E e;
+        6: A a, B b, C c, D d, E e, F f;
+        7: A a, B b, C c, D d, E e, F f, G g;
+        8: A a, B b, C c, D d, E e, F f, G g, H h;
+        9: A a, B b, C c, D d, E e, F f, G g, H h, I i;
+        10: A a, B b, C c, D d, E e, F f, G g, H h, I i, J j;
+        11: A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k;
+        12: A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k, L l;
+        13: A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k, L l, M m;
+        14: A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k, L l, M m, N n;
+        15: A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k, L l, M m, N n, O o;
+        16: A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k, L l, M m, N n, O o, P p;
+    }
+}

@@ -1,0 +1,171 @@
+//! Statements for one use: not prepared, unless there are values to bind.
+
+use std::fmt;
+
+use keyspaces_cql::Effect;
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::unprepared;
+
+use super::{About, Cells, Core, Select, Write};
+use crate::consistency::WRITE_CONSISTENCY;
+use crate::execute::{self, Call, Request};
+use crate::options::{CallOptions, call_options};
+use crate::row::OwnedRow;
+use crate::stream::{Fingerprint, Read, Rows, TextHash};
+use crate::{Error, Session};
+
+/// A statement for one use, with its values and options; from [`Session::query`].
+///
+/// ```no_run
+/// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+/// use std::time::Duration;
+///
+/// use keyspaces::ReadConsistency;
+///
+/// let name: Option<(String,)> = session
+///     .query("SELECT name FROM shop.names WHERE id = ?", ("7",))
+///     .with_deadline(Duration::from_secs(1))
+///     .with_consistency(ReadConsistency::LocalOne)
+///     .one()
+///     .await?;
+/// session
+///     .query("INSERT INTO shop.offers (id, price) VALUES (?, ?) USING TTL ?", ("7", 42))
+///     .with_ttl(Duration::from_secs(3_600))
+///     .execute()
+///     .await?;
+/// # drop(name);
+/// # Ok(()) }
+/// ```
+#[must_use = "nothing is sent until it is executed or its rows are read"]
+pub struct Query<'q, V> {
+    session: &'q Session,
+    text: &'q str,
+    values: V,
+    options: CallOptions,
+}
+
+impl Session {
+    /// A statement for one use, with `()` for no values: options can be set on it before it is executed or read.
+    ///
+    /// Without values the text is sent as it is; with values it is prepared first, because only the server knows the types
+    /// that they must have, and kept as by [`prepare`](Self::prepare). A statement that is executed often is better
+    /// prepared.
+    pub fn query<'q, V: SerializeRow>(&'q self, text: &'q str, values: V) -> Query<'q, V> {
+        Query { session: self, text, values, options: CallOptions::default() }
+    }
+
+    /// Executes a write once: an INSERT, UPDATE or DELETE without a condition, with `()` for no values. The same as
+    /// [`query`](Self::query) and [`Query::execute`].
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// session.execute("DELETE FROM shop.names WHERE id = ?", ("7",)).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Query::execute`].
+    pub async fn execute(&self, text: &str, values: impl SerializeRow) -> Result<(), Error> {
+        self.query(text, values).execute().await
+    }
+
+    /// The rows of a read that is made once, as rows of type `R` ([`Row`](crate::Row) if their columns are not known), with
+    /// `()` for no values. The same as [`query`](Self::query) and [`Query::rows`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Query::rows`].
+    pub fn rows<R: OwnedRow>(&self, text: &str, values: impl SerializeRow + Send + 'static) -> Rows<R> {
+        self.query(text, values).rows()
+    }
+}
+
+impl<V: SerializeRow> Query<'_, V> {
+    /// Executes a write: an INSERT, UPDATE or DELETE without a condition. On a plain Cassandra it also takes what Keyspaces
+    /// lacks, such as TRUNCATE.
+    ///
+    /// Dropped, it may have been sent, and is carried out or not.
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare`](Session::prepare) of a [`Write`] and its [`execute`](Write::execute). A conditional write is refused:
+    /// its outcome must be looked at.
+    pub async fn execute(self) -> Result<(), Error> {
+        if self.is_prepared() {
+            let write: Write<V> = self.session.prepare(self.text).await?;
+            return write.with_changed_options(|options| *options = self.options).execute(self.values).await;
+        }
+        let (about, text) = About::check(self.text, self.session, &[Effect::Write])?;
+        let mut statement = unprepared::Statement::new(&*text);
+        statement.set_consistency(WRITE_CONSISTENCY);
+        let mut call = Call::new(self.session, about);
+        call.change_options(|options| *options = self.options);
+        let answer = execute::write(&call, &mut Request::Text(statement)).await?;
+        Core::expect_no_rows(&call.about, answer)
+    }
+
+    fn is_prepared(&self) -> bool {
+        !self.values.is_empty() || self.options.ttl.is_some() || self.options.timestamp.is_some()
+    }
+}
+
+impl<V: SerializeRow> Query<'_, V> {
+    /// The only row of a read, or `None` if there is none. The text is prepared and kept, also without values.
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare`](Session::prepare) of a [`Select`] and its [`one`](Select::one).
+    pub async fn one<R: OwnedRow>(self) -> Result<Option<R>, Error> {
+        let select: Select<V, R> = self.session.prepare(self.text).await?;
+        select.with_changed_options(|options| *options = self.options).one(self.values).await
+    }
+}
+
+impl<V: SerializeRow + Send + 'static> Query<'_, V> {
+    /// The rows of a read, as rows of type `R` ([`Row`](crate::Row) if their columns are not known).
+    ///
+    /// # Errors
+    ///
+    /// As items of the stream: those of [`prepare`](Session::prepare) of a [`Select`] and its [`rows`](Select::rows).
+    pub fn rows<R: OwnedRow>(self) -> Rows<R> {
+        if self.values.is_empty() {
+            return Rows::new(self.unprepared());
+        }
+        let (session, text) = (self.session.clone(), self.text.to_owned());
+        let (values, call_options) = (self.values, self.options);
+        Rows::later(async move {
+            let select: Select<V, R> = session.prepare(&text).await?;
+            select.with_changed_options(|options| *options = call_options).read_or_anew(values).await
+        })
+    }
+
+    fn unprepared(self) -> Result<Read, Error> {
+        let session = self.session;
+        let (about, text) = About::check(self.text, session, &[Effect::Read])?;
+        let page_size = about.page_size(session.page_size());
+        let mut call = Call::new(session, about);
+        call.change_options(|options| *options = self.options);
+        let mut statement = unprepared::Statement::new(&*text);
+        statement.set_consistency(call.options.consistency.unwrap_or(session.read_consistency()).as_driver());
+        statement.set_page_size(call.options.page_size_for_driver().unwrap_or(page_size));
+        let fingerprint = Fingerprint::new(TextHash::of(&text), Cells::of(&[], 0));
+        Ok(Read { call, request: Request::Text(statement), fingerprint })
+    }
+}
+
+call_options!(impl ['q, V] Query<'q, V>, self: [self], all, read, repeat, idempotent, using);
+
+impl<V> Query<'_, V> {
+    fn with_changed_options(mut self, change: impl FnOnce(&mut CallOptions)) -> Self {
+        change(&mut self.options);
+        self
+    }
+}
+
+impl<V> fmt::Debug for Query<'_, V> {
+    /// Without literals, which may be secrets, and without values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Query").field("options", &self.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,144 @@
+//! Statements for one use with options, values by name, lists, and many statements prepared at once.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use keyspaces::value::NamedValues;
+use keyspaces::{Conditional, ErrorKind, Increment, Outcome, ReadConsistency, Row, Select, UnloggedBatch, Write};
+
+use crate::server::{session, table, table_with};
+
+#[tokio::test]
+async fn options_are_set_on_a_statement_for_one_use_as_on_a_prepared_one() {
+    let session = session().await;
+    let options = "WITH default_time_to_live = 1000";
+    let table = table_with(&session, "id int PRIMARY KEY, name text", options).await;
+    let insert = format!("INSERT INTO {table} (id, name) VALUES (?, ?) USING TTL ?");
+    session.query(&insert, (1, "Ada")).with_ttl(Duration::from_secs(60)).with_tag("sign up").execute().await.unwrap();
+    let ttl = format!("SELECT TTL(name) FROM {table} WHERE id = ?");
+    let (left,) = session.query(&ttl, (1,)).one::<(i32,)>().await.unwrap().unwrap();
+    assert!((1..=60).contains(&left), "{left} s");
+    // Without values it is prepared as well, because the TTL is one.
+    let literal = format!("INSERT INTO {table} (id, name) VALUES (2, 'Bo') USING TTL ?");
+    session.query(&literal, ()).with_ttl(Duration::from_secs(60)).execute().await.unwrap();
+
+    let all = format!("SELECT id FROM {table}");
+    let rows = session.query(&all, ()).with_page_size(NonZeroU32::MIN).with_consistency(ReadConsistency::LocalOne);
+    assert_eq!(rows.rows::<(i32,)>().try_collect::<Vec<_>>().await.unwrap().len(), 2);
+    let one = format!("SELECT id FROM {table} WHERE id = ?");
+    let rows = session.query(&one, (2,)).with_deadline(Duration::from_secs(5)).rows::<(i32,)>();
+    assert_eq!(rows.try_collect::<Vec<_>>().await.unwrap(), [(2,)]);
+    assert_eq!(session.query(&one, (3,)).one::<(i32,)>().await.unwrap(), None);
+    let error = session.query(&all, ()).one::<(i32,)>().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "SELECT FROM {table} failed: one row was asked for, there are more. Name the whole primary key in WHERE, or ask \
+             for first()"
+        )
+    );
+    let error = session.query(&one, (1,)).with_deadline(Duration::ZERO).one::<(i32,)>().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    let error = session.query(&literal, ()).with_ttl(Duration::MAX).execute().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Value);
+}
+
+#[tokio::test]
+async fn values_are_bound_by_the_names_of_their_markers() {
+    let session = session().await;
+    let table = table(&session, "id int, at int, name text, PRIMARY KEY (id, at)").await;
+    let insert = format!("INSERT INTO {table} (id, at, name) VALUES (:id, :at, ?)");
+    let store: Write<NamedValues> = session.prepare(&insert).await.unwrap();
+    for at in 0..5 {
+        store.execute(NamedValues::new().with("name", "Ada").with("at", at).with("id", 7)).await.unwrap();
+    }
+    let between = format!("SELECT at FROM {table} WHERE id = ? AND at >= :since AND at < :until");
+    let values = || NamedValues::new().with("since", 1).with("until", 3).with("id", 7);
+    let rows = session.rows::<(i32,)>(&between, values());
+    assert_eq!(rows.try_collect::<Vec<_>>().await.unwrap(), [(1,), (2,)]);
+    for (values, told) in [
+        (NamedValues::new(), "the statement has a bind marker for id, and there is no value of that name"),
+        (values().with("snice", 1), "there is a value for snice, and the statement has no bind marker of that name"),
+        (values().with("since", "1"), "the bind marker for since is int, &str cannot be bound to it"),
+    ] {
+        let select: Select<NamedValues, Row> = session.prepare(&between).await.unwrap();
+        let error = select.one(values).await.unwrap_err();
+        let told = match told.starts_with("the bind marker") {
+            true => told.to_owned(),
+            false => format!("the values do not fit the statement: {told}"),
+        };
+        assert_eq!(error.to_string(), format!("SELECT FROM {table} failed: {told}"));
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_bound_to_in_without_parentheses_and_an_entry_is_added_to_a_map() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, m map<text, int>").await;
+    // Cassandra takes no markers inside a literal: the map is one value, or an entry is set.
+    let one = |key: &str, value| HashMap::from([(key.to_owned(), value)]);
+    let add: Write<(HashMap<String, i32>, i32)> =
+        session.prepare(&format!("UPDATE {table} SET m = m + ? WHERE id = ?")).await.unwrap();
+    add.execute((one("a", 1), 7)).await.unwrap();
+    let set: Write<(&str, i32, i32)> =
+        session.prepare(&format!("UPDATE {table} SET m[?] = ? WHERE id = ?")).await.unwrap();
+    set.execute(("b", 2, 7)).await.unwrap();
+    let text = format!("SELECT id, m FROM {table} WHERE id IN ?");
+    let some: Select<(Vec<i32>,), (i32, HashMap<String, i32>)> = session.prepare(&text).await.unwrap();
+    let found: Vec<_> = some.rows((vec![7, 8],)).try_collect().await.unwrap();
+    assert_eq!(found, [(7, HashMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)]))]);
+    let text = format!("SELECT id FROM {table} WHERE id IN (?)");
+    let wrong: Select<(Vec<i32>,), Row> = session.prepare(&text).await.unwrap();
+    let error = wrong.one((vec![7, 8],)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Type);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "SELECT FROM {table} failed: the bind marker for id is int, Vec<i32> cannot be bound to it. Write id IN ? \
+             without parentheses, and the list is one value"
+        )
+    );
+}
+
+#[tokio::test]
+async fn many_statements_are_prepared_at_once() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, name text").await;
+    let insert = format!("INSERT INTO {table} (id, name) VALUES (?, ?)");
+    let once = format!("{insert} IF NOT EXISTS");
+    let select = format!("SELECT name FROM {table} WHERE id = ?");
+    let (store, claim, name): (Write<(i32, &str)>, Conditional<(i32, &str)>, Select<(i32,), (String,)>) =
+        session.prepare_all([&insert, &once, &select]).await.unwrap();
+    store.execute((1, "Ada")).await.unwrap();
+    assert!(matches!(claim.execute((1, "Bo")).await.unwrap(), Outcome::NotApplied(_)));
+    assert_eq!(name.one((1,)).await.unwrap(), Some(("Ada".to_owned(),)));
+    let error =
+        session.prepare_all::<(Write<(i32, &str)>, Increment<(i32,)>), 2>([&insert, &select]).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "SELECT FROM {table} failed: an increment of a counter was asked for, the text is a read. Ask prepare() for a \
+             Select"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_type_of_values_that_never_fits_is_refused_when_the_statement_is_prepared() {
+    let session = session().await;
+    let table = table_with(&session, "id int PRIMARY KEY, name text", "WITH default_time_to_live = 1000").await;
+    let text = format!("INSERT INTO {table} (id, name) VALUES (?, ?)");
+    let told = |problem: &str| format!("preparing INSERT INTO {table} failed: {problem}");
+    let error = session.prepare::<Write<(i32, f64)>>(&text).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Type);
+    assert_eq!(error.to_string(), told("the bind marker for name is text, f64 cannot be bound to it"));
+    let error = session.prepare::<Write<(i32,)>>(&text).await.unwrap_err();
+    assert_eq!(error.to_string(), told("(i32,) has 1 values, the statement has 2 bind markers"));
+    let ttl = format!("{text} USING TTL ?");
+    session.prepare::<Write<(i32, &str)>>(&ttl).await.unwrap();
+    session.prepare::<Write<(i32, &str, i32)>>(&ttl).await.unwrap();
+    let mut batch = UnloggedBatch::new(&session);
+    batch.push(&session.prepare::<Write<(i32, &str)>>(&text).await.unwrap(), (1, "Ada")).unwrap();
+    batch.execute().await.unwrap();
+}
