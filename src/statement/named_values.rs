@@ -72,7 +72,8 @@ impl SerializeRow for NamedValues<'_> {
             let Some((_, value)) = self.0.iter().find(|(name, _)| *name == marker.name()) else {
                 return Err(SerializationError::new(NamesDoNotFit::NoValue(marker.name().to_owned())));
             };
-            value.serialize(marker.typ(), writer.make_cell_writer()).map_err(|err| {
+            // Not the box: errors name the type of the value.
+            (**value).serialize(marker.typ(), writer.make_cell_writer()).map_err(|err| {
                 let name = marker.name().to_owned();
                 let kind = BuiltinSerializationErrorKind::ColumnSerializationFailed { name, err };
                 SerializationError::new(BuiltinSerializationError { rust_name: type_name::<Self>(), kind })
