@@ -364,7 +364,7 @@ impl Builder {
     /// | one of the endpoint's addresses is silent or refuses, another is well | the one that is well is taken |
     /// | the endpoint is silent at TCP, TLS, OPTIONS, STARTUP, AUTH_RESPONSE, REGISTER or the reading of the system tables, or closes the connection there | new tries until the deadline, then an error that names the stage |
     /// | a peer is silent at TCP, TLS or OPTIONS | it is left out after 1 s; the driver tries it again in the background |
-    /// | a peer is silent at STARTUP or AUTH_RESPONSE | after 40 % of the deadline there is a second try, which leaves it out after 1 s |
+    /// | a peer is silent at STARTUP or AUTH_RESPONSE | it is left out after 1.5 s; the driver tries it again in the background |
     /// | a peer shows a certificate for another name | it is left out |
     /// | an address that the system tables name refuses TCP | the address of the peer with the same host id is taken, else one of the endpoint's |
     /// | all peers are silent at TCP, and the endpoint is well | the endpoint's addresses are taken for them |

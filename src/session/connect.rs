@@ -192,7 +192,7 @@ impl Connecting<'_> {
         let addresses: Vec<SocketAddr> = contact_points.iter().map(|attempt| attempt.address).collect();
         translator.distrust(depth, probe_timeout(contact_points));
         for address in &addresses {
-            translator.passed(*address);
+            translator.passed(*address, depth);
         }
         let passed = match depth {
             Depth::Options => "TCP, TLS and OPTIONS passed",

@@ -37,7 +37,12 @@ pub(super) const ALONE_FOR: Duration = Duration::from_secs(3);
 
 /// For a peer of an endpoint that was reached so: what is far away is slow, and not silent.
 pub(super) fn probe_timeout<'a>(reached: impl IntoIterator<Item = &'a Attempt>) -> Duration {
-    reached.into_iter().map(Attempt::took).max().map_or(PROBE_TIMEOUT, |took| PROBE_TIMEOUT.max(took * 2))
+    PROBE_TIMEOUT.max(longest(reached) * 2)
+}
+
+/// How long the slowest took.
+pub(super) fn longest<'a>(reached: impl IntoIterator<Item = &'a Attempt>) -> Duration {
+    reached.into_iter().map(Attempt::took).max().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ impl Verdict {
 
     /// Whether it holds for who wants `depth`, so long after it was found at `found`.
     fn holds(&self, age: Duration, found: Depth, depth: Depth) -> bool {
-        let is_deep_enough = !matches!(self, Self::Passed) || found > Depth::Tcp || depth == Depth::Tcp;
+        let is_deep_enough = !matches!(self, Self::Passed) || found >= depth;
         is_deep_enough && age < self.holds_for()
     }
 
@@ -126,6 +126,7 @@ pub(super) struct Checked {
     pub(super) all_passed: bool,
     /// Where nobody listens, another address may serve instead.
     pub(super) any_refused: bool,
+    pub(super) any_silent: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -154,9 +155,9 @@ impl Translator {
         *lock(&self.probing) = Probing { depth, limit };
     }
 
-    /// Notes an address that is connected with.
-    pub(super) fn passed(&self, address: SocketAddr) {
-        keep(&self.probed, address, Depth::Options, Verdict::Passed);
+    /// Notes an address that passed `depth`.
+    pub(super) fn passed(&self, address: SocketAddr, depth: Depth) {
+        keep(&self.probed, address, depth, Verdict::Passed);
     }
 
     /// From now on a peer is taken through all that a connection of a pool goes through. At first that costs too much;
@@ -183,20 +184,21 @@ impl Translator {
         }
     }
 
-    /// Probes, until `deadline` at the latest, the addresses that the driver was given for hosts that `of` accepts and
-    /// that are not known to be well. Notes what is wrong with each.
-    pub(super) async fn check(&self, of: impl Fn(Uuid) -> bool, deadline: Instant) -> Checked {
+    /// Probes as far as `depth`, until `deadline` at the latest, the addresses that the driver was given for hosts that `of`
+    /// accepts and that are not known to be well. Notes what is wrong with each.
+    pub(super) async fn check(&self, of: impl Fn(Uuid) -> bool, depth: Depth, deadline: Instant) -> Checked {
         let given: Vec<(Uuid, SocketAddr)> = lock(&self.hosts)
             .iter()
             .filter(|(host_id, _)| of(**host_id))
             .filter_map(|(host_id, host)| Some((*host_id, host.given?)))
             .collect();
-        let probes = given.iter().map(|(_, address)| self.probe_to(*address, Depth::Options, deadline));
-        let mut checked = Checked { all_passed: true, any_refused: false };
+        let probes = given.iter().map(|(_, address)| self.probe_to(*address, depth, deadline));
+        let mut checked = Checked { all_passed: true, any_refused: false, any_silent: false };
         for ((host_id, _), verdict) in given.iter().zip(join_all(probes).await) {
             let Some(problem) = verdict.problem() else { continue };
             checked.all_passed = false;
             checked.any_refused |= matches!(verdict, Verdict::Refused(_));
+            checked.any_silent |= matches!(verdict, Verdict::Silent(_));
             if let Some(host) = lock(&self.hosts).get_mut(host_id) {
                 Trouble::note(&mut host.trouble, problem.to_owned());
             }

@@ -17,7 +17,7 @@ use tracing::debug;
 
 use super::{Connected, Connecting, FIRST_SHARE, Miss};
 use crate::handshake::{Attempt, Depth};
-use crate::session::defaults::{PROBE_TIMEOUT, probe_timeout};
+use crate::session::defaults::{PROBE_TIMEOUT, longest, probe_timeout};
 use crate::session::driver;
 use crate::session::ready::{FirstPeer, ReadyWhen};
 use crate::session::topology::Translator;
@@ -48,7 +48,7 @@ impl Connecting<'_> {
         debug!("connecting again, with peers that pass a probe");
         let contact_points = if reached.is_empty() {
             let limit = (Instant::now() + PROBE_TIMEOUT).min(limit);
-            self.contact_points(&addresses, Depth::Options, limit).await?.passed
+            self.contact_points(&addresses, Depth::Authentication, limit).await?.passed
         } else {
             reached
         };
@@ -102,10 +102,18 @@ impl Connecting<'_> {
         }
         let asked = translator.is_asked().await;
         sleep(self.settings.probe_after).await;
-        if translator.check(|_| true, asked + probe_timeout(&passed)).await.all_passed {
+        let began = Instant::now();
+        if !translator.check(|_| true, Depth::Options, asked + probe_timeout(&passed)).await.all_passed {
+            return Ok(passed);
+        }
+        // Somebody may be silent at a later stage. From far away, or with a busy machine, those take as long again as the ones
+        // that were timed.
+        let deadline = Instant::now() + PROBE_TIMEOUT.max(longest(&passed).max(began.elapsed()) * 4);
+        if !translator.check(|_| true, Depth::Authentication, deadline).await.any_silent {
             return pending().await;
         }
-        Ok(passed)
+        // A contact point that passed may be the silent one.
+        Ok(Vec::new())
     }
 
     /// Whether some peers are not connected that could be if their addresses were looked into.
@@ -116,7 +124,7 @@ impl Connecting<'_> {
         let enabled = state.get_nodes_info().iter().filter(|node| node.is_enabled());
         let (well, missing): (Vec<&Arc<Node>>, Vec<_>) = enabled.partition(|node| node.is_connected());
         for node in &well {
-            translator.passed(connected.address(node));
+            translator.passed(connected.address(node), Depth::Authentication);
         }
         let now = Instant::now();
         // What is far away is slow, and not silent.
@@ -126,7 +134,7 @@ impl Connecting<'_> {
             return false;
         }
         let is_missing = |host_id| missing.iter().any(|node| node.host_id == host_id);
-        let checked = translator.check(is_missing, (now + PROBE_TIMEOUT).min(limit)).await;
+        let checked = translator.check(is_missing, Depth::Options, (now + PROBE_TIMEOUT).min(limit)).await;
         well.is_empty() || checked.any_refused
     }
 

@@ -113,11 +113,12 @@ async fn one_of_nine_peers_silent_at_tcp_costs_a_second() {
 }
 
 #[tokio::test]
-async fn one_of_nine_peers_silent_later_is_left_out_by_the_second_try() {
+async fn one_of_nine_peers_silent_later_costs_a_second_and_a_half() {
     join_all([At::Startup, At::AuthResponse, At::Answer].map(async |at| {
         let site = Site::new(9, |stub| stub.fault_of(loopback(5), at, Does::Nothing)).await;
-        let deadline = Duration::from_secs(8);
-        let session = site.builder().connect_timeout(deadline).connect().await.unwrap();
+        let started = Instant::now();
+        let session = site.builder().connect_timeout(Duration::from_secs(60)).connect().await.unwrap();
+        assert!(started.elapsed() < Duration::from_millis(7_500), "{:?}", started.elapsed());
         assert_eq!((session.peers().len(), connected(&session)), (9, 8));
     }))
     .await;
