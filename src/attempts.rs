@@ -142,7 +142,8 @@ impl<'c> Attempts<'c> {
     /// An attempt with less time left is not sent: its answer would come too late.
     fn expected_answer(&self) -> Duration {
         let took = self.trouble.as_ref().map_or(Duration::ZERO, |trouble| trouble.took);
-        self.call.paces.iter().map(|pace| pace.expected_answer()).fold(took, Duration::max)
+        let now = self.call.session.age(Instant::now());
+        self.call.paces.iter().map(|pace| pace.expected_answer(now)).fold(took, Duration::max)
     }
 
     /// How long the next attempt may take.

@@ -135,8 +135,8 @@ impl Pace {
     }
 
     /// The time that an attempt needs at least to be answered, by recent answers; nothing while it is not slowed.
-    pub(crate) fn expected_answer(&self) -> Duration {
-        if self.is_free() { Duration::ZERO } else { self.lock().admission.expected_answer() }
+    pub(crate) fn expected_answer(&self, now: Duration) -> Duration {
+        if self.is_free() { Duration::ZERO } else { self.lock().admission.expected_answer(now) }
     }
 
     /// Takes in that an attempt sent at `sent` was acknowledged. Times are since the session began.
@@ -268,7 +268,8 @@ impl Drop for Serving {
     reason = "units of a request, from one to some thousands"
 )]
 fn whole(units: f64) -> u32 {
-    units.round() as u32
+    // Not `round()`, which is a call of a library where the processor is not known.
+    (units + 0.5) as u32
 }
 
 /// The paces that a request is held to: that of its table, or of all tables of a batch.

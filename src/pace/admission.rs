@@ -181,8 +181,8 @@ impl<T> Admission<T> {
     }
 
     /// The time that an attempt needs at least to be answered, by recent answers.
-    pub(super) fn expected_answer(&self) -> Duration {
-        self.table.expected_answer()
+    pub(super) fn expected_answer(&self, now: Duration) -> Duration {
+        self.table.expected_answer(now)
     }
 
     pub(super) fn is_free(&self) -> bool {

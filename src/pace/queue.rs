@@ -56,7 +56,7 @@ impl<T> Queue<T> {
         let ahead = self.waiting.ahead(ask, now);
         let wait = self.wait(ahead, ask.units, now);
         let left = ask.deadline.saturating_sub(now);
-        let expected = self.expected_answer();
+        let expected = self.expected_answer(now);
         if wait.is_zero() && self.waiting.is_empty() && left >= expected {
             self.take(ask.units);
             return Answer::Go;
@@ -85,7 +85,7 @@ impl<T> Queue<T> {
         loop {
             let ask = self.waiting.first()?;
             let wait = self.wait(0.0, ask.units, now);
-            let is_late = ask.deadline < now.saturating_add(wait).saturating_add(self.expected_answer());
+            let is_late = ask.deadline < now.saturating_add(wait).saturating_add(self.expected_answer(now));
             if !wait.is_zero() && !is_late {
                 if let Some(rate) = &mut self.rate {
                     rate.is_waited_for(now);
@@ -151,7 +151,7 @@ impl<T> Queue<T> {
 
     /// Returns whether turns come sooner now.
     pub(super) fn acknowledged(&mut self, units: f64, sent: Duration, now: Duration) -> bool {
-        self.answers.add(now.saturating_sub(sent));
+        self.answers.add(now.saturating_sub(sent), now);
         let Some(rate) = &mut self.rate else { return false };
         let has_grown = rate.acknowledged(units, sent, now);
         if self.waiting.is_empty() && rate.is_over(now) {
@@ -168,7 +168,7 @@ impl<T> Queue<T> {
         now: Duration,
         before: impl FnOnce() -> f64,
     ) -> bool {
-        self.answers.add(now.saturating_sub(sent));
+        self.answers.add(now.saturating_sub(sent), now);
         match &mut self.rate {
             Some(rate) => rate.throttled(units, sent, now),
             None => {
@@ -179,8 +179,8 @@ impl<T> Queue<T> {
     }
 
     /// The time that an attempt needs at least to be answered, by recent answers.
-    pub(super) fn expected_answer(&self) -> Duration {
-        self.answers.expected()
+    pub(super) fn expected_answer(&self, now: Duration) -> Duration {
+        self.answers.expected(now)
     }
 
     pub(super) fn is_free(&self) -> bool {

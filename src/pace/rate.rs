@@ -18,13 +18,19 @@ const EPOCH_LONGEST: Duration = Duration::from_secs(4);
 const PROBE: f64 = 0.02;
 /// At low rates the share is too little to notice anything within seconds; then it is this part of a request a second.
 const PROBE_REQUESTS: f64 = 0.2;
+/// But no more than this share: at a request in several seconds, most attempts would be throttled.
+const PROBE_MOST: f64 = 0.1;
 /// A larger share of throttled units lowers the rate.
 const TOLERATED: f64 = 0.04;
+/// At low rates an epoch without a throttle raises the rate by at most this share of it, if not by the factors.
+const GROWTH_MOST: f64 = 0.2;
 /// Factors by which consecutive epochs without a throttle raise the rate; the last one repeats.
 const GROWTH: [f64; 4] = [1.05, 1.2, 1.5, 2.0];
 
 /// So many attempts throttled in a row divide the rate by four at once.
 const RUN: u32 = 4;
+/// A search begins if that lowers the rate by at least this factor.
+const SEARCHED: f64 = 1.5;
 /// While searching, each acknowledged unit raises the rate by so many units a second.
 const SEARCH_GAIN: f64 = 5.0;
 /// Requests a second where the search begins if nothing acknowledged tells a rate.
@@ -145,12 +151,13 @@ impl Rate {
         self.epoch.throttled += units;
         self.epoch.throttled_in_a_row += 1;
         if self.epoch.throttled_in_a_row >= RUN {
-            let least = (LEAST * self.request).min(self.per_second);
-            if self.per_second > least {
-                self.change((self.per_second / 4.0).max(least), now);
+            let lowered = (self.per_second / 4.0).max((LEAST * self.request).min(self.per_second));
+            // A rate that is hardly higher than the least has a run of throttles by chance, and there is nothing to search for.
+            self.is_searching |= self.per_second >= SEARCHED * lowered;
+            if self.per_second > lowered {
+                self.change(lowered, now);
                 self.begin_epoch(now);
             }
-            self.is_searching = true;
         } else {
             self.is_searching &= self.epoch.acknowledged == 0.0;
         }
@@ -180,12 +187,13 @@ impl Rate {
         let Epoch { acknowledged, throttled, is_used_up, .. } = self.epoch;
         let sent = acknowledged + throttled;
         let share = throttled / sent;
-        let probe = |rate: f64, request: f64| (rate * PROBE).max(request * PROBE_REQUESTS);
+        let probe = |rate: f64, request: f64| (rate * PROBE).max((request * PROBE_REQUESTS).min(rate * PROBE_MOST));
         if throttled == 0.0 {
             if is_used_up {
                 let factor = GROWTH[self.clean_epochs.min(GROWTH.len() - 1)];
                 self.clean_epochs += 1;
-                let grown = (self.per_second * factor).max(self.per_second + self.request * PROBE_REQUESTS);
+                let least = (self.request * PROBE_REQUESTS).min(self.per_second * GROWTH_MOST);
+                let grown = (self.per_second * factor).max(self.per_second + least);
                 // No further beyond what was sent: it is all that the epoch has proved.
                 let proved = 2.0 * sent / elapsed.as_secs_f64().max(0.01);
                 let grown = grown.min(proved).max(self.per_second);

@@ -138,6 +138,24 @@ async fn a_call_whose_turn_comes_too_late_is_told_at_once_when_it_would_come() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_slow_answer_does_not_keep_out_those_who_have_less_time_for_ever() {
+    let (began, pace) = (Instant::now(), throttled_at_once());
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    pace.acknowledged(1.0, None, Duration::ZERO, || began.elapsed());
+    let turn = || pace.turn(within(1.0, Duration::from_millis(250)), began);
+    assert!(turn().await.is_err(), "the last answer took 3 s");
+    // Nobody else calls, and each who is refused calls again.
+    while turn().await.is_err() {
+        assert!(began.elapsed() < Duration::from_secs(10), "an answer that is long past still counts");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let sent = began.elapsed();
+    pace.acknowledged(1.0, None, sent, || sent + Duration::from_millis(5));
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(turn().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn those_who_wait_are_told_when_the_table_takes_nothing_any_more() {
     let (began, pace) = (Instant::now(), throttled_at_once());
     let mut waiting: Vec<_> =
