@@ -1,18 +1,20 @@
 //! Binding: values to a prepared statement, held to the service's limits before anything is sent.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use keyspaces_cql::{Rule, rules};
 use scylla::frame::response::result::ColumnSpec;
 use scylla::serialize::row::SerializeRow;
 
-use super::cells::{Cells, Serialised};
+use super::cells::{self, Cells, Serialised};
 use super::{Core, by_rule_in_words, mismatch, value_types};
 use crate::execute::Request;
 use crate::stream::{Fingerprint, Read};
 use crate::{Error, ErrorKind};
 
 impl Core {
+    #[inline]
     pub(crate) fn bind(&self, values: &impl SerializeRow) -> Result<Request, Error> {
         self.bind_serialised(&self.serialised(values)?)
     }
@@ -30,44 +32,53 @@ impl Core {
     }
 
     /// A read about to be made.
+    #[inline]
     pub(super) fn read(&self, values: &impl SerializeRow) -> Result<Read, Error> {
         let values = self.serialised(values)?;
         let request = self.bind_serialised(&values)?;
         let fingerprint = Fingerprint::new(self.text, values.cells());
-        Ok(Read { call: self.call.clone(), request, fingerprint })
+        Ok(Read { call: Arc::clone(&self.call), request, fingerprint })
     }
 
-    pub(super) fn bind_serialised(&self, values: &Serialised) -> Result<Request, Error> {
+    fn bind_serialised(&self, values: &Serialised) -> Result<Request, Error> {
+        let mut bound = self.prepared.clone().bind(values).map_err(|error| self.unbindable(error))?;
         let cells = values.cells();
-        let mut bound = self.prepared.clone().bind(&cells).map_err(|error| self.unbindable(error))?;
         if let Some(rows) = self.limit(cells) {
             bound.set_page_size(rows);
         }
         Ok(Request::Prepared(bound, cells.as_bytes().len()))
     }
 
-    /// The values as they are sent, checked.
-    pub(super) fn serialised(&self, values: &impl SerializeRow) -> Result<Serialised, Error> {
+    fn serialised(&self, values: &impl SerializeRow) -> Result<Serialised, Error> {
+        Serialised::by(|buffer| self.append_values(values, buffer))
+    }
+
+    /// Appends the values as they are sent, checked, and returns how many they are. After an error `buffer` may hold some of
+    /// them.
+    pub(super) fn append_values(&self, values: &impl SerializeRow, buffer: &mut Vec<u8>) -> Result<usize, Error> {
         if self.kept.is_outdated() {
             return Err(self.outdated());
         }
         let columns = self.prepared.get_variable_col_specs();
         let options = &self.call.options;
-        let serialised = if options.ttl.is_none() && options.timestamp.is_none() {
-            Serialised::new(columns.as_slice(), values)
+        let start = buffer.len();
+        let count = if options.ttl.is_none() && options.timestamp.is_none() {
+            cells::append(columns.as_slice(), values, buffer).map_err(|error| self.unbindable(error))?
         } else {
             let inserted = self.inserted()?;
-            let given: Vec<ColumnSpec<'_>> = columns
+            let columns: Vec<ColumnSpec<'_>> = columns
                 .iter()
                 .enumerate()
                 .filter(|(index, _)| inserted.iter().all(|(at, _)| at != index))
                 .map(|(_, column)| column.clone())
                 .collect();
-            Serialised::new(&given, values).map(|given| given.with(&inserted))
+            let mut given = Vec::new();
+            let count = cells::append(&columns, values, &mut given).map_err(|error| self.unbindable(error))?;
+            Cells::of(&given, count).append_with(&inserted, buffer);
+            count + inserted.len()
         };
-        let serialised = serialised.map_err(|error| self.unbindable(error))?;
-        self.check(serialised.cells())?;
-        Ok(serialised)
+        self.check(Cells::of(buffer.get(start..).unwrap_or_default(), count))?;
+        Ok(count)
     }
 
     /// The values of `USING`, each with the index of its bind marker, in the order of the markers.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
 use super::About;
-use super::batch::Keys;
+use super::batch::{Keys, Kinds};
 use super::prepared::Prepared;
 use crate::session::InFlight;
 use crate::{Error, ErrorKind, Session, classify};
@@ -27,6 +27,7 @@ type Preparing = Shared<BoxFuture<'static, Result<Arc<Prepared>, Failure>>>;
 pub(crate) struct Cache {
     kept: Mutex<Kept>,
     keys: Keys,
+    kinds: Kinds,
     tables: Mutex<Tables>,
 }
 
@@ -121,6 +122,11 @@ impl Cache {
     /// The primary keys of tables, as far as they were asked for.
     pub(super) fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// The kinds of batches that were sent.
+    pub(super) fn kinds(&self) -> &Kinds {
+        &self.kinds
     }
 
     fn join(&self, text: &str, prepare: impl FnOnce() -> Result<Preparing, Error>) -> Result<Preparing, Error> {

@@ -6,9 +6,13 @@ use scylla::frame::response::result::{CollectionType, ColumnSpec, ColumnType, Na
 use scylla::serialize::SerializationError;
 use scylla::serialize::row::{RowSerializationContext, SerializeRow};
 use scylla::serialize::writers::{RowWriter, WrittenCellProof};
+use scylla_cql_core::serialize::row::SerializedValues;
 
 /// Buffers that grew larger than this are given back, so that one large row does not stay in memory for ever.
 const KEPT: usize = 64 * 1024;
+
+/// Bytes of the number of values in a request.
+const COUNT: usize = 2;
 
 const NULL: i32 = -1;
 
@@ -16,41 +20,43 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Values serialised into this thread's buffer, which is given back when this is dropped.
+/// The values of one request, serialised into this thread's buffer, which is given back when this is dropped.
 pub(super) struct Serialised {
+    /// As a request has them: the number of values in two bytes, then the values.
     buffer: Vec<u8>,
-    count: usize,
 }
 
 impl Serialised {
-    pub(super) fn new(columns: &[ColumnSpec<'_>], values: &impl SerializeRow) -> Result<Self, SerializationError> {
-        let mut serialised = Self { buffer: BUFFER.take(), count: 0 };
+    /// `serialise` appends values and returns how many it appended.
+    pub(super) fn by<E>(serialise: impl FnOnce(&mut Vec<u8>) -> Result<usize, E>) -> Result<Self, E> {
+        let mut serialised = Self { buffer: BUFFER.take() };
         serialised.buffer.clear();
-        let mut writer = RowWriter::new(&mut serialised.buffer);
-        values.serialize(&RowSerializationContext::from_specs(columns), &mut writer)?;
-        serialised.count = writer.value_count();
+        serialised.buffer.extend_from_slice(&[0; COUNT]);
+        let count = serialise(&mut serialised.buffer)?;
+        // A statement has no more bind markers than two bytes can count.
+        let count = u16::try_from(count).unwrap_or(u16::MAX);
+        if let Some(first) = serialised.buffer.first_chunk_mut::<COUNT>() {
+            *first = count.to_be_bytes();
+        }
         Ok(serialised)
     }
 
     pub(super) fn cells(&self) -> Cells<'_> {
-        Cells { bytes: &self.buffer, count: self.count }
+        let (count, bytes) = self.buffer.split_first_chunk::<COUNT>().unwrap_or((&[0; COUNT], &[]));
+        Cells { bytes, count: u16::from_be_bytes(*count).into() }
+    }
+}
+
+/// Binds all values in one copy: appended one by one, they would make the driver's buffer grow several times.
+impl SerializeRow for Serialised {
+    fn serialize(&self, _: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
+        let values = SerializedValues::new_from_frame(&mut self.buffer.as_slice()).map_err(SerializationError::new)?;
+        writer.append_serialize_row(&values);
+        Ok(())
     }
 
-    /// These values with further ones put in, each at its index in what comes of it; `inserted` in the order of indexes.
-    pub(super) fn with(self, inserted: &[(usize, Vec<u8>)]) -> Self {
-        let mut all = Vec::with_capacity(self.buffer.len() + inserted.len() * 12);
-        let mut own = self.cells().iter();
-        let mut further = inserted.iter().peekable();
-        for index in 0.. {
-            if let Some((_, bytes)) = further.next_if(|(at, _)| *at == index) {
-                Value::Bytes(bytes).append_to(&mut all);
-            } else if let Some(value) = own.next() {
-                value.append_to(&mut all);
-            } else {
-                break;
-            }
-        }
-        Self { buffer: all, count: self.count + inserted.len() }
+    fn is_empty(&self) -> bool {
+        self.cells().count == 0
     }
 }
 
@@ -60,6 +66,18 @@ impl Drop for Serialised {
             BUFFER.set(std::mem::take(&mut self.buffer));
         }
     }
+}
+
+/// Appends `values` to `buffer` and returns how many they are.
+#[inline]
+pub(super) fn append(
+    columns: &[ColumnSpec<'_>],
+    values: &impl SerializeRow,
+    buffer: &mut Vec<u8>,
+) -> Result<usize, SerializationError> {
+    let mut writer = RowWriter::new(buffer);
+    values.serialize(&RowSerializationContext::from_specs(columns), &mut writer)?;
+    Ok(writer.value_count())
 }
 
 /// Serialised values, each as the protocol has it: four bytes of length, or a negative number for null or unset, and as
@@ -102,6 +120,21 @@ impl<'b> Cells<'b> {
         }
     }
 
+    /// Appends these values with further ones put in, each at its index among all of them; `inserted` in the order of indexes.
+    pub(super) fn append_with(self, inserted: &[(usize, Vec<u8>)], all: &mut Vec<u8>) {
+        let mut own = self.iter();
+        let mut further = inserted.iter().peekable();
+        for index in 0.. {
+            if let Some((_, bytes)) = further.next_if(|(at, _)| *at == index) {
+                Value::Bytes(bytes).append_to(all);
+            } else if let Some(value) = own.next() {
+                value.append_to(all);
+            } else {
+                break;
+            }
+        }
+    }
+
     /// How many bytes of data the values surely are for the service, which has a size of its own for each type: text and
     /// blobs count as they are, numbers as one byte, collections of text or blobs without the lengths of their elements.
     pub(super) fn surely_at_least(self, columns: &[ColumnSpec<'_>]) -> usize {
@@ -122,6 +155,7 @@ pub(super) enum Value<'b> {
 }
 
 impl<'b> Value<'b> {
+    #[inline]
     fn read(bytes: &'b [u8]) -> Option<(Self, &'b [u8])> {
         let (length, rest) = bytes.split_first_chunk::<4>()?;
         match i32::from_be_bytes(*length) {
@@ -149,7 +183,9 @@ impl<'b> Value<'b> {
 /// Binds what is serialised already; what the columns are was checked when it was.
 impl SerializeRow for Cells<'_> {
     fn serialize(&self, _: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
-        for value in self.iter() {
+        let mut rest = self.bytes;
+        while let Some((value, after)) = Value::read(rest) {
+            rest = after;
             let cell = writer.make_cell_writer();
             let _: WrittenCellProof<'_> = match value {
                 Value::Null => cell.set_null(),
@@ -209,22 +245,27 @@ mod tests {
     #[test]
     fn values_are_bound_again_as_they_were_serialised() {
         let values = (7_i32, "Ada", None::<String>, Unset);
-        let serialised = Serialised::new(&columns(), &values).expect("they fit");
+        let serialised = Serialised::by(|buffer| append(&columns(), &values, buffer)).expect("they fit");
         let cells = serialised.cells();
         let read: Vec<_> = cells.iter().collect();
         assert_eq!(read, [Value::Bytes(&[0, 0, 0, 7]), Value::Bytes(b"Ada"), Value::Null, Value::Unset]);
         assert_eq!((cells.count(), cells.value(1), cells.value(2)), (4, Some(&b"Ada"[..]), None));
-        let again = Serialised::new(&columns(), &cells).expect("they were serialised");
-        assert_eq!(cells.as_bytes(), again.cells().as_bytes());
+        let (mut together, mut singly) = (Vec::new(), Vec::new());
+        assert_eq!(append(&columns(), &serialised, &mut together).expect("they were serialised"), 4);
+        assert_eq!(append(&columns(), &cells, &mut singly).expect("they were serialised"), 4);
+        assert_eq!((cells.as_bytes(), cells.as_bytes()), (together.as_slice(), singly.as_slice()));
     }
 
     #[test]
     fn further_values_are_put_in_where_their_bind_markers_stand() {
         let with = |inserted: &[(usize, &[u8])]| {
             let inserted: Vec<_> = inserted.iter().map(|(at, bytes)| (*at, bytes.to_vec())).collect();
-            let all = Serialised::new(&columns()[..2], &(7_i32, "Ada")).expect("they fit").with(&inserted);
-            assert_eq!(all.cells().count(), 2 + inserted.len());
-            all.cells().iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" ")
+            let (mut given, mut all) = (Vec::new(), Vec::new());
+            let count = append(&columns()[..2], &(7_i32, "Ada"), &mut given).expect("they fit");
+            Cells::of(&given, count).append_with(&inserted, &mut all);
+            let all = Cells::of(&all, count + inserted.len());
+            assert_eq!(all.iter().count(), all.count());
+            all.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" ")
         };
         let (id, name) = ("Bytes([0, 0, 0, 7])", "Bytes([65, 100, 97])");
         assert_eq!(with(&[(0, &[1])]), format!("Bytes([1]) {id} {name}"));
@@ -238,7 +279,8 @@ mod tests {
             |of| ColumnType::Collection { frozen: false, typ: CollectionType::List(Box::new(ColumnType::Native(of))) };
         let columns = [column("n", list(NativeType::Int)), column("t", list(NativeType::Text))];
         let values = (vec![1_i32; 100], vec!["ab".to_owned(); 100]);
-        let serialised = Serialised::new(&columns, &values).expect("they fit");
-        assert_eq!(serialised.cells().surely_at_least(&columns), 200);
+        let mut bytes = Vec::new();
+        let count = append(&columns, &values, &mut bytes).expect("they fit");
+        assert_eq!(Cells::of(&bytes, count).surely_at_least(&columns), 200);
     }
 }

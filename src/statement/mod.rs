@@ -123,7 +123,7 @@ impl Session {
             // A plain Cassandra gets what Keyspaces refuses, bound as well as in the text.
             is_restricted: markers.are_restricted() && !self.is_plain_cassandra(),
             markers: Arc::new(markers),
-            call: Call::new(self, about),
+            call: Arc::new(Call::new(self, about)),
             text: TextHash::of(prepared.get_statement()),
             prepared,
             kept,
@@ -139,7 +139,7 @@ fn markers_of(about: &About, prepared: &PreparedStatement) -> Markers {
 /// What a prepared statement is made of, whatever its type.
 #[derive(Clone, Debug)]
 pub struct Core {
-    pub(crate) call: Call,
+    pub(crate) call: Arc<Call>,
     pub(crate) prepared: PreparedStatement,
     pub(crate) text: TextHash,
     markers: Arc<Markers>,
@@ -152,7 +152,7 @@ pub struct Core {
 impl Core {
     /// Changes the options, and gives the driver its part of them: once, not with each call.
     fn change_options(&mut self, change: impl FnOnce(&mut CallOptions)) {
-        self.call.change_options(change);
+        Arc::make_mut(&mut self.call).change_options(change);
         if !self.call.about.is_read() {
             return;
         }

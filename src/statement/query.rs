@@ -1,6 +1,7 @@
 //! Statements for one use: not prepared, unless there are values to bind.
 
 use std::fmt;
+use std::sync::Arc;
 
 use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
@@ -150,7 +151,7 @@ impl<V: SerializeRow + Send + 'static> Query<'_, V> {
         statement.set_consistency(call.options.consistency.unwrap_or(session.read_consistency()).as_driver());
         statement.set_page_size(call.options.page_size_for_driver().unwrap_or(page_size));
         let fingerprint = Fingerprint::new(TextHash::of(&text), Cells::of(&[], 0));
-        Ok(Read { call, request: Request::Text(statement), fingerprint })
+        Ok(Read { call: Arc::new(call), request: Request::Text(statement), fingerprint })
     }
 }
 

@@ -36,7 +36,7 @@ pub struct Pages<R> {
 
 /// A read about to be made, from its values on.
 pub(crate) struct Read {
-    pub(crate) call: Call,
+    pub(crate) call: Arc<Call>,
     pub(crate) request: Request,
     pub(crate) fingerprint: Fingerprint,
 }
@@ -59,7 +59,7 @@ impl Read {
 
     /// A page with a deadline of its own.
     pub(crate) async fn page_within(&self, state: DriverState, deadline: Duration) -> Result<Arrived, Error> {
-        let mut call = self.call.clone();
+        let mut call = Call::clone(&self.call);
         call.options.deadline = Some(deadline);
         self.page_of(&call, state).await
     }

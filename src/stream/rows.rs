@@ -29,10 +29,6 @@ pub struct Rows<R> {
     state: State<R>,
 }
 
-#[allow(
-    clippy::large_enum_variant,
-    reason = "a box would be an allocation for each read, and a stream is moved once or twice"
-)]
 enum State<R> {
     /// Not polled yet.
     Fresh(Source),
@@ -42,9 +38,9 @@ enum State<R> {
 }
 
 /// Where the read comes from.
-#[allow(clippy::large_enum_variant, reason = "as of a state")]
 enum Source {
-    Ready(Result<Read, Error>),
+    // Boxed: a stream is moved some times before it is polled, and each would copy half a kilobyte.
+    Ready(Result<Box<Read>, Error>),
     Later(BoxFuture<'static, Result<Read, Error>>),
 }
 
@@ -81,7 +77,7 @@ impl<R: OwnedRow> Rows<R> {
     }
 
     pub(crate) fn new(read: Result<Read, Error>) -> Self {
-        Self { state: State::Fresh(Source::Ready(read)) }
+        Self { state: State::Fresh(Source::Ready(read.map(Box::new))) }
     }
 
     /// For a read that has to be prepared first, when the stream is polled.
@@ -113,7 +109,7 @@ impl<R: OwnedRow> Rows<R> {
 async fn read_all<R: OwnedRow>(source: Source, mut take: impl FnMut(R), pauses: bool) -> Result<(), Error> {
     let mut read = match source {
         Source::Ready(read) => read?,
-        Source::Later(read) => read.await?,
+        Source::Later(read) => Box::new(read.await?),
     };
     let (mut page, after) = read.first_page().await?;
     let mut next = more(after);
@@ -121,7 +117,7 @@ async fn read_all<R: OwnedRow>(source: Source, mut take: impl FnMut(R), pauses: 
         return take_rows(&read.call, page, || (), &mut take, pauses).await;
     }
     // The task that asks ahead has a part in it.
-    let read = Arc::new(read);
+    let read = Arc::<Read>::from(read);
     loop {
         let mut asked = None;
         let ask = || {

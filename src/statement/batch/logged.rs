@@ -93,7 +93,7 @@ impl Members {
                 ));
             }
             // The values are at least as large as what they surely are.
-            if members.values.len() + cells.as_bytes().len() > MOST_BYTES {
+            if members.values.len() > MOST_BYTES {
                 let columns = core.prepared.get_variable_col_specs();
                 let bytes = members.surely_at_least() + cells.surely_at_least(columns.as_slice());
                 if bytes > MOST_BYTES {
@@ -114,15 +114,15 @@ impl Members {
     pub(super) async fn check_logged(&self) -> Result<(), Error> {
         let mut rows = HashSet::new();
         for member in &self.of {
-            let Some(row) = Row::of(&self.session, &member.about, self.cells(member)).await else { continue };
+            let Some(row) = Row::of(&self.session, &member.call.about, self.cells(member)).await else { continue };
             if row.is_range() {
-                return Err(self.deletes_a_range(&member.about));
+                return Err(self.deletes_a_range(&member.call.about));
             }
             if row.sets_static_columns && self.of.len() > MOST_STATEMENTS_WITH_STATIC_COLUMNS {
                 return Err(self.refused(
                     format!(
                         "{} sets a static column, and then Keyspaces takes {MOST_STATEMENTS_WITH_STATIC_COLUMNS} statements",
-                        member.about.attempted
+                        member.call.about.attempted
                     ),
                     "Set the static column in another batch",
                 ));
@@ -131,7 +131,7 @@ impl Members {
                 && !rows.insert(identity)
             {
                 return Err(self.refused(
-                    format!("{} is about a row that another of its statements is about", member.about.attempted),
+                    format!("{} is about a row that another of its statements is about", member.call.about.attempted),
                     "Keyspaces refuses that (DG:batchStatements): set all columns of the row in one statement",
                 ));
             }

@@ -2,11 +2,13 @@
 
 mod conditional;
 mod key;
+mod kinds;
 mod logged;
 mod row;
 #[cfg(test)]
 mod tests;
 mod unlogged;
+mod values;
 
 use std::fmt;
 use std::ops::Range;
@@ -18,8 +20,11 @@ use scylla::statement::batch::{Batch, BatchStatement, BatchType};
 
 pub use self::conditional::ConditionalBatch;
 pub(super) use self::key::{Key, Keys};
+use self::kinds::Kind;
+pub(super) use self::kinds::Kinds;
 pub use self::logged::LoggedBatch;
 pub use self::unlogged::UnloggedBatch;
+use self::values::Values;
 use super::Core;
 use super::about::About;
 use super::cells::Cells;
@@ -41,17 +46,16 @@ struct Members {
 
 /// One statement of a batch.
 struct Member {
-    about: Arc<About>,
-    repeatable: bool,
-    paces: Together,
+    call: Arc<Call>,
     /// Where its values are, and how many.
     values: Range<usize>,
     count: usize,
     conditional: bool,
 }
 
-/// Room that is made with the first statement, in statements and in values of some hundred bytes.
+/// Room that is made with the first statement.
 const USUALLY_AT_MOST: usize = 10;
+const BYTES_USUALLY_AT_MOST: usize = 2 * 1024;
 
 impl Members {
     fn new(session: &Session, kind: BatchType) -> Self {
@@ -60,7 +64,8 @@ impl Members {
         Self { session: session.clone(), batch, of: Vec::new(), values: Vec::new(), options: CallOptions::default() }
     }
 
-    /// Adds a statement unless `refuses` has a reason against it, given the values with those of the statement.
+    /// Adds a statement unless `refuses` has a reason against it, given the values with those of the statement, which are
+    /// the last of this batch's.
     fn push(
         &mut self,
         core: &Core,
@@ -68,25 +73,18 @@ impl Members {
         conditional: bool,
         refuses: impl FnOnce(&Self, Cells<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let serialised = core.serialised(values)?;
-        let cells = serialised.cells();
-        refuses(self, cells)?;
         if self.of.is_empty() {
             self.of.reserve(USUALLY_AT_MOST);
             self.batch.statements.reserve(USUALLY_AT_MOST);
-            self.values.reserve(USUALLY_AT_MOST * cells.as_bytes().len().min(512));
+            self.values.reserve(BYTES_USUALLY_AT_MOST);
         }
         let start = self.values.len();
-        self.values.extend_from_slice(cells.as_bytes());
-        self.batch.append_statement(core.prepared.clone());
-        self.of.push(Member {
-            about: Arc::clone(&core.call.about),
-            repeatable: core.call.is_repeatable(),
-            paces: Arc::clone(&core.call.paces),
-            values: start..self.values.len(),
-            count: cells.count(),
-            conditional,
+        let appended = core.append_values(values, &mut self.values).and_then(|count| {
+            refuses(self, Cells::of(self.values.get(start..).unwrap_or_default(), count)).map(|()| count)
         });
+        let count = appended.inspect_err(|_| self.values.truncate(start))?;
+        self.batch.append_statement(core.prepared.clone());
+        self.of.push(Member { call: Arc::clone(&core.call), values: start..self.values.len(), count, conditional });
         Ok(())
     }
 
@@ -94,12 +92,13 @@ impl Members {
         member.cells(&self.values)
     }
 
+    fn kind(&self) -> Kind {
+        let is_repeatable = self.of.iter().all(|member| member.call.is_repeatable() && !member.conditional);
+        Kind { is_logged: self.batch.get_type() != BatchType::Unlogged, statements: self.of.len(), is_repeatable }
+    }
+
     fn attempted(&self) -> String {
-        let kind = match self.batch.get_type() {
-            BatchType::Unlogged => "an unlogged batch",
-            BatchType::Logged | BatchType::Counter => "a logged batch",
-        };
-        format!("{kind} of {} statements", self.of.len())
+        self.kind().attempted()
     }
 
     fn refused(&self, problem: impl Into<String>, advice: &'static str) -> Error {
@@ -124,11 +123,11 @@ impl Members {
     /// Those of all its tables, each once.
     fn paces(&self) -> Together {
         let Some((first, others)) = self.of.split_first() else { return Arc::default() };
-        if others.iter().all(|member| Arc::ptr_eq(&member.paces, &first.paces)) {
-            return Arc::clone(&first.paces);
+        if others.iter().all(|member| Arc::ptr_eq(&member.call.paces, &first.call.paces)) {
+            return Arc::clone(&first.call.paces);
         }
         let mut paces: Vec<&Arc<Pace>> = Vec::new();
-        for pace in self.of.iter().flat_map(|member| &*member.paces) {
+        for pace in self.of.iter().flat_map(|member| &*member.call.paces) {
             if !paces.iter().any(|known| Arc::ptr_eq(known, pace)) {
                 paces.push(pace);
             }
@@ -137,15 +136,14 @@ impl Members {
     }
 
     async fn send(&mut self) -> Result<(QueryResult, Arc<About>), Error> {
-        let repeatable = self.of.iter().all(|member| member.repeatable && !member.conditional);
-        let mut call = Call::new(&self.session, About::of_several(self.batch.get_type(), self.attempted(), repeatable));
-        call.options = self.options.clone();
-        call.paces = self.paces();
+        let (about, meters) = self.session.statements().kinds().of(self.kind());
+        let (session, options) = (self.session.without_keyspace(), self.options.clone());
+        let call = Call { session, about, options, paces: self.paces(), meters };
         // Each row takes whole units, and in a logged batch twice as many (DG:batchStatements).
         let rows = self.of.iter().map(|member| member.values.len().div_ceil(WRITE_UNIT).max(1) * WRITE_UNIT);
         let bytes = rows.sum::<usize>() * if self.batch.get_type() == BatchType::Logged { 2 } else { 1 };
-        let cells: Vec<Cells<'_>> = self.of.iter().map(|member| member.cells(&self.values)).collect();
-        let answer = execute::batch(&call, &mut self.batch, cells.as_slice(), bytes).await?;
+        let values = Values { members: &self.of, bytes: &self.values };
+        let answer = execute::batch(&call, &mut self.batch, &values, bytes).await?;
         Ok((answer, call.about))
     }
 }

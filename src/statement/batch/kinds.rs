@@ -1,0 +1,65 @@
+//! What batches are called in errors, spans and metrics.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use scylla::statement::batch::BatchType;
+
+use crate::observe::Meters;
+use crate::statement::about::About;
+
+/// Batches of one kind have the same name, and are the same to metrics.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Kind {
+    pub(super) is_logged: bool,
+    pub(super) statements: usize,
+    pub(super) is_repeatable: bool,
+}
+
+impl Kind {
+    pub(super) fn attempted(self) -> String {
+        let kind = if self.is_logged { "a logged batch" } else { "an unlogged batch" };
+        format!("{kind} of {} statements", self.statements)
+    }
+}
+
+/// The kinds of the batches that were sent: making a name and looking up metrics each time would cost a tenth of a small
+/// batch. There are at most two hundred of either type.
+#[derive(Default)]
+pub(in crate::statement) struct Kinds {
+    known: Mutex<BTreeMap<Kind, (Arc<About>, Meters)>>,
+}
+
+impl Kinds {
+    pub(super) fn of(&self, kind: Kind) -> (Arc<About>, Meters) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (about, meters) = known.entry(kind).or_insert_with(|| {
+            let of = if kind.is_logged { BatchType::Logged } else { BatchType::Unlogged };
+            let about = About::of_several(of, kind.attempted(), kind.is_repeatable);
+            let meters = Meters::of(&about, None);
+            (Arc::new(about), meters)
+        });
+        (Arc::clone(about), meters.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_of_one_kind_share_their_name_and_no_others() {
+        let kinds = Kinds::default();
+        let kind = Kind { is_logged: false, statements: 2, is_repeatable: true };
+        let about = |kind| kinds.of(kind).0;
+        assert_eq!(about(kind).attempted, "an unlogged batch of 2 statements");
+        assert_eq!((about(kind).operation(), about(kind).repeatable), ("BATCH", true));
+        assert!(Arc::ptr_eq(&about(kind), &about(kind)));
+        for other in
+            [Kind { is_logged: true, ..kind }, Kind { statements: 3, ..kind }, Kind { is_repeatable: false, ..kind }]
+        {
+            assert!(!Arc::ptr_eq(&about(kind), &about(other)));
+            assert_eq!(about(other).attempted, other.attempted());
+        }
+    }
+}

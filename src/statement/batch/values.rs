@@ -1,0 +1,50 @@
+//! The values of a batch, as the driver asks for them: one statement after the other.
+
+use std::slice;
+
+use scylla::serialize::SerializationError;
+use scylla::serialize::batch::{BatchValues, BatchValuesIterator};
+use scylla::serialize::row::{RowSerializationContext, SerializeRow};
+use scylla::serialize::writers::RowWriter;
+
+use super::Member;
+
+pub(super) struct Values<'m> {
+    pub(super) members: &'m [Member],
+    /// Of all members.
+    pub(super) bytes: &'m [u8],
+}
+
+pub(super) struct Iter<'m> {
+    members: slice::Iter<'m, Member>,
+    bytes: &'m [u8],
+}
+
+impl BatchValues for Values<'_> {
+    type BatchValuesIter<'r>
+        = Iter<'r>
+    where
+        Self: 'r;
+
+    fn batch_values_iter(&self) -> Iter<'_> {
+        Iter { members: self.members.iter(), bytes: self.bytes }
+    }
+}
+
+impl BatchValuesIterator<'_> for Iter<'_> {
+    fn serialize_next(
+        &mut self,
+        context: &RowSerializationContext<'_>,
+        writer: &mut RowWriter<'_>,
+    ) -> Option<Result<(), SerializationError>> {
+        self.members.next().map(|member| member.cells(self.bytes).serialize(context, writer))
+    }
+
+    fn is_empty_next(&mut self) -> Option<bool> {
+        self.members.next().map(|member| member.count == 0)
+    }
+
+    fn skip_next(&mut self) -> Option<()> {
+        self.members.next().map(drop)
+    }
+}
