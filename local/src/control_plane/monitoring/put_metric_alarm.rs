@@ -41,7 +41,7 @@ struct PutMetricAlarm {
 /// How many bytes an alarm may have: it is kept in memory.
 const LONGEST: usize = 64 << 10;
 
-/// How many metrics an expression of an alarm may be over.
+/// How many metrics an expression of an alarm may be over (CloudWatch User Guide, "CloudWatch service quotas").
 const MOST_METRICS: usize = 10;
 
 pub(super) fn read(input: Input<'_>) -> Result<Alarm, ApiError> {

@@ -24,7 +24,7 @@ pub(super) struct Alarms {
     history: VecDeque<Item>,
 }
 
-/// CloudWatch's quota is 5,000; fewer are kept here, because each may be evaluated for a day of minutes at once.
+/// CloudWatch has no quota. Here each alarm is kept in memory, and may be evaluated for a day of minutes at once.
 const MOST_ALARMS: usize = 500;
 
 /// How many entries of history are kept.
