@@ -265,6 +265,7 @@ async fn parts(builder: Builder) -> Result<Started, Error> {
         address: builder.bind.unwrap_or(Ipv4Addr::LOCALHOST),
         port: builder.http_port,
         is_plain: builder.plain_http,
+        limits: builder.http_limits,
     };
     control_plane.check_port().await.map_err(|error| no_control_plane(control_plane, error))?;
     let (ca_path, ca_directory) = write_ca(&ca, builder.ca_directory.as_deref())?;

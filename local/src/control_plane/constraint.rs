@@ -30,11 +30,14 @@ impl Constraints {
     ///
     /// A ValidationException, if any of the checks failed.
     pub(crate) fn check(self) -> Result<(), ApiError> {
+        /// Only so many are named: each element of a list may break several.
+        const MOST: usize = 20;
         let Self(broken) = self;
+        let named = &broken[..broken.len().min(MOST)];
         match broken.len() {
             0 => Ok(()),
             1 => Err(ApiError::validation(format!("1 validation error detected: {}", broken[0]))),
-            number => Err(ApiError::validation(format!("{number} validation errors detected: {}", broken.join("; ")))),
+            number => Err(ApiError::validation(format!("{number} validation errors detected: {}", named.join("; ")))),
         }
     }
 }
@@ -154,6 +157,20 @@ mod tests {
         constraints.member("keyspaceName", Some("shop")).required().length(1..=48).one_of(&["shop"]);
         constraints.member::<i32>("maxResults", None).range(1..=1000);
         assert_eq!(constraints.check(), Ok(()));
+    }
+
+    #[test]
+    fn of_many_broken_constraints_the_first_are_named() {
+        let mut constraints = Constraints::default();
+        for number in 1..=1000 {
+            constraints.member::<str>(&format!("tags.{number}.member.key"), None).required();
+        }
+        let message = constraints.check().unwrap_err().message;
+        assert!(
+            message.starts_with("1000 validation errors detected: Value null at 'tags.1.member.key' "),
+            "{message}"
+        );
+        assert!(message.contains("'tags.20.member.key'") && !message.contains("'tags.21.member.key'"), "{message}");
     }
 
     #[test]

@@ -230,3 +230,63 @@ fn response(protocol: Protocol, status: StatusCode, body: Vec<u8>, request_id: &
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn received(path: &str, headers: &[(&'static str, &str)], body: &'static str) -> Received {
+        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let (client, body) = (([127, 0, 0, 1], 5000).into(), Bytes::from_static(body.as_bytes()));
+        Received { client, method: "POST".to_owned(), path: path.to_owned(), query: String::new(), headers, body }
+    }
+
+    #[test]
+    fn a_refusal_has_a_line_with_the_operation_as_its_protocol_names_it() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log =
+            tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let long = format!("/service/KeyspacesService/operation/{}", "x".repeat(1000));
+        tracing::subscriber::with_default(log, || {
+            let error = ApiError::conflict("it is there");
+            received("/", &[("x-amz-target", "KeyspacesService.CreateTable")], "{}").log(&error, "id-1");
+            let in_cbor = [("smithy-protocol", "rpc-v2-cbor")];
+            received("/service/KeyspacesService/operation/GetTable", &in_cbor, "").log(&error, "id-2");
+            received("/", &form, "Action=CreateUser&UserName=a").log(&ApiError::access_denied("no"), "id-3");
+            received(&long, &in_cbor, "").log(&error, "id-4");
+        });
+        let line = |operation: &str, error: &str, request_id: &str| {
+            format!(
+                " INFO keyspaces_local::client: refused client=127.0.0.1:5000 kind=\"HTTP\" operation=\"{operation}\" {error} \
+                 request_id=\"{request_id}\"\n"
+            )
+        };
+        let conflict = "error=\"ConflictException\" status=409 reason=\"it is there\"";
+        let expected = [
+            line("KeyspacesService.CreateTable", conflict, "id-1"),
+            line("/service/KeyspacesService/operation/GetTable", conflict, "id-2"),
+            line("CreateUser", "error=\"AccessDeniedException\" status=403 reason=\"no\"", "id-3"),
+            line(&long[..100], conflict, "id-4"),
+        ];
+        let written = lines.0.lock().unwrap().clone();
+        assert_eq!(String::from_utf8(written).unwrap(), expected.concat());
+    }
+}

@@ -184,3 +184,142 @@ fn query(form: &[u8]) -> Result<(Service, String), ApiError> {
 fn member(form: &[u8], name: &str) -> Option<String> {
     form_urlencoded::parse(form).find(|(member, _)| member == name).map(|(_, value)| value.into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::protocol::JsonVersion;
+    use super::*;
+
+    /// A request of a service's own clients.
+    fn head<'a>(method: &'a str, path: &'a str, headers: &[(&str, &'a str)]) -> Head<'a> {
+        let value = |name: &str| headers.iter().find(|(header, _)| *header == name).map(|(_, value)| *value);
+        Head {
+            method,
+            path,
+            target: value("x-amz-target"),
+            smithy_protocol: value("smithy-protocol"),
+            content_type: value("content-type"),
+        }
+    }
+
+    const TARGET: (&str, &str) = ("x-amz-target", "KeyspacesService.GetTable");
+    const JSON: (&str, &str) = ("content-type", "application/x-amz-json-1.0");
+    const CBOR: (&str, &str) = ("content-type", "application/cbor");
+    const SMITHY: (&str, &str) = ("smithy-protocol", "rpc-v2-cbor");
+    const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+    const PATH: &str = "/service/KeyspacesService/operation/GetTable";
+
+    #[test]
+    fn each_client_asks_in_its_own_way() {
+        let scaling = ("x-amz-target", "AnyScaleFrontendService.DescribeScalableTargets");
+        let json_1_1 = ("content-type", "application/x-amz-json-1.1");
+        let form = b"Action=ListServiceSpecificCredentials&Version=2010-05-08".as_slice();
+        let in_json = |version| Protocol::Json(version);
+        for (head, body, service, operation, protocol) in [
+            (head("POST", "/", &[TARGET, JSON]), &b""[..], Service::Keyspaces, "GetTable", in_json(JsonVersion::V1_0)),
+            (head("POST", PATH, &[SMITHY, CBOR]), b"", Service::Keyspaces, "GetTable", Protocol::Cbor),
+            // A prefix of the path, and the service with its namespace, are Smithy's.
+            (
+                head(
+                    "POST",
+                    "/v1/service/com.amazonaws.keyspaces.KeyspacesService/operation/GetTable",
+                    &[SMITHY, CBOR],
+                ),
+                b"",
+                Service::Keyspaces,
+                "GetTable",
+                Protocol::Cbor,
+            ),
+            (
+                head("POST", "/", &[scaling, json_1_1]),
+                b"",
+                Service::ApplicationAutoScaling,
+                "DescribeScalableTargets",
+                in_json(JsonVersion::V1_1),
+            ),
+            (head("POST", "/", &[FORM]), form, Service::Iam, "ListServiceSpecificCredentials", Protocol::Query),
+        ] {
+            let expected = Route { protocol, service, operation: operation.to_owned() };
+            assert_eq!(head.route(body), Ok(expected), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn mixed_protocols_and_operations_that_are_not_there_are_refused() {
+        let malformed = "MalformedHttpRequestException";
+        let unknown = "UnknownOperationException";
+        for (head, name, text) in [
+            (head("POST", PATH, &[SMITHY, CBOR, TARGET]), malformed, "a request in CBOR has no X-Amz-Target header"),
+            (head("POST", "/", &[SMITHY, JSON, TARGET]), malformed, "a request in CBOR has no X-Amz-Target header"),
+            (head("POST", PATH, &[CBOR]), malformed, "a request in CBOR has the header smithy-protocol: rpc-v2-cbor"),
+            (
+                head("POST", PATH, &[("smithy-protocol", "rpc-v2-json"), CBOR]),
+                malformed,
+                "a request in CBOR has the header smithy-protocol: rpc-v2-cbor",
+            ),
+            (head("POST", PATH, &[SMITHY, JSON]), malformed, "a request in CBOR has the content type application/cbor"),
+            (head("POST", PATH, &[SMITHY]), malformed, "a request in CBOR has the content type application/cbor"),
+            (
+                head("POST", "/", &[TARGET, CBOR]),
+                malformed,
+                "the content type of Keyspaces is application/x-amz-json-1.0",
+            ),
+            (head("POST", "/", &[TARGET]), malformed, "the content type of Keyspaces is application/x-amz-json-1.0"),
+            (
+                head("POST", "/", &[JSON]),
+                unknown,
+                "the request names no operation: it has neither X-Amz-Target nor a path of CBOR",
+            ),
+            (head("POST", "/tables", &[TARGET, JSON]), unknown, "a request in JSON has the path /"),
+            (head("GET", "/", &[TARGET, JSON]), unknown, "there is nothing for GET"),
+            (head("PUT", PATH, &[SMITHY, CBOR]), unknown, "there is nothing for PUT"),
+            (
+                head("POST", "/service/KeyspacesService/operation/", &[SMITHY, CBOR]),
+                unknown,
+                "Keyspaces has no operation \"\"",
+            ),
+            (
+                head("POST", "/service/KeyspacesService/GetTable", &[SMITHY, CBOR]),
+                unknown,
+                "the path names no service that is here in CBOR",
+            ),
+            (
+                head("POST", "/service/AnyScaleFrontendService/operation/DescribeScalableTargets", &[SMITHY, CBOR]),
+                unknown,
+                "the path names no service that is here in CBOR",
+            ),
+            (
+                head("POST", "/", &[("x-amz-target", "KeyspacesService.getTable"), JSON]),
+                unknown,
+                "Keyspaces has no operation \"getTable\"",
+            ),
+            (
+                head("POST", "/", &[("x-amz-target", "KeyspacesService"), JSON]),
+                unknown,
+                "X-Amz-Target names no service that is here, as KeyspacesService is",
+            ),
+        ] {
+            let error = head.route(b"").unwrap_err();
+            let message = format!("keyspaces-local: {text} (the service's message is not known)");
+            assert_eq!((error.name, error.message), (name, message), "{head:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_head_makes_the_router_panic(
+            method in "POST|GET|[A-Z]{0,9}",
+            path in "/|(/(service|operation|KeyspacesService|GetTable|.{0,9})){0,6}",
+            target in proptest::option::of("(KeyspacesService|AnyScaleFrontendService|.{0,9})[.]?(GetTable|.{0,80})"),
+            smithy_protocol in proptest::option::of("rpc-v2-cbor|.{0,9}"),
+            content_type in proptest::option::of("application/(cbor|x-amz-json-1.[01]|x-www-form-urlencoded)(; ?.{0,9})?|.{0,9}"),
+            body in "(Action=.{0,9}|Version=2010-05-08|.{0,9}|&){0,5}",
+        ) {
+            let (target, smithy_protocol) = (target.as_deref(), smithy_protocol.as_deref());
+            let head = Head { method: &method, path: &path, target, smithy_protocol, content_type: content_type.as_deref() };
+            if let Err(error) = head.route(body.as_bytes()) {
+                proptest::prop_assert!(error.message.len() < 1000, "{error}");
+            }
+        }
+    }
+}

@@ -32,6 +32,26 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     /// Without TLS.
     pub(crate) is_plain: bool,
+    pub(crate) limits: Limits,
+}
+
+/// How many clients are served at once, and how long they may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) connections: usize,
+    /// For TLS.
+    pub(crate) handshake: Duration,
+    /// From the first to the last byte of a request's head.
+    pub(crate) head: Duration,
+    /// From then to the last byte of its body.
+    pub(crate) body: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let [handshake, head, body] = [10, 30, 30].map(Duration::from_secs);
+        Self { connections: 128, handshake, head, body }
+    }
 }
 
 impl Settings {
@@ -52,14 +72,6 @@ pub(crate) struct ControlPlane {
     serving: JoinSet<()>,
 }
 
-/// How many clients may be connected at once.
-const MOST_CONNECTIONS: usize = 128;
-
-/// How long TLS may take, the head of a request, and its body.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-const HEAD: Duration = Duration::from_secs(30);
-const BODY: Duration = Duration::from_secs(30);
-
 /// How many bytes the head of a request may have, and how many headers.
 const LONGEST_HEAD: usize = 64 << 10;
 const MOST_HEADERS: usize = 100;
@@ -78,7 +90,7 @@ impl ControlPlane {
         let (is_closing, closing) = watch::channel(false);
         let mut serving = JoinSet::new();
         let tls = (!settings.is_plain).then_some(ca);
-        serving.spawn(listen(socket, tls, plane, closing));
+        serving.spawn(listen(socket, tls, plane, settings.limits, closing));
         Ok(Self { port, is_closing, serving })
     }
 
@@ -94,10 +106,16 @@ impl ControlPlane {
     }
 }
 
-async fn listen(socket: TcpListener, tls: Option<Arc<Ca>>, plane: Plane, mut closing: watch::Receiver<bool>) {
+async fn listen(
+    socket: TcpListener,
+    tls: Option<Arc<Ca>>,
+    plane: Plane,
+    limits: Limits,
+    mut closing: watch::Receiver<bool>,
+) {
     /// After an error that lasts, as when there are no more file descriptors.
     const PAUSE: Duration = Duration::from_millis(50);
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let places = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -109,13 +127,13 @@ async fn listen(socket: TcpListener, tls: Option<Arc<Ca>>, plane: Plane, mut clo
                 Ok(place) => {
                     let (tls, plane, closing) = (tls.clone(), plane.clone(), closing.clone());
                     connections.spawn(async move {
-                        connect(stream, client, tls, plane, closing).await;
+                        connect(stream, client, tls, plane, limits, closing).await;
                         drop(place);
                     });
                 }
                 Err(_) => {
-                    let reason =
-                        format!("{MOST_CONNECTIONS} connections of the control plane are open, which is the limit");
+                    let most = limits.connections;
+                    let reason = format!("{most} connections of the control plane are open, which is the limit");
                     tracing::warn!(target: LOG, %client, reason, "connection closed");
                 }
             },
@@ -135,14 +153,15 @@ async fn connect(
     client: SocketAddr,
     tls: Option<Arc<Ca>>,
     plane: Plane,
+    limits: Limits,
     closing: watch::Receiver<bool>,
 ) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let Some(ca) = tls else { return serve(stream, client, plane, closing).await };
-    match tokio::time::timeout(HANDSHAKE, ca.acceptor().accept(stream)).await {
-        Ok(Ok(stream)) => serve(stream, client, plane, closing).await,
+    let Some(ca) = tls else { return serve(stream, client, plane, limits, closing).await };
+    match tokio::time::timeout(limits.handshake, ca.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => serve(stream, client, plane, limits, closing).await,
         Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
             tracing::debug!(target: LOG, %client, reason = "it left before TLS", "connection closed");
         }
@@ -151,7 +170,7 @@ async fn connect(
             tracing::info!(target: LOG, %client, reason, "connection closed");
         }
         Err(_) => {
-            let reason = format!("TLS took longer than {} s", HANDSHAKE.as_secs());
+            let reason = format!("TLS took longer than {:?}", limits.handshake);
             tracing::info!(target: LOG, %client, reason, "connection closed");
         }
     }
@@ -161,17 +180,18 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     client: SocketAddr,
     plane: Plane,
+    limits: Limits,
     mut closing: watch::Receiver<bool>,
 ) {
     let service = service_fn(move |request: Request<Incoming>| {
         let plane = plane.clone();
         // A box, because what is polled without its shutdown has to be Unpin.
-        Box::pin(async move { Ok::<_, Infallible>(respond(request, client, &plane).await) })
+        Box::pin(async move { Ok::<_, Infallible>(respond(request, client, &plane, limits.body).await) })
             as Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>
     });
     let mut connection = server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(limits.head)
         .max_buf_size(2 * LONGEST_HEAD)
         .max_header_size(LONGEST_HEAD)
         .max_headers(MOST_HEADERS)
@@ -209,9 +229,14 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     let _ = tokio::time::timeout(PATIENCE, last).await;
 }
 
-async fn respond(request: Request<Incoming>, client: SocketAddr, plane: &Plane) -> Response<Full<Bytes>> {
+async fn respond(
+    request: Request<Incoming>,
+    client: SocketAddr,
+    plane: &Plane,
+    patience: Duration,
+) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
-    let (body, unreadable) = match read(body).await {
+    let (body, unreadable) = match read(body, patience).await {
         Ok(body) => (body, None),
         Err(error) => (Bytes::new(), Some(error)),
     };
@@ -227,7 +252,7 @@ async fn respond(request: Request<Incoming>, client: SocketAddr, plane: &Plane) 
 }
 
 /// Not a byte is read of a body that says that it is too long.
-async fn read(body: Incoming) -> Result<Bytes, ApiError> {
+async fn read(body: Incoming, patience: Duration) -> Result<Bytes, ApiError> {
     let too_large = || {
         let problem = format!(
             "keyspaces-local: the body is longer than {LONGEST_BODY} bytes (the service's message is not known)"
@@ -237,14 +262,13 @@ async fn read(body: Incoming) -> Result<Bytes, ApiError> {
     if body.size_hint().lower() > LONGEST_BODY as u64 {
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY, Limited::new(body, LONGEST_BODY).collect()).await {
+    match tokio::time::timeout(patience, Limited::new(body, LONGEST_BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err(ApiError::malformed_request(format_args!("the body cannot be read: {error}"))),
         Err(_) => {
             let problem = format!(
-                "keyspaces-local: the body did not come within {} s (the service's message is not known)",
-                BODY.as_secs()
+                "keyspaces-local: the body did not come within {patience:?} (the service's message is not known)"
             );
             Err(ApiError::new("RequestTimeoutException", problem))
         }

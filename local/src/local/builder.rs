@@ -11,6 +11,7 @@ use super::Local;
 use crate::cassandra::surroundings::Surroundings;
 use crate::cassandra::{CassandraRuntime, Progress};
 use crate::clock::Clock;
+use crate::control_plane::Limits;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::{Fault, Faults};
@@ -41,6 +42,7 @@ pub struct Builder {
     pub(crate) fault_port: Option<u16>,
     pub(crate) http_port: u16,
     pub(crate) plain_http: bool,
+    pub(crate) http_limits: Limits,
     pub(crate) history_bytes: u64,
     pub(crate) bind: Option<Ipv4Addr>,
     pub(crate) max_connections: usize,
@@ -73,6 +75,7 @@ impl Builder {
             fault_port: None,
             http_port: 0,
             plain_http: false,
+            http_limits: Limits::default(),
             history_bytes: 256 << 20,
             bind: None,
             max_connections: MAX_CONNECTIONS,

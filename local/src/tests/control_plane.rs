@@ -1,5 +1,8 @@
 //! The control plane as clients meet it: over TLS, signed as the AWS SDK for Rust signs.
 
+mod limits;
+mod signatures;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 

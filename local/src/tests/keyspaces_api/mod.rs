@@ -1,6 +1,8 @@
 //! The operations, called as the server calls them, over a real Cassandra; what they do is looked at in CQL.
 
+mod bad_input;
 mod both_ways;
+mod cbor;
 mod lists;
 mod operations;
 mod property;
@@ -18,20 +20,30 @@ use crate::control_plane::protocol::{Input, JsonVersion, Protocol};
 use crate::local::Local;
 
 /// Who calls operations.
-struct Api(Plane);
+struct Api {
+    plane: Plane,
+    protocol: Protocol,
+}
+
+const JSON: Protocol = Protocol::Json(JsonVersion::V1_0);
 
 impl Api {
     fn of(local: &Local) -> Self {
+        Self::speaking(JSON, local)
+    }
+
+    fn speaking(protocol: Protocol, local: &Local) -> Self {
         let controls = local.controls();
         let region = local.region().to_owned();
-        Self(Plane::new(Arc::clone(&controls.doors), Arc::clone(&controls.authority), region))
+        let plane = Plane::new(Arc::clone(&controls.doors), Arc::clone(&controls.authority), region);
+        Self { plane, protocol }
     }
 
     async fn try_call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
-        let body = input.to_string();
-        let input = Input::new(Protocol::Json(JsonVersion::V1_0), body.as_bytes());
-        let output = answer(&self.0, operation, input).await?;
-        Ok(serde_json::from_slice(&output.json()?).unwrap())
+        let is_cbor = self.protocol == Protocol::Cbor;
+        let body = if is_cbor { cbor::written(&input) } else { input.to_string().into_bytes() };
+        let output = answer(&self.plane, operation, Input::new(self.protocol, &body)).await?;
+        Ok(if is_cbor { cbor::read(&output.cbor()?) } else { serde_json::from_slice(&output.json()?).unwrap() })
     }
 
     async fn call(&self, operation: &str, input: Value) -> Value {

@@ -5,16 +5,26 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Api, create_table, table, with};
+use super::{Api, JSON, create_table, table, with};
 use crate::control_plane::keyspaces::{OPERATIONS, action};
+use crate::control_plane::protocol::Protocol;
 use crate::tests::another;
 
 const ARN: &str = "arn:aws:cassandra:us-east-1:111122223333:/keyspace/ks/";
 
 #[tokio::test]
-async fn every_operation_of_the_model_works() {
+async fn every_operation_of_the_model_works_in_json() {
+    every_operation_works(JSON).await;
+}
+
+#[tokio::test]
+async fn every_operation_of_the_model_works_in_cbor() {
+    every_operation_works(Protocol::Cbor).await;
+}
+
+async fn every_operation_works(protocol: Protocol) {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-    let api = Api::of(&local);
+    let api = Api::speaking(protocol, &local);
     let field = json!([{"name": "street", "type": "text"}]);
     let arn_of_t = format!("{ARN}table/t");
     let settings = json!({

@@ -8,7 +8,7 @@ use super::{Api, create_table, table, with};
 use crate::tests::another;
 
 /// All that is there.
-async fn everything(api: &Api) -> Value {
+pub(super) async fn everything(api: &Api) -> Value {
     let arn = "arn:aws:cassandra:us-east-1:111122223333:/keyspace/ks/";
     json!([
         api.call("ListKeyspaces", json!({})).await,

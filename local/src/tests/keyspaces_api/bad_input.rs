@@ -1,0 +1,201 @@
+//! Inputs that are broken in any one place.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+
+use super::refused::everything;
+use super::{Api, create_table, table, with};
+use crate::control_plane::keyspaces::OPERATIONS;
+use crate::control_plane::protocol::Protocol;
+use crate::tests::another;
+
+/// An input of an operation with all its members. None of them could change anything: what they name is there already, or
+/// is not.
+fn whole(operation: &str) -> Value {
+    let arn = json!({"resourceArn": "arn:aws:cassandra:us-east-1:111122223333:/keyspace/nosuch/"});
+    let tags = json!([{"key": "a", "value": "b"}]);
+    let enabled = json!({"status": "ENABLED"});
+    let capacity = json!({"throughputMode": "PROVISIONED", "readCapacityUnits": 5, "writeCapacityUnits": 5});
+    let encryption =
+        json!({"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyIdentifier": "arn:aws:kms:us-east-1:111122223333:key/k"});
+    let scaling = json!({
+        "autoScalingDisabled": false, "minimumUnits": 5, "maximumUnits": 9,
+        "scalingPolicy": {"targetTrackingScalingPolicyConfiguration": {
+            "disableScaleIn": false, "scaleInCooldown": 1, "scaleOutCooldown": 2, "targetValue": 50.5,
+        }},
+    });
+    let both = json!({"readCapacityAutoScaling": scaling, "writeCapacityAutoScaling": scaling});
+    let replicas = json!([{"region": "eu-west-1", "readCapacityUnits": 5, "readCapacityAutoScaling": scaling}]);
+    let replication = json!({"replicationStrategy": "MULTI_REGION", "regionList": ["us-east-1", "eu-west-1"]});
+    let settings = json!({
+        "capacitySpecification": capacity, "encryptionSpecification": encryption, "pointInTimeRecovery": enabled,
+        "ttl": enabled, "defaultTimeToLive": 60, "clientSideTimestamps": enabled, "autoScalingSpecification": both,
+        "replicaSpecifications": replicas,
+        "cdcSpecification": {"status": "ENABLED", "viewType": "NEW_IMAGE", "tags": tags, "propagateTags": "NONE"},
+        "warmThroughputSpecification": {"readUnitsPerSecond": 13_000, "writeUnitsPerSecond": 5_000},
+    });
+    let page = json!({"keyspaceName": "ks", "maxResults": 7, "nextToken": "7b7d"});
+    match operation {
+        "CreateKeyspace" => json!({"keyspaceName": "ks", "tags": tags, "replicationSpecification": replication}),
+        "UpdateKeyspace" => json!({
+            "keyspaceName": "nosuch", "replicationSpecification": replication, "clientSideTimestamps": enabled,
+        }),
+        "GetKeyspace" | "DeleteKeyspace" => json!({"keyspaceName": "nosuch"}),
+        "ListKeyspaces" => json!({"maxResults": 7, "nextToken": "7b7d"}),
+        "ListTables" | "ListTypes" => page,
+        "CreateTable" => {
+            let schema = json!({
+                "allColumns": [
+                    {"name": "id", "type": "text"}, {"name": "at", "type": "int"}, {"name": "note", "type": "list<int>"},
+                ],
+                "partitionKeys": [{"name": "id"}], "clusteringKeys": [{"name": "at", "orderBy": "DESC"}],
+                "staticColumns": [{"name": "note"}],
+            });
+            let more = json!({"schemaDefinition": schema, "comment": {"message": "m"}, "tags": tags});
+            with(with(create_table("nosuch", "t"), settings), more)
+        }
+        "UpdateTable" => {
+            with(with(table("nosuch", "t"), settings), json!({"addColumns": [{"name": "more", "type": "int"}]}))
+        }
+        "GetTable" | "GetTableAutoScalingSettings" | "DeleteTable" => table("nosuch", "t"),
+        "RestoreTable" => json!({
+            "sourceKeyspaceName": "ks", "sourceTableName": "nosuch", "targetKeyspaceName": "ks", "targetTableName": "u",
+            "restoreTimestamp": 1_770_737_400.5, "capacitySpecificationOverride": capacity,
+            "encryptionSpecificationOverride": encryption, "pointInTimeRecoveryOverride": enabled, "tagsOverride": tags,
+            "autoScalingSpecification": both, "replicaSpecifications": replicas,
+        }),
+        "CreateType" => json!({
+            "keyspaceName": "nosuch", "typeName": "y", "fieldDefinitions": [{"name": "a", "type": "frozen<set<text>>"}],
+        }),
+        "GetType" | "DeleteType" => json!({"keyspaceName": "nosuch", "typeName": "y"}),
+        "TagResource" | "UntagResource" => with(arn, json!({"tags": tags})),
+        "ListTagsForResource" => with(arn, json!({"maxResults": 7, "nextToken": "7b7d"})),
+        other => panic!("{other}"),
+    }
+}
+
+/// What is done to one place of an input.
+#[derive(Clone, Debug)]
+enum Break {
+    Replace(Value),
+    /// So many times in a list.
+    Repeat(usize),
+    Remove,
+    AddMember,
+}
+
+fn breaks() -> impl Strategy<Value = Break> {
+    let values = vec![
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(-1),
+        json!(1.5),
+        json!(1e300),
+        json!(i64::MAX),
+        json!(u64::MAX),
+        json!(""),
+        json!("two words"),
+        json!("\u{0}é😀"),
+        json!("x".repeat(2000)),
+        json!([]),
+        json!({}),
+        json!([[[{}]]]),
+        json!({"unknown": [1, "two", null]}),
+    ];
+    prop_oneof![
+        8 => select(values).prop_map(Break::Replace),
+        1 => select(vec![2_usize, 61, 5000]).prop_map(Break::Repeat),
+        1 => Just(Break::Remove),
+        1 => Just(Break::AddMember),
+    ]
+}
+
+/// The number of places in an input: its members, the elements of its lists, and all that is in these.
+fn places(input: &Value) -> usize {
+    match input {
+        Value::Object(members) => members.values().map(|value| 1 + places(value)).sum(),
+        Value::Array(values) => values.iter().map(|value| 1 + places(value)).sum(),
+        _ => 0,
+    }
+}
+
+/// Breaks the place of this number, counted as `places` does.
+fn broken(input: Value, number: &mut usize, how: &Break) -> Value {
+    match input {
+        Value::Object(members) => {
+            let mut changed = serde_json::Map::new();
+            for (name, value) in members {
+                if let Some(value) = place(value, number, how) {
+                    changed.insert(name, value);
+                }
+            }
+            Value::Object(changed)
+        }
+        Value::Array(values) => values.into_iter().filter_map(|value| place(value, number, how)).collect(),
+        value => value,
+    }
+}
+
+fn place(value: Value, number: &mut usize, how: &Break) -> Option<Value> {
+    if *number > 0 {
+        *number -= 1;
+        return Some(broken(value, number, how));
+    }
+    *number = usize::MAX;
+    match how {
+        Break::Replace(with) => Some(with.clone()),
+        Break::Repeat(times) => match value {
+            Value::Array(values) => Some(values.iter().cycle().take(values.len() * times).cloned().collect()),
+            value => Some(Value::Array(vec![value; *times])),
+        },
+        Break::Remove => None,
+        Break::AddMember => match value {
+            Value::Object(members) => Some(with(Value::Object(members), json!({"unknown": 1}))),
+            value => Some(json!({"unknown": value})),
+        },
+    }
+}
+
+#[tokio::test]
+async fn an_input_that_is_broken_anywhere_gets_the_same_error_in_both_protocols_and_does_nothing() {
+    let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
+    let api = Api::of(&local);
+    let in_cbor = Api::speaking(Protocol::Cbor, &local);
+    api.keyspace("ks").await;
+    api.call("CreateTable", create_table("ks", "t")).await;
+    let before = everything(&api).await;
+    let mut runner = TestRunner::deterministic();
+    let strategy = (any::<Index>(), breaks());
+    for (operation, _) in OPERATIONS {
+        let input = whole(operation);
+        for _ in 0..40 {
+            let (at, how) = strategy.new_tree(&mut runner).unwrap().current();
+            let input = broken(input.clone(), &mut at.index(places(&input)), &how);
+            let answered = api.try_call(operation, input.clone()).await;
+            let shown = || format!("{operation} {}", input.to_string().chars().take(2000).collect::<String>());
+            assert_eq!(in_cbor.try_call(operation, input.clone()).await, answered, "{}", shown());
+            match answered {
+                Ok(_) => assert!(operation.starts_with("List") || operation.starts_with("Get"), "{}", shown()),
+                Err(error) => {
+                    let names = [
+                        "ConflictException",
+                        "ResourceNotFoundException",
+                        "SerializationException",
+                        "ServiceQuotaExceededException",
+                        "ValidationException",
+                    ];
+                    assert!(names.contains(&error.name), "{}: {error}", shown());
+                    assert!(!error.message.is_empty() && error.message.len() < 20_000, "{}: {error}", shown());
+                }
+            }
+        }
+    }
+    assert_eq!(everything(&api).await, before);
+    local.close().await.unwrap();
+}
