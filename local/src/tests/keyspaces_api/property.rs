@@ -260,9 +260,6 @@ async fn a_table_made_by_the_api_is_the_one_that_cql_makes() {
         let again = api.call("GetTable", table("ks", &format!("api{number}"))).await;
         let columns = again["schemaDefinition"]["allColumns"].as_array().unwrap().len();
         assert_eq!(columns, definition.columns.len(), "{text}");
-        for name in ["api", "cql"] {
-            api.call("DeleteTable", table("ks", &format!("{name}{number}"))).await;
-        }
     }
     local.close().await.unwrap();
 }
