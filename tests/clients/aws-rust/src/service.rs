@@ -19,8 +19,8 @@ pub(crate) struct Service {
     pub(crate) access_key: String,
     pub(crate) secret_key: String,
     pub(crate) ca: String,
-    endpoint: String,
-    without_permissions: (String, String),
+    pub(crate) endpoint: String,
+    pub(crate) without_permissions: (String, String),
 }
 
 impl Service {
