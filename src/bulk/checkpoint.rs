@@ -198,8 +198,8 @@ impl Operation {
             let bytes = |of: &Identity| of.bytes.map_or_else(|| "no".to_owned(), |bytes| bytes.to_string());
             return Some(format!("{} had {} bytes, and has {}", was.name, bytes(was), bytes(is)));
         }
-        let keys = self.options.keys().chain(asked.options.keys());
-        let changed = keys.filter(|key| self.options.get(*key) != asked.options.get(*key)).next()?;
+        let mut keys = self.options.keys().chain(asked.options.keys());
+        let changed = keys.find(|key| self.options.get(*key) != asked.options.get(*key))?;
         let told =
             |options: &BTreeMap<String, String>| options.get(changed).map_or("not set", String::as_str).to_owned();
         Some(format!("{changed} was {}, and is {}", told(&self.options), told(&asked.options)))
@@ -254,7 +254,7 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Renames a file for good: the folder is on the disk too.
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     File::open(folder)?.sync_all()
 }
 

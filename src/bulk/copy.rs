@@ -10,13 +10,13 @@ use futures::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
 use super::checkpoint::Operation;
-use super::files::{Chunk, Read, ReadRow, RowPosition};
-use super::format::{JsonLines, Position, RowCells};
-use super::load::{default_in_flight, insert, open_state};
+use super::files::Chunk;
+use super::format::JsonLines;
+use super::load::{default_in_flight, open_state, prepare_insert};
 use super::progress::{Progress, Summary};
 use super::rate::Rate;
 use super::read::{Reading, TableReader};
-use super::send::{RowStatement, Sending};
+use super::send::Sending;
 use super::table::{Column, Table};
 use crate::{Error, ErrorKind, ReadConsistency, Session};
 
@@ -145,8 +145,7 @@ impl Copy {
                 key.name, to.name
             )));
         }
-        let (text, order) = insert(&to, &written);
-        let statement = RowStatement::prepare(session, &text, false, order, self.patience).await?;
+        let statement = prepare_insert(session, &to, &written, self.patience).await?;
         let mut options = BTreeMap::from([("columns".to_owned(), names.join(", "))]);
         options.extend(self.filter.as_ref().map(|filter| ("filter".to_owned(), filter.clone())));
         let operation = Operation { attempted: attempted.clone(), options, files: Vec::new() };
@@ -210,15 +209,7 @@ async fn send_pages(
         };
         let mut chunk = Chunk { scan: reader.position(), ..Chunk::default() };
         for values in page {
-            let values = values.with_unset();
-            let bytes = u32::try_from(values.0.len()).unwrap_or(u32::MAX);
-            chunk.bytes += values.0.len();
-            let row = match (RowCells { columns: &columns, bytes: &values.0 }).write_units(&to.units) {
-                Ok(units) => ReadRow::Row { values, units },
-                Err(reason) => ReadRow::Unwritable(reason, values),
-            };
-            let at = Position { line: ordinal + 1, ..Position::default() };
-            chunk.rows.push(Read { ordinal, at: RowPosition { file: 0, at, bytes }, row });
+            chunk.push_values(ordinal, values.with_unset(), &columns, &to.units);
             ordinal += 1;
         }
         if sender.send(Ok(chunk)).await.is_err() {

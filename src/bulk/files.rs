@@ -233,10 +233,9 @@ impl Files {
             chunk.bytes += last_length;
             chunk.rows.push(Read { ordinal, at, row });
             ordinal += 1;
-            if chunk.rows.len() >= CHUNK_ROWS || chunk.bytes >= CHUNK_BYTES {
-                if to.blocking_send(Ok(std::mem::take(&mut chunk))).is_err() {
-                    return Ok(());
-                }
+            let is_full = chunk.rows.len() >= CHUNK_ROWS || chunk.bytes >= CHUNK_BYTES;
+            if is_full && to.blocking_send(Ok(std::mem::take(&mut chunk))).is_err() {
+                return Ok(());
             }
         }
         // If nobody takes it, nobody needs it.

@@ -13,12 +13,14 @@ use tokio::task::spawn_blocking;
 
 use super::checkpoint::{Checkpoint, Operation};
 use super::files::{Chunk, Files};
-use super::format::Format;
+use super::format::{Format, JsonLines};
 use super::input::Input;
 use super::progress::{Progress, Summary};
 use super::rate::Rate;
-use super::rejected::RejectedFile;
-use super::send::{RowStatement, Sending};
+use super::rejected::{RejectedFile, RejectedTo};
+use super::row_statement::{RowStatement, Text};
+use super::send::Sending;
+use super::stream::{RowStream, send_rows};
 use super::table::{Column, Role, Table};
 use super::{Nulls, task_failed};
 use crate::{Error, ErrorKind, Session};
@@ -30,7 +32,8 @@ const CHUNKS_AHEAD: usize = 4;
 const IN_FLIGHT_PER_CONNECTION: usize = 32;
 const MOST_IN_FLIGHT: usize = 1_024;
 
-/// Rows of files, of standard input or of a reader loaded into a table; from [`Bulk::load`](super::Bulk::load), and a future.
+/// Rows of files, of standard input, of a reader or of a stream loaded into a table; from [`Bulk::load`](super::Bulk::load) and
+/// [`Bulk::load_rows`](super::Bulk::load_rows), and a future.
 ///
 /// Rows are shuffled in a bounded buffer and sent as fast as the [`rate`](Self::rate) allows. What the service did not take
 /// in time is sent again until it is acknowledged. What can never be loaded is rejected: the first such row ends the load,
@@ -52,8 +55,7 @@ pub struct Load {
     session: Session,
     keyspace: String,
     table: String,
-    input: Input,
-    format: Format,
+    source: Source,
     columns: Option<Vec<String>>,
     nulls: Nulls,
     ttl_column: Option<String>,
@@ -71,6 +73,12 @@ pub struct Load {
     until: Option<BoxFuture<'static, ()>>,
 }
 
+/// Where the rows come from.
+pub(super) enum Source {
+    Files(Input, Format),
+    Rows(RowStream),
+}
+
 /// What is done with each row of the input.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Verb {
@@ -80,21 +88,13 @@ pub(super) enum Verb {
 }
 
 impl Load {
-    pub(super) fn new(
-        verb: Verb,
-        session: &Session,
-        keyspace: &str,
-        table: &str,
-        input: Input,
-        format: Format,
-    ) -> Self {
+    pub(super) fn new(verb: Verb, session: &Session, keyspace: &str, table: &str, source: Source) -> Self {
         Self {
             verb,
             session: session.clone(),
             keyspace: keyspace.to_owned(),
             table: table.to_owned(),
-            input,
-            format,
+            source,
             columns: None,
             nulls: Nulls::Unset,
             ttl_column: None,
@@ -113,7 +113,7 @@ impl Load {
         }
     }
 
-    /// The columns that are loaded from JSON. Default: all columns of the table. In CSV the first line or
+    /// The columns that are loaded from JSON or from a stream. Default: all columns of the table. In CSV the first line or
     /// [`Csv::columns`](super::Csv::columns) names them.
     pub fn columns(self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
@@ -210,22 +210,40 @@ impl Load {
         let attempted = format!("{doing} {}.{}", self.keyspace, self.table);
         let table = Table::describe(&self.session, &self.keyspace, &self.table, doing).await?;
         self.refuse_counters(&table, &attempted)?;
-        let (input, format, doing) = (self.input, self.format.clone(), attempted.clone());
-        let files = spawn_blocking(move || Files::open(input, format, doing)).await;
-        let files = files.map_err(|error| task_failed(&attempted, error))??;
+        let format = match &self.source {
+            Source::Files(_, format) => format.clone(),
+            Source::Rows(_) if self.checkpoint.is_some() => {
+                let problem = "a stream of rows has no place to go on from";
+                return Err(Error::new(ErrorKind::Configuration, attempted, problem)
+                    .with_advice("Name no checkpoint, or load files"));
+            }
+            Source::Rows(_) => JsonLines::new().into(),
+        };
+        let (files, rows) = match self.source {
+            Source::Files(input, format) => {
+                let doing = attempted.clone();
+                let files = spawn_blocking(move || Files::open(input, format, doing)).await;
+                (Some(files.map_err(|error| task_failed(&attempted, error))??), None)
+            }
+            Source::Rows(rows) => (None, Some(rows)),
+        };
         let given = Given {
             columns: self.columns.as_deref(),
             ttl: self.ttl_column.as_deref(),
             write_time: self.write_time_column.as_deref(),
             verb: self.verb,
         };
-        let columns: Arc<[Column]> = given.columns(&table, files.header(), &attempted)?.into();
-        let (text, order) = match self.verb {
-            Verb::Load => insert(&table, &columns),
-            Verb::Delete => (delete(&table, &columns), (0..columns.len()).collect()),
+        let columns = given.columns(&table, files.as_ref().and_then(Files::header), &attempted)?;
+        let columns: Arc<[Column]> = match (&files, self.verb) {
+            (None, Verb::Load) => insert(&table, &columns).in_order(columns).into(),
+            _ => columns.into(),
         };
-        let adds = self.verb == Verb::Load && table.has_counters();
-        let statement = RowStatement::prepare(&self.session, &text, adds, order, self.patience).await?;
+        let statement = match self.verb {
+            Verb::Load => prepare_insert(&self.session, &table, &columns, self.patience).await?,
+            Verb::Delete => {
+                RowStatement::prepare(&self.session, delete(&table, &columns), false, self.patience).await?
+            }
+        };
         let limit = self.rate.limit(&table, false, &attempted)?;
         let operation = Operation {
             attempted: attempted.clone(),
@@ -234,34 +252,34 @@ impl Load {
                     "columns".to_owned(),
                     columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),
                 ),
-                ("format".to_owned(), format!("{:?}", self.format)),
+                ("format".to_owned(), format!("{format:?}")),
                 ("nulls".to_owned(), format!("{:?}", self.nulls)),
                 ("rejected rows".to_owned(), format!("{:?}", self.rejected_to)),
             ]),
-            files: files.identities.iter().map(Into::into).collect(),
+            files: files.iter().flat_map(|files| &files.identities).map(Into::into).collect(),
         };
         let (checkpoint_path, rejected_to) = match self.dry_run {
             true => (None, None),
             false => (self.checkpoint, self.rejected_to.clone()),
         };
         let (checkpoint, rejected) =
-            open_state(&attempted, checkpoint_path, operation, rejected_to, self.format, Arc::clone(&columns)).await?;
+            open_state(&attempted, checkpoint_path, operation, rejected_to, format, Arc::clone(&columns)).await?;
         if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.done().is_complete) {
             return Ok(Summary::of_complete(checkpoint, self.rejected_to));
         }
         let resume = checkpoint.as_ref().and_then(|checkpoint| checkpoint.done().resume.clone());
         let in_flight = default_in_flight(&self.session);
-        let sizes = files.identities.iter().map(|file| file.bytes);
+        let sizes = files.as_ref().map(|files| files.identities.iter().map(|file| file.bytes).sum::<Option<u64>>());
         let has_file = self.rejected_to.is_some();
         let sending = Sending {
             attempted,
             session: self.session,
             table: table.name.to_string(),
-            statement,
+            statement: statement.clone(),
             columns: Arc::clone(&columns),
-            file_names: files.names(),
-            total_bytes: sizes.sum(),
-            bytes_read: files.bytes_read(),
+            file_names: files.as_ref().map_or_else(|| vec!["the stream".to_owned()], Files::names),
+            total_bytes: sizes.flatten(),
+            bytes_read: files.as_ref().map(Files::bytes_read).unwrap_or_default(),
             limit,
             in_flight: self.in_flight.map_or(in_flight, NonZeroUsize::get),
             shuffle: self.shuffle,
@@ -274,9 +292,13 @@ impl Load {
             dry_run: self.dry_run,
         };
         let (sender, receiver) = mpsc::channel::<Result<Chunk, Error>>(CHUNKS_AHEAD);
-        let nulls = self.nulls;
-        // It ends when the receiver is gone.
-        drop(spawn_blocking(move || files.send(&table, &columns, nulls, resume.as_ref(), &sender)));
+        // Each ends when the receiver is gone.
+        if let Some(files) = files {
+            let nulls = self.nulls;
+            drop(spawn_blocking(move || files.send(&table, &columns, nulls, resume.as_ref(), &sender)));
+        } else if let Some(rows) = rows {
+            drop(tokio::spawn(send_rows(rows, statement, columns, table.units, sender)));
+        }
         sending.run(receiver).await
     }
 
@@ -303,8 +325,7 @@ impl std::fmt::Debug for Load {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Load")
             .field("table", &format_args!("{}.{}", self.keyspace, self.table))
-            .field("input", &self.input)
-            .field("format", &self.format)
+            .field("source", &self.source)
             .field("rate", &self.rate)
             .field("checkpoint", &self.checkpoint)
             .finish_non_exhaustive()
@@ -324,7 +345,7 @@ pub(super) async fn open_state(
     rejected_to: Option<PathBuf>,
     format: Format,
     columns: Arc<[Column]>,
-) -> Result<(Option<Checkpoint>, Option<(PathBuf, RejectedFile)>), Error> {
+) -> Result<(Option<Checkpoint>, Option<RejectedTo>), Error> {
     let opened = spawn_blocking(move || {
         let checkpoint = checkpoint.map(|path| Checkpoint::open(&path, operation)).transpose()?;
         let known = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.done().rejected_bytes);
@@ -336,6 +357,15 @@ pub(super) async fn open_state(
         Ok::<_, Error>((checkpoint, rejected.transpose()?))
     });
     opened.await.map_err(|error| task_failed(attempted, error))?
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Files(input, format) => f.debug_tuple("Files").field(input).field(format).finish(),
+            Self::Rows(_) => f.debug_tuple("Rows").finish(),
+        }
+    }
 }
 
 /// What the caller says of the columns.
@@ -387,27 +417,42 @@ impl Given<'_> {
 }
 
 /// The statement that deletes the row of a key.
-fn delete(table: &Table, columns: &[Column]) -> String {
+fn delete(table: &Table, columns: &[Column]) -> Text {
     let key = columns.iter().map(|column| format!("{} = ?", column.quoted())).collect::<Vec<_>>();
-    format!("DELETE FROM {} WHERE {}", table.name, key.join(" AND "))
+    let text = format!("DELETE FROM {} WHERE {}", table.name, key.join(" AND "));
+    Text { text, order: (0..columns.len()).collect() }
 }
 
-/// The statement that loads a row, and which column each of its bind markers is.
-pub(super) fn insert(table: &Table, columns: &[Column]) -> (String, Vec<usize>) {
-    let with = |is_one: fn(&Column) -> bool| {
-        let found = columns.iter().enumerate().filter(move |(_, column)| is_one(column));
-        found.unzip::<usize, &Column, Vec<_>, Vec<_>>()
-    };
-    if table.has_counters() {
-        let (mut order, counters) = with(|column| !column.is_key());
-        let (key_order, key) = with(Column::is_key);
-        order.extend(key_order);
-        let adds = counters.iter().map(|column| format!("{0} = {0} + ?", column.quoted())).collect::<Vec<_>>();
-        let key = key.iter().map(|column| format!("{} = ?", column.quoted())).collect::<Vec<_>>();
-        return (format!("UPDATE {} SET {} WHERE {}", table.name, adds.join(", "), key.join(" AND ")), order);
+/// The columns of which something is true, with their numbers.
+fn columns_with(columns: &[Column], is_one: impl Fn(&Column) -> bool) -> (Vec<usize>, Vec<&Column>) {
+    columns.iter().enumerate().filter(|(_, column)| is_one(column)).unzip()
+}
+
+/// The statement that loads a row, or adds its values to counters.
+pub(super) fn insert(table: &Table, columns: &[Column]) -> Text {
+    if !table.has_counters() {
+        return insert_columns(table, columns, Column::is_stored);
     }
-    let (mut order, stored) = with(Column::is_stored);
-    let (using_order, using) = with(|column| !column.is_stored());
+    let (mut order, counters) = columns_with(columns, |column| !column.is_key());
+    let (key_order, key) = columns_with(columns, Column::is_key);
+    order.extend(key_order);
+    let adds = counters.iter().map(|column| format!("{0} = {0} + ?", column.quoted())).collect::<Vec<_>>();
+    let key = key.iter().map(|column| format!("{} = ?", column.quoted())).collect::<Vec<_>>();
+    Text { text: format!("UPDATE {} SET {} WHERE {}", table.name, adds.join(", "), key.join(" AND ")), order }
+}
+
+/// The statement for a row that has static columns only, and the number of the clustering column that is null in it; if the
+/// table has static columns among these.
+pub(super) fn insert_statics(table: &Table, columns: &[Column]) -> Option<(Text, usize)> {
+    let clustering = columns.iter().position(|column| column.role == Role::Clustering)?;
+    let has_statics = columns.iter().any(|column| column.role == Role::Static) && !table.has_counters();
+    let is_of_partition = |column: &Column| matches!(column.role, Role::PartitionKey | Role::Static);
+    has_statics.then(|| (insert_columns(table, columns, is_of_partition), clustering))
+}
+
+fn insert_columns(table: &Table, columns: &[Column], is_one: impl Fn(&Column) -> bool) -> Text {
+    let (mut order, stored) = columns_with(columns, is_one);
+    let (using_order, using) = columns_with(columns, |column| !column.is_stored());
     order.extend(using_order);
     let names = stored.iter().map(|column| column.quoted()).collect::<Vec<_>>().join(", ");
     let markers = vec!["?"; stored.len()].join(", ");
@@ -416,5 +461,19 @@ pub(super) fn insert(table: &Table, columns: &[Column]) -> (String, Vec<usize>) 
         text.push_str(if index == 0 { " USING " } else { " AND " });
         text.push_str(if column.role == Role::TimeToLive { "TTL ?" } else { "TIMESTAMP ?" });
     }
-    (text, order)
+    Text { text, order }
+}
+
+/// Prepares the statement that loads rows of these columns.
+pub(super) async fn prepare_insert(
+    session: &Session,
+    table: &Table,
+    columns: &[Column],
+    patience: Duration,
+) -> Result<RowStatement, Error> {
+    let statement = RowStatement::prepare(session, insert(table, columns), table.has_counters(), patience).await?;
+    match insert_statics(table, columns) {
+        Some((text, clustering)) => statement.with_statics(session, text, clustering, patience).await,
+        None => Ok(statement),
+    }
 }

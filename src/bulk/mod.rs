@@ -26,23 +26,28 @@ mod rate;
 mod read;
 mod rejected;
 mod row;
+mod row_sender;
+mod row_statement;
 mod send;
 mod shuffle;
+mod stream;
 mod table;
 mod tracker;
 mod value;
+
+use futures::stream::Stream;
 
 pub use self::copy::Copy;
 pub use self::export::Export;
 pub use self::format::{Csv, Format, JsonLines};
 pub use self::input::{Compression, Input};
 pub use self::load::Load;
-use self::load::Verb;
+use self::load::{Source, Verb};
 pub use self::output::Output;
 pub use self::progress::{Progress, Summary};
 pub use self::rate::Rate;
 pub use self::value::{BlobForm, TimestampForm};
-use crate::{Error, ErrorKind, Session};
+use crate::{Error, ErrorKind, SerializeRow, Session};
 
 /// What can be done with whole tables; from [`Session::bulk`].
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +75,25 @@ impl Session {
 impl Bulk<'_> {
     /// Loads rows into a table.
     pub fn load(&self, keyspace: &str, table: &str, input: Input, format: impl Into<Format>) -> Load {
-        Load::new(Verb::Load, self.session, keyspace, table, input, format.into())
+        Load::new(Verb::Load, self.session, keyspace, table, Source::Files(input, format.into()))
+    }
+
+    /// Loads the rows of a stream into a table. Each is what a statement binds: a tuple with a value for each of the
+    /// [`columns`](Load::columns), in their order, or a struct whose fields have their names. There is no checkpoint: the
+    /// summary says how many rows were loaded.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// let squares = futures::stream::iter((0..1_000_000_i64).map(|n| (n, n * n)));
+    /// let summary = session.bulk().load_rows("shop", "squares", squares).columns(["n", "square"]).await?;
+    /// println!("{summary}");
+    /// # Ok(()) }
+    /// ```
+    pub fn load_rows<V>(&self, keyspace: &str, table: &str, rows: impl Stream<Item = V> + Send + 'static) -> Load
+    where
+        V: SerializeRow + Send + 'static,
+    {
+        Load::new(Verb::Load, self.session, keyspace, table, Source::Rows(stream::row_stream(rows)))
     }
 
     /// Deletes the rows whose keys are in the input: its columns are those of the primary key, and no others.
@@ -84,7 +107,7 @@ impl Bulk<'_> {
     /// # Ok(()) }
     /// ```
     pub fn delete(&self, keyspace: &str, table: &str, input: Input, format: impl Into<Format>) -> Load {
-        Load::new(Verb::Delete, self.session, keyspace, table, input, format.into())
+        Load::new(Verb::Delete, self.session, keyspace, table, Source::Files(input, format.into()))
     }
 
     /// Writes the rows of a table.

@@ -44,7 +44,7 @@ pub(super) struct TableReader {
 /// Pages that come, and the statement to go on with after an error.
 enum Source {
     Scan(Box<Select<(i64, i64), RowValues>>, Box<Scan<RowValues>>),
-    Pages(Box<Select<(), RowValues>>, Pages<RowValues>, Option<PagingState>, bool),
+    Pages(Box<Select<(), RowValues>>, Box<Pages<RowValues>>, Option<PagingState>, bool),
 }
 
 impl TableReader {
@@ -78,7 +78,7 @@ impl TableReader {
                     reading.consistency.map_or(select.clone(), |consistency| select.with_consistency(consistency));
                 let state: Option<PagingState> = position.map(str::parse).transpose()?;
                 let pages = state.as_ref().map_or_else(|| select.pages(()), |state| select.pages_from((), state));
-                Source::Pages(Box::new(select), pages, state, false)
+                Source::Pages(Box::new(select), Box::new(pages), state, false)
             }
         };
         let is_quorum = !matches!(
@@ -159,7 +159,7 @@ impl TableReader {
         match &mut self.source {
             Source::Scan(select, scan) => **scan = select.scan_from(scan.progress())?,
             Source::Pages(select, pages, next, _) => {
-                *pages = next.as_ref().map_or_else(|| select.pages(()), |state| select.pages_from((), state));
+                **pages = next.as_ref().map_or_else(|| select.pages(()), |state| select.pages_from((), state));
             }
         }
         Ok(())

@@ -53,6 +53,9 @@ pub(super) enum RejectedRow<'r> {
     Cells(RowCells<'r>),
 }
 
+/// A file of rejected rows with its path.
+pub(super) type RejectedTo = (PathBuf, RejectedFile);
+
 /// The file of rejected rows: before each row a line that says why.
 #[derive(Debug)]
 pub(super) struct RejectedFile {

@@ -32,7 +32,16 @@ impl RowValues {
         self
     }
 
-    /// The same values in another order.
+    /// Whether a value is null or unset.
+    pub(super) fn is_null(&self, index: usize) -> bool {
+        let mut rest = self.0.as_slice();
+        for _ in 0..index {
+            let _ = next_cell(&mut rest);
+        }
+        next_cell(&mut rest).is_none()
+    }
+
+    /// The same values in another order, or some of them.
     pub(super) fn in_order(&self, order: &[usize]) -> Self {
         let mut rest = self.0.as_slice();
         let mut cells = Vec::with_capacity(order.len());
@@ -109,6 +118,8 @@ impl RowCells<'_> {
     pub(super) fn write_units(&self, table: &units::Table) -> Result<u32, Reason> {
         let mut row = units::Row::default();
         let (mut key, mut last_key) = (0, 0);
+        // A row without clustering columns has static ones only.
+        let (mut without_clustering, mut regular) = (None, None);
         for (index, (column, value)) in self.iter().enumerate() {
             let Column { cql, role, .. } = column;
             match (role, value) {
@@ -118,9 +129,18 @@ impl RowCells<'_> {
                 }
                 (Role::Clustering, Some(value)) => row.clustering(table, units::value(cql, Some(value)).bytes),
                 (Role::Static, Some(value)) => row.static_column(table, cql, units::value(cql, Some(value))),
-                (Role::Regular, Some(value)) => row.regular(table, cql, units::value(cql, Some(value))),
-                (Role::TimeToLive | Role::WriteTime, _) | (_, None) => {}
+                (Role::Regular, Some(value)) => {
+                    regular = Some(index);
+                    row.regular(table, cql, units::value(cql, Some(value)));
+                }
+                (Role::PartitionKey, None) => return Err(Reason::of_column(index, "is null, and in the primary key")),
+                (Role::Clustering, None) => without_clustering = without_clustering.or(Some(index)),
+                (Role::TimeToLive | Role::WriteTime, _) | (Role::Static | Role::Regular, None) => {}
             }
+        }
+        let has_statics = self.columns.iter().any(|column| column.role == Role::Static);
+        if let Some(index) = without_clustering.filter(|_| regular.is_some() || !has_statics) {
+            return Err(Reason::of_column(index, "is null, and in the primary key"));
         }
         if key > MAX_PARTITION_KEY_BYTES {
             let problem =

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,12 +16,14 @@ use super::files::{Chunk, Read, ReadRow};
 use super::format::{Reason, RowCells};
 use super::progress::{Progress, Speed, Summary, time_left};
 use super::rate::Pacer;
-use super::rejected::{RejectedFile, RejectedRow, Rejection};
+use super::rejected::{RejectedRow, RejectedTo, Rejection};
 use super::row::RowValues;
+use super::row_sender::{Outcome, RowSender};
+use super::row_statement::RowStatement;
 use super::shuffle::Shuffle;
 use super::table::Column;
 use super::tracker::Tracker;
-use crate::{Error, ErrorKind, Increment, Session, Write};
+use crate::{Error, ErrorKind, Session};
 
 /// Between two reports of progress.
 const TICK: Duration = Duration::from_millis(250);
@@ -32,59 +33,6 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 const SHUFFLE_WAIT: Duration = Duration::from_millis(200);
 /// How long rows that were sent may take after the operation was stopped.
 const DRAIN: Duration = Duration::from_secs(10);
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-
-/// How long one call may take; it waits so long for its turn at a throttled table. No longer than the patience, so that an
-/// error comes in time, but for at least a second.
-const CALL_DEADLINE: Duration = Duration::from_secs(60);
-const SHORTEST_CALL: Duration = Duration::from_secs(1);
-
-/// A statement that each row is bound to.
-#[derive(Clone, Debug)]
-pub(super) struct RowStatement {
-    effect: Effect,
-    /// Which column each bind marker is, unless they are in the order of the columns.
-    order: Option<Arc<[usize]>>,
-}
-
-#[derive(Clone, Debug)]
-enum Effect {
-    Write(Write<RowValues>),
-    Increment(Increment<RowValues>),
-}
-
-impl RowStatement {
-    /// Prepares a text whose bind markers are the columns with these numbers.
-    pub(super) async fn prepare(
-        session: &Session,
-        text: &str,
-        adds: bool,
-        order: Vec<usize>,
-        patience: Duration,
-    ) -> Result<Self, Error> {
-        let deadline = patience.clamp(SHORTEST_CALL, CALL_DEADLINE);
-        let effect = match adds {
-            true => {
-                let increment = session.prepare::<Increment<_>>(text).await?;
-                Effect::Increment(increment.repeat_when_throttled().with_deadline(deadline))
-            }
-            false => Effect::Write(session.prepare::<Write<_>>(text).await?.with_deadline(deadline)),
-        };
-        let is_as_given = order.is_sorted();
-        Ok(Self { effect, order: (!is_as_given).then(|| order.into()) })
-    }
-
-    async fn execute(&self, values: &RowValues) -> Result<(), Error> {
-        let ordered = self.order.as_ref().map(|order| values.in_order(order));
-        let values = ordered.as_ref().unwrap_or(values);
-        match &self.effect {
-            Effect::Write(write) => write.execute(values).await,
-            Effect::Increment(increment) => increment.execute(values).await,
-        }
-    }
-}
-
 /// What rows are sent with.
 pub(super) struct Sending {
     pub(super) attempted: String,
@@ -102,23 +50,12 @@ pub(super) struct Sending {
     /// How long the service may take none of the rows.
     pub(super) patience: Duration,
     pub(super) most_rejected: u64,
-    pub(super) rejected: Option<(PathBuf, RejectedFile)>,
+    pub(super) rejected: Option<RejectedTo>,
     pub(super) checkpoint: Option<Checkpoint>,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) until: Option<BoxFuture<'static, ()>>,
     /// Measures the rows, and sends none.
     pub(super) dry_run: bool,
-}
-
-/// What became of a row.
-enum Outcome {
-    Done,
-    /// It will be refused again.
-    Rejected(Reason, RowValues),
-    /// The operation was stopped before it was acknowledged.
-    Unsent,
-    /// No other row will be taken either.
-    Failed(Error),
 }
 
 /// A row that waits to be sent.
@@ -134,6 +71,10 @@ impl Sending {
         let until = self.until.take();
         let mut run = Run::new(self);
         let result = run.run(chunks, until).await;
+        if result.is_err() {
+            // What is under way may still be acknowledged, and then need not be sent again. The first error is the one to tell.
+            let _ = run.drain().await;
+        }
         let saved = run.save().await;
         run.report();
         result.and(saved).map(|()| run.summary()).map_err(|error| run.how_to_go_on(error))
@@ -293,11 +234,7 @@ impl Run {
             }
             Outcome::Rejected(reason, values) => self.reject(ordinal, reason, Err(values)).await,
             Outcome::Unsent => Ok(()),
-            Outcome::Failed(error) => {
-                // What is under way may still be acknowledged.
-                self.drain().await?;
-                Err(error)
-            }
+            Outcome::Failed(error) => Err(error),
         }
     }
 
@@ -310,7 +247,7 @@ impl Run {
             tokio::select! {
                 sent = self.sent.join_next() => match sent {
                     Some(Ok((ordinal, units, outcome @ (Outcome::Done | Outcome::Rejected(..))))) => {
-                        Box::pin(self.settle(ordinal, units, outcome)).await?;
+                        self.settle(ordinal, units, outcome).await?;
                     }
                     Some(_) => {}
                     None => return Ok(()),
@@ -429,74 +366,4 @@ impl Run {
             None => error,
         }
     }
-}
-
-/// Sends one row until it is acknowledged or can never be.
-struct RowSender {
-    statement: RowStatement,
-    patience: Duration,
-    began: Instant,
-    acknowledged: Arc<AtomicU64>,
-    stop: watch::Receiver<bool>,
-}
-
-impl RowSender {
-    async fn send(mut self, values: RowValues) -> Outcome {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let Err(error) = self.statement.execute(&values).await else {
-                let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                self.acknowledged.fetch_max(now, Ordering::Relaxed);
-                return Outcome::Done;
-            };
-            match error.kind() {
-                ErrorKind::Value | ErrorKind::TooLarge | ErrorKind::Type | ErrorKind::Refused => {
-                    return Outcome::Rejected(Reason::of_record(told(&error)), values);
-                }
-                // It may have been applied, and a second time would apply it twice.
-                ErrorKind::Unknown => {
-                    let problem = format!("may have been applied, or not: {error}");
-                    return Outcome::Rejected(Reason::of_record(problem), values);
-                }
-                ErrorKind::NotReady
-                | ErrorKind::Unauthorized
-                | ErrorKind::Configuration
-                | ErrorKind::AlreadyExists
-                | ErrorKind::Cursor
-                | ErrorKind::File
-                | ErrorKind::Closed => return Outcome::Failed(error),
-                ErrorKind::Resolve
-                | ErrorKind::Connect
-                | ErrorKind::Tls
-                | ErrorKind::Credentials
-                | ErrorKind::Authentication
-                | ErrorKind::Topology
-                | ErrorKind::Throttled
-                | ErrorKind::Overloaded
-                | ErrorKind::NoConnection
-                | ErrorKind::ConnectionLost
-                | ErrorKind::Timeout
-                | ErrorKind::Server => {}
-            }
-            let last = Duration::from_millis(self.acknowledged.load(Ordering::Relaxed));
-            if self.began.elapsed().saturating_sub(last) > self.patience {
-                return Outcome::Failed(error);
-            }
-            // Half of it at least, so that rows that failed together do not come again together.
-            let pause_now = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
-            pause = (2 * pause).min(LONGEST_PAUSE);
-            tokio::select! {
-                () = sleep(pause_now) => {}
-                _ = self.stop.wait_for(|stopped| *stopped) => return Outcome::Unsent,
-            }
-            if *self.stop.borrow() {
-                return Outcome::Unsent;
-            }
-        }
-    }
-}
-
-/// What is wrong with a row, without the words that say what was attempted.
-fn told(error: &Error) -> String {
-    format!("was refused: {}", error.server_message().unwrap_or_else(|| error.problem()))
 }

@@ -49,6 +49,14 @@ impl Core {
         Ok(Request::Prepared(bound, cells.as_bytes().len()))
     }
 
+    /// The values of a row that is sent later, each with its length before it.
+    #[cfg(feature = "bulk")]
+    pub(crate) fn serialised_row(&self, values: &impl SerializeRow) -> Result<Vec<u8>, Error> {
+        let mut row = Vec::new();
+        self.append_values(values, &mut row)?;
+        Ok(row)
+    }
+
     fn serialised(&self, values: &impl SerializeRow) -> Result<Serialised, Error> {
         Serialised::by(|buffer| self.append_values(values, buffer))
     }

@@ -52,6 +52,11 @@ impl<V> Increment<V> {
     pub(crate) fn session(&self) -> &Session {
         &self.core.call.session
     }
+
+    #[cfg(feature = "bulk")]
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
 }
 
 impl<V: SerializeRow> Statement for Increment<V> {}

@@ -48,6 +48,11 @@ impl<V> Write<V> {
     pub(crate) fn session(&self) -> &Session {
         &self.core.call.session
     }
+
+    #[cfg(feature = "bulk")]
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
 }
 
 impl<V: SerializeRow> Statement for Write<V> {}

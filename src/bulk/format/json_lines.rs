@@ -69,7 +69,7 @@ impl JsonLines {
                 return Err(Reason::of_column(index, "is there twice"));
             }
             match member {
-                None => cells.absent(index)?,
+                None => cells.absent(index),
                 Some((_, raw)) if is_null(raw) => cells.null(index)?,
                 Some((_, raw)) => {
                     cells.value(index, |column, out| column.of.append_from_json(raw, &self.form, out))?;

@@ -192,20 +192,19 @@ struct Cells<'c> {
 impl Cells<'_> {
     fn null(&mut self, index: usize) -> Result<(), Reason> {
         let column = self.columns.get(index).ok_or_else(|| Reason::of_record("has too many fields"))?;
+        // Whether a key may be null depends on the row, and is seen when it is measured.
         if column.is_key() {
-            return Err(Reason::of_column(index, "is null, and in the primary key"));
+            self.bytes.extend_from_slice(&NULL);
+            return Ok(());
         }
         let is_unset = self.nulls == Nulls::Unset || !column.is_stored();
         self.bytes.extend_from_slice(if is_unset { &UNSET } else { &NULL });
         Ok(())
     }
 
-    fn absent(&mut self, index: usize) -> Result<(), Reason> {
-        if self.columns.get(index).is_some_and(Column::is_key) {
-            return Err(Reason::of_column(index, "is missing, and in the primary key"));
-        }
-        self.bytes.extend_from_slice(&UNSET);
-        Ok(())
+    fn absent(&mut self, index: usize) {
+        let is_key = self.columns.get(index).is_some_and(Column::is_key);
+        self.bytes.extend_from_slice(if is_key { &NULL } else { &UNSET });
     }
 
     fn text(&mut self, index: usize, text: &str, form: &ScalarForm, nested: Nested) -> Result<(), Reason> {

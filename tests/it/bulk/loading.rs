@@ -135,6 +135,33 @@ async fn a_dry_run_measures_everything_and_sends_nothing() {
 }
 
 #[tokio::test]
+async fn the_rows_of_a_stream_are_loaded() {
+    let session = server::session().await;
+    let table = server::table(&session, "id int PRIMARY KEY, square bigint").await;
+    let (keyspace, name) = apart(&table);
+    let rows = || futures::stream::iter((0..1_000_i32).map(|id| (i64::from(id) * i64::from(id), id)));
+    let load = session.bulk().load_rows(keyspace, name, rows()).columns(["square", "id"]);
+    assert_eq!(load.await.unwrap().rows, 1_000);
+    assert_eq!(rows_of(&session, &table, "id = 30").await, [r#"{"id": Some(Int(30)), "square": Some(BigInt(900))}"#]);
+    let load = session.bulk().load_rows(keyspace, name, rows()).columns(["id", "square"]);
+    let error = load.await.unwrap_err();
+    assert_eq!(error.kind(), keyspaces::ErrorKind::Type, "{error}");
+    let error = session.bulk().load_rows(keyspace, name, rows()).checkpoint("state").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "loading {table} failed: a stream of rows has no place to go on from. Name no checkpoint, or load files"
+        )
+    );
+}
+
+async fn rows_of(session: &keyspaces::Session, table: &str, filter: &str) -> Vec<String> {
+    let select = format!("SELECT * FROM {table} WHERE {filter}");
+    let rows: Vec<keyspaces::Row> = session.rows::<keyspaces::Row>(&select, ()).try_collect().await.unwrap();
+    rows.iter().map(|row| format!("{row:?}")).collect()
+}
+
+#[tokio::test]
 async fn a_load_uses_no_more_units_than_it_may() {
     if server::local().await.is_none() {
         return;

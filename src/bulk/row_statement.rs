@@ -1,0 +1,105 @@
+//! The statement that each row is bound to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scylla::serialize::row::SerializeRow;
+
+use super::row::RowValues;
+use super::table::Column;
+use crate::{Error, Increment, Session, Write};
+
+/// How long one call may take; it waits so long for its turn at a throttled table. No longer than the patience, so that an
+/// error comes in time, but for at least a second.
+const CALL_DEADLINE: Duration = Duration::from_secs(60);
+const SHORTEST_CALL: Duration = Duration::from_secs(1);
+
+/// A statement that each row is bound to.
+#[derive(Clone, Debug)]
+pub(super) struct RowStatement {
+    effect: Effect,
+    /// Which column each bind marker is, unless they are in the order of the columns.
+    order: Option<Arc<[usize]>>,
+    /// For rows without clustering columns, which have static ones only.
+    statics: Option<Statics>,
+}
+
+/// What a statement does.
+#[derive(Clone, Debug)]
+enum Effect {
+    Write(Write<RowValues>),
+    Increment(Increment<RowValues>),
+}
+
+#[derive(Clone, Debug)]
+struct Statics {
+    write: Write<RowValues>,
+    order: Arc<[usize]>,
+    /// The first clustering column.
+    clustering: usize,
+}
+
+/// The text of a statement, and which column each of its bind markers is.
+pub(super) struct Text {
+    pub(super) text: String,
+    pub(super) order: Vec<usize>,
+}
+
+impl Text {
+    /// The columns in the order of the bind markers.
+    pub(super) fn in_order(&self, columns: Vec<Column>) -> Vec<Column> {
+        self.order.iter().filter_map(|index| columns.get(*index).cloned()).collect()
+    }
+}
+
+impl RowStatement {
+    /// Prepares a statement that writes, or adds to counters.
+    pub(super) async fn prepare(session: &Session, of: Text, adds: bool, patience: Duration) -> Result<Self, Error> {
+        let deadline = patience.clamp(SHORTEST_CALL, CALL_DEADLINE);
+        let effect = match adds {
+            true => {
+                let increment = session.prepare::<Increment<_>>(&of.text).await?;
+                Effect::Increment(increment.repeat_when_throttled().with_deadline(deadline))
+            }
+            false => Effect::Write(session.prepare::<Write<_>>(&of.text).await?.with_deadline(deadline)),
+        };
+        let is_as_given = of.order.is_sorted();
+        Ok(Self { effect, order: (!is_as_given).then(|| of.order.into()), statics: None })
+    }
+
+    /// The same with a statement for rows in which the column `clustering` is null.
+    pub(super) async fn with_statics(
+        self,
+        session: &Session,
+        of: Text,
+        clustering: usize,
+        patience: Duration,
+    ) -> Result<Self, Error> {
+        let deadline = patience.clamp(SHORTEST_CALL, CALL_DEADLINE);
+        let write = session.prepare::<Write<_>>(&of.text).await?.with_deadline(deadline);
+        Ok(Self { statics: Some(Statics { write, order: of.order.into(), clustering }), ..self })
+    }
+
+    pub(super) async fn execute(&self, values: &RowValues) -> Result<(), Error> {
+        if let Some(Statics { write, order, clustering }) = &self.statics
+            && values.is_null(*clustering)
+        {
+            return write.execute(values.in_order(order)).await;
+        }
+        let ordered = self.order.as_ref().map(|order| values.in_order(order));
+        let values = ordered.as_ref().unwrap_or(values);
+        match &self.effect {
+            Effect::Write(write) => write.execute(values).await,
+            Effect::Increment(increment) => increment.execute(values).await,
+        }
+    }
+
+    /// A row of a type of the caller's, in the order of the bind markers.
+    pub(super) fn serialise(&self, row: &impl SerializeRow) -> Result<RowValues, Error> {
+        let core = match &self.effect {
+            Effect::Write(write) => write.core(),
+            Effect::Increment(increment) => increment.core(),
+        };
+        core.serialised_row(row).map(RowValues)
+    }
+}

@@ -1,0 +1,74 @@
+//! Rows that a program makes, as a stream.
+
+use std::sync::Arc;
+
+use futures::stream::{BoxStream, Stream, StreamExt};
+use keyspaces_cql::units;
+use scylla::serialize::row::SerializeRow;
+use tokio::sync::mpsc;
+
+use super::files::{Chunk, Read, ReadRow, RowPosition};
+use super::format::{Position, RowCells};
+use super::row::RowValues;
+use super::row_statement::RowStatement;
+use super::table::Column;
+use crate::Error;
+
+const CHUNK_ROWS: usize = 256;
+
+/// Rows that are serialised when the statement for them is there.
+pub(super) type RowStream = BoxStream<'static, SerialiseRow>;
+
+type SerialiseRow = Box<dyn FnOnce(&RowStatement) -> Result<RowValues, Error> + Send>;
+
+pub(super) fn row_stream<V>(rows: impl Stream<Item = V> + Send + 'static) -> RowStream
+where
+    V: SerializeRow + Send + 'static,
+{
+    let later = |row: V| -> SerialiseRow { Box::new(move |statement: &RowStatement| statement.serialise(&row)) };
+    rows.map(later).boxed()
+}
+
+/// Sends all rows until there are no more or nobody takes them.
+pub(super) async fn send_rows(
+    rows: RowStream,
+    statement: RowStatement,
+    columns: Arc<[Column]>,
+    table: units::Table,
+    sender: mpsc::Sender<Result<Chunk, Error>>,
+) {
+    let mut rows = rows.ready_chunks(CHUNK_ROWS);
+    let mut ordinal = 0;
+    while let Some(ready) = rows.next().await {
+        let mut chunk = Chunk::default();
+        for row in ready {
+            let values = match row(&statement) {
+                Ok(values) => values,
+                Err(error) => {
+                    // Whoever is gone needs no error.
+                    let _ = sender.send(Err(error)).await;
+                    return;
+                }
+            };
+            chunk.push_values(ordinal, values, &columns, &table);
+            ordinal += 1;
+        }
+        if sender.send(Ok(chunk)).await.is_err() {
+            return;
+        }
+    }
+}
+
+impl Chunk {
+    /// Adds a row that came without a file.
+    pub(super) fn push_values(&mut self, ordinal: u64, values: RowValues, columns: &[Column], table: &units::Table) {
+        let bytes = u32::try_from(values.0.len()).unwrap_or(u32::MAX);
+        self.bytes += values.0.len();
+        let row = match (RowCells { columns, bytes: &values.0 }).write_units(table) {
+            Ok(units) => ReadRow::Row { values, units },
+            Err(reason) => ReadRow::Unwritable(reason, values),
+        };
+        let at = Position { line: ordinal + 1, ..Position::default() };
+        self.rows.push(Read { ordinal, at: RowPosition { file: 0, at, bytes }, row });
+    }
+}
