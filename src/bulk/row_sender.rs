@@ -45,7 +45,7 @@ impl RowSender {
                 return Outcome::Done;
             };
             match error.kind() {
-                ErrorKind::Value | ErrorKind::TooLarge | ErrorKind::Type | ErrorKind::Refused => {
+                ErrorKind::Value | ErrorKind::TooLarge | ErrorKind::Refused => {
                     return Outcome::Rejected(Reason::of_record(told(&error)), values);
                 }
                 // It may have been applied, and a second time would apply it twice.
@@ -53,7 +53,9 @@ impl RowSender {
                     let problem = format!("may have been applied, or not: {error}");
                     return Outcome::Rejected(Reason::of_record(problem), values);
                 }
-                ErrorKind::NotReady
+                // Of the table: it has other columns than when the statement was prepared.
+                ErrorKind::Type
+                | ErrorKind::NotReady
                 | ErrorKind::Unauthorized
                 | ErrorKind::Configuration
                 | ErrorKind::AlreadyExists
