@@ -61,10 +61,11 @@ impl TableReader {
             None => {
                 let key = table.partition_key().map(Column::quoted).collect::<Vec<_>>().join(", ");
                 let text = format!("SELECT {names} FROM {} WHERE token({key}) > ? AND token({key}) <= ?", table.name);
-                let select =
+                let mut select =
                     session.prepare::<Select<(i64, i64), RowValues>>(&text).await?.with_deadline(PAGE_DEADLINE);
-                let select =
-                    reading.consistency.map_or(select.clone(), |consistency| select.with_consistency(consistency));
+                if let Some(consistency) = reading.consistency {
+                    select = select.with_consistency(consistency);
+                }
                 let scan = match position {
                     Some(position) => select.scan_from(&position.parse()?)?,
                     None => select.scan()?,
@@ -73,9 +74,10 @@ impl TableReader {
             }
             Some(filter) => {
                 let text = format!("SELECT {names} FROM {} WHERE {filter}", table.name);
-                let select = session.prepare::<Select<(), RowValues>>(&text).await?.with_deadline(PAGE_DEADLINE);
-                let select =
-                    reading.consistency.map_or(select.clone(), |consistency| select.with_consistency(consistency));
+                let mut select = session.prepare::<Select<(), RowValues>>(&text).await?.with_deadline(PAGE_DEADLINE);
+                if let Some(consistency) = reading.consistency {
+                    select = select.with_consistency(consistency);
+                }
                 let state: Option<PagingState> = position.map(str::parse).transpose()?;
                 let pages = state.as_ref().map_or_else(|| select.pages(()), |state| select.pages_from((), state));
                 Source::Pages(Box::new(select), Box::new(pages), state, false)
