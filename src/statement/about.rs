@@ -23,7 +23,7 @@ pub(crate) struct About {
 /// What a statement is made of, as far as it is known.
 #[derive(Debug)]
 enum Content {
-    One(Statement),
+    One(Box<Statement>),
     Batch(BatchType),
     /// A text that only a plain Cassandra may understand.
     Unread,
@@ -93,7 +93,7 @@ impl About {
             return Err(refused::by_rule(attempted, refusal.rule));
         }
         let repeatable = matches!(statement.idempotence(), Idempotence::Idempotent);
-        Ok(Self { attempted, repeatable, content: Content::One(statement) })
+        Ok(Self { attempted, repeatable, content: Content::One(Box::new(statement)) })
     }
 
     #[cfg(test)]
@@ -124,7 +124,7 @@ impl About {
 
     pub(crate) fn tree(&self) -> Option<&Statement> {
         match &self.content {
-            Content::One(statement) => Some(statement),
+            Content::One(statement) => Some(statement.as_ref()),
             Content::Batch(_) | Content::Unread => None,
         }
     }
@@ -168,7 +168,7 @@ impl About {
     pub(crate) fn keyspace(&self) -> Option<&str> {
         let tree = self.tree()?;
         let name = tree.names_in_keyspaces().first().and_then(|name| name.keyspace.as_ref());
-        name.or(tree.keyspace_named()).map(|keyspace| keyspace.text.as_str())
+        name.or_else(|| tree.keyspace_named()).map(|keyspace| keyspace.text.as_str())
     }
 
     /// Keyspace and table, of one that is about one.

@@ -37,7 +37,6 @@ use crate::{Error, Session};
 /// # drop(name);
 /// # Ok(()) }
 /// ```
-#[must_use = "nothing is sent until it is executed or its rows are read"]
 pub struct Query<'q, V> {
     session: &'q Session,
     text: &'q str,
@@ -51,6 +50,7 @@ impl Session {
     /// Without values the text is sent as it is; with values it is prepared first, because only the server knows the types
     /// that they must have, and kept as by [`prepare`](Self::prepare). A statement that is executed often is better
     /// prepared.
+    #[must_use = "nothing is sent until it is executed or its rows are read"]
     pub fn query<'q, V: SerializeRow>(&'q self, text: &'q str, values: V) -> Query<'q, V> {
         Query { session: self, text, values, options: CallOptions::default() }
     }
@@ -148,7 +148,8 @@ impl<V: SerializeRow + Send + 'static> Query<'_, V> {
         let mut call = Call::new(session, about);
         call.change_options(|options| *options = self.options);
         let mut statement = unprepared::Statement::new(&*text);
-        statement.set_consistency(call.options.consistency.unwrap_or(session.read_consistency()).as_driver());
+        let consistency = call.options.consistency.unwrap_or_else(|| session.read_consistency());
+        statement.set_consistency(consistency.as_driver());
         statement.set_page_size(call.options.page_size_for_driver().unwrap_or(page_size));
         let fingerprint = Fingerprint::new(TextHash::of(&text), Cells::of(&[], 0));
         Ok(Read { call: Arc::new(call), request: Request::Text(statement), fingerprint })
