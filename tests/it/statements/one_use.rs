@@ -85,7 +85,8 @@ async fn a_list_is_bound_to_in_without_parentheses_and_an_entry_is_added_to_a_ma
         session.prepare(&format!("UPDATE {table} SET m[?] = ? WHERE id = ?")).await.unwrap();
     set.execute(("b", 2, 7)).await.unwrap();
     let text = format!("SELECT id, m FROM {table} WHERE id IN ?");
-    let some: Select<(Vec<i32>,), (i32, HashMap<String, i32>)> = session.prepare(&text).await.unwrap();
+    type Found = (i32, HashMap<String, i32>);
+    let some: Select<(Vec<i32>,), Found> = session.prepare(&text).await.unwrap();
     let found: Vec<_> = some.rows((vec![7, 8],)).try_collect().await.unwrap();
     assert_eq!(found, [(7, HashMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)]))]);
     let text = format!("SELECT id FROM {table} WHERE id IN (?)");
@@ -108,8 +109,8 @@ async fn many_statements_are_prepared_at_once() {
     let insert = format!("INSERT INTO {table} (id, name) VALUES (?, ?)");
     let once = format!("{insert} IF NOT EXISTS");
     let select = format!("SELECT name FROM {table} WHERE id = ?");
-    let (store, claim, name): (Write<(i32, &str)>, Conditional<(i32, &str)>, Select<(i32,), (String,)>) =
-        session.prepare_all([&insert, &once, &select]).await.unwrap();
+    type Prepared<'a> = (Write<(i32, &'a str)>, Conditional<(i32, &'a str)>, Select<(i32,), (String,)>);
+    let (store, claim, name): Prepared<'_> = session.prepare_all([&insert, &once, &select]).await.unwrap();
     store.execute((1, "Ada")).await.unwrap();
     assert!(matches!(claim.execute((1, "Bo")).await.unwrap(), Outcome::NotApplied(_)));
     assert_eq!(name.one((1,)).await.unwrap(), Some(("Ada".to_owned(),)));

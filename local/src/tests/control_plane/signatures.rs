@@ -63,7 +63,8 @@ async fn a_signature_that_is_not_right_is_refused_by_name_in_both_protocols() {
     }
     let unsigned_header =
         format!("keyspaces-local: the header 'x-amz-other' must be a 'SignedHeader' {}", text_not_known());
-    let changes: [(fn(&mut Signed), &str, &str); 6] = [
+    type Change = fn(&mut Signed);
+    let changes: [(Change, &str, &str); 6] = [
         (
             |signed| signed.headers.retain(|(name, _)| name != "authorization"),
             "MissingAuthenticationTokenException",
