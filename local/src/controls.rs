@@ -9,7 +9,7 @@ use crate::ca::Ca;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
-use crate::gateway::{Doors, Stuck};
+use crate::gateway::{ListenerError, Listeners};
 use crate::metering::Metering;
 use crate::throttle::Throttling;
 
@@ -21,28 +21,28 @@ pub(crate) struct Controls {
     pub(crate) metering: Metering,
     pub(crate) authority: Arc<Authority>,
     pub(crate) ca: Arc<Ca>,
-    pub(crate) doors: Arc<Doors>,
+    pub(crate) listeners: Arc<Listeners>,
 }
 
 impl Controls {
     pub(crate) async fn close_connections(&self) -> Result<(), Error> {
-        self.doors.close_connections().await.map_err(stuck)
+        self.listeners.close_connections().await.map_err(failed)
     }
 
     pub(crate) async fn restart(&self, down: Duration) -> Result<(), Error> {
-        self.doors.restart(down).await.map_err(stuck)
+        self.listeners.restart(down).await.map_err(failed)
     }
 
     pub(crate) async fn take_away(&self, peer: SocketAddr) -> Result<(), Error> {
-        self.doors.close(peer).await.map_err(stuck)
+        self.listeners.close(peer).await.map_err(failed)
     }
 
     pub(crate) async fn bring_back(&self, peer: SocketAddr) -> Result<(), Error> {
-        self.doors.reopen(peer).await.map_err(stuck)
+        self.listeners.reopen(peer).await.map_err(failed)
     }
 
     pub(crate) async fn show_peers(&self, peers: &[Ipv4Addr]) -> Result<(), Error> {
-        let shown = self.doors.show_peers(peers).await;
+        let shown = self.listeners.show_peers(peers).await;
         shown.map_err(|failed| Error::new(ErrorKind::Gateway, "system.peers could not be changed").with_source(failed))
     }
 
@@ -55,11 +55,11 @@ impl Controls {
     }
 }
 
-fn stuck(stuck: Stuck) -> Error {
-    let problem = stuck.to_string();
-    match stuck {
-        Stuck::Unknown(_) => Error::new(ErrorKind::Setting, problem),
-        Stuck::Listen(_, error) => Error::new(ErrorKind::Listen, problem).with_source(error),
-        Stuck::Cassandra(unusable) => Error::new(ErrorKind::Gateway, problem).with_source(unusable),
+fn failed(error: ListenerError) -> Error {
+    let problem = error.to_string();
+    match error {
+        ListenerError::Unknown(_) => Error::new(ErrorKind::Setting, problem),
+        ListenerError::Listen(_, error) => Error::new(ErrorKind::Listen, problem).with_source(error),
+        ListenerError::Cassandra(unusable) => Error::new(ErrorKind::Gateway, problem).with_source(unusable),
     }
 }

@@ -1,38 +1,33 @@
 //! A running local Keyspaces.
 
 mod builder;
+mod start;
 #[cfg(test)]
 mod tests;
-mod trouble;
 
-use std::fs;
-use std::io;
-use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
+#[cfg(test)]
 use crate::auth::Authority;
-use crate::ca::Ca;
-use crate::cassandra::owned::{Job, Owned};
-use crate::cassandra::{self, Cassandra};
-use crate::control_plane::{self, ControlPlane, Plane};
+use crate::cassandra::Cassandra;
+use crate::cassandra::owned::Owned;
+use crate::control_plane::ControlPlane;
 use crate::controls::Controls;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
 use crate::fault_port::FaultPort;
-use crate::gateway::{self, Gateway, Instance, Script};
+use crate::gateway::Gateway;
 use crate::journal::Journal;
 use crate::metering::Metering;
 use crate::ready::Ready;
 use crate::runtime::OwnRuntime;
 use crate::throttle::Throttling;
-use crate::topology::Listeners;
-use crate::{random, schema, truststore};
 pub use builder::Builder;
 
 /// A running local Keyspaces. When it is dropped, or its process ends in whatever way, everything that it started is
@@ -72,8 +67,8 @@ impl Local {
 
     pub(crate) async fn start(builder: Builder) -> Result<Self, Error> {
         let runtime = OwnRuntime::new()?;
-        let parts = Work(runtime.handle().spawn(parts(builder))).join().await?;
-        let Started { ready, controls, fault_port, control_plane, gateway, cassandra, ca_directory } = parts;
+        let parts = Work(runtime.handle().spawn(start::start(builder))).join().await?;
+        let start::Started { ready, controls, fault_port, control_plane, gateway, cassandra, ca_directory } = parts;
         let journal = gateway.journal();
         Ok(Self {
             ready,
@@ -192,8 +187,108 @@ impl Local {
 
     /// Where the Cassandra behind listens, without TLS and without password: for tests that ask it what is really stored,
     /// or that want a plain Cassandra. Its keyspaces have other names there than here.
-    pub fn cassandra_address(&self) -> std::net::SocketAddr {
+    pub fn cassandra_address(&self) -> SocketAddr {
         self.cassandra.address()
+    }
+
+    /// Closes all connections to all peers. New ones are accepted at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`restart`](Self::restart).
+    pub async fn close_connections(&self) -> Result<(), Error> {
+        self.run(|controls| async move { controls.close_connections().await }).await
+    }
+
+    /// Ends the gateway with all connections, and begins again after `down` at the same addresses, with the same
+    /// certificate and credentials, over the same Cassandra. Statements that were prepared are not known any more, and
+    /// are answered with UNPREPARED; definitions that were under way go on. The journal and the faults stay.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Listen`]: another program listens at one of the addresses by now. [`ErrorKind::Gateway`]: the schema could
+    /// not be read from Cassandra. The service is not available then.
+    pub async fn restart(&self, down: Duration) -> Result<(), Error> {
+        self.run(move |controls| async move { controls.restart(down).await }).await
+    }
+
+    /// The addresses of all peers, those that were taken away included. The first is the contact point.
+    pub fn peers(&self) -> Vec<SocketAddr> {
+        let count = u8::try_from(self.ready.peers.max(1)).unwrap_or(1);
+        (1..=count).map(|last| SocketAddr::from(([127, 0, 0, last], self.port()))).collect()
+    }
+
+    /// Takes a peer away: its connections are closed, and new ones refused. `system.peers` goes on showing it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`]: there is no such peer.
+    pub async fn take_away(&self, peer: SocketAddr) -> Result<(), Error> {
+        self.run(move |controls| async move { controls.take_away(peer).await }).await
+    }
+
+    /// Brings back a peer that was taken away.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`]: there is no such peer. [`ErrorKind::Listen`]: another program listens at its address by now.
+    pub async fn bring_back(&self, peer: SocketAddr) -> Result<(), Error> {
+        self.run(move |controls| async move { controls.bring_back(peer).await }).await
+    }
+
+    /// Makes `system.peers` show these addresses, whether the service listens there or not, and changes `system.local`
+    /// accordingly.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Gateway`]: the tables could not be written in Cassandra.
+    pub async fn show_peers(&self, peers: impl IntoIterator<Item = Ipv4Addr>) -> Result<(), Error> {
+        let peers: Vec<_> = peers.into_iter().collect();
+        self.run(|controls| async move { controls.show_peers(&peers).await }).await
+    }
+
+    /// Makes the credentials expire: logins with them are refused from now on. Connections stay open; what the service does
+    /// with them is not documented. [`close_connections`](Self::close_connections) closes them.
+    pub fn expire_credentials(&self) {
+        self.controls.authority.expire();
+    }
+
+    /// Accepts these credentials from now on, in place of those before. [`credentials`](Self::credentials) still gives the
+    /// first ones.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`]: the credentials are not usable, as those with an empty user.
+    pub fn accept_credentials(&self, credentials: Credentials) -> Result<(), Error> {
+        self.controls.accept_credentials(credentials)
+    }
+
+    /// Uses a new certificate of the same authority for new connections.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Certificate`]: the certificate could not be made.
+    pub fn renew_certificate(&self) -> Result<(), Error> {
+        self.controls.ca.renew()
+    }
+
+    /// Uses the certificate of a new authority for new connections, and returns the authority's own certificate as PEM.
+    /// [`ca_pem`](Self::ca_pem) and its file still have the first one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Certificate`]: the certificates could not be made.
+    pub fn replace_authority(&self) -> Result<String, Error> {
+        self.controls.ca.replace_authority()
+    }
+
+    /// Runs a control on the service's own threads, to its end even if the caller stops waiting.
+    async fn run<W: Future<Output = Result<(), Error>> + Send + 'static>(
+        &self,
+        control: impl FnOnce(Controls) -> W,
+    ) -> Result<(), Error> {
+        let running = self.runtime.handle().spawn(control(self.controls.clone()));
+        running.await.unwrap_or_else(|error| Err(panicked(error)))
     }
 
     #[cfg(test)]
@@ -207,8 +302,8 @@ impl Local {
     }
 
     #[cfg(test)]
-    pub(crate) fn doors(&self) -> &gateway::Doors {
-        &self.controls.doors
+    pub(crate) fn listeners(&self) -> &crate::gateway::Listeners {
+        &self.controls.listeners
     }
 
     /// The gateway, if it has something in a Cassandra that stays.
@@ -226,27 +321,15 @@ impl Drop for Local {
     }
 }
 
-struct Started {
-    ready: Ready,
-    controls: Controls,
-    fault_port: Option<FaultPort>,
-    control_plane: ControlPlane,
-    gateway: Gateway,
-    cassandra: Cassandra,
-    ca_directory: Option<Owned>,
-}
-
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(10);
 
-/// Work on the service's own threads, given up when nobody waits for it any more.
+/// A task on the service's own threads, which is aborted when its caller stops waiting.
 struct Work<T>(JoinHandle<Result<T, Error>>);
 
 impl<T> Work<T> {
     async fn join(mut self) -> Result<T, Error> {
         let joined = (&mut self.0).await;
-        joined.unwrap_or_else(|error| {
-            Err(Error::new(ErrorKind::Gateway, "the service's own work did not end well").with_source(error))
-        })
+        joined.unwrap_or_else(|error| Err(panicked(error)))
     }
 }
 
@@ -256,156 +339,6 @@ impl<T> Drop for Work<T> {
     }
 }
 
-async fn parts(builder: Builder) -> Result<Started, Error> {
-    let (names, host) = (builder.names(), builder.host());
-    let script = builder.schema.as_deref().map(Script::read).transpose()?;
-    let ca = Arc::new(Ca::generate(&names)?);
-    check_port(builder.bind, builder.port).await?;
-    let control_plane = control_plane::Settings {
-        address: builder.bind.unwrap_or(Ipv4Addr::LOCALHOST),
-        port: builder.http_port,
-        is_plain: builder.plain_http,
-        limits: builder.http_limits,
-    };
-    control_plane.check_port().await.map_err(|error| no_control_plane(control_plane, error))?;
-    let (ca_path, ca_directory) = write_ca(&ca, builder.ca_directory.as_deref())?;
-    if let Some(file) = &builder.truststore {
-        truststore::write(&builder.surroundings, &ca_path, file).await?;
-    }
-    let cassandra = Cassandra::start(&cassandra::Settings {
-        given: builder.cassandra,
-        runtime: builder.runtime,
-        partitioner: builder.partitioner,
-        surroundings: builder.surroundings,
-        progress: builder.progress,
-    })
-    .await?;
-
-    let listeners = Listeners::bind(builder.bind, builder.port, builder.peers).await;
-    let listeners = listeners.map_err(|error| cannot_listen(builder.bind, builder.port, error))?;
-    let (port, peers) = (listeners.port, listeners.peers.len());
-    let clock = Arc::clone(&builder.clock);
-    let authority = Authority::new(builder.credentials.clone(), builder.region.clone(), builder.clock)
-        .with_principal_without_permissions(builder.without_permissions.clone());
-    let throttling = Throttling::new(Arc::clone(&clock), !builder.throttling, builder.full_buckets);
-    let settings = gateway::Settings {
-        listeners,
-        region: builder.region.clone(),
-        partitioner: builder.partitioner,
-        instance: match builder.instance {
-            _ if !cassandra.is_given() => Instance::Alone,
-            None => Instance::Passing,
-            Some(name) => Instance::Kept(name),
-        },
-        schema: schema::Settings {
-            delays: builder.ddl_delays,
-            region: builder.region.clone(),
-            inaccessible_keys: builder.inaccessible_keys,
-            history_bytes: builder.history_bytes,
-        },
-        clock,
-        faults: builder.faults.clone(),
-        throttling: throttling.clone(),
-        fate: cassandra.fate(),
-        max_connections: builder.max_connections,
-        script,
-    };
-    let authority = Arc::new(authority);
-    let gateway = match Gateway::start(settings, Arc::clone(&ca), Arc::clone(&authority), cassandra.address()).await {
-        Ok(gateway) => gateway,
-        Err(error) => return Err(cassandra.explained(error).await),
-    };
-    let controls = Controls {
-        faults: builder.faults,
-        throttling,
-        metering: gateway.metering(),
-        authority,
-        ca,
-        doors: Arc::clone(gateway.doors()),
-    };
-    let fault_port = match builder.fault_port {
-        None => None,
-        Some(port) => Some(FaultPort::start(port, controls.clone()).await.map_err(|error| {
-            let problem = format!("port {port} of 127.0.0.1, the fault port, cannot be listened at: {error}");
-            Error::new(ErrorKind::Listen, problem).with_source(error)
-        })?),
-    };
-    let plane = Plane::new(Arc::clone(&controls.doors), Arc::clone(&controls.authority), builder.region.clone());
-    let started = ControlPlane::start(control_plane, Arc::clone(&controls.ca), plane).await;
-    let control_plane = started.map_err(|error| no_control_plane(control_plane, error))?;
-    let scheme = if builder.plain_http { "http" } else { "https" };
-    let ready = Ready {
-        control_plane: format!("{scheme}://{host}:{}", control_plane.port()),
-        host,
-        port,
-        names,
-        ca: ca_path,
-        region: builder.region,
-        peers,
-        fault_port: fault_port.as_ref().map(|fault_port| fault_port.port),
-        cassandra: cassandra.address(),
-        truststore: builder.truststore,
-        credentials: builder.credentials,
-        without_permissions: builder.without_permissions,
-    };
-    let fate = cassandra.fate();
-    tokio::spawn(async move { tracing::error!(target: "keyspaces_local::cassandra", "{}", fate.story().await) });
-    Ok(Started { ready, controls, fault_port, control_plane, gateway, cassandra, ca_directory })
-}
-
-/// Refuses at once a port that somebody has, before anything else is started. Clients are let in only at the end.
-async fn check_port(address: Option<Ipv4Addr>, port: u16) -> Result<(), Error> {
-    if port == 0 {
-        return Ok(());
-    }
-    Listeners::bind(address, port, 0).await.map(drop).map_err(|error| cannot_listen(address, port, error))
-}
-
-fn no_control_plane(settings: control_plane::Settings, error: io::Error) -> Error {
-    let control_plane::Settings { address, port, .. } = settings;
-    let problem = format!(
-        "port {port} of {address}, the port of the control plane, cannot be listened at: {error}. Choose another, or 0 for any \
-         that is free"
-    );
-    Error::new(ErrorKind::Listen, problem).with_source(error)
-}
-
-fn cannot_listen(address: Option<Ipv4Addr>, port: u16, error: io::Error) -> Error {
-    let place = address.map_or_else(|| "127.0.0.1 and its neighbours".to_owned(), |address| address.to_string());
-    let problem =
-        format!("port {port} of {place} cannot be listened at: {error}. Choose another, or 0 for any that is free");
-    Error::new(ErrorKind::Listen, problem).with_source(error)
-}
-
-/// Writes `ca.pem` into the directory, or into one of its own, which is owned.
-fn write_ca(ca: &Ca, directory: Option<&Path>) -> Result<(PathBuf, Option<Owned>), Error> {
-    let written = match directory {
-        Some(directory) => write_ca_into(ca, directory).map(|path| (path, None)),
-        None => write_ca_anywhere(ca).map(|(path, owned)| (path, Some(owned))),
-    };
-    written.map_err(|error| {
-        let place = directory.map_or_else(|| "a temporary directory".into(), Path::to_string_lossy);
-        let problem = format!("the authority's certificate cannot be written to {place}: {error}");
-        Error::new(ErrorKind::Certificate, problem).with_source(error)
-    })
-}
-
-fn write_ca_into(ca: &Ca, directory: &Path) -> io::Result<PathBuf> {
-    fs::create_dir_all(directory)?;
-    let directory = directory.canonicalize()?;
-    if directory.to_str().is_none() {
-        return Err(io::Error::other("its name is not UTF-8"));
-    }
-    let (new, path) = (directory.join(format!("ca.pem.{}", random::hex_32())), directory.join("ca.pem"));
-    fs::write(&new, ca.pem())?;
-    fs::rename(&new, &path)?;
-    Ok(path)
-}
-
-fn write_ca_anywhere(ca: &Ca) -> io::Result<(PathBuf, Owned)> {
-    let directory = tempfile::Builder::new().prefix("keyspaces-local-ca-").tempdir()?;
-    let path = write_ca_into(ca, directory.path())?;
-    let owned = Owned::start(&directory.path().canonicalize()?, &Job::default(), |_| {})?;
-    let _ = directory.keep();
-    Ok((path, owned))
+fn panicked(error: JoinError) -> Error {
+    Error::new(ErrorKind::Gateway, "the service's own work did not end well").with_source(error)
 }

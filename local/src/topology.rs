@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -61,7 +62,7 @@ impl Partitioner {
 
 /// The sockets of the contact point and the peers: `127.0.0.1` to `127.0.0.<peers>` on one port.
 #[derive(Debug)]
-pub(crate) struct Listeners {
+pub(crate) struct Sockets {
     pub(crate) port: u16,
     /// The contact point first; it is the first peer as well, where there is one.
     pub(crate) sockets: Vec<TcpListener>,
@@ -69,7 +70,7 @@ pub(crate) struct Listeners {
     pub(crate) peers: Vec<Ipv4Addr>,
 }
 
-impl Listeners {
+impl Sockets {
     /// Listens on `port`, or on one that is free on all addresses where it is 0.
     ///
     /// A system that has no addresses but `127.0.0.1` in its loopback net gives one peer, however many were asked for.
@@ -158,6 +159,45 @@ impl Topology {
             schema_version: name_based(&format!("{region}/schema")),
         }
     }
+
+    /// The row of `system.local`.
+    pub(crate) fn local_row(&self) -> Value {
+        let Node { address, host_id, token } = &self.local;
+        json!({
+            "key": "local",
+            "bootstrapped": "COMPLETED",
+            "broadcast_address": address,
+            "cluster_name": "Amazon Keyspaces",
+            "cql_version": CQL_VERSION,
+            "data_center": self.region,
+            "gossip_generation": 1,
+            "host_id": host_id.to_string(),
+            "listen_address": address,
+            "native_protocol_version": "4",
+            "partitioner": self.partitioner.class(),
+            "rack": self.region,
+            "release_version": RELEASE,
+            "rpc_address": address,
+            "schema_version": self.schema_version.to_string(),
+            "thrift_version": "20.1.0",
+            "tokens": [token],
+        })
+    }
+
+    /// The row of `system.peers` for a peer.
+    pub(crate) fn peer_row(&self, Node { address, host_id, token }: &Node) -> Value {
+        json!({
+            "peer": address,
+            "data_center": self.region,
+            "host_id": host_id.to_string(),
+            "preferred_ip": null,
+            "rack": self.region,
+            "release_version": RELEASE,
+            "rpc_address": address,
+            "schema_version": self.schema_version.to_string(),
+            "tokens": [token],
+        })
+    }
 }
 
 /// An identifier of the form of the service's host ids, which look name-based (`…-3efa-…`), always the same for the
@@ -218,7 +258,7 @@ mod tests {
 
     #[tokio::test]
     async fn all_peers_listen_on_one_port() {
-        let listeners = Listeners::bind(None, 0, 3).await.unwrap();
+        let listeners = Sockets::bind(None, 0, 3).await.unwrap();
         assert!(listeners.sockets.iter().all(|socket| socket.local_addr().unwrap().port() == listeners.port));
         assert_eq!(listeners.peers.len(), listeners.sockets.len());
     }
@@ -227,16 +267,16 @@ mod tests {
     async fn at_an_address_there_is_one_peer_that_clients_can_connect_to() {
         for (address, peer) in [("0.0.0.0", "127.0.0.1"), ("127.0.0.5", "127.0.0.5")] {
             let (address, peer): (Ipv4Addr, Ipv4Addr) = (address.parse().unwrap(), peer.parse().unwrap());
-            let listeners = Listeners::bind(Some(address), 0, 9).await.unwrap();
+            let listeners = Sockets::bind(Some(address), 0, 9).await.unwrap();
             assert_eq!((listeners.sockets.len(), listeners.peers), (1, vec![peer]));
             assert_eq!(listeners.sockets[0].local_addr().unwrap(), (address, listeners.port).into());
         }
-        assert!(Listeners::bind(Some(Ipv4Addr::LOCALHOST), 0, 0).await.unwrap().peers.is_empty());
+        assert!(Sockets::bind(Some(Ipv4Addr::LOCALHOST), 0, 0).await.unwrap().peers.is_empty());
     }
 
     #[tokio::test]
     async fn without_peers_there_is_still_a_contact_point() {
-        let listeners = Listeners::bind(None, 0, 0).await.unwrap();
+        let listeners = Sockets::bind(None, 0, 0).await.unwrap();
         assert_eq!((listeners.sockets.len(), listeners.peers.len()), (1, 0));
     }
 }

@@ -4,25 +4,25 @@ use std::sync::Arc;
 
 use super::monitoring::AlarmStore;
 use crate::auth::Authority;
-use crate::gateway::{Doors, Shared};
+use crate::gateway::{Listeners, Shared};
 
 /// The state behind the control plane: the gateway's, and alarms.
 #[derive(Clone)]
 pub(crate) struct Plane {
-    doors: Arc<Doors>,
+    listeners: Arc<Listeners>,
     authority: Arc<Authority>,
     region: String,
     alarms: Arc<AlarmStore>,
 }
 
 impl Plane {
-    pub(crate) fn new(doors: Arc<Doors>, authority: Arc<Authority>, region: String) -> Self {
-        Self { doors, authority, region, alarms: Arc::default() }
+    pub(crate) fn new(listeners: Arc<Listeners>, authority: Arc<Authority>, region: String) -> Self {
+        Self { listeners, authority, region, alarms: Arc::default() }
     }
 
     /// What CQL works on too, at this moment: a restart of the gateway replaces it. A request takes it once.
     pub(crate) fn gateway(&self) -> Arc<Shared> {
-        self.doors.shared()
+        self.listeners.shared()
     }
 
     /// Who may log in.

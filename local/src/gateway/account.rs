@@ -1,11 +1,11 @@
 //! What a statement takes of its tables: by the sizes of its values and, of a read, by what came back.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use keyspaces_cql::statement::Using;
 use keyspaces_cql::units::{self, LOGGED_BATCH_FACTOR, ReadCost, Row};
 use keyspaces_cql::{CapacityMode, ColumnKind, Statement as Tree};
-use tokio::time::Instant;
 
 use super::cells::{self, Cells, PlannedCells};
 use super::limits::{Piece, What, is_logged_batch, modifications};
@@ -56,6 +56,14 @@ pub(super) struct Terms {
     pub(super) consistency: Consistency,
 }
 
+/// What a request needs of its tables, one demand for each of its steps.
+#[derive(Debug)]
+pub(super) struct Usage<'a> {
+    demands: Vec<Demand<'a>>,
+    operations: Vec<Operation>,
+    terms: Terms,
+}
+
 /// A plan that was made after so many definitions.
 #[derive(Debug, Default)]
 pub(super) struct Remembered(Mutex<Option<(u64, Arc<Plan>)>>);
@@ -96,62 +104,62 @@ impl Statement<'_> {
         Ok(plan)
     }
 
-    /// Does some work, if what it takes of the tables is there, and counts it. The work says how many bytes it read.
-    pub(super) async fn metered(
-        &self,
-        stream: i16,
-        pieces: &[Piece<'_>],
-        terms: Terms,
-        work: impl Future<Output = Result<(Answer, usize), Refusal>>,
-    ) -> Result<Answer, Refusal> {
+    /// The capacity that a request needs of each of its tables, with its values.
+    pub(super) fn usage<'p>(&self, pieces: &'p [Piece<'p>], terms: Terms) -> Usage<'p> {
+        let capacity_mode = |table| self.shared.schema.capacity_mode(table);
+        let valued = || pieces.iter().flat_map(|piece| &piece.steps);
+        Usage {
+            demands: valued().map(|valued| valued.demand(terms, capacity_mode(&valued.step.table))).collect(),
+            operations: valued()
+                .map(|valued| if terms.batch { Operation::Batch } else { valued.step.operation })
+                .collect(),
+            terms,
+        }
+    }
+
+    /// Takes the capacity that is needed before a request is run. Without it, gives the answer to a throttled request.
+    pub(super) fn admit(&self, stream: i16, usage: &Usage<'_>) -> Result<(), Answer> {
         let shared = self.shared;
-        let (mut demands, mut operations) = (Vec::with_capacity(pieces.len()), Vec::with_capacity(pieces.len()));
-        for valued in pieces.iter().flat_map(|piece| &piece.steps) {
-            demands.push(valued.demand(terms, shared.schema.capacity_mode(&valued.step.table)));
-            operations.push(if terms.batch { Operation::Batch } else { valued.step.operation });
+        // Of the system tables nothing is taken.
+        if usage.demands.is_empty() {
+            return Ok(());
         }
-        if demands.is_empty() {
-            return Ok(work.await?.0);
-        }
-        if let Err((exceeded, place)) = shared.throttling.admit(self.requests, &demands) {
-            let Demand { table, side, .. } = demands[place];
-            shared.metering.throttled(table, operations[place], side, exceeded);
-            return Ok(throttled(stream, side, exceeded));
-        }
-        let began = Instant::now();
-        let worked = work.await;
-        let latency = began.elapsed();
-        // Each table once, however many rows of it a batch writes.
-        let first = |place: usize| demands[..place].iter().all(|other| other.table != demands[place].table);
-        let tables = demands.iter().zip(&operations).enumerate().filter(|(place, _)| first(*place));
-        let tables = tables.map(|(_, (demand, operation))| (demand, *operation));
-        let error = match &worked {
-            Err(refusal) => Some(refusal.code),
-            Ok(((_, Outcome::Failed { code, .. } | Outcome::Refused { code, .. }), _)) => Some(*code),
-            Ok(_) => None,
-        };
-        if let Some(code) = error {
-            tables.for_each(|(demand, operation)| shared.metering.failed(demand.table, operation, code));
-            return Ok(worked?.0);
-        }
-        let (answer, bytes) = worked?;
-        if answer.1 != Outcome::Forwarded {
-            return Ok(answer);
-        }
-        for (demand, operation) in tables {
-            let units = if demand.side == Use::Read {
-                let units = terms.read_cost().units(bytes);
-                shared.throttling.charge(demand, units);
-                units
-            } else {
-                demands.iter().filter(|other| other.table == demand.table).map(|other| other.units).sum()
+        shared.throttling.admit(self.requests, &usage.demands).map_err(|(exceeded, index)| {
+            let Demand { table, side, .. } = usage.demands[index];
+            shared.metering.throttled(table, usage.operations[index], side, exceeded);
+            throttled(stream, side, exceeded)
+        })
+    }
+
+    /// Counts what a request has consumed or how it failed, and charges the units of what it read, which are known only now. A
+    /// batch is counted once for each table, however many rows of it are written.
+    pub(super) fn account(&self, usage: &Usage<'_>, result: &Result<(Answer, usize), Refusal>, latency: Duration) {
+        let (shared, demands) = (self.shared, &usage.demands);
+        let is_first_of_table = |index: usize| demands[..index].iter().all(|other| other.table != demands[index].table);
+        let tables = demands.iter().zip(&usage.operations).enumerate().filter(|(index, _)| is_first_of_table(*index));
+        for (_, (demand, operation)) in tables {
+            let (answer, bytes_read) = match result {
+                Err(Refusal { code, .. })
+                | Ok(((_, Outcome::Failed { code, .. } | Outcome::Refused { code, .. }), _)) => {
+                    shared.metering.failed(demand.table, *operation, *code);
+                    continue;
+                }
+                Ok(((answer, Outcome::Forwarded), bytes_read)) => (answer, *bytes_read),
+                Ok(_) => continue,
             };
-            shared.metering.consumed(demand.table, operation, demand.side, units, latency);
-            if demand.side == Use::Write && !is_applied(&answer.0) {
-                shared.metering.condition_failed(demand.table, operation);
+            let units = match demand.side {
+                Use::Read => {
+                    let units = usage.terms.read_cost().units(bytes_read);
+                    shared.throttling.charge(demand, units);
+                    units
+                }
+                Use::Write => demands.iter().filter(|other| other.table == demand.table).map(|other| other.units).sum(),
+            };
+            shared.metering.consumed(demand.table, *operation, demand.side, units, latency);
+            if demand.side == Use::Write && !is_applied(answer) {
+                shared.metering.condition_failed(demand.table, *operation);
             }
         }
-        Ok(answer)
     }
 }
 

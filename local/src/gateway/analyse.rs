@@ -403,7 +403,7 @@ mod tests {
     fn a_restore_names_two_tables_and_nothing_of_it_is_for_cassandra() {
         let text = "RESTORE TABLE t FROM TABLE app.u WITH restore_timestamp = '2020-06-30T04:05:00Z'";
         let Action::Define(definition) = read(text).unwrap().action else { panic!() };
-        assert_eq!((definition.change, definition.thing), (Change::Restore, SchemaObject::table("here", "t")));
+        assert_eq!((definition.change, definition.object), (Change::Restore, SchemaObject::table("here", "t")));
         assert_eq!((definition.source, definition.text), (Some(SchemaObject::table("app", "u")), None));
     }
 

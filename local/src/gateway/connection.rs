@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, BufReader, ReadHalf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -16,6 +16,7 @@ use tokio_rustls::server::TlsStream;
 use super::Shared;
 use super::inject::Exchange;
 use super::link::{Link, State};
+use super::startup;
 use super::statement::{Answer, Statement, refused};
 use crate::auth::{Begin, Challenge};
 use crate::budget::Budget;
@@ -27,7 +28,7 @@ use crate::protocol::{
 };
 use crate::throttle::Requests;
 use crate::upstream::Upstream;
-use crate::{topology, wire};
+use crate::wire;
 
 /// How long TLS may take, and then how long a client may take to say who it is.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -80,7 +81,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
     let (queue, frames) = mpsc::channel(64);
     let mut writing = JoinSet::new();
     writing.spawn(wire::write_all(writer, frames, Sender::Client));
-    let link = Link::new(shared.orders.clone());
+    let link = Link::new(shared.commands.clone());
     let allowance = Arc::new(shared.throttling.connection());
     let room = Budget::new(OWN_REQUESTS, &shared.requests);
     let memory = Budget::new(OWN_REQUEST_BYTES, &shared.request_bytes);
@@ -245,26 +246,13 @@ impl Connection {
         match frame.opcode {
             Opcode::Startup => self.start_up(frame),
             Opcode::AuthResponse => self.authenticate(frame).await,
-            _ => options(frame.stream),
+            _ => startup::supported(frame.stream),
         }
     }
 
     fn start_up(&mut self, frame: &Frame) -> Answer {
         let options = Reader::new(&frame.body).string_map().unwrap_or_default();
-        let get =
-            |wanted: &str| options.iter().find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value);
-        let problem = match (get("CQL_VERSION"), get("COMPRESSION")) {
-            (None, _) => Some("Missing value CQL_VERSION in STARTUP message".to_owned()),
-            // Nothing is known of the service here; Cassandra says this of what it does not know.
-            (_, Some(algorithm)) if !algorithm.is_empty() => {
-                Some(format!("Unknown compression algorithm: {algorithm}"))
-            }
-            (Some(version), _) if !is_cql_3_or_later(version) => Some(format!(
-                "CQL version {version} is not supported by the binary protocol (supported version are >= 3.0.0)"
-            )),
-            _ => None,
-        };
-        if let Some(text) = problem {
+        if let Some(text) = startup::problem(&options) {
             return refused(frame.stream, Refusal { code: error_code::PROTOCOL_ERROR, text });
         }
         self.phase = Phase::Asked;
@@ -330,7 +318,7 @@ impl Connection {
                 continue;
             }
             let entered = match frame.opcode {
-                Opcode::Options => Ok((self.exchange.record.options(&frame), options(stream))),
+                Opcode::Options => Ok((self.exchange.record.options(&frame), startup::supported(stream))),
                 Opcode::Register => self.register(&frame),
                 Opcode::Startup => Err("Unexpected message STARTUP, the connection is already initialized".to_owned()),
                 other => Err(format!("Unexpected message {}: no request that can be made here", name(other))),
@@ -437,22 +425,6 @@ impl Connection {
         };
         let _ = tokio::time::timeout(PATIENCE, last).await;
     }
-}
-
-fn options(stream: i16) -> Answer {
-    let mut body = BytesMut::new();
-    body.put_u16(2);
-    body.string("CQL_VERSION");
-    body.put_u16(1);
-    body.string(topology::CQL_VERSION);
-    body.string("COMPRESSION");
-    body.put_u16(0);
-    (Frame::new(stream, Opcode::Supported, body.freeze()), Outcome::Answered)
-}
-
-/// Cassandra takes whatever is not below 2.99.
-fn is_cql_3_or_later(version: &str) -> bool {
-    version.split('.').next().and_then(|major| major.parse::<u32>().ok()).is_some_and(|major| major >= 3)
 }
 
 /// As Cassandra's own refusals name them.

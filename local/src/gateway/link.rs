@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 #[derive(Clone, Debug)]
 pub(super) struct Link {
     state: watch::Sender<State>,
-    orders: mpsc::UnboundedSender<Order>,
+    commands: mpsc::UnboundedSender<Command>,
 }
 
 /// How a connection is.
@@ -21,16 +21,16 @@ pub(super) enum State {
     Silent,
 }
 
-/// What a fault wants done to the whole gateway.
+/// What a fault does to the whole gateway.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Order {
+pub(super) enum Command {
     CloseAll,
     Restart(Duration),
 }
 
 impl Link {
-    pub(super) fn new(orders: mpsc::UnboundedSender<Order>) -> Self {
-        Self { state: watch::Sender::new(State::Open), orders }
+    pub(super) fn new(commands: mpsc::UnboundedSender<Command>) -> Self {
+        Self { state: watch::Sender::new(State::Open), commands }
     }
 
     pub(super) fn close(&self) {
@@ -41,14 +41,14 @@ impl Link {
         self.state.send_replace(State::Silent);
     }
 
-    /// This connection ends with the others: who sees its end knows that all of it has begun.
+    /// Closes this connection together with all others, so that its end tells a client that all are being closed.
     pub(super) fn close_all(&self) {
-        // Nobody takes it where the gateway is at its end.
-        let _ = self.orders.send(Order::CloseAll);
+        // The receiver is gone only while the gateway is being closed.
+        let _ = self.commands.send(Command::CloseAll);
     }
 
     pub(super) fn restart(&self, down: Duration) {
-        let _ = self.orders.send(Order::Restart(down));
+        let _ = self.commands.send(Command::Restart(down));
     }
 
     /// Waits until it is no longer open.

@@ -1,14 +1,11 @@
 //! Writes to tables with point-in-time recovery.
 
-use std::sync::Arc;
-
 use super::bound::Bound;
 use super::limits::Piece;
 use super::statement::{Answer, Statement, came_of};
 use super::written::{RecordedTable, written};
 use crate::history::Written;
-use crate::protocol::metadata::is_applied;
-use crate::protocol::{Frame, Opcode, Refusal, leaves_open};
+use crate::protocol::{Frame, Refusal};
 use crate::upstream::lost;
 
 impl Statement<'_> {
@@ -30,23 +27,8 @@ impl Statement<'_> {
         if !pieces.iter().any(is_recorded) {
             return self.forward(request).await;
         }
-        let stream = request.stream;
-        let written = self.written(stream, pieces).await?;
-        let (history, upstream) = (Arc::clone(history), Arc::clone(self.upstream));
-        let flight = history.flight();
-        // In a task of its own: a client that goes away must not leave a write that is not in the history.
-        let writing = tokio::spawn(async move {
-            let answer = upstream.call(request).await;
-            if answer.as_ref().map_or(true, may_have_changed_something) {
-                history.record(&upstream, stream, &written).await;
-            }
-            if answer.as_ref().map_or(true, leaves_open) {
-                history.doubt(&written);
-            }
-            drop(flight);
-            answer
-        });
-        let answer = writing.await.map_err(|_| lost())?.map_err(|_| lost())?;
+        let written = self.written(request.stream, pieces).await?;
+        let answer = history.write(self.upstream, request, written).await.map_err(|_| lost())?;
         Ok(came_of(self.restored(answer)?))
     }
 
@@ -70,13 +52,5 @@ impl Statement<'_> {
             all.extend(written(&facts.tree, &facts.text, &Bound::new(&facts.tree, values), &places));
         }
         Ok(all)
-    }
-}
-
-/// Whether a write is not known to have changed nothing.
-fn may_have_changed_something(answer: &Frame) -> bool {
-    match answer.opcode {
-        Opcode::Error => leaves_open(answer),
-        _ => is_applied(answer),
     }
 }

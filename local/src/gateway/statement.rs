@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use keyspaces_cql::{Effect, KnownTables, Statement as Tree, statement};
+use tokio::time::Instant;
 
 use super::Shared;
 use super::account::{Remembered, Terms};
@@ -160,13 +161,19 @@ impl Statement<'_> {
         let terms = Terms { logged: plan.is_logged_batch(), batch: false, consistency: parameters.consistency };
         let pieces = [Piece::new(facts, &values, &plan)];
         self.hold_to_limits(stream, &pieces, false).await?;
-        let work = Box::pin(async {
-            if facts.reads {
-                return self.read(frame, facts, asked).await;
-            }
-            Ok((self.write(frame.with_body(asked.body(timestamp)), &pieces).await?, 0))
-        });
-        self.metered(stream, &pieces, terms, work).await
+        let usage = self.usage(&pieces, terms);
+        if let Err(throttled) = self.admit(stream, &usage) {
+            return Ok(throttled);
+        }
+        let began = Instant::now();
+        let result = if facts.reads {
+            Box::pin(self.read(frame, facts, asked)).await
+        } else {
+            let written = Box::pin(self.write(frame.with_body(asked.body(timestamp)), &pieces)).await;
+            written.map(|answer| (answer, 0))
+        };
+        self.account(&usage, &result, began.elapsed());
+        result.map(|(answer, _)| answer)
     }
 
     async fn batch(&self, frame: Frame, mut batch: Batch) -> Result<Answer, Refusal> {
@@ -228,11 +235,15 @@ impl Statement<'_> {
         let pieces: Vec<_> = pieces.map(|((facts, values), plan)| Piece::new(facts, values, plan)).collect();
         let logged = batch.kind == BatchKind::Logged;
         self.hold_to_limits(frame.stream, &pieces, logged).await?;
-        let terms = Terms { logged, batch: true, consistency: batch.consistency };
-        let stream = frame.stream;
-        let work =
-            Box::pin(async { Ok((self.write(frame.with_body(batch.write(&texts, timestamp)), &pieces).await?, 0)) });
-        self.metered(stream, &pieces, terms, work).await
+        let usage = self.usage(&pieces, Terms { logged, batch: true, consistency: batch.consistency });
+        if let Err(throttled) = self.admit(frame.stream, &usage) {
+            return Ok(throttled);
+        }
+        let began = Instant::now();
+        let written = Box::pin(self.write(frame.with_body(batch.write(&texts, timestamp)), &pieces)).await;
+        let result = written.map(|answer| (answer, 0));
+        self.account(&usage, &result, began.elapsed());
+        result.map(|(answer, _)| answer)
     }
 
     async fn analyse(&self, stream: i16, text: &str, prepared: bool) -> Result<(Tree, Analysed), Rejected> {

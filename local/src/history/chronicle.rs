@@ -16,7 +16,7 @@ const BUCKET_BYTES: u64 = 512 << 10;
 /// The history of one table.
 #[derive(Debug)]
 pub(super) struct Chronicle {
-    pub(super) life: TableId,
+    pub(super) table_id: TableId,
     order: Mutex<Order>,
     /// Whether a baseline is being taken.
     pub(super) baseline: watch::Sender<bool>,
@@ -92,12 +92,12 @@ impl Bucket {
 
 impl Chronicle {
     /// One that begins, or goes on after these buckets.
-    pub(super) fn new(life: TableId, buckets: VecDeque<Bucket>, ended: Option<u64>) -> Self {
+    pub(super) fn new(table_id: TableId, buckets: VecDeque<Bucket>, ended: Option<u64>) -> Self {
         // What is in the last bucket was written before now, and its places lie between its number and now.
         let last = buckets.back().map_or(0, |bucket| bucket.number);
         let order =
             Order { last, at: 0, complete_at: 0, buckets, ended, forgotten: false, torn: false, pins: Arc::default() };
-        Self { life, order: Mutex::new(order), baseline: watch::Sender::new(false), again: AtomicBool::new(false) }
+        Self { table_id, order: Mutex::new(order), baseline: watch::Sender::new(false), again: AtomicBool::new(false) }
     }
 
     /// Gives away so many places.

@@ -39,14 +39,19 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use crate::clock::{Clock, millis};
 use crate::names::{Names, SchemaObject, TableId};
+use crate::protocol::metadata::is_applied;
+use crate::protocol::{Binding, Frame, Opcode, leaves_open};
 use crate::recovery::{Change, RowHistory};
-use crate::upstream::Failed;
+use crate::upstream::{Channel, Failed, Layout, Lost, Upstream};
 use chronicle::Chronicle;
 use flights::Flights;
-use line::Line;
+use line::{Line, Request};
+use record::ReadBack;
+use replay::Replay;
 use store::Store;
 
 pub(crate) use entry::Relation;
@@ -61,13 +66,13 @@ pub(crate) struct History {
     most_bytes: u64,
     line: Line,
     flights: Flights,
-    lives: RwLock<Lives>,
+    chronicles: RwLock<Chronicles>,
 }
 
 #[derive(Debug, Default)]
-struct Lives {
+struct Chronicles {
     all: HashMap<TableId, Arc<Chronicle>>,
-    /// Those whose tables are there and have recovery enabled.
+    /// The histories of tables that exist and have recovery enabled.
     recorded: HashMap<SchemaObject, Arc<Chronicle>>,
 }
 
@@ -80,15 +85,15 @@ impl History {
         most_bytes: u64,
     ) -> Result<Arc<Self>, Failed> {
         let line = Line::new(address);
-        let history = Self { names, clock, most_bytes, line, flights: Flights::new(), lives: RwLock::default() };
+        let history = Self { names, clock, most_bytes, line, flights: Flights::new(), chronicles: RwLock::default() };
         let store = history.store();
         store.prepare().await?;
         let now = history.now();
         for chronicle in store.load().await? {
             if chronicle.is_over(now) {
-                store.forget(&chronicle.life).await?;
+                store.forget(&chronicle.table_id).await?;
             } else {
-                history.lives_mut().all.insert(chronicle.life.clone(), Arc::new(chronicle));
+                history.chronicles_mut().all.insert(chronicle.table_id.clone(), Arc::new(chronicle));
             }
         }
         Ok(Arc::new(history))
@@ -97,72 +102,77 @@ impl History {
     /// Records what is written to a table from now on, and takes a baseline of it in the background; [`is_begun`](
     /// Self::is_begun) tells when it is complete. Goes on with a history that is there already. A table of the same name
     /// that was dropped can no longer be brought back (DG:PointInTimeRecovery_HowItWorks).
-    pub(crate) async fn begin(self: &Arc<Self>, life: &TableId) -> Result<(), Failed> {
+    pub(crate) async fn begin(self: &Arc<Self>, table_id: &TableId) -> Result<(), Failed> {
         let chronicle = {
-            let mut lives = self.lives_mut();
-            if lives.recorded.get(&life.table).is_some_and(|recorded| recorded.life == *life) {
+            let mut chronicles = self.chronicles_mut();
+            if chronicles.recorded.get(&table_id.table).is_some_and(|recorded| recorded.table_id == *table_id) {
                 return Ok(());
             }
-            let all = &mut lives.all;
+            let all = &mut chronicles.all;
             let chronicle = all
-                .entry(life.clone())
-                .or_insert_with(|| Arc::new(Chronicle::new(life.clone(), Default::default(), None)));
+                .entry(table_id.clone())
+                .or_insert_with(|| Arc::new(Chronicle::new(table_id.clone(), Default::default(), None)));
             let chronicle = Arc::clone(chronicle);
-            lives.recorded.insert(life.table.clone(), Arc::clone(&chronicle));
+            chronicles.recorded.insert(table_id.table.clone(), Arc::clone(&chronicle));
             chronicle
         };
-        self.take_baseline(&chronicle);
-        self.forget_others(life).await
+        baseline::take(self, &chronicle);
+        self.forget_others(table_id).await
     }
 
     /// Whether the moment has come from which on a table can be brought back.
-    pub(crate) fn is_begun(&self, life: &TableId) -> bool {
-        self.chronicle(life).is_some_and(|chronicle| chronicle.is_begun())
+    pub(crate) fn is_begun(&self, table_id: &TableId) -> bool {
+        self.chronicle(table_id).is_some_and(|chronicle| chronicle.is_begun())
     }
 
     /// Takes a baseline of a table that is recorded if it has none and none is being taken: the last attempt failed.
-    pub(crate) fn try_again(self: &Arc<Self>, life: &TableId) {
-        if let Some(chronicle) = self.chronicle(life).filter(|chronicle| !chronicle.is_begun()) {
-            self.take_baseline(&chronicle);
+    pub(crate) fn try_again(self: &Arc<Self>, table_id: &TableId) {
+        if let Some(chronicle) = self.chronicle(table_id).filter(|chronicle| !chronicle.is_begun()) {
+            baseline::take(self, &chronicle);
         }
     }
 
     /// A table was dropped: its history stays for 35 days.
-    pub(crate) async fn end(&self, life: &TableId) -> Result<(), Failed> {
-        let Some(chronicle) = self.chronicle(life) else { return Ok(()) };
-        self.lives_mut().recorded.retain(|_, recorded| recorded.life != *life);
+    pub(crate) async fn end(&self, table_id: &TableId) -> Result<(), Failed> {
+        let Some(chronicle) = self.chronicle(table_id) else { return Ok(()) };
+        self.chronicles_mut().recorded.retain(|_, recorded| recorded.table_id != *table_id);
         let now = self.now();
         chronicle.end(now);
         self.store().end(&chronicle, now).await
     }
 
     /// Forgets the history of a table, whose recovery was disabled.
-    pub(crate) async fn forget(&self, life: &TableId) -> Result<(), Failed> {
+    pub(crate) async fn forget(&self, table_id: &TableId) -> Result<(), Failed> {
         {
-            let mut lives = self.lives_mut();
-            lives.recorded.retain(|_, recorded| recorded.life != *life);
-            if let Some(chronicle) = lives.all.remove(life) {
+            let mut chronicles = self.chronicles_mut();
+            chronicles.recorded.retain(|_, recorded| recorded.table_id != *table_id);
+            if let Some(chronicle) = chronicles.all.remove(table_id) {
                 chronicle.forget();
             }
         }
-        self.store().forget(life).await
+        self.store().forget(table_id).await
     }
 
     /// Forgets the histories of all tables of the same name but this one.
     async fn forget_others(&self, there: &TableId) -> Result<(), Failed> {
         let others: Vec<TableId> = {
-            let lives = self.lives();
-            lives.all.keys().filter(|life| life.table == there.table && *life != there).cloned().collect()
+            let chronicles = self.chronicles();
+            chronicles
+                .all
+                .keys()
+                .filter(|table_id| table_id.table == there.table && *table_id != there)
+                .cloned()
+                .collect()
         };
-        for life in others {
-            self.forget(&life).await?;
+        for table_id in others {
+            self.forget(&table_id).await?;
         }
         Ok(())
     }
 
     /// The first moment to which a table can be brought back, in milliseconds since 1970; nothing if there is none.
-    pub(crate) fn earliest(&self, life: &TableId, now: u64) -> Option<u64> {
-        self.chronicle(life)?.earliest(now)
+    pub(crate) fn earliest(&self, table_id: &TableId, now: u64) -> Option<u64> {
+        self.chronicle(table_id)?.earliest(now)
     }
 
     /// Writes the rows of a table as they were at a moment, in milliseconds since 1970, to another, which has no rows, is
@@ -174,17 +184,101 @@ impl History {
     /// The work goes on where the future is dropped.
     pub(crate) async fn bring_back(
         self: &Arc<Self>,
-        life: &TableId,
+        table_id: &TableId,
         moment: u64,
         target: &SchemaObject,
     ) -> Result<(), Failed> {
-        let (history, life, target) = (Arc::clone(self), life.clone(), target.clone());
-        let work = tokio::spawn(async move { history.replay(&life, moment, &target).await });
-        work.await.unwrap_or_else(|_| Err(crate::upstream::Lost::Ended.into()))
+        let replay = Arc::new(Replay { history: Arc::clone(self), moment });
+        let (table_id, target) = (table_id.clone(), target.clone());
+        let work = tokio::spawn(async move { replay.run(&table_id, &target).await });
+        work.await.unwrap_or_else(|_| Err(Lost::Ended.into()))
     }
 
-    /// Something is under way as long as what this gives is not dropped. To be called before
-    /// [`is_recorded`](Self::is_recorded): what was not recorded then is in the baseline that is taken after its end.
+    /// Sends a write to Cassandra and records what it made of the rows that it may have changed, before its answer is returned.
+    ///
+    /// It runs in a task of its own, so that a client that disconnects leaves no write that is not recorded.
+    pub(crate) async fn write(
+        self: &Arc<Self>,
+        upstream: &Arc<Upstream>,
+        request: Frame,
+        written: Vec<Written>,
+    ) -> Result<Frame, Lost> {
+        let (history, upstream) = (Arc::clone(self), Arc::clone(upstream));
+        let flight = self.flight();
+        let writing = tokio::spawn(async move {
+            let stream = request.stream;
+            let answer = upstream.call(request).await;
+            if answer.as_ref().map_or(true, may_have_changed_something) {
+                history.record(Channel { upstream: &upstream, stream }, &written).await;
+            }
+            if answer.as_ref().map_or(true, leaves_open) {
+                history.doubt(&written);
+            }
+            drop(flight);
+            answer
+        });
+        writing.await.unwrap_or(Err(Lost::Ended))
+    }
+
+    /// Reads back what a write may have changed, over the write's own connection. A baseline finds what could not be read back.
+    async fn record(self: &Arc<Self>, channel: Channel<'_>, written: &[Written]) {
+        let answered = SystemTime::now();
+        for of_table in written {
+            let Some(chronicle) = self.recorded(&of_table.table) else { continue };
+            if of_table.is_unknown {
+                chronicle.tear();
+            }
+            let read_back = ReadBack { history: self, chronicle: &chronicle, channel };
+            let recorded = match read_back.record(of_table, answered).await {
+                Err(Failed::Lost(_)) => self.record_by_itself(&chronicle, of_table, answered).await,
+                recorded => recorded,
+            };
+            if let Err(failed) = recorded {
+                let table = &of_table.table;
+                tracing::warn!(%table, %failed, "a write is not in the table's history: the table is read again");
+                chronicle.tear();
+            }
+            self.take_wanted_baseline(&chronicle);
+        }
+    }
+
+    /// The same over the connection of the histories, where that of the write was lost.
+    async fn record_by_itself(
+        &self,
+        chronicle: &Chronicle,
+        written: &Written,
+        answered: SystemTime,
+    ) -> Result<(), Failed> {
+        let (upstream, stream) = self.line.lend().await?;
+        let channel = Channel { upstream: &upstream, stream: stream.number };
+        ReadBack { history: self, chronicle, channel }.record(written, answered).await
+    }
+
+    /// Reads the tables of a write again whose outcome is not known: Cassandra may apply it after it was read back.
+    fn doubt(self: &Arc<Self>, written: &[Written]) {
+        for chronicle in written.iter().filter_map(|of_table| self.recorded(&of_table.table)) {
+            chronicle.tear();
+            self.take_wanted_baseline(&chronicle);
+        }
+    }
+
+    fn take_wanted_baseline(self: &Arc<Self>, chronicle: &Arc<Chronicle>) {
+        if chronicle.wants_baseline(self.most_bytes, self.now()) {
+            baseline::take(self, chronicle);
+        }
+    }
+
+    /// The columns that a table has in Cassandra now.
+    async fn layout(&self, table: &SchemaObject) -> Result<Layout, Failed> {
+        let text = Layout::SELECT;
+        let keyspace = self.names.keyspace(&table.keyspace);
+        let values = Binding::placed([Some(keyspace.as_bytes()), Some(table.name.as_bytes())]);
+        let rows = self.line.page(&Request { text, values, ..Request::default() }).await?;
+        Layout::read(&rows).map_err(|_| Failed::Unreadable(text.to_owned()))
+    }
+
+    /// Marks a write as in progress until the result is dropped. Call it before [`is_recorded`](Self::is_recorded): a baseline
+    /// waits for the writes in progress, so that it has those that were not recorded.
     pub(crate) fn flight(&self) -> Flight {
         self.flights.begin()
     }
@@ -192,7 +286,7 @@ impl History {
     /// Waits until all writes that are under way have ended, and all baselines that are being taken.
     pub(crate) async fn landed(&self) {
         self.flights.ended().await;
-        let all: Vec<_> = self.lives().all.values().map(Arc::clone).collect();
+        let all: Vec<_> = self.chronicles().all.values().map(Arc::clone).collect();
         for chronicle in all {
             let _ = chronicle.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
         }
@@ -200,23 +294,23 @@ impl History {
 
     /// Whether what is written to a table is recorded.
     pub(crate) fn is_recorded(&self, table: &SchemaObject) -> bool {
-        self.lives().recorded.contains_key(table)
+        self.chronicles().recorded.contains_key(table)
     }
 
     fn recorded(&self, table: &SchemaObject) -> Option<Arc<Chronicle>> {
-        self.lives().recorded.get(table).map(Arc::clone)
+        self.chronicles().recorded.get(table).map(Arc::clone)
     }
 
-    fn chronicle(&self, life: &TableId) -> Option<Arc<Chronicle>> {
-        self.lives().all.get(life).map(Arc::clone)
+    fn chronicle(&self, table_id: &TableId) -> Option<Arc<Chronicle>> {
+        self.chronicles().all.get(table_id).map(Arc::clone)
     }
 
-    fn lives(&self) -> std::sync::RwLockReadGuard<'_, Lives> {
-        self.lives.read().unwrap_or_else(PoisonError::into_inner)
+    fn chronicles(&self) -> std::sync::RwLockReadGuard<'_, Chronicles> {
+        self.chronicles.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lives_mut(&self) -> std::sync::RwLockWriteGuard<'_, Lives> {
-        self.lives.write().unwrap_or_else(PoisonError::into_inner)
+    fn chronicles_mut(&self) -> std::sync::RwLockWriteGuard<'_, Chronicles> {
+        self.chronicles.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn store(&self) -> Store<'_> {
@@ -266,5 +360,13 @@ impl RowHistory for Arc<History> {
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("History").field("most_bytes", &self.most_bytes).finish_non_exhaustive()
+    }
+}
+
+/// Whether a write is not known to have changed nothing.
+fn may_have_changed_something(answer: &Frame) -> bool {
+    match answer.opcode {
+        Opcode::Error => leaves_open(answer),
+        _ => is_applied(answer),
     }
 }

@@ -1,4 +1,4 @@
-//! After a write: what it may have changed is read back and kept.
+//! Reading back the rows that a write may have changed.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ use super::line::{Request, rows};
 use crate::clock::millis;
 use crate::names::SchemaObject;
 use crate::protocol::{Reader, Rows};
-use crate::upstream::{Channel, Failed, Layout, Upstream};
+use crate::upstream::{Channel, Failed, Layout};
 
 /// What a write may have changed.
 #[derive(Clone, Debug)]
@@ -20,90 +20,57 @@ pub(crate) struct Written {
     pub(crate) layout: Arc<Layout>,
     /// Whether values may expire.
     pub(crate) ttl: bool,
-    /// Whether it cannot be said what: the table has to be read anew.
+    /// Whether it is not known what: the whole table has to be read again.
     pub(crate) is_unknown: bool,
-    /// These rows.
+    /// The rows that it may have changed.
     pub(crate) rows: Option<Relation>,
-    /// Whether that is one row at most, whose whole key is named.
+    /// Whether that is at most one row, because the whole primary key is given.
     pub(crate) is_one: bool,
-    /// The static columns of this partition.
+    /// The partition whose static columns it may have changed.
     pub(crate) statics: Option<Relation>,
-    /// Whether it inserted its row, and after how many seconds that expires.
+    /// For an INSERT, after how many seconds the row expires, if it does.
     pub(crate) inserted: Option<Option<u32>>,
-    /// It was not sent before this, by the machine's clock.
+    /// When it was sent, by the machine's clock, or earlier.
     pub(crate) sent: SystemTime,
+}
+
+/// Reads rows of one table back, over one connection, and keeps what it finds as entries of the table's history.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadBack<'a> {
+    pub(super) history: &'a History,
+    pub(super) chronicle: &'a Chronicle,
+    pub(super) channel: Channel<'a>,
 }
 
 /// How many rows of a range are read at once.
 pub(super) const PAGE: usize = 32;
 
-impl History {
-    /// Keeps what a write made of what it may have changed. The connection is the write's own, and its stream. What could not
-    /// be kept is found out by a baseline.
-    pub(crate) async fn record(self: &Arc<Self>, upstream: &Upstream, stream: i16, written: &[Written]) {
-        let answered = SystemTime::now();
-        for of in written {
-            let Some(chronicle) = self.recorded(&of.table) else { continue };
-            if of.is_unknown {
-                chronicle.tear();
-            }
-            let kept = match self.keep(&chronicle, Channel { upstream, stream }, of, answered).await {
-                Err(Failed::Lost(_)) => self.keep_by_itself(&chronicle, of, answered).await,
-                kept => kept,
-            };
-            if let Err(failed) = kept {
-                tracing::warn!(table = %of.table, %failed, "a write is not in the table's history: it is read anew");
-                chronicle.tear();
-            }
-            if chronicle.wants_baseline(self.most_bytes, self.now()) {
-                self.take_baseline(&chronicle);
-            }
-        }
-    }
-
-    async fn keep_by_itself(
-        &self,
-        chronicle: &Chronicle,
-        written: &Written,
-        answered: SystemTime,
-    ) -> Result<(), Failed> {
-        let (upstream, stream) = self.line.lend().await?;
-        self.keep(chronicle, Channel { upstream: &upstream, stream: stream.number }, written, answered).await
-    }
-
-    async fn keep(
-        &self,
-        chronicle: &Chronicle,
-        channel: Channel<'_>,
-        written: &Written,
-        answered: SystemTime,
-    ) -> Result<(), Failed> {
+impl ReadBack<'_> {
+    /// Reads back all that a write may have changed, and keeps it.
+    pub(super) async fn record(&self, written: &Written, answered: SystemTime) -> Result<(), Failed> {
         if let Some(rows) = &written.rows {
-            self.keep_rows(chronicle, channel, written, rows, answered).await?;
+            self.record_rows(written, rows, answered).await?;
         }
         if let Some(partition) = &written.statics {
-            self.keep_statics(chronicle, channel, written, partition).await?;
+            self.record_statics(written, partition).await?;
         }
         Ok(())
     }
 
-    async fn keep_rows(
-        &self,
-        chronicle: &Chronicle,
-        channel: Channel<'_>,
-        written: &Written,
-        range: &Relation,
-        answered: SystemTime,
-    ) -> Result<(), Failed> {
+    async fn record_rows(&self, written: &Written, range: &Relation, answered: SystemTime) -> Result<(), Failed> {
         let image = Image { layout: &written.layout, ttl: written.ttl, part: Part::Rows };
-        let text =
-            format!("SELECT {} FROM {} WHERE {}", image.selectors(), self.names.qualified(&written.table), range.text);
+        let text = format!(
+            "SELECT {} FROM {} WHERE {}",
+            image.selectors(),
+            self.history.names.qualified(&written.table),
+            range.text
+        );
         let (mut state, mut first) = (None, true);
         loop {
             let page = (!written.is_one).then(|| (PAGE, state.take()));
             let request = Request { text: &text, values: range.values.clone(), page, ..Request::default() };
             let most = if written.is_one { 1 } else { PAGE + 1 };
-            let (places, taken, page) = self.read(chronicle, channel, &request, written.ttl, most).await?;
+            let (places, taken, page) = self.read(&request, written.ttl, most).await?;
             let mut entries = Vec::with_capacity(page.count + 1);
             if first && (!written.is_one || page.count == 0) {
                 entries.push(Entry::Gone { columns: Vec::new(), range: range.clone() });
@@ -122,7 +89,7 @@ impl History {
                     }
                 });
             }
-            self.store().keep(channel.upstream, channel.stream, chronicle, &places, &entries).await?;
+            self.keep(&places, &entries).await?;
             state = page.state.clone();
             first = false;
             if written.is_one || state.is_none() {
@@ -131,22 +98,16 @@ impl History {
         }
     }
 
-    async fn keep_statics(
-        &self,
-        chronicle: &Chronicle,
-        channel: Channel<'_>,
-        written: &Written,
-        partition: &Relation,
-    ) -> Result<(), Failed> {
+    async fn record_statics(&self, written: &Written, partition: &Relation) -> Result<(), Failed> {
         let image = Image { layout: &written.layout, ttl: written.ttl, part: Part::Statics };
         let text = format!(
             "SELECT DISTINCT {} FROM {} WHERE {}",
             image.selectors(),
-            self.names.qualified(&written.table),
+            self.history.names.qualified(&written.table),
             partition.text
         );
         let request = Request { text: &text, values: partition.values.clone(), ..Request::default() };
-        let (places, taken, page) = self.read(chronicle, channel, &request, written.ttl, 1).await?;
+        let (places, taken, page) = self.read(&request, written.ttl, 1).await?;
         let shown = match page.each().next() {
             Some(row) => image.read(&page.content, row, taken).map_err(|_| Failed::Unreadable(text.clone()))?.statics,
             None => None,
@@ -158,29 +119,34 @@ impl History {
                 range: partition.clone(),
             },
         };
-        self.store().keep(channel.upstream, channel.stream, chronicle, &places, &[entry]).await
+        self.keep(&places, &[entry]).await
     }
 
-    /// Reads, at places for so many entries that are taken before. Where values expire, all within one second: what TTL gives
-    /// counts from the second in which it is asked.
+    /// Reads rows, after `entries` places were reserved for what is found. Where values expire, the read begins and ends within
+    /// one second, because TTL counts from the second of the read.
     pub(super) async fn read(
         &self,
-        chronicle: &Chronicle,
-        channel: Channel<'_>,
         request: &Request<'_>,
         ttl: bool,
         entries: usize,
     ) -> Result<(Places, Taken, Rows), Failed> {
+        let Self { history, chronicle, channel } = self;
         loop {
-            let places = chronicle.reserve(entries, self.now());
+            let places = chronicle.reserve(entries, history.now());
             let before = SystemTime::now();
-            let ahead = millis_between(before, (self.clock)());
-            let answer = self.line.texts.run(channel.upstream, channel.stream, request).await?;
+            let ahead = millis_between(before, (history.clock)());
+            let answer = history.line.texts.run(channel.upstream, channel.stream, request).await?;
             let second = millis(before) / 1000;
             if !ttl || millis(SystemTime::now()) / 1000 == second {
                 return Ok((places, Taken { second, ahead }, rows(request.text, &answer)?));
             }
         }
+    }
+
+    /// Writes entries at the places that were reserved for them.
+    pub(super) async fn keep(&self, places: &Places, entries: &[Entry]) -> Result<(), Failed> {
+        let Channel { upstream, stream } = self.channel;
+        self.history.store().keep(upstream, stream, self.chronicle, places, entries).await
     }
 }
 

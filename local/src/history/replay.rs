@@ -1,11 +1,11 @@
-//! Rows as they were at a moment, brought into another table.
+//! Restoring the rows that a table had at a moment into another table.
 
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use super::History;
-use super::chronicle::Chronicle;
+use super::chronicle::{Bucket, Chronicle};
 use super::line::Request;
 use super::record::values;
 use super::steps::{Step, Table, steps};
@@ -14,53 +14,51 @@ use crate::names::{SchemaObject, TableId, quoted};
 use crate::protocol::{Binding, Reader};
 use crate::upstream::{Column, Failed, Layout};
 
-impl History {
-    pub(super) async fn replay(
-        self: Arc<Self>,
-        life: &TableId,
-        moment: u64,
-        target: &SchemaObject,
-    ) -> Result<(), Failed> {
-        let unreachable = || Failed::OutOfReach { table: life.table.to_string(), moment };
-        let chronicle = self.chronicle(life).ok_or_else(unreachable)?;
-        // What a gateway did not live to write down is in the baseline that it took when it began again.
+/// Writes the rows that a table had at a moment to another table.
+pub(super) struct Replay {
+    pub(super) history: Arc<History>,
+    /// In milliseconds since 1970.
+    pub(super) moment: u64,
+}
+
+impl Replay {
+    pub(super) async fn run(self: Arc<Self>, table_id: &TableId, target: &SchemaObject) -> Result<(), Failed> {
+        let Self { history, moment } = &*self;
+        let moment = *moment;
+        let unreachable = || Failed::OutOfReach { table: table_id.table.to_string(), moment };
+        let chronicle = history.chronicle(table_id).ok_or_else(unreachable)?;
+        // Entries that a killed gateway did not keep are in the baseline that the next one takes when it starts.
         let _ = chronicle.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
         let told = chronicle.telling_of(moment).ok_or_else(unreachable)?;
-        let layout = self.layout(target).await?;
+        let layout = history.layout(target).await?;
         let fields = self.fields(target, &layout).await?;
-        let name = self.names.qualified(target);
+        let name = history.names.qualified(target);
         if !layout.all().any(is_counter) {
-            return self.give(&chronicle, &told.buckets, moment, Table { name, layout, fields }).await;
+            return self.give(&chronicle, &told.buckets, Table { name, layout, fields }).await;
         }
-        // A counter cannot be set: what it was is found in a table of numbers, and counted up once.
-        let staging = format!("{}.restoring_{}", self.names.inner(), crate::random::hex_32());
+        // A counter cannot be set. Its value is restored in a table of numbers, and then counted up once.
+        let staging = format!("{}.restoring_{}", history.names.inner(), crate::random::hex_32());
         let numbers = layout.with_numbers();
-        self.store().run(&format!("CREATE TABLE {staging} ({})", numbers.definition()), Binding::default()).await?;
+        history.store().run(&format!("CREATE TABLE {staging} ({})", numbers.definition()), Binding::default()).await?;
         let numbers = Table { name: staging.clone(), layout: numbers, fields };
-        let given = match self.give(&chronicle, &told.buckets, moment, numbers).await {
+        let given = match self.give(&chronicle, &told.buckets, numbers).await {
             Ok(()) => self.count_up(&staging, &name, &layout).await,
             failed => failed,
         };
-        self.store().run(&format!("DROP TABLE {staging}"), Binding::default()).await.and(given)
+        history.store().run(&format!("DROP TABLE {staging}"), Binding::default()).await.and(given)
     }
 
-    /// Gives a table the entries of these buckets up to a moment.
-    async fn give(
-        self: &Arc<Self>,
-        chronicle: &Chronicle,
-        buckets: &[super::chronicle::Bucket],
-        moment: u64,
-        table: Table,
-    ) -> Result<(), Failed> {
+    /// Writes the entries of these buckets up to the moment to a table.
+    async fn give(self: &Arc<Self>, chronicle: &Chronicle, buckets: &[Bucket], table: Table) -> Result<(), Failed> {
         let table = Arc::new(table);
         for bucket in buckets {
             let mut state = None;
             loop {
-                let (entries, next) = self.store().entries(&chronicle.life, bucket, state).await?;
+                let (entries, next) = self.history.store().entries(&chronicle.table_id, bucket, state).await?;
                 let mut giving = JoinSet::new();
-                for kept in entries.into_iter().filter(|kept| kept.at <= moment) {
-                    let (history, table) = (Arc::clone(self), Arc::clone(&table));
-                    giving.spawn(async move { history.give_one(&table, &kept, moment).await });
+                for kept in entries.into_iter().filter(|kept| kept.at <= self.moment) {
+                    let (replay, table) = (Arc::clone(self), Arc::clone(&table));
+                    giving.spawn(async move { replay.give_one(&table, &kept).await });
                 }
                 while let Some(given) = giving.join_next().await {
                     given.unwrap_or_else(|_| Err(crate::upstream::Lost::Ended.into()))?;
@@ -74,15 +72,15 @@ impl History {
         Ok(())
     }
 
-    async fn give_one(&self, table: &Table, kept: &Kept, moment: u64) -> Result<(), Failed> {
+    async fn give_one(&self, table: &Table, kept: &Kept) -> Result<(), Failed> {
         let unreadable = || Failed::Unreadable(format!("the entry at {}", kept.place));
-        for Step { text, values, timestamp } in steps(table, kept, moment).map_err(|_| unreadable())? {
-            self.line.run(&Request { text: &text, values, timestamp: Some(timestamp), page: None }).await?;
+        for Step { text, values, timestamp } in steps(table, kept, self.moment).map_err(|_| unreadable())? {
+            self.history.line.run(&Request { text: &text, values, timestamp: Some(timestamp), page: None }).await?;
         }
         Ok(())
     }
 
-    /// Counts the counters of a table up to what they are in a table of numbers.
+    /// Counts the counters of a table up to their values in a table of numbers.
     async fn count_up(&self, from: &str, to: &str, layout: &Layout) -> Result<(), Failed> {
         for (counters, keys, distinct) in [
             (&layout.statics, layout.partition_key.iter().collect::<Vec<_>>(), "DISTINCT "),
@@ -96,8 +94,11 @@ impl History {
             let text = format!("SELECT {distinct}{}, {} FROM {from}", names(&keys), names(&counters));
             let mut state = None;
             loop {
-                let page =
-                    self.line.page(&Request { text: &text, page: Some((100, state)), ..Request::default() }).await?;
+                let page = self
+                    .history
+                    .line
+                    .page(&Request { text: &text, page: Some((100, state)), ..Request::default() })
+                    .await?;
                 for row in page.each() {
                     let all: Vec<_> = values(row).collect();
                     let (key, counts) = all.split_at(keys.len().min(all.len()));
@@ -116,7 +117,7 @@ impl History {
                         holds.collect::<Vec<_>>().join(" AND ")
                     );
                     let values = Binding::placed(there.iter().map(|(_, count)| **count).chain(key.iter().copied()));
-                    self.store().run(&update, values).await?;
+                    self.history.store().run(&update, values).await?;
                 }
                 state = page.state.clone();
                 if state.is_none() {
@@ -130,11 +131,11 @@ impl History {
     /// The fields of the user-defined types whose values are stored field by field, by the types' names.
     async fn fields(&self, target: &SchemaObject, layout: &Layout) -> Result<Vec<(String, Vec<String>)>, Failed> {
         let text = "SELECT field_names FROM system_schema.types WHERE keyspace_name = ? AND type_name = ?";
-        let keyspace = self.names.keyspace(&target.keyspace);
+        let keyspace = self.history.names.keyspace(&target.keyspace);
         let mut fields = Vec::new();
         for name in layout.all().filter_map(Column::user_type) {
             let values = Binding::placed([Some(keyspace.as_bytes()), Some(name.as_bytes())]);
-            let rows = self.line.page(&Request { text, values, ..Request::default() }).await?;
+            let rows = self.history.line.page(&Request { text, values, ..Request::default() }).await?;
             let Some(Some(list)) = rows.each().next().and_then(|row| super::record::values(row).next()) else {
                 continue;
             };

@@ -32,12 +32,12 @@ impl Store<'_> {
         let inner = self.inner;
         for text in [
             format!(
-                "CREATE TABLE IF NOT EXISTS {inner}.history_entries (life text, bucket bigint, place bigint, at bigint, \
-                 entry blob, PRIMARY KEY ((life, bucket), place))"
+                "CREATE TABLE IF NOT EXISTS {inner}.history_entries (table_id text, bucket bigint, place bigint, at bigint, \
+                 entry blob, PRIMARY KEY ((table_id, bucket), place))"
             ),
             format!(
-                "CREATE TABLE IF NOT EXISTS {inner}.history_buckets (life text, bucket bigint, bytes bigint, \
-                 complete bigint, ended bigint STATIC, PRIMARY KEY (life, bucket))"
+                "CREATE TABLE IF NOT EXISTS {inner}.history_buckets (table_id text, bucket bigint, bytes bigint, \
+                 complete bigint, ended bigint STATIC, PRIMARY KEY (table_id, bucket))"
             ),
         ] {
             self.run(&text, Binding::default()).await?;
@@ -47,8 +47,8 @@ impl Store<'_> {
 
     /// What the last gateway over this instance left.
     pub(super) async fn load(&self) -> Result<Vec<Chronicle>, Failed> {
-        let text = format!("SELECT life, bucket, bytes, complete, ended FROM {}.history_buckets", self.inner);
-        let mut lives: BTreeMap<String, (VecDeque<Bucket>, Option<u64>)> = BTreeMap::new();
+        let text = format!("SELECT table_id, bucket, bytes, complete, ended FROM {}.history_buckets", self.inner);
+        let mut histories: BTreeMap<String, (VecDeque<Bucket>, Option<u64>)> = BTreeMap::new();
         let mut state = None;
         loop {
             let page =
@@ -56,11 +56,18 @@ impl Store<'_> {
             for row in page.each() {
                 let read = || -> Result<_, Malformed> {
                     let mut reader = Reader::new(row);
-                    let life = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
-                    Ok((life, number(&mut reader)?, number(&mut reader)?, number(&mut reader)?, number(&mut reader)?))
+                    let table_id = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
+                    Ok((
+                        table_id,
+                        number(&mut reader)?,
+                        number(&mut reader)?,
+                        number(&mut reader)?,
+                        number(&mut reader)?,
+                    ))
                 };
-                let (life, bucket, bytes, complete, ended) = read().map_err(|_| Failed::Unreadable(text.clone()))?;
-                let of = lives.entry(life).or_default();
+                let (table_id, bucket, bytes, complete, ended) =
+                    read().map_err(|_| Failed::Unreadable(text.clone()))?;
+                let of = histories.entry(table_id).or_default();
                 of.1 = ended;
                 of.0.extend(bucket.map(|bucket| Bucket::new(bucket, bytes.unwrap_or_default(), complete, true)));
             }
@@ -69,11 +76,11 @@ impl Store<'_> {
                 break;
             }
         }
-        let read = |(life, (buckets, ended)): (String, _)| {
-            let known = TableId::read(&life).ok_or_else(|| Failed::Unreadable(format!("{text}: {life}")))?;
+        let read = |(table_id, (buckets, ended)): (String, _)| {
+            let known = TableId::read(&table_id).ok_or_else(|| Failed::Unreadable(format!("{text}: {table_id}")))?;
             Ok(Chronicle::new(known, buckets, ended))
         };
-        lives.into_iter().map(read).collect()
+        histories.into_iter().map(read).collect()
     }
 
     /// Keeps entries at the places that were taken for them, unless the history is forgotten. `upstream` and its `stream` are
@@ -90,17 +97,17 @@ impl Store<'_> {
             return Ok(());
         }
         let bucket = &places.bucket;
-        let life = chronicle.life.to_string();
-        bucket.known.get_or_try_init(|| self.announce(upstream, stream, &life, chronicle, bucket)).await?;
+        let table_id = chronicle.table_id.to_string();
+        bucket.known.get_or_try_init(|| self.announce(upstream, stream, &table_id, chronicle, bucket)).await?;
         let text = format!(
-            "INSERT INTO {}.history_entries (life, bucket, place, at, entry) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO {}.history_entries (table_id, bucket, place, at, entry) VALUES (?, ?, ?, ?, ?)",
             self.inner
         );
         let mut is_due = false;
         for (nth, entry) in entries.iter().enumerate() {
             let entry = entry.write();
             let values = Binding::placed([
-                Some(life.as_bytes()),
+                Some(table_id.as_bytes()),
                 Some(&bigint(bucket.number)),
                 Some(&bigint(places.nth(nth))),
                 Some(&bigint(places.at)),
@@ -111,7 +118,7 @@ impl Store<'_> {
             let before = bucket.bytes.fetch_add(bytes, Ordering::Relaxed);
             is_due |= before / UNCOUNTED_BYTES != (before + bytes) / UNCOUNTED_BYTES;
         }
-        if is_due { self.count(upstream, stream, &life, bucket).await } else { Ok(()) }
+        if is_due { self.count(upstream, stream, &table_id, bucket).await } else { Ok(()) }
     }
 
     /// Lets Cassandra know of a bucket, and how many bytes the others have. On the caller's stream: all that there are may
@@ -120,22 +127,22 @@ impl Store<'_> {
         &self,
         upstream: &Upstream,
         stream: i16,
-        life: &str,
+        table_id: &str,
         chronicle: &Chronicle,
         bucket: &Bucket,
     ) -> Result<(), Failed> {
         let before = chronicle.buckets().into_iter().rev().find(|before| before.number < bucket.number);
         for of in before.iter().chain([bucket]) {
-            self.count(upstream, stream, life, of).await?;
+            self.count(upstream, stream, table_id, of).await?;
         }
         Ok(())
     }
 
     /// Writes down how many bytes a bucket has.
-    async fn count(&self, upstream: &Upstream, stream: i16, life: &str, bucket: &Bucket) -> Result<(), Failed> {
-        let text = format!("INSERT INTO {}.history_buckets (life, bucket, bytes) VALUES (?, ?, ?)", self.inner);
+    async fn count(&self, upstream: &Upstream, stream: i16, table_id: &str, bucket: &Bucket) -> Result<(), Failed> {
+        let text = format!("INSERT INTO {}.history_buckets (table_id, bucket, bytes) VALUES (?, ?, ?)", self.inner);
         let bytes = bucket.bytes.load(Ordering::Relaxed);
-        let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(bytes))]);
+        let values = Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(bytes))]);
         self.line.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await.map(drop)
     }
 
@@ -145,32 +152,33 @@ impl Store<'_> {
             return Ok(());
         }
         let (upstream, stream) = self.line.lend().await?;
-        let life = chronicle.life.to_string();
-        bucket.known.get_or_try_init(|| self.announce(&upstream, stream.number, &life, chronicle, bucket)).await?;
-        self.count(&upstream, stream.number, &life, bucket).await?;
+        let table_id = chronicle.table_id.to_string();
+        bucket.known.get_or_try_init(|| self.announce(&upstream, stream.number, &table_id, chronicle, bucket)).await?;
+        self.count(&upstream, stream.number, &table_id, bucket).await?;
         drop(stream);
-        let text = format!("INSERT INTO {}.history_buckets (life, bucket, complete) VALUES (?, ?, ?)", self.inner);
-        let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(since))]);
+        let text = format!("INSERT INTO {}.history_buckets (table_id, bucket, complete) VALUES (?, ?, ?)", self.inner);
+        let values = Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(since))]);
         self.run(&text, values).await
     }
 
     /// Writes down that a table was dropped.
     pub(super) async fn end(&self, chronicle: &Chronicle, now: u64) -> Result<(), Failed> {
-        let life = chronicle.life.to_string();
-        let text = format!("INSERT INTO {}.history_buckets (life, ended) VALUES (?, ?)", self.inner);
-        self.run(&text, Binding::placed([Some(life.as_bytes()), Some(&bigint(now))])).await
+        let table_id = chronicle.table_id.to_string();
+        let text = format!("INSERT INTO {}.history_buckets (table_id, ended) VALUES (?, ?)", self.inner);
+        self.run(&text, Binding::placed([Some(table_id.as_bytes()), Some(&bigint(now))])).await
     }
 
     /// Some of the entries of a bucket, in their order; `state` is where they go on.
     pub(super) async fn entries(
         &self,
-        life: &TableId,
+        table_id: &TableId,
         bucket: &Bucket,
         state: Option<Bytes>,
     ) -> Result<(Vec<Kept>, Option<Bytes>), Failed> {
-        let text = format!("SELECT place, at, entry FROM {}.history_entries WHERE life = ? AND bucket = ?", self.inner);
-        let life = life.to_string();
-        let values = Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number))]);
+        let text =
+            format!("SELECT place, at, entry FROM {}.history_entries WHERE table_id = ? AND bucket = ?", self.inner);
+        let table_id = table_id.to_string();
+        let values = Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket.number))]);
         let page = Request { text: &text, values, page: Some((2 * AT_ONCE, state)), ..Request::default() };
         let page = self.line.page(&page).await?;
         let read = |row: &[u8]| -> Result<Kept, Malformed> {
@@ -184,31 +192,31 @@ impl Store<'_> {
     }
 
     /// Forgets a whole history.
-    pub(super) async fn forget(&self, life: &TableId) -> Result<(), Failed> {
-        let of = life.to_string();
-        let text = format!("SELECT bucket FROM {}.history_buckets WHERE life = ?", self.inner);
+    pub(super) async fn forget(&self, table_id: &TableId) -> Result<(), Failed> {
+        let of = table_id.to_string();
+        let text = format!("SELECT bucket FROM {}.history_buckets WHERE table_id = ?", self.inner);
         let values = Binding::placed([Some(of.as_bytes())]);
         let buckets = self.line.page(&Request { text: &text, values: values.clone(), ..Request::default() }).await?;
         for row in buckets.each() {
             if let Some(bucket) = number(&mut Reader::new(row)).map_err(|_| Failed::Unreadable(text.clone()))? {
-                self.forget_entries(life, bucket).await?;
+                self.forget_entries(table_id, bucket).await?;
             }
         }
-        self.run(&format!("DELETE FROM {}.history_buckets WHERE life = ?", self.inner), values).await
+        self.run(&format!("DELETE FROM {}.history_buckets WHERE table_id = ?", self.inner), values).await
     }
 
     /// Forgets one bucket.
-    pub(super) async fn forget_bucket(&self, life: &TableId, bucket: &Bucket) -> Result<(), Failed> {
-        self.forget_entries(life, bucket.number).await?;
-        let text = format!("DELETE FROM {}.history_buckets WHERE life = ? AND bucket = ?", self.inner);
-        let life = life.to_string();
-        self.run(&text, Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket.number))])).await
+    pub(super) async fn forget_bucket(&self, table_id: &TableId, bucket: &Bucket) -> Result<(), Failed> {
+        self.forget_entries(table_id, bucket.number).await?;
+        let text = format!("DELETE FROM {}.history_buckets WHERE table_id = ? AND bucket = ?", self.inner);
+        let table_id = table_id.to_string();
+        self.run(&text, Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket.number))])).await
     }
 
-    async fn forget_entries(&self, life: &TableId, bucket: u64) -> Result<(), Failed> {
-        let text = format!("DELETE FROM {}.history_entries WHERE life = ? AND bucket = ?", self.inner);
-        let life = life.to_string();
-        self.run(&text, Binding::placed([Some(life.as_bytes()), Some(&bigint(bucket))])).await
+    async fn forget_entries(&self, table_id: &TableId, bucket: u64) -> Result<(), Failed> {
+        let text = format!("DELETE FROM {}.history_entries WHERE table_id = ? AND bucket = ?", self.inner);
+        let table_id = table_id.to_string();
+        self.run(&text, Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket))])).await
     }
 
     pub(super) async fn run(&self, text: &str, values: Binding) -> Result<(), Failed> {

@@ -1,3 +1,5 @@
+use std::io;
+use std::sync::Arc;
 use std::thread;
 
 use rustls::pki_types::pem::PemObject;
@@ -9,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::*;
+use crate::cassandra;
 use crate::cassandra::surroundings::Surroundings;
 use crate::topology::Partitioner;
 use crate::upstream::{InternalConnection, Lease};

@@ -38,8 +38,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let life = TableId::new(SchemaObject::table("ks", "A table.of: mine"), 7);
-        assert_eq!(life.to_string(), "7:ks.A table.of: mine");
-        assert_eq!(TableId::read(&life.to_string()), Some(life));
+        let table_id = TableId::new(SchemaObject::table("ks", "A table.of: mine"), 7);
+        assert_eq!(table_id.to_string(), "7:ks.A table.of: mine");
+        assert_eq!(TableId::read(&table_id.to_string()), Some(table_id));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keyspaces_cql::TableOptions;
+use keyspaces_cql::{Cdc, PointInTimeRecovery, TableOptions};
 
 use crate::names::{ObjectKind, SchemaObject, TableId};
 
@@ -74,7 +74,7 @@ pub(crate) enum Changing {
 pub(crate) struct Pending {
     /// With Cassandra's names.
     pub(crate) text: String,
-    /// What is known of the thing if Cassandra does not carry it out.
+    /// What is known of the object if Cassandra does not carry it out.
     pub(crate) before: Option<Entry>,
 }
 
@@ -87,31 +87,31 @@ pub(crate) struct Features {
     pub(crate) timestamps: bool,
 }
 
-/// All things of an instance, the system's own not among them.
+/// All objects of an instance, the system's own not among them.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue(BTreeMap<SchemaObject, Entry>);
 
 impl Catalogue {
-    pub(crate) fn get(&self, thing: &SchemaObject) -> Option<Entry> {
-        self.0.get(thing).cloned()
+    pub(crate) fn get(&self, object: &SchemaObject) -> Option<Entry> {
+        self.0.get(object).cloned()
     }
 
-    pub(crate) fn set(&mut self, thing: SchemaObject, entry: Entry) {
-        self.0.insert(thing, entry);
+    pub(crate) fn set(&mut self, object: SchemaObject, entry: Entry) {
+        self.0.insert(object, entry);
     }
 
-    /// Takes out a thing; with a keyspace, all that is in it.
-    pub(crate) fn remove(&mut self, thing: &SchemaObject) {
-        match thing.kind {
-            ObjectKind::Keyspace => self.0.retain(|other, _| other.keyspace != thing.keyspace),
-            ObjectKind::Table | ObjectKind::Type => drop(self.0.remove(thing)),
+    /// Takes out an object; with a keyspace, all that is in it.
+    pub(crate) fn remove(&mut self, object: &SchemaObject) {
+        match object.kind {
+            ObjectKind::Keyspace => self.0.retain(|other, _| other.keyspace != object.keyspace),
+            ObjectKind::Table | ObjectKind::Type => drop(self.0.remove(object)),
         }
     }
 
     /// What is in a keyspace, the keyspace itself not among it.
     pub(crate) fn within<'a>(&'a self, keyspace: &'a str) -> impl Iterator<Item = (&'a SchemaObject, &'a Entry)> {
-        let things = self.0.iter().filter(move |(thing, _)| thing.keyspace == keyspace);
-        things.filter(|(thing, _)| thing.kind != ObjectKind::Keyspace)
+        let objects = self.0.iter().filter(move |(object, _)| object.keyspace == keyspace);
+        objects.filter(|(object, _)| object.kind != ObjectKind::Keyspace)
     }
 
     /// A table that has still to be given the rows of one of this name.
@@ -120,17 +120,31 @@ impl Catalogue {
         self.0.iter().find(|(_, of)| is_restored(of)).map(|(table, _)| table)
     }
 
-    /// All things.
+    /// All objects.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&SchemaObject, &Entry)> {
         self.0.iter()
     }
 
-    /// The things whose status has ended at `now`, in the order in which it did.
+    /// The objects whose status has ended at `now`, in the order in which it did.
     pub(crate) fn due(&self, now: u64) -> Vec<(SchemaObject, Entry)> {
         let due = |entry: &Entry| entry.ends().filter(|due| *due <= now);
-        let mut things: Vec<_> = self.0.iter().filter(|(_, entry)| due(entry).is_some()).collect();
-        things.sort_by_key(|(_, entry)| entry.due);
-        things.into_iter().map(|(thing, entry)| (thing.clone(), entry.clone())).collect()
+        let mut objects: Vec<_> = self.0.iter().filter(|(_, entry)| due(entry).is_some()).collect();
+        objects.sort_by_key(|(_, entry)| entry.due);
+        objects.into_iter().map(|(object, entry)| (object.clone(), entry.clone())).collect()
+    }
+
+    /// Whether the keyspace of a table is in several Regions.
+    pub(super) fn is_in_several_regions(&self, table: &SchemaObject) -> bool {
+        self.get(&SchemaObject::keyspace(&table.keyspace)).is_some_and(|of| !of.regions.is_empty())
+    }
+
+    /// How many definitions are under way: what a keyspace takes with it when it is dropped is not one of its own.
+    pub(super) fn under_way(&self) -> usize {
+        let goes_with_its_keyspace = |object: &SchemaObject| {
+            let keyspace = SchemaObject::keyspace(&object.keyspace);
+            object.kind != ObjectKind::Keyspace && self.get(&keyspace).is_some_and(|of| of.status == Status::Deleting)
+        };
+        self.all().filter(|(object, entry)| entry.due.is_some() && !goes_with_its_keyspace(object)).count()
     }
 
     /// When the next status ends.
@@ -166,6 +180,44 @@ impl Entry {
     /// Whether statements can use it.
     pub(crate) fn is_usable(&self) -> bool {
         matches!(self.status, Status::Active | Status::Updating) && self.changing != Some(Changing::Key)
+    }
+
+    /// Whether point-in-time recovery is enabled for it.
+    pub(super) fn is_recoverable(&self) -> bool {
+        self.options.point_in_time_recovery == Some(PointInTimeRecovery::Enabled)
+    }
+
+    /// Its identity among the tables that had or will have its name.
+    pub(crate) fn table_id(&self, table: &SchemaObject) -> TableId {
+        TableId::new(table.clone(), self.created)
+    }
+
+    /// The columns that are being added.
+    pub(crate) fn added_columns(&self) -> &[String] {
+        match &self.changing {
+            Some(Changing::Columns(names)) => names,
+            _ => &[],
+        }
+    }
+
+    /// The Region that a keyspace is getting.
+    pub(crate) fn added_region(&self) -> Option<&str> {
+        match &self.changing {
+            Some(Changing::Region(region)) => Some(region),
+            _ => None,
+        }
+    }
+
+    /// `ENABLED`, `ENABLING` or `DISABLING`: how far the CDC stream of a table is. Of one that is off nothing is shown
+    /// (DG:keyspaces-delete-cdc).
+    pub(crate) fn stream_status(&self) -> Option<&'static str> {
+        let is_on = matches!(self.options.cdc, Some(Cdc::On(_)));
+        match (is_on, self.changing == Some(Changing::Stream)) {
+            (true, true) => Some("ENABLING"),
+            (true, false) => Some("ENABLED"),
+            (false, true) => Some("DISABLING"),
+            (false, false) => None,
+        }
     }
 }
 
@@ -228,7 +280,7 @@ mod tests {
         catalogue.set(SchemaObject::table("b", "there"), Entry::default());
         assert_eq!(catalogue.next_due(), Some(10));
         assert_eq!(catalogue.due(9), []);
-        let due: Vec<_> = catalogue.due(20).into_iter().map(|(thing, _)| thing.to_string()).collect();
+        let due: Vec<_> = catalogue.due(20).into_iter().map(|(object, _)| object.to_string()).collect();
         assert_eq!(due, ["table a.soon", "table a.late"]);
     }
 
@@ -253,13 +305,13 @@ mod tests {
     #[test]
     fn with_a_keyspace_goes_what_is_in_it() {
         let mut catalogue = Catalogue::default();
-        for thing in [
+        for object in [
             SchemaObject::keyspace("a"),
             SchemaObject::table("a", "t"),
             SchemaObject::user_type("a", "y"),
             SchemaObject::table("b", "t"),
         ] {
-            catalogue.set(thing, Entry::default());
+            catalogue.set(object, Entry::default());
         }
         assert_eq!(catalogue.within("a").count(), 2);
         catalogue.remove(&SchemaObject::keyspace("a"));
@@ -279,5 +331,19 @@ mod tests {
         for changing in [Changing::Region("eu-west-1".into()), Changing::Key, Changing::Stream, columns] {
             assert_eq!(Changing::of(&changing.text()), Some(changing));
         }
+    }
+
+    #[test]
+    fn a_keyspace_that_is_dropped_with_its_tables_is_one_definition_under_way() {
+        let mut catalogue = Catalogue::default();
+        let under_way = |status| Entry { status, due: Some(1), ..Entry::default() };
+        catalogue.set(SchemaObject::keyspace("dropped"), under_way(Status::Deleting));
+        catalogue.set(SchemaObject::keyspace("kept"), Entry::default());
+        for number in 0..60 {
+            catalogue.set(SchemaObject::table("dropped", format!("t{number}")), under_way(Status::Deleting));
+        }
+        assert_eq!(catalogue.under_way(), 1);
+        catalogue.set(SchemaObject::table("kept", "t"), under_way(Status::Deleting));
+        assert_eq!(catalogue.under_way(), 2);
     }
 }

@@ -14,7 +14,7 @@ use crate::protocol::{Refusal, error_code, not_emulated};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Definition {
     pub(crate) change: Change,
-    pub(crate) thing: SchemaObject,
+    pub(crate) object: SchemaObject,
     /// `IF NOT EXISTS` or `IF EXISTS`
     pub(crate) conditional: bool,
     /// The types that it uses.
@@ -27,7 +27,7 @@ pub(crate) struct Definition {
     pub(crate) source: Option<SchemaObject>,
 }
 
-/// What happens to the thing.
+/// What happens to the object.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Change {
     Create,
@@ -47,18 +47,18 @@ impl Definition {
     ) -> Result<Self, Refusal> {
         let about = About::of(statement, keyspace)?;
         let text = part_for_cassandra(statement).map(|mut part| {
-            rename(&mut part, &about.thing, names, data_center);
+            rename(&mut part, &about.object, names, data_center);
             part.to_string()
         });
-        let About { change, thing, conditional, types, source } = about;
-        Ok(Self { change, thing, conditional, types, statement: statement.clone(), text, source })
+        let About { change, object, conditional, types, source } = about;
+        Ok(Self { change, object, conditional, types, statement: statement.clone(), text, source })
     }
 }
 
 /// What a definition is about, by the client's names.
 struct About {
     change: Change,
-    thing: SchemaObject,
+    object: SchemaObject,
     conditional: bool,
     types: Vec<SchemaObject>,
     source: Option<SchemaObject>,
@@ -75,9 +75,9 @@ impl About {
             Ok::<_, Refusal>(SchemaObject { keyspace: keyspace.to_owned(), kind, name: name.name.text.clone() })
         };
         let table = |name| of_kind(ObjectKind::Table, name);
-        let about = |change, thing, conditional: &Option<Span>| Self {
+        let about = |change, object, conditional: &Option<Span>| Self {
             change,
-            thing,
+            object,
             conditional: conditional.is_some(),
             types: Vec::new(),
             source: None,
@@ -116,7 +116,7 @@ impl About {
 
     /// With the user-defined types in these. A type without a keyspace is in that of the table or the type that names it.
     fn with_types<'t>(mut self, types: impl Iterator<Item = &'t CqlType>) -> Self {
-        let keyspace = &self.thing.keyspace;
+        let keyspace = &self.object.keyspace;
         let used = types.flat_map(CqlType::user_types).map(|name| {
             let keyspace = name.keyspace.as_ref().map_or(keyspace, |keyspace| &keyspace.text);
             SchemaObject::user_type(keyspace, &name.name.text)
@@ -150,8 +150,8 @@ fn part_for_cassandra(statement: &Statement) -> Option<Statement> {
     }
 }
 
-/// Gives the thing and the types their names in Cassandra, and a keyspace the one copy that there is.
-fn rename(part: &mut Statement, thing: &SchemaObject, names: &Names, data_center: &str) {
+/// Gives the object and the types their names in Cassandra, and a keyspace the one copy that there is.
+fn rename(part: &mut Statement, object: &SchemaObject, names: &Names, data_center: &str) {
     let types = |types: &mut dyn Iterator<Item = &mut CqlType>| {
         for name in types.flat_map(CqlType::user_types_mut) {
             if let Some(keyspace) = &mut name.keyspace {
@@ -163,9 +163,9 @@ fn rename(part: &mut Statement, thing: &SchemaObject, names: &Names, data_center
     let column_types = |columns: &mut [ColumnDefinition]| {
         types(&mut columns.iter_mut().map(|column| &mut column.column_type));
     };
-    let keyspace = verbatim(names.keyspace(&thing.keyspace));
+    let keyspace = verbatim(names.keyspace(&object.keyspace));
     let qualified = |name: &mut QualifiedName| {
-        *name = QualifiedName { keyspace: Some(keyspace.clone()), name: verbatim(&thing.name) };
+        *name = QualifiedName { keyspace: Some(keyspace.clone()), name: verbatim(&object.name) };
     };
     match part {
         Statement::CreateKeyspace(create) => {

@@ -17,7 +17,7 @@ use crate::upstream::{Failed, InternalConnection};
 /// Writes into the system tables of an instance.
 #[derive(Debug)]
 pub(super) struct Mirror<'a> {
-    pub(super) own: &'a InternalConnection,
+    pub(super) connection: &'a InternalConnection,
     pub(super) names: &'a Names,
     /// The Region that the instance stands for.
     pub(super) region: &'a str,
@@ -25,7 +25,7 @@ pub(super) struct Mirror<'a> {
     pub(super) history: Option<(&'a dyn RowHistory, u64)>,
 }
 
-/// Where a thing has rows beside those of its own name: one key column more than the keyspace, called this.
+/// Where an object has rows beside those of its own name: one key column more than the keyspace, called this.
 const TABLES: [(&str, &str); 4] = [
     ("system_schema", "tables"),
     ("system_schema", "columns"),
@@ -41,29 +41,29 @@ const BESIDE_TABLES: [(&str, &str); 3] = [
 const KEYSPACES: [(&str, &str); 2] = [("system_schema", "keyspaces"), ("system_schema_mcs", "keyspaces")];
 
 impl Mirror<'_> {
-    /// Shows a thing as it is now.
-    pub(super) async fn show(&self, thing: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
-        match thing.kind {
-            ObjectKind::Keyspace => self.show_keyspace(&thing.keyspace, entry).await,
-            ObjectKind::Table => self.show_table(thing, entry).await,
-            ObjectKind::Type => self.show_type(thing, entry).await,
+    /// Shows an object as it is now.
+    pub(super) async fn show(&self, object: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
+        match object.kind {
+            ObjectKind::Keyspace => self.show_keyspace(&object.keyspace, entry).await,
+            ObjectKind::Table => self.show_table(object, entry).await,
+            ObjectKind::Type => self.show_type(object, entry).await,
         }?;
-        self.show_tags(thing, entry).await
+        self.show_tags(object, entry).await
     }
 
     /// Shows the status of a table or a type that is shown already.
-    pub(super) async fn show_status(&self, thing: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
-        let (table, key) = match thing.kind {
+    pub(super) async fn show_status(&self, object: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
+        let (table, key) = match object.kind {
             ObjectKind::Keyspace => return Ok(()),
             ObjectKind::Table => ("tables", "table_name"),
             ObjectKind::Type => ("types", "type_name"),
         };
-        let row = json!({"keyspace_name": thing.keyspace, key: thing.name, "status": entry.status.word()});
-        self.own.update_all(&self.table("system_schema_mcs", table), iter::once(row)).await?;
-        let replicas = self.regions(&thing.keyspace).await?.into_iter().map(|region| {
-            json!({"keyspace_name": thing.keyspace, key: thing.name, "region": region, "status": entry.status.word()})
+        let row = json!({"keyspace_name": object.keyspace, key: object.name, "status": entry.status.word()});
+        self.connection.update_all(&self.table("system_schema_mcs", table), iter::once(row)).await?;
+        let replicas = self.regions(&object.keyspace).await?.into_iter().map(|region| {
+            json!({"keyspace_name": object.keyspace, key: object.name, "region": region, "status": entry.status.word()})
         });
-        self.own.update_all(&self.table("system_multiregion_info", table), replicas).await
+        self.connection.update_all(&self.table("system_multiregion_info", table), replicas).await
     }
 
     /// Shows of these types of a keyspace what uses them, and how many are inside each other.
@@ -75,36 +75,38 @@ impl Mirror<'_> {
                 "direct_parent_types": uses.types_with(name).collect::<Vec<_>>(),
             })
         });
-        self.own.update_all(&self.table("system_schema_mcs", "types"), rows).await
+        self.connection.update_all(&self.table("system_schema_mcs", "types"), rows).await
     }
 
     /// The Regions that a keyspace is shown to be in, if in several.
     async fn regions(&self, keyspace: &str) -> Result<Vec<String>, Failed> {
         let of = self.table("system_multiregion_info", "keyspaces");
-        let rows =
-            self.own.select(&format!("SELECT JSON region FROM {of} WHERE keyspace_name = ?"), &[keyspace]).await?;
+        let rows = self
+            .connection
+            .select(&format!("SELECT JSON region FROM {of} WHERE keyspace_name = ?"), &[keyspace])
+            .await?;
         Ok(rows.iter().filter_map(|row| Some(row["region"].as_str()?.to_owned())).collect())
     }
 
-    /// Shows nothing of a thing any more.
-    pub(super) async fn hide(&self, thing: &SchemaObject) -> Result<(), Failed> {
-        let (places, key): (&[_], _) = match thing.kind {
+    /// Shows nothing of an object any more.
+    pub(super) async fn hide(&self, object: &SchemaObject) -> Result<(), Failed> {
+        let (places, key): (&[_], _) = match object.kind {
             ObjectKind::Keyspace => (&[KEYSPACES.as_slice(), &TABLES, &TYPES].concat(), None),
             ObjectKind::Table => (&TABLES, Some("table_name")),
             ObjectKind::Type => (&TYPES, Some("type_name")),
         };
-        self.hide_what_is_beside(thing).await?;
-        self.delete(places, key, thing).await
+        self.hide_what_is_beside(object).await?;
+        self.delete(places, key, object).await
     }
 
     /// Shows the system keyspaces themselves, as `system_schema` lists them too.
     pub(super) async fn show_system(&self) -> Result<(), Failed> {
         for keyspace in system_tables::KEYSPACES {
-            self.own.insert(&self.table("system_schema", "keyspaces"), &keyspace_row(keyspace, &[])).await?;
+            self.connection.insert(&self.table("system_schema", "keyspaces"), &keyspace_row(keyspace, &[])).await?;
         }
         for (from, to, fields) in [("tables", "tables", TABLE_FIELDS), ("columns", "columns", COLUMN_FIELDS)] {
             let statement = format!("SELECT JSON * FROM system_schema.{from} WHERE keyspace_name = ?");
-            let rows = self.own.select(&statement, &[self.names.inner()]).await?;
+            let rows = self.connection.select(&statement, &[self.names.inner()]).await?;
             let rows = rows.iter().filter_map(|row| {
                 let inner = row.get("table_name")?.as_str()?;
                 let (keyspace, table) = system_tables::split(inner)?;
@@ -116,14 +118,14 @@ impl Mirror<'_> {
                 row.insert("table_name".into(), table.into());
                 Some(Value::Object(row))
             });
-            self.own.insert_all(&self.table("system_schema", to), rows).await?;
+            self.connection.insert_all(&self.table("system_schema", to), rows).await?;
         }
         Ok(())
     }
 
     async fn show_keyspace(&self, keyspace: &str, entry: &Entry) -> Result<(), Failed> {
         for (in_keyspace, name) in KEYSPACES {
-            self.own.insert(&self.table(in_keyspace, name), &keyspace_row(keyspace, &entry.regions)).await?;
+            self.connection.insert(&self.table(in_keyspace, name), &keyspace_row(keyspace, &entry.regions)).await?;
         }
         for region in &entry.regions {
             // In mixed case, as DG:keyspaces-multi-region-replica-status prints it.
@@ -135,7 +137,7 @@ impl Mirror<'_> {
             let row = json!({
                 "keyspace_name": keyspace, "region": region, "status": status, "tables_replication_progress": progress,
             });
-            self.own.insert(&self.table("system_multiregion_info", "keyspaces"), &row).await?;
+            self.connection.insert(&self.table("system_multiregion_info", "keyspaces"), &row).await?;
         }
         Ok(())
     }
@@ -145,20 +147,20 @@ impl Mirror<'_> {
         for row in self.cassandras("tables", "table_name", table).await? {
             let mut row = self.renamed(only(&row, TABLE_FIELDS), table);
             row.extend(storage_options());
-            self.own.insert(&self.table("system_schema", "tables"), &Value::Object(row.clone())).await?;
+            self.connection.insert(&self.table("system_schema", "tables"), &Value::Object(row.clone())).await?;
             row.insert("cdc".into(), matches!(entry.options.cdc, Some(Cdc::On(_))).into());
             row.insert("status".into(), entry.status.word().into());
             row.insert("cdc_specification".into(), shown.get("cdc_specification").cloned().unwrap_or(Value::Null));
             row.insert("custom_properties".into(), Value::Object(shown.clone()));
             row.insert("latest_stream_arn".into(), self.stream(table, entry).into());
             row.insert("creation_time".into(), timestamp(entry.created));
-            self.own.insert(&self.table("system_schema_mcs", "tables"), &Value::Object(row)).await?;
+            self.connection.insert(&self.table("system_schema_mcs", "tables"), &Value::Object(row)).await?;
         }
         let rows = self.cassandras("columns", "table_name", table).await?;
         let rows: Vec<_> =
             rows.iter().map(|row| Value::Object(self.renamed(only(row, COLUMN_FIELDS), table))).collect();
         for keyspace in ["system_schema", "system_schema_mcs"] {
-            self.own.insert_all(&self.table(keyspace, "columns"), rows.iter().cloned()).await?;
+            self.connection.insert_all(&self.table(keyspace, "columns"), rows.iter().cloned()).await?;
         }
         if let Some(scaling) = entry.options.auto_scaling.as_ref().filter(|_| entry.status == Status::Active) {
             let row = json!({
@@ -167,7 +169,7 @@ impl Mirror<'_> {
                 "provisioned_read_capacity_autoscaling_update": scaling.read.map(|read| read.shown()),
                 "provisioned_write_capacity_autoscaling_update": scaling.write.map(|write| write.shown()),
             });
-            self.own.insert(&self.table("system_schema_mcs", "autoscaling"), &row).await?;
+            self.connection.insert(&self.table("system_schema_mcs", "autoscaling"), &row).await?;
         }
         self.show_stream_tags(table, entry).await?;
         self.show_replicas(table, entry, &shown).await
@@ -192,7 +194,7 @@ impl Mirror<'_> {
                 "keyspace_name": table.keyspace, "table_name": table.name, "region": region,
                 "status": entry.status.word(), "custom_properties": properties,
             });
-            self.own.insert(&self.table("system_multiregion_info", "tables"), &row).await?;
+            self.connection.insert(&self.table("system_multiregion_info", "tables"), &row).await?;
             if let Some(scaling) = entry.options.auto_scaling.as_ref().filter(|_| entry.status == Status::Active) {
                 let read = scaling.replicas.get(&region).copied().or(scaling.read);
                 let row = json!({
@@ -202,23 +204,23 @@ impl Mirror<'_> {
                     "provisioned_read_capacity_autoscaling_update": read.map(|read| read.shown()),
                     "provisioned_write_capacity_autoscaling_update": scaling.write.map(|write| write.shown()),
                 });
-                self.own.insert(&self.table("system_multiregion_info", "autoscaling"), &row).await?;
+                self.connection.insert(&self.table("system_multiregion_info", "autoscaling"), &row).await?;
             }
         }
         Ok(())
     }
 
-    async fn show_tags(&self, thing: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
-        let (Some(tags), Some(resource)) = (&entry.options.tags, self.resource(thing)) else { return Ok(()) };
-        let (kind, name) = match thing.kind {
-            ObjectKind::Keyspace => ("keyspace", &thing.keyspace),
-            _ => (thing.kind.word(), &thing.name),
+    async fn show_tags(&self, object: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
+        let (Some(tags), Some(resource)) = (&entry.options.tags, self.resource(object)) else { return Ok(()) };
+        let (kind, name) = match object.kind {
+            ObjectKind::Keyspace => ("keyspace", &object.keyspace),
+            _ => (object.kind.word(), &object.name),
         };
         let row = json!({
-            "resource_id": resource, "keyspace_name": thing.keyspace, "resource_name": name, "resource_type": kind,
+            "resource_id": resource, "keyspace_name": object.keyspace, "resource_name": name, "resource_type": kind,
             "tags": tags,
         });
-        self.own.insert(&self.table("system_schema_mcs", "tags"), &row).await
+        self.connection.insert(&self.table("system_schema_mcs", "tags"), &row).await
     }
 
     /// The tags of a CDC stream are those of a resource of its own (DG:Tagging.Operations.view.stream).
@@ -230,7 +232,7 @@ impl Mirror<'_> {
             "resource_id": stream, "keyspace_name": table.keyspace, "resource_name": label, "resource_type": "stream",
             "tags": tags,
         });
-        self.own.insert(&self.table("system_schema_mcs", "tags"), &row).await
+        self.connection.insert(&self.table("system_schema_mcs", "tags"), &row).await
     }
 
     /// One line of what happened to a table.
@@ -252,67 +254,67 @@ impl Mirror<'_> {
             "keyspace_name": table.keyspace, "table_name": table.name, "event_time": timestamp(now),
             "creation_time": timestamp(entry.created), "custom_properties": self.custom_properties(table, entry), "event": event,
         });
-        self.own.insert(&self.table("system_schema_mcs", "tables_history"), &row).await
+        self.connection.insert(&self.table("system_schema_mcs", "tables_history"), &row).await
     }
 
     /// Tags, scaling and replicas.
-    async fn hide_what_is_beside(&self, thing: &SchemaObject) -> Result<(), Failed> {
-        let (places, key): (&[_], _) = match thing.kind {
+    async fn hide_what_is_beside(&self, object: &SchemaObject) -> Result<(), Failed> {
+        let (places, key): (&[_], _) = match object.kind {
             ObjectKind::Keyspace => (&[("system_multiregion_info", "keyspaces")], None),
             ObjectKind::Table => (&BESIDE_TABLES, Some("table_name")),
             ObjectKind::Type => (&[("system_multiregion_info", "types")], Some("type_name")),
         };
-        if let Some(resource) = self.resource(thing) {
+        if let Some(resource) = self.resource(object) {
             self.hide_tags(&resource).await?;
         }
-        self.delete(places, key, thing).await
+        self.delete(places, key, object).await
     }
 
     /// Hides the tags of a resource, and of the streams of a table.
     async fn hide_tags(&self, resource: &str) -> Result<(), Failed> {
         let tags = self.table("system_schema_mcs", "tags");
         let streams = format!("{resource}/stream/");
-        for row in self.own.select(&format!("SELECT JSON resource_id FROM {tags}"), &[]).await? {
+        for row in self.connection.select(&format!("SELECT JSON resource_id FROM {tags}"), &[]).await? {
             let tagged = row["resource_id"].as_str().unwrap_or_default();
             if tagged == resource || tagged.starts_with(&streams) {
-                self.own.run(&format!("DELETE FROM {tags} WHERE resource_id = ?"), &[tagged]).await?;
+                self.connection.run(&format!("DELETE FROM {tags} WHERE resource_id = ?"), &[tagged]).await?;
             }
         }
         Ok(())
     }
 
-    /// Deletes the rows of a thing, `key` being the column of its own name.
+    /// Deletes the rows of an object, `key` being the column of its own name.
     async fn delete(
         &self,
         places: &[(&'static str, &'static str)],
         key: Option<&str>,
-        thing: &SchemaObject,
+        object: &SchemaObject,
     ) -> Result<(), Failed> {
         for (keyspace, name) in places {
             let mut statement = format!("DELETE FROM {} WHERE keyspace_name = ?", self.table(keyspace, name));
-            let mut values = vec![thing.keyspace.as_str()];
+            let mut values = vec![object.keyspace.as_str()];
             if let Some(key) = key {
                 statement.push_str(&format!(" AND {key} = ?"));
-                values.push(&thing.name);
+                values.push(&object.name);
             }
-            self.own.run(&statement, &values).await?;
+            self.connection.run(&statement, &values).await?;
         }
         Ok(())
     }
 
     /// Its ARN, if it can have tags.
-    fn resource(&self, thing: &SchemaObject) -> Option<String> {
-        (thing.kind != ObjectKind::Type).then(|| thing.arn(self.region))
+    fn resource(&self, object: &SchemaObject) -> Option<String> {
+        (object.kind != ObjectKind::Type).then(|| object.arn(self.region))
     }
 
     async fn show_type(&self, user_type: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
         for row in self.cassandras("types", "type_name", user_type).await? {
             let mut row = self.renamed(only(&row, TYPE_FIELDS), user_type);
-            self.own.insert(&self.table("system_schema", "types"), &Value::Object(row.clone())).await?;
+            self.connection.insert(&self.table("system_schema", "types"), &Value::Object(row.clone())).await?;
             row.insert("status".into(), entry.status.word().into());
             row.insert("last_modified_timestamp".into(), timestamp(entry.created));
             let of = self.table("system_schema_mcs", "types");
-            self.own.update_all(&of, iter::once(Value::Object(row))).await?;
+            self.connection.update_all(&of, iter::once(Value::Object(row))).await?;
         }
         let replicas = self.regions(&user_type.keyspace).await?.into_iter().map(|region| {
             json!({
@@ -320,7 +322,7 @@ impl Mirror<'_> {
                 "status": entry.status.word(),
             })
         });
-        self.own.insert_all(&self.table("system_multiregion_info", "types"), replicas).await
+        self.connection.insert_all(&self.table("system_multiregion_info", "types"), replicas).await
     }
 
     /// What was said, what holds where nothing was (DG:cql.ddl.table), and what the service adds
@@ -349,7 +351,7 @@ impl Mirror<'_> {
             let recovery = shown.entry("point_in_time_recovery".into()).or_default();
             if entry.status == Status::Deleting {
                 recovery.insert("restorable_until_time".into(), restore::at(now + WINDOW).to_string());
-            } else if let Some(earliest) = history.earliest(&entry.life(table), now) {
+            } else if let Some(earliest) = history.earliest(&entry.table_id(table), now) {
                 PointInTimeRecovery::show_earliest_restorable(&mut shown, restore::at(earliest));
             }
         }
@@ -362,13 +364,13 @@ impl Mirror<'_> {
         Some(format!("{}/stream/{}", self.resource(table)?, since.format("%Y-%m-%dT%H:%M:%S%.3f")))
     }
 
-    async fn cassandras(&self, table: &str, key: &str, thing: &SchemaObject) -> Result<Vec<Value>, Failed> {
+    async fn cassandras(&self, table: &str, key: &str, object: &SchemaObject) -> Result<Vec<Value>, Failed> {
         let statement = format!("SELECT JSON * FROM system_schema.{table} WHERE keyspace_name = ? AND {key} = ?");
-        self.own.select(&statement, &[&self.names.keyspace(&thing.keyspace), &thing.name]).await
+        self.connection.select(&statement, &[&self.names.keyspace(&object.keyspace), &object.name]).await
     }
 
-    fn renamed(&self, mut row: Map<String, Value>, thing: &SchemaObject) -> Map<String, Value> {
-        row.insert("keyspace_name".into(), thing.keyspace.clone().into());
+    fn renamed(&self, mut row: Map<String, Value>, object: &SchemaObject) -> Map<String, Value> {
+        row.insert("keyspace_name".into(), object.keyspace.clone().into());
         row
     }
 

@@ -10,7 +10,7 @@ use crate::upstream::{Failed, InternalConnection};
 /// Writes and reads the past of an instance's tables.
 #[derive(Debug)]
 pub(super) struct Past<'a> {
-    pub(super) own: &'a InternalConnection,
+    pub(super) connection: &'a InternalConnection,
     pub(super) names: &'a Names,
 }
 
@@ -29,7 +29,7 @@ impl Past<'_> {
     pub(super) async fn prepare(&self) -> Result<(), Failed> {
         let columns = "keyspace_name text, table_name text, created bigint, since bigint, definition text, dropped boolean, \
                        PRIMARY KEY ((keyspace_name, table_name), created, since)";
-        self.own.run(&format!("CREATE TABLE IF NOT EXISTS {} ({columns})", self.table()), &[]).await
+        self.connection.run(&format!("CREATE TABLE IF NOT EXISTS {} ({columns})", self.table()), &[]).await
     }
 
     /// All that is known of the tables that had this name, in the order of time.
@@ -38,7 +38,7 @@ impl Past<'_> {
             "SELECT JSON created, since, definition, dropped FROM {} WHERE keyspace_name = ? AND table_name = ?",
             self.table()
         );
-        let rows = self.own.select(&statement, &[&table.keyspace, &table.name]).await?;
+        let rows = self.connection.select(&statement, &[&table.keyspace, &table.name]).await?;
         let version = |row: &serde_json::Value| {
             let Ok(Statement::CreateTable(create)) = parse(row["definition"].as_str()?) else { return None };
             Some(Version {
@@ -57,20 +57,20 @@ impl Past<'_> {
             "keyspace_name": table.keyspace, "table_name": table.name, "created": created, "since": since,
             "definition": definition.to_string(), "dropped": dropped,
         });
-        self.own.insert(&self.table(), &row).await
+        self.connection.insert(&self.table(), &row).await
     }
 
     /// Forgets the table of this name that was created then.
     pub(super) async fn forget(&self, table: &SchemaObject, created: u64) -> Result<(), Failed> {
         let statement =
             format!("DELETE FROM {} WHERE keyspace_name = ? AND table_name = ? AND created = {created}", self.table());
-        self.own.run(&statement, &[&table.keyspace, &table.name]).await
+        self.connection.run(&statement, &[&table.keyspace, &table.name]).await
     }
 
     /// Forgets the tables that were dropped so long ago that they cannot be restored.
     pub(super) async fn forget_expired(&self, now: u64) -> Result<(), Failed> {
         let statement = format!("SELECT JSON keyspace_name, table_name, created, since, dropped FROM {}", self.table());
-        for row in self.own.select(&statement, &[]).await? {
+        for row in self.connection.select(&statement, &[]).await? {
             let name = |field: &str| row[field].as_str().map(str::to_owned);
             let time = |field: &str| row[field].as_u64();
             let known = (name("keyspace_name"), name("table_name"), time("created"), time("since"));

@@ -20,21 +20,21 @@ const MAX_TYPE_LEVELS: usize = 8;
 const KEY_CHANGES_AT_ANY_TIME: usize = 4;
 
 /// Holds what names `types` to how many may, and to how many are inside each other.
-pub(super) fn of_types(thing: &SchemaObject, types: &[SchemaObject], uses: &Uses) -> Result<(), Refused> {
+pub(super) fn of_types(object: &SchemaObject, types: &[SchemaObject], uses: &Uses) -> Result<(), Refused> {
     let named: BTreeSet<&SchemaObject> = types.iter().collect();
-    if thing.kind == ObjectKind::Type {
+    if object.kind == ObjectKind::Type {
         let levels = 1 + named.iter().map(|named| uses.depth(&named.name)).max().unwrap_or_default();
         if levels > MAX_TYPE_LEVELS {
             return Err(Refused::quota(format!("{MAX_TYPE_LEVELS} types may be inside each other (DG:quotas)")));
         }
     }
     for named in named {
-        let (others, most, what) = match thing.kind {
+        let (others, most, what) = match object.kind {
             ObjectKind::Type => {
-                (uses.types_with(&named.name).filter(|name| *name != thing.name).count(), MAX_PARENT_TYPES, "types")
+                (uses.types_with(&named.name).filter(|name| *name != object.name).count(), MAX_PARENT_TYPES, "types")
             }
             _ => (
-                uses.tables_with(&named.name).filter(|name| *name != thing.name).count(),
+                uses.tables_with(&named.name).filter(|name| *name != object.name).count(),
                 MAX_TABLES_OF_A_TYPE,
                 "tables",
             ),

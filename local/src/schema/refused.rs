@@ -26,24 +26,24 @@ pub(crate) enum Cause {
     Quota,
     /// It is about what belongs to the service.
     NotAllowed,
-    /// It is wrong in itself, or not possible as things are.
+    /// It is wrong in itself, or not possible as objects are.
     Invalid,
     /// The Cassandra behind failed.
     Broken,
 }
 
 impl Refused {
-    pub(super) fn not_there(thing: &SchemaObject) -> Self {
-        Self { cause: Cause::NotThere, refusal: unconfigured(thing) }
+    pub(super) fn not_there(object: &SchemaObject) -> Self {
+        Self { cause: Cause::NotThere, refusal: unconfigured(object) }
     }
 
-    pub(super) fn creating(thing: &SchemaObject) -> Self {
-        Self { cause: Cause::Creating, refusal: unconfigured(thing) }
+    pub(super) fn creating(object: &SchemaObject) -> Self {
+        Self { cause: Cause::Creating, refusal: unconfigured(object) }
     }
 
     /// What the service says to this is not known.
-    pub(super) fn busy(thing: &SchemaObject, done: &str) -> Self {
-        Self { cause: Cause::Busy, ..Self::impossible(being(thing, done)) }
+    pub(super) fn busy(object: &SchemaObject, done: &str) -> Self {
+        Self { cause: Cause::Busy, ..Self::impossible(being(object, done)) }
     }
 
     /// The text of the service is not known.
@@ -57,9 +57,9 @@ impl Refused {
     }
 }
 
-/// What is to be waited for before a thing can be changed.
-pub(crate) fn being(thing: &SchemaObject, done: &str) -> String {
-    format!("{thing} is being {done}: wait until system_schema_mcs says that this is over")
+/// What is to be waited for before an object can be changed.
+pub(crate) fn being(object: &SchemaObject, done: &str) -> String {
+    format!("{object} is being {done}: wait until system_schema_mcs says that this is over")
 }
 
 impl From<Refusal> for Refused {

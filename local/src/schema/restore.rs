@@ -1,16 +1,18 @@
-//! RESTORE TABLE: whether a table can be restored, what is made of it, and bringing its rows back.
+//! RESTORE TABLE: whether a table can be restored, the table that it makes, and restoring its rows.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use keyspaces_cql::{Encryption, QualifiedName, RestorePoint, Statement, TableDefinition, TableOptions};
+use keyspaces_cql::statement::RestoreTable;
+use keyspaces_cql::{Encryption, QualifiedName, RestorePoint, TableDefinition, TableOptions};
 
+use super::Schema;
 use super::catalogue::{Entry, RowsOf, Status};
 use super::past::Version;
 use super::plan::{no_table, refused};
+use super::recovery::Recovery;
 use super::refused::Refused;
-use super::{Definition, Schema, Store};
 use crate::names::{SchemaObject, TableId};
 use crate::recovery::WINDOW;
 use crate::upstream::Failed;
@@ -24,7 +26,7 @@ pub(super) struct Restored {
 
 /// A table that can be restored.
 struct Source {
-    life: TableId,
+    table_id: TableId,
     /// When it was dropped.
     dropped: Option<u64>,
     versions: Vec<Version>,
@@ -43,45 +45,55 @@ impl Source {
     }
 }
 
-impl Schema {
-    /// What a RESTORE TABLE makes, and the same with the CREATE TABLE of it, or why the service refuses it as things are.
-    pub(super) async fn restored(
-        &self,
-        definition: &Definition,
-        now: u64,
-    ) -> Result<Option<(Definition, Restored)>, Refused> {
-        let (Statement::RestoreTable(restore), Some(name)) = (&definition.statement, &definition.source) else {
-            return Ok(None);
-        };
+/// What a RESTORE TABLE depends on.
+pub(super) struct RestoreContext<'a> {
+    /// The name of the table that is restored.
+    pub(super) name: &'a SchemaObject,
+    /// The table that has this name now.
+    pub(super) entry: Option<Entry>,
+    /// The definitions of all tables that had this name, in the order of time.
+    pub(super) versions: Vec<Version>,
+    /// Whether the keyspaces of source and target are in the same Regions.
+    pub(super) is_in_same_regions: bool,
+    pub(super) inaccessible_keys: &'a BTreeSet<String>,
+    pub(super) recovery: &'a Recovery,
+    pub(super) now: u64,
+}
+
+impl RestoreContext<'_> {
+    /// The table that a RESTORE TABLE makes, or why the service refuses it.
+    pub(super) fn restore(
+        self,
+        restore: &RestoreTable,
+        target: &SchemaObject,
+    ) -> Result<(TableDefinition, Restored), Refused> {
         let mut restore = restore.definition().map_err(refused)?;
-        restore.target = QualifiedName::new(&definition.thing.keyspace, &definition.thing.name);
-        let source = self.source(name, now).await?;
-        let moment = self.moment(name, &source, restore.point, now)?;
-        self.check_regions(name, &definition.thing)?;
+        restore.target = QualifiedName::new(&target.keyspace, &target.name);
+        let name = self.name;
+        let source = self.source()?;
+        let moment = self.moment(&source, restore.point)?;
+        if !self.is_in_same_regions {
+            let why = format!("the keyspace {} is not in the Regions of its own", target.keyspace);
+            return Err(cannot(name, why, HOW_IT_WORKS));
+        }
         for key in [&source.settings.encryption, &restore.overrides().encryption] {
             if let Some(Encryption::CustomerManagedKey(key)) = key
-                && self.settings.inaccessible_keys.contains(key)
+                && self.inaccessible_keys.contains(key)
             {
                 return Err(cannot(name, format!("the service has no access to the key {key}"), HOW_IT_WORKS));
             }
         }
         let Some(then) = source.at(moment) else { return Err(Refused::not_there(name)) };
         let table = restore.restored(&then).map_err(no_table)?;
-        let create = Definition::of(&Statement::CreateTable(table.create()), None, &self.names, &self.data_center)?;
-        let definition = Definition {
-            change: definition.change,
-            statement: definition.statement.clone(),
-            source: Some(name.clone()),
-            ..create
-        };
-        let rows_of = RowsOf { source: source.life, moment };
-        Ok(Some((definition, Restored { options: Arc::new(table.options), rows_of })))
+        let options = Arc::new(table.options.clone());
+        Ok((table, Restored { options, rows_of: RowsOf { source: source.table_id, moment } }))
     }
 
     /// The table of this name, or the last that had it.
-    async fn source(&self, name: &SchemaObject, now: u64) -> Result<Source, Refused> {
-        let mut versions = self.past().versions(name).await?;
-        if let Some(there) = self.entry(name).filter(|there| there.status != Status::Deleting) {
+    fn source(&self) -> Result<Source, Refused> {
+        let Self { name, now, .. } = *self;
+        let mut versions = self.versions.clone();
+        if let Some(there) = self.entry.as_ref().filter(|there| there.status != Status::Deleting) {
             if matches!(there.status, Status::Creating | Status::Restoring) {
                 return Err(Refused::not_there(name));
             }
@@ -90,24 +102,19 @@ impl Schema {
             }
             versions.retain(|version| version.created == there.created);
             let settings = (*there.options).clone();
-            return Ok(Source { life: there.life(name), dropped: None, versions, settings });
+            return Ok(Source { table_id: there.table_id(name), dropped: None, versions, settings });
         }
         let Some(last) = versions.last().filter(|last| last.dropped && last.since + WINDOW >= now).cloned() else {
             return Err(Refused::not_there(name));
         };
         versions.retain(|version| version.created == last.created);
-        let life = TableId::new(name.clone(), last.created);
-        Ok(Source { life, dropped: Some(last.since), versions, settings: last.definition.options })
+        let table_id = TableId::new(name.clone(), last.created);
+        Ok(Source { table_id, dropped: Some(last.since), versions, settings: last.definition.options })
     }
 
     /// The moment that is meant, if it is one to which the table can be restored.
-    fn moment(
-        &self,
-        name: &SchemaObject,
-        source: &Source,
-        point: Option<RestorePoint>,
-        now: u64,
-    ) -> Result<u64, Refused> {
+    fn moment(&self, source: &Source, point: Option<RestorePoint>) -> Result<u64, Refused> {
+        let Self { name, now, .. } = *self;
         let moment = match (point, source.dropped) {
             (Some(_), Some(dropped)) => {
                 let why = format!(
@@ -124,12 +131,12 @@ impl Schema {
         if moment > now {
             return Err(cannot(name, format!("{said} is in the future: it is {}", at(now)), HOW_IT_WORKS));
         }
-        let created = source.life.created;
+        let created = source.table_id.created;
         if moment < created {
             let why = format!("{said} is before it was created, at {}", at(created));
             return Err(cannot(name, why, HOW_IT_WORKS));
         }
-        let Some(earliest) = self.history.earliest(&source.life, now) else {
+        let Some(earliest) = self.recovery.history().earliest(&source.table_id, now) else {
             return Err(cannot(name, "its point-in-time recovery is not enabled yet", HOW_IT_WORKS));
         };
         if moment < earliest {
@@ -138,88 +145,41 @@ impl Schema {
         }
         Ok(moment)
     }
+}
 
-    fn check_regions(&self, source: &SchemaObject, target: &SchemaObject) -> Result<(), Refused> {
-        let regions = |table: &SchemaObject| {
-            let mut regions =
-                self.entry(&SchemaObject::keyspace(&table.keyspace)).map(|of| of.regions).unwrap_or_default();
-            regions.sort_unstable();
-            regions
+/// Restores the rows of all tables that wait for them, until the schema is closing.
+pub(super) async fn restore_rows(schema: &Schema) {
+    let mut given_up = BTreeSet::new();
+    // Neither restored nor dropped: the next gateway begins the restore again.
+    let log = |table: &SchemaObject, failed: Failed| {
+        tracing::error!(error = &failed as &dyn std::error::Error, "{table} remains RESTORING");
+    };
+    for (table, _) in waiting_for_rows(schema) {
+        let truncate = format!("TRUNCATE {}", schema.names.qualified(&table));
+        if let Err(failed) = schema.connection.run(&truncate, &[]).await {
+            log(&table, failed);
+            given_up.insert(table);
+        }
+    }
+    while !schema.is_closing.load(Ordering::Acquire) {
+        let mut waiting = waiting_for_rows(schema).into_iter();
+        let Some((table, entry)) = waiting.find(|(table, _)| !given_up.contains(table)) else {
+            schema.rows_wanted.notified().await;
+            continue;
         };
-        if source.keyspace == target.keyspace || regions(source) == regions(target) {
-            return Ok(());
-        }
-        let why = format!("the keyspace {} is not in the Regions of its own", target.keyspace);
-        Err(cannot(source, why, HOW_IT_WORKS))
-    }
-
-    /// Brings rows back to whatever is being restored, until [`stop_restoring`](Self::stop_restoring).
-    ///
-    /// What was begun by a gateway that has ended is begun anew.
-    pub(crate) async fn bring_rows_back(&self) {
-        let mut given_up = BTreeSet::new();
-        for (table, _) in self.waiting_for_rows() {
-            let truncate = format!("TRUNCATE {}", self.names.qualified(&table));
-            if let Err(failed) = self.own.run(&truncate, &[]).await {
-                tracing::error!(error = &failed as &dyn std::error::Error, "{table} remains RESTORING");
-                given_up.insert(table);
-            }
-        }
-        while !self.is_closing.load(Ordering::Acquire) {
-            if let Some((table, entry)) =
-                self.waiting_for_rows().into_iter().find(|(table, _)| !given_up.contains(table))
-            {
-                if let Err(failed) = self.give_rows(&table, entry).await {
-                    // Neither restored nor dropped: the next gateway begins it anew.
-                    tracing::error!(error = &failed as &dyn std::error::Error, "{table} remains RESTORING");
-                    given_up.insert(table);
-                }
-            } else {
-                self.rows_wanted.notified().await;
-            }
+        let Some(rows_of) = entry.rows_of.clone() else { continue };
+        let restored = schema.recovery.history().bring_back(&rows_of.source, rows_of.moment, &table).await;
+        if let Err(failed) = schema.exclusive().await.end_restore(&table, &entry, &rows_of, restored).await {
+            log(&table, failed);
+            given_up.insert(table);
         }
     }
+}
 
-    /// Lets a table that is being given its rows have them all, and begins no other.
-    pub(crate) fn stop_restoring(&self) {
-        self.is_closing.store(true, Ordering::Release);
-        self.rows_wanted.notify_one();
-    }
-
-    fn waiting_for_rows(&self) -> Vec<(SchemaObject, Entry)> {
-        let catalogue = self.catalogue();
-        let waiting = catalogue.all().filter(|(_, entry)| entry.rows_of.is_some() && entry.pending.is_none());
-        waiting.map(|(table, entry)| (table.clone(), entry.clone())).collect()
-    }
-
-    /// Gives a table the rows that it waits for; if that cannot be, it is dropped.
-    async fn give_rows(&self, table: &SchemaObject, entry: Entry) -> Result<(), Failed> {
-        let Some(rows_of) = &entry.rows_of else { return Ok(()) };
-        let given = self.history.bring_back(&rows_of.source, rows_of.moment, table).await;
-        let _turn = self.turn.lock().await;
-        let store = Store { own: &self.own, names: &self.names };
-        match given {
-            Ok(()) => {
-                let there = Entry { rows_of: None, ..entry.clone() };
-                store.save(table, &there).await?;
-                self.set(table, Some(there.clone()));
-                // What fails here is done when the table is due.
-                self.record(table, &there, self.clock.millis()).await
-            }
-            Err(failed) => {
-                let source = &rows_of.source.table;
-                tracing::error!(
-                    error = &failed as &dyn std::error::Error,
-                    "{table} is dropped: the rows of {source} cannot be brought back"
-                );
-                self.own.run(&format!("DROP TABLE IF EXISTS {}", self.names.qualified(table)), &[]).await?;
-                self.mirror().hide(table).await?;
-                store.forget(table).await?;
-                self.set(table, None);
-                Ok(())
-            }
-        }
-    }
+fn waiting_for_rows(schema: &Schema) -> Vec<(SchemaObject, Entry)> {
+    let catalogue = schema.catalogue();
+    let waiting = catalogue.all().filter(|(_, entry)| entry.rows_of.is_some() && entry.pending.is_none());
+    waiting.map(|(table, entry)| (table.clone(), entry.clone())).collect()
 }
 
 const HOW_IT_WORKS: &str = "DG:PointInTimeRecovery_HowItWorks";
@@ -253,7 +213,7 @@ mod tests {
             .and(Ttl::Enabled)
             .and(TableProperty::DefaultTimeToLive(60));
         let source = Source {
-            life: TableId::new(SchemaObject::table("ks", "t"), 10),
+            table_id: TableId::new(SchemaObject::table("ks", "t"), 10),
             dropped: None,
             versions: vec![
                 version(10, table(&[]).build().unwrap()),

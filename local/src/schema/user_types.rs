@@ -17,15 +17,15 @@ pub(super) struct Uses {
 
 impl Uses {
     /// As Cassandra has it.
-    pub(super) async fn read(own: &InternalConnection, names: &Names, keyspace: &str) -> Result<Self, Failed> {
+    pub(super) async fn read(connection: &InternalConnection, names: &Names, keyspace: &str) -> Result<Self, Failed> {
         let upstream = names.keyspace(keyspace);
         let columns = "SELECT JSON table_name, type FROM system_schema.columns WHERE keyspace_name = ?";
         let types = "SELECT JSON type_name, field_types FROM system_schema.types WHERE keyspace_name = ?";
         let mut uses = Self::default();
-        for row in own.select(columns, &[&upstream]).await? {
+        for row in connection.select(columns, &[&upstream]).await? {
             uses.add(ObjectKind::Table, text(&row["table_name"]), [&row["type"]]);
         }
-        for row in own.select(types, &[&upstream]).await? {
+        for row in connection.select(types, &[&upstream]).await? {
             uses.add(ObjectKind::Type, text(&row["type_name"]), row["field_types"].as_array().into_iter().flatten());
         }
         Ok(uses)
@@ -71,8 +71,8 @@ pub(super) mod tests {
     /// Tables and types with the types of their columns and fields.
     pub(in crate::schema) fn uses(tables: &[(&str, &[&str])], types: &[(&str, &[&str])]) -> Uses {
         let mut uses = Uses::default();
-        for (kind, things) in [(ObjectKind::Table, tables), (ObjectKind::Type, types)] {
-            for (name, named) in things {
+        for (kind, objects) in [(ObjectKind::Table, tables), (ObjectKind::Type, types)] {
+            for (name, named) in objects {
                 uses.add(kind, name, &named.iter().map(|named| Value::from(*named)).collect::<Vec<_>>());
             }
         }

@@ -39,7 +39,7 @@ impl Service {
         local.throttling().set_capacity(keyspace, "t", Some(CapacityMode::Provisioned { read: 5, write: 5 }));
         let controls = local.controls();
         let region = local.region().to_owned();
-        let plane = Plane::new(Arc::clone(&controls.doors), Arc::clone(&controls.authority), region);
+        let plane = Plane::new(Arc::clone(&controls.listeners), Arc::clone(&controls.authority), region);
         Self { local, client, time, plane, keyspace }
     }
 
@@ -280,7 +280,7 @@ async fn a_clock_that_goes_backwards_changes_no_state() {
     let builder = super::another().await.clock(clock).ddl_delay(Duration::ZERO);
     let local = builder.start().await.unwrap();
     let controls = local.controls();
-    let plane = Plane::new(Arc::clone(&controls.doors), Arc::clone(&controls.authority), "us-east-1".to_owned());
+    let plane = Plane::new(Arc::clone(&controls.listeners), Arc::clone(&controls.authority), "us-east-1".to_owned());
     let client = Client::connect(&local).await;
     let service = Service { local, client, time: Time::new(), plane, keyspace: "nothing" };
     service.call("PutMetricAlarm", service.throttled()).await;

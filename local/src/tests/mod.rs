@@ -6,6 +6,7 @@ mod cloudwatch;
 mod consistency;
 mod control_plane;
 mod definitions;
+mod disruptions;
 mod ended;
 mod faults;
 mod filters;
@@ -33,7 +34,6 @@ mod statements;
 mod system_tables;
 mod throttling;
 mod timestamps;
-mod trouble;
 mod under_way;
 mod ways;
 

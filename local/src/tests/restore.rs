@@ -312,7 +312,7 @@ async fn a_restore_that_fails_leaves_no_table() {
 async fn a_dropped_table_is_forgotten_when_it_can_be_restored_no_more() {
     let time = Time::new();
     let (local, mut client) = gateway(&time, Duration::ZERO).await;
-    let shared = local.doors().shared();
+    let shared = local.listeners().shared();
     let past = format!("SELECT JSON table_name, dropped FROM {}.past", shared.schema().names().inner());
     let own = InternalConnection::new(local.cassandra_address());
     client.table("ks", "t", &format!("(id int PRIMARY KEY) WITH {RECOVERY}")).await;

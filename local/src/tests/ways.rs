@@ -1,21 +1,15 @@
 //! Each rule that a value can break gives the same answer whichever way the value is given: as a literal, to a marker by its
 //! place or by its name, prepared, in a batch, in JSON.
 
-use bytes::{BufMut, BytesMut};
+mod given;
+
 use keyspaces_cql::rules;
 
+use self::given::{Given, blob, decimal, int, list, long, map, number, price, set, text, tuple};
 use super::client::{Answer, Client, LOCAL_QUORUM, With, batch_with};
 use super::local;
 use crate::metering::Operation;
-use crate::protocol::{Writer, refused_by};
-
-/// A value as a client may give it.
-#[derive(Clone)]
-struct Given {
-    literal: String,
-    bytes: Vec<u8>,
-    json: String,
-}
+use crate::protocol::refused_by;
 
 /// A rule, a statement that breaks it or not by the value in the place of `{}`, and the same as the row of an INSERT JSON.
 struct Case {
@@ -290,83 +284,6 @@ async fn the_columns_of_a_write_are_counted_the_same_for_all_ways_of_giving_them
                 }
             }
         }
-    }
-}
-
-fn int(value: i32) -> Given {
-    Given { literal: value.to_string(), bytes: value.to_be_bytes().to_vec(), json: value.to_string() }
-}
-
-fn long(value: i64) -> Given {
-    Given { literal: value.to_string(), bytes: value.to_be_bytes().to_vec(), json: value.to_string() }
-}
-
-fn text(length: usize) -> Given {
-    let text = "x".repeat(length);
-    Given { literal: format!("'{text}'"), json: format!("\"{text}\""), bytes: text.into_bytes() }
-}
-
-fn blob(length: usize) -> Given {
-    let literal = format!("0x{}", "ab".repeat(length));
-    Given { json: format!("\"{literal}\""), literal, bytes: vec![0xab; length] }
-}
-
-/// As many ones.
-fn number(digits: u32) -> Given {
-    let value: i128 = "1".repeat(digits as usize).parse().unwrap();
-    Given { literal: value.to_string(), bytes: value.to_be_bytes().to_vec(), json: value.to_string() }
-}
-
-/// As many ones, two of them after the point where there are more than two.
-fn decimal(digits: u32) -> Given {
-    let Given { mut literal, bytes, .. } = number(digits);
-    let scale = if digits > 2 { 2 } else { 0 };
-    if scale > 0 {
-        literal.insert(literal.len() - scale, '.');
-    }
-    let bytes = [&i32::try_from(scale).unwrap().to_be_bytes()[..], &bytes].concat();
-    Given { json: literal.clone(), literal, bytes }
-}
-
-fn list(elements: &[Given]) -> Given {
-    let join = |part: fn(&Given) -> &str| elements.iter().map(part).collect::<Vec<_>>().join(", ");
-    let mut bytes = BytesMut::new();
-    bytes.put_i32(elements.len() as i32);
-    elements.iter().for_each(|element| bytes.bytes(Some(&element.bytes)));
-    let (literal, json) = (join(|of| &of.literal), join(|of| &of.json));
-    Given { literal: format!("[{literal}]"), json: format!("[{json}]"), bytes: bytes.to_vec() }
-}
-
-fn set(elements: &[Given]) -> Given {
-    let Given { literal, bytes, json } = list(elements);
-    Given { literal: format!("{{{}}}", literal.trim_matches(['[', ']'])), bytes, json }
-}
-
-fn map(key: &Given, value: &Given) -> Given {
-    let mut bytes = BytesMut::new();
-    bytes.put_i32(1);
-    bytes.bytes(Some(&key.bytes));
-    bytes.bytes(Some(&value.bytes));
-    let key_of_json = format!("\"{}\"", key.json.trim_matches('"'));
-    Given {
-        literal: format!("{{{}: {}}}", key.literal, value.literal),
-        json: format!("{{{key_of_json}: {}}}", value.json),
-        bytes: bytes.to_vec(),
-    }
-}
-
-fn tuple(parts: &[Given]) -> Given {
-    let Given { literal, bytes, json } = list(parts);
-    Given { literal: format!("({})", literal.trim_matches(['[', ']'])), bytes: bytes[4..].to_vec(), json }
-}
-
-fn price(digits: u32) -> Given {
-    let (currency, amount) = (text(3), decimal(digits));
-    let bytes = tuple(&[currency.clone(), amount.clone()]).bytes;
-    Given {
-        literal: format!("{{currency: {}, amount: {}}}", currency.literal, amount.literal),
-        json: format!("{{\"currency\": {}, \"amount\": {}}}", currency.json, amount.json),
-        bytes,
     }
 }
 

@@ -65,7 +65,7 @@ impl State {
         let schema = self.schema();
         let definition = Definition::of(statement, None, schema.names(), schema.data_center());
         let definition = definition.map_err(|refusal| ApiError::validation(refusal.text))?;
-        let thing = definition.thing.clone();
+        let thing = definition.object.clone();
         let source = definition.source.clone();
         let answer = self.gateway.define(definition).await;
         let answer = answer.map_err(|refused| self.api_error(refused, &thing, source.as_ref()))?;

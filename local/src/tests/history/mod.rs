@@ -3,7 +3,7 @@
 mod counters;
 mod doubt;
 mod expiry;
-mod lives;
+mod lifecycle;
 mod property;
 mod statements;
 mod together;
@@ -43,11 +43,11 @@ impl Table {
     }
 
     fn history(&self) -> Arc<History> {
-        Arc::clone(self.local.doors().shared().history())
+        Arc::clone(self.local.listeners().shared().history())
     }
 
-    fn life(&self) -> TableId {
-        self.local.doors().shared().schema().life(&SchemaObject::table("ks", "t")).unwrap()
+    fn table_id(&self) -> TableId {
+        self.local.listeners().shared().schema().table_id(&SchemaObject::table("ks", "t")).unwrap()
     }
 
     async fn run(&mut self, text: &str) {
@@ -81,10 +81,10 @@ impl Table {
     }
 
     async fn brought_back(&mut self, moment: u64) -> Rows {
-        let shared = self.local.doors().shared();
+        let shared = self.local.listeners().shared();
         let back = format!("{}.back", shared.schema().names().quoted_keyspace("ks"));
         self.own.run(&format!("TRUNCATE {back}"), &[]).await.unwrap();
-        self.history().bring_back(&self.life(), moment, &SchemaObject::table("ks", "back")).await.unwrap();
+        self.history().bring_back(&self.table_id(), moment, &SchemaObject::table("ks", "back")).await.unwrap();
         self.rows("back").await
     }
 

@@ -35,7 +35,7 @@ impl Api {
     fn speaking(protocol: Protocol, local: &Local) -> Self {
         let controls = local.controls();
         let region = local.region().to_owned();
-        let plane = Plane::new(Arc::clone(&controls.doors), Arc::clone(&controls.authority), region);
+        let plane = Plane::new(Arc::clone(&controls.listeners), Arc::clone(&controls.authority), region);
         Self { plane, protocol }
     }
 

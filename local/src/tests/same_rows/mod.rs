@@ -111,7 +111,7 @@ impl Sides {
         client.keyspace("ks").await;
         assert!(matches!(client.query(USER_TYPE).await, Answer::Changed(_)));
         let cassandra = Cassandra::connect(local.cassandra_address()).await;
-        let shared = local.doors().shared();
+        let shared = local.listeners().shared();
         let [table, twin] =
             ["t", "twin"].map(|name| shared.schema().names().qualified(&SchemaObject::table("ks", name)));
         let gateway = Gateway { client, with_rows: 0, with_pages: 0 };
@@ -164,7 +164,7 @@ impl Sides {
     fn restored(&self, answer: Answer) -> Answer {
         match answer {
             Answer::Refused(code, text, rest) => {
-                let shared = self.local.doors().shared();
+                let shared = self.local.listeners().shared();
                 let text = shared.schema().names().restored_text(&text).replace("ks.twin", "ks.t");
                 Answer::Refused(code, text, rest)
             }

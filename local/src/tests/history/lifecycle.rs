@@ -45,7 +45,7 @@ async fn rows_that_were_there_before_are_in_the_history_once_the_table_is_active
     });
     enable(&mut table.client).await;
     table.client.active("ks", "t").await;
-    let earliest = table.history().earliest(&table.life(), now()).unwrap();
+    let earliest = table.history().earliest(&table.table_id(), now()).unwrap();
     assert!(earliest > before && earliest <= now());
     writing.await.unwrap();
     let (moment, rows) = table.noted().await;
@@ -53,7 +53,7 @@ async fn rows_that_were_there_before_are_in_the_history_once_the_table_is_active
     assert_eq!(rows.values.len(), 40 + 1 + 40 + 40 + 2);
     assert_eq!(table.brought_back(moment).await, rows);
     let failed =
-        table.history().bring_back(&table.life(), before, &SchemaObject::table("ks", "back")).await.unwrap_err();
+        table.history().bring_back(&table.table_id(), before, &SchemaObject::table("ks", "back")).await.unwrap_err();
     assert_eq!(failed.to_string(), format!("the history of table ks.t tells nothing of {before} ms since 1970"));
 }
 
@@ -61,19 +61,19 @@ async fn rows_that_were_there_before_are_in_the_history_once_the_table_is_active
 async fn without_recovery_everything_is_forgotten() {
     let mut table = Table::new(COLUMNS, "").await;
     table.run("INSERT INTO ks.t (p, c, r) VALUES (1, 1, 'x')").await;
-    let life = table.life();
+    let table_id = table.table_id();
     let (moment, _) = table.noted().await;
-    assert!(table.history().earliest(&life, now()).is_some());
+    assert!(table.history().earliest(&table_id, now()).is_some());
     disable(&mut table.client).await;
-    assert_eq!(table.history().earliest(&life, now()), None);
-    let inner = table.local.doors().shared().schema().names().inner().to_owned();
+    assert_eq!(table.history().earliest(&table_id, now()), None);
+    let inner = table.local.listeners().shared().schema().names().inner().to_owned();
     for kept in ["entries", "buckets"] {
-        let text = format!("SELECT JSON life FROM {inner}.history_{kept}");
+        let text = format!("SELECT JSON table_id FROM {inner}.history_{kept}");
         assert_eq!(table.own.select(&text, &[]).await.unwrap(), [] as [serde_json::Value; 0]);
     }
     enable(&mut table.client).await;
     table.client.active("ks", "t").await;
-    assert!(table.history().earliest(&life, now()).is_some_and(|earliest| earliest > moment));
+    assert!(table.history().earliest(&table_id, now()).is_some_and(|earliest| earliest > moment));
 }
 
 #[tokio::test]
@@ -87,26 +87,26 @@ async fn a_table_that_was_dropped_is_told_of_until_another_has_its_name_or_35_da
         let mut table = Table::of(start().await, COLUMNS, "").await;
         let now = || super::millis(time.clock()());
         table.run("INSERT INTO ks.t (p, c, r) VALUES (1, 1, 'x')").await;
-        let (life, rows) = (table.life(), table.rows("t").await);
+        let (table_id, rows) = (table.table_id(), table.rows("t").await);
         let moment = now();
         time.pass(1);
         assert!(matches!(table.client.query("DROP TABLE ks.t").await, Answer::Changed(_)));
         table.client.rows("SELECT * FROM ks.back").await;
-        let shared = table.local.doors().shared();
-        assert!(!shared.history().is_recorded(&life.table));
-        shared.history().bring_back(&life, moment, &SchemaObject::table("ks", "back")).await.unwrap();
+        let shared = table.local.listeners().shared();
+        assert!(!shared.history().is_recorded(&table_id.table));
+        shared.history().bring_back(&table_id, moment, &SchemaObject::table("ks", "back")).await.unwrap();
         assert_eq!(table.rows("back").await, rows);
         drop(shared);
         if forgotten_by_another {
             table.client.table("ks", "t", "(p int PRIMARY KEY)").await;
-            assert_eq!(table.history().earliest(&life, now()), None);
+            assert_eq!(table.history().earliest(&table_id, now()), None);
             table.local.close().await.unwrap();
             continue;
         }
         let restarted = async |days: u64| {
             time.pass(days * 24 * 3600);
             let local = start().await;
-            let earliest = local.doors().shared().history().earliest(&life, now());
+            let earliest = local.listeners().shared().history().earliest(&table_id, now());
             local.close().await.unwrap();
             earliest
         };
@@ -149,7 +149,7 @@ async fn a_gateway_that_begins_again_goes_on_with_the_history() {
     table.tells_of(&[first.clone(), second.clone(), third.clone()]).await;
     // What a gateway that was killed had written to Cassandra and not to the history.
     let Table { local, client, own } = table;
-    let upstream = local.doors().shared().schema().names().quoted_keyspace("ks");
+    let upstream = local.listeners().shared().schema().names().quoted_keyspace("ks");
     drop(client);
     local.close().await.unwrap();
     own.run(&format!("INSERT INTO {upstream}.t (p, c, r) VALUES (4, 4, 'cut off')"), &[]).await.unwrap();
@@ -170,7 +170,7 @@ async fn a_history_that_has_too_many_bytes_forgets_what_is_oldest() {
     const MOST: u64 = 1 << 20;
     let local = another().await.ddl_delay(Duration::ZERO).history_bytes(MOST).start().await.unwrap();
     let mut table = Table::of(local, COLUMNS, "").await;
-    let begun = table.history().earliest(&table.life(), now()).unwrap();
+    let begun = table.history().earliest(&table.table_id(), now()).unwrap();
     let first = table.noted().await;
     let large = "x".repeat(50_000);
     let mut last = first.clone();
@@ -178,14 +178,14 @@ async fn a_history_that_has_too_many_bytes_forgets_what_is_oldest() {
         table.run(&format!("INSERT INTO ks.t (p, c, r) VALUES (1, {}, '{round}{large}')", round % 3)).await;
         last = table.noted().await;
     }
-    let (history, life) = (table.history(), table.life());
-    let inner = table.local.doors().shared().schema().names().inner().to_owned();
+    let (history, table_id) = (table.history(), table.table_id());
+    let inner = table.local.listeners().shared().schema().names().inner().to_owned();
     let bytes = async |own: &crate::upstream::InternalConnection| {
         let text = format!("SELECT JSON bytes FROM {inner}.history_buckets");
         own.select(&text, &[]).await.unwrap().iter().filter_map(|row| row["bytes"].as_u64()).sum::<u64>()
     };
-    assert!(history.earliest(&life, now()).unwrap() > begun);
-    assert!(history.bring_back(&life, first.0, &SchemaObject::table("ks", "back")).await.is_err());
+    assert!(history.earliest(&table_id, now()).unwrap() > begun);
+    assert!(history.bring_back(&table_id, first.0, &SchemaObject::table("ks", "back")).await.is_err());
     assert_eq!(table.brought_back(last.0).await, last.1);
     // Five times what is promised: baselines of 150 KB come on top.
     let there = bytes(&table.own).await;
@@ -196,7 +196,7 @@ async fn a_history_that_has_too_many_bytes_forgets_what_is_oldest() {
 async fn how_many_bytes_a_history_has_is_known_to_the_next_gateway() {
     let local = another().await.ddl_delay(Duration::ZERO).history_bytes(1 << 20).start().await.unwrap();
     let mut table = Table::of(local, COLUMNS, "").await;
-    let begun = table.history().earliest(&table.life(), now()).unwrap();
+    let begun = table.history().earliest(&table.table_id(), now()).unwrap();
     let large = "x".repeat(50_000);
     // Less than a bucket each time, and twice in all of what there may be.
     for _ in 0..7 {
@@ -207,7 +207,7 @@ async fn how_many_bytes_a_history_has_is_known_to_the_next_gateway() {
         table.client = Client::connect(&table.local).await;
     }
     table.history().landed().await;
-    assert!(table.history().earliest(&table.life(), now()).unwrap() > begun);
+    assert!(table.history().earliest(&table.table_id(), now()).unwrap() > begun);
     let last = table.noted().await;
     assert_eq!(table.brought_back(last.0).await, last.1);
 }

@@ -22,26 +22,26 @@ async fn log_in(local: &Local, credentials: &Credentials) -> Answer {
 async fn it_restarts_with_everything_but_connections_and_prepared_statements() {
     let local = super::another().await.peers(2).start().await.unwrap();
     let mut client = Client::connect(&local).await;
-    client.keyspace("trouble_restart").await;
-    client.table("trouble_restart", "t", "(a int PRIMARY KEY)").await;
-    client.query("INSERT INTO trouble_restart.t (a) VALUES (1)").await;
-    let id = client.prepared("SELECT a FROM trouble_restart.t").await;
+    client.keyspace("disruptions_restart").await;
+    client.table("disruptions_restart", "t", "(a int PRIMARY KEY)").await;
+    client.query("INSERT INTO disruptions_restart.t (a) VALUES (1)").await;
+    let id = client.prepared("SELECT a FROM disruptions_restart.t").await;
 
     local.restart(Duration::ZERO).await.unwrap();
     assert_eq!(client.receive().await, None);
     let mut client = Client::connect_at(&local, local.peers()[1]).await;
     let answer = client.execute(&id, With::default()).await;
     assert!(matches!(answer, Answer::Refused(0x2500, ..)), "{answer:?}");
-    assert_eq!(client.rows("SELECT a FROM trouble_restart.t").await.ints("a"), [1]);
+    assert_eq!(client.rows("SELECT a FROM disruptions_restart.t").await.ints("a"), [1]);
 
     local.faults().inject(Fault::new(Effect::Restart(Duration::from_millis(50))).containing("SELECT a").times(1));
-    client.send(0, opcode::QUERY, &query_body("SELECT a FROM trouble_restart.t", With::default())).await;
+    client.send(0, opcode::QUERY, &query_body("SELECT a FROM disruptions_restart.t", With::default())).await;
     assert_eq!(client.receive().await, None);
     // One after the other: this waits for the restart.
     local.bring_back(local.peers()[1]).await.unwrap();
     let mut client = Client::connect_at(&local, local.peers()[1]).await;
-    assert_eq!(client.rows("SELECT a FROM trouble_restart.t").await.ints("a"), [1]);
-    assert_eq!(local.journal().containing("SELECT a FROM trouble_restart.t").len(), 4);
+    assert_eq!(client.rows("SELECT a FROM disruptions_restart.t").await.ints("a"), [1]);
+    assert_eq!(local.journal().containing("SELECT a FROM disruptions_restart.t").len(), 4);
 }
 
 #[tokio::test]

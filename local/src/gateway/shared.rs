@@ -1,0 +1,157 @@
+//! The state that the connections of a gateway share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc};
+
+use super::link::Command;
+use super::prepared::Prepared;
+use crate::auth::Authority;
+use crate::ca::Ca;
+use crate::cassandra::Fate;
+use crate::clock::Clock;
+use crate::fault::Faults;
+use crate::history::History;
+use crate::journal::Journal;
+use crate::metering::Metering;
+use crate::names::Names;
+use crate::protocol::Frame;
+use crate::schema::{self, Definition, Refused, Schema};
+use crate::throttle::Throttling;
+use crate::topology::{Partitioner, Topology};
+use crate::upstream::{Failed, InternalConnection, Layouts, lost};
+
+/// The state that all connections share, until a restart replaces it.
+pub(crate) struct Shared {
+    pub(super) tls: Arc<Ca>,
+    pub(super) authority: Arc<Authority>,
+    pub(super) cassandra: SocketAddr,
+    pub(super) fate: Fate,
+    pub(super) journal: Journal,
+    pub(super) prepared: Prepared,
+    pub(super) layouts: Layouts,
+    /// Permits for rows that Cassandra is asked for at the same time.
+    pub(super) rows: Semaphore,
+    /// Permits for requests beyond those that each connection may always have in progress.
+    pub(super) requests: Arc<Semaphore>,
+    /// Permits for bytes of requests beyond those that each connection may always have in memory.
+    pub(super) request_bytes: Arc<Semaphore>,
+    /// Permits for answers with rows beyond those that each connection may always have in memory.
+    pub(super) answers: Arc<Semaphore>,
+    pub(super) schema: Schema,
+    pub(super) history: Arc<History>,
+    pub(super) clock: Clock,
+    pub(super) faults: Faults,
+    pub(super) throttling: Throttling,
+    pub(super) metering: Metering,
+    /// The commands of faults for the gateway as a whole.
+    pub(super) commands: mpsc::UnboundedSender<Command>,
+    pub(super) region: String,
+    pub(super) partitioner: Partitioner,
+    pub(super) schema_settings: schema::Settings,
+    pub(super) instance: String,
+    /// One permit for each client connection that may still be opened.
+    pub(super) connections: Arc<Semaphore>,
+    pub(super) max_connections: usize,
+}
+
+impl Shared {
+    /// The shared state of a restarted gateway: whatever is not in Cassandra is new.
+    pub(super) async fn reopened(&self) -> Result<Self, schema::Unusable> {
+        let topology = self.schema.topology();
+        // The histories are read from Cassandra, so that writes of connections that were closed must have been recorded, and
+        // no baseline of the old histories may forget entries of the new ones.
+        self.history.landed().await;
+        let names = Names::new(&self.instance);
+        let opened = open(self.cassandra, names, &topology, self.schema_settings.clone(), &self.clock);
+        let (schema, history) = opened.await?;
+        Ok(Self {
+            tls: Arc::clone(&self.tls),
+            authority: Arc::clone(&self.authority),
+            cassandra: self.cassandra,
+            fate: self.fate.clone(),
+            journal: self.journal.clone(),
+            prepared: Prepared::new(),
+            layouts: Layouts::default(),
+            rows: Semaphore::new(super::paging::ROWS_AT_ONCE as usize),
+            requests: Arc::clone(&self.requests),
+            request_bytes: Arc::clone(&self.request_bytes),
+            answers: Arc::clone(&self.answers),
+            schema,
+            history,
+            clock: Arc::clone(&self.clock),
+            faults: self.faults.clone(),
+            throttling: self.throttling.clone(),
+            metering: self.metering.clone(),
+            commands: self.commands.clone(),
+            region: self.region.clone(),
+            partitioner: self.partitioner,
+            schema_settings: self.schema_settings.clone(),
+            instance: self.instance.clone(),
+            connections: Arc::clone(&self.connections),
+            max_connections: self.max_connections,
+        })
+    }
+
+    /// The counts of requests and capacity.
+    pub(crate) fn metering(&self) -> &Metering {
+        &self.metering
+    }
+
+    /// The schema. Call [`settle`](Self::settle) before reading it.
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The histories of the tables with point-in-time recovery.
+    #[cfg(test)]
+    pub(crate) fn history(&self) -> &Arc<History> {
+        &self.history
+    }
+
+    /// Applies the changes of the schema that are due.
+    pub(crate) async fn settle(&self) -> Result<(), Failed> {
+        let settled = self.schema.settle().await;
+        if !matches!(settled, Ok(false)) {
+            self.layouts.forget();
+        }
+        settled.map(drop)
+    }
+
+    /// Carries out a definition, and gives Cassandra's answer. It runs in a task of its own, so that a client that disconnects
+    /// does not leave half of it done.
+    pub(crate) async fn define(self: &Arc<Self>, definition: Definition) -> Result<Frame, Refused> {
+        self.layouts.forget();
+        let shared = Arc::clone(self);
+        let defining = tokio::spawn(async move {
+            let answer = shared.schema.define(&definition).await;
+            shared.layouts.forget();
+            shared.layouts.changed(&definition.object);
+            answer
+        });
+        defining.await.map_err(|_| lost())?
+    }
+}
+
+/// Opens the schema of an instance and the histories of its tables.
+pub(super) async fn open(
+    cassandra: SocketAddr,
+    names: Names,
+    topology: &Topology,
+    settings: schema::Settings,
+    clock: &Clock,
+) -> Result<(Schema, Arc<History>), schema::Unusable> {
+    let (connection, names) = (InternalConnection::new(cassandra), Arc::new(names));
+    let data_center = Schema::prepare(&connection, &names, topology).await?;
+    let history = History::open(cassandra, Arc::clone(&names), Arc::clone(clock), settings.history_bytes).await?;
+    let recorded = Box::new(Arc::clone(&history));
+    let schema = Schema::open(connection, names, data_center, topology, settings, Arc::clone(clock), recorded).await?;
+    Ok((schema, history))
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("cassandra", &self.cassandra).finish_non_exhaustive()
+    }
+}

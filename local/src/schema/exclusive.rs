@@ -1,0 +1,293 @@
+//! Changes of the schema, made one at a time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use keyspaces_cql::{Encryption, Statement};
+use tokio::sync::MutexGuard;
+
+use super::catalogue::{Changing, Entry, Pending, RowsOf, Status};
+use super::definition::schema_change;
+use super::plan::{self, CurrentSchema};
+use super::refused::Refused;
+use super::restore::{RestoreContext, Restored};
+use super::user_types::Uses;
+use super::{Change, Definition, Schema, possible};
+use crate::names::{ObjectKind, SchemaObject};
+use crate::protocol::metadata::{is_schema_change, restored};
+use crate::protocol::{Frame, leaves_open};
+use crate::upstream::Failed;
+
+/// Exclusive access to a schema, which every change of it needs.
+pub(super) struct Exclusive<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) _turn: MutexGuard<'a, ()>,
+}
+
+impl Exclusive<'_> {
+    /// Carries out a definition that takes effect after `delay_millis`.
+    ///
+    /// What is to become of it is written down first, with the text for Cassandra, so that the next gateway finishes what a killed
+    /// one has begun. Where Cassandra's answer is lost, the text is sent again.
+    pub(super) async fn define(&self, definition: &Definition, delay_millis: u64) -> Result<Frame, Refused> {
+        self.settle().await?;
+        possible::check(&self.schema.catalogue(), definition)?;
+        let now = self.schema.clock.millis();
+        let restored = self.restored(definition, now).await?;
+        let definition = restored.as_ref().map_or(definition, |(definition, _)| definition);
+        possible::check_types(&self.schema.catalogue(), &definition.types)?;
+        let Definition { change, object, conditional, text, .. } = definition;
+        let before = self.schema.entry(object);
+        let nothing_to_do = match change {
+            // Cassandra says so: it exists already, or that is fine.
+            Change::Create => before.is_some(),
+            Change::Alter | Change::Drop => *conditional && before.is_none(),
+            Change::Restore => false,
+        };
+        if nothing_to_do {
+            return self.execute(definition).await;
+        }
+        let mut current = self.current(definition, before.as_ref()).await?;
+        current.restored = restored.as_ref().map(|(_, restored)| restored.clone());
+        let mut after =
+            plan::planned(&self.schema.catalogue(), definition, current, now, &self.schema.settings.region)?;
+        after.due = Some(now + delay_millis);
+        after.pending = text.clone().map(|text| Arc::new(Pending { text, before: before.clone() }));
+        let store = self.schema.store();
+        store.save(object, &after).await?;
+        let answer = self.execute(definition).await;
+        let is_done = match &answer {
+            Ok(answer) if !leaves_open(answer) => is_schema_change(answer),
+            _ => match store.is_done(object, &after).await {
+                Ok(is_done) => is_done,
+                // Sent again when it is due, or by the next gateway.
+                Err(_) => {
+                    self.schema.set(object, Some(after));
+                    return answer;
+                }
+            },
+        };
+        if is_done {
+            self.begin(definition, Entry { pending: None, ..after }, now).await?;
+            return match answer {
+                Ok(answer) if is_schema_change(&answer) => Ok(answer),
+                _ => Ok(schema_change(*change, object)),
+            };
+        }
+        match before {
+            Some(before) => store.save(object, &before).await,
+            None => store.forget(object).await,
+        }?;
+        answer
+    }
+
+    /// What Cassandra has of the object of a definition.
+    async fn current(&self, definition: &Definition, before: Option<&Entry>) -> Result<CurrentSchema, Failed> {
+        let Definition { change, object, types, .. } = definition;
+        let mut current = CurrentSchema::default();
+        if let (ObjectKind::Table, Change::Alter, Some(before)) = (object.kind, change, before) {
+            current.table = self.schema.store().table(object, &before.options).await?;
+        }
+        if !types.is_empty() {
+            current.uses = Uses::read(&self.schema.connection, &self.schema.names, &object.keyspace).await?;
+        }
+        Ok(current)
+    }
+
+    /// Sends Cassandra its part of a definition. Without one, gives the answer to a definition that changed something.
+    async fn execute(&self, definition: &Definition) -> Result<Frame, Refused> {
+        let Definition { change, object, text, .. } = definition;
+        let Some(text) = text else { return Ok(schema_change(*change, object)) };
+        let answer = self.schema.connection.call(text, &[]).await.map_err(Failed::from)?;
+        restored(answer, &*self.schema.names).map_err(|error| Failed::Unreadable(error.to_string()).into())
+    }
+
+    /// Shows that a change has begun.
+    async fn begin(&self, definition: &Definition, after: Entry, now: u64) -> Result<(), Failed> {
+        let Definition { change, object, .. } = definition;
+        let store = self.schema.store();
+        let mut changes = vec![(object.clone(), after.clone())];
+        if object.kind == ObjectKind::Keyspace && *change == Change::Drop {
+            let catalogue = self.schema.catalogue();
+            changes.extend(catalogue.within(&object.keyspace).map(|(within, before)| {
+                (within.clone(), Entry { status: after.status, due: after.due, ..before.clone() })
+            }));
+        }
+        let mirror = self.schema.mirror();
+        for (object, entry) in changes {
+            store.save(&object, &entry).await?;
+            match (object.kind, change) {
+                // A keyspace is shown when it is ready, and until it is gone (DG:keyspaces-create).
+                (ObjectKind::Keyspace, Change::Create | Change::Drop) => {}
+                (_, Change::Create | Change::Alter | Change::Restore) => mirror.show(&object, &entry).await?,
+                (_, Change::Drop) => mirror.show_status(&object, &entry).await?,
+            }
+            if object.kind == ObjectKind::Table {
+                self.schema.recovery.record(&store, &object, &entry, now).await?;
+                mirror.add_to_history(&object, &entry, *change, now).await?;
+            }
+            self.schema.set(&object, Some(entry));
+        }
+        self.schema.rows_wanted.notify_one();
+        // What is created or altered without naming a type changes nothing of what uses which.
+        match change {
+            Change::Create | Change::Alter
+                if definition.types.is_empty() && definition.object.kind != ObjectKind::Type =>
+            {
+                Ok(())
+            }
+            _ => self.show_uses(&definition.object.keyspace).await,
+        }
+    }
+
+    /// Shows which tables and types use the user-defined types of a keyspace, if it has any.
+    pub(super) async fn show_uses(&self, keyspace: &str) -> Result<(), Failed> {
+        let types: Vec<String> = {
+            let catalogue = self.schema.catalogue();
+            let within = catalogue.within(keyspace);
+            let types = within.filter(|(object, of)| object.kind == ObjectKind::Type && of.status != Status::Deleting);
+            types.map(|(object, _)| object.name.clone()).collect()
+        };
+        if types.is_empty() {
+            return Ok(());
+        }
+        let uses = Uses::read(&self.schema.connection, &self.schema.names, keyspace).await?;
+        self.schema.mirror().show_uses(keyspace, &types, &uses).await
+    }
+
+    /// Applies the changes that are due. Gives whether a definition was finished for which Cassandra had been away.
+    pub(super) async fn settle(&self) -> Result<bool, Failed> {
+        let now = self.schema.clock.millis();
+        let due = self.schema.catalogue().due(now);
+        let (store, mirror) = (self.schema.store(), self.schema.mirror());
+        let mut finished = BTreeSet::new();
+        for (object, entry) in due {
+            let pending = entry.pending.clone();
+            finished.extend(pending.as_ref().map(|_| object.keyspace.clone()));
+            let Some(entry) = store.finished(&object, entry).await? else {
+                self.schema.set(&object, None);
+                continue;
+            };
+            if entry.rows_of.is_some() {
+                mirror.show(&object, &entry).await?;
+                self.schema.set(&object, Some(entry));
+                self.schema.rows_wanted.notify_one();
+                continue;
+            }
+            let is_late = pending.is_some_and(|pending| pending.before.as_ref() != Some(&entry));
+            if object.kind == ObjectKind::Table && (is_late || self.schema.recovery.is_missing(&object, &entry)) {
+                self.schema.recovery.record(&store, &object, &entry, now).await?;
+                self.schema.set(&object, Some(entry.clone()));
+            }
+            if entry.status == Status::Deleting {
+                mirror.hide(&object).await?;
+                store.forget(&object).await?;
+                self.schema.set(&object, None);
+                continue;
+            }
+            if !self.schema.recovery.can_be_restored(&object, &entry) {
+                continue;
+            }
+            let gets_a_region = matches!(entry.changing, Some(Changing::Region(_)));
+            let settled = self.with_its_key(entry.settled());
+            // All of it: a gateway may have ended after the definition and before it was shown.
+            mirror.show(&object, &settled).await?;
+            if gets_a_region {
+                let within: Vec<_> = {
+                    let catalogue = self.schema.catalogue();
+                    let within = catalogue.within(&object.keyspace);
+                    within.map(|(within, entry)| (within.clone(), entry.clone())).collect()
+                };
+                for (within, entry) in within {
+                    mirror.show(&within, &entry).await?;
+                }
+            }
+            store.save(&object, &settled).await?;
+            self.schema.set(&object, Some(settled));
+        }
+        for keyspace in &finished {
+            self.show_uses(keyspace).await?;
+        }
+        Ok(!finished.is_empty())
+    }
+
+    /// A table whose key the service may not use is inaccessible.
+    fn with_its_key(&self, entry: Entry) -> Entry {
+        match &entry.options.encryption {
+            Some(Encryption::CustomerManagedKey(key)) if self.schema.settings.inaccessible_keys.contains(key) => {
+                Entry { status: Status::Inaccessible, ..entry }
+            }
+            _ => entry,
+        }
+    }
+
+    /// Ends the restore of a table: it has its rows now, or it is dropped because they could not be restored.
+    pub(super) async fn end_restore(
+        &self,
+        table: &SchemaObject,
+        entry: &Entry,
+        rows_of: &RowsOf,
+        restored: Result<(), Failed>,
+    ) -> Result<(), Failed> {
+        let store = self.schema.store();
+        match restored {
+            Ok(()) => {
+                let restored = Entry { rows_of: None, ..entry.clone() };
+                store.save(table, &restored).await?;
+                self.schema.set(table, Some(restored.clone()));
+                // If this fails, it is done when the table is due.
+                self.schema.recovery.record(&store, table, &restored, self.schema.clock.millis()).await
+            }
+            Err(failed) => {
+                let source = &rows_of.source.table;
+                tracing::error!(
+                    error = &failed as &dyn std::error::Error,
+                    "{table} is dropped: the rows of {source} could not be restored"
+                );
+                self.schema
+                    .connection
+                    .run(&format!("DROP TABLE IF EXISTS {}", self.schema.names.qualified(table)), &[])
+                    .await?;
+                self.schema.mirror().hide(table).await?;
+                store.forget(table).await?;
+                self.schema.set(table, None);
+                Ok(())
+            }
+        }
+    }
+
+    /// What a RESTORE TABLE makes, with its CREATE TABLE in the place of the definition; nothing for any other definition.
+    async fn restored(&self, definition: &Definition, now: u64) -> Result<Option<(Definition, Restored)>, Refused> {
+        let (Statement::RestoreTable(restore), Some(source)) = (&definition.statement, &definition.source) else {
+            return Ok(None);
+        };
+        let schema = self.schema;
+        let versions = schema.store().past().versions(source).await?;
+        let regions = |table: &SchemaObject| {
+            let keyspace = schema.entry(&SchemaObject::keyspace(&table.keyspace));
+            let mut regions = keyspace.map(|of| of.regions).unwrap_or_default();
+            regions.sort_unstable();
+            regions
+        };
+        let context = RestoreContext {
+            name: source,
+            entry: schema.entry(source),
+            versions,
+            is_in_same_regions: source.keyspace == definition.object.keyspace
+                || regions(source) == regions(&definition.object),
+            inaccessible_keys: &schema.settings.inaccessible_keys,
+            recovery: &schema.recovery,
+            now,
+        };
+        let (table, restored) = context.restore(restore, &definition.object)?;
+        let create = Statement::CreateTable(table.create());
+        let create = Definition::of(&create, None, &schema.names, &schema.data_center)?;
+        let definition = Definition {
+            change: definition.change,
+            statement: definition.statement.clone(),
+            source: Some(source.clone()),
+            ..create
+        };
+        Ok(Some((definition, restored)))
+    }
+}
