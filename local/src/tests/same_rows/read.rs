@@ -14,6 +14,10 @@ pub(super) struct Read {
     pub(super) page_sizes: Vec<Option<i32>>,
     /// Whether it orders the rows of several partitions: Cassandra can do so only where it reads all of them at once.
     pub(super) orders_partitions: bool,
+    /// Whether its rows are only those that Cassandra finds page by page, which may not be all. In Cassandra 5.0 an element of
+    /// a set, or a key of a map, that was deleted satisfies CONTAINS: such rows count for a page or a LIMIT, and are left out
+    /// of it afterwards. Frozen collections have no deleted elements.
+    pub(super) is_incomplete: bool,
 }
 
 /// A WHERE, and which rows it is about.
@@ -25,6 +29,14 @@ struct Where {
     /// Whether it is given as lists.
     is_list: bool,
     filters: bool,
+}
+
+impl Where {
+    fn finds_deleted_elements(&self, shape: &Shape) -> bool {
+        let columns = shape.cells().into_iter().filter(|column| matches!(column.of, Type::Set(_) | Type::Map(..)));
+        let filters: Vec<_> = columns.map(|column| format!("{} CONTAINS ", column.name)).collect();
+        self.relations.iter().any(|relation| filters.iter().any(|filter| relation.literal("").starts_with(filter)))
+    }
 }
 
 pub(super) fn read(shape: &Shape) -> BoxedStrategy<Read> {
@@ -46,6 +58,7 @@ pub(super) fn read(shape: &Shape) -> BoxedStrategy<Read> {
     );
     parts
         .prop_map(move |(selection, condition, (order, is_wrong), limit, page_sizes, sent)| {
+            let is_incomplete = condition.finds_deleted_elements(&reversed);
             let has_order = !reversed.clustering.is_empty()
                 && order.is_some()
                 && (condition.is_partition && !condition.is_list || is_wrong);
@@ -60,13 +73,13 @@ pub(super) fn read(shape: &Shape) -> BoxedStrategy<Read> {
                 });
                 text = text.cql(format!(" ORDER BY {}", columns.collect::<Vec<_>>().join(", ")));
             }
-            if let Some(limit) = limit {
+            if let Some(limit) = limit.filter(|_| !is_incomplete) {
                 text = text.cql(" LIMIT ").value(Value::Int(limit));
             }
             if condition.filters && !is_wrong {
                 text = text.cql(" ALLOW FILTERING");
             }
-            Read { text, sent, page_sizes, orders_partitions: has_order && condition.is_list }
+            Read { text, sent, page_sizes, orders_partitions: has_order && condition.is_list, is_incomplete }
         })
         .boxed()
 }
