@@ -1,4 +1,4 @@
-//! What a statement takes of its tables: by the sizes of its values and, of a read, by what came back.
+//! The capacity that a statement consumes: of a write by the sizes of its values, of a read by the rows that came back.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::schema::Features;
 use crate::throttle::{Demand, Use};
 use crate::upstream::Layout;
 
-/// What is to be measured of a statement, found once for a prepared one.
+/// What is measured of a statement. It is found once for a prepared one.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     steps: Vec<Step>,
@@ -35,7 +35,7 @@ pub(super) struct Step {
     side: Use,
     sizes: units::Table,
     cells: PlannedCells,
-    /// Whether what it writes has a time to live.
+    /// Whether the values that it writes have a time to live.
     expires: bool,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Valued<'a> {
 /// What a request costs beside the sizes of its values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
-    /// Of a logged batch.
+    /// Whether it is a logged batch.
     pub(super) logged: bool,
     pub(super) batch: bool,
     pub(super) consistency: Consistency,
@@ -64,7 +64,7 @@ pub(super) struct Usage<'a> {
     terms: Terms,
 }
 
-/// A plan that was made after so many definitions.
+/// A plan, with the number of definitions after which it was made.
 #[derive(Debug, Default)]
 pub(super) struct Remembered(Mutex<Option<(u64, Arc<Plan>)>>);
 
@@ -74,7 +74,7 @@ impl Clone for Remembered {
     }
 }
 
-/// What is remembered beside a statement does not make it another.
+/// The plan is derived, so that it does not count for equality.
 impl PartialEq for Remembered {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -120,7 +120,7 @@ impl Statement<'_> {
     /// Takes the capacity that is needed before a request is run. Without it, gives the answer to a throttled request.
     pub(super) fn admit(&self, stream: i16, usage: &Usage<'_>) -> Result<(), Answer> {
         let shared = self.shared;
-        // Of the system tables nothing is taken.
+        // System tables take no capacity.
         if usage.demands.is_empty() {
             return Ok(());
         }
@@ -173,7 +173,7 @@ impl Terms {
 }
 
 impl Plan {
-    /// `tables` has one for each modification, in their order.
+    /// `tables` has the table of each modification, in the same order.
     fn of(tree: &Tree, tables: &[(&SchemaObject, Arc<Layout>, Features)]) -> Self {
         let markers = cells::markers(tree);
         let batch = matches!(tree, Tree::Batch(_));
@@ -239,12 +239,12 @@ impl Valued<'_> {
         self.step.side == Use::Write
     }
 
-    /// Whether what it writes has a time to live.
+    /// Whether the values that it writes have a time to live.
     pub(super) fn expires(&self) -> bool {
         self.step.expires
     }
 
-    /// As far as the statement tells it.
+    /// The row, as far as the statement names its values.
     pub(super) fn row(&self) -> &Row {
         &self.row
     }

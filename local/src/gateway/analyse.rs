@@ -51,8 +51,8 @@ impl Analysed {
 pub(super) enum Checks {
     /// Whether it filters rows, whether it has lists after IN that are bound as a whole, and whether it has a LIMIT.
     Read { filters: bool, lists: bool, limited: bool },
-    /// Whether it may delete more than one row, whether its time to live is bound, whether it says when it wrote, and whether
-    /// it calls a function that gives something else each time. How large its values are is always looked at.
+    /// Whether it may delete more than one row, whether its time to live is bound, whether it says when it wrote, and
+    /// whether it calls a function that gives something else each time. How large its values are is always looked at.
     Write { deletes: bool, ttl: bool, timestamps: bool, nondeterministic: bool },
 }
 

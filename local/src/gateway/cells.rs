@@ -1,7 +1,7 @@
 //! The values that a statement names for columns, whichever way they are given: literals, bind markers, JSON.
 //!
-//! What is known of them from the text is planned once for a prepared statement; a request's values make [`Cells`] of it, and
-//! all that is held to limits or measured is told by these.
+//! What is known of them from the text is planned once for a prepared statement; a request's values make [`Cells`] of it,
+//! and all that is held to limits or measured is told by these.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};

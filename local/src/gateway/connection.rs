@@ -1,4 +1,4 @@
-//! One client's connection: TLS, who it is, and then its requests.
+//! One client's connection: TLS, authentication, requests.
 
 use std::collections::HashSet;
 use std::io;
@@ -30,11 +30,11 @@ use crate::throttle::Requests;
 use crate::upstream::Upstream;
 use crate::wire;
 
-/// How long TLS may take, and then how long a client may take to say who it is.
+/// The time limits for TLS, and then for authentication.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const AUTHENTICATION: Duration = Duration::from_secs(30);
 
-/// How many bytes of requests that are not answered yet each connection may always have in memory.
+/// How many bytes of unanswered requests each connection may always have in memory.
 const OWN_REQUEST_BYTES: usize = 1 << 20;
 
 /// How many more all connections together may have.
@@ -43,20 +43,20 @@ pub(super) const SHARED_REQUEST_BYTES: usize = 64 << 20;
 /// How many answers with rows each connection may always have in memory.
 const OWN_ANSWERS: usize = 1;
 
-/// How many more all connections together may have: as many as there are rows that Cassandra is asked for at once, so that
-/// a client that reads what it asked for waits for Cassandra alone.
+/// How many more all connections together may have: as many as Cassandra is asked for rows at once, so that a client that
+/// reads its answers waits for Cassandra alone.
 pub(super) const SHARED_ANSWERS: usize = 32;
 
-/// The longest frame of somebody who has not said yet who he is: a session token fits.
+/// The longest frame before authentication. A session token fits.
 const LONGEST_BEFORE_AUTHENTICATION: usize = 64 << 10;
 
-/// How many requests each connection may always have worked on at once; beyond what it may have, no more are read.
+/// How many requests each connection may always have in progress. No further ones are read beyond its limit.
 const OWN_REQUESTS: usize = 64;
 
 /// How many more all connections together may have.
 pub(super) const SHARED_REQUESTS: usize = 2048;
 
-/// How long a connection that was silenced stays open.
+/// How long a connection that a fault has silenced stays open.
 const SILENCE: Duration = Duration::from_secs(600);
 
 /// Serves one client until either side ends it.
@@ -64,7 +64,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
     let (Ok(peer), Ok(())) = (socket.local_addr(), socket.set_nodelay(true)) else { return };
     let stream = match tokio::time::timeout(HANDSHAKE, shared.tls.acceptor().accept(socket)).await {
         Ok(Ok(stream)) => stream,
-        // Somebody only wanted to know whether the port is open.
+        // A check of whether the port is open.
         Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
             return tracing::debug!(target: LOG, %client, reason = "it left before TLS", "connection closed");
         }
@@ -120,7 +120,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
         state = link.cut() => {
             connection.exchange.record.log_end("a fault wants it so");
             if state == State::Silent {
-                // Both halves stay, and nobody uses them.
+                // Both halves of the socket stay open and unused.
                 writing.shutdown().await;
                 tokio::time::sleep(SILENCE).await;
             }
@@ -139,7 +139,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
 }
 
 struct Connection {
-    /// The address at which the client has connected.
+    /// The address that the client has connected to.
     peer: SocketAddr,
     shared: Arc<Shared>,
     exchange: Exchange,
@@ -156,25 +156,25 @@ struct Connection {
     requests: JoinSet<()>,
 }
 
-/// How far a client has come.
+/// The phase of a connection.
 enum Phase {
-    /// Nothing was agreed upon yet.
+    /// STARTUP has not come yet.
     Fresh,
-    /// It was asked who it is.
+    /// The client was asked to authenticate.
     Asked,
-    /// It was sent a challenge.
+    /// The client was sent a challenge.
     Challenged(Challenge),
-    /// It is known, and Cassandra is there for it.
+    /// The client is authenticated and has a connection to Cassandra.
     Ready(Arc<Upstream>),
 }
 
 /// How a connection ends.
 enum Ending {
-    /// A side is gone.
+    /// The client has disconnected.
     Gone,
-    /// The client was told why, and must be able to read it.
+    /// The client was sent an error, which it must be able to read.
     Said,
-    /// The connection to Cassandra is gone, which those who wait for it have to be told.
+    /// The connection to Cassandra is lost. Requests in progress have to be answered.
     Lost,
 }
 
@@ -197,7 +197,7 @@ impl Connection {
         }
     }
 
-    /// Up to the point where the client is known.
+    /// Carries out requests until the client is authenticated.
     async fn greet(&mut self) -> Result<(), Ending> {
         while !matches!(self.phase, Phase::Ready(_)) {
             let frame = self.read(LONGEST_BEFORE_AUTHENTICATION).await?;
@@ -218,7 +218,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes down a request of one who is not known yet, if it is one that can be made then.
+    /// Records a request before authentication, if it is allowed then.
     fn enter(&self, frame: &Frame) -> Result<Entered, String> {
         let record = &self.exchange.record;
         let reader = || Reader::new(&frame.body);
@@ -294,10 +294,10 @@ impl Connection {
         }
     }
 
-    /// All that comes after authentication.
+    /// Carries out requests after authentication.
     async fn work(&mut self, upstream: &Arc<Upstream>) -> Ending {
         loop {
-            // The last of many that may be worked on at once has to be done before the next is read.
+            // Waits until another request may be in progress before the next one is read.
             let room = self.room.take(1).await;
             let frame = match self.read(LONGEST_REQUEST).await {
                 Ok(frame) => frame,
@@ -330,7 +330,7 @@ impl Connection {
         }
     }
 
-    /// Works on a request beside the others.
+    /// Starts a request in a task of its own.
     fn start(&mut self, upstream: &Arc<Upstream>, frame: Frame, request: Request, room: OwnedSemaphorePermit) {
         let entered = self.exchange.record.statement(frame.stream, &request, |id| self.shared.prepared.text(id));
         let (shared, upstream, keyspace) = (Arc::clone(&self.shared), Arc::clone(upstream), Arc::clone(&self.keyspace));
@@ -364,14 +364,14 @@ impl Connection {
             let answer = exchange.run(&entered, stream, work).await;
             in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&stream);
             if let Some(answer) = answer {
-                // The client is gone if nobody takes it.
+                // The receiver is gone if the client has disconnected.
                 let _ = queue.send(answer).await;
             }
             drop(room);
         });
     }
 
-    /// Whatever it is that a client wants to hear of, nothing is ever pushed.
+    /// Accepts any events, and never sends one.
     fn register(&self, frame: &Frame) -> Result<(Entered, Answer), String> {
         let events = Reader::new(&frame.body).string_list().map_err(|malformed: Malformed| malformed.to_string())?;
         let entered = self.exchange.record.register(frame, &events);
@@ -396,7 +396,7 @@ impl Connection {
         self.queue.send(frame).await.map_err(|_| Ending::Gone)
     }
 
-    /// A protocol error, which is the last that the client hears.
+    /// Answers with a protocol error, which ends the connection.
     async fn refuse(&self, stream: i16, problem: &str) -> Ending {
         self.exchange.record.log_end(problem);
         match self.send(Frame::error(stream, error_code::PROTOCOL_ERROR, problem)).await {
@@ -405,14 +405,14 @@ impl Connection {
         }
     }
 
-    /// Answers what is in flight, which takes no longer than to hear what became of Cassandra.
+    /// Waits for the answers of requests in progress, which have to learn how Cassandra ended.
     async fn answer_all(&mut self) {
         const PATIENCE: Duration = Duration::from_secs(5);
         let answered = async { while self.requests.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(PATIENCE, answered).await;
     }
 
-    /// Lets the client read what it was told: a socket that is closed with unread bytes would take that away from it.
+    /// Lets the client read its last answer: closing a socket with unread bytes would discard it.
     async fn end(self, mut writing: JoinSet<io::Result<()>>) {
         const PATIENCE: Duration = Duration::from_secs(1);
         const MOST: u64 = 1 << 20;
@@ -427,7 +427,7 @@ impl Connection {
     }
 }
 
-/// As Cassandra's own refusals name them.
+/// The name in Cassandra's errors.
 fn name(opcode: Opcode) -> String {
     format!("{opcode:?}").to_uppercase()
 }

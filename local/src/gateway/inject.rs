@@ -1,4 +1,4 @@
-//! A fault that strikes a request: what becomes of the request, and of its answer.
+//! Injecting faults into requests and their answers.
 
 use super::link::Link;
 use super::statement::Answer;
@@ -6,7 +6,7 @@ use crate::fault::{Effect, Injected, Moment, error_body, garbage};
 use crate::journal::{Entered, Outcome, Record};
 use crate::protocol::{Damage, Frame, Opcode};
 
-/// Where a connection's requests are carried out, or not.
+/// Carries out a connection's requests, with the faults that strike them.
 #[derive(Clone)]
 pub(super) struct Exchange {
     pub(super) record: Record,
@@ -14,8 +14,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Carries out a request, as far as what it is struck by lets it, writes down what came of it, and gives what the
-    /// client gets.
+    /// Carries out a request as far as its fault allows, records the outcome, and gives the frame for the client.
     pub(super) async fn run(
         &self,
         entered: &Entered,
@@ -46,12 +45,12 @@ impl Exchange {
 enum Before {
     /// It is carried out.
     CarryOut,
-    /// It is not, and this is its answer, if any.
+    /// It is not carried out, and this is its answer, if any.
     Prevent(Option<Frame>, Outcome),
 }
 
 impl Injected {
-    /// What happens before a request is carried out.
+    /// The effect of a fault before the request is carried out.
     async fn before(&self, stream: i16, link: &Link) -> Before {
         match &self.effect {
             Effect::Delay(Moment::Before, by) => tokio::time::sleep(*by).await,
@@ -73,7 +72,7 @@ impl Injected {
         }
     }
 
-    /// What the client gets of an answer.
+    /// The effect of a fault on the answer.
     async fn after(&self, answer: Frame, link: &Link) -> Option<Frame> {
         match &self.effect {
             Effect::Drop(_) => None,

@@ -146,7 +146,8 @@ async fn close(tasks: &mut BTreeMap<SocketAddr, JoinSet<()>>) -> Vec<SocketAddr>
     open
 }
 
-/// Tries again while the port is taken: a client that connects from this machine to the closed port can hold it for a moment.
+/// Tries again while the port is taken: a client that connects from this machine to the closed port can hold it for a
+/// moment.
 async fn bind(address: SocketAddr) -> Result<TcpListener, ListenerError> {
     const ATTEMPTS: usize = 100;
     const PAUSE: Duration = Duration::from_millis(20);

@@ -1,4 +1,4 @@
-//! What is known of prepared statements, by id, for all connections.
+//! The prepared statements of all connections, by their ids.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use super::text::Text;
 use crate::names::SchemaObject;
 use crate::schema::Features;
 
-/// The newest prepared statements. One that is forgotten is prepared again by the driver, as it is told to.
+/// The newest prepared statements. A driver prepares one that was evicted again, as UNPREPARED asks it to.
 #[derive(Debug)]
 pub(super) struct Prepared {
     most: usize,
@@ -31,25 +31,25 @@ struct Inner {
 #[derive(Debug)]
 struct Entry {
     facts: Arc<Facts>,
-    /// After how many definitions it was prepared first.
+    /// The number of definitions before it was first prepared.
     first: u64,
-    /// After how many it was prepared last, by each peer.
+    /// The number before each peer last prepared it.
     prepared: HashMap<SocketAddr, u64>,
 }
 
-/// What is known of one of them.
+/// What is known of a statement.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Facts {
     pub(super) text: Text,
     pub(super) tree: Arc<Statement>,
     pub(super) tables: Vec<SchemaObject>,
-    /// Whether it reads; otherwise it writes.
+    /// Whether it reads or writes.
     pub(super) reads: bool,
     pub(super) conditional: bool,
-    /// Of each of the tables.
+    /// The features that it needs of each table.
     pub(super) needs: Vec<Features>,
     pub(super) checks: Checks,
-    /// What is to be measured of it.
+    /// What is measured of it.
     pub(super) plan: Remembered,
 }
 
@@ -72,17 +72,17 @@ impl Prepared {
         self.get(id).map(|facts| Arc::clone(&facts.text.sent))
     }
 
-    /// After how many definitions a client that asks this peer has last been told the columns of the rows; for a peer that
-    /// has not prepared the statement, when it was prepared first.
+    /// The number of definitions before a client of this peer was last sent the columns of the rows. For a peer that has not
+    /// prepared the statement, the number before it was first prepared.
     pub(super) fn told(&self, id: &[u8], peer: SocketAddr) -> Option<u64> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = inner.by_id.get(id)?;
         Some(entry.prepared.get(&peer).copied().unwrap_or(entry.first))
     }
 
-    /// Remembers a statement that a peer has prepared after so many definitions.
+    /// Remembers a statement that a peer has prepared after this number of definitions.
     pub(super) fn remember(&self, id: Bytes, facts: Facts, peer: SocketAddr, definitions: u64) {
-        // A copy of its own: the id is a slice of a whole frame.
+        // Copied, because the id is a slice that keeps a whole frame in memory.
         let id = Bytes::copy_from_slice(&id);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.text += facts.text.sent.len();

@@ -9,13 +9,13 @@ use crate::protocol::{Frame, Refusal};
 use crate::upstream::lost;
 
 impl Statement<'_> {
-    /// Sends a write on. If one of its tables is recorded, what it made of the rows is in the table's history before its
-    /// answer is given.
+    /// Sends a write to Cassandra. If one of its tables has recovery, its rows are in the history before the answer is
+    /// returned.
     pub(super) async fn write(&self, request: Frame, pieces: &[Piece<'_>]) -> Result<Answer, Refusal> {
         if !pieces.iter().any(|piece| piece.facts.conditional) {
             return self.write_and_record(request, pieces).await;
         }
-        // The answer may have the row that is there.
+        // The answer may have the row for which the condition does not hold.
         let share = self.answers.take(1).await;
         let (answer, outcome) = self.write_and_record(request, pieces).await?;
         Ok((answer.holding(share), outcome))

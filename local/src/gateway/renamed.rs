@@ -1,4 +1,4 @@
-//! Functions that Cassandra 5.0 has under other names only, and user-defined types in keyspaces that it has under others.
+//! Functions that have other names in Cassandra 5.0, and user-defined types in keyspaces with other names there.
 
 use keyspaces_cql::statement::{Select, Selection, Term, TermKind};
 use keyspaces_cql::{Effect, QualifiedName, Span, Statement};
@@ -8,8 +8,8 @@ use crate::names::quoted;
 /// `dateOf` and `unixTimestampOf`, which Keyspaces has (DG:cql.functions), are gone in Cassandra 5.0 (CASSANDRA-18328).
 const RENAMED: &[(&str, &str)] = &[("dateof", "totimestamp"), ("unixtimestampof", "tounixtimestamp")];
 
-/// What is to stand in the place of parts of a statement so that Cassandra 5.0 understands it. A column of the result keeps
-/// the name that it has for the client. `keyspace` is that of tables without one.
+/// The edits that make a statement one for Cassandra 5.0. A column of the result keeps its name for the client. `keyspace`
+/// is that of tables without one.
 pub(super) fn edits(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
     let calls = statement.functions().into_iter().filter(|function| function.keyspace.is_none());
     let renamed = calls.filter_map(|function| {
@@ -27,8 +27,8 @@ pub(super) fn edits(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span,
     edits
 }
 
-/// Types in the keyspace of the statement's tables, without the name of the keyspace: Cassandra looks for them there, and
-/// takes no type of another keyspace.
+/// Removes the keyspace from types in the keyspace of the statement's tables. Cassandra looks for them there, and takes no
+/// type of another keyspace.
 fn types(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
     let keyspace_of = |name: &QualifiedName| name.keyspace.as_ref().map(|of| of.text.clone());
     let tables = statement.tables();
@@ -37,7 +37,7 @@ fn types(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
     types.map(|name| (name.span(), quoted(&name.name.text))).collect()
 }
 
-/// An alias after each column that calls one of the functions and has none.
+/// Adds an alias to each column that calls one of the functions and has none.
 fn aliases(select: &Select) -> Vec<(Span, String)> {
     let Selection::Selectors(selectors) = &select.selection else { return Vec::new() };
     let without = selectors.iter().filter(|selector| selector.alias.is_none() && calls_renamed(&selector.term));
@@ -56,7 +56,7 @@ fn calls_renamed(term: &Term) -> bool {
     }
 }
 
-/// What Cassandra calls a column of a result that is made by functions of columns.
+/// Cassandra's name of a result column that is made by functions.
 fn column_name(term: &Term) -> Option<String> {
     match &term.kind {
         TermKind::Name(name) => Some(name.text.replace('"', "\"\"")),

@@ -25,7 +25,7 @@ impl Script {
         Ok(Self { path: path.to_owned(), text })
     }
 
-    /// Carries out its statements one after the other. What each defines is ACTIVE before the next.
+    /// Carries out its statements one after the other, each after the one before is ACTIVE.
     pub(super) async fn run(&self, schema: &Schema) -> Result<(), Error> {
         let mut keyspace = None;
         for statement in keyspaces_cql::parse_script(&self.text) {
@@ -40,7 +40,7 @@ impl Script {
         Ok(())
     }
 
-    /// Gives the keyspace that names without one are in from here on, if the statement changes that.
+    /// The new keyspace for names without one, if the statement is a USE.
     async fn carry_out(
         &self,
         statement: &Statement,

@@ -119,8 +119,8 @@ impl Shared {
         settled.map(drop)
     }
 
-    /// Carries out a definition, and gives Cassandra's answer. It runs in a task of its own, so that a client that disconnects
-    /// does not leave half of it done.
+    /// Carries out a definition, and gives Cassandra's answer. It runs in a task of its own, so that a client that
+    /// disconnects does not leave half of it done.
     pub(crate) async fn define(self: &Arc<Self>, definition: Definition) -> Result<Frame, Refused> {
         self.layouts.forget();
         let shared = Arc::clone(self);

@@ -1,4 +1,4 @@
-//! The path of a statement: analysed, checked, sent on, and its answer given back.
+//! The path of a statement: read, analysed, checked, admitted, run, accounted for, answered.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -30,29 +30,29 @@ use crate::upstream::{Channel, Failed, Layout, Upstream, lost};
 pub(super) struct Statement<'a> {
     pub(super) shared: &'a Arc<Shared>,
     pub(super) upstream: &'a Arc<Upstream>,
-    /// The connection's keyspace, as `USE` set it.
+    /// The keyspace of the connection, set by `USE`.
     pub(super) keyspace: &'a Mutex<Option<String>>,
-    /// The address at which the client has connected.
+    /// The address that the client has connected to.
     pub(super) peer: SocketAddr,
-    /// Whether a fault wants a page without rows.
+    /// Whether a fault makes the page empty.
     pub(super) empty_page: bool,
-    /// What the connection may still ask for.
+    /// The requests that the connection may still make in this second.
     pub(super) requests: &'a Requests,
-    /// A share for each answer with rows, held until it is written to the client.
+    /// The answers with rows that the connection may have in memory, each until it is written to the client.
     pub(super) answers: &'a Budget,
 }
 
-/// What the client gets, and what came of it.
+/// The frame for the client, and the outcome for the journal.
 pub(super) type Answer = (Frame, Outcome);
 
 impl Statement<'_> {
-    /// `frame` is where the request came from: its stream and its share of memory are used again.
+    /// `frame` is the frame of the request: its stream and its share of memory are used for the answer.
     ///
-    /// The parts are boxed, here and below. Else a request that waits for its client to read holds the space of everything
-    /// that any request might do, some 80 kB.
+    /// The parts are boxed, here and below. Otherwise each request that waits for its client to read would hold the space of
+    /// the largest of all futures, some 80 kB.
     pub(super) async fn answer(&self, frame: Frame, request: Request) -> Answer {
         let stream = frame.stream;
-        // What is found here to be recorded or not is so until this has ended, or is in a baseline.
+        // A write that finds its table not recorded is in the baseline, which waits for this to end.
         let _flight = self.shared.history.flight();
         let answer = match request {
             Request::Query(query) => Box::pin(self.query(frame, query)).await,
@@ -66,7 +66,7 @@ impl Statement<'_> {
         }
     }
 
-    /// Where Cassandra has ended, that and how it did is what there is to say.
+    /// Says how Cassandra ended, if that is why the request failed.
     async fn explained(&self, refusal: Refusal) -> Refusal {
         if refusal.code != error_code::SERVER_ERROR || !self.upstream.is_closed() {
             return refusal;
@@ -141,16 +141,16 @@ impl Statement<'_> {
         Box::pin(self.carry_out(frame, &facts, Asked::Execute(execute))).await
     }
 
-    /// Whether a table of a prepared statement has changed since this peer told the columns of its rows. In a cluster each
-    /// peer has prepared statements of its own and forgets them when a table changes; the one Cassandra behind does so once
-    /// for all peers, and a client that asks a peer for rows without their columns would read them as the columns of before.
+    /// Whether a table of a prepared statement was altered since this peer last sent the columns of its rows. The nodes of
+    /// a cluster each forget prepared statements when a table is altered. The one Cassandra behind does so once for all
+    /// peers, so that a client of another peer that asks for rows without their columns would read them as the old columns.
     fn has_other_columns(&self, id: &[u8], facts: &Facts) -> bool {
         let layouts = &self.shared.layouts;
         let told = self.shared.prepared.told(id, self.peer);
         told.is_some_and(|told| facts.tables.iter().any(|table| layouts.has_changed_since(table, told)))
     }
 
-    /// One statement by itself.
+    /// Carries out a statement that is not in a batch.
     async fn carry_out(&self, frame: Frame, facts: &Facts, asked: Asked<'_>) -> Result<Answer, Refusal> {
         let (stream, parameters) = (frame.stream, asked.parameters());
         let values = parameters.values();
@@ -201,7 +201,7 @@ impl Statement<'_> {
             };
             let known = self.evaluated(known);
             texts.push(known.text.for_cassandra());
-            // A prepared statement whose functions were called here is sent as a text.
+            // A prepared statement whose functions were evaluated here is sent as a text.
             batched.statement = TextOrId::Text(String::new());
             all.push(Arc::new(known));
         }
@@ -256,7 +256,7 @@ impl Statement<'_> {
             }
         }
         if definition {
-            // What is there already is left as it is, whatever the rest of the statement says of it.
+            // An object that exists stays as it is, whatever the rest of the statement says.
             let created = self.in_scope(prepared, |scope| scope.created_if_missing(&statement));
             if let Some(created) = created {
                 self.settle().await.map_err(Rejected::Refused)?;
@@ -274,7 +274,7 @@ impl Statement<'_> {
         Ok((statement, analysed.map_err(Rejected::Refused)?))
     }
 
-    /// What a table looks like; empty if Cassandra has none of this name.
+    /// The columns of a table; none if Cassandra has no table of this name.
     pub(super) async fn layout(&self, stream: i16, table: &SchemaObject) -> Result<Arc<Layout>, Refusal> {
         let schema = &self.shared.schema;
         let default_ttl = || schema.options(table).and_then(|options| options.default_time_to_live);
@@ -283,7 +283,7 @@ impl Statement<'_> {
         self.shared.layouts.find(cassandra, schema.names(), table, expires).await
     }
 
-    /// What is known of some tables. System tables and those that are not there are left out.
+    /// The known tables among these, without system tables and those that do not exist.
     pub(super) async fn known_tables<'t>(
         &self,
         stream: i16,
@@ -305,15 +305,15 @@ impl Statement<'_> {
         judge(Scope { keyspace: keyspace.as_deref(), names, data_center, prepared })
     }
 
-    /// Whether functions of a statement give something else each time and one of its tables is recorded: it must be known
-    /// which row is written.
+    /// Whether its nondeterministic functions have to be evaluated here: for a recorded table it must be known which row is
+    /// written.
     fn must_evaluate(&self, facts: &Facts) -> bool {
         let history = &self.shared.history;
         let is_nondeterministic = matches!(facts.checks, Checks::Write { nondeterministic: true, .. });
         is_nondeterministic && facts.tables.iter().any(|table| history.is_recorded(table))
     }
 
-    /// With what these functions give in the place of their calls, where that is needed.
+    /// Replaces the calls of nondeterministic functions with their values, if needed.
     fn evaluated(&self, mut facts: Facts) -> Facts {
         if self.must_evaluate(&facts) {
             facts.text.renames.extend(evaluated(&facts.tree, SystemTime::now()));
@@ -336,7 +336,7 @@ impl Statement<'_> {
         self.shared.settle().await.map_err(broken)
     }
 
-    /// Asks Cassandra whether a text that is not analysed is CQL at all: if not, its own words say why.
+    /// Has Cassandra prepare a text that could not be parsed here: for a syntax error its own message is the answer.
     async fn probe(&self, stream: i16, text: &str, otherwise: Refusal) -> Result<Answer, Refusal> {
         let answer = self.upstream.call(request::write_prepare(stream, text)).await.map_err(|_| lost())?;
         match error_of(&answer) {
@@ -365,8 +365,8 @@ fn facts(tree: Tree, analysed: Analysed) -> Facts {
     }
 }
 
-/// The field of its own that conditional writes have for serial consistency is ignored with all other statements, as
-/// the protocol's specification says.
+/// Serial consistency is checked for conditional writes only. With other statements it is ignored, as the protocol's
+/// specification says.
 fn check_consistency(
     reads: bool,
     conditional: bool,
@@ -395,7 +395,7 @@ pub(super) fn refused(stream: i16, Refusal { code, text }: Refusal) -> Answer {
     (Frame::error(stream, code, &text), Outcome::Refused { code, text: text.into() })
 }
 
-/// What goes over a capacity is answered like this, and nothing else says why (DG:troubleshooting.serverless).
+/// The answer to a throttled request, which is all that the service says of it (DG:troubleshooting.serverless).
 pub(super) fn throttled(stream: i16, side: Use, exceeded: Exceeded) -> Answer {
     let code = match side {
         Use::Read => error_code::READ_TIMEOUT,
@@ -426,13 +426,13 @@ fn set_keyspace(stream: i16, keyspace: &str) -> Frame {
     Frame::new(stream, Opcode::Result, body.freeze())
 }
 
-/// What Cassandra says to what it has done without anything to tell.
+/// A result of kind VOID.
 fn done(stream: i16) -> Frame {
     const VOID: i32 = 1;
     Frame::new(stream, Opcode::Result, Bytes::copy_from_slice(&VOID.to_be_bytes()))
 }
 
-/// An answer of Cassandra's.
+/// An answer of Cassandra with its outcome.
 pub(super) fn came_of(answer: Frame) -> Answer {
     let outcome = match error_of(&answer) {
         Some((code, text)) => Outcome::Failed { code, text: text.into() },

@@ -1,4 +1,4 @@
-//! The text of a statement, read once, and what is put in the place of parts of it.
+//! The text of a statement, parsed once, and the edits that make it one for Cassandra.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ pub(super) fn parse(text: &str) -> Result<Statement, SyntaxError> {
     keyspaces_cql::parse(text)
 }
 
-/// A client's text, and what stands in the place of parts of it.
+/// A client's text, and its edits for Cassandra.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Text {
-    /// As the client sent it.
+    /// The text that the client sent.
     pub(super) sent: Arc<str>,
-    /// What Cassandra needs wherever a part of the text is used: its names of functions and types.
+    /// Edits that every part of the text needs: Cassandra's names of functions and types.
     pub(super) renames: Vec<(Span, String)>,
-    /// What Cassandra needs beside that in the whole text: its names of tables.
+    /// Edits that only the whole text needs: Cassandra's names of tables.
     pub(super) tables: Vec<(Span, String)>,
 }
 
 impl Text {
-    /// A part of the text for a request that the gateway puts together.
+    /// A part of the text, for an internal request.
     pub(super) fn part(&self, span: Span) -> Cow<'_, str> {
         let part = &self.sent[span.range()];
         let within = |edited: &Span| edited.start >= span.start && edited.end <= span.end;
@@ -42,13 +42,13 @@ impl Text {
         self.with(&self.tables)
     }
 
-    /// The whole text with these edits in the place of Cassandra's names of tables.
+    /// The whole text with these edits in place of Cassandra's names of tables.
     pub(super) fn with(&self, edits: &[(Span, String)]) -> String {
         edited(&self.sent, &[&self.renames, edits].concat())
     }
 }
 
-/// A text with these in the place of what stands there.
+/// The text with these edits applied.
 fn edited(text: &str, edits: &[(Span, String)]) -> String {
     let mut edits: Vec<_> = edits.iter().collect();
     edits.sort_by_key(|(span, _)| *span);
@@ -75,7 +75,7 @@ pub(crate) mod counter {
         *parsed.get_or_insert_default().entry(text.to_owned()).or_default() += 1;
     }
 
-    /// How often texts with this in them were parsed, by text.
+    /// How often each text that contains `part` was parsed.
     pub(crate) fn parsed(part: &str) -> Vec<(String, usize)> {
         let parsed = PARSED.lock().unwrap_or_else(PoisonError::into_inner);
         let of_part = parsed.iter().flatten().filter(|(text, _)| text.contains(part));

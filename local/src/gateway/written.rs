@@ -1,4 +1,4 @@
-//! Which rows a statement writes, said in such a way that they can be read back.
+//! The rows that a statement writes, as relations by which they can be read back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::names::{SchemaObject, quoted};
 use crate::schema::Features;
 use crate::upstream::{Column, Layout, is_among};
 
-/// A table that is written to.
+/// A recorded table that is written to.
 #[derive(Clone, Debug)]
 pub(super) struct RecordedTable {
     pub(super) table: SchemaObject,
@@ -28,8 +28,8 @@ pub(super) struct RecordedTable {
     pub(super) default_ttl: Option<u32>,
 }
 
-/// What a statement writes. `places` has one for each of its modifications, in their order, or nothing where it is of no
-/// interest what is written.
+/// What a statement writes. `places` has the table of each modification, in the same order; nothing for one that is not
+/// recorded.
 pub(super) fn written(tree: &Tree, text: &Text, bound: &Bound<'_>, places: &[Option<RecordedTable>]) -> Vec<Written> {
     let each = modifications(tree).into_iter().zip(places);
     each.filter_map(|(what, place)| {
@@ -39,7 +39,7 @@ pub(super) fn written(tree: &Tree, text: &Text, bound: &Bound<'_>, places: &[Opt
     .collect()
 }
 
-/// Rows, whether that is one at most, and the static columns of a partition.
+/// Rows, whether they are at most one, and the static columns of a partition.
 type Places = (Option<Relation>, bool, Option<Relation>);
 
 #[derive(Clone, Copy)]
@@ -60,7 +60,7 @@ impl Reading<'_> {
         Written { table, layout, ttl: features.ttl, is_unknown, rows, is_one, statics, inserted, sent }
     }
 
-    /// Nothing where it cannot be said.
+    /// Nothing if it is not known.
     fn places(self, what: What<'_>) -> Option<Places> {
         let layout = &self.place.layout;
         match what {
@@ -73,7 +73,7 @@ impl Reading<'_> {
                         let value = self.text.part(term.span);
                         Some((format!("{} = {}", quoted(name), self.constant(name, &value)?), Some(term.span)))
                     };
-                    // Without a clustering column it is about the static columns alone.
+                    // Without clustering columns it writes static columns alone.
                     let is_row = layout.clustering.is_empty() || layout.clustering.iter().any(|of| named(&of.name));
                     let statics = layout.statics.iter().any(|column| named(&column.name));
                     self.inserted(is_row, statics, equal)
@@ -100,8 +100,8 @@ impl Reading<'_> {
         }
     }
 
-    /// A text that means the same when it is read again: Cassandra takes `'now'` for the current time, in JSON too, which may
-    /// write any character with a backslash.
+    /// Whether a text has the same meaning when it is read again. Cassandra takes `'now'` as the current time, in JSON as
+    /// well, where any character may be escaped.
     fn constant<'t>(self, column: &str, text: &'t str) -> Option<&'t str> {
         use NativeType::{Ascii, Text, Varchar};
         let is_text = |of: &Column| matches!(of.kind, CqlTypeKind::Native(Ascii | Text | Varchar));
@@ -113,7 +113,7 @@ impl Reading<'_> {
         (is_text || !may_be_now()).then_some(text)
     }
 
-    /// Of an INSERT: `equal` is a relation for a column, and where in the text its value is.
+    /// The rows of an INSERT. `equal` has a relation for each column, and where its value is in the text.
     fn inserted(
         self,
         is_row: bool,
@@ -131,7 +131,7 @@ impl Reading<'_> {
         Some((rows, true, statics))
     }
 
-    /// Of an UPDATE or a DELETE of these columns, or of whole rows if there are none.
+    /// The rows of an UPDATE or a DELETE of these columns, or of whole rows without columns.
     fn changed(self, relations: &[Holds], columns: &[&str]) -> Option<Places> {
         let layout = &self.place.layout;
         for relation in relations {
@@ -145,8 +145,8 @@ impl Reading<'_> {
         let whole_partition = columns.is_empty() && relations.iter().all(names);
         let statics = (columns.iter().any(is_static) || whole_partition) && !layout.statics.is_empty();
         let rows = columns.is_empty() || !columns.iter().all(is_static);
-        // A row that is deleted is a range: what is in it all the same was written by another client, and has no marker of
-        // before.
+        // A deleted row is treated as a range: a row that is found in it was written by another client, and has no older
+        // marker.
         let is_one = !columns.is_empty()
             && layout
                 .key()
@@ -158,7 +158,7 @@ impl Reading<'_> {
         ))
     }
 
-    /// Parts of a WHERE, with the values of the bind markers that are in them.
+    /// Relations of a WHERE, with the values of their bind markers.
     fn relation(self, parts: Vec<(String, Option<Span>)>) -> Relation {
         let markers = parts.iter().filter_map(|(_, span)| *span).flat_map(|span| self.bound.markers_in(span));
         let values = self.bound.binding(markers);
@@ -166,10 +166,10 @@ impl Reading<'_> {
         Relation { text, values }
     }
 
-    /// After how many seconds what it writes expires.
+    /// After how many seconds the written values expire.
     fn ttl(self, using: Option<&Using>) -> Option<u32> {
         let said = using.and_then(Using::ttl);
-        // To Cassandra null is 0; what is not set is the table's own.
+        // In Cassandra null is 0, and a value that is not set is the table's default.
         if said.is_some_and(|ttl| self.bound.is_null(ttl, "[ttl]")) {
             return None;
         }

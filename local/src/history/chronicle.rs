@@ -1,4 +1,4 @@
-//! The history of one table as it grows: in which order its entries are, and in which bucket each is.
+//! The history of one table in memory: the order of its entries, and the buckets that they are in.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use tokio::sync::{OnceCell, watch};
 use crate::names::TableId;
 use crate::recovery::WINDOW;
 
-/// A bucket with so many bytes gets no more entries.
+/// A bucket of this size gets no more entries.
 const BUCKET_BYTES: u64 = 512 << 10;
 
 /// The history of one table.
@@ -20,53 +20,53 @@ pub(super) struct Chronicle {
     order: Mutex<Order>,
     /// Whether a baseline is being taken.
     pub(super) baseline: watch::Sender<bool>,
-    /// Whether somebody waits to take one again.
+    /// Whether a task waits to take one again.
     pub(super) again: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Order {
-    /// The newest place that was given away.
+    /// The last place that was reserved.
     last: u64,
-    /// The time of it, by the service's clock.
+    /// When it was reserved, by the service's clock.
     at: u64,
     buckets: VecDeque<Bucket>,
     /// When the table was dropped.
     ended: Option<u64>,
-    /// Whether nobody may write down anything of it any more.
+    /// Whether the history was forgotten, so that no more entries are kept.
     forgotten: bool,
     /// The place at which the last baseline was complete.
     complete_at: u64,
-    /// Whether something happened to the table that no entry tells.
+    /// Whether a change of the table is missing in the entries.
     torn: bool,
-    /// A clone of it is with each who reads the entries: nothing is taken from him.
+    /// Cloned by each reader of the entries, so that no bucket is forgotten while it is read.
     pins: Arc<()>,
 }
 
-/// Buckets that are not forgotten as long as this is not dropped.
+/// Buckets that are not forgotten until this is dropped.
 #[derive(Debug)]
 pub(super) struct Pinned {
     pub(super) buckets: Vec<Bucket>,
     _pin: Arc<()>,
 }
 
-/// A part of the entries, which is one partition of Cassandra's.
+/// A part of the entries, which is one partition in Cassandra.
 #[derive(Clone, Debug)]
 pub(super) struct Bucket {
-    /// All places in it are later than this, and than all places of the buckets before.
+    /// All places in it are greater than this, and than all places of the buckets before.
     pub(super) number: u64,
-    /// When a baseline that begins with this bucket was complete.
+    /// When the baseline that begins with this bucket was complete.
     pub(super) complete: Option<u64>,
     pub(super) bytes: Arc<AtomicU64>,
-    /// Set once Cassandra knows that there is such a bucket.
+    /// Set once the bucket is written down in Cassandra.
     pub(super) known: Arc<OnceCell<()>>,
 }
 
-/// A row of places for entries, later than all that were given away before.
+/// Consecutive places for entries, greater than all that were reserved before.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
-    /// In microseconds since 1970, by the machine's clock, if no more than one a microsecond were asked for; the next place
-    /// is two later.
+    /// In microseconds since 1970 by the machine's clock, unless more than one a microsecond is reserved. The next place is
+    /// two greater.
     pub(super) first: u64,
     /// In milliseconds since 1970, by the service's clock.
     pub(super) at: u64,
@@ -91,16 +91,16 @@ impl Bucket {
 }
 
 impl Chronicle {
-    /// One that begins, or goes on after these buckets.
+    /// A history that begins, or is resumed with these buckets.
     pub(super) fn new(table_id: TableId, buckets: VecDeque<Bucket>, ended: Option<u64>) -> Self {
-        // What is in the last bucket was written before now, and its places lie between its number and now.
+        // The entries of the last bucket were written before now, so that their places lie between its number and now.
         let last = buckets.back().map_or(0, |bucket| bucket.number);
         let order =
             Order { last, at: 0, complete_at: 0, buckets, ended, forgotten: false, torn: false, pins: Arc::default() };
         Self { table_id, order: Mutex::new(order), baseline: watch::Sender::new(false), again: AtomicBool::new(false) }
     }
 
-    /// Gives away so many places.
+    /// Reserves places for `count` entries.
     pub(super) fn reserve(&self, entries: usize, at: u64) -> Places {
         let mut order = self.order();
         let bucket = match order.buckets.back() {
@@ -112,14 +112,14 @@ impl Chronicle {
         Places { first, at: order.at, bucket }
     }
 
-    /// Begins a bucket with which a baseline begins.
+    /// Begins the first bucket of a baseline.
     pub(super) fn begin_baseline(&self) -> Bucket {
         let mut order = self.order();
         order.torn = false;
         order.turn_over()
     }
 
-    /// The baseline that began with this bucket is complete; gives since when a table as it was can be had from it.
+    /// Completes the baseline that began with this bucket. Gives the first moment to which it allows a restore.
     pub(super) fn complete(&self, bucket: &Bucket, now: u64) -> u64 {
         let mut order = self.order();
         let complete = order.at.max(now);
@@ -130,13 +130,13 @@ impl Chronicle {
         complete
     }
 
-    /// The first moment that the entries can tell of.
+    /// The first moment to which the entries allow a restore.
     pub(super) fn earliest(&self, now: u64) -> Option<u64> {
         let first = self.order().buckets.iter().find_map(|bucket| bucket.complete)?;
         Some(first.max(now.saturating_sub(WINDOW)))
     }
 
-    /// The buckets whose entries tell what the table was at a moment.
+    /// The buckets whose entries are needed for a restore to a moment.
     pub(super) fn telling_of(&self, moment: u64) -> Option<Pinned> {
         let order = self.order();
         let from = order.buckets.iter().rposition(|of| of.complete.is_some_and(|complete| complete <= moment))?;
@@ -144,8 +144,8 @@ impl Chronicle {
         Some(Pinned { buckets, _pin: Arc::clone(&order.pins) })
     }
 
-    /// Whether it is time for another baseline: half of the bytes that there may be came after the last, or that is older
-    /// than the time for which a table can be brought back, or something happened that no entry tells.
+    /// Whether another baseline is due: half of the allowed bytes came after the last one, or that is older than the time
+    /// for which a table can be restored, or a change of the table is missing in the entries.
     pub(super) fn wants_baseline(&self, most_bytes: u64, now: u64) -> bool {
         let order = self.order();
         if order.ended.is_some() || order.forgotten {
@@ -158,8 +158,8 @@ impl Chronicle {
         order.torn || since > most_bytes / 2 || complete + WINDOW < now
     }
 
-    /// Takes out the buckets that are beyond the bytes or the time that there may be: those before a later baseline. None
-    /// while somebody reads: what stays for him goes after the next baseline.
+    /// Removes the buckets before a later baseline that exceed the allowed bytes or time. Removes none while entries are
+    /// being read; those buckets go after the next baseline.
     pub(super) fn outgrown(&self, most_bytes: u64, now: u64) -> Vec<Bucket> {
         let mut order = self.order();
         let mut outgrown = Vec::new();
@@ -190,7 +190,7 @@ impl Chronicle {
         self.order().ended.get_or_insert(now);
     }
 
-    /// The recovery of the table was disabled.
+    /// Ends the history because the recovery of the table was disabled.
     pub(super) fn forget(&self) {
         self.order().forgotten = true;
     }
@@ -199,7 +199,7 @@ impl Chronicle {
         self.order().forgotten
     }
 
-    /// Whether the time is over in which a dropped table can be brought back.
+    /// Whether the time in which a dropped table can be restored is over.
     pub(super) fn is_over(&self, now: u64) -> bool {
         self.order().ended.is_some_and(|ended| ended + WINDOW < now)
     }
@@ -293,7 +293,7 @@ mod tests {
         one.bytes.store(BUCKET_BYTES, Ordering::Relaxed);
         let after = chronicle.reserve(1, 2).bucket;
         after.bytes.store(500, Ordering::Relaxed);
-        // What the baseline itself takes does not count.
+        // The bytes of the baseline itself do not count.
         assert!(!chronicle.wants_baseline(most, 3));
         after.bytes.store(501, Ordering::Relaxed);
         assert!(chronicle.wants_baseline(most, 3));

@@ -1,4 +1,4 @@
-//! What is kept of a write: how a row, the static columns of a partition, or a range of rows was after it.
+//! Entries of a history: a row, the static columns of a partition, or a range of rows as it was after a write.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -10,24 +10,23 @@ pub(super) type Key = Vec<(String, Bytes)>;
 /// One entry of a history. Times are in milliseconds since 1970, by the clock of the local service.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Entry {
-    /// A row as it was. What it has and the entry does not name was added to the table later.
+    /// A row. Columns of the table that it does not name were added later.
     Row { marker: Marker, key: Key, cells: Vec<Cell> },
-    /// The static columns of a partition as they were.
+    /// The static columns of a partition.
     Statics { key: Key, cells: Vec<Cell> },
-    /// There was nothing where this relation holds: in these columns, or, if none is named, no row.
+    /// No row for which this relation holds; if columns are named, no values in these columns.
     Gone { columns: Vec<String>, range: Relation },
 }
 
 /// The rows for which a relation of a WHERE holds.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Relation {
-    /// As it stands after WHERE.
+    /// The text after WHERE.
     pub(crate) text: String,
     pub(crate) values: Binding,
 }
 
-/// What a write did to a row's marker, which is what lets a row be there without a value in any column: an INSERT writes
-/// it, nothing else does.
+/// What a write did to a row's marker. Only INSERT writes a marker, and it lets a row exist without a value in any column.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Marker {
     Kept,
@@ -47,7 +46,7 @@ pub(super) struct Cell {
 pub(super) enum Expiry {
     Never,
     At(u64),
-    /// The elements of a collection, or the fields of a value of a user-defined type, each at its own time or never.
+    /// The elements of a collection or the fields of a user-defined type, each at its own time or never.
     Each(Vec<Option<u64>>),
 }
 
@@ -66,9 +65,9 @@ const ROW: u8 = 1;
 const STATICS: u8 = 2;
 const GONE: u8 = 3;
 
-/// Stands for no time at all.
+/// Written for a value that never expires.
 const NEVER: i64 = -1;
-/// Stands for a marker that was not written.
+/// Written for a marker that was kept as it was.
 const KEPT: i64 = -2;
 
 mod expiry {

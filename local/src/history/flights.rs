@@ -1,20 +1,20 @@
-//! Writes that are under way, so that somebody can wait for their end.
+//! Writes in progress, so that a baseline can wait for their end.
 
 use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
-/// All writes that are under way.
+/// All writes in progress.
 #[derive(Debug)]
 pub(super) struct Flights {
     /// A clone of the sender is with each write; the receiver ends with the last of them.
     began: Mutex<(mpsc::Sender<Infallible>, mpsc::Receiver<Infallible>)>,
-    /// Held by who waits: what began before him may be waited for by another already.
+    /// Held while waiting: another task may wait already for writes that began before.
     turn: tokio::sync::Mutex<()>,
 }
 
-/// One write that is under way, as long as it is not dropped.
+/// One write in progress, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Flight {
     _of: mpsc::Sender<Infallible>,
@@ -29,7 +29,7 @@ impl Flights {
         Flight { _of: self.began.lock().unwrap_or_else(PoisonError::into_inner).0.clone() }
     }
 
-    /// Waits until all that began before this have ended.
+    /// Waits until all writes that began before this call have ended.
     pub(super) async fn ended(&self) {
         let _turn = self.turn.lock().await;
         let (last, mut ends) = {

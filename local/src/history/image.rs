@@ -1,4 +1,4 @@
-//! What rows and static columns are, as a SELECT of everything in them shows it.
+//! Rows and static columns with their expiry times, as one SELECT gives them.
 
 use bytes::Bytes;
 use keyspaces_cql::statement::CqlTypeKind;
@@ -8,49 +8,49 @@ use crate::names::quoted;
 use crate::protocol::{Malformed, Reader};
 use crate::upstream::{Column, Layout};
 
-/// What a table's SELECT shows, and how it is understood.
+/// A SELECT of a table's columns, and how its rows are read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Image<'a> {
     pub(super) layout: &'a Layout,
-    /// Whether values may expire: else nobody asks when.
+    /// Whether values may expire, so that their TTL is selected.
     pub(super) ttl: bool,
     pub(super) part: Part,
 }
 
-/// What of a table.
+/// The part of a table that is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Part {
     Rows,
     Statics,
-    /// Both, row by row: a partition that has static columns alone is a row without clustering columns.
+    /// Rows and static columns. A partition with static columns alone is a row without clustering columns.
     All,
 }
 
-/// When the image was taken.
+/// When the rows were read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taken {
-    /// The second since 1970 of which the whole read is, by the machine's clock, which is Cassandra's too.
+    /// The second since 1970 in which the whole read took place, by the machine's clock, which is Cassandra's too.
     pub(super) second: u64,
-    /// What the clock of the local service is ahead of the machine's, in milliseconds.
+    /// How many milliseconds the clock of the local service is ahead of the machine's.
     pub(super) ahead: i64,
 }
 
 impl Taken {
-    /// So many seconds later, by the service's clock.
+    /// The time that many seconds after the read, by the service's clock.
     pub(super) fn at(self, seconds: u64) -> u64 {
         self.second.saturating_add(seconds).saturating_mul(1000).saturating_add_signed(self.ahead)
     }
 }
 
-/// Where the values are, and the values.
+/// Values with their key.
 pub(super) type Found = (Key, Vec<Cell>);
 
 /// One row of the result.
 #[derive(Debug)]
 pub(super) struct Shown {
-    /// `None` for a partition that has static columns alone, and where rows are not looked at.
+    /// `None` for a partition with static columns alone, and if rows are not read.
     pub(super) row: Option<Found>,
-    /// `None` where static columns are not looked at.
+    /// `None` if static columns are not read.
     pub(super) statics: Option<Found>,
 }
 
@@ -137,13 +137,13 @@ fn expiry(column: &Column, ttl: Option<&[u8]>, taken: Taken) -> Result<Expiry, M
     Ok(Expiry::each(times.collect::<Result<_, _>>()?))
 }
 
-/// Whether Cassandra stores the elements or fields of such a value each by itself.
+/// Whether Cassandra stores each element or field of the value as a cell of its own.
 fn is_in_elements(kind: &CqlTypeKind) -> bool {
     matches!(kind, CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) | CqlTypeKind::UserDefined(_))
 }
 
-/// The entry of a row that is found to be there, and not because of a write that is known: whether it has a marker is not
-/// known. It is taken to have been inserted, and to expire with its last value.
+/// The entry of a row that was found and not written by a known write, so that it is not known whether it has a marker. It
+/// is taken to have been inserted, and to expire with its last value.
 pub(super) fn found(key: Key, cells: Vec<Cell>) -> Entry {
     let mut expires = Some(0);
     for cell in cells.iter().filter(|cell| cell.value.is_some()) {

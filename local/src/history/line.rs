@@ -1,4 +1,4 @@
-//! Statements with values as they are bound, prepared where they are likely to come again.
+//! The connection of the histories to Cassandra. Statements with bound values are prepared.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,17 +17,17 @@ use crate::upstream::{Failed, Lost, Upstream, accepted};
 pub(super) struct Request<'a> {
     pub(super) text: &'a str,
     pub(super) values: Binding,
-    /// In microseconds since 1970; Cassandra's own time if it is not said.
+    /// In microseconds since 1970; without it Cassandra's own time.
     pub(super) timestamp: Option<i64>,
-    /// How many rows, after which paging state.
+    /// The page size and the paging state.
     pub(super) page: Option<(usize, Option<Bytes>)>,
 }
 
-/// What was prepared, by its text: Cassandra knows it on all connections.
+/// The ids of prepared statements by their texts. They are valid on all connections.
 #[derive(Debug, Default)]
 pub(super) struct Texts(Mutex<HashMap<String, Bytes>>);
 
-/// A connection for what belongs to no client's, many statements at once. It is made again after it broke.
+/// A connection for statements that belong to no client's connection, many at once. It is made anew after it broke.
 #[derive(Debug)]
 pub(super) struct Line {
     address: SocketAddr,
@@ -37,16 +37,16 @@ pub(super) struct Line {
     free: Mutex<Vec<i16>>,
 }
 
-/// How many statements at once, each of which may have a row of 1 MB: Cassandra's heap is 512 MB.
+/// How many statements are sent at once. Each may have a row of 1 MB, and Cassandra's heap is 512 MB.
 pub(super) const AT_ONCE: usize = 16;
 
-/// More are forgotten at once; Cassandra goes on knowing them.
+/// Beyond this all ids are forgotten. Cassandra keeps the statements.
 const MOST_TEXTS: usize = 1000;
 
 impl Texts {
     /// Runs a statement and gives its response, unless it is an ERROR.
     pub(super) async fn run(&self, upstream: &Upstream, stream: i16, request: &Request<'_>) -> Result<Frame, Failed> {
-        // Without a value to bind its values are in its text, which is not likely to come again.
+        // Without values to bind, the values are in the text, which is unlikely to be used again.
         if request.values.values.is_empty() {
             return request.send(upstream, stream).await;
         }
@@ -59,7 +59,7 @@ impl Texts {
         let body = execute.write(request.timestamp);
         let answer = upstream.call(Frame::new(stream, Opcode::Execute, body)).await?;
         if error_of(&answer).is_some_and(|(code, _)| code == error_code::UNPREPARED) {
-            // Cassandra forgets what it wants to.
+            // Cassandra may evict prepared statements at any time.
             self.known().remove(request.text);
             return request.send(upstream, stream).await;
         }
@@ -109,7 +109,7 @@ impl Line {
         rows(request.text, &self.run(request).await?)
     }
 
-    /// The connection, and a stream of it that nobody else uses.
+    /// The connection, and a stream of it that is not in use.
     pub(super) async fn lend(&self) -> Result<(Arc<Upstream>, Stream<'_>), Failed> {
         let upstream = self.upstream().await?;
         Ok((upstream, self.stream().await?))
@@ -147,13 +147,13 @@ impl Drop for Stream<'_> {
 }
 
 impl Request<'_> {
-    /// Runs it as it is, without preparing it.
+    /// Sends it as a text, without preparing it.
     async fn send(&self, upstream: &Upstream, stream: i16) -> Result<Frame, Failed> {
         let body = query_at(self.text, &self.parameters(), self.timestamp);
         accepted(self.text, upstream.call(Frame::new(stream, Opcode::Query, body)).await?)
     }
 
-    /// What is said beside the statement.
+    /// The parameters beside the statement.
     fn parameters(&self) -> Parameters {
         let parameters = Parameters::own(self.values.clone());
         match &self.page {

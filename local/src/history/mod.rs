@@ -1,28 +1,28 @@
-//! The history of the tables with point-in-time recovery: what is written to them is kept in tables of the Cassandra
-//! behind, and from there the rows can be brought back as they were at a moment.
+//! The histories of the tables with point-in-time recovery: what is written to them is kept in tables of the Cassandra
+//! behind, from which their rows can be restored as they were at a moment.
 //!
 //! A history is a row of *entries*. After a write was sent to Cassandra, and before the client is answered, the rows that
 //! it may have changed are read back, and what is found is kept: a row with all its values and the times at which they
-//! expire, or that there is none. The *place* of an entry among the others, and its time, are taken when the read begins.
-//! So of two entries of a row the later one was read later, and the last entry of a row is always as new as the last write
-//! that was answered before the read began, however many clients write at once. At a moment at which no write is under way
-//! the last entries are the table, exactly.
+//! expire, or that there is no row. The *place* of an entry in the order of entries, and its time, are reserved when the
+//! read begins. So of two entries of a row the later one was read later, and the last entry of a row is at least as new as
+//! the last write that was answered before the read began, however many clients write at once. At a moment at which no
+//! write is in progress, the last entries are exactly the table.
 //!
-//! A range that is deleted is read back like a row: that there is nothing in it, and behind that what was found in it all
-//! the same, because another client wrote it meanwhile.
+//! A deleted range is read back like a row: an entry says that nothing is in it, and entries after it have the rows that
+//! another client has written into it meanwhile.
 //!
-//! Entries say how a row was, not what was done to it. So they may be there more than once, and a table that had rows
-//! before its history began is treated in the same way: a *baseline* reads all of it, page by page, while clients go on
-//! writing. Once it is complete, it and what came after it tell the table at every moment since.
+//! Entries say how a row was, not what was done to it. So the same row may have several, and a table that had rows before
+//! its history began is treated in the same way: a *baseline* reads the whole table, page by page, while clients go on
+//! writing. Once it is complete, it and the entries after it give the table at every moment since.
 //!
-//! To bring the rows back, Cassandra is given the entries since the last baseline, each with its place as the timestamp.
-//! In which order it gets them is then of no importance, and its own rules make of them what the table was. A value that
-//! expires gets what it had left at the moment.
+//! To restore the rows, the entries since the last baseline are written to Cassandra, each with its place as the timestamp.
+//! Their order is then of no importance, because Cassandra's own rules let the last one win. A value that expires gets the
+//! time to live that it had left at the moment.
 //!
-//! Entries are in *buckets*, which are partitions of some 512 KiB. A baseline begins with a bucket. When half of the bytes
-//! that a history may have came after the last baseline, or that is more than 35 days old, or something was written that
-//! could not be read back, another is taken, and what was before one that is no longer needed is forgotten. As a gateway may
-//! have ended between a write and its entry, it takes one when it begins, too.
+//! Entries are in *buckets*, which are partitions of some 512 KiB. A baseline begins a new bucket. Another baseline is
+//! taken when half of the allowed bytes came after the last one, when that is more than 35 days old, and when a write could
+//! not be read back; the entries before a baseline that is no longer needed are forgotten. A gateway takes one when it
+//! starts as well, because the last one may have been killed between a write and its entry.
 
 mod baseline;
 mod chronicle;
@@ -77,7 +77,7 @@ struct Chronicles {
 }
 
 impl History {
-    /// Finds what this instance has in Cassandra, or makes what it needs there.
+    /// Loads the histories of this instance from Cassandra, and creates their tables if they do not exist.
     pub(crate) async fn open(
         address: SocketAddr,
         names: Arc<Names>,
@@ -100,8 +100,8 @@ impl History {
     }
 
     /// Records what is written to a table from now on, and takes a baseline of it in the background; [`is_begun`](
-    /// Self::is_begun) tells when it is complete. Goes on with a history that is there already. A table of the same name
-    /// that was dropped can no longer be brought back (DG:PointInTimeRecovery_HowItWorks).
+    /// Self::is_begun) tells when it is complete. Resumes a history that exists already. A dropped table of the same name
+    /// can no longer be restored (DG:PointInTimeRecovery_HowItWorks).
     pub(crate) async fn begin(self: &Arc<Self>, table_id: &TableId) -> Result<(), Failed> {
         let chronicle = {
             let mut chronicles = self.chronicles_mut();
@@ -120,19 +120,19 @@ impl History {
         self.forget_others(table_id).await
     }
 
-    /// Whether the moment has come from which on a table can be brought back.
+    /// Whether a table can be restored from now on.
     pub(crate) fn is_begun(&self, table_id: &TableId) -> bool {
         self.chronicle(table_id).is_some_and(|chronicle| chronicle.is_begun())
     }
 
-    /// Takes a baseline of a table that is recorded if it has none and none is being taken: the last attempt failed.
+    /// Takes a baseline of a recorded table that has none, because the last attempt failed.
     pub(crate) fn try_again(self: &Arc<Self>, table_id: &TableId) {
         if let Some(chronicle) = self.chronicle(table_id).filter(|chronicle| !chronicle.is_begun()) {
             baseline::take(self, &chronicle);
         }
     }
 
-    /// A table was dropped: its history stays for 35 days.
+    /// Ends the history of a dropped table, which is kept for 35 days.
     pub(crate) async fn end(&self, table_id: &TableId) -> Result<(), Failed> {
         let Some(chronicle) = self.chronicle(table_id) else { return Ok(()) };
         self.chronicles_mut().recorded.retain(|_, recorded| recorded.table_id != *table_id);
@@ -170,18 +170,18 @@ impl History {
         Ok(())
     }
 
-    /// The first moment to which a table can be brought back, in milliseconds since 1970; nothing if there is none.
+    /// The first moment to which a table can be restored, in milliseconds since 1970; nothing if there is none.
     pub(crate) fn earliest(&self, table_id: &TableId, now: u64) -> Option<u64> {
         self.chronicle(table_id)?.earliest(now)
     }
 
-    /// Writes the rows of a table as they were at a moment, in milliseconds since 1970, to another, which has no rows, is
-    /// there in Cassandra, and has its columns.
+    /// Writes the rows of a table as they were at a moment, in milliseconds since 1970, to another table, which exists in
+    /// Cassandra with the same columns and without rows.
     ///
-    /// Values get as their time of writing (WRITETIME) when they were read back after their last write. Those that expire
-    /// get what they had left at the moment. What came in the millisecond of the moment is in it.
+    /// The WRITETIME of a value is the time at which it was read back after its last write. A value that expires gets the
+    /// time to live that it had left at the moment. Writes in the millisecond of the moment are included.
     ///
-    /// The work goes on where the future is dropped.
+    /// It continues if the future is dropped.
     pub(crate) async fn bring_back(
         self: &Arc<Self>,
         table_id: &TableId,
@@ -194,7 +194,8 @@ impl History {
         work.await.unwrap_or_else(|_| Err(Lost::Ended.into()))
     }
 
-    /// Sends a write to Cassandra and records what it made of the rows that it may have changed, before its answer is returned.
+    /// Sends a write to Cassandra and records what it made of the rows that it may have changed, before its answer is
+    /// returned.
     ///
     /// It runs in a task of its own, so that a client that disconnects leaves no write that is not recorded.
     pub(crate) async fn write(
@@ -220,7 +221,8 @@ impl History {
         writing.await.unwrap_or(Err(Lost::Ended))
     }
 
-    /// Reads back what a write may have changed, over the write's own connection. A baseline finds what could not be read back.
+    /// Reads back what a write may have changed, over the write's own connection. A baseline finds what could not be read
+    /// back.
     async fn record(self: &Arc<Self>, channel: Channel<'_>, written: &[Written]) {
         let answered = SystemTime::now();
         for of_table in written {
@@ -277,13 +279,13 @@ impl History {
         Layout::read(&rows).map_err(|_| Failed::Unreadable(text.to_owned()))
     }
 
-    /// Marks a write as in progress until the result is dropped. Call it before [`is_recorded`](Self::is_recorded): a baseline
-    /// waits for the writes in progress, so that it has those that were not recorded.
+    /// Marks a write as in progress until the result is dropped. Call it before [`is_recorded`](Self::is_recorded): a
+    /// baseline waits for the writes in progress, so that it has those that were not recorded.
     pub(crate) fn flight(&self) -> Flight {
         self.flights.begin()
     }
 
-    /// Waits until all writes that are under way have ended, and all baselines that are being taken.
+    /// Waits for all writes in progress and all baselines that are being taken.
     pub(crate) async fn landed(&self) {
         self.flights.ended().await;
         let all: Vec<_> = self.chronicles().all.values().map(Arc::clone).collect();

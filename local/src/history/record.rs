@@ -122,8 +122,8 @@ impl ReadBack<'_> {
         self.keep(&places, &[entry]).await
     }
 
-    /// Reads rows, after `entries` places were reserved for what is found. Where values expire, the read begins and ends within
-    /// one second, because TTL counts from the second of the read.
+    /// Reads rows, after `entries` places were reserved for what is found. Where values expire, the read begins and ends
+    /// within one second, because TTL counts from the second of the read.
     pub(super) async fn read(
         &self,
         request: &Request<'_>,

@@ -1,4 +1,4 @@
-//! The statements with which Cassandra is given one entry.
+//! The statements that write one entry to a table that is being restored.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::upstream::{Column, Layout};
 /// The table that is written to.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
-    /// As a statement names it.
+    /// Its name in statements.
     pub(super) name: String,
     pub(super) layout: Layout,
     /// The fields of user-defined types, by the types' names.
@@ -32,7 +32,7 @@ pub(super) struct Step {
 /// The longest time to live that Cassandra takes, in seconds.
 const LONGEST: u64 = 630_720_000;
 
-/// What makes of a table what the entry says, as it was at a moment. The steps are taken one after the other.
+/// The statements that write an entry as it was at a moment, in the order in which they are to be sent.
 pub(super) fn steps(table: &Table, kept: &Kept, moment: u64) -> Result<Vec<Step>, Malformed> {
     let timestamp = i64::try_from(kept.place).unwrap_or(i64::MAX);
     match &kept.entry {
@@ -48,7 +48,7 @@ pub(super) fn steps(table: &Table, kept: &Kept, moment: u64) -> Result<Vec<Step>
             let ttl = expires.map_or(Some(0), |at| left(at, moment));
             let mut steps = Vec::new();
             if ttl.is_none() {
-                // It took the place of an older one, which must not come back.
+                // It replaced an older row, which must not come back.
                 steps.push(Step {
                     text: format!("DELETE FROM {} WHERE {}", table.name, names(key)),
                     values: Binding::placed(key.iter().map(|(_, value)| Some(&**value))),
@@ -64,12 +64,13 @@ pub(super) fn steps(table: &Table, kept: &Kept, moment: u64) -> Result<Vec<Step>
 /// One assignment of an UPDATE.
 struct Assignment {
     text: String,
-    /// Whether it can stand in an INSERT too, which names the column alone.
+    /// Whether it can be written by an INSERT as well, because it sets the whole column.
     whole: Option<String>,
     value: Option<Bytes>,
 }
 
-/// Writes all cells, those together that expire together. `inserted` is the time to live of the row itself, if it gets one.
+/// Writes all cells, in one statement for each time to live. `inserted` is the time to live of the row itself, if it gets a
+/// marker.
 fn writes(
     table: &Table,
     key: &[(String, Bytes)],
@@ -78,7 +79,7 @@ fn writes(
     timestamp: i64,
     moment: u64,
 ) -> Result<Vec<Step>, Malformed> {
-    // By time to live, 0 for none.
+    // By time to live; 0 is none.
     let mut together: BTreeMap<i32, Vec<Assignment>> = BTreeMap::new();
     if let Some(ttl) = inserted {
         together.insert(ttl, Vec::new());
@@ -145,21 +146,21 @@ fn names(key: &[(String, Bytes)]) -> String {
     each.collect::<Vec<_>>().join(" AND ")
 }
 
-/// How many seconds are left of a value at a moment: it is there until its time has come.
+/// How many seconds a value has left at a moment.
 fn left(at: u64, moment: u64) -> Option<i32> {
     let left = at.checked_sub(moment).filter(|left| *left > 0)?;
     i32::try_from(left.div_ceil(1000).min(LONGEST)).ok()
 }
 
-/// Elements of a collection, or fields, that expire together.
+/// Elements of a collection or fields that expire at the same time.
 struct Piece {
     ttl: i32,
     text: String,
     value: Bytes,
 }
 
-/// The live elements of a collection, or the live fields of a value of a user-defined type, those together that expire
-/// together. The first part is for the whole column, which has nothing else then; the others are added.
+/// The live elements of a collection or fields of a user-defined type, grouped by when they expire. The first part sets the
+/// whole column, the others are added to it.
 fn parts(
     table: &Table,
     column: &Column,
@@ -265,7 +266,7 @@ mod tests {
                 (r#"UPDATE ks.t USING TTL ? SET "a" = ? WHERE "p" = ?"#.into(), 500),
             ]
         );
-        // Expired, it is written as null, with the row.
+        // An expired value is written as null together with the row.
         assert_eq!(texts(&kept, 5000), [(r#"INSERT INTO ks.t ("p", "a") VALUES (?, ?) USING TTL ?"#.into(), 500)]);
         let updated = row(Marker::Kept, vec![cell("a", b"x", Expiry::Never)]);
         assert_eq!(texts(&updated, 0), [(r#"UPDATE ks.t USING TTL ? SET "a" = ? WHERE "p" = ?"#.into(), 500)]);

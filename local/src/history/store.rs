@@ -83,8 +83,8 @@ impl Store<'_> {
         histories.into_iter().map(read).collect()
     }
 
-    /// Keeps entries at the places that were taken for them, unless the history is forgotten. `upstream` and its `stream` are
-    /// used for it.
+    /// Keeps entries at the places that were taken for them, unless the history is forgotten. `upstream` and its `stream`
+    /// are used for it.
     pub(super) async fn keep(
         &self,
         upstream: &Upstream,

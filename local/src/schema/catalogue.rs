@@ -1,4 +1,4 @@
-//! Which keyspaces, tables and types there are, and what state each is in.
+//! The keyspaces, tables and types of an instance, with the status of each.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use keyspaces_cql::{Cdc, PointInTimeRecovery, TableOptions};
 
 use crate::names::{ObjectKind, SchemaObject, TableId};
 
-/// What state a [`SchemaObject`] is in (API:GetTable).
+/// The status of a [`SchemaObject`] (API:GetTable).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Status {
     Creating,
@@ -15,26 +15,26 @@ pub(crate) enum Status {
     Active,
     Updating,
     Deleting,
-    /// A table that is made of what another was; its rows are brought back.
+    /// A table that is being restored from another.
     Restoring,
-    /// The service may not use the key of the table. It can be deleted, or given another key.
+    /// A table whose key the service may not use. It can be dropped, or given another key.
     Inaccessible,
 }
 
-/// What is known of a [`SchemaObject`]. Times are in milliseconds since 1970.
+/// The state of a [`SchemaObject`]. Times are in milliseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) status: Status,
     /// When the status ends by itself.
     pub(crate) due: Option<u64>,
-    /// What is being changed, where the status alone does not tell what comes of it.
+    /// The change in progress, where the status alone does not say which.
     pub(crate) changing: Option<Changing>,
     /// The options of a table; of a keyspace, its tags.
     pub(crate) options: Arc<TableOptions>,
     /// The Regions of a keyspace that is in several.
     pub(crate) regions: Vec<String>,
     pub(crate) created: u64,
-    /// When a table was made on demand.
+    /// When a table was switched to on-demand capacity.
     pub(crate) on_demand_since: Option<u64>,
     /// When less capacity was provisioned, for a day.
     pub(crate) decreases: Vec<u64>,
@@ -42,9 +42,9 @@ pub(crate) struct Entry {
     pub(crate) key_changes: Vec<u64>,
     /// When the latest CDC stream of a table was turned on.
     pub(crate) stream_since: Option<u64>,
-    /// What Cassandra is told and has not been seen to have done.
+    /// A definition that Cassandra is not known to have carried out.
     pub(crate) pending: Option<Arc<Pending>>,
-    /// Whose rows a table that is being restored has still to be given; its status does not end before.
+    /// The rows that a table still waits for while it is being restored. Its status does not end before.
     pub(crate) rows_of: Option<Arc<RowsOf>>,
 }
 
@@ -56,10 +56,10 @@ pub(crate) struct RowsOf {
     pub(crate) moment: u64,
 }
 
-/// A change that is under way.
+/// A change in progress.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Changing {
-    /// A keyspace gets this Region, which holds back all other definitions in it.
+    /// A keyspace gets this Region, and other definitions in it have to wait.
     Region(String),
     /// An inaccessible table gets another key, and cannot be used until it has it.
     Key,
@@ -74,20 +74,20 @@ pub(crate) enum Changing {
 pub(crate) struct Pending {
     /// With Cassandra's names.
     pub(crate) text: String,
-    /// What is known of the object if Cassandra does not carry it out.
+    /// The entry of the object if Cassandra does not carry it out.
     pub(crate) before: Option<Entry>,
 }
 
-/// What of the service is turned on table by table.
+/// The features of the service that are turned on for each table.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Features {
     /// Rows may have a time to live.
     pub(crate) ttl: bool,
-    /// Clients may say when they wrote.
+    /// Clients may give the timestamps of their writes.
     pub(crate) timestamps: bool,
 }
 
-/// All objects of an instance, the system's own not among them.
+/// All objects of an instance without the system's own.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue(BTreeMap<SchemaObject, Entry>);
 
@@ -100,7 +100,7 @@ impl Catalogue {
         self.0.insert(object, entry);
     }
 
-    /// Takes out an object; with a keyspace, all that is in it.
+    /// Removes an object; with a keyspace, everything in it.
     pub(crate) fn remove(&mut self, object: &SchemaObject) {
         match object.kind {
             ObjectKind::Keyspace => self.0.retain(|other, _| other.keyspace != object.keyspace),
@@ -108,13 +108,13 @@ impl Catalogue {
         }
     }
 
-    /// What is in a keyspace, the keyspace itself not among it.
+    /// The tables and types of a keyspace.
     pub(crate) fn within<'a>(&'a self, keyspace: &'a str) -> impl Iterator<Item = (&'a SchemaObject, &'a Entry)> {
         let objects = self.0.iter().filter(move |(object, _)| object.keyspace == keyspace);
         objects.filter(|(object, _)| object.kind != ObjectKind::Keyspace)
     }
 
-    /// A table that has still to be given the rows of one of this name.
+    /// A table that waits for the rows of a table of this name.
     pub(crate) fn restored_from(&self, source: &SchemaObject) -> Option<&SchemaObject> {
         let is_restored = |of: &Entry| of.rows_of.as_ref().is_some_and(|rows_of| rows_of.source.table == *source);
         self.0.iter().find(|(_, of)| is_restored(of)).map(|(table, _)| table)
@@ -125,7 +125,7 @@ impl Catalogue {
         self.0.iter()
     }
 
-    /// The objects whose status has ended at `now`, in the order in which it did.
+    /// The objects whose status has ended at `now`, in the order of when it did.
     pub(crate) fn due(&self, now: u64) -> Vec<(SchemaObject, Entry)> {
         let due = |entry: &Entry| entry.ends().filter(|due| *due <= now);
         let mut objects: Vec<_> = self.0.iter().filter(|(_, entry)| due(entry).is_some()).collect();
@@ -138,7 +138,7 @@ impl Catalogue {
         self.get(&SchemaObject::keyspace(&table.keyspace)).is_some_and(|of| !of.regions.is_empty())
     }
 
-    /// How many definitions are under way: what a keyspace takes with it when it is dropped is not one of its own.
+    /// How many definitions are in progress. A dropped keyspace counts once, with everything in it.
     pub(super) fn under_way(&self) -> usize {
         let goes_with_its_keyspace = |object: &SchemaObject| {
             let keyspace = SchemaObject::keyspace(&object.keyspace);
@@ -154,19 +154,19 @@ impl Catalogue {
 }
 
 impl Features {
-    /// Both together.
+    /// The features of both.
     pub(crate) const fn and(self, other: Self) -> Self {
         Self { ttl: self.ttl || other.ttl, timestamps: self.timestamps || other.timestamps }
     }
 }
 
 impl Entry {
-    /// The same when its status has ended.
+    /// The entry once its status has ended.
     pub(crate) fn settled(self) -> Self {
         Self { status: Status::Active, due: None, changing: None, ..self }
     }
 
-    /// When its status ends, or what is pending is told once more; nothing if that takes more than time.
+    /// When its status ends, or its pending definition is sent again; nothing if it waits for rows.
     pub(crate) fn ends(&self) -> Option<u64> {
         self.due.filter(|_| self.rows_of.is_none() || self.pending.is_some())
     }
@@ -208,7 +208,7 @@ impl Entry {
         }
     }
 
-    /// `ENABLED`, `ENABLING` or `DISABLING`: how far the CDC stream of a table is. Of one that is off nothing is shown
+    /// The status of a table's CDC stream: `ENABLED`, `ENABLING` or `DISABLING`; nothing for one that is off
     /// (DG:keyspaces-delete-cdc).
     pub(crate) fn stream_status(&self) -> Option<&'static str> {
         let is_on = matches!(self.options.cdc, Some(Cdc::On(_)));
@@ -222,7 +222,7 @@ impl Entry {
 }
 
 impl Changing {
-    /// As the state is written down.
+    /// The text that is stored.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Region(region) => format!("region {region}"),
@@ -244,7 +244,7 @@ impl Changing {
 }
 
 impl Status {
-    /// As `system_schema_mcs` has it.
+    /// The word in `system_schema_mcs`.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Creating => "CREATING",

@@ -1,4 +1,4 @@
-//! A statement that creates, changes or drops something, and what Cassandra is told of it.
+//! Statements that create, change or drop an object, and the text that Cassandra gets for them.
 
 use crate::protocol::metadata::kind;
 use crate::protocol::{Frame, Opcode, Writer};
@@ -10,7 +10,7 @@ use super::store::one_copy;
 use crate::names::{Names, ObjectKind, SchemaObject};
 use crate::protocol::{Refusal, error_code, not_emulated};
 
-/// What a definition does, and the text with which Cassandra does its part of it.
+/// A definition, with the text for Cassandra.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Definition {
     pub(crate) change: Change,
@@ -19,15 +19,16 @@ pub(crate) struct Definition {
     pub(crate) conditional: bool,
     /// The types that it uses.
     pub(crate) types: Vec<SchemaObject>,
-    /// As the client said it.
+    /// The statement of the client.
     pub(crate) statement: Statement,
-    /// With Cassandra's names, and without what only the service has; nothing if that is all of it.
+    /// The text for Cassandra, with its names and without options that only the service has; nothing if no other part is
+    /// left.
     pub(crate) text: Option<String>,
     /// The table that a RESTORE TABLE restores.
     pub(crate) source: Option<SchemaObject>,
 }
 
-/// What happens to the object.
+/// The effect on the object.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Change {
     Create,
@@ -37,8 +38,8 @@ pub(crate) enum Change {
 }
 
 impl Definition {
-    /// Reads a statement that the rules let through. It may come from a client's text, or be made of the model's values.
-    /// Names without a keyspace are in `keyspace`.
+    /// Reads a statement that the rules allow, from a client's text or made of the model's values. Names without a keyspace
+    /// are in `keyspace`.
     pub(crate) fn of(
         statement: &Statement,
         keyspace: Option<&str>,
@@ -55,7 +56,7 @@ impl Definition {
     }
 }
 
-/// What a definition is about, by the client's names.
+/// The object of a definition, by the client's names.
 struct About {
     change: Change,
     object: SchemaObject,
@@ -114,7 +115,7 @@ impl About {
         })
     }
 
-    /// With the user-defined types in these. A type without a keyspace is in that of the table or the type that names it.
+    /// Adds the user-defined types in these. A type without a keyspace is in that of the table or type that names it.
     fn with_types<'t>(mut self, types: impl Iterator<Item = &'t CqlType>) -> Self {
         let keyspace = &self.object.keyspace;
         let used = types.flat_map(CqlType::user_types).map(|name| {
@@ -133,8 +134,8 @@ fn added(change: &AlterTableChange) -> &[ColumnDefinition] {
     }
 }
 
-/// The part of a definition for Cassandra: without the options that only the service has and those that it ignores, whose
-/// values need not be Cassandra's, and with the order of each clustering column, which Cassandra wants to be said.
+/// The part of a definition for Cassandra: without options that only the service has, without those that the service
+/// ignores, whose values Cassandra may refuse, and with the order of each clustering column, which Cassandra requires.
 fn part_for_cassandra(statement: &Statement) -> Option<Statement> {
     let mut part = statement.without_ignored_options()?;
     if let Statement::CreateTable(create) = &mut part
@@ -150,7 +151,7 @@ fn part_for_cassandra(statement: &Statement) -> Option<Statement> {
     }
 }
 
-/// Gives the object and the types their names in Cassandra, and a keyspace the one copy that there is.
+/// Replaces the names of the object and the types with Cassandra's, and the replication of a keyspace with one copy.
 fn rename(part: &mut Statement, object: &SchemaObject, names: &Names, data_center: &str) {
     let types = |types: &mut dyn Iterator<Item = &mut CqlType>| {
         for name in types.flat_map(CqlType::user_types_mut) {
@@ -170,7 +171,7 @@ fn rename(part: &mut Statement, object: &SchemaObject, names: &Names, data_cente
     match part {
         Statement::CreateKeyspace(create) => {
             for WithOption { name, value, .. } in &mut create.options {
-                // Strategies are the rules' business.
+                // The rules have checked the strategy.
                 if name.text == "replication" {
                     *value = one_copy(data_center);
                 }
@@ -194,7 +195,7 @@ fn rename(part: &mut Statement, object: &SchemaObject, names: &Names, data_cente
             types(&mut create.fields.iter_mut().map(|field| &mut field.field_type));
         }
         Statement::DropType(drop) => qualified(&mut drop.name),
-        // Nothing of the others is for Cassandra.
+        // Other statements have no part for Cassandra.
         _ => {}
     }
 }
@@ -204,7 +205,7 @@ fn verbatim(text: impl Into<String>) -> Name {
     Name { quoted: true, ..Name::new(text) }
 }
 
-/// What Cassandra answers to a definition that has changed someobject.
+/// Cassandra's answer to a definition that has changed an object.
 pub(crate) fn schema_change(change: Change, object: &SchemaObject) -> Frame {
     let mut body = BytesMut::new();
     body.put_i32(kind::SCHEMA_CHANGE);

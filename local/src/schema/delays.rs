@@ -1,11 +1,11 @@
-//! How long what is defined takes to be so.
+//! How long definitions take to have an effect.
 
 use std::time::Duration;
 
 use super::Change;
 use crate::names::ObjectKind;
 
-/// What is defined, where each takes its own time.
+/// A kind of definition with a delay of its own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Ddl {
@@ -21,7 +21,7 @@ pub enum Ddl {
     AlterTable,
     /// DROP TABLE
     DropTable,
-    /// RESTORE TABLE, from when it was sent; bringing the rows back may take longer.
+    /// RESTORE TABLE, from when it was sent; restoring the rows may take longer.
     RestoreTable,
     /// CREATE TYPE
     CreateType,
@@ -29,12 +29,12 @@ pub enum Ddl {
     DropType,
 }
 
-/// How long each takes.
+/// The delay of each kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Delays([Duration; 9]);
 
 impl Delays {
-    /// The same for all.
+    /// The same delay for all.
     pub(crate) const fn all(delay: Duration) -> Self {
         Self([delay; 9])
     }
@@ -52,7 +52,7 @@ impl Delays {
             (ObjectKind::Table, Change::Create) => Ddl::CreateTable,
             (ObjectKind::Table, Change::Alter) => Ddl::AlterTable,
             (ObjectKind::Table, Change::Drop) => Ddl::DropTable,
-            // Nothing else is restored.
+            // Only tables are restored.
             (_, Change::Restore) => Ddl::RestoreTable,
             // There is no ALTER TYPE.
             (ObjectKind::Type, Change::Create | Change::Alter) => Ddl::CreateType,

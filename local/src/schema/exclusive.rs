@@ -27,8 +27,8 @@ pub(super) struct Exclusive<'a> {
 impl Exclusive<'_> {
     /// Carries out a definition that takes effect after `delay_millis`.
     ///
-    /// What is to become of it is written down first, with the text for Cassandra, so that the next gateway finishes what a killed
-    /// one has begun. Where Cassandra's answer is lost, the text is sent again.
+    /// What is to become of it is written down first, with the text for Cassandra, so that the next gateway finishes what a
+    /// killed one has begun. Where Cassandra's answer is lost, the text is sent again.
     pub(super) async fn define(&self, definition: &Definition, delay_millis: u64) -> Result<Frame, Refused> {
         self.settle().await?;
         possible::check(&self.schema.catalogue(), definition)?;

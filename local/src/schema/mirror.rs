@@ -1,4 +1,4 @@
-//! What the schema's system tables say: rows made from Cassandra's own schema.
+//! The rows of the schema's system tables, made from Cassandra's own schema.
 
 use std::iter;
 
@@ -14,18 +14,18 @@ use crate::names::{Names, ObjectKind, SchemaObject};
 use crate::recovery::{RowHistory, WINDOW};
 use crate::upstream::{Failed, InternalConnection};
 
-/// Writes into the system tables of an instance.
+/// Writes the system tables of an instance.
 #[derive(Debug)]
 pub(super) struct Mirror<'a> {
     pub(super) connection: &'a InternalConnection,
     pub(super) names: &'a Names,
     /// The Region that the instance stands for.
     pub(super) region: &'a str,
-    /// What can be brought back, and what time it is, in milliseconds since 1970; not known while the gateway starts.
+    /// The histories of the tables, and the time in milliseconds since 1970; not known while the gateway starts.
     pub(super) history: Option<(&'a dyn RowHistory, u64)>,
 }
 
-/// Where an object has rows beside those of its own name: one key column more than the keyspace, called this.
+/// The tables with rows of an object beside that of its own name, by the key column that has the name.
 const TABLES: [(&str, &str); 4] = [
     ("system_schema", "tables"),
     ("system_schema", "columns"),
@@ -66,7 +66,7 @@ impl Mirror<'_> {
         self.connection.update_all(&self.table("system_multiregion_info", table), replicas).await
     }
 
-    /// Shows of these types of a keyspace what uses them, and how many are inside each other.
+    /// Shows which tables and types use these types of a keyspace, and how deep they are nested.
     pub(super) async fn show_uses(&self, keyspace: &str, types: &[String], uses: &Uses) -> Result<(), Failed> {
         let rows = types.iter().map(|name| {
             json!({
@@ -88,7 +88,7 @@ impl Mirror<'_> {
         Ok(rows.iter().filter_map(|row| Some(row["region"].as_str()?.to_owned())).collect())
     }
 
-    /// Shows nothing of an object any more.
+    /// Deletes the rows of an object.
     pub(super) async fn hide(&self, object: &SchemaObject) -> Result<(), Failed> {
         let (places, key): (&[_], _) = match object.kind {
             ObjectKind::Keyspace => (&[KEYSPACES.as_slice(), &TABLES, &TYPES].concat(), None),
@@ -99,7 +99,7 @@ impl Mirror<'_> {
         self.delete(places, key, object).await
     }
 
-    /// Shows the system keyspaces themselves, as `system_schema` lists them too.
+    /// Shows the system keyspaces, which `system_schema` lists as well.
     pub(super) async fn show_system(&self) -> Result<(), Failed> {
         for keyspace in system_tables::KEYSPACES {
             self.connection.insert(&self.table("system_schema", "keyspaces"), &keyspace_row(keyspace, &[])).await?;
@@ -128,7 +128,7 @@ impl Mirror<'_> {
             self.connection.insert(&self.table(in_keyspace, name), &keyspace_row(keyspace, &entry.regions)).await?;
         }
         for region in &entry.regions {
-            // In mixed case, as DG:keyspaces-multi-region-replica-status prints it.
+            // In mixed case, as in DG:keyspaces-multi-region-replica-status.
             let (status, progress) = match &entry.changing {
                 Some(Changing::Region(added)) if added == region => ("Creating", Some("0%")),
                 _ if entry.due.is_some() => ("Updating", None),
@@ -175,7 +175,7 @@ impl Mirror<'_> {
         self.show_replicas(table, entry, &shown).await
     }
 
-    /// A table of a keyspace in several Regions, as it is in each.
+    /// Shows a table of a keyspace in several Regions, in each of them.
     async fn show_replicas(
         &self,
         table: &SchemaObject,
@@ -235,7 +235,7 @@ impl Mirror<'_> {
         self.connection.insert(&self.table("system_schema_mcs", "tags"), &row).await
     }
 
-    /// One line of what happened to a table.
+    /// Adds an event to the history of a table.
     pub(super) async fn add_to_history(
         &self,
         table: &SchemaObject,
@@ -243,7 +243,7 @@ impl Mirror<'_> {
         change: Change,
         now: u64,
     ) -> Result<(), Failed> {
-        // What the service calls these events is not known.
+        // The service's names of these events are not known.
         let event = match change {
             Change::Create => "CREATE",
             Change::Alter => "UPDATE",
@@ -283,7 +283,7 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    /// Deletes the rows of an object, `key` being the column of its own name.
+    /// Deletes the rows of an object whose name is in the column `key`.
     async fn delete(
         &self,
         places: &[(&'static str, &'static str)],
@@ -325,7 +325,7 @@ impl Mirror<'_> {
         self.connection.insert_all(&self.table("system_multiregion_info", "types"), replicas).await
     }
 
-    /// What was said, what holds where nothing was (DG:cql.ddl.table), and what the service adds
+    /// The options that were given, the defaults of others (DG:cql.ddl.table), and those that the service adds
     /// (DG:keyspaces-enable-cdc-new-table, DG:restoretabletopointintime, DG:restoredeleted).
     fn custom_properties(&self, table: &SchemaObject, entry: &Entry) -> Map<String, Value> {
         let defaults = TableOptions::default()
@@ -379,7 +379,7 @@ impl Mirror<'_> {
     }
 }
 
-/// What is Cassandra's in a row of a table.
+/// The fields of a table's row that come from Cassandra.
 const TABLE_FIELDS: &[&str] = &["table_name", "comment", "default_time_to_live", "extensions", "flags", "id"];
 
 /// The options that the service ignores, as it shows them for every table (DG:TTL-how-to-create-table).

@@ -1,8 +1,7 @@
-//! The schema as the service has it: what is created, changed or dropped becomes so after a while, and
-//! `system_schema_mcs` says how far it is.
+//! The schema as the service has it: definitions take effect after a while, and `system_schema_mcs` shows their progress.
 //!
-//! All of it is kept in the Cassandra behind, so that a gateway that starts again over the same instance goes on where
-//! the last one ended.
+//! All of it is kept in the Cassandra behind, so that the next gateway over the same instance resumes where the last one
+//! ended.
 
 mod arn;
 mod catalogue;
@@ -64,17 +63,17 @@ pub(crate) struct Schema {
     clock: Now,
     catalogue: RwLock<Catalogue>,
     next_due: AtomicU64,
-    /// Held while something is changed: one change at a time.
+    /// Held during a change, so that one is made at a time.
     turn: Mutex<()>,
     /// Notified when a table begins to wait for its rows.
     rows_wanted: Notify,
     /// Whether no further restore is to be begun.
     is_closing: AtomicBool,
-    /// What the system tables say of the nodes.
+    /// The nodes that the system tables show.
     topology: std::sync::Mutex<Topology>,
 }
 
-/// What is set for an instance.
+/// The settings of an instance.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) delays: Delays,
@@ -82,16 +81,17 @@ pub(crate) struct Settings {
     pub(crate) region: String,
     /// The keys that the service may not use.
     pub(crate) inaccessible_keys: BTreeSet<String>,
-    /// How many bytes the history of a table may have.
+    /// The most bytes that the history of a table may have.
     pub(crate) history_bytes: u64,
 }
 
-/// What time it is, in milliseconds since 1970.
+/// The clock, in milliseconds since 1970.
 #[derive(Clone)]
 struct Now(Clock);
 
 impl Schema {
-    /// Makes what an instance needs in Cassandra where it is not there, and gives Cassandra's data center.
+    /// Creates the keyspace and the tables of an instance in Cassandra if they do not exist, and gives Cassandra's data
+    /// center.
     pub(crate) async fn prepare(
         connection: &InternalConnection,
         names: &Names,
@@ -100,7 +100,7 @@ impl Schema {
         Store { connection, names }.prepare(topology).await
     }
 
-    /// Finds what this instance has in Cassandra, which was [prepared](Self::prepare) for it.
+    /// Loads the schema of an instance from Cassandra, which was [prepared](Self::prepare) for it.
     pub(crate) async fn open(
         connection: InternalConnection,
         names: Arc<Names>,
@@ -155,17 +155,17 @@ impl Schema {
         &self.names
     }
 
-    /// The data center of the Cassandra behind, which replication must name.
+    /// The data center of the Cassandra behind, which replication options have to name.
     pub(crate) fn data_center(&self) -> &str {
         &self.data_center
     }
 
-    /// What the system tables say of the nodes.
+    /// The nodes that the system tables show.
     pub(crate) fn topology(&self) -> Topology {
         self.topology.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Changes what the system tables say of the nodes.
+    /// Changes the nodes that the system tables show.
     pub(crate) async fn show_topology(&self, topology: &Topology) -> Result<(), Failed> {
         let _exclusive = self.exclusive().await;
         self.store().write_topology(topology).await?;
@@ -173,7 +173,7 @@ impl Schema {
         Ok(())
     }
 
-    /// Whether an object is there, ready or not yet; what is being dropped is not.
+    /// Whether an object exists, ready or not yet. One that is being dropped does not.
     pub(crate) fn has(&self, object: &SchemaObject) -> bool {
         self.entry(object).is_some_and(|entry| entry.status != Status::Deleting)
     }
@@ -185,7 +185,7 @@ impl Schema {
         if usable { Ok(()) } else { Err(unconfigured(&SchemaObject::keyspace(keyspace))) }
     }
 
-    /// Whether a table can be used, and has what the statement needs; otherwise the service's refusal.
+    /// Whether a table can be used, and has the features that the statement needs; otherwise the service's refusal.
     pub(crate) fn check_table(&self, table: &SchemaObject, needs: Features) -> Result<(), Refusal> {
         self.check_keyspace(&table.keyspace)?;
         let there = if system_tables::is_system(&table.keyspace) {
@@ -208,18 +208,18 @@ impl Schema {
         Ok(())
     }
 
-    /// What is turned on for a table.
+    /// The features that are turned on for a table.
     pub(crate) fn features(&self, table: &SchemaObject) -> Features {
         self.entry(table).map(|entry| entry.features()).unwrap_or_default()
     }
 
-    /// How much a table takes.
+    /// The capacity mode of a table.
     pub(crate) fn capacity_mode(&self, table: &SchemaObject) -> CapacityMode {
         self.options(table).and_then(|options| options.capacity_mode).unwrap_or_default()
     }
 
-    /// Brings up to date what is due. To be called before a statement looks at anything; it costs nothing where nothing
-    /// is due. Gives whether a definition was finished with it that Cassandra was away for.
+    /// Applies the changes that are due. Call it before a statement reads the schema; it costs nothing if none is due. Gives
+    /// whether a definition was finished for which Cassandra had been away.
     pub(crate) async fn settle(&self) -> Result<bool, Failed> {
         if self.next_due.load(Ordering::Acquire) > self.clock.millis() {
             return Ok(false);
@@ -227,13 +227,13 @@ impl Schema {
         self.exclusive().await.settle().await
     }
 
-    /// The options of a table, if there is one.
+    /// The options of a table, if it exists.
     pub(crate) fn options(&self, table: &SchemaObject) -> Option<Arc<TableOptions>> {
         self.catalogue().get(table).map(|entry| entry.options)
     }
 
-    /// Carries out a definition, which takes effect after the delay that is set, and gives Cassandra's answer with the client's
-    /// names.
+    /// Carries out a definition, which takes effect after the delay that is set, and gives Cassandra's answer with the
+    /// client's names.
     pub(crate) async fn define(&self, definition: &Definition) -> Result<Frame, Refused> {
         let delay_millis = self.settings.delays.of(definition.object.kind, definition.change);
         self.exclusive().await.define(definition, delay_millis).await
@@ -246,14 +246,14 @@ impl Schema {
         Ok(answer)
     }
 
-    /// Drops all that this instance has in Cassandra.
+    /// Drops everything that this instance has in Cassandra.
     pub(crate) async fn drop_everything(&self) -> Result<(), Failed> {
         let _exclusive = self.exclusive().await;
         self.store().drop_everything().await
     }
 
-    /// Restores the rows of all tables that wait for them, until [`stop_restoring`](Self::stop_restoring). A restore that a killed
-    /// gateway had begun is begun again.
+    /// Restores the rows of all tables that wait for them, until [`stop_restoring`](Self::stop_restoring). A restore that a
+    /// killed gateway had begun is begun again.
     pub(crate) async fn restore_rows(&self) {
         restore::restore_rows(self).await;
     }
@@ -264,8 +264,8 @@ impl Schema {
         self.rows_wanted.notify_one();
     }
 
-    /// Shows since when tables can be restored, where that has moved: with time, or because older entries were forgotten. Call
-    /// it before the system tables are read.
+    /// Shows since when tables can be restored, where that has moved: with time, or because older entries were forgotten.
+    /// Call it before the system tables are read.
     pub(crate) async fn show_earliest(&self) -> Result<(), Failed> {
         let now = self.clock.millis();
         let moved = |table: &SchemaObject, entry: &Entry| self.recovery.moved_earliest(table, entry, now);
@@ -391,7 +391,8 @@ impl std::fmt::Debug for Now {
     }
 }
 
-/// The service's refusal of what is not there, or not yet (DG:troubleshooting.cql). Its text for a type is Cassandra's.
+/// The service's refusal of an object that does not exist, or not yet (DG:troubleshooting.cql). The text for a type is
+/// Cassandra's.
 pub(crate) fn unconfigured(object: &SchemaObject) -> Refusal {
     let text = match object.kind {
         ObjectKind::Keyspace => format!("unconfigured keyspace {}", object.keyspace),

@@ -25,7 +25,7 @@ const MAX_OF_A_KIND: usize = 256;
 /// How many units a table may have of reads and of writes, and all provisioned tables together (DG:quotas).
 const MAX_TABLE_UNITS: u32 = 40_000;
 const MAX_ACCOUNT_UNITS: u64 = 80_000;
-/// How often less may be provisioned in a day at any time (DG:quotas); beyond that, once in an hour without.
+/// How often capacity may be lowered in a day at any time (DG:quotas); beyond that, once in an hour.
 const DECREASES_AT_ANY_TIME: usize = 4;
 
 pub(super) const HOUR: u64 = 3_600_000;
@@ -36,13 +36,14 @@ pub(super) const DAY: u64 = 24 * HOUR;
 pub(super) struct CurrentSchema {
     /// The table that is altered.
     pub(super) table: Option<TableDefinition>,
-    /// What uses which types, where the definition names some.
+    /// The uses of types, if the definition names some.
     pub(super) uses: Uses,
-    /// What is restored.
+    /// The table that is restored.
     pub(super) restored: Option<Restored>,
 }
 
-/// The entry of the object once the definition has begun; the caller sets `due`. `region` is the one that the instance stands for.
+/// The entry of the object once the definition has begun; the caller sets `due`. `region` is the one that the instance
+/// stands for.
 pub(super) fn planned(
     catalogue: &Catalogue,
     definition: &Definition,
@@ -102,7 +103,7 @@ pub(super) fn planned(
             capacity(catalogue, definition, None, &mut entry, now)?;
         }
         Statement::AlterTable(alter) => {
-            let Some(mut table) = current.table else { return Err(Refused::not_there(object)) };
+            let Some(mut table) = current.table else { return Err(Refused::not_found(object)) };
             let ttl = |of: &TableOptions| (of.ttl, of.default_time_to_live.unwrap_or_default());
             let had = ttl(&table.options);
             for change in TableChange::read(alter).map_err(refused)? {
@@ -146,7 +147,7 @@ fn key(catalogue: &Catalogue, table: &SchemaObject, entry: &Entry) -> Result<(),
     Ok(())
 }
 
-/// Holds what is provisioned to the quotas, and changes of it to how often they may be.
+/// Checks provisioned capacity against the quotas, and how often it may be changed.
 fn capacity(
     catalogue: &Catalogue,
     definition: &Definition,
@@ -210,7 +211,7 @@ fn capacity(
     Ok(())
 }
 
-/// One Region more, if all tables are ready for it (DG:keyspaces-multi-region-add-replica).
+/// Adds a Region, if all tables are ready for it (DG:keyspaces-multi-region-add-replica).
 fn add_region(
     catalogue: &Catalogue,
     entry: &mut Entry,
@@ -227,7 +228,7 @@ fn add_region(
     if entry.regions.iter().any(|region| !regions.contains(region)) {
         return Err(not_emulated("taking a Region away").into());
     }
-    // A keyspace of a single Region does not say which: it is one of the two that are named now.
+    // A keyspace of a single Region does not name it: it is one of the two that are named now.
     if added.len() != if entry.regions.is_empty() { 2 } else { 1 } {
         return Err(Refused::impossible(
             "an ALTER KEYSPACE names all Regions and one more (DG:keyspaces-multi-region-add-replica)",
@@ -253,7 +254,7 @@ fn add_region(
     Ok(())
 }
 
-/// Notes that a CDC stream is turned on or off.
+/// Sets the change of a CDC stream that is turned on or off.
 fn stream(entry: &mut Entry, before: &TableOptions, now: u64) {
     let is_on = |options: &TableOptions| matches!(options.cdc, Some(Cdc::On(_)));
     if is_on(&entry.options) != is_on(before) {
@@ -266,7 +267,7 @@ fn stream(entry: &mut Entry, before: &TableOptions, now: u64) {
     }
 }
 
-/// The most units that a table may come to have in any Region: provisioned, by scaling, or warm.
+/// The most units that a table may get in any Region: provisioned, by auto scaling, or as warm throughput.
 fn most_units(options: &TableOptions) -> u32 {
     let provisioned = match options.capacity_mode {
         Some(CapacityMode::Provisioned { read, write }) => read.max(write),
@@ -284,7 +285,7 @@ fn most_units(options: &TableOptions) -> u32 {
     replicas.chain(scaling).chain(warm).fold(provisioned, u32::max)
 }
 
-/// Whether a definition does nothing but encrypt a table with another key.
+/// Whether a definition only gives a table another key.
 pub(super) fn gives_another_key(definition: &Definition, table: &Entry) -> bool {
     let Statement::AlterTable(alter) = &definition.statement else { return false };
     let is_another = |change: &TableChange| {

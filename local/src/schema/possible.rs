@@ -20,7 +20,7 @@ pub(super) fn check(catalogue: &Catalogue, definition: &Definition) -> Result<()
         let of = catalogue.get(&keyspace);
         match of.as_ref().map(|of| of.status) {
             Some(Status::Active | Status::Updating) => {}
-            _ => return Err(Refused::not_there(&keyspace)),
+            _ => return Err(Refused::not_found(&keyspace)),
         }
         // DG:keyspaces-multi-region-add-replica
         if of.is_some_and(|of| matches!(of.changing, Some(Changing::Region(_)))) {
@@ -40,10 +40,10 @@ pub(super) fn check(catalogue: &Catalogue, definition: &Definition) -> Result<()
             Err(Refused::busy(object, "deleted"))
         }
         (Change::Alter | Change::Drop, Some(Status::Updating)) => Err(Refused::busy(object, "updated")),
-        (Change::Alter | Change::Drop, None) if !absent_is_fine => Err(Refused::not_there(object)),
+        (Change::Alter | Change::Drop, None) if !absent_is_fine => Err(Refused::not_found(object)),
         // A keyspace is not shown before it is ready.
         (Change::Alter | Change::Drop, Some(Status::Creating)) if object.kind == ObjectKind::Keyspace => {
-            Err(Refused::not_there(object))
+            Err(Refused::not_found(object))
         }
         (Change::Alter | Change::Drop, Some(Status::Creating)) => Err(Refused::creating(object)),
         (Change::Alter | Change::Drop, Some(Status::Restoring)) => Err(Refused::busy(object, "restored")),
@@ -56,7 +56,7 @@ pub(super) fn check(catalogue: &Catalogue, definition: &Definition) -> Result<()
                 "{object} is there: what is restored is a new table (DG:PointInTimeRecovery_HowItWorks; what the \
                  service says here is not known)"
             ));
-            Err(Refused { cause: Cause::There, ..there })
+            Err(Refused { cause: Cause::Exists, ..there })
         }
         _ => Ok(()),
     }?;

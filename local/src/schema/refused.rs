@@ -1,4 +1,4 @@
-//! Why a definition is refused: in the words of an ERROR frame, and of which kind it is.
+//! Refused definitions: the ERROR frame for CQL, and the cause for the API.
 
 use super::{Failed, unconfigured};
 use crate::names::SchemaObject;
@@ -11,37 +11,37 @@ pub(crate) struct Refused {
     pub(crate) refusal: Refusal,
 }
 
-/// Of which kind a refusal is. CQL has one code for most of them; the API of the service has an exception for each.
+/// The cause of a refusal. CQL has one code for most of them, the API an exception for each.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Cause {
-    /// What it is about is not there.
-    NotThere,
-    /// What it is about is being created, and CQL says that it is not there.
+    /// The object does not exist.
+    NotFound,
+    /// The object is being created; CQL says that it does not exist.
     Creating,
-    /// What it is about is being changed.
+    /// The object is being changed.
     Busy,
-    /// What it is about is there already.
-    There,
-    /// There would be more than a quota permits.
+    /// The object exists already.
+    Exists,
+    /// A quota would be exceeded.
     Quota,
-    /// It is about what belongs to the service.
+    /// The object belongs to the service.
     NotAllowed,
-    /// It is wrong in itself, or not possible as objects are.
+    /// The definition is wrong in itself, or not possible in the current schema.
     Invalid,
     /// The Cassandra behind failed.
     Broken,
 }
 
 impl Refused {
-    pub(super) fn not_there(object: &SchemaObject) -> Self {
-        Self { cause: Cause::NotThere, refusal: unconfigured(object) }
+    pub(super) fn not_found(object: &SchemaObject) -> Self {
+        Self { cause: Cause::NotFound, refusal: unconfigured(object) }
     }
 
     pub(super) fn creating(object: &SchemaObject) -> Self {
         Self { cause: Cause::Creating, refusal: unconfigured(object) }
     }
 
-    /// What the service says to this is not known.
+    /// The service's answer is not known.
     pub(super) fn busy(object: &SchemaObject, done: &str) -> Self {
         Self { cause: Cause::Busy, ..Self::impossible(being(object, done)) }
     }
@@ -57,7 +57,7 @@ impl Refused {
     }
 }
 
-/// What is to be waited for before an object can be changed.
+/// The text for an object that is being changed.
 pub(crate) fn being(object: &SchemaObject, done: &str) -> String {
     format!("{object} is being {done}: wait until system_schema_mcs says that this is over")
 }
@@ -67,7 +67,7 @@ impl From<Refusal> for Refused {
         let cause = match refusal.code {
             error_code::SERVER_ERROR => Cause::Broken,
             error_code::UNAUTHORIZED => Cause::NotAllowed,
-            error_code::ALREADY_EXISTS => Cause::There,
+            error_code::ALREADY_EXISTS => Cause::Exists,
             _ => Cause::Invalid,
         };
         Self { cause, refusal }

@@ -83,7 +83,7 @@ impl RestoreContext<'_> {
                 return Err(cannot(name, format!("the service has no access to the key {key}"), HOW_IT_WORKS));
             }
         }
-        let Some(then) = source.at(moment) else { return Err(Refused::not_there(name)) };
+        let Some(then) = source.at(moment) else { return Err(Refused::not_found(name)) };
         let table = restore.restored(&then).map_err(no_table)?;
         let options = Arc::new(table.options.clone());
         Ok((table, Restored { options, rows_of: RowsOf { source: source.table_id, moment } }))
@@ -95,7 +95,7 @@ impl RestoreContext<'_> {
         let mut versions = self.versions.clone();
         if let Some(there) = self.entry.as_ref().filter(|there| there.status != Status::Deleting) {
             if matches!(there.status, Status::Creating | Status::Restoring) {
-                return Err(Refused::not_there(name));
+                return Err(Refused::not_found(name));
             }
             if !there.is_recoverable() {
                 return Err(cannot(name, "its point-in-time recovery is not enabled", "DG:cql.ddl.table"));
@@ -105,7 +105,7 @@ impl RestoreContext<'_> {
             return Ok(Source { table_id: there.table_id(name), dropped: None, versions, settings });
         }
         let Some(last) = versions.last().filter(|last| last.dropped && last.since + WINDOW >= now).cloned() else {
-            return Err(Refused::not_there(name));
+            return Err(Refused::not_found(name));
         };
         versions.retain(|version| version.created == last.created);
         let table_id = TableId::new(name.clone(), last.created);

@@ -27,13 +27,13 @@ pub(super) struct Store<'a> {
 /// Why a Cassandra cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unusable {
-    /// It refused, or was not there.
+    /// It refused a statement, or could not be reached.
     #[error(transparent)]
     Failed(#[from] Failed),
-    /// Its tokens are not those that clients would be told of.
+    /// It has another partitioner than the one that clients are told.
     #[error("Cassandra runs with {found}, and the partitioner that was set needs {wanted}")]
     Partitioner { found: String, wanted: &'static str },
-    /// What was written down of an object is not what this program writes.
+    /// The stored entry of an object cannot be read.
     #[error(
         "what Cassandra keeps of this instance cannot be read: {what} of {row}; start the version that wrote it, or \
          another instance"
@@ -42,8 +42,8 @@ pub(crate) enum Unusable {
 }
 
 impl Store<'_> {
-    /// Makes the inner keyspace and its tables where they are not, writes what `topology` says, and gives Cassandra's
-    /// data center.
+    /// Creates the inner keyspace and its tables if they do not exist, writes the topology, and gives Cassandra's data
+    /// center.
     pub(super) async fn prepare(&self, topology: &Topology) -> Result<String, Unusable> {
         let rows = self.connection.select("SELECT JSON data_center, partitioner FROM system.local", &[]).await?;
         let text = |field: &str| rows.first().and_then(|row| row.get(field)?.as_str()).unwrap_or_default().to_owned();
@@ -66,7 +66,7 @@ impl Store<'_> {
              regions frozen<list<text>>, created bigint, on_demand_since bigint, decreases frozen<list<bigint>>, \
              PRIMARY KEY (keyspace_name, kind, name)";
         self.connection.run(&format!("CREATE TABLE IF NOT EXISTS {state} ({columns})"), &[]).await?;
-        // Not among the columns above: the table may be of a version that did not have them.
+        // The table may have been created by a version that did not have these columns.
         let later = "pending text, before text, key_changes frozen<list<bigint>>, changing text, stream_since bigint, \
                      rows_of text";
         self.connection.run(&format!("ALTER TABLE {state} ADD IF NOT EXISTS ({later})"), &[]).await?;
@@ -76,9 +76,9 @@ impl Store<'_> {
         Ok(data_center)
     }
 
-    /// What was there when the last gateway over this instance ended. What Cassandra has and nobody wrote down, because
-    /// somebody else made it, is there; what it has no more is gone; what that gateway left half done is finished. What is
-    /// in a keyspace that is being dropped goes with it.
+    /// Loads what the last gateway over this instance left. Objects that were created in Cassandra by others are added,
+    /// those that were dropped there are removed, and definitions that were begun are finished. A keyspace that is being
+    /// dropped takes everything in it along.
     pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, Unusable> {
         let mirror = self.mirror(region);
         let mut catalogue = Catalogue::default();
@@ -86,7 +86,7 @@ impl Store<'_> {
         let rows = self.connection.select(&format!("SELECT JSON * FROM {}", self.state()), &[]).await?;
         let written: Vec<(SchemaObject, Entry)> = rows.iter().map(state::entry).collect::<Result<_, _>>()?;
         for (object, _) in &written {
-            // What Cassandra calls a long name tells the name only to who has asked for it once.
+            // Cassandra's name of a long name is a hash, which is known only once it has been computed.
             self.names.keyspace(&object.keyspace);
         }
         let mut finished = Vec::new();
@@ -140,8 +140,8 @@ impl Store<'_> {
         self.connection.insert(&self.state(), &state::row(object, entry)).await
     }
 
-    /// What is known of an object once nothing of it is pending any more, and writes it down; nothing if it never came to
-    /// be.
+    /// Finishes a pending definition, and gives the entry that the object has then, which is saved; nothing if it does not
+    /// exist.
     pub(super) async fn finished(&self, object: &SchemaObject, entry: Entry) -> Result<Option<Entry>, Failed> {
         let Some(pending) = entry.pending.clone() else { return Ok(Some(entry)) };
         let is_done = self.is_done(object, &entry).await?;
@@ -153,8 +153,8 @@ impl Store<'_> {
         Ok(entry)
     }
 
-    /// Tells Cassandra once more what is pending, and says whether it is done. Cassandra refuses what it has done already,
-    /// and what it cannot do: its schema tells these apart.
+    /// Sends a pending definition to Cassandra again, and gives whether it is carried out. Cassandra refuses it if it was
+    /// carried out before and if it is not possible; its schema tells which.
     pub(super) async fn is_done(&self, object: &SchemaObject, entry: &Entry) -> Result<bool, Failed> {
         let Some(pending) = &entry.pending else { return Ok(true) };
         match self.connection.run(&pending.text, &[]).await {
@@ -169,7 +169,7 @@ impl Store<'_> {
         }
     }
 
-    /// Whether a table has the columns that an ALTER TABLE adds; false of every other statement.
+    /// Whether a table has the columns that an ALTER TABLE adds; false for any other statement.
     async fn has_columns(&self, table: &SchemaObject, alter: &str) -> Result<bool, Failed> {
         let Ok(Statement::AlterTable(AlterTable { change: AlterTableChange::Add(added), .. })) = parse(alter) else {
             return Ok(false);
@@ -203,7 +203,7 @@ impl Store<'_> {
         definition_of(table, options, &rows, statement)
     }
 
-    /// What Cassandra knows of a table's options: a default time to live turns TTL on (DG:TTL-how-to-create-table).
+    /// The options of a table in Cassandra: a default time to live turns TTL on (DG:TTL-how-to-create-table).
     async fn options_in_cassandra(&self, table: &SchemaObject) -> Result<TableOptions, Failed> {
         let statement =
             "SELECT JSON default_time_to_live FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
@@ -226,7 +226,7 @@ impl Store<'_> {
         Mirror { connection: self.connection, names: self.names, region, history: None }
     }
 
-    /// Drops the instance's keyspaces, the inner one last: as long as it is there, what is left can be found.
+    /// Drops the instance's keyspaces, the inner one last, because a later gateway finds the others by it.
     pub(super) async fn drop_everything(&self) -> Result<(), Failed> {
         for keyspace in self.keyspaces_in_cassandra().await? {
             self.connection.run(&format!("DROP KEYSPACE IF EXISTS {}", quoted(&keyspace)), &[]).await?;
@@ -278,7 +278,7 @@ impl Store<'_> {
     }
 }
 
-/// The table that the rows of a table of columns show, with these options; nothing if there are none.
+/// The table that the rows of a table of columns describe, with these options; nothing without rows.
 pub(super) fn definition_of(
     table: &SchemaObject,
     options: &TableOptions,
@@ -304,7 +304,7 @@ pub(super) fn definition_of(
     Ok(Some(TableDefinition { options: options.clone(), ..definition }))
 }
 
-/// One copy, which is all that the Cassandra behind can have.
+/// Replication with one copy, since the Cassandra behind is a single node.
 pub(super) fn one_copy(data_center: &str) -> Term {
     let constant = |kind, text: &str| {
         let kind = TermKind::Constant(Constant { kind, text: text.to_owned() });

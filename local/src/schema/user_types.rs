@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::names::{Names, ObjectKind};
 use crate::upstream::{Failed, InternalConnection};
 
-/// What each table and type of a keyspace names in its columns or fields, by its name; those inside these not among them.
+/// The types that each table and type of a keyspace names in its columns or fields, without those inside them.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
     tables: BTreeMap<String, BTreeSet<String>>,
@@ -16,7 +16,7 @@ pub(super) struct Uses {
 }
 
 impl Uses {
-    /// As Cassandra has it.
+    /// Reads the columns and fields from Cassandra.
     pub(super) async fn read(connection: &InternalConnection, names: &Names, keyspace: &str) -> Result<Self, Failed> {
         let upstream = names.keyspace(keyspace);
         let columns = "SELECT JSON table_name, type FROM system_schema.columns WHERE keyspace_name = ?";
@@ -49,7 +49,7 @@ impl Uses {
         with(&self.types, user_type)
     }
 
-    /// How many types are inside each other in a type, itself among them.
+    /// How deep types are nested in a type, itself included.
     pub(super) fn depth(&self, user_type: &str) -> usize {
         let inside = self.types.get(user_type).into_iter().flatten();
         1 + inside.map(|inside| self.depth(inside)).max().unwrap_or_default()

@@ -86,7 +86,7 @@ impl State {
     fn api_error(&self, refused: Refused, thing: &SchemaObject, source: Option<&SchemaObject>) -> ApiError {
         let text = refused.refusal.text;
         match refused.cause {
-            Cause::NotThere => {
+            Cause::NotFound => {
                 let keyspace = SchemaObject::keyspace(&thing.keyspace);
                 let missing = match self.schema().shown(&keyspace) {
                     None => &keyspace,
@@ -95,7 +95,7 @@ impl State {
                 ApiError::not_found(text, self.arn(missing))
             }
             Cause::Creating => ApiError::conflict(format!("keyspaces-local: {}", being(thing, "created"))),
-            Cause::Busy | Cause::There => ApiError::conflict(text),
+            Cause::Busy | Cause::Exists => ApiError::conflict(text),
             Cause::Quota => ApiError::service_quota_exceeded(text),
             Cause::NotAllowed => ApiError::access_denied(text),
             Cause::Invalid => ApiError::validation(text),
