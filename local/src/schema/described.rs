@@ -49,13 +49,3 @@ pub(super) async fn user_type(
 fn mcs(names: &Names, name: &'static str) -> String {
     names.system_table(&SystemTable { keyspace: "system_schema_mcs", name, columns: "" })
 }
-
-#[cfg(test)]
-impl Schema {
-    /// Has these without a word to the Cassandra behind: for tests of what depends on their number alone.
-    pub(crate) fn take_for_there(&self, objects: impl IntoIterator<Item = SchemaObject>) {
-        for object in objects {
-            self.set(&object, Some(Entry::default()));
-        }
-    }
-}
