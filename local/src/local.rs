@@ -61,8 +61,30 @@ impl Local {
     ///
     /// As [`Builder::start`]; who comes next then tries again.
     pub async fn shared() -> Result<&'static Self, Error> {
+        Self::shared_with(Self::builder()).await
+    }
+
+    /// As [`shared`](Self::shared), started with these settings by who comes first: once it is there, the settings of others
+    /// change nothing, so that all tests of a binary give the same.
+    ///
+    /// ```no_run
+    /// # async fn test() -> Result<(), keyspaces_local::Error> {
+    /// use std::time::Duration;
+    ///
+    /// use keyspaces_local::Local;
+    ///
+    /// // Tables are there at once.
+    /// let local = Local::shared_with(Local::builder().ddl_delay(Duration::ZERO)).await?;
+    /// # let _ = local;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::start`]; who comes next then tries again.
+    pub async fn shared_with(builder: Builder) -> Result<&'static Self, Error> {
         static SHARED: OnceCell<Local> = OnceCell::const_new();
-        SHARED.get_or_try_init(|| Self::builder().start()).await
+        SHARED.get_or_try_init(|| builder.start()).await
     }
 
     pub(crate) async fn start(builder: Builder) -> Result<Self, Error> {

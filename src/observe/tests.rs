@@ -263,3 +263,37 @@ async fn a_span_has_the_text_of_its_statement_where_it_is_asked_for() {
     let texts: Vec<_> = spans.iter().filter_map(|(_, fields)| fields.get("db.query.text")).collect();
     assert_eq!(texts, ["INSERT INTO shop.t (a) VALUES ('said')"]);
 }
+
+#[tokio::test]
+async fn an_observer_is_told_of_every_attempt() {
+    use super::{Attempt, Observer};
+    use crate::stub::{Does, Stub};
+    use crate::{Endpoint, Session};
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<String>>>);
+
+    impl Observer for Kept {
+        fn attempt(&self, attempt: &Attempt<'_>) {
+            let Attempt { summary, tag, number, peer, error, .. } = attempt;
+            self.0.lock().unwrap().push(format!("{summary} {tag:?} {number} {} {error:?}", peer.ip()));
+        }
+    }
+
+    let stub = Stub::at(1).start().await;
+    let kept = Kept::default();
+    let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
+    let session = Session::builder().endpoint(endpoint).observer(kept.clone()).connect().await.unwrap();
+    stub.next([Does::Throttles]);
+    session.query("INSERT INTO shop.t (a) VALUES ('a')", ()).with_tag("sign up").execute().await.unwrap();
+    stub.next([Does::Says(0x2200, "no")]);
+    session.execute("DELETE FROM shop.t WHERE a = 'a'", ()).await.unwrap_err();
+    assert_eq!(
+        *kept.0.lock().unwrap(),
+        [
+            r#"INSERT INTO shop.t Some("sign up") 1 127.0.0.1 Some(Throttled)"#,
+            r#"INSERT INTO shop.t Some("sign up") 2 127.0.0.1 None"#,
+            "DELETE FROM shop.t None 1 127.0.0.1 Some(Refused)",
+        ]
+    );
+}

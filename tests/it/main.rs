@@ -10,6 +10,7 @@ mod events;
 mod local;
 mod migrate;
 mod plan;
+mod probes;
 mod recovery;
 mod schema;
 mod server;

@@ -1,10 +1,11 @@
 use std::num::NonZeroUsize;
 
 use futures::{StreamExt, TryStreamExt};
-use keyspaces::{ErrorKind, Select};
+use keyspaces::value::Counter;
+use keyspaces::{Conditional, ErrorKind, Increment, Outcome, Select, Write};
 
 use super::filled;
-use crate::server::session;
+use crate::server::{session, table};
 
 #[tokio::test]
 async fn many_keys_are_read_in_the_order_asked_or_as_they_come() {
@@ -67,4 +68,53 @@ async fn keys_are_taken_as_they_are_needed() {
         found.next().await.unwrap().1.unwrap();
         assert!(taken.load(Ordering::Relaxed) <= given + 10);
     }
+}
+
+#[tokio::test]
+async fn rows_of_a_stream_are_taken_when_there_is_room_and_acknowledged_one_by_one() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, name text").await;
+    let insert = format!("INSERT INTO {table} (id, name) VALUES (?, ?)");
+    let store: Write<(i32, String)> = session.prepare(&insert).await.unwrap();
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&taken);
+    let source = futures::stream::iter(0..50).map(move |id| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        (id, format!("name {id}"))
+    });
+    let mut written = store.execute_stream(source).in_flight(NonZeroUsize::new(4).unwrap());
+    for done in 0..50 {
+        let ((id, name), result) = written.next().await.unwrap();
+        result.unwrap();
+        assert_eq!((usize::try_from(id).unwrap(), name), (done, format!("name {done}")));
+        let taken = taken.load(Ordering::SeqCst);
+        assert!(taken <= done + 5, "{taken} rows were taken when {} were written", done + 1);
+    }
+    assert!(written.next().await.is_none());
+}
+
+#[tokio::test]
+async fn conditional_writes_and_increments_are_made_of_many_rows_too() {
+    let session = session().await;
+    let owners = table(&session, "id int PRIMARY KEY, name text").await;
+    let insert = format!("INSERT INTO {owners} (id, name) VALUES (?, ?) IF NOT EXISTS");
+    let claim: Conditional<(i32, &'static str)> = session.prepare(&insert).await.unwrap();
+    let rows = [(1, "Ada"), (1, "Bo"), (2, "Cy")];
+    let outcomes: Vec<_> =
+        claim.execute_each(rows).in_flight(NonZeroUsize::MIN).until_the_first_error().try_collect().await.unwrap();
+    let applied: Vec<_> = outcomes.iter().map(|(_, outcome)| matches!(outcome, Outcome::Applied)).collect();
+    assert_eq!(applied, [true, false, true]);
+
+    let hits = table(&session, "id int PRIMARY KEY, n counter").await;
+    let hit: Increment<(Counter, i32)> =
+        session.prepare(&format!("UPDATE {hits} SET n = n + ? WHERE id = ?")).await.unwrap();
+    let done: Vec<_> =
+        hit.execute_each((0..20).map(|_| (Counter(2), 7))).until_the_first_error().try_collect().await.unwrap();
+    assert_eq!(done.len(), 20);
+    let count = format!("SELECT n FROM {hits} WHERE id = ?");
+    let count: Option<(Counter,)> = session.query(&count, (7,)).one().await.unwrap();
+    assert_eq!(count.map(|(count,)| count.0), Some(40));
 }
