@@ -411,3 +411,25 @@ fn an_option_that_is_said_twice_is_not_known() {
         assert_eq!(create.definition().unwrap_err().problem, TableProblem::Unknown(expected.to_owned()));
     }
 }
+
+#[test]
+fn an_option_that_names_a_part_leaves_the_other_parts() {
+    let tracking = |most| CapacityScaling::Target(TargetTracking::between(1, most));
+    let replica = |region: &str, most| BTreeMap::from([(region.to_owned(), tracking(most))]);
+    let options = TableOptions::default()
+        .and(AutoScaling { read: Some(tracking(1)), replicas: replica("us-east-1", 2), ..AutoScaling::default() })
+        .and(AutoScaling { write: Some(tracking(3)), replicas: replica("eu-west-1", 4), ..AutoScaling::default() })
+        .and(TableProperty::ReplicaCapacity(BTreeMap::from([("us-east-1".to_owned(), 5)])))
+        .and(TableProperty::ReplicaCapacity(BTreeMap::from([("eu-west-1".to_owned(), 6)])))
+        .and(WarmThroughput { read: Some(20_000), write: None })
+        .and(WarmThroughput { read: None, write: Some(30_000) });
+    let replicas = [("us-east-1".to_owned(), tracking(2)), ("eu-west-1".to_owned(), tracking(4))].into();
+    let all = AutoScaling { read: Some(tracking(1)), write: Some(tracking(3)), replicas };
+    assert_eq!(options.auto_scaling, Some(all));
+    assert_eq!(options.replica_capacity, Some([("us-east-1".to_owned(), 5), ("eu-west-1".to_owned(), 6)].into()));
+    assert_eq!(options.warm_throughput, Some(WarmThroughput::new(20_000, 30_000)));
+
+    let again = options.and(AutoScaling { read: Some(CapacityScaling::Disabled), ..AutoScaling::default() });
+    let scaling = again.auto_scaling.unwrap();
+    assert_eq!((scaling.read, scaling.write), (Some(CapacityScaling::Disabled), Some(tracking(3))));
+}

@@ -46,6 +46,7 @@ fn a_text_of_the_service_comes_with_the_code_that_was_seen() {
             "counter-batch",
             "counter-in-collection",
             "counter-in-type",
+            "provisioned-without-units",
             "ttl-off",
             "row-too-large",
             "range-delete-too-large"

@@ -121,7 +121,7 @@ impl From<'_> {
         }
         if let Some(wanted) = &to.auto_scaling {
             let is = there.auto_scaling.clone().unwrap_or_default();
-            let after = overlaid(&is, wanted);
+            let after = wanted.clone().over(Some(is.clone()));
             if in_effect(&after) != in_effect(&is) {
                 self.first.push(set(after));
             }
@@ -237,7 +237,7 @@ fn within_bounds(is: CapacityMode, wanted: CapacityMode, there: &TableOptions, t
         return wanted;
     };
     let before = there.auto_scaling.clone().unwrap_or_default();
-    let after = to.auto_scaling.as_ref().map_or_else(|| before.clone(), |wanted| overlaid(&before, wanted));
+    let after = to.auto_scaling.clone().unwrap_or_default().over(Some(before.clone()));
     let moved = |is: u32, wanted: u32, before, after| match (before, after) {
         (Some(CapacityScaling::Target(_)), Some(CapacityScaling::Target(bounds)))
             if (bounds.minimum..=bounds.maximum).contains(&is) =>
@@ -250,13 +250,6 @@ fn within_bounds(is: CapacityMode, wanted: CapacityMode, there: &TableOptions, t
         read: moved(read, reads, before.read, after.read),
         write: moved(write, writes, before.write, after.write),
     }
-}
-
-/// What is not said stays.
-fn overlaid(is: &AutoScaling, wanted: &AutoScaling) -> AutoScaling {
-    let mut replicas = is.replicas.clone();
-    replicas.extend(wanted.replicas.clone());
-    AutoScaling { read: wanted.read.or(is.read), write: wanted.write.or(is.write), replicas }
 }
 
 /// Scaling that is turned off is as none.

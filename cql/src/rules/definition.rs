@@ -295,6 +295,16 @@ rules! {
         source: "DG:cql.ddl.table",
         since: Some("2021-06-01"),
     }
+    PROVISIONED_WITHOUT_UNITS {
+        id: "provisioned-without-units",
+        refuses: "provisioned capacity without read and write units",
+        text: Some("'PROVISIONED' throughput mode requires 'read_capacity_units' and 'write_capacity_units' to be set using \
+                    'capacity_mode' option"),
+        code: None,
+        advice: "Give 'read_capacity_units' and 'write_capacity_units', each at least 1.",
+        source: "gh:crossplane-contrib/provider-upjet-aws#1303",
+        since: None,
+    }
     REGION_TWICE {
         id: "region-twice",
         refuses: "a Region that is named twice",

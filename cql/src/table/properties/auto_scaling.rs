@@ -10,11 +10,11 @@ use crate::rules;
 /// How the provisioned capacity of a table follows what is used.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AutoScaling {
-    /// Of reads; nothing said leaves it as it is.
+    /// Of reads; `None` leaves it as it is.
     pub read: Option<CapacityScaling>,
-    /// Of writes; nothing said leaves it as it is. In a multi-Region table it is the same in all Regions.
+    /// Of writes; `None` leaves it as it is. In a multi-Region table it is the same in all Regions.
     pub write: Option<CapacityScaling>,
-    /// Of reads in single Regions, by the name of the Region.
+    /// Of reads in single Regions, by the name of the Region; a Region that is not named stays as it is.
     pub replicas: BTreeMap<String, CapacityScaling>,
 }
 
@@ -54,6 +54,14 @@ impl TargetTracking {
 }
 
 impl AutoScaling {
+    /// This, with the sides and Regions that it does not name as they were before.
+    #[must_use]
+    pub fn over(self, before: Option<Self>) -> Self {
+        let Self { read, write, mut replicas } = before.unwrap_or_default();
+        replicas.extend(self.replicas);
+        Self { read: self.read.or(read), write: self.write.or(write), replicas }
+    }
+
     pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
         let fields = setting.fields(WHAT, &[WRITE, READ, REPLICAS])?;
         let scaling = |name| fields.get(name).map(CapacityScaling::read).transpose();

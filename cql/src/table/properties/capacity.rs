@@ -50,8 +50,10 @@ impl CapacityMode {
         match mode.word(what)?.to_ascii_uppercase().as_str() {
             "PAY_PER_REQUEST" => Ok(Self::OnDemand),
             "PROVISIONED" => {
-                let units = |name| units(fields.required(name, "provisioned capacity")?, name);
-                Ok(Self::Provisioned { read: units(READ_UNITS)?, write: units(WRITE_UNITS)? })
+                let (Some(read), Some(write)) = (fields.get(READ_UNITS), fields.get(WRITE_UNITS)) else {
+                    return Err(PropertyError::refused(mode.span, &rules::PROVISIONED_WITHOUT_UNITS));
+                };
+                Ok(Self::Provisioned { read: units(read, READ_UNITS)?, write: units(write, WRITE_UNITS)? })
             }
             other => Err(PropertyError::unknown(mode.span, format!("the throughput mode {other}"))),
         }

@@ -97,7 +97,8 @@ impl TableProperty {
 }
 
 impl TableOptions {
-    /// The same options with one more, in the place of what was said of it before.
+    /// The same options with one more, in the place of what was said of it before. What the new one does not name stays: the
+    /// other side of a [`WarmThroughput`], the sides and Regions of an [`AutoScaling`], the Regions of a [`ReplicaCapacity`].
     #[must_use]
     pub fn and(mut self, property: impl Into<TableProperty>) -> Self {
         self.set(property.into());
@@ -114,11 +115,11 @@ impl TableOptions {
             TableProperty::Encryption(encryption) => self.encryption = Some(encryption),
             TableProperty::ClientSideTimestamps(timestamps) => self.client_side_timestamps = Some(timestamps),
             TableProperty::Ttl(ttl) => self.ttl = Some(ttl),
-            TableProperty::ReplicaCapacity(replicas) => self.replica_capacity = Some(replicas),
+            TableProperty::ReplicaCapacity(replicas) => self.replica_capacity.get_or_insert_default().extend(replicas),
             TableProperty::Cdc(cdc) => self.cdc = Some(cdc),
             TableProperty::StreamTags(tags) => self.stream_tags = Some(tags),
             TableProperty::DefaultTimeToLive(seconds) => self.default_time_to_live = Some(seconds),
-            TableProperty::AutoScaling(scaling) => self.auto_scaling = Some(scaling),
+            TableProperty::AutoScaling(scaling) => self.auto_scaling = Some(scaling.over(self.auto_scaling.take())),
             TableProperty::Tags(tags) => self.tags = Some(tags),
             TableProperty::Comment(comment) => self.comment = Some(comment),
             TableProperty::Ignored(option) => {

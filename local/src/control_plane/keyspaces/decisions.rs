@@ -3,10 +3,6 @@
 /// How many things a page has where the caller does not say; the most that `maxResults` permits. No source names a default.
 pub(super) const DEFAULT_PAGE: usize = 1000;
 
-/// The service's own words (gh:crossplane-contrib/provider-upjet-aws#1303).
-pub(super) const PROVISIONED_WITHOUT_UNITS: &str = "'PROVISIONED' throughput mode requires 'read_capacity_units' and \
-                                                    'write_capacity_units' to be set using 'capacity_mode' option";
-
 /// Units of warm throughput that nobody has raised: those of a new on-demand table (DG:warm-throughput). That they are shown
 /// beside a raised one is assumed: the model requires both.
 pub(super) const WARM_READS: u32 = 12_000;

@@ -10,7 +10,6 @@ use super::super::constraint::Constraints;
 use super::super::error::ApiError;
 use super::super::protocol::{Number, Timestamp};
 use super::constraints;
-use super::decisions::PROVISIONED_WITHOUT_UNITS;
 use super::tag::{self, Tag};
 use crate::protocol::refused_by;
 
@@ -253,7 +252,7 @@ impl CapacitySpecification {
             (Some("PROVISIONED"), Some(read), Some(write)) => {
                 Ok(CapacityMode::Provisioned { read: count(read), write: count(write) })
             }
-            (Some("PROVISIONED"), ..) => Err(ApiError::validation(PROVISIONED_WITHOUT_UNITS)),
+            (Some("PROVISIONED"), ..) => Err(ApiError::validation(refused_by(&rules::PROVISIONED_WITHOUT_UNITS).text)),
             _ => Ok(CapacityMode::OnDemand),
         }
     }

@@ -159,3 +159,59 @@ async fn what_cql_makes_the_api_shows_and_changes() {
     );
     local.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn provisioned_capacity_without_units_has_the_services_sentence_both_ways() {
+    let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
+    let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
+    api.keyspace("ks").await;
+    let sentence = "'PROVISIONED' throughput mode requires 'read_capacity_units' and 'write_capacity_units' to be set using \
+                    'capacity_mode' option";
+    for (units, members) in [
+        ("", json!({})),
+        (", 'read_capacity_units': 5", json!({"readCapacityUnits": 5})),
+        (", 'write_capacity_units': 5", json!({"writeCapacityUnits": 5})),
+    ] {
+        let specification = with(json!({"throughputMode": "PROVISIONED"}), members);
+        let create = with(create_table("ks", "t"), json!({"capacitySpecification": specification}));
+        assert_eq!(api.refused("CreateTable", create).await, format!("ValidationException: {sentence}"));
+        let create = format!(
+            "CREATE TABLE ks.t (id text PRIMARY KEY) WITH CUSTOM_PROPERTIES = \
+             {{'capacity_mode': {{'throughput_mode': 'PROVISIONED'{units}}}}}"
+        );
+        match client.query(&create).await {
+            Answer::Refused(code, text, ..) => assert_eq!((code, text.as_str()), (0x2200, sentence)),
+            other => panic!("{create}: {other:?}"),
+        }
+    }
+    local.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn auto_scaling_of_one_side_leaves_the_other_as_it_was() {
+    let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
+    let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
+    api.keyspace("ks").await;
+    let scaling = |most: u32| {
+        json!({
+            "autoScalingDisabled": false, "minimumUnits": 1, "maximumUnits": most,
+            "scalingPolicy": {"targetTrackingScalingPolicyConfiguration": {
+                "targetValue": 70.0, "disableScaleIn": false, "scaleInCooldown": 0, "scaleOutCooldown": 0,
+            }},
+        })
+    };
+    let capacity = json!({"throughputMode": "PROVISIONED", "readCapacityUnits": 5, "writeCapacityUnits": 5});
+    let both = json!({"readCapacityAutoScaling": scaling(10), "writeCapacityAutoScaling": scaling(20)});
+    let create = json!({"capacitySpecification": capacity, "autoScalingSpecification": both});
+    api.call("CreateTable", with(create_table("ks", "t"), create)).await;
+    let reads = json!({"autoScalingSpecification": {"readCapacityAutoScaling": scaling(11)}});
+    api.call("UpdateTable", with(table("ks", "t"), reads)).await;
+    let alter = "ALTER TABLE ks.t WITH AUTOSCALING_SETTINGS = {'provisioned_write_capacity_autoscaling_update': \
+                 {'autoscaling_disabled': false, 'minimum_units': 1, 'maximum_units': 21, 'scaling_policy': \
+                 {'target_tracking_scaling_policy_configuration': {'target_value': 70}}}}";
+    assert!(matches!(client.query(alter).await, Answer::Changed(_)));
+    let settings = api.call("GetTableAutoScalingSettings", table("ks", "t")).await;
+    let expected = json!({"readCapacityAutoScaling": scaling(11), "writeCapacityAutoScaling": scaling(21)});
+    assert_eq!(settings["autoScalingSpecification"], expected);
+    local.close().await.unwrap();
+}

@@ -63,6 +63,11 @@ async fn what_is_refused_has_its_name_and_leaves_everything_as_it_was() {
         ),
         (
             "CreateKeyspace",
+            json!({"keyspaceName": "a", "tags": vec![json!({"key": "a", "value": "b"}); 61]}),
+            constraint("'[61 elements]'", "tags", "have length less than or equal to 60"),
+        ),
+        (
+            "CreateKeyspace",
             json!({"keyspaceName": "a", "replicationSpecification": {"replicationStrategy": "TWO"}}),
             constraint(
                 "'TWO'",
