@@ -7,6 +7,7 @@ mod cassandra;
 mod clock;
 mod control_plane;
 mod controls;
+mod credential_store;
 mod credentials;
 mod error;
 pub mod fault;

@@ -18,10 +18,12 @@ pub(crate) struct ServiceSpecificCredential {
     pub(crate) service_user: String,
     pub(crate) created: DateTime<Utc>,
     pub(crate) is_active: bool,
-    password: [u8; 32],
+    /// The hash of its password.
+    pub(crate) password: [u8; 32],
 }
 
-/// All of them, as long as the service runs. Passwords are kept as hashes: they are random, so that nobody finds them again.
+/// All service-specific credentials that there are. Passwords are kept as hashes: they are random, so a hash does not give
+/// them away.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceSpecificCredentials(RwLock<Vec<ServiceSpecificCredential>>);
 
@@ -38,10 +40,18 @@ pub(crate) enum Full {
     Account,
 }
 
+impl ServiceSpecificCredential {
+    /// The same with another password, and that password, which is told only once.
+    pub(crate) fn with_new_password(self) -> (Self, String) {
+        let (password, hash) = password();
+        (Self { password: hash, ..self }, password)
+    }
+}
+
 impl ServiceSpecificCredentials {
-    /// Makes one for a user, and gives it with its password, which is told only once. `taken` is a user of CQL that is
-    /// somebody's already.
-    pub(crate) fn create(
+    /// A new one of a user with its password, which is told only once. It logs in once it is [put](Self::put) here. `taken` is a
+    /// CQL user that is somebody's already.
+    pub(crate) fn draft(
         &self,
         user: &str,
         account: &str,
@@ -49,7 +59,7 @@ impl ServiceSpecificCredentials {
         now: DateTime<Utc>,
     ) -> Result<(ServiceSpecificCredential, String), Full> {
         const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if all.iter().filter(|one| one.user == user).count() >= MOST_OF_A_USER {
             return Err(Full::User);
         }
@@ -67,16 +77,11 @@ impl ServiceSpecificCredentials {
         };
         let (password, hash) = password();
         let id = format!("ACCA{}", random::text(UPPER, 17));
-        let made = ServiceSpecificCredential {
-            id,
-            user: user.to_owned(),
-            service_user,
-            created: now,
-            is_active: true,
-            password: hash,
-        };
-        all.push(made.clone());
-        Ok((made, password))
+        let user = user.to_owned();
+        Ok((
+            ServiceSpecificCredential { id, user, service_user, created: now, is_active: true, password: hash },
+            password,
+        ))
     }
 
     /// Those of a user, or of all; in the order in which they were made.
@@ -85,23 +90,30 @@ impl ServiceSpecificCredentials {
         all.iter().filter(|one| user.is_none_or(|user| one.user == user)).cloned().collect()
     }
 
-    /// Whether there is such a one of this user, which is active or not from now on.
-    pub(crate) fn update(&self, user: &str, id: &str, is_active: bool) -> bool {
-        self.change(user, id, |one| one.is_active = is_active).is_some()
+    /// The one of this user with this id.
+    pub(crate) fn find(&self, user: &str, id: &str) -> Option<ServiceSpecificCredential> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|one| one.user == user && one.id == id).cloned()
     }
 
-    /// Gives one of a user's another password.
-    pub(crate) fn reset(&self, user: &str, id: &str) -> Option<(ServiceSpecificCredential, String)> {
-        let (password, hash) = password();
-        self.change(user, id, |one| one.password = hash).map(|one| (one, password))
-    }
-
-    /// Whether there was such a one of this user.
-    pub(crate) fn delete(&self, user: &str, id: &str) -> bool {
+    /// Adds one, or replaces the one with its id.
+    pub(crate) fn put(&self, credential: ServiceSpecificCredential) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let before = all.len();
-        all.retain(|one| one.user != user || one.id != id);
-        all.len() < before
+        match all.iter_mut().find(|one| one.id == credential.id) {
+            Some(one) => *one = credential,
+            None => all.push(credential),
+        }
+    }
+
+    /// Removes the one with this id.
+    pub(crate) fn remove(&self, id: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|one| one.id != id);
+    }
+
+    /// Has these in the place of all that there were.
+    pub(crate) fn replace_all(&self, mut credentials: Vec<ServiceSpecificCredential>) {
+        credentials.sort_by(|one, other| (one.created, &one.id).cmp(&(other.created, &other.id)));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = credentials;
     }
 
     /// The IAM user whose active credential this is.
@@ -112,18 +124,6 @@ impl ServiceSpecificCredentials {
             same(one.service_user.as_bytes(), service_user) & same(&one.password, &hash) & one.is_active
         };
         all.iter().find(is).map(|one| one.user.clone())
-    }
-
-    fn change(
-        &self,
-        user: &str,
-        id: &str,
-        change: impl FnOnce(&mut ServiceSpecificCredential),
-    ) -> Option<ServiceSpecificCredential> {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let one = all.iter_mut().find(|one| one.user == user && one.id == id)?;
-        change(one);
-        Some(one.clone())
     }
 }
 

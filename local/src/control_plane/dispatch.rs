@@ -113,7 +113,7 @@ impl Received {
             Service::CloudWatch => {
                 Answer::Output(monitoring::answer(plane, &principal.account, operation, input).await?)
             }
-            Service::Iam => Answer::Elements(iam::answer(plane, &principal, operation, input)?),
+            Service::Iam => Answer::Elements(iam::answer(plane, &principal, operation, input).await?),
         };
         Ok((route, result))
     }

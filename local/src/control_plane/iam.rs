@@ -11,6 +11,7 @@ use super::protocol::Input;
 use super::protocol::xml::Element;
 use crate::auth::http::Principal;
 use crate::auth::service_specific::{Full, MOST_OF_A_USER, MOST_USERS, ServiceSpecificCredential};
+use crate::upstream::Failed;
 
 /// The version that every form names.
 pub(crate) const VERSION: &str = "2010-05-08";
@@ -46,7 +47,7 @@ struct Form {
 }
 
 /// The result's elements of an operation that [`has`] knows.
-pub(crate) fn answer(
+pub(crate) async fn answer(
     plane: &Plane,
     principal: &Principal,
     operation: &str,
@@ -54,44 +55,52 @@ pub(crate) fn answer(
 ) -> Result<Vec<Element>, ApiError> {
     let form: Form = input.decode()?;
     form.check(operation)?;
-    let credentials = plane.authority().service_specific();
     let user = form.user_name.as_deref().unwrap_or(&principal.user);
+    if operation == "ListServiceSpecificCredentials" {
+        return form.list(plane, user);
+    }
+    let gateway = plane.gateway();
+    let credentials = gateway.service_specific();
+    let change = credentials.change().await;
+    if operation == "CreateServiceSpecificCredential" {
+        form.check_service()?;
+        let taken = |name: &str| plane.authority().is_principals_user(name);
+        let draft = credentials.all().draft(user, &principal.account, taken, plane.authority().now());
+        let (made, password) = draft.map_err(quota)?;
+        change.put(made.clone()).await.map_err(not_kept)?;
+        return Ok(vec![shown("ServiceSpecificCredential", &made, Some(password))]);
+    }
     let id = form.service_specific_credential_id.as_deref().unwrap_or_default();
-    let no_such = || {
-        let problem = format!("No such credential {id} exists");
-        ApiError::new("NoSuchEntity", problem)
-    };
+    let no_such = || ApiError::new("NoSuchEntity", format!("No such credential {id} exists"));
+    let there = credentials.all().find(user, id).ok_or_else(no_such)?;
     match operation {
-        "CreateServiceSpecificCredential" => {
-            form.check_service()?;
-            let taken = |name: &str| plane.authority().is_principals_user(name);
-            let made = credentials.create(user, &principal.account, taken, plane.authority().now());
-            let (made, password) = made.map_err(|full| {
-                let (quota, most) = match full {
-                    Full::User => ("ServiceSpecificCredentialsPerUser", MOST_OF_A_USER),
-                    Full::Account => ("UsersPerAccount", MOST_USERS),
-                };
-                ApiError::new("LimitExceeded", format!("Cannot exceed quota for {quota}: {most}"))
-            })?;
-            Ok(vec![shown("ServiceSpecificCredential", &made, Some(password))])
-        }
         "ResetServiceSpecificCredential" => {
-            let (reset, password) = credentials.reset(user, id).ok_or_else(no_such)?;
+            let (reset, password) = there.with_new_password();
+            change.put(reset.clone()).await.map_err(not_kept)?;
             Ok(vec![shown("ServiceSpecificCredential", &reset, Some(password))])
         }
         "UpdateServiceSpecificCredential" => {
             let is_active = form.status.as_deref() == Some("Active");
-            if credentials.update(user, id, is_active) { Ok(Vec::new()) } else { Err(no_such()) }
+            change.put(ServiceSpecificCredential { is_active, ..there }).await.map_err(not_kept)?;
+            Ok(Vec::new())
         }
-        "DeleteServiceSpecificCredential" => {
-            if credentials.delete(user, id) {
-                Ok(Vec::new())
-            } else {
-                Err(no_such())
-            }
+        _ => {
+            change.remove(id).await.map_err(not_kept)?;
+            Ok(Vec::new())
         }
-        _ => form.list(plane, user),
     }
+}
+
+fn quota(full: Full) -> ApiError {
+    let (quota, most) = match full {
+        Full::User => ("ServiceSpecificCredentialsPerUser", MOST_OF_A_USER),
+        Full::Account => ("UsersPerAccount", MOST_USERS),
+    };
+    ApiError::new("LimitExceeded", format!("Cannot exceed quota for {quota}: {most}"))
+}
+
+fn not_kept(failed: Failed) -> ApiError {
+    ApiError::internal(format!("keyspaces-local: {failed}"))
 }
 
 impl Form {

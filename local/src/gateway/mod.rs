@@ -32,6 +32,7 @@ use crate::auth::Authority;
 use crate::ca::Ca;
 use crate::cassandra::Fate;
 use crate::clock::Clock;
+use crate::credential_store::CredentialStore;
 use crate::error::{Error, ErrorKind};
 use crate::fault::Faults;
 use crate::journal::Journal;
@@ -40,7 +41,7 @@ use crate::names::Names;
 use crate::schema;
 use crate::throttle::Throttling;
 use crate::topology::{Partitioner, Sockets, Topology};
-use crate::upstream::{Failed, Layouts, Lease};
+use crate::upstream::{Failed, InternalConnection, Layouts, Lease};
 pub(crate) use listeners::{ListenerError, Listeners};
 pub(crate) use script::Script;
 pub(crate) use shared::Shared;
@@ -115,8 +116,12 @@ impl Gateway {
             Instance::Kept(_) | Instance::Alone => None,
         };
         let topology = Topology::new(&region, partitioner, &sockets.peers);
+        let inner_keyspace = names.inner().to_owned();
         let opened = shared::open(cassandra, names, &topology, schema, &clock).await;
         let (schema, history) = opened.map_err(|failed| unusable(cassandra, failed))?;
+        let own = InternalConnection::new(cassandra);
+        let kept = CredentialStore::open(own, &inner_keyspace, Arc::clone(&authority)).await;
+        let service_specific = Arc::new(kept.map_err(|failed| unusable(cassandra, failed))?);
         if let Some(script) = script {
             script.run(&schema).await?;
         }
@@ -124,6 +129,7 @@ impl Gateway {
         let shared = Arc::new(Shared {
             tls,
             authority,
+            service_specific,
             cassandra,
             fate,
             journal: Journal::new(),

@@ -11,6 +11,7 @@ use crate::auth::Authority;
 use crate::ca::Ca;
 use crate::cassandra::Fate;
 use crate::clock::Clock;
+use crate::credential_store::CredentialStore;
 use crate::fault::Faults;
 use crate::history::History;
 use crate::journal::Journal;
@@ -26,6 +27,7 @@ use crate::upstream::{Failed, InternalConnection, Layouts, lost};
 pub(crate) struct Shared {
     pub(super) tls: Arc<Ca>,
     pub(super) authority: Arc<Authority>,
+    pub(super) service_specific: Arc<CredentialStore>,
     pub(super) cassandra: SocketAddr,
     pub(super) fate: Fate,
     pub(super) journal: Journal,
@@ -69,6 +71,7 @@ impl Shared {
         Ok(Self {
             tls: Arc::clone(&self.tls),
             authority: Arc::clone(&self.authority),
+            service_specific: Arc::clone(&self.service_specific),
             cassandra: self.cassandra,
             fate: self.fate.clone(),
             journal: self.journal.clone(),
@@ -92,6 +95,11 @@ impl Shared {
             connections: Arc::clone(&self.connections),
             max_connections: self.max_connections,
         })
+    }
+
+    /// The users and passwords that IAM's operations made.
+    pub(crate) fn service_specific(&self) -> &CredentialStore {
+        &self.service_specific
     }
 
     /// The counts of requests and capacity.

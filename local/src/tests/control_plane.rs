@@ -223,6 +223,63 @@ async fn a_service_specific_credential_logs_in_by_cql_while_it_is_active() {
 }
 
 #[tokio::test]
+async fn service_specific_credentials_outlive_the_program() {
+    let cassandra = Local::shared().await.unwrap().cassandra_address().to_string();
+    let instance = crate::random::hex_32();
+    let start =
+        || async { Local::builder().cassandra(cassandra.as_str()).instance(&instance).peers(1).start().await.unwrap() };
+    let create = async |local: &Local, user: &str| {
+        let form =
+            format!("Action=CreateServiceSpecificCredential&UserName={user}&ServiceName=cassandra.amazonaws.com");
+        let made = iam(local, &form).await.text();
+        ["ServiceUserName", "ServicePassword", "ServiceSpecificCredentialId"]
+            .map(|name| element(&made, name).to_owned())
+    };
+    let change = async |local: &Local, action: &str, user: &str, id: &str| {
+        let form = format!(
+            "Action={action}ServiceSpecificCredential&UserName={user}&ServiceSpecificCredentialId={id}&Status=Inactive"
+        );
+        let answer = iam(local, &form).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.text()
+    };
+    let list = "Action=ListServiceSpecificCredentials&AllUsers=true";
+
+    let first = start().await;
+    let [kept, inactive, reset, deleted] = [
+        create(&first, "kept").await,
+        create(&first, "inactive").await,
+        create(&first, "reset").await,
+        create(&first, "deleted").await,
+    ];
+    change(&first, "Update", "inactive", &inactive[2]).await;
+    let renewed = change(&first, "Reset", "reset", &reset[2]).await;
+    let renewed = element(&renewed, "ServicePassword");
+    change(&first, "Delete", "deleted", &deleted[2]).await;
+    let listed = iam(&first, list).await.text();
+    first.close().await.unwrap();
+
+    let second = start().await;
+    let [kept_logs_in, inactive_logs_in, reset_logs_in, deleted_logs_in] =
+        [&kept, &inactive, &reset, &deleted].map(|one| logs_in(&second, &one[0], &one[1]));
+    assert!(kept_logs_in && !inactive_logs_in && !reset_logs_in && !deleted_logs_in);
+    assert!(logs_in(&second, &reset[0], renewed));
+    let members = |xml: &str| xml.matches("<member>").count();
+    assert_eq!(members(&listed), 3);
+    let again = iam(&second, list).await.text();
+    let list_of = |xml: &str| element(xml, "ServiceSpecificCredentials").to_owned();
+    assert_eq!(list_of(&again), list_of(&listed));
+    // The one that has a name keeps it from others.
+    assert_eq!(create(&second, "kept").await[0], "kept+1-at-111122223333");
+    change(&second, "Delete", "kept", &kept[2]).await;
+    second.close().await.unwrap();
+
+    let third = start().await;
+    assert!(!logs_in(&third, &kept[0], &kept[1]));
+    third.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_user_of_the_principal_without_permissions_has_none_either() {
     let local = Local::shared().await.unwrap();
     let made =

@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["auth", "ca", "names", "topology", "wire"],
     &["partitioner", "upstream"],
     &["recovery"],
-    &["cassandra", "fault", "history", "schema", "throttle"],
+    &["cassandra", "credential_store", "fault", "history", "schema", "throttle"],
     &["journal", "metering", "truststore"],
     &["gateway"],
     &["control_plane"],

@@ -1,0 +1,95 @@
+//! Service-specific credentials as an instance keeps them in Cassandra, so that they outlive the program as its tables do.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::auth::Authority;
+use crate::auth::service_specific::{ServiceSpecificCredential, ServiceSpecificCredentials};
+use crate::upstream::{Failed, InternalConnection};
+
+/// The credentials of an instance: in memory, where logins are checked, and in Cassandra.
+#[derive(Debug)]
+pub(crate) struct CredentialStore {
+    own: InternalConnection,
+    table: String,
+    authority: Arc<Authority>,
+    /// Held from the look at what there is to the end of the write, so that two changes do not both go by the same.
+    changing: Mutex<()>,
+}
+
+/// The right to change credentials, which one request has at a time. What Cassandra does not take is not changed in memory.
+#[derive(Debug)]
+pub(crate) struct CredentialChange<'a> {
+    store: &'a CredentialStore,
+    _changing: MutexGuard<'a, ()>,
+}
+
+impl CredentialStore {
+    /// Reads what an earlier program over this instance made.
+    pub(crate) async fn open(
+        own: InternalConnection,
+        inner_keyspace: &str,
+        authority: Arc<Authority>,
+    ) -> Result<Self, Failed> {
+        let table = format!("{inner_keyspace}.service_specific_credentials");
+        let columns = "id text PRIMARY KEY, user_name text, service_user_name text, created bigint, active boolean, \
+                       password_sha256 text";
+        own.run(&format!("CREATE TABLE IF NOT EXISTS {table} ({columns})"), &[]).await?;
+        let select = format!("SELECT JSON * FROM {table}");
+        let rows = own.select(&select, &[]).await?;
+        let kept: Option<Vec<ServiceSpecificCredential>> = rows.iter().map(credential).collect();
+        authority.service_specific().replace_all(kept.ok_or(Failed::Unreadable(select))?);
+        Ok(Self { own, table, authority, changing: Mutex::default() })
+    }
+
+    /// Those that there are.
+    pub(crate) fn all(&self) -> &ServiceSpecificCredentials {
+        self.authority.service_specific()
+    }
+
+    /// Waits for the change that is under way.
+    pub(crate) async fn change(&self) -> CredentialChange<'_> {
+        CredentialChange { store: self, _changing: self.changing.lock().await }
+    }
+}
+
+impl CredentialChange<'_> {
+    /// Adds one, or replaces the one with its id.
+    pub(crate) async fn put(&self, credential: ServiceSpecificCredential) -> Result<(), Failed> {
+        self.store.own.insert(&self.store.table, &row(&credential)).await?;
+        self.store.all().put(credential);
+        Ok(())
+    }
+
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), Failed> {
+        let delete = format!("DELETE FROM {} WHERE id = ?", self.store.table);
+        self.store.own.run(&delete, &[id]).await?;
+        self.store.all().remove(id);
+        Ok(())
+    }
+}
+
+fn row(credential: &ServiceSpecificCredential) -> Value {
+    let ServiceSpecificCredential { id, user, service_user, created, is_active, password } = credential;
+    json!({
+        "id": id, "user_name": user, "service_user_name": service_user, "created": created.timestamp_millis(),
+        "active": is_active, "password_sha256": hex::encode(password),
+    })
+}
+
+fn credential(row: &Value) -> Option<ServiceSpecificCredential> {
+    let text = |column: &str| row[column].as_str();
+    let mut password = [0; 32];
+    hex::decode_to_slice(text("password_sha256")?, &mut password).ok()?;
+    Some(ServiceSpecificCredential {
+        id: text("id")?.to_owned(),
+        user: text("user_name")?.to_owned(),
+        service_user: text("service_user_name")?.to_owned(),
+        created: DateTime::from_timestamp_millis(row["created"].as_i64()?)?,
+        is_active: row["active"].as_bool()?,
+        password,
+    })
+}
