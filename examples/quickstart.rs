@@ -145,7 +145,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("User {}: {} <{}>, {}", found.user_id, found.name, found.email, found.status);
 
     session.close(std::time::Duration::from_secs(5)).await?;
-    println!("Done. Next: examples/diagnose.rs, or the same against AWS: -- --region us-east-1");
+    println!("Done. Next: the same against AWS: -- --region us-east-1");
     if let Some(local) = local {
         local.close().await?;
     }

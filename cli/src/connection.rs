@@ -1,0 +1,131 @@
+//! A session, or the settings for one, at the place that [`Settings`] name.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use keyspaces::{Builder, Endpoint, Session};
+use serde::Deserialize;
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// What a ready file of `keyspaces-local` says that a client needs.
+#[derive(Debug, Deserialize)]
+struct Ready {
+    host: String,
+    port: u16,
+    names: Vec<String>,
+    ca: PathBuf,
+    region: String,
+    credentials: Credentials,
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    access_key: String,
+    secret_key: String,
+    session_token: Option<String>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("access_key", &self.access_key).finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// Connects.
+    pub(crate) async fn connect(self) -> Result<Session, Failure> {
+        Ok(self.builder().await?.connect().await?)
+    }
+
+    /// The settings of a session, with everything but how it is to be used.
+    pub(crate) async fn builder(self) -> Result<Builder, Failure> {
+        let settings = self.complete()?;
+        let builder = Session::builder().application_name("keyspaces-cli");
+        if let Some(path) = &settings.local {
+            return local(builder, path);
+        }
+        if let Some(address) = &settings.cassandra {
+            let builder = builder.endpoint(Endpoint::cassandra(address)?);
+            return as_user(builder, settings.user.as_deref());
+        }
+        let mut builder = builder;
+        if let Some(profile) = &settings.profile {
+            builder = with_profile(builder, profile, settings.region.is_none()).await?;
+        }
+        if let Some(region) = &settings.region {
+            builder = builder.region(region);
+        }
+        if let Some(endpoint) = &settings.endpoint {
+            builder = builder.endpoint(explicit(endpoint, &settings)?);
+        }
+        if let Some(ca) = &settings.ca {
+            builder = builder.trust_pem(read(ca)?)?;
+        }
+        as_user(builder, settings.user.as_deref())
+    }
+}
+
+fn local(builder: Builder, path: &Path) -> Result<Builder, Failure> {
+    let ready: Ready = serde_json::from_slice(&read(path)?).map_err(|error| {
+        let advice = "Give the file that `keyspaces local --ready-file` wrote";
+        Failure::usage(format!("reading {} failed: it is no ready file: {error}. {advice}", path.display()))
+    })?;
+    let server_name = ready.names.get(1).unwrap_or(&ready.host);
+    let Credentials { access_key, secret_key, session_token } = &ready.credentials;
+    Ok(builder
+        .region(&ready.region)
+        .endpoint(Endpoint::explicit(&ready.host, ready.port, server_name)?)
+        .trust_pem(read(&ready.ca)?)?
+        .static_credentials(access_key, secret_key, session_token.as_deref()))
+}
+
+fn as_user(builder: Builder, user: Option<&str>) -> Result<Builder, Failure> {
+    let Some(user) = user else { return Ok(builder) };
+    let password = env::var("KEYSPACES_PASSWORD")
+        .map_err(|_| Failure::usage(format!("the password of {user} is not known. Set KEYSPACES_PASSWORD")))?;
+    Ok(builder.password(user, password))
+}
+
+#[cfg(feature = "aws-config")]
+async fn with_profile(builder: Builder, profile: &str, takes_region: bool) -> Result<Builder, Failure> {
+    let config = aws_config::defaults(aws_config::BehaviorVersion::latest()).profile_name(profile).load().await;
+    let mut builder = builder;
+    if let Some(region) = config.region().filter(|_| takes_region) {
+        builder = builder.region(region.as_ref());
+    }
+    match config.credentials_provider() {
+        Some(provider) => Ok(builder.credentials(provider)),
+        None => Ok(builder),
+    }
+}
+
+#[cfg(not(feature = "aws-config"))]
+#[expect(clippy::unused_async, reason = "as with the feature")]
+async fn with_profile(_: Builder, profile: &str, _: bool) -> Result<Builder, Failure> {
+    let problem = "this program was built without the feature aws-config, which reads profiles";
+    Err(Failure::usage(format!("using the profile {profile} failed: {problem}")))
+}
+
+fn explicit(endpoint: &str, settings: &Settings) -> Result<Endpoint, Failure> {
+    let (host, port) = match endpoint.rsplit_once(':') {
+        // What follows the last colon of an IPv6 address is a port only behind a bracket.
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+            let port = port.parse().map_err(|_| Failure::usage(format!("{port:?} in {endpoint} is not a port")))?;
+            (host, port)
+        }
+        _ => (endpoint, 9142),
+    };
+    if settings.server_name.is_none() && host.contains(".vpce.") {
+        return Ok(Endpoint::vpc(host)?);
+    }
+    let standard = settings.region.as_deref().map(Endpoint::region).transpose()?;
+    let of_region = standard.as_ref().and_then(Endpoint::server_name);
+    let server_name = settings.server_name.as_deref().or(of_region).unwrap_or(host);
+    Ok(Endpoint::explicit(host, port, server_name)?)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| Failure::usage(format!("reading {} failed: {error}", path.display())))
+}

@@ -1,0 +1,38 @@
+//! Workflow commands of GitHub Actions:
+//! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>
+
+use std::io::{self, Write};
+
+use super::{Level, Report};
+
+pub(super) fn write(report: &Report<'_>, to: &mut impl Write) -> io::Result<()> {
+    for (source, finding) in report.iter() {
+        let command = match finding.level {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Note => "notice",
+        };
+        let (start, end) = (finding.position, finding.end(&source.text));
+        let (file, title) = (property(&source.name), property(&finding.id));
+        let text = data(&finding.whole_text());
+        // The columns count only where start and end are on one line.
+        let columns = match start.line == end.line {
+            true => format!(",col={},endColumn={}", start.column, end.column),
+            false => String::new(),
+        };
+        writeln!(
+            to,
+            "::{command} file={file},line={},endLine={}{columns},title={title}::{text}",
+            start.line, end.line
+        )?;
+    }
+    Ok(())
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

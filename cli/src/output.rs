@@ -1,0 +1,30 @@
+//! The answer goes to standard output, all else to standard error.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use crate::failure::{Failure, Status};
+
+/// Writes a part of the answer. A reader that closes the pipe has read enough.
+pub(crate) fn answer(text: impl Display) -> Result<(), Failure> {
+    written(write!(anstream::stdout(), "{text}"))
+}
+
+/// What writing the answer comes to.
+pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Status::Usage, format!("writing to standard output failed: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A line for the person at the terminal; lost if standard error is closed.
+pub(crate) fn note(text: impl Display) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+pub(crate) fn error(failure: &Failure) {
+    note(format_args!("\x1b[1;31merror\x1b[0m: {failure}"));
+}

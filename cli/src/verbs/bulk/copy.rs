@@ -1,0 +1,69 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use keyspaces::{Endpoint, Session};
+
+use super::TableName;
+use super::pace::{Pace, rate};
+use super::run::{SummaryFormat, end, interrupted, run};
+use crate::failure::{Failure, Status};
+use crate::settings::Settings;
+
+const EXAMPLE: &str = "\
+Example:
+  keyspaces copy shop.sales shop.sales_2
+  keyspaces copy shop.sales shop.sales --from-cassandra 10.0.0.7:9042 --region us-east-1 --checkpoint sales.copy
+
+Exit status as of load.";
+
+/// Copy the rows of a table to another one, also from a plain Cassandra
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Copy {
+    /// The table to read
+    #[arg(value_name = "FROM")]
+    from: TableName,
+    /// The table to write, at the place to connect to
+    #[arg(value_name = "TO")]
+    to: TableName,
+    /// Read from this plain Cassandra [default: the same place]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    from_cassandra: Option<String>,
+    /// Write capacity units a second, as 500, or a share of the provisioned capacity, as 80%
+    #[arg(long, value_name = "UNITS|PERCENT%")]
+    rate: Option<Pace>,
+    /// The same for reading
+    #[arg(long, value_name = "UNITS|PERCENT%")]
+    read_rate: Option<Pace>,
+    /// File that records how far it is
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// File for rows that the second table refuses, as JSON Lines
+    #[arg(long, value_name = "FILE")]
+    rejected_to: Option<PathBuf>,
+    /// How to write the summary
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: SummaryFormat,
+    #[command(flatten)]
+    place: Settings,
+}
+
+impl Copy {
+    pub(crate) async fn run(self) -> Result<Status, Failure> {
+        let to = self.place.connect().await?;
+        let from = match &self.from_cassandra {
+            Some(address) => Session::builder().endpoint(Endpoint::cassandra(address)?).connect().await?,
+            None => to.clone(),
+        };
+        let (source, target) = ((&*self.from.keyspace, &*self.from.table), (&*self.to.keyspace, &*self.to.table));
+        let mut copy = from.bulk().copy(source, &to, target).rate(rate(self.rate)).read_rate(rate(self.read_rate));
+        if let Some(path) = self.checkpoint {
+            copy = copy.checkpoint(path);
+        }
+        if let Some(path) = self.rejected_to {
+            copy = copy.rejected_to(path);
+        }
+        let summary = run(copy.progress(), copy.until(interrupted()).into_future()).await?;
+        end(&summary, self.format, true)
+    }
+}

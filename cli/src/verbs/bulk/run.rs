@@ -1,0 +1,103 @@
+//! An operation on a whole table: its progress, its end by Ctrl-C, and its summary.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use indicatif::HumanDuration;
+use keyspaces::Error;
+use keyspaces::bulk::{Progress, Summary};
+use serde_json::json;
+use tokio::sync::watch;
+
+use crate::failure::{Failure, Status};
+use crate::{output, progress};
+
+/// How the summary is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum SummaryFormat {
+    /// For people
+    Human,
+    /// One JSON object in a line
+    Json,
+}
+
+/// The first Ctrl-C stops the operation so that it can go on later.
+pub(super) async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    output::note("stopping: waiting for the rows that were sent");
+}
+
+/// Runs an operation beside a line of its progress.
+pub(super) async fn run(
+    mut changes: watch::Receiver<Progress>,
+    operation: impl Future<Output = Result<Summary, Error>>,
+) -> Result<Summary, Failure> {
+    let line = progress::line();
+    let mut operation = std::pin::pin!(operation);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut operation => break ended,
+            Ok(()) = changes.changed() => line.set_message(text(&changes.borrow_and_update())),
+        }
+    };
+    line.finish_and_clear();
+    Ok(ended?)
+}
+
+/// Writes the summary, and gives the status of the operation.
+pub(super) fn end(summary: &Summary, format: SummaryFormat, is_answer: bool) -> Result<Status, Failure> {
+    match (format, is_answer) {
+        (SummaryFormat::Json, true) => output::answer(format_args!("{}\n", as_json(summary)))?,
+        (SummaryFormat::Json, false) => output::note(as_json(summary)),
+        (SummaryFormat::Human, true) => output::answer(format_args!("{summary}\n"))?,
+        (SummaryFormat::Human, false) => output::note(summary),
+    }
+    Ok(match summary {
+        Summary { is_complete: false, .. } => Status::Interrupted,
+        Summary { rejected: 1.., .. } => Status::No,
+        _ => Status::Done,
+    })
+}
+
+fn text(progress: &Progress) -> String {
+    let mut text = String::new();
+    if let Some(fraction) = progress.fraction {
+        text += &format!("{:.0} %, ", fraction * 100.0);
+    }
+    text += &format!(
+        "{} rows, {:.0} rows/s, {:.0} units/s",
+        progress.rows, progress.rows_per_second, progress.units_per_second
+    );
+    if let Some(limit) = progress.limit {
+        text += &format!(" of {limit}");
+    }
+    if progress.throttles > 0 {
+        text += &format!(", {} throttled", progress.throttles);
+    }
+    if progress.rejected > 0 {
+        text += &format!(", {} rejected", progress.rejected);
+    }
+    if let Some(left) = progress.time_left {
+        text += &format!(", {} left", HumanDuration(Duration::from_secs(left.as_secs())));
+    }
+    text
+}
+
+fn as_json(summary: &Summary) -> serde_json::Value {
+    let path = |path: &Option<std::path::PathBuf>| path.as_deref().map(Path::display).map(|path| path.to_string());
+    json!({
+        "complete": summary.is_complete,
+        "rows": summary.rows,
+        "rejected": summary.rejected,
+        "bytes": summary.bytes,
+        "units": summary.units,
+        "throttles": summary.throttles,
+        "seconds": summary.elapsed.as_secs_f64(),
+        "first_rejection": summary.first_rejection,
+        "rejected_file": path(&summary.rejected_file),
+        "checkpoint": path(&summary.checkpoint),
+    })
+}

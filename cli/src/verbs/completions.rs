@@ -1,0 +1,25 @@
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use crate::failure::{Failure, Status};
+use crate::output;
+
+const EXAMPLE: &str = "\
+Example:
+  keyspaces completions bash > ~/.local/share/bash-completion/completions/keyspaces";
+
+/// Print the completions of this program for a shell
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Completions {
+    shell: Shell,
+}
+
+impl Completions {
+    pub(crate) fn run(self) -> Result<Status, Failure> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut crate::Arguments::command(), "keyspaces", &mut script);
+        output::answer(String::from_utf8_lossy(&script))?;
+        Ok(Status::Done)
+    }
+}

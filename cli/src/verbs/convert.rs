@@ -1,0 +1,68 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use keyspaces::convert::{Action, ConversionFinding, convert};
+
+use crate::failure::{Failure, Status};
+use crate::findings::{Finding, Format, Level, Report};
+use crate::input::Source;
+use crate::output;
+
+const EXAMPLE: &str = "\
+Example:
+  keyspaces convert cassandra.cql > keyspaces.cql
+
+The statements that Keyspaces takes go to standard output, what became of the rest to standard error.
+Exit status: 0 if all is converted, 1 if something is left to decide, 2 if a file cannot be read. It needs no service.";
+
+/// Make a schema of Cassandra or ScyllaDB into one of Amazon Keyspaces
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Convert {
+    /// Files of CQL in UTF-8; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How to write what became of the rest
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: Format,
+}
+
+impl Convert {
+    pub(crate) fn run(self) -> Result<Status, Failure> {
+        let (sources, mut status) = Source::read_all(&self.files);
+        let mut report = Report::default();
+        for source in &sources {
+            let conversion = convert(&source.text);
+            output::answer(&conversion)?;
+            report.add(source, conversion.findings.into_iter().map(finding));
+        }
+        // Lost if standard error is closed.
+        let _ = report.write(self.format, &mut anstream::stderr());
+        if report.has_errors() {
+            status = status.max(Status::No);
+        }
+        Ok(status)
+    }
+}
+
+fn finding(finding: ConversionFinding) -> Finding {
+    let (level, id) = match finding.action {
+        Action::Decide => (Level::Error, "to-decide"),
+        Action::LeftOut => (Level::Note, "left-out"),
+        Action::Replaced => (Level::Note, "replaced"),
+        Action::Added => (Level::Note, "added"),
+    };
+    let help = match finding.instead {
+        Some(instead) => format!("{} {instead};", finding.reason),
+        None => finding.reason,
+    };
+    Finding {
+        level,
+        id: id.to_owned(),
+        span: finding.span,
+        position: finding.position,
+        text: finding.what,
+        help: Some(help),
+        source: finding.source,
+    }
+}

@@ -1,0 +1,138 @@
+//! Rows as text.
+
+use keyspaces::Row;
+use serde_json::{Map, Value};
+use unicode_width::UnicodeWidthStr;
+
+use super::{Format, value};
+
+/// Columns are aligned over so many rows at a time.
+const ALIGNED: usize = 100;
+
+/// Makes text of rows one after the other.
+pub(super) struct Writer {
+    format: Format,
+    /// How many rows came.
+    rows: usize,
+    /// Rows that wait to be aligned, the header first.
+    table: Vec<Vec<String>>,
+}
+
+impl Writer {
+    pub(super) fn new(format: Format) -> Self {
+        Self { format, rows: 0, table: Vec::new() }
+    }
+
+    /// The text of one more row, as far as it can be given already.
+    pub(super) fn row(&mut self, row: Row) -> String {
+        self.rows += 1;
+        let is_first = self.rows == 1;
+        match self.format {
+            Format::Table => self.aligned(row),
+            Format::Csv => csv(row, is_first),
+            Format::Json => format!("{}{}", if is_first { "[\n" } else { ",\n" }, json(row)),
+            Format::Jsonl => format!("{}\n", json(row)),
+        }
+    }
+
+    /// What is missing after the last row.
+    pub(super) fn end(&mut self) -> String {
+        match (self.format, self.rows) {
+            (Format::Json, 0) => "[]\n".to_owned(),
+            (Format::Json, _) => "\n]\n".to_owned(),
+            (Format::Table, _) => align(&std::mem::take(&mut self.table)),
+            (Format::Csv | Format::Jsonl, _) => String::new(),
+        }
+    }
+
+    fn aligned(&mut self, row: Row) -> String {
+        let (names, values): (Vec<String>, Vec<String>) = row
+            .into_columns()
+            .map(|(name, value)| (name, value.as_ref().map_or_else(|| "null".to_owned(), value::text)))
+            .map(|(name, value)| (name, value.escape_debug_controls()))
+            .unzip();
+        if self.table.is_empty() {
+            self.table.push(names);
+        }
+        self.table.push(values);
+        if self.table.len() > ALIGNED { align(&std::mem::take(&mut self.table)) } else { String::new() }
+    }
+}
+
+/// Control characters would break the table and could command the terminal.
+trait EscapeControls {
+    fn escape_debug_controls(self) -> String;
+}
+
+impl EscapeControls for String {
+    fn escape_debug_controls(self) -> String {
+        if !self.contains(char::is_control) {
+            return self;
+        }
+        let escaped = self.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() });
+        escaped.collect()
+    }
+}
+
+fn align(table: &[Vec<String>]) -> String {
+    let Some(header) = table.first() else { return String::new() };
+    let width = |column: usize| table.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
+    let widths: Vec<usize> = (0..header.len()).map(|column| width(column).unwrap_or_default()).collect();
+    let mut text = String::new();
+    for (index, row) in table.iter().enumerate() {
+        line(&mut text, row.iter().zip(&widths).map(|(cell, width)| (cell.as_str(), *width)), " | ");
+        if index == 0 {
+            let rules: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+            line(&mut text, rules.iter().zip(&widths).map(|(cell, width)| (cell.as_str(), *width)), "-+-");
+        }
+    }
+    text
+}
+
+fn line<'c>(text: &mut String, cells: impl Iterator<Item = (&'c str, usize)>, between: &str) {
+    let cells: Vec<String> = cells.map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width()))).collect();
+    text.push_str(cells.join(between).trim_end());
+    text.push('\n');
+}
+
+fn csv(row: Row, is_first: bool) -> String {
+    let (names, values): (Vec<String>, Vec<String>) = row
+        .into_columns()
+        .map(|(name, value)| (csv_field(name), value.as_ref().map(value::text).map_or_else(String::new, csv_field)))
+        .unzip();
+    let header = if is_first { format!("{}\r\n", names.join(",")) } else { String::new() };
+    format!("{header}{}\r\n", values.join(","))
+}
+
+/// An empty text is quoted, null is not.
+fn csv_field(text: String) -> String {
+    match text.is_empty() || text.contains([',', '"', '\r', '\n']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
+fn json(row: Row) -> Value {
+    let columns = row.into_columns();
+    Value::Object(
+        columns.map(|(name, value)| (name, value.as_ref().map_or(Value::Null, value::json))).collect::<Map<_, _>>(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_by_their_width_on_a_terminal() {
+        let table = [["id", "name"], ["1", "日本"], ["22", ""]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(align(&table), "id | name\n---+-----\n1  | 日本\n22 |\n");
+        assert_eq!("a\u{1b}[2Jb".to_owned().escape_debug_controls(), "a\\u{1b}[2Jb");
+    }
+
+    #[test]
+    fn csv_tells_null_from_an_empty_text() {
+        assert_eq!(csv_field(String::new()), "\"\"");
+        assert_eq!(csv_field("a\"b".to_owned()), "\"a\"\"b\"");
+    }
+}

@@ -1,0 +1,55 @@
+//! Values of any CQL type as text and as JSON.
+
+use keyspaces::value::CqlValue;
+use serde_json::{Map, Number, Value};
+
+/// As in CQL, a text without its quotes.
+pub(super) fn text(value: &CqlValue) -> String {
+    match value {
+        CqlValue::Text(text) | CqlValue::Ascii(text) => text.clone(),
+        CqlValue::Empty => String::new(),
+        value => {
+            let literal = value.to_string();
+            // Timestamps, dates and times are quoted in CQL.
+            match literal.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+                Some(inner) => inner.to_owned(),
+                None => literal,
+            }
+        }
+    }
+}
+
+/// Numbers that JSON readers hold exactly are numbers, all else is text as in CQL.
+pub(super) fn json(value: &CqlValue) -> Value {
+    match value {
+        CqlValue::Boolean(value) => Value::Bool(*value),
+        CqlValue::TinyInt(value) => Value::from(*value),
+        CqlValue::SmallInt(value) => Value::from(*value),
+        CqlValue::Int(value) => Value::from(*value),
+        CqlValue::BigInt(value) => Value::from(*value),
+        CqlValue::Counter(value) => Value::from(value.0),
+        CqlValue::Double(number) => Number::from_f64(*number).map_or_else(|| Value::from(text(value)), Value::Number),
+        // The shortest digits of a float, which those of the double beside it are not.
+        CqlValue::Float(number) => number.to_string().parse().map_or_else(|_| Value::from(text(value)), Value::Number),
+        CqlValue::List(items) | CqlValue::Set(items) => items.iter().map(json).collect(),
+        CqlValue::Tuple(items) => items.iter().map(|item| item.as_ref().map_or(Value::Null, json)).collect(),
+        CqlValue::Map(entries) => Value::Object(entries.iter().map(|(key, value)| (text(key), json(value))).collect()),
+        CqlValue::UserDefinedType { fields, .. } => {
+            let fields = fields.iter().map(|(name, value)| (name.clone(), value.as_ref().map_or(Value::Null, json)));
+            Value::Object(fields.collect::<Map<_, _>>())
+        }
+        value => Value::from(text(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        assert_eq!(json(&CqlValue::Float(0.1)).to_string(), "0.1");
+        assert_eq!(json(&CqlValue::BigInt(i64::MAX)).to_string(), "9223372036854775807");
+        assert_eq!(json(&CqlValue::Double(f64::NAN)), Value::from("NaN"));
+    }
+}
