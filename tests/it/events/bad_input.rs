@@ -113,7 +113,7 @@ async fn a_table_of_the_same_name_with_other_columns_is_refused() {
     assert_eq!(
         error.to_string(),
         format!(
-            "preparing SELECT FROM {name}.events failed: the column payload is blob, it cannot be read as Option<String>"
+            "preparing INSERT INTO {name}.events failed: the bind marker for payload is blob, &str cannot be bound to it"
         )
     );
 }
