@@ -1,9 +1,9 @@
 use std::fs;
 use std::future::IntoFuture;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-use keyspaces::bulk::{Csv, Input, JsonLines, Load};
+use keyspaces::bulk::{Csv, Input, JsonLines, Load, Rate};
 use keyspaces::{ErrorKind, Session};
 use keyspaces_local::Fault;
 use keyspaces_local::fault::Effect;
@@ -149,6 +149,8 @@ async fn a_table_that_is_not_there_or_dropped_meanwhile_ends_the_load() {
     let (keyspace, name) = apart(&table);
     let (reader, mut writer) = std::io::pipe().unwrap();
     let load = session.bulk().load(keyspace, name, Input::reader("a pipe", reader), Csv::new());
+    // So that it does not hold up the definition.
+    let load = load.rate(Rate::Units(NonZeroU32::new(500).unwrap()));
     let mut progress = load.progress();
     let loading = tokio::spawn(load.into_future());
     std::io::Write::write_all(&mut writer, many(0..1_000).as_bytes()).unwrap();
