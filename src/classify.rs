@@ -219,10 +219,7 @@ fn server_error(code: &DbError, said: &str) -> Failure {
              /keyspace/system*",
         ),
         DbError::SyntaxError => refused("a syntax error"),
-        // DG:troubleshooting.cql
-        DbError::Invalid if said.starts_with("unconfigured ") => {
-            Failure::new(ErrorKind::NotReady, "refused by the server")
-        }
+        DbError::Invalid if is_of_what_is_missing(said) => Failure::new(ErrorKind::NotReady, "refused by the server"),
         DbError::Invalid => match rules::with_text(said) {
             Some(rule) if *rule == rules::ROW_TOO_LARGE || *rule == rules::PARTITION_KEY_TOO_LARGE => {
                 Failure::new(ErrorKind::TooLarge, "refused by the server").with_advice(by_rule_in_words(rule).1)
@@ -243,6 +240,13 @@ fn server_error(code: &DbError, said: &str) -> Failure {
         }
         _ => failed("an error this version does not know").perhaps_applied(),
     }
+}
+
+/// Whether a table or keyspace is not there, in the service's words (DG:troubleshooting.cql) or in those of Cassandra
+/// since 4.0.
+fn is_of_what_is_missing(said: &str) -> bool {
+    let is_object = said.starts_with("table ") || said.starts_with("keyspace ");
+    said.starts_with("unconfigured ") || is_object && said.ends_with(" does not exist")
 }
 
 fn throttled() -> Failure {

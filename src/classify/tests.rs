@@ -53,6 +53,8 @@ fn every_error_is_sorted_and_says_whether_the_statement_may_have_been_applied() 
         (db(Db::Invalid, "countRows is not yet supported."), Refused, false),
         (db(Db::Invalid, "unconfigured table ks.t"), NotReady, false),
         (db(Db::Invalid, "unconfigured keyspace ks"), NotReady, false),
+        (db(Db::Invalid, "table t does not exist"), NotReady, false),
+        (db(Db::Invalid, "keyspace ks does not exist"), NotReady, false),
         (db(Db::ConfigError, ""), Refused, false),
         (db(function, ""), Refused, false),
         (db(exists, ""), AlreadyExists, false),
