@@ -1,6 +1,8 @@
 //! Values of any CQL type as text and as JSON.
 
 use keyspaces::value::CqlValue;
+use keyspaces_cql::statement::NativeType;
+use keyspaces_cql::value::write_scalar;
 use serde_json::{Map, Number, Value};
 
 /// As in CQL, a text without its quotes.
@@ -8,15 +10,28 @@ pub(super) fn text(value: &CqlValue) -> String {
     match value {
         CqlValue::Text(text) | CqlValue::Ascii(text) => text.clone(),
         CqlValue::Empty => String::new(),
-        value => {
-            let literal = value.to_string();
-            // Timestamps, dates and times are quoted in CQL.
-            match literal.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
-                Some(inner) => inner.to_owned(),
-                None => literal,
-            }
+        CqlValue::Varint(number) => digits(value, NativeType::Varint, number.as_signed_bytes_be_slice()),
+        CqlValue::Decimal(number) => {
+            let (unscaled, scale) = number.as_signed_be_bytes_slice_and_exponent();
+            digits(value, NativeType::Decimal, &[&scale.to_be_bytes(), unscaled].concat())
         }
+        value => literal(value),
     }
+}
+
+fn literal(value: &CqlValue) -> String {
+    let literal = value.to_string();
+    // Timestamps, dates and times are quoted in CQL.
+    match literal.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+        Some(inner) => inner.to_owned(),
+        None => literal,
+    }
+}
+
+/// The digits of a number that the driver shows as the bytes of a blob; as it shows it if they are too many to write out.
+fn digits(value: &CqlValue, of: NativeType, bytes: &[u8]) -> String {
+    let mut digits = String::new();
+    if write_scalar(of, bytes, &mut digits) { digits } else { literal(value) }
 }
 
 /// Numbers that JSON readers hold exactly are numbers, all else is text as in CQL.
@@ -44,7 +59,17 @@ pub(super) fn json(value: &CqlValue) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use keyspaces::value::{CqlDecimal, CqlVarint};
+
     use super::*;
+
+    #[test]
+    fn numbers_of_any_size_are_shown_by_their_digits() {
+        let decimal = CqlDecimal::from_signed_be_bytes_and_exponent(vec![0xff, 0x85], 2);
+        assert_eq!(text(&CqlValue::Decimal(decimal)), "-1.23");
+        let varint = CqlVarint::from_signed_bytes_be(vec![1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(text(&CqlValue::Varint(varint)), "18446744073709551616");
+    }
 
     #[test]
     fn numbers_keep_their_digits() {
