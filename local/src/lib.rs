@@ -19,6 +19,7 @@ mod local;
 mod metering;
 mod names;
 mod partitioner;
+pub mod program;
 mod protocol;
 mod random;
 mod ready;

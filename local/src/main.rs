@@ -7,11 +7,10 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
-use std::{fs, future};
 
 use clap::Parser;
 use keyspaces_local::Ready;
-use tokio::signal::unix::{SignalKind, signal};
+use keyspaces_local::program::{asked_to_end, remove_file, write_file};
 use tracing_subscriber::EnvFilter;
 
 use arguments::Arguments;
@@ -59,7 +58,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn StdError>> {
     // The ready file last: who has waited for it finds the other.
     for (path, text) in [(&env_file, environment.trim_end()), (&ready_file, &json)] {
         if let Some(path) = path {
-            write(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+            write_file(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
         }
     }
     writeln!(io::stdout(), "{json}")?;
@@ -79,38 +78,8 @@ fn welcome(ready: &Ready) -> String {
     format!("ready: {host}:{port} stands for Amazon Keyspaces in {region}. Ctrl-C ends it.")
 }
 
-/// Ctrl-C, SIGTERM, or the terminal's end.
-async fn asked_to_end() {
-    let received = async |kind| match signal(kind) {
-        Ok(mut signals) => drop(signals.recv().await),
-        Err(_) => future::pending().await,
-    };
-    tokio::select! {
-        () = received(SignalKind::interrupt()) => {}
-        () = received(SignalKind::terminate()) => {}
-        () = received(SignalKind::hangup()) => {}
-    }
-}
-
-/// The file is there with all of its text or not at all, and only its owner may read the secrets in it.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    writeln!(file, "{text}")?;
-    file.persist(path)?;
-    Ok(())
-}
-
 fn remove(path: &Path) -> Result<(), String> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(format!("{} cannot be removed: {error}", path.display()))
-        }
-        _ => Ok(()),
-    }
+    remove_file(path).map_err(|error| format!("{} cannot be removed: {error}", path.display()))
 }
 
 /// To standard error; where that is gone, to nobody.

@@ -1,5 +1,5 @@
-use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::str::FromStr;
 
 use clap::Args;
@@ -7,7 +7,7 @@ use keyspaces::Endpoint;
 use keyspaces::Session;
 use keyspaces::bulk::{Format, Input};
 use keyspaces_local::Local as Service;
-use tokio::signal::unix::{SignalKind, signal};
+use keyspaces_local::program::{asked_to_end, remove_file, write_file};
 
 use super::bulk::TableName;
 use crate::failure::{Failure, Status};
@@ -79,23 +79,24 @@ impl Local {
         if let Some(address) = &self.cassandra {
             builder = builder.cassandra(address);
         }
+        let mut asked_to_end = pin!(asked_to_end());
         let service = tokio::select! {
             started = builder.start() => started?,
-            () = asked_to_end() => return Ok(Status::Interrupted),
+            () = &mut asked_to_end => return Ok(Status::Interrupted),
         };
         tokio::select! {
             loaded = load(&service, &self.load) => loaded?,
-            () = asked_to_end() => return Ok(Status::Interrupted),
+            () = &mut asked_to_end => return Ok(Status::Interrupted),
         }
         let json = service.ready().json();
         if let Some(path) = &self.ready_file {
-            write(path, &json)
+            write_file(path, &json)
                 .map_err(|error| Failure::usage(format!("writing {} failed: {error}", path.display())))?;
         }
         output::answer(format_args!("{json}\n"))?;
         output::note(format_args!("ready: {}:{}. Ctrl-C ends it.", service.host(), service.port()));
         let ended = tokio::select! {
-            () = asked_to_end() => Ok(Status::Done),
+            () = &mut asked_to_end => Ok(Status::Done),
             error = service.ended() => Err(error.into()),
         };
         remove(self.ready_file.as_deref())?;
@@ -125,36 +126,7 @@ async fn load(service: &Service, all: &[Rows]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ctrl-C, SIGTERM, or the terminal's end.
-async fn asked_to_end() {
-    let received = async |kind| match signal(kind) {
-        Ok(mut signals) => drop(signals.recv().await),
-        Err(_) => std::future::pending().await,
-    };
-    tokio::select! {
-        () = received(SignalKind::interrupt()) => {}
-        () = received(SignalKind::terminate()) => {}
-        () = received(SignalKind::hangup()) => {}
-    }
-}
-
-/// The file is there with all of its text or not at all, and only its owner may read the secrets in it.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    writeln!(file, "{text}")?;
-    file.persist(path)?;
-    Ok(())
-}
-
 fn remove(path: Option<&Path>) -> Result<(), Failure> {
-    match path.map(std::fs::remove_file) {
-        Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::usage(format!("removing the ready file failed: {error}")))
-        }
-        _ => Ok(()),
-    }
+    let removed = path.map_or(Ok(()), remove_file);
+    removed.map_err(|error| Failure::usage(format!("removing the ready file failed: {error}")))
 }

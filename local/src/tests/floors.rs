@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["gateway"],
     &["control_plane"],
     &["controls"],
-    &["fault_port", "ready", "runtime"],
+    &["fault_port", "program", "ready", "runtime"],
     &["local"],
     &["lib", "tests"],
 ];
