@@ -10,6 +10,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, SSLError
 
+from checks import run
+
 READY = json.load(open(os.environ["KS_READY"]))
 KEYSPACE = os.environ["KS_KEYSPACE"]
 REGION = READY["region"]
@@ -323,15 +325,7 @@ CHECKS = {
 
 
 def main():
-    keyspaces, failed = connect(), False
-    for name, check in CHECKS.items():
-        try:
-            check(keyspaces)
-            print(f"ok {name}", flush=True)
-        except Exception as error:  # whatever it is, the others are worth to know
-            failed = True
-            print(f"failed {name}: {type(error).__name__}: {error}".replace("\n", " "), flush=True)
-    sys.exit(failed)
+    sys.exit(run(CHECKS, connect()))
 
 
 main()

@@ -8,6 +8,8 @@ import sys
 import tempfile
 import time
 
+from checks import run
+
 READY = json.load(open(os.environ["KS_READY"]))
 KEY = READY["credentials"]
 KEYSPACE = os.environ["KS_KEYSPACE"]
@@ -141,15 +143,8 @@ def main():
         "DESCRIBE": describe,
         "COPY": copy,
     }
-    failed = False
     with tempfile.TemporaryDirectory() as folder:
-        for name, check in checks.items():
-            try:
-                check(folder)
-                print(f"ok {name}", flush=True)
-            except Exception as error:  # whatever it is, the others are worth to know
-                failed = True
-                print(f"failed {name}: {type(error).__name__}: {error}".replace("\n", " "), flush=True)
+        failed = run(checks, folder)
     sys.exit(failed)
 
 

@@ -18,6 +18,8 @@ from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, SimpleStatem
 from cassandra.util import Date, Time
 from cassandra_sigv4.auth import SigV4AuthProvider
 
+from checks import run
+
 READY = json.load(open(os.environ["KS_READY"]))
 KEY = READY["credentials"]
 KEYSPACE = os.environ["KS_KEYSPACE"]
@@ -326,14 +328,7 @@ def main():
     cluster, session = connect()
     equal(session.execute("SELECT cluster_name FROM system.local").one()[0], "Amazon Keyspaces")
     print("ok connect", flush=True)
-    failed = False
-    for name, check in checks.items():
-        try:
-            check(session)
-            print(f"ok {name}", flush=True)
-        except Exception as error:  # whatever it is, the others are worth to know
-            failed = True
-            print(f"failed {name}: {type(error).__name__}: {error}".replace("\n", " "), flush=True)
+    failed = run(checks, session)
     session.execute(f"DROP KEYSPACE {KEYSPACE}")
     cluster.shutdown()
     sys.exit(failed)

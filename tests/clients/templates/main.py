@@ -9,6 +9,7 @@ import time
 
 import boto3
 
+from checks import run
 import terraform_schema
 
 READY = json.load(open(os.environ["KS_READY"]))
@@ -188,7 +189,7 @@ def terraform(keyspaces):
 
 
 def main():
-    key, failed = READY["credentials"], False
+    key = READY["credentials"]
     keyspaces = boto3.client(
         "keyspaces", endpoint_url=READY["control_plane"], region_name=READY["region"], verify=READY["ca"],
         aws_access_key_id=key["access_key"], aws_secret_access_key=key["secret_key"],
@@ -200,14 +201,7 @@ def main():
         "schema of Terraform's provider": schema,
         "aws_keyspaces_table": terraform,
     }
-    for name, check in checks.items():
-        try:
-            check(keyspaces)
-            print(f"ok {name}", flush=True)
-        except Exception as error:  # whatever it is, the others are worth to know
-            failed = True
-            print(f"failed {name}: {type(error).__name__}: {error}".replace("\n", " "), flush=True)
-    sys.exit(failed)
+    sys.exit(run(checks, keyspaces))
 
 
 main()
