@@ -6,6 +6,7 @@ mod delete;
 mod export;
 mod format;
 mod load;
+mod options;
 mod pace;
 mod run;
 mod table_name;

@@ -4,10 +4,10 @@ use clap::Args;
 use keyspaces::{Endpoint, Session};
 
 use super::TableName;
-use super::pace::{Pace, rate};
-use super::run::{SummaryFormat, end, interrupted, run};
+use super::options::Operation;
+use super::pace::Pace;
+use super::run::{end, interrupted, run};
 use crate::failure::{Failure, Status};
-use crate::settings::Settings;
 
 const EXAMPLE: &str = "\
 Example:
@@ -29,41 +29,34 @@ pub(crate) struct Copy {
     /// Read from this plain Cassandra [default: the same place]
     #[arg(long, value_name = "HOST[:PORT]")]
     from_cassandra: Option<String>,
-    /// Write capacity units a second, as 500, or a share of the provisioned capacity, as 80%
-    #[arg(long, value_name = "UNITS|PERCENT%")]
-    rate: Option<Pace>,
-    /// The same for reading
+    /// How much of the table that is read may be used; --rate is of the one that is written
     #[arg(long, value_name = "UNITS|PERCENT%")]
     read_rate: Option<Pace>,
-    /// File that records how far it is
-    #[arg(long, value_name = "FILE")]
-    checkpoint: Option<PathBuf>,
     /// File for rows that the second table refuses, as JSON Lines
     #[arg(long, value_name = "FILE")]
     rejected_to: Option<PathBuf>,
-    /// How to write the summary
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    format: SummaryFormat,
     #[command(flatten)]
-    place: Settings,
+    operation: Operation,
 }
 
 impl Copy {
     pub(crate) async fn run(self) -> Result<Status, Failure> {
-        let to = self.place.connect().await?;
+        let operation = self.operation;
+        let to = operation.connect().await?;
         let from = match &self.from_cassandra {
             Some(address) => Session::builder().endpoint(Endpoint::cassandra(address)?).connect().await?,
             None => to.clone(),
         };
         let (source, target) = ((&*self.from.keyspace, &*self.from.table), (&*self.to.keyspace, &*self.to.table));
-        let mut copy = from.bulk().copy(source, &to, target).rate(rate(self.rate)).read_rate(rate(self.read_rate));
-        if let Some(path) = self.checkpoint {
+        let mut copy =
+            from.bulk().copy(source, &to, target).rate(operation.rate()).read_rate(Pace::or_adaptive(self.read_rate));
+        if let Some(path) = &operation.checkpoint {
             copy = copy.checkpoint(path);
         }
         if let Some(path) = self.rejected_to {
             copy = copy.rejected_to(path);
         }
         let summary = run(copy.progress(), copy.until(interrupted()).into_future()).await?;
-        end(&summary, self.format, true)
+        end(&summary, operation.format, true)
     }
 }

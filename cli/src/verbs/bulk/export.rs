@@ -1,15 +1,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use keyspaces::ReadConsistency;
 use keyspaces::bulk::Output;
 
 use super::TableName;
 use super::format::{FileFormat, format};
-use super::pace::{Pace, rate};
-use super::run::{SummaryFormat, end, interrupted, run};
+use super::options::{Operation, Selection};
+use super::run::{end, interrupted, run};
 use crate::failure::{Failure, Status};
-use crate::settings::Settings;
 
 const EXAMPLE: &str = "\
 Example:
@@ -35,26 +33,13 @@ pub(crate) struct Export {
     /// Columns to write, in this order [default: all, those of the key first]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     columns: Vec<String>,
-    /// Only the rows of which this is true: what follows WHERE in a SELECT
-    #[arg(long = "where", value_name = "RELATIONS")]
-    filter: Option<String>,
-    /// Read at LOCAL_ONE, which costs half as much and may miss what was written a moment ago
-    #[arg(long)]
-    local_one: bool,
-    /// Capacity units a second, as 500, or a share of the provisioned capacity, as 80% [default: what the table gives]
-    #[arg(long, value_name = "UNITS|PERCENT%")]
-    rate: Option<Pace>,
-    /// File that records how far it is
-    #[arg(long, value_name = "FILE")]
-    checkpoint: Option<PathBuf>,
     /// Replace a file that is there
     #[arg(long)]
     overwrite: bool,
-    /// How to write the summary
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    format: SummaryFormat,
     #[command(flatten)]
-    place: Settings,
+    selection: Selection,
+    #[command(flatten)]
+    operation: Operation,
 }
 
 impl Export {
@@ -65,22 +50,14 @@ impl Export {
         if self.overwrite {
             output = output.overwrite();
         }
-        let session = self.place.connect().await?;
+        let session = self.operation.connect().await?;
         let (keyspace, table) = (&self.table.keyspace, &self.table.table);
-        let mut export = session.bulk().export(keyspace, table, output, data_format).rate(rate(self.rate));
+        let export = session.bulk().export(keyspace, table, output, data_format);
+        let mut export = self.selection.set(export, &self.operation);
         if !self.columns.is_empty() {
             export = export.columns(self.columns);
         }
-        if let Some(filter) = self.filter {
-            export = export.filter(filter);
-        }
-        if self.local_one {
-            export = export.consistency(ReadConsistency::LocalOne);
-        }
-        if let Some(path) = self.checkpoint {
-            export = export.checkpoint(path);
-        }
         let summary = run(export.progress(), export.until(interrupted()).into_future()).await?;
-        end(&summary, self.format, !is_stdout)
+        end(&summary, self.operation.format, !is_stdout)
     }
 }

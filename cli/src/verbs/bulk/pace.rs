@@ -22,9 +22,11 @@ impl FromStr for Pace {
     }
 }
 
-/// The rate that is asked for, else what the table takes.
-pub(super) fn rate(asked: Option<Pace>) -> Rate {
-    asked.map_or(Rate::Adaptive, |Pace(rate)| rate)
+impl Pace {
+    /// The rate that is asked for, else what the table takes.
+    pub(super) fn or_adaptive(asked: Option<Self>) -> Rate {
+        asked.map_or(Rate::Adaptive, |Self(rate)| rate)
+    }
 }
 
 #[cfg(test)]
