@@ -31,7 +31,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// The first error of [`prepare`](Self::prepare).
+    /// That of [`prepare`](Self::prepare) for the first text that has one.
     pub async fn prepare_all<S: Statements<N>, const N: usize>(&self, texts: [&str; N]) -> Result<S, Error> {
         S::prepare(self, texts).await
     }
@@ -48,7 +48,9 @@ mod several {
         ($($number:literal: $($statement:ident $text:ident),+;)+) => {$(
             impl<$($statement: Statement + Send),+> Several<$number> for ($($statement,)+) {
                 async fn prepare(session: &Session, [$($text),+]: [&str; $number]) -> Result<Self, Error> {
-                    tokio::try_join!($(session.prepare::<$statement>($text)),+)
+                    // Not `try_join`, with which chance says whose error is told.
+                    let ($($text,)+) = tokio::join!($(session.prepare::<$statement>($text)),+);
+                    Ok(($($text?,)+))
                 }
             }
         )+};

@@ -1,7 +1,6 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use futures::try_join;
 use keyspaces_cql::Name;
 use uuid::Uuid;
 
@@ -115,15 +114,9 @@ impl Users {
         let update_name = update("name = ?", "EXISTS");
         let set_status = update("status = ?", "status = ?");
         let delete = format!("DELETE FROM {table} WHERE user_id = ?");
-        let (register, by_id, update_both, update_email, update_name, set_status, delete) = try_join!(
-            session.prepare(&register),
-            session.prepare(&by_id),
-            session.prepare(&update_both),
-            session.prepare(&update_email),
-            session.prepare(&update_name),
-            session.prepare(&set_status),
-            session.prepare(&delete),
-        )?;
+        let texts = [&register, &by_id, &update_both, &update_email, &update_name, &set_status, &delete];
+        let (register, by_id, update_both, update_email, update_name, set_status, delete) =
+            session.prepare_all(texts.map(String::as_str)).await?;
         Ok(Self { table, register, by_id, update_both, update_email, update_name, set_status, delete })
     }
 

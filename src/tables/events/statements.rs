@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use futures::try_join;
 
 use super::partition::{Partition, Slice};
 use crate::execute::Call;
@@ -205,28 +204,30 @@ where
         let newest_typed = select(row, &format!("{typed} ORDER BY event_time DESC ALLOW FILTERING"));
         let oldest_typed = select(row, &format!("{typed} ORDER BY event_time ASC ALLOW FILTERING"));
 
-        let writes = async {
-            try_join!(
-                session.prepare(&insert),
-                session.prepare(&insert_if_absent),
-                session.prepare(&delete),
-                session.prepare(&delete_slice)
-            )
-        };
-        let reads = async {
-            try_join!(
-                session.prepare(&get),
-                session.prepare(&times),
-                session.prepare(&newest),
-                session.prepare(&oldest),
-                session.prepare(&newest_typed),
-                session.prepare(&oldest_typed)
-            )
-        };
+        let texts = [
+            &insert,
+            &insert_if_absent,
+            &delete,
+            &delete_slice,
+            &get,
+            &times,
+            &newest,
+            &oldest,
+            &newest_typed,
+            &oldest_typed,
+        ];
         let (
-            (insert, insert_if_absent, delete, delete_slice),
-            (get, times, newest_first, oldest_first, newest_first_of_type, oldest_first_of_type),
-        ) = try_join!(writes, reads)?;
+            insert,
+            insert_if_absent,
+            delete,
+            delete_slice,
+            get,
+            times,
+            newest_first,
+            oldest_first,
+            newest_first_of_type,
+            oldest_first_of_type,
+        ) = session.prepare_all(texts.map(String::as_str)).await?;
         let statements = Self {
             insert,
             insert_if_absent,
