@@ -155,11 +155,15 @@ impl<'c> Attempts<'c> {
         left.max(Duration::from_millis(1)).min(self.timeout)
     }
 
+    /// How many attempts have failed.
+    fn failures(&self) -> u32 {
+        self.trouble.as_ref().map_or(0, |trouble| trouble.story.attempts)
+    }
+
     /// Of the next attempt.
     pub(crate) fn span(&self, permit: &Permit<'_>) -> Span {
         self.call.meters.attempt();
-        let before = self.trouble.as_ref().map_or(0, |trouble| trouble.story.attempts);
-        observe::attempt(&self.span, before + 1, permit)
+        observe::attempt(&self.span, self.failures() + 1, permit)
     }
 
     fn told(&self, permit: &Permit<'_>, number: u32, error: Option<ErrorKind>) {
@@ -176,9 +180,10 @@ impl<'c> Attempts<'c> {
     /// Takes in that the attempt was answered.
     pub(crate) fn answered(&self, permit: &Permit<'_>, answer: &impl Answer) {
         self.call.session.observers().warnings(self.call.about.summary(), answer.result());
-        self.told(permit, self.trouble.as_ref().map_or(0, |trouble| trouble.story.attempts) + 1, None);
-        if let Some(trouble) = self.trouble.as_ref().filter(|trouble| trouble.story.attempts > 0) {
-            self.span.record("attempts", trouble.story.attempts + 1);
+        let number = self.failures() + 1;
+        self.told(permit, number, None);
+        if number > 1 {
+            self.span.record("attempts", number);
         }
         for pace in &*self.call.paces {
             let partition = self.trouble.as_ref().and_then(|trouble| trouble.partition);
@@ -201,7 +206,7 @@ impl<'c> Attempts<'c> {
         observe::failed(&span, kind);
         self.call.meters.failed_attempt(kind);
         self.take_in(&permit, &failure);
-        self.told(&permit, self.trouble.as_ref().map_or(0, |trouble| trouble.story.attempts), Some(kind));
+        self.told(&permit, self.failures(), Some(kind));
         self.trouble().last = Some((failure, Arc::clone(permit.peer())));
         // Others may use it while this one waits.
         drop(permit);

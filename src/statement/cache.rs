@@ -65,8 +65,10 @@ impl Cache {
     /// Gives the statement prepared, or prepares it: once, however many ask at the same time, and to its end even if they
     /// all stop waiting. A failure is not kept.
     pub(super) async fn prepared(&self, session: &Session, text: &str, about: &About) -> Result<Arc<Prepared>, Error> {
-        let table = about.table().map(|(keyspace, table)| (keyspace.to_owned(), table.to_owned()));
-        let preparing = self.join(text, || prepare(session, text, table))?;
+        let preparing = self.join(text, || {
+            let table = about.table().map(|(keyspace, table)| (keyspace.to_owned(), table.to_owned()));
+            prepare(session, text, table)
+        })?;
         preparing.await.map_err(|failure| failure.told(&about.attempted))
     }
 

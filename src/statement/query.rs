@@ -94,8 +94,9 @@ impl<V: SerializeRow> Query<'_, V> {
     /// its outcome must be looked at.
     pub async fn execute(self) -> Result<(), Error> {
         if self.is_prepared() {
-            let write: Write<V> = self.session.prepare(self.text).await?;
-            return write.with_changed_options(|options| *options = self.options).execute(self.values).await;
+            let mut write: Write<V> = self.session.prepare(self.text).await?;
+            write.core.change_options(|options| *options = self.options);
+            return write.execute(self.values).await;
         }
         let (about, text) = About::check(self.text, self.session, &[Effect::Write])?;
         let mut statement = unprepared::Statement::new(&*text);
@@ -118,8 +119,9 @@ impl<V: SerializeRow> Query<'_, V> {
     ///
     /// As [`prepare`](Session::prepare) of a [`Select`] and its [`one`](Select::one).
     pub async fn one<R: OwnedRow>(self) -> Result<Option<R>, Error> {
-        let select: Select<V, R> = self.session.prepare(self.text).await?;
-        select.with_changed_options(|options| *options = self.options).one(self.values).await
+        let mut select: Select<V, R> = self.session.prepare(self.text).await?;
+        select.core.change_options(|options| *options = self.options);
+        select.one(self.values).await
     }
 }
 
@@ -136,8 +138,9 @@ impl<V: SerializeRow + Send + 'static> Query<'_, V> {
         let (session, text) = (self.session.clone(), self.text.to_owned());
         let (values, call_options) = (self.values, self.options);
         Rows::later(async move {
-            let select: Select<V, R> = session.prepare(&text).await?;
-            select.with_changed_options(|options| *options = call_options).read_or_anew(values).await
+            let mut select: Select<V, R> = session.prepare(&text).await?;
+            select.core.change_options(|options| *options = call_options);
+            select.read_or_anew(values).await
         })
     }
 

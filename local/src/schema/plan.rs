@@ -55,8 +55,8 @@ pub(super) fn planned(
     if catalogue.under_way() >= MAX_UNDER_WAY {
         return Err(Refused::quota(format!("{MAX_UNDER_WAY} definitions are under way (DG:quotas)")));
     }
-    let before = catalogue.get(object);
-    let mut entry = before.clone().unwrap_or_default();
+    let mut entry = catalogue.get(object).unwrap_or_default();
+    let was_inaccessible = entry.status == Status::Inaccessible;
     match change {
         Change::Create | Change::Restore => {
             if catalogue.all().filter(|(there, _)| there.kind == object.kind).count() >= MAX_OF_A_KIND {
@@ -124,7 +124,7 @@ pub(super) fn planned(
             entry.options = Arc::new(table.options);
             key(catalogue, object, &entry)?;
             stream(&mut entry, &before, now);
-            if catalogue.get(object).is_some_and(|was| was.status == Status::Inaccessible) {
+            if was_inaccessible {
                 entry.changing = Some(Changing::Key);
             }
             capacity(catalogue, definition, Some(&before), &mut entry, now)?;
