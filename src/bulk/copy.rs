@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
+use super::PATIENCE;
 use super::checkpoint::Operation;
 use super::files::Chunk;
 use super::format::JsonLines;
@@ -60,7 +61,7 @@ impl Copy {
             consistency: None,
             read_rate: Rate::Adaptive,
             rate: Rate::Adaptive,
-            patience: Duration::from_secs(15 * 60),
+            patience: PATIENCE,
             checkpoint: None,
             rejected_to: None,
             progress: watch::Sender::new(Progress::default()),

@@ -19,7 +19,7 @@ use super::rate::Rate;
 use super::read::{Reading, TableReader};
 use super::row::RowValues;
 use super::table::Table;
-use super::task_failed;
+use super::{PATIENCE, task_failed};
 use crate::{Error, ReadConsistency, Session};
 
 const TICK: Duration = Duration::from_millis(250);
@@ -70,7 +70,7 @@ impl Export {
             filter: None,
             consistency: None,
             rate: Rate::Adaptive,
-            patience: Duration::from_secs(15 * 60),
+            patience: PATIENCE,
             checkpoint: None,
             progress: watch::Sender::new(Progress::default()),
             until: None,

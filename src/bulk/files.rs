@@ -23,8 +23,6 @@ const CHUNK_BYTES: usize = 256 * 1024;
 pub(super) struct Chunk {
     /// In the order of their ordinals, without a gap.
     pub(super) rows: Vec<Read>,
-    /// Memory that they take, roughly.
-    pub(super) bytes: usize,
     /// Of rows of a table, where to go on after them.
     pub(super) scan: Option<String>,
 }
@@ -70,7 +68,6 @@ pub(super) struct Files {
     current: Option<(FileWatch, Records)>,
     number: u32,
     header: Option<Vec<String>>,
-    attempted: String,
 }
 
 impl Files {
@@ -80,7 +77,7 @@ impl Files {
         let waiting: VecDeque<_> = input.into_files(&attempted)?.into();
         let identities = waiting.iter().map(|file| file.identity.clone()).collect();
         let (read, header) = (Arc::default(), format.named_columns().map(<[_]>::to_vec));
-        let mut files = Self { format, waiting, identities, read, current: None, number: 0, header, attempted };
+        let mut files = Self { format, waiting, identities, read, current: None, number: 0, header };
         files.next_file()?;
         Ok(files)
     }
@@ -194,7 +191,7 @@ impl Files {
             read_to = resume.read_to;
         }
         let mut reader = RecordReader::new(self.format.clone(), nulls);
-        let mut chunk = Chunk::default();
+        let (mut chunk, mut gathered) = (Chunk::default(), 0);
         let mut last_length = 64;
         while let Some((watch, records)) = &mut self.current {
             let record = records.next().map_err(|error| {
@@ -230,25 +227,18 @@ impl Files {
                     }
                 }
             };
-            chunk.bytes += last_length;
+            gathered += last_length;
             chunk.rows.push(Read { ordinal, at, row });
             ordinal += 1;
-            let is_full = chunk.rows.len() >= CHUNK_ROWS || chunk.bytes >= CHUNK_BYTES;
-            if is_full && to.blocking_send(Ok(std::mem::take(&mut chunk))).is_err() {
-                return Ok(());
+            if chunk.rows.len() >= CHUNK_ROWS || gathered >= CHUNK_BYTES {
+                gathered = 0;
+                if to.blocking_send(Ok(std::mem::take(&mut chunk))).is_err() {
+                    return Ok(());
+                }
             }
         }
         // If nobody takes it, nobody needs it.
         let _ = to.blocking_send(Ok(chunk));
         Ok(())
-    }
-}
-
-impl std::fmt::Debug for Files {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Files")
-            .field("files", &self.names())
-            .field("attempted", &self.attempted)
-            .finish_non_exhaustive()
     }
 }

@@ -8,8 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
 
-use serde::{Deserialize, Serialize};
-
 use crate::{Error, ErrorKind};
 
 /// What is read: one file or several, one after the other, standard input, or any reader.
@@ -158,7 +156,7 @@ pub(super) struct InputFile {
 }
 
 /// What tells a file from another of the same name.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct FileIdentity {
     pub(super) name: String,
     /// Of what is not a file nobody knows.

@@ -22,7 +22,7 @@ use super::row_statement::{RowStatement, Text};
 use super::send::Sending;
 use super::stream::{RowStream, send_rows};
 use super::table::{Column, Role, Table};
-use super::{Nulls, task_failed};
+use super::{Nulls, PATIENCE, task_failed};
 use crate::{Error, ErrorKind, Session};
 
 /// Chunks that are read ahead.
@@ -102,7 +102,7 @@ impl Load {
             rate: Rate::Adaptive,
             shuffle: 10_000,
             in_flight: None,
-            patience: Duration::from_secs(15 * 60),
+            patience: PATIENCE,
             checkpoint: None,
             rejected_to: None,
             most_rejected: None,

@@ -35,6 +35,8 @@ mod table;
 mod tracker;
 mod value;
 
+use std::time::Duration;
+
 use futures::stream::Stream;
 
 pub use self::copy::Copy;
@@ -48,6 +50,9 @@ pub use self::progress::{Progress, Summary};
 pub use self::rate::Rate;
 pub use self::value::{BlobForm, TimestampForm};
 use crate::{Error, ErrorKind, SerializeRow, Session};
+
+/// How long an operation goes on while the service takes or gives nothing, unless it is told otherwise.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// What can be done with whole tables; from [`Session::bulk`].
 #[derive(Clone, Copy, Debug)]

@@ -7,11 +7,12 @@ use scylla::deserialize::{DeserializationError, TypeCheckError};
 use scylla::frame::response::result::ColumnSpec;
 use scylla::serialize::SerializationError;
 use scylla::serialize::row::{RowSerializationContext, SerializeRow};
-use scylla::serialize::writers::{RowWriter, WrittenCellProof};
+use scylla::serialize::writers::RowWriter;
 
 use super::format::{Reason, RowCells};
 use super::table::{Column, Role};
 use super::value::{NULL, UNSET};
+use crate::statement::Cells;
 
 /// The values of a row, each with its length before it, or a negative number for null and unset.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -70,18 +71,13 @@ pub(super) fn next_cell<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
 
 /// Binds what is serialised already.
 impl SerializeRow for RowValues {
-    fn serialize(&self, _: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
-        let mut rest = self.0.as_slice();
-        while let Some(length) = rest.first_chunk::<4>().copied() {
-            let cell = writer.make_cell_writer();
-            let value = next_cell(&mut rest);
-            let _: WrittenCellProof<'_> = match value {
-                Some(value) => cell.set_value(value).map_err(SerializationError::new)?,
-                None if length == UNSET => cell.set_unset(),
-                None => cell.set_null(),
-            };
-        }
-        Ok(())
+    fn serialize(
+        &self,
+        context: &RowSerializationContext<'_>,
+        writer: &mut RowWriter<'_>,
+    ) -> Result<(), SerializationError> {
+        // How many they are is not asked where they are only passed on.
+        Cells::of(&self.0, 0).serialize(context, writer)
     }
 
     fn is_empty(&self) -> bool {
@@ -119,7 +115,7 @@ impl RowCells<'_> {
         let mut row = units::Row::default();
         let (mut key, mut last_key) = (0, 0);
         // A row without clustering columns has static ones only.
-        let (mut without_clustering, mut regular) = (None, None);
+        let (mut without_clustering, mut has_regular) = (None, false);
         for (index, (column, value)) in self.iter().enumerate() {
             let Column { cql, role, .. } = column;
             match (role, value) {
@@ -130,7 +126,7 @@ impl RowCells<'_> {
                 (Role::Clustering, Some(value)) => row.clustering(table, units::value(cql, Some(value)).bytes),
                 (Role::Static, Some(value)) => row.static_column(table, cql, units::value(cql, Some(value))),
                 (Role::Regular, Some(value)) => {
-                    regular = Some(index);
+                    has_regular = true;
                     row.regular(table, cql, units::value(cql, Some(value)));
                 }
                 (Role::PartitionKey, None) => return Err(Reason::of_column(index, "is null, and in the primary key")),
@@ -138,8 +134,8 @@ impl RowCells<'_> {
                 (Role::TimeToLive | Role::WriteTime, _) | (Role::Static | Role::Regular, None) => {}
             }
         }
-        let has_statics = self.columns.iter().any(|column| column.role == Role::Static);
-        if let Some(index) = without_clustering.filter(|_| regular.is_some() || !has_statics) {
+        let has_statics = || self.columns.iter().any(|column| column.role == Role::Static);
+        if let Some(index) = without_clustering.filter(|_| has_regular || !has_statics()) {
             return Err(Reason::of_column(index, "is null, and in the primary key"));
         }
         if key > MAX_PARTITION_KEY_BYTES {

@@ -22,6 +22,7 @@ use super::row_sender::{Outcome, RowSender};
 use super::row_statement::RowStatement;
 use super::shuffle::Shuffle;
 use super::table::Column;
+use super::task_failed;
 use super::tracker::Tracker;
 use crate::{Error, ErrorKind, Session};
 
@@ -148,7 +149,7 @@ impl Run {
                     None => self.has_ended = true,
                 },
                 Some(sent) = self.sent.join_next(), if !self.sent.is_empty() => {
-                    let (ordinal, units, outcome) = sent.map_err(|error| self.task_failed(error))?;
+                    let (ordinal, units, outcome) = sent.map_err(|error| task_failed(&self.with.attempted, error))?;
                     self.settle(ordinal, units, outcome).await?;
                 }
                 () = sleep_until(wake.unwrap_or(saved)), if wake.is_some() => {}
@@ -273,7 +274,7 @@ impl Run {
                 let written = rejected.write(&rejection, &row);
                 (rejected, written)
             });
-            let (rejected, written) = written.await.map_err(|error| self.task_failed(error))?;
+            let (rejected, written) = written.await.map_err(|error| task_failed(&self.with.attempted, error))?;
             self.with.rejected = Some((path, rejected));
             written?;
         }
@@ -309,13 +310,9 @@ impl Run {
             });
             (checkpoint, rejected, result)
         });
-        let (checkpoint, rejected, result) = saved.await.map_err(|error| self.task_failed(error))?;
+        let (checkpoint, rejected, result) = saved.await.map_err(|error| task_failed(&self.with.attempted, error))?;
         (self.with.checkpoint, self.with.rejected) = (Some(checkpoint), rejected);
         result
-    }
-
-    fn task_failed(&self, error: tokio::task::JoinError) -> Error {
-        Error::new(ErrorKind::Server, self.with.attempted.clone(), "a task failed").with_source(error)
     }
 
     fn throttles(&self) -> u64 {

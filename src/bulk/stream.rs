@@ -63,7 +63,6 @@ impl Chunk {
     /// Adds a row that came without a file.
     pub(super) fn push_values(&mut self, ordinal: u64, values: RowValues, columns: &[Column], table: &units::Table) {
         let bytes = u32::try_from(values.0.len()).unwrap_or(u32::MAX);
-        self.bytes += values.0.len();
         let row = match (RowCells { columns, bytes: &values.0 }).write_units(table) {
             Ok(units) => ReadRow::Row { values, units },
             Err(reason) => ReadRow::Unwritable(reason, values),

@@ -27,7 +27,7 @@ pub(super) fn significant_digits(bytes: &[u8]) -> usize {
     let mut magnitude = magnitude(bytes);
     let (mut digits, mut significant) = (0, 1);
     while !magnitude.is_empty() {
-        let digit = divide_by_ten(&mut magnitude);
+        let digit = divide(&mut magnitude, 10);
         if digit == 0 && digits == 0 {
             continue;
         }
@@ -42,7 +42,7 @@ pub(super) fn digits(bytes: &[u8]) -> usize {
     let mut magnitude = magnitude(bytes);
     let mut digits = 0;
     while !magnitude.is_empty() {
-        divide_by_ten(&mut magnitude);
+        divide(&mut magnitude, 10);
         digits += 1;
     }
     digits.max(1)
@@ -93,10 +93,6 @@ fn multiply_and_add(magnitude: &mut Vec<u32>, factor: u32, summand: u32) {
     if carry > 0 {
         magnitude.push(low(carry));
     }
-}
-
-fn divide_by_ten(magnitude: &mut Vec<u32>) -> u64 {
-    divide(magnitude, 10)
 }
 
 /// Gives the remainder.

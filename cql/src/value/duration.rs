@@ -5,8 +5,9 @@ use std::fmt::Write;
 const MINUTE: i128 = 60 * SECOND;
 const SECOND: i128 = 1_000_000_000;
 
-/// The units that Cassandra writes, from the largest: their letters, and how many of which part they are.
-const UNITS: [(&str, Part, i128); 12] = [
+/// The units that Cassandra reads: their letters, and how many of which part they are. One that begins like another stands
+/// before it.
+const UNITS: [(&str, Part, i128); 11] = [
     ("mo", Part::Months, 1),
     ("ms", Part::Nanos, 1_000_000),
     ("us", Part::Nanos, 1_000),
@@ -18,8 +19,6 @@ const UNITS: [(&str, Part, i128); 12] = [
     ("h", Part::Nanos, 60 * MINUTE),
     ("m", Part::Nanos, MINUTE),
     ("s", Part::Nanos, SECOND),
-    // A letter that is no unit ends the search.
-    ("", Part::Nanos, 0),
 ];
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -80,7 +79,7 @@ fn with_units(text: &str) -> Option<Duration> {
         let (unit, part, factor) = UNITS
             .iter()
             .find(|(unit, ..)| after.get(..unit.len()).is_some_and(|written| written.to_lowercase() == *unit))?;
-        duration.add(*part, number.checked_mul(*factor).filter(|_| *factor > 0)?)?;
+        duration.add(*part, number.checked_mul(*factor)?)?;
         rest = &after[unit.len()..];
     }
     (!text.is_empty()).then_some(duration)
