@@ -142,27 +142,19 @@ fn widgets(table: &Table) -> Vec<Widget> {
     let by_operation = |of: &dyn Fn(Operation) -> Series| {
         Operation::ALL.map(|operation| Line::new(operation.name(), of(operation))).into_iter().collect::<Vec<_>>()
     };
-    let total = |label: &str, of: &dyn Fn(Operation) -> Series, operations: &[Operation]| {
-        Line::new(label, Expression::sum(operations.iter().map(|operation| Expression::from(of(*operation)).or_zero())))
-    };
     let minute = |title: &str, lines: Vec<Line>| Widget::new(title, Period::MINUTE, lines);
     let throttles = vec![
-        total("reads", &|operation| READ_THROTTLE_EVENTS.sum().of(keyspace, name, operation), &[Operation::Select]),
-        total("writes", &|operation| WRITE_THROTTLE_EVENTS.sum().of(keyspace, name, operation), &Operation::WRITES),
-        total(
+        Line::new("reads", table.all(READ_THROTTLE_EVENTS, &[Operation::Select])),
+        Line::new("writes", table.all(WRITE_THROTTLE_EVENTS, &Operation::WRITES)),
+        Line::new(
             "over a partition's capacity",
-            &|operation| STORAGE_PARTITION_THROUGHPUT_CAPACITY_EXCEEDED.sum().of(keyspace, name, operation),
-            &Operation::ALL,
+            table.all(STORAGE_PARTITION_THROUGHPUT_CAPACITY_EXCEEDED, &Operation::ALL),
         ),
-        total(
-            "over a connection's rate",
-            &|operation| PER_CONNECTION_REQUEST_RATE_EXCEEDED.sum().of(keyspace, name, operation),
-            &Operation::ALL,
-        ),
+        Line::new("over a connection's rate", table.all(PER_CONNECTION_REQUEST_RATE_EXCEEDED, &Operation::ALL)),
     ];
     let errors = vec![
-        total("system errors", &|operation| SYSTEM_ERRORS.sum().of(keyspace, name, operation), &Operation::ALL),
-        total("user errors", &|operation| USER_ERRORS.sum().of(keyspace, name, operation), &Operation::ALL),
+        Line::new("system errors", table.all(SYSTEM_ERRORS, &Operation::ALL)),
+        Line::new("user errors", table.all(USER_ERRORS, &Operation::ALL)),
         Line::new(
             "failed conditions",
             Expression::from(CONDITIONAL_CHECK_FAILED_REQUESTS.sum().of(keyspace, name)).or_zero(),

@@ -107,7 +107,7 @@ impl Table {
         operations.iter().map(|operation| Expression::from(of(operation)).or_zero()).collect()
     }
 
-    fn all(&self, metric: Metric<OfOperation, SumAndSampleCount>, operations: &[Operation]) -> Expression {
+    pub(super) fn all(&self, metric: Metric<OfOperation, SumAndSampleCount>, operations: &[Operation]) -> Expression {
         Expression::sum(self.each(metric, operations))
     }
 

@@ -17,7 +17,8 @@ macro_rules! metrics {
         /// Every metric as data. A name may come twice: change data capture streams have metrics that are named like those
         /// of tables.
         pub fn all() -> impl Iterator<Item = Description> {
-            [$($constant.description()),*].into_iter()
+            const ALL: &[Description] = &[$($constant.description()),*];
+            ALL.iter().copied()
         }
     };
 }

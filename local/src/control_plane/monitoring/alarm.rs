@@ -64,19 +64,26 @@ pub(super) enum Comparison {
 }
 
 impl Alarm {
-    /// The state and the reason for it at the beginning of a minute, by the periods that ended until then.
-    pub(super) fn judge(&self, source: &MetricSource<'_>, minute: u64) -> (State, String) {
+    /// The state at the beginning of a minute, by the periods that ended until then, and the reason for it; if it is another
+    /// one than before.
+    pub(super) fn judge(&self, source: &MetricSource<'_>, minute: u64) -> Option<(State, String)> {
         let datapoints = self.datapoints();
         let range = Range::before(minute * 60, self.queries.period, datapoints.periods + MORE_PERIODS);
         let evaluated = match self.queries.evaluate(source, range) {
             Ok(evaluated) => evaluated,
-            Err(error) => return (State::InsufficientData, error.message),
+            Err(error) => {
+                let state = State::InsufficientData;
+                return (state != self.state).then_some((state, error.message));
+            }
         };
         let points = evaluated.into_iter().next().map(|returned| returned.points).unwrap_or_default();
         let points: Vec<Option<f64>> = range.periods().map(|period| points.get(&period).copied()).collect();
         let threshold = self.definition.threshold;
         let breaches = |value| self.comparison.holds(value, threshold);
         let state = datapoints.judge(&points, breaches, self.missing_data, self.state);
+        if state == self.state {
+            return None;
+        }
         let known: Vec<f64> = points.iter().copied().flatten().collect();
         let recent: Vec<String> =
             known.iter().rev().take(count(datapoints.periods)).map(|value| format!("{value:?}")).collect();
@@ -93,7 +100,7 @@ impl Alarm {
                 self.comparison.words(),
             )
         };
-        (state, reason)
+        Some((state, reason))
     }
 
     pub(super) fn datapoints(&self) -> Datapoints {

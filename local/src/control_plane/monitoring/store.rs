@@ -72,8 +72,7 @@ impl Alarms {
         for alarm in all.values_mut() {
             let from = (alarm.evaluated_to + 1).max((minute + 1).saturating_sub(MOST_MINUTES));
             for minute in from..=minute {
-                let (state, reason) = alarm.judge(source, minute);
-                if state != alarm.state {
+                if let Some((state, reason)) = alarm.judge(source, minute) {
                     changes.push(alarm.change(state, reason, minute * 60_000));
                 }
                 alarm.evaluated_to = minute;
