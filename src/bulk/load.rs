@@ -18,8 +18,9 @@ use super::input::Input;
 use super::progress::{Progress, Summary};
 use super::rate::Rate;
 use super::rejected::{RejectedFile, RejectedTo};
-use super::row_statement::{RowStatement, Text};
+use super::row_statement::{RowStatement, prepare_insert};
 use super::send::Sending;
+use super::statement_text::{delete, insert};
 use super::stream::{RowStream, send_rows};
 use super::table::{Column, Role, Table};
 use super::{Nulls, PATIENCE, task_failed};
@@ -413,67 +414,5 @@ impl Given<'_> {
             None => stored.next(),
         };
         Ok(names.iter().filter_map(column).collect())
-    }
-}
-
-/// The statement that deletes the row of a key.
-fn delete(table: &Table, columns: &[Column]) -> Text {
-    let key = columns.iter().map(|column| format!("{} = ?", column.quoted())).collect::<Vec<_>>();
-    let text = format!("DELETE FROM {} WHERE {}", table.name, key.join(" AND "));
-    Text { text, order: (0..columns.len()).collect() }
-}
-
-/// The columns of which something is true, with their numbers.
-fn columns_with(columns: &[Column], is_one: impl Fn(&Column) -> bool) -> (Vec<usize>, Vec<&Column>) {
-    columns.iter().enumerate().filter(|(_, column)| is_one(column)).unzip()
-}
-
-/// The statement that loads a row, or adds its values to counters.
-pub(super) fn insert(table: &Table, columns: &[Column]) -> Text {
-    if !table.has_counters() {
-        return insert_columns(table, columns, Column::is_stored);
-    }
-    let (mut order, counters) = columns_with(columns, |column| !column.is_key());
-    let (key_order, key) = columns_with(columns, Column::is_key);
-    order.extend(key_order);
-    let adds = counters.iter().map(|column| format!("{0} = {0} + ?", column.quoted())).collect::<Vec<_>>();
-    let key = key.iter().map(|column| format!("{} = ?", column.quoted())).collect::<Vec<_>>();
-    Text { text: format!("UPDATE {} SET {} WHERE {}", table.name, adds.join(", "), key.join(" AND ")), order }
-}
-
-/// The statement for a row that has static columns only, and the number of the clustering column that is null in it; if the
-/// table has static columns among these.
-pub(super) fn insert_statics(table: &Table, columns: &[Column]) -> Option<(Text, usize)> {
-    let clustering = columns.iter().position(|column| column.role == Role::Clustering)?;
-    let has_statics = columns.iter().any(|column| column.role == Role::Static) && !table.has_counters();
-    let is_of_partition = |column: &Column| matches!(column.role, Role::PartitionKey | Role::Static);
-    has_statics.then(|| (insert_columns(table, columns, is_of_partition), clustering))
-}
-
-fn insert_columns(table: &Table, columns: &[Column], is_one: impl Fn(&Column) -> bool) -> Text {
-    let (mut order, stored) = columns_with(columns, is_one);
-    let (using_order, using) = columns_with(columns, |column| !column.is_stored());
-    order.extend(using_order);
-    let names = stored.iter().map(|column| column.quoted()).collect::<Vec<_>>().join(", ");
-    let markers = vec!["?"; stored.len()].join(", ");
-    let mut text = format!("INSERT INTO {} ({names}) VALUES ({markers})", table.name);
-    for (index, column) in using.iter().enumerate() {
-        text.push_str(if index == 0 { " USING " } else { " AND " });
-        text.push_str(if column.role == Role::TimeToLive { "TTL ?" } else { "TIMESTAMP ?" });
-    }
-    Text { text, order }
-}
-
-/// Prepares the statement that loads rows of these columns.
-pub(super) async fn prepare_insert(
-    session: &Session,
-    table: &Table,
-    columns: &[Column],
-    patience: Duration,
-) -> Result<RowStatement, Error> {
-    let statement = RowStatement::prepare(session, insert(table, columns), table.has_counters(), patience).await?;
-    match insert_statics(table, columns) {
-        Some((text, clustering)) => statement.with_statics(session, text, clustering, patience).await,
-        None => Ok(statement),
     }
 }

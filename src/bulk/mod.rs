@@ -30,6 +30,7 @@ mod row_sender;
 mod row_statement;
 mod send;
 mod shuffle;
+mod statement_text;
 mod stream;
 mod table;
 mod tracker;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use scylla::serialize::row::SerializeRow;
 
 use super::row::RowValues;
-use super::table::Column;
+use super::statement_text::{Text, insert, insert_statics};
+use super::table::{Column, Table};
 use crate::{Error, Increment, Session, Write};
 
 /// How long one call may take; it waits so long for its turn at a throttled table. No longer than the patience, so that an
@@ -37,19 +38,6 @@ struct Statics {
     order: Arc<[usize]>,
     /// The first clustering column.
     clustering: usize,
-}
-
-/// The text of a statement, and which column each of its bind markers is.
-pub(super) struct Text {
-    pub(super) text: String,
-    pub(super) order: Vec<usize>,
-}
-
-impl Text {
-    /// The columns in the order of the bind markers.
-    pub(super) fn in_order(&self, columns: Vec<Column>) -> Vec<Column> {
-        self.order.iter().filter_map(|index| columns.get(*index).cloned()).collect()
-    }
 }
 
 impl RowStatement {
@@ -101,5 +89,19 @@ impl RowStatement {
             Effect::Increment(increment) => increment.core(),
         };
         core.serialised_row(row).map(RowValues)
+    }
+}
+
+/// Prepares the statement that loads rows of these columns.
+pub(super) async fn prepare_insert(
+    session: &Session,
+    table: &Table,
+    columns: &[Column],
+    patience: Duration,
+) -> Result<RowStatement, Error> {
+    let statement = RowStatement::prepare(session, insert(table, columns), table.has_counters(), patience).await?;
+    match insert_statics(table, columns) {
+        Some((text, clustering)) => statement.with_statics(session, text, clustering, patience).await,
+        None => Ok(statement),
     }
 }
