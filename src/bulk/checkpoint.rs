@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,15 +42,31 @@ impl From<&FileIdentity> for Identity {
     }
 }
 
-/// What was done of an operation.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub(super) struct Done {
+/// How much of something was done.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub(super) struct Counts {
     pub(super) rows: u64,
     pub(super) rejected: u64,
     pub(super) bytes: u64,
     pub(super) units: f64,
-    /// Of the file of rejected rows.
-    pub(super) rejected_bytes: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.rejected += other.rejected;
+        self.bytes += other.bytes;
+        self.units += other.units;
+    }
+}
+
+/// What was done of an operation.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub(super) struct Done {
+    #[serde(flatten)]
+    pub(super) counts: Counts,
+    /// The length of the file of rejected rows; `None` if the operation has not created one.
+    pub(super) rejected_bytes: Option<u64>,
     pub(super) is_complete: bool,
     pub(super) resume: Option<Resume>,
     /// All rows of a table were read.
@@ -120,7 +138,7 @@ struct Stored {
 pub(super) struct Checkpoint {
     path: PathBuf,
     /// Held while the operation goes on, so that no other does the same.
-    _lock: File,
+    lock: Arc<File>,
     operation: Operation,
     saved: Done,
 }
@@ -128,11 +146,11 @@ pub(super) struct Checkpoint {
 impl Checkpoint {
     /// Opens the checkpoint of an operation: that of an earlier run, or a new one.
     pub(super) fn open(path: &Path, operation: Operation) -> Result<Self, Error> {
-        let lock = lock(path)?;
+        let lock = Arc::new(lock(path)?);
         let text = match read(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self { path: path.to_owned(), _lock: lock, operation, saved: Done::default() });
+                return Ok(Self { path: path.to_owned(), lock, operation, saved: Done::default() });
             }
             Err(error) => return Err(failed("reading", path, &error)),
         };
@@ -148,7 +166,7 @@ impl Checkpoint {
         if let Some(difference) = stored.operation.difference(&operation) {
             return Err(refused(difference));
         }
-        Ok(Self { path: path.to_owned(), _lock: lock, operation, saved: stored.done })
+        Ok(Self { path: path.to_owned(), lock, operation, saved: stored.done })
     }
 
     /// What was done by earlier runs, and by this one when it was last saved.
@@ -160,9 +178,14 @@ impl Checkpoint {
         &self.path
     }
 
+    /// For whoever writes to files that the checkpoint knows: a call that is dropped may leave a thread that still writes.
+    pub(super) fn lock(&self) -> Arc<File> {
+        Arc::clone(&self.lock)
+    }
+
     /// Says in an error how to go on.
     pub(super) fn how_to_go_on(&self, error: Error) -> Error {
-        let done = self.saved.rows;
+        let done = self.saved.counts.rows;
         let further =
             format!("{done} rows are done: the same again goes on from the checkpoint {}", self.path.display());
         let advice = error.advice().map_or_else(|| further.clone(), |advice| format!("{advice}. {further}"));
@@ -279,7 +302,8 @@ mod tests {
     fn done() -> Done {
         let position = RowPosition { file: 1, at: Position { offset: 77, line: 4, crc: 9 }, bytes: 0 };
         let resume = Resume { ordinal: 3, position, read_to: 9, unsent: vec![3, 5, 8] };
-        Done { rows: 6, rejected: 1, units: 7.5, resume: Some(resume), ..Done::default() }
+        let counts = Counts { rows: 6, rejected: 1, units: 7.5, ..Counts::default() };
+        Done { counts, rejected_bytes: Some(0), resume: Some(resume), ..Done::default() }
     }
 
     #[test]

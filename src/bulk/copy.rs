@@ -13,12 +13,14 @@ use super::PATIENCE;
 use super::checkpoint::Operation;
 use super::files::Chunk;
 use super::format::JsonLines;
-use super::load::{default_in_flight, open_state};
+use super::load::{MOST_REJECTED, default_in_flight};
 use super::progress::{Progress, Summary};
 use super::rate::Rate;
 use super::read::{Reading, TableReader};
+use super::rejected::Rejected;
 use super::row_statement::prepare_insert;
 use super::send::Sending;
+use super::state::open_state;
 use super::table::{Column, Table};
 use crate::{Error, ErrorKind, ReadConsistency, Session};
 
@@ -147,9 +149,12 @@ impl Copy {
                 key.name, to.name
             )));
         }
+        let read_limit = self.read_rate.limit(&from, true, &attempted)?;
+        let limit = self.rate.limit(&to, false, &attempted)?;
         let statement = prepare_insert(session, &to, &written, self.patience).await?;
         let mut options = BTreeMap::from([("columns".to_owned(), names.join(", "))]);
         options.extend(self.filter.as_ref().map(|filter| ("filter".to_owned(), filter.clone())));
+        options.insert("rejected rows".to_owned(), format!("{:?}", self.rejected_to));
         let operation = Operation { attempted: attempted.clone(), options, files: Vec::new() };
         let format = JsonLines::new().into();
         let columns = Arc::clone(&written);
@@ -158,30 +163,36 @@ impl Copy {
         if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.done().is_complete) {
             return Ok(Summary::of_complete(checkpoint, self.rejected_to));
         }
-        let limit = self.read_rate.limit(&from, true, &attempted)?;
-        let reading = Reading { filter: self.filter, consistency: self.consistency, limit, patience: self.patience };
+        let (filter, consistency, patience) = (self.filter, self.consistency, self.patience);
+        let reading = Reading { filter, consistency, limit: read_limit, patience };
         let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.done().scan.clone());
         let reader = TableReader::open(from_session, &from, &read, reading, position.as_deref()).await?;
+        let rejected = Rejected {
+            attempted: attempted.clone(),
+            file_names: vec![from.name.to_string()],
+            columns: Arc::clone(&written),
+            most: if rejected.is_some() { MOST_REJECTED } else { 0 },
+            file: rejected,
+            first: None,
+        };
         let sending = Sending {
             attempted,
             session: session.clone(),
             table: to.name.to_string(),
             statement,
-            columns: Arc::clone(&written),
-            file_names: vec![from.name.to_string()],
             total_bytes: None,
             bytes_read: Arc::default(),
-            limit: self.rate.limit(&to, false, "copying")?,
+            limit,
             in_flight: default_in_flight(session),
             // A scan is in no order of partitions, but each page is.
             shuffle: 10_000,
-            patience: self.patience,
-            most_rejected: if rejected.is_some() { 100 } else { 0 },
+            patience,
             rejected,
             checkpoint,
             progress: self.progress,
             until: self.until,
             dry_run: false,
+            is_copy: true,
         };
         let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
         let reading = tokio::spawn(send_pages(reader, to, written, sender));

@@ -11,16 +11,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::checkpoint::{Checkpoint, Done, Operation};
+use super::checkpoint::{Checkpoint, Counts, Done, Operation};
 use super::format::Format;
-use super::output::{OnDisk, Output, RowWriter};
-use super::progress::{Progress, Speed, Summary, time_left};
+use super::output::Output;
+use super::progress::{Distance, Progress, Reporter, Summary};
 use super::rate::Rate;
 use super::read::{Reading, TableReader};
 use super::row::RowValues;
+use super::row_writer::{OnDisk, RowWriter};
 use super::table::Table;
 use super::{PATIENCE, task_failed};
-use crate::{Error, ReadConsistency, Session};
+use crate::{Error, ErrorKind, ReadConsistency, Session};
 
 const TICK: Duration = Duration::from_millis(250);
 /// Compressed files are cut into members at checkpoints, so they are fewer than those of a load.
@@ -38,9 +39,9 @@ const PAGES_AHEAD: usize = 4;
 ///
 /// # Errors
 ///
-/// [`File`](crate::ErrorKind::File) if a file cannot be written: the disk is full, or there is such a file;
-/// [`Value`](crate::ErrorKind::Value) if there is no such column; [`Cursor`](crate::ErrorKind::Cursor) if the checkpoint is of
-/// something else; [`NotReady`](crate::ErrorKind::NotReady) if there is no such table, or not any more; what the last page met
+/// [`File`](ErrorKind::File) if a file cannot be written: the disk is full, or there is such a file;
+/// [`Value`](ErrorKind::Value) if there is no such column; [`Cursor`](ErrorKind::Cursor) if the checkpoint is of
+/// something else; [`NotReady`](ErrorKind::NotReady) if there is no such table, or not any more; what the last page met
 /// if the service gave none for as long as the [`patience`](Self::patience) is.
 #[must_use]
 pub struct Export {
@@ -129,7 +130,7 @@ impl Export {
         let is_file = self.output.as_ref().is_none_or(|(output, _)| output.is_file());
         if self.checkpoint.is_some() && !is_file {
             let problem = "what was written to a writer cannot be gone on with";
-            return Err(Error::new(crate::ErrorKind::Configuration, attempted, problem)
+            return Err(Error::new(ErrorKind::Configuration, attempted, problem)
                 .with_advice("Write to a file, or name no checkpoint"));
         }
         let table = Table::describe(&self.session, &self.keyspace, &self.table, doing).await?;
@@ -150,28 +151,28 @@ impl Export {
         let (path, output, of_columns) = (self.checkpoint, self.output, columns.clone());
         let opened = spawn_blocking(move || {
             let checkpoint = path.map(|path| Checkpoint::open(&path, operation)).transpose()?;
-            let done = checkpoint.as_ref().map(|checkpoint| checkpoint.done().clone()).unwrap_or_default();
+            let done = checkpoint.as_ref().map(Checkpoint::done);
             let writer = output
-                .filter(|_| !done.is_complete)
-                .map(|(output, format)| RowWriter::open(output, format, of_columns, done.output));
-            Ok::<_, Error>((checkpoint, done, writer.transpose()?))
+                .filter(|_| done.is_none_or(|done| !done.is_complete))
+                .map(|(output, format)| RowWriter::open(output, format, of_columns, done));
+            let lock = checkpoint.as_ref().map(Checkpoint::lock);
+            let writer = writer.transpose()?.map(|writer| writer.holding(lock));
+            Ok::<_, Error>((checkpoint, writer))
         });
-        let (checkpoint, done, writer) = opened.await.map_err(|error| task_failed(&attempted, error))??;
+        let (checkpoint, writer) = opened.await.map_err(|error| task_failed(&attempted, error))??;
+        if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.done().is_complete) {
+            return Ok(Summary::of_complete(checkpoint, None));
+        }
+        let done = checkpoint.as_ref().map(|checkpoint| checkpoint.done().clone()).unwrap_or_default();
         let reading = Reading { filter: self.filter, consistency: self.consistency, limit, patience: self.patience };
         let reader = TableReader::open(&self.session, &table, &columns, reading, done.scan.as_deref()).await?;
-        let throttles_before = self.session.paces().throttles(&table.name.to_string(), true);
         let run = Run {
-            throttles_before,
-            session: self.session,
-            table: table.name.to_string(),
+            reporter: Reporter::new(&self.session, table.name.to_string(), true, limit, self.progress),
             attempted,
-            began: Instant::now(),
-            before: done.clone(),
+            before: done.counts,
             done,
             reader,
             checkpoint,
-            speed: Speed::default(),
-            progress: self.progress,
         };
         run.run(writer, self.until).await
     }
@@ -202,6 +203,8 @@ enum Message {
     Rows(Vec<RowValues>),
     /// To answer with what is on the disk.
     Sync(oneshot::Sender<OnDisk>),
+    /// What it answered is in the checkpoint.
+    Saved,
 }
 
 /// Writes what comes until there is no more.
@@ -211,36 +214,31 @@ fn write(mut writer: RowWriter, mut messages: mpsc::Receiver<Message>) -> Result
             Message::Rows(rows) => writer.write(&rows)?,
             // If nobody listens any more, nobody needs it.
             Message::Sync(answer) => drop(answer.send(writer.sync()?)),
+            Message::Saved => writer.name_finished()?,
         }
     }
     Ok(Some(writer))
 }
 
 struct Run {
-    session: Session,
-    table: String,
     attempted: String,
-    began: Instant,
-    before: Done,
+    before: Counts,
     done: Done,
     reader: TableReader,
     checkpoint: Option<Checkpoint>,
-    speed: Speed,
-    throttles_before: u64,
-    progress: watch::Sender<Progress>,
+    reporter: Reporter,
 }
 
 impl Run {
     async fn run(mut self, writer: Option<RowWriter>, until: Option<BoxFuture<'static, ()>>) -> Result<Summary, Error> {
-        if self.done.is_complete {
-            return Ok(self.summary());
-        }
         let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
         let to_writer = writer.is_some().then_some(sender);
         let writing = spawn_blocking(move || writer.map_or(Ok(None), |writer| write(writer, receiver)));
         let read = if self.done.is_read { Ok(true) } else { self.read(to_writer.as_ref(), until).await };
-        self.done.is_read = matches!(read, Ok(true));
+        let was_read = std::mem::replace(&mut self.done.is_read, matches!(read, Ok(true)));
         let synced = match read {
+            // All is on the disk already, and the last file may have its name.
+            Ok(_) if was_read => Ok(()),
             Ok(_) | Err(Some(_)) => self.save(to_writer.as_ref()).await,
             Err(None) => Ok(()),
         };
@@ -262,7 +260,7 @@ impl Run {
             }
             self.store().await?;
         }
-        Ok(self.summary())
+        Ok(self.reporter.summary(&self.done, self.checkpoint.as_ref()))
     }
 
     /// Reads all pages, and says whether it came to the last. `Err(None)`: the writer is gone.
@@ -279,12 +277,12 @@ impl Run {
             tokio::select! {
                 page = self.reader.next() => {
                     let Some(rows) = page? else { return Ok(true) };
-                    self.done.rows += rows.len() as u64;
+                    self.done.counts.rows += rows.len() as u64;
                     if let Some(to_writer) = to_writer {
                         to_writer.send(Message::Rows(rows)).await.map_err(|_| None)?;
                     }
-                    self.done.bytes = self.before.bytes + self.reader.bytes;
-                    self.done.units = self.before.units + self.reader.units;
+                    self.done.counts.bytes = self.before.bytes + self.reader.bytes;
+                    self.done.counts.units = self.before.units + self.reader.units;
                 }
                 _ = ticks.tick() => {
                     self.report();
@@ -309,7 +307,11 @@ impl Run {
             to_writer.send(Message::Sync(answer)).await.map_err(|_| None)?;
             self.done.output = Some(on_disk.await.map_err(|_| None)?);
         }
-        self.store().await.map_err(Some)
+        self.store().await.map_err(Some)?;
+        match to_writer {
+            Some(to_writer) => to_writer.send(Message::Saved).await.map_err(|_| None),
+            None => Ok(()),
+        }
     }
 
     async fn store(&mut self) -> Result<(), Error> {
@@ -325,45 +327,13 @@ impl Run {
     }
 
     fn writer_gone(&self) -> Error {
-        Error::new(crate::ErrorKind::File, self.attempted.clone(), "the thread that writes has ended")
-    }
-
-    fn throttles(&self) -> u64 {
-        self.session.paces().throttles(&self.table, true) - self.throttles_before
+        Error::new(ErrorKind::File, self.attempted.clone(), "the thread that writes has ended")
     }
 
     fn report(&mut self) {
-        let elapsed = self.began.elapsed();
-        let fraction = self.reader.fraction();
-        let (rows, units) = (self.done.rows, self.done.units);
-        let speed = self.speed.tick(elapsed, [rows as f64, units, fraction.unwrap_or_default()]);
-        let [rows_per_second, units_per_second, fraction_per_second] = speed;
-        self.progress.send_replace(Progress {
-            rows,
-            bytes: self.done.bytes,
-            fraction,
-            units,
-            units_per_second,
-            rows_per_second,
-            limit: self.reader.limit(),
-            throttles: self.throttles(),
-            elapsed,
-            time_left: fraction.and_then(|fraction| time_left(1.0 - fraction, fraction_per_second)),
-            ..Progress::default()
-        });
-    }
-
-    fn summary(&self) -> Summary {
-        Summary {
-            rows: self.done.rows,
-            bytes: self.done.bytes,
-            units: self.done.units,
-            throttles: self.throttles(),
-            elapsed: self.began.elapsed(),
-            is_complete: self.done.is_complete,
-            checkpoint: self.checkpoint.as_ref().map(|checkpoint| checkpoint.path().to_owned()),
-            ..Summary::default()
-        }
+        let distance =
+            Distance { bytes: self.done.counts.bytes, fraction: self.reader.fraction(), ..Distance::default() };
+        self.reporter.report(&self.done, distance);
     }
 
     fn how_to_go_on(&self, error: Error) -> Error {

@@ -10,6 +10,7 @@ use super::Nulls;
 use super::checkpoint::Resume;
 use super::format::{Format, Position, Reason, RecordReader, Records, RowCells};
 use super::input::{FileIdentity, FileWatch, Input, InputFile, cannot};
+use super::rejected::RejectedRow;
 use super::row::RowValues;
 use super::table::{Column, Table};
 use crate::{Error, ErrorKind};
@@ -42,10 +43,7 @@ pub(super) enum ReadRow {
         values: RowValues,
         units: u32,
     },
-    /// With the bytes of the record.
-    Rejected(Reason, Vec<u8>),
-    /// A row that came from a table and can never be written.
-    Unwritable(Reason, RowValues),
+    Rejected(Reason, RejectedRow),
     /// Acknowledged by the run that is gone on with.
     Done,
 }
@@ -223,7 +221,7 @@ impl Files {
                         if record.is_last && reason.column.is_none() {
                             reason.problem.push_str("; the file ends there without the end of a line");
                         }
-                        ReadRow::Rejected(reason, record.bytes.to_vec())
+                        ReadRow::Rejected(reason, RejectedRow::Record(record.bytes.to_vec()))
                     }
                 }
             };

@@ -11,15 +11,16 @@ use futures::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 
-use super::checkpoint::{Checkpoint, Operation};
+use super::checkpoint::Operation;
 use super::files::{Chunk, Files};
 use super::format::{Format, JsonLines};
 use super::input::Input;
 use super::progress::{Progress, Summary};
 use super::rate::Rate;
-use super::rejected::{RejectedFile, RejectedTo};
+use super::rejected::Rejected;
 use super::row_statement::{RowStatement, prepare_insert};
 use super::send::Sending;
+use super::state::open_state;
 use super::statement_text::{delete, insert};
 use super::stream::{RowStream, send_rows};
 use super::table::{Column, Role, Table};
@@ -28,6 +29,9 @@ use crate::{Error, ErrorKind, Session};
 
 /// Chunks that are read ahead.
 const CHUNKS_AHEAD: usize = 4;
+
+/// With a file for rejected rows, unless another number is set.
+pub(super) const MOST_REJECTED: u64 = 100;
 
 /// In flight together, for each connection, and at most.
 const IN_FLIGHT_PER_CONNECTION: usize = 32;
@@ -272,25 +276,31 @@ impl Load {
         let in_flight = default_in_flight(&self.session);
         let sizes = files.as_ref().map(|files| files.identities.iter().map(|file| file.bytes).sum::<Option<u64>>());
         let has_file = self.rejected_to.is_some();
+        let rejected = Rejected {
+            attempted: attempted.clone(),
+            file_names: files.as_ref().map_or_else(|| vec!["the stream".to_owned()], Files::names),
+            columns: Arc::clone(&columns),
+            most: self.most_rejected.unwrap_or(if has_file || self.dry_run { MOST_REJECTED } else { 0 }),
+            file: rejected,
+            first: None,
+        };
         let sending = Sending {
             attempted,
             session: self.session,
             table: table.name.to_string(),
             statement: statement.clone(),
-            columns: Arc::clone(&columns),
-            file_names: files.as_ref().map_or_else(|| vec!["the stream".to_owned()], Files::names),
             total_bytes: sizes.flatten(),
             bytes_read: files.as_ref().map(Files::bytes_read).unwrap_or_default(),
             limit,
             in_flight: self.in_flight.map_or(in_flight, NonZeroUsize::get),
             shuffle: self.shuffle,
             patience: self.patience,
-            most_rejected: self.most_rejected.unwrap_or(if has_file || self.dry_run { 100 } else { 0 }),
             rejected,
             checkpoint,
             progress: self.progress,
             until: self.until,
             dry_run: self.dry_run,
+            is_copy: false,
         };
         let (sender, receiver) = mpsc::channel::<Result<Chunk, Error>>(CHUNKS_AHEAD);
         // Each ends when the receiver is gone.
@@ -336,28 +346,6 @@ impl std::fmt::Debug for Load {
 pub(super) fn default_in_flight(session: &Session) -> usize {
     let connections = session.peers().len().max(1) * session.connections_per_host().get();
     (connections * IN_FLIGHT_PER_CONNECTION).min(MOST_IN_FLIGHT)
-}
-
-/// Opens the checkpoint and the file of rejected rows, if there are to be any.
-pub(super) async fn open_state(
-    attempted: &str,
-    checkpoint: Option<PathBuf>,
-    operation: Operation,
-    rejected_to: Option<PathBuf>,
-    format: Format,
-    columns: Arc<[Column]>,
-) -> Result<(Option<Checkpoint>, Option<RejectedTo>), Error> {
-    let opened = spawn_blocking(move || {
-        let checkpoint = checkpoint.map(|path| Checkpoint::open(&path, operation)).transpose()?;
-        let known = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.done().rejected_bytes);
-        let is_complete = checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.done().is_complete);
-        let rejected = rejected_to.filter(|_| !is_complete).map(|path| {
-            let rejected = RejectedFile::open(&path, &format, &columns, known)?;
-            Ok::<_, Error>((path, rejected))
-        });
-        Ok::<_, Error>((checkpoint, rejected.transpose()?))
-    });
-    opened.await.map_err(|error| task_failed(attempted, error))?
 }
 
 impl std::fmt::Debug for Source {

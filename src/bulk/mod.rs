@@ -15,12 +15,15 @@
 
 mod checkpoint;
 mod copy;
+mod encoder;
 mod export;
 mod files;
 mod format;
 mod input;
 mod load;
 mod output;
+mod pages;
+mod patience;
 mod progress;
 mod rate;
 mod read;
@@ -28,8 +31,10 @@ mod rejected;
 mod row;
 mod row_sender;
 mod row_statement;
+mod row_writer;
 mod send;
 mod shuffle;
+mod state;
 mod statement_text;
 mod stream;
 mod table;

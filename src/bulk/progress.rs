@@ -2,10 +2,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::checkpoint::Checkpoint;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::checkpoint::{Checkpoint, Counts, Done};
+use crate::Session;
 
 /// How far an operation is; given several times a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -66,17 +71,17 @@ pub struct Summary {
 impl Summary {
     /// Of an operation that was complete before this run.
     pub(super) fn of_complete(checkpoint: &Checkpoint, rejected_to: Option<PathBuf>) -> Self {
-        let done = checkpoint.done();
+        let summary = Self::of(checkpoint.done());
         Self {
-            rows: done.rows,
-            rejected: done.rejected,
-            bytes: done.bytes,
-            units: done.units,
-            is_complete: true,
-            rejected_file: rejected_to.filter(|_| done.rejected > 0),
+            rejected_file: rejected_to.filter(|_| summary.rejected > 0),
             checkpoint: Some(checkpoint.path().to_owned()),
-            ..Self::default()
+            ..summary
         }
+    }
+
+    fn of(done: &Done) -> Self {
+        let Counts { rows, rejected, bytes, units } = done.counts;
+        Self { rows, rejected, bytes, units, is_complete: done.is_complete, ..Self::default() }
     }
 }
 
@@ -101,9 +106,87 @@ impl fmt::Display for Summary {
     }
 }
 
+/// Reports how far a run is, and in the end what became of it.
+pub(super) struct Reporter {
+    session: Session,
+    /// As the limits of a session name it.
+    table: String,
+    is_read: bool,
+    throttles_before: u64,
+    began: Instant,
+    speed: Speed,
+    limit: Option<NonZeroU32>,
+    progress: watch::Sender<Progress>,
+}
+
+/// What of a file or a table is behind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Distance {
+    pub(super) bytes: u64,
+    pub(super) total_bytes: Option<u64>,
+    pub(super) fraction: Option<f64>,
+}
+
+impl Reporter {
+    /// Of a run that begins now, with a limit of so many units a second.
+    pub(super) fn new(
+        session: &Session,
+        table: String,
+        is_read: bool,
+        limit: Option<NonZeroU32>,
+        progress: watch::Sender<Progress>,
+    ) -> Self {
+        Self {
+            session: session.clone(),
+            throttles_before: session.paces().throttles(&table, is_read),
+            table,
+            is_read,
+            began: Instant::now(),
+            speed: Speed::default(),
+            limit,
+            progress,
+        }
+    }
+
+    fn throttles(&self) -> u64 {
+        self.session.paces().throttles(&self.table, self.is_read) - self.throttles_before
+    }
+
+    pub(super) fn report(&mut self, done: &Done, distance: Distance) {
+        let elapsed = self.began.elapsed();
+        let Distance { bytes, total_bytes, fraction } = distance;
+        let Counts { rows, rejected, units, .. } = done.counts;
+        let speed = self.speed.tick(elapsed, [rows as f64, units, fraction.unwrap_or_default()]);
+        let [rows_per_second, units_per_second, fraction_per_second] = speed;
+        self.progress.send_replace(Progress {
+            rows,
+            rejected,
+            bytes,
+            total_bytes,
+            fraction,
+            units,
+            units_per_second,
+            rows_per_second,
+            limit: self.limit.map(NonZeroU32::get),
+            throttles: self.throttles(),
+            elapsed,
+            time_left: fraction.and_then(|fraction| time_left(1.0 - fraction, fraction_per_second)),
+        });
+    }
+
+    pub(super) fn summary(&self, done: &Done, checkpoint: Option<&Checkpoint>) -> Summary {
+        Summary {
+            throttles: self.throttles(),
+            elapsed: self.began.elapsed(),
+            checkpoint: checkpoint.map(|checkpoint| checkpoint.path().to_owned()),
+            ..Summary::of(done)
+        }
+    }
+}
+
 /// How fast something was in the last seconds.
 #[derive(Debug, Default)]
-pub(super) struct Speed {
+struct Speed {
     /// Of the last ticks, the oldest first: when, and how much there was then of each.
     ticks: VecDeque<(Duration, [f64; 3])>,
 }
@@ -112,7 +195,7 @@ impl Speed {
     const TICKS: usize = 20;
 
     /// What there is of three things now; gives how much of each came in a second.
-    pub(super) fn tick(&mut self, now: Duration, amounts: [f64; 3]) -> [f64; 3] {
+    fn tick(&mut self, now: Duration, amounts: [f64; 3]) -> [f64; 3] {
         self.ticks.push_back((now, amounts));
         if self.ticks.len() > Self::TICKS {
             self.ticks.pop_front();
@@ -128,7 +211,7 @@ impl Speed {
 }
 
 /// How long something takes that is so far and goes so fast.
-pub(super) fn time_left(missing: f64, per_second: f64) -> Option<Duration> {
+fn time_left(missing: f64, per_second: f64) -> Option<Duration> {
     (per_second > 0.0 && missing >= 0.0).then(|| Duration::try_from_secs_f64(missing / per_second).ok())?
 }
 

@@ -45,26 +45,23 @@ impl Rate {
 
 /// Gives leave to send, unit by unit.
 #[derive(Debug)]
-pub(super) struct Pacer {
-    pub(super) limit: Option<NonZeroU32>,
-    allowance: Option<Allowance>,
-}
+pub(super) struct Pacer(Option<Allowance>);
 
 impl Pacer {
     pub(super) fn new(limit: Option<NonZeroU32>) -> Self {
-        Self { limit, allowance: limit.map(Allowance::new) }
+        Self(limit.map(Allowance::new))
     }
 
     /// How long to wait until something may be sent; what was sent before is paid for by then. `now` is since the operation
     /// began.
     pub(super) fn wait(&mut self, now: Duration) -> Option<Duration> {
-        let allowance = self.allowance.as_mut()?;
+        let allowance = self.0.as_mut()?;
         Some(allowance.wait(0.0, 1.0, now)).filter(|wait| !wait.is_zero())
     }
 
     /// Charges the units of what is sent.
     pub(super) fn charge(&mut self, units: f64) {
-        if let Some(allowance) = &mut self.allowance {
+        if let Some(allowance) = &mut self.0 {
             allowance.owe(units);
         }
     }

@@ -6,13 +6,11 @@ use std::time::Duration;
 use keyspaces_cql::units::ReadCost;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::patience::{Pauses, is_waited_for};
 use super::rate::Pacer;
 use super::row::RowValues;
 use super::table::{Column, Table};
-use crate::{Error, ErrorKind, Pages, PagingState, ReadConsistency, Scan, ScanProgress, Select, Session};
-
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+use crate::{Error, Pages, PagingState, ReadConsistency, Scan, ScanProgress, Select, Session};
 
 /// How long one page may take; it waits so long for its turn at a throttled table.
 const PAGE_DEADLINE: Duration = Duration::from_secs(60);
@@ -35,8 +33,9 @@ pub(super) struct TableReader {
     began: Instant,
     patience: Duration,
     last_page: Instant,
-    /// After an error, when the page is asked for again, and how long the next pause is.
-    pause: (Option<Instant>, Duration),
+    /// When the page is asked for again after an error.
+    paused_until: Option<Instant>,
+    pauses: Pauses,
     pub(super) units: f64,
     pub(super) bytes: u64,
 }
@@ -95,7 +94,8 @@ impl TableReader {
             began: now,
             patience: reading.patience,
             last_page: now,
-            pause: (None, FIRST_PAUSE),
+            paused_until: None,
+            pauses: Pauses::default(),
             units: 0.0,
             bytes: 0,
         })
@@ -105,9 +105,9 @@ impl TableReader {
     /// long as the patience is. Dropping the future loses no page.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<RowValues>>, Error> {
         loop {
-            if let Some(until) = self.pause.0 {
+            if let Some(until) = self.paused_until {
                 sleep_until(until).await;
-                self.pause.0 = None;
+                self.paused_until = None;
             }
             if let Some(wait) = self.pacer.wait(self.began.elapsed()) {
                 sleep(wait).await;
@@ -121,18 +121,17 @@ impl TableReader {
                     self.units += units;
                     self.bytes += bytes as u64;
                     self.last_page = Instant::now();
-                    self.pause.1 = FIRST_PAUSE;
+                    self.pauses = Pauses::default();
                     return Ok(Some(rows));
                 }
                 Ok(None) => return Ok(None),
-                Err(error) if error.kind().is_retryable() && error.kind() != ErrorKind::NotReady => {
+                Err(error) if is_waited_for(error.kind()) => {
                     if self.last_page.elapsed() > self.patience {
                         return Err(error);
                     }
                     // Before the pause, in which this future may be dropped: a stream that failed gives nothing more.
                     self.begin_again()?;
-                    let pause = self.pause.1.mul_f64(0.5 + 0.5 * fastrand::f64());
-                    self.pause = (Some(Instant::now() + pause), (2 * self.pause.1).min(LONGEST_PAUSE));
+                    self.paused_until = Some(Instant::now() + self.pauses.next());
                 }
                 Err(error) => return Err(error),
             }
@@ -181,9 +180,5 @@ impl TableReader {
             Source::Scan(_, scan) => Some(ScanProgress::fraction(scan.progress())),
             Source::Pages(_, _, _, is_done) => is_done.then_some(1.0),
         }
-    }
-
-    pub(super) fn limit(&self) -> Option<u32> {
-        self.pacer.limit.map(NonZeroU32::get)
     }
 }

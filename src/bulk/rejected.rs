@@ -1,29 +1,34 @@
 //! Rows that can never be loaded, in a file that can be mended and loaded.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 
+use super::files::RowPosition;
 use super::format::{COMMENT, Format, Reason, RowCells};
+use super::row::RowValues;
 use super::table::Column;
+use super::task_failed;
 use crate::{Error, ErrorKind};
 
 /// Why a row was rejected, as it stands before the row.
 #[derive(Debug, Serialize)]
-pub(super) struct Rejection<'r> {
-    pub(super) file: &'r str,
-    pub(super) line: u64,
+struct Rejection<'r> {
+    file: &'r str,
+    line: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) column: Option<&'r str>,
+    column: Option<&'r str>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    pub(super) type_name: Option<&'r str>,
-    pub(super) reason: &'r str,
+    type_name: Option<&'r str>,
+    reason: &'r str,
 }
 
 impl<'r> Rejection<'r> {
-    pub(super) fn new(file: &'r str, line: u64, columns: &'r [Column], reason: &'r Reason) -> Self {
+    fn new(file: &'r str, line: u64, columns: &'r [Column], reason: &'r Reason) -> Self {
         let column = reason.column.and_then(|index| columns.get(index));
         Self {
             file,
@@ -35,7 +40,7 @@ impl<'r> Rejection<'r> {
     }
 
     /// In a line, for an error.
-    pub(super) fn told(&self) -> String {
+    fn told(&self) -> String {
         let Self { file, line, column, type_name, reason } = self;
         match (column, type_name) {
             (Some(column), Some(type_name)) => {
@@ -47,14 +52,63 @@ impl<'r> Rejection<'r> {
 }
 
 /// What of a row goes to the file.
-pub(super) enum RejectedRow<'r> {
+#[derive(Debug)]
+pub(super) enum RejectedRow {
     /// The record as it was read.
-    Record(&'r [u8]),
-    Cells(RowCells<'r>),
+    Record(Vec<u8>),
+    Values(RowValues),
 }
 
-/// A file of rejected rows with its path.
-pub(super) type RejectedTo = (PathBuf, RejectedFile);
+/// The rejected rows of a run: no more than so many, in a file if there is one for them.
+pub(super) struct Rejected {
+    pub(super) attempted: String,
+    pub(super) file_names: Vec<String>,
+    pub(super) columns: Arc<[Column]>,
+    /// With how many rejected rows the operation goes on.
+    pub(super) most: u64,
+    pub(super) file: Option<RejectedFile>,
+    /// Why the first row of this run was rejected.
+    pub(super) first: Option<String>,
+}
+
+impl Rejected {
+    /// Takes a row, after so many `before`. An error, and nothing written, if it is one too many.
+    pub(super) async fn take(
+        &mut self,
+        before: u64,
+        at: RowPosition,
+        reason: Reason,
+        row: RejectedRow,
+    ) -> Result<(), Error> {
+        let name = self.file_names.get(at.file as usize).cloned().unwrap_or_default();
+        let told = Rejection::new(&name, at.at.line, &self.columns, &reason).told();
+        let first = self.first.get_or_insert(told);
+        if before >= self.most {
+            let problem = match self.most {
+                0 => format!("a row was rejected: {first}"),
+                most => format!("more than {most} rows were rejected; the first: {first}"),
+            };
+            let advice = match &self.file {
+                Some(file) => format!("Mend the rows in {} and load them, or allow more", file.path.display()),
+                None => "Mend it, or name a file for rejected rows".to_owned(),
+            };
+            return Err(Error::new(ErrorKind::Value, self.attempted.clone(), problem).with_advice(advice));
+        }
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        let columns = Arc::clone(&self.columns);
+        let written = spawn_blocking(move || {
+            let written = file.write(&Rejection::new(&name, at.at.line, &columns, &reason), &row, &columns);
+            (file, written)
+        });
+        let (file, written) = written.await.map_err(|error| task_failed(&self.attempted, error))?;
+        self.file = Some(file);
+        written
+    }
+
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        self.file.as_ref().map(|file| file.path.clone())
+    }
+}
 
 /// The file of rejected rows: before each row a line that says why.
 #[derive(Debug)]
@@ -63,18 +117,37 @@ pub(super) struct RejectedFile {
     file: File,
     bytes: u64,
     format: Format,
+    /// The checkpoint's: it is held until nothing is written any more.
+    _lock: Option<Arc<File>>,
 }
 
 impl RejectedFile {
-    /// Opens the file and cuts it to the bytes that a checkpoint knows; a new one has only the line that names the columns.
-    pub(super) fn open(path: &Path, format: &Format, columns: &[Column], known: u64) -> Result<Self, Error> {
+    /// Refuses a file with rows that are not of this operation. One that has nothing but the names of the columns is from a
+    /// run that rejected none.
+    pub(super) fn check_unused(path: &Path, format: &Format, columns: &[Column]) -> Result<(), Error> {
+        let header = header(format, columns);
+        let mut found = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(header.len() as u64 + 1).read_to_end(&mut found));
+        match read {
+            Ok(_) if header.starts_with(&found) => Ok(()),
+            Ok(_) => Err(Error::new(ErrorKind::File, attempted(path), "there is such a file, with other rows in it")
+                .with_advice("Load what is in it or move it away")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed(path, error)),
+        }
+    }
+
+    /// Opens the file and cuts it to the bytes that a checkpoint knows. With none it is begun with the names of the columns.
+    pub(super) fn open(
+        path: &Path,
+        format: &Format,
+        columns: &[Column],
+        known: u64,
+        lock: Option<Arc<File>>,
+    ) -> Result<Self, Error> {
         let failed = |error: io::Error| failed(path, error);
         let mut file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        if known == 0 && length > 0 {
-            return Err(Error::new(ErrorKind::File, attempted(path), "there is such a file, with other rows in it")
-                .with_advice("Load what is in it or move it away"));
-        }
         if length < known {
             let problem = format!("it has {length} bytes, and had {known} when the checkpoint was written");
             return Err(Error::new(ErrorKind::File, attempted(path), problem)
@@ -82,24 +155,22 @@ impl RejectedFile {
         }
         file.set_len(known).map_err(failed)?;
         file.seek(SeekFrom::End(0)).map_err(failed)?;
-        let mut rejected = Self { path: path.to_owned(), file, bytes: known, format: format.clone() };
+        let mut rejected = Self { path: path.to_owned(), file, bytes: known, format: format.clone(), _lock: lock };
         if known == 0 {
-            let mut header = String::new();
-            format.write_header(columns.iter().map(|column| column.name.as_str()), &mut header);
-            rejected.append(header.as_bytes())?;
+            rejected.append(&header(format, columns))?;
         }
         Ok(rejected)
     }
 
-    pub(super) fn write(&mut self, rejection: &Rejection<'_>, row: &RejectedRow<'_>) -> Result<(), Error> {
+    fn write(&mut self, rejection: &Rejection<'_>, row: &RejectedRow, columns: &[Column]) -> Result<(), Error> {
         let told = serde_json::to_string(rejection).map_err(|error| failed(&self.path, io::Error::other(error)))?;
         let mut bytes = [COMMENT, told.as_bytes(), b"\n"].concat();
         match row {
             RejectedRow::Record(record) => bytes.extend_from_slice(record),
-            RejectedRow::Cells(cells) => {
+            RejectedRow::Values(values) => {
                 let mut line = String::new();
                 self.format
-                    .write(cells, &mut line)
+                    .write(&RowCells { columns, bytes: &values.0 }, &mut line)
                     .map_err(|reason| failed(&self.path, io::Error::other(format!("a value {}", reason.problem))))?;
                 bytes.extend_from_slice(line.trim_end_matches('\n').as_bytes());
             }
@@ -119,6 +190,13 @@ impl RejectedFile {
         self.file.sync_data().map_err(|error| failed(&self.path, error))?;
         Ok(self.bytes)
     }
+}
+
+/// What is before the first row.
+fn header(format: &Format, columns: &[Column]) -> Vec<u8> {
+    let mut header = String::new();
+    format.write_header(columns.iter().map(|column| column.name.as_str()), &mut header);
+    header.into_bytes()
 }
 
 fn attempted(path: &Path) -> String {

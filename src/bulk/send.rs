@@ -1,6 +1,5 @@
 //! Sends rows: in random order, no faster than it may, again where the service was not ready, until all are done.
 
-use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,20 +10,20 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
-use super::checkpoint::{Checkpoint, Done};
+use super::checkpoint::{Checkpoint, Counts, Done};
 use super::files::{Chunk, Read, ReadRow};
-use super::format::{Reason, RowCells};
-use super::progress::{Progress, Speed, Summary, time_left};
+use super::format::Reason;
+use super::pages::Pages;
+use super::progress::{Distance, Progress, Reporter, Summary};
 use super::rate::Pacer;
-use super::rejected::{RejectedRow, RejectedTo, Rejection};
+use super::rejected::{Rejected, RejectedFile, RejectedRow};
 use super::row::RowValues;
 use super::row_sender::{Outcome, RowSender};
 use super::row_statement::RowStatement;
 use super::shuffle::Shuffle;
-use super::table::Column;
 use super::task_failed;
 use super::tracker::Tracker;
-use crate::{Error, ErrorKind, Session};
+use crate::{Error, Session};
 
 /// Between two reports of progress.
 const TICK: Duration = Duration::from_millis(250);
@@ -34,6 +33,7 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 const SHUFFLE_WAIT: Duration = Duration::from_millis(200);
 /// How long rows that were sent may take after the operation was stopped.
 const DRAIN: Duration = Duration::from_secs(10);
+
 /// What rows are sent with.
 pub(super) struct Sending {
     pub(super) attempted: String,
@@ -41,8 +41,7 @@ pub(super) struct Sending {
     /// As the limits of a session name it.
     pub(super) table: String,
     pub(super) statement: RowStatement,
-    pub(super) columns: Arc<[Column]>,
-    pub(super) file_names: Vec<String>,
+    /// Of the files; `None` if one of them has no size.
     pub(super) total_bytes: Option<u64>,
     pub(super) bytes_read: Arc<AtomicU64>,
     pub(super) limit: Option<NonZeroU32>,
@@ -50,13 +49,14 @@ pub(super) struct Sending {
     pub(super) shuffle: usize,
     /// How long the service may take none of the rows.
     pub(super) patience: Duration,
-    pub(super) most_rejected: u64,
-    pub(super) rejected: Option<RejectedTo>,
+    pub(super) rejected: Rejected,
     pub(super) checkpoint: Option<Checkpoint>,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) until: Option<BoxFuture<'static, ()>>,
     /// Measures the rows, and sends none.
     pub(super) dry_run: bool,
+    /// The rows come from a scan, which goes on after a page, not after a row.
+    pub(super) is_copy: bool,
 }
 
 /// A row that waits to be sent.
@@ -84,46 +84,56 @@ impl Sending {
 
 /// A run of an operation.
 struct Run {
-    with: Sending,
+    statement: RowStatement,
+    patience: Duration,
+    in_flight: usize,
+    dry_run: bool,
+    attempted: String,
+    total_bytes: Option<u64>,
+    bytes_read: Arc<AtomicU64>,
+    rejected: Rejected,
+    checkpoint: Option<Checkpoint>,
     began: Instant,
     done: Done,
     tracker: Tracker,
     shuffle: Shuffle<Waiting>,
     sent: JoinSet<(u64, u32, Outcome)>,
     pacer: Pacer,
-    speed: Speed,
-    throttles_before: u64,
-    first_rejection: Option<String>,
+    reporter: Reporter,
     /// When a row was acknowledged last, in milliseconds since the run began.
     acknowledged: Arc<AtomicU64>,
     stop: watch::Sender<bool>,
     last_chunk: Instant,
     has_ended: bool,
-    /// Where to go on with the table that is copied, once all rows before one are done.
-    scans: VecDeque<(u64, String)>,
+    /// Of a copy.
+    pages: Option<Pages>,
 }
 
 impl Run {
     fn new(with: Sending) -> Self {
-        let done = with.checkpoint.as_ref().map(|checkpoint| checkpoint.done().clone()).unwrap_or_default();
-        let throttles_before = with.session.paces().throttles(&with.table, false);
         let began = Instant::now();
         Self {
             began,
-            done,
-            tracker: Tracker::default(),
+            done: with.checkpoint.as_ref().map(|checkpoint| checkpoint.done().clone()).unwrap_or_default(),
+            tracker: Tracker::new(with.shuffle),
             shuffle: Shuffle::new(with.shuffle),
             sent: JoinSet::new(),
             pacer: Pacer::new(with.limit),
-            speed: Speed::default(),
-            throttles_before,
-            first_rejection: None,
+            reporter: Reporter::new(&with.session, with.table, false, with.limit, with.progress),
             acknowledged: Arc::default(),
             stop: watch::Sender::new(false),
             last_chunk: began,
             has_ended: false,
-            scans: VecDeque::new(),
-            with,
+            pages: with.is_copy.then(Pages::default),
+            statement: with.statement,
+            patience: with.patience,
+            in_flight: with.in_flight,
+            dry_run: with.dry_run,
+            attempted: with.attempted,
+            total_bytes: with.total_bytes,
+            bytes_read: with.bytes_read,
+            rejected: with.rejected,
+            checkpoint: with.checkpoint,
         }
     }
 
@@ -142,14 +152,14 @@ impl Run {
                 self.done.is_complete = true;
                 return Ok(());
             }
-            let takes_more = !self.has_ended && !self.shuffle.is_full();
+            let takes_more = !self.has_ended && !self.shuffle.is_full() && !self.tracker.is_full();
             tokio::select! {
                 chunk = chunks.recv(), if takes_more => match chunk {
                     Some(chunk) => self.take(chunk?).await?,
                     None => self.has_ended = true,
                 },
                 Some(sent) = self.sent.join_next(), if !self.sent.is_empty() => {
-                    let (ordinal, units, outcome) = sent.map_err(|error| task_failed(&self.with.attempted, error))?;
+                    let (ordinal, units, outcome) = sent.map_err(|error| task_failed(&self.attempted, error))?;
                     self.settle(ordinal, units, outcome).await?;
                 }
                 () = sleep_until(wake.unwrap_or(saved)), if wake.is_some() => {}
@@ -167,7 +177,7 @@ impl Run {
 
     /// Sends rows as long as they may be sent at once; gives when the next one may.
     fn send_what_may_be_sent(&mut self) -> Option<Instant> {
-        while !self.shuffle.is_empty() && self.sent.len() < self.with.in_flight {
+        while !self.shuffle.is_empty() && self.sent.len() < self.in_flight {
             let may_leave = self.has_ended || self.shuffle.is_full();
             if !may_leave && self.last_chunk.elapsed() < SHUFFLE_WAIT {
                 return Some(self.last_chunk + SHUFFLE_WAIT);
@@ -175,8 +185,7 @@ impl Run {
             if let Some(wait) = self.pacer.wait(self.began.elapsed()) {
                 return Some(Instant::now() + wait);
             }
-            let oldest = self.tracker.span() > 16 * self.with.shuffle.max(1_024);
-            let waiting = self.shuffle.take(oldest, |row| row.ordinal, |row| row.values.0.len())?;
+            let waiting = self.shuffle.take()?;
             self.pacer.charge(waiting.units.into());
             self.spawn(waiting);
         }
@@ -185,8 +194,8 @@ impl Run {
 
     fn spawn(&mut self, Waiting { ordinal, values, units }: Waiting) {
         let sender = RowSender {
-            statement: self.with.statement.clone(),
-            patience: self.with.patience,
+            statement: self.statement.clone(),
+            patience: self.patience,
             began: self.began,
             acknowledged: Arc::clone(&self.acknowledged),
             stop: self.stop.subscribe(),
@@ -196,6 +205,10 @@ impl Run {
 
     async fn take(&mut self, chunk: Chunk) -> Result<(), Error> {
         self.last_chunk = Instant::now();
+        let end = chunk.rows.last().map_or_else(|| self.tracker.end(), |row| row.ordinal + 1);
+        if let (Some(pages), Some(scan)) = (&mut self.pages, chunk.scan) {
+            pages.push(end, scan);
+        }
         let mut rejected = Vec::new();
         for Read { ordinal, at, row } in chunk.rows {
             self.tracker.read(ordinal, at);
@@ -203,21 +216,13 @@ impl Run {
                 ReadRow::Done => {
                     self.tracker.done(ordinal);
                 }
-                ReadRow::Rejected(reason, record) => rejected.push((ordinal, reason, Ok(record))),
-                ReadRow::Unwritable(reason, values) => rejected.push((ordinal, reason, Err(values))),
-                ReadRow::Row { units, .. } if self.with.dry_run => {
-                    self.done.bytes += u64::from(self.tracker.done(ordinal));
-                    self.done.rows += 1;
-                    self.done.units += f64::from(units);
-                }
+                ReadRow::Rejected(reason, row) => rejected.push((ordinal, reason, row)),
+                ReadRow::Row { units, .. } if self.dry_run => self.acknowledge(ordinal, units),
                 ReadRow::Row { values, units } => {
                     let bytes = values.0.len();
                     self.shuffle.push(Waiting { ordinal, values, units }, bytes);
                 }
             }
-        }
-        if let Some(scan) = chunk.scan {
-            self.scans.push_back((self.tracker.end(), scan));
         }
         for (ordinal, reason, row) in rejected {
             self.reject(ordinal, reason, row).await?;
@@ -228,14 +233,31 @@ impl Run {
     async fn settle(&mut self, ordinal: u64, units: u32, outcome: Outcome) -> Result<(), Error> {
         match outcome {
             Outcome::Done => {
-                self.done.bytes += u64::from(self.tracker.done(ordinal));
-                self.done.rows += 1;
-                self.done.units += f64::from(units);
+                self.acknowledge(ordinal, units);
                 Ok(())
             }
-            Outcome::Rejected(reason, values) => self.reject(ordinal, reason, Err(values)).await,
+            Outcome::Rejected(reason, values) => self.reject(ordinal, reason, RejectedRow::Values(values)).await,
             Outcome::Unsent => Ok(()),
             Outcome::Failed(error) => Err(error),
+        }
+    }
+
+    fn acknowledge(&mut self, ordinal: u64, units: u32) {
+        let bytes = self.tracker.done(ordinal).into();
+        self.count(ordinal, Counts { rows: 1, rejected: 0, bytes, units: units.into() });
+    }
+
+    async fn reject(&mut self, ordinal: u64, reason: Reason, row: RejectedRow) -> Result<(), Error> {
+        self.rejected.take(self.done.counts.rejected, self.tracker.position(ordinal), reason, row).await?;
+        self.tracker.done(ordinal);
+        self.count(ordinal, Counts { rejected: 1, ..Counts::default() });
+        Ok(())
+    }
+
+    fn count(&mut self, ordinal: u64, counts: Counts) {
+        self.done.counts += counts;
+        if let Some(pages) = &mut self.pages {
+            pages.count(ordinal, counts);
         }
     }
 
@@ -258,107 +280,55 @@ impl Run {
         }
     }
 
-    async fn reject(&mut self, ordinal: u64, reason: Reason, row: Result<Vec<u8>, RowValues>) -> Result<(), Error> {
-        let at = self.tracker.position(ordinal);
-        let file = self.with.file_names.get(at.file as usize).cloned().unwrap_or_default();
-        let told = Rejection::new(&file, at.at.line, &self.with.columns, &reason).told();
-        let first = self.first_rejection.get_or_insert(told).clone();
-        if let Some((path, mut rejected)) = self.with.rejected.take() {
-            let columns = Arc::clone(&self.with.columns);
-            let written = spawn_blocking(move || {
-                let rejection = Rejection::new(&file, at.at.line, &columns, &reason);
-                let row = match &row {
-                    Ok(record) => RejectedRow::Record(record),
-                    Err(values) => RejectedRow::Cells(RowCells { columns: &columns, bytes: &values.0 }),
-                };
-                let written = rejected.write(&rejection, &row);
-                (rejected, written)
-            });
-            let (rejected, written) = written.await.map_err(|error| task_failed(&self.with.attempted, error))?;
-            self.with.rejected = Some((path, rejected));
-            written?;
-        }
-        if self.done.rejected >= self.with.most_rejected {
-            let problem = match self.with.most_rejected {
-                0 => format!("a row was rejected: {first}"),
-                most => format!("more than {most} rows were rejected; the first: {first}"),
-            };
-            let advice = match &self.with.rejected {
-                Some((path, _)) => format!("Mend the rows in {} and load them, or allow more", path.display()),
-                None => "Mend it, or name a file for rejected rows".to_owned(),
-            };
-            return Err(Error::new(ErrorKind::Value, self.with.attempted.clone(), problem).with_advice(advice));
-        }
-        self.tracker.done(ordinal);
-        self.done.rejected += 1;
-        Ok(())
+    /// What the checkpoint is to say; `None` if what it says is still to be.
+    fn resumable(&mut self, saved: &Done) -> Option<Done> {
+        let Some(pages) = self.pages.as_mut().filter(|_| !self.done.is_complete) else {
+            let resume = self.tracker.resume().or_else(|| saved.resume.clone());
+            return Some(Done { resume, ..self.done.clone() });
+        };
+        let page = pages.take_done(self.tracker.all_done_before())?;
+        let mut done = Done { scan: Some(page.scan), ..saved.clone() };
+        done.counts += page.counts;
+        Some(done)
     }
 
     async fn save(&mut self) -> Result<(), Error> {
-        let Some(mut checkpoint) = self.with.checkpoint.take() else { return Ok(()) };
-        let rejected = self.with.rejected.take();
-        while self.scans.front().is_some_and(|(end, _)| *end <= self.tracker.all_done_before()) {
-            self.done.scan = self.scans.pop_front().map(|(_, scan)| scan);
-        }
-        let mut done = self.done.clone();
-        done.resume = self.tracker.resume().or(done.resume);
+        let Some(mut checkpoint) = self.checkpoint.take() else { return Ok(()) };
+        let Some(mut done) = self.resumable(checkpoint.done()) else {
+            self.checkpoint = Some(checkpoint);
+            return Ok(());
+        };
+        let file = self.rejected.file.take();
         let saved = spawn_blocking(move || {
-            let synced = rejected.as_ref().map_or(Ok(0), |(_, rejected)| rejected.sync());
+            let synced = file.as_ref().map(RejectedFile::sync).transpose();
             let result = synced.and_then(|bytes| {
                 done.rejected_bytes = bytes;
                 checkpoint.save(done)
             });
-            (checkpoint, rejected, result)
+            (checkpoint, file, result)
         });
-        let (checkpoint, rejected, result) = saved.await.map_err(|error| task_failed(&self.with.attempted, error))?;
-        (self.with.checkpoint, self.with.rejected) = (Some(checkpoint), rejected);
+        let (checkpoint, file, result) = saved.await.map_err(|error| task_failed(&self.attempted, error))?;
+        (self.checkpoint, self.rejected.file) = (Some(checkpoint), file);
         result
     }
 
-    fn throttles(&self) -> u64 {
-        self.with.session.paces().throttles(&self.with.table, false) - self.throttles_before
-    }
-
     fn report(&mut self) {
-        let elapsed = self.began.elapsed();
-        let bytes = self.with.bytes_read.load(Ordering::Relaxed);
-        let (rows, units) = (self.done.rows, self.done.units);
-        let speed = self.speed.tick(elapsed, [rows as f64, units, bytes as f64]);
-        let [rows_per_second, units_per_second, bytes_per_second] = speed;
-        let missing = self.with.total_bytes.map(|total| total.saturating_sub(bytes) as f64);
-        self.with.progress.send_replace(Progress {
-            rows,
-            rejected: self.done.rejected,
-            bytes,
-            total_bytes: self.with.total_bytes,
-            fraction: self.with.total_bytes.map(|total| (bytes as f64 / total.max(1) as f64).min(1.0)),
-            units,
-            units_per_second,
-            rows_per_second,
-            limit: self.pacer.limit.map(NonZeroU32::get),
-            throttles: self.throttles(),
-            elapsed,
-            time_left: missing.and_then(|missing| time_left(missing, bytes_per_second)),
-        });
+        let bytes = self.bytes_read.load(Ordering::Relaxed);
+        let fraction = self.total_bytes.map(|total| (bytes as f64 / total.max(1) as f64).min(1.0));
+        self.reporter.report(&self.done, Distance { bytes, total_bytes: self.total_bytes, fraction });
     }
 
     fn summary(&self) -> Summary {
+        let summary = self.reporter.summary(&self.done, self.checkpoint.as_ref());
         Summary {
-            rows: self.done.rows,
-            rejected: self.done.rejected,
-            bytes: self.done.bytes,
-            units: self.done.units,
-            throttles: self.throttles(),
-            elapsed: self.began.elapsed(),
-            is_complete: self.done.is_complete,
-            first_rejection: self.first_rejection.clone(),
-            rejected_file: self.with.rejected.as_ref().filter(|_| self.done.rejected > 0).map(|(path, _)| path.clone()),
-            checkpoint: self.with.checkpoint.as_ref().map(|checkpoint| checkpoint.path().to_owned()),
+            first_rejection: self.rejected.first.clone(),
+            rejected_file: self.rejected.path().filter(|_| summary.rejected > 0),
+            ..summary
         }
     }
 
     fn how_to_go_on(&self, error: Error) -> Error {
-        match &self.with.checkpoint {
+        match &self.checkpoint {
             Some(checkpoint) => checkpoint.how_to_go_on(error),
             None => error,
         }

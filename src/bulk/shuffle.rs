@@ -3,7 +3,7 @@
 /// A bounded buffer that gives what is in it at random.
 #[derive(Debug)]
 pub(super) struct Shuffle<T> {
-    items: Vec<T>,
+    items: Vec<(T, usize)>,
     bytes: usize,
     most_items: usize,
 }
@@ -25,18 +25,17 @@ impl<T> Shuffle<T> {
     }
 
     pub(super) fn push(&mut self, item: T, bytes: usize) {
-        self.items.push(item);
+        self.items.push((item, bytes));
         self.bytes += bytes;
     }
 
-    /// Takes one at random, or that with the smallest `age` if `oldest` is asked for.
-    pub(super) fn take(&mut self, oldest: bool, age: impl Fn(&T) -> u64, bytes: impl Fn(&T) -> usize) -> Option<T> {
-        let index = match oldest {
-            true => self.items.iter().enumerate().min_by_key(|(_, item)| age(item))?.0,
-            false => fastrand::usize(..Some(self.items.len()).filter(|length| *length > 0)?),
-        };
-        let item = self.items.swap_remove(index);
-        self.bytes = self.bytes.saturating_sub(bytes(&item));
+    /// Takes one at random.
+    pub(super) fn take(&mut self) -> Option<T> {
+        if self.items.is_empty() {
+            return None;
+        }
+        let (item, bytes) = self.items.swap_remove(fastrand::usize(..self.items.len()));
+        self.bytes -= bytes;
         Some(item)
     }
 }
@@ -50,11 +49,10 @@ mod tests {
         let mut shuffle = Shuffle::new(1_000);
         (0..1_000_u64).for_each(|item| shuffle.push(item, 1));
         assert!(shuffle.is_full());
-        assert_eq!(shuffle.take(true, |item| *item, |_| 1), Some(0));
-        let mut out: Vec<_> = std::iter::from_fn(|| shuffle.take(false, |item| *item, |_| 1)).collect();
+        let mut out: Vec<_> = std::iter::from_fn(|| shuffle.take()).collect();
         assert!(!out.is_sorted());
         out.sort_unstable();
-        assert_eq!(out, (1..1_000).collect::<Vec<_>>());
+        assert_eq!(out, (0..1_000).collect::<Vec<_>>());
         assert!(shuffle.is_empty() && shuffle.bytes == 0);
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::files::{Chunk, Read, ReadRow, RowPosition};
 use super::format::{Position, RowCells};
+use super::rejected::RejectedRow;
 use super::row::RowValues;
 use super::row_statement::RowStatement;
 use super::table::Column;
@@ -65,7 +66,7 @@ impl Chunk {
         let bytes = u32::try_from(values.0.len()).unwrap_or(u32::MAX);
         let row = match (RowCells { columns, bytes: &values.0 }).write_units(table) {
             Ok(units) => ReadRow::Row { values, units },
-            Err(reason) => ReadRow::Unwritable(reason, values),
+            Err(reason) => ReadRow::Rejected(reason, RejectedRow::Values(values)),
         };
         let at = Position { line: ordinal + 1, ..Position::default() };
         self.rows.push(Read { ordinal, at: RowPosition { file: 0, at, bytes }, row });

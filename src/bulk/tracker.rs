@@ -6,15 +6,30 @@ use super::checkpoint::Resume;
 use super::files::RowPosition;
 
 /// The rows from the first that is not done to the last that was read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tracker {
     /// The ordinal of the first in the window.
     first: u64,
     /// Never empty once a row was read: where the last one was is where reading goes on.
     window: VecDeque<(RowPosition, bool)>,
+    most: usize,
 }
 
+/// Rows in the window, of 48 bytes each, so that one row that is not acknowledged for long does not fill the memory.
+const MOST_ROWS: usize = 1_000_000;
+
 impl Tracker {
+    /// For rows that wait in a buffer from which they are taken at random. One of them in 10¹³ stays there while 32 times as
+    /// many are taken.
+    pub(super) fn new(shuffled: usize) -> Self {
+        Self { first: 0, window: VecDeque::new(), most: MOST_ROWS.max(32 * shuffled) }
+    }
+
+    /// Whether no further row is to be read before the first is done.
+    pub(super) fn is_full(&self) -> bool {
+        self.window.len() >= self.most
+    }
+
     /// Takes in that a row was read; rows come in their order.
     pub(super) fn read(&mut self, ordinal: u64, at: RowPosition) {
         if self.window.is_empty() {
@@ -48,11 +63,6 @@ impl Tracker {
         self.window.get(index).map(|(at, _)| *at).unwrap_or_default()
     }
 
-    /// How many rows the window spans.
-    pub(super) fn span(&self) -> usize {
-        self.window.len()
-    }
-
     /// All rows before this one are done.
     pub(super) fn all_done_before(&self) -> u64 {
         self.first + u64::from(self.window.front().is_some_and(|(_, is_done)| *is_done))
@@ -83,7 +93,7 @@ mod tests {
 
     #[test]
     fn going_on_begins_at_the_first_row_that_is_not_done() {
-        let mut tracker = Tracker::default();
+        let mut tracker = Tracker::new(1);
         assert_eq!(tracker.resume(), None);
         (0..6).for_each(|ordinal| tracker.read(ordinal, at(ordinal)));
         for ordinal in [1, 4, 0] {
@@ -91,12 +101,12 @@ mod tests {
         }
         let expected = Resume { ordinal: 2, position: at(2), read_to: 6, unsent: vec![2, 3, 5] };
         assert_eq!(tracker.resume(), Some(expected));
-        assert_eq!((tracker.span(), tracker.all_done_before(), tracker.position(3)), (4, 2, at(3)));
+        assert_eq!((tracker.all_done_before(), tracker.position(3)), (2, at(3)));
     }
 
     #[test]
     fn after_the_last_row_reading_goes_on_at_it_and_does_not_send_it_again() {
-        let mut tracker = Tracker::default();
+        let mut tracker = Tracker::new(1);
         (7..9).for_each(|ordinal| tracker.read(ordinal, at(ordinal)));
         (7..9).for_each(|ordinal| {
             tracker.done(ordinal);
@@ -105,5 +115,22 @@ mod tests {
         assert_eq!((tracker.all_done_before(), tracker.end()), (9, 9));
         tracker.read(9, at(9));
         assert_eq!(tracker.resume(), Some(Resume { ordinal: 9, position: at(9), read_to: 10, unsent: vec![9] }));
+    }
+
+    #[test]
+    fn a_row_that_is_not_done_for_long_ends_reading_until_it_is() {
+        let mut tracker = Tracker::new(100_000);
+        let mut ordinals = 0..;
+        while !tracker.is_full() {
+            let ordinal = ordinals.next().unwrap();
+            tracker.read(ordinal, at(ordinal));
+            if ordinal > 0 {
+                tracker.done(ordinal);
+            }
+        }
+        assert_eq!(tracker.end(), 3_200_000);
+        tracker.done(0);
+        assert!(!tracker.is_full());
+        assert_eq!(tracker.all_done_before(), 3_200_000);
     }
 }

@@ -1,5 +1,6 @@
 mod bad_input;
 mod exporting;
+mod interrupted;
 mod killed;
 mod loading;
 

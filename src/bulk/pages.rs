@@ -1,0 +1,71 @@
+//! Pages of a table that is copied: from where its scan may go on.
+
+use std::collections::VecDeque;
+
+use super::checkpoint::Counts;
+
+/// Pages whose rows are not all done, or whose position is not in the checkpoint.
+#[derive(Debug, Default)]
+pub(super) struct Pages(VecDeque<Page>);
+
+/// A page, or several as one.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Page {
+    /// The ordinal after its last row.
+    end: u64,
+    /// Where the scan goes on after it.
+    pub(super) scan: String,
+    /// What was done of its rows.
+    pub(super) counts: Counts,
+}
+
+impl Pages {
+    /// Adds a page, which has the rows from the end of the page before to `end`.
+    pub(super) fn push(&mut self, end: u64, scan: String) {
+        self.0.push_back(Page { end, scan, counts: Counts::default() });
+    }
+
+    /// Takes in what was done of a row.
+    pub(super) fn count(&mut self, ordinal: u64, counts: Counts) {
+        let page = self.0.partition_point(|page| page.end <= ordinal);
+        if let Some(page) = self.0.get_mut(page) {
+            page.counts += counts;
+        }
+    }
+
+    /// Takes the pages whose rows are all done, if all rows before `done_before` are; as one. It takes none as long as the
+    /// file of rejected rows has rows of a later page: they will be rejected again if the copy goes on before that page.
+    pub(super) fn take_done(&mut self, done_before: u64) -> Option<Page> {
+        let done = self.0.partition_point(|page| page.end <= done_before);
+        if self.0.range(done..).any(|page| page.counts.rejected > 0) {
+            return None;
+        }
+        self.0.drain(..done).reduce(|mut before, page| {
+            before.counts += page.counts;
+            Page { counts: before.counts, ..page }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_taken_when_their_rows_are_done_and_none_of_a_later_page_was_rejected() {
+        let one = Counts { rows: 1, bytes: 10, ..Counts::default() };
+        let rejected = Counts { rejected: 1, ..Counts::default() };
+        let mut pages = Pages::default();
+        [(2, "a"), (4, "b"), (6, "c")].into_iter().for_each(|(end, scan)| pages.push(end, scan.to_owned()));
+        [0, 2, 3].into_iter().for_each(|ordinal| pages.count(ordinal, one));
+        assert_eq!(pages.take_done(1), None);
+        pages.count(1, one);
+        pages.count(4, rejected);
+        // Row 4 is in the file of rejected rows, row 5 is not done.
+        assert_eq!(pages.take_done(4), None);
+        pages.count(5, one);
+        let counts = Counts { rows: 5, rejected: 1, bytes: 50, units: 0.0 };
+        assert_eq!(pages.take_done(6), Some(Page { end: 6, scan: "c".to_owned(), counts }));
+        assert_eq!(pages.take_done(6), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! What an operation waits for, and how often it tries again meanwhile.
+
+use std::time::Duration;
+
+use crate::ErrorKind;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// The pauses between tries, each twice as long as the one before, up to 15 seconds.
+#[derive(Debug)]
+pub(super) struct Pauses(Duration);
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self(FIRST_PAUSE)
+    }
+}
+
+impl Pauses {
+    /// The next pause, shortened at random by up to a half so that calls that failed together are not repeated together.
+    pub(super) fn next(&mut self) -> Duration {
+        let pause = self.0.mul_f64(0.5 + 0.5 * fastrand::f64());
+        self.0 = (2 * self.0).min(LONGEST_PAUSE);
+        pause
+    }
+}
+
+/// Whether the same request may succeed while the operation has patience. Credentials and certificates are among it: they
+/// are renewed while an operation of hours goes on.
+pub(super) const fn is_waited_for(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Resolve
+        | ErrorKind::Connect
+        | ErrorKind::Tls
+        | ErrorKind::Credentials
+        | ErrorKind::Authentication
+        | ErrorKind::Topology
+        | ErrorKind::Throttled
+        | ErrorKind::Overloaded
+        | ErrorKind::NoConnection
+        | ErrorKind::ConnectionLost
+        | ErrorKind::Timeout
+        | ErrorKind::Server => true,
+        ErrorKind::Configuration
+        | ErrorKind::File
+        | ErrorKind::Value
+        | ErrorKind::TooLarge
+        | ErrorKind::Cursor
+        | ErrorKind::AlreadyExists
+        | ErrorKind::Refused
+        | ErrorKind::Unauthorized
+        // The table has other columns than when the statement was prepared.
+        | ErrorKind::Type
+        // The table was dropped.
+        | ErrorKind::NotReady
+        | ErrorKind::Closed
+        | ErrorKind::Unknown => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let mut pauses = Pauses::default();
+        let lengths: Vec<_> = (0..9).map(|_| pauses.next().as_secs_f64()).collect();
+        for (length, longest) in lengths.iter().zip([0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0]) {
+            assert!((longest / 2.0..=longest).contains(length), "{lengths:?}");
+        }
+    }
+
+    #[test]
+    fn what_any_call_may_repeat_is_waited_for_unless_the_table_is_gone() {
+        for kind in ErrorKind::ALL.into_iter().filter(|kind| kind.is_retryable()) {
+            assert_eq!(is_waited_for(kind), kind != ErrorKind::NotReady, "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! Writes rows to an output: files that get their names when they are whole, or any writer.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::checkpoint::{Done, beside, rename};
+use super::encoder::{Encoder, Sink};
+use super::format::{Format, RowCells};
+use super::input::Compression;
+use super::output::{Output, Target};
+use super::row::RowValues;
+use super::table::Column;
+use crate::{Error, ErrorKind};
+
+/// After the name of a file that is not whole.
+const PARTIAL: &str = ".partial";
+
+/// Formatted rows are written together.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// What is on the disk: the number of the file that is being written, its bytes, and its rows.
+pub(super) type OnDisk = (u32, u64, u64);
+
+/// Writes rows to an output.
+///
+/// Where there is a checkpoint, a file that is whole gets its name when the checkpoint says that a later one is written: until
+/// then, rows in it may be cut away and written again.
+pub(super) struct RowWriter {
+    output: Output,
+    format: Format,
+    columns: Vec<Column>,
+    current: Option<Encoder>,
+    /// Files that are whole, and have not got their names.
+    finished: Vec<PathBuf>,
+    has_checkpoint: bool,
+    /// The checkpoint's: it is held until nothing is written any more.
+    _lock: Option<Arc<File>>,
+    number: u32,
+    rows: u64,
+    text: String,
+}
+
+impl RowWriter {
+    /// Begins, or goes on from what a checkpoint says, if there is one.
+    pub(super) fn open(
+        output: Output,
+        format: Format,
+        columns: Vec<Column>,
+        checkpoint: Option<&Done>,
+    ) -> Result<Self, Error> {
+        format.check()?;
+        let known = checkpoint.and_then(|done| done.output);
+        let (number, length, rows) = known.unwrap_or((1, 0, 0));
+        let mut writer = Self {
+            output,
+            format,
+            columns,
+            current: None,
+            finished: Vec::new(),
+            has_checkpoint: checkpoint.is_some(),
+            _lock: None,
+            number,
+            rows,
+            text: String::new(),
+        };
+        if known.is_some() {
+            writer.name_those_before()?;
+        }
+        let is_whole = checkpoint.is_some_and(|done| done.is_read) && writer.has_its_name();
+        match length {
+            _ if is_whole => {}
+            0 => writer.begin()?,
+            length => writer.go_on(length)?,
+        }
+        Ok(writer)
+    }
+
+    /// The same, and holds a lock as long as it writes.
+    pub(super) fn holding(self, lock: Option<Arc<File>>) -> Self {
+        Self { _lock: lock, ..self }
+    }
+
+    /// Gives the files before the current one their names, as the run that ended was about to.
+    fn name_those_before(&mut self) -> Result<(), Error> {
+        let number = self.number;
+        for before in (1..number).rev() {
+            self.number = before;
+            let Some(path) = self.path().filter(|path| beside(path, PARTIAL).exists()) else { break };
+            rename(&beside(&path, PARTIAL), &path).map_err(|error| self.failed(error))?;
+        }
+        self.number = number;
+        Ok(())
+    }
+
+    /// Whether the current file was finished by the run that ended.
+    fn has_its_name(&self) -> bool {
+        self.path().is_some_and(|path| path.exists() && !beside(&path, PARTIAL).exists())
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        let Target::File(path) = &self.output.target else { return None };
+        if self.output.rows_per_file.is_none() {
+            return Some(path.clone());
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let (stem, extensions) =
+            name.split_once('.').map_or((&*name, String::new()), |(stem, rest)| (stem, format!(".{rest}")));
+        Some(path.with_file_name(format!("{stem}-{:05}{extensions}", self.number)))
+    }
+
+    fn compression(&self) -> Compression {
+        self.output.compression.unwrap_or_else(|| self.path().map_or(Compression::None, Compression::of_path))
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        let name = self.path().map_or_else(|| self.output.name(), |path| path.display().to_string());
+        Error::new(ErrorKind::File, format!("writing {name}"), error.to_string()).with_source(error)
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        let compression = self.compression();
+        let sink: Sink = match (&mut self.output.target, self.output.overwrite) {
+            (Target::Writer(_, writer), _) => Sink::Writer(std::mem::replace(writer, Box::new(io::sink()))),
+            (Target::File(_), overwrite) => {
+                let path = self.path().unwrap_or_default();
+                if path.exists() && !overwrite {
+                    return Err(Error::new(
+                        ErrorKind::File,
+                        format!("writing {}", path.display()),
+                        "there is such a file",
+                    )
+                    .with_advice("Move it away, or allow it to be overwritten"));
+                }
+                Sink::File(File::create(beside(&path, PARTIAL)).map_err(|error| self.failed(error))?)
+            }
+        };
+        self.current = Some(Encoder::new(compression, sink).map_err(|error| self.failed(error))?);
+        let names = self.columns.iter().map(|column| column.name.as_str());
+        self.format.write_header(names, &mut self.text);
+        Ok(())
+    }
+
+    /// Cuts the file to what was on the disk, and writes after it.
+    fn go_on(&mut self, length: u64) -> Result<(), Error> {
+        let path = self.path().unwrap_or_default();
+        let partial = beside(&path, PARTIAL);
+        let open = || {
+            let mut file = File::options().write(true).open(&partial)?;
+            let found = file.metadata()?.len();
+            if found < length {
+                return Err(io::Error::other(format!("it has {found} bytes, the checkpoint says {length}")));
+            }
+            file.set_len(length)?;
+            file.seek(SeekFrom::End(0))?;
+            Encoder::new(self.compression(), Sink::File(file))
+        };
+        self.current = Some(open().map_err(|error| self.failed(error))?);
+        Ok(())
+    }
+
+    /// Writes rows.
+    pub(super) fn write(&mut self, rows: &[RowValues]) -> Result<(), Error> {
+        for row in rows {
+            if self.output.rows_per_file.is_some_and(|most| self.rows >= most) && self.output.is_file() {
+                self.finish_file()?;
+                self.number += 1;
+                self.rows = 0;
+                self.begin()?;
+            }
+            let cells = RowCells { columns: &self.columns, bytes: &row.0 };
+            self.format.write(&cells, &mut self.text).map_err(|reason| {
+                let column = reason.column.and_then(|index| self.columns.get(index));
+                let column = column.map_or("", |column| column.name.as_str());
+                let problem = format!("a value of the column {column} {}", reason.problem);
+                Error::new(ErrorKind::Value, format!("writing {}", self.output.name()), problem)
+            })?;
+            self.rows += 1;
+            if self.text.len() >= BUFFER_BYTES {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let written = self.current.as_mut().map_or(Ok(()), |encoder| encoder.write_all(self.text.as_bytes()));
+        written.map_err(|error| self.failed(error))?;
+        self.text.clear();
+        Ok(())
+    }
+
+    /// Brings to the disk what was written. Of compressed files a member or frame ends here, and another one follows.
+    pub(super) fn sync(&mut self) -> Result<OnDisk, Error> {
+        self.flush()?;
+        let compression = self.compression();
+        let mut length = 0;
+        if let Some(encoder) = self.current.take() {
+            let synced = encoder.finish().and_then(|mut sink| {
+                length = sink.sync()?;
+                Encoder::new(compression, sink)
+            });
+            self.current = Some(synced.map_err(|error| self.failed(error))?);
+        }
+        Ok((self.number, length, self.rows))
+    }
+
+    fn finish_file(&mut self) -> Result<(), Error> {
+        self.flush()?;
+        let Some(encoder) = self.current.take() else { return Ok(()) };
+        let finished = encoder.finish().and_then(|mut sink| sink.sync());
+        finished.map_err(|error| self.failed(error))?;
+        self.finished.extend(self.path());
+        if self.has_checkpoint { Ok(()) } else { self.name_finished() }
+    }
+
+    /// Gives the files that are whole their names.
+    pub(super) fn name_finished(&mut self) -> Result<(), Error> {
+        for path in std::mem::take(&mut self.finished) {
+            rename(&beside(&path, PARTIAL), &path).map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
+
+    /// Finishes the last file.
+    pub(super) fn finish(mut self) -> Result<(), Error> {
+        self.finish_file()?;
+        self.name_finished()
+    }
+}
+
+impl fmt::Debug for RowWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowWriter").field("output", &self.output).field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Csv;
+    use super::super::table::tests::column;
+    use super::super::value::ValueType;
+    use super::*;
+    use keyspaces_cql::statement::NativeType;
+
+    fn columns() -> Vec<Column> {
+        vec![column("id", ValueType::Native(NativeType::Text))]
+    }
+
+    fn row(text: &str) -> RowValues {
+        RowValues([&i32::try_from(text.len()).unwrap().to_be_bytes()[..], text.as_bytes()].concat())
+    }
+
+    /// What is after the checkpoint is cut away, whatever the file is compressed with.
+    #[test]
+    fn a_file_goes_on_from_what_was_on_the_disk() {
+        for name in ["rows.csv", "rows.csv.gz", "rows.csv.zst"] {
+            let folder = std::env::temp_dir().join(format!("keyspaces-{}", uuid::Uuid::new_v4()));
+            std::fs::create_dir(&folder).unwrap();
+            let path = folder.join(name);
+            let open = |done| RowWriter::open(Output::file(&path), Csv::new().into(), columns(), Some(&done)).unwrap();
+            let mut writer = open(Done::default());
+            writer.write(&[row("a")]).unwrap();
+            let on_disk = writer.sync().unwrap();
+            writer.write(&[row("lost")]).unwrap();
+            writer.sync().unwrap();
+            drop(writer);
+            let mut writer = open(Done { output: Some(on_disk), ..Done::default() });
+            writer.write(&[row("b")]).unwrap();
+            let on_disk = writer.sync().unwrap();
+            assert!(beside(&path, PARTIAL).exists() && !path.exists());
+            writer.finish().unwrap();
+            // Ended before the checkpoint says that it is complete.
+            open(Done { output: Some(on_disk), is_read: true, ..Done::default() }).finish().unwrap();
+            let mut text = String::new();
+            let file = super::super::Input::file(&path).into_files("reading").unwrap().pop().unwrap();
+            let (_, mut reader) = file.open(&Arc::default()).unwrap();
+            reader.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "id\na\nb\n", "{name}");
+            let error = RowWriter::open(Output::file(&path), Csv::new().into(), columns(), None).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "writing {} failed: there is such a file. Move it away, or allow it to be overwritten",
+                    path.display()
+                )
+            );
+            std::fs::remove_dir_all(folder).unwrap();
+        }
+    }
+
+    /// Ends it at every step of writing several files, and goes on from the last checkpoint.
+    #[test]
+    fn files_that_are_finished_between_two_checkpoints_have_each_row_once() {
+        let rows: Vec<RowValues> = ('a'..='h').map(|letter| row(&letter.to_string())).collect();
+        for steps in 1..40 {
+            let folder = std::env::temp_dir().join(format!("keyspaces-{}", uuid::Uuid::new_v4()));
+            std::fs::create_dir(&folder).unwrap();
+            let output = || Output::file(folder.join("rows.csv")).rows_per_file(std::num::NonZeroU64::new(2).unwrap());
+            let mut done = Done::default();
+            for most in [steps, usize::MAX] {
+                let mut left = most;
+                let mut may_go_on = || {
+                    left = left.saturating_sub(1);
+                    left > 0
+                };
+                let mut run = || {
+                    let mut writer = RowWriter::open(output(), Csv::new().into(), columns(), Some(&done)).unwrap();
+                    let written = usize::try_from(done.counts.rows).unwrap();
+                    for (index, row) in rows.iter().enumerate().skip(written) {
+                        writer.write(std::slice::from_ref(row)).unwrap();
+                        may_go_on().then_some(())?;
+                        if index % 3 == 2 || index + 1 == rows.len() {
+                            let output = Some(writer.sync().unwrap());
+                            may_go_on().then_some(())?;
+                            done.counts.rows = index as u64 + 1;
+                            (done.output, done.is_read) = (output, index + 1 == rows.len());
+                            may_go_on().then_some(())?;
+                            writer.name_finished().unwrap();
+                            may_go_on().then_some(())?;
+                        }
+                    }
+                    writer.finish().unwrap();
+                    Some(())
+                };
+                run();
+            }
+            let mut text = String::new();
+            let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+            names.sort();
+            names.iter().for_each(|name| text.push_str(&std::fs::read_to_string(name).unwrap()));
+            assert_eq!((names.len(), text.replace("id\n", "").as_str()), (4, "a\nb\nc\nd\ne\nf\ng\nh\n"), "{steps}");
+            std::fs::remove_dir_all(folder).unwrap();
+        }
+    }
+
+    #[test]
+    fn each_file_has_so_many_rows_and_a_full_disk_is_told() {
+        let folder = std::env::temp_dir().join(format!("keyspaces-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&folder).unwrap();
+        let output = Output::file(folder.join("rows.csv")).rows_per_file(std::num::NonZeroU64::new(2).unwrap());
+        let mut writer = RowWriter::open(output, Csv::new().into(), columns(), None).unwrap();
+        writer.write(&[row("a"), row("b"), row("c")]).unwrap();
+        writer.finish().unwrap();
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+        assert_eq!((read("rows-00001.csv"), read("rows-00002.csv")), ("id\na\nb\n".to_owned(), "id\nc\n".to_owned()));
+        std::fs::remove_dir_all(folder).unwrap();
+        let full = Output::writer("/dev/full", File::options().write(true).open("/dev/full").unwrap());
+        let mut writer = RowWriter::open(full, Csv::new().into(), columns(), None).unwrap();
+        writer.write(&[row("a")]).unwrap();
+        assert_eq!(
+            writer.sync().unwrap_err().to_string(),
+            "writing /dev/full failed: No space left on device (os error 28)"
+        );
+    }
+}

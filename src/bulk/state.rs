@@ -1,0 +1,92 @@
+//! The files that an operation which writes keeps beside its input: a checkpoint, and rejected rows.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+
+use super::checkpoint::{Checkpoint, Done, Operation};
+use super::format::Format;
+use super::rejected::RejectedFile;
+use super::table::Column;
+use super::task_failed;
+use crate::Error;
+
+/// Opens the checkpoint and the file of rejected rows, if there are to be any.
+pub(super) async fn open_state(
+    attempted: &str,
+    checkpoint: Option<PathBuf>,
+    operation: Operation,
+    rejected_to: Option<PathBuf>,
+    format: Format,
+    columns: Arc<[Column]>,
+) -> Result<(Option<Checkpoint>, Option<RejectedFile>), Error> {
+    let opened = spawn_blocking(move || {
+        let mut checkpoint = checkpoint.map(|path| Checkpoint::open(&path, operation)).transpose()?;
+        let done = checkpoint.as_ref().map(|checkpoint| checkpoint.done().clone()).unwrap_or_default();
+        let Some(path) = rejected_to.filter(|_| !done.is_complete) else { return Ok((checkpoint, None)) };
+        if done.rejected_bytes.is_none() {
+            RejectedFile::check_unused(&path, &format, &columns)?;
+            // Before the file is created: a file that the checkpoint does not know is taken for another operation's.
+            if let Some(checkpoint) = &mut checkpoint {
+                checkpoint.save(Done { rejected_bytes: Some(0), ..done.clone() })?;
+            }
+        }
+        let known = done.rejected_bytes.unwrap_or_default();
+        let lock = checkpoint.as_ref().map(Checkpoint::lock);
+        let file = RejectedFile::open(&path, &format, &columns, known, lock)?;
+        Ok::<_, Error>((checkpoint, Some(file)))
+    });
+    opened.await.map_err(|error| task_failed(attempted, error))?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    use keyspaces_cql::statement::NativeType;
+
+    use super::super::table::tests::column;
+    use super::super::value::ValueType;
+    use super::super::{Csv, JsonLines};
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_run_that_was_killed_left_is_opened_again() {
+        let columns: Arc<[Column]> = [column("id", ValueType::Native(NativeType::Text))].into();
+        for format in [Format::from(Csv::new()), JsonLines::new().into()] {
+            let header = if format.has_header() { "id\n" } else { "" };
+            let folder = std::env::temp_dir().join(format!("keyspaces-{}", uuid::Uuid::new_v4()));
+            fs::create_dir(&folder).unwrap();
+            let (path, checkpoint) = (folder.join("rejected"), folder.join("checkpoint"));
+            let open = async |checkpoint: Option<PathBuf>| {
+                let operation =
+                    Operation { attempted: "loading".to_owned(), options: BTreeMap::new(), files: Vec::new() };
+                open_state("loading", checkpoint, operation, Some(path.clone()), format.clone(), columns.clone()).await
+            };
+            open(Some(checkpoint.clone())).await.unwrap();
+            // It was killed before it created the file, in the middle of the first line, or after some rows.
+            for left in [None, Some(""), Some("i"), Some("id\n#!keyspaces {}\nrow\n")] {
+                drop(fs::remove_file(&path));
+                if let Some(left) = left {
+                    fs::write(&path, left).unwrap();
+                }
+                open(Some(checkpoint.clone())).await.unwrap();
+                assert_eq!(fs::read_to_string(&path).unwrap(), header, "{left:?}");
+            }
+            // Without a checkpoint, a file without rows is nobody's.
+            open(None).await.unwrap();
+            fs::write(&path, format!("{header}row\n")).unwrap();
+            let told = format!(
+                "writing rejected rows to {} failed: there is such a file, with other rows in it. Load what is in it or move \
+                 it away",
+                path.display()
+            );
+            for unknowing in [None, Some(folder.join("new"))] {
+                assert_eq!(open(unknowing).await.unwrap_err().to_string(), told);
+            }
+            fs::remove_dir_all(folder).unwrap();
+        }
+    }
+}
