@@ -12,8 +12,6 @@ mod client;
 mod figures;
 #[path = "overload/load.rs"]
 mod load;
-#[path = "../examples/place/local.rs"]
-mod place;
 #[path = "overload/scenario.rs"]
 mod scenario;
 
@@ -21,6 +19,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use keyspaces_local::Local;
+use keyspaces_testing::LocalBuilder;
 
 use crate::client::{Client, Policy};
 use crate::figures::Figures;
@@ -59,7 +58,7 @@ impl Arguments {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let local = Local::builder().start().await?;
-    let session = place::builder(&local)?.connect().await?;
+    let session = keyspaces::Session::builder().local(&local)?.connect().await?;
     session
         .define(&format!(
             "CREATE KEYSPACE IF NOT EXISTS {KEYSPACE} WITH REPLICATION = {{'class': 'SingleRegionStrategy'}}"
@@ -77,7 +76,7 @@ async fn main() -> Result<()> {
             let other = format!("{table}_other");
             session.define(&scenario::definition(&other)).await?;
             // A session of its own: what one has learned does not help the next.
-            let own = place::builder(&local)?.connect().await?;
+            let own = keyspaces::Session::builder().local(&local)?.connect().await?;
             let client = Client::new(policy, &own, &table).await?;
             let neighbour = Client::new(policy, &own, &other).await?;
             let ran = load::run(&local, scenario, &table, client, neighbour, arguments.seed).await?;

@@ -3,8 +3,6 @@
 //!
 //! `cargo bench --bench times`; with `-- stub` it starts no local Keyspaces.
 
-#[path = "../examples/place/local.rs"]
-mod place;
 mod stub;
 #[expect(dead_code, reason = "the bench `overhead` does more of it")]
 mod work;
@@ -17,6 +15,7 @@ use criterion::{BenchmarkGroup, Criterion, Throughput};
 use futures::StreamExt;
 use keyspaces::{Endpoint, Session, Write};
 use keyspaces_local::Local;
+use keyspaces_testing::LocalBuilder;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -45,7 +44,7 @@ fn main() -> Result<()> {
 
     if !std::env::args().skip(1).any(|argument| argument.starts_with("stub")) {
         let local = runtime.block_on(Local::builder().start())?;
-        let session = runtime.block_on(place::builder(&local)?.connect())?;
+        let session = runtime.block_on(Session::builder().local(&local)?.connect())?;
         runtime.block_on(fill(&session))?;
         measure(&mut criterion, "keyspaces-local", &runtime, &session)?;
         runtime.block_on(local.close())?;

@@ -8,8 +8,9 @@ use std::num::NonZeroU32;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::TryStreamExt;
 use keyspaces::value::Counter;
-use keyspaces::{Conditional, DeserializeRow, Endpoint, Increment, Outcome, Select, SerializeRow, Session, Write};
+use keyspaces::{Conditional, DeserializeRow, Increment, Outcome, Select, SerializeRow, Session, Write};
 use keyspaces_local::Local;
+use keyspaces_testing::LocalBuilder;
 use uuid::Uuid;
 
 #[derive(Clone, Debug, DeserializeRow, PartialEq, SerializeRow)]
@@ -74,14 +75,7 @@ async fn run(session: &Session) -> Result<(), Box<dyn Error>> {
 async fn main() -> Result<(), Box<dyn Error>> {
     println!("Starting a local Keyspaces ...");
     let local = Local::builder().start().await?;
-    let own = local.credentials();
-    let session = Session::builder()
-        .region(local.region())
-        .endpoint(Endpoint::explicit(local.host(), local.port(), local.server_name())?)
-        .trust_pem(local.ca_pem())?
-        .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref())
-        .connect()
-        .await?;
+    let session = Session::builder().local(&local)?.connect().await?;
     run(&session).await?;
     local.close().await?;
     Ok(())

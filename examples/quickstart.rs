@@ -13,6 +13,7 @@ use clap::Parser;
 use keyspaces::schema::{KeyspaceDefinition, NativeType, Order, TableDefinition};
 use keyspaces::{DeserializeRow, Endpoint, Select, SerializeRow, Session, Write};
 use keyspaces_local::Local;
+use keyspaces_testing::LocalBuilder;
 use uuid::Uuid;
 
 #[derive(Parser)]
@@ -61,12 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         (None, None) => {
             println!("Starting a local Keyspaces (the first time this downloads Apache Cassandra, 66 MB) ...");
             let local = local.insert(Local::builder().progress(|step| println!("  {step}")).start().await?);
-            let own = local.credentials();
-            Session::builder()
-                .region(local.region())
-                .endpoint(Endpoint::explicit(local.host(), local.port(), local.server_name())?)
-                .trust_pem(local.ca_pem())?
-                .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref())
+            Session::builder().local(local)?
         }
     };
     let session = builder.connect().await?;

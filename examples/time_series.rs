@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use keyspaces::Session;
 use keyspaces::tables::{Event, Events};
-use keyspaces::{Endpoint, Session};
 use keyspaces_local::Local;
+use keyspaces_testing::LocalBuilder;
 
 const DEVICES: [&str; 3] = ["device-001", "device-002", "device-003"];
 
@@ -16,14 +17,7 @@ const DEVICES: [&str; 3] = ["device-001", "device-002", "device-003"];
 async fn main() -> Result<(), Box<dyn Error>> {
     println!("Starting a local Keyspaces (the first time this downloads Apache Cassandra, 66 MB) ...");
     let local = Local::builder().start().await?;
-    let own = local.credentials();
-    let session = Session::builder()
-        .region(local.region())
-        .endpoint(Endpoint::explicit(local.host(), local.port(), local.server_name())?)
-        .trust_pem(local.ca_pem())?
-        .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref())
-        .connect()
-        .await?;
+    let session = Session::builder().local(&local)?.connect().await?;
     session
         .define("CREATE KEYSPACE IF NOT EXISTS my_application WITH REPLICATION = {'class': 'SingleRegionStrategy'}")
         .await?;

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::num::NonZeroU32;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use scylla::errors::{ExecutionError, SchemaAgreementError};
@@ -20,7 +20,7 @@ use crate::limit::Permit;
 use crate::observe::Meters;
 use crate::options::CallOptions;
 use crate::pace::Together;
-use crate::statement::About;
+use crate::statement::{About, NamedColumns};
 use crate::{Error, Session, classify};
 
 /// Bytes that a unit of capacity reads at LOCAL_QUORUM, and writes (DG:ReadWriteCapacityMode).
@@ -35,14 +35,16 @@ pub(crate) struct Call {
     pub(crate) options: CallOptions,
     pub(crate) paces: Together,
     pub(crate) meters: Meters,
+    /// The columns of `SELECT *` that the row type names, where it leaves some out.
+    pub(crate) named_columns: OnceLock<Arc<NamedColumns>>,
 }
 
 impl Call {
-    pub(crate) fn new(session: &Session, about: About) -> Self {
+    pub(crate) fn new(session: &Session, about: About, options: CallOptions) -> Self {
         let paces = session.paces().of(&about);
-        let meters = Meters::of(&about, None);
+        let meters = Meters::of(&about, options.tag.as_deref());
         let (session, about) = (session.without_keyspace(), Arc::new(about));
-        Self { session, about, options: CallOptions::default(), paces, meters }
+        Self { session, about, options, paces, meters, named_columns: OnceLock::new() }
     }
 
     /// Changes the options, and the metrics where they have the tag as a label.

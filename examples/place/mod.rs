@@ -2,13 +2,12 @@
 
 #![expect(clippy::print_stdout, reason = "what it does is for people to read")]
 
-mod local;
-
 use std::error::Error;
 use std::time::Duration;
 
 use keyspaces::{Builder, Endpoint, Session};
 use keyspaces_local::Local;
+use keyspaces_testing::LocalBuilder;
 
 /// What is said of it on the command line.
 #[derive(clap::Args)]
@@ -32,7 +31,7 @@ impl Place {
                 println!("Starting a local Keyspaces (the first time this downloads Apache Cassandra, 66 MB) ...");
                 let builder = Local::builder().ddl_delay(ddl_delay).progress(|step| println!("  {step}"));
                 let local = builder.start().await?;
-                (local::builder(&local)?, Some(local))
+                (Session::builder().local(&local)?, Some(local))
             }
         })
     }

@@ -98,7 +98,7 @@ fn the_table_names_every_kind_of_error() {
 
 #[cfg(feature = "metrics")]
 mod metrics {
-    use std::collections::HashMap;
+    use std::collections::{BTreeSet, HashMap};
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
@@ -112,7 +112,7 @@ mod metrics {
     use crate::statement::About;
 
     #[derive(Default)]
-    struct Seen {
+    pub(super) struct Seen {
         values: Arc<Mutex<HashMap<String, f64>>>,
         described: Mutex<Vec<String>>,
         labels: Mutex<Vec<String>>,
@@ -157,6 +157,10 @@ mod metrics {
             let kind = key.labels().find(|label| label.key() == "error.type");
             let name = kind.map_or_else(|| key.name().to_owned(), |kind| format!("{} {}", key.name(), kind.value()));
             Arc::new(One(name, Arc::clone(&self.values)))
+        }
+
+        pub(super) fn all_labels(&self) -> BTreeSet<String> {
+            self.labels.lock().unwrap().iter().cloned().collect()
         }
     }
 
@@ -234,7 +238,7 @@ mod metrics {
             }
             Meters::of(&About::of_definition("CREATE TABLE ks.t (k int PRIMARY KEY)"), Some("set up"));
         });
-        let labels: std::collections::BTreeSet<String> = seen.labels.lock().unwrap().iter().cloned().collect();
+        let labels = seen.all_labels();
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
         assert_eq!(
             labels,
@@ -246,6 +250,26 @@ mod metrics {
             ]
         );
     }
+}
+
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn a_call_with_a_tag_has_no_series_without_it() {
+    use crate::stub::Stub;
+    use crate::{Endpoint, Session, UnloggedBatch, Write};
+
+    let stub = Stub::at(1).start().await;
+    let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
+    let session = Session::builder().endpoint(endpoint).connect().await.unwrap();
+    let write: Write<()> = session.prepare("INSERT INTO shop.t (a) VALUES ('a')").await.unwrap();
+    let seen = metrics::Seen::default();
+    let _here = ::metrics::set_default_local_recorder(&seen);
+    session.query("DELETE FROM shop.t WHERE a = 'a'", ()).with_tag("sign off").execute().await.unwrap();
+    let mut batch = UnloggedBatch::new(&session).with_tag("sign off");
+    batch.push(&write, ()).unwrap().execute().await.unwrap();
+    let labels = seen.all_labels();
+    assert!(!labels.is_empty());
+    assert!(labels.iter().all(|labels| labels.contains("tag=sign off")), "{labels:?}");
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use super::TableStatus;
 use super::awaited::{Awaited, Look, Seen};
 use super::foresight;
 use crate::execute::Call;
+use crate::options::CallOptions;
 use crate::session::LONGEST_TIMEOUT;
 use crate::statement::About;
 use crate::{Error, ErrorKind, Session, execute};
@@ -278,7 +279,8 @@ impl Run<'_> {
             return self.send(stage).await.map(Some);
         }
         if self.session.is_plain_cassandra() {
-            execute::agree_on_schema(&Call::new(self.session, About::unread(&self.under_way[0].attempted))).await?;
+            let about = About::unread(&self.under_way[0].attempted);
+            execute::agree_on_schema(&Call::new(self.session, about, CallOptions::default())).await?;
             return Ok(Some(self.all_done()));
         }
         let pause = self.pause.unwrap_or_default();
@@ -327,7 +329,7 @@ impl Run<'_> {
             };
             self.under_way.push(UnderWay { attempted, awaited });
             if let Some(text) = text {
-                let call = Call::new(self.session, about);
+                let call = Call::new(self.session, about, CallOptions::default());
                 if let Err(error) = execute::define(&call, &text).await {
                     self.under_way.pop();
                     return Err(match call.about.tree() {

@@ -66,7 +66,8 @@ struct Inner {
     settings: Settings,
     data_center: String,
     gate: Gate,
-    statements: Cache,
+    /// Shared with what must not keep a session alive.
+    statements: Arc<Cache>,
     /// A place for each definition that may be under way.
     definitions: Semaphore,
     began: Instant,
@@ -440,7 +441,7 @@ impl Session {
             handshake,
             data_center,
             gate: Gate::default(),
-            statements: Cache::default(),
+            statements: Arc::default(),
             definitions: Semaphore::new(MOST_UNDER_WAY),
             began,
             retry: Retry::new(settings.backoff, budget, Random::new()),
@@ -487,6 +488,10 @@ impl fmt::Debug for Session {
 impl InFlight {
     pub(crate) fn driver(&self) -> &DriverSession {
         &self.connected.driver
+    }
+
+    pub(crate) fn shared_driver(&self) -> Arc<DriverSession> {
+        Arc::clone(&self.connected.driver)
     }
 }
 

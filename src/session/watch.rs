@@ -241,8 +241,11 @@ async fn read_topology(session: Weak<Inner>, first: Duration, every: Duration) {
 async fn check_tables(session: Weak<Inner>, every: Duration) {
     loop {
         sleep(every).await;
-        let Some(session) = session.upgrade() else { return };
-        Session(session, None).check_tables().await;
+        let Some(session) = session.upgrade().map(|session| Session(session, None)) else { return };
+        let Some(connected) = session.connected() else { return };
+        let statements = Arc::clone(&session.0.statements);
+        drop(session);
+        statements.check_tables(&connected.driver).await;
     }
 }
 

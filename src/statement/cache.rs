@@ -4,18 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use super::About;
+use super::batch::{Keys, Kinds};
+use super::prepared::Prepared;
+use super::table_check::TableIds;
+use crate::session::InFlight;
+use crate::{Error, ErrorKind, Session, classify};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use scylla::errors::PrepareError;
 use scylla::statement::prepared::PreparedStatement;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use uuid::Uuid;
-
-use super::About;
-use super::batch::{Keys, Kinds};
-use super::prepared::Prepared;
-use crate::session::InFlight;
-use crate::{Error, ErrorKind, Session, classify};
 
 /// How many statements are kept. A program has a few dozen; more are texts with literals in them.
 pub(crate) const STATEMENTS_KEPT: usize = 1_000;
@@ -28,17 +27,16 @@ pub(crate) struct Cache {
     kept: Mutex<Kept>,
     keys: Keys,
     kinds: Kinds,
-    tables: Mutex<Tables>,
+    /// Of statements that are kept here or in use elsewhere.
+    prepared: Mutex<Registry>,
+    table_ids: TableIds,
 }
 
 #[derive(Default)]
-struct Tables {
-    /// Of statements that are kept here or in use elsewhere.
+struct Registry {
     prepared: Vec<Weak<Prepared>>,
     /// Those dropped are taken out when there are so many.
     clean_at: usize,
-    /// As last read, by keyspace and table.
-    ids: HashMap<(String, String), Uuid>,
 }
 
 #[derive(Default)]
@@ -72,10 +70,16 @@ impl Cache {
         preparing.await.map_err(|failure| failure.told(&about.attempted))
     }
 
-    /// The same text prepared now, and not kept.
-    pub(super) async fn prepared_beside(&self, session: &Session, prepared: &Prepared) -> Result<Arc<Prepared>, Error> {
-        let preparing = prepare(session, prepared.text(), prepared.table().cloned())?;
-        preparing.await.map_err(|failure| failure.told("a statement"))
+    /// The text as the server prepares it now, because values did not fit it: prepared anew, at most once a second.
+    pub(super) async fn checked(&self, session: &Session, text: &str, about: &About) -> Result<Arc<Prepared>, Error> {
+        let kept = self.prepared(session, text, about).await?;
+        if !kept.begins_check() {
+            return Ok(kept);
+        }
+        self.forget(&kept);
+        let anew = self.prepared(session, text, about).await?;
+        anew.begins_check();
+        Ok(anew)
     }
 
     /// Has a text prepared anew when it is asked for next, unless it was already.
@@ -89,36 +93,33 @@ impl Cache {
 
     /// Every prepared text that is kept, or in use by a statement.
     pub(super) fn in_use(&self) -> Vec<Arc<Prepared>> {
-        self.tables().prepared.iter().filter_map(Weak::upgrade).collect()
+        self.registry().prepared.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Takes in the ids of all tables of a keyspace.
-    pub(super) fn note_table_ids(&self, keyspace: &str, ids: &HashMap<String, Uuid>) {
-        let mut tables = self.tables();
-        tables.ids.retain(|(of, _), _| of != keyspace);
-        tables.ids.extend(ids.iter().map(|(table, id)| ((keyspace.to_owned(), table.clone()), *id)));
+    pub(super) fn table_ids(&self) -> &TableIds {
+        &self.table_ids
     }
 
-    fn enter(&self, statement: PreparedStatement, table: Option<(String, String)>) -> Arc<Prepared> {
-        let mut tables = self.tables();
-        let id = table.as_ref().and_then(|table| tables.ids.get(table).copied());
-        let prepared = Arc::new(Prepared::new(statement, table, id));
-        if tables.prepared.len() >= tables.clean_at {
-            tables.prepared.retain(|prepared| prepared.strong_count() > 0);
-            tables.clean_at = 2 * tables.prepared.len() + STATEMENTS_KEPT;
+    fn enter(&self, prepared: Prepared) -> Arc<Prepared> {
+        let prepared = Arc::new(prepared);
+        let mut registry = self.registry();
+        if registry.prepared.len() >= registry.clean_at {
+            registry.prepared.retain(|prepared| prepared.strong_count() > 0);
+            registry.clean_at = 2 * registry.prepared.len() + STATEMENTS_KEPT;
         }
-        tables.prepared.push(Arc::downgrade(&prepared));
+        registry.prepared.push(Arc::downgrade(&prepared));
         prepared
     }
 
-    fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets all of them, because a definition may have changed what they mean.
     pub(crate) fn clear(&self) {
         self.lock().by_text.clear();
         self.keys.clear();
+        self.table_ids.clear();
     }
 
     /// The primary keys of tables, as far as they were asked for.
@@ -163,8 +164,10 @@ fn prepare(session: &Session, text: &str, table: Option<(String, String)>) -> Re
     let (session, text) = (session.clone(), text.to_owned());
     // A task of its own: dropped with the caller who began it, it would fail the others who wait for it.
     let task = tokio::spawn(async move {
+        let table_id = session.statements().table_ids().of(&in_flight, table.as_ref());
         let statement = attempts(&session, &in_flight, &text).await?;
-        Ok(session.statements().enter(statement, table))
+        let table_id = table_id.await;
+        Ok(session.statements().enter(Prepared::new(statement, table, table_id)))
     });
     Ok(async { task.await.unwrap_or(Err(Failure::Stopped)) }.boxed().shared())
 }

@@ -95,45 +95,24 @@ impl Session {
     /// markers, or one that never fits; values of other types are checked when they are bound. [`Timeout`](crate::ErrorKind::Timeout): not prepared within the session's call
     /// timeout.
     pub async fn prepare<S: Statement>(&self, text: &str) -> Result<S, Error> {
+        self.prepare_with(text, CallOptions::default()).await
+    }
+
+    async fn prepare_with<S: Statement>(&self, text: &str, options: CallOptions) -> Result<S, Error> {
         let began = Instant::now();
-        let core = self.core(text, S::EFFECT).await?;
-        let kept = Arc::clone(&core.kept);
-        match S::new(core) {
+        let (about, text) = About::check(text, self, &[S::EFFECT])?;
+        let call = Arc::new(Call::new(self, about, options));
+        let kept = self.statements().prepared(self, &text, &call.about).await?;
+        match Core::of(Arc::clone(&call), Arc::clone(&kept), S::EFFECT).and_then(S::new) {
             // Another program may have changed the table since this text was first prepared.
             Err(error) if error.kind() == ErrorKind::Type && kept.is_older_than(began) => {
                 self.statements().forget(&kept);
-                S::new(self.core(text, S::EFFECT).await?)
+                let kept = self.statements().prepared(self, &text, &call.about).await?;
+                Core::of(call, kept, S::EFFECT).and_then(S::new)
             }
             made => made,
         }
     }
-
-    async fn core(&self, text: &str, effect: Effect) -> Result<Core, Error> {
-        let (about, text) = About::check(text, self, &[effect])?;
-        let kept = self.statements().prepared(self, &text, &about).await?;
-        let mut prepared = kept.statement.clone();
-        about.settle(effect, prepared.get_variable_col_specs().as_slice())?;
-        prepared.set_consistency(WRITE_CONSISTENCY);
-        if effect == Effect::Read {
-            prepared.set_consistency(self.read_consistency().as_driver());
-            prepared.set_page_size(about.page_size(self.page_size()));
-        }
-        let markers = markers_of(&about, &prepared);
-        Ok(Core {
-            // A plain Cassandra gets what Keyspaces refuses, bound as well as in the text.
-            is_restricted: markers.are_restricted() && !self.is_plain_cassandra(),
-            markers: Arc::new(markers),
-            call: Arc::new(Call::new(self, about)),
-            text: TextHash::of(prepared.get_statement()),
-            prepared,
-            kept,
-        })
-    }
-}
-
-fn markers_of(about: &About, prepared: &PreparedStatement) -> Markers {
-    let key = prepared.get_variable_pk_indexes().iter().map(|key| key.index.into()).collect();
-    Markers::of(about.tree(), prepared.get_variable_col_specs().as_slice(), key)
 }
 
 /// What a prepared statement is made of, whatever its type.
@@ -142,6 +121,7 @@ pub struct Core {
     pub(crate) call: Arc<Call>,
     pub(crate) prepared: PreparedStatement,
     pub(crate) text: TextHash,
+    effect: Effect,
     markers: Arc<Markers>,
     /// Whether a value bound to it can break a rule that is not of its size.
     is_restricted: bool,
@@ -150,44 +130,53 @@ pub struct Core {
 }
 
 impl Core {
-    /// Changes the options, and gives the driver its part of them: once, not with each call.
-    fn change_options(&mut self, change: impl FnOnce(&mut CallOptions)) {
-        Arc::make_mut(&mut self.call).change_options(change);
-        if !self.call.about.is_read() {
-            return;
-        }
-        if let Some(consistency) = self.call.options.consistency {
-            self.prepared.set_consistency(consistency.as_driver());
-        }
-        if let Some(rows) = self.call.options.page_size_for_driver() {
-            self.prepared.set_page_size(rows);
-        }
+    fn of(call: Arc<Call>, kept: Arc<Prepared>, effect: Effect) -> Result<Self, Error> {
+        let prepared = kept.statement.clone();
+        call.about.settle(effect, prepared.get_variable_col_specs().as_slice())?;
+        let markers = kept.markers(&call.about);
+        let mut core = Self {
+            // A plain Cassandra gets what Keyspaces refuses, bound as well as in the text.
+            is_restricted: markers.are_restricted() && !call.session.is_plain_cassandra(),
+            text: TextHash::of(prepared.get_statement()),
+            call,
+            prepared,
+            effect,
+            markers,
+            kept,
+        };
+        core.give_options_to_driver();
+        Ok(core)
     }
 
-    /// This statement with its text prepared anew, after values did not fit it: another program may have changed the table.
-    /// `error` if that has changed nothing.
+    fn change_options(&mut self, change: impl FnOnce(&mut CallOptions)) {
+        Arc::make_mut(&mut self.call).change_options(change);
+        self.give_options_to_driver();
+    }
+
+    /// Gives the driver its part of the options: once, not with each call.
+    fn give_options_to_driver(&mut self) {
+        let Call { about, session, options, .. } = &*self.call;
+        if !about.is_read() {
+            return self.prepared.set_consistency(WRITE_CONSISTENCY);
+        }
+        let consistency = options.consistency.unwrap_or_else(|| session.read_consistency());
+        self.prepared.set_consistency(consistency.as_driver());
+        let page_size = options.page_size_for_driver().unwrap_or_else(|| about.page_size(session.page_size()));
+        self.prepared.set_page_size(page_size);
+    }
+
+    /// This statement as its text is prepared now, after values did not fit it: another program may have changed the table.
+    /// `error` if the text has the columns that this statement has.
     async fn prepared_anew(&self, error: Error) -> Result<Self, Error> {
-        let session = &self.call.session;
-        if error.kind() != ErrorKind::Type || self.kept.is_outdated() || !self.kept.begins_check() {
+        if error.kind() != ErrorKind::Type || self.kept.is_outdated() {
             return Err(error);
         }
-        session.statements().forget(&self.kept);
-        match session.statements().prepared(session, self.kept.text(), &self.call.about).await {
-            Ok(kept) if !kept.has_the_columns_of(&self.kept) => {
-                let mut prepared = kept.statement.clone();
-                if let Some(consistency) = self.prepared.get_consistency() {
-                    prepared.set_consistency(consistency);
-                }
-                prepared.set_page_size(self.prepared.get_page_size());
-                let markers = Arc::new(markers_of(&self.call.about, &prepared));
-                Ok(Self { prepared, kept, markers, ..self.clone() })
+        let session = &self.call.session;
+        match session.statements().checked(session, self.kept.text(), &self.call.about).await {
+            Ok(kept) if !kept.has_the_columns_of(&self.kept.statement) => {
+                Self::of(Arc::clone(&self.call), kept, self.effect)
             }
-            Ok(kept) => {
-                // The next wrong value is not to prepare it once more.
-                kept.begins_check();
-                Err(error)
-            }
-            Err(_) => Err(error),
+            Ok(_) | Err(_) => Err(error),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The columns that a row type names, of all that come: `SELECT *` and answers to conditional writes have others as well.
 
+use std::sync::Arc;
+
 use scylla::deserialize::row::{BuiltinTypeCheckError, BuiltinTypeCheckErrorKind, ColumnIterator, DeserializeRow};
 use scylla::deserialize::{DeserializationError, FrameSlice, TypeCheckError};
 use scylla::frame::response::result::ColumnSpec;
@@ -9,23 +11,23 @@ use crate::row::OwnedRow;
 
 /// The columns that a row type names.
 #[derive(Debug)]
-pub(crate) struct NamedColumns<'c> {
+pub(crate) struct NamedColumns {
+    /// All that come.
+    all: Vec<ColumnSpec<'static>>,
     kept: Vec<usize>,
-    columns: Vec<ColumnSpec<'c>>,
+    columns: Vec<ColumnSpec<'static>>,
 }
 
 /// The cells of a row, each with its bytes unless it is null.
 pub(super) type Cells<'r> = Vec<Option<FrameSlice<'r>>>;
 
-impl<'c> NamedColumns<'c> {
+impl NamedColumns {
     /// Leaves out `except`, and each column that the type check of `R` does not know. A tuple knows no names: it has to have
     /// all of the columns.
-    pub(crate) fn of<R: OwnedRow>(
-        columns: &'c [ColumnSpec<'c>],
-        except: Option<usize>,
-    ) -> Result<Self, TypeCheckError> {
-        let kept: Vec<usize> = (0..columns.len()).filter(|index| Some(*index) != except).collect();
-        let mut named = Self { columns: kept.iter().map(|index| columns[*index].clone()).collect(), kept };
+    pub(crate) fn of<R: OwnedRow>(columns: &[ColumnSpec<'_>], except: Option<usize>) -> Result<Self, TypeCheckError> {
+        let all: Vec<ColumnSpec<'static>> = columns.iter().map(|column| column.clone().into_owned()).collect();
+        let kept: Vec<usize> = (0..all.len()).filter(|index| Some(*index) != except).collect();
+        let mut named = Self { columns: kept.iter().map(|index| all[*index].clone()).collect(), kept, all };
         while let Err(error) = R::type_check(&named.columns) {
             match unknown(&error).filter(|index| *index < named.kept.len()) {
                 Some(index) => {
@@ -50,11 +52,16 @@ impl<'c> NamedColumns<'c> {
         read_row(&self.columns, &bytes)
     }
 
+    /// Whether these are the columns of which some are named.
+    pub(crate) fn are_of(&self, columns: &[ColumnSpec<'_>]) -> bool {
+        self.all == columns
+    }
+
     /// The rows of a page.
-    pub(crate) fn rows<R: OwnedRow>(
-        self,
-        page: &'c QueryRowsResult,
-    ) -> Result<impl Iterator<Item = Result<R, DeserializationError>> + use<'c, R>, RowsError> {
+    pub(crate) fn rows<'p, R: OwnedRow>(
+        self: Arc<Self>,
+        page: &'p QueryRowsResult,
+    ) -> Result<impl Iterator<Item = Result<R, DeserializationError>> + use<'p, R>, RowsError> {
         let rows = page.rows::<ColumnIterator<'_, '_>>()?;
         Ok(rows.map(move |row| self.read(&cells(row?)?)))
     }

@@ -2,23 +2,27 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use scylla::statement::prepared::PreparedStatement;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// How long a text that turned out to be up to date is not prepared anew, however often values do not fit it.
+use super::about::About;
+use super::markers::Markers;
+
+/// How often a text is prepared anew because values do not fit it.
 const CHECKED_FOR: Duration = Duration::from_secs(1);
 
 /// A prepared text, and whether its table is still the one that it was prepared for.
 pub(crate) struct Prepared {
     pub(super) statement: PreparedStatement,
+    markers: OnceLock<Arc<Markers>>,
     /// Keyspace and table, of a text that names one.
     table: Option<(String, String)>,
     prepared_at: Instant,
-    /// When it was last found to be up to date.
+    /// When it was last prepared anew because values did not fit it.
     checked: Mutex<Option<Instant>>,
     table_id: Mutex<Option<Uuid>>,
     /// Whether the server has other columns for this text now.
@@ -29,6 +33,7 @@ impl Prepared {
     pub(super) fn new(statement: PreparedStatement, table: Option<(String, String)>, table_id: Option<Uuid>) -> Self {
         Self {
             statement,
+            markers: OnceLock::new(),
             table,
             prepared_at: Instant::now(),
             checked: Mutex::new(None),
@@ -49,6 +54,15 @@ impl Prepared {
         self.prepared_at < time
     }
 
+    /// Its bind markers; `about` is of the same text.
+    pub(super) fn markers(&self, about: &About) -> Arc<Markers> {
+        let markers = self.markers.get_or_init(|| {
+            let key = self.statement.get_variable_pk_indexes().iter().map(|key| key.index.into()).collect();
+            Arc::new(Markers::of(about.tree(), self.statement.get_variable_col_specs().as_slice(), key))
+        });
+        Arc::clone(markers)
+    }
+
     /// Whether it is time to prepare the text anew because values do not fit; counts as doing so.
     pub(super) fn begins_check(&self) -> bool {
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,16 +74,15 @@ impl Prepared {
     }
 
     /// Whether both bind the same values and give the same columns.
-    pub(super) fn has_the_columns_of(&self, other: &Self) -> bool {
-        let (one, other) = (&self.statement, &other.statement);
+    pub(super) fn has_the_columns_of(&self, other: &PreparedStatement) -> bool {
+        let one = &self.statement;
         one.get_variable_col_specs().as_slice() == other.get_variable_col_specs().as_slice()
             && one.get_current_result_set_col_specs().get().as_slice()
                 == other.get_current_result_set_col_specs().get().as_slice()
     }
 
-    /// Whether this is the id of the table that it was prepared for.
-    pub(super) fn is_of_table(&self, id: Uuid) -> bool {
-        *self.table_id.lock().unwrap_or_else(PoisonError::into_inner) == Some(id)
+    pub(super) fn table_id(&self) -> Option<Uuid> {
+        *self.table_id.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn belongs_to_table(&self, id: Uuid) {

@@ -94,15 +94,13 @@ impl<V: SerializeRow> Query<'_, V> {
     /// its outcome must be looked at.
     pub async fn execute(self) -> Result<(), Error> {
         if self.is_prepared() {
-            let mut write: Write<V> = self.session.prepare(self.text).await?;
-            write.core.change_options(|options| *options = self.options);
+            let write: Write<V> = self.session.prepare_with(self.text, self.options).await?;
             return write.execute(self.values).await;
         }
         let (about, text) = About::check(self.text, self.session, &[Effect::Write])?;
         let mut statement = unprepared::Statement::new(&*text);
         statement.set_consistency(WRITE_CONSISTENCY);
-        let mut call = Call::new(self.session, about);
-        call.change_options(|options| *options = self.options);
+        let call = Call::new(self.session, about, self.options);
         let answer = execute::write(&call, &mut Request::Text(statement)).await?;
         Core::expect_no_rows(&call.about, answer)
     }
@@ -119,8 +117,7 @@ impl<V: SerializeRow> Query<'_, V> {
     ///
     /// As [`prepare`](Session::prepare) of a [`Select`] and its [`one`](Select::one).
     pub async fn one<R: OwnedRow>(self) -> Result<Option<R>, Error> {
-        let mut select: Select<V, R> = self.session.prepare(self.text).await?;
-        select.core.change_options(|options| *options = self.options);
+        let select: Select<V, R> = self.session.prepare_with(self.text, self.options).await?;
         select.one(self.values).await
     }
 }
@@ -138,8 +135,7 @@ impl<V: SerializeRow + Send + 'static> Query<'_, V> {
         let (session, text) = (self.session.clone(), self.text.to_owned());
         let (values, call_options) = (self.values, self.options);
         Rows::later(async move {
-            let mut select: Select<V, R> = session.prepare(&text).await?;
-            select.core.change_options(|options| *options = call_options);
+            let select: Select<V, R> = session.prepare_with(&text, call_options).await?;
             select.read_or_anew(values).await
         })
     }
@@ -148,8 +144,7 @@ impl<V: SerializeRow + Send + 'static> Query<'_, V> {
         let session = self.session;
         let (about, text) = About::check(self.text, session, &[Effect::Read])?;
         let page_size = about.page_size(session.page_size());
-        let mut call = Call::new(session, about);
-        call.change_options(|options| *options = self.options);
+        let call = Call::new(session, about, self.options);
         let mut statement = unprepared::Statement::new(&*text);
         let consistency = call.options.consistency.unwrap_or_else(|| session.read_consistency());
         statement.set_consistency(consistency.as_driver());

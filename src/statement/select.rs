@@ -2,6 +2,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU8;
+use std::sync::Arc;
 
 use keyspaces_cql::Effect;
 use scylla::response::{PagingState as DriverState, PagingStateResponse};
@@ -177,7 +178,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         loop {
             let (page, next) = execute::page(call, &mut request, &state).await?;
             let page = rows_of(call, page)?;
-            for row in decoded(&call.about, &page)? {
+            for row in decoded(call, &page)? {
                 if enough(row?) {
                     return Ok(true);
                 }
@@ -201,7 +202,9 @@ impl<V: SerializeRow, R: OwnedRow> sealed::Sealed for Select<V, R> {
         let columns = core.prepared.get_current_result_set_col_specs();
         let columns = columns.get().as_slice();
         let fits = match R::type_check(columns) {
-            Err(_) if core.call.about.reads_all_columns() => NamedColumns::of::<R>(columns, None).map(drop),
+            Err(_) if core.call.about.reads_all_columns() => {
+                NamedColumns::of::<R>(columns, None).map(|named| drop(core.call.named_columns.set(Arc::new(named))))
+            }
             fits => fits,
         };
         fits.map_err(|error| {

@@ -12,7 +12,7 @@ use super::paging_state::PagingState;
 use super::sealed::Fingerprint;
 use crate::execute::{self, Call, Request};
 use crate::row::OwnedRow;
-use crate::statement::{About, NamedColumns, advice_on_columns, advice_on_row, of_columns, of_row};
+use crate::statement::{NamedColumns, advice_on_columns, advice_on_row, of_columns, of_row};
 use crate::{Error, ErrorKind};
 
 /// One page of a read, and how to go on from it.
@@ -150,7 +150,7 @@ pub(crate) fn decode<R: OwnedRow>(call: &Call, page: QueryResult) -> Result<Vec<
     let columns = page.column_specs().len().max(1);
     // The number of rows is the server's word; each takes four bytes a column.
     let mut rows = Vec::with_capacity(page.rows_num().min(page.rows_bytes_size() / (4 * columns)));
-    for row in decoded(&call.about, &page)? {
+    for row in decoded(call, &page)? {
         rows.push(row?);
     }
     Ok(rows)
@@ -184,18 +184,26 @@ impl<T, A: Iterator<Item = T>, N: Iterator<Item = T>> Iterator for Decoded<A, N>
 
 /// The rows of a page, decoded one by one.
 pub(crate) fn decoded<'page, R: OwnedRow>(
-    about: &'page About,
+    call: &'page Call,
     page: &'page QueryRowsResult,
 ) -> Result<impl Iterator<Item = Result<R, Error>> + use<'page, R>, Error> {
-    let new = |problem| Error::new(ErrorKind::Type, about.attempted.clone(), problem);
-    let rows = match page.rows::<R>() {
-        Ok(rows) => Ok(Decoded::All(rows)),
-        // Another program may have added a column at any time.
-        Err(RowsError::TypeCheckFailed(_)) if about.reads_all_columns() => {
-            let named = NamedColumns::of::<R>(page.column_specs().as_slice(), None).map_err(RowsError::TypeCheckFailed);
-            named.and_then(|named| named.rows(page)).map(Decoded::Named)
-        }
-        Err(error) => Err(error),
+    let new = |problem| Error::new(ErrorKind::Type, call.about.attempted.clone(), problem);
+    let columns = page.column_specs();
+    let rows = match call.named_columns.get().filter(|named| named.are_of(columns.as_slice())) {
+        Some(named) => Arc::clone(named).rows(page).map(Decoded::Named),
+        None => match page.rows::<R>() {
+            Ok(rows) => Ok(Decoded::All(rows)),
+            // Another program may have added a column at any time.
+            Err(RowsError::TypeCheckFailed(_)) if call.about.reads_all_columns() => {
+                let named = NamedColumns::of::<R>(columns.as_slice(), None).map_err(RowsError::TypeCheckFailed);
+                named.map(Arc::new).and_then(|named| {
+                    // Those of the first page; where another page has others, they are found for that page alone.
+                    call.named_columns.get_or_init(|| Arc::clone(&named));
+                    named.rows(page).map(Decoded::Named)
+                })
+            }
+            Err(error) => Err(error),
+        },
     };
     let rows = rows.map_err(|RowsError::TypeCheckFailed(error)| {
         new(of_columns(&error)).with_advice_if(advice_on_columns(&error)).with_source(error)

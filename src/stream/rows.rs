@@ -159,7 +159,7 @@ async fn take_rows<R: OwnedRow>(
     pauses: bool,
 ) -> Result<(), Error> {
     let page = rows_of(call, page)?;
-    for row in decoded(&call.about, &page)? {
+    for row in decoded(call, &page)? {
         ask();
         take(row?);
         if pauses {

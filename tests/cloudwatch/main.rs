@@ -10,8 +10,9 @@ use keyspaces::monitoring::aws_sdk_cloudwatch::config::{BehaviorVersion, Credent
 use keyspaces::monitoring::aws_sdk_cloudwatch::{Client, Config};
 use keyspaces::monitoring::metrics::Operation;
 use keyspaces::monitoring::{self, Alarm, AlarmChange, Comparison, Table, Topic, recommended};
-use keyspaces::{Conditional, Endpoint, ErrorKind, Outcome, Row, Select, Session, Write};
+use keyspaces::{Conditional, ErrorKind, Outcome, Row, Select, Session, Write};
 use keyspaces_local::{CapacityMode, Local};
+use keyspaces_testing::LocalBuilder;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -36,16 +37,7 @@ fn client(local: &Local) -> Client {
 }
 
 async fn session(local: &Local) -> Session {
-    let credentials = local.credentials();
-    let endpoint = Endpoint::explicit(local.host(), local.port(), local.server_name()).unwrap();
-    Session::builder()
-        .endpoint(endpoint)
-        .trust_pem(local.ca_pem())
-        .unwrap()
-        .static_credentials(&credentials.access_key, &credentials.secret_key, credentials.session_token.as_deref())
-        .connect()
-        .await
-        .unwrap()
+    Session::builder().local(local).unwrap().connect().await.unwrap()
 }
 
 /// A table `shop.orders` of five write units a second.

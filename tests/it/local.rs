@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use keyspaces::{Builder, Endpoint, Session};
 use keyspaces_local::Local;
+use keyspaces_testing::LocalBuilder;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 pub(crate) async fn shared() -> &'static Local {
@@ -23,8 +24,7 @@ pub(crate) fn builder(local: &Local) -> Builder {
 
 /// A builder that only needs `connect()`.
 pub(crate) fn signed(local: &Local) -> Builder {
-    let own = local.credentials();
-    builder(local).static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref())
+    Session::builder().local(local).expect("a local Keyspaces")
 }
 
 /// What another program needs for a session: host, port, name, access key, secret and CA, a line each (the CA last).

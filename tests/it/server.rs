@@ -1,27 +1,19 @@
 //! What tests run against that make sense on either: the shared local Keyspaces, or the plain Cassandra at
 //! `KEYSPACES_TEST_CASSANDRA` (host:port).
 
-use keyspaces::{Endpoint, Session};
+use keyspaces::Session;
 use keyspaces_local::Local;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 /// The shared local Keyspaces; `None` where the tests run against a plain Cassandra.
 pub(crate) async fn local() -> Option<&'static Local> {
-    if std::env::var_os("KEYSPACES_TEST_CASSANDRA").is_some() {
-        return None;
-    }
-    Some(crate::local::shared().await)
+    keyspaces_testing::local().await.expect("a local Keyspaces starts")
 }
 
 /// A session of the test's own, because each test has a runtime of its own.
 pub(crate) async fn session() -> Session {
-    let Some(local) = local().await else {
-        let address = std::env::var("KEYSPACES_TEST_CASSANDRA").expect("it was there");
-        let endpoint = Endpoint::cassandra(address).expect("host:port");
-        return Session::builder().endpoint(endpoint).connect().await.expect("it connects");
-    };
-    crate::local::signed(local).connect().await.expect("it connects")
+    keyspaces_testing::builder().await.expect("a place").connect().await.expect("it connects")
 }
 
 /// A table of the test's own with these columns, as `keyspace.table`.

@@ -24,19 +24,20 @@ impl Kind {
 }
 
 /// The kinds of the batches that were sent: making a name and looking up metrics each time would cost a tenth of a small
-/// batch. There are at most two hundred of either type.
+/// batch. There are at most two hundred of either type, for each tag.
 #[derive(Default)]
 pub(in crate::statement) struct Kinds {
-    known: Mutex<BTreeMap<Kind, (Arc<About>, Meters)>>,
+    /// By kind and tag.
+    known: Mutex<BTreeMap<(Kind, Option<Arc<str>>), (Arc<About>, Meters)>>,
 }
 
 impl Kinds {
-    pub(super) fn of(&self, kind: Kind) -> (Arc<About>, Meters) {
+    pub(super) fn of(&self, kind: Kind, tag: Option<Arc<str>>) -> (Arc<About>, Meters) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (about, meters) = known.entry(kind).or_insert_with(|| {
+        let (about, meters) = known.entry((kind, tag)).or_insert_with_key(|(kind, tag)| {
             let of = if kind.is_logged { BatchType::Logged } else { BatchType::Unlogged };
             let about = About::of_several(of, kind.attempted(), kind.is_repeatable);
-            let meters = Meters::of(&about, None);
+            let meters = Meters::of(&about, tag.as_deref());
             (Arc::new(about), meters)
         });
         (Arc::clone(about), meters.clone())
@@ -51,7 +52,7 @@ mod tests {
     fn batches_of_one_kind_share_their_name_and_no_others() {
         let kinds = Kinds::default();
         let kind = Kind { is_logged: false, statements: 2, is_repeatable: true };
-        let about = |kind| kinds.of(kind).0;
+        let about = |kind| kinds.of(kind, None).0;
         assert_eq!(about(kind).attempted, "an unlogged batch of 2 statements");
         assert_eq!((about(kind).operation(), about(kind).repeatable), ("BATCH", true));
         assert!(Arc::ptr_eq(&about(kind), &about(kind)));
@@ -61,5 +62,6 @@ mod tests {
             assert!(!Arc::ptr_eq(&about(kind), &about(other)));
             assert_eq!(about(other).attempted, other.attempted());
         }
+        assert!(!Arc::ptr_eq(&about(kind), &kinds.of(kind, Some("import".into())).0));
     }
 }

@@ -12,7 +12,7 @@ mod values;
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use scylla::response::query_result::QueryResult;
 use scylla::serialize::row::SerializeRow;
@@ -136,9 +136,9 @@ impl Members {
     }
 
     async fn send(&mut self) -> Result<(QueryResult, Arc<About>), Error> {
-        let (about, meters) = self.session.statements().kinds().of(self.kind());
+        let (about, meters) = self.session.statements().kinds().of(self.kind(), self.options.tag.clone());
         let (session, options) = (self.session.without_keyspace(), self.options.clone());
-        let call = Call { session, about, options, paces: self.paces(), meters };
+        let call = Call { session, about, options, paces: self.paces(), meters, named_columns: OnceLock::new() };
         // Each row takes whole units, and in a logged batch twice as many (DG:batchStatements).
         let rows = self.of.iter().map(|member| member.values.len().div_ceil(WRITE_UNIT).max(1) * WRITE_UNIT);
         let bytes = rows.sum::<usize>() * if self.batch.get_type() == BatchType::Logged { 2 } else { 1 };

@@ -1,6 +1,14 @@
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use keyspaces::value::NamedValues;
 use keyspaces::{Conditional, DeserializeRow, ErrorKind, Outcome, Row, Select, Session, Write};
+use keyspaces_local::fault::{Effect, Fault, Moment};
+use keyspaces_local::journal::Kind;
+use scylla::deserialize::row::{ColumnIterator, DeserializeRow as ReadRow};
+use scylla::deserialize::{DeserializationError, TypeCheckError};
+use scylla::frame::response::result::ColumnSpec;
 
 use crate::local::{prompt, signed};
 use crate::server;
@@ -138,4 +146,144 @@ async fn a_statement_fails_once_the_session_has_read_the_ids_of_its_tables_again
         )
     );
     session.prepare::<Write<(i32, &str)>>(&put).await.unwrap().execute((1, "ABCD")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_statement_whose_values_are_of_any_type_takes_those_of_the_new_table_each_time() {
+    let (session, other) = two_programs().await;
+    let table = server::table(&session, "id int PRIMARY KEY, code int, n list<int>").await;
+    let put: Write<NamedValues> =
+        session.prepare(&format!("INSERT INTO {table} (id, code) VALUES (:id, :code)")).await.unwrap();
+    let add: Write<NamedValues> =
+        session.prepare(&format!("UPDATE {table} SET n = n + :more WHERE id = :id")).await.unwrap();
+    // A value that never fits has the text prepared anew, for nothing.
+    put.execute(NamedValues::new().with("id", 1).with("code", 1.5)).await.unwrap_err();
+    make_anew(&other, &table, "id int PRIMARY KEY, code varint").await;
+    let varint = |digits: usize| keyspaces::value::CqlVarint::from_signed_bytes_be(vec![1; digits * 5 / 12 + 1]);
+    let code = |digits| NamedValues::new().with("id", 1).with("code", varint(digits));
+    // The text is prepared anew at most once a second.
+    let began = std::time::Instant::now();
+    while let Err(error) = put.execute(code(10)).await {
+        assert!(began.elapsed() < Duration::from_secs(5), "{error}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for _ in 0..3 {
+        put.execute(code(10)).await.unwrap();
+    }
+    if server::local().await.is_some() {
+        let error = put.execute(code(50)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Value, "{error}");
+    }
+
+    make_anew(&other, &table, "id int PRIMARY KEY, n counter").await;
+    let began = std::time::Instant::now();
+    let more = || NamedValues::new().with("id", 1).with("more", keyspaces::value::Counter(1));
+    loop {
+        let error = add.execute(more()).await.unwrap_err();
+        if error.kind() == ErrorKind::Refused {
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "UPDATE {table} failed: a write was asked for, the text is an increment of a counter. Ask prepare() \
+                     for an Increment"
+                )
+            );
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{error}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn make_anew(session: &Session, table: &str, columns: &str) {
+    session.define(&format!("DROP TABLE {table}")).await.unwrap();
+    session.define(&format!("CREATE TABLE {table} ({columns})")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_statement_of_a_table_that_stays_is_prepared_once() {
+    let (local, other) = prompt().await;
+    let every = Duration::from_millis(200);
+    server::keyspace(&other, "shop").await;
+    other.define("CREATE TABLE shop.codes (id int PRIMARY KEY, code int)").await.unwrap();
+    let session = signed(&local).topology_interval(every).connect().await.unwrap();
+    let put = "INSERT INTO shop.codes (id, code) VALUES (?, ?)";
+    let (_put, _get): (Write<(i32, i32)>, Select<(i32,), (i32,)>) =
+        session.prepare_all([put, "SELECT code FROM shop.codes WHERE id = ?"]).await.unwrap();
+    session.define("CREATE TABLE shop.later (id int PRIMARY KEY)").await.unwrap();
+    let _later: Write<(i32,)> = session.prepare("INSERT INTO shop.later (id) VALUES (?)").await.unwrap();
+
+    let is_prepared =
+        |text: &str| local.journal().containing(text).iter().filter(|received| received.kind == Kind::Prepare).count();
+    let peers = session.peers().len();
+    let reads_of_ids = || local.journal().containing("id FROM system_schema.tables").len();
+    let begun = reads_of_ids();
+    while reads_of_ids() < begun + 3 {
+        tokio::time::sleep(every).await;
+    }
+    assert_eq!(is_prepared(put), peers);
+    assert_eq!(is_prepared("SELECT code FROM shop.codes"), peers);
+    assert_eq!(is_prepared("INSERT INTO shop.later"), peers);
+}
+
+#[tokio::test]
+async fn a_session_that_is_dropped_is_closed_though_the_ids_of_its_tables_are_being_read() {
+    let (local, other) = prompt().await;
+    server::keyspace(&other, "shop").await;
+    other.define("CREATE TABLE shop.codes (id int PRIMARY KEY, code int)").await.unwrap();
+    other.close(Duration::from_secs(10)).await.unwrap();
+    let until_closed = async || {
+        let began = std::time::Instant::now();
+        while local.journal().open_connections().values().sum::<usize>() > 0 {
+            assert!(began.elapsed() < Duration::from_secs(5), "connections are still open");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    until_closed().await;
+    let session = signed(&local).topology_interval(Duration::from_millis(200)).connect().await.unwrap();
+    let put: Write<(i32, i32)> = session.prepare("INSERT INTO shop.codes (id, code) VALUES (?, ?)").await.unwrap();
+    let read = "id FROM system_schema.tables";
+    let unanswered = local.faults().inject(Fault::new(Effect::Drop(Moment::After)).containing(read));
+    while local.faults().struck(unanswered) == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop((session, put));
+    until_closed().await;
+}
+
+#[tokio::test]
+async fn the_columns_that_a_row_type_names_are_found_once_for_all_pages() {
+    static CHECKS: AtomicUsize = AtomicUsize::new(0);
+
+    struct Counted(Person);
+
+    impl<'frame, 'metadata> ReadRow<'frame, 'metadata> for Counted {
+        fn type_check(columns: &[ColumnSpec<'_>]) -> Result<(), TypeCheckError> {
+            CHECKS.fetch_add(1, Ordering::Relaxed);
+            <Person as ReadRow>::type_check(columns)
+        }
+
+        fn deserialize(row: ColumnIterator<'frame, 'metadata>) -> Result<Self, DeserializationError> {
+            <Person as ReadRow>::deserialize(row).map(Self)
+        }
+    }
+
+    let session = server::session().await;
+    let table = server::table(&session, "id int, at int, name text, a int, b int, PRIMARY KEY (id, at)").await;
+    let put: Write<(i32,)> =
+        session.prepare(&format!("INSERT INTO {table} (id, at, name) VALUES (1, ?, 'Ada')")).await.unwrap();
+    for at in 0..10 {
+        put.execute((at,)).await.unwrap();
+    }
+    let all: Select<(i32,), Counted> = session.prepare(&format!("SELECT * FROM {table} WHERE id = ?")).await.unwrap();
+    let checks = || CHECKS.load(Ordering::Relaxed);
+    let at_prepare = checks();
+    let pages = all.with_page_size(NonZeroU32::MIN.saturating_add(1));
+    let rows: Vec<Counted> = pages.rows((1,)).try_collect().await.unwrap();
+    assert_eq!((rows.len(), rows[9].0.id, checks() - at_prepare), (10, 1, 0));
+    // One that is not prepared finds them with its first page.
+    let text = format!("SELECT * FROM {table} WHERE id = 1");
+    let query = session.query(&text, ()).with_page_size(NonZeroU32::MIN.saturating_add(1));
+    let rows: Vec<Counted> = query.rows::<Counted>().try_collect().await.unwrap();
+    assert_eq!((rows.len(), checks() - at_prepare), (10, at_prepare));
 }

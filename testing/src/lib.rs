@@ -1,0 +1,148 @@
+//! What tests of a program that uses the crate `keyspaces` need, each in one line.
+//!
+//! ```no_run
+//! # mod test {
+//! #[tokio::test]
+//! async fn a_name_is_stored() -> Result<(), keyspaces_testing::Error> {
+//!     let session = keyspaces_testing::session().await?; // in a keyspace of its own
+//!     session.define("CREATE TABLE names (id int PRIMARY KEY, name text)").await?;
+//!     session.execute("INSERT INTO names (id, name) VALUES (?, ?)", (7, "Ada")).await?;
+//!     let name: Option<(String,)> = session.query("SELECT name FROM names WHERE id = ?", (7,)).one().await?;
+//!     assert_eq!(name, Some(("Ada".to_owned(),)));
+//!     Ok(())
+//! }
+//! # }
+//! ```
+//!
+//! By default tests run against the [local Keyspaces](keyspaces_local::Local::shared) that all tests of a binary share. With
+//! `KEYSPACES_TEST_CASSANDRA=host:port` in the environment the same tests run against that Cassandra, without TLS and
+//! without signatures. `KEYSPACES_LOCAL_CASSANDRA=host:port` is something else: the Cassandra behind the local Keyspaces,
+//! which several test binaries can then share.
+
+mod empty;
+
+use keyspaces::schema::KeyspaceDefinition;
+use keyspaces::{Builder, Endpoint, Session};
+use keyspaces_local::Local;
+use uuid::Uuid;
+
+pub use self::empty::empty_tables;
+
+/// What goes wrong: an error of the library, or of the start of a local Keyspaces.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The plain Cassandra that tests are to run against, as `host:port`.
+const CASSANDRA: &str = "KEYSPACES_TEST_CASSANDRA";
+
+/// The way from a local Keyspaces to a session.
+pub trait LocalBuilder: Sized {
+    /// Connects to this local Keyspaces: its address, the name in its certificate, its authority and its credentials.
+    ///
+    /// ```no_run
+    /// # async fn test() -> Result<(), keyspaces_testing::Error> {
+    /// use keyspaces::Session;
+    /// use keyspaces_local::Local;
+    /// use keyspaces_testing::LocalBuilder;
+    ///
+    /// let local = Local::start().await?;
+    /// let session = Session::builder().local(&local)?.connect().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](keyspaces::ErrorKind::Configuration), if the local Keyspaces has a name or an authority that no
+    /// client could use.
+    fn local(self, local: &Local) -> Result<Self, keyspaces::Error>;
+}
+
+impl LocalBuilder for Builder {
+    fn local(self, local: &Local) -> Result<Self, keyspaces::Error> {
+        let own = local.credentials();
+        Ok(self
+            .endpoint(Endpoint::explicit(local.host(), local.port(), local.server_name())?)
+            .trust_pem(local.ca_pem())?
+            .static_credentials(&own.access_key, &own.secret_key, own.session_token.as_deref()))
+    }
+}
+
+/// The local Keyspaces that the tests of this binary share, for its journal and its faults; `None` where they run against a
+/// plain Cassandra.
+///
+/// ```no_run
+/// # async fn test() -> Result<(), keyspaces_testing::Error> {
+/// if let Some(local) = keyspaces_testing::local().await? {
+///     assert!(local.journal().containing("ALLOW FILTERING").is_empty());
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// To have it started with other settings, call [`Local::shared_with`] before.
+///
+/// # Errors
+///
+/// The local Keyspaces does not start.
+pub async fn local() -> Result<Option<&'static Local>, Error> {
+    if std::env::var_os(CASSANDRA).is_some() {
+        return Ok(None);
+    }
+    Ok(Some(Local::shared().await?))
+}
+
+/// A builder that only needs `connect()`, for a session with settings of the test's own.
+///
+/// ```no_run
+/// # async fn test() -> Result<(), keyspaces_testing::Error> {
+/// use std::time::Duration;
+///
+/// let session = keyspaces_testing::builder().await?.call_timeout(Duration::from_secs(1)).connect().await?;
+/// # drop(session);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// The local Keyspaces does not start, or `KEYSPACES_TEST_CASSANDRA` is no address.
+pub async fn builder() -> Result<Builder, Error> {
+    Ok(match local().await? {
+        Some(local) => Session::builder().local(local)?,
+        None => Session::builder().endpoint(Endpoint::cassandra(std::env::var(CASSANDRA)?)?),
+    })
+}
+
+/// A session of the test's own, in a [new keyspace](new_keyspace): each test has its own tables, and tests run side by side.
+///
+/// ```no_run
+/// # async fn test() -> Result<(), keyspaces_testing::Error> {
+/// let session = keyspaces_testing::session().await?;
+/// session.define("CREATE TABLE names (id int PRIMARY KEY, name text)").await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// As [`builder`], and what connecting and creating the keyspace come to.
+pub async fn session() -> Result<Session, Error> {
+    Ok(new_keyspace(&builder().await?.connect().await?).await?)
+}
+
+/// The same session in a new keyspace, which is created and waited for: names without a keyspace are looked for there.
+///
+/// ```no_run
+/// # async fn test(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+/// let other = keyspaces_testing::new_keyspace(&session).await?;
+/// assert_ne!(other.keyspace(), session.keyspace());
+/// # Ok(()) }
+/// ```
+///
+/// It is there until the local Keyspaces ends, which takes 256 keyspaces as the service does (DG:quotas); a plain Cassandra
+/// keeps it.
+///
+/// # Errors
+///
+/// As [`create_keyspace`](keyspaces::schema::Schema::create_keyspace).
+pub async fn new_keyspace(session: &Session) -> Result<Session, keyspaces::Error> {
+    let name = format!("test_{}", Uuid::new_v4().simple());
+    session.schema().create_keyspace(&KeyspaceDefinition::new(&*name)).await?;
+    Ok(session.in_keyspace(name))
+}
