@@ -1,42 +1,23 @@
 //! A session, or the settings for one, at the place that [`Settings`] name.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use keyspaces::{Builder, Endpoint, Session};
-use serde::Deserialize;
+use keyspaces::{Builder, Endpoint, ReadyWhen, Session};
+use keyspaces_local::Ready;
 
 use crate::failure::Failure;
 use crate::settings::Settings;
-
-/// What a ready file of `keyspaces-local` says that a client needs.
-#[derive(Debug, Deserialize)]
-struct Ready {
-    host: String,
-    port: u16,
-    names: Vec<String>,
-    ca: PathBuf,
-    region: String,
-    credentials: Credentials,
-}
-
-#[derive(Deserialize)]
-struct Credentials {
-    access_key: String,
-    secret_key: String,
-    session_token: Option<String>,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials").field("access_key", &self.access_key).finish_non_exhaustive()
-    }
-}
 
 impl Settings {
     /// Connects.
     pub(crate) async fn connect(self) -> Result<Session, Failure> {
         Ok(self.builder().await?.connect().await?)
+    }
+
+    /// Connects to one peer, which is enough for a few requests.
+    pub(crate) async fn connect_to_one(self) -> Result<Session, Failure> {
+        Ok(self.builder().await?.ready_when(ReadyWhen::OnePeer).connect().await?)
     }
 
     /// The settings of a session, with everything but how it is to be used.
@@ -68,17 +49,22 @@ impl Settings {
 }
 
 fn local(builder: Builder, path: &Path) -> Result<Builder, Failure> {
-    let ready: Ready = serde_json::from_slice(&read(path)?).map_err(|error| {
-        let advice = "Give the file that `keyspaces local --ready-file` wrote";
-        Failure::usage(format!("reading {} failed: it is no ready file: {error}. {advice}", path.display()))
-    })?;
+    let ready = ready(path)?;
     let server_name = ready.names.get(1).unwrap_or(&ready.host);
-    let Credentials { access_key, secret_key, session_token } = &ready.credentials;
+    let key = &ready.credentials;
     Ok(builder
         .region(&ready.region)
         .endpoint(Endpoint::explicit(&ready.host, ready.port, server_name)?)
         .trust_pem(read(&ready.ca)?)?
-        .static_credentials(access_key, secret_key, session_token.as_deref()))
+        .static_credentials(&key.access_key, &key.secret_key, key.session_token.as_deref()))
+}
+
+/// What a local Keyspaces wrote about itself.
+pub(crate) fn ready(path: &Path) -> Result<Ready, Failure> {
+    serde_json::from_slice(&read(path)?).map_err(|error| {
+        let advice = "Give the file that `keyspaces local --ready-file` wrote";
+        Failure::usage(format!("reading {} failed: it is no ready file: {error}. {advice}", path.display()))
+    })
 }
 
 fn as_user(builder: Builder, user: Option<&str>) -> Result<Builder, Failure> {
@@ -88,7 +74,6 @@ fn as_user(builder: Builder, user: Option<&str>) -> Result<Builder, Failure> {
     Ok(builder.password(user, password))
 }
 
-#[cfg(feature = "aws-config")]
 async fn with_profile(builder: Builder, profile: &str, takes_region: bool) -> Result<Builder, Failure> {
     let config = aws_config::defaults(aws_config::BehaviorVersion::latest()).profile_name(profile).load().await;
     let mut builder = builder;
@@ -99,13 +84,6 @@ async fn with_profile(builder: Builder, profile: &str, takes_region: bool) -> Re
         Some(provider) => Ok(builder.credentials(provider)),
         None => Ok(builder),
     }
-}
-
-#[cfg(not(feature = "aws-config"))]
-#[expect(clippy::unused_async, reason = "as with the feature")]
-async fn with_profile(_: Builder, profile: &str, _: bool) -> Result<Builder, Failure> {
-    let problem = "this program was built without the feature aws-config, which reads profiles";
-    Err(Failure::usage(format!("using the profile {profile} failed: {problem}")))
 }
 
 fn explicit(endpoint: &str, settings: &Settings) -> Result<Endpoint, Failure> {
@@ -126,6 +104,6 @@ fn explicit(endpoint: &str, settings: &Settings) -> Result<Endpoint, Failure> {
     Ok(Endpoint::explicit(host, port, server_name)?)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| Failure::usage(format!("reading {} failed: {error}", path.display())))
 }

@@ -54,7 +54,6 @@ impl From<Error> for Failure {
     }
 }
 
-#[cfg(feature = "local")]
 impl From<keyspaces_local::Error> for Failure {
     fn from(error: keyspaces_local::Error) -> Self {
         let status = match error.kind() {

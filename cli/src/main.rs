@@ -1,5 +1,6 @@
 //! `keyspaces`: Amazon Keyspaces from a shell.
 
+mod cloudwatch;
 mod color;
 mod connection;
 mod failure;
@@ -13,14 +14,16 @@ mod verbs;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::runtime::Runtime;
 
 use crate::color::Color;
+use crate::failure::{Failure, Status};
 use crate::verbs::Verb;
 
 const AFTER_HELP: &str = "\
 Exit status:
   0    done
-  1    the answer is no: findings that are errors, an unhealthy connection, a plan that cannot be applied
+  1    the answer is no: errors in a file, an unhealthy connection, rejected rows
   2    the command line, keyspaces.toml or a file is wrong
   3    refused by the service, or by this program because the service would
   4    not permitted: certificate, credentials or permissions
@@ -28,8 +31,8 @@ Exit status:
   6    unknown: the statement may or may not have been applied
   130  interrupted by Ctrl-C
 
-Where to connect is said by --region, --endpoint, --local or --cassandra, else by the environment, else by the file
-keyspaces.toml of this folder or one above it.";
+The place to connect to comes from --region, --endpoint, --local or --cassandra,
+else from the environment, else from keyspaces.toml in this folder or above it.";
 
 /// Amazon Keyspaces from a shell: schemas, queries and data.
 #[derive(Debug, Parser)]
@@ -42,11 +45,17 @@ struct Arguments {
     verb: Verb,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let Arguments { color, verb } = Arguments::parse();
     color.set();
-    match verb.run().await {
+    let ended = Runtime::new().map_err(|error| Failure::new(Status::NotNow, format!("starting failed: {error}")));
+    let ended = ended.and_then(|runtime| {
+        let ended = runtime.block_on(verb.run());
+        // A runtime that is dropped cancels the driver's tasks, and one of them panics where another is cancelled.
+        std::mem::forget(runtime);
+        ended
+    });
+    match ended {
         Ok(status) => status.into(),
         Err(failure) => {
             output::error(&failure);
@@ -64,6 +73,16 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_fits_into_a_hundred_columns() {
+        let command = Arguments::command();
+        for verb in command.get_subcommands().chain([&command]) {
+            let text = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let long = text.lines().find(|line| line.chars().count() > 100);
+            assert_eq!(long, None, "{}", verb.get_name());
+        }
     }
 
     #[test]

@@ -10,6 +10,13 @@ pub(crate) fn answer(text: impl Display) -> Result<(), Failure> {
     written(write!(anstream::stdout(), "{text}"))
 }
 
+/// Writes a part of a long answer; `false` if nobody reads it any more, as after `| head`.
+pub(crate) fn is_read(text: impl Display) -> Result<bool, Failure> {
+    let result = write!(anstream::stdout(), "{text}");
+    let is_read = !matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+    written(result).map(|()| is_read)
+}
+
 /// What writing the answer comes to.
 pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {

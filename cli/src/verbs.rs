@@ -8,9 +8,9 @@ mod convert;
 mod describe;
 mod diagnose;
 mod lint;
-#[cfg(feature = "local")]
 mod local;
 mod man;
+mod metrics;
 mod migrate;
 mod ping;
 mod plan;
@@ -39,7 +39,7 @@ pub(crate) enum Verb {
     Copy(bulk::Copy),
     Delete(bulk::Delete),
     Alarms(alarms::Alarms),
-    #[cfg(feature = "local")]
+    Metrics(metrics::Metrics),
     Local(local::Local),
     Completions(completions::Completions),
     Man(man::Man),
@@ -64,7 +64,7 @@ impl Verb {
             Self::Copy(verb) => verb.run().await,
             Self::Delete(verb) => verb.run().await,
             Self::Alarms(verb) => verb.run(),
-            #[cfg(feature = "local")]
+            Self::Metrics(verb) => verb.run().await,
             Self::Local(verb) => verb.run().await,
             Self::Completions(verb) => verb.run(),
             Self::Man(verb) => verb.run(),

@@ -39,7 +39,7 @@ fn result(source: &Source, finding: &Finding, rule: usize) -> Value {
         "message": {"text": finding.whole_text()},
         "locations": [{
             "physicalLocation": {
-                "artifactLocation": {"uri": source.name},
+                "artifactLocation": {"uri": uri(&source.name)},
                 "region": {
                     "startLine": finding.position.line,
                     "startColumn": finding.position.column,
@@ -49,4 +49,31 @@ fn result(source: &Source, finding: &Finding, rule: usize) -> Value {
             },
         }],
     })
+}
+
+/// A path as a relative URI (RFC 3986). A colon is encoded too: what stands before one would be a scheme.
+fn uri(path: &str) -> String {
+    let mut uri = String::new();
+    for byte in path.bytes() {
+        match byte {
+            b'\\' => uri.push('/'),
+            _ if byte.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=@".contains(&byte) => uri.push(char::from(byte)),
+            _ => uri += &format!("%{byte:02X}"),
+        }
+    }
+    uri
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_becomes_a_relative_uri() {
+        for (path, expected) in
+            [("a,b.cql", "a,b.cql"), ("<stdin>", "%3Cstdin%3E"), ("c:\\x y#\u{e9}.cql", "c%3A/x%20y%23%C3%A9.cql")]
+        {
+            assert_eq!(uri(path), expected);
+        }
+    }
 }

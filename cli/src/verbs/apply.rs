@@ -12,7 +12,7 @@ Example:
   keyspaces apply schema.cql --region us-east-1          # shows the plan and asks
   keyspaces apply schema.cql --region us-east-1 --yes    # in a script
 
-Exit status: 0 if it is applied or nothing is to be done, 1 if you said no or it cannot be applied.";
+Exit status: 0 if it is applied or nothing is to be done, 1 if you said no or it is impossible.";
 
 /// Make the schema what files of CREATE statements say
 #[derive(Args, Debug)]

@@ -12,8 +12,9 @@ const EXAMPLE: &str = "\
 Example:
   keyspaces convert cassandra.cql > keyspaces.cql
 
-The statements that Keyspaces takes go to standard output, what became of the rest to standard error.
-Exit status: 0 if all is converted, 1 if something is left to decide, 2 if a file cannot be read. It needs no service.";
+The statements that Keyspaces takes go to standard output, what became of the rest to standard
+error. Exit status: 0 if all is converted, 1 if something is left to decide, 2 if a file cannot be
+read. It needs no service.";
 
 /// Make a schema of Cassandra or ScyllaDB into one of Amazon Keyspaces
 #[derive(Args, Debug)]

@@ -1,5 +1,5 @@
 use clap::Args;
-use keyspaces::{ReadyWhen, Session};
+use keyspaces::Session;
 use keyspaces_cql::Name;
 
 use crate::failure::{Failure, Status};
@@ -23,7 +23,7 @@ pub(crate) struct Describe {
 
 impl Describe {
     pub(crate) async fn run(self) -> Result<Status, Failure> {
-        let session = self.place.builder().await?.ready_when(ReadyWhen::OnePeer).connect().await?;
+        let session = self.place.connect_to_one().await?;
         match self.name.split_once('.') {
             Some((keyspace, table)) => self::table(&session, keyspace, table).await,
             None => keyspace(&session, &self.name).await,

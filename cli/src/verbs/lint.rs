@@ -13,7 +13,8 @@ Example:
   keyspaces lint schema.cql
   keyspaces lint --format github migrations/*.cql     # annotations in a pull request
 
-Exit status: 0 without errors, 1 with errors, 2 if a file cannot be read. Warnings are no errors. It needs no service.";
+Exit status: 0 without errors, 1 with errors, 2 if a file cannot be read. Warnings are no errors.
+It needs no service.";
 
 /// Find what Amazon Keyspaces refuses and what AWS advises against in files of CQL
 #[derive(Args, Debug)]

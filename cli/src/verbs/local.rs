@@ -18,7 +18,8 @@ Example:
   keyspaces local --schema schema.cql --load shop.users=users.csv --ready-file ready.json &
   keyspaces ping --local ready.json
 
-A line of JSON on standard output says how to connect, when it is ready. Ctrl-C ends it, and all that it started.
+When it is ready, it prints a line of JSON that says how to connect. Ctrl-C ends it, and all that it
+started.
 The program keyspaces-local has more settings.";
 
 /// Start a local Keyspaces over a real Apache Cassandra, with a schema and data

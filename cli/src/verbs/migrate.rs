@@ -12,9 +12,10 @@ const EXAMPLE: &str = "\
 Example:
   keyspaces migrate migrations/ --keyspace shop --dry-run
   keyspaces migrate migrations/ --keyspace shop
-  keyspaces migrate migrations/ --keyspace shop --applied 3:2    # after looking: statement 2 of file 3 was applied
+  keyspaces migrate migrations/ --keyspace shop --applied 3:2
 
-Each file is applied once, by one program at a time. An interrupted migration goes on when it is started again.";
+Each file is applied once, by one program at a time. An interrupted migration goes on when it is
+started again. --applied 3:2 says that statement 2 of file 3 was applied, where that was unknown.";
 
 /// Apply a folder of numbered CQL files, each once
 #[derive(Args, Debug)]

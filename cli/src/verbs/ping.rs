@@ -1,7 +1,6 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use keyspaces::ReadyWhen;
 
 use crate::failure::{Failure, Status};
 use crate::output;
@@ -22,7 +21,7 @@ pub(crate) struct Ping {
 impl Ping {
     pub(crate) async fn run(self) -> Result<Status, Failure> {
         let begun = Instant::now();
-        let session = self.place.builder().await?.ready_when(ReadyWhen::OnePeer).connect().await?;
+        let session = self.place.connect_to_one().await?;
         let connected = begun.elapsed();
         let begun = Instant::now();
         let rows: Vec<(String,)> =

@@ -1,13 +1,15 @@
 //! One statement, and its rows.
 
 mod rows;
+mod units;
 mod value;
 
 use clap::{Args, ValueEnum};
-use keyspaces::{ReadyWhen, Row, Session};
-use keyspaces_cql::Effect;
+use keyspaces::{Conditional, Increment, Outcome, Row, Select, Session};
+use keyspaces_cql::{Effect, Statement};
 
 use self::rows::Writer;
+use self::units::{ReadUnits, in_words, written};
 use crate::failure::{Failure, Status};
 use crate::settings::Settings;
 use crate::{output, progress};
@@ -17,7 +19,10 @@ Example:
   keyspaces query \"SELECT * FROM shop.users LIMIT 10\"
   keyspaces query --format jsonl \"SELECT * FROM shop.users\" | jq .name
 
-A conditional write is refused, because its outcome would have to be looked at.";
+The rows go to standard output as they come, page by page. At the end their number and the capacity
+units go to standard error; the units are AWS's estimate, from the sizes of the values.
+Exit status: 0 if it is done, 1 if the condition of a conditional write does not hold: the row that
+is there is the answer then.";
 
 /// Run one statement and print its rows
 #[derive(Args, Debug)]
@@ -51,27 +56,70 @@ impl Query {
     pub(crate) async fn run(self) -> Result<Status, Failure> {
         let statement = keyspaces_cql::parse(&self.statement)
             .map_err(|error| Failure::new(Status::Refused, format!("reading the statement failed: {error}")))?;
-        let session = self.place.builder().await?.ready_when(ReadyWhen::OnePeer).connect().await?;
+        let session = self.place.connect_to_one().await?;
+        let text = &self.statement;
+        let mut status = Status::Done;
         match statement.effect() {
-            Effect::Read => read(&session, &self.statement, self.format, self.limit).await?,
-            Effect::Definition => progress::follow(session.define(&self.statement).progress()).await?,
-            _ => session.execute(&self.statement, ()).await?,
+            Effect::Read => return read(&session, text, &statement, self.format, self.limit).await,
+            Effect::Definition => {
+                progress::follow(session.define(text).progress()).await?;
+                return Ok(Status::Done);
+            }
+            Effect::ConditionalWrite => status = conditional(&session, text, self.format).await?,
+            Effect::Increment => session.prepare::<Increment<()>>(text).await?.execute(()).await?,
+            Effect::Write | Effect::Use | Effect::Other => session.execute(text, ()).await?,
         }
-        Ok(Status::Done)
+        if let Some(units) = written(&session, &statement).await {
+            output::note(in_words(units, "write"));
+        }
+        Ok(status)
+    }
+}
+
+/// Where the condition does not hold, the row that is there is the answer.
+async fn conditional(session: &Session, text: &str, format: Format) -> Result<Status, Failure> {
+    match session.prepare::<Conditional<(), Row>>(text).await?.execute(()).await? {
+        Outcome::Applied => Ok(Status::Done),
+        Outcome::NotApplied(there) => {
+            let mut writer = Writer::new(format);
+            if let Some(row) = there {
+                output::answer(writer.row(row))?;
+            }
+            output::answer(writer.end())?;
+            output::note("not applied: the condition does not hold");
+            Ok(Status::No)
+        }
+        Outcome::Unknown(error) => Err(error.into()),
     }
 }
 
 /// The rows are written as they come, so that any number of them can be read.
-async fn read(session: &Session, text: &str, format: Format, limit: Option<usize>) -> Result<(), Failure> {
-    let mut rows = session.rows::<Row>(text, ());
+async fn read(
+    session: &Session,
+    text: &str,
+    statement: &Statement,
+    format: Format,
+    limit: Option<usize>,
+) -> Result<Status, Failure> {
+    let mut pages = session.prepare::<Select<(), Row>>(text).await?.pages(());
     let mut writer = Writer::new(format);
-    let mut count = 0;
-    while limit.is_none_or(|limit| count < limit) {
-        let Some(row) = rows.try_next().await? else { break };
-        output::answer(writer.row(row))?;
-        count += 1;
+    let mut units = ReadUnits::of(session, statement);
+    let (mut count, most) = (0, limit.unwrap_or(usize::MAX));
+    'pages: while count < most {
+        let Some(page) = pages.try_next().await? else { break };
+        units.add(&page.rows);
+        for row in page.rows.into_iter().take(most - count) {
+            count += 1;
+            if !output::is_read(writer.row(row))? {
+                break 'pages;
+            }
+        }
     }
     output::answer(writer.end())?;
-    output::note(format_args!("{count} {}", if count == 1 { "row" } else { "rows" }));
-    Ok(())
+    let rows = format!("{count} {}", if count == 1 { "row" } else { "rows" });
+    match units.total() {
+        Some(units) => output::note(format_args!("{rows}, {}", in_words(units, "read"))),
+        None => output::note(rows),
+    }
+    Ok(Status::Done)
 }

@@ -152,8 +152,9 @@ impl Values {
         id.and_then(|id| self.values.get(id)).map_or(&[], Vec::as_slice)
     }
 
+    /// The sum of an empty iterator of `f64` would be -0.
     fn sum(&self, series: &Series) -> f64 {
-        self.of(series).iter().sum()
+        self.of(series).iter().fold(0.0, |sum, value| sum + value)
     }
 }
 
@@ -281,5 +282,19 @@ impl fmt::Display for TableMetrics {
             "{} read units, {} write units, {} conditions were false",
             self.consumed_read_units, self.consumed_write_units, self.failed_conditions
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_data_points_is_zero() {
+        let table = Table::new("shop", "orders").unwrap();
+        let metrics = TableMetrics::of(&table, &Values { ids: HashMap::new(), values: HashMap::new() });
+        let text = metrics.to_string();
+        assert!(text.contains("\nUPDATE            0          0              0            0\n"), "{text}");
+        assert!(text.ends_with("\n0 read units, 0 write units, 0 conditions were false"), "{text}");
     }
 }

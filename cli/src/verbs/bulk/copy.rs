@@ -12,7 +12,7 @@ use crate::failure::{Failure, Status};
 const EXAMPLE: &str = "\
 Example:
   keyspaces copy shop.sales shop.sales_2
-  keyspaces copy shop.sales shop.sales --from-cassandra 10.0.0.7:9042 --region us-east-1 --checkpoint sales.copy
+  keyspaces copy shop.sales shop.sales --from-cassandra 10.0.0.7:9042 --checkpoint sales.copy
 
 Exit status as of load.";
 

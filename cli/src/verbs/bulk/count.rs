@@ -11,7 +11,8 @@ Example:
   keyspaces count shop.sales
   keyspaces count shop.sales --where \"day = '2026-01-31'\" --local-one
 
-The number goes to standard output, the summary to standard error; with --format json the summary is the answer.";
+The number goes to standard output, the summary to standard error; with --format json the summary
+is the answer.";
 
 /// Count the rows of a table by reading all of it
 #[derive(Args, Debug)]

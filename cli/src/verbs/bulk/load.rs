@@ -9,8 +9,8 @@ use crate::failure::{Failure, Status};
 const EXAMPLE: &str = "\
 Example:
   keyspaces load shop.sales sales-*.csv.gz --checkpoint sales.load --rejected-to sales.rejected.csv
-  keyspaces load shop.sales sales.csv --dry-run                # rows, bytes and units, without sending
-  keyspaces load shop.sales - --data-format jsonl --rate 80%   # standard input, paced by the provisioned capacity
+  keyspaces load shop.sales sales.csv --dry-run
+  keyspaces load shop.sales - --data-format jsonl --rate 80%   # of the provisioned capacity
 
 After Ctrl-C or a kill the same command with --checkpoint goes on where it was.
 Exit status: 0 if all rows are loaded, 1 if rows were rejected, 130 if it was stopped.";

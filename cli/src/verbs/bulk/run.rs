@@ -1,12 +1,14 @@
 //! An operation on a whole table: its progress, its end by Ctrl-C, and its summary.
 
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use indicatif::HumanDuration;
 use keyspaces::Error;
 use keyspaces::bulk::{Progress, Summary};
+use keyspaces_local::program::asked_to_end;
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -22,24 +24,30 @@ pub(super) enum SummaryFormat {
     Json,
 }
 
-/// The first Ctrl-C stops the operation so that it can go on later.
+/// The first Ctrl-C, or SIGTERM, stops the operation so that it can go on later.
 pub(super) async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-    output::note("stopping: waiting for the rows that were sent");
+    asked_to_end().await;
+    output::note("stopping: waiting for the rows that were sent. Ctrl-C again ends it at once");
 }
 
-/// Runs an operation beside a line of its progress.
+/// Runs an operation beside a line of its progress. The second Ctrl-C ends it as a kill would.
 pub(super) async fn run(
     mut changes: watch::Receiver<Progress>,
     operation: impl Future<Output = Result<Summary, Error>>,
 ) -> Result<Summary, Failure> {
     let line = progress::line();
-    let mut operation = std::pin::pin!(operation);
+    let mut operation = pin!(operation);
+    let mut killed = pin!(async {
+        asked_to_end().await;
+        asked_to_end().await;
+    });
     let ended = loop {
         tokio::select! {
             ended = &mut operation => break ended,
+            () = &mut killed => {
+                line.finish_and_clear();
+                return Err(Failure::new(Status::Interrupted, "ended before it was known what became of the last rows"));
+            }
             Ok(()) = changes.changed() => line.set_message(text(&changes.borrow_and_update())),
         }
     };
@@ -54,6 +62,9 @@ pub(super) fn end(summary: &Summary, format: SummaryFormat, is_answer: bool) -> 
         (SummaryFormat::Json, false) => output::note(as_json(summary)),
         (SummaryFormat::Human, true) => output::answer(format_args!("{summary}\n"))?,
         (SummaryFormat::Human, false) => output::note(summary),
+    }
+    if !summary.is_complete && summary.checkpoint.is_none() {
+        output::note("it cannot go on later: that takes --checkpoint FILE");
     }
     Ok(match summary {
         Summary { is_complete: false, .. } => Status::Interrupted,

@@ -100,8 +100,8 @@ fn csv(row: Row, is_first: bool) -> String {
         .into_columns()
         .map(|(name, value)| (csv_field(name), value.as_ref().map(value::text).map_or_else(String::new, csv_field)))
         .unzip();
-    let header = if is_first { format!("{}\r\n", names.join(",")) } else { String::new() };
-    format!("{header}{}\r\n", values.join(","))
+    let header = if is_first { format!("{}\n", names.join(",")) } else { String::new() };
+    format!("{header}{}\n", values.join(","))
 }
 
 /// An empty text is quoted, null is not.

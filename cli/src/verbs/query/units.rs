@@ -1,0 +1,207 @@
+//! The capacity units that a statement takes, by AWS's estimate from the sizes of its values.
+
+use keyspaces::value::CqlValue;
+use keyspaces::{Row, Session};
+use keyspaces_cql::statement::{CqlTypeKind, InsertContent, Relation, Target, Term, TermKind};
+use keyspaces_cql::units::{self, ReadCost};
+use keyspaces_cql::value::{Value, scalar, serialize};
+use keyspaces_cql::{
+    ClientSideTimestamps, ColumnKind, QualifiedName, Statement, TableDefinition, Ttl, UserTypes, is_system_keyspace,
+};
+use serde_json::{Map, Value as Json};
+
+/// The read units of the pages that came. System tables take none, and a plain Cassandra has none.
+pub(super) struct ReadUnits(Option<f64>);
+
+impl ReadUnits {
+    pub(super) fn of(session: &Session, statement: &Statement) -> Self {
+        let Statement::Select(select) = statement else { return Self(None) };
+        Self(has_units(session, &select.table).then_some(0.0))
+    }
+
+    /// Adds one page, which is read at LOCAL_QUORUM.
+    pub(super) fn add(&mut self, rows: &[Row]) {
+        if let Some(units) = &mut self.0 {
+            let values = rows.iter().flat_map(Row::columns).filter_map(|(_, value)| value);
+            *units += ReadCost::Quorum.units(values.map(bytes).sum());
+        }
+    }
+
+    /// A read that finds nothing takes as much as one that finds a small row.
+    pub(super) fn total(&self) -> Option<f64> {
+        self.0.map(|units| units.max(ReadCost::Quorum.units(0)))
+    }
+}
+
+/// How many bytes a value has as the protocol sends it.
+fn bytes(value: &CqlValue) -> usize {
+    match value {
+        CqlValue::Empty => 0,
+        CqlValue::Boolean(_) | CqlValue::TinyInt(_) => 1,
+        CqlValue::SmallInt(_) => 2,
+        CqlValue::Int(_) | CqlValue::Float(_) | CqlValue::Date(_) => 4,
+        CqlValue::Uuid(_) | CqlValue::Timeuuid(_) => 16,
+        CqlValue::Ascii(text) | CqlValue::Text(text) => text.len(),
+        CqlValue::Blob(bytes) => bytes.len(),
+        CqlValue::Inet(address) => {
+            if address.is_ipv4() {
+                4
+            } else {
+                16
+            }
+        }
+        CqlValue::Varint(number) => number.as_signed_bytes_be_slice().len(),
+        CqlValue::Decimal(number) => 4 + number.as_signed_be_bytes_slice_and_exponent().0.len(),
+        CqlValue::List(items) | CqlValue::Set(items) => items.iter().map(|item| 4 + bytes(item)).sum(),
+        CqlValue::Map(pairs) => pairs.iter().map(|(key, value)| 8 + bytes(key) + bytes(value)).sum(),
+        CqlValue::Tuple(parts) => parts.iter().map(|part| 4 + part.as_ref().map_or(0, bytes)).sum(),
+        CqlValue::UserDefinedType { fields, .. } => {
+            fields.iter().map(|(_, field)| 4 + field.as_ref().map_or(0, bytes)).sum()
+        }
+        _ => 8,
+    }
+}
+
+/// The write units of the row that a statement without bind markers writes, if its table can be described.
+pub(super) async fn written(session: &Session, statement: &Statement) -> Option<f64> {
+    let table = match statement {
+        Statement::Insert(insert) => &insert.table,
+        Statement::Update(update) => &update.table,
+        Statement::Delete(delete) => &delete.table,
+        _ => return None,
+    };
+    if !has_units(session, table) {
+        return None;
+    }
+    let keyspace = table.keyspace.as_ref()?;
+    let described = session.schema().describe_table(&keyspace.text, &table.name.text).await.ok()??;
+    let units = row(statement, &described.definition).write_units();
+    Some(f64::from(u32::try_from(units).unwrap_or(u32::MAX)))
+}
+
+fn has_units(session: &Session, table: &QualifiedName) -> bool {
+    let is_plain_cassandra = session.endpoint().server_name().is_none();
+    !is_plain_cassandra && table.keyspace.as_ref().is_some_and(|keyspace| !is_system_keyspace(&keyspace.text))
+}
+
+fn row(statement: &Statement, table: &TableDefinition) -> units::Row {
+    let mut sizes = Sizes::of(table);
+    match statement {
+        Statement::Insert(insert) => match &insert.content {
+            InsertContent::Values { columns, values } => {
+                columns.iter().zip(values).for_each(|(column, value)| sizes.add(&column.text, value));
+            }
+            InsertContent::Json { json, .. } => sizes.add_json(json),
+        },
+        Statement::Update(update) => {
+            sizes.add_key(&update.relations);
+            for assignment in &update.assignments {
+                if let Target::Column(column) = &assignment.target {
+                    sizes.add(&column.text, &assignment.value);
+                }
+            }
+        }
+        Statement::Delete(delete) => sizes.add_key(&delete.relations),
+        _ => {}
+    }
+    sizes.row
+}
+
+/// A row that grows by one value after the other.
+struct Sizes<'t> {
+    table: &'t TableDefinition,
+    sizes: units::Table,
+    row: units::Row,
+}
+
+impl<'t> Sizes<'t> {
+    fn of(table: &'t TableDefinition) -> Self {
+        let options = &table.options;
+        let sizes = units::Table::of_columns(table.columns.len())
+            .with_ttl(options.ttl == Some(Ttl::Enabled))
+            .with_client_side_timestamps(options.client_side_timestamps == Some(ClientSideTimestamps::Enabled));
+        Self { table, sizes, row: units::Row::default() }
+    }
+
+    fn add_key(&mut self, relations: &[Relation]) {
+        for (column, value) in relations.iter().filter_map(Relation::equality) {
+            self.add(&column.text, value);
+        }
+    }
+
+    /// Values of user-defined types count as nothing: their fields are not known here.
+    fn add(&mut self, column: &str, value: &Term) {
+        self.add_value(column, |of| serialize(value, of, &UserTypes::default(), &|_, _| Value::null(), column));
+    }
+
+    fn add_json(&mut self, json: &Term) {
+        let TermKind::Constant(text) = &json.kind else { return };
+        let object: Map<String, Json> = serde_json::from_str(&text.text).unwrap_or_default();
+        for (column, value) in &object {
+            self.add_value(column, |of| match (value, of) {
+                (Json::Null, _) => Value::null(),
+                (Json::String(text), CqlTypeKind::Native(native)) => scalar(*native, text),
+                (value, CqlTypeKind::Native(native)) => scalar(*native, &value.to_string()),
+                (value, _) => Value::exact(value.to_string()),
+            });
+        }
+    }
+
+    fn add_value(&mut self, column: &str, value: impl FnOnce(&CqlTypeKind) -> Value) {
+        let Some(column) = self.table.columns.iter().find(|it| it.name.text == column) else { return };
+        let of = &column.column_type.kind;
+        let size = units::value(of, value(of).bytes.as_deref());
+        match column.kind {
+            ColumnKind::PartitionKey => self.row.partition_key(&self.sizes, size.bytes),
+            ColumnKind::Clustering => self.row.clustering(&self.sizes, size.bytes),
+            ColumnKind::Static => self.row.static_column(&self.sizes, of, size),
+            ColumnKind::Regular => self.row.regular(&self.sizes, of, size),
+        }
+    }
+}
+
+/// `1 read unit`
+pub(super) fn in_words(units: f64, of: &str) -> String {
+    format!("{units} {of} unit{}", if units > 1.0 { "s" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn units(table: &str, statement: &str) -> u64 {
+        let Ok(Statement::CreateTable(create)) = keyspaces_cql::parse(table) else { panic!("{table}") };
+        row(&keyspaces_cql::parse(statement).unwrap(), &create.definition().unwrap()).write_units()
+    }
+
+    #[test]
+    fn a_write_takes_the_units_of_the_row_that_it_names() {
+        let table = "CREATE TABLE shop.t (id int PRIMARY KEY, v text, n int)";
+        let long = "x".repeat(1_100);
+        for (statement, expected) in [
+            ("INSERT INTO shop.t (id, v) VALUES (1, 'a')".to_owned(), 1),
+            (format!("INSERT INTO shop.t (id, v) VALUES (1, '{long}')"), 2),
+            (format!("INSERT INTO shop.t JSON '{{\"id\": 1, \"v\": \"{long}\"}}'"), 2),
+            (format!("UPDATE shop.t SET v = '{long}' WHERE id = 1"), 2),
+            ("DELETE FROM shop.t WHERE id = 1".to_owned(), 1),
+        ] {
+            assert_eq!(units(table, &statement), expected, "{statement:.60}");
+        }
+    }
+
+    #[test]
+    fn values_have_the_bytes_of_the_protocol() {
+        let text = || CqlValue::Text("abc".to_owned());
+        for (value, expected) in [
+            (text(), 3),
+            (CqlValue::Int(1), 4),
+            (CqlValue::BigInt(1), 8),
+            (CqlValue::List(vec![text(), text()]), 14),
+            (CqlValue::Map(vec![(text(), CqlValue::Int(1))]), 15),
+            (CqlValue::Tuple(vec![None, Some(text())]), 11),
+        ] {
+            assert_eq!(bytes(&value), expected, "{value:?}");
+        }
+        assert_eq!((in_words(1.0, "read"), in_words(2.0, "write")), ("1 read unit".into(), "2 write units".into()));
+    }
+}

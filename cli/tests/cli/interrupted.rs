@@ -1,0 +1,77 @@
+//! Ctrl-C and SIGKILL while rows are loaded.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use tokio::process::Child;
+
+use crate::service::{Ended, Folder, interrupt};
+
+const ROWS: usize = 600;
+
+/// A folder with rows to load.
+fn rows_to_load() -> Folder {
+    let folder = Folder::new();
+    let mut rows = "id,v\n".to_owned();
+    (0..ROWS).for_each(|id| writeln!(rows, "{id},value {id}").unwrap());
+    folder.write("rows.csv", rows);
+    folder
+}
+
+/// A load so slow that it is under way when the first checkpoint has been written.
+async fn slow_load(folder: &Folder, table: &str) -> Child {
+    let load = ["load", table, "rows.csv", "--checkpoint", "t.load", "--rate", "60"];
+    let running = folder.command(&load).await.spawn().unwrap();
+    let began = tokio::time::Instant::now();
+    while !folder.path("t.load").exists() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no checkpoint was written");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    running
+}
+
+async fn rest_of(folder: &Folder, table: &str) {
+    let rest = folder.run(&["load", table, "rows.csv", "--checkpoint", "t.load"]).await;
+    assert_eq!(rest.status, Some(0), "{rest:?}");
+    assert!(rest.stdout.starts_with("complete: 600 rows, 0 rejected"), "{rest:?}");
+    let counted = folder.run(&["count", table]).await;
+    assert_eq!(counted.stdout, "600\n", "{counted:?}");
+}
+
+#[tokio::test]
+async fn ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on() {
+    let folder = rows_to_load();
+    let running = slow_load(&folder, "program.interrupted").await;
+    interrupt(&running);
+    let ended = Ended::from(running.wait_with_output().await.unwrap());
+    assert_eq!(ended.status, Some(130), "{ended:?}");
+    let stopping = "stopping: waiting for the rows that were sent. Ctrl-C again ends it at once\n";
+    assert_eq!(ended.stderr, stopping, "{ended:?}");
+    assert!(ended.stdout.starts_with("stopped: "), "{ended:?}");
+    assert!(ended.stdout.ends_with("\nto go on: the same again, with the checkpoint t.load\n"), "{ended:?}");
+    rest_of(&folder, "program.interrupted").await;
+}
+
+#[tokio::test]
+async fn a_load_that_was_killed_goes_on() {
+    let folder = rows_to_load();
+    let mut running = slow_load(&folder, "program.killed").await;
+    running.kill().await.unwrap();
+    rest_of(&folder, "program.killed").await;
+}
+
+#[tokio::test]
+async fn ctrl_c_without_a_checkpoint_says_what_is_missing() {
+    let folder = rows_to_load();
+    let mut command = folder.command(&["load", "program.unkept", "rows.csv", "--rate", "1"]).await;
+    let running = command.spawn().unwrap();
+    // It is loading when rows are there.
+    let began = tokio::time::Instant::now();
+    while folder.run(&["count", "program.unkept"]).await.stdout == "0\n" {
+        assert!(began.elapsed() < Duration::from_secs(60), "no row was loaded");
+    }
+    interrupt(&running);
+    let ended = Ended::from(running.wait_with_output().await.unwrap());
+    assert_eq!(ended.status, Some(130), "{ended:?}");
+    assert!(ended.stderr.ends_with("it cannot go on later: that takes --checkpoint FILE\n"), "{ended:?}");
+}

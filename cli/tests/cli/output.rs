@@ -1,0 +1,55 @@
+//! Standard output has the answer and nothing else.
+
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::service::{Ended, Folder};
+
+#[tokio::test]
+async fn the_answer_is_all_that_standard_output_has() {
+    let folder = Folder::new();
+    folder.write("rows.csv", "id,n,v\n1,1,\"a \"\"b\"\"\"\n1,2,\n");
+    let load = folder.run(&["load", "program.answers", "rows.csv", "--format", "json"]).await;
+    let summary: serde_json::Value = serde_json::from_str(&load.stdout).unwrap();
+    assert_eq!((&summary["rows"], &summary["complete"]), (&2.into(), &true.into()), "{load:?}");
+    let select = "SELECT id, n, v FROM program.answers WHERE id = 1";
+    let cases: &[(&[&str], &str)] = &[
+        (&["count", "program.answers", "--where", "id = 1"], "2\n"),
+        (&["query", "--format", "csv", select], "id,n,v\n1,1,\"a \"\"b\"\"\"\n1,2,\n"),
+        (
+            &["query", "--format", "jsonl", select],
+            "{\"id\":1,\"n\":1,\"v\":\"a \\\"b\\\"\"}\n{\"id\":1,\"n\":2,\"v\":null}\n",
+        ),
+        (&["query", select, "--limit", "1"], "id | n | v\n---+---+------\n1  | 1 | a \"b\"\n"),
+        (&["query", "INSERT INTO program.answers (id, n) VALUES (2, 1)"], ""),
+        (
+            &["query", "INSERT INTO program.answers (id, n) VALUES (2, 1) IF NOT EXISTS", "--format", "csv"],
+            "id,n,v\n2,1,\n",
+        ),
+        (&["export", "program.answers", "-", "--data-format", "csv", "--where", "id = 2"], "id,n,v\n2,1,\n"),
+    ];
+    for (arguments, stdout) in cases {
+        let ended = folder.run(arguments).await;
+        assert_eq!(ended.stdout, *stdout, "{arguments:?}: {ended:?}");
+        assert!(!ended.stderr.contains('\u{1b}'), "colour or progress without a terminal: {ended:?}");
+    }
+}
+
+/// After `| head` nothing more is read: the table has more pages than the pipe holds.
+#[tokio::test]
+async fn a_query_whose_reader_has_gone_ends() {
+    let folder = Folder::new();
+    let rows: String = (0..20_000).map(|n| format!("{n},{}\n", "x".repeat(50))).collect();
+    folder.write("rows.csv", format!("id,v\n{rows}"));
+    assert_eq!(folder.run(&["load", "program.long_answers", "rows.csv"]).await.status, Some(0));
+    let mut command = folder.command(&["query", "--format", "csv", "SELECT * FROM program.long_answers"]).await;
+    let mut running = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::new(running.stdout.take().unwrap());
+    reader.read_line(&mut String::new()).await.unwrap();
+    drop(reader);
+    let ended = Ended::from(running.wait_with_output().await.unwrap());
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let read: usize = ended.stderr.split(' ').next().unwrap().parse().unwrap();
+    assert!(read < 20_000, "{ended:?}");
+}

@@ -1,0 +1,81 @@
+//! The local Keyspaces that all tests share, and the program run against it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use keyspaces_local::Local;
+use tempfile::TempDir;
+use tokio::process::Command as Process;
+
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_keyspaces");
+
+/// It has the tables of `schema.cql`. Every program connects to all peers anew, so there are few.
+pub(crate) async fn service() -> &'static Local {
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/schema.cql");
+    let builder = Local::builder().ddl_delay(Duration::ZERO).peers(2).schema(schema);
+    Local::shared_with(builder).await.expect("a local Keyspaces starts")
+}
+
+/// A folder of a test's own, which is the current folder of the programs that it runs.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// Runs the program to its end.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
+        let output = self.command(arguments).await.output().await.unwrap();
+        output.into()
+    }
+
+    /// The program with the shared service as the place to connect to, and nothing on standard input.
+    pub(crate) async fn command(&self, arguments: &[&str]) -> Process {
+        let mut command = Process::new(PROGRAM);
+        command.args(arguments).current_dir(self.0.path()).env("KEYSPACES_LOCAL_READY", ready().await);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+}
+
+/// What a program wrote, and the status that it ended with.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+/// The ready file of the shared service.
+pub(crate) async fn ready() -> &'static Path {
+    static FILE: LazyLock<PathBuf> =
+        LazyLock::new(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ready-{}.json", std::process::id())));
+    let service = service().await;
+    keyspaces_local::program::write_file(&FILE, &service.ready().json()).unwrap();
+    &FILE
+}
+
+/// Sends the program SIGINT, as Ctrl-C does.
+pub(crate) fn interrupt(process: &tokio::process::Child) {
+    let id = process.id().expect("it runs").to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+}

@@ -1,0 +1,67 @@
+//! The exit status says who has to act.
+
+use keyspaces_local::fault::{Effect, Fault, Moment};
+
+use crate::service::{Folder, service};
+
+#[tokio::test]
+async fn each_status_of_the_table_has_a_command_that_ends_with_it() {
+    let folder = Folder::new();
+    folder.write("clean.cql", "CREATE TABLE shop.t (id int PRIMARY KEY);");
+    folder.write("wrong.cql", "CREATE INDEX ON shop.t (v);");
+    folder.write("not.csv", "no ready file");
+    let mut nobody = service().await.ready().clone();
+    nobody.credentials = nobody.without_permissions.clone();
+    folder.write("nobody.json", nobody.json());
+    let mut stranger = service().await.ready().clone();
+    stranger.credentials.secret_key = "wrong".to_owned();
+    folder.write("stranger.json", stranger.json());
+    let cases: &[(&[&str], i32)] = &[
+        (&["lint", "clean.cql"], 0),
+        (&["ping"], 0),
+        (&["diagnose"], 0),
+        (&["lint", "wrong.cql"], 1),
+        (&["diagnose", "--cassandra", "127.0.0.1:1"], 1),
+        (&["lint", "clean.cql", "nothing.cql"], 2),
+        (&["lint", "wrong.cql", "nothing.cql"], 2),
+        (&["lint"], 2),
+        (&["nothing"], 2),
+        (&["ping", "--local", "not.csv"], 2),
+        (&["ping", "--local", "ready.json", "--cassandra", "127.0.0.1"], 2),
+        (&["apply", "clean.cql"], 2),
+        (&["load", "program.answers", "nothing.csv"], 2),
+        (&["query", "SELECT"], 3),
+        (&["query", "CREATE INDEX ON program.answers (v)"], 3),
+        (&["describe", "statuses_nothing"], 3),
+        (&["ping", "--local", "stranger.json"], 4),
+        (
+            &[
+                "query",
+                "CREATE KEYSPACE nobodys WITH replication = {'class': 'SingleRegionStrategy'}",
+                "--local",
+                "nobody.json",
+            ],
+            4,
+        ),
+        (&["metrics", "shop.t", "--local", "nobody.json"], 4),
+        (&["ping", "--cassandra", "127.0.0.1:1"], 5),
+        (&["query", "SELECT id FROM statuses_nothing.t"], 5),
+    ];
+    for (arguments, status) in cases {
+        let ended = folder.run(arguments).await;
+        assert_eq!(ended.status, Some(*status), "{arguments:?}: {ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_an_increment_is_unknown() {
+    let folder = Folder::new();
+    let fault = Fault::new(Effect::Close(Moment::After)).containing("UPDATE program.lost").times(1);
+    // PREPARE of the statement has its text too.
+    let faults = service().await.faults();
+    faults.inject(fault.kind(keyspaces_local::journal::Kind::Execute));
+    let ended = folder.run(&["query", "UPDATE program.lost SET n = n + 1 WHERE id = 1"]).await;
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(6), ""), "{ended:?}");
+    let read = folder.run(&["query", "--format", "jsonl", "SELECT n FROM program.lost WHERE id = 1"]).await;
+    assert_eq!(read.stdout, "{\"n\":1}\n", "{read:?}");
+}

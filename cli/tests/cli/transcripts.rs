@@ -1,0 +1,34 @@
+//! The transcripts in `docs/`. `TRYCMD=overwrite` writes them anew.
+
+use std::path::Path;
+use std::{fs, io};
+
+use crate::service::{Folder, PROGRAM, ready};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_prints_what_the_documentation_shows() {
+    let ready = ready().await.to_str().unwrap();
+    tokio::task::spawn_blocking(move || {
+        let cases = trycmd::TestCases::new();
+        cases.register_bin("keyspaces", Path::new(PROGRAM)).env("KEYSPACES_LOCAL_READY", ready);
+        cases.case("docs/*.md").run();
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn every_verb_has_a_transcript() {
+    let help = Folder::new().run(&["--help"]).await.stdout;
+    let verbs = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let verbs: Vec<&str> = verbs.filter(|line| line.starts_with("  ") && !line.starts_with("   ")).collect();
+    let verbs: Vec<&str> = verbs.iter().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(verbs.len() > 15, "{help}");
+    let pages: Result<Vec<_>, io::Error> = fs::read_dir("docs").unwrap().collect();
+    let pages = pages.unwrap().into_iter().map(|page| page.path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let text: String = pages.map(|path| fs::read_to_string(path).unwrap()).collect();
+    for verb in verbs.into_iter().filter(|verb| *verb != "help") {
+        assert!(text.contains(&format!("\n$ keyspaces {verb}")), "{verb} has no transcript");
+    }
+}
