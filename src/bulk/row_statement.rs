@@ -85,7 +85,7 @@ impl RowStatement {
     /// A row of a type of the caller's, in the order of the bind markers.
     pub(super) fn serialise(&self, row: &impl SerializeRow) -> Result<RowValues, Error> {
         let core = match &self.effect {
-            Effect::Write(write) => write.core(),
+            Effect::Write(write) => &write.core,
             Effect::Increment(increment) => increment.core(),
         };
         core.serialised_row(row).map(RowValues)

@@ -25,10 +25,18 @@ impl Core {
         match value_types::mismatch::<V>(markers.as_slice(), &self.markers.of_options()) {
             None => Ok(()),
             Some(wrong) => {
-                let attempted = format!("preparing {}", self.call.about.attempted);
+                let attempted = self.preparing();
                 Err(Error::new(ErrorKind::Type, attempted, wrong.problem).with_advice_if(wrong.advice))
             }
         }
+    }
+
+    /// Refuses a table that values like these do not fit, for a type whose name does not tell.
+    pub(crate) fn check_sample(&self, values: &impl SerializeRow) -> Result<(), Error> {
+        let columns = self.prepared.get_variable_col_specs();
+        cells::append(columns.as_slice(), values, &mut Vec::new())
+            .map_err(|error| self.unbindable(self.preparing(), error))?;
+        Ok(())
     }
 
     /// A read about to be made.
@@ -41,7 +49,7 @@ impl Core {
     }
 
     fn bind_serialised(&self, values: &Serialised) -> Result<Request, Error> {
-        let mut bound = self.prepared.clone().bind(values).map_err(|error| self.unbindable(error))?;
+        let mut bound = self.prepared.clone().bind(values).map_err(|error| self.unbindable(self.attempted(), error))?;
         let cells = values.cells();
         if let Some(rows) = self.limit(cells) {
             bound.set_page_size(rows);
@@ -71,7 +79,8 @@ impl Core {
         let options = &self.call.options;
         let start = buffer.len();
         let count = if options.ttl.is_none() && options.timestamp.is_none() {
-            cells::append(columns.as_slice(), values, buffer).map_err(|error| self.unbindable(error))?
+            cells::append(columns.as_slice(), values, buffer)
+                .map_err(|error| self.unbindable(self.attempted(), error))?
         } else {
             let inserted = self.inserted()?;
             let columns: Vec<ColumnSpec<'_>> = columns
@@ -81,7 +90,8 @@ impl Core {
                 .map(|(_, column)| column.clone())
                 .collect();
             let mut given = Vec::new();
-            let count = cells::append(&columns, values, &mut given).map_err(|error| self.unbindable(error))?;
+            let count = cells::append(&columns, values, &mut given)
+                .map_err(|error| self.unbindable(self.attempted(), error))?;
             Cells::of(&given, count).append_with(&inserted, buffer);
             count + inserted.len()
         };
@@ -194,8 +204,16 @@ impl Core {
             .with_advice("Prepare it again, with the types that the table has now")
     }
 
-    fn unbindable(&self, error: scylla::serialize::SerializationError) -> Error {
-        Error::new(ErrorKind::Type, self.call.about.attempted.clone(), mismatch::of_values(&error))
+    fn attempted(&self) -> String {
+        self.call.about.attempted.clone()
+    }
+
+    fn preparing(&self) -> String {
+        format!("preparing {}", self.call.about.attempted)
+    }
+
+    fn unbindable(&self, attempted: String, error: scylla::serialize::SerializationError) -> Error {
+        Error::new(ErrorKind::Type, attempted, mismatch::of_values(&error))
             .with_advice_if(mismatch::advice_on_values(&error, self.call.about.tree()))
             .with_source(error)
     }

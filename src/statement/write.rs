@@ -13,7 +13,7 @@ use crate::{Error, Session, execute};
 /// Written at `LOCAL_QUORUM`, the only consistency that Keyspaces has for writes (DG:consistency). Cheap to clone. A
 /// borrowed `V` may be named with `'static` where the statement is kept and binds values of any shorter lifetime.
 pub struct Write<V> {
-    pub(super) core: Core,
+    pub(crate) core: Core,
     shape: PhantomData<fn() -> V>,
 }
 
@@ -47,11 +47,6 @@ statement_options!(Write<V>, all, repeat, idempotent, using);
 impl<V> Write<V> {
     pub(crate) fn session(&self) -> &Session {
         &self.core.call.session
-    }
-
-    #[cfg(feature = "bulk")]
-    pub(crate) fn core(&self) -> &Core {
-        &self.core
     }
 }
 

@@ -7,6 +7,7 @@ mod read;
 mod shards;
 mod spread;
 mod statements;
+mod values;
 
 use std::fmt;
 use std::num::NonZeroU8;
