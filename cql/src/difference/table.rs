@@ -174,6 +174,11 @@ impl From<'_> {
         if let (None, Some(wanted)) = (there.client_side_timestamps, to.client_side_timestamps) {
             self.last.push(set(wanted));
         }
+        if let Some(wanted) = &to.comment
+            && wanted != there.comment.as_deref().unwrap_or_default()
+        {
+            self.first.push(TableChange::Set(TableProperty::Comment(wanted.clone())));
+        }
     }
 
     fn time_to_live(&mut self, there: &TableOptions, to: &TableOptions) {
