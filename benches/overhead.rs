@@ -10,7 +10,6 @@ mod client;
 #[cfg(feature = "metrics")]
 mod recorder;
 mod server;
-mod stub;
 mod table;
 mod work;
 
@@ -19,7 +18,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use client::{Task, Whose};
-use stub::Delay;
+use testkit::instant::Delay;
 use work::Result;
 
 #[derive(Parser)]

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use tokio::net::TcpListener;
 
-use crate::stub::{self, Delay};
 use crate::work::Result;
+use testkit::instant::{self, Delay};
 
 /// A stub that runs until this is dropped.
 pub(crate) struct Server {
@@ -47,6 +47,6 @@ pub(crate) fn serve(delay: Delay) -> Result<()> {
         let _ = std::io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
-    runtime.block_on(stub::serve(listener, delay))?;
+    runtime.block_on(instant::serve(listener, delay))?;
     Ok(())
 }

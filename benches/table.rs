@@ -9,8 +9,8 @@ use clap::ValueEnum;
 use crate::callgrind;
 use crate::client::{Task, Whose};
 use crate::server::Server;
-use crate::stub::Delay;
 use crate::work::Result;
+use testkit::instant::Delay;
 
 /// Runs of each, ours and bare in turn: of instructions and allocations the median counts, of times the shortest, of
 /// memory the most.

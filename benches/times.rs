@@ -3,7 +3,6 @@
 //!
 //! `cargo bench --bench times`; with `-- stub` it starts no local Keyspaces.
 
-mod stub;
 #[expect(dead_code, reason = "the bench `overhead` does more of it")]
 mod work;
 
@@ -16,6 +15,7 @@ use futures::StreamExt;
 use keyspaces::{Endpoint, Session, Write};
 use keyspaces_local::Local;
 use keyspaces_testing::LocalBuilder;
+use testkit::instant;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -37,7 +37,8 @@ fn main() -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         // The listener belongs to the other runtime.
         let listener = listener.into_std()?;
-        Ok(runtime.block_on(async { stub::serve(TcpListener::from_std(listener)?, stub::Delay::default()).await })?)
+        Ok(runtime
+            .block_on(async { instant::serve(TcpListener::from_std(listener)?, instant::Delay::default()).await })?)
     });
     let session = runtime.block_on(Session::builder().endpoint(Endpoint::cassandra(&address)?).connect())?;
     measure(&mut criterion, "stub", &runtime, &session)?;

@@ -28,9 +28,6 @@ mod stream;
 pub mod tables;
 mod tls;
 
-#[cfg(test)]
-mod stub;
-
 pub use consistency::ReadConsistency;
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorCategory, ErrorKind};

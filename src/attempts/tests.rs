@@ -1,8 +1,8 @@
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 
-use crate::stub::{Ca, Does, Stub};
 use crate::{Builder, Endpoint, Error, ErrorKind, Session};
+use testkit::stub::{Ca, Does, Stub};
 
 use super::*;
 
@@ -274,14 +274,14 @@ async fn a_batch_shows_neither_its_texts_nor_its_values() {
 #[tokio::test]
 async fn a_statement_is_prepared_again_if_no_peer_could() {
     let site = Site::new(1, |builder| builder).await;
-    site.stub.fails(IpAddr::from([127, 0, 0, 1]), crate::stub::At::Prepare, Does::Says(0x1001, "too much"));
+    site.stub.fails(IpAddr::from([127, 0, 0, 1]), testkit::stub::At::Prepare, Does::Says(0x1001, "too much"));
     let preparing = tokio::spawn({
         let session = site.session.clone();
         async move { session.prepare::<crate::Write<()>>(WRITE).await }
     });
     let is_prepare = |text: &Option<String>| text.as_deref() == Some(WRITE);
     let twice =
-        |seen: &crate::stub::Seen| seen.requests.iter().filter(|request| is_prepare(&request.statement)).count() >= 2;
+        |seen: &testkit::stub::Seen| seen.requests.iter().filter(|request| is_prepare(&request.statement)).count() >= 2;
     site.stub.until(twice).await;
     site.stub.heal();
     preparing.await.unwrap().unwrap();

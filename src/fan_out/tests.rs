@@ -4,7 +4,7 @@ use futures::FutureExt;
 
 use super::*;
 use crate::Endpoint;
-use crate::stub::{Ca, Stub};
+use testkit::stub::{Ca, Stub};
 
 const NAME: &str = "cassandra.us-east-1.amazonaws.com";
 const SIGV4: &str = "com.amazon.helenus.auth.HelenusAuthenticator";

@@ -3,7 +3,7 @@ mod authentication;
 use super::*;
 use crate::ErrorKind;
 use crate::auth::{Clock, CredentialSource, Timing};
-use crate::stub::{At, Ca, Does, Row, Stub, Topology, loopback, silent_at_tcp};
+use testkit::stub::{At, Ca, Does, Row, Stub, Topology, loopback, silent_at_tcp};
 
 const NAME: &str = "cassandra.us-east-1.amazonaws.com";
 const SIGV4: &str = "com.amazon.helenus.auth.HelenusAuthenticator";
@@ -23,7 +23,7 @@ struct Place {
 }
 
 impl Place {
-    async fn new(change: impl FnOnce(crate::stub::Builder) -> crate::stub::Builder) -> Self {
+    async fn new(change: impl FnOnce(testkit::stub::Builder) -> testkit::stub::Builder) -> Self {
         let ca = Ca::new("Test CA");
         let stub = change(Stub::at(1).tls(ca.server(&[NAME])).authenticator(SIGV4)).start().await;
         Self { ca, stub }
@@ -376,7 +376,7 @@ async fn dropping_it_closes_the_connection() {
     let handshake = place.handshake(sigv4());
     let attempt = handshake.try_at(place.stub.address(), Depth::SystemTables, soon(60_000));
     let answered =
-        |seen: &crate::stub::Seen| seen.requests.iter().filter(|request| request.opcode == 0x0F).count() == 2;
+        |seen: &testkit::stub::Seen| seen.requests.iter().filter(|request| request.opcode == 0x0F).count() == 2;
     let mut attempt = Box::pin(attempt);
     tokio::select! {
         _ = &mut attempt => panic!("nobody answered"),

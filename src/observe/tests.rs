@@ -48,8 +48,8 @@ impl Subscriber for Spans {
 
 #[tokio::test]
 async fn a_call_and_each_of_its_attempts_is_a_span_without_values() {
-    use crate::stub::{Does, Stub};
     use crate::{Endpoint, Session};
+    use testkit::stub::{Does, Stub};
 
     let stub = Stub::at(1).start().await;
     let session =
@@ -274,8 +274,8 @@ async fn a_call_with_a_tag_has_no_series_without_it() {
 
 #[tokio::test]
 async fn a_span_has_the_text_of_its_statement_where_it_is_asked_for() {
-    use crate::stub::Stub;
     use crate::{Endpoint, Session};
+    use testkit::stub::Stub;
 
     let stub = Stub::at(1).start().await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
@@ -291,8 +291,8 @@ async fn a_span_has_the_text_of_its_statement_where_it_is_asked_for() {
 #[tokio::test]
 async fn an_observer_is_told_of_every_attempt() {
     use super::{Attempt, Observer};
-    use crate::stub::{Does, Stub};
     use crate::{Endpoint, Session};
+    use testkit::stub::{Does, Stub};
 
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<String>>>);

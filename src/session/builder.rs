@@ -1,24 +1,22 @@
-use std::collections::HashMap;
+//! The builder of a session.
+
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use tokio::time::Instant;
 
-use super::defaults::{
-    ATTEMPT_TIMEOUT, BACKOFF, CALL_TIMEOUT, CONNECT_TIMEOUT, CONNECTIONS_PER_HOST, LONGEST_TIMEOUT, PAGE_SIZE,
-    PROBE_AFTER, RETRY_PERCENT, TOPOLOGY_INTERVAL,
-};
+use super::defaults::{CONNECTIONS_PER_HOST, LONGEST_TIMEOUT};
 use super::diagnose::diagnose;
-use super::{PoolAdvice, ReadyWhen, Report, Session, Settings};
-use crate::auth::{Authenticator, Clock, CredentialSource, Timing};
-use crate::handshake::Handshake;
+use super::set_up::{refused, set_up};
+use super::settings::Settings;
+use super::{PoolAdvice, ReadyWhen, Report, Session};
+use crate::auth::CredentialSource;
 use crate::pace::TableLimit;
 use crate::retry::Backoff;
 use crate::tls::Trust;
-use crate::{Endpoint, Error, ErrorKind, ReadConsistency, WhenFull};
+use crate::{Endpoint, Error, ReadConsistency, WhenFull};
 
 /// Builds a [`Session`]. With nothing set: the region and the credentials of the environment.
 ///
@@ -34,52 +32,18 @@ use crate::{Endpoint, Error, ErrorKind, ReadConsistency, WhenFull};
 /// The defaults in one table:
 ///
 #[doc = include_str!("defaults.md")]
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[must_use = "a builder does nothing until `connect` or `diagnose` is called and awaited"]
 pub struct Builder {
-    region: Option<String>,
-    endpoint: Option<Endpoint>,
-    credentials: Option<CredentialSource>,
-    password: Option<(String, String)>,
-    trusted: Vec<Vec<u8>>,
+    pub(super) region: Option<String>,
+    pub(super) endpoint: Option<Endpoint>,
+    pub(super) credentials: Option<CredentialSource>,
+    pub(super) password: Option<(String, String)>,
+    pub(super) trusted: Vec<Vec<u8>>,
     pub(super) pool_advice: Option<PoolAdvice>,
     pub(super) settings: Settings,
     #[cfg(test)]
     pub(super) resolver: crate::handshake::Resolver,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            region: None,
-            endpoint: None,
-            credentials: None,
-            password: None,
-            trusted: Vec::new(),
-            pool_advice: None,
-            #[cfg(test)]
-            resolver: crate::handshake::Resolver::default(),
-            settings: Settings {
-                connect_timeout: CONNECT_TIMEOUT,
-                call_timeout: CALL_TIMEOUT,
-                attempt_timeout: ATTEMPT_TIMEOUT,
-                read_consistency: ReadConsistency::default(),
-                page_size: PAGE_SIZE,
-                connections_per_host: CONNECTIONS_PER_HOST,
-                application_name: None,
-                backoff: BACKOFF,
-                retry_percent: RETRY_PERCENT,
-                when_full: WhenFull::default(),
-                ready_when: ReadyWhen::default(),
-                probe_after: PROBE_AFTER,
-                topology_interval: TOPOLOGY_INTERVAL,
-                table_limits: HashMap::new(),
-                traces_query_text: false,
-                keyspace: None,
-                observers: crate::observe::Observers::default(),
-            },
-        }
-    }
 }
 
 impl Builder {
@@ -143,7 +107,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if there is no certificate in it, or a damaged one.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if there is no certificate in it, or a damaged one.
     pub fn trust_pem(mut self, pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         Trust::new([pem.as_ref()])?;
         self.trusted.push(pem.as_ref().to_vec());
@@ -293,7 +257,7 @@ impl Builder {
 
     /// Holds this session's use of a table, `keyspace.table` as in CQL, to a limit, so that it leaves capacity to others. A
     /// call waits for its turn if that comes before its deadline. Else it fails at once with
-    /// [`ErrorKind::Throttled`], unsent, and [`Error::retry_after`] says how long it would have waited.
+    /// [`ErrorKind::Throttled`](crate::ErrorKind::Throttled), unsent, and [`Error::retry_after`] says how long it would have waited.
     ///
     /// What is counted is an estimate: of a write, the bytes of its values (of a batch, all of them for each of its tables);
     /// of a read, one unit, and when its page has arrived, what it turns out to be at LOCAL_QUORUM.
@@ -302,7 +266,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if it is not the name of a table with its keyspace.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is not the name of a table with its keyspace.
     pub fn table_limit(mut self, table: &str, limit: TableLimit) -> Result<Self, Error> {
         let named = keyspaces_cql::parse(&format!("SELECT a FROM {table}"));
         let named = named.ok().and_then(|statement| {
@@ -376,13 +340,13 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// The kind is the stage: [`Resolve`](ErrorKind::Resolve), [`Connect`](ErrorKind::Connect),
-    /// [`Tls`](ErrorKind::Tls), [`Credentials`](ErrorKind::Credentials), [`Authentication`](ErrorKind::Authentication)
-    /// or [`Topology`](ErrorKind::Topology); [`Configuration`](ErrorKind::Configuration) for what cannot be, found
+    /// The kind is the stage: [`Resolve`](crate::ErrorKind::Resolve), [`Connect`](crate::ErrorKind::Connect),
+    /// [`Tls`](crate::ErrorKind::Tls), [`Credentials`](crate::ErrorKind::Credentials), [`Authentication`](crate::ErrorKind::Authentication)
+    /// or [`Topology`](crate::ErrorKind::Topology); [`Configuration`](crate::ErrorKind::Configuration) for what cannot be, found
     /// before anything is sent. The text says where, after how long, what the other side said, and what to do.
     pub async fn connect(self) -> Result<Session, Error> {
         let started = Instant::now();
-        let (handshake, settings) = self.prepare().await?;
+        let (handshake, settings) = set_up(&self).await?;
         Session::open(handshake, settings, started).await
     }
 
@@ -395,122 +359,6 @@ impl Builder {
     pub async fn diagnose(self) -> Report {
         diagnose(&self).await
     }
-
-    /// All that can be found wrong without asking anybody.
-    pub(super) async fn prepare(&self) -> Result<(Handshake, Settings), Error> {
-        self.check()?;
-        let endpoint = self.where_to().await?;
-        let authenticator = self.who(&endpoint)?;
-        let trust = Trust::new(self.trusted.iter().map(Vec::as_slice))?;
-        let name = self.settings.application_name.as_deref();
-        let handshake = Handshake::new(endpoint, trust, Arc::new(authenticator), name)?;
-        #[cfg(test)]
-        let handshake = handshake.with_resolver(self.resolver.clone());
-        Ok((handshake, self.settings.clone()))
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        let settings = &self.settings;
-        for (name, timeout) in [
-            ("connect_timeout", settings.connect_timeout),
-            ("call_timeout", settings.call_timeout),
-            ("attempt_timeout", settings.attempt_timeout),
-            ("topology_interval", settings.topology_interval),
-        ] {
-            if timeout.is_zero() {
-                return Err(refused(format!("{name} is zero"), "Give it a duration that something can happen in"));
-            }
-        }
-        if settings.application_name.as_ref().is_some_and(|name| name.len() > usize::from(u16::MAX)) {
-            return Err(refused(
-                "application_name is longer than the 65535 bytes of a string in STARTUP",
-                "Shorten it",
-            ));
-        }
-        if self.credentials.is_some() && self.password.is_some() {
-            return Err(refused(
-                "there are both AWS credentials and a password",
-                "Give one of them: credentials for SigV4, or a user and password",
-            ));
-        }
-        if let Some(endpoint) = self.endpoint.as_ref().filter(|endpoint| endpoint.is_cassandra()) {
-            if self.credentials.is_some() {
-                return Err(refused(
-                    format!("{endpoint} is a plain Cassandra, which takes no signatures"),
-                    "Give it a user and password, or none; for SigV4 use Endpoint::region or Endpoint::explicit",
-                ));
-            }
-            if !self.trusted.is_empty() {
-                return Err(refused(
-                    format!("{endpoint} is a plain Cassandra, which is spoken to without TLS and shows no certificate"),
-                    "Leave trust_pem out, or use Endpoint::explicit",
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    async fn where_to(&self) -> Result<Endpoint, Error> {
-        match (&self.endpoint, &self.region) {
-            (Some(endpoint), None) => Ok(endpoint.clone()),
-            (Some(endpoint), Some(region)) => endpoint.clone().with_signing_region(region),
-            (None, Some(region)) => Endpoint::region(region),
-            (None, None) => self.endpoint_of_the_environment().await,
-        }
-    }
-
-    #[cfg(not(feature = "aws-config"))]
-    async fn endpoint_of_the_environment(&self) -> Result<Endpoint, Error> {
-        Endpoint::from_environment()
-    }
-
-    /// Variables first, because they cost nothing; then what the profile or the instance says.
-    #[cfg(feature = "aws-config")]
-    async fn endpoint_of_the_environment(&self) -> Result<Endpoint, Error> {
-        let variables = Endpoint::from_environment();
-        let unset = ["AWS_REGION", "AWS_DEFAULT_REGION"]
-            .iter()
-            .all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty()));
-        if !unset {
-            return variables;
-        }
-        let chain = crate::auth::DefaultChain::new(None);
-        match tokio::time::timeout(self.settings.connect_timeout, chain.region()).await {
-            Ok(Some(region)) => Endpoint::region(region),
-            Ok(None) | Err(_) => variables,
-        }
-    }
-
-    fn who(&self, endpoint: &Endpoint) -> Result<Authenticator, Error> {
-        if let Some((user, secret)) = &self.password {
-            return Authenticator::password(user.clone(), secret.clone());
-        }
-        if endpoint.is_cassandra() {
-            return Ok(Authenticator::none());
-        }
-        let Some(region) = endpoint.signing_region() else {
-            return Err(refused(
-                format!("nothing says which region to sign for at {endpoint}"),
-                "Name it with Builder::region",
-            ));
-        };
-        let source = self.credentials.clone().unwrap_or_else(|| default_source(region));
-        Authenticator::sigv4(region, source, Clock::system(), Timing::default())
-    }
-}
-
-#[cfg(not(feature = "aws-config"))]
-fn default_source(_region: &str) -> CredentialSource {
-    CredentialSource::environment()
-}
-
-#[cfg(feature = "aws-config")]
-fn default_source(region: &str) -> CredentialSource {
-    CredentialSource::default_chain(crate::auth::DefaultChain::new(Some(region)))
-}
-
-fn refused(problem: impl Into<String>, advice: &'static str) -> Error {
-    Error::new(ErrorKind::Configuration, "setting up a session", problem.into()).with_advice(advice)
 }
 
 impl fmt::Debug for Builder {

@@ -18,9 +18,10 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, warn};
 
 use super::defaults::{PROBE_TIMEOUT, probe_timeout};
+use super::driver;
 use super::ready::FirstPeer;
+use super::settings::Settings;
 use super::topology::Translator;
-use super::{Settings, driver};
 use crate::auth::Identity;
 use crate::handshake::{Attempt, Depth, EC2_PERMISSIONS, Failure, Handshake, Picture};
 use crate::{Error, ErrorKind};

@@ -10,7 +10,9 @@ use tokio::time::Instant;
 use super::builder::Builder;
 use super::defaults::probe_timeout;
 use super::report::{Report, in_short};
-use super::{PoolAdvice, ReadyWhen, Session, Settings};
+use super::set_up::set_up;
+use super::settings::Settings;
+use super::{PoolAdvice, ReadyWhen, Session};
 use crate::auth::Identity;
 use crate::handshake::{Attempt, Depth, EC2_PERMISSIONS, Failure, Handshake, Picture, Stage, TlsFound};
 
@@ -24,7 +26,7 @@ const MOST_PROBED: usize = 50;
 
 pub(super) async fn diagnose(builder: &Builder) -> Report {
     let started = Instant::now();
-    let (handshake, settings) = match builder.prepare().await {
+    let (handshake, settings) = match set_up(builder).await {
         Ok(prepared) => prepared,
         Err(error) => {
             let mut report = Report::new("No endpoint to connect to");

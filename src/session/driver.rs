@@ -12,9 +12,9 @@ use scylla::cluster::metadata::PeriodicFetchMode;
 use scylla::policies::address_translator::AddressTranslator;
 use scylla::policies::retry::FallthroughRetryPolicy;
 
-use super::Settings;
 use super::defaults::{KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, PROBE_TIMEOUT};
 use super::rotation::Rotation;
+use super::settings::Settings;
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::handshake::Handshake;
 

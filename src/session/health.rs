@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use super::Session;
+use super::defaults::TOPOLOGY_TIMEOUT;
 use crate::auth::Identity;
 
 /// How a session is: what [`Session::health`](crate::Session::health) gives. As text, it says so in words.
@@ -13,38 +15,38 @@ use crate::auth::Identity;
 /// A snapshot, made of what the session has seen by itself; nobody was asked. It holds no secret.
 #[derive(Clone, Debug)]
 pub struct Health {
-    pub(super) endpoint: String,
-    pub(super) closed: bool,
-    pub(super) peers: Vec<PeerHealth>,
-    pub(super) alone_since: Option<SystemTime>,
-    pub(super) credentials: CredentialsHealth,
-    pub(super) topology: TopologyHealth,
-    pub(super) reconnected: u64,
-    pub(super) reconnecting: Option<Trouble>,
+    endpoint: String,
+    closed: bool,
+    peers: Vec<PeerHealth>,
+    alone_since: Option<SystemTime>,
+    credentials: CredentialsHealth,
+    topology: TopologyHealth,
+    reconnected: u64,
+    reconnecting: Option<Trouble>,
 }
 
 /// A peer, of a [`Health`].
 #[derive(Clone, Debug)]
 pub struct PeerHealth {
-    pub(super) address: SocketAddr,
-    pub(super) connected: bool,
-    pub(super) since: SystemTime,
-    pub(super) trouble: Option<Trouble>,
+    address: SocketAddr,
+    connected: bool,
+    since: SystemTime,
+    trouble: Option<Trouble>,
 }
 
 /// What a session signs or logs in with, of a [`Health`].
 #[derive(Clone, Debug)]
 pub struct CredentialsHealth {
-    pub(super) identity: Identity,
-    pub(super) trouble: Option<Trouble>,
+    identity: Identity,
+    trouble: Option<Trouble>,
 }
 
 /// What a session knows of which peers there are, of a [`Health`].
 #[derive(Clone, Debug)]
 pub struct TopologyHealth {
-    pub(super) read: SystemTime,
-    pub(super) overdue: bool,
-    pub(super) trouble: Option<Trouble>,
+    read: SystemTime,
+    overdue: bool,
+    trouble: Option<Trouble>,
 }
 
 /// What was wrong the last time that something was, and how often something was.
@@ -56,6 +58,47 @@ pub struct Trouble {
 }
 
 impl Health {
+    pub(super) fn of(session: &Session) -> Self {
+        let connected = session.connected();
+        if let Some(connected) = &connected {
+            session.0.watch.look(connected, Instant::now());
+        }
+        let authenticator = session.0.handshake.authenticator();
+        let seen = session.0.watch.seen();
+        let mut peers: Vec<PeerHealth> = connected.as_ref().map_or_else(Vec::new, |connected| {
+            let state = connected.driver.get_cluster_state();
+            let known = state.get_nodes_info().iter().filter_map(|node| {
+                let (is_connected, since) = seen.peers.get(&node.host_id).copied()?;
+                Some(PeerHealth {
+                    address: connected.address(node),
+                    connected: is_connected,
+                    since: system_time(since),
+                    trouble: connected.translator.trouble(node.host_id),
+                })
+            });
+            known.collect()
+        });
+        peers.sort_by_key(PeerHealth::address);
+        let overdue = session.0.settings.topology_interval * 2 + TOPOLOGY_TIMEOUT;
+        Self {
+            endpoint: session.endpoint().to_string(),
+            closed: connected.is_none(),
+            peers,
+            alone_since: seen.alone_since.map(system_time),
+            credentials: CredentialsHealth {
+                identity: authenticator.describe(),
+                trouble: authenticator.trouble().map(|(at, error)| Trouble::new(error.to_string(), at)),
+            },
+            topology: TopologyHealth {
+                read: system_time(seen.topology_read),
+                overdue: seen.topology_read.elapsed() > overdue,
+                trouble: seen.topology_trouble,
+            },
+            reconnected: seen.reconnected,
+            reconnecting: seen.reconnecting,
+        }
+    }
+
     /// The peers that the server shows, by address.
     pub fn peers(&self) -> &[PeerHealth] {
         &self.peers

@@ -7,20 +7,22 @@ mod diagnose;
 mod driver;
 mod gate;
 mod health;
+mod in_flight;
+mod peer;
 mod pool_advice;
 mod ready;
 mod report;
 mod rotation;
+mod set_up;
+mod settings;
 mod topology;
 mod watch;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -31,14 +33,15 @@ use tokio::time::Instant;
 use tracing::info;
 
 use self::connect::Connected;
-use self::defaults::{IN_FLIGHT, REPEATS_AT_LEAST, REQUESTS_PER_SECOND, TOPOLOGY_TIMEOUT};
+use self::defaults::{IN_FLIGHT, REPEATS_AT_LEAST, REQUESTS_PER_SECOND};
 use self::gate::Gate;
+use self::settings::Settings;
 use self::watch::Watch;
 use crate::handshake::Handshake;
-use crate::limit::{Limiter, Limits, Seen, WhenFull};
+use crate::limit::{Limiter, Limits, Seen};
 use crate::observe::{Meters, Observers};
-use crate::pace::{Paces, TableLimit};
-use crate::retry::{Backoff, Budget, Random, Retry};
+use crate::pace::Paces;
+use crate::retry::{Budget, Random, Retry};
 use crate::schema::MOST_UNDER_WAY;
 use crate::statement::Cache;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
@@ -46,6 +49,8 @@ use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
 pub use self::builder::Builder;
 pub(crate) use self::defaults::LONGEST_TIMEOUT;
 pub use self::health::{CredentialsHealth, Health, PeerHealth, TopologyHealth, Trouble};
+pub(crate) use self::in_flight::InFlight;
+pub use self::peer::Peer;
 pub use self::pool_advice::PoolAdvice;
 pub use self::ready::ReadyWhen;
 pub use self::report::{Finding, Report};
@@ -77,36 +82,7 @@ struct Inner {
     watch: Watch,
 }
 
-/// What was set on the builder and holds for the session.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) connect_timeout: Duration,
-    pub(crate) call_timeout: Duration,
-    pub(crate) attempt_timeout: Duration,
-    pub(crate) read_consistency: ReadConsistency,
-    pub(crate) page_size: NonZeroU32,
-    pub(crate) connections_per_host: NonZeroUsize,
-    pub(crate) application_name: Option<String>,
-    pub(crate) backoff: Backoff,
-    pub(crate) retry_percent: u8,
-    pub(crate) when_full: WhenFull,
-    pub(crate) ready_when: ReadyWhen,
-    pub(crate) probe_after: Duration,
-    pub(crate) topology_interval: Duration,
-    pub(crate) table_limits: HashMap<String, TableLimit>,
-    pub(crate) traces_query_text: bool,
-    pub(crate) keyspace: DefaultKeyspace,
-    pub(crate) observers: Observers,
-}
-
-/// Something that is being done on a session, which waits for it when it is closed. The driver is to be had through
-/// it only.
-pub(crate) struct InFlight {
-    connected: Arc<Connected>,
-    session: Session,
-}
-
-/// Between two looks at which peers are connected.
+/// How often `warm_up` looks which peers are connected.
 const WARM_UP_INTERVAL: Duration = Duration::from_millis(20);
 
 const PEERS_REACHABLE: &str = "Check that security groups and network ACLs let this machine reach every address that \
@@ -159,10 +135,7 @@ impl Session {
     pub fn peers(&self) -> Vec<Peer> {
         let Some(connected) = self.connected() else { return Vec::new() };
         let state = connected.driver.get_cluster_state();
-        let peers = state
-            .get_nodes_info()
-            .iter()
-            .map(|node| Peer { address: connected.address(node), connected: node.is_connected() });
+        let peers = state.get_nodes_info().iter().map(|node| Peer::new(connected.address(node), node.is_connected()));
         peers.collect()
     }
 
@@ -195,44 +168,7 @@ impl Session {
     ///
     /// Each change is logged once by `tracing`, not with each request; the driver has log lines of its own.
     pub fn health(&self) -> Health {
-        let connected = self.connected();
-        if let Some(connected) = &connected {
-            self.0.watch.look(connected, Instant::now());
-        }
-        let authenticator = self.0.handshake.authenticator();
-        let seen = self.0.watch.seen();
-        let mut peers: Vec<PeerHealth> = connected.as_ref().map_or_else(Vec::new, |connected| {
-            let state = connected.driver.get_cluster_state();
-            let known = state.get_nodes_info().iter().filter_map(|node| {
-                let (is_connected, since) = seen.peers.get(&node.host_id).copied()?;
-                Some(PeerHealth {
-                    address: connected.address(node),
-                    connected: is_connected,
-                    since: health::system_time(since),
-                    trouble: connected.translator.trouble(node.host_id),
-                })
-            });
-            known.collect()
-        });
-        peers.sort_by_key(PeerHealth::address);
-        let overdue = self.0.settings.topology_interval * 2 + TOPOLOGY_TIMEOUT;
-        Health {
-            endpoint: self.endpoint().to_string(),
-            closed: connected.is_none(),
-            peers,
-            alone_since: seen.alone_since.map(health::system_time),
-            credentials: CredentialsHealth {
-                identity: authenticator.describe(),
-                trouble: authenticator.trouble().map(|(at, error)| Trouble::new(error.to_string(), at)),
-            },
-            topology: TopologyHealth {
-                read: health::system_time(seen.topology_read),
-                overdue: seen.topology_read.elapsed() > overdue,
-                trouble: seen.topology_trouble,
-            },
-            reconnected: seen.reconnected,
-            reconnecting: seen.reconnecting,
-        }
+        Health::of(self)
     }
 
     /// Shows the limiter which peers there are and whether they are connected.
@@ -345,7 +281,7 @@ impl Session {
             return Err(self.closed());
         }
         match self.connected() {
-            Some(connected) => Ok(InFlight { connected, session: self.clone() }),
+            Some(connected) => Ok(InFlight::new(connected, self.clone())),
             None => {
                 self.0.gate.leave();
                 Err(self.closed())
@@ -482,49 +418,5 @@ impl fmt::Debug for Session {
             .field("peers", &self.peers())
             .field("in_flight", &self.0.gate.in_flight())
             .finish_non_exhaustive()
-    }
-}
-
-impl InFlight {
-    pub(crate) fn driver(&self) -> &DriverSession {
-        &self.connected.driver
-    }
-
-    pub(crate) fn shared_driver(&self) -> Arc<DriverSession> {
-        Arc::clone(&self.connected.driver)
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        // The peers' connections are closed with the last holder of the peers.
-        if self.session.0.gate.leave() {
-            self.session.0.limiter.forget();
-        }
-    }
-}
-
-impl fmt::Debug for InFlight {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InFlight").field("session", &self.session).finish_non_exhaustive()
-    }
-}
-
-/// One of the addresses that requests go to: on Keyspaces a load balancer, not a node (`DG:connections`).
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Peer {
-    address: SocketAddr,
-    connected: bool,
-}
-
-impl Peer {
-    /// Where its connections lead.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Whether there is at least one connection.
-    pub fn is_connected(&self) -> bool {
-        self.connected
     }
 }

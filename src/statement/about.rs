@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use keyspaces_cql::statement::{ConstantKind, InsertContent, Selection, Target, Term, TermKind};
+use keyspaces_cql::statement::{ConstantKind, Selection, TermKind};
 use keyspaces_cql::{AdditionTo, Effect, Idempotence, Judgement, Statement, SyntaxError};
 use scylla::frame::response::result::{ColumnSpec, ColumnType, NativeType};
 use scylla::statement::batch::BatchType;
@@ -283,48 +283,6 @@ fn way(effect: Effect) -> &'static str {
     }
 }
 
-/// The columns that a modification sets, and those that it pins to one value in WHERE.
-#[derive(Debug)]
-pub(super) struct Touched<'t> {
-    pub(super) sets: Vec<&'t str>,
-    /// With the values; an INSERT pins what it sets.
-    pub(super) pins: Vec<(&'t str, &'t Term)>,
-    /// Whether WHERE says anything but "equal".
-    pub(super) ranges: bool,
-    pub(super) deletes_rows: bool,
-}
-
-impl<'t> Touched<'t> {
-    pub(super) fn by(statement: &'t Statement) -> Option<Self> {
-        let relations = match statement {
-            Statement::Insert(insert) => {
-                let InsertContent::Values { columns, values } = &insert.content else { return None };
-                let sets: Vec<_> = columns.iter().map(|column| column.text.as_str()).collect();
-                let pins = sets.iter().copied().zip(values).collect();
-                return Some(Self { pins, sets, ranges: false, deletes_rows: false });
-            }
-            Statement::Update(update) => &update.relations,
-            Statement::Delete(delete) => &delete.relations,
-            _ => return None,
-        };
-        let targets: Vec<&Target> = match statement {
-            Statement::Update(update) => update.assignments.iter().map(|assignment| &assignment.target).collect(),
-            Statement::Delete(delete) => delete.targets.iter().collect(),
-            _ => Vec::new(),
-        };
-        Some(Self {
-            sets: targets.iter().map(|target| target.column().text.as_str()).collect(),
-            pins: relations
-                .iter()
-                .filter_map(|relation| relation.equality())
-                .map(|(column, value)| (column.text.as_str(), value))
-                .collect(),
-            ranges: relations.iter().any(|relation| relation.equality().is_none()),
-            deletes_rows: matches!(statement, Statement::Delete(delete) if delete.targets.is_empty()),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -449,20 +407,5 @@ mod tests {
         assert_eq!(page_size("SELECT k FROM ks.t LIMIT 10000"), 1_000);
         assert_eq!(page_size("SELECT k FROM ks.t LIMIT 0"), 1);
         assert_eq!(page_size("SELECT k FROM ks.t WHERE v = 1 LIMIT 10 ALLOW FILTERING"), 1_000);
-    }
-
-    #[test]
-    fn what_a_modification_touches_is_read_from_its_text() {
-        let touched = |text: &str| {
-            let statement = keyspaces_cql::parse(text).expect("it is CQL");
-            let it = Touched::by(&statement).expect("a modification");
-            let pins: Vec<_> = it.pins.iter().map(|(column, _)| *column).collect();
-            (it.sets.join(" "), pins.join(" "), it.ranges, it.deletes_rows)
-        };
-        let is = |sets: &str, pins: &str, ranges, deletes| (sets.to_owned(), pins.to_owned(), ranges, deletes);
-        assert_eq!(touched("INSERT INTO ks.t (a, b) VALUES (?, 1)"), is("a b", "a b", false, false));
-        assert_eq!(touched("UPDATE ks.t SET s = ? WHERE a = ? AND b = 1"), is("s", "a b", false, false));
-        assert_eq!(touched("DELETE FROM ks.t WHERE a = ? AND b > 1"), is("", "a", true, true));
-        assert_eq!(touched("DELETE s FROM ks.t WHERE a = ? AND b = ?"), is("s", "a b", false, false));
     }
 }

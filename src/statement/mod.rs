@@ -18,6 +18,7 @@ mod query;
 mod refused;
 mod select;
 mod table_check;
+mod touched;
 mod value_types;
 mod write;
 

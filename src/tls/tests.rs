@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::*;
-use crate::stub::{At, Ca, Does, Stub};
+use testkit::stub::{At, Ca, Does, Stub};
 
 const NAME: &str = "cassandra.us-east-1.amazonaws.com";
 

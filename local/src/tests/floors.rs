@@ -1,4 +1,5 @@
-//! The floors of this crate, as ARCHITECTURE.md draws them: what is on one uses only what is on the floors below.
+//! The floors of this crate, as ARCHITECTURE.md draws them: what is on one uses only what is on the floors below. And how
+//! long a file of the workspace may be.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -77,7 +78,7 @@ fn wrong(file: &Path, text: &str) -> Vec<String> {
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        if path.is_dir() && !path.ends_with("target") && !path.ends_with("node_modules") {
             files(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.push(path);
@@ -98,6 +99,18 @@ fn imports_go_down_only() {
         .flat_map(|path| wrong(path.strip_prefix(&source).unwrap(), &fs::read_to_string(path).unwrap()))
         .collect();
     assert!(all.len() > 100 && wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_file_of_the_workspace_is_longer_than_450_lines() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut all = Vec::new();
+    for directory in ["src", "cql", "local", "cli", "testing", "tests", "benches", "examples"] {
+        files(&root.join(directory), &mut all);
+    }
+    let lines = |path: &PathBuf| fs::read_to_string(path).unwrap().lines().count();
+    let long: Vec<_> = all.iter().map(|path| (path, lines(path))).filter(|(_, lines)| *lines > 450).collect();
+    assert!(all.len() > 500 && long.is_empty(), "they hold more than one concept each: {long:?}");
 }
 
 #[test]

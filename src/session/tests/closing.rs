@@ -10,7 +10,7 @@ async fn closing_waits_for_what_is_in_flight_and_then_closes_the_connections() {
         let session = session.clone();
         async move { run(&session, "SELECT held FROM shop.t").await }
     });
-    let is_there = |seen: &crate::stub::Seen| {
+    let is_there = |seen: &testkit::stub::Seen| {
         seen.requests.iter().any(|request| request.statement.as_deref().is_some_and(|text| text.contains("held")))
     };
     site.stub.until(is_there).await;

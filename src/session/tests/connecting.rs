@@ -5,7 +5,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future as provided};
 
 use super::*;
-use crate::stub::{Topology, loopback};
+use crate::session::set_up::set_up;
+use testkit::stub::{Topology, loopback};
 
 #[tokio::test]
 async fn each_peer_gets_its_connections_and_each_is_signed() {
@@ -43,7 +44,7 @@ async fn each_peer_gets_its_connections_and_each_is_signed() {
 
 /// What a client sends until its pools are full: how often each opcode.
 async fn sent(stub: &Stub, connections: usize) -> BTreeMap<u8, usize> {
-    let is_full = |seen: &crate::stub::Seen| {
+    let is_full = |seen: &testkit::stub::Seen| {
         let authenticated = seen.requests.iter().filter(|request| request.opcode == 0x0F).count();
         seen.all_open() == connections && authenticated == connections * 2
     };
@@ -68,7 +69,7 @@ async fn where_all_is_well_connecting_sends_what_the_bare_driver_sends_and_nothi
     let site = Site::new(9, |stub| stub.topology(topology)).await;
     let mut builder = site.builder();
     builder.settings.probe_after = Duration::from_secs(60);
-    let (handshake, _) = builder.prepare().await.unwrap();
+    let (handshake, _) = set_up(&builder).await.unwrap();
     let _session = builder.connect().await.unwrap();
     let ours = sent(&site.stub, CONNECTIONS).await;
     // A loopback address is asked whether anybody listens, and that connection is closed at once.
@@ -76,7 +77,7 @@ async fn where_all_is_well_connecting_sends_what_the_bare_driver_sends_and_nothi
     assert!(accepted <= CONNECTIONS + 8, "{accepted}");
 
     let bare = Site::new(9, |stub| stub.topology(topology)).await;
-    let (theirs, _) = bare.builder().prepare().await.unwrap();
+    let (theirs, _) = set_up(&bare.builder()).await.unwrap();
     let _driver = scylla::client::session_builder::SessionBuilder::new()
         .known_node_addr(bare.stub.address())
         .tls_context(theirs.tls().cloned().map(scylla::client::session::TlsContext::from))
@@ -127,7 +128,7 @@ async fn one_peer_is_enough_if_told_so_and_the_others_follow() {
     run(&session, "SELECT a FROM shop.t").await;
     site.stub.heal();
     let are_connected =
-        |seen: &crate::stub::Seen| (1..=9).all(|peer| seen.open.get(&loopback(peer)).is_some_and(|open| *open >= 3));
+        |seen: &testkit::stub::Seen| (1..=9).all(|peer| seen.open.get(&loopback(peer)).is_some_and(|open| *open >= 3));
     site.stub.until(are_connected).await;
     drop(session);
     site.stub.until(|seen| seen.all_open() == 0).await;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::stub::{Topology, loopback};
+use testkit::stub::{Topology, loopback};
 
 fn about<'a>(report: &'a Report, subject: &str) -> Vec<&'a Finding> {
     report.findings().iter().filter(|finding| finding.subject() == subject).collect()
@@ -171,7 +171,7 @@ async fn the_pool_is_held_against_the_advice_and_the_peers_there_are() {
 #[tokio::test]
 async fn a_plain_cassandra_of_one_node_is_well() {
     let stub = Stub::at(1)
-        .topology(|_| Topology { local: crate::stub::Row::of(loopback(1)), peers: Vec::new() })
+        .topology(|_| Topology { local: testkit::stub::Row::of(loopback(1)), peers: Vec::new() })
         .start()
         .await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();

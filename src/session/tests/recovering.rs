@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::handshake::Resolver;
-use crate::stub::loopback;
+use testkit::stub::loopback;
 
 /// Waits until the session is so, for five times what is stated.
 async fn until(session: &Session, stated: u64, so: impl Fn(&Health) -> bool) {

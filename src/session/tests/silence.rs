@@ -6,7 +6,7 @@ use std::time::Instant;
 use futures::future::join_all;
 
 use super::*;
-use crate::stub::{loopback, silent_at_tcp};
+use testkit::stub::{loopback, silent_at_tcp};
 
 #[tokio::test]
 async fn silence_ends_at_the_deadline_with_the_stage_in_the_error_and_leaves_nothing_open() {
@@ -84,7 +84,7 @@ async fn a_contact_point_that_is_silent_is_passed_over_for_one_that_answers() {
     let port = |site: &Site| site.stub.port();
     for at in [At::Accept, At::Options] {
         let site = Site::new(2, |stub| {
-            let stub = stub.topology(|_| crate::stub::Topology::like_keyspaces(&[loopback(2)]));
+            let stub = stub.topology(|_| testkit::stub::Topology::like_keyspaces(&[loopback(2)]));
             stub.fault_of(loopback(1), at, Does::Nothing)
         })
         .await;
@@ -104,7 +104,7 @@ async fn a_contact_point_that_is_silent_is_passed_over_for_one_that_answers() {
 #[tokio::test]
 async fn one_of_nine_peers_silent_at_tcp_costs_a_second() {
     let peers: Vec<_> = (1..=9).map(loopback).collect();
-    let site = Site::new(8, |stub| stub.topology(move |_| crate::stub::Topology::like_keyspaces(&peers))).await;
+    let site = Site::new(8, |stub| stub.topology(move |_| testkit::stub::Topology::like_keyspaces(&peers))).await;
     let _held = silent_at_tcp(SocketAddr::new(loopback(9), site.stub.port())).await;
     let started = Instant::now();
     let session = site.builder().connect().await.unwrap();

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use uuid::Uuid;
 
 use super::*;
-use crate::stub::{Row, Topology, loopback};
+use testkit::stub::{Row, Topology, loopback};
 
 const NOBODY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 255, 1, 1));
 

@@ -6,7 +6,8 @@ use scylla::statement::batch::BatchType;
 
 use super::row::Row;
 use super::{Members, members_of};
-use crate::statement::about::{About, Touched};
+use crate::statement::about::About;
+use crate::statement::touched::Touched;
 use crate::statement::{Core, Write};
 use crate::{Error, Session};
 

@@ -7,8 +7,9 @@ use keyspaces_cql::statement::{Term, TermKind};
 
 use super::{Key, key};
 use crate::Session;
-use crate::statement::about::{About, Touched};
+use crate::statement::about::About;
 use crate::statement::cells::Cells;
+use crate::statement::touched::Touched;
 
 /// The row that a statement is about.
 #[derive(Debug)]

@@ -3,9 +3,10 @@ use keyspaces::schema::{
 };
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
+use testkit::tables::definition;
 
 use crate::local::prompt;
-use crate::schema::property::{as_described, definition};
+use crate::schema::property::as_described;
 
 /// Another definition that Keyspaces can make of `there`: its key, its columns and more, what can only be turned on turned
 /// on where it is, and else the options of `other`, every one of them said.
@@ -26,6 +27,7 @@ fn reachable(there: &TableDefinition, other: &TableDefinition) -> TableDefinitio
     options.cdc.get_or_insert(Cdc::Off);
     options.tags.get_or_insert_with(Tags::new);
     options.default_time_to_live.get_or_insert(0);
+    options.comment.get_or_insert_default();
     let scaling = options.auto_scaling.get_or_insert_default();
     scaling.read.get_or_insert(CapacityScaling::Disabled);
     scaling.write.get_or_insert(CapacityScaling::Disabled);

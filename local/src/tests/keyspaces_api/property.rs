@@ -2,116 +2,16 @@
 
 use std::time::Duration;
 
-use keyspaces_cql::statement::{CqlType, NativeType, Order};
-use keyspaces_cql::{
-    CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, ColumnKind, PointInTimeRecovery,
-    TableDefinition, TargetTracking, Ttl,
-};
-use proptest::collection::{btree_map, vec};
-use proptest::prelude::*;
-use proptest::sample::select;
-use proptest::strategy::ValueTree;
+use keyspaces_cql::statement::Order;
+use keyspaces_cql::{CapacityMode, CapacityScaling, Cdc, ColumnKind, TableDefinition};
+use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
+use testkit::tables::definition;
 
 use super::{Api, table};
 use crate::tests::another;
 use crate::tests::client::{Answer, Client};
-
-fn native() -> impl Strategy<Value = NativeType> {
-    use NativeType::{Ascii, Bigint, Blob, Boolean, Date, Decimal, Inet, Int, Text, Timestamp, Timeuuid, Uuid, Varint};
-    select(vec![Ascii, Bigint, Blob, Boolean, Date, Decimal, Inet, Int, Text, Timestamp, Timeuuid, Uuid, Varint])
-}
-
-fn key_type() -> impl Strategy<Value = CqlType> {
-    prop_oneof![
-        4 => native().prop_map(CqlType::from),
-        1 => native().prop_map(|element| CqlType::frozen(CqlType::list(element))),
-        1 => (native(), native()).prop_map(|(one, other)| CqlType::tuple([one.into(), other.into()])),
-    ]
-}
-
-fn scaling() -> impl Strategy<Value = CapacityScaling> {
-    let tracking = (1..50_u32, 50..40_000_u32, 20..=90_u32, proptest::option::of(0..600_u32), any::<bool>());
-    prop_oneof![
-        1 => Just(CapacityScaling::Disabled),
-        3 => tracking.prop_map(|(minimum, maximum, target, scale_in_cooldown, disable_scale_in)| {
-            CapacityScaling::Target(TargetTracking {
-                target: target.into(),
-                scale_in_cooldown,
-                disable_scale_in,
-                ..TargetTracking::between(minimum, maximum)
-            })
-        }),
-    ]
-}
-
-/// Any table; some names of its columns are in need of quotes.
-fn definition() -> impl Strategy<Value = TableDefinition> {
-    let columns = vec((key_type(), any::<bool>()), 0..5);
-    let options = (
-        proptest::option::of((1..500_u32, 1..500_u32)),
-        any::<[bool; 3]>(),
-        proptest::option::of(0..1_000_000_u32),
-        proptest::option::of(select(vec![CdcView::NewImage, CdcView::KeysOnly, CdcView::NewAndOldImages])),
-        proptest::option::of((proptest::option::of(scaling()), proptest::option::of(scaling()))),
-        btree_map("[a-zA-Z0-9 +.=_:/-]{1,20}", "[a-zA-Z0-9 +.=_:/-]{1,20}", 0..3),
-        proptest::option::of("[ -~]{0,20}"),
-    );
-    (vec(key_type(), 1..4), vec((key_type(), any::<bool>()), 0..4), columns, options).prop_map(
-        |(key, clustering, columns, (units, on, seconds, view, scaling, tags, comment))| {
-            let mut table = TableDefinition::builder("ks", "t");
-            let mut number = 0;
-            let mut name = || {
-                number += 1;
-                if number % 3 == 0 { format!("C \"{number}") } else { format!("c{number}") }
-            };
-            for column_type in key {
-                table = table.partition_key(name(), column_type);
-            }
-            let may_be_static = !clustering.is_empty();
-            for (column_type, descending) in clustering {
-                let order = if descending { Order::Descending } else { Order::Ascending };
-                table = table.clustering_column(name(), column_type, order);
-            }
-            for (column_type, is_static) in columns {
-                table = if is_static && may_be_static {
-                    table.static_column(name(), column_type)
-                } else {
-                    table.column(name(), column_type)
-                };
-            }
-            if let Some((read, write)) = units {
-                table = table.with(CapacityMode::Provisioned { read, write });
-                if let Some((read, write)) = scaling.filter(|(read, write)| read.is_some() || write.is_some()) {
-                    table = table.with(keyspaces_cql::AutoScaling { read, write, ..Default::default() });
-                }
-            }
-            if on[0] {
-                table = table.with(PointInTimeRecovery::Enabled);
-            }
-            if on[1] {
-                table = table.with(ClientSideTimestamps::Enabled);
-            }
-            if on[2] {
-                table = table.with(Ttl::Enabled);
-            }
-            if let Some(seconds) = seconds {
-                table = table.default_time_to_live(seconds);
-            }
-            if let Some(view) = view {
-                table = table.with(Cdc::On(view));
-            }
-            if let Some(comment) = comment {
-                table = table.with(keyspaces_cql::TableProperty::Comment(comment));
-            }
-            for (key, value) in tags.into_iter().filter(|(key, _)| !key.to_lowercase().starts_with("aws:")) {
-                table = table.tag(key, value);
-            }
-            table.build().unwrap()
-        },
-    )
-}
 
 /// The CreateTable of a definition.
 fn request(table: &TableDefinition) -> Value {
@@ -242,8 +142,7 @@ async fn a_table_made_by_the_api_is_the_one_that_cql_makes() {
     api.keyspace("ks").await;
     let mut runner = TestRunner::deterministic();
     for number in 0..24 {
-        let mut definition = definition().new_tree(&mut runner).unwrap().current();
-        definition.table = keyspaces_cql::QualifiedName::new("ks", format!("api{number}"));
+        let mut definition = definition(format!("api{number}")).new_tree(&mut runner).unwrap().current();
         api.call("CreateTable", request(&definition)).await;
         api.active("ks", &format!("api{number}")).await;
         definition.table = keyspaces_cql::QualifiedName::new("ks", format!("cql{number}"));

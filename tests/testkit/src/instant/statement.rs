@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::columns;
-use super::frame::{Answer, Parameters, put_bytes, put_int, put_short, put_string};
+use crate::frame::{Answer, Parameters, put_bytes, put_int, put_short, put_string};
 
 const VOID: usize = 1;
 const ROWS: usize = 2;

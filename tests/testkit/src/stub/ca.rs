@@ -6,13 +6,13 @@ use rcgen::{
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
 /// An authority of one test's own.
-pub(crate) struct Ca {
+pub struct Ca {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Ca {
-    pub(crate) fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -23,17 +23,17 @@ impl Ca {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
-    pub(crate) fn pem(&self) -> &str {
+    pub fn pem(&self) -> &str {
         &self.pem
     }
 
     /// A server that shows a certificate for `names`.
-    pub(crate) fn server(&self, names: &[&str]) -> Arc<rustls::ServerConfig> {
+    pub fn server(&self, names: &[&str]) -> Arc<rustls::ServerConfig> {
         self.server_with(names, |_| {})
     }
 
     /// The same with something about the certificate changed.
-    pub(crate) fn server_with(
+    pub fn server_with(
         &self,
         names: &[&str],
         change: impl FnOnce(&mut CertificateParams),

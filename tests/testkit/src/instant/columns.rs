@@ -1,6 +1,6 @@
 //! The columns that the stub knows: type and the one value that every row has.
 
-use super::frame::{put_bytes, put_int, put_short};
+use crate::frame::{put_bytes, put_int, put_short};
 
 const BIGINT: usize = 0x02;
 const INT: usize = 0x09;

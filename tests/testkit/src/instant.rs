@@ -4,7 +4,6 @@
 //! first bound value is a text like `5000 rows` it gives that many, in pages of the size asked for.
 
 mod columns;
-mod frame;
 mod statement;
 
 use std::collections::HashMap;
@@ -17,19 +16,19 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex as AsyncMutex;
 
-use frame::{Answer, Request};
-use statement::Prepared;
+use self::statement::Prepared;
+use crate::frame::{Answer, Request, opcode};
 
 /// How late answers come.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Delay {
-    pub(crate) by: Duration,
+pub struct Delay {
+    pub by: Duration,
     /// Every answer, not only those to prepared statements over tables other than the system's.
-    pub(crate) always: bool,
+    pub always: bool,
 }
 
 /// Serves until the future is dropped.
-pub(crate) async fn serve(listener: TcpListener, delay: Delay) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, delay: Delay) -> io::Result<()> {
     let statements = Arc::new(Statements::default());
     loop {
         let (stream, _) = listener.accept().await?;
@@ -91,23 +90,23 @@ impl Connection {
     /// The answer, and whether it comes without delay.
     fn answer(&self, request: &Request) -> (Answer, bool) {
         let answer = match request.opcode {
-            frame::OPTIONS => Answer::supported(),
-            frame::STARTUP | frame::REGISTER => Answer::ready(),
-            frame::PREPARE => match self.statements.prepare(request.text()) {
+            opcode::OPTIONS => Answer::supported(),
+            opcode::STARTUP | opcode::REGISTER => Answer::ready(),
+            opcode::PREPARE => match self.statements.prepare(request.text()) {
                 Some(prepared) => prepared.description(),
                 None => Answer::invalid("the stub does not know this statement or one of its columns"),
             },
-            frame::QUERY => match Prepared::read(request.text()) {
+            opcode::QUERY => match Prepared::read(request.text()) {
                 Some(statement) => statement.result(&request.parameters_of_query()),
                 None => Answer::invalid("the stub does not know this statement or one of its columns"),
             },
-            frame::EXECUTE => match self.statements.get(request.prepared_id()) {
+            opcode::EXECUTE => match self.statements.get(request.prepared_id()) {
                 Some(prepared) => {
                     return (prepared.result(&request.parameters_of_execute()), prepared.is_of_the_system());
                 }
                 None => Answer::unprepared(request.prepared_id()),
             },
-            frame::BATCH => return (Answer::void(), false),
+            opcode::BATCH => return (Answer::void(), false),
             _ => Answer::invalid("the stub does not know this opcode"),
         };
         (answer, true)

@@ -1,0 +1,12 @@
+//! What the tests and benches of this workspace share.
+//!
+//! [`stub`] is a server for tests of connecting and failing, [`instant`] one for benches. Both speak CQL v4 by [`frame`],
+//! which is written by hand: the driver's codec writes requests and reads answers, and a server needs the opposite.
+//! [`tables`] makes random definitions of tables.
+#![allow(missing_docs, missing_debug_implementations, reason = "only tests and benches of this workspace use it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+pub mod frame;
+pub mod instant;
+pub mod stub;
+pub mod tables;
