@@ -100,7 +100,8 @@ impl Export {
         Self { rate, ..self }
     }
 
-    /// For how long the service may give no page before it ends with an error. Default: 15 minutes.
+    /// For how long the service may give no page before it ends with an error. Throttling, lost connections and expired
+    /// credentials are waited for. Default: 15 minutes.
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }

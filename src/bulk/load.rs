@@ -158,7 +158,8 @@ impl Load {
         Self { in_flight: Some(rows), ..self }
     }
 
-    /// For how long the service may take none of the rows before the load ends with an error. Default: 15 minutes.
+    /// For how long the service may take none of the rows before the load ends with an error. Throttling, lost connections and
+    /// expired credentials are waited for. Default: 15 minutes.
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
@@ -175,7 +176,7 @@ impl Load {
         Self { rejected_to: Some(path.into()), ..self }
     }
 
-    /// With how many rejected rows the load goes on; one more ends it. Default: 100 with a file for them, else none.
+    /// With how many rejected rows the load goes on; one more ends it, and is not written to the file. Default: 100 with a file for them, else none.
     pub fn most_rejected(self, rows: u64) -> Self {
         Self { most_rejected: Some(rows), ..self }
     }

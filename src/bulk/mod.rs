@@ -138,7 +138,17 @@ impl Bulk<'_> {
     }
 
     /// Counts the rows of a table, by reading all of it: Keyspaces has no `COUNT` over more than a partition
-    /// (`DG:troubleshooting.cql`). The number is [`Summary::rows`].
+    /// (`DG:troubleshooting.cql`). The number is [`Summary::rows`]. With a [`filter`](Export::filter) it counts one partition,
+    /// some rows of it, or a range of tokens.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// let all = session.bulk().count("shop", "sales").await?.rows;
+    /// let of_a_day = session.bulk().count("shop", "sales").filter("day = '2026-01-31'").await?.rows;
+    /// let upper_half = session.bulk().count("shop", "sales").filter("token(day) > 0").await?.rows;
+    /// # drop((all, of_a_day, upper_half));
+    /// # Ok(()) }
+    /// ```
     pub fn count(&self, keyspace: &str, table: &str) -> Export {
         Export::new(self.session, keyspace, table, None)
     }

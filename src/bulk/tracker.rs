@@ -15,7 +15,7 @@ pub(super) struct Tracker {
     most: usize,
 }
 
-/// Rows in the window, of 48 bytes each, so that one row that is not acknowledged for long does not fill the memory.
+/// Rows in the window, of 40 bytes each, so that one row that is not acknowledged for long does not fill the memory.
 const MOST_ROWS: usize = 1_000_000;
 
 impl Tracker {

@@ -3,11 +3,11 @@ use std::future::IntoFuture;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-use keyspaces::bulk::{Csv, Input, JsonLines, Load, Rate};
+use keyspaces::bulk::{Csv, Input, JsonLines, Load, Output, Rate};
 use keyspaces::{ErrorKind, Session};
-use keyspaces_local::Fault;
 use keyspaces_local::fault::Effect;
 use keyspaces_local::journal::Kind;
+use keyspaces_local::{Fault, Local};
 
 use super::{Folder, apart, rows};
 use crate::server;
@@ -135,6 +135,70 @@ async fn a_file_that_changes_while_it_is_loaded_or_before_it_is_gone_on_with_is_
     let other = session.bulk().load(keyspace, name, Input::file(&path), Csv::new().columns(["id"]).null("-"));
     let error = other.checkpoint(folder.path("state")).await.unwrap_err();
     assert!(error.to_string().contains("failed: format was Csv"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_grows_while_it_is_loaded_is_told() {
+    let session = server::session().await;
+    let folder = Folder::new();
+    let table = server::table(&session, "id int PRIMARY KEY").await;
+    let (keyspace, name) = apart(&table);
+    let path = folder.write("ids.csv", many(0..5_000));
+    let load = session.bulk().load(keyspace, name, Input::file(&path), Csv::new());
+    // Some 1,500 rows are read ahead, the others not before these are sent.
+    let mut progress = load.progress();
+    let loading = tokio::spawn(load.shuffle(NonZeroUsize::MIN).in_flight(NonZeroUsize::MIN).into_future());
+    progress.wait_for(|progress| progress.rows > 0).await.unwrap();
+    let mut file = fs::File::options().append(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut file, b"5000\n").unwrap();
+    let error = loading.await.unwrap().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "reading {} failed: the file was changed while it was read. Some of its rows may be old, some new: load it again \
+             without the checkpoint",
+            path.display()
+        )
+    );
+}
+
+#[tokio::test]
+async fn credentials_that_expire_are_waited_for_while_there_is_patience() {
+    if server::local().await.is_none() {
+        return;
+    }
+    let local = Local::builder().start().await.unwrap();
+    let session = crate::local::signed(&local).connect().await.unwrap();
+    server::keyspace(&session, "expiring").await;
+    session.define("CREATE TABLE expiring.ids (id int PRIMARY KEY)").await.unwrap();
+    session.define("CREATE TABLE expiring.copies (id int PRIMARY KEY)").await.unwrap();
+    load(&session, "expiring.ids", &many(0..400)).await.unwrap();
+    let folder = Folder::new();
+    let fifty = Rate::Units(NonZeroU32::new(50).unwrap());
+    let loading = load(&session, "expiring.copies", &many(0..400)).rate(fifty);
+    let exporting =
+        session.bulk().export("expiring", "ids", Output::file(folder.path("ids.csv")), Csv::new()).rate(fifty);
+    let (mut loaded, mut exported) = (loading.progress(), exporting.progress());
+    let (loading, exporting) = (tokio::spawn(loading.into_future()), tokio::spawn(exporting.into_future()));
+    loaded.wait_for(|progress| progress.rows > 0).await.unwrap();
+    exported.wait_for(|progress| progress.rows > 0).await.unwrap();
+    local.expire_credentials();
+    local.close_connections().await.unwrap();
+    // Without patience, the first thing that fails ends it.
+    let hasty = load(&session, "expiring.copies", "id\n1\n").patience(Duration::ZERO).await.unwrap_err();
+    assert!(hasty.kind().is_retryable() || hasty.kind() == ErrorKind::Authentication, "{hasty}");
+    // Five times what the session states, as in the tests of recovery.
+    let noticed = async {
+        while session.health().reconnecting().is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(80), noticed).await.unwrap();
+    local.accept_credentials(local.credentials().clone()).unwrap();
+    assert_eq!(loading.await.unwrap().unwrap().rows, 400);
+    assert_eq!(exporting.await.unwrap().unwrap().rows, 400);
+    assert_eq!(rows(&session, "expiring.copies").await, rows(&session, "expiring.ids").await);
+    local.close().await.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
-use std::num::NonZeroU64;
+use std::future::IntoFuture;
+use std::num::{NonZeroU8, NonZeroU32, NonZeroU64};
 
-use keyspaces::bulk::{Csv, Format, Input, JsonLines, Output};
+use keyspaces::bulk::{Csv, Format, Input, JsonLines, Output, Rate};
 use keyspaces::{ErrorKind, ReadConsistency};
 
 use super::{Folder, apart, read, rows};
@@ -100,6 +101,9 @@ async fn columns_and_rows_are_chosen_and_files_have_so_many_rows() {
     let bulk = session.bulk();
     assert_eq!(bulk.count(keyspace, name).consistency(ReadConsistency::LocalOne).await.unwrap().rows, 25);
     assert_eq!(bulk.count(keyspace, name).filter("id = 3 AND n > 10").await.unwrap().rows, 3);
+    let lower = bulk.count(keyspace, name).filter("token(id) <= 0").await.unwrap().rows;
+    let upper = bulk.count(keyspace, name).filter("token(id) > 0").await.unwrap().rows;
+    assert_eq!((lower + upper, lower % 5), (25, 0));
     let output = Output::file(folder.path("some.csv"));
     let export = bulk.export(keyspace, name, output, Csv::new()).columns(["note", "n"]).filter("id = 3 AND n < 10");
     let progress = export.progress();
@@ -162,8 +166,9 @@ async fn an_export_that_was_stopped_goes_on_and_has_each_row_once() {
 }
 
 #[tokio::test]
-async fn a_disk_that_is_full_ends_an_export() {
+async fn a_disk_that_is_full_ends_an_export_which_goes_on_when_there_is_space() {
     let session = server::session().await;
+    let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
     let (keyspace, name) = apart(&table);
     let load = session.bulk().load(keyspace, name, Input::reader("text", &b"id\n1\n"[..]), Csv::new());
@@ -172,6 +177,56 @@ async fn a_disk_that_is_full_ends_an_export() {
     let error = session.bulk().export(keyspace, name, Output::writer("/dev/full", full), Csv::new()).await.unwrap_err();
     assert_eq!(error.to_string(), "writing /dev/full failed: No space left on device (os error 28)");
     assert_eq!(error.kind(), ErrorKind::File);
+    let (path, state) = (folder.path("rows.csv"), folder.path("state"));
+    std::os::unix::fs::symlink("/dev/full", folder.path("rows.csv.partial")).unwrap();
+    let export = || session.bulk().export(keyspace, name, Output::file(&path), Csv::new()).checkpoint(&state);
+    let told = format!(
+        "writing {} failed: No space left on device (os error 28). 0 rows are done: the same again goes on from the \
+         checkpoint {}",
+        path.display(),
+        state.display()
+    );
+    assert_eq!(export().await.unwrap_err().to_string(), told);
+    std::fs::remove_file(folder.path("rows.csv.partial")).unwrap();
+    assert_eq!(export().await.unwrap().rows, 1);
+    assert_eq!(read(&path), "id\n1\n");
+}
+
+#[tokio::test]
+async fn an_export_that_is_complete_reads_nothing_again() {
+    let Some(local) = server::local().await else { return };
+    let session = server::session().await;
+    let folder = Folder::new();
+    let table = server::table(&session, "id int PRIMARY KEY").await;
+    let (keyspace, name) = apart(&table);
+    let output = || Output::file(folder.path("rows.csv"));
+    let export = |session: &keyspaces::Session| {
+        session.bulk().export(keyspace, name, output(), Csv::new()).checkpoint(folder.path("state")).into_future()
+    };
+    export(&session).await.unwrap();
+    let read = || local.journal().containing(&format!("FROM {table} WHERE token")).len();
+    let before = read();
+    // Another session, which has prepared nothing.
+    let summary = export(&server::session().await).await.unwrap();
+    assert_eq!((summary.rows, summary.is_complete, read()), (0, true, before));
+    assert!(before > 0);
+}
+
+#[tokio::test]
+async fn a_table_that_is_dropped_while_it_is_exported_ends_the_export() {
+    let session = server::session().await;
+    let table = server::table(&session, "id int PRIMARY KEY").await;
+    let (keyspace, name) = apart(&table);
+    let ids = futures::stream::iter((0..100).map(|id| (id,)));
+    session.bulk().load_rows(keyspace, name, ids).columns(["id"]).await.unwrap();
+    // The table is read in 256 ranges, each for a unit at least.
+    let count = session.bulk().count(keyspace, name).rate(Rate::Units(NonZeroU32::new(20).unwrap()));
+    let mut progress = count.progress();
+    let counting = tokio::spawn(count.into_future());
+    progress.wait_for(|progress| progress.rows > 0).await.unwrap();
+    session.schema().drop_table(keyspace, name).await.unwrap();
+    let error = counting.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotReady, "{error}");
 }
 
 #[tokio::test]
@@ -184,4 +239,24 @@ async fn tables_that_differ_are_not_copied() {
         error.to_string(),
         format!("copying {one} to {other} failed: the column n is int in {one}, bigint in {other}")
     );
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_rates_of_a_copy_is_told_before_anything_is_opened() {
+    let session = server::session().await;
+    let folder = Folder::new();
+    let one = server::table(&session, "id int PRIMARY KEY").await;
+    let other = server::table(&session, "id int PRIMARY KEY").await;
+    let ten = Rate::PercentOfProvisioned(NonZeroU8::new(10).unwrap());
+    let copy = || session.bulk().copy(apart(&one), &session, apart(&other)).checkpoint(folder.path("state"));
+    for (copy, on_demand) in [(copy().rate(ten), &other), (copy().read_rate(ten), &one)] {
+        assert_eq!(
+            copy.await.unwrap_err().to_string(),
+            format!(
+                "copying {one} to {other} failed: 10 % of the provisioned capacity was asked for, {on_demand} is on demand. \
+                 Say how many units a second it may use"
+            )
+        );
+    }
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
 }

@@ -123,5 +123,6 @@ async fn a_copy_from_cassandra_that_ends_at_any_step_goes_on() {
     let loaded = rows(&session, &table).await;
     assert_eq!(loaded.len() as u64, ROWS - 1);
     assert!(loaded.contains(&r#"{"id": Some(Text("7")), "name": Some(Text("the name of 7"))}"#.to_owned()));
-    cassandra.define(&format!("DROP KEYSPACE {keyspace}")).await.unwrap();
+    // For those who come after; what is shown is shown.
+    drop(cassandra.define(&format!("DROP KEYSPACE {keyspace}")).await);
 }

@@ -1,12 +1,12 @@
 //! Real programs: this test binary starts itself, and kills what it started.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use keyspaces::Session;
-use keyspaces::bulk::{Csv, Input, Load, Rate, Summary};
+use keyspaces::bulk::{Csv, Export, Input, Load, Output, Rate, Summary};
 
 use super::{Folder, apart, rows};
 use crate::{local, server};
@@ -14,8 +14,9 @@ use crate::{local, server};
 /// What the program needs to know: the folder, the table, and then what a session needs.
 const WHERE: &str = "KEYSPACES_TEST_BULK";
 
-/// The test below, which in a program that it has started is that program.
-const TEST: &str = "bulk::killed::a_load_that_is_killed_three_times_loads_every_row";
+/// The tests below, each of which is, in a program that it has started, that program.
+const LOAD: &str = "bulk::killed::a_load_that_is_killed_three_times_loads_every_row";
+const EXPORT: &str = "bulk::killed::an_export_that_is_killed_twice_has_each_row_once";
 
 const ROWS: u64 = 3_000;
 
@@ -26,10 +27,16 @@ fn load(session: &Session, folder: &Path, table: &str) -> Load {
     load.shuffle(NonZeroUsize::new(500).unwrap()).rate(Rate::Units(NonZeroU32::new(500).unwrap()))
 }
 
-fn start(folder: &Path, table: &str, known: &str) -> Child {
+fn export(session: &Session, folder: &Path, table: &str) -> Export {
+    let (keyspace, name) = apart(table);
+    let output = Output::file(folder.join("rows.csv.zst")).rows_per_file(NonZeroU64::new(500).unwrap());
+    session.bulk().export(keyspace, name, output, Csv::new()).checkpoint(folder.join("state"))
+}
+
+fn start(test: &str, folder: &Path, table: &str, known: &str) -> Child {
     let known = format!("{}\n{table}\n{known}", folder.display());
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", TEST, "--nocapture"]).env(WHERE, known);
+    command.args(["--exact", test, "--nocapture"]).env(WHERE, known);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
 }
 
@@ -70,7 +77,7 @@ async fn a_load_that_is_killed_three_times_loads_every_row() {
     folder.write("rows.csv.gz", gzip.finish().unwrap());
     let mut done = 0;
     for _ in 0..3 {
-        let mut child = start(&folder.0, &table, &local::known(local));
+        let mut child = start(LOAD, &folder.0, &table, &local::known(local));
         done = wait_for_progress(&folder.0, done);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -84,4 +91,39 @@ async fn a_load_that_is_killed_three_times_loads_every_row() {
     // No row was rejected twice, however often the program was killed.
     let rejected = super::read(&folder.path("rejected.csv"));
     assert_eq!(rejected.matches("#!keyspaces ").count() as u64, ROWS / 100);
+}
+
+#[tokio::test]
+async fn an_export_that_is_killed_twice_has_each_row_once() {
+    if let Ok(known) = std::env::var(WHERE) {
+        let parts: Vec<_> = known.splitn(3, '\n').collect();
+        let session = local::session_of(parts[2]).await;
+        // The table is read in 256 ranges, each for a unit at least, and a checkpoint is written every five seconds.
+        let export = export(&session, Path::new(parts[0]), parts[1]).rate(Rate::Units(NonZeroU32::new(20).unwrap()));
+        let _: Summary = export.await.unwrap();
+        return;
+    }
+    let Some(local) = server::local().await else { return };
+    let session = server::session().await;
+    let table = server::table(&session, "id bigint PRIMARY KEY").await;
+    let (keyspace, name) = apart(&table);
+    let ids = futures::stream::iter((0..i64::try_from(ROWS).unwrap()).map(|id| (id,)));
+    session.bulk().load_rows(keyspace, name, ids).columns(["id"]).await.unwrap();
+    let folder = Folder::new();
+    let mut done = 0;
+    for _ in 0..2 {
+        let mut child = start(EXPORT, &folder.0, &table, &local::known(local));
+        done = wait_for_progress(&folder.0, done);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(done < ROWS, "nothing was left to be killed");
+    let summary = export(&session, &folder.0, &table).await.unwrap();
+    assert_eq!((summary.rows, summary.is_complete), (ROWS, true));
+    let again = server::table(&session, "id bigint PRIMARY KEY").await;
+    let input = Input::glob(folder.path("rows-*.csv.zst").to_str().unwrap()).unwrap();
+    let (keyspace, name) = apart(&again);
+    // Each row once: else there are more.
+    assert_eq!(session.bulk().load(keyspace, name, input, Csv::new()).await.unwrap().rows, ROWS);
+    assert_eq!(rows(&session, &again).await, rows(&session, &table).await);
 }
