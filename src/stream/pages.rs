@@ -35,6 +35,7 @@ pub struct Pages<R> {
 }
 
 /// A read about to be made, from its values on.
+#[derive(Clone)]
 pub(crate) struct Read {
     pub(crate) call: Arc<Call>,
     pub(crate) request: Request,

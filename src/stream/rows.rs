@@ -6,11 +6,11 @@ use std::task::{Context, Poll, ready};
 
 use futures::future::BoxFuture;
 use futures::stream::{FusedStream, Stream};
-use scylla::response::query_result::QueryResult;
+use scylla::response::query_result::QueryRowsResult;
 use scylla::response::{PagingState, PagingStateResponse};
 
 use super::ahead::PageAhead;
-use super::pages::{Read, decoded, rows_of};
+use super::pages::{Arrived, Read, decoded, rows_of};
 use crate::Error;
 use crate::execute::Call;
 use crate::row::OwnedRow;
@@ -39,8 +39,8 @@ enum State<R> {
 
 /// Where the read comes from.
 enum Source {
-    // Boxed: a stream is moved some times before it is polled, and each would copy half a kilobyte.
-    Ready(Result<Box<Read>, Error>),
+    // On the heap: a stream is moved some times before it is polled, and each would copy half a kilobyte.
+    Ready(Result<Arc<Read>, Error>),
     Later(BoxFuture<'static, Result<Read, Error>>),
 }
 
@@ -67,7 +67,14 @@ impl<R: OwnedRow> Rows<R> {
         let mut all = C::default();
         match std::mem::replace(&mut self.state, State::Ended) {
             // Nobody is given a row before all are there, so it needs no future of its own on the heap.
-            State::Fresh(source) => read_all(source, |row| all.extend(std::iter::once(row)), false).await?,
+            State::Fresh(source) => {
+                let mut pages = PagesInTurn::of(source).await?;
+                while let Some(page) = pages.next().await? {
+                    let mut failed = None;
+                    all.extend(decoded(pages.call(), &page)?.map_while(|row| row.map_err(|e| failed = Some(e)).ok()));
+                    failed.map_or(Ok(()), Err)?;
+                }
+            }
             begun => self.state = begun,
         }
         while let Some(row) = self.try_next().await? {
@@ -77,7 +84,7 @@ impl<R: OwnedRow> Rows<R> {
     }
 
     pub(crate) fn new(read: Result<Read, Error>) -> Self {
-        Self { state: State::Fresh(Source::Ready(read.map(Box::new))) }
+        Self { state: State::Fresh(Source::Ready(read.map(Arc::new))) }
     }
 
     /// For a read that has to be prepared first, when the stream is polled.
@@ -91,7 +98,7 @@ impl<R: OwnedRow> Rows<R> {
         {
             let given = Arc::new(Given(Mutex::new(None)));
             let slot = Arc::clone(&given);
-            let reading = Box::pin(read_all(source, move |row| *slot.slot() = Some(row), true));
+            let reading = Box::pin(give_each(source, slot));
             self.state = State::Reading(reading, given);
         }
         let State::Reading(reading, given) = &mut self.state else { return Poll::Ready(None) };
@@ -105,69 +112,71 @@ impl<R: OwnedRow> Rows<R> {
     }
 }
 
-/// Reads all pages and hands over each row; `pauses` after each until it is polled again.
-async fn read_all<R: OwnedRow>(source: Source, mut take: impl FnMut(R), pauses: bool) -> Result<(), Error> {
-    let mut read = match source {
-        Source::Ready(read) => read?,
-        Source::Later(read) => Box::new(read.await?),
-    };
-    let (mut page, after) = read.first_page().await?;
-    let mut next = more(after);
-    if next.is_none() {
-        return take_rows(&read.call, page, || (), &mut take, pauses).await;
-    }
-    // The task that asks ahead has a part in it.
-    let read = Arc::<Read>::from(read);
-    loop {
-        let mut asked = None;
-        let ask = || {
-            if let (None, Some(state)) = (&asked, &next) {
-                let (read, state) = (Arc::clone(&read), state.clone());
-                asked = Some(PageAhead::ask(async move { read.page(state).await }));
-            }
-        };
-        take_rows(&read.call, page, ask, &mut take, pauses).await?;
-        let Some(state) = next else { return Ok(()) };
-        let (arrived, after) = match asked {
-            Some(ahead) => {
-                let again = |_, left| read.page_within(state, left);
-                ahead.wanted(read.call.deadline(), again).await?
-            }
-            // The page had no rows.
-            None => read.page(state).await?,
-        };
-        (page, next) = (arrived, more(after));
-    }
-}
-
-fn more(after: PagingStateResponse) -> Option<PagingState> {
-    match after {
-        PagingStateResponse::HasMorePages { state } => Some(state),
-        PagingStateResponse::NoMorePages => None,
-    }
-}
-
-/// Calls `ask` before each row.
-///
-/// Rows borrow from their page until they are decoded, and a future can hold both. All rows of a page decoded at once would
-/// cost a quarter more: too many small allocations for the allocator to have at hand.
-async fn take_rows<R: OwnedRow>(
-    call: &Call,
-    page: QueryResult,
-    mut ask: impl FnMut(),
-    take: &mut impl FnMut(R),
-    pauses: bool,
-) -> Result<(), Error> {
-    let page = rows_of(call, page)?;
-    for row in decoded(call, &page)? {
-        ask();
-        take(row?);
-        if pauses {
+/// Gives all rows, one each time that it is polled and has one.
+async fn give_each<R: OwnedRow>(source: Source, given: Arc<Given<R>>) -> Result<(), Error> {
+    let mut pages = PagesInTurn::of(source).await?;
+    while let Some(page) = pages.next().await? {
+        // Rows borrow from their page until they are decoded, and a future can hold both. All rows of a page decoded at
+        // once would cost a quarter more: too many small allocations for the allocator to have at hand.
+        for row in decoded(pages.call(), &page)? {
+            *given.slot() = Some(row?);
             let mut waited = false;
             poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
         }
     }
     Ok(())
+}
+
+/// The pages of a read, one after the other.
+struct PagesInTurn {
+    // The task that asks ahead has a part in it.
+    read: Arc<Read>,
+    next: Next,
+}
+
+enum Next {
+    First,
+    At(PagingState),
+    /// Asked for while the rows before it are worked on, and where it begins.
+    Asked(PageAhead<Arrived>, PagingState),
+    Nothing,
+}
+
+impl PagesInTurn {
+    async fn of(source: Source) -> Result<Self, Error> {
+        let read = match source {
+            Source::Ready(read) => read?,
+            Source::Later(read) => Arc::new(read.await?),
+        };
+        Ok(Self { read, next: Next::First })
+    }
+
+    fn call(&self) -> &Call {
+        &self.read.call
+    }
+
+    /// The next page. If it has rows, the one after it is asked for already.
+    async fn next(&mut self) -> Result<Option<QueryRowsResult>, Error> {
+        let (page, after) = match std::mem::replace(&mut self.next, Next::Nothing) {
+            Next::First => Arc::make_mut(&mut self.read).first_page().await?,
+            Next::At(state) => self.read.page(state).await?,
+            Next::Asked(ahead, state) => {
+                let again = |_, left| self.read.page_within(state, left);
+                ahead.wanted(self.read.call.deadline(), again).await?
+            }
+            Next::Nothing => return Ok(None),
+        };
+        let page = rows_of(&self.read.call, page)?;
+        if let PagingStateResponse::HasMorePages { state } = after {
+            self.next = if page.rows_num() == 0 {
+                Next::At(state)
+            } else {
+                let (read, at) = (Arc::clone(&self.read), state.clone());
+                Next::Asked(PageAhead::ask(async move { read.page(at).await }), state)
+            };
+        }
+        Ok(Some(page))
+    }
 }
 
 /// The row that was given and not yet taken.
