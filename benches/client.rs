@@ -128,6 +128,7 @@ pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result
         .endpoint(Endpoint::cassandra(address)?)
         .connections_per_host(NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN))
         // Thousands of calls in flight take long where each instruction is counted.
+        .connect_timeout(PATIENCE)
         .call_timeout(PATIENCE)
         .attempt_timeout(PATIENCE);
     let session = runtime.block_on(builder.connect())?;
