@@ -92,6 +92,7 @@ mod tests {
             assert!(example.starts_with("Example"), "{} has no example", verb.get_name());
             for argument in verb.get_arguments() {
                 let name = argument.get_id().as_str();
+                assert!(argument.get_help().is_some(), "{name} of {} has no help", verb.get_name());
                 assert!(!["password", "secret", "token"].iter().any(|word| name.contains(word)), "{name}");
             }
         }

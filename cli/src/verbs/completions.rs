@@ -12,6 +12,7 @@ Example:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Completions {
+    /// The shell
     shell: Shell,
 }
 

@@ -15,6 +15,7 @@ Example:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Describe {
+    /// The keyspace, or one table
     #[arg(value_name = "KEYSPACE[.TABLE]")]
     name: String,
     #[command(flatten)]

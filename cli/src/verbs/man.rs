@@ -13,6 +13,7 @@ Example:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Man {
+    /// The verb [default: the whole program]
     verb: Option<String>,
 }
 

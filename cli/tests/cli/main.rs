@@ -4,6 +4,7 @@
 mod interrupted;
 mod local;
 mod output;
+mod places;
 mod service;
 mod statuses;
 mod transcripts;

@@ -1,0 +1,73 @@
+//! Where the program connects: flags, then the environment, then `keyspaces.toml`.
+
+use std::fs;
+
+use tokio::process::Command;
+
+use crate::service::{Ended, Folder, PROGRAM, service};
+
+/// Nobody listens there.
+const NOBODY: &str = "127.0.0.1:1";
+
+/// The program in a folder, with an environment that names no place.
+fn ping(folder: &Folder) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.arg("ping").current_dir(folder.path("")).kill_on_drop(true);
+    for variable in ["KEYSPACES_LOCAL_READY", "KEYSPACES_REGION", "KEYSPACES_ENDPOINT", "AWS_REGION", "AWS_PROFILE"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+async fn ended(mut command: Command) -> Ended {
+    command.output().await.unwrap().into()
+}
+
+#[tokio::test]
+async fn the_file_of_the_project_is_used_where_flags_and_environment_say_nothing() {
+    let folder = Folder::new();
+    folder.write("ready.json", service().await.ready().json());
+    folder.write("keyspaces.toml", "local = \"ready.json\"\n");
+    fs::create_dir(folder.path("inner")).unwrap();
+    let mut from_file = ping(&folder);
+    from_file.current_dir(folder.path("inner"));
+    let answered = ended(from_file).await;
+    assert_eq!(answered.status, Some(0), "{answered:?}");
+
+    let mut from_environment = ping(&folder);
+    from_environment.env("KEYSPACES_PLAIN_CASSANDRA", NOBODY);
+    let refused = ended(from_environment).await;
+    assert!(refused.status == Some(5) && refused.stderr.contains(NOBODY), "{refused:?}");
+
+    let mut from_flag = ping(&folder);
+    from_flag.env("KEYSPACES_PLAIN_CASSANDRA", NOBODY).args(["--local", "ready.json"]);
+    let answered = ended(from_flag).await;
+    assert_eq!(answered.status, Some(0), "{answered:?}");
+
+    folder.write("keyspaces.toml", "local = \"ready.json\"\npassword = \"secret\"\n");
+    let refused = ended(ping(&folder)).await;
+    assert_eq!(refused.status, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("unknown field `password`"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_user_connects_with_the_password_of_the_environment() {
+    let ready = service().await.ready();
+    let folder = Folder::new();
+    let (endpoint, ca) = (format!("{}:{}", ready.host, ready.port), ready.ca.display().to_string());
+    let with_user = || {
+        let mut command = ping(&folder);
+        command.args(["--endpoint", &endpoint, "--region", &ready.region, "--ca", &ca]);
+        command.args(["--user", &ready.credentials.user]).env_remove("KEYSPACES_PASSWORD");
+        command
+    };
+    let mut command = with_user();
+    command.env("KEYSPACES_PASSWORD", &ready.credentials.password);
+    let answered = ended(command).await;
+    assert_eq!(answered.status, Some(0), "{answered:?}");
+
+    let refused = ended(with_user()).await;
+    assert_eq!(refused.status, Some(2));
+    let user = &ready.credentials.user;
+    assert_eq!(refused.stderr, format!("error: the password of {user} is not known. Set KEYSPACES_PASSWORD\n"));
+}
