@@ -5,7 +5,6 @@
 //! and for each peer, and nothing turns that off.
 
 mod certificate;
-mod der;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +14,6 @@ use std::sync::{Arc, OnceLock};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
@@ -114,13 +112,13 @@ fn built_in() -> Result<&'static [CertificateDer<'static>], Error> {
 }
 
 /// The certificates of one PEM; that there is one is part of what the caller meant.
-fn certificates_in(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+fn certificates_in(mut pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let refused = |problem: &'static str| {
         Error::new(ErrorKind::Configuration, CHECKING_ROOTS, problem)
             .with_advice("What is wanted is PEM: -----BEGIN CERTIFICATE-----, base64, -----END CERTIFICATE-----")
     };
-    let certificates = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<Vec<_>, _>>()
+    let certificates = rustls_pemfile::certs(&mut pem)
+        .collect::<Result<Vec<_>, io::Error>>()
         .map_err(|error| refused("the PEM is damaged").with_source(error))?;
     if certificates.is_empty() {
         return Err(refused("the PEM holds no certificate"));

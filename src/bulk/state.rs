@@ -63,7 +63,8 @@ mod tests {
             let open = async |checkpoint: Option<PathBuf>| {
                 let operation =
                     Operation { attempted: "loading".to_owned(), options: BTreeMap::new(), files: Vec::new() };
-                open_state("loading", checkpoint, operation, Some(path.clone()), format.clone(), columns.clone()).await
+                open_state("loading", checkpoint, operation, Some(path.clone()), format.clone(), Arc::clone(&columns))
+                    .await
             };
             open(Some(checkpoint.clone())).await.unwrap();
             // It was killed before it created the file, in the middle of the first line, or after some rows.

@@ -255,7 +255,8 @@ mod metrics {
 #[cfg(feature = "metrics")]
 #[tokio::test]
 async fn a_call_with_a_tag_has_no_series_without_it() {
-    use crate::stub::Stub;
+    use testkit::stub::Stub;
+
     use crate::{Endpoint, Session, UnloggedBatch, Write};
 
     let stub = Stub::at(1).start().await;

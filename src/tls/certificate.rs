@@ -5,17 +5,11 @@ use std::fmt;
 use chrono::DateTime;
 use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-
-use super::der::{AlternativeName, Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// What came from the network is cut to this before it is printed.
 const LONGEST_TEXT: usize = 253;
 const MOST_NAMES: usize = 8;
-
-/// Purposes by their numbers (RFC 5280, 4.2.1.12).
-const SERVERS: u8 = 1;
-const OTHER_PURPOSES: [(u8, &str); 5] =
-    [(2, "clients"), (3, "code signing"), (4, "email"), (8, "time stamping"), (9, "OCSP signing")];
 
 /// What a server's certificate says.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -35,22 +29,35 @@ pub(crate) struct Leaf {
 impl Leaf {
     /// `None` if it is no certificate.
     pub(crate) fn read(der: &CertificateDer<'_>) -> Option<Self> {
-        let certificate = Certificate::read(der)?;
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let mut leaf = Self {
-            issuer: printable(&certificate.issuer.to_string()),
-            self_signed: certificate.issuer == certificate.subject,
-            not_after: certificate.not_after,
+            issuer: printable(&certificate.issuer().to_string()),
+            self_signed: certificate.issuer().as_raw() == certificate.subject().as_raw(),
+            not_after: certificate.validity().not_after.timestamp(),
             ..Self::default()
         };
-        for name in certificate.alternative_names() {
-            match name {
-                AlternativeName::Dns(name) => leaf.names.push(printable(name)),
-                AlternativeName::Address(bytes) => leaf.addresses.push(address(bytes)),
+        if let Ok(Some(names)) = certificate.subject_alternative_name() {
+            for name in &names.value.general_names {
+                match name {
+                    GeneralName::DNSName(name) => leaf.names.push(printable(name)),
+                    GeneralName::IPAddress(bytes) => leaf.addresses.push(address(bytes)),
+                    _ => {}
+                }
             }
         }
-        if let Some(purposes) = certificate.purposes().filter(|purposes| !purposes.contains(&SERVERS)) {
-            let named = OTHER_PURPOSES.into_iter().filter(|(number, _)| purposes.contains(number));
-            leaf.not_for_servers = Some(named.map(|(_, purpose)| purpose).collect());
+        if let Ok(Some(usage)) = certificate.extended_key_usage()
+            && !usage.value.server_auth
+        {
+            let usage = usage.value;
+            let purposes = [
+                (usage.client_auth, "clients"),
+                (usage.code_signing, "code signing"),
+                (usage.email_protection, "email"),
+                (usage.time_stamping, "time stamping"),
+                (usage.ocsp_signing, "OCSP signing"),
+            ];
+            leaf.not_for_servers =
+                Some(purposes.into_iter().filter_map(|(is, purpose)| is.then_some(purpose)).collect());
         }
         Some(leaf)
     }
@@ -154,24 +161,29 @@ impl std::error::Error for RefusedCertificate {}
 /// The subject of the root that ends the chain: the first issuer, from the leaf up, that is among `roots`.
 pub(super) fn root_of(chain: &[CertificateDer<'_>], roots: &[CertificateDer<'_>]) -> Option<String> {
     chain.iter().find_map(|presented| {
-        let presented = Certificate::read(presented)?;
-        let root =
-            roots.iter().filter_map(|root| Certificate::read(root)).find(|root| root.subject == presented.issuer)?;
-        Some(printable(&root.subject.to_string()))
+        let (_, presented) = X509Certificate::from_der(presented).ok()?;
+        roots.iter().find_map(|root| {
+            let (_, root) = X509Certificate::from_der(root).ok()?;
+            (root.subject().as_raw() == presented.issuer().as_raw()).then(|| printable(&root.subject().to_string()))
+        })
     })
 }
 
 /// Who issued the certificate that nobody in the chain vouches for.
 fn top_issuer(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<String> {
-    let mut top = Certificate::read(end_entity)?;
-    let others: Vec<_> = intermediates.iter().filter_map(|der| Certificate::read(der)).collect();
+    let (_, mut top) = X509Certificate::from_der(end_entity).ok()?;
+    let others: Vec<_> =
+        intermediates.iter().filter_map(|der| X509Certificate::from_der(der).ok()).map(|(_, other)| other).collect();
     for _ in 0..others.len() {
-        match others.iter().find(|other| other.subject == top.issuer && other.issuer != other.subject) {
-            Some(issuer) => top = *issuer,
+        let issuer = others.iter().find(|other| {
+            other.subject().as_raw() == top.issuer().as_raw() && other.issuer().as_raw() != other.subject().as_raw()
+        });
+        match issuer {
+            Some(issuer) => top = issuer.clone(),
             None => break,
         }
     }
-    Some(printable(&top.issuer.to_string()))
+    Some(printable(&top.issuer().to_string()))
 }
 
 fn whose(leaf: &Leaf, not_after: UnixTime) -> &'static str {

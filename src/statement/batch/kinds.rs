@@ -23,12 +23,14 @@ impl Kind {
     }
 }
 
+/// A kind with the tag of its calls.
+type Tagged = (Kind, Option<Arc<str>>);
+
 /// The kinds of the batches that were sent: making a name and looking up metrics each time would cost a tenth of a small
 /// batch. There are at most two hundred of either type, for each tag.
 #[derive(Default)]
 pub(in crate::statement) struct Kinds {
-    /// By kind and tag.
-    known: Mutex<BTreeMap<(Kind, Option<Arc<str>>), (Arc<About>, Meters)>>,
+    known: Mutex<BTreeMap<Tagged, (Arc<About>, Meters)>>,
 }
 
 impl Kinds {

@@ -208,8 +208,8 @@ async fn a_statement_of_a_table_that_stays_is_prepared_once() {
     other.define("CREATE TABLE shop.codes (id int PRIMARY KEY, code int)").await.unwrap();
     let session = signed(&local).topology_interval(every).connect().await.unwrap();
     let put = "INSERT INTO shop.codes (id, code) VALUES (?, ?)";
-    let (_put, _get): (Write<(i32, i32)>, Select<(i32,), (i32,)>) =
-        session.prepare_all([put, "SELECT code FROM shop.codes WHERE id = ?"]).await.unwrap();
+    let _put: Write<(i32, i32)> = session.prepare(put).await.unwrap();
+    let _get: Select<(i32,), (i32,)> = session.prepare("SELECT code FROM shop.codes WHERE id = ?").await.unwrap();
     session.define("CREATE TABLE shop.later (id int PRIMARY KEY)").await.unwrap();
     let _later: Write<(i32,)> = session.prepare("INSERT INTO shop.later (id) VALUES (?)").await.unwrap();
 
