@@ -22,7 +22,7 @@ impl Core {
     /// Refuses a type of values of which none can be bound, as far as its name tells.
     pub(super) fn check_values<V>(&self) -> Result<(), Error> {
         let markers = self.prepared.get_variable_col_specs();
-        match value_types::mismatch::<V>(markers.as_slice(), &self.markers.of_options()) {
+        match value_types::mismatch::<V>(markers.as_slice(), &self.markers.of_options(), self.call.about.tree()) {
             None => Ok(()),
             Some(wrong) => {
                 let attempted = self.preparing();

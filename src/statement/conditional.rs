@@ -1,4 +1,3 @@
-use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -6,7 +5,7 @@ use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
 use super::answer::{self, Answer};
-use super::{Core, Statement, sealed, statement_options};
+use super::{Core, Statement, Values, sealed, statement_options};
 use crate::row::{OwnedRow, Row};
 use crate::{Error, ErrorKind, Session, execute};
 
@@ -90,10 +89,10 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// [`TooLarge`](ErrorKind::TooLarge) if they are more than Keyspaces takes. After: [`Type`](ErrorKind::Type) if it was not
     /// applied and the row that stood in the way does not fit `R`; what the server refuses. A lost or throttled answer is
     /// no error but [`Outcome::Unknown`].
-    pub async fn execute(&self, values: impl Borrow<V>) -> Result<Outcome<Option<R>>, Error> {
-        let mut request = match self.core.bind(values.borrow()) {
+    pub async fn execute(&self, values: impl Values<V>) -> Result<Outcome<Option<R>>, Error> {
+        let mut request = match self.core.bind(values.values()) {
             Ok(request) => request,
-            Err(error) => Box::pin(self.core.prepared_anew(error)).await?.bind(values.borrow())?,
+            Err(error) => Box::pin(self.core.prepared_anew(error)).await?.bind(values.values())?,
         };
         let answered = execute::write(&self.core.call, &mut request).await;
         Outcome::of(answered.and_then(|result| answer::of_one(&self.core.call.about, result)))

@@ -1,11 +1,10 @@
-use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
-use super::{Core, Statement, sealed, statement_options};
+use super::{Core, Statement, Values, sealed, statement_options};
 use crate::{Error, Session, execute};
 
 /// A prepared UPDATE that adds to counters or takes away: binds values of type `V`. Cheap to clone.
@@ -36,10 +35,10 @@ impl<V: SerializeRow> Increment<V> {
     ///
     /// [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers: nothing was sent.
     /// [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost or the request throttled: it may have been counted.
-    pub async fn execute(&self, values: impl Borrow<V>) -> Result<(), Error> {
-        let mut request = match self.core.bind(values.borrow()) {
+    pub async fn execute(&self, values: impl Values<V>) -> Result<(), Error> {
+        let mut request = match self.core.bind(values.values()) {
             Ok(request) => request,
-            Err(error) => Box::pin(self.core.prepared_anew(error)).await?.bind(values.borrow())?,
+            Err(error) => Box::pin(self.core.prepared_anew(error)).await?.bind(values.values())?,
         };
         let call = &self.core.call;
         Core::expect_no_rows(&call.about, execute::write(call, &mut request).await?)

@@ -1,5 +1,8 @@
 //! Rust types that do not fit CQL's, in words: which column, which CQL type, which Rust type.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 use keyspaces_cql::Statement;
@@ -9,6 +12,10 @@ use scylla::deserialize::{row as read_row, value as read_value};
 use scylla::frame::response::result::{CollectionType, ColumnType, NativeType};
 use scylla::serialize::SerializationError;
 use scylla::serialize::{row as bind_row, value as bind_value};
+
+pub(super) const AN_ELEMENT: &str = "an element";
+pub(super) const A_KEY: &str = "a key";
+pub(super) const A_VALUE: &str = "a value";
 
 /// Why values cannot be bound.
 pub(crate) fn of_values(error: &SerializationError) -> Cow<'static, str> {
@@ -43,23 +50,22 @@ pub(crate) fn of_row(error: &DeserializationError) -> Cow<'static, str> {
 
 /// What to do about values that do not fit `statement`, where that is another thing than to bind values of its types.
 pub(crate) fn advice_on_values(error: &SerializationError, statement: Option<&Statement>) -> Option<String> {
-    let (name, error) = of_bound_column(error)?;
-    let value = error.downcast_ref::<bind_value::BuiltinTypeCheckError>()?;
-    if let Some(advice) = advice_on_bound_type(&value.got, value.rust_name) {
-        return Some(advice.to_owned());
+    let (name, mut error) = of_bound_column(error)?;
+    while let Some(failed) = error.downcast_ref::<bind_value::BuiltinSerializationError>() {
+        (_, error) = bound_part(&failed.kind)?;
     }
-    let rust = rust_type(value.rust_name);
-    let is_several =
-        ["Vec<", "HashSet<", "BTreeSet<"].iter().any(|several| rust.contains(several)) || rust.contains('[');
-    (is_several && has_in_with_one_marker(statement?, name))
-        .then(|| format!("Write {name} IN ? without parentheses, and the list is one value"))
+    let value = error.downcast_ref::<bind_value::BuiltinTypeCheckError>()?;
+    advice_on_bound_type(name, &value.got, value.rust_name, statement)
 }
 
 /// What to do about a row type that does not fit, where that is another thing than to read other types.
 pub(crate) fn advice_on_columns(error: &TypeCheckError) -> Option<&'static str> {
     let row = error.downcast_ref::<read_row::BuiltinTypeCheckError>()?;
     let read_row::BuiltinTypeCheckErrorKind::ColumnTypeCheckFailed { err, .. } = &row.kind else { return None };
-    let value = err.downcast_ref::<read_value::BuiltinTypeCheckError>()?;
+    let mut value = err.downcast_ref::<read_value::BuiltinTypeCheckError>()?;
+    while let Some((_, part)) = read_part(&value.kind) {
+        value = part.downcast_ref()?;
+    }
     (is_timeuuid(&value.cql_type) && is_uuid(&rust_type(value.rust_name)))
         .then_some("Read it as value::CqlTimeuuid: Uuid::from() makes a Uuid of it")
 }
@@ -132,15 +138,26 @@ pub(super) fn bound_count(rust: &str, values: usize, markers: usize) -> String {
     format!("{} has {values} values, the statement has {markers} bind markers", rust_type(rust))
 }
 
-/// As [`of_values`] has it, for what can be told without a value.
-pub(super) fn bound_type(marker: &str, cql: &ColumnType<'_>, rust: &str) -> String {
-    format!("the bind marker for {marker} is {}, {} cannot be bound to it", cql_type(cql), rust_type(rust))
+/// As [`of_values`] has it, for what can be told without a value. `place`: the bind marker for a column, or a part of it.
+pub(super) fn bound_type(place: &str, cql: &ColumnType<'_>, rust: &str) -> String {
+    format!("{place} is {}, {} cannot be bound to it", cql_type(cql), rust_type(rust))
 }
 
-/// What to bind in the place of a type that does not fit, where that is not obvious.
-pub(super) fn advice_on_bound_type(cql: &ColumnType<'_>, rust: &str) -> Option<&'static str> {
-    (is_timeuuid(cql) && is_uuid(&rust_type(rust)))
-        .then_some("Bind a value::CqlTimeuuid: CqlTimeuuid::from() makes one of a Uuid of version 1")
+/// What to bind in the place of a type that does not fit, where that is not obvious. `marker`: the column of the bind marker.
+pub(super) fn advice_on_bound_type(
+    marker: &str,
+    cql: &ColumnType<'_>,
+    rust: &str,
+    statement: Option<&Statement>,
+) -> Option<String> {
+    let rust = rust_type(rust);
+    if is_timeuuid(cql) && is_uuid(&rust) {
+        return Some("Bind a value::CqlTimeuuid: CqlTimeuuid::from() makes one of a Uuid of version 1".to_owned());
+    }
+    let is_several =
+        ["Vec<", "HashSet<", "BTreeSet<"].iter().any(|several| rust.contains(several)) || rust.contains('[');
+    (is_several && has_in_with_one_marker(statement?, marker))
+        .then(|| format!("Write {marker} IN ? without parentheses, and the list is one value"))
 }
 
 fn of_bound_shape(rust: String, kind: &bind_row::BuiltinTypeCheckErrorKind) -> String {
@@ -165,9 +182,7 @@ fn of_bound_shape(rust: String, kind: &bind_row::BuiltinTypeCheckErrorKind) -> S
 /// `marker` and `value` say which it is: the bind marker for a column and the value for it, or parts of them.
 fn of_bound_value(marker: &str, value: &str, error: &SerializationError) -> String {
     use bind_value::{
-        BuiltinSerializationErrorKind as Kind, BuiltinTypeCheckErrorKind as TypeKind, MapSerializationErrorKind as Map,
-        SetOrListSerializationErrorKind as List, TupleSerializationErrorKind as Tuple,
-        UdtSerializationErrorKind as Udt, UdtTypeCheckErrorKind as UdtType,
+        BuiltinSerializationErrorKind as Kind, BuiltinTypeCheckErrorKind as TypeKind, UdtTypeCheckErrorKind as UdtType,
     };
     if let Some(wrong) = error.downcast_ref::<bind_value::BuiltinTypeCheckError>() {
         let (cql, rust) = (cql_type(&wrong.got), rust_type(wrong.rust_name));
@@ -188,19 +203,34 @@ fn of_bound_value(marker: &str, value: &str, error: &SerializationError) -> Stri
     let Some(failed) = error.downcast_ref::<bind_value::BuiltinSerializationError>() else {
         return format!("{value} cannot be bound: {}", own_words(error));
     };
-    let part =
-        |part: String, error| of_bound_value(&format!("{part} of {marker}"), &format!("{part} of {value}"), error);
+    if let Some((part, error)) = bound_part(&failed.kind) {
+        return of_bound_value(&format!("{part} of {marker}"), &format!("{part} of {value}"), error);
+    }
     let (cql, rust) = (cql_type(&failed.got), rust_type(failed.rust_name));
     match &failed.kind {
         Kind::ValueOverflow => format!("{value}, of type {rust}, is more than {cql} can hold"),
-        Kind::UdtError(Udt::FieldSerializationFailed { field_name, err }) => {
-            part(format!("the field {field_name}"), err)
-        }
-        Kind::SetOrListError(List::ElementSerializationFailed(err)) => part("an element".to_owned(), err),
-        Kind::MapError(Map::KeySerializationFailed(err)) => part("a key".to_owned(), err),
-        Kind::MapError(Map::ValueSerializationFailed(err)) => part("a value".to_owned(), err),
-        Kind::TupleError(Tuple::ElementSerializationFailed { index, err }) => part(format!("part {}", index + 1), err),
         kind => format!("{value} ({cql}) cannot be made from this {rust}: {kind}"),
+    }
+}
+
+/// The part of a value that cannot be bound, and why.
+fn bound_part(kind: &bind_value::BuiltinSerializationErrorKind) -> Option<(Cow<'static, str>, &SerializationError)> {
+    use bind_value::{
+        BuiltinSerializationErrorKind as Kind, MapSerializationErrorKind as Map,
+        SetOrListSerializationErrorKind as List, TupleSerializationErrorKind as Tuple,
+        UdtSerializationErrorKind as Udt,
+    };
+    match kind {
+        Kind::UdtError(Udt::FieldSerializationFailed { field_name, err }) => {
+            Some((format!("the field {field_name}").into(), err))
+        }
+        Kind::SetOrListError(List::ElementSerializationFailed(err)) => Some((AN_ELEMENT.into(), err)),
+        Kind::MapError(Map::KeySerializationFailed(err)) => Some((A_KEY.into(), err)),
+        Kind::MapError(Map::ValueSerializationFailed(err)) => Some((A_VALUE.into(), err)),
+        Kind::TupleError(Tuple::ElementSerializationFailed { index, err }) => {
+            Some((format!("part {}", index + 1).into(), err))
+        }
+        _ => None,
     }
 }
 
@@ -227,21 +257,15 @@ fn of_read_shape(rust: &str, kind: &read_row::BuiltinTypeCheckErrorKind) -> Stri
 
 /// `place`: a column, or a part of one.
 fn of_read_type(place: &str, error: &TypeCheckError) -> String {
-    use read_value::{
-        BuiltinTypeCheckErrorKind as Kind, MapTypeCheckErrorKind as Map, SetOrListTypeCheckErrorKind as List,
-        TupleTypeCheckErrorKind as Tuple, UdtTypeCheckErrorKind as Udt,
-    };
+    use read_value::{BuiltinTypeCheckErrorKind as Kind, UdtTypeCheckErrorKind as Udt};
     let Some(wrong) = error.downcast_ref::<read_value::BuiltinTypeCheckError>() else {
         return format!("{place} cannot be read as its field's type: {}", own_words(error));
     };
     let (cql, rust) = (cql_type(&wrong.cql_type), rust_type(wrong.rust_name));
-    let part = |part: String, error| of_read_type(&format!("{part} of {place}"), error);
+    if let Some((part, error)) = read_part(&wrong.kind) {
+        return of_read_type(&format!("{part} of {place}"), error);
+    }
     match &wrong.kind {
-        Kind::SetOrListError(List::ElementTypeCheckFailed(err)) => part("an element".to_owned(), err),
-        Kind::MapError(Map::KeyTypeCheckFailed(err)) => part("a key".to_owned(), err),
-        Kind::MapError(Map::ValueTypeCheckFailed(err)) => part("a value".to_owned(), err),
-        Kind::TupleError(Tuple::FieldTypeCheckFailed { position, err }) => part(format!("part {}", position + 1), err),
-        Kind::UdtError(Udt::FieldTypeCheckFailed { field_name, err }) => part(format!("the field {field_name}"), err),
         Kind::UdtError(Udt::ValuesMissingForUdtFields { field_names }) => {
             format!("{place} is {cql}, which has no field {}, and {rust} has", field_names.join(", "))
         }
@@ -252,6 +276,26 @@ fn of_read_type(place: &str, error: &TypeCheckError) -> String {
             format!("{place} is {cql}, which has the field {db_field_name} where {rust} has {rust_field_name}")
         }
         _ => format!("{place} is {cql}, it cannot be read as {rust}"),
+    }
+}
+
+/// The part of a column that cannot be read, and why.
+fn read_part(kind: &read_value::BuiltinTypeCheckErrorKind) -> Option<(Cow<'static, str>, &TypeCheckError)> {
+    use read_value::{
+        BuiltinTypeCheckErrorKind as Kind, MapTypeCheckErrorKind as Map, SetOrListTypeCheckErrorKind as List,
+        TupleTypeCheckErrorKind as Tuple, UdtTypeCheckErrorKind as Udt,
+    };
+    match kind {
+        Kind::SetOrListError(List::ElementTypeCheckFailed(err)) => Some((AN_ELEMENT.into(), err)),
+        Kind::MapError(Map::KeyTypeCheckFailed(err)) => Some((A_KEY.into(), err)),
+        Kind::MapError(Map::ValueTypeCheckFailed(err)) => Some((A_VALUE.into(), err)),
+        Kind::TupleError(Tuple::FieldTypeCheckFailed { position, err }) => {
+            Some((format!("part {}", position + 1).into(), err))
+        }
+        Kind::UdtError(Udt::FieldTypeCheckFailed { field_name, err }) => {
+            Some((format!("the field {field_name}").into(), err))
+        }
+        _ => None,
     }
 }
 
@@ -274,9 +318,9 @@ fn of_read_value(place: &str, error: &DeserializationError) -> String {
             format!("{place} ({cql}) is null in a row, and {rust} has no room for that: read it as Option<{rust}>")
         }
         Kind::ValueOverflow => format!("{place} ({cql}) of a row has a value that {rust} cannot hold"),
-        Kind::SetOrListError(List::ElementDeserializationFailed(err)) => part("an element".to_owned(), err),
-        Kind::MapError(Map::KeyDeserializationFailed(err)) => part("a key".to_owned(), err),
-        Kind::MapError(Map::ValueDeserializationFailed(err)) => part("a value".to_owned(), err),
+        Kind::SetOrListError(List::ElementDeserializationFailed(err)) => part(AN_ELEMENT.to_owned(), err),
+        Kind::MapError(Map::KeyDeserializationFailed(err)) => part(A_KEY.to_owned(), err),
+        Kind::MapError(Map::ValueDeserializationFailed(err)) => part(A_VALUE.to_owned(), err),
         Kind::TupleError(Tuple::FieldDeserializationFailed { position, err }) => {
             part(format!("part {}", position + 1), err)
         }
@@ -346,75 +390,5 @@ fn rust_type(full: &str) -> String {
     match short.strip_prefix("ByName<'_, ").and_then(|own| own.strip_suffix('>')) {
         Some(own) => own.to_owned(),
         None => short,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use scylla::deserialize::FrameSlice;
-    use scylla::deserialize::row::{ColumnIterator, DeserializeRow};
-    use scylla::frame::response::result::{ColumnSpec, TableSpec};
-    use scylla::serialize::row::{RowSerializationContext, SerializeRow};
-    use scylla::serialize::writers::RowWriter;
-
-    use super::*;
-
-    fn columns() -> [ColumnSpec<'static>; 2] {
-        let column =
-            |name, native| ColumnSpec::borrowed(name, ColumnType::Native(native), TableSpec::borrowed("shop", "names"));
-        [column("id", NativeType::Int), column("name", NativeType::Text)]
-    }
-
-    fn bound(values: &impl SerializeRow) -> String {
-        let error = values
-            .serialize(&RowSerializationContext::from_specs(&columns()), &mut RowWriter::new(&mut Vec::new()))
-            .expect_err("these values do not fit");
-        of_values(&error).into_owned()
-    }
-
-    fn checked<R: for<'a, 'b> DeserializeRow<'a, 'b>>() -> String {
-        of_columns(&R::type_check(&columns()).expect_err("this row type does not fit")).into_owned()
-    }
-
-    #[test]
-    fn values_that_do_not_fit_are_told_by_column_cql_type_and_rust_type() {
-        assert_eq!(bound(&(7,)), "(i32,) has 1 values, the statement has 2 bind markers");
-        assert_eq!(bound(&("7", "Ada")), "the bind marker for id is int, &str cannot be bound to it");
-        assert_eq!(bound(&(7, Some(2.5_f64))), "the bind marker for name is text, Option<f64> cannot be bound to it");
-        let by_name = std::collections::BTreeMap::from([("id", 7), ("size", 8)]);
-        assert_eq!(
-            bound(&by_name),
-            "the statement has a bind marker for name, BTreeMap<&str, i32> has no value for it"
-        );
-    }
-
-    #[test]
-    fn a_row_type_that_does_not_fit_is_told_by_column_cql_type_and_rust_type() {
-        assert_eq!(checked::<(i32,)>(), "(i32,) has 1 values, the rows have 2 columns");
-        assert_eq!(checked::<(i64, String)>(), "the column id is int, it cannot be read as i64");
-        assert_eq!(checked::<(i32, f64)>(), "the column name is text, it cannot be read as f64");
-    }
-
-    #[test]
-    fn a_null_without_an_option_is_told_with_the_option_that_it_takes() {
-        let columns = columns();
-        let row = [0, 0, 0, 4, 0, 0, 0, 7, 0xff, 0xff, 0xff, 0xff];
-        let cells = ColumnIterator::new(&columns, FrameSlice::new_borrowed(&row));
-        let error = <(i32, String)>::deserialize(cells).expect_err("the name is null");
-        assert_eq!(
-            of_row(&error),
-            "the column name (text) is null in a row, and String has no room for that: read it as Option<String>"
-        );
-    }
-
-    #[test]
-    fn a_rust_type_is_named_without_paths() {
-        assert_eq!(rust_type("core::option::Option<alloc::string::String>"), "Option<String>");
-        assert_eq!(rust_type("(i32, &[shop::orders::Order])"), "(i32, &[Order])");
-        assert_eq!(
-            rust_type("scylla_cql_core::_macro_internal::ser::row::ByName<'_, shop::main::{{closure}}::Order>"),
-            "Order"
-        );
-        assert_eq!(cql_type(&ColumnType::Tuple(vec![ColumnType::Native(NativeType::Int); 2])), "tuple<int, int>");
     }
 }

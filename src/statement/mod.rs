@@ -20,6 +20,7 @@ mod select;
 mod table_check;
 mod touched;
 mod value_types;
+mod values;
 mod write;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ use self::prepared::Prepared;
 pub use self::query::Query;
 pub(crate) use self::refused::{by_rule, by_rule_in_words};
 pub use self::select::Select;
+pub use self::values::Values;
 pub use self::write::Write;
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::execute::Call;

@@ -74,10 +74,20 @@ impl Session {
     /// The rows of a read that is made once, as rows of type `R` ([`Row`](crate::Row) if their columns are not known), with
     /// `()` for no values. The same as [`query`](Self::query) and [`Query::rows`].
     ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// let id = String::from("7");
+    /// let mut names = session.rows::<(String,)>("SELECT name FROM shop.names WHERE id = ?", (id.as_str(),));
+    /// while let Some((name,)) = names.try_next().await? {
+    ///     println!("{name}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Query::rows`].
-    pub fn rows<R: OwnedRow>(&self, text: &str, values: impl SerializeRow + Send + 'static) -> Rows<R> {
+    pub fn rows<'v, R: OwnedRow>(&self, text: &str, values: impl SerializeRow + Send + 'v) -> Rows<'v, R> {
         self.query(text, values).rows()
     }
 }
@@ -122,13 +132,13 @@ impl<V: SerializeRow> Query<'_, V> {
     }
 }
 
-impl<V: SerializeRow + Send + 'static> Query<'_, V> {
+impl<'v, V: SerializeRow + Send + 'v> Query<'_, V> {
     /// The rows of a read, as rows of type `R` ([`Row`](crate::Row) if their columns are not known).
     ///
     /// # Errors
     ///
     /// As items of the stream: those of [`prepare`](Session::prepare) of a [`Select`] and its [`rows`](Select::rows).
-    pub fn rows<R: OwnedRow>(self) -> Rows<R> {
+    pub fn rows<R: OwnedRow>(self) -> Rows<'v, R> {
         if self.values.is_empty() {
             return Rows::new(self.unprepared());
         }

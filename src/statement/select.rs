@@ -1,4 +1,3 @@
-use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU8;
@@ -8,10 +7,10 @@ use keyspaces_cql::Effect;
 use scylla::response::{PagingState as DriverState, PagingStateResponse};
 use scylla::serialize::row::SerializeRow;
 
-use super::{Core, NamedColumns, Statement, mismatch, sealed, statement_options};
+use super::{Core, NamedColumns, Statement, Values, mismatch, sealed, statement_options};
 use crate::execute::Request;
 use crate::row::{OwnedRow, Row};
-use crate::stream::{Page, Pages, PagingState, Read, Rows, decoded, rows_of};
+use crate::stream::{Page, Pages, PagingState, RawPages, Read, Rows, decoded, rows_of};
 use crate::{Error, ErrorKind, execute};
 
 const TWO: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
@@ -43,8 +42,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// As items of the stream, which ends there. Before anything is sent: [`Type`](ErrorKind::Type) if the values do not fit
     /// the bind markers, [`TooLarge`](ErrorKind::TooLarge) if they are more than Keyspaces takes. After:
     /// [`Type`](ErrorKind::Type) if a row does not fit `R`, and whatever the server refuses.
-    pub fn rows(&self, values: impl Borrow<V>) -> Rows<R> {
-        Rows::new(self.read(values.borrow()))
+    pub fn rows(&self, values: impl Values<V>) -> Rows<'static, R> {
+        Rows::new(self.read(values.values()))
     }
 
     /// The rows as pages, each with the paging state to go on from, from the first.
@@ -52,8 +51,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// # Errors
     ///
     /// As [`rows`](Self::rows).
-    pub fn pages(&self, values: impl Borrow<V>) -> Pages<R> {
-        Pages::new(self.read(values.borrow()), None)
+    pub fn pages(&self, values: impl Values<V>) -> Pages<R> {
+        Pages::new(self.read(values.values()), None)
     }
 
     /// The pages from where `state` says, which came with a page of the same statement with the same values, be it in
@@ -72,8 +71,33 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     ///
     /// As [`rows`](Self::rows), and [`Cursor`](ErrorKind::Cursor) if the state is of another statement or of
     /// other values: nothing was sent.
-    pub fn pages_from(&self, values: impl Borrow<V>, state: &PagingState) -> Pages<R> {
-        Pages::new(self.read(values.borrow()), Some(state.clone()))
+    pub fn pages_from(&self, values: impl Values<V>, state: &PagingState) -> Pages<R> {
+        Pages::new(self.read(values.values()), Some(state.clone()))
+    }
+
+    /// The pages as they come, from the first or from where `from` says; each [lends](crate::RawPage::rows) its rows.
+    ///
+    /// ```no_run
+    /// # async fn run(names: keyspaces::Select<(String,)>) -> Result<(), keyspaces::Error> {
+    /// let (mut pages, mut letters) = (names.raw_pages(("7".to_owned(),), None), 0);
+    /// while let Some(page) = pages.try_next().await? {
+    ///     for row in page.rows::<(&str,)>()? {
+    ///         let (name,) = row?;
+    ///         letters += name.len();
+    ///     }
+    /// }
+    /// # drop(letters);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The statement's own row type `R` is checked when it is prepared, and not used here; the [`Row`] that it is by default
+    /// takes any columns. A `SELECT *` gives all columns, and a row type that does not name all of them is refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`pages_from`](Self::pages_from).
+    pub fn raw_pages(&self, values: impl Values<V>, from: Option<&PagingState>) -> RawPages {
+        RawPages::new(self.read(values.values()), from.cloned())
     }
 
     /// One page, from where `cursor` says or from the first; its [`cursor`](Page::cursor) is the text to go on from. What an
@@ -102,9 +126,9 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     ///
     /// As [`rows`](Self::rows), and [`Cursor`](ErrorKind::Cursor) if the text is no cursor, was cut or changed, or belongs
     /// to another statement or other values: nothing was sent.
-    pub async fn page(&self, values: impl Borrow<V>, cursor: Option<&str>) -> Result<Page<R>, Error> {
+    pub async fn page(&self, values: impl Values<V>, cursor: Option<&str>) -> Result<Page<R>, Error> {
         let from = cursor.map(str::parse).transpose()?;
-        let page = Pages::new(self.read(values.borrow()), from).try_next().await?;
+        let page = Pages::new(self.read(values.values()), from).try_next().await?;
         Ok(page.unwrap_or_else(|| Page { rows: Vec::new(), next: None }))
     }
 
@@ -114,10 +138,10 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     ///
     /// As [`rows`](Self::rows), and [`Type`](ErrorKind::Type) if there are two: ask for [`first`](Self::first) if any
     /// will do.
-    pub async fn one(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
-        let request = match self.for_few(values.borrow(), TWO) {
+    pub async fn one(&self, values: impl Values<V>) -> Result<Option<R>, Error> {
+        let request = match self.for_few(values.values(), TWO) {
             Ok(request) => request,
-            Err(error) => Box::pin(self.anew(error)).await?.for_few(values.borrow(), TWO)?,
+            Err(error) => Box::pin(self.anew(error)).await?.for_few(values.values(), TWO)?,
         };
         let mut one = None;
         let are_more = self.any(request, |row| one.replace(row).is_some()).await?;
@@ -134,10 +158,10 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// # Errors
     ///
     /// As [`rows`](Self::rows).
-    pub async fn first(&self, values: impl Borrow<V>) -> Result<Option<R>, Error> {
-        let request = match self.for_few(values.borrow(), NonZeroU8::MIN) {
+    pub async fn first(&self, values: impl Values<V>) -> Result<Option<R>, Error> {
+        let request = match self.for_few(values.values(), NonZeroU8::MIN) {
             Ok(request) => request,
-            Err(error) => Box::pin(self.anew(error)).await?.for_few(values.borrow(), NonZeroU8::MIN)?,
+            Err(error) => Box::pin(self.anew(error)).await?.for_few(values.values(), NonZeroU8::MIN)?,
         };
         let mut first = None;
         self.any(request, |row| first.replace(row).is_none()).await?;

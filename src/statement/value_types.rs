@@ -5,25 +5,32 @@
 //! when the statement is prepared. A type whose name says nothing, such as a struct, is checked when it is bound.
 
 use std::any::type_name;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use scylla::frame::response::result::{ColumnSpec, ColumnType, NativeType};
+use keyspaces_cql::Statement;
+use scylla::frame::response::result::{CollectionType, ColumnSpec, ColumnType, NativeType};
 use scylla::value::{Counter, CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlVarint};
 use uuid::Uuid;
 
-use super::mismatch::{advice_on_bound_type, bound_count, bound_type};
+use super::mismatch::{A_KEY, A_VALUE, AN_ELEMENT, advice_on_bound_type, bound_count, bound_type};
+use crate::value::AsText;
 
 /// Why no value of a type can be bound, and what to do about it.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct NeverFits {
     pub(super) problem: String,
-    pub(super) advice: Option<&'static str>,
+    pub(super) advice: Option<String>,
 }
 
-/// Why no value of type `V` fits these bind markers, of which those at `optional` may be left out by the values; `None` if one
-/// may fit.
-pub(super) fn mismatch<V>(markers: &[ColumnSpec<'_>], optional: &[usize]) -> Option<NeverFits> {
+/// Why no value of type `V` fits these bind markers of `statement`, of which those at `optional` may be left out by the values;
+/// `None` if one may fit.
+pub(super) fn mismatch<V>(
+    markers: &[ColumnSpec<'_>],
+    optional: &[usize],
+    statement: Option<&Statement>,
+) -> Option<NeverFits> {
     let values = parts_of_tuple(type_name::<V>())?;
     let (most, least) = (markers.len(), markers.len() - optional.len());
     if !(least..=most).contains(&values.len()) {
@@ -37,16 +44,21 @@ pub(super) fn mismatch<V>(markers: &[ColumnSpec<'_>], optional: &[usize]) -> Opt
         }
         _ => return None,
     };
-    let wrong = bound.into_iter().zip(values).find(|(marker, value)| never_fits(value, marker.typ()));
-    wrong.map(|(marker, value)| NeverFits {
-        problem: bound_type(marker.name(), marker.typ(), value),
-        advice: advice_on_bound_type(marker.typ(), value),
+    bound.into_iter().zip(values).find_map(|(marker, value)| {
+        let Misfit { part, column, value } = Misfit::of(value, marker.typ())?;
+        let place = format!("{part}the bind marker for {}", marker.name());
+        let advice = advice_on_bound_type(marker.name(), column, value, statement);
+        Some(NeverFits { problem: bound_type(&place, column, value), advice })
     })
 }
 
 /// `i32` and `&str` of `(i32, &str)`.
 fn parts_of_tuple(name: &str) -> Option<Vec<&str>> {
-    let inside = name.strip_prefix('(')?.strip_suffix(')')?;
+    parts(name.strip_prefix('(')?.strip_suffix(')')?)
+}
+
+/// What commas separate, but for those inside of brackets.
+fn parts(inside: &str) -> Option<Vec<&str>> {
     let (mut parts, mut depth, mut start) = (Vec::new(), 0_usize, 0);
     for (place, sign) in inside.char_indices() {
         match sign {
@@ -65,20 +77,82 @@ fn parts_of_tuple(name: &str) -> Option<Vec<&str>> {
     Some(parts)
 }
 
-/// Whether a type is known, and known not to fit.
-fn never_fits(value: &str, column: &ColumnType<'_>) -> bool {
-    let known = fitting(bare(value));
-    match column {
-        ColumnType::Native(native) => known.is_some_and(|fits| !fits.contains(native)),
-        _ => known.is_some(),
+/// A type, or a part of it, that is known not to fit the column, or the same part of it.
+struct Misfit<'c, 'n> {
+    /// `an element of `, or nothing.
+    part: String,
+    column: &'c ColumnType<'c>,
+    value: &'n str,
+}
+
+impl<'c, 'n> Misfit<'c, 'n> {
+    fn of(value: &'n str, column: &'c ColumnType<'c>) -> Option<Self> {
+        let whole = || Some(Self { part: String::new(), column, value });
+        let name = bare(value);
+        if let Some(fits) = fitting(name) {
+            return if matches!(column, ColumnType::Native(native) if fits.contains(native)) { None } else { whole() };
+        }
+        match (Collection::of(name)?, column) {
+            (
+                Collection::Elements(element),
+                ColumnType::Collection { typ: CollectionType::List(of) | CollectionType::Set(of), .. }
+                | ColumnType::Vector { typ: of, .. },
+            ) => Self::of(element, of).map(|misfit| misfit.inside(AN_ELEMENT)),
+            (
+                Collection::Entries(key, value),
+                ColumnType::Collection { typ: CollectionType::Map(of_key, of_value), .. },
+            ) => Self::of(key, of_key)
+                .map(|misfit| misfit.inside(A_KEY))
+                .or_else(|| Self::of(value, of_value).map(|misfit| misfit.inside(A_VALUE))),
+            _ => whole(),
+        }
     }
+
+    fn inside(mut self, part: &str) -> Self {
+        self.part.push_str(part);
+        self.part.push_str(" of ");
+        self
+    }
+}
+
+/// A type of the standard library whose values are collections.
+enum Collection<'n> {
+    Elements(&'n str),
+    Entries(&'n str, &'n str),
+}
+
+impl<'n> Collection<'n> {
+    fn of(name: &'n str) -> Option<Self> {
+        let inside = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        if let Some(element) = inside {
+            // With a length it is an array, which is a blob or nothing.
+            return (!element.contains(';')).then_some(Self::Elements(element));
+        }
+        let of = |generic: &str| parameters(name, generic).and_then(parts);
+        let elements = of(type_name::<Vec<()>>())
+            .or_else(|| of(type_name::<HashSet<()>>()))
+            .or_else(|| of(type_name::<BTreeSet<()>>()));
+        if let Some([element]) = elements.as_deref() {
+            return Some(Self::Elements(element));
+        }
+        let entries = of(type_name::<HashMap<(), ()>>()).or_else(|| of(type_name::<BTreeMap<(), ()>>()));
+        match entries.as_deref() {
+            Some([key, value]) => Some(Self::Entries(key, value)),
+            _ => None,
+        }
+    }
+}
+
+/// `i32` of `Vec<i32>`, of which `generic` is any other.
+fn parameters<'n>(name: &'n str, generic: &str) -> Option<&'n str> {
+    let (path, _) = generic.split_once('<')?;
+    name.strip_prefix(path)?.strip_prefix('<')?.strip_suffix('>')
 }
 
 /// Without what changes nothing about the CQL type: references and `Option`.
 fn bare(name: &str) -> &str {
-    let option = type_name::<Option<()>>().strip_suffix("()>").unwrap_or_default();
     let mut name = name.trim_start_matches('&');
-    while let Some(inside) = name.strip_prefix(option).and_then(|rest| rest.strip_suffix('>')) {
+    while let Some(inside) = parameters(name, type_name::<Option<()>>()) {
         name = inside.trim_start_matches('&');
     }
     name
@@ -86,6 +160,12 @@ fn bare(name: &str) -> &str {
 
 /// The CQL types that the driver takes values of a type for; `None` if that is not known.
 fn fitting(name: &str) -> Option<&'static [NativeType]> {
+    let is_text = parameters(name, type_name::<AsText<()>>()).is_some();
+    #[cfg(feature = "serde-1")]
+    let is_text = is_text || parameters(name, type_name::<crate::value::Json<()>>()).is_some();
+    if is_text {
+        return Some(&[NativeType::Ascii, NativeType::Text]);
+    }
     KNOWN.iter().find(|(known, _)| known() == name).map(|(_, fits)| *fits)
 }
 
@@ -124,6 +204,7 @@ mod tests {
     use scylla::serialize::row::{RowSerializationContext, SerializeRow};
     use scylla::serialize::writers::RowWriter;
 
+    use super::super::mismatch::of_values;
     use super::*;
 
     const NATIVE: [NativeType; 20] = [
@@ -158,14 +239,28 @@ mod tests {
     where
         (T,): SerializeRow,
     {
-        assert!(fitting(bare(type_name::<T>())).is_some(), "{} is not known", type_name::<T>());
+        let name = bare(type_name::<T>());
+        assert!(fitting(name).is_some() || Collection::of(name).is_some(), "{name} is not known");
         let row = (value,);
-        for native in NATIVE {
-            let markers = [column(ColumnType::Native(native.clone()))];
+        let natives = NATIVE.map(ColumnType::Native);
+        let collections = natives.clone().into_iter().flat_map(|of| {
+            let map = |key: &ColumnType<'static>, value: &ColumnType<'static>| {
+                CollectionType::Map(Box::new(key.clone()), Box::new(value.clone()))
+            };
+            let text = ColumnType::Native(NativeType::Text);
+            let list = CollectionType::List(Box::new(of.clone()));
+            let lists = CollectionType::List(Box::new(ColumnType::Collection { frozen: true, typ: list.clone() }));
+            let set = CollectionType::Set(Box::new(of.clone()));
+            [list, lists, set, map(&of, &text), map(&text, &of)]
+                .map(|typ| ColumnType::Collection { frozen: false, typ })
+        });
+        for of in natives.iter().cloned().chain(collections) {
+            let markers = [column(of.clone())];
             let context = RowSerializationContext::from_specs(&markers);
             let binds = row.serialize(&context, &mut RowWriter::new(&mut Vec::new()));
-            let told = mismatch::<(T,)>(&markers, &[]);
-            assert_eq!(binds.is_ok(), told.is_none(), "{} for {native:?}", type_name::<T>());
+            let told = mismatch::<(T,)>(&markers, &[], None).map(|it| it.problem);
+            let bound = binds.err().map(|error| of_values(&error).into_owned());
+            assert_eq!(told, bound, "{} for {of:?}", type_name::<T>());
         }
     }
 
@@ -197,39 +292,51 @@ mod tests {
         compare(CqlDuration { months: 0, days: 0, nanoseconds: 0 });
         compare(CqlVarint::from_signed_bytes_be(vec![1]));
         compare(CqlDecimal::from_signed_be_bytes_and_exponent(vec![1], 0));
+        compare(AsText(7));
+        #[cfg(feature = "serde-1")]
+        compare(crate::value::Json(7));
+        compare(vec![Uuid::nil()]);
+        compare(Some(vec![Some(1_i32)]));
+        compare(vec![vec![1_u8]]);
+        compare(vec![vec!["a"]]);
+        compare(["a"].as_slice());
+        compare(HashSet::from([1_i64]));
+        compare(BTreeSet::from([1_i64]));
+        compare(HashMap::from([(1_i64, "a")]));
+        compare(BTreeMap::from([("a", 2.5_f64)]));
     }
 
     #[test]
     fn what_never_fits_is_told_as_it_would_be_when_it_is_bound() {
         let markers = [NativeType::Int, NativeType::Text].map(|native| column(ColumnType::Native(native)));
         let problem = |never_fits: Option<NeverFits>| never_fits.map(|it| it.problem);
-        assert_eq!(mismatch::<(i32, Option<&str>)>(&markers, &[]), None);
+        assert_eq!(mismatch::<(i32, Option<&str>)>(&markers, &[], None), None);
         assert_eq!(
-            problem(mismatch::<(i32, Option<f64>)>(&markers, &[])).as_deref(),
+            problem(mismatch::<(i32, Option<f64>)>(&markers, &[], None)).as_deref(),
             Some("the bind marker for c is text, Option<f64> cannot be bound to it")
         );
         assert_eq!(
-            problem(mismatch::<(i32,)>(&markers, &[])).as_deref(),
+            problem(mismatch::<(i32,)>(&markers, &[], None)).as_deref(),
             Some("(i32,) has 1 values, the statement has 2 bind markers")
         );
         assert_eq!(
-            problem(mismatch::<()>(&markers, &[])).as_deref(),
+            problem(mismatch::<()>(&markers, &[], None)).as_deref(),
             Some("() has 0 values, the statement has 2 bind markers")
         );
         // Of these nothing is known before there is a value.
         struct Own;
-        assert_eq!(mismatch::<(Own, Vec<(i32, String)>)>(&markers, &[]), None);
-        assert_eq!(mismatch::<Own>(&markers, &[]), None);
-        assert_eq!(mismatch::<Vec<i32>>(&markers, &[]), None);
+        assert_eq!(mismatch::<(Own, [Own; 2])>(&markers, &[], None), None);
+        assert_eq!(mismatch::<Own>(&markers, &[], None), None);
+        assert_eq!(mismatch::<Vec<i32>>(&markers, &[], None), None);
     }
 
     #[test]
     fn markers_that_an_option_may_bind_can_be_left_out() {
         let markers =
             [NativeType::Int, NativeType::Int, NativeType::Text].map(|native| column(ColumnType::Native(native)));
-        assert_eq!(mismatch::<(i32, &str)>(&markers, &[0]), None);
-        assert_eq!(mismatch::<(i32, i32, &str)>(&markers, &[0]), None);
-        assert!(mismatch::<(&str, &str)>(&markers, &[0]).is_some());
-        assert!(mismatch::<(&str,)>(&markers, &[0]).is_some());
+        assert_eq!(mismatch::<(i32, &str)>(&markers, &[0], None), None);
+        assert_eq!(mismatch::<(i32, i32, &str)>(&markers, &[0], None), None);
+        assert!(mismatch::<(&str, &str)>(&markers, &[0], None).is_some());
+        assert!(mismatch::<(&str,)>(&markers, &[0], None).is_some());
     }
 }

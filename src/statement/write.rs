@@ -1,11 +1,10 @@
-use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
-use super::{Core, Statement, sealed, statement_options};
+use super::{Core, Statement, Values, sealed, statement_options};
 use crate::{Error, Session, execute};
 
 /// A prepared INSERT, UPDATE or DELETE without a condition: binds values of type `V`.
@@ -32,10 +31,10 @@ impl<V: SerializeRow> Write<V> {
     /// [`TooLarge`](crate::ErrorKind::TooLarge) if they are more than Keyspaces takes (a row of 1 MB, a partition key of
     /// 2,048 bytes, DG:quotas). After: what the server says; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost
     /// and the statement may not be sent twice (`now()`, a list append).
-    pub async fn execute(&self, values: impl Borrow<V>) -> Result<(), Error> {
-        let mut request = match self.core.bind(values.borrow()) {
+    pub async fn execute(&self, values: impl Values<V>) -> Result<(), Error> {
+        let mut request = match self.core.bind(values.values()) {
             Ok(request) => request,
-            Err(error) => Box::pin(self.core.prepared_anew(error)).await?.bind(values.borrow())?,
+            Err(error) => Box::pin(self.core.prepared_anew(error)).await?.bind(values.values())?,
         };
         let call = &self.core.call;
         Core::expect_no_rows(&call.about, execute::write(call, &mut request).await?)

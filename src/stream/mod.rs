@@ -3,6 +3,7 @@
 mod ahead;
 mod pages;
 mod paging_state;
+mod raw_pages;
 mod rows;
 mod sealed;
 
@@ -10,5 +11,6 @@ pub(crate) use self::ahead::{Ahead, PageAhead, time_to_ask_again};
 pub(crate) use self::pages::{Arrived, Read, decode, decoded, rows_of};
 pub use self::pages::{Page, Pages};
 pub use self::paging_state::PagingState;
+pub use self::raw_pages::{RawPage, RawPages};
 pub use self::rows::Rows;
 pub(crate) use self::sealed::{Fingerprint, Sealed, TextHash};

@@ -76,38 +76,48 @@ impl Read {
 
 impl<R: OwnedRow> Pages<R> {
     pub(crate) fn new(read: Result<Read, Error>, from: Option<PagingState>) -> Self {
-        let begun = read.and_then(|read| {
-            let state = match from {
-                Some(state) => state.open(&read.fingerprint, &read.call.about)?,
-                None => DriverState::start(),
-            };
-            Ok((read, state))
-        });
-        let (read, state) = match begun {
-            Ok(begun) => begun,
-            Err(error) => return Self { pages: Box::pin(stream::iter([Err(error)])) },
-        };
-        let read = Arc::new(read);
-        let pages = stream::try_unfold(Some(state), move |mut state| {
-            let read = Arc::clone(&read);
-            async move {
-                while let Some(at) = state {
-                    let (page, next) = read.page(at).await?;
-                    state = match next {
-                        PagingStateResponse::HasMorePages { state } => Some(state),
-                        PagingStateResponse::NoMorePages => None,
-                    };
-                    let rows = decode(&read.call, page)?;
-                    if !rows.is_empty() {
-                        let next = state.as_ref().map(|state| PagingState::seal(&read.fingerprint, state));
-                        return Ok(Some((Page { rows, next }, state)));
-                    }
-                }
-                Ok(None)
-            }
-        });
-        Self { pages: Box::pin(pages) }
+        let rows = |call: &Arc<Call>, page| decode(call, page).map(|rows| (!rows.is_empty()).then_some(rows));
+        Self { pages: pages_of(read, from, rows, |rows, next| Page { rows, next }) }
     }
+}
+
+/// The pages of a read from where `from` says: `rows` reads one, unless it has none, and `page` puts it together with where the
+/// next one begins.
+pub(super) fn pages_of<T: Send + 'static, P: Send + 'static>(
+    read: Result<Read, Error>,
+    from: Option<PagingState>,
+    rows: impl Fn(&Arc<Call>, QueryResult) -> Result<Option<T>, Error> + Copy + Send + 'static,
+    page: impl Fn(T, Option<PagingState>) -> P + Copy + Send + 'static,
+) -> BoxStream<'static, Result<P, Error>> {
+    let begun = read.and_then(|read| {
+        let state = match from {
+            Some(state) => state.open(&read.fingerprint, &read.call.about)?,
+            None => DriverState::start(),
+        };
+        Ok((read, state))
+    });
+    let (read, state) = match begun {
+        Ok(begun) => begun,
+        Err(error) => return Box::pin(stream::iter([Err(error)])),
+    };
+    let read = Arc::new(read);
+    Box::pin(stream::try_unfold(Some(state), move |mut state| {
+        let read = Arc::clone(&read);
+        async move {
+            while let Some(at) = state {
+                let (arrived, next) = read.page(at).await?;
+                state = match next {
+                    PagingStateResponse::HasMorePages { state } => Some(state),
+                    PagingStateResponse::NoMorePages => None,
+                };
+                if let Some(rows) = rows(&read.call, arrived)? {
+                    let next = state.as_ref().map(|state| PagingState::seal(&read.fingerprint, state));
+                    return Ok(Some((page(rows, next), state)));
+                }
+            }
+            Ok(None)
+        }
+    }))
 }
 
 impl<R> Page<R> {

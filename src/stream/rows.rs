@@ -25,26 +25,29 @@ use crate::row::OwnedRow;
 /// Each page is a call with a deadline of its own, which counts from when the page is needed: throttled or cut, it is asked
 /// for again, at another peer where there is one, so that no row is lost and none comes twice. When its deadline has passed,
 /// the stream ends with the error, which has the [paging state](crate::Error::paging_state) to go on from.
-pub struct Rows<R> {
-    state: State<R>,
+///
+/// `'v` is how long the values live that are bound: `'static` for those of a [`Select`](crate::Select), which are bound at
+/// once, and those of the caller for [`Session::rows`](crate::Session::rows), whose text has to be prepared before.
+pub struct Rows<'v, R> {
+    state: State<'v, R>,
 }
 
-enum State<R> {
+enum State<'v, R> {
     /// Not polled yet.
-    Fresh(Source),
+    Fresh(Source<'v>),
     /// Gives the rows, one each time that it is polled and does not have to wait for the server.
-    Reading(BoxFuture<'static, Result<(), Error>>, Arc<Given<R>>),
+    Reading(BoxFuture<'v, Result<(), Error>>, Arc<Given<R>>),
     Ended,
 }
 
 /// Where the read comes from.
-enum Source {
+enum Source<'v> {
     // On the heap: a stream is moved some times before it is polled, and each would copy half a kilobyte.
     Ready(Result<Arc<Read>, Error>),
-    Later(BoxFuture<'static, Result<Read, Error>>),
+    Later(BoxFuture<'v, Result<Read, Error>>),
 }
 
-impl<R: OwnedRow> Rows<R> {
+impl<'v, R: OwnedRow> Rows<'v, R> {
     /// The next row, or `None` after the last.
     ///
     /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it.
@@ -88,7 +91,7 @@ impl<R: OwnedRow> Rows<R> {
     }
 
     /// For a read that has to be prepared first, when the stream is polled.
-    pub(crate) fn later(read: impl Future<Output = Result<Read, Error>> + Send + 'static) -> Self {
+    pub(crate) fn later(read: impl Future<Output = Result<Read, Error>> + Send + 'v) -> Self {
         Self { state: State::Fresh(Source::Later(Box::pin(read))) }
     }
 
@@ -113,7 +116,7 @@ impl<R: OwnedRow> Rows<R> {
 }
 
 /// Gives all rows, one each time that it is polled and has one.
-async fn give_each<R: OwnedRow>(source: Source, given: Arc<Given<R>>) -> Result<(), Error> {
+async fn give_each<R: OwnedRow>(source: Source<'_>, given: Arc<Given<R>>) -> Result<(), Error> {
     let mut pages = PagesInTurn::of(source).await?;
     while let Some(page) = pages.next().await? {
         // Rows borrow from their page until they are decoded, and a future can hold both. All rows of a page decoded at
@@ -143,7 +146,7 @@ enum Next {
 }
 
 impl PagesInTurn {
-    async fn of(source: Source) -> Result<Self, Error> {
+    async fn of(source: Source<'_>) -> Result<Self, Error> {
         let read = match source {
             Source::Ready(read) => read?,
             Source::Later(read) => Arc::new(read.await?),
@@ -188,7 +191,7 @@ impl<R> Given<R> {
     }
 }
 
-impl<R: OwnedRow> Stream for Rows<R> {
+impl<R: OwnedRow> Stream for Rows<'_, R> {
     type Item = Result<R, Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -196,16 +199,16 @@ impl<R: OwnedRow> Stream for Rows<R> {
     }
 }
 
-impl<R: OwnedRow> FusedStream for Rows<R> {
+impl<R: OwnedRow> FusedStream for Rows<'_, R> {
     fn is_terminated(&self) -> bool {
         matches!(self.state, State::Ended)
     }
 }
 
 // Nothing in it is ever pinned in place: what is read is pinned on the heap.
-impl<R> Unpin for Rows<R> {}
+impl<R> Unpin for Rows<'_, R> {}
 
-impl<R> fmt::Debug for Rows<R> {
+impl<R> fmt::Debug for Rows<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rows").field("has_ended", &matches!(self.state, State::Ended)).finish_non_exhaustive()
     }

@@ -18,3 +18,4 @@ mod statements;
 mod streams;
 mod topology;
 mod users;
+mod values;

@@ -5,6 +5,7 @@ mod going_on;
 mod interleaved;
 mod pages;
 mod paused;
+mod raw_pages;
 mod rows;
 mod scan;
 

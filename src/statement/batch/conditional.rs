@@ -1,4 +1,3 @@
-use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -9,7 +8,7 @@ use super::{Members, members_of};
 use crate::row::{OwnedRow, Row};
 use crate::statement::answer;
 use crate::statement::{Conditional, Outcome, Write};
-use crate::{Error, Session};
+use crate::{Error, Session, Values};
 
 /// Several writes of which all are applied if every condition among them holds, and else none.
 ///
@@ -36,9 +35,9 @@ impl<R: OwnedRow> ConditionalBatch<R> {
     pub fn push<V: SerializeRow, O: OwnedRow>(
         &mut self,
         write: &Conditional<V, O>,
-        values: impl Borrow<V>,
+        values: impl Values<V>,
     ) -> Result<&mut Self, Error> {
-        self.members.push_logged(&write.core, values.borrow(), true)?;
+        self.members.push_logged(&write.core, values.values(), true)?;
         Ok(self)
     }
 
@@ -50,9 +49,9 @@ impl<R: OwnedRow> ConditionalBatch<R> {
     pub fn push_unconditional<V: SerializeRow>(
         &mut self,
         write: &Write<V>,
-        values: impl Borrow<V>,
+        values: impl Values<V>,
     ) -> Result<&mut Self, Error> {
-        self.members.push_logged(&write.core, values.borrow(), false)?;
+        self.members.push_logged(&write.core, values.values(), false)?;
         Ok(self)
     }
 

@@ -1,4 +1,3 @@
-use std::borrow::Borrow;
 use std::collections::HashSet;
 
 use scylla::serialize::row::SerializeRow;
@@ -9,7 +8,7 @@ use super::{Members, members_of};
 use crate::statement::about::About;
 use crate::statement::touched::Touched;
 use crate::statement::{Core, Write};
-use crate::{Error, Session};
+use crate::{Error, Session, Values};
 
 /// (DG:quotas)
 const MOST_STATEMENTS: usize = 100;
@@ -53,8 +52,8 @@ impl LoggedBatch {
     ///
     /// As [`Write::execute`] before anything is sent, [`TooLarge`](crate::ErrorKind::TooLarge) for the 101st statement and
     /// for more than 4 MB, [`Refused`](crate::ErrorKind::Refused) for a DELETE of a range. The batch stays as it was.
-    pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Borrow<V>) -> Result<&mut Self, Error> {
-        self.members.push_logged(&write.core, values.borrow(), false)?;
+    pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Values<V>) -> Result<&mut Self, Error> {
+        self.members.push_logged(&write.core, values.values(), false)?;
         Ok(self)
     }
 

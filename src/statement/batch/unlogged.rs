@@ -1,11 +1,9 @@
-use std::borrow::Borrow;
-
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::BatchType;
 
 use super::{Members, members_of};
 use crate::statement::{Core, Write};
-use crate::{Error, Session};
+use crate::{Error, Session, Values};
 
 /// (DG:quotas)
 const MOST_STATEMENTS: usize = 30;
@@ -45,8 +43,8 @@ impl UnloggedBatch {
     ///
     /// As [`Write::execute`] before anything is sent, and [`TooLarge`](crate::ErrorKind::TooLarge) for the 31st statement. The
     /// batch stays as it was.
-    pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Borrow<V>) -> Result<&mut Self, Error> {
-        self.members.push(&write.core, values.borrow(), false, |members, _| {
+    pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Values<V>) -> Result<&mut Self, Error> {
+        self.members.push(&write.core, values.values(), false, |members, _| {
             if members.of.len() < MOST_STATEMENTS {
                 return Ok(());
             }

@@ -90,14 +90,13 @@ async fn a_list_is_bound_to_in_without_parentheses_and_an_entry_is_added_to_a_ma
     let found: Vec<_> = some.rows((vec![7, 8],)).try_collect().await.unwrap();
     assert_eq!(found, [(7, HashMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)]))]);
     let text = format!("SELECT id FROM {table} WHERE id IN (?)");
-    let wrong: Select<(Vec<i32>,), Row> = session.prepare(&text).await.unwrap();
-    let error = wrong.one((vec![7, 8],)).await.unwrap_err();
+    let error = session.prepare::<Select<(Vec<i32>,), Row>>(&text).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Type);
     assert_eq!(
         error.to_string(),
         format!(
-            "SELECT FROM {table} failed: the bind marker for id is int, Vec<i32> cannot be bound to it. Write id IN ? \
-             without parentheses, and the list is one value"
+            "preparing SELECT FROM {table} failed: the bind marker for id is int, Vec<i32> cannot be bound to it. Write id \
+             IN ? without parentheses, and the list is one value"
         )
     );
 }

@@ -4,14 +4,28 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use keyspaces::value::{Counter, CqlValue, MaybeUnset};
 use keyspaces::{
-    Conditional, ConditionalBatch, DeserializeRow, DeserializeValue, Error, Increment, LoggedBatch, Outcome, Row,
-    Select, SerializeRow, SerializeValue, Session, UnloggedBatch, Write,
+    Conditional, ConditionalBatch, Error, Increment, LoggedBatch, Outcome, Row, Select, SerializeRow, Session,
+    UnloggedBatch, Value, Write,
 };
 use uuid::Uuid;
 
+/// A newtype.
+#[derive(Clone, Copy, Debug, PartialEq, Value)]
+pub struct SensorId(pub Uuid);
+
+/// An enum that is stored as text.
+#[derive(Clone, Copy, Debug, PartialEq, Value)]
+#[value(text, rename_all = "lowercase")]
+pub enum Kind {
+    /// Once a minute.
+    Minute,
+    /// Once an hour.
+    Hour,
+}
+
 /// A user-defined type.
-#[derive(Clone, Debug, DeserializeValue, PartialEq, SerializeValue)]
-#[scylla(crate = keyspaces)]
+#[keyspaces::user_type]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Place {
     /// North is positive.
     pub latitude: f64,
@@ -20,11 +34,11 @@ pub struct Place {
 }
 
 /// A row, read and written.
-#[derive(Clone, Debug, DeserializeRow, PartialEq, SerializeRow)]
-#[scylla(crate = keyspaces)]
+#[keyspaces::row]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// Part of the partition key.
-    pub sensor_id: Uuid,
+    pub sensor_id: SensorId,
     /// Part of the partition key.
     pub day: NaiveDate,
     /// The clustering column.
@@ -32,16 +46,18 @@ pub struct Reading {
     /// Under another name in the table.
     #[scylla(rename = "val")]
     pub value: f64,
+    /// The column `type`.
+    pub r#type: Kind,
     /// May be null.
     pub place: Option<Place>,
 }
 
-/// What an update leaves out stays as it was.
+/// A row that somebody keeps as the driver has it. What an update leaves out stays as it was.
 #[derive(Debug, SerializeRow)]
 #[scylla(crate = keyspaces)]
 pub struct Correction {
     val: MaybeUnset<f64>,
-    sensor_id: Uuid,
+    sensor_id: SensorId,
     day: NaiveDate,
     at: DateTime<Utc>,
 }
@@ -52,12 +68,13 @@ pub struct Correction {
 ///
 /// Whatever goes wrong first.
 pub async fn everything(session: &Session, reading: &Reading) -> Result<Vec<Reading>, Error> {
-    let text = "INSERT INTO app.readings (sensor_id, day, at, val, place) VALUES (?, ?, ?, ?, ?)";
+    let text = "INSERT INTO app.readings (sensor_id, day, at, val, type, place) VALUES (?, ?, ?, ?, ?, ?)";
     let store: Write<Reading> = session.prepare(text).await?;
     let claim: Conditional<Reading, Reading> = session.prepare(&format!("{text} IF NOT EXISTS")).await?;
-    let hits: Increment<(Counter, Uuid)> = session.prepare("UPDATE app.hits SET n = n + ? WHERE sensor_id = ?").await?;
-    let of_day: Select<(Uuid, NaiveDate), Reading> = session
-        .prepare("SELECT sensor_id, day, at, val, place FROM app.readings WHERE sensor_id = ? AND day = ?")
+    let hits: Increment<(Counter, SensorId)> =
+        session.prepare("UPDATE app.hits SET n = n + ? WHERE sensor_id = ?").await?;
+    let of_day: Select<(SensorId, NaiveDate), Reading> = session
+        .prepare("SELECT sensor_id, day, at, val, type, place FROM app.readings WHERE sensor_id = ? AND day = ?")
         .await?;
     let correct: Write<Correction> =
         session.prepare("UPDATE app.readings SET val = ? WHERE sensor_id = ? AND day = ? AND at = ?").await?;

@@ -1,0 +1,81 @@
+use scylla::value::CqlValue;
+use serde::ser::{Error as _, SerializeMap};
+use serde::{Serialize, Serializer};
+
+use super::scalar::SerdeValue;
+use crate::Row;
+
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let columns = self.columns();
+        let mut map = serializer.serialize_map(Some(columns.len()))?;
+        for (name, value) in columns {
+            map.serialize_entry(name, &value.map(Json))?;
+        }
+        map.end()
+    }
+}
+
+/// A value of any type in the types of JSON.
+struct Json<'v>(&'v CqlValue);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            CqlValue::Ascii(text) | CqlValue::Text(text) => serializer.serialize_str(text),
+            CqlValue::Boolean(is) => serializer.serialize_bool(*is),
+            CqlValue::TinyInt(number) => serializer.serialize_i8(*number),
+            CqlValue::SmallInt(number) => serializer.serialize_i16(*number),
+            CqlValue::Int(number) => serializer.serialize_i32(*number),
+            CqlValue::BigInt(number) => serializer.serialize_i64(*number),
+            CqlValue::Counter(number) => number.write(serializer),
+            // JSON has no word for these, and serde_json writes null.
+            CqlValue::Float(number) if !number.is_finite() => serializer.serialize_str(not_finite((*number).into())),
+            CqlValue::Double(number) if !number.is_finite() => serializer.serialize_str(not_finite(*number)),
+            CqlValue::Float(number) => serializer.serialize_f32(*number),
+            CqlValue::Double(number) => serializer.serialize_f64(*number),
+            CqlValue::Decimal(number) => number.write(serializer),
+            CqlValue::Varint(number) => number.write(serializer),
+            CqlValue::Date(date) => date.write(serializer),
+            CqlValue::Time(time) => time.write(serializer),
+            CqlValue::Timestamp(timestamp) => timestamp.write(serializer),
+            CqlValue::Duration(duration) => duration.write(serializer),
+            CqlValue::Timeuuid(id) => id.write(serializer),
+            CqlValue::Uuid(id) => serializer.collect_str(id),
+            CqlValue::Inet(address) => serializer.collect_str(address),
+            CqlValue::Blob(bytes) => serializer.serialize_str(&format!("0x{}", hex::encode(bytes))),
+            CqlValue::Empty => serializer.serialize_str(""),
+            CqlValue::List(values) | CqlValue::Set(values) | CqlValue::Vector(values) => {
+                serializer.collect_seq(values.iter().map(Json))
+            }
+            CqlValue::Tuple(values) => serializer.collect_seq(values.iter().map(|value| value.as_ref().map(Json))),
+            CqlValue::Map(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                for (key, value) in entries {
+                    map.serialize_entry(&key_of(key).map_err(S::Error::custom)?, &Json(value))?;
+                }
+                map.end()
+            }
+            CqlValue::UserDefinedType { fields, .. } => {
+                serializer.collect_map(fields.iter().map(|(name, value)| (name, value.as_ref().map(Json))))
+            }
+            _ => Err(S::Error::custom("a value of a type that is not known")),
+        }
+    }
+}
+
+/// The key of a map: as the text that it is, or as its JSON in a text.
+fn key_of(key: &CqlValue) -> Result<String, serde_json::Error> {
+    let json = serde_json::to_string(&Json(key))?;
+    if json.starts_with('"') { serde_json::from_str(&json) } else { Ok(json) }
+}
+
+fn not_finite(number: f64) -> &'static str {
+    if number.is_nan() {
+        "NaN"
+    } else if number > 0.0 {
+        "Infinity"
+    } else {
+        "-Infinity"
+    }
+}

@@ -1,0 +1,41 @@
+/// Values for a statement that binds a `V`: a `V`, or a reference to one.
+///
+/// ```no_run
+/// # async fn run(store: keyspaces::Write<(i64, String)>) -> Result<(), keyspaces::Error> {
+/// let row = (7, "Ada".to_owned());
+/// store.execute(&row).await?;
+/// store.execute(row).await?;
+/// # Ok(()) }
+/// ```
+///
+/// Each value has exactly the type that the statement was prepared with:
+///
+/// ```compile_fail,E0277
+/// # async fn run(store: keyspaces::Write<(i64, String)>) -> Result<(), keyspaces::Error> {
+/// store.execute((7_i32, "Ada".to_owned())).await?;
+/// # Ok(()) }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "the statement binds `{V}`, and is given `{Self}`",
+    label = "one of these has another type than the statement binds in its place",
+    note = "the values are those of the statement's type, in its order, by value or by reference; nothing is converted: \
+            `&String` is no `&str`, `i32` no `i64`"
+)]
+pub trait Values<V> {
+    #[doc(hidden)]
+    fn values(&self) -> &V;
+}
+
+impl<V> Values<V> for V {
+    #[inline]
+    fn values(&self) -> &V {
+        self
+    }
+}
+
+impl<V> Values<V> for &V {
+    #[inline]
+    fn values(&self) -> &V {
+        self
+    }
+}

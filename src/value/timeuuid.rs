@@ -1,0 +1,149 @@
+//! Ids of type `timeuuid`: made from a time, their time, and the bounds of a range.
+//!
+//! ```
+//! use chrono::{DateTime, Utc};
+//! use keyspaces::value::timeuuid;
+//!
+//! let noon: DateTime<Utc> = "2026-11-26T12:00:00Z".parse().unwrap();
+//! let id = timeuuid::at(noon);
+//! assert_eq!(timeuuid::time_of(&id), Some(noon));
+//! assert!(timeuuid::min(noon) < id && id < timeuuid::max(noon));
+//! ```
+//!
+//! A range of time is read by its bounds:
+//!
+//! ```no_run
+//! # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+//! use chrono::{DateTime, TimeDelta, Utc};
+//! use keyspaces::value::{CqlTimeuuid, timeuuid};
+//! use keyspaces::{Row, Select};
+//!
+//! let between: Select<(&str, CqlTimeuuid, CqlTimeuuid), Row> =
+//!     session.prepare("SELECT * FROM shop.orders WHERE shop = ? AND id >= ? AND id < ?").await?;
+//! let now: DateTime<Utc> = Utc::now();
+//! let rows = between.rows(("7", timeuuid::min(now - TimeDelta::hours(1)), timeuuid::min(now)));
+//! # drop(rows);
+//! # Ok(()) }
+//! ```
+
+use chrono::{DateTime, Utc};
+use scylla::value::{CqlTimestamp, CqlTimeuuid};
+use uuid::Uuid;
+
+/// The least and the greatest clock sequence and node, in the order of Cassandra, which compares them byte by byte as signed
+/// numbers.
+const LEAST: u64 = 0x8080_8080_8080_8080;
+const GREATEST: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+
+/// Ticks of 100 ns from 1582-10-15, where the time of an id begins, to 1970.
+const TICKS_TO_1970: i64 = 0x01b2_1dd2_1381_4000;
+const TICKS_OF_MILLI: i64 = 10_000;
+const LAST_TICK: i64 = (1 << 60) - 1;
+
+/// A new id at the present moment, to 100 ns.
+///
+/// ```
+/// use keyspaces::value::timeuuid;
+///
+/// assert_ne!(timeuuid::now(), timeuuid::now());
+/// ```
+pub fn now() -> CqlTimeuuid {
+    let now = Utc::now();
+    let within_micro = i64::from(now.timestamp_subsec_nanos() % 1_000 / 100);
+    id(now.timestamp_micros().saturating_mul(10) + within_micro + TICKS_TO_1970, random())
+}
+
+/// A new id at this millisecond. Of the rest of it, 61 bits are random: two ids of one millisecond differ, and stand in no order.
+///
+/// `time` is a `DateTime<Utc>` of chrono, an `OffsetDateTime` of the crate `time` (feature `time-03`), or a [`CqlTimestamp`].
+/// An id has times from 1582 to 5236; a time outside is taken as the first or the last of them.
+pub fn at(time: impl Into<CqlTimestamp>) -> CqlTimeuuid {
+    id(first_tick(time.into()), random())
+}
+
+/// The time of an id, to 100 ns; `None` if it is not of version 1, and so no id with a time.
+pub fn time_of(id: &CqlTimeuuid) -> Option<DateTime<Utc>> {
+    let id = id.as_ref();
+    if id.get_version_num() != 1 {
+        return None;
+    }
+    let (low, middle, high, _) = id.as_fields();
+    let ticks = i64::from(high & 0x0fff) << 48 | i64::from(middle) << 32 | i64::from(low);
+    let since_1970 = ticks - TICKS_TO_1970;
+    let nanos = u32::try_from(since_1970.rem_euclid(10_000_000) * 100).ok()?;
+    DateTime::from_timestamp(since_1970.div_euclid(10_000_000), nanos)
+}
+
+/// The lower bound of all ids of this millisecond, as `minTimeuuid` of CQL: no id of it is less. It is no id to store, since
+/// it is not unique.
+pub fn min(time: impl Into<CqlTimestamp>) -> CqlTimeuuid {
+    id(first_tick(time.into()), LEAST)
+}
+
+/// The upper bound of all ids of this millisecond, as `maxTimeuuid` of CQL: no id of it is greater. It is no id to store,
+/// since it is not unique.
+pub fn max(time: impl Into<CqlTimestamp>) -> CqlTimeuuid {
+    id(first_tick(time.into()).saturating_add(TICKS_OF_MILLI - 1), GREATEST)
+}
+
+fn first_tick(CqlTimestamp(millis): CqlTimestamp) -> i64 {
+    millis.saturating_mul(TICKS_OF_MILLI).saturating_add(TICKS_TO_1970)
+}
+
+fn id(ticks: i64, rest: u64) -> CqlTimeuuid {
+    let ticks = ticks.clamp(0, LAST_TICK).unsigned_abs();
+    let high = ticks << 32 | (ticks >> 16 & 0xffff_0000) | 0x1000 | ticks >> 48;
+    CqlTimeuuid::from_u64_pair(high, rest)
+}
+
+/// A random clock sequence and node, with the variant of RFC 9562 and the bit that says that the node is no address.
+fn random() -> u64 {
+    let (_, random) = Uuid::new_v4().as_u64_pair();
+    random | 0x0000_0100_0000_0000
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_id_is_made_of_its_parts_as_rfc_9562_has_it() {
+        // The example of RFC 9562, A.1.
+        let id = CqlTimeuuid::from(Uuid::parse_str("C232AB00-9414-11EC-B3C8-9F6BDECED846").unwrap());
+        let time: DateTime<Utc> = "2022-02-22T19:22:22Z".parse().unwrap();
+        assert_eq!(time_of(&id), Some(time));
+        assert_eq!(super::id(first_tick(time.into()), 0xb3c8_9f6b_dece_d846), id);
+    }
+
+    #[test]
+    fn an_id_of_another_version_has_no_time() {
+        assert_eq!(time_of(&Uuid::new_v4().into()), None);
+        assert_eq!(time_of(&CqlTimeuuid::nil()), None);
+    }
+
+    #[test]
+    fn a_time_that_no_id_has_is_taken_as_the_first_or_the_last() {
+        for (millis, year) in [(i64::MIN, "1582-10-15"), (i64::MAX, "5236-03-31")] {
+            for id in [at(CqlTimestamp(millis)), min(CqlTimestamp(millis)), max(CqlTimestamp(millis))] {
+                assert_eq!(time_of(&id).unwrap().date_naive().to_string(), year);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn ids_of_a_millisecond_lie_between_its_bounds_and_those_of_others_outside(
+            millis in -12_219_292_800_000_i64..103_072_857_660_000, later in 1_i64..1_000_000,
+        ) {
+            let (time, after) = (CqlTimestamp(millis), CqlTimestamp(millis + later));
+            let id = at(time);
+            prop_assert_eq!(id.as_ref().get_version_num(), 1);
+            prop_assert_eq!(id.as_ref().get_variant(), uuid::Variant::RFC4122);
+            prop_assert_eq!(time_of(&id).map(|time| time.timestamp_millis()), Some(millis));
+            prop_assert!(min(time) <= id && id <= max(time));
+            prop_assert!(max(time) < min(after) && id < min(after));
+        }
+    }
+}
