@@ -37,7 +37,7 @@
 //!     "due": "2026-12-24",
 //!     "until": "18:30:00.000000000",
 //!     "placed": "2026-11-26T13:30:54.123Z",
-//!     "warranty": "24mo",
+//!     "warranty": "2y",
 //!     "views": 7
 //! }"#;
 //! let order: Order = serde_json::from_str(json).unwrap();
@@ -136,7 +136,7 @@ modules! {
     date: CqlDate;
     /// A `decimal` as a text with all its digits: `19.90`.
     decimal: CqlDecimal;
-    /// A `duration` as CQL writes it: `1mo2d3ns`.
+    /// A `duration` as CQL writes it: `1y2mo3d4ns`.
     duration: CqlDuration;
     /// A `time` as `18:30:00.000000000`.
     time: CqlTime;
