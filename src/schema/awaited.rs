@@ -3,10 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use keyspaces_cql::statement::{AlterKeyspace, AlterKeyspaceChange, option};
-use keyspaces_cql::{
-    CapacityMode, CapacityScaling, Cdc, QualifiedName, Replication, Statement, TableChange, TableDefinition,
-    TableProperty,
-};
+use keyspaces_cql::{QualifiedName, Replication, Statement, TableChange, TableDefinition, TableProperty};
 
 use super::TableStatus;
 use crate::{Error, Select, Session};
@@ -49,7 +46,7 @@ pub(super) struct Seen(HashMap<(Kind, String, String), Thing>);
 
 struct Thing {
     status: TableStatus,
-    /// Of a table that is being changed, once it is ACTIVE, or as long as its key may not be used.
+    /// The definition of a table that is being changed, once it is ACTIVE or while its key may not be used.
     definition: Option<TableDefinition>,
     /// The Regions in which a keyspace is ACTIVE.
     active_in: BTreeSet<String>,
@@ -220,44 +217,16 @@ impl Seen {
 /// Whether a table shows a change, as far as the service is known to show it: what is shown otherwise for a reason, or not
 /// at all, holds nobody up.
 fn shows(table: &TableDefinition, change: &TableChange) -> bool {
-    let options = &table.options;
     match change {
         TableChange::AddColumns(columns) => {
             let is_there = |name: &str| table.columns.iter().any(|column| column.name.text == name);
             columns.as_slice().iter().all(|column| is_there(&column.name.text))
         }
-        TableChange::Set(TableProperty::CapacityMode(asked)) => match (*asked, options.capacity_mode) {
-            (
-                CapacityMode::Provisioned { read, write },
-                Some(CapacityMode::Provisioned { read: reads, write: writes }),
-            ) => {
-                // The units are what auto scaling makes of them.
-                let scaling = options.auto_scaling.clone().unwrap_or_default();
-                let is = |asked, there, scaling| asked == there || matches!(scaling, Some(CapacityScaling::Target(_)));
-                is(read, reads, scaling.read) && is(write, writes, scaling.write)
-            }
-            (asked, there) => there.is_none_or(|there| there == asked),
-        },
-        TableChange::Set(TableProperty::WarmThroughput(asked)) => {
-            let reached =
-                |there: Option<u32>, asked: Option<u32>| there.zip(asked).is_none_or(|(there, asked)| there >= asked);
-            options
-                .warm_throughput
-                .is_none_or(|there| reached(there.read, asked.read) && reached(there.write, asked.write))
-        }
-        TableChange::Set(TableProperty::PointInTimeRecovery(asked)) => {
-            options.point_in_time_recovery.is_none_or(|there| there == *asked)
-        }
-        TableChange::Set(TableProperty::Encryption(asked)) => {
-            options.encryption.as_ref().is_none_or(|there| asked.may_be_shown_as(there))
-        }
-        TableChange::Set(TableProperty::Cdc(asked)) => {
-            matches!(asked, Cdc::On(_)) == matches!(options.cdc, Some(Cdc::On(_)))
-        }
-        TableChange::Set(TableProperty::DefaultTimeToLive(asked)) => {
-            options.default_time_to_live.unwrap_or_default() == *asked
-        }
-        // That the service shows TTL and client-side timestamps, and how it writes the rest, is not known.
+        TableChange::Set(property) => property.is_shown_by(&table.options),
+        // How the service shows tags is not known.
+        TableChange::AddTags(_) | TableChange::DropTags(_) => true,
+        TableChange::AddStreamTags(_) | TableChange::DropStreamTags(_) => true,
+        // A change that this version does not know is not waited for.
         _ => true,
     }
 }
@@ -266,8 +235,8 @@ fn shows(table: &TableDefinition, change: &TableChange) -> bool {
 mod tests {
     use keyspaces_cql::statement::NativeType;
     use keyspaces_cql::{
-        AutoScaling, CdcView, Encryption, NewColumn, NewColumns, PointInTimeRecovery, TableBuilder, TargetTracking,
-        Ttl, WarmThroughput,
+        AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, Encryption, NewColumn, NewColumns,
+        PointInTimeRecovery, TableBuilder, TargetTracking, Ttl, WarmThroughput,
     };
 
     use super::*;

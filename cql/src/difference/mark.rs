@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use crate::table::{
-    AutoScaling, CapacityMode, CapacityScaling, Cdc, Encryption, PointInTimeRecovery, TableChange, TableDefinition,
-    TableOptions, TableProperty,
-};
+use crate::table::{TableChange, TableDefinition, TableOptions};
 use crate::{KeyspaceChange, KeyspaceDefinition, Replication};
 
 /// What to know of a statement of a [`Difference`](super::Difference) before saying yes to it.
@@ -77,7 +74,7 @@ impl TableDefinition {
     pub fn marks(&self) -> Vec<&'static Mark> {
         let mut marks: Vec<&Mark> = Vec::new();
         for property in self.options.properties() {
-            for mark in of_property(&property, &TableOptions::default()) {
+            for mark in property.marks(&TableOptions::default()) {
                 if mark.kind != MarkKind::CannotBeUndone && !marks.contains(&mark) {
                     marks.push(mark);
                 }
@@ -94,56 +91,14 @@ impl TableChange {
         match self {
             Self::AddColumns(_) => vec![&COLUMN_STAYS],
             Self::AddTags(_) | Self::DropTags(_) | Self::AddStreamTags(_) | Self::DropStreamTags(_) => Vec::new(),
-            Self::Set(property) => of_property(property, &there.options),
+            Self::Set(property) => property.marks(&there.options),
         }
-    }
-}
-
-fn of_property(property: &TableProperty, there: &TableOptions) -> Vec<&'static Mark> {
-    match property {
-        TableProperty::CapacityMode(CapacityMode::Provisioned { read, write }) => match there.capacity_mode {
-            Some(CapacityMode::Provisioned { read: reads, write: writes }) if *read <= reads && *write <= writes => {
-                Vec::new()
-            }
-            _ => vec![&PROVISIONED],
-        },
-        TableProperty::WarmThroughput(_) => vec![&WARM_STAYS, &WARM_COSTS],
-        TableProperty::PointInTimeRecovery(PointInTimeRecovery::Enabled) => vec![&RECOVERY_COSTS],
-        TableProperty::PointInTimeRecovery(PointInTimeRecovery::Disabled) => {
-            let lost = there.point_in_time_recovery == Some(PointInTimeRecovery::Enabled);
-            if lost { vec![&RECOVERY_LOST] } else { Vec::new() }
-        }
-        TableProperty::Encryption(Encryption::CustomerManagedKey(_)) => vec![&KEY_COSTS],
-        TableProperty::ClientSideTimestamps(_) => vec![&TIMESTAMPS_STAY],
-        TableProperty::Ttl(_) => vec![&TTL_STAYS, &EXPIRY_COSTS],
-        TableProperty::DefaultTimeToLive(1..) if there.has_ttl() => vec![&EXPIRY_COSTS],
-        TableProperty::DefaultTimeToLive(1..) => vec![&TTL_STAYS, &EXPIRY_COSTS],
-        TableProperty::ReplicaCapacity(_) => vec![&PROVISIONED],
-        TableProperty::Cdc(Cdc::On(_)) => vec![&CDC_COSTS],
-        TableProperty::Cdc(Cdc::Off) => {
-            if matches!(there.cdc, Some(Cdc::On(_))) {
-                vec![&STREAM_LOST]
-            } else {
-                Vec::new()
-            }
-        }
-        TableProperty::AutoScaling(AutoScaling { read, write, replicas }) => {
-            let mut parts = read.iter().chain(write).chain(replicas.values());
-            if parts.any(|part| matches!(part, CapacityScaling::Target(_))) { vec![&SCALING_COSTS] } else { Vec::new() }
-        }
-        TableProperty::CapacityMode(CapacityMode::OnDemand)
-        | TableProperty::Encryption(Encryption::AwsOwnedKey)
-        | TableProperty::StreamTags(_)
-        | TableProperty::Comment(_)
-        | TableProperty::DefaultTimeToLive(0)
-        | TableProperty::Tags(_)
-        | TableProperty::Ignored(_) => Vec::new(),
     }
 }
 
 macro_rules! marks {
     ($($name:ident $kind:ident $why:literal, $source:literal;)*) => {
-        $(static $name: Mark = Mark { kind: MarkKind::$kind, why: $why, source: $source };)*
+        $(pub(crate) static $name: Mark = Mark { kind: MarkKind::$kind, why: $why, source: $source };)*
     };
 }
 

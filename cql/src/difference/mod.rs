@@ -3,7 +3,7 @@
 
 mod definitions;
 mod keyspace;
-mod mark;
+pub(crate) mod mark;
 mod table;
 mod user_type;
 

@@ -3,8 +3,8 @@
 use super::{Impossible, Left};
 use crate::statement::{CqlType, Order};
 use crate::table::{
-    AutoScaling, CapacityMode, CapacityScaling, Cdc, Column, Encryption, NewColumn, NewColumns, StreamTags,
-    TableChange, TableDefinition, TableOptions, TableProperty, Tags, WarmThroughput, is_assigned_by_aws,
+    CapacityMode, CapacityScaling, Cdc, Column, Encryption, NewColumn, NewColumns, StreamTags, TableChange,
+    TableDefinition, TableOptions, TableProperty, Tags, WarmThroughput, is_assigned_by_aws,
 };
 use crate::{QualifiedName, rules};
 
@@ -114,6 +114,24 @@ impl From<'_> {
     }
 
     fn options(&mut self, there: &TableOptions, to: &TableOptions) {
+        // By name, so that an option that is not compared here does not compile.
+        let TableOptions {
+            capacity_mode: _,
+            warm_throughput: _,
+            point_in_time_recovery: _,
+            encryption: _,
+            client_side_timestamps: _,
+            ttl: _,
+            replica_capacity: _,
+            cdc: _,
+            stream_tags: _,
+            default_time_to_live: _,
+            auto_scaling: _,
+            tags: _,
+            comment: _,
+            // Keyspaces ignores them.
+            ignored: _,
+        } = to;
         let is = there.capacity_mode.unwrap_or_default();
         let wanted = to.capacity_mode.map_or(is, |wanted| within_bounds(is, wanted, there, to));
         if wanted != is {
@@ -122,7 +140,7 @@ impl From<'_> {
         if let Some(wanted) = &to.auto_scaling {
             let is = there.auto_scaling.clone().unwrap_or_default();
             let after = wanted.clone().over(Some(is.clone()));
-            if in_effect(&after) != in_effect(&is) {
+            if after.in_effect() != is.in_effect() {
                 self.first.push(set(after));
             }
         }
@@ -257,34 +275,11 @@ fn within_bounds(is: CapacityMode, wanted: CapacityMode, there: &TableOptions, t
     }
 }
 
-/// Scaling that is turned off is as none.
-fn in_effect(scaling: &AutoScaling) -> AutoScaling {
-    let on = |part: &CapacityScaling| *part != CapacityScaling::Disabled;
-    AutoScaling {
-        read: scaling.read.filter(on),
-        write: scaling.write.filter(on),
-        replicas: scaling.replicas.iter().filter(|(_, part)| on(part)).map(|(of, part)| (of.clone(), *part)).collect(),
-    }
-}
-
 /// The options that are not as they would be if nobody had said anything, and that `to` does not say.
 fn unsaid(table: &QualifiedName, there: &TableOptions, to: &TableOptions) -> Vec<Left> {
     let said = to.properties();
     let stays = there.properties().into_iter().filter(|property| {
-        let is_default = match property {
-            TableProperty::CapacityMode(mode) => *mode == CapacityMode::OnDemand,
-            TableProperty::PointInTimeRecovery(recovery) => *recovery == crate::PointInTimeRecovery::Disabled,
-            TableProperty::Encryption(encryption) => *encryption == Encryption::AwsOwnedKey,
-            TableProperty::Cdc(cdc) => *cdc == Cdc::Off,
-            TableProperty::DefaultTimeToLive(seconds) => *seconds == 0,
-            TableProperty::AutoScaling(scaling) => in_effect(scaling) == AutoScaling::default(),
-            TableProperty::Tags(tags) => tags.is_empty(),
-            TableProperty::Comment(comment) => comment.is_empty(),
-            TableProperty::Ignored(_) => true,
-            // Turned on with the default, which is said.
-            TableProperty::Ttl(_) => to.has_ttl(),
-            _ => false,
-        };
+        let is_default = property.is_default(to);
         let kind = std::mem::discriminant(property);
         !is_default && said.iter().all(|said| std::mem::discriminant(said) != kind)
     });

@@ -10,11 +10,11 @@ use crate::rules;
 /// How the provisioned capacity of a table follows what is used.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AutoScaling {
-    /// Of reads; `None` leaves it as it is.
+    /// The scaling of reads; `None` leaves it as it is.
     pub read: Option<CapacityScaling>,
-    /// Of writes; `None` leaves it as it is. In a multi-Region table it is the same in all Regions.
+    /// The scaling of writes; `None` leaves it as it is. In a multi-Region table it is the same in all Regions.
     pub write: Option<CapacityScaling>,
-    /// Of reads in single Regions, by the name of the Region; a Region that is not named stays as it is.
+    /// The scaling of reads in single Regions, by the name of the Region; a Region that is not named stays as it is.
     pub replicas: BTreeMap<String, CapacityScaling>,
 }
 
@@ -54,6 +54,17 @@ impl TargetTracking {
 }
 
 impl AutoScaling {
+    /// Without what is turned off, which is as none.
+    pub(crate) fn in_effect(&self) -> Self {
+        let on = |part: &CapacityScaling| *part != CapacityScaling::Disabled;
+        let replicas = self.replicas.iter().filter(|(_, part)| on(part));
+        Self {
+            read: self.read.filter(on),
+            write: self.write.filter(on),
+            replicas: replicas.map(|(region, part)| (region.clone(), *part)).collect(),
+        }
+    }
+
     /// This, with the sides and Regions that it does not name as they were before.
     #[must_use]
     pub fn over(self, before: Option<Self>) -> Self {

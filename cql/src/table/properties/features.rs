@@ -106,7 +106,7 @@ impl PointInTimeRecovery {
 pub(super) const RECOVERY: &str = "point_in_time_recovery";
 const EARLIEST: &str = "earliest_restorable_timestamp";
 
-/// Of what can only be turned on.
+/// Reads an option that can only be turned on.
 pub(super) fn read_irreversible(setting: &Setting, name: &str, reversed: &'static Rule) -> Result<(), PropertyError> {
     let fields = setting.fields(name, &["status"])?;
     let status = fields.required("status", name)?;

@@ -4,6 +4,7 @@ mod auto_scaling;
 mod capacity;
 mod error;
 mod features;
+mod property;
 mod setting;
 mod tags;
 
@@ -13,6 +14,7 @@ pub use auto_scaling::{AutoScaling, CapacityScaling, TargetTracking};
 pub use capacity::{CapacityMode, ReplicaCapacity, WarmThroughput};
 pub use error::{PropertyError, PropertyProblem};
 pub use features::{Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery, StreamTags, Ttl};
+pub use property::TableProperty;
 pub use tags::{Tags, read_dropped_tags, read_tags};
 pub(crate) use tags::{is_assigned_by_aws, tags_option, tags_term};
 
@@ -20,40 +22,6 @@ use super::or_first;
 use crate::statement::WithOption;
 use crate::{Name, Span, Statement, parse, rules};
 use setting::Setting;
-
-/// One option of a table.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum TableProperty {
-    /// `capacity_mode` in CUSTOM_PROPERTIES
-    CapacityMode(CapacityMode),
-    /// `warm_throughput` in CUSTOM_PROPERTIES
-    WarmThroughput(WarmThroughput),
-    /// `point_in_time_recovery` in CUSTOM_PROPERTIES
-    PointInTimeRecovery(PointInTimeRecovery),
-    /// `encryption_specification` in CUSTOM_PROPERTIES
-    Encryption(Encryption),
-    /// `client_side_timestamps` in CUSTOM_PROPERTIES
-    ClientSideTimestamps(ClientSideTimestamps),
-    /// `ttl` in CUSTOM_PROPERTIES
-    Ttl(Ttl),
-    /// `replica_updates` in CUSTOM_PROPERTIES
-    ReplicaCapacity(ReplicaCapacity),
-    /// `CDC`, with `cdc_specification` in CUSTOM_PROPERTIES
-    Cdc(Cdc),
-    /// `tags` or `propagate_tags` of `cdc_specification`
-    StreamTags(StreamTags),
-    /// `default_time_to_live`, in seconds; it turns on [`Ttl`]
-    DefaultTimeToLive(u32),
-    /// `AUTOSCALING_SETTINGS`
-    AutoScaling(AutoScaling),
-    /// `TAGS` of a CREATE
-    Tags(Tags),
-    /// `comment`
-    Comment(String),
-    /// An option of Cassandra's that Keyspaces takes and ignores
-    Ignored(WithOption),
-}
 
 /// All options of a table, each as it was said, or not said.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -86,14 +54,6 @@ pub struct TableOptions {
     pub comment: Option<String>,
     /// Cassandra's options that Keyspaces takes and ignores, as they were said.
     pub ignored: Vec<WithOption>,
-}
-
-impl TableProperty {
-    /// The `WITH` options that say it: one, or two for a CDC stream.
-    #[must_use]
-    pub fn with_options(&self) -> Vec<WithOption> {
-        TableOptions::default().and(self.clone()).with_options()
-    }
 }
 
 impl TableOptions {
@@ -158,21 +118,38 @@ impl TableOptions {
     /// The options one by one, in the order in which they are printed.
     #[must_use]
     pub fn properties(&self) -> Vec<TableProperty> {
+        // By name, so that an option that is not printed here does not compile.
+        let Self {
+            capacity_mode,
+            warm_throughput,
+            point_in_time_recovery,
+            encryption,
+            client_side_timestamps,
+            ttl,
+            replica_capacity,
+            cdc,
+            stream_tags,
+            default_time_to_live,
+            auto_scaling,
+            tags,
+            comment,
+            ignored,
+        } = self;
         let mut properties = Vec::new();
-        properties.extend(self.capacity_mode.map(TableProperty::CapacityMode));
-        properties.extend(self.warm_throughput.map(TableProperty::WarmThroughput));
-        properties.extend(self.point_in_time_recovery.map(TableProperty::PointInTimeRecovery));
-        properties.extend(self.encryption.clone().map(TableProperty::Encryption));
-        properties.extend(self.client_side_timestamps.map(TableProperty::ClientSideTimestamps));
-        properties.extend(self.ttl.map(TableProperty::Ttl));
-        properties.extend(self.replica_capacity.clone().map(TableProperty::ReplicaCapacity));
-        properties.extend(self.cdc.map(TableProperty::Cdc));
-        properties.extend(self.stream_tags.clone().map(TableProperty::StreamTags));
-        properties.extend(self.auto_scaling.clone().map(TableProperty::AutoScaling));
-        properties.extend(self.default_time_to_live.map(TableProperty::DefaultTimeToLive));
-        properties.extend(self.tags.clone().map(TableProperty::Tags));
-        properties.extend(self.comment.clone().map(TableProperty::Comment));
-        properties.extend(self.ignored.iter().cloned().map(TableProperty::Ignored));
+        properties.extend(capacity_mode.map(TableProperty::CapacityMode));
+        properties.extend(warm_throughput.map(TableProperty::WarmThroughput));
+        properties.extend(point_in_time_recovery.map(TableProperty::PointInTimeRecovery));
+        properties.extend(encryption.clone().map(TableProperty::Encryption));
+        properties.extend(client_side_timestamps.map(TableProperty::ClientSideTimestamps));
+        properties.extend(ttl.map(TableProperty::Ttl));
+        properties.extend(replica_capacity.clone().map(TableProperty::ReplicaCapacity));
+        properties.extend(cdc.map(TableProperty::Cdc));
+        properties.extend(stream_tags.clone().map(TableProperty::StreamTags));
+        properties.extend(auto_scaling.clone().map(TableProperty::AutoScaling));
+        properties.extend(default_time_to_live.map(TableProperty::DefaultTimeToLive));
+        properties.extend(tags.clone().map(TableProperty::Tags));
+        properties.extend(comment.clone().map(TableProperty::Comment));
+        properties.extend(ignored.iter().cloned().map(TableProperty::Ignored));
         properties
     }
 
@@ -308,6 +285,24 @@ impl TableOptions {
     }
 
     fn custom_settings(&self) -> Vec<(&'static str, Setting)> {
+        // By name, so that an option that is printed neither here nor by `with_options` does not compile.
+        let Self {
+            capacity_mode: _,
+            warm_throughput: _,
+            point_in_time_recovery: _,
+            encryption: _,
+            client_side_timestamps: _,
+            ttl: _,
+            replica_capacity: _,
+            cdc: _,
+            stream_tags: _,
+            // In `with_options`.
+            default_time_to_live: _,
+            auto_scaling: _,
+            tags: _,
+            comment: _,
+            ignored: _,
+        } = self;
         let mut custom = Vec::new();
         custom.extend(self.capacity_mode.map(|mode| ("capacity_mode", mode.setting())));
         custom.extend(self.warm_throughput.map(|throughput| ("warm_throughput", throughput.setting())));
@@ -377,28 +372,6 @@ fn parsed(text: &str) -> Result<Setting, PropertyError> {
         },
         _ => Err(nested()),
     }
-}
-
-macro_rules! properties {
-    ($($value:ty => $property:ident),* $(,)?) => {$(
-        impl From<$value> for TableProperty {
-            fn from(value: $value) -> Self {
-                Self::$property(value)
-            }
-        }
-    )*};
-}
-
-properties! {
-    CapacityMode => CapacityMode,
-    WarmThroughput => WarmThroughput,
-    PointInTimeRecovery => PointInTimeRecovery,
-    Encryption => Encryption,
-    ClientSideTimestamps => ClientSideTimestamps,
-    Ttl => Ttl,
-    Cdc => Cdc,
-    StreamTags => StreamTags,
-    AutoScaling => AutoScaling,
 }
 
 const CUSTOM_PROPERTIES: &str = "custom_properties";
