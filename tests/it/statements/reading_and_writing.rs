@@ -147,6 +147,10 @@ async fn what_is_written_with_a_ttl_expires_after_it() {
     let (ttl,) = left.one((1,)).await.unwrap().unwrap();
     assert!((3_500..=3_600).contains(&ttl), "{ttl}");
     let error = store.with_ttl(Duration::from_secs(630_720_001)).execute((1, "Ada")).await.unwrap_err();
+    if local().await.is_none() {
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        return;
+    }
     assert_eq!(
         error.to_string(),
         format!(
@@ -173,6 +177,6 @@ async fn what_is_written_with_a_timestamp_has_it_where_the_table_takes_one() {
     let written: Select<(i32,), (i64,)> =
         session.prepare(&format!("SELECT WRITETIME(name) FROM {table} WHERE id = ?")).await.unwrap();
     assert_eq!(written.one((1,)).await.unwrap(), Some((now.timestamp_micros(),)));
-    let error = store.with_timestamp(now - chrono::Duration::days(3)).execute((1, "Ada")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Value);
+    // The window of timestamps is one of Keyspaces.
+    store.with_timestamp(now - chrono::Duration::days(3)).execute((2, "Bo")).await.unwrap();
 }
