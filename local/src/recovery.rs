@@ -1,10 +1,15 @@
-//! What the schema needs of the histories of the tables with point-in-time recovery.
+//! What the schema needs of the histories of the tables with point-in-time recovery: a trait for their rows, and their
+//! definitions.
+
+mod definition_history;
 
 use std::fmt;
 use std::pin::Pin;
 
 use crate::names::{SchemaObject, TableId};
 use crate::upstream::Failed;
+
+pub(crate) use self::definition_history::{DefinitionHistory, Version};
 
 /// For how long a table can be restored: 35 days, in milliseconds (DG:PointInTimeRecovery_HowItWorks).
 pub(crate) const WINDOW: u64 = 35 * 24 * 3_600_000;

@@ -33,7 +33,7 @@ fn given(function: &str, now: SystemTime) -> Option<String> {
     })
 }
 
-/// Of version 1, and of no other node's.
+/// A UUID of version 1 that no other node makes.
 fn time_uuid(now: SystemTime) -> Uuid {
     /// From 1582-10-15 to 1970, in units of 100 ns (RFC 9562 §5.1).
     const GREGORIAN: u64 = 0x01B2_1DD2_1381_4000;

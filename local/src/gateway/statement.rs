@@ -53,7 +53,7 @@ impl Statement<'_> {
     pub(super) async fn answer(&self, frame: Frame, request: Request) -> Answer {
         let stream = frame.stream;
         // A write that finds its table not recorded is in the baseline, which waits for this to end.
-        let _flight = self.shared.history.flight();
+        let _in_progress = self.shared.history.write_in_progress();
         let answer = match request {
             Request::Query(query) => Box::pin(self.query(frame, query)).await,
             Request::Prepare(text) => Box::pin(self.prepare(frame, &text)).await,

@@ -51,7 +51,7 @@ pub(super) enum Expiry {
 }
 
 impl Expiry {
-    /// Of elements; as that of the whole where all are the same.
+    /// The times of elements; one time for the whole where all are the same.
     pub(super) fn each(times: Vec<Option<u64>>) -> Self {
         match times.first() {
             None => Self::Never,

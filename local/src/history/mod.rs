@@ -25,15 +25,15 @@
 //! starts as well, because the last one may have been killed between a write and its entry.
 
 mod baseline;
-mod chronicle;
 mod entry;
-mod flights;
 mod image;
-mod line;
 mod record;
 mod replay;
+mod shared_connection;
 mod steps;
 mod store;
+mod table_history;
+mod writes_in_progress;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -47,16 +47,16 @@ use crate::protocol::metadata::is_applied;
 use crate::protocol::{Binding, Frame, Opcode, leaves_open};
 use crate::recovery::{Change, RowHistory};
 use crate::upstream::{Channel, Failed, Layout, Lost, Upstream};
-use chronicle::Chronicle;
-use flights::Flights;
-use line::{Line, Request};
 use record::ReadBack;
 use replay::Replay;
+use shared_connection::{Request, SharedConnection};
 use store::Store;
+use table_history::TableHistory;
+use writes_in_progress::WritesInProgress;
 
 pub(crate) use entry::Relation;
-pub(crate) use flights::Flight;
 pub(crate) use record::Written;
+pub(crate) use writes_in_progress::WriteInProgress;
 
 /// The histories of one instance.
 pub(crate) struct History {
@@ -64,16 +64,16 @@ pub(crate) struct History {
     clock: Clock,
     /// How many bytes the entries of one table may have.
     most_bytes: u64,
-    line: Line,
-    flights: Flights,
-    chronicles: RwLock<Chronicles>,
+    connection: SharedConnection,
+    writes: WritesInProgress,
+    histories: RwLock<TableHistories>,
 }
 
 #[derive(Debug, Default)]
-struct Chronicles {
-    all: HashMap<TableId, Arc<Chronicle>>,
+struct TableHistories {
+    all: HashMap<TableId, Arc<TableHistory>>,
     /// The histories of tables that exist and have recovery enabled.
-    recorded: HashMap<SchemaObject, Arc<Chronicle>>,
+    recorded: HashMap<SchemaObject, Arc<TableHistory>>,
 }
 
 impl History {
@@ -84,16 +84,23 @@ impl History {
         clock: Clock,
         most_bytes: u64,
     ) -> Result<Arc<Self>, Failed> {
-        let line = Line::new(address);
-        let history = Self { names, clock, most_bytes, line, flights: Flights::new(), chronicles: RwLock::default() };
+        let connection = SharedConnection::new(address);
+        let history = Self {
+            names,
+            clock,
+            most_bytes,
+            connection,
+            writes: WritesInProgress::new(),
+            histories: RwLock::default(),
+        };
         let store = history.store();
         store.prepare().await?;
         let now = history.now();
-        for chronicle in store.load().await? {
-            if chronicle.is_over(now) {
-                store.forget(&chronicle.table_id).await?;
+        for table_history in store.load().await? {
+            if table_history.is_over(now) {
+                store.forget(&table_history.table_id).await?;
             } else {
-                history.chronicles_mut().all.insert(chronicle.table_id.clone(), Arc::new(chronicle));
+                history.histories_mut().all.insert(table_history.table_id.clone(), Arc::new(table_history));
             }
         }
         Ok(Arc::new(history))
@@ -103,51 +110,51 @@ impl History {
     /// Self::is_begun) tells when it is complete. Resumes a history that exists already. A dropped table of the same name
     /// can no longer be restored (DG:PointInTimeRecovery_HowItWorks).
     pub(crate) async fn begin(self: &Arc<Self>, table_id: &TableId) -> Result<(), Failed> {
-        let chronicle = {
-            let mut chronicles = self.chronicles_mut();
-            if chronicles.recorded.get(&table_id.table).is_some_and(|recorded| recorded.table_id == *table_id) {
+        let table_history = {
+            let mut histories = self.histories_mut();
+            if histories.recorded.get(&table_id.table).is_some_and(|recorded| recorded.table_id == *table_id) {
                 return Ok(());
             }
-            let all = &mut chronicles.all;
-            let chronicle = all
+            let all = &mut histories.all;
+            let table_history = all
                 .entry(table_id.clone())
-                .or_insert_with(|| Arc::new(Chronicle::new(table_id.clone(), Default::default(), None)));
-            let chronicle = Arc::clone(chronicle);
-            chronicles.recorded.insert(table_id.table.clone(), Arc::clone(&chronicle));
-            chronicle
+                .or_insert_with(|| Arc::new(TableHistory::new(table_id.clone(), Default::default(), None)));
+            let table_history = Arc::clone(table_history);
+            histories.recorded.insert(table_id.table.clone(), Arc::clone(&table_history));
+            table_history
         };
-        baseline::take(self, &chronicle);
+        baseline::take(self, &table_history);
         self.forget_others(table_id).await
     }
 
     /// Whether a table can be restored from now on.
     pub(crate) fn is_begun(&self, table_id: &TableId) -> bool {
-        self.chronicle(table_id).is_some_and(|chronicle| chronicle.is_begun())
+        self.table_history(table_id).is_some_and(|table_history| table_history.is_begun())
     }
 
     /// Takes a baseline of a recorded table that has none, because the last attempt failed.
     pub(crate) fn try_again(self: &Arc<Self>, table_id: &TableId) {
-        if let Some(chronicle) = self.chronicle(table_id).filter(|chronicle| !chronicle.is_begun()) {
-            baseline::take(self, &chronicle);
+        if let Some(table_history) = self.table_history(table_id).filter(|table_history| !table_history.is_begun()) {
+            baseline::take(self, &table_history);
         }
     }
 
     /// Ends the history of a dropped table, which is kept for 35 days.
     pub(crate) async fn end(&self, table_id: &TableId) -> Result<(), Failed> {
-        let Some(chronicle) = self.chronicle(table_id) else { return Ok(()) };
-        self.chronicles_mut().recorded.retain(|_, recorded| recorded.table_id != *table_id);
+        let Some(table_history) = self.table_history(table_id) else { return Ok(()) };
+        self.histories_mut().recorded.retain(|_, recorded| recorded.table_id != *table_id);
         let now = self.now();
-        chronicle.end(now);
-        self.store().end(&chronicle, now).await
+        table_history.end(now);
+        self.store().end(&table_history, now).await
     }
 
     /// Forgets the history of a table, whose recovery was disabled.
     pub(crate) async fn forget(&self, table_id: &TableId) -> Result<(), Failed> {
         {
-            let mut chronicles = self.chronicles_mut();
-            chronicles.recorded.retain(|_, recorded| recorded.table_id != *table_id);
-            if let Some(chronicle) = chronicles.all.remove(table_id) {
-                chronicle.forget();
+            let mut histories = self.histories_mut();
+            histories.recorded.retain(|_, recorded| recorded.table_id != *table_id);
+            if let Some(table_history) = histories.all.remove(table_id) {
+                table_history.forget();
             }
         }
         self.store().forget(table_id).await
@@ -156,8 +163,8 @@ impl History {
     /// Forgets the histories of all tables of the same name but this one.
     async fn forget_others(&self, there: &TableId) -> Result<(), Failed> {
         let others: Vec<TableId> = {
-            let chronicles = self.chronicles();
-            chronicles
+            let histories = self.histories();
+            histories
                 .all
                 .keys()
                 .filter(|table_id| table_id.table == there.table && *table_id != there)
@@ -172,7 +179,7 @@ impl History {
 
     /// The first moment to which a table can be restored, in milliseconds since 1970; nothing if there is none.
     pub(crate) fn earliest(&self, table_id: &TableId, now: u64) -> Option<u64> {
-        self.chronicle(table_id)?.earliest(now)
+        self.table_history(table_id)?.earliest(now)
     }
 
     /// Writes the rows of a table as they were at a moment, in milliseconds since 1970, to another table, which exists in
@@ -205,7 +212,7 @@ impl History {
         written: Vec<Written>,
     ) -> Result<Frame, Lost> {
         let (history, upstream) = (Arc::clone(self), Arc::clone(upstream));
-        let flight = self.flight();
+        let write = self.write_in_progress();
         let writing = tokio::spawn(async move {
             let stream = request.stream;
             let answer = upstream.call(request).await;
@@ -215,7 +222,7 @@ impl History {
             if answer.as_ref().map_or(true, leaves_open) {
                 history.doubt(&written);
             }
-            drop(flight);
+            drop(write);
             answer
         });
         writing.await.unwrap_or(Err(Lost::Ended))
@@ -226,47 +233,47 @@ impl History {
     async fn record(self: &Arc<Self>, channel: Channel<'_>, written: &[Written]) {
         let answered = SystemTime::now();
         for of_table in written {
-            let Some(chronicle) = self.recorded(&of_table.table) else { continue };
+            let Some(table_history) = self.recorded(&of_table.table) else { continue };
             if of_table.is_unknown {
-                chronicle.tear();
+                table_history.tear();
             }
-            let read_back = ReadBack { history: self, chronicle: &chronicle, channel };
+            let read_back = ReadBack { history: self, table_history: &table_history, channel };
             let recorded = match read_back.record(of_table, answered).await {
-                Err(Failed::Lost(_)) => self.record_by_itself(&chronicle, of_table, answered).await,
+                Err(Failed::Lost(_)) => self.record_by_itself(&table_history, of_table, answered).await,
                 recorded => recorded,
             };
             if let Err(failed) = recorded {
                 let table = &of_table.table;
                 tracing::warn!(%table, %failed, "a write is not in the table's history: the table is read again");
-                chronicle.tear();
+                table_history.tear();
             }
-            self.take_wanted_baseline(&chronicle);
+            self.take_wanted_baseline(&table_history);
         }
     }
 
     /// The same over the connection of the histories, where that of the write was lost.
     async fn record_by_itself(
         &self,
-        chronicle: &Chronicle,
+        table_history: &TableHistory,
         written: &Written,
         answered: SystemTime,
     ) -> Result<(), Failed> {
-        let (upstream, stream) = self.line.lend().await?;
+        let (upstream, stream) = self.connection.lend().await?;
         let channel = Channel { upstream: &upstream, stream: stream.number };
-        ReadBack { history: self, chronicle, channel }.record(written, answered).await
+        ReadBack { history: self, table_history, channel }.record(written, answered).await
     }
 
     /// Reads the tables of a write again whose outcome is not known: Cassandra may apply it after it was read back.
     fn doubt(self: &Arc<Self>, written: &[Written]) {
-        for chronicle in written.iter().filter_map(|of_table| self.recorded(&of_table.table)) {
-            chronicle.tear();
-            self.take_wanted_baseline(&chronicle);
+        for table_history in written.iter().filter_map(|of_table| self.recorded(&of_table.table)) {
+            table_history.tear();
+            self.take_wanted_baseline(&table_history);
         }
     }
 
-    fn take_wanted_baseline(self: &Arc<Self>, chronicle: &Arc<Chronicle>) {
-        if chronicle.wants_baseline(self.most_bytes, self.now()) {
-            baseline::take(self, chronicle);
+    fn take_wanted_baseline(self: &Arc<Self>, table_history: &Arc<TableHistory>) {
+        if table_history.wants_baseline(self.most_bytes, self.now()) {
+            baseline::take(self, table_history);
         }
     }
 
@@ -275,48 +282,48 @@ impl History {
         let text = Layout::SELECT;
         let keyspace = self.names.keyspace(&table.keyspace);
         let values = Binding::placed([Some(keyspace.as_bytes()), Some(table.name.as_bytes())]);
-        let rows = self.line.page(&Request { text, values, ..Request::default() }).await?;
+        let rows = self.connection.page(&Request { text, values, ..Request::default() }).await?;
         Layout::read(&rows).map_err(|_| Failed::Unreadable(text.to_owned()))
     }
 
     /// Marks a write as in progress until the result is dropped. Call it before [`is_recorded`](Self::is_recorded): a
     /// baseline waits for the writes in progress, so that it has those that were not recorded.
-    pub(crate) fn flight(&self) -> Flight {
-        self.flights.begin()
+    pub(crate) fn write_in_progress(&self) -> WriteInProgress {
+        self.writes.begin()
     }
 
     /// Waits for all writes in progress and all baselines that are being taken.
     pub(crate) async fn landed(&self) {
-        self.flights.ended().await;
-        let all: Vec<_> = self.chronicles().all.values().map(Arc::clone).collect();
-        for chronicle in all {
-            let _ = chronicle.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
+        self.writes.ended().await;
+        let all: Vec<_> = self.histories().all.values().map(Arc::clone).collect();
+        for table_history in all {
+            let _ = table_history.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
         }
     }
 
     /// Whether what is written to a table is recorded.
     pub(crate) fn is_recorded(&self, table: &SchemaObject) -> bool {
-        self.chronicles().recorded.contains_key(table)
+        self.histories().recorded.contains_key(table)
     }
 
-    fn recorded(&self, table: &SchemaObject) -> Option<Arc<Chronicle>> {
-        self.chronicles().recorded.get(table).map(Arc::clone)
+    fn recorded(&self, table: &SchemaObject) -> Option<Arc<TableHistory>> {
+        self.histories().recorded.get(table).map(Arc::clone)
     }
 
-    fn chronicle(&self, table_id: &TableId) -> Option<Arc<Chronicle>> {
-        self.chronicles().all.get(table_id).map(Arc::clone)
+    fn table_history(&self, table_id: &TableId) -> Option<Arc<TableHistory>> {
+        self.histories().all.get(table_id).map(Arc::clone)
     }
 
-    fn chronicles(&self) -> std::sync::RwLockReadGuard<'_, Chronicles> {
-        self.chronicles.read().unwrap_or_else(PoisonError::into_inner)
+    fn histories(&self) -> std::sync::RwLockReadGuard<'_, TableHistories> {
+        self.histories.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn chronicles_mut(&self) -> std::sync::RwLockWriteGuard<'_, Chronicles> {
-        self.chronicles.write().unwrap_or_else(PoisonError::into_inner)
+    fn histories_mut(&self) -> std::sync::RwLockWriteGuard<'_, TableHistories> {
+        self.histories.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn store(&self) -> Store<'_> {
-        Store { line: &self.line, inner: self.names.inner() }
+        Store { connection: &self.connection, inner: self.names.inner() }
     }
 
     /// In milliseconds since 1970.

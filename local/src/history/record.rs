@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::History;
-use super::chronicle::{Chronicle, Places};
 use super::entry::{Cell, Entry, Expiry, Marker, Relation};
 use super::image::{Image, Part, Taken};
-use super::line::{Request, rows};
+use super::shared_connection::{Request, rows};
+use super::table_history::{Places, TableHistory};
 use crate::clock::millis;
 use crate::names::SchemaObject;
 use crate::protocol::{Reader, Rows};
@@ -38,7 +38,7 @@ pub(crate) struct Written {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReadBack<'a> {
     pub(super) history: &'a History,
-    pub(super) chronicle: &'a Chronicle,
+    pub(super) table_history: &'a TableHistory,
     pub(super) channel: Channel<'a>,
 }
 
@@ -130,12 +130,12 @@ impl ReadBack<'_> {
         ttl: bool,
         entries: usize,
     ) -> Result<(Places, Taken, Rows), Failed> {
-        let Self { history, chronicle, channel } = self;
+        let Self { history, table_history, channel } = self;
         loop {
-            let places = chronicle.reserve(entries, history.now());
+            let places = table_history.reserve(entries, history.now());
             let before = SystemTime::now();
             let ahead = millis_between(before, (history.clock)());
-            let answer = history.line.texts.run(channel.upstream, channel.stream, request).await?;
+            let answer = history.connection.texts.run(channel.upstream, channel.stream, request).await?;
             let second = millis(before) / 1000;
             if !ttl || millis(SystemTime::now()) / 1000 == second {
                 return Ok((places, Taken { second, ahead }, rows(request.text, &answer)?));
@@ -146,7 +146,7 @@ impl ReadBack<'_> {
     /// Writes entries at the places that were reserved for them.
     pub(super) async fn keep(&self, places: &Places, entries: &[Entry]) -> Result<(), Failed> {
         let Channel { upstream, stream } = self.channel;
-        self.history.store().keep(upstream, stream, self.chronicle, places, entries).await
+        self.history.store().keep(upstream, stream, self.table_history, places, entries).await
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::History;
-use super::chronicle::{Bucket, Chronicle};
-use super::line::Request;
 use super::record::values;
+use super::shared_connection::Request;
 use super::steps::{Step, Table, steps};
 use super::store::Kept;
+use super::table_history::{Bucket, TableHistory};
 use crate::names::{SchemaObject, TableId, quoted};
 use crate::protocol::{Binding, Reader};
 use crate::upstream::{Column, Failed, Layout};
@@ -26,22 +26,22 @@ impl Replay {
         let Self { history, moment } = &*self;
         let moment = *moment;
         let unreachable = || Failed::OutOfReach { table: table_id.table.to_string(), moment };
-        let chronicle = history.chronicle(table_id).ok_or_else(unreachable)?;
+        let table_history = history.table_history(table_id).ok_or_else(unreachable)?;
         // Entries that a killed gateway did not keep are in the baseline that the next one takes when it starts.
-        let _ = chronicle.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
-        let told = chronicle.telling_of(moment).ok_or_else(unreachable)?;
+        let _ = table_history.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
+        let told = table_history.telling_of(moment).ok_or_else(unreachable)?;
         let layout = history.layout(target).await?;
         let fields = self.fields(target, &layout).await?;
         let name = history.names.qualified(target);
         if !layout.all().any(is_counter) {
-            return self.give(&chronicle, &told.buckets, Table { name, layout, fields }).await;
+            return self.give(&table_history, &told.buckets, Table { name, layout, fields }).await;
         }
         // A counter cannot be set. Its value is restored in a table of numbers, and then counted up once.
         let staging = format!("{}.restoring_{}", history.names.inner(), crate::random::hex_32());
         let numbers = layout.with_numbers();
         history.store().run(&format!("CREATE TABLE {staging} ({})", numbers.definition()), Binding::default()).await?;
         let numbers = Table { name: staging.clone(), layout: numbers, fields };
-        let given = match self.give(&chronicle, &told.buckets, numbers).await {
+        let given = match self.give(&table_history, &told.buckets, numbers).await {
             Ok(()) => self.count_up(&staging, &name, &layout).await,
             failed => failed,
         };
@@ -49,12 +49,17 @@ impl Replay {
     }
 
     /// Writes the entries of these buckets up to the moment to a table.
-    async fn give(self: &Arc<Self>, chronicle: &Chronicle, buckets: &[Bucket], table: Table) -> Result<(), Failed> {
+    async fn give(
+        self: &Arc<Self>,
+        table_history: &TableHistory,
+        buckets: &[Bucket],
+        table: Table,
+    ) -> Result<(), Failed> {
         let table = Arc::new(table);
         for bucket in buckets {
             let mut state = None;
             loop {
-                let (entries, next) = self.history.store().entries(&chronicle.table_id, bucket, state).await?;
+                let (entries, next) = self.history.store().entries(&table_history.table_id, bucket, state).await?;
                 let mut giving = JoinSet::new();
                 for kept in entries.into_iter().filter(|kept| kept.at <= self.moment) {
                     let (replay, table) = (Arc::clone(self), Arc::clone(&table));
@@ -75,7 +80,10 @@ impl Replay {
     async fn give_one(&self, table: &Table, kept: &Kept) -> Result<(), Failed> {
         let unreadable = || Failed::Unreadable(format!("the entry at {}", kept.place));
         for Step { text, values, timestamp } in steps(table, kept, self.moment).map_err(|_| unreadable())? {
-            self.history.line.run(&Request { text: &text, values, timestamp: Some(timestamp), page: None }).await?;
+            self.history
+                .connection
+                .run(&Request { text: &text, values, timestamp: Some(timestamp), page: None })
+                .await?;
         }
         Ok(())
     }
@@ -96,7 +104,7 @@ impl Replay {
             loop {
                 let page = self
                     .history
-                    .line
+                    .connection
                     .page(&Request { text: &text, page: Some((100, state)), ..Request::default() })
                     .await?;
                 for row in page.each() {
@@ -135,7 +143,7 @@ impl Replay {
         let mut fields = Vec::new();
         for name in layout.all().filter_map(Column::user_type) {
             let values = Binding::placed([Some(keyspace.as_bytes()), Some(name.as_bytes())]);
-            let rows = self.history.line.page(&Request { text, values, ..Request::default() }).await?;
+            let rows = self.history.connection.page(&Request { text, values, ..Request::default() }).await?;
             let Some(Some(list)) = rows.each().next().and_then(|row| super::record::values(row).next()) else {
                 continue;
             };

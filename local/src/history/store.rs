@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use super::chronicle::{Bucket, Chronicle, Places};
 use super::entry::Entry;
-use super::line::{AT_ONCE, Line, Request};
+use super::shared_connection::{AT_ONCE, Request, SharedConnection};
+use super::table_history::{Bucket, Places, TableHistory};
 use crate::names::TableId;
 use crate::protocol::{Binding, Malformed, Reader};
 use crate::upstream::{Failed, Upstream};
@@ -15,7 +15,7 @@ use crate::upstream::{Failed, Upstream};
 /// The entries of all histories.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Store<'a> {
-    pub(super) line: &'a Line,
+    pub(super) connection: &'a SharedConnection,
     pub(super) inner: &'a str,
 }
 
@@ -46,13 +46,13 @@ impl Store<'_> {
     }
 
     /// What the last gateway over this instance left.
-    pub(super) async fn load(&self) -> Result<Vec<Chronicle>, Failed> {
+    pub(super) async fn load(&self) -> Result<Vec<TableHistory>, Failed> {
         let text = format!("SELECT table_id, bucket, bytes, complete, ended FROM {}.history_buckets", self.inner);
         let mut histories: BTreeMap<String, (VecDeque<Bucket>, Option<u64>)> = BTreeMap::new();
         let mut state = None;
         loop {
             let page =
-                self.line.page(&Request { text: &text, page: Some((1000, state)), ..Request::default() }).await?;
+                self.connection.page(&Request { text: &text, page: Some((1000, state)), ..Request::default() }).await?;
             for row in page.each() {
                 let read = || -> Result<_, Malformed> {
                     let mut reader = Reader::new(row);
@@ -78,7 +78,7 @@ impl Store<'_> {
         }
         let read = |(table_id, (buckets, ended)): (String, _)| {
             let known = TableId::read(&table_id).ok_or_else(|| Failed::Unreadable(format!("{text}: {table_id}")))?;
-            Ok(Chronicle::new(known, buckets, ended))
+            Ok(TableHistory::new(known, buckets, ended))
         };
         histories.into_iter().map(read).collect()
     }
@@ -89,16 +89,16 @@ impl Store<'_> {
         &self,
         upstream: &Upstream,
         stream: i16,
-        chronicle: &Chronicle,
+        table_history: &TableHistory,
         places: &Places,
         entries: &[Entry],
     ) -> Result<(), Failed> {
-        if chronicle.is_forgotten() {
+        if table_history.is_forgotten() {
             return Ok(());
         }
         let bucket = &places.bucket;
-        let table_id = chronicle.table_id.to_string();
-        bucket.known.get_or_try_init(|| self.announce(upstream, stream, &table_id, chronicle, bucket)).await?;
+        let table_id = table_history.table_id.to_string();
+        bucket.known.get_or_try_init(|| self.announce(upstream, stream, &table_id, table_history, bucket)).await?;
         let text = format!(
             "INSERT INTO {}.history_entries (table_id, bucket, place, at, entry) VALUES (?, ?, ?, ?, ?)",
             self.inner
@@ -113,7 +113,7 @@ impl Store<'_> {
                 Some(&bigint(places.at)),
                 Some(&entry),
             ]);
-            self.line.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await?;
+            self.connection.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await?;
             let bytes = entry.len() as u64 + ROW_BYTES;
             let before = bucket.bytes.fetch_add(bytes, Ordering::Relaxed);
             is_due |= before / UNCOUNTED_BYTES != (before + bytes) / UNCOUNTED_BYTES;
@@ -128,10 +128,10 @@ impl Store<'_> {
         upstream: &Upstream,
         stream: i16,
         table_id: &str,
-        chronicle: &Chronicle,
+        table_history: &TableHistory,
         bucket: &Bucket,
     ) -> Result<(), Failed> {
-        let before = chronicle.buckets().into_iter().rev().find(|before| before.number < bucket.number);
+        let before = table_history.buckets().into_iter().rev().find(|before| before.number < bucket.number);
         for of in before.iter().chain([bucket]) {
             self.count(upstream, stream, table_id, of).await?;
         }
@@ -143,17 +143,29 @@ impl Store<'_> {
         let text = format!("INSERT INTO {}.history_buckets (table_id, bucket, bytes) VALUES (?, ?, ?)", self.inner);
         let bytes = bucket.bytes.load(Ordering::Relaxed);
         let values = Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(bytes))]);
-        self.line.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await.map(drop)
+        self.connection
+            .texts
+            .run(upstream, stream, &Request { text: &text, values, ..Request::default() })
+            .await
+            .map(drop)
     }
 
     /// Writes down since when a bucket's baseline is complete.
-    pub(super) async fn complete(&self, chronicle: &Chronicle, bucket: &Bucket, since: u64) -> Result<(), Failed> {
-        if chronicle.is_forgotten() {
+    pub(super) async fn complete(
+        &self,
+        table_history: &TableHistory,
+        bucket: &Bucket,
+        since: u64,
+    ) -> Result<(), Failed> {
+        if table_history.is_forgotten() {
             return Ok(());
         }
-        let (upstream, stream) = self.line.lend().await?;
-        let table_id = chronicle.table_id.to_string();
-        bucket.known.get_or_try_init(|| self.announce(&upstream, stream.number, &table_id, chronicle, bucket)).await?;
+        let (upstream, stream) = self.connection.lend().await?;
+        let table_id = table_history.table_id.to_string();
+        bucket
+            .known
+            .get_or_try_init(|| self.announce(&upstream, stream.number, &table_id, table_history, bucket))
+            .await?;
         self.count(&upstream, stream.number, &table_id, bucket).await?;
         drop(stream);
         let text = format!("INSERT INTO {}.history_buckets (table_id, bucket, complete) VALUES (?, ?, ?)", self.inner);
@@ -162,8 +174,8 @@ impl Store<'_> {
     }
 
     /// Writes down that a table was dropped.
-    pub(super) async fn end(&self, chronicle: &Chronicle, now: u64) -> Result<(), Failed> {
-        let table_id = chronicle.table_id.to_string();
+    pub(super) async fn end(&self, table_history: &TableHistory, now: u64) -> Result<(), Failed> {
+        let table_id = table_history.table_id.to_string();
         let text = format!("INSERT INTO {}.history_buckets (table_id, ended) VALUES (?, ?)", self.inner);
         self.run(&text, Binding::placed([Some(table_id.as_bytes()), Some(&bigint(now))])).await
     }
@@ -180,7 +192,7 @@ impl Store<'_> {
         let table_id = table_id.to_string();
         let values = Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket.number))]);
         let page = Request { text: &text, values, page: Some((2 * AT_ONCE, state)), ..Request::default() };
-        let page = self.line.page(&page).await?;
+        let page = self.connection.page(&page).await?;
         let read = |row: &[u8]| -> Result<Kept, Malformed> {
             let mut reader = Reader::new(row);
             let (place, at) = (number(&mut reader)?.ok_or(Malformed)?, number(&mut reader)?.ok_or(Malformed)?);
@@ -196,7 +208,8 @@ impl Store<'_> {
         let of = table_id.to_string();
         let text = format!("SELECT bucket FROM {}.history_buckets WHERE table_id = ?", self.inner);
         let values = Binding::placed([Some(of.as_bytes())]);
-        let buckets = self.line.page(&Request { text: &text, values: values.clone(), ..Request::default() }).await?;
+        let buckets =
+            self.connection.page(&Request { text: &text, values: values.clone(), ..Request::default() }).await?;
         for row in buckets.each() {
             if let Some(bucket) = number(&mut Reader::new(row)).map_err(|_| Failed::Unreadable(text.clone()))? {
                 self.forget_entries(table_id, bucket).await?;
@@ -220,7 +233,7 @@ impl Store<'_> {
     }
 
     pub(super) async fn run(&self, text: &str, values: Binding) -> Result<(), Failed> {
-        self.line.run(&Request { text, values, ..Request::default() }).await.map(drop)
+        self.connection.run(&Request { text, values, ..Request::default() }).await.map(drop)
     }
 }
 
@@ -244,26 +257,26 @@ fn number(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
 mod tests {
     use std::time::Duration;
 
-    use super::super::line::tests::forgetful;
+    use super::super::shared_connection::tests::forgetful;
     use super::*;
     use crate::names::SchemaObject;
 
     #[tokio::test]
     async fn a_bucket_is_begun_on_the_stream_of_who_has_the_last() {
         let (address, _serving) = forgetful().await;
-        let line = Line::new(address);
-        let store = Store { line: &line, inner: "inner" };
+        let connection = SharedConnection::new(address);
+        let store = Store { connection: &connection, inner: "inner" };
         let mut lent = Vec::new();
         for _ in 0..AT_ONCE {
-            lent.push(line.lend().await.unwrap());
+            lent.push(connection.lend().await.unwrap());
         }
         let all = async {
             for (nth, (upstream, stream)) in (0..).zip(&lent) {
-                let chronicle =
-                    Chronicle::new(TableId::new(SchemaObject::table("ks", "t"), nth), VecDeque::new(), None);
-                let places = chronicle.reserve(1, 0);
+                let table_history =
+                    TableHistory::new(TableId::new(SchemaObject::table("ks", "t"), nth), VecDeque::new(), None);
+                let places = table_history.reserve(1, 0);
                 let entries = [Entry::Statics { key: Vec::new(), cells: Vec::new() }];
-                store.keep(upstream, stream.number, &chronicle, &places, &entries).await.unwrap();
+                store.keep(upstream, stream.number, &table_history, &places, &entries).await.unwrap();
                 assert!(places.bucket.known.initialized());
             }
         };
@@ -273,18 +286,18 @@ mod tests {
     #[tokio::test]
     async fn of_what_is_forgotten_nothing_is_kept() {
         let (address, serving) = forgetful().await;
-        let line = Line::new(address);
-        let store = Store { line: &line, inner: "inner" };
-        let chronicle = Chronicle::new(TableId::new(SchemaObject::table("ks", "t"), 0), VecDeque::new(), None);
-        let bucket = chronicle.begin_baseline();
-        let places = chronicle.reserve(1, 0);
-        chronicle.forget();
+        let connection = SharedConnection::new(address);
+        let store = Store { connection: &connection, inner: "inner" };
+        let table_history = TableHistory::new(TableId::new(SchemaObject::table("ks", "t"), 0), VecDeque::new(), None);
+        let bucket = table_history.begin_baseline();
+        let places = table_history.reserve(1, 0);
+        table_history.forget();
         let entries = [Entry::Statics { key: Vec::new(), cells: Vec::new() }];
-        let (upstream, stream) = line.lend().await.unwrap();
-        store.keep(&upstream, stream.number, &chronicle, &places, &entries).await.unwrap();
-        store.complete(&chronicle, &bucket, 1).await.unwrap();
+        let (upstream, stream) = connection.lend().await.unwrap();
+        store.keep(&upstream, stream.number, &table_history, &places, &entries).await.unwrap();
+        store.complete(&table_history, &bucket, 1).await.unwrap();
         drop((upstream, stream));
-        drop(line);
+        drop(connection);
         // STARTUP, and nothing else.
         assert_eq!(serving.await.unwrap(), [0x01]);
     }

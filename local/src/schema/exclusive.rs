@@ -262,7 +262,7 @@ impl Exclusive<'_> {
             return Ok(None);
         };
         let schema = self.schema;
-        let versions = schema.store().past().versions(source).await?;
+        let versions = schema.store().definitions().versions(source).await?;
         let regions = |table: &SchemaObject| {
             let keyspace = schema.entry(&SchemaObject::keyspace(&table.keyspace));
             let mut regions = keyspace.map(|of| of.regions).unwrap_or_default();

@@ -10,7 +10,6 @@ mod delays;
 mod described;
 mod exclusive;
 mod mirror;
-mod past;
 mod plan;
 mod possible;
 mod quotas;
@@ -133,7 +132,7 @@ impl Schema {
     /// Resumes the histories of the tables, and finishes what the last gateway left undone.
     async fn resume(&self) -> Result<(), Failed> {
         let (store, now) = (self.store(), self.clock.millis());
-        store.past().forget_expired(now).await?;
+        store.definitions().forget_expired(now).await?;
         let tables: Vec<_> = {
             let catalogue = self.catalogue();
             let tables = catalogue.all().filter(|(object, entry)| {
@@ -339,7 +338,7 @@ impl Schema {
 
     /// Adds these objects without defining them in Cassandra, for tests of what depends on their number alone.
     #[cfg(test)]
-    pub(crate) fn take_for_there(&self, objects: impl IntoIterator<Item = SchemaObject>) {
+    pub(crate) fn assume_exists(&self, objects: impl IntoIterator<Item = SchemaObject>) {
         for object in objects {
             self.set(&object, Some(Entry::default()));
         }

@@ -7,9 +7,9 @@ use keyspaces_cql::TableDefinition;
 
 use super::Store;
 use super::catalogue::{Entry, Status};
-use super::past::Version;
 use crate::names::{ObjectKind, SchemaObject, TableId};
 use crate::recovery::RowHistory;
+use crate::recovery::Version;
 use crate::upstream::Failed;
 
 /// The point-in-time recovery of an instance's tables.
@@ -95,14 +95,14 @@ impl Recovery {
     }
 
     async fn forget(&self, store: &Store<'_>, table_id: &TableId) -> Result<(), Failed> {
-        store.past().forget(&table_id.table, table_id.created).await?;
+        store.definitions().forget(&table_id.table, table_id.created).await?;
         self.history.forget(table_id).await
     }
 
     /// Forgets the dropped tables that had the name of a table: a dropped table can be restored until there is another
     /// of its name (DG:PointInTimeRecovery_HowItWorks).
     async fn forget_others(&self, store: &Store<'_>, there: &TableId) -> Result<(), Failed> {
-        for version in store.past().versions(&there.table).await? {
+        for version in store.definitions().versions(&there.table).await? {
             if version.created != there.created && version.dropped {
                 self.forget(store, &TableId::new(there.table.clone(), version.created)).await?;
             }
@@ -113,7 +113,7 @@ impl Recovery {
 
 /// Keeps the new definition of a table, or that it was dropped.
 async fn remember(store: &Store<'_>, table: &SchemaObject, entry: &Entry, now: u64) -> Result<(), Failed> {
-    let mut versions = store.past().versions(table).await?;
+    let mut versions = store.definitions().versions(table).await?;
     versions.retain(|version| version.created == entry.created);
     let (definition, dropped) = match (entry.status, versions.last()) {
         // Cassandra has dropped it, so that its columns are those of the last version.
@@ -127,5 +127,5 @@ async fn remember(store: &Store<'_>, table: &SchemaObject, entry: &Entry, now: u
         }
     };
     let Some(definition) = definition else { return Ok(()) };
-    store.past().add(table, &Version { created: entry.created, since: now, definition, dropped }).await
+    store.definitions().add(table, &Version { created: entry.created, since: now, definition, dropped }).await
 }

@@ -9,11 +9,11 @@ use keyspaces_cql::{Encryption, QualifiedName, RestorePoint, TableDefinition, Ta
 
 use super::Schema;
 use super::catalogue::{Entry, RowsOf, Status};
-use super::past::Version;
 use super::plan::{no_table, refused};
 use super::recovery::Recovery;
 use super::refused::Refused;
 use crate::names::{SchemaObject, TableId};
+use crate::recovery::Version;
 use crate::recovery::WINDOW;
 use crate::upstream::Failed;
 

@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::catalogue::{Catalogue, Entry, Status};
 use super::mirror::Mirror;
-use super::past::Past;
 use super::state;
 use crate::names::{Names, ObjectKind, SchemaObject, quoted, system_tables};
+use crate::recovery::DefinitionHistory;
 use crate::topology::Topology;
 use crate::upstream::{Failed, InternalConnection};
 
@@ -70,7 +70,7 @@ impl Store<'_> {
         let later = "pending text, before text, key_changes frozen<list<bigint>>, changing text, stream_since bigint, \
                      rows_of text";
         self.connection.run(&format!("ALTER TABLE {state} ADD IF NOT EXISTS ({later})"), &[]).await?;
-        self.past().prepare().await?;
+        self.definitions().prepare().await?;
         self.write_topology(topology).await?;
         self.mirror(&topology.region).show_system().await?;
         Ok(data_center)
@@ -218,8 +218,8 @@ impl Store<'_> {
     }
 
     /// The definitions that tables had.
-    pub(super) fn past(&self) -> Past<'_> {
-        Past { connection: self.connection, names: self.names }
+    pub(super) fn definitions(&self) -> DefinitionHistory<'_> {
+        DefinitionHistory { connection: self.connection, names: self.names }
     }
 
     fn mirror<'a>(&'a self, region: &'a str) -> Mirror<'a> {

@@ -2,9 +2,9 @@
 
 use super::super::constraint::Constraints;
 
-/// Of names of keyspaces and tables.
+/// The pattern of names of keyspaces and tables.
 const NAME: &str = "[a-zA-Z0-9][a-zA-Z0-9_]{0,47}";
-/// Of resource names.
+/// The pattern of resource names.
 const ARN: &str = "arn:(aws[a-zA-Z0-9-]*):cassandra:.+.*";
 
 /// The name of a keyspace or a table, which is required.

@@ -6,10 +6,10 @@ use serde::Serialize;
 use super::super::error::ApiError;
 use super::super::protocol::Timestamp;
 use super::decisions::{ADDING_COLUMNS_READS_ACTIVE, WARM_READS, WARM_WRITES};
+use super::operations::{Operations, failed};
 use super::settings::{
     AutoScalingSettings, AutoScalingSpecification, CapacitySpecification, EncryptionSpecification, Status,
 };
-use super::state::{State, failed};
 use super::table::{Comment, OneTable, SchemaDefinition};
 use crate::names::SchemaObject;
 use crate::schema::{DescribedTable, Entry};
@@ -94,12 +94,12 @@ struct ReplicaScaling {
     auto_scaling_specification: AutoScalingSpecification,
 }
 
-impl State {
+impl Operations {
     pub(super) async fn get_table(&self, request: OneTable) -> Result<Table, ApiError> {
-        let thing = request.named()?;
-        self.found(&thing)?;
-        let described = self.schema().described(&thing).await.map_err(failed)?;
-        let described = described.ok_or_else(|| self.not_found(&thing))?;
+        let object = request.named()?;
+        self.found(&object)?;
+        let described = self.schema().described(&object).await.map_err(failed)?;
+        let described = described.ok_or_else(|| self.not_found(&object))?;
         let DescribedTable { entry, definition, earliest_restorable, stream } = described;
         let status = self.status(&entry);
         let options = &entry.options;
@@ -110,16 +110,16 @@ impl State {
             Some(Cdc::On(view)) => Some(view.name()),
             _ => None,
         };
-        let replicas = self.regions(&thing).into_iter().map(|region| Replica {
+        let replicas = self.regions(&object).into_iter().map(|region| Replica {
             status,
             capacity_specification: capacity_in(&entry, &region),
             warm_throughput_specification: WarmThroughput::of(&entry),
             region,
         });
         Ok(Table {
-            resource_arn: self.arn(&thing),
-            keyspace_name: thing.keyspace.clone(),
-            table_name: thing.name.clone(),
+            resource_arn: self.arn(&object),
+            keyspace_name: object.keyspace.clone(),
+            table_name: object.name.clone(),
             creation_timestamp: Timestamp::from_millis(entry.created),
             status,
             schema_definition: SchemaDefinition::shown(&definition, entry.added_columns()),
@@ -141,18 +141,18 @@ impl State {
     }
 
     pub(super) fn get_table_auto_scaling_settings(&self, request: OneTable) -> Result<TableScaling, ApiError> {
-        let thing = request.named()?;
-        let entry = self.found(&thing)?;
+        let object = request.named()?;
+        let entry = self.found(&object)?;
         let in_region = |region: String| {
             let auto_scaling_specification = scaling_in(&entry.options, Some(&region))?;
             Some(ReplicaScaling { region, auto_scaling_specification })
         };
         Ok(TableScaling {
-            resource_arn: self.arn(&thing),
+            resource_arn: self.arn(&object),
             auto_scaling_specification: scaling_in(&entry.options, None),
-            replica_specifications: self.regions(&thing).into_iter().filter_map(in_region).collect(),
-            keyspace_name: thing.keyspace,
-            table_name: thing.name,
+            replica_specifications: self.regions(&object).into_iter().filter_map(in_region).collect(),
+            keyspace_name: object.keyspace,
+            table_name: object.name,
         })
     }
 

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::constraint::Constraints;
 use super::super::error::ApiError;
+use super::operations::{Changed, Nothing, Operations};
 use super::page::Wanted;
 use super::settings::Status;
-use super::state::{Changed, Nothing, State};
 use super::tag::{self, Tag};
 use super::{constraints, settings};
 use crate::names::SchemaObject;
@@ -110,7 +110,7 @@ impl KeyspaceRequest {
     }
 }
 
-impl State {
+impl Operations {
     pub(super) async fn create_keyspace(&self, request: KeyspaceRequest) -> Result<Changed, ApiError> {
         request.check(false)?;
         let replication = request.replication()?;
@@ -149,16 +149,16 @@ impl State {
         wanted.constrain(&mut constraints);
         constraints.check()?;
         let all = self.schema().shown_keyspaces();
-        let (page, next_token) = wanted.of("ListKeyspaces", all, |(thing, _)| thing.keyspace.clone())?;
-        let keyspaces = page.iter().map(|(thing, entry)| self.keyspace(thing, entry)).collect();
+        let (page, next_token) = wanted.of("ListKeyspaces", all, |(object, _)| object.keyspace.clone())?;
+        let keyspaces = page.iter().map(|(object, entry)| self.keyspace(object, entry)).collect();
         Ok(KeyspaceList { next_token, keyspaces })
     }
 
-    fn keyspace(&self, thing: &SchemaObject, entry: &Entry) -> Keyspace {
+    fn keyspace(&self, object: &SchemaObject, entry: &Entry) -> Keyspace {
         let is_in_several = !entry.regions.is_empty();
         Keyspace {
-            keyspace_name: thing.keyspace.clone(),
-            resource_arn: self.arn(thing),
+            keyspace_name: object.keyspace.clone(),
+            resource_arn: self.arn(object),
             replication_strategy: if is_in_several { "MULTI_REGION" } else { "SINGLE_REGION" },
             replication_regions: is_in_several.then(|| entry.regions.clone()),
             replication_group_statuses: None,

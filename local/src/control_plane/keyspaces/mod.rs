@@ -4,10 +4,10 @@ mod constraints;
 mod decisions;
 mod describe_table;
 mod keyspace;
+mod operations;
 mod page;
 mod restore_table;
 mod settings;
-mod state;
 mod table;
 mod tag;
 mod user_type;
@@ -15,7 +15,7 @@ mod user_type;
 use super::error::ApiError;
 use super::plane::Plane;
 use super::protocol::{Input, Output};
-use state::State;
+use operations::Operations;
 
 /// The operations of the service model of 2022-02-10, each with the action that a policy has to allow for it.
 pub(crate) const OPERATIONS: [(&str, &str); 19] = [
@@ -47,7 +47,7 @@ pub(crate) fn action(operation: &str) -> Option<&'static str> {
 
 /// Carries out an operation that [`action`] knows, for a principal with permissions.
 pub(crate) async fn answer(plane: &Plane, operation: &str, input: Input<'_>) -> Result<Output, ApiError> {
-    let state = State::of(plane).await?;
+    let state = Operations::of(plane).await?;
     Ok(match operation {
         "CreateKeyspace" => Output::new(state.create_keyspace(input.decode()?).await?),
         "UpdateKeyspace" => Output::new(state.update_keyspace(input.decode()?).await?),

@@ -6,7 +6,7 @@ use super::super::constraint::Constraints;
 use super::super::error::ApiError;
 use super::constraints;
 use super::decisions::DEFAULT_PAGE;
-use super::state::State;
+use super::operations::Operations;
 use crate::names::{ObjectKind, SchemaObject};
 
 /// What ListTables and ListTypes are given.
@@ -69,7 +69,7 @@ impl ListWithin {
     /// The page of the objects of one kind that a keyspace has, and the token of the next one.
     pub(super) fn page(
         self,
-        state: &State,
+        state: &Operations,
         operation: &str,
         kind: ObjectKind,
     ) -> Result<(Vec<SchemaObject>, Option<String>), ApiError> {

@@ -7,10 +7,10 @@ use super::super::constraint::Constraints;
 use super::super::error::ApiError;
 use super::super::protocol::Timestamp;
 use super::constraints;
+use super::operations::Operations;
 use super::settings::{
     AutoScalingSpecification, CapacitySpecification, EncryptionSpecification, ReplicaSpecification, Settings, Status,
 };
-use super::state::State;
 use super::tag::{self, Tag};
 
 #[derive(Debug, Deserialize)]
@@ -35,7 +35,7 @@ pub(super) struct Restored {
     restored_table_arn: String,
 }
 
-impl State {
+impl Operations {
     pub(super) async fn restore_table(&self, request: RestoreTable) -> Result<Restored, ApiError> {
         let settings = Settings {
             capacity: request.capacity_specification_override.as_ref(),

@@ -13,7 +13,7 @@ use super::constraints;
 use super::tag::{self, Tag};
 use crate::protocol::refused_by;
 
-/// Of what is on or off.
+/// The status of what is on or off.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Status {
     pub(super) status: Option<String>,

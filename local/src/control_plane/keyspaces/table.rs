@@ -11,12 +11,12 @@ use super::super::constraint::Constraints;
 use super::super::error::ApiError;
 use super::constraints;
 use super::decisions::{COLUMNS_AND_SETTING, NO_SETTING};
+use super::operations::{Changed, Nothing, Operations};
 use super::page::ListWithin;
 use super::settings::{
     AutoScalingSpecification, CapacitySpecification, CdcSpecification, EncryptionSpecification, ReplicaSpecification,
     Settings, Status, WarmThroughputSpecification,
 };
-use super::state::{Changed, Nothing, State};
 use super::tag::{self, Tag};
 use crate::names::{ObjectKind, SchemaObject};
 
@@ -100,7 +100,7 @@ struct TableSummary {
     resource_arn: String,
 }
 
-impl State {
+impl Operations {
     pub(super) async fn create_table(&self, request: TableRequest) -> Result<Changed, ApiError> {
         let mut constraints = request.constraints();
         constraints.member("schemaDefinition", request.schema_definition.as_ref()).required();
@@ -150,8 +150,8 @@ impl State {
     }
 
     pub(super) async fn delete_table(&self, request: OneTable) -> Result<Nothing, ApiError> {
-        let thing = request.named()?;
-        let table = QualifiedName::new(&thing.keyspace, &thing.name);
+        let object = request.named()?;
+        let table = QualifiedName::new(&object.keyspace, &object.name);
         let drop = DropTable { span: Span::default(), if_exists: None, table };
         self.define(&Statement::DropTable(drop)).await.map(|_| Nothing {})
     }

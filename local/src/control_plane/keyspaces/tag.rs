@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::super::constraint::Constraints;
 use super::super::error::ApiError;
 use super::constraints;
+use super::operations::{Nothing, Operations};
 use super::page::Wanted;
-use super::state::{Nothing, State};
 use crate::names::SchemaObject;
 use crate::schema::Resource;
 
@@ -51,12 +51,12 @@ pub(super) fn constrain(constraints: &mut Constraints, path: &str, tags: Option<
     }
 }
 
-/// Of two tags with one key the last.
+/// The tags by key; of two with one key the last holds.
 pub(super) fn tags(tags: Vec<Tag>) -> Tags {
     tags.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect()
 }
 
-impl State {
+impl Operations {
     pub(super) async fn tag_resource(&self, request: TagRequest) -> Result<Nothing, ApiError> {
         let (resource, tags) = self.tagged(request, false)?;
         self.define(&match resource {
@@ -88,7 +88,7 @@ impl State {
         constraints.check()?;
         let arn = request.resource_arn.as_deref().unwrap_or_default();
         let tags = match self.resource(arn)? {
-            Resource::Keyspace(thing) | Resource::Table(thing) => self.found(&thing)?.options.tags.clone(),
+            Resource::Keyspace(object) | Resource::Table(object) => self.found(&object)?.options.tags.clone(),
             Resource::Stream(table) => match &self.found(&table)?.options.stream_tags {
                 Some(StreamTags::Own(tags)) => Some(tags.clone()),
                 _ => None,

@@ -9,8 +9,8 @@ use super::super::constraint::Constraints;
 use super::super::error::ApiError;
 use super::super::protocol::Timestamp;
 use super::constraints;
+use super::operations::{Operations, failed};
 use super::page::ListWithin;
-use super::state::{State, failed};
 use super::table::{Named, cql_type};
 use crate::names::{ObjectKind, SchemaObject};
 
@@ -71,31 +71,31 @@ impl TypeRequest {
     }
 }
 
-impl State {
+impl Operations {
     pub(super) async fn create_type(&self, request: TypeRequest) -> Result<ChangedType, ApiError> {
-        let thing = request.check(true)?;
-        let mut definition = TypeDefinition::new(&thing.keyspace, &thing.name);
+        let object = request.check(true)?;
+        let mut definition = TypeDefinition::new(&object.keyspace, &object.name);
         for field in request.field_definitions.into_iter().flatten() {
             let field_type: CqlType = cql_type(&field)?;
             definition = definition.field(field.name.unwrap_or_default(), field_type);
         }
         self.define(&Statement::CreateType(definition.create())).await?;
-        Ok(self.changed_type(thing))
+        Ok(self.changed_type(object))
     }
 
     pub(super) async fn delete_type(&self, request: TypeRequest) -> Result<ChangedType, ApiError> {
-        let thing = request.check(false)?;
-        let name = QualifiedName::new(&thing.keyspace, &thing.name);
+        let object = request.check(false)?;
+        let name = QualifiedName::new(&object.keyspace, &object.name);
         let drop = DropType { span: Span::default(), if_exists: None, name };
         self.define(&Statement::DropType(drop)).await?;
-        Ok(self.changed_type(thing))
+        Ok(self.changed_type(object))
     }
 
     pub(super) async fn get_type(&self, request: TypeRequest) -> Result<UserType, ApiError> {
-        let thing = request.check(false)?;
-        let entry = self.found(&thing)?;
-        let row = self.schema().described_type(&thing).await.map_err(failed)?;
-        let row = row.ok_or_else(|| self.not_found(&thing))?;
+        let object = request.check(false)?;
+        let entry = self.found(&object)?;
+        let row = self.schema().described_type(&object).await.map_err(failed)?;
+        let row = row.ok_or_else(|| self.not_found(&object))?;
         let texts = |column: &str| -> Vec<String> {
             let texts = row[column].as_array().into_iter().flatten();
             texts.filter_map(Value::as_str).map(str::to_owned).collect()
@@ -108,9 +108,9 @@ impl State {
             direct_referring_tables: texts("direct_referring_tables"),
             direct_parent_types: texts("direct_parent_types"),
             max_nesting_depth: row["max_nesting_depth"].as_i64().unwrap_or(1),
-            keyspace_arn: self.arn(&thing),
-            keyspace_name: thing.keyspace,
-            type_name: thing.name,
+            keyspace_arn: self.arn(&object),
+            keyspace_name: object.keyspace,
+            type_name: object.name,
         })
     }
 
@@ -119,7 +119,7 @@ impl State {
         Ok(TypeList { next_token, types: page.into_iter().map(|of| of.name).collect() })
     }
 
-    fn changed_type(&self, thing: SchemaObject) -> ChangedType {
-        ChangedType { keyspace_arn: self.arn(&thing), type_name: thing.name }
+    fn changed_type(&self, object: SchemaObject) -> ChangedType {
+        ChangedType { keyspace_arn: self.arn(&object), type_name: object.name }
     }
 }

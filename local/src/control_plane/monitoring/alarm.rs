@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::constraints::Dimensions;
-use super::evaluation::{Datapoints, MORE_PERIODS, MissingData, State};
+use super::evaluation::{AlarmState, Datapoints, MORE_PERIODS, MissingData};
 use super::metric_source::{MetricSource, Range};
 use super::query::{Queries, Query};
 
@@ -46,7 +46,7 @@ pub(super) struct Alarm {
     pub(super) queries: Queries,
     pub(super) comparison: Comparison,
     pub(super) missing_data: MissingData,
-    pub(super) state: State,
+    pub(super) state: AlarmState,
     pub(super) reason: String,
     /// Milliseconds since 1970.
     pub(super) configured: u64,
@@ -66,13 +66,13 @@ pub(super) enum Comparison {
 impl Alarm {
     /// The state at the beginning of a minute, by the periods that ended until then, and the reason for it; if it is another
     /// one than before.
-    pub(super) fn judge(&self, source: &MetricSource<'_>, minute: u64) -> Option<(State, String)> {
+    pub(super) fn judge(&self, source: &MetricSource<'_>, minute: u64) -> Option<(AlarmState, String)> {
         let datapoints = self.datapoints();
         let range = Range::before(minute * 60, self.queries.period, datapoints.periods + MORE_PERIODS);
         let evaluated = match self.queries.evaluate(source, range) {
             Ok(evaluated) => evaluated,
             Err(error) => {
-                let state = State::InsufficientData;
+                let state = AlarmState::InsufficientData;
                 return (state != self.state).then_some((state, error.message));
             }
         };
@@ -109,12 +109,12 @@ impl Alarm {
     }
 
     /// What it notifies of a state.
-    pub(super) fn actions(&self, state: State) -> &[String] {
+    pub(super) fn actions(&self, state: AlarmState) -> &[String] {
         match state {
             _ if !self.definition.actions_enabled => &[],
-            State::Alarm => &self.definition.alarm_actions,
-            State::InsufficientData => &self.definition.insufficient_data_actions,
-            State::Ok => &self.definition.ok_actions,
+            AlarmState::Alarm => &self.definition.alarm_actions,
+            AlarmState::InsufficientData => &self.definition.insufficient_data_actions,
+            AlarmState::Ok => &self.definition.ok_actions,
         }
     }
 }

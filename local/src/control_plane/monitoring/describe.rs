@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::alarm::{Alarm, Definition};
-use super::evaluation::State;
+use super::evaluation::AlarmState;
 use super::history::page;
 use super::invalid;
 use super::store::Alarms;
@@ -41,7 +41,7 @@ struct Shown {
     definition: Definition,
     alarm_arn: String,
     alarm_configuration_updated_timestamp: Timestamp,
-    state_value: State,
+    state_value: AlarmState,
     state_reason: String,
     state_updated_timestamp: Timestamp,
     state_transitioned_timestamp: Timestamp,
@@ -68,7 +68,7 @@ impl Wanted {
         let mut constraints = Constraints::default();
         constraints.member("alarmNames", self.alarm_names.as_deref()).count(0..=100);
         constraints.member("alarmNamePrefix", self.alarm_name_prefix.as_deref()).length(1..=255);
-        let states = [State::Ok, State::Alarm, State::InsufficientData].map(State::name);
+        let states = [AlarmState::Ok, AlarmState::Alarm, AlarmState::InsufficientData].map(AlarmState::name);
         constraints.member("stateValue", self.state_value.as_deref()).one_of(&states);
         constraints.member("actionPrefix", self.action_prefix.as_deref()).length(1..=1024);
         constraints.member("maxRecords", self.max_records.as_ref()).range(1..=100);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// The state of an alarm.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) enum State {
+pub(super) enum AlarmState {
     #[serde(rename = "ALARM")]
     Alarm,
     #[serde(rename = "INSUFFICIENT_DATA")]
@@ -44,8 +44,8 @@ impl Datapoints {
         points: &[Option<f64>],
         breaches: impl Fn(f64) -> bool,
         missing: MissingData,
-        state: State,
-    ) -> State {
+        state: AlarmState,
+    ) -> AlarmState {
         let most = usize::try_from(self.periods).unwrap_or(usize::MAX);
         // With how many periods ago each was, the last being 1.
         let recent: Vec<(u64, bool)> = (1..)
@@ -56,25 +56,25 @@ impl Datapoints {
         let found = u64::try_from(recent.len()).unwrap_or(u64::MAX);
         let breaching = u64::try_from(recent.iter().filter(|(_, breaches)| *breaches).count()).unwrap_or(u64::MAX);
         let lacking = self.periods - found;
-        let judged = |breaching: u64| if breaching >= self.to_alarm { State::Alarm } else { State::Ok };
+        let judged = |breaching: u64| if breaching >= self.to_alarm { AlarmState::Alarm } else { AlarmState::Ok };
         match missing {
             _ if lacking == 0 => judged(breaching),
             MissingData::Breaching => judged(breaching + lacking),
             MissingData::NotBreaching => judged(breaching),
-            _ if breaching >= self.to_alarm => State::Alarm,
-            _ if breaching < found => State::Ok,
+            _ if breaching >= self.to_alarm => AlarmState::Alarm,
+            _ if breaching < found => AlarmState::Ok,
             MissingData::Ignore => state,
-            MissingData::Missing if found == 0 => State::InsufficientData,
+            MissingData::Missing if found == 0 => AlarmState::InsufficientData,
             // All that there is breaches: it is enough once the oldest is as old as the alarm wants data points.
             MissingData::Missing => {
                 let is_old = recent.last().is_some_and(|(ago, _)| *ago >= self.to_alarm);
-                if is_old { State::Alarm } else { state }
+                if is_old { AlarmState::Alarm } else { state }
             }
         }
     }
 }
 
-impl State {
+impl AlarmState {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Alarm => "ALARM",
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     /// `None` in a column of the table is "Retain current state".
-    fn row(text: &str, to_alarm: u64) -> [Option<State>; 4] {
+    fn row(text: &str, to_alarm: u64) -> [Option<AlarmState>; 4] {
         let points: Vec<Option<f64>> = text
             .split(' ')
             .map(|point| match point {
@@ -104,17 +104,17 @@ mod tests {
             .collect();
         [MissingData::Missing, MissingData::Ignore, MissingData::Breaching, MissingData::NotBreaching].map(|missing| {
             let from = |state| Datapoints { to_alarm, periods: 3 }.judge(&points, |value| value > 0.5, missing, state);
-            let ends = [State::Ok, State::Alarm, State::InsufficientData].map(from);
-            if ends == [State::Ok, State::Alarm, State::InsufficientData] { None } else { Some(ends[0]) }
+            let ends = [AlarmState::Ok, AlarmState::Alarm, AlarmState::InsufficientData].map(from);
+            if ends == [AlarmState::Ok, AlarmState::Alarm, AlarmState::InsufficientData] { None } else { Some(ends[0]) }
         })
     }
 
     #[test]
     fn missing_data_is_treated_as_in_the_user_guides_table() {
-        const OK: Option<State> = Some(State::Ok);
-        const ALARM: Option<State> = Some(State::Alarm);
-        const INSUFFICIENT: Option<State> = Some(State::InsufficientData);
-        const RETAIN: Option<State> = None;
+        const OK: Option<AlarmState> = Some(AlarmState::Ok);
+        const ALARM: Option<AlarmState> = Some(AlarmState::Alarm);
+        const INSUFFICIENT: Option<AlarmState> = Some(AlarmState::InsufficientData);
+        const RETAIN: Option<AlarmState> = None;
         // Columns: missing, ignore, breaching, notBreaching.
         for (points, to_alarm, expected) in [
             ("0 - X - X", 3, [OK, OK, OK, OK]),

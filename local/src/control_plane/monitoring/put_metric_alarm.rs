@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::alarm::{Alarm, Comparison, Definition};
 use super::constraints::{self, Dimensions};
-use super::evaluation::{MissingData, State};
+use super::evaluation::{AlarmState, MissingData};
 use super::invalid;
 use super::query::{Queries, Query};
 use crate::control_plane::constraint::Constraints;
@@ -100,7 +100,7 @@ pub(super) fn read(input: Input<'_>) -> Result<Alarm, ApiError> {
         queries,
         comparison,
         missing_data,
-        state: State::InsufficientData,
+        state: AlarmState::InsufficientData,
         reason: "Unchecked: Initial alarm creation".to_owned(),
         configured: 0,
         state_updated: 0,

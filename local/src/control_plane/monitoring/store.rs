@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Deserialize;
 
 use super::alarm::Alarm;
-use super::evaluation::State;
+use super::evaluation::AlarmState;
 use super::history::{Item, ItemKind};
 use super::invalid;
 use super::metric_source::MetricSource;
@@ -122,12 +122,13 @@ impl Alarms {
     pub(super) fn set_state(&mut self, input: SetAlarmState, now: u64) -> Result<(), ApiError> {
         let mut constraints = Constraints::default();
         constraints.member("alarmName", input.alarm_name.as_deref()).required().length(1..=255);
-        let names = [State::Ok, State::Alarm, State::InsufficientData].map(State::name);
+        let names = [AlarmState::Ok, AlarmState::Alarm, AlarmState::InsufficientData].map(AlarmState::name);
         constraints.member("stateValue", input.state_value.as_deref()).required().one_of(&names);
         constraints.member("stateReason", input.state_reason.as_deref()).required().length(0..=1023);
         constraints.check()?;
         let name = input.alarm_name.unwrap_or_default();
-        let state = input.state_value.as_deref().and_then(State::of_name).ok_or_else(|| invalid("no such state"))?;
+        let state =
+            input.state_value.as_deref().and_then(AlarmState::of_name).ok_or_else(|| invalid("no such state"))?;
         let alarm = self.all.get_mut(&name).ok_or_else(|| unknown(&name))?;
         let items = alarm.change(state, input.state_reason.unwrap_or_default(), now);
         items.into_iter().for_each(|item| enter(&mut self.history, item));
@@ -152,7 +153,7 @@ fn unknown(name: &str) -> ApiError {
 
 impl Alarm {
     /// What its history gets: the change, and whom CloudWatch would notify.
-    fn change(&mut self, state: State, reason: String, at: u64) -> Vec<Item> {
+    fn change(&mut self, state: AlarmState, reason: String, at: u64) -> Vec<Item> {
         let name = self.definition.alarm_name.as_str();
         let summary = format!("Alarm updated from {} to {}", self.state.name(), state.name());
         tracing::info!(target: LOG, alarm = name, state = state.name(), reason, "{summary}");

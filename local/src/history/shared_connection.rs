@@ -29,7 +29,7 @@ pub(super) struct Texts(Mutex<HashMap<String, Bytes>>);
 
 /// A connection for statements that belong to no client's connection, many at once. It is made anew after it broke.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct SharedConnection {
     address: SocketAddr,
     upstream: tokio::sync::Mutex<Option<Arc<Upstream>>>,
     pub(super) texts: Texts,
@@ -83,7 +83,7 @@ impl Texts {
     }
 }
 
-impl Line {
+impl SharedConnection {
     pub(super) fn new(address: SocketAddr) -> Self {
         let free = (0..).take(AT_ONCE).collect();
         Self {
@@ -128,7 +128,7 @@ impl Line {
     async fn stream(&self) -> Result<Stream<'_>, Lost> {
         let room = self.room.acquire().await.map_err(|_| Lost::Ended)?;
         let number = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop().ok_or(Lost::Ended)?;
-        Ok(Stream { number, line: self, _room: room })
+        Ok(Stream { number, connection: self, _room: room })
     }
 }
 
@@ -136,13 +136,13 @@ impl Line {
 #[derive(Debug)]
 pub(super) struct Stream<'a> {
     pub(super) number: i16,
-    line: &'a Line,
+    connection: &'a SharedConnection,
     _room: SemaphorePermit<'a>,
 }
 
 impl Drop for Stream<'_> {
     fn drop(&mut self) {
-        self.line.free.lock().unwrap_or_else(PoisonError::into_inner).push(self.number);
+        self.connection.free.lock().unwrap_or_else(PoisonError::into_inner).push(self.number);
     }
 }
 
@@ -206,13 +206,13 @@ pub(super) mod tests {
     #[tokio::test]
     async fn what_cassandra_has_forgotten_is_sent_as_text() {
         let (address, serving) = forgetful().await;
-        let line = Line::new(address);
+        let connection = SharedConnection::new(address);
         let values = Binding::placed([Some(&b"x"[..])]);
         for _ in 0..2 {
-            line.run(&Request { text: "INSERT", values: values.clone(), ..Request::default() }).await.unwrap();
+            connection.run(&Request { text: "INSERT", values: values.clone(), ..Request::default() }).await.unwrap();
         }
-        line.run(&Request { text: "TRUNCATE t", ..Request::default() }).await.unwrap();
-        drop(line);
+        connection.run(&Request { text: "TRUNCATE t", ..Request::default() }).await.unwrap();
+        drop(connection);
         assert_eq!(serving.await.unwrap(), [0x01, 0x09, 0x0A, 0x07, 0x09, 0x0A, 0x07, 0x07]);
     }
 }

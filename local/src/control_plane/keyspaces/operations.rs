@@ -14,7 +14,7 @@ use crate::schema::{Cause, Definition, Entry, Refused, Schema, being, unconfigur
 use crate::upstream::Failed;
 
 /// The schema as it is when a request comes.
-pub(super) struct State {
+pub(super) struct Operations {
     gateway: Arc<Shared>,
     pub(super) region: String,
 }
@@ -30,7 +30,7 @@ pub(super) struct Changed {
     pub(super) resource_arn: String,
 }
 
-impl State {
+impl Operations {
     /// The state now: what has become ready by now is ready.
     pub(super) async fn of(plane: &Plane) -> Result<Self, ApiError> {
         let gateway = plane.gateway();
@@ -42,21 +42,21 @@ impl State {
         self.gateway.schema()
     }
 
-    pub(super) fn arn(&self, thing: &SchemaObject) -> String {
-        thing.arn(&self.region)
+    pub(super) fn arn(&self, object: &SchemaObject) -> String {
+        object.arn(&self.region)
     }
 
-    /// What is known of a thing, if it is shown.
-    pub(super) fn found(&self, thing: &SchemaObject) -> Result<Entry, ApiError> {
-        let keyspace = SchemaObject::keyspace(&thing.keyspace);
+    /// What is known of an object, if it is shown.
+    pub(super) fn found(&self, object: &SchemaObject) -> Result<Entry, ApiError> {
+        let keyspace = SchemaObject::keyspace(&object.keyspace);
         if self.schema().shown(&keyspace).is_none() {
             return Err(self.not_found(&keyspace));
         }
-        self.schema().shown(thing).ok_or_else(|| self.not_found(thing))
+        self.schema().shown(object).ok_or_else(|| self.not_found(object))
     }
 
-    pub(super) fn not_found(&self, thing: &SchemaObject) -> ApiError {
-        ApiError::not_found(unconfigured(thing).text, self.arn(thing))
+    pub(super) fn not_found(&self, object: &SchemaObject) -> ApiError {
+        ApiError::not_found(unconfigured(object).text, self.arn(object))
     }
 
     /// Carries out a definition as one that came in CQL.
@@ -65,12 +65,12 @@ impl State {
         let schema = self.schema();
         let definition = Definition::of(statement, None, schema.names(), schema.data_center());
         let definition = definition.map_err(|refusal| ApiError::validation(refusal.text))?;
-        let thing = definition.object.clone();
+        let object = definition.object.clone();
         let source = definition.source.clone();
         let answer = self.gateway.define(definition).await;
-        let answer = answer.map_err(|refused| self.api_error(refused, &thing, source.as_ref()))?;
+        let answer = answer.map_err(|refused| self.api_error(refused, &object, source.as_ref()))?;
         match error_of(&answer) {
-            None => Ok(Changed { resource_arn: self.arn(&thing) }),
+            None => Ok(Changed { resource_arn: self.arn(&object) }),
             Some((code, text)) => {
                 let refused = match code {
                     error_code::INVALID | error_code::SYNTAX_ERROR | error_code::ALREADY_EXISTS => {
@@ -78,23 +78,23 @@ impl State {
                     }
                     _ => Refused::from(Refusal { code: error_code::SERVER_ERROR, text: text.to_owned() }),
                 };
-                Err(self.api_error(refused, &thing, source.as_ref()))
+                Err(self.api_error(refused, &object, source.as_ref()))
             }
         }
     }
 
-    fn api_error(&self, refused: Refused, thing: &SchemaObject, source: Option<&SchemaObject>) -> ApiError {
+    fn api_error(&self, refused: Refused, object: &SchemaObject, source: Option<&SchemaObject>) -> ApiError {
         let text = refused.refusal.text;
         match refused.cause {
             Cause::NotFound => {
-                let keyspace = SchemaObject::keyspace(&thing.keyspace);
+                let keyspace = SchemaObject::keyspace(&object.keyspace);
                 let missing = match self.schema().shown(&keyspace) {
                     None => &keyspace,
-                    Some(_) => source.unwrap_or(thing),
+                    Some(_) => source.unwrap_or(object),
                 };
                 ApiError::not_found(text, self.arn(missing))
             }
-            Cause::Creating => ApiError::conflict(format!("keyspaces-local: {}", being(thing, "created"))),
+            Cause::Creating => ApiError::conflict(format!("keyspaces-local: {}", being(object, "created"))),
             Cause::Busy | Cause::Exists => ApiError::conflict(text),
             Cause::Quota => ApiError::service_quota_exceeded(text),
             Cause::NotAllowed => ApiError::access_denied(text),

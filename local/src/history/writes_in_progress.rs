@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 /// All writes in progress.
 #[derive(Debug)]
-pub(super) struct Flights {
+pub(super) struct WritesInProgress {
     /// A clone of the sender is with each write; the receiver ends with the last of them.
     began: Mutex<(mpsc::Sender<Infallible>, mpsc::Receiver<Infallible>)>,
     /// Held while waiting: another task may wait already for writes that began before.
@@ -16,17 +16,17 @@ pub(super) struct Flights {
 
 /// One write in progress, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Flight {
+pub(crate) struct WriteInProgress {
     _of: mpsc::Sender<Infallible>,
 }
 
-impl Flights {
+impl WritesInProgress {
     pub(super) fn new() -> Self {
         Self { began: Mutex::new(mpsc::channel(1)), turn: tokio::sync::Mutex::default() }
     }
 
-    pub(super) fn begin(&self) -> Flight {
-        Flight { _of: self.began.lock().unwrap_or_else(PoisonError::into_inner).0.clone() }
+    pub(super) fn begin(&self) -> WriteInProgress {
+        WriteInProgress { _of: self.began.lock().unwrap_or_else(PoisonError::into_inner).0.clone() }
     }
 
     /// Waits until all writes that began before this call have ended.
@@ -49,20 +49,20 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_waits_for_all_that_began_before_and_for_nothing_else() {
-        let flights = Arc::new(Flights::new());
-        let before = flights.begin();
+        let writes = Arc::new(WritesInProgress::new());
+        let before = writes.begin();
         let waiting = [(); 2].map(|()| {
-            let flights = Arc::clone(&flights);
-            tokio::spawn(async move { flights.ended().await })
+            let writes = Arc::clone(&writes);
+            tokio::spawn(async move { writes.ended().await })
         });
-        // Both have begun to wait, one for the flight and one for the other.
+        // Both have begun to wait, one for the write and one for the other.
         tokio::task::yield_now().await;
-        let after = flights.begin();
+        let after = writes.begin();
         assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
         drop(before);
         let [one, two] = waiting;
         one.await.unwrap();
-        // It came to its turn after that flight began.
+        // It came to its turn after that write began.
         assert!(!two.is_finished());
         drop(after);
         two.await.unwrap();

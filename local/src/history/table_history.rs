@@ -15,7 +15,7 @@ const BUCKET_BYTES: u64 = 512 << 10;
 
 /// The history of one table.
 #[derive(Debug)]
-pub(super) struct Chronicle {
+pub(super) struct TableHistory {
     pub(super) table_id: TableId,
     order: Mutex<Order>,
     /// Whether a baseline is being taken.
@@ -90,7 +90,7 @@ impl Bucket {
     }
 }
 
-impl Chronicle {
+impl TableHistory {
     /// A history that begins, or is resumed with these buckets.
     pub(super) fn new(table_id: TableId, buckets: VecDeque<Bucket>, ended: Option<u64>) -> Self {
         // The entries of the last bucket were written before now, so that their places lie between its number and now.
@@ -235,13 +235,13 @@ mod tests {
 
     const DAY: u64 = 24 * 3_600_000;
 
-    fn chronicle() -> Chronicle {
-        Chronicle::new(TableId::new(SchemaObject::table("ks", "t"), 0), VecDeque::new(), None)
+    fn table_history() -> TableHistory {
+        TableHistory::new(TableId::new(SchemaObject::table("ks", "t"), 0), VecDeque::new(), None)
     }
 
-    fn baseline(chronicle: &Chronicle, at: u64) -> Bucket {
-        let bucket = chronicle.begin_baseline();
-        chronicle.complete(&bucket, at);
+    fn baseline(table_history: &TableHistory, at: u64) -> Bucket {
+        let bucket = table_history.begin_baseline();
+        table_history.complete(&bucket, at);
         bucket
     }
 
@@ -251,93 +251,93 @@ mod tests {
 
     #[test]
     fn places_are_later_than_all_before_and_so_are_their_times() {
-        let chronicle = chronicle();
-        let bucket = chronicle.begin_baseline();
-        let one = chronicle.reserve(3, 1000);
-        let two = chronicle.reserve(1, 900);
+        let table_history = table_history();
+        let bucket = table_history.begin_baseline();
+        let one = table_history.reserve(3, 1000);
+        let two = table_history.reserve(1, 900);
         assert!(bucket.number < one.first && one.nth(2) < two.first);
         assert_eq!((one.at, two.at), (1000, 1000));
         assert_eq!(two.bucket.number, bucket.number);
         two.bucket.bytes.store(BUCKET_BYTES, Ordering::Relaxed);
-        let three = chronicle.reserve(1, 1001);
+        let three = table_history.reserve(1, 1001);
         assert!(three.bucket.number > two.first && three.first > three.bucket.number);
     }
 
     #[test]
     fn a_moment_is_told_of_by_the_last_baseline_before_it_and_what_followed() {
-        let chronicle = chronicle();
-        assert_eq!((chronicle.earliest(5), chronicle.is_begun()), (None, false));
-        let one = baseline(&chronicle, 1000);
-        let two = baseline(&chronicle, 2000);
-        let under_way = chronicle.begin_baseline();
-        let of = |moment| chronicle.telling_of(moment).map(|pinned| numbers(&pinned.buckets));
+        let table_history = table_history();
+        assert_eq!((table_history.earliest(5), table_history.is_begun()), (None, false));
+        let one = baseline(&table_history, 1000);
+        let two = baseline(&table_history, 2000);
+        let under_way = table_history.begin_baseline();
+        let of = |moment| table_history.telling_of(moment).map(|pinned| numbers(&pinned.buckets));
         assert_eq!(of(999), None);
         assert_eq!(of(1000), Some(vec![one.number, two.number, under_way.number]));
         assert_eq!(of(5000), Some(vec![two.number, under_way.number]));
-        assert_eq!(chronicle.earliest(5000), Some(1000));
-        assert_eq!(chronicle.earliest(1500 + 35 * DAY), Some(1500));
+        assert_eq!(table_history.earliest(5000), Some(1000));
+        assert_eq!(table_history.earliest(1500 + 35 * DAY), Some(1500));
     }
 
     #[test]
     fn a_baseline_is_complete_no_earlier_than_what_it_has_seen() {
-        let chronicle = chronicle();
-        let bucket = chronicle.begin_baseline();
-        chronicle.reserve(1, 700);
-        assert_eq!(chronicle.complete(&bucket, 600), 700);
+        let table_history = table_history();
+        let bucket = table_history.begin_baseline();
+        table_history.reserve(1, 700);
+        assert_eq!(table_history.complete(&bucket, 600), 700);
     }
 
     #[test]
     fn when_there_is_too_much_another_baseline_is_taken_and_what_was_before_it_is_outgrown() {
-        let (chronicle, most) = (chronicle(), 1000);
-        let one = baseline(&chronicle, 1);
+        let (table_history, most) = (table_history(), 1000);
+        let one = baseline(&table_history, 1);
         one.bytes.store(BUCKET_BYTES, Ordering::Relaxed);
-        let after = chronicle.reserve(1, 2).bucket;
+        let after = table_history.reserve(1, 2).bucket;
         after.bytes.store(500, Ordering::Relaxed);
         // The bytes of the baseline itself do not count.
-        assert!(!chronicle.wants_baseline(most, 3));
+        assert!(!table_history.wants_baseline(most, 3));
         after.bytes.store(501, Ordering::Relaxed);
-        assert!(chronicle.wants_baseline(most, 3));
-        assert!(chronicle.outgrown(most, 3).is_empty());
-        let two = baseline(&chronicle, 4);
-        assert!(!chronicle.wants_baseline(most, 5));
-        assert_eq!(numbers(&chronicle.outgrown(most, 5)), [one.number, after.number]);
-        assert_eq!((numbers(&chronicle.buckets()), chronicle.earliest(5)), (vec![two.number], Some(4)));
+        assert!(table_history.wants_baseline(most, 3));
+        assert!(table_history.outgrown(most, 3).is_empty());
+        let two = baseline(&table_history, 4);
+        assert!(!table_history.wants_baseline(most, 5));
+        assert_eq!(numbers(&table_history.outgrown(most, 5)), [one.number, after.number]);
+        assert_eq!((numbers(&table_history.buckets()), table_history.earliest(5)), (vec![two.number], Some(4)));
     }
 
     #[test]
     fn nothing_is_taken_from_who_reads() {
-        let chronicle = chronicle();
-        let one = baseline(&chronicle, 1);
-        let read = chronicle.telling_of(2).unwrap();
-        let two = baseline(&chronicle, 3);
+        let table_history = table_history();
+        let one = baseline(&table_history, 1);
+        let read = table_history.telling_of(2).unwrap();
+        let two = baseline(&table_history, 3);
         one.bytes.store(2000, Ordering::Relaxed);
-        assert!(chronicle.outgrown(1000, 4).is_empty());
+        assert!(table_history.outgrown(1000, 4).is_empty());
         assert_eq!(numbers(&read.buckets), [one.number]);
         drop(read);
-        assert_eq!(numbers(&chronicle.outgrown(1000, 4)), [one.number]);
-        assert_eq!(numbers(&chronicle.buckets()), [two.number]);
+        assert_eq!(numbers(&table_history.outgrown(1000, 4)), [one.number]);
+        assert_eq!(numbers(&table_history.buckets()), [two.number]);
     }
 
     #[test]
     fn what_falls_out_of_the_window_is_outgrown_once_a_later_baseline_is_as_old() {
-        let chronicle = chronicle();
-        let one = baseline(&chronicle, DAY);
-        assert!(!chronicle.wants_baseline(1000, 36 * DAY));
-        assert!(chronicle.wants_baseline(1000, 36 * DAY + 1));
-        let two = baseline(&chronicle, 37 * DAY);
-        assert!(chronicle.outgrown(1000, 72 * DAY - 1).is_empty());
-        assert_eq!(numbers(&chronicle.outgrown(1000, 72 * DAY)), [one.number]);
-        assert_eq!(numbers(&chronicle.buckets()), [two.number]);
+        let table_history = table_history();
+        let one = baseline(&table_history, DAY);
+        assert!(!table_history.wants_baseline(1000, 36 * DAY));
+        assert!(table_history.wants_baseline(1000, 36 * DAY + 1));
+        let two = baseline(&table_history, 37 * DAY);
+        assert!(table_history.outgrown(1000, 72 * DAY - 1).is_empty());
+        assert_eq!(numbers(&table_history.outgrown(1000, 72 * DAY)), [one.number]);
+        assert_eq!(numbers(&table_history.buckets()), [two.number]);
     }
 
     #[test]
     fn a_table_that_was_dropped_gets_no_baseline_any_more_and_is_over_after_the_window() {
-        let chronicle = chronicle();
-        baseline(&chronicle, 1);
-        chronicle.tear();
-        assert!(chronicle.wants_baseline(1000, 2));
-        chronicle.end(DAY);
-        assert!(!chronicle.wants_baseline(1000, 2));
-        assert!(!chronicle.is_over(36 * DAY) && chronicle.is_over(36 * DAY + 1));
+        let table_history = table_history();
+        baseline(&table_history, 1);
+        table_history.tear();
+        assert!(table_history.wants_baseline(1000, 2));
+        table_history.end(DAY);
+        assert!(!table_history.wants_baseline(1000, 2));
+        assert!(!table_history.is_over(36 * DAY) && table_history.is_over(36 * DAY + 1));
     }
 }

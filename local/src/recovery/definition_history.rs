@@ -3,37 +3,37 @@
 use keyspaces_cql::{Statement, TableDefinition, parse};
 use serde_json::json;
 
+use super::WINDOW;
 use crate::names::{Names, SchemaObject};
-use crate::recovery::WINDOW;
 use crate::upstream::{Failed, InternalConnection};
 
 /// Writes and reads the past of an instance's tables.
 #[derive(Debug)]
-pub(super) struct Past<'a> {
-    pub(super) connection: &'a InternalConnection,
-    pub(super) names: &'a Names,
+pub(crate) struct DefinitionHistory<'a> {
+    pub(crate) connection: &'a InternalConnection,
+    pub(crate) names: &'a Names,
 }
 
 /// What a table was from some moment on. Times are in milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Version {
+pub(crate) struct Version {
     /// When the table was created: another of the same name is another table.
-    pub(super) created: u64,
-    pub(super) since: u64,
-    pub(super) definition: TableDefinition,
+    pub(crate) created: u64,
+    pub(crate) since: u64,
+    pub(crate) definition: TableDefinition,
     /// This was the end of it.
-    pub(super) dropped: bool,
+    pub(crate) dropped: bool,
 }
 
-impl Past<'_> {
-    pub(super) async fn prepare(&self) -> Result<(), Failed> {
+impl DefinitionHistory<'_> {
+    pub(crate) async fn prepare(&self) -> Result<(), Failed> {
         let columns = "keyspace_name text, table_name text, created bigint, since bigint, definition text, dropped boolean, \
                        PRIMARY KEY ((keyspace_name, table_name), created, since)";
         self.connection.run(&format!("CREATE TABLE IF NOT EXISTS {} ({columns})", self.table()), &[]).await
     }
 
     /// All that is known of the tables that had this name, in the order of time.
-    pub(super) async fn versions(&self, table: &SchemaObject) -> Result<Vec<Version>, Failed> {
+    pub(crate) async fn versions(&self, table: &SchemaObject) -> Result<Vec<Version>, Failed> {
         let statement = format!(
             "SELECT JSON created, since, definition, dropped FROM {} WHERE keyspace_name = ? AND table_name = ?",
             self.table()
@@ -51,7 +51,7 @@ impl Past<'_> {
         rows.iter().map(|row| version(row).ok_or_else(|| Failed::Unreadable(statement.clone()))).collect()
     }
 
-    pub(super) async fn add(&self, table: &SchemaObject, version: &Version) -> Result<(), Failed> {
+    pub(crate) async fn add(&self, table: &SchemaObject, version: &Version) -> Result<(), Failed> {
         let Version { created, since, definition, dropped } = version;
         let row = json!({
             "keyspace_name": table.keyspace, "table_name": table.name, "created": created, "since": since,
@@ -61,14 +61,14 @@ impl Past<'_> {
     }
 
     /// Forgets the table of this name that was created then.
-    pub(super) async fn forget(&self, table: &SchemaObject, created: u64) -> Result<(), Failed> {
+    pub(crate) async fn forget(&self, table: &SchemaObject, created: u64) -> Result<(), Failed> {
         let statement =
             format!("DELETE FROM {} WHERE keyspace_name = ? AND table_name = ? AND created = {created}", self.table());
         self.connection.run(&statement, &[&table.keyspace, &table.name]).await
     }
 
     /// Forgets the tables that were dropped so long ago that they cannot be restored.
-    pub(super) async fn forget_expired(&self, now: u64) -> Result<(), Failed> {
+    pub(crate) async fn forget_expired(&self, now: u64) -> Result<(), Failed> {
         let statement = format!("SELECT JSON keyspace_name, table_name, created, since, dropped FROM {}", self.table());
         for row in self.connection.select(&statement, &[]).await? {
             let name = |field: &str| row[field].as_str().map(str::to_owned);
