@@ -35,7 +35,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(4);
 struct Arguments {
     /// Only scenarios and clients with one of these words in their names.
     words: Vec<String>,
-    /// Of each scenario, before the light load.
+    /// How long each scenario lasts, before the light load.
     #[arg(long, default_value_t = 60)]
     seconds: u32,
     #[arg(long, default_value_t = 1)]

@@ -39,7 +39,7 @@ enum Unit {
     Nanoseconds,
     /// Growth, in bytes.
     Memory,
-    /// Of a future, in bytes.
+    /// The size of a future, in bytes.
     Size,
     /// How many requests wait for each other: by how much longer it takes when each takes longer.
     InARow,
@@ -255,7 +255,7 @@ impl Servers {
     }
 }
 
-/// Of each run, for ours and for the bare driver.
+/// What each run measured, for ours and for the bare driver.
 #[derive(Default)]
 struct Measured {
     instructions: [Vec<f64>; 2],

@@ -29,7 +29,7 @@ pub(crate) struct Attempts<'c> {
     sent: Duration,
     /// For one attempt.
     timeout: Duration,
-    /// Of capacity, as far as they are known before it is sent.
+    /// Capacity units, as far as they are known before sending.
     units: f64,
     /// `None` as long as all goes well, so that a call which does stays small.
     trouble: Option<Box<Trouble>>,
@@ -43,7 +43,7 @@ struct Trouble {
     waits: u32,
     /// How long the last attempt took to be answered; nothing if it was not answered.
     took: Duration,
-    /// Of the statement's partition key, if all of it is bound.
+    /// A hash of the partition key, if all of it is bound.
     partition: Option<i64>,
 }
 
@@ -160,7 +160,7 @@ impl<'c> Attempts<'c> {
         self.trouble.as_ref().map_or(0, |trouble| trouble.story.attempts)
     }
 
-    /// Of the next attempt.
+    /// The span of the next attempt.
     pub(crate) fn span(&self, permit: &Permit<'_>) -> Span {
         self.call.meters.attempt();
         observe::attempt(&self.span, self.failures() + 1, permit)

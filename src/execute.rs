@@ -56,7 +56,7 @@ impl Call {
         }
     }
 
-    /// Of capacity, for so many bytes: at least one, whatever is read or written.
+    /// Capacity units for so many bytes: at least one, whatever is read or written.
     pub(crate) fn units(&self, bytes: usize) -> f64 {
         let unit = if self.about.is_read() { READ_UNIT } else { WRITE_UNIT };
         u32::try_from(bytes.div_ceil(unit).max(1)).map_or(f64::MAX, f64::from)

@@ -135,7 +135,7 @@ impl PerSecond {
         slot.fetch_add(count.into(), Ordering::Relaxed);
     }
 
-    /// Of one second, none of the last ten but one if it is longer ago.
+    /// The count for `second`; 0 once its slot has been reused.
     pub(crate) fn count(&self, second: u64) -> u32 {
         let slot = self.slot(second).load(Ordering::Relaxed);
         if slot >> 32 == second { (slot & COUNT) as u32 } else { 0 }

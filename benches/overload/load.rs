@@ -31,7 +31,7 @@ pub(crate) struct Call {
 /// What became of a load.
 pub(crate) struct Ran {
     pub(crate) calls: Vec<Call>,
-    /// Of another table.
+    /// The calls to another table.
     pub(crate) neighbours: Vec<Call>,
     /// Without those of the outage.
     pub(crate) attempts: u64,

@@ -11,7 +11,7 @@ pub(crate) const CAPACITY: u32 = 200;
 const LIGHT: f64 = 3.0;
 const LIGHT_SECONDS: u32 = 20;
 
-/// Of an acknowledged share of the capacity, and others; of the time until an outage or a change has been got over.
+/// How long after its start, an outage or a change a scenario is not settled: figures leave that time out.
 pub(crate) const SETTLED: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]

@@ -98,7 +98,7 @@ impl CredentialCache {
     ///
     /// # Errors
     ///
-    /// Of the kind `Credentials`, if the provider has none, fails, or takes too long, and no earlier ones are valid.
+    /// `Credentials` if the provider has none, fails, or takes too long, and no earlier ones are valid.
     pub(crate) async fn get(&self) -> Result<Credentials, Error> {
         let ask = match self.0.look() {
             Look::Fresh(credentials) => return Ok(credentials),

@@ -67,7 +67,7 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// Of the kind `Credentials`, if there are none, or none that can be used.
+    /// `Credentials` if there are none, or none that can be used.
     pub(crate) async fn initial_response(&self) -> Result<Vec<u8>, Error> {
         match &self.method {
             Method::SigV4 { credentials, .. } => {
@@ -92,7 +92,7 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// Of the kind `Credentials`, if there are none or they cannot be used; `Authentication`, if it is no challenge
+    /// `Credentials` if there are none or they cannot be used; `Authentication` if it is no challenge
     /// that SigV4 or a password knows.
     pub(crate) async fn answer(&self, challenge: Option<&[u8]>) -> Result<Vec<u8>, Error> {
         match &self.method {

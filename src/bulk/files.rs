@@ -24,7 +24,7 @@ const CHUNK_BYTES: usize = 256 * 1024;
 pub(super) struct Chunk {
     /// In the order of their ordinals, without a gap.
     pub(super) rows: Vec<Read>,
-    /// Of rows of a table, where to go on after them.
+    /// Where to go on after rows that were read from a table.
     pub(super) scan: Option<String>,
 }
 
@@ -53,7 +53,7 @@ pub(super) enum ReadRow {
 pub(super) struct RowPosition {
     pub(super) file: u32,
     pub(super) at: Position,
-    /// Of the record.
+    /// The size of the record.
     pub(super) bytes: u32,
 }
 

@@ -159,7 +159,7 @@ pub(super) struct InputFile {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct FileIdentity {
     pub(super) name: String,
-    /// Of what is not a file nobody knows.
+    /// The size, which only a file has.
     pub(super) bytes: Option<u64>,
     /// In nanoseconds since 1970.
     modified: Option<u64>,

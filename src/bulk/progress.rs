@@ -69,7 +69,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of an operation that was complete before this run.
+    /// The summary of an operation that was complete before this run.
     pub(super) fn of_complete(checkpoint: &Checkpoint, rejected_to: Option<PathBuf>) -> Self {
         let summary = Self::of(checkpoint.done());
         Self {
@@ -128,7 +128,7 @@ pub(super) struct Distance {
 }
 
 impl Reporter {
-    /// Of a run that begins now, with a limit of so many units a second.
+    /// The progress of a run that begins now. `limit` is in units a second.
     pub(super) fn new(
         session: &Session,
         table: String,
@@ -187,7 +187,7 @@ impl Reporter {
 /// How fast something was in the last seconds.
 #[derive(Debug, Default)]
 struct Speed {
-    /// Of the last ticks, the oldest first: when, and how much there was then of each.
+    /// The last ticks, the oldest first: the time of each, and the three counts at that time.
     ticks: VecDeque<(Duration, [f64; 3])>,
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Sending {
     /// As the limits of a session name it.
     pub(super) table: String,
     pub(super) statement: RowStatement,
-    /// Of the files; `None` if one of them has no size.
+    /// The size of the files; `None` if one of them has none.
     pub(super) total_bytes: Option<u64>,
     pub(super) bytes_read: Arc<AtomicU64>,
     pub(super) limit: Option<NonZeroU32>,
@@ -105,7 +105,7 @@ struct Run {
     stop: watch::Sender<bool>,
     last_chunk: Instant,
     has_ended: bool,
-    /// Of a copy.
+    /// The pages that a copy reads.
     pages: Option<Pages>,
 }
 

@@ -19,7 +19,7 @@ fn seen(number: u8, is_connected: bool) -> Seen {
     Seen { node: NodeIdentifier::HostId(Uuid::from_u128(number.into())), address, is_connected }
 }
 
-/// Of so many peers, all of whose connections are there.
+/// A limiter with so many peers, all of whose connections are open.
 async fn limiter(peers: u8, limits: Limits) -> Limiter {
     let limiter = Limiter::new(limits, Instant::now());
     limiter.look((1..=peers).map(|number| seen(number, true)), limiter.began.elapsed());

@@ -37,7 +37,7 @@ pub(super) struct Step {
     /// Complete once the keyspace is known; the checksum is that of the file's own text.
     pub(super) text: String,
     pub(super) tree: Statement,
-    /// Of all statements up to this one.
+    /// The checksum of all statements up to this one.
     checksum: String,
 }
 

@@ -104,7 +104,7 @@ pub struct Migrate<'a> {
     lease: Duration,
     skew: Duration,
     wait: Duration,
-    /// Of a definition, where it is not the one that it has anyway.
+    /// The deadline of a definition, if it is not the default.
     deadline: Option<Duration>,
     leave_out: bool,
     decision: Option<Decision>,

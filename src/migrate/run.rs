@@ -195,7 +195,7 @@ fn place(migration: &Migration, number: usize) -> String {
     format!("migrating: {}, statement {number}", migration.file())
 }
 
-/// Of a definition only a refusal says so: any other error may be of the look at what became of it.
+/// For a definition only a refusal says so: any other error may come from reading what became of it.
 fn is_surely_not_applied(step: &Step, error: &Error) -> bool {
     match step.tree.effect() {
         Effect::Definition => error.is_refused(),

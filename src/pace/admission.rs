@@ -29,7 +29,7 @@ pub(super) struct Admission<T> {
     table: Queue<T>,
     hot: HashMap<i64, Queue<T>>,
     watched_since: Duration,
-    /// Of this watch, all partitions together, and those that were throttled.
+    /// The answers of this watch for all partitions together; `watched` has those that were throttled.
     all: Answers,
     watched: HashMap<i64, Answers>,
 }

@@ -33,11 +33,11 @@ struct Load {
     arrivals: Vec<(f64, f64)>,
     deadline: Duration,
     units: f64,
-    /// Of a hundred calls, those to one partition. The others go to 1,000 partitions.
+    /// How many of a hundred calls go to one partition. The others go to 1,000 partitions.
     hot: u64,
     /// The session's own limit to the table, in units a second.
     limit: Option<NonZeroU32>,
-    /// Of each other call.
+    /// The deadline of every other call.
     other_deadline: Option<Duration>,
 }
 

@@ -89,7 +89,7 @@ impl Definition {
         Ok(Self { about, text: Some(text.into_owned()), awaited })
     }
 
-    /// Of one that somebody has sent.
+    /// Waits for a table whose definition was sent before.
     pub(super) fn of_table(keyspace: &str, table: &str) -> Self {
         let about = About::unread(&format!("waiting for the table {keyspace}.{table}"));
         Self { about, text: None, awaited: Some(Awaited::table(keyspace, table)) }

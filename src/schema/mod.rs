@@ -69,7 +69,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Of every change: [`Refused`](ErrorKind::Refused) if Keyspaces refuses it (reason and advice are in the error), the
+    /// Every change: [`Refused`](ErrorKind::Refused) if Keyspaces refuses it (reason and advice are in the error), the
     /// server does, or it comes to nothing in the end; [`Timeout`](ErrorKind::Timeout) if it is not done within its deadline
     /// ([`within`](SchemaChange::within), 5 minutes by default, 3 hours for a restore): the service goes on with it. Of several definitions, the
     /// error says how many had been carried out, and how many more had been sent and go on in the service.

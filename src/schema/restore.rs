@@ -40,7 +40,7 @@ impl<'a> Schema<'a> {
     ///
     /// # Errors
     ///
-    /// Of the change: as of every [change](crate::Session::schema). Nothing is sent, and the kind is
+    /// The change has the errors of every [change](crate::Session::schema). Nothing is sent, and the kind is
     /// [`Refused`](crate::ErrorKind::Refused), if recovery is off, the moment is before
     /// [the earliest](super::TableDescription::earliest_restorable) or in the future, the new table is there already, its
     /// keyspace is not, or the session is one to a plain Cassandra, which has nothing to restore from.

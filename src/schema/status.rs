@@ -23,7 +23,7 @@ pub enum TableStatus {
 }
 
 impl TableStatus {
-    /// Of the service's word, whose case differs from one table of the system to another
+    /// Reads the service's word, whose case differs between system tables
     /// (DG:keyspaces-multi-region-replica-status).
     pub(super) fn of(word: &str) -> Self {
         match word.to_ascii_uppercase().as_str() {

@@ -33,7 +33,7 @@ const FIRST_SHARE: f64 = 0.4;
 const LEAST_FOR_A_HANDSHAKE: Duration = Duration::from_secs(1);
 const LEAST_FOR_A_BUILD: Duration = Duration::from_secs(3);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-/// Of why peers were left out; there may be hundreds.
+/// How many reasons why peers were left out are told; there may be hundreds.
 const MOST_REASONS: usize = 3;
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 

@@ -18,7 +18,7 @@ pub(super) const PROBE_AFTER: Duration = Duration::from_millis(250);
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) const BACKOFF: Backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_secs(1) };
-/// Of the requests of the last ten seconds.
+/// A share of the requests of the last ten seconds.
 pub(super) const RETRY_PERCENT: u8 = 20;
 pub(super) const REPEATS_AT_LEAST: u32 = 10;
 /// For each connection. The driver picks one of a peer's at random: of three, none gets more than the 3,000 that the service

@@ -52,7 +52,7 @@ pub(super) struct Seen {
 }
 
 impl Watch {
-    /// Of a session that has just read its topology.
+    /// The watch of a session that has just read its topology.
     pub(super) fn new() -> Self {
         let seen = Seen {
             peers: HashMap::new(),

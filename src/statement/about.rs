@@ -112,12 +112,12 @@ impl About {
         Self::of_several(BatchType::Unlogged, attempted, true)
     }
 
-    /// Of a text that cannot be read: it may not be repeated.
+    /// A text that cannot be parsed: it may not be repeated.
     pub(crate) fn unread(attempted: &str) -> Self {
         Self { attempted: attempted.to_owned(), repeatable: false, content: Content::Unread }
     }
 
-    /// Of a batch.
+    /// A batch.
     pub(super) fn of_several(kind: BatchType, attempted: String, repeatable: bool) -> Self {
         Self { attempted, repeatable, content: Content::Batch(kind) }
     }

@@ -27,7 +27,7 @@ pub(crate) struct Cache {
     kept: Mutex<Kept>,
     keys: Keys,
     kinds: Kinds,
-    /// Of statements that are kept here or in use elsewhere.
+    /// Statements that are kept here or in use elsewhere.
     prepared: Mutex<Registry>,
     table_ids: TableIds,
 }

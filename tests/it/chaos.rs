@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 use self::history::{History, Tables};
 use crate::local::signed;
 
-/// Of a call, all attempts together.
+/// The deadline of a call, all attempts together.
 const DEADLINE: Duration = Duration::from_secs(4);
 /// What a busy machine may add to it.
 const MARGIN: Duration = Duration::from_secs(4);

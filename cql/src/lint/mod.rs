@@ -101,7 +101,7 @@ struct Linter {
     found: Vec<Finding>,
     /// As the last USE set it.
     keyspace: Option<String>,
-    /// Of the tables made until now, by keyspace and name.
+    /// The features of the tables created until now, by keyspace and name.
     tables: HashMap<(Option<String>, String), Features>,
     known: KnownTables,
     in_several_regions: HashSet<String>,

@@ -86,16 +86,16 @@ macro_rules! statistic_sets {
 statistic_sets! {
     /// All five.
     AnyStatistic: Average HasAverage, Maximum HasMaximum, Minimum HasMinimum, SampleCount HasSampleCount, Sum HasSum;
-    /// Of a level that is reported, such as a capacity or a size.
+    /// The statistics of a level that is reported, such as a capacity or a size.
     Levels: Average HasAverage, Maximum HasMaximum, Minimum HasMinimum;
-    /// Of the duration of requests. The page's text also speaks of a Sum, which its list does not have.
+    /// The statistics of the duration of requests. The page's text also speaks of a Sum, which its list does not have.
     Latencies: Average HasAverage, Maximum HasMaximum, Minimum HasMinimum, SampleCount HasSampleCount;
-    /// Of events.
+    /// The statistics of events.
     SumAndSampleCount: Sum HasSum, SampleCount HasSampleCount;
-    /// Of requests that are counted.
+    /// The statistic of requests that are counted.
     OnlySampleCount: SampleCount HasSampleCount;
-    /// Of rows that are deleted.
+    /// The statistic of rows that are deleted.
     OnlySum: Sum HasSum;
-    /// Of a quota.
+    /// The statistic of a quota.
     OnlyMaximum: Maximum HasMaximum;
 }

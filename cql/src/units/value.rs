@@ -7,7 +7,7 @@ use crate::statement::{CqlType, CqlTypeKind, NativeType};
 pub struct ValueSize {
     /// Its bytes.
     pub bytes: usize,
-    /// Of a collection that is not frozen, how many elements it has; of a user-defined type, how many fields.
+    /// How many elements a collection that is not frozen has, or how many fields a user-defined type has.
     pub elements: usize,
 }
 
@@ -28,7 +28,7 @@ pub fn value(of: &CqlTypeKind, serialised: Option<&[u8]>) -> ValueSize {
     read.unwrap_or_else(|| ValueSize { bytes: part(of, bytes), elements: 0 })
 }
 
-/// Of a collection or a user-defined type itself, and for each element or field.
+/// The bytes of a collection or a user-defined type itself, and of each element or field.
 const COLLECTION: usize = 3;
 const ELEMENT: usize = 1;
 

@@ -160,7 +160,7 @@ rm -rf -- "$directory"
 "#;
 
 const ENDED: &str = "keyspaces-local: ended with ";
-/// Of a job that ended without telling.
+/// The status of a job that ended without telling.
 pub(crate) const NO_STATUS: i32 = -1;
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(10);
 const LINES_KEPT: usize = 200;

@@ -61,7 +61,7 @@ pub struct Injected {
     pub fault: u64,
     /// What it did.
     pub effect: Effect,
-    /// Of this strike: what garbage is made of.
+    /// The seed of the garbage that this strike sends.
     pub(crate) seed: u64,
 }
 

@@ -75,7 +75,7 @@ impl Minutes {
         all
     }
 
-    /// Of what there are data points.
+    /// The tables, operations and counters that have data points.
     pub(super) fn counted(&self) -> Vec<(SchemaObject, Operation, Counter)> {
         let mut counted = Vec::new();
         for (table, operations) in &self.0 {

@@ -161,7 +161,7 @@ impl Metering {
         self.counts().minutes.points(table, operation, counter, minutes)
     }
 
-    /// Of what there are data points.
+    /// The tables, operations and counters that have data points.
     pub(crate) fn counted(&self) -> Vec<(SchemaObject, Operation, Counter)> {
         self.counts().minutes.counted()
     }

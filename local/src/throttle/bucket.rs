@@ -45,7 +45,7 @@ impl Bucket {
     }
 }
 
-/// Of additions of fractions: far less than any unit.
+/// The error of adding fractions: far less than any unit.
 const ROUNDING: f64 = 1e-6;
 
 #[cfg(test)]

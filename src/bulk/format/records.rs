@@ -74,7 +74,7 @@ pub(in crate::bulk) struct Position {
     pub(in crate::bulk) offset: u64,
     /// From 1.
     pub(in crate::bulk) line: u64,
-    /// Of all bytes before it.
+    /// The checksum of all bytes before it.
     pub(in crate::bulk) crc: u32,
 }
 

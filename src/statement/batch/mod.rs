@@ -39,7 +39,7 @@ struct Members {
     session: Session,
     batch: Batch,
     of: Vec<Member>,
-    /// Of all members, one after the other: a buffer for each would be an allocation for each.
+    /// The values of all members, one after the other: a buffer for each would be an allocation for each.
     values: Vec<u8>,
     options: CallOptions,
 }

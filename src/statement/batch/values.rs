@@ -11,7 +11,7 @@ use super::Member;
 
 pub(super) struct Values<'m> {
     pub(super) members: &'m [Member],
-    /// Of all members.
+    /// The values of all members.
     pub(super) bytes: &'m [u8],
 }
 

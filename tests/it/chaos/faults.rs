@@ -77,7 +77,7 @@ pub(super) struct Event {
     pub(super) kind: Kind,
     at: Duration,
     lasts: Duration,
-    /// Of three.
+    /// One of three.
     peer: usize,
     seed: u64,
 }

@@ -119,7 +119,7 @@ pub(super) struct Streamed {
     pub(super) went_on: u32,
 }
 
-/// Of one run; cheap to clone.
+/// The history of one run; cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct History(Arc<Inner>);
 

@@ -34,7 +34,7 @@ pub(super) const REGISTERS: i32 = 3;
 pub(super) const DIGITS: i64 = 20;
 /// Counters that are in use together.
 const ABREAST: i64 = 3;
-/// Of a stream that is to fail in the middle: less than what many faults take.
+/// The deadline of a stream that is to fail in the middle: less than what many faults take.
 const SHORT: Duration = Duration::from_millis(250);
 /// A pause that most streams are held for at most.
 const SHORT_PAUSE: Duration = Duration::from_millis(300);

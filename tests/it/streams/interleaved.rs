@@ -23,7 +23,7 @@ const ROWS: i32 = 20;
 const PAGE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 /// Read units a second.
 const CAPACITY: u32 = 200;
-/// Of a call: long, because the throttles of a case may lower the rate to one read a second. A stream that is in the way is so
+/// The deadline of a call: long, because the throttles of a case may lower the rate to one read a second. A stream that blocks it does so
 /// for ever.
 const DEADLINE: Duration = Duration::from_secs(20);
 

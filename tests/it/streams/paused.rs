@@ -15,7 +15,7 @@ use crate::server::keyspace;
 
 const PAGE: NonZeroU32 = NonZeroU32::new(10).unwrap();
 const ROWS: i32 = 100;
-/// Of a call.
+/// The deadline of a call.
 const DEADLINE: Duration = Duration::from_secs(4);
 
 /// A table of its own with a partition of a hundred rows, on a service that throttles the next so many of its reads.

@@ -18,7 +18,7 @@ async fn as_many_tables_as_there_may_be_are_listed_in_pages_of_seven_and_one_mor
     let names: Vec<String> = (0..256).map(|number| format!("t{number:03}")).collect();
     let [known @ .., last] = &names[..] else { panic!() };
     let gateway = api.plane.gateway();
-    gateway.schema().take_for_there(known.iter().map(|name| SchemaObject::table("ks", name)));
+    gateway.schema().assume_exists(known.iter().map(|name| SchemaObject::table("ks", name)));
     api.call("CreateTable", create_table("ks", last)).await;
     let (mut seen, mut pages, mut token) = (Vec::new(), 0, Value::Null);
     loop {

@@ -73,14 +73,14 @@ impl Type {
         }
     }
 
-    /// Of a column of the primary key: few values, so that what is read is often there.
+    /// The type of a column of the primary key: few values, so that what is read is often there.
     pub(super) fn key() -> BoxedStrategy<Self> {
         let most = prop::sample::select(vec![Self::Int, Self::Int, Self::Text, Self::Text, Self::Bigint, Self::Blob]);
         let rare = prop::sample::select(vec![Self::Boolean, Self::Uuid, Self::Timestamp, Self::Date, Self::Double]);
         prop_oneof![3 => most, 1 => rare].boxed()
     }
 
-    /// Of any other column.
+    /// The type of any other column.
     pub(super) fn any() -> BoxedStrategy<Self> {
         let simple = || prop_oneof![3 => Just(Self::Int), 2 => Just(Self::Text), 3 => Self::key()];
         let collection = prop_oneof![

@@ -127,7 +127,7 @@ fn json(shape: &Shape) -> BoxedStrategy<Text> {
         .boxed()
 }
 
-/// Of a row, or of the static columns of a partition.
+/// An UPDATE of a row, or of the static columns of a partition.
 fn update(shape: &Shape, of_statics: bool, end: &'static str) -> BoxedStrategy<Text> {
     let columns = if of_statics { shape.statics.clone() } else { shape.cells() };
     if columns.is_empty() {
