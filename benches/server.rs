@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use tokio::net::TcpListener;
 
-use crate::work::Result;
+use crate::Result;
 use testkit::instant::{self, Delay};
 
 /// A stub that runs until this is dropped.

@@ -5,21 +5,35 @@ use std::fmt::Write;
 /// How many digits of a text are read. What is longer is far beyond what the service takes, and would take long to read.
 pub(super) const MOST_DIGITS: usize = 10_000;
 
-/// The bytes of a number in decimal digits, the first [`MOST_DIGITS`] of them; `None` if it is no integer.
-pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
+/// How many digits fit an `i64` whatever they are.
+const DIGITS_OF_I64: usize = 18;
+
+/// Appends the bytes of a number in decimal digits, of which the last ones may stand apart; `None` if it is no integer. Only
+/// the first [`MOST_DIGITS`] count.
+pub(super) fn append(text: &str, further: &str, out: &mut Vec<u8>) -> Option<()> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+    let count = digits.len() + further.len();
+    let all = || digits.bytes().chain(further.bytes());
+    if count == 0 || !all().all(|digit| digit.is_ascii_digit()) {
         return None;
     }
+    if count <= DIGITS_OF_I64 {
+        let number = all().fold(0_i64, |number, digit| 10 * number + i64::from(digit - b'0'));
+        let number = if negative { -number } else { number };
+        out.extend_from_slice(without_needless(&number.to_be_bytes()));
+        return Some(());
+    }
+    let digits: Vec<u8> = all().take(MOST_DIGITS).collect();
     let mut magnitude: Vec<u32> = Vec::new();
-    for chunk in digits.as_bytes()[..digits.len().min(MOST_DIGITS)].chunks(9) {
+    for chunk in digits.chunks(9) {
         let value = chunk.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
         multiply_and_add(&mut magnitude, chunk.iter().fold(1, |power, _| power * 10), value);
     }
-    Some(twos_complement(&magnitude, negative))
+    out.extend_from_slice(without_needless(&twos_complement(&magnitude, negative)));
+    Some(())
 }
 
 /// How many decimal digits a number has, zeros at its end not counted; 1 for 0.
@@ -126,11 +140,16 @@ fn twos_complement(magnitude: &[u32], negative: bool) -> Vec<u8> {
             (*byte, carry) = if carry { (!*byte).overflowing_add(1) } else { (!*byte, false) };
         }
     }
+    bytes
+}
+
+/// Without the bytes at the beginning that only repeat the sign.
+fn without_needless(bytes: &[u8]) -> &[u8] {
     let sign = |byte: u8| byte >= 0x80;
-    let needless =
+    let is_needless =
         |pair: &[u8]| matches!(pair, [0, next] if !sign(*next)) || matches!(pair, [0xff, next] if sign(*next));
-    let spare = bytes.windows(2).take_while(|pair| needless(pair)).count();
-    bytes.split_off(spare)
+    let spare = bytes.windows(2).take_while(|pair| is_needless(pair)).count();
+    bytes.split_at(spare).1
 }
 
 #[cfg(test)]
@@ -139,15 +158,29 @@ mod tests {
 
     use super::*;
 
+    fn bytes(text: &str) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        append(text, "", &mut out).map(|()| out)
+    }
+
+    fn of_any_length() -> impl Strategy<Value = i128> {
+        prop_oneof![any::<i128>(), any::<i64>().prop_map(i128::from), -70_000_i128..70_000]
+    }
+
     proptest! {
         #[test]
-        fn a_number_has_the_bytes_and_the_digits_that_it_has(number: i128) {
+        fn a_number_has_the_bytes_and_the_digits_that_it_has(number in of_any_length()) {
             let mut expected = number.to_be_bytes().to_vec();
             while expected.len() > 1 && (expected[0] == 0 && expected[1] < 0x80 || expected[0] == 0xff && expected[1] >= 0x80) {
                 expected.remove(0);
             }
             let found = bytes(&number.to_string()).unwrap();
             prop_assert_eq!(&found, &expected);
+            let text = number.to_string();
+            let (text, further) = text.split_at(text.len() / 2);
+            let mut apart = vec![7];
+            prop_assert_eq!(append(text, further, &mut apart), Some(()));
+            prop_assert_eq!(&apart[1..], &expected);
             let written = number.unsigned_abs().to_string();
             prop_assert_eq!(digits(&found), written.len());
             prop_assert_eq!(significant_digits(&found), written.trim_end_matches('0').len().max(1));

@@ -68,7 +68,7 @@ fn append(of: NativeType, text: &str, out: &mut Vec<u8>) -> Option<()> {
             let number = text.parse::<f64>().ok().filter(|number| number.is_finite() || !has_digits(text))?;
             out.extend_from_slice(&number.to_be_bytes());
         }
-        NativeType::Varint => out.extend_from_slice(&big_integer::bytes(text)?),
+        NativeType::Varint => big_integer::append(text, "", out)?,
         NativeType::Decimal => decimal(text, out)?,
         NativeType::Uuid => uuid(text, out)?,
         // Of the other versions of a UUID Cassandra makes no timeuuid.
@@ -99,8 +99,7 @@ fn decimal(text: &str, out: &mut Vec<u8>) -> Option<()> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let scale = i32::try_from(i64::try_from(fraction.len()).ok()?.checked_sub(exponent)?).ok()?;
     out.extend_from_slice(&scale.to_be_bytes());
-    out.extend_from_slice(&big_integer::bytes(&format!("{whole}{fraction}"))?);
-    Some(())
+    big_integer::append(whole, fraction, out)
 }
 
 /// `5132b130-ae79-11e4-ab27-0800200c9a66`

@@ -234,7 +234,8 @@ mod tests {
             if !f32::from_be_bytes([eight[0], eight[1], eight[2], eight[3]]).is_nan() {
                 prop_assert_eq!(&again(Float, &eight[..4]), &eight[..4]);
             }
-            let varint = big_integer::bytes(&large.to_string()).unwrap();
+            let mut varint = Vec::new();
+            big_integer::append(&large.to_string(), "", &mut varint).unwrap();
             prop_assert_eq!(again(Varint, &varint), &varint[..]);
             let decimal = [&scale.to_be_bytes()[..], &varint].concat();
             prop_assert_eq!(again(Decimal, &decimal), decimal);

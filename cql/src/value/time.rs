@@ -39,11 +39,10 @@ fn zone(text: &str) -> Option<(&str, i64)> {
     }
     let at = text.rfind(['+', '-'])?;
     let (rest, zone) = text.split_at(at);
-    let digits: String = zone[1..].chars().filter(|sign| *sign != ':').collect();
-    let (hours, minutes) = match digits.len() {
-        2 => (number(&digits)?, 0),
-        4 => (number(&digits[..2])?, number(&digits[2..])?),
-        _ => return None,
+    let (hours, minutes) = zone.get(1..)?.split_at_checked(2)?;
+    let (hours, minutes) = match minutes.strip_prefix(':').unwrap_or(minutes) {
+        "" => (number(hours)?, 0),
+        minutes => (number(hours)?, number(minutes).filter(|_| minutes.len() == 2)?),
     };
     let offset = (hours * 60 + minutes) * 60_000;
     Some((rest, if zone.starts_with('-') { -offset } else { offset }))
@@ -51,14 +50,12 @@ fn zone(text: &str) -> Option<(&str, i64)> {
 
 fn time_of_day(text: &str) -> Option<i64> {
     let (text, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let parts = text.split(':').map(number).collect::<Option<Vec<_>>>()?;
-    let (hours, minutes, seconds) = match parts[..] {
-        [hours, minutes] => (hours, minutes, 0),
-        [hours, minutes, seconds] => (hours, minutes, seconds),
-        _ => return None,
-    };
-    let nanos = if fraction.is_empty() { 0 } else { number(&format!("{fraction:0<9}"))? };
-    let in_range = hours < 24 && minutes < 60 && seconds < 60 && fraction.len() <= 9;
+    let mut parts = text.split(':').map(number);
+    let (hours, minutes) = (parts.next()??, parts.next()??);
+    let seconds = parts.next().unwrap_or(Some(0))?;
+    let missing = u32::try_from(9_usize.checked_sub(fraction.len())?).ok()?;
+    let nanos = if fraction.is_empty() { 0 } else { number(fraction)? * 10_i64.pow(missing) };
+    let in_range = hours < 24 && minutes < 60 && seconds < 60 && parts.next().is_none();
     in_range.then(|| ((hours * 60 + minutes) * 60 + seconds) * 1_000_000_000 + nanos)
 }
 

@@ -36,7 +36,24 @@ enum State {
     },
 }
 
+impl State {
+    /// After a byte of text or several.
+    fn after_text(self) -> Self {
+        match self {
+            Self::Quoted | Self::Escaped { quoted: true } => Self::Quoted,
+            Self::FieldStart | Self::Unquoted | Self::QuoteInQuoted | Self::Escaped { quoted: false } => Self::Unquoted,
+        }
+    }
+}
+
 impl Framing {
+    /// Which bytes mean something in some state; in all others, a byte is text.
+    fn special_bytes(self) -> [bool; 256] {
+        let (quote, delimiter) = self.quote.unzip();
+        let special = [Some(b'\n'), quote, delimiter, self.escape];
+        std::array::from_fn(|byte| special.iter().flatten().any(|special| usize::from(*special) == byte))
+    }
+
     fn after(self, state: State, byte: u8) -> State {
         let (quote, delimiter) = self.quote.map_or((None, None), |(quote, delimiter)| (Some(quote), Some(delimiter)));
         match state {
@@ -58,6 +75,7 @@ impl Framing {
 pub(in crate::bulk) struct Records {
     input: Box<dyn Read + Send>,
     framing: Framing,
+    special: [bool; 256],
     buffer: Vec<u8>,
     /// What of the buffer was read and not given yet.
     start: usize,
@@ -92,6 +110,7 @@ impl Records {
         Self {
             input,
             framing,
+            special: framing.special_bytes(),
             buffer: vec![0; BUFFER_BYTES],
             start: 0,
             end: 0,
@@ -132,16 +151,25 @@ impl Records {
         self.fill_at_least(COMMENT.len())?;
         let is_comment = self.buffer[self.start..self.end].starts_with(COMMENT);
         loop {
-            while let Some(byte) = self.buffer[..self.end].get(self.start + length) {
+            while self.start + length < self.end {
+                let rest = &self.buffer[self.start + length..self.end];
+                // Most bytes are text, and are passed over without looking at the state for each.
+                let text = rest.iter().take_while(|byte| !self.special[usize::from(**byte)]).count();
+                if text > 0 {
+                    state = state.after_text();
+                    length += text;
+                    continue;
+                }
+                let byte = rest[0];
                 length += 1;
-                if *byte == b'\n' && !matches!(state, State::Quoted | State::Escaped { .. }) {
+                if byte == b'\n' && !matches!(state, State::Quoted | State::Escaped { .. }) {
                     let from = self.take(length);
                     let line = &self.buffer[from..from + length - 1];
                     let bytes = line.strip_suffix(b"\r").unwrap_or(line);
                     return Ok(Some(Record { bytes, position, is_last: false }));
                 }
                 if !is_comment {
-                    state = self.framing.after(state, *byte);
+                    state = self.framing.after(state, byte);
                 }
             }
             if length > MOST_RECORD_BYTES {

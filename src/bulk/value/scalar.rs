@@ -85,10 +85,7 @@ impl ScalarForm {
             NativeType::Blob if self.blobs == BlobForm::Base64 => {
                 STANDARD.decode_vec(text, out).map_err(|_| format!("{} is no base64", shown(text)))
             }
-            NativeType::Timestamp => {
-                out.extend_from_slice(&self.timestamp(text)?.to_be_bytes());
-                Ok(())
-            }
+            NativeType::Timestamp => self.append_timestamp(text, out),
             // A bare number is days or nanoseconds to Cassandra, and rarely to who wrote it.
             NativeType::Date if is_digits(text) && text.len() != 10 => {
                 Err(format!("{} is no date; write 2026-01-31", shown(text)))
@@ -99,24 +96,26 @@ impl ScalarForm {
         }
     }
 
-    fn timestamp(&self, text: &str) -> Result<i64, Problem> {
+    fn append_timestamp(&self, text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
         let number = || text.parse::<i64>().map_err(|_| format!("{} is no whole number", shown(text)));
-        let out_of_range = || format!("{} is no timestamp", shown(text));
-        match &self.timestamps {
-            TimestampForm::Iso | TimestampForm::IsoOrUtc => self.iso_timestamp(text),
-            TimestampForm::UnixSeconds => number()?.checked_mul(1_000).ok_or_else(out_of_range),
-            TimestampForm::UnixMillis => number(),
+        let millis = match &self.timestamps {
+            TimestampForm::Iso | TimestampForm::IsoOrUtc => return self.append_iso_timestamp(text, out),
+            TimestampForm::UnixSeconds => {
+                number()?.checked_mul(1_000).ok_or_else(|| format!("{} is no timestamp", shown(text)))?
+            }
+            TimestampForm::UnixMillis => number()?,
             TimestampForm::UnixMicros => match number()? {
-                micros if micros % 1_000 == 0 => Ok(micros / 1_000),
-                _ => Err(format!("{} has more digits than the milliseconds of a timestamp", shown(text))),
+                micros if micros % 1_000 == 0 => micros / 1_000,
+                _ => return Err(format!("{} has more digits than the milliseconds of a timestamp", shown(text))),
             },
             TimestampForm::Pattern(pattern) => pattern_timestamp(text, pattern)
-                .ok_or_else(|| format!("{} does not fit the pattern {pattern:?}", shown(text))),
-        }
+                .ok_or_else(|| format!("{} does not fit the pattern {pattern:?}", shown(text)))?,
+        };
+        out.extend_from_slice(&millis.to_be_bytes());
+        Ok(())
     }
 
-    fn iso_timestamp(&self, text: &str) -> Result<i64, Problem> {
-        let mut bytes = Vec::with_capacity(8);
+    fn append_iso_timestamp(&self, text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
         if let Ok(number) = text.parse::<i64>() {
             // What is written as a number is in no year of four digits.
             if (FIRST_YEAR..=LAST_YEAR).contains(&number) {
@@ -125,23 +124,26 @@ impl ScalarForm {
                     shown(text)
                 ));
             }
-            return Ok(number);
+            out.extend_from_slice(&number.to_be_bytes());
+            return Ok(());
         }
         let fraction = text.split_once('.').map_or("", |(_, rest)| rest);
         let digits = fraction.find(|c: char| !c.is_ascii_digit()).map_or(fraction, |end| &fraction[..end]);
         if digits.get(3..).is_some_and(|rest| rest.bytes().any(|digit| digit != b'0')) {
             return Err(format!("{} has more digits than the milliseconds of a timestamp", shown(text)));
         }
-        if !append_scalar(NativeType::Timestamp, text, &mut bytes) {
-            let with_zone = format!("{text}Z");
-            if !append_scalar(NativeType::Timestamp, &with_zone, &mut bytes) {
-                return Err(format!("{} is no timestamp", shown(text)));
-            }
-            if self.timestamps == TimestampForm::Iso {
-                return Err(format!("{} has no time zone: write one, or read timestamps as UTC", shown(text)));
-            }
+        let begin = out.len();
+        if append_scalar(NativeType::Timestamp, text, out) {
+            return Ok(());
         }
-        bytes.try_into().map(i64::from_be_bytes).map_err(|_| format!("{} is no timestamp", shown(text)))
+        if !append_scalar(NativeType::Timestamp, &format!("{text}Z"), out) {
+            return Err(format!("{} is no timestamp", shown(text)));
+        }
+        if self.timestamps == TimestampForm::Iso {
+            out.truncate(begin);
+            return Err(format!("{} has no time zone: write one, or read timestamps as UTC", shown(text)));
+        }
+        Ok(())
     }
 
     pub(super) fn write(&self, of: NativeType, bytes: &[u8], out: &mut String) -> Result<(), Problem> {
@@ -235,11 +237,14 @@ mod tests {
             form.append(NativeType::Timestamp, text, &mut read).unwrap();
             assert_eq!(read, at.to_be_bytes(), "{text}");
         }
-        let date = ScalarForm { timestamps: TimestampForm::Pattern("%d.%m.%Y".to_owned()), ..ScalarForm::dsbulk() };
-        assert_eq!(date.timestamp("02.01.1970"), Ok(86_400_000));
-        let utc = ScalarForm { timestamps: TimestampForm::IsoOrUtc, ..ScalarForm::dsbulk() };
-        assert_eq!(utc.timestamp("1970-01-02"), Ok(86_400_000));
-        assert_eq!(utc.timestamp("1970-01-02 00:00:01"), Ok(86_401_000));
+        let millis = |timestamps: TimestampForm, text: &str| {
+            let mut read = Vec::new();
+            ScalarForm { timestamps, ..ScalarForm::dsbulk() }.append(NativeType::Timestamp, text, &mut read).unwrap();
+            i64::from_be_bytes(read.try_into().unwrap())
+        };
+        assert_eq!(millis(TimestampForm::Pattern("%d.%m.%Y".to_owned()), "02.01.1970"), 86_400_000);
+        assert_eq!(millis(TimestampForm::IsoOrUtc, "1970-01-02"), 86_400_000);
+        assert_eq!(millis(TimestampForm::IsoOrUtc, "1970-01-02 00:00:01"), 86_401_000);
     }
 
     #[test]
