@@ -225,6 +225,9 @@ fn server_error(code: &DbError, said: &str) -> Failure {
                 Failure::new(ErrorKind::TooLarge, "refused by the server").with_advice(by_rule_in_words(rule).1)
             }
             Some(rule) => refused("refused by the server").with_advice(by_rule_in_words(rule).1),
+            None if is_of_a_marker_in_a_collection(said) => refused("refused by the server").with_advice(
+                "Bind the whole collection to one marker, as in SET m = m + ? with a map of what is added",
+            ),
             None => refused("refused by the server"),
         },
         DbError::ConfigError => refused("refused by the server's configuration"),
@@ -240,6 +243,13 @@ fn server_error(code: &DbError, said: &str) -> Failure {
         }
         _ => failed("an error this version does not know").perhaps_applied(),
     }
+}
+
+/// Whether it is about a bind marker within a collection, in the words of Cassandra since 4.0: of a value, and of what is added
+/// to a collection or taken from it.
+fn is_of_a_marker_in_a_collection(said: &str) -> bool {
+    said.ends_with("bind variables are not supported inside collection literals")
+        || said.starts_with("Value for a ") && said.split_once("but was: '").is_some_and(|(_, was)| was.contains('?'))
 }
 
 /// Whether a table or keyspace is not there, in the service's words (DG:troubleshooting.cql) or in those of Cassandra

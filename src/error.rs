@@ -12,6 +12,9 @@ use crate::PagingState;
 /// What went wrong, told as a story: what was attempted, where, for how long, what the other side said word for
 /// word, and what to do.
 ///
+/// `(DG:page)` in a text, here as in these docs, is a page of the Amazon Keyspaces Developer Guide:
+/// `https://docs.aws.amazon.com/keyspaces/latest/devguide/page.html`. `(API:Operation)` is an operation of the API Reference.
+///
 /// One pointer wide. [`kind`](Self::kind) is what a program matches on; the text is for people and may change. It is
 /// whole without the cause, which is in [`source`](StdError::source) for programs that look further.
 pub struct Error(Box<Inner>);

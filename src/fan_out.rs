@@ -107,6 +107,8 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
     ///
     /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it.
     ///
+    /// Dropping the future loses no result.
+    ///
     /// # Errors
     ///
     /// Those of the statement.

@@ -9,6 +9,20 @@ use scylla::value::CqlValue;
 
 /// A row type that owns what it holds: any `DeserializeRow` type without borrowed fields, a tuple, a derived struct or
 /// [`Row`].
+///
+/// What its fields have to be ready for:
+///
+/// - A column that is null needs an `Option`, unless it is a collection: CQL stores no empty ones, and a null is read as an
+///   empty `Vec`, set or map. With an `Option` it is `None`.
+/// - A partition that has static columns and no rows is read as one row, in which all clustering columns and all other columns
+///   are null.
+/// - A cell that has expired is null. A row that was inserted with a TTL is gone after it, one that was updated with a TTL too
+///   unless something else of it is left.
+/// - `TTL(name)` is an `Option<i32>`, null without a TTL, and `WRITETIME(name)`, of tables with client-side timestamps, an
+///   `Option<i64>`, microseconds since 1970. The columns are called so in lower case: a field needs `#[scylla(rename = "ttl(name)")]`, or the text `TTL(name) AS ttl`.
+/// - A struct for a user-defined type may have fewer fields than the type. Read, it leaves the others out; **written, it sets
+///   them to null**, also those that were added to the type later. `#[scylla(forbid_excess_udt_fields)]` refuses that, when it
+///   is read and when it is bound.
 pub trait OwnedRow: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata> + Send + 'static {}
 
 impl<R> OwnedRow for R where R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata> + Send + 'static {}

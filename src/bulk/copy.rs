@@ -31,6 +31,8 @@ const PAGES_AHEAD: usize = 2;
 /// Values are passed on as they came, without being decoded. Columns have the same names and types in both tables. Nulls are
 /// not written. How long rows live and as of when they were written is not copied.
 ///
+/// Dropped, it sends nothing more. What was sent stays, and with a checkpoint the same call goes on from there.
+///
 /// # Errors
 ///
 /// As [`Load`](super::Load) and [`Export`](super::Export); [`Refused`](ErrorKind::Refused) for counters, or if a column is not

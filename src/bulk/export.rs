@@ -37,6 +37,8 @@ const PAGES_AHEAD: usize = 4;
 /// With a [`checkpoint`](Self::checkpoint), the same call goes on where it was after whatever ended it: what was written after
 /// the checkpoint is cut away and written again, so each row is in the files once.
 ///
+/// Dropped, it reads nothing more; with a checkpoint the same call goes on from there.
+///
 /// # Errors
 ///
 /// [`File`](ErrorKind::File) if a file cannot be written: the disk is full, or there is such a file;

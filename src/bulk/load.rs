@@ -48,6 +48,8 @@ const MOST_IN_FLIGHT: usize = 1_024;
 /// among it. Rows that were acknowledged in the last second before may then be sent a second time, which does no harm as each
 /// replaces what it wrote.
 ///
+/// Dropped, it sends nothing more. What was sent stays, and with a checkpoint the same call goes on from there.
+///
 /// # Errors
 ///
 /// [`File`](ErrorKind::File) if a file cannot be read or was changed; [`Value`](ErrorKind::Value) if the columns are not the

@@ -95,6 +95,9 @@ impl Session {
 
 /// Files about to be applied, from [`Session::migrate`]: `.await` it, look on at its [`progress`](Self::progress), or only
 /// at what it would do ([`dry_run`](Self::dry_run)).
+///
+/// Dropped, it sends nothing more: a statement that was sent is carried out all the same, and the lock is free when its
+/// lease has run out.
 #[must_use = "files are applied when it is awaited, or its progress is looked at"]
 pub struct Migrate<'a> {
     session: &'a Session,
@@ -170,6 +173,8 @@ impl<'a> Migrate<'a> {
     }
 
     /// What would be applied, without writing anything: not even the table, or the lock.
+    ///
+    /// Dropping the future ends the read.
     ///
     /// # Errors
     ///

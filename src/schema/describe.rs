@@ -47,6 +47,8 @@ impl Schema<'_> {
     /// Reads `system_schema`, `system_schema_mcs` and `system_multiregion_info`, a handful of small queries, and passes
     /// over what the service shows there and this version does not know.
     ///
+    /// Dropping the future ends the read.
+    ///
     /// # Errors
     ///
     /// [`Server`](ErrorKind::Server) if what the system tables say makes no table; else as of reading any table.
@@ -119,6 +121,8 @@ impl Schema<'_> {
     }
 
     /// A keyspace as it is now, if there is one: its Regions and tags.
+    ///
+    /// Dropping the future ends the read.
     ///
     /// # Errors
     ///

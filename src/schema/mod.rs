@@ -177,6 +177,8 @@ impl<'a> Schema<'a> {
     /// Changes a keyspace: adds a Region, or changes its tags. Which Regions it is in now is looked up, since the service
     /// wants all of them named.
     ///
+    /// Dropping the future ends the read.
+    ///
     /// # Errors
     ///
     /// [`Refused`](ErrorKind::Refused) if there is no such keyspace; else as of reading a system table.

@@ -356,6 +356,8 @@ impl Builder {
     /// authentication, the server, its peers and which of them answer, when the credentials expire, whether the pool is
     /// large enough, and whether a session comes about. Takes at most three times the
     /// [`connect_timeout`](Self::connect_timeout).
+    ///
+    /// It may be dropped at any time.
     pub async fn diagnose(self) -> Report {
         diagnose(&self).await
     }

@@ -162,6 +162,7 @@ impl Session {
     /// | all connections were closed, or the server restarted within 3 s | 2 s |
     /// | a connection is half open: nothing arrives any more | 12 s from the last answer: 5 s until a keepalive, 5 s for its answer, and connecting |
     /// | a peer was gone or silent, or its certificate was not to be trusted | 13 s: the driver waits up to 11.5 s between tries; the other peers go on |
+    /// | the program was frozen, as on AWS Lambda between two invocations, and its connections were closed meanwhile | the first call: it is made once there are connections again, within its deadline |
     /// | all peers were gone, or the endpoint's name has other addresses | 16 s: after 3 s without any peer it connects anew, tries again after up to 5 s, and a try that meets silence takes up to 10 s |
     /// | the credentials expired or were refused, while no connection was left | 30 s: their provider is asked again after up to 15 s, and the driver tries again within 12 s more |
     /// | the system tables show other peers | 60 s, the [`topology_interval`](Builder::topology_interval) |
@@ -234,6 +235,9 @@ impl Session {
     ///
     /// What is in flight has its own deadlines and is not cut off: if some is left when `deadline` has passed, it goes
     /// on, and its connections are closed when the last of it has ended. Closing again waits again.
+    ///
+    /// Dropped while it waits, new work is refused all the same; the connections stay open until it is called again or the
+    /// session is dropped.
     ///
     /// # Errors
     ///

@@ -167,7 +167,7 @@ impl<'b> Value<'b> {
         }
     }
 
-    fn append_to(self, all: &mut Vec<u8>) {
+    pub(super) fn append_to(self, all: &mut Vec<u8>) {
         match self {
             Self::Null => all.extend_from_slice(&NULL.to_be_bytes()),
             Self::Unset => all.extend_from_slice(&(-2_i32).to_be_bytes()),

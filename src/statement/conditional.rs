@@ -28,7 +28,7 @@ use crate::{Error, ErrorKind, Session, execute};
 ///     Outcome::Applied => println!("it is hers"),
 ///     Outcome::NotApplied(Some(owner)) => println!("it is {}'s", owner.name),
 ///     Outcome::NotApplied(None) => println!("the server did not say whose it is"),
-///     Outcome::Unknown(why) => println!("read it before you decide: {why}"),
+///     Outcome::Unknown(why) => println!("resolve() reads what became of it: {why}"),
 /// }
 /// # Ok(()) }
 /// ```
@@ -54,8 +54,8 @@ pub enum Outcome<T> {
     Applied,
     /// The condition did not hold, nothing is written: what stood in the way, as far as the server tells.
     NotApplied(T),
-    /// The answer was lost or the request throttled, which may mean either: the error says why. Read before you decide; to
-    /// send it again may find one's own write in the way.
+    /// The answer was lost or the request throttled, which may mean either: the error says why.
+    /// [`Conditional::resolve`] reads what became of it; to send it again may find one's own write in the way.
     Unknown(Error),
 }
 

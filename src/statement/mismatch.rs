@@ -187,6 +187,10 @@ fn of_bound_value(marker: &str, value: &str, error: &SerializationError) -> Stri
     if let Some(wrong) = error.downcast_ref::<bind_value::BuiltinTypeCheckError>() {
         let (cql, rust) = (cql_type(&wrong.got), rust_type(wrong.rust_name));
         return match &wrong.kind {
+            // The driver's derive says so of a field that only the type has, its own values of one that only they have.
+            TypeKind::UdtError(UdtType::NoSuchFieldInUdt { field_name }) if has_field(&wrong.got, field_name) => {
+                format!("{marker} is {cql}, which has a field {field_name}, and {rust} has none")
+            }
             TypeKind::UdtError(UdtType::NoSuchFieldInUdt { field_name }) => {
                 format!("{marker} is {cql}, which has no field {field_name}, and {rust} has one")
             }
@@ -231,6 +235,13 @@ fn bound_part(kind: &bind_value::BuiltinSerializationErrorKind) -> Option<(Cow<'
             Some((format!("part {}", index + 1).into(), err))
         }
         _ => None,
+    }
+}
+
+fn has_field(cql: &ColumnType<'_>, name: &str) -> bool {
+    match cql {
+        ColumnType::UserDefinedType { definition, .. } => definition.field_types.iter().any(|(field, _)| field == name),
+        _ => false,
     }
 }
 

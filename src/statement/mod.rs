@@ -16,6 +16,7 @@ mod prepare_all;
 mod prepared;
 mod query;
 mod refused;
+mod resolve;
 mod select;
 mod table_check;
 mod touched;

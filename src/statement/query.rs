@@ -64,6 +64,8 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    ///
     /// # Errors
     ///
     /// As [`Query::execute`].
@@ -122,6 +124,8 @@ impl<V: SerializeRow> Query<'_, V> {
 
 impl<V: SerializeRow> Query<'_, V> {
     /// The only row of a read, or `None` if there is none. The text is prepared and kept, also without values.
+    ///
+    /// Dropping the future ends the read.
     ///
     /// # Errors
     ///

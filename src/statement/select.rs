@@ -134,6 +134,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
 
     /// The one row that there is, or `None`.
     ///
+    /// Dropping the future ends the read.
+    ///
     /// # Errors
     ///
     /// As [`rows`](Self::rows), and [`Type`](ErrorKind::Type) if there are two: ask for [`first`](Self::first) if any
@@ -154,6 +156,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     }
 
     /// The first row, or `None`.
+    ///
+    /// Dropping the future ends the read.
     ///
     /// # Errors
     ///

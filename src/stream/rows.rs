@@ -52,6 +52,8 @@ impl<'v, R: OwnedRow> Rows<'v, R> {
     ///
     /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it.
     ///
+    /// Dropping the future loses nothing: the next call goes on where this one was.
+    ///
     /// # Errors
     ///
     /// As [`Select::rows`](crate::Select::rows).
@@ -62,6 +64,8 @@ impl<'v, R: OwnedRow> Rows<'v, R> {
     /// All rows together, however many they are: to be used where that is known to be few.
     ///
     /// As `TryStreamExt::try_collect` of the crate `futures`, which need not be imported for it.
+    ///
+    /// Dropping the future ends the read.
     ///
     /// # Errors
     ///

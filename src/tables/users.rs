@@ -75,6 +75,8 @@ impl Users {
     ///
     /// The keyspace's name is taken as it is, in capitals or not, and quoted where CQL needs it.
     ///
+    /// Dropped, it waits no more: a definition that was sent is carried out all the same.
+    ///
     /// # Errors
     ///
     /// As [`Session::schema`].
@@ -98,6 +100,8 @@ impl Users {
     }
 
     /// The table `users` in `keyspace`, with all its statements prepared.
+    ///
+    /// It may be dropped: what is being prepared is kept when it is done.
     ///
     /// # Errors
     ///
@@ -125,6 +129,8 @@ impl Users {
     /// Only the id is unique: that no two users have the same address is not seen to, because the table is not keyed by it.
     /// A table of its own that is, with an `INSERT … IF NOT EXISTS` before this, would do it.
     ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    ///
     /// # Errors
     ///
     /// [`Value`](ErrorKind::Value) if the address cannot be one. Else as
@@ -135,6 +141,8 @@ impl Users {
     }
 
     /// The user of this id.
+    ///
+    /// Dropping the future ends the read.
     ///
     /// # Errors
     ///
@@ -167,6 +175,8 @@ impl Users {
 
     /// Changes what is given, if the user is there; if not, nothing is written.
     ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    ///
     /// # Errors
     ///
     /// [`Value`](ErrorKind::Value) if nothing is given, or the address cannot be one. Else as
@@ -195,6 +205,8 @@ impl Users {
     /// Sets the status, if it is `expected` now. If it is not, the answer is what it is: `None` if the user has none, or is
     /// not there.
     ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    ///
     /// # Errors
     ///
     /// As [`register`](Self::register).
@@ -212,6 +224,8 @@ impl Users {
     }
 
     /// Deletes the user, if there is one.
+    ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
     ///
     /// # Errors
     ///

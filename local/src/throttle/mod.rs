@@ -17,7 +17,8 @@ use capacity::units_per_second;
 /// What is throttled, for tests to change; cheap to clone, every clone is about the same.
 ///
 /// A table has as many units a second as its capacity mode says. What a provisioned table does not use is kept for up to
-/// 300 seconds (`DG:throughput-bursting`); at the start there is what comes in one second. A partition takes 3,000 read and
+/// 300 seconds (`DG:throughput-bursting`), from when it is first used or its capacity is [set](Self::set_capacity); at the
+/// start there is what comes in one second. A partition takes 3,000 read and
 /// 1,000 write units a second, a connection 3,000 requests (`DG:quotas`), each of them at once.
 ///
 /// What goes over is answered as the service answers it, with a WriteTimeout or a ReadTimeout of 0 responses of 2
@@ -36,6 +37,8 @@ struct State {
     off: bool,
     starts_full: bool,
     chosen: HashMap<SchemaObject, CapacityMode>,
+    /// When the capacity of a table was set that has not been used since.
+    set_at: HashMap<SchemaObject, Duration>,
     tables: HashMap<SchemaObject, [Side; 2]>,
 }
 
@@ -99,11 +102,12 @@ impl Throttling {
     }
 
     /// Gives a table this capacity in place of its own, whatever its definition says; `None` gives it back its own. Its
-    /// buckets begin anew.
+    /// buckets begin anew, and save up from now on.
     pub fn set_capacity(&self, keyspace: &str, table: &str, mode: Option<CapacityMode>) {
         let table = SchemaObject::table(keyspace, table);
         let mut state = self.state();
         state.tables.remove(&table);
+        state.set_at.insert(table.clone(), self.now());
         match mode {
             Some(mode) => drop(state.chosen.insert(table, mode)),
             None => drop(state.chosen.remove(&table)),
@@ -162,10 +166,11 @@ impl State {
         let rate = self.rate(demand);
         let starts_full = self.starts_full;
         if !self.tables.contains_key(demand.table) {
+            let began = self.set_at.remove(demand.table).unwrap_or(now);
             let begin = |side: Use| {
                 let rate = self.rate(&Demand { side, ..demand.clone() });
                 let level = if starts_full { rate.kept } else { rate.per_second };
-                Side { table: Bucket::new(level, now), partitions: HashMap::new() }
+                Side { table: Bucket::new(level, began), partitions: HashMap::new() }
             };
             let sides = [begin(Use::Read), begin(Use::Write)];
             self.tables.insert(demand.table.clone(), sides);
@@ -282,6 +287,18 @@ mod tests {
         assert_eq!(it.writes(FIVE, None), (5, Some(Exceeded::Table)));
         it.pass(3_600_000);
         assert_eq!(it.writes(FIVE, None), (1_500, Some(Exceeded::Table)));
+    }
+
+    #[test]
+    fn a_table_whose_capacity_was_set_saves_up_before_it_is_used() {
+        let it = Fixture::new();
+        it.throttling.set_capacity("ks", "t", Some(FIVE));
+        it.pass(10_000);
+        assert_eq!(it.writes(CapacityMode::OnDemand, None).0, 55);
+        it.pass(10_000);
+        assert_eq!(it.writes(CapacityMode::OnDemand, None).0, 50);
+        it.throttling.set_capacity("ks", "t", Some(FIVE));
+        assert_eq!(it.writes(CapacityMode::OnDemand, None).0, 5);
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub enum AlarmChange {
 /// # Ok(()) }
 /// ```
 ///
+/// It may be dropped at any time.
+///
 /// # Errors
 ///
 /// `Unauthorized` (the principal needs `cloudwatch:DescribeAlarms`), `Throttled`, `Refused`, `Timeout`, `Server` and
@@ -87,6 +89,8 @@ impl AlarmPlan {
 
     /// Sends what changes, one alarm after the other; an alarm is replaced as a whole. A plan that was applied in part is
     /// made again, and gives the rest.
+    ///
+    /// It may be dropped: a request that was sent may be carried out all the same.
     ///
     /// # Errors
     ///

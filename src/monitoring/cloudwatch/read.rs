@@ -79,6 +79,8 @@ pub struct Latency {
 /// # Ok(()) }
 /// ```
 ///
+/// It may be dropped at any time.
+///
 /// # Errors
 ///
 /// `Value`: the time ends before it begins. `Unauthorized` (the principal needs `cloudwatch:GetMetricData`), `Throttled`,

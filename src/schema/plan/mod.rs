@@ -51,6 +51,8 @@ impl<'a> Schema<'a> {
 }
 
 /// A plan, about to be made; from [`Schema::plan`].
+///
+/// It only reads, and may be dropped at any time.
 #[derive(Debug)]
 #[must_use = "a plan is made when it is awaited"]
 pub struct Planning<'a> {

@@ -57,6 +57,8 @@ impl<R: OwnedRow> ConditionalBatch<R> {
 
     /// Applies all of it, or nothing. It is never sent twice.
     ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    ///
     /// # Errors
     ///
     /// As [`LoggedBatch::execute`](super::LoggedBatch::execute), but a lost or throttled answer is [`Outcome::Unknown`];

@@ -7,15 +7,15 @@ use crate::{Select, Session};
 
 const COLUMNS: &str = "SELECT column_name, kind FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?";
 
-/// The columns of a table that matter to a batch.
+/// The columns of a table that say which row a write is about.
 #[derive(Debug, Default)]
 pub(in crate::statement) struct Key {
-    pub(super) partition: Vec<String>,
-    pub(super) clustering: Vec<String>,
-    pub(super) statics: Vec<String>,
+    pub(in crate::statement) partition: Vec<String>,
+    pub(in crate::statement) clustering: Vec<String>,
+    pub(in crate::statement) statics: Vec<String>,
 }
 
-/// The keys of the tables that batches were about. There are as many as the program has tables.
+/// The keys of the tables that they were asked for. There are as many as the program has tables.
 #[derive(Default)]
 pub(in crate::statement) struct Keys {
     known: Mutex<HashMap<(String, String), Arc<Key>>>,
@@ -28,7 +28,7 @@ impl Keys {
 }
 
 /// The key of a table; `None` if it cannot be read.
-pub(super) async fn of(session: &Session, keyspace: &str, table: &str) -> Option<Arc<Key>> {
+pub(in crate::statement) async fn of(session: &Session, keyspace: &str, table: &str) -> Option<Arc<Key>> {
     let name = (keyspace.to_owned(), table.to_owned());
     let keys = session.statements().keys();
     if let Some(key) = keys.known.lock().unwrap_or_else(PoisonError::into_inner).get(&name) {

@@ -59,6 +59,8 @@ impl LoggedBatch {
 
     /// Sends it, and returns when all of it is applied. Without statements it does nothing.
     ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    ///
     /// # Errors
     ///
     /// Before anything is sent: [`Refused`](crate::ErrorKind::Refused) if two statements are about the same row, if one

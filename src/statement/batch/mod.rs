@@ -19,7 +19,7 @@ use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch, BatchStatement, BatchType};
 
 pub use self::conditional::ConditionalBatch;
-pub(super) use self::key::{Key, Keys};
+pub(super) use self::key::{Key, Keys, of as key_of};
 use self::kinds::Kind;
 pub(super) use self::kinds::Kinds;
 pub use self::logged::LoggedBatch;

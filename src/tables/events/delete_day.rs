@@ -24,6 +24,8 @@ const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// A day about to be deleted, from [`Events::delete_day`](super::Events::delete_day): `.await` it.
+///
+/// Dropped before it is done, it may have been sent: it is carried out or not.
 #[must_use = "nothing is deleted before it is awaited"]
 pub struct DeleteDay {
     table: Arc<Table>,

@@ -64,6 +64,8 @@ impl Events {
     ///
     /// The keyspace's name is taken as it is, in capitals or not, and quoted where CQL needs it.
     ///
+    /// Dropped, it waits no more: a definition that was sent is carried out all the same.
+    ///
     /// # Errors
     ///
     /// As [`Session::schema`].
@@ -105,6 +107,8 @@ impl Events {
 
     /// The table `events` in `keyspace`, with all its statements prepared.
     ///
+    /// It may be dropped: what is being prepared is kept when it is done.
+    ///
     /// # Errors
     ///
     /// As [`Session::prepare`]: [`NotReady`](ErrorKind::NotReady) if the table is not there, [`Type`](ErrorKind::Type) if it is
@@ -115,6 +119,8 @@ impl Events {
 
     /// Creates the table `events_sharded` in `keyspace` unless it is there, and waits until it can be used. As
     /// [`create_table`](Self::create_table), with a column `shard smallint` in its partition key.
+    ///
+    /// Dropped, it waits no more: a definition that was sent is carried out all the same.
     ///
     /// # Errors
     ///
@@ -130,6 +136,8 @@ impl Events {
     /// than are needed. The shard of an event is computed from its time and the number of shards, which therefore belongs to
     /// the table: with another number, [`get`](Self::get) and [`delete`](Self::delete) do not find what was written, and with
     /// a smaller one nothing does.
+    ///
+    /// It may be dropped: what is being prepared is kept when it is done.
     ///
     /// # Errors
     ///
@@ -151,6 +159,8 @@ impl Events {
     /// One that the device already has at the same millisecond is overwritten, without a word: the time is the key. Where
     /// that can be, [`insert_if_absent`](Self::insert_if_absent) tells.
     ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    ///
     /// # Errors
     ///
     /// [`Value`](ErrorKind::Value) if the device id is empty. Else as [`Write::execute`](crate::Write::execute).
@@ -160,6 +170,8 @@ impl Events {
     }
 
     /// Writes an event unless the device already has one at the same millisecond, which then is the answer.
+    ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
     ///
     /// # Errors
     ///
@@ -179,6 +191,8 @@ impl Events {
     ///
     /// Nothing is undone when an event fails, and none is left out because another failed.
     ///
+    /// Dropped before it is done, those in flight may be carried out, and no other is sent.
+    ///
     /// # Errors
     ///
     /// In place of each event's result, as [`insert`](Self::insert).
@@ -195,6 +209,8 @@ impl Events {
     }
 
     /// Deletes the event that the device has at this millisecond, if there is one.
+    ///
+    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
     ///
     /// # Errors
     ///
@@ -275,6 +291,8 @@ impl Events {
     }
 
     /// The event that the device has at this millisecond.
+    ///
+    /// Dropping the future ends the read.
     ///
     /// # Errors
     ///

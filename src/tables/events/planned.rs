@@ -57,6 +57,8 @@ macro_rules! stream_of_events {
             ///
             /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it.
             ///
+            /// Dropping the future loses nothing: the next call goes on where this one was.
+            ///
             /// # Errors
             ///
             /// As [`Select::rows`](crate::Select::rows), and what was wrong with what was asked for.
@@ -67,6 +69,8 @@ macro_rules! stream_of_events {
             /// All events together, however many they are: to be used where that is known to be few.
             ///
             /// As `TryStreamExt::try_collect` of the crate `futures`, which need not be imported for it.
+            ///
+            /// Dropping the future ends the read.
             ///
             /// # Errors
             ///

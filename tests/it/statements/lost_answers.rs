@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use keyspaces::value::Counter;
-use keyspaces::{Conditional, ErrorKind, Increment, Outcome, Select, UnloggedBatch, Write};
+use keyspaces::{Conditional, DeserializeRow, ErrorKind, Increment, Outcome, Row, Select, UnloggedBatch, Write};
+use keyspaces_local::fault::{Effect, Fault, Moment};
+use uuid::Uuid;
 
 use crate::server::{local, session, table};
 
@@ -76,4 +78,127 @@ async fn of_what_may_be_repeated_it_is_a_timeout() {
     );
     let read: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT id FROM {table} WHERE id = ?")).await.unwrap();
     assert!(read.with_deadline(TOO_SHORT).one((1,)).await.unwrap_err().is_timeout());
+}
+
+#[derive(Debug, DeserializeRow, PartialEq)]
+#[scylla(crate = keyspaces)]
+struct Seat {
+    booking: Uuid,
+}
+
+/// Makes one conditional write over this table go wrong; on a plain Cassandra nothing does.
+async fn goes_wrong(table: &str, effect: Effect) -> bool {
+    let Some(local) = local().await else { return false };
+    local.faults().inject(Fault::new(effect).containing(format!("INTO {table} ")).times(1));
+    true
+}
+
+#[tokio::test]
+async fn an_insert_of_unknown_outcome_is_resolved_by_the_id_that_it_writes() {
+    let session = session().await;
+    let table = table(&session, "seat text, day int, tags set<text>, booking uuid, PRIMARY KEY (seat, day)").await;
+    let text = format!("INSERT INTO {table} (seat, tags, day, booking) VALUES (?, ?, 7, ?) IF NOT EXISTS");
+    let book: Conditional<(&str, Vec<&str>, Uuid), Seat> = session.prepare(&text).await.unwrap();
+    let book = book.with_attempt_timeout(Duration::from_millis(500));
+    let id = Uuid::new_v4();
+    for (seat, effect, is_applied) in [
+        ("1A", Effect::Drop(Moment::After), true),
+        ("1B", Effect::Close(Moment::After), true),
+        ("1C", Effect::Drop(Moment::Before), false),
+        ("1D", Effect::throttled_write(), false),
+    ] {
+        if !goes_wrong(&table, effect.clone()).await {
+            break;
+        }
+        let values = || (seat, vec!["window", "quiet"], id);
+        assert!(matches!(book.execute(values()).await.unwrap(), Outcome::Unknown(_)), "{effect:?}");
+        match book.resolve(values()).await.unwrap() {
+            Outcome::Applied => assert!(is_applied, "{effect:?}"),
+            Outcome::NotApplied(None) => assert!(!is_applied, "{effect:?}"),
+            other => panic!("{effect:?}: {other:?}"),
+        }
+    }
+    assert!(book.execute(("2A", vec![], id)).await.unwrap().is_applied());
+    assert!(book.resolve(("2A", vec![], id)).await.unwrap().is_applied());
+    let late = Uuid::new_v4();
+    let outcome = book.resolve(("2A", vec![], late)).await.unwrap();
+    assert!(matches!(outcome, Outcome::NotApplied(Some(Seat { booking })) if booking == id), "{outcome:?}");
+
+    let error = session
+        .prepare::<Conditional<(&str, Uuid), (i32,)>>(&format!(
+            "INSERT INTO {table} (seat, day, booking) VALUES (?, 7, ?) IF NOT EXISTS"
+        ))
+        .await
+        .unwrap()
+        .resolve(("2A", late))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "resolving INSERT INTO {table} failed: the row that is there cannot be read: (i32,) has 1 values, the rows have \
+             4 columns"
+        )
+    );
+}
+
+#[tokio::test]
+async fn an_update_is_resolved_to_the_columns_of_its_condition() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, version int, change uuid, name text").await;
+    let put = format!("INSERT INTO {table} (id, version, name) VALUES (1, 1, 'Ada')");
+    session.execute(&put, ()).await.unwrap();
+    let rename: Conditional<(i32, Uuid, &str, i32, i32), Row> = session
+        .prepare(&format!("UPDATE {table} SET version = ?, change = ?, name = ? WHERE id = ? IF version = ?"))
+        .await
+        .unwrap();
+    let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
+    assert!(rename.execute((2, first, "Grace", 1, 1)).await.unwrap().is_applied());
+    assert!(rename.resolve((2, first, "Grace", 1, 1)).await.unwrap().is_applied());
+    let outcome = rename.resolve((2, second, "Grace", 1, 1)).await.unwrap();
+    let Outcome::NotApplied(Some(row)) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(format!("{row:?}"), r#"{"version": Some(Int(2))}"#);
+
+    let if_exists: Conditional<(Uuid, i32)> =
+        session.prepare(&format!("UPDATE {table} SET change = ? WHERE id = ? IF EXISTS")).await.unwrap();
+    assert!(matches!(if_exists.resolve((second, 1)).await.unwrap(), Outcome::NotApplied(None)));
+    assert!(if_exists.execute((second, 1)).await.unwrap().is_applied());
+    assert!(if_exists.resolve((second, 1)).await.unwrap().is_applied());
+}
+
+#[tokio::test]
+async fn a_write_that_nothing_tells_from_another_is_not_resolved() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, tags set<text>, name text").await;
+    let resolved = async |text: String| {
+        let statement: Conditional<(i32,)> = session.prepare(&text).await.unwrap();
+        statement.resolve((1,)).await.unwrap_err()
+    };
+    let error = resolved(format!("DELETE FROM {table} WHERE id = ? IF EXISTS")).await;
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "resolving DELETE FROM {table} failed: it sets no columns. Bind an id of the write's own to a column, and name the \
+             whole primary key"
+        )
+    );
+    let error = resolved(format!("INSERT INTO {table} (id, name) VALUES (?, 'Ada') IF NOT EXISTS")).await;
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "resolving INSERT INTO {table} failed: it binds no value to a column outside the primary key, so nothing tells \
+             its row from another's. Bind an id of the write's own to a column, and name the whole primary key"
+        )
+    );
+    let tags = format!("INSERT INTO {table} (id, tags) VALUES (?, ?) IF NOT EXISTS");
+    let tags: Conditional<(i32, Vec<&str>)> = session.prepare(&tags).await.unwrap();
+    assert!(tags.execute((2, vec!["a"])).await.unwrap().is_applied());
+    assert_eq!(
+        tags.resolve((2, vec!["a"])).await.unwrap_err().to_string(),
+        format!(
+            "resolving INSERT INTO {table} failed: it sets no column of a native type to a value, so nothing tells its row \
+             from another's. Bind an id of the write's own to a column"
+        )
+    );
 }

@@ -1,7 +1,11 @@
+use std::collections::HashMap;
 use std::time::Duration;
 
 use keyspaces::value::{Counter, CqlValue};
-use keyspaces::{DeserializeRow, ErrorKind, Increment, ReadConsistency, Row, Select, SerializeRow, Write};
+use keyspaces::{
+    DeserializeRow, DeserializeValue, ErrorKind, Increment, ReadConsistency, Row, Select, SerializeRow, SerializeValue,
+    Write,
+};
 
 use crate::server::{local, session, table, table_with};
 
@@ -179,4 +183,107 @@ async fn what_is_written_with_a_timestamp_has_it_where_the_table_takes_one() {
     assert_eq!(written.one((1,)).await.unwrap(), Some((now.timestamp_micros(),)));
     // The window of timestamps is one of Keyspaces.
     store.with_timestamp(now - chrono::Duration::days(3)).execute((2, "Bo")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_row_is_as_the_docs_of_row_types_say() {
+    let session = session().await;
+    let table = table_with(
+        &session,
+        "id int, at int, kind text static, name text, tags set<text>, PRIMARY KEY (id, at)",
+        if local().await.is_some() {
+            "WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}, 'client_side_timestamps': {'status': 'enabled'}}"
+        } else {
+            ""
+        },
+    )
+    .await;
+    let put = async |text: &str| session.execute(&text.replace("INTO t", &format!("INTO {table}")), ()).await.unwrap();
+    put("INSERT INTO t (id, kind) VALUES (1, 'empty')").await;
+    put("INSERT INTO t (id, at, name) VALUES (2, 1, 'Ada') USING TTL 600").await;
+    put("INSERT INTO t (id, at, name, tags) VALUES (3, 1, 'Bob', {})").await;
+
+    type Cells = (i32, Option<i32>, Option<String>, Option<String>, Vec<String>);
+    let row: Select<(i32,), Cells> =
+        session.prepare(&format!("SELECT id, at, kind, name, tags FROM {table} WHERE id = ?")).await.unwrap();
+    assert_eq!(row.one((1,)).await.unwrap(), Some((1, None, Some("empty".to_owned()), None, vec![])));
+    assert_eq!(row.one((3,)).await.unwrap(), Some((3, Some(1), None, Some("Bob".to_owned()), vec![])));
+
+    #[derive(Debug, DeserializeRow)]
+    #[scylla(crate = keyspaces)]
+    struct Age {
+        #[scylla(rename = "ttl(name)")]
+        ttl: Option<i32>,
+        #[scylla(rename = "writetime(name)")]
+        written_at: Option<i64>,
+    }
+    let age: Select<(i32,), Age> =
+        session.prepare(&format!("SELECT TTL(name), WRITETIME(name) FROM {table} WHERE id = ?")).await.unwrap();
+    let ada = age.first((2,)).await.unwrap().unwrap();
+    assert!(ada.ttl.is_some_and(|seconds| (1..=600).contains(&seconds)) && ada.written_at.is_some(), "{ada:?}");
+    let bob = age.first((3,)).await.unwrap().unwrap();
+    assert!(bob.ttl.is_none() && bob.written_at.is_some(), "{bob:?}");
+}
+
+#[tokio::test]
+async fn a_struct_with_fewer_fields_than_its_user_defined_type_writes_nulls_unless_it_forbids_that() {
+    #[derive(Debug, DeserializeValue, PartialEq, SerializeValue)]
+    #[scylla(crate = keyspaces)]
+    struct Street {
+        street: String,
+    }
+
+    #[derive(Debug, DeserializeValue, SerializeValue)]
+    #[scylla(crate = keyspaces, forbid_excess_udt_fields)]
+    struct OnlyStreet {
+        street: String,
+    }
+
+    let session = session().await;
+    // The keyspace is there once a table of it is.
+    let table = table(&session, "id int PRIMARY KEY").await;
+    let place = format!("{}_place", table);
+    session.define(&format!("CREATE TYPE {place} (street text, city text)")).await.unwrap();
+    session.define(&format!("ALTER TABLE {table} ADD place frozen<{place}>")).await.unwrap();
+    let put = format!("INSERT INTO {table} (id, place) VALUES (?, ?)");
+    let get = format!("SELECT place FROM {table} WHERE id = ?");
+    session
+        .execute(&format!("INSERT INTO {table} (id, place) VALUES (1, {{street: 'Main', city: 'Ulm'}})"), ())
+        .await
+        .unwrap();
+
+    let read: Select<(i32,), (Street,)> = session.prepare(&get).await.unwrap();
+    let (street,) = read.one((1,)).await.unwrap().unwrap();
+    assert_eq!(street, Street { street: "Main".to_owned() });
+    session.prepare::<Write<(i32, Street)>>(&put).await.unwrap().execute((1, street)).await.unwrap();
+    let city = session.rows::<(Option<String>,)>(&format!("SELECT place.city FROM {table} WHERE id = 1"), ());
+    assert_eq!(city.try_collect::<Vec<_>>().await.unwrap(), [(None,)]);
+
+    let only = || OnlyStreet { street: "Main".to_owned() };
+    let write: Write<(i32, OnlyStreet)> = session.prepare(&put).await.unwrap();
+    let error = write.execute((1, only())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Type);
+    assert!(error.to_string().contains("which has a field city, and OnlyStreet has none"), "{error}");
+    let error = session.prepare::<Select<(i32,), (OnlyStreet,)>>(&get).await.unwrap_err();
+    assert!(error.to_string().contains("which has a field city, and OnlyStreet has none"), "{error}");
+}
+
+#[tokio::test]
+async fn a_bind_marker_within_a_collection_is_answered_with_the_way_to_bind_all_of_it() {
+    let session = session().await;
+    let table = table(&session, "id int PRIMARY KEY, m map<text, text>").await;
+    for text in [
+        format!("UPDATE {table} SET m = m + {{? : ?}} WHERE id = ?"),
+        format!("INSERT INTO {table} (m, id) VALUES ({{? : ?}}, ?)"),
+    ] {
+        let error = session.prepare::<Write<(&str, &str, i32)>>(&text).await.unwrap_err();
+        assert_eq!(
+            error.advice(),
+            Some("Bind the whole collection to one marker, as in SET m = m + ? with a map of what is added"),
+            "{error}"
+        );
+    }
+    let whole = format!("UPDATE {table} SET m = m + ? WHERE id = ?");
+    let add: Write<(HashMap<&str, &str>, i32)> = session.prepare(&whole).await.unwrap();
+    add.execute((HashMap::from([("a", "b")]), 1)).await.unwrap();
 }

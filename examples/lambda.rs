@@ -1,0 +1,78 @@
+//! The life of a function on AWS Lambda: connected once, with the first invocation, then frozen between invocations.
+//!
+//! `cargo run --example lambda` starts a local Keyspaces and makes three invocations, with how long each took. It is the
+//! life cycle only: in a function, `handle` is what `lambda_runtime::service_fn` is given.
+//!
+//! - The session is in a static, not in the handler: every invocation of an instance uses the same connections.
+//! - `ReadyWhen::OnePeer`: the first invocation waits for one peer, the others are connected with while it works.
+//! - `prepare_all`: all statements in the time of one.
+//! - One connection a peer is plenty: an instance has one invocation at a time.
+//! - An instance is frozen after its answer, for minutes, and its connections may be closed meanwhile, by the load balancer or
+//!   the service. The first call after it goes on connects again: it takes longer, and does not fail. (The test
+//!   `frozen::a_frozen_program_goes_on_with_its_first_call` freezes a program for 20 s with SIGSTOP.)
+//! - Nothing is to be closed: an instance ends without being told.
+
+#![expect(clippy::print_stdout, reason = "a program that reports to people")]
+
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use keyspaces::{Builder, ReadyWhen, Select, Session, Write};
+use keyspaces_local::Local;
+use keyspaces_testing::LocalBuilder;
+use tokio::sync::OnceCell;
+
+struct Function {
+    store: Write<(i32, &'static str)>,
+    name: Select<(i32,), (String,)>,
+}
+
+static FUNCTION: OnceCell<Function> = OnceCell::const_new();
+
+/// The cold start. In a function: `Session::builder().region(…)`.
+async fn start(builder: Builder) -> Result<Function, keyspaces::Error> {
+    let began = Instant::now();
+    let session = builder
+        .keyspace("functions")
+        .connections_per_host(NonZeroUsize::MIN)
+        .ready_when(ReadyWhen::OnePeer)
+        // Less than the function's own time-out, so that the answer says what is wrong.
+        .call_timeout(Duration::from_secs(5))
+        .connect()
+        .await?;
+    let connected = began.elapsed();
+    let (store, name) = session
+        .prepare_all(["INSERT INTO names (id, name) VALUES (?, ?)", "SELECT name FROM names WHERE id = ?"])
+        .await?;
+    println!("cold start: connected after {connected:?}, prepared after {:?}", began.elapsed());
+    Ok(Function { store, name })
+}
+
+/// One invocation.
+async fn handle(builder: Builder, id: i32) -> Result<Option<String>, keyspaces::Error> {
+    // Should it fail, the next invocation tries again.
+    let function = FUNCTION.get_or_try_init(|| start(builder)).await?;
+    function.store.execute((id, "Ada")).await?;
+    Ok(function.name.one((id,)).await?.map(|(name,)| name))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    println!("Starting a local Keyspaces ...");
+    let local = Local::builder().start().await?;
+    let session = Session::builder().local(&local)?.keyspace("functions").connect().await?;
+    session.define("CREATE KEYSPACE functions WITH REPLICATION = {'class': 'SingleRegionStrategy'}").await?;
+    session.define("CREATE TABLE names (id int PRIMARY KEY, name text)").await?;
+    for invocation in 1..=3 {
+        let began = Instant::now();
+        let name = handle(Session::builder().local(&local)?, invocation).await?;
+        println!("invocation {invocation}: {name:?} after {:?}", began.elapsed());
+        if invocation == 2 {
+            local.close_connections().await?;
+            println!("all connections were closed, as they may be while an instance is frozen");
+        }
+    }
+    local.close().await?;
+    Ok(())
+}

@@ -1,0 +1,340 @@
+//! Whether a conditional write of unknown outcome was applied: the row that is there is compared with what it writes.
+
+use std::borrow::Borrow;
+use std::fmt::Write as _;
+
+use keyspaces_cql::statement::{AssignmentOperation, Condition, InsertContent, Subject, Target, Term, TermKind};
+use keyspaces_cql::{Name, Span, Statement};
+use scylla::deserialize::row::ColumnIterator;
+use scylla::frame::response::result::{ColumnSpec, ColumnType, NativeType};
+use scylla::response::PagingState as DriverState;
+use scylla::response::query_result::QueryRowsResult;
+use scylla::serialize::row::SerializeRow;
+
+use super::batch::{Key, key_of};
+use super::cells::{Cells, Value};
+use super::named_columns::{NamedColumns, cells};
+use super::touched::Touched;
+use super::{Conditional, Outcome, Select, mismatch};
+use crate::options::CallOptions;
+use crate::row::{OwnedRow, Row};
+use crate::stream::rows_of;
+use crate::{Error, ErrorKind, ReadConsistency, execute};
+
+impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
+    /// Says what became of a write whose outcome is [`Unknown`](Outcome::Unknown): reads the row at LOCAL_QUORUM and compares
+    /// it with `values`, those of the write.
+    ///
+    /// - [`Applied`](Outcome::Applied): every column that the write binds a value to has that value.
+    /// - [`NotApplied`](Outcome::NotApplied) with a row: some column has another value. With `None`: there is no row, or the
+    ///   write says `IF EXISTS`.
+    ///
+    /// That tells this write from the same write of others only if no other writes the same values: give each call an id of
+    /// its own, in a column that nobody changes.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use keyspaces::{Conditional, DeserializeRow, Outcome};
+    /// use uuid::Uuid;
+    ///
+    /// #[derive(DeserializeRow)]
+    /// #[scylla(crate = keyspaces)]
+    /// struct Seat {
+    ///     booking: Uuid,
+    /// }
+    ///
+    /// let book: Conditional<(&str, Uuid), Seat> =
+    ///     session.prepare("INSERT INTO shop.seats (seat, booking) VALUES (?, ?) IF NOT EXISTS").await?;
+    /// let booking = Uuid::new_v4();
+    /// let outcome = match book.execute(("12A", booking)).await? {
+    ///     Outcome::Unknown(_) => book.resolve(("12A", booking)).await?,
+    ///     known => known,
+    /// };
+    /// match outcome {
+    ///     Outcome::Applied => println!("booked"),
+    ///     Outcome::NotApplied(Some(seat)) => println!("taken by {}", seat.booking),
+    ///     Outcome::NotApplied(None) => println!("nobody has it so far: it can be tried again, with the same id"),
+    ///     Outcome::Unknown(why) => println!("{why}"),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// What is read is what is there now. An attempt whose answer was lost may still be under way in the service and be applied
+    /// after the read; one that was throttled is not (DG:troubleshooting.serverless). So where nothing is there, try again with
+    /// the same id: if the first attempt comes late, the row in the way has this id.
+    ///
+    /// Compared are columns of native types that are set to a bind marker, but for `varint` and `decimal`, of which one number
+    /// has several forms. It may be dropped at any time.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`](ErrorKind::Refused) if the text sets no such column, as a DELETE, or does not name the whole primary key;
+    /// [`Type`](ErrorKind::Type) if the values do not fit, or the row does not fit `R`; what the read comes to.
+    pub async fn resolve(&self, values: impl Borrow<V>) -> Result<Outcome<Option<R>>, Error> {
+        let mut bytes = Vec::new();
+        let count = self.core.append_values(values.borrow(), &mut bytes)?;
+        let call = &self.core.call;
+        let refused = |problem: &'static str| {
+            Error::new(ErrorKind::Refused, format!("resolving {}", call.about.attempted), problem)
+                .with_advice("Bind an id of the write's own to a column, and name the whole primary key")
+        };
+        let tree = call.about.tree().ok_or_else(|| refused("the text cannot be read"))?;
+        let table = call.about.table().ok_or_else(|| refused("the text is about no single table"))?;
+        let key = key_of(&call.session, table.0, table.1).await;
+        let key = key.ok_or_else(|| refused("the primary key of the table cannot be read"))?;
+        let question = Question::of(tree, &key, count).map_err(refused)?;
+
+        let options = CallOptions {
+            consistency: Some(ReadConsistency::LocalQuorum),
+            ttl: None,
+            timestamp: None,
+            ..call.options.clone()
+        };
+        let read: Select<Cells<'static>, Row> = call.session.prepare_with(&question.text, options).await?;
+        let written = Cells::of(&bytes, count);
+        let mut key = Vec::new();
+        question.key.iter().filter_map(|index| written.iter().nth(*index)).for_each(|value| value.append_to(&mut key));
+        let mut request = read.core.bind(&Cells::of(&key, question.key.len()))?;
+        let (page, _) = execute::page(&read.core.call, &mut request, &DriverState::start()).await?;
+        let page = rows_of(&read.core.call, page)?;
+        question.answer(&page, written).map_err(|problem| problem.into_error(&call.about.attempted))
+    }
+}
+
+/// What has to be read to know what became of a write.
+#[derive(Debug, Eq, PartialEq)]
+struct Question<'t> {
+    text: String,
+    /// The bind markers of the write whose values it binds, in order.
+    key: Vec<usize>,
+    /// The columns that are compared, and the bind markers that they are set to.
+    written: Vec<(&'t str, usize)>,
+    /// How many of the columns that are read are those of a row that stood in the way: the first ones.
+    told: Option<usize>,
+}
+
+impl<'t> Question<'t> {
+    /// `count` is how many values are bound.
+    fn of(tree: &'t Statement, key: &Key, count: usize) -> Result<Self, &'static str> {
+        let spans: Vec<Span> = tree.bind_markers().iter().map(|marker| marker.span).collect();
+        if spans.len() != count {
+            return Err("its bind markers cannot be told apart");
+        }
+        let marker = |term: &Term| match term.kind {
+            TermKind::Marker(_) => spans.iter().position(|span| *span == term.span),
+            _ => None,
+        };
+        let touched = Touched::by(tree).filter(|touched| !touched.deletes_rows).ok_or("it sets no columns")?;
+        let sets = assigned(tree);
+        let is_key = |name: &str| key.partition.iter().chain(&key.clustering).any(|column| column == name);
+        let written: Vec<(&str, usize)> = sets
+            .iter()
+            .filter(|(name, _)| !is_key(&name.text))
+            .filter_map(|(name, term)| Some((name.text.as_str(), marker(term)?)))
+            .collect();
+        if written.is_empty() {
+            return Err(
+                "it binds no value to a column outside the primary key, so nothing tells its row from another's",
+            );
+        }
+
+        let is_static = |name: &&str| key.statics.iter().any(|column| column == name);
+        let statics_only = touched.sets.iter().filter(|name| !is_key(name)).all(is_static);
+        let clustering = if statics_only { &[][..] } else { &key.clustering[..] };
+        let (mut conditions, mut bound) = (Vec::new(), Vec::new());
+        for column in key.partition.iter().chain(clustering) {
+            let pinned = touched.pins.iter().find(|(name, _)| name == column);
+            let (_, term) = pinned.ok_or("it does not name the whole primary key")?;
+            let column = Name::new(column.as_str());
+            match (marker(term), &term.kind) {
+                (Some(index), _) => {
+                    bound.push(index);
+                    conditions.push(format!("{column} = ?"));
+                }
+                (None, TermKind::Constant(_)) => conditions.push(format!("{column} = {term}")),
+                (None, _) => return Err("a part of its primary key is computed by the service"),
+            }
+        }
+        let (columns, told) = match tree {
+            Statement::Insert(_) => ("*".to_owned(), None),
+            _ => {
+                let told = compared(tree);
+                let mut columns = told.clone();
+                for (name, _) in &sets {
+                    if columns.iter().all(|column| column.text != name.text) {
+                        columns.push(name);
+                    }
+                }
+                let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
+                (columns.join(", "), Some(told.len()))
+            }
+        };
+        let table = tree.tables().first().copied().ok_or("it is about no table")?;
+        let mut text = format!("SELECT {columns} FROM {table} WHERE {}", conditions.join(" AND "));
+        if statics_only && !key.clustering.is_empty() {
+            let _ = write!(text, " LIMIT 1");
+        }
+        Ok(Self { text, key: bound, written, told })
+    }
+
+    fn answer<R: OwnedRow>(
+        &self,
+        page: &QueryRowsResult,
+        written: Cells<'_>,
+    ) -> Result<Outcome<Option<R>>, Unresolved> {
+        let columns = page.column_specs();
+        let columns = columns.as_slice();
+        let mut rows = page.rows::<ColumnIterator<'_, '_>>().map_err(|_| Unresolved::NothingCompared)?;
+        let Some(row) = rows.next() else { return Ok(Outcome::NotApplied(None)) };
+        let row = row.and_then(cells).map_err(Unresolved::Row)?;
+        let stored = |index: usize| row.get(index).copied().flatten().map(|cell| cell.as_slice());
+        let mut values_compared = 0;
+        for (name, marker) in &self.written {
+            let Some(index) = columns.iter().position(|column| column.name() == *name && has_one_form(column)) else {
+                continue;
+            };
+            let is_there = match written.iter().nth(*marker) {
+                Some(Value::Bytes(bytes)) => {
+                    values_compared += 1;
+                    stored(index) == Some(bytes)
+                }
+                Some(Value::Null) => stored(index).is_none(),
+                Some(Value::Unset) | None => true,
+            };
+            if !is_there {
+                let told = columns.get(..self.told.unwrap_or(columns.len())).unwrap_or(columns);
+                if told.is_empty() {
+                    return Ok(Outcome::NotApplied(None));
+                }
+                let named = NamedColumns::of::<R>(told, None).map_err(Unresolved::Columns)?;
+                return named.read(&row).map(|row| Outcome::NotApplied(Some(row))).map_err(Unresolved::Row);
+            }
+        }
+        if values_compared == 0 { Err(Unresolved::NothingCompared) } else { Ok(Outcome::Applied) }
+    }
+}
+
+enum Unresolved {
+    Columns(scylla::deserialize::TypeCheckError),
+    Row(scylla::deserialize::DeserializationError),
+    NothingCompared,
+}
+
+impl Unresolved {
+    fn into_error(self, attempted: &str) -> Error {
+        let error = |kind, problem: String| Error::new(kind, format!("resolving {attempted}"), problem);
+        match self {
+            Self::Columns(source) => error(
+                ErrorKind::Type,
+                format!("the row that is there cannot be read: {}", mismatch::of_columns(&source)),
+            )
+            .with_source(source),
+            Self::Row(source) => {
+                error(ErrorKind::Type, format!("the row that is there cannot be read: {}", mismatch::of_row(&source)))
+                    .with_source(source)
+            }
+            Self::NothingCompared => error(
+                ErrorKind::Refused,
+                "it sets no column of a native type to a value, so nothing tells its row from another's".to_owned(),
+            )
+            .with_advice("Bind an id of the write's own to a column"),
+        }
+    }
+}
+
+/// The columns that a write sets, each to which term.
+fn assigned(tree: &Statement) -> Vec<(&Name, &Term)> {
+    match tree {
+        Statement::Insert(insert) => match &insert.content {
+            InsertContent::Values { columns, values } => columns.iter().zip(values).collect(),
+            InsertContent::Json { .. } => Vec::new(),
+        },
+        Statement::Update(update) => {
+            let whole = update.assignments.iter().filter_map(|assignment| match &assignment.target {
+                Target::Column(name) if assignment.operation == AssignmentOperation::Set => {
+                    Some((name, &assignment.value))
+                }
+                _ => None,
+            });
+            whole.collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The columns that the condition compares: those of the row that stands in the way.
+fn compared(tree: &Statement) -> Vec<&Name> {
+    let mut columns: Vec<&Name> = Vec::new();
+    if let Statement::Update(update) = tree
+        && let Some(Condition::Holds(relations)) = &update.condition
+    {
+        for relation in relations {
+            if let Subject::Single(target) = &relation.subject
+                && columns.iter().all(|column| column.text != target.column().text)
+            {
+                columns.push(target.column());
+            }
+        }
+    }
+    columns
+}
+
+/// Whether equal values of this type have equal bytes.
+fn has_one_form(column: &ColumnSpec<'_>) -> bool {
+    match column.typ() {
+        ColumnType::Native(native) => {
+            !matches!(native, NativeType::Varint | NativeType::Decimal | NativeType::Duration)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Told = (String, Vec<usize>, Vec<(String, usize)>, Option<usize>);
+
+    fn question(text: &str) -> Result<Told, &'static str> {
+        let tree = keyspaces_cql::parse(text).expect("it is CQL");
+        let key =
+            Key { partition: vec!["a".to_owned()], clustering: vec!["Day".to_owned()], statics: vec!["s".to_owned()] };
+        let question = Question::of(&tree, &key, tree.bind_markers().len())?;
+        let written = question.written.iter().map(|(name, marker)| ((*name).to_owned(), *marker)).collect();
+        Ok((question.text, question.key, written, question.told))
+    }
+
+    #[test]
+    fn the_row_of_a_write_is_read_by_its_key_with_the_columns_that_it_sets_and_those_of_the_condition() {
+        let is = |text: &str, key: &[usize], written: &[(&str, usize)], told| {
+            let written = written.iter().map(|(name, marker)| ((*name).to_owned(), *marker)).collect();
+            Ok((text.to_owned(), key.to_vec(), written, told))
+        };
+        assert_eq!(
+            question("INSERT INTO ks.t (id, a, \"Day\", n) VALUES (?, ?, 7, 1) IF NOT EXISTS"),
+            is("SELECT * FROM ks.t WHERE a = ? AND \"Day\" = 7", &[1], &[("id", 0)], None)
+        );
+        assert_eq!(
+            question("UPDATE ks.t SET v = ?, id = ?, l = l + ? WHERE a = ? AND \"Day\" = ? IF v = ? AND w > 1"),
+            is("SELECT v, w, id FROM ks.t WHERE a = ? AND \"Day\" = ?", &[3, 4], &[("v", 0), ("id", 1)], Some(2))
+        );
+        assert_eq!(
+            question("UPDATE ks.t SET s = ? WHERE a = ? IF s = null"),
+            is("SELECT s FROM ks.t WHERE a = ? LIMIT 1", &[1], &[("s", 0)], Some(1))
+        );
+        for (text, problem) in [
+            ("DELETE FROM ks.t WHERE a = ? AND \"Day\" = ? IF EXISTS", "it sets no columns"),
+            (
+                "INSERT INTO ks.t (a, \"Day\", n) VALUES (?, ?, 1) IF NOT EXISTS",
+                "it binds no value to a column outside the primary key, so nothing tells its row from another's",
+            ),
+            ("UPDATE ks.t SET v = ? WHERE a = ? IF v = 1", "it does not name the whole primary key"),
+            (
+                "INSERT INTO ks.t (a, \"Day\", v) VALUES (uuid(), 7, ?) IF NOT EXISTS",
+                "a part of its primary key is computed by the service",
+            ),
+        ] {
+            assert_eq!(question(text), Err(problem), "{text}");
+        }
+    }
+}

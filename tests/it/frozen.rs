@@ -1,0 +1,74 @@
+//! A program that is frozen, as AWS Lambda freezes one between two invocations, and whose connections are closed meanwhile.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use keyspaces::Select;
+use keyspaces_local::Local;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{ChildStdout, Command};
+
+use crate::local;
+
+/// What the program needs to know.
+const WHERE: &str = "KEYSPACES_TEST_FROZEN";
+
+/// The test below, which in a program that it has started is that program.
+const TEST: &str = "frozen::a_frozen_program_goes_on_with_its_first_call";
+
+/// Makes a call for each line that it is given, and says what came of it.
+#[expect(clippy::print_stdout, reason = "the test reads it")]
+async fn program(known: &str) {
+    let session = local::session_of(known).await;
+    let read: Select<(), (String,)> = session.prepare("SELECT cluster_name FROM system.local").await.unwrap();
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while lines.next_line().await.unwrap().is_some() {
+        match read.one(()).await {
+            Ok(row) => println!("served: {row:?}"),
+            Err(error) => println!("served: {error}"),
+        }
+    }
+}
+
+/// What the program says next, past the lines of the test harness.
+async fn said(lines: &mut Lines<BufReader<ChildStdout>>) -> String {
+    loop {
+        let line = lines.next_line().await.unwrap().expect("it runs");
+        // The harness has written the start of the first line.
+        if let Some((_, served)) = line.split_once("served: ") {
+            return served.to_owned();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_frozen_program_goes_on_with_its_first_call() {
+    if let Ok(known) = std::env::var(WHERE) {
+        return program(&known).await;
+    }
+    let local = Local::builder().peers(3).start().await.unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", TEST, "--nocapture"]).env(WHERE, local::known(&local)).kill_on_drop(true);
+    let mut program = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut ask, mut answers) =
+        (program.stdin.take().unwrap(), BufReader::new(program.stdout.take().unwrap()).lines());
+    let id = program.id().unwrap().to_string();
+    let signal = async |name: &str| {
+        assert!(Command::new("kill").args([name, id.as_str()]).status().await.unwrap().success());
+    };
+    ask.write_all(b"\n").await.unwrap();
+    let row = r#"Some(("Amazon Keyspaces",))"#;
+    assert_eq!(said(&mut answers).await, row);
+
+    signal("-STOP").await;
+    local.close_connections().await.unwrap();
+    // How long it is frozen is what the test is about.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    ask.write_all(b"\n").await.unwrap();
+    signal("-CONT").await;
+    assert_eq!(said(&mut answers).await, row);
+
+    drop(ask);
+    assert!(program.wait().await.unwrap().success());
+    local.close().await.unwrap();
+}
