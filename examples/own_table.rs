@@ -8,13 +8,13 @@ use std::num::NonZeroU32;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::TryStreamExt;
 use keyspaces::value::Counter;
-use keyspaces::{Conditional, DeserializeRow, Increment, Outcome, Select, SerializeRow, Session, Write};
+use keyspaces::{Conditional, Increment, Outcome, Select, Session, Write};
 use keyspaces_local::Local;
 use keyspaces_testing::LocalBuilder;
 use uuid::Uuid;
 
-#[derive(Clone, Debug, DeserializeRow, PartialEq, SerializeRow)]
-#[scylla(crate = keyspaces)]
+#[keyspaces::row]
+#[derive(Clone, Debug, PartialEq)]
 struct Reading {
     sensor_id: Uuid,
     at: DateTime<Utc>,

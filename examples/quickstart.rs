@@ -11,7 +11,7 @@ use std::error::Error;
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 use clap::Parser;
 use keyspaces::schema::{KeyspaceDefinition, NativeType, Order, TableDefinition};
-use keyspaces::{DeserializeRow, Endpoint, Select, SerializeRow, Session, Write};
+use keyspaces::{Endpoint, Select, Session, Write};
 use keyspaces_local::Local;
 use keyspaces_testing::LocalBuilder;
 use uuid::Uuid;
@@ -30,8 +30,8 @@ struct Arguments {
     keyspace: String,
 }
 
-#[derive(Debug, DeserializeRow, SerializeRow)]
-#[scylla(crate = keyspaces)]
+#[keyspaces::row]
+#[derive(Debug)]
 struct Event {
     device_id: String,
     event_date: NaiveDate,
@@ -40,8 +40,8 @@ struct Event {
     payload: String,
 }
 
-#[derive(Debug, DeserializeRow, SerializeRow)]
-#[scylla(crate = keyspaces)]
+#[keyspaces::row]
+#[derive(Debug)]
 struct User {
     user_id: Uuid,
     email: String,

@@ -10,14 +10,14 @@ use std::error::Error;
 use std::num::NonZeroUsize;
 
 use futures::stream;
-use keyspaces::{ErrorCategory, SerializeRow, Session, Write};
+use keyspaces::{ErrorCategory, Session, Write};
 use keyspaces_local::Local;
 use keyspaces_testing::LocalBuilder;
 use tokio::sync::mpsc;
 
 /// A message of the queue: a row, and what the queue knows it by.
-#[derive(Clone, Debug, SerializeRow)]
-#[scylla(crate = keyspaces)]
+#[keyspaces::row(write)]
+#[derive(Clone, Debug)]
 struct Message {
     #[scylla(skip)]
     receipt: u64,

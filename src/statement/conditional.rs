@@ -14,10 +14,9 @@ use crate::{Error, ErrorKind, Session, execute};
 ///
 /// ```no_run
 /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
-/// use keyspaces::{Conditional, DeserializeRow, Outcome};
+/// use keyspaces::{Conditional, Outcome};
 ///
-/// #[derive(DeserializeRow)]
-/// #[scylla(crate = keyspaces)]
+/// #[keyspaces::row(read)]
 /// struct Owner {
 ///     name: String,
 /// }

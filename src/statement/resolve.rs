@@ -34,11 +34,10 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
-    /// use keyspaces::{Conditional, DeserializeRow, Outcome};
+    /// use keyspaces::{Conditional, Outcome};
     /// use uuid::Uuid;
     ///
-    /// #[derive(DeserializeRow)]
-    /// #[scylla(crate = keyspaces)]
+    /// #[keyspaces::row(read)]
     /// struct Seat {
     ///     booking: Uuid,
     /// }

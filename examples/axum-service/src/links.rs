@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use keyspaces::{DeserializeRow, SerializeRow};
 use serde::Serialize;
 use uuid::Uuid;
 
 /// A row of `links`.
-#[derive(Clone, Debug, DeserializeRow, PartialEq, SerializeRow, Serialize)]
-#[scylla(crate = keyspaces)]
+#[keyspaces::row]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Link {
     /// Its short name.
     pub slug: String,
@@ -27,8 +26,8 @@ pub struct Link {
 }
 
 /// A row of `links_by_owner`.
-#[derive(Clone, Debug, DeserializeRow, PartialEq, SerializeRow, Serialize)]
-#[scylla(crate = keyspaces)]
+#[keyspaces::row]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LinkOfOwner {
     #[serde(skip)]
     pub(crate) owner: Uuid,

@@ -19,7 +19,8 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,scylla=error"));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("axum_service=info,keyspaces=info"));
     tracing_subscriber::fmt().with_env_filter(filter).init();
     // Before the session: its statements count for the recorder that there is when they are made.
     let metrics = PrometheusBuilder::new().install_recorder()?;
