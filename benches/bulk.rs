@@ -43,7 +43,7 @@ const WANTED_INSTRUCTIONS: f64 = 10_000.0;
 const MOST_INSTRUCTIONS: f64 = 21_000.0;
 const MOST_ALLOCATIONS: f64 = 2.0;
 const MOST_MEMORY: u64 = 200 * 1024 * 1024;
-/// Of lines that Callgrind counts.
+/// How many lines Callgrind counts the instructions of.
 const LINES: u64 = 20_000;
 
 #[derive(Parser)]
@@ -54,7 +54,7 @@ struct Arguments {
     /// Only instructions and allocations; the program fails if they are over their bounds.
     #[arg(long)]
     check: bool,
-    /// Of CSV, for `stub`.
+    /// Megabytes of CSV, for `stub`.
     #[arg(long, default_value_t = 1_000)]
     megabytes: u64,
     /// For `beside`.

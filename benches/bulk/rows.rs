@@ -6,7 +6,7 @@ use crate::Result;
 
 pub(crate) const COLUMNS: &str = "id,day,sold,shop,item,amount,price,weight,paid,note";
 
-/// Of a line, on average.
+/// The bytes of a line, on average.
 pub(crate) const BYTES: u64 = 141;
 
 pub(crate) fn definition(table: &str) -> String {

@@ -64,14 +64,14 @@ fn stat(process: &str) -> Option<Vec<String>> {
     Some(fields.split_whitespace().map(str::to_owned).collect())
 }
 
-/// Of those that have ended, and of theirs.
+/// The CPU seconds of the child processes that have ended, and of their children.
 fn cpu_of_children() -> Result<f64> {
     let fields = stat("self").ok_or("this process cannot be read")?;
     let field = |number: usize| fields.get(number - 3).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
     Ok((field(16) + field(17)) / TICKS_PER_SECOND)
 }
 
-/// Of a process and of those that descend from it, now.
+/// The resident bytes of a process and of those that descend from it, now.
 fn resident(process: u32) -> u64 {
     let Ok(all) = std::fs::read_dir("/proc") else { return 0 };
     let names = all.filter_map(|entry| entry.ok()?.file_name().into_string().ok());

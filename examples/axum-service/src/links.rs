@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub struct Link {
     /// Its short name.
     pub slug: String,
-    /// Of the try that created it.
+    /// The id of the try that created it.
     #[serde(skip)]
     pub id: Uuid,
     /// Where it leads.

@@ -26,7 +26,7 @@ struct Selects {
     /// The table and each column with its type.
     specification: Vec<u8>,
     row: Vec<u8>,
-    /// Of a table that has always the same rows.
+    /// The number and the bytes of the rows of a table that has always the same ones.
     fixed: Option<(usize, Vec<u8>)>,
 }
 
