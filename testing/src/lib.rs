@@ -44,7 +44,7 @@ pub trait LocalBuilder: Sized {
     /// use keyspaces_local::Local;
     /// use keyspaces_testing::LocalBuilder;
     ///
-    /// let local = Local::start().await?;
+    /// let local = Local::builder().start().await?;
     /// let session = Session::builder().local(&local)?.connect().await?;
     /// # Ok(()) }
     /// ```
