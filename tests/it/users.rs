@@ -10,7 +10,7 @@ use keyspaces::{Error, ErrorKind, Outcome, Session};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use crate::server::{keyspace, session};
+use crate::server::{keyspace, local, session};
 
 async fn users(session: &Session) -> Users {
     static CREATED: OnceCell<()> = OnceCell::const_new();
@@ -219,6 +219,10 @@ async fn a_table_that_is_not_there_is_named() {
 
 #[tokio::test]
 async fn options_hold_for_every_statement_of_the_table() {
+    // A plain Cassandra may answer within the millisecond that the shortest deadline lasts.
+    if local().await.is_none() {
+        return;
+    }
     let users = users(&session().await).await;
     let too_short = users.with_deadline(Duration::from_nanos(1));
     let ada = ada();
