@@ -38,8 +38,11 @@ async fn options_are_set_on_a_statement_for_one_use_as_on_a_prepared_one() {
              for first()"
         )
     );
-    let error = session.query(&one, (1,)).with_deadline(Duration::ZERO).one::<(i32,)>().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
+    match session.query(&one, (1,)).with_deadline(Duration::ZERO).one::<(i32,)>().await {
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Timeout),
+        // A plain Cassandra may answer within the millisecond that the shortest deadline lasts.
+        Ok(row) => assert!(local().await.is_none(), "{row:?}"),
+    }
     let error = session.query(&literal, ()).with_ttl(Duration::MAX).execute().await.unwrap_err();
     // The library holds only Keyspaces to the limits of Keyspaces; Cassandra refuses by itself.
     let kind = if local().await.is_some() { ErrorKind::Value } else { ErrorKind::Refused };
