@@ -116,35 +116,36 @@ impl From<'_> {
     fn options(&mut self, there: &TableOptions, to: &TableOptions) {
         // By name, so that an option that is not compared here does not compile.
         let TableOptions {
-            capacity_mode: _,
-            warm_throughput: _,
-            point_in_time_recovery: _,
-            encryption: _,
-            client_side_timestamps: _,
+            capacity_mode,
+            warm_throughput,
+            point_in_time_recovery,
+            encryption,
+            client_side_timestamps,
+            replica_capacity,
+            cdc,
+            stream_tags,
+            auto_scaling,
+            tags,
+            comment,
+            // In `time_to_live`.
             ttl: _,
-            replica_capacity: _,
-            cdc: _,
-            stream_tags: _,
             default_time_to_live: _,
-            auto_scaling: _,
-            tags: _,
-            comment: _,
             // Keyspaces ignores them.
             ignored: _,
         } = to;
         let is = there.capacity_mode.unwrap_or_default();
-        let wanted = to.capacity_mode.map_or(is, |wanted| within_bounds(is, wanted, there, to));
+        let wanted = capacity_mode.map_or(is, |wanted| within_bounds(is, wanted, there, to));
         if wanted != is {
             self.first.push(set(wanted));
         }
-        if let Some(wanted) = &to.auto_scaling {
+        if let Some(wanted) = auto_scaling {
             let is = there.auto_scaling.clone().unwrap_or_default();
             let after = wanted.clone().over(Some(is.clone()));
             if after.in_effect() != is.in_effect() {
                 self.first.push(set(after));
             }
         }
-        if let Some(wanted) = &to.replica_capacity {
+        if let Some(wanted) = replica_capacity {
             let is = there.replica_capacity.clone().unwrap_or_default();
             let mut after = is.clone();
             after.extend(wanted.clone());
@@ -152,10 +153,10 @@ impl From<'_> {
                 self.first.push(TableChange::Set(TableProperty::ReplicaCapacity(after)));
             }
         }
-        if let Some(wanted) = &to.tags {
+        if let Some(wanted) = tags {
             self.tags(there.tags.as_ref().unwrap_or(&Tags::new()), wanted);
         }
-        if let Some(wanted) = &to.encryption {
+        if let Some(wanted) = encryption {
             let is = there.encryption.clone().unwrap_or_default();
             if !wanted.may_be_shown_as(&is) {
                 self.first.push(set(wanted.clone()));
@@ -165,7 +166,7 @@ impl From<'_> {
                 self.found.left.push(Left::Key { table: self.table.clone(), key, alias: alias.clone() });
             }
         }
-        if let Some(wanted) = to.point_in_time_recovery
+        if let Some(wanted) = *point_in_time_recovery
             && wanted != there.point_in_time_recovery.unwrap_or_default()
         {
             let change = set(wanted);
@@ -173,12 +174,12 @@ impl From<'_> {
         }
         self.time_to_live(there, to);
         let stream = there.cdc.unwrap_or_default();
-        match (stream, to.cdc.unwrap_or(stream)) {
+        match (stream, cdc.unwrap_or(stream)) {
             (is, wanted) if is == wanted => {}
             (Cdc::Off, wanted) => {
                 self.first.push(set(wanted));
-                let tags = match &to.stream_tags {
-                    Some(StreamTags::OfTable) => to.tags.clone().or_else(|| there.tags.clone()),
+                let tags = match stream_tags {
+                    Some(StreamTags::OfTable) => tags.clone().or_else(|| there.tags.clone()),
                     Some(StreamTags::Own(tags)) => Some(tags.clone()),
                     None => None,
                 };
@@ -188,11 +189,11 @@ impl From<'_> {
             (Cdc::On(_), Cdc::On(view)) => self.last.extend([set(Cdc::Off), set(Cdc::On(view))]),
             (Cdc::On(_), Cdc::Off) => self.last.push(set(Cdc::Off)),
         }
-        self.warm_throughput(there.warm_throughput, to.warm_throughput);
-        if let (None, Some(wanted)) = (there.client_side_timestamps, to.client_side_timestamps) {
+        self.warm_throughput(there.warm_throughput, *warm_throughput);
+        if let (None, Some(wanted)) = (there.client_side_timestamps, *client_side_timestamps) {
             self.last.push(set(wanted));
         }
-        if let Some(wanted) = &to.comment
+        if let Some(wanted) = comment
             && wanted != there.comment.as_deref().unwrap_or_default()
         {
             self.first.push(TableChange::Set(TableProperty::Comment(wanted.clone())));

@@ -287,15 +287,15 @@ impl TableOptions {
     fn custom_settings(&self) -> Vec<(&'static str, Setting)> {
         // By name, so that an option that is printed neither here nor by `with_options` does not compile.
         let Self {
-            capacity_mode: _,
-            warm_throughput: _,
-            point_in_time_recovery: _,
-            encryption: _,
-            client_side_timestamps: _,
-            ttl: _,
-            replica_capacity: _,
-            cdc: _,
-            stream_tags: _,
+            capacity_mode,
+            warm_throughput,
+            point_in_time_recovery,
+            encryption,
+            client_side_timestamps,
+            ttl,
+            replica_capacity,
+            cdc,
+            stream_tags,
             // In `with_options`.
             default_time_to_live: _,
             auto_scaling: _,
@@ -304,19 +304,19 @@ impl TableOptions {
             ignored: _,
         } = self;
         let mut custom = Vec::new();
-        custom.extend(self.capacity_mode.map(|mode| ("capacity_mode", mode.setting())));
-        custom.extend(self.warm_throughput.map(|throughput| ("warm_throughput", throughput.setting())));
-        custom.extend(self.point_in_time_recovery.map(|recovery| (features::RECOVERY, recovery.setting())));
-        custom.extend(self.encryption.as_ref().map(|key| ("encryption_specification", key.setting())));
-        custom.extend(self.client_side_timestamps.map(|_| ("client_side_timestamps", features::status(true))));
-        custom.extend(self.ttl.map(|_| ("ttl", features::status(true))));
-        custom.extend(self.replica_capacity.as_ref().map(|of| ("replica_updates", capacity::replicas_setting(of))));
-        let view = match self.cdc {
-            Some(Cdc::On(view)) => Some(view),
+        custom.extend(capacity_mode.map(|mode| ("capacity_mode", mode.setting())));
+        custom.extend(warm_throughput.map(|throughput| ("warm_throughput", throughput.setting())));
+        custom.extend(point_in_time_recovery.map(|recovery| (features::RECOVERY, recovery.setting())));
+        custom.extend(encryption.as_ref().map(|key| ("encryption_specification", key.setting())));
+        custom.extend(client_side_timestamps.map(|_| ("client_side_timestamps", features::status(true))));
+        custom.extend(ttl.map(|_| ("ttl", features::status(true))));
+        custom.extend(replica_capacity.as_ref().map(|of| ("replica_updates", capacity::replicas_setting(of))));
+        let view = match cdc {
+            Some(Cdc::On(view)) => Some(*view),
             _ => None,
         };
-        if view.is_some() || self.stream_tags.is_some() {
-            custom.push(("cdc_specification", features::stream_setting(view, self.stream_tags.as_ref())));
+        if view.is_some() || stream_tags.is_some() {
+            custom.push(("cdc_specification", features::stream_setting(view, stream_tags.as_ref())));
         }
         custom
     }
