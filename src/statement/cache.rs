@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use scylla::errors::PrepareError;
+use scylla::statement::prepared::PreparedStatement;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
 use super::About;
 use super::batch::{Keys, Kinds};
 use super::prepared::Prepared;
 use super::table_check::TableIds;
 use crate::session::InFlight;
 use crate::{Error, ErrorKind, Session, classify};
-use futures::FutureExt;
-use futures::future::{BoxFuture, Shared};
-use scylla::errors::PrepareError;
-use scylla::statement::prepared::PreparedStatement;
-use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// How many statements are kept. A program has a few dozen; more are texts with literals in them.
 pub(crate) const STATEMENTS_KEPT: usize = 1_000;

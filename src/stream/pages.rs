@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream, Stream, StreamExt};
+use scylla::deserialize::DeserializationError;
 use scylla::response::query_result::{QueryResult, QueryRowsResult, RowsError};
 use scylla::response::{PagingState as DriverState, PagingStateResponse};
 
@@ -198,7 +199,6 @@ pub(crate) fn decoded<'page, R: OwnedRow>(
     call: &'page Call,
     page: &'page QueryRowsResult,
 ) -> Result<impl Iterator<Item = Result<R, Error>> + use<'page, R>, Error> {
-    let new = |problem| Error::new(ErrorKind::Type, call.about.attempted.clone(), problem);
     let columns = page.column_specs();
     let rows = match call.named_columns.get().filter(|named| named.are_of(columns.as_slice())) {
         Some(named) => Arc::clone(named).rows(page).map(Decoded::Named),
@@ -216,10 +216,20 @@ pub(crate) fn decoded<'page, R: OwnedRow>(
             Err(error) => Err(error),
         },
     };
-    let rows = rows.map_err(|RowsError::TypeCheckFailed(error)| {
-        new(of_columns(&error)).with_advice_if(advice_on_columns(&error)).with_source(error)
-    })?;
-    Ok(rows.map(move |row| {
-        row.map_err(|error| new(of_row(&error)).with_advice_if(advice_on_row(&error)).with_source(error))
-    }))
+    let rows = rows.map_err(|error| wrong_columns(call, error))?;
+    Ok(rows.map(move |row| row.map_err(|error| wrong_row(call, error))))
+}
+
+/// The error for columns that the row type does not fit.
+pub(super) fn wrong_columns(call: &Call, RowsError::TypeCheckFailed(error): RowsError) -> Error {
+    Error::new(ErrorKind::Type, call.about.attempted.clone(), of_columns(&error))
+        .with_advice_if(advice_on_columns(&error))
+        .with_source(error)
+}
+
+/// The error for a row that does not fit the row type.
+pub(super) fn wrong_row(call: &Call, error: DeserializationError) -> Error {
+    Error::new(ErrorKind::Type, call.about.attempted.clone(), of_row(&error))
+        .with_advice_if(advice_on_row(&error))
+        .with_source(error)
 }

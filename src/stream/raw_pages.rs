@@ -5,13 +5,12 @@ use std::task::{Context, Poll};
 
 use futures::stream::{BoxStream, Stream, StreamExt};
 use scylla::deserialize::row::DeserializeRow;
-use scylla::response::query_result::{QueryRowsResult, RowsError};
+use scylla::response::query_result::QueryRowsResult;
 
-use super::pages::{Read, pages_of, rows_of};
+use super::pages::{Read, pages_of, rows_of, wrong_columns, wrong_row};
 use super::paging_state::PagingState;
+use crate::Error;
 use crate::execute::Call;
-use crate::statement::{advice_on_columns, advice_on_row, of_columns, of_row};
-use crate::{Error, ErrorKind};
 
 /// A page as it came, which lends its rows: `&str` and `&[u8]` of a row are parts of the page, and nothing is copied.
 ///
@@ -37,17 +36,12 @@ impl RawPage {
     ///
     /// # Errors
     ///
-    /// [`Type`](ErrorKind::Type) if `R` does not fit the columns, and as items, if it does not fit a row.
+    /// [`Type`](crate::ErrorKind::Type) if `R` does not fit the columns, and as items, if it does not fit a row.
     pub fn rows<'page, R: DeserializeRow<'page, 'page>>(
         &'page self,
     ) -> Result<impl Iterator<Item = Result<R, Error>> + use<'page, R>, Error> {
-        let new = |problem| Error::new(ErrorKind::Type, self.call.about.attempted.clone(), problem);
-        let rows = self.page.rows::<R>().map_err(|RowsError::TypeCheckFailed(error)| {
-            new(of_columns(&error)).with_advice_if(advice_on_columns(&error)).with_source(error)
-        })?;
-        Ok(rows.map(move |row| {
-            row.map_err(|error| new(of_row(&error)).with_advice_if(advice_on_row(&error)).with_source(error))
-        }))
+        let rows = self.page.rows::<R>().map_err(|error| wrong_columns(&self.call, error))?;
+        Ok(rows.map(|row| row.map_err(|error| wrong_row(&self.call, error))))
     }
 
     /// How many rows there are: at least one.
