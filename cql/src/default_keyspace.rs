@@ -2,45 +2,30 @@
 
 use crate::{Name, QualifiedName, Statement};
 
-impl Statement {
-    /// The names of tables and types that this statement reads, writes or defines, in the order of the text. The types of
-    /// columns are not among them: without a keyspace they belong to the keyspace of their table.
-    #[must_use]
-    pub fn names_in_keyspaces(&self) -> Vec<&QualifiedName> {
-        match self {
-            Self::CreateType(create) => vec![&create.name],
-            Self::DropType(drop) => vec![&drop.name],
-            _ => self.tables(),
-        }
+pub(crate) fn names_in_keyspaces(statement: &Statement) -> Vec<&QualifiedName> {
+    match statement {
+        Statement::CreateType(create) => vec![&create.name],
+        Statement::DropType(drop) => vec![&drop.name],
+        _ => statement.tables(),
     }
+}
 
-    /// The text of this statement with `keyspace` before every name that has none, or `None` if there is no such name.
-    /// `text` is the text that this statement was parsed from.
-    ///
-    /// ```
-    /// let text = "SELECT name FROM people -- of the shop";
-    /// let statement = keyspaces_cql::parse(text).expect("it is CQL");
-    /// let complete = statement.text_in_keyspace(text, "shop");
-    /// assert_eq!(complete.as_deref(), Some("SELECT name FROM shop.people -- of the shop"));
-    /// ```
-    #[must_use]
-    pub fn text_in_keyspace(&self, text: &str, keyspace: &str) -> Option<String> {
-        let prefix = format!("{}.", Name::new(keyspace));
-        let unqualified = self.names_in_keyspaces().into_iter().filter(|name| name.keyspace.is_none());
-        let places: Vec<usize> = unqualified.map(|name| name.name.span.start).collect();
-        if places.is_empty() {
-            return None;
-        }
-        let mut complete = String::with_capacity(text.len() + places.len() * prefix.len());
-        let mut copied = 0;
-        for place in places {
-            complete.push_str(text.get(copied..place)?);
-            complete.push_str(&prefix);
-            copied = place;
-        }
-        complete.push_str(text.get(copied..)?);
-        Some(complete)
+pub(crate) fn text_in_keyspace(statement: &Statement, text: &str, keyspace: &str) -> Option<String> {
+    let prefix = format!("{}.", Name::new(keyspace));
+    let unqualified = names_in_keyspaces(statement).into_iter().filter(|name| name.keyspace.is_none());
+    let places: Vec<usize> = unqualified.map(|name| name.name.span.start).collect();
+    if places.is_empty() {
+        return None;
     }
+    let mut complete = String::with_capacity(text.len() + places.len() * prefix.len());
+    let mut copied = 0;
+    for place in places {
+        complete.push_str(text.get(copied..place)?);
+        complete.push_str(&prefix);
+        copied = place;
+    }
+    complete.push_str(text.get(copied..)?);
+    Some(complete)
 }
 
 #[cfg(test)]

@@ -25,81 +25,67 @@ pub enum Effect {
     Other,
 }
 
-impl Statement {
-    /// What it does.
-    ///
-    /// `SET n = n + ?` adds to a counter, a list, a set or a map: the text does not say which, the type of `n` does. It is
-    /// an [`Effect::Increment`] here; who knows the type can ask [`Update::additions`] which columns it is about. With a
-    /// number after the sign it is a counter, with `[…]` or `{…}` a collection, which makes it an [`Effect::Write`].
-    #[must_use]
-    pub fn effect(&self) -> Effect {
-        match self {
-            Self::Select(_) => Effect::Read,
-            Self::Insert(insert) if insert.if_not_exists.is_some() => Effect::ConditionalWrite,
-            Self::Insert(_) => Effect::Write,
-            Self::Update(update) => update_effect(update),
-            Self::Delete(delete) if delete.condition.is_some() => Effect::ConditionalWrite,
-            Self::Delete(_) => Effect::Write,
-            Self::Batch(batch) => batch_effect(batch),
-            Self::CreateKeyspace(_)
-            | Self::AlterKeyspace(_)
-            | Self::DropKeyspace(_)
-            | Self::CreateTable(_)
-            | Self::AlterTable(_)
-            | Self::DropTable(_)
-            | Self::RestoreTable(_)
-            | Self::CreateType(_)
-            | Self::DropType(_) => Effect::Definition,
-            Self::Use(_) => Effect::Use,
-            Self::Other(_) => Effect::Other,
-        }
+pub(crate) fn effect(statement: &Statement) -> Effect {
+    match statement {
+        Statement::Select(_) => Effect::Read,
+        Statement::Insert(insert) if insert.if_not_exists.is_some() => Effect::ConditionalWrite,
+        Statement::Insert(_) => Effect::Write,
+        Statement::Update(update) => update_effect(update),
+        Statement::Delete(delete) if delete.condition.is_some() => Effect::ConditionalWrite,
+        Statement::Delete(_) => Effect::Write,
+        Statement::Batch(batch) => batch_effect(batch),
+        Statement::CreateKeyspace(_)
+        | Statement::AlterKeyspace(_)
+        | Statement::DropKeyspace(_)
+        | Statement::CreateTable(_)
+        | Statement::AlterTable(_)
+        | Statement::DropTable(_)
+        | Statement::RestoreTable(_)
+        | Statement::CreateType(_)
+        | Statement::DropType(_) => Effect::Definition,
+        Statement::Use(_) => Effect::Use,
+        Statement::Other(_) => Effect::Other,
     }
+}
 
-    /// Whether it writes only if a condition holds; a batch, if any of its statements does.
-    #[must_use]
-    pub fn is_conditional(&self) -> bool {
-        match self {
-            Self::Insert(insert) => insert.if_not_exists.is_some(),
-            Self::Update(update) => update.condition.is_some(),
-            Self::Delete(delete) => delete.condition.is_some(),
-            Self::Batch(batch) => batch.statements.iter().any(Modification::is_conditional),
-            _ => false,
-        }
+pub(crate) fn is_conditional(statement: &Statement) -> bool {
+    match statement {
+        Statement::Insert(insert) => insert.if_not_exists.is_some(),
+        Statement::Update(update) => update.condition.is_some(),
+        Statement::Delete(delete) => delete.condition.is_some(),
+        Statement::Batch(batch) => batch.statements.iter().any(Modification::is_conditional),
+        _ => false,
     }
+}
 
-    /// Every table that it names, in the order of the text, those in a batch included; one that is named twice comes twice.
-    #[must_use]
-    pub fn tables(&self) -> Vec<&QualifiedName> {
-        match self {
-            Self::Select(select) => vec![&select.table],
-            Self::Insert(insert) => vec![&insert.table],
-            Self::Update(update) => vec![&update.table],
-            Self::Delete(delete) => vec![&delete.table],
-            Self::Batch(batch) => batch.statements.iter().map(Modification::table).collect(),
-            Self::CreateTable(create) => vec![&create.table],
-            Self::AlterTable(alter) => vec![&alter.table],
-            Self::DropTable(drop) => vec![&drop.table],
-            Self::RestoreTable(restore) => vec![&restore.table, &restore.source],
-            Self::Other(other) => other.tables.iter().collect(),
-            Self::CreateKeyspace(_)
-            | Self::AlterKeyspace(_)
-            | Self::DropKeyspace(_)
-            | Self::CreateType(_)
-            | Self::DropType(_)
-            | Self::Use(_) => Vec::new(),
-        }
+pub(crate) fn tables(statement: &Statement) -> Vec<&QualifiedName> {
+    match statement {
+        Statement::Select(select) => vec![&select.table],
+        Statement::Insert(insert) => vec![&insert.table],
+        Statement::Update(update) => vec![&update.table],
+        Statement::Delete(delete) => vec![&delete.table],
+        Statement::Batch(batch) => batch.statements.iter().map(Modification::table).collect(),
+        Statement::CreateTable(create) => vec![&create.table],
+        Statement::AlterTable(alter) => vec![&alter.table],
+        Statement::DropTable(drop) => vec![&drop.table],
+        Statement::RestoreTable(restore) => vec![&restore.table, &restore.source],
+        Statement::Other(other) => other.tables.iter().collect(),
+        Statement::CreateKeyspace(_)
+        | Statement::AlterKeyspace(_)
+        | Statement::DropKeyspace(_)
+        | Statement::CreateType(_)
+        | Statement::DropType(_)
+        | Statement::Use(_) => Vec::new(),
     }
+}
 
-    /// The keyspace that a CREATE, ALTER or DROP KEYSPACE or a USE is about.
-    #[must_use]
-    pub fn keyspace_named(&self) -> Option<&Name> {
-        match self {
-            Self::CreateKeyspace(CreateKeyspace { keyspace, .. })
-            | Self::AlterKeyspace(AlterKeyspace { keyspace, .. })
-            | Self::DropKeyspace(DropKeyspace { keyspace, .. })
-            | Self::Use(Use { keyspace, .. }) => Some(keyspace),
-            _ => None,
-        }
+pub(crate) fn keyspace_named(statement: &Statement) -> Option<&Name> {
+    match statement {
+        Statement::CreateKeyspace(CreateKeyspace { keyspace, .. })
+        | Statement::AlterKeyspace(AlterKeyspace { keyspace, .. })
+        | Statement::DropKeyspace(DropKeyspace { keyspace, .. })
+        | Statement::Use(Use { keyspace, .. }) => Some(keyspace),
+        _ => None,
     }
 }
 
@@ -129,17 +115,14 @@ pub enum AdditionTo {
     Unclear,
 }
 
-impl Update {
-    /// Its assignments that add or take away, [`AssignmentOperation::Prepend`] not among them: only lists have that.
-    pub fn additions(&self) -> impl Iterator<Item = Addition<'_>> {
-        let adds = |operation| matches!(operation, AssignmentOperation::Add | AssignmentOperation::Subtract);
-        self.assignments.iter().filter(move |assignment| adds(assignment.operation)).map(|assignment| Addition {
-            column: assignment.target.column(),
-            value: &assignment.value,
-            to: addition_to(&assignment.value),
-            adds: assignment.operation == AssignmentOperation::Add,
-        })
-    }
+pub(crate) fn additions(update: &Update) -> impl Iterator<Item = Addition<'_>> {
+    let adds = |operation| matches!(operation, AssignmentOperation::Add | AssignmentOperation::Subtract);
+    update.assignments.iter().filter(move |assignment| adds(assignment.operation)).map(|assignment| Addition {
+        column: assignment.target.column(),
+        value: &assignment.value,
+        to: addition_to(&assignment.value),
+        adds: assignment.operation == AssignmentOperation::Add,
+    })
 }
 
 fn addition_to(value: &Term) -> AdditionTo {

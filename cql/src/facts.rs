@@ -27,135 +27,111 @@ pub struct InWidth {
     pub span: Span,
 }
 
-impl Statement {
-    /// The functions that it calls, in the order of the text, one that is called twice twice.
-    #[must_use]
-    pub fn functions(&self) -> Vec<Function<'_>> {
-        let mut functions = Vec::new();
-        self.walk(&mut |part| match part {
-            Part::Term(Term { kind: TermKind::Call(call), span }) => functions.push(Function {
-                keyspace: call.function.keyspace.as_ref(),
-                name: &call.function.name.text,
-                span: *span,
-            }),
-            Part::Term(Term { kind: TermKind::Cast(_), span }) => {
-                functions.push(Function { keyspace: None, name: "cast", span: *span });
-            }
-            Part::Relation(Relation { subject: Subject::Token(_), span, .. }) => {
-                functions.push(Function { keyspace: None, name: "token", span: *span });
-            }
-            _ => {}
-        });
-        functions
-    }
-
-    /// The names of the user-defined types in it, in the order of the text: of columns, fields, type hints and casts.
-    #[must_use]
-    pub fn user_types(&self) -> Vec<&QualifiedName> {
-        let mut types = Vec::new();
-        self.walk(&mut |part| {
-            if let Part::Type(CqlType { kind: CqlTypeKind::UserDefined(name), .. }) = part {
-                types.push(name);
-            }
-        });
-        types
-    }
-
-    /// Its bind markers, in the order in which values are bound to them.
-    #[must_use]
-    pub fn bind_markers(&self) -> Vec<&BindMarker> {
-        let mut markers = Vec::new();
-        self.walk(&mut |part| {
-            if let Part::Term(Term { kind: TermKind::Marker(marker), .. }) = part {
-                markers.push(marker);
-            }
-        });
-        markers
-    }
-
-    /// `USING …` of the statement itself; a batch's statements have their own.
-    #[must_use]
-    pub fn using(&self) -> Option<&Using> {
-        match self {
-            Self::Insert(insert) => insert.using.as_ref(),
-            Self::Update(update) => update.using.as_ref(),
-            Self::Delete(delete) => delete.using.as_ref(),
-            Self::Batch(batch) => batch.using.as_ref(),
-            _ => None,
+pub(crate) fn functions(statement: &Statement) -> Vec<Function<'_>> {
+    let mut functions = Vec::new();
+    statement.walk(&mut |part| match part {
+        Part::Term(Term { kind: TermKind::Call(call), span }) => functions.push(Function {
+            keyspace: call.function.keyspace.as_ref(),
+            name: &call.function.name.text,
+            span: *span,
+        }),
+        Part::Term(Term { kind: TermKind::Cast(_), span }) => {
+            functions.push(Function { keyspace: None, name: "cast", span: *span });
         }
-    }
-
-    /// Each `USING …` in it, those of a batch's statements included.
-    #[must_use]
-    pub fn usings(&self) -> Vec<&Using> {
-        self.using().into_iter().chain(self.modifications().iter().filter_map(Modification::using)).collect()
-    }
-
-    /// What has to hold after each `IF` in it, in the statements of a batch as well.
-    #[must_use]
-    pub fn conditions(&self) -> Vec<&Relation> {
-        let own = match self {
-            Self::Update(update) => update.condition.as_ref(),
-            Self::Delete(delete) => delete.condition.as_ref(),
-            _ => None,
-        };
-        let of_batch = self.modifications().iter().filter_map(|modification| match modification {
-            Modification::Insert(_) => None,
-            Modification::Update(update) => update.condition.as_ref(),
-            Modification::Delete(delete) => delete.condition.as_ref(),
-        });
-        let all = own.into_iter().chain(of_batch).map(|condition| match condition {
-            Condition::Exists(_) => &[][..],
-            Condition::Holds(relations) => relations,
-        });
-        all.flatten().collect()
-    }
-
-    /// The statements of a batch.
-    fn modifications(&self) -> &[Modification] {
-        if let Self::Batch(batch) = self { &batch.statements } else { &[] }
-    }
-
-    /// Each IN with the number of its values. A SELECT's widths multiplied is the number of subqueries that Keyspaces makes
-    /// of it (`DG:in.select`).
-    #[must_use]
-    pub fn in_widths(&self) -> Vec<InWidth> {
-        let mut widths = Vec::new();
-        self.walk(&mut |part| {
-            if let Part::Relation(Relation { operator: Operator::In, comparand, span, .. }) = part {
-                let width = if let Comparand::Values(values) = comparand { Some(values.len()) } else { None };
-                widths.push(InWidth { width, span: *span });
-            }
-        });
-        widths
-    }
-
-    /// The number after the LIMIT of a SELECT: an integer or a bind marker.
-    #[must_use]
-    pub fn limit(&self) -> Option<&Term> {
-        match self {
-            Self::Select(select) => select.limit.as_ref().map(|limit| &limit.rows),
-            _ => None,
+        Part::Relation(Relation { subject: Subject::Token(_), span, .. }) => {
+            functions.push(Function { keyspace: None, name: "token", span: *span });
         }
+        _ => {}
+    });
+    functions
+}
+
+pub(crate) fn user_types(statement: &Statement) -> Vec<&QualifiedName> {
+    let mut types = Vec::new();
+    statement.walk(&mut |part| {
+        if let Part::Type(CqlType { kind: CqlTypeKind::UserDefined(name), .. }) = part {
+            types.push(name);
+        }
+    });
+    types
+}
+
+pub(crate) fn bind_markers(statement: &Statement) -> Vec<&BindMarker> {
+    let mut markers = Vec::new();
+    statement.walk(&mut |part| {
+        if let Part::Term(Term { kind: TermKind::Marker(marker), .. }) = part {
+            markers.push(marker);
+        }
+    });
+    markers
+}
+
+pub(crate) fn using(statement: &Statement) -> Option<&Using> {
+    match statement {
+        Statement::Insert(insert) => insert.using.as_ref(),
+        Statement::Update(update) => update.using.as_ref(),
+        Statement::Delete(delete) => delete.using.as_ref(),
+        Statement::Batch(batch) => batch.using.as_ref(),
+        _ => None,
     }
 }
 
-impl Relation {
-    /// The columns that it is about, in the order of the text.
-    pub fn columns(&self) -> impl Iterator<Item = &Name> {
-        let (one, several): (_, &[Name]) = match &self.subject {
-            Subject::Single(target) => (Some(target.column()), &[]),
-            Subject::Tuple(columns) | Subject::Token(columns) => (None, columns),
-        };
-        one.into_iter().chain(several)
-    }
+pub(crate) fn usings(statement: &Statement) -> Vec<&Using> {
+    using(statement).into_iter().chain(modifications(statement).iter().filter_map(Modification::using)).collect()
+}
 
-    /// The column that it compares with one value for equality, and that value.
-    #[must_use]
-    pub fn equality(&self) -> Option<(&Name, &Term)> {
-        match (&self.subject, self.operator, &self.comparand) {
-            (Subject::Single(Target::Column(column)), Operator::Equal, Comparand::Term(term)) => Some((column, term)),
-            _ => None,
+pub(crate) fn conditions(statement: &Statement) -> Vec<&Relation> {
+    let own = match statement {
+        Statement::Update(update) => update.condition.as_ref(),
+        Statement::Delete(delete) => delete.condition.as_ref(),
+        _ => None,
+    };
+    let of_batch = modifications(statement).iter().filter_map(|modification| match modification {
+        Modification::Insert(_) => None,
+        Modification::Update(update) => update.condition.as_ref(),
+        Modification::Delete(delete) => delete.condition.as_ref(),
+    });
+    let all = own.into_iter().chain(of_batch).map(|condition| match condition {
+        Condition::Exists(_) => &[][..],
+        Condition::Holds(relations) => relations,
+    });
+    all.flatten().collect()
+}
+
+/// The statements of a batch.
+fn modifications(statement: &Statement) -> &[Modification] {
+    if let Statement::Batch(batch) = statement { &batch.statements } else { &[] }
+}
+
+pub(crate) fn in_widths(statement: &Statement) -> Vec<InWidth> {
+    let mut widths = Vec::new();
+    statement.walk(&mut |part| {
+        if let Part::Relation(Relation { operator: Operator::In, comparand, span, .. }) = part {
+            let width = if let Comparand::Values(values) = comparand { Some(values.len()) } else { None };
+            widths.push(InWidth { width, span: *span });
         }
+    });
+    widths
+}
+
+pub(crate) fn limit(statement: &Statement) -> Option<&Term> {
+    match statement {
+        Statement::Select(select) => select.limit.as_ref().map(|limit| &limit.rows),
+        _ => None,
+    }
+}
+
+pub(crate) fn columns(relation: &Relation) -> impl Iterator<Item = &Name> {
+    let (one, several): (_, &[Name]) = match &relation.subject {
+        Subject::Single(target) => (Some(target.column()), &[]),
+        Subject::Tuple(columns) | Subject::Token(columns) => (None, columns),
+    };
+    one.into_iter().chain(several)
+}
+
+pub(crate) fn equality(relation: &Relation) -> Option<(&Name, &Term)> {
+    match (&relation.subject, relation.operator, &relation.comparand) {
+        (Subject::Single(Target::Column(column)), Operator::Equal, Comparand::Term(term)) => Some((column, term)),
+        _ => None,
     }
 }

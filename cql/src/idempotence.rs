@@ -74,40 +74,30 @@ impl Idempotence {
     }
 }
 
-impl Statement {
-    /// Whether it may be sent twice.
-    ///
-    /// What cannot be told is not idempotent. A statement that reads is, and one that sets columns to values or deletes
-    /// them. Sent again, a write without `USING TIMESTAMP` is a new write: it wins over what others wrote in between, and
-    /// its TTL begins anew. With a timestamp of its own it stays the write that it was, which makes nothing idempotent that
-    /// is not: a counter has no timestamp, and what is appended to a list is appended again. A bind value is taken to be
-    /// the same each time, whatever the application does to make it; but for JSON, whose `"now"` it is the server that reads.
-    #[must_use]
-    pub fn idempotence(&self) -> Idempotence {
-        let why_not = match self {
-            Self::Select(_) | Self::Use(_) => None,
-            Self::Insert(insert) => insert_reason(insert),
-            Self::Update(update) => update_reason(update),
-            Self::Delete(delete) => delete_reason(delete),
-            Self::Batch(batch) if batch.kind == BatchKind::Counter => Some((NotIdempotent::Counter, batch.span)),
-            Self::Batch(batch) => batch.statements.iter().find_map(|member| match member {
-                Modification::Insert(insert) => insert_reason(insert),
-                Modification::Update(update) => update_reason(update),
-                Modification::Delete(delete) => delete_reason(delete),
-            }),
-            Self::Other(other) => Some((NotIdempotent::UnknownStatement, other.span)),
-            Self::CreateKeyspace(_)
-            | Self::AlterKeyspace(_)
-            | Self::DropKeyspace(_)
-            | Self::CreateTable(_)
-            | Self::AlterTable(_)
-            | Self::DropTable(_)
-            | Self::RestoreTable(_)
-            | Self::CreateType(_)
-            | Self::DropType(_) => Some((NotIdempotent::Definition, self.span())),
-        };
-        why_not.map_or(Idempotence::Idempotent, |(reason, span)| Idempotence::NotIdempotent(reason, span))
-    }
+pub(crate) fn idempotence(statement: &Statement) -> Idempotence {
+    let why_not = match statement {
+        Statement::Select(_) | Statement::Use(_) => None,
+        Statement::Insert(insert) => insert_reason(insert),
+        Statement::Update(update) => update_reason(update),
+        Statement::Delete(delete) => delete_reason(delete),
+        Statement::Batch(batch) if batch.kind == BatchKind::Counter => Some((NotIdempotent::Counter, batch.span)),
+        Statement::Batch(batch) => batch.statements.iter().find_map(|member| match member {
+            Modification::Insert(insert) => insert_reason(insert),
+            Modification::Update(update) => update_reason(update),
+            Modification::Delete(delete) => delete_reason(delete),
+        }),
+        Statement::Other(other) => Some((NotIdempotent::UnknownStatement, other.span)),
+        Statement::CreateKeyspace(_)
+        | Statement::AlterKeyspace(_)
+        | Statement::DropKeyspace(_)
+        | Statement::CreateTable(_)
+        | Statement::AlterTable(_)
+        | Statement::DropTable(_)
+        | Statement::RestoreTable(_)
+        | Statement::CreateType(_)
+        | Statement::DropType(_) => Some((NotIdempotent::Definition, statement.span())),
+    };
+    why_not.map_or(Idempotence::Idempotent, |(reason, span)| Idempotence::NotIdempotent(reason, span))
 }
 
 type Reason = Option<(NotIdempotent, Span)>;

@@ -7,7 +7,7 @@ use crate::statement::{
     AlterKeyspace, AlterKeyspaceChange, Constant, ConstantKind, CreateKeyspace, Term, TermKind, WithOption,
 };
 use crate::table::{PropertyError, Tags, or_first, read_tags, tags_option, tags_term};
-use crate::{Name, Span, rules};
+use crate::{Mark, Name, Span, rules};
 
 /// A keyspace.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,6 +41,14 @@ pub enum KeyspaceChange {
     AddTags(Tags),
     /// Tags less.
     DropTags(Tags),
+}
+
+impl KeyspaceChange {
+    /// What to know before it is made.
+    #[must_use]
+    pub fn marks(&self) -> Vec<&'static Mark> {
+        crate::difference::mark::marks_of_a_keyspace_change(self)
+    }
 }
 
 impl KeyspaceDefinition {
@@ -91,25 +99,23 @@ impl KeyspaceDefinition {
         };
         AlterKeyspace { span: Span::default(), if_exists: None, keyspace: self.name.clone(), change }
     }
+
+    /// What to know before it is created.
+    #[must_use]
+    pub fn marks(&self) -> Vec<&'static Mark> {
+        crate::difference::mark::marks_of_a_keyspace(self)
+    }
 }
 
-impl CreateKeyspace {
-    /// The keyspace that it makes.
-    ///
-    /// # Errors
-    ///
-    /// A rule refuses its options, or Keyspaces is not known to have them.
-    pub fn definition(&self) -> Result<KeyspaceDefinition, PropertyError> {
-        let replication = self.replication();
-        let replication = replication.ok_or_else(|| PropertyError::refused(self.span, &rules::NO_REPLICATION))?;
-        let tags =
-            crate::statement::option(&self.options, "tags").map(|option| read_tags(&option.value)).transpose()?;
-        Ok(KeyspaceDefinition {
-            name: Name::new(self.keyspace.text.as_str()),
-            replication: Replication::read(&replication.value)?,
-            tags: tags.unwrap_or_default(),
-        })
-    }
+pub(crate) fn definition(create: &CreateKeyspace) -> Result<KeyspaceDefinition, PropertyError> {
+    let replication = create.replication();
+    let replication = replication.ok_or_else(|| PropertyError::refused(create.span, &rules::NO_REPLICATION))?;
+    let tags = crate::statement::option(&create.options, "tags").map(|option| read_tags(&option.value)).transpose()?;
+    Ok(KeyspaceDefinition {
+        name: Name::new(create.keyspace.text.as_str()),
+        replication: Replication::read(&replication.value)?,
+        tags: tags.unwrap_or_default(),
+    })
 }
 
 impl Replication {

@@ -48,14 +48,14 @@ pub use rules::Rule;
 pub use span::{Position, Span};
 pub use statement::Statement;
 pub use syntax_error::{SyntaxError, SyntaxProblem};
-pub use table::{
-    AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Encryption,
-    NewColumn, NewColumns, PointInTimeRecovery, PropertyError, PropertyProblem, ReplicaCapacity, RestoreOverride,
-    RestorePoint, ShownColumn, ShownError, StreamTags, TableBuilder, TableChange, TableDefinition, TableError,
-    TableOptions, TableProblem, TableProperty, TableRestore, Tags, TargetTracking, Ttl, WarmThroughput,
-    read_dropped_tags, read_tags,
-};
+// All of them, so that an option of a table is exported where it is declared.
+pub use table::*;
 pub use user_type::TypeDefinition;
+
+/// The options of a table and their values, which are in the root as well.
+pub mod table_options {
+    pub use crate::table::properties::*;
+}
 
 /// How many levels of parentheses, collections, types or signs may be inside each other.
 pub const MAX_DEPTH: usize = 64;

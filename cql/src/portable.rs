@@ -18,54 +18,46 @@ pub enum Portable {
 /// The options of a table or a keyspace that only Keyspaces has (`DG:cql.ddl.table`). Cassandra's `cdc` is another thing.
 const ONLY_KEYSPACES: [&str; 4] = ["autoscaling_settings", "cdc", "custom_properties", "tags"];
 
-impl Statement {
-    /// The part of it that a plain Cassandra can carry out. Replication is not looked at.
-    #[must_use]
-    pub fn portable(&self) -> Portable {
-        let mut part = self.clone();
-        let options = match &mut part {
-            Self::CreateKeyspace(create) => &mut create.options,
-            Self::CreateTable(create) => &mut create.options,
-            Self::AlterTable(alter) => match &mut alter.change {
-                AlterTableChange::With(options) => options,
-                AlterTableChange::AddTags(_)
-                | AlterTableChange::DropTags(_)
-                | AlterTableChange::AddStreamTags(_)
-                | AlterTableChange::DropStreamTags(_) => return Portable::Nothing,
-                _ => return Portable::All,
-            },
-            // The only changes of a keyspace are tags and Regions.
-            Self::AlterKeyspace(_) | Self::RestoreTable(_) => return Portable::Nothing,
+pub(crate) fn portable(statement: &Statement) -> Portable {
+    let mut part = statement.clone();
+    let options = match &mut part {
+        Statement::CreateKeyspace(create) => &mut create.options,
+        Statement::CreateTable(create) => &mut create.options,
+        Statement::AlterTable(alter) => match &mut alter.change {
+            AlterTableChange::With(options) => options,
+            AlterTableChange::AddTags(_)
+            | AlterTableChange::DropTags(_)
+            | AlterTableChange::AddStreamTags(_)
+            | AlterTableChange::DropStreamTags(_) => return Portable::Nothing,
             _ => return Portable::All,
-        };
-        let said = options.len();
-        options.retain(|option| !ONLY_KEYSPACES.contains(&option.name.text.as_str()));
-        match (said - options.len(), options.len()) {
-            (0, _) => Portable::All,
-            (_, 0) if matches!(self, Self::AlterTable(_)) => Portable::Nothing,
-            _ => Portable::Part(Box::new(part)),
-        }
+        },
+        // The only changes of a keyspace are tags and Regions.
+        Statement::AlterKeyspace(_) | Statement::RestoreTable(_) => return Portable::Nothing,
+        _ => return Portable::All,
+    };
+    let said = options.len();
+    options.retain(|option| !ONLY_KEYSPACES.contains(&option.name.text.as_str()));
+    match (said - options.len(), options.len()) {
+        (0, _) => Portable::All,
+        (_, 0) if matches!(statement, Statement::AlterTable(_)) => Portable::Nothing,
+        _ => Portable::Part(Box::new(part)),
     }
 }
 
-impl Statement {
-    /// The same definition without the options that Keyspaces takes and ignores; `None` if nothing is left.
-    #[must_use]
-    pub fn without_ignored_options(&self) -> Option<Self> {
-        let mut part = self.clone();
-        let options = match &mut part {
-            Self::CreateKeyspace(create) => {
-                create.options.retain(|option| !is_ignored_of_a_keyspace(option));
-                return Some(part);
-            }
-            Self::CreateTable(create) => &mut create.options,
-            Self::AlterTable(AlterTable { change: AlterTableChange::With(options), .. }) => options,
-            _ => return Some(part),
-        };
-        options.retain(|option| !is_ignored(option));
-        let nothing = options.is_empty() && matches!(self, Self::AlterTable(_));
-        (!nothing).then_some(part)
-    }
+pub(crate) fn without_ignored_options(statement: &Statement) -> Option<Statement> {
+    let mut part = statement.clone();
+    let options = match &mut part {
+        Statement::CreateKeyspace(create) => {
+            create.options.retain(|option| !is_ignored_of_a_keyspace(option));
+            return Some(part);
+        }
+        Statement::CreateTable(create) => &mut create.options,
+        Statement::AlterTable(AlterTable { change: AlterTableChange::With(options), .. }) => options,
+        _ => return Some(part),
+    };
+    options.retain(|option| !is_ignored(option));
+    let nothing = options.is_empty() && matches!(statement, Statement::AlterTable(_));
+    (!nothing).then_some(part)
 }
 
 #[cfg(test)]

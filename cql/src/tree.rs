@@ -19,20 +19,14 @@ pub(crate) trait Tree {
     fn spans(&mut self, change: &mut dyn FnMut(&mut Span));
 }
 
-impl Statement {
-    /// The same tree with every span empty, to compare what two texts mean.
-    #[must_use]
-    pub fn without_spans(&self) -> Self {
-        let mut bare = self.clone();
-        bare.spans(&mut |span| *span = Span::default());
-        bare
-    }
+pub(crate) fn without_spans(statement: &Statement) -> Statement {
+    let mut bare = statement.clone();
+    bare.spans(&mut |span| *span = Span::default());
+    bare
+}
 
-    /// Whether both are the same tree, wherever its parts stand.
-    #[must_use]
-    pub fn means_the_same_as(&self, other: &Self) -> bool {
-        self.without_spans() == other.without_spans()
-    }
+pub(crate) fn means_the_same_as(statement: &Statement, other: &Statement) -> bool {
+    without_spans(statement) == other.without_spans()
 }
 
 impl Tree for Span {

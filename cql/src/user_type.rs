@@ -45,13 +45,9 @@ impl TypeDefinition {
     }
 }
 
-impl CreateType {
-    /// The type that it makes.
-    #[must_use]
-    pub fn definition(&self) -> TypeDefinition {
-        let field = |field: &FieldDefinition| (Name::new(field.name.text.as_str()), field.field_type.bare());
-        TypeDefinition { name: self.name.bare(), fields: self.fields.iter().map(field).collect() }
-    }
+pub(crate) fn definition(create: &CreateType) -> TypeDefinition {
+    let field = |field: &FieldDefinition| (Name::new(field.name.text.as_str()), field.field_type.bare());
+    TypeDefinition { name: create.name.bare(), fields: create.fields.iter().map(field).collect() }
 }
 
 impl fmt::Display for TypeDefinition {

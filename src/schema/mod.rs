@@ -22,14 +22,13 @@ pub use self::plan::{Plan, Planning};
 pub use self::restore::Restore;
 pub use self::status::TableStatus;
 
-// A definition as a value, whose options are values too.
+// A definition as a value, whose options are values too: all that `keyspaces-cql` declares.
 pub use keyspaces_cql::statement::{CqlType, NativeType, Order};
+pub use keyspaces_cql::table_options::*;
 pub use keyspaces_cql::{
-    AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Column, ColumnKind, Definitions,
-    DefinitionsError, Encryption, Impossible, KeyspaceChange, KeyspaceDefinition, Left, Mark, MarkKind, Name,
-    NewColumn, NewColumns, PointInTimeRecovery, ReplicaCapacity, Replication, RestoreOverride, Step, StreamTags,
-    TableBuilder, TableChange, TableDefinition, TableError, TableOptions, TableProperty, Tags, TargetTracking, Ttl,
-    TypeDefinition, WarmThroughput,
+    Column, ColumnKind, Definitions, DefinitionsError, Impossible, KeyspaceChange, KeyspaceDefinition, Left, Mark,
+    MarkKind, Name, NewColumn, NewColumns, Replication, Step, TableBuilder, TableChange, TableDefinition, TableError,
+    TypeDefinition,
 };
 
 /// What a session defines and describes; from [`Session::schema`].

@@ -5,58 +5,55 @@ use crate::allowed::is_ignored_of_a_keyspace;
 use crate::statement::{CreateKeyspace, Term, TermKind, WithOption, option};
 use crate::{KeyspaceDefinition, Replication, Statement};
 
-impl Converter {
-    pub(super) fn create_keyspace(&mut self, mut create: CreateKeyspace) {
-        let single = KeyspaceDefinition::new(create.keyspace.text.as_str()).create().options;
-        match create.replication() {
-            Some(option) if self.stays(option) => {}
-            Some(option) => {
-                let (span, what) =
-                    (option.value.span, format!("{} becomes SingleRegionStrategy", strategy(&option.value)));
-                let reason = "Keyspaces keeps three copies in the Region. For several Regions name them with NetworkTopologyStrategy.";
-                self.tell(Action::Replaced, span, what, reason, Some("DG:cql.ddl.keyspace"));
-                create.options.retain(|option| option.name.text != "replication");
-                create.options.splice(0..0, single);
-            }
-            None => {
-                let what = format!("the replication of the keyspace {}: SingleRegionStrategy", create.keyspace);
-                let reason = "Keyspaces wants it to be said.";
-                self.tell(Action::Added, create.keyspace.span, what, reason, Some("DG:cql.ddl.keyspace"));
-                create.options.splice(0..0, single);
-            }
+pub(super) fn create_keyspace(converter: &mut Converter, mut create: CreateKeyspace) {
+    let single = KeyspaceDefinition::new(create.keyspace.text.as_str()).create().options;
+    match create.replication() {
+        Some(option) if stays(option) => {}
+        Some(option) => {
+            let (span, what) = (option.value.span, format!("{} becomes SingleRegionStrategy", strategy(&option.value)));
+            let reason = "Keyspaces keeps three copies in the Region. For several Regions name them with NetworkTopologyStrategy.";
+            converter.tell(Action::Replaced, span, what, reason, Some("DG:cql.ddl.keyspace"));
+            create.options.retain(|option| option.name.text != "replication");
+            create.options.splice(0..0, single);
         }
-        if let Some(durable) = option(&create.options, "durable_writes").map(|option| option.span) {
-            let is_false = |value: &Term| value.to_string().to_ascii_lowercase().contains("false");
-            if create.durable_writes().is_some_and(|option| is_false(&option.value)) {
-                self.tell(
-                    Action::LeftOut,
-                    durable,
-                    "durable_writes",
-                    "All writes are durable.",
-                    Some("DG:cql.ddl.keyspace"),
-                );
-            }
-            create.options.retain(|option| option.name.text != "durable_writes");
+        None => {
+            let what = format!("the replication of the keyspace {}: SingleRegionStrategy", create.keyspace);
+            let reason = "Keyspaces wants it to be said.";
+            converter.tell(Action::Added, create.keyspace.span, what, reason, Some("DG:cql.ddl.keyspace"));
+            create.options.splice(0..0, single);
         }
-        let known = |option: &WithOption| ["replication", "tags"].contains(&option.name.text.as_str());
-        for option in create.options.iter().filter(|option| !known(option)) {
-            let ignored = is_ignored_of_a_keyspace(option);
-            let reason =
-                if ignored { "Keyspaces has no use for it." } else { "Keyspaces has no such option of a keyspace." };
-            self.tell(Action::LeftOut, option.span, option.name.to_string(), reason, Some("DG:cql.ddl.keyspace"));
-        }
-        create.options.retain(known);
-        self.statements.push(Statement::CreateKeyspace(create));
     }
-
-    /// Whether Keyspaces takes the replication: several Regions are named as AWS names them.
-    fn stays(&self, option: &WithOption) -> bool {
-        match Replication::read(&option.value) {
-            Ok(Replication::MultiRegion(regions)) => regions.iter().all(|region| is_region(region)),
-            // A strategy that is read as a single Region in other words is written in Keyspaces' own.
-            Ok(Replication::SingleRegion) => strategy(&option.value).ends_with("SingleRegionStrategy"),
-            Err(_) => false,
+    if let Some(durable) = option(&create.options, "durable_writes").map(|option| option.span) {
+        let is_false = |value: &Term| value.to_string().to_ascii_lowercase().contains("false");
+        if create.durable_writes().is_some_and(|option| is_false(&option.value)) {
+            converter.tell(
+                Action::LeftOut,
+                durable,
+                "durable_writes",
+                "All writes are durable.",
+                Some("DG:cql.ddl.keyspace"),
+            );
         }
+        create.options.retain(|option| option.name.text != "durable_writes");
+    }
+    let known = |option: &WithOption| ["replication", "tags"].contains(&option.name.text.as_str());
+    for option in create.options.iter().filter(|option| !known(option)) {
+        let ignored = is_ignored_of_a_keyspace(option);
+        let reason =
+            if ignored { "Keyspaces has no use for it." } else { "Keyspaces has no such option of a keyspace." };
+        converter.tell(Action::LeftOut, option.span, option.name.to_string(), reason, Some("DG:cql.ddl.keyspace"));
+    }
+    create.options.retain(known);
+    converter.statements.push(Statement::CreateKeyspace(create));
+}
+
+/// Whether Keyspaces takes the replication: several Regions are named as AWS names them.
+fn stays(option: &WithOption) -> bool {
+    match Replication::read(&option.value) {
+        Ok(Replication::MultiRegion(regions)) => regions.iter().all(|region| is_region(region)),
+        // A strategy that is read as a single Region in other words is written in Keyspaces' own.
+        Ok(Replication::SingleRegion) => strategy(&option.value).ends_with("SingleRegionStrategy"),
+        Err(_) => false,
     }
 }
 

@@ -174,10 +174,10 @@ impl Converter {
 
     fn statement(&mut self, statement: Statement) {
         match statement {
-            Statement::CreateKeyspace(create) => self.create_keyspace(create),
-            Statement::CreateTable(create) => self.create_table(create),
-            Statement::CreateType(create) => self.create_type(create),
-            Statement::AlterTable(alter) => self.alter_table(alter),
+            Statement::CreateKeyspace(create) => keyspace::create_keyspace(self, create),
+            Statement::CreateTable(create) => table::create_table(self, create),
+            Statement::CreateType(create) => types::create_type(self, create),
+            Statement::AlterTable(alter) => table::alter_table(self, alter),
             Statement::AlterKeyspace(alter) => self.tell(
                 Action::LeftOut,
                 alter.span,
@@ -190,13 +190,13 @@ impl Converter {
                 let reason = "What is dropped is gone only after a while, and cannot be created again before.";
                 self.tell(Action::LeftOut, statement.span(), words, reason, Some("DG:functional-differences"));
             }
-            Statement::Other(other) => self.other(&other),
+            Statement::Other(other) => other::other(self, &other),
             Statement::Use(it) => {
                 self.keyspace = Some(it.keyspace.text.clone());
                 self.statements.push(Statement::Use(it));
             }
             other => {
-                self.used_by(&other);
+                table::used_by(self, &other);
                 self.statements.push(other);
             }
         }
@@ -204,7 +204,7 @@ impl Converter {
 
     /// The statements without those that Keyspaces refuses, and the findings in the order of the text.
     fn finish(mut self, text: &str) -> Conversion {
-        self.turn_on_what_is_used();
+        table::turn_on_what_is_used(&mut self);
         for statement in std::mem::take(&mut self.statements) {
             if self.is_taken(&statement) {
                 self.statements.push(statement);
@@ -242,7 +242,7 @@ impl Converter {
             ));
         }
         if let Statement::CreateTable(create) = statement {
-            create.examine(&mut |error| {
+            crate::table::create::examine(create, &mut |error| {
                 if let Some((_, advice)) = lint::schema::problem(&error.problem) {
                     let advice = advice.unwrap_or("Correct it, and convert the schema again.");
                     problems.push((at(error.span), error.problem.to_string(), advice, None));

@@ -4,56 +4,54 @@ use super::{Action, ConversionFinding, Converter};
 use crate::statement::{CqlType, CqlTypeKind, CreateTable, NativeType, Other};
 use crate::{Name, Position, QualifiedName, Rule, Statement, TableDefinition, parse, rules};
 
-impl Converter {
-    pub(super) fn index(&mut self, other: &Other) {
-        let table = other.tables.first().cloned();
-        let column = column_of_index(&other.text);
-        let what = match (&table, &column) {
-            (Some(table), Some((None, column))) => format!("the index on {} ({column})", self.qualified(table)),
-            (Some(table), Some((Some(part), column))) => {
-                format!("the index on {} ({part}({column}))", self.qualified(table))
-            }
-            _ => "this index".to_owned(),
-        };
-        let instead = table.zip(column).and_then(|(table, (part, column))| {
-            Some(by_column(&self.table(&table)?.definition().ok()?, part.as_deref(), &column)?.to_string())
-        });
-        self.second_table(other, what, instead, &rules::INDEX);
-    }
-
-    pub(super) fn view(&mut self, other: &Other) {
-        let view = View::read(&other.text);
-        let what = view
-            .as_ref()
-            .map_or_else(|| "this materialized view".to_owned(), |view| format!("the materialized view {}", view.name));
-        let base = other.tables.first().and_then(|table| self.table(table)?.definition().ok());
-        let instead = view.zip(base).and_then(|(view, base)| Some(view.table(&base)?.to_string()));
-        self.second_table(other, what, instead, &rules::MATERIALIZED_VIEW);
-    }
-
-    fn second_table(&mut self, other: &Other, what: String, instead: Option<String>, rule: &'static Rule) {
-        let reason = match instead {
-            Some(_) => {
-                "Keyspaces lacks it: write the rows to a second table as well, in one batch with those of the first."
-            }
-            None => rule.advice,
-        };
-        self.findings.push(ConversionFinding {
-            action: Action::Decide,
-            span: other.span,
-            position: Position::default(),
-            what: format!("{what} is left out"),
-            reason: reason.to_owned(),
-            instead,
-            source: Some(rule.source),
-        });
-    }
-
-    fn table(&self, name: &QualifiedName) -> Option<&CreateTable> {
-        match self.statements.get(*self.tables.get(&self.key(name))?)? {
-            Statement::CreateTable(create) => Some(create),
-            _ => None,
+pub(super) fn index(converter: &mut Converter, other: &Other) {
+    let table = other.tables.first().cloned();
+    let column = column_of_index(&other.text);
+    let what = match (&table, &column) {
+        (Some(table), Some((None, column))) => format!("the index on {} ({column})", converter.qualified(table)),
+        (Some(table), Some((Some(part), column))) => {
+            format!("the index on {} ({part}({column}))", converter.qualified(table))
         }
+        _ => "this index".to_owned(),
+    };
+    let instead = table.zip(column).and_then(|(table, (part, column))| {
+        Some(by_column(&find_table(converter, &table)?.definition().ok()?, part.as_deref(), &column)?.to_string())
+    });
+    second_table(converter, other, what, instead, &rules::INDEX);
+}
+
+pub(super) fn view(converter: &mut Converter, other: &Other) {
+    let view = View::read(&other.text);
+    let what = view
+        .as_ref()
+        .map_or_else(|| "this materialized view".to_owned(), |view| format!("the materialized view {}", view.name));
+    let base = other.tables.first().and_then(|table| find_table(converter, table)?.definition().ok());
+    let instead = view.zip(base).and_then(|(view, base)| Some(view.table(&base)?.to_string()));
+    second_table(converter, other, what, instead, &rules::MATERIALIZED_VIEW);
+}
+
+fn second_table(converter: &mut Converter, other: &Other, what: String, instead: Option<String>, rule: &'static Rule) {
+    let reason = match instead {
+        Some(_) => {
+            "Keyspaces lacks it: write the rows to a second table as well, in one batch with those of the first."
+        }
+        None => rule.advice,
+    };
+    converter.findings.push(ConversionFinding {
+        action: Action::Decide,
+        span: other.span,
+        position: Position::default(),
+        what: format!("{what} is left out"),
+        reason: reason.to_owned(),
+        instead,
+        source: Some(rule.source),
+    });
+}
+
+fn find_table<'c>(converter: &'c Converter, name: &QualifiedName) -> Option<&'c CreateTable> {
+    match converter.statements.get(*converter.tables.get(&converter.key(name))?)? {
+        Statement::CreateTable(create) => Some(create),
+        _ => None,
     }
 }
 

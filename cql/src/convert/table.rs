@@ -1,5 +1,6 @@
 //! Tables: their options, and what changes them later in the same text.
 
+use super::types::column_type;
 use super::{Action, Converter, Key};
 use crate::allowed::{CREATE_TABLE_OPTIONS, is_ignored};
 use crate::statement::{
@@ -14,166 +15,166 @@ pub(super) struct Used {
     timestamps: Option<Span>,
 }
 
-impl Converter {
-    pub(super) fn create_table(&mut self, mut create: CreateTable) {
-        let key = self.key(&create.table);
-        create.table = self.qualified(&create.table);
-        if let Some(span) = create.compact_storage.take() {
-            let reason =
-                "Keyspaces stores rows in its own way. A table of Thrift's dynamic columns has to be modelled anew.";
-            self.tell(Action::LeftOut, span, "COMPACT STORAGE", reason, Some("DG:cql.ddl.table"));
-        }
-        for column in &mut create.columns {
-            self.column(column);
-        }
-        self.options(&mut create.options);
-        self.tables.insert(key, self.statements.len());
-        self.statements.push(Statement::CreateTable(create));
+pub(super) fn create_table(converter: &mut Converter, mut create: CreateTable) {
+    let key = converter.key(&create.table);
+    create.table = converter.qualified(&create.table);
+    if let Some(span) = create.compact_storage.take() {
+        let reason =
+            "Keyspaces stores rows in its own way. A table of Thrift's dynamic columns has to be modelled anew.";
+        converter.tell(Action::LeftOut, span, "COMPACT STORAGE", reason, Some("DG:cql.ddl.table"));
     }
-
-    fn column(&mut self, column: &mut ColumnDefinition) {
-        let of = format!("the column {}", column.name);
-        self.column_type(&mut column.column_type, &of);
+    for column in &mut create.columns {
+        convert_column(converter, column);
     }
+    convert_options(converter, &mut create.options);
+    converter.tables.insert(key, converter.statements.len());
+    converter.statements.push(Statement::CreateTable(create));
+}
 
-    /// Keeps the options that Keyspaces heeds.
-    fn options(&mut self, options: &mut Vec<WithOption>) {
-        let ignored: Vec<_> = options.iter().filter(|option| is_left_out(option)).collect();
-        if let (Some(first), Some(last)) = (ignored.first(), ignored.last()) {
-            let names: Vec<_> = ignored.iter().map(|option| option.name.to_string()).collect();
-            let reason = "How rows are stored, cached and repaired is the service's business.";
-            let span = first.span.to(last.span);
-            self.tell(Action::LeftOut, span, names.join(", "), reason, Some("DG:functional-differences"));
-        }
-        for option in options.iter().filter(|option| !is_left_out(option)) {
-            let is_stream = option.name.text == "cdc" && !says_none(option);
-            let is_unknown = !CREATE_TABLE_OPTIONS.contains(&option.name.text.as_str());
-            let what = option.name.to_string();
-            if is_stream && !is_of_keyspaces(options) {
-                let reason = "Keyspaces has CDC streams of its own, read by another API: turn one on with cdc = true and \
-                              cdc_specification in custom_properties where it is wanted.";
-                self.tell(Action::Decide, option.span, what, reason, Some("DG:cdc_how-it-works"));
-            } else if is_unknown {
-                let reason = "Keyspaces has no such option of a table.";
-                self.tell(Action::LeftOut, option.span, what, reason, Some("DG:cql.ddl.table"));
-            }
-        }
-        let of_keyspaces = is_of_keyspaces(options);
-        options.retain(|option| {
-            let kept = CREATE_TABLE_OPTIONS.contains(&option.name.text.as_str()) && !is_ignored(option);
-            let is_cassandras_stream = option.name.text == "cdc" && !of_keyspaces;
-            kept && !says_none(option) && !is_cassandras_stream
-        });
+fn convert_column(converter: &mut Converter, column: &mut ColumnDefinition) {
+    let of = format!("the column {}", column.name);
+    column_type(converter, &mut column.column_type, &of);
+}
+
+/// Keeps the options that Keyspaces heeds.
+fn convert_options(converter: &mut Converter, options: &mut Vec<WithOption>) {
+    let ignored: Vec<_> = options.iter().filter(|option| is_left_out(option)).collect();
+    if let (Some(first), Some(last)) = (ignored.first(), ignored.last()) {
+        let names: Vec<_> = ignored.iter().map(|option| option.name.to_string()).collect();
+        let reason = "How rows are stored, cached and repaired is the service's business.";
+        let span = first.span.to(last.span);
+        converter.tell(Action::LeftOut, span, names.join(", "), reason, Some("DG:functional-differences"));
     }
-
-    pub(super) fn alter_table(&mut self, mut alter: AlterTable) {
-        let there = self.tables.get(&self.key(&alter.table)).copied();
-        alter.table = self.qualified(&alter.table);
-        let (span, table) = (alter.span, alter.table.to_string());
-        if let AlterTableChange::AddBare(columns) = alter.change {
-            alter.change = AlterTableChange::Add(columns);
-        }
-        match &mut alter.change {
-            AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
-                columns.iter_mut().for_each(|column| self.column(column));
-            }
-            AlterTableChange::With(options) => self.options(options),
-            _ => {}
-        }
-        let Some(create) = there.and_then(|at| self.statements.get_mut(at)) else { return self.of_another_text(alter) };
-        let Statement::CreateTable(create) = create else { return };
-        let what = match alter.change {
-            AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
-                create.columns.extend(columns);
-                "columns are added"
-            }
-            AlterTableChange::With(options) => {
-                for new in options {
-                    create.options.retain(|option| option.name.text != new.name.text);
-                    create.options.push(new);
-                }
-                "options are changed"
-            }
-            AlterTableChange::Drop(columns) => {
-                create.columns.retain(|column| columns.iter().all(|gone| gone.text != column.name.text));
-                "columns are dropped"
-            }
-            AlterTableChange::Rename(names) => {
-                names.iter().for_each(|(from, to)| rename(create, from, to));
-                "columns are renamed"
-            }
-            AlterTableChange::ColumnType(name, to) => {
-                let column = create.columns.iter_mut().find(|column| column.name.text == name.text);
-                column.into_iter().for_each(|column| column.column_type = to.clone());
-                "the type of a column is changed"
-            }
-            AlterTableChange::DropCompactStorage(_) => return,
-            AlterTableChange::AddTags(_)
-            | AlterTableChange::DropTags(_)
-            | AlterTableChange::AddStreamTags(_)
-            | AlterTableChange::DropStreamTags(_) => return self.statements.push(Statement::AlterTable(alter)),
-        };
-        let what = format!("the ALTER TABLE of {table}: {what} in its CREATE TABLE");
-        let reason = "A table that is being created cannot be changed yet.";
-        self.tell(Action::Replaced, span, what, reason, Some("DG:cql.ddl.table"));
-    }
-
-    /// An ALTER TABLE whose CREATE TABLE is not in the text.
-    fn of_another_text(&mut self, alter: AlterTable) {
-        if matches!(&alter.change, AlterTableChange::With(options) if options.is_empty()) {
-            return;
-        }
-        self.statements.push(Statement::AlterTable(alter));
-    }
-
-    pub(super) fn used_by(&mut self, statement: &Statement) {
-        let mut uses = Vec::new();
-        match statement {
-            Statement::Insert(insert) => uses.push((&insert.table, insert.using.as_ref())),
-            Statement::Update(update) => uses.push((&update.table, update.using.as_ref())),
-            Statement::Delete(delete) => uses.push((&delete.table, delete.using.as_ref())),
-            Statement::Batch(batch) => {
-                for modification in &batch.statements {
-                    uses.push((modification.table(), modification.using()));
-                    uses.push((modification.table(), batch.using.as_ref()));
-                }
-            }
-            _ => {}
-        }
-        for (table, using) in uses.into_iter().filter_map(|(table, using)| Some((table, using?))) {
-            let (key, span) = (self.key(table), using.span);
-            let used = self.used.entry(key).or_default();
-            used.ttl = used.ttl.or_else(|| using.ttl().map(|_| span));
-            used.timestamps = used.timestamps.or_else(|| using.timestamp().map(|_| span));
+    for option in options.iter().filter(|option| !is_left_out(option)) {
+        let is_stream = option.name.text == "cdc" && !says_none(option);
+        let is_unknown = !CREATE_TABLE_OPTIONS.contains(&option.name.text.as_str());
+        let what = option.name.to_string();
+        if is_stream && !is_of_keyspaces(options) {
+            let reason = "Keyspaces has CDC streams of its own, read by another API: turn one on with cdc = true and \
+                          cdc_specification in custom_properties where it is wanted.";
+            converter.tell(Action::Decide, option.span, what, reason, Some("DG:cdc_how-it-works"));
+        } else if is_unknown {
+            let reason = "Keyspaces has no such option of a table.";
+            converter.tell(Action::LeftOut, option.span, what, reason, Some("DG:cql.ddl.table"));
         }
     }
+    let of_keyspaces = is_of_keyspaces(options);
+    options.retain(|option| {
+        let kept = CREATE_TABLE_OPTIONS.contains(&option.name.text.as_str()) && !is_ignored(option);
+        let is_cassandras_stream = option.name.text == "cdc" && !of_keyspaces;
+        kept && !says_none(option) && !is_cassandras_stream
+    });
+}
 
-    /// Turns on, in the tables of the text, what its statements use.
-    pub(super) fn turn_on_what_is_used(&mut self) {
-        let tables: Vec<(Key, usize)> = self.tables.clone().into_iter().collect();
-        for (key, at) in tables {
-            let used = self.used.remove(&key).unwrap_or_default();
-            let Some(Statement::CreateTable(create)) = self.statements.get(at) else { continue };
-            let options = TableOptions::examine(&create.options, &mut |_| {});
-            let (mut after, table) = (options.clone(), create.table.to_string());
-            let default_ttl = option(&create.options, "default_time_to_live").map(|option| option.span);
-            if let (None, Some(span)) = (options.ttl, default_ttl.or(used.ttl)) {
-                after = after.and(Ttl::Enabled);
-                let what = format!("ttl = enabled for the table {table}");
-                let reason = "Rows expire only in a table that has Time to Live on; it stays on.";
-                self.tell(Action::Added, span, what, reason, Some("DG:TTL-how-to-create-table"));
+pub(super) fn alter_table(converter: &mut Converter, mut alter: AlterTable) {
+    let there = converter.tables.get(&converter.key(&alter.table)).copied();
+    alter.table = converter.qualified(&alter.table);
+    let (span, table) = (alter.span, alter.table.to_string());
+    if let AlterTableChange::AddBare(columns) = alter.change {
+        alter.change = AlterTableChange::Add(columns);
+    }
+    match &mut alter.change {
+        AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
+            columns.iter_mut().for_each(|column| convert_column(converter, column));
+        }
+        AlterTableChange::With(options) => convert_options(converter, options),
+        _ => {}
+    }
+    let Some(create) = there.and_then(|at| converter.statements.get_mut(at)) else {
+        return of_another_text(converter, alter);
+    };
+    let Statement::CreateTable(create) = create else { return };
+    let what = match alter.change {
+        AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
+            create.columns.extend(columns);
+            "columns are added"
+        }
+        AlterTableChange::With(options) => {
+            for new in options {
+                create.options.retain(|option| option.name.text != new.name.text);
+                create.options.push(new);
             }
-            if let (None, Some(span)) = (options.client_side_timestamps, used.timestamps) {
-                after = after.and(TableProperty::from(ClientSideTimestamps::Enabled));
-                let what = format!("client_side_timestamps = enabled for the table {table}");
-                let reason = "USING TIMESTAMP is taken only by a table that has them on; they stay on.";
-                self.tell(Action::Added, span, what, reason, Some("DG:client-side-timestamps"));
+            "options are changed"
+        }
+        AlterTableChange::Drop(columns) => {
+            create.columns.retain(|column| columns.iter().all(|gone| gone.text != column.name.text));
+            "columns are dropped"
+        }
+        AlterTableChange::Rename(names) => {
+            names.iter().for_each(|(from, to)| rename(create, from, to));
+            "columns are renamed"
+        }
+        AlterTableChange::ColumnType(name, to) => {
+            let column = create.columns.iter_mut().find(|column| column.name.text == name.text);
+            column.into_iter().for_each(|column| column.column_type = to.clone());
+            "the type of a column is changed"
+        }
+        AlterTableChange::DropCompactStorage(_) => return,
+        AlterTableChange::AddTags(_)
+        | AlterTableChange::DropTags(_)
+        | AlterTableChange::AddStreamTags(_)
+        | AlterTableChange::DropStreamTags(_) => return converter.statements.push(Statement::AlterTable(alter)),
+    };
+    let what = format!("the ALTER TABLE of {table}: {what} in its CREATE TABLE");
+    let reason = "A table that is being created cannot be changed yet.";
+    converter.tell(Action::Replaced, span, what, reason, Some("DG:cql.ddl.table"));
+}
+
+/// An ALTER TABLE whose CREATE TABLE is not in the text.
+fn of_another_text(converter: &mut Converter, alter: AlterTable) {
+    if matches!(&alter.change, AlterTableChange::With(options) if options.is_empty()) {
+        return;
+    }
+    converter.statements.push(Statement::AlterTable(alter));
+}
+
+pub(super) fn used_by(converter: &mut Converter, statement: &Statement) {
+    let mut uses = Vec::new();
+    match statement {
+        Statement::Insert(insert) => uses.push((&insert.table, insert.using.as_ref())),
+        Statement::Update(update) => uses.push((&update.table, update.using.as_ref())),
+        Statement::Delete(delete) => uses.push((&delete.table, delete.using.as_ref())),
+        Statement::Batch(batch) => {
+            for modification in &batch.statements {
+                uses.push((modification.table(), modification.using()));
+                uses.push((modification.table(), batch.using.as_ref()));
             }
-            if let Some(Statement::CreateTable(create)) = self.statements.get_mut(at)
-                && after != options
-            {
-                create.options = after.with_options();
-            }
+        }
+        _ => {}
+    }
+    for (table, using) in uses.into_iter().filter_map(|(table, using)| Some((table, using?))) {
+        let (key, span) = (converter.key(table), using.span);
+        let used = converter.used.entry(key).or_default();
+        used.ttl = used.ttl.or_else(|| using.ttl().map(|_| span));
+        used.timestamps = used.timestamps.or_else(|| using.timestamp().map(|_| span));
+    }
+}
+
+/// Turns on, in the tables of the text, what its statements use.
+pub(super) fn turn_on_what_is_used(converter: &mut Converter) {
+    let tables: Vec<(Key, usize)> = converter.tables.clone().into_iter().collect();
+    for (key, at) in tables {
+        let used = converter.used.remove(&key).unwrap_or_default();
+        let Some(Statement::CreateTable(create)) = converter.statements.get(at) else { continue };
+        let options = TableOptions::examine(&create.options, &mut |_| {});
+        let (mut after, table) = (options.clone(), create.table.to_string());
+        let default_ttl = option(&create.options, "default_time_to_live").map(|option| option.span);
+        if let (None, Some(span)) = (options.ttl, default_ttl.or(used.ttl)) {
+            after = after.and(Ttl::Enabled);
+            let what = format!("ttl = enabled for the table {table}");
+            let reason = "Rows expire only in a table that has Time to Live on; it stays on.";
+            converter.tell(Action::Added, span, what, reason, Some("DG:TTL-how-to-create-table"));
+        }
+        if let (None, Some(span)) = (options.client_side_timestamps, used.timestamps) {
+            after = after.and(TableProperty::from(ClientSideTimestamps::Enabled));
+            let what = format!("client_side_timestamps = enabled for the table {table}");
+            let reason = "USING TIMESTAMP is taken only by a table that has them on; they stay on.";
+            converter.tell(Action::Added, span, what, reason, Some("DG:client-side-timestamps"));
+        }
+        if let Some(Statement::CreateTable(create)) = converter.statements.get_mut(at)
+            && after != options
+        {
+            create.options = after.with_options();
         }
     }
 }

@@ -5,78 +5,76 @@ use super::{Action, Converter};
 use crate::statement::{CqlType, CqlTypeKind, CreateType, NativeType, Other};
 use crate::{QualifiedName, Span, Statement, parse};
 
-impl Converter {
-    pub(super) fn create_type(&mut self, mut create: CreateType) {
-        let key = self.key(&create.name);
-        create.name = self.qualified(&create.name);
-        for field in &mut create.fields {
-            self.field(&mut field.field_type, &create.name, &field.name.to_string());
-        }
-        self.types.insert(key, self.statements.len());
-        self.statements.push(Statement::CreateType(create));
+pub(super) fn create_type(converter: &mut Converter, mut create: CreateType) {
+    let key = converter.key(&create.name);
+    create.name = converter.qualified(&create.name);
+    for field in &mut create.fields {
+        convert_field(converter, &mut field.field_type, &create.name, &field.name.to_string());
     }
+    converter.types.insert(key, converter.statements.len());
+    converter.statements.push(Statement::CreateType(create));
+}
 
-    fn field(&mut self, field_type: &mut CqlType, of: &QualifiedName, field: &str) {
-        self.column_type(field_type, &format!("the field {field} of the type {of}"));
-        if let CqlTypeKind::UserDefined(inner) = &field_type.kind {
-            let what = format!("the field {field} of the type {of} becomes frozen<{inner}>");
-            let reason = "A type inside another one is frozen.";
-            self.tell(Action::Replaced, field_type.span, what, reason, Some("DG:cql.ddl.type"));
-            *field_type = CqlType { kind: CqlTypeKind::Frozen(Box::new(field_type.clone())), span: field_type.span };
-        }
+fn convert_field(converter: &mut Converter, field_type: &mut CqlType, of: &QualifiedName, field: &str) {
+    column_type(converter, field_type, &format!("the field {field} of the type {of}"));
+    if let CqlTypeKind::UserDefined(inner) = &field_type.kind {
+        let what = format!("the field {field} of the type {of} becomes frozen<{inner}>");
+        let reason = "A type inside another one is frozen.";
+        converter.tell(Action::Replaced, field_type.span, what, reason, Some("DG:cql.ddl.type"));
+        *field_type = CqlType { kind: CqlTypeKind::Frozen(Box::new(field_type.clone())), span: field_type.span };
     }
+}
 
-    /// `ALTER TYPE … ADD`, made part of the type where that is in the same text.
-    pub(super) fn alter_type(&mut self, other: &Other) -> bool {
-        let Some((name, added)) = split(&other.text) else { return false };
-        let Ok(Statement::CreateType(mut added)) = parse(&format!("CREATE TYPE {name} ({added})")) else {
-            return false;
-        };
-        let Some(at) = self.types.get(&self.key(&added.name)).copied() else { return false };
-        for field in &mut added.fields {
-            // Its spans are not those of the text.
-            crate::tree::Tree::spans(&mut field.field_type, &mut |span| *span = other.span);
-            self.field(&mut field.field_type, &added.name, &field.name.to_string());
-        }
-        let names: Vec<_> = added.fields.iter().map(|field| field.name.to_string()).collect();
-        if let Some(Statement::CreateType(create)) = self.statements.get_mut(at) {
-            create.fields.extend(added.fields);
-        }
-        let what = format!("{} of the type {} becomes part of its CREATE TYPE", names.join(", "), added.name);
-        self.tell(Action::Replaced, other.span, what, "Keyspaces has no ALTER TYPE.", Some("DG:cassandra-apis"));
-        true
+/// `ALTER TYPE … ADD`, made part of the type where that is in the same text.
+pub(super) fn alter_type(converter: &mut Converter, other: &Other) -> bool {
+    let Some((name, added)) = split(&other.text) else { return false };
+    let Ok(Statement::CreateType(mut added)) = parse(&format!("CREATE TYPE {name} ({added})")) else {
+        return false;
+    };
+    let Some(at) = converter.types.get(&converter.key(&added.name)).copied() else { return false };
+    for field in &mut added.fields {
+        // Its spans are not those of the text.
+        crate::tree::Tree::spans(&mut field.field_type, &mut |span| *span = other.span);
+        convert_field(converter, &mut field.field_type, &added.name, &field.name.to_string());
     }
+    let names: Vec<_> = added.fields.iter().map(|field| field.name.to_string()).collect();
+    if let Some(Statement::CreateType(create)) = converter.statements.get_mut(at) {
+        create.fields.extend(added.fields);
+    }
+    let what = format!("{} of the type {} becomes part of its CREATE TYPE", names.join(", "), added.name);
+    converter.tell(Action::Replaced, other.span, what, "Keyspaces has no ALTER TYPE.", Some("DG:cassandra-apis"));
+    true
+}
 
-    /// Puts types of Keyspaces in the place of those that it has not, in all parts of `cql_type`.
-    pub(super) fn column_type(&mut self, cql_type: &mut CqlType, of: &str) {
-        let before = cql_type.to_string();
-        let (replaced, reason) = match &mut cql_type.kind {
-            CqlTypeKind::Native(NativeType::Duration) => {
-                (CqlType::from(NativeType::Text), "Keyspaces has no durations: write them as text, such as 12h30m.")
-            }
-            CqlTypeKind::Vector(element, _) => (
-                CqlType::frozen(CqlType::list((**element).clone())),
-                "Keyspaces has no vectors: the list keeps the numbers, and nothing searches them by distance.",
-            ),
-            CqlTypeKind::Custom(class) => (
-                of_class(class),
-                "Keyspaces has no types named by a Java class; what the bytes mean is the application's business.",
-            ),
-            CqlTypeKind::List(part) | CqlTypeKind::Set(part) | CqlTypeKind::Frozen(part) => {
-                return self.column_type(part, of);
-            }
-            CqlTypeKind::Map(key, value) => {
-                self.column_type(key, of);
-                return self.column_type(value, of);
-            }
-            CqlTypeKind::Tuple(parts) => return parts.iter_mut().for_each(|part| self.column_type(part, of)),
-            CqlTypeKind::Native(_) | CqlTypeKind::UserDefined(_) => return,
-        };
-        let span = cql_type.span;
-        let what = format!("the type {before} of {of} becomes {replaced}");
-        self.tell(Action::Replaced, span, what, reason, Some("DG:cassandra-apis"));
-        *cql_type = spanned(replaced, span);
-    }
+/// Puts types of Keyspaces in the place of those that it has not, in all parts of `cql_type`.
+pub(super) fn column_type(converter: &mut Converter, cql_type: &mut CqlType, of: &str) {
+    let before = cql_type.to_string();
+    let (replaced, reason) = match &mut cql_type.kind {
+        CqlTypeKind::Native(NativeType::Duration) => {
+            (CqlType::from(NativeType::Text), "Keyspaces has no durations: write them as text, such as 12h30m.")
+        }
+        CqlTypeKind::Vector(element, _) => (
+            CqlType::frozen(CqlType::list((**element).clone())),
+            "Keyspaces has no vectors: the list keeps the numbers, and nothing searches them by distance.",
+        ),
+        CqlTypeKind::Custom(class) => (
+            of_class(class),
+            "Keyspaces has no types named by a Java class; what the bytes mean is the application's business.",
+        ),
+        CqlTypeKind::List(part) | CqlTypeKind::Set(part) | CqlTypeKind::Frozen(part) => {
+            return column_type(converter, part, of);
+        }
+        CqlTypeKind::Map(key, value) => {
+            column_type(converter, key, of);
+            return column_type(converter, value, of);
+        }
+        CqlTypeKind::Tuple(parts) => return parts.iter_mut().for_each(|part| column_type(converter, part, of)),
+        CqlTypeKind::Native(_) | CqlTypeKind::UserDefined(_) => return,
+    };
+    let span = cql_type.span;
+    let what = format!("the type {before} of {of} becomes {replaced}");
+    converter.tell(Action::Replaced, span, what, reason, Some("DG:cassandra-apis"));
+    *cql_type = spanned(replaced, span);
 }
 
 fn spanned(mut cql_type: CqlType, at: Span) -> CqlType {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 
+use super::Difference;
 use crate::judge::judge_all;
 use crate::table::TableProblem;
 use crate::{
@@ -181,6 +182,20 @@ impl Definitions {
             table.options.ignored = options.ignored;
         }
         part
+    }
+
+    /// What makes `to` of these, as they are there.
+    ///
+    /// Keyspaces come before types, types before the tables and types that use them, changes of tables before new tables, and
+    /// of the changes of a table those first that can be undone. What is there and not in `to` is told and left alone,
+    /// never dropped. `home` is the Region that a keyspace in a single one is in. TTL of a table that is there in several
+    /// Regions cannot be changed (`DG:multiRegion-replication_usage-notes`). See [`TableDefinition::difference`] for what
+    /// becomes of options that are not said.
+    ///
+    /// [`TableDefinition::difference`]: crate::TableDefinition::difference
+    #[must_use]
+    pub fn difference(&self, to: &Self, home: &str) -> Difference {
+        super::difference(self, to, home)
     }
 }
 

@@ -46,53 +46,40 @@ impl fmt::Display for Mark {
     }
 }
 
-impl KeyspaceDefinition {
-    /// What to know before it is created.
-    #[must_use]
-    pub fn marks(&self) -> Vec<&'static Mark> {
-        match self.replication {
-            Replication::SingleRegion => Vec::new(),
-            Replication::MultiRegion(_) => vec![&EVERY_REGION],
-        }
+pub(crate) fn marks_of_a_keyspace(keyspace: &KeyspaceDefinition) -> Vec<&'static Mark> {
+    match keyspace.replication {
+        Replication::SingleRegion => Vec::new(),
+        Replication::MultiRegion(_) => vec![&EVERY_REGION],
     }
 }
 
-impl KeyspaceChange {
-    /// What to know before it is made.
-    #[must_use]
-    pub fn marks(&self) -> Vec<&'static Mark> {
-        match self {
-            Self::AddRegion(_) => vec![&REGION_STAYS, &EVERY_REGION, &REGION_IS_COPIED],
-            Self::AddTags(_) | Self::DropTags(_) => Vec::new(),
-        }
+pub(crate) fn marks_of_a_keyspace_change(change: &KeyspaceChange) -> Vec<&'static Mark> {
+    match change {
+        KeyspaceChange::AddRegion(_) => vec![&REGION_STAYS, &EVERY_REGION, &REGION_IS_COPIED],
+        KeyspaceChange::AddTags(_) | KeyspaceChange::DropTags(_) => Vec::new(),
     }
 }
 
-impl TableDefinition {
-    /// What to know before it is created. What cannot be undone is not among it: it can be dropped.
-    #[must_use]
-    pub fn marks(&self) -> Vec<&'static Mark> {
-        let mut marks: Vec<&Mark> = Vec::new();
-        for property in self.options.properties() {
-            for mark in property.marks(&TableOptions::default()) {
-                if mark.kind != MarkKind::CannotBeUndone && !marks.contains(&mark) {
-                    marks.push(mark);
-                }
+pub(crate) fn marks_of_a_table(table: &TableDefinition) -> Vec<&'static Mark> {
+    let mut marks: Vec<&Mark> = Vec::new();
+    for property in table.options.properties() {
+        for mark in property.marks(&TableOptions::default()) {
+            if mark.kind != MarkKind::CannotBeUndone && !marks.contains(&mark) {
+                marks.push(mark);
             }
         }
-        marks
     }
+    marks
 }
 
-impl TableChange {
-    /// What to know before it is made to this table.
-    #[must_use]
-    pub fn marks(&self, there: &TableDefinition) -> Vec<&'static Mark> {
-        match self {
-            Self::AddColumns(_) => vec![&COLUMN_STAYS],
-            Self::AddTags(_) | Self::DropTags(_) | Self::AddStreamTags(_) | Self::DropStreamTags(_) => Vec::new(),
-            Self::Set(property) => property.marks(&there.options),
-        }
+pub(crate) fn marks_of_a_table_change(change: &TableChange, there: &TableDefinition) -> Vec<&'static Mark> {
+    match change {
+        TableChange::AddColumns(_) => vec![&COLUMN_STAYS],
+        TableChange::AddTags(_)
+        | TableChange::DropTags(_)
+        | TableChange::AddStreamTags(_)
+        | TableChange::DropStreamTags(_) => Vec::new(),
+        TableChange::Set(property) => property.marks(&there.options),
     }
 }
 

@@ -4,13 +4,15 @@
 mod definitions;
 mod keyspace;
 pub(crate) mod mark;
-mod table;
+pub(crate) mod table;
 mod user_type;
 
 use std::fmt;
 
 pub use definitions::{Definitions, DefinitionsError, DefinitionsProblem};
+use keyspace::keyspace_of;
 pub use mark::{Mark, MarkKind};
+pub(crate) use table::Comparison;
 pub use table::TableDifference;
 
 use crate::statement::WithOption;
@@ -83,66 +85,52 @@ pub enum Left {
     },
 }
 
-impl Definitions {
-    /// What makes `to` of these, as they are there.
-    ///
-    /// Keyspaces come before types, types before the tables and types that use them, changes of tables before new tables, and
-    /// of the changes of a table those first that can be undone. What is there and not in `to` is told and left alone,
-    /// never dropped. `home` is the Region that a keyspace in a single one is in. TTL of a table that is there in several
-    /// Regions cannot be changed (`DG:multiRegion-replication_usage-notes`). See [`TableDefinition::difference`] for what
-    /// becomes of options that are not said.
-    ///
-    /// [`TableDefinition::difference`]: crate::TableDefinition::difference
-    #[must_use]
-    pub fn difference(&self, to: &Self, home: &str) -> Difference {
-        let mut found = Difference::default();
-        self.keyspaces(to, &mut found);
-        self.types(to, &mut found);
-        let mut creates = Vec::new();
-        for table in &to.tables {
-            self.is_at_home(to, &table.table, "table", &mut found);
-            self.has_its_types(to, table, &mut found);
-            let Some(there) = self.tables.iter().find(|there| is_same(&there.table, &table.table)) else {
-                creates.push(Step { statement: Statement::CreateTable(table.create()), marks: table.marks() });
-                continue;
-            };
-            let mut difference = there.difference(table);
-            if self.is_in_several_regions(&table.table) {
-                difference = difference.in_several_regions(&table.table);
-            }
-            let TableDifference { changes, impossible, left } = difference;
-            found.steps.extend(changes.iter().map(|change| Step {
-                statement: Statement::AlterTable(change.of(&table.table)),
-                marks: change.marks(there),
-            }));
-            found.impossible.extend(impossible);
-            found.left.extend(left);
+pub(crate) fn difference(from: &Definitions, to: &Definitions, home: &str) -> Difference {
+    let mut found = Difference::default();
+    keyspace::add_keyspaces(from, to, &mut found);
+    user_type::add_types(from, to, &mut found);
+    let mut creates = Vec::new();
+    for table in &to.tables {
+        is_at_home(from, to, &table.table, "table", &mut found);
+        user_type::has_its_types(from, to, table, &mut found);
+        let Some(there) = from.tables.iter().find(|there| is_same(&there.table, &table.table)) else {
+            creates.push(Step { statement: Statement::CreateTable(table.create()), marks: table.marks() });
+            continue;
+        };
+        let mut difference = there.difference(table);
+        if is_in_several_regions(from, &table.table) {
+            difference = difference.in_several_regions(&table.table);
         }
-        self.regions(to, home, &mut found);
-        found.steps.extend(creates);
-        let others = self.tables.iter().filter(|there| to.tables.iter().all(|it| !is_same(&it.table, &there.table)));
-        found.left.extend(others.map(|there| Left::Table(there.table.clone())));
-        found
+        let TableDifference { changes, impossible, left } = difference;
+        found.steps.extend(changes.iter().map(|change| Step {
+            statement: Statement::AlterTable(change.of(&table.table)),
+            marks: change.marks(there),
+        }));
+        found.impossible.extend(impossible);
+        found.left.extend(left);
     }
+    keyspace::add_regions(from, to, home, &mut found);
+    found.steps.extend(creates);
+    let others = from.tables.iter().filter(|there| to.tables.iter().all(|it| !is_same(&it.table, &there.table)));
+    found.left.extend(others.map(|there| Left::Table(there.table.clone())));
+    found
+}
 
-    fn is_in_several_regions(&self, table: &QualifiedName) -> bool {
-        let keyspace = table.keyspace.as_ref().and_then(|keyspace| self.keyspace_of(&keyspace.text));
-        keyspace.is_some_and(|keyspace| matches!(keyspace.replication, Replication::MultiRegion(_)))
-    }
+fn is_in_several_regions(from: &Definitions, table: &QualifiedName) -> bool {
+    let keyspace = table.keyspace.as_ref().and_then(|keyspace| keyspace_of(from, &keyspace.text));
+    keyspace.is_some_and(|keyspace| matches!(keyspace.replication, Replication::MultiRegion(_)))
+}
 
-    /// What is in a keyspace that is neither there nor wanted is impossible.
-    fn is_at_home(&self, to: &Self, name: &QualifiedName, kind: &str, found: &mut Difference) {
-        let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).unwrap_or_default();
-        if self.keyspace_of(keyspace).is_none() && to.keyspace_of(keyspace).is_none() {
-            found.impossible.push(Impossible {
-                subject: format!("the {kind} {name}"),
-                what: format!(
-                    "creating it in the keyspace {keyspace}, which is not there and not among the definitions"
-                ),
-                advice: "Add the CREATE KEYSPACE.",
-                source: "DG:cql.ddl.table",
-            });
-        }
+/// What is in a keyspace that is neither there nor wanted is impossible.
+fn is_at_home(from: &Definitions, to: &Definitions, name: &QualifiedName, kind: &str, found: &mut Difference) {
+    let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).unwrap_or_default();
+    if keyspace_of(from, keyspace).is_none() && keyspace_of(to, keyspace).is_none() {
+        found.impossible.push(Impossible {
+            subject: format!("the {kind} {name}"),
+            what: format!("creating it in the keyspace {keyspace}, which is not there and not among the definitions"),
+            advice: "Add the CREATE KEYSPACE.",
+            source: "DG:cql.ddl.table",
+        });
     }
 }
 

@@ -1,68 +1,66 @@
 //! From some types to others.
 
+use super::table::is_same_type;
 use super::{Definitions, Difference, Impossible, Left, Step, is_same};
 use crate::statement::CqlType;
 use crate::{QualifiedName, Statement, TableDefinition, TypeDefinition, rules};
 
-impl Definitions {
-    /// New types, each after those that it uses.
-    pub(super) fn types(&self, to: &Self, found: &mut Difference) {
-        let mut made: Vec<&TypeDefinition> = Vec::new();
-        let mut new = Vec::new();
-        for wanted in &to.types {
-            match self.types.iter().find(|there| is_same(&there.name, &wanted.name)) {
-                None => new.push(wanted),
-                Some(there) if same_fields(there, wanted) => {}
-                Some(_) => found.impossible.push(Impossible {
-                    subject: format!("the type {}", wanted.name),
-                    what: "changing its fields".to_owned(),
-                    advice: rules::ALTER_TYPE.advice,
-                    source: rules::ALTER_TYPE.source,
-                }),
-            }
+/// New types, each after those that it uses.
+pub(super) fn add_types(from: &Definitions, to: &Definitions, found: &mut Difference) {
+    let mut made: Vec<&TypeDefinition> = Vec::new();
+    let mut new = Vec::new();
+    for wanted in &to.types {
+        match from.types.iter().find(|there| is_same(&there.name, &wanted.name)) {
+            None => new.push(wanted),
+            Some(there) if same_fields(there, wanted) => {}
+            Some(_) => found.impossible.push(Impossible {
+                subject: format!("the type {}", wanted.name),
+                what: "changing its fields".to_owned(),
+                advice: rules::ALTER_TYPE.advice,
+                source: rules::ALTER_TYPE.source,
+            }),
         }
-        while !new.is_empty() {
-            let ready = |it: &&TypeDefinition| {
-                used(it).iter().all(|used| new.iter().all(|other: &&TypeDefinition| !is_same(&other.name, used)))
-            };
-            let (now, later): (Vec<_>, Vec<_>) = new.iter().copied().partition(ready);
-            if now.is_empty() {
-                found.impossible.extend(later.iter().map(|it| Impossible {
-                    subject: format!("the type {}", it.name),
-                    what: "creating it, because its fields use types that in the end use it".to_owned(),
-                    advice: "Take one of them out of the circle.",
-                    source: "DG:cql.ddl.type",
-                }));
-                break;
-            }
-            made.extend(now);
-            new = later;
-        }
-        for it in made {
-            self.is_at_home(to, &it.name, "type", found);
-            self.has_types(to, &format!("the type {}", it.name), used(it), found);
-            found.steps.push(Step { statement: Statement::CreateType(it.create()), marks: Vec::new() });
-        }
-        let others = self.types.iter().filter(|there| to.types.iter().all(|it| !is_same(&it.name, &there.name)));
-        found.left.extend(others.map(|there| Left::Type(there.name.clone())));
     }
+    while !new.is_empty() {
+        let ready = |it: &&TypeDefinition| {
+            used(it).iter().all(|used| new.iter().all(|other: &&TypeDefinition| !is_same(&other.name, used)))
+        };
+        let (now, later): (Vec<_>, Vec<_>) = new.iter().copied().partition(ready);
+        if now.is_empty() {
+            found.impossible.extend(later.iter().map(|it| Impossible {
+                subject: format!("the type {}", it.name),
+                what: "creating it, because its fields use types that in the end use it".to_owned(),
+                advice: "Take one of them out of the circle.",
+                source: "DG:cql.ddl.type",
+            }));
+            break;
+        }
+        made.extend(now);
+        new = later;
+    }
+    for it in made {
+        super::is_at_home(from, to, &it.name, "type", found);
+        has_types(from, to, &format!("the type {}", it.name), used(it), found);
+        found.steps.push(Step { statement: Statement::CreateType(it.create()), marks: Vec::new() });
+    }
+    let others = from.types.iter().filter(|there| to.types.iter().all(|it| !is_same(&it.name, &there.name)));
+    found.left.extend(others.map(|there| Left::Type(there.name.clone())));
+}
 
-    pub(super) fn has_its_types(&self, to: &Self, table: &TableDefinition, found: &mut Difference) {
-        let used = table.columns.iter().flat_map(|column| in_keyspace_of(&table.table, &column.column_type));
-        self.has_types(to, &format!("the table {}", table.table), used.collect(), found);
-    }
+pub(super) fn has_its_types(from: &Definitions, to: &Definitions, table: &TableDefinition, found: &mut Difference) {
+    let used = table.columns.iter().flat_map(|column| in_keyspace_of(&table.table, &column.column_type));
+    has_types(from, to, &format!("the table {}", table.table), used.collect(), found);
+}
 
-    fn has_types(&self, to: &Self, subject: &str, used: Vec<QualifiedName>, found: &mut Difference) {
-        let is_missing =
-            |name: &QualifiedName| self.types.iter().chain(&to.types).all(|there| !is_same(&there.name, name));
-        let missing = used.into_iter().filter(is_missing);
-        found.impossible.extend(missing.map(|name| Impossible {
-            subject: subject.to_owned(),
-            what: format!("using the type {name}, which is not there and not among the definitions"),
-            advice: "Add the CREATE TYPE.",
-            source: "DG:cql.ddl.type",
-        }));
-    }
+fn has_types(from: &Definitions, to: &Definitions, subject: &str, used: Vec<QualifiedName>, found: &mut Difference) {
+    let is_missing = |name: &QualifiedName| from.types.iter().chain(&to.types).all(|there| !is_same(&there.name, name));
+    let missing = used.into_iter().filter(is_missing);
+    found.impossible.extend(missing.map(|name| Impossible {
+        subject: subject.to_owned(),
+        what: format!("using the type {name}, which is not there and not among the definitions"),
+        advice: "Add the CREATE TYPE.",
+        source: "DG:cql.ddl.type",
+    }));
 }
 
 fn used(it: &TypeDefinition) -> Vec<QualifiedName> {
@@ -84,5 +82,5 @@ fn same_fields(one: &TypeDefinition, other: &TypeDefinition) -> bool {
             .fields
             .iter()
             .zip(&other.fields)
-            .all(|((name, one), (other_name, other))| name.text == other_name.text && one.is_the_same_as(other))
+            .all(|((name, one), (other_name, other))| name.text == other_name.text && is_same_type(one, other))
 }

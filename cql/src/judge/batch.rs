@@ -1,5 +1,7 @@
 //! BATCH.
 
+use super::term::parts;
+use super::write::{counts, using};
 use std::collections::{BTreeMap, HashSet};
 
 use super::Judge;
@@ -9,98 +11,94 @@ use crate::tree::{Part, Tree};
 use crate::value::{Value, serialize};
 use crate::{KnownColumn, KnownTable};
 
-impl Judge<'_> {
-    pub(super) fn batch(&mut self, batch: &Batch) {
-        match batch.kind {
-            BatchKind::Logged => {
-                self.size(batch, rules::MAX_LOGGED_STATEMENTS, &rules::LOGGED_BATCH_TOO_LONG);
-            }
-            BatchKind::Unlogged => {
-                self.size(batch, rules::MAX_UNLOGGED_STATEMENTS, &rules::UNLOGGED_BATCH_TOO_LONG);
-            }
-            BatchKind::Counter => self.refuse(&rules::COUNTER_BATCH, batch.span),
+pub(super) fn batch(judge: &mut Judge<'_>, batch: &Batch) {
+    match batch.kind {
+        BatchKind::Logged => {
+            size(judge, batch, rules::MAX_LOGGED_STATEMENTS, &rules::LOGGED_BATCH_TOO_LONG);
         }
-        if batch.statements.is_empty() {
-            self.unknown(batch.span, "a batch without statements");
+        BatchKind::Unlogged => {
+            size(judge, batch, rules::MAX_UNLOGGED_STATEMENTS, &rules::UNLOGGED_BATCH_TOO_LONG);
         }
-        self.parts(&batch.using);
-        self.using(batch.using.as_ref());
-        for modification in &batch.statements {
-            self.modification(modification);
-            if batch.kind == BatchKind::Logged {
-                self.in_logged_batch(modification);
-            } else if modification.is_conditional() {
-                self.unknown(modification.span(), "a condition in an unlogged batch");
-            }
-        }
-        if batch.kind == BatchKind::Logged && batch.statements.len() <= rules::MAX_LOGGED_STATEMENTS {
-            self.rows(&batch.statements);
+        BatchKind::Counter => judge.refuse(&rules::COUNTER_BATCH, batch.span),
+    }
+    if batch.statements.is_empty() {
+        judge.unknown(batch.span, "a batch without statements");
+    }
+    parts(judge, &batch.using);
+    using(judge, batch.using.as_ref());
+    for modification in &batch.statements {
+        judge.modification(modification);
+        if batch.kind == BatchKind::Logged {
+            in_logged_batch(judge, modification);
+        } else if modification.is_conditional() {
+            judge.unknown(modification.span(), "a condition in an unlogged batch");
         }
     }
-
-    fn size(&mut self, batch: &Batch, most: usize, rule: &'static rules::Rule) {
-        if let Some(first_too_many) = batch.statements.get(most) {
-            self.refuse(rule, first_too_many.span());
-        }
+    if batch.kind == BatchKind::Logged && batch.statements.len() <= rules::MAX_LOGGED_STATEMENTS {
+        rows(judge, &batch.statements);
     }
+}
 
-    fn in_logged_batch(&mut self, modification: &Modification) {
-        let relations = match modification {
-            Modification::Insert(_) => return,
-            Modification::Update(update) => {
-                if let Some(counter) = update.additions().find(|addition| self.counts(addition)) {
-                    self.refuse(&rules::COUNTER_IN_LOGGED_BATCH, counter.column.span.to(counter.value.span));
-                }
-                &update.relations
+fn size(judge: &mut Judge<'_>, batch: &Batch, most: usize, rule: &'static rules::Rule) {
+    if let Some(first_too_many) = batch.statements.get(most) {
+        judge.refuse(rule, first_too_many.span());
+    }
+}
+
+fn in_logged_batch(judge: &mut Judge<'_>, modification: &Modification) {
+    let relations = match modification {
+        Modification::Insert(_) => return,
+        Modification::Update(update) => {
+            if let Some(counter) = update.additions().find(|addition| counts(judge, addition)) {
+                judge.refuse(&rules::COUNTER_IN_LOGGED_BATCH, counter.column.span.to(counter.value.span));
             }
-            Modification::Delete(delete) => &delete.relations,
+            &update.relations
+        }
+        Modification::Delete(delete) => &delete.relations,
+    };
+    for relation in relations.iter().filter(|relation| relation.operator != Operator::Equal) {
+        judge.refuse(&rules::OPERATOR_IN_LOGGED_BATCH, relation.span);
+    }
+}
+
+/// Two statements on one row, as far as literals tell: exactly where the table is known.
+fn rows(judge: &mut Judge<'_>, statements: &[Modification]) {
+    let (mut seen, mut others) = (HashSet::new(), Vec::new());
+    for statement in statements {
+        let known = judge.context.tables.and_then(|tables| tables.find(statement.table(), judge.context.keyspace));
+        let Some(key) = known.and_then(|known| key(statement, known)) else {
+            others.push(statement);
+            continue;
         };
-        for relation in relations.iter().filter(|relation| relation.operator != Operator::Equal) {
-            self.refuse(&rules::OPERATOR_IN_LOGGED_BATCH, relation.span);
+        let (keyspace, name) = table(statement);
+        if !seen.insert((keyspace.or(judge.context.keyspace), name, key)) {
+            judge.refuse(&rules::SAME_ROW_IN_LOGGED_BATCH, statement.span());
         }
     }
+    rows_by_text(judge, &others);
+}
 
-    /// Two statements on one row, as far as literals tell: exactly where the table is known.
-    fn rows(&mut self, statements: &[Modification]) {
-        let (mut seen, mut others) = (HashSet::new(), Vec::new());
-        for statement in statements {
-            let known = self.context.tables.and_then(|tables| tables.find(statement.table(), self.context.keyspace));
-            let Some(key) = known.and_then(|known| key(statement, known)) else {
-                others.push(statement);
-                continue;
-            };
-            let (keyspace, name) = table(statement);
-            if !seen.insert((keyspace.or(self.context.keyspace), name, key)) {
-                self.refuse(&rules::SAME_ROW_IN_LOGGED_BATCH, statement.span());
-            }
+/// An UPDATE or DELETE names its row in WHERE, so two with the same WHERE meet. An INSERT names more than its key: two
+/// that write the same meet; with an UPDATE or DELETE whose WHERE it fulfils it meets too, unless that one is about
+/// static columns or a whole partition.
+fn rows_by_text(judge: &mut Judge<'_>, statements: &[&Modification]) {
+    let mut seen = HashSet::new();
+    let rows: Vec<_> = statements.iter().map(|statement| (*statement, row(statement))).collect();
+    for (statement, row) in &rows {
+        let Some(row) = row else { continue };
+        let inserts = matches!(statement, Modification::Insert(_));
+        if !seen.insert((table(statement), inserts, row)) {
+            judge.refuse(&rules::SAME_ROW_IN_LOGGED_BATCH, statement.span());
         }
-        self.rows_by_text(&others);
     }
-
-    /// An UPDATE or DELETE names its row in WHERE, so two with the same WHERE meet. An INSERT names more than its key: two
-    /// that write the same meet; with an UPDATE or DELETE whose WHERE it fulfils it meets too, unless that one is about
-    /// static columns or a whole partition.
-    fn rows_by_text(&mut self, statements: &[&Modification]) {
-        let mut seen = HashSet::new();
-        let rows: Vec<_> = statements.iter().map(|statement| (*statement, row(statement))).collect();
-        for (statement, row) in &rows {
-            let Some(row) = row else { continue };
-            let inserts = matches!(statement, Modification::Insert(_));
-            if !seen.insert((table(statement), inserts, row)) {
-                self.refuse(&rules::SAME_ROW_IN_LOGGED_BATCH, statement.span());
-            }
-        }
-        let is_insert = |statement: &Modification| matches!(statement, Modification::Insert(_));
-        for (insert, written) in rows.iter().filter(|(statement, _)| is_insert(statement)) {
-            for (other, named) in rows.iter().filter(|(statement, _)| !is_insert(statement)) {
-                let (Some(written), Some(named)) = (written, named) else { continue };
-                let meets = named.iter().all(|(column, value)| written.get(column) == Some(value));
-                if meets && table(insert) == table(other) {
-                    self.unknown(
-                        insert.span().to(other.span()),
-                        "two statements that may be on one row of a logged batch",
-                    );
-                }
+    let is_insert = |statement: &Modification| matches!(statement, Modification::Insert(_));
+    for (insert, written) in rows.iter().filter(|(statement, _)| is_insert(statement)) {
+        for (other, named) in rows.iter().filter(|(statement, _)| !is_insert(statement)) {
+            let (Some(written), Some(named)) = (written, named) else { continue };
+            let meets = named.iter().all(|(column, value)| written.get(column) == Some(value));
+            if meets && table(insert) == table(other) {
+                judge
+                    .unknown(insert.span().to(other.span()), "two statements that may be on one row of a logged batch");
             }
         }
     }

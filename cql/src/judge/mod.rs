@@ -166,19 +166,19 @@ impl Judge<'_> {
             self.refuse(&rules::DEFINITION_PREPARED, statement.span());
         }
         match statement {
-            Statement::Select(select) => self.select(select),
-            Statement::Insert(insert) => self.insert(insert),
-            Statement::Update(update) => self.update(update),
-            Statement::Delete(delete) => self.delete(delete),
-            Statement::Batch(batch) => self.batch(batch),
-            Statement::CreateKeyspace(create) => self.create_keyspace(create),
-            Statement::AlterKeyspace(alter) => self.alter_keyspace(alter),
-            Statement::DropKeyspace(drop) => self.changed_keyspace(&drop.keyspace),
-            Statement::CreateTable(create) => self.create_table(create),
-            Statement::AlterTable(alter) => self.alter_table(alter),
+            Statement::Select(select) => select::select(self, select),
+            Statement::Insert(insert) => write::insert(self, insert),
+            Statement::Update(update) => write::update(self, update),
+            Statement::Delete(delete) => write::delete(self, delete),
+            Statement::Batch(batch) => batch::batch(self, batch),
+            Statement::CreateKeyspace(create) => definition::create_keyspace(self, create),
+            Statement::AlterKeyspace(alter) => definition::alter_keyspace(self, alter),
+            Statement::DropKeyspace(drop) => definition::changed_keyspace(self, &drop.keyspace),
+            Statement::CreateTable(create) => definition::create_table(self, create),
+            Statement::AlterTable(alter) => definition::alter_table(self, alter),
             Statement::DropTable(drop) => self.changed(&drop.table),
-            Statement::RestoreTable(restore) => self.restore_table(restore),
-            Statement::CreateType(create) => self.create_type(create),
+            Statement::RestoreTable(restore) => definition::restore_table(self, restore),
+            Statement::CreateType(create) => definition::create_type(self, create),
             Statement::DropType(drop) => self.changed(&drop.name),
             Statement::Use(it) if self.context.prepared => self.unknown(it.span, "USE as a prepared statement"),
             Statement::Use(_) => {}
@@ -191,9 +191,9 @@ impl Judge<'_> {
 
     fn modification(&mut self, modification: &Modification) {
         match modification {
-            Modification::Insert(insert) => self.insert(insert),
-            Modification::Update(update) => self.update(update),
-            Modification::Delete(delete) => self.delete(delete),
+            Modification::Insert(insert) => write::insert(self, insert),
+            Modification::Update(update) => write::update(self, update),
+            Modification::Delete(delete) => write::delete(self, delete),
         }
     }
 

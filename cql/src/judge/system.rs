@@ -31,20 +31,18 @@ static LOOKUPS: &[Lookup] = &[
     },
 ];
 
-impl Judge<'_> {
-    pub(super) fn system_select(&mut self, select: &Select) {
-        let keyspace = select.table.keyspace.as_ref().map(|name| name.text.as_str()).or(self.context.keyspace);
-        let Some(lookup) =
-            LOOKUPS.iter().find(|lookup| Some(lookup.keyspace) == keyspace && lookup.table == select.table.name.text)
-        else {
-            return;
-        };
-        let compared = |column: &str| {
-            let mut equalities = select.relations.iter().filter_map(|relation| relation.equality());
-            equalities.any(|(name, _)| name.text == column)
-        };
-        if !lookup.by.iter().any(|columns| columns.iter().all(|column| compared(column))) {
-            self.refuse(lookup.rule, select.table.span());
-        }
+pub(super) fn system_select(judge: &mut Judge<'_>, select: &Select) {
+    let keyspace = select.table.keyspace.as_ref().map(|name| name.text.as_str()).or(judge.context.keyspace);
+    let Some(lookup) =
+        LOOKUPS.iter().find(|lookup| Some(lookup.keyspace) == keyspace && lookup.table == select.table.name.text)
+    else {
+        return;
+    };
+    let compared = |column: &str| {
+        let mut equalities = select.relations.iter().filter_map(|relation| relation.equality());
+        equalities.any(|(name, _)| name.text == column)
+    };
+    if !lookup.by.iter().any(|columns| columns.iter().all(|column| compared(column))) {
+        judge.refuse(lookup.rule, select.table.span());
     }
 }

@@ -112,15 +112,15 @@ impl Linter {
         reading.recovered.iter().chain(reading.statement.as_ref().err()).for_each(|error| self.syntax(error));
         let Ok(statement) = &reading.statement else { return };
         self.judge(statement);
-        self.features(statement);
+        features::features(self, statement);
         match statement {
             Statement::CreateKeyspace(create) => {
-                self.replication(&create.options);
-                self.ignored_options(&create.options, is_ignored_of_a_keyspace);
+                schema::replication(self, &create.options);
+                schema::ignored_options(self, &create.options, is_ignored_of_a_keyspace);
             }
-            Statement::CreateTable(create) => self.create_table(create, reading.recovered.is_empty()),
-            Statement::AlterTable(alter) => self.alter_table(alter),
-            Statement::Select(select) => self.select(select),
+            Statement::CreateTable(create) => schema::create_table(self, create, reading.recovered.is_empty()),
+            Statement::AlterTable(alter) => schema::alter_table(self, alter),
+            Statement::Select(select) => select::select(self, select),
             Statement::Use(it) => self.keyspace = Some(it.keyspace.text.clone()),
             _ => {}
         }

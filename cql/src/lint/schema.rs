@@ -1,5 +1,6 @@
 //! Keyspaces and tables.
 
+use super::features::table_made;
 use super::{Linter, advice};
 use crate::allowed::is_ignored;
 use crate::statement::{
@@ -31,114 +32,109 @@ pub(crate) fn problem(problem: &TableProblem) -> Option<(&'static str, Option<&'
     })
 }
 
-impl Linter {
-    pub(super) fn replication(&mut self, options: &[WithOption]) {
-        let Some(option) = option(options, "replication") else { return };
-        let TermKind::Map(entries) = &option.value.kind else { return };
-        for (_, value) in entries {
-            if let TermKind::Constant(constant) = &value.kind
-                && constant.kind == ConstantKind::String
-                && OTHER_STRATEGIES.iter().any(|strategy| constant.text.ends_with(strategy))
-            {
-                self.advise(&advice::SIMPLE_STRATEGY, option.value.span, &constant.text);
-            }
-        }
-    }
-
-    /// `whole`: all of it could be read, so that what is missing is missing.
-    pub(super) fn create_table(&mut self, create: &CreateTable, whole: bool) {
-        let mut problems = Vec::new();
-        let table = create.examine(&mut |error| problems.push(error));
-        for error in &problems {
-            let of_what_is_missing = matches!(
-                error.problem,
-                TableProblem::NoPrimaryKey
-                    | TableProblem::KeyColumnMissing(_)
-                    | TableProblem::StaticWithoutClustering(_)
-                    | TableProblem::ClusteringOrder
-            );
-            if whole || !of_what_is_missing {
-                self.table_problem(error.span, &error.problem);
-            }
-        }
-        if whole {
-            self.table_made(&create.table, &table);
-        }
-        self.ignored_options(&create.options, is_ignored);
-        let expires =
-            option(&create.options, "default_time_to_live").is_some() && table.options.default_time_to_live != Some(0);
-        let kinds = table.columns.iter().map(|column| column.kind);
-        let columns: Vec<_> = create.columns.iter().zip(kinds).collect();
-        for (column, kind) in &columns {
-            self.size(column, *kind);
-        }
-        let of = |wanted: ColumnKind| {
-            let columns = columns.iter().filter(move |(_, kind)| *kind == wanted);
-            columns.map(|(column, _)| *column).collect::<Vec<_>>()
-        };
-        let key_span = create.primary_keys.first().map(|key| key.span);
-        let (partition_key, clustering) = (of(ColumnKind::PartitionKey), of(ColumnKind::Clustering));
-        if partition_key.len() == table.partition_key.len() {
-            self.partition_key(&partition_key, &clustering, expires, key_span);
-        }
-    }
-
-    pub(super) fn alter_table(&mut self, alter: &AlterTable) {
-        match &alter.change {
-            AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
-                for column in columns {
-                    self.size(
-                        column,
-                        if column.is_static.is_some() { ColumnKind::Static } else { ColumnKind::Regular },
-                    );
-                }
-            }
-            AlterTableChange::With(options) => self.ignored_options(options, is_ignored),
-            _ => {}
-        }
-    }
-
-    fn partition_key(
-        &mut self,
-        key: &[&ColumnDefinition],
-        clustering: &[&ColumnDefinition],
-        expires: bool,
-        span: Option<Span>,
-    ) {
-        let (Some(first), Some(last)) = (key.first(), key.last()) else { return };
-        let names: Vec<_> = key.iter().map(|column| column.name.to_string()).collect();
-        let span = span.unwrap_or_else(|| first.span.to(last.span));
-        let shared = !clustering.is_empty();
-        if key.iter().all(|column| has_few_values(column, shared)) {
-            self.advise(&advice::HOT_PARTITION, span, &names.join(", "));
-        }
-        if let Some(time) = clustering.iter().find(|column| is_time(&column.column_type))
-            && !expires
-            && !key.iter().any(|column| is_time(&column.column_type) || named(column, TIMES))
+pub(super) fn replication(linter: &mut Linter, options: &[WithOption]) {
+    let Some(option) = option(options, "replication") else { return };
+    let TermKind::Map(entries) = &option.value.kind else { return };
+    for (_, value) in entries {
+        if let TermKind::Constant(constant) = &value.kind
+            && constant.kind == ConstantKind::String
+            && OTHER_STRATEGIES.iter().any(|strategy| constant.text.ends_with(strategy))
         {
-            self.advise(&advice::UNBOUNDED_PARTITION, span, &time.name.to_string());
+            linter.advise(&advice::SIMPLE_STRATEGY, option.value.span, &constant.text);
         }
     }
+}
 
-    /// What can make a row too large. The columns of a key have limits of their own.
-    fn size(&mut self, column: &ColumnDefinition, kind: ColumnKind) {
-        if kind.is_key() {
-            return;
-        }
-        if is_collection(&column.column_type) {
-            self.advise(&advice::COLLECTION_SIZE, column.span, &column.name.to_string());
-        } else if column.column_type.kind == CqlTypeKind::Native(NativeType::Blob) {
-            self.advise(&advice::BLOB_SIZE, column.span, &column.name.to_string());
+/// `whole`: all of it could be read, so that what is missing is missing.
+pub(super) fn create_table(linter: &mut Linter, create: &CreateTable, whole: bool) {
+    let mut problems = Vec::new();
+    let table = crate::table::create::examine(create, &mut |error| problems.push(error));
+    for error in &problems {
+        let of_what_is_missing = matches!(
+            error.problem,
+            TableProblem::NoPrimaryKey
+                | TableProblem::KeyColumnMissing(_)
+                | TableProblem::StaticWithoutClustering(_)
+                | TableProblem::ClusteringOrder
+        );
+        if whole || !of_what_is_missing {
+            linter.table_problem(error.span, &error.problem);
         }
     }
+    if whole {
+        table_made(linter, &create.table, &table);
+    }
+    ignored_options(linter, &create.options, is_ignored);
+    let expires =
+        option(&create.options, "default_time_to_live").is_some() && table.options.default_time_to_live != Some(0);
+    let kinds = table.columns.iter().map(|column| column.kind);
+    let columns: Vec<_> = create.columns.iter().zip(kinds).collect();
+    for (column, kind) in &columns {
+        size(linter, column, *kind);
+    }
+    let of = |wanted: ColumnKind| {
+        let columns = columns.iter().filter(move |(_, kind)| *kind == wanted);
+        columns.map(|(column, _)| *column).collect::<Vec<_>>()
+    };
+    let key_span = create.primary_keys.first().map(|key| key.span);
+    let (partition_key, clustering) = (of(ColumnKind::PartitionKey), of(ColumnKind::Clustering));
+    if partition_key.len() == table.partition_key.len() {
+        check_partition_key(linter, &partition_key, &clustering, expires, key_span);
+    }
+}
 
-    /// One finding for all: what Cassandra prints of a table names a dozen of them.
-    pub(super) fn ignored_options(&mut self, options: &[WithOption], is_ignored: fn(&WithOption) -> bool) {
-        let ignored: Vec<_> = options.iter().filter(|option| is_ignored(option)).collect();
-        if let (Some(first), Some(last)) = (ignored.first(), ignored.last()) {
-            let names: Vec<_> = ignored.iter().map(|option| option.name.text.as_str()).collect();
-            self.advise(&advice::IGNORED_OPTION, first.span.to(last.span), &names.join(", "));
+pub(super) fn alter_table(linter: &mut Linter, alter: &AlterTable) {
+    match &alter.change {
+        AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
+            for column in columns {
+                size(linter, column, if column.is_static.is_some() { ColumnKind::Static } else { ColumnKind::Regular });
+            }
         }
+        AlterTableChange::With(options) => ignored_options(linter, options, is_ignored),
+        _ => {}
+    }
+}
+
+fn check_partition_key(
+    linter: &mut Linter,
+    key: &[&ColumnDefinition],
+    clustering: &[&ColumnDefinition],
+    expires: bool,
+    span: Option<Span>,
+) {
+    let (Some(first), Some(last)) = (key.first(), key.last()) else { return };
+    let names: Vec<_> = key.iter().map(|column| column.name.to_string()).collect();
+    let span = span.unwrap_or_else(|| first.span.to(last.span));
+    let shared = !clustering.is_empty();
+    if key.iter().all(|column| has_few_values(column, shared)) {
+        linter.advise(&advice::HOT_PARTITION, span, &names.join(", "));
+    }
+    if let Some(time) = clustering.iter().find(|column| is_time(&column.column_type))
+        && !expires
+        && !key.iter().any(|column| is_time(&column.column_type) || named(column, TIMES))
+    {
+        linter.advise(&advice::UNBOUNDED_PARTITION, span, &time.name.to_string());
+    }
+}
+
+/// What can make a row too large. The columns of a key have limits of their own.
+fn size(linter: &mut Linter, column: &ColumnDefinition, kind: ColumnKind) {
+    if kind.is_key() {
+        return;
+    }
+    if is_collection(&column.column_type) {
+        linter.advise(&advice::COLLECTION_SIZE, column.span, &column.name.to_string());
+    } else if column.column_type.kind == CqlTypeKind::Native(NativeType::Blob) {
+        linter.advise(&advice::BLOB_SIZE, column.span, &column.name.to_string());
+    }
+}
+
+/// One finding for all: what Cassandra prints of a table names a dozen of them.
+pub(super) fn ignored_options(linter: &mut Linter, options: &[WithOption], is_ignored: fn(&WithOption) -> bool) {
+    let ignored: Vec<_> = options.iter().filter(|option| is_ignored(option)).collect();
+    if let (Some(first), Some(last)) = (ignored.first(), ignored.last()) {
+        let names: Vec<_> = ignored.iter().map(|option| option.name.text.as_str()).collect();
+        linter.advise(&advice::IGNORED_OPTION, first.span.to(last.span), &names.join(", "));
     }
 }
 

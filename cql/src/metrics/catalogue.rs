@@ -3,7 +3,7 @@
 use super::Unit::{Bytes, Count, Milliseconds, Percent};
 use super::{
     AnyStatistic, Description, Latencies, Levels, Metric, OfAccount, OfOperation, OfReplica, OfStream, OfTable,
-    OnlyMaximum, OnlySampleCount, OnlySum, Statistic, SumAndSampleCount,
+    OnlyMaximum, OnlySampleCount, OnlySum, SumAndSampleCount,
 };
 
 macro_rules! metrics {
@@ -89,12 +89,4 @@ metrics! {
 /// The metrics of this name: none, one, or that of tables and that of streams.
 pub fn named(name: &str) -> impl Iterator<Item = Description> {
     all().filter(move |metric| metric.name == name)
-}
-
-impl Description {
-    /// Whether a statistic is valid for it.
-    #[must_use]
-    pub fn has(&self, statistic: Statistic) -> bool {
-        self.statistics.contains(&statistic)
-    }
 }

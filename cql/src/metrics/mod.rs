@@ -160,6 +160,35 @@ impl<D: DimensionSet, S: StatisticSet> Metric<D, S> {
             source: self.source,
         }
     }
+
+    const fn measure(self, statistic: Statistic) -> Measure<D> {
+        Measure::new(self.name, self.unit, statistic)
+    }
+}
+
+macro_rules! statistics {
+    ($($(#[$doc:meta])* $method:ident $mark:ident $statistic:ident;)*) => {$(
+        impl<D: DimensionSet, S: $mark> Metric<D, S> {
+            $(#[$doc])*
+            #[must_use]
+            pub const fn $method(self) -> Measure<D> {
+                self.measure(Statistic::$statistic)
+            }
+        }
+    )*};
+}
+
+statistics! {
+    /// The average of the values in a period.
+    average HasAverage Average;
+    /// The highest value in a period.
+    maximum HasMaximum Maximum;
+    /// The lowest value in a period.
+    minimum HasMinimum Minimum;
+    /// How many values were reported in a period.
+    sample_count HasSampleCount SampleCount;
+    /// The sum of the values in a period.
+    sum HasSum Sum;
 }
 
 impl<D, S> Clone for Metric<D, S> {
@@ -169,6 +198,14 @@ impl<D, S> Clone for Metric<D, S> {
 }
 
 impl<D, S> Copy for Metric<D, S> {}
+
+impl Description {
+    /// Whether a statistic is valid for it.
+    #[must_use]
+    pub fn has(&self, statistic: Statistic) -> bool {
+        self.statistics.contains(&statistic)
+    }
+}
 
 impl Operation {
     /// Every operation on a table.

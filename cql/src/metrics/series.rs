@@ -4,8 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::{
-    Dimension, DimensionSet, HasAverage, HasMaximum, HasMinimum, HasSampleCount, HasSum, Metric, OfAccount,
-    OfOperation, OfReplica, OfStream, OfTable, Operation, Statistic, StatisticSet, StreamOperation, Unit,
+    Dimension, OfAccount, OfOperation, OfReplica, OfStream, OfTable, Operation, Statistic, StreamOperation, Unit,
 };
 
 /// A metric with one of its statistics. [`of`](Measure::of) gives it the values of its dimensions.
@@ -26,38 +25,11 @@ pub struct Series {
     dimensions: Vec<(Dimension, String)>,
 }
 
-macro_rules! statistics {
-    ($($(#[$doc:meta])* $method:ident $mark:ident $statistic:ident;)*) => {$(
-        impl<D: DimensionSet, S: $mark> Metric<D, S> {
-            $(#[$doc])*
-            #[must_use]
-            pub const fn $method(self) -> Measure<D> {
-                self.measure(Statistic::$statistic)
-            }
-        }
-    )*};
-}
-
-statistics! {
-    /// The average of the values in a period.
-    average HasAverage Average;
-    /// The highest value in a period.
-    maximum HasMaximum Maximum;
-    /// The lowest value in a period.
-    minimum HasMinimum Minimum;
-    /// How many values were reported in a period.
-    sample_count HasSampleCount SampleCount;
-    /// The sum of the values in a period.
-    sum HasSum Sum;
-}
-
-impl<D: DimensionSet, S: StatisticSet> Metric<D, S> {
-    const fn measure(self, statistic: Statistic) -> Measure<D> {
-        Measure { name: self.name, unit: self.unit, statistic, dimensions: PhantomData }
-    }
-}
-
 impl<D> Measure<D> {
+    pub(super) const fn new(name: &'static str, unit: Unit, statistic: Statistic) -> Self {
+        Self { name, unit, statistic, dimensions: PhantomData }
+    }
+
     fn series(self, dimensions: Vec<(Dimension, String)>) -> Series {
         Series { name: self.name, unit: self.unit, statistic: self.statistic, dimensions }
     }

@@ -24,17 +24,15 @@ const COMMANDS: &[(&str, &str)] = &[
     ("TRACING", "leave it out"),
 ];
 
-impl Parser<'_> {
-    /// The problem here, if a text or statement begins with something that is cqlsh's.
-    pub(super) fn cqlsh_problem(&self) -> Option<SyntaxProblem> {
-        let slice = self.slice(self.span());
-        match self.kind() {
-            TokenKind::Stray if slice == "\u{feff}" => Some(SyntaxProblem::ByteOrderMark),
-            TokenKind::Word => {
-                let command = COMMANDS.iter().find(|(command, _)| command.eq_ignore_ascii_case(slice));
-                command.map(|&(command, instead)| SyntaxProblem::CqlshCommand { command, instead })
-            }
-            _ => None,
+/// The problem here, if a text or statement begins with something that is cqlsh's.
+pub(super) fn cqlsh_problem(parser: &Parser<'_>) -> Option<SyntaxProblem> {
+    let slice = parser.slice(parser.span());
+    match parser.kind() {
+        TokenKind::Stray if slice == "\u{feff}" => Some(SyntaxProblem::ByteOrderMark),
+        TokenKind::Word => {
+            let command = COMMANDS.iter().find(|(command, _)| command.eq_ignore_ascii_case(slice));
+            command.map(|&(command, instead)| SyntaxProblem::CqlshCommand { command, instead })
         }
+        _ => None,
     }
 }

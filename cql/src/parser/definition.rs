@@ -1,6 +1,10 @@
 //! CREATE, ALTER and DROP of keyspaces, tables and types; RESTORE TABLE; USE.
 
+use super::cql_type::{check_type_name, cql_type};
+use super::recovery::{at_end_of_statement, begins_column, begins_option, recover, recovers, skip_item, skip_option};
+use super::select::order;
 use super::term::Place;
+use super::term::term;
 use super::{Parsed, Parser};
 use crate::lexer::TokenKind;
 use crate::statement::{
@@ -13,324 +17,322 @@ use crate::{Name, Span};
 const KEYSPACE: &[&str] = &["KEYSPACE", "SCHEMA"];
 const TABLE: &[&str] = &["TABLE", "COLUMNFAMILY"];
 
-impl Parser<'_> {
-    /// A statement that begins with CREATE, ALTER, DROP, RESTORE or USE.
-    pub(super) fn definition(&mut self) -> Parsed<Statement> {
-        let start = self.span();
-        if self.accept_word("USE").is_some() {
-            let keyspace = self.name("a keyspace")?;
-            return Ok(Statement::Use(Use { span: self.since(start), keyspace }));
-        }
-        if self.accept_word("RESTORE").is_some() {
-            return self.restore_table(start).map(Statement::RestoreTable);
-        }
-        let create = self.accept_word("CREATE").is_some();
-        let alter = !create && self.accept_word("ALTER").is_some();
-        if !create && !alter {
-            self.expect_word("DROP")?;
-        }
-        if self.accept_any(KEYSPACE) {
-            match (create, alter) {
-                (true, _) => self.create_keyspace(start).map(Statement::CreateKeyspace),
-                (_, true) => self.alter_keyspace(start).map(Statement::AlterKeyspace),
-                _ => {
-                    let if_exists = self.accept_words(&["IF", "EXISTS"]);
-                    let keyspace = self.name("a keyspace")?;
-                    Ok(Statement::DropKeyspace(DropKeyspace { span: self.since(start), if_exists, keyspace }))
-                }
+/// A statement that begins with CREATE, ALTER, DROP, RESTORE or USE.
+pub(super) fn definition(parser: &mut Parser<'_>) -> Parsed<Statement> {
+    let start = parser.span();
+    if parser.accept_word("USE").is_some() {
+        let keyspace = parser.name("a keyspace")?;
+        return Ok(Statement::Use(Use { span: parser.since(start), keyspace }));
+    }
+    if parser.accept_word("RESTORE").is_some() {
+        return restore_table(parser, start).map(Statement::RestoreTable);
+    }
+    let create = parser.accept_word("CREATE").is_some();
+    let alter = !create && parser.accept_word("ALTER").is_some();
+    if !create && !alter {
+        parser.expect_word("DROP")?;
+    }
+    if accept_any(parser, KEYSPACE) {
+        match (create, alter) {
+            (true, _) => create_keyspace(parser, start).map(Statement::CreateKeyspace),
+            (_, true) => alter_keyspace(parser, start).map(Statement::AlterKeyspace),
+            _ => {
+                let if_exists = parser.accept_words(&["IF", "EXISTS"]);
+                let keyspace = parser.name("a keyspace")?;
+                Ok(Statement::DropKeyspace(DropKeyspace { span: parser.since(start), if_exists, keyspace }))
             }
-        } else if self.accept_any(TABLE) {
-            match (create, alter) {
-                (true, _) => self.create_table(start).map(Statement::CreateTable),
-                (_, true) => self.alter_table(start).map(Statement::AlterTable),
-                _ => {
-                    let if_exists = self.accept_words(&["IF", "EXISTS"]);
-                    let table = self.qualified_name("a table")?;
-                    Ok(Statement::DropTable(DropTable { span: self.since(start), if_exists, table }))
-                }
+        }
+    } else if accept_any(parser, TABLE) {
+        match (create, alter) {
+            (true, _) => create_table(parser, start).map(Statement::CreateTable),
+            (_, true) => alter_table(parser, start).map(Statement::AlterTable),
+            _ => {
+                let if_exists = parser.accept_words(&["IF", "EXISTS"]);
+                let table = parser.qualified_name("a table")?;
+                Ok(Statement::DropTable(DropTable { span: parser.since(start), if_exists, table }))
             }
-        } else if !alter && self.accept_word("TYPE").is_some() {
-            if create {
-                return self.create_type(start).map(Statement::CreateType);
+        }
+    } else if !alter && parser.accept_word("TYPE").is_some() {
+        if create {
+            return create_type(parser, start).map(Statement::CreateType);
+        }
+        let if_exists = parser.accept_words(&["IF", "EXISTS"]);
+        let name = parser.qualified_name("a type")?;
+        check_type_name(parser, &name)?;
+        Ok(Statement::DropType(DropType { span: parser.since(start), if_exists, name }))
+    } else {
+        Err(parser.unexpected("KEYSPACE, TABLE or TYPE"))
+    }
+}
+
+fn accept_any(parser: &mut Parser<'_>, words: &[&str]) -> bool {
+    words.iter().any(|word| parser.accept_word(word).is_some())
+}
+
+fn create_keyspace(parser: &mut Parser<'_>, start: Span) -> Parsed<CreateKeyspace> {
+    let if_not_exists = parser.accept_words(&["IF", "NOT", "EXISTS"]);
+    let keyspace = parser.name("a keyspace")?;
+    let options = if parser.accept_word("WITH").is_some() { with_options(parser)? } else { Vec::new() };
+    Ok(CreateKeyspace { span: parser.since(start), if_not_exists, keyspace, options })
+}
+
+fn alter_keyspace(parser: &mut Parser<'_>, start: Span) -> Parsed<AlterKeyspace> {
+    let if_exists = parser.accept_words(&["IF", "EXISTS"]);
+    let keyspace = parser.name("a keyspace")?;
+    let change = if parser.accept_words(&["ADD", "TAGS"]).is_some() {
+        AlterKeyspaceChange::AddTags(option_value(parser)?)
+    } else if parser.accept_words(&["DROP", "TAGS"]).is_some() {
+        AlterKeyspaceChange::DropTags(option_value(parser)?)
+    } else {
+        parser.accept_word("WITH").ok_or_else(|| parser.unexpected("WITH, ADD TAGS or DROP TAGS"))?;
+        AlterKeyspaceChange::With(with_options(parser)?)
+    };
+    Ok(AlterKeyspace { span: parser.since(start), if_exists, keyspace, change })
+}
+
+fn with_options(parser: &mut Parser<'_>) -> Parsed<Vec<WithOption>> {
+    let mut options = Vec::new();
+    option_list(parser, |parser| {
+        options.push(with_option(parser)?);
+        Ok(())
+    })?;
+    Ok(options)
+}
+
+/// What stands after `WITH`: options with `AND` between.
+fn option_list(parser: &mut Parser<'_>, mut option: impl FnMut(&mut Parser<'_>) -> Parsed<()>) -> Parsed<()> {
+    loop {
+        if let Err(error) = option(parser) {
+            recover(parser, error)?;
+            skip_option(parser);
+        }
+        if parser.accept_word("AND").is_some() {
+            continue;
+        }
+        if !recovers(parser) || at_end_of_statement(parser) {
+            return Ok(());
+        }
+        let error = parser.unexpected("AND, ';' or the end of the text");
+        recover(parser, error)?;
+        if !begins_option(parser) {
+            skip_option(parser);
+            if parser.accept_word("AND").is_none() {
+                return Ok(());
             }
-            let if_exists = self.accept_words(&["IF", "EXISTS"]);
-            let name = self.qualified_name("a type")?;
-            self.check_type_name(&name)?;
-            Ok(Statement::DropType(DropType { span: self.since(start), if_exists, name }))
-        } else {
-            Err(self.unexpected("KEYSPACE, TABLE or TYPE"))
         }
     }
+}
 
-    fn accept_any(&mut self, words: &[&str]) -> bool {
-        words.iter().any(|word| self.accept_word(word).is_some())
+fn with_option(parser: &mut Parser<'_>) -> Parsed<WithOption> {
+    let start = parser.span();
+    let name = parser.name("an option")?;
+    parser.expect(TokenKind::Equal, "'='")?;
+    let value = option_value(parser)?;
+    Ok(WithOption { name, value, span: parser.since(start) })
+}
+
+fn option_value(parser: &mut Parser<'_>) -> Parsed<Term> {
+    term(parser, Place::OptionValue)
+}
+
+fn create_table(parser: &mut Parser<'_>, start: Span) -> Parsed<CreateTable> {
+    let if_not_exists = parser.accept_words(&["IF", "NOT", "EXISTS"]);
+    let table = parser.qualified_name("a table")?;
+    let mut created = CreateTable {
+        span: start,
+        if_not_exists,
+        table,
+        columns: Vec::new(),
+        primary_keys: Vec::new(),
+        clustering_order: Vec::new(),
+        compact_storage: None,
+        options: Vec::new(),
+    };
+    parser.expect(TokenKind::OpenParenthesis, "'('")?;
+    columns_and_keys(parser, &mut created)?;
+    if parser.accept_word("WITH").is_some() {
+        table_options(parser, &mut created)?;
     }
+    created.span = parser.since(start);
+    Ok(created)
+}
 
-    fn create_keyspace(&mut self, start: Span) -> Parsed<CreateKeyspace> {
-        let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
-        let keyspace = self.name("a keyspace")?;
-        let options = if self.accept_word("WITH").is_some() { self.with_options()? } else { Vec::new() };
-        Ok(CreateKeyspace { span: self.since(start), if_not_exists, keyspace, options })
-    }
-
-    fn alter_keyspace(&mut self, start: Span) -> Parsed<AlterKeyspace> {
-        let if_exists = self.accept_words(&["IF", "EXISTS"]);
-        let keyspace = self.name("a keyspace")?;
-        let change = if self.accept_words(&["ADD", "TAGS"]).is_some() {
-            AlterKeyspaceChange::AddTags(self.option_value()?)
-        } else if self.accept_words(&["DROP", "TAGS"]).is_some() {
-            AlterKeyspaceChange::DropTags(self.option_value()?)
-        } else {
-            self.accept_word("WITH").ok_or_else(|| self.unexpected("WITH, ADD TAGS or DROP TAGS"))?;
-            AlterKeyspaceChange::With(self.with_options()?)
-        };
-        Ok(AlterKeyspace { span: self.since(start), if_exists, keyspace, change })
-    }
-
-    fn with_options(&mut self) -> Parsed<Vec<WithOption>> {
-        let mut options = Vec::new();
-        self.options(|parser| {
-            options.push(parser.with_option()?);
-            Ok(())
-        })?;
-        Ok(options)
-    }
-
-    /// What stands after `WITH`: options with `AND` between.
-    fn options(&mut self, mut option: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
-        loop {
-            if let Err(error) = option(self) {
-                self.recover(error)?;
-                self.skip_option();
-            }
-            if self.accept_word("AND").is_some() {
+/// What stands between the parentheses, and the closing one.
+fn columns_and_keys(parser: &mut Parser<'_>, created: &mut CreateTable) -> Parsed<()> {
+    loop {
+        let item = parser.at;
+        if let Err(error) = column_or_key(parser, created) {
+            recover(parser, error)?;
+            skip_item(parser, item);
+        } else if !matches!(parser.kind(), TokenKind::Comma | TokenKind::CloseParenthesis) {
+            let error = parser.unexpected("',' or ')'");
+            recover(parser, error)?;
+            if begins_column(parser, 0) {
                 continue;
             }
-            if !self.recovers() || self.at_end_of_statement() {
-                return Ok(());
-            }
-            let error = self.unexpected("AND, ';' or the end of the text");
-            self.recover(error)?;
-            if !self.begins_option() {
-                self.skip_option();
-                if self.accept_word("AND").is_none() {
-                    return Ok(());
-                }
-            }
+            skip_item(parser, parser.at);
+        }
+        let comma = accept_commas(parser);
+        let closed = parser.accept(TokenKind::CloseParenthesis).is_some();
+        if closed || !comma {
+            return Ok(());
         }
     }
+}
 
-    fn with_option(&mut self) -> Parsed<WithOption> {
-        let start = self.span();
-        let name = self.name("an option")?;
-        self.expect(TokenKind::Equal, "'='")?;
-        let value = self.option_value()?;
-        Ok(WithOption { name, value, span: self.since(start) })
+fn column_or_key(parser: &mut Parser<'_>, created: &mut CreateTable) -> Parsed<()> {
+    if parser.are_words(&["PRIMARY", "KEY"]) {
+        created.primary_keys.push(primary_key(parser)?);
+    } else {
+        created.columns.push(column_definition(parser)?);
     }
+    Ok(())
+}
 
-    fn option_value(&mut self) -> Parsed<Term> {
-        self.term(Place::OptionValue)
+fn column_definition(parser: &mut Parser<'_>) -> Parsed<ColumnDefinition> {
+    let name = parser.name("a column or PRIMARY KEY")?;
+    let mut column_type = cql_type(parser)?;
+    if let Some(frozen) = parser.accept_word("FROZEN") {
+        let span = column_type.span.to(frozen);
+        column_type = CqlType { kind: CqlTypeKind::Frozen(Box::new(column_type)), span };
     }
+    let is_static = parser.accept_word("STATIC");
+    let primary_key = parser.accept_words(&["PRIMARY", "KEY"]);
+    let span = parser.since(name.span);
+    Ok(ColumnDefinition { name, column_type, is_static, primary_key, span })
+}
 
-    fn create_table(&mut self, start: Span) -> Parsed<CreateTable> {
-        let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
-        let table = self.qualified_name("a table")?;
-        let mut created = CreateTable {
-            span: start,
-            if_not_exists,
-            table,
-            columns: Vec::new(),
-            primary_keys: Vec::new(),
-            clustering_order: Vec::new(),
-            compact_storage: None,
-            options: Vec::new(),
-        };
-        self.expect(TokenKind::OpenParenthesis, "'('")?;
-        self.columns_and_keys(&mut created)?;
-        if self.accept_word("WITH").is_some() {
-            self.table_options(&mut created)?;
-        }
-        created.span = self.since(start);
-        Ok(created)
+fn primary_key(parser: &mut Parser<'_>) -> Parsed<PrimaryKey> {
+    let start = parser.expect_words(&["PRIMARY", "KEY"])?;
+    parser.expect(TokenKind::OpenParenthesis, "'('")?;
+    let partition_key = if parser.kind() == TokenKind::OpenParenthesis {
+        parser.parenthesised(|parser| parser.name("a column"))?
+    } else {
+        vec![parser.name("a column")?]
+    };
+    let mut clustering_columns = Vec::new();
+    while parser.accept(TokenKind::Comma).is_some() {
+        clustering_columns.push(parser.name("a column")?);
     }
+    parser.expect(TokenKind::CloseParenthesis, "',' or ')'")?;
+    Ok(PrimaryKey { partition_key, clustering_columns, span: parser.since(start) })
+}
 
-    /// What stands between the parentheses, and the closing one.
-    fn columns_and_keys(&mut self, created: &mut CreateTable) -> Parsed<()> {
-        loop {
-            let item = self.at;
-            if let Err(error) = self.column_or_key(created) {
-                self.recover(error)?;
-                self.skip_item(item);
-            } else if !matches!(self.kind(), TokenKind::Comma | TokenKind::CloseParenthesis) {
-                let error = self.unexpected("',' or ')'");
-                self.recover(error)?;
-                if self.begins_column(0) {
-                    continue;
-                }
-                self.skip_item(self.at);
-            }
-            let comma = self.accept_commas();
-            let closed = self.accept(TokenKind::CloseParenthesis).is_some();
-            if closed || !comma {
-                return Ok(());
-            }
-        }
-    }
-
-    fn column_or_key(&mut self, created: &mut CreateTable) -> Parsed<()> {
-        if self.are_words(&["PRIMARY", "KEY"]) {
-            created.primary_keys.push(self.primary_key()?);
+fn table_options(parser: &mut Parser<'_>, created: &mut CreateTable) -> Parsed<()> {
+    option_list(parser, |parser| {
+        if parser.accept_words(&["CLUSTERING", "ORDER", "BY"]).is_some() {
+            let order = parser.parenthesised(|parser| {
+                let column = parser.name("a column")?;
+                let order = order(parser);
+                Ok(ClusteringOrder { span: parser.since(column.span), column, order })
+            })?;
+            created.clustering_order.extend(order);
+        } else if let Some(span) = parser.accept_words(&["COMPACT", "STORAGE"]) {
+            created.compact_storage = Some(span);
         } else {
-            created.columns.push(self.column_definition()?);
+            created.options.push(with_option(parser)?);
         }
         Ok(())
-    }
+    })
+}
 
-    fn column_definition(&mut self) -> Parsed<ColumnDefinition> {
-        let name = self.name("a column or PRIMARY KEY")?;
-        let mut column_type = self.cql_type()?;
-        if let Some(frozen) = self.accept_word("FROZEN") {
-            let span = column_type.span.to(frozen);
-            column_type = CqlType { kind: CqlTypeKind::Frozen(Box::new(column_type)), span };
+fn alter_table(parser: &mut Parser<'_>, start: Span) -> Parsed<AlterTable> {
+    let if_exists = parser.accept_words(&["IF", "EXISTS"]);
+    let table = parser.qualified_name("a table")?;
+    let change = alter_table_change(parser)?;
+    Ok(AlterTable { span: parser.since(start), if_exists, table, change })
+}
+
+fn alter_table_change(parser: &mut Parser<'_>) -> Parsed<AlterTableChange> {
+    let are_tags = |word| parser.is_word_at(1, word) && parser.kind_at(2) == TokenKind::OpenBrace;
+    let (tags, stream_tags) = (are_tags("TAGS"), are_tags("TAGS_FOR_CDC"));
+    let start = parser.span();
+    if parser.accept_word("ADD").is_some() {
+        if tags || stream_tags {
+            parser.advance();
+            let change = if tags { AlterTableChange::AddTags } else { AlterTableChange::AddStreamTags };
+            return option_value(parser).map(change);
         }
-        let is_static = self.accept_word("STATIC");
-        let primary_key = self.accept_words(&["PRIMARY", "KEY"]);
-        let span = self.since(name.span);
-        Ok(ColumnDefinition { name, column_type, is_static, primary_key, span })
+        if parser.kind() == TokenKind::OpenParenthesis {
+            return parser.parenthesised(column_definition).map(AlterTableChange::Add);
+        }
+        let columns = parser.list_of(column_definition)?;
+        let several = columns.len() > 1;
+        return Ok(if several { AlterTableChange::AddBare(columns) } else { AlterTableChange::Add(columns) });
     }
-
-    fn primary_key(&mut self) -> Parsed<PrimaryKey> {
-        let start = self.expect_words(&["PRIMARY", "KEY"])?;
-        self.expect(TokenKind::OpenParenthesis, "'('")?;
-        let partition_key = if self.kind() == TokenKind::OpenParenthesis {
-            self.parenthesised(|parser| parser.name("a column"))?
+    if parser.accept_word("DROP").is_some() {
+        if tags || stream_tags {
+            parser.advance();
+            let change = if tags { AlterTableChange::DropTags } else { AlterTableChange::DropStreamTags };
+            return option_value(parser).map(change);
+        }
+        if parser.accept_words(&["COMPACT", "STORAGE"]).is_some() {
+            return Ok(AlterTableChange::DropCompactStorage(parser.since(start)));
+        }
+        let columns = if parser.kind() == TokenKind::OpenParenthesis {
+            parser.parenthesised(|parser| parser.name("a column"))?
         } else {
-            vec![self.name("a column")?]
+            parser.list_of(|parser| parser.name("a column"))?
         };
-        let mut clustering_columns = Vec::new();
-        while self.accept(TokenKind::Comma).is_some() {
-            clustering_columns.push(self.name("a column")?);
+        // Which values go with the column makes no difference where no column can go.
+        if parser.accept_words(&["USING", "TIMESTAMP"]).is_some() {
+            parser.expect(TokenKind::Integer, "an integer")?;
         }
-        self.expect(TokenKind::CloseParenthesis, "',' or ')'")?;
-        Ok(PrimaryKey { partition_key, clustering_columns, span: self.since(start) })
+        return Ok(AlterTableChange::Drop(columns));
     }
-
-    fn table_options(&mut self, created: &mut CreateTable) -> Parsed<()> {
-        self.options(|parser| {
-            if parser.accept_words(&["CLUSTERING", "ORDER", "BY"]).is_some() {
-                let order = parser.parenthesised(|parser| {
-                    let column = parser.name("a column")?;
-                    let order = parser.order();
-                    Ok(ClusteringOrder { span: parser.since(column.span), column, order })
-                })?;
-                created.clustering_order.extend(order);
-            } else if let Some(span) = parser.accept_words(&["COMPACT", "STORAGE"]) {
-                created.compact_storage = Some(span);
-            } else {
-                created.options.push(parser.with_option()?);
-            }
-            Ok(())
-        })
-    }
-
-    fn alter_table(&mut self, start: Span) -> Parsed<AlterTable> {
-        let if_exists = self.accept_words(&["IF", "EXISTS"]);
-        let table = self.qualified_name("a table")?;
-        let change = self.alter_table_change()?;
-        Ok(AlterTable { span: self.since(start), if_exists, table, change })
-    }
-
-    fn alter_table_change(&mut self) -> Parsed<AlterTableChange> {
-        let are_tags = |word| self.is_word_at(1, word) && self.kind_at(2) == TokenKind::OpenBrace;
-        let (tags, stream_tags) = (are_tags("TAGS"), are_tags("TAGS_FOR_CDC"));
-        let start = self.span();
-        if self.accept_word("ADD").is_some() {
-            if tags || stream_tags {
-                self.advance();
-                let change = if tags { AlterTableChange::AddTags } else { AlterTableChange::AddStreamTags };
-                return self.option_value().map(change);
-            }
-            if self.kind() == TokenKind::OpenParenthesis {
-                return self.parenthesised(Self::column_definition).map(AlterTableChange::Add);
-            }
-            let columns = self.list_of(Self::column_definition)?;
-            let several = columns.len() > 1;
-            return Ok(if several { AlterTableChange::AddBare(columns) } else { AlterTableChange::Add(columns) });
+    if parser.accept_word("RENAME").is_some() {
+        let mut names = vec![renaming(parser)?];
+        while parser.accept_word("AND").is_some() {
+            names.push(renaming(parser)?);
         }
-        if self.accept_word("DROP").is_some() {
-            if tags || stream_tags {
-                self.advance();
-                let change = if tags { AlterTableChange::DropTags } else { AlterTableChange::DropStreamTags };
-                return self.option_value().map(change);
-            }
-            if self.accept_words(&["COMPACT", "STORAGE"]).is_some() {
-                return Ok(AlterTableChange::DropCompactStorage(self.since(start)));
-            }
-            let columns = if self.kind() == TokenKind::OpenParenthesis {
-                self.parenthesised(|parser| parser.name("a column"))?
-            } else {
-                self.list_of(|parser| parser.name("a column"))?
-            };
-            // Which values go with the column makes no difference where no column can go.
-            if self.accept_words(&["USING", "TIMESTAMP"]).is_some() {
-                self.expect(TokenKind::Integer, "an integer")?;
-            }
-            return Ok(AlterTableChange::Drop(columns));
-        }
-        if self.accept_word("RENAME").is_some() {
-            let mut names = vec![self.renaming()?];
-            while self.accept_word("AND").is_some() {
-                names.push(self.renaming()?);
-            }
-            return Ok(AlterTableChange::Rename(names));
-        }
-        if self.accept_word("ALTER").is_some() {
-            let column = self.name("a column")?;
-            self.expect_word("TYPE")?;
-            return Ok(AlterTableChange::ColumnType(column, self.cql_type()?));
-        }
-        self.accept_word("WITH").ok_or_else(|| self.unexpected("ADD, DROP, RENAME, ALTER or WITH"))?;
-        self.with_options().map(AlterTableChange::With)
+        return Ok(AlterTableChange::Rename(names));
     }
-
-    fn renaming(&mut self) -> Parsed<(Name, Name)> {
-        let from = self.name("a column")?;
-        self.expect_word("TO")?;
-        Ok((from, self.name("a column")?))
+    if parser.accept_word("ALTER").is_some() {
+        let column = parser.name("a column")?;
+        parser.expect_word("TYPE")?;
+        return Ok(AlterTableChange::ColumnType(column, cql_type(parser)?));
     }
+    parser.accept_word("WITH").ok_or_else(|| parser.unexpected("ADD, DROP, RENAME, ALTER or WITH"))?;
+    with_options(parser).map(AlterTableChange::With)
+}
 
-    fn restore_table(&mut self, start: Span) -> Parsed<RestoreTable> {
-        self.expect_word("TABLE")?;
-        let table = self.qualified_name("a table")?;
-        self.expect_words(&["FROM", "TABLE"])?;
-        let source = self.qualified_name("a table")?;
-        let options = if self.accept_word("WITH").is_some() { self.with_options()? } else { Vec::new() };
-        Ok(RestoreTable { span: self.since(start), table, source, options })
-    }
+fn renaming(parser: &mut Parser<'_>) -> Parsed<(Name, Name)> {
+    let from = parser.name("a column")?;
+    parser.expect_word("TO")?;
+    Ok((from, parser.name("a column")?))
+}
 
-    fn create_type(&mut self, start: Span) -> Parsed<CreateType> {
-        let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
-        let type_name = self.qualified_name("a type")?;
-        self.check_type_name(&type_name)?;
-        self.expect(TokenKind::OpenParenthesis, "'('")?;
-        let mut fields = Vec::new();
-        loop {
-            let name = self.name("the name of a field")?;
-            fields.push(FieldDefinition { name, field_type: self.cql_type()? });
-            let comma = self.accept_commas();
-            if self.accept(TokenKind::CloseParenthesis).is_some() {
-                return Ok(CreateType { span: self.since(start), if_not_exists, name: type_name, fields });
-            }
-            if !comma {
-                return Err(self.unexpected("',' or ')'"));
-            }
+fn restore_table(parser: &mut Parser<'_>, start: Span) -> Parsed<RestoreTable> {
+    parser.expect_word("TABLE")?;
+    let table = parser.qualified_name("a table")?;
+    parser.expect_words(&["FROM", "TABLE"])?;
+    let source = parser.qualified_name("a table")?;
+    let options = if parser.accept_word("WITH").is_some() { with_options(parser)? } else { Vec::new() };
+    Ok(RestoreTable { span: parser.since(start), table, source, options })
+}
+
+fn create_type(parser: &mut Parser<'_>, start: Span) -> Parsed<CreateType> {
+    let if_not_exists = parser.accept_words(&["IF", "NOT", "EXISTS"]);
+    let type_name = parser.qualified_name("a type")?;
+    check_type_name(parser, &type_name)?;
+    parser.expect(TokenKind::OpenParenthesis, "'('")?;
+    let mut fields = Vec::new();
+    loop {
+        let name = parser.name("the name of a field")?;
+        fields.push(FieldDefinition { name, field_type: cql_type(parser)? });
+        let comma = accept_commas(parser);
+        if parser.accept(TokenKind::CloseParenthesis).is_some() {
+            return Ok(CreateType { span: parser.since(start), if_not_exists, name: type_name, fields });
+        }
+        if !comma {
+            return Err(parser.unexpected("',' or ')'"));
         }
     }
+}
 
-    /// Cassandra's grammar lets the places after the first column or field be empty: `(a int, , b int,)`.
-    fn accept_commas(&mut self) -> bool {
-        let before = self.at;
-        while self.accept(TokenKind::Comma).is_some() {}
-        self.at > before
-    }
+/// Cassandra's grammar lets the places after the first column or field be empty: `(a int, , b int,)`.
+fn accept_commas(parser: &mut Parser<'_>) -> bool {
+    let before = parser.at;
+    while parser.accept(TokenKind::Comma).is_some() {}
+    parser.at > before
 }

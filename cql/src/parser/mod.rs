@@ -47,7 +47,7 @@ impl FromStr for CqlType {
         let cql_type = whole(text, |parser| {
             // System tables show what the database quotes that wrote them.
             parser.of_cassandra = true;
-            parser.cql_type()
+            cql_type::cql_type(parser)
         });
         cql_type.map(|cql_type| cql_type.bare())
     }
@@ -58,7 +58,7 @@ impl FromStr for Term {
 
     /// Reads a value as CQL writes it, `{'a': [1, 2]}` for instance.
     fn from_str(text: &str) -> Result<Self, SyntaxError> {
-        whole(text, |parser| parser.value())
+        whole(text, term::value)
     }
 }
 
@@ -108,19 +108,19 @@ impl<'t> Parser<'t> {
     }
 
     fn statement(&mut self) -> Parsed<Statement> {
-        if let Some(other) = self.other()? {
+        if let Some(other) = other::other(self)? {
             return Ok(Statement::Other(other));
         }
         let word =
             if self.kind() == TokenKind::Word { self.slice(self.span()).to_ascii_uppercase() } else { String::new() };
         match word.as_str() {
-            "SELECT" => self.select().map(|select| Statement::Select(Box::new(select))),
-            "INSERT" => self.insert().map(Statement::Insert),
-            "UPDATE" => self.update().map(Statement::Update),
-            "DELETE" => self.delete().map(Statement::Delete),
-            "BEGIN" => self.batch().map(Statement::Batch),
-            "CREATE" | "ALTER" | "DROP" | "RESTORE" | "USE" => self.definition(),
-            _ => Err(match self.cqlsh_problem() {
+            "SELECT" => select::select(self).map(|select| Statement::Select(Box::new(select))),
+            "INSERT" => modification::insert(self).map(Statement::Insert),
+            "UPDATE" => modification::update(self).map(Statement::Update),
+            "DELETE" => modification::delete(self).map(Statement::Delete),
+            "BEGIN" => modification::batch(self).map(Statement::Batch),
+            "CREATE" | "ALTER" | "DROP" | "RESTORE" | "USE" => definition::definition(self),
+            _ => Err(match cqlsh::cqlsh_problem(self) {
                 Some(problem) => self.failure(self.span(), problem),
                 None => self.unexpected("a statement"),
             }),

@@ -1,5 +1,7 @@
 //! INSERT, UPDATE, DELETE and BATCH.
 
+use super::relation::{relations, target};
+use super::term::{integer, value, value_without_operators};
 use super::{Parsed, Parser};
 use crate::lexer::TokenKind;
 use crate::statement::{
@@ -7,178 +9,179 @@ use crate::statement::{
     Modification, Target, Update, Using, UsingKind, UsingParameter,
 };
 
-impl Parser<'_> {
-    pub(super) fn insert(&mut self) -> Parsed<Insert> {
-        let start = self.expect_words(&["INSERT", "INTO"])?;
-        let table = self.qualified_name("a table")?;
-        let content = if self.accept_word("JSON").is_some() { self.json()? } else { self.names_and_values()? };
-        let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
-        let using = self.using()?;
-        Ok(Insert { span: self.since(start), table, content, if_not_exists, using })
-    }
+pub(super) fn insert(parser: &mut Parser<'_>) -> Parsed<Insert> {
+    let start = parser.expect_words(&["INSERT", "INTO"])?;
+    let table = parser.qualified_name("a table")?;
+    let content = if parser.accept_word("JSON").is_some() { json(parser)? } else { names_and_values(parser)? };
+    let if_not_exists = parser.accept_words(&["IF", "NOT", "EXISTS"]);
+    let using = using(parser)?;
+    Ok(Insert { span: parser.since(start), table, content, if_not_exists, using })
+}
 
-    fn json(&mut self) -> Parsed<InsertContent> {
-        let literal = matches!(self.kind(), TokenKind::String | TokenKind::DollarString);
-        let marker = matches!(self.kind(), TokenKind::Question | TokenKind::Colon);
-        if !literal && !marker {
-            return Err(self.unexpected("a string or a bind marker"));
-        }
-        let json = self.value_without_operators()?;
-        let default = if self.accept_words(&["DEFAULT", "NULL"]).is_some() {
-            Some(JsonDefault::Null)
-        } else {
-            self.accept_words(&["DEFAULT", "UNSET"]).map(|_| JsonDefault::Unset)
-        };
-        Ok(InsertContent::Json { json, default })
+fn json(parser: &mut Parser<'_>) -> Parsed<InsertContent> {
+    let literal = matches!(parser.kind(), TokenKind::String | TokenKind::DollarString);
+    let marker = matches!(parser.kind(), TokenKind::Question | TokenKind::Colon);
+    if !literal && !marker {
+        return Err(parser.unexpected("a string or a bind marker"));
     }
+    let json = value_without_operators(parser)?;
+    let default = if parser.accept_words(&["DEFAULT", "NULL"]).is_some() {
+        Some(JsonDefault::Null)
+    } else {
+        parser.accept_words(&["DEFAULT", "UNSET"]).map(|_| JsonDefault::Unset)
+    };
+    Ok(InsertContent::Json { json, default })
+}
 
-    fn names_and_values(&mut self) -> Parsed<InsertContent> {
-        let columns = self.parenthesised(|parser| parser.name("a column"))?;
-        self.expect_word("VALUES")?;
-        let values = self.parenthesised(Self::value)?;
-        Ok(InsertContent::Values { columns, values })
+fn names_and_values(parser: &mut Parser<'_>) -> Parsed<InsertContent> {
+    let columns = parser.parenthesised(|parser| parser.name("a column"))?;
+    parser.expect_word("VALUES")?;
+    let values = parser.parenthesised(value)?;
+    Ok(InsertContent::Values { columns, values })
+}
+
+pub(super) fn update(parser: &mut Parser<'_>) -> Parsed<Update> {
+    let start = parser.expect_word("UPDATE")?;
+    let table = parser.qualified_name("a table")?;
+    let using = using(parser)?;
+    parser.expect_word("SET")?;
+    let assignments = parser.list_of(assignment)?;
+    parser.expect_word("WHERE")?;
+    let relations = relations(parser)?;
+    let condition = condition(parser)?;
+    Ok(Update { span: parser.since(start), table, using, assignments, relations, condition })
+}
+
+fn assignment(parser: &mut Parser<'_>) -> Parsed<Assignment> {
+    let start = parser.span();
+    let target = target(parser, "a column")?;
+    let shorthand = match parser.kind() {
+        TokenKind::PlusEqual => Some(AssignmentOperation::Add),
+        TokenKind::MinusEqual => Some(AssignmentOperation::Subtract),
+        _ => None,
+    };
+    let whole_column = matches!(target, Target::Column(_));
+    let (operation, value) = if let Some(operation) = shorthand.filter(|_| whole_column) {
+        parser.advance();
+        (operation, value(parser)?)
+    } else {
+        parser.expect(TokenKind::Equal, "'='")?;
+        if whole_column { new_value(parser, &target)? } else { (AssignmentOperation::Set, value(parser)?) }
+    };
+    let shorthand = shorthand.is_some();
+    Ok(Assignment { target, operation, value, shorthand, span: parser.since(start) })
+}
+
+/// `value`, `c + value`, `c - value` or `value + c` for the column `c`.
+fn new_value(parser: &mut Parser<'_>, target: &Target) -> Parsed<(AssignmentOperation, crate::statement::Term)> {
+    let arithmetic = matches!(parser.kind_at(1), TokenKind::Plus | TokenKind::Minus);
+    if parser.is_name_at(0) && arithmetic {
+        same_column(parser, target)?;
+        let minus = advance_if_minus(parser);
+        let value = value(parser)?;
+        return Ok((if minus { AssignmentOperation::Subtract } else { AssignmentOperation::Add }, value));
     }
-
-    pub(super) fn update(&mut self) -> Parsed<Update> {
-        let start = self.expect_word("UPDATE")?;
-        let table = self.qualified_name("a table")?;
-        let using = self.using()?;
-        self.expect_word("SET")?;
-        let assignments = self.list_of(Self::assignment)?;
-        self.expect_word("WHERE")?;
-        let relations = self.relations()?;
-        let condition = self.condition()?;
-        Ok(Update { span: self.since(start), table, using, assignments, relations, condition })
+    let value = value(parser)?;
+    if parser.accept(TokenKind::Plus).is_some() {
+        same_column(parser, target)?;
+        return Ok((AssignmentOperation::Prepend, value));
     }
+    Ok((AssignmentOperation::Set, value))
+}
 
-    fn assignment(&mut self) -> Parsed<Assignment> {
-        let start = self.span();
-        let target = self.target("a column")?;
-        let shorthand = match self.kind() {
-            TokenKind::PlusEqual => Some(AssignmentOperation::Add),
-            TokenKind::MinusEqual => Some(AssignmentOperation::Subtract),
-            _ => None,
-        };
-        let whole_column = matches!(target, Target::Column(_));
-        let (operation, value) = if let Some(operation) = shorthand.filter(|_| whole_column) {
-            self.advance();
-            (operation, self.value()?)
-        } else {
-            self.expect(TokenKind::Equal, "'='")?;
-            if whole_column { self.new_value(&target)? } else { (AssignmentOperation::Set, self.value()?) }
-        };
-        let shorthand = shorthand.is_some();
-        Ok(Assignment { target, operation, value, shorthand, span: self.since(start) })
+fn advance_if_minus(parser: &mut Parser<'_>) -> bool {
+    let minus = parser.kind() == TokenKind::Minus;
+    parser.advance();
+    minus
+}
+
+fn same_column(parser: &mut Parser<'_>, target: &Target) -> Parsed<()> {
+    let before = parser.at;
+    if parser.name("a column")?.text == target.column().text {
+        return Ok(());
     }
+    parser.at = before;
+    Err(parser.unexpected(&format!("the column that is set, {}", target.column())))
+}
 
-    /// `value`, `c + value`, `c - value` or `value + c` for the column `c`.
-    fn new_value(&mut self, target: &Target) -> Parsed<(AssignmentOperation, crate::statement::Term)> {
-        let arithmetic = matches!(self.kind_at(1), TokenKind::Plus | TokenKind::Minus);
-        if self.is_name_at(0) && arithmetic {
-            self.same_column(target)?;
-            let minus = self.advance_if_minus();
-            let value = self.value()?;
-            return Ok((if minus { AssignmentOperation::Subtract } else { AssignmentOperation::Add }, value));
-        }
-        let value = self.value()?;
-        if self.accept(TokenKind::Plus).is_some() {
-            self.same_column(target)?;
-            return Ok((AssignmentOperation::Prepend, value));
-        }
-        Ok((AssignmentOperation::Set, value))
+pub(super) fn delete(parser: &mut Parser<'_>) -> Parsed<Delete> {
+    let start = parser.expect_word("DELETE")?;
+    let targets = if parser.is_word("FROM") {
+        Vec::new()
+    } else {
+        parser.list_of(|parser| target(parser, "a column or FROM"))?
+    };
+    parser.expect_word("FROM")?;
+    let table = parser.qualified_name("a table")?;
+    let using = using(parser)?;
+    parser.expect_word("WHERE")?;
+    let relations = relations(parser)?;
+    let condition = condition(parser)?;
+    Ok(Delete { span: parser.since(start), targets, table, using, relations, condition })
+}
+
+fn condition(parser: &mut Parser<'_>) -> Parsed<Option<Condition>> {
+    let Some(start) = parser.accept_word("IF") else { return Ok(None) };
+    let exists = parser.is_word("EXISTS")
+        && matches!(parser.kind_at(1), TokenKind::End | TokenKind::Semicolon | TokenKind::Word)
+        && !["IN", "CONTAINS", "NOT", "LIKE", "BETWEEN", "IS"].iter().any(|word| parser.is_word_at(1, word));
+    if exists {
+        parser.advance();
+        return Ok(Some(Condition::Exists(parser.since(start))));
     }
+    relations(parser).map(|relations| Some(Condition::Holds(relations)))
+}
 
-    fn advance_if_minus(&mut self) -> bool {
-        let minus = self.kind() == TokenKind::Minus;
-        self.advance();
-        minus
+fn using(parser: &mut Parser<'_>) -> Parsed<Option<Using>> {
+    let Some(start) = parser.accept_word("USING") else { return Ok(None) };
+    let mut parameters = vec![using_parameter(parser)?];
+    while parser.accept_word("AND").is_some() {
+        parameters.push(using_parameter(parser)?);
     }
+    Ok(Some(Using { parameters, span: parser.since(start) }))
+}
 
-    fn same_column(&mut self, target: &Target) -> Parsed<()> {
-        let before = self.at;
-        if self.name("a column")?.text == target.column().text {
-            return Ok(());
-        }
-        self.at = before;
-        Err(self.unexpected(&format!("the column that is set, {}", target.column())))
+fn using_parameter(parser: &mut Parser<'_>) -> Parsed<UsingParameter> {
+    let start = parser.span();
+    let kind = if parser.accept_word("TTL").is_some() {
+        UsingKind::Ttl
+    } else if parser.accept_word("TIMESTAMP").is_some() {
+        UsingKind::Timestamp
+    } else {
+        return Err(parser.unexpected("TTL or TIMESTAMP"));
+    };
+    let value = integer(parser)?;
+    Ok(UsingParameter { kind, value, span: parser.since(start) })
+}
+
+pub(super) fn batch(parser: &mut Parser<'_>) -> Parsed<Batch> {
+    let start = parser.expect_word("BEGIN")?;
+    let kind = if parser.accept_word("UNLOGGED").is_some() {
+        BatchKind::Unlogged
+    } else if parser.accept_word("COUNTER").is_some() {
+        BatchKind::Counter
+    } else {
+        BatchKind::Logged
+    };
+    parser.expect_word("BATCH")?;
+    let using = using(parser)?;
+    let mut statements = Vec::new();
+    while !parser.is_word("APPLY") {
+        statements.push(modification(parser)?);
+        parser.accept(TokenKind::Semicolon);
     }
+    parser.expect_words(&["APPLY", "BATCH"])?;
+    Ok(Batch { span: parser.since(start), kind, using, statements })
+}
 
-    pub(super) fn delete(&mut self) -> Parsed<Delete> {
-        let start = self.expect_word("DELETE")?;
-        let targets =
-            if self.is_word("FROM") { Vec::new() } else { self.list_of(|parser| parser.target("a column or FROM"))? };
-        self.expect_word("FROM")?;
-        let table = self.qualified_name("a table")?;
-        let using = self.using()?;
-        self.expect_word("WHERE")?;
-        let relations = self.relations()?;
-        let condition = self.condition()?;
-        Ok(Delete { span: self.since(start), targets, table, using, relations, condition })
-    }
-
-    fn condition(&mut self) -> Parsed<Option<Condition>> {
-        let Some(start) = self.accept_word("IF") else { return Ok(None) };
-        let exists = self.is_word("EXISTS")
-            && matches!(self.kind_at(1), TokenKind::End | TokenKind::Semicolon | TokenKind::Word)
-            && !["IN", "CONTAINS", "NOT", "LIKE", "BETWEEN", "IS"].iter().any(|word| self.is_word_at(1, word));
-        if exists {
-            self.advance();
-            return Ok(Some(Condition::Exists(self.since(start))));
-        }
-        self.relations().map(|relations| Some(Condition::Holds(relations)))
-    }
-
-    fn using(&mut self) -> Parsed<Option<Using>> {
-        let Some(start) = self.accept_word("USING") else { return Ok(None) };
-        let mut parameters = vec![self.using_parameter()?];
-        while self.accept_word("AND").is_some() {
-            parameters.push(self.using_parameter()?);
-        }
-        Ok(Some(Using { parameters, span: self.since(start) }))
-    }
-
-    fn using_parameter(&mut self) -> Parsed<UsingParameter> {
-        let start = self.span();
-        let kind = if self.accept_word("TTL").is_some() {
-            UsingKind::Ttl
-        } else if self.accept_word("TIMESTAMP").is_some() {
-            UsingKind::Timestamp
-        } else {
-            return Err(self.unexpected("TTL or TIMESTAMP"));
-        };
-        let value = self.integer()?;
-        Ok(UsingParameter { kind, value, span: self.since(start) })
-    }
-
-    pub(super) fn batch(&mut self) -> Parsed<Batch> {
-        let start = self.expect_word("BEGIN")?;
-        let kind = if self.accept_word("UNLOGGED").is_some() {
-            BatchKind::Unlogged
-        } else if self.accept_word("COUNTER").is_some() {
-            BatchKind::Counter
-        } else {
-            BatchKind::Logged
-        };
-        self.expect_word("BATCH")?;
-        let using = self.using()?;
-        let mut statements = Vec::new();
-        while !self.is_word("APPLY") {
-            statements.push(self.modification()?);
-            self.accept(TokenKind::Semicolon);
-        }
-        self.expect_words(&["APPLY", "BATCH"])?;
-        Ok(Batch { span: self.since(start), kind, using, statements })
-    }
-
-    fn modification(&mut self) -> Parsed<Modification> {
-        if self.is_word("INSERT") {
-            self.insert().map(Modification::Insert)
-        } else if self.is_word("UPDATE") {
-            self.update().map(Modification::Update)
-        } else if self.is_word("DELETE") {
-            self.delete().map(Modification::Delete)
-        } else {
-            Err(self.unexpected("INSERT, UPDATE, DELETE or APPLY BATCH"))
-        }
+fn modification(parser: &mut Parser<'_>) -> Parsed<Modification> {
+    if parser.is_word("INSERT") {
+        insert(parser).map(Modification::Insert)
+    } else if parser.is_word("UPDATE") {
+        update(parser).map(Modification::Update)
+    } else if parser.is_word("DELETE") {
+        delete(parser).map(Modification::Delete)
+    } else {
+        Err(parser.unexpected("INSERT, UPDATE, DELETE or APPLY BATCH"))
     }
 }

@@ -1,78 +1,76 @@
 //! Statements of Cassandra that Keyspaces lacks, known by their first words.
 
+use super::recovery::{begins_statement, recovers};
 use super::{Parsed, Parser};
 use crate::QualifiedName;
 use crate::lexer::TokenKind;
 use crate::statement::{Other, OtherKind};
 
-impl Parser<'_> {
-    /// The statement here, to its `;` or to the end of the text, if it is one of these.
-    pub(super) fn other(&mut self) -> Parsed<Option<Other>> {
-        let Some(kind) = OtherKind::ALL.iter().copied().find(|kind| self.begins_with(kind.name())) else {
-            return Ok(None);
-        };
-        let start = self.span();
-        let tables = self.tables_of_other(kind);
-        let mut text = String::new();
-        while !matches!(self.kind(), TokenKind::Semicolon | TokenKind::End) && (text.is_empty() || !self.ends_other()) {
-            if self.is_no_token() {
-                return Err(self.unexpected("the end of the statement"));
-            }
-            let span = self.advance();
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            text.push_str(self.slice(span));
+/// The statement here, to its `;` or to the end of the text, if it is one of these.
+pub(super) fn other(parser: &mut Parser<'_>) -> Parsed<Option<Other>> {
+    let Some(kind) = OtherKind::ALL.iter().copied().find(|kind| begins_with(parser, kind.name())) else {
+        return Ok(None);
+    };
+    let start = parser.span();
+    let tables = tables_of_other(parser, kind);
+    let mut text = String::new();
+    while !matches!(parser.kind(), TokenKind::Semicolon | TokenKind::End) && (text.is_empty() || !ends_other(parser)) {
+        if is_no_token(parser) {
+            return Err(parser.unexpected("the end of the statement"));
         }
-        Ok(Some(Other { span: self.since(start), kind, tables, text }))
-    }
-
-    /// Whether a definition begins here; the words of other statements can stand inside, as in `GRANT SELECT`.
-    fn ends_other(&self) -> bool {
-        self.recovers() && self.is_word("CREATE") && self.begins_statement()
-    }
-
-    fn begins_with(&self, words: &str) -> bool {
-        words.split(' ').enumerate().all(|(ahead, word)| self.is_word_at(ahead, word))
-    }
-
-    fn is_no_token(&self) -> bool {
-        matches!(
-            self.kind(),
-            TokenKind::Stray
-                | TokenKind::EmptyName
-                | TokenKind::TooMany
-                | TokenKind::UnterminatedComment
-                | TokenKind::UnterminatedName
-                | TokenKind::UnterminatedString
-        )
-    }
-
-    fn tables_of_other(&mut self, kind: OtherKind) -> Vec<QualifiedName> {
-        let before = self.at;
-        let word = match kind {
-            OtherKind::Truncate => Some("TRUNCATE"),
-            OtherKind::CreateIndex
-            | OtherKind::CreateCustomIndex
-            | OtherKind::CreateTrigger
-            | OtherKind::DropTrigger => Some("ON"),
-            OtherKind::CreateMaterializedView => Some("FROM"),
-            _ => None,
-        };
-        let mut tables = Vec::new();
-        while let Some(word) = word
-            && !matches!(self.kind(), TokenKind::Semicolon | TokenKind::End)
-        {
-            if self.accept_word(word).is_some() {
-                if kind == OtherKind::Truncate && (self.is_word("TABLE") || self.is_word("COLUMNFAMILY")) {
-                    self.advance();
-                }
-                tables.extend(self.qualified_name("a table").ok());
-                break;
-            }
-            self.advance();
+        let span = parser.advance();
+        if !text.is_empty() {
+            text.push(' ');
         }
-        self.at = before;
-        tables
+        text.push_str(parser.slice(span));
     }
+    Ok(Some(Other { span: parser.since(start), kind, tables, text }))
+}
+
+/// Whether a definition begins here; the words of other statements can stand inside, as in `GRANT SELECT`.
+fn ends_other(parser: &Parser<'_>) -> bool {
+    recovers(parser) && parser.is_word("CREATE") && begins_statement(parser)
+}
+
+fn begins_with(parser: &Parser<'_>, words: &str) -> bool {
+    words.split(' ').enumerate().all(|(ahead, word)| parser.is_word_at(ahead, word))
+}
+
+fn is_no_token(parser: &Parser<'_>) -> bool {
+    matches!(
+        parser.kind(),
+        TokenKind::Stray
+            | TokenKind::EmptyName
+            | TokenKind::TooMany
+            | TokenKind::UnterminatedComment
+            | TokenKind::UnterminatedName
+            | TokenKind::UnterminatedString
+    )
+}
+
+fn tables_of_other(parser: &mut Parser<'_>, kind: OtherKind) -> Vec<QualifiedName> {
+    let before = parser.at;
+    let word = match kind {
+        OtherKind::Truncate => Some("TRUNCATE"),
+        OtherKind::CreateIndex | OtherKind::CreateCustomIndex | OtherKind::CreateTrigger | OtherKind::DropTrigger => {
+            Some("ON")
+        }
+        OtherKind::CreateMaterializedView => Some("FROM"),
+        _ => None,
+    };
+    let mut tables = Vec::new();
+    while let Some(word) = word
+        && !matches!(parser.kind(), TokenKind::Semicolon | TokenKind::End)
+    {
+        if parser.accept_word(word).is_some() {
+            if kind == OtherKind::Truncate && (parser.is_word("TABLE") || parser.is_word("COLUMNFAMILY")) {
+                parser.advance();
+            }
+            tables.extend(parser.qualified_name("a table").ok());
+            break;
+        }
+        parser.advance();
+    }
+    parser.at = before;
+    tables
 }

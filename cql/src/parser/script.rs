@@ -1,6 +1,7 @@
 //! Many statements in one text.
 
 use super::Parser;
+use super::recovery::at_end_of_statement;
 use crate::lexer::{TokenKind, tokens};
 use crate::{MAX_TEXT_BYTES, Span, Statement, SyntaxError, SyntaxProblem};
 
@@ -39,52 +40,50 @@ fn read(text: &str, of_cassandra: bool) -> Vec<Reading> {
     let tokens = tokens(text);
     let mut parser = Parser::new(text, &tokens);
     parser.of_cassandra = of_cassandra;
-    parser.script()
+    script(&mut parser)
 }
 
-impl Parser<'_> {
-    pub(super) fn script(&mut self) -> Vec<Reading> {
-        let mut readings = Vec::new();
-        loop {
-            while self.accept(TokenKind::Semicolon).is_some() {}
-            if self.kind() == TokenKind::End {
-                return readings;
+pub(super) fn script(parser: &mut Parser<'_>) -> Vec<Reading> {
+    let mut readings = Vec::new();
+    loop {
+        while parser.accept(TokenKind::Semicolon).is_some() {}
+        if parser.kind() == TokenKind::End {
+            return readings;
+        }
+        let start = parser.at;
+        parser.recovered = Some(Vec::new());
+        let statement = parser.statement();
+        let mut recovered = parser.recovered.take().unwrap_or_default();
+        if statement.is_err() {
+            skip_statement(parser, start);
+        } else if !matches!(parser.kind(), TokenKind::Semicolon | TokenKind::End) {
+            if recovered.is_empty() {
+                recovered.push(parser.unexpected("';' or the end of the text"));
             }
-            let start = self.at;
-            self.recovered = Some(Vec::new());
-            let statement = self.statement();
-            let mut recovered = self.recovered.take().unwrap_or_default();
-            if statement.is_err() {
-                self.skip_statement(start);
-            } else if !matches!(self.kind(), TokenKind::Semicolon | TokenKind::End) {
-                if recovered.is_empty() {
-                    recovered.push(self.unexpected("';' or the end of the text"));
-                }
-                self.skip_to_end_of_statement();
+            skip_to_end_of_statement(parser);
+        }
+        readings.push(Reading { statement, recovered });
+    }
+}
+
+/// Goes to the end of a statement that began at `start` and could not be read.
+fn skip_statement(parser: &mut Parser<'_>, start: usize) {
+    let failed_at = parser.at;
+    parser.at = start;
+    if parser.accept_word("BEGIN").is_some() {
+        while parser.kind() != TokenKind::End && !parser.is_word("BEGIN") {
+            if parser.accept_words(&["APPLY", "BATCH"]).is_some() {
+                return skip_to_end_of_statement(parser);
             }
-            readings.push(Reading { statement, recovered });
+            parser.advance();
         }
     }
+    parser.at = failed_at.max(start + 1);
+    skip_to_end_of_statement(parser);
+}
 
-    /// Goes to the end of a statement that began at `start` and could not be read.
-    fn skip_statement(&mut self, start: usize) {
-        let failed_at = self.at;
-        self.at = start;
-        if self.accept_word("BEGIN").is_some() {
-            while self.kind() != TokenKind::End && !self.is_word("BEGIN") {
-                if self.accept_words(&["APPLY", "BATCH"]).is_some() {
-                    return self.skip_to_end_of_statement();
-                }
-                self.advance();
-            }
-        }
-        self.at = failed_at.max(start + 1);
-        self.skip_to_end_of_statement();
-    }
-
-    fn skip_to_end_of_statement(&mut self) {
-        while !self.at_end_of_statement() {
-            self.advance();
-        }
+fn skip_to_end_of_statement(parser: &mut Parser<'_>) {
+    while !at_end_of_statement(parser) {
+        parser.advance();
     }
 }

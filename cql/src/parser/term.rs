@@ -1,5 +1,6 @@
 //! Values, and what a SELECT reads.
 
+use super::cql_type::cql_type;
 use super::{Parsed, Parser, TrimOnce};
 use crate::Span;
 use crate::lexer::TokenKind;
@@ -19,347 +20,345 @@ pub(super) enum Place {
     OptionValue,
 }
 
-impl Parser<'_> {
-    pub(super) fn value(&mut self) -> Parsed<Term> {
-        self.term(Place::Value)
-    }
+pub(super) fn value(parser: &mut Parser<'_>) -> Parsed<Term> {
+    term(parser, Place::Value)
+}
 
-    pub(super) fn term(&mut self, place: Place) -> Parsed<Term> {
-        self.deeper(|parser| parser.sum(place))
-    }
+pub(super) fn term(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
+    parser.deeper(|parser| sum(parser, place))
+}
 
-    fn sum(&mut self, place: Place) -> Parsed<Term> {
-        let first = self.product(place)?;
-        let mut rest = Vec::new();
-        loop {
-            let operator = match self.kind() {
-                TokenKind::Plus => ArithmeticOperator::Plus,
-                TokenKind::Minus => ArithmeticOperator::Minus,
-                _ => break,
-            };
-            // The `+ l` of `SET l = [1] + l` belongs to the assignment.
-            if place == Place::Value && self.is_column_at(1) {
-                break;
-            }
-            self.advance();
-            rest.push((operator, self.product(place)?));
-        }
-        Ok(chain(first, rest))
-    }
-
-    fn product(&mut self, place: Place) -> Parsed<Term> {
-        let first = self.operand(place)?;
-        let mut rest = Vec::new();
-        loop {
-            let operator = match self.kind() {
-                TokenKind::Star => ArithmeticOperator::Times,
-                TokenKind::Slash => ArithmeticOperator::Divided,
-                TokenKind::Percent => ArithmeticOperator::Modulo,
-                _ => break,
-            };
-            self.advance();
-            rest.push((operator, self.operand(place)?));
-        }
-        Ok(chain(first, rest))
-    }
-
-    fn operand(&mut self, place: Place) -> Parsed<Term> {
-        let start = self.span();
-        if self.accept(TokenKind::Minus).is_some() {
-            if let Some(kind) = self.number_here() {
-                let text = format!("-{}", self.number_text());
-                self.advance();
-                return Ok(Term { kind: TermKind::Constant(Constant { kind, text }), span: self.since(start) });
-            }
-            let negated = self.deeper(|parser| parser.operand(place))?;
-            return Ok(Term { kind: TermKind::Negative(Box::new(negated)), span: self.since(start) });
-        }
-        let mut term = self.primary(place)?;
-        let mut levels = 0;
-        while place == Place::Selector && matches!(self.kind(), TokenKind::Dot | TokenKind::OpenBracket) {
-            levels += 1;
-            if self.depth + levels > crate::MAX_DEPTH {
-                return Err(self.failure(self.span(), crate::SyntaxProblem::TooDeep));
-            }
-            let access = if self.accept(TokenKind::Dot).is_some() {
-                Access::Field { of: term, field: self.name("the name of a field")? }
-            } else {
-                self.advance();
-                let key = self.value()?;
-                self.expect(TokenKind::CloseBracket, "']'")?;
-                Access::Element { of: term, key }
-            };
-            term = Term { kind: TermKind::Access(Box::new(access)), span: self.since(start) };
-        }
-        Ok(term)
-    }
-
-    fn primary(&mut self, place: Place) -> Parsed<Term> {
-        let start = self.span();
-        let constant = |kind, text: String| TermKind::Constant(Constant { kind, text });
-        let kind = match self.kind() {
-            TokenKind::Question | TokenKind::Colon => return self.marker(),
-            TokenKind::String | TokenKind::DollarString => {
-                let span = self.advance();
-                constant(ConstantKind::String, self.string_in(span))
-            }
-            TokenKind::Integer => constant(ConstantKind::Integer, self.raw()),
-            TokenKind::Float => constant(ConstantKind::Float, self.raw()),
-            TokenKind::Uuid => constant(ConstantKind::Uuid, self.raw()),
-            TokenKind::Blob => constant(ConstantKind::Blob, self.raw()),
-            TokenKind::Duration => constant(ConstantKind::Duration, self.raw()),
-            TokenKind::OpenParenthesis if self.is_type_hint(place) => self.type_hint(place)?,
-            TokenKind::OpenParenthesis => TermKind::Tuple(self.parenthesised(|parser| parser.term(place))?),
-            TokenKind::OpenBracket => {
-                self.advance();
-                TermKind::List(self.terms_until(place, TokenKind::CloseBracket, "',' or ']'")?)
-            }
-            TokenKind::OpenBrace => self.braces(place)?,
-            TokenKind::Word | TokenKind::QuotedName => self.word_or_call(place)?,
-            _ => return Err(self.unexpected(what_is_expected(place))),
+fn sum(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
+    let first = product(parser, place)?;
+    let mut rest = Vec::new();
+    loop {
+        let operator = match parser.kind() {
+            TokenKind::Plus => ArithmeticOperator::Plus,
+            TokenKind::Minus => ArithmeticOperator::Minus,
+            _ => break,
         };
-        Ok(Term { kind, span: self.since(start) })
+        // The `+ l` of `SET l = [1] + l` belongs to the assignment.
+        if place == Place::Value && is_column_at(parser, 1) {
+            break;
+        }
+        parser.advance();
+        rest.push((operator, product(parser, place)?));
     }
+    Ok(chain(first, rest))
+}
 
-    /// `?` or `:name`
-    pub(super) fn marker(&mut self) -> Parsed<Term> {
-        let start = self.span();
-        let name = if self.accept(TokenKind::Question).is_some() {
-            None
-        } else {
-            self.expect(TokenKind::Colon, "'?' or ':'")?;
-            Some(self.name("the name of a bind marker")?)
+fn product(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
+    let first = operand(parser, place)?;
+    let mut rest = Vec::new();
+    loop {
+        let operator = match parser.kind() {
+            TokenKind::Star => ArithmeticOperator::Times,
+            TokenKind::Slash => ArithmeticOperator::Divided,
+            TokenKind::Percent => ArithmeticOperator::Modulo,
+            _ => break,
         };
-        let span = self.since(start);
-        Ok(Term { kind: TermKind::Marker(BindMarker { name, span }), span })
+        parser.advance();
+        rest.push((operator, operand(parser, place)?));
     }
+    Ok(chain(first, rest))
+}
 
-    /// An integer, or a marker for one.
-    pub(super) fn integer(&mut self) -> Parsed<Term> {
-        if matches!(self.kind(), TokenKind::Question | TokenKind::Colon) {
-            return self.marker();
+fn operand(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
+    let start = parser.span();
+    if parser.accept(TokenKind::Minus).is_some() {
+        if let Some(kind) = number_here(parser) {
+            let text = format!("-{}", number_text(parser));
+            parser.advance();
+            return Ok(Term { kind: TermKind::Constant(Constant { kind, text }), span: parser.since(start) });
         }
-        let minus = usize::from(self.kind() == TokenKind::Minus);
-        if self.kind_at(minus) == TokenKind::Integer {
-            self.value_without_operators()
+        let negated = parser.deeper(|parser| operand(parser, place))?;
+        return Ok(Term { kind: TermKind::Negative(Box::new(negated)), span: parser.since(start) });
+    }
+    let mut term = primary(parser, place)?;
+    let mut levels = 0;
+    while place == Place::Selector && matches!(parser.kind(), TokenKind::Dot | TokenKind::OpenBracket) {
+        levels += 1;
+        if parser.depth + levels > crate::MAX_DEPTH {
+            return Err(parser.failure(parser.span(), crate::SyntaxProblem::TooDeep));
+        }
+        let access = if parser.accept(TokenKind::Dot).is_some() {
+            Access::Field { of: term, field: parser.name("the name of a field")? }
         } else {
-            Err(self.unexpected("an integer or a bind marker"))
-        }
-    }
-
-    /// A number, a string or a marker, without what may follow it.
-    pub(super) fn value_without_operators(&mut self) -> Parsed<Term> {
-        self.operand(Place::Value)
-    }
-
-    fn word_or_call(&mut self, place: Place) -> Parsed<TermKind> {
-        let unquoted = self.kind() == TokenKind::Word;
-        let called = self.kind_at(1) == TokenKind::OpenParenthesis;
-        if unquoted
-            && !called
-            && let Some(kind) = self.constant_word()
-        {
-            self.advance();
-            return Ok(kind);
-        }
-        if unquoted && called && self.is_word("CAST") {
-            return self.cast(place);
-        }
-        let qualified =
-            self.kind_at(1) == TokenKind::Dot && self.is_name_at(2) && self.kind_at(3) == TokenKind::OpenParenthesis;
-        if called || qualified {
-            return self.call(place);
-        }
-        if place == Place::Value {
-            let field = self.kind_at(1) == TokenKind::Colon;
-            return Err(if field {
-                self.no_name("the name of a field")
-            } else {
-                self.unexpected(what_is_expected(place))
-            });
-        }
-        self.name(what_is_expected(place)).map(TermKind::Name)
-    }
-
-    fn constant_word(&self) -> Option<TermKind> {
-        if let Some(kind) = self.number_here() {
-            return Some(TermKind::Constant(Constant { kind, text: self.number_text() }));
-        }
-        if self.is_word("NULL") {
-            return Some(TermKind::Null);
-        }
-        ["true", "false"]
-            .into_iter()
-            .find(|word| self.is_word(word))
-            .map(|word| TermKind::Constant(Constant { kind: ConstantKind::Boolean, text: word.to_owned() }))
-    }
-
-    fn call(&mut self, place: Place) -> Parsed<TermKind> {
-        let function = if self.is_word("TOKEN") {
-            let span = self.advance();
-            crate::QualifiedName { keyspace: None, name: self.name_in(span, false) }
-        } else {
-            self.qualified_name("the name of a function")?
+            parser.advance();
+            let key = value(parser)?;
+            parser.expect(TokenKind::CloseBracket, "']'")?;
+            Access::Element { of: term, key }
         };
-        self.expect(TokenKind::OpenParenthesis, "'('")?;
-        let arguments = if self.kind() == TokenKind::Star {
-            let span = self.advance();
-            self.expect(TokenKind::CloseParenthesis, "')'")?;
-            vec![Term { kind: TermKind::Star, span }]
+        term = Term { kind: TermKind::Access(Box::new(access)), span: parser.since(start) };
+    }
+    Ok(term)
+}
+
+fn primary(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
+    let start = parser.span();
+    let constant = |kind, text: String| TermKind::Constant(Constant { kind, text });
+    let kind = match parser.kind() {
+        TokenKind::Question | TokenKind::Colon => return marker(parser),
+        TokenKind::String | TokenKind::DollarString => {
+            let span = parser.advance();
+            constant(ConstantKind::String, string_in(parser, span))
+        }
+        TokenKind::Integer => constant(ConstantKind::Integer, raw(parser)),
+        TokenKind::Float => constant(ConstantKind::Float, raw(parser)),
+        TokenKind::Uuid => constant(ConstantKind::Uuid, raw(parser)),
+        TokenKind::Blob => constant(ConstantKind::Blob, raw(parser)),
+        TokenKind::Duration => constant(ConstantKind::Duration, raw(parser)),
+        TokenKind::OpenParenthesis if is_type_hint(parser, place) => type_hint(parser, place)?,
+        TokenKind::OpenParenthesis => TermKind::Tuple(parser.parenthesised(|parser| term(parser, place))?),
+        TokenKind::OpenBracket => {
+            parser.advance();
+            TermKind::List(terms_until(parser, place, TokenKind::CloseBracket, "',' or ']'")?)
+        }
+        TokenKind::OpenBrace => braces(parser, place)?,
+        TokenKind::Word | TokenKind::QuotedName => word_or_call(parser, place)?,
+        _ => return Err(parser.unexpected(what_is_expected(place))),
+    };
+    Ok(Term { kind, span: parser.since(start) })
+}
+
+/// `?` or `:name`
+pub(super) fn marker(parser: &mut Parser<'_>) -> Parsed<Term> {
+    let start = parser.span();
+    let name = if parser.accept(TokenKind::Question).is_some() {
+        None
+    } else {
+        parser.expect(TokenKind::Colon, "'?' or ':'")?;
+        Some(parser.name("the name of a bind marker")?)
+    };
+    let span = parser.since(start);
+    Ok(Term { kind: TermKind::Marker(BindMarker { name, span }), span })
+}
+
+/// An integer, or a marker for one.
+pub(super) fn integer(parser: &mut Parser<'_>) -> Parsed<Term> {
+    if matches!(parser.kind(), TokenKind::Question | TokenKind::Colon) {
+        return marker(parser);
+    }
+    let minus = usize::from(parser.kind() == TokenKind::Minus);
+    if parser.kind_at(minus) == TokenKind::Integer {
+        value_without_operators(parser)
+    } else {
+        Err(parser.unexpected("an integer or a bind marker"))
+    }
+}
+
+/// A number, a string or a marker, without what may follow it.
+pub(super) fn value_without_operators(parser: &mut Parser<'_>) -> Parsed<Term> {
+    operand(parser, Place::Value)
+}
+
+fn word_or_call(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
+    let unquoted = parser.kind() == TokenKind::Word;
+    let called = parser.kind_at(1) == TokenKind::OpenParenthesis;
+    if unquoted
+        && !called
+        && let Some(kind) = constant_word(parser)
+    {
+        parser.advance();
+        return Ok(kind);
+    }
+    if unquoted && called && parser.is_word("CAST") {
+        return cast(parser, place);
+    }
+    let qualified =
+        parser.kind_at(1) == TokenKind::Dot && parser.is_name_at(2) && parser.kind_at(3) == TokenKind::OpenParenthesis;
+    if called || qualified {
+        return call(parser, place);
+    }
+    if place == Place::Value {
+        let field = parser.kind_at(1) == TokenKind::Colon;
+        return Err(if field {
+            parser.no_name("the name of a field")
         } else {
-            self.terms_until(place, TokenKind::CloseParenthesis, "',' or ')'")?
-        };
-        Ok(TermKind::Call(Box::new(Call { function, arguments })))
+            parser.unexpected(what_is_expected(place))
+        });
     }
+    parser.name(what_is_expected(place)).map(TermKind::Name)
+}
 
-    fn cast(&mut self, place: Place) -> Parsed<TermKind> {
-        self.advance();
-        self.expect(TokenKind::OpenParenthesis, "'('")?;
-        let term = self.term(place)?;
-        self.expect_word("AS")?;
-        let to = self.cql_type()?;
-        self.expect(TokenKind::CloseParenthesis, "')'")?;
-        Ok(TermKind::Cast(Box::new(Cast { term, to })))
+fn constant_word(parser: &Parser<'_>) -> Option<TermKind> {
+    if let Some(kind) = number_here(parser) {
+        return Some(TermKind::Constant(Constant { kind, text: number_text(parser) }));
     }
-
-    fn terms_until(&mut self, place: Place, end: TokenKind, sign: &str) -> Parsed<Vec<Term>> {
-        if self.accept(end).is_some() {
-            return Ok(Vec::new());
-        }
-        let terms = self.list_of(|parser| parser.term(place))?;
-        self.expect(end, sign)?;
-        Ok(terms)
+    if parser.is_word("NULL") {
+        return Some(TermKind::Null);
     }
+    ["true", "false"]
+        .into_iter()
+        .find(|word| parser.is_word(word))
+        .map(|word| TermKind::Constant(Constant { kind: ConstantKind::Boolean, text: word.to_owned() }))
+}
 
-    /// A set, a map or a value of a user-defined type.
-    fn braces(&mut self, place: Place) -> Parsed<TermKind> {
-        self.advance();
-        if self.accept(TokenKind::CloseBrace).is_some() {
-            return Ok(TermKind::Set(Vec::new()));
-        }
-        let kind = if self.is_name_at(0) && self.kind_at(1) == TokenKind::Colon {
-            TermKind::UserType(self.list_of(|parser| {
-                let field = parser.name("the name of a field")?;
+fn call(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
+    let function = if parser.is_word("TOKEN") {
+        let span = parser.advance();
+        crate::QualifiedName { keyspace: None, name: parser.name_in(span, false) }
+    } else {
+        parser.qualified_name("the name of a function")?
+    };
+    parser.expect(TokenKind::OpenParenthesis, "'('")?;
+    let arguments = if parser.kind() == TokenKind::Star {
+        let span = parser.advance();
+        parser.expect(TokenKind::CloseParenthesis, "')'")?;
+        vec![Term { kind: TermKind::Star, span }]
+    } else {
+        terms_until(parser, place, TokenKind::CloseParenthesis, "',' or ')'")?
+    };
+    Ok(TermKind::Call(Box::new(Call { function, arguments })))
+}
+
+fn cast(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
+    parser.advance();
+    parser.expect(TokenKind::OpenParenthesis, "'('")?;
+    let term = term(parser, place)?;
+    parser.expect_word("AS")?;
+    let to = cql_type(parser)?;
+    parser.expect(TokenKind::CloseParenthesis, "')'")?;
+    Ok(TermKind::Cast(Box::new(Cast { term, to })))
+}
+
+fn terms_until(parser: &mut Parser<'_>, place: Place, end: TokenKind, sign: &str) -> Parsed<Vec<Term>> {
+    if parser.accept(end).is_some() {
+        return Ok(Vec::new());
+    }
+    let terms = parser.list_of(|parser| term(parser, place))?;
+    parser.expect(end, sign)?;
+    Ok(terms)
+}
+
+/// A set, a map or a value of a user-defined type.
+fn braces(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
+    parser.advance();
+    if parser.accept(TokenKind::CloseBrace).is_some() {
+        return Ok(TermKind::Set(Vec::new()));
+    }
+    let kind = if parser.is_name_at(0) && parser.kind_at(1) == TokenKind::Colon {
+        TermKind::UserType(parser.list_of(|parser| {
+            let field = parser.name("the name of a field")?;
+            parser.expect(TokenKind::Colon, "':'")?;
+            Ok((field, term(parser, place)?))
+        })?)
+    } else {
+        let first = term(parser, place)?;
+        if parser.accept(TokenKind::Colon).is_some() {
+            let mut entries = vec![(first, term(parser, place)?)];
+            while parser.accept(TokenKind::Comma).is_some() {
+                let key = term(parser, place)?;
                 parser.expect(TokenKind::Colon, "':'")?;
-                Ok((field, parser.term(place)?))
-            })?)
+                entries.push((key, term(parser, place)?));
+            }
+            TermKind::Map(entries)
         } else {
-            let first = self.term(place)?;
-            if self.accept(TokenKind::Colon).is_some() {
-                let mut entries = vec![(first, self.term(place)?)];
-                while self.accept(TokenKind::Comma).is_some() {
-                    let key = self.term(place)?;
-                    self.expect(TokenKind::Colon, "':'")?;
-                    entries.push((key, self.term(place)?));
-                }
-                TermKind::Map(entries)
-            } else {
-                let mut elements = vec![first];
-                while self.accept(TokenKind::Comma).is_some() {
-                    elements.push(self.term(place)?);
-                }
-                TermKind::Set(elements)
+            let mut elements = vec![first];
+            while parser.accept(TokenKind::Comma).is_some() {
+                elements.push(term(parser, place)?);
             }
-        };
-        self.expect(TokenKind::CloseBrace, "',' or '}'")?;
-        Ok(kind)
-    }
+            TermKind::Set(elements)
+        }
+    };
+    parser.expect(TokenKind::CloseBrace, "',' or '}'")?;
+    Ok(kind)
+}
 
-    fn type_hint(&mut self, place: Place) -> Parsed<TermKind> {
-        self.advance();
-        let hint = self.cql_type()?;
-        self.expect(TokenKind::CloseParenthesis, "')'")?;
-        let term = self.deeper(|parser| parser.operand(place))?;
-        Ok(TermKind::TypeHint(Box::new(TypeHint { hint, term })))
-    }
+fn type_hint(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
+    parser.advance();
+    let hint = cql_type(parser)?;
+    parser.expect(TokenKind::CloseParenthesis, "')'")?;
+    let term = parser.deeper(|parser| operand(parser, place))?;
+    Ok(TermKind::TypeHint(Box::new(TypeHint { hint, term })))
+}
 
-    /// Whether the parenthesis here holds a type that says how to take the value after it.
-    fn is_type_hint(&self, place: Place) -> bool {
-        let mut ahead = 1;
-        let mut open = 0_usize;
-        let mut parts = false;
-        loop {
-            match self.kind_at(ahead) {
-                TokenKind::CloseParenthesis if open == 0 && ahead > 1 => break,
-                TokenKind::Word | TokenKind::QuotedName | TokenKind::Dot => {}
-                TokenKind::Comma | TokenKind::Integer if open > 0 => {}
-                TokenKind::Less => {
-                    parts = true;
-                    open += 1;
-                }
-                TokenKind::Greater if open > 0 => open -= 1,
-                _ => return false,
+/// Whether the parenthesis here holds a type that says how to take the value after it.
+fn is_type_hint(parser: &Parser<'_>, place: Place) -> bool {
+    let mut ahead = 1;
+    let mut open = 0_usize;
+    let mut parts = false;
+    loop {
+        match parser.kind_at(ahead) {
+            TokenKind::CloseParenthesis if open == 0 && ahead > 1 => break,
+            TokenKind::Word | TokenKind::QuotedName | TokenKind::Dot => {}
+            TokenKind::Comma | TokenKind::Integer if open > 0 => {}
+            TokenKind::Less => {
+                parts = true;
+                open += 1;
             }
-            ahead += 1;
+            TokenKind::Greater if open > 0 => open -= 1,
+            _ => return false,
         }
-        if place == Place::Value || parts {
-            // `(null)` and `(true)` are tuples of one, and so is `(NaN)`.
-            return parts || self.is_name_at(1);
+        ahead += 1;
+    }
+    if place == Place::Value || parts {
+        // `(null)` and `(true)` are tuples of one, and so is `(NaN)`.
+        return parts || parser.is_name_at(1);
+    }
+    let native = parser.token(1).kind == TokenKind::Word
+        && ahead == 2
+        && NativeType::named(parser.slice(parser.token(1).span())).is_some();
+    match parser.kind_at(ahead + 1) {
+        TokenKind::Word => {
+            let constant = ["null", "true", "false", "NaN", "Infinity"];
+            let constant = constant.iter().any(|word| parser.is_word_at(ahead + 1, word));
+            let called = parser.is_word_at(ahead + 1, "TOKEN") || parser.is_name_at(ahead + 1);
+            parser.is_name_at(1) && (constant || called && !parser.is_word_at(ahead + 1, "AS"))
         }
-        let native = self.token(1).kind == TokenKind::Word
-            && ahead == 2
-            && NativeType::named(self.slice(self.token(1).span())).is_some();
-        match self.kind_at(ahead + 1) {
-            TokenKind::Word => {
-                let constant = ["null", "true", "false", "NaN", "Infinity"];
-                let constant = constant.iter().any(|word| self.is_word_at(ahead + 1, word));
-                let called = self.is_word_at(ahead + 1, "TOKEN") || self.is_name_at(ahead + 1);
-                self.is_name_at(1) && (constant || called && !self.is_word_at(ahead + 1, "AS"))
-            }
-            TokenKind::QuotedName | TokenKind::OpenParenthesis | TokenKind::OpenBrace => self.is_name_at(1),
-            TokenKind::String
-            | TokenKind::DollarString
-            | TokenKind::Integer
-            | TokenKind::Float
-            | TokenKind::Uuid
-            | TokenKind::Blob
-            | TokenKind::Duration
-            | TokenKind::Question
-            | TokenKind::Colon => self.is_name_at(1),
-            TokenKind::OpenBracket | TokenKind::Minus => native,
-            _ => false,
-        }
+        TokenKind::QuotedName | TokenKind::OpenParenthesis | TokenKind::OpenBrace => parser.is_name_at(1),
+        TokenKind::String
+        | TokenKind::DollarString
+        | TokenKind::Integer
+        | TokenKind::Float
+        | TokenKind::Uuid
+        | TokenKind::Blob
+        | TokenKind::Duration
+        | TokenKind::Question
+        | TokenKind::Colon => parser.is_name_at(1),
+        TokenKind::OpenBracket | TokenKind::Minus => native,
+        _ => false,
     }
+}
 
-    /// Whether a column stands there: a name that is not called.
-    fn is_column_at(&self, ahead: usize) -> bool {
-        let called = match self.kind_at(ahead + 1) {
-            TokenKind::OpenParenthesis => true,
-            TokenKind::Dot => self.kind_at(ahead + 3) == TokenKind::OpenParenthesis,
-            _ => false,
-        };
-        self.is_name_at(ahead) && !called
+/// Whether a column stands there: a name that is not called.
+fn is_column_at(parser: &Parser<'_>, ahead: usize) -> bool {
+    let called = match parser.kind_at(ahead + 1) {
+        TokenKind::OpenParenthesis => true,
+        TokenKind::Dot => parser.kind_at(ahead + 3) == TokenKind::OpenParenthesis,
+        _ => false,
+    };
+    parser.is_name_at(ahead) && !called
+}
+
+/// Which kind of number stands here, `NaN` and `Infinity` included.
+fn number_here(parser: &Parser<'_>) -> Option<ConstantKind> {
+    match parser.kind() {
+        TokenKind::Integer => Some(ConstantKind::Integer),
+        TokenKind::Float => Some(ConstantKind::Float),
+        TokenKind::Duration => Some(ConstantKind::Duration),
+        TokenKind::Word if parser.is_word("NaN") || parser.is_word("Infinity") => Some(ConstantKind::Float),
+        _ => None,
     }
+}
 
-    /// Which kind of number stands here, `NaN` and `Infinity` included.
-    fn number_here(&self) -> Option<ConstantKind> {
-        match self.kind() {
-            TokenKind::Integer => Some(ConstantKind::Integer),
-            TokenKind::Float => Some(ConstantKind::Float),
-            TokenKind::Duration => Some(ConstantKind::Duration),
-            TokenKind::Word if self.is_word("NaN") || self.is_word("Infinity") => Some(ConstantKind::Float),
-            _ => None,
-        }
-    }
+fn number_text(parser: &Parser<'_>) -> String {
+    let slice = parser.slice(parser.span());
+    let word = ["NaN", "Infinity"].into_iter().find(|word| word.eq_ignore_ascii_case(slice));
+    word.unwrap_or(slice).to_owned()
+}
 
-    fn number_text(&self) -> String {
-        let slice = self.slice(self.span());
-        let word = ["NaN", "Infinity"].into_iter().find(|word| word.eq_ignore_ascii_case(slice));
-        word.unwrap_or(slice).to_owned()
-    }
+fn raw(parser: &mut Parser<'_>) -> String {
+    let span = parser.advance();
+    parser.slice(span).to_owned()
+}
 
-    fn raw(&mut self) -> String {
-        let span = self.advance();
-        self.slice(span).to_owned()
-    }
-
-    /// What the string at `span` contains.
-    pub(super) fn string_in(&self, span: Span) -> String {
-        let slice = self.slice(span);
-        match slice.strip_prefix("$$").and_then(|rest| rest.strip_suffix("$$")) {
-            Some(contents) => contents.to_owned(),
-            None => slice.trim_matches_once('\'').replace("''", "'"),
-        }
+/// What the string at `span` contains.
+pub(super) fn string_in(parser: &Parser<'_>, span: Span) -> String {
+    let slice = parser.slice(span);
+    match slice.strip_prefix("$$").and_then(|rest| rest.strip_suffix("$$")) {
+        Some(contents) => contents.to_owned(),
+        None => slice.trim_matches_once('\'').replace("''", "'"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Errors, spans, bounds and the time that parsing takes.
 
+use super::script::script;
 use super::*;
 use crate::statement::{Selection, Term, TermKind};
 
@@ -193,7 +194,7 @@ fn the_time_is_linear_in_the_length_of_the_text() {
     let looks = |text: &str| {
         let tokens = tokens(text);
         let mut parser = Parser::new(text, &tokens);
-        parser.script();
+        script(&mut parser);
         parser.looks.get()
     };
     for (begin, part, end) in [

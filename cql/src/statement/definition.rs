@@ -1,7 +1,10 @@
 //! Keyspaces, tables and types: CREATE, ALTER, DROP, RESTORE; and USE.
 
 use super::{CqlType, Term};
-use crate::{Name, QualifiedName, Span};
+use crate::{
+    KeyspaceDefinition, Name, PropertyError, QualifiedName, Span, TableDefinition, TableError, TableRestore,
+    TypeDefinition,
+};
 
 /// `CREATE KEYSPACE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -77,6 +80,15 @@ impl CreateKeyspace {
     pub fn durable_writes(&self) -> Option<&KeyspaceOption> {
         option(&self.options, "durable_writes")
     }
+
+    /// The keyspace that it makes.
+    ///
+    /// # Errors
+    ///
+    /// A rule refuses its options, or Keyspaces is not known to have them.
+    pub fn definition(&self) -> Result<KeyspaceDefinition, PropertyError> {
+        crate::keyspace::definition(self)
+    }
 }
 
 /// The option of this name, of several the last.
@@ -107,6 +119,17 @@ pub struct CreateTable {
     pub compact_storage: Option<Span>,
     /// After `WITH`, without the clustering order.
     pub options: Vec<TableOption>,
+}
+
+impl CreateTable {
+    /// The table that it makes.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from making one: Cassandra's rules for every table, and Keyspaces' own.
+    pub fn definition(&self) -> Result<TableDefinition, TableError> {
+        crate::table::create::definition(self)
+    }
 }
 
 /// One column of a table.
@@ -220,6 +243,17 @@ pub struct RestoreTable {
     pub options: Vec<TableOption>,
 }
 
+impl RestoreTable {
+    /// What it restores.
+    ///
+    /// # Errors
+    ///
+    /// A rule refuses its options or the name of its target, or Keyspaces is not known to have them.
+    pub fn definition(&self) -> Result<TableRestore, PropertyError> {
+        crate::table::restore::definition(self)
+    }
+}
+
 /// `CREATE TYPE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CreateType {
@@ -231,6 +265,14 @@ pub struct CreateType {
     pub name: QualifiedName,
     /// Its fields.
     pub fields: Vec<FieldDefinition>,
+}
+
+impl CreateType {
+    /// The type that it makes.
+    #[must_use]
+    pub fn definition(&self) -> TypeDefinition {
+        crate::user_type::definition(self)
+    }
 }
 
 /// One field of a user-defined type.

@@ -25,7 +25,7 @@ pub use term::{
     Access, Arithmetic, ArithmeticOperator, BindMarker, Call, Cast, Constant, ConstantKind, Term, TermKind, TypeHint,
 };
 
-use crate::Span;
+use crate::{Effect, Function, Idempotence, InWidth, Name, Portable, QualifiedName, Span};
 
 /// One statement of CQL.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -86,5 +86,139 @@ impl Statement {
             Self::Use(it) => it.span,
             Self::Other(it) => it.span,
         }
+    }
+
+    /// What it does.
+    ///
+    /// `SET n = n + ?` adds to a counter, a list, a set or a map: the text does not say which, the type of `n` does. It is
+    /// an [`Effect::Increment`] here; who knows the type can ask [`Update::additions`] which columns it is about. With a
+    /// number after the sign it is a counter, with `[…]` or `{…}` a collection, which makes it an [`Effect::Write`].
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        crate::effect::effect(self)
+    }
+
+    /// Whether it writes only if a condition holds; a batch, if any of its statements does.
+    #[must_use]
+    pub fn is_conditional(&self) -> bool {
+        crate::effect::is_conditional(self)
+    }
+
+    /// Every table that it names, in the order of the text, those in a batch included; one that is named twice comes twice.
+    #[must_use]
+    pub fn tables(&self) -> Vec<&QualifiedName> {
+        crate::effect::tables(self)
+    }
+
+    /// The keyspace that a CREATE, ALTER or DROP KEYSPACE or a USE is about.
+    #[must_use]
+    pub fn keyspace_named(&self) -> Option<&Name> {
+        crate::effect::keyspace_named(self)
+    }
+
+    /// The functions that it calls, in the order of the text, one that is called twice twice.
+    #[must_use]
+    pub fn functions(&self) -> Vec<Function<'_>> {
+        crate::facts::functions(self)
+    }
+
+    /// The names of the user-defined types in it, in the order of the text: of columns, fields, type hints and casts.
+    #[must_use]
+    pub fn user_types(&self) -> Vec<&QualifiedName> {
+        crate::facts::user_types(self)
+    }
+
+    /// Its bind markers, in the order in which values are bound to them.
+    #[must_use]
+    pub fn bind_markers(&self) -> Vec<&BindMarker> {
+        crate::facts::bind_markers(self)
+    }
+
+    /// `USING …` of the statement itself; a batch's statements have their own.
+    #[must_use]
+    pub fn using(&self) -> Option<&Using> {
+        crate::facts::using(self)
+    }
+
+    /// Each `USING …` in it, those of a batch's statements included.
+    #[must_use]
+    pub fn usings(&self) -> Vec<&Using> {
+        crate::facts::usings(self)
+    }
+
+    /// What has to hold after each `IF` in it, in the statements of a batch as well.
+    #[must_use]
+    pub fn conditions(&self) -> Vec<&Relation> {
+        crate::facts::conditions(self)
+    }
+
+    /// Each IN with the number of its values. A SELECT's widths multiplied is the number of subqueries that Keyspaces makes
+    /// of it (`DG:in.select`).
+    #[must_use]
+    pub fn in_widths(&self) -> Vec<InWidth> {
+        crate::facts::in_widths(self)
+    }
+
+    /// The number after the LIMIT of a SELECT: an integer or a bind marker.
+    #[must_use]
+    pub fn limit(&self) -> Option<&Term> {
+        crate::facts::limit(self)
+    }
+
+    /// Whether it may be sent twice.
+    ///
+    /// What cannot be told is not idempotent. A statement that reads is, and one that sets columns to values or deletes
+    /// them. Sent again, a write without `USING TIMESTAMP` is a new write: it wins over what others wrote in between, and
+    /// its TTL begins anew. With a timestamp of its own it stays the write that it was, which makes nothing idempotent that
+    /// is not: a counter has no timestamp, and what is appended to a list is appended again. A bind value is taken to be
+    /// the same each time, whatever the application does to make it; but for JSON, whose `"now"` it is the server that reads.
+    #[must_use]
+    pub fn idempotence(&self) -> Idempotence {
+        crate::idempotence::idempotence(self)
+    }
+
+    /// The names of tables and types that this statement reads, writes or defines, in the order of the text. The types of
+    /// columns are not among them: without a keyspace they belong to the keyspace of their table.
+    #[must_use]
+    pub fn names_in_keyspaces(&self) -> Vec<&QualifiedName> {
+        crate::default_keyspace::names_in_keyspaces(self)
+    }
+
+    /// The text of this statement with `keyspace` before every name that has none, or `None` if there is no such name.
+    /// `text` is the text that this statement was parsed from.
+    ///
+    /// ```
+    /// let text = "SELECT name FROM people -- of the shop";
+    /// let statement = keyspaces_cql::parse(text).expect("it is CQL");
+    /// let complete = statement.text_in_keyspace(text, "shop");
+    /// assert_eq!(complete.as_deref(), Some("SELECT name FROM shop.people -- of the shop"));
+    /// ```
+    #[must_use]
+    pub fn text_in_keyspace(&self, text: &str, keyspace: &str) -> Option<String> {
+        crate::default_keyspace::text_in_keyspace(self, text, keyspace)
+    }
+
+    /// The part of it that a plain Cassandra can carry out. Replication is not looked at.
+    #[must_use]
+    pub fn portable(&self) -> Portable {
+        crate::portable::portable(self)
+    }
+
+    /// The same definition without the options that Keyspaces takes and ignores; `None` if nothing is left.
+    #[must_use]
+    pub fn without_ignored_options(&self) -> Option<Self> {
+        crate::portable::without_ignored_options(self)
+    }
+
+    /// The same tree with every span empty, to compare what two texts mean.
+    #[must_use]
+    pub fn without_spans(&self) -> Self {
+        crate::tree::without_spans(self)
+    }
+
+    /// Whether both are the same tree, wherever its parts stand.
+    #[must_use]
+    pub fn means_the_same_as(&self, other: &Self) -> bool {
+        crate::tree::means_the_same_as(self, other)
     }
 }

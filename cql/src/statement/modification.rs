@@ -1,7 +1,7 @@
 //! INSERT, UPDATE, DELETE and BATCH.
 
 use super::{Relation, Target, Term};
-use crate::{Name, QualifiedName, Span};
+use crate::{Addition, Name, QualifiedName, Span};
 
 /// `INSERT INTO …`
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -61,6 +61,13 @@ pub struct Update {
     pub relations: Vec<Relation>,
     /// `IF …`
     pub condition: Option<Condition>,
+}
+
+impl Update {
+    /// Its assignments that add or take away, [`AssignmentOperation::Prepend`] not among them: only lists have that.
+    pub fn additions(&self) -> impl Iterator<Item = Addition<'_>> {
+        crate::effect::additions(self)
+    }
 }
 
 /// One assignment of an [`Update`].

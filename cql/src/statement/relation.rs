@@ -18,6 +18,19 @@ pub struct Relation {
     pub span: Span,
 }
 
+impl Relation {
+    /// The columns that it is about, in the order of the text.
+    pub fn columns(&self) -> impl Iterator<Item = &Name> {
+        crate::facts::columns(self)
+    }
+
+    /// The column that it compares with one value for equality, and that value.
+    #[must_use]
+    pub fn equality(&self) -> Option<(&Name, &Term)> {
+        crate::facts::equality(self)
+    }
+}
+
 /// The left side of a [`Relation`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Subject {

@@ -12,6 +12,14 @@ pub struct Term {
     pub span: Span,
 }
 
+impl Term {
+    /// Whether a marker is in it.
+    #[must_use]
+    pub fn has_markers(&self) -> bool {
+        crate::value::literal::has_markers(self)
+    }
+}
+
 /// What a [`Term`] is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum TermKind {

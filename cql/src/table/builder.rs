@@ -15,35 +15,13 @@ pub struct TableBuilder {
     options: TableOptions,
 }
 
-impl TableDefinition {
-    /// A table of this name in this keyspace, to be put together.
-    ///
-    /// ```
-    /// use keyspaces_cql::statement::{NativeType, Order};
-    /// use keyspaces_cql::{CapacityMode, TableDefinition};
-    ///
-    /// let table = TableDefinition::builder("plant", "readings")
-    ///     .partition_key("sensor", NativeType::Uuid)
-    ///     .clustering_column("at", NativeType::Timestamp, Order::Descending)
-    ///     .column("celsius", NativeType::Double)
-    ///     .with(CapacityMode::Provisioned { read: 100, write: 50 })
-    ///     .build()?;
-    /// assert_eq!(
-    ///     table.to_string(),
-    ///     "CREATE TABLE plant.readings (sensor uuid, at timestamp, celsius double, PRIMARY KEY ((sensor), at)) \
-    ///      WITH CLUSTERING ORDER BY (at DESC) AND custom_properties = {'capacity_mode': {'throughput_mode': \
-    ///      'PROVISIONED', 'read_capacity_units': 100, 'write_capacity_units': 50}}"
-    /// );
-    /// # Ok::<(), keyspaces_cql::TableError>(())
-    /// ```
-    pub fn builder(keyspace: impl Into<String>, table: impl Into<String>) -> TableBuilder {
-        TableBuilder {
-            table: QualifiedName::new(keyspace, table),
-            columns: Vec::new(),
-            partition_key: Vec::new(),
-            clustering_order: Vec::new(),
-            options: TableOptions::default(),
-        }
+pub(crate) fn builder(keyspace: impl Into<String>, table: impl Into<String>) -> TableBuilder {
+    TableBuilder {
+        table: QualifiedName::new(keyspace, table),
+        columns: Vec::new(),
+        partition_key: Vec::new(),
+        clustering_order: Vec::new(),
+        options: TableOptions::default(),
     }
 }
 

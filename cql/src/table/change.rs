@@ -3,7 +3,7 @@
 use super::{Column, ColumnKind, TableDefinition, TableError, TableProperty, Tags};
 use crate::statement::{AlterTable, AlterTableChange, ColumnDefinition, CqlType};
 use crate::table::properties::{self, PropertyError, TableOptions};
-use crate::{Name, QualifiedName, Span, rules};
+use crate::{Mark, Name, QualifiedName, Span, rules};
 
 /// What one ALTER TABLE changes: Keyspaces takes one property at a time (`DG:cql.ddl.table`), and has nothing that takes a
 /// column away or changes a key.
@@ -96,42 +96,41 @@ impl TableChange {
             }
         }
     }
+
+    /// What to know before it is made to this table.
+    #[must_use]
+    pub fn marks(&self, there: &TableDefinition) -> Vec<&'static Mark> {
+        crate::difference::mark::marks_of_a_table_change(self, there)
+    }
 }
 
-impl TableDefinition {
-    /// The table after this change.
-    ///
-    /// # Errors
-    ///
-    /// The table has such a column, the stream is on with another view type, or it would be no table that Keyspaces takes.
-    pub fn changed(&self, change: &TableChange) -> Result<Self, TableError> {
-        let mut table = self.clone();
-        match change {
-            TableChange::AddColumns(columns) => {
-                for column in columns.as_slice() {
-                    if table.columns.iter().any(|there| there.name.text == column.name.text) {
-                        return Err(TableError::refused(column.name.span, &rules::COLUMN_EXISTS));
-                    }
-                    let kind = if column.is_static { ColumnKind::Static } else { ColumnKind::Regular };
-                    let (name, column_type) = (Name::new(column.name.text.as_str()), column.column_type.bare());
-                    table.columns.push(Column { name, column_type, kind });
+pub(crate) fn changed(table: &TableDefinition, change: &TableChange) -> Result<TableDefinition, TableError> {
+    let mut table = table.clone();
+    match change {
+        TableChange::AddColumns(columns) => {
+            for column in columns.as_slice() {
+                if table.columns.iter().any(|there| there.name.text == column.name.text) {
+                    return Err(TableError::refused(column.name.span, &rules::COLUMN_EXISTS));
                 }
-            }
-            TableChange::Set(property) => table.options = table.options.changed(property.clone())?,
-            TableChange::AddTags(tags) => {
-                table.options.tags.get_or_insert_default().extend(tags.clone());
-            }
-            TableChange::DropTags(tags) => {
-                let there = table.options.tags.get_or_insert_default();
-                there.retain(|key, _| !tags.contains_key(key));
-            }
-            TableChange::AddStreamTags(tags) => table.options.change_stream_tags(|own| own.extend(tags.clone())),
-            TableChange::DropStreamTags(tags) => {
-                table.options.change_stream_tags(|own| own.retain(|key, _| !tags.contains_key(key)));
+                let kind = if column.is_static { ColumnKind::Static } else { ColumnKind::Regular };
+                let (name, column_type) = (Name::new(column.name.text.as_str()), column.column_type.bare());
+                table.columns.push(Column { name, column_type, kind });
             }
         }
-        table.create().definition()
+        TableChange::Set(property) => table.options = table.options.changed(property.clone())?,
+        TableChange::AddTags(tags) => {
+            table.options.tags.get_or_insert_default().extend(tags.clone());
+        }
+        TableChange::DropTags(tags) => {
+            let there = table.options.tags.get_or_insert_default();
+            there.retain(|key, _| !tags.contains_key(key));
+        }
+        TableChange::AddStreamTags(tags) => table.options.change_stream_tags(|own| own.extend(tags.clone())),
+        TableChange::DropStreamTags(tags) => {
+            table.options.change_stream_tags(|own| own.retain(|key, _| !tags.contains_key(key)));
+        }
     }
+    table.create().definition()
 }
 
 impl NewColumns {

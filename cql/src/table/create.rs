@@ -9,117 +9,115 @@ use crate::statement::{
 };
 use crate::{Name, Span, rules};
 
-impl CreateTable {
-    /// The table that it makes.
-    ///
-    /// # Errors
-    ///
-    /// What keeps it from making one: Cassandra's rules for every table, and Keyspaces' own.
-    pub fn definition(&self) -> Result<TableDefinition, TableError> {
-        or_first(|tell| self.examine(tell))
-    }
+pub(crate) fn definition(create: &CreateTable) -> Result<TableDefinition, TableError> {
+    or_first(|tell| examine(create, tell))
+}
 
-    /// As much of a table as it makes; all that keeps it from making a whole one is told.
-    pub(crate) fn examine(&self, tell: &mut dyn FnMut(TableError)) -> TableDefinition {
-        let key = self.key(tell);
-        let has_key = key.is_some();
-        let PrimaryKey { partition_key, clustering_columns, .. } = key.unwrap_or_default();
-        let in_partition_key: HashSet<_> = partition_key.iter().map(|name| name.text.as_str()).collect();
-        let in_clustering: HashSet<_> = clustering_columns.iter().map(|name| name.text.as_str()).collect();
-        if !self.table.name.is_possible() {
-            tell(TableError::refused(self.table.name.span, &rules::TABLE_NAME));
+/// As much of a table as it makes; all that keeps it from making a whole one is told.
+pub(crate) fn examine(create: &CreateTable, tell: &mut dyn FnMut(TableError)) -> TableDefinition {
+    let key = key(create, tell);
+    let has_key = key.is_some();
+    let PrimaryKey { partition_key, clustering_columns, .. } = key.unwrap_or_default();
+    let in_partition_key: HashSet<_> = partition_key.iter().map(|name| name.text.as_str()).collect();
+    let in_clustering: HashSet<_> = clustering_columns.iter().map(|name| name.text.as_str()).collect();
+    if !create.table.name.is_possible() {
+        tell(TableError::refused(create.table.name.span, &rules::TABLE_NAME));
+    }
+    let mut names = HashSet::new();
+    let mut columns = Vec::with_capacity(create.columns.len());
+    for column in &create.columns {
+        let name = column.name.to_string();
+        if !names.insert(column.name.text.as_str()) {
+            tell(error(column.name.span, TableProblem::ColumnTwice(name.clone())));
         }
-        let mut names = HashSet::new();
-        let mut columns = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
-            let name = column.name.to_string();
-            if !names.insert(column.name.text.as_str()) {
-                tell(error(column.name.span, TableProblem::ColumnTwice(name.clone())));
-            }
-            let kind = match column.is_static {
-                _ if in_partition_key.contains(column.name.text.as_str()) => ColumnKind::PartitionKey,
-                _ if in_clustering.contains(column.name.text.as_str()) => ColumnKind::Clustering,
-                Some(_) => ColumnKind::Static,
-                None => ColumnKind::Regular,
-            };
-            match column.is_static {
-                Some(span) if kind != ColumnKind::Static => tell(error(span, TableProblem::StaticKeyColumn(name))),
-                Some(span) if has_key && clustering_columns.is_empty() => {
-                    tell(error(span, TableProblem::StaticWithoutClustering(name)));
-                }
-                _ => {}
-            }
-            if let Err(error) = check_type(column, kind) {
-                tell(error);
-            }
-            columns.push(Column { name: bare(&column.name), column_type: column.column_type.bare(), kind });
-        }
-        let mut in_key = HashSet::new();
-        for name in partition_key.iter().chain(&clustering_columns) {
-            if !names.contains(name.text.as_str()) {
-                tell(error(name.span, TableProblem::KeyColumnMissing(name.to_string())));
-            }
-            if !in_key.insert(name.text.as_str()) {
-                tell(error(name.span, TableProblem::KeyColumnTwice(name.to_string())));
-            }
-        }
-        self.counters(&columns, tell);
-        let mut options = TableOptions::examine(&self.options, &mut |error| tell(error.into()));
-        if let Some(1..) = options.default_time_to_live {
-            options.ttl = Some(Ttl::Enabled);
-        }
-        let table = TableDefinition {
-            clustering_columns: self.clustering(has_key, &clustering_columns, tell),
-            table: self.table.bare(),
-            columns,
-            partition_key: partition_key.iter().map(bare).collect(),
-            options,
+        let kind = match column.is_static {
+            _ if in_partition_key.contains(column.name.text.as_str()) => ColumnKind::PartitionKey,
+            _ if in_clustering.contains(column.name.text.as_str()) => ColumnKind::Clustering,
+            Some(_) => ColumnKind::Static,
+            None => ColumnKind::Regular,
         };
-        if let Err(error) = table.check() {
+        match column.is_static {
+            Some(span) if kind != ColumnKind::Static => tell(error(span, TableProblem::StaticKeyColumn(name))),
+            Some(span) if has_key && clustering_columns.is_empty() => {
+                tell(error(span, TableProblem::StaticWithoutClustering(name)));
+            }
+            _ => {}
+        }
+        if let Err(error) = check_type(column, kind) {
             tell(error);
         }
-        table
+        columns.push(Column { name: bare(&column.name), column_type: column.column_type.bare(), kind });
     }
+    let mut in_key = HashSet::new();
+    for name in partition_key.iter().chain(&clustering_columns) {
+        if !names.contains(name.text.as_str()) {
+            tell(error(name.span, TableProblem::KeyColumnMissing(name.to_string())));
+        }
+        if !in_key.insert(name.text.as_str()) {
+            tell(error(name.span, TableProblem::KeyColumnTwice(name.to_string())));
+        }
+    }
+    counters(create, &columns, tell);
+    let mut options = TableOptions::examine(&create.options, &mut |error| tell(error.into()));
+    if let Some(1..) = options.default_time_to_live {
+        options.ttl = Some(Ttl::Enabled);
+    }
+    let table = TableDefinition {
+        clustering_columns: clustering(create, has_key, &clustering_columns, tell),
+        table: create.table.bare(),
+        columns,
+        partition_key: partition_key.iter().map(bare).collect(),
+        options,
+    };
+    if let Err(error) = table.check() {
+        tell(error);
+    }
+    table
+}
 
-    /// Counters are with no others outside the key.
-    fn counters(&self, columns: &[Column], tell: &mut dyn FnMut(TableError)) {
-        let counter = CqlTypeKind::Native(NativeType::Counter);
-        let outside_key = self.columns.iter().zip(columns).filter(|(_, column)| !column.kind.is_key());
-        let (counters, others): (Vec<_>, Vec<_>) = outside_key.partition(|(_, of)| of.column_type.kind == counter);
-        if let (Some((other, _)), false) = (others.first(), counters.is_empty()) {
-            tell(TableError::refused(other.span, &rules::COUNTER_AND_OTHERS));
-        }
+/// Counters are with no others outside the key.
+fn counters(create: &CreateTable, columns: &[Column], tell: &mut dyn FnMut(TableError)) {
+    let counter = CqlTypeKind::Native(NativeType::Counter);
+    let outside_key = create.columns.iter().zip(columns).filter(|(_, column)| !column.kind.is_key());
+    let (counters, others): (Vec<_>, Vec<_>) = outside_key.partition(|(_, of)| of.column_type.kind == counter);
+    if let (Some((other, _)), false) = (others.first(), counters.is_empty()) {
+        tell(TableError::refused(other.span, &rules::COUNTER_AND_OTHERS));
     }
+}
 
-    /// `PRIMARY KEY (…)`, or the one column with `PRIMARY KEY` after it.
-    fn key(&self, tell: &mut dyn FnMut(TableError)) -> Option<PrimaryKey> {
-        let of_columns = self.columns.iter().filter_map(|column| {
-            let span = column.primary_key?;
-            Some(PrimaryKey { partition_key: vec![column.name.clone()], clustering_columns: Vec::new(), span })
-        });
-        let mut keys = of_columns.chain(self.primary_keys.iter().cloned());
-        let key = keys.next();
-        if key.is_none() {
-            tell(error(self.table.span(), TableProblem::NoPrimaryKey));
-        }
-        keys.for_each(|further| tell(error(further.span, TableProblem::SeveralPrimaryKeys)));
-        key
+/// `PRIMARY KEY (…)`, or the one column with `PRIMARY KEY` after it.
+fn key(create: &CreateTable, tell: &mut dyn FnMut(TableError)) -> Option<PrimaryKey> {
+    let of_columns = create.columns.iter().filter_map(|column| {
+        let span = column.primary_key?;
+        Some(PrimaryKey { partition_key: vec![column.name.clone()], clustering_columns: Vec::new(), span })
+    });
+    let mut keys = of_columns.chain(create.primary_keys.iter().cloned());
+    let key = keys.next();
+    if key.is_none() {
+        tell(error(create.table.span(), TableProblem::NoPrimaryKey));
     }
+    keys.for_each(|further| tell(error(further.span, TableProblem::SeveralPrimaryKeys)));
+    key
+}
 
-    fn clustering(&self, has_key: bool, columns: &[Name], tell: &mut dyn FnMut(TableError)) -> Vec<ClusteringOrder> {
-        let named = self.clustering_order.iter();
-        if named.len() <= columns.len() && named.zip(columns).all(|(by, column)| by.column.text == column.text) {
-            // Those after the last that is named are ascending.
-            let orders = self.clustering_order.iter().map(|by| by.order).chain(iter::repeat(Order::Ascending));
-            return columns.iter().zip(orders).map(|(column, order)| ordered(column, order)).collect();
-        }
-        if let Some(span) = self.clustering_order.iter().map(|order| order.span).reduce(Span::to)
-            && has_key
-        {
-            tell(error(span, TableProblem::ClusteringOrder));
-        }
-        columns.iter().map(|column| ordered(column, Order::Ascending)).collect()
+fn clustering(
+    create: &CreateTable,
+    has_key: bool,
+    columns: &[Name],
+    tell: &mut dyn FnMut(TableError),
+) -> Vec<ClusteringOrder> {
+    let named = create.clustering_order.iter();
+    if named.len() <= columns.len() && named.zip(columns).all(|(by, column)| by.column.text == column.text) {
+        // Those after the last that is named are ascending.
+        let orders = create.clustering_order.iter().map(|by| by.order).chain(iter::repeat(Order::Ascending));
+        return columns.iter().zip(orders).map(|(column, order)| ordered(column, order)).collect();
     }
+    if let Some(span) = create.clustering_order.iter().map(|order| order.span).reduce(Span::to)
+        && has_key
+    {
+        tell(error(span, TableProblem::ClusteringOrder));
+    }
+    columns.iter().map(|column| ordered(column, Order::Ascending)).collect()
 }
 
 /// What is demanded of the type of a column: nothing of several parts in a key that is not frozen, no collection inside

@@ -2,10 +2,10 @@
 
 mod builder;
 mod change;
-mod create;
+pub(crate) mod create;
 mod error;
-mod properties;
-mod restore;
+pub(crate) mod properties;
+pub(crate) mod restore;
 mod restore_point;
 mod shown;
 
@@ -15,18 +15,15 @@ use std::fmt;
 pub use builder::TableBuilder;
 pub use change::{NewColumn, NewColumns, TableChange};
 pub use error::{TableError, TableProblem};
-pub use properties::{
-    AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery,
-    PropertyError, PropertyProblem, ReplicaCapacity, StreamTags, TableOptions, TableProperty, Tags, TargetTracking,
-    Ttl, WarmThroughput, read_dropped_tags, read_tags,
-};
-pub(crate) use properties::{is_assigned_by_aws, tags_option, tags_term};
-pub use restore::{RestoreOverride, TableRestore};
+// All of them, so that an option is exported where it is declared.
+pub use properties::tags::{read_dropped_tags, read_tags};
+pub use properties::*;
+pub use restore::TableRestore;
 pub use restore_point::RestorePoint;
 pub use shown::{ShownColumn, ShownError};
 
 use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CreateTable, Order, PrimaryKey};
-use crate::{Name, QualifiedName, Span, rules};
+use crate::{Mark, Name, QualifiedName, Span, TableDifference, rules};
 
 /// A table: its columns, which of them are its key, and its options.
 ///
@@ -120,6 +117,89 @@ impl TableDefinition {
             return Err(TableError::refused(Span::default(), &rules::TOO_MANY_TYPES));
         }
         Ok(())
+    }
+
+    /// What to know before it is created. What cannot be undone is not among it: it can be dropped.
+    #[must_use]
+    pub fn marks(&self) -> Vec<&'static Mark> {
+        crate::difference::mark::marks_of_a_table(self)
+    }
+
+    /// What makes `to` of this table, one change for each ALTER TABLE.
+    ///
+    /// Columns and key are those of `to`, whatever that takes. An option that `to` does not say is left as it is, and so are
+    /// options that Keyspaces takes and ignores, since nothing shows what they are. Tags that are said are all tags there are
+    /// to be, but for those that AWS itself sets (`aws:…`). Units that auto scaling moves by itself are no difference as long
+    /// as they are within its bounds, and neither is a KMS key that is wanted by its alias where there is a key, since the
+    /// service does not show what it was named by.
+    ///
+    /// ```
+    /// use keyspaces_cql::{PointInTimeRecovery, TableDefinition};
+    /// use keyspaces_cql::statement::NativeType;
+    ///
+    /// let table = || TableDefinition::builder("shop", "names").partition_key("id", NativeType::Int);
+    /// let (there, to) = (table().build()?, table().with(PointInTimeRecovery::Enabled).build()?);
+    /// let difference = there.difference(&to);
+    /// let statements: Vec<_> = difference.changes.iter().map(|change| change.of(&there.table).to_string()).collect();
+    /// assert_eq!(
+    ///     statements,
+    ///     ["ALTER TABLE shop.names WITH custom_properties = {'point_in_time_recovery': {'status': 'enabled'}}"]
+    /// );
+    /// assert_eq!(
+    ///     difference.changes[0].marks(&there)[0].to_string(),
+    ///     "costs money: what can be restored is stored beside the table (DG:PointInTimeRecovery)"
+    /// );
+    /// # Ok::<(), keyspaces_cql::TableError>(())
+    /// ```
+    #[must_use]
+    pub fn difference(&self, to: &Self) -> TableDifference {
+        crate::difference::table::between(self, to)
+    }
+
+    /// The table after this change.
+    ///
+    /// # Errors
+    ///
+    /// The table has such a column, the stream is on with another view type, or it would be no table that Keyspaces takes.
+    pub fn changed(&self, change: &TableChange) -> Result<Self, TableError> {
+        change::changed(self, change)
+    }
+
+    /// A table of this name in this keyspace, to be put together.
+    ///
+    /// ```
+    /// use keyspaces_cql::statement::{NativeType, Order};
+    /// use keyspaces_cql::{CapacityMode, TableDefinition};
+    ///
+    /// let table = TableDefinition::builder("plant", "readings")
+    ///     .partition_key("sensor", NativeType::Uuid)
+    ///     .clustering_column("at", NativeType::Timestamp, Order::Descending)
+    ///     .column("celsius", NativeType::Double)
+    ///     .with(CapacityMode::Provisioned { read: 100, write: 50 })
+    ///     .build()?;
+    /// assert_eq!(
+    ///     table.to_string(),
+    ///     "CREATE TABLE plant.readings (sensor uuid, at timestamp, celsius double, PRIMARY KEY ((sensor), at)) \
+    ///      WITH CLUSTERING ORDER BY (at DESC) AND custom_properties = {'capacity_mode': {'throughput_mode': \
+    ///      'PROVISIONED', 'read_capacity_units': 100, 'write_capacity_units': 50}}"
+    /// );
+    /// # Ok::<(), keyspaces_cql::TableError>(())
+    /// ```
+    pub fn builder(keyspace: impl Into<String>, table: impl Into<String>) -> TableBuilder {
+        builder::builder(keyspace, table)
+    }
+
+    /// The table that has these columns, without options: the key in its order, then static and other columns by their
+    /// names, which is all of their order that is kept.
+    ///
+    /// # Errors
+    ///
+    /// They make no table.
+    pub fn from_columns(
+        table: QualifiedName,
+        shown: impl IntoIterator<Item = ShownColumn>,
+    ) -> Result<Self, ShownError> {
+        shown::from_columns(table, shown)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    AutoScaling, CapacityMode, Encryption, PointInTimeRecovery, PropertyError, PropertyProblem, ReplicaCapacity,
-    RestorePoint, TableDefinition, TableError, TableOptions, TableProperty, Tags, or_first,
+    CapacityMode, PropertyError, PropertyProblem, RestoreOverride, RestorePoint, TableDefinition, TableError,
+    TableOptions, or_first,
 };
 use crate::statement::{Constant, ConstantKind, RestoreTable, Term, TermKind, WithOption};
 use crate::{Name, QualifiedName, Span, allowed, rules};
@@ -41,23 +41,6 @@ pub struct TableRestore {
     pub point: Option<RestorePoint>,
     /// Only what a [`RestoreOverride`] can be.
     overrides: TableOptions,
-}
-
-/// A setting of the restored table that is not to be the source's. RESTORE TABLE has no others (`DG:cql.ddl.table`).
-#[derive(Clone, Debug, PartialEq)]
-pub enum RestoreOverride {
-    /// How capacity is paid for; as the source's unless said.
-    CapacityMode(CapacityMode),
-    /// With which key it is encrypted; with the source's unless said. The service has to reach both keys.
-    Encryption(Encryption),
-    /// Whether it can be restored in turn. The source can, so it can unless said.
-    PointInTimeRecovery(PointInTimeRecovery),
-    /// The read capacity of single Regions of a multi-Region table; as the source's unless said.
-    ReplicaCapacity(ReplicaCapacity),
-    /// How its provisioned capacity follows what is used; as the source's does unless said.
-    AutoScaling(AutoScaling),
-    /// Its tags; none unless said.
-    Tags(Tags),
 }
 
 impl TableRestore {
@@ -129,50 +112,43 @@ impl TableRestore {
     }
 }
 
-impl RestoreTable {
-    /// What it restores.
-    ///
-    /// # Errors
-    ///
-    /// A rule refuses its options or the name of its target, or Keyspaces is not known to have them.
-    pub fn definition(&self) -> Result<TableRestore, PropertyError> {
-        or_first(|tell| self.examine(tell))
-    }
+pub(crate) fn definition(statement: &RestoreTable) -> Result<TableRestore, PropertyError> {
+    or_first(|tell| examine(statement, tell))
+}
 
-    /// As much as can be read of what it restores; all that is wrong with the rest is told.
-    pub(crate) fn examine(&self, tell: &mut dyn FnMut(PropertyError)) -> TableRestore {
-        if !self.table.name.is_possible() {
-            tell(PropertyError::refused(self.table.name.span, &rules::TABLE_NAME));
-        }
-        let mut restore = TableRestore::new(self.source.bare(), self.table.bare());
-        let mut overrides = Vec::new();
-        for option in &self.options {
-            match option.name.text.as_str() {
-                RESTORE_TIMESTAMP if restore.point.is_some() => {
-                    tell(PropertyError::unknown(option.span, format!("the option {RESTORE_TIMESTAMP} twice")));
-                }
-                RESTORE_TIMESTAMP => match point(&option.value) {
-                    Ok(point) => restore.point = Some(point),
-                    Err(problem) => tell(PropertyError { span: option.value.span, problem }),
-                },
-                "cdc" | "default_time_to_live" => tell(PropertyError::refused(option.span, &rules::RESTORE_OPTION)),
-                name if allowed::RESTORE_TABLE_OPTIONS.contains(&name) => overrides.push(option.clone()),
-                name => tell(PropertyError::unknown(option.span, format!("the option {name} of a RESTORE TABLE"))),
-            }
-        }
-        let read = TableOptions::examine(&overrides, tell);
-        for property in read.properties() {
-            match RestoreOverride::try_from(property) {
-                Ok(setting) => restore = restore.with(setting),
-                Err(_) => tell(PropertyError::refused(self.custom_properties(), &rules::RESTORE_OPTION)),
-            }
-        }
-        restore
+/// As much as can be read of what it restores; all that is wrong with the rest is told.
+pub(crate) fn examine(statement: &RestoreTable, tell: &mut dyn FnMut(PropertyError)) -> TableRestore {
+    if !statement.table.name.is_possible() {
+        tell(PropertyError::refused(statement.table.name.span, &rules::TABLE_NAME));
     }
+    let mut restore = TableRestore::new(statement.source.bare(), statement.table.bare());
+    let mut overrides = Vec::new();
+    for option in &statement.options {
+        match option.name.text.as_str() {
+            RESTORE_TIMESTAMP if restore.point.is_some() => {
+                tell(PropertyError::unknown(option.span, format!("the option {RESTORE_TIMESTAMP} twice")));
+            }
+            RESTORE_TIMESTAMP => match point(&option.value) {
+                Ok(point) => restore.point = Some(point),
+                Err(problem) => tell(PropertyError { span: option.value.span, problem }),
+            },
+            "cdc" | "default_time_to_live" => tell(PropertyError::refused(option.span, &rules::RESTORE_OPTION)),
+            name if allowed::RESTORE_TABLE_OPTIONS.contains(&name) => overrides.push(option.clone()),
+            name => tell(PropertyError::unknown(option.span, format!("the option {name} of a RESTORE TABLE"))),
+        }
+    }
+    let read = TableOptions::examine(&overrides, tell);
+    for property in read.properties() {
+        match RestoreOverride::try_from(property) {
+            Ok(setting) => restore = restore.with(setting),
+            Err(_) => tell(PropertyError::refused(custom_properties(statement), &rules::RESTORE_OPTION)),
+        }
+    }
+    restore
+}
 
-    fn custom_properties(&self) -> Span {
-        crate::statement::option(&self.options, "custom_properties").map_or(self.span, |option| option.span)
-    }
+fn custom_properties(statement: &RestoreTable) -> Span {
+    crate::statement::option(&statement.options, "custom_properties").map_or(statement.span, |option| option.span)
 }
 
 impl fmt::Display for TableRestore {
@@ -181,57 +157,6 @@ impl fmt::Display for TableRestore {
         self.statement().fmt(f)
     }
 }
-
-impl From<RestoreOverride> for TableProperty {
-    fn from(setting: RestoreOverride) -> Self {
-        match setting {
-            RestoreOverride::CapacityMode(mode) => Self::CapacityMode(mode),
-            RestoreOverride::Encryption(encryption) => Self::Encryption(encryption),
-            RestoreOverride::PointInTimeRecovery(recovery) => Self::PointInTimeRecovery(recovery),
-            RestoreOverride::ReplicaCapacity(replicas) => Self::ReplicaCapacity(replicas),
-            RestoreOverride::AutoScaling(scaling) => Self::AutoScaling(scaling),
-            RestoreOverride::Tags(tags) => Self::Tags(tags),
-        }
-    }
-}
-
-impl TryFrom<TableProperty> for RestoreOverride {
-    type Error = PropertyError;
-
-    /// # Errors
-    ///
-    /// [`rules::RESTORE_OPTION`]
-    fn try_from(property: TableProperty) -> Result<Self, PropertyError> {
-        match property {
-            TableProperty::CapacityMode(mode) => Ok(Self::CapacityMode(mode)),
-            TableProperty::Encryption(encryption) => Ok(Self::Encryption(encryption)),
-            TableProperty::PointInTimeRecovery(recovery) => Ok(Self::PointInTimeRecovery(recovery)),
-            TableProperty::ReplicaCapacity(replicas) => Ok(Self::ReplicaCapacity(replicas)),
-            TableProperty::AutoScaling(scaling) => Ok(Self::AutoScaling(scaling)),
-            TableProperty::Tags(tags) => Ok(Self::Tags(tags)),
-            TableProperty::WarmThroughput(_)
-            | TableProperty::ClientSideTimestamps(_)
-            | TableProperty::Ttl(_)
-            | TableProperty::Cdc(_)
-            | TableProperty::StreamTags(_)
-            | TableProperty::DefaultTimeToLive(_)
-            | TableProperty::Comment(_)
-            | TableProperty::Ignored(_) => Err(PropertyError::refused(Span::default(), &rules::RESTORE_OPTION)),
-        }
-    }
-}
-
-macro_rules! overrides {
-    ($($value:ident),* $(,)?) => {$(
-        impl From<$value> for RestoreOverride {
-            fn from(value: $value) -> Self {
-                Self::$value(value)
-            }
-        }
-    )*};
-}
-
-overrides! { CapacityMode, Encryption, PointInTimeRecovery, AutoScaling }
 
 fn point(value: &Term) -> Result<RestorePoint, PropertyProblem> {
     match &value.kind {

@@ -39,52 +39,44 @@ pub enum ShownError {
     },
 }
 
-impl TableDefinition {
-    /// The table that has these columns, without options: the key in its order, then static and other columns by their
-    /// names, which is all of their order that is kept.
-    ///
-    /// # Errors
-    ///
-    /// They make no table.
-    pub fn from_columns(
-        table: QualifiedName,
-        shown: impl IntoIterator<Item = ShownColumn>,
-    ) -> Result<Self, ShownError> {
-        let mut columns = Vec::new();
-        for ShownColumn { name, column_type, kind, position, clustering_order } in shown {
-            let kind = match kind.as_str() {
-                "partition_key" => ColumnKind::PartitionKey,
-                "clustering" => ColumnKind::Clustering,
-                "static" => ColumnKind::Static,
-                _ => ColumnKind::Regular,
-            };
-            let column_type: CqlType = match column_type.parse() {
-                Ok(column_type) => column_type,
-                Err(error) => return Err(ShownError::Type { column: name, column_type, error: error.into() }),
-            };
-            let descending = clustering_order.eq_ignore_ascii_case("desc");
-            let order = if descending { Order::Descending } else { Order::Ascending };
-            columns.push((kind as u8, position, order, Column { name: Name::new(name), column_type, kind }));
-        }
-        columns.sort_by(|one, other| (one.0, one.1, &one.3.name.text).cmp(&(other.0, other.1, &other.3.name.text)));
-        let of_kind = |kind| columns.iter().filter(move |(.., column)| column.kind == kind);
-        let partition_key: Vec<_> = of_kind(ColumnKind::PartitionKey).map(|(.., column)| column.name.clone()).collect();
-        if partition_key.is_empty() {
-            return Err(ShownError::NoPartitionKey);
-        }
-        let clustering_columns = of_kind(ColumnKind::Clustering).map(|(_, _, order, column)| ClusteringOrder {
-            column: column.name.clone(),
-            order: *order,
-            span: Span::default(),
-        });
-        Ok(Self {
-            clustering_columns: clustering_columns.collect(),
-            table,
-            columns: columns.into_iter().map(|(.., column)| column).collect(),
-            partition_key,
-            options: TableOptions::default(),
-        })
+pub(crate) fn from_columns(
+    table: QualifiedName,
+    shown: impl IntoIterator<Item = ShownColumn>,
+) -> Result<TableDefinition, ShownError> {
+    let mut columns = Vec::new();
+    for ShownColumn { name, column_type, kind, position, clustering_order } in shown {
+        let kind = match kind.as_str() {
+            "partition_key" => ColumnKind::PartitionKey,
+            "clustering" => ColumnKind::Clustering,
+            "static" => ColumnKind::Static,
+            _ => ColumnKind::Regular,
+        };
+        let column_type: CqlType = match column_type.parse() {
+            Ok(column_type) => column_type,
+            Err(error) => return Err(ShownError::Type { column: name, column_type, error: error.into() }),
+        };
+        let descending = clustering_order.eq_ignore_ascii_case("desc");
+        let order = if descending { Order::Descending } else { Order::Ascending };
+        columns.push((kind as u8, position, order, Column { name: Name::new(name), column_type, kind }));
     }
+    columns.sort_by(|one, other| (one.0, one.1, &one.3.name.text).cmp(&(other.0, other.1, &other.3.name.text)));
+    let of_kind = |kind| columns.iter().filter(move |(.., column)| column.kind == kind);
+    let partition_key: Vec<_> = of_kind(ColumnKind::PartitionKey).map(|(.., column)| column.name.clone()).collect();
+    if partition_key.is_empty() {
+        return Err(ShownError::NoPartitionKey);
+    }
+    let clustering_columns = of_kind(ColumnKind::Clustering).map(|(_, _, order, column)| ClusteringOrder {
+        column: column.name.clone(),
+        order: *order,
+        span: Span::default(),
+    });
+    Ok(TableDefinition {
+        clustering_columns: clustering_columns.collect(),
+        table,
+        columns: columns.into_iter().map(|(.., column)| column).collect(),
+        partition_key,
+        options: TableOptions::default(),
+    })
 }
 
 impl fmt::Display for ShownError {

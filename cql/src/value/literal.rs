@@ -70,14 +70,10 @@ impl Literals<'_> {
     }
 }
 
-impl Term {
-    /// Whether a marker is in it.
-    #[must_use]
-    pub fn has_markers(&self) -> bool {
-        let mut found = false;
-        self.walk(&mut |part| found |= matches!(part, Part::Term(Self { kind: TermKind::Marker(_), .. })));
-        found
-    }
+pub(crate) fn has_markers(term: &Term) -> bool {
+    let mut found = false;
+    term.walk(&mut |part| found |= matches!(part, Part::Term(Term { kind: TermKind::Marker(_), .. })));
+    found
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 mod big_integer;
 mod digits;
 mod duration;
-mod literal;
+pub(crate) mod literal;
 mod scalar;
 mod text;
 mod time;

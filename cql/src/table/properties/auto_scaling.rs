@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::PropertyError;
 use super::capacity::units;
 use super::setting::Setting;
+use super::{CapacityMode, PropertyError, TableOptions};
 use crate::rules;
 
 /// How the provisioned capacity of a table follows what is used.
@@ -186,3 +186,32 @@ const READ: &str = "provisioned_read_capacity_autoscaling_update";
 const WRITE: &str = "provisioned_write_capacity_autoscaling_update";
 const REPLICAS: &str = "replica_updates";
 const TRACKING: &str = "target_tracking_scaling_policy_configuration";
+
+/// The wanted capacity mode, with the units as they are where auto scaling moves them between bounds that hold before and
+/// after.
+pub(super) fn within_bounds(
+    is: CapacityMode,
+    wanted: CapacityMode,
+    there: &TableOptions,
+    to: &TableOptions,
+) -> CapacityMode {
+    let (CapacityMode::Provisioned { read, write }, CapacityMode::Provisioned { read: reads, write: writes }) =
+        (is, wanted)
+    else {
+        return wanted;
+    };
+    let before = there.auto_scaling.clone().unwrap_or_default();
+    let after = to.auto_scaling.clone().unwrap_or_default().over(Some(before.clone()));
+    let moved = |is: u32, wanted: u32, before, after| match (before, after) {
+        (Some(CapacityScaling::Target(_)), Some(CapacityScaling::Target(bounds)))
+            if (bounds.minimum..=bounds.maximum).contains(&is) =>
+        {
+            is
+        }
+        _ => wanted,
+    };
+    CapacityMode::Provisioned {
+        read: moved(read, reads, before.read, after.read),
+        write: moved(write, writes, before.write, after.write),
+    }
+}

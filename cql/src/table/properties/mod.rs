@@ -6,7 +6,7 @@ mod error;
 mod features;
 mod property;
 mod setting;
-mod tags;
+pub(super) mod tags;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,9 +14,10 @@ pub use auto_scaling::{AutoScaling, CapacityScaling, TargetTracking};
 pub use capacity::{CapacityMode, ReplicaCapacity, WarmThroughput};
 pub use error::{PropertyError, PropertyProblem};
 pub use features::{Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery, StreamTags, Ttl};
-pub use property::TableProperty;
-pub use tags::{Tags, read_dropped_tags, read_tags};
-pub(crate) use tags::{is_assigned_by_aws, tags_option, tags_term};
+pub(crate) use property::compare;
+pub use property::{RestoreOverride, TableProperty};
+pub use tags::Tags;
+pub(crate) use tags::{differing, read_dropped_tags, read_tags, tags_option, tags_term};
 
 use super::or_first;
 use crate::statement::WithOption;

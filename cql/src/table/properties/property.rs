@@ -1,15 +1,20 @@
-//! An option of a table, and what is known of each beside its text.
+//! An option of a table, and all that is known of each beside its text: its default, when a table shows it, what it costs, how
+//! it is changed, and whether a restored table may have another.
 
+use super::auto_scaling::within_bounds;
+use super::tags::differing;
 use super::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, ClientSideTimestamps, Encryption, PointInTimeRecovery,
-    ReplicaCapacity, StreamTags, TableOptions, Tags, Ttl, WarmThroughput,
+    PropertyError, ReplicaCapacity, StreamTags, TableOptions, Tags, Ttl, WarmThroughput,
 };
-use crate::difference::Mark;
 use crate::difference::mark::{
     CDC_COSTS, EXPIRY_COSTS, KEY_COSTS, PROVISIONED, RECOVERY_COSTS, RECOVERY_LOST, SCALING_COSTS, STREAM_LOST,
     TIMESTAMPS_STAY, TTL_STAYS, WARM_COSTS, WARM_STAYS,
 };
+use crate::difference::{Comparison, Left, Mark};
 use crate::statement::WithOption;
+use crate::table::TableChange;
+use crate::{QualifiedName, Span, rules};
 
 /// One option of a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +48,23 @@ pub enum TableProperty {
     Comment(String),
     /// An option of Cassandra's that Keyspaces takes and ignores
     Ignored(WithOption),
+}
+
+/// A setting of the restored table that is not to be the source's. RESTORE TABLE has no others (`DG:cql.ddl.table`).
+#[derive(Clone, Debug, PartialEq)]
+pub enum RestoreOverride {
+    /// How capacity is paid for; as the source's unless said.
+    CapacityMode(CapacityMode),
+    /// With which key it is encrypted; with the source's unless said. The service has to reach both keys.
+    Encryption(Encryption),
+    /// Whether it can be restored in turn. The source can, so it can unless said.
+    PointInTimeRecovery(PointInTimeRecovery),
+    /// The read capacity of single Regions of a multi-Region table; as the source's unless said.
+    ReplicaCapacity(ReplicaCapacity),
+    /// How its provisioned capacity follows what is used; as the source's does unless said.
+    AutoScaling(AutoScaling),
+    /// Its tags; none unless said.
+    Tags(Tags),
 }
 
 impl TableProperty {
@@ -164,6 +186,202 @@ impl TableProperty {
         }
     }
 }
+
+/// Compares each option that `to` sets, and lists those that it leaves.
+pub(crate) fn compare(comparison: &mut Comparison<'_>, there: &TableOptions, to: &TableOptions) {
+    // By name, so that an option that is not compared here does not compile.
+    let TableOptions {
+        capacity_mode,
+        warm_throughput,
+        point_in_time_recovery,
+        encryption,
+        client_side_timestamps,
+        replica_capacity,
+        cdc,
+        stream_tags,
+        auto_scaling,
+        tags,
+        comment,
+        // In `compare_time_to_live`.
+        ttl: _,
+        default_time_to_live: _,
+        // Keyspaces ignores them.
+        ignored: _,
+    } = to;
+    let is = there.capacity_mode.unwrap_or_default();
+    let wanted = capacity_mode.map_or(is, |wanted| within_bounds(is, wanted, there, to));
+    if wanted != is {
+        comparison.reversible.push(set(wanted));
+    }
+    if let Some(wanted) = auto_scaling {
+        let is = there.auto_scaling.clone().unwrap_or_default();
+        let after = wanted.clone().over(Some(is.clone()));
+        if after.in_effect() != is.in_effect() {
+            comparison.reversible.push(set(after));
+        }
+    }
+    if let Some(wanted) = replica_capacity {
+        let is = there.replica_capacity.clone().unwrap_or_default();
+        let mut after = is.clone();
+        after.extend(wanted.clone());
+        if after != is {
+            comparison.reversible.push(TableChange::Set(TableProperty::ReplicaCapacity(after)));
+        }
+    }
+    if let Some(wanted) = tags {
+        compare_tags(comparison, there.tags.as_ref().unwrap_or(&Tags::new()), wanted);
+    }
+    if let Some(wanted) = encryption {
+        let is = there.encryption.clone().unwrap_or_default();
+        if !wanted.may_be_shown_as(&is) {
+            comparison.reversible.push(set(wanted.clone()));
+        } else if let (Encryption::CustomerManagedKey(key), Encryption::CustomerManagedKey(alias)) = (is, wanted)
+            && key != *alias
+        {
+            comparison.left.push(Left::Key { table: comparison.table.clone(), key, alias: alias.clone() });
+        }
+    }
+    if let Some(wanted) = *point_in_time_recovery
+        && wanted != there.point_in_time_recovery.unwrap_or_default()
+    {
+        let change = set(wanted);
+        if wanted == PointInTimeRecovery::Enabled { &mut comparison.reversible } else { &mut comparison.irreversible }
+            .push(change);
+    }
+    compare_time_to_live(comparison, there, to);
+    let stream = there.cdc.unwrap_or_default();
+    match (stream, cdc.unwrap_or(stream)) {
+        (is, wanted) if is == wanted => {}
+        (Cdc::Off, wanted) => {
+            comparison.reversible.push(set(wanted));
+            let tags = match stream_tags {
+                Some(StreamTags::OfTable) => tags.clone().or_else(|| there.tags.clone()),
+                Some(StreamTags::Own(tags)) => Some(tags.clone()),
+                None => None,
+            };
+            comparison.reversible.extend(tags.filter(|tags| !tags.is_empty()).map(TableChange::AddStreamTags));
+        }
+        // A stream keeps its view type as long as it is on.
+        (Cdc::On(_), Cdc::On(view)) => comparison.irreversible.extend([set(Cdc::Off), set(Cdc::On(view))]),
+        (Cdc::On(_), Cdc::Off) => comparison.irreversible.push(set(Cdc::Off)),
+    }
+    compare_warm_throughput(comparison, there.warm_throughput, *warm_throughput);
+    if let (None, Some(wanted)) = (there.client_side_timestamps, *client_side_timestamps) {
+        comparison.irreversible.push(set(wanted));
+    }
+    if let Some(wanted) = comment
+        && wanted != there.comment.as_deref().unwrap_or_default()
+    {
+        comparison.reversible.push(TableChange::Set(TableProperty::Comment(wanted.clone())));
+    }
+    comparison.left.extend(left(comparison.table, there, to));
+}
+
+fn compare_time_to_live(comparison: &mut Comparison<'_>, there: &TableOptions, to: &TableOptions) {
+    let seconds = there.default_time_to_live.unwrap_or_default();
+    let wanted = to.default_time_to_live.unwrap_or(seconds);
+    if wanted != seconds {
+        let change = TableChange::Set(TableProperty::DefaultTimeToLive(wanted));
+        if there.has_ttl() { &mut comparison.reversible } else { &mut comparison.irreversible }.push(change);
+    } else if let (false, Some(ttl)) = (there.has_ttl(), to.ttl) {
+        comparison.irreversible.push(set(ttl));
+    }
+}
+
+fn compare_warm_throughput(comparison: &mut Comparison<'_>, there: Option<WarmThroughput>, to: Option<WarmThroughput>) {
+    let Some(wanted) = to.map(|to| to.over(there)).filter(|wanted| Some(*wanted) != there) else { return };
+    let is_lower = |is: Option<u32>, wanted: Option<u32>| is.zip(wanted).is_some_and(|(is, wanted)| wanted < is);
+    match there {
+        Some(is) if is_lower(is.read, wanted.read) || is_lower(is.write, wanted.write) => {
+            let units = |side: Option<u32>| side.map_or_else(|| "an unknown number of".to_owned(), |of| of.to_string());
+            let what = format!(
+                "lowering its warm throughput from {} reads and {} writes a second to {} and {}",
+                units(is.read),
+                units(is.write),
+                units(wanted.read),
+                units(wanted.write)
+            );
+            comparison.impossible(what, "Ask for no less than there is.", "DG:warm-throughput");
+        }
+        _ => comparison.irreversible.push(set(wanted)),
+    }
+}
+
+fn compare_tags(comparison: &mut Comparison<'_>, there: &Tags, to: &Tags) {
+    let (more, less) = differing(there, to);
+    if !more.is_empty() {
+        comparison.reversible.push(TableChange::AddTags(more));
+    }
+    if !less.is_empty() {
+        comparison.reversible.push(TableChange::DropTags(less));
+    }
+}
+
+/// The options that do not have their defaults and that `to` does not set.
+fn left(table: &QualifiedName, there: &TableOptions, to: &TableOptions) -> Vec<Left> {
+    let said = to.properties();
+    let stays = there.properties().into_iter().filter(|property| {
+        let is_default = property.is_default(to);
+        let kind = std::mem::discriminant(property);
+        !is_default && said.iter().all(|said| std::mem::discriminant(said) != kind)
+    });
+    stays.map(|property| Left::Option { table: table.clone(), property }).collect()
+}
+
+fn set(property: impl Into<TableProperty>) -> TableChange {
+    TableChange::Set(property.into())
+}
+
+impl From<RestoreOverride> for TableProperty {
+    fn from(setting: RestoreOverride) -> Self {
+        match setting {
+            RestoreOverride::CapacityMode(mode) => Self::CapacityMode(mode),
+            RestoreOverride::Encryption(encryption) => Self::Encryption(encryption),
+            RestoreOverride::PointInTimeRecovery(recovery) => Self::PointInTimeRecovery(recovery),
+            RestoreOverride::ReplicaCapacity(replicas) => Self::ReplicaCapacity(replicas),
+            RestoreOverride::AutoScaling(scaling) => Self::AutoScaling(scaling),
+            RestoreOverride::Tags(tags) => Self::Tags(tags),
+        }
+    }
+}
+
+impl TryFrom<TableProperty> for RestoreOverride {
+    type Error = PropertyError;
+
+    /// # Errors
+    ///
+    /// [`rules::RESTORE_OPTION`]
+    fn try_from(property: TableProperty) -> Result<Self, PropertyError> {
+        match property {
+            TableProperty::CapacityMode(mode) => Ok(Self::CapacityMode(mode)),
+            TableProperty::Encryption(encryption) => Ok(Self::Encryption(encryption)),
+            TableProperty::PointInTimeRecovery(recovery) => Ok(Self::PointInTimeRecovery(recovery)),
+            TableProperty::ReplicaCapacity(replicas) => Ok(Self::ReplicaCapacity(replicas)),
+            TableProperty::AutoScaling(scaling) => Ok(Self::AutoScaling(scaling)),
+            TableProperty::Tags(tags) => Ok(Self::Tags(tags)),
+            TableProperty::WarmThroughput(_)
+            | TableProperty::ClientSideTimestamps(_)
+            | TableProperty::Ttl(_)
+            | TableProperty::Cdc(_)
+            | TableProperty::StreamTags(_)
+            | TableProperty::DefaultTimeToLive(_)
+            | TableProperty::Comment(_)
+            | TableProperty::Ignored(_) => Err(PropertyError::refused(Span::default(), &rules::RESTORE_OPTION)),
+        }
+    }
+}
+
+macro_rules! overrides {
+    ($($value:ident),* $(,)?) => {$(
+        impl From<$value> for RestoreOverride {
+            fn from(value: $value) -> Self {
+                Self::$value(value)
+            }
+        }
+    )*};
+}
+
+overrides! { CapacityMode, Encryption, PointInTimeRecovery, AutoScaling }
 
 macro_rules! properties {
     ($($value:ty => $property:ident),* $(,)?) => {$(

@@ -87,3 +87,14 @@ pub(crate) fn tags_term(tags: &Tags) -> Term {
 pub(super) fn tags_setting(tags: &Tags) -> Setting {
     Setting::map(tags.iter().map(|(key, value)| (key.as_str(), Setting::text(value))))
 }
+
+/// The tags to add or change, and those to drop. The tags that AWS assigns stay.
+pub(crate) fn differing(there: &Tags, to: &Tags) -> (Tags, Tags) {
+    let only_in = |one: &Tags, is_same: &dyn Fn(&str, &str) -> bool| {
+        let other = one.iter().filter(|(key, value)| !is_same(key, value));
+        other.map(|(key, value)| (key.clone(), value.clone())).collect::<Tags>()
+    };
+    let more = only_in(to, &|key, value| there.get(key).is_some_and(|is| is == value));
+    let less = only_in(there, &|key, _| to.contains_key(key) || is_assigned_by_aws(key));
+    (more, less)
+}
