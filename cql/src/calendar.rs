@@ -2,8 +2,13 @@
 
 /// How many days a month has.
 pub(crate) fn days_of(year: i64, month: i64) -> i64 {
-    let (next_year, next_month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
-    days_since_1970(next_year, next_month, 1) - days_since_1970(year, month, 1)
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
 }
 
 /// Years are counted from March, so that a leap day is the last of its year; 400 of them have 146,097 days.

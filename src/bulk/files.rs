@@ -108,7 +108,7 @@ impl Files {
                 let problem = "it is empty, where a first line that names the columns is expected";
                 return Err(Error::new(ErrorKind::File, format!("reading {name}"), problem));
             };
-            let header = self.format.header(record.bytes).map_err(|reason| {
+            let header = self.format.header(&record).map_err(|reason| {
                 Error::new(ErrorKind::Value, format!("reading {name}"), format!("its first line {}", reason.problem))
             })?;
             match &self.header {
@@ -212,7 +212,7 @@ impl Files {
                 ReadRow::Done
             } else {
                 let mut values = Vec::with_capacity(last_length);
-                let read = reader.read(record.bytes, columns, &mut values);
+                let read = reader.read(&record, columns, &mut values);
                 last_length = values.len();
                 let cells = RowCells { columns, bytes: &values };
                 match read.and_then(|()| cells.write_units(&table.units)) {

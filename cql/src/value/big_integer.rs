@@ -10,23 +10,23 @@ const DIGITS_OF_I64: usize = 18;
 
 /// Appends the bytes of a number in decimal digits, of which the last ones may stand apart; `None` if it is no integer. Only
 /// the first [`MOST_DIGITS`] count.
-pub(super) fn append(text: &str, further: &str, out: &mut Vec<u8>) -> Option<()> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
+pub(super) fn append(text: &[u8], further: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
     };
     let count = digits.len() + further.len();
-    let all = || digits.bytes().chain(further.bytes());
-    if count == 0 || !all().all(|digit| digit.is_ascii_digit()) {
+    if count == 0 || ![digits, further].into_iter().flatten().all(u8::is_ascii_digit) {
         return None;
     }
     if count <= DIGITS_OF_I64 {
-        let number = all().fold(0_i64, |number, digit| 10 * number + i64::from(digit - b'0'));
+        let value = |number: i64, digit: &u8| 10 * number + i64::from(digit - b'0');
+        let number = further.iter().fold(digits.iter().fold(0, value), value);
         let number = if negative { -number } else { number };
         out.extend_from_slice(without_needless(&number.to_be_bytes()));
         return Some(());
     }
-    let digits: Vec<u8> = all().take(MOST_DIGITS).collect();
+    let digits: Vec<u8> = digits.iter().chain(further).copied().take(MOST_DIGITS).collect();
     let mut magnitude: Vec<u32> = Vec::new();
     for chunk in digits.chunks(9) {
         let value = chunk.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
@@ -160,7 +160,7 @@ mod tests {
 
     fn bytes(text: &str) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        append(text, "", &mut out).map(|()| out)
+        append(text.as_bytes(), b"", &mut out).map(|()| out)
     }
 
     fn of_any_length() -> impl Strategy<Value = i128> {
@@ -179,7 +179,7 @@ mod tests {
             let text = number.to_string();
             let (text, further) = text.split_at(text.len() / 2);
             let mut apart = vec![7];
-            prop_assert_eq!(append(text, further, &mut apart), Some(()));
+            prop_assert_eq!(append(text.as_bytes(), further.as_bytes(), &mut apart), Some(()));
             prop_assert_eq!(&apart[1..], &expected);
             let written = number.unsigned_abs().to_string();
             prop_assert_eq!(digits(&found), written.len());

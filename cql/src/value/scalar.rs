@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::time::split_once;
 use super::{Value, big_integer, duration, time};
 use crate::statement::{CqlTypeKind, NativeType};
 
@@ -68,7 +69,7 @@ fn append(of: NativeType, text: &str, out: &mut Vec<u8>) -> Option<()> {
             let number = text.parse::<f64>().ok().filter(|number| number.is_finite() || !has_digits(text))?;
             out.extend_from_slice(&number.to_be_bytes());
         }
-        NativeType::Varint => big_integer::append(text, "", out)?,
+        NativeType::Varint => big_integer::append(text.as_bytes(), b"", out)?,
         NativeType::Decimal => decimal(text, out)?,
         NativeType::Uuid => uuid(text, out)?,
         // Of the other versions of a UUID Cassandra makes no timeuuid.
@@ -92,11 +93,11 @@ fn has_digits(text: &str) -> bool {
 
 /// A scale of four bytes, and the number without its decimal point.
 fn decimal(text: &str, out: &mut Vec<u8>) -> Option<()> {
-    let (number, exponent) = match text.split_once(['e', 'E']) {
-        Some((number, exponent)) => (number, exponent.parse::<i64>().ok()?),
+    let (number, exponent) = match text.bytes().position(|byte| matches!(byte, b'e' | b'E')) {
+        Some(at) => (text.get(..at)?, text.get(at + 1..)?.parse::<i64>().ok()?),
         None => (text, 0),
     };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let (whole, fraction) = split_once(number.as_bytes(), b'.').unwrap_or((number.as_bytes(), b""));
     let scale = i32::try_from(i64::try_from(fraction.len()).ok()?.checked_sub(exponent)?).ok()?;
     out.extend_from_slice(&scale.to_be_bytes());
     big_integer::append(whole, fraction, out)
@@ -104,23 +105,41 @@ fn decimal(text: &str, out: &mut Vec<u8>) -> Option<()> {
 
 /// `5132b130-ae79-11e4-ab27-0800200c9a66`
 fn uuid(text: &str, out: &mut Vec<u8>) -> Option<()> {
-    if text.len() != 36 {
+    let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    if [8, 13, 18, 23].into_iter().any(|at: usize| text[at] != b'-') {
         return None;
     }
-    let mut parts = text.split('-');
-    for length in [8, 4, 4, 4, 12] {
-        hexadecimal(parts.next().filter(|part| part.len() == length)?, out)?;
+    let mut bytes = [0; 16];
+    let mut invalid = 0;
+    for (byte, at) in bytes.iter_mut().zip([0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]) {
+        let (high, low) = (digit(text[at]), digit(text[at + 1]));
+        *byte = (high << 4) | low;
+        invalid |= high | low;
+    }
+    out.extend_from_slice(&bytes);
+    (invalid <= 15).then_some(())
+}
+
+fn hexadecimal(text: &str, out: &mut Vec<u8>) -> Option<()> {
+    for pair in text.as_bytes().chunks(2) {
+        let [high, low] = *pair else { return None };
+        let (high, low) = (digit(high), digit(low));
+        out.push((high << 4) | low);
+        if (high | low) > 15 {
+            return None;
+        }
     }
     Some(())
 }
 
-fn hexadecimal(text: &str, out: &mut Vec<u8>) -> Option<()> {
-    let digit = |letter: u8| u8::try_from(char::from(letter).to_digit(16)?).ok();
-    for pair in text.as_bytes().chunks(2) {
-        let [high, low] = *pair else { return None };
-        out.push(digit(high)? * 16 + digit(low)?);
+/// A hexadecimal digit; more than 15 if it is none.
+fn digit(letter: u8) -> u8 {
+    match letter {
+        b'0'..=b'9' => letter - b'0',
+        b'a'..=b'f' => letter - b'a' + 10,
+        b'A'..=b'F' => letter - b'A' + 10,
+        _ => u8::MAX,
     }
-    Some(())
 }
 
 #[cfg(test)]

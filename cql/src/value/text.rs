@@ -235,7 +235,7 @@ mod tests {
                 prop_assert_eq!(&again(Float, &eight[..4]), &eight[..4]);
             }
             let mut varint = Vec::new();
-            big_integer::append(&large.to_string(), "", &mut varint).unwrap();
+            big_integer::append(large.to_string().as_bytes(), b"", &mut varint).unwrap();
             prop_assert_eq!(again(Varint, &varint), &varint[..]);
             let decimal = [&scale.to_be_bytes()[..], &varint].concat();
             prop_assert_eq!(again(Decimal, &decimal), decimal);

@@ -9,7 +9,7 @@ pub(super) fn date(text: &str) -> Option<u32> {
     if let Ok(number) = text.parse::<u32>() {
         return Some(number);
     }
-    u32::try_from(days(text)?.checked_add(1 << 31)?).ok()
+    u32::try_from(days(text.as_bytes())?.checked_add(1 << 31)?).ok()
 }
 
 /// Nanoseconds since midnight: `13:30:54.123456789`, or the number itself.
@@ -17,7 +17,7 @@ pub(super) fn time(text: &str) -> Option<i64> {
     if let Ok(number) = text.parse::<i64>() {
         return Some(number);
     }
-    time_of_day(text)
+    time_of_day(text.as_bytes())
 }
 
 /// Milliseconds since 1970: `2026-01-31 13:30:54.123+0000`, with or without the time, or the number itself. Without a zone it
@@ -27,30 +27,34 @@ pub(super) fn timestamp(text: &str) -> Option<i64> {
         return Some(number);
     }
     let (date, rest) = text.split_at_checked(10)?;
-    let (rest, offset) = zone(rest)?;
-    let nanos = if rest.is_empty() { 0 } else { time_of_day(rest.strip_prefix(['T', ' '])?)? };
-    days(date)?.checked_mul(DAY_MILLIS)?.checked_add(nanos / 1_000_000)?.checked_sub(offset)
+    let (rest, offset) = zone(rest.as_bytes())?;
+    let nanos = match rest {
+        [] => 0,
+        [b'T' | b' ', time @ ..] => time_of_day(time)?,
+        _ => return None,
+    };
+    days(date.as_bytes())?.checked_mul(DAY_MILLIS)?.checked_add(nanos / 1_000_000)?.checked_sub(offset)
 }
 
 /// What stands before the zone, and its offset in milliseconds.
-fn zone(text: &str) -> Option<(&str, i64)> {
-    if let Some(rest) = text.strip_suffix('Z') {
+fn zone(text: &[u8]) -> Option<(&[u8], i64)> {
+    if let [rest @ .., b'Z'] = text {
         return Some((rest, 0));
     }
-    let at = text.rfind(['+', '-'])?;
+    let at = text.iter().rposition(|byte| matches!(byte, b'+' | b'-'))?;
     let (rest, zone) = text.split_at(at);
     let (hours, minutes) = zone.get(1..)?.split_at_checked(2)?;
-    let (hours, minutes) = match minutes.strip_prefix(':').unwrap_or(minutes) {
-        "" => (number(hours)?, 0),
-        minutes => (number(hours)?, number(minutes).filter(|_| minutes.len() == 2)?),
+    let minutes = match minutes {
+        [] => 0,
+        [b':', minutes @ ..] | minutes => number(minutes).filter(|_| minutes.len() == 2)?,
     };
-    let offset = (hours * 60 + minutes) * 60_000;
-    Some((rest, if zone.starts_with('-') { -offset } else { offset }))
+    let offset = (number(hours)? * 60 + minutes) * 60_000;
+    Some((rest, if zone.starts_with(b"-") { -offset } else { offset }))
 }
 
-fn time_of_day(text: &str) -> Option<i64> {
-    let (text, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let mut parts = text.split(':').map(number);
+fn time_of_day(text: &[u8]) -> Option<i64> {
+    let (text, fraction) = split_once(text, b'.').unwrap_or((text, b""));
+    let mut parts = text.split(|byte| *byte == b':').map(number);
     let (hours, minutes) = (parts.next()??, parts.next()??);
     let seconds = parts.next().unwrap_or(Some(0))?;
     let missing = u32::try_from(9_usize.checked_sub(fraction.len())?).ok()?;
@@ -60,16 +64,29 @@ fn time_of_day(text: &str) -> Option<i64> {
 }
 
 /// Days since 1970-01-01 in the Gregorian calendar.
-fn days(text: &str) -> Option<i64> {
-    let mut parts = text.split('-');
-    let (year, month, day) = (number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?);
+fn days(text: &[u8]) -> Option<i64> {
+    let mut parts = text.split(|byte| *byte == b'-').map(number);
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
     let possible = (0..=9999).contains(&year) && (1..=12).contains(&month) && parts.next().is_none();
     (possible && (1..=days_of(year, month)).contains(&day)).then(|| days_since_1970(year, month, day))
 }
 
 /// Digits and nothing else.
-fn number(text: &str) -> Option<i64> {
-    text.bytes().all(|digit| digit.is_ascii_digit()).then(|| text.parse().ok())?
+fn number(text: &[u8]) -> Option<i64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0_i64, |number, digit| {
+        let digit = Some(digit.wrapping_sub(b'0')).filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    })
+}
+
+/// What is before the first such byte, and what is after it. In texts as short as these a loop is faster than a search for a
+/// character.
+pub(super) fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let found = text.iter().position(|byte| *byte == at)?;
+    Some((&text[..found], &text[found + 1..]))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! CSV, as DSBulk and as cqlsh's COPY write it.
 
-use super::records::Framing;
+use super::fields::{Field, Framing};
+use super::records::Record;
 use super::{Cells, Reason};
 use crate::bulk::value::{Nested, ScalarForm};
 use crate::bulk::{BlobForm, TimestampForm};
@@ -112,18 +113,24 @@ impl Csv {
     }
 
     pub(super) fn framing(&self) -> Framing {
-        Framing { quote: Some((self.quote, self.delimiter)), escape: self.escape }
+        Framing::Csv { delimiter: self.delimiter, quote: self.quote, escape: self.escape }
     }
 
-    /// Appends the cells of a record's fields.
-    pub(super) fn read(&self, record: &str, fields: &mut Fields, cells: &mut Cells<'_>) -> Result<(), Reason> {
-        fields.split(record.as_bytes(), self).map_err(Reason::of_record)?;
-        let (given, expected) = (fields.fields.len(), cells.columns.len());
+    /// Appends the cells of a record's fields. `text` is the record; `unescaped` is memory for one field.
+    pub(super) fn read(
+        &self,
+        record: &Record<'_>,
+        text: &str,
+        unescaped: &mut String,
+        cells: &mut Cells<'_>,
+    ) -> Result<(), Reason> {
+        let fields = record.fields.list().map_err(Reason::of_record)?;
+        let (given, expected) = (fields.len(), cells.columns.len());
         if given != expected {
             return Err(Reason::of_record(format!("has {given} fields, {expected} columns are expected")));
         }
-        for (index, field) in fields.fields.iter().enumerate() {
-            let text = fields.text(field, record);
+        for (index, field) in fields.iter().enumerate() {
+            let text = self.field(field, text, unescaped);
             if !field.is_quoted && text == self.null {
                 cells.null(index)?;
             } else {
@@ -134,10 +141,14 @@ impl Csv {
     }
 
     /// The names in a line that names the columns.
-    pub(super) fn header(&self, record: &str) -> Result<Vec<String>, Reason> {
-        let mut fields = Fields::default();
-        fields.split(record.as_bytes(), self).map_err(Reason::of_record)?;
-        Ok(fields.fields.iter().map(|field| fields.text(field, record).trim().to_owned()).collect())
+    pub(super) fn header(&self, record: &Record<'_>, text: &str) -> Result<Vec<String>, Reason> {
+        let fields = record.fields.list().map_err(Reason::of_record)?;
+        let mut unescaped = String::new();
+        Ok(fields.iter().map(|field| self.field(field, text, &mut unescaped).trim().to_owned()).collect())
+    }
+
+    fn field<'t>(&self, field: &Field, record: &'t str, unescaped: &'t mut String) -> &'t str {
+        field.text(record, self.quote, self.escape, unescaped)
     }
 
     /// Appends the line that names the columns.
@@ -197,107 +208,33 @@ impl Csv {
     }
 }
 
-/// The fields of a record. Kept from record to record, so that they need no memory of their own.
-#[derive(Debug, Default)]
-pub(super) struct Fields {
-    fields: Vec<Field>,
-    /// The texts of those in which something is escaped.
-    unescaped: String,
-}
-
-#[derive(Debug)]
-struct Field {
-    start: usize,
-    end: usize,
-    is_quoted: bool,
-    is_unescaped: bool,
-}
-
-impl Fields {
-    fn text<'t>(&'t self, field: &Field, record: &'t str) -> &'t str {
-        let of = if field.is_unescaped { self.unescaped.as_str() } else { record };
-        of.get(field.start..field.end).unwrap_or_default()
-    }
-
-    /// The number of the first field that is no UTF-8, if the record can be split.
-    pub(super) fn first_not_utf_8(&mut self, record: &[u8], csv: &Csv) -> Option<usize> {
-        let is_utf_8 =
-            |field: &Field| std::str::from_utf8(record.get(field.start..field.end).unwrap_or_default()).is_ok();
-        // A field in which something is escaped is told by its not being split.
-        match self.split(record, csv) {
-            Ok(()) => self.fields.iter().position(|field| !field.is_unescaped && !is_utf_8(field)),
-            Err(_) => None,
-        }
-    }
-
-    fn split(&mut self, record: &[u8], csv: &Csv) -> Result<(), String> {
-        self.fields.clear();
-        self.unescaped.clear();
-        let mut at = 0;
-        loop {
-            let (field, next) = self.field(record, at, csv)?;
-            self.fields.push(field);
-            match record.get(next) {
-                None => return Ok(()),
-                Some(_) => at = next + 1,
-            }
-        }
-    }
-
-    /// The field that begins at `at`, and where the delimiter after it is.
-    fn field(&mut self, record: &[u8], at: usize, csv: &Csv) -> Result<(Field, usize), String> {
-        let is_quoted = record.get(at) == Some(&csv.quote);
-        let start = at + usize::from(is_quoted);
-        let mut end = start;
-        // Where the text since the last escape begins, once there was one.
-        let mut escaped: Option<(usize, usize)> = None;
-        loop {
-            let byte = record.get(end).copied();
-            match byte {
-                None if is_quoted => return Err("ends inside of quotes; it may have been cut".to_owned()),
-                Some(byte) if is_quoted && byte == csv.quote && record.get(end + 1) != Some(&csv.quote) => break,
-                None => break,
-                Some(byte) if !is_quoted && byte == csv.delimiter => break,
-                Some(byte) if Some(byte) == csv.escape || is_quoted && byte == csv.quote => {
-                    let (from, begun) = escaped.unwrap_or((start, self.unescaped.len()));
-                    self.unescape(record, from, end)?;
-                    // The byte after it stands for itself.
-                    escaped = Some((end + 1, begun));
-                    end += 2;
-                }
-                Some(_) => end += 1,
-            }
-        }
-        let end = end.min(record.len());
-        let next = end + usize::from(is_quoted);
-        if is_quoted && record.get(next).is_some_and(|byte| *byte != csv.delimiter) {
-            return Err(format!("has more text after the quotes of field {}", self.fields.len() + 1));
-        }
-        let Some((from, begun)) = escaped else {
-            return Ok((Field { start, end, is_quoted, is_unescaped: false }, next));
-        };
-        self.unescape(record, from.min(end), end)?;
-        Ok((Field { start: begun, end: self.unescaped.len(), is_quoted, is_unescaped: true }, next))
-    }
-
-    fn unescape(&mut self, record: &[u8], from: usize, to: usize) -> Result<(), String> {
-        let text = std::str::from_utf8(record.get(from..to).unwrap_or_default());
-        // The delimiter, the quote and the escape are ASCII, so what is between them is whole.
-        self.unescaped.push_str(text.map_err(|_| "is cut inside of a letter".to_owned())?);
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use proptest::prelude::*;
 
+    use super::super::Format;
     use super::*;
 
-    fn fields(record: &str, csv: &Csv) -> Result<Vec<(String, bool)>, String> {
-        let mut fields = Fields::default();
-        fields.split(record.as_bytes(), csv)?;
-        Ok(fields.fields.iter().map(|field| (fields.text(field, record).to_owned(), field.is_quoted)).collect())
+    type Told = Result<Vec<(String, bool)>, String>;
+
+    /// The records of a text: the fields of each, with whether they were quoted.
+    fn records(text: &str, csv: &Csv) -> Vec<Told> {
+        let mut records = Format::from(csv.clone()).records(Box::new(Cursor::new(text.as_bytes().to_vec())));
+        let mut told = Vec::new();
+        while let Some(record) = records.next().unwrap() {
+            let text = std::str::from_utf8(record.bytes).unwrap();
+            let field = |field: &Field| (csv.field(field, text, &mut String::new()).to_owned(), field.is_quoted);
+            told.push(record.fields.list().map(|fields| fields.iter().map(field).collect()));
+        }
+        told
+    }
+
+    fn fields(record: &str, csv: &Csv) -> Told {
+        let mut records = records(record, csv);
+        assert!(records.len() <= 1, "{record:?}");
+        records.pop().unwrap_or_else(|| Ok(vec![(String::new(), false)]))
     }
 
     #[test]
@@ -318,7 +255,41 @@ mod tests {
         assert_eq!(fields("a,\"b\"c,d", &Csv::new()), Err("has more text after the quotes of field 2".to_owned()));
     }
 
+    /// The crate `csv` finds the same records and fields. It passes over empty lines, and takes what is no CSV to us.
+    fn is_same_for_the_crate_csv(text: &str, csv: &Csv) -> Result<(), TestCaseError> {
+        let mut theirs = ::csv::ReaderBuilder::new();
+        let theirs = theirs.has_headers(false).flexible(true).escape(csv.escape).from_reader(text.as_bytes());
+        let theirs: Vec<Vec<String>> = theirs.into_deserialize().map(Result::unwrap).collect();
+        let mut ours = records(text, csv);
+        ours.retain(|fields| *fields != Ok(vec![(String::new(), false)]));
+        prop_assert_eq!(ours.len(), theirs.len(), "{:?}", text);
+        for (ours, theirs) in ours.into_iter().zip(theirs) {
+            if let Ok(ours) = ours {
+                prop_assert_eq!(ours.into_iter().map(|(field, _)| field).collect::<Vec<_>>(), theirs, "{:?}", text);
+            }
+        }
+        Ok(())
+    }
+
     proptest! {
+        #[test]
+        fn records_and_fields_are_those_of_the_crate_csv(text in "[ab,\"\n ä]{0,40}", with_returns: bool) {
+            let text = if with_returns { text.replace('\n', "\r\n") } else { text };
+            is_same_for_the_crate_csv(&text, &Csv::new())?;
+        }
+
+        /// To the crate, the escape is one inside of quotes only.
+        #[test]
+        fn what_is_escaped_in_quotes_is_the_same_for_the_crate_csv(
+            fields in proptest::collection::vec(
+                ("[ab ä]{0,3}|\"([ab,\n ä]|\"\"|\\\\[ab,\"\\\\\n]){0,6}\"", "[,\n]"),
+                1..12,
+            )
+        ) {
+            let text: String = fields.into_iter().flat_map(|(field, end)| [field, end]).collect();
+            is_same_for_the_crate_csv(&text, &Csv::cqlsh())?;
+        }
+
         #[test]
         fn fields_survive_being_written(texts in proptest::collection::vec("[ab,;\"\\\\\n\r ä]{0,6}", 1..5)) {
             for csv in [Csv::new(), Csv::cqlsh(), Csv::new().delimiter(b';'), Csv::new().null("a")] {

@@ -1,16 +1,16 @@
 //! Formats of files, and rows read from them and written to them.
 
 mod csv;
+mod fields;
 mod json_lines;
 mod records;
 
 use std::path::Path;
 
 pub use self::csv::Csv;
-use self::csv::Fields;
+use self::fields::Framing;
 pub use self::json_lines::JsonLines;
-use self::records::Framing;
-pub(super) use self::records::{COMMENT, Position, Records};
+pub(super) use self::records::{COMMENT, Position, Record, Records};
 use super::Nulls;
 use super::table::Column;
 use super::value::{NULL, Nested, Problem, ScalarForm, UNSET, append_cell};
@@ -79,7 +79,7 @@ impl Format {
     fn framing(&self) -> Framing {
         match self {
             Self::Csv(csv) => csv.framing(),
-            Self::JsonLines(_) => Framing { quote: None, escape: None },
+            Self::JsonLines(_) => Framing::Lines,
         }
     }
 
@@ -97,10 +97,10 @@ impl Format {
     }
 
     /// The columns that the first record names.
-    pub(super) fn header(&self, record: &[u8]) -> Result<Vec<String>, Reason> {
-        let text = std::str::from_utf8(record).map_err(|_| Reason::of_record("is no UTF-8"))?;
+    pub(super) fn header(&self, record: &Record<'_>) -> Result<Vec<String>, Reason> {
+        let text = std::str::from_utf8(record.bytes).map_err(|_| Reason::of_record("is no UTF-8"))?;
         match self {
-            Self::Csv(csv) => csv.header(text),
+            Self::Csv(csv) => csv.header(record, text),
             Self::JsonLines(_) => Ok(Vec::new()),
         }
     }
@@ -155,27 +155,28 @@ impl Reason {
 pub(super) struct RecordReader {
     format: Format,
     nulls: Nulls,
-    fields: Fields,
+    /// The text of a field in which something is escaped.
+    unescaped: String,
 }
 
 impl RecordReader {
     pub(super) fn new(format: Format, nulls: Nulls) -> Self {
-        Self { format, nulls, fields: Fields::default() }
+        Self { format, nulls, unescaped: String::new() }
     }
 
     /// Appends the cells of a record.
-    pub(super) fn read(&mut self, record: &[u8], columns: &[Column], out: &mut Vec<u8>) -> Result<(), Reason> {
-        let Ok(text) = std::str::from_utf8(record) else { return Err(self.no_utf_8(record)) };
+    pub(super) fn read(&mut self, record: &Record<'_>, columns: &[Column], out: &mut Vec<u8>) -> Result<(), Reason> {
+        let Ok(text) = std::str::from_utf8(record.bytes) else { return Err(self.no_utf_8(record)) };
         let mut cells = Cells { columns, nulls: self.nulls, bytes: out };
         match &self.format {
-            Format::Csv(csv) => csv.read(text, &mut self.fields, &mut cells),
+            Format::Csv(csv) => csv.read(record, text, &mut self.unescaped, &mut cells),
             Format::JsonLines(lines) => lines.read(text, &mut cells),
         }
     }
 
-    fn no_utf_8(&mut self, record: &[u8]) -> Reason {
+    fn no_utf_8(&self, record: &Record<'_>) -> Reason {
         let column = match &self.format {
-            Format::Csv(csv) => self.fields.first_not_utf_8(record, csv),
+            Format::Csv(_) => record.fields.first_not_utf_8(record.bytes),
             Format::JsonLines(_) => None,
         };
         Reason { column, problem: "is no UTF-8".to_owned() }
@@ -277,11 +278,12 @@ mod tests {
                 if format.has_header() {
                     let header = records.next().unwrap().unwrap();
                     let names: Vec<_> = columns.iter().map(|column| column.name.clone()).collect();
-                    prop_assert_eq!(format.header(header.bytes), Ok(names));
+                    prop_assert_eq!(format.header(&header), Ok(names));
                 }
                 let mut again = Vec::new();
                 let record = records.next().unwrap().unwrap();
-                let read = RecordReader::new(format.clone(), Nulls::Null).read(record.bytes, &columns, &mut again);
+                let read = RecordReader::new(format.clone(), Nulls::Null)
+                    .read(&record, &columns, &mut again);
                 prop_assert_eq!(read, Ok(()), "{:?} {}", format, written);
                 prop_assert_eq!(&again, &bytes, "{:?} {}", format, written);
                 prop_assert!(records.next().unwrap().is_none());

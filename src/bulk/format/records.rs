@@ -3,6 +3,9 @@
 use std::io::{self, Read};
 
 use crc32fast::Hasher;
+use memchr::memchr_iter;
+
+use super::fields::{Fields, Framing, Scan};
 
 /// A row has at most 1 MB (DG:quotas), which is 2 MB in hexadecimal digits.
 const MOST_RECORD_BYTES: usize = 8 * 1024 * 1024;
@@ -15,67 +18,11 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// What begins a line that says something of the next record: why it was rejected.
 pub(in crate::bulk) const COMMENT: &[u8] = b"#!keyspaces ";
 
-/// What ends a record: the end of a line, but not inside of quotes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Framing {
-    /// With the byte that ends a field, after which quotes may open.
-    pub(super) quote: Option<(u8, u8)>,
-    pub(super) escape: Option<u8>,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
-    FieldStart,
-    Unquoted,
-    Quoted,
-    /// After a quote inside of quotes: the end of them, or half of a quote that is meant.
-    QuoteInQuoted,
-    /// After the escape, inside of quotes or not.
-    Escaped {
-        quoted: bool,
-    },
-}
-
-impl State {
-    /// After a byte of text or several.
-    fn after_text(self) -> Self {
-        match self {
-            Self::Quoted | Self::Escaped { quoted: true } => Self::Quoted,
-            Self::FieldStart | Self::Unquoted | Self::QuoteInQuoted | Self::Escaped { quoted: false } => Self::Unquoted,
-        }
-    }
-}
-
-impl Framing {
-    /// Which bytes mean something in some state; in all others, a byte is text.
-    fn special_bytes(self) -> [bool; 256] {
-        let (quote, delimiter) = self.quote.unzip();
-        let special = [Some(b'\n'), quote, delimiter, self.escape];
-        std::array::from_fn(|byte| special.iter().flatten().any(|special| usize::from(*special) == byte))
-    }
-
-    fn after(self, state: State, byte: u8) -> State {
-        let (quote, delimiter) = self.quote.map_or((None, None), |(quote, delimiter)| (Some(quote), Some(delimiter)));
-        match state {
-            State::Escaped { quoted: true } => State::Quoted,
-            State::Escaped { quoted: false } => State::Unquoted,
-            State::Quoted if Some(byte) == self.escape => State::Escaped { quoted: true },
-            State::Quoted if Some(byte) == quote => State::QuoteInQuoted,
-            State::Quoted => State::Quoted,
-            State::QuoteInQuoted if Some(byte) == quote => State::Quoted,
-            State::FieldStart if Some(byte) == quote => State::Quoted,
-            _ if Some(byte) == delimiter => State::FieldStart,
-            _ if Some(byte) == self.escape => State::Escaped { quoted: false },
-            _ => State::Unquoted,
-        }
-    }
-}
-
 /// Records of one input.
 pub(in crate::bulk) struct Records {
     input: Box<dyn Read + Send>,
     framing: Framing,
-    special: [bool; 256],
+    scan: Scan,
     buffer: Vec<u8>,
     /// What of the buffer was read and not given yet.
     start: usize,
@@ -100,6 +47,7 @@ pub(in crate::bulk) struct Position {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::bulk) struct Record<'b> {
     pub(in crate::bulk) bytes: &'b [u8],
+    pub(super) fields: &'b Fields,
     pub(in crate::bulk) position: Position,
     /// The input ended where the record did, without the end of a line.
     pub(in crate::bulk) is_last: bool,
@@ -110,7 +58,7 @@ impl Records {
         Self {
             input,
             framing,
-            special: framing.special_bytes(),
+            scan: Scan::new(),
             buffer: vec![0; BUFFER_BYTES],
             start: 0,
             end: 0,
@@ -142,36 +90,22 @@ impl Records {
     pub(in crate::bulk) fn next(&mut self) -> io::Result<Option<Record<'_>>> {
         if self.position.offset == 0 && self.start == 0 {
             self.fill_at_least(BYTE_ORDER_MARK.len())?;
-            if self.buffer[self.start..self.end].starts_with(BYTE_ORDER_MARK) {
+            if self.unread().starts_with(BYTE_ORDER_MARK) {
                 self.take(BYTE_ORDER_MARK.len());
             }
         }
         let position = self.position();
-        let (mut state, mut length) = (State::FieldStart, 0);
         self.fill_at_least(COMMENT.len())?;
-        let is_comment = self.buffer[self.start..self.end].starts_with(COMMENT);
+        let is_comment = self.unread().starts_with(COMMENT);
+        self.scan.begin(if is_comment { Framing::Lines } else { self.framing });
         loop {
-            while self.start + length < self.end {
-                let rest = &self.buffer[self.start + length..self.end];
-                // Most bytes are text, and are passed over without looking at the state for each.
-                let text = rest.iter().take_while(|byte| !self.special[usize::from(**byte)]).count();
-                if text > 0 {
-                    state = state.after_text();
-                    length += text;
-                    continue;
-                }
-                let byte = rest[0];
-                length += 1;
-                if byte == b'\n' && !matches!(state, State::Quoted | State::Escaped { .. }) {
-                    let from = self.take(length);
-                    let line = &self.buffer[from..from + length - 1];
-                    let bytes = line.strip_suffix(b"\r").unwrap_or(line);
-                    return Ok(Some(Record { bytes, position, is_last: false }));
-                }
-                if !is_comment {
-                    state = self.framing.after(state, byte);
-                }
+            if let Some(end) = self.scan.find_end(&self.buffer[self.start..self.end]) {
+                let from = self.take(end + 1);
+                let line = &self.buffer[from..from + end];
+                let bytes = line.strip_suffix(b"\r").unwrap_or(line);
+                return Ok(Some(Record { bytes, fields: self.scan.fields(), position, is_last: false }));
             }
+            let length = self.end - self.start;
             if length > MOST_RECORD_BYTES {
                 let told = format!(
                     "the record that begins in line {} is longer than {MOST_RECORD_BYTES} bytes; probably a quote is not \
@@ -181,9 +115,11 @@ impl Records {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, told));
             }
             if !self.fill()? {
+                self.scan.end_input(length);
                 let from = self.take(length);
                 let bytes = &self.buffer[from..from + length];
-                return Ok((length > 0).then_some(Record { bytes, position, is_last: true }));
+                let fields = self.scan.fields();
+                return Ok((length > 0).then_some(Record { bytes, fields, position, is_last: true }));
             }
         }
     }
@@ -193,11 +129,14 @@ impl Records {
         let from = self.start;
         let taken = &self.buffer[from..from + length];
         self.hasher.update(taken);
-        let lines = taken.iter().filter(|byte| **byte == b'\n').count();
-        self.position.line += lines as u64;
+        self.position.line += memchr_iter(b'\n', taken).count() as u64;
         self.position.offset += length as u64;
         self.start += length;
         from
+    }
+
+    fn unread(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
     }
 
     fn fill_at_least(&mut self, bytes: usize) -> io::Result<()> {
@@ -233,7 +172,7 @@ impl Records {
 mod tests {
     use super::*;
 
-    const CSV: Framing = Framing { quote: Some((b'"', b',')), escape: None };
+    const CSV: Framing = Framing::Csv { delimiter: b',', quote: b'"', escape: None };
 
     /// Gives one byte at a time, so that everything is cut everywhere.
     struct Dripping(io::Cursor<Vec<u8>>);
@@ -251,7 +190,7 @@ mod tests {
     fn all(text: &str, framing: Framing) -> Vec<(String, u64, u64, bool)> {
         let mut records = records(text, framing);
         let mut all = Vec::new();
-        while let Some(Record { bytes, position, is_last }) = records.next().unwrap() {
+        while let Some(Record { bytes, position, is_last, .. }) = records.next().unwrap() {
             all.push((String::from_utf8(bytes.to_vec()).unwrap(), position.offset, position.line, is_last));
         }
         all
@@ -272,7 +211,7 @@ mod tests {
 
     #[test]
     fn an_escaped_end_of_a_line_ends_nothing() {
-        let framing = Framing { escape: Some(b'\\'), ..CSV };
+        let framing = Framing::Csv { delimiter: b',', quote: b'"', escape: Some(b'\\') };
         let texts: Vec<_> = all("a\\\nb\n\"c\\\"\n\"\nd\n", framing).into_iter().map(|(text, ..)| text).collect();
         assert_eq!(texts, ["a\\\nb", "\"c\\\"\n\"", "d"]);
     }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use keyspaces_cql::statement::NativeType;
 use keyspaces_cql::value::{append_scalar, write_scalar};
+use memchr::memchr;
 
 use super::{Problem, shown};
 
@@ -127,9 +128,9 @@ impl ScalarForm {
             out.extend_from_slice(&number.to_be_bytes());
             return Ok(());
         }
-        let fraction = text.split_once('.').map_or("", |(_, rest)| rest);
-        let digits = fraction.find(|c: char| !c.is_ascii_digit()).map_or(fraction, |end| &fraction[..end]);
-        if digits.get(3..).is_some_and(|rest| rest.bytes().any(|digit| digit != b'0')) {
+        let fraction = memchr(b'.', text.as_bytes()).and_then(|at| text.as_bytes().get(at + 1..)).unwrap_or_default();
+        let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit());
+        if digits.skip(3).any(|digit| *digit != b'0') {
             return Err(format!("{} has more digits than the milliseconds of a timestamp", shown(text)));
         }
         let begin = out.len();
