@@ -7,6 +7,7 @@ pub mod bulk;
 mod classify;
 pub mod codec;
 mod consistency;
+mod counted;
 mod endpoint;
 mod error;
 mod execute;

@@ -90,6 +90,15 @@ impl Pace {
         !self.is_slowed.load(Ordering::Relaxed)
     }
 
+    /// Begins at the units a second that the table is known to have, so that it need not throttle to tell them. Where it takes
+    /// more, that is found out as after a throttle.
+    #[cfg(feature = "bulk")]
+    fn expect(&self, per_second: NonZeroU32, now: Duration) {
+        let mut state = self.lock();
+        state.admission.expect(per_second.get().into(), now);
+        self.is_slowed.store(true, Ordering::Relaxed);
+    }
+
     /// Waits for a turn, if it comes before the deadline. Cancelling it leaves nothing behind. `began` is when the session
     /// began.
     pub(crate) async fn turn(self: &Arc<Self>, need: Need, began: Instant) -> Result<(), Late> {
@@ -295,15 +304,21 @@ impl Paces {
         known.get(&(table.to_owned(), is_read)).map_or(0, |pace| pace.throttles.load(Ordering::Relaxed))
     }
 
+    /// Takes in how many units a second a table has, to read or to write: see [`Pace::expect`].
+    #[cfg(feature = "bulk")]
+    pub(crate) fn expect(&self, table: &str, is_read: bool, per_second: NonZeroU32, now: Duration) {
+        self.pace(table.to_owned(), is_read).expect(per_second, now);
+    }
+
+    fn pace(&self, table: String, is_read: bool) -> Arc<Pace> {
+        let limit = self.limits.get(&table).and_then(|limit| limit.of(is_read));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry((table, is_read)).or_insert_with(|| Arc::new(Pace::new(limit))))
+    }
+
     /// Reading and writing have capacities of their own. A definition uses none, so it waits for no statement.
     pub(crate) fn of(&self, about: &About) -> Together {
         let Some(tree) = about.tree().filter(|tree| tree.effect() != Effect::Definition) else { return Arc::default() };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_read = about.is_read();
-        let mut pace = |table: String| {
-            let limit = self.limits.get(&table).and_then(|limit| limit.of(is_read));
-            Arc::clone(known.entry((table, is_read)).or_insert_with(|| Arc::new(Pace::new(limit))))
-        };
-        tree.tables().into_iter().map(|table| pace(table.to_string())).collect()
+        tree.tables().into_iter().map(|table| self.pace(table.to_string(), about.is_read())).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyspaces::Session;
 use keyspaces::bulk::{Csv, Input};
-use keyspaces_local::{CapacityMode, Local, Operation};
+use keyspaces_local::{Local, Operation};
 use keyspaces_testing::LocalBuilder;
 use tokio::time::{Instant, sleep_until};
 
@@ -26,9 +26,10 @@ async fn measure(seconds: u32) -> Result<Vec<String>> {
     let local = Local::builder().start().await?;
     let session = Session::builder().local(&local)?.connect().await?;
     session.define("CREATE KEYSPACE limited WITH REPLICATION = {'class': 'SingleRegionStrategy'}").await?;
-    session.define(&rows::definition("limited.sales")).await?;
-    let mode = CapacityMode::Provisioned { read: UNITS, write: UNITS };
-    local.throttling().set_capacity("limited", "sales", Some(mode));
+    let capacity = format!("'read_capacity_units': {UNITS}, 'write_capacity_units': {UNITS}");
+    let capacity = format!("{{'capacity_mode': {{'throughput_mode': 'PROVISIONED', {capacity}}}}}");
+    let definition = rows::definition("limited.sales");
+    session.define(&format!("{definition} WITH CUSTOM_PROPERTIES = {capacity}")).await?;
     // More than can be loaded in that time.
     let mut text = Vec::new();
     rows::write(u64::from(2 * UNITS * seconds), &mut text)?;

@@ -11,7 +11,9 @@ mod progress;
 mod settings;
 mod verbs;
 
+use std::panic;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use tokio::runtime::Runtime;
@@ -45,16 +47,23 @@ struct Arguments {
     verb: Verb,
 }
 
+/// How long what still runs in the background may take to end.
+const LONGEST_END: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
     let Arguments { color, verb } = Arguments::parse();
     color.set();
-    let ended = Runtime::new().map_err(|error| Failure::new(Status::NotNow, format!("starting failed: {error}")));
-    let ended = ended.and_then(|runtime| {
-        let ended = runtime.block_on(verb.run());
-        // A runtime that is dropped cancels the driver's tasks, and one of them panics where another is cancelled.
-        std::mem::forget(runtime);
-        ended
-    });
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return told(Err(Failure::new(Status::NotNow, format!("starting failed: {error}")))),
+    };
+    let status = told(runtime.block_on(verb.run()));
+    end(runtime);
+    status
+}
+
+/// Tells a failure, and gives the status to end with.
+fn told(ended: Result<Status, Failure>) -> ExitCode {
     match ended {
         Ok(status) => status.into(),
         Err(failure) => {
@@ -62,6 +71,13 @@ fn main() -> ExitCode {
             failure.status().into()
         }
     }
+}
+
+/// Ends what still runs in the background. The driver has a task that panics if the work it waits for is cancelled before it
+/// has begun; everything has been told by now, and that is not worth a word.
+fn end(runtime: Runtime) {
+    panic::set_hook(Box::new(|_| {}));
+    runtime.shutdown_timeout(LONGEST_END);
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::files::RowPosition;
 use super::format::Position;
 use super::input::FileIdentity;
+use crate::counted::Counted;
 use crate::{Error, ErrorKind};
 
 const VERSION: u32 = 1;
@@ -186,8 +187,9 @@ impl Checkpoint {
     /// Says in an error how to go on.
     pub(super) fn how_to_go_on(&self, error: Error) -> Error {
         let done = self.saved.counts.rows;
-        let further =
-            format!("{done} rows are done: the same again goes on from the checkpoint {}", self.path.display());
+        let are = if done == 1 { "is" } else { "are" };
+        let done = Counted(done, "row");
+        let further = format!("{done} {are} done: the same again goes on from the checkpoint {}", self.path.display());
         let advice = error.advice().map_or_else(|| further.clone(), |advice| format!("{advice}. {further}"));
         error.with_advice(advice)
     }

@@ -151,8 +151,8 @@ impl Copy {
                 key.name, to.name
             )));
         }
-        let read_limit = self.read_rate.limit(&from, true, &attempted)?;
-        let limit = self.rate.limit(&to, false, &attempted)?;
+        let read_limit = self.read_rate.limit(from_session, &from, true, &attempted)?;
+        let limit = self.rate.limit(session, &to, false, &attempted)?;
         let statement = prepare_insert(session, &to, &written, self.patience).await?;
         let mut options = BTreeMap::from([("columns".to_owned(), names.join(", "))]);
         options.extend(self.filter.as_ref().map(|filter| ("filter".to_owned(), filter.clone())));

@@ -143,7 +143,7 @@ impl Export {
             // Of a row that is counted no more has to come than its key.
             (None, None) => table.partition_key().cloned().collect(),
         };
-        let limit = self.rate.limit(&table, true, &attempted)?;
+        let limit = self.rate.limit(&self.session, &table, true, &attempted)?;
         let mut options = BTreeMap::from([(
             "columns".to_owned(),
             columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),

@@ -252,7 +252,7 @@ impl Load {
                 RowStatement::prepare(&self.session, delete(&table, &columns), false, self.patience).await?
             }
         };
-        let limit = self.rate.limit(&table, false, &attempted)?;
+        let limit = self.rate.limit(&self.session, &table, false, &attempted)?;
         let operation = Operation {
             attempted: attempted.clone(),
             options: BTreeMap::from([

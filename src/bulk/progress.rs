@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::checkpoint::{Checkpoint, Counts, Done};
 use crate::Session;
+use crate::counted::Counted;
 
 /// How far an operation is; given several times a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -87,9 +88,11 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, rejected, bytes, units, throttles, .. } = self;
+        let Self { rejected, throttles, .. } = self;
+        let (rows, bytes) = (Counted(self.rows, "row"), Counted(self.bytes, "byte"));
+        let units = Counted(self.units, "unit");
         let state = if self.is_complete { "complete" } else { "stopped" };
-        write!(f, "{state}: {rows} rows, {rejected} rejected, {bytes} bytes, {units} units, {throttles} throttled")?;
+        write!(f, "{state}: {rows}, {rejected} rejected, {bytes}, {units}, {throttles} throttled")?;
         write!(f, ", {:.1} s", self.elapsed.as_secs_f64())?;
         if let Some(reason) = &self.first_rejection {
             write!(f, "\nfirst rejected: {reason}")?;
@@ -227,7 +230,7 @@ mod tests {
             bytes: 100,
             units: 12.0,
             elapsed: Duration::from_millis(1_250),
-            first_rejection: Some("a.csv, line 3: the row has 1 fields, 2 columns are expected".to_owned()),
+            first_rejection: Some("a.csv, line 3: the row has 1 field, 2 columns are expected".to_owned()),
             rejected_file: Some("bad".into()),
             checkpoint: Some("state".into()),
             ..Summary::default()
@@ -235,7 +238,7 @@ mod tests {
         assert_eq!(
             summary.to_string(),
             "stopped: 9 rows, 1 rejected, 100 bytes, 12 units, 0 throttled, 1.2 s\n\
-             first rejected: a.csv, line 3: the row has 1 fields, 2 columns are expected\n\
+             first rejected: a.csv, line 3: the row has 1 field, 2 columns are expected\n\
              rejected rows: bad\n\
              to go on: the same again, with the checkpoint state"
         );

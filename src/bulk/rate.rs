@@ -3,9 +3,11 @@
 use std::num::{NonZeroU8, NonZeroU32};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::table::Table;
 use crate::pace::Allowance;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Session};
 
 /// How many capacity units a second an operation may use.
 ///
@@ -14,7 +16,8 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Rate {
-    /// What the table takes: as fast as the connections go until it throttles, then what it acknowledges.
+    /// What the table takes: from the capacity that is provisioned for it, or without one as fast as the connections go, and
+    /// then what it acknowledges.
     #[default]
     Adaptive,
     /// So many units a second.
@@ -25,20 +28,30 @@ pub enum Rate {
 }
 
 impl Rate {
-    /// Units a second, for an operation that reads or writes.
-    pub(super) fn limit(self, table: &Table, is_read: bool, attempted: &str) -> Result<Option<NonZeroU32>, Error> {
+    /// Units a second, for an operation that reads or writes. The session then begins at the table's capacity, and does not
+    /// have to be throttled to find it out.
+    pub(super) fn limit(
+        self,
+        session: &Session,
+        table: &Table,
+        is_read: bool,
+        attempted: &str,
+    ) -> Result<Option<NonZeroU32>, Error> {
+        let provisioned = table.provisioned().map(|(read, write)| if is_read { read } else { write });
+        if let Some(units) = provisioned {
+            session.paces().expect(&table.name.to_string(), is_read, units, session.age(Instant::now()));
+        }
         let percent = match self {
             Self::Adaptive => return Ok(None),
             Self::Units(units) => return Ok(Some(units)),
             Self::PercentOfProvisioned(percent) => u32::from(percent.get()),
         };
-        let (read, write) = table.provisioned().ok_or_else(|| {
+        let provisioned = provisioned.ok_or_else(|| {
             let problem = format!("{percent} % of the provisioned capacity was asked for, {} is on demand", table.name);
             Error::new(ErrorKind::Value, attempted.to_owned(), problem)
                 .with_advice("Say how many units a second it may use")
         })?;
-        let provisioned = if is_read { read } else { write }.get();
-        let units = u64::from(provisioned) * u64::from(percent) / 100;
+        let units = u64::from(provisioned.get()) * u64::from(percent) / 100;
         Ok(NonZeroU32::new(u32::try_from(units).unwrap_or(u32::MAX).max(1)))
     }
 }

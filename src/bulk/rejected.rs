@@ -13,6 +13,7 @@ use super::format::{COMMENT, Format, Reason, RowCells};
 use super::row::RowValues;
 use super::table::Column;
 use super::task_failed;
+use crate::counted::Counted;
 use crate::{Error, ErrorKind};
 
 /// Why a row was rejected, as it stands before the row.
@@ -86,6 +87,7 @@ impl Rejected {
         if before >= self.most {
             let problem = match self.most {
                 0 => format!("a row was rejected: {first}"),
+                1 => format!("more than 1 row was rejected; the first: {first}"),
                 most => format!("more than {most} rows were rejected; the first: {first}"),
             };
             let advice = match &self.file {
@@ -149,7 +151,8 @@ impl RejectedFile {
         let mut file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         if length < known {
-            let problem = format!("it has {length} bytes, and had {known} when the checkpoint was written");
+            let problem =
+                format!("it has {}, and had {known} when the checkpoint was written", Counted(length, "byte"));
             return Err(Error::new(ErrorKind::File, attempted(path), problem)
                 .with_advice("Put the file back, or begin anew with another checkpoint"));
         }

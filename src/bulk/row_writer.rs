@@ -13,6 +13,7 @@ use super::input::Compression;
 use super::output::{Output, Target};
 use super::row::RowValues;
 use super::table::Column;
+use crate::counted::Counted;
 use crate::{Error, ErrorKind};
 
 /// After the name of a file that is not whole.
@@ -151,7 +152,10 @@ impl RowWriter {
             let mut file = File::options().write(true).open(&partial)?;
             let found = file.metadata()?.len();
             if found < length {
-                return Err(io::Error::other(format!("it has {found} bytes, the checkpoint says {length}")));
+                return Err(io::Error::other(format!(
+                    "it has {}, the checkpoint says {length}",
+                    Counted(found, "byte")
+                )));
             }
             file.set_len(length)?;
             file.seek(SeekFrom::End(0))?;

@@ -314,7 +314,11 @@ impl Run {
 
     fn report(&mut self) {
         let bytes = self.bytes_read.load(Ordering::Relaxed);
-        let fraction = self.total_bytes.map(|total| (bytes as f64 / total.max(1) as f64).min(1.0));
+        let read = self.total_bytes.map(|total| (bytes as f64 / total.max(1) as f64).min(1.0));
+        // Small files are read long before their rows are done.
+        let Counts { rows, rejected, .. } = self.done.counts;
+        let done = ((rows + rejected) as f64 / self.tracker.end().max(1) as f64).min(1.0);
+        let fraction = read.map(|read| read * done);
         self.reporter.report(&self.done, Distance { bytes, total_bytes: self.total_bytes, fraction });
     }
 

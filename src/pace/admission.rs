@@ -61,6 +61,11 @@ impl<T> Admission<T> {
         }
     }
 
+    /// See [`Queue::expect`].
+    pub(super) fn expect(&mut self, per_second: f64, now: Duration) {
+        self.table.expect(per_second, now);
+    }
+
     /// Asks for a turn; `handle` is called and kept if the call has to wait.
     pub(super) fn ask(&mut self, ask: Ask, now: Duration, handle: impl FnOnce() -> T) -> Answer {
         if let Some(hot) = ask.partition.and_then(|partition| self.hot.get_mut(&partition)) {

@@ -51,6 +51,11 @@ impl<T> Queue<T> {
         Self { rate: None, limit, waiting: Lanes::new(), answers: AnswerTime::default() }
     }
 
+    /// Begins at the units a second that are expected, unless what the table takes is being found out already.
+    pub(super) fn expect(&mut self, per_second: f64, now: Duration) {
+        self.rate.get_or_insert_with(|| Rate::expected(per_second, now));
+    }
+
     /// Asks for a turn: takes it, or says whether the call may [`join`](Self::join).
     pub(super) fn ask(&mut self, ask: Ask, now: Duration) -> Answer {
         let ahead = self.waiting.ahead(ask, now);

@@ -59,6 +59,9 @@ pub(super) struct Rate {
     epoch: Epoch,
     /// Nothing was acknowledged since the rate was lowered last, so that each acknowledgement may raise it.
     is_searching: bool,
+    /// It is the capacity that the table is known to have. What the table takes beyond it was saved up and will end, so it
+    /// grows by little.
+    is_expected: bool,
     clean_epochs: usize,
     throttled: Duration,
     waited: Duration,
@@ -78,19 +81,31 @@ struct Epoch {
 }
 
 impl Rate {
-    /// Begins at a throttle of a request of `units`, after `acknowledged` units a second.
-    pub(super) fn begin(acknowledged: f64, units: f64, now: Duration) -> Self {
+    /// Begins at the units a second that are expected of a table, before anything was throttled.
+    pub(super) fn expected(per_second: f64, now: Duration) -> Self {
         Self {
-            per_second: acknowledged.max(FIRST * units),
+            per_second,
             tokens: 0.0,
             filled: now,
             wanted: 0.0,
-            epoch: Epoch { began: now, throttled_in_a_row: 1, ..Epoch::default() },
-            is_searching: acknowledged < TELLING * units,
+            epoch: Epoch { began: now, ..Epoch::default() },
+            is_searching: false,
+            is_expected: true,
             clean_epochs: 0,
             throttled: now,
             waited: now,
+            request: 1.0,
+        }
+    }
+
+    /// Begins at a throttle of a request of `units`, after `acknowledged` units a second.
+    pub(super) fn begin(acknowledged: f64, units: f64, now: Duration) -> Self {
+        Self {
+            epoch: Epoch { began: now, throttled_in_a_row: 1, ..Epoch::default() },
+            is_searching: acknowledged < TELLING * units,
+            is_expected: false,
             request: units,
+            ..Self::expected(acknowledged.max(FIRST * units), now)
         }
     }
 
@@ -148,6 +163,7 @@ impl Rate {
             return false;
         }
         let before = self.per_second;
+        self.is_expected = false;
         self.epoch.throttled += units;
         self.epoch.throttled_in_a_row += 1;
         if self.epoch.throttled_in_a_row >= RUN {
@@ -174,7 +190,7 @@ impl Rate {
         self.request += (units - self.request) / 16.0;
         self.epoch.answers += 1;
         let elapsed = now.saturating_sub(self.epoch.began);
-        let is_told = self.epoch.answers >= EPOCH_ANSWERS
+        let is_told = self.epoch.answers >= EPOCH_ANSWERS && !self.is_expected
             || elapsed >= EPOCH_TIME && self.epoch.answers >= EPOCH_FEW
             || elapsed >= EPOCH_LONGEST;
         if is_told {
@@ -191,7 +207,7 @@ impl Rate {
         if throttled == 0.0 {
             if is_used_up {
                 let factor = GROWTH[self.clean_epochs.min(GROWTH.len() - 1)];
-                self.clean_epochs += 1;
+                self.clean_epochs += usize::from(!self.is_expected);
                 let least = (self.request * PROBE_REQUESTS).min(self.per_second * GROWTH_MOST);
                 let grown = (self.per_second * factor).max(self.per_second + least);
                 // No further beyond what was sent: it is all that the epoch has proved.

@@ -24,7 +24,11 @@ struct Table {
 
 impl Table {
     fn takes(&mut self) -> bool {
-        self.units += self.filled.elapsed().as_secs_f64() * CAPACITY;
+        self.takes_of(CAPACITY)
+    }
+
+    fn takes_of(&mut self, per_second: f64) -> bool {
+        self.units += self.filled.elapsed().as_secs_f64() * per_second;
         self.filled = Instant::now();
         let takes = self.units >= 1.0;
         self.units -= f64::from(u8::from(takes));
@@ -64,6 +68,48 @@ async fn a_throttled_table_gets_what_it_takes_and_hardly_more() {
     }
     assert!(acknowledged > 9_500, "{acknowledged} of 10000");
     assert!(throttled < acknowledged / 20, "{throttled} for {acknowledged}");
+}
+
+/// What 1,024 callers make of a table of 2,000 units a second, of which one second's are saved up: the share of it that they
+/// use from second 5 to 20, and the attempts for each request that is acknowledged from the beginning.
+async fn shares(pace: Arc<Pace>) -> (f64, f64) {
+    const CAPACITY: f64 = 2_000.0;
+    let began = Instant::now();
+    let table = Arc::new(Mutex::new(Table { units: CAPACITY, filled: began }));
+    let callers = (0..1_024).map(|_| {
+        let (pace, table) = (Arc::clone(&pace), Arc::clone(&table));
+        tokio::spawn(async move {
+            let (mut early, mut late, mut throttled) = (0, 0, 0);
+            while began.elapsed() < Duration::from_secs(20) {
+                pace.turn(units(1.0), began).await.unwrap();
+                let sent = began.elapsed();
+                tokio::time::sleep(Duration::from_millis(3)).await;
+                if !table.lock().unwrap().takes_of(CAPACITY) {
+                    throttled += 1;
+                    pace.throttled(1.0, None, sent, began.elapsed());
+                    continue;
+                }
+                pace.acknowledged(1.0, None, sent, || began.elapsed());
+                *(if sent < Duration::from_secs(5) { &mut early } else { &mut late }) += 1;
+            }
+            [early, late, throttled]
+        })
+    });
+    let mut sums = [0; 3];
+    for caller in callers.collect::<Vec<_>>() {
+        let counts: [u32; 3] = caller.await.unwrap();
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+    let [early, late, throttled] = sums.map(f64::from);
+    (late / 15.0 / CAPACITY, 1.0 + throttled / (early + late))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_whose_capacity_is_known_is_hardly_throttled_to_find_it_out() {
+    let pace = Arc::new(Pace::default());
+    pace.expect(NonZeroU32::new(2_000).unwrap(), Duration::ZERO);
+    let (share, attempts) = shares(pace).await;
+    assert!(share >= 0.98 && attempts <= 1.05, "{share} of the capacity, {attempts} attempts");
 }
 
 #[tokio::test(start_paused = true)]

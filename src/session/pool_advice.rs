@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::counted::Counted;
+
 /// How many connections each instance of an application should have to each of the service's endpoints, by AWS's
 /// formula (`DG:connections`):
 ///
@@ -65,16 +67,14 @@ impl PoolAdvice {
 impl fmt::Display for PoolAdvice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { requests_per_second, instances, endpoints } = self;
-        let many = |count: u64| if count == 1 { "" } else { "s" };
         write!(
             f,
-            "{} connections per host for {requests_per_second} request{} per second from {instances} instance{} over \
-             {endpoints} endpoint{} ({requests_per_second} / {} / {endpoints} / {REQUESTS_PER_CONNECTION}, rounded up, \
-             at least {FEWEST})",
+            "{} connections per host for {} per second from {} over {} ({requests_per_second} / {} / {endpoints} / \
+             {REQUESTS_PER_CONNECTION}, rounded up, at least {FEWEST})",
             self.connections_per_host(),
-            many(*requests_per_second),
-            many(u64::from(*instances)),
-            many(u64::from(*endpoints)),
+            Counted(*requests_per_second, "request"),
+            Counted(*instances, "instance"),
+            Counted(*endpoints, "endpoint"),
             self.divisor(),
         )
     }

@@ -100,6 +100,20 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         RawPages::new(self.read(values.values()), from.cloned())
     }
 
+    /// The names of the columns that its rows have, in their order; known before there is a row.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// let users = session.prepare::<keyspaces::Select<()>>("SELECT id, name FROM shop.users").await?;
+    /// assert_eq!(users.column_names(), ["id", "name"]);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn column_names(&self) -> Vec<String> {
+        let columns = self.core.prepared.get_current_result_set_col_specs();
+        columns.get().iter().map(|column| column.name().to_owned()).collect()
+    }
+
     /// One page, from where `cursor` says or from the first; its [`cursor`](Page::cursor) is the text to go on from. What an
     /// HTTP endpoint needs: nothing is kept between two requests.
     ///

@@ -6,6 +6,7 @@ use annotate_snippets::{AnnotationKind, Level as Title, Renderer, Snippet};
 
 use super::{Finding, Level, Report};
 use crate::input::Source;
+use crate::output;
 
 /// A span that is longer is shown by its first lines.
 const MOST_LINES: usize = 6;
@@ -59,7 +60,6 @@ fn summary(report: &Report<'_>) -> Option<String> {
         (count, level)
     });
     let counted = counts.iter().filter(|(count, _)| *count > 0);
-    let words: Vec<String> =
-        counted.map(|(count, level)| format!("{count} {level}{}", if *count == 1 { "" } else { "s" })).collect();
+    let words: Vec<String> = counted.map(|(count, level)| output::counted(*count, &level.to_string())).collect();
     (!words.is_empty()).then(|| words.join(", "))
 }

@@ -122,7 +122,7 @@ async fn load(service: &Service, all: &[Rows]) -> Result<(), Failure> {
         let format = Format::of_path(file)
             .ok_or_else(|| Failure::usage(format!("the name of {} says no format", file.display())))?;
         let summary = session.bulk().load(&table.keyspace, &table.table, Input::file(file), format).await?;
-        output::note(format_args!("{table}: {} rows", summary.rows));
+        output::note(format_args!("{table}: {}", output::counted(summary.rows, "row")));
     }
     Ok(())
 }

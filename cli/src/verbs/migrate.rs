@@ -60,7 +60,6 @@ impl Migrate {
                 _ => line.set_message(change.to_string()),
             }
         }
-        line.finish_and_clear();
         Ok(Status::Done)
     }
 }

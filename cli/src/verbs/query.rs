@@ -81,7 +81,7 @@ async fn conditional(session: &Session, text: &str, format: Format) -> Result<St
     match session.prepare::<Conditional<(), Row>>(text).await?.execute(()).await? {
         Outcome::Applied => Ok(Status::Done),
         Outcome::NotApplied(there) => {
-            let mut writer = Writer::new(format);
+            let mut writer = Writer::new(format, Vec::new());
             if let Some(row) = there {
                 output::answer(writer.row(row))?;
             }
@@ -101,8 +101,9 @@ async fn read(
     format: Format,
     limit: Option<usize>,
 ) -> Result<Status, Failure> {
-    let mut pages = session.prepare::<Select<(), Row>>(text).await?.pages(());
-    let mut writer = Writer::new(format);
+    let select = session.prepare::<Select<(), Row>>(text).await?;
+    let mut pages = select.pages(());
+    let mut writer = Writer::new(format, select.column_names());
     let mut units = ReadUnits::of(session, statement);
     let (mut count, most) = (0, limit.unwrap_or(usize::MAX));
     'pages: while count < most {
@@ -116,7 +117,7 @@ async fn read(
         }
     }
     output::answer(writer.end())?;
-    let rows = format!("{count} {}", if count == 1 { "row" } else { "rows" });
+    let rows = output::counted(count, "row");
     match units.total() {
         Some(units) => output::note(format_args!("{rows}, {}", in_words(units, "read"))),
         None => output::note(rows),

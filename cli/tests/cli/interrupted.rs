@@ -10,7 +10,7 @@ use crate::service::{Ended, Folder, interrupt};
 const ROWS: usize = 600;
 
 /// A folder with rows to load.
-fn rows_to_load() -> Folder {
+pub(crate) fn rows_to_load() -> Folder {
     let folder = Folder::new();
     let mut rows = "id,v\n".to_owned();
     (0..ROWS).for_each(|id| writeln!(rows, "{id},value {id}").unwrap());

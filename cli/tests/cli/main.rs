@@ -7,4 +7,5 @@ mod output;
 mod places;
 mod service;
 mod statuses;
+mod terminal;
 mod transcripts;

@@ -1,5 +1,6 @@
 //! Standard output has the answer and nothing else.
 
+use std::fs;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -21,6 +22,8 @@ async fn the_answer_is_all_that_standard_output_has() {
             &["query", "--format", "jsonl", select],
             "{\"id\":1,\"n\":1,\"v\":\"a \\\"b\\\"\"}\n{\"id\":1,\"n\":2,\"v\":null}\n",
         ),
+        (&["query", "--format", "csv", "SELECT id, v AS \"a,b\" FROM program.answers WHERE id = 9"], "id,\"a,b\"\n"),
+        (&["query", "--format", "json", "SELECT id FROM program.answers WHERE id = 9"], "[]\n"),
         (&["query", select, "--limit", "1"], "id | n | v\n---+---+------\n1  | 1 | a \"b\"\n"),
         (&["query", "INSERT INTO program.answers (id, n) VALUES (2, 1)"], ""),
         (
@@ -52,4 +55,29 @@ async fn a_query_whose_reader_has_gone_ends() {
     assert_eq!(ended.status, Some(0), "{ended:?}");
     let read: usize = ended.stderr.split(' ').next().unwrap().parse().unwrap();
     assert!(read < 20_000, "{ended:?}");
+}
+
+#[tokio::test]
+async fn files_are_read_and_written_as_the_options_say() {
+    let folder = Folder::new();
+    folder.write("copied.csv", "7;1;NULL\n7;2;a b\n");
+    let form = ["--data-format", "cqlsh", "--columns", "id,n,v", "--delimiter", ";", "--null", "NULL"];
+    let load = folder.run(&[&["load", "program.answers", "copied*.csv"], &form[..]].concat()).await;
+    assert_eq!(load.status, Some(0), "{load:?}");
+    let form = ["--rows-per-file", "1", "--delimiter", "\\t", "--null", "-"];
+    let export = ["export", "program.answers", "out.csv", "--where", "id = 7"];
+    let export = folder.run(&[&export[..], &form[..]].concat()).await;
+    assert_eq!(export.status, Some(0), "{export:?}");
+    let written = ["out-00001.csv", "out-00002.csv"].map(|name| fs::read_to_string(folder.path(name)).unwrap());
+    assert_eq!(written, ["id\tn\tv\n7\t1\t-\n", "id\tn\tv\n7\t2\ta b\n"]);
+}
+
+/// What the driver does in the background ends with the program, and is silent. By chance it is in the middle of something.
+#[tokio::test]
+async fn a_program_that_has_ended_says_nothing_more() {
+    let folder = Folder::new();
+    for _ in 0..10 {
+        let ping = folder.run(&["ping"]).await;
+        assert_eq!((ping.status, &*ping.stderr), (Some(0), ""), "{ping:?}");
+    }
 }

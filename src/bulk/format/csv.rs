@@ -5,6 +5,7 @@ use super::records::Record;
 use super::{Cells, Reason};
 use crate::bulk::value::{Nested, ScalarForm};
 use crate::bulk::{BlobForm, TimestampForm};
+use crate::counted::Counted;
 
 /// CSV in one of two dialects, and what of it differs.
 ///
@@ -127,7 +128,9 @@ impl Csv {
         let fields = record.fields.list().map_err(Reason::of_record)?;
         let (given, expected) = (fields.len(), cells.columns.len());
         if given != expected {
-            return Err(Reason::of_record(format!("has {given} fields, {expected} columns are expected")));
+            let are = if expected == 1 { "is" } else { "are" };
+            let (given, expected) = (Counted(given, "field"), Counted(expected, "column"));
+            return Err(Reason::of_record(format!("has {given}, {expected} {are} expected")));
         }
         for (index, field) in fields.iter().enumerate() {
             let text = self.field(field, text, unescaped);

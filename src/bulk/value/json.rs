@@ -9,6 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{NULL, Part, Problem, ScalarForm, ValueType, append_cell, append_count, shown};
+use crate::counted::Counted;
 
 /// The names and values of an object, in their order.
 pub(in crate::bulk) type JsonObject<'t> = Vec<(Cow<'t, str>, &'t RawValue)>;
@@ -77,7 +78,7 @@ impl ValueType {
             Self::Tuple(types) => {
                 let parts = elements(raw)?;
                 if parts.len() != types.len() {
-                    return Err(format!("has {} parts, its type has {}", parts.len(), types.len()));
+                    return Err(format!("has {}, its type has {}", Counted(parts.len(), "part"), types.len()));
                 }
                 types.iter().zip(parts).try_for_each(|(of, part)| of.append_part(Some(part), form, out))
             }

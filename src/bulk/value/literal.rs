@@ -3,6 +3,7 @@
 use keyspaces_cql::statement::{NativeType, Term, TermKind};
 
 use super::{NULL, Problem, ScalarForm, ValueType, append_cell, append_count, shown};
+use crate::counted::Counted;
 
 impl ValueType {
     /// Appends the value that a literal is.
@@ -34,7 +35,7 @@ impl ValueType {
             }
             (Self::Tuple(types), TermKind::Tuple(terms)) => {
                 if terms.len() != types.len() {
-                    return Err(format!("has {} parts, its type has {}", terms.len(), types.len()));
+                    return Err(format!("has {}, its type has {}", Counted(terms.len(), "part"), types.len()));
                 }
                 types.iter().zip(terms).try_for_each(|(of, term)| of.append_part_term(Some(term), text, form, out))
             }

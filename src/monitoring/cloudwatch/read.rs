@@ -14,6 +14,7 @@ use keyspaces_cql::metrics::{
 
 use super::failure::failed;
 use super::query;
+use crate::counted::Counted;
 use crate::monitoring::{Period, Table};
 use crate::{Error, ErrorKind};
 
@@ -281,8 +282,10 @@ impl fmt::Display for TableMetrics {
         }
         write!(
             f,
-            "{} read units, {} write units, {} conditions were false",
-            self.consumed_read_units, self.consumed_write_units, self.failed_conditions
+            "{}, {}, {}",
+            Counted(self.consumed_read_units, "read unit"),
+            Counted(self.consumed_write_units, "write unit"),
+            Counted(self.failed_conditions, "false condition"),
         )
     }
 }
@@ -297,6 +300,6 @@ mod tests {
         let metrics = TableMetrics::of(&table, &Values { ids: HashMap::new(), values: HashMap::new() });
         let text = metrics.to_string();
         assert!(text.contains("\nUPDATE            0          0              0            0\n"), "{text}");
-        assert!(text.ends_with("\n0 read units, 0 write units, 0 conditions were false"), "{text}");
+        assert!(text.ends_with("\n0 read units, 0 write units, 0 false conditions"), "{text}");
     }
 }

@@ -29,19 +29,19 @@ async fn what_is_wrong_with_an_input_is_told_before_anything_is_sent() {
         ("id,id\n1,2\n", "the column \"id\" is named twice".to_owned()),
         (
             "id\n1,2\n",
-            "a row was rejected: text, line 2: the row has 2 fields, 1 columns are expected. Mend it, or name a \
+            "a row was rejected: text, line 2: the row has 2 fields, 1 column is expected. Mend it, or name a \
                        file for rejected rows"
                 .to_owned(),
         ),
         (
             "id,price\n1\n",
-            "a row was rejected: text, line 2: the row has 1 fields, 2 columns are expected. Mend it, or name a \
+            "a row was rejected: text, line 2: the row has 1 field, 2 columns are expected. Mend it, or name a \
                            file for rejected rows"
                 .to_owned(),
         ),
         (
             "id,price\n1,2\n3",
-            "a row was rejected: text, line 3: the row has 1 fields, 2 columns are expected; the file ends \
+            "a row was rejected: text, line 3: the row has 1 field, 2 columns are expected; the file ends \
                               there without the end of a line. Mend it, or name a file for rejected rows"
                 .to_owned(),
         ),

@@ -92,7 +92,7 @@ async fn rejected_rows_are_mended_and_loaded() {
             "id,price\n\
              #!keyspaces {{\"file\":\"{input}\",\"line\":3,\"column\":\"price\",\"type\":\"decimal\",\"reason\":\"\\\"abc\\\" is \
              no decimal\"}}\n2,abc\n\
-             #!keyspaces {{\"file\":\"{input}\",\"line\":4,\"reason\":\"has 1 fields, 2 columns are expected\"}}\n3\n\
+             #!keyspaces {{\"file\":\"{input}\",\"line\":4,\"reason\":\"has 1 field, 2 columns are expected\"}}\n3\n\
              #!keyspaces {{\"file\":\"{input}\",\"line\":5,\"column\":\"id\",\"type\":\"int\",\"reason\":\"\\\"x\\\" is no \
              int\"}}\nx,\n"
         )

@@ -6,7 +6,7 @@ use keyspaces::{Endpoint, Session};
 use super::TableName;
 use super::options::Operation;
 use super::pace::Pace;
-use super::run::{end, interrupted, run};
+use super::run::{end, run};
 use crate::failure::{Failure, Status};
 
 const EXAMPLE: &str = "\
@@ -26,6 +26,9 @@ pub(crate) struct Copy {
     /// The table to write, at the place to connect to
     #[arg(value_name = "TO")]
     to: TableName,
+    /// Only the rows of which this is true: what follows WHERE in a SELECT
+    #[arg(long = "where", value_name = "RELATIONS")]
+    filter: Option<String>,
     /// Read from this plain Cassandra [default: the same place]
     #[arg(long, value_name = "HOST[:PORT]")]
     from_cassandra: Option<String>,
@@ -50,13 +53,16 @@ impl Copy {
         let (source, target) = ((&*self.from.keyspace, &*self.from.table), (&*self.to.keyspace, &*self.to.table));
         let mut copy =
             from.bulk().copy(source, &to, target).rate(operation.rate()).read_rate(Pace::or_adaptive(self.read_rate));
+        if let Some(filter) = self.filter {
+            copy = copy.filter(filter);
+        }
         if let Some(path) = &operation.checkpoint {
             copy = copy.checkpoint(path);
         }
         if let Some(path) = self.rejected_to {
             copy = copy.rejected_to(path);
         }
-        let summary = run(copy.progress(), copy.until(interrupted()).into_future()).await?;
+        let summary = run(copy.progress(), |signal| copy.until(signal).into_future()).await?;
         end(&summary, operation.format, true)
     }
 }

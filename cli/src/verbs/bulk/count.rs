@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::TableName;
 use super::options::{Operation, Selection};
-use super::run::{SummaryFormat, end, interrupted, run};
+use super::run::{SummaryFormat, end, run};
 use crate::failure::{Failure, Status};
 use crate::output;
 
@@ -32,7 +32,7 @@ impl Count {
         let Self { table, selection, operation } = self;
         let session = operation.connect().await?;
         let count = selection.set(session.bulk().count(&table.keyspace, &table.table), &operation);
-        let summary = run(count.progress(), count.until(interrupted()).into_future()).await?;
+        let summary = run(count.progress(), |signal| count.until(signal).into_future()).await?;
         let is_json = matches!(operation.format, SummaryFormat::Json);
         if !is_json && summary.is_complete {
             output::answer(format_args!("{}\n", summary.rows))?;

@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::TableName;
 use super::options::{Operation, Rows};
-use super::run::{end, interrupted, run};
+use super::run::{end, run};
 use crate::failure::{Failure, Status};
 
 const EXAMPLE: &str = "\
@@ -29,9 +29,9 @@ impl Delete {
         let Self { table, rows, operation } = self;
         let format = rows.format()?;
         let session = operation.connect().await?;
-        let delete = session.bulk().delete(&table.keyspace, &table.table, rows.input(), format);
+        let delete = session.bulk().delete(&table.keyspace, &table.table, rows.input()?, format);
         let delete = rows.set(delete, &operation);
-        let summary = run(delete.progress(), delete.until(interrupted()).into_future()).await?;
+        let summary = run(delete.progress(), |signal| delete.until(signal).into_future()).await?;
         end(&summary, operation.format, true)
     }
 }

@@ -1,12 +1,13 @@
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use keyspaces::bulk::Output;
 
 use super::TableName;
-use super::format::{FileFormat, format};
+use super::format::FileOptions;
 use super::options::{Operation, Selection};
-use super::run::{end, interrupted, run};
+use super::run::{end, run};
 use crate::failure::{Failure, Status};
 
 const EXAMPLE: &str = "\
@@ -27,15 +28,17 @@ pub(crate) struct Export {
     /// File to write, .gz and .zst too; - is standard output
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// What to write [default: by the name of the file]
-    #[arg(long, value_name = "FORMAT")]
-    data_format: Option<FileFormat>,
+    #[command(flatten)]
+    format: FileOptions,
     /// Columns to write, in this order [default: all, those of the key first]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     columns: Vec<String>,
     /// Replace a file that is there
     #[arg(long)]
     overwrite: bool,
+    /// Write files of so many rows each: sales-00001.csv and so on for sales.csv
+    #[arg(long, value_name = "ROWS")]
+    rows_per_file: Option<NonZeroU64>,
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]
@@ -44,11 +47,14 @@ pub(crate) struct Export {
 
 impl Export {
     pub(crate) async fn run(self) -> Result<Status, Failure> {
-        let data_format = format(self.data_format, &self.file)?;
+        let data_format = self.format.format(&self.file, &[])?;
         let is_stdout = self.file == Path::new("-");
         let mut output = if is_stdout { Output::stdout() } else { Output::file(&self.file) };
         if self.overwrite {
             output = output.overwrite();
+        }
+        if let Some(rows) = self.rows_per_file {
+            output = output.rows_per_file(rows);
         }
         let session = self.operation.connect().await?;
         let (keyspace, table) = (&self.table.keyspace, &self.table.table);
@@ -57,7 +63,7 @@ impl Export {
         if !self.columns.is_empty() {
             export = export.columns(self.columns);
         }
-        let summary = run(export.progress(), export.until(interrupted()).into_future()).await?;
+        let summary = run(export.progress(), |signal| export.until(signal).into_future()).await?;
         end(&summary, self.operation.format, !is_stdout)
     }
 }

@@ -3,7 +3,7 @@ use keyspaces::bulk::Nulls;
 
 use super::TableName;
 use super::options::{Operation, Rows};
-use super::run::{end, interrupted, run};
+use super::run::{end, run};
 use crate::failure::{Failure, Status};
 
 const EXAMPLE: &str = "\
@@ -11,6 +11,7 @@ Example:
   keyspaces load shop.sales sales-*.csv.gz --checkpoint sales.load --rejected-to sales.rejected.csv
   keyspaces load shop.sales sales.csv --dry-run
   keyspaces load shop.sales - --data-format jsonl --rate 80%   # of the provisioned capacity
+  keyspaces load shop.sales copied.csv --data-format cqlsh --columns id,day,price
 
 After Ctrl-C or a kill the same command with --checkpoint goes on where it was.
 Exit status: 0 if all rows are loaded, 1 if rows were rejected, 130 if it was stopped.";
@@ -48,7 +49,7 @@ impl Load {
         let Self { table, rows, operation, .. } = &self;
         let format = rows.format()?;
         let session = operation.connect().await?;
-        let load = session.bulk().load(&table.keyspace, &table.table, rows.input(), format);
+        let load = session.bulk().load(&table.keyspace, &table.table, rows.input()?, format);
         let mut load = rows.set(load, operation);
         if let Some(rows) = self.most_rejected {
             load = load.most_rejected(rows);
@@ -65,7 +66,7 @@ impl Load {
         if self.allow_counters {
             load = load.allow_counters();
         }
-        let summary = run(load.progress(), load.until(interrupted()).into_future()).await?;
+        let summary = run(load.progress(), |signal| load.until(signal).into_future()).await?;
         end(&summary, operation.format, true)
     }
 }

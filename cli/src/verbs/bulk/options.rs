@@ -6,7 +6,7 @@ use clap::Args;
 use keyspaces::bulk::{Export, Format, Input, Load, Rate};
 use keyspaces::{ReadConsistency, Session};
 
-use super::format::{FileFormat, format, input};
+use super::format::{FileOptions, input};
 use super::pace::Pace;
 use super::run::SummaryFormat;
 use crate::failure::Failure;
@@ -69,12 +69,14 @@ impl Selection {
 /// The files that rows or keys are in.
 #[derive(Args, Debug)]
 pub(super) struct Rows {
-    /// Files, .gz and .zst too; - is standard input
+    /// Files or one pattern for them, .gz and .zst too; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// What the files are written in [default: by their names]
-    #[arg(long, value_name = "FORMAT")]
-    data_format: Option<FileFormat>,
+    /// Columns of the files, in the order of the fields, where no first line of CSV names them
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    columns: Vec<String>,
+    #[command(flatten)]
+    format: FileOptions,
     /// File for rows that can never be taken, to be mended and given again [default: the first one ends the operation]
     #[arg(long, value_name = "FILE")]
     rejected_to: Option<PathBuf>,
@@ -85,16 +87,19 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn format(&self) -> Result<Format, Failure> {
-        format(self.data_format, &self.files[0])
+        self.format.format(&self.files[0], &self.columns)
     }
 
-    pub(super) fn input(&self) -> Input {
+    pub(super) fn input(&self) -> Result<Input, Failure> {
         input(&self.files)
     }
 
     /// The same load or deletion, with these options and as the operation says.
     pub(super) fn set(&self, mut load: Load, operation: &Operation) -> Load {
         load = load.rate(operation.rate());
+        if !self.columns.is_empty() {
+            load = load.columns(&self.columns);
+        }
         if let Some(path) = &operation.checkpoint {
             load = load.checkpoint(path);
         }

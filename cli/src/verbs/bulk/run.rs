@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use indicatif::HumanDuration;
+use futures::future::BoxFuture;
+use indicatif::{DecimalBytes, HumanDuration};
 use keyspaces::Error;
 use keyspaces::bulk::{Progress, Summary};
 use keyspaces_local::program::asked_to_end;
@@ -24,19 +25,20 @@ pub(super) enum SummaryFormat {
     Json,
 }
 
-/// The first Ctrl-C, or SIGTERM, stops the operation so that it can go on later.
-pub(super) async fn interrupted() {
-    asked_to_end().await;
-    output::note("stopping: waiting for the rows that were sent. Ctrl-C again ends it at once");
-}
-
-/// Runs an operation beside a line of its progress. The second Ctrl-C ends it as a kill would.
-pub(super) async fn run(
+/// Runs an operation beside a line of its progress. `operation` gets the signal to stop so that it can go on later: the first
+/// Ctrl-C, or SIGTERM. The second ends it as a kill would.
+pub(super) async fn run<F: Future<Output = Result<Summary, Error>>>(
     mut changes: watch::Receiver<Progress>,
-    operation: impl Future<Output = Result<Summary, Error>>,
+    operation: impl FnOnce(BoxFuture<'static, ()>) -> F,
 ) -> Result<Summary, Failure> {
     let line = progress::line();
-    let mut operation = pin!(operation);
+    let beside = line.clone();
+    let signal = async move {
+        asked_to_end().await;
+        let stopping = "stopping: waiting for the rows that were sent. Ctrl-C again ends it at once";
+        beside.suspend(|| output::note(stopping));
+    };
+    let mut operation = pin!(operation(Box::pin(signal)));
     let mut killed = pin!(async {
         asked_to_end().await;
         asked_to_end().await;
@@ -45,13 +47,11 @@ pub(super) async fn run(
         tokio::select! {
             ended = &mut operation => break ended,
             () = &mut killed => {
-                line.finish_and_clear();
                 return Err(Failure::new(Status::Interrupted, "ended before it was known what became of the last rows"));
             }
             Ok(()) = changes.changed() => line.set_message(text(&changes.borrow_and_update())),
         }
     };
-    line.finish_and_clear();
     Ok(ended?)
 }
 
@@ -78,9 +78,16 @@ fn text(progress: &Progress) -> String {
     if let Some(fraction) = progress.fraction {
         text += &format!("{:.0} %, ", fraction * 100.0);
     }
+    match (progress.bytes, progress.total_bytes) {
+        (bytes, Some(total)) => text += &format!("{} of {}, ", DecimalBytes(bytes), DecimalBytes(total)),
+        (0, None) => {}
+        (bytes, None) => text += &format!("{}, ", DecimalBytes(bytes)),
+    }
     text += &format!(
-        "{} rows, {:.0} rows/s, {:.0} units/s",
-        progress.rows, progress.rows_per_second, progress.units_per_second
+        "{}, {:.0} rows/s, {:.0} units/s",
+        output::counted(progress.rows, "row"),
+        progress.rows_per_second,
+        progress.units_per_second
     );
     if let Some(limit) = progress.limit {
         text += &format!(" of {limit}");

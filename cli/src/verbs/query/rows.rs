@@ -12,6 +12,8 @@ const ALIGNED: usize = 100;
 /// Makes text of rows one after the other.
 pub(super) struct Writer {
     format: Format,
+    /// The names of the columns, if they are known without a row.
+    names: Vec<String>,
     /// How many rows came.
     rows: usize,
     /// Rows that wait to be aligned, the header first.
@@ -19,8 +21,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(format: Format) -> Self {
-        Self { format, rows: 0, table: Vec::new() }
+    pub(super) fn new(format: Format, names: Vec<String>) -> Self {
+        Self { format, names, rows: 0, table: Vec::new() }
     }
 
     /// The text of one more row, as far as it can be given already.
@@ -41,6 +43,7 @@ impl Writer {
             (Format::Json, 0) => "[]\n".to_owned(),
             (Format::Json, _) => "\n]\n".to_owned(),
             (Format::Table, _) => align(&std::mem::take(&mut self.table)),
+            (Format::Csv, 0) if !self.names.is_empty() => csv_line(std::mem::take(&mut self.names)),
             (Format::Csv | Format::Jsonl, _) => String::new(),
         }
     }
@@ -98,10 +101,15 @@ fn line<'c>(text: &mut String, cells: impl Iterator<Item = (&'c str, usize)>, be
 fn csv(row: Row, is_first: bool) -> String {
     let (names, values): (Vec<String>, Vec<String>) = row
         .into_columns()
-        .map(|(name, value)| (csv_field(name), value.as_ref().map(value::text).map_or_else(String::new, csv_field)))
+        .map(|(name, value)| (name, value.as_ref().map(value::text).map_or_else(String::new, csv_field)))
         .unzip();
-    let header = if is_first { format!("{}\n", names.join(",")) } else { String::new() };
+    let header = if is_first { csv_line(names) } else { String::new() };
     format!("{header}{}\n", values.join(","))
+}
+
+fn csv_line(texts: Vec<String>) -> String {
+    let fields: Vec<String> = texts.into_iter().map(csv_field).collect();
+    format!("{}\n", fields.join(","))
 }
 
 /// An empty text is quoted, null is not.
