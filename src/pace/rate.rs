@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 /// An epoch ends after so many answers, or after [`EPOCH_TIME`] if at least [`EPOCH_FEW`] have come, or after
-/// [`EPOCH_LONGEST`].
+/// [`EPOCH_LONGEST`], if it does not begin with throttles that may be over.
 const EPOCH_ANSWERS: u32 = 100;
 const EPOCH_TIME: Duration = Duration::from_secs(1);
 const EPOCH_FEW: u32 = 8;
@@ -140,6 +140,10 @@ impl Rate {
     pub(super) fn acknowledged(&mut self, units: f64, sent: Duration, now: Duration) -> bool {
         let before = self.per_second;
         if sent >= self.epoch.began {
+            if self.is_searching && self.epoch.acknowledged == 0.0 {
+                // Those before it may tell of a time that is over: see `may_be_over`.
+                self.epoch.answers = 0;
+            }
             self.epoch.acknowledged += units;
             self.epoch.throttled_in_a_row = 0;
             if self.is_searching && self.epoch.is_used_up {
@@ -192,15 +196,22 @@ impl Rate {
         let elapsed = now.saturating_sub(self.epoch.began);
         let is_told = self.epoch.answers >= EPOCH_ANSWERS && !self.is_expected
             || elapsed >= EPOCH_TIME && self.epoch.answers >= EPOCH_FEW
-            || elapsed >= EPOCH_LONGEST;
+            || elapsed >= EPOCH_LONGEST && !self.may_be_over();
         if is_told {
             self.judge(elapsed, now);
             self.begin_epoch(now);
         }
     }
 
+    /// Whether all that was throttled in this epoch came before all that was acknowledged. That is an outage which has ended,
+    /// or a table that takes few requests; the next answers tell. A throttle ends the search, and then all of it counts.
+    fn may_be_over(&self) -> bool {
+        self.is_searching && self.epoch.acknowledged > 0.0 && self.epoch.throttled > 0.0
+    }
+
     fn judge(&mut self, elapsed: Duration, now: Duration) {
         let Epoch { acknowledged, throttled, is_used_up, .. } = self.epoch;
+        let throttled = if self.may_be_over() { 0.0 } else { throttled };
         let sent = acknowledged + throttled;
         let share = throttled / sent;
         let probe = |rate: f64, request: f64| (rate * PROBE).max((request * PROBE_REQUESTS).min(rate * PROBE_MOST));
