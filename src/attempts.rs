@@ -14,7 +14,7 @@ use tracing::Span;
 use crate::classify::{self, Failure};
 use crate::error::Story;
 use crate::execute::{Answer, Call};
-use crate::limit::{LOOK_INTERVAL, Peer, Permit};
+use crate::limit::{self, LOOK_INTERVAL, Peer, Permit};
 use crate::observe::{self, Running};
 use crate::pace::Need;
 use crate::{Error, ErrorKind};
@@ -103,7 +103,7 @@ impl<'c> Attempts<'c> {
     async fn permit_in_time(&mut self) -> Result<Permit<'c>, Error> {
         let (session, deadline) = (&self.call.session, self.deadline());
         let avoided = self.trouble().last.as_ref().map(|(_, peer)| Arc::clone(peer));
-        let mut permit = pin!(session.limiter().permit(avoided.as_ref()));
+        let mut permit = pin!(limit::permit(session.limiter(), avoided.as_ref()));
         loop {
             let now = Instant::now();
             match timeout_at(deadline.min(now + LOOK_INTERVAL), permit.as_mut()).await {

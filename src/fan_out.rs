@@ -160,40 +160,32 @@ impl<K, T> fmt::Debug for FanOut<K, T> {
     }
 }
 
-impl<V: SerializeRow + Send + Sync + 'static, R: OwnedRow> Select<V, R> {
-    /// [`one`](Self::one) row for each of `keys`, many in flight together. Better than `IN`, of which Keyspaces makes as many
-    /// queries one after another (DG:in.select).
-    ///
-    /// # Errors
-    ///
-    /// As [`one`](Self::one), for each key.
-    pub fn one_of_each(&self, keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, Option<R>> {
-        let select = self.clone();
-        FanOut::new(&self.core.call.session, stream::iter(keys), move |key: V| {
-            let select = select.clone();
-            async move {
-                let row = select.one(&key).await;
-                (key, row)
-            }
-        })
-    }
+pub(crate) fn one_of_each<V: SerializeRow + Send + Sync + 'static, R: OwnedRow>(
+    select: &Select<V, R>,
+    keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>,
+) -> FanOut<V, Option<R>> {
+    let shared = select.clone();
+    FanOut::new(&select.core.call.session, stream::iter(keys), move |key: V| {
+        let select = shared.clone();
+        async move {
+            let row = select.one(&key).await;
+            (key, row)
+        }
+    })
+}
 
-    /// All [`rows`](Self::rows) for each of `keys`, many in flight together; those of one key are held together, so it is for
-    /// keys that have few.
-    ///
-    /// # Errors
-    ///
-    /// As [`rows`](Self::rows), for each key.
-    pub fn all_of_each(&self, keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, Vec<R>> {
-        let select = self.clone();
-        FanOut::new(&self.core.call.session, stream::iter(keys), move |key: V| {
-            let select = select.clone();
-            async move {
-                let rows = select.rows(&key).try_collect().await;
-                (key, rows)
-            }
-        })
-    }
+pub(crate) fn all_of_each<V: SerializeRow + Send + Sync + 'static, R: OwnedRow>(
+    select: &Select<V, R>,
+    keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>,
+) -> FanOut<V, Vec<R>> {
+    let shared = select.clone();
+    FanOut::new(&select.core.call.session, stream::iter(keys), move |key: V| {
+        let select = shared.clone();
+        async move {
+            let rows = select.rows(&key).try_collect().await;
+            (key, rows)
+        }
+    })
 }
 
 macro_rules! execute_each {

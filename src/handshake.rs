@@ -12,6 +12,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::failure::was_not_asked;
+use self::failure::{no_answer, no_connection, no_credentials, no_tls, silent, unexpected};
+pub(crate) use self::resolve::resolve;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -151,14 +154,14 @@ impl Handshake {
         let failure = match outcome {
             Ok(Ok(())) => return attempt,
             Ok(Err(failure)) => failure,
-            Err(_) => self.silent(attempt.stage),
+            Err(_) => silent(self, attempt.stage),
         };
         attempt.failure = Some(failure.at(address, started.elapsed()));
         attempt
     }
 
     async fn stages(&self, attempt: &mut Attempt, depth: Depth) -> Result<(), Failure> {
-        let tcp = TcpStream::connect(attempt.address).await.map_err(|error| self.no_connection(error))?;
+        let tcp = TcpStream::connect(attempt.address).await.map_err(|error| no_connection(self, error))?;
         if depth == Depth::Tcp {
             attempt.enter(attempt.stage);
             return Ok(());
@@ -170,7 +173,7 @@ impl Handshake {
                 // The name that the driver uses, so that the two share their sessions; what is verified is pinned.
                 let name = ServerName::IpAddress(attempt.address.ip().into());
                 let connector = TlsConnector::from(Arc::clone(config));
-                let stream = connector.connect(name, tcp).await.map_err(|error| self.no_tls(error))?;
+                let stream = connector.connect(name, tcp).await.map_err(|error| no_tls(self, error))?;
                 attempt.tls = Some(self.look_at(stream.get_ref().1));
                 Box::new(stream)
             }
@@ -186,7 +189,7 @@ impl Handshake {
         attempt.enter(Stage::Options);
         match self.ask(attempt, stream, &Request::Options).await? {
             Response::Supported => {}
-            other => return Err(self.unexpected(Stage::Options, other)),
+            other => return Err(unexpected(self, Stage::Options, other)),
         }
         if depth == Depth::Options {
             return Ok(());
@@ -194,12 +197,12 @@ impl Handshake {
         attempt.enter(Stage::Startup);
         let options = self.startup.iter().map(|(name, value)| (*name, value.as_str())).collect();
         match self.ask(attempt, stream, &Request::Startup(options)).await? {
-            Response::Ready => self.was_not_asked()?,
+            Response::Ready => was_not_asked(self)?,
             Response::Authenticate(name) => {
                 attempt.authenticator = Some(failure::word_for_word(&name));
                 self.authenticate(attempt, stream).await?;
             }
-            other => return Err(self.unexpected(Stage::Startup, other)),
+            other => return Err(unexpected(self, Stage::Startup, other)),
         }
         if depth == Depth::Authentication {
             return Ok(());
@@ -207,7 +210,7 @@ impl Handshake {
         attempt.enter(Stage::Register);
         match self.ask(attempt, stream, &Request::Register(&EVENTS)).await? {
             Response::Ready => {}
-            other => return Err(self.unexpected(Stage::Register, other)),
+            other => return Err(unexpected(self, Stage::Register, other)),
         }
         attempt.enter(Stage::SystemTables);
         let local = self.rows(attempt, stream, picture::LOCAL).await?;
@@ -219,14 +222,14 @@ impl Handshake {
     async fn authenticate(&self, attempt: &mut Attempt, stream: &mut Box<dyn Transport>) -> Result<(), Failure> {
         attempt.enter(Stage::Credentials);
         if self.authenticator.describe() == Identity::Nobody {
-            return Err(self.no_credentials(attempt.authenticator.as_deref().unwrap_or_default()));
+            return Err(no_credentials(self, attempt.authenticator.as_deref().unwrap_or_default()));
         }
         let first = self.authenticator.initial_response().await.map_err(Failure::credentials)?;
         attempt.enter(Stage::Authentication);
         let challenge = match self.ask(attempt, stream, &Request::AuthResponse(&first)).await? {
             Response::Success => return Ok(()),
             Response::Challenge(challenge) => challenge,
-            other => return Err(self.unexpected(Stage::Authentication, other)),
+            other => return Err(unexpected(self, Stage::Authentication, other)),
         };
         attempt.enter(Stage::Credentials);
         let answer = self.authenticator.answer(challenge.as_deref()).await.map_err(Failure::credentials)?;
@@ -234,7 +237,7 @@ impl Handshake {
         match self.ask(attempt, stream, &Request::AuthResponse(&answer)).await? {
             Response::Success => Ok(()),
             Response::Challenge(_) => Err(Failure::credentials(self.authenticator.second_challenge())),
-            other => Err(self.unexpected(Stage::Authentication, other)),
+            other => Err(unexpected(self, Stage::Authentication, other)),
         }
     }
 
@@ -246,7 +249,7 @@ impl Handshake {
     ) -> Result<wire::Rows, Failure> {
         match self.ask(attempt, stream, &Request::Query(statement)).await? {
             Response::Rows(rows) => Ok(rows),
-            other => Err(self.unexpected(Stage::SystemTables, other)),
+            other => Err(unexpected(self, Stage::SystemTables, other)),
         }
     }
 
@@ -256,7 +259,7 @@ impl Handshake {
         stream: &mut Box<dyn Transport>,
         request: &Request<'_>,
     ) -> Result<Response, Failure> {
-        ask(stream, request).await.map_err(|fault| self.no_answer(attempt.stage, fault))
+        ask(stream, request).await.map_err(|fault| no_answer(self, attempt.stage, fault))
     }
 
     fn look_at(&self, connection: &rustls::ClientConnection) -> TlsFound {

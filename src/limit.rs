@@ -14,7 +14,8 @@ use scylla::policies::load_balancing::{LoadBalancingPolicy, NodeIdentifier, Sing
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::queue::Queue;
+pub(crate) use self::queue::permit;
+use self::queue::{Queue, serve_waiting};
 
 /// What to do when as much is in flight as the connections bear.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -142,7 +143,7 @@ impl Limiter {
             })
             .collect();
         drop(peers);
-        self.serve_waiting(now);
+        serve_waiting(self, now);
     }
 
     /// Holds no peer any more.
@@ -287,7 +288,7 @@ impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.peer.load.in_flight.fetch_sub(1, Ordering::SeqCst);
         if !self.limiter.queue.is_empty() {
-            self.limiter.serve_waiting(self.limiter.began.elapsed());
+            serve_waiting(self.limiter, self.limiter.began.elapsed());
         }
     }
 }

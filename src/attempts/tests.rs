@@ -182,7 +182,7 @@ async fn a_repeat_that_avoids_the_only_peer_with_room_holds_up_no_other_call() {
     // All that the connections of one peer bear, and nothing of the other's.
     let mut held = Vec::new();
     while limiter.in_flight() < 2 * 512 {
-        held.push(limiter.permit(None).await.unwrap());
+        held.push(limit::permit(limiter, None).await.unwrap());
     }
     let full = Arc::clone(held[0].peer());
     held.retain(|permit| Arc::ptr_eq(permit.peer(), &full));

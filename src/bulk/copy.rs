@@ -224,7 +224,7 @@ async fn send_pages(
         };
         let mut chunk = Chunk { scan: reader.position(), ..Chunk::default() };
         for values in page {
-            chunk.push_values(ordinal, values.with_unset(), &columns, &to.units);
+            super::stream::push_values(&mut chunk, ordinal, values.with_unset(), &columns, &to.units);
             ordinal += 1;
         }
         if sender.send(Ok(chunk)).await.is_err() {

@@ -11,7 +11,7 @@ use super::checkpoint::Resume;
 use super::format::{Format, Position, Reason, RecordReader, Records, RowCells};
 use super::input::{FileIdentity, FileWatch, Input, InputFile, cannot};
 use super::rejected::RejectedRow;
-use super::row::RowValues;
+use super::row::{self, RowValues};
 use super::table::{Column, Table};
 use crate::{Error, ErrorKind};
 
@@ -215,7 +215,7 @@ impl Files {
                 let read = reader.read(&record, columns, &mut values);
                 last_length = values.len();
                 let cells = RowCells { columns, bytes: &values };
-                match read.and_then(|()| cells.write_units(&table.units)) {
+                match read.and_then(|()| row::write_units(&cells, &table.units)) {
                     Ok(units) => ReadRow::Row { values: RowValues(values), units },
                     Err(mut reason) => {
                         if record.is_last && reason.column.is_none() {

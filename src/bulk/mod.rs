@@ -76,14 +76,11 @@ pub enum Nulls {
     Null,
 }
 
-impl Session {
-    /// What can be done with whole tables.
-    pub fn bulk(&self) -> Bulk<'_> {
-        Bulk { session: self }
+impl<'a> Bulk<'a> {
+    pub(crate) fn new(session: &'a Session) -> Self {
+        Self { session }
     }
-}
 
-impl Bulk<'_> {
     /// Loads rows into a table.
     pub fn load(&self, keyspace: &str, table: &str, input: Input, format: impl Into<Format>) -> Load {
         Load::new(Verb::Load, self.session, keyspace, table, Source::Files(input, format.into()))

@@ -108,47 +108,42 @@ impl<'frame, 'metadata> DeserializeRow<'frame, 'metadata> for RowValues {
     }
 }
 
-impl RowCells<'_> {
-    /// The units that it takes to write the row, by AWS's own estimate; the reason why it can never be written, if there is
-    /// one.
-    pub(super) fn write_units(&self, table: &units::Table) -> Result<u32, Reason> {
-        let mut row = units::Row::default();
-        let (mut key, mut last_key) = (0, 0);
-        // A row without clustering columns has static ones only.
-        let (mut without_clustering, mut has_regular) = (None, false);
-        for (index, (column, value)) in self.iter().enumerate() {
-            let Column { cql, role, .. } = column;
-            match (role, value) {
-                (Role::PartitionKey, Some(value)) => {
-                    (key, last_key) = (key + value.len(), index);
-                    row.partition_key(table, units::value(cql, Some(value)).bytes);
-                }
-                (Role::Clustering, Some(value)) => row.clustering(table, units::value(cql, Some(value)).bytes),
-                (Role::Static, Some(value)) => row.static_column(table, cql, units::value(cql, Some(value))),
-                (Role::Regular, Some(value)) => {
-                    has_regular = true;
-                    row.regular(table, cql, units::value(cql, Some(value)));
-                }
-                (Role::PartitionKey, None) => return Err(Reason::of_column(index, "is null, and in the primary key")),
-                (Role::Clustering, None) => without_clustering = without_clustering.or(Some(index)),
-                (Role::TimeToLive | Role::WriteTime, _) | (Role::Static | Role::Regular, None) => {}
+/// The units that it takes to write the row, by AWS's own estimate; the reason why it can never be written, if there is
+/// one.
+pub(super) fn write_units(cells: &RowCells<'_>, table: &units::Table) -> Result<u32, Reason> {
+    let mut row = units::Row::default();
+    let (mut key, mut last_key) = (0, 0);
+    // A row without clustering columns has static ones only.
+    let (mut without_clustering, mut has_regular) = (None, false);
+    for (index, (column, value)) in cells.iter().enumerate() {
+        let Column { cql, role, .. } = column;
+        match (role, value) {
+            (Role::PartitionKey, Some(value)) => {
+                (key, last_key) = (key + value.len(), index);
+                row.partition_key(table, units::value(cql, Some(value)).bytes);
             }
+            (Role::Clustering, Some(value)) => row.clustering(table, units::value(cql, Some(value)).bytes),
+            (Role::Static, Some(value)) => row.static_column(table, cql, units::value(cql, Some(value))),
+            (Role::Regular, Some(value)) => {
+                has_regular = true;
+                row.regular(table, cql, units::value(cql, Some(value)));
+            }
+            (Role::PartitionKey, None) => return Err(Reason::of_column(index, "is null, and in the primary key")),
+            (Role::Clustering, None) => without_clustering = without_clustering.or(Some(index)),
+            (Role::TimeToLive | Role::WriteTime, _) | (Role::Static | Role::Regular, None) => {}
         }
-        let has_statics = || self.columns.iter().any(|column| column.role == Role::Static);
-        if let Some(index) = without_clustering.filter(|_| has_regular || !has_statics()) {
-            return Err(Reason::of_column(index, "is null, and in the primary key"));
-        }
-        if key > MAX_PARTITION_KEY_BYTES {
-            let problem =
-                format!("the partition key is {key} bytes, Keyspaces takes at most {MAX_PARTITION_KEY_BYTES}");
-            return Err(Reason::of_column(last_key, problem));
-        }
-        let bytes = row.storage_bytes().max(row.static_bytes());
-        if bytes > MAX_ROW_BYTES {
-            return Err(Reason::of_record(format!(
-                "the row is {bytes} bytes, Keyspaces takes at most {MAX_ROW_BYTES}"
-            )));
-        }
-        Ok(u32::try_from(row.write_units()).unwrap_or(u32::MAX))
     }
+    let has_statics = || cells.columns.iter().any(|column| column.role == Role::Static);
+    if let Some(index) = without_clustering.filter(|_| has_regular || !has_statics()) {
+        return Err(Reason::of_column(index, "is null, and in the primary key"));
+    }
+    if key > MAX_PARTITION_KEY_BYTES {
+        let problem = format!("the partition key is {key} bytes, Keyspaces takes at most {MAX_PARTITION_KEY_BYTES}");
+        return Err(Reason::of_column(last_key, problem));
+    }
+    let bytes = row.storage_bytes().max(row.static_bytes());
+    if bytes > MAX_ROW_BYTES {
+        return Err(Reason::of_record(format!("the row is {bytes} bytes, Keyspaces takes at most {MAX_ROW_BYTES}")));
+    }
+    Ok(u32::try_from(row.write_units()).unwrap_or(u32::MAX))
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::files::{Chunk, Read, ReadRow, RowPosition};
 use super::format::{Position, RowCells};
 use super::rejected::RejectedRow;
-use super::row::RowValues;
+use super::row::{self, RowValues};
 use super::row_statement::RowStatement;
 use super::table::Column;
 use crate::Error;
@@ -51,7 +51,7 @@ pub(super) async fn send_rows(
                     return;
                 }
             };
-            chunk.push_values(ordinal, values, &columns, &table);
+            push_values(&mut chunk, ordinal, values, &columns, &table);
             ordinal += 1;
         }
         if sender.send(Ok(chunk)).await.is_err() {
@@ -60,15 +60,19 @@ pub(super) async fn send_rows(
     }
 }
 
-impl Chunk {
-    /// Adds a row that came without a file.
-    pub(super) fn push_values(&mut self, ordinal: u64, values: RowValues, columns: &[Column], table: &units::Table) {
-        let bytes = u32::try_from(values.0.len()).unwrap_or(u32::MAX);
-        let row = match (RowCells { columns, bytes: &values.0 }).write_units(table) {
-            Ok(units) => ReadRow::Row { values, units },
-            Err(reason) => ReadRow::Rejected(reason, RejectedRow::Values(values)),
-        };
-        let at = Position { line: ordinal + 1, ..Position::default() };
-        self.rows.push(Read { ordinal, at: RowPosition { file: 0, at, bytes }, row });
-    }
+/// Adds a row that came without a file.
+pub(super) fn push_values(
+    chunk: &mut Chunk,
+    ordinal: u64,
+    values: RowValues,
+    columns: &[Column],
+    table: &units::Table,
+) {
+    let bytes = u32::try_from(values.0.len()).unwrap_or(u32::MAX);
+    let row = match row::write_units(&RowCells { columns, bytes: &values.0 }, table) {
+        Ok(units) => ReadRow::Row { values, units },
+        Err(reason) => ReadRow::Rejected(reason, RejectedRow::Values(values)),
+    };
+    let at = Position { line: ordinal + 1, ..Position::default() };
+    chunk.rows.push(Read { ordinal, at: RowPosition { file: 0, at, bytes }, row });
 }

@@ -1,5 +1,6 @@
 //! What addresses a name has now.
 
+use super::failure::{no_address, silent};
 use std::io;
 use std::net::SocketAddr;
 
@@ -32,35 +33,33 @@ impl std::fmt::Debug for Resolver {
     }
 }
 
-impl Handshake {
-    /// Every address of the endpoint's host, in the resolver's order.
-    ///
-    /// A look-up cannot be cancelled: past the deadline, or if this future is dropped, the system's resolver goes on
-    /// in a thread of its own until it gives up.
-    pub(crate) async fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Failure> {
-        let started = Instant::now();
-        let looking = self.resolver.look_up(self.endpoint.host(), self.endpoint.port());
-        let problem = match timeout_at(deadline, looking).await {
-            Ok(Ok(addresses)) => {
-                let mut unique: Vec<SocketAddr> = Vec::new();
-                for address in addresses {
-                    if !unique.contains(&address) {
-                        unique.push(address);
-                    }
+/// Every address of the endpoint's host, in the resolver's order.
+///
+/// A look-up cannot be cancelled: past the deadline, or if this future is dropped, the system's resolver goes on
+/// in a thread of its own until it gives up.
+pub(crate) async fn resolve(handshake: &Handshake, deadline: Instant) -> Result<Vec<SocketAddr>, Failure> {
+    let started = Instant::now();
+    let looking = handshake.resolver.look_up(handshake.endpoint.host(), handshake.endpoint.port());
+    let problem = match timeout_at(deadline, looking).await {
+        Ok(Ok(addresses)) => {
+            let mut unique: Vec<SocketAddr> = Vec::new();
+            for address in addresses {
+                if !unique.contains(&address) {
+                    unique.push(address);
                 }
-                if !unique.is_empty() {
-                    return Ok(unique);
-                }
-                self.no_address(None)
             }
-            Ok(Err(error)) => {
-                let permanent = !is_temporary(&error);
-                Failure { permanent, ..self.no_address(Some(error)) }
+            if !unique.is_empty() {
+                return Ok(unique);
             }
-            Err(_) => self.silent(Stage::Resolve),
-        };
-        Err(problem.after(started.elapsed()))
-    }
+            no_address(handshake, None)
+        }
+        Ok(Err(error)) => {
+            let permanent = !is_temporary(&error);
+            Failure { permanent, ..no_address(handshake, Some(error)) }
+        }
+        Err(_) => silent(handshake, Stage::Resolve),
+    };
+    Err(problem.after(started.elapsed()))
 }
 
 /// EAI_AGAIN, of which the standard library keeps the text only: that of glibc and macOS, and that of musl.

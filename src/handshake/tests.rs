@@ -1,8 +1,10 @@
 mod authentication;
 
+use super::failure::silent;
 use super::*;
 use crate::ErrorKind;
 use crate::auth::{Clock, CredentialSource, Timing};
+use crate::handshake::resolve;
 use testkit::stub::{At, Ca, Does, Row, Stub, Topology, loopback, silent_at_tcp};
 
 const NAME: &str = "cassandra.us-east-1.amazonaws.com";
@@ -172,7 +174,7 @@ async fn a_closed_port_is_told_as_refused() {
 async fn a_name_without_an_address_is_told_with_what_the_resolver_says() {
     let endpoint = Endpoint::explicit("nowhere.invalid", 9142, NAME).unwrap();
     let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), sigv4(), None).unwrap();
-    let failure = handshake.resolve(soon(60_000)).await.unwrap_err();
+    let failure = resolve(&handshake, soon(60_000)).await.unwrap_err();
     assert_eq!(failure.error.kind(), ErrorKind::Resolve);
     let text = failure.error.to_string();
     assert!(text.starts_with("connecting to nowhere.invalid:9142 failed after "), "{text}");
@@ -184,7 +186,7 @@ async fn a_name_without_an_address_is_told_with_what_the_resolver_says() {
         "{text}"
     );
     assert_eq!(
-        tell(&handshake.silent(Stage::Resolve), 0).1,
+        tell(&silent(&handshake, Stage::Resolve), 0).1,
         "connecting to nowhere.invalid:9142 failed: DNS did not answer for nowhere.invalid. Check that DNS works on \
          this machine; in a VPC, that DNS resolution is enabled"
     );
@@ -194,7 +196,7 @@ async fn a_name_without_an_address_is_told_with_what_the_resolver_says() {
 async fn an_ip_address_is_its_own() {
     let endpoint = Endpoint::explicit("::1", 9142, NAME).unwrap();
     let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), sigv4(), None).unwrap();
-    assert_eq!(handshake.resolve(soon(30_000)).await.unwrap(), ["[::1]:9142".parse().unwrap()]);
+    assert_eq!(resolve(&handshake, soon(30_000)).await.unwrap(), ["[::1]:9142".parse().unwrap()]);
 }
 
 #[tokio::test]

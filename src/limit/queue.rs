@@ -61,79 +61,76 @@ impl Queue {
     }
 }
 
-impl Limiter {
-    /// Waits for a permit, in the order of asking; at another peer than `avoided` if one has capacity within 100 ms. Fails only
-    /// if all are full and [`WhenFull::Fail`] is set. Dropped, it leaves nothing behind.
-    pub(crate) async fn permit(&self, avoided: Option<&Arc<Peer>>) -> Result<Permit<'_>, NoPermit> {
-        let mut turn =
-            Turn { limiter: self, place: self.next_place(), avoided: avoided.cloned(), since: Instant::now() };
-        let mut again = pin!(sleep_until(turn.since));
-        poll_fn(|context| {
-            loop {
-                let next = match turn.poll(context) {
-                    Ok(next) => next,
-                    Err(result) => return Poll::Ready(result),
-                };
-                again.as_mut().reset(next);
-                if again.as_mut().poll(context).is_pending() {
-                    return Poll::Pending;
-                }
+/// Waits for a permit, in the order of asking; at another peer than `avoided` if one has capacity within 100 ms. Fails only
+/// if all are full and [`WhenFull::Fail`] is set. Dropped, it leaves nothing behind.
+pub(crate) async fn permit<'l>(limiter: &'l Limiter, avoided: Option<&Arc<Peer>>) -> Result<Permit<'l>, NoPermit> {
+    let mut turn = Turn { limiter, place: next_place(limiter), avoided: avoided.cloned(), since: Instant::now() };
+    let mut again = pin!(sleep_until(turn.since));
+    poll_fn(|context| {
+        loop {
+            let next = match turn.poll(context) {
+                Ok(next) => next,
+                Err(result) => return Poll::Ready(result),
+            };
+            again.as_mut().reset(next);
+            if again.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
             }
-        })
-        .await
-    }
-
-    /// Hands out the permits that there are to those who wait, if anybody does.
-    pub(super) fn serve_waiting(&self, now: Duration) {
-        if !self.queue.is_empty() {
-            self.serve(now, None);
         }
-    }
+    })
+    .await
+}
 
-    /// Says why those who got none did not. The caller at the place `own` is not woken: it is being polled.
-    fn serve(&self, now: Duration, own: Option<u64>) -> Vec<Denied> {
-        let (mut denied, mut woken) = (Vec::<Denied>::new(), Vec::new());
-        let mut places = self.queue.lock();
-        places.take_back(now);
-        let mut served = Vec::new();
-        for (place, waiting) in &places.waiting {
-            if denied.iter().any(|(avoided, _)| is_same(avoided.as_ref(), waiting.avoided.as_ref())) {
-                continue;
-            }
-            match self.pick(waiting.avoided.as_ref(), now) {
-                Ok(peer) => served.push((*place, peer)),
-                Err(why) => {
-                    denied.push((waiting.avoided.clone(), why));
-                    // Whoever avoids no peer could have had any: nobody behind it can be served.
-                    if waiting.avoided.is_none() {
-                        break;
-                    }
+/// Hands out the permits that there are to those who wait, if anybody does.
+pub(super) fn serve_waiting(limiter: &Limiter, now: Duration) {
+    if !limiter.queue.is_empty() {
+        serve(limiter, now, None);
+    }
+}
+
+/// Says why those who got none did not. The caller at the place `own` is not woken: it is being polled.
+fn serve(limiter: &Limiter, now: Duration, own: Option<u64>) -> Vec<Denied> {
+    let (mut denied, mut woken) = (Vec::<Denied>::new(), Vec::new());
+    let mut places = limiter.queue.lock();
+    places.take_back(now);
+    let mut served = Vec::new();
+    for (place, waiting) in &places.waiting {
+        if denied.iter().any(|(avoided, _)| is_same(avoided.as_ref(), waiting.avoided.as_ref())) {
+            continue;
+        }
+        match limiter.pick(waiting.avoided.as_ref(), now) {
+            Ok(peer) => served.push((*place, peer)),
+            Err(why) => {
+                denied.push((waiting.avoided.clone(), why));
+                // Whoever avoids no peer could have had any: nobody behind it can be served.
+                if waiting.avoided.is_none() {
+                    break;
                 }
             }
         }
-        for (place, peer) in served {
-            let waiting = places.waiting.remove(&place);
-            self.queue.waiting.fetch_sub(1, Ordering::SeqCst);
-            places.granted.push_back(Granted { place, peer, at: now });
-            woken.extend(waiting.filter(|_| own != Some(place)).map(|waiting| waiting.waker));
-        }
-        drop(places);
-        woken.into_iter().for_each(Waker::wake);
-        denied
     }
+    for (place, peer) in served {
+        let waiting = places.waiting.remove(&place);
+        limiter.queue.waiting.fetch_sub(1, Ordering::SeqCst);
+        places.granted.push_back(Granted { place, peer, at: now });
+        woken.extend(waiting.filter(|_| own != Some(place)).map(|waiting| waiting.waker));
+    }
+    drop(places);
+    woken.into_iter().for_each(Waker::wake);
+    denied
+}
 
-    fn next_place(&self) -> u64 {
-        let mut places = self.queue.lock();
-        places.next += 1;
-        places.next
-    }
+fn next_place(limiter: &Limiter) -> u64 {
+    let mut places = limiter.queue.lock();
+    places.next += 1;
+    places.next
+}
 
-    /// The time between two requests if all peers are sent what their connections bear.
-    fn interval(&self) -> Duration {
-        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner).len().max(1);
-        let per_connection = self.limits.requests_per_second.map_or(u32::MAX, std::num::NonZeroU32::get);
-        Duration::from_secs_f64(1.0 / f64::from(per_connection) / (peers * self.limits.connections.get()) as f64)
-    }
+/// The time between two requests if all peers are sent what their connections bear.
+fn interval(limiter: &Limiter) -> Duration {
+    let peers = limiter.peers.read().unwrap_or_else(PoisonError::into_inner).len().max(1);
+    let per_connection = limiter.limits.requests_per_second.map_or(u32::MAX, std::num::NonZeroU32::get);
+    Duration::from_secs_f64(1.0 / f64::from(per_connection) / (peers * limiter.limits.connections.get()) as f64)
 }
 
 impl Places {
@@ -174,7 +171,7 @@ impl<'l> Turn<'l> {
             if let Some(permit) = self.wait(context) {
                 return Err(Ok(permit));
             }
-            let denied = limiter.serve(at.saturating_duration_since(limiter.began), Some(self.place));
+            let denied = serve(limiter, at.saturating_duration_since(limiter.began), Some(self.place));
             let (collected, ahead) = {
                 let mut places = limiter.queue.lock();
                 let first = places.waiting.first_key_value().map_or(self.place, |(first, _)| *first);
@@ -193,7 +190,7 @@ impl<'l> Turn<'l> {
                 // Each wakes when it may be its own turn: woken together, all but one would wake for nothing.
                 Some(NoPermit::At(due)) => {
                     let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
-                    return Ok((due + limiter.interval().saturating_mul(ahead)).min(at + LOOK_INTERVAL));
+                    return Ok((due + interval(limiter).saturating_mul(ahead)).min(at + LOOK_INTERVAL));
                 }
                 Some(NoPermit::Full) | None => return Ok(at + LOOK_INTERVAL),
             }

@@ -1,3 +1,4 @@
+use super::permit;
 use std::collections::HashMap;
 
 use futures::FutureExt;
@@ -63,7 +64,7 @@ async fn a_peer_gets_no_more_in_a_second_than_its_connections_bear() {
     let began = Instant::now();
     let mut sent = 0;
     while began.elapsed() < Duration::from_secs(3) {
-        drop(limiter.permit(None).await.unwrap());
+        drop(permit(&limiter, None).await.unwrap());
         sent += 1;
     }
     let most = 3 * 3 * 2_700 + 3 * 27 + 1;
@@ -92,8 +93,8 @@ async fn while_its_pool_refills_a_peer_counts_as_one_connection() {
 async fn who_waits_is_served_in_turn_and_nobody_passes() {
     let limiter = limiter(1, limits(1)).await;
     let mut held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
-    let mut first = Box::pin(limiter.permit(None));
-    let mut second = Box::pin(limiter.permit(None));
+    let mut first = Box::pin(permit(&limiter, None));
+    let mut second = Box::pin(permit(&limiter, None));
     assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
     held.pop();
     assert!(limiter.permit_at_once(None, limiter.began.elapsed()).is_none(), "two are before it");
@@ -111,8 +112,8 @@ async fn who_waits_is_served_in_turn_and_nobody_passes() {
 async fn who_stops_waiting_holds_up_nobody() {
     let limiter = limiter(1, limits(1)).await;
     let held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
-    let mut first = Box::pin(limiter.permit(None));
-    let mut second = Box::pin(limiter.permit(None));
+    let mut first = Box::pin(permit(&limiter, None));
+    let mut second = Box::pin(permit(&limiter, None));
     assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
     drop(first);
     drop(held);
@@ -124,13 +125,13 @@ async fn who_stops_waiting_holds_up_nobody() {
 async fn when_full_it_fails_if_told_to() {
     let limiter = limiter(1, Limits { when_full: WhenFull::Fail, ..limits(1) }).await;
     let _held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
-    assert_eq!(limiter.permit(None).await.unwrap_err(), NoPermit::Full);
+    assert_eq!(permit(&limiter, None).await.unwrap_err(), NoPermit::Full);
 }
 
 #[tokio::test(start_paused = true)]
 async fn with_no_peer_connected_each_is_tried_and_with_none_at_all_one_waits() {
     let limiter = Limiter::new(limits(1), Instant::now());
-    let mut waiting = Box::pin(limiter.permit(None));
+    let mut waiting = Box::pin(permit(&limiter, None));
     assert!(waiting.as_mut().now_or_never().is_none());
     limiter.look([seen(1, false)].into_iter(), limiter.began.elapsed());
     waiting.await.unwrap();
@@ -140,11 +141,11 @@ async fn with_no_peer_connected_each_is_tried_and_with_none_at_all_one_waits() {
 async fn a_caller_that_does_not_collect_its_permit_holds_up_nobody() {
     let limiter = limiter(1, limits(1)).await;
     let held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
-    let mut paused: Vec<_> = (0..10).map(|_| Box::pin(limiter.permit(None))).collect();
+    let mut paused: Vec<_> = (0..10).map(|_| Box::pin(permit(&limiter, None))).collect();
     assert!(paused.iter_mut().all(|permit| permit.as_mut().now_or_never().is_none()));
     drop(held);
     let began = Instant::now();
-    drop(limiter.permit(None).await.unwrap());
+    drop(permit(&limiter, None).await.unwrap());
     // Three at a time lose what they did not collect.
     assert!(began.elapsed() <= queue::COLLECT_WITHIN * 4, "{:?}", began.elapsed());
     for permit in paused {
@@ -162,9 +163,9 @@ async fn a_repeat_that_avoids_the_only_peer_with_room_blocks_nobody_and_takes_it
     let avoided = Arc::clone(free[0].peer());
     drop(free);
     let began = Instant::now();
-    let mut repeat = Box::pin(limiter.permit(Some(&avoided)));
+    let mut repeat = Box::pin(permit(&limiter, Some(&avoided)));
     assert!(repeat.as_mut().now_or_never().is_none());
-    let other = limiter.permit(None).await.unwrap();
+    let other = permit(&limiter, None).await.unwrap();
     assert_eq!((other.peer().address(), began.elapsed()), (avoided.address(), Duration::ZERO));
     assert_eq!(repeat.await.unwrap().peer().address(), avoided.address());
     assert!(began.elapsed() <= LOOK_INTERVAL * 2);
@@ -221,7 +222,7 @@ proptest! {
                     Step::Ask { avoids } => {
                         let avoided = held.last().map(|permit: &Permit<'_>| Arc::clone(permit.peer())).filter(|_| avoids);
                         let limiter = &limiter;
-                        callers.push(Box::pin(async move { limiter.permit(avoided.as_ref()).await }));
+                        callers.push(Box::pin(async move { permit(&limiter, avoided.as_ref()).await }));
                     }
                     Step::Poll(which) if !callers.is_empty() => {
                         let which = usize::from(which) % callers.len();
@@ -244,7 +245,7 @@ proptest! {
             // The callers that are left are not polled again. Each holds a permit up at most once.
             held.clear();
             let most = queue::COLLECT_WITHIN * (u32::try_from(callers.len()).unwrap() + 2);
-            let permit = tokio::time::timeout(most, limiter.permit(None)).await;
+            let permit = tokio::time::timeout(most, permit(&limiter, None)).await;
             drop(permit.expect("others harm nobody").unwrap());
             drop(callers);
             assert_eq!(limiter.in_flight(), 0);

@@ -60,39 +60,6 @@ use crate::auth::Clock;
 use crate::retry::Random;
 use crate::{Error, Session};
 
-impl Session {
-    /// Applies those files of `migrations` that are not applied yet, in their order, and gives their names. The table that
-    /// says which are is in `keyspace`, which is created in the Region of the session if it is not there. Names without a
-    /// keyspace in the files are those of `keyspace`; the session's own default keyspace has no part in it.
-    ///
-    /// See the module [`migrate`](crate::migrate) for what holds when several programs migrate, or one is interrupted.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused`](ErrorKind::Refused) if what was applied is not among the files, has changed since, or has a higher number
-    /// than what is left: nothing is sent then; also if Keyspaces refuses a statement, which is told with its file and number,
-    /// and what came before it stays. [`Timeout`](ErrorKind::Timeout) if another program holds the lock for longer than this
-    /// one [waits](Migrate::wait), the lease was lost, or a definition takes longer than [`within`](Migrate::within).
-    /// [`Unknown`](ErrorKind::Unknown) if it is not known whether a write was applied that may not be sent twice.
-    pub fn migrate<'a>(&'a self, keyspace: &'a str, migrations: &Migrations) -> Migrate<'a> {
-        Migrate {
-            session: self,
-            keyspace,
-            migrations: migrations.in_keyspace(keyspace),
-            name: format!("process {}", std::process::id()),
-            lease: Duration::from_secs(60),
-            skew: Duration::from_secs(10),
-            wait: Duration::from_secs(300),
-            deadline: None,
-            leave_out: false,
-            decision: None,
-            clock: Clock::system(),
-            holder: Uuid::new_v4(),
-            random: Random::new(),
-        }
-    }
-}
-
 /// Files about to be applied, from [`Session::migrate`]: `.await` it, look on at its [`progress`](Self::progress), or only
 /// at what it would do ([`dry_run`](Self::dry_run)).
 ///
@@ -127,6 +94,24 @@ struct Decision {
 }
 
 impl<'a> Migrate<'a> {
+    pub(crate) fn new(session: &'a Session, keyspace: &'a str, migrations: &Migrations) -> Self {
+        Self {
+            session,
+            keyspace,
+            migrations: migrations.in_keyspace(keyspace),
+            name: format!("process {}", std::process::id()),
+            lease: Duration::from_secs(60),
+            skew: Duration::from_secs(10),
+            wait: Duration::from_secs(300),
+            deadline: None,
+            leave_out: false,
+            decision: None,
+            clock: Clock::system(),
+            holder: Uuid::new_v4(),
+            random: Random::new(),
+        }
+    }
+
     /// What others are told who waits for whom, and what is recorded with a file. Default: `process` and its number.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();

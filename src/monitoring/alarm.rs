@@ -209,6 +209,12 @@ impl Alarm {
         };
         Err(refused("an alarm", &self.name, problem, "CloudWatch would refuse it (API:PutMetricAlarm)"))
     }
+
+    /// As [`every`](Self::every) and [`datapoints`](Self::datapoints), for what a test checks.
+    pub(super) fn over(mut self, period: Period, breaching: u32, of: u32) -> Self {
+        (self.period, self.datapoints_to_alarm, self.evaluation_periods) = (period, breaching, of);
+        self
+    }
 }
 
 /// The quota for an alarm on an expression (CloudWatch User Guide, "CloudWatch service quotas").

@@ -5,6 +5,7 @@ use keyspaces_cql::metrics::{
 };
 use serde_json::{Value, json};
 
+use super::recommended;
 use super::{Expression, Period, Table};
 use crate::Error;
 use crate::region::Region;
@@ -144,17 +145,20 @@ fn widgets(table: &Table) -> Vec<Widget> {
     };
     let minute = |title: &str, lines: Vec<Line>| Widget::new(title, Period::MINUTE, lines);
     let throttles = vec![
-        Line::new("reads", table.all(READ_THROTTLE_EVENTS, &[Operation::Select])),
-        Line::new("writes", table.all(WRITE_THROTTLE_EVENTS, &Operation::WRITES)),
+        Line::new("reads", recommended::all(table, READ_THROTTLE_EVENTS, &[Operation::Select])),
+        Line::new("writes", recommended::all(table, WRITE_THROTTLE_EVENTS, &Operation::WRITES)),
         Line::new(
             "over a partition's capacity",
-            table.all(STORAGE_PARTITION_THROUGHPUT_CAPACITY_EXCEEDED, &Operation::ALL),
+            recommended::all(table, STORAGE_PARTITION_THROUGHPUT_CAPACITY_EXCEEDED, &Operation::ALL),
         ),
-        Line::new("over a connection's rate", table.all(PER_CONNECTION_REQUEST_RATE_EXCEEDED, &Operation::ALL)),
+        Line::new(
+            "over a connection's rate",
+            recommended::all(table, PER_CONNECTION_REQUEST_RATE_EXCEEDED, &Operation::ALL),
+        ),
     ];
     let errors = vec![
-        Line::new("system errors", table.all(SYSTEM_ERRORS, &Operation::ALL)),
-        Line::new("user errors", table.all(USER_ERRORS, &Operation::ALL)),
+        Line::new("system errors", recommended::all(table, SYSTEM_ERRORS, &Operation::ALL)),
+        Line::new("user errors", recommended::all(table, USER_ERRORS, &Operation::ALL)),
         Line::new(
             "failed conditions",
             Expression::from(CONDITIONAL_CHECK_FAILED_REQUESTS.sum().of(keyspace, name)).or_zero(),
@@ -162,12 +166,14 @@ fn widgets(table: &Table) -> Vec<Widget> {
     ];
     let mut capacity: Vec<Line> = ["consumed reads a second", "consumed writes a second"]
         .into_iter()
-        .zip(table.consumed())
+        .zip(recommended::consumed(table))
         .map(|(label, series)| Line::new(label, Expression::per_second(series)))
         .collect();
     if table.is_provisioned {
         let labels = ["provisioned reads", "provisioned writes"].into_iter();
-        capacity.extend(labels.zip(table.provisioned_capacity()).map(|(label, series)| Line::new(label, series)));
+        capacity.extend(
+            labels.zip(recommended::provisioned_capacity(table)).map(|(label, series)| Line::new(label, series)),
+        );
     }
     let size = Line::new("bytes", BILLABLE_TABLE_SIZE_IN_BYTES.maximum().of(keyspace, name));
     vec![

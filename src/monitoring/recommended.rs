@@ -29,36 +29,38 @@ use super::{Alarm, Expression, Period, Table};
 pub fn recommended(table: &Table) -> Vec<Alarm> {
     let mut alarms = vec![
         throttled_requests(table),
-        table.each_minute(
+        each_minute(
+            table,
             "hot partition",
             "A storage partition was asked for more than 3,000 RCU or 1,000 WCU a second, so its requests are throttled \
              however much capacity the table has. Capacity does not help: spread the load over more partition keys. In each \
              of five minutes, because a burst passes by itself (threshold of AWS Incident Detection and Response).",
-            table.all(STORAGE_PARTITION_THROUGHPUT_CAPACITY_EXCEEDED, &Operation::ALL),
+            all(table, STORAGE_PARTITION_THROUGHPUT_CAPACITY_EXCEEDED, &Operation::ALL),
             5,
             5,
         ),
-        table.each_minute(
+        each_minute(
+            table,
             "connection rate",
             "Requests went over the 3,000 a second that one connection takes. Open more connections, or connect to more \
              peers. In each of five minutes (threshold of AWS Incident Detection and Response).",
-            table.all(PER_CONNECTION_REQUEST_RATE_EXCEEDED, &Operation::ALL),
+            all(table, PER_CONNECTION_REQUEST_RATE_EXCEEDED, &Operation::ALL),
             5,
             5,
         ),
-        table.each_minute(
+        each_minute(
+            table,
             "system errors",
             "The service failed requests with ServerError. The client repeats what it may, so a single one is no reason to \
              wake somebody; one or more in three of five minutes is.",
-            table.all(SYSTEM_ERRORS, &Operation::ALL),
+            all(table, SYSTEM_ERRORS, &Operation::ALL),
             3,
             5,
         ),
     ];
-    alarms.extend(table.shares());
+    alarms.extend(shares(table));
     alarms.push(
-        table
-            .alarm(
+        alarm(table,
                 "failed conditions",
                 "More than 100 conditional writes a minute found their condition false for five minutes: writers contend \
                  for the same rows, and each failed write is billed as one that was applied. What is usual depends on the \
@@ -68,8 +70,8 @@ pub fn recommended(table: &Table) -> Vec<Alarm> {
             )
             .over(Period::MINUTE, 5, 5),
     );
-    alarms.extend(table.replication());
-    alarms.extend(table.streams());
+    alarms.extend(replication(table));
+    alarms.extend(streams(table));
     alarms
 }
 
@@ -77,10 +79,11 @@ pub fn recommended(table: &Table) -> Vec<Alarm> {
 /// table, which does not exist; throttled reads and writes are counted by operation, and are added here.
 #[must_use]
 pub fn throttled_requests(table: &Table) -> Alarm {
-    let throttled =
-        [table.each(READ_THROTTLE_EVENTS, &[Operation::Select]), table.each(WRITE_THROTTLE_EVENTS, &Operation::WRITES)];
-    table
-        .alarm(
+    let throttled = [
+        each(table, READ_THROTTLE_EVENTS, &[Operation::Select]),
+        each(table, WRITE_THROTTLE_EVENTS, &Operation::WRITES),
+    ];
+    alarm(table,
             "throttled requests",
             "More than ten reads and writes a minute were throttled for three minutes: the load is above the capacity of the \
              table, of the account, of a connection or of a partition. Raise the capacity, or use auto scaling or on-demand \
@@ -91,104 +94,97 @@ pub fn throttled_requests(table: &Table) -> Alarm {
         .over(Period::MINUTE, 3, 3)
 }
 
-impl Table {
-    fn alarm(&self, name: &str, reason: &str, watched: impl Into<Expression>, comparison: super::Comparison) -> Alarm {
-        Alarm::unchecked(format!("{self} {name}"), reason.to_owned(), watched.into(), comparison)
-    }
-
-    /// One or more in so many of the last minutes.
-    fn each_minute(&self, name: &str, reason: &str, watched: Expression, breaching: u32, of: u32) -> Alarm {
-        self.alarm(name, reason, watched, AtLeast(1.0)).over(Period::MINUTE, breaching, of)
-    }
-
-    /// A metric of each operation, 0 where there is nothing to report.
-    fn each(&self, metric: Metric<OfOperation, SumAndSampleCount>, operations: &[Operation]) -> Vec<Expression> {
-        let of = |operation: &Operation| metric.sum().of(&self.keyspace, &self.name, *operation);
-        operations.iter().map(|operation| Expression::from(of(operation)).or_zero()).collect()
-    }
-
-    pub(super) fn all(&self, metric: Metric<OfOperation, SumAndSampleCount>, operations: &[Operation]) -> Expression {
-        Expression::sum(self.each(metric, operations))
-    }
-
-    pub(super) fn consumed(&self) -> [Series; 2] {
-        [CONSUMED_READ_CAPACITY_UNITS, CONSUMED_WRITE_CAPACITY_UNITS]
-            .map(|metric| metric.sum().of(&self.keyspace, &self.name))
-    }
-
-    pub(super) fn provisioned_capacity(&self) -> [Series; 2] {
-        [PROVISIONED_READ_CAPACITY_UNITS, PROVISIONED_WRITE_CAPACITY_UNITS]
-            .map(|metric| metric.average().of(&self.keyspace, &self.name))
-    }
-
-    /// What part of its provisioned capacity and of the account's quota it uses.
-    fn shares(&self) -> Vec<Alarm> {
-        let quotas = [ACCOUNT_MAX_TABLE_LEVEL_READS, ACCOUNT_MAX_TABLE_LEVEL_WRITES];
-        let directions = ["reads", "writes"].into_iter().zip(self.consumed());
-        let sides = directions.zip(self.provisioned_capacity()).zip(quotas);
-        let mut alarms = Vec::new();
-        for (((direction, consumed), provisioned), quota) in sides {
-            let share = |of: Series| Expression::per_second(consumed.clone()) / Expression::from(of).or_last() * 100;
-            if self.is_provisioned {
-                let reason = format!(
-                    "The table uses more than 80 % of its provisioned capacity for {direction}, on average over each of \
-                     three times five minutes. Above 100 % it is throttled as soon as its burst capacity is used up. Five \
-                     minutes is the interval at which the provisioned capacity is reported."
-                );
-                let name = format!("provisioned {direction}");
-                alarms.push(self.alarm(&name, &reason, share(provisioned), Above(80.0)).over(
-                    Period::FIVE_MINUTES,
-                    3,
-                    3,
-                ));
-            }
-            let reason = format!(
-                "The table uses more than 80 % of what the account's quota lets one table use for {direction}. More than \
-                 the quota is throttled in either capacity mode; an increase of it has to be asked for ahead."
-            );
-            let name = format!("account quota for {direction}");
-            let share = share(quota.maximum().of_account());
-            alarms.push(self.alarm(&name, &reason, share, Above(80.0)).over(Period::FIVE_MINUTES, 3, 3));
-        }
-        alarms
-    }
-
-    fn replication(&self) -> impl Iterator<Item = Alarm> {
-        self.receiving_regions.iter().map(|region| {
-            let latency = REPLICATION_LATENCY.average();
-            // The sources disagree about the dimensions; CloudWatch has data under one of the two.
-            let latency = [
-                latency.of(&self.keyspace, &self.name, region),
-                latency.of_table_alone(&self.name, region),
-            ];
-            let reason = format!(
-                "Writes took more than a second on average to reach {region}, for five minutes: reads there are older than \
-                 that (threshold of AWS Incident Detection and Response)."
-            );
-            let name = format!("replication to {region}");
-            let latency = latency.map(|series| Expression::from(series).or_zero());
-            self.alarm(&name, &reason, Expression::highest(latency), Above(1000.0)).over(Period::MINUTE, 5, 5)
-        })
-    }
-
-    fn streams(&self) -> impl Iterator<Item = Alarm> {
-        self.stream_labels.iter().map(|label| {
-            let of = |operation| STREAM_SYSTEM_ERRORS.sum().of(&self.keyspace, &self.name, label, operation);
-            let errors = StreamOperation::ALL.map(|operation| Expression::from(of(operation)).or_zero());
-            let name = format!("errors of stream {label}");
-            let reason = "Calls on the change data capture stream failed with HTTP 500. Records are kept for 24 hours; a \
-                          consumer that cannot read falls behind, and the service has no metric for how far.";
-            self.each_minute(&name, reason, Expression::sum(errors), 3, 5)
-        })
-    }
+fn alarm(
+    table: &Table,
+    name: &str,
+    reason: &str,
+    watched: impl Into<Expression>,
+    comparison: super::Comparison,
+) -> Alarm {
+    Alarm::unchecked(format!("{table} {name}"), reason.to_owned(), watched.into(), comparison)
 }
 
-impl Alarm {
-    /// As [`every`](Self::every) and [`datapoints`](Self::datapoints), for what a test checks.
-    fn over(mut self, period: Period, breaching: u32, of: u32) -> Self {
-        (self.period, self.datapoints_to_alarm, self.evaluation_periods) = (period, breaching, of);
-        self
+/// One or more in so many of the last minutes.
+fn each_minute(table: &Table, name: &str, reason: &str, watched: Expression, breaching: u32, of: u32) -> Alarm {
+    alarm(table, name, reason, watched, AtLeast(1.0)).over(Period::MINUTE, breaching, of)
+}
+
+/// A metric of each operation, 0 where there is nothing to report.
+fn each(table: &Table, metric: Metric<OfOperation, SumAndSampleCount>, operations: &[Operation]) -> Vec<Expression> {
+    let of = |operation: &Operation| metric.sum().of(&table.keyspace, &table.name, *operation);
+    operations.iter().map(|operation| Expression::from(of(operation)).or_zero()).collect()
+}
+
+pub(super) fn all(
+    table: &Table,
+    metric: Metric<OfOperation, SumAndSampleCount>,
+    operations: &[Operation],
+) -> Expression {
+    Expression::sum(each(table, metric, operations))
+}
+
+pub(super) fn consumed(table: &Table) -> [Series; 2] {
+    [CONSUMED_READ_CAPACITY_UNITS, CONSUMED_WRITE_CAPACITY_UNITS]
+        .map(|metric| metric.sum().of(&table.keyspace, &table.name))
+}
+
+pub(super) fn provisioned_capacity(table: &Table) -> [Series; 2] {
+    [PROVISIONED_READ_CAPACITY_UNITS, PROVISIONED_WRITE_CAPACITY_UNITS]
+        .map(|metric| metric.average().of(&table.keyspace, &table.name))
+}
+
+/// What part of its provisioned capacity and of the account's quota it uses.
+fn shares(table: &Table) -> Vec<Alarm> {
+    let quotas = [ACCOUNT_MAX_TABLE_LEVEL_READS, ACCOUNT_MAX_TABLE_LEVEL_WRITES];
+    let directions = ["reads", "writes"].into_iter().zip(consumed(table));
+    let sides = directions.zip(provisioned_capacity(table)).zip(quotas);
+    let mut alarms = Vec::new();
+    for (((direction, consumed), provisioned), quota) in sides {
+        let share = |of: Series| Expression::per_second(consumed.clone()) / Expression::from(of).or_last() * 100;
+        if table.is_provisioned {
+            let reason = format!(
+                "The table uses more than 80 % of its provisioned capacity for {direction}, on average over each of \
+                 three times five minutes. Above 100 % it is throttled as soon as its burst capacity is used up. Five \
+                 minutes is the interval at which the provisioned capacity is reported."
+            );
+            let name = format!("provisioned {direction}");
+            alarms.push(alarm(table, &name, &reason, share(provisioned), Above(80.0)).over(Period::FIVE_MINUTES, 3, 3));
+        }
+        let reason = format!(
+            "The table uses more than 80 % of what the account's quota lets one table use for {direction}. More than \
+             the quota is throttled in either capacity mode; an increase of it has to be asked for ahead."
+        );
+        let name = format!("account quota for {direction}");
+        let share = share(quota.maximum().of_account());
+        alarms.push(alarm(table, &name, &reason, share, Above(80.0)).over(Period::FIVE_MINUTES, 3, 3));
     }
+    alarms
+}
+
+fn replication(table: &Table) -> impl Iterator<Item = Alarm> {
+    table.receiving_regions.iter().map(|region| {
+        let latency = REPLICATION_LATENCY.average();
+        // The sources disagree about the dimensions; CloudWatch has data under one of the two.
+        let latency = [latency.of(&table.keyspace, &table.name, region), latency.of_table_alone(&table.name, region)];
+        let reason = format!(
+            "Writes took more than a second on average to reach {region}, for five minutes: reads there are older than \
+             that (threshold of AWS Incident Detection and Response)."
+        );
+        let name = format!("replication to {region}");
+        let latency = latency.map(|series| Expression::from(series).or_zero());
+        alarm(table, &name, &reason, Expression::highest(latency), Above(1000.0)).over(Period::MINUTE, 5, 5)
+    })
+}
+
+fn streams(table: &Table) -> impl Iterator<Item = Alarm> {
+    table.stream_labels.iter().map(|label| {
+        let of = |operation| STREAM_SYSTEM_ERRORS.sum().of(&table.keyspace, &table.name, label, operation);
+        let errors = StreamOperation::ALL.map(|operation| Expression::from(of(operation)).or_zero());
+        let name = format!("errors of stream {label}");
+        let reason = "Calls on the change data capture stream failed with HTTP 500. Records are kept for 24 hours; a \
+                      consumer that cannot read falls behind, and the service has no metric for how far.";
+        each_minute(table, &name, reason, Expression::sum(errors), 3, 5)
+    })
 }
 
 #[cfg(test)]

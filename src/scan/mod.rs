@@ -29,80 +29,53 @@ const RANGES: NonZeroU16 = NonZeroU16::MIN.saturating_add(255);
 /// Each holds a page.
 const MOST_IN_FLIGHT: usize = 32;
 
-impl<R: OwnedRow> Select<(i64, i64), R> {
-    /// Reads a whole table page by page, in as many token ranges at once as the session has connections (at most 32).
-    ///
-    /// The text selects by token, with both ends bound: `WHERE token(…) > ? AND token(…) <= ?`, all columns of the partition
-    /// key in the parentheses.
-    ///
-    /// ```no_run
-    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
-    /// use keyspaces::Select;
-    ///
-    /// let names: Select<(i64, i64), (String, String)> =
-    ///     session.prepare("SELECT id, name FROM shop.names WHERE token(id) > ? AND token(id) <= ?").await?;
-    /// let mut scan = names.scan()?;
-    /// while let Some(rows) = scan.try_next().await? {
-    ///     println!("{} rows more, {:.0} % of the ranges done", rows.len(), 100.0 * scan.progress().fraction());
-    /// }
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Refused`](ErrorKind::Refused) if the text does not select by token like that or has a `LIMIT`, which
-    /// would hold for each range, or if the account's partitioner is not Murmur3 (DG:working-with-partitioners), which is
-    /// seen from the type of its tokens.
-    pub fn scan(&self) -> Result<Scan<R>, Error> {
-        self.check_tokens()?;
-        Ok(Scan::new(self.clone(), ScanProgress::begin(self.fingerprint(), RANGES)))
-    }
+pub(crate) fn scan<R: OwnedRow>(select: &Select<(i64, i64), R>) -> Result<Scan<R>, Error> {
+    check_tokens(select)?;
+    Ok(Scan::new(select.clone(), ScanProgress::begin(fingerprint(select), RANGES)))
+}
 
-    /// Goes on with a scan from where it was when `progress` was taken, be it in another run of the program.
-    ///
-    /// # Errors
-    ///
-    /// As [`scan`](Self::scan), and [`Cursor`](ErrorKind::Cursor) if the progress is of another statement.
-    pub fn scan_from(&self, progress: &ScanProgress) -> Result<Scan<R>, Error> {
-        self.check_tokens()?;
-        progress.check(self.fingerprint(), &self.core.call.about)?;
-        Ok(Scan::new(self.clone(), progress.clone()))
-    }
+pub(crate) fn scan_from<R: OwnedRow>(
+    select: &Select<(i64, i64), R>,
+    progress: &ScanProgress,
+) -> Result<Scan<R>, Error> {
+    check_tokens(select)?;
+    progress.check(fingerprint(select), &select.core.call.about)?;
+    Ok(Scan::new(select.clone(), progress.clone()))
+}
 
-    fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::new(self.core.text, Cells::of(&[], 0))
-    }
+fn fingerprint<R: OwnedRow>(select: &Select<(i64, i64), R>) -> Fingerprint {
+    Fingerprint::new(select.core.text, Cells::of(&[], 0))
+}
 
-    fn check_tokens(&self) -> Result<(), Error> {
-        let about = &self.core.call.about;
-        let refused = |problem: &'static str, advice: &'static str| {
-            Err(Error::new(ErrorKind::Refused, about.attempted.clone(), problem).with_advice(advice))
-        };
-        if let Some(Statement::Select(select)) = about.tree() {
-            let by_token = select.relations.iter().filter(|relation| matches!(relation.subject, Subject::Token(_)));
-            if !by_token.map(|relation| relation.operator).eq([Operator::Greater, Operator::LessOrEqual]) {
-                return refused(
-                    "a scan selects by token, the text does not",
-                    "Write WHERE token(partition key) > ? AND token(partition key) <= ?",
-                );
-            }
-            if select.limit.is_some() {
-                return refused(
-                    "a scan reads all rows, the text has a LIMIT, which would hold for each of its ranges",
-                    "Leave the LIMIT away, and stop reading when there are enough",
-                );
-            }
-        }
-        let columns = self.core.prepared.get_variable_col_specs();
-        if columns.iter().any(|column| !matches!(column.typ(), ColumnType::Native(NativeType::BigInt))) {
+fn check_tokens<R: OwnedRow>(select: &Select<(i64, i64), R>) -> Result<(), Error> {
+    let about = &select.core.call.about;
+    let refused = |problem: &'static str, advice: &'static str| {
+        Err(Error::new(ErrorKind::Refused, about.attempted.clone(), problem).with_advice(advice))
+    };
+    if let Some(Statement::Select(select)) = about.tree() {
+        let by_token = select.relations.iter().filter(|relation| matches!(relation.subject, Subject::Token(_)));
+        if !by_token.map(|relation| relation.operator).eq([Operator::Greater, Operator::LessOrEqual]) {
             return refused(
-                "the tokens are not those of the Murmur3 partitioner",
-                "Set it for the account and region: UPDATE system.local SET partitioner = \
-                 'org.apache.cassandra.dht.Murmur3Partitioner' WHERE key = 'local' (DG:working-with-partitioners)",
+                "a scan selects by token, the text does not",
+                "Write WHERE token(partition key) > ? AND token(partition key) <= ?",
             );
         }
-        Ok(())
+        if select.limit.is_some() {
+            return refused(
+                "a scan reads all rows, the text has a LIMIT, which would hold for each of its ranges",
+                "Leave the LIMIT away, and stop reading when there are enough",
+            );
+        }
     }
+    let columns = select.core.prepared.get_variable_col_specs();
+    if columns.iter().any(|column| !matches!(column.typ(), ColumnType::Native(NativeType::BigInt))) {
+        return refused(
+            "the tokens are not those of the Murmur3 partitioner",
+            "Set it for the account and region: UPDATE system.local SET partitioner = \
+             'org.apache.cassandra.dht.Murmur3Partitioner' WHERE key = 'local' (DG:working-with-partitioners)",
+        );
+    }
+    Ok(())
 }
 
 /// A whole table as a [`Stream`] of pages, in no order, from [`Select::scan`]; it is `Unpin` and `Send`.
@@ -148,7 +121,7 @@ impl<R: OwnedRow> Scan<R> {
     #[must_use]
     pub fn ranges(mut self, ranges: NonZeroU16) -> Self {
         if self.progress.is_fresh() {
-            self.progress = ScanProgress::begin(self.select.fingerprint(), ranges);
+            self.progress = ScanProgress::begin(fingerprint(&self.select), ranges);
         }
         self
     }

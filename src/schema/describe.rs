@@ -41,181 +41,175 @@ pub struct Replica {
     pub status: TableStatus,
 }
 
-impl Schema<'_> {
-    /// A table as it is now, if there is one: its definition, state, auto scaling, tags and replicas.
-    ///
-    /// Reads `system_schema`, `system_schema_mcs` and `system_multiregion_info`, a handful of small queries, and passes
-    /// over what the service shows there and this version does not know.
-    ///
-    /// Dropping the future ends the read.
-    ///
-    /// # Errors
-    ///
-    /// [`Server`](ErrorKind::Server) if what the system tables say makes no table; else as of reading any table.
-    pub async fn describe_table(&self, keyspace: &str, table: &str) -> Result<Option<TableDescription>, Error> {
-        let mut described = self.describe_untagged(keyspace, table).await?;
-        if let Some(described) = described.as_mut().filter(|_| !self.session.is_plain_cassandra()) {
-            described.definition.options.tags = self.table_tags(keyspace, table).await?;
-        }
-        Ok(described)
+pub(crate) async fn describe_table(
+    schema: &Schema<'_>,
+    keyspace: &str,
+    table: &str,
+) -> Result<Option<TableDescription>, Error> {
+    let mut described = describe_untagged(schema, keyspace, table).await?;
+    if let Some(described) = described.as_mut().filter(|_| !schema.session.is_plain_cassandra()) {
+        described.definition.options.tags = table_tags(schema, keyspace, table).await?;
     }
+    Ok(described)
+}
 
-    /// As [`describe_table`](Self::describe_table) without its tags, which takes a query less.
-    pub(crate) async fn describe_untagged(
-        &self,
-        keyspace: &str,
-        table: &str,
-    ) -> Result<Option<TableDescription>, Error> {
-        let columns = "SELECT column_name, clustering_order, kind, position, type FROM system_schema.columns \
-                       WHERE keyspace_name = ? AND table_name = ?";
-        let columns = self.rows(columns, keyspace, table).await?;
-        if columns.is_empty() {
-            return Ok(None);
-        }
-        let mut definition = definition(keyspace, table, &columns)?;
-        let plain = self.session.is_plain_cassandra();
-        let tables = if plain { "system_schema.tables" } else { "system_schema_mcs.tables" };
-        let row = format!("SELECT * FROM {tables} WHERE keyspace_name = ? AND table_name = ?");
-        let row = self.rows(&row, keyspace, table).await?.into_iter().next();
-        let row = |column: &str| row.as_ref().and_then(|row| row.get(column));
-        let comment = row("comment").and_then(CqlValue::as_text).filter(|comment| !comment.is_empty()).cloned();
-        let seconds = row("default_time_to_live").and_then(CqlValue::as_int).and_then(|ttl| u32::try_from(ttl).ok());
-        if plain {
-            definition.options.default_time_to_live = seconds.filter(|seconds| *seconds > 0);
-            definition.options.comment = comment;
-            return Ok(Some(TableDescription {
-                definition,
-                status: None,
-                created: None,
-                stream_arn: None,
-                earliest_restorable: None,
-                replicas: Vec::new(),
-            }));
-        }
-        let custom_properties = row("custom_properties").map(shown).unwrap_or_default();
-        let earliest = PointInTimeRecovery::earliest_restorable(&custom_properties);
-        let mut options = TableOptions::from_custom_properties(&custom_properties);
-        if let Some(seconds) = seconds.filter(|seconds| *seconds > 0) {
-            options = options.and(TableProperty::DefaultTimeToLive(seconds));
-        }
-        if options.cdc.is_none() && row("cdc").and_then(CqlValue::as_boolean) == Some(true) {
-            options = options.and(Cdc::On(Default::default()));
-        }
-        options.comment = comment;
-        options.auto_scaling = self.auto_scaling(keyspace, table).await?;
-        definition.options = options;
-        let replicas =
-            "SELECT region, status FROM system_multiregion_info.tables WHERE keyspace_name = ? AND table_name = ?";
-        let replicas = self.rows(replicas, keyspace, table).await?;
-        let replicas = replicas.iter().filter_map(|row| {
-            Some(Replica { region: text(row, "region")?, status: TableStatus::of(&text(row, "status")?) })
-        });
-        Ok(Some(TableDescription {
-            status: row("status").and_then(CqlValue::as_text).map(|word| TableStatus::of(word)),
-            created: row("creation_time").and_then(CqlValue::as_cql_timestamp).and_then(|at| at.try_into().ok()),
-            stream_arn: row("latest_stream_arn").and_then(CqlValue::as_text).cloned(),
-            earliest_restorable: earliest.and_then(|at| DateTime::from_timestamp_millis(at.unix_millis())),
-            replicas: replicas.collect(),
+/// As [`describe_table`](Self::describe_table) without its tags, which takes a query less.
+pub(crate) async fn describe_untagged(
+    schema: &Schema<'_>,
+    keyspace: &str,
+    table: &str,
+) -> Result<Option<TableDescription>, Error> {
+    let columns = "SELECT column_name, clustering_order, kind, position, type FROM system_schema.columns \
+                   WHERE keyspace_name = ? AND table_name = ?";
+    let columns = read_rows(schema, columns, keyspace, table).await?;
+    if columns.is_empty() {
+        return Ok(None);
+    }
+    let mut definition = definition(keyspace, table, &columns)?;
+    let plain = schema.session.is_plain_cassandra();
+    let tables = if plain { "system_schema.tables" } else { "system_schema_mcs.tables" };
+    let row = format!("SELECT * FROM {tables} WHERE keyspace_name = ? AND table_name = ?");
+    let row = read_rows(schema, &row, keyspace, table).await?.into_iter().next();
+    let row = |column: &str| row.as_ref().and_then(|row| row.get(column));
+    let comment = row("comment").and_then(CqlValue::as_text).filter(|comment| !comment.is_empty()).cloned();
+    let seconds = row("default_time_to_live").and_then(CqlValue::as_int).and_then(|ttl| u32::try_from(ttl).ok());
+    if plain {
+        definition.options.default_time_to_live = seconds.filter(|seconds| *seconds > 0);
+        definition.options.comment = comment;
+        return Ok(Some(TableDescription {
             definition,
-        }))
+            status: None,
+            created: None,
+            stream_arn: None,
+            earliest_restorable: None,
+            replicas: Vec::new(),
+        }));
     }
+    let custom_properties = row("custom_properties").map(shown).unwrap_or_default();
+    let earliest = PointInTimeRecovery::earliest_restorable(&custom_properties);
+    let mut options = TableOptions::from_custom_properties(&custom_properties);
+    if let Some(seconds) = seconds.filter(|seconds| *seconds > 0) {
+        options = options.and(TableProperty::DefaultTimeToLive(seconds));
+    }
+    if options.cdc.is_none() && row("cdc").and_then(CqlValue::as_boolean) == Some(true) {
+        options = options.and(Cdc::On(Default::default()));
+    }
+    options.comment = comment;
+    options.auto_scaling = auto_scaling(schema, keyspace, table).await?;
+    definition.options = options;
+    let replicas =
+        "SELECT region, status FROM system_multiregion_info.tables WHERE keyspace_name = ? AND table_name = ?";
+    let replicas = read_rows(schema, replicas, keyspace, table).await?;
+    let replicas = replicas.iter().filter_map(|row| {
+        Some(Replica { region: text(row, "region")?, status: TableStatus::of(&text(row, "status")?) })
+    });
+    Ok(Some(TableDescription {
+        status: row("status").and_then(CqlValue::as_text).map(|word| TableStatus::of(word)),
+        created: row("creation_time").and_then(CqlValue::as_cql_timestamp).and_then(|at| at.try_into().ok()),
+        stream_arn: row("latest_stream_arn").and_then(CqlValue::as_text).cloned(),
+        earliest_restorable: earliest.and_then(|at| DateTime::from_timestamp_millis(at.unix_millis())),
+        replicas: replicas.collect(),
+        definition,
+    }))
+}
 
-    /// A keyspace as it is now, if there is one: its Regions and tags.
-    ///
-    /// Dropping the future ends the read.
-    ///
-    /// # Errors
-    ///
-    /// As of reading any table.
-    pub async fn describe_keyspace(&self, keyspace: &str) -> Result<Option<KeyspaceDefinition>, Error> {
-        let mut described = self.describe_untagged_keyspace(keyspace).await?;
-        if let Some(described) = described.as_mut().filter(|_| !self.session.is_plain_cassandra()) {
-            described.tags = self.keyspace_tags(keyspace).await?.unwrap_or_default();
+pub(crate) async fn describe_keyspace(
+    schema: &Schema<'_>,
+    keyspace: &str,
+) -> Result<Option<KeyspaceDefinition>, Error> {
+    let mut described = describe_untagged_keyspace(schema, keyspace).await?;
+    if let Some(described) = described.as_mut().filter(|_| !schema.session.is_plain_cassandra()) {
+        described.tags = keyspace_tags(schema, keyspace).await?.unwrap_or_default();
+    }
+    Ok(described)
+}
+
+/// As [`describe_keyspace`](Self::describe_keyspace) without its tags.
+pub(crate) async fn describe_untagged_keyspace(
+    schema: &Schema<'_>,
+    keyspace: &str,
+) -> Result<Option<KeyspaceDefinition>, Error> {
+    let of = if schema.session.is_plain_cassandra() { "system_schema" } else { "system_schema_mcs" };
+    let there = format!("SELECT replication FROM {of}.keyspaces WHERE keyspace_name = ?");
+    let rows: Vec<Row> = schema.session.rows(&there, (keyspace.to_owned(),)).try_collect().await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let mut replication = row.get("replication").map(entries).unwrap_or_default();
+    let class = replication.remove("class").unwrap_or_default();
+    let mut definition = KeyspaceDefinition::new(keyspace);
+    if class.ends_with("NetworkTopologyStrategy") && !schema.session.is_plain_cassandra() {
+        definition.replication = Replication::MultiRegion(replication.into_keys().collect());
+    }
+    Ok(Some(definition))
+}
+
+async fn auto_scaling(schema: &Schema<'_>, keyspace: &str, table: &str) -> Result<Option<AutoScaling>, Error> {
+    let of = "SELECT * FROM system_schema_mcs.autoscaling WHERE keyspace_name = ? AND table_name = ?";
+    let rows = read_rows(schema, of, keyspace, table).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let scaling = |row: &Row, column| {
+        let shown = row.get(column).map(entries).filter(|entries| !entries.is_empty())?;
+        CapacityScaling::from_shown(&shown).ok()
+    };
+    let read = scaling(row, READ_SCALING);
+    let mut replicas = BTreeMap::new();
+    let of = "SELECT * FROM system_multiregion_info.autoscaling WHERE keyspace_name = ? AND table_name = ?";
+    for row in read_rows(schema, of, keyspace, table).await? {
+        if let (Some(region), Some(own)) = (text(&row, "region"), scaling(&row, READ_SCALING))
+            && Some(own) != read
+        {
+            replicas.insert(region, own);
         }
-        Ok(described)
     }
+    let scaling = AutoScaling { read, write: scaling(row, WRITE_SCALING), replicas };
+    Ok(Some(scaling).filter(|scaling| *scaling != AutoScaling::default()))
+}
 
-    /// As [`describe_keyspace`](Self::describe_keyspace) without its tags.
-    pub(crate) async fn describe_untagged_keyspace(&self, keyspace: &str) -> Result<Option<KeyspaceDefinition>, Error> {
-        let of = if self.session.is_plain_cassandra() { "system_schema" } else { "system_schema_mcs" };
-        let there = format!("SELECT replication FROM {of}.keyspaces WHERE keyspace_name = ?");
-        let rows: Vec<Row> = self.session.rows(&there, (keyspace.to_owned(),)).try_collect().await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let mut replication = row.get("replication").map(entries).unwrap_or_default();
-        let class = replication.remove("class").unwrap_or_default();
-        let mut definition = KeyspaceDefinition::new(keyspace);
-        if class.ends_with("NetworkTopologyStrategy") && !self.session.is_plain_cassandra() {
-            definition.replication = Replication::MultiRegion(replication.into_keys().collect());
+/// The types of a keyspace, by their names.
+pub(crate) async fn types(schema: &Schema<'_>, keyspace: &str) -> Result<Vec<TypeDefinition>, Error> {
+    const TYPES: &str = "SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?";
+    let mut rows = schema.session.rows::<(String, Vec<String>, Vec<String>)>(TYPES, (keyspace.to_owned(),));
+    let mut types = Vec::new();
+    while let Some((name, names, field_types)) = rows.try_next().await? {
+        let mut definition = TypeDefinition::new(keyspace, name.as_str());
+        for (field, text) in names.into_iter().zip(field_types) {
+            let field_type: CqlType = text.parse().map_err(|error| {
+                let problem = format!("the type {text} of its field {field} cannot be read");
+                let attempted = format!("describing the type {keyspace}.{name}");
+                Error::new(ErrorKind::Server, attempted, problem).with_source(error)
+            })?;
+            definition = definition.field(field, field_type);
         }
-        Ok(Some(definition))
+        types.push(definition);
     }
+    Ok(types)
+}
 
-    async fn auto_scaling(&self, keyspace: &str, table: &str) -> Result<Option<AutoScaling>, Error> {
-        let of = "SELECT * FROM system_schema_mcs.autoscaling WHERE keyspace_name = ? AND table_name = ?";
-        let rows = self.rows(of, keyspace, table).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let scaling = |row: &Row, column| {
-            let shown = row.get(column).map(entries).filter(|entries| !entries.is_empty())?;
-            CapacityScaling::from_shown(&shown).ok()
-        };
-        let read = scaling(row, READ_SCALING);
-        let mut replicas = BTreeMap::new();
-        let of = "SELECT * FROM system_multiregion_info.autoscaling WHERE keyspace_name = ? AND table_name = ?";
-        for row in self.rows(of, keyspace, table).await? {
-            if let (Some(region), Some(own)) = (text(&row, "region"), scaling(&row, READ_SCALING))
-                && Some(own) != read
-            {
-                replicas.insert(region, own);
-            }
-        }
-        let scaling = AutoScaling { read, write: scaling(row, WRITE_SCALING), replicas };
-        Ok(Some(scaling).filter(|scaling| *scaling != AutoScaling::default()))
-    }
+async fn table_tags(schema: &Schema<'_>, keyspace: &str, table: &str) -> Result<Option<Tags>, Error> {
+    const TAGS: &str =
+        "SELECT resource_type, tags FROM system_schema_mcs.tags WHERE keyspace_name = ? AND resource_name = ?";
+    tags(schema, TAGS, (keyspace.to_owned(), table.to_owned()), "table").await
+}
 
-    /// The types of a keyspace, by their names.
-    pub(crate) async fn types(&self, keyspace: &str) -> Result<Vec<TypeDefinition>, Error> {
-        const TYPES: &str =
-            "SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?";
-        let mut rows = self.session.rows::<(String, Vec<String>, Vec<String>)>(TYPES, (keyspace.to_owned(),));
-        let mut types = Vec::new();
-        while let Some((name, names, field_types)) = rows.try_next().await? {
-            let mut definition = TypeDefinition::new(keyspace, name.as_str());
-            for (field, text) in names.into_iter().zip(field_types) {
-                let field_type: CqlType = text.parse().map_err(|error| {
-                    let problem = format!("the type {text} of its field {field} cannot be read");
-                    let attempted = format!("describing the type {keyspace}.{name}");
-                    Error::new(ErrorKind::Server, attempted, problem).with_source(error)
-                })?;
-                definition = definition.field(field, field_type);
-            }
-            types.push(definition);
-        }
-        Ok(types)
-    }
+async fn keyspace_tags(schema: &Schema<'_>, keyspace: &str) -> Result<Option<Tags>, Error> {
+    const TAGS: &str =
+        "SELECT resource_type, tags FROM system_schema_mcs.tags WHERE keyspace_name = ? AND resource_type = ?";
+    tags(schema, TAGS, (keyspace.to_owned(), "keyspace".to_owned()), "keyspace").await
+}
 
-    async fn table_tags(&self, keyspace: &str, table: &str) -> Result<Option<Tags>, Error> {
-        const TAGS: &str =
-            "SELECT resource_type, tags FROM system_schema_mcs.tags WHERE keyspace_name = ? AND resource_name = ?";
-        self.tags(TAGS, (keyspace.to_owned(), table.to_owned()), "table").await
-    }
+/// A table may have the name of its keyspace, so the type of the resource is compared here.
+async fn tags(
+    schema: &Schema<'_>,
+    select: &str,
+    values: (String, String),
+    resource: &str,
+) -> Result<Option<Tags>, Error> {
+    let rows: Vec<Row> = schema.session.rows(select, values).try_collect().await?;
+    let row = rows.iter().find(|row| text(row, "resource_type").is_some_and(|it| it.eq_ignore_ascii_case(resource)));
+    Ok(row.and_then(|row| row.get("tags")).map(entries).filter(|tags| !tags.is_empty()))
+}
 
-    async fn keyspace_tags(&self, keyspace: &str) -> Result<Option<Tags>, Error> {
-        const TAGS: &str =
-            "SELECT resource_type, tags FROM system_schema_mcs.tags WHERE keyspace_name = ? AND resource_type = ?";
-        self.tags(TAGS, (keyspace.to_owned(), "keyspace".to_owned()), "keyspace").await
-    }
-
-    /// A table may have the name of its keyspace, so the type of the resource is compared here.
-    async fn tags(&self, select: &str, values: (String, String), resource: &str) -> Result<Option<Tags>, Error> {
-        let rows: Vec<Row> = self.session.rows(select, values).try_collect().await?;
-        let row =
-            rows.iter().find(|row| text(row, "resource_type").is_some_and(|it| it.eq_ignore_ascii_case(resource)));
-        Ok(row.and_then(|row| row.get("tags")).map(entries).filter(|tags| !tags.is_empty()))
-    }
-
-    async fn rows(&self, select: &str, keyspace: &str, table: &str) -> Result<Vec<Row>, Error> {
-        self.session.rows(select, (keyspace.to_owned(), table.to_owned())).try_collect().await
-    }
+async fn read_rows(schema: &Schema<'_>, select: &str, keyspace: &str, table: &str) -> Result<Vec<Row>, Error> {
+    schema.session.rows(select, (keyspace.to_owned(), table.to_owned())).try_collect().await
 }
 
 const READ_SCALING: &str = "provisioned_read_capacity_autoscaling_update";

@@ -37,67 +37,15 @@ pub struct Schema<'a> {
     session: &'a Session,
 }
 
-impl Session {
-    /// Keyspaces, tables and types as values: created, changed, dropped, waited for, described.
-    ///
-    /// Each change is made when it is awaited, and until then nothing is sent. It is done when the service says so in
-    /// `system_schema_mcs`, since Keyspaces answers a definition before it has carried it out, and what is used too early
-    /// fails with `unconfigured table`. On a plain Cassandra it waits for schema agreement instead, `SingleRegionStrategy`
-    /// is sent as `NetworkTopologyStrategy` with one replica, and what only Keyspaces has is refused unless
-    /// [told to be left out](SchemaChange::without_keyspaces_options_on_cassandra); so the same program defines its tables
-    /// in a container.
-    ///
-    /// ```no_run
-    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
-    /// use keyspaces::schema::{
-    ///     CapacityMode, KeyspaceDefinition, NativeType, Order, PointInTimeRecovery, TableDefinition,
-    /// };
-    ///
-    /// let schema = session.schema();
-    /// schema.create_keyspace_if_not_exists(&KeyspaceDefinition::new("plant")).await?;
-    /// let readings = TableDefinition::builder("plant", "readings")
-    ///     .partition_key("sensor", NativeType::Uuid)
-    ///     .clustering_column("at", NativeType::Timestamp, Order::Descending)
-    ///     .column("celsius", NativeType::Double)
-    ///     .with(CapacityMode::Provisioned { read: 1_000, write: 500 })
-    ///     .with(PointInTimeRecovery::Enabled)
-    ///     .build()?;
-    /// schema.create_table_if_not_exists(&readings).await?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Every change: [`Refused`](ErrorKind::Refused) if Keyspaces refuses it (reason and advice are in the error), the
-    /// server does, or it comes to nothing in the end; [`Timeout`](ErrorKind::Timeout) if it is not done within its deadline
-    /// ([`within`](SchemaChange::within), 5 minutes by default, 3 hours for a restore): the service goes on with it. Of several definitions, the
-    /// error says how many had been carried out, and how many more had been sent and go on in the service.
-    pub fn schema(&self) -> Schema<'_> {
-        Schema { session: self }
-    }
-
-    /// Creates, alters or drops what a text of CQL says, and waits until that is so. As with [`schema`](Self::schema),
-    /// for those who have their definitions as text.
-    ///
-    /// ```no_run
-    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
-    /// session
-    ///     .define("CREATE KEYSPACE IF NOT EXISTS shop WITH REPLICATION = {'class': 'SingleRegionStrategy'}")
-    ///     .within(std::time::Duration::from_secs(60))
-    ///     .await?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`schema`](Self::schema); and [`Refused`](ErrorKind::Refused) if the text is no definition. Defining again with
-    /// `IF NOT EXISTS` goes on waiting for what is still being made.
-    pub fn define(&self, cql: &str) -> SchemaChange<'_> {
-        SchemaChange::new(self, Definition::of_text(cql, self).map(|definition| vec![vec![definition]]))
-    }
+pub(crate) fn define<'s>(session: &'s Session, cql: &str) -> SchemaChange<'s> {
+    SchemaChange::new(session, Definition::of_text(cql, session).map(|definition| vec![vec![definition]]))
 }
 
 impl<'a> Schema<'a> {
+    pub(crate) fn new(session: &'a Session) -> Self {
+        Self { session }
+    }
+
     /// Creates a keyspace. One that is there is refused.
     pub fn create_keyspace(&self, keyspace: &KeyspaceDefinition) -> SchemaChange<'a> {
         self.one(Statement::CreateKeyspace(keyspace.create()))
@@ -243,6 +191,115 @@ impl<'a> Schema<'a> {
     fn one(&self, statement: Statement) -> SchemaChange<'a> {
         let definition = Definition::of(&statement, self.session);
         SchemaChange::new(self.session, definition.map(|definition| vec![vec![definition]]))
+    }
+
+    /// Brings back a table as it was at a moment of the last 35 days, as a new table, if point-in-time recovery was on at that
+    /// moment and has been since (`DG:PointInTimeRecovery_HowItWorks`). The table itself is not touched; one that was dropped
+    /// can be brought back too.
+    ///
+    /// Columns, rows and TTL are those of the moment. Capacity mode, auto scaling, encryption and point-in-time recovery are
+    /// those that the table has now, or had when it was dropped, unless [told otherwise](Restore::with). Tags and a CDC stream
+    /// do not come with it.
+    ///
+    /// It takes the service up to 20 minutes for an empty table, and hours for a large one; so the change waits for up to
+    /// 3 hours unless [told otherwise](SchemaChange::within), and tells meanwhile that the table is
+    /// [`Restoring`](super::TableStatus::Restoring). A program that was started again goes on waiting with
+    /// [`wait_for_tables`](Self::wait_for_tables). Four restores may be under way at once (`DG:quotas`).
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chrono::{DateTime, Utc};
+    /// use keyspaces::schema::CapacityMode;
+    ///
+    /// let schema = session.schema();
+    /// let before: DateTime<Utc> = "2026-06-30T04:05:00Z".parse()?;
+    /// schema.restore_table("shop", "users").at(before).with(CapacityMode::OnDemand).into("shop", "users_restored").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The change has the errors of every [change](crate::Session::schema). Nothing is sent, and the kind is
+    /// [`Refused`](crate::ErrorKind::Refused), if recovery is off, the moment is before
+    /// [the earliest](super::TableDescription::earliest_restorable) or in the future, the new table is there already, its
+    /// keyspace is not, or the session is one to a plain Cassandra, which has nothing to restore from.
+    pub fn restore_table(&self, keyspace: &str, table: &str) -> Restore<'a> {
+        restore::restore_table(self, keyspace, table)
+    }
+
+    /// A table as it is now, if there is one: its definition, state, auto scaling, tags and replicas.
+    ///
+    /// Reads `system_schema`, `system_schema_mcs` and `system_multiregion_info`, a handful of small queries, and passes
+    /// over what the service shows there and this version does not know.
+    ///
+    /// Dropping the future ends the read.
+    ///
+    /// # Errors
+    ///
+    /// [`Server`](ErrorKind::Server) if what the system tables say makes no table; else as of reading any table.
+    pub async fn describe_table(&self, keyspace: &str, table: &str) -> Result<Option<TableDescription>, Error> {
+        describe::describe_table(self, keyspace, table).await
+    }
+
+    /// A keyspace as it is now, if there is one: its Regions and tags.
+    ///
+    /// Dropping the future ends the read.
+    ///
+    /// # Errors
+    ///
+    /// As of reading any table.
+    pub async fn describe_keyspace(&self, keyspace: &str) -> Result<Option<KeyspaceDefinition>, Error> {
+        describe::describe_keyspace(self, keyspace).await
+    }
+
+    pub(crate) async fn describe_untagged(
+        &self,
+        keyspace: &str,
+        table: &str,
+    ) -> Result<Option<TableDescription>, Error> {
+        describe::describe_untagged(self, keyspace, table).await
+    }
+
+    pub(crate) async fn describe_untagged_keyspace(&self, keyspace: &str) -> Result<Option<KeyspaceDefinition>, Error> {
+        describe::describe_untagged_keyspace(self, keyspace).await
+    }
+
+    pub(crate) async fn types(&self, keyspace: &str) -> Result<Vec<TypeDefinition>, Error> {
+        describe::types(self, keyspace).await
+    }
+
+    /// Plans what would bring the keyspaces, types and tables that are there to those that are wanted. Nothing is sent but
+    /// reads of system tables, until [`Plan::apply`].
+    ///
+    /// What is wanted is a value, or a text of CREATE statements read by [`Definitions::parse`]. Columns, keys and fields
+    /// are to be as they are said; an option or tags that a definition does not say are left as they are, and so is what is
+    /// there and not among the definitions: a plan lists it and never drops it. What Keyspaces cannot do (drop a column,
+    /// change a key or a column's type, take a Region away …) is in the plan too, which then cannot be applied.
+    ///
+    /// Tables that are being created or changed are waited for first, up to 5 minutes, so that a program that was interrupted
+    /// plans again and goes on.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use keyspaces::schema::Definitions;
+    ///
+    /// let wanted = Definitions::parse(
+    ///     "CREATE KEYSPACE shop WITH replication = {'class': 'SingleRegionStrategy'};
+    ///      CREATE TABLE shop.names (id text PRIMARY KEY, name text, note text)
+    ///          WITH custom_properties = {'point_in_time_recovery': {'status': 'enabled'}};",
+    /// )?;
+    /// let plan = session.schema().plan(wanted).await?;
+    /// println!("{plan}"); // each statement, and what cannot be undone, costs money or takes long about it
+    /// plan.apply().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`](ErrorKind::Refused) if a thing is defined twice, or if a table of
+    /// them is being deleted, or on a plain Cassandra if an option is Keyspaces' own; else as of reading a system table.
+    pub fn plan(&self, wanted: Definitions) -> Planning<'a> {
+        plan::plan(self, wanted)
     }
 }
 

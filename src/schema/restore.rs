@@ -13,41 +13,9 @@ pub struct Restore<'a> {
     restore: TableRestore,
 }
 
-impl<'a> Schema<'a> {
-    /// Brings back a table as it was at a moment of the last 35 days, as a new table, if point-in-time recovery was on at that
-    /// moment and has been since (`DG:PointInTimeRecovery_HowItWorks`). The table itself is not touched; one that was dropped
-    /// can be brought back too.
-    ///
-    /// Columns, rows and TTL are those of the moment. Capacity mode, auto scaling, encryption and point-in-time recovery are
-    /// those that the table has now, or had when it was dropped, unless [told otherwise](Restore::with). Tags and a CDC stream
-    /// do not come with it.
-    ///
-    /// It takes the service up to 20 minutes for an empty table, and hours for a large one; so the change waits for up to
-    /// 3 hours unless [told otherwise](SchemaChange::within), and tells meanwhile that the table is
-    /// [`Restoring`](super::TableStatus::Restoring). A program that was started again goes on waiting with
-    /// [`wait_for_tables`](Self::wait_for_tables). Four restores may be under way at once (`DG:quotas`).
-    ///
-    /// ```no_run
-    /// # async fn run(session: keyspaces::Session) -> Result<(), Box<dyn std::error::Error>> {
-    /// use chrono::{DateTime, Utc};
-    /// use keyspaces::schema::CapacityMode;
-    ///
-    /// let schema = session.schema();
-    /// let before: DateTime<Utc> = "2026-06-30T04:05:00Z".parse()?;
-    /// schema.restore_table("shop", "users").at(before).with(CapacityMode::OnDemand).into("shop", "users_restored").await?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The change has the errors of every [change](crate::Session::schema). Nothing is sent, and the kind is
-    /// [`Refused`](crate::ErrorKind::Refused), if recovery is off, the moment is before
-    /// [the earliest](super::TableDescription::earliest_restorable) or in the future, the new table is there already, its
-    /// keyspace is not, or the session is one to a plain Cassandra, which has nothing to restore from.
-    pub fn restore_table(&self, keyspace: &str, table: &str) -> Restore<'a> {
-        let source = QualifiedName::new(keyspace, table);
-        Restore { schema: *self, restore: TableRestore::new(source.clone(), source) }
-    }
+pub(crate) fn restore_table<'a>(schema: &Schema<'a>, keyspace: &str, table: &str) -> Restore<'a> {
+    let source = QualifiedName::new(keyspace, table);
+    Restore { schema: *schema, restore: TableRestore::new(source.clone(), source) }
 }
 
 impl<'a> Restore<'a> {

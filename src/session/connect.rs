@@ -2,6 +2,9 @@
 
 mod optimistic;
 
+use self::optimistic::first;
+use crate::handshake::resolve;
+use crate::handshake::was_not_asked;
 use std::iter::repeat;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -102,7 +105,7 @@ impl From<Failure> for Miss {
 impl Connecting<'_> {
     async fn tries(&self) -> Result<Connected, Error> {
         let mut pause = SHORTEST_PAUSE;
-        let mut told = match self.first().await {
+        let mut told = match first(self).await {
             Ok(connected) => return Ok(connected),
             Err(miss) => miss,
         };
@@ -124,7 +127,7 @@ impl Connecting<'_> {
 
     async fn again(&self) -> Result<Connected, Miss> {
         let limit = self.half(LEAST_FOR_A_HANDSHAKE);
-        let addresses = self.handshake.resolve(limit).await?;
+        let addresses = resolve(self.handshake, limit).await?;
         let contact_points = self.contact_points(&addresses, Depth::SystemTables, limit).await?.passed;
         let picture = self.picture(&contact_points)?;
         let translator = Arc::new(Translator::new(self.handshake.clone(), &[]));
@@ -219,7 +222,7 @@ impl Connecting<'_> {
     ) -> Result<Connected, Miss> {
         let authenticator = self.handshake.authenticator();
         if authenticator.describe() != Identity::Nobody && !authenticator.was_asked() {
-            self.handshake.was_not_asked()?;
+            was_not_asked(self.handshake)?;
         }
         let unconnected = || {
             let state = connected.driver.get_cluster_state();
@@ -246,7 +249,7 @@ impl Connecting<'_> {
                 Some(picture) => picture.clone(),
                 None => {
                     let limit = self.half(LEAST_FOR_A_HANDSHAKE);
-                    let addresses = self.handshake.resolve(limit).await?;
+                    let addresses = resolve(self.handshake, limit).await?;
                     self.picture(&self.contact_points(&addresses, Depth::SystemTables, limit).await?.passed)?
                 }
             };

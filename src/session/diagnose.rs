@@ -1,5 +1,6 @@
 //! Connects step by step and writes down what each step found.
 
+use crate::handshake::resolve;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
@@ -51,7 +52,7 @@ pub(super) async fn diagnose(builder: &Builder) -> Report {
 
 /// One connection, as far as it comes; what the system tables say, if it comes that far, and how long a peer may take.
 async fn connection(handshake: &Handshake, deadline: Instant, report: &mut Report) -> Option<(Picture, Duration)> {
-    let addresses = match handshake.resolve(deadline).await {
+    let addresses = match resolve(handshake, deadline).await {
         Ok(addresses) => addresses,
         Err(failure) => {
             report.failed("addresses", &failure.error);

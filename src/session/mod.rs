@@ -8,6 +8,7 @@ mod driver;
 mod gate;
 mod health;
 mod in_flight;
+mod operations;
 mod peer;
 mod pool_advice;
 mod ready;

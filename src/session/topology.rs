@@ -8,6 +8,7 @@
 //! and whoever waits for the driver probes the peers beside it if that takes long ([`Translator::check`]). After
 //! [`Translator::distrust`] a peer has to pass a probe first.
 
+use crate::handshake::resolve;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
@@ -366,7 +367,7 @@ impl Translator {
     /// One of the endpoint's addresses, looked up anew, that passes; not the same one for every host.
     async fn one_of_the_endpoint(&self, host_id: Uuid) -> Option<SocketAddr> {
         let Probing { limit, .. } = *lock(&self.probing);
-        let addresses = self.handshake.resolve(Instant::now() + limit).await.ok()?;
+        let addresses = resolve(&self.handshake, Instant::now() + limit).await.ok()?;
         let verdicts = join_all(addresses.iter().map(|address| self.probe(*address))).await;
         let mut well: Vec<SocketAddr> = addresses
             .into_iter()

@@ -199,7 +199,7 @@ async fn look_after(session: Weak<Inner>) {
         let outcome = connect::connect(&handshake, &settings, Instant::now()).await;
         let Some(session) = session.upgrade() else { return };
         match outcome {
-            Ok(connected) => Session(session, None).replace(connected),
+            Ok(connected) => replace(Session(session, None), connected),
             Err(error) => {
                 session.watch.did_not_reconnect(error.to_string());
                 drop(session);
@@ -245,7 +245,7 @@ async fn check_tables(session: Weak<Inner>, every: Duration) {
         let Some(connected) = session.connected() else { return };
         let statements = Arc::clone(&session.0.statements);
         drop(session);
-        statements.check_tables(&connected.driver).await;
+        crate::statement::table_check::check_tables(&statements, &connected.driver).await;
     }
 }
 
@@ -253,20 +253,18 @@ pub(super) fn is_alone(state: &ClusterState) -> bool {
     !state.get_nodes_info().iter().any(|node| node.is_connected())
 }
 
-impl Session {
-    /// Takes over another driver's session, unless the one that there is came back meanwhile.
-    fn replace(self, connected: Connected) {
-        let now = Instant::now();
-        let mut slot = self.0.connected.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(current) = slot.as_ref() else { return };
-        if !is_alone(&current.driver.get_cluster_state()) && !self.0.watch.is_lost(now) {
-            return;
-        }
-        let before = slot.replace(Arc::new(connected));
-        drop(slot);
-        self.0.watch.reconnected();
-        self.look_at_peers(self.age(now));
-        info!(endpoint = %self.endpoint(), "connected anew");
-        drop(before);
+/// Takes over another driver's session, unless the one that there is came back meanwhile.
+fn replace(session: Session, connected: Connected) {
+    let now = Instant::now();
+    let mut slot = session.0.connected.write().unwrap_or_else(PoisonError::into_inner);
+    let Some(current) = slot.as_ref() else { return };
+    if !is_alone(&current.driver.get_cluster_state()) && !session.0.watch.is_lost(now) {
+        return;
     }
+    let before = slot.replace(Arc::new(connected));
+    drop(slot);
+    session.0.watch.reconnected();
+    session.look_at_peers(session.age(now));
+    info!(endpoint = %session.endpoint(), "connected anew");
+    drop(before);
 }

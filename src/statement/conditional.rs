@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -95,6 +96,57 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
         };
         let answered = execute::write(&self.core.call, &mut request).await;
         Outcome::of(answered.and_then(|result| answer::of_one(&self.core.call.about, result)))
+    }
+
+    /// Says what became of a write whose outcome is [`Unknown`](Outcome::Unknown): reads the row at LOCAL_QUORUM and compares
+    /// it with `values`, those of the write.
+    ///
+    /// - [`Applied`](Outcome::Applied): every column that the write binds a value to has that value.
+    /// - [`NotApplied`](Outcome::NotApplied) with a row: some column has another value. With `None`: there is no row, or the
+    ///   write says `IF EXISTS`.
+    ///
+    /// That tells this write from the same write of others only if no other writes the same values: give each call an id of
+    /// its own, in a column that nobody changes.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use keyspaces::{Conditional, Outcome};
+    /// use uuid::Uuid;
+    ///
+    /// #[keyspaces::row(read)]
+    /// struct Seat {
+    ///     booking: Uuid,
+    /// }
+    ///
+    /// let book: Conditional<(&str, Uuid), Seat> =
+    ///     session.prepare("INSERT INTO shop.seats (seat, booking) VALUES (?, ?) IF NOT EXISTS").await?;
+    /// let booking = Uuid::new_v4();
+    /// let outcome = match book.execute(("12A", booking)).await? {
+    ///     Outcome::Unknown(_) => book.resolve(("12A", booking)).await?,
+    ///     known => known,
+    /// };
+    /// match outcome {
+    ///     Outcome::Applied => println!("booked"),
+    ///     Outcome::NotApplied(Some(seat)) => println!("taken by {}", seat.booking),
+    ///     Outcome::NotApplied(None) => println!("nobody has it so far: it can be tried again, with the same id"),
+    ///     Outcome::Unknown(why) => println!("{why}"),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// What is read is what is there now. An attempt whose answer was lost may still be under way in the service and be applied
+    /// after the read; one that was throttled is not (DG:troubleshooting.serverless). So where nothing is there, try again with
+    /// the same id: if the first attempt comes late, the row in the way has this id.
+    ///
+    /// Compared are columns of native types that are set to a bind marker, but for `varint` and `decimal`, of which one number
+    /// has several forms. It may be dropped at any time.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`](ErrorKind::Refused) if the text sets no such column, as a DELETE, or does not name the whole primary key;
+    /// [`Type`](ErrorKind::Type) if the values do not fit, or the row does not fit `R`; what the read comes to.
+    pub async fn resolve(&self, values: impl Borrow<V>) -> Result<Outcome<Option<R>>, Error> {
+        super::resolve::resolve(self, values).await
     }
 }
 

@@ -8,35 +8,6 @@ pub trait Statements<const N: usize>: several::Several<N> {}
 
 impl<S: several::Several<N>, const N: usize> Statements<N> for S {}
 
-impl Session {
-    /// Prepares several statements at once, as [`prepare`](Self::prepare) does each: in the time of one, not of all. More than
-    /// 16 are prepared by several of these.
-    ///
-    /// ```no_run
-    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
-    /// use keyspaces::{Select, Write};
-    ///
-    /// let (store, name): (Write<(&str, &str)>, Select<(&str,), (String,)>) = session
-    ///     .prepare_all([
-    ///         "INSERT INTO shop.names (id, name) VALUES (?, ?)",
-    ///         "SELECT name FROM shop.names WHERE id = ?",
-    ///     ])
-    ///     .await?;
-    /// store.execute(("7", "Ada")).await?;
-    /// assert_eq!(name.one(("7",)).await?, Some(("Ada".to_owned(),)));
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// It may be dropped: what is being prepared is kept when it is done.
-    ///
-    /// # Errors
-    ///
-    /// That of [`prepare`](Self::prepare) for the first text that has one.
-    pub async fn prepare_all<S: Statements<N>, const N: usize>(&self, texts: [&str; N]) -> Result<S, Error> {
-        S::prepare(self, texts).await
-    }
-}
-
 mod several {
     use super::{Error, Session, Statement};
 

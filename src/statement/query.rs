@@ -7,6 +7,7 @@ use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::unprepared;
 
+use super::prepare_with;
 use super::{About, Cells, Core, Select, Write};
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::execute::{self, Call, Request};
@@ -44,53 +45,9 @@ pub struct Query<'q, V> {
     options: CallOptions,
 }
 
-impl Session {
-    /// A statement for one use, with `()` for no values: options can be set on it before it is executed or read.
-    ///
-    /// Without values the text is sent as it is; with values it is prepared first, because only the server knows the types
-    /// that they must have, and kept as by [`prepare`](Self::prepare). A statement that is executed often is better
-    /// prepared.
-    #[must_use = "nothing is sent until it is executed or its rows are read"]
-    pub fn query<'q, V: SerializeRow>(&'q self, text: &'q str, values: V) -> Query<'q, V> {
-        Query { session: self, text, values, options: CallOptions::default() }
-    }
-
-    /// Executes a write once: an INSERT, UPDATE or DELETE without a condition, with `()` for no values. The same as
-    /// [`query`](Self::query) and [`Query::execute`].
-    ///
-    /// ```no_run
-    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
-    /// session.execute("DELETE FROM shop.names WHERE id = ?", ("7",)).await?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
-    ///
-    /// # Errors
-    ///
-    /// As [`Query::execute`].
-    pub async fn execute(&self, text: &str, values: impl SerializeRow) -> Result<(), Error> {
-        self.query(text, values).execute().await
-    }
-
-    /// The rows of a read that is made once, as rows of type `R` ([`Row`](crate::Row) if their columns are not known), with
-    /// `()` for no values. The same as [`query`](Self::query) and [`Query::rows`].
-    ///
-    /// ```no_run
-    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
-    /// let id = String::from("7");
-    /// let mut names = session.rows::<(String,)>("SELECT name FROM shop.names WHERE id = ?", (id.as_str(),));
-    /// while let Some((name,)) = names.try_next().await? {
-    ///     println!("{name}");
-    /// }
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`Query::rows`].
-    pub fn rows<'v, R: OwnedRow>(&self, text: &str, values: impl SerializeRow + Send + 'v) -> Rows<'v, R> {
-        self.query(text, values).rows()
+impl<'q, V> Query<'q, V> {
+    pub(crate) fn new(session: &'q Session, text: &'q str, values: V) -> Self {
+        Self { session, text, values, options: CallOptions::default() }
     }
 }
 
@@ -106,7 +63,7 @@ impl<V: SerializeRow> Query<'_, V> {
     /// its outcome must be looked at.
     pub async fn execute(self) -> Result<(), Error> {
         if self.is_prepared() {
-            let write: Write<V> = self.session.prepare_with(self.text, self.options).await?;
+            let write: Write<V> = prepare_with(self.session, self.text, self.options).await?;
             return write.execute(self.values).await;
         }
         let (about, text) = About::check(self.text, self.session, &[Effect::Write])?;
@@ -131,7 +88,7 @@ impl<V: SerializeRow> Query<'_, V> {
     ///
     /// As [`prepare`](Session::prepare) of a [`Select`] and its [`one`](Select::one).
     pub async fn one<R: OwnedRow>(self) -> Result<Option<R>, Error> {
-        let select: Select<V, R> = self.session.prepare_with(self.text, self.options).await?;
+        let select: Select<V, R> = prepare_with(self.session, self.text, self.options).await?;
         select.one(self.values).await
     }
 }
@@ -149,7 +106,7 @@ impl<'v, V: SerializeRow + Send + 'v> Query<'_, V> {
         let (session, text) = (self.session.clone(), self.text.to_owned());
         let (values, call_options) = (self.values, self.options);
         Rows::later(async move {
-            let select: Select<V, R> = session.prepare_with(&text, call_options).await?;
+            let select: Select<V, R> = prepare_with(&session, &text, call_options).await?;
             select.read_or_anew(values).await
         })
     }

@@ -15,89 +15,43 @@ use super::batch::{Key, key_of};
 use super::cells::{Cells, Value};
 use super::named_columns::{NamedColumns, cells};
 use super::touched::Touched;
-use super::{Conditional, Outcome, Select, mismatch};
+use super::{Conditional, Outcome, Select, mismatch, prepare_with};
 use crate::options::CallOptions;
 use crate::row::{OwnedRow, Row};
 use crate::stream::rows_of;
 use crate::{Error, ErrorKind, ReadConsistency, execute};
 
-impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
-    /// Says what became of a write whose outcome is [`Unknown`](Outcome::Unknown): reads the row at LOCAL_QUORUM and compares
-    /// it with `values`, those of the write.
-    ///
-    /// - [`Applied`](Outcome::Applied): every column that the write binds a value to has that value.
-    /// - [`NotApplied`](Outcome::NotApplied) with a row: some column has another value. With `None`: there is no row, or the
-    ///   write says `IF EXISTS`.
-    ///
-    /// That tells this write from the same write of others only if no other writes the same values: give each call an id of
-    /// its own, in a column that nobody changes.
-    ///
-    /// ```no_run
-    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
-    /// use keyspaces::{Conditional, Outcome};
-    /// use uuid::Uuid;
-    ///
-    /// #[keyspaces::row(read)]
-    /// struct Seat {
-    ///     booking: Uuid,
-    /// }
-    ///
-    /// let book: Conditional<(&str, Uuid), Seat> =
-    ///     session.prepare("INSERT INTO shop.seats (seat, booking) VALUES (?, ?) IF NOT EXISTS").await?;
-    /// let booking = Uuid::new_v4();
-    /// let outcome = match book.execute(("12A", booking)).await? {
-    ///     Outcome::Unknown(_) => book.resolve(("12A", booking)).await?,
-    ///     known => known,
-    /// };
-    /// match outcome {
-    ///     Outcome::Applied => println!("booked"),
-    ///     Outcome::NotApplied(Some(seat)) => println!("taken by {}", seat.booking),
-    ///     Outcome::NotApplied(None) => println!("nobody has it so far: it can be tried again, with the same id"),
-    ///     Outcome::Unknown(why) => println!("{why}"),
-    /// }
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// What is read is what is there now. An attempt whose answer was lost may still be under way in the service and be applied
-    /// after the read; one that was throttled is not (DG:troubleshooting.serverless). So where nothing is there, try again with
-    /// the same id: if the first attempt comes late, the row in the way has this id.
-    ///
-    /// Compared are columns of native types that are set to a bind marker, but for `varint` and `decimal`, of which one number
-    /// has several forms. It may be dropped at any time.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused`](ErrorKind::Refused) if the text sets no such column, as a DELETE, or does not name the whole primary key;
-    /// [`Type`](ErrorKind::Type) if the values do not fit, or the row does not fit `R`; what the read comes to.
-    pub async fn resolve(&self, values: impl Borrow<V>) -> Result<Outcome<Option<R>>, Error> {
-        let mut bytes = Vec::new();
-        let count = self.core.append_values(values.borrow(), &mut bytes)?;
-        let call = &self.core.call;
-        let refused = |problem: &'static str| {
-            Error::new(ErrorKind::Refused, format!("resolving {}", call.about.attempted), problem)
-                .with_advice("Bind an id of the write's own to a column, and name the whole primary key")
-        };
-        let tree = call.about.tree().ok_or_else(|| refused("the text cannot be read"))?;
-        let table = call.about.table().ok_or_else(|| refused("the text is about no single table"))?;
-        let key = key_of(&call.session, table.0, table.1).await;
-        let key = key.ok_or_else(|| refused("the primary key of the table cannot be read"))?;
-        let question = Question::of(tree, &key, count).map_err(refused)?;
+pub(crate) async fn resolve<V: SerializeRow, R: OwnedRow>(
+    conditional: &Conditional<V, R>,
+    values: impl Borrow<V>,
+) -> Result<Outcome<Option<R>>, Error> {
+    let mut bytes = Vec::new();
+    let count = conditional.core.append_values(values.borrow(), &mut bytes)?;
+    let call = &conditional.core.call;
+    let refused = |problem: &'static str| {
+        Error::new(ErrorKind::Refused, format!("resolving {}", call.about.attempted), problem)
+            .with_advice("Bind an id of the write's own to a column, and name the whole primary key")
+    };
+    let tree = call.about.tree().ok_or_else(|| refused("the text cannot be read"))?;
+    let table = call.about.table().ok_or_else(|| refused("the text is about no single table"))?;
+    let key = key_of(&call.session, table.0, table.1).await;
+    let key = key.ok_or_else(|| refused("the primary key of the table cannot be read"))?;
+    let question = Question::of(tree, &key, count).map_err(refused)?;
 
-        let options = CallOptions {
-            consistency: Some(ReadConsistency::LocalQuorum),
-            ttl: None,
-            timestamp: None,
-            ..call.options.clone()
-        };
-        let read: Select<Cells<'static>, Row> = call.session.prepare_with(&question.text, options).await?;
-        let written = Cells::of(&bytes, count);
-        let mut key = Vec::new();
-        question.key.iter().filter_map(|index| written.iter().nth(*index)).for_each(|value| value.append_to(&mut key));
-        let mut request = read.core.bind(&Cells::of(&key, question.key.len()))?;
-        let (page, _) = execute::page(&read.core.call, &mut request, &DriverState::start()).await?;
-        let page = rows_of(&read.core.call, page)?;
-        question.answer(&page, written).map_err(|problem| problem.into_error(&call.about.attempted))
-    }
+    let options = CallOptions {
+        consistency: Some(ReadConsistency::LocalQuorum),
+        ttl: None,
+        timestamp: None,
+        ..call.options.clone()
+    };
+    let read: Select<Cells<'static>, Row> = prepare_with(&call.session, &question.text, options).await?;
+    let written = Cells::of(&bytes, count);
+    let mut key = Vec::new();
+    question.key.iter().filter_map(|index| written.iter().nth(*index)).for_each(|value| value.append_to(&mut key));
+    let mut request = read.core.bind(&Cells::of(&key, question.key.len()))?;
+    let (page, _) = execute::page(&read.core.call, &mut request, &DriverState::start()).await?;
+    let page = rows_of(&read.core.call, page)?;
+    question.answer(&page, written).map_err(|problem| problem.into_error(&call.about.attempted))
 }
 
 /// What has to be read to know what became of a write.

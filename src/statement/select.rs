@@ -9,7 +9,9 @@ use scylla::serialize::row::SerializeRow;
 
 use super::{Core, NamedColumns, Statement, Values, mismatch, sealed, statement_options};
 use crate::execute::Request;
+use crate::fan_out::FanOut;
 use crate::row::{OwnedRow, Row};
+use crate::scan::{Scan, ScanProgress};
 use crate::stream::{Page, Pages, PagingState, RawPages, Read, Rows, decoded, rows_of};
 use crate::{Error, ErrorKind, execute};
 
@@ -230,6 +232,66 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
                 PagingStateResponse::NoMorePages => return Ok(false),
             };
         }
+    }
+}
+
+impl<V: SerializeRow + Send + Sync + 'static, R: OwnedRow> Select<V, R> {
+    /// [`one`](Self::one) row for each of `keys`, many in flight together. Better than `IN`, of which Keyspaces makes as many
+    /// queries one after another (DG:in.select).
+    ///
+    /// # Errors
+    ///
+    /// As [`one`](Self::one), for each key.
+    pub fn one_of_each(&self, keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, Option<R>> {
+        crate::fan_out::one_of_each(self, keys)
+    }
+
+    /// All [`rows`](Self::rows) for each of `keys`, many in flight together; those of one key are held together, so it is for
+    /// keys that have few.
+    ///
+    /// # Errors
+    ///
+    /// As [`rows`](Self::rows), for each key.
+    pub fn all_of_each(&self, keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, Vec<R>> {
+        crate::fan_out::all_of_each(self, keys)
+    }
+}
+
+impl<R: OwnedRow> Select<(i64, i64), R> {
+    /// Reads a whole table page by page, in as many token ranges at once as the session has connections (at most 32).
+    ///
+    /// The text selects by token, with both ends bound: `WHERE token(…) > ? AND token(…) <= ?`, all columns of the partition
+    /// key in the parentheses.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use keyspaces::Select;
+    ///
+    /// let names: Select<(i64, i64), (String, String)> =
+    ///     session.prepare("SELECT id, name FROM shop.names WHERE token(id) > ? AND token(id) <= ?").await?;
+    /// let mut scan = names.scan()?;
+    /// while let Some(rows) = scan.try_next().await? {
+    ///     println!("{} rows more, {:.0} % of the ranges done", rows.len(), 100.0 * scan.progress().fraction());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`](ErrorKind::Refused) if the text does not select by token like that or has a `LIMIT`, which
+    /// would hold for each range, or if the account's partitioner is not Murmur3 (DG:working-with-partitioners), which is
+    /// seen from the type of its tokens.
+    pub fn scan(&self) -> Result<Scan<R>, Error> {
+        crate::scan::scan(self)
+    }
+
+    /// Goes on with a scan from where it was when `progress` was taken, be it in another run of the program.
+    ///
+    /// # Errors
+    ///
+    /// As [`scan`](Self::scan), and [`Cursor`](ErrorKind::Cursor) if the progress is of another statement.
+    pub fn scan_from(&self, progress: &ScanProgress) -> Result<Scan<R>, Error> {
+        crate::scan::scan_from(self, progress)
     }
 }
 

@@ -76,40 +76,38 @@ fn first_read(in_flight: &InFlight, keyspace: &str) -> KnownIds {
     async { Some(Arc::new(read.await.ok()?.ok()??)) }.boxed().shared()
 }
 
-impl Cache {
-    /// Reads the ids of the tables of all prepared statements that are in use. A text of which the table has another id is
-    /// prepared anew; where its columns differ, statements that were made of it fail from now on.
-    ///
-    /// It holds no session, so that one that is dropped meanwhile is closed at once.
-    pub(crate) async fn check_tables(&self, driver: &DriverSession) {
-        let mut by_keyspace: BTreeMap<String, Vec<Arc<Prepared>>> = BTreeMap::new();
-        for prepared in self.in_use() {
-            if let Some((keyspace, _)) = prepared.table().filter(|(keyspace, _)| !is_system_keyspace(keyspace)) {
-                by_keyspace.entry(keyspace.clone()).or_default().push(prepared);
-            }
-        }
-        for (keyspace, statements) in by_keyspace {
-            let Ok(Some(ids)) = timeout(CHECK_TIMEOUT, read_ids(driver, &keyspace)).await else { continue };
-            for prepared in statements {
-                // The server itself refuses a statement of a table that is not there.
-                let id = prepared.table().and_then(|(_, table)| ids.get(table)).copied();
-                if let Some(id) = id.filter(|id| prepared.table_id() != Some(*id)) {
-                    self.check_table(driver, &prepared, id).await;
-                }
-            }
-            self.table_ids().note(keyspace, ids);
+/// Reads the ids of the tables of all prepared statements that are in use. A text of which the table has another id is
+/// prepared anew; where its columns differ, statements that were made of it fail from now on.
+///
+/// It holds no session, so that one that is dropped meanwhile is closed at once.
+pub(crate) async fn check_tables(cache: &Cache, driver: &DriverSession) {
+    let mut by_keyspace: BTreeMap<String, Vec<Arc<Prepared>>> = BTreeMap::new();
+    for prepared in cache.in_use() {
+        if let Some((keyspace, _)) = prepared.table().filter(|(keyspace, _)| !is_system_keyspace(keyspace)) {
+            by_keyspace.entry(keyspace.clone()).or_default().push(prepared);
         }
     }
+    for (keyspace, statements) in by_keyspace {
+        let Ok(Some(ids)) = timeout(CHECK_TIMEOUT, read_ids(driver, &keyspace)).await else { continue };
+        for prepared in statements {
+            // The server itself refuses a statement of a table that is not there.
+            let id = prepared.table().and_then(|(_, table)| ids.get(table)).copied();
+            if let Some(id) = id.filter(|id| prepared.table_id() != Some(*id)) {
+                check_table(cache, driver, &prepared, id).await;
+            }
+        }
+        cache.table_ids().note(keyspace, ids);
+    }
+}
 
-    async fn check_table(&self, driver: &DriverSession, prepared: &Arc<Prepared>, id: Uuid) {
-        let Ok(Ok(anew)) = timeout(CHECK_TIMEOUT, driver.prepare(prepared.text())).await else { return };
-        if prepared.has_the_columns_of(&anew) {
-            return prepared.belongs_to_table(id);
-        }
-        info!(statement = prepared.text(), "a table has other columns than when a statement of it was prepared");
-        prepared.becomes_outdated();
-        self.forget(prepared);
+async fn check_table(cache: &Cache, driver: &DriverSession, prepared: &Arc<Prepared>, id: Uuid) {
+    let Ok(Ok(anew)) = timeout(CHECK_TIMEOUT, driver.prepare(prepared.text())).await else { return };
+    if prepared.has_the_columns_of(&anew) {
+        return prepared.belongs_to_table(id);
     }
+    info!(statement = prepared.text(), "a table has other columns than when a statement of it was prepared");
+    prepared.becomes_outdated();
+    cache.forget(prepared);
 }
 
 /// The ids of a keyspace's tables by their names; `None` if they cannot be read.

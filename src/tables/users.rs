@@ -245,11 +245,7 @@ impl Users {
         Err(Error::new(ErrorKind::Value, format!("{verb} {}", self.table), problem)
             .with_advice("It needs something on both sides of an @, and no white space"))
     }
-}
 
-call_options!(impl [] Users, self: [&self], all, read, repeat);
-
-impl Users {
     fn with_changed_options(&self, change: impl Fn(&mut CallOptions)) -> Self {
         Self {
             table: self.table.clone(),
@@ -263,6 +259,8 @@ impl Users {
         }
     }
 }
+
+call_options!(impl [] Users, self: [&self], all, read, repeat);
 
 impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

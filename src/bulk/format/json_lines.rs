@@ -1,6 +1,7 @@
 //! A JSON object in each line, as `SELECT JSON` gives them and `INSERT JSON` takes them.
 
 use super::{Cells, Reason, RowCells};
+use crate::bulk::value::json::{append_from_json, write_json};
 use crate::bulk::value::{ScalarForm, append_json_name, is_null, json_name, object_of};
 use crate::bulk::{BlobForm, TimestampForm};
 
@@ -72,7 +73,7 @@ impl JsonLines {
                 None => cells.absent(index),
                 Some((_, raw)) if is_null(raw) => cells.null(index)?,
                 Some((_, raw)) => {
-                    cells.value(index, |column, out| column.of.append_from_json(raw, &self.form, out))?;
+                    cells.value(index, |column, out| append_from_json(&column.of, raw, &self.form, out))?;
                 }
             }
         }
@@ -90,7 +91,7 @@ impl JsonLines {
             match value {
                 None => out.push_str("null"),
                 Some(value) => {
-                    let written = column.of.write_json(value, &self.form, out);
+                    let written = write_json(&column.of, value, &self.form, out);
                     written.map_err(|problem| Reason::of_column(index, problem))?;
                 }
             }

@@ -51,114 +51,122 @@ pub(in crate::bulk) fn object_of(text: &str) -> Result<JsonObject<'_>, Problem> 
 #[derive(serde::Deserialize)]
 struct CowText<'t>(#[serde(borrow)] Cow<'t, str>);
 
-impl ValueType {
-    /// Appends the value that `raw` is.
-    pub(in crate::bulk) fn append_from_json(
-        &self,
-        raw: &RawValue,
-        form: &ScalarForm,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Problem> {
-        match self {
-            Self::Native(native) => scalar(*native, raw, form, out),
-            Self::List(element) | Self::Set(element) => {
-                let elements = elements(raw)?;
-                append_count(elements.len(), out)?;
-                elements.into_iter().try_for_each(|part| element.append_element(part, form, out))
+/// Appends the value that `raw` is.
+pub(in crate::bulk) fn append_from_json(
+    value_type: &ValueType,
+    raw: &RawValue,
+    form: &ScalarForm,
+    out: &mut Vec<u8>,
+) -> Result<(), Problem> {
+    match value_type {
+        ValueType::Native(native) => scalar(*native, raw, form, out),
+        ValueType::List(element) | ValueType::Set(element) => {
+            let elements = elements(raw)?;
+            append_count(elements.len(), out)?;
+            elements.into_iter().try_for_each(|part| append_element(element, part, form, out))
+        }
+        ValueType::Map(key, value) => {
+            let entries = object_of(raw.get())?;
+            append_count(entries.len(), out)?;
+            for (name, part) in entries {
+                append_cell(out, |out| append_key(key, &name, form, out))?;
+                append_element(value, part, form, out)?;
             }
-            Self::Map(key, value) => {
-                let entries = object_of(raw.get())?;
-                append_count(entries.len(), out)?;
-                for (name, part) in entries {
-                    append_cell(out, |out| key.append_key(&name, form, out))?;
-                    value.append_element(part, form, out)?;
-                }
-                Ok(())
+            Ok(())
+        }
+        ValueType::Tuple(types) => {
+            let parts = elements(raw)?;
+            if parts.len() != types.len() {
+                return Err(format!("has {}, its type has {}", Counted(parts.len(), "part"), types.len()));
             }
-            Self::Tuple(types) => {
-                let parts = elements(raw)?;
-                if parts.len() != types.len() {
-                    return Err(format!("has {}, its type has {}", Counted(parts.len(), "part"), types.len()));
-                }
-                types.iter().zip(parts).try_for_each(|(of, part)| of.append_part(Some(part), form, out))
+            types.iter().zip(parts).try_for_each(|(of, part)| append_part(of, Some(part), form, out))
+        }
+        ValueType::UserDefined(fields) => {
+            let entries = object_of(raw.get())?;
+            let is_field = |name: &str| fields.iter().any(|(field, _)| field == json_name(name));
+            if let Some((name, _)) = entries.iter().find(|(name, _)| !is_field(name)) {
+                return Err(format!("the type has no field {}", shown(name)));
             }
-            Self::UserDefined(fields) => {
-                let entries = object_of(raw.get())?;
-                let is_field = |name: &str| fields.iter().any(|(field, _)| field == json_name(name));
-                if let Some((name, _)) = entries.iter().find(|(name, _)| !is_field(name)) {
-                    return Err(format!("the type has no field {}", shown(name)));
-                }
-                fields.iter().try_for_each(|(field, of)| {
-                    let entry = entries.iter().find(|(name, _)| json_name(name) == field);
-                    of.append_part(entry.map(|(_, part)| *part), form, out)
-                })
-            }
+            fields.iter().try_for_each(|(field, of)| {
+                let entry = entries.iter().find(|(name, _)| json_name(name) == field);
+                append_part(of, entry.map(|(_, part)| *part), form, out)
+            })
         }
     }
+}
 
-    fn append_element(&self, raw: &RawValue, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
-        if is_null(raw) {
-            return Err("a null is inside a collection".to_owned());
-        }
-        append_cell(out, |out| self.append_from_json(raw, form, out))
+fn append_element(value_type: &ValueType, raw: &RawValue, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
+    if is_null(raw) {
+        return Err("a null is inside a collection".to_owned());
     }
+    append_cell(out, |out| append_from_json(value_type, raw, form, out))
+}
 
-    /// A part that may be null.
-    fn append_part(&self, raw: Option<&RawValue>, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
-        match raw.filter(|raw| !is_null(raw)) {
-            Some(raw) => append_cell(out, |out| self.append_from_json(raw, form, out)),
-            None => {
-                out.extend_from_slice(&NULL);
-                Ok(())
-            }
+/// A part that may be null.
+fn append_part(
+    value_type: &ValueType,
+    raw: Option<&RawValue>,
+    form: &ScalarForm,
+    out: &mut Vec<u8>,
+) -> Result<(), Problem> {
+    match raw.filter(|raw| !is_null(raw)) {
+        Some(raw) => append_cell(out, |out| append_from_json(value_type, raw, form, out)),
+        None => {
+            out.extend_from_slice(&NULL);
+            Ok(())
         }
     }
+}
 
-    /// The key of a map is a text in JSON: one without parts as it is, another as JSON in the text.
-    fn append_key(&self, name: &str, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
-        match self {
-            Self::Native(native) => form.append(*native, name, out),
-            _ => self.append_from_json(raw(name)?, form, out),
-        }
+/// The key of a map is a text in JSON: one without parts as it is, another as JSON in the text.
+fn append_key(value_type: &ValueType, name: &str, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
+    match value_type {
+        ValueType::Native(native) => form.append(*native, name, out),
+        _ => append_from_json(value_type, raw(name)?, form, out),
     }
+}
 
-    /// Appends the JSON of a value.
-    pub(in crate::bulk) fn write_json(&self, bytes: &[u8], form: &ScalarForm, out: &mut String) -> Result<(), Problem> {
-        let (open, close) = match self {
-            Self::Native(native) => return write_scalar(*native, bytes, form, out),
-            Self::List(_) | Self::Set(_) | Self::Tuple(_) => ('[', ']'),
-            Self::Map(..) | Self::UserDefined(_) => ('{', '}'),
-        };
-        out.push(open);
-        for (index, part) in self.parts(bytes)?.iter().enumerate() {
-            let is_value = matches!(self, Self::Map(..)) && index % 2 == 1;
-            let is_key = matches!(self, Self::Map(..)) && !is_value;
-            if index > 0 {
-                out.push_str(if is_value { ": " } else { ", " });
-            }
-            if let Some(name) = part.name {
-                append_json_name(name, out);
-                out.push_str(": ");
-            }
-            match (part, part.value) {
-                (_, None) => out.push_str("null"),
-                (Part { of, .. }, Some(value)) if is_key => of.write_key(value, form, out)?,
-                (Part { of, .. }, Some(value)) => of.write_json(value, form, out)?,
-            }
+/// Appends the JSON of a value.
+pub(in crate::bulk) fn write_json(
+    value_type: &ValueType,
+    bytes: &[u8],
+    form: &ScalarForm,
+    out: &mut String,
+) -> Result<(), Problem> {
+    let (open, close) = match value_type {
+        ValueType::Native(native) => return write_scalar(*native, bytes, form, out),
+        ValueType::List(_) | ValueType::Set(_) | ValueType::Tuple(_) => ('[', ']'),
+        ValueType::Map(..) | ValueType::UserDefined(_) => ('{', '}'),
+    };
+    out.push(open);
+    for (index, part) in value_type.parts(bytes)?.iter().enumerate() {
+        let is_value = matches!(value_type, ValueType::Map(..)) && index % 2 == 1;
+        let is_key = matches!(value_type, ValueType::Map(..)) && !is_value;
+        if index > 0 {
+            out.push_str(if is_value { ": " } else { ", " });
         }
-        out.push(close);
-        Ok(())
+        if let Some(name) = part.name {
+            append_json_name(name, out);
+            out.push_str(": ");
+        }
+        match (part, part.value) {
+            (_, None) => out.push_str("null"),
+            (Part { of, .. }, Some(value)) if is_key => write_key(of, value, form, out)?,
+            (Part { of, .. }, Some(value)) => write_json(of, value, form, out)?,
+        }
     }
+    out.push(close);
+    Ok(())
+}
 
-    fn write_key(&self, bytes: &[u8], form: &ScalarForm, out: &mut String) -> Result<(), Problem> {
-        let mut text = String::new();
-        match self {
-            Self::Native(native) => form.write(*native, bytes, &mut text)?,
-            _ => self.write_json(bytes, form, &mut text)?,
-        }
-        append_json_string(&text, out);
-        Ok(())
+fn write_key(value_type: &ValueType, bytes: &[u8], form: &ScalarForm, out: &mut String) -> Result<(), Problem> {
+    let mut text = String::new();
+    match value_type {
+        ValueType::Native(native) => form.write(*native, bytes, &mut text)?,
+        _ => write_json(value_type, bytes, form, &mut text)?,
     }
+    append_json_string(&text, out);
+    Ok(())
 }
 
 fn scalar(of: NativeType, raw: &RawValue, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {

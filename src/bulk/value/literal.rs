@@ -5,114 +5,128 @@ use keyspaces_cql::statement::{NativeType, Term, TermKind};
 use super::{NULL, Problem, ScalarForm, ValueType, append_cell, append_count, shown};
 use crate::counted::Counted;
 
-impl ValueType {
-    /// Appends the value that a literal is.
-    pub(super) fn append_from_literal(&self, text: &str, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
-        let term: Term = text.parse().map_err(|error: keyspaces_cql::SyntaxError| {
-            // It is no statement whose end is expected.
-            let told = error.to_string().replace("the end of the statement", "the end of the text");
-            format!("{} is no literal: {told}", shown(text))
-        })?;
-        self.append_term(&term, text, form, out)
-    }
+/// Appends the value that a literal is.
+pub(super) fn append_from_literal(
+    value_type: &ValueType,
+    text: &str,
+    form: &ScalarForm,
+    out: &mut Vec<u8>,
+) -> Result<(), Problem> {
+    let term: Term = text.parse().map_err(|error: keyspaces_cql::SyntaxError| {
+        // It is no statement whose end is expected.
+        let told = error.to_string().replace("the end of the statement", "the end of the text");
+        format!("{} is no literal: {told}", shown(text))
+    })?;
+    append_term(value_type, &term, text, form, out)
+}
 
-    fn append_term(&self, term: &Term, text: &str, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
-        let no_literal = |of: &str| Err(format!("{} is no literal of a {of}", shown(text)));
-        match (self, &term.kind) {
-            (Self::Native(native), TermKind::Constant(constant)) => form.append(*native, &constant.text, out),
-            (Self::Native(_), _) => Err(format!("{} is no literal", shown(text))),
-            (Self::List(element), TermKind::List(terms)) | (Self::Set(element), TermKind::Set(terms)) => {
-                append_count(terms.len(), out)?;
-                terms.iter().try_for_each(|term| element.append_element_term(term, text, form, out))
+fn append_term(
+    value_type: &ValueType,
+    term: &Term,
+    text: &str,
+    form: &ScalarForm,
+    out: &mut Vec<u8>,
+) -> Result<(), Problem> {
+    let no_literal = |of: &str| Err(format!("{} is no literal of a {of}", shown(text)));
+    match (value_type, &term.kind) {
+        (ValueType::Native(native), TermKind::Constant(constant)) => form.append(*native, &constant.text, out),
+        (ValueType::Native(_), _) => Err(format!("{} is no literal", shown(text))),
+        (ValueType::List(element), TermKind::List(terms)) | (ValueType::Set(element), TermKind::Set(terms)) => {
+            append_count(terms.len(), out)?;
+            terms.iter().try_for_each(|term| append_element_term(element, term, text, form, out))
+        }
+        (ValueType::Map(..), TermKind::Set(terms)) if terms.is_empty() => append_count(0, out),
+        (ValueType::Map(key, value), TermKind::Map(pairs)) => {
+            append_count(pairs.len(), out)?;
+            pairs.iter().try_for_each(|(of_key, of_value)| {
+                append_element_term(key, of_key, text, form, out)?;
+                append_element_term(value, of_value, text, form, out)
+            })
+        }
+        (ValueType::Tuple(types), TermKind::Tuple(terms)) => {
+            if terms.len() != types.len() {
+                return Err(format!("has {}, its type has {}", Counted(terms.len(), "part"), types.len()));
             }
-            (Self::Map(..), TermKind::Set(terms)) if terms.is_empty() => append_count(0, out),
-            (Self::Map(key, value), TermKind::Map(pairs)) => {
-                append_count(pairs.len(), out)?;
-                pairs.iter().try_for_each(|(of_key, of_value)| {
-                    key.append_element_term(of_key, text, form, out)?;
-                    value.append_element_term(of_value, text, form, out)
-                })
+            types.iter().zip(terms).try_for_each(|(of, term)| append_part_term(of, Some(term), text, form, out))
+        }
+        (ValueType::UserDefined(fields), TermKind::UserType(given)) => {
+            let is_field = |name: &str| fields.iter().any(|(field, _)| field == name);
+            if let Some((name, _)) = given.iter().find(|(name, _)| !is_field(&name.text)) {
+                return Err(format!("the type has no field {}", shown(&name.text)));
             }
-            (Self::Tuple(types), TermKind::Tuple(terms)) => {
-                if terms.len() != types.len() {
-                    return Err(format!("has {}, its type has {}", Counted(terms.len(), "part"), types.len()));
-                }
-                types.iter().zip(terms).try_for_each(|(of, term)| of.append_part_term(Some(term), text, form, out))
-            }
-            (Self::UserDefined(fields), TermKind::UserType(given)) => {
-                let is_field = |name: &str| fields.iter().any(|(field, _)| field == name);
-                if let Some((name, _)) = given.iter().find(|(name, _)| !is_field(&name.text)) {
-                    return Err(format!("the type has no field {}", shown(&name.text)));
-                }
-                fields.iter().try_for_each(|(field, of)| {
-                    let term = given.iter().find(|(name, _)| name.text == *field).map(|(_, term)| term);
-                    of.append_part_term(term, text, form, out)
-                })
-            }
-            (Self::List(_), _) => no_literal("list"),
-            (Self::Set(_), _) => no_literal("set"),
-            (Self::Map(..), _) => no_literal("map"),
-            (Self::Tuple(_), _) => no_literal("tuple"),
-            (Self::UserDefined(_), _) => no_literal("user-defined type"),
+            fields.iter().try_for_each(|(field, of)| {
+                let term = given.iter().find(|(name, _)| name.text == *field).map(|(_, term)| term);
+                append_part_term(of, term, text, form, out)
+            })
+        }
+        (ValueType::List(_), _) => no_literal("list"),
+        (ValueType::Set(_), _) => no_literal("set"),
+        (ValueType::Map(..), _) => no_literal("map"),
+        (ValueType::Tuple(_), _) => no_literal("tuple"),
+        (ValueType::UserDefined(_), _) => no_literal("user-defined type"),
+    }
+}
+
+fn append_element_term(
+    value_type: &ValueType,
+    term: &Term,
+    text: &str,
+    form: &ScalarForm,
+    out: &mut Vec<u8>,
+) -> Result<(), Problem> {
+    if term.kind == TermKind::Null {
+        return Err("a null is inside a collection".to_owned());
+    }
+    append_cell(out, |out| append_term(value_type, term, text, form, out))
+}
+
+/// A part that may be null.
+fn append_part_term(
+    value_type: &ValueType,
+    term: Option<&Term>,
+    text: &str,
+    form: &ScalarForm,
+    out: &mut Vec<u8>,
+) -> Result<(), Problem> {
+    match term.filter(|term| term.kind != TermKind::Null) {
+        Some(term) => append_cell(out, |out| append_term(value_type, term, text, form, out)),
+        None => {
+            out.extend_from_slice(&NULL);
+            Ok(())
         }
     }
+}
 
-    fn append_element_term(
-        &self,
-        term: &Term,
-        text: &str,
-        form: &ScalarForm,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Problem> {
-        if term.kind == TermKind::Null {
-            return Err("a null is inside a collection".to_owned());
+/// Appends the literal of a value.
+pub(super) fn write_literal(
+    value_type: &ValueType,
+    bytes: &[u8],
+    form: &ScalarForm,
+    out: &mut String,
+) -> Result<(), Problem> {
+    let (open, close) = match value_type {
+        ValueType::Native(native) => return write_scalar(*native, bytes, form, out),
+        ValueType::List(_) => ('[', ']'),
+        ValueType::Tuple(_) => ('(', ')'),
+        ValueType::Set(_) | ValueType::Map(..) | ValueType::UserDefined(_) => ('{', '}'),
+    };
+    out.push(open);
+    for (index, part) in value_type.parts(bytes)?.iter().enumerate() {
+        let is_value = matches!(value_type, ValueType::Map(..)) && index % 2 == 1;
+        if index > 0 {
+            out.push_str(if is_value { ": " } else { ", " });
         }
-        append_cell(out, |out| self.append_term(term, text, form, out))
-    }
-
-    /// A part that may be null.
-    fn append_part_term(
-        &self,
-        term: Option<&Term>,
-        text: &str,
-        form: &ScalarForm,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Problem> {
-        match term.filter(|term| term.kind != TermKind::Null) {
-            Some(term) => append_cell(out, |out| self.append_term(term, text, form, out)),
-            None => {
-                out.extend_from_slice(&NULL);
-                Ok(())
-            }
+        if let Some(name) = part.name {
+            out.push_str(&keyspaces_cql::Name::new(name).to_string());
+            out.push_str(": ");
+        }
+        match part.value {
+            Some(value) => write_literal(part.of, value, form, out)?,
+            None => out.push_str("null"),
         }
     }
-
-    /// Appends the literal of a value.
-    pub(super) fn write_literal(&self, bytes: &[u8], form: &ScalarForm, out: &mut String) -> Result<(), Problem> {
-        let (open, close) = match self {
-            Self::Native(native) => return write_scalar(*native, bytes, form, out),
-            Self::List(_) => ('[', ']'),
-            Self::Tuple(_) => ('(', ')'),
-            Self::Set(_) | Self::Map(..) | Self::UserDefined(_) => ('{', '}'),
-        };
-        out.push(open);
-        for (index, part) in self.parts(bytes)?.iter().enumerate() {
-            let is_value = matches!(self, Self::Map(..)) && index % 2 == 1;
-            if index > 0 {
-                out.push_str(if is_value { ": " } else { ", " });
-            }
-            if let Some(name) = part.name {
-                out.push_str(&keyspaces_cql::Name::new(name).to_string());
-                out.push_str(": ");
-            }
-            match part.value {
-                Some(value) => part.of.write_literal(value, form, out)?,
-                None => out.push_str("null"),
-            }
-        }
-        out.push(close);
-        Ok(())
-    }
+    out.push(close);
+    Ok(())
 }
 
 fn write_scalar(of: NativeType, bytes: &[u8], form: &ScalarForm, out: &mut String) -> Result<(), Problem> {

@@ -1,9 +1,11 @@
 //! Values as the protocol sends them, from text and back, without a number going through another type than its own.
 
-mod json;
+pub(super) mod json;
 mod literal;
 mod scalar;
 
+use self::json::{append_from_json, write_json};
+use self::literal::{append_from_literal, write_literal};
 use keyspaces_cql::TypeDefinition;
 use keyspaces_cql::statement::{CqlType, CqlTypeKind, NativeType};
 
@@ -65,8 +67,8 @@ impl ValueType {
     ) -> Result<(), Problem> {
         match (self, nested) {
             (Self::Native(native), _) => form.append(*native, text, out),
-            (_, Nested::Json) => self.append_from_json(json::raw(text)?, form, out),
-            (_, Nested::Literal) => self.append_from_literal(text, form, out),
+            (_, Nested::Json) => append_from_json(self, json::raw(text)?, form, out),
+            (_, Nested::Literal) => append_from_literal(self, text, form, out),
         }
     }
 
@@ -80,8 +82,8 @@ impl ValueType {
     ) -> Result<(), Problem> {
         match (self, nested) {
             (Self::Native(native), _) => form.write(*native, bytes, out),
-            (_, Nested::Json) => self.write_json(bytes, form, out),
-            (_, Nested::Literal) => self.write_literal(bytes, form, out),
+            (_, Nested::Json) => write_json(self, bytes, form, out),
+            (_, Nested::Literal) => write_literal(self, bytes, form, out),
         }
     }
 

@@ -14,40 +14,8 @@ use super::change::{DEFAULT_DEADLINE, Definition, in_stages, only_on_keyspaces};
 use super::{Schema, SchemaChange};
 use crate::{Error, ErrorKind};
 
-impl<'a> Schema<'a> {
-    /// Plans what would bring the keyspaces, types and tables that are there to those that are wanted. Nothing is sent but
-    /// reads of system tables, until [`Plan::apply`].
-    ///
-    /// What is wanted is a value, or a text of CREATE statements read by [`Definitions::parse`]. Columns, keys and fields
-    /// are to be as they are said; an option or tags that a definition does not say are left as they are, and so is what is
-    /// there and not among the definitions: a plan lists it and never drops it. What Keyspaces cannot do (drop a column,
-    /// change a key or a column's type, take a Region away …) is in the plan too, which then cannot be applied.
-    ///
-    /// Tables that are being created or changed are waited for first, up to 5 minutes, so that a program that was interrupted
-    /// plans again and goes on.
-    ///
-    /// ```no_run
-    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
-    /// use keyspaces::schema::Definitions;
-    ///
-    /// let wanted = Definitions::parse(
-    ///     "CREATE KEYSPACE shop WITH replication = {'class': 'SingleRegionStrategy'};
-    ///      CREATE TABLE shop.names (id text PRIMARY KEY, name text, note text)
-    ///          WITH custom_properties = {'point_in_time_recovery': {'status': 'enabled'}};",
-    /// )?;
-    /// let plan = session.schema().plan(wanted).await?;
-    /// println!("{plan}"); // each statement, and what cannot be undone, costs money or takes long about it
-    /// plan.apply().await?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Refused`](ErrorKind::Refused) if a thing is defined twice, or if a table of
-    /// them is being deleted, or on a plain Cassandra if an option is Keyspaces' own; else as of reading a system table.
-    pub fn plan(&self, wanted: Definitions) -> Planning<'a> {
-        Planning { schema: *self, wanted, leave_out: false }
-    }
+pub(crate) fn plan<'a>(schema: &Schema<'a>, wanted: Definitions) -> Planning<'a> {
+    Planning { schema: *schema, wanted, leave_out: false }
 }
 
 /// A plan, about to be made; from [`Schema::plan`].

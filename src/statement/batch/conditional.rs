@@ -1,3 +1,4 @@
+use super::logged::{check_logged, push_logged};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -37,7 +38,7 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         write: &Conditional<V, O>,
         values: impl Values<V>,
     ) -> Result<&mut Self, Error> {
-        self.members.push_logged(&write.core, values.values(), true)?;
+        push_logged(&mut self.members, &write.core, values.values(), true)?;
         Ok(self)
     }
 
@@ -51,7 +52,7 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         write: &Write<V>,
         values: impl Values<V>,
     ) -> Result<&mut Self, Error> {
-        self.members.push_logged(&write.core, values.values(), false)?;
+        push_logged(&mut self.members, &write.core, values.values(), false)?;
         Ok(self)
     }
 
@@ -68,7 +69,7 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         if !self.members.of.iter().any(|member| member.conditional) {
             return Err(self.members.refused("no statement of it has a condition", "Use a LoggedBatch"));
         }
-        self.members.check_logged().await?;
+        check_logged(&self.members).await?;
         let answered = self.members.send().await;
         Outcome::of(answered.and_then(|(answer, about)| answer::of_batch(&about, answer)))
     }

@@ -53,7 +53,7 @@ impl LoggedBatch {
     /// As [`Write::execute`] before anything is sent, [`TooLarge`](crate::ErrorKind::TooLarge) for the 101st statement and
     /// for more than 4 MB, [`Refused`](crate::ErrorKind::Refused) for a DELETE of a range. The batch stays as it was.
     pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Values<V>) -> Result<&mut Self, Error> {
-        self.members.push_logged(&write.core, values.values(), false)?;
+        push_logged(&mut self.members, &write.core, values.values(), false)?;
         Ok(self)
     }
 
@@ -71,7 +71,7 @@ impl LoggedBatch {
         if self.is_empty() {
             return Ok(());
         }
-        self.members.check_logged().await?;
+        check_logged(&self.members).await?;
         let (answer, about) = self.members.send().await?;
         Core::expect_no_rows(&about, answer)
     }
@@ -79,72 +79,70 @@ impl LoggedBatch {
 
 members_of!(LoggedBatch);
 
-impl Members {
-    pub(super) fn push_logged(
-        &mut self,
-        core: &Core,
-        values: &impl SerializeRow,
-        conditional: bool,
-    ) -> Result<(), Error> {
-        let about = &core.call.about;
-        self.push(core, values, conditional, |members, cells| {
-            if members.of.len() == MOST_STATEMENTS {
+pub(super) fn push_logged(
+    members: &mut Members,
+    core: &Core,
+    values: &impl SerializeRow,
+    conditional: bool,
+) -> Result<(), Error> {
+    let about = &core.call.about;
+    members.push(core, values, conditional, |members, cells| {
+        if members.of.len() == MOST_STATEMENTS {
+            return Err(members.too_large(
+                format!("one more is too many, Keyspaces takes {MOST_STATEMENTS}"),
+                "Put into one batch only what must be applied together",
+            ));
+        }
+        // The values are at least as large as what they surely are.
+        if members.values.len() > MOST_BYTES {
+            let columns = core.prepared.get_variable_col_specs();
+            let bytes = members.surely_at_least() + cells.surely_at_least(columns.as_slice());
+            if bytes > MOST_BYTES {
                 return Err(members.too_large(
-                    format!("one more is too many, Keyspaces takes {MOST_STATEMENTS}"),
+                    format!("with the next it is at least {bytes} bytes, Keyspaces takes at most {MOST_BYTES}"),
                     "Put into one batch only what must be applied together",
                 ));
             }
-            // The values are at least as large as what they surely are.
-            if members.values.len() > MOST_BYTES {
-                let columns = core.prepared.get_variable_col_specs();
-                let bytes = members.surely_at_least() + cells.surely_at_least(columns.as_slice());
-                if bytes > MOST_BYTES {
-                    return Err(members.too_large(
-                        format!("with the next it is at least {bytes} bytes, Keyspaces takes at most {MOST_BYTES}"),
-                        "Put into one batch only what must be applied together",
-                    ));
-                }
-            }
-            match about.tree().and_then(Touched::by) {
-                Some(touched) if touched.ranges => Err(members.deletes_a_range(about)),
-                _ => Ok(()),
-            }
-        })
-    }
-
-    /// What needs to know the tables' keys.
-    pub(super) async fn check_logged(&self) -> Result<(), Error> {
-        let mut rows = HashSet::new();
-        for member in &self.of {
-            let Some(row) = Row::of(&self.session, &member.call.about, self.cells(member)).await else { continue };
-            if row.is_range() {
-                return Err(self.deletes_a_range(&member.call.about));
-            }
-            if row.sets_static_columns && self.of.len() > MOST_STATEMENTS_WITH_STATIC_COLUMNS {
-                return Err(self.refused(
-                    format!(
-                        "{} sets a static column, and then Keyspaces takes {MOST_STATEMENTS_WITH_STATIC_COLUMNS} statements",
-                        member.call.about.attempted
-                    ),
-                    "Set the static column in another batch",
-                ));
-            }
-            if let Some(identity) = row.identity()
-                && !rows.insert(identity)
-            {
-                return Err(self.refused(
-                    format!("{} is about a row that another of its statements is about", member.call.about.attempted),
-                    "Keyspaces refuses that (DG:batchStatements): set all columns of the row in one statement",
-                ));
-            }
         }
-        Ok(())
-    }
+        match about.tree().and_then(Touched::by) {
+            Some(touched) if touched.ranges => Err(deletes_a_range(members, about)),
+            _ => Ok(()),
+        }
+    })
+}
 
-    fn deletes_a_range(&self, about: &About) -> Error {
-        self.refused(
-            format!("{} is about a range of rows", about.attempted),
-            "Keyspaces refuses that in a logged batch (DG:batchStatements): name the whole primary key with =",
-        )
+/// What needs to know the tables' keys.
+pub(super) async fn check_logged(members: &Members) -> Result<(), Error> {
+    let mut rows = HashSet::new();
+    for member in &members.of {
+        let Some(row) = Row::of(&members.session, &member.call.about, members.cells(member)).await else { continue };
+        if row.is_range() {
+            return Err(deletes_a_range(members, &member.call.about));
+        }
+        if row.sets_static_columns && members.of.len() > MOST_STATEMENTS_WITH_STATIC_COLUMNS {
+            return Err(members.refused(
+                format!(
+                    "{} sets a static column, and then Keyspaces takes {MOST_STATEMENTS_WITH_STATIC_COLUMNS} statements",
+                    member.call.about.attempted
+                ),
+                "Set the static column in another batch",
+            ));
+        }
+        if let Some(identity) = row.identity()
+            && !rows.insert(identity)
+        {
+            return Err(members.refused(
+                format!("{} is about a row that another of its statements is about", member.call.about.attempted),
+                "Keyspaces refuses that (DG:batchStatements): set all columns of the row in one statement",
+            ));
+        }
     }
+    Ok(())
+}
+
+fn deletes_a_range(members: &Members, about: &About) -> Error {
+    members.refused(
+        format!("{} is about a range of rows", about.attempted),
+        "Keyspaces refuses that in a logged batch (DG:batchStatements): name the whole primary key with =",
+    )
 }

@@ -150,10 +150,7 @@ impl Events {
         let statements = Statements::prepare(session, &name, shards != Shards::NONE).await?;
         Ok(Self { table: Arc::new(Table { name, statements, shards }) })
     }
-}
 
-/// Writing.
-impl Events {
     /// Writes an event.
     ///
     /// One that the device already has at the same millisecond is overwritten, without a word: the time is the key. Where
@@ -240,10 +237,7 @@ impl Events {
     pub fn delete_day(&self, device_id: &str, date: NaiveDate) -> DeleteDay {
         DeleteDay::new(Arc::clone(&self.table), self.table.device("DELETE FROM", device_id), date)
     }
-}
 
-/// Reading.
-impl Events {
     /// The latest `count` events of a device, or fewer if it has not as many in the last days, newest first.
     ///
     /// # Errors
@@ -312,18 +306,16 @@ impl Events {
             at_most: None,
         })
     }
-}
 
-// The first page of a day has 100 rows unless a page size is set.
-call_options!(impl [] Events, self: [&self], all, read, repeat);
-
-impl Events {
     fn with_changed_options(&self, change: impl Fn(&mut CallOptions)) -> Self {
         let mut table = Table::clone(&self.table);
         table.statements = table.statements.with_changed_options(change);
         Self { table: Arc::new(table) }
     }
 }
+
+// The first page of a day has 100 rows unless a page size is set.
+call_options!(impl [] Events, self: [&self], all, read, repeat);
 
 impl Table {
     /// The partition of an event.

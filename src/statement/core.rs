@@ -1,19 +1,100 @@
-//! Binding: values to a prepared statement, held to the service's limits before anything is sent.
+//! A prepared statement whatever its type, and binding: values are held to the service's limits before anything is sent.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use keyspaces_cql::{Rule, rules};
+use keyspaces_cql::{Effect, Rule, rules};
 use scylla::frame::response::result::ColumnSpec;
+use scylla::response::query_result::QueryResult;
 use scylla::serialize::row::SerializeRow;
+use scylla::statement::prepared::PreparedStatement;
 
 use super::cells::{self, Cells, Serialised};
-use super::{Core, by_rule_in_words, mismatch, value_types};
-use crate::execute::Request;
-use crate::stream::{Fingerprint, Read};
+use super::markers::Markers;
+use super::prepared::Prepared;
+use super::{About, by_rule_in_words, mismatch, value_types};
+use crate::consistency::WRITE_CONSISTENCY;
+use crate::execute::{Call, Request};
+use crate::options::CallOptions;
+use crate::stream::{Fingerprint, Read, TextHash};
 use crate::{Error, ErrorKind};
 
+/// What a prepared statement is made of, whatever its type.
+#[derive(Clone, Debug)]
+pub struct Core {
+    pub(crate) call: Arc<Call>,
+    pub(crate) prepared: PreparedStatement,
+    pub(crate) text: TextHash,
+    effect: Effect,
+    markers: Arc<Markers>,
+    /// Whether a value bound to it can break a rule that is not of its size.
+    is_restricted: bool,
+    /// What the server said when it prepared the text; `prepared` has the options of this statement besides.
+    kept: Arc<Prepared>,
+}
+
 impl Core {
+    pub(super) fn of(call: Arc<Call>, kept: Arc<Prepared>, effect: Effect) -> Result<Self, Error> {
+        let prepared = kept.statement.clone();
+        call.about.settle(effect, prepared.get_variable_col_specs().as_slice())?;
+        let markers = kept.markers(&call.about);
+        let mut core = Self {
+            // A plain Cassandra gets what Keyspaces refuses, bound as well as in the text.
+            is_restricted: markers.are_restricted() && !call.session.is_plain_cassandra(),
+            text: TextHash::of(prepared.get_statement()),
+            call,
+            prepared,
+            effect,
+            markers,
+            kept,
+        };
+        core.give_options_to_driver();
+        Ok(core)
+    }
+
+    pub(super) fn change_options(&mut self, change: impl FnOnce(&mut CallOptions)) {
+        Arc::make_mut(&mut self.call).change_options(change);
+        self.give_options_to_driver();
+    }
+
+    /// Gives the driver its part of the options: once, not with each call.
+    fn give_options_to_driver(&mut self) {
+        let Call { about, session, options, .. } = &*self.call;
+        if !about.is_read() {
+            return self.prepared.set_consistency(WRITE_CONSISTENCY);
+        }
+        let consistency = options.consistency.unwrap_or_else(|| session.read_consistency());
+        self.prepared.set_consistency(consistency.as_driver());
+        let page_size = options.page_size_for_driver().unwrap_or_else(|| about.page_size(session.page_size()));
+        self.prepared.set_page_size(page_size);
+    }
+
+    /// This statement as its text is prepared now, after values did not fit it: another program may have changed the table.
+    /// `error` if the text has the columns that this statement has.
+    pub(super) async fn prepared_anew(&self, error: Error) -> Result<Self, Error> {
+        if error.kind() != ErrorKind::Type || self.kept.is_outdated() {
+            return Err(error);
+        }
+        let session = &self.call.session;
+        match session.statements().checked(session, self.kept.text(), &self.call.about).await {
+            Ok(kept) if !kept.has_the_columns_of(&self.kept.statement) => {
+                Self::of(Arc::clone(&self.call), kept, self.effect)
+            }
+            Ok(_) | Err(_) => Err(error),
+        }
+    }
+
+    /// What a write without a condition answers; with one that the parser could not see, it would say whether it was
+    /// applied, and nobody would look.
+    pub(super) fn expect_no_rows(about: &About, answer: QueryResult) -> Result<(), Error> {
+        if !answer.is_rows() {
+            return Ok(());
+        }
+        let problem = "the answer has rows, as that to a conditional write has";
+        Err(Error::new(ErrorKind::Server, about.attempted.clone(), problem)
+            .with_advice("Ask prepare() for a Conditional and look at its outcome"))
+    }
+
     #[inline]
     pub(crate) fn bind(&self, values: &impl SerializeRow) -> Result<Request, Error> {
         self.bind_serialised(&self.serialised(values)?)
