@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::files::RowPosition;
+use super::chunk::RowPosition;
 use super::format::Position;
 use super::input::FileIdentity;
 use crate::counted::Counted;
@@ -268,7 +268,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Writes a file under another name, and gives it this one when it is on the disk.
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = beside(path, ".new");
     let mut file = File::create(&new)?;
     file.write_all(bytes)?;

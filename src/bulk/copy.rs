@@ -11,13 +11,14 @@ use tokio::sync::{mpsc, watch};
 
 use super::PATIENCE;
 use super::checkpoint::Operation;
-use super::files::Chunk;
+use super::chunk::Chunk;
 use super::format::JsonLines;
 use super::load::{MOST_REJECTED, default_in_flight};
 use super::progress::{Progress, Summary};
 use super::rate::Rate;
 use super::read::{Reading, TableReader};
 use super::rejected::Rejected;
+use super::row_files::RowUnit;
 use super::row_statement::prepare_insert;
 use super::send::Sending;
 use super::state::open_state;
@@ -172,6 +173,7 @@ impl Copy {
         let rejected = Rejected {
             attempted: attempted.clone(),
             file_names: vec![from.name.to_string()],
+            counted_in: RowUnit::Line,
             columns: Arc::clone(&written),
             most: if rejected.is_some() { MOST_REJECTED } else { 0 },
             file: rejected,
@@ -198,9 +200,7 @@ impl Copy {
         };
         let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
         let reading = tokio::spawn(send_pages(reader, to, written, sender));
-        let result = sending.run(receiver).await;
-        reading.abort();
-        result
+        sending.run(receiver, reading).await
     }
 }
 

@@ -24,8 +24,10 @@ use super::{PATIENCE, task_failed};
 use crate::{Error, ErrorKind, ReadConsistency, Session};
 
 const TICK: Duration = Duration::from_millis(250);
-/// Compressed files are cut into members at checkpoints, so they are fewer than those of a load.
+/// Compressed files are cut into members at checkpoints, so they are fewer than those of a load; Parquet is cut into row
+/// groups, which are small if they are many.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+const ROW_GROUP_EVERY: Duration = Duration::from_secs(30);
 const PAGES_AHEAD: usize = 4;
 
 /// The rows of a table written to files, or counted; from [`Bulk::export`](super::Bulk::export) and
@@ -108,7 +110,7 @@ impl Export {
         Self { patience, ..self }
     }
 
-    /// The file that says how far it is, written every five seconds. If it is there, it goes on from there, if its table and
+    /// The file that says how far it is, written every five seconds, with Parquet every 30. If it is there, it goes on from there, if its table and
     /// options are the same. Default: none. What is written to a writer has none.
     pub fn checkpoint(self, path: impl Into<PathBuf>) -> Self {
         Self { checkpoint: Some(path.into()), ..self }
@@ -144,6 +146,7 @@ impl Export {
             (None, None) => table.partition_key().cloned().collect(),
         };
         let limit = self.rate.limit(&self.session, &table, true, &attempted)?;
+        let is_text = self.output.as_ref().is_none_or(|(_, format)| format.is_text());
         let mut options = BTreeMap::from([(
             "columns".to_owned(),
             columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),
@@ -176,6 +179,7 @@ impl Export {
             done,
             reader,
             checkpoint,
+            checkpoint_every: if is_text { CHECKPOINT_EVERY } else { ROW_GROUP_EVERY },
         };
         run.run(writer, self.until).await
     }
@@ -229,6 +233,7 @@ struct Run {
     done: Done,
     reader: TableReader,
     checkpoint: Option<Checkpoint>,
+    checkpoint_every: Duration,
     reporter: Reporter,
 }
 
@@ -289,7 +294,7 @@ impl Run {
                 }
                 _ = ticks.tick() => {
                     self.report();
-                    if saved.elapsed() >= CHECKPOINT_EVERY {
+                    if saved.elapsed() >= self.checkpoint_every {
                         self.save(to_writer).await?;
                         saved = Instant::now();
                     }

@@ -1,6 +1,6 @@
 //! Reads the rows of files in a thread of its own: reading blocks, and parsing is work.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -8,58 +8,17 @@ use tokio::sync::mpsc;
 
 use super::Nulls;
 use super::checkpoint::Resume;
-use super::format::{Format, Position, Reason, RecordReader, Records, RowCells};
-use super::input::{FileIdentity, FileWatch, Input, InputFile, cannot};
+use super::chunk::{Chunk, Chunks, ReadRow, RowPosition};
+use super::format::{RecordReader, Records, RowCells, TextFormat};
+use super::input::{FileIdentity, FileWatch, Input, InputFile, cannot, changed};
 use super::rejected::RejectedRow;
 use super::row::{self, RowValues};
 use super::table::{Column, Table};
 use crate::{Error, ErrorKind};
 
-/// Rows that go from the reader to the sender together.
-const CHUNK_ROWS: usize = 256;
-const CHUNK_BYTES: usize = 256 * 1024;
-
-/// What a reader gives.
-#[derive(Debug, Default)]
-pub(super) struct Chunk {
-    /// In the order of their ordinals, without a gap.
-    pub(super) rows: Vec<Read>,
-    /// Where to go on after rows that were read from a table.
-    pub(super) scan: Option<String>,
-}
-
-/// A row that was read.
-#[derive(Debug)]
-pub(super) struct Read {
-    /// Which of all rows of the input it is.
-    pub(super) ordinal: u64,
-    pub(super) at: RowPosition,
-    pub(super) row: ReadRow,
-}
-
-#[derive(Debug)]
-pub(super) enum ReadRow {
-    Row {
-        values: RowValues,
-        units: u32,
-    },
-    Rejected(Reason, RejectedRow),
-    /// Acknowledged by the run that is gone on with.
-    Done,
-}
-
-/// Where a row begins.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct RowPosition {
-    pub(super) file: u32,
-    pub(super) at: Position,
-    /// The size of the record.
-    pub(super) bytes: u32,
-}
-
 /// Files opened so far that their columns are known.
 pub(super) struct Files {
-    format: Format,
+    format: TextFormat,
     waiting: VecDeque<InputFile>,
     pub(super) identities: Vec<FileIdentity>,
     read: Arc<AtomicU64>,
@@ -70,9 +29,8 @@ pub(super) struct Files {
 
 impl Files {
     /// Opens the first file and reads which columns it names.
-    pub(super) fn open(input: Input, format: Format, attempted: String) -> Result<Self, Error> {
-        format.check()?;
-        let waiting: VecDeque<_> = input.into_files(&attempted)?.into();
+    pub(super) fn open(input: Input, format: TextFormat, attempted: &str) -> Result<Self, Error> {
+        let waiting: VecDeque<_> = input.into_files(attempted)?.into();
         let identities = waiting.iter().map(|file| file.identity.clone()).collect();
         let (read, header) = (Arc::default(), format.named_columns().map(<[_]>::to_vec));
         let mut files = Self { format, waiting, identities, read, current: None, number: 0, header };
@@ -88,10 +46,6 @@ impl Files {
     /// Counts the bytes that were read, compressed ones where they are.
     pub(super) fn bytes_read(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.read)
-    }
-
-    pub(super) fn names(&self) -> Vec<String> {
-        self.identities.iter().map(|identity| identity.name.clone()).collect()
     }
 
     fn next_file(&mut self) -> Result<bool, Error> {
@@ -138,16 +92,11 @@ impl Files {
             }
         }
         let name = self.name();
-        let changed = || {
-            let problem = "what was loaded of it before is not the same any more";
-            Error::new(ErrorKind::Cursor, format!("reading {name}"), problem)
-                .with_advice("Put the file back as it was, or load it from its beginning with another checkpoint")
-        };
-        let Some((_, records)) = &mut self.current else { return Err(changed()) };
+        let Some((_, records)) = &mut self.current else { return Err(changed(&name)) };
         // Of the header too.
         match records.skip_to(position.at) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(changed()),
+            Ok(false) => Err(changed(&name)),
             Err(error) => Err(cannot(&name, &error)),
         }
     }
@@ -179,17 +128,11 @@ impl Files {
         resume: Option<&Resume>,
         to: &mpsc::Sender<Result<Chunk, Error>>,
     ) -> Result<(), Error> {
-        let mut ordinal = 0;
-        let mut unsent = HashSet::new();
-        let mut read_to = 0;
         if let Some(resume) = resume {
             self.skip_to(resume.position)?;
-            ordinal = resume.ordinal;
-            unsent = resume.unsent.iter().copied().collect();
-            read_to = resume.read_to;
         }
+        let mut chunks = Chunks::new(to, resume);
         let mut reader = RecordReader::new(self.format.clone(), nulls);
-        let (mut chunk, mut gathered) = (Chunk::default(), 0);
         let mut last_length = 64;
         while let Some((watch, records)) = &mut self.current {
             let record = records.next().map_err(|error| {
@@ -208,7 +151,7 @@ impl Files {
             }
             let bytes = u32::try_from(record.bytes.len()).unwrap_or(u32::MAX);
             let at = RowPosition { file: self.number, at: record.position, bytes };
-            let row = if ordinal < read_to && !unsent.contains(&ordinal) {
+            let row = if chunks.is_acknowledged() {
                 ReadRow::Done
             } else {
                 let mut values = Vec::with_capacity(last_length);
@@ -225,18 +168,11 @@ impl Files {
                     }
                 }
             };
-            gathered += last_length;
-            chunk.rows.push(Read { ordinal, at, row });
-            ordinal += 1;
-            if chunk.rows.len() >= CHUNK_ROWS || gathered >= CHUNK_BYTES {
-                gathered = 0;
-                if to.blocking_send(Ok(std::mem::take(&mut chunk))).is_err() {
-                    return Ok(());
-                }
+            if !chunks.push(at, row, last_length) {
+                return Ok(());
             }
         }
-        // If nobody takes it, nobody needs it.
-        let _ = to.blocking_send(Ok(chunk));
+        chunks.end();
         Ok(())
     }
 }

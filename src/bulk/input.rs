@@ -203,6 +203,34 @@ impl InputFile {
     }
 }
 
+#[cfg(feature = "parquet")]
+impl InputFile {
+    /// Opens a file that is read from its end.
+    pub(super) fn open_at_random(self) -> Result<(FileWatch, File), Error> {
+        let name = &self.identity.name;
+        let refused = |problem: &'static str, advice: &'static str| {
+            Err(Error::new(ErrorKind::Configuration, format!("reading {name}"), problem).with_advice(advice))
+        };
+        let Source::File(path) = self.source else {
+            return refused("Parquet is read from its end, which a stream has only when it is over", WRITE_FIRST);
+        };
+        if self.identity.bytes.is_none() {
+            return refused("Parquet is read from its end, and it is no file on a disk", WRITE_FIRST);
+        }
+        if self.compression != Compression::None {
+            return refused(
+                "a Parquet file is compressed inside, and is not read through another compression",
+                "Decompress it first",
+            );
+        }
+        let file = File::open(&path).map_err(|error| cannot(name, &error))?;
+        Ok((FileWatch { path: Some(path), identity: self.identity }, file))
+    }
+}
+
+#[cfg(feature = "parquet")]
+const WRITE_FIRST: &str = "Write it to a file on a disk first";
+
 /// Tells whether a file is still the one that was opened.
 pub(super) struct FileWatch {
     path: Option<PathBuf>,
@@ -224,6 +252,13 @@ impl FileWatch {
 pub(super) fn cannot(name: &str, error: &io::Error) -> Error {
     let source = io::Error::new(error.kind(), error.to_string());
     Error::new(ErrorKind::File, format!("reading {name}"), error.to_string()).with_source(source)
+}
+
+/// The file is not the one that an earlier run has read.
+pub(super) fn changed(name: &str) -> Error {
+    let problem = "what was loaded of it before is not the same any more";
+    Error::new(ErrorKind::Cursor, format!("reading {name}"), problem)
+        .with_advice("Put the file back as it was, or load it from its beginning with another checkpoint")
 }
 
 struct Counting {

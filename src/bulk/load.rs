@@ -12,12 +12,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 
 use super::checkpoint::Operation;
-use super::files::{Chunk, Files};
+use super::chunk::Chunk;
 use super::format::{Format, JsonLines};
 use super::input::Input;
 use super::progress::{Progress, Summary};
 use super::rate::Rate;
 use super::rejected::Rejected;
+use super::row_files::{RowFiles, RowUnit};
 use super::row_statement::{RowStatement, prepare_insert};
 use super::send::Sending;
 use super::state::open_state;
@@ -120,8 +121,8 @@ impl Load {
         }
     }
 
-    /// The columns that are loaded from JSON or from a stream. Default: all columns of the table. In CSV the first line or
-    /// [`Csv::columns`](super::Csv::columns) names them.
+    /// The columns that are loaded from JSON, from Parquet or from a stream. Default: all columns of the table, or of the
+    /// Parquet file. In CSV the first line or [`Csv::columns`](super::Csv::columns) names them.
     pub fn columns(self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
     }
@@ -229,8 +230,8 @@ impl Load {
         };
         let (files, rows) = match self.source {
             Source::Files(input, format) => {
-                let doing = attempted.clone();
-                let files = spawn_blocking(move || Files::open(input, format, doing)).await;
+                let (doing, chosen) = (attempted.clone(), self.columns.clone());
+                let files = spawn_blocking(move || RowFiles::open(input, format, &doing, chosen.as_deref())).await;
                 (Some(files.map_err(|error| task_failed(&attempted, error))??), None)
             }
             Source::Rows(rows) => (None, Some(rows)),
@@ -241,7 +242,7 @@ impl Load {
             write_time: self.write_time_column.as_deref(),
             verb: self.verb,
         };
-        let columns = given.columns(&table, files.as_ref().and_then(Files::header), &attempted)?;
+        let columns = given.columns(&table, files.as_ref().and_then(RowFiles::header), &attempted)?;
         let columns: Arc<[Column]> = match (&files, self.verb) {
             (None, Verb::Load) => insert(&table, &columns).in_order(columns).into(),
             _ => columns.into(),
@@ -264,24 +265,26 @@ impl Load {
                 ("nulls".to_owned(), format!("{:?}", self.nulls)),
                 ("rejected rows".to_owned(), format!("{:?}", self.rejected_to)),
             ]),
-            files: files.iter().flat_map(|files| &files.identities).map(Into::into).collect(),
+            files: files.iter().flat_map(RowFiles::identities).map(Into::into).collect(),
         };
         let (checkpoint_path, rejected_to) = match self.dry_run {
             true => (None, None),
             false => (self.checkpoint, self.rejected_to.clone()),
         };
         let (checkpoint, rejected) =
-            open_state(&attempted, checkpoint_path, operation, rejected_to, format, Arc::clone(&columns)).await?;
+            open_state(&attempted, checkpoint_path, operation, rejected_to, format.of_rejected(), Arc::clone(&columns))
+                .await?;
         if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.done().is_complete) {
             return Ok(Summary::of_complete(checkpoint, self.rejected_to));
         }
         let resume = checkpoint.as_ref().and_then(|checkpoint| checkpoint.done().resume.clone());
         let in_flight = default_in_flight(&self.session);
-        let sizes = files.as_ref().map(|files| files.identities.iter().map(|file| file.bytes).sum::<Option<u64>>());
+        let sizes = files.as_ref().map(|files| files.identities().iter().map(|file| file.bytes).sum::<Option<u64>>());
         let has_file = self.rejected_to.is_some();
         let rejected = Rejected {
             attempted: attempted.clone(),
-            file_names: files.as_ref().map_or_else(|| vec!["the stream".to_owned()], Files::names),
+            file_names: files.as_ref().map_or_else(|| vec!["the stream".to_owned()], RowFiles::names),
+            counted_in: files.as_ref().map_or(RowUnit::Line, RowFiles::counted_in),
             columns: Arc::clone(&columns),
             most: self.most_rejected.unwrap_or(if has_file || self.dry_run { MOST_REJECTED } else { 0 }),
             file: rejected,
@@ -293,7 +296,7 @@ impl Load {
             table: table.name.to_string(),
             statement: statement.clone(),
             total_bytes: sizes.flatten(),
-            bytes_read: files.as_ref().map(Files::bytes_read).unwrap_or_default(),
+            bytes_read: files.as_ref().map(RowFiles::bytes_read).unwrap_or_default(),
             limit,
             in_flight: self.in_flight.map_or(in_flight, NonZeroUsize::get),
             shuffle: self.shuffle,
@@ -307,13 +310,13 @@ impl Load {
         };
         let (sender, receiver) = mpsc::channel::<Result<Chunk, Error>>(CHUNKS_AHEAD);
         // Each ends when the receiver is gone.
-        if let Some(files) = files {
-            let nulls = self.nulls;
-            drop(spawn_blocking(move || files.send(&table, &columns, nulls, resume.as_ref(), &sender)));
-        } else if let Some(rows) = rows {
-            drop(tokio::spawn(send_rows(rows, statement, columns, table.units, sender)));
-        }
-        sending.run(receiver).await
+        let nulls = self.nulls;
+        let reading = match (files, rows) {
+            (Some(files), _) => spawn_blocking(move || files.send(&table, &columns, nulls, resume.as_ref(), &sender)),
+            (None, Some(rows)) => tokio::spawn(send_rows(rows, statement, columns, table.units, sender)),
+            (None, None) => tokio::spawn(async {}),
+        };
+        sending.run(receiver, reading).await
     }
 
     fn refuse_counters(&self, table: &Table, attempted: &str) -> Result<(), Error> {

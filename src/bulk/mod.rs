@@ -14,6 +14,7 @@
 //! digit by digit.
 
 mod checkpoint;
+mod chunk;
 mod copy;
 mod encoder;
 mod export;
@@ -23,12 +24,16 @@ mod input;
 mod load;
 mod output;
 mod pages;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod patience;
 mod progress;
 mod rate;
 mod read;
 mod rejected;
 mod row;
+mod row_file;
+mod row_files;
 mod row_sender;
 mod row_statement;
 mod row_writer;
@@ -52,6 +57,10 @@ pub use self::input::{Compression, Input};
 pub use self::load::Load;
 use self::load::{Source, Verb};
 pub use self::output::Output;
+#[cfg(feature = "parquet")]
+pub use self::parquet::Parquet;
+#[cfg(feature = "parquet")]
+use self::parquet::{ParquetFile, ParquetFiles};
 pub use self::progress::{Progress, Summary};
 pub use self::rate::Rate;
 pub use self::value::{BlobForm, TimestampForm};

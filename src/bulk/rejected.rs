@@ -8,9 +8,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use super::files::RowPosition;
-use super::format::{COMMENT, Format, Reason, RowCells};
+use super::chunk::RowPosition;
+use super::format::{COMMENT, Reason, RowCells, TextFormat};
 use super::row::RowValues;
+use super::row_files::RowUnit;
 use super::table::Column;
 use super::task_failed;
 use crate::counted::Counted;
@@ -20,7 +21,10 @@ use crate::{Error, ErrorKind};
 #[derive(Debug, Serialize)]
 struct Rejection<'r> {
     file: &'r str,
-    line: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     column: Option<&'r str>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -29,11 +33,12 @@ struct Rejection<'r> {
 }
 
 impl<'r> Rejection<'r> {
-    fn new(file: &'r str, line: u64, columns: &'r [Column], reason: &'r Reason) -> Self {
+    fn new(file: &'r str, (unit, number): (RowUnit, u64), columns: &'r [Column], reason: &'r Reason) -> Self {
         let column = reason.column.and_then(|index| columns.get(index));
         Self {
             file,
-            line,
+            line: Some(number).filter(|_| unit == RowUnit::Line),
+            row: Some(number).filter(|_| unit == RowUnit::Row),
             column: column.map(|column| column.name.as_str()),
             type_name: column.map(|column| column.type_name.as_str()),
             reason: &reason.problem,
@@ -42,12 +47,14 @@ impl<'r> Rejection<'r> {
 
     /// In a line, for an error.
     fn told(&self) -> String {
-        let Self { file, line, column, type_name, reason } = self;
+        let Self { file, line, row, column, type_name, reason } = self;
+        let (unit, number) = if line.is_some() { ("line", line) } else { ("row", row) };
+        let number = number.unwrap_or_default();
         match (column, type_name) {
             (Some(column), Some(type_name)) => {
-                format!("{file}, line {line}: the column {column} ({type_name}): {reason}")
+                format!("{file}, {unit} {number}: the column {column} ({type_name}): {reason}")
             }
-            _ => format!("{file}, line {line}: the row {reason}"),
+            _ => format!("{file}, {unit} {number}: the row {reason}"),
         }
     }
 }
@@ -64,6 +71,7 @@ pub(super) enum RejectedRow {
 pub(super) struct Rejected {
     pub(super) attempted: String,
     pub(super) file_names: Vec<String>,
+    pub(super) counted_in: RowUnit,
     pub(super) columns: Arc<[Column]>,
     /// With how many rejected rows the operation goes on.
     pub(super) most: u64,
@@ -82,7 +90,8 @@ impl Rejected {
         row: RejectedRow,
     ) -> Result<(), Error> {
         let name = self.file_names.get(at.file as usize).cloned().unwrap_or_default();
-        let told = Rejection::new(&name, at.at.line, &self.columns, &reason).told();
+        let place = (self.counted_in, at.at.line);
+        let told = Rejection::new(&name, place, &self.columns, &reason).told();
         let first = self.first.get_or_insert(told);
         if before >= self.most {
             let problem = match self.most {
@@ -99,7 +108,7 @@ impl Rejected {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         let columns = Arc::clone(&self.columns);
         let written = spawn_blocking(move || {
-            let written = file.write(&Rejection::new(&name, at.at.line, &columns, &reason), &row, &columns);
+            let written = file.write(&Rejection::new(&name, place, &columns, &reason), &row, &columns);
             (file, written)
         });
         let (file, written) = written.await.map_err(|error| task_failed(&self.attempted, error))?;
@@ -118,7 +127,7 @@ pub(super) struct RejectedFile {
     path: PathBuf,
     file: File,
     bytes: u64,
-    format: Format,
+    format: TextFormat,
     /// The checkpoint's: it is held until nothing is written any more.
     _lock: Option<Arc<File>>,
 }
@@ -126,7 +135,7 @@ pub(super) struct RejectedFile {
 impl RejectedFile {
     /// Refuses a file with rows that are not of this operation. One that has nothing but the names of the columns is from a
     /// run that rejected none.
-    pub(super) fn check_unused(path: &Path, format: &Format, columns: &[Column]) -> Result<(), Error> {
+    pub(super) fn check_unused(path: &Path, format: &TextFormat, columns: &[Column]) -> Result<(), Error> {
         let header = header(format, columns);
         let mut found = Vec::new();
         let read = File::open(path).and_then(|file| file.take(header.len() as u64 + 1).read_to_end(&mut found));
@@ -142,7 +151,7 @@ impl RejectedFile {
     /// Opens the file and cuts it to the bytes that a checkpoint knows. With none it is begun with the names of the columns.
     pub(super) fn open(
         path: &Path,
-        format: &Format,
+        format: &TextFormat,
         columns: &[Column],
         known: u64,
         lock: Option<Arc<File>>,
@@ -196,7 +205,7 @@ impl RejectedFile {
 }
 
 /// What is before the first row.
-fn header(format: &Format, columns: &[Column]) -> Vec<u8> {
+fn header(format: &TextFormat, columns: &[Column]) -> Vec<u8> {
     let mut header = String::new();
     format.write_header(columns.iter().map(|column| column.name.as_str()), &mut header);
     header.into_bytes()

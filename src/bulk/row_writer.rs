@@ -3,15 +3,18 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(feature = "parquet")]
+use super::ParquetFile;
 use super::checkpoint::{Done, beside, rename};
-use super::encoder::{Encoder, Sink};
-use super::format::{Format, RowCells};
+use super::encoder::Sink;
+use super::format::{Format, RowCells, TextFormat};
 use super::input::Compression;
 use super::output::{Output, Target};
 use super::row::RowValues;
+use super::row_file::{RowFile, TextFile};
 use super::table::Column;
 use crate::counted::Counted;
 use crate::{Error, ErrorKind};
@@ -19,8 +22,8 @@ use crate::{Error, ErrorKind};
 /// After the name of a file that is not whole.
 const PARTIAL: &str = ".partial";
 
-/// Formatted rows are written together.
-const BUFFER_BYTES: usize = 256 * 1024;
+/// After the name of the file that says which row groups of a Parquet file are written.
+const GROUPS: &str = ".partial.groups";
 
 /// What is on the disk: the number of the file that is being written, its bytes, and its rows.
 pub(super) type OnDisk = (u32, u64, u64);
@@ -33,7 +36,7 @@ pub(super) struct RowWriter {
     output: Output,
     format: Format,
     columns: Vec<Column>,
-    current: Option<Encoder>,
+    current: Option<Box<dyn RowFile>>,
     /// Files that are whole, and have not got their names.
     finished: Vec<PathBuf>,
     has_checkpoint: bool,
@@ -41,7 +44,6 @@ pub(super) struct RowWriter {
     _lock: Option<Arc<File>>,
     number: u32,
     rows: u64,
-    text: String,
 }
 
 impl RowWriter {
@@ -53,6 +55,9 @@ impl RowWriter {
         checkpoint: Option<&Done>,
     ) -> Result<Self, Error> {
         format.check()?;
+        if let Some(refusal) = refusal(&output, &format) {
+            return Err(refusal);
+        }
         let known = checkpoint.and_then(|done| done.output);
         let (number, length, rows) = known.unwrap_or((1, 0, 0));
         let mut writer = Self {
@@ -65,14 +70,13 @@ impl RowWriter {
             _lock: None,
             number,
             rows,
-            text: String::new(),
         };
         if known.is_some() {
             writer.name_those_before()?;
         }
         let is_whole = checkpoint.is_some_and(|done| done.is_read) && writer.has_its_name();
         match length {
-            _ if is_whole => {}
+            _ if is_whole => writer.path().iter().for_each(|path| remove_groups(path)),
             0 => writer.begin()?,
             length => writer.go_on(length)?,
         }
@@ -89,8 +93,12 @@ impl RowWriter {
         let number = self.number;
         for before in (1..number).rev() {
             self.number = before;
-            let Some(path) = self.path().filter(|path| beside(path, PARTIAL).exists()) else { break };
-            rename(&beside(&path, PARTIAL), &path).map_err(|error| self.failed(error))?;
+            let Some(path) = self.path() else { break };
+            if !beside(&path, PARTIAL).exists() {
+                remove_groups(&path);
+                break;
+            }
+            give_name(&path).map_err(|error| self.failed(error))?;
         }
         self.number = number;
         Ok(())
@@ -116,6 +124,12 @@ impl RowWriter {
         self.output.compression.unwrap_or_else(|| self.path().map_or(Compression::None, Compression::of_path))
     }
 
+    /// The file that says which row groups are written, where the file may be gone on with.
+    #[cfg(feature = "parquet")]
+    fn groups(&self) -> Option<PathBuf> {
+        self.path().filter(|_| self.has_checkpoint).map(|path| beside(&path, GROUPS))
+    }
+
     fn failed(&self, error: io::Error) -> Error {
         let name = self.path().map_or_else(|| self.output.name(), |path| path.display().to_string());
         Error::new(ErrorKind::File, format!("writing {name}"), error.to_string()).with_source(error)
@@ -138,9 +152,18 @@ impl RowWriter {
                 Sink::File(File::create(beside(&path, PARTIAL)).map_err(|error| self.failed(error))?)
             }
         };
-        self.current = Some(Encoder::new(compression, sink).map_err(|error| self.failed(error))?);
         let names = self.columns.iter().map(|column| column.name.as_str());
-        self.format.write_header(names, &mut self.text);
+        let text = |format: TextFormat, sink: Sink| {
+            Ok::<Box<dyn RowFile>, io::Error>(Box::new(TextFile::new(format, compression, sink)?.with_header(names)))
+        };
+        let begun = match &self.format {
+            Format::Csv(csv) => text(csv.clone().into(), sink),
+            Format::JsonLines(lines) => text(lines.clone().into(), sink),
+            #[cfg(feature = "parquet")]
+            Format::Parquet(_) => ParquetFile::begin(&self.columns, self.output.compression, sink, self.groups())
+                .map(|file| Box::new(file) as Box<dyn RowFile>),
+        };
+        self.current = Some(begun.map_err(|error| self.failed(error))?);
         Ok(())
     }
 
@@ -149,7 +172,7 @@ impl RowWriter {
         let path = self.path().unwrap_or_default();
         let partial = beside(&path, PARTIAL);
         let open = || {
-            let mut file = File::options().write(true).open(&partial)?;
+            let mut file = File::options().read(true).write(true).open(&partial)?;
             let found = file.metadata()?.len();
             if found < length {
                 return Err(io::Error::other(format!(
@@ -159,7 +182,26 @@ impl RowWriter {
             }
             file.set_len(length)?;
             file.seek(SeekFrom::End(0))?;
-            Encoder::new(self.compression(), Sink::File(file))
+            let text = |format: TextFormat, file: File| {
+                Ok::<Box<dyn RowFile>, io::Error>(Box::new(TextFile::new(
+                    format,
+                    self.compression(),
+                    Sink::File(file),
+                )?))
+            };
+            match &self.format {
+                Format::Csv(csv) => text(csv.clone().into(), file),
+                Format::JsonLines(lines) => text(lines.clone().into(), file),
+                #[cfg(feature = "parquet")]
+                Format::Parquet(_) => {
+                    let groups = beside(&path, GROUPS);
+                    let written = File::open(&partial)?;
+                    let compression = self.output.compression;
+                    let sink = Sink::File(file);
+                    let file = ParquetFile::go_on(&self.columns, compression, (&written, sink), groups, length)?;
+                    Ok(Box::new(file) as Box<dyn RowFile>)
+                }
+            }
         };
         self.current = Some(open().map_err(|error| self.failed(error))?);
         Ok(())
@@ -175,47 +217,28 @@ impl RowWriter {
                 self.begin()?;
             }
             let cells = RowCells { columns: &self.columns, bytes: &row.0 };
-            self.format.write(&cells, &mut self.text).map_err(|reason| {
+            let Some(file) = &mut self.current else { continue };
+            file.write(&cells).map_err(|reason| {
                 let column = reason.column.and_then(|index| self.columns.get(index));
                 let column = column.map_or("", |column| column.name.as_str());
                 let problem = format!("a value of the column {column} {}", reason.problem);
                 Error::new(ErrorKind::Value, format!("writing {}", self.output.name()), problem)
             })?;
             self.rows += 1;
-            if self.text.len() >= BUFFER_BYTES {
-                self.flush()?;
-            }
+            file.flush_if_full().map_err(|error| self.failed(error))?;
         }
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
-        let written = self.current.as_mut().map_or(Ok(()), |encoder| encoder.write_all(self.text.as_bytes()));
-        written.map_err(|error| self.failed(error))?;
-        self.text.clear();
-        Ok(())
-    }
-
-    /// Brings to the disk what was written. Of compressed files a member or frame ends here, and another one follows.
+    /// Brings to the disk what was written.
     pub(super) fn sync(&mut self) -> Result<OnDisk, Error> {
-        self.flush()?;
-        let compression = self.compression();
-        let mut length = 0;
-        if let Some(encoder) = self.current.take() {
-            let synced = encoder.finish().and_then(|mut sink| {
-                length = sink.sync()?;
-                Encoder::new(compression, sink)
-            });
-            self.current = Some(synced.map_err(|error| self.failed(error))?);
-        }
+        let length = self.current.as_mut().map_or(Ok(0), |file| file.sync()).map_err(|error| self.failed(error))?;
         Ok((self.number, length, self.rows))
     }
 
     fn finish_file(&mut self) -> Result<(), Error> {
-        self.flush()?;
-        let Some(encoder) = self.current.take() else { return Ok(()) };
-        let finished = encoder.finish().and_then(|mut sink| sink.sync());
-        finished.map_err(|error| self.failed(error))?;
+        let Some(file) = self.current.take() else { return Ok(()) };
+        file.finish().map_err(|error| self.failed(error))?;
         self.finished.extend(self.path());
         if self.has_checkpoint { Ok(()) } else { self.name_finished() }
     }
@@ -223,7 +246,7 @@ impl RowWriter {
     /// Gives the files that are whole their names.
     pub(super) fn name_finished(&mut self) -> Result<(), Error> {
         for path in std::mem::take(&mut self.finished) {
-            rename(&beside(&path, PARTIAL), &path).map_err(|error| self.failed(error))?;
+            give_name(&path).map_err(|error| self.failed(error))?;
         }
         Ok(())
     }
@@ -233,6 +256,33 @@ impl RowWriter {
         self.finish_file()?;
         self.name_finished()
     }
+}
+
+/// Why rows are not written in a format to a file of that name.
+fn refusal(output: &Output, format: &Format) -> Option<Error> {
+    let Target::File(path) = &output.target else { return None };
+    if format.is_text() || Compression::of_path(path) == Compression::None {
+        return None;
+    }
+    let problem = "a Parquet file is compressed inside";
+    let error = Error::new(ErrorKind::Configuration, format!("writing {}", path.display()), problem);
+    Some(
+        error
+            .with_advice("Let its name end with .parquet, and say with the output's compression what its pages are in"),
+    )
+}
+
+/// Gives a file that is whole its name.
+fn give_name(path: &Path) -> io::Result<()> {
+    rename(&beside(path, PARTIAL), path)?;
+    remove_groups(path);
+    Ok(())
+}
+
+/// Removes what was needed to go on with a file that is whole now.
+fn remove_groups(path: &Path) {
+    // Mostly there is none, and one that stays does no harm.
+    let _ = std::fs::remove_file(beside(path, GROUPS));
 }
 
 impl fmt::Debug for RowWriter {

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::checkpoint::{Checkpoint, Counts, Done};
-use super::files::{Chunk, Read, ReadRow};
+use super::chunk::{Chunk, Read, ReadRow};
 use super::format::Reason;
 use super::pages::Pages;
 use super::progress::{Distance, Progress, Reporter, Summary};
@@ -67,11 +67,16 @@ struct Waiting {
 }
 
 impl Sending {
-    /// Sends all rows that come.
-    pub(super) async fn run(mut self, chunks: mpsc::Receiver<Result<Chunk, Error>>) -> Result<Summary, Error> {
+    /// Sends all rows that come from `reading`, a task that ends when the chunks do.
+    pub(super) async fn run(
+        mut self,
+        chunks: mpsc::Receiver<Result<Chunk, Error>>,
+        mut reading: JoinHandle<()>,
+    ) -> Result<Summary, Error> {
         let until = self.until.take();
         let mut run = Run::new(self);
-        let result = run.run(chunks, until).await;
+        let result = run.run(chunks, &mut reading, until).await;
+        reading.abort();
         if result.is_err() {
             // What is under way may still be acknowledged, and then need not be sent again. The first error is the one to tell.
             let _ = run.drain().await;
@@ -140,6 +145,7 @@ impl Run {
     async fn run(
         &mut self,
         mut chunks: mpsc::Receiver<Result<Chunk, Error>>,
+        reading: &mut JoinHandle<()>,
         until: Option<BoxFuture<'static, ()>>,
     ) -> Result<(), Error> {
         let mut until = until.unwrap_or_else(|| Box::pin(std::future::pending()));
@@ -156,7 +162,11 @@ impl Run {
             tokio::select! {
                 chunk = chunks.recv(), if takes_more => match chunk {
                     Some(chunk) => self.take(chunk?).await?,
-                    None => self.has_ended = true,
+                    None => {
+                        // Rows of a reader that panicked are missing.
+                        (&mut *reading).await.map_err(|error| task_failed(&self.attempted, error))?;
+                        self.has_ended = true;
+                    }
                 },
                 Some(sent) = self.sent.join_next(), if !self.sent.is_empty() => {
                     let (ordinal, units, outcome) = sent.map_err(|error| task_failed(&self.attempted, error))?;

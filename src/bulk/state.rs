@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::checkpoint::{Checkpoint, Done, Operation};
-use super::format::Format;
+use super::format::TextFormat;
 use super::rejected::RejectedFile;
 use super::table::Column;
 use super::task_failed;
@@ -18,7 +18,7 @@ pub(super) async fn open_state(
     checkpoint: Option<PathBuf>,
     operation: Operation,
     rejected_to: Option<PathBuf>,
-    format: Format,
+    format: TextFormat,
     columns: Arc<[Column]>,
 ) -> Result<(Option<Checkpoint>, Option<RejectedFile>), Error> {
     let opened = spawn_blocking(move || {
@@ -55,7 +55,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_run_that_was_killed_left_is_opened_again() {
         let columns: Arc<[Column]> = [column("id", ValueType::Native(NativeType::Text))].into();
-        for format in [Format::from(Csv::new()), JsonLines::new().into()] {
+        for format in [TextFormat::from(Csv::new()), JsonLines::new().into()] {
             let header = if format.has_header() { "id\n" } else { "" };
             let folder = std::env::temp_dir().join(format!("keyspaces-{}", uuid::Uuid::new_v4()));
             fs::create_dir(&folder).unwrap();

@@ -7,7 +7,7 @@ use keyspaces_cql::units;
 use scylla::serialize::row::SerializeRow;
 use tokio::sync::mpsc;
 
-use super::files::{Chunk, Read, ReadRow, RowPosition};
+use super::chunk::{Chunk, Read, ReadRow, RowPosition};
 use super::format::{Position, RowCells};
 use super::rejected::RejectedRow;
 use super::row::{self, RowValues};

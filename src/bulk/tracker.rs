@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::checkpoint::Resume;
-use super::files::RowPosition;
+use super::chunk::RowPosition;
 
 /// The rows from the first that is not done to the last that was read.
 #[derive(Debug)]

@@ -217,14 +217,14 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::Format;
+    use super::super::TextFormat;
     use super::*;
 
     type Told = Result<Vec<(String, bool)>, String>;
 
     /// The records of a text: the fields of each, with whether they were quoted.
     fn records(text: &str, csv: &Csv) -> Vec<Told> {
-        let mut records = Format::from(csv.clone()).records(Box::new(Cursor::new(text.as_bytes().to_vec())));
+        let mut records = TextFormat::from(csv.clone()).records(Box::new(Cursor::new(text.as_bytes().to_vec())));
         let mut told = Vec::new();
         while let Some(record) = records.next().unwrap() {
             let text = std::str::from_utf8(record.bytes).unwrap();

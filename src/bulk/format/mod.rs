@@ -12,6 +12,8 @@ use self::fields::Framing;
 pub use self::json_lines::JsonLines;
 pub(super) use self::records::{COMMENT, Position, Record, Records};
 use super::Nulls;
+#[cfg(feature = "parquet")]
+use super::Parquet;
 use super::table::Column;
 use super::value::{NULL, Nested, Problem, ScalarForm, UNSET, append_cell};
 use crate::{Error, ErrorKind};
@@ -23,6 +25,16 @@ pub enum Format {
     /// Comma-separated values.
     Csv(Csv),
     /// A JSON object in each line.
+    JsonLines(JsonLines),
+    /// Apache Parquet.
+    #[cfg(feature = "parquet")]
+    Parquet(Parquet),
+}
+
+/// A format whose rows are lines of text.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum TextFormat {
+    Csv(Csv),
     JsonLines(JsonLines),
 }
 
@@ -38,9 +50,16 @@ impl From<JsonLines> for Format {
     }
 }
 
+#[cfg(feature = "parquet")]
+impl From<Parquet> for Format {
+    fn from(parquet: Parquet) -> Self {
+        Self::Parquet(parquet)
+    }
+}
+
 impl Format {
     /// The format that the name of a file says, `.gz` and `.zst` left away: `.csv` is [`Csv::new`], `.json`, `.jsonl` and
-    /// `.ndjson` are [`JsonLines`].
+    /// `.ndjson` are [`JsonLines`], `.parquet` is Parquet with the feature `parquet`.
     ///
     /// ```
     /// use keyspaces::bulk::{Csv, Format};
@@ -58,6 +77,8 @@ impl Format {
         match found.as_str() {
             "csv" => Some(Csv::new().into()),
             "json" | "jsonl" | "ndjson" => Some(JsonLines::new().into()),
+            #[cfg(feature = "parquet")]
+            "parquet" => Some(Parquet::new().into()),
             _ => None,
         }
     }
@@ -68,10 +89,39 @@ impl Format {
             Self::Csv(csv) => {
                 csv.check().map_err(|problem| Error::new(ErrorKind::Configuration, "reading CSV", problem))
             }
-            Self::JsonLines(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 
+    /// Whether rows are lines.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self, Self::Csv(_) | Self::JsonLines(_))
+    }
+
+    /// What rows of this format that can never be loaded are written in, to be mended as text.
+    pub(super) fn of_rejected(&self) -> TextFormat {
+        match self {
+            Self::Csv(csv) => TextFormat::Csv(csv.clone()),
+            Self::JsonLines(lines) => TextFormat::JsonLines(lines.clone()),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(_) => TextFormat::JsonLines(JsonLines::new()),
+        }
+    }
+}
+
+impl From<JsonLines> for TextFormat {
+    fn from(lines: JsonLines) -> Self {
+        Self::JsonLines(lines)
+    }
+}
+
+impl From<Csv> for TextFormat {
+    fn from(csv: Csv) -> Self {
+        Self::Csv(csv)
+    }
+}
+
+impl TextFormat {
     pub(super) fn records(&self, input: Box<dyn std::io::Read + Send>) -> Records {
         Records::new(input, self.framing())
     }
@@ -153,14 +203,14 @@ impl Reason {
 
 /// Reads records. It keeps memory from one to the next.
 pub(super) struct RecordReader {
-    format: Format,
+    format: TextFormat,
     nulls: Nulls,
     /// The text of a field in which something is escaped.
     unescaped: String,
 }
 
 impl RecordReader {
-    pub(super) fn new(format: Format, nulls: Nulls) -> Self {
+    pub(super) fn new(format: TextFormat, nulls: Nulls) -> Self {
         Self { format, nulls, unescaped: String::new() }
     }
 
@@ -169,29 +219,29 @@ impl RecordReader {
         let Ok(text) = std::str::from_utf8(record.bytes) else { return Err(self.no_utf_8(record)) };
         let mut cells = Cells { columns, nulls: self.nulls, bytes: out };
         match &self.format {
-            Format::Csv(csv) => csv.read(record, text, &mut self.unescaped, &mut cells),
-            Format::JsonLines(lines) => lines.read(text, &mut cells),
+            TextFormat::Csv(csv) => csv.read(record, text, &mut self.unescaped, &mut cells),
+            TextFormat::JsonLines(lines) => lines.read(text, &mut cells),
         }
     }
 
     fn no_utf_8(&self, record: &Record<'_>) -> Reason {
         let column = match &self.format {
-            Format::Csv(_) => record.fields.first_not_utf_8(record.bytes),
-            Format::JsonLines(_) => None,
+            TextFormat::Csv(_) => record.fields.first_not_utf_8(record.bytes),
+            TextFormat::JsonLines(_) => None,
         };
         Reason { column, problem: "is no UTF-8".to_owned() }
     }
 }
 
 /// The cells of a row that is being read.
-struct Cells<'c> {
-    columns: &'c [Column],
-    nulls: Nulls,
-    bytes: &'c mut Vec<u8>,
+pub(super) struct Cells<'c> {
+    pub(super) columns: &'c [Column],
+    pub(super) nulls: Nulls,
+    pub(super) bytes: &'c mut Vec<u8>,
 }
 
 impl Cells<'_> {
-    fn null(&mut self, index: usize) -> Result<(), Reason> {
+    pub(super) fn null(&mut self, index: usize) -> Result<(), Reason> {
         let column = self.columns.get(index).ok_or_else(|| Reason::of_record("has too many fields"))?;
         // Whether a key may be null depends on the row, and is seen when it is measured.
         if column.is_key() {
@@ -212,7 +262,7 @@ impl Cells<'_> {
         self.value(index, |column, out| column.of.append_from_text(text, form, nested, out))
     }
 
-    fn value(
+    pub(super) fn value(
         &mut self,
         index: usize,
         append: impl FnOnce(&Column, &mut Vec<u8>) -> Result<(), Problem>,
@@ -245,7 +295,7 @@ mod tests {
     use super::super::value::tests::typed_value;
     use super::*;
 
-    fn formats() -> Vec<Format> {
+    fn formats() -> Vec<TextFormat> {
         vec![
             Csv::new().into(),
             Csv::cqlsh().into(),

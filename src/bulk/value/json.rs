@@ -15,7 +15,7 @@ use crate::counted::Counted;
 pub(in crate::bulk) type JsonObject<'t> = Vec<(Cow<'t, str>, &'t RawValue)>;
 
 /// A text as JSON whose parts are not read yet.
-pub(super) fn raw(text: &str) -> Result<&RawValue, Problem> {
+pub(in crate::bulk) fn raw(text: &str) -> Result<&RawValue, Problem> {
     serde_json::from_str(text).map_err(|error| format!("{} is no JSON: {error}", shown(text)))
 }
 

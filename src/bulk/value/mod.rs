@@ -10,6 +10,8 @@ use keyspaces_cql::TypeDefinition;
 use keyspaces_cql::statement::{CqlType, CqlTypeKind, NativeType};
 
 pub(super) use self::json::{append_json_name, is_null, json_name, object_of};
+#[cfg(feature = "parquet")]
+pub(super) use self::json::{append_json_string, raw as json_raw};
 pub(super) use self::scalar::ScalarForm;
 pub use self::scalar::{BlobForm, TimestampForm};
 
@@ -88,7 +90,7 @@ impl ValueType {
     }
 
     /// The parts of a serialised value, each with its type and, in a user-defined type, its name. A null part is `None`.
-    fn parts<'v>(&'v self, bytes: &'v [u8]) -> Result<Vec<Part<'v>>, Problem> {
+    pub(super) fn parts<'v>(&'v self, bytes: &'v [u8]) -> Result<Vec<Part<'v>>, Problem> {
         let mut rest = bytes;
         let mut parts = Vec::new();
         let mut push = |rest: &mut &'v [u8], of: &'v Self, name: Option<&'v str>| {
@@ -130,10 +132,10 @@ impl ValueType {
 }
 
 /// A part of a serialised collection, tuple or user-defined type.
-struct Part<'v> {
-    of: &'v ValueType,
+pub(super) struct Part<'v> {
+    pub(super) of: &'v ValueType,
     name: Option<&'v str>,
-    value: Option<&'v [u8]>,
+    pub(super) value: Option<&'v [u8]>,
 }
 
 fn count(rest: &mut &[u8]) -> Result<usize, Problem> {
@@ -173,7 +175,7 @@ pub(super) fn append_cell(
 pub(super) const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 pub(super) const UNSET: [u8; 4] = (-2_i32).to_be_bytes();
 
-fn append_count(count: usize, out: &mut Vec<u8>) -> Result<(), Problem> {
+pub(super) fn append_count(count: usize, out: &mut Vec<u8>) -> Result<(), Problem> {
     let count = i32::try_from(count).map_err(|_| "has too many elements".to_owned())?;
     out.extend_from_slice(&count.to_be_bytes());
     Ok(())
@@ -229,7 +231,7 @@ pub(super) mod tests {
         [&i32::try_from(value.len()).unwrap().to_be_bytes()[..], &value].concat()
     }
 
-    fn value_of(of: &ValueType) -> BoxedStrategy<Vec<u8>> {
+    pub(crate) fn value_of(of: &ValueType) -> BoxedStrategy<Vec<u8>> {
         let cells = |of: &ValueType| value_of(of).prop_map(|value| cell(Some(value)));
         let optional = |of: &ValueType| proptest::option::of(value_of(of)).prop_map(cell).boxed();
         let counted =

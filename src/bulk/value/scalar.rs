@@ -78,7 +78,7 @@ impl ScalarForm {
         Self { blobs: BlobForm::Hexadecimal, iso: (' ', "Z"), ..Self::dsbulk() }
     }
 
-    pub(super) fn append(&self, of: NativeType, text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
+    pub(in crate::bulk) fn append(&self, of: NativeType, text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
         let is_text = matches!(of, NativeType::Text | NativeType::Varchar | NativeType::Ascii | NativeType::Blob);
         match of {
             _ if text.is_empty() && (self.empty_values || of == NativeType::Blob) => Ok(()),
@@ -147,7 +147,7 @@ impl ScalarForm {
         Ok(())
     }
 
-    pub(super) fn write(&self, of: NativeType, bytes: &[u8], out: &mut String) -> Result<(), Problem> {
+    pub(in crate::bulk) fn write(&self, of: NativeType, bytes: &[u8], out: &mut String) -> Result<(), Problem> {
         match of {
             _ if bytes.is_empty() => return Ok(()),
             NativeType::Blob if self.blobs == BlobForm::Base64 => {

@@ -254,3 +254,45 @@ async fn rows_that_the_service_does_not_take_are_sent_until_it_does() {
     local.faults().withdraw(fault);
     assert!(hasty.unwrap_err().is_throttled());
 }
+
+#[cfg(feature = "parquet")]
+#[tokio::test]
+async fn what_is_wrong_with_a_parquet_file_is_told_before_anything_is_sent() {
+    use keyspaces::bulk::Parquet;
+
+    let session = server::session().await;
+    let folder = Folder::new();
+    let table = server::table(&session, "id int PRIMARY KEY, price decimal, flag int").await;
+    let (keyspace, name) = apart(&table);
+    let sales = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bulk/sales.parquet");
+    let load = |input: Input| session.bulk().load(keyspace, name, input, Parquet::new());
+    let error = load(Input::file(sales)).await.unwrap_err();
+    let told = format!("loading {table} failed: {table} has no column \"name\". Its columns are id, flag, price");
+    assert_eq!(error.to_string(), told);
+    let error = load(Input::file(sales)).columns(["id", "flag"]).await.unwrap_err();
+    let told = format!("reading {sales} failed: its column \"flag\" is BOOLEAN, that of {table} is int");
+    assert_eq!((error.to_string(), error.kind()), (told, ErrorKind::Value));
+    let cut = folder.write("cut.parquet", &fs::read(sales).unwrap()[..5_000]);
+    let error = load(Input::file(&cut)).await.unwrap_err();
+    let told = format!(
+        "reading {} failed: it is no whole Parquet file: Invalid Parquet file. Corrupt footer. Write it or copy it again",
+        cut.display()
+    );
+    assert_eq!((error.to_string(), error.kind()), (told, ErrorKind::File));
+    let error = load(Input::stdin()).await.unwrap_err();
+    let told = "reading standard input failed: Parquet is read from its end, which a stream has only when it is over. Write \
+                it to a file on a disk first";
+    assert_eq!((error.to_string().as_str(), error.kind()), (told, ErrorKind::Configuration));
+    let output = Output::file(folder.path("sales.parquet.gz"));
+    let error = session.bulk().export(keyspace, name, output, Parquet::new()).await.unwrap_err();
+    let told = format!(
+        "writing {} failed: a Parquet file is compressed inside. Let its name end with .parquet, and say with the output's \
+         compression what its pages are in",
+        folder.path("sales.parquet.gz").display()
+    );
+    assert_eq!(error.to_string(), told);
+    assert!(rows(&session, &table).await.is_empty());
+    // Those that fit are loaded, each as it is.
+    let summary = load(Input::file(sales)).columns(["id", "price"]).await.unwrap();
+    assert_eq!((summary.rows, rows(&session, &table).await.len()), (3, 3));
+}

@@ -42,12 +42,14 @@ async fn a_table_of_all_types_is_the_same_after_it_was_exported_and_loaded() {
     session.execute(&format!("INSERT INTO {table} (id, s) VALUES (4, 'alone')"), ()).await.unwrap();
     let expected = rows(&session, &table).await;
     let (keyspace, name) = apart(&table);
-    let formats: [(&str, Format); 5] = [
+    let formats: Vec<(&str, Format)> = vec![
         ("rows.csv", Csv::new().into()),
         ("rows.csv.gz", Csv::new().delimiter(b';').null("null").into()),
         ("rows.cqlsh.zst", Csv::cqlsh().columns(columns()).into()),
         ("rows.jsonl", JsonLines::new().into()),
         ("rows.json.gz", JsonLines::new().into()),
+        #[cfg(feature = "parquet")]
+        ("rows.parquet", keyspaces::bulk::Parquet::new().into()),
     ];
     for (file, format) in formats {
         let path = folder.path(file);

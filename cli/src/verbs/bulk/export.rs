@@ -18,7 +18,7 @@ Example:
 After Ctrl-C or a kill the same command with --checkpoint goes on where it was.
 Exit status: 0 if all rows are exported, 130 if it was stopped.";
 
-/// Write the rows of a table to CSV or JSON Lines
+/// Write the rows of a table to CSV, JSON Lines or Parquet
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Export {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use keyspaces::bulk::{Csv, Format, Input, JsonLines, TimestampForm};
+use keyspaces::bulk::{Csv, Format, Input, JsonLines, Parquet, TimestampForm};
 
 use crate::failure::Failure;
 
@@ -33,6 +33,8 @@ enum FileFormat {
     Cqlsh,
     /// One JSON object in each line
     Jsonl,
+    /// Apache Parquet; with --timestamps iso-or-utc those without a time zone, which pandas writes, are in UTC
+    Parquet,
 }
 
 impl FileOptions {
@@ -42,6 +44,7 @@ impl FileOptions {
             Some(FileFormat::Csv) => Csv::new().into(),
             Some(FileFormat::Cqlsh) => Csv::cqlsh().into(),
             Some(FileFormat::Jsonl) => JsonLines::new().into(),
+            Some(FileFormat::Parquet) => Parquet::new().into(),
             None => Format::of_path(path).ok_or_else(|| {
                 Failure::usage(format!("the name of {} says no format. Give --data-format", path.display()))
             })?,
@@ -64,6 +67,7 @@ impl FileOptions {
                 Err(Failure::usage("--delimiter and --null are for CSV. Leave them out, or give --data-format csv"))
             }
             Format::JsonLines(lines) => Ok(timestamps.into_iter().fold(lines, JsonLines::timestamps).into()),
+            Format::Parquet(parquet) => Ok(timestamps.into_iter().fold(parquet, Parquet::timestamps).into()),
             other => Ok(other),
         }
     }

@@ -16,7 +16,7 @@ Example:
 After Ctrl-C or a kill the same command with --checkpoint goes on where it was.
 Exit status: 0 if all rows are loaded, 1 if rows were rejected, 130 if it was stopped.";
 
-/// Load rows from CSV or JSON Lines into a table
+/// Load rows from CSV, JSON Lines or Parquet into a table
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Load {

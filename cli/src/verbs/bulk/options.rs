@@ -72,7 +72,7 @@ pub(super) struct Rows {
     /// Files or one pattern for them, .gz and .zst too; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Columns of the files, in the order of the fields, where no first line of CSV names them
+    /// Columns of the files, in the order of the fields, where no first line of CSV names them; of Parquet those to take
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     columns: Vec<String>,
     #[command(flatten)]

@@ -1,0 +1,210 @@
+//! Reads the rows of Parquet files in a thread of its own.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+
+use super::Parquet;
+use super::convert::{append, write_raw_json};
+use super::node::Value;
+use super::open::OpenFile;
+use crate::Error;
+use crate::bulk::Nulls;
+use crate::bulk::checkpoint::Resume;
+use crate::bulk::chunk::{Chunk, Chunks, ReadRow, RowPosition};
+use crate::bulk::format::{Cells, Position, Reason, RowCells};
+use crate::bulk::input::{FileIdentity, Input, InputFile, changed};
+use crate::bulk::rejected::RejectedRow;
+use crate::bulk::row::RowValues;
+use crate::bulk::table::{Column, Table};
+use crate::bulk::value::append_json_name;
+
+/// Files opened so far that their columns are known.
+pub(in crate::bulk) struct ParquetFiles {
+    format: Parquet,
+    waiting: VecDeque<InputFile>,
+    pub(in crate::bulk) identities: Vec<FileIdentity>,
+    read: Arc<AtomicU64>,
+    current: Option<OpenFile>,
+    number: u32,
+    header: Vec<String>,
+}
+
+impl ParquetFiles {
+    /// Opens the first file and reads which columns it has. Of these `columns` are loaded, if they are given.
+    pub(in crate::bulk) fn open(
+        input: Input,
+        format: Parquet,
+        attempted: &str,
+        columns: Option<&[String]>,
+    ) -> Result<Self, Error> {
+        let waiting: VecDeque<_> = input.into_files(attempted)?.into();
+        let identities = waiting.iter().map(|file| file.identity.clone()).collect();
+        let mut files =
+            Self { format, waiting, identities, read: Arc::default(), current: None, number: 0, header: Vec::new() };
+        files.next_file()?;
+        if let Some(open) = &files.current {
+            files.header = columns.map_or_else(|| open.column_names(), <[_]>::to_vec);
+        }
+        Ok(files)
+    }
+
+    /// The columns that are loaded.
+    pub(in crate::bulk) fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// Counts the bytes that were read.
+    pub(in crate::bulk) fn bytes_read(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.read)
+    }
+
+    fn next_file(&mut self) -> Result<bool, Error> {
+        if let Some(open) = self.current.take() {
+            open.watch.check()?;
+            self.number += 1;
+        }
+        let Some(file) = self.waiting.pop_front() else { return Ok(false) };
+        self.current = Some(OpenFile::open(file)?);
+        Ok(true)
+    }
+
+    /// Passes over what was acknowledged before.
+    fn skip_to(&mut self, position: RowPosition) -> Result<(), Error> {
+        while self.number < position.file {
+            if !self.next_file()? {
+                break;
+            }
+        }
+        let name = self.identities.get(self.number as usize).map_or("", |file| file.name.as_str());
+        match &mut self.current {
+            Some(open) if open.footer_crc == position.at.crc && position.at.offset < open.rows() => {
+                open.skip_to(position.at.offset);
+                Ok(())
+            }
+            _ => Err(changed(name)),
+        }
+    }
+
+    /// Sends all rows, chunk by chunk, until there are no more or nobody takes them.
+    pub(in crate::bulk) fn send(
+        mut self,
+        table: &Table,
+        columns: &[Column],
+        nulls: Nulls,
+        resume: Option<&Resume>,
+        to: &mpsc::Sender<Result<Chunk, Error>>,
+    ) {
+        if let Err(error) = self.try_send(table, columns, nulls, resume, to) {
+            // Whoever is gone needs no error.
+            let _ = to.blocking_send(Err(error));
+        }
+    }
+
+    fn try_send(
+        &mut self,
+        table: &Table,
+        columns: &[Column],
+        nulls: Nulls,
+        resume: Option<&Resume>,
+        to: &mpsc::Sender<Result<Chunk, Error>>,
+    ) -> Result<(), Error> {
+        if let Some(resume) = resume {
+            self.skip_to(resume.position)?;
+        }
+        let mut chunks = Chunks::new(to, resume);
+        let bytes_before = |number: u32, files: &[FileIdentity]| {
+            files.iter().take(number as usize).filter_map(|file| file.bytes).sum::<u64>()
+        };
+        while let Some(open) = &mut self.current {
+            open.bind(columns, &table.name)?;
+            let before = bytes_before(self.number, &self.identities);
+            while let Some(row) = open.next_row()? {
+                if row.is_first_of_batch {
+                    self.read.store(before + open.bytes_read(), Ordering::Relaxed);
+                }
+                let position = Position { offset: row.index, line: row.index + 1, crc: open.footer_crc };
+                let mut values = Vec::with_capacity(64);
+                let (row, bytes) = if chunks.is_acknowledged() {
+                    open.pass_over_row()?;
+                    (ReadRow::Done, 0)
+                } else {
+                    let reason = read_row(open, &self.format, columns, nulls, &mut values)?;
+                    let bytes = values.len();
+                    (measured(open, &self.format, columns, table, reason, values)?, bytes)
+                };
+                let at =
+                    RowPosition { file: self.number, at: position, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) };
+                if !chunks.push(at, row, bytes) {
+                    return Ok(());
+                }
+            }
+            if !self.next_file()? {
+                break;
+            }
+        }
+        self.read.store(bytes_before(u32::MAX, &self.identities), Ordering::Relaxed);
+        chunks.end();
+        Ok(())
+    }
+}
+
+/// Appends the cells of the next row, and gives why it can never be loaded, if that is so.
+pub(super) fn read_row(
+    open: &mut OpenFile,
+    format: &Parquet,
+    columns: &[Column],
+    nulls: Nulls,
+    bytes: &mut Vec<u8>,
+) -> Result<Option<Reason>, Error> {
+    let mut reason = None;
+    let mut cells = Cells { columns, nulls, bytes };
+    open.take_row(|index, value| {
+        let read = match value {
+            Value::Null => cells.null(index),
+            value => cells.value(index, |column, out| append(&value, &column.of, &format.form, out)),
+        };
+        if let Err(problem) = read {
+            reason.get_or_insert(problem);
+        }
+    })?;
+    Ok(reason)
+}
+
+/// The row with its units, or as text to be mended.
+fn measured(
+    open: &mut OpenFile,
+    format: &Parquet,
+    columns: &[Column],
+    table: &Table,
+    reason: Option<Reason>,
+    values: Vec<u8>,
+) -> Result<ReadRow, Error> {
+    let Some(reason) = reason else {
+        return Ok(match (RowCells { columns, bytes: &values }).write_units(&table.units) {
+            Ok(units) => ReadRow::Row { values: RowValues(values), units },
+            Err(reason) => ReadRow::Rejected(reason, RejectedRow::Values(RowValues(values))),
+        });
+    };
+    let mut line = "{".to_owned();
+    open.take_row_again(|index, value| {
+        let Some(column) = columns.get(index) else { return };
+        if index > 0 {
+            line.push_str(", ");
+        }
+        append_json_name(&column.name, &mut line);
+        line.push_str(": ");
+        let mut bytes = Vec::new();
+        let is_good = value != Value::Null && append(&value, &column.of, &format.form, &mut bytes).is_ok();
+        let from = line.len();
+        let lines = &crate::bulk::value::ScalarForm::json();
+        if !is_good || column.of.write_json(&bytes, lines, &mut line).is_err() {
+            line.truncate(from);
+            write_raw_json(&value, &mut line);
+        }
+    })?;
+    line.push('}');
+    Ok(ReadRow::Rejected(reason, RejectedRow::Record(line.into_bytes())))
+}

@@ -1,0 +1,237 @@
+//! A column of a Parquet file with its parts, and the values that its levels say.
+//!
+//! A value is stored as one entry in each leaf for each of its innermost elements. The definition level of an entry says how far
+//! down the path from the column to the leaf something is there, the repetition level at which list an element follows the
+//! one before.
+
+use std::fmt;
+use std::ops::Range;
+
+use parquet::basic::{ConvertedType, LogicalType, Repetition};
+use parquet::schema::types::Type;
+
+use super::convert::is_taken;
+use super::leaf::{LeafPosition, Leaves};
+use super::scalar::{Scalar, ScalarKind};
+use crate::bulk::value::ValueType;
+
+/// A column, or a part of one.
+#[derive(Debug)]
+pub(super) struct Node {
+    /// The definition level of an entry in which it is not null.
+    level: i16,
+    /// The leaves of it.
+    leaves: Range<usize>,
+    kind: NodeKind,
+}
+
+#[derive(Debug)]
+enum NodeKind {
+    Leaf(ScalarKind),
+    List(Repeated, Box<Node>),
+    Map(Repeated, Box<Node>, Box<Node>),
+    Struct(Vec<(String, Node)>),
+}
+
+/// The levels of the elements of a list.
+#[derive(Clone, Copy, Debug)]
+struct Repeated {
+    /// The definition level of an entry in which there is an element.
+    level: i16,
+    /// The repetition level of an element that is not the first.
+    repetition: i16,
+}
+
+/// A value with its parts.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value<'v> {
+    Null,
+    Scalar(Scalar<'v>),
+    List(Vec<Self>),
+    Map(Vec<(Self, Self)>),
+    Struct(Vec<(&'v str, Self)>),
+}
+
+/// What is above a node.
+#[derive(Clone, Copy, Default)]
+struct Levels {
+    definition: i16,
+    repetition: i16,
+}
+
+/// Nobody nests types deeper; a file that does is an attack on the stack.
+const DEEPEST: i16 = 64;
+
+impl Node {
+    /// The column that a field of a schema is. `leaves` counts the leaves of the columns before it.
+    pub(super) fn of_column(field: &Type, leaves: &mut usize) -> Result<Self, String> {
+        Self::of(field, Levels::default(), leaves)
+    }
+
+    fn of(field: &Type, above: Levels, leaves: &mut usize) -> Result<Self, String> {
+        let definition = match repetition(field) {
+            Repetition::REQUIRED => above.definition,
+            Repetition::OPTIONAL => above.definition + 1,
+            // A list without the groups that say so.
+            Repetition::REPEATED => {
+                let repeated = Repeated::below(above.definition, above);
+                let element = Self::of_element(field, repeated, leaves)?;
+                let leaves = element.leaves.clone();
+                return Ok(Self { level: above.definition, leaves, kind: NodeKind::List(repeated, Box::new(element)) });
+            }
+        };
+        Self::of_present(field, Levels { definition, ..above }, leaves)
+    }
+
+    /// A node whose own level is known.
+    fn of_present(field: &Type, at: Levels, leaves: &mut usize) -> Result<Self, String> {
+        if at.definition > DEEPEST {
+            return Err(format!("{} is nested too deeply", field.name()));
+        }
+        let first = *leaves;
+        let kind = if field.is_primitive() {
+            *leaves += 1;
+            NodeKind::Leaf(ScalarKind::of(field).map_err(|name| format!("{name} has no form in CQL"))?)
+        } else if is_annotated(field, &LogicalType::List, &[ConvertedType::LIST]) {
+            let [repeated] = field.get_fields() else {
+                return Err(format!("the list {} has no elements", field.name()));
+            };
+            let levels = Repeated::below(at.definition, at);
+            NodeKind::List(levels, Box::new(Self::of_element_in(repeated, levels, leaves)?))
+        } else if is_annotated(field, &LogicalType::Map, &[ConvertedType::MAP, ConvertedType::MAP_KEY_VALUE]) {
+            let [repeated] = field.get_fields() else { return Err(format!("the map {} has no pairs", field.name())) };
+            let levels = Repeated::below(at.definition, at);
+            let pair = if repeated.is_primitive() { &[] } else { repeated.get_fields() };
+            let [key, value] = pair else { return Err(format!("the map {} has no pairs", field.name())) };
+            let inside = Levels { definition: levels.level, repetition: levels.repetition };
+            let key = Self::of(key, inside, leaves)?;
+            NodeKind::Map(levels, Box::new(key), Box::new(Self::of(value, inside, leaves)?))
+        } else {
+            let named =
+                |field: &parquet::schema::types::TypePtr| Ok((field.name().to_owned(), Self::of(field, at, leaves)?));
+            let fields = field.get_fields().iter().map(named).collect::<Result<Vec<_>, String>>()?;
+            if fields.is_empty() {
+                return Err(format!("the group {} has no fields", field.name()));
+            }
+            NodeKind::Struct(fields)
+        };
+        Ok(Self { level: at.definition, leaves: first..*leaves, kind })
+    }
+
+    /// The element of a list by the rules of Parquet, in which old files have no group around it.
+    fn of_element_in(repeated: &Type, levels: Repeated, leaves: &mut usize) -> Result<Self, String> {
+        if repeated.is_group()
+            && let [element] = repeated.get_fields()
+            && repeated.name() != "array"
+            && !repeated.name().ends_with("_tuple")
+        {
+            let inside = Levels { definition: levels.level, repetition: levels.repetition };
+            return Self::of(element, inside, leaves);
+        }
+        Self::of_element(repeated, levels, leaves)
+    }
+
+    fn of_element(field: &Type, levels: Repeated, leaves: &mut usize) -> Result<Self, String> {
+        Self::of_present(field, Levels { definition: levels.level, repetition: levels.repetition }, leaves)
+    }
+
+    /// Whether its values can be values of a type; if not, what it is.
+    pub(super) fn check(&self, of: &ValueType) -> Result<(), String> {
+        match (&self.kind, of) {
+            // JSON in a text.
+            (NodeKind::Leaf(ScalarKind::Text), _) => Ok(()),
+            (NodeKind::Leaf(kind), ValueType::Native(native)) if is_taken(*kind, *native) => Ok(()),
+            (NodeKind::List(_, element), ValueType::List(of) | ValueType::Set(of)) => element.check(of),
+            (NodeKind::Map(_, key, value), ValueType::Map(of_key, of_value)) => {
+                key.check(of_key).and_then(|()| value.check(of_value))
+            }
+            (NodeKind::Struct(fields), ValueType::Tuple(types)) if fields.len() == types.len() => {
+                fields.iter().zip(types).try_for_each(|((_, field), of)| field.check(of))
+            }
+            (NodeKind::Struct(fields), ValueType::UserDefined(types)) => {
+                fields.iter().try_for_each(|(name, field)| match types.iter().find(|(known, _)| known == name) {
+                    Some((_, of)) => field.check(of),
+                    None => Err(format!("{self}, and the type has no field {name:?}")),
+                })
+            }
+            _ => Err(self.to_string()),
+        }
+    }
+
+    pub(super) fn leaves(&self) -> Range<usize> {
+        self.leaves.clone()
+    }
+
+    /// Takes the value that begins at the position of its leaves. `None` if their levels do not fit together.
+    pub(super) fn take<'v>(&'v self, leaves: &'v Leaves, at: &mut [LeafPosition]) -> Option<Value<'v>> {
+        let first = self.leaves.start;
+        let definition = leaves.get(first)?.definition(at.get(first)?)?;
+        let absent = |at: &mut [LeafPosition]| {
+            self.leaves.clone().try_for_each(|leaf| at.get_mut(leaf).map(|position| position.level += 1))
+        };
+        if definition < self.level {
+            absent(at)?;
+            return Some(Value::Null);
+        }
+        match &self.kind {
+            NodeKind::Leaf(kind) => leaves.get(first)?.take(*kind, at.get_mut(first)?).map(Value::Scalar),
+            NodeKind::Struct(fields) => {
+                let field = |(name, node): &'v (String, Self)| Some((name.as_str(), node.take(leaves, at)?));
+                fields.iter().map(field).collect::<Option<_>>().map(Value::Struct)
+            }
+            NodeKind::List(levels, _) | NodeKind::Map(levels, ..) if definition < levels.level => {
+                absent(at)?;
+                Some(if matches!(self.kind, NodeKind::Map(..)) {
+                    Value::Map(Vec::new())
+                } else {
+                    Value::List(Vec::new())
+                })
+            }
+            NodeKind::List(levels, element) => {
+                let mut values = vec![element.take(leaves, at)?];
+                while leaves.get(first)?.repetition(at.get(first)?) == Some(levels.repetition) {
+                    values.push(element.take(leaves, at)?);
+                }
+                Some(Value::List(values))
+            }
+            NodeKind::Map(levels, key, value) => {
+                let mut pairs = vec![(key.take(leaves, at)?, value.take(leaves, at)?)];
+                while leaves.get(first)?.repetition(at.get(first)?) == Some(levels.repetition) {
+                    pairs.push((key.take(leaves, at)?, value.take(leaves, at)?));
+                }
+                Some(Value::Map(pairs))
+            }
+        }
+    }
+}
+
+impl Repeated {
+    fn below(definition: i16, above: Levels) -> Self {
+        Self { level: definition + 1, repetition: above.repetition + 1 }
+    }
+}
+
+fn repetition(field: &Type) -> Repetition {
+    let info = field.get_basic_info();
+    if info.has_repetition() { info.repetition() } else { Repetition::REQUIRED }
+}
+
+fn is_annotated(field: &Type, logical: &LogicalType, converted: &[ConvertedType]) -> bool {
+    let info = field.get_basic_info();
+    info.logical_type_ref() == Some(logical) || converted.contains(&info.converted_type())
+}
+
+/// As Parquet calls it.
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            NodeKind::Leaf(kind) => kind.fmt(f),
+            NodeKind::List(..) => f.write_str("LIST"),
+            NodeKind::Map(..) => f.write_str("MAP"),
+            NodeKind::Struct(fields) => {
+                let names: Vec<_> = fields.iter().map(|(name, _)| name.as_str()).collect();
+                write!(f, "a group of {}", names.join(", "))
+            }
+        }
+    }
+}

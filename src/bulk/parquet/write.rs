@@ -1,0 +1,223 @@
+//! Writes rows to a Parquet file, row group by row group.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parquet::basic::Compression as Codec;
+use parquet::column::writer::ColumnCloseResult;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{
+    FileMetaData, ParquetMetaData, ParquetMetaDataReader, ParquetMetaDataWriter, RowGroupMetaData,
+};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
+use parquet::file::writer::SerializedFileWriter;
+
+use super::schema::schema;
+use super::shred::Shredded;
+use crate::bulk::Compression;
+use crate::bulk::checkpoint::write_atomically;
+use crate::bulk::encoder::Sink;
+use crate::bulk::format::{Reason, RowCells};
+use crate::bulk::row_file::RowFile;
+use crate::bulk::table::Column;
+
+/// A row group is written when its rows take so many bytes, or are so many.
+const GROUP_BYTES: usize = 32 * 1024 * 1024;
+const GROUP_ROWS: usize = 1_000_000;
+
+/// The letters at the beginning of a file.
+const MAGIC: u64 = 4;
+
+/// A file that is being written.
+pub(in crate::bulk) struct ParquetFile {
+    writer: SerializedFileWriter<AfterSkipped>,
+    properties: WriterPropertiesPtr,
+    rows: Shredded,
+    /// The file beside it that says which row groups are written, for whoever goes on with it.
+    groups: Option<PathBuf>,
+}
+
+impl ParquetFile {
+    /// Begins a file.
+    pub(in crate::bulk) fn begin(
+        columns: &[Column],
+        compression: Option<Compression>,
+        sink: Sink,
+        groups: Option<PathBuf>,
+    ) -> io::Result<Self> {
+        Self::new(columns, compression, AfterSkipped { skipped: 0, sink }, groups)
+    }
+
+    fn new(
+        columns: &[Column],
+        compression: Option<Compression>,
+        sink: AfterSkipped,
+        groups: Option<PathBuf>,
+    ) -> io::Result<Self> {
+        let properties = WriterProperties::builder()
+            .set_created_by(concat!("keyspaces version ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_compression(match compression {
+                None => Codec::SNAPPY,
+                Some(Compression::None) => Codec::UNCOMPRESSED,
+                Some(Compression::Gzip) => Codec::GZIP(Default::default()),
+                Some(Compression::Zstd) => Codec::ZSTD(Default::default()),
+            })
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            // It would be kept in memory until the file is finished.
+            .set_offset_index_disabled(true)
+            .build();
+        let properties = Arc::new(properties);
+        let schema = schema(columns).map_err(failed)?;
+        let writer = SerializedFileWriter::new(sink, schema, Arc::clone(&properties)).map_err(failed)?;
+        let rows = Shredded::new(columns.iter().map(|column| &column.of));
+        Ok(Self { writer, properties, rows, groups })
+    }
+
+    /// Goes on with a file of which so many bytes are whole; `sink` writes after them.
+    pub(in crate::bulk) fn go_on(
+        columns: &[Column],
+        compression: Option<Compression>,
+        (file, sink): (&File, Sink),
+        groups: PathBuf,
+        length: u64,
+    ) -> io::Result<Self> {
+        let written = read_groups(&groups, length)?;
+        let mut parquet = Self::new(columns, compression, AfterSkipped { skipped: length, sink }, Some(groups))?;
+        for group in written {
+            parquet.tell_of(&group, file).map_err(failed)?;
+        }
+        parquet.writer.flush()?;
+        let told = parquet.writer.bytes_written() as u64;
+        if told != length {
+            return Err(io::Error::other(format!("its row groups have {told} bytes, the checkpoint says {length}")));
+        }
+        Ok(parquet)
+    }
+
+    /// Tells the writer of a row group that is in the file already, as it tells of all of them at the end of the file. It is
+    /// written anew byte for byte, to [`AfterSkipped`].
+    fn tell_of(&mut self, group: &RowGroupMetaData, file: &File) -> Result<(), ParquetError> {
+        let mut writer = self.writer.next_row_group()?;
+        for column in group.columns() {
+            let closed = ColumnCloseResult {
+                bytes_written: column.compressed_size().cast_unsigned(),
+                rows_written: group.num_rows().cast_unsigned(),
+                metadata: column.clone(),
+                bloom_filter: None,
+                column_index: None,
+                offset_index: None,
+            };
+            writer.append_column(file, closed)?;
+        }
+        writer.close().map(|_| ())
+    }
+
+    fn write_group(&mut self) -> io::Result<()> {
+        if self.rows.rows == 0 {
+            return Ok(());
+        }
+        let mut write = || {
+            let mut group = self.writer.next_row_group()?;
+            let mut leaf = 0;
+            while let Some(mut column) = group.next_column()? {
+                self.rows.write_leaf(leaf, &mut column)?;
+                column.close()?;
+                leaf += 1;
+            }
+            group.close().map(|_| ())
+        };
+        write().map_err(failed)?;
+        self.rows.clear();
+        Ok(())
+    }
+
+    /// Writes down which row groups there are.
+    fn save_groups(&self) -> io::Result<()> {
+        let Some(path) = &self.groups else { return Ok(()) };
+        let groups = self.writer.flushed_row_groups().to_vec();
+        let rows = groups.iter().map(RowGroupMetaData::num_rows).sum();
+        let schema =
+            Arc::new(parquet::schema::types::SchemaDescriptor::new(self.writer.schema_descr().root_schema_ptr()));
+        let version = self.properties.writer_version().as_num();
+        let metadata = ParquetMetaData::new(FileMetaData::new(version, rows, None, None, schema, None), groups);
+        let mut bytes = Vec::new();
+        ParquetMetaDataWriter::new(&mut bytes, &metadata).finish().map_err(failed)?;
+        write_atomically(path, &bytes)
+    }
+}
+
+/// The row groups in the first bytes of a file. One that was written after the checkpoint is not among them.
+fn read_groups(path: &PathBuf, length: u64) -> io::Result<Vec<RowGroupMetaData>> {
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&File::open(path)?).map_err(failed)?;
+    let end = |group: &RowGroupMetaData| {
+        let ends = group.columns().iter().map(|column| {
+            let (start, length) = column.byte_range();
+            start + length
+        });
+        ends.max().unwrap_or(MAGIC)
+    };
+    Ok(metadata.row_groups().iter().take_while(|group| end(group) <= length).cloned().collect())
+}
+
+impl RowFile for ParquetFile {
+    fn write(&mut self, row: &RowCells<'_>) -> Result<(), Reason> {
+        let mut leaf = 0;
+        for (index, (column, value)) in row.iter().enumerate() {
+            leaf = self.rows.push(&column.of, value, leaf).map_err(|problem| Reason::of_column(index, problem))?;
+        }
+        self.rows.rows += 1;
+        Ok(())
+    }
+
+    fn flush_if_full(&mut self) -> io::Result<()> {
+        if self.rows.bytes >= GROUP_BYTES || self.rows.rows >= GROUP_ROWS { self.write_group() } else { Ok(()) }
+    }
+
+    fn sync(&mut self) -> io::Result<u64> {
+        self.write_group()?;
+        self.writer.flush()?;
+        let length = self.writer.inner_mut().sink.sync()?;
+        self.save_groups()?;
+        Ok(length)
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.write_group()?;
+        self.writer.finish().map_err(failed)?;
+        self.writer.inner_mut().sink.sync()?;
+        Ok(())
+    }
+}
+
+/// What is written after the first bytes, which are there already.
+struct AfterSkipped {
+    skipped: u64,
+    sink: Sink,
+}
+
+impl Write for AfterSkipped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.skipped == 0 {
+            return self.sink.write(bytes);
+        }
+        let skipped = usize::try_from(self.skipped).unwrap_or(usize::MAX).min(bytes.len());
+        self.skipped -= skipped as u64;
+        Ok(skipped)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+fn failed(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(error) => *error,
+            Err(other) => io::Error::other(other),
+        },
+        error => io::Error::other(error),
+    }
+}
