@@ -6,6 +6,7 @@ use keyspaces_cql::value::write_scalar;
 use super::node::Value;
 use super::scalar::{Scalar, ScalarKind, Unit};
 use crate::bulk::TimestampForm;
+use crate::bulk::value::json::append_from_json;
 use crate::bulk::value::{NULL, Problem, ScalarForm, ValueType, append_cell, append_count, json_raw, shown};
 
 /// The last nanosecond of a day, and one.
@@ -42,7 +43,7 @@ fn is_integer(of: NativeType) -> bool {
 pub(super) fn append(value: &Value<'_>, of: &ValueType, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
     match (of, value) {
         (ValueType::Native(native), Value::Scalar(scalar)) => append_scalar(scalar, *native, form, out),
-        (_, Value::Scalar(Scalar::Text(text))) => of.append_from_json(json_raw(utf_8(text)?)?, form, out),
+        (_, Value::Scalar(Scalar::Text(text))) => append_from_json(of, json_raw(utf_8(text)?)?, form, out),
         (ValueType::List(element) | ValueType::Set(element), Value::List(values)) => {
             append_count(values.len(), out)?;
             values.iter().try_for_each(|value| append_element(value, element, form, out))

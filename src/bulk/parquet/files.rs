@@ -17,9 +17,10 @@ use crate::bulk::chunk::{Chunk, Chunks, ReadRow, RowPosition};
 use crate::bulk::format::{Cells, Position, Reason, RowCells};
 use crate::bulk::input::{FileIdentity, Input, InputFile, changed};
 use crate::bulk::rejected::RejectedRow;
-use crate::bulk::row::RowValues;
+use crate::bulk::row::{RowValues, write_units};
 use crate::bulk::table::{Column, Table};
 use crate::bulk::value::append_json_name;
+use crate::bulk::value::json::write_json;
 
 /// Files opened so far that their columns are known.
 pub(in crate::bulk) struct ParquetFiles {
@@ -183,7 +184,7 @@ fn measured(
     values: Vec<u8>,
 ) -> Result<ReadRow, Error> {
     let Some(reason) = reason else {
-        return Ok(match (RowCells { columns, bytes: &values }).write_units(&table.units) {
+        return Ok(match write_units(&RowCells { columns, bytes: &values }, &table.units) {
             Ok(units) => ReadRow::Row { values: RowValues(values), units },
             Err(reason) => ReadRow::Rejected(reason, RejectedRow::Values(RowValues(values))),
         });
@@ -200,7 +201,7 @@ fn measured(
         let is_good = value != Value::Null && append(&value, &column.of, &format.form, &mut bytes).is_ok();
         let from = line.len();
         let lines = &crate::bulk::value::ScalarForm::json();
-        if !is_good || column.of.write_json(&bytes, lines, &mut line).is_err() {
+        if !is_good || write_json(&column.of, &bytes, lines, &mut line).is_err() {
             line.truncate(from);
             write_raw_json(&value, &mut line);
         }
