@@ -11,10 +11,10 @@ use scylla::errors::ExecutionError;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Span;
 
-use crate::classify::{self, Failure};
+use crate::classify::{self, AttemptFailure};
 use crate::error::Story;
-use crate::execute::{Answer, Call};
-use crate::limit::{self, LOOK_INTERVAL, Peer, Permit};
+use crate::execute::{Call, DriverAnswer};
+use crate::limit::{self, LOOK_INTERVAL, LimitedPeer, Permit};
 use crate::observe::{self, Running};
 use crate::pace::Need;
 use crate::{Error, ErrorKind};
@@ -32,14 +32,14 @@ pub(crate) struct Attempts<'c> {
     /// Capacity units, as far as they are known before sending.
     units: f64,
     /// `None` as long as all goes well, so that a call which does stays small.
-    trouble: Option<Box<Trouble>>,
+    trouble: Option<Box<CallHistory>>,
 }
 
 /// What a call has been through.
 #[derive(Default)]
-struct Trouble {
+struct CallHistory {
     story: Story,
-    last: Option<(Failure, Arc<Peer>)>,
+    last: Option<(AttemptFailure, Arc<LimitedPeer>)>,
     waits: u32,
     /// How long the last attempt took to be answered; nothing if it was not answered.
     took: Duration,
@@ -72,7 +72,7 @@ impl<'c> Attempts<'c> {
         self.began + self.call.deadline()
     }
 
-    fn trouble(&mut self) -> &mut Trouble {
+    fn trouble(&mut self) -> &mut CallHistory {
         self.trouble.get_or_insert_default()
     }
 
@@ -178,7 +178,7 @@ impl<'c> Attempts<'c> {
     }
 
     /// Takes in that the attempt was answered.
-    pub(crate) fn answered(&self, permit: &Permit<'_>, answer: &impl Answer) {
+    pub(crate) fn answered(&self, permit: &Permit<'_>, answer: &impl DriverAnswer) {
         self.call.session.observers().warnings(self.call.about.summary(), answer.result());
         let number = self.failures() + 1;
         self.told(permit, number, None);
@@ -233,7 +233,7 @@ impl<'c> Attempts<'c> {
         Err(self.end(Ending::Budget))
     }
 
-    fn take_in(&mut self, permit: &Permit<'_>, failure: &Failure) {
+    fn take_in(&mut self, permit: &Permit<'_>, failure: &AttemptFailure) {
         let address = permit.peer().address();
         let is_read = self.call.about.is_read();
         let story = &mut self.trouble().story;
@@ -317,13 +317,13 @@ impl Ending {
         }
     }
 
-    fn without_attempt(self) -> Failure {
+    fn without_attempt(self) -> AttemptFailure {
         let kind = match self {
             Self::TurnTooLate(wait) => {
                 let problem = format!(
                     "the table is throttled, and the turn of this call would come after its deadline, in {wait:.1?}"
                 );
-                return Failure::new(ErrorKind::Throttled, problem).with_advice(
+                return AttemptFailure::new(ErrorKind::Throttled, problem).with_advice(
                     "Nothing was sent. Call again after that time, give the call a longer deadline, or the table more \
                      capacity",
                 );
@@ -331,6 +331,6 @@ impl Ending {
             Self::Full | Self::FullUntilDeadline => ErrorKind::Overloaded,
             Self::Final | Self::Deadline | Self::Budget | Self::NoTimeToAnswer => ErrorKind::Timeout,
         };
-        Failure::new(kind, self.why_there_is_no_other_attempt().unwrap_or("no attempt was made"))
+        AttemptFailure::new(kind, self.why_there_is_no_other_attempt().unwrap_or("no attempt was made"))
     }
 }

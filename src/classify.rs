@@ -15,7 +15,7 @@ use crate::{Error, ErrorKind};
 
 /// Why an attempt failed, or why none was made.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct AttemptFailure {
     pub(crate) kind: ErrorKind,
     /// Surely nothing was sent.
     pub(crate) not_sent: bool,
@@ -27,7 +27,7 @@ pub(crate) struct Failure {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-impl Failure {
+impl AttemptFailure {
     pub(crate) fn new(kind: ErrorKind, problem: impl Into<Cow<'static, str>>) -> Self {
         Self {
             kind,
@@ -104,30 +104,32 @@ impl Failure {
 }
 
 /// What a failed attempt means.
-pub(crate) fn execution(error: ExecutionError) -> Failure {
+pub(crate) fn execution(error: ExecutionError) -> AttemptFailure {
     // Do not remove this lint, nor those below: a variant that the driver adds must be sorted by a person.
     #[deny(clippy::wildcard_enum_match_arm)]
     match error {
         ExecutionError::LastAttemptError(attempt) => attempt_error(attempt),
         ExecutionError::RequestTimeout(after) => {
-            Failure::new(ErrorKind::Timeout, format!("no answer within {after:?}")).perhaps_applied()
+            AttemptFailure::new(ErrorKind::Timeout, format!("no answer within {after:?}")).perhaps_applied()
         }
         ExecutionError::BadQuery(error) => {
-            Failure::new(ErrorKind::Type, "the values do not fit the statement").with_source(error)
+            AttemptFailure::new(ErrorKind::Type, "the values do not fit the statement").with_source(error)
         }
         ExecutionError::PrepareError(error) => prepare_error(error),
         ExecutionError::ConnectionPoolError(error) => no_connection(error),
         ExecutionError::EmptyPlan => {
-            Failure::new(ErrorKind::NoConnection, "no peer is connected").not_sent().with_advice(GOES_ON)
+            AttemptFailure::new(ErrorKind::NoConnection, "no peer is connected").not_sent().with_advice(GOES_ON)
         }
-        ExecutionError::UseKeyspaceError(error) => Failure::new(ErrorKind::Server, "USE failed").with_source(error),
+        ExecutionError::UseKeyspaceError(error) => {
+            AttemptFailure::new(ErrorKind::Server, "USE failed").with_source(error)
+        }
         ExecutionError::SchemaAgreementError(error) => {
-            Failure::new(ErrorKind::Server, "the nodes did not agree on the schema").with_source(error)
+            AttemptFailure::new(ErrorKind::Server, "the nodes did not agree on the schema").with_source(error)
         }
         ExecutionError::MetadataError(error) => {
-            Failure::new(ErrorKind::Server, "the peers could not be read").with_source(error)
+            AttemptFailure::new(ErrorKind::Server, "the peers could not be read").with_source(error)
         }
-        error => Failure::new(ErrorKind::Server, error.to_string()).with_source(error).perhaps_applied(),
+        error => AttemptFailure::new(ErrorKind::Server, error.to_string()).with_source(error).perhaps_applied(),
     }
 }
 
@@ -141,20 +143,20 @@ pub(crate) fn prepare_may_pass(error: &PrepareError) -> bool {
     prepare_error(error.clone()).kind.may_pass()
 }
 
-fn prepare_error(error: PrepareError) -> Failure {
+fn prepare_error(error: PrepareError) -> AttemptFailure {
     #[deny(clippy::wildcard_enum_match_arm)]
     match error {
         PrepareError::ConnectionPoolError(error) => no_connection(error),
         PrepareError::AllAttemptsFailed { first_attempt } => attempt_error(first_attempt).not_applied(),
         PrepareError::PreparedStatementIdsMismatch => {
-            Failure::new(ErrorKind::Server, "the peers gave different ids for the same statement")
+            AttemptFailure::new(ErrorKind::Server, "the peers gave different ids for the same statement")
         }
-        error => Failure::new(ErrorKind::Server, error.to_string()).with_source(error),
+        error => AttemptFailure::new(ErrorKind::Server, error.to_string()).with_source(error),
     }
 }
 
-fn attempt_error(error: RequestAttemptError) -> Failure {
-    let internal = |problem: String| Failure::new(ErrorKind::Server, problem).perhaps_applied();
+fn attempt_error(error: RequestAttemptError) -> AttemptFailure {
+    let internal = |problem: String| AttemptFailure::new(ErrorKind::Server, problem).perhaps_applied();
     let unreadable = || internal("the answer could not be read".into());
     #[deny(clippy::wildcard_enum_match_arm)]
     match error {
@@ -164,18 +166,18 @@ fn attempt_error(error: RequestAttemptError) -> Failure {
             failure
         }
         RequestAttemptError::SerializationError(error) => {
-            Failure::new(ErrorKind::Type, "the values do not fit the statement").with_source(error)
+            AttemptFailure::new(ErrorKind::Type, "the values do not fit the statement").with_source(error)
         }
         RequestAttemptError::CqlRequestSerialization(error) => {
-            Failure::new(ErrorKind::Type, "the request cannot be written as a frame").with_source(error)
+            AttemptFailure::new(ErrorKind::Type, "the request cannot be written as a frame").with_source(error)
         }
         RequestAttemptError::UnableToAllocStreamId => {
-            Failure::new(ErrorKind::Overloaded, "all stream ids of the connection are in use; nothing was sent")
+            AttemptFailure::new(ErrorKind::Overloaded, "all stream ids of the connection are in use; nothing was sent")
                 .not_sent()
         }
         // The driver says the same for a request lost before it was sent and after.
         RequestAttemptError::BrokenConnectionError(error) => {
-            Failure::new(ErrorKind::ConnectionLost, "the connection broke before the answer")
+            AttemptFailure::new(ErrorKind::ConnectionLost, "the connection broke before the answer")
                 .with_source(error)
                 .perhaps_applied()
         }
@@ -194,35 +196,41 @@ fn attempt_error(error: RequestAttemptError) -> Failure {
     }
 }
 
-fn server_error(code: &DbError, said: &str) -> Failure {
-    let failed = |problem: &'static str| Failure::new(ErrorKind::Server, problem);
-    let refused = |problem: &'static str| Failure::new(ErrorKind::Refused, problem);
+fn server_error(code: &DbError, said: &str) -> AttemptFailure {
+    let failed = |problem: &'static str| AttemptFailure::new(ErrorKind::Server, problem);
+    let refused = |problem: &'static str| AttemptFailure::new(ErrorKind::Refused, problem);
     #[deny(clippy::wildcard_enum_match_arm)]
     match code {
         // Keyspaces says "throttled" in these words and in no others (DG:troubleshooting.serverless).
         DbError::WriteTimeout { received: 0, .. } => throttled().perhaps_applied(),
         DbError::ReadTimeout { received: 0, .. } => throttled(),
-        DbError::WriteTimeout { .. } => Failure::new(ErrorKind::Timeout, "timed out on the server").perhaps_applied(),
-        DbError::ReadTimeout { .. } => Failure::new(ErrorKind::Timeout, "timed out on the server"),
+        DbError::WriteTimeout { .. } => {
+            AttemptFailure::new(ErrorKind::Timeout, "timed out on the server").perhaps_applied()
+        }
+        DbError::ReadTimeout { .. } => AttemptFailure::new(ErrorKind::Timeout, "timed out on the server"),
         DbError::WriteFailure { .. } => failed("failed on the server").perhaps_applied(),
         DbError::ReadFailure { .. } => failed("failed on the server"),
         // Cassandra can say so when part of the replicas have been written.
         DbError::Overloaded | DbError::RateLimitReached { .. } => {
-            Failure::new(ErrorKind::Overloaded, "the server is overloaded").perhaps_applied()
+            AttemptFailure::new(ErrorKind::Overloaded, "the server is overloaded").perhaps_applied()
         }
         DbError::Unavailable { .. } | DbError::IsBootstrapping => {
-            Failure::new(ErrorKind::Overloaded, "the server is not available")
+            AttemptFailure::new(ErrorKind::Overloaded, "the server is not available")
         }
-        DbError::AuthenticationError => Failure::new(ErrorKind::Authentication, "the server refused the credentials"),
-        DbError::Unauthorized => Failure::new(ErrorKind::Unauthorized, "not permitted").with_advice(
+        DbError::AuthenticationError => {
+            AttemptFailure::new(ErrorKind::Authentication, "the server refused the credentials")
+        }
+        DbError::Unauthorized => AttemptFailure::new(ErrorKind::Unauthorized, "not permitted").with_advice(
             "The IAM policy needs cassandra:Select or cassandra:Modify on the table, and cassandra:Select on \
              /keyspace/system*",
         ),
         DbError::SyntaxError => refused("a syntax error"),
-        DbError::Invalid if is_of_what_is_missing(said) => Failure::new(ErrorKind::NotReady, "refused by the server"),
+        DbError::Invalid if is_of_what_is_missing(said) => {
+            AttemptFailure::new(ErrorKind::NotReady, "refused by the server")
+        }
         DbError::Invalid => match rules::with_text(said) {
             Some(rule) if *rule == rules::ROW_TOO_LARGE || *rule == rules::PARTITION_KEY_TOO_LARGE => {
-                Failure::new(ErrorKind::TooLarge, "refused by the server").with_advice(by_rule_in_words(rule).1)
+                AttemptFailure::new(ErrorKind::TooLarge, "refused by the server").with_advice(by_rule_in_words(rule).1)
             }
             Some(rule) => refused("refused by the server").with_advice(by_rule_in_words(rule).1),
             None if is_of_a_marker_in_a_collection(said) => refused("refused by the server").with_advice(
@@ -231,14 +239,14 @@ fn server_error(code: &DbError, said: &str) -> Failure {
             None => refused("refused by the server"),
         },
         DbError::ConfigError => refused("refused by the server's configuration"),
-        DbError::AlreadyExists { .. } => Failure::new(ErrorKind::AlreadyExists, "it exists already"),
+        DbError::AlreadyExists { .. } => AttemptFailure::new(ErrorKind::AlreadyExists, "it exists already"),
         DbError::FunctionFailure { .. } => refused("a function failed"),
         DbError::TruncateError => failed("truncating failed").perhaps_applied(),
         DbError::Unprepared { .. } => failed("the server forgot the prepared statement twice"),
         DbError::ServerError => failed("an internal error of the server").perhaps_applied(),
         DbError::ProtocolError => failed("the server calls it a protocol error"),
         DbError::Other(code) => {
-            Failure::new(ErrorKind::Server, format!("the server answered with error code {code:#06x}"))
+            AttemptFailure::new(ErrorKind::Server, format!("the server answered with error code {code:#06x}"))
                 .perhaps_applied()
         }
         _ => failed("an error this version does not know").perhaps_applied(),
@@ -259,8 +267,8 @@ fn is_of_what_is_missing(said: &str) -> bool {
     said.starts_with("unconfigured ") || is_object && said.ends_with(" does not exist")
 }
 
-fn throttled() -> Failure {
-    Failure::new(ErrorKind::Throttled, "throttled").with_advice(
+fn throttled() -> AttemptFailure {
+    AttemptFailure::new(ErrorKind::Throttled, "throttled").with_advice(
         "CloudWatch says why, in AWS/Cassandra: WriteThrottleEvents or ReadThrottleEvents, and \
          StoragePartitionThroughputCapacityExceeded (a hot partition) or PerConnectionRequestRateExceeded (more \
          connections are needed) beside them",
@@ -269,8 +277,8 @@ fn throttled() -> Failure {
 
 const GOES_ON: &str = "The session goes on connecting; Builder::diagnose() says which stage fails";
 
-fn no_connection(error: ConnectionPoolError) -> Failure {
-    Failure::new(ErrorKind::NoConnection, format!("no connection to send it on ({error})"))
+fn no_connection(error: ConnectionPoolError) -> AttemptFailure {
+    AttemptFailure::new(ErrorKind::NoConnection, format!("no connection to send it on ({error})"))
         .not_sent()
         .with_advice(GOES_ON)
         .with_source(error)

@@ -19,8 +19,8 @@ use crate::error::Story;
 use crate::limit::Permit;
 use crate::observe::Meters;
 use crate::options::CallOptions;
-use crate::pace::Together;
-use crate::statement::{About, NamedColumns};
+use crate::pace::TableLimiters;
+use crate::statement::{NamedColumns, StatementInfo};
 use crate::{Error, Session, classify};
 
 /// Bytes that a unit of capacity reads at LOCAL_QUORUM, and writes (DG:ReadWriteCapacityMode).
@@ -31,16 +31,16 @@ pub(crate) const WRITE_UNIT: usize = 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) session: Session,
-    pub(crate) about: Arc<About>,
+    pub(crate) about: Arc<StatementInfo>,
     pub(crate) options: CallOptions,
-    pub(crate) paces: Together,
+    pub(crate) paces: TableLimiters,
     pub(crate) meters: Meters,
     /// The columns of `SELECT *` that the row type names, where it leaves some out.
     pub(crate) named_columns: OnceLock<Arc<NamedColumns>>,
 }
 
 impl Call {
-    pub(crate) fn new(session: &Session, about: About, options: CallOptions) -> Self {
+    pub(crate) fn new(session: &Session, about: StatementInfo, options: CallOptions) -> Self {
         let paces = session.paces().of(&about);
         let meters = Meters::of(&about, options.tag.as_deref());
         let (session, about) = (session.without_keyspace(), Arc::new(about));
@@ -96,7 +96,7 @@ pub(crate) enum Request {
 }
 
 /// What can be held to one peer and to a time.
-trait Attempt {
+trait PinnedRequest {
     fn pin_to(&mut self, permit: &Permit<'_>, timeout: Duration);
 
     /// A hash of the partition key, if the statement binds all of it.
@@ -107,7 +107,7 @@ trait Attempt {
 
 macro_rules! attempt {
     ($statement:ty $(, $partition:item)?) => {
-        impl Attempt for $statement {
+        impl PinnedRequest for $statement {
             $($partition)?
 
             fn pin_to(&mut self, permit: &Permit<'_>, timeout: Duration) {
@@ -128,17 +128,17 @@ attempt!(unprepared::Statement);
 attempt!(Batch);
 
 /// What an attempt is answered with.
-pub(crate) trait Answer {
+pub(crate) trait DriverAnswer {
     fn result(&self) -> &QueryResult;
 }
 
-impl Answer for QueryResult {
+impl DriverAnswer for QueryResult {
     fn result(&self) -> &QueryResult {
         self
     }
 }
 
-impl Answer for (QueryResult, PagingStateResponse) {
+impl DriverAnswer for (QueryResult, PagingStateResponse) {
     fn result(&self) -> &QueryResult {
         &self.0
     }

@@ -28,12 +28,12 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use crate::auth::{Authenticator, Identity};
-use crate::tls::{Leaf, Trust};
+use crate::tls::{PeerCertificate, Trust};
 use crate::{Endpoint, Error};
-pub(crate) use failure::Failure;
+pub(crate) use failure::HandshakeFailure;
 pub(crate) use picture::{EC2_PERMISSIONS, Picture};
 pub(crate) use resolve::Resolver;
-use wire::{Request, Response, ask};
+use wire::{Response, WireRequest, ask};
 
 /// The stages of a connection, in their order.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -77,7 +77,7 @@ pub(crate) struct Handshake {
 
 /// What one connection found, as far as it came.
 #[derive(Debug)]
-pub(crate) struct Attempt {
+pub(crate) struct HandshakeAttempt {
     pub(crate) address: SocketAddr,
     /// The stages that were passed, and how long each took.
     pub(crate) passed: Vec<(Stage, Duration)>,
@@ -85,7 +85,7 @@ pub(crate) struct Attempt {
     /// What the server calls its authenticator; `None` if it asked for no credentials.
     pub(crate) authenticator: Option<String>,
     pub(crate) picture: Option<Picture>,
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<HandshakeFailure>,
     stage: Stage,
     since: Instant,
 }
@@ -94,7 +94,7 @@ pub(crate) struct Attempt {
 #[derive(Clone, Debug)]
 pub(crate) struct TlsFound {
     pub(crate) version: String,
-    pub(crate) leaf: Leaf,
+    pub(crate) leaf: PeerCertificate,
     pub(crate) root: Option<String>,
 }
 
@@ -138,9 +138,9 @@ impl Handshake {
     }
 
     /// Opens a connection to one address and takes it as far as `depth`, within the deadline, then closes it.
-    pub(crate) async fn try_at(&self, address: SocketAddr, depth: Depth, deadline: Instant) -> Attempt {
+    pub(crate) async fn try_at(&self, address: SocketAddr, depth: Depth, deadline: Instant) -> HandshakeAttempt {
         let started = Instant::now();
-        let mut attempt = Attempt {
+        let mut attempt = HandshakeAttempt {
             address,
             passed: Vec::new(),
             tls: None,
@@ -160,7 +160,7 @@ impl Handshake {
         attempt
     }
 
-    async fn stages(&self, attempt: &mut Attempt, depth: Depth) -> Result<(), Failure> {
+    async fn stages(&self, attempt: &mut HandshakeAttempt, depth: Depth) -> Result<(), HandshakeFailure> {
         let tcp = TcpStream::connect(attempt.address).await.map_err(|error| no_connection(self, error))?;
         if depth == Depth::Tcp {
             attempt.enter(attempt.stage);
@@ -185,9 +185,14 @@ impl Handshake {
         Ok(())
     }
 
-    async fn speak(&self, attempt: &mut Attempt, stream: &mut Box<dyn Transport>, depth: Depth) -> Result<(), Failure> {
+    async fn speak(
+        &self,
+        attempt: &mut HandshakeAttempt,
+        stream: &mut Box<dyn Transport>,
+        depth: Depth,
+    ) -> Result<(), HandshakeFailure> {
         attempt.enter(Stage::Options);
-        match self.ask(attempt, stream, &Request::Options).await? {
+        match self.ask(attempt, stream, &WireRequest::Options).await? {
             Response::Supported => {}
             other => return Err(unexpected(self, Stage::Options, other)),
         }
@@ -196,7 +201,7 @@ impl Handshake {
         }
         attempt.enter(Stage::Startup);
         let options = self.startup.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        match self.ask(attempt, stream, &Request::Startup(options)).await? {
+        match self.ask(attempt, stream, &WireRequest::Startup(options)).await? {
             Response::Ready => was_not_asked(self)?,
             Response::Authenticate(name) => {
                 attempt.authenticator = Some(failure::word_for_word(&name));
@@ -208,7 +213,7 @@ impl Handshake {
             return Ok(());
         }
         attempt.enter(Stage::Register);
-        match self.ask(attempt, stream, &Request::Register(&EVENTS)).await? {
+        match self.ask(attempt, stream, &WireRequest::Register(&EVENTS)).await? {
             Response::Ready => {}
             other => return Err(unexpected(self, Stage::Register, other)),
         }
@@ -219,35 +224,39 @@ impl Handshake {
         Ok(())
     }
 
-    async fn authenticate(&self, attempt: &mut Attempt, stream: &mut Box<dyn Transport>) -> Result<(), Failure> {
+    async fn authenticate(
+        &self,
+        attempt: &mut HandshakeAttempt,
+        stream: &mut Box<dyn Transport>,
+    ) -> Result<(), HandshakeFailure> {
         attempt.enter(Stage::Credentials);
         if self.authenticator.describe() == Identity::Nobody {
             return Err(no_credentials(self, attempt.authenticator.as_deref().unwrap_or_default()));
         }
-        let first = self.authenticator.initial_response().await.map_err(Failure::credentials)?;
+        let first = self.authenticator.initial_response().await.map_err(HandshakeFailure::credentials)?;
         attempt.enter(Stage::Authentication);
-        let challenge = match self.ask(attempt, stream, &Request::AuthResponse(&first)).await? {
+        let challenge = match self.ask(attempt, stream, &WireRequest::AuthResponse(&first)).await? {
             Response::Success => return Ok(()),
             Response::Challenge(challenge) => challenge,
             other => return Err(unexpected(self, Stage::Authentication, other)),
         };
         attempt.enter(Stage::Credentials);
-        let answer = self.authenticator.answer(challenge.as_deref()).await.map_err(Failure::credentials)?;
+        let answer = self.authenticator.answer(challenge.as_deref()).await.map_err(HandshakeFailure::credentials)?;
         attempt.enter(Stage::Authentication);
-        match self.ask(attempt, stream, &Request::AuthResponse(&answer)).await? {
+        match self.ask(attempt, stream, &WireRequest::AuthResponse(&answer)).await? {
             Response::Success => Ok(()),
-            Response::Challenge(_) => Err(Failure::credentials(self.authenticator.second_challenge())),
+            Response::Challenge(_) => Err(HandshakeFailure::credentials(self.authenticator.second_challenge())),
             other => Err(unexpected(self, Stage::Authentication, other)),
         }
     }
 
     async fn rows(
         &self,
-        attempt: &Attempt,
+        attempt: &HandshakeAttempt,
         stream: &mut Box<dyn Transport>,
         statement: &str,
-    ) -> Result<wire::Rows, Failure> {
-        match self.ask(attempt, stream, &Request::Query(statement)).await? {
+    ) -> Result<wire::WireRows, HandshakeFailure> {
+        match self.ask(attempt, stream, &WireRequest::Query(statement)).await? {
             Response::Rows(rows) => Ok(rows),
             other => Err(unexpected(self, Stage::SystemTables, other)),
         }
@@ -255,10 +264,10 @@ impl Handshake {
 
     async fn ask(
         &self,
-        attempt: &Attempt,
+        attempt: &HandshakeAttempt,
         stream: &mut Box<dyn Transport>,
-        request: &Request<'_>,
-    ) -> Result<Response, Failure> {
+        request: &WireRequest<'_>,
+    ) -> Result<Response, HandshakeFailure> {
         ask(stream, request).await.map_err(|fault| no_answer(self, attempt.stage, fault))
     }
 
@@ -270,13 +279,13 @@ impl Handshake {
                 Some(rustls::ProtocolVersion::TLSv1_3) => "1.3".to_owned(),
                 other => format!("{other:?}"),
             },
-            leaf: chain.first().and_then(Leaf::read).unwrap_or_default(),
+            leaf: chain.first().and_then(PeerCertificate::read).unwrap_or_default(),
             root: self.trust.root_of(chain),
         }
     }
 }
 
-impl Attempt {
+impl HandshakeAttempt {
     /// How long the other side took with the stages that a peer is probed at: what a provider of credentials takes, and
     /// the reading of the system tables, say nothing of how far away it is.
     pub(crate) fn took(&self) -> Duration {

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub(crate) use self::queue::permit;
-use self::queue::{Queue, serve_waiting};
+use self::queue::{PermitQueue, serve_waiting};
 
 /// What to do when as much is in flight as the connections bear.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -40,7 +40,7 @@ pub(crate) struct Limits {
 
 /// A peer as the driver shows it now.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct PeerState {
     pub(crate) node: NodeIdentifier,
     pub(crate) address: SocketAddr,
     pub(crate) is_connected: bool,
@@ -59,27 +59,27 @@ pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) struct Limiter {
     began: Instant,
     limits: Limits,
-    peers: RwLock<Vec<Arc<Peer>>>,
+    peers: RwLock<Vec<Arc<LimitedPeer>>>,
     /// When the peers were looked at last; times are nanoseconds since it began.
     looked: AtomicU64,
     turn: AtomicUsize,
-    queue: Queue,
+    queue: PermitQueue,
 }
 
 /// An address with its connections.
 #[derive(Debug)]
-pub(crate) struct Peer {
+pub(crate) struct LimitedPeer {
     node: NodeIdentifier,
     address: SocketAddr,
     pinned: Arc<dyn LoadBalancingPolicy>,
     is_connected: AtomicBool,
-    load: Arc<Load>,
+    load: Arc<HostLoad>,
 }
 
 /// What is in flight to a host. It is kept when the host gets another address, because the requests sent to the old one are
 /// still in flight.
 #[derive(Debug, Default)]
-struct Load {
+struct HostLoad {
     in_flight: AtomicUsize,
     /// Until then it counts as one connection.
     refills_until: AtomicU64,
@@ -91,7 +91,7 @@ struct Load {
 #[derive(Debug)]
 pub(crate) struct Permit<'l> {
     limiter: &'l Limiter,
-    peer: Arc<Peer>,
+    peer: Arc<LimitedPeer>,
 }
 
 /// Why there is no permit now.
@@ -111,7 +111,7 @@ impl Limiter {
             peers: RwLock::default(),
             looked: AtomicU64::new(0),
             turn: AtomicUsize::new(0),
-            queue: Queue::default(),
+            queue: PermitQueue::default(),
         }
     }
 
@@ -123,7 +123,7 @@ impl Limiter {
     }
 
     /// Takes over what the driver shows.
-    pub(crate) fn look(&self, seen: impl Iterator<Item = Seen>, now: Duration) {
+    pub(crate) fn look(&self, seen: impl Iterator<Item = PeerState>, now: Duration) {
         let at = nanos(now);
         let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
         *peers = seen
@@ -131,8 +131,8 @@ impl Limiter {
                 let known = peers.iter().find(|peer| peer.host_id() == seen.host_id());
                 let peer = match known {
                     Some(known) if known.is(&seen) => Arc::clone(known),
-                    Some(moved) => Arc::new(Peer::new(&seen, Arc::clone(&moved.load))),
-                    None => Arc::new(Peer::new(&seen, Arc::default())),
+                    Some(moved) => Arc::new(LimitedPeer::new(&seen, Arc::clone(&moved.load))),
+                    None => Arc::new(LimitedPeer::new(&seen, Arc::default())),
                 };
                 if seen.is_connected && !peer.is_connected.swap(seen.is_connected, Ordering::Relaxed) {
                     peer.load.refills_until.store(at + nanos(REFILLS_WITHIN), Ordering::Relaxed);
@@ -152,7 +152,7 @@ impl Limiter {
     }
 
     /// A permit, if there is one and nobody waits for it; at another peer than `avoided`, where there is another.
-    pub(crate) fn permit_at_once(&self, avoided: Option<&Arc<Peer>>, now: Duration) -> Option<Permit<'_>> {
+    pub(crate) fn permit_at_once(&self, avoided: Option<&Arc<LimitedPeer>>, now: Duration) -> Option<Permit<'_>> {
         if !self.queue.is_empty() {
             return None;
         }
@@ -166,16 +166,16 @@ impl Limiter {
     }
 
     /// Counts one more in flight to the peer that it gives.
-    fn pick(&self, avoided: Option<&Arc<Peer>>, now: Duration) -> Result<Arc<Peer>, NoPermit> {
+    fn pick(&self, avoided: Option<&Arc<LimitedPeer>>, now: Duration) -> Result<Arc<LimitedPeer>, NoPermit> {
         let at = nanos(now);
         let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
         // Without a connection anywhere each is as good as another: the driver says what is wrong, and it costs nobody.
         let none_is_connected = !peers.iter().any(|peer| peer.is_connected.load(Ordering::Relaxed));
-        let is_open = |peer: &Peer| none_is_connected || peer.is_connected.load(Ordering::Relaxed);
+        let is_open = |peer: &LimitedPeer| none_is_connected || peer.is_connected.load(Ordering::Relaxed);
         let avoided = avoided.filter(|avoided| peers.iter().any(|peer| is_open(peer) && !Arc::ptr_eq(peer, avoided)));
         let turn = self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(peers.len()).unwrap_or_default();
         loop {
-            let (mut best, mut due) = (None::<(usize, &Arc<Peer>)>, None::<u64>);
+            let (mut best, mut due) = (None::<(usize, &Arc<LimitedPeer>)>, None::<u64>);
             for peer in peers[turn..].iter().chain(&peers[..turn]) {
                 if !is_open(peer) || avoided.is_some_and(|avoided| Arc::ptr_eq(peer, avoided)) {
                     continue;
@@ -203,7 +203,7 @@ impl Limiter {
     }
 
     /// Whether the request is within the rate; another may have come first.
-    fn take(&self, peer: &Peer, now: u64) -> bool {
+    fn take(&self, peer: &LimitedPeer, now: u64) -> bool {
         let Some(per_connection) = self.limits.requests_per_second else { return true };
         let rate = u64::from(per_connection.get()) * self.connections(peer, now) as u64;
         let interval = 1_000_000_000 / rate.max(1);
@@ -216,17 +216,17 @@ impl Limiter {
                 .is_ok()
     }
 
-    fn most_in_flight(&self, peer: &Peer, now: u64) -> usize {
+    fn most_in_flight(&self, peer: &LimitedPeer, now: u64) -> usize {
         self.connections(peer, now) * self.limits.in_flight.get()
     }
 
-    fn connections(&self, peer: &Peer, now: u64) -> usize {
+    fn connections(&self, peer: &LimitedPeer, now: u64) -> usize {
         if peer.load.refills_until.load(Ordering::Relaxed) > now { 1 } else { self.limits.connections.get() }
     }
 }
 
-impl Peer {
-    fn new(seen: &Seen, load: Arc<Load>) -> Self {
+impl LimitedPeer {
+    fn new(seen: &PeerState, load: Arc<HostLoad>) -> Self {
         Self {
             node: seen.node.clone(),
             address: seen.address,
@@ -237,7 +237,7 @@ impl Peer {
     }
 
     /// Whether it is the same host with the same connections.
-    fn is(&self, seen: &Seen) -> bool {
+    fn is(&self, seen: &PeerState) -> bool {
         let is_same = match (&self.node, &seen.node) {
             (NodeIdentifier::Node(one), NodeIdentifier::Node(other)) => Arc::ptr_eq(one, other),
             _ => self.host_id() == seen.host_id(),
@@ -254,7 +254,7 @@ impl Peer {
     }
 }
 
-impl Seen {
+impl PeerState {
     fn host_id(&self) -> Option<Uuid> {
         host_id(&self.node)
     }
@@ -269,7 +269,7 @@ fn host_id(node: &NodeIdentifier) -> Option<Uuid> {
 }
 
 impl Permit<'_> {
-    pub(crate) fn peer(&self) -> &Arc<Peer> {
+    pub(crate) fn peer(&self) -> &Arc<LimitedPeer> {
         &self.peer
     }
 

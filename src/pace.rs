@@ -28,9 +28,9 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use self::admission::{Admission, Answered};
 pub(crate) use self::allowance::Allowance;
 pub use self::allowance::TableLimit;
-use self::queue::{Answer, Ask};
+use self::queue::{Ask, Reply};
 use crate::retry::PerSecond;
-use crate::statement::About;
+use crate::statement::StatementInfo;
 
 /// How fast one table is read, or written: as fast as is asked for, until it is throttled.
 #[derive(Debug)]
@@ -40,13 +40,13 @@ pub(crate) struct Pace {
     acknowledged: PerSecond,
     joined: AtomicU64,
     throttles: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<PacerState>,
     /// Turns may come sooner than the task that gives them expects.
     sooner: Notify,
 }
 
 #[derive(Debug)]
-struct State {
+struct PacerState {
     admission: Admission<oneshot::Sender<Result<(), Late>>>,
     /// Whether a task gives the turns.
     is_served: bool,
@@ -80,7 +80,7 @@ impl Pace {
             acknowledged: PerSecond::default(),
             joined: AtomicU64::new(0),
             throttles: AtomicU64::new(0),
-            state: Mutex::new(State { admission: Admission::new(limit.map(Allowance::new)), is_served: false }),
+            state: Mutex::new(PacerState { admission: Admission::new(limit.map(Allowance::new)), is_served: false }),
             sooner: Notify::new(),
         }
     }
@@ -111,12 +111,12 @@ impl Pace {
         let is_served = {
             let mut state = self.lock();
             match state.admission.ask(ask, asked, || sender) {
-                Answer::Go => return Ok(()),
-                Answer::TooLate(due) => return Err(Late(due.saturating_sub(asked))),
-                Answer::Wait => std::mem::replace(&mut state.is_served, true),
+                Reply::Go => return Ok(()),
+                Reply::TooLate(due) => return Err(Late(due.saturating_sub(asked))),
+                Reply::Wait => std::mem::replace(&mut state.is_served, true),
             }
         };
-        let mut waiting = Waiting { pace: self, ask, turn: receiver };
+        let mut waiting = WaitingCall { pace: self, ask, turn: receiver };
         if is_served {
             self.sooner.notify_one();
         } else {
@@ -205,19 +205,19 @@ impl Pace {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PacerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A call in the queue.
-struct Waiting<'p> {
+struct WaitingCall<'p> {
     pace: &'p Pace,
     ask: Ask,
     turn: oneshot::Receiver<Result<(), Late>>,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingCall<'_> {
     fn drop(&mut self) {
         let mut state = self.pace.lock();
         let has_left = state.admission.leave(self.ask).is_some();
@@ -282,16 +282,16 @@ fn whole(units: f64) -> u32 {
 }
 
 /// The paces that a request is held to: that of its table, or of all tables of a batch.
-pub(crate) type Together = Arc<[Arc<Pace>]>;
+pub(crate) type TableLimiters = Arc<[Arc<Pace>]>;
 
 /// The paces of a session's tables. There are as many as the program has tables.
 #[derive(Debug, Default)]
-pub(crate) struct Paces {
+pub(crate) struct RateLimiters {
     limits: HashMap<String, TableLimit>,
     known: Mutex<HashMap<(String, bool), Arc<Pace>>>,
 }
 
-impl Paces {
+impl RateLimiters {
     /// With limits by table, each named as a statement's text shows it.
     pub(crate) fn new(limits: HashMap<String, TableLimit>) -> Self {
         Self { limits, known: Mutex::default() }
@@ -317,7 +317,7 @@ impl Paces {
     }
 
     /// Reading and writing have capacities of their own. A definition uses none, so it waits for no statement.
-    pub(crate) fn of(&self, about: &About) -> Together {
+    pub(crate) fn of(&self, about: &StatementInfo) -> TableLimiters {
         let Some(tree) = about.tree().filter(|tree| tree.effect() != Effect::Definition) else { return Arc::default() };
         tree.tables().into_iter().map(|table| self.pace(table.to_string(), about.is_read())).collect()
     }

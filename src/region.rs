@@ -25,7 +25,7 @@ impl Region {
         &self.0
     }
 
-    pub(crate) fn partition(&self) -> &'static Partition {
+    pub(crate) fn partition(&self) -> &'static AwsPartition {
         PARTITIONS.iter().find(|partition| self.0.starts_with(partition.prefix)).unwrap_or(&COMMERCIAL)
     }
 }
@@ -38,7 +38,7 @@ impl fmt::Display for Region {
 
 /// Regions that share a DNS suffix.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) struct Partition {
+pub(crate) struct AwsPartition {
     prefix: &'static str,
     /// What ends the standard endpoints' names.
     pub(crate) suffix: &'static str,
@@ -49,14 +49,19 @@ pub(crate) struct Partition {
 }
 
 /// Where nothing else is said.
-const COMMERCIAL: Partition =
-    Partition { prefix: "", suffix: "amazonaws.com", dual_stack_suffix: Some("api.aws"), fips_by_default: false };
+const COMMERCIAL: AwsPartition =
+    AwsPartition { prefix: "", suffix: "amazonaws.com", dual_stack_suffix: Some("api.aws"), fips_by_default: false };
 
 /// `DG:programmatic.endpoints` speaks of the commercial regions, GovCloud and China (IPv4 only). For the others it
 /// names no endpoint: their suffixes are those of the AWS SDK's table of partitions, and that Keyspaces has endpoints
 /// there is unverified.
-const PARTITIONS: [Partition; 7] = [
-    Partition { prefix: "us-gov-", suffix: "amazonaws.com", dual_stack_suffix: Some("api.aws"), fips_by_default: true },
+const PARTITIONS: [AwsPartition; 7] = [
+    AwsPartition {
+        prefix: "us-gov-",
+        suffix: "amazonaws.com",
+        dual_stack_suffix: Some("api.aws"),
+        fips_by_default: true,
+    },
     ipv4_only("cn-", "amazonaws.com.cn"),
     ipv4_only("eusc-", "amazonaws.eu"),
     ipv4_only("us-iso-", "c2s.ic.gov"),
@@ -65,8 +70,8 @@ const PARTITIONS: [Partition; 7] = [
     ipv4_only("us-isof-", "csp.hci.ic.gov"),
 ];
 
-const fn ipv4_only(prefix: &'static str, suffix: &'static str) -> Partition {
-    Partition { prefix, suffix, dual_stack_suffix: None, fips_by_default: false }
+const fn ipv4_only(prefix: &'static str, suffix: &'static str) -> AwsPartition {
+    AwsPartition { prefix, suffix, dual_stack_suffix: None, fips_by_default: false }
 }
 
 /// Text of unknown origin, as it may stand in an error: in quotes, escaped, not longer than a line bears.

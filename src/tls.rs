@@ -19,7 +19,7 @@ use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
 use crate::{Error, ErrorKind};
-pub(crate) use certificate::{Leaf, RefusedCertificate};
+pub(crate) use certificate::{PeerCertificate, RefusedCertificate};
 
 /// The roots that Keyspaces chains to, from `certs/`: Amazon's four, and Starfield's for Regions that have not moved
 /// (`DG:using_java_driver`).

@@ -4,7 +4,7 @@ use crate::statement::{
     BindMarker, Comparand, Condition, CqlType, CqlTypeKind, Modification, Operator, Relation, Subject, Target, Term,
     TermKind, Using,
 };
-use crate::tree::{Part, Tree};
+use crate::tree::{Tree, TreePart};
 use crate::{Name, QualifiedName, Span, Statement};
 
 /// A function that a statement calls.
@@ -30,15 +30,15 @@ pub struct InWidth {
 pub(crate) fn functions(statement: &Statement) -> Vec<Function<'_>> {
     let mut functions = Vec::new();
     statement.walk(&mut |part| match part {
-        Part::Term(Term { kind: TermKind::Call(call), span }) => functions.push(Function {
+        TreePart::Term(Term { kind: TermKind::Call(call), span }) => functions.push(Function {
             keyspace: call.function.keyspace.as_ref(),
             name: &call.function.name.text,
             span: *span,
         }),
-        Part::Term(Term { kind: TermKind::Cast(_), span }) => {
+        TreePart::Term(Term { kind: TermKind::Cast(_), span }) => {
             functions.push(Function { keyspace: None, name: "cast", span: *span });
         }
-        Part::Relation(Relation { subject: Subject::Token(_), span, .. }) => {
+        TreePart::Relation(Relation { subject: Subject::Token(_), span, .. }) => {
             functions.push(Function { keyspace: None, name: "token", span: *span });
         }
         _ => {}
@@ -49,7 +49,7 @@ pub(crate) fn functions(statement: &Statement) -> Vec<Function<'_>> {
 pub(crate) fn user_types(statement: &Statement) -> Vec<&QualifiedName> {
     let mut types = Vec::new();
     statement.walk(&mut |part| {
-        if let Part::Type(CqlType { kind: CqlTypeKind::UserDefined(name), .. }) = part {
+        if let TreePart::Type(CqlType { kind: CqlTypeKind::UserDefined(name), .. }) = part {
             types.push(name);
         }
     });
@@ -59,7 +59,7 @@ pub(crate) fn user_types(statement: &Statement) -> Vec<&QualifiedName> {
 pub(crate) fn bind_markers(statement: &Statement) -> Vec<&BindMarker> {
     let mut markers = Vec::new();
     statement.walk(&mut |part| {
-        if let Part::Term(Term { kind: TermKind::Marker(marker), .. }) = part {
+        if let TreePart::Term(Term { kind: TermKind::Marker(marker), .. }) = part {
             markers.push(marker);
         }
     });
@@ -106,7 +106,7 @@ fn modifications(statement: &Statement) -> &[Modification] {
 pub(crate) fn in_widths(statement: &Statement) -> Vec<InWidth> {
     let mut widths = Vec::new();
     statement.walk(&mut |part| {
-        if let Part::Relation(Relation { operator: Operator::In, comparand, span, .. }) = part {
+        if let TreePart::Relation(Relation { operator: Operator::In, comparand, span, .. }) = part {
             let width = if let Comparand::Values(values) = comparand { Some(values.len()) } else { None };
             widths.push(InWidth { width, span: *span });
         }

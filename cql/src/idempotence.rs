@@ -7,7 +7,7 @@ use crate::statement::{
     AssignmentOperation, BatchKind, Condition, ConstantKind, Delete, Insert, InsertContent, Modification, Target, Term,
     TermKind, Update,
 };
-use crate::tree::{Part, Tree};
+use crate::tree::{Tree, TreePart};
 use crate::{Span, Statement, allowed};
 
 /// Whether a statement may be sent again when it is not known whether it was carried out.
@@ -164,7 +164,7 @@ fn element_reason(target: &Target) -> Reason {
 fn value_reason(tree: &impl Tree) -> Reason {
     let mut found = None;
     tree.walk(&mut |part| {
-        if let Part::Term(term) = part
+        if let TreePart::Term(term) = part
             && found.is_none()
         {
             found = term_reason(term).map(|reason| (reason, term.span));

@@ -5,7 +5,7 @@ use crate::{Name, QualifiedName, Span, Statement};
 
 /// A part of the tree that a walk shows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Part<'t> {
+pub(crate) enum TreePart<'t> {
     Term(&'t Term),
     Type(&'t CqlType),
     Relation(&'t Relation),
@@ -13,7 +13,7 @@ pub(crate) enum Part<'t> {
 
 pub(crate) trait Tree {
     /// Shows this part and the parts in it.
-    fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>));
+    fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>));
 
     /// Gives every span to `change`.
     fn spans(&mut self, change: &mut dyn FnMut(&mut Span));
@@ -30,7 +30,7 @@ pub(crate) fn means_the_same_as(statement: &Statement, other: &Statement) -> boo
 }
 
 impl Tree for Span {
-    fn walk<'t>(&'t self, _: &mut dyn FnMut(Part<'t>)) {}
+    fn walk<'t>(&'t self, _: &mut dyn FnMut(TreePart<'t>)) {}
 
     fn spans(&mut self, change: &mut dyn FnMut(&mut Span)) {
         change(self);
@@ -38,7 +38,7 @@ impl Tree for Span {
 }
 
 impl<T: Tree> Tree for Option<T> {
-    fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>)) {
+    fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>)) {
         self.iter().for_each(|part| part.walk(see));
     }
 
@@ -48,7 +48,7 @@ impl<T: Tree> Tree for Option<T> {
 }
 
 impl<T: Tree> Tree for Vec<T> {
-    fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>)) {
+    fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>)) {
         self.iter().for_each(|part| part.walk(see));
     }
 
@@ -58,7 +58,7 @@ impl<T: Tree> Tree for Vec<T> {
 }
 
 impl<T: Tree> Tree for Box<T> {
-    fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>)) {
+    fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>)) {
         self.as_ref().walk(see);
     }
 
@@ -68,7 +68,7 @@ impl<T: Tree> Tree for Box<T> {
 }
 
 impl<A: Tree, B: Tree> Tree for (A, B) {
-    fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>)) {
+    fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>)) {
         self.0.walk(see);
         self.1.walk(see);
     }
@@ -83,7 +83,7 @@ impl<A: Tree, B: Tree> Tree for (A, B) {
 macro_rules! leaves {
     ($($leaf:ty),* $(,)?) => {$(
         impl Tree for $leaf {
-            fn walk<'t>(&'t self, _: &mut dyn FnMut(Part<'t>)) {}
+            fn walk<'t>(&'t self, _: &mut dyn FnMut(TreePart<'t>)) {}
             fn spans(&mut self, _: &mut dyn FnMut(&mut Span)) {}
         }
     )*};
@@ -93,8 +93,8 @@ macro_rules! leaves {
 macro_rules! structs {
     ($($name:ident $(as $part:ident)? { $($field:ident),* })*) => {$(
         impl Tree for $name {
-            fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>)) {
-                $(see(Part::$part(self));)?
+            fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>)) {
+                $(see(TreePart::$part(self));)?
                 let Self { $($field),* } = self;
                 $($field.walk(see);)*
             }
@@ -111,7 +111,7 @@ macro_rules! structs {
 macro_rules! enums {
     ($($name:ident { $($variant:ident $(($($field:ident),+))? $({$($named:ident),+})?),* })*) => {$(
         impl Tree for $name {
-            fn walk<'t>(&'t self, see: &mut dyn FnMut(Part<'t>)) {
+            fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>)) {
                 let _ = &see;
                 match self {$(
                     Self::$variant $(($($field),+))? $({$($named),+})? => {

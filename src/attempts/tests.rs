@@ -11,12 +11,12 @@ const SIGV4: &str = "com.amazon.helenus.auth.HelenusAuthenticator";
 const WRITE: &str = "INSERT INTO shop.t (a) VALUES (1)";
 const APPEND: &str = "UPDATE shop.t SET l = l + ['a'] WHERE a = 1";
 
-struct Site {
+struct StubSite {
     stub: Stub,
     session: Session,
 }
 
-impl Site {
+impl StubSite {
     async fn new(peers: u8, change: impl FnOnce(Builder) -> Builder) -> Self {
         let ca = Ca::new("Test CA");
         let stub = Stub::at(peers).tls(ca.server(&[NAME])).authenticator(SIGV4).start().await;
@@ -54,7 +54,7 @@ fn told(error: &Error) -> String {
 
 #[tokio::test]
 async fn a_throttled_write_is_sent_again_elsewhere_until_it_is_taken() {
-    let site = Site::new(2, |builder| builder).await;
+    let site = StubSite::new(2, |builder| builder).await;
     site.stub.next([Does::Throttles, Does::Throttles, Does::Throttles]);
     site.write(WRITE).await.unwrap();
     let sent = site.sent();
@@ -65,7 +65,7 @@ async fn a_throttled_write_is_sent_again_elsewhere_until_it_is_taken() {
 
 #[tokio::test]
 async fn a_write_whose_connection_breaks_is_sent_again() {
-    let site = Site::new(1, |builder| builder).await;
+    let site = StubSite::new(1, |builder| builder).await;
     site.stub.next([Does::AnswersNobody]);
     site.write(WRITE).await.unwrap();
     assert_eq!(site.sent().len(), 2);
@@ -73,7 +73,7 @@ async fn a_write_whose_connection_breaks_is_sent_again() {
 
 #[tokio::test]
 async fn a_write_that_may_not_be_sent_twice_is_sent_once_and_its_outcome_is_unknown() {
-    let site = Site::new(1, |builder| builder).await;
+    let site = StubSite::new(1, |builder| builder).await;
     site.stub.next([Does::Throttles]);
     let error = site.write(APPEND).await.unwrap_err();
     assert_eq!(
@@ -96,7 +96,7 @@ async fn a_write_that_may_not_be_sent_twice_is_sent_once_and_its_outcome_is_unkn
 
 #[tokio::test]
 async fn who_opts_in_is_repeated_when_throttled_and_not_when_the_answer_is_lost() {
-    let site = Site::new(1, |builder| builder).await;
+    let site = StubSite::new(1, |builder| builder).await;
     let append: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     let before = site.sent().len();
     site.stub.next([Does::Throttles]);
@@ -111,7 +111,7 @@ async fn who_opts_in_is_repeated_when_throttled_and_not_when_the_answer_is_lost(
 
 #[tokio::test]
 async fn a_throttled_write_is_repeated_until_its_deadline_and_then_tells_its_story() {
-    let site = Site::new(2, |builder| builder.call_timeout(Duration::from_secs(2))).await;
+    let site = StubSite::new(2, |builder| builder.call_timeout(Duration::from_secs(2))).await;
     site.stub.next(std::iter::repeat_n(Does::Throttles, 1_000));
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
@@ -126,7 +126,7 @@ async fn a_throttled_write_is_repeated_until_its_deadline_and_then_tells_its_sto
 
 #[tokio::test]
 async fn a_table_that_is_throttled_for_others_is_not_waited_for_beyond_the_deadline() {
-    let site = Site::new(1, |builder| builder).await;
+    let site = StubSite::new(1, |builder| builder).await;
     site.stub.next(std::iter::repeat_n(Does::Throttles, 1));
     let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     write.execute(()).await.unwrap_err();
@@ -147,7 +147,7 @@ async fn a_table_that_is_throttled_for_others_is_not_waited_for_beyond_the_deadl
 
 #[tokio::test]
 async fn what_fails_otherwise_is_not_repeated_beyond_the_budget() {
-    let site = Site::new(1, |builder| builder).await;
+    let site = StubSite::new(1, |builder| builder).await;
     site.stub.next(std::iter::repeat_n(Does::Says(0x1001, "too much"), 20));
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(
@@ -160,7 +160,7 @@ async fn what_fails_otherwise_is_not_repeated_beyond_the_budget() {
 
 #[tokio::test]
 async fn what_the_server_refuses_is_sent_once() {
-    let site = Site::new(1, |builder| builder).await;
+    let site = StubSite::new(1, |builder| builder).await;
     site.stub.next([Does::Says(0x2200, "unconfigured table shop.t")]);
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(
@@ -175,7 +175,7 @@ async fn what_the_server_refuses_is_sent_once() {
 async fn a_repeat_that_avoids_the_only_peer_with_room_holds_up_no_other_call() {
     let change =
         |builder: Builder| builder.connections_per_host(NonZeroUsize::MIN).call_timeout(Duration::from_secs(5));
-    let site = Site::new(2, change).await;
+    let site = StubSite::new(2, change).await;
     let (session, limiter) = (&site.session, site.session.limiter());
     site.stub.until(|seen| seen.open.values().all(|open| *open > 0)).await;
     session.look_at_peers(session.age(Instant::now()));
@@ -205,7 +205,8 @@ async fn a_repeat_that_avoids_the_only_peer_with_room_holds_up_no_other_call() {
 
 #[tokio::test]
 async fn a_call_that_is_dropped_while_it_waits_leaves_nothing_in_flight() {
-    let site = Site::new(1, |builder| builder.backoff(Duration::from_secs(3_600), Duration::from_secs(3_600))).await;
+    let site =
+        StubSite::new(1, |builder| builder.backoff(Duration::from_secs(3_600), Duration::from_secs(3_600))).await;
     let call = tokio::spawn({
         let session = site.session.clone();
         async move { session.execute("INSERT INTO shop.held (a) VALUES (1)", ()).await }
@@ -222,7 +223,7 @@ async fn a_call_that_is_dropped_while_it_waits_leaves_nothing_in_flight() {
 #[tokio::test]
 async fn a_call_goes_on_to_its_deadline_after_the_session_was_closed() {
     let backoff = Duration::from_millis(500);
-    let site = Site::new(2, |builder| builder.backoff(backoff, backoff)).await;
+    let site = StubSite::new(2, |builder| builder.backoff(backoff, backoff)).await;
     site.stub.next([Does::Throttles, Does::Throttles]);
     let call = tokio::spawn({
         let session = site.session.clone();
@@ -238,7 +239,7 @@ async fn a_call_goes_on_to_its_deadline_after_the_session_was_closed() {
 
 #[tokio::test]
 async fn durations_of_any_length_are_taken() {
-    let site = Site::new(1, |builder| builder).await;
+    let site = StubSite::new(1, |builder| builder).await;
     let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     write.with_deadline(Duration::MAX).with_attempt_timeout(Duration::MAX).execute(()).await.unwrap();
     let mut batch =
@@ -249,7 +250,7 @@ async fn durations_of_any_length_are_taken() {
 
 #[tokio::test]
 async fn a_statement_that_takes_long_can_be_given_the_time_for_one_attempt() {
-    let site = Site::new(1, |builder| builder.attempt_timeout(Duration::from_millis(100))).await;
+    let site = StubSite::new(1, |builder| builder.attempt_timeout(Duration::from_millis(100))).await;
     let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     let before = site.sent().len();
     site.stub.next([Does::Late(Duration::from_millis(500))]);
@@ -262,7 +263,7 @@ async fn a_statement_that_takes_long_can_be_given_the_time_for_one_attempt() {
 
 #[tokio::test]
 async fn a_batch_shows_neither_its_texts_nor_its_values() {
-    let site = Site::new(1, |builder| builder).await;
+    let site = StubSite::new(1, |builder| builder).await;
     let write: crate::Write<()> = site.session.prepare("INSERT INTO shop.t (a) VALUES (4711)").await.unwrap();
     let mut batch = crate::UnloggedBatch::new(&site.session).with_tag("nightly");
     batch.push(&write, ()).unwrap();
@@ -273,7 +274,7 @@ async fn a_batch_shows_neither_its_texts_nor_its_values() {
 
 #[tokio::test]
 async fn a_statement_is_prepared_again_if_no_peer_could() {
-    let site = Site::new(1, |builder| builder).await;
+    let site = StubSite::new(1, |builder| builder).await;
     site.stub.fails(IpAddr::from([127, 0, 0, 1]), testkit::stub::At::Prepare, Does::Says(0x1001, "too much"));
     let preparing = tokio::spawn({
         let session = site.session.clone();

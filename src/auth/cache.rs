@@ -13,7 +13,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use tokio::time::{Instant, timeout};
 
-use self::failure::Failure;
+use self::failure::CredentialsFailure;
 use super::clock::Clock;
 use super::source::CredentialSource;
 use crate::Error;
@@ -60,19 +60,19 @@ struct Inner {
     source: CredentialSource,
     clock: Clock,
     timing: Timing,
-    state: Mutex<State>,
+    state: Mutex<CacheState>,
 }
 
 /// Never locked across an await.
 #[derive(Default)]
-struct State {
+struct CacheState {
     held: Option<Held>,
-    ask: Option<WeakShared<BoxFuture<'static, Outcome>>>,
+    ask: Option<WeakShared<BoxFuture<'static, CredentialsResult>>>,
     /// Since the last success.
     failed: Option<Failed>,
 }
 
-type Outcome = Result<Credentials, Arc<Failure>>;
+type CredentialsResult = Result<Credentials, Arc<CredentialsFailure>>;
 
 struct Held {
     credentials: Credentials,
@@ -82,7 +82,7 @@ struct Held {
 }
 
 struct Failed {
-    failure: Arc<Failure>,
+    failure: Arc<CredentialsFailure>,
     at: Instant,
     pause: Duration,
 }
@@ -101,9 +101,9 @@ impl CredentialCache {
     /// `Credentials` if the provider has none, fails, or takes too long, and no earlier ones are valid.
     pub(crate) async fn get(&self) -> Result<Credentials, Error> {
         let ask = match self.0.look() {
-            Look::Fresh(credentials) => return Ok(credentials),
-            Look::Paused(failure) => return self.0.last_resort(&failure),
-            Look::Ask(ask) => ask,
+            CacheLookup::Fresh(credentials) => return Ok(credentials),
+            CacheLookup::Paused(failure) => return self.0.last_resort(&failure),
+            CacheLookup::Ask(ask) => ask,
         };
         match ask.await {
             Ok(credentials) => Ok(credentials),
@@ -134,61 +134,61 @@ impl fmt::Debug for CredentialCache {
     }
 }
 
-enum Look {
+enum CacheLookup {
     Fresh(Credentials),
-    Paused(Arc<Failure>),
-    Ask(Shared<BoxFuture<'static, Outcome>>),
+    Paused(Arc<CredentialsFailure>),
+    Ask(Shared<BoxFuture<'static, CredentialsResult>>),
 }
 
 impl Inner {
-    fn look(self: &Arc<Self>) -> Look {
+    fn look(self: &Arc<Self>) -> CacheLookup {
         let mut state = self.state();
         if let Some(held) = &state.held
             && !held.wants_renewal(self.clock.now(), &self.timing)
         {
-            return Look::Fresh(held.credentials.clone());
+            return CacheLookup::Fresh(held.credentials.clone());
         }
         if let Some(failed) = &state.failed
             && failed.at.elapsed() < failed.pause
         {
-            return Look::Paused(Arc::clone(&failed.failure));
+            return CacheLookup::Paused(Arc::clone(&failed.failure));
         }
         if let Some(ask) = state.ask.as_ref().and_then(WeakShared::upgrade) {
-            return Look::Ask(ask);
+            return CacheLookup::Ask(ask);
         }
         let ask = Arc::clone(self).ask().boxed().shared();
         state.ask = ask.downgrade();
-        Look::Ask(ask)
+        CacheLookup::Ask(ask)
     }
 
     /// Asks the provider and keeps what comes of it. Runs once for all who wait.
-    async fn ask(self: Arc<Self>) -> Outcome {
+    async fn ask(self: Arc<Self>) -> CredentialsResult {
         // A panic would otherwise end every task that waits, the driver's pool among them.
         let asked = AssertUnwindSafe(async { self.source.provide_credentials().await }).catch_unwind();
         let outcome = match timeout(self.timing.limit, asked).await {
             Ok(Ok(Ok(credentials))) => self.judge(credentials),
-            Ok(Ok(Err(error))) => Err(Failure::Provider(Arc::new(error))),
-            Ok(Err(_panic)) => Err(Failure::Panicked),
-            Err(_elapsed) => Err(Failure::Silent(self.timing.limit)),
+            Ok(Ok(Err(error))) => Err(CredentialsFailure::Provider(Arc::new(error))),
+            Ok(Err(_panic)) => Err(CredentialsFailure::Panicked),
+            Err(_elapsed) => Err(CredentialsFailure::Silent(self.timing.limit)),
         };
         self.keep(outcome.map_err(Arc::new))
     }
 
-    fn judge(&self, credentials: Credentials) -> Result<Held, Failure> {
+    fn judge(&self, credentials: Credentials) -> Result<Held, CredentialsFailure> {
         if credentials.access_key_id().is_empty() {
-            return Err(Failure::Empty("access key"));
+            return Err(CredentialsFailure::Empty("access key"));
         }
         if credentials.secret_access_key().is_empty() {
-            return Err(Failure::Empty("secret"));
+            return Err(CredentialsFailure::Empty("secret"));
         }
         let lifetime = match credentials.expiry() {
             None => None,
-            Some(expiry) => Some(left(expiry, self.clock.now()).map_err(Failure::Expired)?),
+            Some(expiry) => Some(left(expiry, self.clock.now()).map_err(CredentialsFailure::Expired)?),
         };
         Ok(Held { credentials, came: Instant::now(), lifetime })
     }
 
-    fn keep(&self, outcome: Result<Held, Arc<Failure>>) -> Outcome {
+    fn keep(&self, outcome: Result<Held, Arc<CredentialsFailure>>) -> CredentialsResult {
         let mut state = self.state();
         state.ask = None;
         match outcome {
@@ -216,12 +216,12 @@ impl Inner {
     }
 
     /// After a failure: what is held, while it is valid.
-    fn last_resort(&self, failure: &Failure) -> Result<Credentials, Error> {
+    fn last_resort(&self, failure: &CredentialsFailure) -> Result<Credentials, Error> {
         let held = self.state().held.as_ref().map(|held| held.credentials.clone());
         held.filter(|credentials| self.expired(credentials).is_none()).ok_or_else(|| self.told(failure))
     }
 
-    fn told(&self, failure: &Failure) -> Error {
+    fn told(&self, failure: &CredentialsFailure) -> Error {
         let expired = self.state().held.as_ref().and_then(|held| self.expired(&held.credentials));
         failure.to_error(&self.source, expired)
     }
@@ -231,7 +231,7 @@ impl Inner {
         left(credentials.expiry()?, self.clock.now()).err()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, CacheState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

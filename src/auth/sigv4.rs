@@ -25,9 +25,9 @@ pub(crate) fn answer(
     now: SystemTime,
 ) -> Result<Vec<u8>, Unsignable> {
     check(credentials)?;
-    let request = Request::new(challenge, credentials.access_key_id(), region, now)?;
+    let request = SignedRequest::new(challenge, credentials.access_key_id(), region, now)?;
     let signature = request.signature(credentials.secret_access_key());
-    let Request { access_key, stamp, .. } = &request;
+    let SignedRequest { access_key, stamp, .. } = &request;
     let token = credentials.session_token().filter(|token| !token.is_empty());
     let (named, token) = token.map_or(("", ""), |token| (",session_token=", token));
     let answer = ["signature=", &signature, ",access_key=", access_key, ",amzdate=", stamp, named, token];
@@ -68,7 +68,7 @@ pub(crate) enum Unsignable {
 
 /// The request that is signed. It is never sent, and differs from ordinary SigV4: no signed headers and no token in
 /// the query, and the time with its milliseconds.
-struct Request<'a> {
+struct SignedRequest<'a> {
     access_key: &'a str,
     region: String,
     nonce: &'a [u8],
@@ -78,7 +78,7 @@ struct Request<'a> {
     scope: String,
 }
 
-impl<'a> Request<'a> {
+impl<'a> SignedRequest<'a> {
     fn new(
         challenge: Option<&'a [u8]>,
         access_key: &'a str,
@@ -278,7 +278,7 @@ mod tests {
         #[test]
         fn any_time_since_1970_is_signed_with_its_own_day(seconds in 0_u64..253_402_300_800, nanos in 0_u32..1_000_000_000) {
             let now = UNIX_EPOCH + Duration::new(seconds, nanos);
-            let request = Request::new(Some(NONCE), "UserID-1", "us-west-2", now).unwrap();
+            let request = SignedRequest::new(Some(NONCE), "UserID-1", "us-west-2", now).unwrap();
             prop_assert_eq!(request.stamp.len(), 24);
             prop_assert_eq!(&request.scope[..8], request.stamp[..10].replace('-', ""));
         }

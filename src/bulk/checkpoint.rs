@@ -27,17 +27,17 @@ pub(super) struct Operation {
     pub(super) attempted: String,
     /// What was set, by its name.
     pub(super) options: BTreeMap<String, String>,
-    pub(super) files: Vec<Identity>,
+    pub(super) files: Vec<FileSignature>,
 }
 
 /// A file by its name and size. Its contents are held to a checksum where reading goes on.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) struct Identity {
+pub(super) struct FileSignature {
     name: String,
     bytes: Option<u64>,
 }
 
-impl From<&FileIdentity> for Identity {
+impl From<&FileIdentity> for FileSignature {
     fn from(file: &FileIdentity) -> Self {
         Self { name: file.name.clone(), bytes: file.bytes }
     }
@@ -214,13 +214,13 @@ impl Operation {
         if self.attempted != asked.attempted {
             return Some(format!("it is of {}, not of {}", self.attempted, asked.attempted));
         }
-        let names = |files: &[Identity]| files.iter().map(|file| file.name.clone()).collect::<Vec<_>>().join(", ");
+        let names = |files: &[FileSignature]| files.iter().map(|file| file.name.clone()).collect::<Vec<_>>().join(", ");
         if !self.files.iter().map(|file| &file.name).eq(asked.files.iter().map(|file| &file.name)) {
             return Some(format!("it is of the input {}, not of {}", names(&self.files), names(&asked.files)));
         }
         let resized = self.files.iter().zip(&asked.files).find(|(was, is)| was.bytes != is.bytes);
         if let Some((was, is)) = resized {
-            let bytes = |of: &Identity| of.bytes.map_or_else(|| "no".to_owned(), |bytes| bytes.to_string());
+            let bytes = |of: &FileSignature| of.bytes.map_or_else(|| "no".to_owned(), |bytes| bytes.to_string());
             return Some(format!("{} had {} bytes, and has {}", was.name, bytes(was), bytes(is)));
         }
         let mut keys = self.options.keys().chain(asked.options.keys());
@@ -291,7 +291,7 @@ mod tests {
         Operation {
             attempted: "loading shop.sales".to_owned(),
             options: BTreeMap::from([("columns".to_owned(), "id, price".to_owned())]),
-            files: vec![Identity { name: "sales.csv".to_owned(), bytes: Some(10) }],
+            files: vec![FileSignature { name: "sales.csv".to_owned(), bytes: Some(10) }],
         }
     }
 
@@ -332,7 +332,7 @@ mod tests {
         let path = folder.join("checkpoint");
         Checkpoint::open(&path, operation()).unwrap().save(done()).unwrap();
         let table = Operation { attempted: "loading shop.names".to_owned(), ..operation() };
-        let file = |name: &str, bytes| vec![Identity { name: name.to_owned(), bytes: Some(bytes) }];
+        let file = |name: &str, bytes| vec![FileSignature { name: name.to_owned(), bytes: Some(bytes) }];
         let other_file = Operation { files: file("names.csv", 10), ..operation() };
         let larger = Operation { files: file("sales.csv", 11), ..operation() };
         let mut columns = operation();

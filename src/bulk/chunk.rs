@@ -18,14 +18,14 @@ const CHUNK_BYTES: usize = 256 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     /// In the order of their ordinals, without a gap.
-    pub(super) rows: Vec<Read>,
+    pub(super) rows: Vec<InputRow>,
     /// Where to go on after rows that were read from a table.
     pub(super) scan: Option<String>,
 }
 
 /// A row that was read.
 #[derive(Debug)]
-pub(super) struct Read {
+pub(super) struct InputRow {
     /// Which of all rows of the input it is.
     pub(super) ordinal: u64,
     pub(super) at: RowPosition,
@@ -85,7 +85,7 @@ impl<'c> Chunks<'c> {
 
     /// Adds the next row, which takes so many bytes; says whether anybody takes further ones.
     pub(super) fn push(&mut self, at: RowPosition, row: ReadRow, bytes: usize) -> bool {
-        self.chunk.rows.push(Read { ordinal: self.ordinal, at, row });
+        self.chunk.rows.push(InputRow { ordinal: self.ordinal, at, row });
         self.ordinal += 1;
         self.bytes += bytes;
         if self.chunk.rows.len() < CHUNK_ROWS && self.bytes < CHUNK_BYTES {

@@ -22,7 +22,7 @@ use super::row_files::RowUnit;
 use super::row_statement::prepare_insert;
 use super::send::Sending;
 use super::state::open_state;
-use super::table::{Column, Table};
+use super::table::{Column, DescribedTable};
 use crate::{Error, ErrorKind, ReadConsistency, Session};
 
 const PAGES_AHEAD: usize = 2;
@@ -127,9 +127,9 @@ impl Copy {
 
     async fn run(self) -> Result<Summary, Error> {
         let (from_session, keyspace, name) = &self.from;
-        let from = Table::describe(from_session, keyspace, name, "copying").await?;
+        let from = DescribedTable::describe(from_session, keyspace, name, "copying").await?;
         let (session, keyspace, name) = &self.to;
-        let to = Table::describe(session, keyspace, name, "copying to").await?;
+        let to = DescribedTable::describe(session, keyspace, name, "copying to").await?;
         let attempted = format!("copying {} to {}", from.name, to.name);
         let refused = |problem: String| Error::new(ErrorKind::Refused, attempted.clone(), problem);
         if from.has_counters() || to.has_counters() {
@@ -207,7 +207,7 @@ impl Copy {
 /// Sends all rows, page by page, until there are no more or nobody takes them.
 async fn send_pages(
     mut reader: TableReader,
-    to: Table,
+    to: DescribedTable,
     columns: Arc<[Column]>,
     sender: mpsc::Sender<Result<Chunk, Error>>,
 ) {

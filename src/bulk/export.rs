@@ -19,7 +19,7 @@ use super::rate::Rate;
 use super::read::{Reading, TableReader};
 use super::row::RowValues;
 use super::row_writer::{OnDisk, RowWriter};
-use super::table::Table;
+use super::table::DescribedTable;
 use super::{PATIENCE, task_failed};
 use crate::{Error, ErrorKind, ReadConsistency, Session};
 
@@ -138,7 +138,7 @@ impl Export {
             return Err(Error::new(ErrorKind::Configuration, attempted, problem)
                 .with_advice("Write to a file, or name no checkpoint"));
         }
-        let table = Table::describe(&self.session, &self.keyspace, &self.table, doing).await?;
+        let table = DescribedTable::describe(&self.session, &self.keyspace, &self.table, doing).await?;
         let columns = match (&self.columns, &self.output) {
             (Some(names), _) => table.select(names, &attempted)?,
             (None, Some(_)) => table.columns.clone(),
@@ -172,7 +172,7 @@ impl Export {
         let done = checkpoint.as_ref().map(|checkpoint| checkpoint.done().clone()).unwrap_or_default();
         let reading = Reading { filter: self.filter, consistency: self.consistency, limit, patience: self.patience };
         let reader = TableReader::open(&self.session, &table, &columns, reading, done.scan.as_deref()).await?;
-        let run = Run {
+        let run = RunningExport {
             reporter: Reporter::new(&self.session, table.name.to_string(), true, limit, self.progress),
             attempted,
             before: done.counts,
@@ -227,7 +227,7 @@ fn write(mut writer: RowWriter, mut messages: mpsc::Receiver<Message>) -> Result
     Ok(Some(writer))
 }
 
-struct Run {
+struct RunningExport {
     attempted: String,
     before: Counts,
     done: Done,
@@ -237,7 +237,7 @@ struct Run {
     reporter: Reporter,
 }
 
-impl Run {
+impl RunningExport {
     async fn run(mut self, writer: Option<RowWriter>, until: Option<BoxFuture<'static, ()>>) -> Result<Summary, Error> {
         let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
         let to_writer = writer.is_some().then_some(sender);

@@ -13,7 +13,7 @@ use super::format::{RecordReader, Records, RowCells, TextFormat};
 use super::input::{FileIdentity, FileWatch, Input, InputFile, cannot, changed};
 use super::rejected::RejectedRow;
 use super::row::{self, RowValues};
-use super::table::{Column, Table};
+use super::table::{Column, DescribedTable};
 use crate::{Error, ErrorKind};
 
 /// Files opened so far that their columns are known.
@@ -108,7 +108,7 @@ impl Files {
     /// Sends all rows, chunk by chunk, until there are no more or nobody takes them.
     pub(super) fn send(
         mut self,
-        table: &Table,
+        table: &DescribedTable,
         columns: &[Column],
         nulls: Nulls,
         resume: Option<&Resume>,
@@ -122,7 +122,7 @@ impl Files {
 
     fn try_send(
         &mut self,
-        table: &Table,
+        table: &DescribedTable,
         columns: &[Column],
         nulls: Nulls,
         resume: Option<&Resume>,

@@ -24,11 +24,11 @@ use crate::{Error, ErrorKind};
 /// # Ok(()) }
 /// ```
 pub struct Input {
-    sources: Vec<Source>,
+    sources: Vec<InputSource>,
     compression: Option<Compression>,
 }
 
-enum Source {
+enum InputSource {
     File(PathBuf),
     Stdin,
     Reader(String, Box<dyn Read + Send>),
@@ -74,7 +74,7 @@ impl Input {
 
     /// Files, one after the other. Where a first line names the columns, it has to name the same ones in each.
     pub fn files(paths: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
-        let sources = paths.into_iter().map(|path| Source::File(path.into())).collect();
+        let sources = paths.into_iter().map(|path| InputSource::File(path.into())).collect();
         Self { sources, compression: None }
     }
 
@@ -99,12 +99,12 @@ impl Input {
 
     /// Standard input. With a checkpoint, the same bytes have to come when it goes on.
     pub fn stdin() -> Self {
-        Self { sources: vec![Source::Stdin], compression: None }
+        Self { sources: vec![InputSource::Stdin], compression: None }
     }
 
     /// What a reader gives, under a name for errors and for the checkpoint.
     pub fn reader(name: impl Into<String>, reader: impl Read + Send + 'static) -> Self {
-        Self { sources: vec![Source::Reader(name.into(), Box::new(reader))], compression: None }
+        Self { sources: vec![InputSource::Reader(name.into(), Box::new(reader))], compression: None }
     }
 
     /// How it is compressed. Default: as the ends of the names say, and standard input and readers not at all.
@@ -119,11 +119,11 @@ impl Input {
             return Err(Error::new(ErrorKind::Value, attempted.to_owned(), "no file is named"));
         }
         let compression = self.compression;
-        let file = |source: Source| {
+        let file = |source: InputSource| {
             let (by_name, identity) = match &source {
-                Source::File(path) => (Compression::of_path(path), FileIdentity::of(path)?),
-                Source::Stdin => (Compression::None, FileIdentity::named("standard input")),
-                Source::Reader(name, _) => (Compression::None, FileIdentity::named(name)),
+                InputSource::File(path) => (Compression::of_path(path), FileIdentity::of(path)?),
+                InputSource::Stdin => (Compression::None, FileIdentity::named("standard input")),
+                InputSource::Reader(name, _) => (Compression::None, FileIdentity::named(name)),
             };
             Ok(InputFile { source, compression: compression.unwrap_or(by_name), identity })
         };
@@ -133,12 +133,12 @@ impl Input {
 
 impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.sources.iter().map(Source::name).collect();
+        let names: Vec<_> = self.sources.iter().map(InputSource::name).collect();
         f.debug_struct("Input").field("sources", &names).field("compression", &self.compression).finish()
     }
 }
 
-impl Source {
+impl InputSource {
     fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -150,7 +150,7 @@ impl Source {
 
 /// One of the sources.
 pub(super) struct InputFile {
-    source: Source,
+    source: InputSource,
     compression: Compression,
     pub(super) identity: FileIdentity,
 }
@@ -190,12 +190,12 @@ impl InputFile {
     pub(super) fn open(self, read: &Arc<AtomicU64>) -> Result<(FileWatch, Box<dyn Read + Send>), Error> {
         let name = self.identity.name.clone();
         let (path, input): (_, Box<dyn Read + Send>) = match self.source {
-            Source::File(path) => {
+            InputSource::File(path) => {
                 let file = File::open(&path).map_err(|error| cannot(&name, &error))?;
                 (Some(path), Box::new(file))
             }
-            Source::Stdin => (None, Box::new(io::stdin())),
-            Source::Reader(_, reader) => (None, reader),
+            InputSource::Stdin => (None, Box::new(io::stdin())),
+            InputSource::Reader(_, reader) => (None, reader),
         };
         let counting = Box::new(Counting { input, read: Arc::clone(read) });
         let opened = self.compression.decompress(counting).map_err(|error| cannot(&name, &error))?;
@@ -211,7 +211,7 @@ impl InputFile {
         let refused = |problem: &'static str, advice: &'static str| {
             Err(Error::new(ErrorKind::Configuration, format!("reading {name}"), problem).with_advice(advice))
         };
-        let Source::File(path) = self.source else {
+        let InputSource::File(path) = self.source else {
             return refused("Parquet is read from its end, which a stream has only when it is over", WRITE_FIRST);
         };
         if self.identity.bytes.is_none() {

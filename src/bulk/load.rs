@@ -24,7 +24,7 @@ use super::send::Sending;
 use super::state::open_state;
 use super::statement_text::{delete, insert};
 use super::stream::{RowStream, send_rows};
-use super::table::{Column, Role, Table};
+use super::table::{Column, DescribedTable, Role};
 use super::{Nulls, PATIENCE, task_failed};
 use crate::{Error, ErrorKind, Session};
 
@@ -63,7 +63,7 @@ pub struct Load {
     session: Session,
     keyspace: String,
     table: String,
-    source: Source,
+    source: RowSource,
     columns: Option<Vec<String>>,
     nulls: Nulls,
     ttl_column: Option<String>,
@@ -82,7 +82,7 @@ pub struct Load {
 }
 
 /// Where the rows come from.
-pub(super) enum Source {
+pub(super) enum RowSource {
     Files(Input, Format),
     Rows(RowStream),
 }
@@ -96,7 +96,7 @@ pub(super) enum Verb {
 }
 
 impl Load {
-    pub(super) fn new(verb: Verb, session: &Session, keyspace: &str, table: &str, source: Source) -> Self {
+    pub(super) fn new(verb: Verb, session: &Session, keyspace: &str, table: &str, source: RowSource) -> Self {
         Self {
             verb,
             session: session.clone(),
@@ -217,26 +217,26 @@ impl Load {
     async fn run(self) -> Result<Summary, Error> {
         let doing = if self.verb == Verb::Load { "loading" } else { "deleting from" };
         let attempted = format!("{doing} {}.{}", self.keyspace, self.table);
-        let table = Table::describe(&self.session, &self.keyspace, &self.table, doing).await?;
+        let table = DescribedTable::describe(&self.session, &self.keyspace, &self.table, doing).await?;
         self.refuse_counters(&table, &attempted)?;
         let format = match &self.source {
-            Source::Files(_, format) => format.clone(),
-            Source::Rows(_) if self.checkpoint.is_some() => {
+            RowSource::Files(_, format) => format.clone(),
+            RowSource::Rows(_) if self.checkpoint.is_some() => {
                 let problem = "a stream of rows has no place to go on from";
                 return Err(Error::new(ErrorKind::Configuration, attempted, problem)
                     .with_advice("Name no checkpoint, or load files"));
             }
-            Source::Rows(_) => JsonLines::new().into(),
+            RowSource::Rows(_) => JsonLines::new().into(),
         };
         let (files, rows) = match self.source {
-            Source::Files(input, format) => {
+            RowSource::Files(input, format) => {
                 let (doing, chosen) = (attempted.clone(), self.columns.clone());
                 let files = spawn_blocking(move || RowFiles::open(input, format, &doing, chosen.as_deref())).await;
                 (Some(files.map_err(|error| task_failed(&attempted, error))??), None)
             }
-            Source::Rows(rows) => (None, Some(rows)),
+            RowSource::Rows(rows) => (None, Some(rows)),
         };
-        let given = Given {
+        let given = ColumnSettings {
             columns: self.columns.as_deref(),
             ttl: self.ttl_column.as_deref(),
             write_time: self.write_time_column.as_deref(),
@@ -319,7 +319,7 @@ impl Load {
         sending.run(receiver, reading).await
     }
 
-    fn refuse_counters(&self, table: &Table, attempted: &str) -> Result<(), Error> {
+    fn refuse_counters(&self, table: &DescribedTable, attempted: &str) -> Result<(), Error> {
         if self.allow_counters || !table.has_counters() || self.verb == Verb::Delete {
             return Ok(());
         }
@@ -354,7 +354,7 @@ pub(super) fn default_in_flight(session: &Session) -> usize {
     (connections * IN_FLIGHT_PER_CONNECTION).min(MOST_IN_FLIGHT)
 }
 
-impl std::fmt::Debug for Source {
+impl std::fmt::Debug for RowSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Files(input, format) => f.debug_tuple("Files").field(input).field(format).finish(),
@@ -364,16 +364,21 @@ impl std::fmt::Debug for Source {
 }
 
 /// What the caller says of the columns.
-struct Given<'g> {
+struct ColumnSettings<'g> {
     columns: Option<&'g [String]>,
     ttl: Option<&'g str>,
     write_time: Option<&'g str>,
     verb: Verb,
 }
 
-impl Given<'_> {
+impl ColumnSettings<'_> {
     /// The columns of the rows, in their order.
-    fn columns(&self, table: &Table, header: Option<&[String]>, attempted: &str) -> Result<Vec<Column>, Error> {
+    fn columns(
+        &self,
+        table: &DescribedTable,
+        header: Option<&[String]>,
+        attempted: &str,
+    ) -> Result<Vec<Column>, Error> {
         let is_key = |column: &&Column| column.is_key() || self.verb == Verb::Load;
         let all = || table.columns.iter().filter(is_key).map(|column| column.name.clone()).collect();
         let using = [(self.ttl, Role::TimeToLive), (self.write_time, Role::WriteTime)];

@@ -55,7 +55,7 @@ pub use self::export::Export;
 pub use self::format::{Csv, Format, JsonLines};
 pub use self::input::{Compression, Input};
 pub use self::load::Load;
-use self::load::{Source, Verb};
+use self::load::{RowSource, Verb};
 pub use self::output::Output;
 #[cfg(feature = "parquet")]
 pub use self::parquet::Parquet;
@@ -92,7 +92,7 @@ impl<'a> Bulk<'a> {
 
     /// Loads rows into a table.
     pub fn load(&self, keyspace: &str, table: &str, input: Input, format: impl Into<Format>) -> Load {
-        Load::new(Verb::Load, self.session, keyspace, table, Source::Files(input, format.into()))
+        Load::new(Verb::Load, self.session, keyspace, table, RowSource::Files(input, format.into()))
     }
 
     /// Loads the rows of a stream into a table. Each is what a statement binds: a tuple with a value for each of the
@@ -110,7 +110,7 @@ impl<'a> Bulk<'a> {
     where
         V: SerializeRow + Send + 'static,
     {
-        Load::new(Verb::Load, self.session, keyspace, table, Source::Rows(stream::row_stream(rows)))
+        Load::new(Verb::Load, self.session, keyspace, table, RowSource::Rows(stream::row_stream(rows)))
     }
 
     /// Deletes the rows whose keys are in the input: its columns are those of the primary key, and no others.
@@ -124,7 +124,7 @@ impl<'a> Bulk<'a> {
     /// # Ok(()) }
     /// ```
     pub fn delete(&self, keyspace: &str, table: &str, input: Input, format: impl Into<Format>) -> Load {
-        Load::new(Verb::Delete, self.session, keyspace, table, Source::Files(input, format.into()))
+        Load::new(Verb::Delete, self.session, keyspace, table, RowSource::Files(input, format.into()))
     }
 
     /// Writes the rows of a table.

@@ -6,11 +6,11 @@ use super::checkpoint::Counts;
 
 /// Pages whose rows are not all done, or whose position is not in the checkpoint.
 #[derive(Debug, Default)]
-pub(super) struct Pages(VecDeque<Page>);
+pub(super) struct UnfinishedPages(VecDeque<CopiedPage>);
 
 /// A page, or several as one.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Page {
+pub(super) struct CopiedPage {
     /// The ordinal after its last row.
     end: u64,
     /// Where the scan goes on after it.
@@ -19,10 +19,10 @@ pub(super) struct Page {
     pub(super) counts: Counts,
 }
 
-impl Pages {
+impl UnfinishedPages {
     /// Adds a page, which has the rows from the end of the page before to `end`.
     pub(super) fn push(&mut self, end: u64, scan: String) {
-        self.0.push_back(Page { end, scan, counts: Counts::default() });
+        self.0.push_back(CopiedPage { end, scan, counts: Counts::default() });
     }
 
     /// Takes in what was done of a row.
@@ -35,14 +35,14 @@ impl Pages {
 
     /// Takes the pages whose rows are all done, if all rows before `done_before` are; as one. It takes none as long as the
     /// file of rejected rows has rows of a later page: they will be rejected again if the copy goes on before that page.
-    pub(super) fn take_done(&mut self, done_before: u64) -> Option<Page> {
+    pub(super) fn take_done(&mut self, done_before: u64) -> Option<CopiedPage> {
         let done = self.0.partition_point(|page| page.end <= done_before);
         if self.0.range(done..).any(|page| page.counts.rejected > 0) {
             return None;
         }
         self.0.drain(..done).reduce(|mut before, page| {
             before.counts += page.counts;
-            Page { counts: before.counts, ..page }
+            CopiedPage { counts: before.counts, ..page }
         })
     }
 }
@@ -55,7 +55,7 @@ mod tests {
     fn pages_are_taken_when_their_rows_are_done_and_none_of_a_later_page_was_rejected() {
         let one = Counts { rows: 1, bytes: 10, ..Counts::default() };
         let rejected = Counts { rejected: 1, ..Counts::default() };
-        let mut pages = Pages::default();
+        let mut pages = UnfinishedPages::default();
         [(2, "a"), (4, "b"), (6, "c")].into_iter().for_each(|(end, scan)| pages.push(end, scan.to_owned()));
         [0, 2, 3].into_iter().for_each(|ordinal| pages.count(ordinal, one));
         assert_eq!(pages.take_done(1), None);
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(pages.take_done(4), None);
         pages.count(5, one);
         let counts = Counts { rows: 5, rejected: 1, bytes: 50, units: 0.0 };
-        assert_eq!(pages.take_done(6), Some(Page { end: 6, scan: "c".to_owned(), counts }));
+        assert_eq!(pages.take_done(6), Some(CopiedPage { end: 6, scan: "c".to_owned(), counts }));
         assert_eq!(pages.take_done(6), None);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::table::Table;
+use super::table::DescribedTable;
 use crate::pace::Allowance;
 use crate::{Error, ErrorKind, Session};
 
@@ -33,7 +33,7 @@ impl Rate {
     pub(super) fn limit(
         self,
         session: &Session,
-        table: &Table,
+        table: &DescribedTable,
         is_read: bool,
         attempted: &str,
     ) -> Result<Option<NonZeroU32>, Error> {

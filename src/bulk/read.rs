@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::patience::{Pauses, is_waited_for};
 use super::rate::Pacer;
 use super::row::RowValues;
-use super::table::{Column, Table};
+use super::table::{Column, DescribedTable};
 use crate::{Error, Pages, PagingState, ReadConsistency, Scan, ScanProgress, Select, Session};
 
 /// How long one page may take; it waits so long for its turn at a throttled table.
@@ -27,7 +27,7 @@ pub(super) struct Reading {
 
 /// The rows of a table.
 pub(super) struct TableReader {
-    source: Source,
+    source: PageSource,
     cost: ReadCost,
     pacer: Pacer,
     began: Instant,
@@ -41,7 +41,7 @@ pub(super) struct TableReader {
 }
 
 /// Pages that come, and the statement to go on with after an error.
-enum Source {
+enum PageSource {
     Scan(Box<Select<(i64, i64), RowValues>>, Box<Scan<RowValues>>),
     Pages(Box<Select<(), RowValues>>, Box<Pages<RowValues>>, Option<PagingState>, bool),
 }
@@ -50,7 +50,7 @@ impl TableReader {
     /// Begins, or goes on from what [`position`](Self::position) said.
     pub(super) async fn open(
         session: &Session,
-        table: &Table,
+        table: &DescribedTable,
         columns: &[Column],
         reading: Reading,
         position: Option<&str>,
@@ -69,7 +69,7 @@ impl TableReader {
                     Some(position) => select.scan_from(&position.parse()?)?,
                     None => select.scan()?,
                 };
-                Source::Scan(Box::new(select), Box::new(scan))
+                PageSource::Scan(Box::new(select), Box::new(scan))
             }
             Some(filter) => {
                 let text = format!("SELECT {names} FROM {} WHERE {filter}", table.name);
@@ -79,7 +79,7 @@ impl TableReader {
                 }
                 let state: Option<PagingState> = position.map(str::parse).transpose()?;
                 let pages = state.as_ref().map_or_else(|| select.pages(()), |state| select.pages_from((), state));
-                Source::Pages(Box::new(select), Box::new(pages), state, false)
+                PageSource::Pages(Box::new(select), Box::new(pages), state, false)
             }
         };
         let is_quorum = !matches!(
@@ -140,8 +140,8 @@ impl TableReader {
 
     async fn page(&mut self) -> Result<Option<Vec<RowValues>>, Error> {
         match &mut self.source {
-            Source::Scan(_, scan) => scan.try_next().await,
-            Source::Pages(_, pages, next, is_done) => match pages.try_next().await? {
+            PageSource::Scan(_, scan) => scan.try_next().await,
+            PageSource::Pages(_, pages, next, is_done) => match pages.try_next().await? {
                 Some(page) => {
                     *is_done = page.next.is_none();
                     *next = page.next;
@@ -158,8 +158,8 @@ impl TableReader {
     /// A stream ends with an error; another one goes on where it was.
     fn begin_again(&mut self) -> Result<(), Error> {
         match &mut self.source {
-            Source::Scan(select, scan) => **scan = select.scan_from(scan.progress())?,
-            Source::Pages(select, pages, next, _) => {
+            PageSource::Scan(select, scan) => **scan = select.scan_from(scan.progress())?,
+            PageSource::Pages(select, pages, next, _) => {
                 **pages = next.as_ref().map_or_else(|| select.pages(()), |state| select.pages_from((), state));
             }
         }
@@ -169,16 +169,16 @@ impl TableReader {
     /// Where to go on after the pages that were given, as text; `None` before the first one.
     pub(super) fn position(&self) -> Option<String> {
         match &self.source {
-            Source::Scan(_, scan) => Some(scan.progress().to_string()),
-            Source::Pages(_, _, next, _) => next.as_ref().map(PagingState::to_string),
+            PageSource::Scan(_, scan) => Some(scan.progress().to_string()),
+            PageSource::Pages(_, _, next, _) => next.as_ref().map(PagingState::to_string),
         }
     }
 
     /// The part of the table that is read, where that is known.
     pub(super) fn fraction(&self) -> Option<f64> {
         match &self.source {
-            Source::Scan(_, scan) => Some(ScanProgress::fraction(scan.progress())),
-            Source::Pages(_, _, _, is_done) => is_done.then_some(1.0),
+            PageSource::Scan(_, scan) => Some(ScanProgress::fraction(scan.progress())),
+            PageSource::Pages(_, _, _, is_done) => is_done.then_some(1.0),
         }
     }
 }

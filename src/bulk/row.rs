@@ -12,7 +12,7 @@ use scylla::serialize::writers::RowWriter;
 use super::format::{Reason, RowCells};
 use super::table::{Column, Role};
 use super::value::{NULL, UNSET};
-use crate::statement::Cells;
+use crate::statement::SerializedView;
 
 /// The values of a row, each with its length before it, or a negative number for null and unset.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -77,7 +77,7 @@ impl SerializeRow for RowValues {
         writer: &mut RowWriter<'_>,
     ) -> Result<(), SerializationError> {
         // How many they are is not asked where they are only passed on.
-        Cells::of(&self.0, 0).serialize(context, writer)
+        SerializedView::of(&self.0, 0).serialize(context, writer)
     }
 
     fn is_empty(&self) -> bool {

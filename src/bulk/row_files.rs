@@ -13,7 +13,7 @@ use super::chunk::Chunk;
 use super::files::Files;
 use super::format::Format;
 use super::input::{FileIdentity, Input};
-use super::table::{Column, Table};
+use super::table::{Column, DescribedTable};
 use crate::Error;
 
 /// Files opened so far that their columns are known.
@@ -82,7 +82,7 @@ impl RowFiles {
     /// Sends all rows, chunk by chunk, until there are no more or nobody takes them.
     pub(super) fn send(
         self,
-        table: &Table,
+        table: &DescribedTable,
         columns: &[Column],
         nulls: Nulls,
         resume: Option<&Resume>,

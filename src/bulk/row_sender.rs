@@ -14,7 +14,7 @@ use super::row_statement::RowStatement;
 use crate::{Error, ErrorKind};
 
 /// What became of a row.
-pub(super) enum Outcome {
+pub(super) enum RowOutcome {
     Done,
     /// It will be refused again.
     Rejected(Reason, RowValues),
@@ -34,36 +34,36 @@ pub(super) struct RowSender {
 }
 
 impl RowSender {
-    pub(super) async fn send(mut self, values: RowValues) -> Outcome {
+    pub(super) async fn send(mut self, values: RowValues) -> RowOutcome {
         let mut pauses = Pauses::default();
         loop {
             let Err(error) = self.statement.execute(&values).await else {
                 let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
                 self.acknowledged.fetch_max(now, Ordering::Relaxed);
-                return Outcome::Done;
+                return RowOutcome::Done;
             };
             match error.kind() {
                 ErrorKind::Value | ErrorKind::TooLarge | ErrorKind::Refused => {
-                    return Outcome::Rejected(Reason::of_record(refusal(&error)), values);
+                    return RowOutcome::Rejected(Reason::of_record(refusal(&error)), values);
                 }
                 // It may have been applied, and a second time would apply it twice.
                 ErrorKind::Unknown => {
                     let problem = format!("may have been applied, or not: {error}");
-                    return Outcome::Rejected(Reason::of_record(problem), values);
+                    return RowOutcome::Rejected(Reason::of_record(problem), values);
                 }
                 kind if is_waited_for(kind) => {}
-                _ => return Outcome::Failed(error),
+                _ => return RowOutcome::Failed(error),
             }
             let last = Duration::from_millis(self.acknowledged.load(Ordering::Relaxed));
             if self.began.elapsed().saturating_sub(last) > self.patience {
-                return Outcome::Failed(error);
+                return RowOutcome::Failed(error);
             }
             tokio::select! {
                 () = sleep(pauses.next()) => {}
-                _ = self.stop.wait_for(|stopped| *stopped) => return Outcome::Unsent,
+                _ = self.stop.wait_for(|stopped| *stopped) => return RowOutcome::Unsent,
             }
             if *self.stop.borrow() {
-                return Outcome::Unsent;
+                return RowOutcome::Unsent;
             }
         }
     }

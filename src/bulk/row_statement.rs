@@ -6,8 +6,8 @@ use std::time::Duration;
 use scylla::serialize::row::SerializeRow;
 
 use super::row::RowValues;
-use super::statement_text::{Text, insert, insert_statics};
-use super::table::{Column, Table};
+use super::statement_text::{StatementText, insert, insert_statics};
+use super::table::{Column, DescribedTable};
 use crate::{Error, Increment, Session, Write};
 
 /// How long one call may take; it waits so long for its turn at a throttled table. No longer than the patience, so that an
@@ -42,7 +42,12 @@ struct Statics {
 
 impl RowStatement {
     /// Prepares a statement that writes, or adds to counters.
-    pub(super) async fn prepare(session: &Session, of: Text, adds: bool, patience: Duration) -> Result<Self, Error> {
+    pub(super) async fn prepare(
+        session: &Session,
+        of: StatementText,
+        adds: bool,
+        patience: Duration,
+    ) -> Result<Self, Error> {
         let deadline = patience.clamp(SHORTEST_CALL, CALL_DEADLINE);
         let effect = match adds {
             true => {
@@ -59,7 +64,7 @@ impl RowStatement {
     pub(super) async fn with_statics(
         self,
         session: &Session,
-        of: Text,
+        of: StatementText,
         clustering: usize,
         patience: Duration,
     ) -> Result<Self, Error> {
@@ -95,7 +100,7 @@ impl RowStatement {
 /// Prepares the statement that loads rows of these columns.
 pub(super) async fn prepare_insert(
     session: &Session,
-    table: &Table,
+    table: &DescribedTable,
     columns: &[Column],
     patience: Duration,
 ) -> Result<RowStatement, Error> {

@@ -11,14 +11,14 @@ use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::checkpoint::{Checkpoint, Counts, Done};
-use super::chunk::{Chunk, Read, ReadRow};
+use super::chunk::{Chunk, InputRow, ReadRow};
 use super::format::Reason;
-use super::pages::Pages;
+use super::pages::UnfinishedPages;
 use super::progress::{Distance, Progress, Reporter, Summary};
 use super::rate::Pacer;
 use super::rejected::{Rejected, RejectedFile, RejectedRow};
 use super::row::RowValues;
-use super::row_sender::{Outcome, RowSender};
+use super::row_sender::{RowOutcome, RowSender};
 use super::row_statement::RowStatement;
 use super::shuffle::Shuffle;
 use super::task_failed;
@@ -60,7 +60,7 @@ pub(super) struct Sending {
 }
 
 /// A row that waits to be sent.
-struct Waiting {
+struct WaitingRow {
     ordinal: u64,
     values: RowValues,
     units: u32,
@@ -74,7 +74,7 @@ impl Sending {
         mut reading: JoinHandle<()>,
     ) -> Result<Summary, Error> {
         let until = self.until.take();
-        let mut run = Run::new(self);
+        let mut run = RunningOperation::new(self);
         let result = run.run(chunks, &mut reading, until).await;
         reading.abort();
         if result.is_err() {
@@ -88,7 +88,7 @@ impl Sending {
 }
 
 /// A run of an operation.
-struct Run {
+struct RunningOperation {
     statement: RowStatement,
     patience: Duration,
     in_flight: usize,
@@ -101,8 +101,8 @@ struct Run {
     began: Instant,
     done: Done,
     tracker: Tracker,
-    shuffle: Shuffle<Waiting>,
-    sent: JoinSet<(u64, u32, Outcome)>,
+    shuffle: Shuffle<WaitingRow>,
+    sent: JoinSet<(u64, u32, RowOutcome)>,
     pacer: Pacer,
     reporter: Reporter,
     /// When a row was acknowledged last, in milliseconds since the run began.
@@ -111,10 +111,10 @@ struct Run {
     last_chunk: Instant,
     has_ended: bool,
     /// The pages that a copy reads.
-    pages: Option<Pages>,
+    pages: Option<UnfinishedPages>,
 }
 
-impl Run {
+impl RunningOperation {
     fn new(with: Sending) -> Self {
         let began = Instant::now();
         Self {
@@ -129,7 +129,7 @@ impl Run {
             stop: watch::Sender::new(false),
             last_chunk: began,
             has_ended: false,
-            pages: with.is_copy.then(Pages::default),
+            pages: with.is_copy.then(UnfinishedPages::default),
             statement: with.statement,
             patience: with.patience,
             in_flight: with.in_flight,
@@ -202,7 +202,7 @@ impl Run {
         None
     }
 
-    fn spawn(&mut self, Waiting { ordinal, values, units }: Waiting) {
+    fn spawn(&mut self, WaitingRow { ordinal, values, units }: WaitingRow) {
         let sender = RowSender {
             statement: self.statement.clone(),
             patience: self.patience,
@@ -220,7 +220,7 @@ impl Run {
             pages.push(end, scan);
         }
         let mut rejected = Vec::new();
-        for Read { ordinal, at, row } in chunk.rows {
+        for InputRow { ordinal, at, row } in chunk.rows {
             self.tracker.read(ordinal, at);
             match row {
                 ReadRow::Done => {
@@ -230,7 +230,7 @@ impl Run {
                 ReadRow::Row { units, .. } if self.dry_run => self.acknowledge(ordinal, units),
                 ReadRow::Row { values, units } => {
                     let bytes = values.0.len();
-                    self.shuffle.push(Waiting { ordinal, values, units }, bytes);
+                    self.shuffle.push(WaitingRow { ordinal, values, units }, bytes);
                 }
             }
         }
@@ -240,15 +240,15 @@ impl Run {
         Ok(())
     }
 
-    async fn settle(&mut self, ordinal: u64, units: u32, outcome: Outcome) -> Result<(), Error> {
+    async fn settle(&mut self, ordinal: u64, units: u32, outcome: RowOutcome) -> Result<(), Error> {
         match outcome {
-            Outcome::Done => {
+            RowOutcome::Done => {
                 self.acknowledge(ordinal, units);
                 Ok(())
             }
-            Outcome::Rejected(reason, values) => self.reject(ordinal, reason, RejectedRow::Values(values)).await,
-            Outcome::Unsent => Ok(()),
-            Outcome::Failed(error) => Err(error),
+            RowOutcome::Rejected(reason, values) => self.reject(ordinal, reason, RejectedRow::Values(values)).await,
+            RowOutcome::Unsent => Ok(()),
+            RowOutcome::Failed(error) => Err(error),
         }
     }
 
@@ -279,7 +279,7 @@ impl Run {
         loop {
             tokio::select! {
                 sent = self.sent.join_next() => match sent {
-                    Some(Ok((ordinal, units, outcome @ (Outcome::Done | Outcome::Rejected(..))))) => {
+                    Some(Ok((ordinal, units, outcome @ (RowOutcome::Done | RowOutcome::Rejected(..))))) => {
                         self.settle(ordinal, units, outcome).await?;
                     }
                     Some(_) => {}

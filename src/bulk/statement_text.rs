@@ -1,14 +1,14 @@
 //! The texts of the statements that rows are bound to.
 
-use super::table::{Column, Role, Table};
+use super::table::{Column, DescribedTable, Role};
 
 /// The text of a statement, and which column each of its bind markers is.
-pub(super) struct Text {
+pub(super) struct StatementText {
     pub(super) text: String,
     pub(super) order: Vec<usize>,
 }
 
-impl Text {
+impl StatementText {
     /// The columns in the order of the bind markers.
     pub(super) fn in_order(&self, columns: Vec<Column>) -> Vec<Column> {
         self.order.iter().filter_map(|index| columns.get(*index).cloned()).collect()
@@ -16,10 +16,10 @@ impl Text {
 }
 
 /// The statement that deletes the row of a key.
-pub(super) fn delete(table: &Table, columns: &[Column]) -> Text {
+pub(super) fn delete(table: &DescribedTable, columns: &[Column]) -> StatementText {
     let key = columns.iter().map(|column| format!("{} = ?", column.quoted())).collect::<Vec<_>>();
     let text = format!("DELETE FROM {} WHERE {}", table.name, key.join(" AND "));
-    Text { text, order: (0..columns.len()).collect() }
+    StatementText { text, order: (0..columns.len()).collect() }
 }
 
 /// The columns of which something is true, with their numbers.
@@ -28,7 +28,7 @@ fn columns_with(columns: &[Column], is_one: impl Fn(&Column) -> bool) -> (Vec<us
 }
 
 /// The statement that loads a row, or adds its values to counters.
-pub(super) fn insert(table: &Table, columns: &[Column]) -> Text {
+pub(super) fn insert(table: &DescribedTable, columns: &[Column]) -> StatementText {
     if !table.has_counters() {
         return insert_columns(table, columns, Column::is_stored);
     }
@@ -37,19 +37,19 @@ pub(super) fn insert(table: &Table, columns: &[Column]) -> Text {
     order.extend(key_order);
     let adds = counters.iter().map(|column| format!("{0} = {0} + ?", column.quoted())).collect::<Vec<_>>();
     let key = key.iter().map(|column| format!("{} = ?", column.quoted())).collect::<Vec<_>>();
-    Text { text: format!("UPDATE {} SET {} WHERE {}", table.name, adds.join(", "), key.join(" AND ")), order }
+    StatementText { text: format!("UPDATE {} SET {} WHERE {}", table.name, adds.join(", "), key.join(" AND ")), order }
 }
 
 /// The statement for a row that has static columns only, and the number of the clustering column that is null in it; if the
 /// table has static columns among these.
-pub(super) fn insert_statics(table: &Table, columns: &[Column]) -> Option<(Text, usize)> {
+pub(super) fn insert_statics(table: &DescribedTable, columns: &[Column]) -> Option<(StatementText, usize)> {
     let clustering = columns.iter().position(|column| column.role == Role::Clustering)?;
     let has_statics = columns.iter().any(|column| column.role == Role::Static) && !table.has_counters();
     let is_of_partition = |column: &Column| matches!(column.role, Role::PartitionKey | Role::Static);
     has_statics.then(|| (insert_columns(table, columns, is_of_partition), clustering))
 }
 
-fn insert_columns(table: &Table, columns: &[Column], is_one: impl Fn(&Column) -> bool) -> Text {
+fn insert_columns(table: &DescribedTable, columns: &[Column], is_one: impl Fn(&Column) -> bool) -> StatementText {
     let (mut order, stored) = columns_with(columns, is_one);
     let (using_order, using) = columns_with(columns, |column| !column.is_stored());
     order.extend(using_order);
@@ -60,5 +60,5 @@ fn insert_columns(table: &Table, columns: &[Column], is_one: impl Fn(&Column) ->
         text.push_str(if index == 0 { " USING " } else { " AND " });
         text.push_str(if column.role == Role::TimeToLive { "TTL ?" } else { "TIMESTAMP ?" });
     }
-    Text { text, order }
+    StatementText { text, order }
 }

@@ -7,7 +7,7 @@ use keyspaces_cql::units;
 use scylla::serialize::row::SerializeRow;
 use tokio::sync::mpsc;
 
-use super::chunk::{Chunk, Read, ReadRow, RowPosition};
+use super::chunk::{Chunk, InputRow, ReadRow, RowPosition};
 use super::format::{Position, RowCells};
 use super::rejected::RejectedRow;
 use super::row::{self, RowValues};
@@ -74,5 +74,5 @@ pub(super) fn push_values(
         Err(reason) => ReadRow::Rejected(reason, RejectedRow::Values(values)),
     };
     let at = Position { line: ordinal + 1, ..Position::default() };
-    chunk.rows.push(Read { ordinal, at: RowPosition { file: 0, at, bytes }, row });
+    chunk.rows.push(InputRow { ordinal, at: RowPosition { file: 0, at, bytes }, row });
 }

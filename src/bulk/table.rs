@@ -64,14 +64,14 @@ impl Column {
 
 /// A table as it is now.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
+pub(super) struct DescribedTable {
     pub(super) name: QualifiedName,
     pub(super) columns: Vec<Column>,
     pub(super) units: units::Table,
     capacity: CapacityMode,
 }
 
-impl Table {
+impl DescribedTable {
     /// Reads what the table is.
     pub(super) async fn describe(session: &Session, keyspace: &str, table: &str, doing: &str) -> Result<Self, Error> {
         let name = QualifiedName::new(keyspace, table);

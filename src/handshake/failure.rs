@@ -4,14 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::wire::{Fault, Response};
+use super::wire::{Response, WireFault};
 use super::{Handshake, Stage};
 use crate::auth::Identity;
 use crate::{Error, ErrorKind, tls};
 
 /// What ended a connection before it was one.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct HandshakeFailure {
     pub(crate) stage: Stage,
     /// Whether trying again within the same `connect()` cannot help.
     pub(crate) permanent: bool,
@@ -20,7 +20,7 @@ pub(crate) struct Failure {
     pub(crate) error: Error,
 }
 
-impl Failure {
+impl HandshakeFailure {
     pub(super) fn credentials(error: Error) -> Self {
         Self { stage: Stage::Credentials, permanent: true, silent: false, error }
     }
@@ -98,12 +98,12 @@ fn asked(stage: Stage) -> &'static str {
     }
 }
 
-fn failed(handshake: &Handshake, stage: Stage, permanent: bool, problem: impl Into<String>) -> Failure {
+fn failed(handshake: &Handshake, stage: Stage, permanent: bool, problem: impl Into<String>) -> HandshakeFailure {
     let error = Error::new(kind(stage), format!("connecting to {}", handshake.endpoint), problem.into());
-    Failure { stage, permanent, silent: false, error }
+    HandshakeFailure { stage, permanent, silent: false, error }
 }
 
-pub(super) fn no_address(handshake: &Handshake, error: Option<io::Error>) -> Failure {
+pub(super) fn no_address(handshake: &Handshake, error: Option<io::Error>) -> HandshakeFailure {
     let host = handshake.endpoint.host();
     let problem = match &error {
         Some(error) => format!("{host} has no address that can be looked up: {error}"),
@@ -118,7 +118,7 @@ pub(super) fn no_address(handshake: &Handshake, error: Option<io::Error>) -> Fai
     failure
 }
 
-pub(super) fn no_connection(handshake: &Handshake, error: io::Error) -> Failure {
+pub(super) fn no_connection(handshake: &Handshake, error: io::Error) -> HandshakeFailure {
     let (problem, advice) = match error.kind() {
         io::ErrorKind::ConnectionRefused => (
             "the connection was refused".to_owned(),
@@ -129,7 +129,7 @@ pub(super) fn no_connection(handshake: &Handshake, error: io::Error) -> Failure 
     failed(handshake, Stage::Tcp, true, problem).advise(advice).because(error)
 }
 
-pub(super) fn no_tls(handshake: &Handshake, error: io::Error) -> Failure {
+pub(super) fn no_tls(handshake: &Handshake, error: io::Error) -> HandshakeFailure {
     let tls::Explanation { problem, said, advice, permanent } = tls::explain(&error);
     let mut failure = failed(handshake, Stage::Tls, permanent, problem).advise(advice).because(error);
     if let Some(said) = said {
@@ -139,7 +139,7 @@ pub(super) fn no_tls(handshake: &Handshake, error: io::Error) -> Failure {
 }
 
 /// The deadline passed, and this stage is what it waited for.
-pub(super) fn silent(handshake: &Handshake, stage: Stage) -> Failure {
+pub(super) fn silent(handshake: &Handshake, stage: Stage) -> HandshakeFailure {
     let (problem, advice) = match stage {
         Stage::Resolve => (
             format!("DNS did not answer for {}", handshake.endpoint.host()),
@@ -157,15 +157,15 @@ pub(super) fn silent(handshake: &Handshake, stage: Stage) -> Failure {
         ),
         _ => (format!("{} was not answered", asked(stage)), CLOSE_TO_IT),
     };
-    Failure { silent: true, ..failed(handshake, stage, false, problem).advise(advice) }
+    HandshakeFailure { silent: true, ..failed(handshake, stage, false, problem).advise(advice) }
 }
 
-pub(super) fn no_answer(handshake: &Handshake, stage: Stage, fault: Fault) -> Failure {
+pub(super) fn no_answer(handshake: &Handshake, stage: Stage, fault: WireFault) -> HandshakeFailure {
     match fault {
-        Fault::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+        WireFault::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
             no_tls(handshake, error)
         }
-        Fault::Io(error) => failed(
+        WireFault::Io(error) => failed(
             handshake,
             stage,
             false,
@@ -173,19 +173,19 @@ pub(super) fn no_answer(handshake: &Handshake, stage: Stage, fault: Fault) -> Fa
         )
         .advise(CLOSE_TO_IT)
         .because(error),
-        Fault::NoCql(bytes) if handshake.tls.is_none() && matches!(bytes.first(), Some(0x15 | 0x16)) => {
+        WireFault::NoCql(bytes) if handshake.tls.is_none() && matches!(bytes.first(), Some(0x15 | 0x16)) => {
             failed(handshake, stage, true, "what answers speaks TLS, and this is an endpoint without TLS").advise(
                 "Use Endpoint::region or Endpoint::explicit; Endpoint::cassandra is for a Cassandra without TLS",
             )
         }
-        Fault::NoCql(bytes) => failed(handshake, stage, true, "what answers does not speak CQL v4")
+        WireFault::NoCql(bytes) => failed(handshake, stage, true, "what answers does not speak CQL v4")
             .say(String::from_utf8_lossy(&bytes))
             .advise("Check host and port: Amazon Keyspaces listens on 9142, a Cassandra on 9042"),
-        Fault::TooLong(length) => {
+        WireFault::TooLong(length) => {
             failed(handshake, stage, true, format!("{} was answered by a frame of {length} bytes", asked(stage)))
                 .advise("No server of CQL does that here: check what listens on this port")
         }
-        Fault::Malformed => {
+        WireFault::Malformed => {
             failed(handshake, stage, true, format!("{} was answered by a frame that is not CQL v4", asked(stage)))
                 .advise("No server of CQL does that here: check what listens on this port")
         }
@@ -193,7 +193,7 @@ pub(super) fn no_answer(handshake: &Handshake, stage: Stage, fault: Fault) -> Fa
 }
 
 /// An answer, and not the one that leads on.
-pub(super) fn unexpected(handshake: &Handshake, stage: Stage, response: Response) -> Failure {
+pub(super) fn unexpected(handshake: &Handshake, stage: Stage, response: Response) -> HandshakeFailure {
     let Response::Error { code, text } = response else {
         return failed(
             handshake,
@@ -230,7 +230,7 @@ pub(super) fn unexpected(handshake: &Handshake, stage: Stage, response: Response
     refused.say(text)
 }
 
-fn bad_credentials(handshake: &Handshake) -> Failure {
+fn bad_credentials(handshake: &Handshake) -> HandshakeFailure {
     match handshake.authenticator.describe() {
         Identity::SigV4 { region, .. } => {
             failed(handshake, Stage::Authentication, true, format!("the signature for {region} was refused")).advise(
@@ -250,7 +250,7 @@ fn bad_credentials(handshake: &Handshake) -> Failure {
 }
 
 /// The server asks, and nothing was given to answer with.
-pub(super) fn no_credentials(handshake: &Handshake, authenticator: &str) -> Failure {
+pub(super) fn no_credentials(handshake: &Handshake, authenticator: &str) -> HandshakeFailure {
     failed(
         handshake,
         Stage::Credentials,
@@ -261,7 +261,7 @@ pub(super) fn no_credentials(handshake: &Handshake, authenticator: &str) -> Fail
 }
 
 /// READY without AUTHENTICATE. A plain Cassandra may do that, whatever was set up.
-pub(crate) fn was_not_asked(handshake: &Handshake) -> Result<(), Failure> {
+pub(crate) fn was_not_asked(handshake: &Handshake) -> Result<(), HandshakeFailure> {
     if handshake.endpoint.is_cassandra() {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use uuid::Uuid;
 
 use super::failure::word_for_word;
-use super::wire::Rows;
+use super::wire::WireRows;
 
 pub(super) const LOCAL: &str = "SELECT cluster_name, partitioner, release_version, data_center, host_id, rpc_address, \
                                 tokens FROM system.local WHERE key='local'";
@@ -24,20 +24,20 @@ pub(crate) struct Picture {
     pub(crate) release_version: Option<String>,
     pub(crate) data_center: Option<String>,
     /// The row of `system.local`; its address may be one where nothing listens.
-    pub(crate) local: Vec<Node>,
-    pub(crate) peers: Vec<Node>,
+    pub(crate) local: Vec<KnownPeer>,
+    pub(crate) peers: Vec<KnownPeer>,
 }
 
 /// One row, with what of it is needed to be connected with.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
+pub(crate) struct KnownPeer {
     pub(crate) host_id: Option<Uuid>,
     pub(crate) address: Option<IpAddr>,
     pub(crate) has_tokens: bool,
 }
 
 impl Picture {
-    pub(super) fn new(local: &Rows, peers: &Rows) -> Self {
+    pub(super) fn new(local: &WireRows, peers: &WireRows) -> Self {
         let text = |column| {
             local
                 .rows
@@ -84,15 +84,15 @@ impl Picture {
         }
     }
 
-    fn rows(&self) -> impl Iterator<Item = &Node> {
+    fn rows(&self) -> impl Iterator<Item = &KnownPeer> {
         self.local.iter().chain(&self.peers)
     }
 }
 
-fn nodes(rows: &Rows) -> Vec<Node> {
+fn nodes(rows: &WireRows) -> Vec<KnownPeer> {
     rows.rows
         .iter()
-        .map(|row| Node {
+        .map(|row| KnownPeer {
             host_id: cell(rows, row, "host_id").and_then(|bytes| Uuid::from_slice(bytes).ok()),
             address: cell(rows, row, "rpc_address").and_then(address),
             // A set's length comes first; of one that is empty, or null, there is no more.
@@ -101,7 +101,7 @@ fn nodes(rows: &Rows) -> Vec<Node> {
         .collect()
 }
 
-fn cell<'a>(rows: &Rows, row: &'a [Option<Vec<u8>>], column: &str) -> Option<&'a [u8]> {
+fn cell<'a>(rows: &WireRows, row: &'a [Option<Vec<u8>>], column: &str) -> Option<&'a [u8]> {
     let index = rows.columns.iter().position(|name| name == column)?;
     row.get(index)?.as_deref()
 }

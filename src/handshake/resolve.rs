@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Failure, Handshake, Stage};
+use super::{Handshake, HandshakeFailure, Stage};
 
 /// Who is asked for addresses, each time anew: nothing is cached here.
 #[derive(Clone, Default)]
@@ -37,7 +37,7 @@ impl std::fmt::Debug for Resolver {
 ///
 /// A look-up cannot be cancelled: past the deadline, or if this future is dropped, the system's resolver goes on
 /// in a thread of its own until it gives up.
-pub(crate) async fn resolve(handshake: &Handshake, deadline: Instant) -> Result<Vec<SocketAddr>, Failure> {
+pub(crate) async fn resolve(handshake: &Handshake, deadline: Instant) -> Result<Vec<SocketAddr>, HandshakeFailure> {
     let started = Instant::now();
     let looking = handshake.resolver.look_up(handshake.endpoint.host(), handshake.endpoint.port());
     let problem = match timeout_at(deadline, looking).await {
@@ -55,7 +55,7 @@ pub(crate) async fn resolve(handshake: &Handshake, deadline: Instant) -> Result<
         }
         Ok(Err(error)) => {
             let permanent = !is_temporary(&error);
-            Failure { permanent, ..no_address(handshake, Some(error)) }
+            HandshakeFailure { permanent, ..no_address(handshake, Some(error)) }
         }
         Err(_) => silent(handshake, Stage::Resolve),
     };

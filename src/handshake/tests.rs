@@ -19,12 +19,12 @@ fn sigv4_with(source: CredentialSource) -> Arc<Authenticator> {
 }
 
 /// One stub behind TLS, and what a session with it shares.
-struct Place {
+struct StubPeer {
     ca: Ca,
     stub: Stub,
 }
 
-impl Place {
+impl StubPeer {
     async fn new(change: impl FnOnce(testkit::stub::Builder) -> testkit::stub::Builder) -> Self {
         let ca = Ca::new("Test CA");
         let stub = change(Stub::at(1).tls(ca.server(&[NAME])).authenticator(SIGV4)).start().await;
@@ -37,7 +37,7 @@ impl Place {
         Handshake::new(endpoint, trust, authenticator, None).unwrap()
     }
 
-    async fn attempt(&self, authenticator: Arc<Authenticator>) -> Attempt {
+    async fn attempt(&self, authenticator: Arc<Authenticator>) -> HandshakeAttempt {
         self.handshake(authenticator).try_at(self.stub.address(), Depth::SystemTables, soon(30_000)).await
     }
 
@@ -51,7 +51,7 @@ fn soon(milliseconds: u64) -> Instant {
 }
 
 /// Kind and text, the port and the time taken replaced by what they stand for.
-fn tell(failure: &Failure, port: u16) -> (ErrorKind, String) {
+fn tell(failure: &HandshakeFailure, port: u16) -> (ErrorKind, String) {
     let error = &failure.error;
     let mut text = error.to_string().replace(&format!(":{port}"), ":<port>");
     if let Some(elapsed) = error.elapsed() {
@@ -64,7 +64,7 @@ const HEAD: &str = "connecting to 127.0.0.1:<port> failed at 127.0.0.1:<port> af
 
 #[tokio::test]
 async fn every_stage_is_passed_and_says_what_it_found() {
-    let place = Place::new(|stub| stub.topology(|_| Topology::like_keyspaces(&[1, 2, 3].map(loopback)))).await;
+    let place = StubPeer::new(|stub| stub.topology(|_| Topology::like_keyspaces(&[1, 2, 3].map(loopback)))).await;
     let attempt = place.attempt(sigv4()).await;
     assert!(attempt.failure.is_none(), "{:?}", attempt.failure);
     let stages: Vec<Stage> = attempt.passed.iter().map(|(stage, _)| *stage).collect();
@@ -97,7 +97,7 @@ async fn every_stage_is_passed_and_says_what_it_found() {
 
 #[tokio::test]
 async fn a_second_connection_resumes_the_session_of_the_first() {
-    let place = Place::new(|stub| stub).await;
+    let place = StubPeer::new(|stub| stub).await;
     let handshake = place.handshake(sigv4());
     for _ in 0..2 {
         let attempt = handshake.try_at(place.stub.address(), Depth::Options, soon(30_000)).await;
@@ -122,7 +122,7 @@ async fn silence_is_told_by_the_stage_that_waits() {
         (At::Register, ErrorKind::Topology, "REGISTER was not answered", close),
         (At::System, ErrorKind::Topology, "the SELECT from system.local and system.peers was not answered", close),
     ] {
-        let place = Place::new(|stub| stub.fault(at, Does::Nothing)).await;
+        let place = StubPeer::new(|stub| stub.fault(at, Does::Nothing)).await;
         let handshake = place.handshake(sigv4());
         let attempt = handshake.try_at(place.stub.address(), Depth::SystemTables, soon(400)).await;
         let failure = attempt.failure.unwrap();
@@ -204,7 +204,7 @@ async fn a_certificate_for_another_name_is_told_with_its_names() {
     let ca = Ca::new("Test CA");
     let server = ca.server(&["cassandra.eu-west-1.amazonaws.com"]);
     let stub = Stub::at(1).tls(server).start().await;
-    let place = Place { ca, stub };
+    let place = StubPeer { ca, stub };
     assert_eq!(
         place.told(sigv4()).await,
         (
@@ -219,7 +219,7 @@ async fn a_certificate_for_another_name_is_told_with_its_names() {
 
 #[tokio::test]
 async fn plain_text_where_tls_is_due_is_told_as_the_wrong_port() {
-    let place = Place { ca: Ca::new("Test CA"), stub: Stub::at(1).fault(At::Accept, Does::Close).start().await };
+    let place = StubPeer { ca: Ca::new("Test CA"), stub: Stub::at(1).fault(At::Accept, Does::Close).start().await };
     let advice = "Check the port: Keyspaces listens on 9142, with TLS only; a Cassandra without TLS is \
                   Endpoint::cassandra";
     assert_eq!(
@@ -227,13 +227,13 @@ async fn plain_text_where_tls_is_due_is_told_as_the_wrong_port() {
         (ErrorKind::Tls, format!("{HEAD}the connection was closed in the TLS handshake. {advice}"))
     );
     let plain = Does::Bytes(vec![0x84, 0, 0, 0, 0, 0, 0, 0, 0]);
-    let place = Place { ca: Ca::new("Test CA"), stub: Stub::at(1).fault(At::Accept, plain).start().await };
+    let place = StubPeer { ca: Ca::new("Test CA"), stub: Stub::at(1).fault(At::Accept, plain).start().await };
     assert_eq!(place.told(sigv4()).await, (ErrorKind::Tls, format!("{HEAD}what answers does not speak TLS. {advice}")));
 }
 
 #[tokio::test]
 async fn tls_where_plain_text_is_due_is_told_too() {
-    let place = Place::new(|stub| stub.fault(At::Accept, Does::Bytes(vec![0x15, 3, 3, 0, 2, 2, 70]))).await;
+    let place = StubPeer::new(|stub| stub.fault(At::Accept, Does::Bytes(vec![0x15, 3, 3, 0, 2, 2, 70]))).await;
     let endpoint = Endpoint::cassandra(place.stub.address().to_string()).unwrap();
     let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
     let attempt = handshake.try_at(place.stub.address(), Depth::Options, soon(30_000)).await;
@@ -251,7 +251,7 @@ async fn tls_where_plain_text_is_due_is_told_too() {
 
 #[tokio::test]
 async fn what_speaks_tls_and_no_cql_is_told_with_what_it_says() {
-    let place = Place::new(|stub| stub.fault(At::Options, Does::Bytes(b"HTTP/1.1 400\r\n\r\n".to_vec()))).await;
+    let place = StubPeer::new(|stub| stub.fault(At::Options, Does::Bytes(b"HTTP/1.1 400\r\n\r\n".to_vec()))).await;
     let (kind, text) = place.told(sigv4()).await;
     assert_eq!(kind, ErrorKind::Connect);
     assert!(
@@ -265,19 +265,19 @@ async fn what_speaks_tls_and_no_cql_is_told_with_what_it_says() {
 async fn a_frame_that_is_too_long_or_not_due_is_refused() {
     let advice = "No server of CQL does that here: check what listens on this port";
     let announced = vec![0x84, 0, 0, 0, 6, 0x7F, 0xFF, 0xFF, 0xFF];
-    let place = Place::new(|stub| stub.fault(At::Options, Does::Bytes(announced))).await;
+    let place = StubPeer::new(|stub| stub.fault(At::Options, Does::Bytes(announced))).await;
     assert_eq!(
         place.told(sigv4()).await.1,
         format!("{HEAD}OPTIONS was answered by a frame of 2147483647 bytes. {advice}")
     );
     let short = vec![0x84, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2];
-    let place = Place::new(|stub| stub.fault(At::Startup, Does::Bytes(short))).await;
+    let place = StubPeer::new(|stub| stub.fault(At::Startup, Does::Bytes(short))).await;
     assert_eq!(
         place.told(sigv4()).await.1,
         format!("{HEAD}STARTUP was answered by a frame that is not CQL v4. {advice}")
     );
     let ready = vec![0x84, 0, 0, 0, 2, 0, 0, 0, 0];
-    let place = Place::new(|stub| stub.fault(At::Options, Does::Bytes(ready))).await;
+    let place = StubPeer::new(|stub| stub.fault(At::Options, Does::Bytes(ready))).await;
     assert_eq!(
         place.told(sigv4()).await.1,
         format!("{HEAD}OPTIONS was answered by something else than CQL v4 has for it. {advice}")
@@ -286,7 +286,7 @@ async fn a_frame_that_is_too_long_or_not_due_is_refused() {
 
 #[tokio::test]
 async fn a_connection_closed_instead_of_an_answer_is_told_by_its_stage() {
-    let place = Place::new(|stub| stub.fault(At::Startup, Does::Close)).await;
+    let place = StubPeer::new(|stub| stub.fault(At::Startup, Does::Close)).await;
     assert_eq!(
         place.told(sigv4()).await,
         (
@@ -327,7 +327,7 @@ async fn other_errors_are_told_with_code_and_words() {
             "What the server says is all that is known; without it, no session is possible",
         ),
     ] {
-        let place = Place::new(|stub| stub.fault(at, Does::Says(code, said))).await;
+        let place = StubPeer::new(|stub| stub.fault(at, Does::Says(code, said))).await;
         let failure = place.attempt(sigv4()).await.failure.unwrap();
         assert_eq!(failure.permanent, permanent);
         assert_eq!(
@@ -340,7 +340,7 @@ async fn other_errors_are_told_with_code_and_words() {
 #[tokio::test]
 async fn neither_credentials_nor_tables_count_for_how_far_it_is() {
     let late = Does::Late(Duration::from_millis(50));
-    let place = Place::new(|stub| stub.fault(At::Startup, late.clone()).fault(At::System, late)).await;
+    let place = StubPeer::new(|stub| stub.fault(At::Startup, late.clone()).fault(At::System, late)).await;
     let attempt = place.attempt(sigv4()).await;
     let of = |stage| attempt.passed.iter().find(|(passed, _)| *passed == stage).unwrap().1;
     let near = [Stage::Tcp, Stage::Tls, Stage::Options, Stage::Startup, Stage::Authentication].map(of);
@@ -351,7 +351,7 @@ async fn neither_credentials_nor_tables_count_for_how_far_it_is() {
 #[tokio::test]
 async fn a_topology_that_is_of_no_use_says_why() {
     let fault = |topology: Topology| async move {
-        let place = Place::new(|stub| stub.topology(move |_| topology.clone())).await;
+        let place = StubPeer::new(|stub| stub.topology(move |_| topology.clone())).await;
         place.attempt(sigv4()).await.picture.unwrap().fault()
     };
     let none = Row { host_id: None, rpc_address: None, tokens: None, ..Row::of(loopback(1)) };
@@ -374,7 +374,7 @@ async fn a_topology_that_is_of_no_use_says_why() {
 
 #[tokio::test]
 async fn dropping_it_closes_the_connection() {
-    let place = Place::new(|stub| stub.fault(At::Answer, Does::Nothing)).await;
+    let place = StubPeer::new(|stub| stub.fault(At::Answer, Does::Nothing)).await;
     let handshake = place.handshake(sigv4());
     let attempt = handshake.try_at(place.stub.address(), Depth::SystemTables, soon(60_000));
     let answered =

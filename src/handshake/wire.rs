@@ -14,7 +14,7 @@ const VERSION: u8 = 4;
 const LOCAL_QUORUM: u16 = 0x0006;
 
 /// What is asked. No `Debug`: an AUTH_RESPONSE holds a password or a session token.
-pub(super) enum Request<'a> {
+pub(super) enum WireRequest<'a> {
     Options,
     Startup(BTreeMap<&'a str, &'a str>),
     AuthResponse(&'a [u8]),
@@ -31,20 +31,20 @@ pub(super) enum Response {
     Supported,
     Challenge(Option<Vec<u8>>),
     Success,
-    Rows(Rows),
+    Rows(WireRows),
     Other,
 }
 
 /// Rows of a result, undecoded.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(super) struct WireRows {
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Vec<Option<Vec<u8>>>>,
 }
 
 /// Why there is no answer to read.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum WireFault {
     Io(io::Error),
     /// What came is no frame of CQL: its first bytes.
     NoCql(Vec<u8>),
@@ -52,7 +52,7 @@ pub(super) enum Fault {
     Malformed,
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for WireFault {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
@@ -61,20 +61,20 @@ impl From<io::Error> for Fault {
 /// Asks on a connection that has nothing else in flight, and reads the answer.
 pub(super) async fn ask(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    request: &Request<'_>,
-) -> Result<Response, Fault> {
+    request: &WireRequest<'_>,
+) -> Result<Response, WireFault> {
     stream.write_all(&request.frame()).await?;
     stream.flush().await?;
     for _ in 0..MOST_EVENTS {
         let (flags, opcode, body) = read_frame(stream).await?;
         if opcode != opcode::EVENT {
-            return Response::read(flags, opcode, &body).ok_or(Fault::Malformed);
+            return Response::read(flags, opcode, &body).ok_or(WireFault::Malformed);
         }
     }
-    Err(Fault::Malformed)
+    Err(WireFault::Malformed)
 }
 
-async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u8, u8, Vec<u8>), Fault> {
+async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u8, u8, Vec<u8>), WireFault> {
     let mut header = [0; 9];
     let mut filled = 0;
     while filled < header.len() {
@@ -83,19 +83,19 @@ async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u8, u8, Ve
             return Err(if filled == 0 {
                 io::Error::from(io::ErrorKind::UnexpectedEof).into()
             } else {
-                Fault::NoCql(header[..filled].to_vec())
+                WireFault::NoCql(header[..filled].to_vec())
             });
         }
         filled += read;
         // A version newer than ours answers in its own, an ERROR too: that is still CQL, and its text is worth reading.
         if !(0x83..=0x86).contains(&header[0]) {
-            return Err(Fault::NoCql(header[..filled].to_vec()));
+            return Err(WireFault::NoCql(header[..filled].to_vec()));
         }
     }
     let [_, flags, .., opcode, l0, l1, l2, l3] = header;
     let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
     if length > LONGEST_FRAME {
-        return Err(Fault::TooLong(length));
+        return Err(WireFault::TooLong(length));
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
@@ -125,7 +125,7 @@ mod opcode {
     pub(super) const AUTH_SUCCESS: u8 = 0x10;
 }
 
-impl Request<'_> {
+impl WireRequest<'_> {
     fn frame(&self) -> Vec<u8> {
         let mut body = Vec::new();
         let opcode = match self {
@@ -233,7 +233,7 @@ impl<'a> Bytes<'a> {
         Some(())
     }
 
-    fn rows(&mut self) -> Option<Rows> {
+    fn rows(&mut self) -> Option<WireRows> {
         const GLOBAL_TABLE: i32 = 0x0001;
         const MORE_PAGES: i32 = 0x0002;
         const NO_METADATA: i32 = 0x0004;
@@ -262,7 +262,7 @@ impl<'a> Bytes<'a> {
         for _ in 0..self.int()? {
             rows.push((0..count).map(|_| self.value()).collect::<Option<Vec<_>>>()?);
         }
-        Some(Rows { columns, rows })
+        Some(WireRows { columns, rows })
     }
 
     fn skip_type(&mut self, depth: usize) -> Option<()> {
@@ -319,23 +319,23 @@ mod tests {
 
     use super::*;
 
-    async fn answer(bytes: &[u8]) -> Result<Response, Fault> {
+    async fn answer(bytes: &[u8]) -> Result<Response, WireFault> {
         let (mut ours, mut theirs) = tokio::io::duplex(1 << 16);
         theirs.write_all(bytes).await.unwrap();
         drop(theirs.shutdown().await);
-        ask(&mut ours, &Request::Options).await
+        ask(&mut ours, &WireRequest::Options).await
     }
 
     #[tokio::test]
     async fn a_frame_of_any_announced_length_is_not_believed() {
         let fault = answer(&[0x84, 0, 0, 0, 6, 0x7F, 0xFF, 0xFF, 0xFF]).await.unwrap_err();
-        assert!(matches!(fault, Fault::TooLong(0x7FFF_FFFF)), "{fault:?}");
+        assert!(matches!(fault, WireFault::TooLong(0x7FFF_FFFF)), "{fault:?}");
     }
 
     #[tokio::test]
     async fn what_is_no_cql_is_told_by_its_first_byte() {
         let fault = answer(b"HTTP/1.1 400").await.unwrap_err();
-        assert!(matches!(&fault, Fault::NoCql(bytes) if bytes.starts_with(b"H")), "{fault:?}");
+        assert!(matches!(&fault, WireFault::NoCql(bytes) if bytes.starts_with(b"H")), "{fault:?}");
     }
 
     #[tokio::test]
@@ -352,7 +352,7 @@ mod tests {
         let event = [0x84, 0, 0xFF, 0xFF, 0x0C, 0, 0, 0, 0];
         let ready = [0x84, 0, 0, 0, 2, 0, 0, 0, 0];
         assert!(matches!(answer(&[event, event, ready].concat()).await.unwrap(), Response::Ready));
-        assert!(matches!(answer(&event.repeat(MOST_EVENTS)).await.unwrap_err(), Fault::Malformed));
+        assert!(matches!(answer(&event.repeat(MOST_EVENTS)).await.unwrap_err(), WireFault::Malformed));
     }
 
     #[tokio::test]
@@ -366,7 +366,7 @@ mod tests {
         let frame = |flags| [&[0x84, flags, 0, 0, 0, 0, 0, 0, body.len() as u8], &body[..]].concat();
         let response = answer(&frame(0x0E)).await.unwrap();
         assert!(matches!(&response, Response::Error { code: 0x2200, text } if text == "no!"), "{response:?}");
-        assert!(matches!(answer(&frame(0x0F)).await.unwrap_err(), Fault::Malformed), "compressed");
+        assert!(matches!(answer(&frame(0x0F)).await.unwrap_err(), WireFault::Malformed), "compressed");
     }
 
     proptest! {

@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{LOOK_INTERVAL, Limiter, NoPermit, Peer, Permit, WhenFull};
+use super::{LOOK_INTERVAL, LimitedPeer, Limiter, NoPermit, Permit, WhenFull};
 
 /// How long a permit is kept for a caller that was woken for it. A caller that does not poll loses it to the next one.
 pub(super) const COLLECT_WITHIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(super) struct PermitQueue {
     places: Mutex<Places>,
     /// The number of callers in `waiting`, to be read without the lock.
     waiting: AtomicUsize,
@@ -28,28 +28,28 @@ struct Places {
     next: u64,
     /// By place, so that the first has waited longest. A caller that did not collect its permit is not among them until it
     /// is polled again.
-    waiting: BTreeMap<u64, Waiting>,
+    waiting: BTreeMap<u64, WaitingPermit>,
     /// The permits that were handed out and not yet collected, the oldest first.
     granted: VecDeque<Granted>,
 }
 
 #[derive(Debug)]
-struct Waiting {
-    avoided: Option<Arc<Peer>>,
+struct WaitingPermit {
+    avoided: Option<Arc<LimitedPeer>>,
     waker: Waker,
 }
 
 #[derive(Debug)]
 struct Granted {
     place: u64,
-    peer: Arc<Peer>,
+    peer: Arc<LimitedPeer>,
     at: Duration,
 }
 
 /// Why a caller that avoids this peer got no permit.
-type Denied = (Option<Arc<Peer>>, NoPermit);
+type Denied = (Option<Arc<LimitedPeer>>, NoPermit);
 
-impl Queue {
+impl PermitQueue {
     // SeqCst, as the counts of what is in flight: either the caller that begins to wait sees the permit that is given back,
     // or whoever gives it back sees the caller.
     pub(super) fn is_empty(&self) -> bool {
@@ -63,7 +63,10 @@ impl Queue {
 
 /// Waits for a permit, in the order of asking; at another peer than `avoided` if one has capacity within 100 ms. Fails only
 /// if all are full and [`WhenFull::Fail`] is set. Dropped, it leaves nothing behind.
-pub(crate) async fn permit<'l>(limiter: &'l Limiter, avoided: Option<&Arc<Peer>>) -> Result<Permit<'l>, NoPermit> {
+pub(crate) async fn permit<'l>(
+    limiter: &'l Limiter,
+    avoided: Option<&Arc<LimitedPeer>>,
+) -> Result<Permit<'l>, NoPermit> {
     let mut turn = Turn { limiter, place: next_place(limiter), avoided: avoided.cloned(), since: Instant::now() };
     let mut again = pin!(sleep_until(turn.since));
     poll_fn(|context| {
@@ -144,7 +147,7 @@ impl Places {
         }
     }
 
-    fn collect(&mut self, place: u64) -> Option<Arc<Peer>> {
+    fn collect(&mut self, place: u64) -> Option<Arc<LimitedPeer>> {
         let index = self.granted.iter().position(|granted| granted.place == place)?;
         self.granted.remove(index).map(|granted| granted.peer)
     }
@@ -154,7 +157,7 @@ impl Places {
 struct Turn<'l> {
     limiter: &'l Limiter,
     place: u64,
-    avoided: Option<Arc<Peer>>,
+    avoided: Option<Arc<LimitedPeer>>,
     since: Instant,
 }
 
@@ -207,7 +210,7 @@ impl<'l> Turn<'l> {
         let mut is_new = false;
         let waiting = places.waiting.entry(self.place).or_insert_with(|| {
             is_new = true;
-            Waiting { avoided: None, waker: context.waker().clone() }
+            WaitingPermit { avoided: None, waker: context.waker().clone() }
         });
         waiting.avoided.clone_from(&self.avoided);
         waiting.waker.clone_from(context.waker());
@@ -231,7 +234,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-fn is_same(one: Option<&Arc<Peer>>, other: Option<&Arc<Peer>>) -> bool {
+fn is_same(one: Option<&Arc<LimitedPeer>>, other: Option<&Arc<LimitedPeer>>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => Arc::ptr_eq(one, other),
         (None, None) => true,

@@ -15,9 +15,9 @@ fn limits(in_flight: usize) -> Limits {
     }
 }
 
-fn seen(number: u8, is_connected: bool) -> Seen {
+fn seen(number: u8, is_connected: bool) -> PeerState {
     let address = SocketAddr::from(([127, 0, 0, number], 9142));
-    Seen { node: NodeIdentifier::HostId(Uuid::from_u128(number.into())), address, is_connected }
+    PeerState { node: NodeIdentifier::HostId(Uuid::from_u128(number.into())), address, is_connected }
 }
 
 /// A limiter with so many peers, all of whose connections are open.
@@ -176,7 +176,7 @@ async fn a_repeat_that_avoids_the_only_peer_with_room_blocks_nobody_and_takes_it
 async fn a_host_that_gets_another_address_keeps_what_is_in_flight() {
     let limiter = limiter(1, limits(1)).await;
     let held: Vec<_> = (0..2).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
-    let moved = Seen { address: seen(2, true).address, ..seen(1, true) };
+    let moved = PeerState { address: seen(2, true).address, ..seen(1, true) };
     limiter.look([moved].into_iter(), limiter.began.elapsed());
     tokio::time::advance(REFILLS_WITHIN).await;
     assert_eq!(limiter.in_flight(), 2);
@@ -189,7 +189,7 @@ async fn a_host_that_gets_another_address_keeps_what_is_in_flight() {
 
 /// What is done with one of the callers, in a property.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum CallerStep {
     Ask { avoids: bool },
     Poll(u8),
     Drop(u8),
@@ -197,13 +197,13 @@ enum Step {
     Advance(u8),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = CallerStep> {
     prop_oneof![
-        3 => any::<bool>().prop_map(|avoids| Step::Ask { avoids }),
-        4 => any::<u8>().prop_map(Step::Poll),
-        1 => any::<u8>().prop_map(Step::Drop),
-        2 => any::<u8>().prop_map(Step::GiveBack),
-        1 => (0..60_u8).prop_map(Step::Advance),
+        3 => any::<bool>().prop_map(|avoids| CallerStep::Ask { avoids }),
+        4 => any::<u8>().prop_map(CallerStep::Poll),
+        1 => any::<u8>().prop_map(CallerStep::Drop),
+        2 => any::<u8>().prop_map(CallerStep::GiveBack),
+        1 => (0..60_u8).prop_map(CallerStep::Advance),
     ]
 }
 
@@ -219,26 +219,26 @@ proptest! {
             let (mut callers, mut held) = (Vec::new(), Vec::new());
             for step in steps {
                 match step {
-                    Step::Ask { avoids } => {
+                    CallerStep::Ask { avoids } => {
                         let avoided = held.last().map(|permit: &Permit<'_>| Arc::clone(permit.peer())).filter(|_| avoids);
                         let limiter = &limiter;
                         callers.push(Box::pin(async move { permit(&limiter, avoided.as_ref()).await }));
                     }
-                    Step::Poll(which) if !callers.is_empty() => {
+                    CallerStep::Poll(which) if !callers.is_empty() => {
                         let which = usize::from(which) % callers.len();
                         if let Some(permit) = callers[which].as_mut().now_or_never() {
                             held.push(permit.unwrap());
                             drop(callers.swap_remove(which));
                         }
                     }
-                    Step::Drop(which) if !callers.is_empty() => {
+                    CallerStep::Drop(which) if !callers.is_empty() => {
                         drop(callers.swap_remove(usize::from(which) % callers.len()));
                     }
-                    Step::GiveBack(which) if !held.is_empty() => {
+                    CallerStep::GiveBack(which) if !held.is_empty() => {
                         drop(held.swap_remove(usize::from(which) % held.len()));
                     }
-                    Step::Advance(millis) => tokio::time::advance(Duration::from_millis(millis.into())).await,
-                    Step::Poll(_) | Step::Drop(_) | Step::GiveBack(_) => {}
+                    CallerStep::Advance(millis) => tokio::time::advance(Duration::from_millis(millis.into())).await,
+                    CallerStep::Poll(_) | CallerStep::Drop(_) | CallerStep::GiveBack(_) => {}
                 }
                 assert!(limiter.in_flight() >= held.len() && limiter.in_flight() <= usize::from(peers) * 3);
             }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use keyspaces_cql::Name;
 
-use super::lock::{Place, State, execute_again};
+use super::lock::{FileProgress, LockState, execute_again};
 use super::migration::{Migration, Migrations};
 use super::progress::at;
 use crate::schema::{KeyspaceDefinition, NativeType, TableDefinition};
@@ -17,7 +17,7 @@ pub(super) fn table(keyspace: &str) -> String {
     format!("{}.{TABLE}", Name::new(keyspace))
 }
 
-/// Row 0 is the lock's; see [`State`].
+/// Row 0 is the lock's; see [`LockState`].
 pub(super) fn definition(keyspace: &str) -> Result<TableDefinition, Error> {
     let table = TableDefinition::builder(keyspace, TABLE)
         .partition_key("version", NativeType::Bigint)
@@ -46,7 +46,7 @@ pub(super) struct Applied {
 
 #[derive(DeserializeRow)]
 #[scylla(crate = crate)]
-struct Row {
+struct HistoryRow {
     version: i64,
     file: Option<String>,
     checksum: Option<String>,
@@ -66,7 +66,7 @@ pub(super) async fn create(session: &Session, keyspace: &str, leave_out: bool) -
 /// What was applied, in the order of the numbers.
 pub(super) async fn applied(session: &Session, keyspace: &str) -> Result<Vec<Applied>, Error> {
     let all = format!("SELECT version, file, checksum, applied_at FROM {}", table(keyspace));
-    let all: Select<(), Row> = session.prepare(&all).await?;
+    let all: Select<(), HistoryRow> = session.prepare(&all).await?;
     // Whatever the session reads at: what another program has written must be seen.
     let mut rows = all.with_consistency(ReadConsistency::LocalQuorum).rows(());
     let mut applied = Vec::new();
@@ -109,7 +109,7 @@ pub(super) async fn record(
 pub(super) fn pending<'m>(
     migrations: &'m Migrations,
     applied: &[Applied],
-    state: &State,
+    state: &LockState,
 ) -> Result<Vec<&'m Migration>, Error> {
     let refused = |problem: String, advice: &'static str| {
         Err(Error::new(ErrorKind::Refused, "migrating", problem).with_advice(advice))
@@ -135,14 +135,14 @@ pub(super) fn pending<'m>(
     }
     let under_way = state
         .under_way()
-        .filter(|version| state.place_in(*version) != Place::default())
+        .filter(|version| state.place_in(*version) != FileProgress::default())
         .filter(|version| applied.iter().all(|was| was.version != *version));
     if let Some(version) = under_way {
         let Some(is) = pending.first().filter(|first| first.version() == version) else {
             let problem = format!("file {version} is half applied, and is not the first of the files that are left");
             return refused(problem, "Put it back as it was");
         };
-        let Place { done, sent } = state.place_in(version);
+        let FileProgress { done, sent } = state.place_in(version);
         let begun = done + usize::from(sent);
         if is.steps().len() < begun || is.checksum_of_first(begun) != state.checksum {
             let problem = format!("{} is half applied, and its first {begun} statements have changed since", is.file());

@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The lock's row: who holds it, and how far the file is that was begun last.
 #[derive(Clone, Debug, DeserializeRow)]
 #[scylla(crate = crate)]
-pub(super) struct State {
+pub(super) struct LockState {
     /// Nil where nobody does: that a column may be compared with null is nowhere said.
     holder: Uuid,
     pub(super) held_by: String,
@@ -39,14 +39,14 @@ pub(super) struct State {
 
 /// How far a file is.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Place {
+pub(super) struct FileProgress {
     /// How many of its statements are known to be carried out.
     pub(super) done: usize,
     /// Whether the next was about to be sent.
     pub(super) sent: bool,
 }
 
-impl State {
+impl LockState {
     pub(super) fn none() -> Self {
         let (held_by, checksum) = (String::new(), String::new());
         Self {
@@ -66,11 +66,11 @@ impl State {
     }
 
     /// How far the file of this number is.
-    pub(super) fn place_in(&self, version: u64) -> Place {
+    pub(super) fn place_in(&self, version: u64) -> FileProgress {
         if self.under_way() != Some(version) {
-            return Place::default();
+            return FileProgress::default();
         }
-        Place { done: usize::try_from(self.statement).unwrap_or_default(), sent: self.sent }
+        FileProgress { done: usize::try_from(self.statement).unwrap_or_default(), sent: self.sent }
     }
 
     /// Whether somebody holds it, or may do so by a clock that goes `skew` after this one.
@@ -94,7 +94,7 @@ type Take = (Uuid, &'static str, DateTime<Utc>, Uuid, DateTime<Utc>);
 pub(super) struct Lock<'a> {
     of: &'a Migrate<'a>,
     me: Uuid,
-    read: Select<(), State>,
+    read: Select<(), LockState>,
     take: Conditional<Take, Holder>,
     renew: Conditional<Renew, Holder>,
     note: Conditional<Note, Holder>,
@@ -166,12 +166,12 @@ impl<'a> Lock<'a> {
     }
 
     /// What the lock's row says now.
-    pub(super) async fn state(&self) -> Result<State, Error> {
-        Ok(self.read.one(()).await?.unwrap_or_else(State::none))
+    pub(super) async fn state(&self) -> Result<LockState, Error> {
+        Ok(self.read.one(()).await?.unwrap_or_else(LockState::none))
     }
 
     /// Writes down how far a file is, and holds the lock for another lease. An error if another has it.
-    pub(super) async fn note(&self, migration: &Migration, place: Place) -> Result<(), Error> {
+    pub(super) async fn note(&self, migration: &Migration, place: FileProgress) -> Result<(), Error> {
         let asked = Instant::now();
         let version = i64::try_from(migration.version()).unwrap_or(i64::MAX);
         let checksum = migration.checksum_of_first(place.done + usize::from(place.sent));
@@ -264,17 +264,17 @@ pub(super) async fn execute_again<V: SerializeRow, R: OwnedRow>(
 }
 
 /// The lock's row as it is, without the wish to have it.
-pub(super) async fn state(session: &Session, keyspace: &str) -> Result<State, Error> {
-    Ok(read(session, keyspace).await?.one(()).await?.unwrap_or_else(State::none))
+pub(super) async fn state(session: &Session, keyspace: &str) -> Result<LockState, Error> {
+    Ok(read(session, keyspace).await?.one(()).await?.unwrap_or_else(LockState::none))
 }
 
 /// At LOCAL_QUORUM, whatever the session reads at: what another program has written must be seen.
-async fn read(session: &Session, keyspace: &str) -> Result<Select<(), State>, Error> {
+async fn read(session: &Session, keyspace: &str) -> Result<Select<(), LockState>, Error> {
     let table = table(keyspace);
     let text = format!(
         "SELECT holder, held_by, expires_at, under_way, checksum, statement, sent FROM {table} WHERE version = 0"
     );
-    let read: Select<(), State> = session.prepare(&text).await?;
+    let read: Select<(), LockState> = session.prepare(&text).await?;
     Ok(read.with_consistency(ReadConsistency::LocalQuorum))
 }
 
@@ -291,21 +291,21 @@ mod tests {
     #[test]
     fn a_lock_is_held_until_its_lease_and_the_margin_for_clocks_have_passed() {
         let expires_at = DateTime::from_timestamp_millis(1_000_000).expect("a time");
-        let held = State { holder: Uuid::from_u128(7), expires_at, ..State::none() };
+        let held = LockState { holder: Uuid::from_u128(7), expires_at, ..LockState::none() };
         let skew = Duration::from_secs(10);
         for (after, expected) in [(-60_000, true), (0, true), (10_000, true), (10_001, false), (3_600_000, false)] {
             let now = expires_at + chrono::TimeDelta::milliseconds(after);
             assert_eq!(held.is_held(now, skew), expected, "{after} ms after the lease");
         }
-        let released = State { holder: Uuid::nil(), ..held };
+        let released = LockState { holder: Uuid::nil(), ..held };
         assert!(!released.is_held(expires_at - chrono::TimeDelta::hours(1), skew));
     }
 
     #[test]
     fn a_place_is_that_of_the_file_under_way_only() {
-        let state = State { under_way: 3, statement: 2, sent: true, ..State::none() };
-        assert_eq!(state.place_in(3), Place { done: 2, sent: true });
-        assert_eq!(state.place_in(4), Place::default());
-        assert_eq!(State::none().under_way(), None);
+        let state = LockState { under_way: 3, statement: 2, sent: true, ..LockState::none() };
+        assert_eq!(state.place_in(3), FileProgress { done: 2, sent: true });
+        assert_eq!(state.place_in(4), FileProgress::default());
+        assert_eq!(LockState::none().under_way(), None);
     }
 }

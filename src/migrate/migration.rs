@@ -28,12 +28,12 @@ pub struct Migration {
     version: u64,
     file: String,
     checksum: String,
-    steps: Vec<Step>,
+    steps: Vec<MigrationStep>,
 }
 
 /// One statement of a file.
 #[derive(Clone)]
-pub(super) struct Step {
+pub(super) struct MigrationStep {
     /// Complete once the keyspace is known; the checksum is that of the file's own text.
     pub(super) text: String,
     pub(super) tree: Statement,
@@ -41,7 +41,7 @@ pub(super) struct Step {
     checksum: String,
 }
 
-impl fmt::Debug for Step {
+impl fmt::Debug for MigrationStep {
     /// Without the values that it writes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&summary(&self.tree))
@@ -161,7 +161,7 @@ impl Migration {
         last.map_or_else(|| hex::encode(Sha256::digest("")), |last| last.checksum.clone())
     }
 
-    pub(super) fn steps(&self) -> &[Step] {
+    pub(super) fn steps(&self) -> &[MigrationStep] {
         &self.steps
     }
 
@@ -180,7 +180,7 @@ impl Migration {
             let statement = text[tree.span().range()].to_owned();
             digest.update(statement.replace("\r\n", "\n").as_bytes());
             digest.update(b";\n");
-            steps.push(Step { text: statement, tree, checksum: hex::encode(digest.clone().finalize()) });
+            steps.push(MigrationStep { text: statement, tree, checksum: hex::encode(digest.clone().finalize()) });
         }
         let checksum = hex::encode(Sha256::digest(text.replace("\r\n", "\n").as_bytes()));
         Ok(Self { version, file, checksum, steps })

@@ -51,7 +51,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use self::lock::State;
+use self::lock::LockState;
 pub use self::migration::{Migration, Migrations};
 pub use self::progress::Progress;
 #[cfg(doc)]
@@ -167,7 +167,7 @@ impl<'a> Migrate<'a> {
     pub async fn dry_run(&self) -> Result<DryRun, Error> {
         let there = self.session.schema().describe_untagged(self.keyspace, history::TABLE).await?;
         let (applied, state) = match there {
-            None => (Vec::new(), State::none()),
+            None => (Vec::new(), LockState::none()),
             Some(_) => {
                 (history::applied(self.session, self.keyspace).await?, lock::state(self.session, self.keyspace).await?)
             }

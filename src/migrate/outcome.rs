@@ -8,7 +8,7 @@ use keyspaces_cql::{
     TableDefinition, TypeDefinition,
 };
 
-use super::migration::Step;
+use super::migration::MigrationStep;
 use crate::schema::{DEFAULT_DEADLINE_OF_A_RESTORE, Schema, TableStatus, keyspace_of};
 use crate::{Error, Session};
 
@@ -25,7 +25,7 @@ pub(super) enum Known {
 
 impl Known {
     /// Looks at what is there, for a definition; at what a second execution would do, for a write.
-    pub(super) async fn of(step: &Step, session: &Session) -> Result<Self, Error> {
+    pub(super) async fn of(step: &MigrationStep, session: &Session) -> Result<Self, Error> {
         let schema = session.schema();
         match &step.tree {
             Statement::CreateKeyspace(it) => {
@@ -101,7 +101,7 @@ impl Known {
         }
     }
 
-    fn of_write(step: &Step) -> Self {
+    fn of_write(step: &MigrationStep) -> Self {
         let idempotence = match (&step.tree, step.tree.effect()) {
             // The second time it finds what the first has written.
             (Statement::Insert(insert), Effect::ConditionalWrite) => {
@@ -120,7 +120,7 @@ impl Known {
         }
     }
 
-    async fn of_create_table(step: &Step, create: &CreateTable, session: &Session) -> Result<Self, Error> {
+    async fn of_create_table(step: &MigrationStep, create: &CreateTable, session: &Session) -> Result<Self, Error> {
         let schema = session.schema();
         let Some(there) = settled_description(schema, &create.table).await? else {
             let mut again = create.clone();
@@ -136,7 +136,7 @@ impl Known {
         Ok(if is_it { Self::Applied } else { Self::another("table", &create.table) })
     }
 
-    async fn of_alter_table(step: &Step, alter: &AlterTable, session: &Session) -> Result<Self, Error> {
+    async fn of_alter_table(step: &MigrationStep, alter: &AlterTable, session: &Session) -> Result<Self, Error> {
         let Some(there) = settled_description(session.schema(), &alter.table).await? else {
             return Ok(Self::as_is(step));
         };
@@ -164,7 +164,7 @@ impl Known {
         Ok(Self::Applied)
     }
 
-    fn as_is(step: &Step) -> Self {
+    fn as_is(step: &MigrationStep) -> Self {
         Self::Send(step.text.clone())
     }
 

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::history;
-use super::lock::{Lock, Place, State, now};
-use super::migration::{Migration, Step};
+use super::lock::{FileProgress, Lock, LockState, now};
+use super::migration::{Migration, MigrationStep};
 use super::outcome::Known;
 use super::{Migrate, Progress};
 use crate::statement::summary;
@@ -22,7 +22,7 @@ struct Stopped {
 }
 
 /// A migration that is being made.
-pub(super) struct Run<'a> {
+pub(super) struct RunningMigration<'a> {
     of: &'a Migrate<'a>,
     lock: &'a Lock<'a>,
     tell: UnboundedSender<Progress>,
@@ -33,7 +33,7 @@ pub(super) async fn run(of: &Migrate<'_>, tell: UnboundedSender<Progress>) -> Re
     history::create(of.session, of.keyspace, of.leave_out).await?;
     let lock = Lock::new(of).await?;
     lock.acquire(&tell).await?;
-    let run = Run { of, lock: &lock, tell };
+    let run = RunningMigration { of, lock: &lock, tell };
     let result = tokio::select! {
         biased;
         result = run.files() => result,
@@ -43,7 +43,7 @@ pub(super) async fn run(of: &Migrate<'_>, tell: UnboundedSender<Progress>) -> Re
     result
 }
 
-impl Run<'_> {
+impl RunningMigration<'_> {
     async fn files(&self) -> Result<Vec<String>, Error> {
         let state = &self.lock.state().await?;
         let applied = history::applied(self.of.session, self.of.keyspace).await?;
@@ -60,7 +60,7 @@ impl Run<'_> {
     }
 
     /// What was decided of a statement must be about the one of which nothing is known.
-    fn decision_is_wanted(&self, state: &State, pending: &[&Migration]) -> Result<(), Error> {
+    fn decision_is_wanted(&self, state: &LockState, pending: &[&Migration]) -> Result<(), Error> {
         let Some(decision) = &self.of.decision else { return Ok(()) };
         let first = pending.first().map(|first| (first.version(), state.place_in(first.version())));
         match first {
@@ -80,7 +80,7 @@ impl Run<'_> {
         }
     }
 
-    async fn file(&self, migration: &Migration, begun: Place) -> Result<(), Error> {
+    async fn file(&self, migration: &Migration, begun: FileProgress) -> Result<(), Error> {
         for (index, step) in migration.steps().iter().enumerate().skip(begun.done) {
             let file = || migration.file().to_owned();
             let number = index + 1;
@@ -96,7 +96,7 @@ impl Run<'_> {
                     continue;
                 }
             };
-            self.lock.note(migration, Place { done: index, sent: true }).await?;
+            self.lock.note(migration, FileProgress { done: index, sent: true }).await?;
             let of = migration.steps().len();
             self.tell(Progress::Statement { file: file(), statement: number, of, text: text.clone() });
             if let Err(Stopped { error, accepted }) = self.send(migration, number, step, &text).await
@@ -106,7 +106,7 @@ impl Run<'_> {
                 let was_sent = index == begun.done && begun.sent && self.of.decision.is_none();
                 if !was_sent && !accepted && is_surely_not_applied(step, &error) {
                     // Where this fails, whoever migrates next has to find out what became of it.
-                    let _ = self.lock.note(migration, Place { done: index, sent: false }).await;
+                    let _ = self.lock.note(migration, FileProgress { done: index, sent: false }).await;
                 }
                 return Err(error.within(&place(migration, number)));
             }
@@ -116,7 +116,7 @@ impl Run<'_> {
     }
 
     /// What to do about a statement that a program before was about to send.
-    async fn unknown(&self, migration: &Migration, number: usize, step: &Step) -> Result<Known, Error> {
+    async fn unknown(&self, migration: &Migration, number: usize, step: &MigrationStep) -> Result<Known, Error> {
         if let Some(decision) = &self.of.decision {
             return Ok(if decision.applied { Known::Applied } else { Known::Send(step.text.clone()) });
         }
@@ -135,13 +135,19 @@ impl Run<'_> {
     }
 
     /// Whether a definition of which the answer was lost is there all the same.
-    async fn is_found(&self, step: &Step, error: &Error) -> bool {
+    async fn is_found(&self, step: &MigrationStep, error: &Error) -> bool {
         step.tree.effect() == Effect::Definition
             && error.kind() == ErrorKind::Unknown
             && matches!(Known::of(step, self.of.session).await, Ok(Known::Applied))
     }
 
-    async fn send(&self, migration: &Migration, number: usize, step: &Step, text: &str) -> Result<(), Stopped> {
+    async fn send(
+        &self,
+        migration: &Migration,
+        number: usize,
+        step: &MigrationStep,
+        text: &str,
+    ) -> Result<(), Stopped> {
         if step.tree.effect() != Effect::Definition {
             let written = self.write(migration, number, step, text).await;
             return written.map_err(|error| Stopped { error, accepted: false });
@@ -158,7 +164,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn write(&self, migration: &Migration, number: usize, step: &Step, text: &str) -> Result<(), Error> {
+    async fn write(&self, migration: &Migration, number: usize, step: &MigrationStep, text: &str) -> Result<(), Error> {
         let session = self.of.session;
         match step.tree.effect() {
             Effect::ConditionalWrite => {
@@ -196,7 +202,7 @@ fn place(migration: &Migration, number: usize) -> String {
 }
 
 /// For a definition only a refusal says so: any other error may come from reading what became of it.
-fn is_surely_not_applied(step: &Step, error: &Error) -> bool {
+fn is_surely_not_applied(step: &MigrationStep, error: &Error) -> bool {
     match step.tree.effect() {
         Effect::Definition => error.is_refused(),
         _ => !error.may_have_been_applied(),

@@ -16,10 +16,10 @@ use keyspaces_cql::metrics::Series;
 /// assert_eq!(used.text(), "((m1/PERIOD(m1))/m2)*100");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Expression(Node);
+pub struct Expression(ExpressionNode);
 
 #[derive(Clone, Debug, PartialEq)]
-enum Node {
+enum ExpressionNode {
     Series(Series),
     Number(u32),
     /// `FILL(…, 0)`
@@ -44,31 +44,31 @@ impl Expression {
     /// The rate a second of a metric that is summed by the period: `m/PERIOD(m)`.
     #[must_use]
     pub fn per_second(series: Series) -> Self {
-        Self(Node::PerSecond(series))
+        Self(ExpressionNode::PerSecond(series))
     }
 
     /// The sum of several; those without a data point are left out of it.
     #[must_use]
     pub fn sum(of: impl IntoIterator<Item = Self>) -> Self {
-        Self(Node::Function("SUM", of.into_iter().map(|one| one.0).collect()))
+        Self(ExpressionNode::Function("SUM", of.into_iter().map(|one| one.0).collect()))
     }
 
     /// The highest of several.
     #[must_use]
     pub fn highest(of: impl IntoIterator<Item = Self>) -> Self {
-        Self(Node::Function("MAX", of.into_iter().map(|one| one.0).collect()))
+        Self(ExpressionNode::Function("MAX", of.into_iter().map(|one| one.0).collect()))
     }
 
     /// The same with 0 where there is no data point: of a metric that counts errors, there was none.
     #[must_use]
     pub fn or_zero(self) -> Self {
-        Self(Node::OrZero(Box::new(self.0)))
+        Self(ExpressionNode::OrZero(Box::new(self.0)))
     }
 
     /// The same with the last value where there is no data point: of a metric that is reported more rarely.
     #[must_use]
     pub fn or_last(self) -> Self {
-        Self(Node::OrLast(Box::new(self.0)))
+        Self(ExpressionNode::OrLast(Box::new(self.0)))
     }
 
     /// The text of the expression, its metrics named `m1`, `m2`, … in the order of their first appearance.
@@ -93,13 +93,13 @@ impl Expression {
     }
 
     pub(super) fn queries(&self) -> Queries<'_> {
-        let text = (!matches!(self.0, Node::Series(_))).then(|| self.text());
+        let text = (!matches!(self.0, ExpressionNode::Series(_))).then(|| self.text());
         let metrics = self.metrics();
         Queries { metrics: (1..).map(|number| format!("m{number}")).zip(metrics).collect(), text }
     }
 }
 
-impl Node {
+impl ExpressionNode {
     fn visit<'a>(&'a self, with: &mut impl FnMut(&'a Series)) {
         match self {
             Self::Series(series) | Self::PerSecond(series) => with(series),
@@ -150,13 +150,13 @@ impl Node {
 
 impl From<Series> for Expression {
     fn from(series: Series) -> Self {
-        Self(Node::Series(series))
+        Self(ExpressionNode::Series(series))
     }
 }
 
 impl From<u32> for Expression {
     fn from(number: u32) -> Self {
-        Self(Node::Number(number))
+        Self(ExpressionNode::Number(number))
     }
 }
 
@@ -166,7 +166,7 @@ macro_rules! infix {
             type Output = Self;
 
             fn $method(self, right: T) -> Self {
-                Self(Node::Infix(Box::new(self.0), $sign, Box::new(right.into().0)))
+                Self(ExpressionNode::Infix(Box::new(self.0), $sign, Box::new(right.into().0)))
             }
         }
     )*};

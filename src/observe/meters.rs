@@ -7,7 +7,7 @@ use metrics::{
 };
 
 use crate::ErrorKind;
-use crate::statement::About;
+use crate::statement::StatementInfo;
 
 /// The metrics of one statement, to the recorder that there was when it was made.
 #[derive(Clone)]
@@ -47,7 +47,7 @@ impl Meters {
     }
 
     /// The number of series is that of the statements in a program's text: no label has a value, a size or a text in it.
-    pub(crate) fn of(about: &About, tag: Option<&str>) -> Self {
+    pub(crate) fn of(about: &StatementInfo, tag: Option<&str>) -> Self {
         let mut labels =
             vec![Label::new("db.system.name", "cassandra"), Label::new("db.query.summary", about.summary().to_owned())];
         labels.push(Label::new("db.operation.name", about.operation()));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ErrorKind;
-use crate::statement::About;
+use crate::statement::StatementInfo;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Meters;
@@ -11,7 +11,7 @@ pub(crate) struct Meters;
 pub(crate) struct Running;
 
 impl Meters {
-    pub(crate) fn of(_about: &About, _tag: Option<&str>) -> Self {
+    pub(crate) fn of(_about: &StatementInfo, _tag: Option<&str>) -> Self {
         Self
     }
 

@@ -10,13 +10,13 @@ use crate::ErrorKind;
 
 /// The fields of each span, as they were recorded last.
 #[derive(Clone, Default)]
-struct Spans(Arc<Mutex<Vec<Seen>>>);
+struct Spans(Arc<Mutex<Vec<RecordedSpan>>>);
 
-type Seen = (&'static str, BTreeMap<String, String>);
+type RecordedSpan = (&'static str, BTreeMap<String, String>);
 
-struct Fields<'f>(&'f mut BTreeMap<String, String>);
+struct SpanFields<'f>(&'f mut BTreeMap<String, String>);
 
-impl Visit for Fields<'_> {
+impl Visit for SpanFields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.0.insert(field.name().to_owned(), format!("{value:?}"));
     }
@@ -29,7 +29,7 @@ impl Subscriber for Spans {
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
         let mut fields = BTreeMap::new();
-        span.record(&mut Fields(&mut fields));
+        span.record(&mut SpanFields(&mut fields));
         let mut spans = self.0.lock().unwrap();
         spans.push((span.metadata().name(), fields));
         Id::from_u64(spans.len() as u64)
@@ -37,7 +37,7 @@ impl Subscriber for Spans {
 
     fn record(&self, span: &Id, values: &Record<'_>) {
         let index = usize::try_from(span.into_u64()).unwrap() - 1;
-        values.record(&mut Fields(&mut self.0.lock().unwrap()[index].1));
+        values.record(&mut SpanFields(&mut self.0.lock().unwrap()[index].1));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
@@ -109,10 +109,10 @@ mod metrics {
 
     use crate::ErrorKind;
     use crate::observe::Meters;
-    use crate::statement::About;
+    use crate::statement::StatementInfo;
 
     #[derive(Default)]
-    pub(super) struct Seen {
+    pub(super) struct MetricsRecorder {
         values: Arc<Mutex<HashMap<String, f64>>>,
         described: Mutex<Vec<String>>,
         labels: Mutex<Vec<String>>,
@@ -150,7 +150,7 @@ mod metrics {
         }
     }
 
-    impl Seen {
+    impl MetricsRecorder {
         fn one(&self, key: &Key) -> Arc<One> {
             let labels: Vec<String> = key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
             self.labels.lock().unwrap().push(labels.join(" "));
@@ -164,7 +164,7 @@ mod metrics {
         }
     }
 
-    impl Recorder for Seen {
+    impl Recorder for MetricsRecorder {
         fn describe_counter(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
             self.described.lock().unwrap().push(name.as_str().to_owned());
         }
@@ -188,10 +188,10 @@ mod metrics {
 
     #[test]
     fn calls_attempts_and_what_fails_are_counted_and_nothing_stays_in_flight() {
-        let seen = Seen::default();
+        let seen = MetricsRecorder::default();
         metrics::with_local_recorder(&seen, || {
             Meters::describe();
-            let meters = Meters::of(&About::of_text("INSERT INTO ks.t (a) VALUES (?)"), None);
+            let meters = Meters::of(&StatementInfo::of_text("INSERT INTO ks.t (a) VALUES (?)"), None);
             let running = meters.begin();
             assert_eq!(seen.values.lock().unwrap()["keyspaces.in_flight"], 1.0);
             meters.attempt();
@@ -227,16 +227,16 @@ mod metrics {
 
     #[test]
     fn labels_are_of_bounded_number_whatever_the_size_of_a_batch() {
-        let seen = Seen::default();
-        let batch = |size: usize| About::of_batch(format!("an unlogged batch of {size} statements"));
+        let seen = MetricsRecorder::default();
+        let batch = |size: usize| StatementInfo::of_batch(format!("an unlogged batch of {size} statements"));
         metrics::with_local_recorder(&seen, || {
             for size in 1..=30 {
                 Meters::of(&batch(size), None);
             }
             for word in ["FROB the knobs", "TWIST the knobs"] {
-                Meters::of(&About::unread(word), None);
+                Meters::of(&StatementInfo::unread(word), None);
             }
-            Meters::of(&About::of_definition("CREATE TABLE ks.t (k int PRIMARY KEY)"), Some("set up"));
+            Meters::of(&StatementInfo::of_definition("CREATE TABLE ks.t (k int PRIMARY KEY)"), Some("set up"));
         });
         let labels = seen.all_labels();
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
@@ -263,7 +263,7 @@ async fn a_call_with_a_tag_has_no_series_without_it() {
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint).connect().await.unwrap();
     let write: Write<()> = session.prepare("INSERT INTO shop.t (a) VALUES ('a')").await.unwrap();
-    let seen = metrics::Seen::default();
+    let seen = metrics::MetricsRecorder::default();
     let _here = ::metrics::set_default_local_recorder(&seen);
     session.query("DELETE FROM shop.t WHERE a = 'a'", ()).with_tag("sign off").execute().await.unwrap();
     let mut batch = UnloggedBatch::new(&session).with_tag("sign off");
@@ -296,9 +296,9 @@ async fn an_observer_is_told_of_every_attempt() {
     use testkit::stub::{Does, Stub};
 
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<String>>>);
+    struct RecordedMetrics(Arc<Mutex<Vec<String>>>);
 
-    impl Observer for Kept {
+    impl Observer for RecordedMetrics {
         fn attempt(&self, attempt: &Attempt<'_>) {
             let Attempt { summary, tag, number, peer, error, .. } = attempt;
             self.0.lock().unwrap().push(format!("{summary} {tag:?} {number} {} {error:?}", peer.ip()));
@@ -306,7 +306,7 @@ async fn an_observer_is_told_of_every_attempt() {
     }
 
     let stub = Stub::at(1).start().await;
-    let kept = Kept::default();
+    let kept = RecordedMetrics::default();
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint).observer(kept.clone()).connect().await.unwrap();
     stub.next([Does::Throttles]);

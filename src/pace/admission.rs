@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::allowance::Allowance;
-use super::queue::{Answer, Ask, Queue};
-use super::rate::Rate;
+use super::queue::{Ask, Queue, Reply};
+use super::rate::TokenBucket;
 
 /// Partitions that have a rate of their own, and those that are watched, at most. Further ones share the table's rate.
 const MOST_HOT: usize = 64;
@@ -67,22 +67,22 @@ impl<T> Admission<T> {
     }
 
     /// Asks for a turn; `handle` is called and kept if the call has to wait.
-    pub(super) fn ask(&mut self, ask: Ask, now: Duration, handle: impl FnOnce() -> T) -> Answer {
+    pub(super) fn ask(&mut self, ask: Ask, now: Duration, handle: impl FnOnce() -> T) -> Reply {
         if let Some(hot) = ask.partition.and_then(|partition| self.hot.get_mut(&partition)) {
             match hot.ask(ask, now) {
-                Answer::Go => {}
-                Answer::Wait => {
+                Reply::Go => {}
+                Reply::Wait => {
                     hot.join(ask, handle(), now);
-                    return Answer::Wait;
+                    return Reply::Wait;
                 }
-                late @ Answer::TooLate(_) => return late,
+                late @ Reply::TooLate(_) => return late,
             }
         }
         let answer = self.table.ask(ask, now);
         match answer {
-            Answer::Go => {}
-            Answer::Wait => self.table.join(ask, handle(), now),
-            Answer::TooLate(_) => self.give_back_hot(ask),
+            Reply::Go => {}
+            Reply::Wait => self.table.join(ask, handle(), now),
+            Reply::TooLate(_) => self.give_back_hot(ask),
         }
         answer
     }
@@ -100,9 +100,9 @@ impl<T> Admission<T> {
         }
         for (ask, handle) in passed {
             match self.table.ask(ask, now) {
-                Answer::Go => give(handle, Ok(())),
-                Answer::Wait => self.table.join(ask, handle, now),
-                Answer::TooLate(at) => {
+                Reply::Go => give(handle, Ok(())),
+                Reply::Wait => self.table.join(ask, handle, now),
+                Reply::TooLate(at) => {
                     self.give_back_hot(ask);
                     give(handle, Err(at));
                 }
@@ -223,7 +223,7 @@ impl<T> Admission<T> {
         self.all.throttled -= own.throttled.min(self.all.throttled);
         let over = now.saturating_sub(self.watched_since).as_secs_f64().max(0.1);
         let mut hot = Queue::new(None);
-        hot.rate = Some(Rate::begin(own.units / over, units, now));
+        hot.rate = Some(TokenBucket::begin(own.units / over, units, now));
         for (ask, handle) in self.table.take_out(partition) {
             hot.join(ask, handle, now);
         }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::queue::{Ask, Place};
+use super::queue::{Ask, QueuePlace};
 
 /// A lane counts as waited in for so long after somebody waited in it.
 const WAITED_IN: Duration = Duration::from_secs(1);
@@ -17,7 +17,7 @@ pub(super) struct Lanes<T>(BTreeMap<u32, Lane<T>>);
 
 #[derive(Debug)]
 struct Lane<T> {
-    waiting: BTreeMap<Place, (Ask, T)>,
+    waiting: BTreeMap<QueuePlace, (Ask, T)>,
     /// Sum over those that wait.
     units: f64,
     /// Units given, or what the others were given while nobody waited here.
@@ -108,7 +108,7 @@ impl<T> Lanes<T> {
 }
 
 impl<T> Lane<T> {
-    fn ahead(&self, place: Place) -> f64 {
+    fn ahead(&self, place: QueuePlace) -> f64 {
         let is_last = self.waiting.last_key_value().is_none_or(|(last, _)| *last < place);
         if is_last { self.units } else { self.waiting.range(..place).map(|(_, (ask, _))| ask.units).sum() }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::allowance::Allowance;
 use super::answers::AnswerTime;
 use super::lanes::Lanes;
-use super::rate::Rate;
+use super::rate::TokenBucket;
 
 /// A call joins only if this part of the time left to it remains after its turn, for a rate that drops meanwhile.
 const MARGIN: u32 = 10;
@@ -17,7 +17,7 @@ const MARGIN: u32 = 10;
 /// Calls that wait, each with a handle to reach it by.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
-    pub(super) rate: Option<Rate>,
+    pub(super) rate: Option<TokenBucket>,
     limit: Option<Allowance>,
     waiting: Lanes<T>,
     answers: AnswerTime,
@@ -28,18 +28,18 @@ pub(super) struct Queue<T> {
 pub(super) struct Ask {
     pub(super) units: f64,
     /// A repeat keeps it, and so is in front of all who came later.
-    pub(super) place: Place,
+    pub(super) place: QueuePlace,
     pub(super) deadline: Duration,
     /// A hash of the partition key, if it is known.
     pub(super) partition: Option<i64>,
 }
 
 /// A place in the queue: the time at which the caller came, and a number to tell those of one moment apart.
-pub(super) type Place = (Duration, u64);
+pub(super) type QueuePlace = (Duration, u64);
 
 /// The answer to an [`Ask`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Answer {
+pub(super) enum Reply {
     Go,
     Wait,
     /// The turn would come then.
@@ -53,26 +53,26 @@ impl<T> Queue<T> {
 
     /// Begins at the units a second that are expected, unless what the table takes is being found out already.
     pub(super) fn expect(&mut self, per_second: f64, now: Duration) {
-        self.rate.get_or_insert_with(|| Rate::expected(per_second, now));
+        self.rate.get_or_insert_with(|| TokenBucket::expected(per_second, now));
     }
 
     /// Asks for a turn: takes it, or says whether the call may [`join`](Self::join).
-    pub(super) fn ask(&mut self, ask: Ask, now: Duration) -> Answer {
+    pub(super) fn ask(&mut self, ask: Ask, now: Duration) -> Reply {
         let ahead = self.waiting.ahead(ask, now);
         let wait = self.wait(ahead, ask.units, now);
         let left = ask.deadline.saturating_sub(now);
         let expected = self.expected_answer(now);
         if wait.is_zero() && self.waiting.is_empty() && left >= expected {
             self.take(ask.units);
-            return Answer::Go;
+            return Reply::Go;
         }
         if let Some(rate) = &mut self.rate {
             rate.is_waited_for(now);
         }
         if wait.saturating_add(expected.max(left / MARGIN)) > left {
-            return Answer::TooLate(now.saturating_add(wait));
+            return Reply::TooLate(now.saturating_add(wait));
         }
-        Answer::Wait
+        Reply::Wait
     }
 
     /// Waits for a turn; `handle` is to reach the caller by.
@@ -177,7 +177,7 @@ impl<T> Queue<T> {
         match &mut self.rate {
             Some(rate) => rate.throttled(units, sent, now),
             None => {
-                self.rate = Some(Rate::begin(before(), units, now));
+                self.rate = Some(TokenBucket::begin(before(), units, now));
                 false
             }
         }
@@ -211,7 +211,13 @@ impl<T> Queue<T> {
     }
 }
 
-fn wait(rate: &mut Option<Rate>, limit: &mut Option<Allowance>, ahead: f64, units: f64, now: Duration) -> Duration {
+fn wait(
+    rate: &mut Option<TokenBucket>,
+    limit: &mut Option<Allowance>,
+    ahead: f64,
+    units: f64,
+    now: Duration,
+) -> Duration {
     let rate = rate.as_mut().map_or(Duration::ZERO, |rate| rate.wait(ahead, units, now));
     let limit = limit.as_mut().map_or(Duration::ZERO, |limit| limit.wait(ahead, units, now));
     rate.max(limit)

@@ -50,7 +50,7 @@ const OVER_AFTER: Duration = Duration::from_secs(5);
 
 /// Units a second, as a token bucket. All times are since the session began.
 #[derive(Debug)]
-pub(super) struct Rate {
+pub(super) struct TokenBucket {
     per_second: f64,
     tokens: f64,
     filled: Duration,
@@ -80,7 +80,7 @@ struct Epoch {
     is_used_up: bool,
 }
 
-impl Rate {
+impl TokenBucket {
     /// Begins at the units a second that are expected of a table, before anything was throttled.
     pub(super) fn expected(per_second: f64, now: Duration) -> Self {
         Self {

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use self::others::{Admit, Policy};
 use super::admission::Answered;
-use super::queue::{Answer, Ask};
+use super::queue::{Ask, Reply};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// A table as the service has it, and what happens to it.
 #[derive(Clone)]
-struct Table {
+struct SimulatedTable {
     /// Units a second from each moment on.
     capacity: Vec<(f64, f64)>,
     /// Seconds between which everything is throttled.
@@ -27,7 +27,7 @@ struct Table {
 
 /// Arrivals: a Poisson process.
 #[derive(Clone)]
-struct Load {
+struct Arrivals {
     seconds: f64,
     /// Calls a second from each moment on.
     arrivals: Vec<(f64, f64)>,
@@ -41,7 +41,7 @@ struct Load {
     other_deadline: Option<Duration>,
 }
 
-impl Load {
+impl Arrivals {
     fn deadline_of(&self, call: usize) -> Duration {
         self.other_deadline.filter(|_| call % 2 == 1).unwrap_or(self.deadline)
     }
@@ -49,7 +49,7 @@ impl Load {
 
 /// A call of the simulation and what became of it.
 #[derive(Clone, Debug)]
-struct Call {
+struct SimulatedCall {
     came: Duration,
     partition: i64,
     attempts: u32,
@@ -68,7 +68,7 @@ enum End {
 }
 
 struct Server {
-    table: Table,
+    table: SimulatedTable,
     level: f64,
     partitions: Vec<(f64, f64)>,
     filled: f64,
@@ -99,7 +99,7 @@ fn at(steps: &[(f64, f64)], now: f64) -> f64 {
     steps.iter().rev().find(|(from, _)| *from <= now).map_or(0.0, |(_, value)| *value)
 }
 
-enum Event {
+enum SimulationEvent {
     Arrival(usize),
     Serve,
     Request(usize),
@@ -108,11 +108,11 @@ enum Event {
 }
 
 /// Runs a load against a table.
-fn run(table: &Table, load: &Load, seed: u64) -> Vec<Call> {
+fn run(table: &SimulatedTable, load: &Arrivals, seed: u64) -> Vec<SimulatedCall> {
     run_by(Policy::Chosen, table, load, seed)
 }
 
-fn run_by(policy: Policy, table: &Table, load: &Load, seed: u64) -> Vec<Call> {
+fn run_by(policy: Policy, table: &SimulatedTable, load: &Arrivals, seed: u64) -> Vec<SimulatedCall> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut calls = Vec::new();
     let mut time = 0.0;
@@ -121,12 +121,12 @@ fn run_by(policy: Policy, table: &Table, load: &Load, seed: u64) -> Vec<Call> {
         time += -(1.0 - random.f64()).ln() / rate.max(0.001);
         let partition = if random.u64(0..100) < load.hot { 0 } else { random.i64(1..1_000) };
         let came = Duration::from_secs_f64(time);
-        calls.push(Call { came, partition, attempts: 0, ended: None, sent: Duration::ZERO, written: false });
+        calls.push(SimulatedCall { came, partition, attempts: 0, ended: None, sent: Duration::ZERO, written: false });
     }
     let first = at(&table.capacity, 0.0);
     let server =
         Server { level: first, partitions: vec![(table.of_partition, 0.0); 1_000], filled: 0.0, table: table.clone() };
-    let mut run = Run {
+    let mut run = Simulation {
         admission: others::admission(policy, load.limit),
         server,
         calls,
@@ -139,8 +139,8 @@ fn run_by(policy: Policy, table: &Table, load: &Load, seed: u64) -> Vec<Call> {
         random,
     };
     for call in 0..run.calls.len() {
-        run.at(run.calls[call].came, Event::Arrival(call));
-        run.at(run.calls[call].came + load.deadline_of(call), Event::Deadline(call));
+        run.at(run.calls[call].came, SimulationEvent::Arrival(call));
+        run.at(run.calls[call].came + load.deadline_of(call), SimulationEvent::Deadline(call));
     }
     while let Some(Reverse((now, happens))) = run.events.pop() {
         run.now = now;
@@ -150,21 +150,21 @@ fn run_by(policy: Policy, table: &Table, load: &Load, seed: u64) -> Vec<Call> {
     run.calls
 }
 
-struct Run {
+struct Simulation {
     admission: Box<dyn Admit>,
     server: Server,
-    calls: Vec<Call>,
+    calls: Vec<SimulatedCall>,
     events: BinaryHeap<Reverse<(Duration, usize)>>,
-    happens: Vec<Option<Event>>,
+    happens: Vec<Option<SimulationEvent>>,
     now: Duration,
     served_at: Option<Duration>,
     acknowledged: Vec<(Duration, f64)>,
-    load: Load,
+    load: Arrivals,
     random: fastrand::Rng,
 }
 
-impl Run {
-    fn at(&mut self, when: Duration, event: Event) {
+impl Simulation {
+    fn at(&mut self, when: Duration, event: SimulationEvent) {
         self.events.push(Reverse((when, self.happens.len())));
         self.happens.push(Some(event));
     }
@@ -179,24 +179,24 @@ impl Run {
         }
     }
 
-    fn happen(&mut self, event: Event) {
+    fn happen(&mut self, event: SimulationEvent) {
         match event {
-            Event::Arrival(call) => self.ask(call),
-            Event::Serve => {
+            SimulationEvent::Arrival(call) => self.ask(call),
+            SimulationEvent::Serve => {
                 if self.served_at == Some(self.now) {
                     self.served_at = None;
                     self.serve();
                 }
             }
-            Event::Request(call) => {
+            SimulationEvent::Request(call) => {
                 let partition = self.calls[call].partition;
                 let taken = self.server.takes(self.load.units, partition, self.now.as_secs_f64());
                 self.calls[call].written |= taken;
                 let back = self.latency();
-                self.at(self.now + back, Event::Answer(call, taken));
+                self.at(self.now + back, SimulationEvent::Answer(call, taken));
             }
-            Event::Answer(call, taken) => self.answer(call, taken),
-            Event::Deadline(call) => {
+            SimulationEvent::Answer(call, taken) => self.answer(call, taken),
+            SimulationEvent::Deadline(call) => {
                 if self.calls[call].ended.is_none() {
                     let ask = self.ask_of(call);
                     self.admission.leave(ask);
@@ -209,10 +209,10 @@ impl Run {
 
     fn ask(&mut self, call: usize) {
         let ask = self.ask_of(call);
-        match if self.admission.is_free() { Answer::Go } else { self.admission.ask(ask, self.now, call) } {
-            Answer::Go => self.send(call),
-            Answer::Wait => self.serve(),
-            Answer::TooLate(_) => self.calls[call].ended = Some((self.now, End::Refused)),
+        match if self.admission.is_free() { Reply::Go } else { self.admission.ask(ask, self.now, call) } {
+            Reply::Go => self.send(call),
+            Reply::Wait => self.serve(),
+            Reply::TooLate(_) => self.calls[call].ended = Some((self.now, End::Refused)),
         }
     }
 
@@ -235,7 +235,7 @@ impl Run {
             // As a timer of milliseconds has it.
             let next = Duration::from_millis(next.as_millis() as u64 + 1);
             self.served_at = Some(next);
-            self.at(next, Event::Serve);
+            self.at(next, SimulationEvent::Serve);
         }
     }
 
@@ -243,7 +243,7 @@ impl Run {
         self.calls[call].attempts += 1;
         self.calls[call].sent = self.now;
         let there = self.latency();
-        self.at(self.now + there, Event::Request(call));
+        self.at(self.now + there, SimulationEvent::Request(call));
     }
 
     /// One way: 1 ms and more, now and then much more.
@@ -294,8 +294,8 @@ struct Figures {
 }
 
 impl Figures {
-    fn of<'c>(calls: impl Iterator<Item = &'c Call>, seconds: f64) -> Self {
-        let calls: Vec<&Call> = calls.collect();
+    fn of<'c>(calls: impl Iterator<Item = &'c SimulatedCall>, seconds: f64) -> Self {
+        let calls: Vec<&SimulatedCall> = calls.collect();
         let times = |end: End| {
             let mut times: Vec<Duration> = calls
                 .iter()

@@ -17,12 +17,12 @@ fn within(units: f64, deadline: Duration) -> Need {
 const CAPACITY: f64 = 500.0;
 
 /// A table with as much capacity a second, of which none is saved up.
-struct Table {
+struct TestTable {
     units: f64,
     filled: Instant,
 }
 
-impl Table {
+impl TestTable {
     fn takes(&mut self) -> bool {
         self.takes_of(CAPACITY)
     }
@@ -40,7 +40,7 @@ impl Table {
 async fn a_throttled_table_gets_what_it_takes_and_hardly_more() {
     let began = Instant::now();
     let pace = Arc::new(Pace::default());
-    let table = Arc::new(Mutex::new(Table { units: 0.0, filled: began }));
+    let table = Arc::new(Mutex::new(TestTable { units: 0.0, filled: began }));
     let callers = (0..64).map(|_| {
         let (pace, table) = (Arc::clone(&pace), Arc::clone(&table));
         tokio::spawn(async move {
@@ -75,7 +75,7 @@ async fn a_throttled_table_gets_what_it_takes_and_hardly_more() {
 async fn shares(pace: Arc<Pace>) -> (f64, f64) {
     const CAPACITY: f64 = 2_000.0;
     let began = Instant::now();
-    let table = Arc::new(Mutex::new(Table { units: CAPACITY, filled: began }));
+    let table = Arc::new(Mutex::new(TestTable { units: CAPACITY, filled: began }));
     let callers = (0..1_024).map(|_| {
         let (pace, table) = (Arc::clone(&pace), Arc::clone(&table));
         tokio::spawn(async move {
@@ -230,9 +230,9 @@ fn a_turn_is_given_although_the_runtime_that_gave_turns_has_ended() {
 
 #[test]
 fn reading_and_writing_a_table_are_paced_apart_and_each_table_for_itself() {
-    let paces = Paces::default();
+    let paces = RateLimiters::default();
     let of = |text: &str| {
-        let about = About::of_text(text);
+        let about = StatementInfo::of_text(text);
         paces.of(&about)
     };
     let read = of("SELECT a FROM ks.t WHERE a = ?");
@@ -240,8 +240,8 @@ fn reading_and_writing_a_table_are_paced_apart_and_each_table_for_itself() {
     assert!(Arc::ptr_eq(&read[0], &of("SELECT b FROM ks.t WHERE a = ?")[0]));
     assert!(!Arc::ptr_eq(&read[0], &write[0]));
     assert!(!Arc::ptr_eq(&write[0], &of("INSERT INTO ks.u (a) VALUES (?)")[0]));
-    assert!(paces.of(&About::unread("FROB ks.t")).is_empty());
-    let definition = About::of_definition("ALTER TABLE ks.t ADD b int");
+    assert!(paces.of(&StatementInfo::unread("FROB ks.t")).is_empty());
+    let definition = StatementInfo::of_definition("ALTER TABLE ks.t ADD b int");
     assert!(paces.of(&definition).is_empty(), "a definition waits for no statement");
 }
 
@@ -249,9 +249,9 @@ fn reading_and_writing_a_table_are_paced_apart_and_each_table_for_itself() {
 async fn a_limited_table_is_used_for_so_many_units_a_second_and_what_is_owed_is_made_up_for() {
     let began = Instant::now();
     let limit = TableLimit::none().write_units(NonZeroU32::new(100).unwrap());
-    let paces = Paces::new(HashMap::from([("ks.t".to_owned(), limit)]));
-    let write = Arc::clone(&paces.of(&About::of_text("INSERT INTO ks.t (a) VALUES (?)"))[0]);
-    assert!(paces.of(&About::of_text("SELECT a FROM ks.t WHERE a = ?"))[0].is_free());
+    let paces = RateLimiters::new(HashMap::from([("ks.t".to_owned(), limit)]));
+    let write = Arc::clone(&paces.of(&StatementInfo::of_text("INSERT INTO ks.t (a) VALUES (?)"))[0]);
+    assert!(paces.of(&StatementInfo::of_text("SELECT a FROM ks.t WHERE a = ?"))[0].is_free());
     // A second's worth is there at once, and more comes as time passes.
     for _ in 0..150 {
         write.turn(units(2.0), began).await.unwrap();

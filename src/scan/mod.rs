@@ -16,10 +16,10 @@ use scylla::frame::response::result::{ColumnType, NativeType};
 use scylla::response::{PagingState as DriverState, PagingStateResponse};
 use tokio::time::Instant;
 
+use self::progress::RangeState;
 pub use self::progress::ScanProgress;
-use self::progress::State;
 use crate::row::OwnedRow;
-use crate::statement::Cells;
+use crate::statement::SerializedView;
 use crate::stream::{Ahead, Arrived, Fingerprint, decode, time_to_ask_again};
 use crate::{Error, ErrorKind, Select};
 
@@ -44,7 +44,7 @@ pub(crate) fn scan_from<R: OwnedRow>(
 }
 
 fn fingerprint<R: OwnedRow>(select: &Select<(i64, i64), R>) -> Fingerprint {
-    Fingerprint::new(select.core.text, Cells::of(&[], 0))
+    Fingerprint::new(select.core.text, SerializedView::of(&[], 0))
 }
 
 fn check_tokens<R: OwnedRow>(select: &Select<(i64, i64), R>) -> Result<(), Error> {
@@ -90,13 +90,13 @@ pub struct Scan<R> {
     in_flight: usize,
     /// Ranges that have more to give and wait for their turn.
     waiting: Option<VecDeque<usize>>,
-    asked: FuturesUnordered<Ahead<Asked>>,
+    asked: FuturesUnordered<Ahead<RequestedPage>>,
     /// Since when the caller has been waiting for a page.
     wanted: Option<Instant>,
 }
 
 /// A page of a range that was asked for, and when.
-struct Asked {
+struct RequestedPage {
     range: usize,
     at: Instant,
     page: Result<Arrived, Error>,
@@ -153,11 +153,11 @@ impl<R: OwnedRow> Scan<R> {
         }
     }
 
-    fn ask_for(&self, range: usize, deadline: Option<Duration>) -> Ahead<Asked> {
+    fn ask_for(&self, range: usize, deadline: Option<Duration>) -> Ahead<RequestedPage> {
         let (read, at) = (self.select.read(&self.progress.bounds(range)), Instant::now());
         let state = match self.progress.state(range) {
-            State::At(state) => DriverState::new_from_raw_bytes(&**state),
-            State::Fresh | State::Done => DriverState::start(),
+            RangeState::At(state) => DriverState::new_from_raw_bytes(&**state),
+            RangeState::Fresh | RangeState::Done => DriverState::start(),
         };
         Ahead::begin(async move {
             let page = match (read, deadline) {
@@ -165,12 +165,12 @@ impl<R: OwnedRow> Scan<R> {
                 (Ok(read), Some(deadline)) => read.page_within(state, deadline).await,
                 (Err(error), _) => Err(error),
             };
-            Asked { range, at, page }
+            RequestedPage { range, at, page }
         })
     }
 
     /// Asks again for a page that failed before the caller waited for one.
-    fn asks_again(&mut self, asked: &Asked, wanted: Instant) -> bool {
+    fn asks_again(&mut self, asked: &RequestedPage, wanted: Instant) -> bool {
         let Err(error) = &asked.page else { return false };
         let deadline = self.select.core.call.deadline();
         let Some(left) = time_to_ask_again(error, wanted, deadline).filter(|_| asked.at < wanted) else { return false };
@@ -179,16 +179,16 @@ impl<R: OwnedRow> Scan<R> {
         true
     }
 
-    fn page(&mut self, Asked { range, page, .. }: Asked) -> Result<Vec<R>, Error> {
+    fn page(&mut self, RequestedPage { range, page, .. }: RequestedPage) -> Result<Vec<R>, Error> {
         let (page, next) = page?;
         let rows = decode(&self.select.core.call, page)?;
         let state = match next {
-            PagingStateResponse::NoMorePages => State::Done,
+            PagingStateResponse::NoMorePages => RangeState::Done,
             PagingStateResponse::HasMorePages { state } => {
                 if let Some(waiting) = &mut self.waiting {
                     waiting.push_front(range);
                 }
-                State::At(state.as_bytes_slice().map(|bytes| bytes.to_vec()).unwrap_or_default())
+                RangeState::At(state.as_bytes_slice().map(|bytes| bytes.to_vec()).unwrap_or_default())
             }
         };
         self.progress.set(range, state);

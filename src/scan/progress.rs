@@ -2,8 +2,8 @@ use std::fmt;
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
-use crate::statement::About;
-use crate::stream::{Fingerprint, Sealed};
+use crate::statement::StatementInfo;
+use crate::stream::{Fingerprint, SealedBytes};
 use crate::{Error, ErrorKind};
 
 /// How far a [`Scan`](super::Scan) is: to be stored, and to go on from after a restart of the program.
@@ -13,12 +13,12 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Eq, PartialEq)]
 pub struct ScanProgress {
     of: Fingerprint,
-    ranges: Vec<State>,
+    ranges: Vec<RangeState>,
 }
 
 /// How far one range is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum State {
+pub(super) enum RangeState {
     Fresh,
     At(Vec<u8>),
     Done,
@@ -31,13 +31,13 @@ const DONE: u8 = 2;
 impl ScanProgress {
     /// The part of the ranges that has been read to its end, from 0 to 1.
     pub fn fraction(&self) -> f64 {
-        let done = self.ranges.iter().filter(|state| **state == State::Done).count();
+        let done = self.ranges.iter().filter(|state| **state == RangeState::Done).count();
         done as f64 / self.ranges.len().max(1) as f64
     }
 
     /// Whether all has been read.
     pub fn is_done(&self) -> bool {
-        self.ranges.iter().all(|state| *state == State::Done)
+        self.ranges.iter().all(|state| *state == RangeState::Done)
     }
 
     /// The bytes to store.
@@ -45,9 +45,9 @@ impl ScanProgress {
         let mut inner = Vec::with_capacity(self.ranges.len());
         for range in &self.ranges {
             match range {
-                State::Fresh => inner.push(FRESH),
-                State::Done => inner.push(DONE),
-                State::At(state) => {
+                RangeState::Fresh => inner.push(FRESH),
+                RangeState::Done => inner.push(DONE),
+                RangeState::At(state) => {
                     inner.push(AT);
                     // The protocol counts the bytes of a paging state with an i32.
                     inner.extend_from_slice(&u32::try_from(state.len()).unwrap_or(u32::MAX).to_be_bytes());
@@ -55,7 +55,7 @@ impl ScanProgress {
                 }
             }
         }
-        Sealed::new(&self.of, &inner).into_bytes()
+        SealedBytes::new(&self.of, &inner).into_bytes()
     }
 
     /// From bytes that were stored.
@@ -65,15 +65,15 @@ impl ScanProgress {
     /// [`Cursor`](ErrorKind::Cursor) if they are no progress of this crate, or were cut or changed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         const WHAT: &str = "reading the progress of a scan";
-        let sealed = Sealed::read(WHAT, bytes)?;
+        let sealed = SealedBytes::read(WHAT, bytes)?;
         let mut ranges = Vec::new();
         let mut rest = sealed.inner();
         while let Some((kind, after)) = rest.split_first() {
             let (state, after) = match (*kind, after.split_first_chunk::<4>()) {
-                (FRESH, _) => (Some(State::Fresh), after),
-                (DONE, _) => (Some(State::Done), after),
+                (FRESH, _) => (Some(RangeState::Fresh), after),
+                (DONE, _) => (Some(RangeState::Done), after),
                 (AT, Some((length, after))) => match after.split_at_checked(u32::from_be_bytes(*length) as usize) {
-                    Some((state, after)) => (Some(State::At(state.to_vec())), after),
+                    Some((state, after)) => (Some(RangeState::At(state.to_vec())), after),
                     None => (None, after),
                 },
                 _ => (None, after),
@@ -85,10 +85,10 @@ impl ScanProgress {
     }
 
     pub(super) fn begin(of: Fingerprint, ranges: NonZeroU16) -> Self {
-        Self { of, ranges: vec![State::Fresh; ranges.get().into()] }
+        Self { of, ranges: vec![RangeState::Fresh; ranges.get().into()] }
     }
 
-    pub(super) fn check(&self, of: Fingerprint, about: &About) -> Result<(), Error> {
+    pub(super) fn check(&self, of: Fingerprint, about: &StatementInfo) -> Result<(), Error> {
         if self.of == of {
             return Ok(());
         }
@@ -98,19 +98,19 @@ impl ScanProgress {
     }
 
     pub(super) fn is_fresh(&self) -> bool {
-        self.ranges.iter().all(|state| *state == State::Fresh)
+        self.ranges.iter().all(|state| *state == RangeState::Fresh)
     }
 
     pub(super) fn unfinished(&self) -> impl Iterator<Item = usize> {
-        let unfinished = self.ranges.iter().enumerate().filter(|(_, state)| **state != State::Done);
+        let unfinished = self.ranges.iter().enumerate().filter(|(_, state)| **state != RangeState::Done);
         unfinished.map(|(range, _)| range)
     }
 
-    pub(super) fn state(&self, range: usize) -> &State {
-        self.ranges.get(range).unwrap_or(&State::Done)
+    pub(super) fn state(&self, range: usize) -> &RangeState {
+        self.ranges.get(range).unwrap_or(&RangeState::Done)
     }
 
-    pub(super) fn set(&mut self, range: usize, state: State) {
+    pub(super) fn set(&mut self, range: usize, state: RangeState) {
         if let Some(range) = self.ranges.get_mut(range) {
             *range = state;
         }
@@ -154,11 +154,11 @@ impl fmt::Debug for ScanProgress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statement::Cells;
+    use crate::statement::SerializedView;
     use crate::stream::TextHash;
 
     fn begun(ranges: u16) -> ScanProgress {
-        let of = Fingerprint::new(TextHash::of("SELECT id FROM ks.t"), Cells::of(&[], 0));
+        let of = Fingerprint::new(TextHash::of("SELECT id FROM ks.t"), SerializedView::of(&[], 0));
         ScanProgress::begin(of, NonZeroU16::new(ranges).expect("some"))
     }
 
@@ -175,8 +175,8 @@ mod tests {
     #[test]
     fn progress_survives_as_bytes_and_as_text() {
         let mut scan = begun(4);
-        scan.set(1, State::At(b"here".to_vec()));
-        scan.set(2, State::Done);
+        scan.set(1, RangeState::At(b"here".to_vec()));
+        scan.set(2, RangeState::Done);
         assert_eq!(ScanProgress::from_bytes(&scan.to_bytes()).expect("whole"), scan);
         assert_eq!(scan.to_string().parse::<ScanProgress>().expect("whole"), scan);
         assert_eq!((scan.fraction(), scan.is_done()), (0.25, false));

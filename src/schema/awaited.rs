@@ -11,7 +11,7 @@ use crate::{Error, Select, Session};
 /// A keyspace, table or type that is being waited for.
 #[derive(Clone, Debug)]
 pub(super) struct Awaited {
-    kind: Kind,
+    kind: ObjectKind,
     keyspace: String,
     name: String,
     /// Whether it is to be there, or to be gone.
@@ -26,14 +26,14 @@ pub(super) struct Awaited {
 }
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum Kind {
+enum ObjectKind {
     Keyspace,
     Table,
     Type,
 }
 
 /// How far what is awaited is.
-pub(super) enum Look {
+pub(super) enum AwaitedStatus {
     Done,
     NotYet(Option<TableStatus>),
     /// It will not become what was asked for.
@@ -42,9 +42,9 @@ pub(super) enum Look {
 
 /// What one look at the system tables has shown, by kind, keyspace and name.
 #[derive(Default)]
-pub(super) struct Seen(HashMap<(Kind, String, String), Thing>);
+pub(super) struct SchemaStatus(HashMap<(ObjectKind, String, String), SchemaObject>);
 
-struct Thing {
+struct SchemaObject {
     status: TableStatus,
     /// The definition of a table that is being changed, once it is ACTIVE or while its key may not be used.
     definition: Option<TableDefinition>,
@@ -54,7 +54,7 @@ struct Thing {
 
 impl Awaited {
     pub(super) fn of(statement: &Statement) -> Option<Self> {
-        let keyspace = |name: &str, there| Some(Self::new(Kind::Keyspace, name, "", there));
+        let keyspace = |name: &str, there| Some(Self::new(ObjectKind::Keyspace, name, "", there));
         let within = |kind, name: &QualifiedName, there| {
             Some(Self::new(kind, &name.keyspace.as_ref()?.text, &name.name.text, there))
         };
@@ -64,22 +64,22 @@ impl Awaited {
                 keyspace(&it.keyspace.text, true).map(|awaited| Self { regions: regions(it), ..awaited })
             }
             Statement::DropKeyspace(it) => keyspace(&it.keyspace.text, false),
-            Statement::CreateTable(it) => within(Kind::Table, &it.table, true),
-            Statement::AlterTable(it) => within(Kind::Table, &it.table, true)
+            Statement::CreateTable(it) => within(ObjectKind::Table, &it.table, true),
+            Statement::AlterTable(it) => within(ObjectKind::Table, &it.table, true)
                 .map(|awaited| Self { changes: TableChange::read(it).unwrap_or_default(), ..awaited }),
-            Statement::RestoreTable(it) => within(Kind::Table, &it.table, true),
-            Statement::DropTable(it) => within(Kind::Table, &it.table, false),
-            Statement::CreateType(it) => within(Kind::Type, &it.name, true),
-            Statement::DropType(it) => within(Kind::Type, &it.name, false),
+            Statement::RestoreTable(it) => within(ObjectKind::Table, &it.table, true),
+            Statement::DropTable(it) => within(ObjectKind::Table, &it.table, false),
+            Statement::CreateType(it) => within(ObjectKind::Type, &it.name, true),
+            Statement::DropType(it) => within(ObjectKind::Type, &it.name, false),
             _ => None,
         }
     }
 
     pub(super) fn table(keyspace: &str, table: &str) -> Self {
-        Self::new(Kind::Table, keyspace, table, true)
+        Self::new(ObjectKind::Table, keyspace, table, true)
     }
 
-    fn new(kind: Kind, keyspace: &str, name: &str, there: bool) -> Self {
+    fn new(kind: ObjectKind, keyspace: &str, name: &str, there: bool) -> Self {
         Self {
             kind,
             keyspace: keyspace.to_owned(),
@@ -93,7 +93,7 @@ impl Awaited {
     }
 
     pub(super) fn is_table(&self) -> bool {
-        self.kind == Kind::Table
+        self.kind == ObjectKind::Table
     }
 
     /// Whether its status says that it is done, and its description does not.
@@ -102,7 +102,7 @@ impl Awaited {
     }
 
     /// How far it is, by what was seen now and before.
-    pub(super) fn look(&mut self, seen: &Seen) -> Look {
+    pub(super) fn look(&mut self, seen: &SchemaStatus) -> AwaitedStatus {
         let key = (self.kind, self.keyspace.clone(), self.name.clone());
         let thing = seen.0.get(&key);
         let now = thing.map(|thing| thing.status.clone());
@@ -110,29 +110,36 @@ impl Awaited {
         self.had_key |= now.as_ref().is_some_and(|now| *now != TableStatus::InaccessibleEncryptionCredentials);
         let definition = thing.and_then(|thing| thing.definition.as_ref());
         match (self.there, now) {
-            (false, None) => Look::Done,
+            (false, None) => AwaitedStatus::Done,
             // The service may take a while until it says that it is at it.
             (true, Some(TableStatus::Active)) if !thing.is_some_and(|it| self.regions.is_subset(&it.active_in)) => {
-                Look::NotYet(None)
+                AwaitedStatus::NotYet(None)
             }
             (true, Some(TableStatus::InaccessibleEncryptionCredentials))
                 if !self.had_key && self.lacks_its_key(definition) =>
             {
-                Look::NotYet(Some(TableStatus::InaccessibleEncryptionCredentials))
+                AwaitedStatus::NotYet(Some(TableStatus::InaccessibleEncryptionCredentials))
             }
             (true, Some(TableStatus::Active)) => {
                 let shown = |definition| self.changes.iter().all(|change| shows(definition, change));
-                if definition.is_none_or(shown) { Look::Done } else { Look::NotYet(Some(TableStatus::Active)) }
+                if definition.is_none_or(shown) {
+                    AwaitedStatus::Done
+                } else {
+                    AwaitedStatus::NotYet(Some(TableStatus::Active))
+                }
             }
-            (true, Some(TableStatus::InaccessibleEncryptionCredentials)) => {
-                Look::Failed("the service may not use its key", Some(TableStatus::InaccessibleEncryptionCredentials))
+            (true, Some(TableStatus::InaccessibleEncryptionCredentials)) => AwaitedStatus::Failed(
+                "the service may not use its key",
+                Some(TableStatus::InaccessibleEncryptionCredentials),
+            ),
+            (true, None) if before.is_some() => AwaitedStatus::Failed("it was being made, and is gone", None),
+            (true, Some(TableStatus::Deleting)) => {
+                AwaitedStatus::Failed("it is being deleted", Some(TableStatus::Deleting))
             }
-            (true, None) if before.is_some() => Look::Failed("it was being made, and is gone", None),
-            (true, Some(TableStatus::Deleting)) => Look::Failed("it is being deleted", Some(TableStatus::Deleting)),
             (false, Some(TableStatus::Active)) if before == Some(TableStatus::Deleting) => {
-                Look::Failed("it was being deleted, and is there again", Some(TableStatus::Active))
+                AwaitedStatus::Failed("it was being deleted, and is there again", Some(TableStatus::Active))
             }
-            (_, now) => Look::NotYet(now),
+            (_, now) => AwaitedStatus::NotYet(now),
         }
     }
 
@@ -155,17 +162,17 @@ fn regions(alter: &AlterKeyspace) -> BTreeSet<String> {
     }
 }
 
-impl Seen {
+impl SchemaStatus {
     /// Asks once for all that is awaited of a kind in a keyspace, however many that is.
     pub(super) async fn ask(session: &Session, awaited: &[&Awaited]) -> Result<Self, Error> {
-        let mut questions: Vec<(Kind, &str)> = awaited.iter().map(|of| (of.kind, of.keyspace.as_str())).collect();
+        let mut questions: Vec<(ObjectKind, &str)> = awaited.iter().map(|of| (of.kind, of.keyspace.as_str())).collect();
         questions.sort_unstable_by_key(|(kind, keyspace)| (*kind as u8, *keyspace));
         questions.dedup();
         let mut seen = Self::default();
         for (kind, keyspace) in questions {
             match kind {
                 // A keyspace in one Region has no status: it is ready when it has a row (DG:keyspaces-create).
-                Kind::Keyspace => {
+                ObjectKind::Keyspace => {
                     const THERE: &str = "SELECT keyspace_name FROM system_schema_mcs.keyspaces WHERE keyspace_name = ?";
                     const REGIONS: &str =
                         "SELECT region, status FROM system_multiregion_info.keyspaces WHERE keyspace_name = ?";
@@ -180,23 +187,23 @@ impl Seen {
                     let (active, others): (Vec<_>, Vec<_>) =
                         regions.partition(|(_, status)| *status == TableStatus::Active);
                     let first = others.into_iter().map(|(_, status)| status).min();
-                    let thing = Thing {
+                    let thing = SchemaObject {
                         status: first.unwrap_or(TableStatus::Active),
                         definition: None,
                         active_in: active.into_iter().map(|(region, _)| region).collect(),
                     };
                     seen.0.insert((kind, keyspace.to_owned(), String::new()), thing);
                 }
-                Kind::Table | Kind::Type => {
+                ObjectKind::Table | ObjectKind::Type => {
                     const TABLES: &str =
                         "SELECT table_name, status FROM system_schema_mcs.tables WHERE keyspace_name = ?";
                     const TYPES: &str = "SELECT type_name, status FROM system_schema_mcs.types WHERE keyspace_name = ?";
-                    let text = if kind == Kind::Table { TABLES } else { TYPES };
+                    let text = if kind == ObjectKind::Table { TABLES } else { TYPES };
                     let all: Select<(&str,), (String, Option<String>)> = session.prepare(text).await?;
                     let mut rows = all.rows((keyspace,));
                     while let Some((name, status)) = rows.try_next().await? {
                         let status = TableStatus::of(&status.unwrap_or_default());
-                        let thing = Thing { status, definition: None, active_in: BTreeSet::new() };
+                        let thing = SchemaObject { status, definition: None, active_in: BTreeSet::new() };
                         seen.0.insert((kind, keyspace.to_owned(), name), thing);
                     }
                 }
@@ -245,11 +252,11 @@ mod tests {
         TableDefinition::builder("ks", "t").partition_key("a", NativeType::Int)
     }
 
-    fn told(look: Look) -> &'static str {
+    fn told(look: AwaitedStatus) -> &'static str {
         match look {
-            Look::Done => "done",
-            Look::NotYet(_) => "not yet",
-            Look::Failed(why, _) => why,
+            AwaitedStatus::Done => "done",
+            AwaitedStatus::NotYet(_) => "not yet",
+            AwaitedStatus::Failed(why, _) => why,
         }
     }
 
@@ -267,13 +274,13 @@ mod tests {
         let statement = keyspaces_cql::parse("ALTER TABLE ks.t ADD b int").unwrap();
         let mut awaited = Awaited::of(&statement).unwrap();
         let mut look = |status, builder: TableBuilder| {
-            let thing = Thing { status, definition: Some(builder.build().unwrap()), active_in: BTreeSet::new() };
-            let seen = Seen(HashMap::from([((Kind::Table, "ks".to_owned(), "t".to_owned()), thing)]));
+            let thing = SchemaObject { status, definition: Some(builder.build().unwrap()), active_in: BTreeSet::new() };
+            let seen = SchemaStatus(HashMap::from([((ObjectKind::Table, "ks".to_owned(), "t".to_owned()), thing)]));
             match awaited.look(&seen) {
-                Look::Done => "done",
-                Look::NotYet(_) if awaited.is_said_only() => "not shown",
-                Look::NotYet(_) => "not yet",
-                Look::Failed(why, _) => why,
+                AwaitedStatus::Done => "done",
+                AwaitedStatus::NotYet(_) if awaited.is_said_only() => "not shown",
+                AwaitedStatus::NotYet(_) => "not yet",
+                AwaitedStatus::Failed(why, _) => why,
             }
         };
         assert_eq!(look(TableStatus::Active, table()), "not shown");
@@ -292,8 +299,11 @@ mod tests {
             let mut awaited = Awaited::of(&statement).unwrap();
             let looks = seen.iter().map(|(status, there)| {
                 let definition = Some(table().with(key(there)).build().unwrap());
-                let thing = Thing { status: status.clone(), definition, active_in: BTreeSet::new() };
-                told(awaited.look(&Seen(HashMap::from([((Kind::Table, "ks".to_owned(), "t".to_owned()), thing)]))))
+                let thing = SchemaObject { status: status.clone(), definition, active_in: BTreeSet::new() };
+                told(awaited.look(&SchemaStatus(HashMap::from([(
+                    (ObjectKind::Table, "ks".to_owned(), "t".to_owned()),
+                    thing,
+                )]))))
             });
             looks.collect::<Vec<_>>()
         };
@@ -308,8 +318,8 @@ mod tests {
         }
         assert_eq!(looks("key/2", &[old, (INACCESSIBLE, "key/2")]), ["not yet", failed]);
         let created = keyspaces_cql::parse("CREATE TABLE ks.t (a int PRIMARY KEY)").unwrap();
-        let thing = Thing { status: INACCESSIBLE, definition: None, active_in: BTreeSet::new() };
-        let seen = Seen(HashMap::from([((Kind::Table, "ks".to_owned(), "t".to_owned()), thing)]));
+        let thing = SchemaObject { status: INACCESSIBLE, definition: None, active_in: BTreeSet::new() };
+        let seen = SchemaStatus(HashMap::from([((ObjectKind::Table, "ks".to_owned(), "t".to_owned()), thing)]));
         assert_eq!(told(Awaited::of(&created).unwrap().look(&seen)), failed);
     }
 
@@ -319,8 +329,11 @@ mod tests {
             let mut awaited = Awaited::of(&keyspaces_cql::parse(statement).unwrap()).unwrap();
             let looks = seen.iter().map(|(status, regions)| {
                 let active_in = regions.iter().map(|region| (*region).to_owned()).collect();
-                let thing = Thing { status: status.clone(), definition: None, active_in };
-                told(awaited.look(&Seen(HashMap::from([((Kind::Keyspace, "ks".to_owned(), String::new()), thing)]))))
+                let thing = SchemaObject { status: status.clone(), definition: None, active_in };
+                told(awaited.look(&SchemaStatus(HashMap::from([(
+                    (ObjectKind::Keyspace, "ks".to_owned(), String::new()),
+                    thing,
+                )]))))
             });
             looks.collect::<Vec<_>>()
         };

@@ -13,12 +13,12 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::TableStatus;
-use super::awaited::{Awaited, Look, Seen};
-use super::foresight;
+use super::awaited::{Awaited, AwaitedStatus, SchemaStatus};
+use super::precheck;
 use crate::execute::Call;
 use crate::options::CallOptions;
 use crate::session::LONGEST_TIMEOUT;
-use crate::statement::About;
+use crate::statement::StatementInfo;
 use crate::{Error, ErrorKind, Session, execute};
 
 /// AWS's tools wait up to 15 minutes (toolkit-truncate.py); about one is what users report.
@@ -51,7 +51,7 @@ pub struct SchemaChange<'a> {
 /// What has to hold before anything is sent.
 enum First<'a> {
     /// That the tables as they are take it.
-    Foresight,
+    Precheck,
     /// Something that tells more.
     Check(BoxFuture<'a, Result<(), Error>>),
 }
@@ -75,7 +75,7 @@ pub struct Progress {
 /// One definition, as it is sent.
 #[derive(Debug)]
 pub(super) struct Definition {
-    about: About,
+    about: StatementInfo,
     /// Nothing if it was sent before.
     text: Option<String>,
     /// Nothing if the text cannot be read.
@@ -84,14 +84,14 @@ pub(super) struct Definition {
 
 impl Definition {
     pub(super) fn of_text(text: &str, session: &Session) -> Result<Self, Error> {
-        let (about, text) = About::check(text, session, &[Effect::Definition])?;
+        let (about, text) = StatementInfo::check(text, session, &[Effect::Definition])?;
         let awaited = about.tree().and_then(Awaited::of);
         Ok(Self { about, text: Some(text.into_owned()), awaited })
     }
 
     /// Waits for a table whose definition was sent before.
     pub(super) fn of_table(keyspace: &str, table: &str) -> Self {
-        let about = About::unread(&format!("waiting for the table {keyspace}.{table}"));
+        let about = StatementInfo::unread(&format!("waiting for the table {keyspace}.{table}"));
         Self { about, text: None, awaited: Some(Awaited::table(keyspace, table)) }
     }
 
@@ -111,7 +111,7 @@ impl<'a> SchemaChange<'a> {
         let is_restore = |definition: &Definition| matches!(definition.statement(), Some(Statement::RestoreTable(_)));
         let restores = stages.iter().flatten().flatten().any(is_restore);
         let deadline = if restores { DEFAULT_DEADLINE_OF_A_RESTORE } else { DEFAULT_DEADLINE };
-        Self { session, stages: stages.map(VecDeque::from), deadline, leave_out: false, first: First::Foresight }
+        Self { session, stages: stages.map(VecDeque::from), deadline, leave_out: false, first: First::Precheck }
     }
 
     /// The same change, if this holds when it is begun.
@@ -152,7 +152,7 @@ impl<'a> SchemaChange<'a> {
             Err(error) => return stream::once(async { Err(error) }).boxed(),
         };
         let begun = Instant::now();
-        let run = Run {
+        let run = RunningChange {
             session,
             of: stages.iter().map(Vec::len).sum(),
             stages,
@@ -243,7 +243,7 @@ fn failure(attempted: String, why: &'static str, status: Option<TableStatus>) ->
 }
 
 /// A change that is being made.
-struct Run<'a> {
+struct RunningChange<'a> {
     session: &'a Session,
     stages: VecDeque<Vec<Definition>>,
     under_way: Vec<UnderWay>,
@@ -266,11 +266,11 @@ struct UnderWay {
     awaited: Option<Awaited>,
 }
 
-impl Run<'_> {
+impl RunningChange<'_> {
     /// Goes on until there is something to tell; `None` when all of it is done.
     async fn step(&mut self) -> Result<Option<Progress>, Error> {
         match self.first.take() {
-            Some(First::Foresight) => foresight::check(self.session, self.stages.iter().flatten()).await?,
+            Some(First::Precheck) => precheck::check(self.session, self.stages.iter().flatten()).await?,
             Some(First::Check(check)) => check.await?,
             None => {}
         }
@@ -279,7 +279,7 @@ impl Run<'_> {
             return self.send(stage).await.map(Some);
         }
         if self.session.is_plain_cassandra() {
-            let about = About::unread(&self.under_way[0].attempted);
+            let about = StatementInfo::unread(&self.under_way[0].attempted);
             execute::agree_on_schema(&Call::new(self.session, about, CallOptions::default())).await?;
             return Ok(Some(self.all_done()));
         }
@@ -287,22 +287,22 @@ impl Run<'_> {
         sleep(pause).await;
         self.pause = Some(LAST_LOOK.min(FIRST_LOOK.max(pause * 3 / 2)));
         let awaited: Vec<_> = self.under_way.iter().filter_map(|of| of.awaited.as_ref()).collect();
-        let seen = Seen::ask(self.session, &awaited).await?;
+        let seen = SchemaStatus::ask(self.session, &awaited).await?;
         let (mut left, mut first_status) = (Vec::new(), None);
         let (mut last_done, mut failed) = (None, None);
         for mut definition in std::mem::take(&mut self.under_way) {
-            match definition.awaited.as_mut().map_or(Look::Done, |awaited| awaited.look(&seen)) {
-                Look::Done => {
+            match definition.awaited.as_mut().map_or(AwaitedStatus::Done, |awaited| awaited.look(&seen)) {
+                AwaitedStatus::Done => {
                     self.done += 1;
                     last_done = Some(definition.attempted);
                 }
-                Look::NotYet(status) => {
+                AwaitedStatus::NotYet(status) => {
                     if left.is_empty() {
                         first_status = status;
                     }
                     left.push(definition);
                 }
-                Look::Failed(why, status) => {
+                AwaitedStatus::Failed(why, status) => {
                     failed.get_or_insert_with(|| failure(definition.attempted, why, status));
                 }
             }
@@ -333,7 +333,7 @@ impl Run<'_> {
                 if let Err(error) = execute::define(&call, &text).await {
                     self.under_way.pop();
                     return Err(match call.about.tree() {
-                        Some(statement) => foresight::explain(self.session, statement, error).await,
+                        Some(statement) => precheck::explain(self.session, statement, error).await,
                         None => error,
                     });
                 }
@@ -344,7 +344,7 @@ impl Run<'_> {
     }
 
     /// What a Cassandra of one data center is told of a definition, if anything: the part that needs no Keyspaces.
-    fn for_cassandra(&self, about: &About, text: String) -> Result<Option<String>, Error> {
+    fn for_cassandra(&self, about: &StatementInfo, text: String) -> Result<Option<String>, Error> {
         let Some(statement) = about.tree() else { return Ok(Some(text)) };
         if let Statement::RestoreTable(_) = statement {
             let only = "a plain Cassandra has no point-in-time recovery to restore from";

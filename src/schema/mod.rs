@@ -4,8 +4,8 @@
 mod awaited;
 mod change;
 mod describe;
-mod foresight;
 mod plan;
+mod precheck;
 mod restore;
 mod status;
 

@@ -1,7 +1,7 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::scalar::Text;
+use super::scalar::BorrowedText;
 use crate::PagingState;
 
 impl Serialize for PagingState {
@@ -12,6 +12,6 @@ impl Serialize for PagingState {
 
 impl<'de> Deserialize<'de> for PagingState {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Text::deserialize(deserializer)?.0.parse().map_err(D::Error::custom)
+        BorrowedText::deserialize(deserializer)?.0.parse().map_err(D::Error::custom)
     }
 }

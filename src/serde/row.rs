@@ -10,16 +10,16 @@ impl Serialize for Row {
         let columns = self.columns();
         let mut map = serializer.serialize_map(Some(columns.len()))?;
         for (name, value) in columns {
-            map.serialize_entry(name, &value.map(Json))?;
+            map.serialize_entry(name, &value.map(AnyJson))?;
         }
         map.end()
     }
 }
 
 /// A value of any type in the types of JSON.
-struct Json<'v>(&'v CqlValue);
+struct AnyJson<'v>(&'v CqlValue);
 
-impl Serialize for Json<'_> {
+impl Serialize for AnyJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             CqlValue::Ascii(text) | CqlValue::Text(text) => serializer.serialize_str(text),
@@ -46,18 +46,18 @@ impl Serialize for Json<'_> {
             CqlValue::Blob(bytes) => serializer.serialize_str(&format!("0x{}", hex::encode(bytes))),
             CqlValue::Empty => serializer.serialize_str(""),
             CqlValue::List(values) | CqlValue::Set(values) | CqlValue::Vector(values) => {
-                serializer.collect_seq(values.iter().map(Json))
+                serializer.collect_seq(values.iter().map(AnyJson))
             }
-            CqlValue::Tuple(values) => serializer.collect_seq(values.iter().map(|value| value.as_ref().map(Json))),
+            CqlValue::Tuple(values) => serializer.collect_seq(values.iter().map(|value| value.as_ref().map(AnyJson))),
             CqlValue::Map(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
                 for (key, value) in entries {
-                    map.serialize_entry(&key_of(key).map_err(S::Error::custom)?, &Json(value))?;
+                    map.serialize_entry(&key_of(key).map_err(S::Error::custom)?, &AnyJson(value))?;
                 }
                 map.end()
             }
             CqlValue::UserDefinedType { fields, .. } => {
-                serializer.collect_map(fields.iter().map(|(name, value)| (name, value.as_ref().map(Json))))
+                serializer.collect_map(fields.iter().map(|(name, value)| (name, value.as_ref().map(AnyJson))))
             }
             _ => Err(S::Error::custom("a value of a type that is not known")),
         }
@@ -66,7 +66,7 @@ impl Serialize for Json<'_> {
 
 /// The key of a map: as the text that it is, or as its JSON in a text.
 fn key_of(key: &CqlValue) -> Result<String, serde_json::Error> {
-    let json = serde_json::to_string(&Json(key))?;
+    let json = serde_json::to_string(&AnyJson(key))?;
     if json.starts_with('"') { serde_json::from_str(&json) } else { Ok(json) }
 }
 

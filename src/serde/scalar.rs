@@ -36,7 +36,7 @@ impl<V: TextValue> SerdeValue for V {
     }
 
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Text::deserialize(deserializer)?.0;
+        let text = BorrowedText::deserialize(deserializer)?.0;
         value_of(&text).ok_or_else(|| D::Error::custom(format!("{text:?} is no {}", V::NATIVE.name())))
     }
 }
@@ -98,29 +98,29 @@ text_values! {
 
 /// A text that is borrowed where the format lends it.
 #[derive(Debug)]
-pub(super) struct Text<'de>(pub(super) Cow<'de, str>);
+pub(super) struct BorrowedText<'de>(pub(super) Cow<'de, str>);
 
-impl<'de> Deserialize<'de> for Text<'de> {
+impl<'de> Deserialize<'de> for BorrowedText<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
 
         impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Text<'de>;
+            type Value = BorrowedText<'de>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a text")
             }
 
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
+                Ok(BorrowedText(Cow::Borrowed(text)))
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
+                Ok(BorrowedText(Cow::Owned(text.to_owned())))
             }
 
             fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text)))
+                Ok(BorrowedText(Cow::Owned(text)))
             }
         }
 

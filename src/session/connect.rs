@@ -26,7 +26,7 @@ use super::ready::FirstPeer;
 use super::settings::Settings;
 use super::topology::Translator;
 use crate::auth::Identity;
-use crate::handshake::{Attempt, Depth, EC2_PERMISSIONS, Failure, Handshake, Picture};
+use crate::handshake::{Depth, EC2_PERMISSIONS, Handshake, HandshakeAttempt, HandshakeFailure, Picture};
 use crate::{Error, ErrorKind};
 
 /// What the first try may take of the deadline; the rest is for finding out what is wrong, and for another try.
@@ -91,13 +91,13 @@ struct Miss {
 
 /// The endpoint's addresses that passed.
 struct Reached {
-    passed: Vec<Attempt>,
+    passed: Vec<HandshakeAttempt>,
     /// How many had not answered when the first one passed.
     unanswered: usize,
 }
 
-impl From<Failure> for Miss {
-    fn from(failure: Failure) -> Self {
+impl From<HandshakeFailure> for Miss {
+    fn from(failure: HandshakeFailure) -> Self {
         Self { permanent: failure.permanent, vague: false, error: failure.error }
     }
 }
@@ -162,7 +162,7 @@ impl Connecting<'_> {
                 next = trying.next().now_or_never().flatten();
             }
             if !passed.is_empty() {
-                let silent = failures.iter().filter(|failure: &&Failure| failure.silent).count();
+                let silent = failures.iter().filter(|failure: &&HandshakeFailure| failure.silent).count();
                 return Ok(Reached { passed, unanswered: silent + trying.len() });
             }
         }
@@ -176,7 +176,7 @@ impl Connecting<'_> {
     }
 
     /// What the system tables say, if a driver can make a session of it.
-    fn picture(&self, attempts: &[Attempt]) -> Result<Picture, Miss> {
+    fn picture(&self, attempts: &[HandshakeAttempt]) -> Result<Picture, Miss> {
         let picture = attempts.iter().find_map(|attempt| attempt.picture.clone()).unwrap_or_default();
         match picture.fault() {
             None => Ok(picture),
@@ -187,7 +187,7 @@ impl Connecting<'_> {
     /// Builds with contact points that passed; a peer is let through if it passes `depth`.
     async fn build(
         &self,
-        contact_points: &[Attempt],
+        contact_points: &[HandshakeAttempt],
         translator: Arc<Translator>,
         depth: Depth,
         picture: Option<&Picture>,

@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-use crate::handshake::Attempt;
+use crate::handshake::HandshakeAttempt;
 use crate::retry::Backoff;
 
 /// As good as none, and no instant overflows with it.
@@ -36,13 +36,13 @@ pub(super) const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const ALONE_FOR: Duration = Duration::from_secs(3);
 
 /// For a peer of an endpoint that was reached so: what is far away is slow, and not silent.
-pub(super) fn probe_timeout<'a>(reached: impl IntoIterator<Item = &'a Attempt>) -> Duration {
+pub(super) fn probe_timeout<'a>(reached: impl IntoIterator<Item = &'a HandshakeAttempt>) -> Duration {
     PROBE_TIMEOUT.max(longest(reached) * 2)
 }
 
 /// How long the slowest took.
-pub(super) fn longest<'a>(reached: impl IntoIterator<Item = &'a Attempt>) -> Duration {
-    reached.into_iter().map(Attempt::took).max().unwrap_or_default()
+pub(super) fn longest<'a>(reached: impl IntoIterator<Item = &'a HandshakeAttempt>) -> Duration {
+    reached.into_iter().map(HandshakeAttempt::took).max().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -15,7 +15,9 @@ use super::set_up::set_up;
 use super::settings::Settings;
 use super::{PoolAdvice, ReadyWhen, Session};
 use crate::auth::Identity;
-use crate::handshake::{Attempt, Depth, EC2_PERMISSIONS, Failure, Handshake, Picture, Stage, TlsFound};
+use crate::handshake::{
+    Depth, EC2_PERMISSIONS, Handshake, HandshakeAttempt, HandshakeFailure, Picture, Stage, TlsFound,
+};
 
 /// What a pool should have where there is one peer only (`DG:troubleshooting.serverless`).
 const FEWEST_TO_ONE_PEER: usize = 9;
@@ -62,7 +64,7 @@ async fn connection(handshake: &Handshake, deadline: Instant, report: &mut Repor
     report.right("addresses", listed(addresses.iter().map(SocketAddr::ip)));
     let attempts =
         join_all(addresses.into_iter().map(|address| handshake.try_at(address, Depth::SystemTables, deadline))).await;
-    let reached = |attempt: &Attempt| attempt.failure.as_ref().map(|failure| failure.stage);
+    let reached = |attempt: &HandshakeAttempt| attempt.failure.as_ref().map(|failure| failure.stage);
     // The one that came farthest tells most; `None` is through.
     let told = attempts.iter().max_by_key(|attempt| (reached(attempt).is_none(), reached(attempt)))?;
     stages(handshake, told, report);
@@ -75,7 +77,7 @@ async fn connection(handshake: &Handshake, deadline: Instant, report: &mut Repor
     Some((told.picture.clone()?, probe_timeout([told])))
 }
 
-fn stages(handshake: &Handshake, attempt: &Attempt, report: &mut Report) {
+fn stages(handshake: &Handshake, attempt: &HandshakeAttempt, report: &mut Report) {
     let took = |stage| attempt.passed.iter().find(|(passed, _)| *passed == stage).map(|(_, took)| *took);
     if let Some(took) = took(Stage::Tcp) {
         report.right("TCP", format!("connected with {} in {took:.1?}", attempt.address));
@@ -129,7 +131,7 @@ fn certificate(tls: &TlsFound, took: Duration, report: &mut Report) {
     );
 }
 
-fn subject(failure: &Failure) -> &'static str {
+fn subject(failure: &HandshakeFailure) -> &'static str {
     match failure.stage {
         Stage::Resolve => "addresses",
         Stage::Tcp => "TCP",

@@ -39,9 +39,9 @@ use self::gate::Gate;
 use self::settings::Settings;
 use self::watch::Watch;
 use crate::handshake::Handshake;
-use crate::limit::{Limiter, Limits, Seen};
+use crate::limit::{Limiter, Limits, PeerState};
 use crate::observe::{Meters, Observers};
-use crate::pace::Paces;
+use crate::pace::RateLimiters;
 use crate::retry::{Budget, Random, Retry};
 use crate::schema::MOST_UNDER_WAY;
 use crate::statement::Cache;
@@ -79,7 +79,7 @@ struct Inner {
     began: Instant,
     retry: Retry,
     limiter: Limiter,
-    paces: Paces,
+    paces: RateLimiters,
     watch: Watch,
 }
 
@@ -179,7 +179,7 @@ impl Session {
         // Once the session is closed, what is still in flight goes on with the peers that it knows.
         let Some(connected) = self.connected() else { return };
         let state = connected.driver.get_cluster_state();
-        let seen = state.get_nodes_info().iter().map(|node| Seen {
+        let seen = state.get_nodes_info().iter().map(|node| PeerState {
             node: NodeIdentifier::Node(Arc::clone(node)),
             address: connected.address(node),
             is_connected: node.is_connected(),
@@ -336,7 +336,7 @@ impl Session {
         &self.0.limiter
     }
 
-    pub(crate) fn paces(&self) -> &Paces {
+    pub(crate) fn paces(&self) -> &RateLimiters {
         &self.0.paces
     }
 
@@ -387,7 +387,7 @@ impl Session {
             began,
             retry: Retry::new(settings.backoff, budget, Random::new()),
             limiter: Limiter::new(limits, began),
-            paces: Paces::new(settings.table_limits.clone()),
+            paces: RateLimiters::new(settings.table_limits.clone()),
             settings,
         };
         let session = Self(Arc::new(inner), keyspace);

@@ -22,11 +22,11 @@ pub enum ReadyWhen {
 /// Keeps the driver from connecting with any peer but one, until it is opened.
 pub(super) struct FirstPeer {
     contact_points: Vec<SocketAddr>,
-    rows: Mutex<Rows>,
+    rows: Mutex<ShownPeers>,
 }
 
 #[derive(Default)]
-struct Rows {
+struct ShownPeers {
     is_open: bool,
     seen: Vec<(Uuid, SocketAddr)>,
     chosen: Option<Uuid>,
@@ -67,7 +67,7 @@ impl FirstPeer {
         host_id == chosen
     }
 
-    fn rows(&self) -> MutexGuard<'_, Rows> {
+    fn rows(&self) -> MutexGuard<'_, ShownPeers> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

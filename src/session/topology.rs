@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use super::defaults::PROBE_TIMEOUT;
 use super::health::Trouble;
-use crate::handshake::{Attempt, Depth, Handshake, Stage};
+use crate::handshake::{Depth, Handshake, HandshakeAttempt, Stage};
 
 /// How long a peer that passed is taken to be well: a pool opens its connections in one go.
 const STILL_WELL: Duration = Duration::from_secs(5);
@@ -83,7 +83,7 @@ enum Verdict {
 }
 
 impl Verdict {
-    fn of(attempt: Attempt) -> Self {
+    fn of(attempt: HandshakeAttempt) -> Self {
         match attempt.failure {
             None => Self::Passed,
             // Not the peer's fault. What is wrong with the credentials, the driver's own connection will tell.

@@ -33,13 +33,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Ends what it does when it is dropped.
 #[derive(Debug)]
 pub(super) struct Watch {
-    seen: Mutex<Seen>,
+    seen: Mutex<WatchState>,
     task: OnceLock<AbortHandle>,
 }
 
 /// What was seen so far.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(super) struct WatchState {
     /// Whether each is connected, and since when.
     pub(super) peers: HashMap<Uuid, (bool, Instant)>,
     pub(super) alone_since: Option<Instant>,
@@ -54,7 +54,7 @@ pub(super) struct Seen {
 impl Watch {
     /// The watch of a session that has just read its topology.
     pub(super) fn new() -> Self {
-        let seen = Seen {
+        let seen = WatchState {
             peers: HashMap::new(),
             alone_since: None,
             topology_read: Instant::now(),
@@ -88,7 +88,7 @@ impl Watch {
         }
     }
 
-    pub(super) fn seen(&self) -> Seen {
+    pub(super) fn seen(&self) -> WatchState {
         self.lock().clone()
     }
 
@@ -170,7 +170,7 @@ impl Watch {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, WatchState> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,7 +6,7 @@ use scylla::deserialize::{DeserializationError, TypeCheckError};
 use scylla::frame::response::result::{ColumnSpec, ColumnType, NativeType};
 use scylla::response::query_result::{QueryResult, QueryRowsResult};
 
-use super::about::About;
+use super::info::StatementInfo;
 use super::mismatch;
 use super::named_columns::{NamedColumns, cells};
 use crate::row::OwnedRow;
@@ -22,7 +22,7 @@ pub(super) enum Answer<T> {
 }
 
 /// The answer to one conditional statement.
-pub(super) fn of_one<R: OwnedRow>(about: &About, result: QueryResult) -> Result<Answer<Option<R>>, Error> {
+pub(super) fn of_one<R: OwnedRow>(about: &StatementInfo, result: QueryResult) -> Result<Answer<Option<R>>, Error> {
     match of_batch(about, result)? {
         Answer::Applied => Ok(Answer::Applied),
         Answer::NotApplied(rows) => Ok(Answer::NotApplied(rows.into_iter().next())),
@@ -30,7 +30,7 @@ pub(super) fn of_one<R: OwnedRow>(about: &About, result: QueryResult) -> Result<
 }
 
 /// The answer to a batch with conditional statements in it: one row for each that is there.
-pub(super) fn of_batch<R: OwnedRow>(about: &About, result: QueryResult) -> Result<Answer<Vec<R>>, Error> {
+pub(super) fn of_batch<R: OwnedRow>(about: &StatementInfo, result: QueryResult) -> Result<Answer<Vec<R>>, Error> {
     let silent =
         || Error::new(ErrorKind::Server, about.attempted.clone(), "the answer does not say whether it was applied");
     let rows = result.into_rows_result().map_err(|error| silent().with_source(error))?;

@@ -10,7 +10,7 @@ use scylla::errors::PrepareError;
 use scylla::statement::prepared::PreparedStatement;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::About;
+use super::StatementInfo;
 use super::batch::{Keys, Kinds};
 use super::prepared::Prepared;
 use super::table_check::TableIds;
@@ -20,12 +20,12 @@ use crate::{Error, ErrorKind, Session, classify};
 /// How many statements are kept. A program has a few dozen; more are texts with literals in them.
 pub(crate) const STATEMENTS_KEPT: usize = 1_000;
 
-type Preparing = Shared<BoxFuture<'static, Result<Arc<Prepared>, Failure>>>;
+type Preparing = Shared<BoxFuture<'static, Result<Arc<Prepared>, PrepareFailure>>>;
 
 /// The prepared statements of a session.
 #[derive(Default)]
 pub(crate) struct Cache {
-    kept: Mutex<Kept>,
+    kept: Mutex<CachedStatements>,
     keys: Keys,
     kinds: Kinds,
     /// Statements that are kept here or in use elsewhere.
@@ -41,7 +41,7 @@ struct Registry {
 }
 
 #[derive(Default)]
-struct Kept {
+struct CachedStatements {
     by_text: HashMap<Arc<str>, Entry>,
     /// Counts what is asked for, so that the one asked for longest ago can be found.
     clock: u64,
@@ -53,7 +53,7 @@ struct Entry {
 }
 
 #[derive(Clone)]
-enum Failure {
+enum PrepareFailure {
     Driver(PrepareError),
     /// Not prepared after that long.
     Timeout(Duration),
@@ -63,7 +63,12 @@ enum Failure {
 impl Cache {
     /// Gives the statement prepared, or prepares it: once, however many ask at the same time, and to its end even if they
     /// all stop waiting. A failure is not kept.
-    pub(super) async fn prepared(&self, session: &Session, text: &str, about: &About) -> Result<Arc<Prepared>, Error> {
+    pub(super) async fn prepared(
+        &self,
+        session: &Session,
+        text: &str,
+        about: &StatementInfo,
+    ) -> Result<Arc<Prepared>, Error> {
         let preparing = self.join(text, || {
             let table = about.table().map(|(keyspace, table)| (keyspace.to_owned(), table.to_owned()));
             prepare(session, text, table)
@@ -72,7 +77,12 @@ impl Cache {
     }
 
     /// The text as the server prepares it now, because values did not fit it: prepared anew, at most once a second.
-    pub(super) async fn checked(&self, session: &Session, text: &str, about: &About) -> Result<Arc<Prepared>, Error> {
+    pub(super) async fn checked(
+        &self,
+        session: &Session,
+        text: &str,
+        about: &StatementInfo,
+    ) -> Result<Arc<Prepared>, Error> {
         let kept = self.prepared(session, text, about).await?;
         if !kept.begins_check() {
             return Ok(kept);
@@ -155,7 +165,7 @@ impl Cache {
         Ok(preparing)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, CachedStatements> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -170,11 +180,11 @@ fn prepare(session: &Session, text: &str, table: Option<(String, String)>) -> Re
         let table_id = table_id.await;
         Ok(session.statements().enter(Prepared::new(statement, table, table_id)))
     });
-    Ok(async { task.await.unwrap_or(Err(Failure::Stopped)) }.boxed().shared())
+    Ok(async { task.await.unwrap_or(Err(PrepareFailure::Stopped)) }.boxed().shared())
 }
 
 /// Repeated as a read is: preparing a statement twice does no harm.
-async fn attempts(session: &Session, in_flight: &InFlight, text: &str) -> Result<PreparedStatement, Failure> {
+async fn attempts(session: &Session, in_flight: &InFlight, text: &str) -> Result<PreparedStatement, PrepareFailure> {
     let began = Instant::now();
     let deadline = began + session.call_timeout();
     for repeats in 0.. {
@@ -182,8 +192,8 @@ async fn attempts(session: &Session, in_flight: &InFlight, text: &str) -> Result
         // The driver prepares on every peer and waits for the slowest.
         let failure = match timeout_at(timeout, in_flight.driver().prepare(text)).await {
             Ok(Ok(prepared)) => return Ok(prepared),
-            Ok(Err(error)) => Failure::Driver(error),
-            Err(_) => Failure::Timeout(began.elapsed()),
+            Ok(Err(error)) => PrepareFailure::Driver(error),
+            Err(_) => PrepareFailure::Timeout(began.elapsed()),
         };
         let due = Instant::now() + session.retry().wait(repeats);
         if !failure.may_pass() || due >= deadline || !session.retry().budget.repeat(session.age(due)) {
@@ -191,10 +201,10 @@ async fn attempts(session: &Session, in_flight: &InFlight, text: &str) -> Result
         }
         sleep_until(due).await;
     }
-    Err(Failure::Timeout(began.elapsed()))
+    Err(PrepareFailure::Timeout(began.elapsed()))
 }
 
-impl Failure {
+impl PrepareFailure {
     fn may_pass(&self) -> bool {
         match self {
             Self::Driver(error) => classify::prepare_may_pass(error),
@@ -224,7 +234,7 @@ mod tests {
     }
 
     fn failed() -> Result<Preparing, Error> {
-        let failed = futures::future::ready(Err(Failure::Timeout(Duration::ZERO))).boxed().shared();
+        let failed = futures::future::ready(Err(PrepareFailure::Timeout(Duration::ZERO))).boxed().shared();
         let _ = failed.clone().now_or_never();
         Ok(failed)
     }

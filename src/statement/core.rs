@@ -9,10 +9,10 @@ use scylla::response::query_result::QueryResult;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::prepared::PreparedStatement;
 
-use super::cells::{self, Cells, Serialised};
 use super::markers::Markers;
 use super::prepared::Prepared;
-use super::{About, by_rule_in_words, mismatch, value_types};
+use super::serialized::{self, BoundValues, SerializedView};
+use super::{StatementInfo, by_rule_in_words, mismatch, value_types};
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::execute::{Call, Request};
 use crate::options::CallOptions;
@@ -86,7 +86,7 @@ impl Core {
 
     /// What a write without a condition answers; with one that the parser could not see, it would say whether it was
     /// applied, and nobody would look.
-    pub(super) fn expect_no_rows(about: &About, answer: QueryResult) -> Result<(), Error> {
+    pub(super) fn expect_no_rows(about: &StatementInfo, answer: QueryResult) -> Result<(), Error> {
         if !answer.is_rows() {
             return Ok(());
         }
@@ -115,7 +115,7 @@ impl Core {
     /// Refuses a table that values like these do not fit, for a type whose name does not tell.
     pub(crate) fn check_sample(&self, values: &impl SerializeRow) -> Result<(), Error> {
         let columns = self.prepared.get_variable_col_specs();
-        cells::append(columns.as_slice(), values, &mut Vec::new())
+        serialized::append(columns.as_slice(), values, &mut Vec::new())
             .map_err(|error| self.unbindable(self.preparing(), error))?;
         Ok(())
     }
@@ -129,7 +129,7 @@ impl Core {
         Ok(Read { call: Arc::clone(&self.call), request, fingerprint })
     }
 
-    fn bind_serialised(&self, values: &Serialised) -> Result<Request, Error> {
+    fn bind_serialised(&self, values: &BoundValues) -> Result<Request, Error> {
         let mut bound = self.prepared.clone().bind(values).map_err(|error| self.unbindable(self.attempted(), error))?;
         let cells = values.cells();
         if let Some(rows) = self.limit(cells) {
@@ -146,8 +146,8 @@ impl Core {
         Ok(row)
     }
 
-    fn serialised(&self, values: &impl SerializeRow) -> Result<Serialised, Error> {
-        Serialised::by(|buffer| self.append_values(values, buffer))
+    fn serialised(&self, values: &impl SerializeRow) -> Result<BoundValues, Error> {
+        BoundValues::by(|buffer| self.append_values(values, buffer))
     }
 
     /// Appends the values as they are sent, checked, and returns how many they are. After an error `buffer` may hold some of
@@ -160,7 +160,7 @@ impl Core {
         let options = &self.call.options;
         let start = buffer.len();
         let count = if options.ttl.is_none() && options.timestamp.is_none() {
-            cells::append(columns.as_slice(), values, buffer)
+            serialized::append(columns.as_slice(), values, buffer)
                 .map_err(|error| self.unbindable(self.attempted(), error))?
         } else {
             let inserted = self.inserted()?;
@@ -171,12 +171,12 @@ impl Core {
                 .map(|(_, column)| column.clone())
                 .collect();
             let mut given = Vec::new();
-            let count = cells::append(&columns, values, &mut given)
+            let count = serialized::append(&columns, values, &mut given)
                 .map_err(|error| self.unbindable(self.attempted(), error))?;
-            Cells::of(&given, count).append_with(&inserted, buffer);
+            SerializedView::of(&given, count).append_with(&inserted, buffer);
             count + inserted.len()
         };
-        self.check(Cells::of(buffer.get(start..).unwrap_or_default(), count))?;
+        self.check(SerializedView::of(buffer.get(start..).unwrap_or_default(), count))?;
         Ok(count)
     }
 
@@ -210,7 +210,7 @@ impl Core {
         Ok(inserted)
     }
 
-    fn check(&self, cells: Cells<'_>) -> Result<(), Error> {
+    fn check(&self, cells: SerializedView<'_>) -> Result<(), Error> {
         let columns = self.prepared.get_variable_col_specs();
         if cells.count() != columns.len() {
             let problem =
@@ -235,7 +235,7 @@ impl Core {
     }
 
     /// What a value can break beside the sizes.
-    fn hold_to_rules(&self, cells: Cells<'_>, now: SystemTime) -> Result<(), Error> {
+    fn hold_to_rules(&self, cells: SerializedView<'_>, now: SystemTime) -> Result<(), Error> {
         let refused = |rule, given: String| Err(self.refused(ErrorKind::Value, rule, &given));
         let number = |index: &usize| number(cells.value(*index)?);
         for ttl in self.markers.ttl.iter().filter_map(number) {
@@ -271,7 +271,7 @@ impl Core {
     }
 
     /// The page size that a bound LIMIT asks for.
-    fn limit(&self, cells: Cells<'_>) -> Option<i32> {
+    fn limit(&self, cells: SerializedView<'_>) -> Option<i32> {
         let rows = number(cells.value(self.markers.limit?)?)?;
         let page = i64::from(self.prepared.get_page_size());
         i32::try_from(rows.clamp(1, page))

@@ -5,7 +5,7 @@ use keyspaces_cql::value::most_digits;
 use keyspaces_cql::{Span, Statement, UserTypes, rules};
 use scylla::frame::response::result::{CollectionType, ColumnSpec, ColumnType, NativeType};
 
-use super::cells::Cells;
+use super::serialized::SerializedView;
 
 /// Indexes of bind markers, in the order in which values are bound.
 #[derive(Debug, Default)]
@@ -71,7 +71,7 @@ impl Markers {
     }
 
     /// The marker whose value has more digits than the service takes, and how many it has.
-    pub(super) fn too_many_digits(&self, cells: Cells<'_>) -> Option<(usize, usize)> {
+    pub(super) fn too_many_digits(&self, cells: SerializedView<'_>) -> Option<(usize, usize)> {
         // So many bytes have at most 36 digits, and counting allocates.
         const NEVER_TOO_MANY: usize = 15;
         let mut digits = self.numbers.iter().filter_map(|(index, of)| {
@@ -82,7 +82,7 @@ impl Markers {
     }
 
     /// How many keys the lists after IN make, multiplied.
-    pub(super) fn subqueries(&self, cells: Cells<'_>) -> usize {
+    pub(super) fn subqueries(&self, cells: SerializedView<'_>) -> usize {
         let bound = self.lists.iter().map(|index| {
             let count = cells.value(*index).and_then(|list| list.first_chunk::<4>());
             count.map_or(1, |count| u32::from_be_bytes(*count) as usize)
@@ -168,7 +168,7 @@ mod tests {
     fn lists_after_in_multiply_with_those_in_the_text() {
         let found = markers("SELECT a FROM ks.t WHERE a IN ? AND b IN (1, 2)", &[list_of_ints()]);
         let value = [&[0, 0, 0, 8][..], &[0, 0, 0, 51], &[0; 4]].concat();
-        assert_eq!(found.subqueries(Cells::of(&value, 1)), 102);
+        assert_eq!(found.subqueries(SerializedView::of(&value, 1)), 102);
     }
 
     fn list_of_ints() -> ColumnType<'static> {

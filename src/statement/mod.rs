@@ -1,13 +1,12 @@
 //! Prepared statements, typed by their effect.
 
-mod about;
 mod answer;
 mod batch;
 mod cache;
-mod cells;
 mod conditional;
 mod core;
 mod increment;
+mod info;
 mod markers;
 mod mismatch;
 mod named_columns;
@@ -18,6 +17,7 @@ mod query;
 mod refused;
 mod resolve;
 mod select;
+mod serialized;
 pub(crate) mod table_check;
 mod touched;
 mod value_types;
@@ -28,13 +28,12 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-pub(crate) use self::about::{About, summary};
 pub use self::batch::{ConditionalBatch, LoggedBatch, UnloggedBatch};
 pub(crate) use self::cache::Cache;
-pub(crate) use self::cells::Cells;
 pub use self::conditional::{Conditional, Outcome};
 pub(crate) use self::core::Core;
 pub use self::increment::Increment;
+pub(crate) use self::info::{StatementInfo, summary};
 pub(crate) use self::mismatch::{advice_on_columns, advice_on_row, of_columns, of_row};
 pub(crate) use self::named_columns::NamedColumns;
 pub use self::named_values::NamedValues;
@@ -42,6 +41,7 @@ pub use self::prepare_all::Statements;
 pub use self::query::Query;
 pub(crate) use self::refused::{by_rule, by_rule_in_words};
 pub use self::select::Select;
+pub(crate) use self::serialized::SerializedView;
 pub use self::values::Values;
 pub use self::write::Write;
 use crate::execute::Call;
@@ -58,7 +58,7 @@ pub(crate) async fn prepare<S: Statement>(session: &Session, text: &str) -> Resu
 
 async fn prepare_with<S: Statement>(session: &Session, text: &str, options: CallOptions) -> Result<S, Error> {
     let began = Instant::now();
-    let (about, text) = About::check(text, session, &[S::EFFECT])?;
+    let (about, text) = StatementInfo::check(text, session, &[S::EFFECT])?;
     let call = Arc::new(Call::new(session, about, options));
     let kept = session.statements().prepared(session, &text, &call.about).await?;
     match Core::of(Arc::clone(&call), Arc::clone(&kept), S::EFFECT).and_then(S::new) {

@@ -19,7 +19,7 @@ pub(crate) struct NamedColumns {
 }
 
 /// The cells of a row, each with its bytes unless it is null.
-pub(super) type Cells<'r> = Vec<Option<FrameSlice<'r>>>;
+pub(super) type NamedCells<'r> = Vec<Option<FrameSlice<'r>>>;
 
 impl NamedColumns {
     /// Leaves out `except`, and each column that the type check of `R` does not know. A tuple knows no names: it has to have
@@ -40,7 +40,7 @@ impl NamedColumns {
         Ok(named)
     }
 
-    pub(super) fn read<R: OwnedRow>(&self, row: &Cells<'_>) -> Result<R, DeserializationError> {
+    pub(super) fn read<R: OwnedRow>(&self, row: &NamedCells<'_>) -> Result<R, DeserializationError> {
         let mut bytes = Vec::new();
         for cell in self.kept.iter().map(|index| row.get(*index).copied().flatten()) {
             let slice = cell.map(|cell| cell.as_slice());
@@ -68,7 +68,7 @@ impl NamedColumns {
 }
 
 /// The cells of a row, whatever their types.
-pub(super) fn cells<'r>(row: ColumnIterator<'r, '_>) -> Result<Cells<'r>, DeserializationError> {
+pub(super) fn cells<'r>(row: ColumnIterator<'r, '_>) -> Result<NamedCells<'r>, DeserializationError> {
     row.map(|cell| cell.map(|cell| cell.slice)).collect()
 }
 

@@ -28,9 +28,9 @@ use thiserror::Error;
 /// A name that the statement does not have, and one of the statement that has no value, is an error of kind
 /// [`Type`](crate::ErrorKind::Type) when it is bound.
 #[derive(Default)]
-pub struct NamedValues<'v>(Vec<(&'v str, Value<'v>)>);
+pub struct NamedValues<'v>(Vec<(&'v str, BoxedValue<'v>)>);
 
-type Value<'v> = Box<dyn SerializeValue + Send + Sync + 'v>;
+type BoxedValue<'v> = Box<dyn SerializeValue + Send + Sync + 'v>;
 
 /// Names that do not fit a statement.
 #[derive(Debug, Error)]

@@ -9,7 +9,7 @@ use scylla::statement::prepared::PreparedStatement;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::about::About;
+use super::info::StatementInfo;
 use super::markers::Markers;
 
 /// How often a text is prepared anew because values do not fit it.
@@ -55,7 +55,7 @@ impl Prepared {
     }
 
     /// Its bind markers; `about` is of the same text.
-    pub(super) fn markers(&self, about: &About) -> Arc<Markers> {
+    pub(super) fn markers(&self, about: &StatementInfo) -> Arc<Markers> {
         let markers = self.markers.get_or_init(|| {
             let key = self.statement.get_variable_pk_indexes().iter().map(|key| key.index.into()).collect();
             Arc::new(Markers::of(about.tree(), self.statement.get_variable_col_specs().as_slice(), key))

@@ -61,7 +61,7 @@ pub(super) fn first_words(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::About;
+    use super::super::StatementInfo;
     use super::*;
     use crate::migrate::Migrations;
 
@@ -75,7 +75,7 @@ mod tests {
     ];
 
     fn told(text: &str, wanted: &[Effect]) -> String {
-        About::read(text, false, wanted).expect_err(text).to_string()
+        StatementInfo::read(text, false, wanted).expect_err(text).to_string()
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
             assert!(migration.ends_with(&format!("line 1, column 1: {words}")), "{migration}");
             let definitions = keyspaces_cql::Definitions::parse(text).unwrap_err().to_string();
             assert!(definitions.ends_with(words), "{definitions}");
-            About::read(text, true, &[Effect::Write]).expect("a plain Cassandra has it");
+            StatementInfo::read(text, true, &[Effect::Write]).expect("a plain Cassandra has it");
         }
     }
 

@@ -12,8 +12,8 @@ use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
 
 use super::batch::{Key, key_of};
-use super::cells::{Cells, Value};
 use super::named_columns::{NamedColumns, cells};
+use super::serialized::{SerializedValue, SerializedView};
 use super::touched::Touched;
 use super::{Conditional, Outcome, Select, mismatch, prepare_with};
 use crate::options::CallOptions;
@@ -44,11 +44,11 @@ pub(crate) async fn resolve<V: SerializeRow, R: OwnedRow>(
         timestamp: None,
         ..call.options.clone()
     };
-    let read: Select<Cells<'static>, Row> = prepare_with(&call.session, &question.text, options).await?;
-    let written = Cells::of(&bytes, count);
+    let read: Select<SerializedView<'static>, Row> = prepare_with(&call.session, &question.text, options).await?;
+    let written = SerializedView::of(&bytes, count);
     let mut key = Vec::new();
     question.key.iter().filter_map(|index| written.iter().nth(*index)).for_each(|value| value.append_to(&mut key));
-    let mut request = read.core.bind(&Cells::of(&key, question.key.len()))?;
+    let mut request = read.core.bind(&SerializedView::of(&key, question.key.len()))?;
     let (page, _) = execute::page(&read.core.call, &mut request, &DriverState::start()).await?;
     let page = rows_of(&read.core.call, page)?;
     question.answer(&page, written).map_err(|problem| problem.into_error(&call.about.attempted))
@@ -133,7 +133,7 @@ impl<'t> Question<'t> {
     fn answer<R: OwnedRow>(
         &self,
         page: &QueryRowsResult,
-        written: Cells<'_>,
+        written: SerializedView<'_>,
     ) -> Result<Outcome<Option<R>>, Unresolved> {
         let columns = page.column_specs();
         let columns = columns.as_slice();
@@ -147,12 +147,12 @@ impl<'t> Question<'t> {
                 continue;
             };
             let is_there = match written.iter().nth(*marker) {
-                Some(Value::Bytes(bytes)) => {
+                Some(SerializedValue::Bytes(bytes)) => {
                     values_compared += 1;
                     stored(index) == Some(bytes)
                 }
-                Some(Value::Null) => stored(index).is_none(),
-                Some(Value::Unset) | None => true,
+                Some(SerializedValue::Null) => stored(index).is_none(),
+                Some(SerializedValue::Unset) | None => true,
             };
             if !is_there {
                 let told = columns.get(..self.told.unwrap_or(columns.len())).unwrap_or(columns);

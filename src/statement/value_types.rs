@@ -169,9 +169,9 @@ fn fitting(name: &str) -> Option<&'static [NativeType]> {
     KNOWN.iter().find(|(known, _)| known() == name).map(|(_, fits)| *fits)
 }
 
-type Known = (fn() -> &'static str, &'static [NativeType]);
+type KnownType = (fn() -> &'static str, &'static [NativeType]);
 
-static KNOWN: &[Known] = &[
+static KNOWN: &[KnownType] = &[
     (type_name::<bool>, &[NativeType::Boolean]),
     (type_name::<i8>, &[NativeType::TinyInt]),
     (type_name::<i16>, &[NativeType::SmallInt]),

@@ -13,4 +13,4 @@ pub use self::pages::{Page, Pages};
 pub use self::paging_state::PagingState;
 pub use self::raw_pages::{RawPage, RawPages};
 pub use self::rows::Rows;
-pub(crate) use self::sealed::{Fingerprint, Sealed, TextHash};
+pub(crate) use self::sealed::{Fingerprint, SealedBytes, TextHash};

@@ -3,8 +3,8 @@ use std::str::FromStr;
 
 use scylla::response::PagingState as DriverState;
 
-use super::sealed::{Fingerprint, Sealed};
-use crate::statement::About;
+use super::sealed::{Fingerprint, SealedBytes};
+use crate::statement::StatementInfo;
 use crate::{Error, ErrorKind};
 
 /// Where the next page of a read begins: opaque, of a fixed form, and good after a restart of the program.
@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind};
 /// How long Keyspaces honours one is not documented.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct PagingState {
-    sealed: Sealed,
+    sealed: SealedBytes,
 }
 
 const READING: &str = "reading a paging state";
@@ -34,15 +34,15 @@ impl PagingState {
     ///
     /// [`Cursor`](ErrorKind::Cursor) if they are no paging state of this crate, or were cut or changed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        Ok(Self { sealed: Sealed::read(READING, bytes)? })
+        Ok(Self { sealed: SealedBytes::read(READING, bytes)? })
     }
 
     pub(super) fn seal(of: &Fingerprint, state: &DriverState) -> Self {
         let state = state.as_bytes_slice().map(|bytes| &**bytes).unwrap_or_default();
-        Self { sealed: Sealed::new(of, state) }
+        Self { sealed: SealedBytes::new(of, state) }
     }
 
-    pub(super) fn open(&self, of: &Fingerprint, about: &About) -> Result<DriverState, Error> {
+    pub(super) fn open(&self, of: &Fingerprint, about: &StatementInfo) -> Result<DriverState, Error> {
         if self.sealed.fingerprint() == *of {
             return Ok(DriverState::new_from_raw_bytes(self.sealed.inner()));
         }
@@ -78,13 +78,13 @@ impl fmt::Debug for PagingState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statement::Cells;
+    use crate::statement::SerializedView;
     use crate::stream::TextHash;
 
     const TEXT: &str = "SELECT name FROM shop.names WHERE id = ?";
 
     fn fingerprint(text: &str, values: &[u8]) -> Fingerprint {
-        Fingerprint::new(TextHash::of(text), Cells::of(values, 1))
+        Fingerprint::new(TextHash::of(text), SerializedView::of(values, 1))
     }
 
     fn sealed() -> PagingState {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     fn opened(state: &PagingState, text: &str, values: &[u8]) -> Result<DriverState, Error> {
-        state.open(&fingerprint(text, values), &About::unread("SELECT FROM shop.names"))
+        state.open(&fingerprint(text, values), &StatementInfo::unread("SELECT FROM shop.names"))
     }
 
     #[test]

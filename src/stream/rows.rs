@@ -29,19 +29,19 @@ use crate::row::OwnedRow;
 /// `'v` is how long the values live that are bound: `'static` for those of a [`Select`](crate::Select), which are bound at
 /// once, and those of the caller for [`Session::rows`](crate::Session::rows), whose text has to be prepared before.
 pub struct Rows<'v, R> {
-    state: State<'v, R>,
+    state: RowsState<'v, R>,
 }
 
-enum State<'v, R> {
+enum RowsState<'v, R> {
     /// Not polled yet.
-    Fresh(Source<'v>),
+    Fresh(RowsSource<'v>),
     /// Gives the rows, one each time that it is polled and does not have to wait for the server.
-    Reading(BoxFuture<'v, Result<(), Error>>, Arc<Given<R>>),
+    Reading(BoxFuture<'v, Result<(), Error>>, Arc<PendingRow<R>>),
     Ended,
 }
 
 /// Where the read comes from.
-enum Source<'v> {
+enum RowsSource<'v> {
     // On the heap: a stream is moved some times before it is polled, and each would copy half a kilobyte.
     Ready(Result<Arc<Read>, Error>),
     Later(BoxFuture<'v, Result<Read, Error>>),
@@ -72,9 +72,9 @@ impl<'v, R: OwnedRow> Rows<'v, R> {
     /// As [`Select::rows`](crate::Select::rows).
     pub async fn try_collect<C: Default + Extend<R>>(mut self) -> Result<C, Error> {
         let mut all = C::default();
-        match std::mem::replace(&mut self.state, State::Ended) {
+        match std::mem::replace(&mut self.state, RowsState::Ended) {
             // Nobody is given a row before all are there, so it needs no future of its own on the heap.
-            State::Fresh(source) => {
+            RowsState::Fresh(source) => {
                 let mut pages = PagesInTurn::of(source).await?;
                 while let Some(page) = pages.next().await? {
                     let mut failed = None;
@@ -91,36 +91,36 @@ impl<'v, R: OwnedRow> Rows<'v, R> {
     }
 
     pub(crate) fn new(read: Result<Read, Error>) -> Self {
-        Self { state: State::Fresh(Source::Ready(read.map(Arc::new))) }
+        Self { state: RowsState::Fresh(RowsSource::Ready(read.map(Arc::new))) }
     }
 
     /// For a read that has to be prepared first, when the stream is polled.
     pub(crate) fn later(read: impl Future<Output = Result<Read, Error>> + Send + 'v) -> Self {
-        Self { state: State::Fresh(Source::Later(Box::pin(read))) }
+        Self { state: RowsState::Fresh(RowsSource::Later(Box::pin(read))) }
     }
 
     fn poll_row(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<R, Error>>> {
-        if matches!(self.state, State::Fresh(_))
-            && let State::Fresh(source) = std::mem::replace(&mut self.state, State::Ended)
+        if matches!(self.state, RowsState::Fresh(_))
+            && let RowsState::Fresh(source) = std::mem::replace(&mut self.state, RowsState::Ended)
         {
-            let given = Arc::new(Given(Mutex::new(None)));
+            let given = Arc::new(PendingRow(Mutex::new(None)));
             let slot = Arc::clone(&given);
             let reading = Box::pin(give_each(source, slot));
-            self.state = State::Reading(reading, given);
+            self.state = RowsState::Reading(reading, given);
         }
-        let State::Reading(reading, given) = &mut self.state else { return Poll::Ready(None) };
+        let RowsState::Reading(reading, given) = &mut self.state else { return Poll::Ready(None) };
         let ended = reading.as_mut().poll(context);
         if let Some(row) = given.slot().take() {
             return Poll::Ready(Some(Ok(row)));
         }
         let ended = ready!(ended);
-        self.state = State::Ended;
+        self.state = RowsState::Ended;
         Poll::Ready(ended.err().map(Err))
     }
 }
 
 /// Gives all rows, one each time that it is polled and has one.
-async fn give_each<R: OwnedRow>(source: Source<'_>, given: Arc<Given<R>>) -> Result<(), Error> {
+async fn give_each<R: OwnedRow>(source: RowsSource<'_>, given: Arc<PendingRow<R>>) -> Result<(), Error> {
     let mut pages = PagesInTurn::of(source).await?;
     while let Some(page) = pages.next().await? {
         // Rows borrow from their page until they are decoded, and a future can hold both. All rows of a page decoded at
@@ -150,10 +150,10 @@ enum Next {
 }
 
 impl PagesInTurn {
-    async fn of(source: Source<'_>) -> Result<Self, Error> {
+    async fn of(source: RowsSource<'_>) -> Result<Self, Error> {
         let read = match source {
-            Source::Ready(read) => read?,
-            Source::Later(read) => Arc::new(read.await?),
+            RowsSource::Ready(read) => read?,
+            RowsSource::Later(read) => Arc::new(read.await?),
         };
         Ok(Self { read, next: Next::First })
     }
@@ -187,9 +187,9 @@ impl PagesInTurn {
 }
 
 /// The row that was given and not yet taken.
-struct Given<R>(Mutex<Option<R>>);
+struct PendingRow<R>(Mutex<Option<R>>);
 
-impl<R> Given<R> {
+impl<R> PendingRow<R> {
     fn slot(&self) -> MutexGuard<'_, Option<R>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -205,7 +205,7 @@ impl<R: OwnedRow> Stream for Rows<'_, R> {
 
 impl<R: OwnedRow> FusedStream for Rows<'_, R> {
     fn is_terminated(&self) -> bool {
-        matches!(self.state, State::Ended)
+        matches!(self.state, RowsState::Ended)
     }
 }
 
@@ -214,6 +214,6 @@ impl<R> Unpin for Rows<'_, R> {}
 
 impl<R> fmt::Debug for Rows<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows").field("has_ended", &matches!(self.state, State::Ended)).finish_non_exhaustive()
+        f.debug_struct("Rows").field("has_ended", &matches!(self.state, RowsState::Ended)).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::statement::Cells;
+use crate::statement::SerializedView;
 use crate::{Error, ErrorKind};
 
 /// The first byte. Another layout gets another number.
@@ -29,7 +29,7 @@ impl TextHash {
 pub(crate) struct Fingerprint([u8; STATEMENT]);
 
 impl Fingerprint {
-    pub(crate) fn new(TextHash(text): TextHash, values: Cells<'_>) -> Self {
+    pub(crate) fn new(TextHash(text): TextHash, values: SerializedView<'_>) -> Self {
         let mut bytes = [0; STATEMENT];
         let values = fnv(values.as_bytes()).to_be_bytes();
         for (byte, hashed) in bytes.iter_mut().zip(text.into_iter().chain(values)) {
@@ -46,11 +46,11 @@ fn fnv(bytes: &[u8]) -> u64 {
 
 /// A version, a [`Fingerprint`], what it is about, and a checksum over all of it.
 #[derive(Clone, Eq, Hash, PartialEq)]
-pub(crate) struct Sealed {
+pub(crate) struct SealedBytes {
     bytes: Vec<u8>,
 }
 
-impl Sealed {
+impl SealedBytes {
     pub(crate) fn new(of: &Fingerprint, inner: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(1 + STATEMENT + inner.len() + WHOLE);
         bytes.push(VERSION);

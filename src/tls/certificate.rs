@@ -13,7 +13,7 @@ const MOST_NAMES: usize = 8;
 
 /// What a server's certificate says.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Leaf {
+pub(crate) struct PeerCertificate {
     /// DNS names, in their order.
     pub(crate) names: Vec<String>,
     /// IP addresses among the names. Keyspaces has none.
@@ -26,7 +26,7 @@ pub(crate) struct Leaf {
     pub(crate) not_after: i64,
 }
 
-impl Leaf {
+impl PeerCertificate {
     /// `None` if it is no certificate.
     pub(crate) fn read(der: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
@@ -86,7 +86,7 @@ impl RefusedCertificate {
         wanted: &ServerName<'_>,
         now: UnixTime,
     ) -> Self {
-        let leaf = Leaf::read(end_entity).unwrap_or_default();
+        let leaf = PeerCertificate::read(end_entity).unwrap_or_default();
         let (problem, advice) = match &cause {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
                 format!("the certificate is for {}, not for {}", leaf.names_in_words(), wanted.to_str()),
@@ -186,7 +186,7 @@ fn top_issuer(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'
     Some(printable(&top.issuer().to_string()))
 }
 
-fn whose(leaf: &Leaf, not_after: UnixTime) -> &'static str {
+fn whose(leaf: &PeerCertificate, not_after: UnixTime) -> &'static str {
     if i64::try_from(not_after.as_secs()) == Ok(leaf.not_after) {
         "the certificate"
     } else {

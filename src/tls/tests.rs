@@ -264,5 +264,5 @@ async fn the_root_of_a_chain_is_found_by_its_subject() {
     let stream = connector.connect(name, stream).await.unwrap();
     let chain = stream.get_ref().1.peer_certificates().unwrap();
     assert_eq!(trust.root_of(chain).as_deref(), Some("CN=Test CA"));
-    assert_eq!(Leaf::read(&chain[0]).unwrap().names, [NAME]);
+    assert_eq!(PeerCertificate::read(&chain[0]).unwrap().names, [NAME]);
 }

@@ -27,7 +27,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::judge::judge_all;
-use crate::parser::{Reading, read_script, read_script_of_cassandra};
+use crate::parser::{ScriptStatement, read_script, read_script_of_cassandra};
 use crate::reserved::is_reserved_no_more;
 use crate::rules::Rule;
 use crate::table::TableProblem;
@@ -161,7 +161,7 @@ impl Converter {
         }
     }
 
-    fn reading(&mut self, reading: Reading) {
+    fn reading(&mut self, reading: ScriptStatement) {
         for error in reading.recovered.iter().chain(reading.statement.as_ref().err()) {
             let what = format!("this cannot be read: {}", error.problem);
             self.tell(Action::Decide, error.span, what, "Correct it, and convert the schema again.", None);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::Judge;
 use crate::rules;
 use crate::statement::{Batch, BatchKind, InsertContent, Modification, Operator, Relation, Term, TermKind};
-use crate::tree::{Part, Tree};
+use crate::tree::{Tree, TreePart};
 use crate::value::{Value, serialize};
 use crate::{KnownColumn, KnownTable};
 
@@ -157,7 +157,7 @@ fn named_by(relations: &[Relation]) -> Option<BTreeMap<&str, String>> {
 fn is_literal(term: &Term) -> bool {
     let mut literal = true;
     term.walk(&mut |part| {
-        literal &= !matches!(part, Part::Term(Term { kind: TermKind::Marker(_) | TermKind::Call(_), .. }));
+        literal &= !matches!(part, TreePart::Term(Term { kind: TermKind::Marker(_) | TermKind::Call(_), .. }));
     });
     literal
 }

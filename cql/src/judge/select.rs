@@ -7,7 +7,7 @@ use crate::rules;
 use crate::statement::{
     Call, Comparand, Operator, Ordering, Relation, Select, Selection, Subject, Target, Term, TermKind,
 };
-use crate::tree::{Part, Tree};
+use crate::tree::{Tree, TreePart};
 use crate::{KnownColumn, KnownTable, Name, Span};
 
 pub(super) fn select(judge: &mut Judge<'_>, select: &Select) {
@@ -112,6 +112,6 @@ fn width(relation: &Relation) -> usize {
 
 fn names_a_column(term: &Term) -> bool {
     let mut found = false;
-    term.walk(&mut |part| found |= matches!(part, Part::Term(Term { kind: TermKind::Name(_), .. })));
+    term.walk(&mut |part| found |= matches!(part, TreePart::Term(Term { kind: TermKind::Name(_), .. })));
     found
 }

@@ -7,15 +7,15 @@ use crate::statement::{
     Access, Call, Comparand, ConstantKind, CqlType, CqlTypeKind, NativeType, Operator, Relation, Subject, Target, Term,
     TermKind,
 };
-use crate::tree::{Part, Tree};
+use crate::tree::{Tree, TreePart};
 use crate::{KnownColumn, Name};
 
 /// Every value, function and type in it.
 pub(super) fn parts(judge: &mut Judge<'_>, tree: &impl Tree) {
     tree.walk(&mut |part| match part {
-        Part::Term(term) => check_term(judge, term),
-        Part::Type(cql_type) => check_type(judge, cql_type),
-        Part::Relation(relation) => inequality(judge, relation),
+        TreePart::Term(term) => check_term(judge, term),
+        TreePart::Type(cql_type) => check_type(judge, cql_type),
+        TreePart::Relation(relation) => inequality(judge, relation),
     });
 }
 

@@ -24,7 +24,7 @@ use features::Features;
 
 use crate::allowed::is_ignored_of_a_keyspace;
 use crate::judge::judge_all;
-use crate::parser::{Reading, read_script};
+use crate::parser::{ScriptStatement, read_script};
 use crate::table::TableProblem;
 use crate::{Context, KnownTables, Position, Refusal, Span, Statement, SyntaxError, TableDefinition, Unknown};
 
@@ -108,7 +108,7 @@ struct Linter {
 }
 
 impl Linter {
-    fn reading(&mut self, reading: &Reading) {
+    fn reading(&mut self, reading: &ScriptStatement) {
         reading.recovered.iter().chain(reading.statement.as_ref().err()).for_each(|error| self.syntax(error));
         let Ok(statement) = &reading.statement else { return };
         self.judge(statement);

@@ -3,7 +3,7 @@
 use super::cql_type::{check_type_name, cql_type};
 use super::recovery::{at_end_of_statement, begins_column, begins_option, recover, recovers, skip_item, skip_option};
 use super::select::order;
-use super::term::Place;
+use super::term::TermContext;
 use super::term::term;
 use super::{Parsed, Parser};
 use crate::lexer::TokenKind;
@@ -132,7 +132,7 @@ fn with_option(parser: &mut Parser<'_>) -> Parsed<WithOption> {
 }
 
 fn option_value(parser: &mut Parser<'_>) -> Parsed<Term> {
-    term(parser, Place::OptionValue)
+    term(parser, TermContext::OptionValue)
 }
 
 fn create_table(parser: &mut Parser<'_>, start: Span) -> Parsed<CreateTable> {

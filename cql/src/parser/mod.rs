@@ -23,7 +23,7 @@ use crate::statement::{CqlType, NativeType, Term};
 use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Name, Position, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem};
 
 pub use script::parse_script;
-pub(crate) use script::{Reading, read_script, read_script_of_cassandra};
+pub(crate) use script::{ScriptStatement, read_script, read_script_of_cassandra};
 
 /// Reads one statement, with or without a `;` after it.
 ///

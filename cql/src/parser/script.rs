@@ -15,27 +15,27 @@ pub fn parse_script(text: &str) -> Vec<Result<Statement, SyntaxError>> {
 }
 
 /// One statement of a script as far as it could be read.
-pub(crate) struct Reading {
+pub(crate) struct ScriptStatement {
     pub(crate) statement: Result<Statement, SyntaxError>,
     /// Errors before that of `statement`; what they are about is missing in it.
     pub(crate) recovered: Vec<SyntaxError>,
 }
 
 /// Like [`parse_script`], with all errors of a statement and what could be read beside them.
-pub(crate) fn read_script(text: &str) -> Vec<Reading> {
+pub(crate) fn read_script(text: &str) -> Vec<ScriptStatement> {
     read(text, false)
 }
 
 /// Like [`read_script`], of a text in which words that only Keyspaces and Cassandra 3.11 reserve may be names.
-pub(crate) fn read_script_of_cassandra(text: &str) -> Vec<Reading> {
+pub(crate) fn read_script_of_cassandra(text: &str) -> Vec<ScriptStatement> {
     read(text, true)
 }
 
-fn read(text: &str, of_cassandra: bool) -> Vec<Reading> {
+fn read(text: &str, of_cassandra: bool) -> Vec<ScriptStatement> {
     if text.len() > MAX_TEXT_BYTES {
         let span = Span::new(0, 0);
         let error = SyntaxError { span, position: span.position(text), problem: SyntaxProblem::TooLong };
-        return vec![Reading { statement: Err(error), recovered: Vec::new() }];
+        return vec![ScriptStatement { statement: Err(error), recovered: Vec::new() }];
     }
     let tokens = tokens(text);
     let mut parser = Parser::new(text, &tokens);
@@ -43,7 +43,7 @@ fn read(text: &str, of_cassandra: bool) -> Vec<Reading> {
     script(&mut parser)
 }
 
-pub(super) fn script(parser: &mut Parser<'_>) -> Vec<Reading> {
+pub(super) fn script(parser: &mut Parser<'_>) -> Vec<ScriptStatement> {
     let mut readings = Vec::new();
     loop {
         while parser.accept(TokenKind::Semicolon).is_some() {}
@@ -62,7 +62,7 @@ pub(super) fn script(parser: &mut Parser<'_>) -> Vec<Reading> {
             }
             skip_to_end_of_statement(parser);
         }
-        readings.push(Reading { statement, recovered });
+        readings.push(ScriptStatement { statement, recovered });
     }
 }
 

@@ -1,7 +1,7 @@
 //! SELECT.
 
 use super::relation::{relations, target};
-use super::term::Place;
+use super::term::TermContext;
 use super::term::{integer, term};
 use super::{Parsed, Parser};
 use crate::lexer::TokenKind;
@@ -20,7 +20,7 @@ pub(super) fn select(parser: &mut Parser<'_>) -> Parsed<Select> {
     let table = parser.qualified_name("a table")?;
     let relations = if parser.accept_word("WHERE").is_some() { relations(parser)? } else { Vec::new() };
     let group_by = if parser.accept_words(&["GROUP", "BY"]).is_some() {
-        parser.list_of(|parser| term(parser, Place::Selector))?
+        parser.list_of(|parser| term(parser, TermContext::Selector))?
     } else {
         Vec::new()
     };
@@ -64,7 +64,7 @@ fn begins_selection(parser: &Parser<'_>, word: &str) -> bool {
 }
 
 fn selector(parser: &mut Parser<'_>) -> Parsed<Selector> {
-    let term = term(parser, Place::Selector)?;
+    let term = term(parser, TermContext::Selector)?;
     let alias = if parser.accept_word("AS").is_some() { Some(parser.name("an alias")?) } else { None };
     Ok(Selector { term, alias })
 }

@@ -11,7 +11,7 @@ use crate::statement::{
 
 /// Where a term stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Place {
+pub(super) enum TermContext {
     /// Where a name is no value.
     Value,
     /// In a SELECT, where a name is a column.
@@ -21,14 +21,14 @@ pub(super) enum Place {
 }
 
 pub(super) fn value(parser: &mut Parser<'_>) -> Parsed<Term> {
-    term(parser, Place::Value)
+    term(parser, TermContext::Value)
 }
 
-pub(super) fn term(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
+pub(super) fn term(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
     parser.deeper(|parser| sum(parser, place))
 }
 
-fn sum(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
+fn sum(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
     let first = product(parser, place)?;
     let mut rest = Vec::new();
     loop {
@@ -38,7 +38,7 @@ fn sum(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
             _ => break,
         };
         // The `+ l` of `SET l = [1] + l` belongs to the assignment.
-        if place == Place::Value && is_column_at(parser, 1) {
+        if place == TermContext::Value && is_column_at(parser, 1) {
             break;
         }
         parser.advance();
@@ -47,7 +47,7 @@ fn sum(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
     Ok(chain(first, rest))
 }
 
-fn product(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
+fn product(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
     let first = operand(parser, place)?;
     let mut rest = Vec::new();
     loop {
@@ -63,7 +63,7 @@ fn product(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
     Ok(chain(first, rest))
 }
 
-fn operand(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
+fn operand(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
     let start = parser.span();
     if parser.accept(TokenKind::Minus).is_some() {
         if let Some(kind) = number_here(parser) {
@@ -76,7 +76,7 @@ fn operand(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
     }
     let mut term = primary(parser, place)?;
     let mut levels = 0;
-    while place == Place::Selector && matches!(parser.kind(), TokenKind::Dot | TokenKind::OpenBracket) {
+    while place == TermContext::Selector && matches!(parser.kind(), TokenKind::Dot | TokenKind::OpenBracket) {
         levels += 1;
         if parser.depth + levels > crate::MAX_DEPTH {
             return Err(parser.failure(parser.span(), crate::SyntaxProblem::TooDeep));
@@ -94,7 +94,7 @@ fn operand(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
     Ok(term)
 }
 
-fn primary(parser: &mut Parser<'_>, place: Place) -> Parsed<Term> {
+fn primary(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
     let start = parser.span();
     let constant = |kind, text: String| TermKind::Constant(Constant { kind, text });
     let kind = match parser.kind() {
@@ -149,10 +149,10 @@ pub(super) fn integer(parser: &mut Parser<'_>) -> Parsed<Term> {
 
 /// A number, a string or a marker, without what may follow it.
 pub(super) fn value_without_operators(parser: &mut Parser<'_>) -> Parsed<Term> {
-    operand(parser, Place::Value)
+    operand(parser, TermContext::Value)
 }
 
-fn word_or_call(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
+fn word_or_call(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
     let unquoted = parser.kind() == TokenKind::Word;
     let called = parser.kind_at(1) == TokenKind::OpenParenthesis;
     if unquoted
@@ -170,7 +170,7 @@ fn word_or_call(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
     if called || qualified {
         return call(parser, place);
     }
-    if place == Place::Value {
+    if place == TermContext::Value {
         let field = parser.kind_at(1) == TokenKind::Colon;
         return Err(if field {
             parser.no_name("the name of a field")
@@ -194,7 +194,7 @@ fn constant_word(parser: &Parser<'_>) -> Option<TermKind> {
         .map(|word| TermKind::Constant(Constant { kind: ConstantKind::Boolean, text: word.to_owned() }))
 }
 
-fn call(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
+fn call(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
     let function = if parser.is_word("TOKEN") {
         let span = parser.advance();
         crate::QualifiedName { keyspace: None, name: parser.name_in(span, false) }
@@ -212,7 +212,7 @@ fn call(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
     Ok(TermKind::Call(Box::new(Call { function, arguments })))
 }
 
-fn cast(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
+fn cast(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
     parser.advance();
     parser.expect(TokenKind::OpenParenthesis, "'('")?;
     let term = term(parser, place)?;
@@ -222,7 +222,7 @@ fn cast(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
     Ok(TermKind::Cast(Box::new(Cast { term, to })))
 }
 
-fn terms_until(parser: &mut Parser<'_>, place: Place, end: TokenKind, sign: &str) -> Parsed<Vec<Term>> {
+fn terms_until(parser: &mut Parser<'_>, place: TermContext, end: TokenKind, sign: &str) -> Parsed<Vec<Term>> {
     if parser.accept(end).is_some() {
         return Ok(Vec::new());
     }
@@ -232,7 +232,7 @@ fn terms_until(parser: &mut Parser<'_>, place: Place, end: TokenKind, sign: &str
 }
 
 /// A set, a map or a value of a user-defined type.
-fn braces(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
+fn braces(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
     parser.advance();
     if parser.accept(TokenKind::CloseBrace).is_some() {
         return Ok(TermKind::Set(Vec::new()));
@@ -265,7 +265,7 @@ fn braces(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
     Ok(kind)
 }
 
-fn type_hint(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
+fn type_hint(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
     parser.advance();
     let hint = cql_type(parser)?;
     parser.expect(TokenKind::CloseParenthesis, "')'")?;
@@ -274,7 +274,7 @@ fn type_hint(parser: &mut Parser<'_>, place: Place) -> Parsed<TermKind> {
 }
 
 /// Whether the parenthesis here holds a type that says how to take the value after it.
-fn is_type_hint(parser: &Parser<'_>, place: Place) -> bool {
+fn is_type_hint(parser: &Parser<'_>, place: TermContext) -> bool {
     let mut ahead = 1;
     let mut open = 0_usize;
     let mut parts = false;
@@ -292,7 +292,7 @@ fn is_type_hint(parser: &Parser<'_>, place: Place) -> bool {
         }
         ahead += 1;
     }
-    if place == Place::Value || parts {
+    if place == TermContext::Value || parts {
         // `(null)` and `(true)` are tuples of one, and so is `(NaN)`.
         return parts || parser.is_name_at(1);
     }
@@ -368,9 +368,9 @@ fn chain(first: Term, rest: Vec<(ArithmeticOperator, Term)>) -> Term {
     Term { kind: TermKind::Arithmetic(Box::new(Arithmetic { first, rest })), span }
 }
 
-fn what_is_expected(place: Place) -> &'static str {
+fn what_is_expected(place: TermContext) -> &'static str {
     match place {
-        Place::Value | Place::OptionValue => "a value",
-        Place::Selector => "a column or a value",
+        TermContext::Value | TermContext::OptionValue => "a value",
+        TermContext::Selector => "a column or a value",
     }
 }

@@ -3,7 +3,7 @@
 use super::{Value, scalar};
 use crate::UserTypes;
 use crate::statement::{CqlType, CqlTypeKind, Term, TermKind};
-use crate::tree::{Part, Tree};
+use crate::tree::{Tree, TreePart};
 
 /// The value that a term has in a column of this type.
 ///
@@ -72,7 +72,7 @@ impl Literals<'_> {
 
 pub(crate) fn has_markers(term: &Term) -> bool {
     let mut found = false;
-    term.walk(&mut |part| found |= matches!(part, Part::Term(Term { kind: TermKind::Marker(_), .. })));
+    term.walk(&mut |part| found |= matches!(part, TreePart::Term(Term { kind: TermKind::Marker(_), .. })));
     found
 }
 

@@ -11,7 +11,7 @@ use crate::{Error, ErrorKind};
 
 /// Why a provider gave no credentials that can be used. Told to everyone who waited for it.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum CredentialsFailure {
     Silent(Duration),
     Panicked,
     Empty(&'static str),
@@ -20,7 +20,7 @@ pub(super) enum Failure {
     Provider(Arc<CredentialsError>),
 }
 
-impl Failure {
+impl CredentialsFailure {
     /// `held_expired`: how long ago the credentials that are held expired.
     pub(super) fn to_error(&self, source: &CredentialSource, held_expired: Option<Duration>) -> Error {
         let problem = match held_expired {
@@ -42,7 +42,7 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CredentialsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Silent(limit) => write!(f, "no answer within {}", Rounded(*limit)),

@@ -15,7 +15,7 @@ use aws_credential_types::Credentials;
 use chrono::DateTime;
 use serde_json::Value;
 
-use super::{INITIAL_RESPONSE, Request, Unsignable, answer};
+use super::{INITIAL_RESPONSE, SignedRequest, Unsignable, answer};
 
 #[test]
 #[expect(clippy::print_stdout, reason = "who runs a file of their own wants to see that it was run")]
@@ -76,7 +76,7 @@ fn check_case(case: &Value) -> Result<(), String> {
             Err(format!("must answer\n  {}, answered\n  {}", shown(&wanted), shown(&answer)))
         }
         (Wanted::Answer(_, steps), Ok(_)) => {
-            let request = Request::new(challenge.as_deref(), credentials.access_key_id(), region, time)
+            let request = SignedRequest::new(challenge.as_deref(), credentials.access_key_id(), region, time)
                 .map_err(|refused| refused.to_string())?;
             let secret = credentials.secret_access_key();
             for (step, made) in [

@@ -2,7 +2,7 @@
 
 use super::fields::{Field, Framing};
 use super::records::Record;
-use super::{Cells, Reason};
+use super::{Reason, RecordCells};
 use crate::bulk::value::{Nested, ScalarForm};
 use crate::bulk::{BlobForm, TimestampForm};
 use crate::counted::Counted;
@@ -123,7 +123,7 @@ impl Csv {
         record: &Record<'_>,
         text: &str,
         unescaped: &mut String,
-        cells: &mut Cells<'_>,
+        cells: &mut RecordCells<'_>,
     ) -> Result<(), Reason> {
         let fields = record.fields.list().map_err(Reason::of_record)?;
         let (given, expected) = (fields.len(), cells.columns.len());

@@ -25,12 +25,12 @@ pub(super) struct Field {
 #[derive(Debug, Default)]
 pub(in crate::bulk) struct Fields {
     list: Vec<Field>,
-    fault: Option<Fault>,
+    fault: Option<CsvFault>,
 }
 
 /// Why a record is no CSV.
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+enum CsvFault {
     CutInQuotes,
     /// In the field of this number, from 1.
     TextAfterQuotes(usize),
@@ -38,9 +38,9 @@ enum Fault {
 
 /// Looks for the end of a record. When more bytes are there, it goes on where it was.
 #[derive(Debug)]
-pub(super) struct Scan {
+pub(super) struct RecordScan {
     framing: Framing,
-    state: State,
+    state: CsvState,
     /// The bytes before it were looked at.
     at: usize,
     fields: Fields,
@@ -52,7 +52,7 @@ pub(super) struct Scan {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
+enum CsvState {
     FieldStart,
     Unquoted,
     Quoted,
@@ -64,11 +64,11 @@ enum State {
     },
 }
 
-impl Scan {
+impl RecordScan {
     pub(super) fn new() -> Self {
         Self {
             framing: Framing::Lines,
-            state: State::FieldStart,
+            state: CsvState::FieldStart,
             at: 0,
             fields: Fields::default(),
             start: 0,
@@ -94,12 +94,12 @@ impl Scan {
         };
         while let [first, ..] = bytes[self.at..] {
             match self.state {
-                State::FieldStart if first == quote => {
-                    (self.state, self.at) = (State::Quoted, self.at + 1);
+                CsvState::FieldStart if first == quote => {
+                    (self.state, self.at) = (CsvState::Quoted, self.at + 1);
                     self.start = self.at;
                 }
-                State::FieldStart => self.state = State::Unquoted,
-                State::Unquoted => {
+                CsvState::FieldStart => self.state = CsvState::Unquoted,
+                CsvState::Unquoted => {
                     let found = memchr3(b'\n', delimiter, escape.unwrap_or(delimiter), &bytes[self.at..]);
                     let at = self.at + found.unwrap_or(bytes.len() - self.at);
                     match bytes.get(at) {
@@ -116,24 +116,24 @@ impl Scan {
                         Some(_) => self.escape(at, false),
                     }
                 }
-                State::Quoted => {
+                CsvState::Quoted => {
                     let found = memchr2(quote, escape.unwrap_or(quote), &bytes[self.at..]);
                     let at = self.at + found.unwrap_or(bytes.len() - self.at);
                     match bytes.get(at) {
                         None => self.at = at,
                         Some(byte) if *byte == quote => {
-                            (self.state, self.at, self.closed) = (State::QuoteInQuoted, at + 1, Some(at));
+                            (self.state, self.at, self.closed) = (CsvState::QuoteInQuoted, at + 1, Some(at));
                         }
                         Some(_) => self.escape(at, true),
                     }
                 }
-                State::QuoteInQuoted if first == quote => {
-                    (self.state, self.at, self.closed) = (State::Quoted, self.at + 1, None);
+                CsvState::QuoteInQuoted if first == quote => {
+                    (self.state, self.at, self.closed) = (CsvState::Quoted, self.at + 1, None);
                     self.is_escaped = true;
                 }
-                State::QuoteInQuoted => self.state = State::Unquoted,
-                State::Escaped { quoted } => {
-                    self.state = if quoted { State::Quoted } else { State::Unquoted };
+                CsvState::QuoteInQuoted => self.state = CsvState::Unquoted,
+                CsvState::Escaped { quoted } => {
+                    self.state = if quoted { CsvState::Quoted } else { CsvState::Unquoted };
                     self.at += 1;
                 }
             }
@@ -144,7 +144,7 @@ impl Scan {
     /// Takes in that the input ends after `length` bytes of the record.
     pub(super) fn end_input(&mut self, length: usize) {
         match self.state {
-            State::Quoted | State::Escaped { quoted: true } => self.fault(Fault::CutInQuotes),
+            CsvState::Quoted | CsvState::Escaped { quoted: true } => self.fault(CsvFault::CutInQuotes),
             _ => self.end_field(length),
         }
     }
@@ -155,22 +155,22 @@ impl Scan {
     }
 
     fn begin_field(&mut self) {
-        (self.state, self.start, self.closed, self.is_escaped) = (State::FieldStart, self.at, None, false);
+        (self.state, self.start, self.closed, self.is_escaped) = (CsvState::FieldStart, self.at, None, false);
     }
 
     fn escape(&mut self, at: usize, quoted: bool) {
-        (self.state, self.at, self.is_escaped) = (State::Escaped { quoted }, at + 1, true);
+        (self.state, self.at, self.is_escaped) = (CsvState::Escaped { quoted }, at + 1, true);
     }
 
     fn end_field(&mut self, at: usize) {
         let Self { start, closed, is_escaped, .. } = *self;
         self.fields.list.push(Field { start, end: closed.unwrap_or(at), is_quoted: closed.is_some(), is_escaped });
         if closed.is_some_and(|closed| closed + 1 != at) {
-            self.fault(Fault::TextAfterQuotes(self.fields.list.len()));
+            self.fault(CsvFault::TextAfterQuotes(self.fields.list.len()));
         }
     }
 
-    fn fault(&mut self, fault: Fault) {
+    fn fault(&mut self, fault: CsvFault) {
         self.fields.fault.get_or_insert(fault);
     }
 }
@@ -180,8 +180,8 @@ impl Fields {
     pub(super) fn list(&self) -> Result<&[Field], String> {
         match self.fault {
             None => Ok(&self.list),
-            Some(Fault::CutInQuotes) => Err("ends inside of quotes; it may have been cut".to_owned()),
-            Some(Fault::TextAfterQuotes(field)) => Err(format!("has more text after the quotes of field {field}")),
+            Some(CsvFault::CutInQuotes) => Err("ends inside of quotes; it may have been cut".to_owned()),
+            Some(CsvFault::TextAfterQuotes(field)) => Err(format!("has more text after the quotes of field {field}")),
         }
     }
 

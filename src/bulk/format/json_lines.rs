@@ -1,6 +1,6 @@
 //! A JSON object in each line, as `SELECT JSON` gives them and `INSERT JSON` takes them.
 
-use super::{Cells, Reason, RowCells};
+use super::{Reason, RecordCells, RowCells};
 use crate::bulk::value::json::{append_from_json, write_json};
 use crate::bulk::value::{ScalarForm, append_json_name, is_null, json_name, object_of};
 use crate::bulk::{BlobForm, TimestampForm};
@@ -55,7 +55,7 @@ impl JsonLines {
         self
     }
 
-    pub(super) fn read(&self, record: &str, cells: &mut Cells<'_>) -> Result<(), Reason> {
+    pub(super) fn read(&self, record: &str, cells: &mut RecordCells<'_>) -> Result<(), Reason> {
         let members = object_of(record).map_err(Reason::of_record)?;
         let columns = cells.columns;
         let is_column = |name: &str| columns.iter().any(|column| column.name == name || column.name == json_name(name));

@@ -217,7 +217,7 @@ impl RecordReader {
     /// Appends the cells of a record.
     pub(super) fn read(&mut self, record: &Record<'_>, columns: &[Column], out: &mut Vec<u8>) -> Result<(), Reason> {
         let Ok(text) = std::str::from_utf8(record.bytes) else { return Err(self.no_utf_8(record)) };
-        let mut cells = Cells { columns, nulls: self.nulls, bytes: out };
+        let mut cells = RecordCells { columns, nulls: self.nulls, bytes: out };
         match &self.format {
             TextFormat::Csv(csv) => csv.read(record, text, &mut self.unescaped, &mut cells),
             TextFormat::JsonLines(lines) => lines.read(text, &mut cells),
@@ -234,13 +234,13 @@ impl RecordReader {
 }
 
 /// The cells of a row that is being read.
-pub(super) struct Cells<'c> {
+pub(super) struct RecordCells<'c> {
     pub(super) columns: &'c [Column],
     pub(super) nulls: Nulls,
     pub(super) bytes: &'c mut Vec<u8>,
 }
 
-impl Cells<'_> {
+impl RecordCells<'_> {
     pub(super) fn null(&mut self, index: usize) -> Result<(), Reason> {
         let column = self.columns.get(index).ok_or_else(|| Reason::of_record("has too many fields"))?;
         // Whether a key may be null depends on the row, and is seen when it is measured.

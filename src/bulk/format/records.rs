@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use crc32fast::Hasher;
 use memchr::memchr_iter;
 
-use super::fields::{Fields, Framing, Scan};
+use super::fields::{Fields, Framing, RecordScan};
 
 /// A row has at most 1 MB (DG:quotas), which is 2 MB in hexadecimal digits.
 const MOST_RECORD_BYTES: usize = 8 * 1024 * 1024;
@@ -22,7 +22,7 @@ pub(in crate::bulk) const COMMENT: &[u8] = b"#!keyspaces ";
 pub(in crate::bulk) struct Records {
     input: Box<dyn Read + Send>,
     framing: Framing,
-    scan: Scan,
+    scan: RecordScan,
     buffer: Vec<u8>,
     /// What of the buffer was read and not given yet.
     start: usize,
@@ -58,7 +58,7 @@ impl Records {
         Self {
             input,
             framing,
-            scan: Scan::new(),
+            scan: RecordScan::new(),
             buffer: vec![0; BUFFER_BYTES],
             start: 0,
             end: 0,

@@ -14,11 +14,11 @@ use crate::Error;
 use crate::bulk::Nulls;
 use crate::bulk::checkpoint::Resume;
 use crate::bulk::chunk::{Chunk, Chunks, ReadRow, RowPosition};
-use crate::bulk::format::{Cells, Position, Reason, RowCells};
+use crate::bulk::format::{Position, Reason, RecordCells, RowCells};
 use crate::bulk::input::{FileIdentity, Input, InputFile, changed};
 use crate::bulk::rejected::RejectedRow;
 use crate::bulk::row::{RowValues, write_units};
-use crate::bulk::table::{Column, Table};
+use crate::bulk::table::{Column, DescribedTable};
 use crate::bulk::value::append_json_name;
 use crate::bulk::value::json::write_json;
 
@@ -92,7 +92,7 @@ impl ParquetFiles {
     /// Sends all rows, chunk by chunk, until there are no more or nobody takes them.
     pub(in crate::bulk) fn send(
         mut self,
-        table: &Table,
+        table: &DescribedTable,
         columns: &[Column],
         nulls: Nulls,
         resume: Option<&Resume>,
@@ -106,7 +106,7 @@ impl ParquetFiles {
 
     fn try_send(
         &mut self,
-        table: &Table,
+        table: &DescribedTable,
         columns: &[Column],
         nulls: Nulls,
         resume: Option<&Resume>,
@@ -161,7 +161,7 @@ pub(super) fn read_row(
     bytes: &mut Vec<u8>,
 ) -> Result<Option<Reason>, Error> {
     let mut reason = None;
-    let mut cells = Cells { columns, nulls, bytes };
+    let mut cells = RecordCells { columns, nulls, bytes };
     open.take_row(|index, value| {
         let read = match value {
             Value::Null => cells.null(index),
@@ -179,7 +179,7 @@ fn measured(
     open: &mut OpenFile,
     format: &Parquet,
     columns: &[Column],
-    table: &Table,
+    table: &DescribedTable,
     reason: Option<Reason>,
     values: Vec<u8>,
 ) -> Result<ReadRow, Error> {

@@ -15,7 +15,7 @@ pub(super) struct Leaf {
     definitions: Vec<i16>,
     repetitions: Vec<i16>,
     entries: usize,
-    values: Values,
+    values: LeafValues,
 }
 
 /// Where the next entry is.
@@ -29,7 +29,7 @@ pub(super) struct LeafPosition {
 #[derive(Default)]
 pub(super) struct Leaves(pub(super) Vec<Option<Leaf>>);
 
-enum Values {
+enum LeafValues {
     Boolean(Vec<bool>),
     Int32(Vec<i32>),
     Int64(Vec<i64>),
@@ -59,17 +59,19 @@ impl Leaf {
             definitions: Vec::new(),
             repetitions: Vec::new(),
             entries: 0,
-            values: Values::Boolean(Vec::new()),
+            values: LeafValues::Boolean(Vec::new()),
         };
         leaf.values = match reader {
-            ColumnReader::BoolColumnReader(reader) => Values::Boolean(leaf.read_values(reader, rows)?),
-            ColumnReader::Int32ColumnReader(reader) => Values::Int32(leaf.read_values(reader, rows)?),
-            ColumnReader::Int64ColumnReader(reader) => Values::Int64(leaf.read_values(reader, rows)?),
-            ColumnReader::Int96ColumnReader(reader) => Values::Int96(leaf.read_values(reader, rows)?),
-            ColumnReader::FloatColumnReader(reader) => Values::Float(leaf.read_values(reader, rows)?),
-            ColumnReader::DoubleColumnReader(reader) => Values::Double(leaf.read_values(reader, rows)?),
-            ColumnReader::ByteArrayColumnReader(reader) => Values::Bytes(leaf.read_values(reader, rows)?),
-            ColumnReader::FixedLenByteArrayColumnReader(reader) => Values::FixedBytes(leaf.read_values(reader, rows)?),
+            ColumnReader::BoolColumnReader(reader) => LeafValues::Boolean(leaf.read_values(reader, rows)?),
+            ColumnReader::Int32ColumnReader(reader) => LeafValues::Int32(leaf.read_values(reader, rows)?),
+            ColumnReader::Int64ColumnReader(reader) => LeafValues::Int64(leaf.read_values(reader, rows)?),
+            ColumnReader::Int96ColumnReader(reader) => LeafValues::Int96(leaf.read_values(reader, rows)?),
+            ColumnReader::FloatColumnReader(reader) => LeafValues::Float(leaf.read_values(reader, rows)?),
+            ColumnReader::DoubleColumnReader(reader) => LeafValues::Double(leaf.read_values(reader, rows)?),
+            ColumnReader::ByteArrayColumnReader(reader) => LeafValues::Bytes(leaf.read_values(reader, rows)?),
+            ColumnReader::FixedLenByteArrayColumnReader(reader) => {
+                LeafValues::FixedBytes(leaf.read_values(reader, rows)?)
+            }
         };
         Ok(leaf)
     }
@@ -127,14 +129,14 @@ impl Leaf {
         at.level += 1;
         at.value += 1;
         Some(match &self.values {
-            Values::Boolean(values) => Scalar::Boolean(*values.get(index)?),
-            Values::Int32(values) => kind.of_i32(*values.get(index)?),
-            Values::Int64(values) => kind.of_i64(*values.get(index)?),
-            Values::Int96(values) => ScalarKind::of_int96(values.get(index)?),
-            Values::Float(values) => Scalar::Float(*values.get(index)?),
-            Values::Double(values) => Scalar::Double(*values.get(index)?),
-            Values::Bytes(values) => kind.of_bytes(values.get(index)?.data()),
-            Values::FixedBytes(values) => kind.of_bytes(values.get(index)?.data()),
+            LeafValues::Boolean(values) => Scalar::Boolean(*values.get(index)?),
+            LeafValues::Int32(values) => kind.of_i32(*values.get(index)?),
+            LeafValues::Int64(values) => kind.of_i64(*values.get(index)?),
+            LeafValues::Int96(values) => ScalarKind::of_int96(values.get(index)?),
+            LeafValues::Float(values) => Scalar::Float(*values.get(index)?),
+            LeafValues::Double(values) => Scalar::Double(*values.get(index)?),
+            LeafValues::Bytes(values) => kind.of_bytes(values.get(index)?.data()),
+            LeafValues::FixedBytes(values) => kind.of_bytes(values.get(index)?.data()),
         })
     }
 }

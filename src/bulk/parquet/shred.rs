@@ -26,11 +26,11 @@ struct ShreddedLeaf {
     definitions: Vec<i16>,
     repetitions: Vec<i16>,
     is_repeated: bool,
-    values: Values,
+    values: ShreddedValues,
 }
 
 #[derive(Debug)]
-enum Values {
+enum ShreddedValues {
     Boolean(Vec<bool>),
     Int32(Vec<i32>),
     Int64(Vec<i64>),
@@ -43,7 +43,7 @@ enum Values {
 
 /// The levels of what is above a value.
 #[derive(Clone, Copy, Default)]
-struct Levels {
+struct ShreddedLevels {
     definition: i16,
     /// That of its first entry.
     repetition: i16,
@@ -61,24 +61,24 @@ impl Shredded {
 
     /// Adds the value of a column whose first leaf is `leaf`; gives the first leaf of the next column.
     pub(super) fn push(&mut self, of: &ValueType, value: Option<&[u8]>, leaf: usize) -> Result<usize, Problem> {
-        self.push_optional(of, value, Levels::default(), leaf)
+        self.push_optional(of, value, ShreddedLevels::default(), leaf)
     }
 
     fn push_optional(
         &mut self,
         of: &ValueType,
         value: Option<&[u8]>,
-        at: Levels,
+        at: ShreddedLevels,
         leaf: usize,
     ) -> Result<usize, Problem> {
         match value {
             None => Ok(self.push_absent(of, at, leaf)),
-            Some(value) => self.push_present(of, value, Levels { definition: at.definition + 1, ..at }, leaf),
+            Some(value) => self.push_present(of, value, ShreddedLevels { definition: at.definition + 1, ..at }, leaf),
         }
     }
 
     /// Adds an entry without a value to each leaf.
-    fn push_absent(&mut self, of: &ValueType, at: Levels, leaf: usize) -> usize {
+    fn push_absent(&mut self, of: &ValueType, at: ShreddedLevels, leaf: usize) -> usize {
         match of {
             ValueType::Native(_) => {
                 self.push_levels(at, leaf);
@@ -94,7 +94,13 @@ impl Shredded {
         }
     }
 
-    fn push_present(&mut self, of: &ValueType, value: &[u8], at: Levels, leaf: usize) -> Result<usize, Problem> {
+    fn push_present(
+        &mut self,
+        of: &ValueType,
+        value: &[u8],
+        at: ShreddedLevels,
+        leaf: usize,
+    ) -> Result<usize, Problem> {
         let parts = match of {
             ValueType::Native(native) => {
                 if let Some(leaf) = self.leaves.get_mut(leaf) {
@@ -115,7 +121,7 @@ impl Shredded {
                 let mut next = leaf;
                 for (index, element) in parts.chunks(in_each).enumerate() {
                     let repetition = if index == 0 { at.repetition } else { at.lists + 1 };
-                    let inside = Levels { definition: at.definition + 1, repetition, lists: at.lists + 1 };
+                    let inside = ShreddedLevels { definition: at.definition + 1, repetition, lists: at.lists + 1 };
                     next = element.iter().try_fold(leaf, |leaf, part| {
                         let value = part.value.ok_or("has a null inside a collection")?;
                         self.push_present(part.of, value, inside, leaf)
@@ -126,7 +132,7 @@ impl Shredded {
         }
     }
 
-    fn push_levels(&mut self, at: Levels, leaf: usize) {
+    fn push_levels(&mut self, at: ShreddedLevels, leaf: usize) {
         if let Some(leaf) = self.leaves.get_mut(leaf) {
             leaf.definitions.push(at.definition);
             self.bytes += size_of::<i16>();
@@ -140,21 +146,21 @@ impl Shredded {
     /// Writes the next leaf, and empties it.
     pub(super) fn write_leaf(&mut self, leaf: usize, to: &mut SerializedColumnWriter<'_>) -> Result<()> {
         let Some(leaf) = self.leaves.get_mut(leaf) else { return Ok(()) };
-        let values = std::mem::replace(&mut leaf.values, Values::Boolean(Vec::new()));
+        let values = std::mem::replace(&mut leaf.values, ShreddedValues::Boolean(Vec::new()));
         leaf.values = values.emptied();
         match values {
-            Values::Boolean(values) => leaf.write::<BoolType>(&values, to),
-            Values::Int32(values) => leaf.write::<Int32Type>(&values, to),
-            Values::Int64(values) => leaf.write::<Int64Type>(&values, to),
-            Values::Float(values) => leaf.write::<FloatType>(&values, to),
-            Values::Double(values) => leaf.write::<DoubleType>(&values, to),
-            Values::Bytes(bytes, ends) => {
+            ShreddedValues::Boolean(values) => leaf.write::<BoolType>(&values, to),
+            ShreddedValues::Int32(values) => leaf.write::<Int32Type>(&values, to),
+            ShreddedValues::Int64(values) => leaf.write::<Int64Type>(&values, to),
+            ShreddedValues::Float(values) => leaf.write::<FloatType>(&values, to),
+            ShreddedValues::Double(values) => leaf.write::<DoubleType>(&values, to),
+            ShreddedValues::Bytes(bytes, ends) => {
                 let all = ByteArray::from(bytes);
                 let mut begin = 0;
                 let value = |end: usize| all.slice(begin, end - std::mem::replace(&mut begin, end));
                 leaf.write::<ByteArrayType>(&ends.into_iter().map(value).collect::<Vec<_>>(), to)
             }
-            Values::Uuid(bytes) => {
+            ShreddedValues::Uuid(bytes) => {
                 let all = ByteArray::from(bytes);
                 let values = (0..all.len() / 16).map(|index| all.slice(16 * index, 16).into());
                 leaf.write::<FixedLenByteArrayType>(&values.collect::<Vec<_>>(), to)
@@ -185,7 +191,7 @@ fn append_leaves(of: &ValueType, is_repeated: bool, leaves: &mut Vec<ShreddedLea
             definitions: Vec::new(),
             repetitions: Vec::new(),
             is_repeated,
-            values: Values::of(*native),
+            values: ShreddedValues::of(*native),
         }),
         ValueType::List(element) | ValueType::Set(element) => append_leaves(element, true, leaves),
         ValueType::Map(key, value) => {
@@ -197,7 +203,7 @@ fn append_leaves(of: &ValueType, is_repeated: bool, leaves: &mut Vec<ShreddedLea
     }
 }
 
-impl Values {
+impl ShreddedValues {
     fn of(native: NativeType) -> Self {
         match physical(native) {
             PhysicalType::BOOLEAN => Self::Boolean(Vec::new()),

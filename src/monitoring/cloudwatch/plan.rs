@@ -119,7 +119,7 @@ impl fmt::Display for AlarmPlan {
 }
 
 async fn send(client: &Client, alarm: &Alarm) -> Result<(), Error> {
-    let wanted = Members::of(alarm);
+    let wanted = AlarmMetrics::of(alarm);
     client
         .put_metric_alarm()
         .alarm_name(&alarm.name)
@@ -146,7 +146,7 @@ async fn send(client: &Client, alarm: &Alarm) -> Result<(), Error> {
 
 /// What an alarm watches: a metric alone, or queries.
 #[derive(Debug, PartialEq)]
-struct Members {
+struct AlarmMetrics {
     namespace: Option<String>,
     metric_name: Option<String>,
     dimensions: Option<Vec<Dimension>>,
@@ -155,7 +155,7 @@ struct Members {
     metrics: Option<Vec<MetricDataQuery>>,
 }
 
-impl Members {
+impl AlarmMetrics {
     fn of(alarm: &Alarm) -> Self {
         let nothing =
             Self { namespace: None, metric_name: None, dimensions: None, statistic: None, period: None, metrics: None };
@@ -226,7 +226,7 @@ fn differences(alarm: &Alarm, there: &MetricAlarm) -> Vec<&'static str> {
         ("EvaluationPeriods", there.evaluation_periods == Some(count(alarm.evaluation_periods))),
         ("DatapointsToAlarm", datapoints == Some(count(alarm.datapoints_to_alarm))),
         ("TreatMissingData", there.treat_missing_data.as_deref().unwrap_or("missing") == alarm.missing_data.name()),
-        ("Metrics", Members::of(alarm).in_order() == Members::of_there(there).in_order()),
+        ("Metrics", AlarmMetrics::of(alarm).in_order() == AlarmMetrics::of_there(there).in_order()),
     ];
     is_same.into_iter().filter(|(_, is_same)| !is_same).map(|(member, _)| member).collect()
 }

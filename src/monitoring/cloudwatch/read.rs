@@ -92,7 +92,7 @@ pub async fn read(client: &Client, table: &Table, time: Range<SystemTime>) -> Re
         let problem = "the time ends before it begins, or is empty";
         return Err(Error::new(ErrorKind::Value, attempted(), problem).with_advice("Give start..end"));
     };
-    let asked = Asked::of(table, period(length));
+    let asked = QueriedSeries::of(table, period(length));
     let mut pages = client
         .get_metric_data()
         .set_metric_data_queries(Some(asked.queries))
@@ -108,7 +108,7 @@ pub async fn read(client: &Client, table: &Table, time: Range<SystemTime>) -> Re
             values.entry(id).or_default().extend(result.values.unwrap_or_default());
         }
     }
-    Ok(TableMetrics::of(table, &Values { ids: asked.ids, values }))
+    Ok(TableMetrics::of(table, &SeriesValues { ids: asked.ids, values }))
 }
 
 fn period(length: Duration) -> Period {
@@ -123,17 +123,17 @@ fn period(length: Duration) -> Period {
 }
 
 /// The queries of one request, and the id of each series.
-struct Asked {
+struct QueriedSeries {
     queries: Vec<MetricDataQuery>,
     ids: HashMap<String, String>,
 }
 
-struct Values {
+struct SeriesValues {
     ids: HashMap<String, String>,
     values: HashMap<String, Vec<f64>>,
 }
 
-impl Asked {
+impl QueriedSeries {
     fn of(table: &Table, period: Period) -> Self {
         let mut all = OfTable(table).all();
         for operation in Operation::ALL {
@@ -149,7 +149,7 @@ impl Asked {
     }
 }
 
-impl Values {
+impl SeriesValues {
     fn of(&self, series: &Series) -> &[f64] {
         let id = self.ids.get(&series.to_string());
         id.and_then(|id| self.values.get(id)).map_or(&[], Vec::as_slice)
@@ -206,7 +206,7 @@ impl OfOperation<'_> {
         all
     }
 
-    fn read(&self, values: &Values) -> OperationMetrics {
+    fn read(&self, values: &SeriesValues) -> OperationMetrics {
         let [reads, writes, over_partition_capacity, over_connection_rate, system_errors, user_errors] =
             self.events().map(|series| values.sum(&series));
         let [averages, counts, maxima] = self.latencies();
@@ -234,7 +234,7 @@ fn millis(millis: f64) -> Duration {
 }
 
 impl TableMetrics {
-    fn of(table: &Table, values: &Values) -> Self {
+    fn of(table: &Table, values: &SeriesValues) -> Self {
         let mut of_table = OfTable(table).all().into_iter().map(|series| values.sum(&series));
         let mut next = || of_table.next().unwrap_or_default();
         Self {
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn what_has_no_data_points_is_zero() {
         let table = Table::new("shop", "orders").unwrap();
-        let metrics = TableMetrics::of(&table, &Values { ids: HashMap::new(), values: HashMap::new() });
+        let metrics = TableMetrics::of(&table, &SeriesValues { ids: HashMap::new(), values: HashMap::new() });
         let text = metrics.to_string();
         assert!(text.contains("\nUPDATE            0          0              0            0\n"), "{text}");
         assert!(text.ends_with("\n0 read units, 0 write units, 0 false conditions"), "{text}");

@@ -5,15 +5,15 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::others::Policy;
-use super::{Call, End, Figures, Load, Table, run, run_by};
+use super::{Arrivals, End, Figures, SimulatedCall, SimulatedTable, run, run_by};
 
-fn table(capacity: f64) -> Table {
-    Table { capacity: vec![(0.0, capacity)], outage: (0.0, 0.0), of_partition: 1_000.0 }
+fn table(capacity: f64) -> SimulatedTable {
+    SimulatedTable { capacity: vec![(0.0, capacity)], outage: (0.0, 0.0), of_partition: 1_000.0 }
 }
 
-fn load(arrivals: f64) -> Load {
+fn load(arrivals: f64) -> Arrivals {
     let deadline = Duration::from_secs(4);
-    Load {
+    Arrivals {
         seconds: 60.0,
         arrivals: vec![(0.0, arrivals)],
         deadline,
@@ -24,12 +24,12 @@ fn load(arrivals: f64) -> Load {
     }
 }
 
-fn came(between: Range<f64>) -> impl Fn(&&Call) -> bool {
+fn came(between: Range<f64>) -> impl Fn(&&SimulatedCall) -> bool {
     move |call| between.contains(&call.came.as_secs_f64())
 }
 
 /// Acknowledged a second, by when the acknowledgement came.
-fn acknowledged(calls: &[Call], between: Range<f64>) -> f64 {
+fn acknowledged(calls: &[SimulatedCall], between: Range<f64>) -> f64 {
     let ends = calls.iter().filter_map(|call| call.ended);
     let is_in = |(at, end): &(Duration, End)| *end == End::Acknowledged && between.contains(&at.as_secs_f64());
     ends.filter(is_in).count() as f64 / (between.end - between.start)
@@ -66,7 +66,7 @@ fn a_table_that_takes_one_request_in_several_seconds_is_used() {
         for seed in 0..20 {
             let calls = run(
                 &table(capacity),
-                &Load { seconds: 300.0, deadline: Duration::from_secs(30), ..load(arrivals) },
+                &Arrivals { seconds: 300.0, deadline: Duration::from_secs(30), ..load(arrivals) },
                 seed,
             );
             let (used, figures) = (acknowledged(&calls, 30.0..300.0), Figures::of(calls.iter(), 300.0));
@@ -79,7 +79,7 @@ fn a_table_that_takes_one_request_in_several_seconds_is_used() {
 fn after_an_outage_nothing_fails_later_than_five_seconds() {
     let light = [1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0];
     for (seed, arrivals) in (0..20).flat_map(|seed| light.map(|arrivals| (seed, arrivals))).chain([(0, 250.0)]) {
-        let outage = Table { outage: (20.0, 25.0), ..table(200.0) };
+        let outage = SimulatedTable { outage: (20.0, 25.0), ..table(200.0) };
         let calls = run(&outage, &load(arrivals), seed);
         let attempts: u32 = calls.iter().filter(came(20.0..25.0)).map(|call| call.attempts).sum();
         assert!(attempts <= 50, "{arrivals} a second, seed {seed}: {attempts} attempts in the 5 s of the outage");
@@ -99,8 +99,8 @@ fn an_outage_of_any_length_is_over_for_callers_of_any_patience() {
         [(1.0, 1, 1.0), (1.0, 4, 10.0), (3.0, 2, 1.0), (20.0, 4, 1.0), (60.0, 2, 1.0), (20.0, 30, 10.0)]
     {
         for seed in 0..10 {
-            let outage = Table { outage: (20.0, 20.0 + seconds), ..table(200.0) };
-            let load = Load { seconds: 110.0, deadline: Duration::from_secs(deadline), units, ..load(5.0) };
+            let outage = SimulatedTable { outage: (20.0, 20.0 + seconds), ..table(200.0) };
+            let load = Arrivals { seconds: 110.0, deadline: Duration::from_secs(deadline), units, ..load(5.0) };
             let last = last_failure(&run(&outage, &load, seed));
             let case = format!("{seconds} s, a deadline of {deadline} s, {units} units, seed {seed}");
             assert!(last <= Duration::from_secs_f64(25.0 + seconds), "{case}: the last failure was at {last:?}");
@@ -108,7 +108,7 @@ fn an_outage_of_any_length_is_over_for_callers_of_any_patience() {
     }
 }
 
-fn last_failure(calls: &[Call]) -> Duration {
+fn last_failure(calls: &[SimulatedCall]) -> Duration {
     let failures = calls.iter().filter_map(|call| call.ended).filter(|(_, end)| *end != End::Acknowledged);
     failures.map(|(at, _)| at).max().unwrap_or_default()
 }
@@ -116,9 +116,9 @@ fn last_failure(calls: &[Call]) -> Duration {
 #[test]
 fn a_capacity_that_rises_and_falls_tenfold_is_found_within_ten_seconds() {
     for (seed, low) in [20.0, 20.0, 200.0].into_iter().enumerate() {
-        let changing = Table { capacity: vec![(0.0, low), (20.0, 10.0 * low), (40.0, low)], ..table(low) };
+        let changing = SimulatedTable { capacity: vec![(0.0, low), (20.0, 10.0 * low), (40.0, low)], ..table(low) };
         let arrivals = vec![(0.0, 1.5 * low), (20.0, 15.0 * low), (40.0, 1.5 * low)];
-        let calls = run(&changing, &Load { arrivals, ..load(low) }, seed as u64);
+        let calls = run(&changing, &Arrivals { arrivals, ..load(low) }, seed as u64);
         for (from, capacity) in [(5.0, low), (30.0, 10.0 * low), (50.0, low)] {
             let used = acknowledged(&calls, from..from + 10.0);
             assert!(used >= 0.95 * capacity, "{used} of {capacity} from {from} s on");
@@ -132,7 +132,7 @@ fn a_capacity_that_rises_and_falls_tenfold_is_found_within_ten_seconds() {
 fn a_hot_partition_is_used_to_its_limit_and_slows_no_other() {
     for seed in 0..3 {
         // 150 a second of ten units each to a partition that takes 100 of them.
-        let calls = run(&table(4_000.0), &Load { units: 10.0, hot: 75, ..load(200.0) }, seed);
+        let calls = run(&table(4_000.0), &Arrivals { units: 10.0, hot: 75, ..load(200.0) }, seed);
         let of = |is_hot: bool| {
             let of_kind = calls.iter().filter(came(5.0..60.0)).filter(|call| (call.partition == 0) == is_hot);
             Figures::of(of_kind, 55.0)
@@ -146,7 +146,7 @@ fn a_hot_partition_is_used_to_its_limit_and_slows_no_other() {
 #[test]
 fn the_capacity_of_a_table_is_found_beside_a_hot_partition() {
     // 1,500 units a second to the hot partition, of which it takes 1,000, and 1,500 to others, for which 1,000 are left.
-    let calls = run(&table(2_000.0), &Load { units: 10.0, hot: 50, ..load(300.0) }, 1);
+    let calls = run(&table(2_000.0), &Arrivals { units: 10.0, hot: 50, ..load(300.0) }, 1);
     let figures = Figures::of(calls.iter().filter(came(5.0..60.0)), 55.0);
     assert!(acknowledged(&calls, 5.0..60.0) >= 190.0 && figures.attempts <= 1.2, "{figures:?}");
     let cold = Figures::of(calls.iter().filter(came(5.0..60.0)).filter(|call| call.partition != 0), 55.0);
@@ -173,7 +173,7 @@ fn who_is_served_decides_how_long_the_served_wait_and_when_the_others_know() {
 /// What was found wrong with the pacing before: each with the figure that is right for it.
 #[test]
 fn more_than_twice_the_capacity_with_a_deadline_of_four_seconds() {
-    let calls = run(&table(100.0), &Load { seconds: 40.0, ..load(250.0) }, 1);
+    let calls = run(&table(100.0), &Arrivals { seconds: 40.0, ..load(250.0) }, 1);
     let figures = Figures::of(calls.iter(), 40.0);
     assert!(acknowledged(&calls, 20.0..40.0) >= 95.0, "{figures:?}");
     assert!(figures.written_and_failed <= 0.01 && figures.refused_after <= Duration::from_millis(100), "{figures:?}");
@@ -181,7 +181,7 @@ fn more_than_twice_the_capacity_with_a_deadline_of_four_seconds() {
 
 #[test]
 fn more_than_twice_the_limit_of_the_session_on_a_table_that_throttles_nothing() {
-    let calls = run(&table(1e6), &Load { seconds: 40.0, limit: NonZeroU32::new(100), ..load(250.0) }, 1);
+    let calls = run(&table(1e6), &Arrivals { seconds: 40.0, limit: NonZeroU32::new(100), ..load(250.0) }, 1);
     let figures = Figures::of(calls.iter(), 40.0);
     assert!(acknowledged(&calls, 20.0..40.0) >= 95.0 && figures.attempts <= 1.0, "{figures:?}");
     assert!(figures.written_and_failed <= 0.01 && figures.refused_after <= Duration::from_millis(100), "{figures:?}");
@@ -189,7 +189,7 @@ fn more_than_twice_the_limit_of_the_session_on_a_table_that_throttles_nothing() 
 
 #[test]
 fn a_little_more_than_the_capacity_for_minutes() {
-    let calls = run(&table(500.0), &Load { seconds: 120.0, deadline: Duration::from_secs(10), ..load(550.0) }, 1);
+    let calls = run(&table(500.0), &Arrivals { seconds: 120.0, deadline: Duration::from_secs(10), ..load(550.0) }, 1);
     for from in [10, 40, 80, 100] {
         let used = acknowledged(&calls, f64::from(from)..f64::from(from + 20));
         assert!(used >= 475.0, "{used} of 500 from {from} s on");
@@ -200,7 +200,7 @@ fn a_little_more_than_the_capacity_for_minutes() {
 
 #[test]
 fn five_writes_a_second_before_during_and_after_an_outage_of_four_seconds() {
-    let calls = run(&Table { outage: (20.0, 24.0), ..table(200.0) }, &load(5.0), 1);
+    let calls = run(&SimulatedTable { outage: (20.0, 24.0), ..table(200.0) }, &load(5.0), 1);
     let failed = |between: Range<f64>| {
         let of_time = calls.iter().filter(came(between)).filter_map(|call| call.ended);
         of_time.filter(|(_, end)| *end != End::Acknowledged).count()
@@ -211,7 +211,7 @@ fn five_writes_a_second_before_during_and_after_an_outage_of_four_seconds() {
 #[test]
 fn callers_with_short_deadlines_get_their_share_beside_callers_with_long_ones() {
     let (short, long) = (Duration::from_secs(1), Duration::from_secs(30));
-    let calls = run(&table(200.0), &Load { deadline: short, other_deadline: Some(long), ..load(600.0) }, 1);
+    let calls = run(&table(200.0), &Arrivals { deadline: short, other_deadline: Some(long), ..load(600.0) }, 1);
     let figures = |first: usize| Figures::of(calls.iter().skip(first).step_by(2).filter(came(5.0..30.0)), 25.0);
     let (short, long) = (figures(0), figures(1));
     assert!(short.per_second >= 80.0 && long.per_second >= 80.0, "{short:?}, {long:?}");

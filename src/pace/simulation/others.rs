@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::pace::admission::{Admission, Answered};
 use crate::pace::allowance::Allowance;
-use crate::pace::queue::{Answer, Ask};
-use crate::pace::rate::Rate;
+use crate::pace::queue::{Ask, Reply};
+use crate::pace::rate::TokenBucket;
 
 /// Who is served, and who is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,7 +23,7 @@ pub(super) enum Policy {
 
 /// What admission does, by any of them.
 pub(super) trait Admit {
-    fn ask(&mut self, ask: Ask, now: Duration, call: usize) -> Answer;
+    fn ask(&mut self, ask: Ask, now: Duration, call: usize) -> Reply;
     fn serve(&mut self, now: Duration, give: &mut dyn FnMut(usize, bool)) -> Option<Duration>;
     fn leave(&mut self, ask: Ask);
     fn acknowledged(&mut self, answered: Answered) -> bool;
@@ -40,7 +40,7 @@ pub(super) fn admission(policy: Policy, limit: Option<NonZeroU32>) -> Box<dyn Ad
 }
 
 impl Admit for Admission<usize> {
-    fn ask(&mut self, ask: Ask, now: Duration, call: usize) -> Answer {
+    fn ask(&mut self, ask: Ask, now: Duration, call: usize) -> Reply {
         self.ask(ask, now, || call)
     }
 
@@ -67,7 +67,7 @@ impl Admit for Admission<usize> {
 
 struct Other {
     policy: Policy,
-    rate: Option<Rate>,
+    rate: Option<TokenBucket>,
     /// In the order of arrival.
     waiting: Vec<(Ask, usize)>,
     /// When nobody waited last.
@@ -75,13 +75,13 @@ struct Other {
 }
 
 impl Admit for Other {
-    fn ask(&mut self, ask: Ask, now: Duration, call: usize) -> Answer {
+    fn ask(&mut self, ask: Ask, now: Duration, call: usize) -> Reply {
         if let Some(rate) = &mut self.rate {
             rate.is_waited_for(now);
         }
         let at = self.waiting.partition_point(|(other, _)| other.place < ask.place);
         self.waiting.insert(at, (ask, call));
-        Answer::Wait
+        Reply::Wait
     }
 
     fn serve(&mut self, now: Duration, give: &mut dyn FnMut(usize, bool)) -> Option<Duration> {
@@ -124,7 +124,7 @@ impl Admit for Other {
         let Answered { units, sent, now, .. } = answered;
         match &mut self.rate {
             Some(rate) => drop(rate.throttled(units, sent, now)),
-            None => self.rate = Some(Rate::begin(before, units, now)),
+            None => self.rate = Some(TokenBucket::begin(before, units, now)),
         }
         false
     }

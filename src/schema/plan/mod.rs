@@ -1,6 +1,6 @@
 //! What would bring what is there to what is wanted: looked at first, then applied.
 
-mod there;
+mod current_schema;
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use keyspaces_cql::{Definitions, DefinitionsError, Difference, Impossible, Left, Statement, Step};
 
-use self::there::There;
+use self::current_schema::CurrentSchema;
 use super::change::{DEFAULT_DEADLINE, Definition, in_stages, only_on_keyspaces};
 use super::{Schema, SchemaChange};
 use crate::{Error, ErrorKind};
@@ -55,7 +55,7 @@ impl<'a> IntoFuture for Planning<'a> {
                 }
                 wanted = part;
             }
-            let there = There::read(schema, &wanted).await?;
+            let there = CurrentSchema::read(schema, &wanted).await?;
             if schema.session.is_plain_cassandra() {
                 // How a Cassandra replicates is its own business.
                 for keyspace in &mut wanted.keyspaces {
@@ -92,7 +92,7 @@ pub struct Plan<'a> {
 #[derive(Debug)]
 struct Made {
     wanted: Definitions,
-    there: There,
+    there: CurrentSchema,
     difference: Difference,
 }
 
@@ -148,7 +148,7 @@ impl<'a> Plan<'a> {
         let deadline = DEFAULT_DEADLINE * stages.as_ref().map_or(1, |stages| u32::try_from(stages.len()).unwrap_or(1));
         let (schema, made) = (self.schema, Arc::clone(&self.made));
         let unchanged = async move {
-            let now = There::read(schema, &made.wanted).await?;
+            let now = CurrentSchema::read(schema, &made.wanted).await?;
             match made.there.changed(&now) {
                 None => Ok(()),
                 Some(what) => {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
 use tracing::debug;
 
 use super::{Connected, Connecting, FIRST_SHARE, Miss};
-use crate::handshake::{Attempt, Depth};
+use crate::handshake::{Depth, HandshakeAttempt};
 use crate::session::defaults::{PROBE_TIMEOUT, longest, probe_timeout};
 use crate::session::driver;
 use crate::session::ready::{FirstPeer, ReadyWhen};
@@ -88,7 +88,7 @@ async fn doubts(
     addresses: &[SocketAddr],
     translator: &Translator,
     probe_limit: Instant,
-) -> Result<Vec<Attempt>, Miss> {
+) -> Result<Vec<HandshakeAttempt>, Miss> {
     let mut passed = Vec::new();
     if timeout(connecting.settings.probe_after, translator.is_asked()).await.is_err() {
         let probing = pin!(connecting.contact_points(addresses, Depth::Options, probe_limit));

@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use scylla::statement::batch::BatchType;
 
 use crate::observe::Meters;
-use crate::statement::about::About;
+use crate::statement::info::StatementInfo;
 
 /// Batches of one kind have the same name, and are the same to metrics.
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Kind {
+pub(super) struct BatchLabel {
     pub(super) is_logged: bool,
     pub(super) statements: usize,
     pub(super) is_repeatable: bool,
 }
 
-impl Kind {
+impl BatchLabel {
     pub(super) fn attempted(self) -> String {
         let kind = if self.is_logged { "a logged batch" } else { "an unlogged batch" };
         format!("{kind} of {} statements", self.statements)
@@ -24,21 +24,21 @@ impl Kind {
 }
 
 /// A kind with the tag of its calls.
-type Tagged = (Kind, Option<Arc<str>>);
+type Tagged = (BatchLabel, Option<Arc<str>>);
 
 /// The kinds of the batches that were sent: making a name and looking up metrics each time would cost a tenth of a small
 /// batch. There are at most two hundred of either type, for each tag.
 #[derive(Default)]
 pub(in crate::statement) struct Kinds {
-    known: Mutex<BTreeMap<Tagged, (Arc<About>, Meters)>>,
+    known: Mutex<BTreeMap<Tagged, (Arc<StatementInfo>, Meters)>>,
 }
 
 impl Kinds {
-    pub(super) fn of(&self, kind: Kind, tag: Option<Arc<str>>) -> (Arc<About>, Meters) {
+    pub(super) fn of(&self, kind: BatchLabel, tag: Option<Arc<str>>) -> (Arc<StatementInfo>, Meters) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let (about, meters) = known.entry((kind, tag)).or_insert_with_key(|(kind, tag)| {
             let of = if kind.is_logged { BatchType::Logged } else { BatchType::Unlogged };
-            let about = About::of_several(of, kind.attempted(), kind.is_repeatable);
+            let about = StatementInfo::of_several(of, kind.attempted(), kind.is_repeatable);
             let meters = Meters::of(&about, tag.as_deref());
             (Arc::new(about), meters)
         });
@@ -53,14 +53,16 @@ mod tests {
     #[test]
     fn batches_of_one_kind_share_their_name_and_no_others() {
         let kinds = Kinds::default();
-        let kind = Kind { is_logged: false, statements: 2, is_repeatable: true };
+        let kind = BatchLabel { is_logged: false, statements: 2, is_repeatable: true };
         let about = |kind| kinds.of(kind, None).0;
         assert_eq!(about(kind).attempted, "an unlogged batch of 2 statements");
         assert_eq!((about(kind).operation(), about(kind).repeatable), ("BATCH", true));
         assert!(Arc::ptr_eq(&about(kind), &about(kind)));
-        for other in
-            [Kind { is_logged: true, ..kind }, Kind { statements: 3, ..kind }, Kind { is_repeatable: false, ..kind }]
-        {
+        for other in [
+            BatchLabel { is_logged: true, ..kind },
+            BatchLabel { statements: 3, ..kind },
+            BatchLabel { is_repeatable: false, ..kind },
+        ] {
             assert!(!Arc::ptr_eq(&about(kind), &about(other)));
             assert_eq!(about(other).attempted, other.attempted());
         }

@@ -3,9 +3,9 @@ use std::collections::HashSet;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::BatchType;
 
-use super::row::Row;
+use super::row::TouchedRow;
 use super::{Members, members_of};
-use crate::statement::about::About;
+use crate::statement::info::StatementInfo;
 use crate::statement::touched::Touched;
 use crate::statement::{Core, Write};
 use crate::{Error, Session, Values};
@@ -115,7 +115,9 @@ pub(super) fn push_logged(
 pub(super) async fn check_logged(members: &Members) -> Result<(), Error> {
     let mut rows = HashSet::new();
     for member in &members.of {
-        let Some(row) = Row::of(&members.session, &member.call.about, members.cells(member)).await else { continue };
+        let Some(row) = TouchedRow::of(&members.session, &member.call.about, members.cells(member)).await else {
+            continue;
+        };
         if row.is_range() {
             return Err(deletes_a_range(members, &member.call.about));
         }
@@ -140,7 +142,7 @@ pub(super) async fn check_logged(members: &Members) -> Result<(), Error> {
     Ok(())
 }
 
-fn deletes_a_range(members: &Members, about: &About) -> Error {
+fn deletes_a_range(members: &Members, about: &StatementInfo) -> Error {
     members.refused(
         format!("{} is about a range of rows", about.attempted),
         "Keyspaces refuses that in a logged batch (DG:batchStatements): name the whole primary key with =",

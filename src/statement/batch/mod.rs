@@ -20,18 +20,18 @@ use scylla::statement::batch::{Batch, BatchStatement, BatchType};
 
 pub use self::conditional::ConditionalBatch;
 pub(super) use self::key::{Key, Keys, of as key_of};
-use self::kinds::Kind;
+use self::kinds::BatchLabel;
 pub(super) use self::kinds::Kinds;
 pub use self::logged::LoggedBatch;
 pub use self::unlogged::UnloggedBatch;
-use self::values::Values;
+use self::values::MemberValues;
 use super::Core;
-use super::about::About;
-use super::cells::Cells;
+use super::info::StatementInfo;
+use super::serialized::SerializedView;
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::execute::{self, Call, WRITE_UNIT};
 use crate::options::CallOptions;
-use crate::pace::{Pace, Together};
+use crate::pace::{Pace, TableLimiters};
 use crate::{Error, ErrorKind, Session};
 
 /// What any batch is made of.
@@ -71,7 +71,7 @@ impl Members {
         core: &Core,
         values: &impl SerializeRow,
         conditional: bool,
-        refuses: impl FnOnce(&Self, Cells<'_>) -> Result<(), Error>,
+        refuses: impl FnOnce(&Self, SerializedView<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if self.of.is_empty() {
             self.of.reserve(USUALLY_AT_MOST);
@@ -80,7 +80,7 @@ impl Members {
         }
         let start = self.values.len();
         let appended = core.append_values(values, &mut self.values).and_then(|count| {
-            refuses(self, Cells::of(self.values.get(start..).unwrap_or_default(), count)).map(|()| count)
+            refuses(self, SerializedView::of(self.values.get(start..).unwrap_or_default(), count)).map(|()| count)
         });
         let count = appended.inspect_err(|_| self.values.truncate(start))?;
         self.batch.append_statement(core.prepared.clone());
@@ -88,13 +88,13 @@ impl Members {
         Ok(())
     }
 
-    fn cells(&self, member: &Member) -> Cells<'_> {
+    fn cells(&self, member: &Member) -> SerializedView<'_> {
         member.cells(&self.values)
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> BatchLabel {
         let is_repeatable = self.of.iter().all(|member| member.call.is_repeatable() && !member.conditional);
-        Kind { is_logged: self.batch.get_type() != BatchType::Unlogged, statements: self.of.len(), is_repeatable }
+        BatchLabel { is_logged: self.batch.get_type() != BatchType::Unlogged, statements: self.of.len(), is_repeatable }
     }
 
     fn attempted(&self) -> String {
@@ -121,7 +121,7 @@ impl Members {
     }
 
     /// Those of all its tables, each once.
-    fn paces(&self) -> Together {
+    fn paces(&self) -> TableLimiters {
         let Some((first, others)) = self.of.split_first() else { return Arc::default() };
         if others.iter().all(|member| Arc::ptr_eq(&member.call.paces, &first.call.paces)) {
             return Arc::clone(&first.call.paces);
@@ -135,22 +135,22 @@ impl Members {
         paces.into_iter().map(Arc::clone).collect()
     }
 
-    async fn send(&mut self) -> Result<(QueryResult, Arc<About>), Error> {
+    async fn send(&mut self) -> Result<(QueryResult, Arc<StatementInfo>), Error> {
         let (about, meters) = self.session.statements().kinds().of(self.kind(), self.options.tag.clone());
         let (session, options) = (self.session.without_keyspace(), self.options.clone());
         let call = Call { session, about, options, paces: self.paces(), meters, named_columns: OnceLock::new() };
         // Each row takes whole units, and in a logged batch twice as many (DG:batchStatements).
         let rows = self.of.iter().map(|member| member.values.len().div_ceil(WRITE_UNIT).max(1) * WRITE_UNIT);
         let bytes = rows.sum::<usize>() * if self.batch.get_type() == BatchType::Logged { 2 } else { 1 };
-        let values = Values { members: &self.of, bytes: &self.values };
+        let values = MemberValues { members: &self.of, bytes: &self.values };
         let answer = execute::batch(&call, &mut self.batch, &values, bytes).await?;
         Ok((answer, call.about))
     }
 }
 
 impl Member {
-    fn cells<'b>(&self, values: &'b [u8]) -> Cells<'b> {
-        Cells::of(values.get(self.values.clone()).unwrap_or_default(), self.count)
+    fn cells<'b>(&self, values: &'b [u8]) -> SerializedView<'b> {
+        SerializedView::of(values.get(self.values.clone()).unwrap_or_default(), self.count)
     }
 }
 

@@ -7,41 +7,41 @@ use keyspaces_cql::statement::{Term, TermKind};
 
 use super::{Key, key};
 use crate::Session;
-use crate::statement::about::About;
-use crate::statement::cells::Cells;
+use crate::statement::info::StatementInfo;
+use crate::statement::serialized::SerializedView;
 use crate::statement::touched::Touched;
 
 /// The row that a statement is about.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct TouchedRow {
     table: String,
     /// The values of the partition key and of the clustering columns, where they can be told.
-    partition: Option<Vec<Value>>,
-    clustering: Option<Vec<Value>>,
+    partition: Option<Vec<KeyValue>>,
+    clustering: Option<Vec<KeyValue>>,
     deletes_rows: bool,
     sets_regular_columns: bool,
     pub(super) sets_static_columns: bool,
 }
 
 /// Two that are the same are about the same row.
-pub(super) type Identity = (String, Vec<Value>, Option<Vec<Value>>);
+pub(super) type RowIdentity = (String, Vec<KeyValue>, Option<Vec<KeyValue>>);
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(super) enum Value {
+pub(super) enum KeyValue {
     Bound(Vec<u8>),
     Literal(String),
 }
 
-impl Row {
+impl TouchedRow {
     /// `None` where the text cannot be read or the key of its table is not known: the server decides.
-    pub(super) async fn of(session: &Session, about: &About, cells: Cells<'_>) -> Option<Self> {
+    pub(super) async fn of(session: &Session, about: &StatementInfo, cells: SerializedView<'_>) -> Option<Self> {
         let tree = about.tree()?;
         let table = tree.tables().into_iter().next()?.clone();
         let key = key::of(session, &table.keyspace.as_ref()?.text, &table.name.text).await?;
         Self::by(tree, cells, &key)
     }
 
-    pub(super) fn by(tree: &Statement, cells: Cells<'_>, key: &Arc<Key>) -> Option<Self> {
+    pub(super) fn by(tree: &Statement, cells: SerializedView<'_>, key: &Arc<Key>) -> Option<Self> {
         let touched = Touched::by(tree)?;
         let values = |columns: &[String]| {
             let pinned = |column: &String| touched.pins.iter().find(|(name, _)| name == column);
@@ -64,7 +64,7 @@ impl Row {
         self.deletes_rows && self.clustering.is_none()
     }
 
-    pub(super) fn identity(self) -> Option<Identity> {
+    pub(super) fn identity(self) -> Option<RowIdentity> {
         // Without the clustering columns it is about the static row, or cannot be told.
         let static_only = self.sets_static_columns && !self.sets_regular_columns;
         match (self.partition, self.clustering) {
@@ -75,14 +75,14 @@ impl Row {
     }
 }
 
-fn value(tree: &Statement, cells: Cells<'_>, term: &Term) -> Option<Value> {
+fn value(tree: &Statement, cells: SerializedView<'_>, term: &Term) -> Option<KeyValue> {
     match &term.kind {
         TermKind::Marker(marker) => {
             let markers = tree.bind_markers();
             let index = markers.iter().position(|other| other.span == marker.span)?;
-            (markers.len() == cells.count()).then(|| cells.value(index))?.map(|bytes| Value::Bound(bytes.to_vec()))
+            (markers.len() == cells.count()).then(|| cells.value(index))?.map(|bytes| KeyValue::Bound(bytes.to_vec()))
         }
-        TermKind::Constant(constant) => Some(Value::Literal(constant.text.clone())),
+        TermKind::Constant(constant) => Some(KeyValue::Literal(constant.text.clone())),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use scylla::serialize::writers::RowWriter;
 
 use super::Member;
 
-pub(super) struct Values<'m> {
+pub(super) struct MemberValues<'m> {
     pub(super) members: &'m [Member],
     /// The values of all members.
     pub(super) bytes: &'m [u8],
@@ -20,7 +20,7 @@ pub(super) struct Iter<'m> {
     bytes: &'m [u8],
 }
 
-impl BatchValues for Values<'_> {
+impl BatchValues for MemberValues<'_> {
     type BatchValuesIter<'r>
         = Iter<'r>
     where

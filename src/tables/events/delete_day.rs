@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use futures::future::try_join_all;
 use tokio::time::{sleep, timeout};
 
-use super::Table;
+use super::EventTable;
 use super::partition::{Partition, Slice};
 use crate::{Error, ErrorKind};
 
@@ -28,14 +28,14 @@ const LAST_LOOK: Duration = Duration::from_secs(5);
 /// Dropped before it is done, it may have been sent: it is carried out or not.
 #[must_use = "nothing is deleted before it is awaited"]
 pub struct DeleteDay {
-    table: Arc<Table>,
+    table: Arc<EventTable>,
     device: Result<Arc<str>, Error>,
     date: NaiveDate,
     deadline: Duration,
 }
 
 impl DeleteDay {
-    pub(super) fn new(table: Arc<Table>, device: Result<Arc<str>, Error>, date: NaiveDate) -> Self {
+    pub(super) fn new(table: Arc<EventTable>, device: Result<Arc<str>, Error>, date: NaiveDate) -> Self {
         Self { table, device, date, deadline: DEADLINE }
     }
 
@@ -73,7 +73,7 @@ impl IntoFuture for DeleteDay {
 }
 
 /// Goes over the partition until nothing is there: what was deleted may still be read for a while.
-async fn empty(table: &Table, partition: Partition) -> Result<(), Error> {
+async fn empty(table: &EventTable, partition: Partition) -> Result<(), Error> {
     let mut pause = FIRST_LOOK;
     loop {
         let mut slices = table.statements.times(&partition, SLICE);

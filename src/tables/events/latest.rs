@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::stream::{self, StreamExt};
 
 use super::partition::{Days, Slice};
-use super::planned::{Plan, Planned, stream_of_events};
+use super::planned::{Planned, PlannedRead, stream_of_events};
 use super::read::{Found, Reader};
 use crate::Error;
 use crate::tables::event::{cut, date_of};
@@ -78,7 +78,7 @@ impl Latest {
     }
 }
 
-impl Plan for Latest {
+impl PlannedRead for Latest {
     fn read(self) -> Found {
         let days = self.days(SystemTime::now().into()).slices(true);
         let most = self.reader.days_ahead();

@@ -25,7 +25,7 @@ use self::partition::{Days, Partition};
 pub use self::range::EventRange;
 use self::read::Reader;
 use self::shards::Shards;
-use self::statements::Statements;
+use self::statements::EventStatements;
 use super::event::{Event, cut, date_of};
 use crate::options::{CallOptions, call_options};
 use crate::schema::{NativeType, Order, TableBuilder, TableDefinition};
@@ -49,13 +49,13 @@ const INSERTS_IN_FLIGHT: usize = 64;
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Events {
-    table: Arc<Table>,
+    table: Arc<EventTable>,
 }
 
 #[derive(Clone)]
-struct Table {
+struct EventTable {
     name: String,
-    statements: Statements,
+    statements: EventStatements,
     shards: Shards,
 }
 
@@ -147,8 +147,8 @@ impl Events {
     }
 
     async fn open(session: &Session, name: String, shards: Shards) -> Result<Self, Error> {
-        let statements = Statements::prepare(session, &name, shards != Shards::NONE).await?;
-        Ok(Self { table: Arc::new(Table { name, statements, shards }) })
+        let statements = EventStatements::prepare(session, &name, shards != Shards::NONE).await?;
+        Ok(Self { table: Arc::new(EventTable { name, statements, shards }) })
     }
 
     /// Writes an event.
@@ -308,7 +308,7 @@ impl Events {
     }
 
     fn with_changed_options(&self, change: impl Fn(&mut CallOptions)) -> Self {
-        let mut table = Table::clone(&self.table);
+        let mut table = EventTable::clone(&self.table);
         table.statements = table.statements.with_changed_options(change);
         Self { table: Arc::new(table) }
     }
@@ -317,7 +317,7 @@ impl Events {
 // The first page of a day has 100 rows unless a page size is set.
 call_options!(impl [] Events, self: [&self], all, read, repeat);
 
-impl Table {
+impl EventTable {
     /// The partition of an event.
     fn partition(&self, verb: &str, device_id: &str, time: DateTime<Utc>) -> Result<Partition, Error> {
         Ok(Partition { device: self.device(verb, device_id)?, date: date_of(time), shard: self.shards.of(cut(time)) })

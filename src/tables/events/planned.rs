@@ -11,7 +11,7 @@ use crate::Error;
 use crate::tables::Event;
 
 /// What is to be read, before anything is sent.
-pub(super) trait Plan: Unpin {
+pub(super) trait PlannedRead: Unpin {
     fn read(self) -> Found;
 }
 
@@ -31,7 +31,7 @@ impl<P> Planned<P> {
     }
 }
 
-impl<P: Plan> Stream for Planned<P> {
+impl<P: PlannedRead> Stream for Planned<P> {
     type Item = Result<Event, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {

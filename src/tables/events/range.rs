@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::partition::Days;
-use super::planned::{Plan, Planned, stream_of_events};
+use super::planned::{Planned, PlannedRead, stream_of_events};
 use super::read::{Found, Reader};
 use crate::Error;
 
@@ -45,7 +45,7 @@ impl EventRange {
     }
 }
 
-impl Plan for Range {
+impl PlannedRead for Range {
     fn read(self) -> Found {
         let begun = self.reader.days_ahead();
         let days = self.days.slices(self.reader.newest_first);

@@ -8,9 +8,9 @@ use chrono::NaiveDate;
 use futures::future::join_all;
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
-use super::Table;
+use super::EventTable;
 use super::partition::{Partition, Slice};
-use super::statements::{Statements, Wanted};
+use super::statements::{EventStatements, PartitionQuery};
 use crate::stream::PageAhead;
 use crate::tables::Event;
 use crate::{Error, Page, Pages, PagingState};
@@ -27,7 +27,7 @@ pub(super) type Found = BoxStream<'static, Result<Event, Error>>;
 /// What is read of each day.
 #[derive(Clone)]
 pub(super) struct Reader {
-    pub(super) table: Arc<Table>,
+    pub(super) table: Arc<EventTable>,
     pub(super) device: Arc<str>,
     pub(super) newest_first: bool,
     pub(super) event_type: Option<Arc<str>>,
@@ -59,11 +59,12 @@ impl Reader {
     fn begin(&self, date: NaiveDate, slice: Slice) -> Vec<Found> {
         let parts = self.table.shards.all().map(|shard| {
             let partition = Partition { device: Arc::clone(&self.device), date, shard };
-            let wanted = Wanted { slice, newest_first: self.newest_first, event_type: self.event_type.clone() };
+            let wanted = PartitionQuery { slice, newest_first: self.newest_first, event_type: self.event_type.clone() };
             let read =
                 PartitionRead { table: Arc::clone(&self.table), partition, wanted, first_page: self.first_page() };
             let asked = Some(read.ask(None));
-            let rows: Found = Box::pin(Rows { read, asked, next: None, one_ahead: self.at_most.is_none() }.stream());
+            let rows: Found =
+                Box::pin(PartitionRows { read, asked, next: None, one_ahead: self.at_most.is_none() }.stream());
             rows
         });
         parts.collect()
@@ -78,15 +79,15 @@ impl Reader {
 
 /// What is read of a partition.
 struct PartitionRead {
-    table: Arc<Table>,
+    table: Arc<EventTable>,
     partition: Partition,
-    wanted: Wanted,
+    wanted: PartitionQuery,
     first_page: Option<NonZeroU32>,
 }
 
 impl PartitionRead {
     /// Its pages from one on, or from the first.
-    fn pages(&self, statements: &Statements, from: Option<&PagingState>) -> Pages<Event> {
+    fn pages(&self, statements: &EventStatements, from: Option<&PagingState>) -> Pages<Event> {
         match from {
             Some(state) => statements.pages_from(&self.partition, &self.wanted, state),
             None => statements.pages(&self.partition, &self.wanted, self.first_page),
@@ -100,7 +101,7 @@ impl PartitionRead {
 }
 
 /// The rows of a partition whose first page was asked for.
-struct Rows {
+struct PartitionRows {
     read: PartitionRead,
     asked: Option<PageAhead<Option<Page<Event>>>>,
     /// Where the page begins that is asked for, or is to be; `None` before the first page and after the last.
@@ -108,7 +109,7 @@ struct Rows {
     one_ahead: bool,
 }
 
-impl Rows {
+impl PartitionRows {
     fn stream(self) -> impl Stream<Item = Result<Event, Error>> + Send {
         let pages = stream::try_unfold(self, |mut rows| async move {
             let (read, next) = (&rows.read, rows.next.take());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::partition::{Partition, Slice};
-use super::values::Values;
+use super::values::ColumnValues;
 use crate::execute::Call;
 use crate::options::CallOptions;
 use crate::tables::Event;
@@ -16,28 +16,28 @@ use crate::{Conditional, Error, Outcome, Pages, PagingState, ReadConsistency, Se
 
 /// Statements that are prepared for one table.
 #[derive(Clone, Debug)]
-pub(super) struct Statements {
-    insert: Write<Values<'static>>,
-    insert_if_absent: Conditional<Values<'static>, Event>,
-    get: Select<Values<'static>, Event>,
-    delete: Write<Values<'static>>,
-    delete_slice: Write<Values<'static>>,
-    times: Select<Values<'static>, (DateTime<Utc>,)>,
-    newest_first: Select<Values<'static>, Event>,
-    oldest_first: Select<Values<'static>, Event>,
-    newest_first_of_type: Select<Values<'static>, Event>,
-    oldest_first_of_type: Select<Values<'static>, Event>,
+pub(super) struct EventStatements {
+    insert: Write<ColumnValues<'static>>,
+    insert_if_absent: Conditional<ColumnValues<'static>, Event>,
+    get: Select<ColumnValues<'static>, Event>,
+    delete: Write<ColumnValues<'static>>,
+    delete_slice: Write<ColumnValues<'static>>,
+    times: Select<ColumnValues<'static>, (DateTime<Utc>,)>,
+    newest_first: Select<ColumnValues<'static>, Event>,
+    oldest_first: Select<ColumnValues<'static>, Event>,
+    newest_first_of_type: Select<ColumnValues<'static>, Event>,
+    oldest_first_of_type: Select<ColumnValues<'static>, Event>,
 }
 
 /// What is read of a partition.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct PartitionQuery {
     pub(super) slice: Slice,
     pub(super) newest_first: bool,
     pub(super) event_type: Option<Arc<str>>,
 }
 
-impl Statements {
+impl EventStatements {
     pub(super) async fn prepare(session: &Session, table: &str, sharded: bool) -> Result<Self, Error> {
         let partition_key: &[&str] =
             if sharded { &["device_id", "event_date", "shard"] } else { &["device_id", "event_date"] };
@@ -64,11 +64,11 @@ impl Statements {
             session.prepare_all([insert.as_str(), &insert_if_absent, &delete, &delete_slice]),
             session.prepare_all([get.as_str(), &times, &newest, &oldest, &newest_typed, &oldest_typed]),
         );
-        let (insert, insert_if_absent, delete, delete_slice): (Write<Values<'static>>, _, _, _) = writes?;
+        let (insert, insert_if_absent, delete, delete_slice): (Write<ColumnValues<'static>>, _, _, _) = writes?;
         let sample = Event::new("", DateTime::UNIX_EPOCH, "", "");
         let partition = Partition { device: "".into(), date: sample.date(), shard: 0 };
         // Other than of a tuple, its type does not tell.
-        insert.core.check_sample(&Values::of_event(&partition, &sample))?;
+        insert.core.check_sample(&ColumnValues::of_event(&partition, &sample))?;
         let (get, times, newest_first, oldest_first, newest_first_of_type, oldest_first_of_type) = reads?;
         let statements = Self {
             insert,
@@ -86,7 +86,7 @@ impl Statements {
     }
 
     pub(super) async fn insert(&self, to: &Partition, event: &Event) -> Result<(), Error> {
-        self.insert.execute(Values::of_event(to, event)).await
+        self.insert.execute(ColumnValues::of_event(to, event)).await
     }
 
     pub(super) async fn insert_if_absent(
@@ -94,24 +94,24 @@ impl Statements {
         to: &Partition,
         event: &Event,
     ) -> Result<Outcome<Option<Event>>, Error> {
-        self.insert_if_absent.execute(Values::of_event(to, event)).await
+        self.insert_if_absent.execute(ColumnValues::of_event(to, event)).await
     }
 
     pub(super) async fn get(&self, from: &Partition, time: DateTime<Utc>) -> Result<Option<Event>, Error> {
-        self.get.one(Values::of_time(from, time)).await
+        self.get.one(ColumnValues::of_time(from, time)).await
     }
 
     pub(super) async fn delete(&self, from: &Partition, time: DateTime<Utc>) -> Result<(), Error> {
-        self.delete.execute(Values::of_time(from, time)).await
+        self.delete.execute(ColumnValues::of_time(from, time)).await
     }
 
     pub(super) async fn delete_slice(&self, from: &Partition, slice: Slice) -> Result<(), Error> {
-        self.delete_slice.execute(Values::of_slice(from, slice)).await
+        self.delete_slice.execute(ColumnValues::of_slice(from, slice)).await
     }
 
     /// All times in a partition, newest first, at most `rows` in a page.
     pub(super) fn times(&self, partition: &Partition, rows: NonZeroU32) -> Pages<(DateTime<Utc>,)> {
-        self.times.with_page_size(rows).pages(Values::of_slice(partition, Slice::ALL))
+        self.times.with_page_size(rows).pages(ColumnValues::of_slice(partition, Slice::ALL))
     }
 
     /// For a page, all its attempts together.
@@ -125,8 +125,8 @@ impl Statements {
     }
 
     /// What is wanted of a partition, from the first page, with at most `rows` rows in a page.
-    pub(super) fn pages(&self, of: &Partition, wanted: &Wanted, rows: Option<NonZeroU32>) -> Pages<Event> {
-        let (select, values) = (self.select(wanted), Values::of_wanted(of, wanted));
+    pub(super) fn pages(&self, of: &Partition, wanted: &PartitionQuery, rows: Option<NonZeroU32>) -> Pages<Event> {
+        let (select, values) = (self.select(wanted), ColumnValues::of_wanted(of, wanted));
         match rows {
             Some(rows) => select.with_page_size(rows).pages(values),
             None => select.pages(values),
@@ -134,8 +134,8 @@ impl Statements {
     }
 
     /// The same, from a page on, in pages of the usual size.
-    pub(super) fn pages_from(&self, of: &Partition, wanted: &Wanted, state: &PagingState) -> Pages<Event> {
-        self.select(wanted).pages_from(Values::of_wanted(of, wanted), state)
+    pub(super) fn pages_from(&self, of: &Partition, wanted: &PartitionQuery, state: &PagingState) -> Pages<Event> {
+        self.select(wanted).pages_from(ColumnValues::of_wanted(of, wanted), state)
     }
 
     pub(super) fn with_changed_options(&self, change: impl Fn(&mut CallOptions)) -> Self {
@@ -154,7 +154,7 @@ impl Statements {
         }
     }
 
-    fn select(&self, wanted: &Wanted) -> &Select<Values<'static>, Event> {
+    fn select(&self, wanted: &PartitionQuery) -> &Select<ColumnValues<'static>, Event> {
         match (wanted.newest_first, wanted.event_type.is_some()) {
             (true, false) => &self.newest_first,
             (false, false) => &self.oldest_first,

@@ -12,12 +12,12 @@ use scylla::serialize::value::SerializeValue;
 use scylla::serialize::writers::RowWriter;
 
 use super::partition::{Partition, Slice};
-use super::statements::Wanted;
+use super::statements::PartitionQuery;
 use crate::tables::Event;
 
 /// Values by the names of their columns. A statement binds those that it names.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Values<'v> {
+pub(super) struct ColumnValues<'v> {
     partition: &'v Partition,
     /// In the order in which the statement names `event_time`: a time, or the first and the last of a slice.
     times: [Option<DateTime<Utc>>; 2],
@@ -25,7 +25,7 @@ pub(super) struct Values<'v> {
     payload: Option<&'v str>,
 }
 
-impl<'v> Values<'v> {
+impl<'v> ColumnValues<'v> {
     pub(super) fn of_event(partition: &'v Partition, event: &'v Event) -> Self {
         let (event_type, payload) = (Some(event.event_type.as_str()), Some(event.payload.as_str()));
         Self { event_type, payload, ..Self::of_time(partition, event.event_time) }
@@ -39,12 +39,12 @@ impl<'v> Values<'v> {
         Self { partition, times: [Some(slice.first), Some(slice.last)], event_type: None, payload: None }
     }
 
-    pub(super) fn of_wanted(partition: &'v Partition, wanted: &'v Wanted) -> Self {
+    pub(super) fn of_wanted(partition: &'v Partition, wanted: &'v PartitionQuery) -> Self {
         Self { event_type: wanted.event_type.as_deref(), ..Self::of_slice(partition, wanted.slice) }
     }
 }
 
-impl SerializeRow for Values<'_> {
+impl SerializeRow for ColumnValues<'_> {
     fn serialize(
         &self,
         context: &RowSerializationContext<'_>,

@@ -13,7 +13,7 @@ const AT_ONCE: usize = 8;
 
 /// What is there of what is wanted.
 #[derive(Debug)]
-pub(super) struct There {
+pub(super) struct CurrentSchema {
     /// The keyspaces, all their types, and the tables that it depends on: those that are wanted, and all of a keyspace whose
     /// Regions are to be others.
     pub(super) definitions: Definitions,
@@ -23,7 +23,7 @@ pub(super) struct There {
     wanted: Vec<QualifiedName>,
 }
 
-impl There {
+impl CurrentSchema {
     pub(super) async fn read(schema: Schema<'_>, wanted: &Definitions) -> Result<Self, Error> {
         let plain = schema.session.is_plain_cassandra();
         let of_types = wanted.types.iter().map(|it| &it.name);

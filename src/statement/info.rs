@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind, Session};
 
 /// What the text of a statement shows before it is sent.
 #[derive(Debug)]
-pub(crate) struct About {
+pub(crate) struct StatementInfo {
     /// The statement in a few words, for errors: `INSERT INTO ks.t`.
     pub(crate) attempted: String,
     /// Whether it may be sent twice.
@@ -29,7 +29,7 @@ enum Content {
     Unread,
 }
 
-impl About {
+impl StatementInfo {
     /// Reads `text` and refuses what it shows to be wrong for a statement that is to have one of the effects `wanted`.
     /// Returns the text to send as well, in which every name has a keyspace.
     pub(crate) fn check<'t>(
@@ -288,7 +288,7 @@ mod tests {
     use super::*;
 
     fn refusal(text: &str, wanted: &[Effect]) -> String {
-        About::read(text, false, wanted).expect_err("it is refused").to_string()
+        StatementInfo::read(text, false, wanted).expect_err("it is refused").to_string()
     }
 
     #[test]
@@ -357,11 +357,11 @@ mod tests {
     #[test]
     fn what_keyspaces_refuses_is_refused_with_what_to_do_but_sent_to_a_plain_cassandra() {
         let text = "SELECT count(*) FROM ks.t";
-        let error = About::read(text, false, &[Effect::Read]).expect_err("an aggregate");
+        let error = StatementInfo::read(text, false, &[Effect::Read]).expect_err("an aggregate");
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert!(error.to_string().starts_with("SELECT FROM ks.t failed: Amazon Keyspaces refuses "), "{error}");
         assert!(error.advice().is_some());
-        About::read(text, true, &[Effect::Read]).expect("Cassandra has aggregates");
+        StatementInfo::read(text, true, &[Effect::Read]).expect("Cassandra has aggregates");
     }
 
     #[test]
@@ -375,10 +375,10 @@ mod tests {
             (Effect::Write, NativeType::Blob, true),
             (Effect::Increment, NativeType::Blob, false),
         ] {
-            let about = About::read(text, false, &[wanted]).expect("the text does not say");
+            let about = StatementInfo::read(text, false, &[wanted]).expect("the text does not say");
             assert_eq!(about.settle(wanted, &bound(native)).is_ok(), holds, "{wanted:?}");
         }
-        let about = About::read(text, false, &[Effect::Write]).expect("the text does not say");
+        let about = StatementInfo::read(text, false, &[Effect::Write]).expect("the text does not say");
         assert_eq!(
             about.settle(Effect::Write, &bound(NativeType::Counter)).expect_err("it counts").to_string(),
             "UPDATE ks.t failed: a write was asked for, the text is an increment of a counter. Ask prepare() for an Increment"
@@ -387,14 +387,14 @@ mod tests {
 
     #[test]
     fn a_text_that_cannot_be_read_is_left_to_a_plain_cassandra_and_never_repeated() {
-        let about = About::read("FROB the  knobs of ks", true, &[Effect::Write]).expect("the server decides");
+        let about = StatementInfo::read("FROB the  knobs of ks", true, &[Effect::Write]).expect("the server decides");
         assert_eq!(about.attempted, "FROB the knobs of");
         assert!(!about.repeatable);
     }
 
     #[test]
     fn a_literal_limit_is_known_and_a_bound_one_is_not() {
-        let limit = |text| About::read(text, false, &[Effect::Read]).expect("a read").limit();
+        let limit = |text| StatementInfo::read(text, false, &[Effect::Read]).expect("a read").limit();
         assert_eq!(limit("SELECT k FROM ks.t LIMIT 10"), Some(10));
         assert_eq!(limit("SELECT k FROM ks.t LIMIT ?"), None);
         assert_eq!(limit("SELECT k FROM ks.t"), None);
@@ -402,7 +402,7 @@ mod tests {
 
     #[test]
     fn a_limit_makes_pages_smaller_unless_rows_are_filtered_out() {
-        let page_size = |text| About::read(text, true, &[Effect::Read]).expect("a read").page_size(1_000);
+        let page_size = |text| StatementInfo::read(text, true, &[Effect::Read]).expect("a read").page_size(1_000);
         assert_eq!(page_size("SELECT k FROM ks.t LIMIT 10"), 10);
         assert_eq!(page_size("SELECT k FROM ks.t LIMIT 10000"), 1_000);
         assert_eq!(page_size("SELECT k FROM ks.t LIMIT 0"), 1);

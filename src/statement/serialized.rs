@@ -21,12 +21,12 @@ thread_local! {
 }
 
 /// The values of one request, serialised into this thread's buffer, which is given back when this is dropped.
-pub(super) struct Serialised {
+pub(super) struct BoundValues {
     /// As a request has them: the number of values in two bytes, then the values.
     buffer: Vec<u8>,
 }
 
-impl Serialised {
+impl BoundValues {
     /// `serialise` appends values and returns how many it appended.
     pub(super) fn by<E>(serialise: impl FnOnce(&mut Vec<u8>) -> Result<usize, E>) -> Result<Self, E> {
         let mut serialised = Self { buffer: BUFFER.take() };
@@ -41,14 +41,14 @@ impl Serialised {
         Ok(serialised)
     }
 
-    pub(super) fn cells(&self) -> Cells<'_> {
+    pub(super) fn cells(&self) -> SerializedView<'_> {
         let (count, bytes) = self.buffer.split_first_chunk::<COUNT>().unwrap_or((&[0; COUNT], &[]));
-        Cells { bytes, count: u16::from_be_bytes(*count).into() }
+        SerializedView { bytes, count: u16::from_be_bytes(*count).into() }
     }
 }
 
 /// Binds all values in one copy: appended one by one, they would make the driver's buffer grow several times.
-impl SerializeRow for Serialised {
+impl SerializeRow for BoundValues {
     fn serialize(&self, _: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
         let values = SerializedValues::new_from_frame(&mut self.buffer.as_slice()).map_err(SerializationError::new)?;
         writer.append_serialize_row(&values);
@@ -60,7 +60,7 @@ impl SerializeRow for Serialised {
     }
 }
 
-impl Drop for Serialised {
+impl Drop for BoundValues {
     fn drop(&mut self) {
         if self.buffer.capacity() <= KEPT {
             BUFFER.set(std::mem::take(&mut self.buffer));
@@ -83,12 +83,12 @@ pub(super) fn append(
 /// Serialised values, each as the protocol has it: four bytes of length, or a negative number for null or unset, and as
 /// many bytes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Cells<'b> {
+pub(crate) struct SerializedView<'b> {
     bytes: &'b [u8],
     count: usize,
 }
 
-impl<'b> Cells<'b> {
+impl<'b> SerializedView<'b> {
     pub(crate) fn of(bytes: &'b [u8], count: usize) -> Self {
         Self { bytes, count }
     }
@@ -103,10 +103,10 @@ impl<'b> Cells<'b> {
     }
 
     /// The values in their order.
-    pub(super) fn iter(self) -> impl Iterator<Item = Value<'b>> {
+    pub(super) fn iter(self) -> impl Iterator<Item = SerializedValue<'b>> {
         let mut rest = self.bytes;
         std::iter::from_fn(move || {
-            let (value, after) = Value::read(rest)?;
+            let (value, after) = SerializedValue::read(rest)?;
             rest = after;
             Some(value)
         })
@@ -115,8 +115,8 @@ impl<'b> Cells<'b> {
     /// The bytes of the value at `index`, if it is there and not null.
     pub(super) fn value(self, index: usize) -> Option<&'b [u8]> {
         match self.iter().nth(index)? {
-            Value::Bytes(bytes) => Some(bytes),
-            Value::Null | Value::Unset => None,
+            SerializedValue::Bytes(bytes) => Some(bytes),
+            SerializedValue::Null | SerializedValue::Unset => None,
         }
     }
 
@@ -126,7 +126,7 @@ impl<'b> Cells<'b> {
         let mut further = inserted.iter().peekable();
         for index in 0.. {
             if let Some((_, bytes)) = further.next_if(|(at, _)| *at == index) {
-                Value::Bytes(bytes).append_to(all);
+                SerializedValue::Bytes(bytes).append_to(all);
             } else if let Some(value) = own.next() {
                 value.append_to(all);
             } else {
@@ -139,22 +139,22 @@ impl<'b> Cells<'b> {
     /// blobs count as they are, numbers as one byte, collections of text or blobs without the lengths of their elements.
     pub(super) fn surely_at_least(self, columns: &[ColumnSpec<'_>]) -> usize {
         let sizes = columns.iter().zip(self.iter()).map(|(column, value)| match value {
-            Value::Bytes(bytes) => at_least(column.typ(), bytes),
-            Value::Null | Value::Unset => 0,
+            SerializedValue::Bytes(bytes) => at_least(column.typ(), bytes),
+            SerializedValue::Null | SerializedValue::Unset => 0,
         });
         sizes.sum()
     }
 }
 
-/// One value in [`Cells`].
+/// One value in [`SerializedView`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Value<'b> {
+pub(super) enum SerializedValue<'b> {
     Null,
     Unset,
     Bytes(&'b [u8]),
 }
 
-impl<'b> Value<'b> {
+impl<'b> SerializedValue<'b> {
     #[inline]
     fn read(bytes: &'b [u8]) -> Option<(Self, &'b [u8])> {
         let (length, rest) = bytes.split_first_chunk::<4>()?;
@@ -181,16 +181,16 @@ impl<'b> Value<'b> {
 }
 
 /// Binds what is serialised already; what the columns are was checked when it was.
-impl SerializeRow for Cells<'_> {
+impl SerializeRow for SerializedView<'_> {
     fn serialize(&self, _: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
         let mut rest = self.bytes;
-        while let Some((value, after)) = Value::read(rest) {
+        while let Some((value, after)) = SerializedValue::read(rest) {
             rest = after;
             let cell = writer.make_cell_writer();
             let _: WrittenCellProof<'_> = match value {
-                Value::Null => cell.set_null(),
-                Value::Unset => cell.set_unset(),
-                Value::Bytes(bytes) => cell.set_value(bytes).map_err(SerializationError::new)?,
+                SerializedValue::Null => cell.set_null(),
+                SerializedValue::Unset => cell.set_unset(),
+                SerializedValue::Bytes(bytes) => cell.set_value(bytes).map_err(SerializationError::new)?,
             };
         }
         Ok(())
@@ -245,10 +245,18 @@ mod tests {
     #[test]
     fn values_are_bound_again_as_they_were_serialised() {
         let values = (7_i32, "Ada", None::<String>, Unset);
-        let serialised = Serialised::by(|buffer| append(&columns(), &values, buffer)).expect("they fit");
+        let serialised = BoundValues::by(|buffer| append(&columns(), &values, buffer)).expect("they fit");
         let cells = serialised.cells();
         let read: Vec<_> = cells.iter().collect();
-        assert_eq!(read, [Value::Bytes(&[0, 0, 0, 7]), Value::Bytes(b"Ada"), Value::Null, Value::Unset]);
+        assert_eq!(
+            read,
+            [
+                SerializedValue::Bytes(&[0, 0, 0, 7]),
+                SerializedValue::Bytes(b"Ada"),
+                SerializedValue::Null,
+                SerializedValue::Unset
+            ]
+        );
         assert_eq!((cells.count(), cells.value(1), cells.value(2)), (4, Some(&b"Ada"[..]), None));
         let (mut together, mut singly) = (Vec::new(), Vec::new());
         assert_eq!(append(&columns(), &serialised, &mut together).expect("they were serialised"), 4);
@@ -262,8 +270,8 @@ mod tests {
             let inserted: Vec<_> = inserted.iter().map(|(at, bytes)| (*at, bytes.to_vec())).collect();
             let (mut given, mut all) = (Vec::new(), Vec::new());
             let count = append(&columns()[..2], &(7_i32, "Ada"), &mut given).expect("they fit");
-            Cells::of(&given, count).append_with(&inserted, &mut all);
-            let all = Cells::of(&all, count + inserted.len());
+            SerializedView::of(&given, count).append_with(&inserted, &mut all);
+            let all = SerializedView::of(&all, count + inserted.len());
             assert_eq!(all.iter().count(), all.count());
             all.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" ")
         };
@@ -281,6 +289,6 @@ mod tests {
         let values = (vec![1_i32; 100], vec!["ab".to_owned(); 100]);
         let mut bytes = Vec::new();
         let count = append(&columns, &values, &mut bytes).expect("they fit");
-        assert_eq!(Cells::of(&bytes, count).surely_at_least(&columns), 200);
+        assert_eq!(SerializedView::of(&bytes, count).surely_at_least(&columns), 200);
     }
 }
