@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::saturated::saturated;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What one connection may take: from its own part, or from what all connections share.
@@ -19,7 +20,7 @@ impl Budget {
 
     /// Waits until `amount` is free in one of the two parts. It is given back when the permit is dropped.
     pub(crate) async fn take(&self, amount: usize) -> OwnedSemaphorePermit {
-        let permits = u32::try_from(amount).unwrap_or(u32::MAX);
+        let permits = saturated::<u32>(amount);
         let taken = if amount > self.most_of_own {
             Arc::clone(&self.shared).acquire_many_owned(permits).await
         } else {

@@ -1,6 +1,6 @@
 //! Whom clients trust: a certificate authority made for one start, and the one certificate that it signs.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use chrono::{Datelike, TimeDelta, Utc};
 use rcgen::string::Ia5String;
@@ -15,22 +15,23 @@ use rustls::version::{TLS12, TLS13};
 use tokio_rustls::TlsAcceptor;
 
 use crate::error::{Error, ErrorKind};
+use crate::lock::RwLock;
 
 /// A certificate authority and what it signed last, for the server of this process only.
 pub(crate) struct Ca {
     names: Vec<SanType>,
     pem: String,
-    signed: RwLock<Signed>,
+    signed: RwLock<ServerCertificate>,
 }
 
 /// What a server shows.
-struct Signed {
-    authority: Authority,
+struct ServerCertificate {
+    authority: CertificateIssuer,
     server_config: Arc<ServerConfig>,
 }
 
 /// Who signs.
-struct Authority {
+struct CertificateIssuer {
     issuer: Issuer<'static, KeyPair>,
     root: Certificate,
 }
@@ -40,23 +41,26 @@ impl Ca {
     /// carries none. Both are valid from the day before to a year from now.
     pub(crate) fn generate(names: &[String]) -> Result<Self, Error> {
         let names = names.iter().map(|name| dns_name(name)).collect::<Result<Vec<_>, _>>()?;
-        let signed = Authority::generate().and_then(|authority| Signed::by(authority, &names)).map_err(not_made)?;
+        let signed = CertificateIssuer::generate()
+            .and_then(|authority| ServerCertificate::by(authority, &names))
+            .map_err(not_made)?;
         Ok(Self { pem: signed.authority.root.pem(), names, signed: RwLock::new(signed) })
     }
 
     /// Shows a new certificate of the same authority from now on.
     pub(crate) fn renew(&self) -> Result<(), Error> {
-        let mut signed = self.signed.write().unwrap_or_else(PoisonError::into_inner);
+        let mut signed = self.signed.write();
         signed.server_config = signed.authority.sign(&self.names).map_err(not_made)?;
         Ok(())
     }
 
     /// Shows the certificate of a new authority from now on, and gives the authority's own, as PEM.
     pub(crate) fn replace_authority(&self) -> Result<String, Error> {
-        let signed =
-            Authority::generate().and_then(|authority| Signed::by(authority, &self.names)).map_err(not_made)?;
+        let signed = CertificateIssuer::generate()
+            .and_then(|authority| ServerCertificate::by(authority, &self.names))
+            .map_err(not_made)?;
         let pem = signed.authority.root.pem();
-        *self.signed.write().unwrap_or_else(PoisonError::into_inner) = signed;
+        *self.signed.write() = signed;
         Ok(pem)
     }
 
@@ -67,7 +71,7 @@ impl Ca {
 
     /// TLS 1.2 and 1.3 with the server's certificate and its authority's, as they are now.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        Arc::clone(&self.signed.read().unwrap_or_else(PoisonError::into_inner).server_config).into()
+        Arc::clone(&self.signed.read().server_config).into()
     }
 }
 
@@ -78,21 +82,21 @@ impl std::fmt::Debug for Ca {
     }
 }
 
-type NotMade = Box<dyn std::error::Error + Send + Sync>;
+type CertificateError = Box<dyn std::error::Error + Send + Sync>;
 
-fn not_made(error: NotMade) -> Error {
+fn not_made(error: CertificateError) -> Error {
     Error::new(ErrorKind::Certificate, "the local certificates could not be made").with_source(error)
 }
 
-impl Signed {
-    fn by(authority: Authority, names: &[SanType]) -> Result<Self, NotMade> {
+impl ServerCertificate {
+    fn by(authority: CertificateIssuer, names: &[SanType]) -> Result<Self, CertificateError> {
         let server_config = authority.sign(names)?;
         Ok(Self { authority, server_config })
     }
 }
 
-impl Authority {
-    fn generate() -> Result<Self, NotMade> {
+impl CertificateIssuer {
+    fn generate() -> Result<Self, CertificateError> {
         let mut authority = params("keyspaces-local CA")?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -101,7 +105,7 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(authority, authority_key), root })
     }
 
-    fn sign(&self, names: &[SanType]) -> Result<Arc<ServerConfig>, NotMade> {
+    fn sign(&self, names: &[SanType]) -> Result<Arc<ServerConfig>, CertificateError> {
         let mut server = params("keyspaces-local")?;
         server.subject_alt_names = names.to_vec();
         server.key_usages = vec![KeyUsagePurpose::DigitalSignature];

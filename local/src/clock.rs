@@ -1,5 +1,6 @@
 //! What time it is.
 
+use crate::saturated::saturated;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,5 +10,5 @@ pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 /// A time in milliseconds since 1970.
 pub(crate) fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    saturated::<u64>(since.as_millis())
 }

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::auth::Authority;
 use crate::auth::service_specific::{ServiceSpecificCredential, ServiceSpecificCredentials};
-use crate::upstream::{Failed, InternalConnection};
+use crate::upstream::{InternalConnection, InternalRequestError};
 
 /// The credentials of an instance: in memory, where logins are checked, and in Cassandra.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl CredentialStore {
         own: InternalConnection,
         inner_keyspace: &str,
         authority: Arc<Authority>,
-    ) -> Result<Self, Failed> {
+    ) -> Result<Self, InternalRequestError> {
         let table = format!("{inner_keyspace}.service_specific_credentials");
         let columns = "id text PRIMARY KEY, user_name text, service_user_name text, created bigint, active boolean, \
                        password_sha256 text";
@@ -41,7 +41,7 @@ impl CredentialStore {
         let select = format!("SELECT JSON * FROM {table}");
         let rows = own.select(&select, &[]).await?;
         let kept: Option<Vec<ServiceSpecificCredential>> = rows.iter().map(credential).collect();
-        authority.service_specific().replace_all(kept.ok_or(Failed::Unreadable(select))?);
+        authority.service_specific().replace_all(kept.ok_or(InternalRequestError::Unreadable(select))?);
         Ok(Self { own, table, authority, changing: Mutex::default() })
     }
 
@@ -58,13 +58,13 @@ impl CredentialStore {
 
 impl CredentialChange<'_> {
     /// Adds one, or replaces the one with its id.
-    pub(crate) async fn put(&self, credential: ServiceSpecificCredential) -> Result<(), Failed> {
+    pub(crate) async fn put(&self, credential: ServiceSpecificCredential) -> Result<(), InternalRequestError> {
         self.store.own.insert(&self.store.table, &row(&credential)).await?;
         self.store.all().put(credential);
         Ok(())
     }
 
-    pub(crate) async fn remove(&self, id: &str) -> Result<(), Failed> {
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), InternalRequestError> {
         let delete = format!("DELETE FROM {} WHERE id = ?", self.store.table);
         self.store.own.run(&delete, &[id]).await?;
         self.store.all().remove(id);

@@ -5,9 +5,9 @@ use std::fmt;
 
 /// Why a local Keyspaces did not start, in words that say what to do. What caused it is in
 /// [`source`](StdError::source) only.
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorInner>);
 
-struct Inner {
+struct ErrorInner {
     kind: ErrorKind,
     problem: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -31,7 +31,7 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, problem: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, problem: problem.into(), source: None }))
+        Self(Box::new(ErrorInner { kind, problem: problem.into(), source: None }))
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -16,6 +16,7 @@ mod gateway;
 mod history;
 pub mod journal;
 mod local;
+mod lock;
 mod metering;
 mod names;
 mod partitioner;
@@ -25,7 +26,9 @@ mod random;
 mod ready;
 mod recovery;
 mod runtime;
+mod saturated;
 mod schema;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod throttle;

@@ -15,7 +15,7 @@ use tokio::task::{JoinError, JoinHandle};
 #[cfg(test)]
 use crate::auth::Authority;
 use crate::cassandra::Cassandra;
-use crate::cassandra::owned::Owned;
+use crate::cassandra::owned::OwnedProcess;
 use crate::control_plane::ControlPlane;
 use crate::controls::Controls;
 use crate::credentials::Credentials;
@@ -45,7 +45,7 @@ pub struct Local {
     gateway: Option<Gateway>,
     runtime: OwnRuntime,
     cassandra: Cassandra,
-    _ca_directory: Option<Owned>,
+    _ca_directory: Option<OwnedProcess>,
 }
 
 impl Local {

@@ -19,6 +19,14 @@ pub(crate) fn number(range: std::ops::Range<u16>) -> u16 {
     range.start + u16::from_be_bytes([bytes[0], bytes[1]]) % (range.end - range.start)
 }
 
+/// SplitMix64's finalizer: neighbouring numbers give unrelated ones.
+pub(crate) const fn spread(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
 /// Two random UUIDs hold 244 random bits; hashing spreads them over every digit.
 fn digest() -> [u8; 32] {
     Sha256::new().chain_update(Uuid::new_v4()).chain_update(Uuid::new_v4()).finalize().into()

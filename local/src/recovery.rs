@@ -7,7 +7,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use crate::names::{SchemaObject, TableId};
-use crate::upstream::Failed;
+use crate::upstream::InternalRequestError;
 
 pub(crate) use self::definition_history::{DefinitionHistory, Version};
 
@@ -15,12 +15,12 @@ pub(crate) use self::definition_history::{DefinitionHistory, Version};
 pub(crate) const WINDOW: u64 = 35 * 24 * 3_600_000;
 
 /// Work that ends when a history has been changed.
-pub(crate) type Change<'a> = Pin<Box<dyn Future<Output = Result<(), Failed>> + Send + 'a>>;
+pub(crate) type HistoryChange<'a> = Pin<Box<dyn Future<Output = Result<(), InternalRequestError>> + Send + 'a>>;
 
 /// Keeps what is written to tables, and brings their rows back.
 pub(crate) trait RowHistory: fmt::Debug + Send + Sync {
     /// Records what is written to a table from now on.
-    fn begin<'a>(&'a self, table: &'a TableId) -> Change<'a>;
+    fn begin<'a>(&'a self, table: &'a TableId) -> HistoryChange<'a>;
 
     /// Reads a table for its history once more, if the last attempt failed.
     fn try_again(&self, table: &TableId);
@@ -35,11 +35,11 @@ pub(crate) trait RowHistory: fmt::Debug + Send + Sync {
     fn earliest(&self, table: &TableId, now: u64) -> Option<u64>;
 
     /// Writes the rows that a table had at a moment, in milliseconds since 1970, to another one.
-    fn bring_back<'a>(&'a self, table: &'a TableId, moment: u64, target: &'a SchemaObject) -> Change<'a>;
+    fn bring_back<'a>(&'a self, table: &'a TableId, moment: u64, target: &'a SchemaObject) -> HistoryChange<'a>;
 
     /// Keeps the history of a dropped table for 35 days.
-    fn end<'a>(&'a self, table: &'a TableId) -> Change<'a>;
+    fn end<'a>(&'a self, table: &'a TableId) -> HistoryChange<'a>;
 
     /// Forgets the history of a table.
-    fn forget<'a>(&'a self, table: &'a TableId) -> Change<'a>;
+    fn forget<'a>(&'a self, table: &'a TableId) -> HistoryChange<'a>;
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::cassandra::surroundings::Surroundings;
+use crate::cassandra::surroundings::Environment;
 use crate::error::{Error, ErrorKind};
 
 /// Java's own password for what is no secret.
@@ -16,14 +16,14 @@ const PASSWORD: &str = "changeit";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Writes a PKCS 12 keystore with the certificate of the authority in `ca`, by Java's `keytool`.
-pub(crate) async fn write(surroundings: &Surroundings, ca: &Path, file: &Path) -> Result<(), Error> {
+pub(crate) async fn write(surroundings: &Environment, ca: &Path, file: &Path) -> Result<(), Error> {
     written(surroundings, ca, file).await.map_err(|problem| {
         let problem = format!("the truststore {} cannot be written: {problem}", file.display());
         Error::new(ErrorKind::Certificate, problem)
     })
 }
 
-async fn written(surroundings: &Surroundings, ca: &Path, file: &Path) -> Result<(), String> {
+async fn written(surroundings: &Environment, ca: &Path, file: &Path) -> Result<(), String> {
     let beside_java = surroundings.java_home.as_ref().map(|home| home.join("bin").join("keytool"));
     let keytool = beside_java.filter(|path| path.exists()).or_else(|| surroundings.program("keytool"));
     let keytool = keytool.ok_or("there is no `keytool` in JAVA_HOME or on the PATH; it comes with Java")?;
@@ -55,7 +55,7 @@ mod tests {
         let (pem, file) = (directory.path().join("ca.pem"), directory.path().join("trust.p12"));
         std::fs::write(&pem, Ca::generate(&["localhost".to_owned()]).unwrap().pem()).unwrap();
         std::fs::write(&file, "of an earlier start").unwrap();
-        let surroundings = Surroundings::from_environment();
+        let surroundings = Environment::from_environment();
         write(&surroundings, &pem, &file).await.unwrap();
         let mut keytool = std::process::Command::new(surroundings.program("keytool").unwrap());
         let listed = keytool.args(["-list", "-storepass", PASSWORD, "-keystore"]).arg(&file).output().unwrap();
@@ -65,7 +65,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_keytool_it_says_what_is_missing() {
-        let error = write(&Surroundings::default(), Path::new("ca.pem"), Path::new("t.p12")).await.unwrap_err();
+        let error = write(&Environment::default(), Path::new("ca.pem"), Path::new("t.p12")).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "the truststore t.p12 cannot be written: there is no `keytool` in JAVA_HOME or on the PATH; it comes with Java"

@@ -28,7 +28,7 @@ pub(crate) struct SignedRequest<'a> {
 
 /// What a signature has to be for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Scope<'a> {
+pub(crate) struct CredentialScope<'a> {
     /// Any of these Regions.
     pub(crate) regions: &'a [&'a str],
     pub(crate) service: &'a str,
@@ -60,38 +60,36 @@ pub(crate) enum Unauthenticated {
     Expired,
 }
 
-impl Authority {
-    /// Who has signed a request for one of these Regions and this service.
-    pub(crate) fn verify_request(
-        &self,
-        request: &SignedRequest<'_>,
-        scope: Scope<'_>,
-    ) -> Result<Principal, Unauthenticated> {
-        let authorization = Authorization::of(request)?;
-        let (stamp, at) = date(request)?;
-        authorization.check_scope(scope, stamp)?;
-        let permitted = self.permitted();
-        let principals =
-            [Some((&*permitted.credentials, true)), self.0.without_permissions.as_ref().map(|it| (it, false))];
-        let known = principals
-            .into_iter()
-            .flatten()
-            .find(|(known, _)| same(known.access_key.as_bytes(), authorization.access_key.as_bytes()));
-        let (credentials, has_permissions) = known.ok_or(Unauthenticated::UnknownClient)?;
-        check_token(credentials, request)?;
-        authorization.check_signed_headers(request)?;
-        check_age(at, DateTime::from((self.0.clock)()))?;
-        let expected = authorization.expected(request, stamp, &credentials.secret_key);
-        if !same(expected.as_bytes(), authorization.signature.as_bytes()) {
-            return Err(Unauthenticated::Signature(MISMATCH.to_owned()));
-        }
-        if has_permissions && permitted.expired {
-            return Err(Unauthenticated::Expired);
-        }
-        let (user, account) = credentials.user_and_account();
-        let (user, account) = (user.to_owned(), account.to_owned());
-        Ok(Principal { arn: credentials.arn(&self.0.region), user, account, has_permissions })
+/// Who has signed a request for one of these Regions and this service.
+pub(crate) fn verify_request(
+    authority: &Authority,
+    request: &SignedRequest<'_>,
+    scope: CredentialScope<'_>,
+) -> Result<Principal, Unauthenticated> {
+    let authorization = Authorization::of(request)?;
+    let (stamp, at) = date(request)?;
+    authorization.check_scope(scope, stamp)?;
+    let permitted = authority.permitted();
+    let principals =
+        [Some((&*permitted.credentials, true)), authority.0.without_permissions.as_ref().map(|it| (it, false))];
+    let known = principals
+        .into_iter()
+        .flatten()
+        .find(|(known, _)| same(known.access_key.as_bytes(), authorization.access_key.as_bytes()));
+    let (credentials, has_permissions) = known.ok_or(Unauthenticated::UnknownClient)?;
+    check_token(credentials, request)?;
+    authorization.check_signed_headers(request)?;
+    check_age(at, DateTime::from((authority.0.clock)()))?;
+    let expected = authorization.expected(request, stamp, &credentials.secret_key);
+    if !same(expected.as_bytes(), authorization.signature.as_bytes()) {
+        return Err(Unauthenticated::Signature(MISMATCH.to_owned()));
     }
+    if has_permissions && permitted.expired {
+        return Err(Unauthenticated::Expired);
+    }
+    let (user, account) = credentials.user_and_account();
+    let (user, account) = (user.to_owned(), account.to_owned());
+    Ok(Principal { arn: credentials.arn(&authority.0.region), user, account, has_permissions })
 }
 
 /// The parts of an Authorization header.
@@ -162,7 +160,7 @@ impl<'a> Authorization<'a> {
         Ok(Self { access_key, day, region, service, terminator, signed_headers, signature })
     }
 
-    fn check_scope(&self, scope: Scope<'_>, stamp: &str) -> Result<(), Unauthenticated> {
+    fn check_scope(&self, scope: CredentialScope<'_>, stamp: &str) -> Result<(), Unauthenticated> {
         let Self { day, region, service, terminator, .. } = self;
         let problem = if *terminator != TERMINATOR {
             format!(

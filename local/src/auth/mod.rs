@@ -10,7 +10,7 @@ mod sigv4;
 mod tests;
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -18,17 +18,18 @@ use subtle::ConstantTimeEq;
 
 use crate::clock::Clock;
 use crate::credentials::{Credentials, LONGEST_NAME, LONGEST_TOKEN};
+use crate::lock::RwLock;
 use crate::protocol::Refusal;
 use crate::random;
 use service_specific::ServiceSpecificCredentials;
-use sigv4::{Answer, Signing};
+use sigv4::{ChallengeResponse, Signing};
 
 /// Decides who may log in.
 #[derive(Clone)]
-pub(crate) struct Authority(Arc<Inner>);
+pub(crate) struct Authority(Arc<AuthorityInner>);
 
-struct Inner {
-    permitted: RwLock<Permitted>,
+struct AuthorityInner {
+    permitted: RwLock<PermittedLogins>,
     without_permissions: Option<Credentials>,
     service_specific: Arc<ServiceSpecificCredentials>,
     region: String,
@@ -37,14 +38,14 @@ struct Inner {
 
 /// Who may log in, as it is now.
 #[derive(Clone)]
-struct Permitted {
+struct PermittedLogins {
     credentials: Arc<Credentials>,
     expired: bool,
 }
 
 /// What becomes of a client's first AUTH_RESPONSE.
 #[derive(Debug)]
-pub(crate) enum Begin {
+pub(crate) enum FirstResponse {
     /// It wants SigV4: send it the challenge.
     Challenge(Challenge),
     /// Its password is right.
@@ -63,8 +64,8 @@ pub(crate) struct Challenge {
 impl Authority {
     /// `region` in lower case, as signatures' scopes have it.
     pub(crate) fn new(permitted: Credentials, region: impl Into<String>, clock: Clock) -> Self {
-        let permitted = Permitted { credentials: Arc::new(permitted), expired: false };
-        Self(Arc::new(Inner {
+        let permitted = PermittedLogins { credentials: Arc::new(permitted), expired: false };
+        Self(Arc::new(AuthorityInner {
             permitted: RwLock::new(permitted),
             without_permissions: None,
             service_specific: Arc::default(),
@@ -75,8 +76,8 @@ impl Authority {
 
     /// Knows a second principal too, who is then told that he has no permissions.
     pub(crate) fn with_principal_without_permissions(self, credentials: Credentials) -> Self {
-        let Inner { service_specific, region, clock, .. } = &*self.0;
-        Self(Arc::new(Inner {
+        let AuthorityInner { service_specific, region, clock, .. } = &*self.0;
+        Self(Arc::new(AuthorityInner {
             permitted: RwLock::new(self.permitted()),
             without_permissions: Some(credentials),
             service_specific: Arc::clone(service_specific),
@@ -87,13 +88,13 @@ impl Authority {
 
     /// Refuses the credentials from now on, as they are refused that have expired.
     pub(crate) fn expire(&self) {
-        self.0.permitted.write().unwrap_or_else(PoisonError::into_inner).expired = true;
+        self.0.permitted.write().expired = true;
     }
 
     /// Accepts these from now on, and no longer those from before.
     pub(crate) fn accept(&self, credentials: Credentials) {
-        let permitted = Permitted { credentials: Arc::new(credentials), expired: false };
-        *self.0.permitted.write().unwrap_or_else(PoisonError::into_inner) = permitted;
+        let permitted = PermittedLogins { credentials: Arc::new(credentials), expired: false };
+        *self.0.permitted.write() = permitted;
     }
 
     /// The users and passwords that IAM's operations have made.
@@ -112,8 +113,8 @@ impl Authority {
         (self.0.clock)().into()
     }
 
-    fn permitted(&self) -> Permitted {
-        self.0.permitted.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn permitted(&self) -> PermittedLogins {
+        self.0.permitted.read().clone()
     }
 
     /// What AUTHENTICATE names: the service's own, for SigV4 and passwords alike.
@@ -122,24 +123,24 @@ impl Authority {
     }
 
     /// Judges a client's first AUTH_RESPONSE.
-    pub(crate) fn begin(&self, first: &[u8]) -> Begin {
+    pub(crate) fn begin(&self, first: &[u8]) -> FirstResponse {
         if first == b"SigV4\0\0" {
             let bytes = format!("{NONCE}{}", random::hex_32()).into_bytes();
-            return Begin::Challenge(Challenge { bytes, authority: self.clone() });
+            return FirstResponse::Challenge(Challenge { bytes, authority: self.clone() });
         }
         let mut parts = first.splitn(3, |byte| *byte == 0);
         let (Some(b""), Some(user), Some(password)) = (parts.next(), parts.next(), parts.next()) else {
-            return Begin::Refused(ours(
+            return FirstResponse::Refused(ours(
                 "the first AUTH_RESPONSE is neither SigV4's (SigV4, NUL, NUL) nor a password's (NUL, user, NUL, \
                  password)",
             ));
         };
         if first.len() > 4 * LONGEST_NAME || password.contains(&0) {
-            return Begin::Refused(ours("the password login is too long, or has more than two NULs"));
+            return FirstResponse::Refused(ours("the password login is too long, or has more than two NULs"));
         }
         match self.log_in(user, password) {
-            Ok(()) => Begin::Accepted,
-            Err(refusal) => Begin::Refused(refusal),
+            Ok(()) => FirstResponse::Accepted,
+            Err(refusal) => FirstResponse::Refused(refusal),
         }
     }
 
@@ -166,10 +167,11 @@ impl Authority {
         if answer.len() > 2 * LONGEST_TOKEN {
             return Err(form());
         }
-        let Answer { signature, access_key, amzdate, session_token } = Answer::parse(answer).ok_or_else(form)?;
+        let ChallengeResponse { signature, access_key, amzdate, session_token } =
+            ChallengeResponse::parse(answer).ok_or_else(form)?;
         let at = sigv4::instant(amzdate).ok_or_else(|| authentication_error("Unknown SigV4 error"))?;
 
-        let Inner { without_permissions, region, .. } = &*self.0;
+        let AuthorityInner { without_permissions, region, .. } = &*self.0;
         let permitted = self.permitted();
         let principals = || [Some(&*permitted.credentials), without_permissions.as_ref()].into_iter().flatten();
         let Some(principal) = principals().find(|known| same(known.access_key.as_bytes(), access_key.as_bytes()))

@@ -1,11 +1,10 @@
 //! Service-specific credentials of IAM users: users and passwords for CQL that IAM's operations make and end.
 
-use std::sync::{PoisonError, RwLock};
-
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::same;
+use crate::lock::RwLock;
 use crate::random;
 
 /// One of a user's service-specific credentials.
@@ -35,7 +34,7 @@ pub(crate) const MOST_USERS: usize = 5000;
 
 /// Why there is to be no other one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Full {
+pub(crate) enum TooManyCredentials {
     User,
     Account,
 }
@@ -57,14 +56,14 @@ impl ServiceSpecificCredentials {
         account: &str,
         taken: impl Fn(&str) -> bool,
         now: DateTime<Utc>,
-    ) -> Result<(ServiceSpecificCredential, String), Full> {
+    ) -> Result<(ServiceSpecificCredential, String), TooManyCredentials> {
         const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.0.read();
         if all.iter().filter(|one| one.user == user).count() >= MOST_OF_A_USER {
-            return Err(Full::User);
+            return Err(TooManyCredentials::User);
         }
         if all.len() >= MOST_OF_A_USER * MOST_USERS {
-            return Err(Full::Account);
+            return Err(TooManyCredentials::Account);
         }
         // alice-at-111122223333, then alice+1-at-111122223333.
         let names = (0..).map(|number| match number {
@@ -73,7 +72,7 @@ impl ServiceSpecificCredentials {
         });
         let is_free = |name: &String| !taken(name) && all.iter().all(|one| one.service_user != *name);
         let Some(service_user) = names.take(MOST_OF_A_USER * MOST_USERS + 2).find(is_free) else {
-            return Err(Full::Account);
+            return Err(TooManyCredentials::Account);
         };
         let (password, hash) = password();
         let id = format!("ACCA{}", random::text(UPPER, 17));
@@ -86,19 +85,19 @@ impl ServiceSpecificCredentials {
 
     /// Those of a user, or of all; in the order in which they were made.
     pub(crate) fn list(&self, user: Option<&str>) -> Vec<ServiceSpecificCredential> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.0.read();
         all.iter().filter(|one| user.is_none_or(|user| one.user == user)).cloned().collect()
     }
 
     /// The one of this user with this id.
     pub(crate) fn find(&self, user: &str, id: &str) -> Option<ServiceSpecificCredential> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.0.read();
         all.iter().find(|one| one.user == user && one.id == id).cloned()
     }
 
     /// Adds one, or replaces the one with its id.
     pub(crate) fn put(&self, credential: ServiceSpecificCredential) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.write();
         match all.iter_mut().find(|one| one.id == credential.id) {
             Some(one) => *one = credential,
             None => all.push(credential),
@@ -107,19 +106,19 @@ impl ServiceSpecificCredentials {
 
     /// Removes the one with this id.
     pub(crate) fn remove(&self, id: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|one| one.id != id);
+        self.0.write().retain(|one| one.id != id);
     }
 
     /// Has these in the place of all that there were.
     pub(crate) fn replace_all(&self, mut credentials: Vec<ServiceSpecificCredential>) {
         credentials.sort_by(|one, other| (one.created, &one.id).cmp(&(other.created, &other.id)));
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = credentials;
+        *self.0.write() = credentials;
     }
 
     /// The IAM user whose active credential this is.
     pub(super) fn user_of(&self, service_user: &[u8], password: &[u8]) -> Option<String> {
         let hash = hash(password);
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.0.read();
         let is = |one: &&ServiceSpecificCredential| {
             same(one.service_user.as_bytes(), service_user) & same(&one.password, &hash) & one.is_active
         };

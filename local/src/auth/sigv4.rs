@@ -10,14 +10,14 @@ use sha2::{Digest, Sha256};
 /// The parts of `signature=…,access_key=…,amzdate=…[,session_token=…]`, which has no escaping: a token, the last of
 /// them, may hold commas.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Answer<'a> {
+pub(super) struct ChallengeResponse<'a> {
     pub(super) signature: &'a str,
     pub(super) access_key: &'a str,
     pub(super) amzdate: &'a str,
     pub(super) session_token: Option<&'a str>,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> ChallengeResponse<'a> {
     /// None where the text is not of that form, in that order.
     pub(super) fn parse(text: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;

@@ -37,7 +37,7 @@ fn authority(credentials: Credentials) -> Authority {
 
 fn challenge(authority: &Authority) -> Challenge {
     match authority.begin(b"SigV4\0\0") {
-        Begin::Challenge(challenge) => challenge,
+        FirstResponse::Challenge(challenge) => challenge,
         other => panic!("{other:?}"),
     }
 }
@@ -255,14 +255,14 @@ fn what_is_no_signed_answer_is_refused_with_its_form() {
 #[test]
 fn a_password_is_accepted_or_refused_in_the_services_words() {
     let authority = authority(credentials());
-    assert!(matches!(authority.begin(b"\0alice-at-111122223333\0pass word"), Begin::Accepted));
+    assert!(matches!(authority.begin(b"\0alice-at-111122223333\0pass word"), FirstResponse::Accepted));
     for (first, user) in [
         (&b"\0alice-at-111122223333\0password"[..], "alice-at-111122223333"),
         (b"\0alice-at-111122223333\0", "alice-at-111122223333"),
         (b"\0bob\0pass word", "bob"),
         (b"\0\0", ""),
     ] {
-        let Begin::Refused(refusal) = authority.begin(first) else { panic!("{first:?}") };
+        let FirstResponse::Refused(refusal) = authority.begin(first) else { panic!("{first:?}") };
         let text = format!("Provided username {user} and/or password are incorrect");
         assert_eq!(refusal, Refusal { code: 0x0100, text });
     }
@@ -274,11 +274,11 @@ fn what_is_neither_sigv4_nor_a_password_is_refused() {
     let neither = "keyspaces-local: the first AUTH_RESPONSE is neither SigV4's (SigV4, NUL, NUL) nor a password's \
                    (NUL, user, NUL, password) (what the service says here is not known)";
     for first in [&b""[..], b"SigV4", b"SigV4\0", b"sigv4\0\0", b"someone\0user\0password", b"\0user"] {
-        let Begin::Refused(refusal) = authority.begin(first) else { panic!("{first:?}") };
+        let FirstResponse::Refused(refusal) = authority.begin(first) else { panic!("{first:?}") };
         assert_eq!(refusal, Refusal { code: 0x0100, text: neither.to_owned() }, "{first:?}");
     }
     for first in [b"\0a\0b\0c".to_vec(), [&b"\0a\0"[..], &[b'p'; 5000]].concat()] {
-        let Begin::Refused(refusal) = authority.begin(&first) else { panic!("{first:?}") };
+        let FirstResponse::Refused(refusal) = authority.begin(&first) else { panic!("{first:?}") };
         assert_eq!(
             refusal.text,
             "keyspaces-local: the password login is too long, or has more than two NULs (what the service says here \
@@ -300,7 +300,7 @@ fn a_principal_without_permissions_is_told_so_once_he_has_proved_who_he_is() {
     let asked = challenge(&authority);
     let signed = answer(&asked, &nobody, |_| {});
     assert_eq!(refused(asked.verify(&signed)), no_permissions);
-    let Begin::Refused(refusal) = authority.begin(b"\0testuser-at-12345678910\0pass word") else { panic!() };
+    let FirstResponse::Refused(refusal) = authority.begin(b"\0testuser-at-12345678910\0pass word") else { panic!() };
     assert_eq!((refusal.code, refusal.text), no_permissions);
 
     let asked = challenge(&authority);
@@ -344,7 +344,7 @@ proptest! {
     #[test]
     fn nothing_that_comes_panics(first in prop::collection::vec(any::<u8>(), 0..100), second in any::<Vec<u8>>()) {
         let authority = authority(credentials());
-        let accepted = matches!(authority.begin(&first), Begin::Accepted);
+        let accepted = matches!(authority.begin(&first), FirstResponse::Accepted);
         prop_assert!(!accepted);
         prop_assert!(challenge(&authority).verify(&second).is_err());
     }

@@ -13,7 +13,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::VERSION;
-use super::owned::Job;
+use super::owned::CassandraProcess;
 use super::yaml::Yaml;
 use crate::random;
 use crate::topology::Partitioner;
@@ -36,7 +36,12 @@ pub(crate) async fn ask(docker: &Path) -> Result<(), String> {
 
 /// Writes Cassandra's configuration into the directory and gives the job that runs the official image with it, its
 /// port published at this one of the machine.
-pub(crate) fn job(docker: PathBuf, directory: &Path, partitioner: Partitioner, port: u16) -> io::Result<Job> {
+pub(crate) fn job(
+    docker: PathBuf,
+    directory: &Path,
+    partitioner: Partitioner,
+    port: u16,
+) -> io::Result<CassandraProcess> {
     let yaml = Yaml {
         partitioner,
         directory: Path::new("/var/lib/cassandra"),
@@ -60,7 +65,7 @@ pub(crate) fn job(docker: PathBuf, directory: &Path, partitioner: Partitioner, p
         format!("--env=JVM_EXTRA_OPTS={options}").into(),
         format!("cassandra:{VERSION}").into(),
     ];
-    Ok(Job { command, container: Some((docker, name)) })
+    Ok(CassandraProcess { command, container: Some((docker, name)) })
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);

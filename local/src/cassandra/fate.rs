@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::owned::{NO_STATUS, Seen};
+use super::owned::{NO_STATUS, ProcessOutput};
 
 /// What became of the Cassandra behind, for who lost the connection to it. Of one that was given nothing is known.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Fate(Option<Seen>);
+pub(crate) struct Fate(Option<ProcessOutput>);
 
 impl Fate {
-    pub(super) fn of(process: Option<&Seen>) -> Self {
+    pub(super) fn of(process: Option<&ProcessOutput>) -> Self {
         Self(process.cloned())
     }
 
@@ -61,13 +61,13 @@ pub(super) fn why(lines: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::owned::{Job, Owned};
+    use super::super::owned::{CassandraProcess, OwnedProcess};
     use super::*;
 
     async fn story(script: &str) -> (String, String) {
         let directory = tempfile::tempdir().unwrap().keep();
         let command = ["sh", "-c", script].map(Into::into).to_vec();
-        let owned = Owned::start(&directory, &Job { command, container: None }, |_| {}).unwrap();
+        let owned = OwnedProcess::start(&directory, &CassandraProcess { command, container: None }, |_| {}).unwrap();
         let fate = Fate::of(Some(owned.seen()));
         (fate.story().await, fate.told().await.unwrap())
     }
@@ -102,7 +102,8 @@ mod tests {
         let start = || {
             let directory = tempfile::tempdir().unwrap().keep();
             let command = ["sleep", "600"].map(Into::into).to_vec();
-            let owned = Owned::start(&directory, &Job { command, container: None }, |_| {}).unwrap();
+            let owned =
+                OwnedProcess::start(&directory, &CassandraProcess { command, container: None }, |_| {}).unwrap();
             (directory, owned)
         };
         let (_directory, owned) = start();
@@ -120,7 +121,7 @@ mod tests {
     async fn of_one_that_is_there_or_was_given_no_end_is_told() {
         let directory = tempfile::tempdir().unwrap().keep();
         let command = ["sleep", "600"].map(Into::into).to_vec();
-        let owned = Owned::start(&directory, &Job { command, container: None }, |_| {}).unwrap();
+        let owned = OwnedProcess::start(&directory, &CassandraProcess { command, container: None }, |_| {}).unwrap();
         assert_eq!(Fate::of(Some(owned.seen())).told().await, None);
         assert_eq!(Fate::default().told().await, None);
     }

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::owned::{Job, Owned};
-use super::surroundings::Surroundings;
+use super::owned::{CassandraProcess, OwnedProcess};
+use super::surroundings::Environment;
 use super::{Progress, VERSION};
 use crate::random;
 
 /// The directory with the jars, downloaded if it is not there yet. An error is a sentence for the list of what was tried.
-pub(crate) async fn jars(surroundings: &Surroundings, progress: &Progress) -> Result<PathBuf, String> {
+pub(crate) async fn jars(surroundings: &Environment, progress: &Progress) -> Result<PathBuf, String> {
     let cache =
         surroundings.cache.as_ref().ok_or("there is no directory to keep them in: set KEYSPACES_LOCAL_CACHE")?;
     let cache = std::path::absolute(cache).map_err(|error| cannot_write(cache, &error))?;
@@ -94,9 +94,9 @@ async fn download(mvn: &Path, cache: &Path, jars: &Path, progress: &Progress) ->
         "-DincludeScope=runtime".as_ref(),
         "-DoutputDirectory=jars".as_ref(),
     ];
-    let job = Job { command: command.map(Into::into).into(), container: None };
+    let job = CassandraProcess { command: command.map(Into::into).into(), container: None };
     let (tell, count) = (Arc::clone(progress), AtomicUsize::new(0));
-    let maven = Owned::start(&directory, &job, move |line| {
+    let maven = OwnedProcess::start(&directory, &job, move |line| {
         tracing::debug!(target: "keyspaces_local::maven", "{line}");
         if line.contains("Downloaded from") {
             let files = count.fetch_add(1, Ordering::Relaxed) + 1;
@@ -152,14 +152,14 @@ mod tests {
     use super::*;
 
     /// A machine whose `mvn` is this script, which runs in the directory of the download.
-    fn machine(script: &str) -> (TempDir, Surroundings) {
+    fn machine(script: &str) -> (TempDir, Environment) {
         let root = tempdir().unwrap();
         let bin = root.path().join("bin");
         fs::create_dir(&bin).unwrap();
         fs::write(bin.join("mvn"), format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(bin.join("mvn"), fs::Permissions::from_mode(0o755)).unwrap();
         let cache = Some(root.path().join("cache"));
-        (root, Surroundings { path: bin.into(), cache, ..Surroundings::default() })
+        (root, Environment { path: bin.into(), cache, ..Environment::default() })
     }
 
     fn progress() -> (Progress, Arc<Mutex<Vec<String>>>) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::owned::Job;
+use super::owned::CassandraProcess;
 use super::yaml::Yaml;
 
 /// A Java that is there.
@@ -49,7 +49,7 @@ impl Java {
     }
 
     /// Writes Cassandra's configuration into the directory and gives the job that runs it from these jars.
-    pub(crate) fn job(&self, jars: &Path, jamm: &Path, yaml: &Yaml<'_>) -> io::Result<Job> {
+    pub(crate) fn job(&self, jars: &Path, jamm: &Path, yaml: &Yaml<'_>) -> io::Result<CassandraProcess> {
         let directory = yaml.directory;
         let temporary = directory.join("tmp");
         fs::create_dir(&temporary)?;
@@ -78,7 +78,7 @@ impl Java {
             jars.join("*").into_os_string(),
             "org.apache.cassandra.service.CassandraDaemon".into(),
         ]);
-        Ok(Job { command, container: None })
+        Ok(CassandraProcess { command, container: None })
     }
 }
 

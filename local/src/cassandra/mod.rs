@@ -20,8 +20,8 @@ use std::{fmt, io};
 pub(crate) use fate::Fate;
 use fate::{cause, why};
 use java::Java;
-use owned::{Job, Owned};
-use surroundings::Surroundings;
+use owned::{CassandraProcess, OwnedProcess};
+use surroundings::Environment;
 use yaml::Yaml;
 
 use crate::error::{Error, ErrorKind};
@@ -47,13 +47,13 @@ pub enum CassandraRuntime {
 
 /// Which Cassandra to run over.
 #[derive(Clone)]
-pub(crate) struct Settings {
+pub(crate) struct CassandraSettings {
     /// `host:port` of one that is there, before what the surroundings say.
     pub(crate) given: Option<String>,
     /// The only one to start it with.
     pub(crate) runtime: Option<CassandraRuntime>,
     pub(crate) partitioner: Partitioner,
-    pub(crate) surroundings: Surroundings,
+    pub(crate) surroundings: Environment,
     pub(crate) progress: Progress,
 }
 
@@ -61,12 +61,12 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) struct Cassandra {
     address: SocketAddr,
-    process: Option<Owned>,
+    process: Option<OwnedProcess>,
 }
 
 impl Cassandra {
     /// Finds or starts one that answers and has the partitioner asked for.
-    pub(crate) async fn start(settings: &Settings) -> Result<Self, Error> {
+    pub(crate) async fn start(settings: &CassandraSettings) -> Result<Self, Error> {
         // Who says what is to run a new one does not want one that the environment happens to name.
         let of_environment = settings.surroundings.given.as_ref().filter(|_| settings.runtime.is_none());
         if let Some(given) = settings.given.as_ref().or(of_environment) {
@@ -111,7 +111,7 @@ impl Cassandra {
 
     /// What becomes of it.
     pub(crate) fn fate(&self) -> Fate {
-        Fate::of(self.process.as_ref().map(Owned::seen))
+        Fate::of(self.process.as_ref().map(OwnedProcess::seen))
     }
 
     /// What to say when it could not be prepared: how it ended, if it did so meanwhile.
@@ -150,7 +150,7 @@ impl Cassandra {
         Err(last)
     }
 
-    async fn with_docker(settings: &Settings) -> Result<Self, String> {
+    async fn with_docker(settings: &CassandraSettings) -> Result<Self, String> {
         let docker = settings.surroundings.program("docker").ok_or("there is no `docker` on the PATH")?;
         docker::ask(&docker).await?;
         (settings.progress)(&format!(
@@ -160,8 +160,8 @@ impl Cassandra {
             .await
     }
 
-    async fn with_java(settings: &Settings) -> Result<Self, String> {
-        let Settings { surroundings, partitioner, progress, .. } = settings;
+    async fn with_java(settings: &CassandraSettings) -> Result<Self, String> {
+        let CassandraSettings { surroundings, partitioner, progress, .. } = settings;
         let program = surroundings.java().ok_or("there is no `java` in JAVA_HOME or on the PATH")?;
         let java = Java::ask(program).await?;
         let jars = jars::jars(surroundings, progress).await?;
@@ -199,7 +199,7 @@ impl FromStr for CassandraRuntime {
     }
 }
 
-impl fmt::Debug for Settings {
+impl fmt::Debug for CassandraSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("given", &self.given)
@@ -217,7 +217,10 @@ const PATIENCE_FOR_A_START: Duration = Duration::from_secs(180);
 const TRIES: usize = 3;
 
 /// Starts the job that `job` makes for a directory and two ports, and waits until it answers.
-async fn started(settings: &Settings, job: impl Fn(&Path, [u16; 2]) -> io::Result<Job>) -> Result<Cassandra, String> {
+async fn started(
+    settings: &CassandraSettings,
+    job: impl Fn(&Path, [u16; 2]) -> io::Result<CassandraProcess>,
+) -> Result<Cassandra, String> {
     let mut reason = String::new();
     for _ in 0..TRIES {
         let ports = free_ports().map_err(|error| format!("no port of 127.0.0.1 is free: {error}"))?;
@@ -234,18 +237,22 @@ async fn started(settings: &Settings, job: impl Fn(&Path, [u16; 2]) -> io::Resul
     Err(reason)
 }
 
-fn run(job: impl Fn(&Path, [u16; 2]) -> io::Result<Job>, ports: [u16; 2]) -> io::Result<(PathBuf, Owned)> {
+fn run(
+    job: impl Fn(&Path, [u16; 2]) -> io::Result<CassandraProcess>,
+    ports: [u16; 2],
+) -> io::Result<(PathBuf, OwnedProcess)> {
     let directory = tempfile::Builder::new().prefix("keyspaces-local-").tempdir()?;
     // Cassandra's configuration names files by their real path.
     let path = directory.path().canonicalize()?;
     let job = job(&path, ports)?;
-    let process = Owned::start(&path, &job, |line| tracing::debug!(target: "keyspaces_local::cassandra", "{line}"))?;
+    let process =
+        OwnedProcess::start(&path, &job, |line| tracing::debug!(target: "keyspaces_local::cassandra", "{line}"))?;
     // From here on its removal is the process's end.
     let _ = directory.keep();
     Ok((path, process))
 }
 
-async fn ready(process: &Owned, port: u16, settings: &Settings) -> Result<SocketAddr, String> {
+async fn ready(process: &OwnedProcess, port: u16, settings: &CassandraSettings) -> Result<SocketAddr, String> {
     let begun = Instant::now();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let answers = async {
@@ -300,7 +307,7 @@ fn free_ports() -> io::Result<[u16; 2]> {
     Ok([one.local_addr()?.port(), two.local_addr()?.port()])
 }
 
-fn port_was_taken(process: &Owned) -> bool {
+fn port_was_taken(process: &OwnedProcess) -> bool {
     let taken = ["Address already in use", "is in use by another process", "port is already allocated"];
     process.seen().last_lines().iter().any(|line| taken.iter().any(|text| line.contains(text)))
 }

@@ -11,42 +11,47 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::lock::Mutex;
 use tokio::sync::{OnceCell, watch};
 
 /// What to run.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Job {
+pub(crate) struct CassandraProcess {
     /// The program and its arguments; nothing to own only the directory.
     pub(crate) command: Vec<OsString>,
     /// `docker` and the name of a container that the program starts: to kill the program does not end that.
     pub(crate) container: Option<(PathBuf, String)>,
 }
 
-/// A running [`Job`] and its directory. Dropping it ends both, and waits for that.
-pub(crate) struct Owned {
+/// A running [`CassandraProcess`] and its directory. Dropping it ends both, and waits for that.
+pub(crate) struct OwnedProcess {
     directory: PathBuf,
     shell: Child,
     pipe: Option<ChildStdin>,
-    seen: Seen,
+    seen: ProcessOutput,
 }
 
 /// What is seen of a job: its end, and what it printed.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct ProcessOutput {
     directory: PathBuf,
     log: Arc<Mutex<VecDeque<String>>>,
     exit: watch::Receiver<Option<i32>>,
     is_disk_full: Arc<OnceCell<bool>>,
 }
 
-impl Owned {
+impl OwnedProcess {
     /// Starts the job in `directory`, which must exist and is removed at the end. `on_line` sees every line that the
     /// job prints.
-    pub(crate) fn start(directory: &Path, job: &Job, on_line: impl Fn(&str) + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn start(
+        directory: &Path,
+        job: &CassandraProcess,
+        on_line: impl Fn(&str) + Send + 'static,
+    ) -> io::Result<Self> {
         let (docker, container) = job.container.clone().unwrap_or_default();
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(SCRIPT).arg("keyspaces-local").arg(docker).arg(container).arg(directory);
@@ -69,16 +74,16 @@ impl Owned {
             directory: directory.to_owned(),
             shell,
             pipe,
-            seen: Seen { directory: directory.to_owned(), log, exit, is_disk_full: Arc::default() },
+            seen: ProcessOutput { directory: directory.to_owned(), log, exit, is_disk_full: Arc::default() },
         })
     }
 
-    pub(crate) fn seen(&self) -> &Seen {
+    pub(crate) fn seen(&self) -> &ProcessOutput {
         &self.seen
     }
 }
 
-impl Seen {
+impl ProcessOutput {
     /// Waits until the job has ended by itself, and gives its status as a shell gives it (137 if killed).
     pub(crate) async fn exited(&self) -> i32 {
         let mut exit = self.exit.clone();
@@ -102,11 +107,11 @@ impl Seen {
 
     /// The last lines that the job printed.
     pub(crate) fn last_lines(&self) -> Vec<String> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.log.lock().iter().cloned().collect()
     }
 }
 
-impl Drop for Owned {
+impl Drop for OwnedProcess {
     fn drop(&mut self) {
         drop(self.pipe.take());
         let begun = Instant::now();
@@ -120,7 +125,7 @@ impl Drop for Owned {
     }
 }
 
-impl fmt::Debug for Owned {
+impl fmt::Debug for OwnedProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Owned")
             .field("directory", &self.directory)
@@ -186,7 +191,7 @@ fn follow(output: impl Read, log: &Mutex<VecDeque<String>>, on_line: impl Fn(&st
             continue;
         }
         on_line(line);
-        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = log.lock();
         if log.len() == LINES_KEPT {
             log.pop_front();
         }
@@ -200,8 +205,8 @@ mod tests {
 
     use super::*;
 
-    fn job(command: &[&str]) -> Job {
-        Job { command: command.iter().map(OsString::from).collect(), container: None }
+    fn job(command: &[&str]) -> CassandraProcess {
+        CassandraProcess { command: command.iter().map(OsString::from).collect(), container: None }
     }
 
     /// Whether the process is there, and no zombie that nobody has waited for.
@@ -211,7 +216,7 @@ mod tests {
         !stat.trim().is_empty() && !stat.starts_with('Z')
     }
 
-    async fn first_line(owned: &Owned) -> String {
+    async fn first_line(owned: &OwnedProcess) -> String {
         loop {
             if let Some(line) = owned.seen().last_lines().first() {
                 return line.clone();
@@ -224,7 +229,7 @@ mod tests {
     async fn dropped_it_takes_the_process_and_the_directory_with_it() {
         let directory = tempdir().unwrap().keep();
         std::fs::write(directory.join("data"), "x").unwrap();
-        let owned = Owned::start(&directory, &job(&["sh", "-c", "echo $$; exec sleep 600"]), |_| {}).unwrap();
+        let owned = OwnedProcess::start(&directory, &job(&["sh", "-c", "echo $$; exec sleep 600"]), |_| {}).unwrap();
         let pid = first_line(&owned).await;
         assert!(lives(&pid));
         drop(owned);
@@ -236,7 +241,7 @@ mod tests {
     async fn its_end_its_status_and_its_last_lines_are_seen() {
         let directory = tempdir().unwrap().keep();
         let script = "for i in $(seq 1 300); do echo line $i; done; echo bad >&2; printf worse; exit 3";
-        let owned = Owned::start(&directory, &job(&["sh", "-c", script]), |_| {}).unwrap();
+        let owned = OwnedProcess::start(&directory, &job(&["sh", "-c", script]), |_| {}).unwrap();
         assert_eq!(owned.seen().exited().await, 3);
         let lines = owned.seen().last_lines();
         assert_eq!(lines.len(), LINES_KEPT);
@@ -255,14 +260,16 @@ mod tests {
         std::fs::write(&docker, format!("#!/bin/sh\necho \"$@\" > {}\n", seen.display())).unwrap();
         Command::new("chmod").arg("+x").arg(&docker).status().unwrap();
         let container = Some((docker, "keyspaces-local-x".to_owned()));
-        drop(Owned::start(&directory, &Job { container, ..job(&["sleep", "600"]) }, |_| {}).unwrap());
+        drop(
+            OwnedProcess::start(&directory, &CassandraProcess { container, ..job(&["sleep", "600"]) }, |_| {}).unwrap(),
+        );
         assert_eq!(std::fs::read_to_string(seen).unwrap(), "rm --force keyspaces-local-x\n");
     }
 
     #[tokio::test]
     async fn nothing_to_run_owns_only_the_directory() {
         let directory = tempdir().unwrap().keep();
-        let owned = Owned::start(&directory, &Job::default(), |_| {}).unwrap();
+        let owned = OwnedProcess::start(&directory, &CassandraProcess::default(), |_| {}).unwrap();
         assert_eq!(owned.seen().exited().await, 0);
         assert!(directory.exists());
         drop(owned);
@@ -274,6 +281,6 @@ mod tests {
         let log = Mutex::new(VecDeque::new());
         let endless = io::repeat(b'x').take(3 * LONGEST_LINE);
         assert_eq!(follow(endless, &log, |_| {}), NO_STATUS);
-        assert_eq!(log.lock().unwrap().len(), 3);
+        assert_eq!(log.lock().len(), 3);
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// What the environment says, taken once.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Surroundings {
+pub(crate) struct Environment {
     /// `KEYSPACES_LOCAL_CASSANDRA`: the address of a Cassandra that is there.
     pub(crate) given: Option<String>,
     /// `PATH`: where programs are.
@@ -18,7 +18,7 @@ pub(crate) struct Surroundings {
     pub(crate) cache: Option<PathBuf>,
 }
 
-impl Surroundings {
+impl Environment {
     /// An empty variable counts as unset.
     pub(crate) fn from_environment() -> Self {
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::*;
 
 /// A machine with these programs, and nothing else, on its PATH.
-fn machine(programs: &[(&str, &str)]) -> (TempDir, Settings) {
+fn machine(programs: &[(&str, &str)]) -> (TempDir, CassandraSettings) {
     let root = tempdir().unwrap();
     for (name, script) in programs {
         let path = root.path().join(name);
@@ -16,8 +16,8 @@ fn machine(programs: &[(&str, &str)]) -> (TempDir, Settings) {
     }
     let path = root.path().as_os_str().to_owned();
     let cache = Some(root.path().join("cache"));
-    let surroundings = Surroundings { path, cache, ..Surroundings::default() };
-    let settings = Settings {
+    let surroundings = Environment { path, cache, ..Environment::default() };
+    let settings = CassandraSettings {
         given: None,
         runtime: None,
         partitioner: Partitioner::Murmur3,
@@ -78,8 +78,8 @@ async fn the_runtime_that_is_asked_for_is_the_only_one_that_is_tried() {
     let (root, settings) = machine(&[("docker", docker)]);
     // Neither is what the environment names.
     let given = Some("127.0.0.1:1".to_owned());
-    let surroundings = Surroundings { given, ..settings.surroundings.clone() };
-    let settings = Settings { runtime: Some("jdk".parse().unwrap()), surroundings, ..settings };
+    let surroundings = Environment { given, ..settings.surroundings.clone() };
+    let settings = CassandraSettings { runtime: Some("jdk".parse().unwrap()), surroundings, ..settings };
     let error = Cassandra::start(&settings).await.unwrap_err().to_string();
     assert!(error.contains("- Docker: not asked for\n"), "{error}");
     assert!(error.contains("- a JDK and Maven: there is no `java`"), "{error}");

@@ -13,7 +13,7 @@ use super::error::ApiError;
 use super::plane::Plane;
 use super::protocol::{Input, Output, Timestamp};
 use crate::names::{ObjectKind, SchemaObject};
-use crate::schema::Status;
+use crate::schema::ObjectStatus;
 
 const READ: [&str; 4] =
     ["DescribeScalableTargets", "DescribeScalingActivities", "DescribeScalingPolicies", "DescribeScheduledActions"];
@@ -52,13 +52,13 @@ struct Filter {
 /// One dimension of a table that scales.
 struct Scaled {
     table: SchemaObject,
-    dimension: Dimension,
+    dimension: ScalableDimension,
     tracking: TargetTracking,
     created: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Dimension {
+enum ScalableDimension {
     Read,
     Write,
 }
@@ -104,7 +104,7 @@ struct ScalingPolicy {
 #[serde(rename_all = "PascalCase")]
 struct Configuration {
     target_value: f64,
-    predefined_metric_specification: Metric,
+    predefined_metric_specification: PredefinedMetric,
     scale_out_cooldown: u32,
     scale_in_cooldown: u32,
     disable_scale_in: bool,
@@ -112,14 +112,14 @@ struct Configuration {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Metric {
+struct PredefinedMetric {
     predefined_metric_type: &'static str,
 }
 
 /// The answer of each operation: one list, and a token if there is more.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Listing {
+struct ScalingPage {
     #[serde(skip_serializing_if = "Option::is_none")]
     scalable_targets: Option<Vec<ScalableTarget>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,7 +147,7 @@ pub(crate) async fn answer(
     let filter: Filter = input.decode()?;
     filter.check()?;
     if filter.service_namespace.as_deref() != Some("cassandra") {
-        return Ok(Output::new(Listing::of(operation, Vec::new(), Vec::new(), None)));
+        return Ok(Output::new(ScalingPage::of(operation, Vec::new(), Vec::new(), None)));
     }
     let gateway = plane.gateway();
     gateway.settle().await.map_err(|failed| ApiError::internal(format!("keyspaces-local: {failed}")))?;
@@ -155,10 +155,14 @@ pub(crate) async fn answer(
     let mut scaled: Vec<Scaled> = Vec::new();
     for (keyspace, _) in schema.shown_keyspaces() {
         for table in schema.shown_within(&keyspace.keyspace, ObjectKind::Table) {
-            let Some(entry) = schema.shown(&table).filter(|entry| entry.status != Status::Deleting) else { continue };
+            let Some(entry) = schema.shown(&table).filter(|entry| entry.status != ObjectStatus::Deleting) else {
+                continue;
+            };
             let Some(scaling) = &entry.options.auto_scaling else { continue };
             let created = Timestamp::from_millis(entry.created);
-            for (dimension, scaling) in [(Dimension::Read, scaling.read), (Dimension::Write, scaling.write)] {
+            for (dimension, scaling) in
+                [(ScalableDimension::Read, scaling.read), (ScalableDimension::Write, scaling.write)]
+            {
                 if let Some(CapacityScaling::Target(tracking)) = scaling {
                     scaled.push(Scaled { table: table.clone(), dimension, tracking, created });
                 }
@@ -170,10 +174,10 @@ pub(crate) async fn answer(
     let (region, account) = (plane.region(), account);
     let targets = page.iter().map(|scaled| scaled.target(account)).collect();
     let policies = page.iter().map(|scaled| scaled.policy(region, account)).collect();
-    Ok(Output::new(Listing::of(operation, targets, policies, next_token)))
+    Ok(Output::new(ScalingPage::of(operation, targets, policies, next_token)))
 }
 
-impl Listing {
+impl ScalingPage {
     fn of(
         operation: &str,
         targets: Vec<ScalableTarget>,
@@ -241,8 +245,8 @@ impl Scaled {
     /// How the service names the policy that it makes is not known.
     fn policy_name(&self) -> String {
         let direction = match self.dimension {
-            Dimension::Read => "ReadCapacityUnits",
-            Dimension::Write => "WriteCapacityUnits",
+            ScalableDimension::Read => "ReadCapacityUnits",
+            ScalableDimension::Write => "WriteCapacityUnits",
         };
         format!("{}/{direction}", self.resource_id())
     }
@@ -277,7 +281,7 @@ impl Scaled {
             policy_type: "TargetTrackingScaling",
             target_tracking_scaling_policy_configuration: Configuration {
                 target_value: self.tracking.target,
-                predefined_metric_specification: Metric { predefined_metric_type: self.dimension.metric() },
+                predefined_metric_specification: PredefinedMetric { predefined_metric_type: self.dimension.metric() },
                 scale_out_cooldown: self.tracking.scale_out_cooldown.unwrap_or(0),
                 scale_in_cooldown: self.tracking.scale_in_cooldown.unwrap_or(0),
                 disable_scale_in: self.tracking.disable_scale_in,
@@ -288,7 +292,7 @@ impl Scaled {
     }
 }
 
-impl Dimension {
+impl ScalableDimension {
     fn name(self) -> &'static str {
         match self {
             Self::Read => "cassandra:table:ReadCapacityUnits",

@@ -12,13 +12,13 @@ use super::error::ApiError;
 use super::plane::Plane;
 use super::protocol::xml::{Element, escaped};
 use super::protocol::{Input, JsonVersion, Output, Protocol};
-use super::route::{self, Head, Route, Service};
+use super::route::{self, AwsService, RequestHead, Route};
 use super::{autoscaling, iam, keyspaces, monitoring};
-use crate::auth::http::{Scope, SignedRequest, Unauthenticated};
+use crate::auth::http::{CredentialScope, SignedRequest, Unauthenticated, verify_request};
 
 /// A request, read to its end.
 #[derive(Debug)]
-pub(super) struct Received {
+pub(super) struct HttpRequest {
     pub(super) client: SocketAddr,
     pub(super) method: String,
     pub(super) path: String,
@@ -28,12 +28,12 @@ pub(super) struct Received {
 }
 
 /// What an operation answers, as its protocol writes it.
-enum Answer {
+enum OperationAnswer {
     Output(Output),
     Elements(Vec<Element>),
 }
 
-impl Received {
+impl HttpRequest {
     /// The answer to the request, or to what made it unreadable.
     pub(super) async fn answer(&self, plane: &Plane, unreadable: Option<ApiError>) -> Response<Full<Bytes>> {
         let request_id = uuid::Uuid::new_v4().to_string();
@@ -68,9 +68,9 @@ impl Received {
         }
     }
 
-    fn head(&self) -> Head<'_> {
+    fn head(&self) -> RequestHead<'_> {
         let header = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
-        Head {
+        RequestHead {
             method: &self.method,
             path: &self.path,
             target: header("x-amz-target"),
@@ -79,7 +79,7 @@ impl Received {
         }
     }
 
-    async fn carry_out(&self, head: &Head<'_>, plane: &Plane) -> Result<(Route, Answer), ApiError> {
+    async fn carry_out(&self, head: &RequestHead<'_>, plane: &Plane) -> Result<(Route, OperationAnswer), ApiError> {
         let route = head.route(&self.body)?;
         let headers: Vec<(&str, &[u8])> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
@@ -87,15 +87,15 @@ impl Received {
         let request = SignedRequest { method, path, query, headers: &headers, body: &self.body };
         let regions = match route.service {
             // IAM is global, and signed for us-east-1 by the CLI and SDKs; some sign for their own Region where an endpoint is set.
-            Service::Iam => vec!["us-east-1", plane.region()],
+            AwsService::Iam => vec!["us-east-1", plane.region()],
             _ => vec![plane.region()],
         };
-        let scope = Scope { regions: &regions, service: route.service.signing_name() };
-        let principal = plane.authority().verify_request(&request, scope)?;
+        let scope = CredentialScope { regions: &regions, service: route.service.signing_name() };
+        let principal = verify_request(plane.authority(), &request, scope)?;
         let operation = route.operation.as_str();
         if !principal.has_permissions {
             let action = match route.service {
-                Service::Keyspaces => keyspaces::action(operation).unwrap_or_default().to_owned(),
+                AwsService::Keyspaces => keyspaces::action(operation).unwrap_or_default().to_owned(),
                 service => format!("{}:{operation}", service.action_prefix()),
             };
             let problem = format!(
@@ -106,14 +106,16 @@ impl Received {
         }
         let input = Input::new(route.protocol, &self.body);
         let result = match route.service {
-            Service::Keyspaces => Answer::Output(keyspaces::answer(plane, operation, input).await?),
-            Service::ApplicationAutoScaling => {
-                Answer::Output(autoscaling::answer(plane, &principal.account, operation, input).await?)
+            AwsService::Keyspaces => OperationAnswer::Output(keyspaces::answer(plane, operation, input).await?),
+            AwsService::ApplicationAutoScaling => {
+                OperationAnswer::Output(autoscaling::answer(plane, &principal.account, operation, input).await?)
             }
-            Service::CloudWatch => {
-                Answer::Output(monitoring::answer(plane, &principal.account, operation, input).await?)
+            AwsService::CloudWatch => {
+                let (gateway, alarms, region) = (plane.gateway(), plane.alarms(), plane.region());
+                let account = &principal.account;
+                OperationAnswer::Output(monitoring::answer(&gateway, alarms, region, account, operation, input).await?)
             }
-            Service::Iam => Answer::Elements(iam::answer(plane, &principal, operation, input).await?),
+            AwsService::Iam => OperationAnswer::Elements(iam::answer(plane, &principal, operation, input).await?),
         };
         Ok((route, result))
     }
@@ -153,11 +155,11 @@ impl From<Unauthenticated> for ApiError {
     }
 }
 
-fn write(route: &Route, result: &Answer, request_id: &str) -> Result<Vec<u8>, ApiError> {
+fn write(route: &Route, result: &OperationAnswer, request_id: &str) -> Result<Vec<u8>, ApiError> {
     match (route.protocol, result) {
-        (Protocol::Cbor, Answer::Output(output)) => output.cbor(),
-        (_, Answer::Output(output)) => output.json(),
-        (_, Answer::Elements(elements)) => Ok(iam_answer(&route.operation, elements, request_id).into_bytes()),
+        (Protocol::Cbor, OperationAnswer::Output(output)) => output.cbor(),
+        (_, OperationAnswer::Output(output)) => output.json(),
+        (_, OperationAnswer::Elements(elements)) => Ok(iam_answer(&route.operation, elements, request_id).into_bytes()),
     }
 }
 
@@ -239,9 +241,9 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
+    struct LogOutput(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Lines {
+    impl Write for LogOutput {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -251,15 +253,15 @@ mod tests {
         }
     }
 
-    fn received(path: &str, headers: &[(&'static str, &str)], body: &'static str) -> Received {
+    fn received(path: &str, headers: &[(&'static str, &str)], body: &'static str) -> HttpRequest {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         let (client, body) = (([127, 0, 0, 1], 5000).into(), Bytes::from_static(body.as_bytes()));
-        Received { client, method: "POST".to_owned(), path: path.to_owned(), query: String::new(), headers, body }
+        HttpRequest { client, method: "POST".to_owned(), path: path.to_owned(), query: String::new(), headers, body }
     }
 
     #[test]
     fn a_refusal_has_a_line_with_the_operation_as_its_protocol_names_it() {
-        let lines = Lines::default();
+        let lines = LogOutput::default();
         let writer = lines.clone();
         let log =
             tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();

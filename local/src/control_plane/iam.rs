@@ -10,8 +10,8 @@ use super::plane::Plane;
 use super::protocol::Input;
 use super::protocol::xml::Element;
 use crate::auth::http::Principal;
-use crate::auth::service_specific::{Full, MOST_OF_A_USER, MOST_USERS, ServiceSpecificCredential};
-use crate::upstream::Failed;
+use crate::auth::service_specific::{MOST_OF_A_USER, MOST_USERS, ServiceSpecificCredential, TooManyCredentials};
+use crate::upstream::InternalRequestError;
 
 /// The version that every form names.
 pub(crate) const VERSION: &str = "2010-05-08";
@@ -35,7 +35,7 @@ pub(crate) fn has(operation: &str) -> bool {
 /// The members of all five operations.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Form {
+struct IamInput {
     user_name: Option<String>,
     service_name: Option<String>,
     service_specific_credential_id: Option<String>,
@@ -53,7 +53,7 @@ pub(crate) async fn answer(
     operation: &str,
     input: Input<'_>,
 ) -> Result<Vec<Element>, ApiError> {
-    let form: Form = input.decode()?;
+    let form: IamInput = input.decode()?;
     form.check(operation)?;
     let user = form.user_name.as_deref().unwrap_or(&principal.user);
     if operation == "ListServiceSpecificCredentials" {
@@ -91,19 +91,19 @@ pub(crate) async fn answer(
     }
 }
 
-fn quota(full: Full) -> ApiError {
+fn quota(full: TooManyCredentials) -> ApiError {
     let (quota, most) = match full {
-        Full::User => ("ServiceSpecificCredentialsPerUser", MOST_OF_A_USER),
-        Full::Account => ("UsersPerAccount", MOST_USERS),
+        TooManyCredentials::User => ("ServiceSpecificCredentialsPerUser", MOST_OF_A_USER),
+        TooManyCredentials::Account => ("UsersPerAccount", MOST_USERS),
     };
     ApiError::new("LimitExceeded", format!("Cannot exceed quota for {quota}: {most}"))
 }
 
-fn not_kept(failed: Failed) -> ApiError {
+fn not_kept(failed: InternalRequestError) -> ApiError {
     ApiError::internal(format!("keyspaces-local: {failed}"))
 }
 
-impl Form {
+impl IamInput {
     fn check(&self, operation: &str) -> Result<(), ApiError> {
         let mut constraints = Constraints::default();
         let is_name = |name: &str| name.chars().all(|it| it.is_alphanumeric() || "_+=,.@-".contains(it));

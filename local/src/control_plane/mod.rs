@@ -14,4 +14,4 @@ mod route;
 mod server;
 
 pub(crate) use plane::Plane;
-pub(crate) use server::{ControlPlane, Limits, Settings};
+pub(crate) use server::{ControlPlane, ControlPlaneSettings, Limits};

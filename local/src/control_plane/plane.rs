@@ -31,7 +31,7 @@ impl Plane {
     }
 
     /// The alarms on what the gateway counted.
-    pub(super) fn alarms(&self) -> &AlarmStore {
+    pub(crate) fn alarms(&self) -> &AlarmStore {
         &self.alarms
     }
 

@@ -6,7 +6,7 @@ use super::{iam, keyspaces, monitoring};
 
 /// A service of the control plane.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Service {
+pub(crate) enum AwsService {
     Keyspaces,
     Iam,
     ApplicationAutoScaling,
@@ -17,13 +17,13 @@ pub(crate) enum Service {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Route {
     pub(crate) protocol: Protocol,
-    pub(crate) service: Service,
+    pub(crate) service: AwsService,
     pub(crate) operation: String,
 }
 
 /// What of a request decides its route.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Head<'a> {
+pub(crate) struct RequestHead<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     pub(crate) target: Option<&'a str>,
@@ -31,7 +31,7 @@ pub(crate) struct Head<'a> {
     pub(crate) content_type: Option<&'a str>,
 }
 
-impl Service {
+impl AwsService {
     /// The name of the service that a signature is for.
     pub(crate) fn signing_name(self) -> &'static str {
         match self {
@@ -61,7 +61,7 @@ impl Service {
     }
 }
 
-impl Head<'_> {
+impl RequestHead<'_> {
     /// The protocol that an error is answered in.
     pub(crate) fn protocol(&self) -> Protocol {
         if self.smithy_protocol.is_some() || self.path.starts_with("/service/") {
@@ -90,15 +90,15 @@ impl Head<'_> {
             Protocol::Query => query(body)?,
         };
         let is_known = match service {
-            Service::Keyspaces => keyspaces::action(&operation).is_some(),
-            Service::Iam => iam::has(&operation),
-            Service::ApplicationAutoScaling => super::autoscaling::has(&operation),
-            Service::CloudWatch => monitoring::has(&operation),
+            AwsService::Keyspaces => keyspaces::action(&operation).is_some(),
+            AwsService::Iam => iam::has(&operation),
+            AwsService::ApplicationAutoScaling => super::autoscaling::has(&operation),
+            AwsService::CloudWatch => monitoring::has(&operation),
         };
         if !is_known {
             let operation: String = operation.chars().take(64).collect();
             return Err(match service {
-                Service::Iam => ApiError::new(
+                AwsService::Iam => ApiError::new(
                     "UnknownOperationException",
                     format!("Could not find operation {operation} for version {}", iam::VERSION),
                 ),
@@ -109,7 +109,7 @@ impl Head<'_> {
     }
 
     /// Smithy's specification wants the four last segments of the path, the protocol in a header, no target, and CBOR.
-    fn cbor(&self) -> Result<(Service, String), ApiError> {
+    fn cbor(&self) -> Result<(AwsService, String), ApiError> {
         if self.target.is_some() {
             return Err(ApiError::malformed_request("a request in CBOR has no X-Amz-Target header"));
         }
@@ -122,8 +122,8 @@ impl Head<'_> {
         let mut segments = self.path.rsplit('/');
         let [operation, is_operation, service, is_service] = [(); 4].map(|()| segments.next().unwrap_or_default());
         let name = service.rsplit('.').next().unwrap_or_default();
-        match Service::of_target(name) {
-            Some(service @ (Service::Keyspaces | Service::CloudWatch))
+        match AwsService::of_target(name) {
+            Some(service @ (AwsService::Keyspaces | AwsService::CloudWatch))
                 if is_service == "service" && is_operation == "operation" =>
             {
                 Ok((service, operation.to_owned()))
@@ -132,7 +132,7 @@ impl Head<'_> {
         }
     }
 
-    fn json(&self) -> Result<(Service, String), ApiError> {
+    fn json(&self) -> Result<(AwsService, String), ApiError> {
         let target = self.target.ok_or_else(|| {
             ApiError::unknown_operation(
                 "the request names no operation: it has neither X-Amz-Target nor a path of CBOR",
@@ -142,12 +142,12 @@ impl Head<'_> {
             return Err(ApiError::unknown_operation("a request in JSON has the path /"));
         }
         let target_of =
-            target.split_once('.').and_then(|(name, operation)| Some((Service::of_target(name)?, operation)));
+            target.split_once('.').and_then(|(name, operation)| Some((AwsService::of_target(name)?, operation)));
         let (service, operation) = target_of.ok_or_else(|| {
             ApiError::unknown_operation("X-Amz-Target names no service that is here, as KeyspacesService is")
         })?;
         let expected = match service {
-            Service::ApplicationAutoScaling => "application/x-amz-json-1.1",
+            AwsService::ApplicationAutoScaling => "application/x-amz-json-1.1",
             _ => "application/x-amz-json-1.0",
         };
         if !self.is_of_type(expected) {
@@ -169,11 +169,11 @@ pub(super) fn action(form: &[u8]) -> Option<String> {
 }
 
 /// IAM is the one service here that takes forms.
-fn query(form: &[u8]) -> Result<(Service, String), ApiError> {
+fn query(form: &[u8]) -> Result<(AwsService, String), ApiError> {
     let action = action(form)
         .ok_or_else(|| ApiError::new("MissingAction", "The request is missing an action or a required parameter."))?;
     match member(form, "Version") {
-        Some(version) if version == iam::VERSION => Ok((Service::Iam, action)),
+        Some(version) if version == iam::VERSION => Ok((AwsService::Iam, action)),
         _ => Err(ApiError::new(
             "UnknownOperationException",
             format!("keyspaces-local: not emulated: forms of another Version than IAM's, {}", iam::VERSION),
@@ -191,9 +191,9 @@ mod tests {
     use super::*;
 
     /// A request of a service's own clients.
-    fn head<'a>(method: &'a str, path: &'a str, headers: &[(&str, &'a str)]) -> Head<'a> {
+    fn head<'a>(method: &'a str, path: &'a str, headers: &[(&str, &'a str)]) -> RequestHead<'a> {
         let value = |name: &str| headers.iter().find(|(header, _)| *header == name).map(|(_, value)| *value);
-        Head {
+        RequestHead {
             method,
             path,
             target: value("x-amz-target"),
@@ -216,8 +216,14 @@ mod tests {
         let form = b"Action=ListServiceSpecificCredentials&Version=2010-05-08".as_slice();
         let in_json = |version| Protocol::Json(version);
         for (head, body, service, operation, protocol) in [
-            (head("POST", "/", &[TARGET, JSON]), &b""[..], Service::Keyspaces, "GetTable", in_json(JsonVersion::V1_0)),
-            (head("POST", PATH, &[SMITHY, CBOR]), b"", Service::Keyspaces, "GetTable", Protocol::Cbor),
+            (
+                head("POST", "/", &[TARGET, JSON]),
+                &b""[..],
+                AwsService::Keyspaces,
+                "GetTable",
+                in_json(JsonVersion::V1_0),
+            ),
+            (head("POST", PATH, &[SMITHY, CBOR]), b"", AwsService::Keyspaces, "GetTable", Protocol::Cbor),
             // A prefix of the path, and the service with its namespace, are Smithy's.
             (
                 head(
@@ -226,18 +232,18 @@ mod tests {
                     &[SMITHY, CBOR],
                 ),
                 b"",
-                Service::Keyspaces,
+                AwsService::Keyspaces,
                 "GetTable",
                 Protocol::Cbor,
             ),
             (
                 head("POST", "/", &[scaling, json_1_1]),
                 b"",
-                Service::ApplicationAutoScaling,
+                AwsService::ApplicationAutoScaling,
                 "DescribeScalableTargets",
                 in_json(JsonVersion::V1_1),
             ),
-            (head("POST", "/", &[FORM]), form, Service::Iam, "ListServiceSpecificCredentials", Protocol::Query),
+            (head("POST", "/", &[FORM]), form, AwsService::Iam, "ListServiceSpecificCredentials", Protocol::Query),
         ] {
             let expected = Route { protocol, service, operation: operation.to_owned() };
             assert_eq!(head.route(body), Ok(expected), "{head:?}");
@@ -316,7 +322,7 @@ mod tests {
             body in "(Action=.{0,9}|Version=2010-05-08|.{0,9}|&){0,5}",
         ) {
             let (target, smithy_protocol) = (target.as_deref(), smithy_protocol.as_deref());
-            let head = Head { method: &method, path: &path, target, smithy_protocol, content_type: content_type.as_deref() };
+            let head = RequestHead { method: &method, path: &path, target, smithy_protocol, content_type: content_type.as_deref() };
             if let Err(error) = head.route(body.as_bytes()) {
                 proptest::prop_assert!(error.message.len() < 1000, "{error}");
             }

@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::dispatch::Received;
+use super::dispatch::HttpRequest;
 use super::error::ApiError;
 use super::plane::Plane;
 use crate::ca::Ca;
@@ -26,7 +26,7 @@ use crate::journal::LOG;
 
 /// How a control plane is served.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct ControlPlaneSettings {
     pub(crate) address: Ipv4Addr,
     /// 0 for any that is free.
     pub(crate) port: u16,
@@ -54,7 +54,7 @@ impl Default for Limits {
     }
 }
 
-impl Settings {
+impl ControlPlaneSettings {
     /// Whether somebody else has the port, before anything else is started.
     pub(crate) async fn check_port(&self) -> io::Result<()> {
         if self.port == 0 {
@@ -84,7 +84,7 @@ const PATIENCE_AT_THE_END: Duration = Duration::from_secs(5);
 
 impl ControlPlane {
     /// Listens, and answers from then on.
-    pub(crate) async fn start(settings: Settings, ca: Arc<Ca>, plane: Plane) -> io::Result<Self> {
+    pub(crate) async fn start(settings: ControlPlaneSettings, ca: Arc<Ca>, plane: Plane) -> io::Result<Self> {
         let socket = TcpListener::bind((settings.address, settings.port)).await?;
         let port = socket.local_addr()?.port();
         let (is_closing, closing) = watch::channel(false);
@@ -240,7 +240,7 @@ async fn respond(
         Ok(body) => (body, None),
         Err(error) => (Bytes::new(), Some(error)),
     };
-    let received = Received {
+    let received = HttpRequest {
         client,
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),

@@ -6,6 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{Writer, error_code};
+use crate::random::spread;
 
 /// What a [`Fault`](super::Fault) does to a request that it strikes.
 ///
@@ -155,7 +156,7 @@ pub(crate) fn garbage(seed: u64) -> Vec<u8> {
     const HEADER: usize = 9;
     let mut number = seed;
     let mut next = || {
-        number = super::rule::spread(number);
+        number = spread(number);
         number.to_le_bytes()[0]
     };
     let length = next() % 24;
@@ -171,8 +172,10 @@ mod millis {
 
     use serde::{Deserialize, Deserializer, Serializer};
 
+    use crate::saturated::saturated;
+
     pub(super) fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+        to.serialize_u64(saturated::<u64>(duration.as_millis()))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {

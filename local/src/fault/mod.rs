@@ -28,8 +28,9 @@
 mod effect;
 mod rule;
 
+use crate::lock::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 pub use effect::{Effect, Moment};
 pub(crate) use effect::{TIMED_OUT, error_body, garbage};
@@ -38,10 +39,10 @@ pub use rule::Fault;
 
 /// The faults of one local Keyspaces; cheap to clone, every clone is about the same.
 #[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Inner>);
+pub struct Faults(Arc<FaultsInner>);
 
 #[derive(Debug, Default)]
-struct Inner {
+struct FaultsInner {
     /// Whether there is any to look at: what a request costs where there is none.
     armed: AtomicBool,
     rules: Mutex<Rules>,
@@ -110,6 +111,6 @@ impl Faults {
     }
 
     fn rules(&self) -> MutexGuard<'_, Rules> {
-        self.0.rules.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.rules.lock()
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Injected};
 use crate::protocol::RequestKind;
+use crate::random::spread;
 
 /// What goes wrong, and for which requests: for every one, until it is told less.
 ///
@@ -167,14 +168,6 @@ impl Rule {
             Injected { fault: self.number, effect: self.fault.effect.clone(), seed: spread(number) }
         })
     }
-}
-
-/// SplitMix64's finalizer: neighbouring numbers give unrelated ones.
-pub(super) const fn spread(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

@@ -1,187 +1,131 @@
 //! What a statement is, whether the service takes it, and its text with Cassandra's names.
 
-use keyspaces_cql::statement::{Batch, BatchKind, Modification, TermKind, Using};
+use std::sync::Arc;
+
+use keyspaces_cql::statement::{Batch, BatchKind, Modification, Using};
 use keyspaces_cql::{
-    Context, Judgement, KnownTables, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem, Unknown, judge_in,
+    Context, Effect, Judgement, KnownTables, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem, Unknown,
+    judge_in,
 };
 
-use super::nondeterministic::is_nondeterministic;
-use super::renamed;
-use super::text::{Text, parse};
-use crate::names::{Names, ObjectKind, SchemaObject, system_tables};
+use super::check::only_writes;
+use super::dml::{CachedPlan, Checks, DmlStatement};
+use super::request_context::RequestContext;
+use super::scope::NameScope;
+use crate::names::system_tables;
 use crate::protocol::{Refusal, error_code, not_emulated, refused_by};
-use crate::schema::{Definition, Features};
+use crate::schema::{Definition, Features, unconfigured};
+use crate::statement::{StatementText, parse, renames};
 
 /// A statement that the service takes, as far as its text can tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Analysed {
-    pub(super) action: Action,
-    /// The tables that it reads or writes, by the client's names.
-    pub(super) tables: Vec<SchemaObject>,
-    /// What each of these tables needs for it.
-    pub(super) needs: Vec<Features>,
-    /// What else is to be looked at when its values are known.
-    pub(super) checks: Checks,
-    pub(super) text: Text,
-}
-
-/// What a statement does.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Action {
-    Read,
-    Write {
-        conditional: bool,
-    },
+pub(super) enum Analysed {
+    Dml(DmlStatement),
     Define(Box<Definition>),
     Use(String),
-    /// IF NOT EXISTS of what is there.
-    Nothing,
-}
-
-impl Analysed {
-    pub(super) fn nothing_to_do() -> Self {
-        let checks = Checks::Write { deletes: false, ttl: false, timestamps: false, nondeterministic: false };
-        let (tables, needs) = (Vec::new(), Vec::new());
-        Self { action: Action::Nothing, tables, needs, checks, text: Text::default() }
-    }
-}
-
-/// What in a statement only its values or its table can judge.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Checks {
-    /// Whether it filters rows, whether it has lists after IN that are bound as a whole, and whether it has a LIMIT.
-    Read { filters: bool, lists: bool, limited: bool },
-    /// Whether it may delete more than one row, whether its time to live is bound, whether it says when it wrote, and
-    /// whether it calls a function that gives something else each time. How large its values are is always looked at.
-    Write { deletes: bool, ttl: bool, timestamps: bool, nondeterministic: bool },
-}
-
-impl Checks {
-    fn at(statement: &Statement) -> Self {
-        let (mut ttl, mut timestamps) = (false, false);
-        for using in statement.usings() {
-            ttl |= using.ttl().is_some_and(|ttl| matches!(ttl.kind, TermKind::Marker(_)));
-            timestamps |= using.timestamp().is_some();
-        }
-        let deletes = match statement {
-            Statement::Select(select) => {
-                return Self::Read {
-                    filters: select.allow_filtering.is_some() && !select.relations.is_empty(),
-                    lists: statement.in_widths().iter().any(|list| list.width.is_none()),
-                    limited: select.limit.is_some(),
-                };
-            }
-            Statement::Batch(batch) => batch.statements.iter().any(|of| matches!(of, Modification::Delete(_))),
-            other => matches!(other, Statement::Delete(_)),
-        };
-        Self::Write { deletes, ttl, timestamps, nondeterministic: is_nondeterministic(statement) }
-    }
+    /// CREATE … IF NOT EXISTS of something that exists.
+    NothingToDo,
 }
 
 /// Why a statement goes no further.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Rejected {
-    /// Refused.
+    /// The service refuses it.
     Refused(Refusal),
-    /// No CQL that is known here: Cassandra says whether it is any; this if it is.
+    /// It cannot be parsed here. If Cassandra finds a syntax error, that is the answer; otherwise this refusal is.
     Unparsed(Refusal),
 }
 
-/// Where names without a keyspace are, and what Cassandra calls them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Scope<'a> {
-    pub(super) keyspace: Option<&'a str>,
-    pub(super) names: &'a Names,
-    pub(super) data_center: &'a str,
-    /// Whether it is to be prepared.
-    pub(super) prepared: bool,
-}
-
-impl Scope<'_> {
-    /// The tables that a statement names.
-    pub(super) fn tables(self, statement: &Statement) -> Vec<SchemaObject> {
-        let table = |name: &&QualifiedName| {
-            let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).or(self.keyspace)?;
-            Some(SchemaObject::table(keyspace, &name.name.text))
-        };
-        statement.tables().iter().filter_map(table).collect()
-    }
-}
-
-impl Scope<'_> {
-    /// What a CREATE … IF NOT EXISTS creates.
-    pub(super) fn created_if_missing(self, statement: &Statement) -> Option<SchemaObject> {
-        match statement {
-            Statement::CreateKeyspace(create) => {
-                create.if_not_exists.map(|_| SchemaObject::keyspace(create.keyspace.text.clone()))
-            }
-            Statement::CreateTable(create) => {
-                create.if_not_exists?;
-                self.named(&create.table, ObjectKind::Table)
-            }
-            Statement::CreateType(create) => {
-                create.if_not_exists?;
-                self.named(&create.name, ObjectKind::Type)
-            }
-            _ => None,
-        }
-    }
-
-    /// The table that a definition is about.
-    pub(super) fn defined_table(self, statement: &Statement) -> Option<SchemaObject> {
-        let name = match statement {
-            Statement::CreateTable(create) => &create.table,
-            Statement::AlterTable(alter) => &alter.table,
-            Statement::DropTable(drop) => &drop.table,
-            Statement::RestoreTable(restore) => &restore.table,
-            _ => return None,
-        };
-        self.named(name, ObjectKind::Table)
-    }
-
-    fn named(self, name: &QualifiedName, kind: ObjectKind) -> Option<SchemaObject> {
-        let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).or(self.keyspace)?;
-        Some(SchemaObject { keyspace: keyspace.to_owned(), kind, name: name.name.text.clone() })
-    }
-}
-
-/// Parses a statement.
-pub(super) fn parsed(text: &str) -> Result<Statement, Rejected> {
-    parse(text).map_err(|error| unknown_syntax(&error))
-}
-
-/// Reads a statement. `tables` are those that it names, as far as they are there.
-pub(super) fn analyse(
-    statement: &Statement,
+/// Parses and analyses a statement. `prepared` is whether it came in a PREPARE.
+pub(super) async fn analyse(
+    context: &RequestContext<'_>,
+    stream: i16,
     text: &str,
-    scope: Scope<'_>,
-    tables: &KnownTables,
-) -> Result<Analysed, Refusal> {
-    judged(statement, text, scope, tables)?;
-    let renames = renamed::edits(statement, scope.keyspace);
-    Analysis { scope, checks: Checks::at(statement), text: Text { sent: text.into(), renames, tables: Vec::new() } }
-        .statement(statement)
+    prepared: bool,
+) -> Result<Analysed, Rejected> {
+    let statement = parsed(text)?;
+    let tables = if statement.effect() == Effect::Definition {
+        if prepared && let Some(table) = context.in_scope(prepared, |scope| scope.defined_table(&statement)) {
+            return Err(Rejected::Refused(unconfigured(&table)));
+        }
+        // An object that exists stays as it is, whatever the rest of the statement says.
+        if let Some(created) = context.in_scope(prepared, |scope| scope.created_if_missing(&statement)) {
+            context.settle().await.map_err(Rejected::Refused)?;
+            if context.shared.schema.has(&created) {
+                return Ok(Analysed::NothingToDo);
+            }
+        }
+        KnownTables::default()
+    } else {
+        let named = context.in_scope(prepared, |scope| scope.tables(&statement));
+        context.known_tables(stream, &named).await.map_err(Rejected::Refused)?
+    };
+    context.in_scope(prepared, |scope| analyse_in(scope, statement, text, &tables)).map_err(Rejected::Refused)
 }
 
-/// What the rules say of a batch that came in pieces. Each of its statements was understood by itself.
-pub(super) fn judge_batch(
+/// Refuses a BATCH frame that the rules do not allow as a whole. Each of its statements was analysed by itself.
+pub(super) async fn check_batch(
+    context: &RequestContext<'_>,
+    stream: i16,
     kind: BatchKind,
-    pieces: &[&Statement],
-    scope: Scope<'_>,
-    tables: &KnownTables,
+    statements: &[Arc<DmlStatement>],
 ) -> Result<(), Refusal> {
-    let statements = pieces.iter().map(|piece| match piece {
+    if statements.iter().any(|statement| statement.reads) {
+        return Err(only_writes());
+    }
+    let tables = context.known_tables(stream, statements.iter().flat_map(|statement| &statement.tables)).await?;
+    let modifications = statements.iter().map(|statement| match &*statement.tree {
         Statement::Insert(insert) => Ok(Modification::Insert(insert.clone())),
         Statement::Update(update) => Ok(Modification::Update(update.clone())),
         Statement::Delete(delete) => Ok(Modification::Delete(delete.clone())),
         _ => Err(not_emulated("this batch: a statement of a batch is an INSERT, an UPDATE or a DELETE")),
     });
-    let statements = statements.collect::<Result<_, _>>()?;
+    let statements = modifications.collect::<Result<_, _>>()?;
     let batch = Statement::Batch(Batch { span: Span::default(), kind, using: None, statements });
-    judged(&batch, "", scope, tables)
+    context.in_scope(false, |scope| judge(scope, &batch, "", &tables))
 }
 
-fn judged(statement: &Statement, text: &str, scope: Scope<'_>, tables: &KnownTables) -> Result<(), Refusal> {
+fn parsed(text: &str) -> Result<Statement, Rejected> {
+    parse(text).map_err(|error| rejected(&error))
+}
+
+fn rejected(error: &SyntaxError) -> Rejected {
+    let refusal = not_emulated(format!("this statement: {error}"));
+    match error.problem {
+        // The Cassandra behind takes some words as names that the service reserves.
+        SyntaxProblem::Reserved { .. } => {
+            Rejected::Refused(Refusal { code: error_code::SYNTAX_ERROR, text: format!("keyspaces-local: {error}") })
+        }
+        SyntaxProblem::Unexpected { .. } | SyntaxProblem::Unterminated(_) => Rejected::Unparsed(refusal),
+        // The text is too long or too deeply nested: Cassandra is not asked to read it.
+        _ => Rejected::Refused(refusal),
+    }
+}
+
+/// Analyses a statement of this text. `tables` are the tables that it names, as far as they exist.
+pub(super) fn analyse_in(
+    scope: NameScope<'_>,
+    statement: Statement,
+    text: &str,
+    tables: &KnownTables,
+) -> Result<Analysed, Refusal> {
+    judge(scope, &statement, text, tables)?;
+    match &statement {
+        Statement::Use(wanted) => Ok(Analysed::Use(wanted.keyspace.text.clone())),
+        Statement::Select(_)
+        | Statement::Insert(_)
+        | Statement::Update(_)
+        | Statement::Delete(_)
+        | Statement::Batch(_) => analyse_dml(scope, statement, text).map(Analysed::Dml),
+        definition => {
+            let definition = Definition::of(definition, scope.keyspace, scope.names, scope.data_center)?;
+            Ok(Analysed::Define(Box::new(definition)))
+        }
+    }
+}
+
+/// Whether the service's rules allow a statement.
+fn judge(scope: NameScope<'_>, statement: &Statement, text: &str, tables: &KnownTables) -> Result<(), Refusal> {
     let mut context = Context::new().with_tables(tables);
     if let Some(keyspace) = scope.keyspace {
         context = context.in_keyspace(keyspace);
@@ -196,99 +140,63 @@ fn judged(statement: &Statement, text: &str, scope: Scope<'_>, tables: &KnownTab
     }
 }
 
-fn unknown_syntax(error: &SyntaxError) -> Rejected {
-    let refusal = not_emulated(format!("this statement: {error}"));
-    match error.problem {
-        // The Cassandra behind takes some words as names that the service reserves.
-        SyntaxProblem::Reserved { .. } => {
-            Rejected::Refused(Refusal { code: error_code::SYNTAX_ERROR, text: format!("keyspaces-local: {error}") })
-        }
-        SyntaxProblem::Unexpected { .. } | SyntaxProblem::Unterminated(_) => Rejected::Unparsed(refusal),
-        // Cassandra is not asked to read what is beyond measure.
-        _ => Rejected::Refused(refusal),
-    }
-}
-
-struct Analysis<'a> {
-    scope: Scope<'a>,
-    checks: Checks,
-    text: Text,
-}
-
-impl Analysis<'_> {
-    fn statement(mut self, statement: &Statement) -> Result<Analysed, Refusal> {
-        match statement {
-            Statement::Select(select) => {
-                let table = self.table(&select.table)?;
-                // The service finds tags by columns that are not their key.
-                if system_tables::is_found_by_other_columns(&table) && select.allow_filtering.is_none() {
-                    self.text.tables.push((Span::new(select.span.end, select.span.end), " ALLOW FILTERING".into()));
-                }
-                let timestamps = statement.functions().iter().any(|function| function.name == "writetime");
-                Ok(self.analysed(Action::Read, vec![table], vec![Features { ttl: false, timestamps }]))
-            }
-            Statement::Insert(insert) => {
-                self.write(&[(&insert.table, insert.using.as_ref())], insert.if_not_exists.is_some())
-            }
-            Statement::Update(update) => {
-                self.write(&[(&update.table, update.using.as_ref())], update.condition.is_some())
-            }
-            Statement::Delete(delete) => {
-                self.write(&[(&delete.table, delete.using.as_ref())], delete.condition.is_some())
-            }
-            Statement::Batch(batch) => self.batch(batch),
-            Statement::Use(wanted) => {
-                Ok(self.analysed(Action::Use(wanted.keyspace.text.clone()), Vec::new(), Vec::new()))
-            }
-            definition => {
-                let Scope { keyspace, names, data_center, .. } = self.scope;
-                let definition = Definition::of(definition, keyspace, names, data_center)?;
-                Ok(self.analysed(Action::Define(Box::new(definition)), Vec::new(), Vec::new()))
-            }
-        }
-    }
-
-    fn batch(self, batch: &Batch) -> Result<Analysed, Refusal> {
-        let writes: Vec<_> = batch.statements.iter().map(|statement| (statement.table(), statement.using())).collect();
-        let conditional = batch.statements.iter().any(Modification::is_conditional);
-        let mut analysed = self.write(&writes, conditional)?;
-        for needs in &mut analysed.needs {
-            *needs = needs.and(needed(batch.using.as_ref()));
-        }
-        Ok(analysed)
-    }
-
-    fn write(mut self, writes: &[(&QualifiedName, Option<&Using>)], conditional: bool) -> Result<Analysed, Refusal> {
-        let tables = writes.iter().map(|(table, _)| self.table(table)).collect::<Result<Vec<_>, _>>()?;
-        // The rules let through one change in a system keyspace: that of the partitioner.
-        if tables.iter().any(|table| system_tables::is_system(&table.keyspace)) {
-            return Err(not_emulated("another partitioner: it is chosen when the local service is started"));
-        }
-        let needs = writes.iter().map(|(_, using)| needed(*using)).collect();
-        Ok(self.analysed(Action::Write { conditional }, tables, needs))
-    }
-
-    fn table(&mut self, name: &QualifiedName) -> Result<SchemaObject, Refusal> {
-        let keyspace = self.keyspace_of(name)?;
-        let table = SchemaObject::table(keyspace, &name.name.text);
+fn analyse_dml(scope: NameScope<'_>, statement: Statement, text: &str) -> Result<DmlStatement, Refusal> {
+    let reads = matches!(statement, Statement::Select(_));
+    let (named, conditional) = named_tables(&statement);
+    let (mut tables, mut needs) = (Vec::with_capacity(named.len()), Vec::with_capacity(named.len()));
+    let mut edits = Vec::with_capacity(named.len());
+    for (name, needed) in named {
+        let table = scope.table(name)?;
         let upstream = match system_tables::find(&table.keyspace, &table.name) {
-            Some(system) => self.scope.names.system_table(system),
-            None => self.scope.names.qualified(&table),
+            Some(system) => scope.names.system_table(system),
+            None => scope.names.qualified(&table),
         };
-        self.text.tables.push((name.span(), upstream));
-        Ok(table)
+        edits.push((name.span(), upstream));
+        tables.push(table);
+        needs.push(needed);
     }
-
-    fn keyspace_of(&self, name: &QualifiedName) -> Result<String, Refusal> {
-        let named = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str());
-        named.or(self.scope.keyspace).map(str::to_owned).ok_or_else(|| Refusal {
-            code: error_code::INVALID,
-            text: "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename".into(),
-        })
+    // The rules let through one change in a system keyspace: that of the partitioner.
+    if !reads && tables.iter().any(|table| system_tables::is_system(&table.keyspace)) {
+        return Err(not_emulated("another partitioner: it is chosen when the local service is started"));
     }
+    // The service finds tags by columns that are not their key.
+    if let Statement::Select(select) = &statement
+        && select.allow_filtering.is_none()
+        && tables.iter().any(system_tables::is_found_by_other_columns)
+    {
+        edits.push((Span::new(select.span.end, select.span.end), " ALLOW FILTERING".into()));
+    }
+    Ok(DmlStatement {
+        text: StatementText { sent: text.into(), renames: renames(&statement, scope.keyspace), tables: edits },
+        checks: Checks::of(&statement),
+        tree: Arc::new(statement),
+        tables,
+        reads,
+        conditional,
+        needs,
+        plan: CachedPlan::default(),
+    })
+}
 
-    fn analysed(self, action: Action, tables: Vec<SchemaObject>, needs: Vec<Features>) -> Analysed {
-        Analysed { action, tables, needs, checks: self.checks, text: self.text }
+/// The tables that a DML statement reads or writes, with the features that it needs of each, and whether it is a
+/// conditional write.
+fn named_tables(statement: &Statement) -> (Vec<(&QualifiedName, Features)>, bool) {
+    match statement {
+        Statement::Select(select) => {
+            let timestamps = statement.functions().iter().any(|function| function.name == "writetime");
+            (vec![(&select.table, Features { ttl: false, timestamps })], false)
+        }
+        Statement::Insert(insert) => {
+            (vec![(&insert.table, needed(insert.using.as_ref()))], insert.if_not_exists.is_some())
+        }
+        Statement::Update(update) => (vec![(&update.table, needed(update.using.as_ref()))], update.condition.is_some()),
+        Statement::Delete(delete) => (vec![(&delete.table, needed(delete.using.as_ref()))], delete.condition.is_some()),
+        Statement::Batch(batch) => {
+            let of_batch = needed(batch.using.as_ref());
+            let tables = batch.statements.iter().map(|of| (of.table(), needed(of.using()).and(of_batch)));
+            (tables.collect(), batch.statements.iter().any(Modification::is_conditional))
+        }
+        _ => (Vec::new(), false),
     }
 }
 
@@ -302,28 +210,31 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::names::quoted;
+    use crate::names::{Names, SchemaObject, quoted};
     use crate::schema::Change;
 
     fn read(text: &str) -> Result<Analysed, Rejected> {
         let names = Names::new("test");
-        let scope = Scope { keyspace: Some("here"), names: &names, data_center: "datacenter1", prepared: false };
-        analyse(&parsed(text)?, text, scope, &KnownTables::default()).map_err(Rejected::Refused)
+        let scope = NameScope { keyspace: Some("here"), names: &names, data_center: "datacenter1", prepared: false };
+        analyse_in(scope, parsed(text)?, text, &KnownTables::default()).map_err(Rejected::Refused)
+    }
+
+    fn dml(text: &str) -> DmlStatement {
+        match read(text) {
+            Ok(Analysed::Dml(statement)) => statement,
+            other => panic!("{text}: {other:?}"),
+        }
     }
 
     /// The text for Cassandra, with `P` for what this instance's names begin with.
     fn upstream(text: &str) -> String {
         let prefix = Names::new("test").inner().to_owned();
-        read(text).unwrap_or_else(|not| panic!("{text}: {not:?}")).text_or_definition().replace(&prefix, "P")
-    }
-
-    impl Analysed {
-        fn text_or_definition(self) -> String {
-            match self.action {
-                Action::Define(definition) => definition.text.unwrap_or_default(),
-                _ => self.text.for_cassandra(),
-            }
-        }
+        let upstream = match read(text).unwrap_or_else(|not| panic!("{text}: {not:?}")) {
+            Analysed::Define(definition) => definition.text.unwrap_or_default(),
+            Analysed::Dml(statement) => statement.text.for_cassandra(),
+            other => panic!("{text}: {other:?}"),
+        };
+        upstream.replace(&prefix, "P")
     }
 
     #[test]
@@ -372,37 +283,39 @@ mod tests {
 
     #[test]
     fn what_a_statement_does_and_needs_is_known() {
-        let of = |text: &str| read(text).map(|analysed| (analysed.action, analysed.needs)).unwrap();
         let ttl = Features { ttl: true, timestamps: false };
         let timestamps = Features { ttl: false, timestamps: true };
-        let write = |conditional| Action::Write { conditional };
-        for (text, action, needs) in [
-            ("SELECT ttl(a) FROM t", Action::Read, &[Features::default()][..]),
-            ("SELECT WRITETIME(a) FROM t", Action::Read, &[timestamps]),
-            ("INSERT INTO t (a) VALUES (1)", write(false), &[Features::default()]),
-            ("INSERT INTO t (a) VALUES (1) IF NOT EXISTS USING TTL ?", write(true), &[ttl]),
-            ("UPDATE t USING TIMESTAMP 1 SET a = 1 WHERE b = 1", write(false), &[timestamps]),
-            ("DELETE FROM t WHERE b = 1 IF EXISTS", write(true), &[Features::default()]),
+        for (text, reads, conditional, needs) in [
+            ("SELECT ttl(a) FROM t", true, false, &[Features::default()][..]),
+            ("SELECT WRITETIME(a) FROM t", true, false, &[timestamps]),
+            ("INSERT INTO t (a) VALUES (1)", false, false, &[Features::default()]),
+            ("INSERT INTO t (a) VALUES (1) IF NOT EXISTS USING TTL ?", false, true, &[ttl]),
+            ("UPDATE t USING TIMESTAMP 1 SET a = 1 WHERE b = 1", false, false, &[timestamps]),
+            ("DELETE FROM t WHERE b = 1 IF EXISTS", false, true, &[Features::default()]),
             (
                 "BEGIN BATCH INSERT INTO t (a) VALUES (1) USING TTL 1; INSERT INTO t (a) VALUES (2) IF NOT EXISTS APPLY BATCH",
-                write(true),
+                false,
+                true,
                 &[ttl, Features::default()],
             ),
             (
                 "BEGIN BATCH USING TIMESTAMP 1 INSERT INTO t (a) VALUES (1) USING TTL 1; DELETE FROM u WHERE b = 1; APPLY BATCH",
-                write(false),
+                false,
+                false,
                 &[ttl.and(timestamps), timestamps],
             ),
-            ("USE \"App\"", Action::Use("App".into()), &[]),
         ] {
-            assert_eq!(of(text), (action, needs.to_vec()), "{text}");
+            let statement = dml(text);
+            assert_eq!((statement.reads, statement.conditional), (reads, conditional), "{text}");
+            assert_eq!(statement.needs, needs, "{text}");
         }
+        assert_eq!(read("USE \"App\""), Ok(Analysed::Use("App".into())));
     }
 
     #[test]
     fn a_restore_names_two_tables_and_nothing_of_it_is_for_cassandra() {
         let text = "RESTORE TABLE t FROM TABLE app.u WITH restore_timestamp = '2020-06-30T04:05:00Z'";
-        let Action::Define(definition) = read(text).unwrap().action else { panic!() };
+        let Ok(Analysed::Define(definition)) = read(text) else { panic!() };
         assert_eq!((definition.change, definition.object), (Change::Restore, SchemaObject::table("here", "t")));
         assert_eq!((definition.source, definition.text), (Some(SchemaObject::table("app", "u")), None));
     }
@@ -426,7 +339,7 @@ mod tests {
         #[test]
         fn any_names_are_read_back_as_they_were(keyspace in "[a-zA-Z0-9][a-zA-Z0-9_]{0,47}", table in "[ -~]{1,48}") {
             let text = format!("SELECT * FROM {}.{}", quoted(&keyspace), quoted(&table));
-            let analysed = read(&text).unwrap();
+            let analysed = dml(&text);
             prop_assert_eq!(&analysed.tables, &[SchemaObject::table(&keyspace, &table)]);
             let again = keyspaces_cql::parse(&analysed.text.for_cassandra()).unwrap();
             let names = Names::new("test");

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -14,14 +14,17 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::server::TlsStream;
 
 use super::Shared;
+use super::answer::{Answer, refused};
 use super::inject::Exchange;
-use super::link::{Link, State};
+use super::link::{Link, LinkState};
+use super::pipeline;
+use super::request_context::RequestContext;
 use super::startup;
-use super::statement::{Answer, Statement, refused};
-use crate::auth::{Begin, Challenge};
+use crate::auth::{Challenge, FirstResponse};
 use crate::budget::Budget;
 use crate::fault::Effect;
-use crate::journal::{Connected, Entered, LOG, Outcome, Record};
+use crate::journal::{JournalEntry, LOG, OpenConnection, Outcome, Record};
+use crate::lock::Mutex;
 use crate::protocol::request::Request;
 use crate::protocol::{
     Frame, LONGEST_REQUEST, Malformed, Opcode, Reader, Refusal, Sender, Unreadable, Writer, error_code,
@@ -103,7 +106,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
         shared,
         reader: BufReader::with_capacity(16 << 10, reader),
         queue,
-        phase: Phase::Fresh,
+        phase: LoginPhase::Fresh,
         in_flight: Arc::default(),
         room,
         memory,
@@ -119,7 +122,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
         }
         state = link.cut() => {
             connection.exchange.record.log_end("a fault wants it so");
-            if state == State::Silent {
+            if state == LinkState::Silent {
                 // Both halves of the socket stay open and unused.
                 writing.shutdown().await;
                 tokio::time::sleep(SILENCE).await;
@@ -143,10 +146,10 @@ struct Connection {
     peer: SocketAddr,
     shared: Arc<Shared>,
     exchange: Exchange,
-    _connected: Connected,
+    _connected: OpenConnection,
     reader: BufReader<ReadHalf<TlsStream<TcpStream>>>,
     queue: mpsc::Sender<Frame>,
-    phase: Phase,
+    phase: LoginPhase,
     in_flight: Arc<Mutex<HashSet<i16>>>,
     room: Budget,
     memory: Budget,
@@ -157,7 +160,7 @@ struct Connection {
 }
 
 /// The phase of a connection.
-enum Phase {
+enum LoginPhase {
     /// STARTUP has not come yet.
     Fresh,
     /// The client was asked to authenticate.
@@ -189,7 +192,7 @@ impl Connection {
                 return Ending::Gone;
             }
         }
-        let Phase::Ready(upstream) = &self.phase else { return Ending::Gone };
+        let LoginPhase::Ready(upstream) = &self.phase else { return Ending::Gone };
         let upstream = Arc::clone(upstream);
         tokio::select! {
             ending = self.work(&upstream) => ending,
@@ -199,7 +202,7 @@ impl Connection {
 
     /// Carries out requests until the client is authenticated.
     async fn greet(&mut self) -> Result<(), Ending> {
-        while !matches!(self.phase, Phase::Ready(_)) {
+        while !matches!(self.phase, LoginPhase::Ready(_)) {
             let frame = self.read(LONGEST_BEFORE_AUTHENTICATION).await?;
             let stream = frame.stream;
             let entered = match self.enter(&frame) {
@@ -219,25 +222,27 @@ impl Connection {
     }
 
     /// Records a request before authentication, if it is allowed then.
-    fn enter(&self, frame: &Frame) -> Result<Entered, String> {
+    fn enter(&self, frame: &Frame) -> Result<JournalEntry, String> {
         let record = &self.exchange.record;
         let reader = || Reader::new(&frame.body);
         match (&self.phase, frame.opcode) {
             (_, Opcode::Options) => Ok(record.options(frame)),
-            (Phase::Fresh, Opcode::Startup) => {
+            (LoginPhase::Fresh, Opcode::Startup) => {
                 let options = reader().string_map().map_err(|malformed| malformed.to_string())?;
                 Ok(record.startup(frame, &options))
             }
-            (Phase::Asked | Phase::Challenged(_), Opcode::AuthResponse) => {
+            (LoginPhase::Asked | LoginPhase::Challenged(_), Opcode::AuthResponse) => {
                 let token = reader().bytes().map_err(|malformed| malformed.to_string())?.unwrap_or_default();
                 let what = match &self.phase {
-                    Phase::Challenged(_) => "answer to the challenge",
+                    LoginPhase::Challenged(_) => "answer to the challenge",
                     _ if token.starts_with(b"SigV4") => "SigV4",
                     _ => "password",
                 };
                 Ok(record.auth_response(frame, what))
             }
-            (Phase::Fresh, other) => Err(format!("Unexpected message {}, expecting STARTUP or OPTIONS", name(other))),
+            (LoginPhase::Fresh, other) => {
+                Err(format!("Unexpected message {}, expecting STARTUP or OPTIONS", name(other)))
+            }
             (_, other) => Err(format!("Unexpected message {}, expecting SASL_RESPONSE", name(other))),
         }
     }
@@ -255,7 +260,7 @@ impl Connection {
         if let Some(text) = startup::problem(&options) {
             return refused(frame.stream, Refusal { code: error_code::PROTOCOL_ERROR, text });
         }
-        self.phase = Phase::Asked;
+        self.phase = LoginPhase::Asked;
         let mut body = BytesMut::new();
         body.string(self.shared.authority.authenticator_name());
         (Frame::new(frame.stream, Opcode::Authenticate, body.freeze()), Outcome::Answered)
@@ -263,15 +268,15 @@ impl Connection {
 
     async fn authenticate(&mut self, frame: &Frame) -> Answer {
         let token = Reader::new(&frame.body).bytes().ok().flatten().unwrap_or_default();
-        let decided = match std::mem::replace(&mut self.phase, Phase::Asked) {
-            Phase::Challenged(challenge) => challenge.verify(token),
+        let decided = match std::mem::replace(&mut self.phase, LoginPhase::Asked) {
+            LoginPhase::Challenged(challenge) => challenge.verify(token),
             _ => match self.shared.authority.begin(token) {
-                Begin::Accepted => Ok(()),
-                Begin::Refused(refusal) => Err(refusal),
-                Begin::Challenge(challenge) => {
+                FirstResponse::Accepted => Ok(()),
+                FirstResponse::Refused(refusal) => Err(refusal),
+                FirstResponse::Challenge(challenge) => {
                     let mut body = BytesMut::new();
                     body.bytes(Some(&challenge.bytes));
-                    self.phase = Phase::Challenged(challenge);
+                    self.phase = LoginPhase::Challenged(challenge);
                     return (Frame::new(frame.stream, Opcode::AuthChallenge, body.freeze()), Outcome::Answered);
                 }
             },
@@ -281,7 +286,7 @@ impl Connection {
         }
         match Upstream::connect(self.shared.cassandra).await {
             Ok(upstream) => {
-                self.phase = Phase::Ready(Arc::new(upstream));
+                self.phase = LoginPhase::Ready(Arc::new(upstream));
                 let mut body = BytesMut::new();
                 body.bytes(None);
                 (Frame::new(frame.stream, Opcode::AuthSuccess, body.freeze()), Outcome::Answered)
@@ -304,7 +309,7 @@ impl Connection {
                 Err(ending) => return ending,
             };
             let stream = frame.stream;
-            if !self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(stream) {
+            if !self.in_flight.lock().insert(stream) {
                 return self
                     .refuse(stream, &format!("Stream {stream} is in use by a request that was not answered yet"))
                     .await;
@@ -337,7 +342,7 @@ impl Connection {
         let (allowance, peer, answers) = (Arc::clone(&self.allowance), self.peer, self.answers.clone());
         let empty_page = entered.fault.as_ref().is_some_and(|fault| fault.effect == Effect::EmptyPage);
         self.spawn(frame.stream, entered, room, async move {
-            let statement = Statement {
+            let context = RequestContext {
                 shared: &shared,
                 upstream: &upstream,
                 keyspace: &keyspace,
@@ -346,14 +351,14 @@ impl Connection {
                 requests: &allowance,
                 answers: &answers,
             };
-            statement.answer(frame, request).await
+            pipeline::answer(&context, frame, request).await
         });
     }
 
     fn spawn(
         &mut self,
         stream: i16,
-        entered: Entered,
+        entered: JournalEntry,
         room: OwnedSemaphorePermit,
         work: impl Future<Output = Answer> + Send + 'static,
     ) {
@@ -362,7 +367,7 @@ impl Connection {
         let work = Box::pin(work);
         let _: AbortHandle = self.requests.spawn(async move {
             let answer = exchange.run(&entered, stream, work).await;
-            in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&stream);
+            in_flight.lock().remove(&stream);
             if let Some(answer) = answer {
                 // The receiver is gone if the client has disconnected.
                 let _ = queue.send(answer).await;
@@ -372,7 +377,7 @@ impl Connection {
     }
 
     /// Accepts any events, and never sends one.
-    fn register(&self, frame: &Frame) -> Result<(Entered, Answer), String> {
+    fn register(&self, frame: &Frame) -> Result<(JournalEntry, Answer), String> {
         let events = Reader::new(&frame.body).string_list().map_err(|malformed: Malformed| malformed.to_string())?;
         let entered = self.exchange.record.register(frame, &events);
         Ok((entered, (Frame::new(frame.stream, Opcode::Ready, Bytes::new()), Outcome::Answered)))

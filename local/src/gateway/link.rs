@@ -7,13 +7,13 @@ use tokio::sync::{mpsc, watch};
 /// One connection, as faults see it.
 #[derive(Clone, Debug)]
 pub(super) struct Link {
-    state: watch::Sender<State>,
-    commands: mpsc::UnboundedSender<Command>,
+    state: watch::Sender<LinkState>,
+    commands: mpsc::UnboundedSender<GatewayCommand>,
 }
 
 /// How a connection is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum State {
+pub(super) enum LinkState {
     Open,
     /// It is to be closed at once.
     Closed,
@@ -23,37 +23,37 @@ pub(super) enum State {
 
 /// What a fault does to the whole gateway.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Command {
+pub(super) enum GatewayCommand {
     CloseAll,
     Restart(Duration),
 }
 
 impl Link {
-    pub(super) fn new(commands: mpsc::UnboundedSender<Command>) -> Self {
-        Self { state: watch::Sender::new(State::Open), commands }
+    pub(super) fn new(commands: mpsc::UnboundedSender<GatewayCommand>) -> Self {
+        Self { state: watch::Sender::new(LinkState::Open), commands }
     }
 
     pub(super) fn close(&self) {
-        self.state.send_replace(State::Closed);
+        self.state.send_replace(LinkState::Closed);
     }
 
     pub(super) fn silence(&self) {
-        self.state.send_replace(State::Silent);
+        self.state.send_replace(LinkState::Silent);
     }
 
     /// Closes this connection together with all others, so that its end tells a client that all are being closed.
     pub(super) fn close_all(&self) {
         // The receiver is gone only while the gateway is being closed.
-        let _ = self.commands.send(Command::CloseAll);
+        let _ = self.commands.send(GatewayCommand::CloseAll);
     }
 
     pub(super) fn restart(&self, down: Duration) {
-        let _ = self.commands.send(Command::Restart(down));
+        let _ = self.commands.send(GatewayCommand::Restart(down));
     }
 
     /// Waits until it is no longer open.
-    pub(super) async fn cut(&self) -> State {
+    pub(super) async fn cut(&self) -> LinkState {
         let mut state = self.state.subscribe();
-        state.wait_for(|state| *state != State::Open).await.map_or(State::Closed, |state| *state)
+        state.wait_for(|state| *state != LinkState::Open).await.map_or(LinkState::Closed, |state| *state)
     }
 }

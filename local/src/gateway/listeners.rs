@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
-use super::link::Command;
+use super::link::GatewayCommand;
 use super::{Shared, connection};
 use crate::journal::LOG;
+use crate::lock::RwLock;
 use crate::topology::Topology;
-use crate::upstream::Failed;
+use crate::upstream::InternalRequestError;
 
 /// The listeners of a gateway, by their addresses.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ impl Listeners {
 
     /// What all connections share, until a restart replaces it.
     pub(crate) fn shared(&self) -> Arc<Shared> {
-        Arc::clone(&self.shared.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.shared.read())
     }
 
     /// Closes a listener and its connections; new connections are refused.
@@ -89,13 +90,13 @@ impl Listeners {
         while self.restoring.lock().await.join_next().await.is_some() {}
         tokio::time::sleep(down).await;
         let reopened = self.shared().reopened().await.map_err(|unusable| ListenerError::Cassandra(unusable.into()))?;
-        *self.shared.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(reopened);
+        *self.shared.write() = Arc::new(reopened);
         *self.restoring.lock().await = restoring(&self.shared());
         self.open_all(&mut tasks, &open).await
     }
 
     /// Shows these peers in `system.peers`, whether there are listeners at their addresses or not.
-    pub(crate) async fn show_peers(&self, peers: &[Ipv4Addr]) -> Result<(), Failed> {
+    pub(crate) async fn show_peers(&self, peers: &[Ipv4Addr]) -> Result<(), InternalRequestError> {
         let shared = self.shared();
         let topology = Topology::new(&shared.region, shared.partitioner, peers);
         shared.schema.show_topology(&topology).await
@@ -108,11 +109,11 @@ impl Listeners {
     }
 
     /// Carries out the commands of faults, until it is dropped.
-    pub(super) async fn run_commands(self: Arc<Self>, mut commands: mpsc::UnboundedReceiver<Command>) {
+    pub(super) async fn run_commands(self: Arc<Self>, mut commands: mpsc::UnboundedReceiver<GatewayCommand>) {
         while let Some(command) = commands.recv().await {
             let result = match command {
-                Command::CloseAll => self.close_connections().await,
-                Command::Restart(down) => self.restart(down).await,
+                GatewayCommand::CloseAll => self.close_connections().await,
+                GatewayCommand::Restart(down) => self.restart(down).await,
             };
             if let Err(error) = result {
                 let error = &error as &dyn std::error::Error;

@@ -2,25 +2,26 @@
 
 mod account;
 mod analyse;
-mod bound;
-mod cells;
+mod answer;
+mod bound_statement;
+mod capacity;
+mod check;
 mod connection;
+mod data_request;
+mod dml;
 mod inject;
-mod json;
 mod limits;
 mod link;
 mod listeners;
-mod nondeterministic;
 mod paging;
+mod pipeline;
 mod prepared;
-mod recorded;
-mod renamed;
+mod request_context;
+mod scope;
 mod script;
 mod shared;
 mod startup;
-mod statement;
-mod text;
-mod written;
+mod write;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,15 +42,13 @@ use crate::names::Names;
 use crate::schema;
 use crate::throttle::Throttling;
 use crate::topology::{Partitioner, Sockets, Topology};
-use crate::upstream::{Failed, InternalConnection, Layouts, Lease};
+use crate::upstream::{InternalConnection, InternalRequestError, Layouts, Lease};
 pub(crate) use listeners::{ListenerError, Listeners};
 pub(crate) use script::Script;
 pub(crate) use shared::Shared;
-#[cfg(test)]
-pub(crate) use text::counter;
 
 /// The settings of a gateway.
-pub(crate) struct Settings {
+pub(crate) struct GatewaySettings {
     /// The sockets that it listens on.
     pub(crate) sockets: Sockets,
     /// The Region that it stands for, which is the data center and the rack of all nodes.
@@ -59,7 +58,7 @@ pub(crate) struct Settings {
     /// The instance whose keyspaces and tables it serves.
     pub(crate) instance: Instance,
     /// How long definitions take, and which keys are not to be used.
-    pub(crate) schema: schema::Settings,
+    pub(crate) schema: schema::SchemaSettings,
     /// The clock that timestamps are taken from.
     pub(crate) clock: Clock,
     /// The faults that are injected.
@@ -96,13 +95,14 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Prepares Cassandra and begins to serve.
     pub(crate) async fn start(
-        settings: Settings,
+        settings: GatewaySettings,
         tls: Arc<Ca>,
         authority: Arc<Authority>,
         cassandra: SocketAddr,
     ) -> Result<Self, Error> {
-        let Settings { sockets, region, partitioner, instance, schema, clock, faults, throttling, .. } = settings;
-        let Settings { fate, max_connections, script, .. } = settings;
+        let GatewaySettings { sockets, region, partitioner, instance, schema, clock, faults, throttling, .. } =
+            settings;
+        let GatewaySettings { fate, max_connections, script, .. } = settings;
         let schema_settings = schema.clone();
         let name = match &instance {
             Instance::Kept(name) => format!("kept {name}"),
@@ -135,7 +135,7 @@ impl Gateway {
             journal: Journal::new(),
             prepared: prepared::Prepared::new(),
             layouts: Layouts::default(),
-            rows: Semaphore::new(paging::ROWS_AT_ONCE as usize),
+            rows: Semaphore::new(shared::ROWS_AT_ONCE as usize),
             requests: Arc::new(Semaphore::new(connection::SHARED_REQUESTS)),
             request_bytes: Arc::new(Semaphore::new(connection::SHARED_REQUEST_BYTES)),
             answers: Arc::new(Semaphore::new(connection::SHARED_ANSWERS)),
@@ -185,7 +185,7 @@ impl Gateway {
             self.listeners.shared().schema.drop_everything().await?;
             lease.give_back().await
         };
-        dropped.await.map_err(|failed: Failed| {
+        dropped.await.map_err(|failed: InternalRequestError| {
             Error::new(ErrorKind::Gateway, "what this instance has in Cassandra could not be dropped")
                 .with_source(failed)
         })

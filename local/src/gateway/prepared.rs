@@ -2,55 +2,35 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use keyspaces_cql::Statement;
 
-use super::account::Remembered;
-use super::analyse::Checks;
-use super::text::Text;
-use crate::names::SchemaObject;
-use crate::schema::Features;
+use super::dml::DmlStatement;
+use crate::lock::Mutex;
 
 /// The newest prepared statements. A driver prepares one that was evicted again, as UNPREPARED asks it to.
 #[derive(Debug)]
 pub(super) struct Prepared {
     most: usize,
     most_text: usize,
-    inner: Mutex<Inner>,
+    inner: Mutex<PreparedState>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
-    by_id: HashMap<Bytes, Entry>,
+struct PreparedState {
+    by_id: HashMap<Bytes, PreparedStatement>,
     oldest_first: VecDeque<Bytes>,
     text: usize,
 }
 
 #[derive(Debug)]
-struct Entry {
-    facts: Arc<Facts>,
+struct PreparedStatement {
+    statement: Arc<DmlStatement>,
     /// The number of definitions before it was first prepared.
     first: u64,
     /// The number before each peer last prepared it.
     prepared: HashMap<SocketAddr, u64>,
-}
-
-/// What is known of a statement.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Facts {
-    pub(super) text: Text,
-    pub(super) tree: Arc<Statement>,
-    pub(super) tables: Vec<SchemaObject>,
-    /// Whether it reads or writes.
-    pub(super) reads: bool,
-    pub(super) conditional: bool,
-    /// The features that it needs of each table.
-    pub(super) needs: Vec<Features>,
-    pub(super) checks: Checks,
-    /// What is measured of it.
-    pub(super) plan: Remembered,
 }
 
 impl Prepared {
@@ -62,44 +42,44 @@ impl Prepared {
         Self { most, most_text, inner: Mutex::default() }
     }
 
-    pub(super) fn get(&self, id: &[u8]) -> Option<Arc<Facts>> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.by_id.get(id).map(|entry| Arc::clone(&entry.facts))
+    pub(super) fn get(&self, id: &[u8]) -> Option<Arc<DmlStatement>> {
+        let inner = self.inner.lock();
+        inner.by_id.get(id).map(|entry| Arc::clone(&entry.statement))
     }
 
     /// The text of a statement.
     pub(super) fn text(&self, id: &[u8]) -> Option<Arc<str>> {
-        self.get(id).map(|facts| Arc::clone(&facts.text.sent))
+        self.get(id).map(|statement| Arc::clone(&statement.text.sent))
     }
 
     /// The number of definitions before a client of this peer was last sent the columns of the rows. For a peer that has not
     /// prepared the statement, the number before it was first prepared.
-    pub(super) fn told(&self, id: &[u8], peer: SocketAddr) -> Option<u64> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn definitions_when_sent(&self, id: &[u8], peer: SocketAddr) -> Option<u64> {
+        let inner = self.inner.lock();
         let entry = inner.by_id.get(id)?;
         Some(entry.prepared.get(&peer).copied().unwrap_or(entry.first))
     }
 
     /// Remembers a statement that a peer has prepared after this number of definitions.
-    pub(super) fn remember(&self, id: Bytes, facts: Facts, peer: SocketAddr, definitions: u64) {
+    pub(super) fn remember(&self, id: Bytes, statement: DmlStatement, peer: SocketAddr, definitions: u64) {
         // Copied, because the id is a slice that keeps a whole frame in memory.
         let id = Bytes::copy_from_slice(&id);
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.text += facts.text.sent.len();
-        let facts = Arc::new(facts);
+        let mut inner = self.inner.lock();
+        inner.text += statement.text.sent.len();
+        let statement = Arc::new(statement);
         if let Some(entry) = inner.by_id.get_mut(&id) {
-            let before = std::mem::replace(&mut entry.facts, facts);
+            let before = std::mem::replace(&mut entry.statement, statement);
             entry.prepared.insert(peer, definitions);
             inner.text -= before.text.sent.len();
         } else {
             let prepared = HashMap::from([(peer, definitions)]);
-            inner.by_id.insert(id.clone(), Entry { facts, first: definitions, prepared });
+            inner.by_id.insert(id.clone(), PreparedStatement { statement, first: definitions, prepared });
             inner.oldest_first.push_back(id);
         }
         while inner.oldest_first.len() > self.most || inner.text > self.most_text {
             let Some(oldest) = inner.oldest_first.pop_front() else { break };
             if let Some(gone) = inner.by_id.remove(&oldest) {
-                inner.text -= gone.facts.text.sent.len();
+                inner.text -= gone.statement.text.sent.len();
             }
         }
     }
@@ -107,7 +87,9 @@ impl Prepared {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dml::{CachedPlan, Checks};
     use super::*;
+    use crate::statement::StatementText;
 
     const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9142);
 
@@ -116,22 +98,25 @@ mod tests {
         let prepared = Prepared::bounded(2, 1000);
         let [second, third] = [9143, 9144].map(|port| SocketAddr::new(PEER.ip(), port));
         for (peer, definitions) in [(PEER, 1), (second, 3), (PEER, 5)] {
-            prepared.remember(Bytes::from_static(b"a"), facts("x"), peer, definitions);
+            prepared.remember(Bytes::from_static(b"a"), statement("x"), peer, definitions);
         }
-        assert_eq!([PEER, second, third].map(|peer| prepared.told(b"a", peer)), [Some(5), Some(3), Some(1)]);
-        assert_eq!(prepared.told(b"b", PEER), None);
+        assert_eq!(
+            [PEER, second, third].map(|peer| prepared.definitions_when_sent(b"a", peer)),
+            [Some(5), Some(3), Some(1)]
+        );
+        assert_eq!(prepared.definitions_when_sent(b"b", PEER), None);
     }
 
-    fn facts(text: &str) -> Facts {
-        Facts {
-            text: Text { sent: text.into(), ..Text::default() },
+    fn statement(text: &str) -> DmlStatement {
+        DmlStatement {
+            text: StatementText { sent: text.into(), ..StatementText::default() },
             tree: Arc::new(keyspaces_cql::parse("USE ks").unwrap()),
             tables: Vec::new(),
             reads: true,
             conditional: false,
             needs: Vec::new(),
             checks: Checks::Read { filters: false, lists: false, limited: false },
-            plan: Remembered::default(),
+            plan: CachedPlan::default(),
         }
     }
 
@@ -139,17 +124,17 @@ mod tests {
     fn the_newest_are_remembered() {
         let prepared = Prepared::bounded(2, 1000);
         for id in [b"a", b"b", b"b", b"c"] {
-            prepared.remember(Bytes::from_static(id), facts("x"), PEER, 0);
+            prepared.remember(Bytes::from_static(id), statement("x"), PEER, 0);
         }
         assert!(prepared.get(b"a").is_none());
-        assert_eq!(*prepared.get(b"c").unwrap(), facts("x"));
+        assert_eq!(*prepared.get(b"c").unwrap(), statement("x"));
     }
 
     #[test]
     fn long_texts_drive_out_older_ones() {
         let prepared = Prepared::bounded(100, 10);
-        prepared.remember(Bytes::from_static(b"a"), facts("12345"), PEER, 0);
-        prepared.remember(Bytes::from_static(b"b"), facts("1234567"), PEER, 0);
+        prepared.remember(Bytes::from_static(b"a"), statement("12345"), PEER, 0);
+        prepared.remember(Bytes::from_static(b"b"), statement("1234567"), PEER, 0);
         assert!(prepared.get(b"a").is_none());
         assert!(prepared.get(b"b").is_some());
     }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use keyspaces_cql::{KnownTables, Span, Statement};
 
-use super::analyse::{Action, Scope, analyse};
+use super::analyse::{Analysed, analyse_in};
+use super::scope::NameScope;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::error_of;
 use crate::schema::Schema;
@@ -31,7 +32,7 @@ impl Script {
         for statement in keyspaces_cql::parse_script(&self.text) {
             let statement = statement.map_err(|error| self.problem(error.span, error.problem.to_string()))?;
             let span = statement.span();
-            match self.carry_out(&statement, keyspace.as_deref(), schema).await {
+            match self.carry_out(statement, keyspace.as_deref(), schema).await {
                 Ok(None) => {}
                 Ok(used) => keyspace = used,
                 Err(problem) => return Err(self.problem(span, problem)),
@@ -43,36 +44,35 @@ impl Script {
     /// The new keyspace for names without one, if the statement is a USE.
     async fn carry_out(
         &self,
-        statement: &Statement,
+        statement: Statement,
         keyspace: Option<&str>,
         schema: &Schema,
     ) -> Result<Option<String>, String> {
         if matches!(statement, Statement::RestoreTable(_)) {
             return Err(String::from(ONLY_DEFINITIONS));
         }
-        let scope = Scope { keyspace, names: schema.names(), data_center: schema.data_center(), prepared: false };
-        if scope.created_if_missing(statement).is_some_and(|thing| schema.has(&thing)) {
+        let scope = NameScope { keyspace, names: schema.names(), data_center: schema.data_center(), prepared: false };
+        if scope.created_if_missing(&statement).is_some_and(|object| schema.has(&object)) {
             return Ok(None);
         }
-        let analysed =
-            analyse(statement, &self.text, scope, &KnownTables::default()).map_err(|refusal| refusal.text)?;
-        match analysed.action {
-            Action::Use(keyspace) => {
+        let analysed = analyse_in(scope, statement, &self.text, &KnownTables::default());
+        match analysed.map_err(|refusal| refusal.text)? {
+            Analysed::Use(keyspace) => {
                 schema.check_keyspace(&keyspace).map_err(|refusal| refusal.text)?;
                 Ok(Some(keyspace))
             }
-            Action::Define(definition) => {
+            Analysed::Define(definition) => {
                 let answer = schema.define_at_once(&definition).await.map_err(|refused| refused.refusal.text)?;
                 error_of(&answer).map_or(Ok(None), |(_, text)| Err(text.to_owned()))
             }
-            Action::Read | Action::Write { .. } | Action::Nothing => Err(String::from(ONLY_DEFINITIONS)),
+            Analysed::Dml(_) | Analysed::NothingToDo => Err(String::from(ONLY_DEFINITIONS)),
         }
     }
 
     fn problem(&self, span: Span, problem: impl std::fmt::Display) -> Error {
         let position = span.position(&self.text);
-        let scope = format!("{}:{}:{}", self.path.display(), position.line, position.column);
-        Error::new(ErrorKind::Setting, format!("the schema file could not be applied: {scope}: {problem}"))
+        let place = format!("{}:{}:{}", self.path.display(), position.line, position.column);
+        Error::new(ErrorKind::Setting, format!("the schema file could not be applied: {place}: {problem}"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
 
-use super::link::Command;
+use super::link::GatewayCommand;
 use super::prepared::Prepared;
 use crate::auth::Authority;
 use crate::ca::Ca;
@@ -21,7 +21,11 @@ use crate::protocol::Frame;
 use crate::schema::{self, Definition, Refused, Schema};
 use crate::throttle::Throttling;
 use crate::topology::{Partitioner, Topology};
-use crate::upstream::{Failed, InternalConnection, Layouts, lost};
+use crate::upstream::{InternalConnection, InternalRequestError, Layouts, lost};
+
+/// How many rows Cassandra is asked for at once by all connections together: each may have 1 MB, and Cassandra has a heap
+/// of 512 MB.
+pub(super) const ROWS_AT_ONCE: u32 = 32;
 
 /// The state that all connections share, until a restart replaces it.
 pub(crate) struct Shared {
@@ -48,10 +52,10 @@ pub(crate) struct Shared {
     pub(super) throttling: Throttling,
     pub(super) metering: Metering,
     /// The commands of faults for the gateway as a whole.
-    pub(super) commands: mpsc::UnboundedSender<Command>,
+    pub(super) commands: mpsc::UnboundedSender<GatewayCommand>,
     pub(super) region: String,
     pub(super) partitioner: Partitioner,
-    pub(super) schema_settings: schema::Settings,
+    pub(super) schema_settings: schema::SchemaSettings,
     pub(super) instance: String,
     /// One permit for each client connection that may still be opened.
     pub(super) connections: Arc<Semaphore>,
@@ -60,7 +64,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// The shared state of a restarted gateway: whatever is not in Cassandra is new.
-    pub(super) async fn reopened(&self) -> Result<Self, schema::Unusable> {
+    pub(super) async fn reopened(&self) -> Result<Self, schema::CassandraUnusable> {
         let topology = self.schema.topology();
         // The histories are read from Cassandra, so that writes of connections that were closed must have been recorded, and
         // no baseline of the old histories may forget entries of the new ones.
@@ -77,7 +81,7 @@ impl Shared {
             journal: self.journal.clone(),
             prepared: Prepared::new(),
             layouts: Layouts::default(),
-            rows: Semaphore::new(super::paging::ROWS_AT_ONCE as usize),
+            rows: Semaphore::new(ROWS_AT_ONCE as usize),
             requests: Arc::clone(&self.requests),
             request_bytes: Arc::clone(&self.request_bytes),
             answers: Arc::clone(&self.answers),
@@ -119,7 +123,7 @@ impl Shared {
     }
 
     /// Applies the changes of the schema that are due.
-    pub(crate) async fn settle(&self) -> Result<(), Failed> {
+    pub(crate) async fn settle(&self) -> Result<(), InternalRequestError> {
         let settled = self.schema.settle().await;
         if !matches!(settled, Ok(false)) {
             self.layouts.forget();
@@ -147,9 +151,9 @@ pub(super) async fn open(
     cassandra: SocketAddr,
     names: Names,
     topology: &Topology,
-    settings: schema::Settings,
+    settings: schema::SchemaSettings,
     clock: &Clock,
-) -> Result<(Schema, Arc<History>), schema::Unusable> {
+) -> Result<(Schema, Arc<History>), schema::CassandraUnusable> {
     let (connection, names) = (InternalConnection::new(cassandra), Arc::new(names));
     let data_center = Schema::prepare(&connection, &names, topology).await?;
     let history = History::open(cassandra, Arc::clone(&names), Arc::clone(clock), settings.history_bytes).await?;

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::statement::Answer;
+use super::answer::Answer;
 use crate::journal::Outcome;
 use crate::protocol::{Frame, Opcode, Writer};
 use crate::topology::CQL_VERSION;

@@ -5,12 +5,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::History;
-use super::entry::Entry;
-use super::image::{Image, Part, found};
+use super::entry::HistoryEntry;
+use super::image::{RowSelect, TablePart, found};
 use super::record::{PAGE, ReadBack};
-use super::shared_connection::Request;
+use super::shared_connection::InternalRequest;
 use super::table_history::TableHistory;
-use crate::upstream::{Channel, Failed};
+use crate::upstream::{Channel, InternalRequestError};
 
 /// The pauses between attempts grow from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -57,30 +57,31 @@ pub(super) fn take(history: &Arc<History>, table_history: &Arc<TableHistory>) {
 }
 
 /// Reads all rows of a table and keeps them.
-async fn read_all(history: &History, table_history: &TableHistory) -> Result<(), Failed> {
+async fn read_all(history: &History, table_history: &TableHistory) -> Result<(), InternalRequestError> {
     // Writes that were sent before the table was recorded must be in the baseline.
     history.writes.ended().await;
     let table = &table_history.table_id.table;
     let layout = history.layout(table).await?;
     let first = table_history.begin_baseline();
-    let image = Image { layout: &layout, ttl: true, part: Part::All };
+    let image = RowSelect { layout: &layout, ttl: true, part: TablePart::All };
     let text = format!("SELECT {} FROM {}", image.selectors(), history.names.qualified(table));
     let (mut state, mut partition) = (None, Vec::new());
     loop {
         let page = Some((PAGE, state));
-        let request = Request { text: &text, page, ..Request::default() };
+        let request = InternalRequest { text: &text, page, ..InternalRequest::default() };
         let (upstream, stream) = history.connection.lend().await?;
         let channel = Channel { upstream: &upstream, stream: stream.number };
         let read_back = ReadBack { history, table_history, channel };
         let (places, taken, page) = read_back.read(&request, true, 2 * PAGE).await?;
         let mut entries = Vec::with_capacity(page.count);
         for row in page.each() {
-            let shown = image.read(&page.content, row, taken).map_err(|_| Failed::Unreadable(text.clone()))?;
+            let shown =
+                image.read(&page.content, row, taken).map_err(|_| InternalRequestError::Unreadable(text.clone()))?;
             if let Some((key, cells)) = shown.statics
                 && key != partition
             {
                 partition.clone_from(&key);
-                entries.push(Entry::Statics { key, cells });
+                entries.push(HistoryEntry::Statics { key, cells });
             }
             entries.extend(shown.row.map(|(key, cells)| found(key, cells)));
         }
@@ -100,7 +101,7 @@ async fn read_all(history: &History, table_history: &TableHistory) -> Result<(),
 
 /// Forgets the entries that were kept after their history had been forgotten. They are found by their buckets: another
 /// history of the same table may have begun.
-async fn forget_rest(history: &History, table_history: &TableHistory) -> Result<(), Failed> {
+async fn forget_rest(history: &History, table_history: &TableHistory) -> Result<(), InternalRequestError> {
     if table_history.is_forgotten() {
         for bucket in table_history.buckets() {
             history.store().forget_bucket(&table_history.table_id, &bucket).await?;

@@ -3,17 +3,18 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::protocol::{Binding, Malformed, Reader, Writer};
+use crate::saturated::saturated;
 
 /// The values of some columns of a primary key, by their names.
 pub(super) type Key = Vec<(String, Bytes)>;
 
 /// One entry of a history. Times are in milliseconds since 1970, by the clock of the local service.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Entry {
+pub(super) enum HistoryEntry {
     /// A row. Columns of the table that it does not name were added later.
-    Row { marker: Marker, key: Key, cells: Vec<Cell> },
+    Row { marker: Marker, key: Key, cells: Vec<ColumnValue> },
     /// The static columns of a partition.
-    Statics { key: Key, cells: Vec<Cell> },
+    Statics { key: Key, cells: Vec<ColumnValue> },
     /// No row for which this relation holds; if columns are named, no values in these columns.
     Gone { columns: Vec<String>, range: Relation },
 }
@@ -35,7 +36,7 @@ pub(super) enum Marker {
 
 /// The value of a column.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Cell {
+pub(super) struct ColumnValue {
     pub(super) column: String,
     pub(super) value: Option<Bytes>,
     pub(super) expires: Expiry,
@@ -76,7 +77,7 @@ mod expiry {
     pub(super) const EACH: u8 = 2;
 }
 
-impl Entry {
+impl HistoryEntry {
     pub(super) fn write(&self) -> Bytes {
         let mut out = BytesMut::new();
         match self {
@@ -143,9 +144,9 @@ fn read_key(bytes: &Bytes, reader: &mut Reader<'_>) -> Result<Key, Malformed> {
         .collect()
 }
 
-fn write_cells(out: &mut BytesMut, cells: &[Cell]) {
+fn write_cells(out: &mut BytesMut, cells: &[ColumnValue]) {
     out.put_u16(short(cells.len()));
-    for Cell { column, value, expires } in cells {
+    for ColumnValue { column, value, expires } in cells {
         out.string(column);
         out.bytes(value.as_deref());
         match expires {
@@ -156,14 +157,14 @@ fn write_cells(out: &mut BytesMut, cells: &[Cell]) {
             }
             Expiry::Each(times) => {
                 out.put_u8(expiry::EACH);
-                out.put_i32(i32::try_from(times.len()).unwrap_or(i32::MAX));
+                out.put_i32(saturated::<i32>(times.len()));
                 times.iter().for_each(|at| out.put_i64(time(*at)));
             }
         }
     }
 }
 
-fn read_cells(bytes: &Bytes, reader: &mut Reader<'_>) -> Result<Vec<Cell>, Malformed> {
+fn read_cells(bytes: &Bytes, reader: &mut Reader<'_>) -> Result<Vec<ColumnValue>, Malformed> {
     (0..reader.short()?)
         .map(|_| {
             let column = reader.string()?.to_owned();
@@ -177,17 +178,17 @@ fn read_cells(bytes: &Bytes, reader: &mut Reader<'_>) -> Result<Vec<Cell>, Malfo
                 }
                 _ => return Err(Malformed),
             };
-            Ok(Cell { column, value, expires })
+            Ok(ColumnValue { column, value, expires })
         })
         .collect()
 }
 
 fn time(at: Option<u64>) -> i64 {
-    at.map_or(NEVER, |at| i64::try_from(at).unwrap_or(i64::MAX))
+    at.map_or(NEVER, |at| saturated::<i64>(at))
 }
 
 fn short(count: usize) -> u16 {
-    u16::try_from(count).unwrap_or(u16::MAX)
+    saturated::<u16>(count)
 }
 
 #[cfg(test)]
@@ -204,20 +205,20 @@ mod tests {
         0..u64::from(u32::MAX) * 1000
     }
 
-    fn cell() -> impl Strategy<Value = Cell> {
+    fn cell() -> impl Strategy<Value = ColumnValue> {
         let expires = prop_oneof![
             Just(Expiry::Never),
             moment().prop_map(Expiry::At),
             prop::collection::vec(prop::option::of(moment()), 0..4).prop_map(Expiry::Each),
         ];
-        ("[a-z]{1,4}", prop::option::of(bytes()), expires).prop_map(|(column, value, expires)| Cell {
+        ("[a-z]{1,4}", prop::option::of(bytes()), expires).prop_map(|(column, value, expires)| ColumnValue {
             column,
             value,
             expires,
         })
     }
 
-    fn entry() -> impl Strategy<Value = Entry> {
+    fn entry() -> impl Strategy<Value = HistoryEntry> {
         let marker = prop_oneof![
             Just(Marker::Kept),
             prop::option::of(moment()).prop_map(|expires| Marker::Written { expires }),
@@ -226,9 +227,9 @@ mod tests {
         let cells = || prop::collection::vec(cell(), 0..4);
         let gone = (prop::collection::vec("[a-z]{1,4}", 0..3), ".{0,9}", bytes(), any::<bool>());
         prop_oneof![
-            (marker, key(), cells()).prop_map(|(marker, key, cells)| Entry::Row { marker, key, cells }),
-            (key(), cells()).prop_map(|(key, cells)| Entry::Statics { key, cells }),
-            gone.prop_map(|(columns, text, values, named)| Entry::Gone {
+            (marker, key(), cells()).prop_map(|(marker, key, cells)| HistoryEntry::Row { marker, key, cells }),
+            (key(), cells()).prop_map(|(key, cells)| HistoryEntry::Statics { key, cells }),
+            gone.prop_map(|(columns, text, values, named)| HistoryEntry::Gone {
                 columns,
                 range: Relation { text, values: Binding { values, named } },
             }),
@@ -246,12 +247,12 @@ mod tests {
     proptest! {
         #[test]
         fn an_entry_is_read_as_it_was_written(entry in entry()) {
-            prop_assert_eq!(Entry::read(&entry.write()), Ok(entry));
+            prop_assert_eq!(HistoryEntry::read(&entry.write()), Ok(entry));
         }
 
         #[test]
         fn any_bytes_are_an_entry_or_refused(bytes: Vec<u8>) {
-            let _ = Entry::read(&Bytes::from(bytes));
+            let _ = HistoryEntry::read(&Bytes::from(bytes));
         }
     }
 }

@@ -3,23 +3,23 @@
 use bytes::Bytes;
 use keyspaces_cql::statement::CqlTypeKind;
 
-use super::entry::{Cell, Entry, Expiry, Key, Marker};
+use super::entry::{ColumnValue, Expiry, HistoryEntry, Key, Marker};
 use crate::names::quoted;
 use crate::protocol::{Malformed, Reader};
 use crate::upstream::{Column, Layout};
 
 /// A SELECT of a table's columns, and how its rows are read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Image<'a> {
+pub(super) struct RowSelect<'a> {
     pub(super) layout: &'a Layout,
     /// Whether values may expire, so that their TTL is selected.
     pub(super) ttl: bool,
-    pub(super) part: Part,
+    pub(super) part: TablePart,
 }
 
 /// The part of a table that is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Part {
+pub(super) enum TablePart {
     Rows,
     Statics,
     /// Rows and static columns. A partition with static columns alone is a row without clustering columns.
@@ -28,14 +28,14 @@ pub(super) enum Part {
 
 /// When the rows were read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Taken {
+pub(super) struct ReadTimes {
     /// The second since 1970 in which the whole read took place, by the machine's clock, which is Cassandra's too.
     pub(super) second: u64,
     /// How many milliseconds the clock of the local service is ahead of the machine's.
     pub(super) ahead: i64,
 }
 
-impl Taken {
+impl ReadTimes {
     /// The time that many seconds after the read, by the service's clock.
     pub(super) fn at(self, seconds: u64) -> u64 {
         self.second.saturating_add(seconds).saturating_mul(1000).saturating_add_signed(self.ahead)
@@ -43,18 +43,18 @@ impl Taken {
 }
 
 /// Values with their key.
-pub(super) type Found = (Key, Vec<Cell>);
+pub(super) type KeyedValues = (Key, Vec<ColumnValue>);
 
 /// One row of the result.
 #[derive(Debug)]
-pub(super) struct Shown {
+pub(super) struct ResultRow {
     /// `None` for a partition with static columns alone, and if rows are not read.
-    pub(super) row: Option<Found>,
+    pub(super) row: Option<KeyedValues>,
     /// `None` if static columns are not read.
-    pub(super) statics: Option<Found>,
+    pub(super) statics: Option<KeyedValues>,
 }
 
-impl Image<'_> {
+impl RowSelect<'_> {
     /// `a, b, c, ttl(c)` and so on.
     pub(super) fn selectors(&self) -> String {
         let key = self.key().map(|column| quoted(&column.name));
@@ -67,20 +67,20 @@ impl Image<'_> {
     }
 
     /// Reads a row of the result.
-    pub(super) fn read(&self, content: &Bytes, row: &[u8], taken: Taken) -> Result<Shown, Malformed> {
+    pub(super) fn read(&self, content: &Bytes, row: &[u8], taken: ReadTimes) -> Result<ResultRow, Malformed> {
         let mut reader = Reader::new(row);
         let owned = |value: Option<&[u8]>| value.map(|value| content.slice_ref(value));
         let mut key = Vec::new();
         for column in self.key() {
             key.push((column.name.clone(), owned(reader.bytes()?)));
         }
-        let mut cells = |columns: &[Column]| -> Result<Vec<Cell>, Malformed> {
+        let mut cells = |columns: &[Column]| -> Result<Vec<ColumnValue>, Malformed> {
             let mut cells = Vec::with_capacity(columns.len());
             for column in columns {
                 let value = owned(reader.bytes()?);
                 let expires =
                     if self.expires(column) { expiry(column, reader.bytes()?, taken)? } else { Expiry::Never };
-                cells.push(Cell { column: column.name.clone(), value, expires });
+                cells.push(ColumnValue { column: column.name.clone(), value, expires });
             }
             Ok(cells)
         };
@@ -89,14 +89,14 @@ impl Image<'_> {
         let partition = partition.cloned().map(whole).collect::<Option<Vec<_>>>().ok_or(Malformed)?;
         let has_statics = !self.statics().is_empty();
         let key = key.into_iter().map(whole).collect::<Option<Vec<_>>>();
-        Ok(Shown {
-            row: key.filter(|_| self.part != Part::Statics).map(|key| (key, regular)),
+        Ok(ResultRow {
+            row: key.filter(|_| self.part != TablePart::Statics).map(|key| (key, regular)),
             statics: has_statics.then_some((partition, statics)),
         })
     }
 
     fn key(&self) -> impl Iterator<Item = &Column> {
-        let clustering = if self.part == Part::Statics { [].as_slice() } else { &self.layout.clustering };
+        let clustering = if self.part == TablePart::Statics { [].as_slice() } else { &self.layout.clustering };
         self.layout.partition_key.iter().chain(clustering)
     }
 
@@ -105,11 +105,11 @@ impl Image<'_> {
     }
 
     fn statics(&self) -> &[Column] {
-        if self.part == Part::Rows { &[] } else { &self.layout.statics }
+        if self.part == TablePart::Rows { &[] } else { &self.layout.statics }
     }
 
     fn regular(&self) -> &[Column] {
-        if self.part == Part::Statics { &[] } else { &self.layout.regular }
+        if self.part == TablePart::Statics { &[] } else { &self.layout.regular }
     }
 
     /// Counters never expire.
@@ -123,7 +123,7 @@ fn whole((name, value): (String, Option<Bytes>)) -> Option<(String, Bytes)> {
 }
 
 /// `ttl` is an int or, of a column that is stored element by element, a list of ints; null where nothing expires.
-fn expiry(column: &Column, ttl: Option<&[u8]>, taken: Taken) -> Result<Expiry, Malformed> {
+fn expiry(column: &Column, ttl: Option<&[u8]>, taken: ReadTimes) -> Result<Expiry, Malformed> {
     let Some(ttl) = ttl else { return Ok(Expiry::Never) };
     let at = |seconds: &[u8]| {
         let seconds = i32::from_be_bytes(seconds.try_into().map_err(|_| Malformed)?);
@@ -144,7 +144,7 @@ fn is_in_elements(kind: &CqlTypeKind) -> bool {
 
 /// The entry of a row that was found and not written by a known write, so that it is not known whether it has a marker. It
 /// is taken to have been inserted, and to expire with its last value.
-pub(super) fn found(key: Key, cells: Vec<Cell>) -> Entry {
+pub(super) fn found(key: Key, cells: Vec<ColumnValue>) -> HistoryEntry {
     let mut expires = Some(0);
     for cell in cells.iter().filter(|cell| cell.value.is_some()) {
         let last = match &cell.expires {
@@ -156,7 +156,7 @@ pub(super) fn found(key: Key, cells: Vec<Cell>) -> Entry {
         };
         expires = expires.zip(last).map(|(one, other)| one.max(other));
     }
-    Entry::Row { marker: Marker::Written { expires: expires.filter(|last| *last > 0) }, key, cells }
+    HistoryEntry::Row { marker: Marker::Written { expires: expires.filter(|last| *last > 0) }, key, cells }
 }
 
 #[cfg(test)]
@@ -180,11 +180,11 @@ mod tests {
     #[test]
     fn everything_is_asked_for_and_when_it_expires() {
         let layout = layout();
-        let selectors = |ttl, part| Image { layout: &layout, ttl, part }.selectors();
-        assert_eq!(selectors(false, Part::Rows), r#""p", "C", "r", "m", "n""#);
-        assert_eq!(selectors(true, Part::Rows), r#""p", "C", "r", ttl("r"), "m", ttl("m"), "n""#);
-        assert_eq!(selectors(true, Part::Statics), r#""p", "s", ttl("s")"#);
-        assert_eq!(selectors(false, Part::All), r#""p", "C", "s", "r", "m", "n""#);
+        let selectors = |ttl, part| RowSelect { layout: &layout, ttl, part }.selectors();
+        assert_eq!(selectors(false, TablePart::Rows), r#""p", "C", "r", "m", "n""#);
+        assert_eq!(selectors(true, TablePart::Rows), r#""p", "C", "r", ttl("r"), "m", ttl("m"), "n""#);
+        assert_eq!(selectors(true, TablePart::Statics), r#""p", "s", ttl("s")"#);
+        assert_eq!(selectors(false, TablePart::All), r#""p", "C", "s", "r", "m", "n""#);
     }
 
     #[test]
@@ -200,8 +200,8 @@ mod tests {
             row.bytes(value);
         }
         let row = row.freeze();
-        let image = Image { layout: &layout, ttl: true, part: Part::Rows };
-        let shown = image.read(&row, &row, Taken { second: 100, ahead: -7 }).unwrap();
+        let image = RowSelect { layout: &layout, ttl: true, part: TablePart::Rows };
+        let shown = image.read(&row, &row, ReadTimes { second: 100, ahead: -7 }).unwrap();
         let (key, cells) = shown.row.unwrap();
         assert_eq!(key, [("p".into(), Bytes::from_static(b"1")), ("C".into(), Bytes::from_static(b"2"))]);
         let expiries: Vec<_> = cells.iter().map(|cell| cell.expires.clone()).collect();
@@ -211,9 +211,9 @@ mod tests {
 
     #[test]
     fn a_row_that_is_found_expires_with_its_last_value() {
-        let cell = |expires| Cell { column: "a".into(), value: Some(Bytes::new()), expires };
-        let marker = |cells: Vec<Cell>| match found(Vec::new(), cells) {
-            Entry::Row { marker, .. } => marker,
+        let cell = |expires| ColumnValue { column: "a".into(), value: Some(Bytes::new()), expires };
+        let marker = |cells: Vec<ColumnValue>| match found(Vec::new(), cells) {
+            HistoryEntry::Row { marker, .. } => marker,
             other => panic!("{other:?}"),
         };
         let written = |expires| Marker::Written { expires };

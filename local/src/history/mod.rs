@@ -34,29 +34,31 @@ mod steps;
 mod store;
 mod table_history;
 mod writes_in_progress;
+mod written;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::clock::{Clock, millis};
+use crate::lock::RwLock;
 use crate::names::{Names, SchemaObject, TableId};
 use crate::protocol::metadata::is_applied;
 use crate::protocol::{Binding, Frame, Opcode, leaves_open};
-use crate::recovery::{Change, RowHistory};
-use crate::upstream::{Channel, Failed, Layout, Lost, Upstream};
+use crate::recovery::{HistoryChange, RowHistory};
+use crate::upstream::{Channel, ConnectionLost, InternalRequestError, Layout, Upstream};
 use record::ReadBack;
 use replay::Replay;
-use shared_connection::{Request, SharedConnection};
-use store::Store;
+use shared_connection::{InternalRequest, SharedConnection};
+use store::EntryStore;
 use table_history::TableHistory;
 use writes_in_progress::WritesInProgress;
 
-pub(crate) use entry::Relation;
-pub(crate) use record::Written;
+pub(crate) use record::WrittenRows;
 pub(crate) use writes_in_progress::WriteInProgress;
+pub(crate) use written::{RecordedTable, written};
 
 /// The histories of one instance.
 pub(crate) struct History {
@@ -83,7 +85,7 @@ impl History {
         names: Arc<Names>,
         clock: Clock,
         most_bytes: u64,
-    ) -> Result<Arc<Self>, Failed> {
+    ) -> Result<Arc<Self>, InternalRequestError> {
         let connection = SharedConnection::new(address);
         let history = Self {
             names,
@@ -109,7 +111,7 @@ impl History {
     /// Records what is written to a table from now on, and takes a baseline of it in the background; [`is_begun`](
     /// Self::is_begun) tells when it is complete. Resumes a history that exists already. A dropped table of the same name
     /// can no longer be restored (DG:PointInTimeRecovery_HowItWorks).
-    pub(crate) async fn begin(self: &Arc<Self>, table_id: &TableId) -> Result<(), Failed> {
+    pub(crate) async fn begin(self: &Arc<Self>, table_id: &TableId) -> Result<(), InternalRequestError> {
         let table_history = {
             let mut histories = self.histories_mut();
             if histories.recorded.get(&table_id.table).is_some_and(|recorded| recorded.table_id == *table_id) {
@@ -140,7 +142,7 @@ impl History {
     }
 
     /// Ends the history of a dropped table, which is kept for 35 days.
-    pub(crate) async fn end(&self, table_id: &TableId) -> Result<(), Failed> {
+    pub(crate) async fn end(&self, table_id: &TableId) -> Result<(), InternalRequestError> {
         let Some(table_history) = self.table_history(table_id) else { return Ok(()) };
         self.histories_mut().recorded.retain(|_, recorded| recorded.table_id != *table_id);
         let now = self.now();
@@ -149,7 +151,7 @@ impl History {
     }
 
     /// Forgets the history of a table, whose recovery was disabled.
-    pub(crate) async fn forget(&self, table_id: &TableId) -> Result<(), Failed> {
+    pub(crate) async fn forget(&self, table_id: &TableId) -> Result<(), InternalRequestError> {
         {
             let mut histories = self.histories_mut();
             histories.recorded.retain(|_, recorded| recorded.table_id != *table_id);
@@ -161,7 +163,7 @@ impl History {
     }
 
     /// Forgets the histories of all tables of the same name but this one.
-    async fn forget_others(&self, there: &TableId) -> Result<(), Failed> {
+    async fn forget_others(&self, there: &TableId) -> Result<(), InternalRequestError> {
         let others: Vec<TableId> = {
             let histories = self.histories();
             histories
@@ -194,11 +196,11 @@ impl History {
         table_id: &TableId,
         moment: u64,
         target: &SchemaObject,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), InternalRequestError> {
         let replay = Arc::new(Replay { history: Arc::clone(self), moment });
         let (table_id, target) = (table_id.clone(), target.clone());
         let work = tokio::spawn(async move { replay.run(&table_id, &target).await });
-        work.await.unwrap_or_else(|_| Err(Lost::Ended.into()))
+        work.await.unwrap_or_else(|_| Err(ConnectionLost::Ended.into()))
     }
 
     /// Sends a write to Cassandra and records what it made of the rows that it may have changed, before its answer is
@@ -209,8 +211,8 @@ impl History {
         self: &Arc<Self>,
         upstream: &Arc<Upstream>,
         request: Frame,
-        written: Vec<Written>,
-    ) -> Result<Frame, Lost> {
+        written: Vec<WrittenRows>,
+    ) -> Result<Frame, ConnectionLost> {
         let (history, upstream) = (Arc::clone(self), Arc::clone(upstream));
         let write = self.write_in_progress();
         let writing = tokio::spawn(async move {
@@ -225,12 +227,12 @@ impl History {
             drop(write);
             answer
         });
-        writing.await.unwrap_or(Err(Lost::Ended))
+        writing.await.unwrap_or(Err(ConnectionLost::Ended))
     }
 
     /// Reads back what a write may have changed, over the write's own connection. A baseline finds what could not be read
     /// back.
-    async fn record(self: &Arc<Self>, channel: Channel<'_>, written: &[Written]) {
+    async fn record(self: &Arc<Self>, channel: Channel<'_>, written: &[WrittenRows]) {
         let answered = SystemTime::now();
         for of_table in written {
             let Some(table_history) = self.recorded(&of_table.table) else { continue };
@@ -239,7 +241,7 @@ impl History {
             }
             let read_back = ReadBack { history: self, table_history: &table_history, channel };
             let recorded = match read_back.record(of_table, answered).await {
-                Err(Failed::Lost(_)) => self.record_by_itself(&table_history, of_table, answered).await,
+                Err(InternalRequestError::Lost(_)) => self.record_by_itself(&table_history, of_table, answered).await,
                 recorded => recorded,
             };
             if let Err(failed) = recorded {
@@ -255,16 +257,16 @@ impl History {
     async fn record_by_itself(
         &self,
         table_history: &TableHistory,
-        written: &Written,
+        written: &WrittenRows,
         answered: SystemTime,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), InternalRequestError> {
         let (upstream, stream) = self.connection.lend().await?;
         let channel = Channel { upstream: &upstream, stream: stream.number };
         ReadBack { history: self, table_history, channel }.record(written, answered).await
     }
 
     /// Reads the tables of a write again whose outcome is not known: Cassandra may apply it after it was read back.
-    fn doubt(self: &Arc<Self>, written: &[Written]) {
+    fn doubt(self: &Arc<Self>, written: &[WrittenRows]) {
         for table_history in written.iter().filter_map(|of_table| self.recorded(&of_table.table)) {
             table_history.tear();
             self.take_wanted_baseline(&table_history);
@@ -278,12 +280,12 @@ impl History {
     }
 
     /// The columns that a table has in Cassandra now.
-    async fn layout(&self, table: &SchemaObject) -> Result<Layout, Failed> {
+    async fn layout(&self, table: &SchemaObject) -> Result<Layout, InternalRequestError> {
         let text = Layout::SELECT;
         let keyspace = self.names.keyspace(&table.keyspace);
         let values = Binding::placed([Some(keyspace.as_bytes()), Some(table.name.as_bytes())]);
-        let rows = self.connection.page(&Request { text, values, ..Request::default() }).await?;
-        Layout::read(&rows).map_err(|_| Failed::Unreadable(text.to_owned()))
+        let rows = self.connection.page(&InternalRequest { text, values, ..InternalRequest::default() }).await?;
+        Layout::read(&rows).map_err(|_| InternalRequestError::Unreadable(text.to_owned()))
     }
 
     /// Marks a write as in progress until the result is dropped. Call it before [`is_recorded`](Self::is_recorded): a
@@ -315,15 +317,15 @@ impl History {
     }
 
     fn histories(&self) -> std::sync::RwLockReadGuard<'_, TableHistories> {
-        self.histories.read().unwrap_or_else(PoisonError::into_inner)
+        self.histories.read()
     }
 
     fn histories_mut(&self) -> std::sync::RwLockWriteGuard<'_, TableHistories> {
-        self.histories.write().unwrap_or_else(PoisonError::into_inner)
+        self.histories.write()
     }
 
-    fn store(&self) -> Store<'_> {
-        Store { connection: &self.connection, inner: self.names.inner() }
+    fn store(&self) -> EntryStore<'_> {
+        EntryStore { connection: &self.connection, inner: self.names.inner() }
     }
 
     /// In milliseconds since 1970.
@@ -333,7 +335,7 @@ impl History {
 }
 
 impl RowHistory for Arc<History> {
-    fn begin<'a>(&'a self, table: &'a TableId) -> Change<'a> {
+    fn begin<'a>(&'a self, table: &'a TableId) -> HistoryChange<'a> {
         Box::pin(History::begin(self, table))
     }
 
@@ -353,15 +355,15 @@ impl RowHistory for Arc<History> {
         History::earliest(self, table, now)
     }
 
-    fn bring_back<'a>(&'a self, table: &'a TableId, moment: u64, target: &'a SchemaObject) -> Change<'a> {
+    fn bring_back<'a>(&'a self, table: &'a TableId, moment: u64, target: &'a SchemaObject) -> HistoryChange<'a> {
         Box::pin(History::bring_back(self, table, moment, target))
     }
 
-    fn end<'a>(&'a self, table: &'a TableId) -> Change<'a> {
+    fn end<'a>(&'a self, table: &'a TableId) -> HistoryChange<'a> {
         Box::pin(History::end(self, table))
     }
 
-    fn forget<'a>(&'a self, table: &'a TableId) -> Change<'a> {
+    fn forget<'a>(&'a self, table: &'a TableId) -> HistoryChange<'a> {
         Box::pin(History::forget(self, table))
     }
 }

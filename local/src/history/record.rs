@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::History;
-use super::entry::{Cell, Entry, Expiry, Marker, Relation};
-use super::image::{Image, Part, Taken};
-use super::shared_connection::{Request, rows};
-use super::table_history::{Places, TableHistory};
+use super::entry::{ColumnValue, Expiry, HistoryEntry, Marker, Relation};
+use super::image::{ReadTimes, RowSelect, TablePart};
+use super::shared_connection::{InternalRequest, rows};
+use super::table_history::{ReservedPlaces, TableHistory};
 use crate::clock::millis;
 use crate::names::SchemaObject;
 use crate::protocol::{Reader, Rows};
-use crate::upstream::{Channel, Failed, Layout};
+use crate::saturated::saturated;
+use crate::upstream::{Channel, InternalRequestError, Layout};
 
 /// What a write may have changed.
 #[derive(Clone, Debug)]
-pub(crate) struct Written {
+pub(crate) struct WrittenRows {
     pub(crate) table: SchemaObject,
     pub(crate) layout: Arc<Layout>,
     /// Whether values may expire.
@@ -47,7 +48,7 @@ pub(super) const PAGE: usize = 32;
 
 impl ReadBack<'_> {
     /// Reads back all that a write may have changed, and keeps it.
-    pub(super) async fn record(&self, written: &Written, answered: SystemTime) -> Result<(), Failed> {
+    pub(super) async fn record(&self, written: &WrittenRows, answered: SystemTime) -> Result<(), InternalRequestError> {
         if let Some(rows) = &written.rows {
             self.record_rows(written, rows, answered).await?;
         }
@@ -57,8 +58,13 @@ impl ReadBack<'_> {
         Ok(())
     }
 
-    async fn record_rows(&self, written: &Written, range: &Relation, answered: SystemTime) -> Result<(), Failed> {
-        let image = Image { layout: &written.layout, ttl: written.ttl, part: Part::Rows };
+    async fn record_rows(
+        &self,
+        written: &WrittenRows,
+        range: &Relation,
+        answered: SystemTime,
+    ) -> Result<(), InternalRequestError> {
+        let image = RowSelect { layout: &written.layout, ttl: written.ttl, part: TablePart::Rows };
         let text = format!(
             "SELECT {} FROM {} WHERE {}",
             image.selectors(),
@@ -68,24 +74,28 @@ impl ReadBack<'_> {
         let (mut state, mut first) = (None, true);
         loop {
             let page = (!written.is_one).then(|| (PAGE, state.take()));
-            let request = Request { text: &text, values: range.values.clone(), page, ..Request::default() };
+            let request =
+                InternalRequest { text: &text, values: range.values.clone(), page, ..InternalRequest::default() };
             let most = if written.is_one { 1 } else { PAGE + 1 };
             let (places, taken, page) = self.read(&request, written.ttl, most).await?;
             let mut entries = Vec::with_capacity(page.count + 1);
             if first && (!written.is_one || page.count == 0) {
-                entries.push(Entry::Gone { columns: Vec::new(), range: range.clone() });
+                entries.push(HistoryEntry::Gone { columns: Vec::new(), range: range.clone() });
             }
             for row in page.each() {
-                let shown = image.read(&page.content, row, taken).map_err(|_| Failed::Unreadable(text.clone()))?;
+                let shown = image
+                    .read(&page.content, row, taken)
+                    .map_err(|_| InternalRequestError::Unreadable(text.clone()))?;
                 let Some((key, cells)) = shown.row else { continue };
                 entries.push(match written.inserted {
                     _ if !written.is_one => super::image::found(key, cells),
-                    None => Entry::Row { marker: Marker::Kept, key, cells },
+                    None => HistoryEntry::Row { marker: Marker::Kept, key, cells },
                     Some(ttl) => {
-                        let at = |time, seconds| Taken { second: millis(time) / 1000, ..taken }.at(u64::from(seconds));
+                        let at =
+                            |time, seconds| ReadTimes { second: millis(time) / 1000, ..taken }.at(u64::from(seconds));
                         let expires =
                             ttl.map(|seconds| marker_expires(&cells, at(written.sent, seconds), at(answered, seconds)));
-                        Entry::Row { marker: Marker::Written { expires }, key, cells }
+                        HistoryEntry::Row { marker: Marker::Written { expires }, key, cells }
                     }
                 });
             }
@@ -98,23 +108,28 @@ impl ReadBack<'_> {
         }
     }
 
-    async fn record_statics(&self, written: &Written, partition: &Relation) -> Result<(), Failed> {
-        let image = Image { layout: &written.layout, ttl: written.ttl, part: Part::Statics };
+    async fn record_statics(&self, written: &WrittenRows, partition: &Relation) -> Result<(), InternalRequestError> {
+        let image = RowSelect { layout: &written.layout, ttl: written.ttl, part: TablePart::Statics };
         let text = format!(
             "SELECT DISTINCT {} FROM {} WHERE {}",
             image.selectors(),
             self.history.names.qualified(&written.table),
             partition.text
         );
-        let request = Request { text: &text, values: partition.values.clone(), ..Request::default() };
+        let request = InternalRequest { text: &text, values: partition.values.clone(), ..InternalRequest::default() };
         let (places, taken, page) = self.read(&request, written.ttl, 1).await?;
         let shown = match page.each().next() {
-            Some(row) => image.read(&page.content, row, taken).map_err(|_| Failed::Unreadable(text.clone()))?.statics,
+            Some(row) => {
+                image
+                    .read(&page.content, row, taken)
+                    .map_err(|_| InternalRequestError::Unreadable(text.clone()))?
+                    .statics
+            }
             None => None,
         };
         let entry = match shown {
-            Some((key, cells)) => Entry::Statics { key, cells },
-            None => Entry::Gone {
+            Some((key, cells)) => HistoryEntry::Statics { key, cells },
+            None => HistoryEntry::Gone {
                 columns: written.layout.statics.iter().map(|column| column.name.clone()).collect(),
                 range: partition.clone(),
             },
@@ -126,10 +141,10 @@ impl ReadBack<'_> {
     /// within one second, because TTL counts from the second of the read.
     pub(super) async fn read(
         &self,
-        request: &Request<'_>,
+        request: &InternalRequest<'_>,
         ttl: bool,
         entries: usize,
-    ) -> Result<(Places, Taken, Rows), Failed> {
+    ) -> Result<(ReservedPlaces, ReadTimes, Rows), InternalRequestError> {
         let Self { history, table_history, channel } = self;
         loop {
             let places = table_history.reserve(entries, history.now());
@@ -138,13 +153,17 @@ impl ReadBack<'_> {
             let answer = history.connection.texts.run(channel.upstream, channel.stream, request).await?;
             let second = millis(before) / 1000;
             if !ttl || millis(SystemTime::now()) / 1000 == second {
-                return Ok((places, Taken { second, ahead }, rows(request.text, &answer)?));
+                return Ok((places, ReadTimes { second, ahead }, rows(request.text, &answer)?));
             }
         }
     }
 
     /// Writes entries at the places that were reserved for them.
-    pub(super) async fn keep(&self, places: &Places, entries: &[Entry]) -> Result<(), Failed> {
+    pub(super) async fn keep(
+        &self,
+        places: &ReservedPlaces,
+        entries: &[HistoryEntry],
+    ) -> Result<(), InternalRequestError> {
         let Channel { upstream, stream } = self.channel;
         self.history.store().keep(upstream, stream, self.table_history, places, entries).await
     }
@@ -152,7 +171,7 @@ impl ReadBack<'_> {
 
 /// When the marker of a row expires that was inserted: with the values that came with it, if there are any, as Cassandra
 /// alone knows the second in which it wrote them.
-fn marker_expires(cells: &[Cell], earliest: u64, latest: u64) -> u64 {
+fn marker_expires(cells: &[ColumnValue], earliest: u64, latest: u64) -> u64 {
     let times = cells.iter().flat_map(|cell| match &cell.expires {
         Expiry::Never => Vec::new(),
         Expiry::At(at) => vec![*at],
@@ -162,7 +181,7 @@ fn marker_expires(cells: &[Cell], earliest: u64, latest: u64) -> u64 {
 }
 
 fn millis_between(earlier: SystemTime, later: SystemTime) -> i64 {
-    let signed = |time| i64::try_from(millis(time)).unwrap_or(i64::MAX);
+    let signed = |time| saturated::<i64>(millis(time));
     signed(later).saturating_sub(signed(earlier))
 }
 
@@ -178,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_marker_expires_with_the_values_of_its_insert() {
-        let cell = |expires| Cell { column: "a".into(), value: None, expires };
+        let cell = |expires| ColumnValue { column: "a".into(), value: None, expires };
         let each = |times: &[u64]| cell(Expiry::Each(times.iter().copied().map(Some).collect()));
         for (cells, expires) in [
             (vec![], 12_000),

@@ -6,13 +6,13 @@ use tokio::task::JoinSet;
 
 use super::History;
 use super::record::values;
-use super::shared_connection::Request;
-use super::steps::{Step, Table, steps};
-use super::store::Kept;
-use super::table_history::{Bucket, TableHistory};
+use super::shared_connection::InternalRequest;
+use super::steps::{ReplayStatement, TargetTable, steps};
+use super::store::StoredEntry;
+use super::table_history::{EntryBucket, TableHistory};
 use crate::names::{SchemaObject, TableId, quoted};
 use crate::protocol::{Binding, Reader};
-use crate::upstream::{Column, Failed, Layout};
+use crate::upstream::{Column, InternalRequestError, Layout};
 
 /// Writes the rows that a table had at a moment to another table.
 pub(super) struct Replay {
@@ -22,10 +22,14 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    pub(super) async fn run(self: Arc<Self>, table_id: &TableId, target: &SchemaObject) -> Result<(), Failed> {
+    pub(super) async fn run(
+        self: Arc<Self>,
+        table_id: &TableId,
+        target: &SchemaObject,
+    ) -> Result<(), InternalRequestError> {
         let Self { history, moment } = &*self;
         let moment = *moment;
-        let unreachable = || Failed::OutOfReach { table: table_id.table.to_string(), moment };
+        let unreachable = || InternalRequestError::OutOfReach { table: table_id.table.to_string(), moment };
         let table_history = history.table_history(table_id).ok_or_else(unreachable)?;
         // Entries that a killed gateway did not keep are in the baseline that the next one takes when it starts.
         let _ = table_history.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
@@ -34,13 +38,13 @@ impl Replay {
         let fields = self.fields(target, &layout).await?;
         let name = history.names.qualified(target);
         if !layout.all().any(is_counter) {
-            return self.give(&table_history, &told.buckets, Table { name, layout, fields }).await;
+            return self.give(&table_history, &told.buckets, TargetTable { name, layout, fields }).await;
         }
         // A counter cannot be set. Its value is restored in a table of numbers, and then counted up once.
         let staging = format!("{}.restoring_{}", history.names.inner(), crate::random::hex_32());
         let numbers = layout.with_numbers();
         history.store().run(&format!("CREATE TABLE {staging} ({})", numbers.definition()), Binding::default()).await?;
-        let numbers = Table { name: staging.clone(), layout: numbers, fields };
+        let numbers = TargetTable { name: staging.clone(), layout: numbers, fields };
         let given = match self.give(&table_history, &told.buckets, numbers).await {
             Ok(()) => self.count_up(&staging, &name, &layout).await,
             failed => failed,
@@ -52,9 +56,9 @@ impl Replay {
     async fn give(
         self: &Arc<Self>,
         table_history: &TableHistory,
-        buckets: &[Bucket],
-        table: Table,
-    ) -> Result<(), Failed> {
+        buckets: &[EntryBucket],
+        table: TargetTable,
+    ) -> Result<(), InternalRequestError> {
         let table = Arc::new(table);
         for bucket in buckets {
             let mut state = None;
@@ -66,7 +70,7 @@ impl Replay {
                     giving.spawn(async move { replay.give_one(&table, &kept).await });
                 }
                 while let Some(given) = giving.join_next().await {
-                    given.unwrap_or_else(|_| Err(crate::upstream::Lost::Ended.into()))?;
+                    given.unwrap_or_else(|_| Err(crate::upstream::ConnectionLost::Ended.into()))?;
                 }
                 state = next;
                 if state.is_none() {
@@ -77,19 +81,19 @@ impl Replay {
         Ok(())
     }
 
-    async fn give_one(&self, table: &Table, kept: &Kept) -> Result<(), Failed> {
-        let unreadable = || Failed::Unreadable(format!("the entry at {}", kept.place));
-        for Step { text, values, timestamp } in steps(table, kept, self.moment).map_err(|_| unreadable())? {
+    async fn give_one(&self, table: &TargetTable, kept: &StoredEntry) -> Result<(), InternalRequestError> {
+        let unreadable = || InternalRequestError::Unreadable(format!("the entry at {}", kept.place));
+        for ReplayStatement { text, values, timestamp } in steps(table, kept, self.moment).map_err(|_| unreadable())? {
             self.history
                 .connection
-                .run(&Request { text: &text, values, timestamp: Some(timestamp), page: None })
+                .run(&InternalRequest { text: &text, values, timestamp: Some(timestamp), page: None })
                 .await?;
         }
         Ok(())
     }
 
     /// Counts the counters of a table up to their values in a table of numbers.
-    async fn count_up(&self, from: &str, to: &str, layout: &Layout) -> Result<(), Failed> {
+    async fn count_up(&self, from: &str, to: &str, layout: &Layout) -> Result<(), InternalRequestError> {
         for (counters, keys, distinct) in [
             (&layout.statics, layout.partition_key.iter().collect::<Vec<_>>(), "DISTINCT "),
             (&layout.regular, layout.key().collect(), ""),
@@ -105,7 +109,7 @@ impl Replay {
                 let page = self
                     .history
                     .connection
-                    .page(&Request { text: &text, page: Some((100, state)), ..Request::default() })
+                    .page(&InternalRequest { text: &text, page: Some((100, state)), ..InternalRequest::default() })
                     .await?;
                 for row in page.each() {
                     let all: Vec<_> = values(row).collect();
@@ -137,13 +141,18 @@ impl Replay {
     }
 
     /// The fields of the user-defined types whose values are stored field by field, by the types' names.
-    async fn fields(&self, target: &SchemaObject, layout: &Layout) -> Result<Vec<(String, Vec<String>)>, Failed> {
+    async fn fields(
+        &self,
+        target: &SchemaObject,
+        layout: &Layout,
+    ) -> Result<Vec<(String, Vec<String>)>, InternalRequestError> {
         let text = "SELECT field_names FROM system_schema.types WHERE keyspace_name = ? AND type_name = ?";
         let keyspace = self.history.names.keyspace(&target.keyspace);
         let mut fields = Vec::new();
         for name in layout.all().filter_map(Column::user_type) {
             let values = Binding::placed([Some(keyspace.as_bytes()), Some(name.as_bytes())]);
-            let rows = self.history.connection.page(&Request { text, values, ..Request::default() }).await?;
+            let rows =
+                self.history.connection.page(&InternalRequest { text, values, ..InternalRequest::default() }).await?;
             let Some(Some(list)) = rows.each().next().and_then(|row| super::record::values(row).next()) else {
                 continue;
             };

@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::lock::Mutex;
 use crate::protocol::metadata::prepared_id;
 use crate::protocol::request::{Execute, Parameters, query_at, write_prepare};
 use crate::protocol::{Binding, Frame, Opcode, Rows, error_code, error_of};
-use crate::upstream::{Failed, Lost, Upstream, accepted};
+use crate::upstream::{ConnectionLost, InternalRequestError, Upstream, accepted};
 
 /// A statement for Cassandra.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Request<'a> {
+pub(super) struct InternalRequest<'a> {
     pub(super) text: &'a str,
     pub(super) values: Binding,
     /// In microseconds since 1970; without it Cassandra's own time.
@@ -25,14 +26,14 @@ pub(super) struct Request<'a> {
 
 /// The ids of prepared statements by their texts. They are valid on all connections.
 #[derive(Debug, Default)]
-pub(super) struct Texts(Mutex<HashMap<String, Bytes>>);
+pub(super) struct PreparedIds(Mutex<HashMap<String, Bytes>>);
 
 /// A connection for statements that belong to no client's connection, many at once. It is made anew after it broke.
 #[derive(Debug)]
 pub(super) struct SharedConnection {
     address: SocketAddr,
     upstream: tokio::sync::Mutex<Option<Arc<Upstream>>>,
-    pub(super) texts: Texts,
+    pub(super) texts: PreparedIds,
     room: Semaphore,
     free: Mutex<Vec<i16>>,
 }
@@ -43,9 +44,14 @@ pub(super) const AT_ONCE: usize = 16;
 /// Beyond this all ids are forgotten. Cassandra keeps the statements.
 const MOST_TEXTS: usize = 1000;
 
-impl Texts {
+impl PreparedIds {
     /// Runs a statement and gives its response, unless it is an ERROR.
-    pub(super) async fn run(&self, upstream: &Upstream, stream: i16, request: &Request<'_>) -> Result<Frame, Failed> {
+    pub(super) async fn run(
+        &self,
+        upstream: &Upstream,
+        stream: i16,
+        request: &InternalRequest<'_>,
+    ) -> Result<Frame, InternalRequestError> {
         // Without values to bind, the values are in the text, which is unlikely to be used again.
         if request.values.values.is_empty() {
             return request.send(upstream, stream).await;
@@ -66,9 +72,9 @@ impl Texts {
         accepted(request.text, answer)
     }
 
-    async fn prepare(&self, upstream: &Upstream, stream: i16, text: &str) -> Result<Bytes, Failed> {
+    async fn prepare(&self, upstream: &Upstream, stream: i16, text: &str) -> Result<Bytes, InternalRequestError> {
         let answer = accepted(text, upstream.call(write_prepare(stream, text)).await?)?;
-        let id = prepared_id(&answer).ok_or_else(|| Failed::Unreadable(text.to_owned()))?;
+        let id = prepared_id(&answer).ok_or_else(|| InternalRequestError::Unreadable(text.to_owned()))?;
         let id = Bytes::copy_from_slice(&id);
         let mut known = self.known();
         if known.len() >= MOST_TEXTS {
@@ -79,7 +85,7 @@ impl Texts {
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Bytes>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -89,33 +95,33 @@ impl SharedConnection {
         Self {
             address,
             upstream: tokio::sync::Mutex::default(),
-            texts: Texts::default(),
+            texts: PreparedIds::default(),
             room: Semaphore::new(AT_ONCE),
             free: Mutex::new(free),
         }
     }
 
-    pub(super) async fn run(&self, request: &Request<'_>) -> Result<Frame, Failed> {
+    pub(super) async fn run(&self, request: &InternalRequest<'_>) -> Result<Frame, InternalRequestError> {
         let (upstream, stream) = self.lend().await?;
         let answer = self.texts.run(&upstream, stream.number, request).await;
-        if let Err(Failed::Lost(_)) = &answer {
+        if let Err(InternalRequestError::Lost(_)) = &answer {
             self.upstream.lock().await.take_if(|current| Arc::ptr_eq(current, &upstream));
         }
         answer
     }
 
     /// One page of a SELECT.
-    pub(super) async fn page(&self, request: &Request<'_>) -> Result<Rows, Failed> {
+    pub(super) async fn page(&self, request: &InternalRequest<'_>) -> Result<Rows, InternalRequestError> {
         rows(request.text, &self.run(request).await?)
     }
 
     /// The connection, and a stream of it that is not in use.
-    pub(super) async fn lend(&self) -> Result<(Arc<Upstream>, Stream<'_>), Failed> {
+    pub(super) async fn lend(&self) -> Result<(Arc<Upstream>, Stream<'_>), InternalRequestError> {
         let upstream = self.upstream().await?;
         Ok((upstream, self.stream().await?))
     }
 
-    async fn upstream(&self) -> Result<Arc<Upstream>, Lost> {
+    async fn upstream(&self) -> Result<Arc<Upstream>, ConnectionLost> {
         let mut current = self.upstream.lock().await;
         if let Some(upstream) = current.as_ref().filter(|upstream| !upstream.is_closed()) {
             return Ok(Arc::clone(upstream));
@@ -125,9 +131,9 @@ impl SharedConnection {
         Ok(upstream)
     }
 
-    async fn stream(&self) -> Result<Stream<'_>, Lost> {
-        let room = self.room.acquire().await.map_err(|_| Lost::Ended)?;
-        let number = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop().ok_or(Lost::Ended)?;
+    async fn stream(&self) -> Result<Stream<'_>, ConnectionLost> {
+        let room = self.room.acquire().await.map_err(|_| ConnectionLost::Ended)?;
+        let number = self.free.lock().pop().ok_or(ConnectionLost::Ended)?;
         Ok(Stream { number, connection: self, _room: room })
     }
 }
@@ -142,13 +148,13 @@ pub(super) struct Stream<'a> {
 
 impl Drop for Stream<'_> {
     fn drop(&mut self) {
-        self.connection.free.lock().unwrap_or_else(PoisonError::into_inner).push(self.number);
+        self.connection.free.lock().push(self.number);
     }
 }
 
-impl Request<'_> {
+impl InternalRequest<'_> {
     /// Sends it as a text, without preparing it.
-    async fn send(&self, upstream: &Upstream, stream: i16) -> Result<Frame, Failed> {
+    async fn send(&self, upstream: &Upstream, stream: i16) -> Result<Frame, InternalRequestError> {
         let body = query_at(self.text, &self.parameters(), self.timestamp);
         accepted(self.text, upstream.call(Frame::new(stream, Opcode::Query, body)).await?)
     }
@@ -164,8 +170,8 @@ impl Request<'_> {
 }
 
 /// The rows of a response.
-pub(super) fn rows(text: &str, answer: &Frame) -> Result<Rows, Failed> {
-    Rows::read(&answer.body).ok().flatten().ok_or_else(|| Failed::Unreadable(text.to_owned()))
+pub(super) fn rows(text: &str, answer: &Frame) -> Result<Rows, InternalRequestError> {
+    Rows::read(&answer.body).ok().flatten().ok_or_else(|| InternalRequestError::Unreadable(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -209,9 +215,12 @@ pub(super) mod tests {
         let connection = SharedConnection::new(address);
         let values = Binding::placed([Some(&b"x"[..])]);
         for _ in 0..2 {
-            connection.run(&Request { text: "INSERT", values: values.clone(), ..Request::default() }).await.unwrap();
+            connection
+                .run(&InternalRequest { text: "INSERT", values: values.clone(), ..InternalRequest::default() })
+                .await
+                .unwrap();
         }
-        connection.run(&Request { text: "TRUNCATE t", ..Request::default() }).await.unwrap();
+        connection.run(&InternalRequest { text: "TRUNCATE t", ..InternalRequest::default() }).await.unwrap();
         drop(connection);
         assert_eq!(serving.await.unwrap(), [0x01, 0x09, 0x0A, 0x07, 0x09, 0x0A, 0x07, 0x07]);
     }

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use bytes::{BufMut, Bytes, BytesMut};
 use keyspaces_cql::statement::CqlTypeKind;
 
-use super::entry::{Cell, Entry, Expiry, Marker};
-use super::store::Kept;
+use super::entry::{ColumnValue, Expiry, HistoryEntry, Marker};
+use super::store::StoredEntry;
 use crate::names::quoted;
 use crate::protocol::{Binding, Malformed, Reader, Writer};
+use crate::saturated::saturated;
 use crate::upstream::{Column, Layout};
 
 /// The table that is written to.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
+pub(super) struct TargetTable {
     /// Its name in statements.
     pub(super) name: String,
     pub(super) layout: Layout,
@@ -23,7 +24,7 @@ pub(super) struct Table {
 
 /// One statement.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Step {
+pub(super) struct ReplayStatement {
     pub(super) text: String,
     pub(super) values: Binding,
     pub(super) timestamp: i64,
@@ -33,23 +34,23 @@ pub(super) struct Step {
 const LONGEST: u64 = 630_720_000;
 
 /// The statements that write an entry as it was at a moment, in the order in which they are to be sent.
-pub(super) fn steps(table: &Table, kept: &Kept, moment: u64) -> Result<Vec<Step>, Malformed> {
-    let timestamp = i64::try_from(kept.place).unwrap_or(i64::MAX);
+pub(super) fn steps(table: &TargetTable, kept: &StoredEntry, moment: u64) -> Result<Vec<ReplayStatement>, Malformed> {
+    let timestamp = saturated::<i64>(kept.place);
     match &kept.entry {
-        Entry::Gone { columns, range } => {
+        HistoryEntry::Gone { columns, range } => {
             let columns: Vec<_> = columns.iter().map(|column| quoted(column)).collect();
             let text = format!("DELETE {} FROM {} WHERE {}", columns.join(", "), table.name, range.text);
-            Ok(vec![Step { text, values: range.values.clone(), timestamp }])
+            Ok(vec![ReplayStatement { text, values: range.values.clone(), timestamp }])
         }
-        Entry::Statics { key, cells } | Entry::Row { marker: Marker::Kept, key, cells } => {
+        HistoryEntry::Statics { key, cells } | HistoryEntry::Row { marker: Marker::Kept, key, cells } => {
             writes(table, key, cells, None, timestamp, moment)
         }
-        Entry::Row { marker: Marker::Written { expires }, key, cells } => {
+        HistoryEntry::Row { marker: Marker::Written { expires }, key, cells } => {
             let ttl = expires.map_or(Some(0), |at| left(at, moment));
             let mut steps = Vec::new();
             if ttl.is_none() {
                 // It replaced an older row, which must not come back.
-                steps.push(Step {
+                steps.push(ReplayStatement {
                     text: format!("DELETE FROM {} WHERE {}", table.name, names(key)),
                     values: Binding::placed(key.iter().map(|(_, value)| Some(&**value))),
                     timestamp: timestamp - 1,
@@ -72,13 +73,13 @@ struct Assignment {
 /// Writes all cells, in one statement for each time to live. `inserted` is the time to live of the row itself, if it gets a
 /// marker.
 fn writes(
-    table: &Table,
+    table: &TargetTable,
     key: &[(String, Bytes)],
-    cells: &[Cell],
+    cells: &[ColumnValue],
     inserted: Option<i32>,
     timestamp: i64,
     moment: u64,
-) -> Result<Vec<Step>, Malformed> {
+) -> Result<Vec<ReplayStatement>, Malformed> {
     // By time to live; 0 is none.
     let mut together: BTreeMap<i32, Vec<Assignment>> = BTreeMap::new();
     if let Some(ttl) = inserted {
@@ -121,7 +122,13 @@ fn writes(
     Ok(steps)
 }
 
-fn insert(table: &Table, key: &[(String, Bytes)], ttl: i32, assignments: &[Assignment], timestamp: i64) -> Step {
+fn insert(
+    table: &TargetTable,
+    key: &[(String, Bytes)],
+    ttl: i32,
+    assignments: &[Assignment],
+    timestamp: i64,
+) -> ReplayStatement {
     let keys = key.iter().map(|(name, _)| quoted(name));
     let columns: Vec<_> = keys.chain(assignments.iter().filter_map(|of| of.whole.clone())).collect();
     let markers = vec!["?"; columns.len()].join(", ");
@@ -129,16 +136,22 @@ fn insert(table: &Table, key: &[(String, Bytes)], ttl: i32, assignments: &[Assig
     let ttl = ttl.to_be_bytes();
     let values = key.iter().map(|(_, value)| Some(&**value));
     let values = values.chain(assignments.iter().map(|of| of.value.as_deref())).chain([Some(&ttl[..])]);
-    Step { text, values: Binding::placed(values), timestamp }
+    ReplayStatement { text, values: Binding::placed(values), timestamp }
 }
 
-fn update(table: &Table, key: &[(String, Bytes)], ttl: i32, assignments: &[Assignment], timestamp: i64) -> Step {
+fn update(
+    table: &TargetTable,
+    key: &[(String, Bytes)],
+    ttl: i32,
+    assignments: &[Assignment],
+    timestamp: i64,
+) -> ReplayStatement {
     let set: Vec<_> = assignments.iter().map(|of| of.text.as_str()).collect();
     let text = format!("UPDATE {} USING TTL ? SET {} WHERE {}", table.name, set.join(", "), names(key));
     let ttl = ttl.to_be_bytes();
     let values = [Some(&ttl[..])].into_iter().chain(assignments.iter().map(|of| of.value.as_deref()));
     let values = values.chain(key.iter().map(|(_, value)| Some(&**value)));
-    Step { text, values: Binding::placed(values), timestamp }
+    ReplayStatement { text, values: Binding::placed(values), timestamp }
 }
 
 fn names(key: &[(String, Bytes)]) -> String {
@@ -153,7 +166,7 @@ fn left(at: u64, moment: u64) -> Option<i32> {
 }
 
 /// Elements of a collection or fields that expire at the same time.
-struct Piece {
+struct ExpiringElements {
     ttl: i32,
     text: String,
     value: Bytes,
@@ -162,19 +175,19 @@ struct Piece {
 /// The live elements of a collection or fields of a user-defined type, grouped by when they expire. The first part sets the
 /// whole column, the others are added to it.
 fn parts(
-    table: &Table,
+    table: &TargetTable,
     column: &Column,
     value: &Bytes,
     times: &[Option<u64>],
     moment: u64,
-) -> Result<Vec<Piece>, Malformed> {
+) -> Result<Vec<ExpiringElements>, Malformed> {
     let name = quoted(&column.name);
     let ttl = |time: &Option<u64>| time.map_or(Some(0), |at| left(at, moment));
     let mut reader = Reader::new(value);
     if let Some(user_type) = column.user_type() {
         let fields = table.fields.iter().find(|(known, _)| known == user_type).map(|(_, fields)| fields);
         let fields = fields.ok_or(Malformed)?;
-        let mut pieces: Vec<Piece> = Vec::new();
+        let mut pieces: Vec<ExpiringElements> = Vec::new();
         for (place, (field, time)) in fields.iter().zip(times).enumerate() {
             if reader.rest().is_empty() {
                 break;
@@ -188,7 +201,7 @@ fn parts(
             } else {
                 Bytes::copy_from_slice(value)
             };
-            pieces.push(Piece { ttl, text: format!("{name}.{} = ?", quoted(field)), value });
+            pieces.push(ExpiringElements { ttl, text: format!("{name}.{} = ?", quoted(field)), value });
         }
         return Ok(pieces);
     }
@@ -213,9 +226,9 @@ fn parts(
     }
     let pieces = runs.into_iter().map(|(ttl, elements)| {
         let mut value = BytesMut::new();
-        value.put_i32(i32::try_from(elements.len()).unwrap_or(i32::MAX));
+        value.put_i32(saturated::<i32>(elements.len()));
         elements.iter().for_each(|element| value.put_slice(element));
-        Piece { ttl, text: format!("{name} = {name} + ?"), value: value.freeze() }
+        ExpiringElements { ttl, text: format!("{name} = {name} + ?"), value: value.freeze() }
     });
     Ok(pieces.collect())
 }
@@ -224,26 +237,26 @@ fn parts(
 mod tests {
     use super::*;
 
-    fn table() -> Table {
+    fn table() -> TargetTable {
         let column = |name: &str, cql_type: &str| Column::new(name.into(), cql_type.into());
         let layout = Layout {
             partition_key: vec![column("p", "int")],
             regular: vec![column("a", "text"), column("L", "list<int>")],
             ..Layout::default()
         };
-        Table { name: "ks.t".into(), layout, fields: Vec::new() }
+        TargetTable { name: "ks.t".into(), layout, fields: Vec::new() }
     }
 
-    fn row(marker: Marker, cells: Vec<Cell>) -> Kept {
+    fn row(marker: Marker, cells: Vec<ColumnValue>) -> StoredEntry {
         let key = vec![("p".into(), Bytes::from_static(&[0, 0, 0, 1]))];
-        Kept { place: 500, at: 0, entry: Entry::Row { marker, key, cells } }
+        StoredEntry { place: 500, at: 0, entry: HistoryEntry::Row { marker, key, cells } }
     }
 
-    fn cell(column: &str, value: &'static [u8], expires: Expiry) -> Cell {
-        Cell { column: column.into(), value: Some(Bytes::from_static(value)), expires }
+    fn cell(column: &str, value: &'static [u8], expires: Expiry) -> ColumnValue {
+        ColumnValue { column: column.into(), value: Some(Bytes::from_static(value)), expires }
     }
 
-    fn texts(kept: &Kept, moment: u64) -> Vec<(String, i64)> {
+    fn texts(kept: &StoredEntry, moment: u64) -> Vec<(String, i64)> {
         steps(&table(), kept, moment).unwrap().into_iter().map(|step| (step.text, step.timestamp)).collect()
     }
 

@@ -5,30 +5,31 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use super::entry::Entry;
-use super::shared_connection::{AT_ONCE, Request, SharedConnection};
-use super::table_history::{Bucket, Places, TableHistory};
+use super::entry::HistoryEntry;
+use super::shared_connection::{AT_ONCE, InternalRequest, SharedConnection};
+use super::table_history::{EntryBucket, ReservedPlaces, TableHistory};
 use crate::names::TableId;
 use crate::protocol::{Binding, Malformed, Reader};
-use crate::upstream::{Failed, Upstream};
+use crate::saturated::saturated;
+use crate::upstream::{InternalRequestError, Upstream};
 
 /// The entries of all histories.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Store<'a> {
+pub(super) struct EntryStore<'a> {
     pub(super) connection: &'a SharedConnection,
     pub(super) inner: &'a str,
 }
 
 /// An entry with its place and its time.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
+pub(super) struct StoredEntry {
     pub(super) place: u64,
     pub(super) at: u64,
-    pub(super) entry: Entry,
+    pub(super) entry: HistoryEntry,
 }
 
-impl Store<'_> {
-    pub(super) async fn prepare(&self) -> Result<(), Failed> {
+impl EntryStore<'_> {
+    pub(super) async fn prepare(&self) -> Result<(), InternalRequestError> {
         let inner = self.inner;
         for text in [
             format!(
@@ -46,13 +47,15 @@ impl Store<'_> {
     }
 
     /// What the last gateway over this instance left.
-    pub(super) async fn load(&self) -> Result<Vec<TableHistory>, Failed> {
+    pub(super) async fn load(&self) -> Result<Vec<TableHistory>, InternalRequestError> {
         let text = format!("SELECT table_id, bucket, bytes, complete, ended FROM {}.history_buckets", self.inner);
-        let mut histories: BTreeMap<String, (VecDeque<Bucket>, Option<u64>)> = BTreeMap::new();
+        let mut histories: BTreeMap<String, (VecDeque<EntryBucket>, Option<u64>)> = BTreeMap::new();
         let mut state = None;
         loop {
-            let page =
-                self.connection.page(&Request { text: &text, page: Some((1000, state)), ..Request::default() }).await?;
+            let page = self
+                .connection
+                .page(&InternalRequest { text: &text, page: Some((1000, state)), ..InternalRequest::default() })
+                .await?;
             for row in page.each() {
                 let read = || -> Result<_, Malformed> {
                     let mut reader = Reader::new(row);
@@ -66,10 +69,10 @@ impl Store<'_> {
                     ))
                 };
                 let (table_id, bucket, bytes, complete, ended) =
-                    read().map_err(|_| Failed::Unreadable(text.clone()))?;
+                    read().map_err(|_| InternalRequestError::Unreadable(text.clone()))?;
                 let of = histories.entry(table_id).or_default();
                 of.1 = ended;
-                of.0.extend(bucket.map(|bucket| Bucket::new(bucket, bytes.unwrap_or_default(), complete, true)));
+                of.0.extend(bucket.map(|bucket| EntryBucket::new(bucket, bytes.unwrap_or_default(), complete, true)));
             }
             state = page.state;
             if state.is_none() {
@@ -77,7 +80,8 @@ impl Store<'_> {
             }
         }
         let read = |(table_id, (buckets, ended)): (String, _)| {
-            let known = TableId::read(&table_id).ok_or_else(|| Failed::Unreadable(format!("{text}: {table_id}")))?;
+            let known = TableId::read(&table_id)
+                .ok_or_else(|| InternalRequestError::Unreadable(format!("{text}: {table_id}")))?;
             Ok(TableHistory::new(known, buckets, ended))
         };
         histories.into_iter().map(read).collect()
@@ -90,9 +94,9 @@ impl Store<'_> {
         upstream: &Upstream,
         stream: i16,
         table_history: &TableHistory,
-        places: &Places,
-        entries: &[Entry],
-    ) -> Result<(), Failed> {
+        places: &ReservedPlaces,
+        entries: &[HistoryEntry],
+    ) -> Result<(), InternalRequestError> {
         if table_history.is_forgotten() {
             return Ok(());
         }
@@ -113,7 +117,10 @@ impl Store<'_> {
                 Some(&bigint(places.at)),
                 Some(&entry),
             ]);
-            self.connection.texts.run(upstream, stream, &Request { text: &text, values, ..Request::default() }).await?;
+            self.connection
+                .texts
+                .run(upstream, stream, &InternalRequest { text: &text, values, ..InternalRequest::default() })
+                .await?;
             let bytes = entry.len() as u64 + ROW_BYTES;
             let before = bucket.bytes.fetch_add(bytes, Ordering::Relaxed);
             is_due |= before / UNCOUNTED_BYTES != (before + bytes) / UNCOUNTED_BYTES;
@@ -129,8 +136,8 @@ impl Store<'_> {
         stream: i16,
         table_id: &str,
         table_history: &TableHistory,
-        bucket: &Bucket,
-    ) -> Result<(), Failed> {
+        bucket: &EntryBucket,
+    ) -> Result<(), InternalRequestError> {
         let before = table_history.buckets().into_iter().rev().find(|before| before.number < bucket.number);
         for of in before.iter().chain([bucket]) {
             self.count(upstream, stream, table_id, of).await?;
@@ -139,13 +146,19 @@ impl Store<'_> {
     }
 
     /// Writes down how many bytes a bucket has.
-    async fn count(&self, upstream: &Upstream, stream: i16, table_id: &str, bucket: &Bucket) -> Result<(), Failed> {
+    async fn count(
+        &self,
+        upstream: &Upstream,
+        stream: i16,
+        table_id: &str,
+        bucket: &EntryBucket,
+    ) -> Result<(), InternalRequestError> {
         let text = format!("INSERT INTO {}.history_buckets (table_id, bucket, bytes) VALUES (?, ?, ?)", self.inner);
         let bytes = bucket.bytes.load(Ordering::Relaxed);
         let values = Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(bytes))]);
         self.connection
             .texts
-            .run(upstream, stream, &Request { text: &text, values, ..Request::default() })
+            .run(upstream, stream, &InternalRequest { text: &text, values, ..InternalRequest::default() })
             .await
             .map(drop)
     }
@@ -154,9 +167,9 @@ impl Store<'_> {
     pub(super) async fn complete(
         &self,
         table_history: &TableHistory,
-        bucket: &Bucket,
+        bucket: &EntryBucket,
         since: u64,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), InternalRequestError> {
         if table_history.is_forgotten() {
             return Ok(());
         }
@@ -174,7 +187,7 @@ impl Store<'_> {
     }
 
     /// Writes down that a table was dropped.
-    pub(super) async fn end(&self, table_history: &TableHistory, now: u64) -> Result<(), Failed> {
+    pub(super) async fn end(&self, table_history: &TableHistory, now: u64) -> Result<(), InternalRequestError> {
         let table_id = table_history.table_id.to_string();
         let text = format!("INSERT INTO {}.history_buckets (table_id, ended) VALUES (?, ?)", self.inner);
         self.run(&text, Binding::placed([Some(table_id.as_bytes()), Some(&bigint(now))])).await
@@ -184,34 +197,39 @@ impl Store<'_> {
     pub(super) async fn entries(
         &self,
         table_id: &TableId,
-        bucket: &Bucket,
+        bucket: &EntryBucket,
         state: Option<Bytes>,
-    ) -> Result<(Vec<Kept>, Option<Bytes>), Failed> {
+    ) -> Result<(Vec<StoredEntry>, Option<Bytes>), InternalRequestError> {
         let text =
             format!("SELECT place, at, entry FROM {}.history_entries WHERE table_id = ? AND bucket = ?", self.inner);
         let table_id = table_id.to_string();
         let values = Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket.number))]);
-        let page = Request { text: &text, values, page: Some((2 * AT_ONCE, state)), ..Request::default() };
+        let page =
+            InternalRequest { text: &text, values, page: Some((2 * AT_ONCE, state)), ..InternalRequest::default() };
         let page = self.connection.page(&page).await?;
-        let read = |row: &[u8]| -> Result<Kept, Malformed> {
+        let read = |row: &[u8]| -> Result<StoredEntry, Malformed> {
             let mut reader = Reader::new(row);
             let (place, at) = (number(&mut reader)?.ok_or(Malformed)?, number(&mut reader)?.ok_or(Malformed)?);
             let entry = page.content.slice_ref(reader.bytes()?.ok_or(Malformed)?);
-            Ok(Kept { place, at, entry: Entry::read(&entry)? })
+            Ok(StoredEntry { place, at, entry: HistoryEntry::read(&entry)? })
         };
         let entries = page.each().map(read).collect::<Result<_, _>>();
-        Ok((entries.map_err(|_| Failed::Unreadable(text.clone()))?, page.state.clone()))
+        Ok((entries.map_err(|_| InternalRequestError::Unreadable(text.clone()))?, page.state.clone()))
     }
 
     /// Forgets a whole history.
-    pub(super) async fn forget(&self, table_id: &TableId) -> Result<(), Failed> {
+    pub(super) async fn forget(&self, table_id: &TableId) -> Result<(), InternalRequestError> {
         let of = table_id.to_string();
         let text = format!("SELECT bucket FROM {}.history_buckets WHERE table_id = ?", self.inner);
         let values = Binding::placed([Some(of.as_bytes())]);
-        let buckets =
-            self.connection.page(&Request { text: &text, values: values.clone(), ..Request::default() }).await?;
+        let buckets = self
+            .connection
+            .page(&InternalRequest { text: &text, values: values.clone(), ..InternalRequest::default() })
+            .await?;
         for row in buckets.each() {
-            if let Some(bucket) = number(&mut Reader::new(row)).map_err(|_| Failed::Unreadable(text.clone()))? {
+            if let Some(bucket) =
+                number(&mut Reader::new(row)).map_err(|_| InternalRequestError::Unreadable(text.clone()))?
+            {
                 self.forget_entries(table_id, bucket).await?;
             }
         }
@@ -219,21 +237,25 @@ impl Store<'_> {
     }
 
     /// Forgets one bucket.
-    pub(super) async fn forget_bucket(&self, table_id: &TableId, bucket: &Bucket) -> Result<(), Failed> {
+    pub(super) async fn forget_bucket(
+        &self,
+        table_id: &TableId,
+        bucket: &EntryBucket,
+    ) -> Result<(), InternalRequestError> {
         self.forget_entries(table_id, bucket.number).await?;
         let text = format!("DELETE FROM {}.history_buckets WHERE table_id = ? AND bucket = ?", self.inner);
         let table_id = table_id.to_string();
         self.run(&text, Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket.number))])).await
     }
 
-    async fn forget_entries(&self, table_id: &TableId, bucket: u64) -> Result<(), Failed> {
+    async fn forget_entries(&self, table_id: &TableId, bucket: u64) -> Result<(), InternalRequestError> {
         let text = format!("DELETE FROM {}.history_entries WHERE table_id = ? AND bucket = ?", self.inner);
         let table_id = table_id.to_string();
         self.run(&text, Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket))])).await
     }
 
-    pub(super) async fn run(&self, text: &str, values: Binding) -> Result<(), Failed> {
-        self.connection.run(&Request { text, values, ..Request::default() }).await.map(drop)
+    pub(super) async fn run(&self, text: &str, values: Binding) -> Result<(), InternalRequestError> {
+        self.connection.run(&InternalRequest { text, values, ..InternalRequest::default() }).await.map(drop)
     }
 }
 
@@ -244,7 +266,7 @@ const UNCOUNTED_BYTES: u64 = 64 << 10;
 const ROW_BYTES: u64 = 32;
 
 fn bigint(number: u64) -> [u8; 8] {
-    i64::try_from(number).unwrap_or(i64::MAX).to_be_bytes()
+    saturated::<i64>(number).to_be_bytes()
 }
 
 fn number(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
@@ -265,7 +287,7 @@ mod tests {
     async fn a_bucket_is_begun_on_the_stream_of_who_has_the_last() {
         let (address, _serving) = forgetful().await;
         let connection = SharedConnection::new(address);
-        let store = Store { connection: &connection, inner: "inner" };
+        let store = EntryStore { connection: &connection, inner: "inner" };
         let mut lent = Vec::new();
         for _ in 0..AT_ONCE {
             lent.push(connection.lend().await.unwrap());
@@ -275,7 +297,7 @@ mod tests {
                 let table_history =
                     TableHistory::new(TableId::new(SchemaObject::table("ks", "t"), nth), VecDeque::new(), None);
                 let places = table_history.reserve(1, 0);
-                let entries = [Entry::Statics { key: Vec::new(), cells: Vec::new() }];
+                let entries = [HistoryEntry::Statics { key: Vec::new(), cells: Vec::new() }];
                 store.keep(upstream, stream.number, &table_history, &places, &entries).await.unwrap();
                 assert!(places.bucket.known.initialized());
             }
@@ -287,12 +309,12 @@ mod tests {
     async fn of_what_is_forgotten_nothing_is_kept() {
         let (address, serving) = forgetful().await;
         let connection = SharedConnection::new(address);
-        let store = Store { connection: &connection, inner: "inner" };
+        let store = EntryStore { connection: &connection, inner: "inner" };
         let table_history = TableHistory::new(TableId::new(SchemaObject::table("ks", "t"), 0), VecDeque::new(), None);
         let bucket = table_history.begin_baseline();
         let places = table_history.reserve(1, 0);
         table_history.forget();
-        let entries = [Entry::Statics { key: Vec::new(), cells: Vec::new() }];
+        let entries = [HistoryEntry::Statics { key: Vec::new(), cells: Vec::new() }];
         let (upstream, stream) = connection.lend().await.unwrap();
         store.keep(&upstream, stream.number, &table_history, &places, &entries).await.unwrap();
         store.complete(&table_history, &bucket, 1).await.unwrap();

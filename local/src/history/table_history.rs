@@ -1,14 +1,16 @@
 //! The history of one table in memory: the order of its entries, and the buckets that they are in.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use tokio::sync::{OnceCell, watch};
 
+use crate::lock::Mutex;
 use crate::names::TableId;
 use crate::recovery::WINDOW;
+use crate::saturated::saturated;
 
 /// A bucket of this size gets no more entries.
 const BUCKET_BYTES: u64 = 512 << 10;
@@ -30,7 +32,7 @@ struct Order {
     last: u64,
     /// When it was reserved, by the service's clock.
     at: u64,
-    buckets: VecDeque<Bucket>,
+    buckets: VecDeque<EntryBucket>,
     /// When the table was dropped.
     ended: Option<u64>,
     /// Whether the history was forgotten, so that no more entries are kept.
@@ -45,14 +47,14 @@ struct Order {
 
 /// Buckets that are not forgotten until this is dropped.
 #[derive(Debug)]
-pub(super) struct Pinned {
-    pub(super) buckets: Vec<Bucket>,
+pub(super) struct PinnedBuckets {
+    pub(super) buckets: Vec<EntryBucket>,
     _pin: Arc<()>,
 }
 
 /// A part of the entries, which is one partition in Cassandra.
 #[derive(Clone, Debug)]
-pub(super) struct Bucket {
+pub(super) struct EntryBucket {
     /// All places in it are greater than this, and than all places of the buckets before.
     pub(super) number: u64,
     /// When the baseline that begins with this bucket was complete.
@@ -64,22 +66,22 @@ pub(super) struct Bucket {
 
 /// Consecutive places for entries, greater than all that were reserved before.
 #[derive(Clone, Debug)]
-pub(super) struct Places {
+pub(super) struct ReservedPlaces {
     /// In microseconds since 1970 by the machine's clock, unless more than one a microsecond is reserved. The next place is
     /// two greater.
     pub(super) first: u64,
     /// In milliseconds since 1970, by the service's clock.
     pub(super) at: u64,
-    pub(super) bucket: Bucket,
+    pub(super) bucket: EntryBucket,
 }
 
-impl Places {
+impl ReservedPlaces {
     pub(super) fn nth(&self, entry: usize) -> u64 {
-        self.first + 2 * u64::try_from(entry).unwrap_or(u64::MAX >> 2)
+        self.first + 2 * saturated::<u64>(entry)
     }
 }
 
-impl Bucket {
+impl EntryBucket {
     pub(super) fn new(number: u64, bytes: u64, complete: Option<u64>, is_known: bool) -> Self {
         let known = if is_known { OnceCell::new_with(Some(())) } else { OnceCell::new() };
         Self { number, complete, bytes: Arc::new(AtomicU64::new(bytes)), known: Arc::new(known) }
@@ -92,7 +94,7 @@ impl Bucket {
 
 impl TableHistory {
     /// A history that begins, or is resumed with these buckets.
-    pub(super) fn new(table_id: TableId, buckets: VecDeque<Bucket>, ended: Option<u64>) -> Self {
+    pub(super) fn new(table_id: TableId, buckets: VecDeque<EntryBucket>, ended: Option<u64>) -> Self {
         // The entries of the last bucket were written before now, so that their places lie between its number and now.
         let last = buckets.back().map_or(0, |bucket| bucket.number);
         let order =
@@ -101,7 +103,7 @@ impl TableHistory {
     }
 
     /// Reserves places for `count` entries.
-    pub(super) fn reserve(&self, entries: usize, at: u64) -> Places {
+    pub(super) fn reserve(&self, entries: usize, at: u64) -> ReservedPlaces {
         let mut order = self.order();
         let bucket = match order.buckets.back() {
             Some(bucket) if bucket.bytes() < BUCKET_BYTES => bucket.clone(),
@@ -109,18 +111,18 @@ impl TableHistory {
         };
         let first = order.take(entries);
         order.at = order.at.max(at);
-        Places { first, at: order.at, bucket }
+        ReservedPlaces { first, at: order.at, bucket }
     }
 
     /// Begins the first bucket of a baseline.
-    pub(super) fn begin_baseline(&self) -> Bucket {
+    pub(super) fn begin_baseline(&self) -> EntryBucket {
         let mut order = self.order();
         order.torn = false;
         order.turn_over()
     }
 
     /// Completes the baseline that began with this bucket. Gives the first moment to which it allows a restore.
-    pub(super) fn complete(&self, bucket: &Bucket, now: u64) -> u64 {
+    pub(super) fn complete(&self, bucket: &EntryBucket, now: u64) -> u64 {
         let mut order = self.order();
         let complete = order.at.max(now);
         order.complete_at = order.last;
@@ -137,11 +139,11 @@ impl TableHistory {
     }
 
     /// The buckets whose entries are needed for a restore to a moment.
-    pub(super) fn telling_of(&self, moment: u64) -> Option<Pinned> {
+    pub(super) fn telling_of(&self, moment: u64) -> Option<PinnedBuckets> {
         let order = self.order();
         let from = order.buckets.iter().rposition(|of| of.complete.is_some_and(|complete| complete <= moment))?;
         let buckets = order.buckets.iter().skip(from).cloned().collect();
-        Some(Pinned { buckets, _pin: Arc::clone(&order.pins) })
+        Some(PinnedBuckets { buckets, _pin: Arc::clone(&order.pins) })
     }
 
     /// Whether another baseline is due: half of the allowed bytes came after the last one, or that is older than the time
@@ -153,21 +155,21 @@ impl TableHistory {
         }
         let Some(last) = order.buckets.iter().rposition(|bucket| bucket.complete.is_some()) else { return order.torn };
         let later = order.buckets.iter().skip(last + 1).filter(|bucket| bucket.number > order.complete_at);
-        let since: u64 = later.map(Bucket::bytes).sum();
+        let since: u64 = later.map(EntryBucket::bytes).sum();
         let complete = order.buckets[last].complete.unwrap_or_default();
         order.torn || since > most_bytes / 2 || complete + WINDOW < now
     }
 
     /// Removes the buckets before a later baseline that exceed the allowed bytes or time. Removes none while entries are
     /// being read; those buckets go after the next baseline.
-    pub(super) fn outgrown(&self, most_bytes: u64, now: u64) -> Vec<Bucket> {
+    pub(super) fn outgrown(&self, most_bytes: u64, now: u64) -> Vec<EntryBucket> {
         let mut order = self.order();
         let mut outgrown = Vec::new();
         if Arc::strong_count(&order.pins) > 1 {
             return outgrown;
         }
         loop {
-            let total: u64 = order.buckets.iter().map(Bucket::bytes).sum();
+            let total: u64 = order.buckets.iter().map(EntryBucket::bytes).sum();
             let mut later = order.buckets.iter().enumerate().skip(1).filter(|(_, bucket)| bucket.complete.is_some());
             let Some((next, bucket)) = later.next() else { return outgrown };
             let is_old = bucket.complete.is_some_and(|complete| complete + WINDOW <= now);
@@ -204,12 +206,12 @@ impl TableHistory {
         self.order().ended.is_some_and(|ended| ended + WINDOW < now)
     }
 
-    pub(super) fn buckets(&self) -> Vec<Bucket> {
+    pub(super) fn buckets(&self) -> Vec<EntryBucket> {
         self.order().buckets.iter().cloned().collect()
     }
 
     fn order(&self) -> std::sync::MutexGuard<'_, Order> {
-        self.order.lock().unwrap_or_else(PoisonError::into_inner)
+        self.order.lock()
     }
 }
 
@@ -217,12 +219,12 @@ impl Order {
     fn take(&mut self, entries: usize) -> u64 {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
         let first = (self.last + 2).max(u64::try_from(now).unwrap_or_default());
-        self.last = first + 2 * u64::try_from(entries).unwrap_or_default();
+        self.last = first + 2 * saturated::<u64>(entries);
         first
     }
 
-    fn turn_over(&mut self) -> Bucket {
-        let bucket = Bucket::new(self.take(0), 0, None, false);
+    fn turn_over(&mut self) -> EntryBucket {
+        let bucket = EntryBucket::new(self.take(0), 0, None, false);
         self.buckets.push_back(bucket.clone());
         bucket
     }
@@ -239,13 +241,13 @@ mod tests {
         TableHistory::new(TableId::new(SchemaObject::table("ks", "t"), 0), VecDeque::new(), None)
     }
 
-    fn baseline(table_history: &TableHistory, at: u64) -> Bucket {
+    fn baseline(table_history: &TableHistory, at: u64) -> EntryBucket {
         let bucket = table_history.begin_baseline();
         table_history.complete(&bucket, at);
         bucket
     }
 
-    fn numbers(buckets: &[Bucket]) -> Vec<u64> {
+    fn numbers(buckets: &[EntryBucket]) -> Vec<u64> {
         buckets.iter().map(|bucket| bucket.number).collect()
     }
 

@@ -1,8 +1,8 @@
 //! Writes in progress, so that a baseline can wait for their end.
 
 use std::convert::Infallible;
-use std::sync::{Mutex, PoisonError};
 
+use crate::lock::Mutex;
 use tokio::sync::mpsc;
 
 /// All writes in progress.
@@ -26,14 +26,14 @@ impl WritesInProgress {
     }
 
     pub(super) fn begin(&self) -> WriteInProgress {
-        WriteInProgress { _of: self.began.lock().unwrap_or_else(PoisonError::into_inner).0.clone() }
+        WriteInProgress { _of: self.began.lock().0.clone() }
     }
 
     /// Waits until all writes that began before this call have ended.
     pub(super) async fn ended(&self) {
         let _turn = self.turn.lock().await;
         let (last, mut ends) = {
-            let mut began = self.began.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut began = self.began.lock();
             std::mem::replace(&mut *began, mpsc::channel(1))
         };
         drop(last);

@@ -4,22 +4,23 @@ mod record;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::SystemTime;
 
 use crate::fault::{Candidate, Injected};
+use crate::lock::Mutex;
 pub use crate::protocol::{Consistency, RequestKind as Kind};
 use crate::throttle::Exceeded;
-pub(crate) use record::{Entered, LOG, Record};
+pub(crate) use record::{JournalEntry, LOG, Record};
 
 /// What a local Keyspaces received, newest last; cheap to clone, every clone shows the same.
 ///
 /// It keeps the newest 100,000 requests, fewer if their texts are longer than 64 MiB together. Secrets are never in it.
 #[derive(Clone, Debug)]
-pub struct Journal(Arc<Mutex<Inner>>);
+pub struct Journal(Arc<Mutex<JournalInner>>);
 
 #[derive(Debug)]
-struct Inner {
+struct JournalInner {
     longest: usize,
     most_text: usize,
     text: usize,
@@ -107,7 +108,7 @@ impl Journal {
     }
 
     fn bounded(longest: usize, most_text: usize) -> Self {
-        Self(Arc::new(Mutex::new(Inner {
+        Self(Arc::new(Mutex::new(JournalInner {
             longest,
             most_text,
             text: 0,
@@ -152,11 +153,11 @@ impl Journal {
     }
 
     /// Counts a connection for as long as what this returns lives.
-    pub(crate) fn connected(&self, peer: SocketAddr) -> Connected {
+    pub(crate) fn connected(&self, peer: SocketAddr) -> OpenConnection {
         let mut inner = self.lock();
         inner.connections += 1;
         *inner.open.entry(peer).or_default() += 1;
-        Connected { number: inner.connections, peer, journal: self.clone() }
+        OpenConnection { number: inner.connections, peer, journal: self.clone() }
     }
 
     /// Writes down a request, and gives it its number.
@@ -182,8 +183,8 @@ impl Journal {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, JournalInner> {
+        self.0.lock()
     }
 }
 
@@ -221,13 +222,13 @@ impl Received {
 
 /// A connection that is open.
 #[derive(Debug)]
-pub(crate) struct Connected {
+pub(crate) struct OpenConnection {
     pub(crate) number: u64,
     peer: SocketAddr,
     journal: Journal,
 }
 
-impl Drop for Connected {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         let mut inner = self.journal.lock();
         if let Some(open) = inner.open.get_mut(&self.peer) {

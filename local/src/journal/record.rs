@@ -22,7 +22,7 @@ pub(crate) struct Record {
 
 /// A request that was written down.
 #[derive(Debug)]
-pub(crate) struct Entered {
+pub(crate) struct JournalEntry {
     number: u64,
     kind: Kind,
     statement: Option<Arc<str>>,
@@ -42,23 +42,23 @@ impl Record {
         Self { journal, connection, peer, client, clock, faults }
     }
 
-    pub(crate) fn options(&self, frame: &Frame) -> Entered {
+    pub(crate) fn options(&self, frame: &Frame) -> JournalEntry {
         self.enter(self.entry(frame.stream, Kind::Options))
     }
 
-    pub(crate) fn startup(&self, frame: &Frame, options: &[(&str, &str)]) -> Entered {
+    pub(crate) fn startup(&self, frame: &Frame, options: &[(&str, &str)]) -> JournalEntry {
         let options: Vec<String> = options.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let statement = Some(options.join(", ").into());
         self.enter(Received { statement, ..self.entry(frame.stream, Kind::Startup) })
     }
 
     /// `what` is all that is written down: the answer itself is a secret.
-    pub(crate) fn auth_response(&self, frame: &Frame, what: &str) -> Entered {
+    pub(crate) fn auth_response(&self, frame: &Frame, what: &str) -> JournalEntry {
         let statement = Some(what.into());
         self.enter(Received { statement, ..self.entry(frame.stream, Kind::AuthResponse) })
     }
 
-    pub(crate) fn register(&self, frame: &Frame, events: &[&str]) -> Entered {
+    pub(crate) fn register(&self, frame: &Frame, events: &[&str]) -> JournalEntry {
         let statement = Some(events.join(", ").into());
         self.enter(Received { statement, ..self.entry(frame.stream, Kind::Register) })
     }
@@ -69,7 +69,7 @@ impl Record {
         stream: i16,
         request: &Request,
         prepared: impl Fn(&[u8]) -> Option<Arc<str>>,
-    ) -> Entered {
+    ) -> JournalEntry {
         let with = |kind: Kind, statement: Option<Arc<str>>, parameters: &Parameters| Received {
             statement,
             consistency: Some(parameters.consistency),
@@ -101,7 +101,7 @@ impl Record {
         })
     }
 
-    pub(crate) fn settle(&self, request: &Entered, outcome: Outcome) {
+    pub(crate) fn settle(&self, request: &JournalEntry, outcome: Outcome) {
         self.log(request, &outcome);
         self.journal.settle(request.number, outcome);
     }
@@ -112,7 +112,7 @@ impl Record {
     }
 
     /// One line for each request that a client did not get what it asked for.
-    fn log(&self, request: &Entered, outcome: &Outcome) {
+    fn log(&self, request: &JournalEntry, outcome: &Outcome) {
         let (client, kind) = (self.client, request.kind);
         let statement = request.statement.as_deref().map(in_one_line).unwrap_or_default();
         match outcome {
@@ -131,12 +131,12 @@ impl Record {
         }
     }
 
-    fn enter(&self, received: Received) -> Entered {
+    fn enter(&self, received: Received) -> JournalEntry {
         let fault = self.faults.strike(&received.candidate());
         let (kind, statement) =
             (received.kind, received.statement.clone().or_else(|| received.batched.first().cloned()));
         let number = self.journal.receive(Received { fault: fault.clone(), ..received });
-        Entered { number, kind, statement, fault }
+        JournalEntry { number, kind, statement, fault }
     }
 
     fn entry(&self, stream: i16, kind: Kind) -> Received {
@@ -181,17 +181,17 @@ fn in_one_line(statement: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::io::{self, Write};
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::Mutex;
     use std::time::SystemTime;
 
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
+    struct LogLines(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Lines {
+    impl Write for LogLines {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+            self.0.lock().unwrap().write(bytes)
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_refusal_a_failed_login_and_an_end_each_have_a_line_and_what_is_done_has_none() {
-        let lines = Lines::default();
+        let lines = LogLines::default();
         let writer = lines.clone();
         let log =
             tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
@@ -219,7 +219,7 @@ mod tests {
             record.settle(&statement, Outcome::Forwarded);
             record.log_end("no login within 30 s");
         });
-        let written = lines.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let written = lines.0.lock().unwrap().clone();
         let head = " INFO keyspaces_local::client:";
         assert_eq!(
             String::from_utf8(written).unwrap(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Local;
-use crate::cassandra::surroundings::Surroundings;
+use crate::cassandra::surroundings::Environment;
 use crate::cassandra::{CassandraRuntime, Progress};
 use crate::clock::Clock;
 use crate::control_plane::Limits;
@@ -49,7 +49,7 @@ pub struct Builder {
     pub(crate) schema: Option<PathBuf>,
     pub(crate) runtime: Option<CassandraRuntime>,
     pub(crate) truststore: Option<PathBuf>,
-    pub(crate) surroundings: Surroundings,
+    pub(crate) surroundings: Environment,
 }
 
 impl Builder {
@@ -82,7 +82,7 @@ impl Builder {
             schema: None,
             runtime: None,
             truststore: None,
-            surroundings: Surroundings::from_environment(),
+            surroundings: Environment::from_environment(),
         }
     }
 

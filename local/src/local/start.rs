@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Builder;
 use crate::auth::Authority;
 use crate::ca::Ca;
-use crate::cassandra::owned::{Job, Owned};
+use crate::cassandra::owned::{CassandraProcess, OwnedProcess};
 use crate::cassandra::{self, Cassandra};
 use crate::control_plane::{self, ControlPlane, Plane};
 use crate::controls::Controls;
@@ -29,7 +29,7 @@ pub(super) struct Started {
     pub(super) control_plane: ControlPlane,
     pub(super) gateway: Gateway,
     pub(super) cassandra: Cassandra,
-    pub(super) ca_directory: Option<Owned>,
+    pub(super) ca_directory: Option<OwnedProcess>,
 }
 
 /// Starts everything that a service consists of, in the order of dependence.
@@ -38,7 +38,7 @@ pub(super) async fn start(builder: Builder) -> Result<Started, Error> {
     let script = builder.schema.as_deref().map(Script::read).transpose()?;
     let ca = Arc::new(Ca::generate(&names)?);
     check_port(builder.bind, builder.port).await?;
-    let control_plane = control_plane::Settings {
+    let control_plane = control_plane::ControlPlaneSettings {
         address: builder.bind.unwrap_or(Ipv4Addr::LOCALHOST),
         port: builder.http_port,
         is_plain: builder.plain_http,
@@ -49,7 +49,7 @@ pub(super) async fn start(builder: Builder) -> Result<Started, Error> {
     if let Some(file) = &builder.truststore {
         truststore::write(&builder.surroundings, &ca_path, file).await?;
     }
-    let cassandra = Cassandra::start(&cassandra::Settings {
+    let cassandra = Cassandra::start(&cassandra::CassandraSettings {
         given: builder.cassandra,
         runtime: builder.runtime,
         partitioner: builder.partitioner,
@@ -65,7 +65,7 @@ pub(super) async fn start(builder: Builder) -> Result<Started, Error> {
     let authority = Authority::new(builder.credentials.clone(), builder.region.clone(), builder.clock)
         .with_principal_without_permissions(builder.without_permissions.clone());
     let throttling = Throttling::new(Arc::clone(&clock), !builder.throttling, builder.full_buckets);
-    let settings = gateway::Settings {
+    let settings = gateway::GatewaySettings {
         sockets,
         region: builder.region.clone(),
         partitioner: builder.partitioner,
@@ -74,7 +74,7 @@ pub(super) async fn start(builder: Builder) -> Result<Started, Error> {
             None => Instance::Passing,
             Some(name) => Instance::Kept(name),
         },
-        schema: schema::Settings {
+        schema: schema::SchemaSettings {
             delays: builder.ddl_delays,
             region: builder.region.clone(),
             inaccessible_keys: builder.inaccessible_keys,
@@ -138,8 +138,8 @@ async fn check_port(address: Option<Ipv4Addr>, port: u16) -> Result<(), Error> {
     Sockets::bind(address, port, 0).await.map(drop).map_err(|error| cannot_listen(address, port, error))
 }
 
-fn no_control_plane(settings: control_plane::Settings, error: io::Error) -> Error {
-    let control_plane::Settings { address, port, .. } = settings;
+fn no_control_plane(settings: control_plane::ControlPlaneSettings, error: io::Error) -> Error {
+    let control_plane::ControlPlaneSettings { address, port, .. } = settings;
     let problem = format!(
         "port {port} of {address}, the port of the control plane, cannot be listened at: {error}. Choose another, or 0 for any \
          that is free"
@@ -155,7 +155,7 @@ fn cannot_listen(address: Option<Ipv4Addr>, port: u16, error: io::Error) -> Erro
 }
 
 /// Writes `ca.pem` into the directory, or into one of its own, which is owned.
-fn write_ca(ca: &Ca, directory: Option<&Path>) -> Result<(PathBuf, Option<Owned>), Error> {
+fn write_ca(ca: &Ca, directory: Option<&Path>) -> Result<(PathBuf, Option<OwnedProcess>), Error> {
     let written = match directory {
         Some(directory) => write_ca_into(ca, directory).map(|path| (path, None)),
         None => write_ca_anywhere(ca).map(|(path, owned)| (path, Some(owned))),
@@ -179,10 +179,10 @@ fn write_ca_into(ca: &Ca, directory: &Path) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-fn write_ca_anywhere(ca: &Ca) -> io::Result<(PathBuf, Owned)> {
+fn write_ca_anywhere(ca: &Ca) -> io::Result<(PathBuf, OwnedProcess)> {
     let directory = tempfile::Builder::new().prefix("keyspaces-local-ca-").tempdir()?;
     let path = write_ca_into(ca, directory.path())?;
-    let owned = Owned::start(&directory.path().canonicalize()?, &Job::default(), |_| {})?;
+    let owned = OwnedProcess::start(&directory.path().canonicalize()?, &CassandraProcess::default(), |_| {})?;
     let _ = directory.keep();
     Ok((path, owned))
 }

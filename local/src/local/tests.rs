@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::cassandra;
-use crate::cassandra::surroundings::Surroundings;
+use crate::cassandra::surroundings::Environment;
 use crate::topology::Partitioner;
 use crate::upstream::{InternalConnection, Lease};
 
@@ -83,11 +83,11 @@ async fn keyspaces(cassandra: &Cassandra) -> Vec<String> {
 async fn several_share_a_given_cassandra_and_drop_what_is_theirs() {
     let lines = Arc::new(std::sync::Mutex::new(Vec::new()));
     let kept = Arc::clone(&lines);
-    let cassandra = Cassandra::start(&cassandra::Settings {
+    let cassandra = Cassandra::start(&cassandra::CassandraSettings {
         given: None,
         runtime: None,
         partitioner: Partitioner::Random,
-        surroundings: Surroundings { given: None, ..Surroundings::from_environment() },
+        surroundings: Environment { given: None, ..Environment::from_environment() },
         progress: Arc::new(move |line| kept.lock().unwrap().push(line.to_owned())),
     })
     .await
@@ -122,7 +122,7 @@ async fn several_share_a_given_cassandra_and_drop_what_is_theirs() {
     drop(named);
     assert_eq!(keyspaces(&cassandra).await, left, "what has a name is kept");
 
-    Lease::of_one_killed(&InternalConnection::new(address), "kl0").await;
+    Lease::leave_expired(&InternalConnection::new(address), "kl0").await;
     assert_eq!(keyspaces(&cassandra).await.len(), 3);
     over_it().start().await.unwrap().close().await.unwrap();
     assert_eq!(keyspaces(&cassandra).await, left, "what one that was killed left is dropped");

@@ -27,9 +27,9 @@ pub(crate) enum Counter {
 
 /// The data points of each table and kind of statement, by the minutes since 1970.
 #[derive(Debug, Default)]
-pub(super) struct Minutes(BTreeMap<SchemaObject, [Points; Operation::ALL.len()]>);
+pub(super) struct Minutes(BTreeMap<SchemaObject, [MinutePoints; Operation::ALL.len()]>);
 
-type Points = [BTreeMap<u64, StatisticSet>; Counter::ALL.len()];
+type MinutePoints = [BTreeMap<u64, StatisticSet>; Counter::ALL.len()];
 
 /// How long data points are kept: as long as the longest range that an alarm may look at. CloudWatch keeps those of a minute
 /// for 15 days.

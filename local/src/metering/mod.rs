@@ -6,14 +6,16 @@ mod statistics;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{self, Clock};
+use crate::lock::Mutex;
 use crate::names::SchemaObject;
 use crate::protocol::error_code;
+use crate::saturated::saturated;
 use crate::throttle::{Exceeded, Use};
 pub(crate) use minutes::Counter;
 use minutes::Minutes;
@@ -27,9 +29,9 @@ pub(crate) use statistics::StatisticSet;
 ///
 /// The same is there by the minute as metrics of CloudWatch, on the control plane.
 #[derive(Clone)]
-pub struct Metering(Arc<Inner>);
+pub struct Metering(Arc<MeteringInner>);
 
-struct Inner {
+struct MeteringInner {
     clock: Clock,
     /// How far CloudWatch's time is ahead of the clock, in milliseconds.
     ahead: AtomicU64,
@@ -106,7 +108,7 @@ impl Operation {
 
 impl Metering {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self(Arc::new(Inner { clock, ahead: AtomicU64::new(0), counts: Mutex::default() }))
+        Self(Arc::new(MeteringInner { clock, ahead: AtomicU64::new(0), counts: Mutex::default() }))
     }
 
     /// All tables and kinds of statements of which there was one, by keyspace, table and kind.
@@ -139,7 +141,7 @@ impl Metering {
     /// Moves the time of CloudWatch ahead: what is counted from now on belongs to a later minute, and alarms are evaluated for
     /// all minutes in between, up to a day, when somebody next looks at one. All else keeps its time.
     pub fn advance(&self, by: Duration) {
-        let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        let millis = saturated::<u64>(by.as_millis());
         let later = |ahead: u64| Some(ahead.saturating_add(millis).min(FURTHEST_AHEAD));
         // The closure always gives a value.
         let _ = self.0.ahead.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
@@ -254,7 +256,7 @@ impl Metering {
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.counts.lock()
     }
 }
 

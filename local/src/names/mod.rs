@@ -10,7 +10,6 @@ mod table_id;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
@@ -18,6 +17,7 @@ pub(crate) use object::{ObjectKind, SchemaObject};
 use system_tables::SystemTable;
 pub(crate) use table_id::TableId;
 
+use crate::lock::Mutex;
 use crate::protocol::metadata::ClientNames;
 
 /// Both ways between a client's names and Cassandra's.
@@ -54,7 +54,7 @@ impl Names {
             return prefixed;
         }
         let short = format!("{}_{}", self.inner, &digest(name)[..24]);
-        self.long.lock().unwrap_or_else(PoisonError::into_inner).insert(short.clone(), name.to_owned());
+        self.long.lock().insert(short.clone(), name.to_owned());
         short
     }
 
@@ -78,7 +78,7 @@ impl Names {
         match upstream.strip_prefix(&self.inner).and_then(|rest| rest.strip_prefix('_')) {
             None => upstream.into(),
             Some(name) => {
-                let long = self.long.lock().unwrap_or_else(PoisonError::into_inner);
+                let long = self.long.lock();
                 long.get(upstream).map_or(Cow::Borrowed(name), |long| Cow::Owned(long.clone()))
             }
         }

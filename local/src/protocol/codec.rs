@@ -1,5 +1,6 @@
 //! The notations of the native protocol's bodies: `[string]`, `[bytes]`, `[string map]` and the others.
 
+use crate::saturated::saturated;
 use bytes::{BufMut, BytesMut};
 
 /// A body that ends before its time, or says a length that cannot be.
@@ -120,7 +121,7 @@ impl Writer for BytesMut {
     }
 
     fn short_bytes(&mut self, bytes: &[u8]) {
-        let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+        let length = saturated::<u16>(bytes.len());
         self.put_u16(length);
         self.put_slice(&bytes[..usize::from(length)]);
     }
@@ -129,7 +130,7 @@ impl Writer for BytesMut {
         match bytes {
             None => self.put_i32(-1),
             Some(bytes) => {
-                let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
+                let length = saturated::<i32>(bytes.len());
                 self.put_i32(length);
                 self.put_slice(&bytes[..usize::try_from(length).unwrap_or(0)]);
             }

@@ -4,6 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Malformed, Reader, Writer};
+use crate::saturated::saturated;
 
 /// The longest request: more is refused before its body is read.
 pub(crate) const LONGEST_REQUEST: usize = 16 << 20;
@@ -159,7 +160,7 @@ impl Frame {
         out.put_u8(self.flags);
         out.put_i16(self.stream);
         out.put_u8(self.opcode.code());
-        out.put_u32(u32::try_from(self.body.len()).unwrap_or(u32::MAX));
+        out.put_u32(saturated::<u32>(self.body.len()));
     }
 }
 
@@ -220,7 +221,7 @@ impl Header {
             return refuse(format!("Stream {stream}: negative stream ids are the server's"));
         }
         // The header's length is four bytes; `usize` has at least as many wherever this compiles.
-        let length = usize::try_from(u32::from_be_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
+        let length = saturated::<usize>(u32::from_be_bytes([l0, l1, l2, l3]));
         if from == Sender::Client && length > longest {
             return refuse(format!("A frame of {length} bytes is longer than the {longest} that are taken"));
         }

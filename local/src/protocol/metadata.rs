@@ -75,7 +75,7 @@ pub(crate) fn is_applied(response: &Frame) -> bool {
 
 /// Reads past the metadata of rows and says how many columns there are.
 pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<usize, Malformed> {
-    let mut copy = Copy { reader: *reader, out: None, names: None };
+    let mut copy = MetadataCopy { reader: *reader, out: None, names: None };
     let columns = copy.rows_metadata()?;
     *reader = copy.reader;
     Ok(columns)
@@ -83,7 +83,7 @@ pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<usize, Malformed> {
 
 /// Reads past the id and the values' metadata of a RESULT of kind Prepared: what follows is the rows' metadata.
 pub(crate) fn skip_to_rows_of_prepared(reader: &mut Reader<'_>) -> Result<(), Malformed> {
-    let mut copy = Copy { reader: *reader, out: None, names: None };
+    let mut copy = MetadataCopy { reader: *reader, out: None, names: None };
     copy.short_bytes()?;
     copy.prepared_metadata()?;
     *reader = copy.reader;
@@ -93,7 +93,7 @@ pub(crate) fn skip_to_rows_of_prepared(reader: &mut Reader<'_>) -> Result<(), Ma
 /// `None` where there is nothing to give back.
 fn result(body: &Bytes, names: &dyn ClientNames) -> Result<Option<Bytes>, Malformed> {
     let mut copy =
-        Copy { reader: Reader::new(body), out: Some(BytesMut::with_capacity(body.len())), names: Some(names) };
+        MetadataCopy { reader: Reader::new(body), out: Some(BytesMut::with_capacity(body.len())), names: Some(names) };
     match copy.int()? {
         kind::ROWS => {
             copy.rows_metadata()?;
@@ -128,13 +128,13 @@ fn error(body: &Bytes, names: &dyn ClientNames) -> Result<Bytes, Malformed> {
 }
 
 /// Copies what it reads, names replaced; without `out` and `names` it only reads.
-struct Copy<'a> {
+struct MetadataCopy<'a> {
     reader: Reader<'a>,
     out: Option<BytesMut>,
     names: Option<&'a dyn ClientNames>,
 }
 
-impl Copy<'_> {
+impl MetadataCopy<'_> {
     fn int(&mut self) -> Result<i32, Malformed> {
         let int = self.reader.int()?;
         if let Some(out) = &mut self.out {

@@ -20,5 +20,5 @@ pub(crate) use frame::{
 };
 pub(crate) use refusal::{Refusal, not_emulated, refused_by};
 pub use request_kind::RequestKind;
-pub(crate) use rows::{Head, Rows, first_values};
+pub(crate) use rows::{Rows, RowsMetadata, first_values};
 pub(crate) use values::{Binding, Values};

@@ -3,6 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{Binding, Consistency, Frame, Malformed, Opcode, Reader, Values, Writer};
+use crate::saturated::saturated;
 
 mod flag {
     pub(crate) const VALUES: u8 = 0x01;
@@ -16,7 +17,7 @@ mod flag {
 
 /// What was wrong with a body.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum Unread {
+pub(crate) enum UnreadableRequest {
     #[error(transparent)]
     Malformed(#[from] Malformed),
     #[error("Unknown code {0} for a consistency level")]
@@ -98,7 +99,7 @@ pub(crate) enum TextOrId {
 }
 
 /// The text of a PREPARE.
-pub(crate) fn prepare(body: &Bytes) -> Result<String, Unread> {
+pub(crate) fn prepare(body: &Bytes) -> Result<String, UnreadableRequest> {
     Ok(Reader::new(body).long_string()?.to_owned())
 }
 
@@ -123,7 +124,7 @@ pub(crate) fn query_at(text: &str, parameters: &Parameters, timestamp: Option<i6
 
 impl Request {
     /// Reads the body of a frame that asks for a statement; `None` of any other frame.
-    pub(crate) fn read(frame: &Frame) -> Option<Result<Self, Unread>> {
+    pub(crate) fn read(frame: &Frame) -> Option<Result<Self, UnreadableRequest>> {
         let body = &frame.body;
         Some(match frame.opcode {
             Opcode::Query => Query::read(body).map(Self::Query),
@@ -136,7 +137,7 @@ impl Request {
 }
 
 impl Query {
-    pub(crate) fn read(body: &Bytes) -> Result<Self, Unread> {
+    pub(crate) fn read(body: &Bytes) -> Result<Self, UnreadableRequest> {
         let mut reader = Reader::new(body);
         let text = reader.long_string()?.to_owned();
         Ok(Self { text, parameters: Parameters::read(body, &mut reader)? })
@@ -149,7 +150,7 @@ impl Query {
 }
 
 impl Execute {
-    pub(crate) fn read(body: &Bytes) -> Result<Self, Unread> {
+    pub(crate) fn read(body: &Bytes) -> Result<Self, UnreadableRequest> {
         let mut reader = Reader::new(body);
         let id = body.slice_ref(reader.short_bytes()?);
         Ok(Self { id, parameters: Parameters::read(body, &mut reader)? })
@@ -186,7 +187,7 @@ impl Parameters {
 
     /// The same for one page.
     pub(crate) fn for_page(&self, rows: usize, paging_state: Option<Bytes>) -> Self {
-        Self { page_size: Some(i32::try_from(rows).unwrap_or(i32::MAX)), paging_state, ..self.clone() }
+        Self { page_size: Some(saturated::<i32>(rows)), paging_state, ..self.clone() }
     }
 
     pub(crate) fn values(&self) -> Values<'_> {
@@ -201,7 +202,7 @@ impl Parameters {
         self.skip_metadata
     }
 
-    fn read<'a>(body: &Bytes, reader: &mut Reader<'a>) -> Result<Self, Unread> {
+    fn read<'a>(body: &Bytes, reader: &mut Reader<'a>) -> Result<Self, UnreadableRequest> {
         let consistency = consistency(reader)?;
         let flags = reader.byte()?;
         let has = |flag: u8| flags & flag != 0;
@@ -264,20 +265,20 @@ impl Batched {
 }
 
 impl Batch {
-    pub(crate) fn read(body: &Bytes) -> Result<Self, Unread> {
+    pub(crate) fn read(body: &Bytes) -> Result<Self, UnreadableRequest> {
         let mut reader = Reader::new(body);
         let kind = match reader.byte()? {
             0 => BatchKind::Logged,
             1 => BatchKind::Unlogged,
             2 => BatchKind::Counter,
-            other => return Err(Unread::BatchKind(other)),
+            other => return Err(UnreadableRequest::BatchKind(other)),
         };
         let mut statements = Vec::new();
         for _ in 0..reader.short()? {
             let statement = match reader.byte()? {
                 0 => TextOrId::Text(reader.long_string()?.to_owned()),
                 1 => TextOrId::Id(body.slice_ref(reader.short_bytes()?)),
-                other => return Err(Unread::StatementKind(other)),
+                other => return Err(UnreadableRequest::StatementKind(other)),
             };
             statements.push(Batched { statement, values: values(body, &mut reader, false)? });
         }
@@ -301,7 +302,7 @@ impl Batch {
             BatchKind::Unlogged => 1,
             BatchKind::Counter => 2,
         });
-        body.put_u16(u16::try_from(self.statements.len()).unwrap_or(u16::MAX));
+        body.put_u16(saturated::<u16>(self.statements.len()));
         for (batched, text) in self.statements.iter().zip(texts) {
             match &batched.statement {
                 TextOrId::Text(_) => {
@@ -329,13 +330,13 @@ impl Batch {
     }
 }
 
-fn consistency(reader: &mut Reader<'_>) -> Result<Consistency, Unread> {
+fn consistency(reader: &mut Reader<'_>) -> Result<Consistency, UnreadableRequest> {
     let code = reader.short()?;
-    Consistency::of(code).ok_or(Unread::Consistency(code))
+    Consistency::of(code).ok_or(UnreadableRequest::Consistency(code))
 }
 
 /// Values with their number before them, each with its name where they are named.
-fn values(body: &Bytes, reader: &mut Reader<'_>, named: bool) -> Result<Bytes, Unread> {
+fn values(body: &Bytes, reader: &mut Reader<'_>, named: bool) -> Result<Bytes, UnreadableRequest> {
     let start = reader.rest();
     for _ in 0..reader.short()? {
         if named {

@@ -4,11 +4,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::metadata::{self, flag, kind};
 use super::{Malformed, Reader, Writer};
+use crate::saturated::saturated;
 
 /// A RESULT of kind Rows.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Rows {
-    pub(crate) head: Head,
+    pub(crate) head: RowsMetadata,
     /// Cassandra's paging state, if there may be more.
     pub(crate) state: Option<Bytes>,
     pub(crate) count: usize,
@@ -18,7 +19,7 @@ pub(crate) struct Rows {
 
 /// What is said of the columns, the same on every page.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Head {
+pub(crate) struct RowsMetadata {
     flags: i32,
     columns: usize,
     /// Table, names and types, as they came.
@@ -32,7 +33,7 @@ impl Rows {
         if reader.int()? != kind::ROWS {
             return Ok(None);
         }
-        let (head, state) = Head::read(body, &mut reader)?;
+        let (head, state) = RowsMetadata::read(body, &mut reader)?;
         let count = reader.count()?;
         if head.columns == 0 && count > 0 {
             return Err(Malformed);
@@ -60,7 +61,7 @@ impl Rows {
     }
 }
 
-impl Head {
+impl RowsMetadata {
     fn read(body: &Bytes, reader: &mut Reader<'_>) -> Result<(Self, Option<Bytes>), Malformed> {
         let mut whole = *reader;
         let flags = reader.int()?;
@@ -99,12 +100,12 @@ impl Head {
         let mut body = BytesMut::with_capacity(self.specification.len() + state.map_or(0, <[u8]>::len) + 24);
         body.put_i32(kind::ROWS);
         body.put_i32(self.flags | if state.is_some() { flag::MORE_PAGES } else { 0 });
-        body.put_i32(i32::try_from(self.columns).unwrap_or(i32::MAX));
+        body.put_i32(saturated::<i32>(self.columns));
         if let Some(state) = state {
             body.bytes(Some(state));
         }
         body.put_slice(&self.specification);
-        body.put_i32(i32::try_from(count).unwrap_or(i32::MAX));
+        body.put_i32(saturated::<i32>(count));
         body
     }
 }
@@ -163,7 +164,7 @@ mod tests {
             body.extend(rest);
             let body = Bytes::from(body);
             let _ = Rows::read(&body).map(|rows| rows.map(|rows| rows.largest()));
-            let _ = Head::of_prepared(&body);
+            let _ = RowsMetadata::of_prepared(&body);
         }
 
         #[test]

@@ -2,8 +2,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::request::Parameters;
 use super::{Malformed, Reader, Writer};
+use crate::saturated::saturated;
 
 /// Values in the order in which they came, by name or by position.
 #[derive(Clone, Debug, Default)]
@@ -11,11 +11,11 @@ pub(crate) struct Values<'a> {
     named: bool,
     /// With their number before them, as they came.
     body: &'a [u8],
-    all: Vec<Value<'a>>,
+    all: Vec<ReceivedValue<'a>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Value<'a> {
+struct ReceivedValue<'a> {
     name: &'a str,
     /// `None` for null, and for "not set" as well.
     bytes: Option<&'a [u8]>,
@@ -26,7 +26,7 @@ struct Value<'a> {
 impl<'a> Values<'a> {
     /// Reads values with their number before them; those that came with a request were read once before.
     pub(crate) fn read(body: &'a [u8], named: bool) -> Self {
-        let read = || -> Result<Vec<Value<'a>>, Malformed> {
+        let read = || -> Result<Vec<ReceivedValue<'a>>, Malformed> {
             let mut reader = Reader::new(body);
             if body.is_empty() {
                 return Ok(Vec::new());
@@ -36,7 +36,7 @@ impl<'a> Values<'a> {
                     let name = if named { reader.string()? } else { "" };
                     let start = reader.rest();
                     let bytes = reader.bytes()?;
-                    Ok(Value { name, bytes, raw: reader.since(start) })
+                    Ok(ReceivedValue { name, bytes, raw: reader.since(start) })
                 })
                 .collect()
         };
@@ -66,20 +66,14 @@ impl<'a> Values<'a> {
         self.value(marker, name).is_some_and(|value| value.raw == (-2_i32).to_be_bytes())
     }
 
-    fn value(&self, marker: usize, name: &str) -> Option<&Value<'a>> {
+    fn value(&self, marker: usize, name: &str) -> Option<&ReceivedValue<'a>> {
         match self.named {
             true => self.all.iter().find(|value| value.name == name),
             false => self.all.get(marker),
         }
     }
 
-    /// A request of the gateway's own with the values of some markers, by their places. Values by name stay all of them:
-    /// Cassandra takes those that it needs.
-    pub(crate) fn parameters(&self, markers: &[usize]) -> Parameters {
-        Parameters::own(self.binding(markers))
-    }
-
-    /// The values of some markers, by their places; values by name stay all of them.
+    /// The values of some markers, by their places. Values by name stay all of them: Cassandra takes those that it needs.
     pub(crate) fn binding(&self, markers: &[usize]) -> Binding {
         let values = match (self.named, markers) {
             (true, _) => Bytes::copy_from_slice(self.body),
@@ -92,7 +86,7 @@ impl<'a> Values<'a> {
     fn only(&self, markers: &[usize]) -> Bytes {
         let values: Vec<_> = markers.iter().filter_map(|marker| self.all.get(*marker)).collect();
         let mut out = BytesMut::new();
-        out.put_u16(u16::try_from(values.len()).unwrap_or(u16::MAX));
+        out.put_u16(saturated::<u16>(values.len()));
         values.iter().for_each(|value| out.put_slice(value.raw));
         out.freeze()
     }

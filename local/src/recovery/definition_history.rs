@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::WINDOW;
 use crate::names::{Names, SchemaObject};
-use crate::upstream::{Failed, InternalConnection};
+use crate::upstream::{InternalConnection, InternalRequestError};
 
 /// Writes and reads the past of an instance's tables.
 #[derive(Debug)]
@@ -26,14 +26,14 @@ pub(crate) struct Version {
 }
 
 impl DefinitionHistory<'_> {
-    pub(crate) async fn prepare(&self) -> Result<(), Failed> {
+    pub(crate) async fn prepare(&self) -> Result<(), InternalRequestError> {
         let columns = "keyspace_name text, table_name text, created bigint, since bigint, definition text, dropped boolean, \
                        PRIMARY KEY ((keyspace_name, table_name), created, since)";
         self.connection.run(&format!("CREATE TABLE IF NOT EXISTS {} ({columns})", self.table()), &[]).await
     }
 
     /// All that is known of the tables that had this name, in the order of time.
-    pub(crate) async fn versions(&self, table: &SchemaObject) -> Result<Vec<Version>, Failed> {
+    pub(crate) async fn versions(&self, table: &SchemaObject) -> Result<Vec<Version>, InternalRequestError> {
         let statement = format!(
             "SELECT JSON created, since, definition, dropped FROM {} WHERE keyspace_name = ? AND table_name = ?",
             self.table()
@@ -48,10 +48,10 @@ impl DefinitionHistory<'_> {
                 dropped: row["dropped"].as_bool()?,
             })
         };
-        rows.iter().map(|row| version(row).ok_or_else(|| Failed::Unreadable(statement.clone()))).collect()
+        rows.iter().map(|row| version(row).ok_or_else(|| InternalRequestError::Unreadable(statement.clone()))).collect()
     }
 
-    pub(crate) async fn add(&self, table: &SchemaObject, version: &Version) -> Result<(), Failed> {
+    pub(crate) async fn add(&self, table: &SchemaObject, version: &Version) -> Result<(), InternalRequestError> {
         let Version { created, since, definition, dropped } = version;
         let row = json!({
             "keyspace_name": table.keyspace, "table_name": table.name, "created": created, "since": since,
@@ -61,21 +61,21 @@ impl DefinitionHistory<'_> {
     }
 
     /// Forgets the table of this name that was created then.
-    pub(crate) async fn forget(&self, table: &SchemaObject, created: u64) -> Result<(), Failed> {
+    pub(crate) async fn forget(&self, table: &SchemaObject, created: u64) -> Result<(), InternalRequestError> {
         let statement =
             format!("DELETE FROM {} WHERE keyspace_name = ? AND table_name = ? AND created = {created}", self.table());
         self.connection.run(&statement, &[&table.keyspace, &table.name]).await
     }
 
     /// Forgets the tables that were dropped so long ago that they cannot be restored.
-    pub(crate) async fn forget_expired(&self, now: u64) -> Result<(), Failed> {
+    pub(crate) async fn forget_expired(&self, now: u64) -> Result<(), InternalRequestError> {
         let statement = format!("SELECT JSON keyspace_name, table_name, created, since, dropped FROM {}", self.table());
         for row in self.connection.select(&statement, &[]).await? {
             let name = |field: &str| row[field].as_str().map(str::to_owned);
             let time = |field: &str| row[field].as_u64();
             let known = (name("keyspace_name"), name("table_name"), time("created"), time("since"));
             let (Some(keyspace), Some(table), Some(created), Some(since)) = known else {
-                return Err(Failed::Unreadable(statement));
+                return Err(InternalRequestError::Unreadable(statement));
             };
             if row["dropped"] == true && since + WINDOW < now {
                 self.forget(&SchemaObject::table(keyspace, table), created).await?;

@@ -14,14 +14,12 @@ pub(crate) enum Resource {
     Stream(SchemaObject),
 }
 
-impl SchemaObject {
-    /// Its name in this Region; a type has that of its keyspace. A keyspace's ends with a slash.
-    pub(crate) fn arn(&self, region: &str) -> String {
-        let keyspace = format!("{}{}/", beginning(region), self.keyspace);
-        match self.kind {
-            ObjectKind::Keyspace | ObjectKind::Type => keyspace,
-            ObjectKind::Table => format!("{keyspace}table/{}", self.name),
-        }
+/// The name of an object in this Region; a type has that of its keyspace. A keyspace's ends with a slash.
+pub(crate) fn arn_of(object: &SchemaObject, region: &str) -> String {
+    let keyspace = format!("{}{}/", beginning(region), object.keyspace);
+    match object.kind {
+        ObjectKind::Keyspace | ObjectKind::Type => keyspace,
+        ObjectKind::Table => format!("{keyspace}table/{}", object.name),
     }
 }
 
@@ -58,14 +56,14 @@ mod tests {
         let (keyspace, table) = (SchemaObject::keyspace("ks"), SchemaObject::table("ks", "t"));
         for (region, partition) in [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")] {
             let of_keyspace = format!("arn:{partition}:cassandra:{region}:111122223333:/keyspace/ks/");
-            assert_eq!(keyspace.arn(region), of_keyspace);
-            assert_eq!(SchemaObject::user_type("ks", "y").arn(region), of_keyspace);
-            assert_eq!(table.arn(region), format!("{of_keyspace}table/t"));
+            assert_eq!(arn_of(&keyspace, region), of_keyspace);
+            assert_eq!(arn_of(&SchemaObject::user_type("ks", "y"), region), of_keyspace);
+            assert_eq!(arn_of(&table, region), format!("{of_keyspace}table/t"));
             assert_eq!(Resource::of(&of_keyspace, region), Some(Resource::Keyspace(keyspace.clone())));
             let without_slash = of_keyspace.trim_end_matches('/');
             assert_eq!(Resource::of(without_slash, region), Some(Resource::Keyspace(keyspace.clone())));
-            assert_eq!(Resource::of(&table.arn(region), region), Some(Resource::Table(table.clone())));
-            let stream = format!("{}/stream/2026-11-25T21:00:00.000", table.arn(region));
+            assert_eq!(Resource::of(&arn_of(&table, region), region), Some(Resource::Table(table.clone())));
+            let stream = format!("{}/stream/2026-11-25T21:00:00.000", arn_of(&table, region));
             assert_eq!(Resource::of(&stream, region), Some(Resource::Stream(table.clone())));
         }
     }

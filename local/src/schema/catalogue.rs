@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keyspaces_cql::{Cdc, PointInTimeRecovery, TableOptions};
+use keyspaces_cql::{Cdc, PointInTimeRecovery, RestorePoint, TableOptions};
 
 use crate::names::{ObjectKind, SchemaObject, TableId};
+use crate::saturated::saturated;
 
 /// The status of a [`SchemaObject`] (API:GetTable).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Status {
+pub(crate) enum ObjectStatus {
     Creating,
     #[default]
     Active,
@@ -23,12 +24,12 @@ pub(crate) enum Status {
 
 /// The state of a [`SchemaObject`]. Times are in milliseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Entry {
-    pub(crate) status: Status,
+pub(crate) struct CatalogueEntry {
+    pub(crate) status: ObjectStatus,
     /// When the status ends by itself.
     pub(crate) due: Option<u64>,
     /// The change in progress, where the status alone does not say which.
-    pub(crate) changing: Option<Changing>,
+    pub(crate) changing: Option<ChangeInProgress>,
     /// The options of a table; of a keyspace, its tags.
     pub(crate) options: Arc<TableOptions>,
     /// The Regions of a keyspace that is in several.
@@ -45,12 +46,12 @@ pub(crate) struct Entry {
     /// A definition that Cassandra is not known to have carried out.
     pub(crate) pending: Option<Arc<Pending>>,
     /// The rows that a table still waits for while it is being restored. Its status does not end before.
-    pub(crate) rows_of: Option<Arc<RowsOf>>,
+    pub(crate) rows_of: Option<Arc<PointInTimeRows>>,
 }
 
 /// The rows that a table had at a moment.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct RowsOf {
+pub(crate) struct PointInTimeRows {
     pub(crate) source: TableId,
     /// In milliseconds since 1970.
     pub(crate) moment: u64,
@@ -58,7 +59,7 @@ pub(crate) struct RowsOf {
 
 /// A change in progress.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Changing {
+pub(crate) enum ChangeInProgress {
     /// A keyspace gets this Region, and other definitions in it have to wait.
     Region(String),
     /// An inaccessible table gets another key, and cannot be used until it has it.
@@ -75,7 +76,7 @@ pub(crate) struct Pending {
     /// With Cassandra's names.
     pub(crate) text: String,
     /// The entry of the object if Cassandra does not carry it out.
-    pub(crate) before: Option<Entry>,
+    pub(crate) before: Option<CatalogueEntry>,
 }
 
 /// The features of the service that are turned on for each table.
@@ -89,14 +90,14 @@ pub(crate) struct Features {
 
 /// All objects of an instance without the system's own.
 #[derive(Debug, Default)]
-pub(crate) struct Catalogue(BTreeMap<SchemaObject, Entry>);
+pub(crate) struct Catalogue(BTreeMap<SchemaObject, CatalogueEntry>);
 
 impl Catalogue {
-    pub(crate) fn get(&self, object: &SchemaObject) -> Option<Entry> {
+    pub(crate) fn get(&self, object: &SchemaObject) -> Option<CatalogueEntry> {
         self.0.get(object).cloned()
     }
 
-    pub(crate) fn set(&mut self, object: SchemaObject, entry: Entry) {
+    pub(crate) fn set(&mut self, object: SchemaObject, entry: CatalogueEntry) {
         self.0.insert(object, entry);
     }
 
@@ -109,25 +110,29 @@ impl Catalogue {
     }
 
     /// The tables and types of a keyspace.
-    pub(crate) fn within<'a>(&'a self, keyspace: &'a str) -> impl Iterator<Item = (&'a SchemaObject, &'a Entry)> {
+    pub(crate) fn within<'a>(
+        &'a self,
+        keyspace: &'a str,
+    ) -> impl Iterator<Item = (&'a SchemaObject, &'a CatalogueEntry)> {
         let objects = self.0.iter().filter(move |(object, _)| object.keyspace == keyspace);
         objects.filter(|(object, _)| object.kind != ObjectKind::Keyspace)
     }
 
     /// A table that waits for the rows of a table of this name.
     pub(crate) fn restored_from(&self, source: &SchemaObject) -> Option<&SchemaObject> {
-        let is_restored = |of: &Entry| of.rows_of.as_ref().is_some_and(|rows_of| rows_of.source.table == *source);
+        let is_restored =
+            |of: &CatalogueEntry| of.rows_of.as_ref().is_some_and(|rows_of| rows_of.source.table == *source);
         self.0.iter().find(|(_, of)| is_restored(of)).map(|(table, _)| table)
     }
 
     /// All objects.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&SchemaObject, &Entry)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&SchemaObject, &CatalogueEntry)> {
         self.0.iter()
     }
 
     /// The objects whose status has ended at `now`, in the order of when it did.
-    pub(crate) fn due(&self, now: u64) -> Vec<(SchemaObject, Entry)> {
-        let due = |entry: &Entry| entry.ends().filter(|due| *due <= now);
+    pub(crate) fn due(&self, now: u64) -> Vec<(SchemaObject, CatalogueEntry)> {
+        let due = |entry: &CatalogueEntry| entry.ends().filter(|due| *due <= now);
         let mut objects: Vec<_> = self.0.iter().filter(|(_, entry)| due(entry).is_some()).collect();
         objects.sort_by_key(|(_, entry)| entry.due);
         objects.into_iter().map(|(object, entry)| (object.clone(), entry.clone())).collect()
@@ -142,14 +147,15 @@ impl Catalogue {
     pub(super) fn under_way(&self) -> usize {
         let goes_with_its_keyspace = |object: &SchemaObject| {
             let keyspace = SchemaObject::keyspace(&object.keyspace);
-            object.kind != ObjectKind::Keyspace && self.get(&keyspace).is_some_and(|of| of.status == Status::Deleting)
+            object.kind != ObjectKind::Keyspace
+                && self.get(&keyspace).is_some_and(|of| of.status == ObjectStatus::Deleting)
         };
         self.all().filter(|(object, entry)| entry.due.is_some() && !goes_with_its_keyspace(object)).count()
     }
 
     /// When the next status ends.
     pub(crate) fn next_due(&self) -> Option<u64> {
-        self.0.values().filter_map(Entry::ends).min()
+        self.0.values().filter_map(CatalogueEntry::ends).min()
     }
 }
 
@@ -160,10 +166,10 @@ impl Features {
     }
 }
 
-impl Entry {
+impl CatalogueEntry {
     /// The entry once its status has ended.
     pub(crate) fn settled(self) -> Self {
-        Self { status: Status::Active, due: None, changing: None, ..self }
+        Self { status: ObjectStatus::Active, due: None, changing: None, ..self }
     }
 
     /// When its status ends, or its pending definition is sent again; nothing if it waits for rows.
@@ -179,7 +185,8 @@ impl Entry {
 
     /// Whether statements can use it.
     pub(crate) fn is_usable(&self) -> bool {
-        matches!(self.status, Status::Active | Status::Updating) && self.changing != Some(Changing::Key)
+        matches!(self.status, ObjectStatus::Active | ObjectStatus::Updating)
+            && self.changing != Some(ChangeInProgress::Key)
     }
 
     /// Whether point-in-time recovery is enabled for it.
@@ -195,7 +202,7 @@ impl Entry {
     /// The columns that are being added.
     pub(crate) fn added_columns(&self) -> &[String] {
         match &self.changing {
-            Some(Changing::Columns(names)) => names,
+            Some(ChangeInProgress::Columns(names)) => names,
             _ => &[],
         }
     }
@@ -203,7 +210,7 @@ impl Entry {
     /// The Region that a keyspace is getting.
     pub(crate) fn added_region(&self) -> Option<&str> {
         match &self.changing {
-            Some(Changing::Region(region)) => Some(region),
+            Some(ChangeInProgress::Region(region)) => Some(region),
             _ => None,
         }
     }
@@ -212,7 +219,7 @@ impl Entry {
     /// (DG:keyspaces-delete-cdc).
     pub(crate) fn stream_status(&self) -> Option<&'static str> {
         let is_on = matches!(self.options.cdc, Some(Cdc::On(_)));
-        match (is_on, self.changing == Some(Changing::Stream)) {
+        match (is_on, self.changing == Some(ChangeInProgress::Stream)) {
             (true, true) => Some("ENABLING"),
             (true, false) => Some("ENABLED"),
             (false, true) => Some("DISABLING"),
@@ -221,7 +228,7 @@ impl Entry {
     }
 }
 
-impl Changing {
+impl ChangeInProgress {
     /// The text that is stored.
     pub(crate) fn text(&self) -> String {
         match self {
@@ -243,7 +250,7 @@ impl Changing {
     }
 }
 
-impl Status {
+impl ObjectStatus {
     /// The word in `system_schema_mcs`.
     pub(crate) const fn word(self) -> &'static str {
         match self {
@@ -264,12 +271,17 @@ impl Status {
     }
 }
 
+/// A moment in milliseconds since 1970, as a RESTORE TABLE names it.
+pub(super) fn restore_point(millis: u64) -> RestorePoint {
+    RestorePoint::from_unix_millis(saturated::<i64>(millis))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn creating(due: u64) -> Entry {
-        Entry { status: Status::Creating, due: Some(due), ..Entry::default() }
+    fn creating(due: u64) -> CatalogueEntry {
+        CatalogueEntry { status: ObjectStatus::Creating, due: Some(due), ..CatalogueEntry::default() }
     }
 
     #[test]
@@ -277,7 +289,7 @@ mod tests {
         let mut catalogue = Catalogue::default();
         catalogue.set(SchemaObject::table("a", "late"), creating(20));
         catalogue.set(SchemaObject::table("a", "soon"), creating(10));
-        catalogue.set(SchemaObject::table("b", "there"), Entry::default());
+        catalogue.set(SchemaObject::table("b", "there"), CatalogueEntry::default());
         assert_eq!(catalogue.next_due(), Some(10));
         assert_eq!(catalogue.due(9), []);
         let due: Vec<_> = catalogue.due(20).into_iter().map(|(object, _)| object.to_string()).collect();
@@ -287,8 +299,9 @@ mod tests {
     #[test]
     fn what_waits_for_its_rows_is_not_due() {
         let mut catalogue = Catalogue::default();
-        let rows_of = RowsOf { source: TableId::new(SchemaObject::table("a", "t"), 1), moment: 5 };
-        let restoring = Entry { status: Status::Restoring, rows_of: Some(Arc::new(rows_of)), ..creating(10) };
+        let rows_of = PointInTimeRows { source: TableId::new(SchemaObject::table("a", "t"), 1), moment: 5 };
+        let restoring =
+            CatalogueEntry { status: ObjectStatus::Restoring, rows_of: Some(Arc::new(rows_of)), ..creating(10) };
         catalogue.set(SchemaObject::table("a", "restored"), restoring.clone());
         assert_eq!((catalogue.next_due(), catalogue.due(20)), (None, Vec::new()));
         assert_eq!(
@@ -296,7 +309,7 @@ mod tests {
             Some(&SchemaObject::table("a", "restored"))
         );
         assert_eq!(catalogue.restored_from(&SchemaObject::table("a", "restored")), None);
-        let there = Entry { rows_of: None, ..restoring };
+        let there = CatalogueEntry { rows_of: None, ..restoring };
         catalogue.set(SchemaObject::table("a", "restored"), there.clone());
         assert_eq!(catalogue.restored_from(&SchemaObject::table("a", "t")), None);
         assert_eq!(catalogue.due(20), [(SchemaObject::table("a", "restored"), there)]);
@@ -311,7 +324,7 @@ mod tests {
             SchemaObject::user_type("a", "y"),
             SchemaObject::table("b", "t"),
         ] {
-            catalogue.set(object, Entry::default());
+            catalogue.set(object, CatalogueEntry::default());
         }
         assert_eq!(catalogue.within("a").count(), 2);
         catalogue.remove(&SchemaObject::keyspace("a"));
@@ -321,29 +334,31 @@ mod tests {
 
     #[test]
     fn words_lead_there_and_back() {
-        for status in Status::ALL {
-            assert_eq!(Status::of(status.word()), Some(status));
+        for status in ObjectStatus::ALL {
+            assert_eq!(ObjectStatus::of(status.word()), Some(status));
         }
         for kind in [ObjectKind::Keyspace, ObjectKind::Table, ObjectKind::Type] {
             assert_eq!(ObjectKind::of(kind.word()), Some(kind));
         }
-        let columns = Changing::Columns(vec!["a".into(), "two words, \"quoted\"".into()]);
-        for changing in [Changing::Region("eu-west-1".into()), Changing::Key, Changing::Stream, columns] {
-            assert_eq!(Changing::of(&changing.text()), Some(changing));
+        let columns = ChangeInProgress::Columns(vec!["a".into(), "two words, \"quoted\"".into()]);
+        for changing in
+            [ChangeInProgress::Region("eu-west-1".into()), ChangeInProgress::Key, ChangeInProgress::Stream, columns]
+        {
+            assert_eq!(ChangeInProgress::of(&changing.text()), Some(changing));
         }
     }
 
     #[test]
     fn a_keyspace_that_is_dropped_with_its_tables_is_one_definition_under_way() {
         let mut catalogue = Catalogue::default();
-        let under_way = |status| Entry { status, due: Some(1), ..Entry::default() };
-        catalogue.set(SchemaObject::keyspace("dropped"), under_way(Status::Deleting));
-        catalogue.set(SchemaObject::keyspace("kept"), Entry::default());
+        let under_way = |status| CatalogueEntry { status, due: Some(1), ..CatalogueEntry::default() };
+        catalogue.set(SchemaObject::keyspace("dropped"), under_way(ObjectStatus::Deleting));
+        catalogue.set(SchemaObject::keyspace("kept"), CatalogueEntry::default());
         for number in 0..60 {
-            catalogue.set(SchemaObject::table("dropped", format!("t{number}")), under_way(Status::Deleting));
+            catalogue.set(SchemaObject::table("dropped", format!("t{number}")), under_way(ObjectStatus::Deleting));
         }
         assert_eq!(catalogue.under_way(), 1);
-        catalogue.set(SchemaObject::table("kept", "t"), under_way(Status::Deleting));
+        catalogue.set(SchemaObject::table("kept", "t"), under_way(ObjectStatus::Deleting));
         assert_eq!(catalogue.under_way(), 2);
     }
 }

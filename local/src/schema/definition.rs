@@ -3,10 +3,11 @@
 use crate::protocol::metadata::kind;
 use crate::protocol::{Frame, Opcode, Writer};
 use bytes::{BufMut, BytesMut};
-use keyspaces_cql::statement::{AlterTableChange, ColumnDefinition, CqlType, WithOption};
+use keyspaces_cql::statement::{
+    AlterTableChange, ColumnDefinition, Constant, ConstantKind, CqlType, Term, TermKind, WithOption,
+};
 use keyspaces_cql::{Name, Portable, QualifiedName, Span, Statement};
 
-use super::store::one_copy;
 use crate::names::{Names, ObjectKind, SchemaObject};
 use crate::protocol::{Refusal, error_code, not_emulated};
 
@@ -46,18 +47,18 @@ impl Definition {
         names: &Names,
         data_center: &str,
     ) -> Result<Self, Refusal> {
-        let about = About::of(statement, keyspace)?;
+        let about = DefinitionSubject::of(statement, keyspace)?;
         let text = part_for_cassandra(statement).map(|mut part| {
             rename(&mut part, &about.object, names, data_center);
             part.to_string()
         });
-        let About { change, object, conditional, types, source } = about;
+        let DefinitionSubject { change, object, conditional, types, source } = about;
         Ok(Self { change, object, conditional, types, statement: statement.clone(), text, source })
     }
 }
 
 /// The object of a definition, by the client's names.
-struct About {
+struct DefinitionSubject {
     change: Change,
     object: SchemaObject,
     conditional: bool,
@@ -65,7 +66,7 @@ struct About {
     source: Option<SchemaObject>,
 }
 
-impl About {
+impl DefinitionSubject {
     fn of(statement: &Statement, keyspace: Option<&str>) -> Result<Self, Refusal> {
         let of_kind = |kind, name: &QualifiedName| {
             let named = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str());
@@ -203,6 +204,20 @@ fn rename(part: &mut Statement, object: &SchemaObject, names: &Names, data_cente
 /// A name in quotes.
 fn verbatim(text: impl Into<String>) -> Name {
     Name { quoted: true, ..Name::new(text) }
+}
+
+/// Replication with one copy, since the Cassandra behind is a single node.
+pub(super) fn one_copy(data_center: &str) -> Term {
+    let constant = |kind, text: &str| {
+        let kind = TermKind::Constant(Constant { kind, text: text.to_owned() });
+        Term { kind, span: Span::default() }
+    };
+    let text = |text| constant(ConstantKind::String, text);
+    let entries = vec![
+        (text("class"), text("NetworkTopologyStrategy")),
+        (text(data_center), constant(ConstantKind::Integer, "1")),
+    ];
+    Term { kind: TermKind::Map(entries), span: Span::default() }
 }
 
 /// Cassandra's answer to a definition that has changed an object.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Change;
 use crate::names::ObjectKind;
+use crate::saturated::saturated;
 
 /// A kind of definition with a delay of its own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,7 +59,7 @@ impl Delays {
             (ObjectKind::Type, Change::Create | Change::Alter) => Ddl::CreateType,
             (ObjectKind::Type, Change::Drop) => Ddl::DropType,
         };
-        u64::try_from(self.0[ddl as usize].as_millis()).unwrap_or(u64::MAX / 2)
+        saturated::<u64>(self.0[ddl as usize].as_millis()).min(u64::MAX / 2)
     }
 }
 

@@ -3,16 +3,16 @@
 use keyspaces_cql::{TableDefinition, TableOptions};
 use serde_json::Value;
 
-use super::catalogue::Entry;
+use super::catalogue::CatalogueEntry;
 use super::store::definition_of;
 use crate::names::system_tables::SystemTable;
 use crate::names::{Names, SchemaObject};
-use crate::upstream::{Failed, InternalConnection};
+use crate::upstream::{InternalConnection, InternalRequestError};
 
 /// A table as it is shown.
 #[derive(Clone, Debug)]
 pub(crate) struct DescribedTable {
-    pub(crate) entry: Entry,
+    pub(crate) entry: CatalogueEntry,
     /// Its columns are those that are shown, which include those that are being added.
     pub(crate) definition: TableDefinition,
     /// The earliest moment to which it can be restored, in milliseconds since 1970.
@@ -26,7 +26,7 @@ pub(super) async fn table(
     names: &Names,
     table: &SchemaObject,
     options: &TableOptions,
-) -> Result<Option<TableDefinition>, Failed> {
+) -> Result<Option<TableDefinition>, InternalRequestError> {
     let statement = format!(
         "SELECT JSON column_name, type, kind, position, clustering_order FROM {} WHERE keyspace_name = ? AND table_name = ?",
         mcs(names, "columns")
@@ -40,7 +40,7 @@ pub(super) async fn user_type(
     connection: &InternalConnection,
     names: &Names,
     user_type: &SchemaObject,
-) -> Result<Option<Value>, Failed> {
+) -> Result<Option<Value>, InternalRequestError> {
     let statement = format!("SELECT JSON * FROM {} WHERE keyspace_name = ? AND type_name = ?", mcs(names, "types"));
     let mut rows = connection.select(&statement, &[&user_type.keyspace, &user_type.name]).await?;
     Ok(rows.pop())

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use keyspaces_cql::{Encryption, Statement};
 use tokio::sync::MutexGuard;
 
-use super::catalogue::{Changing, Entry, Pending, RowsOf, Status};
+use super::catalogue::{CatalogueEntry, ChangeInProgress, ObjectStatus, Pending, PointInTimeRows};
 use super::definition::schema_change;
 use super::plan::{self, CurrentSchema};
 use super::refused::Refused;
-use super::restore::{RestoreContext, Restored};
-use super::user_types::Uses;
+use super::restore::{RestoreContext, RestoredDefinition};
+use super::user_types::TypeUses;
 use super::{Change, Definition, Schema, possible};
 use crate::names::{ObjectKind, SchemaObject};
 use crate::protocol::metadata::{is_schema_change, restored};
 use crate::protocol::{Frame, leaves_open};
-use crate::upstream::Failed;
+use crate::upstream::InternalRequestError;
 
 /// Exclusive access to a schema, which every change of it needs.
 pub(super) struct Exclusive<'a> {
@@ -68,7 +68,7 @@ impl Exclusive<'_> {
             },
         };
         if is_done {
-            self.begin(definition, Entry { pending: None, ..after }, now).await?;
+            self.begin(definition, CatalogueEntry { pending: None, ..after }, now).await?;
             return match answer {
                 Ok(answer) if is_schema_change(&answer) => Ok(answer),
                 _ => Ok(schema_change(*change, object)),
@@ -82,14 +82,18 @@ impl Exclusive<'_> {
     }
 
     /// What Cassandra has of the object of a definition.
-    async fn current(&self, definition: &Definition, before: Option<&Entry>) -> Result<CurrentSchema, Failed> {
+    async fn current(
+        &self,
+        definition: &Definition,
+        before: Option<&CatalogueEntry>,
+    ) -> Result<CurrentSchema, InternalRequestError> {
         let Definition { change, object, types, .. } = definition;
         let mut current = CurrentSchema::default();
         if let (ObjectKind::Table, Change::Alter, Some(before)) = (object.kind, change, before) {
             current.table = self.schema.store().table(object, &before.options).await?;
         }
         if !types.is_empty() {
-            current.uses = Uses::read(&self.schema.connection, &self.schema.names, &object.keyspace).await?;
+            current.uses = TypeUses::read(&self.schema.connection, &self.schema.names, &object.keyspace).await?;
         }
         Ok(current)
     }
@@ -98,19 +102,25 @@ impl Exclusive<'_> {
     async fn execute(&self, definition: &Definition) -> Result<Frame, Refused> {
         let Definition { change, object, text, .. } = definition;
         let Some(text) = text else { return Ok(schema_change(*change, object)) };
-        let answer = self.schema.connection.call(text, &[]).await.map_err(Failed::from)?;
-        restored(answer, &*self.schema.names).map_err(|error| Failed::Unreadable(error.to_string()).into())
+        let answer = self.schema.connection.call(text, &[]).await.map_err(InternalRequestError::from)?;
+        restored(answer, &*self.schema.names)
+            .map_err(|error| InternalRequestError::Unreadable(error.to_string()).into())
     }
 
     /// Shows that a change has begun.
-    async fn begin(&self, definition: &Definition, after: Entry, now: u64) -> Result<(), Failed> {
+    async fn begin(
+        &self,
+        definition: &Definition,
+        after: CatalogueEntry,
+        now: u64,
+    ) -> Result<(), InternalRequestError> {
         let Definition { change, object, .. } = definition;
         let store = self.schema.store();
         let mut changes = vec![(object.clone(), after.clone())];
         if object.kind == ObjectKind::Keyspace && *change == Change::Drop {
             let catalogue = self.schema.catalogue();
             changes.extend(catalogue.within(&object.keyspace).map(|(within, before)| {
-                (within.clone(), Entry { status: after.status, due: after.due, ..before.clone() })
+                (within.clone(), CatalogueEntry { status: after.status, due: after.due, ..before.clone() })
             }));
         }
         let mirror = self.schema.mirror();
@@ -141,22 +151,23 @@ impl Exclusive<'_> {
     }
 
     /// Shows which tables and types use the user-defined types of a keyspace, if it has any.
-    pub(super) async fn show_uses(&self, keyspace: &str) -> Result<(), Failed> {
+    pub(super) async fn show_uses(&self, keyspace: &str) -> Result<(), InternalRequestError> {
         let types: Vec<String> = {
             let catalogue = self.schema.catalogue();
             let within = catalogue.within(keyspace);
-            let types = within.filter(|(object, of)| object.kind == ObjectKind::Type && of.status != Status::Deleting);
+            let types =
+                within.filter(|(object, of)| object.kind == ObjectKind::Type && of.status != ObjectStatus::Deleting);
             types.map(|(object, _)| object.name.clone()).collect()
         };
         if types.is_empty() {
             return Ok(());
         }
-        let uses = Uses::read(&self.schema.connection, &self.schema.names, keyspace).await?;
+        let uses = TypeUses::read(&self.schema.connection, &self.schema.names, keyspace).await?;
         self.schema.mirror().show_uses(keyspace, &types, &uses).await
     }
 
     /// Applies the changes that are due. Gives whether a definition was finished for which Cassandra had been away.
-    pub(super) async fn settle(&self) -> Result<bool, Failed> {
+    pub(super) async fn settle(&self) -> Result<bool, InternalRequestError> {
         let now = self.schema.clock.millis();
         let due = self.schema.catalogue().due(now);
         let (store, mirror) = (self.schema.store(), self.schema.mirror());
@@ -179,7 +190,7 @@ impl Exclusive<'_> {
                 self.schema.recovery.record(&store, &object, &entry, now).await?;
                 self.schema.set(&object, Some(entry.clone()));
             }
-            if entry.status == Status::Deleting {
+            if entry.status == ObjectStatus::Deleting {
                 mirror.hide(&object).await?;
                 store.forget(&object).await?;
                 self.schema.set(&object, None);
@@ -188,7 +199,7 @@ impl Exclusive<'_> {
             if !self.schema.recovery.can_be_restored(&object, &entry) {
                 continue;
             }
-            let gets_a_region = matches!(entry.changing, Some(Changing::Region(_)));
+            let gets_a_region = matches!(entry.changing, Some(ChangeInProgress::Region(_)));
             let settled = self.with_its_key(entry.settled());
             // All of it: a gateway may have ended after the definition and before it was shown.
             mirror.show(&object, &settled).await?;
@@ -212,10 +223,10 @@ impl Exclusive<'_> {
     }
 
     /// A table whose key the service may not use is inaccessible.
-    fn with_its_key(&self, entry: Entry) -> Entry {
+    fn with_its_key(&self, entry: CatalogueEntry) -> CatalogueEntry {
         match &entry.options.encryption {
             Some(Encryption::CustomerManagedKey(key)) if self.schema.settings.inaccessible_keys.contains(key) => {
-                Entry { status: Status::Inaccessible, ..entry }
+                CatalogueEntry { status: ObjectStatus::Inaccessible, ..entry }
             }
             _ => entry,
         }
@@ -225,14 +236,14 @@ impl Exclusive<'_> {
     pub(super) async fn end_restore(
         &self,
         table: &SchemaObject,
-        entry: &Entry,
-        rows_of: &RowsOf,
-        restored: Result<(), Failed>,
-    ) -> Result<(), Failed> {
+        entry: &CatalogueEntry,
+        rows_of: &PointInTimeRows,
+        restored: Result<(), InternalRequestError>,
+    ) -> Result<(), InternalRequestError> {
         let store = self.schema.store();
         match restored {
             Ok(()) => {
-                let restored = Entry { rows_of: None, ..entry.clone() };
+                let restored = CatalogueEntry { rows_of: None, ..entry.clone() };
                 store.save(table, &restored).await?;
                 self.schema.set(table, Some(restored.clone()));
                 // If this fails, it is done when the table is due.
@@ -257,7 +268,11 @@ impl Exclusive<'_> {
     }
 
     /// What a RESTORE TABLE makes, with its CREATE TABLE in the place of the definition; nothing for any other definition.
-    async fn restored(&self, definition: &Definition, now: u64) -> Result<Option<(Definition, Restored)>, Refused> {
+    async fn restored(
+        &self,
+        definition: &Definition,
+        now: u64,
+    ) -> Result<Option<(Definition, RestoredDefinition)>, Refused> {
         let (Statement::RestoreTable(restore), Some(source)) = (&definition.statement, &definition.source) else {
             return Ok(None);
         };

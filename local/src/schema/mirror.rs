@@ -6,13 +6,13 @@ use chrono::{DateTime, SecondsFormat};
 use keyspaces_cql::{CapacityMode, Cdc, Encryption, PointInTimeRecovery, StreamTags, TableOptions};
 use serde_json::{Map, Value, json};
 
-use super::catalogue::{Changing, Entry, Status};
-use super::user_types::Uses;
-use super::{Change, restore};
+use super::catalogue::{CatalogueEntry, ChangeInProgress, ObjectStatus, restore_point};
+use super::user_types::TypeUses;
+use super::{Change, arn_of};
 use crate::names::system_tables::{self, SystemTable};
 use crate::names::{Names, ObjectKind, SchemaObject};
 use crate::recovery::{RowHistory, WINDOW};
-use crate::upstream::{Failed, InternalConnection};
+use crate::upstream::{InternalConnection, InternalRequestError};
 
 /// Writes the system tables of an instance.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ const KEYSPACES: [(&str, &str); 2] = [("system_schema", "keyspaces"), ("system_s
 
 impl Mirror<'_> {
     /// Shows an object as it is now.
-    pub(super) async fn show(&self, object: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
+    pub(super) async fn show(&self, object: &SchemaObject, entry: &CatalogueEntry) -> Result<(), InternalRequestError> {
         match object.kind {
             ObjectKind::Keyspace => self.show_keyspace(&object.keyspace, entry).await,
             ObjectKind::Table => self.show_table(object, entry).await,
@@ -52,7 +52,11 @@ impl Mirror<'_> {
     }
 
     /// Shows the status of a table or a type that is shown already.
-    pub(super) async fn show_status(&self, object: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
+    pub(super) async fn show_status(
+        &self,
+        object: &SchemaObject,
+        entry: &CatalogueEntry,
+    ) -> Result<(), InternalRequestError> {
         let (table, key) = match object.kind {
             ObjectKind::Keyspace => return Ok(()),
             ObjectKind::Table => ("tables", "table_name"),
@@ -67,7 +71,12 @@ impl Mirror<'_> {
     }
 
     /// Shows which tables and types use these types of a keyspace, and how deep they are nested.
-    pub(super) async fn show_uses(&self, keyspace: &str, types: &[String], uses: &Uses) -> Result<(), Failed> {
+    pub(super) async fn show_uses(
+        &self,
+        keyspace: &str,
+        types: &[String],
+        uses: &TypeUses,
+    ) -> Result<(), InternalRequestError> {
         let rows = types.iter().map(|name| {
             json!({
                 "keyspace_name": keyspace, "type_name": name, "max_nesting_depth": uses.depth(name),
@@ -79,7 +88,7 @@ impl Mirror<'_> {
     }
 
     /// The Regions that a keyspace is shown to be in, if in several.
-    async fn regions(&self, keyspace: &str) -> Result<Vec<String>, Failed> {
+    async fn regions(&self, keyspace: &str) -> Result<Vec<String>, InternalRequestError> {
         let of = self.table("system_multiregion_info", "keyspaces");
         let rows = self
             .connection
@@ -89,7 +98,7 @@ impl Mirror<'_> {
     }
 
     /// Deletes the rows of an object.
-    pub(super) async fn hide(&self, object: &SchemaObject) -> Result<(), Failed> {
+    pub(super) async fn hide(&self, object: &SchemaObject) -> Result<(), InternalRequestError> {
         let (places, key): (&[_], _) = match object.kind {
             ObjectKind::Keyspace => (&[KEYSPACES.as_slice(), &TABLES, &TYPES].concat(), None),
             ObjectKind::Table => (&TABLES, Some("table_name")),
@@ -100,7 +109,7 @@ impl Mirror<'_> {
     }
 
     /// Shows the system keyspaces, which `system_schema` lists as well.
-    pub(super) async fn show_system(&self) -> Result<(), Failed> {
+    pub(super) async fn show_system(&self) -> Result<(), InternalRequestError> {
         for keyspace in system_tables::KEYSPACES {
             self.connection.insert(&self.table("system_schema", "keyspaces"), &keyspace_row(keyspace, &[])).await?;
         }
@@ -123,14 +132,14 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    async fn show_keyspace(&self, keyspace: &str, entry: &Entry) -> Result<(), Failed> {
+    async fn show_keyspace(&self, keyspace: &str, entry: &CatalogueEntry) -> Result<(), InternalRequestError> {
         for (in_keyspace, name) in KEYSPACES {
             self.connection.insert(&self.table(in_keyspace, name), &keyspace_row(keyspace, &entry.regions)).await?;
         }
         for region in &entry.regions {
             // In mixed case, as in DG:keyspaces-multi-region-replica-status.
             let (status, progress) = match &entry.changing {
-                Some(Changing::Region(added)) if added == region => ("Creating", Some("0%")),
+                Some(ChangeInProgress::Region(added)) if added == region => ("Creating", Some("0%")),
                 _ if entry.due.is_some() => ("Updating", None),
                 _ => ("Active", None),
             };
@@ -142,7 +151,7 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    async fn show_table(&self, table: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
+    async fn show_table(&self, table: &SchemaObject, entry: &CatalogueEntry) -> Result<(), InternalRequestError> {
         let shown = self.custom_properties(table, entry);
         for row in self.cassandras("tables", "table_name", table).await? {
             let mut row = self.renamed(only(&row, TABLE_FIELDS), table);
@@ -162,7 +171,7 @@ impl Mirror<'_> {
         for keyspace in ["system_schema", "system_schema_mcs"] {
             self.connection.insert_all(&self.table(keyspace, "columns"), rows.iter().cloned()).await?;
         }
-        if let Some(scaling) = entry.options.auto_scaling.as_ref().filter(|_| entry.status == Status::Active) {
+        if let Some(scaling) = entry.options.auto_scaling.as_ref().filter(|_| entry.status == ObjectStatus::Active) {
             let row = json!({
                 "keyspace_name": table.keyspace,
                 "table_name": table.name,
@@ -179,9 +188,9 @@ impl Mirror<'_> {
     async fn show_replicas(
         &self,
         table: &SchemaObject,
-        entry: &Entry,
+        entry: &CatalogueEntry,
         shown: &Map<String, Value>,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), InternalRequestError> {
         for region in self.regions(&table.keyspace).await? {
             let mut properties = shown.clone();
             let replicas = entry.options.replica_capacity.as_ref();
@@ -195,7 +204,8 @@ impl Mirror<'_> {
                 "status": entry.status.word(), "custom_properties": properties,
             });
             self.connection.insert(&self.table("system_multiregion_info", "tables"), &row).await?;
-            if let Some(scaling) = entry.options.auto_scaling.as_ref().filter(|_| entry.status == Status::Active) {
+            if let Some(scaling) = entry.options.auto_scaling.as_ref().filter(|_| entry.status == ObjectStatus::Active)
+            {
                 let read = scaling.replicas.get(&region).copied().or(scaling.read);
                 let row = json!({
                     "keyspace_name": table.keyspace,
@@ -210,7 +220,7 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    async fn show_tags(&self, object: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
+    async fn show_tags(&self, object: &SchemaObject, entry: &CatalogueEntry) -> Result<(), InternalRequestError> {
         let (Some(tags), Some(resource)) = (&entry.options.tags, self.resource(object)) else { return Ok(()) };
         let (kind, name) = match object.kind {
             ObjectKind::Keyspace => ("keyspace", &object.keyspace),
@@ -224,7 +234,7 @@ impl Mirror<'_> {
     }
 
     /// The tags of a CDC stream are those of a resource of its own (DG:Tagging.Operations.view.stream).
-    async fn show_stream_tags(&self, table: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
+    async fn show_stream_tags(&self, table: &SchemaObject, entry: &CatalogueEntry) -> Result<(), InternalRequestError> {
         let Some(stream) = self.stream(table, entry) else { return Ok(()) };
         let Some(StreamTags::Own(tags)) = &entry.options.stream_tags else { return Ok(()) };
         let label = stream.rsplit('/').next().unwrap_or_default();
@@ -239,10 +249,10 @@ impl Mirror<'_> {
     pub(super) async fn add_to_history(
         &self,
         table: &SchemaObject,
-        entry: &Entry,
+        entry: &CatalogueEntry,
         change: Change,
         now: u64,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), InternalRequestError> {
         // The service's names of these events are not known.
         let event = match change {
             Change::Create => "CREATE",
@@ -258,7 +268,7 @@ impl Mirror<'_> {
     }
 
     /// Tags, scaling and replicas.
-    async fn hide_what_is_beside(&self, object: &SchemaObject) -> Result<(), Failed> {
+    async fn hide_what_is_beside(&self, object: &SchemaObject) -> Result<(), InternalRequestError> {
         let (places, key): (&[_], _) = match object.kind {
             ObjectKind::Keyspace => (&[("system_multiregion_info", "keyspaces")], None),
             ObjectKind::Table => (&BESIDE_TABLES, Some("table_name")),
@@ -271,7 +281,7 @@ impl Mirror<'_> {
     }
 
     /// Hides the tags of a resource, and of the streams of a table.
-    async fn hide_tags(&self, resource: &str) -> Result<(), Failed> {
+    async fn hide_tags(&self, resource: &str) -> Result<(), InternalRequestError> {
         let tags = self.table("system_schema_mcs", "tags");
         let streams = format!("{resource}/stream/");
         for row in self.connection.select(&format!("SELECT JSON resource_id FROM {tags}"), &[]).await? {
@@ -289,7 +299,7 @@ impl Mirror<'_> {
         places: &[(&'static str, &'static str)],
         key: Option<&str>,
         object: &SchemaObject,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), InternalRequestError> {
         for (keyspace, name) in places {
             let mut statement = format!("DELETE FROM {} WHERE keyspace_name = ?", self.table(keyspace, name));
             let mut values = vec![object.keyspace.as_str()];
@@ -304,10 +314,10 @@ impl Mirror<'_> {
 
     /// Its ARN, if it can have tags.
     fn resource(&self, object: &SchemaObject) -> Option<String> {
-        (object.kind != ObjectKind::Type).then(|| object.arn(self.region))
+        (object.kind != ObjectKind::Type).then(|| arn_of(object, self.region))
     }
 
-    async fn show_type(&self, user_type: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
+    async fn show_type(&self, user_type: &SchemaObject, entry: &CatalogueEntry) -> Result<(), InternalRequestError> {
         for row in self.cassandras("types", "type_name", user_type).await? {
             let mut row = self.renamed(only(&row, TYPE_FIELDS), user_type);
             self.connection.insert(&self.table("system_schema", "types"), &Value::Object(row.clone())).await?;
@@ -327,7 +337,7 @@ impl Mirror<'_> {
 
     /// The options that were given, the defaults of others (DG:cql.ddl.table), and those that the service adds
     /// (DG:keyspaces-enable-cdc-new-table, DG:restoretabletopointintime, DG:restoredeleted).
-    fn custom_properties(&self, table: &SchemaObject, entry: &Entry) -> Map<String, Value> {
+    fn custom_properties(&self, table: &SchemaObject, entry: &CatalogueEntry) -> Map<String, Value> {
         let defaults = TableOptions::default()
             .and(CapacityMode::default())
             .and(Encryption::default())
@@ -349,22 +359,27 @@ impl Mirror<'_> {
         }
         if let Some((history, now)) = self.history.filter(|_| entry.is_recoverable()) {
             let recovery = shown.entry("point_in_time_recovery".into()).or_default();
-            if entry.status == Status::Deleting {
-                recovery.insert("restorable_until_time".into(), restore::at(now + WINDOW).to_string());
+            if entry.status == ObjectStatus::Deleting {
+                recovery.insert("restorable_until_time".into(), restore_point(now + WINDOW).to_string());
             } else if let Some(earliest) = history.earliest(&entry.table_id(table), now) {
-                PointInTimeRecovery::show_earliest_restorable(&mut shown, restore::at(earliest));
+                PointInTimeRecovery::show_earliest_restorable(&mut shown, restore_point(earliest));
             }
         }
         shown.into_iter().map(|(name, settings)| (name, json!(settings))).collect()
     }
 
     /// The ARN of the latest CDC stream of a table, named for when it was turned on (DG:keyspaces-enable-cdc-new-table).
-    pub(super) fn stream(&self, table: &SchemaObject, entry: &Entry) -> Option<String> {
+    pub(super) fn stream(&self, table: &SchemaObject, entry: &CatalogueEntry) -> Option<String> {
         let since = DateTime::from_timestamp_millis(i64::try_from(entry.stream_since?).ok()?)?;
         Some(format!("{}/stream/{}", self.resource(table)?, since.format("%Y-%m-%dT%H:%M:%S%.3f")))
     }
 
-    async fn cassandras(&self, table: &str, key: &str, object: &SchemaObject) -> Result<Vec<Value>, Failed> {
+    async fn cassandras(
+        &self,
+        table: &str,
+        key: &str,
+        object: &SchemaObject,
+    ) -> Result<Vec<Value>, InternalRequestError> {
         let statement = format!("SELECT JSON * FROM system_schema.{table} WHERE keyspace_name = ? AND {key} = ?");
         self.connection.select(&statement, &[&self.names.keyspace(&object.keyspace), &object.name]).await
     }

@@ -19,46 +19,48 @@ mod regions;
 mod restore;
 mod state;
 mod store;
+mod unusable;
 mod user_types;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLockReadGuard};
 
 use keyspaces_cql::{CapacityMode, TableOptions};
 use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
 
 use crate::clock::{Clock, millis};
+use crate::lock::{self, RwLock};
 #[cfg(test)]
 use crate::names::TableId;
 use crate::names::{Names, ObjectKind, SchemaObject, system_tables};
 use crate::protocol::{Frame, Refusal, error_code};
 use crate::recovery::RowHistory;
 use crate::topology::Topology;
-use crate::upstream::{Failed, InternalConnection};
-pub(crate) use arn::Resource;
+use crate::upstream::{InternalConnection, InternalRequestError};
+pub(crate) use arn::{Resource, arn_of};
 use catalogue::Catalogue;
-pub(crate) use catalogue::{Entry, Features, Status};
+pub(crate) use catalogue::{CatalogueEntry, Features, ObjectStatus};
 pub(crate) use definition::{Change, Definition};
 pub use delays::Ddl;
 pub(crate) use delays::Delays;
 pub(crate) use described::DescribedTable;
 use exclusive::Exclusive;
 use mirror::Mirror;
-use recovery::Recovery;
+use recovery::TableRecovery;
 pub(crate) use refused::{Cause, Refused, being};
-use store::Store;
-pub(crate) use store::Unusable;
+use store::SchemaStore;
+pub(crate) use unusable::CassandraUnusable;
 
 /// The schema of one instance.
 #[derive(Debug)]
 pub(crate) struct Schema {
     names: Arc<Names>,
     connection: InternalConnection,
-    recovery: Recovery,
+    recovery: TableRecovery,
     data_center: String,
-    settings: Settings,
+    settings: SchemaSettings,
     clock: Now,
     catalogue: RwLock<Catalogue>,
     next_due: AtomicU64,
@@ -69,12 +71,12 @@ pub(crate) struct Schema {
     /// Whether no further restore is to be begun.
     is_closing: AtomicBool,
     /// The nodes that the system tables show.
-    topology: std::sync::Mutex<Topology>,
+    topology: lock::Mutex<Topology>,
 }
 
 /// The settings of an instance.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct SchemaSettings {
     pub(crate) delays: Delays,
     /// The Region that it stands for.
     pub(crate) region: String,
@@ -95,8 +97,8 @@ impl Schema {
         connection: &InternalConnection,
         names: &Names,
         topology: &Topology,
-    ) -> Result<String, Unusable> {
-        Store { connection, names }.prepare(topology).await
+    ) -> Result<String, CassandraUnusable> {
+        SchemaStore { connection, names }.prepare(topology).await
     }
 
     /// Loads the schema of an instance from Cassandra, which was [prepared](Self::prepare) for it.
@@ -105,15 +107,16 @@ impl Schema {
         names: Arc<Names>,
         data_center: String,
         topology: &Topology,
-        settings: Settings,
+        settings: SchemaSettings,
         clock: Clock,
         history: Box<dyn RowHistory>,
-    ) -> Result<Self, Unusable> {
+    ) -> Result<Self, CassandraUnusable> {
         let clock = Now(clock);
-        let catalogue = Store { connection: &connection, names: &names }.load(clock.millis(), &settings.region).await?;
+        let catalogue =
+            SchemaStore { connection: &connection, names: &names }.load(clock.millis(), &settings.region).await?;
         let schema = Self {
             names,
-            recovery: Recovery::new(history),
+            recovery: TableRecovery::new(history),
             data_center,
             settings,
             clock,
@@ -122,7 +125,7 @@ impl Schema {
             turn: Mutex::new(()),
             rows_wanted: Notify::new(),
             is_closing: AtomicBool::new(false),
-            topology: std::sync::Mutex::new(topology.clone()),
+            topology: lock::Mutex::new(topology.clone()),
             connection,
         };
         schema.resume().await?;
@@ -130,13 +133,13 @@ impl Schema {
     }
 
     /// Resumes the histories of the tables, and finishes what the last gateway left undone.
-    async fn resume(&self) -> Result<(), Failed> {
+    async fn resume(&self) -> Result<(), InternalRequestError> {
         let (store, now) = (self.store(), self.clock.millis());
         store.definitions().forget_expired(now).await?;
         let tables: Vec<_> = {
             let catalogue = self.catalogue();
             let tables = catalogue.all().filter(|(object, entry)| {
-                object.kind == ObjectKind::Table && (entry.is_recoverable() || entry.status == Status::Updating)
+                object.kind == ObjectKind::Table && (entry.is_recoverable() || entry.status == ObjectStatus::Updating)
             });
             tables.map(|(object, entry)| (object.clone(), entry.clone())).collect()
         };
@@ -161,20 +164,20 @@ impl Schema {
 
     /// The nodes that the system tables show.
     pub(crate) fn topology(&self) -> Topology {
-        self.topology.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.topology.lock().clone()
     }
 
     /// Changes the nodes that the system tables show.
-    pub(crate) async fn show_topology(&self, topology: &Topology) -> Result<(), Failed> {
+    pub(crate) async fn show_topology(&self, topology: &Topology) -> Result<(), InternalRequestError> {
         let _exclusive = self.exclusive().await;
         self.store().write_topology(topology).await?;
-        *self.topology.lock().unwrap_or_else(PoisonError::into_inner) = topology.clone();
+        *self.topology.lock() = topology.clone();
         Ok(())
     }
 
     /// Whether an object exists, ready or not yet. One that is being dropped does not.
     pub(crate) fn has(&self, object: &SchemaObject) -> bool {
-        self.entry(object).is_some_and(|entry| entry.status != Status::Deleting)
+        self.entry(object).is_some_and(|entry| entry.status != ObjectStatus::Deleting)
     }
 
     /// Whether a keyspace can be used; otherwise the service's refusal.
@@ -190,7 +193,7 @@ impl Schema {
         let there = if system_tables::is_system(&table.keyspace) {
             system_tables::find(&table.keyspace, &table.name).map(|_| Features::default())
         } else {
-            self.entry(table).filter(Entry::is_usable).map(|entry| entry.features())
+            self.entry(table).filter(CatalogueEntry::is_usable).map(|entry| entry.features())
         };
         let there = there.ok_or_else(|| unconfigured(table))?;
         if needs.ttl && !there.ttl {
@@ -219,7 +222,7 @@ impl Schema {
 
     /// Applies the changes that are due. Call it before a statement reads the schema; it costs nothing if none is due. Gives
     /// whether a definition was finished for which Cassandra had been away.
-    pub(crate) async fn settle(&self) -> Result<bool, Failed> {
+    pub(crate) async fn settle(&self) -> Result<bool, InternalRequestError> {
         if self.next_due.load(Ordering::Acquire) > self.clock.millis() {
             return Ok(false);
         }
@@ -246,7 +249,7 @@ impl Schema {
     }
 
     /// Drops everything that this instance has in Cassandra.
-    pub(crate) async fn drop_everything(&self) -> Result<(), Failed> {
+    pub(crate) async fn drop_everything(&self) -> Result<(), InternalRequestError> {
         let _exclusive = self.exclusive().await;
         self.store().drop_everything().await
     }
@@ -265,9 +268,9 @@ impl Schema {
 
     /// Shows since when tables can be restored, where that has moved: with time, or because older entries were forgotten.
     /// Call it before the system tables are read.
-    pub(crate) async fn show_earliest(&self) -> Result<(), Failed> {
+    pub(crate) async fn show_earliest(&self) -> Result<(), InternalRequestError> {
         let now = self.clock.millis();
-        let moved = |table: &SchemaObject, entry: &Entry| self.recovery.moved_earliest(table, entry, now);
+        let moved = |table: &SchemaObject, entry: &CatalogueEntry| self.recovery.moved_earliest(table, entry, now);
         if !self.catalogue().all().any(|(table, entry)| moved(table, entry).is_some()) {
             return Ok(());
         }
@@ -285,16 +288,17 @@ impl Schema {
     }
 
     /// The entry of an object that is shown: a keyspace that is being created is not.
-    pub(crate) fn shown(&self, object: &SchemaObject) -> Option<Entry> {
-        let is_shown = |entry: &Entry| object.kind != ObjectKind::Keyspace || entry.status != Status::Creating;
+    pub(crate) fn shown(&self, object: &SchemaObject) -> Option<CatalogueEntry> {
+        let is_shown =
+            |entry: &CatalogueEntry| object.kind != ObjectKind::Keyspace || entry.status != ObjectStatus::Creating;
         self.entry(object).filter(is_shown)
     }
 
     /// The keyspaces that are shown, by their names.
-    pub(crate) fn shown_keyspaces(&self) -> Vec<(SchemaObject, Entry)> {
+    pub(crate) fn shown_keyspaces(&self) -> Vec<(SchemaObject, CatalogueEntry)> {
         let catalogue = self.catalogue();
         let keyspaces = catalogue.all().filter(|(object, _)| object.kind == ObjectKind::Keyspace);
-        let shown = keyspaces.filter(|(_, entry)| entry.status != Status::Creating);
+        let shown = keyspaces.filter(|(_, entry)| entry.status != ObjectStatus::Creating);
         shown.map(|(object, entry)| (object.clone(), entry.clone())).collect()
     }
 
@@ -306,7 +310,7 @@ impl Schema {
     }
 
     /// A table as the system tables show it; nothing if there is none of this name.
-    pub(crate) async fn described(&self, table: &SchemaObject) -> Result<Option<DescribedTable>, Failed> {
+    pub(crate) async fn described(&self, table: &SchemaObject) -> Result<Option<DescribedTable>, InternalRequestError> {
         let Some(entry) = self.shown(table) else { return Ok(None) };
         let Some(definition) = described::table(&self.connection, &self.names, table, &entry.options).await? else {
             return Ok(None);
@@ -317,7 +321,7 @@ impl Schema {
     }
 
     /// The row of a type in `system_schema_mcs.types`.
-    pub(crate) async fn described_type(&self, user_type: &SchemaObject) -> Result<Option<Value>, Failed> {
+    pub(crate) async fn described_type(&self, user_type: &SchemaObject) -> Result<Option<Value>, InternalRequestError> {
         described::user_type(&self.connection, &self.names, user_type).await
     }
 
@@ -340,7 +344,7 @@ impl Schema {
     #[cfg(test)]
     pub(crate) fn assume_exists(&self, objects: impl IntoIterator<Item = SchemaObject>) {
         for object in objects {
-            self.set(&object, Some(Entry::default()));
+            self.set(&object, Some(CatalogueEntry::default()));
         }
     }
 
@@ -364,20 +368,20 @@ impl Schema {
         Exclusive { schema: self, _turn: self.turn.lock().await }
     }
 
-    fn store(&self) -> Store<'_> {
-        Store { connection: &self.connection, names: &self.names }
+    fn store(&self) -> SchemaStore<'_> {
+        SchemaStore { connection: &self.connection, names: &self.names }
     }
 
     fn catalogue(&self) -> RwLockReadGuard<'_, Catalogue> {
-        self.catalogue.read().unwrap_or_else(PoisonError::into_inner)
+        self.catalogue.read()
     }
 
-    fn entry(&self, object: &SchemaObject) -> Option<Entry> {
+    fn entry(&self, object: &SchemaObject) -> Option<CatalogueEntry> {
         self.catalogue().get(object)
     }
 
-    fn set(&self, object: &SchemaObject, entry: Option<Entry>) {
-        let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
+    fn set(&self, object: &SchemaObject, entry: Option<CatalogueEntry>) {
+        let mut catalogue = self.catalogue.write();
         match entry {
             Some(entry) => catalogue.set(object.clone(), entry),
             None => catalogue.remove(object),

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use keyspaces_cql::statement::{self, AlterKeyspaceChange, CreateKeyspace};
 use keyspaces_cql::{
-    CapacityMode, CapacityScaling, Cdc, Encryption, PropertyError, PropertyProblem, Replication, Statement, StreamTags,
-    TableChange, TableDefinition, TableError, TableOptions, TableProblem, TableProperty, Tags, rules,
+    CapacityMode, CapacityScaling, Cdc, Encryption, Replication, Statement, StreamTags, TableChange, TableDefinition,
+    TableOptions, TableProperty, Tags, rules,
 };
 
-use super::catalogue::{Catalogue, Changing, Entry, Status};
+use super::catalogue::{Catalogue, CatalogueEntry, ChangeInProgress, ObjectStatus};
+use super::quotas::{self, DAY, HOUR};
 use super::refused::Refused;
-use super::restore::Restored;
-use super::user_types::Uses;
-use super::{Change, Definition, quotas, regions};
+use super::restore::RestoredDefinition;
+use super::user_types::TypeUses;
+use super::{Change, Definition, regions};
 use crate::names::{ObjectKind, SchemaObject};
 use crate::protocol::{not_emulated, refused_by};
 
@@ -28,18 +29,15 @@ const MAX_ACCOUNT_UNITS: u64 = 80_000;
 /// How often capacity may be lowered in a day at any time (DG:quotas); beyond that, once in an hour.
 const DECREASES_AT_ANY_TIME: usize = 4;
 
-pub(super) const HOUR: u64 = 3_600_000;
-pub(super) const DAY: u64 = 24 * HOUR;
-
 /// What Cassandra has of the object of a definition.
 #[derive(Debug, Default)]
 pub(super) struct CurrentSchema {
     /// The table that is altered.
     pub(super) table: Option<TableDefinition>,
     /// The uses of types, if the definition names some.
-    pub(super) uses: Uses,
+    pub(super) uses: TypeUses,
     /// The table that is restored.
-    pub(super) restored: Option<Restored>,
+    pub(super) restored: Option<RestoredDefinition>,
 }
 
 /// The entry of the object once the definition has begun; the caller sets `due`. `region` is the one that the instance
@@ -50,13 +48,13 @@ pub(super) fn planned(
     current: CurrentSchema,
     now: u64,
     region: &str,
-) -> Result<Entry, Refused> {
+) -> Result<CatalogueEntry, Refused> {
     let Definition { change, object, statement, .. } = definition;
     if catalogue.under_way() >= MAX_UNDER_WAY {
         return Err(Refused::quota(format!("{MAX_UNDER_WAY} definitions are under way (DG:quotas)")));
     }
     let mut entry = catalogue.get(object).unwrap_or_default();
-    let was_inaccessible = entry.status == Status::Inaccessible;
+    let was_inaccessible = entry.status == ObjectStatus::Inaccessible;
     match change {
         Change::Create | Change::Restore => {
             if catalogue.all().filter(|(there, _)| there.kind == object.kind).count() >= MAX_OF_A_KIND {
@@ -65,19 +63,19 @@ pub(super) fn planned(
                     object.kind.word()
                 )));
             }
-            entry = Entry { status: Status::Creating, created: now, ..Entry::default() };
+            entry = CatalogueEntry { status: ObjectStatus::Creating, created: now, ..CatalogueEntry::default() };
         }
-        Change::Alter => entry.status = Status::Updating,
-        Change::Drop => entry.status = Status::Deleting,
+        Change::Alter => entry.status = ObjectStatus::Updating,
+        Change::Drop => entry.status = ObjectStatus::Deleting,
     }
     quotas::of_types(object, &definition.types, &current.uses)?;
-    if let Some(Restored { options, rows_of }) = current.restored {
-        if catalogue.all().filter(|(_, there)| there.status == Status::Restoring).count() >= MAX_RESTORES {
+    if let Some(RestoredDefinition { options, rows_of }) = current.restored {
+        if catalogue.all().filter(|(_, there)| there.status == ObjectStatus::Restoring).count() >= MAX_RESTORES {
             return Err(Refused::quota(format!("{MAX_RESTORES} tables are being restored (DG:quotas)")));
         }
         // Later than the source, even where both have the same name.
         entry.created = now.max(rows_of.source.created + 1);
-        entry.status = Status::Restoring;
+        entry.status = ObjectStatus::Restoring;
         (entry.options, entry.rows_of) = (options, Some(Arc::new(rows_of)));
         capacity(catalogue, definition, None, &mut entry, now)?;
     }
@@ -91,7 +89,7 @@ pub(super) fn planned(
             }
         },
         Statement::CreateTable(create) => {
-            let mut options = create.definition().map_err(no_table)?.options;
+            let mut options = create.definition().map_err(Refused::from)?.options;
             options.ignored.clear();
             // Always on in a table of several Regions (DG:multiRegion-replication_how-it-works).
             if catalogue.is_in_several_regions(object) {
@@ -106,12 +104,12 @@ pub(super) fn planned(
             let Some(mut table) = current.table else { return Err(Refused::not_found(object)) };
             let ttl = |of: &TableOptions| (of.ttl, of.default_time_to_live.unwrap_or_default());
             let had = ttl(&table.options);
-            for change in TableChange::read(alter).map_err(refused)? {
+            for change in TableChange::read(alter).map_err(Refused::from)? {
                 if let TableChange::AddColumns(columns) = &change {
                     let names = columns.as_slice().iter().map(|column| column.name.text.clone());
-                    entry.changing = Some(Changing::Columns(names.collect()));
+                    entry.changing = Some(ChangeInProgress::Columns(names.collect()));
                 }
-                table = table.changed(&change).map_err(no_table)?;
+                table = table.changed(&change).map_err(Refused::from)?;
             }
             if ttl(&table.options) != had && catalogue.is_in_several_regions(object) {
                 return Err(Refused::impossible(format!(
@@ -125,7 +123,7 @@ pub(super) fn planned(
             key(catalogue, object, &entry)?;
             stream(&mut entry, &before, now);
             if was_inaccessible {
-                entry.changing = Some(Changing::Key);
+                entry.changing = Some(ChangeInProgress::Key);
             }
             capacity(catalogue, definition, Some(&before), &mut entry, now)?;
             quotas::of_keys(&mut entry, &before, now)?;
@@ -135,7 +133,7 @@ pub(super) fn planned(
     Ok(entry)
 }
 
-fn key(catalogue: &Catalogue, table: &SchemaObject, entry: &Entry) -> Result<(), Refused> {
+fn key(catalogue: &Catalogue, table: &SchemaObject, entry: &CatalogueEntry) -> Result<(), Refused> {
     if matches!(entry.options.encryption, Some(Encryption::CustomerManagedKey(_)))
         && catalogue.is_in_several_regions(table)
     {
@@ -152,7 +150,7 @@ fn capacity(
     catalogue: &Catalogue,
     definition: &Definition,
     before: Option<&TableOptions>,
-    entry: &mut Entry,
+    entry: &mut CatalogueEntry,
     now: u64,
 ) -> Result<(), Refused> {
     let most = most_units(&entry.options);
@@ -214,13 +212,13 @@ fn capacity(
 /// Adds a Region, if all tables are ready for it (DG:keyspaces-multi-region-add-replica).
 fn add_region(
     catalogue: &Catalogue,
-    entry: &mut Entry,
+    entry: &mut CatalogueEntry,
     keyspace: &str,
     options: &[statement::WithOption],
     home: &str,
 ) -> Result<(), Refused> {
     let Some(replication) = statement::option(options, "replication") else { return Ok(()) };
-    let Replication::MultiRegion(regions) = Replication::read(&replication.value).map_err(refused)? else {
+    let Replication::MultiRegion(regions) = Replication::read(&replication.value).map_err(Refused::from)? else {
         return Err(not_emulated("going back to a single Region").into());
     };
     regions::check(&regions, home)?;
@@ -249,16 +247,16 @@ fn add_region(
             )));
         }
     }
-    entry.changing = added.into_iter().find(|region| *region != home).cloned().map(Changing::Region);
+    entry.changing = added.into_iter().find(|region| *region != home).cloned().map(ChangeInProgress::Region);
     entry.regions = regions.into_iter().collect();
     Ok(())
 }
 
 /// Sets the change of a CDC stream that is turned on or off.
-fn stream(entry: &mut Entry, before: &TableOptions, now: u64) {
+fn stream(entry: &mut CatalogueEntry, before: &TableOptions, now: u64) {
     let is_on = |options: &TableOptions| matches!(options.cdc, Some(Cdc::On(_)));
     if is_on(&entry.options) != is_on(before) {
-        entry.changing = Some(Changing::Stream);
+        entry.changing = Some(ChangeInProgress::Stream);
         entry.stream_since = if is_on(&entry.options) { Some(now) } else { entry.stream_since };
         if entry.options.stream_tags == Some(StreamTags::OfTable) {
             let tags = entry.options.tags.clone().unwrap_or_default();
@@ -286,7 +284,7 @@ fn most_units(options: &TableOptions) -> u32 {
 }
 
 /// Whether a definition only gives a table another key.
-pub(super) fn gives_another_key(definition: &Definition, table: &Entry) -> bool {
+pub(super) fn gives_another_key(definition: &Definition, table: &CatalogueEntry) -> bool {
     let Statement::AlterTable(alter) = &definition.statement else { return false };
     let is_another = |change: &TableChange| {
         let TableChange::Set(TableProperty::Encryption(key)) = change else { return false };
@@ -295,8 +293,8 @@ pub(super) fn gives_another_key(definition: &Definition, table: &Entry) -> bool 
     TableChange::read(alter).is_ok_and(|changes| changes.iter().all(is_another))
 }
 
-fn of_keyspace(entry: &mut Entry, create: &CreateKeyspace, home: &str) -> Result<(), Refused> {
-    let definition = create.definition().map_err(refused)?;
+fn of_keyspace(entry: &mut CatalogueEntry, create: &CreateKeyspace, home: &str) -> Result<(), Refused> {
+    let definition = create.definition().map_err(Refused::from)?;
     if let Replication::MultiRegion(regions) = definition.replication {
         regions::check(&regions, home)?;
         entry.regions = regions.into_iter().collect();
@@ -307,28 +305,16 @@ fn of_keyspace(entry: &mut Entry, create: &CreateKeyspace, home: &str) -> Result
     Ok(())
 }
 
-fn change_tags(entry: &mut Entry, change: impl FnOnce(&mut Tags, Tags), term: &statement::Term) -> Result<(), Refused> {
+fn change_tags(
+    entry: &mut CatalogueEntry,
+    change: impl FnOnce(&mut Tags, Tags),
+    term: &statement::Term,
+) -> Result<(), Refused> {
     let mut options = (*entry.options).clone();
-    change(options.tags.get_or_insert_default(), keyspaces_cql::read_dropped_tags(term).map_err(refused)?);
+    change(options.tags.get_or_insert_default(), keyspaces_cql::read_dropped_tags(term).map_err(Refused::from)?);
     if options.tags.as_ref().is_some_and(|tags| tags.len() > rules::MAX_TAGS_OF_RESOURCE) {
         return Err(refused_by(&rules::TAGS_OF_RESOURCE).into());
     }
     entry.options = Arc::new(options);
     Ok(())
-}
-
-pub(super) fn refused(error: PropertyError) -> Refused {
-    match error.problem {
-        PropertyProblem::Refused(rule) => refused_by(rule).into(),
-        PropertyProblem::Unknown(what) => not_emulated(what).into(),
-        other => not_emulated(format!("{other:?}")).into(),
-    }
-}
-
-pub(super) fn no_table(error: TableError) -> Refused {
-    match error.problem {
-        TableProblem::Refused(rule) => refused_by(rule).into(),
-        TableProblem::Unknown(what) => not_emulated(what).into(),
-        problem => Refused::impossible(problem),
-    }
 }

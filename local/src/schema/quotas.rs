@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use keyspaces_cql::{Encryption, TableOptions};
 
-use super::catalogue::Entry;
-use super::plan::{DAY, HOUR};
+use super::catalogue::CatalogueEntry;
 use super::refused::Refused;
-use super::user_types::Uses;
+use super::user_types::TypeUses;
 use crate::names::{ObjectKind, SchemaObject};
+
+/// In milliseconds.
+pub(super) const HOUR: u64 = 3_600_000;
+pub(super) const DAY: u64 = 24 * HOUR;
 
 /// How many tables may name a type.
 const MAX_TABLES_OF_A_TYPE: usize = 100;
@@ -20,7 +23,7 @@ const MAX_TYPE_LEVELS: usize = 8;
 const KEY_CHANGES_AT_ANY_TIME: usize = 4;
 
 /// Holds what names `types` to how many may, and to how many are inside each other.
-pub(super) fn of_types(object: &SchemaObject, types: &[SchemaObject], uses: &Uses) -> Result<(), Refused> {
+pub(super) fn of_types(object: &SchemaObject, types: &[SchemaObject], uses: &TypeUses) -> Result<(), Refused> {
     let named: BTreeSet<&SchemaObject> = types.iter().collect();
     if object.kind == ObjectKind::Type {
         let levels = 1 + named.iter().map(|named| uses.depth(&named.name)).max().unwrap_or_default();
@@ -48,7 +51,7 @@ pub(super) fn of_types(object: &SchemaObject, types: &[SchemaObject], uses: &Use
 
 /// Holds changes of a table's key to how often they may be, and counts this one. Back to a key of the service's own it goes
 /// at any time.
-pub(super) fn of_keys(entry: &mut Entry, before: &TableOptions, now: u64) -> Result<(), Refused> {
+pub(super) fn of_keys(entry: &mut CatalogueEntry, before: &TableOptions, now: u64) -> Result<(), Refused> {
     let key = |options: &TableOptions| options.encryption.clone().unwrap_or_default();
     let wanted = key(&entry.options);
     if wanted == key(before) {
@@ -113,14 +116,14 @@ mod tests {
     #[test]
     fn a_table_gets_four_other_keys_in_24_hours_and_one_more_after_six_quiet_ones() {
         let created = 10 * DAY + 5;
-        let mut table = Entry { created, ..Entry::default() };
+        let mut table = CatalogueEntry { created, ..CatalogueEntry::default() };
         let mut number = 0;
-        let mut change = |table: &mut Entry, to_own: bool, after: u64| {
+        let mut change = |table: &mut CatalogueEntry, to_own: bool, after: u64| {
             number += 1;
             let key =
                 if to_own { Encryption::AwsOwnedKey } else { Encryption::CustomerManagedKey(format!("key {number}")) };
             let before = Arc::clone(&table.options);
-            let mut changed = Entry { options: Arc::new(TableOptions::default().and(key)), ..table.clone() };
+            let mut changed = CatalogueEntry { options: Arc::new(TableOptions::default().and(key)), ..table.clone() };
             let taken = of_keys(&mut changed, &before, created + after);
             if taken.is_ok() {
                 *table = changed;

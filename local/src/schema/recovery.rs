@@ -1,26 +1,26 @@
 //! Point-in-time recovery of tables: when their histories begin and end, and the definitions that they had.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use keyspaces_cql::TableDefinition;
 
-use super::Store;
-use super::catalogue::{Entry, Status};
+use super::SchemaStore;
+use super::catalogue::{CatalogueEntry, ObjectStatus};
+use crate::lock::Mutex;
 use crate::names::{ObjectKind, SchemaObject, TableId};
 use crate::recovery::RowHistory;
 use crate::recovery::Version;
-use crate::upstream::Failed;
+use crate::upstream::InternalRequestError;
 
 /// The point-in-time recovery of an instance's tables.
 #[derive(Debug)]
-pub(super) struct Recovery {
+pub(super) struct TableRecovery {
     history: Box<dyn RowHistory>,
     /// The `earliest_restorable_timestamp` that was last shown for each table, in milliseconds since 1970.
     earliest_shown: Mutex<HashMap<SchemaObject, u64>>,
 }
 
-impl Recovery {
+impl TableRecovery {
     pub(super) fn new(history: Box<dyn RowHistory>) -> Self {
         Self { history, earliest_shown: Mutex::default() }
     }
@@ -30,62 +30,62 @@ impl Recovery {
     }
 
     /// The earliest moment to which a table can be restored, in milliseconds since 1970; nothing if it cannot.
-    pub(super) fn earliest(&self, table: &SchemaObject, entry: &Entry, now: u64) -> Option<u64> {
-        let can_be_restored = entry.is_recoverable() && entry.status != Status::Deleting;
+    pub(super) fn earliest(&self, table: &SchemaObject, entry: &CatalogueEntry, now: u64) -> Option<u64> {
+        let can_be_restored = entry.is_recoverable() && entry.status != ObjectStatus::Deleting;
         if can_be_restored { self.history.earliest(&entry.table_id(table), now) } else { None }
     }
 
     /// The same if it is not what was last shown.
-    pub(super) fn moved_earliest(&self, table: &SchemaObject, entry: &Entry, now: u64) -> Option<u64> {
-        let shown = self.earliest_shown.lock().unwrap_or_else(PoisonError::into_inner).get(table).copied();
+    pub(super) fn moved_earliest(&self, table: &SchemaObject, entry: &CatalogueEntry, now: u64) -> Option<u64> {
+        let shown = self.earliest_shown.lock().get(table).copied();
         self.earliest(table, entry, now).filter(|earliest| shown != Some(*earliest))
     }
 
     /// Remembers what is shown of a table.
     pub(super) fn has_shown(&self, table: SchemaObject, earliest: u64) {
-        self.earliest_shown.lock().unwrap_or_else(PoisonError::into_inner).insert(table, earliest);
+        self.earliest_shown.lock().insert(table, earliest);
     }
 
     /// Begins, resumes or ends the history of a table that was created, changed, dropped, or has been restored.
     pub(super) async fn record(
         &self,
-        store: &Store<'_>,
+        store: &SchemaStore<'_>,
         table: &SchemaObject,
-        entry: &Entry,
+        entry: &CatalogueEntry,
         now: u64,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), InternalRequestError> {
         // A history begins with the restored rows.
         if entry.rows_of.is_some() {
             return Ok(());
         }
         let table_id = entry.table_id(table);
         match (entry.status, entry.is_recoverable()) {
-            (Status::Deleting, true) => {
+            (ObjectStatus::Deleting, true) => {
                 remember(store, table, entry, now).await?;
                 return self.history.end(&table_id).await;
             }
-            (Status::Deleting, false) => return Ok(()),
+            (ObjectStatus::Deleting, false) => return Ok(()),
             (_, true) => {
                 remember(store, table, entry, now).await?;
                 self.history.begin(&table_id).await?;
             }
             // Disabling deletes what was kept, at once (DG:PointInTimeRecovery_HowItWorks).
-            (Status::Updating, false) => self.forget(store, &table_id).await?,
+            (ObjectStatus::Updating, false) => self.forget(store, &table_id).await?,
             (_, false) => {}
         }
         match entry.status {
-            Status::Creating | Status::Restoring => self.forget_others(store, &table_id).await,
+            ObjectStatus::Creating | ObjectStatus::Restoring => self.forget_others(store, &table_id).await,
             _ => Ok(()),
         }
     }
 
     /// Whether writes to a table should be recorded and are not, because Cassandra was away when that was to begin.
-    pub(super) fn is_missing(&self, table: &SchemaObject, entry: &Entry) -> bool {
-        entry.status != Status::Deleting && entry.is_recoverable() && !self.history.is_recorded(table)
+    pub(super) fn is_missing(&self, table: &SchemaObject, entry: &CatalogueEntry) -> bool {
+        entry.status != ObjectStatus::Deleting && entry.is_recoverable() && !self.history.is_recorded(table)
     }
 
     /// Whether a table that becomes ACTIVE can be restored from then on, if recovery is enabled for it.
-    pub(super) fn can_be_restored(&self, object: &SchemaObject, entry: &Entry) -> bool {
+    pub(super) fn can_be_restored(&self, object: &SchemaObject, entry: &CatalogueEntry) -> bool {
         if object.kind != ObjectKind::Table || !entry.is_recoverable() {
             return true;
         }
@@ -94,14 +94,14 @@ impl Recovery {
         self.history.is_begun(&table_id)
     }
 
-    async fn forget(&self, store: &Store<'_>, table_id: &TableId) -> Result<(), Failed> {
+    async fn forget(&self, store: &SchemaStore<'_>, table_id: &TableId) -> Result<(), InternalRequestError> {
         store.definitions().forget(&table_id.table, table_id.created).await?;
         self.history.forget(table_id).await
     }
 
     /// Forgets the dropped tables that had the name of a table: a dropped table can be restored until there is another
     /// of its name (DG:PointInTimeRecovery_HowItWorks).
-    async fn forget_others(&self, store: &Store<'_>, there: &TableId) -> Result<(), Failed> {
+    async fn forget_others(&self, store: &SchemaStore<'_>, there: &TableId) -> Result<(), InternalRequestError> {
         for version in store.definitions().versions(&there.table).await? {
             if version.created != there.created && version.dropped {
                 self.forget(store, &TableId::new(there.table.clone(), version.created)).await?;
@@ -112,15 +112,20 @@ impl Recovery {
 }
 
 /// Keeps the new definition of a table, or that it was dropped.
-async fn remember(store: &Store<'_>, table: &SchemaObject, entry: &Entry, now: u64) -> Result<(), Failed> {
+async fn remember(
+    store: &SchemaStore<'_>,
+    table: &SchemaObject,
+    entry: &CatalogueEntry,
+    now: u64,
+) -> Result<(), InternalRequestError> {
     let mut versions = store.definitions().versions(table).await?;
     versions.retain(|version| version.created == entry.created);
     let (definition, dropped) = match (entry.status, versions.last()) {
         // Cassandra has dropped it, so that its columns are those of the last version.
-        (Status::Deleting, Some(last)) if !last.dropped => {
+        (ObjectStatus::Deleting, Some(last)) if !last.dropped => {
             (Some(TableDefinition { options: (*entry.options).clone(), ..last.definition.clone() }), true)
         }
-        (Status::Deleting, _) => return Ok(()),
+        (ObjectStatus::Deleting, _) => return Ok(()),
         (_, last) => {
             let definition = store.table(table, &entry.options).await?;
             (definition.filter(|now| last.is_none_or(|last| last.definition != *now)), false)

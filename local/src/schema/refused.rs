@@ -1,8 +1,10 @@
 //! Refused definitions: the ERROR frame for CQL, and the cause for the API.
 
-use super::{Failed, unconfigured};
+use keyspaces_cql::{PropertyError, PropertyProblem, TableError, TableProblem};
+
+use super::{InternalRequestError, unconfigured};
 use crate::names::SchemaObject;
-use crate::protocol::{Refusal, error_code};
+use crate::protocol::{Refusal, error_code, not_emulated, refused_by};
 
 /// A definition that is refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -74,8 +76,8 @@ impl From<Refusal> for Refused {
     }
 }
 
-impl From<Failed> for Refused {
-    fn from(failed: Failed) -> Self {
+impl From<InternalRequestError> for Refused {
+    fn from(failed: InternalRequestError) -> Self {
         Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") }.into()
     }
 }
@@ -83,5 +85,25 @@ impl From<Failed> for Refused {
 impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         refused.refusal
+    }
+}
+
+impl From<PropertyError> for Refused {
+    fn from(error: PropertyError) -> Self {
+        match error.problem {
+            PropertyProblem::Refused(rule) => refused_by(rule).into(),
+            PropertyProblem::Unknown(what) => not_emulated(what).into(),
+            other => not_emulated(format!("{other:?}")).into(),
+        }
+    }
+}
+
+impl From<TableError> for Refused {
+    fn from(error: TableError) -> Self {
+        match error.problem {
+            TableProblem::Refused(rule) => refused_by(rule).into(),
+            TableProblem::Unknown(what) => not_emulated(what).into(),
+            problem => Self::impossible(problem),
+        }
     }
 }

@@ -6,11 +6,11 @@ use keyspaces_cql::statement::{AlterTable, AlterTableChange};
 use keyspaces_cql::{Name, QualifiedName, Span, Statement, TableOptions, parse};
 use serde_json::{Value, json};
 
-use super::catalogue::{Changing, Entry, Pending, RowsOf, Status};
-use super::store::Unusable;
+use super::catalogue::{CatalogueEntry, ChangeInProgress, ObjectStatus, Pending, PointInTimeRows};
+use super::unusable::CassandraUnusable;
 use crate::names::{ObjectKind, SchemaObject, TableId};
 
-pub(super) fn row(object: &SchemaObject, entry: &Entry) -> Value {
+pub(super) fn row(object: &SchemaObject, entry: &CatalogueEntry) -> Value {
     let pending = entry.pending.as_deref();
     json!({
         "keyspace_name": object.keyspace,
@@ -24,10 +24,10 @@ pub(super) fn row(object: &SchemaObject, entry: &Entry) -> Value {
         "on_demand_since": entry.on_demand_since,
         "decreases": entry.decreases,
         "key_changes": entry.key_changes,
-        "changing": entry.changing.as_ref().map(Changing::text),
+        "changing": entry.changing.as_ref().map(ChangeInProgress::text),
         "stream_since": entry.stream_since,
         "pending": pending.map(|pending| &pending.text),
-        "rows_of": entry.rows_of.as_deref().map(|RowsOf { source, moment }| {
+        "rows_of": entry.rows_of.as_deref().map(|PointInTimeRows { source, moment }| {
             let TableId { table, created } = source;
             json!([table.keyspace, table.name, created, moment]).to_string()
         }),
@@ -35,8 +35,8 @@ pub(super) fn row(object: &SchemaObject, entry: &Entry) -> Value {
     })
 }
 
-pub(super) fn entry(row: &Value) -> Result<(SchemaObject, Entry), Unusable> {
-    let unreadable = |what| Unusable::State { what, row: row.to_string() };
+pub(super) fn entry(row: &Value) -> Result<(SchemaObject, CatalogueEntry), CassandraUnusable> {
+    let unreadable = |what| CassandraUnusable::State { what, row: row.to_string() };
     let text = |field: &str| row.get(field)?.as_str();
     let needed = |field| text(field).ok_or_else(|| unreadable(field));
     let object = SchemaObject {
@@ -44,7 +44,7 @@ pub(super) fn entry(row: &Value) -> Result<(SchemaObject, Entry), Unusable> {
         kind: ObjectKind::of(needed("kind")?).ok_or_else(|| unreadable("kind"))?,
         name: needed("name")?.into(),
     };
-    let before = || -> Result<Option<Entry>, Unusable> {
+    let before = || -> Result<Option<CatalogueEntry>, CassandraUnusable> {
         let Some(before) = text("before") else { return Ok(None) };
         let before = serde_json::from_str(before).map_err(|_| unreadable("before"))?;
         Ok(Some(entry(&before)?.1))
@@ -57,13 +57,16 @@ pub(super) fn entry(row: &Value) -> Result<(SchemaObject, Entry), Unusable> {
         Some(text) => {
             let (keyspace, table, created, moment): (String, String, u64, u64) =
                 serde_json::from_str(text).map_err(|_| unreadable("rows_of"))?;
-            Some(Arc::new(RowsOf { source: TableId::new(SchemaObject::table(keyspace, table), created), moment }))
+            Some(Arc::new(PointInTimeRows {
+                source: TableId::new(SchemaObject::table(keyspace, table), created),
+                moment,
+            }))
         }
         None => None,
     };
-    let known = Entry {
+    let known = CatalogueEntry {
         rows_of,
-        status: Status::of(needed("status")?).ok_or_else(|| unreadable("status"))?,
+        status: ObjectStatus::of(needed("status")?).ok_or_else(|| unreadable("status"))?,
         due: row.get("due").and_then(Value::as_u64),
         options: Arc::new(options_of(text("options").unwrap_or_default()).ok_or_else(|| unreadable("options"))?),
         regions: texts(&row["regions"]),
@@ -71,7 +74,9 @@ pub(super) fn entry(row: &Value) -> Result<(SchemaObject, Entry), Unusable> {
         on_demand_since: row["on_demand_since"].as_u64(),
         decreases: times(&row["decreases"]),
         key_changes: times(&row["key_changes"]),
-        changing: text("changing").map(|text| Changing::of(text).ok_or_else(|| unreadable("changing"))).transpose()?,
+        changing: text("changing")
+            .map(|text| ChangeInProgress::of(text).ok_or_else(|| unreadable("changing")))
+            .transpose()?,
         stream_since: row["stream_since"].as_u64(),
         pending,
     };
@@ -113,11 +118,11 @@ mod tests {
     #[test]
     fn the_entry_of_a_table_is_read_back_as_it_was_written() {
         let table = SchemaObject::table("ks", "restored");
-        let before = Entry { created: 3, regions: vec!["us-east-1".to_owned()], ..Entry::default() };
+        let before = CatalogueEntry { created: 3, regions: vec!["us-east-1".to_owned()], ..CatalogueEntry::default() };
         let pending = Pending { text: "CREATE TABLE t".to_owned(), before: Some(before) };
-        let rows_of = RowsOf { source: TableId::new(SchemaObject::table("ks", "A table"), 7), moment: 9 };
-        let known = Entry {
-            status: Status::Restoring,
+        let rows_of = PointInTimeRows { source: TableId::new(SchemaObject::table("ks", "A table"), 7), moment: 9 };
+        let known = CatalogueEntry {
+            status: ObjectStatus::Restoring,
             due: Some(11),
             options: Arc::new(TableOptions::default().and(Ttl::Enabled)),
             created: 8,
@@ -125,7 +130,7 @@ mod tests {
             decreases: vec![1, 2],
             pending: Some(Arc::new(pending)),
             rows_of: Some(Arc::new(rows_of)),
-            ..Entry::default()
+            ..CatalogueEntry::default()
         };
         assert_eq!(entry(&row(&table, &known)).unwrap(), (table, known));
     }

@@ -3,54 +3,39 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use keyspaces_cql::statement::{AlterTable, AlterTableChange, Constant, ConstantKind, Term, TermKind};
+use keyspaces_cql::statement::{AlterTable, AlterTableChange};
 use keyspaces_cql::{
-    Name, QualifiedName, ShownColumn, Span, Statement, TableDefinition, TableOptions, TableProperty, Ttl, parse,
+    Name, QualifiedName, ShownColumn, Statement, TableDefinition, TableOptions, TableProperty, Ttl, parse,
 };
 use serde_json::Value;
 
-use super::catalogue::{Catalogue, Entry, Status};
+use super::catalogue::{Catalogue, CatalogueEntry, ObjectStatus};
+use super::definition::one_copy;
 use super::mirror::Mirror;
 use super::state;
+use super::unusable::CassandraUnusable;
 use crate::names::{Names, ObjectKind, SchemaObject, quoted, system_tables};
 use crate::recovery::DefinitionHistory;
 use crate::topology::Topology;
-use crate::upstream::{Failed, InternalConnection};
+use crate::upstream::{InternalConnection, InternalRequestError};
 
 /// The inner keyspace of an instance.
 #[derive(Debug)]
-pub(super) struct Store<'a> {
+pub(super) struct SchemaStore<'a> {
     pub(super) connection: &'a InternalConnection,
     pub(super) names: &'a Names,
 }
 
-/// Why a Cassandra cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unusable {
-    /// It refused a statement, or could not be reached.
-    #[error(transparent)]
-    Failed(#[from] Failed),
-    /// It has another partitioner than the one that clients are told.
-    #[error("Cassandra runs with {found}, and the partitioner that was set needs {wanted}")]
-    Partitioner { found: String, wanted: &'static str },
-    /// The stored entry of an object cannot be read.
-    #[error(
-        "what Cassandra keeps of this instance cannot be read: {what} of {row}; start the version that wrote it, or \
-         another instance"
-    )]
-    State { what: &'static str, row: String },
-}
-
-impl Store<'_> {
+impl SchemaStore<'_> {
     /// Creates the inner keyspace and its tables if they do not exist, writes the topology, and gives Cassandra's data
     /// center.
-    pub(super) async fn prepare(&self, topology: &Topology) -> Result<String, Unusable> {
+    pub(super) async fn prepare(&self, topology: &Topology) -> Result<String, CassandraUnusable> {
         let rows = self.connection.select("SELECT JSON data_center, partitioner FROM system.local", &[]).await?;
         let text = |field: &str| rows.first().and_then(|row| row.get(field)?.as_str()).unwrap_or_default().to_owned();
         let (data_center, found) = (text("data_center"), text("partitioner"));
         let wanted = topology.partitioner.class_in_cassandra();
         if found != wanted {
-            return Err(Unusable::Partitioner { found, wanted });
+            return Err(CassandraUnusable::Partitioner { found, wanted });
         }
         let inner = self.names.inner();
         let replication = one_copy(&data_center);
@@ -79,12 +64,12 @@ impl Store<'_> {
     /// Loads what the last gateway over this instance left. Objects that were created in Cassandra by others are added,
     /// those that were dropped there are removed, and definitions that were begun are finished. A keyspace that is being
     /// dropped takes everything in it along.
-    pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, Unusable> {
+    pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, CassandraUnusable> {
         let mirror = self.mirror(region);
         let mut catalogue = Catalogue::default();
         let mut saved = BTreeSet::new();
         let rows = self.connection.select(&format!("SELECT JSON * FROM {}", self.state()), &[]).await?;
-        let written: Vec<(SchemaObject, Entry)> = rows.iter().map(state::entry).collect::<Result<_, _>>()?;
+        let written: Vec<(SchemaObject, CatalogueEntry)> = rows.iter().map(state::entry).collect::<Result<_, _>>()?;
         for (object, _) in &written {
             // Cassandra's name of a long name is a hash, which is known only once it has been computed.
             self.names.keyspace(&object.keyspace);
@@ -95,7 +80,7 @@ impl Store<'_> {
             let Some(entry) = self.finished(&object, entry).await? else { continue };
             match (was_pending, object.kind, entry.status) {
                 (_, ObjectKind::Keyspace, _) => {}
-                (_, _, Status::Deleting) => mirror.show_status(&object, &entry).await?,
+                (_, _, ObjectStatus::Deleting) => mirror.show_status(&object, &entry).await?,
                 (true, ..) => mirror.show(&object, &entry).await?,
                 (false, ..) => {}
             }
@@ -104,16 +89,16 @@ impl Store<'_> {
         let there = self.objects_in_cassandra().await?;
         let dropped: BTreeMap<String, Option<u64>> = finished
             .iter()
-            .filter(|(object, entry)| object.kind == ObjectKind::Keyspace && entry.status == Status::Deleting)
+            .filter(|(object, entry)| object.kind == ObjectKind::Keyspace && entry.status == ObjectStatus::Deleting)
             .map(|(keyspace, entry)| (keyspace.keyspace.clone(), entry.due))
             .collect();
         for (object, mut entry) in finished {
-            if let Some(due) = dropped.get(&object.keyspace).filter(|_| entry.status != Status::Deleting) {
-                entry = Entry { status: Status::Deleting, due: *due, ..entry };
+            if let Some(due) = dropped.get(&object.keyspace).filter(|_| entry.status != ObjectStatus::Deleting) {
+                entry = CatalogueEntry { status: ObjectStatus::Deleting, due: *due, ..entry };
                 mirror.show_status(&object, &entry).await?;
                 self.save(&object, &entry).await?;
             }
-            if entry.status == Status::Deleting || there.contains(&object) {
+            if entry.status == ObjectStatus::Deleting || there.contains(&object) {
                 saved.insert(object.clone());
                 catalogue.set(object, entry);
             } else {
@@ -127,7 +112,7 @@ impl Store<'_> {
                     ObjectKind::Table => self.options_in_cassandra(&object).await?,
                     ObjectKind::Keyspace | ObjectKind::Type => TableOptions::default(),
                 };
-                let active = Entry { options: Arc::new(options), created: now, ..Entry::default() };
+                let active = CatalogueEntry { options: Arc::new(options), created: now, ..CatalogueEntry::default() };
                 mirror.show(&object, &active).await?;
                 self.save(&object, &active).await?;
                 catalogue.set(object, active);
@@ -136,16 +121,20 @@ impl Store<'_> {
         Ok(catalogue)
     }
 
-    pub(super) async fn save(&self, object: &SchemaObject, entry: &Entry) -> Result<(), Failed> {
+    pub(super) async fn save(&self, object: &SchemaObject, entry: &CatalogueEntry) -> Result<(), InternalRequestError> {
         self.connection.insert(&self.state(), &state::row(object, entry)).await
     }
 
     /// Finishes a pending definition, and gives the entry that the object has then, which is saved; nothing if it does not
     /// exist.
-    pub(super) async fn finished(&self, object: &SchemaObject, entry: Entry) -> Result<Option<Entry>, Failed> {
+    pub(super) async fn finished(
+        &self,
+        object: &SchemaObject,
+        entry: CatalogueEntry,
+    ) -> Result<Option<CatalogueEntry>, InternalRequestError> {
         let Some(pending) = entry.pending.clone() else { return Ok(Some(entry)) };
         let is_done = self.is_done(object, &entry).await?;
-        let entry = if is_done { Some(Entry { pending: None, ..entry }) } else { pending.before.clone() };
+        let entry = if is_done { Some(CatalogueEntry { pending: None, ..entry }) } else { pending.before.clone() };
         match &entry {
             Some(entry) => self.save(object, entry).await?,
             None => self.forget(object).await?,
@@ -155,22 +144,28 @@ impl Store<'_> {
 
     /// Sends a pending definition to Cassandra again, and gives whether it is carried out. Cassandra refuses it if it was
     /// carried out before and if it is not possible; its schema tells which.
-    pub(super) async fn is_done(&self, object: &SchemaObject, entry: &Entry) -> Result<bool, Failed> {
+    pub(super) async fn is_done(
+        &self,
+        object: &SchemaObject,
+        entry: &CatalogueEntry,
+    ) -> Result<bool, InternalRequestError> {
         let Some(pending) = &entry.pending else { return Ok(true) };
         match self.connection.run(&pending.text, &[]).await {
             Ok(()) => return Ok(true),
-            Err(Failed::Refused { .. }) => {}
+            Err(InternalRequestError::Refused { .. }) => {}
             Err(failed) => return Err(failed),
         }
         match entry.status {
-            Status::Creating | Status::Restoring => Ok(self.objects_in_cassandra().await?.contains(object)),
-            Status::Deleting => Ok(!self.objects_in_cassandra().await?.contains(object)),
-            Status::Active | Status::Updating | Status::Inaccessible => self.has_columns(object, &pending.text).await,
+            ObjectStatus::Creating | ObjectStatus::Restoring => Ok(self.objects_in_cassandra().await?.contains(object)),
+            ObjectStatus::Deleting => Ok(!self.objects_in_cassandra().await?.contains(object)),
+            ObjectStatus::Active | ObjectStatus::Updating | ObjectStatus::Inaccessible => {
+                self.has_columns(object, &pending.text).await
+            }
         }
     }
 
     /// Whether a table has the columns that an ALTER TABLE adds; false for any other statement.
-    async fn has_columns(&self, table: &SchemaObject, alter: &str) -> Result<bool, Failed> {
+    async fn has_columns(&self, table: &SchemaObject, alter: &str) -> Result<bool, InternalRequestError> {
         let Ok(Statement::AlterTable(AlterTable { change: AlterTableChange::Add(added), .. })) = parse(alter) else {
             return Ok(false);
         };
@@ -180,7 +175,7 @@ impl Store<'_> {
         Ok(added.iter().all(|column| has(&column.name)))
     }
 
-    pub(super) async fn forget(&self, object: &SchemaObject) -> Result<(), Failed> {
+    pub(super) async fn forget(&self, object: &SchemaObject) -> Result<(), InternalRequestError> {
         let all = format!("DELETE FROM {} WHERE keyspace_name = ?", self.state());
         match object.kind {
             ObjectKind::Keyspace => self.connection.run(&all, &[&object.keyspace]).await,
@@ -196,7 +191,7 @@ impl Store<'_> {
         &self,
         table: &SchemaObject,
         options: &TableOptions,
-    ) -> Result<Option<TableDefinition>, Failed> {
+    ) -> Result<Option<TableDefinition>, InternalRequestError> {
         let statement = "SELECT JSON column_name, type, kind, position, clustering_order FROM system_schema.columns WHERE \
                          keyspace_name = ? AND table_name = ?";
         let rows = self.connection.select(statement, &[&self.names.keyspace(&table.keyspace), &table.name]).await?;
@@ -204,7 +199,7 @@ impl Store<'_> {
     }
 
     /// The options of a table in Cassandra: a default time to live turns TTL on (DG:TTL-how-to-create-table).
-    async fn options_in_cassandra(&self, table: &SchemaObject) -> Result<TableOptions, Failed> {
+    async fn options_in_cassandra(&self, table: &SchemaObject) -> Result<TableOptions, InternalRequestError> {
         let statement =
             "SELECT JSON default_time_to_live FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
         let rows = self.connection.select(statement, &[&self.names.keyspace(&table.keyspace), &table.name]).await?;
@@ -227,14 +222,14 @@ impl Store<'_> {
     }
 
     /// Drops the instance's keyspaces, the inner one last, because a later gateway finds the others by it.
-    pub(super) async fn drop_everything(&self) -> Result<(), Failed> {
+    pub(super) async fn drop_everything(&self) -> Result<(), InternalRequestError> {
         for keyspace in self.keyspaces_in_cassandra().await? {
             self.connection.run(&format!("DROP KEYSPACE IF EXISTS {}", quoted(&keyspace)), &[]).await?;
         }
         self.connection.run(&format!("DROP KEYSPACE IF EXISTS {}", self.names.inner()), &[]).await
     }
 
-    pub(super) async fn write_topology(&self, topology: &Topology) -> Result<(), Failed> {
+    pub(super) async fn write_topology(&self, topology: &Topology) -> Result<(), InternalRequestError> {
         let table = |name| system_tables::find("system", name).map(|table| self.names.system_table(table));
         let (Some(local), Some(peers)) = (table("local"), table("peers")) else { return Ok(()) };
         self.connection.insert(&local, &topology.local_row()).await?;
@@ -248,14 +243,14 @@ impl Store<'_> {
         self.connection.insert_all(&peers, now.into_iter()).await
     }
 
-    async fn keyspaces_in_cassandra(&self) -> Result<Vec<String>, Failed> {
+    async fn keyspaces_in_cassandra(&self) -> Result<Vec<String>, InternalRequestError> {
         let prefix = self.names.prefix();
         let rows = self.connection.select("SELECT JSON keyspace_name FROM system_schema.keyspaces", &[]).await?;
         let names = rows.iter().filter_map(|row| row["keyspace_name"].as_str());
         Ok(names.filter(|name| name.starts_with(&prefix)).map(str::to_owned).collect())
     }
 
-    async fn objects_in_cassandra(&self) -> Result<BTreeSet<SchemaObject>, Failed> {
+    async fn objects_in_cassandra(&self) -> Result<BTreeSet<SchemaObject>, InternalRequestError> {
         let mut objects = BTreeSet::new();
         for upstream in self.keyspaces_in_cassandra().await? {
             let keyspace = self.names.restored_keyspace(&upstream).into_owned();
@@ -284,7 +279,7 @@ pub(super) fn definition_of(
     options: &TableOptions,
     rows: &[Value],
     statement: &str,
-) -> Result<Option<TableDefinition>, Failed> {
+) -> Result<Option<TableDefinition>, InternalRequestError> {
     if rows.is_empty() {
         return Ok(None);
     }
@@ -300,20 +295,6 @@ pub(super) fn definition_of(
     });
     let name = QualifiedName::new(&table.keyspace, &table.name);
     let definition = TableDefinition::from_columns(name, columns);
-    let definition = definition.map_err(|none| Failed::Unreadable(format!("{statement}: {none}")))?;
+    let definition = definition.map_err(|none| InternalRequestError::Unreadable(format!("{statement}: {none}")))?;
     Ok(Some(TableDefinition { options: options.clone(), ..definition }))
-}
-
-/// Replication with one copy, since the Cassandra behind is a single node.
-pub(super) fn one_copy(data_center: &str) -> Term {
-    let constant = |kind, text: &str| {
-        let kind = TermKind::Constant(Constant { kind, text: text.to_owned() });
-        Term { kind, span: Span::default() }
-    };
-    let text = |text| constant(ConstantKind::String, text);
-    let entries = vec![
-        (text("class"), text("NetworkTopologyStrategy")),
-        (text(data_center), constant(ConstantKind::Integer, "1")),
-    ];
-    Term { kind: TermKind::Map(entries), span: Span::default() }
 }

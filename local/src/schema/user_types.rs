@@ -6,18 +6,22 @@ use keyspaces_cql::statement::CqlType;
 use serde_json::Value;
 
 use crate::names::{Names, ObjectKind};
-use crate::upstream::{Failed, InternalConnection};
+use crate::upstream::{InternalConnection, InternalRequestError};
 
 /// The types that each table and type of a keyspace names in its columns or fields, without those inside them.
 #[derive(Debug, Default)]
-pub(super) struct Uses {
+pub(super) struct TypeUses {
     tables: BTreeMap<String, BTreeSet<String>>,
     types: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Uses {
+impl TypeUses {
     /// Reads the columns and fields from Cassandra.
-    pub(super) async fn read(connection: &InternalConnection, names: &Names, keyspace: &str) -> Result<Self, Failed> {
+    pub(super) async fn read(
+        connection: &InternalConnection,
+        names: &Names,
+        keyspace: &str,
+    ) -> Result<Self, InternalRequestError> {
         let upstream = names.keyspace(keyspace);
         let columns = "SELECT JSON table_name, type FROM system_schema.columns WHERE keyspace_name = ?";
         let types = "SELECT JSON type_name, field_types FROM system_schema.types WHERE keyspace_name = ?";
@@ -69,8 +73,8 @@ pub(super) mod tests {
     use super::*;
 
     /// Tables and types with the types of their columns and fields.
-    pub(in crate::schema) fn uses(tables: &[(&str, &[&str])], types: &[(&str, &[&str])]) -> Uses {
-        let mut uses = Uses::default();
+    pub(in crate::schema) fn uses(tables: &[(&str, &[&str])], types: &[(&str, &[&str])]) -> TypeUses {
+        let mut uses = TypeUses::default();
         for (kind, objects) in [(ObjectKind::Table, tables), (ObjectKind::Type, types)] {
             for (name, named) in objects {
                 uses.add(kind, name, &named.iter().map(|named| Value::from(*named)).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-use super::client::{Answer, Client, LOCAL_QUORUM, batch_body, opcode};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, batch_body, opcode};
 use super::{INVALID, local};
 
 #[tokio::test]
@@ -9,7 +9,7 @@ async fn texts_and_ids_are_mixed() {
     client.query("USE batches").await;
     let id = client.prepared("INSERT INTO t (a) VALUES (2)").await;
     let all = [Ok("INSERT INTO t (a) VALUES (1)"), Err(&id[..]), Ok("DELETE FROM t WHERE a = 9;")];
-    assert_eq!(client.batch(&all, LOCAL_QUORUM).await, Answer::Void);
+    assert_eq!(client.batch(&all, LOCAL_QUORUM).await, ClientAnswer::Void);
     assert_eq!(client.rows("SELECT a FROM t").await.values.len(), 2);
 }
 
@@ -25,7 +25,7 @@ async fn comments_behind_a_statement_swallow_no_other() {
         "/* three */ INSERT INTO t (a) VALUES (3) /* ; */ ;",
     ];
     let all: Vec<_> = all.iter().map(|text| Ok(*text)).collect();
-    assert_eq!(client.batch(&all, LOCAL_QUORUM).await, Answer::Void);
+    assert_eq!(client.batch(&all, LOCAL_QUORUM).await, ClientAnswer::Void);
     assert_eq!(client.rows("SELECT a FROM t").await.values.len(), 3);
 }
 
@@ -46,9 +46,9 @@ async fn more_than_30_unlogged_or_100_logged_are_refused() {
         ),
     ] {
         let allowed = client.call(opcode::BATCH, &batch_body(kind, &inserts[..most], LOCAL_QUORUM)).await;
-        assert_eq!(Answer::read(&allowed), Answer::Void);
+        assert_eq!(ClientAnswer::read(&allowed), ClientAnswer::Void);
         let refused = client.call(opcode::BATCH, &batch_body(kind, &inserts[..=most], LOCAL_QUORUM)).await;
-        assert_eq!(Answer::read(&refused).refused(), (INVALID, text.to_owned()));
+        assert_eq!(ClientAnswer::read(&refused).refused(), (INVALID, text.to_owned()));
     }
 }
 
@@ -61,7 +61,9 @@ async fn conditions_of_a_logged_batch_are_on_one_partition() {
     let insert =
         |table: &str, a: i32, b: i32| format!("INSERT INTO batches_if.{table} (a, b) VALUES ({a}, {b}) IF NOT EXISTS");
     let batch = |one: String, other: String| format!("BEGIN BATCH {one}; {other}; APPLY BATCH");
-    let Answer::Rows(applied) = client.query(&batch(insert("t", 1, 1), insert("t", 1, 2))).await else { panic!() };
+    let ClientAnswer::Rows(applied) = client.query(&batch(insert("t", 1, 1), insert("t", 1, 2))).await else {
+        panic!()
+    };
     assert_eq!(applied.values[0][0].as_deref(), Some(&[1][..]), "[applied]");
     let text = "keyspaces-local: not emulated: conditions in a logged batch over several partitions";
     for other in [insert("t", 2, 1), insert("u", 1, 1)] {
@@ -70,7 +72,7 @@ async fn conditions_of_a_logged_batch_are_on_one_partition() {
         assert_eq!(answer.refused(), (INVALID, text.to_owned()), "{other}");
         let statements = [Ok(one.as_str()), Ok(other.as_str())];
         let answer = client.call(opcode::BATCH, &batch_body(0, &statements, LOCAL_QUORUM)).await;
-        assert_eq!(Answer::read(&answer).refused(), (INVALID, text.to_owned()), "{other}");
+        assert_eq!(ClientAnswer::read(&answer).refused(), (INVALID, text.to_owned()), "{other}");
     }
 }
 
@@ -96,7 +98,7 @@ async fn what_cannot_be_in_a_batch_is_refused() {
         (2, "Only UNLOGGED Batches are supported at this time."),
     ] {
         let refused = client.call(opcode::BATCH, &batch_body(kind, &[Ok(count)], LOCAL_QUORUM)).await;
-        assert_eq!(Answer::read(&refused).refused(), (INVALID, text.to_owned()));
+        assert_eq!(ClientAnswer::read(&refused).refused(), (INVALID, text.to_owned()));
     }
 }
 
@@ -109,7 +111,7 @@ async fn two_statements_on_one_row_of_a_logged_batch_are_refused_however_they_co
     let id = client.prepared(update).await;
     let refused = client.call(opcode::BATCH, &batch_body(0, &[Ok(update), Err(&id)], LOCAL_QUORUM)).await;
     assert_eq!(
-        Answer::read(&refused).refused().1,
+        ClientAnswer::read(&refused).refused().1,
         "keyspaces-local: Amazon Keyspaces refuses two statements on one row in a logged batch. Put what is to happen to \
          the row into one statement. (DG:batchStatements)"
     );

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-pub(crate) use self::answer::{Answer, Received, Rows};
+pub(crate) use self::answer::{ClientAnswer, ReceivedFrame, ResultSet};
 use crate::local::Local;
 use crate::protocol::Writer;
 
@@ -143,7 +143,7 @@ impl Client {
         client
     }
 
-    pub(crate) async fn start_up(&mut self, options: &[(&str, &str)]) -> Received {
+    pub(crate) async fn start_up(&mut self, options: &[(&str, &str)]) -> ReceivedFrame {
         let mut body = BytesMut::new();
         body.put_u16(options.len() as u16);
         for (key, value) in options {
@@ -153,7 +153,7 @@ impl Client {
         self.call(opcode::STARTUP, &body).await
     }
 
-    pub(crate) async fn auth_response(&mut self, token: &[u8]) -> Received {
+    pub(crate) async fn auth_response(&mut self, token: &[u8]) -> ReceivedFrame {
         let mut body = BytesMut::new();
         body.bytes(Some(token));
         self.call(opcode::AUTH_RESPONSE, &body).await
@@ -175,31 +175,31 @@ impl Client {
     }
 
     /// The next frame, or nothing if the connection ended.
-    pub(crate) async fn receive(&mut self) -> Option<Received> {
+    pub(crate) async fn receive(&mut self) -> Option<ReceivedFrame> {
         let received = async {
             let mut header = [0; 9];
             self.stream.read_exact(&mut header).await.ok()?;
             let [version, flags, s0, s1, opcode, length @ ..] = header;
             let mut body = vec![0; u32::from_be_bytes(length) as usize];
             self.stream.read_exact(&mut body).await.ok()?;
-            Some(Received { version, flags, stream: i16::from_be_bytes([s0, s1]), opcode, body: body.into() })
+            Some(ReceivedFrame { version, flags, stream: i16::from_be_bytes([s0, s1]), opcode, body: body.into() })
         };
         tokio::time::timeout(CEILING, received).await.expect("an answer or an end within the ceiling")
     }
 
-    pub(crate) async fn call(&mut self, opcode: u8, body: &[u8]) -> Received {
+    pub(crate) async fn call(&mut self, opcode: u8, body: &[u8]) -> ReceivedFrame {
         self.send(0, opcode, body).await;
         let received = self.receive().await.expect("an answer");
         assert_eq!((received.version, received.flags, received.stream), (0x84, 0, 0));
         received
     }
 
-    pub(crate) async fn query(&mut self, text: &str) -> Answer {
+    pub(crate) async fn query(&mut self, text: &str) -> ClientAnswer {
         self.query_with(text, With::default()).await
     }
 
-    pub(crate) async fn query_with(&mut self, text: &str, with: With<'_>) -> Answer {
-        Answer::read(&self.call(opcode::QUERY, &query_body(text, with)).await)
+    pub(crate) async fn query_with(&mut self, text: &str, with: With<'_>) -> ClientAnswer {
+        ClientAnswer::read(&self.call(opcode::QUERY, &query_body(text, with)).await)
     }
 
     /// Asks as often as that, and does not wait for the answers.
@@ -209,43 +209,43 @@ impl Client {
         }
     }
 
-    pub(crate) async fn rows(&mut self, text: &str) -> Rows {
+    pub(crate) async fn rows(&mut self, text: &str) -> ResultSet {
         match self.query(text).await {
-            Answer::Rows(rows) => rows,
+            ClientAnswer::Rows(rows) => rows,
             other => panic!("{text}: {other:?}"),
         }
     }
 
-    pub(crate) async fn prepare(&mut self, text: &str) -> Answer {
+    pub(crate) async fn prepare(&mut self, text: &str) -> ClientAnswer {
         let mut body = BytesMut::new();
         body.long_string(text);
-        Answer::read(&self.call(opcode::PREPARE, &body).await)
+        ClientAnswer::read(&self.call(opcode::PREPARE, &body).await)
     }
 
     pub(crate) async fn prepared(&mut self, text: &str) -> Bytes {
         match self.prepare(text).await {
-            Answer::Prepared(id) => id,
+            ClientAnswer::Prepared(id) => id,
             other => panic!("{text}: {other:?}"),
         }
     }
 
-    pub(crate) async fn execute(&mut self, id: &[u8], with: With<'_>) -> Answer {
+    pub(crate) async fn execute(&mut self, id: &[u8], with: With<'_>) -> ClientAnswer {
         let mut body = BytesMut::new();
         body.short_bytes(id);
         with.write(&mut body);
-        Answer::read(&self.call(opcode::EXECUTE, &body).await)
+        ClientAnswer::read(&self.call(opcode::EXECUTE, &body).await)
     }
 
     /// All pages of a SELECT, by its text or by its id.
-    pub(crate) async fn pages(&mut self, select: Result<&str, &[u8]>, with: With<'_>) -> Vec<Rows> {
-        let (mut pages, mut state): (Vec<Rows>, Option<Bytes>) = (Vec::new(), None);
+    pub(crate) async fn pages(&mut self, select: Result<&str, &[u8]>, with: With<'_>) -> Vec<ResultSet> {
+        let (mut pages, mut state): (Vec<ResultSet>, Option<Bytes>) = (Vec::new(), None);
         loop {
             let with = With { paging_state: state.as_deref(), ..with };
             let answer = match select {
                 Ok(text) => self.query_with(text, with).await,
                 Err(id) => self.execute(id, with).await,
             };
-            let Answer::Rows(rows) = answer else { panic!("{answer:?}") };
+            let ClientAnswer::Rows(rows) = answer else { panic!("{answer:?}") };
             state = rows.paging_state.clone();
             pages.push(rows);
             if state.is_none() {
@@ -255,17 +255,17 @@ impl Client {
     }
 
     /// An unlogged batch of texts and ids without values.
-    pub(crate) async fn batch(&mut self, statements: &[Result<&str, &[u8]>], consistency: u16) -> Answer {
-        Answer::read(&self.call(opcode::BATCH, &batch_body(1, statements, consistency)).await)
+    pub(crate) async fn batch(&mut self, statements: &[Result<&str, &[u8]>], consistency: u16) -> ClientAnswer {
+        ClientAnswer::read(&self.call(opcode::BATCH, &batch_body(1, statements, consistency)).await)
     }
 
     /// The batch of this body.
-    pub(crate) async fn batch_of(&mut self, body: &[u8]) -> Answer {
-        Answer::read(&self.call(opcode::BATCH, body).await)
+    pub(crate) async fn batch_of(&mut self, body: &[u8]) -> ClientAnswer {
+        ClientAnswer::read(&self.call(opcode::BATCH, body).await)
     }
 
     /// Asks again until the answer is the wanted one.
-    pub(crate) async fn until(&mut self, text: &str, wanted: impl Fn(&Rows) -> bool) -> Rows {
+    pub(crate) async fn until(&mut self, text: &str, wanted: impl Fn(&ResultSet) -> bool) -> ResultSet {
         let asking = async {
             loop {
                 let rows = self.rows(text).await;
@@ -281,7 +281,7 @@ impl Client {
     /// Makes a keyspace and waits for it.
     pub(crate) async fn keyspace(&mut self, name: &str) {
         let create = format!("CREATE KEYSPACE {name} WITH replication = {{'class': 'SingleRegionStrategy'}}");
-        assert!(matches!(self.query(&create).await, Answer::Changed(_)));
+        assert!(matches!(self.query(&create).await, ClientAnswer::Changed(_)));
         let seen = format!("SELECT * FROM system_schema_mcs.keyspaces WHERE keyspace_name = '{name}'");
         self.until(&seen, |rows| !rows.values.is_empty()).await;
     }
@@ -289,7 +289,7 @@ impl Client {
     /// Makes a table and waits for it.
     pub(crate) async fn table(&mut self, keyspace: &str, name: &str, rest: &str) {
         let created = self.query(&format!("CREATE TABLE {keyspace}.{name} {rest}")).await;
-        assert!(matches!(created, Answer::Changed(_)), "{created:?}");
+        assert!(matches!(created, ClientAnswer::Changed(_)), "{created:?}");
         self.active(keyspace, name).await;
     }
 
@@ -325,10 +325,10 @@ pub(crate) fn batch_body(kind: u8, statements: &[Result<&str, &[u8]>], consisten
 }
 
 /// A text or the id of a prepared statement, and the values of its markers.
-pub(crate) type Member<'a> = (Result<&'a str, &'a [u8]>, &'a [&'a [u8]]);
+pub(crate) type BatchMember<'a> = (Result<&'a str, &'a [u8]>, &'a [&'a [u8]]);
 
 /// A batch whose statements have values.
-pub(crate) fn batch_with(kind: u8, statements: &[Member<'_>], consistency: u16) -> BytesMut {
+pub(crate) fn batch_with(kind: u8, statements: &[BatchMember<'_>], consistency: u16) -> BytesMut {
     let mut body = BytesMut::new();
     body.put_u8(kind);
     body.put_u16(statements.len() as u16);

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::Time;
-use super::client::{Answer, Client};
+use super::client::{Client, ClientAnswer};
 use crate::control_plane::Plane;
 use crate::control_plane::error::ApiError;
 use crate::control_plane::monitoring::answer;
@@ -16,7 +16,7 @@ use crate::control_plane::protocol::{Input, JsonVersion, Protocol};
 use crate::{CapacityMode, Local, Operation};
 
 /// A service with a table of five write units a second.
-struct Service {
+struct MonitoredService {
     local: Local,
     client: Client,
     time: Time,
@@ -26,7 +26,7 @@ struct Service {
 
 const NOT_KNOWN: &str = "(the service's message is not known)";
 
-impl Service {
+impl MonitoredService {
     async fn start(keyspace: &'static str) -> Self {
         let time = Time::new();
         // To the beginning of a minute, so that what a test does in one moment is in one minute.
@@ -48,14 +48,16 @@ impl Service {
         for row in 0..number {
             let insert = format!("INSERT INTO {}.t (p) VALUES ({row})", self.keyspace);
             let answer = self.client.query(&insert).await;
-            assert!(matches!(answer, Answer::Void | Answer::Refused(0x1100, ..)), "{answer:?}");
+            assert!(matches!(answer, ClientAnswer::Void | ClientAnswer::Refused(0x1100, ..)), "{answer:?}");
         }
     }
 
     async fn try_call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
         let body = input.to_string();
         let input = Input::new(Protocol::Json(JsonVersion::V1_0), body.as_bytes());
-        let output = answer(&self.plane, "111122223333", operation, input).await?;
+        let gateway = self.plane.gateway();
+        let output =
+            answer(&gateway, self.plane.alarms(), self.plane.region(), "111122223333", operation, input).await?;
         Ok(serde_json::from_slice(&output.json()?).unwrap())
     }
 
@@ -144,7 +146,7 @@ impl Service {
 
 #[tokio::test]
 async fn a_table_that_is_throttled_for_three_minutes_sets_an_alarm_off_and_the_guides_never() {
-    let mut service = Service::start("cw_alarm").await;
+    let mut service = MonitoredService::start("cw_alarm").await;
     service.call("PutMetricAlarm", service.throttled()).await;
     service.call("PutMetricAlarm", service.of_the_guide()).await;
     assert_eq!(service.state("throttled").await, "INSUFFICIENT_DATA");
@@ -193,15 +195,15 @@ async fn a_table_that_is_throttled_for_three_minutes_sets_an_alarm_off_and_the_g
 
 #[tokio::test]
 async fn the_metrics_of_a_minute_are_what_was_counted_in_it() {
-    let mut service = Service::start("cw_metrics").await;
+    let mut service = MonitoredService::start("cw_metrics").await;
     service.insert(8).await;
     service.time.pass(60);
     service.insert(5).await;
     let select = "SELECT * FROM cw_metrics.t WHERE p = 1";
-    assert!(matches!(service.client.query(select).await, Answer::Rows(_)));
+    assert!(matches!(service.client.query(select).await, ClientAnswer::Rows(_)));
     let conditional = "INSERT INTO cw_metrics.t (p) VALUES (1) IF NOT EXISTS";
     service.time.pass(1);
-    assert!(matches!(service.client.query(conditional).await, Answer::Rows(_)));
+    assert!(matches!(service.client.query(conditional).await, ClientAnswer::Rows(_)));
 
     let (table, inserts) = (service.of_table(), service.of_operation("INSERT"));
     assert_eq!(service.values("ConsumedWriteCapacityUnits", table.clone(), "Sum", 1).await, json!([5.0, 6.0]));
@@ -232,13 +234,13 @@ async fn the_metrics_of_a_minute_are_what_was_counted_in_it() {
     assert_eq!(listed.await, json!({"Metrics": [metric]}));
 
     // What a table has done is still there when it is gone.
-    assert!(matches!(service.client.query("DROP TABLE cw_metrics.t").await, Answer::Changed(_)));
+    assert!(matches!(service.client.query("DROP TABLE cw_metrics.t").await, ClientAnswer::Changed(_)));
     assert_eq!(service.values("WriteThrottleEvents", inserts, "Sum", 1).await, json!([3.0]));
 }
 
 #[tokio::test]
 async fn capacity_is_reported_every_five_minutes_while_a_table_is_provisioned() {
-    let mut service = Service::start("cw_levels").await;
+    let mut service = MonitoredService::start("cw_levels").await;
     let provisioned = "WITH CUSTOM_PROPERTIES = {'capacity_mode': {'throughput_mode': 'PROVISIONED', \
                        'read_capacity_units': 7, 'write_capacity_units': 9}}";
     service.client.table("cw_levels", "provisioned", &format!("(p int PRIMARY KEY) {provisioned}")).await;
@@ -259,7 +261,7 @@ async fn capacity_is_reported_every_five_minutes_while_a_table_is_provisioned() 
     for row in 0..9 {
         assert_eq!(
             service.client.query(&format!("INSERT INTO cw_levels.provisioned (p) VALUES ({row})")).await,
-            Answer::Void
+            ClientAnswer::Void
         );
     }
     let share = service.call("GetMetricData", share).await;
@@ -282,7 +284,7 @@ async fn a_clock_that_goes_backwards_changes_no_state() {
     let controls = local.controls();
     let plane = Plane::new(Arc::clone(&controls.listeners), Arc::clone(&controls.authority), "us-east-1".to_owned());
     let client = Client::connect(&local).await;
-    let service = Service { local, client, time: Time::new(), plane, keyspace: "nothing" };
+    let service = MonitoredService { local, client, time: Time::new(), plane, keyspace: "nothing" };
     service.call("PutMetricAlarm", service.throttled()).await;
     shift.store(120, Ordering::SeqCst);
     assert_eq!(service.state("throttled").await, "OK");
@@ -300,7 +302,7 @@ async fn a_clock_that_goes_backwards_changes_no_state() {
 
 #[tokio::test]
 async fn what_cloudwatch_refuses_is_refused() {
-    let service = Service::start("cw_refused").await;
+    let service = MonitoredService::start("cw_refused").await;
     let with = |mut alarm: Value, more: Value| {
         let Value::Object(more) = more else { panic!("{more}") };
         alarm.as_object_mut().unwrap().extend(more);

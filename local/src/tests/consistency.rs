@@ -1,4 +1,4 @@
-use super::client::{Answer, Client, LOCAL_QUORUM, With};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With};
 use super::{INVALID, local};
 
 const LEVELS: [&str; 11] = [
@@ -17,9 +17,9 @@ const LEVELS: [&str; 11] = [
 const READS: [&str; 3] = ["ONE", "LOCAL_QUORUM", "LOCAL_ONE"];
 const WRITES: [&str; 1] = ["LOCAL_QUORUM"];
 
-fn is_as_the_service_says(answer: Answer, level: &str, supported: &[&str]) {
+fn is_as_the_service_says(answer: ClientAnswer, level: &str, supported: &[&str]) {
     if supported.contains(&level) {
-        assert!(!matches!(answer, Answer::Refused(..)), "{level}: {answer:?}");
+        assert!(!matches!(answer, ClientAnswer::Refused(..)), "{level}: {answer:?}");
         return;
     }
     let text = format!(
@@ -75,9 +75,9 @@ async fn definitions_and_use_are_taken_at_any_level() {
     client.keyspace("consistency_any").await;
     for code in 0..LEVELS.len() as u16 {
         let create = format!("CREATE TABLE consistency_any.t{code} (a int PRIMARY KEY)");
-        assert!(matches!(client.query_with(&create, With::consistency(code)).await, Answer::Changed(_)));
+        assert!(matches!(client.query_with(&create, With::consistency(code)).await, ClientAnswer::Changed(_)));
         let used = client.query_with("USE consistency_any", With::consistency(code)).await;
-        assert_eq!(used, Answer::Keyspace("consistency_any".into()));
+        assert_eq!(used, ClientAnswer::Keyspace("consistency_any".into()));
     }
 }
 
@@ -91,10 +91,10 @@ async fn the_field_for_serial_consistency_may_say_both_serial_levels() {
     let id = client.prepared(conditional).await;
     for (level, code) in LEVELS.into_iter().zip(0..) {
         let with = With { serial: Some(code), ..With::default() };
-        assert_eq!(client.query_with(plain, with).await, Answer::Void, "{level}");
+        assert_eq!(client.query_with(plain, with).await, ClientAnswer::Void, "{level}");
         for answer in [client.query_with(conditional, with).await, client.execute(&id, with).await] {
             if level.ends_with("SERIAL") {
-                assert!(matches!(answer, Answer::Rows(_)), "{answer:?}");
+                assert!(matches!(answer, ClientAnswer::Rows(_)), "{answer:?}");
             } else {
                 let text = format!(
                     "keyspaces-local: the serial consistency of a conditional write is SERIAL or LOCAL_SERIAL, not {level}"

@@ -14,19 +14,19 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::auth::Begin;
-use crate::auth::http::tests::{Client, Signed};
+use crate::auth::FirstResponse;
+use crate::auth::http::tests::{ClientRequest, RequestSigner};
 use crate::{Credentials, Local};
 
 /// An answer as it was read.
 #[derive(Debug)]
-struct Answer {
+struct HttpResponse {
     status: u16,
     head: String,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpResponse {
     fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
@@ -63,23 +63,23 @@ async fn connect(local: &Local) -> impl AsyncRead + AsyncWrite + Unpin {
 }
 
 /// Writes a request as it is, and reads the answer to its end.
-async fn send_raw(local: &Local, request: &[u8]) -> Answer {
+async fn send_raw(local: &Local, request: &[u8]) -> HttpResponse {
     let mut stream = connect(local).await;
     stream.write_all(request).await.unwrap();
     read(&mut stream).await
 }
 
-async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Answer {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> HttpResponse {
     let mut answer = Vec::new();
     // How a client is told that the connection ends does not matter once the answer is there.
     let _ = stream.read_to_end(&mut answer).await;
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head");
     let head = String::from_utf8(answer[..end].to_vec()).unwrap().to_ascii_lowercase();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head, body: answer[end + 4..].to_vec() }
+    HttpResponse { status, head, body: answer[end + 4..].to_vec() }
 }
 
-async fn send(local: &Local, signed: &Signed) -> Answer {
+async fn send(local: &Local, signed: &ClientRequest) -> HttpResponse {
     let mut request = format!("{} {} HTTP/1.1\r\n", signed.method, signed.path).into_bytes();
     for (name, value) in &signed.headers {
         request.extend(format!("{name}: ").bytes());
@@ -91,20 +91,20 @@ async fn send(local: &Local, signed: &Signed) -> Answer {
     send_raw(local, &request).await
 }
 
-fn client(credentials: &Credentials, service: &'static str) -> Client {
-    Client { credentials: credentials.clone(), region: "us-east-1", service, at: SystemTime::now() }
+fn client(credentials: &Credentials, service: &'static str) -> RequestSigner {
+    RequestSigner { credentials: credentials.clone(), region: "us-east-1", service, at: SystemTime::now() }
 }
 
-fn in_json(client: &Client, target: &str, content_type: &str, body: &str) -> Signed {
+fn in_json(client: &RequestSigner, target: &str, content_type: &str, body: &str) -> ClientRequest {
     client.sign("/", "", &[("x-amz-target", target), ("content-type", content_type)], body.as_bytes())
 }
 
-fn in_cbor(client: &Client, path: &str, more: &[(&str, &str)]) -> Signed {
+fn in_cbor(client: &RequestSigner, path: &str, more: &[(&str, &str)]) -> ClientRequest {
     let headers = [&[("content-type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")], more].concat();
     client.sign(path, "", &headers, b"\xa0")
 }
 
-async fn iam(local: &Local, form: &str) -> Answer {
+async fn iam(local: &Local, form: &str) -> HttpResponse {
     let form = format!("Version=2010-05-08&{form}");
     let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
     send(local, &client(local.credentials(), "iam").sign("/", "", &headers, form.as_bytes())).await
@@ -117,7 +117,7 @@ const NOT_KNOWN: &str = "(the service's message is not known)";
 async fn what_is_no_operation_of_a_protocol_is_refused_in_that_protocol() {
     let local = Local::shared().await.unwrap();
     let keyspaces = client(local.credentials(), "cassandra");
-    let refused = async |signed: Signed| send(local, &signed).await.error();
+    let refused = async |signed: ClientRequest| send(local, &signed).await.error();
 
     let unknown = "com.amazon.coral.service#UnknownOperationException".to_owned();
     let problem = format!("keyspaces-local: Keyspaces has no operation \"DropEverything\" {NOT_KNOWN}");
@@ -142,15 +142,15 @@ async fn what_is_no_operation_of_a_protocol_is_refused_in_that_protocol() {
 #[tokio::test]
 async fn a_request_is_refused_that_nobody_or_somebody_without_permissions_has_signed() {
     let local = Local::shared().await.unwrap();
-    let list = |client: &Client| in_json(client, "KeyspacesService.ListKeyspaces", JSON, "{}");
-    let refused = async |signed: Signed| send(local, &signed).await.error();
+    let list = |client: &RequestSigner| in_json(client, "KeyspacesService.ListKeyspaces", JSON, "{}");
+    let refused = async |signed: ClientRequest| send(local, &signed).await.error();
 
     let mut unsigned = list(&client(local.credentials(), "cassandra"));
     unsigned.headers.retain(|(name, _)| name != "authorization");
     let (status, name, _) = refused(unsigned).await;
     assert_eq!((status, name.as_str()), (403, "com.amazon.coral.service#MissingAuthenticationTokenException"));
 
-    let other_region = Client { region: "eu-west-1", ..client(local.credentials(), "cassandra") };
+    let other_region = RequestSigner { region: "eu-west-1", ..client(local.credentials(), "cassandra") };
     let problem = "Credential should be scoped to a valid region, not 'eu-west-1'.".to_owned();
     let name = "com.amazon.coral.service#InvalidSignatureException".to_owned();
     assert_eq!(refused(list(&other_region)).await, (403, name, problem));
@@ -170,7 +170,7 @@ async fn a_request_is_refused_that_nobody_or_somebody_without_permissions_has_si
 
 /// Whether this user and password log in by CQL.
 fn logs_in(local: &Local, user: &str, password: &str) -> bool {
-    matches!(local.authority().begin(format!("\0{user}\0{password}").as_bytes()), Begin::Accepted)
+    matches!(local.authority().begin(format!("\0{user}\0{password}").as_bytes()), FirstResponse::Accepted)
 }
 
 fn element<'a>(xml: &'a str, name: &str) -> &'a str {
@@ -288,7 +288,7 @@ async fn a_user_of_the_principal_without_permissions_has_none_either() {
     let (user, password) = (element(&made, "ServiceUserName"), element(&made, "ServicePassword"));
     assert_eq!(user, "nobody+1-at-111122223333", "the first is in the ready file");
     match local.authority().begin(format!("\0{user}\0{password}").as_bytes()) {
-        Begin::Refused(refusal) => {
+        FirstResponse::Refused(refusal) => {
             assert_eq!(refusal.text, "User arn:aws:iam::111122223333:user/nobody has no permissions.");
         }
         other => panic!("{other:?}"),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::client::{Answer, Client};
+use super::client::{Client, ClientAnswer};
 use super::{INVALID, Time, another, local};
 
 const SINGLE_REGION: &str = "WITH replication = {'class': 'SingleRegionStrategy'}";
@@ -9,8 +9,8 @@ fn invalid(text: &str) -> (i32, String) {
     (INVALID, text.to_owned())
 }
 
-fn changed(parts: &[&str]) -> Answer {
-    Answer::Changed(parts.iter().map(|part| (*part).to_owned()).collect())
+fn changed(parts: &[&str]) -> ClientAnswer {
+    ClientAnswer::Changed(parts.iter().map(|part| (*part).to_owned()).collect())
 }
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn what_is_created_can_be_used_when_its_time_has_come_and_not_before() {
     }
     time.pass(1);
     assert_eq!(client.rows(seen).await.texts("keyspace_name"), ["app"]);
-    assert_eq!(client.query("USE app").await, Answer::Keyspace("app".into()));
+    assert_eq!(client.query("USE app").await, ClientAnswer::Keyspace("app".into()));
 
     assert_eq!(client.query("CREATE TABLE t (a int PRIMARY KEY)").await, changed(&["CREATED", "TABLE", "app", "t"]));
     let status = "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = 'app' AND table_name = 't'";
@@ -44,7 +44,7 @@ async fn what_is_created_can_be_used_when_its_time_has_come_and_not_before() {
     let batched = client.batch(&[Ok("INSERT INTO t (a) VALUES (1)")], 6).await;
     assert_eq!(batched.refused(), invalid("unconfigured table app.t"));
     time.pass(1);
-    assert_eq!(client.query("INSERT INTO t (a) VALUES (1)").await, Answer::Void);
+    assert_eq!(client.query("INSERT INTO t (a) VALUES (1)").await, ClientAnswer::Void);
     assert_eq!(client.rows(status).await.texts("status"), ["ACTIVE"]);
 
     assert_eq!(client.query("ALTER TABLE t ADD b int").await, changed(&["UPDATED", "TABLE", "app", "t"]));
@@ -84,13 +84,15 @@ async fn what_is_there_already_is_said_as_cassandra_says_it() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("exists").await;
     client.table("exists", "t", "(a int PRIMARY KEY)").await;
-    let Answer::Refused(code, text, rest) = client.query(&format!("CREATE KEYSPACE exists {SINGLE_REGION}")).await
+    let ClientAnswer::Refused(code, text, rest) =
+        client.query(&format!("CREATE KEYSPACE exists {SINGLE_REGION}")).await
     else {
         panic!()
     };
     assert_eq!((code, text.as_str()), (0x2400, "Cannot add existing keyspace \"exists\""));
     assert_eq!(&rest[..], b"\0\x06exists\0\0");
-    let Answer::Refused(code, text, rest) = client.query("CREATE TABLE exists.t (a int PRIMARY KEY)").await else {
+    let ClientAnswer::Refused(code, text, rest) = client.query("CREATE TABLE exists.t (a int PRIMARY KEY)").await
+    else {
         panic!()
     };
     assert_eq!((code, text.as_str()), (0x2400, "Cannot add already existing table \"t\" to keyspace \"exists\""));
@@ -103,7 +105,7 @@ async fn what_is_there_already_is_said_as_cassandra_says_it() {
         "DROP KEYSPACE IF EXISTS nosuch".into(),
         "DROP TYPE IF EXISTS exists.nosuch".into(),
     ] {
-        assert_eq!(client.query(&again).await, Answer::Void, "{again}");
+        assert_eq!(client.query(&again).await, ClientAnswer::Void, "{again}");
     }
 }
 
@@ -163,7 +165,7 @@ async fn system_schema_shows_what_is_there_by_the_clients_names() {
     let columns = client.rows(&of("system_schema.columns", "column_name")).await;
     assert_eq!(columns.texts("column_name"), ["a", "b", "c", "d"]);
     let insert = "INSERT INTO shown.t (a, b, c) VALUES (1, 'x', {street: 'y'})";
-    assert_eq!(client.query(insert).await, Answer::Void);
+    assert_eq!(client.query(insert).await, ClientAnswer::Void);
     assert_eq!(client.rows("SELECT c FROM shown.t").await.table, ("shown".into(), "t".into()));
 }
 
@@ -180,5 +182,5 @@ async fn a_client_that_goes_away_leaves_no_definition_half_done() {
         .await;
     drop(other);
     client.active("gone_away", "t").await;
-    assert_eq!(client.query("INSERT INTO gone_away.t (a) VALUES (1)").await, Answer::Void);
+    assert_eq!(client.query("INSERT INTO gone_away.t (a) VALUES (1)").await, ClientAnswer::Void);
 }

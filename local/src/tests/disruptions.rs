@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use super::client::{Answer, Client, With, opcode, query_body};
+use super::client::{Client, ClientAnswer, With, opcode, query_body};
 use crate::credentials::Credentials;
 use crate::fault::{Effect, Fault};
 use crate::{ErrorKind, Local};
 
-async fn log_in(local: &Local, credentials: &Credentials) -> Answer {
+async fn log_in(local: &Local, credentials: &Credentials) -> ClientAnswer {
     let mut client = Client::stranger(local).await;
     client.start_up(&[("CQL_VERSION", "3.0.0")]).await;
     let login = format!("\0{}\0{}", credentials.user, credentials.password);
     let received = client.auth_response(login.as_bytes()).await;
-    if received.opcode == opcode::AUTH_SUCCESS { Answer::Void } else { Answer::read(&received) }
+    if received.opcode == opcode::AUTH_SUCCESS { ClientAnswer::Void } else { ClientAnswer::read(&received) }
 }
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn it_restarts_with_everything_but_connections_and_prepared_statements() {
     assert_eq!(client.receive().await, None);
     let mut client = Client::connect_at(&local, local.peers()[1]).await;
     let answer = client.execute(&id, With::default()).await;
-    assert!(matches!(answer, Answer::Refused(0x2500, ..)), "{answer:?}");
+    assert!(matches!(answer, ClientAnswer::Refused(0x2500, ..)), "{answer:?}");
     assert_eq!(client.rows("SELECT a FROM disruptions_restart.t").await.ints("a"), [1]);
 
     local.faults().inject(Fault::new(Effect::Restart(Duration::from_millis(50))).containing("SELECT a").times(1));
@@ -89,15 +89,17 @@ async fn credentials_expire_and_others_are_accepted() {
     let mut connected = Client::connect(&local).await;
     local.expire_credentials();
     let expired = "keyspaces-local: the credentials have expired (what the service says here is not known)";
-    assert!(matches!(log_in(&local, local.credentials()).await, Answer::Refused(0x0100, text, _) if text == expired));
+    assert!(
+        matches!(log_in(&local, local.credentials()).await, ClientAnswer::Refused(0x0100, text, _) if text == expired)
+    );
     assert_eq!(connected.rows("SELECT key FROM system.local").await.values.len(), 1);
 
     let new = Credentials::random();
     local.accept_credentials(new.clone()).unwrap();
-    assert_eq!(log_in(&local, &new).await, Answer::Void);
-    assert!(matches!(log_in(&local, local.credentials()).await, Answer::Refused(0x0100, ..)));
+    assert_eq!(log_in(&local, &new).await, ClientAnswer::Void);
+    assert!(matches!(log_in(&local, local.credentials()).await, ClientAnswer::Refused(0x0100, ..)));
     local.accept_credentials(local.credentials().clone()).unwrap();
-    assert_eq!(log_in(&local, local.credentials()).await, Answer::Void);
+    assert_eq!(log_in(&local, local.credentials()).await, ClientAnswer::Void);
     let flawed = Credentials { user: String::new(), ..new };
     assert_eq!(local.accept_credentials(flawed).unwrap_err().kind(), ErrorKind::Setting);
 }

@@ -11,9 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::client::{Answer, Client, opcode, query_body};
+use super::client::{Client, ClientAnswer, opcode, query_body};
 use super::local;
-use crate::cassandra::surroundings::Surroundings;
+use crate::cassandra::surroundings::Environment;
 use crate::local::Local;
 use crate::upstream::InternalConnection;
 
@@ -30,13 +30,13 @@ echo 'INFO  all is well'
 /// The shared Cassandra at another port, until it is held or ended.
 #[derive(Clone)]
 struct Stand {
-    state: watch::Sender<State>,
+    state: watch::Sender<StandState>,
     /// The keyspace that the gateway over it has for itself.
     inner: Arc<Mutex<String>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum State {
+enum StandState {
     Serving,
     /// Nothing is given to Cassandra any more.
     Held,
@@ -45,7 +45,7 @@ enum State {
     Ended,
 }
 
-async fn reached(wanted: State, state: &mut watch::Receiver<State>) {
+async fn reached(wanted: StandState, state: &mut watch::Receiver<StandState>) {
     let _ = state.wait_for(|state| *state == wanted).await;
 }
 
@@ -58,7 +58,7 @@ impl Stand {
             loop {
                 tokio::select! {
                     accepted = listener.accept() => drop(tokio::spawn(this.clone().connection(accepted.unwrap().0, to))),
-                    () = reached(State::Ended, &mut state) => return,
+                    () = reached(StandState::Ended, &mut state) => return,
                 }
             }
         });
@@ -77,30 +77,30 @@ impl Stand {
                     if let Some((_, created)) = text.split_once("CREATE KEYSPACE IF NOT EXISTS ") {
                         *self.inner.lock().unwrap() = created.split(' ').next().unwrap_or_default().to_owned();
                     }
-                    let serving = *self.state.borrow() == State::Serving;
+                    let serving = *self.state.borrow() == StandState::Serving;
                     match serving {
                         true => to_cassandra.write_all(request).await.ok()?,
-                        false => drop(self.state.send_replace(State::Holding)),
+                        false => drop(self.state.send_replace(StandState::Holding)),
                     }
                 }
                 read = from_cassandra.read(&mut answer) => {
                     to_client.write_all(&answer[..read.ok().filter(|read| *read > 0)?]).await.ok()?;
                 }
-                () = reached(State::Ended, &mut state) => return None,
+                () = reached(StandState::Ended, &mut state) => return None,
             }
         }
     }
 }
 
 /// A machine with this Java and nothing else, and Cassandra's jars.
-fn machine(root: &Path, end: &str) -> Surroundings {
+fn machine(root: &Path, end: &str) -> Environment {
     let java = root.join("java");
     fs::write(&java, format!("{JAVA}{end}\n")).unwrap();
     fs::set_permissions(&java, fs::Permissions::from_mode(0o755)).unwrap();
     let jars = root.join("cassandra-all-5.0.6");
     fs::create_dir(&jars).unwrap();
     fs::write(jars.join("jamm-0.4.0.jar"), "").unwrap();
-    Surroundings { given: None, path: root.into(), java_home: None, cache: Some(root.to_owned()) }
+    Environment { given: None, path: root.into(), java_home: None, cache: Some(root.to_owned()) }
 }
 
 async fn port_of(yaml: &Path) -> u16 {
@@ -142,26 +142,26 @@ async fn ends(commands: &str, told: &str, last_line: &str) {
     let root = tempfile::tempdir().unwrap();
     let mut builder = Local::builder().peers(1);
     builder.surroundings = machine(root.path(), commands);
-    let stand = Stand { state: watch::Sender::new(State::Serving), inner: Arc::default() };
+    let stand = Stand { state: watch::Sender::new(StandState::Serving), inner: Arc::default() };
     let (yaml, beside) = (root.path().join("java.yaml"), stand.clone());
     let (started, ()) = tokio::join!(builder.start(), async { beside.serve(port_of(&yaml).await, shared) });
     let gateway = started.unwrap();
 
     let (mut waits, mut comes) = (Client::connect(&gateway).await, Client::stranger(&gateway).await);
-    assert!(matches!(waits.query("SELECT * FROM system.local").await, Answer::Rows(_)));
-    stand.state.send_replace(State::Held);
+    assert!(matches!(waits.query("SELECT * FROM system.local").await, ClientAnswer::Rows(_)));
+    stand.state.send_replace(StandState::Held);
     waits.send(7, opcode::QUERY, &query_body("SELECT * FROM system.peers", Default::default())).await;
-    reached(State::Holding, &mut stand.state.subscribe()).await;
+    reached(StandState::Holding, &mut stand.state.subscribe()).await;
     fs::write(root.path().join("java.full"), "").unwrap();
-    stand.state.send_replace(State::Ended);
+    stand.state.send_replace(StandState::Ended);
 
     let answer = waits.receive().await.unwrap();
-    assert_eq!((answer.stream, Answer::read(&answer).refused()), (7, (0, format!("keyspaces-local: {told}"))));
+    assert_eq!((answer.stream, ClientAnswer::read(&answer).refused()), (7, (0, format!("keyspaces-local: {told}"))));
     assert_eq!(waits.receive().await, None, "the connection ends");
     assert_eq!(comes.start_up(&[("CQL_VERSION", "3.0.0")]).await.opcode, opcode::AUTHENTICATE);
     let credentials = gateway.credentials();
     let login = format!("\0{}\0{}", credentials.user, credentials.password);
-    let refused = Answer::read(&comes.auth_response(login.as_bytes()).await).refused();
+    let refused = ClientAnswer::read(&comes.auth_response(login.as_bytes()).await).refused();
     assert_eq!(refused, (0, format!("keyspaces-local: {told}")));
     assert_eq!(gateway.ended().await.to_string(), format!("{told}\n      {last_line}"));
     gateway.close().await.unwrap();

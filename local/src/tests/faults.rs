@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::client::{Answer, Client, With, frame, opcode, query_body};
+use super::client::{Client, ClientAnswer, With, frame, opcode, query_body};
 use crate::Local;
 use crate::fault::{Effect, Fault, Moment};
 use crate::journal::{Kind, Outcome, Received};
@@ -82,7 +82,7 @@ async fn an_error_of_any_code_is_given_with_the_fields_that_it_needs() {
         local.faults().inject(Fault::new(effect).kind(Kind::Query).containing("INSERT").times(1));
         let insert = format!("INSERT INTO faults_errors.t (a) VALUES ({row})");
         let answer = client.query(&insert).await;
-        assert_eq!(answer, Answer::Refused(code, "as told".into(), bytes::Bytes::copy_from_slice(fields)));
+        assert_eq!(answer, ClientAnswer::Refused(code, "as told".into(), bytes::Bytes::copy_from_slice(fields)));
         assert_eq!(has(&mut client, "faults_errors", row).await, moment == Moment::After);
         let outcome = local.journal().containing(&insert)[0].outcome.clone().unwrap();
         assert_eq!(outcome == Outcome::Forwarded, moment == Moment::After, "{outcome:?}");
@@ -101,7 +101,7 @@ async fn an_answer_is_garbage_or_cut_off_or_comes_byte_by_byte() {
 
     once(Effect::ByteByByte);
     let answer = watching.query("INSERT INTO faults_damage.t (a) VALUES (1)").await;
-    assert_eq!(answer, Answer::Void);
+    assert_eq!(answer, ClientAnswer::Void);
 
     once(Effect::Garbage);
     let mut client = Client::connect(&local).await;
@@ -171,8 +171,8 @@ async fn faults_strike_before_a_client_is_known_too() {
     local.faults().inject(Fault::new(error).kind(Kind::AuthResponse).times(1));
     let mut client = Client::stranger(&local).await;
     assert_eq!(client.start_up(&[("CQL_VERSION", "3.0.0")]).await.opcode, opcode::AUTHENTICATE);
-    let refused = Answer::read(&client.auth_response(b"\0user\0password").await);
-    assert!(matches!(refused, Answer::Refused(0x0100, text, _) if text == "not today"));
+    let refused = ClientAnswer::read(&client.auth_response(b"\0user\0password").await);
+    assert!(matches!(refused, ClientAnswer::Refused(0x0100, text, _) if text == "not today"));
     assert_eq!(client.receive().await, None);
     Client::connect(&local).await;
 }

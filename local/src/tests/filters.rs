@@ -1,4 +1,4 @@
-use super::client::{Answer, Client, Rows, With};
+use super::client::{Client, ClientAnswer, ResultSet, With};
 use super::local;
 
 /// 100 rows in one partition; `v` is 1 in every tenth of them.
@@ -10,16 +10,16 @@ async fn with_rows(keyspace: &str) -> Client {
     for row in 0..100_i32 {
         let values = [row.to_be_bytes(), i32::from(row % 10 == 9).to_be_bytes()];
         let values = [&values[0][..], &values[1]];
-        assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, Answer::Void);
+        assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
     }
     client
 }
 
-fn counts(pages: &[Rows]) -> Vec<usize> {
+fn counts(pages: &[ResultSet]) -> Vec<usize> {
     pages.iter().map(|page| page.values.len()).collect()
 }
 
-fn all(pages: &[Rows]) -> Vec<i32> {
+fn all(pages: &[ResultSet]) -> Vec<i32> {
     pages.iter().flat_map(|page| page.ints("b")).collect()
 }
 
@@ -120,7 +120,7 @@ async fn functions_that_cassandra_calls_otherwise_are_read_with_a_filter_too() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("filters_names").await;
     client.table("filters_names", "t", "(a int, b timeuuid, v int, PRIMARY KEY (a, b))").await;
-    assert_eq!(client.query("INSERT INTO filters_names.t (a, b, v) VALUES (1, now(), 1)").await, Answer::Void);
+    assert_eq!(client.query("INSERT INTO filters_names.t (a, b, v) VALUES (1, now(), 1)").await, ClientAnswer::Void);
     for (v, count) in [(1, 1), (2, 0)] {
         let select = format!("SELECT dateOf(b) FROM filters_names.t WHERE v = {v} ALLOW FILTERING");
         let rows = client.rows(&select).await;

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 /// The modules of the crate, the lowest floor first.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "error", "random"],
+    &["clock", "error", "lock", "random", "saturated"],
     &["budget", "credentials", "protocol"],
     &["auth", "ca", "names", "topology", "wire"],
     &["partitioner", "upstream"],
-    &["recovery"],
+    &["recovery", "statement"],
     &["cassandra", "credential_store", "fault", "history", "schema", "throttle"],
     &["journal", "metering", "truststore"],
     &["gateway"],
@@ -91,8 +91,8 @@ fn imports_go_down_only() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut all = Vec::new();
     files(&source, &mut all);
-    // The program is a crate of its own, and this file has examples of what is wrong.
-    let others = ["main.rs", "arguments.rs", "floors.rs"];
+    // The program is a crate of its own; the last two have examples of what is wrong.
+    let others = ["main.rs", "arguments.rs", "floors.rs", "house.rs"];
     let wrong: Vec<_> = all
         .iter()
         .filter(|path| !others.iter().any(|name| path.ends_with(name)))
@@ -151,7 +151,7 @@ fn an_import_that_goes_up_or_sideways_is_found() {
     assert_eq!(wrong(Path::new("attic.rs"), ""), ["attic.rs is on no floor"]);
     for (file, text) in [
         ("gateway/mod.rs", "use crate::schema::Schema;\n// use crate::local::Local;"),
-        ("gateway/paging/filter.rs", "use super::super::bound::Bound;"),
+        ("gateway/paging/filter.rs", "use super::super::dml::DmlStatement;"),
         ("history/store.rs", "mod tests {\n    use super::super::shared_connection::tests::forgetful;"),
     ] {
         assert_eq!(wrong(Path::new(file), text), [] as [&str; 0]);

@@ -1,6 +1,6 @@
 //! What tools send that were made for Cassandra, and what people need who start the service for them.
 
-use super::client::{Answer, Client};
+use super::client::{Client, ClientAnswer};
 use super::{INVALID, another, local};
 
 #[tokio::test]
@@ -16,10 +16,10 @@ async fn if_not_exists_of_what_is_there_does_nothing_whatever_else_it_says() {
         "CREATE TABLE IF NOT EXISTS tools_there.t (a int, b duration, PRIMARY KEY (a, b)) WITH made_up = 1",
         "CREATE TYPE IF NOT EXISTS tools_there.u (a counter)",
     ] {
-        assert_eq!(client.query(statement).await, Answer::Void, "{statement}");
+        assert_eq!(client.query(statement).await, ClientAnswer::Void, "{statement}");
     }
     assert_eq!(client.query("USE tools_there").await.refused_or_none(), None);
-    assert_eq!(client.query("CREATE TABLE IF NOT EXISTS t (a duration PRIMARY KEY)").await, Answer::Void);
+    assert_eq!(client.query("CREATE TABLE IF NOT EXISTS t (a duration PRIMARY KEY)").await, ClientAnswer::Void);
     // What is not there is judged.
     let missing = client.query("CREATE TABLE IF NOT EXISTS tools_there.other (a duration PRIMARY KEY)").await;
     assert!(missing.refused().1.contains("duration"));
@@ -37,10 +37,10 @@ async fn janusgraph_makes_its_tables_in_a_keyspace_that_is_there() {
                  compaction={'class':'SizeTieredCompactionStrategy'} AND \
                  compression={'class':'LZ4Compressor','chunk_length_in_kb':64} AND gc_grace_seconds=864000 AND \
                  speculative_retry='99percentile'";
-    assert_eq!(client.query(keyspace).await, Answer::Void);
+    assert_eq!(client.query(keyspace).await, ClientAnswer::Void);
     assert_eq!(client.query(table).await.refused_or_none(), None);
     client.active("janusgraph", "edgestore").await;
-    assert_eq!(client.query(table).await, Answer::Void);
+    assert_eq!(client.query(table).await, ClientAnswer::Void);
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn a_schema_file_is_active_before_the_first_client_comes() {
     .await
     .unwrap();
     let mut client = Client::connect(&local).await;
-    assert_eq!(client.query("INSERT INTO app.t (a, b) VALUES (1, {x: 1, y: 2})").await, Answer::Void);
+    assert_eq!(client.query("INSERT INTO app.t (a, b) VALUES (1, {x: 1, y: 2})").await, ClientAnswer::Void);
     for (text, problem) in [
         (
             "CREATE KEYSPACE app\n",

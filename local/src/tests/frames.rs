@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 
-use super::client::{Answer, Client, LOCAL_QUORUM, With, frame, opcode, query_body};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With, frame, opcode, query_body};
 use super::{PROTOCOL_ERROR, local};
 use crate::protocol::Writer;
 
@@ -13,7 +13,7 @@ async fn ends_with(bytes: &[u8], text: &str) {
     let mut client = Client::connect(local().await).await;
     client.send_bytes(bytes).await;
     let received = client.receive().await.expect("a protocol error");
-    assert_eq!(Answer::read(&received).refused(), (PROTOCOL_ERROR, text.to_owned()));
+    assert_eq!(ClientAnswer::read(&received).refused(), (PROTOCOL_ERROR, text.to_owned()));
     assert_eq!(client.receive().await, None);
     let mut next = Client::connect(local().await).await;
     assert_eq!(next.rows(SELECT).await.values.len(), 1);
@@ -29,7 +29,7 @@ async fn a_frame_that_is_too_long_is_refused_before_it_is_there() {
 async fn a_stranger_may_send_less() {
     let mut client = Client::stranger(local().await).await;
     client.send_bytes(&[4, 0, 0, 1, opcode::STARTUP, 0, 2, 0, 0]).await;
-    let (_, text) = Answer::read(&client.receive().await.unwrap()).refused();
+    let (_, text) = ClientAnswer::read(&client.receive().await.unwrap()).refused();
     assert_eq!(text, "A frame of 131072 bytes is longer than the 65536 that are taken");
     assert_eq!(client.receive().await, None);
 }
@@ -47,7 +47,7 @@ async fn what_is_no_frame_ends_the_connection_and_nothing_else() {
         for opcode in [opcode::QUERY, opcode::EXECUTE, opcode::BATCH] {
             let mut client = Client::connect(local().await).await;
             client.send(1, opcode, body).await;
-            let answer = Answer::read(&client.receive().await.expect("an error"));
+            let answer = ClientAnswer::read(&client.receive().await.expect("an error"));
             let (code, text) = answer.refused();
             // The two bytes of a short id may be read as one of 0 bytes.
             if code != 0x2500 {
@@ -73,7 +73,7 @@ async fn a_stream_that_is_in_use_ends_the_connection() {
     let slow = "CREATE KEYSPACE frames_stream WITH replication = {'class': 'SingleRegionStrategy'}";
     let both = [slow, SELECT].map(|text| frame(4, 0, 5, opcode::QUERY, &query_body(text, With::default())));
     client.send_bytes(&both.concat()).await;
-    let (code, text) = Answer::read(&client.receive().await.unwrap()).refused();
+    let (code, text) = ClientAnswer::read(&client.receive().await.unwrap()).refused();
     assert_eq!((code, text.as_str()), (PROTOCOL_ERROR, "Stream 5 is in use by a request that was not answered yet"));
     assert_eq!(client.receive().await, None);
 }
@@ -89,7 +89,7 @@ async fn many_requests_are_in_flight_and_each_is_answered_on_its_stream() {
     let mut streams = BTreeSet::new();
     for _ in 0..COUNT {
         let received = client.receive().await.unwrap();
-        assert!(matches!(Answer::read(&received), Answer::Rows(_)));
+        assert!(matches!(ClientAnswer::read(&received), ClientAnswer::Rows(_)));
         streams.insert(received.stream);
     }
     assert_eq!(streams.len(), COUNT as usize);
@@ -104,7 +104,7 @@ async fn a_client_that_does_not_read_for_a_while_loses_nothing() {
     let big = vec![7; (1 << 20) - 1000];
     let insert = "INSERT INTO frames_slow.t (a, b) VALUES (1, ?)";
     let stored = client.query_with(insert, With { values: &[&big], ..With::default() }).await;
-    assert_eq!(stored, Answer::Void);
+    assert_eq!(stored, ClientAnswer::Void);
     let select = query_body("SELECT b FROM frames_slow.t WHERE a = 1", With::default());
     for stream in 0..COUNT {
         client.send(stream, opcode::QUERY, &select).await;
@@ -116,7 +116,7 @@ async fn a_client_that_does_not_read_for_a_while_loses_nothing() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     for _ in 0..COUNT {
-        let Answer::Rows(rows) = Answer::read(&client.receive().await.unwrap()) else { panic!() };
+        let ClientAnswer::Rows(rows) = ClientAnswer::read(&client.receive().await.unwrap()) else { panic!() };
         assert_eq!(rows.values[0][0].as_deref(), Some(&big[..]));
     }
 }
@@ -144,5 +144,5 @@ async fn cassandras_warnings_are_taken_out() {
     let inserts: Vec<_> = inserts.iter().map(|text| Ok(text.as_str())).collect();
     let body = super::client::batch_body(1, &inserts, LOCAL_QUORUM);
     let received = client.call(opcode::BATCH, &body).await;
-    assert_eq!((received.flags, Answer::read(&received)), (0, Answer::Void));
+    assert_eq!((received.flags, ClientAnswer::read(&received)), (0, ClientAnswer::Void));
 }

@@ -2,12 +2,12 @@ use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::client::{Answer, Client, Received, With, frame, opcode, query_body};
+use super::client::{Client, ClientAnswer, ReceivedFrame, With, frame, opcode, query_body};
 use super::{PROTOCOL_ERROR, local};
 use crate::protocol::{Reader, Writer};
 
-fn refused(received: Option<Received>) -> (i32, String) {
-    Answer::read(&received.expect("an error")).refused()
+fn refused(received: Option<ReceivedFrame>) -> (i32, String) {
+    ClientAnswer::read(&received.expect("an error")).refused()
 }
 
 fn protocol_error(text: &str) -> (i32, String) {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::client::{Answer, Client, With};
+use super::client::{Client, ClientAnswer, With};
 use super::{Time, another, local};
 use crate::names::Names;
 use crate::upstream::InternalConnection;
@@ -18,7 +18,7 @@ async fn two_over_one_cassandra_do_not_see_each_other_and_nothing_of_them_stays(
     for (client, value) in clients.iter_mut().zip(1..) {
         client.keyspace("two_over_one").await;
         client.table("two_over_one", "t", "(a int PRIMARY KEY)").await;
-        assert_eq!(client.query(&format!("INSERT INTO two_over_one.t (a) VALUES ({value})")).await, Answer::Void);
+        assert_eq!(client.query(&format!("INSERT INTO two_over_one.t (a) VALUES ({value})")).await, ClientAnswer::Void);
     }
     for client in &mut clients {
         assert_eq!(client.rows("SELECT * FROM two_over_one.t").await.values.len(), 1);
@@ -55,7 +55,7 @@ async fn a_named_one_goes_on_where_it_ended() {
     time.pass(60);
     for (keyspace, table) in [("app", "there"), (&long, "there"), ("app", "dropped")] {
         let create = format!("CREATE TABLE {keyspace}.{table} (a int PRIMARY KEY) WITH default_time_to_live = 10");
-        assert!(matches!(client.query(&create).await, Answer::Changed(_)));
+        assert!(matches!(client.query(&create).await, ClientAnswer::Changed(_)));
     }
     time.pass(60);
     client.query("INSERT INTO app.there (a) VALUES (1)").await;
@@ -70,10 +70,10 @@ async fn a_named_one_goes_on_where_it_ended() {
     let rows = client.rows(statuses).await;
     assert_eq!(rows.texts("table_name"), ["creating", "dropped", "there"]);
     assert_eq!(rows.texts("status"), ["CREATING", "DELETING", "ACTIVE"]);
-    assert!(matches!(client.execute(&id, With::default()).await, Answer::Refused(0x2500, ..)));
+    assert!(matches!(client.execute(&id, With::default()).await, ClientAnswer::Refused(0x2500, ..)));
     assert_eq!(client.rows("SELECT * FROM app.there").await.values.len(), 1);
     assert_eq!(client.rows(&format!("SELECT * FROM {long}.there")).await.table.0, long);
-    assert_eq!(client.query("INSERT INTO app.there (a) VALUES (2) USING TTL 5").await, Answer::Void);
+    assert_eq!(client.query("INSERT INTO app.there (a) VALUES (2) USING TTL 5").await, ClientAnswer::Void);
     time.pass(60);
     let rows = client.rows(statuses).await;
     assert_eq!(rows.texts("table_name"), ["creating", "there"]);

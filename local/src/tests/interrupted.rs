@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::client::{Answer, Client};
+use super::client::{Client, ClientAnswer};
 use super::{INVALID, Time, another, local};
 use crate::names::Names;
 use crate::upstream::InternalConnection;
@@ -198,7 +198,7 @@ async fn a_definition_whose_answer_is_lost_is_carried_out_once_and_answered() {
             between.strikes.lock().unwrap().push_back((begins, carried_out));
             let answer = client.query(statement).await;
             let expected = [done, "TABLE", "ks", "t"].map(str::to_owned).to_vec();
-            assert_eq!(answer, Answer::Changed(expected), "{statement}, carried out: {carried_out}");
+            assert_eq!(answer, ClientAnswer::Changed(expected), "{statement}, carried out: {carried_out}");
             assert!(between.strikes.lock().unwrap().is_empty(), "{statement} was not struck");
             let there = client.rows(STATUSES).await.values.len();
             assert_eq!(there, usize::from(done != "DROPPED"), "{statement}, carried out: {carried_out}");
@@ -274,17 +274,17 @@ async fn a_definition_that_is_finished_when_it_is_due_is_in_the_history_of_its_t
     lost("ALTER TABLE");
     assert_eq!(client.query("ALTER TABLE ks.t ADD b int").await.refused().0, 0);
     // What the table looks like is known from this, until it is changed.
-    assert_eq!(client.query("INSERT INTO ks.t (a) VALUES (0)").await, Answer::Void);
+    assert_eq!(client.query("INSERT INTO ks.t (a) VALUES (0)").await, ClientAnswer::Void);
     time.pass(60);
     client.until(ALL, |rows| rows.texts("status") == ["ACTIVE"]).await;
-    assert_eq!(client.query("INSERT INTO ks.t (a, b) VALUES (1, 2)").await, Answer::Void);
+    assert_eq!(client.query("INSERT INTO ks.t (a, b) VALUES (1, 2)").await, ClientAnswer::Void);
     time.pass(1);
     lost("DROP TABLE");
     assert_eq!(client.query("DROP TABLE ks.t").await.refused().0, 0);
     time.pass(60);
     client.until(ALL, |rows| rows.values.is_empty()).await;
     let restore = client.query("RESTORE TABLE ks.again FROM TABLE ks.t").await;
-    assert!(matches!(restore, Answer::Changed(_)), "{restore:?}");
+    assert!(matches!(restore, ClientAnswer::Changed(_)), "{restore:?}");
     time.pass(60);
     client.until(ALL, |rows| rows.texts("status") == ["ACTIVE"]).await;
     assert_eq!(client.rows("SELECT b FROM ks.again WHERE a = 1").await.ints("b"), [2]);
@@ -355,7 +355,7 @@ async fn a_keyspace_that_was_being_dropped_when_the_gateway_was_killed_goes_with
         for gone in [STATUSES, TYPES, KEYSPACES] {
             assert!(client.rows(gone).await.values.is_empty(), "{killed:?}: {gone}");
         }
-        assert!(matches!(client.query(CREATE_KEYSPACE).await, Answer::Changed(_)), "{killed:?}");
+        assert!(matches!(client.query(CREATE_KEYSPACE).await, ClientAnswer::Changed(_)), "{killed:?}");
         time.pass(60);
         client.query("DROP KEYSPACE ks").await;
         drop(client);

@@ -1,6 +1,6 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::client::{Answer, Client, LOCAL_QUORUM, With, batch_body, opcode};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With, batch_body, opcode};
 use super::{INVALID, local};
 
 const TOO_MANY: &str =
@@ -40,8 +40,8 @@ async fn a_delete_of_more_than_1000_rows_is_refused() {
     assert_eq!(client.query(&batch).await.refused(), refused(TOO_MANY));
     assert_eq!(client.pages(Ok("SELECT b FROM limits_range.t"), With::default()).await[0].values.len(), 1001);
 
-    assert_eq!(client.query("DELETE FROM limits_range.t WHERE a = 1 AND b = 0").await, Answer::Void);
-    assert_eq!(client.query(whole).await, Answer::Void);
+    assert_eq!(client.query("DELETE FROM limits_range.t WHERE a = 1 AND b = 0").await, ClientAnswer::Void);
+    assert_eq!(client.query(whole).await, ClientAnswer::Void);
     assert!(client.rows("SELECT b FROM limits_range.t").await.values.is_empty());
 }
 
@@ -54,7 +54,7 @@ async fn a_row_of_more_than_1_mb_is_refused() {
     let answer = client.execute(&insert, With { values: &values, ..With::default() }).await;
     assert_eq!(answer.refused(), refused(TOO_LARGE));
     let values: [&[u8]; 2] = [&most, b""];
-    assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, Answer::Void);
+    assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
     let literal = format!("UPDATE limits_row.t SET b = '{}' WHERE a = 1", "x".repeat(1 << 20));
     assert_eq!(client.query(&literal).await.refused(), refused(TOO_LARGE));
     let batch = client.batch(&[Ok("DELETE FROM limits_row.t WHERE a = 9"), Ok(&literal)], LOCAL_QUORUM).await;
@@ -67,7 +67,7 @@ async fn static_columns_are_a_row_of_their_own() {
     let insert = client.prepared("INSERT INTO limits_static.t (a, b, c, s) VALUES (1, 1, ?, ?)").await;
     let (more, most) = (vec![b'x'; 1 << 20], vec![b'x'; 900_000]);
     let values: [&[u8]; 2] = [&most, &most];
-    assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, Answer::Void);
+    assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
     let values: [&[u8]; 2] = [b"", &more];
     let answer = client.execute(&insert, With { values: &values, ..With::default() }).await;
     assert_eq!(answer.refused(), refused(TOO_LARGE));
@@ -94,7 +94,7 @@ async fn keys_that_are_too_large_are_refused() {
             let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
             let answer = client.execute(id, With { values: &values, ..With::default() }).await;
             match text {
-                None => assert_eq!(answer, Answer::Void),
+                None => assert_eq!(answer, ClientAnswer::Void),
                 Some(text) => assert_eq!(answer.refused(), refused(text)),
             }
         }
@@ -122,7 +122,7 @@ async fn bound_lists_of_more_than_100_are_refused() {
     for (id, most) in [(&one, 100), (&two, 50)] {
         let values: [Bytes; 2] = [list(most), list(most + 1)];
         let allowed = client.execute(id, With { values: &[&values[0]], ..With::default() }).await;
-        assert!(matches!(allowed, Answer::Rows(_)), "{allowed:?}");
+        assert!(matches!(allowed, ClientAnswer::Rows(_)), "{allowed:?}");
         let answer = client.execute(id, With { values: &[&values[1]], ..With::default() }).await;
         assert_eq!(answer.refused(), refused(text));
     }
@@ -140,7 +140,7 @@ async fn a_bound_time_to_live_of_more_than_20_years_is_refused() {
     let longer = client.execute(&id, With { values: &[&630_720_001_i32.to_be_bytes()], ..With::default() }).await;
     assert_eq!(longer.refused(), refused(text));
     let hour = client.execute(&id, With { values: &[&3600_i32.to_be_bytes()], ..With::default() }).await;
-    assert_eq!(hour, Answer::Void);
+    assert_eq!(hour, ClientAnswer::Void);
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn two_bound_statements_on_one_row_of_a_logged_batch_are_refused() {
     let answer = client.query_with(batch, With { values: &same, ..With::default() }).await;
     assert_eq!(answer.refused(), refused(text));
     let other: [&[u8]; 2] = [&7_i32.to_be_bytes(), b"y"];
-    assert_eq!(client.query_with(batch, With { values: &other, ..With::default() }).await, Answer::Void);
+    assert_eq!(client.query_with(batch, With { values: &other, ..With::default() }).await, ClientAnswer::Void);
 }
 
 #[tokio::test]
@@ -162,12 +162,12 @@ async fn logged_batches_are_held_to_what_the_table_tells() {
     let mut client = with_table("limits_batch", "(a int, b int, c text, s int STATIC, PRIMARY KEY (a, b))").await;
     let logged = async |client: &mut Client, statements: &[String]| {
         let statements: Vec<_> = statements.iter().map(|text| Ok(text.as_str())).collect();
-        Answer::read(&client.call(opcode::BATCH, &batch_body(0, &statements, LOCAL_QUORUM)).await)
+        ClientAnswer::read(&client.call(opcode::BATCH, &batch_body(0, &statements, LOCAL_QUORUM)).await)
     };
     let rows: Vec<_> = (0..51).map(|a| format!("INSERT INTO limits_batch.t (a, b) VALUES ({a}, 1)")).collect();
-    assert_eq!(logged(&mut client, &rows).await, Answer::Void);
+    assert_eq!(logged(&mut client, &rows).await, ClientAnswer::Void);
     let statics: Vec<_> = (0..51).map(|a| format!("UPDATE limits_batch.t SET s = 1 WHERE a = {a}")).collect();
-    assert_eq!(logged(&mut client, &statics[..50]).await, Answer::Void);
+    assert_eq!(logged(&mut client, &statics[..50]).await, ClientAnswer::Void);
     let text = "keyspaces-local: Amazon Keyspaces refuses a logged batch of more than 50 statements that writes static \
                 columns. Send several batches. (DG:quotas)";
     assert_eq!(logged(&mut client, &statics).await.refused(), refused(text));
@@ -182,7 +182,7 @@ async fn logged_batches_are_held_to_what_the_table_tells() {
     let answer = client.query_with(&five, With { values: &[&value[..]; 5], ..With::default() }).await;
     assert_eq!(answer.refused(), refused(text));
     let taken = client.query_with(&four, With { values: &[&value[..]; 4], ..With::default() }).await;
-    assert_eq!(taken, Answer::Void);
+    assert_eq!(taken, ClientAnswer::Void);
 
     let text = "keyspaces-local: Amazon Keyspaces refuses anything but = in a WHERE of a logged batch, range deletes \
                 included. Name each row by its whole key, or send the statement by itself. (DG:batchStatements)";

@@ -15,6 +15,7 @@ mod foreign_tools;
 mod frames;
 mod handshake;
 mod history;
+mod house;
 mod instances;
 mod interrupted;
 mod journal;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use keyspaces_cql::rules;
 
-use super::client::{Answer, Client, Rows};
+use super::client::{Client, ClientAnswer, ResultSet};
 use super::local;
 use crate::protocol::refused_by;
 
@@ -62,7 +62,7 @@ fn every_entry_is_refused_equal_or_listed() {
 
 async fn set_up(client: &mut Client) {
     client.keyspace("newer").await;
-    assert!(matches!(client.query("USE newer").await, Answer::Keyspace(_)));
+    assert!(matches!(client.query("USE newer").await, ClientAnswer::Keyspace(_)));
     client.query("CREATE TYPE address (street text, number int)").await;
     let types = "SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'newer'";
     client.until(types, |rows| rows.texts("status") == ["ACTIVE"]).await;
@@ -74,14 +74,14 @@ async fn set_up(client: &mut Client) {
     let row = "INSERT INTO t (id, v, x, b, d, ts, tu, l, s, m, f, tp, a, fa) VALUES (1, 2, 'x', 0x00000007, '2026-01-31', \
                '2026-01-31 13:30:54.120+0000', 50554d6e-29bb-11e5-b345-feff819cdc9f, [1, 2], {'a', 'b'}, {'a': 1}, [1], \
                (1, 'x'), {street: 's', number: 1}, {street: 's', number: 1})";
-    assert_eq!(client.query(row).await, Answer::Void);
-    assert_eq!(client.query("INSERT INTO c (id, ck, cl, v, st) VALUES (1, 1, 1, 2, 3)").await, Answer::Void);
+    assert_eq!(client.query(row).await, ClientAnswer::Void);
+    assert_eq!(client.query("INSERT INTO c (id, ck, cl, v, st) VALUES (1, 1, 1, 2, 3)").await, ClientAnswer::Void);
 }
 
-fn outcome(answer: Answer) -> String {
+fn outcome(answer: ClientAnswer) -> String {
     match answer {
-        Answer::Rows(rows) => format!("gives {}", values(&rows)),
-        Answer::Refused(_, text, _) => match rules::all().find(|rule| refused_by(rule).text == text) {
+        ClientAnswer::Rows(rows) => format!("gives {}", values(&rows)),
+        ClientAnswer::Refused(_, text, _) => match rules::all().find(|rule| refused_by(rule).text == text) {
             Some(rule) => format!("refused {}", rule.id),
             None => match text.strip_prefix("keyspaces-local: not emulated: ") {
                 Some(what) => format!("unknown {what}"),
@@ -93,7 +93,7 @@ fn outcome(answer: Answer) -> String {
 }
 
 /// Each column with its value in hexadecimal; of one that is never the same, how long it is.
-fn values(rows: &Rows) -> String {
+fn values(rows: &ResultSet) -> String {
     let value = |column: &str, value: &Option<bytes::Bytes>| match value {
         None => "null".to_owned(),
         Some(bytes) if ["writetime", "now", "uuid()"].iter().any(|word| column.contains(word)) => {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::client::{Answer, Client};
+use super::client::{Client, ClientAnswer};
 use super::{INVALID, Time, another, local};
 
 const SINGLE_REGION: &str = "WITH replication = {'class': 'SingleRegionStrategy'}";
@@ -34,7 +34,7 @@ async fn what_a_table_was_given_is_shown_as_the_service_shows_it() {
                   = 'c' AND TAGS = {'stage': 'test'} AND AUTOSCALING_SETTINGS = \
                   {'provisioned_write_capacity_autoscaling_update': {'minimum_units': 5, 'maximum_units': 40, \
                   'scaling_policy': {'target_tracking_scaling_policy_configuration': {'target_value': 50}}}}";
-    assert!(matches!(client.query(create).await, Answer::Changed(_)));
+    assert!(matches!(client.query(create).await, ClientAnswer::Changed(_)));
     client.active("given", "t").await;
     let stream =
         "SELECT latest_stream_arn FROM system_schema_mcs.tables WHERE keyspace_name = 'given' AND table_name = 't'";
@@ -69,7 +69,7 @@ async fn what_a_table_was_given_is_shown_as_the_service_shows_it() {
         "SELECT event FROM system_schema_mcs.tables_history WHERE keyspace_name = 'given' AND table_name = 't'";
     assert_eq!(client.rows(history).await.texts("event"), ["CREATE"]);
     // What was turned on holds.
-    assert_eq!(client.query("INSERT INTO given.t (a, b, c) VALUES (1, 1, 1) USING TTL 60").await, Answer::Void);
+    assert_eq!(client.query("INSERT INTO given.t (a, b, c) VALUES (1, 1, 1) USING TTL 60").await, ClientAnswer::Void);
 
     for (alter, column, expected) in [
         ("ADD TAGS {'owner': 'me'}", "table_name", "{\"table_name\": \"t\"}"),
@@ -78,7 +78,11 @@ async fn what_a_table_was_given_is_shown_as_the_service_shows_it() {
         ("ADD d text", "comment", "{\"comment\": \"c\"}"),
     ] {
         let answer = client.query(&format!("ALTER TABLE given.t {alter}")).await;
-        assert_eq!(answer, Answer::Changed(["UPDATED", "TABLE", "given", "t"].map(str::to_owned).to_vec()), "{alter}");
+        assert_eq!(
+            answer,
+            ClientAnswer::Changed(["UPDATED", "TABLE", "given", "t"].map(str::to_owned).to_vec()),
+            "{alter}"
+        );
         client.active("given", "t").await;
         assert_eq!(shown(&mut client, column, "given").await, [expected], "{alter}");
     }
@@ -102,7 +106,7 @@ async fn a_change_that_the_service_refuses_changes_nothing() {
     let alter = |what: &str| format!("ALTER TABLE ks.t WITH {what}");
 
     for less in [90, 80, 70, 60] {
-        assert!(matches!(client.query(&alter(&provisioned(less, 100))).await, Answer::Changed(_)), "{less}");
+        assert!(matches!(client.query(&alter(&provisioned(less, 100))).await, ClientAnswer::Changed(_)), "{less}");
     }
     let before = shown(&mut client, "custom_properties", "ks").await;
     for (change, expected) in [
@@ -133,15 +137,15 @@ async fn a_change_that_the_service_refuses_changes_nothing() {
     }
     assert_eq!(shown(&mut client, "custom_properties", "ks").await, before);
     time.pass(3_600);
-    assert!(matches!(client.query(&alter(&provisioned(50, 100))).await, Answer::Changed(_)));
+    assert!(matches!(client.query(&alter(&provisioned(50, 100))).await, ClientAnswer::Changed(_)));
 
-    assert!(matches!(client.query(&alter(&switch)).await, Answer::Changed(_)));
-    assert!(matches!(client.query(&alter(&provisioned(5, 5))).await, Answer::Changed(_)));
+    assert!(matches!(client.query(&alter(&switch)).await, ClientAnswer::Changed(_)));
+    assert!(matches!(client.query(&alter(&provisioned(5, 5))).await, ClientAnswer::Changed(_)));
     let soon = "the table was switched to on-demand capacity less than 24 hours ago \
                 (DG:ReadWriteCapacityMode.SwitchReadWriteCapacityMode)";
     assert_eq!(client.query(&alter(&switch)).await.refused(), refused(soon));
     time.pass(24 * 3_600);
-    assert!(matches!(client.query(&alter(&switch)).await, Answer::Changed(_)));
+    assert!(matches!(client.query(&alter(&switch)).await, ClientAnswer::Changed(_)));
     local.close().await.unwrap();
 }
 
@@ -154,19 +158,19 @@ async fn all_provisioned_tables_and_all_definitions_under_way_have_a_limit() {
     client.query(&format!("CREATE KEYSPACE ks {SINGLE_REGION}")).await;
     for table in ["a", "b"] {
         let create = format!("CREATE TABLE ks.{table} (a int PRIMARY KEY) WITH {}", provisioned(1, 40_000));
-        assert!(matches!(client.query(&create).await, Answer::Changed(_)));
+        assert!(matches!(client.query(&create).await, ClientAnswer::Changed(_)));
     }
     let third = client.query(&format!("CREATE TABLE ks.c (a int PRIMARY KEY) WITH {}", provisioned(1, 1))).await;
     let account = "all tables together may have 80000 units of reads and of writes (DG:quotas)";
     assert_eq!(third.refused(), refused(account));
     for number in 0..50 {
         let create = format!("CREATE TYPE ks.y{number} (a int)");
-        assert!(matches!(client.query(&create).await, Answer::Changed(_)), "{number}");
+        assert!(matches!(client.query(&create).await, ClientAnswer::Changed(_)), "{number}");
     }
     let one_more = client.query("CREATE TYPE ks.y50 (a int)").await;
     assert_eq!(one_more.refused(), refused("50 definitions are under way (DG:quotas)"));
     time.pass(60);
-    assert!(matches!(client.query("CREATE TYPE ks.y50 (a int)").await, Answer::Changed(_)));
+    assert!(matches!(client.query("CREATE TYPE ks.y50 (a int)").await, ClientAnswer::Changed(_)));
     local.close().await.unwrap();
 }
 
@@ -208,7 +212,7 @@ async fn a_keyspace_gets_a_region_when_its_tables_are_ready_for_it() {
     assert_eq!(client.query(add).await.refused(), refused(not_ready));
     client.query("ALTER TABLE ks.t WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}").await;
     let answer = client.query(add).await;
-    assert_eq!(answer, Answer::Changed(["UPDATED", "KEYSPACE", "ks"].map(str::to_owned).to_vec()));
+    assert_eq!(answer, ClientAnswer::Changed(["UPDATED", "KEYSPACE", "ks"].map(str::to_owned).to_vec()));
     let regions = "SELECT region, status FROM system_multiregion_info.keyspaces WHERE keyspace_name = 'ks'";
     assert_eq!(client.rows(regions).await.texts("region"), ["eu-west-1", "us-east-1"]);
     client.query("CREATE TABLE ks.u (a int PRIMARY KEY)").await;
@@ -251,7 +255,7 @@ async fn ttl_of_a_table_in_several_regions_stays_as_it_was_created() {
         assert_eq!(client.query(&definition).await.refused(), refused(&text));
     }
     let answers = [client.query("ALTER TABLE ks.u ADD b int").await, client.query(other).await];
-    assert!(answers.iter().all(|answer| matches!(answer, Answer::Changed(_))), "{answers:?}");
+    assert!(answers.iter().all(|answer| matches!(answer, ClientAnswer::Changed(_))), "{answers:?}");
     local.close().await.unwrap();
 }
 
@@ -271,14 +275,14 @@ async fn while_a_keyspace_gets_a_region_nothing_else_in_it_is_defined() {
     let home = "a keyspace in several Regions names that of the endpoint, us-east-1, among them (DG:keyspaces-mrr-create, \
                 DG:keyspaces-multi-region-add-replica)";
     assert_eq!(client.query(&add("eu-west-1", "eu-central-1")).await.refused(), refused(home));
-    assert!(matches!(client.query(&add("us-east-1", "eu-west-1")).await, Answer::Changed(_)));
+    assert!(matches!(client.query(&add("us-east-1", "eu-west-1")).await, ClientAnswer::Changed(_)));
     let busy = refused("keyspace ks is being updated: wait until system_schema_mcs says that this is over");
     let create = "CREATE TABLE ks.t (a int PRIMARY KEY)";
     for early in [create, "CREATE TYPE ks.y (a int)", "DROP KEYSPACE ks"] {
         assert_eq!(client.query(early).await.refused(), busy, "{early}");
     }
     time.pass(60);
-    assert!(matches!(client.query(create).await, Answer::Changed(_)));
+    assert!(matches!(client.query(create).await, ClientAnswer::Changed(_)));
     local.close().await.unwrap();
 }
 
@@ -293,7 +297,7 @@ async fn a_type_that_is_used_stays() {
         })
         .await;
     client.table("in_use", "t", "(a int PRIMARY KEY, b frozen<y>)").await;
-    let Answer::Refused(code, text, _) = client.query("DROP TYPE in_use.y").await else { panic!() };
+    let ClientAnswer::Refused(code, text, _) = client.query("DROP TYPE in_use.y").await else { panic!() };
     assert_eq!((code, text.as_str()), (INVALID, "Cannot drop user type 'in_use.y' as it is still used by tables t"));
 }
 
@@ -312,7 +316,7 @@ async fn options_outlive_the_gateway() {
     create(name, &format!("CREATE KEYSPACE ks {SINGLE_REGION}")).await;
     create(name, &format!("CREATE TABLE ks.t (a int PRIMARY KEY) WITH {}", provisioned(7, 8))).await;
     create(name, "ALTER TABLE ks.t WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}").await;
-    assert_eq!(create(name, "INSERT INTO ks.t (a) VALUES (1) USING TTL 60").await, Answer::Void);
+    assert_eq!(create(name, "INSERT INTO ks.t (a) VALUES (1) USING TTL 60").await, ClientAnswer::Void);
     let local = another().await.instance(name).start().await.unwrap();
     let mut client = Client::connect(&local).await;
     let properties = shown(&mut client, "custom_properties", "ks").await;
@@ -331,15 +335,15 @@ async fn a_resource_has_fifty_tags_and_a_table_forty_thousand_warm_units() {
         let tags: Vec<_> = (from..to).map(|number| format!("'key{number}': 'value'")).collect();
         format!("ALTER KEYSPACE ks ADD TAGS {{{}}}", tags.join(", "))
     };
-    assert!(matches!(client.query(&tags(0, 30)).await, Answer::Changed(_)));
-    assert!(matches!(client.query(&tags(10, 50)).await, Answer::Changed(_)), "with 20 that are there");
+    assert!(matches!(client.query(&tags(0, 30)).await, ClientAnswer::Changed(_)));
+    assert!(matches!(client.query(&tags(10, 50)).await, ClientAnswer::Changed(_)), "with 20 that are there");
     let many = refused(
         "Amazon Keyspaces refuses more than 50 tags of one keyspace, table or stream. Use fewer tags. \
          (DG:TaggingRestrictions)",
     );
     assert_eq!(client.query(&tags(50, 51)).await.refused(), many);
-    assert!(matches!(client.query("ALTER KEYSPACE ks DROP TAGS {'key0': ''}").await, Answer::Changed(_)));
-    assert!(matches!(client.query(&tags(50, 51)).await, Answer::Changed(_)));
+    assert!(matches!(client.query("ALTER KEYSPACE ks DROP TAGS {'key0': ''}").await, ClientAnswer::Changed(_)));
+    assert!(matches!(client.query(&tags(50, 51)).await, ClientAnswer::Changed(_)));
 
     let warm = |read: u32| {
         format!(
@@ -349,6 +353,6 @@ async fn a_resource_has_fifty_tags_and_a_table_forty_thousand_warm_units() {
     };
     let too_much = refused("a table may have 40000 units of reads and of writes (DG:quotas)");
     assert_eq!(client.query(&warm(40_001)).await.refused(), too_much);
-    assert!(matches!(client.query(&warm(40_000)).await, Answer::Changed(_)));
+    assert!(matches!(client.query(&warm(40_000)).await, ClientAnswer::Changed(_)));
     local.close().await.unwrap();
 }

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::client::{Answer, Client, Rows, With};
+use super::client::{Client, ClientAnswer, ResultSet, With};
 use super::{PROTOCOL_ERROR, another, local};
 
 /// The service's 1 MB, and a part of it.
@@ -12,7 +12,7 @@ async fn fill(client: &mut Client, keyspace: &str, partition: i32, sizes: impl I
     let insert = client.prepared(&format!("INSERT INTO {keyspace}.t (a, b, c) VALUES (?, ?, ?)")).await;
     for (row, size) in sizes.into_iter().enumerate() {
         let values = [&partition.to_be_bytes()[..], &(row as i32).to_be_bytes(), &vec![b'x'; size]];
-        assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, Answer::Void);
+        assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
     }
 }
 
@@ -23,7 +23,7 @@ async fn with_table(keyspace: &str) -> Client {
     client
 }
 
-fn all(pages: &[Rows], column: &str) -> Vec<i32> {
+fn all(pages: &[ResultSet], column: &str) -> Vec<i32> {
     pages.iter().flat_map(|page| page.ints(column)).collect()
 }
 
@@ -50,7 +50,7 @@ async fn a_page_ends_at_1_mb_whatever_page_size_was_asked() {
 async fn a_limit_counts_across_pages() {
     let mut client = with_table("paging_limit").await;
     fill(&mut client, "paging_limit", 1, [10; 100]).await;
-    let pages = |rows: &[Rows]| rows.iter().map(|page| page.values.len()).collect::<Vec<_>>();
+    let pages = |rows: &[ResultSet]| rows.iter().map(|page| page.values.len()).collect::<Vec<_>>();
     let literal = "SELECT b FROM paging_limit.t WHERE a = 1 LIMIT 70";
     let read = client.pages(Ok(literal), With { page_size: Some(30), ..With::default() }).await;
     assert_eq!((pages(&read), all(&read, "b")), (vec![30, 30, 10], (0..70).collect()));
@@ -88,10 +88,10 @@ async fn a_paging_state_works_on_any_connection_and_after_another_start() {
     fill(&mut client, "paging_state", 1, [50_000; 60]).await;
     let select = "SELECT b FROM paging_state.t WHERE a = 1";
     let first = client.query_with(select, With { page_size: Some(20), ..With::default() }).await;
-    let Answer::Rows(first) = first else { panic!("{first:?}") };
+    let ClientAnswer::Rows(first) = first else { panic!("{first:?}") };
     let with = With { page_size: Some(100), paging_state: first.paging_state.as_deref(), ..With::default() };
     let mut other = Client::connect(local().await).await;
-    let Answer::Rows(second) = other.query_with(select, with).await else { panic!() };
+    let ClientAnswer::Rows(second) = other.query_with(select, with).await else { panic!() };
     assert_eq!(second.ints("b"), (20..60).collect::<Vec<_>>());
 
     // A Cassandra that is shared keeps what a named instance has made, that of another run too.
@@ -103,14 +103,14 @@ async fn a_paging_state_works_on_any_connection_and_after_another_start() {
     fill(&mut client, "paging_kept", 1, [10; 30]).await;
     let select = "SELECT b FROM paging_kept.t";
     let first = client.query_with(select, With { page_size: Some(7), ..With::default() }).await;
-    let Answer::Rows(first) = first else { panic!("{first:?}") };
+    let ClientAnswer::Rows(first) = first else { panic!("{first:?}") };
     kept.close().await.unwrap();
     let kept = another().await.instance(&instance).start().await.unwrap();
     let mut client = Client::connect(&kept).await;
     let with = With { page_size: Some(100), paging_state: first.paging_state.as_deref(), ..With::default() };
-    let Answer::Rows(rest) = client.query_with(select, with).await else { panic!() };
+    let ClientAnswer::Rows(rest) = client.query_with(select, with).await else { panic!() };
     assert_eq!(rest.ints("b"), (7..30).collect::<Vec<_>>());
-    assert!(matches!(client.query("DROP KEYSPACE paging_kept").await, Answer::Changed(_)));
+    assert!(matches!(client.query("DROP KEYSPACE paging_kept").await, ClientAnswer::Changed(_)));
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn cassandra_survives_large_rows() {
         loop {
             let with = With { page_size: Some(5000), paging_state: state.as_deref(), ..With::default() };
             let answer = client.query_with(&select, with).await;
-            let Answer::Rows(page) = answer else { panic!("{answer:?}") };
+            let ClientAnswer::Rows(page) = answer else { panic!("{answer:?}") };
             assert!(page.bytes() <= PAGE + 900_100);
             read.extend(page.ints("b"));
             state = page.paging_state;
@@ -214,7 +214,9 @@ async fn clients_that_do_not_read_what_they_asked_for_hold_up_nobody_else() {
     // When they read at last, all of it is there.
     for mut client in slow {
         for _ in 0..ASKED {
-            let Answer::Rows(page) = Answer::read(&client.receive().await.expect("an answer")) else { panic!() };
+            let ClientAnswer::Rows(page) = ClientAnswer::read(&client.receive().await.expect("an answer")) else {
+                panic!()
+            };
             assert_eq!(page.ints("b"), pages[0].ints("b"));
         }
     }

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::client::{Answer, Client, LOCAL_QUORUM, With};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With};
 use super::{RECOVERY, local};
-use crate::gateway::counter::parsed;
+use crate::statement::counter::parsed;
 
 #[tokio::test]
 async fn every_statement_is_parsed_once() {
@@ -28,18 +28,18 @@ async fn every_statement_is_parsed_once() {
          a = 1; APPLY BATCH",
     ] {
         let answer = client.query(text).await;
-        assert!(!matches!(answer, Answer::Refused(..)), "{text}: {answer:?}");
+        assert!(!matches!(answer, ClientAnswer::Refused(..)), "{text}: {answer:?}");
     }
     let write = client.prepared("INSERT INTO parsed_once.kept (a, c) VALUES (3, now())").await;
     let read = client.prepared("SELECT a FROM parsed_once.t WHERE a = 1 AND d = 2 LIMIT 3 ALLOW FILTERING").await;
     for _ in 0..3 {
-        assert_eq!(client.execute(&write, With::default()).await, Answer::Void);
-        assert!(matches!(client.execute(&read, With::default()).await, Answer::Rows(_)));
+        assert_eq!(client.execute(&write, With::default()).await, ClientAnswer::Void);
+        assert!(matches!(client.execute(&read, With::default()).await, ClientAnswer::Rows(_)));
     }
     let batch = [Ok("INSERT INTO parsed_once.kept (a, c) VALUES (4, now())"), Err(&write[..])];
-    assert_eq!(client.batch(&batch, LOCAL_QUORUM).await, Answer::Void);
+    assert_eq!(client.batch(&batch, LOCAL_QUORUM).await, ClientAnswer::Void);
 
-    assert!(matches!(client.query("ALTER TABLE parsed_once.t ADD f int").await, Answer::Changed(_)));
+    assert!(matches!(client.query("ALTER TABLE parsed_once.t ADD f int").await, ClientAnswer::Changed(_)));
 
     let mut parsed = parsed("parsed_once.");
     parsed.sort_unstable();
@@ -49,9 +49,9 @@ async fn every_statement_is_parsed_once() {
 
 #[test]
 fn statements_are_parsed_in_one_place() {
-    let gateway = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gateway");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut parsing = Vec::new();
-    let mut directories = vec![gateway.clone()];
+    let mut directories = vec![source.join("gateway"), source.join("statement")];
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
@@ -62,9 +62,9 @@ fn statements_are_parsed_in_one_place() {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("\nmod tests").next().unwrap();
             if code.contains("keyspaces_cql::parse(") {
-                parsing.push(path.strip_prefix(&gateway).unwrap().to_string_lossy().into_owned());
+                parsing.push(path.strip_prefix(&source).unwrap().to_string_lossy().into_owned());
             }
         }
     }
-    assert_eq!(parsing, ["text.rs"]);
+    assert_eq!(parsing, ["statement/text.rs"]);
 }

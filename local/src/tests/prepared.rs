@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::client::{Answer, Client, LOCAL_QUORUM, With};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With};
 use super::{INVALID, another, local};
 
 #[tokio::test]
@@ -13,8 +13,8 @@ async fn what_is_prepared_on_one_connection_is_executed_on_another() {
     let mut other = Client::connect(local().await).await;
     let one = 1_i32.to_be_bytes();
     let stored = other.execute(&insert, With { values: &[&one, b"x"], ..With::default() }).await;
-    assert_eq!(stored, Answer::Void);
-    let Answer::Rows(rows) = other.execute(&select, With { values: &[&one], ..With::default() }).await else {
+    assert_eq!(stored, ClientAnswer::Void);
+    let ClientAnswer::Rows(rows) = other.execute(&select, With { values: &[&one], ..With::default() }).await else {
         panic!()
     };
     assert_eq!((rows.texts("b"), &rows.table), (vec!["x"], &("prepared".into(), "t".into())));
@@ -25,7 +25,7 @@ async fn an_id_that_is_not_known_is_unprepared() {
     let mut client = Client::connect(local().await).await;
     let id = [0xAB; 16];
     for answer in [client.execute(&id, With::default()).await, client.batch(&[Err(&id)], LOCAL_QUORUM).await] {
-        let Answer::Refused(code, text, rest) = answer else { panic!() };
+        let ClientAnswer::Refused(code, text, rest) = answer else { panic!() };
         assert_eq!(code, 0x2500);
         assert!(text.starts_with("Prepared query with ID abababababababababababababababab not found"), "{text}");
         assert_eq!(rest[..], [&[0, 16], &id[..]].concat());
@@ -42,10 +42,10 @@ async fn a_table_that_was_made_anew_is_prepared_anew() {
     let gone = "SELECT * FROM system_schema_mcs.tables WHERE keyspace_name = 'prepared_anew'";
     client.until(gone, |rows| rows.values.is_empty()).await;
     client.table("prepared_anew", "t", "(a text PRIMARY KEY)").await;
-    let Answer::Refused(code, _, rest) = client.execute(&id, With::default()).await else { panic!() };
+    let ClientAnswer::Refused(code, _, rest) = client.execute(&id, With::default()).await else { panic!() };
     assert_eq!((code, &rest[..]), (0x2500, &[&[0, 16], &id[..]].concat()[..]));
     let again = client.prepared("SELECT * FROM prepared_anew.t").await;
-    assert!(matches!(client.execute(&again, With::default()).await, Answer::Rows(_)));
+    assert!(matches!(client.execute(&again, With::default()).await, ClientAnswer::Rows(_)));
 }
 
 /// As in a cluster, where each peer has prepared statements of its own and forgets them when their table changes. A client
@@ -66,20 +66,20 @@ async fn each_peer_has_a_statement_prepared_again_after_its_table_was_altered() 
     let id = peers[0].prepared(ALL).await;
     peers[1].prepared(ALL).await;
     for peer in &mut peers {
-        assert!(matches!(peer.execute(&id, without_columns()).await, Answer::Rows(_)));
+        assert!(matches!(peer.execute(&id, without_columns()).await, ClientAnswer::Rows(_)));
     }
     peers[0].query("ALTER TABLE prepared_by_peers.t ADD aa text").await;
     peers[0].active("prepared_by_peers", "t").await;
     for peer in &mut peers {
-        let Answer::Refused(code, ..) = peer.execute(&id, without_columns()).await else { panic!() };
+        let ClientAnswer::Refused(code, ..) = peer.execute(&id, without_columns()).await else { panic!() };
         assert_eq!(code, 0x2500);
         assert_eq!(peer.prepared(ALL).await, id);
-        assert!(matches!(peer.execute(&id, without_columns()).await, Answer::Rows(_)));
+        assert!(matches!(peer.execute(&id, without_columns()).await, ClientAnswer::Rows(_)));
     }
     // A change of another table is none of this one.
     peers[0].table("prepared_by_peers", "u", "(a int PRIMARY KEY)").await;
     for peer in &mut peers {
-        assert!(matches!(peer.execute(&id, without_columns()).await, Answer::Rows(_)));
+        assert!(matches!(peer.execute(&id, without_columns()).await, ClientAnswer::Rows(_)));
     }
 }
 
@@ -96,7 +96,7 @@ async fn names_without_a_keyspace_are_in_the_one_that_was_used_when_they_were_pr
     let there = client.prepared("SELECT * FROM t").await;
     assert_ne!(here, there);
     for (id, keyspace) in [(here, "prepared_here"), (there, "prepared_there")] {
-        let Answer::Rows(rows) = client.execute(&id, With::default()).await else { panic!() };
+        let ClientAnswer::Rows(rows) = client.execute(&id, With::default()).await else { panic!() };
         assert_eq!(rows.table.0, keyspace);
     }
 }
@@ -125,9 +125,9 @@ async fn a_type_hint_may_name_the_keyspace_of_its_type() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let mut client = Client::connect(&local).await;
     client.keyspace("hints").await;
-    assert!(matches!(client.query("CREATE TYPE hints.y (a int)").await, Answer::Changed(_)));
+    assert!(matches!(client.query("CREATE TYPE hints.y (a int)").await, ClientAnswer::Changed(_)));
     client.table("hints", "t", "(a int PRIMARY KEY, b y)").await;
-    assert_eq!(client.query("INSERT INTO hints.t (a, b) VALUES (1, (hints.y) {a: 2})").await, Answer::Void);
+    assert_eq!(client.query("INSERT INTO hints.t (a, b) VALUES (1, (hints.y) {a: 2})").await, ClientAnswer::Void);
     assert_eq!(client.rows("SELECT a FROM hints.t").await.ints("a"), [1]);
     let (code, text) = client.query("INSERT INTO hints.t (a, b) VALUES (1, (other.y) {a: 2})").await.refused();
     assert_eq!(code, INVALID);

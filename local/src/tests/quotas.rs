@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::client::{Answer, Client};
+use super::client::{Client, ClientAnswer};
 use super::{INVALID, Time, another};
 use crate::Ddl;
 
@@ -12,7 +12,7 @@ fn refused(text: &str) -> (i32, String) {
 
 async fn done(client: &mut Client, statement: &str) {
     let answer = client.query(statement).await;
-    assert!(matches!(answer, Answer::Changed(_)), "{}: {answer:?}", &statement[..statement.len().min(200)]);
+    assert!(matches!(answer, ClientAnswer::Changed(_)), "{}: {answer:?}", &statement[..statement.len().min(200)]);
 }
 
 #[tokio::test]

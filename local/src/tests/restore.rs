@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use keyspaces_cql::RestorePoint;
 use serde_json::{Value, json};
 
-use super::client::{Answer, Client};
+use super::client::{Client, ClientAnswer};
 use super::{INVALID, RECOVERY, Time, another, local};
 use crate::local::Local;
 use crate::names::Names;
@@ -21,8 +21,8 @@ pub(super) async fn gateway(time: &Time, restores_take: Duration) -> (Local, Cli
     (local, client)
 }
 
-pub(super) fn changed(what: &str, table: &str) -> Answer {
-    Answer::Changed([what, "TABLE", "ks", table].map(str::to_owned).to_vec())
+pub(super) fn changed(what: &str, table: &str) -> ClientAnswer {
+    ClientAnswer::Changed([what, "TABLE", "ks", table].map(str::to_owned).to_vec())
 }
 
 /// What time it is by this clock, as `restore_timestamp` takes it.
@@ -59,7 +59,7 @@ async fn rows_that_were_deleted_are_back_in_a_new_table() {
     let moment = now(&time);
     time.pass(1);
     for id in [1, 2] {
-        assert_eq!(client.query(&format!("DELETE FROM ks.users WHERE id = {id}")).await, Answer::Void);
+        assert_eq!(client.query(&format!("DELETE FROM ks.users WHERE id = {id}")).await, ClientAnswer::Void);
     }
     client.query("UPDATE ks.users SET name = 'other' WHERE id = 3").await;
     let after = json_rows(&mut client, "users").await;
@@ -368,7 +368,7 @@ async fn a_table_in_several_regions_is_restored_in_each() {
          {{'read_capacity_units': 9}}}}}}",
         units("'read_capacity_units': 7, 'write_capacity_units': 8")
     );
-    let answer = Answer::Changed(["CREATED", "TABLE", "wider", "r"].map(str::to_owned).to_vec());
+    let answer = ClientAnswer::Changed(["CREATED", "TABLE", "wider", "r"].map(str::to_owned).to_vec());
     assert_eq!(client.query(&restore).await, answer);
     let replicas = "SELECT region, status, toJson(custom_properties) AS x FROM system_multiregion_info.tables WHERE \
                     keyspace_name = 'wider' AND table_name = 'r'";

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::client::{Answer, Client};
+use super::client::{Client, ClientAnswer};
 use super::local;
 
 /// Sends the statements of a text one after another, each when the one before has taken effect.
@@ -10,7 +10,7 @@ async fn define(client: &mut Client, keyspace: &str, text: &str) {
     for statement in keyspaces_cql::parse_script(text) {
         let statement = statement.unwrap();
         let answer = client.query(&text[statement.span().range()]).await;
-        assert!(matches!(answer, Answer::Changed(_) | Answer::Void), "{statement}: {answer:?}");
+        assert!(matches!(answer, ClientAnswer::Changed(_) | ClientAnswer::Void), "{statement}: {answer:?}");
         match &statement {
             keyspaces_cql::Statement::CreateTable(create) => client.active(keyspace, &create.table.name.text).await,
             keyspaces_cql::Statement::CreateType(create) => {
@@ -62,7 +62,7 @@ async fn a_field_of_a_user_defined_type_can_be_selected() {
     let rows = client.rows(select).await;
     assert_eq!((rows.columns.as_slice(), rows.text(0, "address.city")), (&["address.city".to_owned()][..], "Town"));
     let id = client.prepared(select).await;
-    let Answer::Rows(rows) = client.execute(&id, Default::default()).await else { panic!("no rows") };
+    let ClientAnswer::Rows(rows) = client.execute(&id, Default::default()).await else { panic!("no rows") };
     assert_eq!(rows.text(0, "address.city"), "Town");
 }
 
@@ -113,7 +113,7 @@ async fn what_other_databases_describe_is_taken_and_what_is_ignored_is_shown_as_
         );
         define(&mut client, "described", &create).await;
         let alter = format!("ALTER TABLE described.{table} WITH gc_grace_seconds = 5");
-        assert!(matches!(client.query(&alter).await, Answer::Changed(_)));
+        assert!(matches!(client.query(&alter).await, ClientAnswer::Changed(_)));
         client.active("described", table).await;
         let select = "bloom_filter_fp_chance, caching, cdc, comment, compaction, compression, crc_check_chance, \
                       dclocal_read_repair_chance, default_time_to_live, gc_grace_seconds, max_index_interval, \
@@ -157,7 +157,7 @@ async fn a_stream_has_tags_of_its_own() {
         ("DROP TAGS_FOR_CDC {'stage': 'test'}", "\"owner\": \"me\""),
     ] {
         let answer = client.query(&format!("ALTER TABLE stream_tags.t {alter}")).await;
-        assert!(matches!(answer, Answer::Changed(_)), "{answer:?}");
+        assert!(matches!(answer, ClientAnswer::Changed(_)), "{answer:?}");
         client.active("stream_tags", "t").await;
         assert_eq!(client.rows(&tags).await.texts("[json]"), shown(expected), "{alter}");
     }
@@ -212,7 +212,7 @@ fn literal(value: &Value) -> String {
 /// What cqlsh prints of a table, from the same rows, under the name `shown`.
 async fn described(client: &mut Client, keyspace: &str, table: &str, shown: &str) -> String {
     let of = format!("WHERE keyspace_name = '{keyspace}' AND table_name = '{table}'");
-    let read = |rows: &super::client::Rows| -> Vec<Value> {
+    let read = |rows: &super::client::ResultSet| -> Vec<Value> {
         rows.texts("[json]").iter().map(|text| serde_json::from_str(text).unwrap()).collect()
     };
     let mut columns = read(&client.rows(&format!("SELECT JSON * FROM system_schema.columns {of}")).await);
@@ -269,7 +269,7 @@ async fn a_keyspace_is_made_again_as_it_is_described() {
         literal(&row["replication"]),
         row["durable_writes"]
     );
-    assert!(matches!(client.query(&create).await, Answer::Changed(_)), "{create}");
+    assert!(matches!(client.query(&create).await, ClientAnswer::Changed(_)), "{create}");
     let again = client.until(&format!("{select}'shown_again'"), |rows| !rows.values.is_empty()).await;
     assert_eq!(again.text(0, "[json]"), shown);
 }

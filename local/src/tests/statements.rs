@@ -1,4 +1,4 @@
-use super::client::{Answer, Client, With};
+use super::client::{Client, ClientAnswer, With};
 use super::{INVALID, local};
 
 #[tokio::test]
@@ -52,14 +52,14 @@ async fn a_time_to_live_is_possible_where_the_table_has_a_default_one() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("ttl").await;
     client.table("ttl", "t", "(a int PRIMARY KEY, b int) WITH default_time_to_live = 100").await;
-    assert_eq!(client.query("INSERT INTO ttl.t (a, b) VALUES (1, 1) USING TTL 5").await, Answer::Void);
+    assert_eq!(client.query("INSERT INTO ttl.t (a, b) VALUES (1, 1) USING TTL 5").await, ClientAnswer::Void);
     client.table("ttl", "u", "(a int PRIMARY KEY, b int)").await;
     let insert = "BEGIN BATCH INSERT INTO ttl.u (a, b) VALUES (1, 1) USING TTL 5; APPLY BATCH";
     assert_eq!(client.query(insert).await.refused(), (INVALID, "TTL is not yet supported.".into()));
     let altered = client.query("ALTER TABLE ttl.u WITH default_time_to_live = 100").await;
-    assert!(matches!(altered, Answer::Changed(_)), "{altered:?}");
+    assert!(matches!(altered, ClientAnswer::Changed(_)), "{altered:?}");
     client.active("ttl", "u").await;
-    assert_eq!(client.query(insert).await, Answer::Void);
+    assert_eq!(client.query(insert).await, ClientAnswer::Void);
 }
 
 #[tokio::test]
@@ -80,9 +80,9 @@ async fn the_keyspace_in_use_is_the_connections_own() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("used").await;
     let mut other = Client::connect(local().await).await;
-    assert_eq!(client.query("USE used").await, Answer::Keyspace("used".into()));
+    assert_eq!(client.query("USE used").await, ClientAnswer::Keyspace("used".into()));
     client.table("used", "t", "(a int PRIMARY KEY)").await;
-    assert_eq!(client.query("INSERT INTO t (a) VALUES (1)").await, Answer::Void);
+    assert_eq!(client.query("INSERT INTO t (a) VALUES (1)").await, ClientAnswer::Void);
     assert_eq!(client.rows("SELECT * FROM t").await.table, ("used".into(), "t".into()));
     let (_, text) = other.query("SELECT * FROM t").await.refused();
     assert!(text.starts_with("No keyspace has been specified"), "{text}");
@@ -98,12 +98,12 @@ async fn names_in_quotes_and_long_names_are_kept() {
         let create = format!("CREATE KEYSPACE \"{keyspace}\" WITH replication = {{'class': 'SingleRegionStrategy'}}");
         assert_eq!(
             client.query(&create).await,
-            Answer::Changed(vec!["CREATED".into(), "KEYSPACE".into(), keyspace.into()])
+            ClientAnswer::Changed(vec!["CREATED".into(), "KEYSPACE".into(), keyspace.into()])
         );
         let seen = format!("SELECT * FROM system_schema.keyspaces WHERE keyspace_name = '{keyspace}'");
         client.until(&seen, |rows| !rows.values.is_empty()).await;
         let create = format!("CREATE TABLE \"{keyspace}\".\"T\" (\"A\" int PRIMARY KEY)");
-        assert!(matches!(client.query(&create).await, Answer::Changed(_)));
+        assert!(matches!(client.query(&create).await, ClientAnswer::Changed(_)));
         client.active(keyspace, "T").await;
         let rows = client.rows(&format!("SELECT * FROM \"{keyspace}\".\"T\"")).await;
         assert_eq!((rows.table, rows.columns), ((keyspace.to_owned(), "T".to_owned()), vec!["A".to_owned()]));
@@ -119,10 +119,10 @@ async fn the_timestamp_of_the_frame_is_ignored_without_client_side_timestamps() 
     client.table("timestamps", "t", "(a int PRIMARY KEY, b text)").await;
     let insert = |b: &str| format!("INSERT INTO timestamps.t (a, b) VALUES (1, '{b}')");
     let far_ahead = With { timestamp: Some(4_000_000_000_000_000), ..With::default() };
-    assert_eq!(client.query_with(&insert("first"), far_ahead).await, Answer::Void);
+    assert_eq!(client.query_with(&insert("first"), far_ahead).await, ClientAnswer::Void);
     assert_eq!(
         client.query_with(&insert("second"), With { timestamp: Some(1), ..With::default() }).await,
-        Answer::Void
+        ClientAnswer::Void
     );
     assert_eq!(client.rows("SELECT b FROM timestamps.t").await.texts("b"), ["second"]);
 }
@@ -144,6 +144,6 @@ async fn values_come_with_a_query_too() {
         Some(false)
     );
     let select = With { values: &[&one], ..With::default() };
-    let Answer::Rows(rows) = client.query_with("SELECT b FROM t WHERE a = ?", select).await else { panic!() };
+    let ClientAnswer::Rows(rows) = client.query_with("SELECT b FROM t WHERE a = ?", select).await else { panic!() };
     assert_eq!(rows.texts("b"), ["ä"]);
 }

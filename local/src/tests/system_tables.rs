@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::client::{Answer, Client, With};
+use super::client::{Client, ClientAnswer, With};
 use super::{INVALID, another, local};
 use crate::names::system_tables;
 
@@ -53,7 +53,7 @@ async fn what_drivers_ask_is_answered_by_query_and_prepared_at_one_and_local_quo
                     .execute(&id, With { skip_metadata: true, page_size: Some(1024), ..With::consistency(level) })
                     .await,
             ] {
-                assert!(matches!(answer, Answer::Rows(_)), "{text}: {answer:?}");
+                assert!(matches!(answer, ClientAnswer::Rows(_)), "{text}: {answer:?}");
             }
         }
     }
@@ -72,7 +72,10 @@ async fn every_system_table_is_read_under_its_own_name() {
         };
         let rows = client.rows(&format!("SELECT * FROM {}.{}{by}", table.keyspace, table.name)).await;
         assert_eq!(rows.table, (table.keyspace.to_owned(), table.name.to_owned()));
-        assert_eq!(client.query(&format!("USE {}", table.keyspace)).await, Answer::Keyspace(table.keyspace.to_owned()));
+        assert_eq!(
+            client.query(&format!("USE {}", table.keyspace)).await,
+            ClientAnswer::Keyspace(table.keyspace.to_owned())
+        );
         let rows = client.rows(&format!("SELECT * FROM {}{by}", table.name)).await;
         assert_eq!(rows.table, (table.keyspace.to_owned(), table.name.to_owned()));
     }
@@ -131,12 +134,13 @@ async fn without_peers_the_table_is_empty() {
 async fn any_select_is_possible_and_errors_have_the_clients_names() {
     let mut client = Client::connect(local().await).await;
     let id = client.prepared("SELECT keyspace_name AS k FROM system_schema.keyspaces WHERE keyspace_name = ?").await;
-    let Answer::Rows(rows) = client.execute(&id, With { values: &[b"system_schema_mcs"], ..With::default() }).await
+    let ClientAnswer::Rows(rows) =
+        client.execute(&id, With { values: &[b"system_schema_mcs"], ..With::default() }).await
     else {
         panic!()
     };
     assert_eq!(rows.texts("k"), ["system_schema_mcs"]);
-    let Answer::Rows(rows) = client
+    let ClientAnswer::Rows(rows) = client
         .query_with(
             "SELECT table_name FROM system_schema.tables WHERE keyspace_name IN ('system', 'nosuch') LIMIT 2",
             With::default(),
@@ -148,14 +152,14 @@ async fn any_select_is_possible_and_errors_have_the_clients_names() {
     assert_eq!(rows.texts("table_name"), ["local", "peers"]);
     let refused = client.query("SELECT nosuch FROM system.local").await.refused();
     assert_eq!(refused, (INVALID, "Undefined column name nosuch in table system.local".into()));
-    let Answer::Rows(page) =
+    let ClientAnswer::Rows(page) =
         client.query_with("SELECT * FROM system.peers", With { page_size: Some(4), ..With::default() }).await
     else {
         panic!()
     };
     let state = page.paging_state.expect("more pages");
     let with = With { page_size: Some(100), paging_state: Some(&state), ..With::default() };
-    let Answer::Rows(rest) = client.query_with("SELECT * FROM system.peers", with).await else { panic!() };
+    let ClientAnswer::Rows(rest) = client.query_with("SELECT * FROM system.peers", with).await else { panic!() };
     assert_eq!((page.values.len(), rest.values.len()), (4, 5));
 }
 
@@ -274,7 +278,7 @@ const OF_THE_GUIDE: &[(&str, &str, usize)] = &[
 async fn the_queries_of_the_guide_are_answered_by_query_and_prepared() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("guide").await;
-    assert!(matches!(client.query("ALTER KEYSPACE guide ADD TAGS {'key1': 'val1'}").await, Answer::Changed(_)));
+    assert!(matches!(client.query("ALTER KEYSPACE guide ADD TAGS {'key1': 'val1'}").await, ClientAnswer::Changed(_)));
     client
         .table(
             "guide",
@@ -288,7 +292,9 @@ async fn the_queries_of_the_guide_are_answered_by_query_and_prepared() {
     for (source, text, rows) in OF_THE_GUIDE {
         assert_eq!(client.rows(text).await.values.len(), *rows, "{source}: {text}");
         let id = client.prepared(text).await;
-        let Answer::Rows(prepared) = client.execute(&id, With::default()).await else { panic!("{source}: {text}") };
+        let ClientAnswer::Rows(prepared) = client.execute(&id, With::default()).await else {
+            panic!("{source}: {text}")
+        };
         assert_eq!(prepared.values.len(), *rows, "{source}: {text}");
     }
 }
@@ -315,6 +321,6 @@ async fn what_the_guide_rules_out_of_queries_of_system_tables_is_refused() {
         assert_eq!(client.query(text).await.refused(), (INVALID, refusal.to_owned()), "{text}");
         assert_eq!(client.prepare(text).await.refused(), (INVALID, refusal.to_owned()), "{text}");
     }
-    assert_eq!(client.query("USE system_schema_mcs").await, Answer::Keyspace("system_schema_mcs".to_owned()));
+    assert_eq!(client.query("USE system_schema_mcs").await, ClientAnswer::Keyspace("system_schema_mcs".to_owned()));
     assert_eq!(client.query("SELECT * FROM tags").await.refused(), (INVALID, tags.to_owned()));
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Time;
-use super::client::{Answer, Client, LOCAL_QUORUM, With, batch_body, opcode};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With, batch_body, opcode};
 use crate::journal::Outcome;
 use crate::{CapacityMode, Exceeded, Local, Operation};
 
@@ -20,16 +20,16 @@ async fn standing_still(keyspace: &str) -> (Local, Client, Time) {
     (local, client, time)
 }
 
-fn timeout(code: i32, fields: &'static [u8]) -> Answer {
-    Answer::Refused(code, "Operation timed out - received only 0 responses.".into(), Bytes::from_static(fields))
+fn timeout(code: i32, fields: &'static [u8]) -> ClientAnswer {
+    ClientAnswer::Refused(code, "Operation timed out - received only 0 responses.".into(), Bytes::from_static(fields))
 }
 
 /// At LOCAL_QUORUM, 0 of 2 received.
-fn write_timeout() -> Answer {
+fn write_timeout() -> ClientAnswer {
     timeout(0x1100, b"\x00\x06\x00\x00\x00\x00\x00\x00\x00\x02\x00\x06SIMPLE")
 }
 
-fn read_timeout() -> Answer {
+fn read_timeout() -> ClientAnswer {
     timeout(0x1200, b"\x00\x06\x00\x00\x00\x00\x00\x00\x00\x02\x00")
 }
 
@@ -41,7 +41,7 @@ async fn a_table_of_five_units_takes_five_and_what_goes_over_is_not_applied() {
     for row in 0..6_i32 {
         let values: &[&[u8]] = &[b"p", &row.to_be_bytes()];
         let answer = client.execute(&insert, With { values, ..With::default() }).await;
-        assert_eq!(answer, if row < 5 { Answer::Void } else { write_timeout() });
+        assert_eq!(answer, if row < 5 { ClientAnswer::Void } else { write_timeout() });
     }
     let last = local.journal().containing("INSERT INTO throttle_table").pop().unwrap();
     assert_eq!(last.outcome, Some(Outcome::Throttled { code: 0x1100, exceeded: Exceeded::Table }));
@@ -55,8 +55,8 @@ async fn a_table_of_five_units_takes_five_and_what_goes_over_is_not_applied() {
         (0..3).map(|row| format!("INSERT INTO throttle_table.t (p, c) VALUES ('b', {row})")).collect();
     let batch: Vec<_> = batch.iter().map(|text| Ok(text.as_str())).collect();
     let logged = client.call(opcode::BATCH, &batch_body(0, &batch, LOCAL_QUORUM)).await;
-    assert_eq!(Answer::read(&logged), write_timeout(), "three rows of a logged batch take six units");
-    assert_eq!(client.batch(&batch, LOCAL_QUORUM).await, Answer::Void, "and three of another");
+    assert_eq!(ClientAnswer::read(&logged), write_timeout(), "three rows of a logged batch take six units");
+    assert_eq!(client.batch(&batch, LOCAL_QUORUM).await, ClientAnswer::Void, "and three of another");
     let batches = local.metering().of("throttle_table", "t", Operation::Batch);
     assert_eq!((batches.consumed_write_capacity_units, batches.successful_request_count), (3.0, 1));
 }
@@ -73,14 +73,15 @@ async fn the_capacity_is_that_of_the_definition_and_changes_with_it() {
     client.table("throttle_modes", "five", &format!("(a int PRIMARY KEY) WITH {}", provisioned(5))).await;
     let taken = async |client: &mut Client| {
         let mut taken = 0;
-        while client.query(&format!("INSERT INTO throttle_modes.five (a) VALUES ({taken})")).await == Answer::Void {
+        while client.query(&format!("INSERT INTO throttle_modes.five (a) VALUES ({taken})")).await == ClientAnswer::Void
+        {
             taken += 1;
         }
         taken
     };
     assert_eq!(taken(&mut client).await, 5);
     let altered = client.query(&format!("ALTER TABLE throttle_modes.five WITH {}", provisioned(9))).await;
-    assert!(matches!(altered, Answer::Changed(_)), "{altered:?}");
+    assert!(matches!(altered, ClientAnswer::Changed(_)), "{altered:?}");
     client.active("throttle_modes", "five").await;
     time.pass(1);
     assert_eq!(taken(&mut client).await, 9);
@@ -97,11 +98,11 @@ async fn a_read_takes_units_by_what_came_back_and_half_of_them_at_one() {
 
     local.throttling().set_capacity("throttle_reads", "t", Some(CapacityMode::Provisioned { read: 2, write: 1 }));
     let select = "SELECT v FROM throttle_reads.t WHERE p = 'p'";
-    assert!(matches!(client.query(select).await, Answer::Rows(_)));
+    assert!(matches!(client.query(select).await, ClientAnswer::Rows(_)));
     assert_eq!(client.query(select).await, read_timeout());
     time.pass(1);
     for _ in 0..2 {
-        assert!(matches!(client.query_with(select, With::consistency(ONE)).await, Answer::Rows(_)));
+        assert!(matches!(client.query_with(select, With::consistency(ONE)).await, ClientAnswer::Rows(_)));
     }
     assert_eq!(client.query_with(select, With::consistency(ONE)).await, read_timeout());
     let selects = local.metering().of("throttle_reads", "t", Operation::Select);
@@ -119,12 +120,12 @@ async fn a_partition_takes_a_thousand_write_units_a_second_and_others_go_on() {
         client.execute(&insert, With { values: &[partition, &large], ..With::default() }).await
     };
     for _ in 0..4 {
-        assert_eq!(write(b"hot").await, Answer::Void);
+        assert_eq!(write(b"hot").await, ClientAnswer::Void);
     }
     assert_eq!(write(b"hot").await, write_timeout());
-    assert_eq!(write(b"other").await, Answer::Void);
+    assert_eq!(write(b"other").await, ClientAnswer::Void);
     time.pass(1);
-    assert_eq!(write(b"hot").await, Answer::Void);
+    assert_eq!(write(b"hot").await, ClientAnswer::Void);
     let inserts = local.metering().of("throttle_partition", "t", Operation::Insert);
     assert_eq!(inserts.consumed_write_capacity_units, 6.0 * 250.0);
     assert_eq!((inserts.write_throttle_events, inserts.storage_partition_throughput_capacity_exceeded), (1, 1));
@@ -154,32 +155,32 @@ async fn the_same_row_takes_the_same_however_it_is_written() {
     let long = "x".repeat(1_500);
     let consumed = |operation| local.metering().of("metering", "t", operation).consumed_write_capacity_units;
     let text = format!("INSERT INTO metering.t (p, c, v) VALUES ('p', 1, '{long}')");
-    assert_eq!(client.query(&text).await, Answer::Void);
+    assert_eq!(client.query(&text).await, ClientAnswer::Void);
     assert_eq!(consumed(Operation::Insert), 2.0);
 
     let text = "INSERT INTO metering.t (p, c, v) VALUES (?, ?, ?)";
     let values: &[&[u8]] = &[b"p", &[0, 0, 0, 1], long.as_bytes()];
     let id = client.prepared(text).await;
-    assert_eq!(client.execute(&id, With { values, ..With::default() }).await, Answer::Void);
-    assert_eq!(client.query_with(text, With { values, ..With::default() }).await, Answer::Void);
+    assert_eq!(client.execute(&id, With { values, ..With::default() }).await, ClientAnswer::Void);
+    assert_eq!(client.query_with(text, With { values, ..With::default() }).await, ClientAnswer::Void);
     let by_name: &[&[u8]] = &[long.as_bytes(), &[0, 0, 0, 1], b"p"];
     let named = With { values: by_name, names: &["v", "c", "p"], ..With::default() };
-    assert_eq!(client.query_with(text, named).await, Answer::Void);
+    assert_eq!(client.query_with(text, named).await, ClientAnswer::Void);
     assert_eq!(consumed(Operation::Insert), 8.0);
 
     let update = format!("UPDATE metering.t SET v = '{long}' WHERE p = 'p' AND c = 1 IF v = '{long}'");
-    assert!(matches!(client.query(&update).await, Answer::Rows(_)));
+    assert!(matches!(client.query(&update).await, ClientAnswer::Rows(_)));
     assert_eq!(consumed(Operation::Update), 2.0);
-    assert_eq!(client.query("DELETE FROM metering.t WHERE p = 'p' AND c = 1").await, Answer::Void);
+    assert_eq!(client.query("DELETE FROM metering.t WHERE p = 'p' AND c = 1").await, ClientAnswer::Void);
     assert_eq!(consumed(Operation::Delete), 1.0);
     // A static column and another: twice what each takes.
     let both = format!("INSERT INTO metering.t (p, c, v, s) VALUES ('p', 1, '{long}', 's')");
-    assert_eq!(client.query(&both).await, Answer::Void);
+    assert_eq!(client.query(&both).await, ClientAnswer::Void);
     assert_eq!(consumed(Operation::Insert), 8.0 + 2.0 * 2.0 + 2.0);
     // What is refused takes nothing.
     assert!(matches!(
         client.query("INSERT INTO metering.t (p, c, v) VALUES ('p', 'no', '')").await,
-        Answer::Refused(..)
+        ClientAnswer::Refused(..)
     ));
     assert_eq!(local.metering().of("metering", "t", Operation::Insert).successful_request_count, 5);
 }
@@ -190,7 +191,7 @@ async fn reads_count_what_came_back_and_not_what_the_service_would_have_read() {
     let (local, mut client, _) = standing_still("units_of_reads").await;
     for row in 0..3 {
         let insert = format!("INSERT INTO units_of_reads.t (p, c, v) VALUES ('p', {row}, '{}')", "x".repeat(5_000));
-        assert_eq!(client.query(&insert).await, Answer::Void);
+        assert_eq!(client.query(&insert).await, ClientAnswer::Void);
     }
     let mut consumed = 0.0;
     for (select, here, there) in [
@@ -214,7 +215,7 @@ async fn reads_count_what_came_back_and_not_what_the_service_would_have_read() {
 async fn writes_count_what_the_statement_names_and_not_what_is_there() {
     let (local, mut client, _) = standing_still("units_of_writes").await;
     let insert = format!("INSERT INTO units_of_writes.t (p, c, v) VALUES ('p', 1, '{}')", "x".repeat(2_000));
-    assert_eq!(client.query(&insert).await, Answer::Void);
+    assert_eq!(client.query(&insert).await, ClientAnswer::Void);
     for (write, operation, here, there) in [
         // DG:lightweight_transactions: a failed condition takes the units of the row that is there.
         ("INSERT INTO units_of_writes.t (p, c, v) VALUES ('p', 1, 'y') IF NOT EXISTS", Operation::Insert, 1.0, 2.0),

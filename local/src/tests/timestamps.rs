@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::client::{Answer, Client, With, batch_at, opcode};
+use super::client::{Client, ClientAnswer, With, batch_at, opcode};
 use super::{INVALID, Time, another};
 use crate::local::Local;
 
@@ -20,7 +20,7 @@ async fn with_tables(time: &Time) -> (Local, Client) {
          'enabled'}}",
         "CREATE TABLE ks.u (a int PRIMARY KEY, b int)",
     ] {
-        assert!(matches!(client.query(statement).await, Answer::Changed(_)), "{statement}");
+        assert!(matches!(client.query(statement).await, ClientAnswer::Changed(_)), "{statement}");
     }
     (local, client)
 }
@@ -76,14 +76,14 @@ async fn a_timestamp_outside_the_window_is_refused_wherever_it_stands() {
             client.batch(&[Ok("DELETE FROM ks.t WHERE a = 2"), Err(&id)], 6).await,
             client.query_with("UPDATE ks.t SET b = 1 WHERE a = 1", of_frame).await,
             client.execute(&plain, of_frame).await,
-            Answer::read(&client.call(opcode::BATCH, &batch_at(&[Err(&plain)], at)).await),
-            Answer::read(
+            ClientAnswer::read(&client.call(opcode::BATCH, &batch_at(&[Err(&plain)], at)).await),
+            ClientAnswer::read(
                 &client.call(opcode::BATCH, &batch_at(&[Ok("DELETE FROM ks.u WHERE a = 2"), Err(&plain)], at)).await,
             ),
         ];
         for (place, answer) in answers.into_iter().enumerate() {
             match taken {
-                true => assert_eq!(answer, Answer::Void, "{place}: {at}"),
+                true => assert_eq!(answer, ClientAnswer::Void, "{place}: {at}"),
                 false => assert_eq!(answer.refused(), refused, "{place}: {at}"),
             }
         }
@@ -109,28 +109,28 @@ async fn the_timestamp_of_the_frame_is_that_of_a_write_which_says_none() {
     };
 
     let first = next();
-    assert_eq!(client.query_with(update, at(first)).await, Answer::Void);
+    assert_eq!(client.query_with(update, at(first)).await, ClientAnswer::Void);
     assert_eq!(written(&mut client).await, first);
     let second = next();
-    assert_eq!(client.execute(&id, at(second)).await, Answer::Void);
+    assert_eq!(client.execute(&id, at(second)).await, ClientAnswer::Void);
     assert_eq!(written(&mut client).await, second);
     let third = next();
     let batch = client.call(opcode::BATCH, &batch_at(&[Ok("DELETE FROM ks.t WHERE a = 2"), Err(&id)], third)).await;
-    assert_eq!(Answer::read(&batch), Answer::Void);
+    assert_eq!(ClientAnswer::read(&batch), ClientAnswer::Void);
     assert_eq!(written(&mut client).await, third);
 
     // What the statement says goes before it, and it is not looked at.
     let own = next();
     let says = format!("UPDATE ks.t USING TIMESTAMP {own} SET b = 1 WHERE a = 1");
-    assert_eq!(client.query_with(&says, at(1)).await, Answer::Void);
+    assert_eq!(client.query_with(&says, at(1)).await, ClientAnswer::Void);
     assert_eq!(written(&mut client).await, own);
     let own = next();
     let says = format!("UPDATE ks.t USING TIMESTAMP {own} SET b = 1 WHERE a = 1");
     let batch = client.call(opcode::BATCH, &batch_at(&[Ok(&says)], 1)).await;
-    assert_eq!(Answer::read(&batch), Answer::Void);
+    assert_eq!(ClientAnswer::read(&batch), ClientAnswer::Void);
     assert_eq!(written(&mut client).await, own);
     // Nor is it with a SELECT.
-    assert!(matches!(client.query_with("SELECT b FROM ks.t", at(1)).await, Answer::Rows(_)));
+    assert!(matches!(client.query_with("SELECT b FROM ks.t", at(1)).await, ClientAnswer::Rows(_)));
 
     // Each table of a batch is asked for what its own statement needs.
     let own = next();
@@ -138,13 +138,13 @@ async fn the_timestamp_of_the_frame_is_that_of_a_write_which_says_none() {
         "BEGIN UNLOGGED BATCH UPDATE ks.t USING TIMESTAMP {own} SET b = 1 WHERE a = 1; UPDATE ks.u SET b = 1 WHERE a = 1; \
          APPLY BATCH"
     );
-    assert_eq!(client.query_with(&both, at(1)).await, Answer::Void);
+    assert_eq!(client.query_with(&both, at(1)).await, ClientAnswer::Void);
     assert_eq!(written(&mut client).await, own);
 
     // A table in the batch that ignores it has Cassandra give the time to all of it.
     let mixed = [Ok("UPDATE ks.u SET b = 1 WHERE a = 1"), Err(&id[..])];
     let batch = client.call(opcode::BATCH, &batch_at(&mixed, next())).await;
-    assert_eq!(Answer::read(&batch), Answer::Void);
+    assert_eq!(ClientAnswer::read(&batch), ClientAnswer::Void);
     assert!(written(&mut client).await > now - 60 * MINUTE);
     local.close().await.unwrap();
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::client::{Answer, Client};
+use super::client::{Client, ClientAnswer};
 use super::{INVALID, Time, another};
 use crate::local::Local;
 
@@ -20,7 +20,7 @@ async fn slow(time: &Time) -> (Local, Client) {
 /// Begins a definition.
 async fn begun(client: &mut Client, statement: &str) {
     let answer = client.query(statement).await;
-    assert!(matches!(answer, Answer::Changed(_)), "{statement}: {answer:?}");
+    assert!(matches!(answer, ClientAnswer::Changed(_)), "{statement}: {answer:?}");
 }
 
 /// Begins a definition, and lets the minute pass.
@@ -218,6 +218,6 @@ async fn an_inaccessible_table_is_used_again_when_it_has_another_key() {
     assert_eq!(client.query("SELECT * FROM ks.t").await.refused(), unconfigured);
     assert_eq!(client.query("INSERT INTO ks.t (a) VALUES (1)").await.refused(), unconfigured);
     time.pass(60);
-    assert_eq!(client.query("INSERT INTO ks.t (a) VALUES (1)").await, Answer::Void);
+    assert_eq!(client.query("INSERT INTO ks.t (a) VALUES (1)").await, ClientAnswer::Void);
     local.close().await.unwrap();
 }

@@ -5,19 +5,19 @@ mod given;
 
 use keyspaces_cql::rules;
 
-use self::given::{Given, blob, decimal, int, list, long, map, number, price, set, text, tuple};
-use super::client::{Answer, Client, LOCAL_QUORUM, With, batch_with};
+use self::given::{GivenValue, blob, decimal, int, list, long, map, number, price, set, text, tuple};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With, batch_with};
 use super::local;
 use crate::metering::Operation;
 use crate::protocol::refused_by;
 
 /// A rule, a statement that breaks it or not by the value in the place of `{}`, and the same as the row of an INSERT JSON.
-struct Case {
+struct LimitCase {
     rule: &'static str,
     statement: String,
     row: Option<String>,
-    over: Given,
-    within: Given,
+    over: GivenValue,
+    within: GivenValue,
 }
 
 #[tokio::test]
@@ -31,12 +31,12 @@ async fn a_rule_that_a_value_can_break_gives_one_answer_for_all_ways_of_giving_i
             (answers(&mut client, &case, &case.over).await, answers(&mut client, &case, &case.within).await);
         assert!(over.len() >= 5);
         for (way, answer) in over {
-            if !matches!(&answer, Answer::Refused(_, told, _) if *told == text) {
+            if !matches!(&answer, ClientAnswer::Refused(_, told, _) if *told == text) {
                 wrong.push(format!("{} {}, {way}, over: {answer:?}", case.rule, case.statement));
             }
         }
         for (way, answer) in within {
-            if matches!(answer, Answer::Refused(..)) {
+            if matches!(answer, ClientAnswer::Refused(..)) {
                 wrong.push(format!("{} {}, {way}, within: {answer:?}", case.rule, case.statement));
             }
         }
@@ -45,7 +45,7 @@ async fn a_rule_that_a_value_can_break_gives_one_answer_for_all_ways_of_giving_i
 }
 
 /// The answer to each way of giving a value.
-async fn answers(client: &mut Client, case: &Case, given: &Given) -> Vec<(&'static str, Answer)> {
+async fn answers(client: &mut Client, case: &LimitCase, given: &GivenValue) -> Vec<(&'static str, ClientAnswer)> {
     let with = |text: &str| case.statement.replace("{}", text);
     let (literal, placed, named) = (with(&given.literal), with("?"), with(":given"));
     let one = [given.bytes.as_slice()];
@@ -107,10 +107,10 @@ async fn set_up(client: &mut Client) {
     client.table("ways", "keys", "(p text, c text, v int, PRIMARY KEY (p, c))").await;
 }
 
-fn cases() -> Vec<Case> {
+fn cases() -> Vec<LimitCase> {
     let mut cases = Vec::new();
     let mut insert = |rule, column: &str, over, within| {
-        cases.push(Case {
+        cases.push(LimitCase {
             rule,
             statement: format!("INSERT INTO ways.t (k, {column}) VALUES (1, {{}})"),
             row: Some(format!("{{\"k\": 1, \"{column}\": {{}}}}")),
@@ -136,7 +136,7 @@ fn cases() -> Vec<Case> {
         ("partition-key-too-large", "({}, 'c')", r#"{"p": {}, "c": "c"}"#, 2049, 2048),
         ("clustering-too-large", "('p', {})", r#"{"p": "p", "c": {}}"#, 851, 850),
     ] {
-        cases.push(Case {
+        cases.push(LimitCase {
             rule,
             statement: format!("INSERT INTO ways.keys (p, c) VALUES {statement}"),
             row: Some(row.to_owned()),
@@ -144,14 +144,14 @@ fn cases() -> Vec<Case> {
             within: text(within),
         });
     }
-    cases.push(Case {
+    cases.push(LimitCase {
         rule: "ttl-too-long",
         statement: "INSERT INTO ways.t (k, i) VALUES (1, 1) USING TTL {}".into(),
         row: None,
         over: int(630_720_001),
         within: int(630_720_000),
     });
-    cases.push(Case {
+    cases.push(LimitCase {
         rule: "ttl-too-long",
         statement: "INSERT INTO ways.t JSON '{\"k\": 1}' USING TTL {}".into(),
         row: None,
@@ -167,19 +167,19 @@ fn cases() -> Vec<Case> {
     ] {
         let (over, within) = (long(now - 3 * 86_400_000_000), long(now));
         let (rule, statement) = ("timestamp-outside-window", statement.into());
-        cases.push(Case { rule, statement, row: None, over, within });
+        cases.push(LimitCase { rule, statement, row: None, over, within });
     }
     for statement in ["SELECT * FROM ways.t WHERE k IN {}", "SELECT * FROM ways.keys WHERE p IN ('a', 'b') AND c IN {}"]
     {
-        let of = |count: i32| -> Given {
+        let of = |count: i32| -> GivenValue {
             let most = if statement.contains("keys") { count / 2 } else { count };
             let values: Vec<_> =
                 (0..most).map(|value| if statement.contains("keys") { text(1) } else { int(value) }).collect();
-            let Given { literal, bytes, json } = list(&values);
-            Given { literal: format!("({})", literal.trim_matches(['[', ']'])), bytes, json }
+            let GivenValue { literal, bytes, json } = list(&values);
+            GivenValue { literal: format!("({})", literal.trim_matches(['[', ']'])), bytes, json }
         };
         let (over, within) = (of(102), of(100));
-        cases.push(Case { rule: "in-subqueries", statement: statement.into(), row: None, over, within });
+        cases.push(LimitCase { rule: "in-subqueries", statement: statement.into(), row: None, over, within });
     }
     cases
 }
@@ -211,7 +211,7 @@ async fn an_inequality_on_a_value_of_parts_is_refused_for_all_ways_of_giving_it(
                 format!("UPDATE ways_unequal.t SET i = 1 WHERE k = 1 IF {column} {operator} {{}}"),
                 format!("DELETE FROM ways_unequal.t WHERE k = 1 IF {column} {operator} {{}}"),
             ] {
-                let refused = |answer: Answer| assert_eq!(answer.refused().1, text, "{statement}");
+                let refused = |answer: ClientAnswer| assert_eq!(answer.refused().1, text, "{statement}");
                 let (placed, named) = (statement.replace("{}", "?"), statement.replace("{}", ":given"));
                 refused(client.query(&statement.replace("{}", &given.literal)).await);
                 let one = [given.bytes.as_slice()];
@@ -280,7 +280,7 @@ async fn the_columns_of_a_write_are_counted_the_same_for_all_ways_of_giving_them
             for (way, answer) in answers.into_iter().enumerate() {
                 match columns > most {
                     true => assert_eq!(answer.refused().1, refused_by(rule).text, "{table} {columns} {way}"),
-                    false => assert_eq!(answer, Answer::Void, "{table} {columns} {way}"),
+                    false => assert_eq!(answer, ClientAnswer::Void, "{table} {columns} {way}"),
                 }
             }
         }
@@ -302,7 +302,7 @@ async fn units_are_the_same_for_all_ways_of_giving_a_value() {
         ("m", map(&text(2_000), &int(7))),
         ("t", tuple(&[int(1), text(5_000)])),
     ] {
-        let case = Case {
+        let case = LimitCase {
             rule: "",
             statement: format!("INSERT INTO ways_units.t (k, {column}) VALUES (1, {{}})"),
             row: Some(format!("{{\"k\": 1, \"{column}\": {{}}}}")),
@@ -316,7 +316,7 @@ async fn units_are_the_same_for_all_ways_of_giving_a_value() {
         };
         let before = consumed();
         let answers = answers(&mut client, &case, &given).await;
-        assert!(answers.iter().all(|(_, answer)| *answer == Answer::Void), "{answers:?}");
+        assert!(answers.iter().all(|(_, answer)| *answer == ClientAnswer::Void), "{answers:?}");
         let [single, batch] = [0, 1].map(|of| {
             let ((units, count), (units_before, count_before)) = (consumed()[of], before[of]);
             ((units - units_before) / (count - count_before) as f64, count - count_before)
@@ -362,7 +362,7 @@ async fn two_statements_on_one_row_of_a_logged_batch_are_refused_for_all_ways_of
         for (way, answer) in answers.into_iter().enumerate() {
             match same {
                 true => assert_eq!(answer.refused().1, text, "{way}"),
-                false => assert_eq!(answer, Answer::Void, "{way}"),
+                false => assert_eq!(answer, ClientAnswer::Void, "{way}"),
             }
         }
     }

@@ -11,13 +11,13 @@ pub(super) struct Rate {
 
 /// Units that come at a [`Rate`]. There may be less than none: what a read costs is known when it is done.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bucket {
+pub(super) struct TokenBucket {
     level: f64,
     /// Since 1970.
     at: Duration,
 }
 
-impl Bucket {
+impl TokenBucket {
     pub(super) fn new(level: f64, now: Duration) -> Self {
         Self { level, at: now }
     }
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn units_come_at_the_rate_and_are_kept_up_to_the_most() {
         let rate = Rate { per_second: 5.0, kept: 20.0 };
-        let mut bucket = Bucket::new(0.0, SECOND);
+        let mut bucket = TokenBucket::new(0.0, SECOND);
         assert!(!bucket.has(1.0, rate, SECOND));
         assert!(bucket.has(1.0, rate, SECOND + SECOND / 5));
         assert!(bucket.has(20.0, rate, SECOND * 100));
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn more_than_is_ever_kept_is_there_when_the_bucket_is_full() {
         let rate = Rate { per_second: 1_000.0, kept: 1_000.0 };
-        let mut bucket = Bucket::new(999.0, SECOND);
+        let mut bucket = TokenBucket::new(999.0, SECOND);
         assert!(!bucket.has(1_024.0, rate, SECOND));
         assert!(bucket.has(1_024.0, rate, SECOND + SECOND / 1_000));
     }
@@ -84,7 +84,7 @@ mod tests {
         fn no_more_is_taken_than_has_come(steps in proptest::collection::vec((0..500_u64, 1..20_u32), 1..200)) {
             let rate = Rate { per_second: 50.0, kept: 100.0 };
             let (mut now, mut taken) = (Duration::ZERO, 0.0);
-            let mut bucket = Bucket::new(50.0, now);
+            let mut bucket = TokenBucket::new(50.0, now);
             for (millis, units) in steps {
                 now += Duration::from_millis(millis);
                 let units = f64::from(units);

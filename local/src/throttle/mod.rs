@@ -4,14 +4,15 @@ mod bucket;
 mod capacity;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use keyspaces_cql::CapacityMode;
 
 use crate::clock::Clock;
+use crate::lock::Mutex;
 use crate::names::SchemaObject;
-use bucket::{Bucket, Rate};
+use bucket::{Rate, TokenBucket};
 use capacity::units_per_second;
 
 /// What is throttled, for tests to change; cheap to clone, every clone is about the same.
@@ -25,27 +26,27 @@ use capacity::units_per_second;
 /// (`DG:troubleshooting.serverless`), and counted in [`Metering`](crate::Metering). A write takes the units of its row
 /// before it is carried out. A read needs one unit for that, and takes the others when it is known what it has read.
 #[derive(Clone)]
-pub struct Throttling(Arc<Inner>);
+pub struct Throttling(Arc<ThrottlingInner>);
 
-struct Inner {
+struct ThrottlingInner {
     clock: Clock,
-    state: Mutex<State>,
+    state: Mutex<ThrottlingState>,
 }
 
 #[derive(Default)]
-struct State {
+struct ThrottlingState {
     off: bool,
     starts_full: bool,
     chosen: HashMap<SchemaObject, CapacityMode>,
     /// When the capacity of a table was set that has not been used since.
     set_at: HashMap<SchemaObject, Duration>,
-    tables: HashMap<SchemaObject, [Side; 2]>,
+    tables: HashMap<SchemaObject, [TableBuckets; 2]>,
 }
 
 /// The buckets of a table for reading or for writing.
-struct Side {
-    table: Bucket,
-    partitions: HashMap<u64, Bucket>,
+struct TableBuckets {
+    table: TokenBucket,
+    partitions: HashMap<u64, TokenBucket>,
 }
 
 /// What a request takes.
@@ -80,7 +81,7 @@ pub enum Exceeded {
 
 /// The requests that one connection may make.
 #[derive(Debug)]
-pub(crate) struct Requests(Mutex<Bucket>);
+pub(crate) struct Requests(Mutex<TokenBucket>);
 
 /// How many seconds' worth of unused capacity a provisioned table keeps (DG:throughput-bursting).
 const BURST_SECONDS: f64 = 300.0;
@@ -93,7 +94,10 @@ const PARTITIONS: usize = 10_000;
 
 impl Throttling {
     pub(crate) fn new(clock: Clock, off: bool, starts_full: bool) -> Self {
-        Self(Arc::new(Inner { clock, state: Mutex::new(State { off, starts_full, ..State::default() }) }))
+        Self(Arc::new(ThrottlingInner {
+            clock,
+            state: Mutex::new(ThrottlingState { off, starts_full, ..ThrottlingState::default() }),
+        }))
     }
 
     /// Throttles nothing any more, or does so again. Units are counted in any case.
@@ -116,7 +120,7 @@ impl Throttling {
 
     /// A connection's own.
     pub(crate) fn connection(&self) -> Requests {
-        Requests(Mutex::new(Bucket::new(REQUESTS.kept, self.now())))
+        Requests(Mutex::new(TokenBucket::new(REQUESTS.kept, self.now())))
     }
 
     /// Takes what a request needs, if all of it is there.
@@ -128,7 +132,7 @@ impl Throttling {
         if state.off {
             return Ok(());
         }
-        let mut requests = connection.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = connection.0.lock();
         if !requests.has(1.0, REQUESTS, now) {
             return Err((Exceeded::Connection, 0));
         }
@@ -156,12 +160,12 @@ impl Throttling {
         (self.0.clock)().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, ThrottlingState> {
+        self.0.state.lock()
     }
 }
 
-impl State {
+impl ThrottlingState {
     fn take(&mut self, demand: &Demand<'_>, now: Duration) -> Result<(), Exceeded> {
         let rate = self.rate(demand);
         let starts_full = self.starts_full;
@@ -170,7 +174,7 @@ impl State {
             let begin = |side: Use| {
                 let rate = self.rate(&Demand { side, ..demand.clone() });
                 let level = if starts_full { rate.kept } else { rate.per_second };
-                Side { table: Bucket::new(level, began), partitions: HashMap::new() }
+                TableBuckets { table: TokenBucket::new(level, began), partitions: HashMap::new() }
             };
             let sides = [begin(Use::Read), begin(Use::Write)];
             self.tables.insert(demand.table.clone(), sides);
@@ -185,7 +189,7 @@ impl State {
             if side.partitions.len() > PARTITIONS {
                 side.partitions.retain(|_, partition| !partition.is_full(rate, now));
             }
-            let partition = side.partitions.entry(key).or_insert_with(|| Bucket::new(rate.kept, now));
+            let partition = side.partitions.entry(key).or_insert_with(|| TokenBucket::new(rate.kept, now));
             if !partition.has(demand.units, rate, now) {
                 return Err(Exceeded::Partition);
             }

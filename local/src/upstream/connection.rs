@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::lock::Mutex;
 use crate::protocol::request::{self, Parameters};
 use crate::protocol::{Frame, LONGEST_RESPONSE, Opcode, Refusal, Sender, Writer, error_code, error_text};
 use crate::wire;
@@ -27,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Upstream {
     queue: mpsc::Sender<Frame>,
     room: Semaphore,
-    waiting: Waiting,
+    waiting: PendingResponses,
     closed: watch::Receiver<bool>,
     _tasks: JoinSet<()>,
 }
@@ -41,17 +42,17 @@ pub(crate) struct Channel<'a> {
 
 impl Channel<'_> {
     /// Sends a QUERY.
-    pub(crate) async fn query(self, text: &str, parameters: &Parameters) -> Result<Frame, Lost> {
+    pub(crate) async fn query(self, text: &str, parameters: &Parameters) -> Result<Frame, ConnectionLost> {
         self.upstream.call(Frame::new(self.stream, Opcode::Query, request::query(text, parameters))).await
     }
 }
 
 /// Who waits for which stream's response; `None` once the connection is gone.
-type Waiting = Arc<Mutex<Option<HashMap<i16, oneshot::Sender<Frame>>>>>;
+type PendingResponses = Arc<Mutex<Option<HashMap<i16, oneshot::Sender<Frame>>>>>;
 
 /// Why there is no response.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Lost {
+pub(crate) enum ConnectionLost {
     /// No connection could be made.
     #[error("the Cassandra behind cannot be reached at {address}: {problem}")]
     Unreachable { address: SocketAddr, problem: String },
@@ -68,8 +69,8 @@ pub(crate) enum Lost {
 
 impl Upstream {
     /// Connects, without TLS and without a password.
-    pub(crate) async fn connect(address: SocketAddr) -> Result<Self, Lost> {
-        let unreachable = |problem: String| Lost::Unreachable { address, problem };
+    pub(crate) async fn connect(address: SocketAddr) -> Result<Self, ConnectionLost> {
+        let unreachable = |problem: String| ConnectionLost::Unreachable { address, problem };
         match tokio::time::timeout(PATIENCE, Self::open(address)).await {
             Ok(opened) => opened.map_err(unreachable),
             Err(_) => Err(unreachable(format!("no answer within {} s", PATIENCE.as_secs()))),
@@ -81,7 +82,7 @@ impl Upstream {
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         let (reader, writer) = stream.into_split();
         let (queue, requests) = mpsc::channel(64);
-        let waiting: Waiting = Arc::new(Mutex::new(Some(HashMap::new())));
+        let waiting: PendingResponses = Arc::new(Mutex::new(Some(HashMap::new())));
         let (ended, closed) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let of_reader = (Arc::clone(&waiting), ended.clone());
@@ -114,25 +115,25 @@ impl Upstream {
     }
 
     /// Sends a request and waits for its response, which is on the same stream.
-    pub(crate) async fn call(&self, request: Frame) -> Result<Frame, Lost> {
-        let _room = self.room.acquire().await.map_err(|_| Lost::Ended)?;
+    pub(crate) async fn call(&self, request: Frame) -> Result<Frame, ConnectionLost> {
+        let _room = self.room.acquire().await.map_err(|_| ConnectionLost::Ended)?;
         let (tell, told) = oneshot::channel();
         let stream = request.stream;
         {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let waiting = waiting.as_mut().ok_or(Lost::Ended)?;
+            let mut waiting = self.waiting.lock();
+            let waiting = waiting.as_mut().ok_or(ConnectionLost::Ended)?;
             if waiting.contains_key(&stream) {
-                return Err(Lost::StreamInUse(stream));
+                return Err(ConnectionLost::StreamInUse(stream));
             }
             waiting.insert(stream, tell);
         }
-        self.queue.send(request).await.map_err(|_| Lost::Ended)?;
-        told.await.map_err(|_| Lost::Ended)
+        self.queue.send(request).await.map_err(|_| ConnectionLost::Ended)?;
+        told.await.map_err(|_| ConnectionLost::Ended)
     }
 
     /// Whether the connection is gone.
     pub(crate) fn is_closed(&self) -> bool {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.waiting.lock().is_none()
     }
 
     /// Returns once the connection is gone.
@@ -151,11 +152,11 @@ pub(crate) fn lost() -> Refusal {
 }
 
 /// Reads responses and hands them out, until something comes that is none.
-async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, waiting: &Waiting) {
+async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, waiting: &PendingResponses) {
     while let Ok(frame) = wire::read_response(&mut reader, LONGEST_RESPONSE).await {
         let Ok(frame) = frame.without_extras(true) else { return };
         let told = {
-            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = waiting.lock();
             waiting.as_mut().and_then(|waiting| waiting.remove(&frame.stream))
         };
         if let Some(told) = told {
@@ -165,8 +166,8 @@ async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, waiting:
     }
 }
 
-fn end(waiting: &Waiting, ended: &watch::Sender<bool>) {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+fn end(waiting: &PendingResponses, ended: &watch::Sender<bool>) {
+    waiting.lock().take();
     ended.send_replace(true);
 }
 
@@ -220,9 +221,9 @@ mod tests {
         let upstream = Upstream::connect(address).await.unwrap();
         let socket = serving.await.unwrap();
         let (answer, ()) = tokio::join!(upstream.call(options(1)), async { drop(socket) });
-        assert!(matches!(answer, Err(Lost::Ended)));
+        assert!(matches!(answer, Err(ConnectionLost::Ended)));
         upstream.closed().await;
-        assert!(matches!(upstream.call(options(1)).await, Err(Lost::Ended)));
+        assert!(matches!(upstream.call(options(1)).await, Err(ConnectionLost::Ended)));
     }
 
     #[tokio::test]

@@ -7,8 +7,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::{Lost, Upstream};
+use super::{ConnectionLost, Upstream};
 use crate::protocol::{Consistency, Frame, Malformed, Opcode, Reader, Writer, metadata};
+use crate::saturated::saturated;
 
 /// How long Cassandra may take for one of them; a definition on a busy machine takes seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,10 +23,10 @@ pub(crate) struct InternalConnection {
 
 /// Why a request of the gateway's own failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failed {
+pub(crate) enum InternalRequestError {
     /// There was no response.
     #[error(transparent)]
-    Lost(#[from] Lost),
+    Lost(#[from] ConnectionLost),
     /// Cassandra refused.
     #[error("Cassandra refused `{statement}`: {text}")]
     Refused { statement: String, text: String },
@@ -43,45 +44,53 @@ impl InternalConnection {
     }
 
     /// Runs a statement and gives the response as it is, an ERROR too.
-    pub(crate) async fn call(&self, statement: &str, values: &[&str]) -> Result<Frame, Lost> {
+    pub(crate) async fn call(&self, statement: &str, values: &[&str]) -> Result<Frame, ConnectionLost> {
         let mut connection = self.connection.lock().await;
         let upstream = match connection.take() {
             Some(upstream) => upstream,
             None => Upstream::connect(self.address).await?,
         };
         let answered = tokio::time::timeout(PATIENCE, upstream.call(query(statement, values))).await;
-        let answer = answered.map_err(|_| Lost::Late(PATIENCE))??;
+        let answer = answered.map_err(|_| ConnectionLost::Late(PATIENCE))??;
         *connection = Some(upstream);
         Ok(answer)
     }
 
     /// Runs a statement for what it does.
-    pub(crate) async fn run(&self, statement: &str, values: &[&str]) -> Result<(), Failed> {
+    pub(crate) async fn run(&self, statement: &str, values: &[&str]) -> Result<(), InternalRequestError> {
         accepted(statement, self.call(statement, values).await?).map(drop)
     }
 
     /// Runs a `SELECT JSON`.
-    pub(crate) async fn select(&self, statement: &str, values: &[&str]) -> Result<Vec<Value>, Failed> {
+    pub(crate) async fn select(&self, statement: &str, values: &[&str]) -> Result<Vec<Value>, InternalRequestError> {
         let answer = accepted(statement, self.call(statement, values).await?)?;
-        rows(&answer.body).ok_or_else(|| Failed::Unreadable(statement.to_owned()))
+        rows(&answer.body).ok_or_else(|| InternalRequestError::Unreadable(statement.to_owned()))
     }
 
     /// Runs an `INSERT … JSON ?` of a row.
-    pub(crate) async fn insert(&self, table: &str, row: &Value) -> Result<(), Failed> {
+    pub(crate) async fn insert(&self, table: &str, row: &Value) -> Result<(), InternalRequestError> {
         self.run(&format!("INSERT INTO {table} JSON ?"), &[&row.to_string()]).await
     }
 
     /// The same for many rows, as few requests as will do.
-    pub(crate) async fn insert_all(&self, table: &str, rows: impl Iterator<Item = Value>) -> Result<(), Failed> {
+    pub(crate) async fn insert_all(
+        &self,
+        table: &str,
+        rows: impl Iterator<Item = Value>,
+    ) -> Result<(), InternalRequestError> {
         self.all(&format!("INSERT INTO {table} JSON ?; "), rows).await
     }
 
     /// The same, and columns that a row does not name stay as they are.
-    pub(crate) async fn update_all(&self, table: &str, rows: impl Iterator<Item = Value>) -> Result<(), Failed> {
+    pub(crate) async fn update_all(
+        &self,
+        table: &str,
+        rows: impl Iterator<Item = Value>,
+    ) -> Result<(), InternalRequestError> {
         self.all(&format!("INSERT INTO {table} JSON ? DEFAULT UNSET; "), rows).await
     }
 
-    async fn all(&self, insert: &str, rows: impl Iterator<Item = Value>) -> Result<(), Failed> {
+    async fn all(&self, insert: &str, rows: impl Iterator<Item = Value>) -> Result<(), InternalRequestError> {
         let rows: Vec<String> = rows.map(|row| row.to_string()).collect();
         for some in rows.chunks(100) {
             let inserts = insert.repeat(some.len());
@@ -100,15 +109,15 @@ fn query(statement: &str, values: &[&str]) -> Frame {
     body.put_u16(Consistency::LocalQuorum.code());
     body.put_u8(if values.is_empty() { 0 } else { VALUES });
     if !values.is_empty() {
-        body.put_u16(u16::try_from(values.len()).unwrap_or(u16::MAX));
+        body.put_u16(saturated::<u16>(values.len()));
         values.iter().for_each(|value| body.bytes(Some(value.as_bytes())));
     }
     Frame::new(0, Opcode::Query, body.freeze())
 }
 
-pub(crate) fn accepted(statement: &str, answer: Frame) -> Result<Frame, Failed> {
+pub(crate) fn accepted(statement: &str, answer: Frame) -> Result<Frame, InternalRequestError> {
     match crate::protocol::error_text(&answer) {
-        Some(text) => Err(Failed::Refused { statement: statement.to_owned(), text }),
+        Some(text) => Err(InternalRequestError::Refused { statement: statement.to_owned(), text }),
         None => Ok(answer),
     }
 }

@@ -1,12 +1,13 @@
 //! What a table looks like: which columns it has, and which of them are its key.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use keyspaces_cql::statement::{CqlType, CqlTypeKind, NativeType};
 use keyspaces_cql::{ColumnKind, KnownTable, UserTypes};
 
 use super::{Channel, lost};
+use crate::lock::Mutex;
 use crate::names::{Names, SchemaObject, quoted};
 use crate::protocol::request::Parameters;
 use crate::protocol::{Binding, Malformed, Reader, Refusal, Rows, error_code};
@@ -36,10 +37,10 @@ pub(crate) struct Column {
 
 /// What was looked up since the last definition.
 #[derive(Debug, Default)]
-pub(crate) struct Layouts(Mutex<Known>);
+pub(crate) struct Layouts(Mutex<LayoutCache>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct LayoutCache {
     definitions: u64,
     layouts: HashMap<SchemaObject, Arc<Layout>>,
     /// After how many definitions each table was altered or dropped last.
@@ -117,8 +118,8 @@ impl Layouts {
         }
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> std::sync::MutexGuard<'_, LayoutCache> {
+        self.0.lock()
     }
 }
 

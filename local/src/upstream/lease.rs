@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{Failed, InternalConnection};
+use super::{InternalConnection, InternalRequestError};
 
 /// One instance's right to its keyspaces, renewed until it is dropped.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Lease {
 impl Lease {
     /// Enters the instance whose keyspaces are `inner` and all that begin with `inner` and an underscore, and drops
     /// what instances that are gone have left.
-    pub(crate) async fn take(cassandra: SocketAddr, inner: &str) -> Result<Self, Failed> {
+    pub(crate) async fn take(cassandra: SocketAddr, inner: &str) -> Result<Self, InternalRequestError> {
         let own = Arc::new(InternalConnection::new(cassandra));
         own.run(KEYSPACE, &[]).await?;
         own.run(&format!("CREATE TABLE IF NOT EXISTS {TABLE} (inner text PRIMARY KEY, alive text)"), &[]).await?;
@@ -45,8 +45,17 @@ impl Lease {
     }
 
     /// Takes the instance out of the table: its keyspaces are gone.
-    pub(crate) async fn give_back(self) -> Result<(), Failed> {
+    pub(crate) async fn give_back(self) -> Result<(), InternalRequestError> {
         remove(&self.own, &self.inner).await
+    }
+
+    /// Leaves an instance as a process leaves it that was killed long enough ago.
+    #[cfg(test)]
+    pub(crate) async fn leave_expired(own: &InternalConnection, inner: &str) {
+        own.run(&format!("INSERT INTO {TABLE} (inner) VALUES (?)"), &[inner]).await.unwrap();
+        for keyspace in [inner.to_owned(), format!("{inner}_app")] {
+            own.run(&KEYSPACE.replace("keyspaces_local", &keyspace), &[]).await.unwrap();
+        }
     }
 }
 
@@ -57,7 +66,7 @@ const TABLE: &str = "keyspaces_local.instances";
 /// How many seconds the mark stays: enough for a debugger, or a laptop's lid.
 const TERM: u64 = 1200;
 
-async fn sweep(own: &InternalConnection) -> Result<(), Failed> {
+async fn sweep(own: &InternalConnection) -> Result<(), InternalRequestError> {
     let instances = own.select(&format!("SELECT JSON inner, alive FROM {TABLE}"), &[]).await?;
     let left = instances.iter().filter(|row| row["alive"].is_null()).filter_map(|row| row["inner"].as_str());
     for inner in left {
@@ -72,17 +81,6 @@ async fn sweep(own: &InternalConnection) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn remove(own: &InternalConnection, inner: &str) -> Result<(), Failed> {
+async fn remove(own: &InternalConnection, inner: &str) -> Result<(), InternalRequestError> {
     own.run(&format!("DELETE FROM {TABLE} WHERE inner = ?"), &[inner]).await
-}
-
-#[cfg(test)]
-impl Lease {
-    /// As one leaves it whose process is killed, long enough ago.
-    pub(crate) async fn of_one_killed(own: &InternalConnection, inner: &str) {
-        own.run(&format!("INSERT INTO {TABLE} (inner) VALUES (?)"), &[inner]).await.unwrap();
-        for keyspace in [inner.to_owned(), format!("{inner}_app")] {
-            own.run(&KEYSPACE.replace("keyspaces_local", &keyspace), &[]).await.unwrap();
-        }
-    }
 }

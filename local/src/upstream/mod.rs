@@ -5,7 +5,7 @@ mod internal;
 mod layout;
 mod lease;
 
-pub(crate) use connection::{Channel, Lost, Upstream, lost};
-pub(crate) use internal::{Failed, InternalConnection, accepted};
+pub(crate) use connection::{Channel, ConnectionLost, Upstream, lost};
+pub(crate) use internal::{InternalConnection, InternalRequestError, accepted};
 pub(crate) use layout::{Column, Layout, Layouts, is_among};
 pub(crate) use lease::Lease;

@@ -33,11 +33,11 @@ fn authority(credentials: Credentials, now: SystemTime) -> Authority {
     Authority::new(credentials, "eu-west-1", Arc::new(move || now)).with_principal_without_permissions(nobody())
 }
 
-const SCOPE: Scope<'_> = Scope { regions: &["eu-west-1"], service: "cassandra" };
+const SCOPE: CredentialScope<'_> = CredentialScope { regions: &["eu-west-1"], service: "cassandra" };
 
 /// A request that a client has signed.
 #[derive(Clone, Debug)]
-pub(crate) struct Signed {
+pub(crate) struct ClientRequest {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: String,
@@ -46,19 +46,19 @@ pub(crate) struct Signed {
 }
 
 /// What a client signs with.
-pub(crate) struct Client {
+pub(crate) struct RequestSigner {
     pub(crate) credentials: Credentials,
     pub(crate) region: &'static str,
     pub(crate) service: &'static str,
     pub(crate) at: SystemTime,
 }
 
-impl Client {
+impl RequestSigner {
     fn new(credentials: Credentials) -> Self {
         Self { credentials, region: "eu-west-1", service: "cassandra", at: time(NOW) }
     }
 
-    pub(crate) fn sign(&self, path: &str, query: &str, headers: &[(&str, &str)], body: &[u8]) -> Signed {
+    pub(crate) fn sign(&self, path: &str, query: &str, headers: &[(&str, &str)], body: &[u8]) -> ClientRequest {
         let Credentials { access_key, secret_key, session_token, .. } = &self.credentials;
         let identity =
             aws_credential_types::Credentials::new(access_key, secret_key, session_token.clone(), None, "test").into();
@@ -82,7 +82,7 @@ impl Client {
         let added: Vec<(String, String)> =
             instructions.headers().map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
         let all = headers.into_iter().chain(added);
-        Signed {
+        ClientRequest {
             method: "POST".to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
@@ -91,17 +91,17 @@ impl Client {
         }
     }
 
-    fn list_keyspaces(&self) -> Signed {
+    fn list_keyspaces(&self) -> ClientRequest {
         self.sign("/", "", &[("x-amz-target", "KeyspacesService.ListKeyspaces")], b"{}")
     }
 }
 
-impl Signed {
+impl ClientRequest {
     fn verify(&self, authority: &Authority) -> Result<Principal, Unauthenticated> {
         let headers: Vec<(&str, &[u8])> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let Self { method, path, query, body, .. } = self;
-        authority.verify_request(&SignedRequest { method, path, query, headers: &headers, body }, SCOPE)
+        verify_request(authority, &SignedRequest { method, path, query, headers: &headers, body }, SCOPE)
     }
 
     fn header(&mut self, name: &str) -> &mut Vec<u8> {
@@ -159,7 +159,7 @@ fn the_signatures_of_the_published_test_suite_are_right() {
 #[test]
 fn a_signed_request_has_a_principal() {
     let authority = authority(credentials(), time(NOW));
-    let principal = Client::new(credentials()).list_keyspaces().verify(&authority).unwrap();
+    let principal = RequestSigner::new(credentials()).list_keyspaces().verify(&authority).unwrap();
     let expected = Principal {
         arn: "arn:aws:iam::111122223333:user/alice".to_owned(),
         user: "alice".to_owned(),
@@ -167,16 +167,16 @@ fn a_signed_request_has_a_principal() {
         has_permissions: true,
     };
     assert_eq!(principal, expected);
-    assert!(!Client::new(nobody()).list_keyspaces().verify(&authority).unwrap().has_permissions);
+    assert!(!RequestSigner::new(nobody()).list_keyspaces().verify(&authority).unwrap().has_permissions);
 }
 
 #[test]
 fn what_is_wrong_with_a_signature_is_said_in_the_words_of_aws() {
     let authority = authority(credentials(), time(NOW));
-    let client = || Client::new(credentials());
-    let refused = |signed: &Signed| signed.verify(&authority).unwrap_err();
+    let client = || RequestSigner::new(credentials());
+    let refused = |signed: &ClientRequest| signed.verify(&authority).unwrap_err();
 
-    let wrong_secret = Client::new(Credentials { secret_key: "other".to_owned(), ..credentials() });
+    let wrong_secret = RequestSigner::new(Credentials { secret_key: "other".to_owned(), ..credentials() });
     assert_eq!(refused(&wrong_secret.list_keyspaces()), signature(MISMATCH));
     let mut changed = client().list_keyspaces();
     changed.body = b"{ }".to_vec();
@@ -191,9 +191,9 @@ fn what_is_wrong_with_a_signature_is_said_in_the_words_of_aws() {
     let problem = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";
     assert_eq!(refused(&without_host), signature(problem));
 
-    let region = Client { region: "eu-west-2", ..client() }.list_keyspaces();
+    let region = RequestSigner { region: "eu-west-2", ..client() }.list_keyspaces();
     assert_eq!(refused(&region), signature("Credential should be scoped to a valid region, not 'eu-west-2'."));
-    let service = Client { service: "iam", ..client() }.list_keyspaces();
+    let service = RequestSigner { service: "iam", ..client() }.list_keyspaces();
     assert_eq!(refused(&service), signature("Credential should be scoped to correct service: 'cassandra'."));
     let mut terminator = client().list_keyspaces();
     terminator.replace("authorization", "aws4_request", "aws5_request");
@@ -205,24 +205,24 @@ fn what_is_wrong_with_a_signature_is_said_in_the_words_of_aws() {
                    '20260203', from '20260203T040506Z'.";
     assert_eq!(refused(&day), signature(problem));
 
-    let late = Client { at: time(NOW) - Duration::from_secs(301), ..client() }.list_keyspaces();
+    let late = RequestSigner { at: time(NOW) - Duration::from_secs(301), ..client() }.list_keyspaces();
     let problem =
         "Signature expired: 20260203T040005Z is now earlier than 20260203T040006Z (20260203T040506Z - 5 min.)";
     assert_eq!(refused(&late), signature(problem));
-    let early = Client { at: time(NOW) + Duration::from_secs(301), ..client() }.list_keyspaces();
+    let early = RequestSigner { at: time(NOW) + Duration::from_secs(301), ..client() }.list_keyspaces();
     let problem =
         "Signature not yet current: 20260203T041007Z is still later than 20260203T041006Z (20260203T040506Z + 5 min.)";
     assert_eq!(refused(&early), signature(problem));
     for seconds in [0, 300] {
         let at = time(NOW) - Duration::from_secs(seconds);
-        assert!(Client { at, ..client() }.list_keyspaces().verify(&authority).is_ok());
+        assert!(RequestSigner { at, ..client() }.list_keyspaces().verify(&authority).is_ok());
     }
 }
 
 #[test]
 fn a_missing_or_malformed_authorization_is_refused() {
     let authority = authority(credentials(), time(NOW));
-    let good = Client::new(credentials()).list_keyspaces();
+    let good = RequestSigner::new(credentials()).list_keyspaces();
     let mut without = good.clone();
     without.headers.retain(|(name, _)| name != "authorization");
     assert_eq!(without.verify(&authority), Err(Unauthenticated::Missing));
@@ -261,18 +261,18 @@ fn a_missing_or_malformed_authorization_is_refused() {
 fn a_key_needs_its_session_token_and_what_has_expired_is_said_to_have() {
     let temporary = Credentials { session_token: Some("tok,en=/+".to_owned()), ..credentials() };
     let authority = authority(temporary.clone(), time(NOW));
-    assert!(Client::new(temporary.clone()).list_keyspaces().verify(&authority).is_ok());
+    assert!(RequestSigner::new(temporary.clone()).list_keyspaces().verify(&authority).is_ok());
     let other = Credentials { session_token: Some("other".to_owned()), ..credentials() };
     let unknown = Credentials { access_key: "AKIAOTHER".to_owned(), ..temporary.clone() };
     for wrong in [credentials(), other, unknown] {
-        assert_eq!(Client::new(wrong).list_keyspaces().verify(&authority), Err(Unauthenticated::UnknownClient));
+        assert_eq!(RequestSigner::new(wrong).list_keyspaces().verify(&authority), Err(Unauthenticated::UnknownClient));
     }
     authority.expire();
-    assert_eq!(Client::new(temporary).list_keyspaces().verify(&authority), Err(Unauthenticated::Expired));
+    assert_eq!(RequestSigner::new(temporary).list_keyspaces().verify(&authority), Err(Unauthenticated::Expired));
 }
 
 /// What can be signed: with any headers, a query, a body, and a token or none.
-fn signed() -> impl Strategy<Value = (Credentials, Signed)> {
+fn signed() -> impl Strategy<Value = (Credentials, ClientRequest)> {
     let path = prop_oneof![Just("/"), Just("/service/KeyspacesService/operation/ListKeyspaces"), Just("/a b/%20/ü/")];
     let query = prop_oneof![Just(""), Just("b=2&a=1"), Just("a=%2f&a")];
     let header = "[!-~]{1,20}( [!-~]{1,5})?";
@@ -281,7 +281,7 @@ fn signed() -> impl Strategy<Value = (Credentials, Signed)> {
             let credentials = Credentials { session_token, ..credentials() };
             let path = path.replace(' ', "%20").replace('ü', "%C3%BC");
             let headers = [("x-amz-target", target.as_str()), ("accept", other.as_str())];
-            let signed = Client::new(credentials.clone()).sign(&path, query, &headers, &body);
+            let signed = RequestSigner::new(credentials.clone()).sign(&path, query, &headers, &body);
             (credentials, signed)
         },
     )
@@ -324,12 +324,12 @@ proptest! {
             path.push(b'x');
         }
         if let Ok(path) = String::from_utf8(path) {
-            let changed = Signed { path, ..signed.clone() };
+            let changed = ClientRequest { path, ..signed.clone() };
             prop_assert!(changed.verify(&authority).is_err(), "{changed:?}");
         }
-        let method = Signed { method: "PUT".to_owned(), ..signed.clone() };
+        let method = ClientRequest { method: "PUT".to_owned(), ..signed.clone() };
         prop_assert!(method.verify(&authority).is_err());
-        let query = Signed { query: "c=3".to_owned(), ..signed };
+        let query = ClientRequest { query: "c=3".to_owned(), ..signed };
         prop_assert!(query.verify(&authority).is_err());
     }
 
@@ -347,7 +347,7 @@ proptest! {
             ("x-amz-date".to_owned(), date.into_bytes()),
             ("host".to_owned(), value),
         ];
-        let request = Signed { method: "POST".to_owned(), path, query, headers: headers.to_vec(), body: Vec::new() };
+        let request = ClientRequest { method: "POST".to_owned(), path, query, headers: headers.to_vec(), body: Vec::new() };
         prop_assert!(request.verify(&authority).is_err());
     }
 }

@@ -6,17 +6,17 @@ use serde::Serialize;
 use super::super::error::ApiError;
 use super::super::protocol::Timestamp;
 use super::decisions::{ADDING_COLUMNS_READS_ACTIVE, WARM_READS, WARM_WRITES};
-use super::operations::{Operations, failed};
+use super::operation_context::{OperationContext, failed};
 use super::settings::{
-    AutoScalingSettings, AutoScalingSpecification, CapacitySpecification, EncryptionSpecification, Status,
+    AutoScalingSettings, AutoScalingSpecification, CapacitySpecification, EncryptionSpecification, SettingStatus,
 };
-use super::table::{Comment, OneTable, SchemaDefinition};
+use super::table::{Comment, SchemaDefinition, TableNameRequest};
 use crate::names::SchemaObject;
-use crate::schema::{DescribedTable, Entry};
+use crate::schema::{CatalogueEntry, DescribedTable};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Table {
+pub(super) struct TableDescription {
     keyspace_name: String,
     table_name: String,
     resource_arn: String,
@@ -25,14 +25,14 @@ pub(super) struct Table {
     schema_definition: SchemaDefinition,
     capacity_specification: CapacitySpecification,
     encryption_specification: EncryptionSpecification,
-    point_in_time_recovery: Recovery,
+    point_in_time_recovery: RecoverySummary,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ttl: Option<Status>,
+    ttl: Option<SettingStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     default_time_to_live: Option<u32>,
     comment: Comment,
     #[serde(skip_serializing_if = "Option::is_none")]
-    client_side_timestamps: Option<Status>,
+    client_side_timestamps: Option<SettingStatus>,
     replica_specifications: Vec<Replica>,
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_stream_arn: Option<String>,
@@ -44,7 +44,7 @@ pub(super) struct Table {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Recovery {
+struct RecoverySummary {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     earliest_restorable_timestamp: Option<Timestamp>,
@@ -94,83 +94,87 @@ struct ReplicaScaling {
     auto_scaling_specification: AutoScalingSpecification,
 }
 
-impl Operations {
-    pub(super) async fn get_table(&self, request: OneTable) -> Result<Table, ApiError> {
-        let object = request.named()?;
-        self.found(&object)?;
-        let described = self.schema().described(&object).await.map_err(failed)?;
-        let described = described.ok_or_else(|| self.not_found(&object))?;
-        let DescribedTable { entry, definition, earliest_restorable, stream } = described;
-        let status = self.status(&entry);
-        let options = &entry.options;
-        let capacity = capacity(&entry, options.capacity_mode.unwrap_or_default());
-        let recovery = options.point_in_time_recovery.unwrap_or_default();
-        let enabled = || Status { status: Some("ENABLED".to_owned()) };
-        let view = match options.cdc {
-            Some(Cdc::On(view)) => Some(view.name()),
-            _ => None,
-        };
-        let replicas = self.regions(&object).into_iter().map(|region| Replica {
-            status,
-            capacity_specification: capacity_in(&entry, &region),
-            warm_throughput_specification: WarmThroughput::of(&entry),
-            region,
-        });
-        Ok(Table {
-            resource_arn: self.arn(&object),
-            keyspace_name: object.keyspace.clone(),
-            table_name: object.name.clone(),
-            creation_timestamp: Timestamp::from_millis(entry.created),
-            status,
-            schema_definition: SchemaDefinition::shown(&definition, entry.added_columns()),
-            capacity_specification: capacity,
-            encryption_specification: EncryptionSpecification::shown(&options.encryption.clone().unwrap_or_default()),
-            point_in_time_recovery: Recovery {
-                status: if recovery == PointInTimeRecovery::Enabled { "ENABLED" } else { "DISABLED" },
-                earliest_restorable_timestamp: earliest_restorable.map(Timestamp::from_millis),
-            },
-            ttl: options.ttl.map(|_| enabled()),
-            default_time_to_live: options.default_time_to_live,
-            comment: Comment { message: Some(options.comment.clone().unwrap_or_default()) },
-            client_side_timestamps: options.client_side_timestamps.map(|_| enabled()),
-            replica_specifications: replicas.collect(),
-            latest_stream_arn: stream,
-            cdc_specification: entry.stream_status().map(|status| CdcSummary { status, view_type: view }),
-            warm_throughput_specification: WarmThroughput::of(&entry),
-        })
-    }
+pub(super) async fn get_table(
+    context: &OperationContext,
+    request: TableNameRequest,
+) -> Result<TableDescription, ApiError> {
+    let object = request.named()?;
+    context.found(&object)?;
+    let described = context.schema().described(&object).await.map_err(failed)?;
+    let described = described.ok_or_else(|| context.not_found(&object))?;
+    let DescribedTable { entry, definition, earliest_restorable, stream } = described;
+    let status = status(context, &entry);
+    let options = &entry.options;
+    let capacity = capacity(&entry, options.capacity_mode.unwrap_or_default());
+    let recovery = options.point_in_time_recovery.unwrap_or_default();
+    let enabled = || SettingStatus { status: Some("ENABLED".to_owned()) };
+    let view = match options.cdc {
+        Some(Cdc::On(view)) => Some(view.name()),
+        _ => None,
+    };
+    let replicas = regions(context, &object).into_iter().map(|region| Replica {
+        status,
+        capacity_specification: capacity_in(&entry, &region),
+        warm_throughput_specification: WarmThroughput::of(&entry),
+        region,
+    });
+    Ok(TableDescription {
+        resource_arn: context.arn(&object),
+        keyspace_name: object.keyspace.clone(),
+        table_name: object.name.clone(),
+        creation_timestamp: Timestamp::from_millis(entry.created),
+        status,
+        schema_definition: SchemaDefinition::shown(&definition, entry.added_columns()),
+        capacity_specification: capacity,
+        encryption_specification: EncryptionSpecification::shown(&options.encryption.clone().unwrap_or_default()),
+        point_in_time_recovery: RecoverySummary {
+            status: if recovery == PointInTimeRecovery::Enabled { "ENABLED" } else { "DISABLED" },
+            earliest_restorable_timestamp: earliest_restorable.map(Timestamp::from_millis),
+        },
+        ttl: options.ttl.map(|_| enabled()),
+        default_time_to_live: options.default_time_to_live,
+        comment: Comment { message: Some(options.comment.clone().unwrap_or_default()) },
+        client_side_timestamps: options.client_side_timestamps.map(|_| enabled()),
+        replica_specifications: replicas.collect(),
+        latest_stream_arn: stream,
+        cdc_specification: entry.stream_status().map(|status| CdcSummary { status, view_type: view }),
+        warm_throughput_specification: WarmThroughput::of(&entry),
+    })
+}
 
-    pub(super) fn get_table_auto_scaling_settings(&self, request: OneTable) -> Result<TableScaling, ApiError> {
-        let object = request.named()?;
-        let entry = self.found(&object)?;
-        let in_region = |region: String| {
-            let auto_scaling_specification = scaling_in(&entry.options, Some(&region))?;
-            Some(ReplicaScaling { region, auto_scaling_specification })
-        };
-        Ok(TableScaling {
-            resource_arn: self.arn(&object),
-            auto_scaling_specification: scaling_in(&entry.options, None),
-            replica_specifications: self.regions(&object).into_iter().filter_map(in_region).collect(),
-            keyspace_name: object.keyspace,
-            table_name: object.name,
-        })
-    }
+pub(super) fn get_table_auto_scaling_settings(
+    context: &OperationContext,
+    request: TableNameRequest,
+) -> Result<TableScaling, ApiError> {
+    let object = request.named()?;
+    let entry = context.found(&object)?;
+    let in_region = |region: String| {
+        let auto_scaling_specification = scaling_in(&entry.options, Some(&region))?;
+        Some(ReplicaScaling { region, auto_scaling_specification })
+    };
+    Ok(TableScaling {
+        resource_arn: context.arn(&object),
+        auto_scaling_specification: scaling_in(&entry.options, None),
+        replica_specifications: regions(context, &object).into_iter().filter_map(in_region).collect(),
+        keyspace_name: object.keyspace,
+        table_name: object.name,
+    })
+}
 
-    /// The Regions that a table is in, if in several.
-    fn regions(&self, table: &SchemaObject) -> Vec<String> {
-        self.schema().shown(&SchemaObject::keyspace(&table.keyspace)).map(|of| of.regions).unwrap_or_default()
-    }
+/// The Regions that a table is in, if in several.
+fn regions(context: &OperationContext, table: &SchemaObject) -> Vec<String> {
+    context.schema().shown(&SchemaObject::keyspace(&table.keyspace)).map(|of| of.regions).unwrap_or_default()
+}
 
-    /// A table that gets columns reads ACTIVE for a while.
-    fn status(&self, entry: &Entry) -> &'static str {
-        let later = self.schema().millis_of_alter_table() / ADDING_COLUMNS_READS_ACTIVE;
-        let still_active = entry.due.is_some_and(|due| self.schema().now() + later < due);
-        if !entry.added_columns().is_empty() && still_active { "ACTIVE" } else { entry.status.word() }
-    }
+/// A table that gets columns reads ACTIVE for a while.
+fn status(context: &OperationContext, entry: &CatalogueEntry) -> &'static str {
+    let later = context.schema().millis_of_alter_table() / ADDING_COLUMNS_READS_ACTIVE;
+    let still_active = entry.due.is_some_and(|due| context.schema().now() + later < due);
+    if !entry.added_columns().is_empty() && still_active { "ACTIVE" } else { entry.status.word() }
 }
 
 impl WarmThroughput {
-    fn of(entry: &Entry) -> Option<Self> {
+    fn of(entry: &CatalogueEntry) -> Option<Self> {
         let warm = entry.options.warm_throughput?;
         Some(Self {
             read_units_per_second: warm.read.unwrap_or(WARM_READS),
@@ -180,12 +184,12 @@ impl WarmThroughput {
     }
 }
 
-fn capacity(entry: &Entry, mode: CapacityMode) -> CapacitySpecification {
+fn capacity(entry: &CatalogueEntry, mode: CapacityMode) -> CapacitySpecification {
     CapacitySpecification::shown(mode, entry.on_demand_since.unwrap_or(entry.created))
 }
 
 /// Reads have their own capacity in each Region; writes are the same in all.
-fn capacity_in(entry: &Entry, region: &str) -> CapacitySpecification {
+fn capacity_in(entry: &CatalogueEntry, region: &str) -> CapacitySpecification {
     let own = entry.options.replica_capacity.as_ref().and_then(|of| of.get(region)).copied();
     capacity(
         entry,

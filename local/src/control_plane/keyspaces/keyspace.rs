@@ -8,14 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::super::constraint::Constraints;
 use super::super::error::ApiError;
-use super::operations::{Changed, Nothing, Operations};
-use super::page::Wanted;
-use super::settings::Status;
+use super::super::protocol::EmptyOutput;
+use super::operation_context::{Changed, OperationContext};
+use super::page::PageRequest;
+use super::settings::SettingStatus;
 use super::tag::{self, Tag};
 use super::{constraints, settings};
 use crate::names::SchemaObject;
 use crate::protocol::refused_by;
-use crate::schema::Entry;
+use crate::schema::CatalogueEntry;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,7 +24,7 @@ pub(super) struct KeyspaceRequest {
     pub(super) keyspace_name: Option<String>,
     tags: Option<Vec<Tag>>,
     replication_specification: Option<ReplicationSpecification>,
-    client_side_timestamps: Option<Status>,
+    client_side_timestamps: Option<SettingStatus>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -108,65 +109,7 @@ impl KeyspaceRequest {
         }
         Ok(Replication::MultiRegion(distinct))
     }
-}
 
-impl Operations {
-    pub(super) async fn create_keyspace(&self, request: KeyspaceRequest) -> Result<Changed, ApiError> {
-        request.check(false)?;
-        let replication = request.replication()?;
-        let definition = KeyspaceDefinition::new(request.keyspace_name.unwrap_or_default());
-        let tags = tag::tags(request.tags.unwrap_or_default());
-        let definition = KeyspaceDefinition { replication, tags, ..definition };
-        self.define(&Statement::CreateKeyspace(definition.create())).await
-    }
-
-    pub(super) async fn update_keyspace(&self, request: KeyspaceRequest) -> Result<Changed, ApiError> {
-        request.check(true)?;
-        let replication = request.replication()?;
-        let timestamps = request.client_side_timestamps.is_some();
-        let name = Name::new(request.keyspace_name.unwrap_or_default());
-        self.define(&Statement::AlterKeyspace(replication.alter(&name, timestamps))).await
-    }
-
-    pub(super) async fn delete_keyspace(&self, request: KeyspaceRequest) -> Result<Nothing, ApiError> {
-        let keyspace = Name::new(request.named()?.keyspace);
-        let drop = DropKeyspace { span: Span::default(), if_exists: None, keyspace };
-        self.define(&Statement::DropKeyspace(drop)).await.map(|_| Nothing {})
-    }
-
-    /// A keyspace that is being created is not found: that it is found at all says that it can be used.
-    pub(super) fn get_keyspace(&self, request: KeyspaceRequest) -> Result<Keyspace, ApiError> {
-        let keyspace = request.named()?;
-        let entry = self.found(&keyspace)?;
-        let group = entry.regions.iter().map(|region| ReplicationGroupStatus::of(&entry, region)).collect();
-        let statuses = (!entry.regions.is_empty()).then_some(group);
-        Ok(Keyspace { replication_group_statuses: statuses, ..self.keyspace(&keyspace, &entry) })
-    }
-
-    pub(super) fn list_keyspaces(&self, request: ListKeyspaces) -> Result<KeyspaceList, ApiError> {
-        let wanted = Wanted { next_token: request.next_token.as_ref(), max_results: request.max_results.as_ref() };
-        let mut constraints = Constraints::default();
-        wanted.constrain(&mut constraints);
-        constraints.check()?;
-        let all = self.schema().shown_keyspaces();
-        let (page, next_token) = wanted.of("ListKeyspaces", all, |(object, _)| object.keyspace.clone())?;
-        let keyspaces = page.iter().map(|(object, entry)| self.keyspace(object, entry)).collect();
-        Ok(KeyspaceList { next_token, keyspaces })
-    }
-
-    fn keyspace(&self, object: &SchemaObject, entry: &Entry) -> Keyspace {
-        let is_in_several = !entry.regions.is_empty();
-        Keyspace {
-            keyspace_name: object.keyspace.clone(),
-            resource_arn: self.arn(object),
-            replication_strategy: if is_in_several { "MULTI_REGION" } else { "SINGLE_REGION" },
-            replication_regions: is_in_several.then(|| entry.regions.clone()),
-            replication_group_statuses: None,
-        }
-    }
-}
-
-impl KeyspaceRequest {
     /// The keyspace that a request names without more.
     fn named(&self) -> Result<SchemaObject, ApiError> {
         let mut constraints = Constraints::default();
@@ -176,8 +119,65 @@ impl KeyspaceRequest {
     }
 }
 
+pub(super) async fn create_keyspace(context: &OperationContext, request: KeyspaceRequest) -> Result<Changed, ApiError> {
+    request.check(false)?;
+    let replication = request.replication()?;
+    let definition = KeyspaceDefinition::new(request.keyspace_name.unwrap_or_default());
+    let tags = tag::tags(request.tags.unwrap_or_default());
+    let definition = KeyspaceDefinition { replication, tags, ..definition };
+    context.define(&Statement::CreateKeyspace(definition.create())).await
+}
+
+pub(super) async fn update_keyspace(context: &OperationContext, request: KeyspaceRequest) -> Result<Changed, ApiError> {
+    request.check(true)?;
+    let replication = request.replication()?;
+    let timestamps = request.client_side_timestamps.is_some();
+    let name = Name::new(request.keyspace_name.unwrap_or_default());
+    context.define(&Statement::AlterKeyspace(replication.alter(&name, timestamps))).await
+}
+
+pub(super) async fn delete_keyspace(
+    context: &OperationContext,
+    request: KeyspaceRequest,
+) -> Result<EmptyOutput, ApiError> {
+    let keyspace = Name::new(request.named()?.keyspace);
+    let drop = DropKeyspace { span: Span::default(), if_exists: None, keyspace };
+    context.define(&Statement::DropKeyspace(drop)).await.map(|_| EmptyOutput {})
+}
+
+/// A keyspace that is being created is not found: that it is found at all says that it can be used.
+pub(super) fn get_keyspace(context: &OperationContext, request: KeyspaceRequest) -> Result<Keyspace, ApiError> {
+    let keyspace = request.named()?;
+    let entry = context.found(&keyspace)?;
+    let group = entry.regions.iter().map(|region| ReplicationGroupStatus::of(&entry, region)).collect();
+    let statuses = (!entry.regions.is_empty()).then_some(group);
+    Ok(Keyspace { replication_group_statuses: statuses, ..shown_keyspace(context, &keyspace, &entry) })
+}
+
+pub(super) fn list_keyspaces(context: &OperationContext, request: ListKeyspaces) -> Result<KeyspaceList, ApiError> {
+    let wanted = PageRequest { next_token: request.next_token.as_ref(), max_results: request.max_results.as_ref() };
+    let mut constraints = Constraints::default();
+    wanted.constrain(&mut constraints);
+    constraints.check()?;
+    let all = context.schema().shown_keyspaces();
+    let (page, next_token) = wanted.of("ListKeyspaces", all, |(object, _)| object.keyspace.clone())?;
+    let keyspaces = page.iter().map(|(object, entry)| shown_keyspace(context, object, entry)).collect();
+    Ok(KeyspaceList { next_token, keyspaces })
+}
+
+fn shown_keyspace(context: &OperationContext, object: &SchemaObject, entry: &CatalogueEntry) -> Keyspace {
+    let is_in_several = !entry.regions.is_empty();
+    Keyspace {
+        keyspace_name: object.keyspace.clone(),
+        resource_arn: context.arn(object),
+        replication_strategy: if is_in_several { "MULTI_REGION" } else { "SINGLE_REGION" },
+        replication_regions: is_in_several.then(|| entry.regions.clone()),
+        replication_group_statuses: None,
+    }
+}
+
 impl ReplicationGroupStatus {
-    fn of(entry: &Entry, region: &str) -> Self {
+    fn of(entry: &CatalogueEntry, region: &str) -> Self {
         let is_added = entry.added_region() == Some(region);
         let keyspace_status = match entry.status.word() {
             "UPDATING" if is_added => "CREATING",

@@ -4,7 +4,7 @@ mod constraints;
 mod decisions;
 mod describe_table;
 mod keyspace;
-mod operations;
+mod operation_context;
 mod page;
 mod restore_table;
 mod settings;
@@ -15,7 +15,7 @@ mod user_type;
 use super::error::ApiError;
 use super::plane::Plane;
 use super::protocol::{Input, Output};
-use operations::Operations;
+use operation_context::OperationContext;
 
 /// The operations of the service model of 2022-02-10, each with the action that a policy has to allow for it.
 pub(crate) const OPERATIONS: [(&str, &str); 19] = [
@@ -47,27 +47,29 @@ pub(crate) fn action(operation: &str) -> Option<&'static str> {
 
 /// Carries out an operation that [`action`] knows, for a principal with permissions.
 pub(crate) async fn answer(plane: &Plane, operation: &str, input: Input<'_>) -> Result<Output, ApiError> {
-    let state = Operations::of(plane).await?;
+    let context = OperationContext::of(plane).await?;
     Ok(match operation {
-        "CreateKeyspace" => Output::new(state.create_keyspace(input.decode()?).await?),
-        "UpdateKeyspace" => Output::new(state.update_keyspace(input.decode()?).await?),
-        "GetKeyspace" => Output::new(state.get_keyspace(input.decode()?)?),
-        "ListKeyspaces" => Output::new(state.list_keyspaces(input.decode()?)?),
-        "DeleteKeyspace" => Output::new(state.delete_keyspace(input.decode()?).await?),
-        "CreateTable" => Output::new(state.create_table(input.decode()?).await?),
-        "UpdateTable" => Output::new(state.update_table(input.decode()?).await?),
-        "GetTable" => Output::new(state.get_table(input.decode()?).await?),
-        "GetTableAutoScalingSettings" => Output::new(state.get_table_auto_scaling_settings(input.decode()?)?),
-        "ListTables" => Output::new(state.list_tables(input.decode()?)?),
-        "DeleteTable" => Output::new(state.delete_table(input.decode()?).await?),
-        "RestoreTable" => Output::new(state.restore_table(input.decode()?).await?),
-        "CreateType" => Output::new(state.create_type(input.decode()?).await?),
-        "GetType" => Output::new(state.get_type(input.decode()?).await?),
-        "ListTypes" => Output::new(state.list_types(input.decode()?)?),
-        "DeleteType" => Output::new(state.delete_type(input.decode()?).await?),
-        "TagResource" => Output::new(state.tag_resource(input.decode()?).await?),
-        "UntagResource" => Output::new(state.untag_resource(input.decode()?).await?),
-        "ListTagsForResource" => Output::new(state.list_tags_for_resource(input.decode()?)?),
+        "CreateKeyspace" => Output::new(keyspace::create_keyspace(&context, input.decode()?).await?),
+        "UpdateKeyspace" => Output::new(keyspace::update_keyspace(&context, input.decode()?).await?),
+        "GetKeyspace" => Output::new(keyspace::get_keyspace(&context, input.decode()?)?),
+        "ListKeyspaces" => Output::new(keyspace::list_keyspaces(&context, input.decode()?)?),
+        "DeleteKeyspace" => Output::new(keyspace::delete_keyspace(&context, input.decode()?).await?),
+        "CreateTable" => Output::new(table::create_table(&context, input.decode()?).await?),
+        "UpdateTable" => Output::new(table::update_table(&context, input.decode()?).await?),
+        "GetTable" => Output::new(describe_table::get_table(&context, input.decode()?).await?),
+        "GetTableAutoScalingSettings" => {
+            Output::new(describe_table::get_table_auto_scaling_settings(&context, input.decode()?)?)
+        }
+        "ListTables" => Output::new(table::list_tables(&context, input.decode()?)?),
+        "DeleteTable" => Output::new(table::delete_table(&context, input.decode()?).await?),
+        "RestoreTable" => Output::new(restore_table::restore_table(&context, input.decode()?).await?),
+        "CreateType" => Output::new(user_type::create_type(&context, input.decode()?).await?),
+        "GetType" => Output::new(user_type::get_type(&context, input.decode()?).await?),
+        "ListTypes" => Output::new(user_type::list_types(&context, input.decode()?)?),
+        "DeleteType" => Output::new(user_type::delete_type(&context, input.decode()?).await?),
+        "TagResource" => Output::new(tag::tag_resource(&context, input.decode()?).await?),
+        "UntagResource" => Output::new(tag::untag_resource(&context, input.decode()?).await?),
+        "ListTagsForResource" => Output::new(tag::list_tags_for_resource(&context, input.decode()?)?),
         other => return Err(ApiError::unknown_operation(format_args!("the service has no operation {other}"))),
     })
 }

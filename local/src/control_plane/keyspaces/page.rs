@@ -6,7 +6,7 @@ use super::super::constraint::Constraints;
 use super::super::error::ApiError;
 use super::constraints;
 use super::decisions::DEFAULT_PAGE;
-use super::operations::Operations;
+use super::operation_context::OperationContext;
 use crate::names::{ObjectKind, SchemaObject};
 
 /// What ListTables and ListTypes are given.
@@ -20,7 +20,7 @@ pub(super) struct ListWithin {
 
 /// Which page is asked for.
 #[derive(Debug, Default)]
-pub(super) struct Wanted<'a> {
+pub(super) struct PageRequest<'a> {
     pub(super) next_token: Option<&'a String>,
     pub(super) max_results: Option<&'a i64>,
 }
@@ -32,7 +32,7 @@ struct Token {
     last: String,
 }
 
-impl Wanted<'_> {
+impl PageRequest<'_> {
     pub(super) fn constrain(&self, constraints: &mut Constraints) {
         constraints.member("nextToken", self.next_token.map(String::as_str)).length(1..=2048);
         constraints.member("maxResults", self.max_results).range(1..=1000);
@@ -69,18 +69,18 @@ impl ListWithin {
     /// The page of the objects of one kind that a keyspace has, and the token of the next one.
     pub(super) fn page(
         self,
-        state: &Operations,
+        context: &OperationContext,
         operation: &str,
         kind: ObjectKind,
     ) -> Result<(Vec<SchemaObject>, Option<String>), ApiError> {
-        let wanted = Wanted { next_token: self.next_token.as_ref(), max_results: self.max_results.as_ref() };
+        let wanted = PageRequest { next_token: self.next_token.as_ref(), max_results: self.max_results.as_ref() };
         let mut constraints = Constraints::default();
         constraints::name(&mut constraints, "keyspaceName", self.keyspace_name.as_ref());
         wanted.constrain(&mut constraints);
         constraints.check()?;
         let keyspace = self.keyspace_name.unwrap_or_default();
-        state.found(&SchemaObject::keyspace(&keyspace))?;
-        let all = state.schema().shown_within(&keyspace, kind);
+        context.found(&SchemaObject::keyspace(&keyspace))?;
+        let all = context.schema().shown_within(&keyspace, kind);
         wanted.of(&format!("{operation} {keyspace}"), all, |object| object.name.clone())
     }
 }
@@ -105,7 +105,7 @@ mod tests {
             let all: Vec<String> = (0..count).map(|number| format!("t{number:03}")).collect();
             let (mut seen, mut token, size) = (Vec::new(), None, i64::from(size));
             loop {
-                let wanted = Wanted { next_token: token.as_ref(), max_results: Some(&size) };
+                let wanted = PageRequest { next_token: token.as_ref(), max_results: Some(&size) };
                 let (page, next) = wanted.of("ListTables ks", all.clone(), String::clone).unwrap();
                 assert!(page.len() <= size as usize);
                 seen.extend(page);
@@ -121,16 +121,16 @@ mod tests {
     #[test]
     fn a_token_goes_on_after_what_is_gone_and_only_with_its_own_list() {
         let all = ["a", "b", "c", "d"].map(str::to_owned);
-        let two = Wanted { next_token: None, max_results: Some(&2) };
+        let two = PageRequest { next_token: None, max_results: Some(&2) };
         let (_, token) = two.of("ListTables ks", all, String::clone).unwrap();
-        let next = Wanted { next_token: token.as_ref(), max_results: None };
+        let next = PageRequest { next_token: token.as_ref(), max_results: None };
         let left = ["a", "c", "d"].map(str::to_owned);
         assert_eq!(
             next.of("ListTables ks", left.clone(), String::clone).unwrap(),
             (vec!["c".into(), "d".into()], None)
         );
         let other = next.of("ListTables other", left.clone(), String::clone).unwrap_err();
-        let unreadable = Wanted { next_token: Some(&"zz".to_owned()), max_results: None };
+        let unreadable = PageRequest { next_token: Some(&"zz".to_owned()), max_results: None };
         let unreadable = unreadable.of("ListTables ks", left, String::clone).unwrap_err();
         for refused in [other, unreadable] {
             assert_eq!(

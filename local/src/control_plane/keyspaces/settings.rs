@@ -12,10 +12,11 @@ use super::super::protocol::{Number, Timestamp};
 use super::constraints;
 use super::tag::{self, Tag};
 use crate::protocol::refused_by;
+use crate::saturated::saturated;
 
 /// The status of what is on or off.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Status {
+pub(super) struct SettingStatus {
     pub(super) status: Option<String>,
 }
 
@@ -75,12 +76,12 @@ pub(super) struct AutoScalingSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     maximum_units: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    scaling_policy: Option<ScalingPolicy>,
+    scaling_policy: Option<TableScalingPolicy>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ScalingPolicy {
+struct TableScalingPolicy {
     target_tracking_scaling_policy_configuration: Option<TargetTrackingConfiguration>,
 }
 
@@ -106,13 +107,13 @@ pub(super) struct ReplicaSpecification {
 
 /// The settings that a request may name.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Settings<'a> {
+pub(super) struct TableSettings<'a> {
     pub(super) capacity: Option<&'a CapacitySpecification>,
     pub(super) encryption: Option<&'a EncryptionSpecification>,
-    pub(super) recovery: Option<&'a Status>,
-    pub(super) ttl: Option<&'a Status>,
+    pub(super) recovery: Option<&'a SettingStatus>,
+    pub(super) ttl: Option<&'a SettingStatus>,
     pub(super) default_ttl: Option<&'a i64>,
-    pub(super) timestamps: Option<&'a Status>,
+    pub(super) timestamps: Option<&'a SettingStatus>,
     pub(super) auto_scaling: Option<&'a AutoScalingSpecification>,
     pub(super) replicas: Option<&'a [ReplicaSpecification]>,
     pub(super) cdc: Option<&'a CdcSpecification>,
@@ -120,13 +121,13 @@ pub(super) struct Settings<'a> {
 }
 
 /// What can only be turned on.
-pub(super) fn enabled(constraints: &mut Constraints, path: &str, status: Option<&Status>) {
-    if let Some(Status { status }) = status {
+pub(super) fn enabled(constraints: &mut Constraints, path: &str, status: Option<&SettingStatus>) {
+    if let Some(SettingStatus { status }) = status {
         constraints::one_of(constraints, &format!("{path}.status"), status.as_ref(), &["ENABLED"]);
     }
 }
 
-impl Settings<'_> {
+impl TableSettings<'_> {
     /// `over` is what the names of a restore's overrides end with.
     pub(super) fn constrain(&self, constraints: &mut Constraints, over: &str) {
         if let Some(capacity) = self.capacity {
@@ -143,7 +144,7 @@ impl Settings<'_> {
             let key = encryption.kms_key_identifier.as_deref();
             constraints.member(&path("kmsKeyIdentifier"), key).length(1..=5096);
         }
-        if let Some(Status { status }) = self.recovery {
+        if let Some(SettingStatus { status }) = self.recovery {
             let path = format!("pointInTimeRecovery{over}.status");
             constraints::one_of(constraints, &path, status.as_ref(), &["ENABLED", "DISABLED"]);
         }
@@ -189,7 +190,7 @@ impl Settings<'_> {
         if let Some(encryption) = self.encryption {
             options = options.and(encryption.key());
         }
-        if let Some(Status { status }) = self.recovery {
+        if let Some(SettingStatus { status }) = self.recovery {
             options = options.and(match status.as_deref() {
                 Some("ENABLED") => PointInTimeRecovery::Enabled,
                 _ => PointInTimeRecovery::Disabled,
@@ -347,7 +348,7 @@ impl AutoScalingSettings {
             scale_out_cooldown: Some(tracking.scale_out_cooldown.unwrap_or_default().into()),
             target_value: Some(Number(tracking.target)),
         };
-        let policy = ScalingPolicy { target_tracking_scaling_policy_configuration: Some(configuration) };
+        let policy = TableScalingPolicy { target_tracking_scaling_policy_configuration: Some(configuration) };
         Self {
             auto_scaling_disabled: Some(false),
             minimum_units: Some(tracking.minimum.into()),
@@ -370,5 +371,5 @@ fn constrain_scaling(constraints: &mut Constraints, path: &str, settings: &Optio
 
 /// More than any quota permits where there is no such number, so that the quotas refuse it.
 fn count(units: i64) -> u32 {
-    u32::try_from(units.max(0)).unwrap_or(u32::MAX)
+    saturated::<u32>(units.max(0))
 }

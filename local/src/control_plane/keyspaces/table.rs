@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::super::constraint::Constraints;
 use super::super::error::ApiError;
+use super::super::protocol::EmptyOutput;
 use super::constraints;
 use super::decisions::{COLUMNS_AND_SETTING, NO_SETTING};
-use super::operations::{Changed, Nothing, Operations};
+use super::operation_context::{Changed, OperationContext};
 use super::page::ListWithin;
 use super::settings::{
     AutoScalingSpecification, CapacitySpecification, CdcSpecification, EncryptionSpecification, ReplicaSpecification,
-    Settings, Status, WarmThroughputSpecification,
+    SettingStatus, TableSettings, WarmThroughputSpecification,
 };
 use super::tag::{self, Tag};
 use crate::names::{ObjectKind, SchemaObject};
@@ -27,15 +28,15 @@ pub(super) struct TableRequest {
     keyspace_name: Option<String>,
     table_name: Option<String>,
     schema_definition: Option<SchemaDefinition>,
-    add_columns: Option<Vec<Named>>,
+    add_columns: Option<Vec<NamedType>>,
     comment: Option<Comment>,
     capacity_specification: Option<CapacitySpecification>,
     encryption_specification: Option<EncryptionSpecification>,
-    point_in_time_recovery: Option<Status>,
-    ttl: Option<Status>,
+    point_in_time_recovery: Option<SettingStatus>,
+    ttl: Option<SettingStatus>,
     default_time_to_live: Option<i64>,
     tags: Option<Vec<Tag>>,
-    client_side_timestamps: Option<Status>,
+    client_side_timestamps: Option<SettingStatus>,
     auto_scaling_specification: Option<AutoScalingSpecification>,
     replica_specifications: Option<Vec<ReplicaSpecification>>,
     cdc_specification: Option<CdcSpecification>,
@@ -44,7 +45,7 @@ pub(super) struct TableRequest {
 
 /// A column or a field.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Named {
+pub(super) struct NamedType {
     pub(super) name: Option<String>,
     #[serde(rename = "type")]
     pub(super) column_type: Option<String>,
@@ -53,7 +54,7 @@ pub(super) struct Named {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SchemaDefinition {
-    all_columns: Option<Vec<Named>>,
+    all_columns: Option<Vec<NamedType>>,
     partition_keys: Option<Vec<ColumnName>>,
     clustering_keys: Option<Vec<ClusteringKey>>,
     static_columns: Option<Vec<ColumnName>>,
@@ -79,7 +80,7 @@ pub(super) struct Comment {
 /// The table that a request names.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct OneTable {
+pub(super) struct TableNameRequest {
     keyspace_name: Option<String>,
     table_name: Option<String>,
 }
@@ -100,71 +101,72 @@ struct TableSummary {
     resource_arn: String,
 }
 
-impl Operations {
-    pub(super) async fn create_table(&self, request: TableRequest) -> Result<Changed, ApiError> {
-        let mut constraints = request.constraints();
-        constraints.member("schemaDefinition", request.schema_definition.as_ref()).required();
-        if let Some(schema) = &request.schema_definition {
-            schema.constrain(&mut constraints);
-        }
-        if let Some(comment) = &request.comment {
-            constraints.member("comment.message", comment.message.as_ref()).required();
-        }
-        tag::constrain(&mut constraints, "tags", request.tags.as_deref(), false);
-        constraints.check()?;
-        let mut options = request.settings().options()?;
-        if let Some(comment) = request.comment.and_then(|comment| comment.message) {
-            options = options.and(TableProperty::Comment(comment));
-        }
-        if let Some(tags) = request.tags {
-            options = options.and(TableProperty::Tags(tag::tags(tags)));
-        }
-        let table = qualified(request.keyspace_name, request.table_name);
-        let definition = request.schema_definition.unwrap_or_default().definition(table, options)?;
-        self.define(&Statement::CreateTable(definition.create())).await
+pub(super) async fn create_table(context: &OperationContext, request: TableRequest) -> Result<Changed, ApiError> {
+    let mut constraints = request.constraints();
+    constraints.member("schemaDefinition", request.schema_definition.as_ref()).required();
+    if let Some(schema) = &request.schema_definition {
+        schema.constrain(&mut constraints);
     }
+    if let Some(comment) = &request.comment {
+        constraints.member("comment.message", comment.message.as_ref()).required();
+    }
+    tag::constrain(&mut constraints, "tags", request.tags.as_deref(), false);
+    constraints.check()?;
+    let mut options = request.settings().options()?;
+    if let Some(comment) = request.comment.and_then(|comment| comment.message) {
+        options = options.and(TableProperty::Comment(comment));
+    }
+    if let Some(tags) = request.tags {
+        options = options.and(TableProperty::Tags(tag::tags(tags)));
+    }
+    let table = qualified(request.keyspace_name, request.table_name);
+    let definition = request.schema_definition.unwrap_or_default().definition(table, options)?;
+    context.define(&Statement::CreateTable(definition.create())).await
+}
 
-    pub(super) async fn update_table(&self, request: TableRequest) -> Result<Changed, ApiError> {
-        let mut constraints = request.constraints();
-        let added = request.add_columns.as_deref();
-        constraints.member("addColumns", added).count(1..=usize::MAX);
-        constrain_columns(&mut constraints, "addColumns", added);
-        constraints.check()?;
-        let options = request.settings().options()?;
-        let columns = added.unwrap_or_default().iter().map(|column| {
-            let (name, is_static) = (Name::new(column.name.clone().unwrap_or_default()), false);
-            Ok(NewColumn { name, column_type: cql_type(column)?, is_static })
-        });
-        let columns = NewColumns::new(columns.collect::<Result<Vec<_>, ApiError>>()?);
-        let table = qualified(request.keyspace_name, request.table_name);
-        let alter = match (columns, options == TableOptions::default()) {
-            (None, true) => return Err(ApiError::validation(NO_SETTING)),
-            (Some(_), false) => return Err(ApiError::validation(COLUMNS_AND_SETTING)),
-            (Some(columns), true) => TableChange::AddColumns(columns).of(&table),
-            (None, false) => {
-                let change = AlterTableChange::With(options.with_options());
-                AlterTable { span: Span::default(), if_exists: None, table, change }
-            }
-        };
-        self.define(&Statement::AlterTable(alter)).await
-    }
+pub(super) async fn update_table(context: &OperationContext, request: TableRequest) -> Result<Changed, ApiError> {
+    let mut constraints = request.constraints();
+    let added = request.add_columns.as_deref();
+    constraints.member("addColumns", added).count(1..=usize::MAX);
+    constrain_columns(&mut constraints, "addColumns", added);
+    constraints.check()?;
+    let options = request.settings().options()?;
+    let columns = added.unwrap_or_default().iter().map(|column| {
+        let (name, is_static) = (Name::new(column.name.clone().unwrap_or_default()), false);
+        Ok(NewColumn { name, column_type: cql_type(column)?, is_static })
+    });
+    let columns = NewColumns::new(columns.collect::<Result<Vec<_>, ApiError>>()?);
+    let table = qualified(request.keyspace_name, request.table_name);
+    let alter = match (columns, options == TableOptions::default()) {
+        (None, true) => return Err(ApiError::validation(NO_SETTING)),
+        (Some(_), false) => return Err(ApiError::validation(COLUMNS_AND_SETTING)),
+        (Some(columns), true) => TableChange::AddColumns(columns).of(&table),
+        (None, false) => {
+            let change = AlterTableChange::With(options.with_options());
+            AlterTable { span: Span::default(), if_exists: None, table, change }
+        }
+    };
+    context.define(&Statement::AlterTable(alter)).await
+}
 
-    pub(super) async fn delete_table(&self, request: OneTable) -> Result<Nothing, ApiError> {
-        let object = request.named()?;
-        let table = QualifiedName::new(&object.keyspace, &object.name);
-        let drop = DropTable { span: Span::default(), if_exists: None, table };
-        self.define(&Statement::DropTable(drop)).await.map(|_| Nothing {})
-    }
+pub(super) async fn delete_table(
+    context: &OperationContext,
+    request: TableNameRequest,
+) -> Result<EmptyOutput, ApiError> {
+    let object = request.named()?;
+    let table = QualifiedName::new(&object.keyspace, &object.name);
+    let drop = DropTable { span: Span::default(), if_exists: None, table };
+    context.define(&Statement::DropTable(drop)).await.map(|_| EmptyOutput {})
+}
 
-    pub(super) fn list_tables(&self, request: ListWithin) -> Result<TableList, ApiError> {
-        let (page, next_token) = request.page(self, "ListTables", ObjectKind::Table)?;
-        let summary = |table: SchemaObject| TableSummary {
-            resource_arn: self.arn(&table),
-            keyspace_name: table.keyspace,
-            table_name: table.name,
-        };
-        Ok(TableList { next_token, tables: page.into_iter().map(summary).collect() })
-    }
+pub(super) fn list_tables(context: &OperationContext, request: ListWithin) -> Result<TableList, ApiError> {
+    let (page, next_token) = request.page(context, "ListTables", ObjectKind::Table)?;
+    let summary = |table: SchemaObject| TableSummary {
+        resource_arn: context.arn(&table),
+        keyspace_name: table.keyspace,
+        table_name: table.name,
+    };
+    Ok(TableList { next_token, tables: page.into_iter().map(summary).collect() })
 }
 
 impl TableRequest {
@@ -177,8 +179,8 @@ impl TableRequest {
         constraints
     }
 
-    fn settings(&self) -> Settings<'_> {
-        Settings {
+    fn settings(&self) -> TableSettings<'_> {
+        TableSettings {
             capacity: self.capacity_specification.as_ref(),
             encryption: self.encryption_specification.as_ref(),
             recovery: self.point_in_time_recovery.as_ref(),
@@ -193,7 +195,7 @@ impl TableRequest {
     }
 }
 
-impl OneTable {
+impl TableNameRequest {
     pub(super) fn named(self) -> Result<SchemaObject, ApiError> {
         let mut constraints = Constraints::default();
         constraints::name(&mut constraints, "keyspaceName", self.keyspace_name.as_ref());
@@ -203,7 +205,7 @@ impl OneTable {
     }
 }
 
-impl Named {
+impl NamedType {
     pub(super) fn new(name: String, column_type: String) -> Self {
         Self { name: Some(name), column_type: Some(column_type) }
     }
@@ -269,7 +271,7 @@ impl SchemaDefinition {
             name: Some(by.column.text.clone()),
             order_by: Some(if by.order == Order::Descending { "DESC" } else { "ASC" }.to_owned()),
         });
-        let column = |column: &Column| Named::new(column.name.text.clone(), column.column_type.to_string());
+        let column = |column: &Column| NamedType::new(column.name.text.clone(), column.column_type.to_string());
         Self {
             all_columns: Some(shown().map(column).collect()),
             partition_keys: Some(table.partition_key.iter().map(named).collect()),
@@ -280,7 +282,7 @@ impl SchemaDefinition {
 }
 
 /// The type of a column or a field, as CQL writes it.
-pub(super) fn cql_type(column: &Named) -> Result<CqlType, ApiError> {
+pub(super) fn cql_type(column: &NamedType) -> Result<CqlType, ApiError> {
     let text = column.column_type.as_deref().unwrap_or_default();
     text.parse().map_err(|error| {
         let name = column.name.as_deref().unwrap_or_default();
@@ -288,7 +290,7 @@ pub(super) fn cql_type(column: &Named) -> Result<CqlType, ApiError> {
     })
 }
 
-fn constrain_columns(constraints: &mut Constraints, path: &str, columns: Option<&[Named]>) {
+fn constrain_columns(constraints: &mut Constraints, path: &str, columns: Option<&[NamedType]>) {
     for (place, column) in columns.unwrap_or_default().iter().enumerate() {
         let member = |name: &str| format!("{path}.{}.member.{name}", place + 1);
         constraints.member(&member("name"), column.name.as_ref()).required();

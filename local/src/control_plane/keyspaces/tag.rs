@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::super::constraint::Constraints;
 use super::super::error::ApiError;
+use super::super::protocol::EmptyOutput;
 use super::constraints;
-use super::operations::{Nothing, Operations};
-use super::page::Wanted;
+use super::operation_context::OperationContext;
+use super::page::PageRequest;
 use crate::names::SchemaObject;
 use crate::schema::Resource;
 
@@ -56,70 +57,70 @@ pub(super) fn tags(tags: Vec<Tag>) -> Tags {
     tags.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect()
 }
 
-impl Operations {
-    pub(super) async fn tag_resource(&self, request: TagRequest) -> Result<Nothing, ApiError> {
-        let (resource, tags) = self.tagged(request, false)?;
-        self.define(&match resource {
+pub(super) async fn tag_resource(context: &OperationContext, request: TagRequest) -> Result<EmptyOutput, ApiError> {
+    let (resource, tags) = tagged(context, request, false)?;
+    context
+        .define(&match resource {
             Resource::Keyspace(keyspace) => alter_keyspace(&keyspace, &KeyspaceChange::AddTags(tags)),
             Resource::Table(table) => alter_table(&table, &TableChange::AddTags(tags)),
             Resource::Stream(table) => alter_table(&table, &TableChange::AddStreamTags(tags)),
         })
         .await
-        .map(|_| Nothing {})
-    }
+        .map(|_| EmptyOutput {})
+}
 
-    /// The keys tell which tags are taken away; their values do not matter.
-    pub(super) async fn untag_resource(&self, request: TagRequest) -> Result<Nothing, ApiError> {
-        let (resource, tags) = self.tagged(request, true)?;
-        self.define(&match resource {
+/// The keys tell which tags are taken away; their values do not matter.
+pub(super) async fn untag_resource(context: &OperationContext, request: TagRequest) -> Result<EmptyOutput, ApiError> {
+    let (resource, tags) = tagged(context, request, true)?;
+    context
+        .define(&match resource {
             Resource::Keyspace(keyspace) => alter_keyspace(&keyspace, &KeyspaceChange::DropTags(tags)),
             Resource::Table(table) => alter_table(&table, &TableChange::DropTags(tags)),
             Resource::Stream(table) => alter_table(&table, &TableChange::DropStreamTags(tags)),
         })
         .await
-        .map(|_| Nothing {})
-    }
+        .map(|_| EmptyOutput {})
+}
 
-    pub(super) fn list_tags_for_resource(&self, request: ListTags) -> Result<TagList, ApiError> {
-        let wanted = Wanted { next_token: request.next_token.as_ref(), max_results: request.max_results.as_ref() };
-        let mut constraints = Constraints::default();
-        constraints::arn(&mut constraints, request.resource_arn.as_ref());
-        wanted.constrain(&mut constraints);
-        constraints.check()?;
-        let arn = request.resource_arn.as_deref().unwrap_or_default();
-        let tags = match self.resource(arn)? {
-            Resource::Keyspace(object) | Resource::Table(object) => self.found(&object)?.options.tags.clone(),
-            Resource::Stream(table) => match &self.found(&table)?.options.stream_tags {
-                Some(StreamTags::Own(tags)) => Some(tags.clone()),
-                _ => None,
-            },
-        };
-        let list = format!("ListTagsForResource {arn}");
-        let (page, next_token) = wanted.of(&list, tags.unwrap_or_default(), |(key, _)| key.clone())?;
-        let tags = page.into_iter().map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect();
-        Ok(TagList { next_token, tags })
-    }
+pub(super) fn list_tags_for_resource(context: &OperationContext, request: ListTags) -> Result<TagList, ApiError> {
+    let wanted = PageRequest { next_token: request.next_token.as_ref(), max_results: request.max_results.as_ref() };
+    let mut constraints = Constraints::default();
+    constraints::arn(&mut constraints, request.resource_arn.as_ref());
+    wanted.constrain(&mut constraints);
+    constraints.check()?;
+    let arn = request.resource_arn.as_deref().unwrap_or_default();
+    let tags = match resource(context, arn)? {
+        Resource::Keyspace(object) | Resource::Table(object) => context.found(&object)?.options.tags.clone(),
+        Resource::Stream(table) => match &context.found(&table)?.options.stream_tags {
+            Some(StreamTags::Own(tags)) => Some(tags.clone()),
+            _ => None,
+        },
+    };
+    let list = format!("ListTagsForResource {arn}");
+    let (page, next_token) = wanted.of(&list, tags.unwrap_or_default(), |(key, _)| key.clone())?;
+    let tags = page.into_iter().map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect();
+    Ok(TagList { next_token, tags })
+}
 
-    fn tagged(&self, request: TagRequest, are_dropped: bool) -> Result<(Resource, Tags), ApiError> {
-        let mut constraints = Constraints::default();
-        constraints::arn(&mut constraints, request.resource_arn.as_ref());
-        constraints.member("tags", request.tags.as_ref()).required();
-        constrain(&mut constraints, "tags", request.tags.as_deref(), are_dropped);
-        constraints.check()?;
-        let resource = self.resource(request.resource_arn.as_deref().unwrap_or_default())?;
-        Ok((resource, tags(request.tags.unwrap_or_default())))
-    }
+fn tagged(context: &OperationContext, request: TagRequest, are_dropped: bool) -> Result<(Resource, Tags), ApiError> {
+    let mut constraints = Constraints::default();
+    constraints::arn(&mut constraints, request.resource_arn.as_ref());
+    constraints.member("tags", request.tags.as_ref()).required();
+    constrain(&mut constraints, "tags", request.tags.as_deref(), are_dropped);
+    constraints.check()?;
+    let resource = resource(context, request.resource_arn.as_deref().unwrap_or_default())?;
+    Ok((resource, tags(request.tags.unwrap_or_default())))
+}
 
-    fn resource(&self, arn: &str) -> Result<Resource, ApiError> {
-        let missing = || ApiError::not_found(format!("keyspaces-local: there is no resource {arn} here"), arn);
-        let resource = Resource::of(arn, &self.region).ok_or_else(missing)?;
-        if let Resource::Stream(table) = &resource
-            && self.schema().stream(table).as_deref() != Some(arn)
-        {
-            return Err(missing());
-        }
-        Ok(resource)
+fn resource(context: &OperationContext, arn: &str) -> Result<Resource, ApiError> {
+    let missing = || ApiError::not_found(format!("keyspaces-local: there is no resource {arn} here"), arn);
+    let resource = Resource::of(arn, &context.region).ok_or_else(missing)?;
+    if let Resource::Stream(table) = &resource
+        && context.schema().stream(table).as_deref() != Some(arn)
+    {
+        return Err(missing());
     }
+    Ok(resource)
 }
 
 fn alter_keyspace(keyspace: &SchemaObject, change: &KeyspaceChange) -> Statement {

@@ -9,9 +9,9 @@ use super::super::constraint::Constraints;
 use super::super::error::ApiError;
 use super::super::protocol::Timestamp;
 use super::constraints;
-use super::operations::{Operations, failed};
+use super::operation_context::{OperationContext, failed};
 use super::page::ListWithin;
-use super::table::{Named, cql_type};
+use super::table::{NamedType, cql_type};
 use crate::names::{ObjectKind, SchemaObject};
 
 #[derive(Debug, Deserialize)]
@@ -19,7 +19,7 @@ use crate::names::{ObjectKind, SchemaObject};
 pub(super) struct TypeRequest {
     keyspace_name: Option<String>,
     type_name: Option<String>,
-    field_definitions: Option<Vec<Named>>,
+    field_definitions: Option<Vec<NamedType>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -42,7 +42,7 @@ pub(super) struct ChangedType {
 pub(super) struct UserType {
     keyspace_name: String,
     type_name: String,
-    field_definitions: Vec<Named>,
+    field_definitions: Vec<NamedType>,
     last_modified_timestamp: Timestamp,
     status: &'static str,
     direct_referring_tables: Vec<String>,
@@ -71,55 +71,53 @@ impl TypeRequest {
     }
 }
 
-impl Operations {
-    pub(super) async fn create_type(&self, request: TypeRequest) -> Result<ChangedType, ApiError> {
-        let object = request.check(true)?;
-        let mut definition = TypeDefinition::new(&object.keyspace, &object.name);
-        for field in request.field_definitions.into_iter().flatten() {
-            let field_type: CqlType = cql_type(&field)?;
-            definition = definition.field(field.name.unwrap_or_default(), field_type);
-        }
-        self.define(&Statement::CreateType(definition.create())).await?;
-        Ok(self.changed_type(object))
+pub(super) async fn create_type(context: &OperationContext, request: TypeRequest) -> Result<ChangedType, ApiError> {
+    let object = request.check(true)?;
+    let mut definition = TypeDefinition::new(&object.keyspace, &object.name);
+    for field in request.field_definitions.into_iter().flatten() {
+        let field_type: CqlType = cql_type(&field)?;
+        definition = definition.field(field.name.unwrap_or_default(), field_type);
     }
+    context.define(&Statement::CreateType(definition.create())).await?;
+    Ok(changed_type(context, object))
+}
 
-    pub(super) async fn delete_type(&self, request: TypeRequest) -> Result<ChangedType, ApiError> {
-        let object = request.check(false)?;
-        let name = QualifiedName::new(&object.keyspace, &object.name);
-        let drop = DropType { span: Span::default(), if_exists: None, name };
-        self.define(&Statement::DropType(drop)).await?;
-        Ok(self.changed_type(object))
-    }
+pub(super) async fn delete_type(context: &OperationContext, request: TypeRequest) -> Result<ChangedType, ApiError> {
+    let object = request.check(false)?;
+    let name = QualifiedName::new(&object.keyspace, &object.name);
+    let drop = DropType { span: Span::default(), if_exists: None, name };
+    context.define(&Statement::DropType(drop)).await?;
+    Ok(changed_type(context, object))
+}
 
-    pub(super) async fn get_type(&self, request: TypeRequest) -> Result<UserType, ApiError> {
-        let object = request.check(false)?;
-        let entry = self.found(&object)?;
-        let row = self.schema().described_type(&object).await.map_err(failed)?;
-        let row = row.ok_or_else(|| self.not_found(&object))?;
-        let texts = |column: &str| -> Vec<String> {
-            let texts = row[column].as_array().into_iter().flatten();
-            texts.filter_map(Value::as_str).map(str::to_owned).collect()
-        };
-        let fields = texts("field_names").into_iter().zip(texts("field_types"));
-        Ok(UserType {
-            field_definitions: fields.map(|(name, of)| Named::new(name, of)).collect(),
-            last_modified_timestamp: Timestamp::from_millis(entry.created),
-            status: entry.status.word(),
-            direct_referring_tables: texts("direct_referring_tables"),
-            direct_parent_types: texts("direct_parent_types"),
-            max_nesting_depth: row["max_nesting_depth"].as_i64().unwrap_or(1),
-            keyspace_arn: self.arn(&object),
-            keyspace_name: object.keyspace,
-            type_name: object.name,
-        })
-    }
+pub(super) async fn get_type(context: &OperationContext, request: TypeRequest) -> Result<UserType, ApiError> {
+    let object = request.check(false)?;
+    let entry = context.found(&object)?;
+    let row = context.schema().described_type(&object).await.map_err(failed)?;
+    let row = row.ok_or_else(|| context.not_found(&object))?;
+    let texts = |column: &str| -> Vec<String> {
+        let texts = row[column].as_array().into_iter().flatten();
+        texts.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let fields = texts("field_names").into_iter().zip(texts("field_types"));
+    Ok(UserType {
+        field_definitions: fields.map(|(name, of)| NamedType::new(name, of)).collect(),
+        last_modified_timestamp: Timestamp::from_millis(entry.created),
+        status: entry.status.word(),
+        direct_referring_tables: texts("direct_referring_tables"),
+        direct_parent_types: texts("direct_parent_types"),
+        max_nesting_depth: row["max_nesting_depth"].as_i64().unwrap_or(1),
+        keyspace_arn: context.arn(&object),
+        keyspace_name: object.keyspace,
+        type_name: object.name,
+    })
+}
 
-    pub(super) fn list_types(&self, request: ListWithin) -> Result<TypeList, ApiError> {
-        let (page, next_token) = request.page(self, "ListTypes", ObjectKind::Type)?;
-        Ok(TypeList { next_token, types: page.into_iter().map(|of| of.name).collect() })
-    }
+pub(super) fn list_types(context: &OperationContext, request: ListWithin) -> Result<TypeList, ApiError> {
+    let (page, next_token) = request.page(context, "ListTypes", ObjectKind::Type)?;
+    Ok(TypeList { next_token, types: page.into_iter().map(|of| of.name).collect() })
+}
 
-    fn changed_type(&self, object: SchemaObject) -> ChangedType {
-        ChangedType { keyspace_arn: self.arn(&object), type_name: object.name }
-    }
+fn changed_type(context: &OperationContext, object: SchemaObject) -> ChangedType {
+    ChangedType { keyspace_arn: context.arn(&object), type_name: object.name }
 }

@@ -2,15 +2,16 @@
 
 use serde::Serialize;
 
-use super::constraints::Dimensions;
 use super::evaluation::{AlarmState, Datapoints, MORE_PERIODS, MissingData};
 use super::metric_source::{MetricSource, Range};
-use super::query::{Queries, Query};
+use super::query::{MetricDataQuery, Queries};
+use super::watched_metric::Dimensions;
+use crate::saturated::saturated;
 
 /// An alarm as it was put.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Definition {
+pub(super) struct AlarmDefinition {
     pub(super) alarm_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) alarm_description: Option<String>,
@@ -36,13 +37,13 @@ pub(super) struct Definition {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) treat_missing_data: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) metrics: Option<Vec<Query>>,
+    pub(super) metrics: Option<Vec<MetricDataQuery>>,
 }
 
 /// An alarm with its state.
 #[derive(Clone, Debug)]
 pub(super) struct Alarm {
-    pub(super) definition: Definition,
+    pub(super) definition: AlarmDefinition,
     pub(super) queries: Queries,
     pub(super) comparison: Comparison,
     pub(super) missing_data: MissingData,
@@ -120,7 +121,7 @@ impl Alarm {
 }
 
 fn count(periods: u64) -> usize {
-    usize::try_from(periods).unwrap_or(usize::MAX)
+    saturated::<usize>(periods)
 }
 
 impl Comparison {

@@ -1,22 +1,11 @@
 //! What inputs of several operations have to fulfil.
 
 use keyspaces_cql::metrics::Statistic;
-use serde::{Deserialize, Serialize};
 
 use super::invalid;
-use super::query::Watched;
+use super::watched_metric::{Dimensions, WatchedMetric};
 use crate::control_plane::constraint::Constraints;
 use crate::control_plane::error::ApiError;
-
-pub(super) type Dimensions = Vec<Dimension>;
-
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Dimension {
-    pub(super) name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) value: Option<String>,
-}
 
 /// 10, 20, 30 or a multiple of 60 s (API:PutMetricAlarm).
 pub(super) fn period(seconds: Option<i64>) -> Result<u64, ApiError> {
@@ -39,7 +28,7 @@ pub(super) fn watched(
     name: Option<&str>,
     dimensions: Dimensions,
     statistic: Option<&str>,
-) -> Result<Watched, ApiError> {
+) -> Result<WatchedMetric, ApiError> {
     let mut constraints = Constraints::default();
     constraints.member("namespace", namespace).required().length(1..=255).pattern("[^:].*", |it| !it.starts_with(':'));
     constraints.member("metricName", name).required().length(1..=255);
@@ -57,7 +46,7 @@ pub(super) fn watched(
         ApiError::not_emulated(format_args!("the statistic {statistic}; {known} are"))
     })?;
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    Ok(Watched { namespace: text(namespace), metric_name: text(name), dimensions, statistic })
+    Ok(WatchedMetric { namespace: text(namespace), metric_name: text(name), dimensions, statistic })
 }
 
 /// No longer than 2,048 characters (API:PutMetricAlarm).

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::alarm::{Alarm, Definition};
+use super::alarm::{Alarm, AlarmDefinition};
 use super::evaluation::AlarmState;
 use super::history::page;
 use super::invalid;
@@ -13,7 +13,7 @@ use crate::control_plane::protocol::Timestamp;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Wanted {
+pub(super) struct DescribeAlarms {
     alarm_names: Option<Vec<String>>,
     alarm_name_prefix: Option<String>,
     alarm_types: Option<Vec<String>>,
@@ -27,18 +27,18 @@ pub(super) struct Wanted {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Listing {
+pub(super) struct AlarmPage {
     composite_alarms: [(); 0],
-    metric_alarms: Vec<Shown>,
+    metric_alarms: Vec<MetricAlarm>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Shown {
+struct MetricAlarm {
     #[serde(flatten)]
-    definition: Definition,
+    definition: AlarmDefinition,
     alarm_arn: String,
     alarm_configuration_updated_timestamp: Timestamp,
     state_value: AlarmState,
@@ -47,11 +47,11 @@ struct Shown {
     state_transitioned_timestamp: Timestamp,
 }
 
-pub(super) fn alarms(alarms: &Alarms, wanted: Wanted, arn_prefix: &str) -> Result<Listing, ApiError> {
+pub(super) fn alarms(alarms: &Alarms, wanted: DescribeAlarms, arn_prefix: &str) -> Result<AlarmPage, ApiError> {
     wanted.check()?;
     let all: Vec<&Alarm> = alarms.all().filter(|alarm| wanted.wants(alarm)).collect();
     let (page, next_token) = page(all, wanted.next_token.as_deref(), wanted.max_records)?;
-    let shown = |alarm: &Alarm| Shown {
+    let shown = |alarm: &Alarm| MetricAlarm {
         definition: alarm.definition.clone(),
         alarm_arn: format!("{arn_prefix}{}", alarm.definition.alarm_name),
         alarm_configuration_updated_timestamp: Timestamp::from_millis(alarm.configured),
@@ -60,10 +60,10 @@ pub(super) fn alarms(alarms: &Alarms, wanted: Wanted, arn_prefix: &str) -> Resul
         state_updated_timestamp: Timestamp::from_millis(alarm.state_updated),
         state_transitioned_timestamp: Timestamp::from_millis(alarm.state_updated),
     };
-    Ok(Listing { composite_alarms: [], metric_alarms: page.into_iter().map(shown).collect(), next_token })
+    Ok(AlarmPage { composite_alarms: [], metric_alarms: page.into_iter().map(shown).collect(), next_token })
 }
 
-impl Wanted {
+impl DescribeAlarms {
     fn check(&self) -> Result<(), ApiError> {
         let mut constraints = Constraints::default();
         constraints.member("alarmNames", self.alarm_names.as_deref()).count(0..=100);

@@ -4,6 +4,7 @@
 //! the most recent data points that it finds there. What it does where there are fewer is in a table of its user guide
 //! ("Configuring how CloudWatch alarms treat missing data"), which the tests below have.
 
+use crate::saturated::saturated;
 use serde::{Deserialize, Serialize};
 
 /// The state of an alarm.
@@ -46,15 +47,15 @@ impl Datapoints {
         missing: MissingData,
         state: AlarmState,
     ) -> AlarmState {
-        let most = usize::try_from(self.periods).unwrap_or(usize::MAX);
+        let most = saturated::<usize>(self.periods);
         // With how many periods ago each was, the last being 1.
         let recent: Vec<(u64, bool)> = (1..)
             .zip(points.iter().rev())
             .filter_map(|(ago, value)| value.map(|value| (ago, breaches(value))))
             .take(most)
             .collect();
-        let found = u64::try_from(recent.len()).unwrap_or(u64::MAX);
-        let breaching = u64::try_from(recent.iter().filter(|(_, breaches)| *breaches).count()).unwrap_or(u64::MAX);
+        let found = saturated::<u64>(recent.len());
+        let breaching = saturated::<u64>(recent.iter().filter(|(_, breaches)| *breaches).count());
         let lacking = self.periods - found;
         let judged = |breaching: u64| if breaching >= self.to_alarm { AlarmState::Alarm } else { AlarmState::Ok };
         match missing {

@@ -31,20 +31,20 @@ pub(super) enum Function {
 }
 
 /// The values of a series by the beginning of their period, in seconds since 1970.
-pub(super) type Points = BTreeMap<u64, f64>;
+pub(super) type SeriesPoints = BTreeMap<u64, f64>;
 
 /// What an expression comes to.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(super) enum ExpressionValue {
     Scalar(f64),
-    Series(Points),
-    List(Vec<Points>),
+    Series(SeriesPoints),
+    List(Vec<SeriesPoints>),
 }
 
 /// The series that an expression may name, and the periods that they have values for.
 #[derive(Debug)]
-pub(super) struct Scope<'a> {
-    pub(super) series: &'a BTreeMap<String, Points>,
+pub(super) struct SeriesScope<'a> {
+    pub(super) series: &'a BTreeMap<String, SeriesPoints>,
     /// Those that METRICS() stands for.
     pub(super) metrics: &'a [String],
     pub(super) period: u64,
@@ -84,24 +84,24 @@ impl Expression {
     /// # Errors
     ///
     /// A function or a sign is given what it does not take.
-    pub(super) fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, String> {
+    pub(super) fn evaluate(&self, scope: &SeriesScope<'_>) -> Result<ExpressionValue, String> {
         Ok(match self {
-            Self::Number(number) => Value::Scalar(*number),
-            Self::Id(id) => Value::Series(scope.series.get(id).cloned().unwrap_or_default()),
+            Self::Number(number) => ExpressionValue::Scalar(*number),
+            Self::Id(id) => ExpressionValue::Series(scope.series.get(id).cloned().unwrap_or_default()),
             Self::List(of) => {
                 let mut list = Vec::new();
                 for one in of {
                     match one.evaluate(scope)? {
-                        Value::Series(points) => list.push(points),
-                        Value::List(several) => list.extend(several),
-                        Value::Scalar(_) => return Err("a list is made of time series".to_owned()),
+                        ExpressionValue::Series(points) => list.push(points),
+                        ExpressionValue::List(several) => list.extend(several),
+                        ExpressionValue::Scalar(_) => return Err("a list is made of time series".to_owned()),
                     }
                 }
-                Value::List(list)
+                ExpressionValue::List(list)
             }
             Self::Call(function, arguments) => function.call(arguments, scope)?,
             Self::Repeat => return Err("REPEAT stands only in FILL".to_owned()),
-            Self::Negative(of) => infix(Value::Scalar(0.0), '-', of.evaluate(scope)?)?,
+            Self::Negative(of) => infix(ExpressionValue::Scalar(0.0), '-', of.evaluate(scope)?)?,
             Self::Infix(left, sign, right) => infix(left.evaluate(scope)?, *sign, right.evaluate(scope)?)?,
         })
     }
@@ -121,42 +121,42 @@ impl Function {
         })
     }
 
-    fn call(self, arguments: &[Expression], scope: &Scope<'_>) -> Result<Value, String> {
+    fn call(self, arguments: &[Expression], scope: &SeriesScope<'_>) -> Result<ExpressionValue, String> {
         let value = |place: usize| arguments[place].evaluate(scope);
         match (self, arguments) {
             (Self::Metrics, []) => {
                 let series = scope.metrics.iter().map(|id| scope.series.get(id).cloned().unwrap_or_default());
-                Ok(Value::List(series.collect()))
+                Ok(ExpressionValue::List(series.collect()))
             }
-            (Self::Period, [Expression::Id(_)]) => Ok(Value::Scalar(float(scope.period))),
+            (Self::Period, [Expression::Id(_)]) => Ok(ExpressionValue::Scalar(float(scope.period))),
             (Self::Fill, [_, with]) => {
                 let with = match with {
                     Expression::Repeat => None,
                     with => match with.evaluate(scope)? {
-                        Value::Scalar(number) => Some(number),
+                        ExpressionValue::Scalar(number) => Some(number),
                         _ => return Err("FILL fills with a number or REPEAT".to_owned()),
                     },
                 };
                 Ok(match value(0)? {
-                    Value::Series(points) => Value::Series(filled(&points, with, scope.periods)),
-                    Value::List(list) => {
-                        Value::List(list.iter().map(|points| filled(points, with, scope.periods)).collect())
+                    ExpressionValue::Series(points) => ExpressionValue::Series(filled(&points, with, scope.periods)),
+                    ExpressionValue::List(list) => {
+                        ExpressionValue::List(list.iter().map(|points| filled(points, with, scope.periods)).collect())
                     }
-                    Value::Scalar(_) => return Err("FILL fills a time series".to_owned()),
+                    ExpressionValue::Scalar(_) => return Err("FILL fills a time series".to_owned()),
                 })
             }
             (Self::Average | Self::Maximum | Self::Minimum | Self::Sum, [_]) => Ok(match value(0)? {
-                Value::List(list) => Value::Series(self.across(&list)),
-                Value::Series(points) if points.is_empty() => Value::Series(points),
-                Value::Series(points) => Value::Scalar(self.fold(points.into_values())),
-                Value::Scalar(_) => return Err(format!("{self} takes a time series or a list of some")),
+                ExpressionValue::List(list) => ExpressionValue::Series(self.across(&list)),
+                ExpressionValue::Series(points) if points.is_empty() => ExpressionValue::Series(points),
+                ExpressionValue::Series(points) => ExpressionValue::Scalar(self.fold(points.into_values())),
+                ExpressionValue::Scalar(_) => return Err(format!("{self} takes a time series or a list of some")),
             }),
             _ => Err(format!("{self} does not take these arguments")),
         }
     }
 
     /// By period; series without a value there are left out.
-    fn across(self, list: &[Points]) -> Points {
+    fn across(self, list: &[SeriesPoints]) -> SeriesPoints {
         let mut by_period = BTreeMap::<u64, Vec<f64>>::new();
         for (period, value) in list.iter().flatten() {
             by_period.entry(*period).or_default().push(*value);
@@ -178,8 +178,8 @@ impl Function {
     }
 }
 
-fn filled(points: &Points, with: Option<f64>, periods: &[u64]) -> Points {
-    let (mut filled, mut last) = (Points::new(), None);
+fn filled(points: &SeriesPoints, with: Option<f64>, periods: &[u64]) -> SeriesPoints {
+    let (mut filled, mut last) = (SeriesPoints::new(), None);
     for period in periods {
         let value = points.get(period).copied();
         last = value.or(last);
@@ -191,7 +191,7 @@ fn filled(points: &Points, with: Option<f64>, periods: &[u64]) -> Points {
 }
 
 /// Two series have a value where both have one; what cannot be divided has none.
-fn infix(left: Value, sign: char, right: Value) -> Result<Value, String> {
+fn infix(left: ExpressionValue, sign: char, right: ExpressionValue) -> Result<ExpressionValue, String> {
     let of = |left: f64, right: f64| match sign {
         '+' => left + right,
         '-' => left - right,
@@ -199,20 +199,22 @@ fn infix(left: Value, sign: char, right: Value) -> Result<Value, String> {
         '/' => left / right,
         _ => left.powf(right),
     };
-    let finite = |points: Points| points.into_iter().filter(|(_, value)| value.is_finite()).collect();
+    let finite = |points: SeriesPoints| points.into_iter().filter(|(_, value)| value.is_finite()).collect();
     Ok(match (left, right) {
-        (Value::Scalar(left), Value::Scalar(right)) => Value::Scalar(of(left, right)),
-        (Value::Series(left), Value::Scalar(right)) => {
-            Value::Series(finite(left.into_iter().map(|(period, left)| (period, of(left, right))).collect()))
+        (ExpressionValue::Scalar(left), ExpressionValue::Scalar(right)) => ExpressionValue::Scalar(of(left, right)),
+        (ExpressionValue::Series(left), ExpressionValue::Scalar(right)) => {
+            ExpressionValue::Series(finite(left.into_iter().map(|(period, left)| (period, of(left, right))).collect()))
         }
-        (Value::Scalar(left), Value::Series(right)) => {
-            Value::Series(finite(right.into_iter().map(|(period, right)| (period, of(left, right))).collect()))
-        }
-        (Value::Series(left), Value::Series(right)) => {
+        (ExpressionValue::Scalar(left), ExpressionValue::Series(right)) => ExpressionValue::Series(finite(
+            right.into_iter().map(|(period, right)| (period, of(left, right))).collect(),
+        )),
+        (ExpressionValue::Series(left), ExpressionValue::Series(right)) => {
             let both = left.into_iter().filter_map(|(period, left)| Some((period, of(left, *right.get(&period)?))));
-            Value::Series(finite(both.collect()))
+            ExpressionValue::Series(finite(both.collect()))
         }
-        (Value::List(_), _) | (_, Value::List(_)) => return Err(format!("{sign:?} does not take lists here")),
+        (ExpressionValue::List(_), _) | (_, ExpressionValue::List(_)) => {
+            return Err(format!("{sign:?} does not take lists here"));
+        }
     })
 }
 
@@ -361,20 +363,20 @@ impl fmt::Display for Function {
 mod tests {
     use super::*;
 
-    fn evaluated(text: &str) -> Result<Value, String> {
+    fn evaluated(text: &str) -> Result<ExpressionValue, String> {
         let series = BTreeMap::from([
-            ("m1".to_owned(), Points::from([(0, 120.0), (60, 60.0)])),
-            ("m2".to_owned(), Points::from([(60, 4.0), (120, 0.0)])),
-            ("m3".to_owned(), Points::new()),
+            ("m1".to_owned(), SeriesPoints::from([(0, 120.0), (60, 60.0)])),
+            ("m2".to_owned(), SeriesPoints::from([(60, 4.0), (120, 0.0)])),
+            ("m3".to_owned(), SeriesPoints::new()),
         ]);
         let metrics = ["m1".to_owned(), "m2".to_owned()];
-        let scope = Scope { series: &series, metrics: &metrics, period: 60, periods: &[0, 60, 120] };
+        let scope = SeriesScope { series: &series, metrics: &metrics, period: 60, periods: &[0, 60, 120] };
         Expression::parse(text)?.evaluate(&scope)
     }
 
     #[test]
     fn expressions_come_to_what_cloudwatch_says() {
-        let series = |points: &[(u64, f64)]| Ok(Value::Series(points.iter().copied().collect()));
+        let series = |points: &[(u64, f64)]| Ok(ExpressionValue::Series(points.iter().copied().collect()));
         for (text, value) in [
             ("m1", series(&[(0, 120.0), (60, 60.0)])),
             ("m1/PERIOD(m1)", series(&[(0, 2.0), (60, 1.0)])),
@@ -391,8 +393,8 @@ mod tests {
             ("m1/0", series(&[])),
             ("1 - m2 * 2", series(&[(60, -7.0), (120, 1.0)])),
             ("-m2 + 2^3^0", series(&[(60, -2.0), (120, 2.0)])),
-            ("SUM(m1)", Ok(Value::Scalar(180.0))),
-            ("10 - 4 - 3", Ok(Value::Scalar(3.0))),
+            ("SUM(m1)", Ok(ExpressionValue::Scalar(180.0))),
+            ("10 - 4 - 3", Ok(ExpressionValue::Scalar(3.0))),
             ("m1 * SUM(m3)", series(&[])),
         ] {
             assert_eq!(evaluated(text), value, "{text}");
@@ -403,7 +405,7 @@ mod tests {
     fn the_longest_expression_is_evaluated() {
         let text = format!("m1{}", "+1".repeat(1023));
         assert_eq!(text.len(), 2048);
-        assert_eq!(evaluated(&text), Ok(Value::Series([(0, 1143.0), (60, 1083.0)].into())));
+        assert_eq!(evaluated(&text), Ok(ExpressionValue::Series([(0, 1143.0), (60, 1083.0)].into())));
     }
 
     proptest::proptest! {

@@ -2,32 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::alarm_event::{AlarmEvent, AlarmEventKind};
 use super::invalid;
 use super::store::Alarms;
 use crate::control_plane::constraint::Constraints;
 use crate::control_plane::error::ApiError;
 use crate::control_plane::protocol::Timestamp;
-
-/// What happened to an alarm.
-#[derive(Clone, Debug)]
-pub(super) struct Item {
-    alarm_name: String,
-    /// Milliseconds since 1970.
-    pub(super) at: u64,
-    kind: ItemKind,
-    summary: String,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-pub(super) enum ItemKind {
-    Action,
-    ConfigurationUpdate,
-    StateUpdate,
-}
+use crate::saturated::saturated;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Wanted {
+pub(super) struct DescribeAlarmHistory {
     alarm_name: Option<String>,
     history_item_type: Option<String>,
     start_date: Option<Timestamp>,
@@ -39,30 +24,24 @@ pub(super) struct Wanted {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Listing {
-    alarm_history_items: Vec<Shown>,
+pub(super) struct AlarmHistoryPage {
+    alarm_history_items: Vec<AlarmHistoryItem>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Shown {
+struct AlarmHistoryItem {
     alarm_name: String,
     alarm_type: &'static str,
     timestamp: Timestamp,
-    history_item_type: ItemKind,
+    history_item_type: AlarmEventKind,
     history_summary: String,
 }
 
-impl Item {
-    pub(super) fn new(alarm_name: &str, at: u64, kind: ItemKind, summary: String) -> Self {
-        Self { alarm_name: alarm_name.to_owned(), at, kind, summary }
-    }
-}
-
 /// The newest first, unless the request says otherwise.
-pub(super) fn describe(alarms: &Alarms, wanted: Wanted) -> Result<Listing, ApiError> {
+pub(super) fn describe(alarms: &Alarms, wanted: DescribeAlarmHistory) -> Result<AlarmHistoryPage, ApiError> {
     let mut constraints = Constraints::default();
     constraints.member("alarmName", wanted.alarm_name.as_deref()).length(1..=255);
     let kinds = ["ConfigurationUpdate", "StateUpdate", "Action"];
@@ -71,26 +50,26 @@ pub(super) fn describe(alarms: &Alarms, wanted: Wanted) -> Result<Listing, ApiEr
     let orders = ["TimestampDescending", "TimestampAscending"];
     constraints.member("scanBy", wanted.scan_by.as_deref()).one_of(&orders);
     constraints.check()?;
-    let is_wanted = |item: &&Item| {
-        let at = i64::try_from(item.at).unwrap_or(i64::MAX);
+    let is_wanted = |item: &&AlarmEvent| {
+        let at = saturated::<i64>(item.at);
         wanted.alarm_name.as_ref().is_none_or(|name| *name == item.alarm_name)
             && wanted.history_item_type.as_ref().is_none_or(|kind| *kind == format!("{:?}", item.kind))
             && wanted.start_date.is_none_or(|start| start.millis() <= at)
             && wanted.end_date.is_none_or(|end| at <= end.millis())
     };
-    let mut items: Vec<&Item> = alarms.history().filter(is_wanted).collect();
+    let mut items: Vec<&AlarmEvent> = alarms.history().filter(is_wanted).collect();
     if wanted.scan_by.as_deref() != Some("TimestampAscending") {
         items.reverse();
     }
     let (page, next_token) = page(items, wanted.next_token.as_deref(), wanted.max_records)?;
-    let shown = |item: &Item| Shown {
+    let shown = |item: &AlarmEvent| AlarmHistoryItem {
         alarm_name: item.alarm_name.clone(),
         alarm_type: "MetricAlarm",
         timestamp: Timestamp::from_millis(item.at),
         history_item_type: item.kind,
         history_summary: item.summary.clone(),
     };
-    Ok(Listing { alarm_history_items: page.into_iter().map(shown).collect(), next_token })
+    Ok(AlarmHistoryPage { alarm_history_items: page.into_iter().map(shown).collect(), next_token })
 }
 
 /// A page of at most so many, 100 unless it is said, and the token of the next one, which is the number of its first entry.

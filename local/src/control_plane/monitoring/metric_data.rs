@@ -4,15 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use super::invalid;
 use super::metric_source::{MetricSource, Range};
-use super::query::{Queries, Query};
+use super::query::{MetricDataQuery, Queries};
+use super::watched_metric::WatchedMetric;
 use crate::control_plane::constraint::Constraints;
 use crate::control_plane::error::ApiError;
 use crate::control_plane::protocol::Timestamp;
+use crate::saturated::saturated;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Wanted {
-    metric_data_queries: Option<Vec<Query>>,
+pub(super) struct GetMetricData {
+    metric_data_queries: Option<Vec<MetricDataQuery>>,
     start_time: Option<Timestamp>,
     end_time: Option<Timestamp>,
     next_token: Option<String>,
@@ -40,7 +42,7 @@ struct Series {
 const MOST_DATAPOINTS: u64 = 100_800;
 
 /// The newest first, unless the request says otherwise.
-pub(super) fn get(source: &MetricSource<'_>, wanted: Wanted) -> Result<Data, ApiError> {
+pub(super) fn get(source: &MetricSource<'_>, wanted: GetMetricData) -> Result<Data, ApiError> {
     let mut constraints = Constraints::default();
     constraints.member("metricDataQueries", wanted.metric_data_queries.as_deref()).required();
     constraints.member("startTime", wanted.start_time.as_ref()).required();
@@ -58,7 +60,7 @@ pub(super) fn get(source: &MetricSource<'_>, wanted: Wanted) -> Result<Data, Api
         check_statistic(watched)?;
     }
     let range = between(wanted.start_time, wanted.end_time, queries.period)?;
-    let number = u64::try_from(written.len()).unwrap_or(u64::MAX);
+    let number = saturated::<u64>(written.len());
     if range.count().saturating_mul(number) > MOST_DATAPOINTS {
         return Err(ApiError::not_emulated(format_args!("more than {MOST_DATAPOINTS} data points in one request")));
     }
@@ -80,7 +82,7 @@ pub(super) fn get(source: &MetricSource<'_>, wanted: Wanted) -> Result<Data, Api
 }
 
 /// A statistic that is not valid for the metric is refused: CloudWatch has numbers for it that mean nothing.
-pub(super) fn check_statistic(watched: &super::query::Watched) -> Result<(), ApiError> {
+pub(super) fn check_statistic(watched: &WatchedMetric) -> Result<(), ApiError> {
     let Some(metric) = watched.lacks_statistic(watched.statistic) else { return Ok(()) };
     let valid: Vec<&str> = metric.statistics.iter().map(|statistic| statistic.name()).collect();
     Err(ApiError::validation(format!(

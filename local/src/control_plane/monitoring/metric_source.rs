@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyspaces_cql::CapacityMode;
-use keyspaces_cql::metrics::{self, Description, NAMESPACE, Statistic};
+use keyspaces_cql::metrics;
 
-use super::constraints::Dimension;
-use super::expression::Points;
-use super::query::Watched;
-use crate::metering::{Counter, Metering, Operation, StatisticSet};
-use crate::names::{ObjectKind, SchemaObject};
+use super::expression::SeriesPoints;
+use super::watched_metric::{Subject, WatchedMetric};
+use crate::metering::{Counter, Metering, StatisticSet};
+use crate::names::ObjectKind;
 use crate::schema::Schema;
 
 /// All data points.
@@ -28,16 +27,9 @@ pub(super) struct Range {
 
 /// A metric that has data points, as ListMetrics shows it.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Listed {
+pub(super) struct MetricWithData {
     pub(super) metric_name: &'static str,
     pub(super) dimensions: Vec<(&'static str, String)>,
-}
-
-/// The dimensions of a metric of a table, or none of the account.
-enum Subject {
-    Account,
-    Table(SchemaObject),
-    Operation(SchemaObject, Operation),
 }
 
 /// How often capacity and quotas are reported (DG:metrics-dimensions), in minutes.
@@ -52,13 +44,13 @@ impl<'a> MetricSource<'a> {
     }
 
     /// The values of a statistic by period; none for a metric, a dimension or a statistic that is not there.
-    pub(super) fn points(&self, watched: &Watched, range: Range) -> Points {
+    pub(super) fn points(&self, watched: &WatchedMetric, range: Range) -> SeriesPoints {
         let sets = self.sets(watched, range);
         sets.into_iter().map(|(period, set)| (period, set.get(watched.statistic))).collect()
     }
 
     /// What the statistics are made of, by period.
-    pub(super) fn sets(&self, watched: &Watched, range: Range) -> BTreeMap<u64, StatisticSet> {
+    pub(super) fn sets(&self, watched: &WatchedMetric, range: Range) -> BTreeMap<u64, StatisticSet> {
         let mut by_period = BTreeMap::<u64, StatisticSet>::new();
         if watched.description().is_none_or(|metric| !metric.has(watched.statistic)) {
             return by_period;
@@ -71,7 +63,7 @@ impl<'a> MetricSource<'a> {
         by_period
     }
 
-    fn minutes(&self, watched: &Watched, range: Range) -> BTreeMap<u64, StatisticSet> {
+    fn minutes(&self, watched: &WatchedMetric, range: Range) -> BTreeMap<u64, StatisticSet> {
         let minutes = range.start.div_ceil(60)..range.end().div_ceil(60);
         let Some(subject) = watched.subject() else { return BTreeMap::new() };
         let counter = Counter::ALL.into_iter().find(|counter| counter.metric().name == watched.metric_name);
@@ -89,7 +81,7 @@ impl<'a> MetricSource<'a> {
     }
 
     /// What is reported every five minutes, as it is now: what it was before is not kept.
-    fn level(&self, watched: &Watched, subject: &Subject) -> Option<f64> {
+    fn level(&self, watched: &WatchedMetric, subject: &Subject) -> Option<f64> {
         let name = watched.metric_name.as_str();
         match subject {
             Subject::Account => [metrics::ACCOUNT_MAX_TABLE_LEVEL_READS, metrics::ACCOUNT_MAX_TABLE_LEVEL_WRITES]
@@ -110,7 +102,7 @@ impl<'a> MetricSource<'a> {
     }
 
     /// Every metric that has data points.
-    pub(super) fn listed(&self) -> BTreeSet<Listed> {
+    pub(super) fn listed(&self) -> BTreeSet<MetricWithData> {
         let mut listed = BTreeSet::new();
         for (table, operation, counter) in self.metering.counted() {
             let metric = counter.metric();
@@ -118,10 +110,10 @@ impl<'a> MetricSource<'a> {
             if metric.dimensions.contains(&metrics::Dimension::Operation) {
                 dimensions.push(("Operation", operation.name().to_owned()));
             }
-            listed.insert(Listed { metric_name: metric.name, dimensions });
+            listed.insert(MetricWithData { metric_name: metric.name, dimensions });
         }
         for metric in [metrics::ACCOUNT_MAX_TABLE_LEVEL_READS, metrics::ACCOUNT_MAX_TABLE_LEVEL_WRITES] {
-            listed.insert(Listed { metric_name: metric.name(), dimensions: Vec::new() });
+            listed.insert(MetricWithData { metric_name: metric.name(), dimensions: Vec::new() });
         }
         for (keyspace, _) in self.schema.shown_keyspaces() {
             for table in self.schema.shown_within(&keyspace.keyspace, ObjectKind::Table) {
@@ -133,51 +125,11 @@ impl<'a> MetricSource<'a> {
                 }
                 for metric in [metrics::PROVISIONED_READ_CAPACITY_UNITS, metrics::PROVISIONED_WRITE_CAPACITY_UNITS] {
                     let dimensions = vec![("Keyspace", table.keyspace.clone()), ("TableName", table.name.clone())];
-                    listed.insert(Listed { metric_name: metric.name(), dimensions });
+                    listed.insert(MetricWithData { metric_name: metric.name(), dimensions });
                 }
             }
         }
         listed
-    }
-}
-
-impl Watched {
-    /// The metric of the service that is meant, if there is one.
-    pub(super) fn description(&self) -> Option<Description> {
-        if self.namespace != NAMESPACE {
-            return None;
-        }
-        // The metrics of streams have the names of others, and no data here.
-        metrics::named(&self.metric_name).find(|metric| !metric.dimensions.contains(&metrics::Dimension::StreamLabel))
-    }
-
-    /// What it is a metric of, if it has exactly the dimensions of the metric, in any order.
-    fn subject(&self) -> Option<Subject> {
-        let metric = self.description()?;
-        if metric.dimensions.len() != self.dimensions.len() {
-            return None;
-        }
-        let value = |wanted: metrics::Dimension| {
-            let is_wanted = |dimension: &&Dimension| dimension.name.as_deref() == Some(wanted.name());
-            self.dimensions.iter().find(is_wanted)?.value.as_deref()
-        };
-        let table =
-            || Some(SchemaObject::table(value(metrics::Dimension::Keyspace)?, value(metrics::Dimension::TableName)?));
-        match metric.dimensions {
-            [] => Some(Subject::Account),
-            [_, _] => Some(Subject::Table(table()?)),
-            [_, _, metrics::Dimension::Operation] => {
-                let name = value(metrics::Dimension::Operation)?;
-                let operation = Operation::ALL.into_iter().find(|operation| operation.name() == name)?;
-                Some(Subject::Operation(table()?, operation))
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether the metric has data points under other statistics only.
-    pub(super) fn lacks_statistic(&self, statistic: Statistic) -> Option<Description> {
-        self.description().filter(|metric| !metric.has(statistic))
     }
 }
 

@@ -3,10 +3,11 @@
 use keyspaces_cql::metrics::{NAMESPACE, Statistic};
 use serde::{Deserialize, Serialize};
 
-use super::constraints::{self, Dimension, Dimensions};
+use super::constraints;
 use super::history::page;
 use super::metric_data::{between, check_statistic};
-use super::metric_source::{Listed, MetricSource};
+use super::metric_source::{MetricSource, MetricWithData};
+use super::watched_metric::{Dimension, Dimensions};
 use crate::control_plane::constraint::Constraints;
 use crate::control_plane::error::ApiError;
 use crate::control_plane::protocol::Timestamp;
@@ -62,14 +63,14 @@ pub(super) struct WantedMetrics {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Metrics {
-    metrics: Vec<Metric>,
+    metrics: Vec<ListedMetric>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Metric {
+struct ListedMetric {
     namespace: &'static str,
     metric_name: &'static str,
     dimensions: Dimensions,
@@ -135,20 +136,20 @@ pub(super) fn list(source: &MetricSource<'_>, wanted: WantedMetrics) -> Result<M
     constraints.member("dimensions", wanted.dimensions.as_deref()).count(0..=10);
     constraints.check()?;
     let filters = wanted.dimensions.unwrap_or_default();
-    let has = |listed: &Listed, filter: &Dimension| {
+    let has = |listed: &MetricWithData, filter: &Dimension| {
         listed.dimensions.iter().any(|(name, value)| {
             filter.name.as_deref() == Some(*name) && filter.value.as_ref().is_none_or(|wanted| wanted == value)
         })
     };
-    let is_wanted = |listed: &Listed| {
+    let is_wanted = |listed: &MetricWithData| {
         wanted.namespace.as_deref().is_none_or(|namespace| namespace == NAMESPACE)
             && wanted.metric_name.as_deref().is_none_or(|name| name == listed.metric_name)
             && filters.iter().all(|filter| has(listed, filter))
     };
-    let all: Vec<Listed> = source.listed().into_iter().filter(is_wanted).collect();
+    let all: Vec<MetricWithData> = source.listed().into_iter().filter(is_wanted).collect();
     let (page, next_token) = page(all, wanted.next_token.as_deref(), Some(500))?;
     let dimension = |(name, value): (&str, String)| Dimension { name: Some(name.to_owned()), value: Some(value) };
-    let metrics = page.into_iter().map(|listed| Metric {
+    let metrics = page.into_iter().map(|listed| ListedMetric {
         namespace: NAMESPACE,
         metric_name: listed.metric_name,
         dimensions: listed.dimensions.into_iter().map(dimension).collect(),

@@ -2,6 +2,7 @@
 //! the gateway counted, and alarms on them.
 
 mod alarm;
+mod alarm_event;
 mod constraints;
 mod describe;
 mod evaluation;
@@ -13,10 +14,11 @@ mod metric_statistics;
 mod put_metric_alarm;
 mod query;
 mod store;
+mod watched_metric;
 
 use super::error::ApiError;
-use super::plane::Plane;
-use super::protocol::{Input, Output};
+use super::protocol::{EmptyOutput, Input, Output};
+use crate::gateway::Shared;
 use metric_source::MetricSource;
 pub(crate) use store::AlarmStore;
 
@@ -75,9 +77,11 @@ pub(crate) fn has(operation: &str) -> bool {
     OPERATIONS.contains(&operation) || NOT_EMULATED.contains(&operation)
 }
 
-/// Carries out an operation that [`has`] knows.
+/// Carries out an operation that [`has`] knows, on the alarms of this account and Region.
 pub(crate) async fn answer(
-    plane: &Plane,
+    gateway: &Shared,
+    alarms: &AlarmStore,
+    region: &str,
     account: &str,
     operation: &str,
     input: Input<'_>,
@@ -85,38 +89,33 @@ pub(crate) async fn answer(
     if !OPERATIONS.contains(&operation) {
         return Err(ApiError::not_emulated(format_args!("{operation} of CloudWatch")));
     }
-    let gateway = plane.gateway();
     gateway.settle().await.map_err(|failed| ApiError::internal(format!("keyspaces-local: {failed}")))?;
     let metering = gateway.metering();
     let source = MetricSource::new(metering, gateway.schema());
-    let arn_prefix = format!("arn:aws:cloudwatch:{}:{account}:alarm:", plane.region());
+    let arn_prefix = format!("arn:aws:cloudwatch:{}:{account}:alarm:", region);
     let now = metering.now();
-    let mut alarms = plane.alarms().lock();
+    let mut alarms = alarms.lock();
     alarms.evaluate(&source, now);
     Ok(match operation {
         "PutMetricAlarm" => {
             alarms.put(put_metric_alarm::read(input)?, now)?;
-            Output::new(Nothing {})
+            Output::new(EmptyOutput {})
         }
         "DescribeAlarms" => Output::new(describe::alarms(&alarms, input.decode()?, &arn_prefix)?),
         "DescribeAlarmHistory" => Output::new(history::describe(&alarms, input.decode()?)?),
         "DeleteAlarms" => {
             alarms.delete(input.decode()?, now)?;
-            Output::new(Nothing {})
+            Output::new(EmptyOutput {})
         }
         "SetAlarmState" => {
             alarms.set_state(input.decode()?, now)?;
-            Output::new(Nothing {})
+            Output::new(EmptyOutput {})
         }
         "GetMetricData" => Output::new(metric_data::get(&source, input.decode()?)?),
         "GetMetricStatistics" => Output::new(metric_statistics::get(&source, input.decode()?)?),
         _ => Output::new(metric_statistics::list(&source, input.decode()?)?),
     })
 }
-
-/// The output of operations that answer nothing.
-#[derive(serde::Serialize)]
-struct Nothing {}
 
 /// What the input breaks, where the service's own words are not known.
 fn invalid(problem: impl std::fmt::Display) -> ApiError {

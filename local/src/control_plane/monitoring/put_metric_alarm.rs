@@ -4,11 +4,12 @@
 
 use serde::Deserialize;
 
-use super::alarm::{Alarm, Comparison, Definition};
-use super::constraints::{self, Dimensions};
+use super::alarm::{Alarm, AlarmDefinition, Comparison};
+use super::constraints;
 use super::evaluation::{AlarmState, MissingData};
 use super::invalid;
-use super::query::{Queries, Query};
+use super::query::{MetricDataQuery, Queries};
+use super::watched_metric::Dimensions;
 use crate::control_plane::constraint::Constraints;
 use crate::control_plane::error::ApiError;
 use crate::control_plane::protocol::{Input, Number};
@@ -35,7 +36,7 @@ struct PutMetricAlarm {
     threshold_metric_id: Option<String>,
     comparison_operator: Option<String>,
     treat_missing_data: Option<String>,
-    metrics: Option<Vec<Query>>,
+    metrics: Option<Vec<MetricDataQuery>>,
 }
 
 /// How many bytes an alarm may have: it is kept in memory.
@@ -76,7 +77,7 @@ pub(super) fn read(input: Input<'_>) -> Result<Alarm, ApiError> {
         return Err(invalid("the Threshold is no number"));
     }
     let is_alone = input.metrics.is_none();
-    let definition = Definition {
+    let definition = AlarmDefinition {
         alarm_name: input.alarm_name.unwrap_or_default(),
         alarm_description: input.alarm_description,
         actions_enabled: input.actions_enabled.unwrap_or(true),

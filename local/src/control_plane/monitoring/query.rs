@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use keyspaces_cql::metrics::Statistic;
 use serde::{Deserialize, Serialize};
 
-use super::constraints::{self, Dimensions};
-use super::expression::{Expression, Points, Scope, Value};
+use super::constraints;
+use super::expression::{Expression, ExpressionValue, SeriesPoints, SeriesScope};
 use super::invalid;
 use super::metric_source::{MetricSource, Range};
+use super::watched_metric::{Dimensions, WatchedMetric};
 use crate::control_plane::constraint::Constraints;
 use crate::control_plane::error::ApiError;
 
 /// A `MetricDataQuery`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Query {
+pub(super) struct MetricDataQuery {
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metric_stat: Option<MetricStat>,
@@ -32,14 +32,14 @@ pub(super) struct Query {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct MetricStat {
-    metric: Option<Metric>,
+    metric: Option<QueriedMetric>,
     period: Option<i64>,
     stat: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Metric {
+pub(super) struct QueriedMetric {
     namespace: Option<String>,
     metric_name: Option<String>,
     dimensions: Option<Dimensions>,
@@ -49,26 +49,17 @@ pub(super) struct Metric {
 #[derive(Clone, Debug)]
 pub(super) struct Queries {
     pub(super) period: u64,
-    metrics: Vec<(String, Watched)>,
+    metrics: Vec<(String, WatchedMetric)>,
     expressions: Vec<(String, Expression)>,
     returned: Vec<(String, String)>,
 }
 
-/// A metric with its dimensions and statistic, as CloudWatch takes it: it need not exist.
-#[derive(Clone, Debug)]
-pub(super) struct Watched {
-    pub(super) namespace: String,
-    pub(super) metric_name: String,
-    pub(super) dimensions: Dimensions,
-    pub(super) statistic: Statistic,
-}
-
 /// The series of a query that is returned.
 #[derive(Clone, Debug)]
-pub(super) struct Returned {
+pub(super) struct ReturnedSeries {
     pub(super) id: String,
     pub(super) label: String,
-    pub(super) points: Points,
+    pub(super) points: SeriesPoints,
 }
 
 /// How many queries one request may have (API:GetMetricData).
@@ -76,7 +67,7 @@ const MOST_QUERIES: usize = 500;
 
 impl Queries {
     /// One metric alone.
-    pub(super) fn of(watched: Watched, period: u64) -> Self {
+    pub(super) fn of(watched: WatchedMetric, period: u64) -> Self {
         let (id, label) = ("m1".to_owned(), watched.metric_name.clone());
         Self { period, metrics: vec![(id.clone(), watched)], expressions: Vec::new(), returned: vec![(id, label)] }
     }
@@ -85,7 +76,7 @@ impl Queries {
     ///
     /// A ValidationException: a query has both or neither of a metric and an expression, an id is missing, malformed or used
     /// twice, an expression is none or names no query, or the periods differ.
-    pub(super) fn read(queries: &[Query]) -> Result<Self, ApiError> {
+    pub(super) fn read(queries: &[MetricDataQuery]) -> Result<Self, ApiError> {
         let mut constraints = Constraints::default();
         constraints.member("metricDataQueries", Some(queries)).count(1..=MOST_QUERIES);
         constraints.check()?;
@@ -128,7 +119,7 @@ impl Queries {
         self.returned.len() == 1
     }
 
-    pub(super) fn metrics(&self) -> impl Iterator<Item = &Watched> {
+    pub(super) fn metrics(&self) -> impl Iterator<Item = &WatchedMetric> {
         self.metrics.iter().map(|(_, watched)| watched)
     }
 
@@ -137,22 +128,24 @@ impl Queries {
     /// # Errors
     ///
     /// A ValidationException: an expression does not come to one time series.
-    pub(super) fn evaluate(&self, source: &MetricSource<'_>, range: Range) -> Result<Vec<Returned>, ApiError> {
-        let mut series: BTreeMap<String, Points> =
+    pub(super) fn evaluate(&self, source: &MetricSource<'_>, range: Range) -> Result<Vec<ReturnedSeries>, ApiError> {
+        let mut series: BTreeMap<String, SeriesPoints> =
             self.metrics.iter().map(|(id, watched)| (id.clone(), source.points(watched, range))).collect();
         let ids: Vec<String> = self.metrics.iter().map(|(id, _)| id.clone()).collect();
         let periods: Vec<u64> = range.periods().collect();
         for (id, expression) in &self.expressions {
-            let scope = Scope { series: &series, metrics: &ids, period: self.period, periods: &periods };
+            let scope = SeriesScope { series: &series, metrics: &ids, period: self.period, periods: &periods };
             let refused = |problem| invalid(format_args!("the expression of {id} cannot be evaluated: {problem}"));
             let points = match expression.evaluate(&scope).map_err(refused)? {
-                Value::Series(points) => points,
-                Value::Scalar(_) => return Err(refused("it comes to a number, not to a time series".to_owned())),
-                Value::List(_) => return Err(refused("it comes to several time series".to_owned())),
+                ExpressionValue::Series(points) => points,
+                ExpressionValue::Scalar(_) => {
+                    return Err(refused("it comes to a number, not to a time series".to_owned()));
+                }
+                ExpressionValue::List(_) => return Err(refused("it comes to several time series".to_owned())),
             };
             series.insert(id.clone(), points);
         }
-        let result = |(id, label): &(String, String)| Returned {
+        let result = |(id, label): &(String, String)| ReturnedSeries {
             id: id.clone(),
             label: label.clone(),
             points: series.get(id).cloned().unwrap_or_default(),
@@ -163,7 +156,7 @@ impl Queries {
 
 /// Expressions after those that they name. One that names itself, or nothing that is there, is refused.
 fn in_order(
-    metrics: &[(String, Watched)],
+    metrics: &[(String, WatchedMetric)],
     mut written: Vec<(String, Expression)>,
 ) -> Result<Vec<(String, Expression)>, ApiError> {
     let mut ordered: Vec<(String, Expression)> = Vec::new();
@@ -186,7 +179,7 @@ fn in_order(
     Ok(ordered)
 }
 
-impl Query {
+impl MetricDataQuery {
     fn id(&self) -> Result<String, ApiError> {
         let is_id = |id: &str| {
             id.starts_with(|first: char| first.is_ascii_lowercase())
@@ -201,14 +194,15 @@ impl Query {
 }
 
 impl MetricStat {
-    fn read(&self) -> Result<(Watched, u64), ApiError> {
+    fn read(&self) -> Result<(WatchedMetric, u64), ApiError> {
         let mut constraints = Constraints::default();
         let path = "metricDataQueries.member.metricStat.metric";
         constraints.member(path, self.metric.as_ref()).required();
         constraints.member("metricDataQueries.member.metricStat.stat", self.stat.as_ref()).required();
         constraints.check()?;
         let period = constraints::period(self.period)?;
-        let metric = self.metric.clone().unwrap_or(Metric { namespace: None, metric_name: None, dimensions: None });
+        let metric =
+            self.metric.clone().unwrap_or(QueriedMetric { namespace: None, metric_name: None, dimensions: None });
         let (namespace, name) = (metric.namespace.as_deref(), metric.metric_name.as_deref());
         let watched =
             constraints::watched(namespace, name, metric.dimensions.unwrap_or_default(), self.stat.as_deref())?;

@@ -1,18 +1,19 @@
 //! All alarms, and their history.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
 use serde::Deserialize;
 
 use super::alarm::Alarm;
+use super::alarm_event::{AlarmEvent, AlarmEventKind};
 use super::evaluation::AlarmState;
-use super::history::{Item, ItemKind};
 use super::invalid;
 use super::metric_source::MetricSource;
 use crate::control_plane::constraint::Constraints;
 use crate::control_plane::error::ApiError;
 use crate::journal::LOG;
+use crate::lock::Mutex;
 
 /// The alarms of the account. They are kept as long as the service runs.
 #[derive(Debug, Default)]
@@ -21,7 +22,7 @@ pub(crate) struct AlarmStore(Mutex<Alarms>);
 #[derive(Debug, Default)]
 pub(super) struct Alarms {
     all: BTreeMap<String, Alarm>,
-    history: VecDeque<Item>,
+    history: VecDeque<AlarmEvent>,
 }
 
 /// CloudWatch has no quota. Here each alarm is kept in memory, and may be evaluated for a day of minutes at once.
@@ -49,7 +50,7 @@ pub(super) struct SetAlarmState {
 
 impl AlarmStore {
     pub(super) fn lock(&self) -> MutexGuard<'_, Alarms> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -59,7 +60,7 @@ impl Alarms {
     }
 
     /// The oldest first.
-    pub(super) fn history(&self) -> impl DoubleEndedIterator<Item = &Item> {
+    pub(super) fn history(&self) -> impl DoubleEndedIterator<Item = &AlarmEvent> {
         self.history.iter()
     }
 
@@ -73,7 +74,7 @@ impl Alarms {
             let from = (alarm.evaluated_to + 1).max((minute + 1).saturating_sub(MOST_MINUTES));
             for minute in from..=minute {
                 if let Some((state, reason)) = alarm.judge(source, minute) {
-                    changes.push(alarm.change(state, reason, minute * 60_000));
+                    changes.push(change_state(alarm, state, reason, minute * 60_000));
                 }
                 alarm.evaluated_to = minute;
             }
@@ -96,7 +97,7 @@ impl Alarms {
             alarm.reason.clone_from(&before.reason);
         }
         let summary = format!("Alarm \"{name}\" {}", if is_new { "created" } else { "updated" });
-        enter(&mut self.history, Item::new(&name, now, ItemKind::ConfigurationUpdate, summary));
+        enter(&mut self.history, AlarmEvent::new(&name, now, AlarmEventKind::ConfigurationUpdate, summary));
         self.all.insert(name, alarm);
         Ok(())
     }
@@ -113,7 +114,7 @@ impl Alarms {
         for name in names {
             self.all.remove(&name);
             let summary = format!("Alarm \"{name}\" deleted");
-            enter(&mut self.history, Item::new(&name, now, ItemKind::ConfigurationUpdate, summary));
+            enter(&mut self.history, AlarmEvent::new(&name, now, AlarmEventKind::ConfigurationUpdate, summary));
         }
         Ok(())
     }
@@ -130,13 +131,13 @@ impl Alarms {
         let state =
             input.state_value.as_deref().and_then(AlarmState::of_name).ok_or_else(|| invalid("no such state"))?;
         let alarm = self.all.get_mut(&name).ok_or_else(|| unknown(&name))?;
-        let items = alarm.change(state, input.state_reason.unwrap_or_default(), now);
+        let items = change_state(alarm, state, input.state_reason.unwrap_or_default(), now);
         items.into_iter().for_each(|item| enter(&mut self.history, item));
         Ok(())
     }
 }
 
-fn enter(history: &mut VecDeque<Item>, item: Item) {
+fn enter(history: &mut VecDeque<AlarmEvent>, item: AlarmEvent) {
     if history.len() >= MOST_HISTORY {
         history.pop_front();
     }
@@ -151,19 +152,17 @@ fn unknown(name: &str) -> ApiError {
     )
 }
 
-impl Alarm {
-    /// What its history gets: the change, and whom CloudWatch would notify.
-    fn change(&mut self, state: AlarmState, reason: String, at: u64) -> Vec<Item> {
-        let name = self.definition.alarm_name.as_str();
-        let summary = format!("Alarm updated from {} to {}", self.state.name(), state.name());
-        tracing::info!(target: LOG, alarm = name, state = state.name(), reason, "{summary}");
-        let mut items = vec![Item::new(name, at, ItemKind::StateUpdate, summary)];
-        if self.state != state {
-            let action = |action: &String| format!("keyspaces-local: not carried out: action {action}");
-            let summaries = self.actions(state).iter().map(action);
-            items.extend(summaries.map(|summary| Item::new(name, at, ItemKind::Action, summary)));
-        }
-        (self.state, self.reason, self.state_updated) = (state, reason, at);
-        items
+/// Changes the state of an alarm. Gives the items for its history: the change, and whom CloudWatch would notify.
+fn change_state(alarm: &mut Alarm, state: AlarmState, reason: String, at: u64) -> Vec<AlarmEvent> {
+    let name = alarm.definition.alarm_name.as_str();
+    let summary = format!("Alarm updated from {} to {}", alarm.state.name(), state.name());
+    tracing::info!(target: LOG, alarm = name, state = state.name(), reason, "{summary}");
+    let mut items = vec![AlarmEvent::new(name, at, AlarmEventKind::StateUpdate, summary)];
+    if alarm.state != state {
+        let action = |action: &String| format!("keyspaces-local: not carried out: action {action}");
+        let summaries = alarm.actions(state).iter().map(action);
+        items.extend(summaries.map(|summary| AlarmEvent::new(name, at, AlarmEventKind::Action, summary)));
     }
+    (alarm.state, alarm.reason, alarm.state_updated) = (state, reason, at);
+    items
 }

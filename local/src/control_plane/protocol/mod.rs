@@ -46,6 +46,10 @@ pub(crate) struct Input<'a> {
 /// What an operation answers.
 pub(crate) struct Output(Box<dyn Encode + Send>);
 
+/// The output of an operation that answers nothing.
+#[derive(Debug, Serialize)]
+pub(crate) struct EmptyOutput {}
+
 impl<'a> Input<'a> {
     pub(crate) fn new(protocol: Protocol, body: &'a [u8]) -> Self {
         Self { protocol, body }

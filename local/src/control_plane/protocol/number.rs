@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::saturated::saturated;
 use ciborium::tag::Required;
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -20,7 +21,7 @@ pub(crate) struct Number(pub(crate) f64);
 impl Timestamp {
     /// Milliseconds since 1970, as the schema and the history count them.
     pub(crate) fn from_millis(millis: u64) -> Self {
-        Self { millis: i64::try_from(millis).unwrap_or(i64::MAX) }
+        Self { millis: saturated::<i64>(millis) }
     }
 
     /// Negative for a moment before 1970.

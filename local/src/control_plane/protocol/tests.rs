@@ -4,7 +4,7 @@ use super::*;
 
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Table {
+struct SampleTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     table_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -14,34 +14,34 @@ struct Table {
     #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    columns: Option<Vec<Column>>,
+    columns: Option<Vec<SampleColumn>>,
 }
 
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
-struct Column {
+struct SampleColumn {
     name: String,
 }
 
-fn table() -> Table {
-    Table {
+fn table() -> SampleTable {
+    SampleTable {
         table_name: Some("t".to_owned()),
         units: Some(5),
         target: Some(Number(70.5)),
         created: Some(Timestamp::from_millis(1_770_737_400_123)),
-        columns: Some(vec![Column { name: "id".to_owned() }]),
+        columns: Some(vec![SampleColumn { name: "id".to_owned() }]),
     }
 }
 
-fn decode(protocol: Protocol, body: &[u8]) -> Result<Table, ApiError> {
+fn decode(protocol: Protocol, body: &[u8]) -> Result<SampleTable, ApiError> {
     Input::new(protocol, body).decode()
 }
 
-fn json(body: &str) -> Result<Table, ApiError> {
+fn json(body: &str) -> Result<SampleTable, ApiError> {
     decode(Protocol::Json(JsonVersion::V1_0), body.as_bytes())
 }
 
 /// Writes CBOR as hexadecimal digits.
-fn cbor(hexadecimal: &str) -> Result<Table, ApiError> {
+fn cbor(hexadecimal: &str) -> Result<SampleTable, ApiError> {
     decode(Protocol::Cbor, &hex::decode(hexadecimal.replace(' ', "")).unwrap())
 }
 
@@ -56,7 +56,7 @@ fn json_has_the_members_names_and_a_timestamp_as_seconds() {
 fn cbor_has_the_same_and_a_timestamp_with_tag_1() {
     let bytes = Output::new(table()).cbor().unwrap();
     assert_eq!(decode(Protocol::Cbor, &bytes), Ok(table()));
-    let created = Table { created: Some(Timestamp::from_millis(1_770_737_400_000)), ..Table::default() };
+    let created = SampleTable { created: Some(Timestamp::from_millis(1_770_737_400_000)), ..SampleTable::default() };
     // A map of one: "created", tag 1, a double.
     assert_eq!(hex::encode(Output::new(created).cbor().unwrap()), "a16763726561746564c1fb41da62d3be000000");
 }
@@ -65,10 +65,10 @@ fn cbor_has_the_same_and_a_timestamp_with_tag_1() {
 fn cbor_of_the_rust_sdk_is_read() {
     // An indefinite map; the timestamp as a double, the double as an integer.
     let seen = cbor("bf 66746172676574 1846 6763726561746564 c1fb41da62d3be000000 ff").unwrap();
-    let expected = Table {
+    let expected = SampleTable {
         target: Some(Number(70.0)),
         created: Some(Timestamp::from_millis(1_770_737_400_000)),
-        ..Table::default()
+        ..SampleTable::default()
     };
     assert_eq!(seen, expected);
     // The timestamp as an integer, and as a half-precision float.
@@ -79,13 +79,13 @@ fn cbor_of_the_rust_sdk_is_read() {
 #[test]
 fn an_empty_body_null_and_unknown_members_are_as_good_as_absent() {
     for protocol in [Protocol::Json(JsonVersion::V1_1), Protocol::Cbor, Protocol::Query] {
-        assert_eq!(decode(protocol, b""), Ok(Table::default()));
+        assert_eq!(decode(protocol, b""), Ok(SampleTable::default()));
     }
-    assert_eq!(json(r#"{"tableName": null, "other": {"deep": [1, null]}}"#), Ok(Table::default()));
+    assert_eq!(json(r#"{"tableName": null, "other": {"deep": [1, null]}}"#), Ok(SampleTable::default()));
     // tableName undefined, as null; "x" a timestamp.
-    assert_eq!(cbor("a2 697461626c654e616d65 f7 6178 c101"), Ok(Table::default()));
+    assert_eq!(cbor("a2 697461626c654e616d65 f7 6178 c101"), Ok(SampleTable::default()));
     let form = decode(Protocol::Query, b"Action=X&tableName=a+b%2Fc");
-    assert_eq!(form, Ok(Table { table_name: Some("a b/c".to_owned()), ..Table::default() }));
+    assert_eq!(form, Ok(SampleTable { table_name: Some("a b/c".to_owned()), ..SampleTable::default() }));
 }
 
 #[test]
@@ -152,10 +152,10 @@ proptest::proptest! {
         names: Option<Vec<String>>,
         cut: proptest::sample::Index,
     ) {
-        let columns = names.map(|names| names.into_iter().map(|name| Column { name }).collect());
+        let columns = names.map(|names| names.into_iter().map(|name| SampleColumn { name }).collect());
         let created = millis.map(Timestamp::from_millis);
-        let written = || Table { table_name: table_name.clone(), units, target: target.map(|target| Number(f64::from(target) / 4.0)), created, columns: None };
-        let table = Table { columns, ..written() };
+        let written = || SampleTable { table_name: table_name.clone(), units, target: target.map(|target| Number(f64::from(target) / 4.0)), created, columns: None };
+        let table = SampleTable { columns, ..written() };
         let json = serde_json::to_vec(&table).unwrap();
         let mut cbor = Vec::new();
         ciborium::into_writer(&table, &mut cbor).unwrap();

@@ -7,145 +7,86 @@ mod timestamp;
 
 use std::sync::Arc;
 
-use keyspaces_cql::statement::{BatchKind, Comparand, Delete, Insert, Modification, Operator, Select, Update, Using};
+use keyspaces_cql::statement::{Comparand, Operator, Select, Using};
 use keyspaces_cql::{Statement as Tree, rules};
 
-use super::account::{Plan, Valued};
-use super::analyse::Checks;
-use super::bound::Bound;
-use super::cells::Cells;
-use super::prepared::Facts;
-use super::statement::Statement;
-use super::text::Text;
+use super::bound_statement::BoundStatement;
+use super::request_context::RequestContext;
 use crate::names::SchemaObject;
-use crate::protocol::{Reader, Refusal, Values, refused_by};
+use crate::protocol::{Reader, Refusal, refused_by};
+use crate::statement::{BoundMarkers, ModificationRef, SerializedValues, StatementText, modifications};
 use crate::upstream::Layout;
+pub(super) use timestamp::timestamp_of_frame;
 
-/// A statement with its values, by itself or as one of a batch.
-pub(super) struct Piece<'a> {
-    pub(super) facts: &'a Facts,
-    pub(super) values: &'a Values<'a>,
-    /// What it reads and writes, with these values.
-    pub(super) steps: Vec<Valued<'a>>,
-    logged_batch: bool,
-}
-
-/// One INSERT, UPDATE or DELETE, and what it is about.
-struct Write<'a> {
-    what: What<'a>,
+/// One INSERT, UPDATE or DELETE with its table and its values.
+struct BoundModification<'a> {
+    modification: ModificationRef<'a>,
     table: &'a SchemaObject,
     layout: Arc<Layout>,
-    bound: &'a Bound<'a>,
-    cells: &'a Cells<'a>,
-    /// Where it stands.
-    text: &'a Text,
+    markers: &'a BoundMarkers<'a>,
+    values: &'a SerializedValues<'a>,
+    /// The text of its statement.
+    text: &'a StatementText,
 }
 
-#[derive(Clone, Copy)]
-pub(super) enum What<'a> {
-    Insert(&'a Insert),
-    Update(&'a Update),
-    Delete(&'a Delete),
-}
-
-impl Statement<'_> {
-    /// Refuses what goes beyond one of the limits. `logged` is whether the pieces make a logged batch.
-    pub(super) async fn hold_to_limits(&self, stream: i16, pieces: &[Piece<'_>], logged: bool) -> Result<(), Refusal> {
-        let mut bytes = 0;
-        for write in pieces.iter().flat_map(|piece| &piece.steps).filter(|step| step.is_write()) {
-            bytes += row::check(write)?;
-        }
-        if !logged && !pieces.iter().any(Piece::is_worth_a_look) {
-            return Ok(());
-        }
-        let trees: Vec<&Tree> = pieces.iter().map(|piece| &*piece.facts.tree).collect();
-        let bounds: Vec<_> = trees.iter().zip(pieces).map(|(tree, piece)| Bound::new(tree, piece.values)).collect();
-        let (mut writes, now) = (Vec::new(), (self.shared.clock)());
-        for ((tree, piece), bound) in trees.iter().zip(pieces).zip(&bounds) {
-            if let Tree::Select(select) = tree {
-                return subqueries(select, bound);
-            }
-            for using in tree.usings() {
-                time_to_live(using, bound)?;
-                timestamp::check(using, bound, now)?;
-            }
-            for ((what, table), step) in modifications(tree).into_iter().zip(&piece.facts.tables).zip(&piece.steps) {
-                let layout = self.layout(stream, table).await?;
-                writes.push(Write { what, table, layout, bound, cells: &step.cells, text: &piece.facts.text });
-            }
-        }
-        if logged || trees.iter().any(|tree| is_logged_batch(tree)) {
-            logged_batch::check(&writes, bytes)?;
-        }
-        for write in &writes {
-            self.check_range(stream, write).await?;
-        }
-        Ok(())
+/// Refuses a request that goes beyond one of the limits. `logged` is whether it is a logged batch.
+pub(super) async fn check_limits(
+    context: &RequestContext<'_>,
+    stream: i16,
+    statements: &[BoundStatement<'_>],
+    logged: bool,
+) -> Result<(), Refusal> {
+    let mut bytes = 0;
+    for write in statements.iter().flat_map(|bound| &bound.accesses).filter(|access| access.is_write()) {
+        bytes += row::check(write)?;
     }
-}
-
-impl<'a> Piece<'a> {
-    pub(super) fn new(facts: &'a Facts, values: &'a Values<'a>, plan: &'a Plan) -> Self {
-        Self { facts, values, steps: plan.with(values), logged_batch: plan.is_logged_batch() }
+    if !statements.iter().any(|bound| bound.statement.has_limits_of_values(logged)) {
+        return Ok(());
     }
-
-    /// Whether more than the sizes of its rows is to be looked at.
-    fn is_worth_a_look(&self) -> bool {
-        match self.facts.checks {
-            Checks::Read { lists, .. } => lists,
-            Checks::Write { deletes, ttl, timestamps, .. } => deletes || ttl || timestamps || self.logged_batch,
+    let markers: Vec<_> =
+        statements.iter().map(|bound| BoundMarkers::new(&bound.statement.tree, bound.values)).collect();
+    let (mut writes, now) = (Vec::new(), (context.shared.clock)());
+    for (bound, markers) in statements.iter().zip(&markers) {
+        let BoundStatement { statement, accesses, .. } = bound;
+        if let Tree::Select(select) = &*statement.tree {
+            return subqueries(select, markers);
+        }
+        for using in statement.tree.usings() {
+            time_to_live(using, markers)?;
+            timestamp::check(using, markers, now)?;
+        }
+        let modifications = modifications(&statement.tree).into_iter().zip(&statement.tables).zip(accesses);
+        for ((modification, table), access) in modifications {
+            let layout = context.layout(stream, table).await?;
+            let (values, text) = (&access.values, &statement.text);
+            writes.push(BoundModification { modification, table, layout, markers, values, text });
         }
     }
-}
-
-impl<'a> What<'a> {
-    pub(in crate::gateway) fn using(self) -> Option<&'a Using> {
-        match self {
-            Self::Insert(insert) => insert.using.as_ref(),
-            Self::Update(update) => update.using.as_ref(),
-            Self::Delete(delete) => delete.using.as_ref(),
-        }
+    if logged {
+        logged_batch::check(&writes, bytes)?;
     }
-}
-
-pub(super) fn modifications(tree: &Tree) -> Vec<What<'_>> {
-    match tree {
-        Tree::Insert(insert) => vec![What::Insert(insert)],
-        Tree::Update(update) => vec![What::Update(update)],
-        Tree::Delete(delete) => vec![What::Delete(delete)],
-        Tree::Batch(batch) => batch
-            .statements
-            .iter()
-            .map(|statement| match statement {
-                Modification::Insert(insert) => What::Insert(insert),
-                Modification::Update(update) => What::Update(update),
-                Modification::Delete(delete) => What::Delete(delete),
-            })
-            .collect(),
-        _ => Vec::new(),
+    for write in &writes {
+        range_delete::check(context, stream, write).await?;
     }
+    Ok(())
 }
 
-pub(super) fn is_logged_batch(tree: &Tree) -> bool {
-    matches!(tree, Tree::Batch(batch) if batch.kind == BatchKind::Logged)
-}
-
-fn time_to_live(using: &Using, bound: &Bound<'_>) -> Result<(), Refusal> {
-    let seconds = using.ttl().and_then(|ttl| bound.int(ttl, "[ttl]"));
+fn time_to_live(using: &Using, markers: &BoundMarkers<'_>) -> Result<(), Refusal> {
+    let seconds = using.ttl().and_then(|ttl| markers.int(ttl, "[ttl]"));
     match seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
         Some(seconds) if seconds > rules::MAX_TTL_SECONDS => Err(refused_by(&rules::TTL_TOO_LONG)),
         _ => Ok(()),
     }
 }
 
-/// The lists after IN, those that were bound as a whole among them, multiplied.
-fn subqueries(select: &Select, bound: &Bound<'_>) -> Result<(), Refusal> {
+/// Multiplies the lengths of all lists after IN, those that are bound as a whole among them.
+fn subqueries(select: &Select, markers: &BoundMarkers<'_>) -> Result<(), Refusal> {
     let lists = select.relations.iter().filter(|relation| relation.operator == Operator::In);
     let widths = lists.map(|list| match &list.comparand {
         Comparand::Values(values) => values.len(),
         Comparand::Term(term) => {
             let name = list.columns().next().map(|column| format!("in({})", column.text)).unwrap_or_default();
-            bound.bytes(term, &name).and_then(|list| Reader::new(list).count().ok()).unwrap_or(1)
+            markers.bytes(term, &name).and_then(|list| Reader::new(list).count().ok()).unwrap_or(1)
         }
         _ => 1,
     });

@@ -1,50 +1,54 @@
 //! How many rows a DELETE deletes.
 
+use keyspaces_cql::statement::Operator;
 use keyspaces_cql::{Span, rules};
 
-use super::{What, Write};
-use crate::gateway::statement::Statement;
+use super::BoundModification;
+use crate::gateway::request_context::RequestContext;
 use crate::names::quoted;
 use crate::protocol::{Frame, Opcode, Refusal, Rows, refused_by, request};
+use crate::statement::ModificationRef;
 use crate::upstream::lost;
 
-impl Statement<'_> {
-    /// Refuses a DELETE of more rows than the service takes. They are counted first, which reads one more at most.
-    pub(super) async fn check_range(&self, stream: i16, write: &Write<'_>) -> Result<(), Refusal> {
-        let What::Delete(delete) = write.what else { return Ok(()) };
-        let [first, ..] = write.layout.partition_key.as_slice() else { return Ok(()) };
-        if !is_range(write) || !delete.targets.is_empty() || delete.condition.is_some() {
-            return Ok(());
-        }
-        let span = delete.relations.iter().map(|relation| relation.span).reduce(Span::to).unwrap_or_default();
-        let most = rules::MAX_RANGE_DELETE_ROWS + 1;
-        let text = format!(
-            "SELECT {} FROM {} WHERE {} LIMIT {most}",
-            quoted(&first.name),
-            self.shared.schema.names().qualified(write.table),
-            write.text.part(span),
-        );
-        let parameters = write.bound.parameters(write.bound.markers_in(span));
-        let body = request::query(&text, &parameters.for_page(most, None));
-        let answer = self.upstream.call(Frame::new(stream, Opcode::Query, body)).await.map_err(|_| lost())?;
-        let counted = match answer.opcode {
-            Opcode::Result => Rows::read(&answer.body).ok().flatten().map_or(0, |rows| rows.count),
-            // Cassandra refuses the DELETE for the same reason, and says it better.
-            _ => 0,
-        };
-        if counted >= most { Err(refused_by(&rules::RANGE_DELETE_TOO_LARGE)) } else { Ok(()) }
+/// Refuses a DELETE of more rows than the service takes. They are counted first, which reads one row more at most.
+pub(super) async fn check(
+    context: &RequestContext<'_>,
+    stream: i16,
+    write: &BoundModification<'_>,
+) -> Result<(), Refusal> {
+    let ModificationRef::Delete(delete) = write.modification else { return Ok(()) };
+    let [first, ..] = write.layout.partition_key.as_slice() else { return Ok(()) };
+    if !is_range(write) || !delete.targets.is_empty() || delete.condition.is_some() {
+        return Ok(());
     }
+    let span = delete.relations.iter().map(|relation| relation.span).reduce(Span::to).unwrap_or_default();
+    let most = rules::MAX_RANGE_DELETE_ROWS + 1;
+    let text = format!(
+        "SELECT {} FROM {} WHERE {} LIMIT {most}",
+        quoted(&first.name),
+        context.shared.schema.names().qualified(write.table),
+        write.text.part(span),
+    );
+    let parameters = write.markers.parameters(write.markers.markers_in(span));
+    let body = request::query(&text, &parameters.for_page(most, None));
+    let answer = context.upstream.call(Frame::new(stream, Opcode::Query, body)).await.map_err(|_| lost())?;
+    let counted = match answer.opcode {
+        Opcode::Result => Rows::read(&answer.body).ok().flatten().map_or(0, |rows| rows.count),
+        // Cassandra refuses the DELETE for the same reason, and says it better.
+        _ => 0,
+    };
+    if counted >= most { Err(refused_by(&rules::RANGE_DELETE_TOO_LARGE)) } else { Ok(()) }
 }
 
 /// Whether a DELETE or an UPDATE leaves open a part of the primary key.
-pub(super) fn is_range(write: &Write<'_>) -> bool {
-    let relations = match write.what {
-        What::Insert(_) => return false,
-        What::Update(update) => &update.relations,
-        What::Delete(delete) => &delete.relations,
+pub(super) fn is_range(write: &BoundModification<'_>) -> bool {
+    let relations = match write.modification {
+        ModificationRef::Insert(_) => return false,
+        ModificationRef::Update(update) => &update.relations,
+        ModificationRef::Delete(delete) => &delete.relations,
     };
     let named = |name: &str| {
-        let exact = relations.iter().filter(|relation| relation.operator == keyspaces_cql::statement::Operator::Equal);
+        let exact = relations.iter().filter(|relation| relation.operator == Operator::Equal);
         exact.flat_map(|relation| relation.columns()).any(|column| column.text == name)
     };
     !write.layout.key().all(|column| named(&column.name))

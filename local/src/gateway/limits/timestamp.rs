@@ -1,49 +1,47 @@
-//! When clients say that they wrote, where a table takes their word for it (DG:client-side-timestamps).
+//! Client-side timestamps, and the window in which the service takes them (DG:client-side-timestamps).
 
-use std::borrow::Borrow;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use keyspaces_cql::rules;
 use keyspaces_cql::statement::Using;
 
-use super::Bound;
-use crate::gateway::prepared::Facts;
-use crate::gateway::statement::Statement;
+use crate::gateway::dml::DmlStatement;
+use crate::gateway::request_context::RequestContext;
 use crate::protocol::{Refusal, refused_by};
+use crate::statement::BoundMarkers;
 
 /// Refuses a `USING TIMESTAMP` outside the service's window.
-pub(super) fn check(using: &Using, bound: &Bound<'_>, now: SystemTime) -> Result<(), Refusal> {
-    match using.timestamp().and_then(|timestamp| bound.long(timestamp, "[timestamp]")) {
-        Some(timestamp) => within(timestamp, now),
+pub(super) fn check(using: &Using, markers: &BoundMarkers<'_>, now: SystemTime) -> Result<(), Refusal> {
+    match using.timestamp().and_then(|timestamp| markers.long(timestamp, "[timestamp]")) {
+        Some(timestamp) => in_window(timestamp, now),
         None => Ok(()),
     }
 }
 
-impl Statement<'_> {
-    /// What of a frame's timestamp is sent on. It is for the statements that say nothing themselves, in tables that have
-    /// client-side timestamps; that others ignore it is inferred: the Java driver sends one with everything, and works.
-    /// Cassandra knows one for all statements of a batch, so it is kept if all their tables take it.
-    pub(in crate::gateway) fn frames_timestamp<F: Borrow<Facts>>(
-        &self,
-        timestamp: Option<i64>,
-        all: &[F],
-    ) -> Result<Option<i64>, Refusal> {
-        let Some(given) = timestamp else { return Ok(None) };
-        let writes = all.iter().map(F::borrow).filter(|facts| !facts.reads);
-        let writes = writes.flat_map(|facts| facts.tables.iter().zip(&facts.needs));
-        let (mut takes, mut ignores) = (false, false);
-        for (table, _) in writes.filter(|(_, needs)| !needs.timestamps) {
-            let timestamps = self.shared.schema.features(table).timestamps;
-            takes |= timestamps;
-            ignores |= !timestamps;
-        }
-        if takes {
-            within(given, (self.shared.clock)())?;
-        }
-        Ok(timestamp.filter(|_| takes && !ignores))
+/// The timestamp of a frame, if Cassandra is to have it. It holds for statements without USING TIMESTAMP, in tables that
+/// have client-side timestamps. That others ignore it is inferred: the Java driver sends one with everything, and works.
+/// Cassandra takes one for all statements of a batch, so it is kept only if the tables of all of them take it.
+pub(in crate::gateway) fn timestamp_of_frame(
+    context: &RequestContext<'_>,
+    timestamp: Option<i64>,
+    statements: &[Arc<DmlStatement>],
+) -> Result<Option<i64>, Refusal> {
+    let Some(given) = timestamp else { return Ok(None) };
+    let writes = statements.iter().filter(|statement| !statement.reads);
+    let writes = writes.flat_map(|statement| statement.tables.iter().zip(&statement.needs));
+    let (mut takes, mut ignores) = (false, false);
+    for (table, _) in writes.filter(|(_, needs)| !needs.timestamps) {
+        let timestamps = context.shared.schema.features(table).timestamps;
+        takes |= timestamps;
+        ignores |= !timestamps;
     }
+    if takes {
+        in_window(given, (context.shared.clock)())?;
+    }
+    Ok(timestamp.filter(|_| takes && !ignores))
 }
 
-fn within(timestamp: i64, now: SystemTime) -> Result<(), Refusal> {
+fn in_window(timestamp: i64, now: SystemTime) -> Result<(), Refusal> {
     if rules::takes_timestamp(timestamp, now) { Ok(()) } else { Err(refused_by(&rules::TIMESTAMP_OUTSIDE_WINDOW)) }
 }

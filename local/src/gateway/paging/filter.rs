@@ -9,23 +9,25 @@ use bytes::{Bytes, BytesMut};
 use keyspaces_cql::statement::{Operator, Relation, Select, Subject, Target};
 use keyspaces_cql::{Span, Statement as Tree};
 
-use super::super::bound::Bound;
-use super::super::prepared::Facts;
-use super::super::statement::Statement;
-use super::super::text::Text;
+use super::super::answer::unreadable;
+use super::super::data_request::SingleRequest;
+use super::super::dml::DmlStatement;
+use super::super::request_context::RequestContext;
 use super::limit::Limit;
 use super::position::Position;
-use super::{Asked, Page, Read, rows_wanted, unreadable};
+use super::{Page, PageOrAnswer, read_part, read_parts, rows_of, rows_wanted};
 use crate::names::quoted;
 use crate::protocol::request::{self, Parameters};
-use crate::protocol::{Frame, Head, Opcode, Reader, Refusal, Rows, first_values};
+use crate::protocol::{Frame, Opcode, Reader, Refusal, Rows, RowsMetadata, first_values};
+use crate::saturated::saturated;
+use crate::statement::{BoundMarkers, StatementText};
 use crate::upstream::{Column, Layout, lost};
 
-/// A page and how many rows LIMIT leaves after it.
-pub(super) type Filtered = (Page, Option<u32>);
+/// A page, and how many rows the LIMIT leaves after it.
+pub(super) type FilteredPage = (Page, Option<u32>);
 
-/// What Cassandra is asked for.
-struct Texts {
+/// The three SELECTs that Cassandra is sent for one that filters.
+struct FilterQueries {
     /// All columns of the rows that are read, the primary key first.
     read: String,
     /// The primary key of the rows that fit.
@@ -35,121 +37,120 @@ struct Texts {
     wanted: String,
 }
 
-impl Statement<'_> {
-    /// One page, if the SELECT filters rows.
-    pub(super) async fn filtered(
-        &self,
-        stream: i16,
-        facts: &Facts,
-        asked: Asked<'_>,
-        from: &Position,
-    ) -> Result<Option<Read<Filtered>>, Refusal> {
-        let [table] = facts.tables.as_slice() else { return Ok(None) };
-        if !facts.filters() {
-            return Ok(None);
-        }
-        let Tree::Select(select) = &*facts.tree else { return Ok(None) };
-        let layout = self.layout(stream, table).await?;
-        let kept = kept(select, &layout);
-        if kept.len() == select.relations.len() || layout.partition_key.is_empty() {
-            return Ok(None);
-        }
-        let upstream = self.shared.schema.names().qualified(table);
-        let texts = Texts::new(&facts.text, select, &layout, &kept, &upstream);
-
-        let values = asked.parameters().values();
-        let bound = Bound::new(&facts.tree, &values);
-        let limit = Limit::of(&facts.tree, &bound);
-        if limit == Limit::Invalid || !bound.is_complete() {
-            // Cassandra refuses it.
-            return Ok(None);
-        }
-        let parameters = bound.parameters(kept.iter().flat_map(|relation| bound.markers_in(relation.span)));
-        let left = from.left.or(match limit {
-            Limit::Rows(rows) => Some(rows),
-            Limit::Unlimited | Limit::Invalid => None,
-        });
-
-        let read = self.joined(from, rows_wanted(&asked), |rows, state| {
-            Frame::new(stream, Opcode::Query, request::query(&texts.read, &parameters.for_page(rows, state)))
-        });
-        let window = match read.await? {
-            Ok(window) => window,
-            Err(answer) => return Ok(Some(Err(answer))),
-        };
-        let keys = keys(&window, &layout);
-        let parameters = bound.parameters(bound.markers_in(where_span(select)));
-        let fitting = match self.fitting(stream, &texts.fitting, &parameters, from, &keys).await? {
-            Ok(fitting) => left.map_or(fitting, |left| fitting.min(usize::try_from(left).unwrap_or(usize::MAX))),
-            Err(answer) => return Ok(Some(Err(answer))),
-        };
-        let of_limit: Vec<_> = select.limit.iter().flat_map(|limit| bound.markers_in(limit.span)).collect();
-        let markers = bound.markers_in(select.span).filter(|marker| !of_limit.contains(marker));
-        let parameters = bound.parameters(markers);
-        let (head, count, content) = match self.wanted(stream, &texts.wanted, &parameters, from, fitting).await? {
-            Ok((head, count, content)) => {
-                let head = if asked.parameters().skips_metadata() { head.bare() } else { head };
-                (head, count, content)
-            }
-            Err(answer) => return Ok(Some(Err(answer))),
-        };
-        let left = left.map(|left| left.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX)));
-        let state = window.state.filter(|_| left != Some(0));
-        Ok(Some(Ok((Page { head, count, content, state, largest: window.largest }, left))))
+/// Reads one page of a SELECT that filters rows; nothing of any other.
+pub(super) async fn read_filtered(
+    context: &RequestContext<'_>,
+    stream: i16,
+    statement: &DmlStatement,
+    request: SingleRequest<'_>,
+    from: &Position,
+) -> Result<Option<PageOrAnswer<FilteredPage>>, Refusal> {
+    let [table] = statement.tables.as_slice() else { return Ok(None) };
+    if !statement.filters() {
+        return Ok(None);
     }
-
-    /// How many of the rows with these keys, which begin at `from`, fit.
-    async fn fitting(
-        &self,
-        stream: i16,
-        text: &str,
-        parameters: &Parameters,
-        from: &Position,
-        keys: &HashSet<Bytes>,
-    ) -> Result<Read<usize>, Refusal> {
-        /// Cassandra reads on until it has so many, however far behind the end of the page.
-        const FIRST: usize = 4;
-        const MOST: usize = 1000;
-        let (mut fitting, mut rows, mut state) = (0, FIRST, from.state.clone());
-        while !keys.is_empty() {
-            let body = request::query(text, &parameters.for_page(rows, state.clone()));
-            let answer = self.part(Frame::new(stream, Opcode::Query, body), 1).await?;
-            let Some(part) = self.rows(&answer)? else { return Ok(Err(answer)) };
-            let within = part.each().take_while(|key| keys.contains(*key)).count();
-            fitting += within;
-            state = part.state;
-            if within < part.count || state.is_none() {
-                break;
-            }
-            rows = MOST.min(rows * 4);
-        }
-        Ok(Ok(fitting))
+    let Tree::Select(select) = &*statement.tree else { return Ok(None) };
+    let layout = context.layout(stream, table).await?;
+    let kept = kept(select, &layout);
+    if kept.len() == select.relations.len() || layout.partition_key.is_empty() {
+        return Ok(None);
     }
+    let upstream = context.shared.schema.names().qualified(table);
+    let queries = FilterQueries::new(&statement.text, select, &layout, &kept, &upstream);
 
-    /// So many rows from `from` on, as the client wants them.
-    async fn wanted(
-        &self,
-        stream: i16,
-        text: &str,
-        parameters: &Parameters,
-        from: &Position,
-        rows: usize,
-    ) -> Result<Read<(Head, usize, BytesMut)>, Refusal> {
-        if rows > 0 {
-            let body = request::query(text, &parameters.for_page(rows, from.state.clone()));
-            let answer = self.part(Frame::new(stream, Opcode::Query, body), rows).await?;
-            let Some(Rows { head, count, content, .. }) = self.rows(&answer)? else { return Ok(Err(answer)) };
-            return Ok(Ok((head.owned(), count, BytesMut::from(&content[..]))));
-        }
-        // An empty page says what its columns are all the same.
-        let answer = self.upstream.call(request::write_prepare(stream, text)).await.map_err(|_| lost())?;
-        let Some(head) = Head::of_prepared(&answer.body).map_err(unreadable)? else { return Ok(Err(answer)) };
-        Ok(Ok((head.owned(), 0, BytesMut::new())))
+    let values = request.parameters().values();
+    let bound = BoundMarkers::new(&statement.tree, &values);
+    let limit = Limit::of(&statement.tree, &bound);
+    if limit == Limit::Invalid || !bound.is_complete() {
+        // Cassandra refuses it.
+        return Ok(None);
     }
+    let parameters = bound.parameters(kept.iter().flat_map(|relation| bound.markers_in(relation.span)));
+    let left = from.left.or(match limit {
+        Limit::Rows(rows) => Some(rows),
+        Limit::Unlimited | Limit::Invalid => None,
+    });
+
+    let read = read_parts(context, from, rows_wanted(request), |rows, state| {
+        Frame::new(stream, Opcode::Query, request::query(&queries.read, &parameters.for_page(rows, state)))
+    });
+    let window = match read.await? {
+        Ok(window) => window,
+        Err(answer) => return Ok(Some(Err(answer))),
+    };
+    let keys = keys(&window, &layout);
+    let parameters = bound.parameters(bound.markers_in(where_span(select)));
+    let fitting = match count_fitting(context, stream, &queries.fitting, &parameters, from, &keys).await? {
+        Ok(fitting) => left.map_or(fitting, |left| fitting.min(saturated::<usize>(left))),
+        Err(answer) => return Ok(Some(Err(answer))),
+    };
+    let of_limit: Vec<_> = select.limit.iter().flat_map(|limit| bound.markers_in(limit.span)).collect();
+    let markers = bound.markers_in(select.span).filter(|marker| !of_limit.contains(marker));
+    let parameters = bound.parameters(markers);
+    let (head, count, content) = match read_wanted(context, stream, &queries.wanted, &parameters, from, fitting).await?
+    {
+        Ok((head, count, content)) => {
+            let head = if request.parameters().skips_metadata() { head.bare() } else { head };
+            (head, count, content)
+        }
+        Err(answer) => return Ok(Some(Err(answer))),
+    };
+    let left = left.map(|left| left.saturating_sub(saturated::<u32>(count)));
+    let state = window.state.filter(|_| left != Some(0));
+    Ok(Some(Ok((Page { head, count, content, state, largest: window.largest }, left))))
 }
 
-impl Texts {
-    fn new(text: &Text, select: &Select, layout: &Layout, kept: &[&Relation], upstream: &str) -> Self {
+/// How many of the rows with these keys, which begin at `from`, fit.
+async fn count_fitting(
+    context: &RequestContext<'_>,
+    stream: i16,
+    text: &str,
+    parameters: &Parameters,
+    from: &Position,
+    keys: &HashSet<Bytes>,
+) -> Result<PageOrAnswer<usize>, Refusal> {
+    /// Cassandra reads on until it has so many, however far behind the end of the page.
+    const FIRST: usize = 4;
+    const MOST: usize = 1000;
+    let (mut fitting, mut rows, mut state) = (0, FIRST, from.state.clone());
+    while !keys.is_empty() {
+        let body = request::query(text, &parameters.for_page(rows, state.clone()));
+        let answer = read_part(context, Frame::new(stream, Opcode::Query, body), 1).await?;
+        let Some(part) = rows_of(&answer)? else { return Ok(Err(answer)) };
+        let within = part.each().take_while(|key| keys.contains(*key)).count();
+        fitting += within;
+        state = part.state;
+        if within < part.count || state.is_none() {
+            break;
+        }
+        rows = MOST.min(rows * 4);
+    }
+    Ok(Ok(fitting))
+}
+
+/// So many rows from `from` on, as the client wants them.
+async fn read_wanted(
+    context: &RequestContext<'_>,
+    stream: i16,
+    text: &str,
+    parameters: &Parameters,
+    from: &Position,
+    rows: usize,
+) -> Result<PageOrAnswer<(RowsMetadata, usize, BytesMut)>, Refusal> {
+    if rows > 0 {
+        let body = request::query(text, &parameters.for_page(rows, from.state.clone()));
+        let answer = read_part(context, Frame::new(stream, Opcode::Query, body), rows).await?;
+        let Some(Rows { head, count, content, .. }) = rows_of(&answer)? else { return Ok(Err(answer)) };
+        return Ok(Ok((head.owned(), count, BytesMut::from(&content[..]))));
+    }
+    // An empty page says what its columns are all the same.
+    let answer = context.upstream.call(request::write_prepare(stream, text)).await.map_err(|_| lost())?;
+    let Some(head) = RowsMetadata::of_prepared(&answer.body).map_err(unreadable)? else { return Ok(Err(answer)) };
+    Ok(Ok((head.owned(), 0, BytesMut::new())))
+}
+
+impl FilterQueries {
+    fn new(text: &StatementText, select: &Select, layout: &Layout, kept: &[&Relation], upstream: &str) -> Self {
         let names = |columns: &mut dyn Iterator<Item = &Column>| {
             columns.map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
         };

@@ -2,7 +2,8 @@
 
 use keyspaces_cql::Statement as Tree;
 
-use super::super::bound::Bound;
+use crate::saturated::saturated;
+use crate::statement::BoundMarkers;
 
 /// How many rows a SELECT returns at most.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -15,7 +16,7 @@ pub(super) enum Limit {
 }
 
 impl Limit {
-    pub(super) fn of(tree: &Tree, bound: &Bound<'_>) -> Self {
+    pub(super) fn of(tree: &Tree, bound: &BoundMarkers<'_>) -> Self {
         /// Cassandra's name for the marker in `LIMIT ?`.
         const MARKER: &str = "[limit]";
         let Tree::Select(select) = tree else { return Self::Unlimited };
@@ -33,7 +34,7 @@ impl Limit {
     /// A SELECT with `LIMIT 1` has no second page, except for a client that lowers the LIMIT between two pages.
     pub(super) fn paged(self, page_size: usize) -> usize {
         match self {
-            Self::Rows(rows) => page_size.min(usize::try_from(rows - 1).unwrap_or(usize::MAX)).max(1),
+            Self::Rows(rows) => page_size.min(saturated::<usize>(rows - 1)).max(1),
             Self::Unlimited | Self::Invalid => page_size,
         }
     }
@@ -46,7 +47,7 @@ mod tests {
 
     fn limit(text: &str, values: &[u8]) -> Limit {
         let tree = keyspaces_cql::parse(text).unwrap();
-        Limit::of(&tree, &Bound::new(&tree, &Values::read(values, false)))
+        Limit::of(&tree, &BoundMarkers::new(&tree, &Values::read(values, false)))
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::protocol::Reader;
+use crate::saturated::saturated;
 
 /// Where a page begins. All of it is in the paging state, so that this serves any connection, and another gateway after
 /// this one.
@@ -39,8 +40,8 @@ impl Position {
         let state = self.state.as_ref()?;
         let mut out = BytesMut::with_capacity(state.len() + 12);
         out.put_slice(MARK);
-        out.put_i32(i32::try_from(self.largest).unwrap_or(i32::MAX));
-        out.put_i32(self.left.and_then(|left| i32::try_from(left).ok()).unwrap_or(-1));
+        out.put_i32(saturated::<i32>(self.largest));
+        out.put_i32(self.left.map_or(-1, saturated::<i32>));
         out.put_slice(state);
         Some(out.freeze())
     }

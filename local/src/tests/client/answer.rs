@@ -7,7 +7,7 @@ use crate::protocol::Reader;
 
 /// A frame that was received.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Received {
+pub(crate) struct ReceivedFrame {
     pub(crate) version: u8,
     pub(crate) flags: u8,
     pub(crate) stream: i16,
@@ -17,9 +17,9 @@ pub(crate) struct Received {
 
 /// What came in answer to a statement.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Answer {
+pub(crate) enum ClientAnswer {
     Void,
-    Rows(Rows),
+    Rows(ResultSet),
     Keyspace(String),
     Prepared(Bytes),
     /// What happened, to what, where, and its name.
@@ -29,7 +29,7 @@ pub(crate) enum Answer {
 }
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Rows {
+pub(crate) struct ResultSet {
     /// Keyspace and table of the first column.
     pub(crate) table: (String, String),
     pub(crate) columns: Vec<String>,
@@ -37,8 +37,8 @@ pub(crate) struct Rows {
     pub(crate) values: Vec<Vec<Option<Bytes>>>,
 }
 
-impl Answer {
-    pub(crate) fn read(received: &Received) -> Self {
+impl ClientAnswer {
+    pub(crate) fn read(received: &ReceivedFrame) -> Self {
         let mut reader = Reader::new(&received.body);
         if received.opcode == opcode::ERROR {
             let (code, text) = (reader.int().unwrap(), reader.string().unwrap().to_owned());
@@ -79,7 +79,7 @@ impl Answer {
     }
 }
 
-impl Rows {
+impl ResultSet {
     pub(crate) fn text(&self, row: usize, column: &str) -> &str {
         let column = self.columns.iter().position(|name| name == column).unwrap();
         std::str::from_utf8(self.values[row][column].as_deref().unwrap_or_default()).unwrap()
@@ -104,9 +104,9 @@ impl Rows {
     }
 }
 
-fn rows(reader: &mut Reader<'_>, body: &Bytes) -> Rows {
+fn rows(reader: &mut Reader<'_>, body: &Bytes) -> ResultSet {
     let (flags, count) = (reader.int().unwrap(), reader.int().unwrap());
-    let mut rows = Rows::default();
+    let mut rows = ResultSet::default();
     if flags & 0x02 != 0 {
         rows.paging_state = reader.bytes().unwrap().map(|state| body.slice_ref(state));
     }

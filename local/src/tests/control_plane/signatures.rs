@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::{JSON, NOT_KNOWN, client, in_cbor, in_json, send};
-use crate::auth::http::tests::{Client, Signed};
+use crate::auth::http::tests::{ClientRequest, RequestSigner};
 use crate::{Credentials, Local};
 
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
@@ -25,7 +25,7 @@ async fn a_signature_that_is_not_right_is_refused_by_name_in_both_protocols() {
         (with(|key| key.access_key = "AKIAIOSFODNN7EXAMPLE".to_owned()), "UnrecognizedClientException", NO_CLIENT),
         (with(|key| key.session_token = Some("token".to_owned())), "UnrecognizedClientException", NO_CLIENT),
         (
-            Client { region: "eu-west-1", ..client(local.credentials(), "cassandra") },
+            RequestSigner { region: "eu-west-1", ..client(local.credentials(), "cassandra") },
             "InvalidSignatureException",
             "Credential should be scoped to a valid region, not 'eu-west-1'.",
         ),
@@ -35,21 +35,21 @@ async fn a_signature_that_is_not_right_is_refused_by_name_in_both_protocols() {
             "Credential should be scoped to correct service: 'cassandra'.",
         ),
         (
-            Client { at: SystemTime::now() - day, ..client(local.credentials(), "cassandra") },
+            RequestSigner { at: SystemTime::now() - day, ..client(local.credentials(), "cassandra") },
             "InvalidSignatureException",
             "Signature expired: ",
         ),
         (
-            Client { at: SystemTime::now() + day, ..client(local.credentials(), "cassandra") },
+            RequestSigner { at: SystemTime::now() + day, ..client(local.credentials(), "cassandra") },
             "InvalidSignatureException",
             "Signature not yet current: ",
         ),
     ];
-    let list = |client: &Client| {
+    let list = |client: &RequestSigner| {
         let path = "/service/KeyspacesService/operation/ListKeyspaces";
         [in_json(client, "KeyspacesService.ListKeyspaces", JSON, "{}"), in_cbor(client, path, &[])]
     };
-    let refused = async |signed: &Signed, name: &str, text: &str| {
+    let refused = async |signed: &ClientRequest, name: &str, text: &str| {
         let answer = send(local, signed).await;
         let (status, shape, message) = answer.error();
         assert_eq!((status, shape), (403, format!("com.amazon.coral.service#{name}")), "{text}");
@@ -63,7 +63,7 @@ async fn a_signature_that_is_not_right_is_refused_by_name_in_both_protocols() {
     }
     let unsigned_header =
         format!("keyspaces-local: the header 'x-amz-other' must be a 'SignedHeader' {}", text_not_known());
-    type Change = fn(&mut Signed);
+    type Change = fn(&mut ClientRequest);
     let changes: [(Change, &str, &str); 6] = [
         (
             |signed| signed.headers.retain(|(name, _)| name != "authorization"),
@@ -104,7 +104,7 @@ async fn a_signature_that_is_not_right_is_refused_by_name_in_both_protocols() {
     }
 }
 
-fn set(signed: &mut Signed, header: &str, value: &str) {
+fn set(signed: &mut ClientRequest, header: &str, value: &str) {
     let found = signed.headers.iter_mut().find(|(name, _)| name == header);
     found.unwrap().1 = value.as_bytes().to_vec();
 }

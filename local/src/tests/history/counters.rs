@@ -1,8 +1,9 @@
-use super::Table;
+use super::RecoverableTable;
 
 #[tokio::test]
 async fn counters_are_brought_back_to_what_they_were() {
-    let mut table = Table::new("p int, c int, s counter STATIC, n counter, m counter, PRIMARY KEY (p, c)", "").await;
+    let mut table =
+        RecoverableTable::new("p int, c int, s counter STATIC, n counter, m counter, PRIMARY KEY (p, c)", "").await;
     table
         .tells_of_each(&[
             "UPDATE ks.t SET n = n + 5 WHERE p = 1 AND c = 1",

@@ -13,7 +13,7 @@ async fn a_table_is_read_anew_after_a_write_of_unknown_outcome_as_often_as_it_ta
     let (between, own) = (Between::default(), InternalConnection::new(cassandra));
     let address = between.clone().serve(cassandra).await;
     let builder = another().await.cassandra(address.to_string()).ddl_delay(Duration::ZERO);
-    let mut table = Table::of(builder.start().await.unwrap(), "p int PRIMARY KEY, r text", "").await;
+    let mut table = RecoverableTable::of(builder.start().await.unwrap(), "p int PRIMARY KEY, r text", "").await;
     let inner = table.local.listeners().shared().schema().names().inner().to_owned();
     table.run("INSERT INTO ks.t (p, r) VALUES (0, 'x')").await;
     // Once the rows can be read back, and once neither that nor the first baseline comes through.

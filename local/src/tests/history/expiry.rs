@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::super::Time;
-use super::{Answer, Table, another, millis};
+use super::{ClientAnswer, RecoverableTable, another, millis};
 
 const COLUMNS: &str = "p int, c int, s text STATIC, a text, b text, l list<int>, m map<text, int>, PRIMARY KEY (p, c)";
 const TTL: &str = " AND default_time_to_live = 1000";
@@ -26,7 +26,7 @@ const WRITES: [&str; 14] = [
 
 #[tokio::test]
 async fn what_had_expired_at_the_moment_stays_away() {
-    let mut table = Table::new(COLUMNS, TTL).await;
+    let mut table = RecoverableTable::new(COLUMNS, TTL).await;
     for statement in WRITES {
         table.run(statement).await;
     }
@@ -45,7 +45,7 @@ async fn what_expires_has_what_it_had_left_at_the_moment() {
     let clock = time.clock();
     let moment = || millis(clock());
     let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap();
-    let mut table = Table::of(local, COLUMNS, " AND default_time_to_live = 100000").await;
+    let mut table = RecoverableTable::of(local, COLUMNS, " AND default_time_to_live = 100000").await;
     for statement in WRITES {
         table.run(&statement.replace("TTL 2", "TTL 1200").replace("TTL 100", "TTL 100000")).await;
     }
@@ -82,9 +82,9 @@ async fn a_row_that_was_written_after_it_was_deleted_lasts_as_long_as_its_values
     let clock = time.clock();
     let moment = || millis(clock());
     let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap();
-    let mut table = Table::of(local, "p int PRIMARY KEY, a text", " AND default_time_to_live = 6000").await;
+    let mut table = RecoverableTable::of(local, "p int PRIMARY KEY, a text", " AND default_time_to_live = 6000").await;
     let timestamps = "ALTER TABLE ks.t WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}";
-    assert!(matches!(table.client.query(timestamps).await, Answer::Changed(_)));
+    assert!(matches!(table.client.query(timestamps).await, ClientAnswer::Changed(_)));
     table
         .client
         .until("SELECT status FROM system_schema_mcs.tables", |rows| !rows.texts("status").contains(&"UPDATING"))
@@ -109,7 +109,7 @@ async fn a_row_without_a_value_lasts_as_long_as_its_insert_said() {
     let clock = time.clock();
     let moment = || millis(clock());
     let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap();
-    let mut table = Table::of(local, "p int PRIMARY KEY, a text", " AND default_time_to_live = 600").await;
+    let mut table = RecoverableTable::of(local, "p int PRIMARY KEY, a text", " AND default_time_to_live = 600").await;
     for statement in [
         "INSERT INTO ks.t (p) VALUES (1)",
         "INSERT INTO ks.t (p, a) VALUES (2, 'x') USING TTL 0",

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use super::super::client::{Answer, Client};
+use super::super::client::{Client, ClientAnswer};
 use super::super::{Time, another};
-use super::{RECOVERY, Table, now};
+use super::{RECOVERY, RecoverableTable, now};
 use crate::local::Local;
 use crate::names::SchemaObject;
 
@@ -10,17 +10,17 @@ const COLUMNS: &str = "p int, c int, s text STATIC, r text, PRIMARY KEY (p, c)";
 
 async fn disable(client: &mut Client) {
     let text = format!("ALTER TABLE ks.t WITH {}", RECOVERY.replace("enabled", "disabled"));
-    assert!(matches!(client.query(&text).await, Answer::Changed(_)));
+    assert!(matches!(client.query(&text).await, ClientAnswer::Changed(_)));
     client.active("ks", "t").await;
 }
 
 async fn enable(client: &mut Client) {
-    assert!(matches!(client.query(&format!("ALTER TABLE ks.t WITH {RECOVERY}")).await, Answer::Changed(_)));
+    assert!(matches!(client.query(&format!("ALTER TABLE ks.t WITH {RECOVERY}")).await, ClientAnswer::Changed(_)));
 }
 
 #[tokio::test]
 async fn rows_that_were_there_before_are_in_the_history_once_the_table_is_active() {
-    let mut table = Table::new(COLUMNS, "").await;
+    let mut table = RecoverableTable::new(COLUMNS, "").await;
     disable(&mut table.client).await;
     for p in 0..3 {
         for c in 0..40 {
@@ -39,7 +39,7 @@ async fn rows_that_were_there_before_are_in_the_history_once_the_table_is_active
                 format!("INSERT INTO ks.t (p, c, r) VALUES (2, {c}, 'new')"),
                 format!("INSERT INTO ks.t (p, c, r) VALUES (3, {c}, 'new')"),
             ] {
-                assert_eq!(other.query(&text).await, Answer::Void);
+                assert_eq!(other.query(&text).await, ClientAnswer::Void);
             }
         }
     });
@@ -59,7 +59,7 @@ async fn rows_that_were_there_before_are_in_the_history_once_the_table_is_active
 
 #[tokio::test]
 async fn without_recovery_everything_is_forgotten() {
-    let mut table = Table::new(COLUMNS, "").await;
+    let mut table = RecoverableTable::new(COLUMNS, "").await;
     table.run("INSERT INTO ks.t (p, c, r) VALUES (1, 1, 'x')").await;
     let table_id = table.table_id();
     let (moment, _) = table.noted().await;
@@ -84,13 +84,13 @@ async fn a_table_that_was_dropped_is_told_of_until_another_has_its_name_or_35_da
         let start = || async {
             another().await.instance(&instance).ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap()
         };
-        let mut table = Table::of(start().await, COLUMNS, "").await;
+        let mut table = RecoverableTable::of(start().await, COLUMNS, "").await;
         let now = || super::millis(time.clock()());
         table.run("INSERT INTO ks.t (p, c, r) VALUES (1, 1, 'x')").await;
         let (table_id, rows) = (table.table_id(), table.rows("t").await);
         let moment = now();
         time.pass(1);
-        assert!(matches!(table.client.query("DROP TABLE ks.t").await, Answer::Changed(_)));
+        assert!(matches!(table.client.query("DROP TABLE ks.t").await, ClientAnswer::Changed(_)));
         table.client.rows("SELECT * FROM ks.back").await;
         let shared = table.local.listeners().shared();
         assert!(!shared.history().is_recorded(&table_id.table));
@@ -118,11 +118,14 @@ async fn a_table_that_was_dropped_is_told_of_until_another_has_its_name_or_35_da
 
 #[tokio::test]
 async fn a_column_that_is_added_was_not_there_before() {
-    let mut table = Table::new(COLUMNS, "").await;
+    let mut table = RecoverableTable::new(COLUMNS, "").await;
     table.run("INSERT INTO ks.t (p, c, r) VALUES (1, 1, 'x')").await;
     let before = table.noted().await;
     for name in ["t", "back"] {
-        assert!(matches!(table.client.query(&format!("ALTER TABLE ks.{name} ADD q text")).await, Answer::Changed(_)));
+        assert!(matches!(
+            table.client.query(&format!("ALTER TABLE ks.{name} ADD q text")).await,
+            ClientAnswer::Changed(_)
+        ));
         table.client.active("ks", name).await;
     }
     table.run("UPDATE ks.t SET q = 'new' WHERE p = 1 AND c = 1").await;
@@ -136,7 +139,7 @@ async fn a_column_that_is_added_was_not_there_before() {
 async fn a_gateway_that_begins_again_goes_on_with_the_history() {
     let instance = crate::random::hex_32();
     let start = || async { another().await.instance(&instance).ddl_delay(Duration::ZERO).start().await.unwrap() };
-    let mut table = Table::of(start().await, COLUMNS, "").await;
+    let mut table = RecoverableTable::of(start().await, COLUMNS, "").await;
     table.run("INSERT INTO ks.t (p, c, r) VALUES (1, 1, 'x')").await;
     let first = table.noted().await;
     table.run("DELETE FROM ks.t WHERE p = 1 AND c = 1").await;
@@ -148,7 +151,7 @@ async fn a_gateway_that_begins_again_goes_on_with_the_history() {
     let third = table.noted().await;
     table.tells_of(&[first.clone(), second.clone(), third.clone()]).await;
     // What a gateway that was killed had written to Cassandra and not to the history.
-    let Table { local, client, own } = table;
+    let RecoverableTable { local, client, own } = table;
     let upstream = local.listeners().shared().schema().names().quoted_keyspace("ks");
     drop(client);
     local.close().await.unwrap();
@@ -156,7 +159,7 @@ async fn a_gateway_that_begins_again_goes_on_with_the_history() {
     own.run(&format!("DELETE FROM {upstream}.t WHERE p = 2"), &[]).await.unwrap();
     let local: Local = start().await;
     let client = Client::connect(&local).await;
-    let mut table = Table { local, client, own };
+    let mut table = RecoverableTable { local, client, own };
     let fourth = table.noted().await;
     assert_eq!(fourth.1.ints("p").len(), 2);
     table.tells_of(&[first, second, third]).await;
@@ -169,7 +172,7 @@ async fn a_gateway_that_begins_again_goes_on_with_the_history() {
 async fn a_history_that_has_too_many_bytes_forgets_what_is_oldest() {
     const MOST: u64 = 1 << 20;
     let local = another().await.ddl_delay(Duration::ZERO).history_bytes(MOST).start().await.unwrap();
-    let mut table = Table::of(local, COLUMNS, "").await;
+    let mut table = RecoverableTable::of(local, COLUMNS, "").await;
     let begun = table.history().earliest(&table.table_id(), now()).unwrap();
     let first = table.noted().await;
     let large = "x".repeat(50_000);
@@ -195,7 +198,7 @@ async fn a_history_that_has_too_many_bytes_forgets_what_is_oldest() {
 #[tokio::test]
 async fn how_many_bytes_a_history_has_is_known_to_the_next_gateway() {
     let local = another().await.ddl_delay(Duration::ZERO).history_bytes(1 << 20).start().await.unwrap();
-    let mut table = Table::of(local, COLUMNS, "").await;
+    let mut table = RecoverableTable::of(local, COLUMNS, "").await;
     let begun = table.history().earliest(&table.table_id(), now()).unwrap();
     let large = "x".repeat(50_000);
     // Less than a bucket each time, and twice in all of what there may be.

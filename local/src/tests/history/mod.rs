@@ -11,7 +11,7 @@ mod together;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::client::{Answer, Client, Rows, With};
+use super::client::{Client, ClientAnswer, ResultSet, With};
 use super::{RECOVERY, another};
 use crate::history::History;
 use crate::local::Local;
@@ -19,13 +19,13 @@ use crate::names::{SchemaObject, TableId};
 use crate::upstream::InternalConnection;
 
 /// A table with recovery, and another like it into which it is brought back.
-struct Table {
+struct RecoverableTable {
     local: Local,
     client: Client,
     own: InternalConnection,
 }
 
-impl Table {
+impl RecoverableTable {
     /// `ks.t` with these columns and key, and these options.
     async fn new(columns: &str, options: &str) -> Self {
         let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
@@ -52,11 +52,11 @@ impl Table {
 
     async fn run(&mut self, text: &str) {
         let answer = self.client.query(text).await;
-        assert!(matches!(answer, Answer::Void | Answer::Rows(_)), "{text}: {answer:?}");
+        assert!(matches!(answer, ClientAnswer::Void | ClientAnswer::Rows(_)), "{text}: {answer:?}");
     }
 
     /// The rows at this moment.
-    async fn noted(&mut self) -> (u64, Rows) {
+    async fn noted(&mut self) -> (u64, ResultSet) {
         let rows = self.rows("t").await;
         let moment = now();
         while now() <= moment {
@@ -66,13 +66,13 @@ impl Table {
     }
 
     /// The rows, once it is later than this.
-    async fn noted_when(&mut self, later: u64) -> (u64, Rows) {
+    async fn noted_when(&mut self, later: u64) -> (u64, ResultSet) {
         tokio::time::sleep(Duration::from_millis(later.saturating_sub(now()))).await;
         self.noted().await
     }
 
-    async fn rows(&mut self, table: &str) -> Rows {
-        let mut all = Rows::default();
+    async fn rows(&mut self, table: &str) -> ResultSet {
+        let mut all = ResultSet::default();
         for page in self.client.pages(Ok(&format!("SELECT * FROM ks.{table}")), With::default()).await {
             all.columns = page.columns;
             all.values.extend(page.values);
@@ -80,7 +80,7 @@ impl Table {
         all
     }
 
-    async fn brought_back(&mut self, moment: u64) -> Rows {
+    async fn brought_back(&mut self, moment: u64) -> ResultSet {
         let shared = self.local.listeners().shared();
         let back = format!("{}.back", shared.schema().names().quoted_keyspace("ks"));
         self.own.run(&format!("TRUNCATE {back}"), &[]).await.unwrap();
@@ -89,7 +89,7 @@ impl Table {
     }
 
     /// The same for what is done otherwise than by a text.
-    async fn tells_of(&mut self, noted: &[(u64, Rows)]) {
+    async fn tells_of(&mut self, noted: &[(u64, ResultSet)]) {
         for (nth, (moment, rows)) in noted.iter().enumerate() {
             assert_eq!(self.brought_back(*moment).await, *rows, "after step {nth}");
         }

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::super::another;
-use super::super::client::{Answer, Rows, With, opcode, query_body};
-use super::{RECOVERY, Table, now};
+use super::super::client::{ClientAnswer, ResultSet, With, opcode, query_body};
+use super::{RECOVERY, RecoverableTable, now};
 
 /// What is done at once, on many streams, and whether it is noted afterwards how the table is.
 #[derive(Clone, Debug)]
@@ -113,7 +113,7 @@ fn whatever_is_written_a_table_is_brought_back_as_it_was() {
     let config = Config { cases, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
     let table = runtime.block_on(async {
         let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-        tokio::sync::Mutex::new(Table::of(local, COLUMNS, " AND default_time_to_live = 5000").await)
+        tokio::sync::Mutex::new(RecoverableTable::of(local, COLUMNS, " AND default_time_to_live = 5000").await)
     });
     let noted = AtomicUsize::new(0);
     let result = TestRunner::new(config).run(&rounds(), |rounds| {
@@ -128,22 +128,26 @@ fn whatever_is_written_a_table_is_brought_back_as_it_was() {
 }
 
 /// Another table of the same name.
-async fn begin_again(table: &mut Table) {
-    assert!(matches!(table.client.query("DROP TABLE ks.t").await, Answer::Changed(_)));
+async fn begin_again(table: &mut RecoverableTable) {
+    assert!(matches!(table.client.query("DROP TABLE ks.t").await, ClientAnswer::Changed(_)));
     let rest = format!("({COLUMNS}) WITH {RECOVERY} AND default_time_to_live = 5000");
     table.client.table("ks", "t", &rest).await;
 }
 
-async fn check(table: &mut Table, rounds: &[Round], noted_in_all: &AtomicUsize) -> Result<(), TestCaseError> {
+async fn check(
+    table: &mut RecoverableTable,
+    rounds: &[Round],
+    noted_in_all: &AtomicUsize,
+) -> Result<(), TestCaseError> {
     let (mut noted, mut last_short) = (Vec::new(), 0);
     for Round { statements, is_noted } in rounds {
         for (stream, statement) in (0..).zip(statements) {
             table.client.send(stream, opcode::QUERY, &query_body(statement, With::default())).await;
         }
         for _ in statements {
-            let answer = Answer::read(&table.client.receive().await.unwrap());
+            let answer = ClientAnswer::read(&table.client.receive().await.unwrap());
             // A logged batch may have two statements on one row.
-            let fine = matches!(answer, Answer::Void | Answer::Rows(_) | Answer::Refused(0x2200, ..));
+            let fine = matches!(answer, ClientAnswer::Void | ClientAnswer::Rows(_) | ClientAnswer::Refused(0x2200, ..));
             prop_assert!(fine, "{statements:?}: {answer:?}");
         }
         if statements.iter().any(|statement| statement.contains(SHORT)) {
@@ -163,13 +167,13 @@ async fn check(table: &mut Table, rounds: &[Round], noted_in_all: &AtomicUsize) 
 }
 
 /// As a client has it restored.
-async fn restored(table: &mut Table, moment: u64) -> Rows {
+async fn restored(table: &mut RecoverableTable, moment: u64) -> ResultSet {
     let moment = RestorePoint::from(UNIX_EPOCH + Duration::from_millis(moment));
     let restore = format!("RESTORE TABLE ks.restored FROM TABLE ks.t WITH restore_timestamp = '{moment}'");
     let answer = table.client.query(&restore).await;
-    assert!(matches!(answer, Answer::Changed(_)), "{answer:?}");
+    assert!(matches!(answer, ClientAnswer::Changed(_)), "{answer:?}");
     table.client.active("ks", "restored").await;
     let rows = table.rows("restored").await;
-    assert!(matches!(table.client.query("DROP TABLE ks.restored").await, Answer::Changed(_)));
+    assert!(matches!(table.client.query("DROP TABLE ks.restored").await, ClientAnswer::Changed(_)));
     rows
 }

@@ -1,11 +1,11 @@
-use super::super::client::{Answer, With, batch_body, opcode};
-use super::Table;
+use super::super::client::{ClientAnswer, With, batch_body, opcode};
+use super::RecoverableTable;
 use crate::names::SchemaObject;
 
 #[tokio::test]
 async fn a_table_is_told_of_after_each_kind_of_statement() {
     let columns = "p int, c int, s text STATIC, r text, q int, PRIMARY KEY (p, c)";
-    let mut table = Table::new(columns, "").await;
+    let mut table = RecoverableTable::new(columns, "").await;
     table
         .tells_of_each(&[
             "INSERT INTO ks.t (p, c, r) VALUES (1, 1, 'one')",
@@ -39,7 +39,7 @@ async fn a_table_is_told_of_after_each_kind_of_statement() {
 async fn a_table_is_told_of_whatever_its_columns_are() {
     let columns = "p int PRIMARY KEY, l list<int>, s set<text>, m map<text, int>, f frozen<list<int>>, u frozen<y>, \
                    t tuple<int, text>, b blob, i inet, d date, v varint, x decimal, w y";
-    let mut table = Table::new(columns, "").await;
+    let mut table = RecoverableTable::new(columns, "").await;
     table
         .tells_of_each(&[
             "INSERT INTO ks.t (p, l, s, m, f, u) VALUES (1, [1, 2], {'a'}, {'k': 1}, [3], {a: 1, b: 'x'})",
@@ -63,7 +63,7 @@ async fn a_table_is_told_of_whatever_its_columns_are() {
 async fn keys_of_every_kind_are_found_again() {
     let columns = "p text, \"Q q\" blob, c timestamp, d date, e decimal, f boolean, g inet, r int, \
                    PRIMARY KEY ((p, \"Q q\"), c, d, e, f, g)";
-    let mut table = Table::new(columns, "").await;
+    let mut table = RecoverableTable::new(columns, "").await;
     table
         .tells_of_each(&[
             "INSERT INTO ks.t (r, g, f, e, d, c, \"Q q\", p) VALUES \
@@ -81,53 +81,53 @@ async fn keys_of_every_kind_are_found_again() {
 
 #[tokio::test]
 async fn bound_values_are_found_again_by_their_places_and_by_their_names() {
-    let mut table = Table::new("p int, c text, s int STATIC, r text, PRIMARY KEY (p, c)", "").await;
+    let mut table = RecoverableTable::new("p int, c text, s int STATIC, r text, PRIMARY KEY (p, c)", "").await;
     let [one, two] = [1_i32.to_be_bytes(), 2_i32.to_be_bytes()];
     let mut noted = Vec::new();
     let insert = table.client.prepared("INSERT INTO ks.t (r, c, s, p) VALUES (?, ?, ?, ?)").await;
     let values: [&[u8]; 4] = [b"r", b"c", &one, &one];
     let done = table.client.execute(&insert, With { values: &values, ..With::default() }).await;
-    assert_eq!(done, Answer::Void);
+    assert_eq!(done, ClientAnswer::Void);
     noted.push(table.noted().await);
     let values: [&[u8]; 4] = [&two, b"c", b"named", &two];
     let with = With { values: &values, names: &["p", "c", "r", "s"], ..With::default() };
-    assert_eq!(table.client.execute(&insert, with).await, Answer::Void);
+    assert_eq!(table.client.execute(&insert, with).await, ClientAnswer::Void);
     noted.push(table.noted().await);
     let values: [&[u8]; 3] = [b"d", &one, b"by name"];
     let with = With { values: &values, names: &["clustering", "p", "what"], ..With::default() };
     let update = "UPDATE ks.t SET r = :what WHERE p = ? AND c = :clustering";
-    assert_eq!(table.client.query_with(update, with).await, Answer::Void);
+    assert_eq!(table.client.query_with(update, with).await, ClientAnswer::Void);
     noted.push(table.noted().await);
     let json = table.client.prepared("INSERT INTO ks.t JSON ?").await;
     let values: [&[u8]; 1] = [b"{\"p\": 3, \"c\": \"json\", \"s\": 9}"];
-    assert_eq!(table.client.execute(&json, With { values: &values, ..With::default() }).await, Answer::Void);
+    assert_eq!(table.client.execute(&json, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
     noted.push(table.noted().await);
     let range = table.client.prepared("DELETE FROM ks.t WHERE p = ? AND c >= ? AND c < 'x'").await;
     let values: [&[u8]; 2] = [&one, b"d"];
-    assert_eq!(table.client.execute(&range, With { values: &values, ..With::default() }).await, Answer::Void);
+    assert_eq!(table.client.execute(&range, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
     noted.push(table.noted().await);
     let batch = "BEGIN UNLOGGED BATCH INSERT INTO ks.t (p, c, r) VALUES (?, ?, ?); UPDATE ks.t SET s = ? WHERE p = ?; \
                  DELETE FROM ks.t WHERE p = ? AND c = ?; APPLY BATCH";
     let values: [&[u8]; 7] = [&one, b"batch", b"b", &two, &one, &two, b"c"];
-    assert_eq!(table.client.query_with(batch, With { values: &values, ..With::default() }).await, Answer::Void);
+    assert_eq!(table.client.query_with(batch, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
     noted.push(table.noted().await);
     table.tells_of(&noted).await;
 }
 
 #[tokio::test]
 async fn a_row_whose_key_a_function_gives_is_found_again() {
-    let mut table = Table::new("p uuid, c timeuuid, d date, r timestamp, PRIMARY KEY (p, c, d)", "").await;
+    let mut table = RecoverableTable::new("p uuid, c timeuuid, d date, r timestamp, PRIMARY KEY (p, c, d)", "").await;
     let text = "INSERT INTO t (p, c, d, r) VALUES (uuid(), now(), currentDate(), toTimestamp(now()))";
     let mut noted = Vec::new();
-    assert!(matches!(table.client.query("USE ks").await, Answer::Keyspace(_)));
+    assert!(matches!(table.client.query("USE ks").await, ClientAnswer::Keyspace(_)));
     table.run(text).await;
     noted.push(table.noted().await);
     let id = table.client.prepared(text).await;
-    assert_eq!(table.client.execute(&id, With::default()).await, Answer::Void);
+    assert_eq!(table.client.execute(&id, With::default()).await, ClientAnswer::Void);
     noted.push(table.noted().await);
     let body =
         batch_body(1, &[Ok(text), Err(&id), Ok("INSERT INTO t (p, c, d) VALUES (uuid(), now(), '1970-01-01')")], 6);
-    assert_eq!(Answer::read(&table.client.call(opcode::BATCH, &body).await), Answer::Void);
+    assert_eq!(ClientAnswer::read(&table.client.call(opcode::BATCH, &body).await), ClientAnswer::Void);
     noted.push(table.noted().await);
     assert_eq!(noted.iter().map(|(_, rows)| rows.values.len()).collect::<Vec<_>>(), [1, 2, 5]);
     table.tells_of(&noted).await;
@@ -136,7 +136,7 @@ async fn a_row_whose_key_a_function_gives_is_found_again() {
 #[tokio::test]
 async fn functions_of_what_a_function_gives_and_columns_of_its_kin_take_it() {
     let columns = "p uuid, c bigint, d date, e time, t timestamp, u timeuuid, n bigint, PRIMARY KEY (p, c, d, e, t, u)";
-    let mut table = Table::new(columns, "").await;
+    let mut table = RecoverableTable::new(columns, "").await;
     let insert = |p, n| {
         format!(
             "INSERT INTO ks.t (p, c, d, e, t, u, n) VALUES ({p}, toUnixTimestamp(currentTimestamp()), \
@@ -156,7 +156,7 @@ async fn functions_of_what_a_function_gives_and_columns_of_its_kin_take_it() {
 
 #[tokio::test]
 async fn a_row_whose_key_is_the_time_at_which_it_is_written_is_read_with_its_table() {
-    let mut table = Table::new("p text, at timestamp, r text, PRIMARY KEY (p, at)", "").await;
+    let mut table = RecoverableTable::new("p text, at timestamp, r text, PRIMARY KEY (p, at)", "").await;
     for written in [
         "INSERT INTO ks.t (p, at, r) VALUES ('now', 'Now', 'a')",
         "INSERT INTO ks.t JSON '{\"p\": \"b\", \"at\": \"now\", \"r\": \"b\"}'",
@@ -179,18 +179,18 @@ async fn a_row_whose_key_is_the_time_at_which_it_is_written_is_read_with_its_tab
 
 #[tokio::test]
 async fn a_write_that_is_refused_is_not_in_the_history() {
-    let mut table = Table::new("p int PRIMARY KEY, r text", "").await;
+    let mut table = RecoverableTable::new("p int PRIMARY KEY, r text", "").await;
     table.run("INSERT INTO ks.t (p, r) VALUES (1, 'there')").await;
     let before = table.noted().await;
     for refused in ["INSERT INTO ks.t (p, r) VALUES (1, 7)", "UPDATE ks.t SET r = 'x' WHERE r = 'y'"] {
-        assert!(matches!(table.client.query(refused).await, Answer::Refused(..)), "{refused}");
+        assert!(matches!(table.client.query(refused).await, ClientAnswer::Refused(..)), "{refused}");
     }
     assert_eq!(table.brought_back(super::now()).await, before.1);
 }
 
 #[tokio::test]
 async fn a_table_without_recovery_has_no_history() {
-    let mut table = Table::new("p int PRIMARY KEY", "").await;
+    let mut table = RecoverableTable::new("p int PRIMARY KEY", "").await;
     table.client.table("ks", "other", "(p int PRIMARY KEY)").await;
     table.run("INSERT INTO ks.other (p) VALUES (1)").await;
     let is_recorded = |name| table.history().is_recorded(&SchemaObject::table("ks", name));

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use super::super::client::{Client, With, opcode, query_body};
-use super::Table;
+use super::RecoverableTable;
 
 #[tokio::test]
 async fn of_many_who_write_the_same_rows_at_once_the_last_word_is_kept() {
-    let mut table = Table::new("p int, c int, r text, s text STATIC, PRIMARY KEY (p, c)", "").await;
+    let mut table = RecoverableTable::new("p int, c int, r text, s text STATIC, PRIMARY KEY (p, c)", "").await;
     let mut writers = Vec::new();
     for writer in 0..4 {
         let mut client = Client::connect(&table.local).await;
@@ -38,7 +38,7 @@ async fn of_many_who_write_the_same_rows_at_once_the_last_word_is_kept() {
 
 #[tokio::test]
 async fn a_write_whose_client_goes_away_is_kept() {
-    let mut table = Table::new("p int PRIMARY KEY, r text", "").await;
+    let mut table = RecoverableTable::new("p int PRIMARY KEY, r text", "").await;
     for p in 0..50 {
         let mut client = Client::connect(&table.local).await;
         let text = format!("INSERT INTO ks.t (p, r) VALUES ({p}, 'x')");

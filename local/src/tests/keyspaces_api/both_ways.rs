@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Api, create_table, table, with};
-use crate::tests::client::{Answer, Client};
+use crate::tests::client::{Client, ClientAnswer};
 use crate::tests::{Time, another};
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a_change_takes_its_time_and_is_a_conflict_until_then() {
     assert_eq!(client.rows(status).await.texts("status"), ["CREATING"]);
     time.pass(60);
     assert_eq!(api.call("GetTable", table("ks", "t")).await["status"], "ACTIVE");
-    assert_eq!(client.query("INSERT INTO ks.t (id, at, note) VALUES (1, 2, 'x')").await, Answer::Void);
+    assert_eq!(client.query("INSERT INTO ks.t (id, at, note) VALUES (1, 2, 'x')").await, ClientAnswer::Void);
 
     api.call("UpdateTable", recovery.clone()).await;
     assert_eq!(api.call("GetTable", table("ks", "t")).await["status"], "UPDATING");
@@ -180,7 +180,7 @@ async fn provisioned_capacity_without_units_has_the_services_sentence_both_ways(
              {{'capacity_mode': {{'throughput_mode': 'PROVISIONED'{units}}}}}"
         );
         match client.query(&create).await {
-            Answer::Refused(code, text, ..) => assert_eq!((code, text.as_str()), (0x2200, sentence)),
+            ClientAnswer::Refused(code, text, ..) => assert_eq!((code, text.as_str()), (0x2200, sentence)),
             other => panic!("{create}: {other:?}"),
         }
     }
@@ -209,7 +209,7 @@ async fn auto_scaling_of_one_side_leaves_the_other_as_it_was() {
     let alter = "ALTER TABLE ks.t WITH AUTOSCALING_SETTINGS = {'provisioned_write_capacity_autoscaling_update': \
                  {'autoscaling_disabled': false, 'minimum_units': 1, 'maximum_units': 21, 'scaling_policy': \
                  {'target_tracking_scaling_policy_configuration': {'target_value': 70}}}}";
-    assert!(matches!(client.query(alter).await, Answer::Changed(_)));
+    assert!(matches!(client.query(alter).await, ClientAnswer::Changed(_)));
     let settings = api.call("GetTableAutoScalingSettings", table("ks", "t")).await;
     let expected = json!({"readCapacityAutoScaling": scaling(11), "writeCapacityAutoScaling": scaling(21)});
     assert_eq!(settings["autoScalingSpecification"], expected);

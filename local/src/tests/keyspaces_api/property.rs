@@ -11,7 +11,7 @@ use testkit::tables::definition;
 
 use super::{Api, table};
 use crate::tests::another;
-use crate::tests::client::{Answer, Client};
+use crate::tests::client::{Client, ClientAnswer};
 
 /// The CreateTable of a definition.
 fn request(table: &TableDefinition) -> Value {
@@ -148,7 +148,7 @@ async fn a_table_made_by_the_api_is_the_one_that_cql_makes() {
         definition.table = keyspaces_cql::QualifiedName::new("ks", format!("cql{number}"));
         let text = definition.to_string();
         let answer = client.query(&text).await;
-        assert!(matches!(answer, Answer::Changed(_)), "{text}: {answer:?}");
+        assert!(matches!(answer, ClientAnswer::Changed(_)), "{text}: {answer:?}");
         api.active("ks", &format!("cql{number}")).await;
         let (by_api, by_cql) = (
             shown(&api, &mut client, &format!("api{number}")).await,

@@ -4,27 +4,27 @@ use std::net::SocketAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::super::client::{Answer, LOCAL_QUORUM, Received, Rows, With, opcode, query_body};
-use super::text::{Text, Way};
+use super::super::client::{ClientAnswer, LOCAL_QUORUM, ReceivedFrame, ResultSet, With, opcode, query_body};
+use super::text::{CqlText, Way};
 use crate::protocol::{Frame, Opcode};
 use crate::upstream::Upstream;
 
-pub(super) struct Cassandra(Upstream);
+pub(super) struct CassandraSide(Upstream);
 
-impl Cassandra {
+impl CassandraSide {
     pub(super) async fn connect(address: SocketAddr) -> Self {
         Self(Upstream::connect(address).await.unwrap())
     }
 
     /// The whole answer: without a page size Cassandra gives all rows at once.
-    pub(super) async fn query(&self, text: &str) -> Answer {
+    pub(super) async fn query(&self, text: &str) -> ClientAnswer {
         self.query_with(text, &[]).await
     }
 
     /// The same columns as through the gateway. A column that is named and not set is not the same as one that is left
     /// out: where INSERT … IF NOT EXISTS is not applied, Cassandra answers the static columns only if the statement names
     /// one, and null for all of them otherwise.
-    pub(super) async fn write(&self, text: &Text, table: &str) -> Answer {
+    pub(super) async fn write(&self, text: &CqlText, table: &str) -> ClientAnswer {
         let (text, values) = text.written(table, Way::Literals);
         let mut body = long_string(&text);
         body.put_u16(LOCAL_QUORUM);
@@ -33,20 +33,20 @@ impl Cassandra {
         self.call(body).await
     }
 
-    async fn query_with(&self, text: &str, values: &[Option<Bytes>]) -> Answer {
+    async fn query_with(&self, text: &str, values: &[Option<Bytes>]) -> ClientAnswer {
         let values: Vec<&[u8]> = values.iter().map(|value| value.as_deref().unwrap_or_default()).collect();
         self.call(query_body(text, With { values: &values, ..With::default() })).await
     }
 
-    async fn call(&self, body: BytesMut) -> Answer {
+    async fn call(&self, body: BytesMut) -> ClientAnswer {
         let frame = self.0.call(Frame::new(0, Opcode::Query, body.freeze())).await.unwrap();
         let opcode = if frame.opcode == Opcode::Error { opcode::ERROR } else { opcode::RESULT };
-        Answer::read(&Received { version: 0x84, flags: 0, stream: 0, opcode, body: frame.body })
+        ClientAnswer::read(&ReceivedFrame { version: 0x84, flags: 0, stream: 0, opcode, body: frame.body })
     }
 
-    pub(super) async fn rows(&self, text: &str) -> Rows {
+    pub(super) async fn rows(&self, text: &str) -> ResultSet {
         match self.query(text).await {
-            Answer::Rows(rows) => rows,
+            ClientAnswer::Rows(rows) => rows,
             other => panic!("{text}: {other:?}"),
         }
     }
@@ -57,7 +57,7 @@ impl Cassandra {
         let key: Vec<_> = partition_key.iter().map(|name| format!("{name} = ?")).collect();
         let delete = format!("DELETE FROM {table} WHERE {}", key.join(" AND "));
         for key in &rows.values {
-            assert_eq!(self.query_with(&delete, key).await, Answer::Void);
+            assert_eq!(self.query_with(&delete, key).await, ClientAnswer::Void);
         }
     }
 }

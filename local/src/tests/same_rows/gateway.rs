@@ -2,23 +2,23 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::super::client::{Answer, Client, LOCAL_QUORUM, Rows, frame, opcode};
+use super::super::client::{Client, ClientAnswer, LOCAL_QUORUM, ResultSet, frame, opcode};
 use super::cassandra::long_string;
 use super::now;
-use super::read::Read;
+use super::read::TableRead;
 use super::text::Sent;
-use super::write::Write;
+use super::write::TableWrite;
 use crate::protocol::Writer;
 
-pub(super) struct Gateway {
+pub(super) struct GatewaySide {
     pub(super) client: Client,
     /// How many reads gave rows, and how many of them on several pages.
     pub(super) with_rows: u32,
     pub(super) with_pages: u32,
 }
 
-impl Gateway {
-    pub(super) async fn write(&mut self, write: &Write) -> Answer {
+impl GatewaySide {
+    pub(super) async fn write(&mut self, write: &TableWrite) -> ClientAnswer {
         let sent = &write.sent;
         if !write.as_batch {
             let (text, values) = write.text().written("ks.t", sent.way);
@@ -31,7 +31,7 @@ impl Gateway {
             let (text, values) = text.written("ks.t", sent.way);
             if sent.prepared {
                 let id = match self.client.prepare(&text).await {
-                    Answer::Prepared(id) => id,
+                    ClientAnswer::Prepared(id) => id,
                     other => return other,
                 };
                 body.put_u8(1);
@@ -48,12 +48,12 @@ impl Gateway {
     }
 
     /// All pages, as rows of one.
-    pub(super) async fn read(&mut self, read: &Read) -> Answer {
+    pub(super) async fn read(&mut self, read: &TableRead) -> ClientAnswer {
         let (text, values) = read.text.written("ks.t", read.sent.way);
-        let (mut all, mut state, mut pages): (Option<Rows>, Option<Bytes>, u32) = (None, None, 0);
+        let (mut all, mut state, mut pages): (Option<ResultSet>, Option<Bytes>, u32) = (None, None, 0);
         for page_size in read.page_sizes.iter().cycle() {
             let answer = self.request(&read.sent, &text, &values, *page_size, state.as_deref()).await;
-            let Answer::Rows(page) = answer else { return answer };
+            let ClientAnswer::Rows(page) = answer else { return answer };
             if let Some(most) = page_size.filter(|most| *most > 0) {
                 assert!(page.values.len() <= most as usize, "{} rows on a page of {most}", page.values.len());
             }
@@ -61,7 +61,7 @@ impl Gateway {
             pages += u32::from(!page.values.is_empty());
             match &mut all {
                 Some(all) => all.values.extend(page.values),
-                None => all = Some(Rows { paging_state: None, ..page }),
+                None => all = Some(ResultSet { paging_state: None, ..page }),
             }
             if state.is_none() {
                 break;
@@ -69,7 +69,7 @@ impl Gateway {
         }
         self.with_rows += u32::from(pages > 0);
         self.with_pages += u32::from(pages > 1);
-        Answer::Rows(all.unwrap_or_default())
+        ClientAnswer::Rows(all.unwrap_or_default())
     }
 
     async fn request(
@@ -79,7 +79,7 @@ impl Gateway {
         values: &[u8],
         page: Option<i32>,
         state: Option<&[u8]>,
-    ) -> Answer {
+    ) -> ClientAnswer {
         let parameters = sent.parameters(values, page, state, now());
         if !sent.prepared {
             let mut body = long_string(text);
@@ -87,7 +87,7 @@ impl Gateway {
             return self.call(sent, opcode::QUERY, &body).await;
         }
         let id = match self.client.prepare(text).await {
-            Answer::Prepared(id) => id,
+            ClientAnswer::Prepared(id) => id,
             other => return other,
         };
         let mut body = BytesMut::new();
@@ -96,12 +96,12 @@ impl Gateway {
         self.call(sent, opcode::EXECUTE, &body).await
     }
 
-    async fn call(&mut self, sent: &Sent, opcode: u8, body: &[u8]) -> Answer {
+    async fn call(&mut self, sent: &Sent, opcode: u8, body: &[u8]) -> ClientAnswer {
         let (flags, mut whole) = sent.extras();
         whole.put_slice(body);
         self.client.send_bytes(&frame(4, flags, 0, opcode, &whole)).await;
         let received = self.client.receive().await.expect("an answer");
         assert_eq!((received.version, received.flags, received.stream), (0x84, 0, 0));
-        Answer::read(&received)
+        ClientAnswer::read(&received)
     }
 }

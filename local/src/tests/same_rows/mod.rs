@@ -2,7 +2,7 @@
 //!
 //! Every write goes through the gateway to one table and straight to a twin; every read goes through the gateway, page by
 //! page, and straight to Cassandra, which gives all of it at once. The two exceptions, [`is_order_refused`] and
-//! [`Read::is_incomplete`], are in `DIFFERENCES.md`.
+//! [`TableRead::is_incomplete`], are in `DIFFERENCES.md`.
 
 mod cassandra;
 mod gateway;
@@ -20,16 +20,16 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
-use super::client::{Answer, Client, Rows};
+use super::client::{Client, ClientAnswer, ResultSet};
 use super::{INVALID, another};
 use crate::local::Local;
 use crate::names::SchemaObject;
-use cassandra::Cassandra;
-use gateway::Gateway;
-use read::{Read, read};
+use cassandra::CassandraSide;
+use gateway::GatewaySide;
+use read::{TableRead, read};
 use shape::{Shape, shape};
 use text::Sent;
-use write::{Write, write};
+use write::{TableWrite, write};
 
 /// A table serves so many cases, since each costs Cassandra memory.
 const CASES_OF_A_TABLE: u32 = 20;
@@ -39,15 +39,15 @@ const USER_TYPE: &str = "CREATE TYPE ks.y (a int, b text)";
 /// What is written to an empty table, and then read.
 #[derive(Clone, Debug)]
 struct Case {
-    writes: Vec<Write>,
-    reads: Vec<Read>,
+    writes: Vec<TableWrite>,
+    reads: Vec<TableRead>,
 }
 
 /// A gateway, and what is behind it.
 struct Sides {
     local: Local,
-    gateway: Gateway,
-    cassandra: Cassandra,
+    gateway: GatewaySide,
+    cassandra: CassandraSide,
     /// The table that is written through the gateway, and its twin, as Cassandra calls them.
     table: String,
     twin: String,
@@ -76,7 +76,7 @@ fn whatever_is_written_and_read_the_rows_are_those_of_cassandra() {
         result.unwrap();
         runtime.block_on(async { sides.lock().await.end().await });
     }
-    let Gateway { with_rows, with_pages, .. } = sides.into_inner().gateway;
+    let GatewaySide { with_rows, with_pages, .. } = sides.into_inner().gateway;
     assert!(cases < 20 || with_pages > cases / 8, "{with_rows} reads with rows, {with_pages} on several pages");
 }
 
@@ -109,12 +109,12 @@ impl Sides {
         let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
         let mut client = Client::connect(&local).await;
         client.keyspace("ks").await;
-        assert!(matches!(client.query(USER_TYPE).await, Answer::Changed(_)));
-        let cassandra = Cassandra::connect(local.cassandra_address()).await;
+        assert!(matches!(client.query(USER_TYPE).await, ClientAnswer::Changed(_)));
+        let cassandra = CassandraSide::connect(local.cassandra_address()).await;
         let shared = local.listeners().shared();
         let [table, twin] =
             ["t", "twin"].map(|name| shared.schema().names().qualified(&SchemaObject::table("ks", name)));
-        let gateway = Gateway { client, with_rows: 0, with_pages: 0 };
+        let gateway = GatewaySide { client, with_rows: 0, with_pages: 0 };
         Self { local, gateway, cassandra, table, twin }
     }
 
@@ -126,7 +126,10 @@ impl Sides {
 
     async fn end(&mut self) {
         for name in ["t", "twin"] {
-            assert!(matches!(self.gateway.client.query(&format!("DROP TABLE ks.{name}")).await, Answer::Changed(_)));
+            assert!(matches!(
+                self.gateway.client.query(&format!("DROP TABLE ks.{name}")).await,
+                ClientAnswer::Changed(_)
+            ));
         }
     }
 
@@ -150,9 +153,11 @@ impl Sides {
             let (through, straight) = tokio::join!(self.gateway.read(read), self.cassandra.query(&straight));
             let straight = self.restored(straight);
             let outcome = match (&through, &straight) {
-                (through, Answer::Rows(_)) if read.orders_partitions && is_order_refused(through) => Ok(()),
-                (Answer::Rows(through), Answer::Rows(straight)) if read.is_incomplete => among(through, straight),
-                (Answer::Rows(through), Answer::Rows(straight)) => same(through, straight),
+                (through, ClientAnswer::Rows(_)) if read.orders_partitions && is_order_refused(through) => Ok(()),
+                (ClientAnswer::Rows(through), ClientAnswer::Rows(straight)) if read.is_incomplete => {
+                    among(through, straight)
+                }
+                (ClientAnswer::Rows(through), ClientAnswer::Rows(straight)) => same(through, straight),
                 (through, straight) if through == straight => Ok(()),
                 (through, straight) => Err(format!("{through:?}\n{straight:?}")),
             };
@@ -162,12 +167,12 @@ impl Sides {
     }
 
     /// With the client's names and a table's own name in place of the twin's.
-    fn restored(&self, answer: Answer) -> Answer {
+    fn restored(&self, answer: ClientAnswer) -> ClientAnswer {
         match answer {
-            Answer::Refused(code, text, rest) => {
+            ClientAnswer::Refused(code, text, rest) => {
                 let shared = self.local.listeners().shared();
                 let text = shared.schema().names().restored_text(&text).replace("ks.twin", "ks.t");
-                Answer::Refused(code, text, rest)
+                ClientAnswer::Refused(code, text, rest)
             }
             other => other,
         }
@@ -175,20 +180,20 @@ impl Sides {
 }
 
 /// What `DIFFERENCES.md` says of ORDER BY with IN on the partition key. Cassandra takes `IN (1)` for `= 1`.
-fn is_order_refused(through: &Answer) -> bool {
+fn is_order_refused(through: &ClientAnswer) -> bool {
     let text = "keyspaces-local: not emulated: ORDER BY with IN on the partition key";
-    *through == Answer::Refused(INVALID, text.into(), Bytes::new())
+    *through == ClientAnswer::Refused(INVALID, text.into(), Bytes::new())
 }
 
-fn answered_alike(through: &Answer, straight: &Answer) -> bool {
+fn answered_alike(through: &ClientAnswer, straight: &ClientAnswer) -> bool {
     match (through, straight) {
-        (Answer::Rows(through), Answer::Rows(straight)) => same(through, straight).is_ok(),
+        (ClientAnswer::Rows(through), ClientAnswer::Rows(straight)) => same(through, straight).is_ok(),
         (through, straight) => through == straight,
     }
 }
 
 /// Columns, where they are told, and rows in their order.
-fn same(through: &Rows, straight: &Rows) -> Result<(), String> {
+fn same(through: &ResultSet, straight: &ResultSet) -> Result<(), String> {
     if !through.columns.is_empty() && through.columns != straight.columns {
         return Err(format!("columns {:?} and {:?}", through.columns, straight.columns));
     }
@@ -207,7 +212,7 @@ fn same(through: &Rows, straight: &Rows) -> Result<(), String> {
 }
 
 /// Each of the rows through the gateway is among Cassandra's, once and in their order.
-fn among(through: &Rows, straight: &Rows) -> Result<(), String> {
+fn among(through: &ResultSet, straight: &ResultSet) -> Result<(), String> {
     let mut straight = straight.values.iter();
     match through.values.iter().find(|row| !straight.any(|other| other == *row)) {
         Some(row) => Err(format!("a row that Cassandra does not give, or gives earlier: {}", shown(Some(row)))),

@@ -2,14 +2,14 @@
 
 use proptest::prelude::*;
 
-use super::shape::{Column, Shape, equal, from_table, values};
-use super::text::{Sent, Text, sent};
-use super::value::{Type, Value};
+use super::shape::{Shape, ShapeColumn, equal, from_table, values};
+use super::text::{CqlText, Sent, sent};
+use super::value::{CqlValue, Type};
 
 /// A SELECT, how it is sent, and the page sizes with which its pages are asked for in turn.
 #[derive(Clone, Debug)]
-pub(super) struct Read {
-    pub(super) text: Text,
+pub(super) struct TableRead {
+    pub(super) text: CqlText,
     pub(super) sent: Sent,
     pub(super) page_sizes: Vec<Option<i32>>,
     /// Whether it orders the rows of several partitions: Cassandra can do so only where it reads all of them at once.
@@ -23,7 +23,7 @@ pub(super) struct Read {
 /// A WHERE, and which rows it is about.
 #[derive(Clone, Debug, Default)]
 struct Where {
-    relations: Vec<Text>,
+    relations: Vec<CqlText>,
     /// Whether the whole partition key is given.
     is_partition: bool,
     /// Whether it is given as lists.
@@ -39,7 +39,7 @@ impl Where {
     }
 }
 
-pub(super) fn read(shape: &Shape) -> BoxedStrategy<Read> {
+pub(super) fn read(shape: &Shape) -> BoxedStrategy<TableRead> {
     let reversed = shape.clone();
     let page_size = prop_oneof![
         2 => Just(None),
@@ -64,7 +64,7 @@ pub(super) fn read(shape: &Shape) -> BoxedStrategy<Read> {
                 && (condition.is_partition && !condition.is_list || is_wrong);
             let mut text = from_table(&format!("SELECT {selection} FROM"));
             if !condition.relations.is_empty() {
-                text = text.cql(" WHERE ").then(Text::joined(condition.relations, " AND "));
+                text = text.cql(" WHERE ").then(CqlText::joined(condition.relations, " AND "));
             }
             if has_order {
                 let reverse = order == Some(true);
@@ -74,18 +74,18 @@ pub(super) fn read(shape: &Shape) -> BoxedStrategy<Read> {
                 text = text.cql(format!(" ORDER BY {}", columns.collect::<Vec<_>>().join(", ")));
             }
             if let Some(limit) = limit.filter(|_| !is_incomplete) {
-                text = text.cql(" LIMIT ").value(Value::Int(limit));
+                text = text.cql(" LIMIT ").value(CqlValue::Int(limit));
             }
             if condition.filters && !is_wrong {
                 text = text.cql(" ALLOW FILTERING");
             }
-            Read { text, sent, page_sizes, orders_partitions: has_order && condition.is_list, is_incomplete }
+            TableRead { text, sent, page_sizes, orders_partitions: has_order && condition.is_list, is_incomplete }
         })
         .boxed()
 }
 
 fn selection(shape: &Shape) -> BoxedStrategy<String> {
-    let names = |columns: &mut dyn Iterator<Item = &Column>| columns.map(|of| of.name.clone()).collect::<Vec<_>>();
+    let names = |columns: &mut dyn Iterator<Item = &ShapeColumn>| columns.map(|of| of.name.clone()).collect::<Vec<_>>();
     let all = names(&mut shape.all());
     let most = all.len();
     let some = prop::sample::subsequence(all, 1..=most).prop_map(|names| names.join(", "));
@@ -135,9 +135,9 @@ fn condition(shape: &Shape) -> BoxedStrategy<Where> {
         let partition = partition.clone();
         move |(low, high, kind)| {
             let names = partition.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
-            let bound = |operator: &str, values: Vec<Value>| {
-                let values = values.into_iter().map(|value| Text::default().value(value));
-                Text::new(format!("token({names}) {operator} token(")).then(Text::joined(values, ", ")).cql(")")
+            let bound = |operator: &str, values: Vec<CqlValue>| {
+                let values = values.into_iter().map(|value| CqlText::default().value(value));
+                CqlText::new(format!("token({names}) {operator} token(")).then(CqlText::joined(values, ", ")).cql(")")
             };
             let relations = match kind {
                 0 => vec![bound(">", low)],
@@ -148,7 +148,7 @@ fn condition(shape: &Shape) -> BoxedStrategy<Where> {
             Where { relations, ..Where::default() }
         }
     });
-    let filtered = |(reached, filters): (Where, Vec<Text>)| {
+    let filtered = |(reached, filters): (Where, Vec<CqlText>)| {
         let relations = reached.relations.into_iter().chain(filters).collect();
         Where { relations, filters: true, ..reached }
     };
@@ -173,13 +173,13 @@ fn condition(shape: &Shape) -> BoxedStrategy<Where> {
 }
 
 /// `IN (1, 2)`, or `IN ?` with all of them.
-fn list(name: &str, values: Vec<Value>, as_a_whole: bool) -> Text {
-    let text = Text::new(format!("{name} IN "));
+fn list(name: &str, values: Vec<CqlValue>, as_a_whole: bool) -> CqlText {
+    let text = CqlText::new(format!("{name} IN "));
     if as_a_whole {
-        return text.value(Value::In(values));
+        return text.value(CqlValue::In(values));
     }
-    let values = values.into_iter().map(|value| Text::default().value(value));
-    text.cql("(").then(Text::joined(values, ", ")).cql(")")
+    let values = values.into_iter().map(|value| CqlText::default().value(value));
+    text.cql("(").then(CqlText::joined(values, ", ")).cql(")")
 }
 
 /// How the last clustering column is restricted that is restricted at all.
@@ -196,7 +196,7 @@ const LISTS: &[Kind] = &[Kind::Equal, Kind::List];
 const RANGES: &[Kind] = &[Kind::Equal, Kind::Range, Kind::Between];
 
 /// Relations on clustering columns, from the first of them on.
-fn in_partition(clustering: &[Column], kinds: &'static [Kind]) -> BoxedStrategy<Vec<Text>> {
+fn in_partition(clustering: &[ShapeColumn], kinds: &'static [Kind]) -> BoxedStrategy<Vec<CqlText>> {
     if clustering.is_empty() {
         return Just(Vec::new()).boxed();
     }
@@ -208,7 +208,7 @@ fn in_partition(clustering: &[Column], kinds: &'static [Kind]) -> BoxedStrategy<
             let Some(last) = width.checked_sub(1) else { return Vec::new() };
             let (before, column) = (equal(&columns[..last], &rows[0]), &columns[last]);
             let of_column = || rows.iter().map(|row| row[last].clone()).collect::<Vec<_>>();
-            let with = |relations: Vec<Text>| before.clone().into_iter().chain(relations).collect();
+            let with = |relations: Vec<CqlText>| before.clone().into_iter().chain(relations).collect();
             match kind {
                 Kind::Equal => with(vec![column.equal(rows[0][last].clone())]),
                 Kind::List => with(vec![list(&column.name, of_column(), whole)]),
@@ -223,7 +223,7 @@ fn in_partition(clustering: &[Column], kinds: &'static [Kind]) -> BoxedStrategy<
 }
 
 /// Relations that ALLOW FILTERING is needed for.
-fn filters(shape: &Shape, ranges: bool) -> BoxedStrategy<Vec<Text>> {
+fn filters(shape: &Shape, ranges: bool) -> BoxedStrategy<Vec<CqlText>> {
     let columns = shape.cells();
     if columns.is_empty() {
         return Just(Vec::new()).boxed();
@@ -233,13 +233,13 @@ fn filters(shape: &Shape, ranges: bool) -> BoxedStrategy<Vec<Text>> {
         match of {
             Type::List(element) | Type::Set(element) => element
                 .value(true)
-                .prop_map(move |value| Text::new(format!("{} CONTAINS ", column.name)).value(value))
+                .prop_map(move |value| CqlText::new(format!("{} CONTAINS ", column.name)).value(value))
                 .boxed(),
             Type::Map(key, _) => key
                 .value(true)
-                .prop_map(move |value| Text::new(format!("{} CONTAINS KEY ", column.name)).value(value))
+                .prop_map(move |value| CqlText::new(format!("{} CONTAINS KEY ", column.name)).value(value))
                 .boxed(),
-            Type::UserDefined => Just(Text::default()).boxed(),
+            Type::UserDefined => Just(CqlText::default()).boxed(),
             _ => {
                 let operators =
                     if ranges && of.is_simple() && of != Type::Boolean { vec!["=", ">", "<="] } else { vec!["="] };

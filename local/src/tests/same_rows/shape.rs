@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::text::{TABLE, Text};
-use super::value::{Type, Value};
+use super::text::{CqlText, TABLE};
+use super::value::{CqlValue, Type};
 
 #[derive(Clone, Debug)]
-pub(super) struct Column {
+pub(super) struct ShapeColumn {
     /// As CQL writes it.
     pub(super) name: String,
     pub(super) of: Type,
@@ -18,11 +18,11 @@ pub(super) struct Column {
 
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
-    pub(super) partition: Vec<Column>,
-    pub(super) clustering: Vec<Column>,
+    pub(super) partition: Vec<ShapeColumn>,
+    pub(super) clustering: Vec<ShapeColumn>,
     pub(super) descending: Vec<bool>,
-    pub(super) statics: Vec<Column>,
-    pub(super) regular: Vec<Column>,
+    pub(super) statics: Vec<ShapeColumn>,
+    pub(super) regular: Vec<ShapeColumn>,
     pub(super) ttl: bool,
     /// Whether the gateway records its writes for point-in-time recovery.
     recovery: bool,
@@ -47,7 +47,7 @@ pub(super) fn shape() -> impl Strategy<Value = Shape> {
                 let mut columns = Vec::new();
                 for (index, of) in types.into_iter().enumerate() {
                     let name = if prefix == "r" && index == 1 { "\"R 1\"".into() } else { format!("{prefix}{index}") };
-                    columns.push(Column { name, of, is_large: false, is_partition });
+                    columns.push(ShapeColumn { name, of, is_large: false, is_partition });
                 }
                 columns
             };
@@ -71,7 +71,7 @@ pub(super) fn shape() -> impl Strategy<Value = Shape> {
 impl Shape {
     /// What stands behind the name in CREATE TABLE.
     pub(super) fn definition(&self) -> String {
-        let names = |columns: &[Column]| columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        let names = |columns: &[ShapeColumn]| columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
         let mut columns = Vec::new();
         for column in self.partition.iter().chain(&self.clustering).chain(&self.regular) {
             columns.push(format!("{} {}", column.name, column.of.cql()));
@@ -97,18 +97,18 @@ impl Shape {
         format!("({}, PRIMARY KEY ({})){options}", columns.join(", "), key.join(", "))
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Column> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &ShapeColumn> {
         self.partition.iter().chain(&self.clustering).chain(&self.statics).chain(&self.regular)
     }
 
     /// The columns outside the primary key.
-    pub(super) fn cells(&self) -> Vec<Column> {
+    pub(super) fn cells(&self) -> Vec<ShapeColumn> {
         self.statics.iter().chain(&self.regular).cloned().collect()
     }
 }
 
-impl Column {
-    pub(super) fn value(&self) -> BoxedStrategy<Value> {
+impl ShapeColumn {
+    pub(super) fn value(&self) -> BoxedStrategy<CqlValue> {
         let value = self.of.value(!self.is_partition);
         if !self.is_large {
             return value;
@@ -116,31 +116,31 @@ impl Column {
         let size = prop_oneof![12 => 0..20_usize, 4 => 20..3_000_usize, 1 => 3_000..300_000_usize];
         let is_text = self.of == Type::Text;
         size.prop_map(move |size| match is_text {
-            true => Value::Text("x".repeat(size)),
-            false => Value::Blob(vec![0xab; size / 2]),
+            true => CqlValue::Text("x".repeat(size)),
+            false => CqlValue::Blob(vec![0xab; size / 2]),
         })
         .boxed()
     }
 
-    pub(super) fn equal(&self, value: Value) -> Text {
+    pub(super) fn equal(&self, value: CqlValue) -> CqlText {
         self.compared("=", value)
     }
 
-    pub(super) fn compared(&self, operator: &str, value: Value) -> Text {
-        Text::new(format!("{} {operator} ", self.name)).value(value)
+    pub(super) fn compared(&self, operator: &str, value: CqlValue) -> CqlText {
+        CqlText::new(format!("{} {operator} ", self.name)).value(value)
     }
 }
 
 /// One value for each column.
-pub(super) fn values(columns: &[Column]) -> BoxedStrategy<Vec<Value>> {
-    columns.iter().map(Column::value).collect::<Vec<_>>().boxed()
+pub(super) fn values(columns: &[ShapeColumn]) -> BoxedStrategy<Vec<CqlValue>> {
+    columns.iter().map(ShapeColumn::value).collect::<Vec<_>>().boxed()
 }
 
 /// `a = 1`, `b = 2`
-pub(super) fn equal(columns: &[Column], values: &[Value]) -> Vec<Text> {
+pub(super) fn equal(columns: &[ShapeColumn], values: &[CqlValue]) -> Vec<CqlText> {
     columns.iter().zip(values).map(|(column, value)| column.equal(value.clone())).collect()
 }
 
-pub(super) fn from_table(verb: &str) -> Text {
-    Text::new(format!("{verb} {TABLE}"))
+pub(super) fn from_table(verb: &str) -> CqlText {
+    CqlText::new(format!("{verb} {TABLE}"))
 }

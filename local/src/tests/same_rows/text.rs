@@ -4,20 +4,20 @@ use bytes::{BufMut, Bytes, BytesMut};
 use proptest::prelude::*;
 
 use super::super::client::LOCAL_QUORUM;
-use super::value::Value;
+use super::value::CqlValue;
 use crate::protocol::Writer;
 
-/// The table in a [`Text`], whose name differs between the gateway and Cassandra.
+/// The table in a [`CqlText`], whose name differs between the gateway and Cassandra.
 pub(super) const TABLE: &str = "\u{1}";
 
 /// A statement in pieces: CQL, and values between them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Text(Vec<Piece>);
+pub(super) struct CqlText(Vec<CqlPiece>);
 
 #[derive(Clone, Debug)]
-enum Piece {
+enum CqlPiece {
     Cql(String),
-    Value(Value),
+    Value(CqlValue),
 }
 
 /// How values are given.
@@ -64,9 +64,9 @@ pub(super) fn sent() -> impl Strategy<Value = Sent> {
     )
 }
 
-impl Text {
+impl CqlText {
     pub(super) fn new(cql: impl Into<String>) -> Self {
-        Self(vec![Piece::Cql(cql.into())])
+        Self(vec![CqlPiece::Cql(cql.into())])
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -74,12 +74,12 @@ impl Text {
     }
 
     pub(super) fn cql(mut self, cql: impl Into<String>) -> Self {
-        self.0.push(Piece::Cql(cql.into()));
+        self.0.push(CqlPiece::Cql(cql.into()));
         self
     }
 
-    pub(super) fn value(mut self, value: Value) -> Self {
-        self.0.push(Piece::Value(value));
+    pub(super) fn value(mut self, value: CqlValue) -> Self {
+        self.0.push(CqlPiece::Value(value));
         self
     }
 
@@ -101,21 +101,21 @@ impl Text {
     /// With bind markers, and the values for them with their number before them.
     pub(super) fn written(&self, table: &str, way: Way) -> (String, Bytes) {
         let (mut text, mut values, mut bound) = (String::new(), BytesMut::new(), 0_u16);
-        let mut before: Vec<&Value> = Vec::new();
+        let mut before: Vec<&CqlValue> = Vec::new();
         for piece in &self.0 {
             let value = match piece {
-                Piece::Cql(cql) => {
+                CqlPiece::Cql(cql) => {
                     text.push_str(&cql.replace(TABLE, table));
                     continue;
                 }
-                Piece::Value(value) => value,
+                CqlPiece::Value(value) => value,
             };
             let first = before.iter().position(|earlier| *earlier == value);
             let number = before.len();
             before.push(value);
             match way {
                 Way::Positional(mask) if mask >> (number % 32) & 1 == 1 => text.push('?'),
-                Way::Literals | Way::Positional(_) if *value == Value::Unset => text.push('?'),
+                Way::Literals | Way::Positional(_) if *value == CqlValue::Unset => text.push('?'),
                 Way::Literals | Way::Positional(_) => {
                     text.push_str(&value.literal());
                     continue;

@@ -27,7 +27,7 @@ pub(super) enum Type {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(super) enum CqlValue {
     Null,
     /// Only bound: the column keeps its value.
     Unset,
@@ -102,42 +102,42 @@ impl Type {
     }
 
     /// Values of this type; `wide` ones differ more from each other.
-    pub(super) fn value(&self, wide: bool) -> BoxedStrategy<Value> {
+    pub(super) fn value(&self, wide: bool) -> BoxedStrategy<CqlValue> {
         let most: usize = if wide { 12 } else { 2 };
         let number = 0..most;
         match self {
-            Self::Int => (-1..most as i32).prop_map(Value::Int).boxed(),
-            Self::Bigint => number.prop_map(|n| Value::Bigint(n as i64 * 1_000_000_007 - 5)).boxed(),
-            Self::Text => number.prop_map(|n| Value::Text(format!("{}'ä{n}", "b".repeat(n % 4)))).boxed(),
-            Self::Blob => number.prop_map(|n| Value::Blob(vec![0xff - n as u8; n % 3 + 1])).boxed(),
-            Self::Boolean => any::<bool>().prop_map(Value::Boolean).boxed(),
-            Self::Double => number.prop_map(|n| Value::Double(n as f64 / 4.0 - 1.0)).boxed(),
-            Self::Uuid => number.prop_map(|n| Value::Uuid(0x40 << 72 | n as u128)).boxed(),
-            Self::Timestamp => number.prop_map(|n| Value::Timestamp(1_700_000_000_000 + n as i64)).boxed(),
-            Self::Date => number.prop_map(|n| Value::Date(20_000 + n as u16)).boxed(),
-            Self::List(element) => prop::collection::vec(element.value(true), 0..4).prop_map(Value::List).boxed(),
+            Self::Int => (-1..most as i32).prop_map(CqlValue::Int).boxed(),
+            Self::Bigint => number.prop_map(|n| CqlValue::Bigint(n as i64 * 1_000_000_007 - 5)).boxed(),
+            Self::Text => number.prop_map(|n| CqlValue::Text(format!("{}'ä{n}", "b".repeat(n % 4)))).boxed(),
+            Self::Blob => number.prop_map(|n| CqlValue::Blob(vec![0xff - n as u8; n % 3 + 1])).boxed(),
+            Self::Boolean => any::<bool>().prop_map(CqlValue::Boolean).boxed(),
+            Self::Double => number.prop_map(|n| CqlValue::Double(n as f64 / 4.0 - 1.0)).boxed(),
+            Self::Uuid => number.prop_map(|n| CqlValue::Uuid(0x40 << 72 | n as u128)).boxed(),
+            Self::Timestamp => number.prop_map(|n| CqlValue::Timestamp(1_700_000_000_000 + n as i64)).boxed(),
+            Self::Date => number.prop_map(|n| CqlValue::Date(20_000 + n as u16)).boxed(),
+            Self::List(element) => prop::collection::vec(element.value(true), 0..4).prop_map(CqlValue::List).boxed(),
             Self::Set(element) => {
-                prop::collection::vec(element.value(true), 0..4).prop_map(|of| Value::Set(distinct(of))).boxed()
+                prop::collection::vec(element.value(true), 0..4).prop_map(|of| CqlValue::Set(distinct(of))).boxed()
             }
             Self::Map(key, value) => prop::collection::vec((key.value(true), value.value(true)), 0..4)
                 .prop_map(|pairs| {
                     let keys = distinct(pairs.iter().map(|(key, _)| key.clone()).collect());
-                    let first = |key: &Value| pairs.iter().find(|(of, _)| of == key).map(|(_, value)| value.clone());
+                    let first = |key: &CqlValue| pairs.iter().find(|(of, _)| of == key).map(|(_, value)| value.clone());
                     let pairs = keys.into_iter().filter_map(|key| first(&key).map(|value| (key, value))).collect();
-                    Value::Map(pairs)
+                    CqlValue::Map(pairs)
                 })
                 .boxed(),
             Self::Tuple(elements) => {
-                elements.iter().map(|of| of.value(true)).collect::<Vec<_>>().prop_map(Value::Tuple).boxed()
+                elements.iter().map(|of| of.value(true)).collect::<Vec<_>>().prop_map(CqlValue::Tuple).boxed()
             }
-            Self::UserDefined => (0..9, 0..3_usize).prop_map(|(a, b)| Value::UserDefined(a, "b".repeat(b))).boxed(),
+            Self::UserDefined => (0..9, 0..3_usize).prop_map(|(a, b)| CqlValue::UserDefined(a, "b".repeat(b))).boxed(),
             Self::Frozen(inner) => inner.value(wide),
         }
     }
 }
 
-fn distinct(values: Vec<Value>) -> Vec<Value> {
-    let mut distinct: Vec<Value> = Vec::new();
+fn distinct(values: Vec<CqlValue>) -> Vec<CqlValue> {
+    let mut distinct: Vec<CqlValue> = Vec::new();
     for value in values {
         if !distinct.contains(&value) {
             distinct.push(value);
@@ -146,7 +146,7 @@ fn distinct(values: Vec<Value>) -> Vec<Value> {
     distinct
 }
 
-impl Value {
+impl CqlValue {
     pub(super) fn literal(&self) -> String {
         let all = |values: &[Self]| values.iter().map(Self::literal).collect::<Vec<_>>().join(", ");
         match self {

@@ -2,21 +2,21 @@
 
 use proptest::prelude::*;
 
-use super::shape::{Column, Shape, equal, from_table, values};
-use super::text::{Sent, TABLE, Text, Way, sent};
-use super::value::{Type, Value};
+use super::shape::{Shape, ShapeColumn, equal, from_table, values};
+use super::text::{CqlText, Sent, TABLE, Way, sent};
+use super::value::{CqlValue, Type};
 
 /// One write.
 #[derive(Clone, Debug)]
-pub(super) struct Write {
+pub(super) struct TableWrite {
     /// The statement, or those of an unlogged batch.
-    pub(super) texts: Vec<Text>,
+    pub(super) texts: Vec<CqlText>,
     pub(super) sent: Sent,
     /// Whether a batch is sent as BATCH and not as a text.
     pub(super) as_batch: bool,
 }
 
-pub(super) fn write(shape: &Shape) -> BoxedStrategy<Write> {
+pub(super) fn write(shape: &Shape) -> BoxedStrategy<TableWrite> {
     let single = prop_oneof![
         12 => modification(shape).prop_map(|one| vec![one]),
         1 => conditional(shape).prop_map(|one| vec![one]),
@@ -29,24 +29,24 @@ pub(super) fn write(shape: &Shape) -> BoxedStrategy<Write> {
             if as_batch && matches!(sent.way, Way::Named { .. }) {
                 sent.way = Way::Positional(u32::MAX);
             }
-            Write { texts, sent, as_batch }
+            TableWrite { texts, sent, as_batch }
         })
         .boxed()
 }
 
-impl Write {
+impl TableWrite {
     /// The text of its one statement, or of a batch of them.
-    pub(super) fn text(&self) -> Text {
+    pub(super) fn text(&self) -> CqlText {
         match self.texts.as_slice() {
             [one] => one.clone(),
-            all => {
-                Text::new("BEGIN UNLOGGED BATCH ").then(Text::joined(all.iter().cloned(), "; ")).cql("; APPLY BATCH")
-            }
+            all => CqlText::new("BEGIN UNLOGGED BATCH ")
+                .then(CqlText::joined(all.iter().cloned(), "; "))
+                .cql("; APPLY BATCH"),
         }
     }
 }
 
-fn modification(shape: &Shape) -> BoxedStrategy<Text> {
+fn modification(shape: &Shape) -> BoxedStrategy<CqlText> {
     prop_oneof![
         8 => insert(shape, ""),
         1 => insert_statics(shape),
@@ -58,7 +58,7 @@ fn modification(shape: &Shape) -> BoxedStrategy<Text> {
     .boxed()
 }
 
-fn conditional(shape: &Shape) -> BoxedStrategy<Text> {
+fn conditional(shape: &Shape) -> BoxedStrategy<CqlText> {
     let simple = shape.regular.iter().filter(|column| column.of.is_simple()).cloned().collect::<Vec<_>>();
     let exists = prop_oneof![insert(shape, " IF NOT EXISTS"), update(shape, false, " IF EXISTS")];
     if simple.is_empty() || shape.regular.is_empty() {
@@ -70,29 +70,34 @@ fn conditional(shape: &Shape) -> BoxedStrategy<Text> {
     prop_oneof![exists, equal].boxed()
 }
 
-fn ttl(shape: &Shape) -> BoxedStrategy<Option<Text>> {
-    let ttl = (50_000..90_000).prop_map(|ttl| Text::new(" USING TTL ").value(Value::Int(ttl)));
+fn ttl(shape: &Shape) -> BoxedStrategy<Option<CqlText>> {
+    let ttl = (50_000..90_000).prop_map(|ttl| CqlText::new(" USING TTL ").value(CqlValue::Int(ttl)));
     if shape.ttl { prop::option::weighted(0.3, ttl).boxed() } else { Just(None).boxed() }
 }
 
-fn cell(column: &Column) -> BoxedStrategy<Value> {
-    prop_oneof![12 => column.value(), 1 => Just(Value::Null), 1 => Just(Value::Unset)].boxed()
+fn cell(column: &ShapeColumn) -> BoxedStrategy<CqlValue> {
+    prop_oneof![12 => column.value(), 1 => Just(CqlValue::Null), 1 => Just(CqlValue::Unset)].boxed()
 }
 
-fn insert(shape: &Shape, end: &'static str) -> BoxedStrategy<Text> {
+fn insert(shape: &Shape, end: &'static str) -> BoxedStrategy<CqlText> {
     let key: Vec<_> = shape.partition.iter().chain(&shape.clustering).cloned().collect();
     inserted(shape, key, shape.cells(), end)
 }
 
 /// The static columns of a partition, and no row.
-fn insert_statics(shape: &Shape) -> BoxedStrategy<Text> {
+fn insert_statics(shape: &Shape) -> BoxedStrategy<CqlText> {
     match shape.statics.is_empty() {
         true => insert(shape, ""),
         false => inserted(shape, shape.partition.clone(), shape.statics.clone(), ""),
     }
 }
 
-fn inserted(shape: &Shape, key: Vec<Column>, cells: Vec<Column>, end: &'static str) -> BoxedStrategy<Text> {
+fn inserted(
+    shape: &Shape,
+    key: Vec<ShapeColumn>,
+    cells: Vec<ShapeColumn>,
+    end: &'static str,
+) -> BoxedStrategy<CqlText> {
     // Without clustering columns there has to be a static one.
     let is_needed = |index| index == 0 && key.len() == shape.partition.len() && !shape.clustering.is_empty();
     let given = cells.iter().enumerate().map(|(index, column)| match is_needed(index) {
@@ -105,14 +110,14 @@ fn inserted(shape: &Shape, key: Vec<Column>, cells: Vec<Column>, end: &'static s
             let mut columns: Vec<_> = key.iter().cloned().zip(values).collect();
             columns.extend(cells.iter().cloned().zip(given).filter_map(|(column, value)| Some((column, value?))));
             let names = columns.iter().map(|(column, _)| column.name.as_str()).collect::<Vec<_>>().join(", ");
-            let values = columns.into_iter().map(|(_, value)| Text::default().value(value));
-            let text = Text::new(format!("INSERT INTO {TABLE} ({names}) VALUES ("));
-            text.then(Text::joined(values, ", ")).cql(format!("){end}")).then(ttl.unwrap_or_default())
+            let values = columns.into_iter().map(|(_, value)| CqlText::default().value(value));
+            let text = CqlText::new(format!("INSERT INTO {TABLE} ({names}) VALUES ("));
+            text.then(CqlText::joined(values, ", ")).cql(format!("){end}")).then(ttl.unwrap_or_default())
         })
         .boxed()
 }
 
-fn json(shape: &Shape) -> BoxedStrategy<Text> {
+fn json(shape: &Shape) -> BoxedStrategy<CqlText> {
     let columns: Vec<_> = shape.all().cloned().collect();
     let keys = shape.partition.len() + shape.clustering.len();
     let unset = prop::sample::select(vec!["", " DEFAULT UNSET", " DEFAULT NULL"]);
@@ -121,14 +126,14 @@ fn json(shape: &Shape) -> BoxedStrategy<Text> {
             let row = columns.iter().zip(values).enumerate();
             let row = row.filter(|(index, _)| *index < keys || given >> index & 1 == 1);
             let row = row.map(|(_, (column, value))| (column.name.clone(), value.json())).collect();
-            let json = Value::Text(serde_json::Value::Object(row).to_string());
-            Text::new(format!("INSERT INTO {TABLE} JSON ")).value(json).cql(unset)
+            let json = CqlValue::Text(serde_json::Value::Object(row).to_string());
+            CqlText::new(format!("INSERT INTO {TABLE} JSON ")).value(json).cql(unset)
         })
         .boxed()
 }
 
 /// An UPDATE of a row, or of the static columns of a partition.
-fn update(shape: &Shape, of_statics: bool, end: &'static str) -> BoxedStrategy<Text> {
+fn update(shape: &Shape, of_statics: bool, end: &'static str) -> BoxedStrategy<CqlText> {
     let columns = if of_statics { shape.statics.clone() } else { shape.cells() };
     if columns.is_empty() {
         return insert(shape, "");
@@ -153,49 +158,49 @@ fn update(shape: &Shape, of_statics: bool, end: &'static str) -> BoxedStrategy<T
     (values(&key), assignments, ttl(shape))
         .prop_map(move |(values, assignments, ttl)| {
             let text = from_table("UPDATE").then(ttl.unwrap_or_default()).cql(" SET ");
-            let text = text.then(Text::joined(assignments, ", ")).cql(" WHERE ");
-            text.then(Text::joined(equal(&key, &values), " AND ")).cql(end)
+            let text = text.then(CqlText::joined(assignments, ", ")).cql(" WHERE ");
+            text.then(CqlText::joined(equal(&key, &values), " AND ")).cql(end)
         })
         .boxed()
 }
 
-fn assignment(column: &Column) -> BoxedStrategy<Text> {
+fn assignment(column: &ShapeColumn) -> BoxedStrategy<CqlText> {
     let name = column.name.clone();
-    let whole = prop_oneof![6 => column.value(), 1 => Just(Value::Null)].prop_map({
+    let whole = prop_oneof![6 => column.value(), 1 => Just(CqlValue::Null)].prop_map({
         let column = column.clone();
         move |value| column.equal(value)
     });
     match &column.of {
         Type::List(_) => (column.value(), 0..3_u8)
             .prop_map(move |(value, kind)| match kind {
-                0 => Text::new(format!("{name} = {name} + ")).value(value),
-                1 => Text::new(format!("{name} = ")).value(value).cql(format!(" + {name}")),
-                _ => Text::new(format!("{name} = {name} - ")).value(value),
+                0 => CqlText::new(format!("{name} = {name} + ")).value(value),
+                1 => CqlText::new(format!("{name} = ")).value(value).cql(format!(" + {name}")),
+                _ => CqlText::new(format!("{name} = {name} - ")).value(value),
             })
             .boxed(),
         Type::Set(_) => (column.value(), prop::sample::select(vec!["+", "-"]))
-            .prop_map(move |(value, sign)| Text::new(format!("{name} = {name} {sign} ")).value(value))
+            .prop_map(move |(value, sign)| CqlText::new(format!("{name} = {name} {sign} ")).value(value))
             .boxed(),
         Type::Map(key, value) => {
             let put = (key.value(true), value.value(true)).prop_map({
                 let name = name.clone();
-                move |(key, value)| Text::new(format!("{name}[")).value(key).cql("] = ").value(value)
+                move |(key, value)| CqlText::new(format!("{name}[")).value(key).cql("] = ").value(value)
             });
             let taken = Type::Set(key.clone()).value(true).prop_map({
                 let name = name.clone();
-                move |keys| Text::new(format!("{name} = {name} - ")).value(keys)
+                move |keys| CqlText::new(format!("{name} = {name} - ")).value(keys)
             });
             prop_oneof![whole, put, taken].boxed()
         }
         Type::UserDefined => {
-            let field = (0..9).prop_map(move |a| Text::new(format!("{name}.a = ")).value(Value::Int(a)));
+            let field = (0..9).prop_map(move |a| CqlText::new(format!("{name}.a = ")).value(CqlValue::Int(a)));
             prop_oneof![whole, field].boxed()
         }
         _ => whole.boxed(),
     }
 }
 
-fn delete(shape: &Shape) -> BoxedStrategy<Text> {
+fn delete(shape: &Shape) -> BoxedStrategy<CqlText> {
     let key: Vec<_> = shape.partition.iter().chain(&shape.clustering).cloned().collect();
     let (partition, regular) = (shape.partition.len(), shape.regular.clone());
     let columns = key.len();
@@ -211,7 +216,7 @@ fn delete(shape: &Shape) -> BoxedStrategy<Text> {
                 relations[width - 1] = last.compared(">=", values[width - 1].clone());
             }
             let text = from_table(&format!("DELETE {names} FROM")).cql(" WHERE ");
-            text.then(Text::joined(relations, " AND "))
+            text.then(CqlText::joined(relations, " AND "))
         })
         .boxed()
 }

@@ -8,13 +8,13 @@ use keyspaces_cql::value::{Value, scalar};
 use serde_json::value::RawValue;
 
 /// The values of a row by the names of its columns; `None` if it is no JSON object.
-pub(super) fn row(json: &[u8]) -> Option<BTreeMap<String, Box<RawValue>>> {
+pub(crate) fn row(json: &[u8]) -> Option<BTreeMap<String, Box<RawValue>>> {
     let values: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(json).ok()?;
     Some(values.into_iter().map(|(name, value)| (identifier(name), value)).collect())
 }
 
 /// The value that Cassandra makes of JSON in a column of this type.
-pub(super) fn serialize(json: &RawValue, of: &CqlTypeKind, user_types: &UserTypes) -> Value {
+pub(crate) fn serialize(json: &RawValue, of: &CqlTypeKind, user_types: &UserTypes) -> Value {
     value(json.get(), of, user_types).unwrap_or_else(|| Value::of_type(of))
 }
 

@@ -10,61 +10,64 @@ use keyspaces_cql::statement::{
 use keyspaces_cql::{Span, Statement as Tree};
 use serde_json::value::RawValue;
 
-use super::bound::Bound;
-use super::json;
-use super::limits::{What, modifications};
-use super::text::Text;
-use crate::history::{Relation, Written};
+use super::entry::Relation;
+use super::record::WrittenRows;
 use crate::names::{SchemaObject, quoted};
-use crate::schema::Features;
+use crate::statement::{BoundMarkers, ModificationRef, StatementText, json_row, modifications};
 use crate::upstream::{Column, Layout, is_among};
 
 /// A recorded table that is written to.
 #[derive(Clone, Debug)]
-pub(super) struct RecordedTable {
-    pub(super) table: SchemaObject,
-    pub(super) layout: Arc<Layout>,
-    pub(super) features: Features,
-    pub(super) default_ttl: Option<u32>,
+pub(crate) struct RecordedTable {
+    pub(crate) table: SchemaObject,
+    pub(crate) layout: Arc<Layout>,
+    /// Whether its values may expire.
+    pub(crate) has_ttl: bool,
+    pub(crate) default_ttl: Option<u32>,
 }
 
-/// What a statement writes. `places` has the table of each modification, in the same order; nothing for one that is not
+/// ModificationRef a statement writes. `places` has the table of each modification, in the same order; nothing for one that is not
 /// recorded.
-pub(super) fn written(tree: &Tree, text: &Text, bound: &Bound<'_>, places: &[Option<RecordedTable>]) -> Vec<Written> {
+pub(crate) fn written(
+    tree: &Tree,
+    text: &StatementText,
+    bound: &BoundMarkers<'_>,
+    places: &[Option<RecordedTable>],
+) -> Vec<WrittenRows> {
     let each = modifications(tree).into_iter().zip(places);
     each.filter_map(|(what, place)| {
-        let reading = Reading { text, bound, place: place.as_ref()? };
-        Some(reading.written(what))
+        let rows = WriteAnalysis { text, bound, place: place.as_ref()? };
+        Some(rows.written(what))
     })
     .collect()
 }
 
 /// Rows, whether they are at most one, and the static columns of a partition.
-type Places = (Option<Relation>, bool, Option<Relation>);
+type ChangedRows = (Option<Relation>, bool, Option<Relation>);
 
 #[derive(Clone, Copy)]
-struct Reading<'a> {
-    text: &'a Text,
-    bound: &'a Bound<'a>,
+struct WriteAnalysis<'a> {
+    text: &'a StatementText,
+    bound: &'a BoundMarkers<'a>,
     place: &'a RecordedTable,
 }
 
-impl Reading<'_> {
-    fn written(self, what: What<'_>) -> Written {
+impl WriteAnalysis<'_> {
+    fn written(self, what: ModificationRef<'_>) -> WrittenRows {
         let places = self.places(what);
         let is_unknown = places.is_none();
         let (rows, is_one, statics) = places.unwrap_or_default();
-        let inserted = matches!(what, What::Insert(_)).then(|| self.ttl(what.using()));
-        let RecordedTable { table, layout, features, .. } = self.place.clone();
+        let inserted = matches!(what, ModificationRef::Insert(_)).then(|| self.ttl(what.using()));
+        let RecordedTable { table, layout, has_ttl, .. } = self.place.clone();
         let sent = SystemTime::now();
-        Written { table, layout, ttl: features.ttl, is_unknown, rows, is_one, statics, inserted, sent }
+        WrittenRows { table, layout, ttl: has_ttl, is_unknown, rows, is_one, statics, inserted, sent }
     }
 
     /// Nothing if it is not known.
-    fn places(self, what: What<'_>) -> Option<Places> {
+    fn places(self, what: ModificationRef<'_>) -> Option<ChangedRows> {
         let layout = &self.place.layout;
         match what {
-            What::Insert(insert) => match &insert.content {
+            ModificationRef::Insert(insert) => match &insert.content {
                 InsertContent::Values { columns, values } => {
                     let given: Vec<_> = columns.iter().map(|column| column.text.as_str()).zip(values).collect();
                     let named = |name: &str| given.iter().any(|(column, _)| *column == name);
@@ -89,11 +92,11 @@ impl Reading<'_> {
                     self.inserted(is_row, !layout.statics.is_empty(), equal)
                 }
             },
-            What::Update(update) => {
+            ModificationRef::Update(update) => {
                 let columns = update.assignments.iter().map(|of| of.target.column().text.as_str()).collect::<Vec<_>>();
                 self.changed(&update.relations, &columns)
             }
-            What::Delete(delete) => {
+            ModificationRef::Delete(delete) => {
                 let columns = delete.targets.iter().map(Target::column).map(|of| of.text.as_str()).collect::<Vec<_>>();
                 self.changed(&delete.relations, &columns)
             }
@@ -119,7 +122,7 @@ impl Reading<'_> {
         is_row: bool,
         statics: bool,
         equal: impl Fn(&str) -> Option<(String, Option<Span>)>,
-    ) -> Option<Places> {
+    ) -> Option<ChangedRows> {
         let layout = &self.place.layout;
         let all = |columns: Vec<&str>| {
             let parts = columns.into_iter().map(&equal).collect::<Option<Vec<_>>>()?;
@@ -132,7 +135,7 @@ impl Reading<'_> {
     }
 
     /// The rows of an UPDATE or a DELETE of these columns, or of whole rows without columns.
-    fn changed(self, relations: &[Holds], columns: &[&str]) -> Option<Places> {
+    fn changed(self, relations: &[Holds], columns: &[&str]) -> Option<ChangedRows> {
         let layout = &self.place.layout;
         for relation in relations {
             for column in relation.columns() {
@@ -184,6 +187,6 @@ impl Reading<'_> {
             TermKind::Constant(constant) => Some(constant.text.as_bytes()),
             _ => self.bound.bytes(json, "[json]"),
         };
-        json::row(text?)
+        json_row(text?)
     }
 }

@@ -4,29 +4,29 @@ use keyspaces_cql::{KnownTable, UserTypes, parse, units};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::limits::modifications;
+use super::super::modifications;
 use super::*;
 use crate::protocol::Writer;
 use crate::upstream::Column;
 
 /// A value of a type as a client may give it.
 #[derive(Clone, Debug)]
-struct Given {
+struct TypedValue {
     of: String,
     literal: String,
     bytes: Vec<u8>,
     json: String,
 }
 
-fn given(of: &str, literal: impl Into<String>, bytes: impl Into<Vec<u8>>, json: impl Into<String>) -> Given {
-    Given { of: of.into(), literal: literal.into(), bytes: bytes.into(), json: json.into() }
+fn given(of: &str, literal: impl Into<String>, bytes: impl Into<Vec<u8>>, json: impl Into<String>) -> TypedValue {
+    TypedValue { of: of.into(), literal: literal.into(), bytes: bytes.into(), json: json.into() }
 }
 
-fn number(of: &str, number: impl ToString, bytes: impl Into<Vec<u8>>) -> Given {
+fn number(of: &str, number: impl ToString, bytes: impl Into<Vec<u8>>) -> TypedValue {
     given(of, number.to_string(), bytes, number.to_string())
 }
 
-fn quoted(of: &str, text: &str, bytes: impl Into<Vec<u8>>) -> Given {
+fn quoted(of: &str, text: &str, bytes: impl Into<Vec<u8>>) -> TypedValue {
     given(of, format!("'{text}'"), bytes, format!("\"{text}\""))
 }
 
@@ -37,7 +37,7 @@ fn shortest(number: i128) -> Vec<u8> {
     bytes[bytes.windows(2).take_while(|pair| needless(pair)).count()..].to_vec()
 }
 
-fn scalar() -> impl Strategy<Value = Given> {
+fn scalar() -> impl Strategy<Value = TypedValue> {
     prop_oneof![
         any::<i32>().prop_map(|it| number("int", it, it.to_be_bytes())),
         any::<i64>().prop_map(|it| number("bigint", it, it.to_be_bytes())),
@@ -71,7 +71,7 @@ fn uuid_text(bytes: &[u8; 16]) -> String {
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
-fn value() -> impl Strategy<Value = Given> {
+fn value() -> impl Strategy<Value = TypedValue> {
     scalar().prop_recursive(2, 8, 3, |inner| {
         prop_oneof![
             vec(inner.clone(), 1..3).prop_map(|parts| tuple(&parts)),
@@ -88,7 +88,7 @@ fn frozen(of: &str) -> String {
     if of.contains('<') || of == "address" { format!("frozen<{of}>") } else { of.to_owned() }
 }
 
-fn list(of: &str, element: &Given, count: usize) -> Given {
+fn list(of: &str, element: &TypedValue, count: usize) -> TypedValue {
     let mut bytes = BytesMut::new();
     bytes.put_i32(count as i32);
     (0..count).for_each(|_| bytes.bytes(Some(&element.bytes)));
@@ -97,7 +97,7 @@ fn list(of: &str, element: &Given, count: usize) -> Given {
     given(&format!("{of}<{}>", frozen(&element.of)), literal, bytes, format!("[{json}]"))
 }
 
-fn map(key: &str, value: &Given) -> Given {
+fn map(key: &str, value: &TypedValue) -> TypedValue {
     let mut bytes = BytesMut::new();
     bytes.put_i32(1);
     bytes.bytes(Some(key.as_bytes()));
@@ -106,8 +106,8 @@ fn map(key: &str, value: &Given) -> Given {
     given(&format!("map<text, {}>", frozen(&value.of)), literal, bytes, json)
 }
 
-fn tuple(parts: &[Given]) -> Given {
-    let join = |part: fn(&Given) -> String| parts.iter().map(part).collect::<Vec<_>>().join(", ");
+fn tuple(parts: &[TypedValue]) -> TypedValue {
+    let join = |part: fn(&TypedValue) -> String| parts.iter().map(part).collect::<Vec<_>>().join(", ");
     let mut bytes = BytesMut::new();
     parts.iter().for_each(|part| bytes.bytes(Some(&part.bytes)));
     let (of, literal, json) =
@@ -115,7 +115,7 @@ fn tuple(parts: &[Given]) -> Given {
     given(&format!("tuple<{of}>"), format!("({literal})"), bytes, format!("[{json}]"))
 }
 
-fn address(street: &str, number: i32) -> Given {
+fn address(street: &str, number: i32) -> TypedValue {
     let mut bytes = BytesMut::new();
     bytes.bytes(Some(street.as_bytes()));
     bytes.bytes(Some(&number.to_be_bytes()));
@@ -136,11 +136,11 @@ fn layout(of: &str) -> Arc<Layout> {
     Arc::new(Layout { partition_key, regular, known, ..Layout::default() })
 }
 
-/// What a statement with these values writes to `c`: its bytes, whether they are exact, and its size.
+/// ModificationRef a statement with these values writes to `c`: its bytes, whether they are exact, and its size.
 fn written(text: &str, of: &str, values: &[(&str, &[u8])], named: bool) -> (Option<Vec<u8>>, bool, units::ValueSize) {
     let tree = parse(text).unwrap();
     let what = modifications(&tree)[0];
-    let planned = PlannedCells::of_write(what, &layout(of), &markers(&tree));
+    let planned = PlannedValues::of_write(what, &layout(of), &markers(&tree));
     let mut body = BytesMut::new();
     body.put_u16(values.len() as u16);
     for (name, value) in values {
@@ -159,7 +159,7 @@ fn written(text: &str, of: &str, values: &[(&str, &[u8])], named: bool) -> (Opti
 proptest! {
     #[test]
     fn a_value_is_the_same_whichever_way_it_is_given(value in value()) {
-        let Given { of, literal, bytes, json } = &value;
+        let TypedValue { of, literal, bytes, json } = &value;
         let bound = written("INSERT INTO t (k, c) VALUES (1, ?)", of, &[("c", bytes)], false);
         prop_assert_eq!(bound.0.as_ref(), Some(bytes));
         let row = format!("{{\"K\": 1, \"c\": {json}}}");
@@ -184,7 +184,7 @@ proptest! {
 fn what_is_not_set_is_not_there_and_what_is_no_json_is_left_to_cassandra() {
     let cells = |text: &str, value: &[u8]| {
         let tree = parse(text).unwrap();
-        let planned = PlannedCells::of_write(modifications(&tree)[0], &layout("int"), &markers(&tree));
+        let planned = PlannedValues::of_write(modifications(&tree)[0], &layout("int"), &markers(&tree));
         let body = [&[0, 1][..], value].concat();
         planned.with(&Values::read(&body, false)).all.iter().map(|cell| cell.bytes.is_some()).collect::<Vec<_>>()
     };
@@ -199,7 +199,7 @@ fn what_is_not_set_is_not_there_and_what_is_no_json_is_left_to_cassandra() {
 fn elements_and_fields_are_of_their_own_types() {
     let written = |set: &str, of: &str| {
         let tree = parse(&format!("UPDATE t SET {set} WHERE k = 1")).unwrap();
-        let planned = PlannedCells::of_write(modifications(&tree)[0], &layout(of), &markers(&tree));
+        let planned = PlannedValues::of_write(modifications(&tree)[0], &layout(of), &markers(&tree));
         let (none, mut all) = (Values::default(), Vec::new());
         for cell in planned.with(&none).all.iter().filter(|cell| cell.column == "c") {
             all.push(cell.bytes.as_deref().unwrap().to_vec());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keyspaces_cql::{Span, Statement, SyntaxError};
 
 /// Reads a statement. This is the only place where a client's text is parsed; a test counts how often.
-pub(super) fn parse(text: &str) -> Result<Statement, SyntaxError> {
+pub(crate) fn parse(text: &str) -> Result<Statement, SyntaxError> {
     #[cfg(test)]
     counter::count(text);
     keyspaces_cql::parse(text)
@@ -14,18 +14,18 @@ pub(super) fn parse(text: &str) -> Result<Statement, SyntaxError> {
 
 /// A client's text, and its edits for Cassandra.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Text {
+pub(crate) struct StatementText {
     /// The text that the client sent.
-    pub(super) sent: Arc<str>,
+    pub(crate) sent: Arc<str>,
     /// Edits that every part of the text needs: Cassandra's names of functions and types.
-    pub(super) renames: Vec<(Span, String)>,
+    pub(crate) renames: Vec<(Span, String)>,
     /// Edits that only the whole text needs: Cassandra's names of tables.
-    pub(super) tables: Vec<(Span, String)>,
+    pub(crate) tables: Vec<(Span, String)>,
 }
 
-impl Text {
+impl StatementText {
     /// A part of the text, for an internal request.
-    pub(super) fn part(&self, span: Span) -> Cow<'_, str> {
+    pub(crate) fn part(&self, span: Span) -> Cow<'_, str> {
         let part = &self.sent[span.range()];
         let within = |edited: &Span| edited.start >= span.start && edited.end <= span.end;
         let edits: Vec<_> = self
@@ -38,12 +38,12 @@ impl Text {
     }
 
     /// The whole text for Cassandra.
-    pub(super) fn for_cassandra(&self) -> String {
+    pub(crate) fn for_cassandra(&self) -> String {
         self.with(&self.tables)
     }
 
     /// The whole text with these edits in place of Cassandra's names of tables.
-    pub(super) fn with(&self, edits: &[(Span, String)]) -> String {
+    pub(crate) fn with(&self, edits: &[(Span, String)]) -> String {
         edited(&self.sent, &[&self.renames, edits].concat())
     }
 }
@@ -66,18 +66,19 @@ fn edited(text: &str, edits: &[(Span, String)]) -> String {
 #[cfg(test)]
 pub(crate) mod counter {
     use std::collections::HashMap;
-    use std::sync::{Mutex, PoisonError};
+
+    use crate::lock::Mutex;
 
     static PARSED: Mutex<Option<HashMap<String, usize>>> = Mutex::new(None);
 
-    pub(super) fn count(text: &str) {
-        let mut parsed = PARSED.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn count(text: &str) {
+        let mut parsed = PARSED.lock();
         *parsed.get_or_insert_default().entry(text.to_owned()).or_default() += 1;
     }
 
     /// How often each text that contains `part` was parsed.
     pub(crate) fn parsed(part: &str) -> Vec<(String, usize)> {
-        let parsed = PARSED.lock().unwrap_or_else(PoisonError::into_inner);
+        let parsed = PARSED.lock();
         let of_part = parsed.iter().flatten().filter(|(text, _)| text.contains(part));
         of_part.map(|(text, times)| (text.clone(), *times)).collect()
     }

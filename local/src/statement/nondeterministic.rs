@@ -3,18 +3,19 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::saturated::saturated;
 use chrono::{DateTime, Utc};
 use keyspaces_cql::{Span, Statement};
 use uuid::Uuid;
 
 /// Whether a statement calls one of them.
-pub(super) fn is_nondeterministic(statement: &Statement) -> bool {
+pub(crate) fn is_nondeterministic(statement: &Statement) -> bool {
     let now = SystemTime::now();
     statement.functions().iter().any(|function| function.keyspace.is_none() && given(function.name, now).is_some())
 }
 
 /// What such functions give at this time, in the place of their calls.
-pub(super) fn evaluated(statement: &Statement, now: SystemTime) -> Vec<(Span, String)> {
+pub(crate) fn evaluated(statement: &Statement, now: SystemTime) -> Vec<(Span, String)> {
     let functions = statement.functions();
     let calls = functions.iter().filter(|function| function.keyspace.is_none());
     calls.filter_map(|function| Some((function.span, given(function.name, now)?))).collect()
@@ -38,7 +39,7 @@ fn time_uuid(now: SystemTime) -> Uuid {
     /// From 1582-10-15 to 1970, in units of 100 ns (RFC 9562 §5.1).
     const GREGORIAN: u64 = 0x01B2_1DD2_1381_4000;
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() / 100;
-    let ticks = GREGORIAN.wrapping_add(u64::try_from(since).unwrap_or_default()).to_be_bytes();
+    let ticks = GREGORIAN.wrapping_add(saturated::<u64>(since)).to_be_bytes();
     let [t0, t1, mid @ .., l0, l1, l2, l3] = ticks;
     let mut random = *Uuid::new_v4().as_bytes();
     random[..8].copy_from_slice(&[l0, l1, l2, l3, mid[0], mid[1], t0 & 0x0f | 0x10, t1]);
@@ -51,12 +52,12 @@ fn time_uuid(now: SystemTime) -> Uuid {
 mod tests {
     use std::time::Duration;
 
-    use super::super::text::Text;
+    use super::super::text::StatementText;
     use super::*;
 
     fn text_of(text: &str, now: SystemTime) -> String {
         let renames = evaluated(&keyspaces_cql::parse(text).unwrap(), now);
-        Text { sent: text.into(), renames, tables: Vec::new() }.for_cassandra()
+        StatementText { sent: text.into(), renames, tables: Vec::new() }.for_cassandra()
     }
 
     #[test]

@@ -2,36 +2,36 @@
 
 /// How many bytes of rows a page is cut at: the service's 1 MB, whatever page size was asked for
 /// (DG:paginating-results). That this is 2^20 is assumed.
-pub(super) const PAGE: usize = 1 << 20;
+pub(super) const MAX_PAGE_BYTES: usize = 1 << 20;
 
 /// How many bytes a part of more than one row may have: a longer one is given up, and fewer rows are asked for.
-pub(super) const PART: usize = 256 << 10;
+pub(super) const MAX_PART_BYTES: usize = 256 << 10;
 
 /// As long as nothing is known of the rows' size.
-const FIRST: usize = 4;
+const FIRST_ROWS: usize = 4;
 
 /// At most, however small the rows were so far: the next may have 1 MB each, which Cassandra has to hold at once.
-pub(super) const MOST: usize = 32;
+pub(super) const MAX_ROWS: usize = 32;
 
 /// How many rows to ask for next: few at first, then as the largest row so far lets it seem wise.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
+pub(super) struct PartSize {
     /// In bytes; 0 as long as there was no row.
     largest: usize,
     most: usize,
 }
 
-impl Sizes {
+impl PartSize {
     /// `largest` is that of the pages before, 0 if there were none.
     pub(super) fn new(largest: usize) -> Self {
-        Self { largest, most: if largest == 0 { FIRST } else { MOST } }
+        Self { largest, most: if largest == 0 { FIRST_ROWS } else { MAX_ROWS } }
     }
 
     /// `wanted` are the rows that the page may still have, `bytes` what it has so far.
     pub(super) fn next(self, wanted: usize, bytes: usize) -> usize {
         let by_size = match self.largest {
-            0 => FIRST,
-            largest => (PART / largest).min(PAGE.saturating_sub(bytes) / largest + 1),
+            0 => FIRST_ROWS,
+            largest => (MAX_PART_BYTES / largest).min(MAX_PAGE_BYTES.saturating_sub(bytes) / largest + 1),
         };
         by_size.min(self.most).min(wanted).max(1)
     }
@@ -39,7 +39,7 @@ impl Sizes {
     /// A part came whose largest row has so many bytes.
     pub(super) fn came(&mut self, largest: usize) {
         self.largest = self.largest.max(largest);
-        self.most = MOST.min(self.most * 4);
+        self.most = MAX_ROWS.min(self.most * 4);
     }
 
     /// A part was too long to be read at all.
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn parts_are_small_at_first_and_grow_as_long_as_rows_are_small() {
-        let mut sizes = Sizes::new(0);
+        let mut sizes = PartSize::new(0);
         let mut asked = Vec::new();
         for _ in 0..4 {
             asked.push(sizes.next(5000, 0));
@@ -69,24 +69,24 @@ mod tests {
 
     #[test]
     fn large_rows_are_asked_for_one_by_one() {
-        let mut sizes = Sizes::new(0);
+        let mut sizes = PartSize::new(0);
         sizes.came(900_000);
         assert_eq!(sizes.next(5000, 0), 1);
         sizes.came(10);
         assert_eq!(sizes.next(5000, 0), 1);
-        assert_eq!(Sizes::new(50_000).next(5000, 0), 5);
-        assert_eq!(Sizes::new(50_000).next(5000, PAGE - 60_000), 2);
+        assert_eq!(PartSize::new(50_000).next(5000, 0), 5);
+        assert_eq!(PartSize::new(50_000).next(5000, MAX_PAGE_BYTES - 60_000), 2);
     }
 
     #[test]
     fn no_more_rows_are_asked_for_than_the_page_may_have() {
-        assert_eq!(Sizes::new(0).next(1, 0), 1);
-        assert_eq!(Sizes::new(100).next(7, 0), 7);
+        assert_eq!(PartSize::new(0).next(1, 0), 1);
+        assert_eq!(PartSize::new(100).next(7, 0), 7);
     }
 
     #[test]
     fn after_a_part_that_could_not_be_read_one_row_is_asked_for() {
-        let mut sizes = Sizes::new(100);
+        let mut sizes = PartSize::new(100);
         sizes.was_unreadable();
         assert_eq!(sizes.next(5000, 0), 1);
     }

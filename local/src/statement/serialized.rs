@@ -1,6 +1,6 @@
 //! The values that a statement names for columns, whichever way they are given: literals, bind markers, JSON.
 //!
-//! What is known of them from the text is planned once for a prepared statement; a request's values make [`Cells`] of it,
+//! ModificationRef is known of them from the text is planned once for a prepared statement; a request's values make [`SerializedValues`] of it,
 //! and all that is held to limits or measured is told by these.
 
 use std::borrow::Cow;
@@ -14,30 +14,30 @@ use keyspaces_cql::value::{self, Value};
 use keyspaces_cql::{ColumnKind, Span, Statement as Tree};
 
 use super::json;
-use super::limits::What;
+use super::modification::ModificationRef;
 use crate::protocol::Values;
 use crate::upstream::Layout;
 
 /// Where the values are that a part of a statement names.
 #[derive(Debug)]
-pub(super) struct PlannedCells {
+pub(crate) struct PlannedValues {
     layout: Arc<Layout>,
-    cells: Vec<PlannedCell>,
-    json: Option<Json>,
+    values: Vec<PlannedValue>,
+    json: Option<JsonSource>,
     /// The bind markers of the whole statement, in their order.
     markers: Arc<[(Span, Option<String>)]>,
 }
 
 #[derive(Debug)]
-struct PlannedCell {
+struct PlannedValue {
     column: String,
     kind: ColumnKind,
     of: CqlTypeKind,
-    source: Source,
+    source: ValueSource,
 }
 
 #[derive(Debug)]
-enum Source {
+enum ValueSource {
     Marker {
         index: usize,
         name: String,
@@ -53,33 +53,33 @@ enum Source {
 
 /// The row of an INSERT JSON.
 #[derive(Debug)]
-enum Json {
+enum JsonSource {
     Text(String),
     Marker { index: usize, name: String },
 }
 
 /// The values of one INSERT, UPDATE, DELETE or SELECT in one request.
 #[derive(Debug)]
-pub(super) struct Cells<'a> {
-    pub(super) layout: &'a Layout,
-    pub(super) all: Vec<Cell<'a>>,
+pub(crate) struct SerializedValues<'a> {
+    pub(crate) layout: &'a Layout,
+    pub(crate) all: Vec<SerializedValue<'a>>,
 }
 
 /// A value for a column, or for an element or a field of one.
 #[derive(Debug)]
-pub(super) struct Cell<'a> {
-    pub(super) column: &'a str,
-    pub(super) kind: ColumnKind,
-    pub(super) of: &'a CqlTypeKind,
+pub(crate) struct SerializedValue<'a> {
+    pub(crate) column: &'a str,
+    pub(crate) kind: ColumnKind,
+    pub(crate) of: &'a CqlTypeKind,
     /// `None` is null.
-    pub(super) bytes: Option<Cow<'a, [u8]>>,
+    pub(crate) bytes: Option<Cow<'a, [u8]>>,
     /// Whether these are the bytes that Cassandra stores, not only as many.
-    pub(super) exact: bool,
+    pub(crate) exact: bool,
 }
 
-impl PlannedCells {
+impl PlannedValues {
     /// `markers` are those of the whole statement.
-    pub(super) fn of_select(
+    pub(crate) fn of_select(
         relations: &[Relation],
         layout: &Arc<Layout>,
         markers: &Arc<[(Span, Option<String>)]>,
@@ -89,17 +89,21 @@ impl PlannedCells {
         planned
     }
 
-    pub(super) fn of_write(what: What<'_>, layout: &Arc<Layout>, markers: &Arc<[(Span, Option<String>)]>) -> Self {
+    pub(crate) fn of_write(
+        what: ModificationRef<'_>,
+        layout: &Arc<Layout>,
+        markers: &Arc<[(Span, Option<String>)]>,
+    ) -> Self {
         let mut planned = Self::new(layout, markers);
         match what {
-            What::Delete(delete) => planned.equal(&delete.relations),
-            What::Insert(insert) => match &insert.content {
+            ModificationRef::Delete(delete) => planned.equal(&delete.relations),
+            ModificationRef::Insert(insert) => match &insert.content {
                 InsertContent::Values { columns, values } => {
                     columns.iter().zip(values).for_each(|(column, value)| planned.whole(&column.text, value));
                 }
                 InsertContent::Json { json, .. } => planned.json = planned.json(json),
             },
-            What::Update(update) => {
+            ModificationRef::Update(update) => {
                 planned.equal(&update.relations);
                 for assignment in &update.assignments {
                     planned.assign(&assignment.target, assignment.operation, &assignment.value);
@@ -110,7 +114,7 @@ impl PlannedCells {
     }
 
     fn new(layout: &Arc<Layout>, markers: &Arc<[(Span, Option<String>)]>) -> Self {
-        Self { layout: Arc::clone(layout), cells: Vec::new(), json: None, markers: Arc::clone(markers) }
+        Self { layout: Arc::clone(layout), values: Vec::new(), json: None, markers: Arc::clone(markers) }
     }
 
     fn equal(&mut self, relations: &[Relation]) {
@@ -163,24 +167,24 @@ impl PlannedCells {
         let Some(kind) = self.layout.known.column(column).map(|column| column.kind) else { return };
         let source = match &value.kind {
             TermKind::Marker(_) => match self.marker(value, called) {
-                Some((index, name)) => Source::Marker { index, name: name.to_owned() },
+                Some((index, name)) => ValueSource::Marker { index, name: name.to_owned() },
                 None => return,
             },
-            _ if value.has_markers() => Source::Mixed { term: Box::new(value.clone()), called: called.to_owned() },
+            _ if value.has_markers() => ValueSource::Mixed { term: Box::new(value.clone()), called: called.to_owned() },
             _ => {
                 let types = self.layout.known.user_types();
-                Source::Text(value::serialize(value, &of, types, &|_, _| Value::null(), called))
+                ValueSource::Text(value::serialize(value, &of, types, &|_, _| Value::null(), called))
             }
         };
-        self.cells.push(PlannedCell { column: column.to_owned(), kind, of, source });
+        self.values.push(PlannedValue { column: column.to_owned(), kind, of, source });
     }
 
-    fn json(&self, json: &Term) -> Option<Json> {
+    fn json(&self, json: &Term) -> Option<JsonSource> {
         match &json.kind {
-            TermKind::Constant(constant) => Some(Json::Text(constant.text.clone())),
+            TermKind::Constant(constant) => Some(JsonSource::Text(constant.text.clone())),
             _ => {
                 let (index, name) = self.marker(json, "[json]")?;
-                Some(Json::Marker { index, name: name.to_owned() })
+                Some(JsonSource::Marker { index, name: name.to_owned() })
             }
         }
     }
@@ -191,55 +195,61 @@ impl PlannedCells {
         Some((index, name.as_deref().unwrap_or(called)))
     }
 
-    /// With the values of a request. What is not set is not there.
-    pub(super) fn with<'a>(&'a self, values: &Values<'a>) -> Cells<'a> {
-        let planned = self.cells.iter().filter_map(|cell| {
-            let (bytes, exact) = match &cell.source {
-                Source::Text(value) => (value.bytes.as_deref().map(Cow::Borrowed), value.exact),
-                Source::Marker { index, name } if values.is_unset(*index, name) => return None,
-                Source::Marker { index, name } => (values.of(*index, name).map(Cow::Borrowed), true),
-                Source::Mixed { term, called } => {
+    /// With the values of a request. ModificationRef is not set is not there.
+    pub(crate) fn with<'a>(&'a self, values: &Values<'a>) -> SerializedValues<'a> {
+        let planned = self.values.iter().filter_map(|value| {
+            let (bytes, exact) = match &value.source {
+                ValueSource::Text(value) => (value.bytes.as_deref().map(Cow::Borrowed), value.exact),
+                ValueSource::Marker { index, name } if values.is_unset(*index, name) => return None,
+                ValueSource::Marker { index, name } => (values.of(*index, name).map(Cow::Borrowed), true),
+                ValueSource::Mixed { term, called } => {
                     let bound = |term: &Term, called: &str| {
                         let bytes = self.marker(term, called).and_then(|(index, name)| values.of(index, name));
                         bytes.map_or_else(Value::null, Value::exact)
                     };
                     let types = self.layout.known.user_types();
-                    let value = value::serialize(term, &cell.of, types, &bound, called);
+                    let value = value::serialize(term, &value.of, types, &bound, called);
                     (value.bytes.map(Cow::Owned), value.exact)
                 }
             };
-            Some(Cell { column: &cell.column, kind: cell.kind, of: &cell.of, bytes, exact })
+            Some(SerializedValue { column: &value.column, kind: value.kind, of: &value.of, bytes, exact })
         });
         let mut all: Vec<_> = planned.collect();
         let row = match &self.json {
-            Some(Json::Text(text)) => Some(text.as_bytes()),
-            Some(Json::Marker { index, name }) => values.of(*index, name),
+            Some(JsonSource::Text(text)) => Some(text.as_bytes()),
+            Some(JsonSource::Marker { index, name }) => values.of(*index, name),
             None => None,
         };
         for (name, value) in row.and_then(json::row).into_iter().flatten() {
             let Some(column) = self.layout.all().find(|column| column.name == name) else { continue };
             let Some(kind) = self.layout.known.column(&name).map(|column| column.kind) else { continue };
             let Value { bytes, exact } = json::serialize(&value, &column.kind, self.layout.known.user_types());
-            all.push(Cell { column: &column.name, kind, of: &column.kind, bytes: bytes.map(Cow::Owned), exact });
+            all.push(SerializedValue {
+                column: &column.name,
+                kind,
+                of: &column.kind,
+                bytes: bytes.map(Cow::Owned),
+                exact,
+            });
         }
-        Cells { layout: &self.layout, all }
+        SerializedValues { layout: &self.layout, all }
     }
 }
 
-impl Cells<'_> {
+impl SerializedValues<'_> {
     /// How many bytes the values of such columns have as they are sent.
-    pub(super) fn bytes(&self, kind: ColumnKind) -> usize {
-        let cells = self.all.iter().filter(|cell| cell.kind == kind);
-        cells.map(|cell| cell.bytes.as_ref().map_or(0, |bytes| bytes.len())).sum()
+    pub(crate) fn bytes(&self, kind: ColumnKind) -> usize {
+        let values = self.all.iter().filter(|value| value.kind == kind);
+        values.map(|value| value.bytes.as_ref().map_or(0, |bytes| bytes.len())).sum()
     }
 
     /// The bytes of the whole value of a column, where they are known.
-    pub(super) fn value(&self, column: &str) -> Option<&[u8]> {
-        self.all.iter().find(|cell| cell.column == column && cell.exact)?.bytes.as_deref()
+    pub(crate) fn value(&self, column: &str) -> Option<&[u8]> {
+        self.all.iter().find(|value| value.column == column && value.exact)?.bytes.as_deref()
     }
 
     /// Which partition it is, where all of its key is known.
-    pub(super) fn partition(&self) -> Option<u64> {
+    pub(crate) fn partition(&self) -> Option<u64> {
         let mut hasher = DefaultHasher::new();
         for column in &self.layout.partition_key {
             self.value(&column.name)?.hash(&mut hasher);
@@ -249,14 +259,14 @@ impl Cells<'_> {
 }
 
 /// The bind markers of a statement, in their order.
-pub(super) fn markers(statement: &Tree) -> Arc<[(Span, Option<String>)]> {
+pub(crate) fn markers(statement: &Tree) -> Arc<[(Span, Option<String>)]> {
     let markers = statement.bind_markers().into_iter();
     markers.map(|marker| (marker.span, marker.name.as_ref().map(|name| name.text.clone()))).collect()
 }
 
-impl Cell<'_> {
+impl SerializedValue<'_> {
     /// How many digits the longest `varint` or `decimal` in it has.
-    pub(super) fn most_digits(&self, layout: &Layout) -> usize {
+    pub(crate) fn most_digits(&self, layout: &Layout) -> usize {
         let digits = |bytes: &Cow<'_, [u8]>| value::most_digits(self.of, bytes, layout.known.user_types());
         self.bytes.as_ref().map_or(0, digits)
     }

@@ -10,7 +10,7 @@ const RENAMED: &[(&str, &str)] = &[("dateof", "totimestamp"), ("unixtimestampof"
 
 /// The edits that make a statement one for Cassandra 5.0. A column of the result keeps its name for the client. `keyspace`
 /// is that of tables without one.
-pub(super) fn edits(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
+pub(crate) fn edits(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
     let calls = statement.functions().into_iter().filter(|function| function.keyspace.is_none());
     let renamed = calls.filter_map(|function| {
         let new = renamed(function.name)?;

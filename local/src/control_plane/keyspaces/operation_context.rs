@@ -10,18 +10,14 @@ use super::super::plane::Plane;
 use crate::gateway::Shared;
 use crate::names::SchemaObject;
 use crate::protocol::{Refusal, error_code, error_of, not_emulated, refused_by};
-use crate::schema::{Cause, Definition, Entry, Refused, Schema, being, unconfigured};
-use crate::upstream::Failed;
+use crate::schema::{CatalogueEntry, Cause, Definition, Refused, Schema, arn_of, being, unconfigured};
+use crate::upstream::InternalRequestError;
 
 /// The schema as it is when a request comes.
-pub(super) struct Operations {
+pub(super) struct OperationContext {
     gateway: Arc<Shared>,
     pub(super) region: String,
 }
-
-/// An answer without members.
-#[derive(Debug, Serialize)]
-pub(super) struct Nothing {}
 
 /// The name of what was made or changed.
 #[derive(Debug, Serialize)]
@@ -30,7 +26,7 @@ pub(super) struct Changed {
     pub(super) resource_arn: String,
 }
 
-impl Operations {
+impl OperationContext {
     /// The state now: what has become ready by now is ready.
     pub(super) async fn of(plane: &Plane) -> Result<Self, ApiError> {
         let gateway = plane.gateway();
@@ -43,11 +39,11 @@ impl Operations {
     }
 
     pub(super) fn arn(&self, object: &SchemaObject) -> String {
-        object.arn(&self.region)
+        arn_of(object, &self.region)
     }
 
     /// What is known of an object, if it is shown.
-    pub(super) fn found(&self, object: &SchemaObject) -> Result<Entry, ApiError> {
+    pub(super) fn found(&self, object: &SchemaObject) -> Result<CatalogueEntry, ApiError> {
         let keyspace = SchemaObject::keyspace(&object.keyspace);
         if self.schema().shown(&keyspace).is_none() {
             return Err(self.not_found(&keyspace));
@@ -113,6 +109,6 @@ fn judged(statement: &Statement) -> Result<(), Refusal> {
     }
 }
 
-pub(super) fn failed(failed: Failed) -> ApiError {
+pub(super) fn failed(failed: InternalRequestError) -> ApiError {
     ApiError::internal(format!("keyspaces-local: {failed}"))
 }

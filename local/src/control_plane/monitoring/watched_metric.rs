@@ -1,0 +1,73 @@
+//! A metric as a request names it, and which metric of the service that is.
+
+use keyspaces_cql::metrics::{self, Description, NAMESPACE, Statistic};
+use serde::{Deserialize, Serialize};
+
+use crate::metering::Operation;
+use crate::names::SchemaObject;
+
+/// A metric with its dimensions and statistic, as CloudWatch takes it: it need not exist.
+#[derive(Clone, Debug)]
+pub(super) struct WatchedMetric {
+    pub(super) namespace: String,
+    pub(super) metric_name: String,
+    pub(super) dimensions: Dimensions,
+    pub(super) statistic: Statistic,
+}
+
+pub(super) type Dimensions = Vec<Dimension>;
+
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Dimension {
+    pub(super) name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) value: Option<String>,
+}
+
+/// The dimensions of a metric of a table, or none of the account.
+pub(super) enum Subject {
+    Account,
+    Table(SchemaObject),
+    Operation(SchemaObject, Operation),
+}
+
+impl WatchedMetric {
+    /// The metric of the service that is meant, if there is one.
+    pub(super) fn description(&self) -> Option<Description> {
+        if self.namespace != NAMESPACE {
+            return None;
+        }
+        // The metrics of streams have the names of others, and no data here.
+        metrics::named(&self.metric_name).find(|metric| !metric.dimensions.contains(&metrics::Dimension::StreamLabel))
+    }
+
+    /// What it is a metric of, if it has exactly the dimensions of the metric, in any order.
+    pub(super) fn subject(&self) -> Option<Subject> {
+        let metric = self.description()?;
+        if metric.dimensions.len() != self.dimensions.len() {
+            return None;
+        }
+        let value = |wanted: metrics::Dimension| {
+            let is_wanted = |dimension: &&Dimension| dimension.name.as_deref() == Some(wanted.name());
+            self.dimensions.iter().find(is_wanted)?.value.as_deref()
+        };
+        let table =
+            || Some(SchemaObject::table(value(metrics::Dimension::Keyspace)?, value(metrics::Dimension::TableName)?));
+        match metric.dimensions {
+            [] => Some(Subject::Account),
+            [_, _] => Some(Subject::Table(table()?)),
+            [_, _, metrics::Dimension::Operation] => {
+                let name = value(metrics::Dimension::Operation)?;
+                let operation = Operation::ALL.into_iter().find(|operation| operation.name() == name)?;
+                Some(Subject::Operation(table()?, operation))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the metric has data points under other statistics only.
+    pub(super) fn lacks_statistic(&self, statistic: Statistic) -> Option<Description> {
+        self.description().filter(|metric| !metric.has(statistic))
+    }
+}

@@ -1,0 +1,83 @@
+//! What a request needs of its connection and of the gateway.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use keyspaces_cql::KnownTables;
+
+use super::Shared;
+use super::answer::{Answer, cassandra_failed, from_cassandra, unreadable};
+use super::scope::NameScope;
+use crate::budget::Budget;
+use crate::lock::Mutex;
+use crate::names::SchemaObject;
+use crate::protocol::{Frame, Refusal, metadata};
+use crate::throttle::Requests;
+use crate::upstream::{Channel, Layout, Upstream, lost};
+
+/// The connection that a request came over, and the state that it shares with all others.
+pub(super) struct RequestContext<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) upstream: &'a Arc<Upstream>,
+    /// The keyspace of the connection, set by `USE`.
+    pub(super) keyspace: &'a Mutex<Option<String>>,
+    /// The address that the client has connected to.
+    pub(super) peer: SocketAddr,
+    /// Whether a fault makes the page empty.
+    pub(super) empty_page: bool,
+    /// The requests that the connection may still make in this second.
+    pub(super) requests: &'a Requests,
+    /// The answers with rows that the connection may have in memory, each until it is written to the client.
+    pub(super) answers: &'a Budget,
+}
+
+impl RequestContext<'_> {
+    /// The columns of a table; none if Cassandra has no table of this name.
+    pub(super) async fn layout(&self, stream: i16, table: &SchemaObject) -> Result<Arc<Layout>, Refusal> {
+        let schema = &self.shared.schema;
+        let default_ttl = || schema.options(table).and_then(|options| options.default_time_to_live);
+        let expires = || default_ttl().is_some_and(|seconds| seconds > 0);
+        let cassandra = Channel { upstream: self.upstream, stream };
+        self.shared.layouts.find(cassandra, schema.names(), table, expires).await
+    }
+
+    /// The columns of these tables for the rules, without system tables and tables that do not exist.
+    pub(super) async fn known_tables<'t>(
+        &self,
+        stream: i16,
+        tables: impl IntoIterator<Item = &'t SchemaObject>,
+    ) -> Result<KnownTables, Refusal> {
+        let mut known = KnownTables::default();
+        for table in tables.into_iter().collect::<HashSet<_>>() {
+            if self.shared.schema.options(table).is_some() {
+                let layout = self.layout(stream, table).await?;
+                known.insert(Some(&table.keyspace), &table.name, Arc::clone(&layout.known));
+            }
+        }
+        Ok(known)
+    }
+
+    /// Calls `f` with the scope in which a statement of this connection is read. `prepared` is whether it came in a PREPARE.
+    pub(super) fn in_scope<T>(&self, prepared: bool, f: impl FnOnce(NameScope<'_>) -> T) -> T {
+        let keyspace = self.keyspace.lock().clone();
+        let (names, data_center) = (self.shared.schema.names(), self.shared.schema.data_center());
+        f(NameScope { keyspace: keyspace.as_deref(), names, data_center, prepared })
+    }
+
+    /// Applies the changes of the schema that are due.
+    pub(super) async fn settle(&self) -> Result<(), Refusal> {
+        self.shared.settle().await.map_err(cassandra_failed)
+    }
+
+    /// Sends a request to Cassandra, and gives its answer with the client's names.
+    pub(super) async fn forward(&self, request: Frame) -> Result<Answer, Refusal> {
+        let answer = self.upstream.call(request).await.map_err(|_| lost())?;
+        Ok(from_cassandra(self.with_client_names(answer)?))
+    }
+
+    /// An answer of Cassandra with the client's names of keyspaces and tables in place of Cassandra's.
+    pub(super) fn with_client_names(&self, answer: Frame) -> Result<Frame, Refusal> {
+        metadata::restored(answer, self.shared.schema.names()).map_err(unreadable)
+    }
+}
