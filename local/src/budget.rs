@@ -1,11 +1,12 @@
-//! Memory that connections share. Each has a little of its own, so that no client waits for one that reads nothing.
+//! Limits that connections share. Each connection has a part of its own, so that no client waits for another that does not
+//! read its answers.
 
 use std::sync::Arc;
 
 use crate::saturated::saturated;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What one connection may take: from its own part, or from what all connections share.
+/// The permits of one connection: its own, and those that all connections share.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     own: Arc<Semaphore>,
@@ -18,7 +19,7 @@ impl Budget {
         Self { own: Arc::new(Semaphore::new(own)), most_of_own: own, shared: Arc::clone(shared) }
     }
 
-    /// Waits until `amount` is free in one of the two parts. It is given back when the permit is dropped.
+    /// Waits until `amount` is free in one of the two. Dropping the permit gives it back.
     pub(crate) async fn take(&self, amount: usize) -> OwnedSemaphorePermit {
         let permits = saturated::<u32>(amount);
         let taken = if amount > self.most_of_own {

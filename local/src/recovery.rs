@@ -14,15 +14,15 @@ pub(crate) use self::definition_history::{DefinitionHistory, Version};
 /// For how long a table can be restored: 35 days, in milliseconds (DG:PointInTimeRecovery_HowItWorks).
 pub(crate) const WINDOW: u64 = 35 * 24 * 3_600_000;
 
-/// Work that ends when a history has been changed.
+/// A change of a history in progress.
 pub(crate) type HistoryChange<'a> = Pin<Box<dyn Future<Output = Result<(), InternalRequestError>> + Send + 'a>>;
 
-/// Keeps what is written to tables, and brings their rows back.
+/// The histories of tables: records what is written to them, and restores their rows.
 pub(crate) trait RowHistory: fmt::Debug + Send + Sync {
     /// Records what is written to a table from now on.
     fn begin<'a>(&'a self, table: &'a TableId) -> HistoryChange<'a>;
 
-    /// Reads a table for its history once more, if the last attempt failed.
+    /// Reads the whole table into its history again, if the last attempt failed.
     fn try_again(&self, table: &TableId);
 
     /// Whether a table can be restored from now on.

@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 use crate::budget::Budget;
 use crate::protocol::{Damage, Frame, HEADER_LENGTH, Header, RESPONSE, Sender, Unreadable, error_code};
 
-/// How long a request that was begun may pause. It holds memory that other clients may need.
+/// How long a request may pause in the middle of its frame: it holds memory that other clients may need.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// How much is given to a connection at once.
+/// How many bytes are written to a socket at once.
 const CHUNK: usize = 64 << 10;
 
 /// Reads a client's frame. The memory for its body is taken from `budget` before the body is read, and allocated as the
@@ -71,7 +71,7 @@ fn paused(header: Header, read: usize) -> Unreadable {
     Unreadable::Refused { stream: header.stream, text }
 }
 
-/// A response that is too long: nothing of it is kept, and an error takes its place.
+/// Skips a response that is too long, and gives an error in its place.
 async fn read_past<R: AsyncRead + Unpin>(reader: &mut R, header: Header, longest: usize) -> Result<Frame, Unreadable> {
     let past = tokio::io::copy(&mut reader.take(header.length as u64), &mut tokio::io::sink()).await;
     past.map_err(|_| Unreadable::Broken)?;
@@ -82,7 +82,7 @@ async fn read_past<R: AsyncRead + Unpin>(reader: &mut R, header: Header, longest
     Ok(Frame::error(header.stream, error_code::SERVER_ERROR, &text))
 }
 
-/// Whether anything can come after what was written.
+/// Whether the connection goes on after a frame.
 #[derive(Debug, Eq, PartialEq)]
 enum Writing {
     GoesOn,
@@ -108,7 +108,7 @@ async fn write_damaged<W: AsyncWrite + Unpin>(writer: &mut W, frame: Bytes, dama
     Ok(Writing::GoesOn)
 }
 
-/// Writes the frames that come, many at once where many are there, until the queue or the connection ends.
+/// Writes frames from the queue, those that wait in one batch, until the queue or the connection ends.
 pub(crate) async fn write_all<W: AsyncWrite + Unpin>(
     mut writer: W,
     mut queue: mpsc::Receiver<Frame>,
@@ -118,7 +118,7 @@ pub(crate) async fn write_all<W: AsyncWrite + Unpin>(
     let direction = if to == Sender::Client { RESPONSE } else { 0 };
     let mut frames = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut frames, BATCH).await > 0 {
-        // A new one for each batch: a connection that is idle holds no buffer.
+        // A new buffer for each batch, so that an idle connection holds none.
         let mut out = BytesMut::new();
         for frame in frames.drain(..) {
             if let Some(damage) = &frame.damage {

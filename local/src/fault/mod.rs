@@ -1,4 +1,4 @@
-//! What goes wrong on request: faults by script, the same each time for the same seed.
+//! Faults that are injected on purpose, the same each time for the same seed.
 //!
 //! A [`Fault`] says which requests it strikes, and how. [`Local::faults`](crate::Local::faults) takes them, the program's
 //! `--fault` and its fault port take the same as JSON. What a request was struck by is in the
@@ -37,13 +37,13 @@ pub(crate) use effect::{TIMED_OUT, error_body, garbage};
 pub(crate) use rule::Candidate;
 pub use rule::Fault;
 
-/// The faults of one local Keyspaces; cheap to clone, every clone is about the same.
+/// The faults of one local Keyspaces. Clones are cheap and share their state.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<FaultsInner>);
 
 #[derive(Debug, Default)]
 struct FaultsInner {
-    /// Whether there is any to look at: what a request costs where there is none.
+    /// Whether there is any fault: without one, this is all that a request costs.
     armed: AtomicBool,
     rules: Mutex<Rules>,
 }
@@ -60,7 +60,7 @@ struct Rules {
 pub struct Injected {
     /// The fault's number, which [`Faults::inject`] gave.
     pub fault: u64,
-    /// What it did.
+    /// Its effect.
     pub effect: Effect,
     /// The seed of the garbage that this strike sends.
     pub(crate) seed: u64,
@@ -92,12 +92,12 @@ impl Faults {
         self.0.armed.store(false, Ordering::Release);
     }
 
-    /// How many requests a fault has struck; 0 for one that is not there any more.
+    /// How many requests a fault has struck; 0 if it was removed.
     pub fn struck(&self, fault: u64) -> u64 {
         self.rules().all.iter().find(|rule| rule.number == fault).map_or(0, |rule| rule.struck)
     }
 
-    /// What a request is struck by.
+    /// The fault that strikes a request, if one does.
     pub(crate) fn strike(&self, request: &Candidate<'_>) -> Option<Injected> {
         if !self.0.armed.load(Ordering::Acquire) {
             return None;

@@ -9,10 +9,10 @@ use super::{Effect, Injected};
 use crate::protocol::RequestKind;
 use crate::random::spread;
 
-/// What goes wrong, and for which requests: for every one, until it is told less.
+/// An effect, and the requests that it strikes: every request, unless conditions are added.
 ///
-/// A request has to fulfil all that is said here. It counts as a match whether it is struck in the end or not. As JSON,
-/// which the program takes, `effect` has to be there and everything else may be left out:
+/// A request has to fulfil all conditions. It counts as a match whether it is struck in the end or not. In JSON, which the
+/// program takes, `effect` is required and everything else is optional:
 ///
 /// ```
 /// # use keyspaces_local::fault::{Effect, Fault, Moment};
@@ -46,7 +46,7 @@ pub struct Fault {
     seed: u64,
 }
 
-/// What faults see of a request.
+/// A request as faults match it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Candidate<'a> {
     pub(crate) kind: RequestKind,
@@ -98,7 +98,7 @@ impl Fault {
         Self { nth: Some(nth), ..self }
     }
 
-    /// Only every n-th match: of 3 the third, the sixth, … Every one, for 0.
+    /// Only every n-th match: for 3 the third, the sixth and so on. For 0, every match.
     pub fn every(self, every: u64) -> Self {
         Self { every: Some(every), ..self }
     }
@@ -114,7 +114,7 @@ impl Fault {
         Self { probability: Some(probability), ..self }
     }
 
-    /// What decides where there is a probability, and what garbage is made of. Default 0.
+    /// The seed of probabilities and of garbage. Default 0.
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
     }

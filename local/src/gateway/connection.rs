@@ -46,14 +46,14 @@ pub(super) const SHARED_REQUEST_BYTES: usize = 64 << 20;
 /// How many answers with rows each connection may always have in memory.
 const OWN_ANSWERS: usize = 1;
 
-/// How many more all connections together may have: as many as Cassandra is asked for rows at once, so that a client that
-/// reads its answers waits for Cassandra alone.
+/// How many more all connections together may have: the number of rows that Cassandra is asked for at once. So a client that
+/// reads its answers waits only for Cassandra.
 pub(super) const SHARED_ANSWERS: usize = 32;
 
 /// The longest frame before authentication. A session token fits.
 const LONGEST_BEFORE_AUTHENTICATION: usize = 64 << 10;
 
-/// How many requests each connection may always have in progress. No further ones are read beyond its limit.
+/// How many requests each connection may always have in progress. Beyond its limit no request is read.
 const OWN_REQUESTS: usize = 64;
 
 /// How many more all connections together may have.
@@ -67,7 +67,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
     let (Ok(peer), Ok(())) = (socket.local_addr(), socket.set_nodelay(true)) else { return };
     let stream = match tokio::time::timeout(HANDSHAKE, shared.tls.acceptor().accept(socket)).await {
         Ok(Ok(stream)) => stream,
-        // A check of whether the port is open.
+        // Port checks connect and leave at once.
         Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
             return tracing::debug!(target: LOG, %client, reason = "it left before TLS", "connection closed");
         }
@@ -175,7 +175,7 @@ enum LoginPhase {
 enum Ending {
     /// The client has disconnected.
     Gone,
-    /// The client was sent an error, which it must be able to read.
+    /// The client was sent an error; the connection stays open until it has been read.
     Said,
     /// The connection to Cassandra is lost. Requests in progress have to be answered.
     Lost,
@@ -410,7 +410,7 @@ impl Connection {
         }
     }
 
-    /// Waits for the answers of requests in progress, which have to learn how Cassandra ended.
+    /// Waits for the requests in progress, so that each is answered with how Cassandra ended.
     async fn answer_all(&mut self) {
         const PATIENCE: Duration = Duration::from_secs(5);
         let answered = async { while self.requests.join_next().await.is_some() {} };
@@ -432,7 +432,7 @@ impl Connection {
     }
 }
 
-/// The name in Cassandra's errors.
+/// The name of an opcode in Cassandra's errors.
 fn name(opcode: Opcode) -> String {
     format!("{opcode:?}").to_uppercase()
 }

@@ -40,7 +40,7 @@ impl Exchange {
     }
 }
 
-/// How a request goes on.
+/// Whether a request is carried out.
 #[derive(Debug)]
 enum Before {
     /// It is carried out.

@@ -1,23 +1,23 @@
-//! What can end a connection from inside: a fault that strikes one of its requests.
+//! Lets a fault that strikes a request close or silence its connection, or all connections.
 
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-/// One connection, as faults see it.
+/// A handle on one connection, for faults.
 #[derive(Clone, Debug)]
 pub(super) struct Link {
     state: watch::Sender<LinkState>,
     commands: mpsc::UnboundedSender<GatewayCommand>,
 }
 
-/// How a connection is.
+/// Whether a connection is served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum LinkState {
     Open,
-    /// It is to be closed at once.
+    /// A fault closes it at once.
     Closed,
-    /// Nothing is read from it nor written to it any more.
+    /// It stays open; nothing is read from it or written to it.
     Silent,
 }
 
@@ -41,7 +41,7 @@ impl Link {
         self.state.send_replace(LinkState::Silent);
     }
 
-    /// Closes this connection together with all others, so that its end tells a client that all are being closed.
+    /// Closes all connections, this one among them: once it has ended, the others are ending too.
     pub(super) fn close_all(&self) {
         // The receiver is gone only while the gateway is being closed.
         let _ = self.commands.send(GatewayCommand::CloseAll);

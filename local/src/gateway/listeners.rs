@@ -21,8 +21,8 @@ use crate::upstream::InternalRequestError;
 #[derive(Debug)]
 pub(crate) struct Listeners {
     shared: RwLock<Arc<Shared>>,
-    /// The task that accepts connections at each address; none at one that is closed. The lock lets one change be made at a
-    /// time.
+    /// The task that accepts connections at each address; an empty set at a closed address. The lock is held over awaits so
+    /// that one change is made at a time.
     tasks: Mutex<BTreeMap<SocketAddr, JoinSet<()>>>,
     /// The task that restores tables.
     restoring: Mutex<JoinSet<()>>,
@@ -179,7 +179,7 @@ fn accepting(socket: TcpListener, shared: &Arc<Shared>) -> JoinSet<()> {
 
 /// Accepts connections until it is dropped, which closes them.
 async fn accept(socket: TcpListener, shared: Arc<Shared>) {
-    /// Errors of `accept` last a while, as those for want of file descriptors.
+    /// Errors of `accept` persist for a while: there may be no file descriptors left.
     const PAUSE: Duration = Duration::from_millis(50);
     let mut connections = JoinSet::new();
     loop {

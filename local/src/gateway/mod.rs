@@ -51,13 +51,13 @@ pub(crate) use shared::Shared;
 pub(crate) struct GatewaySettings {
     /// The sockets that it listens on.
     pub(crate) sockets: Sockets,
-    /// The Region that it stands for, which is the data center and the rack of all nodes.
+    /// The Region that it plays. Data center and rack of all nodes have its name.
     pub(crate) region: String,
     /// The partitioner, which must be Cassandra's own.
     pub(crate) partitioner: Partitioner,
     /// The instance whose keyspaces and tables it serves.
     pub(crate) instance: Instance,
-    /// How long definitions take, and which keys are not to be used.
+    /// How long definitions take, and which KMS keys are inaccessible.
     pub(crate) schema: schema::SchemaSettings,
     /// The clock that timestamps are taken from.
     pub(crate) clock: Clock,
@@ -177,7 +177,7 @@ impl Gateway {
         &self.listeners
     }
 
-    /// Ends every connection and, of a passing instance, drops everything.
+    /// Ends every connection. Drops everything that a passing instance has in Cassandra.
     pub(crate) async fn close(self) -> Result<(), Error> {
         self.listeners.close_all().await;
         let Some(lease) = self.lease else { return Ok(()) };

@@ -52,8 +52,8 @@ impl Prepared {
         self.get(id).map(|statement| Arc::clone(&statement.text.sent))
     }
 
-    /// The number of definitions before a client of this peer was last sent the columns of the rows. For a peer that has not
-    /// prepared the statement, the number before it was first prepared.
+    /// The number of definitions when this peer last sent a client the columns of the rows. If the peer has not prepared the
+    /// statement, the number when it was first prepared.
     pub(super) fn definitions_when_sent(&self, id: &[u8], peer: SocketAddr) -> Option<u64> {
         let inner = self.inner.lock();
         let entry = inner.by_id.get(id)?;
@@ -62,7 +62,7 @@ impl Prepared {
 
     /// Remembers a statement that a peer has prepared after this number of definitions.
     pub(super) fn remember(&self, id: Bytes, statement: DmlStatement, peer: SocketAddr, definitions: u64) {
-        // Copied, because the id is a slice that keeps a whole frame in memory.
+        // A copy: the id is a slice that would keep a whole frame in memory.
         let id = Bytes::copy_from_slice(&id);
         let mut inner = self.inner.lock();
         inner.text += statement.text.sent.len();

@@ -1,4 +1,4 @@
-//! A file of definitions that are carried out before the first client is let in.
+//! A file of definitions that are carried out before clients are accepted.
 
 use std::path::{Path, PathBuf};
 

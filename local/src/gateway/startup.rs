@@ -1,4 +1,4 @@
-//! STARTUP and OPTIONS: what a client and the service agree upon before the client says who it is.
+//! STARTUP and OPTIONS, which come before authentication.
 
 use bytes::{BufMut, BytesMut};
 
@@ -19,7 +19,7 @@ pub(super) fn supported(stream: i16) -> Answer {
     (Frame::new(stream, Opcode::Supported, body.freeze()), Outcome::Answered)
 }
 
-/// What is wrong with the options of a STARTUP, in Cassandra's words: nothing is known of the service's own.
+/// What is wrong with the options of a STARTUP, in Cassandra's words: the service's own are not known.
 pub(super) fn problem(options: &[(&str, &str)]) -> Option<String> {
     let get = |wanted: &str| options.iter().find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value);
     match (get("CQL_VERSION"), get("COMPRESSION")) {
@@ -32,7 +32,7 @@ pub(super) fn problem(options: &[(&str, &str)]) -> Option<String> {
     }
 }
 
-/// Cassandra takes whatever is not below 2.99.
+/// Cassandra accepts every version from 2.99 on.
 fn is_cql_3_or_later(version: &str) -> bool {
     version.split('.').next().and_then(|major| major.parse::<u32>().ok()).is_some_and(|major| major >= 3)
 }

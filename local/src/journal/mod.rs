@@ -1,4 +1,4 @@
-//! What was received, for tests to look at.
+//! The requests that were received, for tests to look at.
 
 mod record;
 
@@ -13,9 +13,9 @@ pub use crate::protocol::{Consistency, RequestKind as Kind};
 use crate::throttle::Exceeded;
 pub(crate) use record::{JournalEntry, LOG, Record};
 
-/// What a local Keyspaces received, newest last; cheap to clone, every clone shows the same.
+/// The requests that a local Keyspaces received, oldest first. Clones are cheap and share their state.
 ///
-/// It keeps the newest 100,000 requests, fewer if their texts are longer than 64 MiB together. Secrets are never in it.
+/// It keeps the newest 100,000 requests, fewer if their texts are longer than 64 MiB together. It never has secrets.
 #[derive(Clone, Debug)]
 pub struct Journal(Arc<Mutex<JournalInner>>);
 
@@ -34,11 +34,11 @@ struct JournalInner {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Received {
-    /// Counts all requests since the start, from 0.
+    /// The number of the request since the start, from 0.
     pub number: u64,
-    /// When.
+    /// When it was received.
     pub at: SystemTime,
-    /// On which connection; connections are counted from 1 in the order in which they came.
+    /// The number of its connection, counted from 1 in the order in which connections were accepted.
     pub connection: u64,
     /// The peer that it was sent to: the address that the client connected to.
     pub peer: SocketAddr,
@@ -46,7 +46,7 @@ pub struct Received {
     pub client: SocketAddr,
     /// The frame's stream id.
     pub stream: i16,
-    /// What was asked for.
+    /// The kind of request.
     pub kind: Kind,
     /// The statement's text, as it was sent or, for an [`Kind::Execute`], prepared. The names and values of a STARTUP;
     /// which way to log in an AUTH_RESPONSE chose, never what it holds.
@@ -69,7 +69,7 @@ pub struct Received {
     pub fault: Option<Injected>,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -91,11 +91,11 @@ pub enum Outcome {
         /// Its text.
         text: Arc<str>,
     },
-    /// It was not carried out because there was no capacity for it, and answered with a timeout.
+    /// It was throttled: not carried out, and answered with a timeout.
     Throttled {
         /// The protocol's error code: of a WriteTimeout or a ReadTimeout.
         code: i32,
-        /// What it went over.
+        /// The limit that it exceeded.
         exceeded: Exceeded,
     },
     /// A fault kept it from being carried out.
@@ -119,12 +119,12 @@ impl Journal {
         })))
     }
 
-    /// All that is kept, oldest first.
+    /// All requests, oldest first.
     pub fn snapshot(&self) -> Vec<Received> {
         self.filter(|_| true)
     }
 
-    /// What is kept and wanted, oldest first.
+    /// The requests for which `wanted` holds, oldest first.
     pub fn filter(&self, mut wanted: impl FnMut(&Received) -> bool) -> Vec<Received> {
         self.lock().requests.iter().filter(|received| wanted(received)).cloned().collect()
     }
@@ -152,7 +152,7 @@ impl Journal {
         self.lock().open.clone()
     }
 
-    /// Counts a connection for as long as what this returns lives.
+    /// Counts a connection as open until the result is dropped.
     pub(crate) fn connected(&self, peer: SocketAddr) -> OpenConnection {
         let mut inner = self.lock();
         inner.connections += 1;
@@ -174,7 +174,7 @@ impl Journal {
         number
     }
 
-    /// Writes down what came of a request, if it is still there.
+    /// Enters the outcome of a request, if the request is still kept.
     pub(crate) fn settle(&self, number: u64, outcome: Outcome) {
         let mut inner = self.lock();
         let Some(index) = number.checked_sub(inner.first).and_then(|index| usize::try_from(index).ok()) else { return };
@@ -199,13 +199,13 @@ impl Received {
         }
     }
 
-    /// Whether what `outcome` says is what the client was sent; late, perhaps, or in small pieces.
+    /// Whether the client was sent the answer that `outcome` names, perhaps late or in small pieces.
     pub fn reached_client(&self) -> bool {
         let through = self.fault.as_ref().is_none_or(|fault| fault.effect.lets_the_answer_through());
         through && self.outcome.is_some()
     }
 
-    /// What the faults see of it.
+    /// The request as faults match it.
     pub(crate) fn candidate(&self) -> Candidate<'_> {
         let Self { kind, connection, peer, .. } = *self;
         Candidate { kind, connection, peer, statement: self.statement.as_deref(), batched: &self.batched }

@@ -9,7 +9,7 @@ use crate::fault::{Faults, Injected};
 use crate::protocol::Frame;
 use crate::protocol::request::{Parameters, Request, TextOrId};
 
-/// Writes down what one connection receives.
+/// Enters the requests of one connection in the journal.
 #[derive(Clone)]
 pub(crate) struct Record {
     journal: Journal,
@@ -20,13 +20,13 @@ pub(crate) struct Record {
     faults: Faults,
 }
 
-/// A request that was written down.
+/// A request that was entered.
 #[derive(Debug)]
 pub(crate) struct JournalEntry {
     number: u64,
     kind: Kind,
     statement: Option<Arc<str>>,
-    /// What it is struck by.
+    /// The fault that strikes it.
     pub(crate) fault: Option<Injected>,
 }
 
@@ -52,7 +52,7 @@ impl Record {
         self.enter(Received { statement, ..self.entry(frame.stream, Kind::Startup) })
     }
 
-    /// `what` is all that is written down: the answer itself is a secret.
+    /// Enters `what` alone: the response itself is a secret.
     pub(crate) fn auth_response(&self, frame: &Frame, what: &str) -> JournalEntry {
         let statement = Some(what.into());
         self.enter(Received { statement, ..self.entry(frame.stream, Kind::AuthResponse) })
@@ -111,7 +111,7 @@ impl Record {
         tracing::info!(target: LOG, client = %self.client, reason, "connection closed");
     }
 
-    /// One line for each request that a client did not get what it asked for.
+    /// Logs a line for each request that was refused or failed.
     fn log(&self, request: &JournalEntry, outcome: &Outcome) {
         let (client, kind) = (self.client, request.kind);
         let statement = request.statement.as_deref().map(in_one_line).unwrap_or_default();
@@ -123,7 +123,7 @@ impl Record {
                 let code = format_args!("0x{code:04X}");
                 tracing::info!(target: LOG, %client, ?kind, statement, %code, reason = &**text, "refused");
             }
-            // They come in thousands, and are counted.
+            // Throttled requests come by the thousand, and are counted in the metrics.
             Outcome::Throttled { exceeded, .. } => {
                 tracing::debug!(target: LOG, %client, ?kind, statement, ?exceeded, "throttled");
             }
@@ -160,7 +160,7 @@ impl Record {
     }
 }
 
-/// Where the log says what clients were refused and why their connections were closed.
+/// The log target of refusals, and of the reasons why connections were closed.
 pub(crate) const LOG: &str = "keyspaces_local::client";
 
 /// The beginning of a statement, without its line breaks.

@@ -1,4 +1,4 @@
-//! What a client's keyspaces and system tables are called in the Cassandra behind.
+//! The names that a client's keyspaces and system tables have in the Cassandra behind.
 //!
 //! Every instance has a prefix of its own there, so that several can share one Cassandra, and none can see what is
 //! another's or Cassandra's own: the keyspace `app` is `kl0a1b2c3d_app`, and the table `system.local` is
@@ -20,11 +20,11 @@ pub(crate) use table_id::TableId;
 use crate::lock::Mutex;
 use crate::protocol::metadata::ClientNames;
 
-/// Both ways between a client's names and Cassandra's.
+/// Translates a client's names to Cassandra's, and back.
 #[derive(Debug)]
 pub(crate) struct Names {
     inner: String,
-    /// Names that are too long for the prefix, by what stands for them.
+    /// Names that are too long to take the prefix, by the names that replace them.
     long: Mutex<HashMap<String, String>>,
 }
 
@@ -42,12 +42,12 @@ impl Names {
         &self.inner
     }
 
-    /// What all keyspaces of this instance but the inner begin with.
+    /// The beginning of the names of all keyspaces of this instance except the inner one.
     pub(crate) fn prefix(&self) -> String {
         format!("{}_", self.inner)
     }
 
-    /// What a client's keyspace is called.
+    /// Cassandra's name of a client's keyspace.
     pub(crate) fn keyspace(&self, name: &str) -> String {
         let prefixed = format!("{}_{name}", self.inner);
         if prefixed.len() <= LONGEST_NAME || name.len() > LONGEST_NAME {
@@ -73,7 +73,7 @@ impl Names {
         format!("{}.{}", self.inner, table.inner_name())
     }
 
-    /// What a client calls a keyspace.
+    /// The client's name of a keyspace.
     pub(crate) fn restored_keyspace<'a>(&self, upstream: &'a str) -> Cow<'a, str> {
         match upstream.strip_prefix(&self.inner).and_then(|rest| rest.strip_prefix('_')) {
             None => upstream.into(),
@@ -84,7 +84,7 @@ impl Names {
         }
     }
 
-    /// What a client calls a table: its keyspace and its name.
+    /// The client's names of a table's keyspace and of the table.
     pub(crate) fn restored_table<'a>(&self, keyspace: &'a str, table: &'a str) -> (Cow<'a, str>, Cow<'a, str>) {
         match system_tables::split(table) {
             Some((keyspace_of_it, name)) if keyspace == self.inner => (keyspace_of_it.into(), name.into()),
@@ -92,7 +92,7 @@ impl Names {
         }
     }
 
-    /// A text of Cassandra's in which its names are replaced by the client's.
+    /// A text of Cassandra's with its names replaced by the client's.
     pub(crate) fn restored_text(&self, text: &str) -> String {
         let mut restored = String::with_capacity(text.len());
         let mut rest = text;

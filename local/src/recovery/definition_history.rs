@@ -1,4 +1,4 @@
-//! What tables with point-in-time recovery were: the definition of each through time, until 35 days after it was dropped.
+//! The definitions that tables with point-in-time recovery had over time, until 35 days after they were dropped.
 
 use keyspaces_cql::{Statement, TableDefinition, parse};
 use serde_json::json;
@@ -7,21 +7,21 @@ use super::WINDOW;
 use crate::names::{Names, SchemaObject};
 use crate::upstream::{InternalConnection, InternalRequestError};
 
-/// Writes and reads the past of an instance's tables.
+/// Writes and reads the former definitions of an instance's tables.
 #[derive(Debug)]
 pub(crate) struct DefinitionHistory<'a> {
     pub(crate) connection: &'a InternalConnection,
     pub(crate) names: &'a Names,
 }
 
-/// What a table was from some moment on. Times are in milliseconds since 1970.
+/// The definition of a table from a moment on. Times are in milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Version {
-    /// When the table was created: another of the same name is another table.
+    /// When the table was created, which tells it from other tables of the same name.
     pub(crate) created: u64,
     pub(crate) since: u64,
     pub(crate) definition: TableDefinition,
-    /// This was the end of it.
+    /// Whether the table was dropped at this moment.
     pub(crate) dropped: bool,
 }
 
@@ -32,7 +32,7 @@ impl DefinitionHistory<'_> {
         self.connection.run(&format!("CREATE TABLE IF NOT EXISTS {} ({columns})", self.table()), &[]).await
     }
 
-    /// All that is known of the tables that had this name, in the order of time.
+    /// All versions of the tables that had this name, oldest first.
     pub(crate) async fn versions(&self, table: &SchemaObject) -> Result<Vec<Version>, InternalRequestError> {
         let statement = format!(
             "SELECT JSON created, since, definition, dropped FROM {} WHERE keyspace_name = ? AND table_name = ?",
@@ -60,14 +60,14 @@ impl DefinitionHistory<'_> {
         self.connection.insert(&self.table(), &row).await
     }
 
-    /// Forgets the table of this name that was created then.
+    /// Forgets the table of this name that was created at this time.
     pub(crate) async fn forget(&self, table: &SchemaObject, created: u64) -> Result<(), InternalRequestError> {
         let statement =
             format!("DELETE FROM {} WHERE keyspace_name = ? AND table_name = ? AND created = {created}", self.table());
         self.connection.run(&statement, &[&table.keyspace, &table.name]).await
     }
 
-    /// Forgets the tables that were dropped so long ago that they cannot be restored.
+    /// Forgets the tables that were dropped too long ago to be restored.
     pub(crate) async fn forget_expired(&self, now: u64) -> Result<(), InternalRequestError> {
         let statement = format!("SELECT JSON keyspace_name, table_name, created, since, dropped FROM {}", self.table());
         for row in self.connection.select(&statement, &[]).await? {

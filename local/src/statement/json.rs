@@ -7,7 +7,7 @@ use keyspaces_cql::statement::{CqlType, CqlTypeKind, NativeType};
 use keyspaces_cql::value::{Value, scalar};
 use serde_json::value::RawValue;
 
-/// The values of a row by the names of its columns; `None` if it is no JSON object.
+/// The values of a row by the names of its columns; `None` if the text is not a JSON object.
 pub(crate) fn row(json: &[u8]) -> Option<BTreeMap<String, Box<RawValue>>> {
     let values: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(json).ok()?;
     Some(values.into_iter().map(|(name, value)| (identifier(name), value)).collect())
@@ -18,7 +18,7 @@ pub(crate) fn serialize(json: &RawValue, of: &CqlTypeKind, user_types: &UserType
     value(json.get(), of, user_types).unwrap_or_else(|| Value::of_type(of))
 }
 
-/// `None` where the JSON is none of the type.
+/// `None` if the JSON is not a value of the type.
 fn value(json: &str, of: &CqlTypeKind, user_types: &UserTypes) -> Option<Value> {
     if json == "null" {
         return Some(Value::null());
@@ -50,13 +50,13 @@ fn value(json: &str, of: &CqlTypeKind, user_types: &UserTypes) -> Option<Value> 
     })
 }
 
-/// Any value may be written as a string.
+/// The value of a native type. JSON may write any of them as a string.
 fn native_value(json: &str, of: NativeType) -> Option<Value> {
     let text = if json.starts_with('"') { serde_json::from_str(json).ok()? } else { json.to_owned() };
     Some(scalar(of, &text))
 }
 
-/// Keys of maps are strings, in which JSON stands where they are no text.
+/// The key of a map. JSON has only strings as keys, so a key that is not a text is JSON inside a string.
 fn map_key(key: &str, of: &CqlType, user_types: &UserTypes) -> Value {
     match &of.kind {
         CqlTypeKind::Native(native) => scalar(*native, key),

@@ -1,5 +1,5 @@
-//! Functions that give something else each time: what they give is put in their place, where it must be known afterwards
-//! which row was written.
+//! Functions whose value changes from call to call. Where it must be known which row a write changes, their values replace
+//! their calls in the text.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,20 +8,20 @@ use chrono::{DateTime, Utc};
 use keyspaces_cql::{Span, Statement};
 use uuid::Uuid;
 
-/// Whether a statement calls one of them.
+/// Whether a statement calls such a function.
 pub(crate) fn is_nondeterministic(statement: &Statement) -> bool {
     let now = SystemTime::now();
     statement.functions().iter().any(|function| function.keyspace.is_none() && given(function.name, now).is_some())
 }
 
-/// What such functions give at this time, in the place of their calls.
+/// Edits that replace the calls of such functions with their values at this time.
 pub(crate) fn evaluated(statement: &Statement, now: SystemTime) -> Vec<(Span, String)> {
     let functions = statement.functions();
     let calls = functions.iter().filter(|function| function.keyspace.is_none());
     calls.filter_map(|function| Some((function.span, given(function.name, now)?))).collect()
 }
 
-/// What such a function gives, as a literal of its type: without that, a function of several types is ambiguous of it.
+/// The value of such a function as a literal with its type: an overloaded function that takes it would be ambiguous without.
 fn given(function: &str, now: SystemTime) -> Option<String> {
     let time = DateTime::<Utc>::from(now);
     Some(match function {
@@ -43,7 +43,7 @@ fn time_uuid(now: SystemTime) -> Uuid {
     let [t0, t1, mid @ .., l0, l1, l2, l3] = ticks;
     let mut random = *Uuid::new_v4().as_bytes();
     random[..8].copy_from_slice(&[l0, l1, l2, l3, mid[0], mid[1], t0 & 0x0f | 0x10, t1]);
-    // A node that is no machine's address.
+    // The multicast bit: no machine has such an address.
     random[10] |= 1;
     Uuid::from_bytes(random)
 }

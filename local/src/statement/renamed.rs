@@ -8,8 +8,8 @@ use crate::names::quoted;
 /// `dateOf` and `unixTimestampOf`, which Keyspaces has (DG:cql.functions), are gone in Cassandra 5.0 (CASSANDRA-18328).
 const RENAMED: &[(&str, &str)] = &[("dateof", "totimestamp"), ("unixtimestampof", "tounixtimestamp")];
 
-/// The edits that make a statement one for Cassandra 5.0. A column of the result keeps its name for the client. `keyspace`
-/// is that of tables without one.
+/// The edits that a statement needs for Cassandra 5.0. Result columns keep their names for the client. `keyspace` is the
+/// keyspace of tables without one.
 pub(crate) fn edits(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
     let calls = statement.functions().into_iter().filter(|function| function.keyspace.is_none());
     let renamed = calls.filter_map(|function| {

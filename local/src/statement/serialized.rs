@@ -1,7 +1,7 @@
 //! The values that a statement names for columns, whichever way they are given: literals, bind markers, JSON.
 //!
-//! ModificationRef is known of them from the text is planned once for a prepared statement; a request's values make [`SerializedValues`] of it,
-//! and all that is held to limits or measured is told by these.
+//! [`PlannedValues`] is what the text tells of them, found once for a prepared statement. With the values of a request it
+//! gives [`SerializedValues`], from which limits are checked and capacity is computed.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,7 +18,7 @@ use super::modification::ModificationRef;
 use crate::protocol::Values;
 use crate::upstream::Layout;
 
-/// Where the values are that a part of a statement names.
+/// Where the values of one SELECT, INSERT, UPDATE or DELETE come from.
 #[derive(Debug)]
 pub(crate) struct PlannedValues {
     layout: Arc<Layout>,
@@ -42,9 +42,9 @@ enum ValueSource {
         index: usize,
         name: String,
     },
-    /// All of it stands in the text.
+    /// The whole value is in the text.
     Text(Value),
-    /// Markers stand in it. `called` is what Cassandra calls it.
+    /// A literal with markers in it. `called` is Cassandra's name for a marker without a name.
     Mixed {
         term: Box<Term>,
         called: String,
@@ -73,7 +73,7 @@ pub(crate) struct SerializedValue<'a> {
     pub(crate) of: &'a CqlTypeKind,
     /// `None` is null.
     pub(crate) bytes: Option<Cow<'a, [u8]>>,
-    /// Whether these are the bytes that Cassandra stores, not only as many.
+    /// Whether these are the bytes that Cassandra stores; otherwise only their number is right.
     pub(crate) exact: bool,
 }
 
@@ -150,7 +150,7 @@ impl PlannedValues {
                     self.add(column, of, value, &field.text);
                 }
             }
-            // Of a map the keys are taken away.
+            // `map - {…}` names keys.
             (Target::Column(_), CqlTypeKind::Map(key, _)) if operation == AssignmentOperation::Subtract => {
                 self.add(column, CqlTypeKind::Set(key), value, column);
             }
@@ -189,13 +189,13 @@ impl PlannedValues {
         }
     }
 
-    /// Which marker a term is, and under which name a value for it may come.
+    /// The index of the marker that a term is, and the name under which its value may be bound.
     fn marker<'n>(&'n self, term: &Term, called: &'n str) -> Option<(usize, &'n str)> {
         let (index, (_, name)) = self.markers.iter().enumerate().find(|(_, (span, _))| *span == term.span)?;
         Some((index, name.as_deref().unwrap_or(called)))
     }
 
-    /// With the values of a request. ModificationRef is not set is not there.
+    /// The values of a request. A marker that is not set has none.
     pub(crate) fn with<'a>(&'a self, values: &Values<'a>) -> SerializedValues<'a> {
         let planned = self.values.iter().filter_map(|value| {
             let (bytes, exact) = match &value.source {
@@ -237,18 +237,18 @@ impl PlannedValues {
 }
 
 impl SerializedValues<'_> {
-    /// How many bytes the values of such columns have as they are sent.
+    /// How many bytes the values of the columns of this kind have in the protocol.
     pub(crate) fn bytes(&self, kind: ColumnKind) -> usize {
         let values = self.all.iter().filter(|value| value.kind == kind);
         values.map(|value| value.bytes.as_ref().map_or(0, |bytes| bytes.len())).sum()
     }
 
-    /// The bytes of the whole value of a column, where they are known.
+    /// The bytes of the whole value of a column, if they are known.
     pub(crate) fn value(&self, column: &str) -> Option<&[u8]> {
         self.all.iter().find(|value| value.column == column && value.exact)?.bytes.as_deref()
     }
 
-    /// Which partition it is, where all of its key is known.
+    /// A hash of the partition key, if all of it is known.
     pub(crate) fn partition(&self) -> Option<u64> {
         let mut hasher = DefaultHasher::new();
         for column in &self.layout.partition_key {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// How fast units come, and how many are kept at most.
+/// How fast a bucket fills, and how many units it holds at most.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rate {
     pub(super) per_second: f64,
     pub(super) kept: f64,
 }
 
-/// Units that come at a [`Rate`]. There may be less than none: what a read costs is known when it is done.
+/// A bucket that fills at a [`Rate`]. Its level may be negative: the cost of a read is known only once it is done.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TokenBucket {
     level: f64,
@@ -22,7 +22,7 @@ impl TokenBucket {
         Self { level, at: now }
     }
 
-    /// Whether there are so many units. A request for more than are ever kept has to find all of those.
+    /// Whether the bucket has these units. A request for more than it can hold needs a full bucket.
     pub(super) fn has(&mut self, units: f64, rate: Rate, now: Duration) -> bool {
         self.fill(rate, now);
         self.level + ROUNDING >= units.min(rate.kept)
@@ -38,14 +38,14 @@ impl TokenBucket {
     }
 
     fn fill(&mut self, rate: Rate, now: Duration) {
-        // A clock that is turned back gives nothing and takes nothing.
+        // A clock that is set back neither fills nor empties the bucket.
         let passed = now.saturating_sub(self.at);
         self.level = (self.level + passed.as_secs_f64() * rate.per_second).min(rate.kept);
         self.at = now;
     }
 }
 
-/// The error of adding fractions: far less than any unit.
+/// Tolerance for rounding errors of fractions, far below one unit.
 const ROUNDING: f64 = 1e-6;
 
 #[cfg(test)]

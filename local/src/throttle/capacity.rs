@@ -1,4 +1,4 @@
-//! How many units a table takes.
+//! The capacity of a table in units a second.
 
 use keyspaces_cql::CapacityMode;
 

@@ -1,4 +1,4 @@
-//! What the service throttles: tables by their capacity mode, partitions, and connections.
+//! Throttling of tables by their capacity mode, of partitions, and of connections.
 
 mod bucket;
 mod capacity;
@@ -15,7 +15,7 @@ use crate::names::SchemaObject;
 use bucket::{Rate, TokenBucket};
 use capacity::units_per_second;
 
-/// What is throttled, for tests to change; cheap to clone, every clone is about the same.
+/// The throttling of a local Keyspaces, which tests can change. Clones are cheap and share their state.
 ///
 /// A table has as many units a second as its capacity mode says. What a provisioned table does not use is kept for up to
 /// 300 seconds (`DG:throughput-bursting`), from when it is first used or its capacity is [set](Self::set_capacity); at the
@@ -49,14 +49,14 @@ struct TableBuckets {
     partitions: HashMap<u64, TokenBucket>,
 }
 
-/// What a request takes.
+/// The side of a table's capacity that a request uses.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Use {
     Read,
     Write,
 }
 
-/// What one statement takes of one table.
+/// The units that one statement takes from one table.
 #[derive(Clone, Debug)]
 pub(crate) struct Demand<'a> {
     pub(crate) table: &'a SchemaObject,
@@ -67,7 +67,7 @@ pub(crate) struct Demand<'a> {
     pub(crate) partition: Option<u64>,
 }
 
-/// What a request went over.
+/// The limit that a request exceeded.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Exceeded {
@@ -83,13 +83,13 @@ pub enum Exceeded {
 #[derive(Debug)]
 pub(crate) struct Requests(Mutex<TokenBucket>);
 
-/// How many seconds' worth of unused capacity a provisioned table keeps (DG:throughput-bursting).
+/// For how many seconds a provisioned table keeps unused capacity (DG:throughput-bursting).
 const BURST_SECONDS: f64 = 300.0;
 
 /// Per second and connection (DG:quotas).
 const REQUESTS: Rate = Rate { per_second: 3_000.0, kept: 3_000.0 };
 
-/// Above this, partitions that need no memory are forgotten.
+/// With more partitions than this, those whose buckets are full are forgotten.
 const PARTITIONS: usize = 10_000;
 
 impl Throttling {
@@ -100,13 +100,13 @@ impl Throttling {
         }))
     }
 
-    /// Throttles nothing any more, or does so again. Units are counted in any case.
+    /// Turns throttling on or off. Units are counted in both cases.
     pub fn turn_on(&self, on: bool) {
         self.state().off = !on;
     }
 
-    /// Gives a table this capacity in place of its own, whatever its definition says; `None` gives it back its own. Its
-    /// buckets begin anew, and save up from now on.
+    /// Overrides the capacity that a table's definition gives it; `None` removes the override. The table's buckets start
+    /// again, and collect unused capacity from now on.
     pub fn set_capacity(&self, keyspace: &str, table: &str, mode: Option<CapacityMode>) {
         let table = SchemaObject::table(keyspace, table);
         let mut state = self.state();
@@ -118,16 +118,16 @@ impl Throttling {
         }
     }
 
-    /// A connection's own.
+    /// The allowance of a new connection.
     pub(crate) fn connection(&self) -> Requests {
         Requests(Mutex::new(TokenBucket::new(REQUESTS.kept, self.now())))
     }
 
-    /// Takes what a request needs, if all of it is there.
-    /// Otherwise says what is not, and at which of the demands.
+    /// Takes the units that a request needs, or none of them. Otherwise gives the limit that it exceeds, and the index of the
+    /// demand that does.
     pub(crate) fn admit(&self, connection: &Requests, demands: &[Demand<'_>]) -> Result<(), (Exceeded, usize)> {
         let mut state = self.state();
-        // Once nobody else can come in between with a later time.
+        // Read under the lock, so that times do not go back from one request to the next.
         let now = self.now();
         if state.off {
             return Ok(());
@@ -148,7 +148,7 @@ impl Throttling {
         Ok(())
     }
 
-    /// Takes what a read has cost beyond the unit that let it in.
+    /// Charges what a read cost beyond the one unit it was admitted with.
     pub(crate) fn charge(&self, demand: &Demand<'_>, units: f64) {
         let mut state = self.state();
         if !state.off {
@@ -199,7 +199,7 @@ impl ThrottlingState {
         Ok(())
     }
 
-    /// Takes so many units more, or gives them back, without asking.
+    /// Takes units without a check, or gives them back.
     fn give(&mut self, demand: &Demand<'_>, units: f64) {
         let Some(sides) = self.tables.get_mut(demand.table) else { return };
         let side = &mut sides[demand.side as usize];

@@ -16,8 +16,8 @@ use crate::protocol::request::{self, Parameters};
 use crate::protocol::{Frame, LONGEST_RESPONSE, Opcode, Refusal, Sender, Writer, error_code, error_text};
 use crate::wire;
 
-/// How many requests of one connection are given to Cassandra at once. More are no faster on one machine, and a client
-/// that does not read its responses would fill Cassandra's memory with them.
+/// How many requests of one connection are in flight to Cassandra at once. More are not faster on one machine, and the
+/// responses of a client that does not read would fill Cassandra's memory.
 const AT_ONCE: usize = 32;
 
 /// How long Cassandra may take to accept a connection.
@@ -47,7 +47,7 @@ impl Channel<'_> {
     }
 }
 
-/// Who waits for which stream's response; `None` once the connection is gone.
+/// The receivers of responses, by their streams; `None` once the connection has ended.
 type PendingResponses = Arc<Mutex<Option<HashMap<i16, oneshot::Sender<Frame>>>>>;
 
 /// Why there is no response.
@@ -131,19 +131,19 @@ impl Upstream {
         told.await.map_err(|_| ConnectionLost::Ended)
     }
 
-    /// Whether the connection is gone.
+    /// Whether the connection has ended.
     pub(crate) fn is_closed(&self) -> bool {
         self.waiting.lock().is_none()
     }
 
-    /// Returns once the connection is gone.
+    /// Returns once the connection has ended.
     pub(crate) async fn closed(&self) {
         let mut closed = self.closed.clone();
         let _ = closed.wait_for(|closed| *closed).await;
     }
 }
 
-/// What a client is told whose request had no answer.
+/// The refusal of a client's request that got no response.
 pub(crate) fn lost() -> Refusal {
     Refusal {
         code: error_code::SERVER_ERROR,
@@ -151,7 +151,7 @@ pub(crate) fn lost() -> Refusal {
     }
 }
 
-/// Reads responses and hands them out, until something comes that is none.
+/// Reads responses and hands them out, until the connection ends or breaks the protocol.
 async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, waiting: &PendingResponses) {
     while let Ok(frame) = wire::read_response(&mut reader, LONGEST_RESPONSE).await {
         let Ok(frame) = frame.without_extras(true) else { return };
@@ -160,7 +160,7 @@ async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, waiting:
             waiting.as_mut().and_then(|waiting| waiting.remove(&frame.stream))
         };
         if let Some(told) = told {
-            // Nobody waits any more where the request was given up; its response is of no use.
+            // The request was given up: nobody waits for its response.
             let _ = told.send(frame);
         }
     }

@@ -1,4 +1,4 @@
-//! Requests of the gateway's own: statements that it puts together itself.
+//! Internal requests: statements that the gateway sends to Cassandra for its own purposes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use super::{ConnectionLost, Upstream};
 use crate::protocol::{Consistency, Frame, Malformed, Opcode, Reader, Writer, metadata};
 use crate::saturated::saturated;
 
-/// How long Cassandra may take for one of them; a definition on a busy machine takes seconds.
+/// The time limit of an internal request; a definition takes seconds on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A connection for work that belongs to no client's connection. It is made again after it broke.
+/// A connection for internal requests, one at a time. It is opened again after it broke.
 #[derive(Debug)]
 pub(crate) struct InternalConnection {
     address: SocketAddr,
     connection: Mutex<Option<Upstream>>,
 }
 
-/// Why a request of the gateway's own failed.
+/// Why an internal request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InternalRequestError {
     /// There was no response.
@@ -33,7 +33,7 @@ pub(crate) enum InternalRequestError {
     /// There is no history of a table at a moment.
     #[error("the history of {table} tells nothing of {moment} ms since 1970")]
     OutOfReach { table: String, moment: u64 },
-    /// Cassandra's response is not what such a statement gives.
+    /// The response does not fit the statement.
     #[error("Cassandra's answer to `{0}` cannot be read")]
     Unreadable(String),
 }
@@ -43,7 +43,7 @@ impl InternalConnection {
         Self { address, connection: Mutex::new(None) }
     }
 
-    /// Runs a statement and gives the response as it is, an ERROR too.
+    /// Runs a statement and gives the response, which may be an ERROR.
     pub(crate) async fn call(&self, statement: &str, values: &[&str]) -> Result<Frame, ConnectionLost> {
         let mut connection = self.connection.lock().await;
         let upstream = match connection.take() {
@@ -56,7 +56,7 @@ impl InternalConnection {
         Ok(answer)
     }
 
-    /// Runs a statement for what it does.
+    /// Runs a statement that returns no rows.
     pub(crate) async fn run(&self, statement: &str, values: &[&str]) -> Result<(), InternalRequestError> {
         accepted(statement, self.call(statement, values).await?).map(drop)
     }
@@ -72,7 +72,7 @@ impl InternalConnection {
         self.run(&format!("INSERT INTO {table} JSON ?"), &[&row.to_string()]).await
     }
 
-    /// The same for many rows, as few requests as will do.
+    /// Inserts many rows, in as few requests as possible.
     pub(crate) async fn insert_all(
         &self,
         table: &str,
@@ -81,7 +81,7 @@ impl InternalConnection {
         self.all(&format!("INSERT INTO {table} JSON ?; "), rows).await
     }
 
-    /// The same, and columns that a row does not name stay as they are.
+    /// Inserts many rows; columns that a row does not name keep their values.
     pub(crate) async fn update_all(
         &self,
         table: &str,

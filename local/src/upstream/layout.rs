@@ -1,4 +1,4 @@
-//! What a table looks like: which columns it has, and which of them are its key.
+//! The layout of a table: its columns, and which of them are its key.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,21 +21,21 @@ pub(crate) struct Layout {
     pub(crate) clustering: Vec<Column>,
     pub(crate) statics: Vec<Column>,
     pub(crate) regular: Vec<Column>,
-    /// The same for the judgement of statements.
+    /// The layout as the rules of statements take it.
     pub(crate) known: Arc<KnownTable>,
 }
 
-/// One of them.
+/// A column of a table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Column {
     pub(crate) name: String,
-    /// As CQL writes it.
+    /// The type as CQL writes it.
     pub(crate) cql_type: String,
-    /// The same, understood.
+    /// The type, parsed.
     pub(crate) kind: CqlTypeKind,
 }
 
-/// What was looked up since the last definition.
+/// The layouts that were read since the last definition.
 #[derive(Debug, Default)]
 pub(crate) struct Layouts(Mutex<LayoutCache>);
 
@@ -43,12 +43,12 @@ pub(crate) struct Layouts(Mutex<LayoutCache>);
 struct LayoutCache {
     definitions: u64,
     layouts: HashMap<SchemaObject, Arc<Layout>>,
-    /// After how many definitions each table was altered or dropped last.
+    /// The number of definitions when each table was last altered or dropped.
     changes: HashMap<SchemaObject, u64>,
 }
 
 impl Layouts {
-    /// A definition changes, or has changed, something.
+    /// Forgets all layouts, because a definition is about to change the schema or has changed it.
     pub(crate) fn forget(&self) {
         let mut known = self.known();
         known.definitions += 1;
@@ -72,8 +72,8 @@ impl Layouts {
         self.known().definitions
     }
 
-    /// What a table looks like; empty if Cassandra has none of this name. `expires` is asked whether the table has a default
-    /// time to live.
+    /// The layout of a table; an empty one if Cassandra has no table of this name. `expires` tells whether the table has a
+    /// default time to live.
     pub(crate) async fn find(
         &self,
         cassandra: Channel<'_>,
@@ -110,7 +110,7 @@ impl Layouts {
         known.layouts.get(table).map(Arc::clone).ok_or(known.definitions)
     }
 
-    /// Remembers what was looked up after so many definitions, unless there was one since.
+    /// Remembers a layout that was read after this number of definitions, unless there was another one since.
     fn set(&self, table: &SchemaObject, layout: &Arc<Layout>, definitions: u64) {
         let mut known = self.known();
         if known.definitions == definitions {
@@ -165,7 +165,7 @@ impl Layout {
         .with_clustering(self.clustering.iter().map(|column| column.name.clone()))
     }
 
-    /// The same with numbers where it has counters.
+    /// The layout with `bigint` columns in place of counters.
     pub(crate) fn with_numbers(&self) -> Self {
         let mut layout = self.clone();
         for column in layout.statics.iter_mut().chain(&mut layout.regular) {

@@ -1,7 +1,7 @@
-//! What an instance that was killed left behind in a Cassandra that goes on without it.
+//! Cleans up after instances that were killed over a Cassandra that runs on.
 //!
-//! An instance that drops its keyspaces at its end stands in a table that all share, with a mark that goes away by
-//! itself when the instance no longer renews it. Whoever starts next drops what those without the mark have left.
+//! An instance that drops its keyspaces when it ends has a row in a table that all instances share, with a mark that expires
+//! unless the instance renews it. The next instance that starts drops the keyspaces of those whose mark has expired.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Enters the instance whose keyspaces are `inner` and all that begin with `inner` and an underscore, and drops
-    /// what instances that are gone have left.
+    /// Enters an instance, whose keyspaces are `inner` and all that begin with `inner` and an underscore. Drops the keyspaces
+    /// of expired instances.
     pub(crate) async fn take(cassandra: SocketAddr, inner: &str) -> Result<Self, InternalRequestError> {
         let own = Arc::new(InternalConnection::new(cassandra));
         own.run(KEYSPACE, &[]).await?;
@@ -63,7 +63,7 @@ const KEYSPACE: &str = "CREATE KEYSPACE IF NOT EXISTS keyspaces_local \
                         WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}";
 const TABLE: &str = "keyspaces_local.instances";
 
-/// How many seconds the mark stays: enough for a debugger, or a laptop's lid.
+/// How many seconds the mark lives: long enough for a debugger, or a laptop that sleeps.
 const TERM: u64 = 1200;
 
 async fn sweep(own: &InternalConnection) -> Result<(), InternalRequestError> {

@@ -10,7 +10,7 @@ use crate::protocol::{Refusal, not_emulated, refused_by};
 use crate::statement::ModificationRef;
 use crate::upstream::is_among;
 
-/// Refuses what the texts alone did not show. `bytes` is the size of all rows.
+/// Refuses a batch that breaks a rule which needs its values. `bytes` is the size of all rows.
 pub(super) fn check(writes: &[BoundModification<'_>], bytes: usize) -> Result<(), Refusal> {
     if bytes > rules::MAX_LOGGED_BATCH_BYTES {
         return Err(refused_by(&rules::LOGGED_BATCH_TOO_LARGE));

@@ -1,4 +1,4 @@
-//! Limits that only the bound values and the table tell (DG:quotas, DG:functional-differences, DG:batchStatements).
+//! Limits that depend on the bound values and on the table (DG:quotas, DG:functional-differences, DG:batchStatements).
 
 mod logged_batch;
 mod range_delete;
@@ -79,7 +79,7 @@ fn time_to_live(using: &Using, markers: &BoundMarkers<'_>) -> Result<(), Refusal
     }
 }
 
-/// Multiplies the lengths of all lists after IN, those that are bound as a whole among them.
+/// Refuses too many combinations of the values after IN, including lists that are bound as a whole.
 fn subqueries(select: &Select, markers: &BoundMarkers<'_>) -> Result<(), Refusal> {
     let lists = select.relations.iter().filter(|relation| relation.operator == Operator::In);
     let widths = lists.map(|list| match &list.comparand {

@@ -40,7 +40,7 @@ pub(super) async fn check(
     if counted >= most { Err(refused_by(&rules::RANGE_DELETE_TOO_LARGE)) } else { Ok(()) }
 }
 
-/// Whether a DELETE or an UPDATE leaves open a part of the primary key.
+/// Whether a DELETE or an UPDATE does not give the whole primary key.
 pub(super) fn is_range(write: &BoundModification<'_>) -> bool {
     let relations = match write.modification {
         ModificationRef::Insert(_) => return false,

@@ -4,30 +4,30 @@
 /// (DG:paginating-results). That this is 2^20 is assumed.
 pub(super) const MAX_PAGE_BYTES: usize = 1 << 20;
 
-/// How many bytes a part of more than one row may have: a longer one is given up, and fewer rows are asked for.
+/// The most bytes of a part with several rows: a longer part is thrown away, and fewer rows are asked for.
 pub(super) const MAX_PART_BYTES: usize = 256 << 10;
 
-/// As long as nothing is known of the rows' size.
+/// The rows of the first part, before the size of a row is known.
 const FIRST_ROWS: usize = 4;
 
-/// At most, however small the rows were so far: the next may have 1 MB each, which Cassandra has to hold at once.
+/// The most rows of a part, even if rows were small so far: Cassandra holds them all at once, and each may have 1 MB.
 pub(super) const MAX_ROWS: usize = 32;
 
-/// How many rows to ask for next: few at first, then as the largest row so far lets it seem wise.
+/// How many rows to ask for next: few at first, then by the size of the largest row so far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PartSize {
-    /// In bytes; 0 as long as there was no row.
+    /// Bytes of the largest row; 0 before the first row.
     largest: usize,
     most: usize,
 }
 
 impl PartSize {
-    /// `largest` is that of the pages before, 0 if there were none.
+    /// `largest` is the size of the largest row of the pages before, 0 for the first page.
     pub(super) fn new(largest: usize) -> Self {
         Self { largest, most: if largest == 0 { FIRST_ROWS } else { MAX_ROWS } }
     }
 
-    /// `wanted` are the rows that the page may still have, `bytes` what it has so far.
+    /// `wanted` is how many rows the page may still take, `bytes` how many bytes it has.
     pub(super) fn next(self, wanted: usize, bytes: usize) -> usize {
         let by_size = match self.largest {
             0 => FIRST_ROWS,
@@ -36,13 +36,13 @@ impl PartSize {
         by_size.min(self.most).min(wanted).max(1)
     }
 
-    /// A part came whose largest row has so many bytes.
+    /// Notes a part whose largest row has this many bytes.
     pub(super) fn came(&mut self, largest: usize) {
         self.largest = self.largest.max(largest);
         self.most = MAX_ROWS.min(self.most * 4);
     }
 
-    /// A part was too long to be read at all.
+    /// Notes a part that was too long to be read.
     pub(super) fn was_unreadable(&mut self) {
         self.most = 1;
     }
