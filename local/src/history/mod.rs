@@ -203,8 +203,7 @@ impl History {
         work.await.unwrap_or_else(|_| Err(ConnectionLost::Ended.into()))
     }
 
-    /// Sends a write to Cassandra and records what it made of the rows that it may have changed, before its answer is
-    /// returned.
+    /// Sends a write to Cassandra, and records the rows that it may have changed before its answer is returned.
     ///
     /// It runs in a task of its own, so that a client that disconnects leaves no write that is not recorded.
     pub(crate) async fn write(
@@ -253,7 +252,7 @@ impl History {
         }
     }
 
-    /// The same over the connection of the histories, where that of the write was lost.
+    /// Reads back over the connection of the histories, because the connection of the write was lost.
     async fn record_by_itself(
         &self,
         table_history: &TableHistory,
@@ -265,7 +264,7 @@ impl History {
         ReadBack { history: self, table_history, channel }.record(written, answered).await
     }
 
-    /// Reads the tables of a write again whose outcome is not known: Cassandra may apply it after it was read back.
+    /// Reads the tables of a write with an unknown outcome again: Cassandra may apply the write after its rows were read back.
     fn doubt(self: &Arc<Self>, written: &[WrittenRows]) {
         for table_history in written.iter().filter_map(|of_table| self.recorded(&of_table.table)) {
             table_history.tear();
@@ -374,7 +373,7 @@ impl fmt::Debug for History {
     }
 }
 
-/// Whether a write is not known to have changed nothing.
+/// Whether a write has changed something, or may have.
 fn may_have_changed_something(answer: &Frame) -> bool {
     match answer.opcode {
         Opcode::Error => leaves_open(answer),

@@ -14,14 +14,14 @@ use crate::protocol::{Reader, Rows};
 use crate::saturated::saturated;
 use crate::upstream::{Channel, InternalRequestError, Layout};
 
-/// What a write may have changed.
+/// The rows of one table that a write may have changed.
 #[derive(Clone, Debug)]
 pub(crate) struct WrittenRows {
     pub(crate) table: SchemaObject,
     pub(crate) layout: Arc<Layout>,
     /// Whether values may expire.
     pub(crate) ttl: bool,
-    /// Whether it is not known what: the whole table has to be read again.
+    /// Whether the rows are not known, so that the whole table has to be read again.
     pub(crate) is_unknown: bool,
     /// The rows that it may have changed.
     pub(crate) rows: Option<Relation>,
@@ -47,7 +47,7 @@ pub(super) struct ReadBack<'a> {
 pub(super) const PAGE: usize = 32;
 
 impl ReadBack<'_> {
-    /// Reads back all that a write may have changed, and keeps it.
+    /// Reads back the rows that a write may have changed, and keeps them.
     pub(super) async fn record(&self, written: &WrittenRows, answered: SystemTime) -> Result<(), InternalRequestError> {
         if let Some(rows) = &written.rows {
             self.record_rows(written, rows, answered).await?;
@@ -169,8 +169,8 @@ impl ReadBack<'_> {
     }
 }
 
-/// When the marker of a row expires that was inserted: with the values that came with it, if there are any, as Cassandra
-/// alone knows the second in which it wrote them.
+/// When the marker of an inserted row expires: with the values of the same INSERT, if it has any, because only Cassandra
+/// knows the second in which it wrote them.
 fn marker_expires(cells: &[ColumnValue], earliest: u64, latest: u64) -> u64 {
     let times = cells.iter().flat_map(|cell| match &cell.expires {
         Expiry::Never => Vec::new(),

@@ -28,7 +28,7 @@ pub(super) struct InternalRequest<'a> {
 #[derive(Debug, Default)]
 pub(super) struct PreparedIds(Mutex<HashMap<String, Bytes>>);
 
-/// A connection for statements that belong to no client's connection, many at once. It is made anew after it broke.
+/// A connection for internal requests, many at once. It is opened again after it broke.
 #[derive(Debug)]
 pub(super) struct SharedConnection {
     address: SocketAddr,
@@ -41,7 +41,7 @@ pub(super) struct SharedConnection {
 /// How many statements are sent at once. Each may have a row of 1 MB, and Cassandra's heap is 512 MB.
 pub(super) const AT_ONCE: usize = 16;
 
-/// Beyond this all ids are forgotten. Cassandra keeps the statements.
+/// With more ids than this, all are forgotten. Cassandra keeps the statements.
 const MOST_TEXTS: usize = 1000;
 
 impl PreparedIds {
@@ -153,7 +153,7 @@ impl Drop for Stream<'_> {
 }
 
 impl InternalRequest<'_> {
-    /// Sends it as a text, without preparing it.
+    /// Sends a statement as a text, without preparing it.
     async fn send(&self, upstream: &Upstream, stream: i16) -> Result<Frame, InternalRequestError> {
         let body = query_at(self.text, &self.parameters(), self.timestamp);
         accepted(self.text, upstream.call(Frame::new(stream, Opcode::Query, body)).await?)

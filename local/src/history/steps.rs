@@ -159,7 +159,7 @@ fn names(key: &[(String, Bytes)]) -> String {
     each.collect::<Vec<_>>().join(" AND ")
 }
 
-/// How many seconds a value has left at a moment.
+/// The time to live that a value has left at a moment, in seconds.
 fn left(at: u64, moment: u64) -> Option<i32> {
     let left = at.checked_sub(moment).filter(|left| *left > 0)?;
     i32::try_from(left.div_ceil(1000).min(LONGEST)).ok()

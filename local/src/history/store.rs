@@ -46,7 +46,7 @@ impl EntryStore<'_> {
         Ok(())
     }
 
-    /// What the last gateway over this instance left.
+    /// Loads the histories that the last gateway of this instance left.
     pub(super) async fn load(&self) -> Result<Vec<TableHistory>, InternalRequestError> {
         let text = format!("SELECT table_id, bucket, bytes, complete, ended FROM {}.history_buckets", self.inner);
         let mut histories: BTreeMap<String, (VecDeque<EntryBucket>, Option<u64>)> = BTreeMap::new();
@@ -87,8 +87,8 @@ impl EntryStore<'_> {
         histories.into_iter().map(read).collect()
     }
 
-    /// Keeps entries at the places that were taken for them, unless the history is forgotten. `upstream` and its `stream`
-    /// are used for it.
+    /// Stores entries at the places that were reserved for them, unless the history is forgotten. Uses `upstream` and its
+    /// `stream`.
     pub(super) async fn keep(
         &self,
         upstream: &Upstream,
@@ -128,8 +128,8 @@ impl EntryStore<'_> {
         if is_due { self.count(upstream, stream, &table_id, bucket).await } else { Ok(()) }
     }
 
-    /// Lets Cassandra know of a bucket, and how many bytes the others have. On the caller's stream: all that there are may
-    /// be in the hands of those who wait for this.
+    /// Enters a bucket in Cassandra, with the bytes of the others. Uses the caller's stream: those who wait for this may hold
+    /// all other streams.
     async fn announce(
         &self,
         upstream: &Upstream,
@@ -145,7 +145,7 @@ impl EntryStore<'_> {
         Ok(())
     }
 
-    /// Writes down how many bytes a bucket has.
+    /// Stores how many bytes a bucket has.
     async fn count(
         &self,
         upstream: &Upstream,
@@ -163,7 +163,7 @@ impl EntryStore<'_> {
             .map(drop)
     }
 
-    /// Writes down since when a bucket's baseline is complete.
+    /// Stores when a bucket's baseline was complete.
     pub(super) async fn complete(
         &self,
         table_history: &TableHistory,
@@ -186,7 +186,7 @@ impl EntryStore<'_> {
         self.run(&text, values).await
     }
 
-    /// Writes down that a table was dropped.
+    /// Stores that a table was dropped.
     pub(super) async fn end(&self, table_history: &TableHistory, now: u64) -> Result<(), InternalRequestError> {
         let table_id = table_history.table_id.to_string();
         let text = format!("INSERT INTO {}.history_buckets (table_id, ended) VALUES (?, ?)", self.inner);
@@ -259,10 +259,10 @@ impl EntryStore<'_> {
     }
 }
 
-/// So many bytes of a bucket may be unknown to the next gateway.
+/// The size of a bucket is stored whenever it has grown by this many bytes; the next gateway may miss that many.
 const UNCOUNTED_BYTES: u64 = 64 << 10;
 
-/// What an entry takes beside itself, about.
+/// The bytes that an entry takes beside its own, roughly.
 const ROW_BYTES: u64 = 32;
 
 fn bigint(number: u64) -> [u8; 8] {

@@ -26,8 +26,8 @@ pub(crate) struct RecordedTable {
     pub(crate) default_ttl: Option<u32>,
 }
 
-/// ModificationRef a statement writes. `places` has the table of each modification, in the same order; nothing for one that is not
-/// recorded.
+/// The rows that a statement may change. `places` has the table of each modification, in the same order; `None` for a table
+/// that is not recorded.
 pub(crate) fn written(
     tree: &Tree,
     text: &StatementText,
@@ -42,7 +42,7 @@ pub(crate) fn written(
     .collect()
 }
 
-/// Rows, whether they are at most one, and the static columns of a partition.
+/// The rows that change, whether that is at most one, and the partition whose static columns change.
 type ChangedRows = (Option<Relation>, bool, Option<Relation>);
 
 #[derive(Clone, Copy)]
@@ -63,7 +63,7 @@ impl WriteAnalysis<'_> {
         WrittenRows { table, layout, ttl: has_ttl, is_unknown, rows, is_one, statics, inserted, sent }
     }
 
-    /// Nothing if it is not known.
+    /// The rows that a modification may change; `None` if they are not known.
     fn places(self, what: ModificationRef<'_>) -> Option<ChangedRows> {
         let layout = &self.place.layout;
         match what {
@@ -161,7 +161,7 @@ impl WriteAnalysis<'_> {
         ))
     }
 
-    /// Relations of a WHERE, with the values of their bind markers.
+    /// A WHERE with these relations and the values of their bind markers.
     fn relation(self, parts: Vec<(String, Option<Span>)>) -> Relation {
         let markers = parts.iter().filter_map(|(_, span)| *span).flat_map(|span| self.bound.markers_in(span));
         let values = self.bound.binding(markers);
@@ -169,7 +169,7 @@ impl WriteAnalysis<'_> {
         Relation { text, values }
     }
 
-    /// After how many seconds the written values expire.
+    /// The time to live of the written values, in seconds.
     fn ttl(self, using: Option<&Using>) -> Option<u32> {
         let said = using.and_then(Using::ttl);
         // In Cassandra null is 0, and a value that is not set is the table's default.

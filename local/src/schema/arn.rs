@@ -2,10 +2,10 @@
 
 use crate::names::{ObjectKind, SchemaObject};
 
-/// The account that every name says, which is nobody's (API:TagResource).
+/// The account in every ARN: the example account of the API reference (API:TagResource).
 const ACCOUNT: &str = "111122223333";
 
-/// What a name stands for.
+/// The resource that an ARN names.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Resource {
     Keyspace(SchemaObject),
@@ -14,7 +14,7 @@ pub(crate) enum Resource {
     Stream(SchemaObject),
 }
 
-/// The name of an object in this Region; a type has that of its keyspace. A keyspace's ends with a slash.
+/// The ARN of an object in this Region; a type has the ARN of its keyspace. A keyspace's ARN ends with a slash.
 pub(crate) fn arn_of(object: &SchemaObject, region: &str) -> String {
     let keyspace = format!("{}{}/", beginning(region), object.keyspace);
     match object.kind {
@@ -24,11 +24,11 @@ pub(crate) fn arn_of(object: &SchemaObject, region: &str) -> String {
 }
 
 impl Resource {
-    /// What this name stands for, whether that is there or not; nothing if it is none of this Region and account.
+    /// The resource that an ARN names, whether it exists or not; `None` if the ARN is of another Region or account.
     pub(crate) fn of(arn: &str, region: &str) -> Option<Self> {
         let parts: Vec<&str> = arn.strip_prefix(&beginning(region))?.split('/').collect();
         match parts.as_slice() {
-            // Without the slash at its end it is taken as well.
+            // The ARN of a keyspace is accepted without its slash, too.
             [keyspace] | [keyspace, ""] => Some(Self::Keyspace(SchemaObject::keyspace(*keyspace))),
             [keyspace, "table", table] => Some(Self::Table(SchemaObject::table(*keyspace, *table))),
             [keyspace, "table", table, "stream", _] => Some(Self::Stream(SchemaObject::table(*keyspace, *table))),

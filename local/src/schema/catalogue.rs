@@ -18,7 +18,7 @@ pub(crate) enum ObjectStatus {
     Deleting,
     /// A table that is being restored from another.
     Restoring,
-    /// A table whose key the service may not use. It can be dropped, or given another key.
+    /// A table whose KMS key is inaccessible. It can be dropped, or given another key.
     Inaccessible,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct CatalogueEntry {
     pub(crate) status: ObjectStatus,
     /// When the status ends by itself.
     pub(crate) due: Option<u64>,
-    /// The change in progress, where the status alone does not say which.
+    /// The change in progress, if the status alone does not tell which.
     pub(crate) changing: Option<ChangeInProgress>,
     /// The options of a table; of a keyspace, its tags.
     pub(crate) options: Arc<TableOptions>,
@@ -37,13 +37,13 @@ pub(crate) struct CatalogueEntry {
     pub(crate) created: u64,
     /// When a table was switched to on-demand capacity.
     pub(crate) on_demand_since: Option<u64>,
-    /// When less capacity was provisioned, for a day.
+    /// When provisioned capacity was lowered, for the last day.
     pub(crate) decreases: Vec<u64>,
-    /// When a table got another key, for a day.
+    /// When a table got another KMS key, for the last day.
     pub(crate) key_changes: Vec<u64>,
     /// When the latest CDC stream of a table was turned on.
     pub(crate) stream_since: Option<u64>,
-    /// A definition that Cassandra is not known to have carried out.
+    /// A definition that Cassandra may not have carried out.
     pub(crate) pending: Option<Arc<Pending>>,
     /// The rows that a table still waits for while it is being restored. Its status does not end before.
     pub(crate) rows_of: Option<Arc<PointInTimeRows>>,
@@ -70,7 +70,7 @@ pub(crate) enum ChangeInProgress {
     Columns(Vec<String>),
 }
 
-/// A definition of which it is not known whether Cassandra has carried it out.
+/// A definition that Cassandra may or may not have carried out.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pending {
     /// With Cassandra's names.
@@ -88,7 +88,7 @@ pub(crate) struct Features {
     pub(crate) timestamps: bool,
 }
 
-/// All objects of an instance without the system's own.
+/// All objects of an instance except those of the system keyspaces.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue(BTreeMap<SchemaObject, CatalogueEntry>);
 

@@ -18,7 +18,7 @@ pub(crate) struct Definition {
     pub(crate) object: SchemaObject,
     /// `IF NOT EXISTS` or `IF EXISTS`
     pub(crate) conditional: bool,
-    /// The types that it uses.
+    /// The user-defined types that it names.
     pub(crate) types: Vec<SchemaObject>,
     /// The statement of the client.
     pub(crate) statement: Statement,

@@ -1,4 +1,4 @@
-//! What the system tables show, for clients that do not ask in CQL.
+//! Tables and types as the system tables show them, for the control plane.
 
 use keyspaces_cql::{TableDefinition, TableOptions};
 use serde_json::Value;

@@ -27,8 +27,8 @@ pub(super) struct Exclusive<'a> {
 impl Exclusive<'_> {
     /// Carries out a definition that takes effect after `delay_millis`.
     ///
-    /// What is to become of it is written down first, with the text for Cassandra, so that the next gateway finishes what a
-    /// killed one has begun. Where Cassandra's answer is lost, the text is sent again.
+    /// The intended change is stored first, with the text for Cassandra, so that the next gateway finishes what a killed one
+    /// has begun. If Cassandra's answer is lost, the text is sent again.
     pub(super) async fn define(&self, definition: &Definition, delay_millis: u64) -> Result<Frame, Refused> {
         self.settle().await?;
         possible::check(&self.schema.catalogue(), definition)?;
@@ -39,7 +39,7 @@ impl Exclusive<'_> {
         let Definition { change, object, conditional, text, .. } = definition;
         let before = self.schema.entry(object);
         let nothing_to_do = match change {
-            // Cassandra says so: it exists already, or that is fine.
+            // Cassandra refuses an object that exists, or accepts IF NOT EXISTS.
             Change::Create => before.is_some(),
             Change::Alter | Change::Drop => *conditional && before.is_none(),
             Change::Restore => false,
@@ -139,7 +139,7 @@ impl Exclusive<'_> {
             self.schema.set(&object, Some(entry));
         }
         self.schema.rows_wanted.notify_one();
-        // What is created or altered without naming a type changes nothing of what uses which.
+        // A definition that names no type does not change which objects use a type.
         match change {
             Change::Create | Change::Alter
                 if definition.types.is_empty() && definition.object.kind != ObjectKind::Type =>
@@ -166,7 +166,7 @@ impl Exclusive<'_> {
         self.schema.mirror().show_uses(keyspace, &types, &uses).await
     }
 
-    /// Applies the changes that are due. Gives whether a definition was finished for which Cassandra had been away.
+    /// Applies the changes that are due. Gives whether a definition was finished that could not be sent to Cassandra before.
     pub(super) async fn settle(&self) -> Result<bool, InternalRequestError> {
         let now = self.schema.clock.millis();
         let due = self.schema.catalogue().due(now);
@@ -201,7 +201,7 @@ impl Exclusive<'_> {
             }
             let gets_a_region = matches!(entry.changing, Some(ChangeInProgress::Region(_)));
             let settled = self.with_its_key(entry.settled());
-            // All of it: a gateway may have ended after the definition and before it was shown.
+            // Everything is shown again: a gateway may have ended after the definition and before it was shown.
             mirror.show(&object, &settled).await?;
             if gets_a_region {
                 let within: Vec<_> = {
@@ -222,7 +222,7 @@ impl Exclusive<'_> {
         Ok(!finished.is_empty())
     }
 
-    /// A table whose key the service may not use is inaccessible.
+    /// A table whose KMS key the service may not use is inaccessible.
     fn with_its_key(&self, entry: CatalogueEntry) -> CatalogueEntry {
         match &entry.options.encryption {
             Some(Encryption::CustomerManagedKey(key)) if self.schema.settings.inaccessible_keys.contains(key) => {

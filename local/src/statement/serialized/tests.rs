@@ -136,7 +136,7 @@ fn layout(of: &str) -> Arc<Layout> {
     Arc::new(Layout { partition_key, regular, known, ..Layout::default() })
 }
 
-/// ModificationRef a statement with these values writes to `c`: its bytes, whether they are exact, and its size.
+/// What a statement with these values writes to `c`: its bytes, whether they are exact, and its size.
 fn written(text: &str, of: &str, values: &[(&str, &[u8])], named: bool) -> (Option<Vec<u8>>, bool, units::ValueSize) {
     let tree = parse(text).unwrap();
     let what = modifications(&tree)[0];
