@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// The modules of the crate, the lowest floor first.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "error", "lock", "random", "saturated"],
+    &["saturated"],
+    &["clock", "error", "lock", "random"],
     &["budget", "credentials", "protocol"],
     &["auth", "ca", "names", "topology", "wire"],
     &["partitioner", "upstream"],
