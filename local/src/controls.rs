@@ -1,4 +1,4 @@
-//! All of a running service that can be changed from outside.
+//! The parts of a running service that can be changed from outside.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

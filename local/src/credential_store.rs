@@ -16,7 +16,7 @@ pub(crate) struct CredentialStore {
     own: InternalConnection,
     table: String,
     authority: Arc<Authority>,
-    /// Held from the look at what there is to the end of the write, so that two changes do not both go by the same.
+    /// Held from the check to the end of the write, so that two changes do not start from the same state.
     changing: Mutex<()>,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct CredentialChange<'a> {
 }
 
 impl CredentialStore {
-    /// Reads what an earlier program over this instance made.
+    /// Loads the credentials that an earlier program of this instance made.
     pub(crate) async fn open(
         own: InternalConnection,
         inner_keyspace: &str,
@@ -45,19 +45,19 @@ impl CredentialStore {
         Ok(Self { own, table, authority, changing: Mutex::default() })
     }
 
-    /// Those that there are.
+    /// The credentials.
     pub(crate) fn all(&self) -> &ServiceSpecificCredentials {
         self.authority.service_specific()
     }
 
-    /// Waits for the change that is under way.
+    /// Waits for the change in progress.
     pub(crate) async fn change(&self) -> CredentialChange<'_> {
         CredentialChange { store: self, _changing: self.changing.lock().await }
     }
 }
 
 impl CredentialChange<'_> {
-    /// Adds one, or replaces the one with its id.
+    /// Adds a credential, or replaces the one with its id.
     pub(crate) async fn put(&self, credential: ServiceSpecificCredential) -> Result<(), InternalRequestError> {
         self.store.own.insert(&self.store.table, &row(&credential)).await?;
         self.store.all().put(credential);

@@ -62,7 +62,7 @@ impl RowFile for TextFile {
         if self.text.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
     }
 
-    /// Of compressed files a member or frame ends here, and another one follows.
+    /// Ends a member or frame of a compressed file here; another one follows.
     fn sync(&mut self) -> io::Result<u64> {
         self.flush()?;
         let Some(encoder) = self.encoder.take() else { return Ok(0) };

@@ -26,7 +26,7 @@ pub(crate) struct SignedRequest<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// What a signature has to be for.
+/// The Regions and the service that a signature has to be made for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CredentialScope<'a> {
     /// Any of these Regions.
@@ -34,7 +34,7 @@ pub(crate) struct CredentialScope<'a> {
     pub(crate) service: &'a str,
 }
 
-/// Who has signed a request.
+/// The principal that signed a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Principal {
     pub(crate) arn: String,
@@ -45,7 +45,7 @@ pub(crate) struct Principal {
     pub(crate) has_permissions: bool,
 }
 
-/// Why nobody is taken to have signed a request.
+/// Why the signer of a request is not authenticated.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Unauthenticated {
     /// There is no Authorization header.
@@ -60,7 +60,7 @@ pub(crate) enum Unauthenticated {
     Expired,
 }
 
-/// Who has signed a request for one of these Regions and this service.
+/// The principal that signed a request for one of these Regions and this service.
 pub(crate) fn verify_request(
     authority: &Authority,
     request: &SignedRequest<'_>,

@@ -1,4 +1,4 @@
-//! Who a client is: SigV4 and passwords, checked as the service checks them.
+//! Authentication of clients: SigV4 and passwords, checked as the service checks them.
 //!
 //! The texts of refusals are the service's own where they are known (`DG:troubleshooting.connecting`; `Unknown SigV4
 //! error` from the Python plugin's pull request 8). Where they are not, they begin with `keyspaces-local:`.
@@ -36,25 +36,25 @@ struct AuthorityInner {
     clock: Clock,
 }
 
-/// Who may log in, as it is now.
+/// The principals that may log in now.
 #[derive(Clone)]
 struct PermittedLogins {
     credentials: Arc<Credentials>,
     expired: bool,
 }
 
-/// What becomes of a client's first AUTH_RESPONSE.
+/// The result of a client's first AUTH_RESPONSE.
 #[derive(Debug)]
 pub(crate) enum FirstResponse {
-    /// It wants SigV4: send it the challenge.
+    /// The client uses SigV4: it is sent this challenge.
     Challenge(Challenge),
-    /// Its password is right.
+    /// The password is right.
     Accepted,
-    /// It is sent an ERROR.
+    /// The client is sent an ERROR.
     Refused(Refusal),
 }
 
-/// A nonce given to one client. It is good for one answer.
+/// A nonce for one client, valid for one response.
 pub(crate) struct Challenge {
     /// What AUTH_CHALLENGE carries: `nonce=` and 32 hexadecimal digits.
     pub(crate) bytes: Vec<u8>,
@@ -86,12 +86,12 @@ impl Authority {
         }))
     }
 
-    /// Refuses the credentials from now on, as they are refused that have expired.
+    /// From now on refuses the credentials as expired.
     pub(crate) fn expire(&self) {
         self.0.permitted.write().expired = true;
     }
 
-    /// Accepts these from now on, and no longer those from before.
+    /// From now on accepts these credentials instead of the former ones.
     pub(crate) fn accept(&self, credentials: Credentials) {
         let permitted = PermittedLogins { credentials: Arc::new(credentials), expired: false };
         *self.0.permitted.write() = permitted;
@@ -108,7 +108,7 @@ impl Authority {
         permitted.credentials.user == user || self.0.without_permissions.as_ref().is_some_and(|it| it.user == user)
     }
 
-    /// What time it is.
+    /// The current time.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         (self.0.clock)().into()
     }
@@ -205,7 +205,7 @@ impl Authority {
         )))
     }
 
-    /// None for nobody that is known.
+    /// `None` for an unknown access key or user.
     fn admit(&self, is: impl Fn(&Credentials) -> bool) -> Option<Result<(), Refusal>> {
         let permitted = self.permitted();
         if is(&permitted.credentials) {
@@ -223,7 +223,7 @@ impl Authority {
 }
 
 impl Challenge {
-    /// Judges the answer; there is no second try.
+    /// Checks the response. There is no second attempt.
     pub(crate) fn verify(self, answer: &[u8]) -> Result<(), Refusal> {
         self.authority.verify(&self.bytes[NONCE.len()..], answer)
     }

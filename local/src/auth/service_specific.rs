@@ -21,8 +21,7 @@ pub(crate) struct ServiceSpecificCredential {
     pub(crate) password: [u8; 32],
 }
 
-/// All service-specific credentials that there are. Passwords are kept as hashes: they are random, so a hash does not give
-/// them away.
+/// All service-specific credentials. Passwords are kept as hashes, which do not reveal them because passwords are random.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceSpecificCredentials(RwLock<Vec<ServiceSpecificCredential>>);
 
@@ -32,7 +31,7 @@ pub(crate) const MOST_OF_A_USER: usize = 2;
 /// How many IAM users may have some: as many as an account may have (IAM and STS quotas).
 pub(crate) const MOST_USERS: usize = 5000;
 
-/// Why there is to be no other one.
+/// Why no other credential can be made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum TooManyCredentials {
     User,
@@ -83,19 +82,19 @@ impl ServiceSpecificCredentials {
         ))
     }
 
-    /// Those of a user, or of all; in the order in which they were made.
+    /// The credentials of a user, or of all users, oldest first.
     pub(crate) fn list(&self, user: Option<&str>) -> Vec<ServiceSpecificCredential> {
         let all = self.0.read();
         all.iter().filter(|one| user.is_none_or(|user| one.user == user)).cloned().collect()
     }
 
-    /// The one of this user with this id.
+    /// The credential of this user with this id.
     pub(crate) fn find(&self, user: &str, id: &str) -> Option<ServiceSpecificCredential> {
         let all = self.0.read();
         all.iter().find(|one| one.user == user && one.id == id).cloned()
     }
 
-    /// Adds one, or replaces the one with its id.
+    /// Adds a credential, or replaces the one with its id.
     pub(crate) fn put(&self, credential: ServiceSpecificCredential) {
         let mut all = self.0.write();
         match all.iter_mut().find(|one| one.id == credential.id) {
@@ -104,12 +103,12 @@ impl ServiceSpecificCredentials {
         }
     }
 
-    /// Removes the one with this id.
+    /// Removes the credential with this id.
     pub(crate) fn remove(&self, id: &str) {
         self.0.write().retain(|one| one.id != id);
     }
 
-    /// Has these in the place of all that there were.
+    /// Replaces all credentials.
     pub(crate) fn replace_all(&self, mut credentials: Vec<ServiceSpecificCredential>) {
         credentials.sort_by(|one, other| (one.created, &one.id).cmp(&(other.created, &other.id)));
         *self.0.write() = credentials;

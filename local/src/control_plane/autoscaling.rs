@@ -1,4 +1,4 @@
-//! Application Auto Scaling, as far as it shows what the settings of tables have made (API version 2016-02-06).
+//! Application Auto Scaling: the read operations, which show the auto scaling of tables (API version 2016-02-06).
 //!
 //! On the service a table's `autoScalingSpecification` makes scalable targets and policies; here they are read from the table's
 //! settings. What would change them is refused: the settings of the table do that.
@@ -36,7 +36,7 @@ pub(crate) fn has(operation: &str) -> bool {
     READ.contains(&operation) || NOT_EMULATED.contains(&operation)
 }
 
-/// What the four operations filter by.
+/// The filters of the four operations.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Filter {
@@ -49,7 +49,7 @@ struct Filter {
     next_token: Option<String>,
 }
 
-/// One dimension of a table that scales.
+/// A table's read or write capacity that is scaled.
 struct Scaled {
     table: SchemaObject,
     dimension: ScalableDimension,
@@ -116,7 +116,7 @@ struct PredefinedMetric {
     predefined_metric_type: &'static str,
 }
 
-/// The answer of each operation: one list, and a token if there is more.
+/// The output of each operation: one list, and a token if there are more pages.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct ScalingPage {

@@ -21,7 +21,7 @@ pub(crate) struct Member<'a, T: ?Sized> {
 }
 
 impl Constraints {
-    /// A member to check. All checks but [`required`](Member::required) pass where it is absent.
+    /// A member to check. All checks except [`required`](Member::required) pass if it is absent.
     pub(crate) fn member<'a, T: ?Sized>(&'a mut self, path: &'a str, value: Option<&'a T>) -> Member<'a, T> {
         Member { broken: &mut self.0, path, value }
     }
@@ -30,7 +30,7 @@ impl Constraints {
     ///
     /// A ValidationException, if any of the checks failed.
     pub(crate) fn check(self) -> Result<(), ApiError> {
-        /// Only so many are named: each element of a list may break several.
+        /// The most constraints that are named: each element of a list may break several.
         const MOST: usize = 20;
         let Self(broken) = self;
         let named = &broken[..broken.len().min(MOST)];
@@ -52,7 +52,7 @@ impl<T: ?Sized> Member<'_, T> {
     }
 
     fn refuse(&mut self, value: impl Display, constraint: impl Display) {
-        /// Only so much of a value is repeated: it may be as long as the body.
+        /// The most characters of a value that are repeated: it may be as long as the body.
         const MOST: usize = 256;
         let value: String = value.to_string().chars().take(MOST).collect();
         let path = self.path;

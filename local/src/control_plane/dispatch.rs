@@ -27,14 +27,14 @@ pub(super) struct HttpRequest {
     pub(super) body: Bytes,
 }
 
-/// What an operation answers, as its protocol writes it.
+/// The output of an operation, in the form that its protocol writes.
 enum OperationAnswer {
     Output(Output),
     Elements(Vec<Element>),
 }
 
 impl HttpRequest {
-    /// The answer to the request, or to what made it unreadable.
+    /// Answers the request. `unreadable` is the error if it could not be read.
     pub(super) async fn answer(&self, plane: &Plane, unreadable: Option<ApiError>) -> Response<Full<Bytes>> {
         let request_id = uuid::Uuid::new_v4().to_string();
         let head = self.head();
@@ -57,7 +57,7 @@ impl HttpRequest {
         }
     }
 
-    /// Clients of a service that once had the Query protocol ask for its code of an error beside the new name.
+    /// Adds the error code of the Query protocol, which clients of services that once had this protocol ask for.
     fn add_query_error(&self, error: &ApiError, response: &mut Response<Full<Bytes>>) {
         if self.headers.get("x-amzn-query-mode").is_none_or(|mode| mode != "true") {
             return;
@@ -120,7 +120,7 @@ impl HttpRequest {
         Ok((route, result))
     }
 
-    /// One line for each request that is refused, as the gateway has it for statements.
+    /// Logs a refused request, as the gateway does for statements.
     fn log(&self, error: &ApiError, request_id: &str) {
         let head = self.head();
         let operation = match head.protocol() {
@@ -176,7 +176,7 @@ fn iam_answer(operation: &str, elements: &[Element], request_id: &str) -> String
 
 const IAM: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 
-/// The shape of an error: those of a service's own, and those that all services have.
+/// The shape of an error: the service's own namespace for its own errors, another for those that all services share.
 fn shape(name: &str) -> String {
     let namespace = match name {
         "AccessDeniedException"

@@ -1,4 +1,4 @@
-//! What the services of the control plane answer instead of a result.
+//! Errors of the services of the control plane.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use std::fmt;
 pub(crate) struct ApiError {
     pub(crate) name: &'static str,
     pub(crate) message: String,
-    /// What was not found, in a `ResourceNotFoundException`.
+    /// The ARN of the resource, in a `ResourceNotFoundException`.
     pub(crate) resource_arn: Option<String>,
 }
 
 impl ApiError {
-    /// An error of any name; the constructors below are for the names that several places use.
+    /// An error of any name. The constructors below are for names that several places use.
     pub(crate) fn new(name: &'static str, message: impl Into<String>) -> Self {
         Self { name, message: message.into(), resource_arn: None }
     }
@@ -62,13 +62,13 @@ impl ApiError {
         Self::new("UnknownOperationException", message)
     }
 
-    /// The HTTP request is not what its protocol asks for.
+    /// The HTTP request breaks its protocol.
     pub(crate) fn malformed_request(problem: impl fmt::Display) -> Self {
         let message = format!("keyspaces-local: {problem} (the service's message is not known)");
         Self::new("MalformedHttpRequestException", message)
     }
 
-    /// What the service can do and this one does not.
+    /// The service can do this, and this emulation cannot.
     pub(crate) fn not_emulated(what: impl fmt::Display) -> Self {
         Self::validation(format!("keyspaces-local: not emulated: {what}"))
     }

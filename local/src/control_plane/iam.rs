@@ -13,7 +13,7 @@ use crate::auth::http::Principal;
 use crate::auth::service_specific::{MOST_OF_A_USER, MOST_USERS, ServiceSpecificCredential, TooManyCredentials};
 use crate::upstream::InternalRequestError;
 
-/// The version that every form names.
+/// The API version that every form has to name.
 pub(crate) const VERSION: &str = "2010-05-08";
 
 const OPERATIONS: [&str; 5] = [
@@ -32,7 +32,7 @@ pub(crate) fn has(operation: &str) -> bool {
     OPERATIONS.contains(&operation)
 }
 
-/// The members of all five operations.
+/// The input of the five operations.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct IamInput {
@@ -46,7 +46,7 @@ struct IamInput {
     max_items: Option<String>,
 }
 
-/// The result's elements of an operation that [`has`] knows.
+/// Carries out an operation that [`has`] knows, and gives the elements of its result.
 pub(crate) async fn answer(
     plane: &Plane,
     principal: &Principal,
@@ -186,7 +186,7 @@ impl IamInput {
     }
 }
 
-/// One of them; its password is known only when it has just been made.
+/// A credential as an element. Its password is shown only when it has just been made.
 fn shown(name: &'static str, one: &ServiceSpecificCredential, password: Option<String>) -> Element {
     let mut elements = vec![
         Element::text("CreateDate", one.created.format("%Y-%m-%dT%H:%M:%SZ").to_string()),

@@ -1,5 +1,5 @@
 //! The services of AWS that go with a keyspace, over HTTP: the Amazon Keyspaces API, IAM's service-specific credentials,
-//! Application Auto Scaling as far as it shows what a table's own settings do, and CloudWatch for what the gateway counted.
+//! the read operations of Application Auto Scaling, and CloudWatch's metrics and alarms for what the gateway counted.
 
 mod autoscaling;
 mod constraint;

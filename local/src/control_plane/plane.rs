@@ -1,4 +1,4 @@
-//! What the services of the control plane work on.
+//! The state that the services of the control plane work on.
 
 use std::sync::Arc;
 
@@ -20,12 +20,12 @@ impl Plane {
         Self { listeners, authority, region, alarms: Arc::default() }
     }
 
-    /// What CQL works on too, at this moment: a restart of the gateway replaces it. A request takes it once.
+    /// The state of the gateway. A restart of the gateway replaces it, so a request takes it once.
     pub(crate) fn gateway(&self) -> Arc<Shared> {
         self.listeners.shared()
     }
 
-    /// Who may log in.
+    /// The principals that may log in.
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority
     }

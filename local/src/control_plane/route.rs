@@ -13,7 +13,7 @@ pub(crate) enum AwsService {
     CloudWatch,
 }
 
-/// An operation, and how it is asked for.
+/// An operation, its service and its protocol.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Route {
     pub(crate) protocol: Protocol,
@@ -21,7 +21,7 @@ pub(crate) struct Route {
     pub(crate) operation: String,
 }
 
-/// What of a request decides its route.
+/// The parts of a request that decide its route.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestHead<'a> {
     pub(crate) method: &'a str,
@@ -42,7 +42,7 @@ impl AwsService {
         }
     }
 
-    /// What its actions in policies begin with.
+    /// The prefix of its actions in IAM policies.
     pub(crate) fn action_prefix(self) -> &'static str {
         match self {
             Self::CloudWatch => "cloudwatch",
@@ -156,7 +156,7 @@ impl RequestHead<'_> {
         Ok((service, operation.to_owned()))
     }
 
-    /// Whatever the content type's parameters are.
+    /// Compares content types without their parameters.
     fn is_of_type(&self, expected: &str) -> bool {
         let content_type = self.content_type.unwrap_or_default().split(';').next().unwrap_or_default();
         content_type.trim().eq_ignore_ascii_case(expected)
@@ -168,7 +168,7 @@ pub(super) fn action(form: &[u8]) -> Option<String> {
     member(form, "Action")
 }
 
-/// IAM is the one service here that takes forms.
+/// The route of a form. IAM is the only service here that takes forms.
 fn query(form: &[u8]) -> Result<(AwsService, String), ApiError> {
     let action = action(form)
         .ok_or_else(|| ApiError::new("MissingAction", "The request is missing an action or a required parameter."))?;

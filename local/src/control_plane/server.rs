@@ -1,4 +1,4 @@
-//! The HTTP server of the control plane: connections, and the bounds that are put to them.
+//! The HTTP server of the control plane: connections and their limits.
 
 use std::convert::Infallible;
 use std::io;
@@ -24,13 +24,13 @@ use super::plane::Plane;
 use crate::ca::Ca;
 use crate::journal::LOG;
 
-/// How a control plane is served.
+/// The settings of a control plane.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ControlPlaneSettings {
     pub(crate) address: Ipv4Addr,
-    /// 0 for any that is free.
+    /// The port; 0 for any free port.
     pub(crate) port: u16,
-    /// Without TLS.
+    /// Whether it serves HTTP without TLS.
     pub(crate) is_plain: bool,
     pub(crate) limits: Limits,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Limits {
     pub(crate) handshake: Duration,
     /// From the first to the last byte of a request's head.
     pub(crate) head: Duration,
-    /// From then to the last byte of its body.
+    /// From the end of the head to the last byte of the body.
     pub(crate) body: Duration,
 }
 
@@ -55,7 +55,7 @@ impl Default for Limits {
 }
 
 impl ControlPlaneSettings {
-    /// Whether somebody else has the port, before anything else is started.
+    /// Fails if another program has the port. Called before anything else is started.
     pub(crate) async fn check_port(&self) -> io::Result<()> {
         if self.port == 0 {
             return Ok(());
@@ -64,7 +64,7 @@ impl ControlPlaneSettings {
     }
 }
 
-/// A control plane that is served. Dropped, it is not there any more.
+/// A running control plane. It ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct ControlPlane {
     port: u16,
@@ -79,11 +79,11 @@ const MOST_HEADERS: usize = 100;
 /// How many bytes a body may have: a table with all its quotas filled takes some 100 KB.
 const LONGEST_BODY: usize = 1 << 20;
 
-/// How long requests may still take when the control plane is closed.
+/// How long requests in progress may take when the control plane is closed.
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(5);
 
 impl ControlPlane {
-    /// Listens, and answers from then on.
+    /// Listens and serves.
     pub(crate) async fn start(settings: ControlPlaneSettings, ca: Arc<Ca>, plane: Plane) -> io::Result<Self> {
         let socket = TcpListener::bind((settings.address, settings.port)).await?;
         let port = socket.local_addr()?.port();
@@ -98,7 +98,7 @@ impl ControlPlane {
         self.port
     }
 
-    /// Takes no more requests, and waits for those that are being answered.
+    /// Accepts no more requests, and waits for those in progress.
     pub(crate) async fn close(mut self) {
         self.is_closing.send_replace(true);
         let ended = async { while self.serving.join_next().await.is_some() {} };
@@ -218,7 +218,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     linger(connection.into_parts().io.into_inner()).await;
 }
 
-/// Lets the client read the last answer: a socket that is closed with unread bytes would take it away.
+/// Lets the client read the last answer: closing a socket with unread bytes would discard it.
 async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     const PATIENCE: Duration = Duration::from_secs(1);
     const MOST: u64 = 4 << 20;

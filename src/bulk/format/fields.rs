@@ -149,7 +149,7 @@ impl RecordScan {
         }
     }
 
-    /// Of the record whose end was found.
+    /// The fields of the record whose end was found.
     pub(super) fn fields(&self) -> &Fields {
         &self.fields
     }

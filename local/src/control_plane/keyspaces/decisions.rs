@@ -1,10 +1,10 @@
-//! What no source settles about the Amazon Keyspaces API, or sources disagree about. `local/DIFFERENCES.md` lists it too.
+//! Decisions about the Amazon Keyspaces API where sources are silent or disagree. `local/DIFFERENCES.md` lists them too.
 
-/// How many things a page has where the caller does not say; the most that `maxResults` permits. No source names a default.
+/// The default page size: the most that `maxResults` permits. No source names a default.
 pub(super) const DEFAULT_PAGE: usize = 1000;
 
-/// Units of warm throughput that nobody has raised: those of a new on-demand table (DG:warm-throughput). That they are shown
-/// beside a raised one is assumed: the model requires both.
+/// The warm throughput of a new on-demand table (DG:warm-throughput). That it is shown for the side that was not raised is
+/// assumed: the model requires both sides.
 pub(super) const WARM_READS: u32 = 12_000;
 pub(super) const WARM_WRITES: u32 = 4_000;
 
@@ -13,7 +13,7 @@ pub(super) const WARM_WRITES: u32 = 4_000;
 /// without the columns.
 pub(super) const ADDING_COLUMNS_READS_ACTIVE: u64 = 2;
 
-/// "One setting per call" (API:UpdateTable); what the service says to none is not known.
+/// "One setting per call" (API:UpdateTable). The service's message for no setting is not known.
 pub(super) const NO_SETTING: &str = "keyspaces-local: UpdateTable names nothing that is to be changed (what the service \
                                      says here is not known)";
 pub(super) const COLUMNS_AND_SETTING: &str = "keyspaces-local: UpdateTable changes one thing per call: addColumns goes \

@@ -1,4 +1,4 @@
-//! Tables as they are shown.
+//! GetTable and GetTableAutoScalingSettings.
 
 use keyspaces_cql::{CapacityMode, Cdc, PointInTimeRecovery, TableOptions};
 use serde::Serialize;
@@ -166,7 +166,7 @@ fn regions(context: &OperationContext, table: &SchemaObject) -> Vec<String> {
     context.schema().shown(&SchemaObject::keyspace(&table.keyspace)).map(|of| of.regions).unwrap_or_default()
 }
 
-/// A table that gets columns reads ACTIVE for a while.
+/// The status that is shown: ACTIVE at first for a table that gets columns.
 fn status(context: &OperationContext, entry: &CatalogueEntry) -> &'static str {
     let later = context.schema().millis_of_alter_table() / ADDING_COLUMNS_READS_ACTIVE;
     let still_active = entry.due.is_some_and(|due| context.schema().now() + later < due);

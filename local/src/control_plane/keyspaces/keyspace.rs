@@ -1,4 +1,4 @@
-//! Keyspaces.
+//! The operations on keyspaces.
 
 use std::collections::BTreeSet;
 
@@ -145,7 +145,7 @@ pub(super) async fn delete_keyspace(
     context.define(&Statement::DropKeyspace(drop)).await.map(|_| EmptyOutput {})
 }
 
-/// A keyspace that is being created is not found: that it is found at all says that it can be used.
+/// GetKeyspace. A keyspace that is being created is not found, so one that is found can be used.
 pub(super) fn get_keyspace(context: &OperationContext, request: KeyspaceRequest) -> Result<Keyspace, ApiError> {
     let keyspace = request.named()?;
     let entry = context.found(&keyspace)?;

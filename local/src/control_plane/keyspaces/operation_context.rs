@@ -1,4 +1,4 @@
-//! What the operations work on: the schema that CQL works on too.
+//! The state that the operations work on: the schema that CQL works on too.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::protocol::{Refusal, error_code, error_of, not_emulated, refused_by};
 use crate::schema::{CatalogueEntry, Cause, Definition, Refused, Schema, arn_of, being, unconfigured};
 use crate::upstream::InternalRequestError;
 
-/// The schema as it is when a request comes.
+/// The schema at the time of a request.
 pub(super) struct OperationContext {
     gateway: Arc<Shared>,
     pub(super) region: String,
 }
 
-/// The name of what was made or changed.
+/// The output of operations that create or change a resource: its ARN.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Changed {
@@ -27,7 +27,7 @@ pub(super) struct Changed {
 }
 
 impl OperationContext {
-    /// The state now: what has become ready by now is ready.
+    /// The state now, after all changes of the schema that are due.
     pub(super) async fn of(plane: &Plane) -> Result<Self, ApiError> {
         let gateway = plane.gateway();
         gateway.settle().await.map_err(failed)?;
@@ -42,7 +42,7 @@ impl OperationContext {
         arn_of(object, &self.region)
     }
 
-    /// What is known of an object, if it is shown.
+    /// The entry of an object, or ResourceNotFoundException if the object is not shown.
     pub(super) fn found(&self, object: &SchemaObject) -> Result<CatalogueEntry, ApiError> {
         let keyspace = SchemaObject::keyspace(&object.keyspace);
         if self.schema().shown(&keyspace).is_none() {
@@ -55,7 +55,7 @@ impl OperationContext {
         ApiError::not_found(unconfigured(object).text, self.arn(object))
     }
 
-    /// Carries out a definition as one that came in CQL.
+    /// Carries out a definition as if it had come in CQL.
     pub(super) async fn define(&self, statement: &Statement) -> Result<Changed, ApiError> {
         judged(statement).map_err(|refusal| ApiError::validation(refusal.text))?;
         let schema = self.schema();
@@ -100,7 +100,7 @@ impl OperationContext {
     }
 }
 
-/// Whether the rules take a statement that was made of the model's values.
+/// Whether the service's rules allow a statement that was made from an input.
 fn judged(statement: &Statement) -> Result<(), Refusal> {
     match judge_in(statement, &Context::new()) {
         Judgement::Allowed => Ok(()),

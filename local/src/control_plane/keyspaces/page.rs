@@ -9,7 +9,7 @@ use super::decisions::DEFAULT_PAGE;
 use super::operation_context::OperationContext;
 use crate::names::{ObjectKind, SchemaObject};
 
-/// What ListTables and ListTypes are given.
+/// The input of ListTables and ListTypes.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ListWithin {
@@ -18,14 +18,14 @@ pub(super) struct ListWithin {
     max_results: Option<i64>,
 }
 
-/// Which page is asked for.
+/// The page that a request asks for.
 #[derive(Debug, Default)]
 pub(super) struct PageRequest<'a> {
     pub(super) next_token: Option<&'a String>,
     pub(super) max_results: Option<&'a i64>,
 }
 
-/// What a token says: whose list it goes on with, and what the last page ended with.
+/// The content of a token: the list that it continues, and the last item of the page before.
 #[derive(Deserialize, Serialize)]
 struct Token {
     list: String,

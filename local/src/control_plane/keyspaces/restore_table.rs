@@ -1,4 +1,4 @@
-//! Tables brought back as they were.
+//! RestoreTable.
 
 use keyspaces_cql::{QualifiedName, RestoreOverride, RestorePoint, Statement, TableProperty, TableRestore};
 use serde::{Deserialize, Serialize};

@@ -14,7 +14,7 @@ use super::tag::{self, Tag};
 use crate::protocol::refused_by;
 use crate::saturated::saturated;
 
-/// The status of what is on or off.
+/// The status of a setting that is on or off.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct SettingStatus {
     pub(super) status: Option<String>,
@@ -120,7 +120,7 @@ pub(super) struct TableSettings<'a> {
     pub(super) warm_throughput: Option<&'a WarmThroughputSpecification>,
 }
 
-/// What can only be turned on.
+/// Checks a setting that can only be turned on.
 pub(super) fn enabled(constraints: &mut Constraints, path: &str, status: Option<&SettingStatus>) {
     if let Some(SettingStatus { status }) = status {
         constraints::one_of(constraints, &format!("{path}.status"), status.as_ref(), &["ENABLED"]);
@@ -181,7 +181,7 @@ impl TableSettings<'_> {
         }
     }
 
-    /// The same as options of the model. Whether the service takes these is judged where CQL's are.
+    /// The settings as table options of the model. The rules judge them where they judge the options of CQL.
     pub(super) fn options(&self) -> Result<TableOptions, ApiError> {
         let mut options = TableOptions::default();
         if let Some(capacity) = self.capacity {

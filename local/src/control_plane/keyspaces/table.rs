@@ -1,4 +1,4 @@
-//! Tables: made, changed, listed and dropped.
+//! CreateTable, UpdateTable, ListTables and DeleteTable.
 
 use keyspaces_cql::statement::{AlterTable, AlterTableChange, ClusteringOrder, CqlType, DropTable, Order};
 use keyspaces_cql::{
@@ -21,7 +21,7 @@ use super::settings::{
 use super::tag::{self, Tag};
 use crate::names::{ObjectKind, SchemaObject};
 
-/// What CreateTable and UpdateTable are given. What only the other of them has is passed over.
+/// The input of CreateTable and UpdateTable. Members that only the other operation has are ignored.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TableRequest {
@@ -170,7 +170,7 @@ pub(super) fn list_tables(context: &OperationContext, request: ListWithin) -> Re
 }
 
 impl TableRequest {
-    /// The constraints that both requests have.
+    /// The constraints that both operations have.
     fn constraints(&self) -> Constraints {
         let mut constraints = Constraints::default();
         constraints::name(&mut constraints, "keyspaceName", self.keyspace_name.as_ref());
@@ -232,7 +232,7 @@ impl SchemaDefinition {
         }
     }
 
-    /// The table of the model. That it is one is judged where CQL's is.
+    /// The table definition of the model. The rules judge it where they judge CREATE TABLE.
     fn definition(self, table: QualifiedName, options: TableOptions) -> Result<TableDefinition, ApiError> {
         let name = |name: Option<String>| Name::new(name.unwrap_or_default());
         let statics: Vec<Name> = self.static_columns.into_iter().flatten().map(|column| name(column.name)).collect();

@@ -52,7 +52,7 @@ pub(super) fn constrain(constraints: &mut Constraints, path: &str, tags: Option<
     }
 }
 
-/// The tags by key; of two with one key the last holds.
+/// The tags by key; the last one wins if a key comes twice.
 pub(super) fn tags(tags: Vec<Tag>) -> Tags {
     tags.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect()
 }

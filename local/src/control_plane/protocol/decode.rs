@@ -1,4 +1,4 @@
-//! Bodies to inputs, by one way for JSON and CBOR: first to a tree, then to the input's type.
+//! Decodes bodies to inputs, in the same way for JSON and CBOR: first to a tree, then to the input's type.
 
 use std::fmt;
 

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use super::error::ApiError;
 pub(crate) use number::{Number, Timestamp};
 
-/// How a request is written, and so its answer.
+/// The protocol of a request, and so of its answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Protocol {
     /// JSON, with the operation in `X-Amz-Target`.
@@ -43,7 +43,7 @@ pub(crate) struct Input<'a> {
     body: &'a [u8],
 }
 
-/// What an operation answers.
+/// The output of an operation.
 pub(crate) struct Output(Box<dyn Encode + Send>);
 
 /// The output of an operation that answers nothing.
@@ -55,7 +55,7 @@ impl<'a> Input<'a> {
         Self { protocol, body }
     }
 
-    /// How many bytes it has.
+    /// The number of bytes.
     pub(crate) fn len(&self) -> usize {
         self.body.len()
     }

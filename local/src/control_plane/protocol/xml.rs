@@ -33,7 +33,7 @@ impl Element {
     }
 }
 
-/// What a text is in XML, which cannot have control characters other than tabs and line breaks.
+/// A text escaped for XML, without the control characters that XML cannot have.
 pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
