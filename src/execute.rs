@@ -20,6 +20,7 @@ use crate::limit::Permit;
 use crate::observe::Meters;
 use crate::options::CallOptions;
 use crate::pace::TableLimiters;
+use crate::saturated::saturated;
 use crate::statement::{NamedColumns, StatementInfo};
 use crate::{Error, Session, classify};
 
@@ -185,7 +186,7 @@ impl Request {
     }
 
     pub(crate) fn set_page_size(&mut self, rows: NonZeroU32) {
-        let rows = i32::try_from(rows.get()).unwrap_or(i32::MAX);
+        let rows = saturated::<i32>(rows.get());
         match self {
             Self::Prepared(bound, _) => bound.set_page_size(rows),
             Self::Text(text) => text.set_page_size(rows),

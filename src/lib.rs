@@ -14,6 +14,7 @@ mod execute;
 mod fan_out;
 mod handshake;
 mod limit;
+mod lock;
 pub mod migrate;
 pub mod monitoring;
 pub mod observe;
@@ -22,6 +23,7 @@ mod pace;
 mod region;
 mod retry;
 mod row;
+mod saturated;
 mod scan;
 pub mod schema;
 #[cfg(feature = "serde-1")]

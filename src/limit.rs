@@ -7,7 +7,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use scylla::policies::load_balancing::{LoadBalancingPolicy, NodeIdentifier, SingleTargetLoadBalancingPolicy};
@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 pub(crate) use self::queue::permit;
 use self::queue::{PermitQueue, serve_waiting};
+use crate::lock::{read_locked, write_locked};
 
 /// What to do when as much is in flight as the connections bear.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -125,7 +126,7 @@ impl Limiter {
     /// Takes over what the driver shows.
     pub(crate) fn look(&self, seen: impl Iterator<Item = PeerState>, now: Duration) {
         let at = nanos(now);
-        let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
+        let mut peers = write_locked(&self.peers);
         *peers = seen
             .map(|seen| {
                 let known = peers.iter().find(|peer| peer.host_id() == seen.host_id());
@@ -148,7 +149,7 @@ impl Limiter {
 
     /// Holds no peer any more.
     pub(crate) fn forget(&self) {
-        self.peers.write().unwrap_or_else(PoisonError::into_inner).clear();
+        write_locked(&self.peers).clear();
     }
 
     /// A permit, if there is one and nobody waits for it; at another peer than `avoided`, where there is another.
@@ -161,14 +162,14 @@ impl Limiter {
 
     #[cfg(test)]
     pub(crate) fn in_flight(&self) -> usize {
-        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let peers = read_locked(&self.peers);
         peers.iter().map(|peer| peer.load.in_flight.load(Ordering::SeqCst)).sum()
     }
 
     /// Counts one more in flight to the peer that it gives.
     fn pick(&self, avoided: Option<&Arc<LimitedPeer>>, now: Duration) -> Result<Arc<LimitedPeer>, NoPermit> {
         let at = nanos(now);
-        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let peers = read_locked(&self.peers);
         // Without a connection anywhere each is as good as another: the driver says what is wrong, and it costs nobody.
         let none_is_connected = !peers.iter().any(|peer| peer.is_connected.load(Ordering::Relaxed));
         let is_open = |peer: &LimitedPeer| none_is_connected || peer.is_connected.load(Ordering::Relaxed);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ReadConsistency;
+use crate::saturated::saturated;
 
 /// What a call has otherwise than its session. What is `None` is the session's.
 ///
@@ -29,7 +30,7 @@ pub(crate) struct CallOptions {
 impl CallOptions {
     /// In the driver's type.
     pub(crate) fn page_size_for_driver(&self) -> Option<i32> {
-        self.page_size.map(|rows| i32::try_from(rows.get()).unwrap_or(i32::MAX))
+        self.page_size.map(|rows| saturated::<i32>(rows.get()))
     }
 }
 

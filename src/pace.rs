@@ -18,7 +18,7 @@ mod tests;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use keyspaces_cql::Effect;
@@ -29,6 +29,7 @@ use self::admission::{Admission, Answered};
 pub(crate) use self::allowance::Allowance;
 pub use self::allowance::TableLimit;
 use self::queue::{Ask, Reply};
+use crate::lock::locked;
 use crate::retry::PerSecond;
 use crate::statement::StatementInfo;
 
@@ -206,7 +207,7 @@ impl Pace {
     }
 
     fn lock(&self) -> MutexGuard<'_, PacerState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 }
 
@@ -300,7 +301,7 @@ impl RateLimiters {
     /// How many requests to read a table, or to write to it, were throttled in this session.
     #[cfg(feature = "bulk")]
     pub(crate) fn throttles(&self, table: &str, is_read: bool) -> u64 {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = locked(&self.known);
         known.get(&(table.to_owned(), is_read)).map_or(0, |pace| pace.throttles.load(Ordering::Relaxed))
     }
 
@@ -312,7 +313,7 @@ impl RateLimiters {
 
     fn pace(&self, table: String, is_read: bool) -> Arc<Pace> {
         let limit = self.limits.get(&table).and_then(|limit| limit.of(is_read));
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = locked(&self.known);
         Arc::clone(known.entry((table, is_read)).or_insert_with(|| Arc::new(Pace::new(limit))))
     }
 

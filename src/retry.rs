@@ -3,9 +3,10 @@
 #[cfg(test)]
 mod tests;
 
+use crate::lock::locked;
 use std::fmt;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The repeats of a session: how long each waits, and whether there may be another.
@@ -57,7 +58,7 @@ impl Random {
 
     /// From 0 to 1.
     pub(crate) fn next(&self) -> f64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).f64()
+        locked(&self.0).f64()
     }
 }
 

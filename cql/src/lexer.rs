@@ -1,5 +1,6 @@
 //! Text to tokens. Every text has tokens: what is no CQL becomes a token that says so, and the parser fails when it gets there.
 
+use crate::saturated::saturated;
 use crate::{MAX_TOKENS, Span};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -78,7 +79,7 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
         } else {
             lexer.token()
         };
-        let at = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        let at = |place: usize| saturated::<u32>(place);
         tokens.push(Token { kind, start: at(start), end: at(lexer.at) });
         if kind == TokenKind::End {
             return tokens;

@@ -22,6 +22,7 @@ mod print;
 mod properties;
 mod reserved;
 pub mod rules;
+mod saturated;
 mod span;
 pub mod statement;
 mod syntax_error;

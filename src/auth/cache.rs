@@ -4,7 +4,7 @@ mod tests;
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -17,6 +17,7 @@ use self::failure::CredentialsFailure;
 use super::clock::Clock;
 use super::source::CredentialSource;
 use crate::Error;
+use crate::lock::locked;
 
 /// Asks a provider for credentials once, however many connections open, and again in time.
 ///
@@ -232,7 +233,7 @@ impl Inner {
     }
 
     fn state(&self) -> MutexGuard<'_, CacheState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 }
 

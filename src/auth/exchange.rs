@@ -4,7 +4,7 @@ mod tests;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
@@ -17,6 +17,7 @@ use super::clock::Clock;
 use super::password::Password;
 use super::sigv4::{self, Unsignable};
 use super::source::CredentialSource;
+use crate::lock::locked;
 use crate::region::Region;
 use crate::{Error, ErrorKind};
 
@@ -124,7 +125,7 @@ impl Authenticator {
         const LONGEST: usize = 200;
         self.asked.fetch_add(1, Ordering::Relaxed);
         let name = authenticator_name.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
-        *self.authenticator_name.lock().unwrap_or_else(PoisonError::into_inner) = Some(name);
+        *locked(&self.authenticator_name) = Some(name);
     }
 
     /// Whether any server ever asked. One that does not ask lets in anybody.
@@ -139,12 +140,12 @@ impl Authenticator {
 
     /// What the last server that asked calls its authenticator: `com.amazon.helenus.auth.HelenusAuthenticator`.
     pub(crate) fn authenticator_name(&self) -> Option<String> {
-        self.authenticator_name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.authenticator_name).clone()
     }
 
     /// Why the driver could not authenticate the last time, unless it could since. Takes it away.
     pub(crate) fn take_last_error(&self) -> Option<Error> {
-        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+        locked(&self.last_error).take()
     }
 
     /// Why there are no new credentials, and since when; `None` if nothing is known to be wrong.
@@ -178,7 +179,7 @@ impl Authenticator {
     }
 
     fn keep_error(&self, error: Option<Error>) {
-        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+        *locked(&self.last_error) = error;
     }
 
     fn server(&self) -> String {

@@ -14,6 +14,7 @@ use super::input::{FileIdentity, FileWatch, Input, InputFile, cannot, changed};
 use super::rejected::RejectedRow;
 use super::row::{self, RowValues};
 use super::table::{Column, DescribedTable};
+use crate::saturated::saturated;
 use crate::{Error, ErrorKind};
 
 /// Files opened so far that their columns are known.
@@ -149,7 +150,7 @@ impl Files {
             if self.format.is_no_row(record.bytes, columns.len()) {
                 continue;
             }
-            let bytes = u32::try_from(record.bytes.len()).unwrap_or(u32::MAX);
+            let bytes = saturated::<u32>(record.bytes.len());
             let at = RowPosition { file: self.number, at: record.position, bytes };
             let row = if chunks.is_acknowledged() {
                 ReadRow::Done

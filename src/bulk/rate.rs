@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::table::DescribedTable;
 use crate::pace::Allowance;
+use crate::saturated::saturated;
 use crate::{Error, ErrorKind, Session};
 
 /// How many capacity units a second an operation may use.
@@ -52,7 +53,7 @@ impl Rate {
                 .with_advice("Say how many units a second it may use")
         })?;
         let units = u64::from(provisioned.get()) * u64::from(percent) / 100;
-        Ok(NonZeroU32::new(u32::try_from(units).unwrap_or(u32::MAX).max(1)))
+        Ok(NonZeroU32::new(saturated::<u32>(units).max(1)))
     }
 }
 

@@ -12,6 +12,7 @@ use scylla::serialize::writers::RowWriter;
 use super::format::{Reason, RowCells};
 use super::table::{Column, Role};
 use super::value::{NULL, UNSET};
+use crate::saturated::saturated;
 use crate::statement::SerializedView;
 
 /// The values of a row, each with its length before it, or a negative number for null and unset.
@@ -98,7 +99,7 @@ impl<'frame, 'metadata> DeserializeRow<'frame, 'metadata> for RowValues {
                 Some(slice) => {
                     let value = slice.as_slice();
                     // It came with its length as an i32.
-                    bytes.extend_from_slice(&i32::try_from(value.len()).unwrap_or(i32::MAX).to_be_bytes());
+                    bytes.extend_from_slice(&saturated::<i32>(value.len()).to_be_bytes());
                     bytes.extend_from_slice(value);
                 }
                 None => bytes.extend_from_slice(&NULL),
@@ -145,5 +146,5 @@ pub(super) fn write_units(cells: &RowCells<'_>, table: &units::Table) -> Result<
     if bytes > MAX_ROW_BYTES {
         return Err(Reason::of_record(format!("the row is {bytes} bytes, Keyspaces takes at most {MAX_ROW_BYTES}")));
     }
-    Ok(u32::try_from(row.write_units()).unwrap_or(u32::MAX))
+    Ok(saturated::<u32>(row.write_units()))
 }

@@ -11,6 +11,7 @@ use super::format::Reason;
 use super::patience::{Pauses, is_waited_for};
 use super::row::RowValues;
 use super::row_statement::RowStatement;
+use crate::saturated::saturated;
 use crate::{Error, ErrorKind};
 
 /// What became of a row.
@@ -38,7 +39,7 @@ impl RowSender {
         let mut pauses = Pauses::default();
         loop {
             let Err(error) = self.statement.execute(&values).await else {
-                let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let now = saturated::<u64>(self.began.elapsed().as_millis());
                 self.acknowledged.fetch_max(now, Ordering::Relaxed);
                 return RowOutcome::Done;
             };

@@ -14,6 +14,7 @@ use super::row::{self, RowValues};
 use super::row_statement::RowStatement;
 use super::table::Column;
 use crate::Error;
+use crate::saturated::saturated;
 
 const CHUNK_ROWS: usize = 256;
 
@@ -68,7 +69,7 @@ pub(super) fn push_values(
     columns: &[Column],
     table: &units::Table,
 ) {
-    let bytes = u32::try_from(values.0.len()).unwrap_or(u32::MAX);
+    let bytes = saturated::<u32>(values.0.len());
     let row = match row::write_units(&RowCells { columns, bytes: &values.0 }, table) {
         Ok(units) => ReadRow::Row { values, units },
         Err(reason) => ReadRow::Rejected(reason, RejectedRow::Values(values)),

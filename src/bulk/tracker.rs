@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::checkpoint::Resume;
 use super::chunk::RowPosition;
+use crate::saturated::saturated;
 
 /// The rows from the first that is not done to the last that was read.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Tracker {
 
     /// Takes in that a row is done, and gives its size.
     pub(super) fn done(&mut self, ordinal: u64) -> u32 {
-        let index = usize::try_from(ordinal.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let index = saturated::<usize>(ordinal.saturating_sub(self.first));
         let Some((at, is_done)) = self.window.get_mut(index) else { return 0 };
         *is_done = true;
         let bytes = at.bytes;
@@ -59,7 +60,7 @@ impl Tracker {
 
     /// Where a row is, of those that are not done.
     pub(super) fn position(&self, ordinal: u64) -> RowPosition {
-        let index = usize::try_from(ordinal.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let index = saturated::<usize>(ordinal.saturating_sub(self.first));
         self.window.get(index).map(|(at, _)| *at).unwrap_or_default()
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use crate::saturated::saturated;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Nothing that a handshake asks for is longer: the two system tables have at most some dozen short rows.
@@ -296,11 +297,11 @@ impl<'a> Bytes<'a> {
 /// What we send is short: names of options, an authentication's answer, a SELECT. A longer one is cut by its length
 /// field and refused by the server.
 fn put_short(body: &mut Vec<u8>, number: usize) {
-    body.extend(u16::try_from(number).unwrap_or(u16::MAX).to_be_bytes());
+    body.extend(saturated::<u16>(number).to_be_bytes());
 }
 
 fn put_length(body: &mut Vec<u8>, number: usize) {
-    body.extend(i32::try_from(number).unwrap_or(i32::MAX).to_be_bytes());
+    body.extend(saturated::<i32>(number).to_be_bytes());
 }
 
 fn put_string(body: &mut Vec<u8>, text: &str) {

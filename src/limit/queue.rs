@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
 use super::{LOOK_INTERVAL, LimitedPeer, Limiter, NoPermit, Permit, WhenFull};
+use crate::lock::{locked, read_locked};
+use crate::saturated::saturated;
 
 /// How long a permit is kept for a caller that was woken for it. A caller that does not poll loses it to the next one.
 pub(super) const COLLECT_WITHIN: Duration = Duration::from_millis(100);
@@ -57,7 +59,7 @@ impl PermitQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.places)
     }
 }
 
@@ -131,7 +133,7 @@ fn next_place(limiter: &Limiter) -> u64 {
 
 /// The time between two requests if all peers are sent what their connections bear.
 fn interval(limiter: &Limiter) -> Duration {
-    let peers = limiter.peers.read().unwrap_or_else(PoisonError::into_inner).len().max(1);
+    let peers = read_locked(&limiter.peers).len().max(1);
     let per_connection = limiter.limits.requests_per_second.map_or(u32::MAX, std::num::NonZeroU32::get);
     Duration::from_secs_f64(1.0 / f64::from(per_connection) / (peers * limiter.limits.connections.get()) as f64)
 }
@@ -192,7 +194,7 @@ impl<'l> Turn<'l> {
                 }
                 // Each wakes when it may be its own turn: woken together, all but one would wake for nothing.
                 Some(NoPermit::At(due)) => {
-                    let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
+                    let ahead = saturated::<u32>(ahead);
                     return Ok((due + interval(limiter).saturating_mul(ahead)).min(at + LOOK_INTERVAL));
                 }
                 Some(NoPermit::Full) | None => return Ok(at + LOOK_INTERVAL),

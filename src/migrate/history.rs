@@ -6,6 +6,7 @@ use keyspaces_cql::Name;
 use super::lock::{FileProgress, LockState, execute_again};
 use super::migration::{Migration, Migrations};
 use super::progress::at;
+use crate::saturated::saturated;
 use crate::schema::{KeyspaceDefinition, NativeType, TableDefinition};
 use crate::{Conditional, DeserializeRow, Error, ErrorKind, Outcome, ReadConsistency, Select, Session};
 
@@ -96,8 +97,8 @@ pub(super) async fn record(
         table(keyspace)
     );
     let record: Conditional<Record> = session.prepare(&text).await?;
-    let version = i64::try_from(migration.version()).unwrap_or(i64::MAX);
-    let statements = i32::try_from(migration.steps().len()).unwrap_or(i32::MAX);
+    let version = saturated::<i64>(migration.version());
+    let statements = saturated::<i32>(migration.steps().len());
     let row = (version, migration.file(), migration.checksum(), statements, at, by);
     match execute_again(session, &record, || row).await? {
         Outcome::Applied | Outcome::NotApplied(_) => Ok(()),

@@ -1,6 +1,6 @@
 //! One program at a time: a row that is taken by a conditional write, for as long as a lease.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
@@ -13,6 +13,8 @@ use super::migration::Migration;
 use super::progress::at;
 use super::{Migrate, Progress};
 use crate::auth::Clock;
+use crate::lock::locked;
+use crate::saturated::saturated;
 use crate::{
     Conditional, DeserializeRow, Error, ErrorKind, Outcome, OwnedRow, ReadConsistency, Select, SerializeRow, Session,
 };
@@ -173,9 +175,9 @@ impl<'a> Lock<'a> {
     /// Writes down how far a file is, and holds the lock for another lease. An error if another has it.
     pub(super) async fn note(&self, migration: &Migration, place: FileProgress) -> Result<(), Error> {
         let asked = Instant::now();
-        let version = i64::try_from(migration.version()).unwrap_or(i64::MAX);
+        let version = saturated::<i64>(migration.version());
         let checksum = migration.checksum_of_first(place.done + usize::from(place.sent));
-        let done = i32::try_from(place.done).unwrap_or(i32::MAX);
+        let done = saturated::<i32>(place.done);
         let expires_at = || now(&self.of.clock) + self.of.lease;
         let values = || (expires_at(), version, checksum.as_str(), done, place.sent, self.me);
         if !self.settled(&self.note, values).await? || Instant::now() >= self.hold_until(asked + self.of.lease) {
@@ -217,13 +219,13 @@ impl<'a> Lock<'a> {
     }
 
     fn hold_until(&self, until: Instant) -> Instant {
-        let mut held = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = locked(&self.until);
         *held = until.max(*held);
         *held
     }
 
     fn held_until(&self) -> Instant {
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+        *locked(&self.until)
     }
 
     fn lost(&self) -> Error {

@@ -8,6 +8,7 @@ use std::path::Path;
 use keyspaces_cql::{Effect, Judgement, MAX_TEXT_BYTES, Span, Statement, judge, parse_script};
 use sha2::{Digest, Sha256};
 
+use crate::saturated::saturated;
 use crate::statement::summary;
 use crate::{Error, ErrorKind};
 
@@ -70,7 +71,7 @@ impl Migrations {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let file = fs::File::open(&path).map_err(|error| unreadable(&path, error))?;
             let mut bytes = Vec::new();
-            let most = u64::try_from(MAX_TEXT_BYTES).unwrap_or(u64::MAX);
+            let most = saturated::<u64>(MAX_TEXT_BYTES);
             file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| unreadable(&path, error))?;
             if bytes.len() > MAX_TEXT_BYTES {
                 return Err(refused(&name, format!("which is longer than {MAX_TEXT_BYTES} bytes")));

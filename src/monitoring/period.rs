@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::region::Quoted;
+use crate::saturated::saturated;
 use crate::{Error, ErrorKind};
 
 /// The length of time that one data point stands for: a whole number of minutes, because the metrics of Keyspaces are
@@ -40,7 +41,7 @@ impl Period {
     /// );
     /// ```
     pub fn new(length: Duration) -> Result<Self, Error> {
-        let seconds = u32::try_from(length.as_secs()).unwrap_or(u32::MAX);
+        let seconds = saturated::<u32>(length.as_secs());
         if length.subsec_nanos() != 0 || seconds == 0 || !seconds.is_multiple_of(60) || seconds > Self::LONGEST {
             let attempted = format!("taking {length:?} as a period of CloudWatch");
             let problem = "Keyspaces' metrics are aggregated by the minute";

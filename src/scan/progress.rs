@@ -2,6 +2,7 @@ use std::fmt;
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
+use crate::saturated::saturated;
 use crate::statement::StatementInfo;
 use crate::stream::{Fingerprint, SealedBytes};
 use crate::{Error, ErrorKind};
@@ -50,7 +51,7 @@ impl ScanProgress {
                 RangeState::At(state) => {
                     inner.push(AT);
                     // The protocol counts the bytes of a paging state with an i32.
-                    inner.extend_from_slice(&u32::try_from(state.len()).unwrap_or(u32::MAX).to_be_bytes());
+                    inner.extend_from_slice(&saturated::<u32>(state.len()).to_be_bytes());
                     inner.extend_from_slice(state);
                 }
             }
@@ -121,7 +122,7 @@ impl ScanProgress {
         let count = self.ranges.len().max(1) as i128;
         let bound = |range: usize| {
             let bound = i128::from(i64::MIN) + (range as i128) * i128::from(u64::MAX) / count;
-            i64::try_from(bound).unwrap_or(i64::MAX)
+            saturated::<i64>(bound)
         };
         (bound(range), bound(range + 1))
     }

@@ -17,6 +17,7 @@ use super::awaited::{Awaited, AwaitedStatus, SchemaStatus};
 use super::precheck;
 use crate::execute::Call;
 use crate::options::CallOptions;
+use crate::saturated::saturated;
 use crate::session::LONGEST_TIMEOUT;
 use crate::statement::StatementInfo;
 use crate::{Error, ErrorKind, Session, execute};
@@ -319,7 +320,7 @@ impl RunningChange<'_> {
         self.pause = None;
         self.share = None;
         // All at once: two that each have some and wait for more would wait for ever. It is never closed.
-        let places = u32::try_from(stage.len()).unwrap_or(u32::MAX);
+        let places = saturated::<u32>(stage.len());
         self.share = self.session.definitions().acquire_many(places).await.ok();
         for Definition { about, text, awaited } in stage {
             let attempted = about.attempted.clone();

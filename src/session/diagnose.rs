@@ -1,6 +1,7 @@
 //! Connects step by step and writes down what each step found.
 
 use crate::handshake::resolve;
+use crate::saturated::saturated;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
@@ -198,7 +199,7 @@ fn pool(advice: Option<PoolAdvice>, settings: &Settings, picture: &Picture, is_c
         "{connections} connections to each of {peers} peers: {bears} requests per second at the \
          {REQUESTS_PER_CONNECTION} a connection that AWS plans with"
     );
-    let advice = advice.map(|advice| advice.over(u32::try_from(peers).unwrap_or(u32::MAX)));
+    let advice = advice.map(|advice| advice.over(saturated::<u32>(peers)));
     match advice {
         Some(advice) if advice.connections_per_host() > connections => {
             report.wrong("pool", text, format!("AWS's formula asks for {advice}: set Builder::connections_per_host"));

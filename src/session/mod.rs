@@ -24,7 +24,7 @@ mod tests;
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use scylla::client::session::Session as DriverSession;
@@ -40,9 +40,11 @@ use self::settings::Settings;
 use self::watch::Watch;
 use crate::handshake::Handshake;
 use crate::limit::{Limiter, Limits, PeerState};
+use crate::lock::{read_locked, write_locked};
 use crate::observe::{Meters, Observers};
 use crate::pace::RateLimiters;
 use crate::retry::{Budget, Random, Retry};
+use crate::saturated::saturated;
 use crate::schema::MOST_UNDER_WAY;
 use crate::statement::Cache;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
@@ -245,7 +247,7 @@ impl Session {
     /// [`ErrorKind::Timeout`] if something was still in flight at the deadline.
     pub async fn close(&self, deadline: Duration) -> Result<(), Error> {
         let drained = tokio::time::timeout(deadline, self.0.gate.close()).await;
-        self.0.connected.write().unwrap_or_else(PoisonError::into_inner).take();
+        write_locked(&self.0.connected).take();
         self.0.watch.end();
         if drained.is_ok() {
             self.0.limiter.forget();
@@ -304,7 +306,7 @@ impl Session {
 
     /// In the driver's type.
     pub(crate) fn page_size(&self) -> i32 {
-        i32::try_from(self.0.settings.page_size.get()).unwrap_or(i32::MAX)
+        saturated::<i32>(self.0.settings.page_size.get())
     }
 
     pub(crate) fn definitions(&self) -> &Semaphore {
@@ -407,7 +409,7 @@ impl Session {
     }
 
     fn connected(&self) -> Option<Arc<Connected>> {
-        self.0.connected.read().unwrap_or_else(PoisonError::into_inner).clone()
+        read_locked(&self.0.connected).clone()
     }
 
     fn closed(&self) -> Error {

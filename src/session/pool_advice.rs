@@ -1,6 +1,7 @@
 use std::fmt;
 
 use crate::counted::Counted;
+use crate::saturated::saturated;
 
 /// How many connections each instance of an application should have to each of the service's endpoints, by AWS's
 /// formula (`DG:connections`):
@@ -46,7 +47,7 @@ impl PoolAdvice {
     /// Connections to each endpoint, from each instance.
     pub fn connections_per_host(&self) -> usize {
         let wanted = self.requests_per_second.div_ceil(self.shares().saturating_mul(REQUESTS_PER_CONNECTION));
-        usize::try_from(wanted.max(FEWEST)).unwrap_or(usize::MAX)
+        saturated::<usize>(wanted.max(FEWEST))
     }
 
     /// The same over as many endpoints as there turned out to be.

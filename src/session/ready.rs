@@ -1,8 +1,9 @@
 //! When a session is ready, and which peer the driver connects with first if one is enough.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
+use crate::lock::locked;
 use scylla::cluster::metadata::Peer;
 use scylla::policies::host_filter::HostFilter;
 use uuid::Uuid;
@@ -68,7 +69,7 @@ impl FirstPeer {
     }
 
     fn rows(&self) -> MutexGuard<'_, ShownPeers> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.rows)
     }
 }
 

@@ -9,10 +9,11 @@
 //! [`Translator::distrust`] a peer has to pass a probe first.
 
 use crate::handshake::resolve;
+use crate::lock::locked;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -153,7 +154,7 @@ impl Translator {
 
     /// From now on takes each address as far as `depth` within `limit`, but for those of which that is known.
     pub(super) fn distrust(&self, depth: Depth, limit: Duration) {
-        *lock(&self.probing) = Probing { depth, limit };
+        *locked(&self.probing) = Probing { depth, limit };
     }
 
     /// Notes an address that passed `depth`.
@@ -165,7 +166,7 @@ impl Translator {
     /// in a session that runs, a peer that turns silent late would hold up the driver's worker, and what it says to the
     /// credentials would be known to the driver only.
     pub(super) fn deepen(&self) {
-        let mut probing = lock(&self.probing);
+        let mut probing = locked(&self.probing);
         probing.depth = probing.depth.max(Depth::Authentication);
     }
 
@@ -188,7 +189,7 @@ impl Translator {
     /// Probes as far as `depth`, until `deadline` at the latest, the addresses that the driver was given for hosts that `of`
     /// accepts and that are not known to be well. Notes what is wrong with each.
     pub(super) async fn check(&self, of: impl Fn(Uuid) -> bool, depth: Depth, deadline: Instant) -> Checked {
-        let given: Vec<(Uuid, SocketAddr)> = lock(&self.hosts)
+        let given: Vec<(Uuid, SocketAddr)> = locked(&self.hosts)
             .iter()
             .filter(|(host_id, _)| of(**host_id))
             .filter_map(|(host_id, host)| Some((*host_id, host.given?)))
@@ -200,7 +201,7 @@ impl Translator {
             checked.all_passed = false;
             checked.any_refused |= matches!(verdict, Verdict::Refused(_));
             checked.any_silent |= matches!(verdict, Verdict::Silent(_));
-            if let Some(host) = lock(&self.hosts).get_mut(host_id) {
+            if let Some(host) = locked(&self.hosts).get_mut(host_id) {
                 Trouble::note(&mut host.trouble, problem.to_owned());
             }
         }
@@ -209,7 +210,7 @@ impl Translator {
 
     /// Whether the driver makes two pools for this host, because two rows have its host id.
     pub(super) fn has_two_rows(&self, host_id: Uuid) -> bool {
-        lock(&self.hosts).get(&host_id).is_some_and(|host| host.named.len() > 1)
+        locked(&self.hosts).get(&host_id).is_some_and(|host| host.named.len() > 1)
     }
 
     /// The address to connect to in place of `named`.
@@ -234,7 +235,7 @@ impl Translator {
             Ok(_) => {}
             Err(why) => debug!(%named, %why, "leaving a peer out"),
         }
-        if let Some(host) = lock(&self.hosts).get_mut(&host_id) {
+        if let Some(host) = locked(&self.hosts).get_mut(&host_id) {
             host.given = result.as_ref().ok().copied();
             let has_sibling = host.given.is_some_and(|given| host.named.contains(&given));
             if let Some(problem) = problem.filter(|_| !has_sibling) {
@@ -257,17 +258,17 @@ impl Translator {
 
     /// Where the driver was sent for this host id.
     pub(super) fn given(&self, host_id: Uuid) -> Option<SocketAddr> {
-        lock(&self.hosts).get(&host_id)?.given
+        locked(&self.hosts).get(&host_id)?.given
     }
 
     /// What was wrong with a host the last time that something was, and how often.
     pub(super) fn trouble(&self, host_id: Uuid) -> Option<Trouble> {
-        lock(&self.hosts).get(&host_id)?.trouble.clone()
+        locked(&self.hosts).get(&host_id)?.trouble.clone()
     }
 
     /// Why addresses were left out, as far as it is remembered; not those that are being probed.
     pub(super) fn left_out(&self) -> Vec<String> {
-        let probed = lock(&self.probed);
+        let probed = locked(&self.probed);
         let last = probed.values().filter_map(|probed| probed.last.as_ref()?.2.problem());
         let mut reasons: Vec<String> = last.map(str::to_owned).collect();
         reasons.sort();
@@ -276,7 +277,7 @@ impl Translator {
 
     fn note(&self, host_id: Uuid, named: SocketAddr) {
         self.first_asked.get_or_init(Instant::now);
-        let mut hosts = lock(&self.hosts);
+        let mut hosts = locked(&self.hosts);
         if hosts.len() >= MOST_REMEMBERED && !hosts.contains_key(&host_id) {
             hosts.clear();
         }
@@ -292,7 +293,7 @@ impl Translator {
     }
 
     async fn probe(&self, address: SocketAddr) -> Verdict {
-        let Probing { depth, limit } = *lock(&self.probing);
+        let Probing { depth, limit } = *locked(&self.probing);
         if depth == Depth::Tcp && !is_of_this_machine(address) {
             return Verdict::Passed;
         }
@@ -301,7 +302,7 @@ impl Translator {
 
     async fn probe_to(&self, address: SocketAddr, depth: Depth, deadline: Instant) -> Verdict {
         let running = {
-            let mut probed = lock(&self.probed);
+            let mut probed = locked(&self.probed);
             let known = probed.get(&address);
             if let Some((at, found, verdict)) = known.and_then(|known| known.last.as_ref())
                 && verdict.holds(at.elapsed(), *found, depth)
@@ -334,7 +335,7 @@ impl Translator {
     /// Another address under the same host id that passes.
     async fn sibling(&self, host_id: Uuid, named: SocketAddr, wait: Duration) -> Option<SocketAddr> {
         let other = || {
-            let hosts = lock(&self.hosts);
+            let hosts = locked(&self.hosts);
             let others = hosts.get(&host_id)?.named.iter().rev().copied().filter(|other| *other != named);
             Some(others.collect::<Vec<_>>()).filter(|others| !others.is_empty())
         };
@@ -356,8 +357,12 @@ impl Translator {
     }
 
     async fn another_answers(&self, silent: SocketAddr) -> bool {
-        let others: Vec<SocketAddr> =
-            lock(&self.hosts).values().flat_map(|host| &host.named).copied().filter(|other| *other != silent).collect();
+        let others: Vec<SocketAddr> = locked(&self.hosts)
+            .values()
+            .flat_map(|host| &host.named)
+            .copied()
+            .filter(|other| *other != silent)
+            .collect();
         join_all(others.into_iter().map(|other| self.probe(other)))
             .await
             .iter()
@@ -366,7 +371,7 @@ impl Translator {
 
     /// One of the endpoint's addresses, looked up anew, that passes; not the same one for every host.
     async fn one_of_the_endpoint(&self, host_id: Uuid) -> Option<SocketAddr> {
-        let Probing { limit, .. } = *lock(&self.probing);
+        let Probing { limit, .. } = *locked(&self.probing);
         let addresses = resolve(&self.handshake, Instant::now() + limit).await.ok()?;
         let verdicts = join_all(addresses.iter().map(|address| self.probe(*address))).await;
         let mut well: Vec<SocketAddr> = addresses
@@ -400,14 +405,10 @@ fn entry(probed: &mut HashMap<SocketAddr, Probed>, address: SocketAddr) -> &mut 
 }
 
 fn keep(probed: &Mutex<HashMap<SocketAddr, Probed>>, address: SocketAddr, depth: Depth, verdict: Verdict) {
-    *entry(&mut lock(probed), address) = Probed { last: Some((Instant::now(), depth, verdict)), running: None };
+    *entry(&mut locked(probed), address) = Probed { last: Some((Instant::now(), depth, verdict)), running: None };
 }
 
 /// A connection to such an address does not leave this machine, where it is refused or accepted at once.
 fn is_of_this_machine(address: SocketAddr) -> bool {
     address.ip().is_loopback() || address.ip().is_unspecified()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

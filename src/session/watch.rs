@@ -5,7 +5,7 @@
 //! endpoint's name again, and a handshake that hangs holds up its reading of the topology for ever.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
 use scylla::cluster::ClusterState;
@@ -19,6 +19,7 @@ use super::defaults::{ALONE_FOR, TOPOLOGY_TIMEOUT};
 use super::health::Trouble;
 use super::ready::ReadyWhen;
 use super::{Inner, Session};
+use crate::lock::{locked, write_locked};
 use crate::retry::Random;
 
 /// The driver tells nobody that a pool is empty.
@@ -171,7 +172,7 @@ impl Watch {
     }
 
     fn lock(&self) -> MutexGuard<'_, WatchState> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.seen)
     }
 }
 
@@ -256,7 +257,7 @@ pub(super) fn is_alone(state: &ClusterState) -> bool {
 /// Takes over another driver's session, unless the one that there is came back meanwhile.
 fn replace(session: Session, connected: Connected) {
     let now = Instant::now();
-    let mut slot = session.0.connected.write().unwrap_or_else(PoisonError::into_inner);
+    let mut slot = write_locked(&session.0.connected);
     let Some(current) = slot.as_ref() else { return };
     if !is_alone(&current.driver.get_cluster_state()) && !session.0.watch.is_lost(now) {
         return;

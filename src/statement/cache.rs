@@ -1,7 +1,7 @@
 //! Prepared statements by their text: prepared once however many ask, and kept while there is room.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -14,6 +14,7 @@ use super::StatementInfo;
 use super::batch::{Keys, Kinds};
 use super::prepared::Prepared;
 use super::table_check::TableIds;
+use crate::lock::locked;
 use crate::session::InFlight;
 use crate::{Error, ErrorKind, Session, classify};
 
@@ -123,7 +124,7 @@ impl Cache {
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
-        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.prepared)
     }
 
     /// Forgets all of them, because a definition may have changed what they mean.
@@ -166,7 +167,7 @@ impl Cache {
     }
 
     fn lock(&self) -> MutexGuard<'_, CachedStatements> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.kept)
     }
 }
 

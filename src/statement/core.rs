@@ -16,6 +16,7 @@ use super::{StatementInfo, by_rule_in_words, mismatch, value_types};
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::execute::{Call, Request};
 use crate::options::CallOptions;
+use crate::saturated::saturated;
 use crate::stream::{Fingerprint, Read, TextHash};
 use crate::{Error, ErrorKind};
 
@@ -193,7 +194,7 @@ impl Core {
         };
         let mut inserted = Vec::with_capacity(2);
         if let Some(ttl) = self.call.options.ttl {
-            let seconds = i32::try_from(whole_seconds(ttl)).unwrap_or(i32::MAX);
+            let seconds = saturated::<i32>(whole_seconds(ttl));
             // Each statement in the text of a batch may have one.
             inserted.extend(markers.ttl.iter().map(|index| (*index, seconds.to_be_bytes().to_vec())));
             if markers.ttl.is_empty() {

@@ -8,6 +8,7 @@ use scylla::frame::response::result::ColumnSpec;
 use scylla::response::query_result::{QueryRowsResult, RowsError};
 
 use crate::row::OwnedRow;
+use crate::saturated::saturated;
 
 /// The columns that a row type names.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl NamedColumns {
         for cell in self.kept.iter().map(|index| row.get(*index).copied().flatten()) {
             let slice = cell.map(|cell| cell.as_slice());
             // A length that came in a frame is an i32.
-            let length = slice.map_or(-1, |slice| i32::try_from(slice.len()).unwrap_or(i32::MAX));
+            let length = slice.map_or(-1, |slice| saturated::<i32>(slice.len()));
             bytes.extend_from_slice(&length.to_be_bytes());
             bytes.extend_from_slice(slice.unwrap_or_default());
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use scylla::statement::prepared::PreparedStatement;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::info::StatementInfo;
 use super::markers::Markers;
+use crate::lock::locked;
 
 /// How often a text is prepared anew because values do not fit it.
 const CHECKED_FOR: Duration = Duration::from_secs(1);
@@ -65,7 +66,7 @@ impl Prepared {
 
     /// Whether it is time to prepare the text anew because values do not fit; counts as doing so.
     pub(super) fn begins_check(&self) -> bool {
-        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut checked = locked(&self.checked);
         let is_due = checked.is_none_or(|at| at.elapsed() >= CHECKED_FOR);
         if is_due {
             *checked = Some(Instant::now());
@@ -82,11 +83,11 @@ impl Prepared {
     }
 
     pub(super) fn table_id(&self) -> Option<Uuid> {
-        *self.table_id.lock().unwrap_or_else(PoisonError::into_inner)
+        *locked(&self.table_id)
     }
 
     pub(super) fn belongs_to_table(&self, id: Uuid) {
-        *self.table_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+        *locked(&self.table_id) = Some(id);
     }
 
     pub(super) fn is_outdated(&self) -> bool {

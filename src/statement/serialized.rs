@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use crate::saturated::saturated;
 use scylla::frame::response::result::{CollectionType, ColumnSpec, ColumnType, NativeType};
 use scylla::serialize::SerializationError;
 use scylla::serialize::row::{RowSerializationContext, SerializeRow};
@@ -34,7 +35,7 @@ impl BoundValues {
         serialised.buffer.extend_from_slice(&[0; COUNT]);
         let count = serialise(&mut serialised.buffer)?;
         // A statement has no more bind markers than two bytes can count.
-        let count = u16::try_from(count).unwrap_or(u16::MAX);
+        let count = saturated::<u16>(count);
         if let Some(first) = serialised.buffer.first_chunk_mut::<COUNT>() {
             *first = count.to_be_bytes();
         }
@@ -173,7 +174,7 @@ impl<'b> SerializedValue<'b> {
             Self::Unset => all.extend_from_slice(&(-2_i32).to_be_bytes()),
             Self::Bytes(bytes) => {
                 // It was an i32 where it was read, or is a number of eight bytes.
-                all.extend_from_slice(&i32::try_from(bytes.len()).unwrap_or(i32::MAX).to_be_bytes());
+                all.extend_from_slice(&saturated::<i32>(bytes.len()).to_be_bytes());
                 all.extend_from_slice(bytes);
             }
         }

@@ -4,7 +4,7 @@
 //! driver, and is then sent with values for the columns of the old table.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::Cache;
 use super::prepared::Prepared;
+use crate::lock::locked;
 use crate::session::InFlight;
 
 /// How long reading the ids of a keyspace's tables or preparing a text may take.
@@ -65,7 +66,7 @@ impl TableIds {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, KnownIds>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.known)
     }
 }
 

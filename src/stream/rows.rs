@@ -1,7 +1,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 
 use futures::future::BoxFuture;
@@ -13,6 +13,7 @@ use super::ahead::PageAhead;
 use super::pages::{Arrived, Read, decoded, rows_of};
 use crate::Error;
 use crate::execute::Call;
+use crate::lock::locked;
 use crate::row::OwnedRow;
 
 /// The rows of a read, fetched page by page, as a [`Stream`] that is `Unpin` and `Send`.
@@ -191,7 +192,7 @@ struct PendingRow<R>(Mutex<Option<R>>);
 
 impl<R> PendingRow<R> {
     fn slot(&self) -> MutexGuard<'_, Option<R>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 

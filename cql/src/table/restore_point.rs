@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::PropertyError;
 use crate::calendar::{date, days_of, days_since_1970};
+use crate::saturated::saturated;
 use crate::{Rule, Span, rules};
 
 /// A moment to which a table can be restored, to the millisecond: what `restore_timestamp` takes, and what
@@ -45,7 +46,7 @@ impl RestorePoint {
 impl From<SystemTime> for RestorePoint {
     /// The millisecond that it is in; see [`from_unix_millis`](Self::from_unix_millis).
     fn from(time: SystemTime) -> Self {
-        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let millis = |duration: Duration| saturated::<i64>(duration.as_millis());
         Self::from_unix_millis(match time.duration_since(UNIX_EPOCH) {
             Ok(after) => millis(after),
             Err(before) => {

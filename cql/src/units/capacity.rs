@@ -1,5 +1,7 @@
 //! Capacity units.
 
+use crate::saturated::saturated;
+
 /// How many bytes one write unit (WCU or WRU) writes (`DG:consistency`).
 pub const WRITE_UNIT_BYTES: usize = 1_024;
 
@@ -36,7 +38,7 @@ impl ReadCost {
     #[must_use]
     pub fn units(self, bytes: usize) -> f64 {
         // A page has at most 1 MB, 256 units: the number is exact.
-        let whole = f64::from(u32::try_from(bytes.div_ceil(READ_UNIT_BYTES).max(1)).unwrap_or(u32::MAX));
+        let whole = f64::from(saturated::<u32>(bytes.div_ceil(READ_UNIT_BYTES).max(1)));
         match self {
             Self::Quorum => whole,
             Self::One => whole / 2.0,

@@ -22,6 +22,7 @@ pub use literal::serialize;
 pub use scalar::{append_scalar, scalar};
 pub use text::write_scalar;
 
+use crate::saturated::saturated;
 use crate::statement::{CqlTypeKind, NativeType};
 
 /// A value as it would be bound.
@@ -109,7 +110,7 @@ impl Value {
 
 /// A length as the protocol has it; a text is too short for one that does not fit.
 fn length(length: usize) -> [u8; 4] {
-    i32::try_from(length).unwrap_or(i32::MAX).to_be_bytes()
+    saturated::<i32>(length).to_be_bytes()
 }
 
 /// How many bytes each value of a type has.

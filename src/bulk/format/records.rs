@@ -6,6 +6,7 @@ use crc32fast::Hasher;
 use memchr::memchr_iter;
 
 use super::fields::{Fields, Framing, RecordScan};
+use crate::saturated::saturated;
 
 /// A row has at most 1 MB (DG:quotas), which is 2 MB in hexadecimal digits.
 const MOST_RECORD_BYTES: usize = 8 * 1024 * 1024;
@@ -79,7 +80,7 @@ impl Records {
                 return Ok(false);
             }
             let left = to.offset - self.position.offset;
-            let length = (self.end - self.start).min(usize::try_from(left).unwrap_or(usize::MAX));
+            let length = (self.end - self.start).min(saturated::<usize>(left));
             self.take(length);
         }
         self.position.line = to.line;

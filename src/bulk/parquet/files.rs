@@ -21,6 +21,7 @@ use crate::bulk::row::{RowValues, write_units};
 use crate::bulk::table::{Column, DescribedTable};
 use crate::bulk::value::append_json_name;
 use crate::bulk::value::json::write_json;
+use crate::saturated::saturated;
 
 /// Files opened so far that their columns are known.
 pub(in crate::bulk) struct ParquetFiles {
@@ -136,8 +137,7 @@ impl ParquetFiles {
                     let bytes = values.len();
                     (measured(open, &self.format, columns, table, reason, values)?, bytes)
                 };
-                let at =
-                    RowPosition { file: self.number, at: position, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) };
+                let at = RowPosition { file: self.number, at: position, bytes: saturated::<u32>(bytes) };
                 if !chunks.push(at, row, bytes) {
                     return Ok(());
                 }

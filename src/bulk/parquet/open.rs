@@ -13,6 +13,7 @@ use super::leaf::{Leaf, LeafPosition, Leaves};
 use super::node::{Node, Value};
 use crate::bulk::input::{FileWatch, InputFile, cannot};
 use crate::bulk::table::Column;
+use crate::saturated::saturated;
 use crate::{Error, ErrorKind};
 
 /// Rows that are decoded together: so many, or fewer if they are long.
@@ -184,7 +185,7 @@ impl OpenFile {
         self.group += 1;
         let skipped = self.first_row.saturating_sub(self.row);
         if skipped > 0 {
-            let rows = usize::try_from(skipped).unwrap_or(usize::MAX);
+            let rows = saturated::<usize>(skipped);
             for column in self.columns.iter_mut().flatten() {
                 guarded(|| Leaf::skip(column, rows)).map_err(|error| failed(name, error))?;
             }
@@ -199,7 +200,7 @@ impl OpenFile {
         let row_bytes = metadata.total_byte_size().cast_unsigned() / metadata.num_rows().cast_unsigned().max(1);
         let rows = (BATCH_BYTES / row_bytes.max(1)).clamp(1, BATCH_ROWS).min(self.rows_left);
         let schema = metadata.schema_descr();
-        let rows_to_read = usize::try_from(rows).unwrap_or(usize::MAX);
+        let rows_to_read = saturated::<usize>(rows);
         let mut leaves = Vec::with_capacity(self.columns.len());
         for (index, column) in self.columns.iter_mut().enumerate() {
             leaves.push(match column {

@@ -22,6 +22,7 @@ use crate::bulk::encoder::Sink;
 use crate::bulk::format::{Reason, RowCells};
 use crate::bulk::row_file::RowFile;
 use crate::bulk::table::Column;
+use crate::saturated::saturated;
 
 /// A row group is written when its rows take so many bytes, or are so many.
 const GROUP_BYTES: usize = 32 * 1024 * 1024;
@@ -202,7 +203,7 @@ impl Write for AfterSkipped {
         if self.skipped == 0 {
             return self.sink.write(bytes);
         }
-        let skipped = usize::try_from(self.skipped).unwrap_or(usize::MAX).min(bytes.len());
+        let skipped = saturated::<usize>(self.skipped).min(bytes.len());
         self.skipped -= skipped as u64;
         Ok(skipped)
     }

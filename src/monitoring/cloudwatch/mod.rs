@@ -11,6 +11,7 @@ pub use plan::{AlarmChange, AlarmPlan, plan};
 pub use read::{Latency, OperationMetrics, TableMetrics, read};
 
 use super::Period;
+use crate::saturated::saturated;
 
 fn dimensions(series: &Series) -> Vec<Dimension> {
     let dimension = |(name, value): &(keyspaces_cql::metrics::Dimension, String)| {
@@ -28,5 +29,5 @@ fn query(id: &str, series: &Series, period: Period, return_data: bool) -> Metric
 
 /// A period is a week at most.
 fn seconds(period: Period) -> i32 {
-    i32::try_from(period.seconds()).unwrap_or(i32::MAX)
+    saturated::<i32>(period.seconds())
 }

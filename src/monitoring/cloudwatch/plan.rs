@@ -9,6 +9,7 @@ use super::failure::failed;
 use super::{dimensions, query, seconds};
 use crate::Error;
 use crate::monitoring::{Alarm, Topic};
+use crate::saturated::saturated;
 
 /// What sending alarms would change. Displayed, it is a line for each alarm.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ pub async fn plan(client: &Client, alarms: impl IntoIterator<Item = Alarm>) -> R
     let mut there = HashMap::new();
     for some in alarms.chunks(AT_ONCE) {
         let names: Vec<String> = some.iter().map(|alarm| alarm.name.clone()).collect();
-        let most = i32::try_from(AT_ONCE).unwrap_or(i32::MAX);
+        let most = saturated::<i32>(AT_ONCE);
         let described = client.describe_alarms().set_alarm_names(Some(names)).max_records(most).send().await;
         let described = described.map_err(|error| failed("describing the alarms that are there".to_owned(), error))?;
         let described = described.metric_alarms.unwrap_or_default().into_iter();
@@ -236,5 +237,5 @@ fn arns(topics: &[Topic]) -> Vec<String> {
 }
 
 fn count(number: u32) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
+    saturated::<i32>(number)
 }

@@ -1,8 +1,9 @@
 //! The primary key of a table, read once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use crate::lock::locked;
 use crate::{Select, Session};
 
 const COLUMNS: &str = "SELECT column_name, kind FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?";
@@ -23,7 +24,7 @@ pub(in crate::statement) struct Keys {
 
 impl Keys {
     pub(in crate::statement) fn clear(&self) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        locked(&self.known).clear();
     }
 }
 
@@ -31,13 +32,13 @@ impl Keys {
 pub(in crate::statement) async fn of(session: &Session, keyspace: &str, table: &str) -> Option<Arc<Key>> {
     let name = (keyspace.to_owned(), table.to_owned());
     let keys = session.statements().keys();
-    if let Some(key) = keys.known.lock().unwrap_or_else(PoisonError::into_inner).get(&name) {
+    if let Some(key) = locked(&keys.known).get(&name) {
         return Some(Arc::clone(key));
     }
     match read(session, keyspace, table).await {
         Ok(key) if !key.partition.is_empty() => {
             let key = Arc::new(key);
-            keys.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&key));
+            locked(&keys.known).insert(name, Arc::clone(&key));
             Some(key)
         }
         Ok(_) => None,

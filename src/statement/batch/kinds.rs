@@ -1,10 +1,11 @@
 //! What batches are called in errors, spans and metrics.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use scylla::statement::batch::BatchType;
 
+use crate::lock::locked;
 use crate::observe::Meters;
 use crate::statement::info::StatementInfo;
 
@@ -35,7 +36,7 @@ pub(in crate::statement) struct Kinds {
 
 impl Kinds {
     pub(super) fn of(&self, kind: BatchLabel, tag: Option<Arc<str>>) -> (Arc<StatementInfo>, Meters) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = locked(&self.known);
         let (about, meters) = known.entry((kind, tag)).or_insert_with_key(|(kind, tag)| {
             let of = if kind.is_logged { BatchType::Logged } else { BatchType::Unlogged };
             let about = StatementInfo::of_several(of, kind.attempted(), kind.is_repeatable);

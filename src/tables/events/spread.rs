@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 
 use super::shards::Shards;
+use crate::saturated::saturated;
 use crate::tables::Event;
 use crate::tables::event::cut;
 
@@ -42,7 +43,7 @@ fn units(event: &Event) -> u32 {
     const DATE_SHARD_AND_TIME: usize = (2 * 4 + 4) + (2 * 2 + 4) + (2 * 8 + 2 + 1);
     let size =
         2 * event.device_id.len() + 4 + DATE_SHARD_AND_TIME + event.event_type.len() + 1 + event.payload.len() + 1;
-    u32::try_from(size.div_ceil(UNIT)).unwrap_or(u32::MAX)
+    saturated::<u32>(size.div_ceil(UNIT))
 }
 
 #[cfg(test)]
