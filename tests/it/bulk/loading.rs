@@ -194,3 +194,22 @@ async fn a_load_uses_no_more_units_than_it_may() {
     let summary = session.bulk().load(keyspace, name, input(&text), Csv::new()).rate(units).await.unwrap();
     assert_eq!(summary.rows, 300);
 }
+
+/// A small file is read long before its rows are acknowledged.
+#[tokio::test]
+async fn the_part_that_is_done_is_what_was_acknowledged_of_what_was_read() {
+    let session = server::session().await;
+    let folder = Folder::new();
+    let table = server::table(&session, "id int PRIMARY KEY").await;
+    let (keyspace, name) = apart(&table);
+    let ids: String = (0..200).map(|id| format!("{id}\n")).collect();
+    let input = Input::file(folder.write("ids.csv", ids));
+    let load = session.bulk().load(keyspace, name, input, Csv::new().columns(["id"]));
+    let load = load.rate(Rate::Units(NonZeroU32::new(50).unwrap()));
+    let mut progress = load.progress();
+    let loading = tokio::spawn(load.into_future());
+    let halfway = *progress.wait_for(|progress| (1..200).contains(&progress.rows)).await.unwrap();
+    assert_eq!(halfway.fraction, Some(f64::from(u32::try_from(halfway.rows).unwrap()) / 200.0), "{halfway:?}");
+    assert_eq!(loading.await.unwrap().unwrap().rows, 200);
+    assert_eq!(progress.borrow().fraction, Some(1.0));
+}
