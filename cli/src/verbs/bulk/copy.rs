@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use keyspaces::{Endpoint, Session};
+use keyspaces::{Endpoint, ReadConsistency, Session};
 
 use super::TableName;
 use super::options::Operation;
@@ -29,6 +29,9 @@ pub(crate) struct Copy {
     /// Only the rows of which this is true: what follows WHERE in a SELECT
     #[arg(long = "where", value_name = "RELATIONS")]
     filter: Option<String>,
+    /// Read at LOCAL_ONE, which costs half as much and may miss what was written a moment ago
+    #[arg(long)]
+    local_one: bool,
     /// Read from this plain Cassandra [default: the same place]
     #[arg(long, value_name = "HOST[:PORT]")]
     from_cassandra: Option<String>,
@@ -53,6 +56,9 @@ impl Copy {
         let (source, target) = ((&*self.from.keyspace, &*self.from.table), (&*self.to.keyspace, &*self.to.table));
         let mut copy =
             from.bulk().copy(source, &to, target).rate(operation.rate()).read_rate(Pace::or_adaptive(self.read_rate));
+        if self.local_one {
+            copy = copy.consistency(ReadConsistency::LocalOne);
+        }
         if let Some(filter) = self.filter {
             copy = copy.filter(filter);
         }
