@@ -1,4 +1,4 @@
-//! From some keyspaces to others.
+//! Compares keyspaces.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ pub(super) fn keyspace_of<'d>(definitions: &'d Definitions, name: &str) -> Optio
     definitions.keyspaces.iter().find(|keyspace| keyspace.name.text == name)
 }
 
-/// New keyspaces, and tags of those that are there. Tags that are said are all tags there are to be; none is nothing said.
+/// Adds the steps that create keyspaces and change tags. Tags of a wanted definition replace all others; without tags it
+/// leaves them.
 pub(super) fn add_keyspaces(from: &Definitions, to: &Definitions, found: &mut Difference) {
     for wanted in &to.keyspaces {
         let Some(there) = keyspace_of(from, &wanted.name.text) else {
@@ -37,7 +38,7 @@ pub(super) fn add_keyspaces(from: &Definitions, to: &Definitions, found: &mut Di
     }
 }
 
-/// More Regions, one at a time, and only where all tables are ready for it.
+/// Adds the steps that add Regions, one at a time, where all tables of the keyspace allow it.
 pub(super) fn add_regions(from: &Definitions, to: &Definitions, home: &str, found: &mut Difference) {
     for wanted in &to.keyspaces {
         let Some(there) = keyspace_of(from, &wanted.name.text) else { continue };
@@ -82,7 +83,7 @@ pub(super) fn add_regions(from: &Definitions, to: &Definitions, home: &str, foun
     }
 }
 
-/// What keeps a keyspace from another Region.
+/// The reasons why a keyspace cannot get another Region, each with advice.
 fn hindering(from: &Definitions, to: &Definitions, keyspace: &str) -> Vec<(String, &'static str)> {
     let is_in = |table: &&crate::TableDefinition| table.table.keyspace.as_ref().is_some_and(|of| of.text == keyspace);
     let mut hindering = Vec::new();

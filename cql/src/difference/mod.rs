@@ -1,5 +1,5 @@
-//! From what is there to what is wanted: statements in their order, what to know before saying yes to them, and what
-//! Keyspaces cannot do at all.
+//! Compares the definitions of a service with those that are wanted: the statements that are needed, in their order, what to
+//! know before they are approved, and what Keyspaces cannot do.
 
 mod definitions;
 mod keyspace;
@@ -19,68 +19,69 @@ use crate::statement::WithOption;
 use crate::table::{TableProperty, Tags};
 use crate::{Name, QualifiedName, Replication, Statement};
 
-/// From some definitions to others; from [`Definitions::difference`]. As text it is what a person reads before saying yes.
+/// The difference between two sets of definitions; from [`Definitions::difference`]. Its text is for the person who approves
+/// it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Difference {
-    /// The statements, in the order in which they are to be sent.
+    /// The statements to send, in this order.
     pub steps: Vec<Step>,
     /// What Keyspaces cannot do.
     pub impossible: Vec<Impossible>,
-    /// What is there and not wanted, and stays.
+    /// What exists, is not among the wanted definitions, and stays.
     pub left: Vec<Left>,
 }
 
 /// One statement of a [`Difference`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// What is to be sent.
+    /// The statement to send.
     pub statement: Statement,
-    /// What to know before.
+    /// What to know before it is sent.
     pub marks: Vec<&'static Mark>,
 }
 
-/// Something that Keyspaces cannot do.
+/// A change that Keyspaces cannot make.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Impossible {
-    /// What it is about: `the table shop.names`.
+    /// The object to change: `the table shop.names`.
     pub subject: String,
-    /// What cannot be done to it: `dropping its column note`.
+    /// The change that cannot be made: `dropping its column note`.
     pub what: String,
     /// What to do instead, in whole sentences.
     pub advice: &'static str,
-    /// Who says so.
+    /// The source of that.
     pub source: &'static str,
 }
 
-/// Something that is there and not wanted: it is left as it is.
+/// Something that exists and is not wanted; it is left as it is.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Left {
-    /// A table of a keyspace of which something is wanted.
+    /// A table that is not wanted, in a keyspace for which there are definitions.
     Table(QualifiedName),
-    /// A type.
+    /// A user-defined type.
     Type(QualifiedName),
-    /// An option of a table, of which its definition says nothing.
+    /// An option of a table that its wanted definition does not set.
     Option {
         /// The table.
         table: QualifiedName,
-        /// What is there.
+        /// The option and its value.
         property: TableProperty,
     },
-    /// A KMS key, of which it cannot be seen whether it is the one that is wanted by an alias.
+    /// A KMS key, where the wanted definition names an alias: whether it stands for this key cannot be seen.
     Key {
         /// The table.
         table: QualifiedName,
-        /// The key that is there.
+        /// The ARN of the key that the table has.
         key: String,
-        /// What is wanted.
+        /// The alias that is wanted.
         alias: String,
     },
-    /// Tags of a keyspace, of which its definition says nothing.
+    /// The tags of a keyspace whose wanted definition has none.
     Tags {
         /// The keyspace.
         keyspace: Name,
-        /// What is there.
+        /// Its tags.
         tags: Tags,
     },
 }
@@ -121,7 +122,7 @@ fn is_in_several_regions(from: &Definitions, table: &QualifiedName) -> bool {
     keyspace.is_some_and(|keyspace| matches!(keyspace.replication, Replication::MultiRegion(_)))
 }
 
-/// What is in a keyspace that is neither there nor wanted is impossible.
+/// An object cannot be created in a keyspace that neither exists nor is wanted.
 fn is_at_home(from: &Definitions, to: &Definitions, name: &QualifiedName, kind: &str, found: &mut Difference) {
     let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).unwrap_or_default();
     if keyspace_of(from, keyspace).is_none() && keyspace_of(to, keyspace).is_none() {

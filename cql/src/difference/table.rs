@@ -1,18 +1,18 @@
-//! From one table to another of the same name.
+//! Compares two definitions of a table.
 
 use super::{Impossible, Left};
 use crate::statement::{CqlType, Order};
 use crate::table::{Column, NewColumn, NewColumns, TableChange, TableDefinition, TableProperty, compare};
 use crate::{QualifiedName, rules};
 
-/// From one table to another of the same name; from [`TableDefinition::difference`].
+/// The difference between two definitions of a table; from [`TableDefinition::difference`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableDifference {
-    /// What is to be changed, in this order: what can be undone comes first.
+    /// The changes to make, in this order: those that can be undone come first.
     pub changes: Vec<TableChange>,
-    /// What Keyspaces cannot do.
+    /// Changes that Keyspaces cannot make.
     pub impossible: Vec<Impossible>,
-    /// What the other definition does not say, and stays.
+    /// Options that the wanted definition does not set; they stay.
     pub left: Vec<Left>,
 }
 
@@ -104,7 +104,7 @@ fn key(table: &TableDefinition) -> String {
 }
 
 impl TableDifference {
-    /// The same in a keyspace of several Regions.
+    /// Moves changes of TTL to what is impossible, as they are in a keyspace of several Regions.
     pub(super) fn in_several_regions(mut self, table: &QualifiedName) -> Self {
         let is_ttl = |change: &TableChange| {
             matches!(change, TableChange::Set(TableProperty::Ttl(_) | TableProperty::DefaultTimeToLive(_)))
@@ -126,7 +126,7 @@ impl TableDifference {
     }
 }
 
-/// Whether it means the same type in the same keyspace, whose name may be said or not.
+/// Whether both name the same type, with or without its keyspace.
 pub(super) fn is_same_type(one: &CqlType, other: &CqlType) -> bool {
     one.bare().in_its_keyspace() == other.bare().in_its_keyspace()
 }

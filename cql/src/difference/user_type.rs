@@ -1,11 +1,11 @@
-//! From some types to others.
+//! Compares user-defined types.
 
 use super::table::is_same_type;
 use super::{Definitions, Difference, Impossible, Left, Step, is_same};
 use crate::statement::CqlType;
 use crate::{QualifiedName, Statement, TableDefinition, TypeDefinition, rules};
 
-/// New types, each after those that it uses.
+/// Adds the steps that create types, each after the types that it uses.
 pub(super) fn add_types(from: &Definitions, to: &Definitions, found: &mut Difference) {
     let mut made: Vec<&TypeDefinition> = Vec::new();
     let mut new = Vec::new();
@@ -67,7 +67,7 @@ fn used(it: &TypeDefinition) -> Vec<QualifiedName> {
     it.fields.iter().flat_map(|(_, field)| in_keyspace_of(&it.name, field)).collect()
 }
 
-/// The types that a type has in it, which are of the keyspace of what uses it where no other is said.
+/// The user-defined types within a type. A name without a keyspace belongs to the keyspace of the user.
 fn in_keyspace_of(user: &QualifiedName, cql_type: &CqlType) -> Vec<QualifiedName> {
     let used = cql_type.user_types().into_iter().map(|name| {
         let keyspace = name.keyspace.clone().or_else(|| user.keyspace.clone());

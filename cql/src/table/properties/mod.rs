@@ -24,24 +24,24 @@ use crate::statement::WithOption;
 use crate::{Name, Span, Statement, parse, rules};
 use setting::Setting;
 
-/// All options of a table, each as it was said, or not said.
+/// The options of a table. One that is `None` is not set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableOptions {
-    /// How capacity is paid for; on demand unless said.
+    /// How capacity is paid for. Default: on demand.
     pub capacity_mode: Option<CapacityMode>,
-    /// What the table is prepared to bear at once.
+    /// The units a second that the table serves without scaling up first.
     pub warm_throughput: Option<WarmThroughput>,
-    /// Whether it can be restored to an earlier moment; disabled unless said.
+    /// Whether the table can be restored to an earlier moment. Default: disabled.
     pub point_in_time_recovery: Option<PointInTimeRecovery>,
-    /// With which key it is encrypted; one of the service's own unless said.
+    /// The key that encrypts the table. Default: one of the service's own.
     pub encryption: Option<Encryption>,
-    /// Whether clients may say when they wrote.
+    /// Whether clients may set the timestamps of their writes.
     pub client_side_timestamps: Option<ClientSideTimestamps>,
     /// Whether rows may have a time to live.
     pub ttl: Option<Ttl>,
     /// The read capacity of single Regions.
     pub replica_capacity: Option<ReplicaCapacity>,
-    /// A stream of its changes; none unless said.
+    /// The stream of its changes. Default: none.
     pub cdc: Option<Cdc>,
     /// The tags of that stream.
     pub stream_tags: Option<StreamTags>,
@@ -51,9 +51,9 @@ pub struct TableOptions {
     pub auto_scaling: Option<AutoScaling>,
     /// Its tags.
     pub tags: Option<Tags>,
-    /// What it is for, in words; the service keeps it and does nothing with it.
+    /// A comment, which the service keeps and does nothing with.
     pub comment: Option<String>,
-    /// Cassandra's options that Keyspaces takes and ignores, as they were said.
+    /// Cassandra's options that Keyspaces takes and ignores, as they were written.
     pub ignored: Vec<WithOption>,
 }
 
