@@ -203,7 +203,7 @@ impl<'a> Schema<'a> {
     ///
     /// It takes the service up to 20 minutes for an empty table, and hours for a large one; so the change waits for up to
     /// 3 hours unless [told otherwise](SchemaChange::within), and tells meanwhile that the table is
-    /// [`Restoring`](super::TableStatus::Restoring). A program that was started again goes on waiting with
+    /// [`Restoring`](TableStatus::Restoring). A program that was started again goes on waiting with
     /// [`wait_for_tables`](Self::wait_for_tables). Four restores may be under way at once (`DG:quotas`).
     ///
     /// ```no_run
@@ -221,7 +221,7 @@ impl<'a> Schema<'a> {
     ///
     /// The change has the errors of every [change](crate::Session::schema). Nothing is sent, and the kind is
     /// [`Refused`](crate::ErrorKind::Refused), if recovery is off, the moment is before
-    /// [the earliest](super::TableDescription::earliest_restorable) or in the future, the new table is there already, its
+    /// [the earliest](TableDescription::earliest_restorable) or in the future, the new table is there already, its
     /// keyspace is not, or the session is one to a plain Cassandra, which has nothing to restore from.
     pub fn restore_table(&self, keyspace: &str, table: &str) -> Restore<'a> {
         restore::restore_table(self, keyspace, table)

@@ -35,7 +35,7 @@ impl Session {
     ///
     /// # Tables that change under a running program
     ///
-    /// A column that another program adds disturbs nothing: see [`Select`]. A table that another program drops and creates
+    /// A column that another program adds disturbs nothing: see [`Select`](crate::Select). A table that another program drops and creates
     /// again with other types is noticed as follows. Before a row type or values are said not to fit, the text is prepared
     /// anew, once; so a statement that is prepared after the change has the new types. One that was prepared before it fails
     /// with [`Type`](crate::ErrorKind::Type) as soon as the session has read the ids of its tables again, every 60 s
@@ -161,8 +161,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Every change: [`Refused`](ErrorKind::Refused) if Keyspaces refuses it (reason and advice are in the error), the
-    /// server does, or it comes to nothing in the end; [`Timeout`](ErrorKind::Timeout) if it is not done within its deadline
+    /// Every change: [`Refused`](crate::ErrorKind::Refused) if Keyspaces refuses it (reason and advice are in the error), the
+    /// server does, or it comes to nothing in the end; [`Timeout`](crate::ErrorKind::Timeout) if it is not done within its deadline
     /// ([`within`](SchemaChange::within), 5 minutes by default, 3 hours for a restore): the service goes on with it. Of several definitions, the
     /// error says how many had been carried out, and how many more had been sent and go on in the service.
     pub fn schema(&self) -> Schema<'_> {
@@ -183,7 +183,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`schema`](Self::schema); and [`Refused`](ErrorKind::Refused) if the text is no definition. Defining again with
+    /// As [`schema`](Self::schema); and [`Refused`](crate::ErrorKind::Refused) if the text is no definition. Defining again with
     /// `IF NOT EXISTS` goes on waiting for what is still being made.
     pub fn define(&self, cql: &str) -> SchemaChange<'_> {
         schema::define(self, cql)
@@ -197,11 +197,11 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused) if what was applied is not among the files, has changed since, or has a higher number
+    /// [`Refused`](crate::ErrorKind::Refused) if what was applied is not among the files, has changed since, or has a higher number
     /// than what is left: nothing is sent then; also if Keyspaces refuses a statement, which is told with its file and number,
-    /// and what came before it stays. [`Timeout`](ErrorKind::Timeout) if another program holds the lock for longer than this
+    /// and what came before it stays. [`Timeout`](crate::ErrorKind::Timeout) if another program holds the lock for longer than this
     /// one [waits](Migrate::wait), the lease was lost, or a definition takes longer than [`within`](Migrate::within).
-    /// [`Unknown`](ErrorKind::Unknown) if it is not known whether a write was applied that may not be sent twice.
+    /// [`Unknown`](crate::ErrorKind::Unknown) if it is not known whether a write was applied that may not be sent twice.
     pub fn migrate<'a>(&'a self, keyspace: &'a str, migrations: &Migrations) -> Migrate<'a> {
         Migrate::new(self, keyspace, migrations)
     }
