@@ -7,6 +7,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use scylla::errors::ExecutionError;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Span;
@@ -77,12 +79,15 @@ impl<'c> Attempts<'c> {
     }
 
     /// Waits until the next attempt may be made. `partition` is a hash of the partition key, if it is known.
-    pub(crate) async fn turn(&mut self, partition: Option<i64>) -> Result<Permit<'c>, Error> {
-        self.trouble().partition = partition;
-        let asked = Instant::now();
-        let turn = self.turn_in_time().await;
-        self.call.meters.waited(asked.elapsed());
-        turn
+    pub(crate) fn turn(&mut self, partition: Option<i64>) -> BoxFuture<'_, Result<Permit<'c>, Error>> {
+        async move {
+            self.trouble().partition = partition;
+            let asked = Instant::now();
+            let turn = self.turn_in_time().await;
+            self.call.meters.waited(asked.elapsed());
+            turn
+        }
+        .boxed()
     }
 
     async fn turn_in_time(&mut self) -> Result<Permit<'c>, Error> {
@@ -193,14 +198,21 @@ impl<'c> Attempts<'c> {
 
     /// Takes in that the attempt has failed, and waits until it is time for another; or says how the call ends.
     /// `partition` is a hash of the partition key, if it is known.
-    pub(crate) async fn failed(
-        &mut self,
+    pub(crate) fn failed<'a>(
+        &'a mut self,
         permit: Permit<'c>,
         error: ExecutionError,
         span: Span,
         partition: Option<i64>,
-    ) -> Result<(), Error> {
+    ) -> BoxFuture<'a, Result<(), Error>>
+    where
+        'c: 'a,
+    {
         self.trouble().partition = partition;
+        self.after_failure(permit, error, span).boxed()
+    }
+
+    async fn after_failure(&mut self, permit: Permit<'c>, error: ExecutionError, span: Span) -> Result<(), Error> {
         let failure = classify::execution(error);
         let (kind, not_sent) = (failure.kind, failure.not_sent);
         observe::failed(&span, kind);

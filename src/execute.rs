@@ -6,6 +6,9 @@ use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use scylla::client::session::Session as DriverSession;
 use scylla::errors::{ExecutionError, SchemaAgreementError};
 use scylla::response::query_result::QueryResult;
 use scylla::response::{PagingState, PagingStateResponse};
@@ -146,7 +149,8 @@ impl DriverAnswer for (QueryResult, PagingStateResponse) {
 }
 
 /// Makes attempts until the call ends. A macro, because the driver's futures are kilobytes: pinned where they are made, they
-/// are not copied from hand to hand, nor are they boxed.
+/// are not copied from hand to hand, nor are they boxed. What is rare is boxed without its type, or it would be compiled into
+/// all that hold a call.
 macro_rules! until_it_ends {
     ($call:expr, $statement:expr, $bytes:expr, $timeout:expr, |$driver:ident| $attempt:expr) => {{
         let in_flight = $call.session.begin()?;
@@ -155,7 +159,7 @@ macro_rules! until_it_ends {
         loop {
             let permit = match attempts.turn_at_once() {
                 Some(permit) => permit,
-                None => Box::pin(attempts.turn($statement.partition())).await?,
+                None => attempts.turn($statement.partition()).await?,
             };
             $statement.pin_to(&permit, attempts.timeout());
             let span = attempts.span(&permit);
@@ -170,7 +174,7 @@ macro_rules! until_it_ends {
                     attempts.answered(&permit, &answer);
                     break Ok(answer);
                 }
-                Err(error) => Box::pin(attempts.failed(permit, error.into(), span, $statement.partition())).await?,
+                Err(error) => attempts.failed(permit, error.into(), span, $statement.partition()).await?,
             }
         }
     }};
@@ -206,7 +210,7 @@ pub(crate) async fn page(
                 driver.execute_bound_single_page(bound, state.clone())
             })
         }
-        Request::Text(text) => Box::pin(page_of_text(call, text, state)).await,
+        Request::Text(text) => page_of_text(call, text, state).await,
     }
 }
 
@@ -216,25 +220,31 @@ pub(crate) async fn write(call: &Call, request: &mut Request) -> Result<QueryRes
         Request::Prepared(bound, bytes) => {
             until_it_ends!(call, bound, *bytes, call.attempt_timeout(), |driver| driver.execute_bound_unpaged(bound))
         }
-        Request::Text(text) => Box::pin(write_text(call, text)).await,
+        Request::Text(text) => write_text(call, text, text.contents.len(), call.attempt_timeout()).await,
     }
 }
 
 // The driver's futures for a text are twice as large as for a prepared statement: rarely needed, they are boxed.
-async fn page_of_text(
-    call: &Call,
-    text: &mut unprepared::Statement,
-    state: &PagingState,
-) -> Result<(QueryResult, PagingStateResponse), Error> {
-    until_it_ends!(call, text, 0, call.attempt_timeout(), |driver| {
-        driver.query_single_page(text.clone(), (), state.clone())
-    })
+fn page_of_text<'c>(
+    call: &'c Call,
+    text: &'c mut unprepared::Statement,
+    state: &'c PagingState,
+) -> BoxFuture<'c, Result<(QueryResult, PagingStateResponse), Error>> {
+    async move {
+        until_it_ends!(call, text, 0, call.attempt_timeout(), |driver| {
+            driver.query_single_page(text.clone(), (), state.clone())
+        })
+    }
+    .boxed()
 }
 
-async fn write_text(call: &Call, text: &mut unprepared::Statement) -> Result<QueryResult, Error> {
-    until_it_ends!(call, text, text.contents.len(), call.attempt_timeout(), |driver| {
-        driver.query_unpaged(text.clone(), ())
-    })
+fn write_text<'c>(
+    call: &'c Call,
+    text: &'c mut unprepared::Statement,
+    bytes: usize,
+    timeout: Duration,
+) -> BoxFuture<'c, Result<QueryResult, Error>> {
+    async move { until_it_ends!(call, text, bytes, timeout, |driver| driver.query_unpaged(text.clone(), ())) }.boxed()
 }
 
 /// Several writes in one request.
@@ -247,19 +257,28 @@ pub(crate) async fn batch(
     until_it_ends!(call, batch, bytes, call.attempt_timeout(), |driver| driver.batch(batch, values))
 }
 
+/// One page of what a session asks on its own behalf: one attempt, as the driver makes it.
+pub(crate) fn page_for_the_session<'d>(
+    driver: &'d DriverSession,
+    text: &str,
+    state: PagingState,
+) -> BoxFuture<'d, Result<(QueryResult, PagingStateResponse), ExecutionError>> {
+    driver.query_single_page(unprepared::Statement::new(text), (), state).boxed()
+}
+
 /// A definition: Keyspaces prepares none, so its text is sent.
 pub(crate) async fn define(call: &Call, text: &str) -> Result<(), Error> {
     let mut statement = unprepared::Statement::new(text);
     // It takes the server longer than a write.
     let call_timeout = call.session.call_timeout();
     let timeout = call.options.deadline.map_or(call_timeout, |deadline| deadline.min(call_timeout));
-    until_it_ends!(call, statement, 0, timeout, |driver| driver.query_unpaged(statement.clone(), ())).map(drop)
+    write_text(call, &mut statement, 0, timeout).await.map(drop)
 }
 
 /// Until all nodes of a plain Cassandra have the same schema. On Keyspaces agreement says nothing: `schema` looks there.
 pub(crate) async fn agree_on_schema(call: &Call) -> Result<(), Error> {
     let in_flight = call.session.begin()?;
-    let agreed = in_flight.driver().await_schema_agreement().await;
+    let agreed = in_flight.driver().await_schema_agreement().boxed().await;
     let told = |error: SchemaAgreementError| {
         classify::execution(ExecutionError::from(error)).into_error(&call.about.attempted, true, None, Story::default())
     };

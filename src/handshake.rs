@@ -20,6 +20,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -138,7 +140,16 @@ impl Handshake {
     }
 
     /// Opens a connection to one address and takes it as far as `depth`, within the deadline, then closes it.
-    pub(crate) async fn try_at(&self, address: SocketAddr, depth: Depth, deadline: Instant) -> HandshakeAttempt {
+    pub(crate) fn try_at(
+        &self,
+        address: SocketAddr,
+        depth: Depth,
+        deadline: Instant,
+    ) -> BoxFuture<'_, HandshakeAttempt> {
+        self.attempt(address, depth, deadline).boxed()
+    }
+
+    async fn attempt(&self, address: SocketAddr, depth: Depth, deadline: Instant) -> HandshakeAttempt {
         let started = Instant::now();
         let mut attempt = HandshakeAttempt {
             address,

@@ -189,6 +189,7 @@ impl<'a> Migrate<'a> {
 
     /// Applies the files, and tells how far it is. The stream ends when all are applied, or with the error that stopped it.
     /// Dropped, it sends nothing more; what was sent goes on in the service, and the lock is free when its lease has run out.
+    #[inline] // compiled by the programs that use it, with all that it awaits
     pub fn progress(self) -> BoxStream<'a, Result<Progress, Error>> {
         let (tell, told) = mpsc::unbounded_channel();
         let run: BoxFuture<'a, _> = Box::pin(async move { run::run(&self, tell).await.map(drop) });
@@ -218,6 +219,7 @@ impl<'a> IntoFuture for Migrate<'a> {
     type Output = Result<Vec<String>, Error>;
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
+    #[inline] // compiled by the programs that use it, with all that it awaits
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let (tell, _) = mpsc::unbounded_channel();

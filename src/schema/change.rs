@@ -146,6 +146,7 @@ impl<'a> SchemaChange<'a> {
     /// }
     /// # Ok(()) }
     /// ```
+    #[inline] // compiled by the programs that use it, with all that it awaits
     pub fn progress(self) -> BoxStream<'a, Result<Progress, Error>> {
         let (session, deadline, leave_out) = (self.session, self.deadline, self.leave_out);
         let stages = match self.stages {
@@ -189,6 +190,7 @@ impl<'a> IntoFuture for SchemaChange<'a> {
     type Output = Result<(), Error>;
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
+    #[inline] // compiled by the programs that use it, with all that it awaits
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.progress().try_for_each(|_| async { Ok(()) }))
     }

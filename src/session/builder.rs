@@ -5,6 +5,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::defaults::{CONNECTIONS_PER_HOST, LONGEST_TIMEOUT};
@@ -345,9 +347,17 @@ impl Builder {
     /// or [`Topology`](crate::ErrorKind::Topology); [`Configuration`](crate::ErrorKind::Configuration) for what cannot be, found
     /// before anything is sent. The text says where, after how long, what the other side said, and what to do.
     pub async fn connect(self) -> Result<Session, Error> {
-        let started = Instant::now();
-        let (handshake, settings) = set_up(&self).await?;
-        Session::open(handshake, settings, started).await
+        self.connecting().await
+    }
+
+    /// Boxed, so that the code of connecting is compiled once, here, and not into each program as well.
+    fn connecting(self) -> BoxFuture<'static, Result<Session, Error>> {
+        async move {
+            let started = Instant::now();
+            let (handshake, settings) = set_up(&self).await?;
+            Session::open(handshake, settings, started).await
+        }
+        .boxed()
     }
 
     /// Connects step by step and reports what each step found, with what to do beside each thing that is not right.

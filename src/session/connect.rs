@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::{Either, select};
+use futures::future::{BoxFuture, Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use scylla::client::session::Session as DriverSession;
 use scylla::cluster::Node;
@@ -63,14 +63,21 @@ impl Connected {
 
 /// At first the driver connects at once, and only what holds it up is probed. If that fails or takes too long, once more
 /// and again with a full handshake before each build: it explains, and it leaves out who is silent at a later stage.
-pub(super) async fn connect(handshake: &Handshake, settings: &Settings, started: Instant) -> Result<Connected, Error> {
-    let connecting = Connecting { handshake, settings, started, deadline: started + settings.connect_timeout };
-    // An ask ends with the last who waits for it, and a try may end before it: this one waits through all of them.
-    let asking = pin!(handshake.authenticator().ask_ahead());
-    match select(pin!(connecting.tries()), asking).await {
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(((), tries)) => tries.await,
+pub(super) fn connect<'a>(
+    handshake: &'a Handshake,
+    settings: &'a Settings,
+    started: Instant,
+) -> BoxFuture<'a, Result<Connected, Error>> {
+    async move {
+        let connecting = Connecting { handshake, settings, started, deadline: started + settings.connect_timeout };
+        // An ask ends with the last who waits for it, and a try may end before it: this one waits through all of them.
+        let asking = pin!(handshake.authenticator().ask_ahead());
+        match select(pin!(connecting.tries()), asking).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(((), tries)) => tries.await,
+        }
     }
+    .boxed()
 }
 
 struct Connecting<'a> {
@@ -203,7 +210,7 @@ impl Connecting<'_> {
             _ => "every stage of a connection passed",
         };
         let builder = driver::builder(self.handshake, self.settings, &addresses, Arc::clone(&translator) as _);
-        match timeout_at(limit, builder.build()).await {
+        match timeout_at(limit, driver::build(builder)).await {
             Ok(Ok(driver)) => {
                 let connected = Connected { driver: Arc::new(driver), translator, first_peer: None };
                 self.inspect(connected, picture, limit).await
@@ -232,7 +239,7 @@ impl Connecting<'_> {
         if unconnected().0 > 0 {
             // The local row has the host id of a peer, and of the two pools that the driver makes for it, it may show
             // the one that it does not wait for. Reading the tables once more makes one pool of them.
-            let _ = timeout_at(limit, connected.driver.refresh_metadata()).await;
+            let _ = timeout_at(limit, driver::refresh_metadata(&connected.driver)).await;
         }
         let (missing, peers) = unconnected();
         if missing == peers {

@@ -1,16 +1,23 @@
 //! How the driver is set up: each of its defaults that does harm on Keyspaces is replaced here, and nowhere else.
+//!
+//! Its futures that are rarely needed are boxed here too. A future that is held by value is compiled anew into each crate and
+//! each codegen unit that holds it, and the driver's are large: connecting was there nine times.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use scylla::client::execution_profile::ExecutionProfile;
-use scylla::client::session::TlsContext;
+use scylla::client::session::{Session, TlsContext};
 use scylla::client::session_builder::SessionBuilder;
 use scylla::client::{PoolSize, SelfIdentity};
 use scylla::cluster::metadata::PeriodicFetchMode;
+use scylla::errors::{MetadataError, NewSessionError, PrepareError};
 use scylla::policies::address_translator::AddressTranslator;
 use scylla::policies::retry::FallthroughRetryPolicy;
+use scylla::statement::prepared::PreparedStatement;
 
 use super::defaults::{KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, PROBE_TIMEOUT};
 use super::rotation::Rotation;
@@ -79,4 +86,22 @@ pub(super) fn builder(
         .keepalive_timeout(KEEPALIVE_TIMEOUT)
         .connection_timeout(PROBE_TIMEOUT)
         .default_execution_profile_handle(profile.into_handle())
+}
+
+/// Connects.
+pub(super) fn build(builder: SessionBuilder) -> BoxFuture<'static, Result<Session, NewSessionError>> {
+    async move { builder.build().await }.boxed()
+}
+
+/// Reads which peers there are.
+pub(super) fn refresh_metadata(driver: &Session) -> BoxFuture<'_, Result<(), MetadataError>> {
+    driver.refresh_metadata().boxed()
+}
+
+/// Prepares a text on every peer.
+pub(crate) fn prepare<'d>(
+    driver: &'d Session,
+    text: &'d str,
+) -> BoxFuture<'d, Result<PreparedStatement, PrepareError>> {
+    driver.prepare(text).boxed()
 }

@@ -4,7 +4,7 @@ mod builder;
 mod connect;
 mod defaults;
 mod diagnose;
-mod driver;
+pub(crate) mod driver;
 mod gate;
 mod health;
 mod in_flight;

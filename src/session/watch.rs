@@ -18,7 +18,7 @@ use super::connect::{self, Connected};
 use super::defaults::{ALONE_FOR, TOPOLOGY_TIMEOUT};
 use super::health::Trouble;
 use super::ready::ReadyWhen;
-use super::{Inner, Session};
+use super::{Inner, Session, driver};
 use crate::lock::{locked, write_locked};
 use crate::retry::Random;
 
@@ -227,7 +227,7 @@ async fn read_topology(session: Weak<Inner>, first: Duration, every: Duration) {
     loop {
         sleep(pause).await;
         let Some(connected) = session.upgrade().and_then(|session| Session(session, None).connected()) else { return };
-        let outcome = match timeout(TOPOLOGY_TIMEOUT, connected.driver.refresh_metadata()).await {
+        let outcome = match timeout(TOPOLOGY_TIMEOUT, driver::refresh_metadata(&connected.driver)).await {
             Ok(outcome) => outcome.map_err(|error| Some(error.to_string())),
             Err(_) => Err(None),
         };

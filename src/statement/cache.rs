@@ -15,7 +15,7 @@ use super::batch::{Keys, Kinds};
 use super::prepared::Prepared;
 use super::table_check::TableIds;
 use crate::lock::locked;
-use crate::session::InFlight;
+use crate::session::{InFlight, driver};
 use crate::{Error, ErrorKind, Session, classify};
 
 /// How many statements are kept. A program has a few dozen; more are texts with literals in them.
@@ -191,7 +191,7 @@ async fn attempts(session: &Session, in_flight: &InFlight, text: &str) -> Result
     for repeats in 0.. {
         let timeout = deadline.min(Instant::now() + session.attempt_timeout());
         // The driver prepares on every peer and waits for the slowest.
-        let failure = match timeout_at(timeout, in_flight.driver().prepare(text)).await {
+        let failure = match timeout_at(timeout, driver::prepare(in_flight.driver(), text)).await {
             Ok(Ok(prepared)) => return Ok(prepared),
             Ok(Err(error)) => PrepareFailure::Driver(error),
             Err(_) => PrepareFailure::Timeout(began.elapsed()),

@@ -92,7 +92,7 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     pub async fn execute(&self, values: impl Values<V>) -> Result<Outcome<Option<R>>, Error> {
         let mut request = match self.core.bind(values.values()) {
             Ok(request) => request,
-            Err(error) => Box::pin(self.core.prepared_anew(error)).await?.bind(values.values())?,
+            Err(error) => self.core.prepared_anew(error).await?.bind(values.values())?,
         };
         let answered = execute::write(&self.core.call, &mut request).await;
         Outcome::of(answered.and_then(|result| answer::of_one(&self.core.call.about, result)))

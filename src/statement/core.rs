@@ -1,9 +1,13 @@
 //! A prepared statement whatever its type, and binding: values are held to the service's limits before anything is sent.
 
+use std::any::type_name;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use keyspaces_cql::{Effect, Rule, rules};
+use scylla::deserialize::TypeCheckError;
 use scylla::frame::response::result::ColumnSpec;
 use scylla::response::query_result::QueryResult;
 use scylla::serialize::row::SerializeRow;
@@ -31,7 +35,7 @@ pub struct Core {
     /// Whether a value bound to it can break a rule that is not of its size.
     is_restricted: bool,
     /// What the server said when it prepared the text; `prepared` has the options of this statement besides.
-    kept: Arc<Prepared>,
+    pub(super) kept: Arc<Prepared>,
 }
 
 impl Core {
@@ -72,17 +76,27 @@ impl Core {
 
     /// This statement as its text is prepared now, after values did not fit it: another program may have changed the table.
     /// `error` if the text has the columns that this statement has.
-    pub(super) async fn prepared_anew(&self, error: Error) -> Result<Self, Error> {
-        if error.kind() != ErrorKind::Type || self.kept.is_outdated() {
-            return Err(error);
-        }
-        let session = &self.call.session;
-        match session.statements().checked(session, self.kept.text(), &self.call.about).await {
-            Ok(kept) if !kept.has_the_columns_of(&self.kept.statement) => {
-                Self::of(Arc::clone(&self.call), kept, self.effect)
+    pub(super) fn prepared_anew(&self, error: Error) -> BoxFuture<'_, Result<Self, Error>> {
+        async move {
+            if error.kind() != ErrorKind::Type || self.kept.is_outdated() {
+                return Err(error);
             }
-            Ok(_) | Err(_) => Err(error),
+            let session = &self.call.session;
+            match session.statements().checked(session, self.kept.text(), &self.call.about).await {
+                Ok(kept) if !kept.has_the_columns_of(&self.kept.statement) => {
+                    Self::of(Arc::clone(&self.call), kept, self.effect)
+                }
+                Ok(_) | Err(_) => Err(error),
+            }
         }
+        .boxed()
+    }
+
+    /// The error for a row type that does not fit the columns that come.
+    pub(super) fn unreadable(&self, error: TypeCheckError) -> Error {
+        Error::new(ErrorKind::Type, self.preparing(), mismatch::of_columns(&error))
+            .with_advice_if(mismatch::advice_on_columns(&error))
+            .with_source(error)
     }
 
     /// What a write without a condition answers; with one that the parser could not see, it would say whether it was
@@ -103,8 +117,13 @@ impl Core {
 
     /// Refuses a type of values of which none can be bound, as far as its name tells.
     pub(super) fn check_values<V>(&self) -> Result<(), Error> {
+        self.check_values_of(type_name::<V>())
+    }
+
+    fn check_values_of(&self, type_name: &str) -> Result<(), Error> {
         let markers = self.prepared.get_variable_col_specs();
-        match value_types::mismatch::<V>(markers.as_slice(), &self.markers.of_options(), self.call.about.tree()) {
+        let optional = self.markers.of_options();
+        match value_types::mismatch(type_name, markers.as_slice(), &optional, self.call.about.tree()) {
             None => Ok(()),
             Some(wrong) => {
                 let attempted = self.preparing();
@@ -164,21 +183,24 @@ impl Core {
             serialized::append(columns.as_slice(), values, buffer)
                 .map_err(|error| self.unbindable(self.attempted(), error))?
         } else {
-            let inserted = self.inserted()?;
-            let columns: Vec<ColumnSpec<'_>> = columns
-                .iter()
-                .enumerate()
-                .filter(|(index, _)| inserted.iter().all(|(at, _)| at != index))
-                .map(|(_, column)| column.clone())
-                .collect();
-            let mut given = Vec::new();
-            let count = serialized::append(&columns, values, &mut given)
-                .map_err(|error| self.unbindable(self.attempted(), error))?;
-            SerializedView::of(&given, count).append_with(&inserted, buffer);
-            count + inserted.len()
+            self.append_with_inserted(values, buffer)?
         };
         self.check(SerializedView::of(buffer.get(start..).unwrap_or_default(), count))?;
         Ok(count)
+    }
+
+    /// Appends values together with those of `USING`. It takes any values, because it is rare: it is not compiled for each type.
+    fn append_with_inserted(&self, values: &dyn SerializeRow, buffer: &mut Vec<u8>) -> Result<usize, Error> {
+        let inserted = self.inserted()?;
+        let columns: Vec<ColumnSpec<'_>> = (self.prepared.get_variable_col_specs().iter().enumerate())
+            .filter(|(index, _)| inserted.iter().all(|(at, _)| at != index))
+            .map(|(_, column)| column.clone())
+            .collect();
+        let mut given = Vec::new();
+        let count = serialized::append(&columns, values, &mut given)
+            .map_err(|error| self.unbindable(self.attempted(), error))?;
+        SerializedView::of(&given, count).append_with(&inserted, buffer);
+        Ok(count + inserted.len())
     }
 
     /// The values of `USING`, each with the index of its bind marker, in the order of the markers.

@@ -26,6 +26,7 @@ mod write;
 
 use std::sync::Arc;
 
+use keyspaces_cql::Effect;
 use tokio::time::Instant;
 
 pub use self::batch::{ConditionalBatch, LoggedBatch, UnloggedBatch};
@@ -58,18 +59,23 @@ pub(crate) async fn prepare<S: Statement>(session: &Session, text: &str) -> Resu
 
 async fn prepare_with<S: Statement>(session: &Session, text: &str, options: CallOptions) -> Result<S, Error> {
     let began = Instant::now();
-    let (about, text) = StatementInfo::check(text, session, &[S::EFFECT])?;
-    let call = Arc::new(Call::new(session, about, options));
-    let kept = session.statements().prepared(session, &text, &call.about).await?;
-    match Core::of(Arc::clone(&call), Arc::clone(&kept), S::EFFECT).and_then(S::new) {
+    let core = prepare_core(session, text, options.clone(), S::EFFECT).await?;
+    let kept = Arc::clone(&core.kept);
+    match S::new(core) {
         // Another program may have changed the table since this text was first prepared.
         Err(error) if error.kind() == ErrorKind::Type && kept.is_older_than(began) => {
             session.statements().forget(&kept);
-            let kept = session.statements().prepared(session, &text, &call.about).await?;
-            Core::of(call, kept, S::EFFECT).and_then(S::new)
+            S::new(prepare_core(session, text, options, S::EFFECT).await?)
         }
         made => made,
     }
+}
+
+async fn prepare_core(session: &Session, text: &str, options: CallOptions, effect: Effect) -> Result<Core, Error> {
+    let (about, text) = StatementInfo::check(text, session, &[effect])?;
+    let call = Arc::new(Call::new(session, about, options));
+    let kept = session.statements().prepared(session, &text, &call.about).await?;
+    Core::of(call, kept, effect)
 }
 
 /// Gives a prepared statement the options that it names: see [`call_options`](crate::options::call_options).

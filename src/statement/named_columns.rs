@@ -26,10 +26,18 @@ impl NamedColumns {
     /// Leaves out `except`, and each column that the type check of `R` does not know. A tuple knows no names: it has to have
     /// all of the columns.
     pub(crate) fn of<R: OwnedRow>(columns: &[ColumnSpec<'_>], except: Option<usize>) -> Result<Self, TypeCheckError> {
+        Self::that_pass(&|columns| R::type_check(columns), columns, except)
+    }
+
+    fn that_pass(
+        type_check: &dyn Fn(&[ColumnSpec<'_>]) -> Result<(), TypeCheckError>,
+        columns: &[ColumnSpec<'_>],
+        except: Option<usize>,
+    ) -> Result<Self, TypeCheckError> {
         let all: Vec<ColumnSpec<'static>> = columns.iter().map(|column| column.clone().into_owned()).collect();
         let kept: Vec<usize> = (0..all.len()).filter(|index| Some(*index) != except).collect();
         let mut named = Self { columns: kept.iter().map(|index| all[*index].clone()).collect(), kept, all };
-        while let Err(error) = R::type_check(&named.columns) {
+        while let Err(error) = type_check(&named.columns) {
             match unknown(&error).filter(|index| *index < named.kept.len()) {
                 Some(index) => {
                     named.kept.remove(index);
@@ -42,6 +50,11 @@ impl NamedColumns {
     }
 
     pub(super) fn read<R: OwnedRow>(&self, row: &NamedCells<'_>) -> Result<R, DeserializationError> {
+        read_row(&self.columns, &self.bytes(row))
+    }
+
+    /// The cells of the columns that are named, as a row has them.
+    fn bytes(&self, row: &NamedCells<'_>) -> Vec<u8> {
         let mut bytes = Vec::new();
         for cell in self.kept.iter().map(|index| row.get(*index).copied().flatten()) {
             let slice = cell.map(|cell| cell.as_slice());
@@ -50,7 +63,7 @@ impl NamedColumns {
             bytes.extend_from_slice(&length.to_be_bytes());
             bytes.extend_from_slice(slice.unwrap_or_default());
         }
-        read_row(&self.columns, &bytes)
+        bytes
     }
 
     /// Whether these are the columns of which some are named.

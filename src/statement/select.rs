@@ -7,7 +7,7 @@ use keyspaces_cql::Effect;
 use scylla::response::{PagingState as DriverState, PagingStateResponse};
 use scylla::serialize::row::SerializeRow;
 
-use super::{Core, NamedColumns, Statement, Values, mismatch, sealed, statement_options};
+use super::{Core, NamedColumns, Statement, Values, sealed, statement_options};
 use crate::execute::Request;
 use crate::fan_out::FanOut;
 use crate::row::{OwnedRow, Row};
@@ -159,7 +159,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     pub async fn one(&self, values: impl Values<V>) -> Result<Option<R>, Error> {
         let request = match self.for_few(values.values(), TWO) {
             Ok(request) => request,
-            Err(error) => Box::pin(self.anew(error)).await?.for_few(values.values(), TWO)?,
+            Err(error) => self.anew(error).await?.for_few(values.values(), TWO)?,
         };
         let mut one = None;
         let are_more = self.any(request, |row| one.replace(row).is_some()).await?;
@@ -181,7 +181,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     pub async fn first(&self, values: impl Values<V>) -> Result<Option<R>, Error> {
         let request = match self.for_few(values.values(), NonZeroU8::MIN) {
             Ok(request) => request,
-            Err(error) => Box::pin(self.anew(error)).await?.for_few(values.values(), NonZeroU8::MIN)?,
+            Err(error) => self.anew(error).await?.for_few(values.values(), NonZeroU8::MIN)?,
         };
         let mut first = None;
         self.any(request, |row| first.replace(row).is_none()).await?;
@@ -192,7 +192,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     pub(super) async fn read_or_anew(&self, values: V) -> Result<Read, Error> {
         match self.read(&values) {
             Ok(read) => Ok(read),
-            Err(error) => Box::pin(self.anew(error)).await?.read(&values),
+            Err(error) => self.anew(error).await?.read(&values),
         }
     }
 
@@ -311,12 +311,7 @@ impl<V: SerializeRow, R: OwnedRow> sealed::Sealed for Select<V, R> {
             }
             fits => fits,
         };
-        fits.map_err(|error| {
-            let attempted = format!("preparing {}", core.call.about.attempted);
-            Error::new(ErrorKind::Type, attempted, mismatch::of_columns(&error))
-                .with_advice_if(mismatch::advice_on_columns(&error))
-                .with_source(error)
-        })?;
+        fits.map_err(|error| core.unreadable(error))?;
         core.check_values::<V>()?;
         Ok(Self { core, shape: PhantomData })
     }

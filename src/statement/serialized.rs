@@ -73,7 +73,7 @@ impl Drop for BoundValues {
 #[inline]
 pub(super) fn append(
     columns: &[ColumnSpec<'_>],
-    values: &impl SerializeRow,
+    values: &(impl SerializeRow + ?Sized),
     buffer: &mut Vec<u8>,
 ) -> Result<usize, SerializationError> {
     let mut writer = RowWriter::new(buffer);

@@ -18,8 +18,9 @@ use uuid::Uuid;
 
 use super::Cache;
 use super::prepared::Prepared;
+use crate::execute;
 use crate::lock::locked;
-use crate::session::InFlight;
+use crate::session::{InFlight, driver};
 
 /// How long reading the ids of a keyspace's tables or preparing a text may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -102,7 +103,7 @@ pub(crate) async fn check_tables(cache: &Cache, driver: &DriverSession) {
 }
 
 async fn check_table(cache: &Cache, driver: &DriverSession, prepared: &Arc<Prepared>, id: Uuid) {
-    let Ok(Ok(anew)) = timeout(CHECK_TIMEOUT, driver.prepare(prepared.text())).await else { return };
+    let Ok(Ok(anew)) = timeout(CHECK_TIMEOUT, driver::prepare(driver, prepared.text())).await else { return };
     if prepared.has_the_columns_of(&anew) {
         return prepared.belongs_to_table(id);
     }
@@ -119,8 +120,7 @@ async fn read_ids(driver: &DriverSession, keyspace: &str) -> Option<Ids> {
     let mut ids = Ids::new();
     let mut state = PagingState::start();
     loop {
-        let (page, next) = driver
-            .query_single_page(&*text, (), state)
+        let (page, next) = execute::page_for_the_session(driver, &text, state)
             .await
             .inspect_err(|error| debug!(%error, keyspace, "the ids of tables cannot be read, and will be read again"))
             .ok()?;

@@ -24,17 +24,18 @@ pub(super) struct NeverFits {
     pub(super) advice: Option<String>,
 }
 
-/// Why no value of type `V` fits these bind markers of `statement`, of which those at `optional` may be left out by the values;
-/// `None` if one may fit.
-pub(super) fn mismatch<V>(
+/// Why no value of the type named `name` fits these bind markers of `statement`, of which those at `optional` may be left out by
+/// the values; `None` if one may fit.
+pub(super) fn mismatch(
+    name: &str,
     markers: &[ColumnSpec<'_>],
     optional: &[usize],
     statement: Option<&Statement>,
 ) -> Option<NeverFits> {
-    let values = parts_of_tuple(type_name::<V>())?;
+    let values = parts_of_tuple(name)?;
     let (most, least) = (markers.len(), markers.len() - optional.len());
     if !(least..=most).contains(&values.len()) {
-        return Some(NeverFits { problem: bound_count(type_name::<V>(), values.len(), most), advice: None });
+        return Some(NeverFits { problem: bound_count(name, values.len(), most), advice: None });
     }
     let bound: Vec<_> = match values.len() {
         all if all == most => markers.iter().collect(),
@@ -258,7 +259,7 @@ mod tests {
             let markers = [column(of.clone())];
             let context = RowSerializationContext::from_specs(&markers);
             let binds = row.serialize(&context, &mut RowWriter::new(&mut Vec::new()));
-            let told = mismatch::<(T,)>(&markers, &[], None).map(|it| it.problem);
+            let told = mismatch(type_name::<(T,)>(), &markers, &[], None).map(|it| it.problem);
             let bound = binds.err().map(|error| of_values(&error).into_owned());
             assert_eq!(told, bound, "{} for {of:?}", type_name::<T>());
         }
@@ -310,33 +311,33 @@ mod tests {
     fn what_never_fits_is_told_as_it_would_be_when_it_is_bound() {
         let markers = [NativeType::Int, NativeType::Text].map(|native| column(ColumnType::Native(native)));
         let problem = |never_fits: Option<NeverFits>| never_fits.map(|it| it.problem);
-        assert_eq!(mismatch::<(i32, Option<&str>)>(&markers, &[], None), None);
+        assert_eq!(mismatch(type_name::<(i32, Option<&str>)>(), &markers, &[], None), None);
         assert_eq!(
-            problem(mismatch::<(i32, Option<f64>)>(&markers, &[], None)).as_deref(),
+            problem(mismatch(type_name::<(i32, Option<f64>)>(), &markers, &[], None)).as_deref(),
             Some("the bind marker for c is text, Option<f64> cannot be bound to it")
         );
         assert_eq!(
-            problem(mismatch::<(i32,)>(&markers, &[], None)).as_deref(),
+            problem(mismatch(type_name::<(i32,)>(), &markers, &[], None)).as_deref(),
             Some("(i32,) has 1 values, the statement has 2 bind markers")
         );
         assert_eq!(
-            problem(mismatch::<()>(&markers, &[], None)).as_deref(),
+            problem(mismatch(type_name::<()>(), &markers, &[], None)).as_deref(),
             Some("() has 0 values, the statement has 2 bind markers")
         );
         // Of these nothing is known before there is a value.
         struct Own;
-        assert_eq!(mismatch::<(Own, [Own; 2])>(&markers, &[], None), None);
-        assert_eq!(mismatch::<Own>(&markers, &[], None), None);
-        assert_eq!(mismatch::<Vec<i32>>(&markers, &[], None), None);
+        assert_eq!(mismatch(type_name::<(Own, [Own; 2])>(), &markers, &[], None), None);
+        assert_eq!(mismatch(type_name::<Own>(), &markers, &[], None), None);
+        assert_eq!(mismatch(type_name::<Vec<i32>>(), &markers, &[], None), None);
     }
 
     #[test]
     fn markers_that_an_option_may_bind_can_be_left_out() {
         let markers =
             [NativeType::Int, NativeType::Int, NativeType::Text].map(|native| column(ColumnType::Native(native)));
-        assert_eq!(mismatch::<(i32, &str)>(&markers, &[0], None), None);
-        assert_eq!(mismatch::<(i32, i32, &str)>(&markers, &[0], None), None);
-        assert!(mismatch::<(&str, &str)>(&markers, &[0], None).is_some());
-        assert!(mismatch::<(&str,)>(&markers, &[0], None).is_some());
+        assert_eq!(mismatch(type_name::<(i32, &str)>(), &markers, &[0], None), None);
+        assert_eq!(mismatch(type_name::<(i32, i32, &str)>(), &markers, &[0], None), None);
+        assert!(mismatch(type_name::<(&str, &str)>(), &markers, &[0], None).is_some());
+        assert!(mismatch(type_name::<(&str,)>(), &markers, &[0], None).is_some());
     }
 }

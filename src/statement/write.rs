@@ -34,7 +34,7 @@ impl<V: SerializeRow> Write<V> {
     pub async fn execute(&self, values: impl Values<V>) -> Result<(), Error> {
         let mut request = match self.core.bind(values.values()) {
             Ok(request) => request,
-            Err(error) => Box::pin(self.core.prepared_anew(error)).await?.bind(values.values())?,
+            Err(error) => self.core.prepared_anew(error).await?.bind(values.values())?,
         };
         let call = &self.core.call;
         Core::expect_no_rows(&call.about, execute::write(call, &mut request).await?)

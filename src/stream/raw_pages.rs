@@ -56,6 +56,7 @@ impl RawPage {
 }
 
 impl RawPages {
+    #[inline] // compiled by the programs that use it, with all that it awaits
     pub(crate) fn new(read: Result<Read, Error>, from: Option<PagingState>) -> Self {
         let rows = |call: &Arc<Call>, page| {
             let page = rows_of(call, page)?;

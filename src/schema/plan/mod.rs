@@ -42,6 +42,7 @@ impl<'a> IntoFuture for Planning<'a> {
     type Output = Result<Plan<'a>, Error>;
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
+    #[inline] // compiled by the programs that use it, with all that it awaits
     fn into_future(self) -> Self::IntoFuture {
         let Self { schema, mut wanted, leave_out } = self;
         Box::pin(async move {
@@ -133,6 +134,7 @@ impl<'a> Plan<'a> {
     /// [`Refused`](ErrorKind::Refused) if there is anything that Keyspaces cannot do, or what is there has changed since it
     /// was planned (units that auto scaling moved apart): nothing is sent then. Else as of every change of the
     /// [`schema`](crate::Session::schema).
+    #[inline] // compiled by the programs that use it, with all that it awaits
     pub fn apply(&self) -> SchemaChange<'a> {
         let (session, impossible) = (self.schema.session, self.impossible());
         if !impossible.is_empty() {

@@ -71,7 +71,7 @@ async fn build_at_once(
     if let Some(first_peer) = &first_peer {
         builder = builder.host_filter(Arc::clone(first_peer) as _);
     }
-    match timeout_at(limit, builder.build()).await {
+    match timeout_at(limit, driver::build(builder)).await {
         Ok(Ok(driver)) => Ok(Connected { driver: Arc::new(driver), translator, first_peer }),
         Ok(Err(error)) => Err(connecting.driver_failed(PASSED, error).into()),
         Err(_) => Err(connecting.no_session_in_time(PASSED)),

@@ -67,6 +67,7 @@ impl IntoFuture for DeleteDay {
     type Output = Result<(), Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
+    #[inline] // compiled by the programs that use it, with all that it awaits
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())
     }

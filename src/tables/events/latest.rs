@@ -79,6 +79,7 @@ impl Latest {
 }
 
 impl PlannedRead for Latest {
+    #[inline] // compiled by the programs that use it, with all that it awaits
     fn read(self) -> Found {
         let days = self.days(SystemTime::now().into()).slices(true);
         let most = self.reader.days_ahead();

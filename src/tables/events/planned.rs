@@ -86,6 +86,7 @@ macro_rules! stream_of_events {
         impl futures::Stream for $stream {
             type Item = Result<crate::tables::Event, crate::Error>;
 
+            #[inline] // compiled by the programs that use it, with all that it awaits
             fn poll_next(
                 mut self: std::pin::Pin<&mut Self>,
                 context: &mut std::task::Context<'_>,

@@ -46,6 +46,7 @@ impl EventRange {
 }
 
 impl PlannedRead for Range {
+    #[inline] // compiled by the programs that use it, with all that it awaits
     fn read(self) -> Found {
         let begun = self.reader.days_ahead();
         let days = self.days.slices(self.reader.newest_first);

@@ -56,6 +56,7 @@ impl Reader {
     }
 
     /// Asks for the first page of each shard of a day, and gives the rows of each.
+    #[inline] // compiled by the programs that use it, with all that it awaits
     fn begin(&self, date: NaiveDate, slice: Slice) -> Vec<Found> {
         let parts = self.table.shards.all().map(|shard| {
             let partition = Partition { device: Arc::clone(&self.device), date, shard };
@@ -94,6 +95,7 @@ impl PartitionRead {
         }
     }
 
+    #[inline] // compiled by the programs that use it, with all that it awaits
     fn ask(&self, from: Option<&PagingState>) -> PageAhead<Option<Page<Event>>> {
         let mut pages = self.pages(&self.table.statements, from);
         PageAhead::ask(async move { pages.try_next().await })
@@ -137,6 +139,7 @@ impl PartitionRows {
 }
 
 /// Several streams in one order as one in that order. Ends with the first error.
+#[inline] // compiled by the programs that use it, with all that it awaits
 fn merged(parts: Vec<Found>, newest_first: bool) -> Found {
     match <[Found; 1]>::try_from(parts) {
         Ok([only]) => only,

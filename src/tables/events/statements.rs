@@ -110,6 +110,7 @@ impl EventStatements {
     }
 
     /// All times in a partition, newest first, at most `rows` in a page.
+    #[inline] // compiled by the programs that use it, with all that it awaits
     pub(super) fn times(&self, partition: &Partition, rows: NonZeroU32) -> Pages<(DateTime<Utc>,)> {
         self.times.with_page_size(rows).pages(ColumnValues::of_slice(partition, Slice::ALL))
     }
@@ -125,6 +126,7 @@ impl EventStatements {
     }
 
     /// What is wanted of a partition, from the first page, with at most `rows` rows in a page.
+    #[inline] // compiled by the programs that use it, with all that it awaits
     pub(super) fn pages(&self, of: &Partition, wanted: &PartitionQuery, rows: Option<NonZeroU32>) -> Pages<Event> {
         let (select, values) = (self.select(wanted), ColumnValues::of_wanted(of, wanted));
         match rows {
@@ -134,6 +136,7 @@ impl EventStatements {
     }
 
     /// The same, from a page on, in pages of the usual size.
+    #[inline] // compiled by the programs that use it, with all that it awaits
     pub(super) fn pages_from(&self, of: &Partition, wanted: &PartitionQuery, state: &PagingState) -> Pages<Event> {
         self.select(wanted).pages_from(ColumnValues::of_wanted(of, wanted), state)
     }
