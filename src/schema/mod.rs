@@ -264,7 +264,20 @@ impl<'a> Schema<'a> {
         describe::describe_untagged_keyspace(self, keyspace).await
     }
 
-    pub(crate) async fn types(&self, keyspace: &str) -> Result<Vec<TypeDefinition>, Error> {
+    /// The user-defined types of a keyspace, in the order of their names; none if there is no such keyspace.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// for of in session.schema().types("shop").await? {
+    ///     println!("{of}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Select::rows`](crate::Select::rows); [`Server`](crate::ErrorKind::Server) if the type of a field cannot be read.
+    pub async fn types(&self, keyspace: &str) -> Result<Vec<TypeDefinition>, Error> {
         describe::types(self, keyspace).await
     }
 

@@ -75,8 +75,21 @@ pub(super) async fn written(session: &Session, statement: &Statement) -> Option<
     }
     let keyspace = table.keyspace.as_ref()?;
     let described = session.schema().describe_table(&keyspace.text, &table.name.text).await.ok()??;
-    let units = row(statement, &described.definition).write_units();
+    let user_types = user_types(session, &described.definition).await?;
+    let units = row(statement, &described.definition, &user_types).write_units();
     Some(f64::from(u32::try_from(units).unwrap_or(u32::MAX)))
+}
+
+/// The user-defined types of a table's columns.
+async fn user_types(session: &Session, table: &TableDefinition) -> Option<UserTypes> {
+    let mut user_types = UserTypes::default();
+    if table.columns.iter().any(|column| !column.column_type.user_types().is_empty()) {
+        let keyspace = table.table.keyspace.as_ref()?;
+        for of in session.schema().types(&keyspace.text).await.ok()? {
+            user_types.insert(of.name.name.text, of.fields.into_iter().map(|(name, of)| (name.text, of)).collect());
+        }
+    }
+    Some(user_types)
 }
 
 fn has_units(session: &Session, table: &QualifiedName) -> bool {
@@ -84,8 +97,8 @@ fn has_units(session: &Session, table: &QualifiedName) -> bool {
     !is_plain_cassandra && table.keyspace.as_ref().is_some_and(|keyspace| !is_system_keyspace(&keyspace.text))
 }
 
-fn row(statement: &Statement, table: &TableDefinition) -> units::Row {
-    let mut sizes = Sizes::of(table);
+fn row(statement: &Statement, table: &TableDefinition, user_types: &UserTypes) -> units::Row {
+    let mut sizes = Sizes::of(table, user_types);
     match statement {
         Statement::Insert(insert) => match &insert.content {
             InsertContent::Values { columns, values } => {
@@ -110,17 +123,18 @@ fn row(statement: &Statement, table: &TableDefinition) -> units::Row {
 /// A row that grows by one value after the other.
 struct Sizes<'t> {
     table: &'t TableDefinition,
+    user_types: &'t UserTypes,
     sizes: units::Table,
     row: units::Row,
 }
 
 impl<'t> Sizes<'t> {
-    fn of(table: &'t TableDefinition) -> Self {
+    fn of(table: &'t TableDefinition, user_types: &'t UserTypes) -> Self {
         let options = &table.options;
         let sizes = units::Table::of_columns(table.columns.len())
             .with_ttl(options.ttl == Some(Ttl::Enabled))
             .with_client_side_timestamps(options.client_side_timestamps == Some(ClientSideTimestamps::Enabled));
-        Self { table, sizes, row: units::Row::default() }
+        Self { table, user_types, sizes, row: units::Row::default() }
     }
 
     fn add_key(&mut self, relations: &[Relation]) {
@@ -129,9 +143,9 @@ impl<'t> Sizes<'t> {
         }
     }
 
-    /// Values of user-defined types count as nothing: their fields are not known here.
     fn add(&mut self, column: &str, value: &Term) {
-        self.add_value(column, |of| serialize(value, of, &UserTypes::default(), &|_, _| Value::null(), column));
+        let user_types = self.user_types;
+        self.add_value(column, |of| serialize(value, of, user_types, &|_, _| Value::null(), column));
     }
 
     fn add_json(&mut self, json: &Term) {
@@ -171,7 +185,9 @@ mod tests {
 
     fn units(table: &str, statement: &str) -> u64 {
         let Ok(Statement::CreateTable(create)) = keyspaces_cql::parse(table) else { panic!("{table}") };
-        row(&keyspaces_cql::parse(statement).unwrap(), &create.definition().unwrap()).write_units()
+        let mut user_types = UserTypes::default();
+        user_types.insert("address", vec![("street".to_owned(), "text".parse().unwrap())]);
+        row(&keyspaces_cql::parse(statement).unwrap(), &create.definition().unwrap(), &user_types).write_units()
     }
 
     #[test]
@@ -186,6 +202,24 @@ mod tests {
             ("DELETE FROM shop.t WHERE id = 1".to_owned(), 1),
         ] {
             assert_eq!(units(table, &statement), expected, "{statement:.60}");
+        }
+    }
+
+    #[test]
+    fn user_defined_types_take_the_units_of_their_fields() {
+        let table = "CREATE TABLE shop.t (id int PRIMARY KEY, a address, f frozen<address>, l list<frozen<address>>)";
+        let street = "x".repeat(1_100);
+        for (column, value) in [
+            ("a", format!("{{street: '{street}'}}")),
+            ("f", format!("{{street: '{street}'}}")),
+            ("l", format!("[{{street: '{street}'}}]")),
+        ] {
+            for statement in [
+                format!("INSERT INTO shop.t (id, {column}) VALUES (1, {value})"),
+                format!("UPDATE shop.t SET {column} = {value} WHERE id = 1"),
+            ] {
+                assert_eq!(units(table, &statement), 2, "{statement:.60}");
+            }
         }
     }
 
