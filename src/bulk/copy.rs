@@ -14,7 +14,7 @@ use super::checkpoint::Operation;
 use super::chunk::Chunk;
 use super::format::JsonLines;
 use super::load::{MOST_REJECTED, default_in_flight};
-use super::progress::{Progress, Summary};
+use super::progress::{Progress, Summary, throttles};
 use super::rate::Rate;
 use super::read::{Reading, TableReader};
 use super::rejected::Rejected;
@@ -173,7 +173,7 @@ impl Copy {
         let rejected = Rejected {
             attempted: attempted.clone(),
             file_names: vec![from.name.to_string()],
-            counted_in: RowUnit::Line,
+            counted_in: RowUnit::Row,
             columns: Arc::clone(&written),
             most: if rejected.is_some() { MOST_REJECTED } else { 0 },
             file: rejected,
@@ -181,8 +181,7 @@ impl Copy {
         };
         let sending = Sending {
             attempted,
-            session: session.clone(),
-            table: to.name.to_string(),
+            throttles: throttles(session, to.name.to_string(), false),
             statement,
             total_bytes: None,
             bytes_read: Arc::default(),
@@ -196,6 +195,7 @@ impl Copy {
             progress: self.progress,
             until: self.until,
             dry_run: false,
+            batches: None,
             is_copy: true,
         };
         let (sender, receiver) = mpsc::channel(PAGES_AHEAD);

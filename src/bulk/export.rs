@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,12 +15,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::checkpoint::{Checkpoint, Counts, Done, Operation};
 use super::format::Format;
 use super::output::Output;
-use super::progress::{Distance, Progress, Reporter, Summary};
+use super::partitions::Partitions;
+use super::progress::{Distance, Progress, Reporter, Summary, throttles};
 use super::rate::Rate;
 use super::read::{Reading, TableReader};
 use super::row::RowValues;
 use super::row_writer::{OnDisk, RowWriter};
-use super::table::DescribedTable;
+use super::table::{Column, DescribedTable};
 use super::{PATIENCE, task_failed};
 use crate::{Error, ErrorKind, ReadConsistency, Session};
 
@@ -30,8 +32,8 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 const ROW_GROUP_EVERY: Duration = Duration::from_secs(30);
 const PAGES_AHEAD: usize = 4;
 
-/// The rows of a table written to files, or counted; from [`Bulk::export`](super::Bulk::export) and
-/// [`Bulk::count`](super::Bulk::count), and a future.
+/// The rows of a table written to files, or counted; from [`Bulk::export`](super::Bulk::export),
+/// [`Bulk::count`](super::Bulk::count) and [`Bulk::count_by_partition`](super::Bulk::count_by_partition), and a future.
 ///
 /// Many token ranges are read in parallel, so the rows come in no order. Memory is bounded whatever the size of the table.
 /// What the service did not give in time is asked for again.
@@ -54,6 +56,9 @@ pub struct Export {
     table: String,
     /// `None`: they are counted.
     output: Option<(Output, Format)>,
+    /// Their number by partition is written, not they.
+    partitions: Option<Partitions>,
+    largest: Option<NonZeroUsize>,
     columns: Option<Vec<String>>,
     filter: Option<String>,
     consistency: Option<ReadConsistency>,
@@ -71,6 +76,8 @@ impl Export {
             keyspace: keyspace.to_owned(),
             table: table.to_owned(),
             output,
+            partitions: None,
+            largest: None,
             columns: None,
             filter: None,
             consistency: None,
@@ -80,6 +87,15 @@ impl Export {
             progress: watch::Sender::new(Progress::default()),
             until: None,
         }
+    }
+
+    pub(super) fn by_partition(self) -> Self {
+        Self { partitions: Some(Partitions::default()), ..self }
+    }
+
+    /// Of a count by partition, only so many partitions, those with the most rows, the largest first. Default: all.
+    pub fn largest(self, partitions: NonZeroUsize) -> Self {
+        Self { largest: Some(partitions), ..self }
     }
 
     /// The columns that are written, in this order. Default: all, those of the key first.
@@ -128,8 +144,10 @@ impl Export {
 
     async fn run(self) -> Result<Summary, Error> {
         let (doing, name) = match &self.output {
-            Some(_) => ("exporting", format!("exporting {}.{}", self.keyspace, self.table)),
-            None => ("counting", format!("counting {}.{}", self.keyspace, self.table)),
+            Some(_) if self.partitions.is_none() => {
+                ("exporting", format!("exporting {}.{}", self.keyspace, self.table))
+            }
+            _ => ("counting", format!("counting {}.{}", self.keyspace, self.table)),
         };
         let attempted = name;
         let is_file = self.output.as_ref().is_none_or(|(output, _)| output.is_file());
@@ -138,8 +156,11 @@ impl Export {
             return Err(Error::new(ErrorKind::Configuration, attempted, problem)
                 .with_advice("Write to a file, or name no checkpoint"));
         }
+        if let Some((problem, advice)) = self.refusal() {
+            return Err(Error::new(ErrorKind::Configuration, attempted, problem).with_advice(advice));
+        }
         let table = DescribedTable::describe(&self.session, &self.keyspace, &self.table, doing).await?;
-        let columns = match (&self.columns, &self.output) {
+        let columns = match (&self.columns, self.output.as_ref().filter(|_| self.partitions.is_none())) {
             (Some(names), _) => table.select(names, &attempted)?,
             (None, Some(_)) => table.columns.clone(),
             // Of a row that is counted no more has to come than its key.
@@ -154,7 +175,9 @@ impl Export {
         options.extend(self.filter.as_ref().map(|filter| ("filter".to_owned(), filter.clone())));
         options.extend(self.output.as_ref().map(|output| ("output".to_owned(), format!("{output:?}"))));
         let operation = Operation { attempted: attempted.clone(), options, files: Vec::new() };
-        let (path, output, of_columns) = (self.checkpoint, self.output, columns.clone());
+        let counts = self.partitions.iter().map(|_| Column::count());
+        let of_columns = columns.iter().cloned().chain(counts).collect();
+        let (path, output) = (self.checkpoint, self.output);
         let opened = spawn_blocking(move || {
             let checkpoint = path.map(|path| Checkpoint::open(&path, operation)).transpose()?;
             let done = checkpoint.as_ref().map(Checkpoint::done);
@@ -173,15 +196,37 @@ impl Export {
         let reading = Reading { filter: self.filter, consistency: self.consistency, limit, patience: self.patience };
         let reader = TableReader::open(&self.session, &table, &columns, reading, done.scan.as_deref()).await?;
         let run = RunningExport {
-            reporter: Reporter::new(&self.session, table.name.to_string(), true, limit, self.progress),
+            reporter: Reporter::new(throttles(&self.session, table.name.to_string(), true), limit, self.progress),
             attempted,
             before: done.counts,
             done,
             reader,
+            partitions: match (self.partitions, self.largest) {
+                (Some(partitions), Some(most)) => Some(partitions.largest(most)),
+                (partitions, _) => partitions,
+            },
             checkpoint,
             checkpoint_every: if is_text { CHECKPOINT_EVERY } else { ROW_GROUP_EVERY },
         };
         run.run(writer, self.until).await
+    }
+}
+
+impl Export {
+    /// What of the settings cannot be, and what to do.
+    fn refusal(&self) -> Option<(&'static str, &'static str)> {
+        match self.partitions {
+            Some(_) if self.checkpoint.is_some() => {
+                Some(("a count by partition has no checkpoint", "Name none; it begins anew each time"))
+            }
+            Some(_) if self.columns.is_some() => {
+                Some(("a count by partition has the columns of the partition key", "Name no columns"))
+            }
+            None if self.largest.is_some() => {
+                Some(("only a count by partition has largest partitions", "Use count_by_partition"))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -232,6 +277,7 @@ struct RunningExport {
     before: Counts,
     done: Done,
     reader: TableReader,
+    partitions: Option<Partitions>,
     checkpoint: Option<Checkpoint>,
     checkpoint_every: Duration,
     reporter: Reporter,
@@ -243,6 +289,10 @@ impl RunningExport {
         let to_writer = writer.is_some().then_some(sender);
         let writing = spawn_blocking(move || writer.map_or(Ok(None), |writer| write(writer, receiver)));
         let read = if self.done.is_read { Ok(true) } else { self.read(to_writer.as_ref(), until).await };
+        if let (Ok(true), Some(partitions), Some(to_writer)) = (&read, self.partitions.take(), &to_writer) {
+            // A writer that is gone tells why itself.
+            let _ = to_writer.send(Message::Rows(partitions.finish())).await;
+        }
         let was_read = std::mem::replace(&mut self.done.is_read, matches!(read, Ok(true)));
         let synced = match read {
             // All is on the disk already, and the last file may have its name.
@@ -286,6 +336,10 @@ impl RunningExport {
                 page = self.reader.next() => {
                     let Some(rows) = page? else { return Ok(true) };
                     self.done.counts.rows += rows.len() as u64;
+                    let rows = match &mut self.partitions {
+                        Some(partitions) => partitions.count(self.reader.range(), &rows),
+                        None => rows,
+                    };
                     if let Some(to_writer) = to_writer {
                         to_writer.send(Message::Rows(rows)).await.map_err(|_| None)?;
                     }

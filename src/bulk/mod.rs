@@ -13,6 +13,7 @@
 //! Values pass from a file to the wire in the type of their column and in no other: an `int` is read as an `int`, a `decimal`
 //! digit by digit.
 
+mod batches;
 mod checkpoint;
 mod chunk;
 mod copy;
@@ -26,6 +27,7 @@ mod output;
 mod pages;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod partitions;
 mod patience;
 mod progress;
 mod rate;
@@ -157,6 +159,25 @@ impl<'a> Bulk<'a> {
     /// ```
     pub fn count(&self, keyspace: &str, table: &str) -> Export {
         Export::new(self.session, keyspace, table, None)
+    }
+
+    /// Counts the rows of each partition: writes a row for each, with the columns of its key and `count`. They are written while
+    /// the table is read, in no order, and with [`Export::largest`] at its end. A row for each range that is read in parallel is
+    /// kept in memory, and those of the largest. It has no checkpoint.
+    ///
+    /// ```no_run
+    /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
+    /// use std::num::NonZeroUsize;
+    ///
+    /// use keyspaces::bulk::{Csv, Output};
+    ///
+    /// let count = session.bulk().count_by_partition("shop", "sales", Output::stdout(), Csv::new());
+    /// let summary = count.largest(NonZeroUsize::new(10).unwrap()).await?;
+    /// eprintln!("{} rows", summary.rows);
+    /// # Ok(()) }
+    /// ```
+    pub fn count_by_partition(&self, keyspace: &str, table: &str, output: Output, format: impl Into<Format>) -> Export {
+        Export::new(self.session, keyspace, table, Some((output, format.into()))).by_partition()
     }
 
     /// Writes the rows of a table to another one, which may be in another session: of a plain Cassandra, for instance.

@@ -109,12 +109,18 @@ impl fmt::Display for Summary {
     }
 }
 
+/// Gives how many requests the service has throttled since the session began.
+pub(super) type Throttles = Box<dyn Fn() -> u64 + Send + Sync>;
+
+/// The throttles of a table, which the limits of a session name so.
+pub(super) fn throttles(session: &Session, table: String, is_read: bool) -> Throttles {
+    let session = session.clone();
+    Box::new(move || session.paces().throttles(&table, is_read))
+}
+
 /// Reports how far a run is, and in the end what became of it.
 pub(super) struct Reporter {
-    session: Session,
-    /// As the limits of a session name it.
-    table: String,
-    is_read: bool,
+    throttled: Throttles,
     throttles_before: u64,
     began: Instant,
     speed: Speed,
@@ -132,18 +138,10 @@ pub(super) struct Distance {
 
 impl Reporter {
     /// The progress of a run that begins now. `limit` is in units a second.
-    pub(super) fn new(
-        session: &Session,
-        table: String,
-        is_read: bool,
-        limit: Option<NonZeroU32>,
-        progress: watch::Sender<Progress>,
-    ) -> Self {
+    pub(super) fn new(throttled: Throttles, limit: Option<NonZeroU32>, progress: watch::Sender<Progress>) -> Self {
         Self {
-            session: session.clone(),
-            throttles_before: session.paces().throttles(&table, is_read),
-            table,
-            is_read,
+            throttles_before: throttled(),
+            throttled,
             began: Instant::now(),
             speed: Speed::default(),
             limit,
@@ -152,7 +150,7 @@ impl Reporter {
     }
 
     fn throttles(&self) -> u64 {
-        self.session.paces().throttles(&self.table, self.is_read) - self.throttles_before
+        (self.throttled)() - self.throttles_before
     }
 
     pub(super) fn report(&mut self, done: &Done, distance: Distance) {

@@ -174,6 +174,14 @@ impl TableReader {
         }
     }
 
+    /// The range of tokens that the last page is of; within it, pages come in the order of their partitions.
+    pub(super) fn range(&self) -> usize {
+        match &self.source {
+            Source::Scan(_, scan) => scan.last_range(),
+            Source::Pages(..) => 0,
+        }
+    }
+
     /// The part of the table that is read, where that is known.
     pub(super) fn fraction(&self) -> Option<f64> {
         match &self.source {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use super::batches::{RowGroup, Sent, WaitingRow};
 use super::format::Reason;
 use super::patience::{Pauses, is_waited_for};
 use super::row::RowValues;
-use super::row_statement::RowStatement;
 use crate::saturated::saturated;
 use crate::{Error, ErrorKind};
 
@@ -25,22 +25,78 @@ pub(super) enum RowOutcome {
     Failed(Error),
 }
 
+/// What a row is sent with.
+pub(super) trait SendRow: Clone + Send + Sync + 'static {
+    /// Writes one row, once.
+    fn execute(&self, values: &RowValues) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Writes rows of one partition in one request, once.
+    fn execute_together(&self, rows: &RowGroup) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
 /// Sends one row until it is acknowledged or can never be.
-pub(super) struct RowSender {
-    pub(super) statement: RowStatement,
+pub(super) struct RowSender<S> {
+    pub(super) statement: S,
     pub(super) patience: Duration,
     pub(super) began: Instant,
     pub(super) acknowledged: Arc<AtomicU64>,
     pub(super) stop: watch::Receiver<bool>,
 }
 
-impl RowSender {
-    pub(super) async fn send(mut self, values: RowValues) -> RowOutcome {
+impl<S: SendRow> RowSender<S> {
+    /// Sends one row, or several in one request.
+    pub(super) async fn send_group(mut self, group: RowGroup) -> Sent {
+        if group.others.is_empty() {
+            let WaitingRow { ordinal, values, units } = group.first;
+            return Sent::Row(ordinal, units, self.send(values).await);
+        }
+        let mut pauses = Pauses::default();
+        loop {
+            let Err(error) = self.statement.execute_together(&group).await else {
+                self.acknowledge();
+                let done = group.rows().map(|row| (row.ordinal, row.units, RowOutcome::Done));
+                return Sent::Rows(done.collect());
+            };
+            if !is_waited_for(error.kind()) {
+                break;
+            }
+            if let Some(outcome) = self.wait(error, &mut pauses).await {
+                let others = group.others.iter().map(|row| (row.ordinal, row.units, RowOutcome::Unsent));
+                let first = (group.first.ordinal, group.first.units, outcome);
+                return Sent::Rows(std::iter::once(first).chain(others).collect());
+            }
+        }
+        // One by one it is seen which of them is refused.
+        let mut sent = Vec::with_capacity(1 + group.others.len());
+        for WaitingRow { ordinal, values, units } in group.into_rows() {
+            sent.push((ordinal, units, self.send(values).await));
+        }
+        Sent::Rows(sent)
+    }
+
+    fn acknowledge(&self) {
+        let now = saturated::<u64>(self.began.elapsed().as_millis());
+        self.acknowledged.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// Waits until what failed may be sent again; otherwise what becomes of it.
+    async fn wait(&mut self, error: Error, pauses: &mut Pauses) -> Option<RowOutcome> {
+        let last = Duration::from_millis(self.acknowledged.load(Ordering::Relaxed));
+        if self.began.elapsed().saturating_sub(last) > self.patience {
+            return Some(RowOutcome::Failed(error));
+        }
+        tokio::select! {
+            () = sleep(pauses.next()) => {}
+            _ = self.stop.wait_for(|stopped| *stopped) => return Some(RowOutcome::Unsent),
+        }
+        if *self.stop.borrow() { Some(RowOutcome::Unsent) } else { None }
+    }
+
+    async fn send(&mut self, values: RowValues) -> RowOutcome {
         let mut pauses = Pauses::default();
         loop {
             let Err(error) = self.statement.execute(&values).await else {
-                let now = saturated::<u64>(self.began.elapsed().as_millis());
-                self.acknowledged.fetch_max(now, Ordering::Relaxed);
+                self.acknowledge();
                 return RowOutcome::Done;
             };
             match error.kind() {
@@ -55,16 +111,8 @@ impl RowSender {
                 kind if is_waited_for(kind) => {}
                 _ => return RowOutcome::Failed(error),
             }
-            let last = Duration::from_millis(self.acknowledged.load(Ordering::Relaxed));
-            if self.began.elapsed().saturating_sub(last) > self.patience {
-                return RowOutcome::Failed(error);
-            }
-            tokio::select! {
-                () = sleep(pauses.next()) => {}
-                _ = self.stop.wait_for(|stopped| *stopped) => return RowOutcome::Unsent,
-            }
-            if *self.stop.borrow() {
-                return RowOutcome::Unsent;
+            if let Some(outcome) = self.wait(error, &mut pauses).await {
+                return outcome;
             }
         }
     }

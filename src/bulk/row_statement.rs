@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use scylla::serialize::row::SerializeRow;
 
+use super::batches::RowGroup;
 use super::row::RowValues;
+use super::row_sender::SendRow;
 use super::statement_text::{StatementText, insert, insert_statics};
 use super::table::{Column, DescribedTable};
-use crate::{Error, Increment, Session, Write};
+use crate::{Error, Increment, Session, UnloggedBatch, Write};
 
 /// How long one call may take; it waits so long for its turn at a throttled table. No longer than the patience, so that an
 /// error comes in time, but for at least a second.
@@ -23,6 +25,8 @@ pub(super) struct RowStatement {
     order: Option<Arc<[usize]>>,
     /// For rows without clustering columns, which have static ones only.
     statics: Option<Statics>,
+    session: Session,
+    deadline: Duration,
 }
 
 /// What a statement does.
@@ -34,7 +38,7 @@ enum Effect {
 
 #[derive(Clone, Debug)]
 struct Statics {
-    write: Write<RowValues>,
+    effect: Effect,
     order: Arc<[usize]>,
     /// The first clustering column.
     clustering: usize,
@@ -57,7 +61,13 @@ impl RowStatement {
             false => Effect::Write(session.prepare::<Write<_>>(&of.text).await?.with_deadline(deadline)),
         };
         let is_as_given = of.order.is_sorted();
-        Ok(Self { effect, order: (!is_as_given).then(|| of.order.into()), statics: None })
+        Ok(Self {
+            effect,
+            order: (!is_as_given).then(|| of.order.into()),
+            statics: None,
+            session: session.clone(),
+            deadline,
+        })
     }
 
     /// The same with a statement for rows in which the column `clustering` is null.
@@ -70,21 +80,8 @@ impl RowStatement {
     ) -> Result<Self, Error> {
         let deadline = patience.clamp(SHORTEST_CALL, CALL_DEADLINE);
         let write = session.prepare::<Write<_>>(&of.text).await?.with_deadline(deadline);
-        Ok(Self { statics: Some(Statics { write, order: of.order.into(), clustering }), ..self })
-    }
-
-    pub(super) async fn execute(&self, values: &RowValues) -> Result<(), Error> {
-        if let Some(Statics { write, order, clustering }) = &self.statics
-            && values.is_null(*clustering)
-        {
-            return write.execute(values.in_order(order)).await;
-        }
-        let ordered = self.order.as_ref().map(|order| values.in_order(order));
-        let values = ordered.as_ref().unwrap_or(values);
-        match &self.effect {
-            Effect::Write(write) => write.execute(values).await,
-            Effect::Increment(increment) => increment.execute(values).await,
-        }
+        let effect = Effect::Write(write);
+        Ok(Self { statics: Some(Statics { effect, order: of.order.into(), clustering }), ..self })
     }
 
     /// A row of a type of the caller's, in the order of the bind markers.
@@ -94,6 +91,43 @@ impl RowStatement {
             Effect::Increment(increment) => increment.core(),
         };
         core.serialised_row(row).map(RowValues)
+    }
+}
+
+impl RowStatement {
+    /// The statement for a row, and the row in the order of its bind markers, if that is another one.
+    fn of_row(&self, values: &RowValues) -> (&Effect, Option<RowValues>) {
+        match &self.statics {
+            Some(Statics { effect, order, clustering }) if values.is_null(*clustering) => {
+                (effect, Some(values.in_order(order)))
+            }
+            _ => (&self.effect, self.order.as_ref().map(|order| values.in_order(order))),
+        }
+    }
+}
+
+impl SendRow for RowStatement {
+    async fn execute(&self, values: &RowValues) -> Result<(), Error> {
+        let (effect, ordered) = self.of_row(values);
+        let values = ordered.as_ref().unwrap_or(values);
+        match effect {
+            Effect::Write(write) => write.execute(values).await,
+            Effect::Increment(increment) => increment.execute(values).await,
+        }
+    }
+
+    async fn execute_together(&self, rows: &RowGroup) -> Result<(), Error> {
+        let mut batch = UnloggedBatch::new(&self.session).with_deadline(self.deadline);
+        for row in rows.rows() {
+            let (effect, ordered) = self.of_row(&row.values);
+            let values = ordered.as_ref().unwrap_or(&row.values);
+            match effect {
+                Effect::Write(write) => batch.push(write, values).map(|_| ())?,
+                // Tables of counters are not loaded in batches.
+                Effect::Increment(increment) => increment.execute(values).await?,
+            }
+        }
+        batch.execute().await
     }
 }
 

@@ -10,20 +10,19 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
+use super::batches::{Batches, RowGroup, Sent, WaitingRow};
 use super::checkpoint::{Checkpoint, Counts, Done};
 use super::chunk::{Chunk, InputRow, ReadRow};
 use super::format::Reason;
 use super::pages::UnfinishedPages;
-use super::progress::{Distance, Progress, Reporter, Summary};
+use super::progress::{Distance, Progress, Reporter, Summary, Throttles};
 use super::rate::Pacer;
 use super::rejected::{Rejected, RejectedFile, RejectedRow};
-use super::row::RowValues;
-use super::row_sender::{RowOutcome, RowSender};
-use super::row_statement::RowStatement;
+use super::row_sender::{RowOutcome, RowSender, SendRow};
 use super::shuffle::Shuffle;
 use super::task_failed;
 use super::tracker::Tracker;
-use crate::{Error, Session};
+use crate::Error;
 
 /// Between two reports of progress.
 const TICK: Duration = Duration::from_millis(250);
@@ -35,12 +34,10 @@ const SHUFFLE_WAIT: Duration = Duration::from_millis(200);
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// What rows are sent with.
-pub(super) struct Sending {
+pub(super) struct Sending<S> {
     pub(super) attempted: String,
-    pub(super) session: Session,
-    /// As the limits of a session name it.
-    pub(super) table: String,
-    pub(super) statement: RowStatement,
+    pub(super) throttles: Throttles,
+    pub(super) statement: S,
     /// The size of the files; `None` if one of them has none.
     pub(super) total_bytes: Option<u64>,
     pub(super) bytes_read: Arc<AtomicU64>,
@@ -55,18 +52,13 @@ pub(super) struct Sending {
     pub(super) until: Option<BoxFuture<'static, ()>>,
     /// Measures the rows, and sends none.
     pub(super) dry_run: bool,
+    /// Rows of a partition that follow one another are sent in one request; `None`: each alone.
+    pub(super) batches: Option<Batches>,
     /// The rows come from a scan, which goes on after a page, not after a row.
     pub(super) is_copy: bool,
 }
 
-/// A row that waits to be sent.
-struct WaitingRow {
-    ordinal: u64,
-    values: RowValues,
-    units: u32,
-}
-
-impl Sending {
+impl<S: SendRow> Sending<S> {
     /// Sends all rows that come from `reading`, a task that ends when the chunks do.
     pub(super) async fn run(
         mut self,
@@ -88,8 +80,8 @@ impl Sending {
 }
 
 /// A run of an operation.
-struct RunningOperation {
-    statement: RowStatement,
+struct RunningOperation<S> {
+    statement: S,
     patience: Duration,
     in_flight: usize,
     dry_run: bool,
@@ -101,8 +93,9 @@ struct RunningOperation {
     began: Instant,
     done: Done,
     tracker: Tracker,
-    shuffle: Shuffle<WaitingRow>,
-    sent: JoinSet<(u64, u32, RowOutcome)>,
+    batches: Option<Batches>,
+    shuffle: Shuffle<RowGroup>,
+    sent: JoinSet<Sent>,
     pacer: Pacer,
     reporter: Reporter,
     /// When a row was acknowledged last, in milliseconds since the run began.
@@ -114,17 +107,18 @@ struct RunningOperation {
     pages: Option<UnfinishedPages>,
 }
 
-impl RunningOperation {
-    fn new(with: Sending) -> Self {
+impl<S: SendRow> RunningOperation<S> {
+    fn new(with: Sending<S>) -> Self {
         let began = Instant::now();
         Self {
             began,
             done: with.checkpoint.as_ref().map(|checkpoint| checkpoint.done().clone()).unwrap_or_default(),
             tracker: Tracker::new(with.shuffle),
+            batches: with.batches,
             shuffle: Shuffle::new(with.shuffle),
             sent: JoinSet::new(),
             pacer: Pacer::new(with.limit),
-            reporter: Reporter::new(&with.session, with.table, false, with.limit, with.progress),
+            reporter: Reporter::new(with.throttles, with.limit, with.progress),
             acknowledged: Arc::default(),
             stop: watch::Sender::new(false),
             last_chunk: began,
@@ -169,8 +163,10 @@ impl RunningOperation {
                     }
                 },
                 Some(sent) = self.sent.join_next(), if !self.sent.is_empty() => {
-                    let (ordinal, units, outcome) = sent.map_err(|error| task_failed(&self.attempted, error))?;
-                    self.settle(ordinal, units, outcome).await?;
+                    match sent.map_err(|error| task_failed(&self.attempted, error))? {
+                        Sent::Row(ordinal, units, outcome) => self.settle(ordinal, units, outcome).await?,
+                        Sent::Rows(rows) => self.settle_all(rows).await?,
+                    }
                 }
                 () = sleep_until(wake.unwrap_or(saved)), if wake.is_some() => {}
                 _ = ticks.tick() => {
@@ -195,14 +191,14 @@ impl RunningOperation {
             if let Some(wait) = self.pacer.wait(self.began.elapsed()) {
                 return Some(Instant::now() + wait);
             }
-            let waiting = self.shuffle.take()?;
-            self.pacer.charge(waiting.units.into());
-            self.spawn(waiting);
+            let group = self.shuffle.take()?;
+            self.pacer.charge(group.units());
+            self.spawn(group);
         }
         None
     }
 
-    fn spawn(&mut self, WaitingRow { ordinal, values, units }: WaitingRow) {
+    fn spawn(&mut self, group: RowGroup) {
         let sender = RowSender {
             statement: self.statement.clone(),
             patience: self.patience,
@@ -210,7 +206,7 @@ impl RunningOperation {
             acknowledged: Arc::clone(&self.acknowledged),
             stop: self.stop.subscribe(),
         };
-        self.sent.spawn(async move { (ordinal, units, sender.send(values).await) });
+        self.sent.spawn(sender.send_group(group));
     }
 
     async fn take(&mut self, chunk: Chunk) -> Result<(), Error> {
@@ -229,15 +225,39 @@ impl RunningOperation {
                 ReadRow::Rejected(reason, row) => rejected.push((ordinal, reason, row)),
                 ReadRow::Row { units, .. } if self.dry_run => self.acknowledge(ordinal, units),
                 ReadRow::Row { values, units } => {
-                    let bytes = values.0.len();
-                    self.shuffle.push(WaitingRow { ordinal, values, units }, bytes);
+                    let row = WaitingRow { ordinal, values, units };
+                    let group = match &mut self.batches {
+                        Some(batches) => batches.add(row),
+                        None => Some(row.into()),
+                    };
+                    self.push(group);
                 }
             }
         }
+        let group = self.batches.as_mut().and_then(Batches::end);
+        self.push(group);
         for (ordinal, reason, row) in rejected {
             self.reject(ordinal, reason, row).await?;
         }
         Ok(())
+    }
+
+    fn push(&mut self, group: Option<RowGroup>) {
+        if let Some(group) = group {
+            let bytes = group.bytes();
+            self.shuffle.push(group, bytes);
+        }
+    }
+
+    /// Settles rows that were sent together: all of them, also those after one that ends the load.
+    async fn settle_all(&mut self, rows: Vec<(u64, u32, RowOutcome)>) -> Result<(), Error> {
+        let mut failed = None;
+        for (ordinal, units, outcome) in rows {
+            if let Err(error) = self.settle(ordinal, units, outcome).await {
+                failed.get_or_insert(error);
+            }
+        }
+        failed.map_or(Ok(()), Err)
     }
 
     async fn settle(&mut self, ordinal: u64, units: u32, outcome: RowOutcome) -> Result<(), Error> {
@@ -279,8 +299,12 @@ impl RunningOperation {
         loop {
             tokio::select! {
                 sent = self.sent.join_next() => match sent {
-                    Some(Ok((ordinal, units, outcome @ (RowOutcome::Done | RowOutcome::Rejected(..))))) => {
+                    Some(Ok(Sent::Row(ordinal, units, outcome @ (RowOutcome::Done | RowOutcome::Rejected(..))))) => {
                         self.settle(ordinal, units, outcome).await?;
+                    }
+                    Some(Ok(Sent::Rows(mut rows))) => {
+                        rows.retain(|(.., outcome)| matches!(outcome, RowOutcome::Done | RowOutcome::Rejected(..)));
+                        self.settle_all(rows).await?;
                     }
                     Some(_) => {}
                     None => return Ok(()),
@@ -348,3 +372,6 @@ impl RunningOperation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

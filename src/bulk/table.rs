@@ -49,6 +49,11 @@ impl Column {
         Name::new(self.name.as_str()).to_string()
     }
 
+    /// The number of rows of a partition.
+    pub(super) fn count() -> Self {
+        Self { role: Role::Regular, ..Self::using("count", Role::WriteTime) }
+    }
+
     /// A value for `USING`.
     pub(super) fn using(name: &str, role: Role) -> Self {
         let native = if role == Role::TimeToLive { NativeType::Int } else { NativeType::Bigint };

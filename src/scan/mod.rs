@@ -93,6 +93,9 @@ pub struct Scan<R> {
     asked: FuturesUnordered<Ahead<RequestedPage>>,
     /// Since when the caller has been waiting for a page.
     wanted: Option<Instant>,
+    /// The range of the last page.
+    #[cfg_attr(not(feature = "bulk"), expect(dead_code, reason = "counts by partition need it"))]
+    last_range: usize,
 }
 
 /// A page of a range that was asked for, and when.
@@ -107,7 +110,7 @@ impl<R: OwnedRow> Scan<R> {
         let session = &select.core.call.session;
         let connections = session.peers().len().max(1) * session.connections_per_host().get();
         let in_flight = connections.min(MOST_IN_FLIGHT);
-        Self { select, progress, in_flight, waiting: None, asked: FuturesUnordered::new(), wanted: None }
+        Self { select, progress, in_flight, waiting: None, asked: FuturesUnordered::new(), wanted: None, last_range: 0 }
     }
 
     /// At most `ranges` in flight together. Default: the connections of the session, at most 32.
@@ -141,6 +144,12 @@ impl<R: OwnedRow> Scan<R> {
     /// How far it is, with all pages that it has given.
     pub fn progress(&self) -> &ScanProgress {
         &self.progress
+    }
+
+    /// The range of the last page that was given.
+    #[cfg(feature = "bulk")]
+    pub(crate) fn last_range(&self) -> usize {
+        self.last_range
     }
 
     fn ask(&mut self) {
@@ -192,6 +201,7 @@ impl<R: OwnedRow> Scan<R> {
             }
         };
         self.progress.set(range, state);
+        self.last_range = range;
         Ok(rows)
     }
 }

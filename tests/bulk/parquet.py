@@ -58,7 +58,10 @@ def main(verb, path):
         pyarrow.parquet.write_table(sales(), path, row_group_size=2)
     else:
         for batch in pyarrow.parquet.ParquetFile(path).iter_batches():
-            for row in batch.to_pylist():
+            # Python has no time of a nanosecond.
+            times = [pyarrow.types.is_time64(field.type) for field in batch.schema]
+            columns = [column.cast(pyarrow.string()) if is_time else column for column, is_time in zip(batch.columns, times)]
+            for row in pyarrow.table(columns, names=batch.schema.names).to_pylist():
                 print(json.dumps(row, default=str))
 
 

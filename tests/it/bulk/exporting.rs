@@ -1,5 +1,5 @@
 use std::future::IntoFuture;
-use std::num::{NonZeroU8, NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU8, NonZeroU32, NonZeroU64, NonZeroUsize};
 
 use keyspaces::bulk::{Csv, Format, Input, JsonLines, Output, Rate};
 use keyspaces::{ErrorKind, ReadConsistency};
@@ -261,4 +261,41 @@ async fn what_is_wrong_with_the_rates_of_a_copy_is_told_before_anything_is_opene
         );
     }
     assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn rows_are_counted_by_partition_and_the_largest_are_found() {
+    let session = server::session().await;
+    let folder = Folder::new();
+    let table = server::table(&session, "shop int, day text, id int, PRIMARY KEY ((shop, day), id)").await;
+    let (keyspace, name) = apart(&table);
+    // One has more rows than a page.
+    let partitions = [(1, "a", 3), (1, "b", 1), (2, "a", 2_500), (3, "", 40)];
+    let rows: Vec<_> =
+        partitions.into_iter().flat_map(|(shop, day, rows)| (0..rows).map(move |id| (shop, day, id))).collect();
+    session.bulk().load_rows(keyspace, name, futures::stream::iter(rows)).columns(["shop", "day", "id"]).await.unwrap();
+    let bulk = session.bulk();
+    let count = |file: &str| bulk.count_by_partition(keyspace, name, Output::file(folder.path(file)), Csv::new());
+    assert_eq!(count("all.csv").await.unwrap().rows, 2_544);
+    let text = read(&folder.path("all.csv"));
+    let mut lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.remove(0), "shop,day,count");
+    lines.sort_unstable();
+    assert_eq!(lines, ["1,a,3", "1,b,1", "2,a,2500", "3,\"\",40"]);
+    count("largest.csv").largest(NonZeroUsize::new(2).unwrap()).await.unwrap();
+    assert_eq!(read(&folder.path("largest.csv")), "shop,day,count\n2,a,2500\n3,\"\",40\n");
+    count("one.csv").filter("shop = 2 AND day = 'a' AND id < 7").await.unwrap();
+    assert_eq!(read(&folder.path("one.csv")), "shop,day,count\n2,a,7\n");
+    let failed = |problem: &str| format!("counting {table} failed: {problem}");
+    let error = count("no.csv").checkpoint(folder.path("state")).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        failed("a count by partition has no checkpoint. Name none; it begins anew each time")
+    );
+    let error = count("no.csv").columns(["shop"]).await.unwrap_err();
+    let told = "a count by partition has the columns of the partition key. Name no columns";
+    assert_eq!((error.to_string(), error.kind()), (failed(told), ErrorKind::Configuration));
+    let error = bulk.count(keyspace, name).largest(NonZeroUsize::new(2).unwrap()).await.unwrap_err();
+    assert_eq!(error.to_string(), failed("only a count by partition has largest partitions. Use count_by_partition"));
+    assert!(!folder.path("no.csv.partial").exists());
 }

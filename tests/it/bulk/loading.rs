@@ -2,6 +2,7 @@ use std::io::Write;
 use std::num::{NonZeroU8, NonZeroU32, NonZeroUsize};
 
 use keyspaces::bulk::{Compression, Csv, Input, JsonLines, Nulls, Rate};
+use keyspaces_local::journal::Received;
 
 use super::{Folder, apart, read, rows};
 use crate::server;
@@ -212,4 +213,35 @@ async fn the_part_that_is_done_is_what_was_acknowledged_of_what_was_read() {
     assert_eq!(halfway.fraction, Some(f64::from(u32::try_from(halfway.rows).unwrap()) / 200.0), "{halfway:?}");
     assert_eq!(loading.await.unwrap().unwrap().rows, 200);
     assert_eq!(progress.borrow().fraction, Some(1.0));
+}
+
+#[tokio::test]
+async fn rows_of_a_partition_are_loaded_in_batches_where_that_is_asked_for() {
+    let session = server::session().await;
+    let table = server::table(&session, "sensor int, n int, v text, s text static, PRIMARY KEY (sensor, n)").await;
+    let (keyspace, name) = apart(&table);
+    let text: String = (0..300).map(|n| format!("v {n},{n},{}\n", n / 100)).collect();
+    let load = |text: String| {
+        let input = Input::reader("text", std::io::Cursor::new(format!("v,n,sensor\n{text}")));
+        session.bulk().load(keyspace, name, input, Csv::new()).batches_by_partition()
+    };
+    let summary = load(text).await.unwrap();
+    assert_eq!((summary.rows, summary.units, summary.is_complete), (300, 300.0, true));
+    assert_eq!(session.bulk().count(keyspace, name).await.unwrap().rows, 300);
+    if let Some(local) = server::local().await {
+        // Three partitions of a hundred rows, and where a chunk of rows ends a batch does.
+        let of_table = |request: &Received| request.batched.iter().any(|text| text.contains(name));
+        let sizes: Vec<_> = local.journal().filter(of_table).iter().map(|request| request.batched.len()).collect();
+        assert!(sizes.iter().all(|size| (2..=30).contains(size)) && sizes.contains(&30), "{sizes:?}");
+    }
+    let counters = server::table(&session, "id int PRIMARY KEY, n counter").await;
+    let (keyspace, name) = apart(&counters);
+    let input = Input::reader("text", &b"id,n\n1,1\n"[..]);
+    let load = session.bulk().load(keyspace, name, input, Csv::new()).allow_counters().batches_by_partition();
+    assert_eq!(
+        load.await.unwrap_err().to_string(),
+        format!(
+            "loading {counters} failed: {counters} has counters, which are not written in batches. Load it without batches"
+        )
+    );
 }

@@ -37,6 +37,10 @@ pub(crate) struct Load {
     /// Column of the files with the write time in microseconds since 1970
     #[arg(long, value_name = "COLUMN")]
     write_time_column: Option<String>,
+    /// Send rows of a partition that follow one another in one request of up to 30: for small rows of large partitions. It
+    /// takes as many capacity units
+    #[arg(long)]
+    batches: bool,
     /// Add to the counters of a table of counters; a row that is sent again after a kill counts twice
     #[arg(long)]
     allow_counters: bool,
@@ -62,6 +66,9 @@ impl Load {
         }
         if let Some(column) = &self.write_time_column {
             load = load.write_time_column(column);
+        }
+        if self.batches {
+            load = load.batches_by_partition();
         }
         if self.allow_counters {
             load = load.allow_counters();
