@@ -177,8 +177,8 @@ impl TableReader {
     /// The range of tokens that the last page is of; within it, pages come in the order of their partitions.
     pub(super) fn range(&self) -> usize {
         match &self.source {
-            Source::Scan(_, scan) => scan.last_range(),
-            Source::Pages(..) => 0,
+            PageSource::Scan(_, scan) => scan.last_range(),
+            PageSource::Pages(..) => 0,
         }
     }
 
