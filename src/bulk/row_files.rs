@@ -32,6 +32,8 @@ impl RowFiles {
         columns: Option<&[String]>,
     ) -> Result<Self, Error> {
         format.check()?;
+        #[cfg(not(feature = "parquet"))]
+        let _ = columns;
         match format {
             Format::Csv(csv) => Files::open(input, csv.into(), attempted).map(Self::Text),
             Format::JsonLines(lines) => Files::open(input, lines.into(), attempted).map(Self::Text),

@@ -62,6 +62,7 @@ impl<T> Admission<T> {
     }
 
     /// See [`Queue::expect`].
+    #[cfg(feature = "bulk")]
     pub(super) fn expect(&mut self, per_second: f64, now: Duration) {
         self.table.expect(per_second, now);
     }

@@ -52,6 +52,7 @@ impl<T> Queue<T> {
     }
 
     /// Begins at the units a second that are expected, unless what the table takes is being found out already.
+    #[cfg(feature = "bulk")]
     pub(super) fn expect(&mut self, per_second: f64, now: Duration) {
         self.rate.get_or_insert_with(|| TokenBucket::expected(per_second, now));
     }
