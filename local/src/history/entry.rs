@@ -184,7 +184,7 @@ fn read_cells(bytes: &Bytes, reader: &mut Reader<'_>) -> Result<Vec<ColumnValue>
 }
 
 fn time(at: Option<u64>) -> i64 {
-    at.map_or(NEVER, |at| saturated::<i64>(at))
+    at.map_or(NEVER, saturated::<i64>)
 }
 
 fn short(count: usize) -> u16 {
