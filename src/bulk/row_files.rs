@@ -25,10 +25,6 @@ pub(super) enum RowFiles {
 
 impl RowFiles {
     /// Opens the first file. `columns` are those that the caller names.
-    #[cfg_attr(
-        not(feature = "parquet"),
-        expect(unused_variables, reason = "only a file whose columns have types is held to those that are named")
-    )]
     pub(super) fn open(
         input: Input,
         format: Format,
