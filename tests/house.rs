@@ -95,6 +95,7 @@ fn root() -> &'static Path {
 }
 
 /// The files of a crate below the root, with their texts.
+#[expect(clippy::unwrap_used, reason = "a source that cannot be read fails the test that asks for it")]
 fn sources(of: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut directories = vec![root().join(of)];

@@ -222,7 +222,7 @@ proptest! {
                     CallerStep::Ask { avoids } => {
                         let avoided = held.last().map(|permit: &Permit<'_>| Arc::clone(permit.peer())).filter(|_| avoids);
                         let limiter = &limiter;
-                        callers.push(Box::pin(async move { permit(&limiter, avoided.as_ref()).await }));
+                        callers.push(Box::pin(async move { permit(limiter, avoided.as_ref()).await }));
                     }
                     CallerStep::Poll(which) if !callers.is_empty() => {
                         let which = usize::from(which) % callers.len();
