@@ -94,7 +94,6 @@ pub struct Scan<R> {
     /// Since when the caller has been waiting for a page.
     wanted: Option<Instant>,
     /// The range of the last page.
-    #[cfg_attr(not(feature = "bulk"), expect(dead_code, reason = "counts by partition need it"))]
     last_range: usize,
 }
 
