@@ -264,12 +264,13 @@ impl<'a> Schema<'a> {
         describe::describe_untagged_keyspace(self, keyspace).await
     }
 
-    /// The user-defined types of a keyspace, in the order of their names; none if there is no such keyspace.
+    /// The user-defined types of a keyspace, in the order of their names; none if there is no such keyspace. Dropping
+    /// the future ends the read.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
-    /// for of in session.schema().types("shop").await? {
-    ///     println!("{of}");
+    /// for user_type in session.schema().types("shop").await? {
+    ///     println!("{user_type}");
     /// }
     /// # Ok(()) }
     /// ```
