@@ -93,7 +93,7 @@ impl Export {
         Self { partitions: Some(Partitions::default()), ..self }
     }
 
-    /// Of a count by partition, only so many partitions, those with the most rows, the largest first. Default: all.
+    /// A count by partition gives only so many partitions: those with the most rows, the largest first. Default: all.
     pub fn largest(self, partitions: NonZeroUsize) -> Self {
         Self { largest: Some(partitions), ..self }
     }
