@@ -15,7 +15,8 @@ use testkit::instant::Delay;
 /// Runs of each, ours and bare in turn: of instructions and allocations the median counts, of times the shortest, of
 /// memory the most.
 const RUNS: usize = 5;
-/// A check counts once. Runs differ by the addresses that allocations get, by less than this share of the instructions.
+/// A check counts once, and what is over its bound as often as without a check: a single count is off by some percent now
+/// and then. Medians differ by the addresses that allocations get, by less than this share of the instructions.
 const CHECK_TOLERANCE: f64 = 0.005;
 const MEGABYTE: f64 = 1024.0 * 1024.0;
 
@@ -79,7 +80,7 @@ const ONE_ROW: &[Measure] =
 
 /// Its values are kept until it is sent, and copied then.
 const KEPT: &[Measure] =
-    &[Measure(Unit::Instructions, Bound::Reached(1.22)), Measure(Unit::Allocations, Bound::Difference(2.0))];
+    &[Measure(Unit::Instructions, Bound::Reached(1.2)), Measure(Unit::Allocations, Bound::Difference(2.0))];
 
 /// What somebody asked to see of each call has its price.
 const STATED: &[Measure] = &[Measure(Unit::Instructions, Bound::None), Measure(Unit::Allocations, Bound::None)];
@@ -199,7 +200,14 @@ pub(crate) fn print(words: &[String], is_check: bool) -> Result<()> {
         };
         let measures: Vec<&Measure> = row.measures.iter().filter(|measure| chosen(measure.0)).collect();
         let units: Vec<Unit> = measures.iter().map(|measure| measure.0).collect();
-        let measured = row.measure(&units, &servers, if units.is_empty() { 0 } else { runs })?;
+        let mut measured = row.measure(&units, &servers, if units.is_empty() { 0 } else { runs })?;
+        let is_over = |Measure(unit, bound): &&Measure| {
+            let [ours, bare] = measured.of(*unit);
+            bound.passed_by(ours, bare, tolerance).is_some()
+        };
+        if is_check && measures.iter().any(is_over) {
+            measured = row.measure(&units, &servers, RUNS)?;
+        }
         for Measure(unit, bound) in measures {
             let [ours, bare] = measured.of(*unit);
             let ratio = bare.filter(|bare| *bare > 0.0).zip(ours).map(|(bare, ours)| ours / bare);
