@@ -61,7 +61,7 @@ fn in_logged_batch(judge: &mut Judge<'_>, modification: &Modification) {
     }
 }
 
-/// Two statements on one row, as far as literals tell: exactly where the table is known.
+/// Finds two statements on the same row, as far as literals show it: exactly if the table is known, by text otherwise.
 fn rows(judge: &mut Judge<'_>, statements: &[Modification]) {
     let (mut seen, mut others) = (HashSet::new(), Vec::new());
     for statement in statements {
@@ -78,9 +78,9 @@ fn rows(judge: &mut Judge<'_>, statements: &[Modification]) {
     rows_by_text(judge, &others);
 }
 
-/// An UPDATE or DELETE names its row in WHERE, so two with the same WHERE meet. An INSERT names more than its key: two
-/// that write the same meet; with an UPDATE or DELETE whose WHERE it fulfils it meets too, unless that one is about
-/// static columns or a whole partition.
+/// Compares statements by their text. Two UPDATEs or DELETEs with the same WHERE write the same row, since WHERE names the
+/// row. An INSERT names more than its key, so two INSERTs write the same row if they write the same values. An INSERT also
+/// meets an UPDATE or DELETE whose WHERE it fulfils, unless that statement is about static columns or a whole partition.
 fn rows_by_text(judge: &mut Judge<'_>, statements: &[&Modification]) {
     let mut seen = HashSet::new();
     let rows: Vec<_> = statements.iter().map(|statement| (*statement, row(statement))).collect();
@@ -109,7 +109,8 @@ fn table(statement: &Modification) -> (Option<&str>, &str) {
     (table.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()), &table.name.text)
 }
 
-/// The values of the whole key, as they would be bound; `None` where it does not name them all in literals.
+/// The values of the whole primary key, as they would be bound; `None` if the statement does not give all of them as
+/// literals.
 fn key(statement: &Modification, table: &KnownTable) -> Option<Vec<Vec<u8>>> {
     let given = |name: &str| match statement {
         Modification::Insert(insert) => match &insert.content {
@@ -133,7 +134,8 @@ fn equal_to<'t>(relations: &'t [Relation], name: &str) -> Option<&'t Term> {
     relations.iter().filter_map(Relation::equality).find(|(column, _)| column.text == name).map(|(_, value)| value)
 }
 
-/// What it says of its row: the WHERE of an UPDATE or DELETE, all of an INSERT. `None` if that is not in literals.
+/// The columns and literals that identify the row: the WHERE of an UPDATE or DELETE, all columns of an INSERT. `None`
+/// unless every value is a literal.
 fn row(statement: &Modification) -> Option<BTreeMap<&str, String>> {
     let literal = |term: &Term| is_literal(term).then(|| term.to_string());
     match statement {

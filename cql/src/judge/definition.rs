@@ -114,7 +114,7 @@ pub(super) fn alter_table(judge: &mut Judge<'_>, alter: &AlterTable) {
     }
 }
 
-/// A column that is added is its name and its type (`DG:cql.ddl.table`).
+/// Keyspaces' grammar of an added column has a name and a type, and nothing else (`DG:cql.ddl.table`).
 fn new_columns(judge: &mut Judge<'_>, columns: &[ColumnDefinition]) {
     for column in columns {
         parts(judge, column);
@@ -128,7 +128,8 @@ fn new_columns(judge: &mut Judge<'_>, columns: &[ColumnDefinition]) {
     }
 }
 
-/// "You can't combine more than one ALTER TABLE command" (`DG:cql.ddl.table`), but for the two that its examples show.
+/// "You can't combine more than one ALTER TABLE command" (`DG:cql.ddl.table`), except for the two combinations in its
+/// examples.
 fn options_together(judge: &mut Judge<'_>, options: &[TableOption]) {
     let mut names: Vec<_> = options.iter().map(|option| option.name.text.as_str()).collect();
     names.sort_unstable();
@@ -157,7 +158,7 @@ fn table_options(judge: &mut Judge<'_>, options: &[TableOption], known: &[&str])
     }
 }
 
-/// What the model makes of a part.
+/// Records the error, if the option model could not read a part.
 fn property<T>(judge: &mut Judge<'_>, read: Result<T, PropertyError>) {
     if let Err(error) = read {
         property_error(judge, error);

@@ -1,4 +1,4 @@
-//! Whether Keyspaces takes a statement.
+//! Judges whether Keyspaces accepts a statement.
 
 mod batch;
 mod definition;
@@ -14,32 +14,32 @@ use crate::rules::{self, Rule};
 use crate::statement::{Modification, OtherKind};
 use crate::{KnownTable, KnownTables, QualifiedName, Span, Statement};
 
-/// What is known of whether Keyspaces takes a statement.
+/// Whether Keyspaces accepts a statement, as far as is known.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Judgement {
-    /// All of it is on the lists of what Keyspaces has.
+    /// All of the statement is on the lists of features that Keyspaces has.
     Allowed,
-    /// A rule says that Keyspaces refuses it.
+    /// A rule says that Keyspaces refuses the statement.
     Refused(Refusal),
-    /// No rule refuses it, and some of it is on no list.
+    /// No rule refuses the statement, and a part of it is on no list.
     Unknown(Unknown),
 }
 
-/// Which rule refuses a statement.
+/// The rule that refuses a statement, and the refused part.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Refusal {
     /// The rule.
     pub rule: &'static Rule,
-    /// What in the text it refuses.
+    /// The part of the text that the rule refuses.
     pub span: Span,
 }
 
-/// What in a statement is on no list.
+/// A part of a statement that is on no list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Unknown {
-    /// Where it stands.
+    /// The place of the part in the text.
     pub span: Span,
-    /// What it is, in words that fit after "it is not known whether Amazon Keyspaces has".
+    /// The name of the part, in words that fit after "it is not known whether Amazon Keyspaces has".
     pub what: String,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// What is known beside the text. Everything is optional: the more is known, the more can be told.
+/// Facts from outside the text. All are optional: the more facts are given, the more can be judged.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Context<'c> {
     keyspace: Option<&'c str>,
@@ -64,46 +64,46 @@ pub struct Context<'c> {
 }
 
 impl<'c> Context<'c> {
-    /// Nothing is known beside the text.
+    /// A context without any facts.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The keyspace for names without one, as USE sets it.
+    /// Sets the keyspace for names without one, as USE does.
     #[must_use]
     pub fn in_keyspace(self, keyspace: &'c str) -> Self {
         Self { keyspace: Some(keyspace), ..self }
     }
 
-    /// The statement is to be prepared.
+    /// Says that the statement is to be prepared.
     #[must_use]
     pub fn prepared(self) -> Self {
         Self { prepared: true, ..self }
     }
 
-    /// Tables that the statement may name. What is told of these is told by their columns, not by the text alone.
+    /// Sets the tables that the statement may name. These are judged by their columns, not by the text alone.
     #[must_use]
     pub fn with_tables(self, tables: &'c KnownTables) -> Self {
         Self { tables: Some(tables), ..self }
     }
 }
 
-/// What is known of whether Keyspaces takes the statement, from its text alone.
+/// Judges whether Keyspaces accepts the statement, from its text alone.
 ///
-/// Where several rules refuse it, the one for what comes first is told.
+/// If several rules refuse the statement, returns the refusal that comes first in the text.
 #[must_use]
 pub fn judge(statement: &Statement) -> Judgement {
     judge_in(statement, &Context::new())
 }
 
-/// What is known of whether Keyspaces lets the statement be prepared.
+/// Judges whether Keyspaces accepts a PREPARE of the statement.
 #[must_use]
 pub fn judge_prepare(statement: &Statement) -> Judgement {
     judge_in(statement, &Context::new().prepared())
 }
 
-/// What is known of whether Keyspaces takes the statement, from its text and what is known beside it.
+/// Judges whether Keyspaces accepts the statement, from its text and the facts in `context`.
 #[must_use]
 pub fn judge_in(statement: &Statement, context: &Context<'_>) -> Judgement {
     let (refusals, unknown) = judge_all(statement, context);
@@ -114,7 +114,7 @@ pub fn judge_in(statement: &Statement, context: &Context<'_>) -> Judgement {
     }
 }
 
-/// All that rules refuse in the statement, and all in it that is on no list; what is found twice is there twice.
+/// All refusals of the statement, and all parts of it that are on no list. A part that is found twice is listed twice.
 pub(crate) fn judge_all(statement: &Statement, context: &Context<'_>) -> (Vec<Refusal>, Vec<Unknown>) {
     let mut judge =
         Judge { context: *context, table: None, in_selection: false, refusals: Vec::new(), unknown: Vec::new() };
@@ -122,7 +122,7 @@ pub(crate) fn judge_all(statement: &Statement, context: &Context<'_>) -> (Vec<Re
     (judge.refusals, judge.unknown)
 }
 
-/// The system keyspaces, Cassandra's own that Keyspaces does not show among them.
+/// Whether the keyspace is a system keyspace, including those of Cassandra that Keyspaces does not show.
 #[must_use]
 pub fn is_system_keyspace(keyspace: &str) -> bool {
     SYSTEM_KEYSPACES.contains(&keyspace)
@@ -140,12 +140,12 @@ const SYSTEM_KEYSPACES: &[&str] = &[
     "system_virtual_schema",
 ];
 
-/// Keeps what it finds, in the order in which it looks.
+/// Collects refusals and unknown parts, in the order in which they are found.
 struct Judge<'c> {
     context: Context<'c>,
-    /// The table that the statement reads or writes, if it is known.
+    /// The table that the statement reads or writes, if its columns are known.
     table: Option<&'c KnownTable>,
-    /// Whether what a SELECT reads is judged, where more is allowed than in a value.
+    /// Whether the judged term is a selector of a SELECT, where more is allowed than in a value.
     in_selection: bool,
     refusals: Vec<Refusal>,
     unknown: Vec<Unknown>,
@@ -197,12 +197,12 @@ impl Judge<'_> {
         }
     }
 
-    /// Looks up the table that the statement is about.
+    /// Looks up the table that the statement reads or writes.
     fn about(&mut self, table: &QualifiedName) {
         self.table = self.context.tables.and_then(|tables| tables.find(table, self.context.keyspace));
     }
 
-    /// A table or type that the statement changes.
+    /// Refuses a change of a table or type in a system keyspace.
     fn changed(&mut self, name: &QualifiedName) {
         let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).or(self.context.keyspace);
         if keyspace.is_some_and(is_system_keyspace) {
@@ -211,7 +211,8 @@ impl Judge<'_> {
     }
 }
 
-/// `DESCRIBE` is no statement of Cassandra 3.11: no page says what Keyspaces makes of it.
+/// The rule that refuses statements of this kind. `DESCRIBE` has none: it is no statement of Cassandra 3.11, and no page
+/// says what Keyspaces does with it.
 pub(crate) fn rule_for(kind: OtherKind) -> Option<&'static Rule> {
     match kind {
         OtherKind::Truncate => Some(&rules::TRUNCATE),

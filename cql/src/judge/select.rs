@@ -41,7 +41,8 @@ pub(super) fn select(judge: &mut Judge<'_>, select: &Select) {
     }
 }
 
-/// Rows are ordered by all clustering columns up to the last that is named. What is no clustering column is another error.
+/// Rows are ordered by all clustering columns up to the last named one. A column that is not a clustering column is another
+/// error.
 fn order_from_the_first(judge: &mut Judge<'_>, order: &[Ordering]) {
     let clustering = judge.table.map(KnownTable::clustering).unwrap_or_default();
     let named = || order.iter().map(|ordering| &ordering.target.column().text);
@@ -52,7 +53,8 @@ fn order_from_the_first(judge: &mut Judge<'_>, order: &[Ordering]) {
     }
 }
 
-/// The grammar (`DG:cql.dml.select`) has columns, values, casts and functions of these, and no values made of columns.
+/// The grammar (`DG:cql.dml.select`) has columns, values, casts and functions of these, but no other values composed of
+/// columns.
 fn check_selector(judge: &mut Judge<'_>, term: &Term) {
     match &term.kind {
         TermKind::Call(call) => {
@@ -66,7 +68,7 @@ fn check_selector(judge: &mut Judge<'_>, term: &Term) {
     }
 }
 
-/// `DG:cql.dml.select`: TTL and WRITETIME are of columns that are stored as one value.
+/// TTL and WRITETIME take only columns that are stored as one value (`DG:cql.dml.select`).
 fn cell_metadata(judge: &mut Judge<'_>, call: &Call, span: Span) {
     if !matches!(call.function.name.text.as_str(), "ttl" | "writetime") {
         return;
@@ -105,7 +107,7 @@ fn in_relations(judge: &mut Judge<'_>, relations: &[Relation]) {
     }
 }
 
-/// How many values the IN has at least: a marker stands for one or more.
+/// The least number of values in the IN: a bind marker stands for one or more.
 fn width(relation: &Relation) -> usize {
     if let Comparand::Values(values) = &relation.comparand { values.len() } else { 1 }
 }

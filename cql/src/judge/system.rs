@@ -1,10 +1,10 @@
-//! SELECT from the system tables whose rows the service finds by certain columns only.
+//! SELECT from the system tables that can only be searched by certain columns.
 
 use super::Judge;
 use crate::rules::{self, Rule};
 use crate::statement::Select;
 
-/// A system table, the columns of which one set has to be compared with `=`, and the rule that says so.
+/// A system table, the sets of columns of which a SELECT has to compare one with `=`, and the rule that requires it.
 struct Lookup {
     keyspace: &'static str,
     table: &'static str,

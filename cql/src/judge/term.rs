@@ -10,7 +10,7 @@ use crate::statement::{
 use crate::tree::{Tree, TreePart};
 use crate::{KnownColumn, Name};
 
-/// Every value, function and type in it.
+/// Judges every value, function and type in a part of the tree.
 pub(super) fn parts(judge: &mut Judge<'_>, tree: &impl Tree) {
     tree.walk(&mut |part| match part {
         TreePart::Term(term) => check_term(judge, term),
@@ -75,8 +75,8 @@ fn check_type(judge: &mut Judge<'_>, cql_type: &CqlType) {
     }
 }
 
-/// `DG:functional-differences`: no inequality on a whole collection, user-defined type or tuple. The column tells which
-/// it is where it is known, else the value as far as it is a literal.
+/// Keyspaces has no inequality on a whole collection, user-defined type or tuple (`DG:functional-differences`). The
+/// column's type decides if it is known; otherwise the value decides, as far as it is a literal.
 fn inequality(judge: &mut Judge<'_>, relation: &Relation) {
     let Subject::Single(Target::Column(column)) = &relation.subject else { return };
     let inequality = relation.operator.is_range() || relation.operator == Operator::NotEqual;
@@ -93,12 +93,12 @@ fn inequality(judge: &mut Judge<'_>, relation: &Relation) {
     }
 }
 
-/// What is known of a column of the statement's table.
+/// The column of the statement's table, if the table is known.
 pub(super) fn known<'c>(judge: &Judge<'c>, column: &Name) -> Option<&'c KnownColumn> {
     judge.table?.column(&column.text)
 }
 
-/// The relations of a WHERE, as far as they are the same for all statements.
+/// Judges the relations of a WHERE by the rules that are the same for all statements.
 pub(super) fn where_clause(judge: &mut Judge<'_>, relations: &[Relation]) {
     for relation in relations {
         match &relation.subject {

@@ -88,7 +88,7 @@ pub(super) fn using(judge: &mut Judge<'_>, using: Option<&Using>) {
     }
 }
 
-/// A TTL in seconds, as far as the text has it.
+/// Judges a TTL in seconds, if the text gives it as a literal.
 pub(super) fn check_ttl(judge: &mut Judge<'_>, seconds: &Term) {
     if let TermKind::Constant(constant) = &seconds.kind
         && constant.kind == ConstantKind::Integer
@@ -99,7 +99,7 @@ pub(super) fn check_ttl(judge: &mut Judge<'_>, seconds: &Term) {
     }
 }
 
-/// The digits of the numbers in a value, as far as it stands in the text.
+/// Judges the number of digits of the numbers in a value, as far as they are literals.
 fn check_digits(judge: &mut Judge<'_>, column: &Name, term: &Term) {
     let Some((table, known)) = judge.table.and_then(|table| Some((table, table.column(&column.text)?))) else {
         return;
@@ -111,7 +111,7 @@ fn check_digits(judge: &mut Judge<'_>, column: &Name, term: &Term) {
     }
 }
 
-/// Whether it adds to a counter, by the type of the column where that is known.
+/// Whether the addition is to a counter; decided by the type of the column if that is known.
 pub(super) fn counts(judge: &Judge<'_>, addition: &Addition<'_>) -> bool {
     let counter = CqlTypeKind::Native(NativeType::Counter);
     match known(judge, addition.column) {
@@ -120,7 +120,7 @@ pub(super) fn counts(judge: &Judge<'_>, addition: &Addition<'_>) -> bool {
     }
 }
 
-/// Whether what is written has a time to live: of the statement's own, or by default.
+/// Whether the written values expire: by the statement's own TTL or by the table's default.
 fn expires(judge: &Judge<'_>, using: Option<&Using>) -> bool {
     using.and_then(Using::ttl).is_some() || judge.table.is_some_and(KnownTable::expires)
 }
@@ -145,8 +145,8 @@ fn write_where(judge: &mut Judge<'_>, relations: &[Relation]) {
     }
 }
 
-/// `condition ::= simple_selection operator term` (`DG:cql.dml.update`). That IN is one of the operators there and not
-/// supported in UPDATE and DELETE elsewhere leaves it unknown.
+/// `condition ::= simple_selection operator term` (`DG:cql.dml.update`). IN is one of the operators there, but elsewhere
+/// the guide does not support it in UPDATE and DELETE, so it stays unknown.
 fn condition(judge: &mut Judge<'_>, condition: Option<&Condition>) {
     let Some(Condition::Holds(relations)) = condition else { return };
     for relation in relations {
@@ -167,7 +167,8 @@ fn span_of(names: &[Name]) -> Span {
     names.iter().map(|name| name.span).reduce(Span::to).unwrap_or_default()
 }
 
-/// `UPDATE system.local SET partitioner = '…' WHERE key = 'local'`, the one change that a system table takes.
+/// Whether the statement is `UPDATE system.local SET partitioner = '…' WHERE key = 'local'`, the only change that a system
+/// table accepts.
 fn sets_the_partitioner(update: &Update) -> bool {
     let table = &update.table;
     let local = table.keyspace.as_ref().is_none_or(|keyspace| keyspace.text == "system") && table.name.text == "local";

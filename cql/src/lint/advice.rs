@@ -1,20 +1,20 @@
-//! AWS's advice on models and queries, and what becomes of what a schema of Cassandra says.
+//! AWS's advice on data models and queries, and what Keyspaces does with the parts of a Cassandra schema.
 
-/// Something that works and is not wanted.
+/// Advice against a statement that works.
 #[derive(Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Advice {
-    /// Its name, which stays.
+    /// The stable name of the advice.
     pub id: &'static str,
-    /// What is wrong with it; `{}` stands for what it is about.
+    /// The problem; `{}` stands for the subject, a column for instance.
     pub reason: &'static str,
     /// What to do instead.
     pub alternative: &'static str,
-    /// Who says so.
+    /// The source of the advice.
     pub source: &'static str,
 }
 
-/// All of it.
+/// All advice.
 pub fn all() -> impl Iterator<Item = &'static Advice> {
     ALL.iter().copied()
 }

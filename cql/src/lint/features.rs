@@ -1,4 +1,4 @@
-//! TTL and client-side timestamps, used on a table that the same text makes without them.
+//! TTL and client-side timestamps, used on a table that the same text creates without them.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::statement::{AlterTable, AlterTableChange, CreateKeyspace, Using, Usin
 use crate::table::TableOptions;
 use crate::{ColumnKind, QualifiedName, Refusal, Rule, Statement, TableDefinition, rules};
 
-/// What is on in a table.
+/// The features that are turned on for a table.
 #[derive(Clone, Copy)]
 pub(super) struct Features {
     ttl: bool,
@@ -24,11 +24,12 @@ impl Features {
     }
 }
 
-/// Takes down what a statement turns on, and tells where one uses what is off.
+/// Records the features that a statement turns on, and reports the use of a feature that is off.
 pub(super) fn features(linter: &mut Linter, statement: &Statement) {
     match statement {
         Statement::CreateKeyspace(create) => keyspace_in_several_regions(linter, create),
-        // With a Region more, timestamps are on in all of its tables (DG:keyspaces-multi-region-add-replica).
+        // An added Region turns on client-side timestamps in all tables of the keyspace
+        // (DG:keyspaces-multi-region-add-replica).
         Statement::AlterKeyspace(alter) => {
             linter.tables.retain(|(keyspace, _), _| keyspace.as_ref() != Some(&alter.keyspace.text));
         }

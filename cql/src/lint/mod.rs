@@ -1,7 +1,8 @@
-//! All that is wrong with a text of CQL or a table, with the reason and what to do instead.
+//! Reports everything wrong with a text of CQL or a table, with the reason and what to do instead.
 //!
-//! Beside what Keyspaces refuses and what makes no table, it tells what works and costs later: AWS's advice on models
-//! ([`advice`]). It serves a schema of Cassandra that is to be moved: what Keyspaces ignores or lacks is told as well.
+//! The findings are statements that Keyspaces refuses, definitions that make no table, and designs that work but cost
+//! later, against which AWS advises ([`advice`]). The linter is made for schemas that move from Cassandra: it also reports
+//! the parts that Keyspaces ignores or lacks.
 //!
 //! ```
 //! use keyspaces_cql::lint::{Severity, lint};
@@ -28,23 +29,23 @@ use crate::parser::{ScriptStatement, read_script};
 use crate::table::TableProblem;
 use crate::{Context, KnownTables, Position, Refusal, Span, Statement, SyntaxError, TableDefinition, Unknown};
 
-/// One thing that is wrong, and where.
+/// One problem and its place in the text.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Finding {
-    /// The name of what it breaks, which stays: that of a [`Rule`](crate::Rule) or an [`Advice`], `syntax`, `unknown`, or
-    /// what keeps a CREATE TABLE from making a table, such as `no-primary-key`.
+    /// The stable name of the broken rule or advice: that of a [`Rule`](crate::Rule) or an [`Advice`], `syntax`, `unknown`,
+    /// or the reason why a CREATE TABLE makes no table, such as `no-primary-key`.
     pub id: &'static str,
-    /// Whether it is refused.
+    /// Whether the statement is refused.
     pub severity: Severity,
-    /// What in the text it is about.
+    /// The part of the text that the finding is about.
     pub span: Span,
-    /// Line and column of the start of it.
+    /// Line and column of the start of `span`.
     pub position: Position,
-    /// What is wrong, in one sentence without a full stop.
+    /// The problem, in one sentence without a full stop.
     pub reason: String,
-    /// What to do instead, in whole sentences, where the reason does not say it.
+    /// What to do instead, in whole sentences; `None` if the reason already says it.
     pub alternative: Option<&'static str>,
-    /// Who says so: a page of the Developer Guide as `DG:page`, or another source; `None` for CQL itself.
+    /// The source: a page of the Developer Guide as `DG:page`, or another source; `None` for CQL itself.
     pub source: Option<&'static str>,
 }
 
@@ -53,7 +54,7 @@ pub struct Finding {
 pub enum Severity {
     /// The statement is refused.
     Error,
-    /// It is taken and does what is not wanted, or is not known to be taken.
+    /// The statement is accepted but has an unwanted effect, or it is not known whether it is accepted.
     Warning,
 }
 
@@ -78,10 +79,10 @@ impl fmt::Display for Finding {
     }
 }
 
-/// All that is wrong with the statements of a text, in the order of the text; nothing, if it is empty.
+/// All problems of the statements of a text, in the order of the text. An empty text has none.
 ///
-/// An error of syntax hides no other mistake: reading goes on at the next column or option of a definition, else at the next
-/// statement. Takes time linear in the length of the text, but for the sorting.
+/// A syntax error hides no other problem: parsing continues at the next column or option of a definition, otherwise at the
+/// next statement. Takes time linear in the length of the text, except for sorting the findings.
 #[must_use]
 pub fn lint(text: &str) -> Vec<Finding> {
     let mut linter = Linter::default();
@@ -90,7 +91,7 @@ pub fn lint(text: &str) -> Vec<Finding> {
     linter.findings(text)
 }
 
-/// All that is wrong with a table. The spans are those of the statement that makes it, `table.to_string()`.
+/// All problems of a table. The spans refer to the statement that creates it, `table.to_string()`.
 #[must_use]
 pub fn lint_table(table: &TableDefinition) -> Vec<Finding> {
     lint(&table.to_string())
@@ -99,9 +100,9 @@ pub fn lint_table(table: &TableDefinition) -> Vec<Finding> {
 #[derive(Default)]
 struct Linter {
     found: Vec<Finding>,
-    /// As the last USE set it.
+    /// The keyspace that the last USE set.
     keyspace: Option<String>,
-    /// The features of the tables created until now, by keyspace and name.
+    /// The features of the tables created so far, by keyspace and name.
     tables: HashMap<(Option<String>, String), Features>,
     known: KnownTables,
     in_several_regions: HashSet<String>,
@@ -148,7 +149,7 @@ impl Linter {
         self.tell("unknown", Severity::Warning, unknown.span, unknown.to_string(), Some(alternative), None);
     }
 
-    /// `told`: the words that `{}` in the reason stands for.
+    /// Adds a finding for the advice; `told` replaces `{}` in the reason.
     fn advise(&mut self, advice: &Advice, span: Span, told: &str) {
         let reason = advice.reason.replace("{}", told);
         self.tell(advice.id, Severity::Warning, span, reason, Some(advice.alternative), Some(advice.source));
@@ -173,12 +174,12 @@ impl Linter {
         self.found.push(Finding { id, severity, span, position, reason, alternative, source });
     }
 
-    /// In the order of the text, each once, with its position.
+    /// The findings in the order of the text, each once, with its position.
     fn findings(self, text: &str) -> Vec<Finding> {
         let mut findings = self.found;
         findings.sort_by(|one, other| (one.span, one.severity, one.id).cmp(&(other.span, other.severity, other.id)));
         findings.dedup_by(|one, other| (one.id, one.span) == (other.id, other.span) && one.reason == other.reason);
-        // What is known of a place is more than that it is not known.
+        // An "unknown" finding is dropped where advice for the same place says more.
         let advised: HashSet<_> =
             findings.iter().filter(|finding| finding.id != "unknown").map(|finding| finding.span).collect();
         findings.retain(|finding| finding.id != "unknown" || !advised.contains(&finding.span));

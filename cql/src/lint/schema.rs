@@ -10,8 +10,8 @@ use crate::statement::{
 use crate::table::TableProblem;
 use crate::{ColumnKind, Span};
 
-/// What keeps a CREATE TABLE from making one: its id, and what to do where the problem does not say it. `None` for what the
-/// judgement tells.
+/// The id of the problem, and what to do about it if the problem does not say so. `None` for problems that the judgement
+/// reports.
 pub(crate) fn problem(problem: &TableProblem) -> Option<(&'static str, Option<&'static str>)> {
     Some(match problem {
         TableProblem::NoPrimaryKey => {
@@ -45,7 +45,7 @@ pub(super) fn replication(linter: &mut Linter, options: &[WithOption]) {
     }
 }
 
-/// `whole`: all of it could be read, so that what is missing is missing.
+/// `whole`: the whole statement could be parsed, so that a missing part is really missing.
 pub(super) fn create_table(linter: &mut Linter, create: &CreateTable, whole: bool) {
     let mut problems = Vec::new();
     let table = crate::table::create::examine(create, &mut |error| problems.push(error));
@@ -117,7 +117,7 @@ fn check_partition_key(
     }
 }
 
-/// What can make a row too large. The columns of a key have limits of their own.
+/// Reports columns that can make a row too large. The columns of a key have limits of their own.
 fn size(linter: &mut Linter, column: &ColumnDefinition, kind: ColumnKind) {
     if kind.is_key() {
         return;
@@ -129,7 +129,7 @@ fn size(linter: &mut Linter, column: &ColumnDefinition, kind: ColumnKind) {
     }
 }
 
-/// One finding for all: what Cassandra prints of a table names a dozen of them.
+/// Reports all ignored options as one finding, because Cassandra prints a dozen of them for each table.
 pub(super) fn ignored_options(linter: &mut Linter, options: &[WithOption], is_ignored: fn(&WithOption) -> bool) {
     let ignored: Vec<_> = options.iter().filter(|option| is_ignored(option)).collect();
     if let (Some(first), Some(last)) = (ignored.first(), ignored.last()) {
@@ -138,8 +138,9 @@ pub(super) fn ignored_options(linter: &mut Linter, options: &[WithOption], is_ig
     }
 }
 
-/// By the type, or by the last word of the name: the types do not tell a country from a customer. Where partitions are not
-/// `shared` by rows, a table by country is one of a row for each country, which is as it should be.
+/// Whether a column has few distinct values, by its type or by the last word of its name: types do not tell a country from
+/// a customer. If rows do not share partitions (`shared`), a table by country has one row for each country, which is as it
+/// should be.
 fn has_few_values(column: &ColumnDefinition, shared: bool) -> bool {
     let CqlTypeKind::Native(native) = column.column_type.kind else { return false };
     match native {
@@ -166,14 +167,14 @@ fn named(column: &ColumnDefinition, words: &[&str]) -> bool {
     words.contains(&name.rsplit('_').next().unwrap_or(&name))
 }
 
-/// Names of columns of which one value is that of now.
+/// Names of columns in which most new rows have the same, current value.
 const TIMES: &[&str] = &["date", "day", "hour", "month", "quarter", "week", "year"];
 
-/// Names of columns of few values.
+/// Names of columns with few distinct values.
 const CATEGORIES: &[&str] = &[
     "category", "country", "currency", "gender", "kind", "language", "level", "priority", "severity", "state",
     "status", "type",
 ];
 
-/// Cassandra's, and that of Keyspaces' first year.
+/// Replication strategies of Cassandra, and the one of Keyspaces' first year.
 const OTHER_STRATEGIES: &[&str] = &["SimpleStrategy", "LocalStrategy", "EverywhereStrategy", "DefaultReplication"];

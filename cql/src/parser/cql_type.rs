@@ -33,7 +33,7 @@ fn cql_type_here(parser: &mut Parser<'_>) -> Parsed<CqlType> {
     Ok(CqlType { kind, span: parser.since(start) })
 }
 
-/// A user-defined type may have the name only in quotes if it is that of a native one.
+/// Refuses a user-defined type whose unquoted name is that of a native type.
 pub(super) fn check_type_name(parser: &Parser<'_>, name: &QualifiedName) -> Parsed<()> {
     let free = parser.of_cassandra || name.name.quoted || !is_reserved_for_types(&name.name.text);
     if free { Ok(()) } else { Err(parser.reserved(name.name.span, "a user-defined type")) }

@@ -1,10 +1,10 @@
-//! What cqlsh reads and no server does: its own commands, and the byte order mark that editors write.
+//! Input that cqlsh reads and no server does: cqlsh's own commands, and the byte order mark that editors write.
 
 use super::Parser;
 use crate::SyntaxProblem;
 use crate::lexer::TokenKind;
 
-/// cqlsh's commands and what serves in their place. `DESCRIBE` is missing: since Cassandra 4 it is a statement as well.
+/// cqlsh's commands, each with its replacement. `DESCRIBE` is missing: since Cassandra 4 it is a statement as well.
 const COMMANDS: &[(&str, &str)] = &[
     ("CAPTURE", "write the rows to a file in the program"),
     ("CLEAR", "leave it out"),
@@ -24,7 +24,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("TRACING", "leave it out"),
 ];
 
-/// The problem here, if a text or statement begins with something that is cqlsh's.
+/// The problem at the current position, if a text or statement begins with a cqlsh command or a byte order mark.
 pub(super) fn cqlsh_problem(parser: &Parser<'_>) -> Option<SyntaxProblem> {
     let slice = parser.slice(parser.span());
     match parser.kind() {

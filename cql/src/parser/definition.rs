@@ -17,7 +17,7 @@ use crate::{Name, Span};
 const KEYSPACE: &[&str] = &["KEYSPACE", "SCHEMA"];
 const TABLE: &[&str] = &["TABLE", "COLUMNFAMILY"];
 
-/// A statement that begins with CREATE, ALTER, DROP, RESTORE or USE.
+/// Parses a statement that begins with CREATE, ALTER, DROP, RESTORE or USE.
 pub(super) fn definition(parser: &mut Parser<'_>) -> Parsed<Statement> {
     let start = parser.span();
     if parser.accept_word("USE").is_some() {
@@ -99,7 +99,7 @@ fn with_options(parser: &mut Parser<'_>) -> Parsed<Vec<WithOption>> {
     Ok(options)
 }
 
-/// What stands after `WITH`: options with `AND` between.
+/// Parses the options after `WITH`, separated by `AND`.
 fn option_list(parser: &mut Parser<'_>, mut option: impl FnMut(&mut Parser<'_>) -> Parsed<()>) -> Parsed<()> {
     loop {
         if let Err(error) = option(parser) {
@@ -157,7 +157,7 @@ fn create_table(parser: &mut Parser<'_>, start: Span) -> Parsed<CreateTable> {
     Ok(created)
 }
 
-/// What stands between the parentheses, and the closing one.
+/// Parses the columns and keys of a CREATE TABLE, and the closing parenthesis.
 fn columns_and_keys(parser: &mut Parser<'_>, created: &mut CreateTable) -> Parsed<()> {
     loop {
         let item = parser.at;
@@ -274,7 +274,7 @@ fn alter_table_change(parser: &mut Parser<'_>) -> Parsed<AlterTableChange> {
         } else {
             parser.list_of(|parser| parser.name("a column"))?
         };
-        // Which values go with the column makes no difference where no column can go.
+        // The timestamp is discarded: Keyspaces refuses every DROP of a column.
         if parser.accept_words(&["USING", "TIMESTAMP"]).is_some() {
             parser.expect(TokenKind::Integer, "an integer")?;
         }
@@ -330,7 +330,7 @@ fn create_type(parser: &mut Parser<'_>, start: Span) -> Parsed<CreateType> {
     }
 }
 
-/// Cassandra's grammar lets the places after the first column or field be empty: `(a int, , b int,)`.
+/// Skips commas: Cassandra's grammar allows empty places after the first column or field, as in `(a int, , b int,)`.
 fn accept_commas(parser: &mut Parser<'_>) -> bool {
     let before = parser.at;
     while parser.accept(TokenKind::Comma).is_some() {}

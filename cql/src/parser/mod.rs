@@ -1,7 +1,7 @@
-//! Tokens to the tree, by recursive descent.
+//! Turns tokens into the syntax tree, by recursive descent.
 //!
-//! Each rule looks ahead a fixed number of tokens, but for one: a parenthesis is scanned to its end for a type, as far as
-//! there are only tokens of which types are made, and no token is scanned twice so. The time is therefore linear.
+//! Each rule looks ahead a fixed number of tokens, with one exception: a parenthesis that may hold a type is scanned to its
+//! end, as long as its tokens can occur in types. No token is scanned twice this way, so parsing takes linear time.
 
 mod cql_type;
 mod cqlsh;
@@ -25,12 +25,12 @@ use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Name, Position, QualifiedName, Span, Stat
 pub use script::parse_script;
 pub(crate) use script::{ScriptStatement, read_script, read_script_of_cassandra};
 
-/// Reads one statement, with or without a `;` after it.
+/// Parses one statement, with or without a `;` after it.
 ///
 /// # Errors
 ///
-/// What is wrong and where, if `text` is no CQL that Cassandra 3.11 or Keyspaces knows, has more than [`MAX_DEPTH`] levels
-/// inside each other, or is longer than [`MAX_TEXT_BYTES`] or [`MAX_TOKENS`](crate::MAX_TOKENS).
+/// `text` is not CQL that Cassandra 3.11 or Keyspaces knows, is nested more than [`MAX_DEPTH`] levels deep, or is longer
+/// than [`MAX_TEXT_BYTES`] or [`MAX_TOKENS`](crate::MAX_TOKENS). The error says what is wrong and where.
 pub fn parse(text: &str) -> Result<Statement, SyntaxError> {
     whole(text, |parser| {
         let statement = parser.statement()?;
@@ -42,10 +42,10 @@ pub fn parse(text: &str) -> Result<Statement, SyntaxError> {
 impl FromStr for CqlType {
     type Err = SyntaxError;
 
-    /// Reads a type as CQL writes it, `frozen<list<text>>` for instance.
+    /// Parses a type as CQL writes it, `frozen<list<text>>` for instance.
     fn from_str(text: &str) -> Result<Self, SyntaxError> {
         let cql_type = whole(text, |parser| {
-            // System tables show what the database quotes that wrote them.
+            // System tables quote names by the rules of the database that wrote them, which may be Cassandra or ScyllaDB.
             parser.of_cassandra = true;
             cql_type::cql_type(parser)
         });
@@ -56,7 +56,7 @@ impl FromStr for CqlType {
 impl FromStr for Term {
     type Err = SyntaxError;
 
-    /// Reads a value as CQL writes it, `{'a': [1, 2]}` for instance.
+    /// Parses a value as CQL writes it, `{'a': [1, 2]}` for instance.
     fn from_str(text: &str) -> Result<Self, SyntaxError> {
         whole(text, term::value)
     }
@@ -78,16 +78,17 @@ type Parsed<T> = Result<T, SyntaxError>;
 struct Parser<'t> {
     text: &'t str,
     tokens: &'t [Token],
-    /// The next token; the last one is the end and is never passed.
+    /// The index of the next token. The last token is the end, and the parser never moves past it.
     at: usize,
     depth: usize,
-    /// The text is of a Cassandra or a ScyllaDB, which reserve fewer words.
+    /// Whether the text comes from Cassandra or ScyllaDB, which reserve fewer words.
     of_cassandra: bool,
-    /// Where a script is read: errors inside the statement after which its reading went on.
+    /// The errors that were recovered from in the current statement; `None` unless a script is read.
     recovered: Option<Vec<SyntaxError>>,
-    /// Where the last error was, from which the position of the next is counted on: a script can have many.
+    /// The offset and position of the last error. The next position is counted from there, because a script can have many
+    /// errors.
     last_error: Cell<(usize, Position)>,
-    /// How many times a token, or a byte before an error, was looked at: what the test of linearity counts.
+    /// How many times a token, or a byte before an error, was read: the test of linear time counts these.
     #[cfg(test)]
     looks: Cell<usize>,
 }
@@ -149,7 +150,7 @@ impl<'t> Parser<'t> {
         &self.text[span.range()]
     }
 
-    /// From the beginning of `start` to the end of the last token that was taken.
+    /// The span from the beginning of `start` to the end of the last consumed token.
     fn since(&self, start: Span) -> Span {
         start.to(self.tokens[self.at.saturating_sub(1)].span())
     }
@@ -185,7 +186,7 @@ impl<'t> Parser<'t> {
         self.is_word(word).then(|| self.advance())
     }
 
-    /// All of the words or none of them.
+    /// Consumes all of the words, or none of them.
     fn accept_words(&mut self, words: &[&str]) -> Option<Span> {
         self.are_words(words).then(|| {
             let start = self.span();
@@ -220,7 +221,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// A name of the kind that `what` says.
+    /// Parses a name; `what` names its kind in the error.
     fn name(&mut self, what: &str) -> Parsed<Name> {
         if !self.is_name_at(0) {
             return Err(self.no_name(what));
@@ -247,7 +248,7 @@ impl<'t> Parser<'t> {
         Ok(QualifiedName { keyspace: Some(first), name })
     }
 
-    /// `item, item, …`
+    /// Parses `item, item, …`.
     fn list_of<T>(&mut self, mut item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         let mut items = vec![item(self)?];
         while self.accept(TokenKind::Comma).is_some() {
@@ -256,7 +257,7 @@ impl<'t> Parser<'t> {
         Ok(items)
     }
 
-    /// `(item, item, …)`
+    /// Parses `(item, item, …)`.
     fn parenthesised<T>(&mut self, item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         self.expect(TokenKind::OpenParenthesis, "'('")?;
         let items = self.list_of(item)?;
@@ -275,7 +276,7 @@ impl<'t> Parser<'t> {
         parsed
     }
 
-    /// What is wrong where a name is expected.
+    /// The error where a name is expected and none was found.
     fn no_name(&self, what: &str) -> SyntaxError {
         if self.is_reserved_name() { self.reserved(self.span(), what) } else { self.unexpected(what) }
     }
@@ -285,7 +286,7 @@ impl<'t> Parser<'t> {
         self.failure(span, SyntaxProblem::Reserved { expected: what.to_owned(), word })
     }
 
-    /// Whether a reserved word stands here as a name: what follows is what follows a name.
+    /// Whether the reserved word at the current position is used as a name: the next token is one that follows a name.
     fn is_reserved_name(&self) -> bool {
         let word = self.slice(self.span());
         if self.kind() != TokenKind::Word || !is_reserved(word) {
@@ -359,7 +360,7 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// Whether a type of a column may begin with the word.
+/// Whether the type of a column may begin with the word.
 fn is_type_word(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
     NativeType::named(&word).is_some() || TYPES_WITH_PARTS.contains(&word.as_str())
@@ -382,7 +383,7 @@ trait TrimOnce {
 }
 
 impl TrimOnce for str {
-    /// Without one delimiter at each end.
+    /// Removes one delimiter from each end.
     fn trim_matches_once(&self, delimiter: char) -> &str {
         self.strip_prefix(delimiter).and_then(|rest| rest.strip_suffix(delimiter)).unwrap_or(self)
     }

@@ -1,4 +1,4 @@
-//! Statements of Cassandra that Keyspaces lacks, known by their first words.
+//! Cassandra's statements that Keyspaces lacks, recognized by their first words.
 
 use super::recovery::{begins_statement, recovers};
 use super::{Parsed, Parser};
@@ -6,7 +6,7 @@ use crate::QualifiedName;
 use crate::lexer::TokenKind;
 use crate::statement::{Other, OtherKind};
 
-/// The statement here, to its `;` or to the end of the text, if it is one of these.
+/// Parses one of these statements, up to its `;` or to the end of the text.
 pub(super) fn other(parser: &mut Parser<'_>) -> Parsed<Option<Other>> {
     let Some(kind) = OtherKind::ALL.iter().copied().find(|kind| begins_with(parser, kind.name())) else {
         return Ok(None);
@@ -27,7 +27,7 @@ pub(super) fn other(parser: &mut Parser<'_>) -> Parsed<Option<Other>> {
     Ok(Some(Other { span: parser.since(start), kind, tables, text }))
 }
 
-/// Whether a definition begins here; the words of other statements can stand inside, as in `GRANT SELECT`.
+/// Whether a definition begins at the current position. Other statements' words can occur inside, as in `GRANT SELECT`.
 fn ends_other(parser: &Parser<'_>) -> bool {
     recovers(parser) && parser.is_word("CREATE") && begins_statement(parser)
 }

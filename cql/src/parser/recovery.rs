@@ -1,10 +1,10 @@
-//! Going on after an error inside a statement, so that it does not hide the next.
+//! Error recovery inside a statement, so that one error does not hide the next.
 
 use super::{Parsed, Parser};
 use crate::SyntaxError;
 use crate::lexer::{Token, TokenKind};
 
-/// Keeps the error and goes on where a script is read; otherwise gives it back.
+/// Records the error and continues if a script is read; otherwise returns the error.
 pub(super) fn recover(parser: &mut Parser<'_>, error: SyntaxError) -> Parsed<()> {
     match &mut parser.recovered {
         Some(errors) => {
@@ -23,7 +23,7 @@ pub(super) fn at_end_of_statement(parser: &Parser<'_>) -> bool {
     matches!(parser.kind(), TokenKind::Semicolon | TokenKind::End) || begins_statement(parser)
 }
 
-/// Whether the words here begin a statement and can stand nowhere inside one of those that are read to their end.
+/// Whether the next words begin a statement and cannot occur inside a statement that is read to its end.
 pub(super) fn begins_statement(parser: &Parser<'_>) -> bool {
     let token = parser.token(0);
     let is_one_of = |token: Token, words: &[&str]| {
@@ -35,7 +35,7 @@ pub(super) fn begins_statement(parser: &Parser<'_>) -> bool {
     is_one_of(token, BEGINNINGS) || (is_one_of(token, &["RESTORE"]) && is_one_of(parser.token(1), &["TABLE"]))
 }
 
-/// Goes from an item of a list in parentheses, which could not be read, to what ends it.
+/// Skips from an unreadable item of a parenthesized list to the token that ends the item.
 pub(super) fn skip_item(parser: &mut Parser<'_>, from: usize) {
     parser.at = from;
     let (mut parentheses, mut angles) = (0_usize, 0_usize);
@@ -53,15 +53,15 @@ pub(super) fn skip_item(parser: &mut Parser<'_>, from: usize) {
     }
 }
 
-/// Whether a column with its type or a PRIMARY KEY begins here: what comes after the comma inside `map<text, int>` does
-/// not look like one.
+/// Whether a column with its type, or a PRIMARY KEY, begins `ahead` tokens from here. The tokens after the comma inside
+/// `map<text, int>` do not look like one.
 pub(super) fn begins_column(parser: &Parser<'_>, ahead: usize) -> bool {
     let key = parser.is_word_at(ahead, "PRIMARY") && parser.is_word_at(ahead + 1, "KEY");
     let word = matches!(parser.kind_at(ahead + 1), TokenKind::Word | TokenKind::QuotedName | TokenKind::String);
     key || (word && parser.is_name_at(ahead))
 }
 
-/// Goes from inside an option that could not be read to the AND before the next, which stands inside no value.
+/// Skips from inside an unreadable option to the AND before the next option; AND occurs inside no value.
 pub(super) fn skip_option(parser: &mut Parser<'_>) {
     while !at_end_of_statement(parser) && !parser.is_word("AND") {
         parser.advance();
@@ -74,7 +74,7 @@ pub(super) fn begins_option(parser: &Parser<'_>) -> bool {
 
 const BEGINNINGS: &[&str] = &["BEGIN", "DELETE", "INSERT", "SELECT", "TRUNCATE", "UPDATE", "USE"];
 
-/// What CREATE, ALTER and DROP are followed by.
+/// The words that follow CREATE, ALTER and DROP.
 const DEFINED: &[&str] = &[
     "AGGREGATE",
     "COLUMNFAMILY",

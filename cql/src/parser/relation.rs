@@ -5,7 +5,7 @@ use super::{Parsed, Parser};
 use crate::lexer::TokenKind;
 use crate::statement::{Comparand, Operator, Relation, Subject, Target};
 
-/// `relation AND relation …`
+/// Parses `relation AND relation …`.
 pub(super) fn relations(parser: &mut Parser<'_>) -> Parsed<Vec<Relation>> {
     let mut relations = vec![relation(parser)?];
     while parser.accept_word("AND").is_some() {
@@ -47,7 +47,7 @@ fn subject(parser: &mut Parser<'_>) -> Parsed<Subject> {
     target(parser, "a column").map(Subject::Single)
 }
 
-/// A column, an element or a field of one.
+/// Parses a column, an element of a collection column, or a field of a column.
 pub(super) fn target(parser: &mut Parser<'_>, what: &str) -> Parsed<Target> {
     let column = parser.name(what)?;
     if parser.accept(TokenKind::OpenBracket).is_some() {
@@ -110,7 +110,7 @@ fn in_values(parser: &mut Parser<'_>) -> Parsed<Comparand> {
     parser.parenthesised(value).map(Comparand::Values)
 }
 
-/// Longer before shorter.
+/// The words of the operators; longer sequences come first because the first match wins.
 const WORDS: &[(&[&str], Operator)] = &[
     (&["IN"], Operator::In),
     (&["NOT", "IN"], Operator::NotIn),

@@ -1,32 +1,32 @@
-//! Many statements in one text.
+//! Scripts: several statements in one text.
 
 use super::Parser;
 use super::recovery::at_end_of_statement;
 use crate::lexer::{TokenKind, tokens};
 use crate::{MAX_TEXT_BYTES, Span, Statement, SyntaxError, SyntaxProblem};
 
-/// Reads all statements of `text`, separated by `;`. A statement that cannot be read gives its first error, and reading goes
-/// on after its `;` (after its `APPLY BATCH;` where it begins a batch) or where words can only begin a statement, so that it
-/// does not hide the next.
+/// Parses all statements of `text`, separated by `;`. A statement that cannot be read gives its first error. Parsing
+/// continues after its `;` (after its `APPLY BATCH;` if it begins a batch), or at words that can only begin a statement, so
+/// that an error does not hide the next statement.
 #[must_use]
 pub fn parse_script(text: &str) -> Vec<Result<Statement, SyntaxError>> {
     let readings = read_script(text).into_iter();
     readings.map(|reading| reading.recovered.into_iter().next().map_or(reading.statement, Err)).collect()
 }
 
-/// One statement of a script as far as it could be read.
+/// One statement of a script, as far as it could be parsed.
 pub(crate) struct ScriptStatement {
     pub(crate) statement: Result<Statement, SyntaxError>,
-    /// Errors before that of `statement`; what they are about is missing in it.
+    /// The errors before the one in `statement`. The faulty parts are missing from `statement`.
     pub(crate) recovered: Vec<SyntaxError>,
 }
 
-/// Like [`parse_script`], with all errors of a statement and what could be read beside them.
+/// Like [`parse_script`], but with all errors of each statement and the parts that could be parsed.
 pub(crate) fn read_script(text: &str) -> Vec<ScriptStatement> {
     read(text, false)
 }
 
-/// Like [`read_script`], of a text in which words that only Keyspaces and Cassandra 3.11 reserve may be names.
+/// Like [`read_script`], for a text in which words that only Keyspaces and Cassandra 3.11 reserve may be names.
 pub(crate) fn read_script_of_cassandra(text: &str) -> Vec<ScriptStatement> {
     read(text, true)
 }
@@ -66,7 +66,7 @@ pub(super) fn script(parser: &mut Parser<'_>) -> Vec<ScriptStatement> {
     }
 }
 
-/// Goes to the end of a statement that began at `start` and could not be read.
+/// Skips to the end of a statement that began at `start` and could not be parsed.
 fn skip_statement(parser: &mut Parser<'_>, start: usize) {
     let failed_at = parser.at;
     parser.at = start;

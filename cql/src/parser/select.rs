@@ -44,7 +44,7 @@ pub(super) fn select(parser: &mut Parser<'_>) -> Parsed<Select> {
     })
 }
 
-/// Whether `word` stands here as a keyword and not as a column of that name.
+/// Whether `word` at the current position is a keyword and not a column of that name.
 fn begins_selection(parser: &Parser<'_>, word: &str) -> bool {
     let follows = match parser.kind_at(1) {
         TokenKind::Word => !parser.is_word_at(1, "FROM") && !parser.is_word_at(1, "AS"),

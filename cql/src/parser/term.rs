@@ -1,4 +1,4 @@
-//! Values, and what a SELECT reads.
+//! Values, and the selectors of a SELECT.
 
 use super::cql_type::cql_type;
 use super::{Parsed, Parser, TrimOnce};
@@ -9,14 +9,14 @@ use crate::statement::{
     TypeHint,
 };
 
-/// Where a term stands.
+/// The context of a term, which decides what a name means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum TermContext {
-    /// Where a name is no value.
+    /// A value: a name is not allowed.
     Value,
-    /// In a SELECT, where a name is a column.
+    /// A selector of a SELECT: a name is a column.
     Selector,
-    /// After the `=` of an option, where a name is a word.
+    /// The value of an option after `=`: a name is a plain word.
     OptionValue,
 }
 
@@ -121,7 +121,7 @@ fn primary(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
     Ok(Term { kind, span: parser.since(start) })
 }
 
-/// `?` or `:name`
+/// Parses `?` or `:name`.
 pub(super) fn marker(parser: &mut Parser<'_>) -> Parsed<Term> {
     let start = parser.span();
     let name = if parser.accept(TokenKind::Question).is_some() {
@@ -134,7 +134,7 @@ pub(super) fn marker(parser: &mut Parser<'_>) -> Parsed<Term> {
     Ok(Term { kind: TermKind::Marker(BindMarker { name, span }), span })
 }
 
-/// An integer, or a marker for one.
+/// Parses an integer or a bind marker for one.
 pub(super) fn integer(parser: &mut Parser<'_>) -> Parsed<Term> {
     if matches!(parser.kind(), TokenKind::Question | TokenKind::Colon) {
         return marker(parser);
@@ -147,7 +147,7 @@ pub(super) fn integer(parser: &mut Parser<'_>) -> Parsed<Term> {
     }
 }
 
-/// A number, a string or a marker, without what may follow it.
+/// Parses a number, a string or a bind marker, without the operators that may follow.
 pub(super) fn value_without_operators(parser: &mut Parser<'_>) -> Parsed<Term> {
     operand(parser, TermContext::Value)
 }
@@ -231,7 +231,7 @@ fn terms_until(parser: &mut Parser<'_>, place: TermContext, end: TokenKind, sign
     Ok(terms)
 }
 
-/// A set, a map or a value of a user-defined type.
+/// Parses a set, a map or a value of a user-defined type.
 fn braces(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
     parser.advance();
     if parser.accept(TokenKind::CloseBrace).is_some() {
@@ -273,7 +273,7 @@ fn type_hint(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
     Ok(TermKind::TypeHint(Box::new(TypeHint { hint, term })))
 }
 
-/// Whether the parenthesis here holds a type that says how to take the value after it.
+/// Whether the parenthesis at the current position holds a type hint for the value after it.
 fn is_type_hint(parser: &Parser<'_>, place: TermContext) -> bool {
     let mut ahead = 1;
     let mut open = 0_usize;
@@ -321,7 +321,7 @@ fn is_type_hint(parser: &Parser<'_>, place: TermContext) -> bool {
     }
 }
 
-/// Whether a column stands there: a name that is not called.
+/// Whether a column stands `ahead` tokens from here: a name that is not called as a function.
 fn is_column_at(parser: &Parser<'_>, ahead: usize) -> bool {
     let called = match parser.kind_at(ahead + 1) {
         TokenKind::OpenParenthesis => true,
@@ -331,7 +331,7 @@ fn is_column_at(parser: &Parser<'_>, ahead: usize) -> bool {
     parser.is_name_at(ahead) && !called
 }
 
-/// Which kind of number stands here, `NaN` and `Infinity` included.
+/// The kind of the number at the current position, including `NaN` and `Infinity`.
 fn number_here(parser: &Parser<'_>) -> Option<ConstantKind> {
     match parser.kind() {
         TokenKind::Integer => Some(ConstantKind::Integer),
@@ -353,7 +353,7 @@ fn raw(parser: &mut Parser<'_>) -> String {
     parser.slice(span).to_owned()
 }
 
-/// What the string at `span` contains.
+/// The contents of the string at `span`.
 pub(super) fn string_in(parser: &Parser<'_>, span: Span) -> String {
     let slice = parser.slice(span);
     match slice.strip_prefix("$$").and_then(|rest| rest.strip_suffix("$$")) {

@@ -188,7 +188,7 @@ fn an_error_in_a_script_does_not_hide_the_next_statement() {
     );
 }
 
-/// Twice the text takes at most about twice the looks at tokens, whatever is repeated.
+/// Twice the text takes at most about twice the token reads, whatever part is repeated.
 #[test]
 fn the_time_is_linear_in_the_length_of_the_text() {
     let looks = |text: &str| {
