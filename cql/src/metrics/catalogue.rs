@@ -14,8 +14,8 @@ macro_rules! metrics {
             pub const $constant: Metric<$dimensions, $statistics> = Metric::new($name, $unit, $emitted)$(.with_source($source))?;
         )*
 
-        /// Every metric as data. A name may come twice: change data capture streams have metrics that are named like those
-        /// of tables.
+        /// Every metric as data. A name may occur twice: some metrics of change data capture streams have the names of
+        /// table metrics.
         pub fn all() -> impl Iterator<Item = Description> {
             const ALL: &[Description] = &[$($constant.description()),*];
             ALL.iter().copied()
@@ -72,7 +72,7 @@ metrics! {
         "tombstones cleaned up in tables with client-side timestamps, which are billed";
     TTL_DELETES: OfTable, OnlySum = "TTLDeletes", Count,
         "units that rows cost which expired, billed by the KB of each row";
-    /// Which statistics are valid for the metrics of streams is not listed; these are assumed after the metrics of tables.
+    /// The statistics of stream metrics are not documented; these are assumed from the metrics of tables.
     STREAM_RETURNED_RECORDS_COUNT: OfStream, AnyStatistic = "ReturnedRecordsCount", Count,
         "records that GetRecords returned", "DG:CDC, statistics assumed";
     /// As for [`STREAM_RETURNED_RECORDS_COUNT`].
@@ -86,7 +86,7 @@ metrics! {
         "calls of the streams API that failed with HTTP 400", "DG:CDC, statistics assumed";
 }
 
-/// The metrics of this name: none, one, or that of tables and that of streams.
+/// The metrics with this name: none, one, or one of tables and one of streams.
 pub fn named(name: &str) -> impl Iterator<Item = Description> {
     all().filter(move |metric| metric.name == name)
 }

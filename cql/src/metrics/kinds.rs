@@ -10,13 +10,13 @@ mod sealed {
 
 /// The dimensions of a metric.
 pub trait DimensionSet: sealed::Sealed {
-    /// Their names.
+    /// The names of the dimensions.
     const DIMENSIONS: &'static [Dimension];
 }
 
 /// The statistics that are valid for a metric.
 pub trait StatisticSet: sealed::Sealed {
-    /// Their names.
+    /// The names of the statistics.
     const STATISTICS: &'static [Statistic];
 }
 
@@ -84,17 +84,17 @@ macro_rules! statistic_sets {
 }
 
 statistic_sets! {
-    /// All five.
+    /// All five statistics.
     AnyStatistic: Average HasAverage, Maximum HasMaximum, Minimum HasMinimum, SampleCount HasSampleCount, Sum HasSum;
     /// The statistics of a level that is reported, such as a capacity or a size.
     Levels: Average HasAverage, Maximum HasMaximum, Minimum HasMinimum;
-    /// The statistics of the duration of requests. The page's text also speaks of a Sum, which its list does not have.
+    /// The statistics of request durations. The page's text also mentions Sum, but its list does not.
     Latencies: Average HasAverage, Maximum HasMaximum, Minimum HasMinimum, SampleCount HasSampleCount;
     /// The statistics of events.
     SumAndSampleCount: Sum HasSum, SampleCount HasSampleCount;
-    /// The statistic of requests that are counted.
+    /// The statistic of counted requests.
     OnlySampleCount: SampleCount HasSampleCount;
-    /// The statistic of rows that are deleted.
+    /// The statistic of deleted rows.
     OnlySum: Sum HasSum;
     /// The statistic of a quota.
     OnlyMaximum: Maximum HasMaximum;

@@ -1,5 +1,5 @@
-//! The CloudWatch metrics of Amazon Keyspaces as data and as types: a metric, a dimension or a statistic that does not
-//! exist cannot be written.
+//! The CloudWatch metrics of Amazon Keyspaces as data and as types. Code that names a metric, dimension or statistic that
+//! does not exist does not compile.
 //!
 //! ```
 //! use keyspaces_cql::metrics::{self, Operation};
@@ -49,9 +49,9 @@ use std::marker::PhantomData;
 /// The CloudWatch namespace of every metric here.
 pub const NAMESPACE: &str = "AWS/Cassandra";
 
-/// A metric: `D` is the dimensions that it has, `S` the statistics that are valid for it.
+/// A metric: `D` are its dimensions, `S` the statistics that are valid for it.
 ///
-/// The metrics are the constants of this module. [`all`] has the same as data.
+/// The metrics are the constants of this module. [`all`] lists them as data.
 #[derive(Debug)]
 pub struct Metric<D, S> {
     name: &'static str,
@@ -61,7 +61,7 @@ pub struct Metric<D, S> {
     kind: PhantomData<(D, S)>,
 }
 
-/// What there is to know of a metric.
+/// The facts about a metric.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Description {
@@ -69,11 +69,11 @@ pub struct Description {
     pub name: &'static str,
     /// The unit of its values.
     pub unit: Unit,
-    /// The names of the dimensions: CloudWatch finds data only under exactly these.
+    /// The names of the dimensions. CloudWatch finds data only under exactly this set.
     pub dimensions: &'static [Dimension],
     /// The statistics that are valid for it.
     pub statistics: &'static [Statistic],
-    /// What it counts, and when data points appear.
+    /// The events that the metric counts, and when data points appear.
     pub emitted: &'static str,
     /// The source of these facts.
     pub source: &'static str,
@@ -89,7 +89,7 @@ pub enum Unit {
     Percent,
 }
 
-/// A dimension of `AWS/Cassandra`. The name of a keyspace is in `Keyspace`, not in `KeyspaceName`.
+/// A dimension of `AWS/Cassandra`. The dimension for the keyspace is `Keyspace`, not `KeyspaceName`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[allow(missing_docs, reason = "CloudWatch's own names")]
 pub enum Dimension {
@@ -100,7 +100,7 @@ pub enum Dimension {
     StreamLabel,
 }
 
-/// A statistic of CloudWatch.
+/// A CloudWatch statistic.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[allow(missing_docs, reason = "CloudWatch's own names")]
 pub enum Statistic {
@@ -111,7 +111,7 @@ pub enum Statistic {
     Sum,
 }
 
-/// A value of the dimension `Operation` for a table: the kind of the statement.
+/// A value of the dimension `Operation` for a table: a kind of statement.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[allow(missing_docs, reason = "CQL's own names")]
 pub enum Operation {
@@ -122,7 +122,7 @@ pub enum Operation {
     Batch,
 }
 
-/// A value of the dimension `Operation` for a change data capture stream.
+/// A value of the dimension `Operation` for a change data capture stream: a call of the streams API.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[allow(missing_docs, reason = "the streams API's own names")]
 pub enum StreamOperation {
@@ -148,7 +148,7 @@ impl<D: DimensionSet, S: StatisticSet> Metric<D, S> {
         self.name
     }
 
-    /// The same as data.
+    /// The metric as data.
     #[must_use]
     pub const fn description(self) -> Description {
         Description {
@@ -185,7 +185,7 @@ statistics! {
     maximum HasMaximum Maximum;
     /// The lowest value in a period.
     minimum HasMinimum Minimum;
-    /// How many values were reported in a period.
+    /// The number of values that were reported in a period.
     sample_count HasSampleCount SampleCount;
     /// The sum of the values in a period.
     sum HasSum Sum;
@@ -200,7 +200,7 @@ impl<D, S> Clone for Metric<D, S> {
 impl<D, S> Copy for Metric<D, S> {}
 
 impl Description {
-    /// Whether a statistic is valid for it.
+    /// Whether a statistic is valid for the metric.
     #[must_use]
     pub fn has(&self, statistic: Statistic) -> bool {
         self.statistics.contains(&statistic)
@@ -244,7 +244,7 @@ impl StreamOperation {
 }
 
 impl Statistic {
-    /// Every statistic that is no percentile.
+    /// Every statistic except percentiles.
     pub const ALL: [Self; 5] = [Self::Average, Self::Maximum, Self::Minimum, Self::SampleCount, Self::Sum];
 
     /// The name in CloudWatch.

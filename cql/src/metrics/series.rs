@@ -7,7 +7,7 @@ use super::{
     Dimension, OfAccount, OfOperation, OfReplica, OfStream, OfTable, Operation, Statistic, StreamOperation, Unit,
 };
 
-/// A metric with one of its statistics. [`of`](Measure::of) gives it the values of its dimensions.
+/// A metric with one of its statistics. [`of`](Measure::of) adds the values of its dimensions.
 #[derive(Debug)]
 pub struct Measure<D> {
     name: &'static str,
@@ -16,7 +16,7 @@ pub struct Measure<D> {
     dimensions: PhantomData<D>,
 }
 
-/// One line of data points: a metric, a statistic that is valid for it, and a value for each of its dimensions.
+/// One time series: a metric, a statistic that is valid for it, and a value for each of its dimensions.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Series {
     name: &'static str,
@@ -44,7 +44,7 @@ impl<D> Clone for Measure<D> {
 impl<D> Copy for Measure<D> {}
 
 impl Measure<OfAccount> {
-    /// The data points of the account.
+    /// The time series of the account.
     #[must_use]
     pub fn of_account(self) -> Series {
         self.series(Vec::new())
@@ -52,7 +52,7 @@ impl Measure<OfAccount> {
 }
 
 impl Measure<OfTable> {
-    /// The data points of a table.
+    /// The time series of a table.
     #[must_use]
     pub fn of(self, keyspace: &str, table: &str) -> Series {
         self.series(of_table(keyspace, table))
@@ -60,7 +60,7 @@ impl Measure<OfTable> {
 }
 
 impl Measure<OfOperation> {
-    /// The data points of one kind of statement on a table.
+    /// The time series of one kind of statement on a table.
     #[must_use]
     pub fn of(self, keyspace: &str, table: &str, operation: Operation) -> Series {
         let mut dimensions = of_table(keyspace, table);
@@ -70,8 +70,8 @@ impl Measure<OfOperation> {
 }
 
 impl Measure<OfReplica> {
-    /// The data points of a table's replication to one Region, under the dimensions that AWS's own dashboard template
-    /// uses (`aws-samples/amazon-keyspaces-cloudwatch-cloudformation-templates`).
+    /// The time series of a table's replication to one Region, with the dimensions of AWS's own dashboard template
+    /// (`aws-samples/amazon-keyspaces-cloudwatch-cloudformation-templates`).
     #[must_use]
     pub fn of(self, keyspace: &str, table: &str, receiving_region: &str) -> Series {
         let mut dimensions = of_table(keyspace, table);
@@ -79,8 +79,8 @@ impl Measure<OfReplica> {
         self.series(dimensions)
     }
 
-    /// The same under the dimensions that `DG:metrics-dimensions` names, which leave the keyspace out. Which of the two is
-    /// right is unverified: an alarm has to watch both.
+    /// The same time series with the dimensions that `DG:metrics-dimensions` names, which omit the keyspace. Which of the
+    /// two is right is unverified: an alarm has to watch both.
     #[must_use]
     pub fn of_table_alone(self, table: &str, receiving_region: &str) -> Series {
         self.series(vec![
@@ -91,7 +91,7 @@ impl Measure<OfReplica> {
 }
 
 impl Measure<OfStream> {
-    /// The data points of one call of the streams API on a stream of a table.
+    /// The time series of one call of the streams API on a stream of a table.
     #[must_use]
     pub fn of(self, keyspace: &str, table: &str, stream_label: &str, operation: StreamOperation) -> Series {
         let mut dimensions = of_table(keyspace, table);
@@ -124,7 +124,7 @@ impl Series {
         self.statistic
     }
 
-    /// The dimensions, each with its value.
+    /// The dimensions with their values.
     #[must_use]
     pub fn dimensions(&self) -> &[(Dimension, String)] {
         &self.dimensions

@@ -1,4 +1,4 @@
-//! Cassandra's statements that Keyspaces lacks, recognized by their first words.
+//! Cassandra's statements that Keyspaces lacks, recognised by their first words.
 
 use super::recovery::{begins_statement, recovers};
 use super::{Parsed, Parser};

@@ -1,10 +1,10 @@
-//! A table put together column by column.
+//! Builds a table definition column by column.
 
 use super::{TableDefinition, TableError, TableOptions, TableProperty};
 use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CreateTable, Order, PrimaryKey};
 use crate::{Name, QualifiedName, Span};
 
-/// A table that is being put together; what makes no table is told by [`build`](Self::build).
+/// A builder of a table definition. [`build`](Self::build) reports parts that make no table.
 #[derive(Clone, Debug)]
 #[must_use = "a table is made by `.build()`"]
 pub struct TableBuilder {
@@ -26,50 +26,50 @@ pub(crate) fn builder(keyspace: impl Into<String>, table: impl Into<String>) -> 
 }
 
 impl TableBuilder {
-    /// One more column, in the partition key.
+    /// Adds a column to the partition key.
     pub fn partition_key(mut self, name: impl Into<String>, column_type: impl Into<CqlType>) -> Self {
         let name = self.add(name, column_type, None);
         self.partition_key.push(name);
         self
     }
 
-    /// One more clustering column, and the order of its values in a partition.
+    /// Adds a clustering column, with the order of its values inside a partition.
     pub fn clustering_column(mut self, name: impl Into<String>, column_type: impl Into<CqlType>, order: Order) -> Self {
         let column = self.add(name, column_type, None);
         self.clustering_order.push(ClusteringOrder { column, order, span: Span::default() });
         self
     }
 
-    /// One more column with a value for each row.
+    /// Adds a column with one value for each row.
     pub fn column(mut self, name: impl Into<String>, column_type: impl Into<CqlType>) -> Self {
         self.add(name, column_type, None);
         self
     }
 
-    /// One more column with a value for the whole partition.
+    /// Adds a static column, with one value for the whole partition.
     pub fn static_column(mut self, name: impl Into<String>, column_type: impl Into<CqlType>) -> Self {
         self.add(name, column_type, Some(Span::default()));
         self
     }
 
-    /// One option.
+    /// Sets an option.
     pub fn with(mut self, property: impl Into<TableProperty>) -> Self {
         self.options = self.options.and(property);
         self
     }
 
-    /// The time to live, in seconds, of what is written without one; this turns TTL on for good.
+    /// Sets the time to live, in seconds, of writes without one of their own. This turns TTL on permanently.
     pub fn default_time_to_live(self, seconds: u32) -> Self {
         self.with(TableProperty::DefaultTimeToLive(seconds))
     }
 
-    /// One more tag.
+    /// Adds a tag.
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.tags.get_or_insert_default().insert(key.into(), value.into());
         self
     }
 
-    /// The table.
+    /// Builds the table definition.
     ///
     /// # Errors
     ///

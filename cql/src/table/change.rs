@@ -1,46 +1,46 @@
-//! What one ALTER TABLE changes.
+//! The changes that one ALTER TABLE can make.
 
 use super::{Column, ColumnKind, TableDefinition, TableError, TableProperty, Tags};
 use crate::statement::{AlterTable, AlterTableChange, ColumnDefinition, CqlType};
 use crate::table::properties::{self, PropertyError, TableOptions};
 use crate::{Mark, Name, QualifiedName, Span, rules};
 
-/// What one ALTER TABLE changes: Keyspaces takes one property at a time (`DG:cql.ddl.table`), and has nothing that takes a
-/// column away or changes a key.
+/// The change of one ALTER TABLE. Keyspaces takes one property at a time (`DG:cql.ddl.table`), and has no way to drop a
+/// column or to change a key.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum TableChange {
-    /// More columns, none of them in the key.
+    /// Adds columns, none of them to the key.
     AddColumns(NewColumns),
-    /// One option.
+    /// Sets an option.
     Set(TableProperty),
-    /// Tags more, or with other values.
+    /// Adds tags, or gives existing tags other values.
     AddTags(Tags),
-    /// Tags less.
+    /// Drops tags.
     DropTags(Tags),
-    /// Tags of its CDC stream more, or with other values.
+    /// Adds tags to the table's CDC stream, or gives existing tags other values.
     AddStreamTags(Tags),
-    /// Tags of its CDC stream less.
+    /// Drops tags of the table's CDC stream.
     DropStreamTags(Tags),
 }
 
-/// Columns to be added: at least one.
+/// The columns to add; at least one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NewColumns(Vec<NewColumn>);
 
-/// A column to be added.
+/// A column to add.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NewColumn {
-    /// Its name.
+    /// The name of the column.
     pub name: Name,
-    /// Its type.
+    /// The type of the column.
     pub column_type: CqlType,
-    /// Whether it has one value for the whole partition.
+    /// Whether the column has one value for the whole partition.
     pub is_static: bool,
 }
 
 impl TableChange {
-    /// A column more.
+    /// A change that adds this column.
     #[must_use]
     pub fn add_column(name: impl Into<String>, column_type: impl Into<CqlType>) -> Self {
         Self::AddColumns(NewColumns(vec![NewColumn {
@@ -50,7 +50,7 @@ impl TableChange {
         }]))
     }
 
-    /// The statement that makes this change to the table of this name.
+    /// The statement that makes this change to the table named `table`.
     #[must_use]
     pub fn of(&self, table: &QualifiedName) -> AlterTable {
         let change = match self {
@@ -66,11 +66,11 @@ impl TableChange {
         AlterTable { span: Span::default(), if_exists: None, table: table.clone(), change }
     }
 
-    /// What a statement changes, one by one.
+    /// The changes of a statement, one by one.
     ///
     /// # Errors
     ///
-    /// A rule refuses it, or Keyspaces is not known to have it.
+    /// A rule refuses the statement, or it is not known whether Keyspaces has all of it.
     pub fn read(alter: &AlterTable) -> Result<Vec<Self>, PropertyError> {
         let refused = |rule| Err(PropertyError::refused(alter.span, rule));
         match &alter.change {
@@ -97,7 +97,7 @@ impl TableChange {
         }
     }
 
-    /// What to know before it is made to this table.
+    /// The costs and risks of this change for a table.
     #[must_use]
     pub fn marks(&self, there: &TableDefinition) -> Vec<&'static Mark> {
         crate::difference::mark::marks_of_a_table_change(self, there)
@@ -134,14 +134,14 @@ pub(crate) fn changed(table: &TableDefinition, change: &TableChange) -> Result<T
 }
 
 impl NewColumns {
-    /// These columns; nothing if there are none.
+    /// The columns as a non-empty list; `None` if `columns` is empty.
     #[must_use]
     pub fn new(columns: impl IntoIterator<Item = NewColumn>) -> Option<Self> {
         let columns: Vec<_> = columns.into_iter().collect();
         (!columns.is_empty()).then_some(Self(columns))
     }
 
-    /// All of them, in the order in which they are added.
+    /// The columns, in the order in which they are added.
     #[must_use]
     pub fn as_slice(&self) -> &[NewColumn] {
         &self.0

@@ -1,4 +1,4 @@
-//! What a CREATE TABLE makes, and what keeps it from making anything.
+//! The table that a CREATE TABLE makes, and the errors that prevent it.
 
 use std::collections::HashSet;
 use std::iter;
@@ -13,7 +13,7 @@ pub(crate) fn definition(create: &CreateTable) -> Result<TableDefinition, TableE
     or_first(|tell| examine(create, tell))
 }
 
-/// As much of a table as it makes; all that keeps it from making a whole one is told.
+/// Builds as much of the table as the statement defines, and reports every error in it to `tell`.
 pub(crate) fn examine(create: &CreateTable, tell: &mut dyn FnMut(TableError)) -> TableDefinition {
     let key = key(create, tell);
     let has_key = key.is_some();
@@ -75,7 +75,7 @@ pub(crate) fn examine(create: &CreateTable, tell: &mut dyn FnMut(TableError)) ->
     table
 }
 
-/// Counters are with no others outside the key.
+/// Counters cannot share a table with other columns outside the key.
 fn counters(create: &CreateTable, columns: &[Column], tell: &mut dyn FnMut(TableError)) {
     let counter = CqlTypeKind::Native(NativeType::Counter);
     let outside_key = create.columns.iter().zip(columns).filter(|(_, column)| !column.kind.is_key());
@@ -85,7 +85,7 @@ fn counters(create: &CreateTable, columns: &[Column], tell: &mut dyn FnMut(Table
     }
 }
 
-/// `PRIMARY KEY (…)`, or the one column with `PRIMARY KEY` after it.
+/// Reads `PRIMARY KEY (…)`, or the one column that has `PRIMARY KEY` after its type.
 fn key(create: &CreateTable, tell: &mut dyn FnMut(TableError)) -> Option<PrimaryKey> {
     let of_columns = create.columns.iter().filter_map(|column| {
         let span = column.primary_key?;
@@ -108,7 +108,7 @@ fn clustering(
 ) -> Vec<ClusteringOrder> {
     let named = create.clustering_order.iter();
     if named.len() <= columns.len() && named.zip(columns).all(|(by, column)| by.column.text == column.text) {
-        // Those after the last that is named are ascending.
+        // Clustering columns after the last one in CLUSTERING ORDER BY are ascending.
         let orders = create.clustering_order.iter().map(|by| by.order).chain(iter::repeat(Order::Ascending));
         return columns.iter().zip(orders).map(|(column, order)| ordered(column, order)).collect();
     }
@@ -120,8 +120,8 @@ fn clustering(
     columns.iter().map(|column| ordered(column, Order::Ascending)).collect()
 }
 
-/// What is demanded of the type of a column: nothing of several parts in a key that is not frozen, no collection inside
-/// another that is not, and not too many inside each other that are.
+/// Checks the type of a column: a key holds no multi-part type that is not frozen, a collection inside another collection
+/// is frozen, and frozen types are not nested too deep.
 fn check_type(column: &ColumnDefinition, kind: ColumnKind) -> Result<(), TableError> {
     let key = kind.is_key();
     let span = column.column_type.span;

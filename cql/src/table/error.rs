@@ -10,49 +10,50 @@ use crate::{Rule, Span};
 /// Why a CREATE TABLE makes no table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TableError {
-    /// What in the text is wrong.
+    /// The faulty part of the text.
     pub span: Span,
-    /// What is wrong with it.
+    /// The problem.
     pub problem: TableProblem,
 }
 
-/// What is wrong in a [`TableError`].
+/// The problem of a [`TableError`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TableProblem {
     /// There is no primary key.
     NoPrimaryKey,
-    /// There is more than one.
+    /// There is more than one primary key.
     SeveralPrimaryKeys,
     /// Two columns have this name.
     ColumnTwice(String),
-    /// The primary key names this column, which is not there.
+    /// The primary key names this column, which the table does not have.
     KeyColumnMissing(String),
     /// The primary key names this column twice.
     KeyColumnTwice(String),
-    /// This column is in the primary key, and static.
+    /// This column is in the primary key and static.
     StaticKeyColumn(String),
-    /// This column is static, and there are no clustering columns.
+    /// This column is static, but the table has no clustering columns.
     StaticWithoutClustering(String),
     /// CLUSTERING ORDER BY names other columns than the first clustering columns, or names them in another order.
     ClusteringOrder,
-    /// This column of the key is a collection, or a type of several parts, that is not frozen.
+    /// This key column is a collection or a multi-part type that is not frozen.
     KeyNotFrozen(String),
-    /// This column of the key has a type that is not CQL's own. It may be a user-defined type, which has to be frozen in a
-    /// key, or a mistyped one.
+    /// This key column has a type that is not native to CQL. The type may be a user-defined type, which has to be frozen in
+    /// a key, or a misspelt native type.
     KeyTypeNotNative {
         /// The column.
         column: String,
-        /// The name of its type.
+        /// The name of the column's type.
         named: String,
-        /// The type of CQL with almost this name.
+        /// The native type with almost the same name.
         similar: Option<NativeType>,
     },
-    /// In the type of this column a collection is inside another and not frozen.
+    /// The type of this column has a collection inside another collection that is not frozen.
     NotFrozenInside(String),
-    /// This rule refuses it.
+    /// This rule refuses the table.
     Refused(&'static Rule),
-    /// It is not known whether Keyspaces has it; the words fit after "it is not known whether Amazon Keyspaces has".
+    /// It is not known whether Keyspaces has this feature; the words fit after "it is not known whether Amazon Keyspaces
+    /// has".
     Unknown(String),
 }
 

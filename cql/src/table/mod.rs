@@ -15,7 +15,7 @@ use std::fmt;
 pub use builder::TableBuilder;
 pub use change::{NewColumn, NewColumns, TableChange};
 pub use error::{TableError, TableProblem};
-// All of them, so that an option is exported where it is declared.
+// A glob, so that a new option is exported where it is declared.
 pub use properties::tags::{read_dropped_tags, read_tags};
 pub use properties::*;
 pub use restore::TableRestore;
@@ -25,35 +25,35 @@ pub use shown::{ShownColumn, ShownError};
 use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CreateTable, Order, PrimaryKey};
 use crate::{Mark, Name, QualifiedName, Span, TableDifference, rules};
 
-/// A table: its columns, which of them are its key, and its options.
+/// A table: its columns, its primary key and its options.
 ///
-/// Two are equal if they are the same table, wherever in a text they stand.
+/// Two definitions are equal if they define the same table, wherever in a text they stand.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableDefinition {
-    /// Its name.
+    /// The keyspace and the name of the table.
     pub table: QualifiedName,
     /// All columns, in the order of the text.
     pub columns: Vec<Column>,
-    /// The columns of the partition key, in their order; at least one.
+    /// The partition key columns, in the order of the key; at least one.
     pub partition_key: Vec<Name>,
-    /// The clustering columns, in their order, each with the order of its values.
+    /// The clustering columns, in the order of the key, each with the order of its values.
     pub clustering_columns: Vec<ClusteringOrder>,
-    /// Its options.
+    /// The options of the table.
     pub options: TableOptions,
 }
 
 /// A column of a [`TableDefinition`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Column {
-    /// Its name.
+    /// The name of the column.
     pub name: Name,
-    /// Its type.
+    /// The type of the column.
     pub column_type: CqlType,
-    /// What it is in the table.
+    /// The role of the column in the table.
     pub kind: ColumnKind,
 }
 
-/// What a [`Column`] is in its table.
+/// The role of a [`Column`] in its table.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ColumnKind {
     /// In the partition key.
@@ -72,7 +72,7 @@ impl ColumnKind {
     }
 }
 
-/// What is read, or the first of the errors that are told.
+/// The result of `examine`, or the first error that it reports.
 pub(crate) fn or_first<T, E>(examine: impl FnOnce(&mut dyn FnMut(E)) -> T) -> Result<T, E> {
     let mut first = None;
     let read = examine(&mut |error| {
@@ -82,7 +82,7 @@ pub(crate) fn or_first<T, E>(examine: impl FnOnce(&mut dyn FnMut(E)) -> T) -> Re
 }
 
 impl TableDefinition {
-    /// The statement that makes it.
+    /// The CREATE TABLE statement.
     #[must_use]
     pub fn create(&self) -> CreateTable {
         let columns = self.columns.iter().map(|column| ColumnDefinition {
@@ -94,7 +94,7 @@ impl TableDefinition {
         });
         let clustering_columns = self.clustering_columns.iter().map(|by| by.column.clone()).collect();
         let partition_key = self.partition_key.clone();
-        // Without a word about it the order is ascending.
+        // The default order is ascending, and needs no CLUSTERING ORDER BY.
         let ascending = self.clustering_columns.iter().all(|by| by.order == Order::Ascending);
         CreateTable {
             span: Span::default(),
@@ -119,19 +119,19 @@ impl TableDefinition {
         Ok(())
     }
 
-    /// What to know before it is created. What cannot be undone is not among it: it can be dropped.
+    /// The costs and risks of creating the table. Irreversible settings are not listed, because a new table can be dropped.
     #[must_use]
     pub fn marks(&self) -> Vec<&'static Mark> {
         crate::difference::mark::marks_of_a_table(self)
     }
 
-    /// What makes `to` of this table, one change for each ALTER TABLE.
+    /// The changes that turn this table into `to`, one for each ALTER TABLE.
     ///
-    /// Columns and key are those of `to`, whatever that takes. An option that `to` does not say is left as it is, and so are
-    /// options that Keyspaces takes and ignores, since nothing shows what they are. Tags that are said are all tags there are
-    /// to be, but for those that AWS itself sets (`aws:…`). Units that auto scaling moves by itself are no difference as long
-    /// as they are within its bounds, and neither is a KMS key that is wanted by its alias where there is a key, since the
-    /// service does not show what it was named by.
+    /// Columns and key always become those of `to`. An option that `to` does not set stays as it is, and so do options that
+    /// Keyspaces accepts and ignores, since nothing shows their values. If `to` sets tags, they become the complete set of
+    /// tags, except for the tags that AWS itself assigns (`aws:…`). Capacity units that auto scaling moves by itself make
+    /// no difference while they are within its bounds. A KMS key that `to` names by its alias makes no difference if the
+    /// table has any KMS key, since the service does not show the alias.
     ///
     /// ```
     /// use keyspaces_cql::{PointInTimeRecovery, TableDefinition};
@@ -160,12 +160,13 @@ impl TableDefinition {
     ///
     /// # Errors
     ///
-    /// The table has such a column, the stream is on with another view type, or it would be no table that Keyspaces takes.
+    /// The table already has a column of that name, the stream is on with another view type, or the result is no table that
+    /// Keyspaces accepts.
     pub fn changed(&self, change: &TableChange) -> Result<Self, TableError> {
         change::changed(self, change)
     }
 
-    /// A table of this name in this keyspace, to be put together.
+    /// Starts a definition of a table with this name in this keyspace.
     ///
     /// ```
     /// use keyspaces_cql::statement::{NativeType, Order};
@@ -189,12 +190,12 @@ impl TableDefinition {
         builder::builder(keyspace, table)
     }
 
-    /// The table that has these columns, without options: the key in its order, then static and other columns by their
-    /// names, which is all of their order that is kept.
+    /// The table that has these columns, without options. The columns are in the order of the key, followed by static and
+    /// other columns by name; no other order is stored.
     ///
     /// # Errors
     ///
-    /// They make no table.
+    /// The columns make no table.
     pub fn from_columns(
         table: QualifiedName,
         shown: impl IntoIterator<Item = ShownColumn>,
@@ -204,7 +205,7 @@ impl TableDefinition {
 }
 
 impl fmt::Display for TableDefinition {
-    /// The CREATE TABLE that makes it.
+    /// Writes the CREATE TABLE statement.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.create().fmt(f)
     }

@@ -1,4 +1,4 @@
-//! What a RESTORE TABLE restores.
+//! RESTORE TABLE.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use super::{
 use crate::statement::{Constant, ConstantKind, RestoreTable, Term, TermKind, WithOption};
 use crate::{Name, QualifiedName, Span, allowed, rules};
 
-/// A table as it was at a moment, to be made as a new one (`DG:PointInTimeRecovery_HowItWorks`).
+/// A table at an earlier moment, to be restored as a new table (`DG:PointInTimeRecovery_HowItWorks`).
 ///
-/// Its rows, columns and TTL are those of that moment; its other settings are those that the source has now, or had when it was
-/// dropped, but for what is [overridden](Self::with). Tags and a CDC stream are not restored.
+/// The rows, the columns and the TTL are those of that moment. The other settings are those that the source has now, or had
+/// when it was dropped, except for the [overridden](Self::with) ones. Tags and the CDC stream are not restored.
 ///
 /// ```
 /// use keyspaces_cql::{CapacityMode, PointInTimeRecovery, QualifiedName, TableRestore};
@@ -32,50 +32,50 @@ use crate::{Name, QualifiedName, Span, allowed, rules};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableRestore {
-    /// The table that was.
+    /// The table to restore from.
     pub source: QualifiedName,
-    /// The table to be made.
+    /// The table to create.
     pub target: QualifiedName,
-    /// The moment; now unless said. A dropped table can only be restored to when it was dropped (`DG:cql.ddl.table`), which
-    /// is not said.
+    /// The moment to restore to. Default: now. A dropped table can only be restored to the moment when it was dropped
+    /// (`DG:cql.ddl.table`), and takes no moment.
     pub point: Option<RestorePoint>,
-    /// Only what a [`RestoreOverride`] can be.
+    /// Only the options that a [`RestoreOverride`] can set.
     overrides: TableOptions,
 }
 
 impl TableRestore {
-    /// The source as it is now, to be made as the target.
+    /// Restores the current state of `source` as `target`.
     #[must_use]
     pub fn new(source: QualifiedName, target: QualifiedName) -> Self {
         Self { source, target, point: None, overrides: TableOptions::default() }
     }
 
-    /// The same to this moment.
+    /// Sets the moment to restore to.
     #[must_use]
     pub fn at(self, point: RestorePoint) -> Self {
         Self { point: Some(point), ..self }
     }
 
-    /// The same with a setting that is not the source's.
+    /// Overrides a setting of the source.
     #[must_use]
     pub fn with(self, setting: impl Into<RestoreOverride>) -> Self {
         Self { overrides: self.overrides.and(setting.into()), ..self }
     }
 
-    /// The same with one more tag.
+    /// Adds a tag.
     #[must_use]
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.overrides.tags.get_or_insert_default().insert(key.into(), value.into());
         self
     }
 
-    /// The settings that are not to be the source's.
+    /// The settings that override the source's.
     #[must_use]
     pub fn overrides(&self) -> &TableOptions {
         &self.overrides
     }
 
-    /// The statement that restores it.
+    /// The RESTORE TABLE statement.
     #[must_use]
     pub fn statement(&self) -> RestoreTable {
         let timestamp = self.point.map(|point| {
@@ -91,14 +91,14 @@ impl TableRestore {
         }
     }
 
-    /// The table that it makes of a source with the columns and the TTL of the moment and with the other settings of now.
+    /// The restored table, for a `source` with the columns and the TTL of the moment and the current other settings.
     ///
-    /// Auto scaling is restored with provisioned capacity only; the source's is left out where the capacity mode is overridden
-    /// to be on demand.
+    /// Auto scaling is restored with provisioned capacity only: it is left out if the capacity mode is overridden to on
+    /// demand.
     ///
     /// # Errors
     ///
-    /// It would be no table that Keyspaces takes.
+    /// The result is no table that Keyspaces accepts.
     pub fn restored(&self, source: &TableDefinition) -> Result<TableDefinition, TableError> {
         let mut options = TableOptions { tags: None, cdc: None, ..source.options.clone() };
         let overridden = self.overrides.properties().into_iter();
@@ -116,7 +116,7 @@ pub(crate) fn definition(statement: &RestoreTable) -> Result<TableRestore, Prope
     or_first(|tell| examine(statement, tell))
 }
 
-/// As much as can be read of what it restores; all that is wrong with the rest is told.
+/// Reads the statement as far as possible, and reports every error to `tell`.
 pub(crate) fn examine(statement: &RestoreTable, tell: &mut dyn FnMut(PropertyError)) -> TableRestore {
     if !statement.table.name.is_possible() {
         tell(PropertyError::refused(statement.table.name.span, &rules::TABLE_NAME));
@@ -152,7 +152,7 @@ fn custom_properties(statement: &RestoreTable) -> Span {
 }
 
 impl fmt::Display for TableRestore {
-    /// The RESTORE TABLE that restores it.
+    /// Writes the RESTORE TABLE statement.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.statement().fmt(f)
     }

@@ -9,8 +9,8 @@ use crate::calendar::{date, days_of, days_since_1970};
 use crate::saturated::saturated;
 use crate::{Rule, Span, rules};
 
-/// A moment to which a table can be restored, to the millisecond: what `restore_timestamp` takes, and what
-/// `earliest_restorable_timestamp` shows (`DG:restoretabletopointintime`).
+/// A moment to which a table can be restored, to the millisecond: the type of `restore_timestamp` and of
+/// `earliest_restorable_timestamp` (`DG:restoretabletopointintime`).
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -29,14 +29,14 @@ pub struct RestorePoint {
 }
 
 impl RestorePoint {
-    /// So many milliseconds after the beginning of 1970, or before it. What is outside the years 0 to 9999, which have no
-    /// four digits, becomes the first or the last moment in them; no table can be restored to either.
+    /// The moment `millis` milliseconds after the beginning of 1970, or before it. A moment outside the years 0 to 9999,
+    /// which has no four-digit year, becomes the first or last moment of that range; no table can be restored to either.
     #[must_use]
     pub fn from_unix_millis(millis: i64) -> Self {
         Self { unix_millis: millis.clamp(FIRST, LAST) }
     }
 
-    /// How many milliseconds it is after the beginning of 1970.
+    /// The milliseconds since the beginning of 1970.
     #[must_use]
     pub fn unix_millis(self) -> i64 {
         self.unix_millis
@@ -44,7 +44,7 @@ impl RestorePoint {
 }
 
 impl From<SystemTime> for RestorePoint {
-    /// The millisecond that it is in; see [`from_unix_millis`](Self::from_unix_millis).
+    /// Rounds down to the millisecond; see [`from_unix_millis`](Self::from_unix_millis).
     fn from(time: SystemTime) -> Self {
         let millis = |duration: Duration| saturated::<i64>(duration.as_millis());
         Self::from_unix_millis(match time.duration_since(UNIX_EPOCH) {
@@ -59,7 +59,7 @@ impl From<SystemTime> for RestorePoint {
 }
 
 impl fmt::Display for RestorePoint {
-    /// As the service shows it and takes it: `2020-06-30T19:19:21.175Z`.
+    /// Writes the form that the service shows and accepts: `2020-06-30T19:19:21.175Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = date(self.unix_millis.div_euclid(DAY));
         let time = self.unix_millis.rem_euclid(DAY);
@@ -75,8 +75,8 @@ impl FromStr for RestorePoint {
     ///
     /// # Errors
     ///
-    /// It is no time, it has no zone ([`rules::RESTORE_TIMESTAMP`], [`rules::RESTORE_TIMESTAMP_ZONE`]), or it is finer than a
-    /// millisecond, which Keyspaces is not known to take.
+    /// The text is not a time, it has no zone ([`rules::RESTORE_TIMESTAMP`], [`rules::RESTORE_TIMESTAMP_ZONE`]), or it is
+    /// finer than a millisecond, which Keyspaces is not known to accept.
     fn from_str(text: &str) -> Result<Self, PropertyError> {
         let refused = |rule: &'static Rule| PropertyError::refused(Span::default(), rule);
         let mut reader = Reader { rest: text };
@@ -89,19 +89,19 @@ impl FromStr for RestorePoint {
         if fraction.len() > 3 {
             return Err(PropertyError::unknown(Span::default(), format!("a time finer than a millisecond, {text}")));
         }
-        // Padded to three digits, which always make a number.
+        // The fraction has at most three digits, so padding to three always gives a number.
         let millis: i64 = format!("{fraction:0<3}").parse().unwrap_or_default();
         Ok(Self::from_unix_millis((seconds - offset) * SECOND + millis))
     }
 }
 
-/// What is left of a text.
+/// The unread rest of a text.
 struct Reader<'t> {
     rest: &'t str,
 }
 
 impl<'t> Reader<'t> {
-    /// Seconds since the beginning of 1970, as if in UTC.
+    /// Reads the seconds since the beginning of 1970, as if the time were in UTC.
     fn date_and_time(&mut self) -> Option<i64> {
         let year = self.number(4, 0..=9999)?;
         let month = self.after('-')?.number(2, 1..=12)?;
@@ -112,7 +112,7 @@ impl<'t> Reader<'t> {
         Some(days_since_1970(year, month, day) * (DAY / SECOND) + hour * 3600 + minute * 60 + second)
     }
 
-    /// The digits after a point; none if there is no point.
+    /// Reads the digits after a point; no digits if there is no point.
     fn fraction(&mut self) -> Option<&'t str> {
         if self.after('.').is_none() {
             return Some("");
@@ -123,7 +123,7 @@ impl<'t> Reader<'t> {
         (!digits.is_empty()).then_some(digits)
     }
 
-    /// The whole rest: how many seconds it is ahead of UTC.
+    /// Reads the rest as a time zone: its offset from UTC in seconds.
     fn zone(&mut self) -> Option<i64> {
         if self.rest == "Z" {
             return Some(0);
@@ -178,7 +178,7 @@ mod tests {
             ("2020-06-30T04:05:00+0000", "2020-06-30T04:05:00.000Z"),
             ("2020-06-30T19:19:21.175Z", "2020-06-30T19:19:21.175Z"),
             ("2020-08-04T00:48:58.381Z", "2020-08-04T00:48:58.381Z"),
-            // Other zones, and days that are in others there.
+            // Other zones, in some of which it is another day.
             ("2020-06-30T01:05:00+02:00", "2020-06-29T23:05:00.000Z"),
             ("2019-12-31T23:30:00.5-0045", "2020-01-01T00:15:00.500Z"),
             ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z"),

@@ -1,4 +1,4 @@
-//! A table read back from the rows of `system_schema.columns`.
+//! Table definitions from the rows of `system_schema.columns`.
 
 use std::error::Error;
 use std::fmt;
@@ -16,25 +16,25 @@ pub struct ShownColumn {
     pub column_type: String,
     /// `kind`: `partition_key`, `clustering`, `static` or `regular`.
     pub kind: String,
-    /// `position` in its part of the key; -1 outside.
+    /// `position`: the index in the column's part of the key; -1 outside of it.
     pub position: i32,
     /// `clustering_order`: `asc`, `desc`, or `none` outside the clustering columns.
     pub clustering_order: String,
 }
 
-/// Why rows of `system_schema.columns` are no table.
+/// Why the rows of `system_schema.columns` make no table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ShownError {
-    /// There is no partition key among them.
+    /// No row is a partition key column.
     NoPartitionKey,
-    /// The type of a column cannot be read.
+    /// The type of a column cannot be parsed.
     Type {
         /// The name of the column.
         column: String,
-        /// Its type.
+        /// The type of the column.
         column_type: String,
-        /// What is wrong with it.
+        /// The syntax error of the type.
         error: Box<SyntaxError>,
     },
 }

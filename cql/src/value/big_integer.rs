@@ -1,15 +1,15 @@
-//! Integers of any size, as `varint` and `decimal` have them: big-endian two's complement, without needless bytes.
+//! Integers of any size, as in `varint` and `decimal`: big-endian two's complement of minimal length.
 
 use std::fmt::Write;
 
-/// How many digits of a text are read. What is longer is far beyond what the service takes, and would take long to read.
+/// The most digits that are read. Longer numbers are far beyond the service's limit, and would take long to read.
 pub(super) const MOST_DIGITS: usize = 10_000;
 
-/// How many digits fit an `i64` whatever they are.
+/// Every number of so many digits fits an `i64`.
 const DIGITS_OF_I64: usize = 18;
 
-/// Appends the bytes of a number in decimal digits, of which the last ones may stand apart; `None` if it is no integer. Only
-/// the first [`MOST_DIGITS`] count.
+/// Appends the bytes of a number in decimal digits, whose last digits may be in `further`. Returns `None` if it is no
+/// integer. Only the first [`MOST_DIGITS`] digits count.
 pub(super) fn append(text: &[u8], further: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -36,7 +36,7 @@ pub(super) fn append(text: &[u8], further: &[u8], out: &mut Vec<u8>) -> Option<(
     Some(())
 }
 
-/// How many decimal digits a number has, zeros at its end not counted; 1 for 0.
+/// The number of decimal digits, without trailing zeros; 1 for 0.
 pub(super) fn significant_digits(bytes: &[u8]) -> usize {
     let mut magnitude = magnitude(bytes);
     let (mut digits, mut significant) = (0, 1);
@@ -51,7 +51,7 @@ pub(super) fn significant_digits(bytes: &[u8]) -> usize {
     significant
 }
 
-/// How many decimal digits a number has; 1 for 0.
+/// The number of decimal digits; 1 for 0.
 pub(super) fn digits(bytes: &[u8]) -> usize {
     let mut magnitude = magnitude(bytes);
     let mut digits = 0;
@@ -62,7 +62,7 @@ pub(super) fn digits(bytes: &[u8]) -> usize {
     digits.max(1)
 }
 
-/// Appends a number in decimal digits. No bytes are 0, as for Cassandra.
+/// Appends a number in decimal digits. An empty slice is 0, as in Cassandra.
 pub(super) fn write(bytes: &[u8], out: &mut String) {
     let mut magnitude = magnitude(bytes);
     let mut parts = Vec::new();
@@ -78,7 +78,7 @@ pub(super) fn write(bytes: &[u8], out: &mut String) {
     }
 }
 
-/// Little-endian, without zeros at its end.
+/// The absolute value, little-endian, without leading zeros.
 fn magnitude(bytes: &[u8]) -> Vec<u32> {
     let negative = bytes.first().is_some_and(|first| *first >= 0x80);
     let mut magnitude = Vec::with_capacity(bytes.len() / 4 + 1);
@@ -109,7 +109,7 @@ fn multiply_and_add(magnitude: &mut Vec<u32>, factor: u32, summand: u32) {
     }
 }
 
-/// Gives the remainder.
+/// Divides in place and returns the remainder.
 fn divide(magnitude: &mut Vec<u32>, by: u64) -> u64 {
     let mut remainder = 0;
     for limb in magnitude.iter_mut().rev() {
@@ -143,7 +143,7 @@ fn twos_complement(magnitude: &[u32], negative: bool) -> Vec<u8> {
     bytes
 }
 
-/// Without the bytes at the beginning that only repeat the sign.
+/// Strips the leading bytes that only repeat the sign.
 fn without_needless(bytes: &[u8]) -> &[u8] {
     let sign = |byte: u8| byte >= 0x80;
     let is_needless =

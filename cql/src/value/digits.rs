@@ -1,14 +1,14 @@
-//! How many digits the numbers in a value have.
+//! The number of digits of the numbers in a value.
 
 use super::big_integer;
 use crate::UserTypes;
 use crate::statement::{CqlType, CqlTypeKind, NativeType};
 
-/// More bytes than a number within the limit has by far; what is longer is not counted digit by digit.
+/// Far more bytes than a number within the limit has. Digits of a longer number are not counted exactly.
 const MOST_BYTES: usize = 128;
 
-/// How many digits that number in a serialised value has that has most: of a `varint` all of them, of a `decimal` without
-/// zeros at their end; 0 without any such number.
+/// The largest number of digits of any number in a serialised value: all digits of a `varint`, the digits of a `decimal`
+/// without trailing zeros, 0 if there is no such number.
 #[must_use]
 pub fn most_digits(of: &CqlTypeKind, bytes: &[u8], user_types: &UserTypes) -> usize {
     match of {
@@ -42,7 +42,7 @@ fn may_have_numbers(of: &CqlTypeKind) -> bool {
     }
 }
 
-/// Values with their lengths before them, as many as there are.
+/// Walks the length-prefixed values, as far as they are present.
 fn parts<'t>(of: impl Iterator<Item = &'t CqlType>, bytes: &[u8], user_types: &UserTypes) -> usize {
     let (mut rest, mut most) = (bytes, 0);
     for of in of {

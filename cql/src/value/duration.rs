@@ -1,11 +1,11 @@
-//! Durations: months, days and nanoseconds, each as a variable-length integer with its sign in the last bit.
+//! Durations: months, days and nanoseconds, each as a variable-length integer with the sign in the last bit.
 
 use std::fmt::Write;
 
 const MINUTE: i128 = 60 * SECOND;
 const SECOND: i128 = 1_000_000_000;
 
-/// The units that Cassandra reads: their letters, and how many of which part they are. One that begins like another stands
+/// The units that Cassandra reads: letters, part, and multiple. A unit that begins with the letters of another one comes
 /// before it.
 const UNITS: [(&str, Part, i128); 11] = [
     ("mo", Part::Months, 1),
@@ -58,7 +58,7 @@ impl Duration {
     }
 }
 
-/// Appends the duration that `text` is: `1y2mo3d4h`, `P1Y2M3DT4H`, `P3W` or `P0001-02-03T04:05:06`.
+/// Appends the duration in `text`: `1y2mo3d4h`, `P1Y2M3DT4H`, `P3W` or `P0001-02-03T04:05:06`.
 pub(super) fn append(text: &str, out: &mut Vec<u8>) -> Option<()> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -109,7 +109,7 @@ fn iso_8601(text: &str) -> Option<Duration> {
     has_parts.then_some(duration)
 }
 
-/// `0001-02-03T04:05:06`
+/// Reads `0001-02-03T04:05:06`.
 fn alternative(date: &str, time: Option<&str>) -> Option<Duration> {
     let whole = |text: &str| number(text).filter(|(_, rest)| rest.is_empty()).map(|(number, _)| number);
     let parts = |text: &str, sign| text.split(sign).map(whole).collect::<Option<Vec<_>>>();
@@ -120,13 +120,13 @@ fn alternative(date: &str, time: Option<&str>) -> Option<Duration> {
     Some(Duration { months, days: *days, nanos: nanos.checked_mul(SECOND)? })
 }
 
-/// The digits at the beginning, and what follows them.
+/// Reads the leading digits, and returns the rest.
 fn number(text: &str) -> Option<(i128, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     Some((text[..end].parse().ok()?, &text[end..]))
 }
 
-/// Appends the text of serialised duration, as Cassandra writes it; a duration of nothing is `0ns`.
+/// Appends the text of a serialised duration, as Cassandra writes it; an empty duration is `0ns`.
 pub(super) fn write(bytes: &[u8], out: &mut String) -> Option<()> {
     let mut rest = bytes;
     let (months, days, nanos) = (integer(&mut rest)?, integer(&mut rest)?, integer(&mut rest)?);
@@ -157,7 +157,7 @@ pub(super) fn write(bytes: &[u8], out: &mut String) -> Option<()> {
     Some(())
 }
 
-/// The number of further bytes is that of the leading ones of the first.
+/// The leading one bits of the first byte count the bytes that follow it.
 fn append_integer(value: i64, out: &mut Vec<u8>) {
     let zigzag = ((value << 1) ^ (value >> 63)).cast_unsigned();
     let bits = 64 - (zigzag | 1).leading_zeros();
@@ -203,7 +203,7 @@ mod tests {
         bytes
     }
 
-    /// The bytes are those of the protocol's own description: a zigzag integer with its length in the first byte.
+    /// The expected bytes follow the protocol's description: a zigzag integer with its length in the first byte.
     #[test]
     fn a_duration_is_three_variable_length_integers() {
         assert_eq!(bytes("0ns"), Some(vec![0, 0, 0]));

@@ -5,10 +5,10 @@ use crate::UserTypes;
 use crate::statement::{CqlType, CqlTypeKind, Term, TermKind};
 use crate::tree::{Tree, TreePart};
 
-/// The value that a term has in a column of this type.
+/// The value of a term in a column of this type.
 ///
-/// `marker` gives what is bound to a marker in it, from the marker and what Cassandra calls it if it has no name; `called`
-/// is what it calls the term itself.
+/// `marker` returns the value bound to a marker inside the term, from the marker and the name that Cassandra gives it if it
+/// has none; `called` is Cassandra's name for the term itself.
 #[must_use]
 pub fn serialize(
     term: &Term,

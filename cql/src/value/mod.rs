@@ -1,4 +1,4 @@
-//! Values as version 4 of the protocol sends them, made of what stands in a text.
+//! Values in the encoding of protocol version 4, from the literals of a text.
 //!
 //! ```
 //! use keyspaces_cql::statement::NativeType;
@@ -25,18 +25,18 @@ pub use text::write_scalar;
 use crate::saturated::saturated;
 use crate::statement::{CqlTypeKind, NativeType};
 
-/// A value as it would be bound.
+/// A value in the encoding in which it would be bound.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Value {
     /// `None` is null.
     pub bytes: Option<Vec<u8>>,
-    /// Whether the bytes are those that Cassandra stores. Otherwise only their number is right, as far as the type fixes it:
-    /// of a function's result, for instance.
+    /// Whether the bytes are those that Cassandra stores. Otherwise only their number is right, as far as the type fixes
+    /// it: a function's result, for instance.
     pub exact: bool,
 }
 
 impl Value {
-    /// `NULL`
+    /// Null.
     #[must_use]
     pub fn null() -> Self {
         Self { bytes: None, exact: true }
@@ -48,7 +48,7 @@ impl Value {
         Self { bytes: Some(bytes.into()), exact: true }
     }
 
-    /// A value of which only the type is known: as many zeros as all values of the type have bytes, or none.
+    /// A value of which only the type is known: zeros of the type's fixed width, or no bytes if the width varies.
     #[must_use]
     pub fn of_type(of: &CqlTypeKind) -> Self {
         let width = match of {
@@ -59,7 +59,7 @@ impl Value {
         Self { bytes: Some(vec![0; width]), exact: false }
     }
 
-    /// A list. Cassandra sorts sets and maps, so those are exact with one element at most.
+    /// A list. Cassandra sorts sets and maps, so the encoding of those is exact for at most one element.
     #[must_use]
     pub fn list(elements: Vec<Self>) -> Self {
         Self::counted(elements.len(), &elements)
@@ -82,7 +82,7 @@ impl Value {
         Self { exact: map.exact && count <= 1, ..map }
     }
 
-    /// A tuple, or a value of a user-defined type with all of its fields.
+    /// A tuple, or a value of a user-defined type with all fields.
     #[must_use]
     pub fn tuple(parts: &[Self]) -> Self {
         let mut bytes = Vec::new();
@@ -96,7 +96,7 @@ impl Value {
         Self { bytes: Some(bytes), exact: parts.iter().all(|part| part.exact) }
     }
 
-    /// With its length before it.
+    /// Appends the value with its length.
     fn append_to(&self, out: &mut Vec<u8>) {
         match &self.bytes {
             Some(bytes) => {
@@ -108,12 +108,12 @@ impl Value {
     }
 }
 
-/// A length as the protocol has it; a text is too short for one that does not fit.
+/// A length in the protocol's encoding. It always fits, because texts are shorter.
 fn length(length: usize) -> [u8; 4] {
     saturated::<i32>(length).to_be_bytes()
 }
 
-/// How many bytes each value of a type has.
+/// The number of bytes of every value of a type, if it is fixed.
 fn fixed_width(native: NativeType) -> Option<usize> {
     match native {
         NativeType::Boolean | NativeType::Tinyint => Some(1),

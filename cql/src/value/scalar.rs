@@ -1,4 +1,4 @@
-//! Values without parts.
+//! Scalar values.
 
 use std::net::IpAddr;
 
@@ -6,11 +6,11 @@ use super::time::split_once;
 use super::{Value, big_integer, duration, time};
 use crate::statement::{CqlTypeKind, NativeType};
 
-/// The value that a literal of this text is in a column of this type, be it written as a string or as a number; JSON writes
+/// The value of a literal in a column of this type, whether the literal is written as a string or as a number; JSON writes
 /// either.
 ///
-/// Where the text is none of the type, or one that only the server can read (`'now'`, a timestamp without a zone), only the
-/// number of bytes is right.
+/// If the text is not of the type, or only the server can read it (`'now'`, a timestamp without a zone), only the number of
+/// bytes is right.
 #[must_use]
 pub fn scalar(of: NativeType, text: &str) -> Value {
     let mut bytes = Vec::new();
@@ -20,9 +20,9 @@ pub fn scalar(of: NativeType, text: &str) -> Value {
     }
 }
 
-/// Appends the bytes that a literal of this text is in a column of this type, and says whether it is one; otherwise nothing
-/// is appended. Numbers of more than 10,000 digits are none, and nor is a floating-point number beyond the largest of its
-/// type.
+/// Appends the bytes of a literal in a column of this type and returns `true`. Appends nothing and returns `false` if the
+/// text is no such literal. Numbers of more than 10,000 digits are refused, and so are floating-point numbers beyond the
+/// largest of the type.
 ///
 /// ```
 /// use keyspaces_cql::statement::NativeType;
@@ -72,7 +72,7 @@ fn append(of: NativeType, text: &str, out: &mut Vec<u8>) -> Option<()> {
         NativeType::Varint => big_integer::append(text.as_bytes(), b"", out)?,
         NativeType::Decimal => decimal(text, out)?,
         NativeType::Uuid => uuid(text, out)?,
-        // Of the other versions of a UUID Cassandra makes no timeuuid.
+        // Cassandra accepts only version 1 UUIDs as `timeuuid`.
         NativeType::Timeuuid => uuid(Some(text).filter(|text| text.as_bytes().get(14) == Some(&b'1'))?, out)?,
         NativeType::Inet => match text.parse().ok()? {
             IpAddr::V4(address) => out.extend_from_slice(&address.octets()),
@@ -86,12 +86,12 @@ fn append(of: NativeType, text: &str, out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// A number that became infinite was too large; one that is called so was not.
+/// Whether the text has digits. A number with digits that became infinite was too large; the literal `Infinity` has none.
 fn has_digits(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// A scale of four bytes, and the number without its decimal point.
+/// Appends a scale of four bytes and the unscaled number.
 fn decimal(text: &str, out: &mut Vec<u8>) -> Option<()> {
     let (number, exponent) = match text.bytes().position(|byte| matches!(byte, b'e' | b'E')) {
         Some(at) => (text.get(..at)?, text.get(at + 1..)?.parse::<i64>().ok()?),
@@ -103,7 +103,7 @@ fn decimal(text: &str, out: &mut Vec<u8>) -> Option<()> {
     big_integer::append(whole, fraction, out)
 }
 
-/// `5132b130-ae79-11e4-ab27-0800200c9a66`
+/// Reads `5132b130-ae79-11e4-ab27-0800200c9a66`.
 fn uuid(text: &str, out: &mut Vec<u8>) -> Option<()> {
     let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
     if [8, 13, 18, 23].into_iter().any(|at: usize| text[at] != b'-') {
@@ -132,7 +132,7 @@ fn hexadecimal(text: &str, out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// A hexadecimal digit; more than 15 if it is none.
+/// The value of a hexadecimal digit; more than 15 if it is none.
 fn digit(letter: u8) -> u8 {
     match letter {
         b'0'..=b'9' => letter - b'0',

@@ -1,4 +1,4 @@
-//! Text of values without parts: what reads back as the same bytes.
+//! Text of scalar values, which reads back as the same bytes.
 
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -8,13 +8,13 @@ use super::{big_integer, duration};
 use crate::calendar;
 use crate::statement::NativeType;
 
-/// Appends the text of a value that was serialised as version 4 of the protocol sends it, and says whether it is one of the
-/// type; otherwise nothing is appended. [`append_scalar`](super::append_scalar) reads the same bytes from it.
+/// Appends the text of a value in the encoding of protocol version 4 and returns `true`. Appends nothing and returns
+/// `false` if the bytes are not of the type. [`append_scalar`](super::append_scalar) reads the same bytes from the text.
 ///
 /// Floating-point numbers have the fewest digits that read back as the same number, decimals keep their scale, timestamps
-/// are `2026-01-31 13:30:54.123+0000`, times have nine digits after the second. Dates and timestamps outside of the years 0
-/// to 9999 are the number that the protocol sends, a date in ten digits. A NaN is `NaN`, whichever of its bit patterns it
-/// is.
+/// are `2026-01-31 13:30:54.123+0000`, and times have nine digits after the second. Dates and timestamps outside of the
+/// years 0 to 9999 are written as the number that the protocol sends, a date in ten digits. A NaN is `NaN`, whatever its
+/// bit pattern.
 #[must_use]
 pub fn write_scalar(of: NativeType, bytes: &[u8], out: &mut String) -> bool {
     let length = out.len();
@@ -93,7 +93,7 @@ fn uuid(bytes: [u8; 16], out: &mut String) {
     }
 }
 
-/// As Java's `BigDecimal` is written: with an exponent where there would be many zeros.
+/// Appends a decimal as Java's `BigDecimal` writes it: with an exponent if it would have many zeros.
 fn decimal(bytes: &[u8], out: &mut String) -> Option<()> {
     let (scale, unscaled) = bytes.split_first_chunk::<4>()?;
     let scale = i64::from(i32::from_be_bytes(*scale));
@@ -180,7 +180,7 @@ mod tests {
         again
     }
 
-    /// Java's own texts: `new BigDecimal(new BigInteger("150"), scale).toString()`.
+    /// The expected texts are Java's own: `new BigDecimal(new BigInteger("150"), scale).toString()`.
     #[test]
     fn a_decimal_is_written_as_java_writes_it() {
         for (scale, expected) in [

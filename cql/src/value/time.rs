@@ -4,7 +4,7 @@ use crate::calendar::{days_of, days_since_1970};
 
 pub(super) const DAY_MILLIS: i64 = 86_400_000;
 
-/// Days since 1970-01-01, which is 2^31: `2026-01-31`, or the number itself.
+/// Days since 1970-01-01, which is 2^31. Reads `2026-01-31`, or the number itself.
 pub(super) fn date(text: &str) -> Option<u32> {
     if let Ok(number) = text.parse::<u32>() {
         return Some(number);
@@ -12,7 +12,7 @@ pub(super) fn date(text: &str) -> Option<u32> {
     u32::try_from(days(text.as_bytes())?.checked_add(1 << 31)?).ok()
 }
 
-/// Nanoseconds since midnight: `13:30:54.123456789`, or the number itself.
+/// Nanoseconds since midnight. Reads `13:30:54.123456789`, or the number itself.
 pub(super) fn time(text: &str) -> Option<i64> {
     if let Ok(number) = text.parse::<i64>() {
         return Some(number);
@@ -20,8 +20,8 @@ pub(super) fn time(text: &str) -> Option<i64> {
     time_of_day(text.as_bytes())
 }
 
-/// Milliseconds since 1970: `2026-01-31 13:30:54.123+0000`, with or without the time, or the number itself. Without a zone it
-/// is in that of the server, which nobody here knows.
+/// Milliseconds since 1970. Reads `2026-01-31 13:30:54.123+0000`, with or without the time, or the number itself. Returns
+/// `None` without a zone: such a time is in the server's zone, which is unknown here.
 pub(super) fn timestamp(text: &str) -> Option<i64> {
     if let Ok(number) = text.parse::<i64>() {
         return Some(number);
@@ -36,7 +36,7 @@ pub(super) fn timestamp(text: &str) -> Option<i64> {
     days(date.as_bytes())?.checked_mul(DAY_MILLIS)?.checked_add(nanos / 1_000_000)?.checked_sub(offset)
 }
 
-/// What stands before the zone, and its offset in milliseconds.
+/// Splits the zone off, and returns its offset in milliseconds.
 fn zone(text: &[u8]) -> Option<(&[u8], i64)> {
     if let [rest @ .., b'Z'] = text {
         return Some((rest, 0));
@@ -71,7 +71,7 @@ fn days(text: &[u8]) -> Option<i64> {
     (possible && (1..=days_of(year, month)).contains(&day)).then(|| days_since_1970(year, month, day))
 }
 
-/// Digits and nothing else.
+/// Reads a text that consists of digits only.
 fn number(text: &[u8]) -> Option<i64> {
     if text.is_empty() {
         return None;
@@ -82,8 +82,7 @@ fn number(text: &[u8]) -> Option<i64> {
     })
 }
 
-/// What is before the first such byte, and what is after it. In texts as short as these a loop is faster than a search for a
-/// character.
+/// Splits at the first byte `at`. In such short texts a loop is faster than a search for a character.
 pub(super) fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     let found = text.iter().position(|byte| *byte == at)?;
     Some((&text[..found], &text[found + 1..]))

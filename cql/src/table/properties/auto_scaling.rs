@@ -1,4 +1,4 @@
-//! Provisioned capacity that follows what is used (`DG:autoscaling`).
+//! Auto scaling: provisioned capacity that follows consumption (`DG:autoscaling`).
 
 use std::collections::BTreeMap;
 
@@ -7,45 +7,46 @@ use super::setting::Setting;
 use super::{CapacityMode, PropertyError, TableOptions};
 use crate::rules;
 
-/// How the provisioned capacity of a table follows what is used.
+/// The auto scaling of a table's provisioned capacity.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AutoScaling {
     /// The scaling of reads; `None` leaves it as it is.
     pub read: Option<CapacityScaling>,
-    /// The scaling of writes; `None` leaves it as it is. In a multi-Region table it is the same in all Regions.
+    /// The scaling of writes; `None` leaves it as it is. A multi-Region table has the same write scaling in all Regions.
     pub write: Option<CapacityScaling>,
-    /// The scaling of reads in single Regions, by the name of the Region; a Region that is not named stays as it is.
+    /// The scaling of reads in single Regions, by the name of the Region. A Region without an entry stays as it is.
     pub replicas: BTreeMap<String, CapacityScaling>,
 }
 
-/// How the units of reads or of writes follow what is used.
+/// The auto scaling of read units or of write units.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum CapacityScaling {
-    /// They do not.
+    /// No auto scaling.
     Disabled,
-    /// They stay between two bounds, so that a share of them is used.
+    /// The units stay between two bounds and follow a target utilization.
     Target(TargetTracking),
 }
 
-/// A share of the provisioned units that is to be used, and how they follow it.
+/// A target utilization of the provisioned units, and how the units follow it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TargetTracking {
     /// The fewest units; at least 1.
     pub minimum: u32,
-    /// The most units; not fewer than the fewest.
+    /// The most units; at least `minimum`.
     pub maximum: u32,
-    /// Which percentage of them is to be used: 20 to 90 (`DG:autoscaling`).
+    /// The target utilization in percent: 20 to 90 (`DG:autoscaling`).
     pub target: f64,
-    /// How many seconds after a change the units may become fewer.
+    /// The seconds after a change before auto scaling may lower the units.
     pub scale_in_cooldown: Option<u32>,
-    /// How many seconds after a change they may become more.
+    /// The seconds after a change before auto scaling may raise the units.
     pub scale_out_cooldown: Option<u32>,
-    /// They never become fewer by themselves.
+    /// Whether auto scaling never lowers the units.
     pub disable_scale_in: bool,
 }
 
 impl TargetTracking {
-    /// Between `minimum` and `maximum` units of which 70 percent are to be used (the guide's default), without cooldowns.
+    /// Between `minimum` and `maximum` units with a target utilization of 70 percent (the guide's default), without
+    /// cooldowns.
     #[must_use]
     pub fn between(minimum: u32, maximum: u32) -> Self {
         let (scale_in_cooldown, scale_out_cooldown) = (None, None);
@@ -54,7 +55,7 @@ impl TargetTracking {
 }
 
 impl AutoScaling {
-    /// Without what is turned off, which is as none.
+    /// Drops entries that are turned off, which have the same effect as missing ones.
     pub(crate) fn in_effect(&self) -> Self {
         let on = |part: &CapacityScaling| *part != CapacityScaling::Disabled;
         let replicas = self.replicas.iter().filter(|(_, part)| on(part));
@@ -65,7 +66,7 @@ impl AutoScaling {
         }
     }
 
-    /// This, with the sides and Regions that it does not name as they were before.
+    /// Fills in the sides and Regions that `self` does not set from `before`.
     #[must_use]
     pub fn over(self, before: Option<Self>) -> Self {
         let Self { read, write, mut replicas } = before.unwrap_or_default();
@@ -104,17 +105,18 @@ impl AutoScaling {
 }
 
 impl CapacityScaling {
-    /// As a row of `system_schema_mcs.autoscaling` shows it; how the service writes the policy there is not known.
+    /// The settings as a row of `system_schema_mcs.autoscaling` shows them. How the service writes the policy there is not
+    /// known.
     #[must_use]
     pub fn shown(&self) -> BTreeMap<String, String> {
         self.setting().to_shown()
     }
 
-    /// From what [`shown`](Self::shown) gives; names that are not known are passed over.
+    /// Reads the map that [`shown`](Self::shown) returns, and ignores unknown names.
     ///
     /// # Errors
     ///
-    /// Something is missing in it, or has a value that is not known.
+    /// An entry is missing, or has an unknown value.
     pub fn from_shown(shown: &BTreeMap<String, String>) -> Result<Self, PropertyError> {
         let mut setting = Vec::new();
         for (name, value) in shown {
@@ -187,8 +189,8 @@ const WRITE: &str = "provisioned_write_capacity_autoscaling_update";
 const REPLICAS: &str = "replica_updates";
 const TRACKING: &str = "target_tracking_scaling_policy_configuration";
 
-/// The wanted capacity mode, with the units as they are where auto scaling moves them between bounds that hold before and
-/// after.
+/// The wanted capacity mode. If auto scaling moves the units, and they are within the bounds both before and after the
+/// change, the current units are kept.
 pub(super) fn within_bounds(
     is: CapacityMode,
     wanted: CapacityMode,

@@ -1,4 +1,4 @@
-//! What a table may read and write in a second, and what is paid for it.
+//! The read and write capacity of a table, and the way it is billed.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use super::PropertyError;
 use super::setting::Setting;
 use crate::rules;
 
-/// How capacity is paid for (`DG:ReadWriteCapacityMode`). A table whose definition does not say is on demand.
+/// The capacity mode, which decides the billing (`DG:ReadWriteCapacityMode`). A table without a setting is on demand.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum CapacityMode {
-    /// For what is used.
+    /// Billed by consumption.
     #[default]
     OnDemand,
-    /// For so many units in each second, used or not.
+    /// Billed by these units for each second, whether used or not.
     Provisioned {
         /// Read capacity units (RCU): 4 KB in a second at `LOCAL_QUORUM`; at least 1.
         read: u32,
@@ -21,8 +21,8 @@ pub enum CapacityMode {
     },
 }
 
-/// The units a second that a table can serve at once (`DG:warm-throughput`). They can only be raised, and raising them is
-/// paid for once. A side that is `None` stays as it is.
+/// The units a second that a table can serve without scaling up first (`DG:warm-throughput`). They can only be raised, and
+/// raising them is billed once. A side that is `None` stays as it is.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct WarmThroughput {
     /// Read units a second; 12,000 on a new on-demand table.
@@ -37,7 +37,7 @@ pub type ReplicaCapacity = BTreeMap<String, u32>;
 impl CapacityMode {
     pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
         let what = "capacity_mode";
-        // The last two are what the service shows beside what was said.
+        // The service shows the last two in addition to the settings.
         let known = [
             "throughput_mode",
             READ_UNITS,
@@ -78,7 +78,7 @@ impl WarmThroughput {
         Self { read: Some(read), write: Some(write) }
     }
 
-    /// This, with the sides that it does not name as they were before.
+    /// Fills in the sides that `self` does not set from `before`.
     #[must_use]
     pub fn over(self, before: Option<Self>) -> Self {
         let before = before.unwrap_or(Self { read: None, write: None });
@@ -104,7 +104,8 @@ impl WarmThroughput {
     }
 }
 
-/// The shape within CUSTOM_PROPERTIES is inferred from that of AUTOSCALING_SETTINGS (`DG:tables-mrr-create-provisioned`).
+/// The shape inside CUSTOM_PROPERTIES is inferred from the shape of AUTOSCALING_SETTINGS
+/// (`DG:tables-mrr-create-provisioned`).
 pub(super) fn read_replicas(setting: &Setting) -> Result<ReplicaCapacity, PropertyError> {
     let mut replicas = ReplicaCapacity::new();
     for (region, capacity) in setting.entries("replica_updates")? {
@@ -123,7 +124,8 @@ pub(super) fn replicas_setting(replicas: &ReplicaCapacity) -> Setting {
     Setting::map(replicas.iter().map(|(region, read)| (region.as_str(), units(*read))))
 }
 
-/// At least one (`API:ProvisionedThroughput…`); how many at most is a quota of the account.
+/// Reads a number of units: at least 1 (`API:ProvisionedThroughput…`). The maximum is a quota of the account, so it is not
+/// checked.
 pub(super) fn units(setting: &Setting, what: &str) -> Result<u32, PropertyError> {
     let units = u32::try_from(setting.units(what)?).ok().filter(|units| *units > 0);
     units.ok_or_else(|| PropertyError::refused(setting.span, &rules::CAPACITY_UNITS))

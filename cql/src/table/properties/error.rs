@@ -5,22 +5,23 @@ use std::fmt;
 
 use crate::{Rule, Span};
 
-/// Why an option is none of Keyspaces'.
+/// Why Keyspaces does not have an option, or not with this value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PropertyError {
-    /// What in the text is wrong; empty if there is no text.
+    /// The faulty part of the text; empty if there is no text.
     pub span: Span,
-    /// What is wrong with it.
+    /// The problem.
     pub problem: PropertyProblem,
 }
 
-/// What is wrong in a [`PropertyError`].
+/// The problem of a [`PropertyError`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PropertyProblem {
-    /// This rule refuses it.
+    /// This rule refuses the option.
     Refused(&'static Rule),
-    /// It is not known whether Keyspaces has it; the words fit after "it is not known whether Amazon Keyspaces has".
+    /// It is not known whether Keyspaces has this option; the words fit after "it is not known whether Amazon Keyspaces
+    /// has".
     Unknown(String),
 }
 

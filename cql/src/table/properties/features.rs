@@ -1,4 +1,4 @@
-//! What of the service is turned on for a table.
+//! Features of the service that can be turned on for a table.
 
 use std::collections::BTreeMap;
 
@@ -11,67 +11,67 @@ use crate::table::RestorePoint;
 /// Whether a table can be restored to any second of the last 35 days (`DG:PointInTimeRecovery`).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum PointInTimeRecovery {
-    /// It cannot; what was kept is given up.
+    /// The table cannot be restored; the data stored for restores is given up.
     #[default]
     Disabled,
-    /// It can, from the moment on at which this is said.
+    /// The table can be restored, to any moment since this was enabled.
     Enabled,
 }
 
-/// Clients may say when they wrote (`DG:client-side-timestamps`). There is no way back, and no value for it.
+/// Client-side timestamps (`DG:client-side-timestamps`). They cannot be turned off again, so there is no value for that.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ClientSideTimestamps {
-    /// They may.
+    /// Clients may set the timestamps of their writes.
     Enabled,
 }
 
-/// Rows may have a time to live (`DG:TTL`). There is no way back, and no value for it.
+/// Time to live of rows (`DG:TTL`). It cannot be turned off again, so there is no value for that.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Ttl {
-    /// They may.
+    /// Rows may have a time to live.
     Enabled,
 }
 
-/// With which key a table is encrypted at rest (`DG:EncryptionAtRest`).
+/// The key that encrypts a table at rest (`DG:EncryptionAtRest`).
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Encryption {
-    /// One of the service's own.
+    /// A key that the service owns.
     #[default]
     AwsOwnedKey,
-    /// One of the account's in AWS KMS, by its ARN; a table whose key the service may not use is inaccessible.
+    /// A key of the account in AWS KMS, by its ARN. A table whose key the service may not use is inaccessible.
     CustomerManagedKey(String),
 }
 
-/// A stream of what changes in a table, kept for 24 hours (`DG:cdc_how-it-works`).
+/// The CDC stream of a table, whose records are kept for 24 hours (`DG:cdc_how-it-works`).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Cdc {
-    /// None.
+    /// No stream.
     #[default]
     Off,
-    /// One, whose records show so much of a row.
+    /// A stream whose records have this view type.
     On(CdcView),
 }
 
-/// What a record of a CDC stream shows of a row; fixed as long as the stream is on.
+/// The view type of a CDC stream: which images of a row its records have. It cannot be changed while the stream is on.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum CdcView {
-    /// As it was and as it is. Where nothing is said it is assumed to be this one.
+    /// The row before and after the change. It is assumed to be the default.
     #[default]
     NewAndOldImages,
-    /// As it is.
+    /// The row after the change.
     NewImage,
-    /// As it was.
+    /// The row before the change.
     OldImage,
-    /// Its key.
+    /// The key of the row only.
     KeysOnly,
 }
 
 /// The tags of a CDC stream (`DG:Tagging.Operations.new.stream`).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum StreamTags {
-    /// Those of the table, copied when the stream is turned on.
+    /// The tags of the table, copied when the stream is turned on.
     OfTable,
-    /// These.
+    /// These tags.
     Own(Tags),
 }
 
@@ -86,14 +86,14 @@ impl PointInTimeRecovery {
         status(self == Self::Enabled)
     }
 
-    /// The earliest moment to which a table can be restored, from what `custom_properties` of its row in
-    /// `system_schema_mcs.tables` shows (`DG:restoretabletopointintime`); nothing if it shows none.
+    /// The earliest moment to which a table can be restored, from the `custom_properties` of its row in
+    /// `system_schema_mcs.tables` (`DG:restoretabletopointintime`); `None` if the row does not show it.
     #[must_use]
     pub fn earliest_restorable(custom_properties: &BTreeMap<String, BTreeMap<String, String>>) -> Option<RestorePoint> {
         custom_properties.get(RECOVERY)?.get(EARLIEST)?.parse().ok()
     }
 
-    /// Shows that moment in `custom_properties`.
+    /// Adds the earliest moment to which the table can be restored to `custom_properties`.
     pub fn show_earliest_restorable(
         custom_properties: &mut BTreeMap<String, BTreeMap<String, String>>,
         earliest: RestorePoint,
@@ -126,8 +126,8 @@ fn is_enabled(setting: &Setting) -> Result<bool, PropertyError> {
 }
 
 impl Encryption {
-    /// Whether a table for which this was asked may be shown with that. A key can be named by an alias, and the service shows
-    /// the key that it stands for; so an alias may be any customer managed key.
+    /// Whether `shown` may be the result of setting `self`. The service shows a key even if it was set by an alias, so an
+    /// alias matches every customer managed key.
     #[must_use]
     pub fn may_be_shown_as(&self, shown: &Self) -> bool {
         match (self, shown) {
@@ -145,7 +145,8 @@ impl Encryption {
             "CUSTOMER_MANAGED_KMS_KEY" => {
                 let key = fields.get("kms_key_identifier");
                 let key = key.ok_or_else(|| PropertyError::refused(setting.span, &rules::KMS_KEY))?.word(what)?;
-                // The key's id, its ARN or an alias's would all be thinkable; the guide shows ARNs (`DG:encryption.customermanaged`).
+                // A key id, a key ARN or an alias ARN would all be possible; the guide shows ARNs only
+                // (`DG:encryption.customermanaged`).
                 if key.starts_with("arn:") {
                     Ok(Self::CustomerManagedKey(key.to_owned()))
                 } else {
@@ -168,10 +169,10 @@ impl Encryption {
 }
 
 impl CdcView {
-    /// All of them.
+    /// All view types.
     pub const ALL: [Self; 4] = [Self::NewAndOldImages, Self::NewImage, Self::OldImage, Self::KeysOnly];
 
-    /// As CQL writes it.
+    /// The view type as CQL writes it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -189,7 +190,7 @@ impl CdcView {
     }
 }
 
-/// Reads `cdc_specification`: the view type and the tags of the stream, as far as it names them.
+/// Reads `cdc_specification`: the view type and the tags of the stream, if present.
 pub(super) fn read_stream(setting: &Setting) -> Result<(Option<CdcView>, Option<StreamTags>), PropertyError> {
     let fields = setting.fields(STREAM, &["view_type", PROPAGATE, "tags", "status", "latest_stream_arn"])?;
     let view = fields.get("view_type").map(CdcView::read).transpose()?;

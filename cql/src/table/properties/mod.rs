@@ -1,4 +1,4 @@
-//! The options of a table, as values; each is printed and read by the same code.
+//! The options of a table, as values. The same code prints and reads each of them.
 
 mod auto_scaling;
 mod capacity;
@@ -24,16 +24,16 @@ use crate::statement::WithOption;
 use crate::{Name, Span, Statement, parse, rules};
 use setting::Setting;
 
-/// The options of a table. One that is `None` is not set.
+/// The options of a table. `None` means that an option is not set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableOptions {
-    /// How capacity is paid for. Default: on demand.
+    /// The capacity mode. Default: on demand.
     pub capacity_mode: Option<CapacityMode>,
-    /// The units a second that the table serves without scaling up first.
+    /// The units a second that the table can serve without scaling up first.
     pub warm_throughput: Option<WarmThroughput>,
     /// Whether the table can be restored to an earlier moment. Default: disabled.
     pub point_in_time_recovery: Option<PointInTimeRecovery>,
-    /// The key that encrypts the table. Default: one of the service's own.
+    /// The key that encrypts the table. Default: a key that the service owns.
     pub encryption: Option<Encryption>,
     /// Whether clients may set the timestamps of their writes.
     pub client_side_timestamps: Option<ClientSideTimestamps>,
@@ -41,25 +41,26 @@ pub struct TableOptions {
     pub ttl: Option<Ttl>,
     /// The read capacity of single Regions.
     pub replica_capacity: Option<ReplicaCapacity>,
-    /// The stream of its changes. Default: none.
+    /// The CDC stream of the table. Default: none.
     pub cdc: Option<Cdc>,
-    /// The tags of that stream.
+    /// The tags of the CDC stream.
     pub stream_tags: Option<StreamTags>,
-    /// The time to live, in seconds, of what is written without one; 0 is none.
+    /// The time to live, in seconds, of writes without one of their own; 0 is none.
     pub default_time_to_live: Option<u32>,
-    /// How its provisioned capacity follows what is used.
+    /// The auto scaling of the provisioned capacity.
     pub auto_scaling: Option<AutoScaling>,
-    /// Its tags.
+    /// The tags of the table.
     pub tags: Option<Tags>,
-    /// A comment, which the service keeps and does nothing with.
+    /// A comment, which the service stores and does not interpret.
     pub comment: Option<String>,
-    /// Cassandra's options that Keyspaces takes and ignores, as they were written.
+    /// Cassandra's options that Keyspaces accepts and ignores, as they were written.
     pub ignored: Vec<WithOption>,
 }
 
 impl TableOptions {
-    /// The same options with one more, in the place of what was said of it before. What the new one does not name stays: the
-    /// other side of a [`WarmThroughput`], the sides and Regions of an [`AutoScaling`], the Regions of a [`ReplicaCapacity`].
+    /// Sets one more option, which replaces its earlier value. The parts that the new value does not set are kept: the
+    /// other side of a [`WarmThroughput`], the sides and Regions of an [`AutoScaling`], the Regions of a
+    /// [`ReplicaCapacity`].
     #[must_use]
     pub fn and(mut self, property: impl Into<TableProperty>) -> Self {
         self.set(property.into());
@@ -90,11 +91,11 @@ impl TableOptions {
         }
     }
 
-    /// The options after one of them was changed. A default time to live turns TTL on.
+    /// The options after an ALTER TABLE that sets `property`. A default time to live turns TTL on.
     ///
     /// # Errors
     ///
-    /// A CDC stream is on, and would have another view type.
+    /// The CDC stream is on, and its view type would change.
     pub fn changed(self, property: TableProperty) -> Result<Self, PropertyError> {
         match (&property, self.cdc) {
             (TableProperty::Cdc(Cdc::On(view)), Some(Cdc::On(there))) if *view != there => {
@@ -105,7 +106,7 @@ impl TableOptions {
         }
     }
 
-    /// Changes the tags of the CDC stream, which are then no longer those of the table.
+    /// Changes the tags of the CDC stream, which from then on differ from those of the table.
     pub(in crate::table) fn change_stream_tags(&mut self, change: impl FnOnce(&mut Tags)) {
         let mut own = match self.stream_tags.take() {
             Some(StreamTags::Own(tags)) => tags,
@@ -119,7 +120,7 @@ impl TableOptions {
     /// The options one by one, in the order in which they are printed.
     #[must_use]
     pub fn properties(&self) -> Vec<TableProperty> {
-        // By name, so that an option that is not printed here does not compile.
+        // Destructures without `..`, so that an option that is not printed here does not compile.
         let Self {
             capacity_mode,
             warm_throughput,
@@ -159,7 +160,7 @@ impl TableOptions {
         self.ttl.is_some() || matches!(self.default_time_to_live, Some(1..))
     }
 
-    /// What stands after `WITH`, without the clustering order.
+    /// The options after `WITH`, without the clustering order.
     #[must_use]
     pub fn with_options(&self) -> Vec<WithOption> {
         let mut options = Vec::new();
@@ -178,16 +179,16 @@ impl TableOptions {
         options
     }
 
-    /// Reads what stands after `WITH`.
+    /// Reads the options after `WITH`.
     ///
     /// # Errors
     ///
-    /// The first option that a rule refuses, or that Keyspaces is not known to have.
+    /// The first option that a rule refuses, or that is not known in Keyspaces.
     pub fn read(options: &[WithOption]) -> Result<Self, PropertyError> {
         or_first(|tell| Self::examine(options, tell))
     }
 
-    /// What can be read of what stands after `WITH`; all that is wrong with the rest is told.
+    /// Reads the options after `WITH` as far as possible, and reports every error to `tell`.
     pub(crate) fn examine(options: &[WithOption], tell: &mut dyn FnMut(PropertyError)) -> Self {
         let mut read = Self::default();
         let mut view = None;
@@ -258,15 +259,15 @@ impl TableOptions {
         Ok(())
     }
 
-    /// What `custom_properties` of a row in `system_schema_mcs.tables` shows of them: all values as text.
+    /// The options as `custom_properties` of a row in `system_schema_mcs.tables` shows them: all values are text.
     #[must_use]
     pub fn custom_properties(&self) -> BTreeMap<String, BTreeMap<String, String>> {
         let shown = self.custom_settings().into_iter().map(|(name, setting)| (name.to_owned(), setting.to_shown()));
         shown.collect()
     }
 
-    /// Reads `custom_properties` of a row in `system_schema_mcs.tables`. What is not known there is passed over: the
-    /// service may show more than it takes.
+    /// Reads `custom_properties` of a row in `system_schema_mcs.tables`. Unknown entries are ignored, because the service
+    /// may show more than it accepts.
     #[must_use]
     pub fn from_custom_properties(shown: &BTreeMap<String, BTreeMap<String, String>>) -> Self {
         let mut read = Self::default();
@@ -286,7 +287,8 @@ impl TableOptions {
     }
 
     fn custom_settings(&self) -> Vec<(&'static str, Setting)> {
-        // By name, so that an option that is printed neither here nor by `with_options` does not compile.
+        // Destructures without `..`, so that an option that neither this function nor `with_options` prints does not
+        // compile.
         let Self {
             capacity_mode,
             warm_throughput,
@@ -297,7 +299,7 @@ impl TableOptions {
             replica_capacity,
             cdc,
             stream_tags,
-            // In `with_options`.
+            // Printed by `with_options`.
             default_time_to_live: _,
             auto_scaling: _,
             tags: _,
@@ -352,7 +354,7 @@ fn with(name: &str, value: &Setting) -> WithOption {
     WithOption { name: Name::new(name), value: value.to_term(), span: Span::default() }
 }
 
-/// The option wherever it stood.
+/// The option without its place in the text.
 fn bare(option: &WithOption) -> WithOption {
     use crate::tree::Tree;
     let mut bare = option.clone();
@@ -360,7 +362,7 @@ fn bare(option: &WithOption) -> WithOption {
     bare
 }
 
-/// A map as CQL writes it.
+/// Parses a map as CQL writes it.
 fn parsed(text: &str) -> Result<Setting, PropertyError> {
     let nested = || PropertyError::unknown(Span::default(), format!("the setting {text}"));
     match parse(&format!("ALTER KEYSPACE k WITH x = {text}")) {

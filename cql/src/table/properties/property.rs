@@ -1,5 +1,5 @@
-//! An option of a table, and all that is known of each beside its text: its default, when a table shows it, what it costs, how
-//! it is changed, and whether a restored table may have another.
+//! One option of a table, and the facts about each beside its text: its default, when a table shows it, its cost, how it is
+//! changed, and whether a restored table may override it.
 
 use super::auto_scaling::within_bounds;
 use super::tags::differing;
@@ -50,32 +50,32 @@ pub enum TableProperty {
     Ignored(WithOption),
 }
 
-/// A setting of the restored table that is not to be the source's. RESTORE TABLE has no others (`DG:cql.ddl.table`).
+/// A setting of the restored table that overrides the source's. RESTORE TABLE has no others (`DG:cql.ddl.table`).
 #[derive(Clone, Debug, PartialEq)]
 pub enum RestoreOverride {
-    /// How capacity is paid for; as the source's unless said.
+    /// The capacity mode. Default: the source's.
     CapacityMode(CapacityMode),
-    /// With which key it is encrypted; with the source's unless said. The service has to reach both keys.
+    /// The key that encrypts the table. Default: the source's. The service needs access to both keys.
     Encryption(Encryption),
-    /// Whether it can be restored in turn. The source can, so it can unless said.
+    /// Whether the restored table can be restored in turn. Default: enabled, as on the source.
     PointInTimeRecovery(PointInTimeRecovery),
-    /// The read capacity of single Regions of a multi-Region table; as the source's unless said.
+    /// The read capacity of single Regions of a multi-Region table. Default: the source's.
     ReplicaCapacity(ReplicaCapacity),
-    /// How its provisioned capacity follows what is used; as the source's does unless said.
+    /// The auto scaling of the provisioned capacity. Default: the source's.
     AutoScaling(AutoScaling),
-    /// Its tags; none unless said.
+    /// The tags. Default: none.
     Tags(Tags),
 }
 
 impl TableProperty {
-    /// The `WITH` options that say it: one, or two for a CDC stream.
+    /// The `WITH` options that set the property: one, or two for a CDC stream.
     #[must_use]
     pub fn with_options(&self) -> Vec<WithOption> {
         TableOptions::default().and(self.clone()).with_options()
     }
 
-    /// Whether a table with these options shows it, as far as the service is known to show it. What is shown in another form
-    /// for a reason, or not at all, counts as shown.
+    /// Whether a table with these options shows the property, as far as the service is known to show it. A property that
+    /// the service shows in another form on purpose, or not at all, counts as shown.
     #[must_use]
     pub fn is_shown_by(&self, options: &TableOptions) -> bool {
         match self {
@@ -84,7 +84,7 @@ impl TableProperty {
                     CapacityMode::Provisioned { read, write },
                     Some(CapacityMode::Provisioned { read: reads, write: writes }),
                 ) => {
-                    // The units are what auto scaling makes of them.
+                    // Auto scaling may have changed the units.
                     let scaling = options.auto_scaling.clone().unwrap_or_default();
                     let is =
                         |asked, there, scaling| asked == there || matches!(scaling, Some(CapacityScaling::Target(_)));
@@ -104,7 +104,7 @@ impl TableProperty {
             Self::Encryption(asked) => options.encryption.as_ref().is_none_or(|there| asked.may_be_shown_as(there)),
             Self::Cdc(asked) => matches!(asked, Cdc::On(_)) == matches!(options.cdc, Some(Cdc::On(_))),
             Self::DefaultTimeToLive(asked) => options.default_time_to_live.unwrap_or_default() == *asked,
-            // That the service shows TTL and client-side timestamps, and how it writes the rest, is not known.
+            // It is not known whether the service shows TTL and client-side timestamps, nor how it writes the rest.
             Self::ClientSideTimestamps(_)
             | Self::Ttl(_)
             | Self::ReplicaCapacity(_)
@@ -116,7 +116,7 @@ impl TableProperty {
         }
     }
 
-    /// Whether it is as if nobody had said anything, where `to` is what is said of the other options.
+    /// Whether the property has the same effect as no setting; `to` has the other options.
     pub(crate) fn is_default(&self, to: &TableOptions) -> bool {
         match self {
             Self::CapacityMode(mode) => *mode == CapacityMode::OnDemand,
@@ -128,7 +128,7 @@ impl TableProperty {
             Self::Tags(tags) => tags.is_empty(),
             Self::Comment(comment) => comment.is_empty(),
             Self::Ignored(_) => true,
-            // Turned on with the default, which is said.
+            // A default time to live turns TTL on.
             Self::Ttl(_) => to.has_ttl(),
             Self::WarmThroughput(_)
             | Self::ClientSideTimestamps(_)
@@ -137,7 +137,7 @@ impl TableProperty {
         }
     }
 
-    /// What to know before it is set where the table has these options.
+    /// The costs and risks of setting the property on a table with these options.
     pub(crate) fn marks(&self, there: &TableOptions) -> Vec<&'static Mark> {
         match self {
             Self::CapacityMode(CapacityMode::Provisioned { read, write }) => match there.capacity_mode {
@@ -187,9 +187,9 @@ impl TableProperty {
     }
 }
 
-/// Compares each option that `to` sets, and lists those that it leaves.
+/// Compares each option that `to` sets, and lists the options that `to` leaves as they are.
 pub(crate) fn compare(comparison: &mut Comparison<'_>, there: &TableOptions, to: &TableOptions) {
-    // By name, so that an option that is not compared here does not compile.
+    // Destructures without `..`, so that an option that is not compared here does not compile.
     let TableOptions {
         capacity_mode,
         warm_throughput,
@@ -202,7 +202,7 @@ pub(crate) fn compare(comparison: &mut Comparison<'_>, there: &TableOptions, to:
         auto_scaling,
         tags,
         comment,
-        // In `compare_time_to_live`.
+        // Compared by `compare_time_to_live`.
         ttl: _,
         default_time_to_live: _,
         // Keyspaces ignores them.
@@ -261,7 +261,7 @@ pub(crate) fn compare(comparison: &mut Comparison<'_>, there: &TableOptions, to:
             };
             comparison.reversible.extend(tags.filter(|tags| !tags.is_empty()).map(TableChange::AddStreamTags));
         }
-        // A stream keeps its view type as long as it is on.
+        // The view type of a stream cannot be changed while the stream is on.
         (Cdc::On(_), Cdc::On(view)) => comparison.irreversible.extend([set(Cdc::Off), set(Cdc::On(view))]),
         (Cdc::On(_), Cdc::Off) => comparison.irreversible.push(set(Cdc::Off)),
     }
@@ -317,7 +317,7 @@ fn compare_tags(comparison: &mut Comparison<'_>, there: &Tags, to: &Tags) {
     }
 }
 
-/// The options that do not have their defaults and that `to` does not set.
+/// The options that differ from their defaults and that `to` does not set.
 fn left(table: &QualifiedName, there: &TableOptions, to: &TableOptions) -> Vec<Left> {
     let said = to.properties();
     let stays = there.properties().into_iter().filter(|property| {

@@ -1,4 +1,4 @@
-//! The value of an option: what CQL writes as nested maps, and what the system tables show as text.
+//! The value of an option: nested maps in CQL, text in the system tables.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use super::PropertyError;
 use crate::Span;
 use crate::statement::{Constant, ConstantKind, Term, TermKind};
 
-/// A word, or settings by name; where it stands in the text is kept, to be told in an error.
+/// A word, or settings by name, with its place in the text for errors.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Setting {
     pub(super) kind: SettingKind,
     pub(super) span: Span,
-    /// Shown by the service, which may show more than it takes.
+    /// Whether the service showed the value; it may show more than it accepts.
     shown: bool,
 }
 
@@ -41,12 +41,12 @@ impl Setting {
         Self::new(SettingKind::Map(entries), Span::default())
     }
 
-    /// As the system tables show it: all inner values are text (`DG:view-warm-throughput`).
+    /// The value as the system tables show it: all inner values are text (`DG:view-warm-throughput`).
     pub(super) fn shown(entries: &BTreeMap<String, String>) -> Self {
         Self::map(entries.iter().map(|(key, value)| (key.as_str(), Self::text(value)))).into_shown()
     }
 
-    /// The same, as the service shows it: names in it that are not known are passed over.
+    /// Marks the value as shown by the service, so that unknown names are ignored.
     pub(super) fn into_shown(mut self) -> Self {
         self.shown = true;
         if let SettingKind::Map(entries) = self.kind {
@@ -55,7 +55,7 @@ impl Setting {
         self
     }
 
-    /// The entries with text for every value; maps within as CQL writes them.
+    /// The entries with text for every value. Inner maps are written as CQL.
     pub(super) fn to_shown(&self) -> BTreeMap<String, String> {
         let SettingKind::Map(entries) = &self.kind else { return BTreeMap::new() };
         let text = |value: &Self| match &value.kind {
@@ -75,7 +75,7 @@ impl Setting {
                 let entries = entries.iter().map(|(key, value)| Ok((Self::of(key)?, Self::of(value)?)));
                 SettingKind::Map(entries.collect::<Result<_, PropertyError>>()?)
             }
-            // An empty map reads as an empty set.
+            // The parser reads an empty map as an empty set.
             TermKind::Set(elements) if elements.is_empty() => SettingKind::Map(Vec::new()),
             _ => return Err(PropertyError::unknown(term.span, format!("the value {term} of an option"))),
         };
@@ -99,7 +99,7 @@ impl Setting {
         Term { kind, span: Span::default() }
     }
 
-    /// The word, quoted or not.
+    /// The value as a word, quoted or not.
     pub(super) fn word(&self, what: &str) -> Result<&str, PropertyError> {
         match &self.kind {
             SettingKind::Text(text) | SettingKind::Bare(text) => Ok(text),
@@ -114,8 +114,8 @@ impl Setting {
         }
     }
 
-    /// The entries by their names in lower case: the guide itself writes them in both. A name twice, or one that is not
-    /// among `known`, is told, unless the service shows it.
+    /// The entries by their names in lower case, since the guide itself writes them in both cases. A duplicate name, or one
+    /// that is not in `known`, is an error, unless the service shows it.
     pub(super) fn fields<'s>(&'s self, what: &str, known: &[&str]) -> Result<Fields<'s>, PropertyError> {
         let mut fields = BTreeMap::new();
         for (key, value) in self.entries(what)? {
@@ -147,7 +147,7 @@ impl Setting {
     }
 }
 
-/// The entries of a map whose names are known.
+/// The entries of a map, by their known names.
 pub(super) struct Fields<'s> {
     pub(super) span: Span,
     fields: BTreeMap<String, &'s Setting>,

@@ -7,23 +7,23 @@ use super::{PropertyError, with};
 use crate::statement::{Term, WithOption};
 use crate::{Rule, rules};
 
-/// Tags of a keyspace or a table: their keys with their values.
+/// Tags of a keyspace or a table: values by key.
 pub type Tags = BTreeMap<String, String>;
 
-/// Reads the tags that a keyspace, a table or a stream is given.
+/// Reads the tags to set on a keyspace, a table or a stream.
 ///
 /// # Errors
 ///
-/// More tags than a resource may have, and tags that Keyspaces does not take; something else than a map of text.
+/// There are more tags than a resource may have, Keyspaces does not accept a tag, or the value is not a map of text.
 pub fn read_tags(value: &Term) -> Result<Tags, PropertyError> {
     tags_of(&Setting::of(value)?)
 }
 
-/// Reads the tags that are taken away; what their values are does not matter.
+/// Reads the tags to drop; their values do not matter.
 ///
 /// # Errors
 ///
-/// More tags, or longer ones, than a statement may have; something else than a map of text.
+/// There are more or longer tags than a statement may have, or the value is not a map of text.
 pub fn read_dropped_tags(value: &Term) -> Result<Tags, PropertyError> {
     tags_in(&Setting::of(value)?, |_, _, _| Ok(()))
 }
@@ -46,7 +46,7 @@ pub(super) fn tags_of(setting: &Setting) -> Result<Tags, PropertyError> {
     })
 }
 
-/// `check` gets the place of a tag, its key and its value.
+/// Calls `check` with the place, the key and the value of each tag.
 fn tags_in(
     setting: &Setting,
     check: impl Fn(usize, &str, &str) -> Result<(), &'static Rule>,
@@ -66,14 +66,14 @@ fn tags_in(
     Ok(tags)
 }
 
-/// `TAGS = {…}` without the tags that AWS assigns, which no statement may give; nothing if there are no others.
+/// `TAGS = {…}` without the tags that AWS assigns, which no statement may set; `None` if no others are left.
 pub(crate) fn tags_option(tags: &Tags) -> Option<WithOption> {
     let own: Tags = tags.clone().into_iter().filter(|(key, _)| !is_assigned_by_aws(key)).collect();
     let are_all_assigned = own.is_empty() && !tags.is_empty();
     (!are_all_assigned).then(|| with("tags", &tags_setting(&own)))
 }
 
-/// AWS's services give resources tags of their own, whose keys nobody else may begin like this (`DG:TaggingRestrictions`).
+/// Whether AWS assigned the tag: only AWS services may set keys that begin like this (`DG:TaggingRestrictions`).
 pub(crate) fn is_assigned_by_aws(key: &str) -> bool {
     key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
 }
@@ -88,7 +88,7 @@ pub(super) fn tags_setting(tags: &Tags) -> Setting {
     Setting::map(tags.iter().map(|(key, value)| (key.as_str(), Setting::text(value))))
 }
 
-/// The tags to add or change, and those to drop. The tags that AWS assigns stay.
+/// The tags to add or change, and the tags to drop. Tags that AWS assigns stay.
 pub(crate) fn differing(there: &Tags, to: &Tags) -> (Tags, Tags) {
     let only_in = |one: &Tags, is_same: &dyn Fn(&str, &str) -> bool| {
         let other = one.iter().filter(|(key, value)| !is_same(key, value));
