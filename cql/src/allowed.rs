@@ -1,4 +1,4 @@
-//! The lists of what Keyspaces is known to have. What is on none of them is unknown, never allowed.
+//! The lists of features that Keyspaces is known to have. A feature on no list is unknown, never allowed.
 
 use crate::QualifiedName;
 use crate::statement::{NativeType, Operator, TermKind, WithOption};
@@ -6,7 +6,7 @@ use crate::statement::{NativeType, Operator, TermKind, WithOption};
 /// A function that Keyspaces has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AllowedFunction {
-    /// Whether it gives the same value for the same arguments each time.
+    /// Whether the function returns the same value for the same arguments each time.
     pub(crate) deterministic: bool,
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn function(name: &QualifiedName) -> Option<AllowedFunction> {
 const NON_DETERMINISTIC_FUNCTIONS: &[&str] =
     &["currentdate", "currenttime", "currenttimestamp", "currenttimeuuid", "now", "ttl", "uuid", "writetime"];
 
-/// `ttl` and `writetime` are above: what they give depends on when they are asked.
+/// `ttl` and `writetime` are in the list above: their values depend on the time of the call.
 const DETERMINISTIC_FUNCTIONS: &[&str] = &[
     "dateof",
     "fromjson",
@@ -38,14 +38,14 @@ const DETERMINISTIC_FUNCTIONS: &[&str] = &[
     "unixtimestampof",
 ];
 
-/// `blobAsInt` and `intAsBlob`, for every native type but blob itself.
+/// Whether the function converts between a blob and another native type, like `blobAsInt` and `intAsBlob`.
 fn converts_a_blob(name: &str) -> bool {
     let type_name = name.strip_prefix("blobas").or_else(|| name.strip_suffix("asblob"));
     let native = type_name.and_then(NativeType::named);
     native.is_some_and(|native| native != NativeType::Blob && native_type(native))
 }
 
-/// Whether Keyspaces has the type (`DG:cassandra-apis`). `duration` is not in its table: unverified, so not allowed.
+/// Whether Keyspaces has the type (`DG:cassandra-apis`). `duration` is not in the page's table: unverified, so not allowed.
 pub(crate) fn native_type(native: NativeType) -> bool {
     native != NativeType::Duration
 }
@@ -55,12 +55,12 @@ pub(crate) fn operator(operator: Operator) -> bool {
     condition_operator(operator) || matches!(operator, Operator::In | Operator::Contains | Operator::ContainsKey)
 }
 
-/// The operators of an IF (`DG:cql.dml.update`, where `operator` is what `DG:cql.dml.select` says it is).
+/// The operators of an IF (`DG:cql.dml.update`, whose `operator` is the one of `DG:cql.dml.select`).
 pub(crate) fn condition_operator(operator: Operator) -> bool {
     operator == Operator::Equal || operator.is_range()
 }
 
-/// What `UPDATE system.local SET partitioner` may set (`DG:working-with-partitioners`).
+/// The values that `UPDATE system.local SET partitioner` accepts (`DG:working-with-partitioners`).
 pub(crate) const PARTITIONERS: &[&str] = &[
     "com.amazonaws.cassandra.DefaultPartitioner",
     "org.apache.cassandra.dht.Murmur3Partitioner",
@@ -70,7 +70,7 @@ pub(crate) const PARTITIONERS: &[&str] = &[
 /// `DG:cql.ddl.keyspace`
 pub(crate) const CREATE_KEYSPACE_OPTIONS: &[&str] = &["replication", "durable_writes", "tags"];
 
-/// Options of a keyspace that ScyllaDB and later versions of Cassandra print. That Keyspaces ignores them is inferred.
+/// Keyspace options that ScyllaDB and later versions of Cassandra print. It is inferred that Keyspaces ignores them.
 pub(crate) fn is_ignored_of_a_keyspace(option: &WithOption) -> bool {
     ["consistency", "fast_path", "storage", "tablets"].contains(&option.name.text.as_str())
 }
@@ -78,13 +78,14 @@ pub(crate) fn is_ignored_of_a_keyspace(option: &WithOption) -> bool {
 /// `DG:cql.ddl.keyspace`
 pub(crate) const ALTER_KEYSPACE_OPTIONS: &[&str] = &["replication", "client_side_timestamps"];
 
-/// Keyspaces' own (`DG:cql.ddl.table`), and `comment`, which the service keeps (`API:CreateTable`).
+/// The options of Keyspaces' own (`DG:cql.ddl.table`), and `comment`, which the service stores (`API:CreateTable`).
 pub(crate) const CREATE_TABLE_OPTIONS: &[&str] =
     &["autoscaling_settings", "cdc", "comment", "custom_properties", "default_time_to_live", "tags"];
 
-/// Options that Keyspaces takes and ignores, whatever their value. `DG:functional-differences` has those of compaction,
-/// compression, caching, garbage collection and bloom filters, and `DG:TTL-how-to-create-table` shows the first twelve in
-/// what `DESCRIBE` prints. That the rest, which other versions and ScyllaDB print, is ignored too is inferred.
+/// Options that Keyspaces accepts and ignores, whatever their value. `DG:functional-differences` names the options of
+/// compaction, compression, caching, garbage collection and bloom filters, and `DG:TTL-how-to-create-table` shows the first
+/// twelve in the output of `DESCRIBE`. It is inferred that the rest, which other versions and ScyllaDB print, is ignored
+/// too.
 const IGNORED_OPTIONS: &[&str] = &[
     "bloom_filter_fp_chance",
     "caching",
@@ -119,7 +120,7 @@ const IGNORED_OPTIONS: &[&str] = &[
     "tombstone_gc",
 ];
 
-/// Whether Keyspaces takes the option of a table and ignores it. ScyllaDB's `cdc` is a map, which is none of Keyspaces'.
+/// Whether Keyspaces accepts the table option and ignores it. ScyllaDB's `cdc` is a map, which Keyspaces does not accept.
 pub(crate) fn is_ignored(option: &WithOption) -> bool {
     let name = option.name.text.as_str();
     let is_map = matches!(option.value.kind, TermKind::Map(_) | TermKind::Set(_));

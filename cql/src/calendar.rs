@@ -1,6 +1,6 @@
 //! The Gregorian calendar.
 
-/// How many days a month has.
+/// The number of days of a month.
 pub(crate) fn days_of(year: i64, month: i64) -> i64 {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     match month {
@@ -11,7 +11,7 @@ pub(crate) fn days_of(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Years are counted from March, so that a leap day is the last of its year; 400 of them have 146,097 days.
+/// Years begin in March here, so that a leap day is the last day of its year; 400 years have 146,097 days.
 pub(crate) fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));

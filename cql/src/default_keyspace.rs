@@ -1,4 +1,4 @@
-//! Names without a keyspace, completed in the text.
+//! Adds the default keyspace to unqualified names in the text of a statement.
 
 use crate::{Name, QualifiedName, Statement};
 

@@ -1,4 +1,4 @@
-//! What a statement does, and what it names.
+//! The effect of a statement, and the names in it.
 
 use crate::statement::{
     AlterKeyspace, AssignmentOperation, Batch, BatchKind, CreateKeyspace, DropKeyspace, Modification, Term, TermKind,
@@ -6,14 +6,14 @@ use crate::statement::{
 };
 use crate::{Name, QualifiedName, Statement};
 
-/// What a statement does.
+/// The effect of a statement.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Effect {
     /// Reads rows.
     Read,
-    /// Writes, whatever was there before.
+    /// Writes unconditionally.
     Write,
-    /// Writes if a condition holds, and answers whether it did.
+    /// Writes if a condition holds, and returns whether it did.
     ConditionalWrite,
     /// Adds to a counter, or may do so: see [`Statement::effect`].
     Increment,
@@ -21,7 +21,7 @@ pub enum Effect {
     Definition,
     /// Sets the keyspace for names without one.
     Use,
-    /// Something that Keyspaces lacks.
+    /// A statement that Keyspaces lacks.
     Other,
 }
 
@@ -89,20 +89,20 @@ pub(crate) fn keyspace_named(statement: &Statement) -> Option<&Name> {
     }
 }
 
-/// A column to which an UPDATE adds, or from which it takes away: `SET c = c + value`.
+/// The column that an UPDATE adds to or subtracts from: `SET c = c + value`.
 #[derive(Clone, Copy, Debug)]
 pub struct Addition<'t> {
     /// The column.
     pub column: &'t Name,
-    /// What is added or taken away.
+    /// The value that is added or subtracted.
     pub value: &'t Term,
-    /// To what.
+    /// The kind of the column.
     pub to: AdditionTo,
-    /// Whether it adds; otherwise it takes away.
+    /// Whether the value is added; otherwise it is subtracted.
     pub adds: bool,
 }
 
-/// To what an [`Addition`] adds, as far as the text tells.
+/// The kind of the column of an [`Addition`], as far as the text shows it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum AdditionTo {
     /// A counter: the value is a number.
@@ -111,7 +111,7 @@ pub enum AdditionTo {
     List,
     /// A set or a map: the value is `{…}`.
     SetOrMap,
-    /// A counter or a collection: the value is a bind marker or something else whose type the text does not say.
+    /// A counter or a collection: the value is a bind marker or something else whose type the text does not show.
     Unclear,
 }
 

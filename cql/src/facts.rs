@@ -1,4 +1,4 @@
-//! What can be read off a statement.
+//! Facts about a statement: the functions that it calls, its user-defined types, bind markers, USINGs and conditions.
 
 use crate::statement::{
     BindMarker, Comparand, Condition, CqlType, CqlTypeKind, Modification, Operator, Relation, Subject, Target, Term,
@@ -10,18 +10,18 @@ use crate::{Name, QualifiedName, Span, Statement};
 /// A function that a statement calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Function<'t> {
-    /// The keyspace before its name; only user-defined functions need one.
+    /// The keyspace before the function's name; only user-defined functions need one.
     pub keyspace: Option<&'t Name>,
-    /// Its name: in lower case unless it was quoted. `token` of a relation and `cast` are functions too.
+    /// The name of the function, in lower case unless it was quoted. `token` of a relation and `cast` are functions too.
     pub name: &'t str,
-    /// From its name to the closing parenthesis.
+    /// The span from the function's name to the closing parenthesis.
     pub span: Span,
 }
 
-/// One IN of a WHERE or an IF.
+/// An IN of a WHERE or an IF.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InWidth {
-    /// How many values it lists; `None` for `IN ?`, where only the bound value tells.
+    /// The number of values in the IN; `None` for `IN ?`, where the bound value decides.
     pub width: Option<usize>,
     /// The relation.
     pub span: Span,

@@ -1,4 +1,4 @@
-//! Whether a statement may be sent twice.
+//! Whether a statement may be executed twice.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use crate::statement::{
 use crate::tree::{Tree, TreePart};
 use crate::{Span, Statement, allowed};
 
-/// Whether a statement may be sent again when it is not known whether it was carried out.
+/// Whether a statement may be sent again if it is not known whether it was executed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Idempotence {
-    /// Carried out twice, it leaves what it leaves once.
+    /// A second execution changes nothing.
     Idempotent,
-    /// It does not, or it cannot be told from the text: why, and what in the text makes it so.
+    /// A second execution may change something: the reason, and its place in the text.
     NotIdempotent(NotIdempotent, Span),
 }
 
@@ -23,32 +23,32 @@ pub enum Idempotence {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum NotIdempotent {
-    /// It has a condition: the second time it finds what the first has done, and answers that it was not applied.
+    /// The statement has a condition: a second execution sees the result of the first, and answers that it was not applied.
     Condition,
-    /// It adds to a counter.
+    /// The statement adds to a counter.
     Counter,
-    /// It adds a bind marker, to which a counter's or a list's value may be bound.
+    /// The statement adds a bind marker, to which a counter's or a list's value may be bound.
     CounterOrList,
-    /// It appends to a list or prepends to it.
+    /// The statement appends to a list or prepends to it.
     ListAppend,
-    /// It sets or deletes an element by what may be its index in a list, which can have changed in between.
+    /// The statement sets or deletes an element by a possible list index, which may have changed in between.
     ListIndex,
-    /// It calls a function whose value is another each time.
+    /// The statement calls a function whose value differs from call to call.
     NonDeterministicFunction,
-    /// It calls a function that is not on the list of those whose value is the same each time.
+    /// The statement calls a function that is not on the list of deterministic functions.
     UnknownFunction,
-    /// It has the string `'now'`, which Cassandra takes for the current time where a time or a timeuuid is meant.
+    /// The statement has the string `'now'`, which Cassandra reads as the current time for a time or a timeuuid.
     Now,
-    /// It binds JSON, in which `"now"` may stand, the current time to Cassandra.
+    /// The statement binds JSON, which may contain `"now"`, the current time to Cassandra.
     BoundJson,
-    /// It creates, changes, drops or restores something: the second time fails, or changes it again.
+    /// The statement creates, changes, drops or restores something: a second execution fails, or changes it again.
     Definition,
-    /// Only its first words are known.
+    /// Only the first words of the statement are known.
     UnknownStatement,
 }
 
 impl fmt::Display for NotIdempotent {
-    /// Fits after "not idempotent: ".
+    /// Writes the reason in words that fit after "not idempotent: ".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Condition => "it has a condition",
@@ -67,7 +67,7 @@ impl fmt::Display for NotIdempotent {
 }
 
 impl Idempotence {
-    /// Whether it may be sent again.
+    /// Whether the statement may be sent again.
     #[must_use]
     pub fn is_idempotent(self) -> bool {
         self == Self::Idempotent
@@ -139,7 +139,8 @@ fn condition_reason(condition: Option<&Condition>) -> Reason {
     })
 }
 
-/// To take values away from a list takes away all that are equal, which leaves nothing to take away the second time.
+/// The reason why `c = c ± value` is not idempotent. A removal from a list removes all equal values, so a second one has no
+/// effect.
 fn addition_reason(to: AdditionTo, value: &Term, adds: bool) -> Reason {
     match to {
         AdditionTo::Counter => Some((NotIdempotent::Counter, value.span)),
@@ -149,7 +150,7 @@ fn addition_reason(to: AdditionTo, value: &Term, adds: bool) -> Reason {
     }
 }
 
-/// An index is an integer, so a key that is another constant is the key of a map.
+/// A list index is an integer, so a key that is another constant is the key of a map.
 fn element_reason(target: &Target) -> Reason {
     let Target::Element { key, .. } = target else { return None };
     let map_key = match &key.kind {
@@ -160,7 +161,7 @@ fn element_reason(target: &Target) -> Reason {
     (!map_key).then_some((NotIdempotent::ListIndex, key.span))
 }
 
-/// The first value in it that may be another the next time.
+/// The first value in the tree that may differ the next time.
 fn value_reason(tree: &impl Tree) -> Reason {
     let mut found = None;
     tree.walk(&mut |part| {
@@ -194,8 +195,8 @@ fn is_marker(term: &Term) -> bool {
     matches!(term.kind, TermKind::Marker(_))
 }
 
-/// Cassandra reads `'now'`, in JSON too, as the current time; whether Keyspaces does is unverified. JSON may write any
-/// character as `\u…`, and a collection as a string with JSON in it, whose quotes then have backslashes.
+/// Whether a text may mean the current time. Cassandra reads `'now'` so, in JSON too; whether Keyspaces does is unverified.
+/// JSON may write any character as `\u…`, and a collection as a string with JSON in it, whose quotes then have backslashes.
 fn may_mean_now(text: &str) -> bool {
     text.eq_ignore_ascii_case("now") || {
         let unescaped = text.replace('\\', "").to_ascii_lowercase();

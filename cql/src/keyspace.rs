@@ -1,4 +1,4 @@
-//! The keyspace that a CREATE KEYSPACE makes, and what an ALTER KEYSPACE changes.
+//! The keyspace that a CREATE KEYSPACE makes, and the changes of an ALTER KEYSPACE.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,39 +12,39 @@ use crate::{Mark, Name, Span, rules};
 /// A keyspace.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeyspaceDefinition {
-    /// Its name.
+    /// The name of the keyspace.
     pub name: Name,
-    /// Where its rows are.
+    /// The Regions of the keyspace.
     pub replication: Replication,
-    /// Its tags.
+    /// The tags of the keyspace.
     pub tags: Tags,
 }
 
-/// Where the rows of a keyspace are. In each Region there are three copies, which nobody can change.
+/// The Regions in which the rows of a keyspace are stored. Each Region has three copies, which nobody can change.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Replication {
-    /// In the Region of the session.
+    /// The Region of the session.
     #[default]
     SingleRegion,
-    /// In these Regions, at least two.
+    /// These Regions; at least two.
     MultiRegion(BTreeSet<String>),
 }
 
-/// What one ALTER KEYSPACE changes.
+/// The change of one ALTER KEYSPACE.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum KeyspaceChange {
-    /// The rows are copied to one Region more, which takes long. Client-side timestamps are turned on with it, for good,
-    /// in all tables of the keyspace (`DG:keyspaces-multi-region-add-replica`).
+    /// Replicates the rows to one more Region, which takes long. This permanently turns on client-side timestamps in all
+    /// tables of the keyspace (`DG:keyspaces-multi-region-add-replica`).
     AddRegion(String),
-    /// Tags more, or with other values.
+    /// Adds tags, or gives existing tags other values.
     AddTags(Tags),
-    /// Tags less.
+    /// Drops tags.
     DropTags(Tags),
 }
 
 impl KeyspaceChange {
-    /// What to know before it is made.
+    /// The costs and risks of the change.
     #[must_use]
     pub fn marks(&self) -> Vec<&'static Mark> {
         crate::difference::mark::marks_of_a_keyspace_change(self)
@@ -58,20 +58,20 @@ impl KeyspaceDefinition {
         Self { name: Name::new(name), replication: Replication::SingleRegion, tags: Tags::new() }
     }
 
-    /// The same keyspace in these Regions. Fewer than two are refused when it is sent (`DG:cql.ddl.keyspace`).
+    /// Sets the Regions of the keyspace. Fewer than two are refused when the statement is sent (`DG:cql.ddl.keyspace`).
     #[must_use]
     pub fn in_regions<R: Into<String>>(self, regions: impl IntoIterator<Item = R>) -> Self {
         Self { replication: Replication::MultiRegion(regions.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// The same keyspace with one more tag.
+    /// Adds a tag.
     #[must_use]
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.insert(key.into(), value.into());
         self
     }
 
-    /// The statement that makes it.
+    /// The CREATE KEYSPACE statement.
     #[must_use]
     pub fn create(&self) -> CreateKeyspace {
         let mut options = vec![with("replication", self.replication.term())];
@@ -82,7 +82,7 @@ impl KeyspaceDefinition {
         CreateKeyspace { span: Span::default(), if_not_exists: None, keyspace, options }
     }
 
-    /// The statement that makes a change to it. `home` is the Region that a keyspace in a single one is in.
+    /// The statement that makes a change to the keyspace. `home` is the Region of a single-Region keyspace.
     #[must_use]
     pub fn alter(&self, change: &KeyspaceChange, home: &str) -> AlterKeyspace {
         let change = match change {
@@ -100,7 +100,7 @@ impl KeyspaceDefinition {
         AlterKeyspace { span: Span::default(), if_exists: None, keyspace: self.name.clone(), change }
     }
 
-    /// What to know before it is created.
+    /// The costs and risks of creating the keyspace.
     #[must_use]
     pub fn marks(&self) -> Vec<&'static Mark> {
         crate::difference::mark::marks_of_a_keyspace(self)
@@ -123,12 +123,12 @@ impl Replication {
     ///
     /// # Errors
     ///
-    /// A rule refuses it, or Keyspaces is not known to have its class.
+    /// A rule refuses the value, or it is not known whether Keyspaces has its replication class.
     pub fn read(value: &Term) -> Result<Self, PropertyError> {
         or_first(|tell| Self::examine(value, tell))
     }
 
-    /// What can be read of the value of `replication`; all that is wrong with it is told.
+    /// Reads the value of `replication` as far as possible, and reports every error to `tell`.
     pub(crate) fn examine(value: &Term, tell: &mut dyn FnMut(PropertyError)) -> Self {
         let unknown = |what: &str| PropertyError::unknown(value.span, what.to_owned());
         let TermKind::Map(entries) = &value.kind else {
@@ -153,7 +153,8 @@ impl Replication {
                 tell(PropertyError::refused(key.span, &rules::REGION_TWICE));
             }
         }
-        // One of these only: whoever mends a factor where SingleRegionStrategy is wanted is refused again.
+        // Only one of these errors is reported: a corrected factor would be refused again where SingleRegionStrategy is
+        // required.
         match (class, other_factor) {
             (Some("SingleRegionStrategy"), _) if regions.is_empty() => return Self::SingleRegion,
             (Some("SimpleStrategy"), None) if regions.iter().eq(["replication_factor"]) => return Self::SingleRegion,
@@ -169,8 +170,8 @@ impl Replication {
         Self::MultiRegion(regions)
     }
 
-    /// The statement that has a keyspace replicated like this, and turns on client-side timestamps in its tables if
-    /// `client_side_timestamps` says so. It names all Regions, those that are there among them
+    /// The statement that sets this replication for a keyspace, and turns on client-side timestamps in its tables if
+    /// `client_side_timestamps` is true. The statement names all Regions, including the existing ones
     /// (`DG:keyspaces-multi-region-add-replica`).
     #[must_use]
     pub fn alter(&self, keyspace: &Name, client_side_timestamps: bool) -> AlterKeyspace {
@@ -197,7 +198,7 @@ impl Replication {
 }
 
 impl fmt::Display for KeyspaceDefinition {
-    /// The CREATE KEYSPACE that makes it.
+    /// Writes the CREATE KEYSPACE statement.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.create().fmt(f)
     }

@@ -1,4 +1,4 @@
-//! Tables as far as the judgement of a statement needs them.
+//! The facts about tables that the judgement of a statement needs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::{ColumnKind, QualifiedName, TableDefinition, TableOptions};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct KnownTable {
     columns: HashMap<String, KnownColumn>,
-    /// In the order of the primary key.
+    /// The clustering columns, in the order of the primary key.
     clustering: Vec<String>,
     user_types: UserTypes,
     expires: bool,
@@ -19,13 +19,13 @@ pub struct KnownTable {
 /// A column of a [`KnownTable`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KnownColumn {
-    /// What it is in the table.
+    /// The role of the column in the table.
     pub kind: ColumnKind,
-    /// Its type.
+    /// The type of the column.
     pub column_type: CqlType,
 }
 
-/// User-defined types of one keyspace: the fields of each, in their order.
+/// The user-defined types of one keyspace: the fields of each, in order.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct UserTypes(HashMap<String, Vec<(String, CqlType)>>);
 
@@ -57,30 +57,30 @@ impl KnownTable {
         Self { columns, ..Self::default() }
     }
 
-    /// Adds a column, or replaces the one of this name.
+    /// Adds a column, or replaces the column of this name.
     pub fn insert(&mut self, name: String, kind: ColumnKind, column_type: CqlType) {
         self.columns.insert(name, KnownColumn { kind, column_type });
     }
 
-    /// Sets the order of its clustering columns.
+    /// Sets the order of the table's clustering columns.
     #[must_use]
     pub fn with_clustering(self, columns: impl IntoIterator<Item = String>) -> Self {
         Self { clustering: columns.into_iter().collect(), ..self }
     }
 
-    /// Sets the user-defined types of its keyspace.
+    /// Sets the user-defined types of the table's keyspace.
     #[must_use]
     pub fn with_user_types(self, user_types: UserTypes) -> Self {
         Self { user_types, ..self }
     }
 
-    /// Sets whether it has a default time to live that is not 0.
+    /// Sets whether the table has a default time to live other than 0.
     #[must_use]
     pub fn expiring(self, expires: bool) -> Self {
         Self { expires, ..self }
     }
 
-    /// Sets the default time to live where the options name one.
+    /// Takes over the default time to live, if `options` sets one.
     pub(crate) fn apply(&mut self, options: &TableOptions) {
         if let Some(seconds) = options.default_time_to_live {
             self.expires = seconds > 0;
@@ -93,7 +93,7 @@ impl KnownTable {
         self.columns.get(name)
     }
 
-    /// The columns of the primary key, by their names.
+    /// The columns of the primary key, by name.
     pub(crate) fn key(&self) -> BTreeMap<&str, &KnownColumn> {
         let columns = self.columns.iter().filter(|(_, column)| column.kind.is_key());
         columns.map(|(name, column)| (name.as_str(), column)).collect()
@@ -105,13 +105,13 @@ impl KnownTable {
         &self.clustering
     }
 
-    /// The user-defined types of its keyspace.
+    /// The user-defined types of the table's keyspace.
     #[must_use]
     pub fn user_types(&self) -> &UserTypes {
         &self.user_types
     }
 
-    /// Whether it has a default time to live that is not 0.
+    /// Whether the table has a default time to live other than 0.
     #[must_use]
     pub fn expires(&self) -> bool {
         self.expires
@@ -130,14 +130,14 @@ impl From<&TableDefinition> for KnownTable {
 }
 
 impl KnownColumn {
-    /// Whether it is a collection, a tuple or a value of a user-defined type, frozen or not.
+    /// Whether the column is a collection, a tuple or a user-defined type, frozen or not.
     #[must_use]
     pub fn has_parts(&self) -> bool {
         let unfrozen = if let CqlTypeKind::Frozen(inner) = &self.column_type.kind { inner } else { &self.column_type };
         self.is_multi_cell() || !matches!(unfrozen.kind, CqlTypeKind::Native(_) | CqlTypeKind::Custom(_))
     }
 
-    /// Whether each of its elements or fields is stored by itself: a collection or a user-defined type that is not frozen.
+    /// Whether each element or field is stored by itself, as in a collection or user-defined type that is not frozen.
     #[must_use]
     pub fn is_multi_cell(&self) -> bool {
         use CqlTypeKind::{List, Map, Set, UserDefined};
@@ -146,12 +146,12 @@ impl KnownColumn {
 }
 
 impl UserTypes {
-    /// Adds a type, or replaces the one of this name.
+    /// Adds a type, or replaces the type of this name.
     pub fn insert(&mut self, name: impl Into<String>, fields: Vec<(String, CqlType)>) {
         self.0.insert(name.into(), fields);
     }
 
-    /// The fields of a type, in their order.
+    /// The fields of a type, in order.
     #[must_use]
     pub fn fields(&self, name: &QualifiedName) -> Option<&[(String, CqlType)]> {
         self.0.get(&name.name.text).map(Vec::as_slice)
@@ -159,19 +159,19 @@ impl UserTypes {
 }
 
 impl KnownTables {
-    /// Adds a table, or replaces the one of this name.
+    /// Adds a table, or replaces the table of this name.
     pub fn insert(&mut self, keyspace: Option<&str>, name: &str, table: Arc<KnownTable>) {
         self.0.insert((keyspace.map(str::to_owned), name.to_owned()), table);
     }
 
-    /// The table of this name; one without a keyspace is in `keyspace`.
+    /// The table of this name. `keyspace` is the keyspace for names without one.
     #[must_use]
     pub fn find(&self, name: &QualifiedName, keyspace: Option<&str>) -> Option<&KnownTable> {
         let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).or(keyspace);
         self.0.get(&(keyspace.map(str::to_owned), name.name.text.clone())).map(Arc::as_ref)
     }
 
-    /// Forgets a table.
+    /// Removes a table.
     pub(crate) fn remove(&mut self, keyspace: Option<&str>, name: &str) {
         self.0.remove(&(keyspace.map(str::to_owned), name.to_owned()));
     }

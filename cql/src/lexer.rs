@@ -1,4 +1,4 @@
-//! Text to tokens. Every text has tokens: what is no CQL becomes a token that says so, and the parser fails when it gets there.
+//! Splits text into tokens. Lexing never fails: invalid text becomes a token of an error kind, at which the parser fails.
 
 use crate::saturated::saturated;
 use crate::{MAX_TOKENS, Span};
@@ -45,11 +45,11 @@ pub(crate) enum TokenKind {
     UnterminatedString,
     UnterminatedName,
     UnterminatedComment,
-    /// All that comes after [`MAX_TOKENS`].
+    /// The rest of the text after [`MAX_TOKENS`] tokens.
     TooMany,
 }
 
-/// 12 bytes, because a text can have as many of them as bytes.
+/// A token has only 12 bytes, because a text can have as many tokens as bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Token {
     pub(crate) kind: TokenKind,
@@ -63,7 +63,7 @@ impl Token {
     }
 }
 
-/// All tokens of `text`, the last of them [`TokenKind::End`]; `text` is not longer than [`crate::MAX_TEXT_BYTES`].
+/// All tokens of `text`, the last of which is [`TokenKind::End`]. `text` is at most [`crate::MAX_TEXT_BYTES`] long.
 pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let mut lexer = Lexer { bytes: text.as_bytes(), text, at: 0 };
     let mut tokens = Vec::new();
@@ -98,7 +98,7 @@ impl Lexer<'_> {
         self.bytes.get(self.at + ahead).copied().unwrap_or(0)
     }
 
-    /// Skips white space and comments; stops before a comment that does not end and says so.
+    /// Skips white space and comments. Stops before an unterminated comment and returns whether it did.
     fn skip_blanks(&mut self) -> bool {
         loop {
             match (self.peek(0), self.peek(1)) {
@@ -168,7 +168,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// A string or a quoted name, in which the delimiter doubled stands for itself.
+    /// A string or a quoted name; a doubled delimiter stands for itself.
     fn delimited(&mut self, delimiter: u8, kind: TokenKind, unterminated: TokenKind) -> TokenKind {
         let mut at = self.at + 1;
         loop {
@@ -249,7 +249,7 @@ impl Lexer<'_> {
         })
     }
 
-    /// The length of `12h30m` and the like; the units are CQL's.
+    /// The length of a duration such as `12h30m`; the units are CQL's.
     fn duration_with_units(&self) -> Option<usize> {
         let mut length = 0;
         loop {
@@ -270,7 +270,8 @@ impl Lexer<'_> {
         (length > 0 && !goes_on).then_some(length)
     }
 
-    /// The length of `P1Y2M`, `P3W`, `PT5H` or `P0001-02-03T04:05:06` where the word of `word` bytes here begins one.
+    /// The length of a duration such as `P1Y2M`, `P3W`, `PT5H` or `P0001-02-03T04:05:06`, if the word of `word` bytes here
+    /// begins one.
     fn iso_duration(&self, word: usize) -> Option<usize> {
         if self.peek(0) != b'P' {
             return None;

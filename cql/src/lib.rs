@@ -49,22 +49,22 @@ pub use rules::Rule;
 pub use span::{Position, Span};
 pub use statement::Statement;
 pub use syntax_error::{SyntaxError, SyntaxProblem};
-// All of them, so that an option of a table is exported where it is declared.
+// A glob, so that a table option is exported where it is declared.
 pub use table::*;
 pub use user_type::TypeDefinition;
 
-/// The options of a table and their values, which are in the root as well.
+/// The options of a table and their values. The crate root exports them too.
 pub mod table_options {
     pub use crate::table::properties::*;
 }
 
-/// How many levels of parentheses, collections, types or signs may be inside each other.
+/// The most nested levels of parentheses, collections, types or signs.
 pub const MAX_DEPTH: usize = 64;
 
-/// The longest text that is read: 4 MiB.
+/// The length of the longest text that is parsed: 4 MiB.
 ///
-/// Nobody says how long a text Keyspaces takes; a row has at most 1 MB, which is 2 MB as a literal, and a logged batch 4 MB.
+/// The service's limit is not documented; a row has at most 1 MB, which is 2 MB as a literal, and a logged batch 4 MB.
 pub const MAX_TEXT_BYTES: usize = 4 * 1024 * 1024;
 
-/// How many tokens (words, signs, literals) of a text are read. Their tree takes up to some 100 MB.
+/// The most tokens (words, signs, literals) of a text. The syntax tree of so many takes up to some 100 MB.
 pub const MAX_TOKENS: usize = 1_000_000;

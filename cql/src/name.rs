@@ -5,19 +5,19 @@ use std::fmt;
 use crate::reserved::{is_reserved, is_reserved_for_types};
 use crate::{Span, rules};
 
-/// A name as CQL means it.
+/// A name as CQL understands it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Name {
-    /// In lower case unless it was quoted; `""` inside quotes is one `"` here.
+    /// The name, in lower case unless it was quoted. `""` inside quotes is one `"` here.
     pub text: String,
-    /// Whether it stood in double quotes.
+    /// Whether the name stood in double quotes.
     pub quoted: bool,
-    /// Where, quotes included.
+    /// The place of the name, including quotes.
     pub span: Span,
 }
 
 impl Name {
-    /// A name for a statement that is put together; quoted where CQL needs it, and with an empty span.
+    /// A name for a generated statement: quoted where CQL needs it, and with an empty span.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
@@ -25,7 +25,7 @@ impl Name {
         Self { text, quoted, span: Span::default() }
     }
 
-    /// Whether a keyspace or a table may have it: `^[a-zA-Z0-9][a-zA-Z0-9_]{0,47}$` (`API:CreateTable`).
+    /// Whether the name is valid for a keyspace or a table: `^[a-zA-Z0-9][a-zA-Z0-9_]{0,47}$` (`API:CreateTable`).
     pub(crate) fn is_possible(&self) -> bool {
         let letters = self.text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         letters && (1..=rules::MAX_NAME_CHARACTERS).contains(&self.text.len()) && !self.text.starts_with('_')
@@ -38,29 +38,29 @@ impl fmt::Display for Name {
     }
 }
 
-/// A name with or without the keyspace that it is in.
+/// A name, with its keyspace or without.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct QualifiedName {
-    /// What stands before the dot.
+    /// The keyspace before the dot.
     pub keyspace: Option<Name>,
     /// The name itself.
     pub name: Name,
 }
 
 impl QualifiedName {
-    /// A name for a statement that is put together.
+    /// A name for a generated statement.
     #[must_use]
     pub fn new(keyspace: impl Into<String>, name: impl Into<String>) -> Self {
         Self { keyspace: Some(Name::new(keyspace)), name: Name::new(name) }
     }
 
-    /// Where it stands, from the keyspace to the end of the name.
+    /// The span from the keyspace to the end of the name.
     #[must_use]
     pub fn span(&self) -> Span {
         self.keyspace.as_ref().map_or(self.name.span, |keyspace| keyspace.span.to(self.name.span))
     }
 
-    /// The same name wherever it stood, quoted only where it must be.
+    /// The name without its place, quoted only where necessary.
     pub(crate) fn bare(&self) -> Self {
         let bare = |name: &Name| Name::new(name.text.as_str());
         Self { keyspace: self.keyspace.as_ref().map(bare), name: bare(&self.name) }
@@ -90,7 +90,7 @@ impl fmt::Display for QualifiedName {
     }
 }
 
-/// Whether a name means itself without quotes.
+/// Whether a name keeps its meaning without quotes.
 fn is_plain(text: &str) -> bool {
     let mut characters = text.chars();
     characters.next().is_some_and(|first| first.is_ascii_lowercase())

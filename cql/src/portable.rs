@@ -1,4 +1,4 @@
-//! What of a definition a plain Cassandra can carry out.
+//! The part of a definition that a plain Cassandra can execute.
 
 use crate::Statement;
 use crate::allowed::{is_ignored, is_ignored_of_a_keyspace};
@@ -7,15 +7,15 @@ use crate::statement::{AlterTable, AlterTableChange};
 /// The part of a definition that does not need Keyspaces.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Portable {
-    /// All of it.
+    /// The whole definition.
     All,
-    /// This, without the options that only Keyspaces has.
+    /// This statement, without the options that only Keyspaces has.
     Part(Box<Statement>),
-    /// Nothing: it is about Keyspaces alone.
+    /// Nothing: the definition is about Keyspaces alone.
     Nothing,
 }
 
-/// The options of a table or a keyspace that only Keyspaces has (`DG:cql.ddl.table`). Cassandra's `cdc` is another thing.
+/// The options of a table or a keyspace that only Keyspaces has (`DG:cql.ddl.table`). Cassandra's `cdc` is unrelated.
 const ONLY_KEYSPACES: [&str; 4] = ["autoscaling_settings", "cdc", "custom_properties", "tags"];
 
 pub(crate) fn portable(statement: &Statement) -> Portable {
@@ -31,7 +31,7 @@ pub(crate) fn portable(statement: &Statement) -> Portable {
             | AlterTableChange::DropStreamTags(_) => return Portable::Nothing,
             _ => return Portable::All,
         },
-        // The only changes of a keyspace are tags and Regions.
+        // A keyspace can only change its tags and Regions, which Cassandra lacks.
         Statement::AlterKeyspace(_) | Statement::RestoreTable(_) => return Portable::Nothing,
         _ => return Portable::All,
     };

@@ -1,26 +1,26 @@
-//! Words that are names only in double quotes.
+//! Reserved words, which are names only in double quotes.
 
 use crate::statement::NativeType;
 
-/// Whether a word is no name unless it is quoted.
+/// Whether a word has to be quoted to be a name.
 pub(crate) fn is_reserved(word: &str) -> bool {
     RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word))
 }
 
-/// Whether a word is no name of a user-defined type unless it is quoted: those of native types, and those that Cassandra
-/// keeps for types to come (`reservedTypeNames` in its Parser.g).
+/// Whether a word has to be quoted to name a user-defined type: the native types, and the words that Cassandra reserves for
+/// future types (`reservedTypeNames` in its Parser.g).
 pub(crate) fn is_reserved_for_types(word: &str) -> bool {
     let kept = ["bitstring", "byte", "complex", "enum", "interval", "macaddr"];
     NativeType::named(&word.to_ascii_lowercase()).is_some() || kept.iter().any(|kept| kept.eq_ignore_ascii_case(word))
 }
 
-/// Whether a word is reserved in Cassandra 3.11 and Keyspaces, and not in a later Cassandra or in ScyllaDB.
+/// Whether Cassandra 3.11 and Keyspaces reserve a word that a later Cassandra or ScyllaDB does not.
 pub(crate) fn is_reserved_no_more(word: &str) -> bool {
     ["default", "mbean", "mbeans", "replace", "unset"].iter().any(|free| free.eq_ignore_ascii_case(word))
 }
 
-/// The keywords of Cassandra 3.11 that its grammar does not list among the unreserved ones, in which AWS's own grammar
-/// (`gh:aws/amazon-keyspaces-cql-to-cfn-converter`, CfnCompatibleCql.g) agrees with it. Later versions of Cassandra take
+/// The keywords of Cassandra 3.11 that its grammar does not list as unreserved. AWS's own grammar
+/// (`gh:aws/amazon-keyspaces-cql-to-cfn-converter`, CfnCompatibleCql.g) agrees. Later versions of Cassandra accept
 /// `default`, `mbean`, `mbeans`, `replace` and `unset` as names. The last two are constants.
 const RESERVED: &[&str] = &[
     "add",

@@ -1,6 +1,6 @@
-//! Conversions of integers that keep the largest value where the number is larger.
+//! Saturating conversions of integers.
 
-/// Integers with a largest value.
+/// Integer types with a largest value.
 pub(crate) trait Bounded {
     const LARGEST: Self;
 }
@@ -15,7 +15,7 @@ macro_rules! bounded {
 
 bounded! { i32 i64 u32 }
 
-/// The value, or the largest that there is of this type.
+/// Converts a value, or returns the largest value of the type if it does not fit.
 pub(crate) fn saturated<T: Bounded>(value: impl TryInto<T>) -> T {
     value.try_into().unwrap_or(T::LARGEST)
 }

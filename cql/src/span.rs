@@ -1,4 +1,4 @@
-//! Where something stands in the text.
+//! Places in the text.
 
 use std::fmt;
 use std::ops::Range;
@@ -16,25 +16,25 @@ pub struct Span {
 }
 
 impl Span {
-    /// From `start` up to, not including, `end`.
+    /// The span from `start` to `end`, which is not included.
     #[must_use]
     pub fn new(start: usize, end: usize) -> Self {
         Self { start, end }
     }
 
-    /// For slicing the text.
+    /// The range for slicing the text.
     #[must_use]
     pub fn range(self) -> Range<usize> {
         self.start..self.end
     }
 
-    /// The smallest span that holds both.
+    /// The smallest span that contains both.
     #[must_use]
     pub fn to(self, other: Self) -> Self {
         Self { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
-    /// Line and column of its start in `text`; takes time linear in where that is.
+    /// Line and column of the start of the span in `text`. Takes time linear in its offset.
     #[must_use]
     pub fn position(self, text: &str) -> Position {
         Position::default().after(text.get(..self.start).unwrap_or(text))
@@ -44,9 +44,9 @@ impl Span {
 /// A place in the text as an editor shows it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Position {
-    /// Counted from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// Counted from 1, in characters.
+    /// The column, counted from 1, in characters.
     pub column: usize,
 }
 
@@ -58,7 +58,7 @@ impl Default for Position {
 }
 
 impl Position {
-    /// Where `passed`, which begins here, ends.
+    /// The position after `passed`, a text that begins at this position.
     pub(crate) fn after(self, passed: &str) -> Self {
         let last = passed.rsplit('\n').next().unwrap_or_default().chars().count();
         match passed.matches('\n').count() {

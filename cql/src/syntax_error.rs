@@ -1,60 +1,60 @@
-//! What is wrong with a text that is no CQL.
+//! Syntax errors.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::{MAX_DEPTH, MAX_TEXT_BYTES, MAX_TOKENS, Position, Span};
 
-/// Why a text could not be read as CQL, and where.
+/// A text could not be parsed as CQL: the reason and the place.
 ///
-/// Its text names words and signs of the statement, never the contents of a string or another literal.
+/// The message names words and signs of the statement, never the contents of a string or another literal.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SyntaxError {
-    /// Where it went wrong.
+    /// The place of the error.
     pub span: Span,
-    /// The same as line and column.
+    /// Line and column of the start of `span`.
     pub position: Position,
-    /// What went wrong.
+    /// The problem.
     pub problem: SyntaxProblem,
 }
 
-/// What went wrong in a [`SyntaxError`].
+/// The problem of a [`SyntaxError`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SyntaxProblem {
-    /// Something else should stand here.
+    /// CQL expects something else here.
     Unexpected {
-        /// What CQL would allow here, in words.
+        /// The text that CQL would allow here, in words.
         expected: String,
-        /// What is there, in words.
+        /// The text that is there, in words.
         found: String,
     },
     /// A reserved word stands where a name should.
     Reserved {
-        /// Which kind of name, in words.
+        /// The expected kind of name, in words.
         expected: String,
-        /// The word.
+        /// The reserved word.
         word: String,
     },
-    /// A string, quoted name or comment that does not end.
+    /// A string, quoted name or comment is not terminated.
     Unterminated(&'static str),
-    /// More than [`MAX_DEPTH`] levels of parentheses, collections, types or signs inside each other.
+    /// The text has more than [`MAX_DEPTH`] nested levels of parentheses, collections, types or signs.
     TooDeep,
-    /// A text of more than [`MAX_TEXT_BYTES`] bytes or [`MAX_TOKENS`] tokens.
+    /// The text has more than [`MAX_TEXT_BYTES`] bytes or [`MAX_TOKENS`] tokens.
     TooLong,
-    /// The byte order mark that some editors write at the start of a file.
+    /// The text has a byte order mark, which some editors write at the start of a file.
     ByteOrderMark,
-    /// A command of cqlsh, which no server knows.
+    /// The text has a command of cqlsh, which no server knows.
     CqlshCommand {
         /// The command.
         command: &'static str,
-        /// What to do in its place.
+        /// The replacement for the command.
         instead: &'static str,
     },
 }
 
 impl SyntaxError {
-    /// What CQL would allow here, where that is the problem.
+    /// The text that CQL would allow here, in words, if the problem has one.
     #[must_use]
     pub fn expected(&self) -> Option<&str> {
         match &self.problem {

@@ -1,9 +1,9 @@
-//! Walking the tree: every part of it, once, in the order of the text.
+//! Walks the syntax tree: every part once, in the order of the text.
 
 use crate::statement::*;
 use crate::{Name, QualifiedName, Span, Statement};
 
-/// A part of the tree that a walk shows.
+/// A part of the tree that a walk visits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TreePart<'t> {
     Term(&'t Term),
@@ -12,10 +12,10 @@ pub(crate) enum TreePart<'t> {
 }
 
 pub(crate) trait Tree {
-    /// Shows this part and the parts in it.
+    /// Calls `see` with this part and the parts in it.
     fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>));
 
-    /// Gives every span to `change`.
+    /// Calls `change` with every span.
     fn spans(&mut self, change: &mut dyn FnMut(&mut Span));
 }
 
@@ -79,7 +79,7 @@ impl<A: Tree, B: Tree> Tree for (A, B) {
     }
 }
 
-/// Parts without a span in them.
+/// Implements `Tree` for parts without spans.
 macro_rules! leaves {
     ($($leaf:ty),* $(,)?) => {$(
         impl Tree for $leaf {
@@ -89,7 +89,7 @@ macro_rules! leaves {
     )*};
 }
 
-/// A struct with all of its fields, in the order of the text; one that is left out does not compile.
+/// Implements `Tree` for a struct, over its fields in the order of the text. A missing field does not compile.
 macro_rules! structs {
     ($($name:ident $(as $part:ident)? { $($field:ident),* })*) => {$(
         impl Tree for $name {
@@ -107,7 +107,7 @@ macro_rules! structs {
     )*};
 }
 
-/// An enum with all of its variants and their fields.
+/// Implements `Tree` for an enum, over its variants and their fields.
 macro_rules! enums {
     ($($name:ident { $($variant:ident $(($($field:ident),+))? $({$($named:ident),+})?),* })*) => {$(
         impl Tree for $name {

@@ -1,35 +1,35 @@
-//! The type that a CREATE TYPE makes.
+//! The user-defined type that a CREATE TYPE makes.
 
 use std::fmt;
 
 use crate::statement::{CqlType, CreateType, FieldDefinition};
 use crate::{Name, QualifiedName, Span};
 
-/// A user-defined type. It cannot be changed, and not be dropped while a table or another type uses it (`DG:udts`).
+/// A user-defined type. It cannot be changed, nor be dropped while a table or another type uses it (`DG:udts`).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TypeDefinition {
-    /// Its name.
+    /// The keyspace and the name of the type.
     pub name: QualifiedName,
-    /// Its fields, in their order.
+    /// The fields of the type, in order.
     pub fields: Vec<(Name, CqlType)>,
 }
 
 impl TypeDefinition {
-    /// A type of this name in this keyspace, without fields yet.
+    /// A type with this name in this keyspace, without fields.
     #[must_use]
     pub fn new(keyspace: impl Into<String>, name: impl Into<String>) -> Self {
         let name = QualifiedName::new(keyspace, name);
         Self { name, fields: Vec::new() }
     }
 
-    /// The same type with one more field.
+    /// Adds a field.
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, field_type: impl Into<CqlType>) -> Self {
         self.fields.push((Name::new(name), field_type.into().bare()));
         self
     }
 
-    /// The statement that makes it.
+    /// The CREATE TYPE statement.
     #[must_use]
     pub fn create(&self) -> CreateType {
         let field = |(name, field_type): &(Name, CqlType)| FieldDefinition {
@@ -51,7 +51,7 @@ pub(crate) fn definition(create: &CreateType) -> TypeDefinition {
 }
 
 impl fmt::Display for TypeDefinition {
-    /// The CREATE TYPE that makes it.
+    /// Writes the CREATE TYPE statement.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.create().fmt(f)
     }
