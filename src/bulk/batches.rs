@@ -1,16 +1,16 @@
-//! Rows of one partition that are sent in one request.
+//! Batches of rows of one partition, each sent as one request.
 
 use std::sync::Arc;
 
 use super::row::RowValues;
 use super::row_sender::RowOutcome;
 
-/// (DG:quotas)
+/// The service's limit for a batch (DG:quotas).
 const MOST_ROWS: usize = 30;
-/// Below what a Cassandra that is set up as it comes refuses: 50 KiB.
+/// Below 50 KiB, from which on a Cassandra with default settings refuses a batch.
 const MOST_BYTES: usize = 32 * 1024;
 
-/// A row that waits to be sent.
+/// A row that waits for its batch.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct WaitingRow {
     pub(super) ordinal: u64,
@@ -18,14 +18,14 @@ pub(super) struct WaitingRow {
     pub(super) units: u32,
 }
 
-/// Rows that are sent together: one, or several of a partition.
+/// Rows that are sent in one request: a single row, or several of one partition.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct RowGroup {
     pub(super) first: WaitingRow,
     pub(super) others: Vec<WaitingRow>,
 }
 
-/// What became of rows that were sent together.
+/// The outcome of the rows of one request.
 pub(super) enum Sent {
     Row(u64, u32, RowOutcome),
     Rows(Vec<(u64, u32, RowOutcome)>),
@@ -55,10 +55,10 @@ impl RowGroup {
     }
 }
 
-/// Gathers rows of one partition that come one after the other.
+/// Collects consecutive rows of one partition.
 #[derive(Debug)]
 pub(super) struct Batches {
-    /// Which columns are the partition key.
+    /// The indexes of the partition key columns.
     key_columns: Arc<[usize]>,
     key: RowValues,
     group: Option<RowGroup>,
@@ -69,7 +69,7 @@ impl Batches {
         Self { key_columns, key: RowValues::default(), group: None }
     }
 
-    /// Adds a row; gives the rows before it if it is not sent with them.
+    /// Adds a row. Returns the collected rows if the new row is not sent with them.
     pub(super) fn add(&mut self, row: WaitingRow) -> Option<RowGroup> {
         let key = row.values.in_order(&self.key_columns);
         if let Some(group) = &mut self.group
@@ -84,7 +84,7 @@ impl Batches {
         self.group.replace(row.into())
     }
 
-    /// The last rows.
+    /// Returns the last rows.
     pub(super) fn end(&mut self) -> Option<RowGroup> {
         self.group.take()
     }

@@ -1,4 +1,4 @@
-//! What is done of an operation, in a file that is whole at every moment.
+//! Checkpoints: the progress of an operation, in a file that is complete at every moment.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -17,20 +17,20 @@ use crate::{Error, ErrorKind};
 
 const VERSION: u32 = 1;
 
-/// No checkpoint is longer: it names some files, and the rows that were read and not acknowledged.
+/// No checkpoint is larger: it names some files, and the rows that were read and not acknowledged.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What an operation is. A checkpoint belongs to one.
+/// The identity of an operation. A checkpoint belongs to exactly one operation.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Operation {
     /// `loading shop.sales`
     pub(super) attempted: String,
-    /// What was set, by its name.
+    /// The settings, by name.
     pub(super) options: BTreeMap<String, String>,
     pub(super) files: Vec<FileSignature>,
 }
 
-/// A file by its name and size. Its contents are held to a checksum where reading goes on.
+/// A file by its name and size. When reading resumes, a checksum verifies the contents.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct FileSignature {
     name: String,
@@ -43,7 +43,7 @@ impl From<&FileIdentity> for FileSignature {
     }
 }
 
-/// How much of something was done.
+/// Counts of rows, bytes and units that are done.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(super) struct Counts {
     pub(super) rows: u64,
@@ -61,7 +61,7 @@ impl AddAssign for Counts {
     }
 }
 
-/// What was done of an operation.
+/// The progress of an operation.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(super) struct Done {
     #[serde(flatten)]
@@ -70,16 +70,16 @@ pub(super) struct Done {
     pub(super) rejected_bytes: Option<u64>,
     pub(super) is_complete: bool,
     pub(super) resume: Option<Resume>,
-    /// All rows of a table were read.
+    /// Whether all rows of a table were read.
     #[serde(default)]
     pub(super) is_read: bool,
     /// The progress of a scan, or a paging state.
     pub(super) scan: Option<String>,
-    /// The file that is being written: its number, how many bytes of it are whole, and how many rows they are.
+    /// The file that is being written: its number, and the bytes and rows of it that are complete.
     pub(super) output: Option<(u32, u64, u64)>,
 }
 
-/// Where reading goes on.
+/// The position at which reading resumes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(from = "StoredResume", into = "StoredResume")]
 pub(super) struct Resume {
@@ -88,7 +88,7 @@ pub(super) struct Resume {
     pub(super) position: RowPosition,
     /// Rows up to this one were read.
     pub(super) read_to: u64,
-    /// Those of them that are neither acknowledged nor rejected, in their order.
+    /// The rows among them that are neither acknowledged nor rejected, in order.
     pub(super) unsent: Vec<u64>,
 }
 
@@ -100,7 +100,7 @@ struct StoredResume {
     line: u64,
     crc32: u32,
     read_to: u64,
-    /// Each as the distance to the one before.
+    /// Each row is stored as its distance to the one before.
     unsent: Vec<u64>,
 }
 
@@ -134,18 +134,18 @@ struct Stored {
     done: Done,
 }
 
-/// A file that says what was done of an operation.
+/// The checkpoint file of an operation.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     path: PathBuf,
-    /// Held while the operation goes on, so that no other does the same.
+    /// Held while the operation runs, so that no other process runs the same operation.
     lock: Arc<File>,
     operation: Operation,
     saved: Done,
 }
 
 impl Checkpoint {
-    /// Opens the checkpoint of an operation: that of an earlier run, or a new one.
+    /// Opens the checkpoint of an operation: an earlier run's, or a new one.
     pub(super) fn open(path: &Path, operation: Operation) -> Result<Self, Error> {
         let lock = Arc::new(lock(path)?);
         let text = match read(path) {
@@ -170,7 +170,7 @@ impl Checkpoint {
         Ok(Self { path: path.to_owned(), lock, operation, saved: stored.done })
     }
 
-    /// What was done by earlier runs, and by this one when it was last saved.
+    /// The progress of earlier runs and of this one, as of the last save.
     pub(super) fn done(&self) -> &Done {
         &self.saved
     }
@@ -179,12 +179,12 @@ impl Checkpoint {
         &self.path
     }
 
-    /// For whoever writes to files that the checkpoint knows: a call that is dropped may leave a thread that still writes.
+    /// The lock, for writers to files that the checkpoint tracks: the thread of a dropped call may still write.
     pub(super) fn lock(&self) -> Arc<File> {
         Arc::clone(&self.lock)
     }
 
-    /// Says in an error how to go on.
+    /// Adds to an error how to resume the operation.
     pub(super) fn how_to_go_on(&self, error: Error) -> Error {
         let done = self.saved.counts.rows;
         let are = if done == 1 { "is" } else { "are" };
@@ -194,7 +194,8 @@ impl Checkpoint {
         error.with_advice(advice)
     }
 
-    /// Replaces the file by one that says `done`. After a crash at any moment there is the one or the other.
+    /// Replaces the checkpoint by one with this progress. After a crash at any moment, the file is either the old or the
+    /// new one.
     pub(super) fn save(&mut self, done: Done) -> Result<(), Error> {
         if self.saved == done && self.path.exists() {
             return Ok(());
@@ -209,7 +210,7 @@ impl Checkpoint {
 }
 
 impl Operation {
-    /// What the operation of a checkpoint has otherwise than the one that was asked for.
+    /// Describes the first difference between the operation of the checkpoint and the requested one.
     fn difference(&self, asked: &Self) -> Option<String> {
         if self.attempted != asked.attempted {
             return Some(format!("it is of {}, not of {}", self.attempted, asked.attempted));
@@ -238,7 +239,7 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// The lock is a file of its own, because the checkpoint is replaced.
+/// The lock is a separate file, because saving replaces the checkpoint file.
 fn lock(path: &Path) -> Result<File, Error> {
     let lock_path = beside(path, ".lock");
     let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
@@ -260,14 +261,14 @@ fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
         .with_source(source)
 }
 
-/// The path with something after it.
+/// The path with a suffix.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// Writes a file under another name, and gives it this one when it is on the disk.
+/// Writes a file under a temporary name, and renames it once it is on the disk.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = beside(path, ".new");
     let mut file = File::create(&new)?;
@@ -276,7 +277,7 @@ pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     rename(&new, path)
 }
 
-/// Renames a file for good: the folder is on the disk too.
+/// Renames a file durably: the directory is synced too.
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));

@@ -1,4 +1,4 @@
-//! Rows that were read, on their way to the sender.
+//! Chunks of rows, on their way from the reader to the sender.
 
 use std::collections::HashSet;
 
@@ -10,23 +10,23 @@ use super::rejected::RejectedRow;
 use super::row::RowValues;
 use crate::Error;
 
-/// Rows that go from the reader to the sender together.
+/// The most rows of a chunk.
 const CHUNK_ROWS: usize = 256;
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// What a reader gives.
+/// A chunk of rows from a reader.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
-    /// In the order of their ordinals, without a gap.
+    /// The rows in the order of their ordinals, without gaps.
     pub(super) rows: Vec<InputRow>,
-    /// Where to go on after rows that were read from a table.
+    /// The position at which to resume a scan after these rows; only for rows read from a table.
     pub(super) scan: Option<String>,
 }
 
 /// A row that was read.
 #[derive(Debug)]
 pub(super) struct InputRow {
-    /// Which of all rows of the input it is.
+    /// The number of the row among all rows of the input.
     pub(super) ordinal: u64,
     pub(super) at: RowPosition,
     pub(super) row: ReadRow,
@@ -39,16 +39,16 @@ pub(super) enum ReadRow {
         units: u32,
     },
     Rejected(Reason, RejectedRow),
-    /// Acknowledged by the run that is gone on with.
+    /// An earlier run, which this one resumes, had the row acknowledged.
     Done,
 }
 
-/// Where a row begins.
+/// The position of a row in the input.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct RowPosition {
     pub(super) file: u32,
     pub(super) at: Position,
-    /// The size of the record.
+    /// The size of the row's record.
     pub(super) bytes: u32,
 }
 
@@ -56,13 +56,13 @@ pub(super) struct RowPosition {
 pub(super) struct Chunks<'c> {
     to: &'c mpsc::Sender<Result<Chunk, Error>>,
     chunk: Chunk,
-    /// Bytes of the rows in the chunk.
+    /// The bytes of the rows in the chunk.
     bytes: usize,
-    /// The next row.
+    /// The ordinal of the next row.
     ordinal: u64,
-    /// Rows before this one were read by the run that is gone on with.
+    /// The resumed run had read the rows before this one.
     read_to: u64,
-    /// Those of them that are to be sent.
+    /// The rows among them that still have to be sent.
     unsent: HashSet<u64>,
 }
 
@@ -78,12 +78,12 @@ impl<'c> Chunks<'c> {
         }
     }
 
-    /// Whether the next row was acknowledged by the run that is gone on with.
+    /// Whether the next row was acknowledged in the resumed run.
     pub(super) fn is_acknowledged(&self) -> bool {
         self.ordinal < self.read_to && !self.unsent.contains(&self.ordinal)
     }
 
-    /// Adds the next row, which takes so many bytes; says whether anybody takes further ones.
+    /// Adds the next row with its size in bytes. Returns whether the sender still takes rows.
     pub(super) fn push(&mut self, at: RowPosition, row: ReadRow, bytes: usize) -> bool {
         self.chunk.rows.push(InputRow { ordinal: self.ordinal, at, row });
         self.ordinal += 1;
@@ -97,7 +97,7 @@ impl<'c> Chunks<'c> {
 
     /// Sends the last rows.
     pub(super) fn end(self) {
-        // If nobody takes it, nobody needs it.
+        // A failed send means that the sender has ended and needs no more rows.
         let _ = self.to.blocking_send(Ok(self.chunk));
     }
 }

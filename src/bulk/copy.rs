@@ -1,4 +1,4 @@
-//! Rows of one table into another, in the same session or another one.
+//! Copies rows of one table into another, in the same session or in another one.
 
 use std::collections::BTreeMap;
 use std::future::{Future, IntoFuture};
@@ -27,17 +27,17 @@ use crate::{Error, ErrorKind, ReadConsistency, Session};
 
 const PAGES_AHEAD: usize = 2;
 
-/// The rows of a table written to another one; from [`Bulk::copy`](super::Bulk::copy), and a future.
+/// A copy of the rows of a table into another one, a future; created by [`Bulk::copy`](super::Bulk::copy).
 ///
-/// Values are passed on as they came, without being decoded. Columns have the same names and types in both tables. Nulls are
-/// not written. How long rows live and as of when they were written is not copied.
+/// Values are passed on unchanged, without being decoded. Columns have the same names and types in both tables. Nulls are
+/// not written. Times to live and write times are not copied.
 ///
-/// Dropped, it sends nothing more. What was sent stays, and with a checkpoint the same call goes on from there.
+/// A dropped copy sends nothing more. Rows that were sent stay, and with a checkpoint the same call resumes from there.
 ///
 /// # Errors
 ///
-/// As [`Load`](super::Load) and [`Export`](super::Export); [`Refused`](ErrorKind::Refused) for counters, or if a column is not
-/// in both tables with the same type.
+/// As [`Load`](super::Load) and [`Export`](super::Export). [`Refused`](ErrorKind::Refused) for counters, or if a column is
+/// not in both tables with the same type.
 #[must_use]
 pub struct Copy {
     from: (Session, String, String),
@@ -75,52 +75,53 @@ impl Copy {
         }
     }
 
-    /// The columns that are copied. Default: all of the first table.
+    /// The columns to copy. Default: all columns of the first table.
     pub fn columns(self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// Only the rows of which this is true; as [`Export::filter`](super::Export::filter).
+    /// Copies only the rows that match these relations; see [`Export::filter`](super::Export::filter).
     pub fn filter(self, relations: impl Into<String>) -> Self {
         Self { filter: Some(relations.into()), ..self }
     }
 
-    /// At which consistency it reads. Default: that of the first session.
+    /// The consistency of the reads. Default: that of the first session.
     pub fn consistency(self, consistency: ReadConsistency) -> Self {
         Self { consistency: Some(consistency), ..self }
     }
 
-    /// How many capacity units a second it may use of the second table. Default: [`Rate::Adaptive`].
+    /// The most capacity units a second that the copy uses of the second table. Default: [`Rate::Adaptive`].
     pub fn rate(self, rate: Rate) -> Self {
         Self { rate, ..self }
     }
 
-    /// How many capacity units a second it may use of the first table. Default: [`Rate::Adaptive`].
+    /// The most capacity units a second that the copy uses of the first table. Default: [`Rate::Adaptive`].
     pub fn read_rate(self, rate: Rate) -> Self {
         Self { read_rate: rate, ..self }
     }
 
-    /// For how long either side may take or give nothing before the copy ends with an error. Default: 15 minutes.
+    /// How long reading or writing may make no progress before the copy ends with an error. Default: 15 minutes.
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// The file that says how far it is; as [`Load::checkpoint`](super::Load::checkpoint).
+    /// The checkpoint file; see [`Load::checkpoint`](super::Load::checkpoint).
     pub fn checkpoint(self, path: impl Into<PathBuf>) -> Self {
         Self { checkpoint: Some(path.into()), ..self }
     }
 
-    /// The file for rows that the second table refuses, as [`JsonLines`]; as [`Load::rejected_to`](super::Load::rejected_to).
+    /// The file for rows that the second table refuses, as [`JsonLines`]; see
+    /// [`Load::rejected_to`](super::Load::rejected_to).
     pub fn rejected_to(self, path: impl Into<PathBuf>) -> Self {
         Self { rejected_to: Some(path.into()), ..self }
     }
 
-    /// How far it is, several times a second.
+    /// Reports the progress, several times a second.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
     }
 
-    /// Stops when `signal` is ready; as [`Load::until`](super::Load::until).
+    /// Stops when `signal` is ready; see [`Load::until`](super::Load::until).
     pub fn until(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
         Self { until: Some(Box::pin(signal)), ..self }
     }
@@ -187,7 +188,7 @@ impl Copy {
             bytes_read: Arc::default(),
             limit,
             in_flight: default_in_flight(session),
-            // A scan is in no order of partitions, but each page is.
+            // A scan returns its pages in no order of partitions, but a page has them in order, so rows are shuffled.
             shuffle: 10_000,
             patience,
             rejected,
@@ -204,7 +205,7 @@ impl Copy {
     }
 }
 
-/// Sends all rows, page by page, until there are no more or nobody takes them.
+/// Sends all rows, page by page, until the table or the receiver ends.
 async fn send_pages(
     mut reader: TableReader,
     to: DescribedTable,
@@ -217,7 +218,7 @@ async fn send_pages(
             Ok(Some(page)) => page,
             Ok(None) => return,
             Err(error) => {
-                // Whoever is gone needs no error.
+                // A failed send means that the receiver has ended and needs no error.
                 let _ = sender.send(Err(error)).await;
                 return;
             }

@@ -1,18 +1,18 @@
-//! Bytes on their way to a file or a writer, compressed or not.
+//! Encodes bytes on their way to a file or a writer, compressed or not.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
 
 use super::input::Compression;
 
-/// Where the bytes go to.
+/// The destination of the bytes.
 pub(super) enum Sink {
     File(File),
     Writer(Box<dyn Write + Send>),
 }
 
 impl Sink {
-    /// The bytes that are on the disk.
+    /// Syncs the bytes to the disk and returns how many there are.
     pub(super) fn sync(&mut self) -> io::Result<u64> {
         match self {
             Self::File(file) => {
@@ -40,7 +40,7 @@ impl Write for Sink {
     }
 }
 
-/// Compresses, or not.
+/// Compresses the bytes, or passes them through.
 pub(super) enum Encoder {
     None(Sink),
     Gzip(flate2::write::GzEncoder<Sink>),

@@ -1,4 +1,4 @@
-//! Rows out of a table, and their number.
+//! Exports and counts the rows of a table.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,37 +26,38 @@ use super::{PATIENCE, task_failed};
 use crate::{Error, ErrorKind, ReadConsistency, Session};
 
 const TICK: Duration = Duration::from_millis(250);
-/// Compressed files are cut into members at checkpoints, so they are fewer than those of a load; Parquet is cut into row
-/// groups, which are small if they are many.
+/// The time between two checkpoints, longer than a load's: each checkpoint ends a member of a compressed file, and a row
+/// group of a Parquet file, and many checkpoints would make many small row groups.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 const ROW_GROUP_EVERY: Duration = Duration::from_secs(30);
 const PAGES_AHEAD: usize = 4;
 
-/// The rows of a table written to files, or counted; from [`Bulk::export`](super::Bulk::export),
-/// [`Bulk::count`](super::Bulk::count) and [`Bulk::count_by_partition`](super::Bulk::count_by_partition), and a future.
+/// An export of the rows of a table to files, or a count of them, a future; created by
+/// [`Bulk::export`](super::Bulk::export), [`Bulk::count`](super::Bulk::count) and
+/// [`Bulk::count_by_partition`](super::Bulk::count_by_partition).
 ///
-/// Many token ranges are read in parallel, so the rows come in no order. Memory is bounded whatever the size of the table.
-/// What the service did not give in time is asked for again.
+/// Many token ranges are read in parallel, so the rows have no order. Memory is bounded whatever the size of the table.
+/// Pages that the service does not return in time are requested again.
 ///
-/// With a [`checkpoint`](Self::checkpoint), the same call goes on where it was after whatever ended it: what was written after
-/// the checkpoint is cut away and written again, so each row is in the files once.
+/// With a [`checkpoint`](Self::checkpoint), the same call resumes after any interruption: output after the checkpoint is
+/// cut off and written again, so each row is in the files once.
 ///
-/// Dropped, it reads nothing more; with a checkpoint the same call goes on from there.
+/// A dropped export reads nothing more; with a checkpoint the same call resumes from there.
 ///
 /// # Errors
 ///
-/// [`File`](ErrorKind::File) if a file cannot be written: the disk is full, or there is such a file;
-/// [`Value`](ErrorKind::Value) if there is no such column; [`Cursor`](ErrorKind::Cursor) if the checkpoint is of
-/// something else; [`NotReady`](ErrorKind::NotReady) if there is no such table, or not any more; what the last page met
-/// if the service gave none for as long as the [`patience`](Self::patience) is.
+/// [`File`](ErrorKind::File) if a file cannot be written: the disk is full, or the file exists already;
+/// [`Value`](ErrorKind::Value) if there is no such column; [`Cursor`](ErrorKind::Cursor) if the checkpoint belongs to
+/// another operation; [`NotReady`](ErrorKind::NotReady) if the table does not exist, or not any more; the error of the last
+/// page if the service returned no page for as long as the [`patience`](Self::patience).
 #[must_use]
 pub struct Export {
     session: Session,
     keyspace: String,
     table: String,
-    /// `None`: they are counted.
+    /// The files to write; `None` to count the rows.
     output: Option<(Output, Format)>,
-    /// Their number by partition is written, not they.
+    /// Writes the number of rows by partition instead of the rows.
     partitions: Option<Partitions>,
     largest: Option<NonZeroUsize>,
     columns: Option<Vec<String>>,
@@ -93,51 +94,51 @@ impl Export {
         Self { partitions: Some(Partitions::default()), ..self }
     }
 
-    /// A count by partition gives only so many partitions: those with the most rows, the largest first. Default: all.
+    /// Limits a count by partition to the partitions with the most rows, the largest first. Default: all partitions.
     pub fn largest(self, partitions: NonZeroUsize) -> Self {
         Self { largest: Some(partitions), ..self }
     }
 
-    /// The columns that are written, in this order. Default: all, those of the key first.
+    /// The columns to write, in this order. Default: all, those of the key first.
     pub fn columns(self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// Only the rows of which this is true: what follows WHERE in a SELECT, for instance `day = '2026-01-31' AND hour > 7`.
-    /// Default: the whole table.
+    /// Exports only the rows that match these relations, which follow WHERE in a SELECT, for instance `day = '2026-01-31'
+    /// AND hour > 7`. Default: the whole table.
     pub fn filter(self, relations: impl Into<String>) -> Self {
         Self { filter: Some(relations.into()), ..self }
     }
 
-    /// At which consistency it reads. Default: the session's. [`ReadConsistency::LocalOne`] costs half as much, and may miss
-    /// what was written a moment ago.
+    /// The consistency of the reads. Default: the session's. [`ReadConsistency::LocalOne`] costs half as much, and may miss
+    /// the most recent writes.
     pub fn consistency(self, consistency: ReadConsistency) -> Self {
         Self { consistency: Some(consistency), ..self }
     }
 
-    /// How many capacity units a second it may use. Default: [`Rate::Adaptive`].
+    /// The most capacity units a second that the export uses. Default: [`Rate::Adaptive`].
     pub fn rate(self, rate: Rate) -> Self {
         Self { rate, ..self }
     }
 
-    /// For how long the service may give no page before it ends with an error. Throttling, lost connections and expired
-    /// credentials are waited for. Default: 15 minutes.
+    /// How long the service may return no page before the export ends with an error. The export waits out throttling, lost
+    /// connections and expired credentials. Default: 15 minutes.
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// The file that says how far it is, written every five seconds, with Parquet every 30. If it is there, it goes on from there, if its table and
-    /// options are the same. Default: none. What is written to a writer has none.
+    /// The checkpoint file, written every five seconds, with Parquet every 30. If it exists, the export resumes from it,
+    /// provided that its table and options are the same. Default: none. An export to a writer has no checkpoint.
     pub fn checkpoint(self, path: impl Into<PathBuf>) -> Self {
         Self { checkpoint: Some(path.into()), ..self }
     }
 
-    /// How far it is, several times a second.
+    /// Reports the progress, several times a second.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
     }
 
-    /// Stops when `signal` is ready, with a summary that is not complete; as [`Load::until`](super::Load::until).
+    /// Stops when `signal` is ready, with an incomplete summary; see [`Load::until`](super::Load::until).
     pub fn until(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
         Self { until: Some(Box::pin(signal)), ..self }
     }
@@ -163,7 +164,7 @@ impl Export {
         let columns = match (&self.columns, self.output.as_ref().filter(|_| self.partitions.is_none())) {
             (Some(names), _) => table.select(names, &attempted)?,
             (None, Some(_)) => table.columns.clone(),
-            // Of a row that is counted no more has to come than its key.
+            // Counting needs no columns but the key.
             (None, None) => table.partition_key().cloned().collect(),
         };
         let limit = self.rate.limit(&self.session, &table, true, &attempted)?;
@@ -213,7 +214,7 @@ impl Export {
 }
 
 impl Export {
-    /// What of the settings cannot be, and what to do.
+    /// The conflict between settings, if there is one, and what to do about it.
     fn refusal(&self) -> Option<(&'static str, &'static str)> {
         match self.partitions {
             Some(_) if self.checkpoint.is_some() => {
@@ -250,21 +251,21 @@ impl fmt::Debug for Export {
     }
 }
 
-/// What the thread that writes is told.
+/// A message to the thread that writes.
 enum Message {
     Rows(Vec<RowValues>),
-    /// To answer with what is on the disk.
+    /// Syncs the files, and answers with what is on the disk.
     Sync(oneshot::Sender<OnDisk>),
-    /// What it answered is in the checkpoint.
+    /// The checkpoint has what the last `Sync` answered.
     Saved,
 }
 
-/// Writes what comes until there is no more.
+/// Writes the rows of all messages until the channel closes.
 fn write(mut writer: RowWriter, mut messages: mpsc::Receiver<Message>) -> Result<Option<RowWriter>, Error> {
     while let Some(message) = messages.blocking_recv() {
         match message {
             Message::Rows(rows) => writer.write(&rows)?,
-            // If nobody listens any more, nobody needs it.
+            // A failed answer means that the asker has ended.
             Message::Sync(answer) => drop(answer.send(writer.sync()?)),
             Message::Saved => writer.name_finished()?,
         }
@@ -290,12 +291,12 @@ impl RunningExport {
         let writing = spawn_blocking(move || writer.map_or(Ok(None), |writer| write(writer, receiver)));
         let read = if self.done.is_read { Ok(true) } else { self.read(to_writer.as_ref(), until).await };
         if let (Ok(true), Some(partitions), Some(to_writer)) = (&read, self.partitions.take(), &to_writer) {
-            // A writer that is gone tells why itself.
+            // If the writer is gone, its own error is reported below.
             let _ = to_writer.send(Message::Rows(partitions.finish())).await;
         }
         let was_read = std::mem::replace(&mut self.done.is_read, matches!(read, Ok(true)));
         let synced = match read {
-            // All is on the disk already, and the last file may have its name.
+            // The earlier run brought everything to the disk, and may have renamed the last file.
             Ok(_) if was_read => Ok(()),
             Ok(_) | Err(Some(_)) => self.save(to_writer.as_ref()).await,
             Err(None) => Ok(()),
@@ -303,7 +304,7 @@ impl RunningExport {
         drop(to_writer);
         let written = writing.await.map_err(|error| task_failed(&self.attempted, error))?;
         self.report();
-        // What the writer met is the cause of what the reader met.
+        // The error of the writer is the cause of the reader's error.
         let writer = written.map_err(|error| self.how_to_go_on(error))?;
         self.done.is_complete = match read {
             Ok(is_complete) => is_complete,
@@ -321,7 +322,7 @@ impl RunningExport {
         Ok(self.reporter.summary(&self.done, self.checkpoint.as_ref()))
     }
 
-    /// Reads all pages, and says whether it came to the last. `Err(None)`: the writer is gone.
+    /// Reads all pages. Returns whether the last page was reached, or `Err(None)` if the writer is gone.
     async fn read(
         &mut self,
         to_writer: Option<&mpsc::Sender<Message>>,
@@ -358,7 +359,7 @@ impl RunningExport {
         }
     }
 
-    /// Brings everything that was read to the disk, and writes down where to go on. `Err(None)`: the writer is gone.
+    /// Syncs everything that was read, and saves the checkpoint. Returns `Err(None)` if the writer is gone.
     async fn save(&mut self, to_writer: Option<&mpsc::Sender<Message>>) -> Result<(), Option<Error>> {
         if self.checkpoint.is_none() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Reads the rows of files in a thread of its own: reading blocks, and parsing is work.
+//! Reads the rows of files in a separate thread, because reading blocks and parsing takes CPU time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::table::{Column, DescribedTable};
 use crate::saturated::saturated;
 use crate::{Error, ErrorKind};
 
-/// Files opened so far that their columns are known.
+/// The input files, of which the first is open, so that the columns are known.
 pub(super) struct Files {
     format: TextFormat,
     waiting: VecDeque<InputFile>,
@@ -29,7 +29,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Opens the first file and reads which columns it names.
+    /// Opens the first file and reads the names of its columns.
     pub(super) fn open(input: Input, format: TextFormat, attempted: &str) -> Result<Self, Error> {
         let waiting: VecDeque<_> = input.into_files(attempted)?.into();
         let identities = waiting.iter().map(|file| file.identity.clone()).collect();
@@ -39,12 +39,12 @@ impl Files {
         Ok(files)
     }
 
-    /// The columns that the format or the first line names.
+    /// The columns that the format's settings or the first line name.
     pub(super) fn header(&self) -> Option<&[String]> {
         self.header.as_deref()
     }
 
-    /// Counts the bytes that were read, compressed ones where they are.
+    /// The counter of the bytes that were read, in compressed files the compressed ones.
     pub(super) fn bytes_read(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.read)
     }
@@ -85,7 +85,7 @@ impl Files {
         Ok(true)
     }
 
-    /// Passes over what was acknowledged before.
+    /// Skips the rows that were acknowledged in an earlier run.
     fn skip_to(&mut self, position: RowPosition) -> Result<(), Error> {
         while self.number < position.file {
             if !self.next_file()? {
@@ -94,7 +94,7 @@ impl Files {
         }
         let name = self.name();
         let Some((_, records)) = &mut self.current else { return Err(changed(&name)) };
-        // Of the header too.
+        // The header is skipped and checked by the checksum like the rows.
         match records.skip_to(position.at) {
             Ok(true) => Ok(()),
             Ok(false) => Err(changed(&name)),
@@ -106,7 +106,7 @@ impl Files {
         self.identities.get(self.number as usize).map(|file| file.name.clone()).unwrap_or_default()
     }
 
-    /// Sends all rows, chunk by chunk, until there are no more or nobody takes them.
+    /// Sends all rows, chunk by chunk, until the files or the receiver end.
     pub(super) fn send(
         mut self,
         table: &DescribedTable,
@@ -116,7 +116,7 @@ impl Files {
         to: &mpsc::Sender<Result<Chunk, Error>>,
     ) {
         if let Err(error) = self.try_send(table, columns, nulls, resume, to) {
-            // Whoever is gone needs no error.
+            // A failed send means that the receiver has ended and needs no error.
             let _ = to.blocking_send(Err(error));
         }
     }

@@ -1,4 +1,4 @@
-//! Where rows are read from: files, standard input, a reader; compressed or not.
+//! The sources of rows: files, standard input, a reader; compressed or not.
 
 use std::fmt;
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::time::UNIX_EPOCH;
 
 use crate::{Error, ErrorKind};
 
-/// What is read: one file or several, one after the other, standard input, or any reader.
+/// An input: one file, several files in order, standard input, or any reader.
 ///
 /// ```
 /// use keyspaces::bulk::Input;
@@ -34,7 +34,7 @@ enum InputSource {
     Reader(String, Box<dyn Read + Send>),
 }
 
-/// How a file is compressed.
+/// The compression of a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Compression {
@@ -47,7 +47,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// By the end of the name: `.gz`, `.zst`, or none.
+    /// The compression for the end of a file name: `.gz`, `.zst`, or none.
     pub fn of_path(path: impl AsRef<Path>) -> Self {
         let extension = path.as_ref().extension().map(|extension| extension.to_ascii_lowercase());
         match extension.as_ref().and_then(|extension| extension.to_str()) {
@@ -72,18 +72,18 @@ impl Input {
         Self::files([path])
     }
 
-    /// Files, one after the other. Where a first line names the columns, it has to name the same ones in each.
+    /// Several files, in order. If the first line names the columns, all files have to name the same ones.
     pub fn files(paths: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
         let sources = paths.into_iter().map(|path| InputSource::File(path.into())).collect();
         Self { sources, compression: None }
     }
 
-    /// The files whose names fit a pattern, in the order of their names: `sales/2026-*.csv`.
+    /// The files whose names match a pattern, in the order of their names: `sales/2026-*.csv`.
     ///
     /// # Errors
     ///
-    /// [`File`](ErrorKind::File) if there is none, or if a folder cannot be read; [`Value`](ErrorKind::Value) if it is no
-    /// pattern.
+    /// [`File`](ErrorKind::File) if no file matches, or if a folder cannot be read; [`Value`](ErrorKind::Value) if the
+    /// pattern is invalid.
     pub fn glob(pattern: &str) -> Result<Self, Error> {
         let attempted = || format!("reading {pattern}");
         let found = glob::glob(pattern)
@@ -97,23 +97,23 @@ impl Input {
         Ok(Self::files(paths))
     }
 
-    /// Standard input. With a checkpoint, the same bytes have to come when it goes on.
+    /// Standard input. To resume from a checkpoint, the same bytes have to come again.
     pub fn stdin() -> Self {
         Self { sources: vec![InputSource::Stdin], compression: None }
     }
 
-    /// What a reader gives, under a name for errors and for the checkpoint.
+    /// Any reader, with a name for errors and for the checkpoint.
     pub fn reader(name: impl Into<String>, reader: impl Read + Send + 'static) -> Self {
         Self { sources: vec![InputSource::Reader(name.into(), Box::new(reader))], compression: None }
     }
 
-    /// How it is compressed. Default: as the ends of the names say, and standard input and readers not at all.
+    /// The compression. Default: by the ends of the file names; none for standard input and readers.
     #[must_use]
     pub fn compression(self, compression: Compression) -> Self {
         Self { compression: Some(compression), ..self }
     }
 
-    /// The sources in their order, each with what tells it from another.
+    /// The sources in order, each with its identity.
     pub(super) fn into_files(self, attempted: &str) -> Result<Vec<InputFile>, Error> {
         if self.sources.is_empty() {
             return Err(Error::new(ErrorKind::Value, attempted.to_owned(), "no file is named"));
@@ -148,20 +148,20 @@ impl InputSource {
     }
 }
 
-/// One of the sources.
+/// One source of the input.
 pub(super) struct InputFile {
     source: InputSource,
     compression: Compression,
     pub(super) identity: FileIdentity,
 }
 
-/// What tells a file from another of the same name.
+/// The identity of a file, which tells it from another of the same name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct FileIdentity {
     pub(super) name: String,
-    /// The size, which only a file has.
+    /// The size; only a file has one.
     pub(super) bytes: Option<u64>,
-    /// In nanoseconds since 1970.
+    /// The time of the last change, in nanoseconds since 1970.
     modified: Option<u64>,
 }
 
@@ -179,14 +179,14 @@ impl FileIdentity {
         }
         let modified = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let modified = modified.and_then(|since| u64::try_from(since.as_nanos()).ok());
-        // A pipe has a name too, and no size.
+        // A pipe has a name but no size.
         let (bytes, modified) = if metadata.is_file() { (Some(metadata.len()), modified) } else { (None, None) };
         Ok(Self { name, bytes, modified })
     }
 }
 
 impl InputFile {
-    /// Opens it; `read` counts its bytes, compressed ones where it is.
+    /// Opens the source; `read` counts its bytes, in compressed files the compressed ones.
     pub(super) fn open(self, read: &Arc<AtomicU64>) -> Result<(FileWatch, Box<dyn Read + Send>), Error> {
         let name = self.identity.name.clone();
         let (path, input): (_, Box<dyn Read + Send>) = match self.source {
@@ -205,7 +205,7 @@ impl InputFile {
 
 #[cfg(feature = "parquet")]
 impl InputFile {
-    /// Opens a file that is read from its end.
+    /// Opens a file for random access, for formats that are read from the end.
     pub(super) fn open_at_random(self) -> Result<(FileWatch, File), Error> {
         let name = &self.identity.name;
         let refused = |problem: &'static str, advice: &'static str| {
@@ -231,7 +231,7 @@ impl InputFile {
 #[cfg(feature = "parquet")]
 const WRITE_FIRST: &str = "Write it to a file on a disk first";
 
-/// Tells whether a file is still the one that was opened.
+/// Checks whether a file is still the one that was opened.
 pub(super) struct FileWatch {
     path: Option<PathBuf>,
     identity: FileIdentity,
@@ -254,7 +254,7 @@ pub(super) fn cannot(name: &str, error: &io::Error) -> Error {
     Error::new(ErrorKind::File, format!("reading {name}"), error.to_string()).with_source(source)
 }
 
-/// The file is not the one that an earlier run has read.
+/// The error for a file that differs from the one that an earlier run read.
 pub(super) fn changed(name: &str) -> Error {
     let problem = "what was loaded of it before is not the same any more";
     Error::new(ErrorKind::Cursor, format!("reading {name}"), problem)

@@ -1,4 +1,4 @@
-//! CSV, as DSBulk and as cqlsh's COPY write it.
+//! CSV, as DSBulk and cqlsh's COPY write it.
 
 use super::fields::{Field, Framing};
 use super::records::Record;
@@ -7,16 +7,16 @@ use crate::bulk::value::{Nested, ScalarForm};
 use crate::bulk::{BlobForm, TimestampForm};
 use crate::counted::Counted;
 
-/// CSV in one of two dialects, and what of it differs.
+/// CSV in one of two dialects, with settings for the details.
 ///
-/// [`new`](Self::new) is RFC 4180 with the texts of DSBulk: a quote in quotes is doubled, collections, tuples and user-defined
-/// types are JSON, blobs base64, timestamps `2026-01-31T13:30:54.123Z`. [`cqlsh`](Self::cqlsh) is what cqlsh's COPY writes: a
-/// backslash escapes, collections are literals of CQL, blobs `0xcafe`, timestamps `2026-01-31 13:30:54.123+0000`. Reading takes
-/// each form of a timestamp with a time zone in both.
+/// [`new`](Self::new) is RFC 4180 with DSBulk's value formats: a quote inside quotes is doubled, collections, tuples and
+/// user-defined types are JSON, blobs are base64, timestamps are `2026-01-31T13:30:54.123Z`. [`cqlsh`](Self::cqlsh) is the
+/// output of cqlsh's COPY: a backslash escapes, collections are CQL literals, blobs are `0xcafe`, timestamps are
+/// `2026-01-31 13:30:54.123+0000`. Both read each form of a timestamp that has a time zone.
 ///
-/// A field without quotes that has no text is null; `""` is an empty text. COPY itself writes both alike.
+/// An empty field without quotes is null; `""` is an empty text. COPY itself writes both alike.
 ///
-/// The first line names the columns, unless [`columns`](Self::columns) does.
+/// The first line names the columns, unless [`columns`](Self::columns) is set.
 ///
 /// ```
 /// use keyspaces::bulk::{Csv, TimestampForm};
@@ -56,13 +56,13 @@ impl Csv {
         }
     }
 
-    /// As cqlsh's COPY writes it. COPY writes no first line with the names of the columns unless it is told to: give
+    /// The dialect of cqlsh's COPY. COPY writes a header line only with the option HEADER; for files without one, set
     /// [`columns`](Self::columns).
     pub fn cqlsh() -> Self {
         Self { escape: Some(b'\\'), nested: Nested::Literal, form: ScalarForm::cqlsh(), ..Self::new() }
     }
 
-    /// The names of the columns, in the order of the fields. There is then no line that names them.
+    /// The names of the columns, in the order of the fields. The file then has no header line.
     pub fn columns(self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
     }
@@ -77,24 +77,24 @@ impl Csv {
         Self { quote, ..self }
     }
 
-    /// What null is written as, without quotes. Default: nothing. With another text, a field of no text is an empty text.
+    /// The text of null, without quotes. Default: empty. With another text, an empty field is an empty text.
     pub fn null(self, null: impl Into<String>) -> Self {
         Self { null: null.into(), ..self }
     }
 
-    /// How blobs are written. Default: base64, or hexadecimal in the dialect of cqlsh.
+    /// The form of blobs. Default: base64, or hexadecimal in the dialect of cqlsh.
     pub fn blobs(mut self, blobs: BlobForm) -> Self {
         self.form.blobs = blobs;
         self
     }
 
-    /// How timestamps are written. Default: [`TimestampForm::Iso`].
+    /// The form of timestamps. Default: [`TimestampForm::Iso`].
     pub fn timestamps(mut self, timestamps: TimestampForm) -> Self {
         self.form.timestamps = timestamps;
         self
     }
 
-    /// Takes `""` for a value of no bytes, which Cassandra has for most types: an `int` of no bytes, for instance, which most
+    /// Reads `""` as a value of no bytes, which Cassandra has for most types: an empty `int`, for instance, which most
     /// drivers show as null or not at all. Default: refused, unless the type is text or blob.
     pub fn empty_values(mut self) -> Self {
         self.form.empty_values = true;
@@ -117,7 +117,7 @@ impl Csv {
         Framing::Csv { delimiter: self.delimiter, quote: self.quote, escape: self.escape }
     }
 
-    /// Appends the cells of a record's fields. `text` is the record; `unescaped` is memory for one field.
+    /// Appends the cells of a record's fields. `text` is the record; `unescaped` is a buffer that is reused.
     pub(super) fn read(
         &self,
         record: &Record<'_>,
@@ -143,7 +143,7 @@ impl Csv {
         Ok(())
     }
 
-    /// The names in a line that names the columns.
+    /// The column names in a header line.
     pub(super) fn header(&self, record: &Record<'_>, text: &str) -> Result<Vec<String>, Reason> {
         let fields = record.fields.list().map_err(Reason::of_record)?;
         let mut unescaped = String::new();
@@ -154,7 +154,7 @@ impl Csv {
         field.text(record, self.quote, self.escape, unescaped)
     }
 
-    /// Appends the line that names the columns.
+    /// Appends the header line.
     pub(super) fn write_header<'n>(&self, names: impl Iterator<Item = &'n str>, out: &mut String) {
         if self.columns.is_none() {
             for (index, name) in names.enumerate() {
@@ -165,7 +165,7 @@ impl Csv {
         }
     }
 
-    /// Appends a row; a value of none is null.
+    /// Appends a row; a cell of `None` is null.
     pub(super) fn write(&self, row: &super::RowCells<'_>, out: &mut String) -> Result<(), Reason> {
         let mut text = String::new();
         for (index, (column, value)) in row.iter().enumerate() {
@@ -222,7 +222,7 @@ mod tests {
 
     type Told = Result<Vec<(String, bool)>, String>;
 
-    /// The records of a text: the fields of each, with whether they were quoted.
+    /// The records of a text: the fields of each, and whether they were quoted.
     fn records(text: &str, csv: &Csv) -> Vec<Told> {
         let mut records = TextFormat::from(csv.clone()).records(Box::new(Cursor::new(text.as_bytes().to_vec())));
         let mut told = Vec::new();
@@ -258,7 +258,8 @@ mod tests {
         assert_eq!(fields("a,\"b\"c,d", &Csv::new()), Err("has more text after the quotes of field 2".to_owned()));
     }
 
-    /// The crate `csv` finds the same records and fields. It passes over empty lines, and takes what is no CSV to us.
+    /// Checks that the crate `csv` finds the same records and fields. The crate skips empty lines, and accepts malformed
+    /// CSV that this reader refuses.
     fn is_same_for_the_crate_csv(text: &str, csv: &Csv) -> Result<(), TestCaseError> {
         let mut theirs = ::csv::ReaderBuilder::new();
         let theirs = theirs.has_headers(false).flexible(true).escape(csv.escape).from_reader(text.as_bytes());
@@ -281,7 +282,7 @@ mod tests {
             is_same_for_the_crate_csv(&text, &Csv::new())?;
         }
 
-        /// To the crate, the escape is one inside of quotes only.
+        /// The crate `csv` treats the escape as one inside quotes only.
         #[test]
         fn what_is_escaped_in_quotes_is_the_same_for_the_crate_csv(
             fields in proptest::collection::vec(

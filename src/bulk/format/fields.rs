@@ -1,13 +1,13 @@
-//! Where a record ends and where its fields are, found together in one pass over its bytes.
+//! Finds the end of a record and its fields, in one pass over the bytes.
 
 use memchr::{memchr, memchr2, memchr3};
 
-/// What ends a record, and what ends a field of it.
+/// The framing of records and fields.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Framing {
-    /// The end of a line ends a record. There are no fields.
+    /// Each line is a record without fields.
     Lines,
-    /// The end of a line ends a record, but not inside of quotes.
+    /// Each line is a record with fields, except that line ends inside quotes belong to a field.
     Csv { delimiter: u8, quote: u8, escape: Option<u8> },
 }
 
@@ -17,36 +17,36 @@ pub(super) struct Field {
     start: usize,
     end: usize,
     pub(super) is_quoted: bool,
-    /// A quote is doubled in it, or something is escaped.
+    /// Whether the field has doubled quotes or escapes.
     is_escaped: bool,
 }
 
-/// The fields of a record, or what is wrong with it.
+/// The fields of a record, or its error.
 #[derive(Debug, Default)]
 pub(in crate::bulk) struct Fields {
     list: Vec<Field>,
     fault: Option<CsvFault>,
 }
 
-/// Why a record is no CSV.
+/// Why a record is not valid CSV.
 #[derive(Clone, Copy, Debug)]
 enum CsvFault {
     CutInQuotes,
-    /// In the field of this number, from 1.
+    /// The number of the field, from 1.
     TextAfterQuotes(usize),
 }
 
-/// Looks for the end of a record. When more bytes are there, it goes on where it was.
+/// Searches for the end of a record. When more bytes arrive, the search continues where it stopped.
 #[derive(Debug)]
 pub(super) struct RecordScan {
     framing: Framing,
     state: CsvState,
-    /// The bytes before it were looked at.
+    /// The offset up to which the bytes were scanned.
     at: usize,
     fields: Fields,
-    /// Where the text of the current field begins.
+    /// The start of the current field's text.
     start: usize,
-    /// Where its closing quote is.
+    /// The offset of the field's closing quote.
     closed: Option<usize>,
     is_escaped: bool,
 }
@@ -56,9 +56,9 @@ enum CsvState {
     FieldStart,
     Unquoted,
     Quoted,
-    /// After a quote inside of quotes: the end of them, or half of a quote that is meant.
+    /// After a quote inside quotes: the closing quote, or the first half of a doubled quote.
     QuoteInQuoted,
-    /// After the escape, inside of quotes or not.
+    /// After the escape, inside quotes or not.
     Escaped {
         quoted: bool,
     },
@@ -77,7 +77,7 @@ impl RecordScan {
         }
     }
 
-    /// Begins another record.
+    /// Starts another record.
     pub(super) fn begin(&mut self, framing: Framing) {
         (self.framing, self.at) = (framing, 0);
         self.fields.list.clear();
@@ -85,7 +85,7 @@ impl RecordScan {
         self.begin_field();
     }
 
-    /// Where the end of the record's line is in `bytes`, which begin where the record does; `None` if it is not there yet.
+    /// The end of the record's last line in `bytes`, which begin with the record; `None` if more bytes are needed.
     pub(super) fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let Framing::Csv { delimiter, quote, escape } = self.framing else {
             let found = memchr(b'\n', &bytes[self.at..]);
@@ -141,7 +141,7 @@ impl RecordScan {
         None
     }
 
-    /// Takes in that the input ends after `length` bytes of the record.
+    /// Ends the record at `length`, where the input ends.
     pub(super) fn end_input(&mut self, length: usize) {
         match self.state {
             CsvState::Quoted | CsvState::Escaped { quoted: true } => self.fault(CsvFault::CutInQuotes),
@@ -176,7 +176,7 @@ impl RecordScan {
 }
 
 impl Fields {
-    /// The fields, or in words what is wrong with the record.
+    /// The fields, or the error of the record in words.
     pub(super) fn list(&self) -> Result<&[Field], String> {
         match self.fault {
             None => Ok(&self.list),
@@ -185,7 +185,7 @@ impl Fields {
         }
     }
 
-    /// The number of the first field that is no UTF-8, if the fields are known.
+    /// The number of the first field that is not valid UTF-8, if the fields are known.
     pub(super) fn first_not_utf_8(&self, record: &[u8]) -> Option<usize> {
         let bytes = |field: &Field| record.get(field.start..field.end).unwrap_or_default();
         self.list().ok()?.iter().position(|field| std::str::from_utf8(bytes(field)).is_err())
@@ -193,7 +193,7 @@ impl Fields {
 }
 
 impl Field {
-    /// The text of the field in its record. If something is escaped in it, the text is made in `unescaped`.
+    /// The text of the field in its record. If the field has escapes, the text is built in `unescaped`.
     pub(super) fn text<'t>(
         &self,
         record: &'t str,
@@ -210,7 +210,7 @@ impl Field {
         unescaped.clear();
         while let Some(letter) = letters.next() {
             let is_escape = Some(letter) == escape || self.is_quoted && letter == quote;
-            // The letter after it stands for itself.
+            // The character after an escape stands for itself.
             unescaped.extend(if is_escape { letters.next() } else { Some(letter) });
         }
         unescaped

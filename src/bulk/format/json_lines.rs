@@ -1,16 +1,16 @@
-//! A JSON object in each line, as `SELECT JSON` gives them and `INSERT JSON` takes them.
+//! A JSON object in each line, in the form of `SELECT JSON` and `INSERT JSON`.
 
 use super::{Reason, RecordCells, RowCells};
 use crate::bulk::value::json::{append_from_json, write_json};
 use crate::bulk::value::{ScalarForm, append_json_name, is_null, json_name, object_of};
 use crate::bulk::{BlobForm, TimestampForm};
 
-/// A JSON object in each line: what `SELECT JSON` gives and `INSERT JSON` takes.
+/// A JSON object in each line, in the form that `SELECT JSON` returns and `INSERT JSON` accepts.
 ///
-/// The members are columns; a name that is not all of small letters may be in double quotes of its own, as CQL writes it.
-/// `null` is null, and a column that is not there is left as it is in the table. Numbers are read from their digits, also
-/// where they are in a text; floating-point numbers that JSON lacks are `"NaN"`, `"Infinity"`, `"-Infinity"`. Blobs are
-/// `"0xcafe"`, keys of maps are texts.
+/// The members are columns; a name with other than lower-case letters may be in double quotes of its own, as in CQL. `null`
+/// is null, and a missing column stays as it is in the table. Numbers are read digit by digit, also in strings; the
+/// floating-point numbers that JSON lacks are `"NaN"`, `"Infinity"`, `"-Infinity"`. Blobs are `"0xcafe"`, keys of maps are
+/// strings.
 ///
 /// ```
 /// use keyspaces::bulk::{JsonLines, TimestampForm};
@@ -31,25 +31,25 @@ impl Default for JsonLines {
 }
 
 impl JsonLines {
-    /// As `SELECT JSON` gives them.
+    /// The form of `SELECT JSON`.
     pub fn new() -> Self {
         Self { form: ScalarForm::json() }
     }
 
-    /// How blobs are written. Default: hexadecimal.
+    /// The form of blobs. Default: hexadecimal.
     pub fn blobs(mut self, blobs: BlobForm) -> Self {
         self.form.blobs = blobs;
         self
     }
 
-    /// How timestamps are written. Default: [`TimestampForm::Iso`]; a number is then read as milliseconds since 1970, as
+    /// The form of timestamps. Default: [`TimestampForm::Iso`], in which a number is read as milliseconds since 1970, as
     /// `INSERT JSON` does.
     pub fn timestamps(mut self, timestamps: TimestampForm) -> Self {
         self.form.timestamps = timestamps;
         self
     }
 
-    /// As [`Csv::empty_values`](super::Csv::empty_values).
+    /// See [`Csv::empty_values`](super::Csv::empty_values).
     pub fn empty_values(mut self) -> Self {
         self.form.empty_values = true;
         self

@@ -1,4 +1,4 @@
-//! Formats of files, and rows read from them and written to them.
+//! File formats, and the reading and writing of rows in them.
 
 mod csv;
 mod fields;
@@ -18,7 +18,7 @@ use super::table::Column;
 use super::value::{NULL, Nested, Problem, ScalarForm, UNSET, append_cell};
 use crate::{Error, ErrorKind};
 
-/// What a file is written in.
+/// The format of a file.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Format {
@@ -58,7 +58,7 @@ impl From<Parquet> for Format {
 }
 
 impl Format {
-    /// The format that the name of a file says, `.gz` and `.zst` left away: `.csv` is [`Csv::new`], `.json`, `.jsonl` and
+    /// The format for the extension of a file name, without `.gz` and `.zst`: `.csv` is [`Csv::new`], `.json`, `.jsonl` and
     /// `.ndjson` are [`JsonLines`], `.parquet` is Parquet with the feature `parquet`.
     ///
     /// ```
@@ -83,7 +83,7 @@ impl Format {
         }
     }
 
-    /// Refuses settings that cannot be.
+    /// Refuses invalid settings.
     pub(super) fn check(&self) -> Result<(), Error> {
         match self {
             Self::Csv(csv) => {
@@ -93,12 +93,12 @@ impl Format {
         }
     }
 
-    /// Whether rows are lines.
+    /// Whether each row is a line of text.
     pub(super) fn is_text(&self) -> bool {
         matches!(self, Self::Csv(_) | Self::JsonLines(_))
     }
 
-    /// What rows of this format that can never be loaded are written in, to be mended as text.
+    /// The format of the file for rejected rows, which can be corrected as text.
     pub(super) fn of_rejected(&self) -> TextFormat {
         match self {
             Self::Csv(csv) => TextFormat::Csv(csv.clone()),
@@ -133,7 +133,7 @@ impl TextFormat {
         }
     }
 
-    /// The columns that the format's settings name.
+    /// The column names in the format's settings.
     pub(super) fn named_columns(&self) -> Option<&[String]> {
         match self {
             Self::Csv(csv) => csv.columns.as_deref(),
@@ -141,12 +141,12 @@ impl TextFormat {
         }
     }
 
-    /// Whether the first record of a file names the columns.
+    /// Whether the first record of a file is a header.
     pub(super) fn has_header(&self) -> bool {
         matches!(self, Self::Csv(csv) if csv.columns.is_none())
     }
 
-    /// The columns that the first record names.
+    /// The column names in the header record.
     pub(super) fn header(&self, record: &Record<'_>) -> Result<Vec<String>, Reason> {
         let text = std::str::from_utf8(record.bytes).map_err(|_| Reason::of_record("is no UTF-8"))?;
         match self {
@@ -155,7 +155,8 @@ impl TextFormat {
         }
     }
 
-    /// Whether a record is no row: an empty line, which with one column could be a null, or why the next one was rejected.
+    /// Whether a record is not a row: an empty line (unless the table has one column, where it may be a null), or a comment
+    /// with the reason of the next row's rejection.
     pub(super) fn is_no_row(&self, record: &[u8], columns: usize) -> bool {
         if record.starts_with(COMMENT) {
             return true;
@@ -166,7 +167,7 @@ impl TextFormat {
         }
     }
 
-    /// Appends what is before the rows of a file.
+    /// Appends the header of a file.
     pub(super) fn write_header<'n>(&self, names: impl Iterator<Item = &'n str>, out: &mut String) {
         match self {
             Self::Csv(csv) => csv.write_header(names, out),
@@ -186,7 +187,7 @@ impl TextFormat {
 /// Why a record can never be loaded.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Reason {
-    /// The number of the column, unless it is the record as a whole.
+    /// The number of the column; `None` if the record as a whole is invalid.
     pub(super) column: Option<usize>,
     pub(super) problem: Problem,
 }
@@ -201,11 +202,11 @@ impl Reason {
     }
 }
 
-/// Reads records. It keeps memory from one to the next.
+/// Reads records, reusing its buffers.
 pub(super) struct RecordReader {
     format: TextFormat,
     nulls: Nulls,
-    /// The text of a field in which something is escaped.
+    /// The text of a field that has escapes.
     unescaped: String,
 }
 
@@ -233,7 +234,7 @@ impl RecordReader {
     }
 }
 
-/// The cells of a row that is being read.
+/// The cells of the row that is being read.
 pub(super) struct RecordCells<'c> {
     pub(super) columns: &'c [Column],
     pub(super) nulls: Nulls,
@@ -243,7 +244,7 @@ pub(super) struct RecordCells<'c> {
 impl RecordCells<'_> {
     pub(super) fn null(&mut self, index: usize) -> Result<(), Reason> {
         let column = self.columns.get(index).ok_or_else(|| Reason::of_record("has too many fields"))?;
-        // Whether a key may be null depends on the row, and is seen when it is measured.
+        // Whether a key may be null depends on the row; measuring the row checks it.
         if column.is_key() {
             self.bytes.extend_from_slice(&NULL);
             return Ok(());
@@ -272,7 +273,7 @@ impl RecordCells<'_> {
     }
 }
 
-/// A row with its columns: serialised values, each with its length before it.
+/// A row with its columns: serialised values, each after its length.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RowCells<'c> {
     pub(super) columns: &'c [Column],
@@ -280,7 +281,7 @@ pub(super) struct RowCells<'c> {
 }
 
 impl<'c> RowCells<'c> {
-    /// The columns with their values, of which null and unset are `None`.
+    /// The columns with their values; null and unset are `None`.
     pub(super) fn iter(self) -> impl Iterator<Item = (&'c Column, Option<&'c [u8]>)> {
         let mut rest = self.bytes;
         self.columns.iter().map(move |column| (column, super::row::next_cell(&mut rest)))
@@ -305,8 +306,8 @@ mod tests {
     }
 
     proptest! {
-        /// A row of any types, nulls among its values, is the same after it was written and read; null and empty text are
-        /// told apart.
+        /// Rows of any types, with nulls among their values, read back the same after being written. Null and empty text
+        /// stay different.
         #[test]
         fn a_row_survives_each_format(row in proptest::collection::vec(proptest::option::of(typed_value()), 1..6)) {
             let columns: Vec<_> = row.iter().enumerate().map(|(index, value)| {

@@ -1,4 +1,4 @@
-//! Bytes of an input, record by record: where each begins, in bytes and in lines, and the checksum of what was before it.
+//! Splits the bytes of an input into records, with the offset and line of each, and the checksum of the bytes before it.
 
 use std::io::{self, Read};
 
@@ -8,24 +8,24 @@ use memchr::memchr_iter;
 use super::fields::{Fields, Framing, RecordScan};
 use crate::saturated::saturated;
 
-/// A row has at most 1 MB (DG:quotas), which is 2 MB in hexadecimal digits.
+/// A row has at most 1 MB (DG:quotas), which is 2 MB in hexadecimal digits, so a longer record is no row.
 const MOST_RECORD_BYTES: usize = 8 * 1024 * 1024;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// The first bytes of a text file that some programs write.
+/// The byte order mark, which some programs write at the start of a text file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What begins a line that says something of the next record: why it was rejected.
+/// The start of a comment line, which says why the next record was rejected.
 pub(in crate::bulk) const COMMENT: &[u8] = b"#!keyspaces ";
 
-/// Records of one input.
+/// The records of one input.
 pub(in crate::bulk) struct Records {
     input: Box<dyn Read + Send>,
     framing: Framing,
     scan: RecordScan,
     buffer: Vec<u8>,
-    /// What of the buffer was read and not given yet.
+    /// The start of the unconsumed part of the buffer.
     start: usize,
     end: usize,
     is_at_end: bool,
@@ -33,24 +33,24 @@ pub(in crate::bulk) struct Records {
     hasher: Hasher,
 }
 
-/// Where a record begins.
+/// The position of a record.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(in crate::bulk) struct Position {
-    /// In bytes, of the input when it is decompressed.
+    /// The offset in bytes of the decompressed input.
     pub(in crate::bulk) offset: u64,
-    /// From 1.
+    /// The line number, from 1.
     pub(in crate::bulk) line: u64,
     /// The checksum of all bytes before it.
     pub(in crate::bulk) crc: u32,
 }
 
-/// A record without the end of its line.
+/// A record without its line end.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::bulk) struct Record<'b> {
     pub(in crate::bulk) bytes: &'b [u8],
     pub(super) fields: &'b Fields,
     pub(in crate::bulk) position: Position,
-    /// The input ended where the record did, without the end of a line.
+    /// Whether the input ended with the record, without a line end.
     pub(in crate::bulk) is_last: bool,
 }
 
@@ -73,7 +73,7 @@ impl Records {
         Position { crc: self.hasher.clone().finalize(), ..self.position }
     }
 
-    /// Passes over what is before `to`, and says whether it has the same checksum.
+    /// Skips the bytes before `to`. Returns whether they have the same checksum.
     pub(in crate::bulk) fn skip_to(&mut self, to: Position) -> io::Result<bool> {
         while self.position.offset < to.offset {
             if self.start == self.end && !self.fill()? {
@@ -125,7 +125,7 @@ impl Records {
         }
     }
 
-    /// Takes in what was given or passed over, and says where in the buffer it begins.
+    /// Consumes bytes of the buffer, and returns where they begin.
     fn take(&mut self, length: usize) -> usize {
         let from = self.start;
         let taken = &self.buffer[from..from + length];
@@ -145,7 +145,7 @@ impl Records {
         Ok(())
     }
 
-    /// Reads more, unless there is none.
+    /// Reads more bytes. Returns whether there were any.
     fn fill(&mut self) -> io::Result<bool> {
         if self.is_at_end {
             return Ok(false);
@@ -175,7 +175,7 @@ mod tests {
 
     const CSV: Framing = Framing::Csv { delimiter: b',', quote: b'"', escape: None };
 
-    /// Gives one byte at a time, so that everything is cut everywhere.
+    /// Returns one byte at a time, so that every possible split is tested.
     struct Dripping(io::Cursor<Vec<u8>>);
 
     impl Read for Dripping {
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(told("a,b\r\nc,d"), [record("a,b", 0, 1, false), record("c,d", 5, 2, true)]);
         assert_eq!(told("1,\"a\nb\"\n2,c\n"), [record("1,\"a\nb\"", 0, 1, false), record("2,c", 8, 3, false)]);
         assert_eq!(told("\"a\"\"\n\"\nb\n"), [record("\"a\"\"\n\"", 0, 1, false), record("b", 7, 3, false)]);
-        // A quote inside of a field opens nothing.
+        // A quote inside an unquoted field is an ordinary character.
         assert_eq!(told("5\" disk\nb\n"), [record("5\" disk", 0, 1, false), record("b", 8, 2, false)]);
         assert_eq!(told("\u{feff}a\n\n"), [record("a", 3, 1, false), record("", 5, 2, false)]);
         assert_eq!(told(""), []);
