@@ -1,4 +1,4 @@
-//! Rows into a table.
+//! Loads rows into a table.
 
 use std::collections::BTreeMap;
 use std::future::{Future, IntoFuture};
@@ -29,35 +29,37 @@ use super::table::{Column, DescribedTable, Role};
 use super::{Nulls, PATIENCE, task_failed};
 use crate::{Error, ErrorKind, Session};
 
-/// Chunks that are read ahead.
+/// The chunks that are read ahead of the sender.
 const CHUNKS_AHEAD: usize = 4;
 
-/// With a file for rejected rows, unless another number is set.
+/// The most rejected rows if there is a file for them and no other number is set.
 pub(super) const MOST_REJECTED: u64 = 100;
 
-/// In flight together, for each connection, and at most.
+/// The most rows in flight: for each connection, and in total.
 const IN_FLIGHT_PER_CONNECTION: usize = 32;
 const MOST_IN_FLIGHT: usize = 1_024;
 
-/// Rows of files, of standard input, of a reader or of a stream loaded into a table; from [`Bulk::load`](super::Bulk::load) and
-/// [`Bulk::load_rows`](super::Bulk::load_rows), and a future.
+/// A load of rows into a table, from files, standard input, a reader or a stream; a future. Created by
+/// [`Bulk::load`](super::Bulk::load) and [`Bulk::load_rows`](super::Bulk::load_rows).
 ///
-/// Rows are shuffled in a bounded buffer and sent as fast as the [`rate`](Self::rate) allows. What the service did not take
-/// in time is sent again until it is acknowledged. What can never be loaded is rejected: the first such row ends the load,
-/// unless [`rejected_to`](Self::rejected_to) names a file for them. Memory is bounded whatever the size of the input.
+/// Rows are shuffled in a bounded buffer and sent as fast as the [`rate`](Self::rate) allows. Rows that the service does
+/// not accept in time are sent again until they are acknowledged. Rows that can never be loaded are rejected: the first
+/// such row ends the load, unless [`rejected_to`](Self::rejected_to) names a file for them. Memory is bounded whatever the
+/// size of the input.
 ///
-/// With a [`checkpoint`](Self::checkpoint), the same call goes on where it was after whatever ended it, SIGKILL at any moment
-/// among it. Rows that were acknowledged in the last second before may then be sent a second time, which does no harm as each
-/// replaces what it wrote.
+/// With a [`checkpoint`](Self::checkpoint), the same call resumes after any interruption, including SIGKILL at any moment.
+/// Rows that were acknowledged in the last second before may then be sent a second time, which does no harm because each
+/// write replaces the earlier one.
 ///
-/// Dropped, it sends nothing more. What was sent stays, and with a checkpoint the same call goes on from there.
+/// A dropped load sends nothing more. Rows that were sent stay, and with a checkpoint the same call resumes from there.
 ///
 /// # Errors
 ///
-/// [`File`](ErrorKind::File) if a file cannot be read or was changed; [`Value`](ErrorKind::Value) if the columns are not the
-/// table's, or too many rows are rejected; [`Cursor`](ErrorKind::Cursor) if the checkpoint is of something else;
-/// [`Refused`](ErrorKind::Refused) for a table of counters; [`NotReady`](ErrorKind::NotReady) if there is no such table, or not
-/// any more; what the last row met if the service took none for as long as the [`patience`](Self::patience) is.
+/// [`File`](ErrorKind::File) if a file cannot be read or was changed; [`Value`](ErrorKind::Value) if the columns are not
+/// the table's, or too many rows are rejected; [`Cursor`](ErrorKind::Cursor) if the checkpoint belongs to another
+/// operation; [`Refused`](ErrorKind::Refused) for a table of counters; [`NotReady`](ErrorKind::NotReady) if the table does
+/// not exist, or not any more; the error of the last row if the service accepted no row for as long as the
+/// [`patience`](Self::patience).
 #[must_use]
 pub struct Load {
     verb: Verb,
@@ -83,17 +85,17 @@ pub struct Load {
     until: Option<BoxFuture<'static, ()>>,
 }
 
-/// Where the rows come from.
+/// The source of the rows.
 pub(super) enum RowSource {
     Files(Input, Format),
     Rows(RowStream),
 }
 
-/// What is done with each row of the input.
+/// The statement for each row of the input.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Verb {
     Load,
-    /// The rows of its key are deleted.
+    /// Deletes the rows of its key.
     Delete,
 }
 
@@ -124,83 +126,85 @@ impl Load {
         }
     }
 
-    /// The columns that are loaded from JSON, from Parquet or from a stream. Default: all columns of the table, or of the
-    /// Parquet file. In CSV the first line or [`Csv::columns`](super::Csv::columns) names them.
+    /// The columns to load from JSON, Parquet or a stream. Default: all columns of the table, or of the Parquet file. In
+    /// CSV the first line or [`Csv::columns`](super::Csv::columns) names the columns.
     pub fn columns(self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// What becomes of a column where a row has null. Default: [`Nulls::Unset`].
+    /// The treatment of nulls in a row. Default: [`Nulls::Unset`].
     pub fn nulls(self, nulls: Nulls) -> Self {
         Self { nulls, ..self }
     }
 
-    /// The column of the input that says for how many seconds its row lives; it is no column of the table. A row with null
-    /// lives as long as the table's default says. The table needs the feature TTL.
+    /// The column of the input with the seconds that its row lives; it is not a column of the table. A row with null lives
+    /// as long as the table's default. The table needs the feature TTL.
     pub fn ttl_column(self, column: impl Into<String>) -> Self {
         Self { ttl_column: Some(column.into()), ..self }
     }
 
-    /// The column of the input that says as of when its row is written, in microseconds since 1970; it is no column of the
-    /// table. The table needs client-side timestamps. The service takes none that is more than two days old or more than five
-    /// minutes ahead.
+    /// The column of the input with the write time of its row, in microseconds since 1970; it is not a column of the table.
+    /// The table needs client-side timestamps. The service accepts no write time that is more than two days old or more
+    /// than five minutes ahead.
     pub fn write_time_column(self, column: impl Into<String>) -> Self {
         Self { write_time_column: Some(column.into()), ..self }
     }
 
-    /// How many capacity units a second it may use. Default: [`Rate::Adaptive`].
+    /// The most capacity units a second that the load uses. Default: [`Rate::Adaptive`].
     pub fn rate(self, rate: Rate) -> Self {
         Self { rate, ..self }
     }
 
-    /// How many rows are shuffled with each other, so that an input in the order of its partitions does not heat one after
-    /// the other. Default: 10,000, and at most 32 MB of them. 1 leaves the rows in their order.
+    /// The number of rows that are shuffled together, so that an input in the order of its partitions does not heat one
+    /// partition after the other. Default: 10,000, and at most 32 MB of them. 1 keeps the rows in order.
     pub fn shuffle(self, rows: NonZeroUsize) -> Self {
         Self { shuffle: rows.get(), ..self }
     }
 
-    /// At most so many rows in flight together. Default: 32 for each connection of the session, at most 1,024.
+    /// The most rows in flight at the same time. Default: 32 for each connection of the session, at most 1,024.
     pub fn in_flight(self, rows: NonZeroUsize) -> Self {
         Self { in_flight: Some(rows), ..self }
     }
 
-    /// For how long the service may take none of the rows before the load ends with an error. Throttling, lost connections and
-    /// expired credentials are waited for. Default: 15 minutes.
+    /// How long the service may accept no row before the load ends with an error. The load waits out throttling, lost
+    /// connections and expired credentials. Default: 15 minutes.
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// The file that says how far the load is, written every second. If it is there, the load goes on from it, if its table,
-    /// options and files are the same. Default: none.
+    /// The checkpoint file, written every second. If it exists, the load resumes from it, provided that its table, options
+    /// and files are the same. Default: none.
     pub fn checkpoint(self, path: impl Into<PathBuf>) -> Self {
         Self { checkpoint: Some(path.into()), ..self }
     }
 
-    /// The file for rows that can never be loaded, each as it was, after a line with file, line, column, type and reason. It
-    /// can be mended and loaded like the input. Default: none, and the first such row ends the load.
+    /// The file for rows that can never be loaded: each in its original form, after a line with file, line, column, type
+    /// and reason. The file can be corrected and loaded like the input. Default: none, and the first such row ends the
+    /// load.
     pub fn rejected_to(self, path: impl Into<PathBuf>) -> Self {
         Self { rejected_to: Some(path.into()), ..self }
     }
 
-    /// With how many rejected rows the load goes on; one more ends it, and is not written to the file. Default: 100 with a file for them, else none.
+    /// The most rejected rows with which the load continues; one more ends it, and is not written to the file. Default: 100
+    /// with a file for them, otherwise none.
     pub fn most_rejected(self, rows: u64) -> Self {
         Self { most_rejected: Some(rows), ..self }
     }
 
     /// Loads a table of counters: the values of each row are added to its counters. Default: refused, because a row that is
-    /// sent a second time is counted twice: when a load goes on after it was killed, those of its last second.
+    /// sent twice is counted twice: when a killed load resumes, this happens to the rows of its last second.
     pub fn allow_counters(self) -> Self {
         Self { allow_counters: true, ..self }
     }
 
-    /// Sends rows of one partition that follow one another in the input as one unlogged batch, of at most 30 rows
-    /// (DG:quotas) and 32 KiB. Default: each row is a request of its own.
+    /// Sends consecutive rows of one partition as one unlogged batch, of at most 30 rows (DG:quotas) and 32 KiB. Default:
+    /// each row is a request of its own.
     ///
-    /// A row takes the same capacity units in a batch and alone, so this buys no capacity. It saves requests, of which a
-    /// connection takes 3,000 a second, and it pays where rows are small, a partition has many of them, and the input is in
-    /// the order of its partitions. It has a price: the rows of a batch meet one partition at once, whose limit is 1,000 units
-    /// a second, and are shuffled as one. Rows of a batch that is refused are sent one by one, so that only those are rejected
-    /// that have to be. Refused for a table of counters.
+    /// A row takes the same capacity units in a batch and alone, so this saves no capacity. It saves requests, of which a
+    /// connection takes 3,000 a second. It helps if rows are small, a partition has many of them, and the input is in the
+    /// order of its partitions. The drawback: all rows of a batch hit one partition at once, whose limit is 1,000 units a
+    /// second, and a batch is shuffled as one. Rows of a refused batch are sent one by one, so that no row is rejected
+    /// because of another. Refused for a table of counters.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -214,19 +218,19 @@ impl Load {
         Self { batches: true, ..self }
     }
 
-    /// Reads, checks and measures everything, and sends nothing: the summary has the rows, bytes and units. No file is
+    /// Reads, checks and measures everything, but sends nothing: the summary has the rows, bytes and units. No file is
     /// written.
     pub fn dry_run(self) -> Self {
         Self { dry_run: true, ..self }
     }
 
-    /// How far it is, several times a second.
+    /// Reports the progress, several times a second.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
     }
 
-    /// Stops when `signal` is ready: takes no further row, waits up to ten seconds for those that were sent, and ends with a
-    /// summary that is not complete.
+    /// Stops when `signal` is ready: reads no more rows, waits up to ten seconds for the rows in flight, and ends with an
+    /// incomplete summary.
     ///
     /// ```no_run
     /// # async fn run(load: keyspaces::bulk::Load) -> Result<(), keyspaces::Error> {
@@ -340,7 +344,7 @@ impl Load {
             is_copy: false,
         };
         let (sender, receiver) = mpsc::channel::<Result<Chunk, Error>>(CHUNKS_AHEAD);
-        // Each ends when the receiver is gone.
+        // Each reading task ends when the receiver is gone.
         let nulls = self.nulls;
         let reading = match (files, rows) {
             (Some(files), _) => spawn_blocking(move || files.send(&table, &columns, nulls, resume.as_ref(), &sender)),
@@ -394,7 +398,7 @@ impl std::fmt::Debug for RowSource {
     }
 }
 
-/// What the caller says of the columns.
+/// The caller's settings for the columns.
 struct ColumnSettings<'g> {
     columns: Option<&'g [String]>,
     ttl: Option<&'g str>,
@@ -403,7 +407,7 @@ struct ColumnSettings<'g> {
 }
 
 impl ColumnSettings<'_> {
-    /// The columns of the rows, in their order.
+    /// The columns of the rows, in order.
     fn columns(
         &self,
         table: &DescribedTable,

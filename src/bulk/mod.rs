@@ -1,4 +1,4 @@
-//! Whole tables: loaded from files, exported, counted, copied, and rows of them deleted by their keys.
+//! Bulk operations on tables: load from files, export, count, copy, and delete rows by their keys.
 //!
 //! ```no_run
 //! # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -10,8 +10,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Values pass from a file to the wire in the type of their column and in no other: an `int` is read as an `int`, a `decimal`
-//! digit by digit.
+//! A value is converted between a file and the wire in the type of its column only: an `int` is read as an `int`, a
+//! `decimal` digit by digit.
 
 mod batches;
 mod checkpoint;
@@ -68,22 +68,22 @@ pub use self::rate::Rate;
 pub use self::value::{BlobForm, TimestampForm};
 use crate::{Error, ErrorKind, SerializeRow, Session};
 
-/// How long an operation goes on while the service takes or gives nothing, unless it is told otherwise.
+/// The default patience: how long an operation continues while the service accepts or returns nothing.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-/// What can be done with whole tables; from [`Session::bulk`].
+/// The bulk operations on tables; created by [`Session::bulk`].
 #[derive(Clone, Copy, Debug)]
 pub struct Bulk<'s> {
     session: &'s Session,
 }
 
-/// What becomes of a column of the table where a row has null.
+/// The treatment of null in an input row.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Nulls {
-    /// It stays as it is: of a new row, null. Nothing is written, so nothing is paid for.
+    /// Leaves the column as it is, in a new row null. Nothing is written, so nothing is billed.
     #[default]
     Unset,
-    /// Null is written, which deletes what was there.
+    /// Writes null, which deletes the stored value.
     Null,
 }
 
@@ -97,9 +97,9 @@ impl<'a> Bulk<'a> {
         Load::new(Verb::Load, self.session, keyspace, table, RowSource::Files(input, format.into()))
     }
 
-    /// Loads the rows of a stream into a table. Each is what a statement binds: a tuple with a value for each of the
-    /// [`columns`](Load::columns), in their order, or a struct whose fields have their names. There is no checkpoint: the
-    /// summary says how many rows were loaded.
+    /// Loads the rows of a stream into a table. Each row is what a statement binds: a tuple with a value for each of the
+    /// [`columns`](Load::columns), in their order, or a struct whose fields have their names. A stream has no checkpoint:
+    /// the summary says how many rows were loaded.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -129,7 +129,7 @@ impl<'a> Bulk<'a> {
         Load::new(Verb::Delete, self.session, keyspace, table, RowSource::Files(input, format.into()))
     }
 
-    /// Writes the rows of a table.
+    /// Exports the rows of a table.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -145,9 +145,9 @@ impl<'a> Bulk<'a> {
         Export::new(self.session, keyspace, table, Some((output, format.into())))
     }
 
-    /// Counts the rows of a table, by reading all of it: Keyspaces has no `COUNT` over more than a partition
-    /// (`DG:troubleshooting.cql`). The number is [`Summary::rows`]. With a [`filter`](Export::filter) it counts one partition,
-    /// some rows of it, or a range of tokens.
+    /// Counts the rows of a table by reading all of it: Keyspaces has no `COUNT` over more than a partition
+    /// (`DG:troubleshooting.cql`). The number is [`Summary::rows`]. With a [`filter`](Export::filter), counts one
+    /// partition, some rows of it, or a range of tokens.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -161,9 +161,9 @@ impl<'a> Bulk<'a> {
         Export::new(self.session, keyspace, table, None)
     }
 
-    /// Counts the rows of each partition: writes a row for each, with the columns of its key and `count`. They are written while
-    /// the table is read, in no order, and with [`Export::largest`] at its end. A row for each range that is read in parallel is
-    /// kept in memory, and those of the largest. It has no checkpoint.
+    /// Counts the rows of each partition, and writes a row for each with the columns of its key and `count`. The rows are
+    /// written while the table is read, in no order; with [`Export::largest`] they are written at the end. Memory holds one
+    /// row for each range that is read in parallel, and the largest ones. There is no checkpoint.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -180,7 +180,7 @@ impl<'a> Bulk<'a> {
         Export::new(self.session, keyspace, table, Some((output, format.into()))).by_partition()
     }
 
-    /// Writes the rows of a table to another one, which may be in another session: of a plain Cassandra, for instance.
+    /// Copies the rows of a table to another one, which may be in another session: one of a plain Cassandra, for instance.
     ///
     /// ```no_run
     /// # async fn run(cassandra: keyspaces::Session, session: keyspaces::Session) -> Result<(), keyspaces::Error> {

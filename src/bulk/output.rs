@@ -1,4 +1,4 @@
-//! Where rows are written to.
+//! The destinations of rows.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use super::input::Compression;
 
-/// What is written: one file, files of so many rows, or any writer.
+/// An output: one file, files with a fixed number of rows each, or any writer.
 ///
-/// A file is written under its name with `.partial` after it, and gets its name when it is whole and on the disk. It is
-/// compressed as the end of its name says (`.gz`, `.zst`).
+/// A file is written under its name with the suffix `.partial`, and renamed when it is complete and on the disk. Its
+/// extension decides the compression (`.gz`, `.zst`).
 pub struct Output {
     pub(super) target: Target,
     pub(super) compression: Option<Compression>,
@@ -33,26 +33,26 @@ impl Output {
         Self::writer("standard output", io::stdout())
     }
 
-    /// Any writer, under a name for errors.
+    /// Any writer, with a name for errors.
     pub fn writer(name: impl Into<String>, writer: impl Write + Send + 'static) -> Self {
         let target = Target::Writer(name.into(), Box::new(writer));
         Self { target, compression: None, rows_per_file: None, overwrite: false }
     }
 
-    /// How it is compressed. Default: as the end of the name says, and a writer not at all.
+    /// The compression. Default: by the extension of the file; none for a writer.
     #[must_use]
     pub fn compression(self, compression: Compression) -> Self {
         Self { compression: Some(compression), ..self }
     }
 
-    /// Several files, each with so many rows: `sales.csv.gz` becomes `sales-00001.csv.gz`, `sales-00002.csv.gz` and so on. Of
-    /// a writer it changes nothing.
+    /// Splits the output into files with this many rows each: `sales.csv.gz` becomes `sales-00001.csv.gz`,
+    /// `sales-00002.csv.gz` and so on. Has no effect on a writer.
     #[must_use]
     pub fn rows_per_file(self, rows: std::num::NonZeroU64) -> Self {
         Self { rows_per_file: Some(rows.get()), ..self }
     }
 
-    /// Replaces files that are there. Default: an error if there is one.
+    /// Replaces existing files. Default: an existing file is an error.
     #[must_use]
     pub fn overwrite(self) -> Self {
         Self { overwrite: true, ..self }

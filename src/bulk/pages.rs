@@ -1,31 +1,31 @@
-//! Pages of a table that is copied: from where its scan may go on.
+//! The pages of a table that is being copied, and the positions at which the scan can resume.
 
 use std::collections::VecDeque;
 
 use super::checkpoint::Counts;
 
-/// Pages whose rows are not all done, or whose position is not in the checkpoint.
+/// The pages whose rows are not all done, or whose position is not in the checkpoint.
 #[derive(Debug, Default)]
 pub(super) struct UnfinishedPages(VecDeque<CopiedPage>);
 
-/// A page, or several as one.
+/// A page, or several pages merged into one.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct CopiedPage {
     /// The ordinal after its last row.
     end: u64,
-    /// Where the scan goes on after it.
+    /// The position at which the scan resumes after the page.
     pub(super) scan: String,
-    /// What was done of its rows.
+    /// The counts of the page's rows that are done.
     pub(super) counts: Counts,
 }
 
 impl UnfinishedPages {
-    /// Adds a page, which has the rows from the end of the page before to `end`.
+    /// Adds a page, with the rows from the end of the page before up to `end`.
     pub(super) fn push(&mut self, end: u64, scan: String) {
         self.0.push_back(CopiedPage { end, scan, counts: Counts::default() });
     }
 
-    /// Takes in what was done of a row.
+    /// Counts a row that is done.
     pub(super) fn count(&mut self, ordinal: u64, counts: Counts) {
         let page = self.0.partition_point(|page| page.end <= ordinal);
         if let Some(page) = self.0.get_mut(page) {
@@ -33,8 +33,9 @@ impl UnfinishedPages {
         }
     }
 
-    /// Takes the pages whose rows are all done, if all rows before `done_before` are; as one. It takes none as long as the
-    /// file of rejected rows has rows of a later page: they will be rejected again if the copy goes on before that page.
+    /// Removes the pages whose rows are all done, if all rows before `done_before` are done, and returns them merged.
+    /// Returns none while the file of rejected rows has rows of a later page: a copy that resumed before that page would
+    /// reject them again.
     pub(super) fn take_done(&mut self, done_before: u64) -> Option<CopiedPage> {
         let done = self.0.partition_point(|page| page.end <= done_before);
         if self.0.range(done..).any(|page| page.counts.rejected > 0) {

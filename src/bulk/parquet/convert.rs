@@ -1,4 +1,4 @@
-//! Values of Parquet as values of CQL: exactly, or not at all.
+//! Converts values of Parquet to values of CQL: exactly, or not at all.
 
 use keyspaces_cql::statement::NativeType;
 use keyspaces_cql::value::write_scalar;
@@ -9,10 +9,10 @@ use crate::bulk::TimestampForm;
 use crate::bulk::value::json::append_from_json;
 use crate::bulk::value::{NULL, Problem, ScalarForm, ValueType, append_cell, append_count, json_raw, shown};
 
-/// The last nanosecond of a day, and one.
+/// The nanoseconds of a day.
 const DAY_NANOS: i64 = 86_400_000_000_000;
 
-/// Whether values of a kind can be values of a type. Text can be any: it is read as that type.
+/// Whether values of this kind may be values of the type. Text may be any type: it is parsed.
 pub(super) fn is_taken(kind: ScalarKind, of: NativeType) -> bool {
     use NativeType as N;
     use ScalarKind as K;
@@ -39,7 +39,7 @@ fn is_integer(of: NativeType) -> bool {
     matches!(of, Bigint | Counter | Int | Smallint | Tinyint)
 }
 
-/// Appends the value of a type that `value` is, which is not null.
+/// Appends the CQL value of a Parquet value that is not null.
 pub(super) fn append(value: &Value<'_>, of: &ValueType, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
     match (of, value) {
         (ValueType::Native(native), Value::Scalar(scalar)) => append_scalar(scalar, *native, form, out),
@@ -62,7 +62,7 @@ pub(super) fn append(value: &Value<'_>, of: &ValueType, form: &ScalarForm, out: 
             let field = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
             append_part(field, of, form, out)
         }),
-        // The schema of the file was compared with the types.
+        // Binding compared the file's schema with the types.
         _ => Err("is of another type".to_owned()),
     }
 }
@@ -74,7 +74,7 @@ fn append_element(value: &Value<'_>, of: &ValueType, form: &ScalarForm, out: &mu
     }
 }
 
-/// Appends a part that may be null.
+/// Appends a nested value, which may be null.
 fn append_part(value: Option<&Value<'_>>, of: &ValueType, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
     match value {
         None | Some(Value::Null) => {
@@ -127,7 +127,7 @@ fn append_scalar(scalar: &Scalar<'_>, of: NativeType, form: &ScalarForm, out: &m
         (Scalar::Float(number), N::Double) => append_bytes(&f64::from(*number).to_be_bytes(), out),
         (Scalar::Double(number), N::Double) => append_bytes(&number.to_be_bytes(), out),
         (Scalar::Double(number), N::Float) => append_float(*number, out),
-        // The days of 1970 are in the middle.
+        // A CQL date is unsigned, with 1970-01-01 in the middle of the range.
         (Scalar::Date(days), N::Date) => append_bytes(&(days.cast_unsigned() ^ 1 << 31).to_be_bytes(), out),
         (Scalar::Time(count, unit), N::Time) => {
             let nanos_each = 1_000_000_000 / unit.per_second();
@@ -184,7 +184,7 @@ fn append_uuid(bytes: &[u8], of: NativeType, out: &mut Vec<u8>) -> Result<(), Pr
     append_bytes(bytes, out)
 }
 
-/// The milliseconds, if there is nothing after them.
+/// The timestamp in milliseconds; an error if it is finer.
 fn millis(since_1970: i128, unit: Unit) -> Result<i64, Problem> {
     let each = unit.per_second() / 1_000;
     if since_1970 % each != 0 {
@@ -196,7 +196,7 @@ fn millis(since_1970: i128, unit: Unit) -> Result<i64, Problem> {
     i64::try_from(since_1970 / each).map_err(|_| format!("{since_1970} is no timestamp"))
 }
 
-/// A number in two's complement without the bytes at its front that say nothing.
+/// A number in two's complement of minimal length.
 fn shortest(number: &[u8]) -> &[u8] {
     let mut rest = number;
     while let [first, second, ..] = rest
@@ -211,7 +211,7 @@ fn hex(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
-/// The text of a timestamp with all its digits.
+/// The text of a timestamp, with all its digits.
 fn timestamp_text(since_1970: i128, unit: Unit, utc: bool) -> String {
     let per_second = unit.per_second();
     let (seconds, fraction) = (since_1970.div_euclid(per_second), since_1970.rem_euclid(per_second));
@@ -222,7 +222,7 @@ fn timestamp_text(since_1970: i128, unit: Unit, utc: bool) -> String {
     format!("{}.{fraction:0digits$}{zone}", second.format("%Y-%m-%d %H:%M:%S"))
 }
 
-/// Appends the JSON of a value as it is in the file, for a row that has to be mended.
+/// Appends the JSON of a value as it is in the file, for a row that has to be corrected.
 pub(super) fn write_raw_json(value: &Value<'_>, out: &mut String) {
     use crate::bulk::value::append_json_string as quoted;
     let list = |values: &mut dyn Iterator<Item = (Option<&str>, &Value<'_>)>, open, close, out: &mut String| {
@@ -258,7 +258,7 @@ pub(super) fn write_raw_json(value: &Value<'_>, out: &mut String) {
     }
 }
 
-/// In JSON a key is a text.
+/// A key as a JSON string.
 fn raw_key(key: &Value<'_>) -> String {
     match key {
         Value::Scalar(scalar) => raw_text(scalar),

@@ -1,4 +1,4 @@
-//! Reads the rows of Parquet files in a thread of its own.
+//! Reads the rows of Parquet files in a separate thread.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::bulk::value::append_json_name;
 use crate::bulk::value::json::write_json;
 use crate::saturated::saturated;
 
-/// Files opened so far that their columns are known.
+/// The input files, of which the first is open, so that the columns are known.
 pub(in crate::bulk) struct ParquetFiles {
     format: Parquet,
     waiting: VecDeque<InputFile>,
@@ -35,7 +35,7 @@ pub(in crate::bulk) struct ParquetFiles {
 }
 
 impl ParquetFiles {
-    /// Opens the first file and reads which columns it has. Of these `columns` are loaded, if they are given.
+    /// Opens the first file and reads its columns. `columns` selects the ones to load, if present.
     pub(in crate::bulk) fn open(
         input: Input,
         format: Parquet,
@@ -53,12 +53,12 @@ impl ParquetFiles {
         Ok(files)
     }
 
-    /// The columns that are loaded.
+    /// The columns to load.
     pub(in crate::bulk) fn header(&self) -> &[String] {
         &self.header
     }
 
-    /// Counts the bytes that were read.
+    /// The counter of the bytes that were read.
     pub(in crate::bulk) fn bytes_read(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.read)
     }
@@ -73,7 +73,7 @@ impl ParquetFiles {
         Ok(true)
     }
 
-    /// Passes over what was acknowledged before.
+    /// Skips the rows that were acknowledged in an earlier run.
     fn skip_to(&mut self, position: RowPosition) -> Result<(), Error> {
         while self.number < position.file {
             if !self.next_file()? {
@@ -90,7 +90,7 @@ impl ParquetFiles {
         }
     }
 
-    /// Sends all rows, chunk by chunk, until there are no more or nobody takes them.
+    /// Sends all rows, chunk by chunk, until the files or the receiver end.
     pub(in crate::bulk) fn send(
         mut self,
         table: &DescribedTable,
@@ -100,7 +100,7 @@ impl ParquetFiles {
         to: &mpsc::Sender<Result<Chunk, Error>>,
     ) {
         if let Err(error) = self.try_send(table, columns, nulls, resume, to) {
-            // Whoever is gone needs no error.
+            // A failed send means that the receiver has ended and needs no error.
             let _ = to.blocking_send(Err(error));
         }
     }
@@ -152,7 +152,7 @@ impl ParquetFiles {
     }
 }
 
-/// Appends the cells of the next row, and gives why it can never be loaded, if that is so.
+/// Appends the cells of the next row. Returns the reason if the row can never be loaded.
 pub(super) fn read_row(
     open: &mut OpenFile,
     format: &Parquet,
@@ -174,7 +174,7 @@ pub(super) fn read_row(
     Ok(reason)
 }
 
-/// The row with its units, or as text to be mended.
+/// The row with its units, or as text to be corrected.
 fn measured(
     open: &mut OpenFile,
     format: &Parquet,

@@ -1,4 +1,4 @@
-//! Some rows of a row group, column by column, as they are stored.
+//! Decoded rows of a row group, column by column, as they are stored.
 
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType, FixedLenByteArray, Int96};
@@ -6,11 +6,11 @@ use parquet::errors::{ParquetError, Result};
 
 use super::scalar::{Scalar, ScalarKind};
 
-/// The entries of one leaf.
+/// The entries of one leaf column.
 pub(super) struct Leaf {
-    /// The definition level of an entry that has a value. With 0 all have one, and no levels are stored.
+    /// The definition level of an entry with a value. If it is 0, every entry has a value and no levels are stored.
     max_definition: i16,
-    /// With 0 each entry is a row.
+    /// The largest repetition level. If it is 0, each entry is a row.
     max_repetition: i16,
     definitions: Vec<i16>,
     repetitions: Vec<i16>,
@@ -18,14 +18,14 @@ pub(super) struct Leaf {
     values: LeafValues,
 }
 
-/// Where the next entry is.
+/// The position of the next entry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LeafPosition {
     pub(super) level: usize,
     value: usize,
 }
 
-/// The leaves of all columns; those that are not read are `None`.
+/// The leaves of all columns; a leaf that is not read is `None`.
 #[derive(Default)]
 pub(super) struct Leaves(pub(super) Vec<Option<Leaf>>);
 
@@ -47,7 +47,7 @@ impl Leaves {
 }
 
 impl Leaf {
-    /// Reads so many rows, or what is left of the row group.
+    /// Reads up to `rows` rows of the row group.
     pub(super) fn read(
         reader: &mut ColumnReader,
         (max_definition, max_repetition): (i16, i16),
@@ -76,7 +76,7 @@ impl Leaf {
         Ok(leaf)
     }
 
-    /// Passes over so many rows.
+    /// Skips up to `rows` rows.
     pub(super) fn skip(reader: &mut ColumnReader, rows: usize) -> Result<()> {
         let skipped = match reader {
             ColumnReader::BoolColumnReader(reader) => reader.skip_records(rows)?,
@@ -99,7 +99,7 @@ impl Leaf {
         Ok(values)
     }
 
-    /// The definition level of the next entry, if there is one.
+    /// The definition level of the next entry; `None` after the last entry.
     pub(super) fn definition(&self, at: &LeafPosition) -> Option<i16> {
         match self.max_definition {
             0 => (at.level < self.entries).then_some(0),
@@ -107,7 +107,7 @@ impl Leaf {
         }
     }
 
-    /// The repetition level of the next entry, if there is one.
+    /// The repetition level of the next entry; `None` after the last entry.
     pub(super) fn repetition(&self, at: &LeafPosition) -> Option<i16> {
         match self.max_repetition {
             0 => (at.level < self.entries).then_some(0),
@@ -115,12 +115,12 @@ impl Leaf {
         }
     }
 
-    /// Whether the next entry is that of another row, or there is none.
+    /// Whether the next entry begins another row, or there is none.
     pub(super) fn is_at_row(&self, at: &LeafPosition) -> bool {
         self.repetition(at).is_none_or(|repetition| repetition == 0)
     }
 
-    /// Takes the next entry, which has a value.
+    /// Returns the value of the next entry, and moves on.
     pub(super) fn take(&self, kind: ScalarKind, at: &mut LeafPosition) -> Option<Scalar<'_>> {
         if self.definition(at)? != self.max_definition {
             return None;

@@ -1,8 +1,8 @@
-//! Apache Parquet: the columns of the rows one after the other, with types and compressed.
+//! Apache Parquet, a format that stores rows column by column, typed and compressed.
 //!
-//! What is written: schema.rs (the type of a column) → shred.rs (rows to columns) → write.rs (row groups, and how a file is gone
-//! on with). What is read: open.rs (a file and its rows) → leaf.rs (some rows of a column, as they are stored) → node.rs (a value
-//! put together from its columns) → convert.rs (to a value of CQL), all of it by files.rs.
+//! Writing: schema.rs (the type of a column) → shred.rs (rows to columns) → write.rs (row groups, and how writing a file
+//! resumes). Reading: open.rs (a file and its rows) → leaf.rs (some rows of a column, as they are stored) → node.rs
+//! (assembles a value from its leaf columns) → convert.rs (to a value of CQL); files.rs drives them.
 
 mod convert;
 mod files;
@@ -38,19 +38,19 @@ use super::value::ScalarForm;
 /// | `tuple` | a group with the fields `0`, `1`, … |
 /// | a user-defined type | a group with its fields |
 ///
-/// Reading also takes every other type that says the same without a loss: whole numbers of any width that fit, DECIMAL,
-/// times and timestamps of any unit as long as nothing is smaller than a millisecond, INT96, bytes of UTF-8 as text, and text
-/// for any type, in the form that [`JsonLines`](super::JsonLines) has. A column whose type does not fit is refused before
-/// anything is sent; a value that does not is a rejected row, which is written as a line of JSON. A field that a file's group
-/// lacks is null.
+/// Reading also accepts every other type that holds the same values without loss: whole numbers of any width that fit,
+/// DECIMAL, times and timestamps of any unit if nothing is smaller than a millisecond, INT96, bytes of UTF-8 as text, and
+/// text for any type, in the form of [`JsonLines`](super::JsonLines). A column whose type does not fit is refused before
+/// anything is sent; a value that does not fit makes a rejected row, which is written as a line of JSON. A field that is
+/// missing in a file's group is null.
 ///
-/// A file is read from its end, so it has to be on a disk, and not inside another compression. Pages may be compressed by
+/// A file is read from its end, so it has to be on a disk, and not compressed as a whole. Pages may be compressed by
 /// Snappy, gzip, LZ4 or Zstandard. A table that has a value of no bytes in a column that is neither text nor blob cannot be
-/// written: Parquet has no form for it.
+/// written, because Parquet has no form for such a value.
 ///
-/// Files are written in row groups of 32 MB before they are compressed, and of fewer rows where a checkpoint ends one, each 30
-/// seconds. [`Output::compression`](super::Output::compression) says how pages are compressed; default: Snappy, as other
-/// tools do.
+/// Files are written in row groups of 32 MB before compression, or of fewer rows if a checkpoint, every 30 seconds, ends
+/// one. [`Output::compression`](super::Output::compression) sets the compression of pages; default: Snappy, as in other
+/// tools.
 ///
 /// ```no_run
 /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -74,15 +74,15 @@ impl Default for Parquet {
 }
 
 impl Parquet {
-    /// As it is written by default.
+    /// The default settings.
     pub fn new() -> Self {
         Self { form: ScalarForm::json() }
     }
 
-    /// How timestamps are read where the type of the file's column does not say it: what a whole number counts, what a text
-    /// looks like, and with [`TimestampForm::IsoOrUtc`] that timestamps without a time zone, which pandas writes, are in UTC.
-    /// Default: [`TimestampForm::Iso`], which refuses those and reads whole numbers as milliseconds only where they can be no
-    /// other unit.
+    /// The form of timestamps, for columns whose type in the file does not define it: the unit of whole numbers, the format
+    /// of text, and with [`TimestampForm::IsoOrUtc`] that timestamps without a time zone, which pandas writes, are in UTC.
+    /// Default: [`TimestampForm::Iso`], which refuses timestamps without a time zone, and reads whole numbers as
+    /// milliseconds only if no other unit is possible.
     ///
     /// ```
     /// use keyspaces::bulk::{Parquet, TimestampForm};

@@ -1,8 +1,8 @@
-//! A column of a Parquet file with its parts, and the values that its levels say.
+//! A column of a Parquet file with its nested parts, and the assembly of its values from their levels.
 //!
-//! A value is stored as one entry in each leaf for each of its innermost elements. The definition level of an entry says how far
-//! down the path from the column to the leaf something is there, the repetition level at which list an element follows the
-//! one before.
+//! A value is stored as one entry in each leaf for each of its innermost elements. The definition level of an entry says
+//! how far down the path from the column to the leaf the value is present. The repetition level says in which list the
+//! entry begins a further element.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,12 +15,12 @@ use super::leaf::{LeafPosition, Leaves};
 use super::scalar::{Scalar, ScalarKind};
 use crate::bulk::value::ValueType;
 
-/// A column, or a part of one.
+/// A column, or a nested part of one.
 #[derive(Debug)]
 pub(super) struct Node {
-    /// The definition level of an entry in which it is not null.
+    /// The definition level of an entry in which this node is not null.
     level: i16,
-    /// The leaves of it.
+    /// The leaves below this node.
     leaves: Range<usize>,
     kind: NodeKind,
 }
@@ -36,13 +36,13 @@ enum NodeKind {
 /// The levels of the elements of a list.
 #[derive(Clone, Copy, Debug)]
 struct Repeated {
-    /// The definition level of an entry in which there is an element.
+    /// The definition level of an entry in which an element is present.
     level: i16,
-    /// The repetition level of an element that is not the first.
+    /// The repetition level of an element after the first.
     repetition: i16,
 }
 
-/// A value with its parts.
+/// A value with its nested parts.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value<'v> {
     Null,
@@ -52,18 +52,18 @@ pub(super) enum Value<'v> {
     Struct(Vec<(&'v str, Self)>),
 }
 
-/// What is above a node.
+/// The levels of the path above a node.
 #[derive(Clone, Copy, Default)]
 struct Levels {
     definition: i16,
     repetition: i16,
 }
 
-/// Nobody nests types deeper; a file that does is an attack on the stack.
+/// The deepest nesting: nobody nests types deeper, so a file that does is an attack on the stack.
 const DEEPEST: i16 = 64;
 
 impl Node {
-    /// The column that a field of a schema is. `leaves` counts the leaves of the columns before it.
+    /// The column of a field of the schema. `leaves` counts the leaves of the columns before it.
     pub(super) fn of_column(field: &Type, leaves: &mut usize) -> Result<Self, String> {
         Self::of(field, Levels::default(), leaves)
     }
@@ -72,7 +72,7 @@ impl Node {
         let definition = match repetition(field) {
             Repetition::REQUIRED => above.definition,
             Repetition::OPTIONAL => above.definition + 1,
-            // A list without the groups that say so.
+            // A repeated field without the standard LIST groups around it.
             Repetition::REPEATED => {
                 let repeated = Repeated::below(above.definition, above);
                 let element = Self::of_element(field, repeated, leaves)?;
@@ -118,7 +118,7 @@ impl Node {
         Ok(Self { level: at.definition, leaves: first..*leaves, kind })
     }
 
-    /// The element of a list by the rules of Parquet, in which old files have no group around it.
+    /// The element of a list by the rules of Parquet, by which old files may have no group around it.
     fn of_element_in(repeated: &Type, levels: Repeated, leaves: &mut usize) -> Result<Self, String> {
         if repeated.is_group()
             && let [element] = repeated.get_fields()
@@ -135,10 +135,10 @@ impl Node {
         Self::of_present(field, Levels { definition: levels.level, repetition: levels.repetition }, leaves)
     }
 
-    /// Whether its values can be values of a type; if not, what it is.
+    /// Whether the node's values may be values of the type; an error names the node's type.
     pub(super) fn check(&self, of: &ValueType) -> Result<(), String> {
         match (&self.kind, of) {
-            // JSON in a text.
+            // Text may contain JSON for any type.
             (NodeKind::Leaf(ScalarKind::Text), _) => Ok(()),
             (NodeKind::Leaf(kind), ValueType::Native(native)) if is_taken(*kind, *native) => Ok(()),
             (NodeKind::List(_, element), ValueType::List(of) | ValueType::Set(of)) => element.check(of),
@@ -162,7 +162,8 @@ impl Node {
         self.leaves.clone()
     }
 
-    /// Takes the value that begins at the position of its leaves. `None` if their levels do not fit together.
+    /// Takes the value that begins at the positions `at`, and moves them on. `None` if the levels of the leaves contradict
+    /// each other.
     pub(super) fn take<'v>(&'v self, leaves: &'v Leaves, at: &mut [LeafPosition]) -> Option<Value<'v>> {
         let first = self.leaves.start;
         let definition = leaves.get(first)?.definition(at.get(first)?)?;
@@ -221,7 +222,7 @@ fn is_annotated(field: &Type, logical: &LogicalType, converted: &[ConvertedType]
     info.logical_type_ref() == Some(logical) || converted.contains(&info.converted_type())
 }
 
-/// As Parquet calls it.
+/// The name of the type in Parquet.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {

@@ -1,4 +1,4 @@
-//! An open Parquet file: its columns, and its rows one after the other.
+//! An open Parquet file: its columns, and its rows in order.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -16,43 +16,43 @@ use crate::bulk::table::Column;
 use crate::saturated::saturated;
 use crate::{Error, ErrorKind};
 
-/// Rows that are decoded together: so many, or fewer if they are long.
+/// The rows that are decoded together; fewer if they are long.
 const BATCH_ROWS: u64 = 1_024;
 const BATCH_BYTES: u64 = 8 * 1024 * 1024;
 
-/// After the footer there are its length and the letters PAR1.
+/// The footer is followed by its length and the letters PAR1.
 const AFTER_FOOTER: u64 = 8;
 
-/// A file whose rows are read.
+/// A file that is being read.
 pub(super) struct OpenFile {
     pub(super) watch: FileWatch,
-    /// The checksum of the footer. It has the place, the size, the smallest and the largest value of each column of each row
-    /// group, so it tells the file from another of the same size.
+    /// The checksum of the footer. The footer has the offset, size, minimum and maximum of each column of each row group,
+    /// so the checksum tells the file from another of the same size.
     pub(super) footer_crc: u32,
     name: String,
     bytes: u64,
     reader: SerializedFileReader<File>,
-    /// The columns that are loaded, in the order of the table's.
+    /// The columns to load, in the order of the table's columns.
     nodes: Vec<Node>,
-    /// The row group that is read, and how many rows of it are in no batch yet.
+    /// The current row group, and the number of its rows that no batch has read yet.
     group: usize,
     rows_left: u64,
-    /// One for each leaf that is read.
+    /// The readers of the leaves; `None` for a leaf that is not read.
     columns: Vec<Option<ColumnReader>>,
     batch: Leaves,
-    /// How many rows the batch has, and which is next.
+    /// The number of rows in the batch, and the next row of it.
     batch_rows: u64,
     batch_row: u64,
     at: Vec<LeafPosition>,
-    /// Where the last row began.
+    /// The positions at which the last row began.
     row_at: Vec<LeafPosition>,
     /// The index of the next row in the file.
     row: u64,
-    /// The first row to read.
+    /// The index of the first row to read.
     first_row: u64,
 }
 
-/// The next row.
+/// The next row of a file.
 pub(super) struct NextRow {
     pub(super) index: u64,
     pub(super) is_first_of_batch: bool,
@@ -86,7 +86,7 @@ impl OpenFile {
         })
     }
 
-    /// The names of its columns.
+    /// The names of the file's columns.
     pub(super) fn column_names(&self) -> Vec<String> {
         let schema = self.reader.metadata().file_metadata().schema();
         schema.get_fields().iter().map(|field| field.name().to_owned()).collect()
@@ -101,7 +101,7 @@ impl OpenFile {
         group.and_then(|group| u64::try_from(group.num_rows()).ok()).unwrap_or_default()
     }
 
-    /// Finds the columns, whose types have to fit.
+    /// Selects the columns to load, and checks their types.
     pub(super) fn bind(&mut self, columns: &[Column], table: &QualifiedName) -> Result<(), Error> {
         let schema = self.reader.metadata().file_metadata().schema_descr();
         let mut leaves = 0;
@@ -136,18 +136,18 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Begins with a row that is there.
+    /// Makes `row` the first row to read.
     pub(super) fn skip_to(&mut self, row: u64) {
         self.first_row = row;
     }
 
-    /// The bytes that the rows up to the last batch take, as far as that is known.
+    /// The estimated bytes of the rows up to the last batch.
     pub(super) fn bytes_read(&self) -> u64 {
         let read = u128::from(self.row + self.batch_rows) * u128::from(self.bytes) / u128::from(self.rows().max(1));
         u64::try_from(read).map_or(self.bytes, |read| read.min(self.bytes))
     }
 
-    /// The next row, which is then to be taken, unless there is none.
+    /// Moves to the next row, which the caller then takes; `None` after the last.
     pub(super) fn next_row(&mut self) -> Result<Option<NextRow>, Error> {
         while self.batch_row == self.batch_rows {
             if self.rows_left == 0 && !self.next_group()? {
@@ -160,7 +160,7 @@ impl OpenFile {
         Ok(Some(NextRow { index: self.row, is_first_of_batch: self.batch_row == 0 }))
     }
 
-    /// Begins the next row group; false if there is none.
+    /// Opens the next row group; false if there is none.
     fn next_group(&mut self) -> Result<bool, Error> {
         let name = &self.name;
         while self.group < self.reader.num_row_groups()
@@ -220,7 +220,7 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Takes the next row: gives the value of each column with the column's number.
+    /// Takes the next row: calls `each` with the column's number and the value of each column.
     pub(super) fn take_row(&mut self, each: impl FnMut(usize, Value<'_>)) -> Result<(), Error> {
         self.row_at.clone_from(&self.at);
         self.batch_row += 1;
@@ -228,13 +228,13 @@ impl OpenFile {
         self.take_values(each)
     }
 
-    /// Gives the last row again.
+    /// Takes the last row a second time.
     pub(super) fn take_row_again(&mut self, each: impl FnMut(usize, Value<'_>)) -> Result<(), Error> {
         self.at.clone_from(&self.row_at);
         self.take_values(each)
     }
 
-    /// Passes over the next row.
+    /// Skips the next row.
     pub(super) fn pass_over_row(&mut self) -> Result<(), Error> {
         self.take_row(|_, _| {})
     }
@@ -258,7 +258,7 @@ impl OpenFile {
     }
 }
 
-/// The checksum of what is at the end of a file. That it is a footer is not checked here.
+/// The checksum of the footer's bytes. Decoding checks later whether they are a footer.
 fn read_footer(file: &mut File) -> io::Result<u32> {
     let length = file.metadata()?.len();
     let mut end = [0; 8];
@@ -279,7 +279,7 @@ fn read_footer(file: &mut File) -> io::Result<u32> {
     Ok(hasher.finalize())
 }
 
-/// Decodes something. On some damaged files the decoder panics, which is an error of the file, not of the program.
+/// Runs a decoder. The decoder panics on some damaged files, which is an error of the file, not of the program.
 fn guarded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());

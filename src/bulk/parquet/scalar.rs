@@ -1,4 +1,4 @@
-//! What a column of a Parquet file holds, and one value of it.
+//! The kinds of scalar values in a Parquet file, and the values.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as PhysicalType}
 use parquet::data_type::Int96;
 use parquet::schema::types::Type;
 
-/// The kind of the values of a column without parts.
+/// The kind of the values of a leaf column.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum ScalarKind {
     Boolean,
@@ -24,7 +24,7 @@ pub(super) enum ScalarKind {
     },
     Date,
     Time(Unit),
-    /// `utc`: an instant. Without it, what a clock on some wall showed.
+    /// `utc`: an instant. Otherwise, a local time without a time zone.
     Timestamp {
         unit: Unit,
         utc: bool,
@@ -33,7 +33,7 @@ pub(super) enum ScalarKind {
     Int96,
 }
 
-/// What a time or a timestamp counts.
+/// The unit of a time or a timestamp.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Unit {
     Millis,
@@ -50,7 +50,7 @@ impl Unit {
         }
     }
 
-    /// The digits after the decimal point of a second.
+    /// The number of digits after the decimal point of a second.
     pub(super) fn digits(self) -> usize {
         match self {
             Self::Millis => 3,
@@ -70,7 +70,7 @@ impl From<TimeUnit> for Unit {
     }
 }
 
-/// One value.
+/// A scalar value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scalar<'v> {
     Boolean(bool),
@@ -99,7 +99,7 @@ const JULIAN_DAY_OF_1970: i128 = 2_440_588;
 const NANOS_PER_DAY: i128 = 86_400_000_000_000;
 
 impl ScalarKind {
-    /// The kind of a type that is no group; its name if it has no form in CQL.
+    /// The kind of a primitive type; an error names the type if CQL has no such type.
     pub(super) fn of(primitive: &Type) -> Result<Self, String> {
         let info = primitive.get_basic_info();
         let physical = primitive.get_physical_type();
@@ -126,7 +126,7 @@ impl ScalarKind {
             }
             LogicalType::Integer(integer) => Self::Integer { unsigned: !integer.is_signed },
             LogicalType::Uuid => Self::Uuid,
-            // The type of a column that has nulls only.
+            // A column that has only nulls has this type.
             LogicalType::Unknown => return Self::of_converted(ConvertedType::NONE, physical, 0),
             _ => return None,
         })
@@ -193,7 +193,7 @@ impl ScalarKind {
     }
 }
 
-/// As Parquet calls it.
+/// The name of the type in Parquet.
 impl fmt::Display for ScalarKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = |unit: &Unit| match unit {

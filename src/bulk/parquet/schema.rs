@@ -1,4 +1,4 @@
-//! The type of a column in a Parquet file that is written.
+//! The schema of the Parquet files that are written.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use parquet::schema::types::{Type, TypePtr};
 use crate::bulk::table::Column;
 use crate::bulk::value::ValueType;
 
-/// The schema of a file with the columns of a table, each of which may be null.
+/// The schema of a file with the columns of a table; each may be null.
 pub(super) fn schema(columns: &[Column]) -> Result<TypePtr> {
     let field = |column: &Column| field(&column.name, &column.of, Repetition::OPTIONAL);
     let fields = columns.iter().map(field).collect::<Result<_>>()?;
@@ -69,7 +69,7 @@ fn scalar(name: &str, native: NativeType, repetition: Repetition) -> Result<Type
         .map(Arc::new)
 }
 
-/// How the values of a type are stored.
+/// The physical type of a CQL type.
 pub(super) fn physical(native: NativeType) -> PhysicalType {
     match native {
         NativeType::Boolean => PhysicalType::BOOLEAN,
@@ -89,8 +89,8 @@ pub(super) fn physical(native: NativeType) -> PhysicalType {
     }
 }
 
-/// Types that are written as text. Numbers of any size among them: Parquet's have as many digits as the column says, and so
-/// many after the point.
+/// Whether a type is written as text. Numbers of any size are: a numeric column in Parquet has a fixed number of digits
+/// before and after the point.
 pub(super) fn is_text(native: NativeType) -> bool {
     physical(native) == PhysicalType::BYTE_ARRAY && native != NativeType::Blob
 }

@@ -1,4 +1,4 @@
-//! Rows taken apart into the columns of a row group, each value with its levels.
+//! Shreds rows into the columns of a row group, each value with its levels.
 
 use keyspaces_cql::statement::NativeType;
 use parquet::basic::Type as PhysicalType;
@@ -11,12 +11,12 @@ use parquet::file::writer::SerializedColumnWriter;
 use super::schema::{is_text, physical};
 use crate::bulk::value::{Problem, ScalarForm, ValueType};
 
-/// The rows that are in no row group yet.
+/// The rows that are not in a row group yet.
 #[derive(Debug, Default)]
 pub(super) struct Shredded {
     leaves: Vec<ShreddedLeaf>,
     pub(super) rows: usize,
-    /// Bytes of values and levels.
+    /// The bytes of the values and levels.
     pub(super) bytes: usize,
 }
 
@@ -36,30 +36,30 @@ enum ShreddedValues {
     Int64(Vec<i64>),
     Float(Vec<f32>),
     Double(Vec<f64>),
-    /// One after the other, with where each ends.
+    /// The values one after the other, and the end of each.
     Bytes(Vec<u8>, Vec<usize>),
     Uuid(Vec<u8>),
 }
 
-/// The levels of what is above a value.
+/// The levels of the path above a value.
 #[derive(Clone, Copy, Default)]
 struct ShreddedLevels {
     definition: i16,
-    /// That of its first entry.
+    /// The repetition level of the value's first entry.
     repetition: i16,
-    /// How many lists it is in.
+    /// The number of lists around the value.
     lists: i16,
 }
 
 impl Shredded {
-    /// Columns of these types.
+    /// Empty columns of these types.
     pub(super) fn new<'t>(types: impl Iterator<Item = &'t ValueType>) -> Self {
         let mut leaves = Vec::new();
         types.for_each(|of| append_leaves(of, false, &mut leaves));
         Self { leaves, rows: 0, bytes: 0 }
     }
 
-    /// Adds the value of a column whose first leaf is `leaf`; gives the first leaf of the next column.
+    /// Adds the value of a column whose first leaf is `leaf`. Returns the first leaf of the next column.
     pub(super) fn push(&mut self, of: &ValueType, value: Option<&[u8]>, leaf: usize) -> Result<usize, Problem> {
         self.push_optional(of, value, ShreddedLevels::default(), leaf)
     }
@@ -77,7 +77,7 @@ impl Shredded {
         }
     }
 
-    /// Adds an entry without a value to each leaf.
+    /// Adds an entry without a value to each leaf of a type.
     fn push_absent(&mut self, of: &ValueType, at: ShreddedLevels, leaf: usize) -> usize {
         match of {
             ValueType::Native(_) => {
@@ -168,7 +168,7 @@ impl Shredded {
         }
     }
 
-    /// Counts anew after all leaves were written.
+    /// Resets the counts after all leaves were written.
     pub(super) fn clear(&mut self) {
         (self.rows, self.bytes) = (0, 0);
     }
@@ -228,14 +228,14 @@ impl ShreddedValues {
         }
     }
 
-    /// Adds a value, and gives how many bytes it takes.
+    /// Adds a value, and returns its size in bytes.
     fn push(&mut self, native: NativeType, value: &[u8]) -> Result<usize, Problem> {
         match self {
             Self::Boolean(values) => values.push(bytes::<1>(native, value)? != [0]),
             Self::Int32(values) => values.push(match native {
                 NativeType::Tinyint => i8::from_be_bytes(bytes(native, value)?).into(),
                 NativeType::Smallint => i16::from_be_bytes(bytes(native, value)?).into(),
-                // The days of 1970 are in the middle.
+                // A CQL date is unsigned, with 1970-01-01 in the middle of the range.
                 NativeType::Date => (u32::from_be_bytes(bytes(native, value)?) ^ 1 << 31).cast_signed(),
                 _ => i32::from_be_bytes(bytes(native, value)?),
             }),
@@ -268,7 +268,7 @@ fn bytes<const N: usize>(native: NativeType, value: &[u8]) -> Result<[u8; N], Pr
     value.try_into().map_err(|_| if value.is_empty() { no_bytes(native) } else { format!("is no {}", native.name()) })
 }
 
-/// Cassandra has such values of most types, Parquet of text and bytes only.
+/// Cassandra has values of no bytes for most types, Parquet only for text and bytes.
 fn no_bytes(native: NativeType) -> Problem {
     format!("has no bytes, which Parquet cannot say of {}: export it as CSV or JSON Lines", native.name())
 }

@@ -59,7 +59,7 @@ fn open(path: &Path, columns: &[Column]) -> Result<OpenFile, Error> {
     Ok(open)
 }
 
-/// The rows of a file, or why each can never be loaded.
+/// The rows of a file; an error says why a row can never be loaded.
 fn read(open: &mut OpenFile, format: &Parquet, columns: &[Column]) -> Result<Vec<Result<Vec<u8>, Reason>>, Error> {
     let mut rows = Vec::new();
     while open.next_row()?.is_some() {
@@ -93,7 +93,8 @@ fn columns(types: &[(&str, &str)]) -> Vec<Column> {
 }
 
 proptest! {
-    /// Rows of any types, nulls among their values, are the same after they were written and read, in one row group or several.
+    /// Rows of any types, with nulls among their values, read back the same after being written, in one row group or
+    /// several.
     #[test]
     fn rows_survive(
         (types, rows) in proptest::collection::vec(typed_value(), 1..5).prop_flat_map(|values| {
@@ -120,7 +121,7 @@ proptest! {
         let mut again = open(&path, &columns).unwrap();
         let expected: Vec<_> = rows.iter().cloned().map(Ok).collect();
         prop_assert_eq!(read(&mut again, &Parquet::new(), &columns).unwrap(), expected);
-        // From any row on.
+        // Reading can start at any row.
         for first in 0..rows.len() {
             let mut again = open(&path, &columns).unwrap();
             again.skip_to(first as u64);
@@ -130,7 +131,7 @@ proptest! {
     }
 }
 
-/// What pyarrow wrote: tests/bulk/parquet.py.
+/// A file that pyarrow wrote: tests/bulk/parquet.py.
 const SALES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bulk/sales.parquet");
 
 const SALES_COLUMNS: [(&str, &str); 16] = [
@@ -223,8 +224,8 @@ fn a_column_that_does_not_fit_is_refused_and_so_is_a_value() {
     }
 }
 
-/// A file that was cut or of which a byte was changed is an error, or has the rows that it says: never a panic, nor an endless
-/// read.
+/// A truncated file, or one with a changed byte, is an error or has the rows that it claims to have. It never causes a
+/// panic or an endless read.
 #[test]
 fn a_damaged_file_is_told() {
     let folder = Folder::new();
@@ -256,7 +257,7 @@ fn a_damaged_file_is_told() {
     }
 }
 
-/// Goes on with a file whose last row groups are newer than the checkpoint, whatever its pages are compressed with.
+/// Resumes a file whose last row groups are newer than the checkpoint, for every compression of pages.
 #[test]
 fn a_file_goes_on_from_a_checkpoint() {
     for compression in [None, Some(Compression::None), Some(Compression::Gzip), Some(Compression::Zstd)] {
@@ -275,7 +276,7 @@ fn a_file_goes_on_from_a_checkpoint() {
         let sink = Sink::File(File::create(&path).unwrap());
         let mut file = ParquetFile::begin(&columns, compression, sink, Some(groups.clone())).unwrap();
         let mut checkpoint = file.sync().unwrap();
-        // Each run writes two row groups, and ends before the checkpoint says so of the second.
+        // Each run writes two row groups, and ends before the checkpoint includes the second one.
         for from in [0, 3, 6] {
             drop(file);
             let mut written = File::options().read(true).write(true).open(&path).unwrap();

@@ -24,11 +24,11 @@ use crate::bulk::row_file::RowFile;
 use crate::bulk::table::Column;
 use crate::saturated::saturated;
 
-/// A row group is written when its rows take so many bytes, or are so many.
+/// The bytes of rows, and the number of rows, at which a row group is written.
 const GROUP_BYTES: usize = 32 * 1024 * 1024;
 const GROUP_ROWS: usize = 1_000_000;
 
-/// The letters at the beginning of a file.
+/// The length of the letters PAR1 at the beginning of a file.
 const MAGIC: u64 = 4;
 
 /// A file that is being written.
@@ -36,12 +36,12 @@ pub(in crate::bulk) struct ParquetFile {
     writer: SerializedFileWriter<AfterSkipped>,
     properties: WriterPropertiesPtr,
     rows: Shredded,
-    /// The file beside it that says which row groups are written, for whoever goes on with it.
+    /// The file beside it that lists the row groups written so far, from which writing resumes.
     groups: Option<PathBuf>,
 }
 
 impl ParquetFile {
-    /// Begins a file.
+    /// Starts a new file.
     pub(in crate::bulk) fn begin(
         columns: &[Column],
         compression: Option<Compression>,
@@ -66,7 +66,7 @@ impl ParquetFile {
                 Some(Compression::Zstd) => Codec::ZSTD(Default::default()),
             })
             .set_statistics_enabled(EnabledStatistics::Chunk)
-            // It would be kept in memory until the file is finished.
+            // The offset index would be kept in memory until the file is finished.
             .set_offset_index_disabled(true)
             .build();
         let properties = Arc::new(properties);
@@ -76,7 +76,7 @@ impl ParquetFile {
         Ok(Self { writer, properties, rows, groups })
     }
 
-    /// Goes on with a file of which so many bytes are whole; `sink` writes after them.
+    /// Resumes a file whose first `length` bytes are complete; `sink` writes after them.
     pub(in crate::bulk) fn go_on(
         columns: &[Column],
         compression: Option<Compression>,
@@ -97,8 +97,8 @@ impl ParquetFile {
         Ok(parquet)
     }
 
-    /// Tells the writer of a row group that is in the file already, as it tells of all of them at the end of the file. It is
-    /// written anew byte for byte, to [`AfterSkipped`].
+    /// Registers a row group that is already in the file with the writer, which lists all row groups in the footer. The
+    /// writer writes the row group again byte for byte, and [`AfterSkipped`] drops those bytes.
     fn tell_of(&mut self, group: &RowGroupMetaData, file: &File) -> Result<(), ParquetError> {
         let mut writer = self.writer.next_row_group()?;
         for column in group.columns() {
@@ -134,7 +134,7 @@ impl ParquetFile {
         Ok(())
     }
 
-    /// Writes down which row groups there are.
+    /// Saves the list of the row groups.
     fn save_groups(&self) -> io::Result<()> {
         let Some(path) = &self.groups else { return Ok(()) };
         let groups = self.writer.flushed_row_groups().to_vec();
@@ -149,7 +149,7 @@ impl ParquetFile {
     }
 }
 
-/// The row groups in the first bytes of a file. One that was written after the checkpoint is not among them.
+/// The row groups in the first `length` bytes of a file. A row group that was written after the checkpoint is left out.
 fn read_groups(path: &PathBuf, length: u64) -> io::Result<Vec<RowGroupMetaData>> {
     let metadata = ParquetMetaDataReader::new().parse_and_finish(&File::open(path)?).map_err(failed)?;
     let end = |group: &RowGroupMetaData| {
@@ -192,7 +192,7 @@ impl RowFile for ParquetFile {
     }
 }
 
-/// What is written after the first bytes, which are there already.
+/// A sink that drops the first bytes, which are already in the file.
 struct AfterSkipped {
     skipped: u64,
     sink: Sink,
