@@ -1,4 +1,4 @@
-//! Rows counted by their partition.
+//! Counts rows by partition.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -6,29 +6,29 @@ use std::num::NonZeroUsize;
 
 use super::row::RowValues;
 
-/// Counts rows that come page by page, those of a partition one after the other in one range of tokens.
+/// Counts rows that come page by page; the rows of a partition are consecutive within one range of tokens.
 #[derive(Debug, Default)]
 pub(super) struct Partitions {
-    /// The last partition of each range, of which more rows may come: its key, and its rows so far.
+    /// The last partition of each range, which may have more rows: its key, and its rows so far.
     open: HashMap<usize, (Vec<u8>, u64)>,
     largest: Option<Largest>,
 }
 
-/// The partitions with the most rows.
+/// The partitions with the most rows so far.
 #[derive(Debug)]
 struct Largest {
     most: usize,
-    /// The smallest of them on top.
+    /// A heap with the smallest partition on top, which is the next to drop.
     found: BinaryHeap<Reverse<(u64, Vec<u8>)>>,
 }
 
 impl Partitions {
-    /// Only so many partitions, those with the most rows.
+    /// Keeps only the `most` partitions with the most rows.
     pub(super) fn largest(self, most: NonZeroUsize) -> Self {
         Self { largest: Some(Largest { most: most.get(), found: BinaryHeap::new() }), ..self }
     }
 
-    /// Counts the rows of a page, each of which is a partition key; gives the partitions that are whole now.
+    /// Counts the rows of a page, each of which is a partition key. Returns the partitions that are complete.
     pub(super) fn count(&mut self, range: usize, page: &[RowValues]) -> Vec<RowValues> {
         let mut whole = Vec::new();
         for RowValues(key) in page {
@@ -43,7 +43,7 @@ impl Partitions {
         whole
     }
 
-    /// The partition as a row, unless only the largest are asked for.
+    /// The complete partition as a row; `None` if only the largest partitions are asked for.
     fn whole(&mut self, key: Vec<u8>, rows: u64) -> Option<RowValues> {
         let Some(Largest { most, found }) = &mut self.largest else { return Some(row(key, rows)) };
         found.push(Reverse((rows, key)));
@@ -53,7 +53,7 @@ impl Partitions {
         None
     }
 
-    /// The partitions that were not given yet, once all pages were counted. The largest come first.
+    /// The remaining partitions after the last page, the largest first.
     pub(super) fn finish(mut self) -> Vec<RowValues> {
         let open: Vec<_> = self.open.drain().map(|(_, partition)| partition).collect();
         let mut rest: Vec<_> = open.into_iter().filter_map(|(key, rows)| self.whole(key, rows)).collect();
@@ -64,7 +64,7 @@ impl Partitions {
     }
 }
 
-/// The values of a partition key, and a bigint.
+/// A row of a partition key and its count as a bigint.
 fn row(key: Vec<u8>, rows: u64) -> RowValues {
     let mut bytes = key;
     bytes.extend_from_slice(&8_i32.to_be_bytes());
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Partitions of some ranges, cut into pages that come in any order of the ranges, have the rows that they have.
+        /// Partitions that are cut into pages, which arrive in any order of the ranges, get their true counts.
         #[test]
         fn each_partition_has_its_rows_wherever_pages_are_cut(
             sizes in proptest::collection::vec(proptest::collection::vec(1..9_u64, 0..6), 1..5),

@@ -1,4 +1,4 @@
-//! What an operation waits for, and how often it tries again meanwhile.
+//! Which errors an operation waits out, and how long it pauses between tries.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::ErrorKind;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// The pauses between tries, each twice as long as the one before, up to 15 seconds.
+/// The pauses between tries. Each is twice as long as the one before, up to 15 seconds.
 #[derive(Debug)]
 pub(super) struct Pauses(Duration);
 
@@ -18,7 +18,7 @@ impl Default for Pauses {
 }
 
 impl Pauses {
-    /// The next pause, shortened at random by up to a half so that calls that failed together are not repeated together.
+    /// The next pause, randomly shortened by up to a half, so that calls that failed together are not retried together.
     pub(super) fn next(&mut self) -> Duration {
         let pause = self.0.mul_f64(0.5 + 0.5 * fastrand::f64());
         self.0 = (2 * self.0).min(LONGEST_PAUSE);
@@ -26,8 +26,8 @@ impl Pauses {
     }
 }
 
-/// Whether the same request may succeed while the operation has patience. Credentials and certificates are among it: they
-/// are renewed while an operation of hours goes on.
+/// Whether the same request may succeed while the operation has patience. Errors of credentials and certificates count,
+/// because they are renewed during an operation of hours.
 pub(super) const fn is_waited_for(kind: ErrorKind) -> bool {
     match kind {
         ErrorKind::Resolve
@@ -50,7 +50,7 @@ pub(super) const fn is_waited_for(kind: ErrorKind) -> bool {
         | ErrorKind::AlreadyExists
         | ErrorKind::Refused
         | ErrorKind::Unauthorized
-        // The table has other columns than when the statement was prepared.
+        // The columns of the table changed after the statement was prepared.
         | ErrorKind::Type
         // The table was dropped.
         | ErrorKind::NotReady

@@ -1,4 +1,4 @@
-//! How far an operation is, and what became of it.
+//! The progress of an operation, and its summary.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,59 +13,59 @@ use super::checkpoint::{Checkpoint, Counts, Done};
 use crate::Session;
 use crate::counted::Counted;
 
-/// How far an operation is; given several times a second.
+/// The progress of an operation, reported several times a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Rows that are done, those of earlier runs among them: acknowledged, written to a file, or counted.
+    /// Rows that are done (acknowledged, written to a file, or counted), including earlier runs.
     pub rows: u64,
-    /// Rows that were rejected, those of earlier runs among them.
+    /// Rows that were rejected, including earlier runs.
     pub rejected: u64,
-    /// Bytes of the files that were read so far (compressed ones where they are), or that were written.
+    /// Bytes of the files that were read so far (in compressed files the compressed ones), or that were written.
     pub bytes: u64,
-    /// Bytes of all files, if all of them are files.
+    /// Bytes of all input files; `None` if an input is not a file.
     pub total_bytes: Option<u64>,
-    /// The part that is done, from 0 to 1, where that is known.
+    /// The fraction that is done, from 0 to 1; `None` if it is unknown.
     pub fraction: Option<f64>,
     /// Capacity units that were used, by AWS's own estimate.
     pub units: f64,
-    /// Capacity units in each of the last seconds.
+    /// Capacity units a second, over the last seconds.
     pub units_per_second: f64,
-    /// Rows in each of the last seconds.
+    /// Rows a second, over the last seconds.
     pub rows_per_second: f64,
-    /// How many units a second may be used, if there is a limit.
+    /// The limit of units a second, if there is one.
     pub limit: Option<u32>,
     /// Requests that the service throttled.
     pub throttles: u64,
-    /// Since this run began.
+    /// The time since this run began.
     pub elapsed: Duration,
-    /// How much longer it takes if it goes on like in the last seconds.
+    /// The remaining time at the rate of the last seconds.
     pub time_left: Option<Duration>,
 }
 
-/// What became of an operation.
+/// The summary of an operation.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// Rows that are done, those of earlier runs among them.
+    /// Rows that are done, including earlier runs.
     pub rows: u64,
-    /// Rows that were rejected, those of earlier runs among them.
+    /// Rows that were rejected, including earlier runs.
     pub rejected: u64,
-    /// Bytes of rows that were read or written, decompressed, those of earlier runs among them.
+    /// Bytes of rows that were read or written, decompressed, including earlier runs.
     pub bytes: u64,
-    /// Capacity units that were used, by AWS's own estimate; of a dry run those that would be used.
+    /// Capacity units that were used, by AWS's own estimate; after a dry run the units that a real run would use.
     pub units: f64,
     /// Requests of this run that the service throttled.
     pub throttles: u64,
-    /// How long this run took.
+    /// The duration of this run.
     pub elapsed: Duration,
-    /// Whether all is done. Else it was stopped; with a checkpoint, the same call goes on.
+    /// Whether the operation is complete. Otherwise it was stopped; with a checkpoint, the same call resumes it.
     pub is_complete: bool,
-    /// Why the first row of this run was rejected.
+    /// The reason why the first row of this run was rejected.
     pub first_rejection: Option<String>,
-    /// Where the rejected rows are, if there are some.
+    /// The file with the rejected rows, if there are any.
     pub rejected_file: Option<PathBuf>,
-    /// Where to go on from.
+    /// The checkpoint to resume from.
     pub checkpoint: Option<PathBuf>,
 }
 
@@ -109,16 +109,16 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Gives how many requests the service has throttled since the session began.
+/// Returns how many requests the service has throttled since the session began.
 pub(super) type Throttles = Box<dyn Fn() -> u64 + Send + Sync>;
 
-/// The throttles of a table, which the limits of a session name so.
+/// Reads the throttles of a table from the session's limits, which are keyed by the table's name.
 pub(super) fn throttles(session: &Session, table: String, is_read: bool) -> Throttles {
     let session = session.clone();
     Box::new(move || session.paces().throttles(&table, is_read))
 }
 
-/// Reports how far a run is, and in the end what became of it.
+/// Reports the progress of a run, and creates its summary.
 pub(super) struct Reporter {
     throttled: Throttles,
     throttles_before: u64,
@@ -128,7 +128,7 @@ pub(super) struct Reporter {
     progress: watch::Sender<Progress>,
 }
 
-/// What of a file or a table is behind.
+/// The amounts of a file or a table that are done.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Distance {
     pub(super) bytes: u64,
@@ -137,7 +137,7 @@ pub(super) struct Distance {
 }
 
 impl Reporter {
-    /// The progress of a run that begins now. `limit` is in units a second.
+    /// Starts the reports of a run. `limit` is in units a second.
     pub(super) fn new(throttled: Throttles, limit: Option<NonZeroU32>, progress: watch::Sender<Progress>) -> Self {
         Self {
             throttles_before: throttled(),
@@ -185,17 +185,17 @@ impl Reporter {
     }
 }
 
-/// How fast something was in the last seconds.
+/// Rates over the last seconds.
 #[derive(Debug, Default)]
 struct Speed {
-    /// The last ticks, the oldest first: the time of each, and the three counts at that time.
+    /// The last ticks, the oldest first: the time of each, and the three amounts at that time.
     ticks: VecDeque<(Duration, [f64; 3])>,
 }
 
 impl Speed {
     const TICKS: usize = 20;
 
-    /// What there is of three things now; gives how much of each came in a second.
+    /// Records three amounts at a time, and returns the rate of each per second.
     fn tick(&mut self, now: Duration, amounts: [f64; 3]) -> [f64; 3] {
         self.ticks.push_back((now, amounts));
         if self.ticks.len() > Self::TICKS {
@@ -211,7 +211,7 @@ impl Speed {
     }
 }
 
-/// How long something takes that is so far and goes so fast.
+/// The time for the missing amount at this rate.
 fn time_left(missing: f64, per_second: f64) -> Option<Duration> {
     (per_second > 0.0 && missing >= 0.0).then(|| Duration::try_from_secs_f64(missing / per_second).ok())?
 }

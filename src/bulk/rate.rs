@@ -1,4 +1,4 @@
-//! How fast rows are sent, in capacity units.
+//! The rate at which rows are sent, in capacity units.
 
 use std::num::{NonZeroU8, NonZeroU32};
 use std::time::Duration;
@@ -10,27 +10,28 @@ use crate::pace::Allowance;
 use crate::saturated::saturated;
 use crate::{Error, ErrorKind, Session};
 
-/// How many capacity units a second an operation may use.
+/// The limit of the capacity units that an operation uses in a second.
 ///
-/// The units of a row are known before it is sent, by AWS's own estimate ([`keyspaces_cql::units`]): a row of 5 KB takes five
-/// or six. Whatever is set, a table that throttles is sent what it takes ([`Builder::table_limit`](crate::Builder) says how).
+/// The units of a row are computed before it is sent, by AWS's own estimate ([`keyspaces_cql::units`]): a row of 5 KB takes
+/// five or six. With every setting, the rate adapts to a table that throttles ([`Builder::table_limit`](crate::Builder)
+/// says how).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Rate {
-    /// What the table takes: from the capacity that is provisioned for it, or without one as fast as the connections go, and
-    /// then what it acknowledges.
+    /// The capacity of the table: starts at the provisioned capacity, or without one as fast as the connections allow, and
+    /// then follows the acknowledged rate.
     #[default]
     Adaptive,
-    /// So many units a second.
+    /// A fixed number of units a second.
     Units(NonZeroU32),
-    /// So many percent of the capacity that is provisioned for the table when the operation begins; the rest is left to the
+    /// A percentage of the capacity that is provisioned for the table when the operation begins; the rest is left to the
     /// application. An error on a table that is on demand.
     PercentOfProvisioned(NonZeroU8),
 }
 
 impl Rate {
-    /// Units a second, for an operation that reads or writes. The session then begins at the table's capacity, and does not
-    /// have to be throttled to find it out.
+    /// The limit in units a second, for an operation that reads or writes. The session then starts at the table's capacity,
+    /// and need not be throttled to find it.
     pub(super) fn limit(
         self,
         session: &Session,
@@ -57,7 +58,7 @@ impl Rate {
     }
 }
 
-/// Gives leave to send, unit by unit.
+/// Paces sending by units.
 #[derive(Debug)]
 pub(super) struct Pacer(Option<Allowance>);
 
@@ -66,14 +67,14 @@ impl Pacer {
         Self(limit.map(Allowance::new))
     }
 
-    /// How long to wait until something may be sent; what was sent before is paid for by then. `now` is since the operation
-    /// began.
+    /// The pause until something may be sent, when the units charged so far are paid for. `now` is the time since the
+    /// operation began.
     pub(super) fn wait(&mut self, now: Duration) -> Option<Duration> {
         let allowance = self.0.as_mut()?;
         Some(allowance.wait(0.0, 1.0, now)).filter(|wait| !wait.is_zero())
     }
 
-    /// Charges the units of what is sent.
+    /// Charges the units of a request that is sent.
     pub(super) fn charge(&mut self, units: f64) {
         if let Some(allowance) = &mut self.0 {
             allowance.owe(units);

@@ -1,4 +1,4 @@
-//! Reads the rows of a table, page by page, from where an earlier run was.
+//! Reads the rows of a table, page by page, from the position of an earlier run.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use super::row::RowValues;
 use super::table::{Column, DescribedTable};
 use crate::{Error, Pages, PagingState, ReadConsistency, Scan, ScanProgress, Select, Session};
 
-/// How long one page may take; it waits so long for its turn at a throttled table.
+/// The deadline of one page, which includes the wait for its turn at a throttled table.
 const PAGE_DEADLINE: Duration = Duration::from_secs(60);
 
-/// What is read of a table.
+/// The part of a table to read.
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
-    /// What follows WHERE; without it, the whole table is read.
+    /// The relations after WHERE; `None` reads the whole table.
     pub(super) filter: Option<String>,
     pub(super) consistency: Option<ReadConsistency>,
     pub(super) limit: Option<NonZeroU32>,
@@ -33,21 +33,21 @@ pub(super) struct TableReader {
     began: Instant,
     patience: Duration,
     last_page: Instant,
-    /// When the page is asked for again after an error.
+    /// The time of the next try after an error.
     paused_until: Option<Instant>,
     pauses: Pauses,
     pub(super) units: f64,
     pub(super) bytes: u64,
 }
 
-/// Pages that come, and the statement to go on with after an error.
+/// A running stream of pages, and the statement to start another one after an error.
 enum PageSource {
     Scan(Box<Select<(i64, i64), RowValues>>, Box<Scan<RowValues>>),
     Pages(Box<Select<(), RowValues>>, Box<Pages<RowValues>>, Option<PagingState>, bool),
 }
 
 impl TableReader {
-    /// Begins, or goes on from what [`position`](Self::position) said.
+    /// Starts at the beginning, or at an earlier [`position`](Self::position).
     pub(super) async fn open(
         session: &Session,
         table: &DescribedTable,
@@ -101,8 +101,8 @@ impl TableReader {
         })
     }
 
-    /// The next page, or `None` after the last. What failed is asked for again until the service has given no page for as
-    /// long as the patience is. Dropping the future loses no page.
+    /// The next page; `None` after the last. A failed page is requested again until the service has returned no page for as
+    /// long as the patience. Dropping the future loses no page.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<RowValues>>, Error> {
         loop {
             if let Some(until) = self.paused_until {
@@ -129,7 +129,7 @@ impl TableReader {
                     if self.last_page.elapsed() > self.patience {
                         return Err(error);
                     }
-                    // Before the pause, in which this future may be dropped: a stream that failed gives nothing more.
+                    // Restarts before the pause, in which this future may be dropped: a failed stream returns nothing more.
                     self.begin_again()?;
                     self.paused_until = Some(Instant::now() + self.pauses.next());
                 }
@@ -155,7 +155,7 @@ impl TableReader {
         }
     }
 
-    /// A stream ends with an error; another one goes on where it was.
+    /// Starts a new stream at the position of the failed one, since a stream ends with an error.
     fn begin_again(&mut self) -> Result<(), Error> {
         match &mut self.source {
             PageSource::Scan(select, scan) => **scan = select.scan_from(scan.progress())?,
@@ -166,7 +166,7 @@ impl TableReader {
         Ok(())
     }
 
-    /// Where to go on after the pages that were given, as text; `None` before the first one.
+    /// The position after the returned pages, as text; `None` before the first page.
     pub(super) fn position(&self) -> Option<String> {
         match &self.source {
             PageSource::Scan(_, scan) => Some(scan.progress().to_string()),
@@ -174,7 +174,7 @@ impl TableReader {
         }
     }
 
-    /// The range of tokens that the last page is of; within it, pages come in the order of their partitions.
+    /// The token range of the last page. Within a range, pages come in the order of their partitions.
     pub(super) fn range(&self) -> usize {
         match &self.source {
             PageSource::Scan(_, scan) => scan.last_range(),
@@ -182,7 +182,7 @@ impl TableReader {
         }
     }
 
-    /// The part of the table that is read, where that is known.
+    /// The fraction of the table that is read, if it is known.
     pub(super) fn fraction(&self) -> Option<f64> {
         match &self.source {
             PageSource::Scan(_, scan) => Some(ScanProgress::fraction(scan.progress())),

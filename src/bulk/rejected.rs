@@ -1,4 +1,4 @@
-//! Rows that can never be loaded, in a file that can be mended and loaded.
+//! The file of rows that can never be loaded, which can be corrected and loaded.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -17,7 +17,7 @@ use super::task_failed;
 use crate::counted::Counted;
 use crate::{Error, ErrorKind};
 
-/// Why a row was rejected, as it stands before the row.
+/// The reason of a rejection, written before its row.
 #[derive(Debug, Serialize)]
 struct Rejection<'r> {
     file: &'r str,
@@ -45,7 +45,7 @@ impl<'r> Rejection<'r> {
         }
     }
 
-    /// In a line, for an error.
+    /// The reason as one line, for an error.
     fn told(&self) -> String {
         let Self { file, line, row, column, type_name, reason } = self;
         let (unit, number) = if line.is_some() { ("line", line) } else { ("row", row) };
@@ -59,29 +59,29 @@ impl<'r> Rejection<'r> {
     }
 }
 
-/// What of a row goes to the file.
+/// The form in which a row goes to the file.
 #[derive(Debug)]
 pub(super) enum RejectedRow {
-    /// The record as it was read.
+    /// The original record.
     Record(Vec<u8>),
     Values(RowValues),
 }
 
-/// The rejected rows of a run: no more than so many, in a file if there is one for them.
+/// The rejected rows of a run: a limited number, in a file if the caller named one.
 pub(super) struct Rejected {
     pub(super) attempted: String,
     pub(super) file_names: Vec<String>,
     pub(super) counted_in: RowUnit,
     pub(super) columns: Arc<[Column]>,
-    /// With how many rejected rows the operation goes on.
+    /// The most rejected rows with which the operation continues.
     pub(super) most: u64,
     pub(super) file: Option<RejectedFile>,
-    /// Why the first row of this run was rejected.
+    /// The reason why the first row of this run was rejected.
     pub(super) first: Option<String>,
 }
 
 impl Rejected {
-    /// Takes a row, after so many `before`. An error, and nothing written, if it is one too many.
+    /// Rejects a row, after `before` others. Fails without writing it if it exceeds the limit.
     pub(super) async fn take(
         &mut self,
         before: u64,
@@ -121,20 +121,20 @@ impl Rejected {
     }
 }
 
-/// The file of rejected rows: before each row a line that says why.
+/// The file of rejected rows: a line with the reason before each row.
 #[derive(Debug)]
 pub(super) struct RejectedFile {
     path: PathBuf,
     file: File,
     bytes: u64,
     format: TextFormat,
-    /// The checkpoint's: it is held until nothing is written any more.
+    /// The checkpoint's lock, held until all writing has ended.
     _lock: Option<Arc<File>>,
 }
 
 impl RejectedFile {
-    /// Refuses a file with rows that are not of this operation. One that has nothing but the names of the columns is from a
-    /// run that rejected none.
+    /// Refuses a file that has rows of another operation. A file with only the names of the columns is left from a run that
+    /// rejected no row.
     pub(super) fn check_unused(path: &Path, format: &TextFormat, columns: &[Column]) -> Result<(), Error> {
         let header = header(format, columns);
         let mut found = Vec::new();
@@ -148,7 +148,8 @@ impl RejectedFile {
         }
     }
 
-    /// Opens the file and cuts it to the bytes that a checkpoint knows. With none it is begun with the names of the columns.
+    /// Opens the file and cuts it to the length in the checkpoint. Without one, starts the file with the names of the
+    /// columns.
     pub(super) fn open(
         path: &Path,
         format: &TextFormat,
@@ -197,14 +198,14 @@ impl RejectedFile {
         Ok(())
     }
 
-    /// Brings the file to the disk, and says how long it is.
+    /// Syncs the file to the disk, and returns its length.
     pub(super) fn sync(&self) -> Result<u64, Error> {
         self.file.sync_data().map_err(|error| failed(&self.path, error))?;
         Ok(self.bytes)
     }
 }
 
-/// What is before the first row.
+/// The header before the first row.
 fn header(format: &TextFormat, columns: &[Column]) -> Vec<u8> {
     let mut header = String::new();
     format.write_header(columns.iter().map(|column| column.name.as_str()), &mut header);

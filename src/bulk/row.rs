@@ -1,4 +1,4 @@
-//! Rows as their serialised values, which are never decoded where they only pass through.
+//! Rows as serialised values, which are not decoded when they are only passed on.
 
 use keyspaces_cql::rules::{MAX_PARTITION_KEY_BYTES, MAX_ROW_BYTES};
 use keyspaces_cql::units;
@@ -15,12 +15,12 @@ use super::value::{NULL, UNSET};
 use crate::saturated::saturated;
 use crate::statement::SerializedView;
 
-/// The values of a row, each with its length before it, or a negative number for null and unset.
+/// The values of a row, each after its length; the length of null and unset is negative.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct RowValues(pub(super) Vec<u8>);
 
 impl RowValues {
-    /// The same values with unset in the place of null: nothing is deleted where they are written.
+    /// Replaces null by unset, so that writing the row deletes nothing.
     pub(super) fn with_unset(mut self) -> Self {
         let mut at = 0;
         while let Some(length) = self.0.get(at..at + 4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()) {
@@ -43,7 +43,7 @@ impl RowValues {
         next_cell(&mut rest).is_none()
     }
 
-    /// The same values in another order, or some of them.
+    /// Selects or reorders the values.
     pub(super) fn in_order(&self, order: &[usize]) -> Self {
         let mut rest = self.0.as_slice();
         let mut cells = Vec::with_capacity(order.len());
@@ -61,7 +61,7 @@ impl RowValues {
     }
 }
 
-/// The next cell; `None` if it is null or unset, or if there is none.
+/// The next cell; `None` if it is null or unset, or after the last one.
 pub(super) fn next_cell<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
     let (length, after) = rest.split_first_chunk::<4>()?;
     *rest = after;
@@ -70,14 +70,14 @@ pub(super) fn next_cell<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
     Some(value)
 }
 
-/// Binds what is serialised already.
+/// Binds values that are serialised already.
 impl SerializeRow for RowValues {
     fn serialize(
         &self,
         context: &RowSerializationContext<'_>,
         writer: &mut RowWriter<'_>,
     ) -> Result<(), SerializationError> {
-        // How many they are is not asked where they are only passed on.
+        // The number of values is not checked when a row is only passed on.
         SerializedView::of(&self.0, 0).serialize(context, writer)
     }
 
@@ -86,7 +86,7 @@ impl SerializeRow for RowValues {
     }
 }
 
-/// Takes rows of any columns.
+/// Accepts rows with any columns.
 impl<'frame, 'metadata> DeserializeRow<'frame, 'metadata> for RowValues {
     fn type_check(_: &[ColumnSpec<'_>]) -> Result<(), TypeCheckError> {
         Ok(())
@@ -98,7 +98,7 @@ impl<'frame, 'metadata> DeserializeRow<'frame, 'metadata> for RowValues {
             match column?.slice {
                 Some(slice) => {
                     let value = slice.as_slice();
-                    // It came with its length as an i32.
+                    // The length came as an i32, so it fits.
                     bytes.extend_from_slice(&saturated::<i32>(value.len()).to_be_bytes());
                     bytes.extend_from_slice(value);
                 }
@@ -109,12 +109,11 @@ impl<'frame, 'metadata> DeserializeRow<'frame, 'metadata> for RowValues {
     }
 }
 
-/// The units that it takes to write the row, by AWS's own estimate; the reason why it can never be written, if there is
-/// one.
+/// The units for writing the row, by AWS's own estimate; an error gives the reason why the row can never be written.
 pub(super) fn write_units(cells: &RowCells<'_>, table: &units::Table) -> Result<u32, Reason> {
     let mut row = units::Row::default();
     let (mut key, mut last_key) = (0, 0);
-    // A row without clustering columns has static ones only.
+    // A row without clustering columns has only static columns.
     let (mut without_clustering, mut has_regular) = (None, false);
     for (index, (column, value)) in cells.iter().enumerate() {
         let Column { cql, role, .. } = column;

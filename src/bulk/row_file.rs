@@ -6,25 +6,25 @@ use super::encoder::{Encoder, Sink};
 use super::format::{Reason, RowCells, TextFormat};
 use super::input::Compression;
 
-/// Formatted rows are written together.
+/// The size of the buffer of formatted rows.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// A file of rows, in whatever format.
+/// A file of rows, in any format.
 pub(super) trait RowFile: Send {
-    /// Adds a row to what is kept in memory.
+    /// Adds a row to the buffer.
     fn write(&mut self, row: &RowCells<'_>) -> Result<(), Reason>;
 
-    /// Writes what is kept in memory if it is much.
+    /// Writes the buffer if it is full.
     fn flush_if_full(&mut self) -> io::Result<()>;
 
-    /// Brings all rows to the disk, and gives the length of the file, with which it can be gone on.
+    /// Syncs all rows to the disk, and returns the length of the file, from which writing can resume.
     fn sync(&mut self) -> io::Result<u64>;
 
-    /// Brings all rows to the disk, and ends the file.
+    /// Writes all rows to the disk, and ends the file.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-/// A file of lines.
+/// A file of lines of text.
 pub(super) struct TextFile {
     format: TextFormat,
     compression: Compression,
@@ -38,7 +38,7 @@ impl TextFile {
         Ok(Self { format, compression, encoder: Some(Encoder::new(compression, sink)?), text: String::new() })
     }
 
-    /// Writes what is before the rows.
+    /// Writes the header before the rows.
     pub(super) fn with_header<'n>(mut self, names: impl Iterator<Item = &'n str>) -> Self {
         self.format.write_header(names, &mut self.text);
         self
@@ -62,7 +62,7 @@ impl RowFile for TextFile {
         if self.text.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
     }
 
-    /// Ends a member or frame of a compressed file here; another one follows.
+    /// Ends a member or frame of a compressed file; another one follows.
     fn sync(&mut self) -> io::Result<u64> {
         self.flush()?;
         let Some(encoder) = self.encoder.take() else { return Ok(0) };

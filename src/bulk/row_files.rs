@@ -1,4 +1,4 @@
-//! Files of rows in whatever format.
+//! Input files of any format.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -16,7 +16,7 @@ use super::input::{FileIdentity, Input};
 use super::table::{Column, DescribedTable};
 use crate::Error;
 
-/// Files opened so far that their columns are known.
+/// The input files, of which the first is open, so that the columns are known.
 pub(super) enum RowFiles {
     Text(Files),
     #[cfg(feature = "parquet")]
@@ -24,7 +24,7 @@ pub(super) enum RowFiles {
 }
 
 impl RowFiles {
-    /// Opens the first file. `columns` are those that the caller names.
+    /// Opens the first file. `columns` are the ones that the caller names.
     pub(super) fn open(
         input: Input,
         format: Format,
@@ -42,7 +42,7 @@ impl RowFiles {
         }
     }
 
-    /// The columns that the rows have, if the files or their format say it.
+    /// The columns of the rows, if the files or their format name them.
     pub(super) fn header(&self) -> Option<&[String]> {
         match self {
             Self::Text(files) => files.header(),
@@ -51,7 +51,7 @@ impl RowFiles {
         }
     }
 
-    /// Counts the bytes that were read, compressed ones where they are.
+    /// The counter of the bytes that were read, in compressed files the compressed ones.
     pub(super) fn bytes_read(&self) -> Arc<AtomicU64> {
         match self {
             Self::Text(files) => files.bytes_read(),
@@ -72,7 +72,7 @@ impl RowFiles {
         self.identities().iter().map(|identity| identity.name.clone()).collect()
     }
 
-    /// What the place of a row is counted in.
+    /// The unit of a row's position.
     pub(super) fn counted_in(&self) -> RowUnit {
         match self {
             Self::Text(_) => RowUnit::Line,
@@ -81,7 +81,7 @@ impl RowFiles {
         }
     }
 
-    /// Sends all rows, chunk by chunk, until there are no more or nobody takes them.
+    /// Sends all rows, chunk by chunk, until the files or the receiver end.
     pub(super) fn send(
         self,
         table: &DescribedTable,
@@ -98,7 +98,7 @@ impl RowFiles {
     }
 }
 
-/// What the place of a row in its input is counted in.
+/// The unit of a row's position in its input.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum RowUnit {
     Line,

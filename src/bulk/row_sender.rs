@@ -1,4 +1,4 @@
-//! One row, sent until it is acknowledged or can never be.
+//! Sends a row until it is acknowledged or can never be.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,18 +14,18 @@ use super::row::RowValues;
 use crate::saturated::saturated;
 use crate::{Error, ErrorKind};
 
-/// What became of a row.
+/// The outcome of a row.
 pub(super) enum RowOutcome {
     Done,
-    /// It will be refused again.
+    /// The service would refuse the row again.
     Rejected(Reason, RowValues),
     /// The operation was stopped before it was acknowledged.
     Unsent,
-    /// No other row will be taken either.
+    /// The error would affect every other row too.
     Failed(Error),
 }
 
-/// What a row is sent with.
+/// Sends rows, once each.
 pub(super) trait SendRow: Clone + Send + Sync + 'static {
     /// Writes one row, once.
     fn execute(&self, values: &RowValues) -> impl Future<Output = Result<(), Error>> + Send;
@@ -34,7 +34,7 @@ pub(super) trait SendRow: Clone + Send + Sync + 'static {
     fn execute_together(&self, rows: &RowGroup) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// Sends one row until it is acknowledged or can never be.
+/// Sends a row until it is acknowledged or can never be.
 pub(super) struct RowSender<S> {
     pub(super) statement: S,
     pub(super) patience: Duration,
@@ -66,7 +66,7 @@ impl<S: SendRow> RowSender<S> {
                 return Sent::Rows(std::iter::once(first).chain(others).collect());
             }
         }
-        // One by one it is seen which of them is refused.
+        // Sending one by one shows which of the rows is refused.
         let mut sent = Vec::with_capacity(1 + group.others.len());
         for WaitingRow { ordinal, values, units } in group.into_rows() {
             sent.push((ordinal, units, self.send(values).await));
@@ -79,7 +79,7 @@ impl<S: SendRow> RowSender<S> {
         self.acknowledged.fetch_max(now, Ordering::Relaxed);
     }
 
-    /// Waits until what failed may be sent again; otherwise what becomes of it.
+    /// Pauses before the next try; returns the outcome if there is no further try.
     async fn wait(&mut self, error: Error, pauses: &mut Pauses) -> Option<RowOutcome> {
         let last = Duration::from_millis(self.acknowledged.load(Ordering::Relaxed));
         if self.began.elapsed().saturating_sub(last) > self.patience {
@@ -103,7 +103,7 @@ impl<S: SendRow> RowSender<S> {
                 ErrorKind::Value | ErrorKind::TooLarge | ErrorKind::Refused => {
                     return RowOutcome::Rejected(Reason::of_record(refusal(&error)), values);
                 }
-                // It may have been applied, and a second time would apply it twice.
+                // The addition may have been applied, and a second try would apply it twice.
                 ErrorKind::Unknown => {
                     let problem = format!("may have been applied, or not: {error}");
                     return RowOutcome::Rejected(Reason::of_record(problem), values);
@@ -118,7 +118,7 @@ impl<S: SendRow> RowSender<S> {
     }
 }
 
-/// What is wrong with a row, without the words that say what was attempted.
+/// The error of a row, without the words that name the attempted operation.
 fn refusal(error: &Error) -> String {
     format!("was refused: {}", error.server_message().unwrap_or_else(|| error.problem()))
 }

@@ -1,4 +1,4 @@
-//! The statement that each row is bound to.
+//! The prepared statement for the rows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,24 +12,24 @@ use super::statement_text::{StatementText, insert, insert_statics};
 use super::table::{Column, DescribedTable};
 use crate::{Error, Increment, Session, UnloggedBatch, Write};
 
-/// How long one call may take; it waits so long for its turn at a throttled table. No longer than the patience, so that an
-/// error comes in time, but for at least a second.
+/// The deadline of one call, which includes the wait for its turn at a throttled table. It is at most the patience, so that
+/// an error comes in time, but at least a second.
 const CALL_DEADLINE: Duration = Duration::from_secs(60);
 const SHORTEST_CALL: Duration = Duration::from_secs(1);
 
-/// A statement that each row is bound to.
+/// A prepared statement to which each row is bound.
 #[derive(Clone, Debug)]
 pub(super) struct RowStatement {
     effect: Effect,
-    /// Which column each bind marker is, unless they are in the order of the columns.
+    /// The column index of each bind marker; `None` if the markers are in the order of the columns.
     order: Option<Arc<[usize]>>,
-    /// For rows without clustering columns, which have static ones only.
+    /// The statement for rows without clustering columns, which have only static columns.
     statics: Option<Statics>,
     session: Session,
     deadline: Duration,
 }
 
-/// What a statement does.
+/// The kind of the statement.
 #[derive(Clone, Debug)]
 enum Effect {
     Write(Write<RowValues>),
@@ -40,12 +40,12 @@ enum Effect {
 struct Statics {
     effect: Effect,
     order: Arc<[usize]>,
-    /// The first clustering column.
+    /// The index of the first clustering column.
     clustering: usize,
 }
 
 impl RowStatement {
-    /// Prepares a statement that writes, or adds to counters.
+    /// Prepares a statement that writes, or one that adds to counters.
     pub(super) async fn prepare(
         session: &Session,
         of: StatementText,
@@ -70,7 +70,7 @@ impl RowStatement {
         })
     }
 
-    /// The same with a statement for rows in which the column `clustering` is null.
+    /// Adds a statement for rows in which the column `clustering` is null.
     pub(super) async fn with_statics(
         self,
         session: &Session,
@@ -84,7 +84,7 @@ impl RowStatement {
         Ok(Self { statics: Some(Statics { effect, order: of.order.into(), clustering }), ..self })
     }
 
-    /// A row of a type of the caller's, in the order of the bind markers.
+    /// Serialises a row of the caller's type, in the order of the bind markers.
     pub(super) fn serialise(&self, row: &impl SerializeRow) -> Result<RowValues, Error> {
         let core = match &self.effect {
             Effect::Write(write) => &write.core,
@@ -95,7 +95,7 @@ impl RowStatement {
 }
 
 impl RowStatement {
-    /// The statement for a row, and the row in the order of its bind markers, if that is another one.
+    /// The statement for a row, and the row in the order of its bind markers, if that order differs.
     fn of_row(&self, values: &RowValues) -> (&Effect, Option<RowValues>) {
         match &self.statics {
             Some(Statics { effect, order, clustering }) if values.is_null(*clustering) => {
@@ -131,7 +131,7 @@ impl SendRow for RowStatement {
     }
 }
 
-/// Prepares the statement that loads rows of these columns.
+/// Prepares the statement that loads rows with these columns.
 pub(super) async fn prepare_insert(
     session: &Session,
     table: &DescribedTable,

@@ -1,4 +1,4 @@
-//! Writes rows to an output: files that get their names when they are whole, or any writer.
+//! Writes rows to an output: any writer, or files that are renamed when they are complete.
 
 use std::fmt;
 use std::fs::File;
@@ -19,35 +19,35 @@ use super::table::Column;
 use crate::counted::Counted;
 use crate::{Error, ErrorKind};
 
-/// After the name of a file that is not whole.
+/// The suffix of an incomplete file.
 const PARTIAL: &str = ".partial";
 
-/// After the name of the file that says which row groups of a Parquet file are written.
+/// The suffix of the file that lists the written row groups of a Parquet file.
 const GROUPS: &str = ".partial.groups";
 
-/// What is on the disk: the number of the file that is being written, its bytes, and its rows.
+/// The state on the disk: the number of the current file, its bytes, and its rows.
 pub(super) type OnDisk = (u32, u64, u64);
 
 /// Writes rows to an output.
 ///
-/// Where there is a checkpoint, a file that is whole gets its name when the checkpoint says that a later one is written: until
-/// then, rows in it may be cut away and written again.
+/// With a checkpoint, a complete file is renamed once the checkpoint has a later file: until then, a resumed run may cut
+/// rows off the file and write them again.
 pub(super) struct RowWriter {
     output: Output,
     format: Format,
     columns: Vec<Column>,
     current: Option<Box<dyn RowFile>>,
-    /// Files that are whole, and have not got their names.
+    /// Complete files that are not renamed yet.
     finished: Vec<PathBuf>,
     has_checkpoint: bool,
-    /// The checkpoint's: it is held until nothing is written any more.
+    /// The checkpoint's lock, held until all writing has ended.
     _lock: Option<Arc<File>>,
     number: u32,
     rows: u64,
 }
 
 impl RowWriter {
-    /// Begins, or goes on from what a checkpoint says, if there is one.
+    /// Starts a new output, or resumes the one in the checkpoint, if there is one.
     pub(super) fn open(
         output: Output,
         format: Format,
@@ -83,12 +83,12 @@ impl RowWriter {
         Ok(writer)
     }
 
-    /// The same, and holds a lock as long as it writes.
+    /// Holds the lock until all writing has ended.
     pub(super) fn holding(self, lock: Option<Arc<File>>) -> Self {
         Self { _lock: lock, ..self }
     }
 
-    /// Gives the files before the current one their names, as the run that ended was about to.
+    /// Renames the files before the current one, as the interrupted run was about to do.
     fn name_those_before(&mut self) -> Result<(), Error> {
         let number = self.number;
         for before in (1..number).rev() {
@@ -104,7 +104,7 @@ impl RowWriter {
         Ok(())
     }
 
-    /// Whether the current file was finished by the run that ended.
+    /// Whether the interrupted run finished and renamed the current file.
     fn has_its_name(&self) -> bool {
         self.path().is_some_and(|path| path.exists() && !beside(&path, PARTIAL).exists())
     }
@@ -124,7 +124,7 @@ impl RowWriter {
         self.output.compression.unwrap_or_else(|| self.path().map_or(Compression::None, Compression::of_path))
     }
 
-    /// The file that says which row groups are written, where the file may be gone on with.
+    /// The file that lists the written row groups, if the output can be resumed.
     #[cfg(feature = "parquet")]
     fn groups(&self) -> Option<PathBuf> {
         self.path().filter(|_| self.has_checkpoint).map(|path| beside(&path, GROUPS))
@@ -167,7 +167,7 @@ impl RowWriter {
         Ok(())
     }
 
-    /// Cuts the file to what was on the disk, and writes after it.
+    /// Cuts the file to the length on the disk, and continues after it.
     fn go_on(&mut self, length: u64) -> Result<(), Error> {
         let path = self.path().unwrap_or_default();
         let partial = beside(&path, PARTIAL);
@@ -207,7 +207,7 @@ impl RowWriter {
         Ok(())
     }
 
-    /// Writes rows.
+    /// Writes the rows to the current file.
     pub(super) fn write(&mut self, rows: &[RowValues]) -> Result<(), Error> {
         for row in rows {
             if self.output.rows_per_file.is_some_and(|most| self.rows >= most) && self.output.is_file() {
@@ -230,7 +230,7 @@ impl RowWriter {
         Ok(())
     }
 
-    /// Brings to the disk what was written.
+    /// Syncs the written rows to the disk.
     pub(super) fn sync(&mut self) -> Result<OnDisk, Error> {
         let length = self.current.as_mut().map_or(Ok(0), |file| file.sync()).map_err(|error| self.failed(error))?;
         Ok((self.number, length, self.rows))
@@ -243,7 +243,7 @@ impl RowWriter {
         if self.has_checkpoint { Ok(()) } else { self.name_finished() }
     }
 
-    /// Gives the files that are whole their names.
+    /// Renames the complete files.
     pub(super) fn name_finished(&mut self) -> Result<(), Error> {
         for path in std::mem::take(&mut self.finished) {
             give_name(&path).map_err(|error| self.failed(error))?;
@@ -258,7 +258,7 @@ impl RowWriter {
     }
 }
 
-/// Why rows are not written in a format to a file of that name.
+/// The reason why this output cannot hold this format, if there is one.
 fn refusal(output: &Output, format: &Format) -> Option<Error> {
     let Target::File(path) = &output.target else { return None };
     if format.is_text() || Compression::of_path(path) == Compression::None {
@@ -272,16 +272,16 @@ fn refusal(output: &Output, format: &Format) -> Option<Error> {
     )
 }
 
-/// Gives a file that is whole its name.
+/// Renames a complete file.
 fn give_name(path: &Path) -> io::Result<()> {
     rename(&beside(path, PARTIAL), path)?;
     remove_groups(path);
     Ok(())
 }
 
-/// Removes what was needed to go on with a file that is whole now.
+/// Removes the list of row groups, which only an incomplete file needs.
 fn remove_groups(path: &Path) {
-    // Mostly there is none, and one that stays does no harm.
+    // Usually there is no such file, and a leftover one does no harm.
     let _ = std::fs::remove_file(beside(path, GROUPS));
 }
 
@@ -307,7 +307,7 @@ mod tests {
         RowValues([&i32::try_from(text.len()).unwrap().to_be_bytes()[..], text.as_bytes()].concat())
     }
 
-    /// What is after the checkpoint is cut away, whatever the file is compressed with.
+    /// Output after the checkpoint is cut off, for every compression.
     #[test]
     fn a_file_goes_on_from_what_was_on_the_disk() {
         for name in ["rows.csv", "rows.csv.gz", "rows.csv.zst"] {
@@ -326,7 +326,7 @@ mod tests {
             let on_disk = writer.sync().unwrap();
             assert!(beside(&path, PARTIAL).exists() && !path.exists());
             writer.finish().unwrap();
-            // Ended before the checkpoint says that it is complete.
+            // The run ended before the checkpoint says that it is complete.
             open(Done { output: Some(on_disk), is_read: true, ..Done::default() }).finish().unwrap();
             let mut text = String::new();
             let file = super::super::Input::file(&path).into_files("reading").unwrap().pop().unwrap();
@@ -345,7 +345,7 @@ mod tests {
         }
     }
 
-    /// Ends it at every step of writing several files, and goes on from the last checkpoint.
+    /// Ends the run at every step of writing several files, and resumes from the last checkpoint.
     #[test]
     fn files_that_are_finished_between_two_checkpoints_have_each_row_once() {
         let rows: Vec<RowValues> = ('a'..='h').map(|letter| row(&letter.to_string())).collect();

@@ -1,4 +1,4 @@
-//! Sends rows: in random order, no faster than it may, again where the service was not ready, until all are done.
+//! Sends rows in random order, at a limited rate, and again after temporary errors, until all are done.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -24,42 +24,42 @@ use super::task_failed;
 use super::tracker::Tracker;
 use crate::Error;
 
-/// Between two reports of progress.
+/// The time between two reports of progress.
 const TICK: Duration = Duration::from_millis(250);
-/// Between two checkpoints.
+/// The time between two checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
-/// Rows wait no longer for others to be shuffled with.
+/// The longest time that a row waits for others to be shuffled with.
 const SHUFFLE_WAIT: Duration = Duration::from_millis(200);
-/// How long rows that were sent may take after the operation was stopped.
+/// How long rows in flight may take after the operation was stopped.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// What rows are sent with.
+/// The settings of a run that sends rows.
 pub(super) struct Sending<S> {
     pub(super) attempted: String,
     pub(super) throttles: Throttles,
     pub(super) statement: S,
-    /// The size of the files; `None` if one of them has none.
+    /// The size of the input files; `None` if one has no size.
     pub(super) total_bytes: Option<u64>,
     pub(super) bytes_read: Arc<AtomicU64>,
     pub(super) limit: Option<NonZeroU32>,
     pub(super) in_flight: usize,
     pub(super) shuffle: usize,
-    /// How long the service may take none of the rows.
+    /// How long the service may accept no row before the operation ends with an error.
     pub(super) patience: Duration,
     pub(super) rejected: Rejected,
     pub(super) checkpoint: Option<Checkpoint>,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) until: Option<BoxFuture<'static, ()>>,
-    /// Measures the rows, and sends none.
+    /// Whether rows are measured but not sent.
     pub(super) dry_run: bool,
-    /// Rows of a partition that follow one another are sent in one request; `None`: each alone.
+    /// Batches of consecutive rows of a partition; `None` sends each row alone.
     pub(super) batches: Option<Batches>,
-    /// The rows come from a scan, which goes on after a page, not after a row.
+    /// Whether the rows come from a scan, which resumes after a page, not after a row.
     pub(super) is_copy: bool,
 }
 
 impl<S: SendRow> Sending<S> {
-    /// Sends all rows that come from `reading`, a task that ends when the chunks do.
+    /// Sends all rows from `reading`, a task that ends when the chunks end.
     pub(super) async fn run(
         mut self,
         chunks: mpsc::Receiver<Result<Chunk, Error>>,
@@ -70,7 +70,7 @@ impl<S: SendRow> Sending<S> {
         let result = run.run(chunks, &mut reading, until).await;
         reading.abort();
         if result.is_err() {
-            // What is under way may still be acknowledged, and then need not be sent again. The first error is the one to tell.
+            // Rows in flight that are still acknowledged need not be sent again. The first error is the one to report.
             let _ = run.drain().await;
         }
         let saved = run.save().await;
@@ -79,7 +79,7 @@ impl<S: SendRow> Sending<S> {
     }
 }
 
-/// A run of an operation.
+/// A running operation.
 struct RunningOperation<S> {
     statement: S,
     patience: Duration,
@@ -98,12 +98,12 @@ struct RunningOperation<S> {
     sent: JoinSet<Sent>,
     pacer: Pacer,
     reporter: Reporter,
-    /// When a row was acknowledged last, in milliseconds since the run began.
+    /// The time of the last acknowledgement, in milliseconds since the run began.
     acknowledged: Arc<AtomicU64>,
     stop: watch::Sender<bool>,
     last_chunk: Instant,
     has_ended: bool,
-    /// The pages that a copy reads.
+    /// The pages that a copy has read.
     pages: Option<UnfinishedPages>,
 }
 
@@ -157,7 +157,7 @@ impl<S: SendRow> RunningOperation<S> {
                 chunk = chunks.recv(), if takes_more => match chunk {
                     Some(chunk) => self.take(chunk?).await?,
                     None => {
-                        // Rows of a reader that panicked are missing.
+                        // If the reader panicked, rows are missing.
                         (&mut *reading).await.map_err(|error| task_failed(&self.attempted, error))?;
                         self.has_ended = true;
                     }
@@ -181,7 +181,8 @@ impl<S: SendRow> RunningOperation<S> {
         }
     }
 
-    /// Sends rows as long as they may be sent at once; gives when the next one may.
+    /// Sends rows while the rate and the limit of rows in flight allow it. Returns the time at which the next row may be
+    /// sent.
     fn send_what_may_be_sent(&mut self) -> Option<Instant> {
         while !self.shuffle.is_empty() && self.sent.len() < self.in_flight {
             let may_leave = self.has_ended || self.shuffle.is_full();
@@ -249,7 +250,7 @@ impl<S: SendRow> RunningOperation<S> {
         }
     }
 
-    /// Settles rows that were sent together: all of them, also those after one that ends the load.
+    /// Settles all rows of one request, including those after a row that ends the load.
     async fn settle_all(&mut self, rows: Vec<(u64, u32, RowOutcome)>) -> Result<(), Error> {
         let mut failed = None;
         for (ordinal, units, outcome) in rows {
@@ -291,7 +292,7 @@ impl<S: SendRow> RunningOperation<S> {
         }
     }
 
-    /// Waits for what was sent; what is not acknowledged by then is sent when the operation goes on.
+    /// Waits for the rows in flight. Rows that are not acknowledged by then are sent when the operation resumes.
     async fn drain(&mut self) -> Result<(), Error> {
         self.stop.send_replace(true);
         let deadline = sleep(DRAIN);
@@ -314,7 +315,7 @@ impl<S: SendRow> RunningOperation<S> {
         }
     }
 
-    /// What the checkpoint is to say; `None` if what it says is still to be.
+    /// The progress for the next checkpoint; `None` if the saved one is to stay.
     fn resumable(&mut self, saved: &Done) -> Option<Done> {
         let Some(pages) = self.pages.as_mut().filter(|_| !self.done.is_complete) else {
             let resume = self.tracker.resume().or_else(|| saved.resume.clone());
@@ -349,7 +350,7 @@ impl<S: SendRow> RunningOperation<S> {
     fn report(&mut self) {
         let bytes = self.bytes_read.load(Ordering::Relaxed);
         let read = self.total_bytes.map(|total| (bytes as f64 / total.max(1) as f64).min(1.0));
-        // Small files are read long before their rows are done.
+        // Small files are read long before their rows are done, so the fraction counts rows.
         let Counts { rows, rejected, .. } = self.done.counts;
         let done = ((rows + rejected) as f64 / self.tracker.end().max(1) as f64).min(1.0);
         let fraction = read.map(|read| read * done);

@@ -1,6 +1,6 @@
-//! Rows in random order, so that a sorted input does not heat one partition after the other.
+//! Shuffles rows, so that a sorted input does not heat one partition after the other.
 
-/// A bounded buffer that gives what is in it at random.
+/// A bounded buffer that returns its items in random order.
 #[derive(Debug)]
 pub(super) struct Shuffle<T> {
     items: Vec<(T, usize)>,
@@ -29,7 +29,7 @@ impl<T> Shuffle<T> {
         self.bytes += bytes;
     }
 
-    /// Takes one at random.
+    /// Removes a random item.
     pub(super) fn take(&mut self) -> Option<T> {
         if self.items.is_empty() {
             return None;

@@ -1,4 +1,4 @@
-//! The files that an operation which writes keeps beside its input: a checkpoint, and rejected rows.
+//! The files of an operation that writes: a checkpoint, and rejected rows.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::table::Column;
 use super::task_failed;
 use crate::Error;
 
-/// Opens the checkpoint and the file of rejected rows, if there are to be any.
+/// Opens the checkpoint and the file of rejected rows, if the caller named them.
 pub(super) async fn open_state(
     attempted: &str,
     checkpoint: Option<PathBuf>,
@@ -27,7 +27,8 @@ pub(super) async fn open_state(
         let Some(path) = rejected_to.filter(|_| !done.is_complete) else { return Ok((checkpoint, None)) };
         if done.rejected_bytes.is_none() {
             RejectedFile::check_unused(&path, &format, &columns)?;
-            // Before the file is created: a file that the checkpoint does not know is taken for another operation's.
+            // The checkpoint is saved before the file is created: a file that the checkpoint does not know counts as
+            // another operation's.
             if let Some(checkpoint) = &mut checkpoint {
                 checkpoint.save(Done { rejected_bytes: Some(0), ..done.clone() })?;
             }
@@ -67,7 +68,7 @@ mod tests {
                     .await
             };
             open(Some(checkpoint.clone())).await.unwrap();
-            // It was killed before it created the file, in the middle of the first line, or after some rows.
+            // The earlier run was killed before it created the file, in the middle of the first line, or after some rows.
             for left in [None, Some(""), Some("i"), Some("id\n#!keyspaces {}\nrow\n")] {
                 drop(fs::remove_file(&path));
                 if let Some(left) = left {
@@ -76,7 +77,7 @@ mod tests {
                 open(Some(checkpoint.clone())).await.unwrap();
                 assert_eq!(fs::read_to_string(&path).unwrap(), header, "{left:?}");
             }
-            // Without a checkpoint, a file without rows is nobody's.
+            // Without a checkpoint, a file without rows may be reused.
             open(None).await.unwrap();
             fs::write(&path, format!("{header}row\n")).unwrap();
             let told = format!(

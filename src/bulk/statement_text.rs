@@ -2,7 +2,7 @@
 
 use super::table::{Column, DescribedTable, Role};
 
-/// The text of a statement, and which column each of its bind markers is.
+/// The text of a statement, and the column index of each of its bind markers.
 pub(super) struct StatementText {
     pub(super) text: String,
     pub(super) order: Vec<usize>,
@@ -22,7 +22,7 @@ pub(super) fn delete(table: &DescribedTable, columns: &[Column]) -> StatementTex
     StatementText { text, order: (0..columns.len()).collect() }
 }
 
-/// The columns of which something is true, with their numbers.
+/// The columns that match a predicate, with their indexes.
 fn columns_with(columns: &[Column], is_one: impl Fn(&Column) -> bool) -> (Vec<usize>, Vec<&Column>) {
     columns.iter().enumerate().filter(|(_, column)| is_one(column)).unzip()
 }
@@ -40,8 +40,8 @@ pub(super) fn insert(table: &DescribedTable, columns: &[Column]) -> StatementTex
     StatementText { text: format!("UPDATE {} SET {} WHERE {}", table.name, adds.join(", "), key.join(" AND ")), order }
 }
 
-/// The statement for a row that has static columns only, and the number of the clustering column that is null in it; if the
-/// table has static columns among these.
+/// The statement for rows that have only static columns, and the index of the clustering column that is null in them;
+/// `None` if these columns have no static ones.
 pub(super) fn insert_statics(table: &DescribedTable, columns: &[Column]) -> Option<(StatementText, usize)> {
     let clustering = columns.iter().position(|column| column.role == Role::Clustering)?;
     let has_statics = columns.iter().any(|column| column.role == Role::Static) && !table.has_counters();

@@ -1,4 +1,4 @@
-//! Rows that a program makes, as a stream.
+//! Rows from a stream of the caller's program.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::saturated::saturated;
 
 const CHUNK_ROWS: usize = 256;
 
-/// Rows that are serialised when the statement for them is there.
+/// Rows that are serialised once their statement is prepared.
 pub(super) type RowStream = BoxStream<'static, SerialiseRow>;
 
 type SerialiseRow = Box<dyn FnOnce(&RowStatement) -> Result<RowValues, Error> + Send>;
@@ -31,7 +31,7 @@ where
     rows.map(later).boxed()
 }
 
-/// Sends all rows until there are no more or nobody takes them.
+/// Sends all rows until the stream or the receiver ends.
 pub(super) async fn send_rows(
     rows: RowStream,
     statement: RowStatement,
@@ -47,7 +47,7 @@ pub(super) async fn send_rows(
             let values = match row(&statement) {
                 Ok(values) => values,
                 Err(error) => {
-                    // Whoever is gone needs no error.
+                    // A failed send means that the receiver has ended and needs no error.
                     let _ = sender.send(Err(error)).await;
                     return;
                 }

@@ -9,28 +9,28 @@ use keyspaces_cql::{CapacityMode, ClientSideTimestamps, ColumnKind, Name, Qualif
 use super::value::ValueType;
 use crate::{Error, ErrorKind, Session};
 
-/// A column that rows have a value of.
+/// A column of the rows.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) of: ValueType,
-    /// As units are counted by it.
+    /// The type, in the form in which units are computed.
     pub(super) cql: CqlTypeKind,
-    /// As CQL writes it.
+    /// The type as CQL writes it.
     pub(super) type_name: String,
     pub(super) role: Role,
 }
 
-/// What a column is to its row.
+/// The role of a column in its row.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Role {
     PartitionKey,
     Clustering,
     Static,
     Regular,
-    /// No column of the table: how long the row lives.
+    /// The time to live of the row; not a column of the table.
     TimeToLive,
-    /// No column of the table: as of when the row is written.
+    /// The write time of the row; not a column of the table.
     WriteTime,
 }
 
@@ -39,7 +39,7 @@ impl Column {
         matches!(self.role, Role::PartitionKey | Role::Clustering)
     }
 
-    /// Whether it is a column of the table.
+    /// Whether the table has this column.
     pub(super) fn is_stored(&self) -> bool {
         !matches!(self.role, Role::TimeToLive | Role::WriteTime)
     }
@@ -49,7 +49,7 @@ impl Column {
         Name::new(self.name.as_str()).to_string()
     }
 
-    /// The number of rows of a partition.
+    /// The pseudo column with the number of rows of a partition.
     pub(super) fn count() -> Self {
         Self { role: Role::Regular, ..Self::using("count", Role::WriteTime) }
     }
@@ -67,7 +67,7 @@ impl Column {
     }
 }
 
-/// A table as it is now.
+/// The current definition of a table.
 #[derive(Clone, Debug)]
 pub(super) struct DescribedTable {
     pub(super) name: QualifiedName,
@@ -77,7 +77,7 @@ pub(super) struct DescribedTable {
 }
 
 impl DescribedTable {
-    /// Reads what the table is.
+    /// Reads the definition of a table.
     pub(super) async fn describe(session: &Session, keyspace: &str, table: &str, doing: &str) -> Result<Self, Error> {
         let name = QualifiedName::new(keyspace, table);
         let described = session.schema().describe_untagged(keyspace, table).await?.ok_or_else(|| {
@@ -89,7 +89,7 @@ impl DescribedTable {
         let types = if has_user_types { session.schema().types(keyspace).await? } else { Vec::new() };
         let clustering = &definition.clustering_columns;
         let by_name = |name: &str| definition.columns.iter().find(|column| column.name.text == name);
-        // Keys first, in their order.
+        // The key columns come first, in the order of the key.
         let keys = definition.partition_key.iter().chain(clustering.iter().map(|by| &by.column));
         let keys = keys.filter_map(|key| by_name(&key.text));
         let others =
@@ -120,7 +120,7 @@ impl DescribedTable {
         Ok(Self { name, columns, units, capacity: options.capacity_mode.unwrap_or_default() })
     }
 
-    /// The columns of these names, in their order.
+    /// The columns with these names, in this order.
     pub(super) fn select(&self, names: &[String], attempted: &str) -> Result<Vec<Column>, Error> {
         let mut given = HashSet::new();
         if let Some(name) = names.iter().find(|name| !given.insert(name.as_str())) {
@@ -141,12 +141,12 @@ impl DescribedTable {
         self.columns.iter().filter(|column| column.role == Role::PartitionKey)
     }
 
-    /// Whether its values are counters.
+    /// Whether the table has counters.
     pub(super) fn has_counters(&self) -> bool {
         self.columns.iter().any(|column| column.of == ValueType::Native(NativeType::Counter))
     }
 
-    /// The units a second that are provisioned: of reading, and of writing.
+    /// The provisioned units a second: for reads, and for writes.
     pub(super) fn provisioned(&self) -> Option<(NonZeroU32, NonZeroU32)> {
         match self.capacity {
             CapacityMode::OnDemand => None,
@@ -159,7 +159,7 @@ impl DescribedTable {
 pub(super) mod tests {
     use super::*;
 
-    /// A column that is in no key.
+    /// A column outside the key.
     pub(crate) fn column(name: &str, of: ValueType) -> Column {
         let cql = CqlTypeKind::Native(NativeType::Text);
         Column { name: name.to_owned(), of, cql, type_name: String::new(), role: Role::Regular }

@@ -1,4 +1,4 @@
-//! Which rows of an input are done: those before a row, and some after it.
+//! Tracks which rows of an input are done: all rows before a certain one, and some after it.
 
 use std::collections::VecDeque;
 
@@ -6,32 +6,32 @@ use super::checkpoint::Resume;
 use super::chunk::RowPosition;
 use crate::saturated::saturated;
 
-/// The rows from the first that is not done to the last that was read.
+/// The rows from the first one that is not done to the last one that was read.
 #[derive(Debug)]
 pub(super) struct Tracker {
-    /// The ordinal of the first in the window.
+    /// The ordinal of the first row in the window.
     first: u64,
-    /// Never empty once a row was read: where the last one was is where reading goes on.
+    /// Never empty once a row was read: reading resumes at the position of the last row.
     window: VecDeque<(RowPosition, bool)>,
     most: usize,
 }
 
-/// Rows in the window, of 40 bytes each, so that one row that is not acknowledged for long does not fill the memory.
+/// The most rows in the window, of 40 bytes each, so that one row that stays unacknowledged does not fill the memory.
 const MOST_ROWS: usize = 1_000_000;
 
 impl Tracker {
-    /// For rows that wait in a buffer from which they are taken at random. One of them in 10¹³ stays there while 32 times as
-    /// many are taken.
+    /// A tracker for rows that are taken at random from a buffer of `shuffled` rows. The window is at least 32 times as
+    /// large as the buffer: one row in 10¹³ stays in the buffer longer than that.
     pub(super) fn new(shuffled: usize) -> Self {
         Self { first: 0, window: VecDeque::new(), most: MOST_ROWS.max(32 * shuffled) }
     }
 
-    /// Whether no further row is to be read before the first is done.
+    /// Whether reading has to pause until the first row is done.
     pub(super) fn is_full(&self) -> bool {
         self.window.len() >= self.most
     }
 
-    /// Takes in that a row was read; rows come in their order.
+    /// Records a row that was read; rows come in order.
     pub(super) fn read(&mut self, ordinal: u64, at: RowPosition) {
         if self.window.is_empty() {
             self.first = ordinal;
@@ -41,7 +41,7 @@ impl Tracker {
         self.advance();
     }
 
-    /// Takes in that a row is done, and gives its size.
+    /// Records that a row is done, and returns its size.
     pub(super) fn done(&mut self, ordinal: u64) -> u32 {
         let index = saturated::<usize>(ordinal.saturating_sub(self.first));
         let Some((at, is_done)) = self.window.get_mut(index) else { return 0 };
@@ -58,7 +58,7 @@ impl Tracker {
         }
     }
 
-    /// Where a row is, of those that are not done.
+    /// The position of a row that is not done.
     pub(super) fn position(&self, ordinal: u64) -> RowPosition {
         let index = saturated::<usize>(ordinal.saturating_sub(self.first));
         self.window.get(index).map(|(at, _)| *at).unwrap_or_default()
@@ -74,7 +74,7 @@ impl Tracker {
         self.first + self.window.len() as u64
     }
 
-    /// Where to go on, once a row was read.
+    /// The position at which to resume, once a row was read.
     pub(super) fn resume(&self) -> Option<Resume> {
         let (position, _) = *self.window.front()?;
         let rows = self.first..;

@@ -1,4 +1,4 @@
-//! Hours of a service that takes nothing, in virtual time.
+//! Outages of hours, in virtual time.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::bulk::row_files::RowUnit;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A service that takes so many rows, nothing for ten minutes, and then the others.
+/// A service that accepts a number of rows, no row for ten minutes, and then the others.
 #[derive(Clone)]
 struct Service(Arc<Mutex<State>>);
 
@@ -25,7 +25,7 @@ struct State {
     until: Option<Instant>,
     refused: u64,
     taken: Vec<RowValues>,
-    /// A row that is refused.
+    /// A row that the service refuses.
     poison: Option<RowValues>,
     batches: u64,
 }
@@ -41,7 +41,7 @@ impl Service {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The rows that were taken, in their order.
+    /// The accepted rows, in order.
     fn taken(&self) -> Vec<RowValues> {
         let mut taken = self.state().taken.clone();
         taken.sort_by(|RowValues(one), RowValues(other)| one.cmp(other));
@@ -84,7 +84,7 @@ fn row(id: u64) -> RowValues {
     RowValues([&8_i32.to_be_bytes()[..], &id.to_be_bytes()].concat())
 }
 
-/// Sends so many rows, from where the checkpoint is.
+/// Sends rows from the position of the checkpoint.
 async fn send(
     service: &Service,
     rows: u64,
@@ -137,7 +137,7 @@ async fn send(
                 return;
             }
         }
-        // If nobody takes it, nobody needs it.
+        // A failed send means that the receiver has ended.
         let _ = sender.send(Ok(chunk)).await;
     });
     sending.run(receiver, reading).await
@@ -157,7 +157,7 @@ async fn a_table_that_is_throttled_for_ten_minutes_loses_no_row_and_gets_none_tw
     assert_eq!((summary.rows, summary.is_complete, summary.units), (3_000, true, 3_000.0));
     assert!(summary.throttles > 64 && summary.elapsed >= 10 * MINUTE, "{summary:?}");
     assert_eq!(service.taken(), (0..3_000).map(row).collect::<Vec<_>>());
-    // The same again has nothing to do.
+    // A second run of a complete operation has nothing to do.
     let operation = Operation { attempted: "loading".to_owned(), options: BTreeMap::new(), files: Vec::new() };
     let checkpoint = Checkpoint::open(&path, operation).unwrap();
     assert_eq!((checkpoint.done().is_complete, checkpoint.done().counts.rows), (true, 3_000));
@@ -197,7 +197,7 @@ async fn credentials_that_expire_in_hour_three_and_are_renewed_later_lose_no_row
 #[tokio::test(start_paused = true)]
 async fn rows_of_a_batch_that_is_refused_are_sent_one_by_one() {
     let path = state_file();
-    // No outage: so many rows there are not.
+    // No outage: there are fewer rows than that.
     let service = Service::new(usize::MAX, ErrorKind::Throttled);
     service.state().poison = Some(row(7));
     let batches = || Some(Batches::new([].into()));

@@ -1,4 +1,4 @@
-//! Values as JSON: as `SELECT JSON` writes them and `INSERT JSON` takes them.
+//! Values as JSON, in the form of `SELECT JSON` and `INSERT JSON`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,15 +11,15 @@ use serde_json::value::RawValue;
 use super::{NULL, Part, Problem, ScalarForm, ValueType, append_cell, append_count, shown};
 use crate::counted::Counted;
 
-/// The names and values of an object, in their order.
+/// The names and values of an object, in order.
 pub(in crate::bulk) type JsonObject<'t> = Vec<(Cow<'t, str>, &'t RawValue)>;
 
-/// A text as JSON whose parts are not read yet.
+/// Parses a text as JSON whose parts are parsed later.
 pub(in crate::bulk) fn raw(text: &str) -> Result<&RawValue, Problem> {
     serde_json::from_str(text).map_err(|error| format!("{} is no JSON: {error}", shown(text)))
 }
 
-/// An object, its numbers still as they are written.
+/// Parses an object. Numbers keep their digits.
 pub(in crate::bulk) fn object_of(text: &str) -> Result<JsonObject<'_>, Problem> {
     struct Entries;
 
@@ -47,11 +47,11 @@ pub(in crate::bulk) fn object_of(text: &str) -> Result<JsonObject<'_>, Problem> 
     })
 }
 
-/// A text that is borrowed where nothing in it is escaped.
+/// A string that is borrowed unless it has escapes.
 #[derive(serde::Deserialize)]
 struct CowText<'t>(#[serde(borrow)] Cow<'t, str>);
 
-/// Appends the value that `raw` is.
+/// Appends the value of `raw`.
 pub(in crate::bulk) fn append_from_json(
     value_type: &ValueType,
     raw: &RawValue,
@@ -102,7 +102,7 @@ fn append_element(value_type: &ValueType, raw: &RawValue, form: &ScalarForm, out
     append_cell(out, |out| append_from_json(value_type, raw, form, out))
 }
 
-/// A part that may be null.
+/// Appends a nested value, which may be null.
 fn append_part(
     value_type: &ValueType,
     raw: Option<&RawValue>,
@@ -118,7 +118,7 @@ fn append_part(
     }
 }
 
-/// The key of a map is a text in JSON: one without parts as it is, another as JSON in the text.
+/// Appends the key of a map, which is a string in JSON: a scalar as its text, another value as JSON inside the string.
 fn append_key(value_type: &ValueType, name: &str, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
     match value_type {
         ValueType::Native(native) => form.append(*native, name, out),
@@ -218,12 +218,12 @@ pub(in crate::bulk) fn is_null(raw: &RawValue) -> bool {
     raw.get() == "null"
 }
 
-/// The name that a member of an object means: in JSON that CQL reads, a name with capital letters is in double quotes.
+/// The name of a column or field in a member's name: JSON for CQL has a name with capital letters in double quotes.
 pub(in crate::bulk) fn json_name(name: &str) -> &str {
     name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name)
 }
 
-/// Appends the name of a member as CQL reads it.
+/// Appends a member's name in the form for CQL.
 pub(in crate::bulk) fn append_json_name(name: &str, out: &mut String) {
     if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
         append_json_string(name, out);

@@ -1,11 +1,11 @@
-//! Values as CQL writes them: what cqlsh's COPY has in the fields of collections, tuples and user-defined types.
+//! Values as CQL literals, which cqlsh's COPY writes in the fields of collections, tuples and user-defined types.
 
 use keyspaces_cql::statement::{NativeType, Term, TermKind};
 
 use super::{NULL, Problem, ScalarForm, ValueType, append_cell, append_count, shown};
 use crate::counted::Counted;
 
-/// Appends the value that a literal is.
+/// Appends the value of a literal.
 pub(super) fn append_from_literal(
     value_type: &ValueType,
     text: &str,
@@ -13,7 +13,7 @@ pub(super) fn append_from_literal(
     out: &mut Vec<u8>,
 ) -> Result<(), Problem> {
     let term: Term = text.parse().map_err(|error: keyspaces_cql::SyntaxError| {
-        // It is no statement whose end is expected.
+        // The parser's message speaks of a statement, but the text is a value.
         let told = error.to_string().replace("the end of the statement", "the end of the text");
         format!("{} is no literal: {told}", shown(text))
     })?;
@@ -80,7 +80,7 @@ fn append_element_term(
     append_cell(out, |out| append_term(value_type, term, text, form, out))
 }
 
-/// A part that may be null.
+/// Appends a nested value, which may be null.
 fn append_part_term(
     value_type: &ValueType,
     term: Option<&Term>,
@@ -144,7 +144,7 @@ fn write_scalar(of: NativeType, bytes: &[u8], form: &ScalarForm, out: &mut Strin
     Ok(())
 }
 
-/// Whether CQL writes values of a type without quotes.
+/// Whether CQL writes values of this type without quotes.
 fn bare(of: NativeType) -> bool {
     use NativeType::{
         Bigint, Boolean, Counter, Decimal, Double, Duration, Float, Int, Smallint, Timeuuid, Tinyint, Uuid, Varint,

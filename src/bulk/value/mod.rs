@@ -1,4 +1,4 @@
-//! Values as the protocol sends them, from text and back, without a number going through another type than its own.
+//! Converts between text and the protocol's values, without converting a number to another type.
 
 pub(super) mod json;
 mod literal;
@@ -15,17 +15,17 @@ pub(super) use self::json::{append_json_string, raw as json_raw};
 pub(super) use self::scalar::ScalarForm;
 pub use self::scalar::{BlobForm, TimestampForm};
 
-/// What is wrong with a value, in words that fit after the name of a column.
+/// The problem of a value, in words that fit after the name of a column.
 pub(super) type Problem = String;
 
-/// How collections, tuples and user-defined types are written where they are one field of a line.
+/// The form of collections, tuples and user-defined types in a field of a line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Nested {
     Json,
     Literal,
 }
 
-/// A type with the fields of its user-defined types, and without what it makes no difference to be frozen.
+/// A type with the fields of its user-defined types, without `frozen`, which does not change the encoding.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum ValueType {
     Native(NativeType),
@@ -59,7 +59,7 @@ impl ValueType {
         })
     }
 
-    /// Appends the value that the field of a line is.
+    /// Appends the value of a field.
     pub(super) fn append_from_text(
         &self,
         text: &str,
@@ -74,7 +74,7 @@ impl ValueType {
         }
     }
 
-    /// Appends the text of a value for the field of a line.
+    /// Appends the text of a value, for a field.
     pub(super) fn write_text(
         &self,
         bytes: &[u8],
@@ -110,7 +110,7 @@ impl ValueType {
                     push(&mut rest, value, None)?;
                 }
             }
-            // Fields that were added to a type after the value was written are not there.
+            // A value that was written before fields were added to its type lacks them.
             Self::Tuple(types) => {
                 for of in types {
                     if rest.is_empty() {
@@ -144,7 +144,7 @@ fn count(rest: &mut &[u8]) -> Result<usize, Problem> {
     usize::try_from(i32::from_be_bytes(*count)).map_err(|_| "has a negative number of elements".to_owned())
 }
 
-/// The next value with its length before it; `Some(None)` is a null.
+/// The next value, which follows its length; `Some(None)` is a null.
 #[expect(clippy::option_option, reason = "no value, and a value that is null, are two things")]
 fn taken<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     let (length, after) = rest.split_first_chunk::<4>()?;
@@ -157,7 +157,7 @@ fn taken<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     Some(Some(value))
 }
 
-/// Appends what `append` appends with its length before it.
+/// Calls `append`, and puts the length before the bytes that it appends.
 pub(super) fn append_cell(
     out: &mut Vec<u8>,
     append: impl FnOnce(&mut Vec<u8>) -> Result<(), Problem>,
@@ -181,7 +181,7 @@ pub(super) fn append_count(count: usize, out: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// The beginning of a text for an error.
+/// The beginning of a text, for an error.
 pub(super) fn shown(text: &str) -> String {
     const MOST: usize = 60;
     match text.char_indices().nth(MOST) {

@@ -1,4 +1,4 @@
-//! Values without parts, in the forms that files have them in.
+//! Scalar values, in the forms of file formats.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use memchr::memchr;
 
 use super::{Problem, shown};
 
-/// How blobs are written.
+/// The form of blobs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum BlobForm {
@@ -19,23 +19,23 @@ pub enum BlobForm {
     Base64,
 }
 
-/// How timestamps are read and written.
+/// The form of timestamps.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TimestampForm {
-    /// ISO 8601 with a time zone: `2026-01-31T13:30:54.123Z`, with a space for the `T`, the seconds left away, or with
-    /// `+0100`.
+    /// ISO 8601 with a time zone: `2026-01-31T13:30:54.123Z`. Reading also accepts a space instead of the `T`, a time
+    /// without seconds, and `+0100`.
     Iso,
-    /// As [`Iso`](Self::Iso); what has no time zone is read as UTC.
+    /// As [`Iso`](Self::Iso), but a timestamp without a time zone is read as UTC.
     IsoOrUtc,
-    /// Seconds since 1970. Written, milliseconds are refused that such a number would lose.
+    /// Seconds since 1970. Writing refuses a timestamp with milliseconds, which the number would lose.
     UnixSeconds,
     /// Milliseconds since 1970.
     UnixMillis,
-    /// Microseconds since 1970. Read, microseconds are refused that a timestamp would lose.
+    /// Microseconds since 1970. Reading refuses a number with microseconds, which the timestamp would lose.
     UnixMicros,
-    /// A pattern of the crate [`chrono`](https://docs.rs/chrono/latest/chrono/format/strftime/index.html):
-    /// `%d.%m.%Y %H:%M`. Without a time zone in it, it is UTC. What is smaller than a millisecond is cut.
+    /// A pattern of the crate [`chrono`](https://docs.rs/chrono/latest/chrono/format/strftime/index.html): `%d.%m.%Y
+    /// %H:%M`. Without a time zone in the pattern, the timestamp is in UTC. Digits below a millisecond are cut off.
     Pattern(String),
 }
 
@@ -45,16 +45,16 @@ impl TimestampForm {
     }
 }
 
-/// How values without parts are written.
+/// The form of scalar values.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::bulk) struct ScalarForm {
     pub(in crate::bulk) blobs: BlobForm,
     pub(in crate::bulk) timestamps: TimestampForm,
-    /// Between date and time, and what follows the time.
+    /// The text between date and time, and the text after the time.
     pub(in crate::bulk) iso: (char, &'static str),
-    /// `True` and `False`.
+    /// Whether booleans are `True` and `False`.
     pub(in crate::bulk) capital_booleans: bool,
-    /// A value of no bytes may be read where the type is not text or blob.
+    /// Whether a value of no bytes may be read if the type is not text or blob.
     pub(in crate::bulk) empty_values: bool,
 }
 
@@ -73,7 +73,7 @@ impl ScalarForm {
         Self { blobs: BlobForm::Hexadecimal, iso: (' ', "+0000"), capital_booleans: true, ..Self::dsbulk() }
     }
 
-    /// As `SELECT JSON` has it.
+    /// The form of `SELECT JSON`.
     pub(in crate::bulk) fn json() -> Self {
         Self { blobs: BlobForm::Hexadecimal, iso: (' ', "Z"), ..Self::dsbulk() }
     }
@@ -87,7 +87,7 @@ impl ScalarForm {
                 STANDARD.decode_vec(text, out).map_err(|_| format!("{} is no base64", shown(text)))
             }
             NativeType::Timestamp => self.append_timestamp(text, out),
-            // A bare number is days or nanoseconds to Cassandra, and rarely to who wrote it.
+            // Cassandra reads a bare number as days or nanoseconds, which its writer rarely meant.
             NativeType::Date if is_digits(text) && text.len() != 10 => {
                 Err(format!("{} is no date; write 2026-01-31", shown(text)))
             }
@@ -118,7 +118,8 @@ impl ScalarForm {
 
     fn append_iso_timestamp(&self, text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
         if let Ok(number) = text.parse::<i64>() {
-            // What is written as a number is in no year of four digits.
+            // Only timestamps outside the years 0 to 9999 are written as numbers, so a number inside of them has no known
+            // unit.
             if (FIRST_YEAR..=LAST_YEAR).contains(&number) {
                 return Err(format!(
                     "{} is a number: say with the form of timestamps whether it counts seconds, milliseconds or microseconds",
