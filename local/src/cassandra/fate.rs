@@ -1,10 +1,11 @@
-//! How a Cassandra that was started ended by itself.
+//! The end of a started Cassandra that stopped by itself.
 
 use std::time::Duration;
 
 use super::owned::{NO_STATUS, ProcessOutput};
 
-/// What became of the Cassandra behind, for who lost the connection to it. Of one that was given nothing is known.
+/// The fate of Cassandra, for code that lost its connection. The fate of a given Cassandra, one that was not started here,
+/// is unknown.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fate(Option<ProcessOutput>);
 
@@ -13,7 +14,8 @@ impl Fate {
         Self(process.cloned())
     }
 
-    /// How it ended, if it did, in one line. Its connections end before its process does, so it is waited for, not long.
+    /// How Cassandra ended, if it did, in one line. Its connections end before its process does, so this waits a short
+    /// time.
     pub(crate) async fn told(&self) -> Option<String> {
         const PATIENCE: Duration = Duration::from_secs(1);
         let process = self.0.as_ref()?;
@@ -21,7 +23,8 @@ impl Fate {
         Some(ended(status, &process.last_lines(), process.is_disk_full().await))
     }
 
-    /// Waits until it has ended by itself, and says how and what it printed; with one that was given for ever.
+    /// Waits until Cassandra has ended by itself, and returns how it ended and what it printed. Waits for ever for a given
+    /// Cassandra.
     pub(crate) async fn story(&self) -> String {
         let Some(process) = &self.0 else { return std::future::pending().await };
         let status = process.exited().await;
@@ -39,19 +42,19 @@ fn ended(status: i32, lines: &[String], is_disk_full: bool) -> String {
     format!("the Cassandra behind ended by itself{how}{}", cause(lines, is_disk_full))
 }
 
-/// What ended it, where that is known, to stand behind how it ended.
+/// The cause of the end, if it is known, as a suffix to how it ended.
 pub(super) fn cause(lines: &[String], is_disk_full: bool) -> String {
     if let Some(line) = lines.iter().rfind(|line| line.contains("java.lang.OutOfMemoryError")) {
         format!(": {line} (KEYSPACES_LOCAL_CASSANDRA=host:port has the service run over one that has more memory)")
     } else if is_disk_full {
-        // Cassandra writes through mapped memory, so that a full disk ends it by a signal and without a word.
+        // Cassandra writes through mapped memory, so a full disk ends it by a signal, without a message.
         ": the disk of the temporary folder is full (free some of it, or name another folder in TMPDIR)".to_owned()
     } else {
         String::new()
     }
 }
 
-/// The part of the log that tells why, indented below the reason.
+/// The part of the log with the reason, indented to stand below the error.
 pub(super) fn why(lines: &[String]) -> String {
     const LINES: usize = 12;
     let telling = |line: &String| ["ERROR", "FATAL", "Exception", "Error: "].iter().any(|word| line.contains(word));
@@ -96,7 +99,7 @@ mod tests {
         assert!(ended(3, &["java.lang.OutOfMemoryError".to_owned()], true).contains("OutOfMemoryError"));
     }
 
-    /// `/dev/full` is a disk without room.
+    /// `/dev/full` behaves like a full disk.
     #[tokio::test]
     async fn a_disk_is_full_if_nothing_can_be_written_to_it() {
         let start = || {

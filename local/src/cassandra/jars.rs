@@ -1,7 +1,7 @@
-//! Cassandra's jars, from Maven Central by Maven, kept between runs.
+//! Cassandra's jars, which Maven downloads from Maven Central and a cache keeps between runs.
 //!
-//! They are copied into a directory beside the final one, which then gets its name in one step: what bears the final
-//! name is whole. A lock keeps a second start from downloading the same again at the same time.
+//! They are downloaded into a directory beside the final one, which is then renamed in one step: a directory with the final
+//! name is complete. A lock keeps a second start from downloading the same jars at the same time.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -15,7 +15,8 @@ use super::surroundings::Environment;
 use super::{Progress, VERSION};
 use crate::random;
 
-/// The directory with the jars, downloaded if it is not there yet. An error is a sentence for the list of what was tried.
+/// The directory with the jars, which are downloaded if they are missing. An error is a sentence for the list of what was
+/// tried.
 pub(crate) async fn jars(surroundings: &Environment, progress: &Progress) -> Result<PathBuf, String> {
     let cache =
         surroundings.cache.as_ref().ok_or("there is no directory to keep them in: set KEYSPACES_LOCAL_CACHE")?;
@@ -35,7 +36,7 @@ pub(crate) async fn jars(surroundings: &Environment, progress: &Progress) -> Res
     Ok(jars)
 }
 
-/// The Java agent that Cassandra measures objects with.
+/// The Java agent with which Cassandra measures the size of objects.
 pub(crate) fn jamm(jars: &Path) -> Result<PathBuf, String> {
     let is_jamm = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -49,7 +50,7 @@ pub(crate) fn jamm(jars: &Path) -> Result<PathBuf, String> {
 
 const DOWNLOADING: &str = "downloading-";
 
-/// Held until the file is dropped, or its process gone.
+/// Locks the cache until the returned file is dropped or its process ends.
 async fn lock(cache: &Path, progress: &Progress) -> io::Result<File> {
     let file = File::options().create(true).write(true).truncate(false).open(cache.join("lock"))?;
     let mut told = false;
@@ -67,7 +68,7 @@ async fn lock(cache: &Path, progress: &Progress) -> io::Result<File> {
     }
 }
 
-/// What a start that was killed left behind. Only the holder of the lock may look.
+/// Removes the leftovers of killed starts. Only the holder of the lock may call this.
 fn remove_leftovers(cache: &Path) {
     for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(DOWNLOADING) {
@@ -88,7 +89,7 @@ async fn download(mvn: &Path, cache: &Path, jars: &Path, progress: &Progress) ->
         mvn.as_os_str(),
         "--batch-mode".as_ref(),
         "-Dstyle.color=never".as_ref(),
-        // A jar that does not match its checksum fails the download instead of a warning.
+        // A jar with a wrong checksum fails the download; without this it only causes a warning.
         "--strict-checksums".as_ref(),
         "dependency:copy-dependencies".as_ref(),
         "-DincludeScope=runtime".as_ref(),
@@ -151,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// A machine whose `mvn` is this script, which runs in the directory of the download.
+    /// A machine whose `mvn` is this script, which runs in the download directory.
     fn machine(script: &str) -> (TempDir, Environment) {
         let root = tempdir().unwrap();
         let bin = root.path().join("bin");
@@ -224,7 +225,7 @@ mod tests {
         }
         assert_eq!(names(&cache), ["lock"]);
 
-        // As a machine that lost its power leaves it.
+        // The state after a machine lost power during a download.
         fs::create_dir_all(cache.join("downloading-0/jars")).unwrap();
         fs::write(root.path().join("bin/mvn"), format!("#!/bin/sh\n{GOOD}\n")).unwrap();
         jars(&surroundings, &progress).await.unwrap();

@@ -1,4 +1,4 @@
-//! A Cassandra on the machine's own Java.
+//! Runs Cassandra on this machine's own Java.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,16 +13,16 @@ use tokio::time::timeout;
 use super::owned::CassandraProcess;
 use super::yaml::Yaml;
 
-/// A Java that is there.
+/// An installed Java.
 #[derive(Clone, Debug)]
 pub(crate) struct Java {
     pub(crate) program: PathBuf,
-    /// The major version, as 17.
+    /// The major version, for instance 17.
     pub(crate) version: u32,
 }
 
 impl Java {
-    /// Asks the program for its version. An error is a sentence for the list of what was tried.
+    /// Runs the program to read its version. An error is a sentence for the list of what was tried.
     pub(crate) async fn ask(program: PathBuf) -> Result<Self, String> {
         let name = program.display();
         let mut command = Command::new(&program);
@@ -40,7 +40,7 @@ impl Java {
         Ok(Self { program, version })
     }
 
-    /// What to say of this version when Cassandra did not start on it.
+    /// A hint about this version for the error when Cassandra did not start on it.
     pub(crate) fn doubt(&self) -> String {
         match self.version {
             11 | 17 => String::new(),
@@ -48,7 +48,7 @@ impl Java {
         }
     }
 
-    /// Writes Cassandra's configuration into the directory and gives the job that runs it from these jars.
+    /// Writes Cassandra's configuration into the directory. Returns the process that runs Cassandra from these jars.
     pub(crate) fn job(&self, jars: &Path, jamm: &Path, yaml: &Yaml<'_>) -> io::Result<CassandraProcess> {
         let directory = yaml.directory;
         let temporary = directory.join("tmp");
@@ -72,7 +72,7 @@ impl Java {
             joined("-Dcassandra.config=file://", &directory.join("cassandra.yaml")),
             joined("-Dlogback.configurationFile=file://", &directory.join("logback.xml")),
             joined("-Dcassandra.storagedir=", directory),
-            // What Cassandra unpacks would be left in /tmp, as it is killed.
+            // Cassandra is killed, so files that it unpacks would be left in /tmp.
             joined("-Djava.io.tmpdir=", &temporary),
             "-cp".into(),
             jars.join("*").into_os_string(),
@@ -84,8 +84,8 @@ impl Java {
 
 const OLDEST: u32 = 11;
 
-/// Memory and time for a throw-away instance: no optimising compiler, no fsync of system tables, no gossip to wait for,
-/// and no file in the shared temporary directory.
+/// Flags that save memory and time for a throw-away instance: no optimising compiler, no fsync of system tables, no wait
+/// for gossip, and no file in the shared temporary directory.
 const FLAGS: [&str; 10] = [
     "-Xms128m",
     "-Xmx512m",
@@ -124,7 +124,7 @@ fn joined(option: &str, path: &Path) -> OsString {
     joined
 }
 
-/// From a line like `openjdk version "17.0.15" 2025-04-15`; of `1.8.0` it is 8.
+/// The major version in a line like `openjdk version "17.0.15" 2025-04-15`; for `1.8.0` it is 8.
 fn major_version(said: &str) -> Option<u32> {
     let quoted = said.split('"').nth(1)?;
     let mut numbers = quoted.split(|character: char| !character.is_ascii_digit()).map(str::parse::<u32>);

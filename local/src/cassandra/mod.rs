@@ -1,4 +1,4 @@
-//! The Cassandra behind: one that is given, or one that is started and ended with its owner.
+//! The Cassandra behind the gateway: a given one, or one that is started here and ends with its owner.
 
 mod docker;
 mod fate;
@@ -29,13 +29,13 @@ use crate::random;
 use crate::topology::Partitioner;
 use crate::upstream::InternalConnection;
 
-/// Is told, in lines for a person, how far a start is.
+/// Receives the progress of a start, in lines for a person.
 pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// The version that is started.
+/// The version of Cassandra that is started.
 pub(crate) const VERSION: &str = "5.0.6";
 
-/// What runs a Cassandra that is started.
+/// The runtime of a Cassandra that is started.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CassandraRuntime {
@@ -45,19 +45,19 @@ pub enum CassandraRuntime {
     Jdk,
 }
 
-/// Which Cassandra to run over.
+/// The choice of the Cassandra to run over.
 #[derive(Clone)]
 pub(crate) struct CassandraSettings {
-    /// `host:port` of one that is there, before what the surroundings say.
+    /// `host:port` of a running Cassandra; takes precedence over the environment.
     pub(crate) given: Option<String>,
-    /// The only one to start it with.
+    /// The only runtime to start Cassandra with; `None` tries all.
     pub(crate) runtime: Option<CassandraRuntime>,
     pub(crate) partitioner: Partitioner,
     pub(crate) surroundings: Environment,
     pub(crate) progress: Progress,
 }
 
-/// A Cassandra that answers. Dropping it ends it, if it was started for this.
+/// A Cassandra that answers. Dropping it ends the process, if it was started here.
 #[derive(Debug)]
 pub(crate) struct Cassandra {
     address: SocketAddr,
@@ -65,9 +65,9 @@ pub(crate) struct Cassandra {
 }
 
 impl Cassandra {
-    /// Finds or starts one that answers and has the partitioner asked for.
+    /// Finds or starts a Cassandra that answers and has the wanted partitioner.
     pub(crate) async fn start(settings: &CassandraSettings) -> Result<Self, Error> {
-        // Who says what is to run a new one does not want one that the environment happens to name.
+        // A caller that names a runtime wants a new Cassandra, not the one in the environment.
         let of_environment = settings.surroundings.given.as_ref().filter(|_| settings.runtime.is_none());
         if let Some(given) = settings.given.as_ref().or(of_environment) {
             return Self::given(given, settings.partitioner).await;
@@ -99,22 +99,22 @@ impl Cassandra {
         ))
     }
 
-    /// Where it listens for clients.
+    /// The address for clients.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Whether it was there before, and stays.
+    /// Whether this Cassandra was given, and keeps running.
     pub(crate) fn is_given(&self) -> bool {
         self.process.is_none()
     }
 
-    /// What becomes of it.
+    /// The fate of this Cassandra.
     pub(crate) fn fate(&self) -> Fate {
         Fate::of(self.process.as_ref().map(OwnedProcess::seen))
     }
 
-    /// What to say when it could not be prepared: how it ended, if it did so meanwhile.
+    /// Adds to a failure of the preparation how Cassandra ended, if it ended meanwhile.
     pub(crate) async fn explained(&self, error: Error) -> Error {
         let fate = self.fate();
         if error.kind() != ErrorKind::Gateway || fate.told().await.is_none() {
@@ -213,10 +213,10 @@ impl fmt::Debug for CassandraSettings {
 const GIVEN: &str = "KEYSPACES_LOCAL_CASSANDRA";
 const PATIENCE_FOR_AN_ANSWER: Duration = Duration::from_secs(10);
 const PATIENCE_FOR_A_START: Duration = Duration::from_secs(180);
-/// A port that was free may be taken before Cassandra comes to it, some seconds later.
+/// The most starts: another process may take a free port in the seconds before Cassandra opens it.
 const TRIES: usize = 3;
 
-/// Starts the job that `job` makes for a directory and two ports, and waits until it answers.
+/// Starts the process that `job` makes for a directory and two ports, and waits until it answers.
 async fn started(
     settings: &CassandraSettings,
     job: impl Fn(&Path, [u16; 2]) -> io::Result<CassandraProcess>,
@@ -242,12 +242,12 @@ fn run(
     ports: [u16; 2],
 ) -> io::Result<(PathBuf, OwnedProcess)> {
     let directory = tempfile::Builder::new().prefix("keyspaces-local-").tempdir()?;
-    // Cassandra's configuration names files by their real path.
+    // Cassandra needs the real path of its files.
     let path = directory.path().canonicalize()?;
     let job = job(&path, ports)?;
     let process =
         OwnedProcess::start(&path, &job, |line| tracing::debug!(target: "keyspaces_local::cassandra", "{line}"))?;
-    // From here on its removal is the process's end.
+    // From here on, the shell of the process removes the directory.
     let _ = directory.keep();
     Ok((path, process))
 }
@@ -291,7 +291,7 @@ async fn ask_partitioner(address: SocketAddr, patience: Duration) -> Result<Stri
     partitioner.map(str::to_owned).ok_or_else(|| "its system.local names no partitioner".to_owned())
 }
 
-/// Below where systems take ports for outgoing connections from, so that none of those comes in between.
+/// Finds free ports below the range for outgoing connections, so that no such connection takes them.
 fn free_ports() -> io::Result<[u16; 2]> {
     let free = || {
         let mut listener = Err(io::Error::from(io::ErrorKind::AddrInUse));

@@ -1,9 +1,9 @@
-//! A process and a directory that are gone when their owner is, however the owner ends.
+//! A process and a directory that end with their owner, however the owner ends.
 //!
-//! A destructor does not run in a process that is killed, nor for a static of a test binary. So a small shell stands
-//! between: it waits at a pipe that only the owner holds, and at its end, which the operating system sees to, kills the
-//! process and removes the directory. The shell has a process group of its own, so that a Ctrl-C meant for the owner
-//! does not end it first.
+//! A destructor does not run in a process that is killed, nor for a static of a test binary. So a small shell stands in
+//! between: it reads from a pipe that only the owner holds open. The operating system closes the pipe at the owner's end,
+//! and the shell then kills the process and removes the directory. The shell has a process group of its own, so that a
+//! Ctrl-C for the owner does not end it first.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -18,16 +18,17 @@ use std::time::{Duration, Instant};
 use crate::lock::Mutex;
 use tokio::sync::{OnceCell, watch};
 
-/// What to run.
+/// The process to run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CassandraProcess {
-    /// The program and its arguments; nothing to own only the directory.
+    /// The program and its arguments. If it is empty, only the directory is owned.
     pub(crate) command: Vec<OsString>,
-    /// `docker` and the name of a container that the program starts: to kill the program does not end that.
+    /// `docker` and the name of the container that the program starts: killing the program does not end the container.
     pub(crate) container: Option<(PathBuf, String)>,
 }
 
-/// A running [`CassandraProcess`] and its directory. Dropping it ends both, and waits for that.
+/// A running [`CassandraProcess`] and its directory. Dropping it ends the process and removes the directory, and waits for
+/// both.
 pub(crate) struct OwnedProcess {
     directory: PathBuf,
     shell: Child,
@@ -35,7 +36,7 @@ pub(crate) struct OwnedProcess {
     seen: ProcessOutput,
 }
 
-/// What is seen of a job: its end, and what it printed.
+/// The state of a process: its end, and its output.
 #[derive(Clone, Debug)]
 pub(crate) struct ProcessOutput {
     directory: PathBuf,
@@ -45,8 +46,8 @@ pub(crate) struct ProcessOutput {
 }
 
 impl OwnedProcess {
-    /// Starts the job in `directory`, which must exist and is removed at the end. `on_line` sees every line that the
-    /// job prints.
+    /// Starts the process in `directory`, which must exist and is removed at the end. `on_line` is called with every line
+    /// that the process prints.
     pub(crate) fn start(
         directory: &Path,
         job: &CassandraProcess,
@@ -84,15 +85,15 @@ impl OwnedProcess {
 }
 
 impl ProcessOutput {
-    /// Waits until the job has ended by itself, and gives its status as a shell gives it (137 if killed).
+    /// Waits until the process has ended by itself, and returns its exit status as a shell does (137 if it was killed).
     pub(crate) async fn exited(&self) -> i32 {
         let mut exit = self.exit.clone();
         let status = exit.wait_for(Option::is_some).await.ok().and_then(|status| *status);
         status.unwrap_or(NO_STATUS)
     }
 
-    /// Whether the disk of its directory has no room for a segment of Cassandra's commit log. It is tried once, so that all
-    /// who ask hear the same.
+    /// Whether the disk of the directory has no room for a segment of Cassandra's commit log. This is tried only once, so
+    /// that all callers get the same answer.
     pub(crate) async fn is_disk_full(&self) -> bool {
         *self.is_disk_full.get_or_init(|| self.try_disk()).await
     }
@@ -105,7 +106,7 @@ impl ProcessOutput {
         written.is_err_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
     }
 
-    /// The last lines that the job printed.
+    /// The last lines that the process printed.
     pub(crate) fn last_lines(&self) -> Vec<String> {
         self.log.lock().iter().cloned().collect()
     }
@@ -134,10 +135,10 @@ impl fmt::Debug for OwnedProcess {
     }
 }
 
-/// Standard input is the owner's pipe. The process is killed rather than asked: its data is thrown away with it. Once
-/// it has ended by itself nobody watches for the owner's end but the shell itself, so that a number that was used again
-/// by another process is never killed. Nobody may be there any more to read what it prints, which must not end it, and
-/// the owner's `PATH` may hold only what the process needs.
+/// Standard input is the owner's pipe. The process is killed without a chance to shut down, because its data is removed
+/// anyway. Once it has ended by itself, only the shell itself waits for the owner's end, so that a process id that another
+/// process has reused is never killed. Output that nobody reads any more must not end the shell. The owner's `PATH` may
+/// hold only the programs that the process needs, so the shell adds its own.
 const SCRIPT: &str = r#"
 docker=$1 container=$2 directory=$3
 shift 3
@@ -165,7 +166,7 @@ rm -rf -- "$directory"
 "#;
 
 const ENDED: &str = "keyspaces-local: ended with ";
-/// The status of a job that ended without telling.
+/// The status of a process that ended without reporting one.
 pub(crate) const NO_STATUS: i32 = -1;
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(10);
 const LINES_KEPT: usize = 200;
@@ -209,7 +210,7 @@ mod tests {
         CassandraProcess { command: command.iter().map(OsString::from).collect(), container: None }
     }
 
-    /// Whether the process is there, and no zombie that nobody has waited for.
+    /// Whether the process runs, and is not a zombie.
     fn lives(pid: &str) -> bool {
         let ps = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
         let stat = String::from_utf8(ps.stdout).unwrap();

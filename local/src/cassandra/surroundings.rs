@@ -1,20 +1,20 @@
-//! What the machine and the environment offer.
+//! The facilities of the machine and the environment.
 
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What the environment says, taken once.
+/// The relevant environment variables, read once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
-    /// `KEYSPACES_LOCAL_CASSANDRA`: the address of a Cassandra that is there.
+    /// `KEYSPACES_LOCAL_CASSANDRA`: the address of a running Cassandra.
     pub(crate) given: Option<String>,
-    /// `PATH`: where programs are.
+    /// `PATH`: the directories of programs.
     pub(crate) path: OsString,
-    /// `JAVA_HOME`, whose Java comes before the one on the `PATH`.
+    /// `JAVA_HOME`, whose Java takes precedence over the one on the `PATH`.
     pub(crate) java_home: Option<PathBuf>,
-    /// Where downloads are kept between runs: `KEYSPACES_LOCAL_CACHE`, or `keyspaces-local` in `XDG_CACHE_HOME` or in
-    /// `~/.cache`.
+    /// The directory that keeps downloads between runs: `KEYSPACES_LOCAL_CACHE`, or `keyspaces-local` in `XDG_CACHE_HOME`
+    /// or in `~/.cache`.
     pub(crate) cache: Option<PathBuf>,
 }
 
@@ -34,13 +34,13 @@ impl Environment {
         }
     }
 
-    /// Where on the `PATH` a program is.
+    /// The path of a program on the `PATH`.
     pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
         let directories = env::split_paths(&self.path).filter(|directory| directory.is_absolute());
         directories.map(|directory| directory.join(name)).find(|path| is_program(path))
     }
 
-    /// `JAVA_HOME`'s Java, or the one on the `PATH`.
+    /// The Java of `JAVA_HOME`, otherwise the one on the `PATH`.
     pub(crate) fn java(&self) -> Option<PathBuf> {
         let home = self.java_home.as_ref().map(|home| home.join("bin").join("java"));
         home.filter(|path| is_program(path)).or_else(|| self.program("java"))

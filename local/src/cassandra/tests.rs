@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
-/// A machine with these programs, and nothing else, on its PATH.
+/// A machine whose PATH has only these programs.
 fn machine(programs: &[(&str, &str)]) -> (TempDir, CassandraSettings) {
     let root = tempdir().unwrap();
     for (name, script) in programs {
@@ -29,7 +29,7 @@ fn machine(programs: &[(&str, &str)]) -> (TempDir, CassandraSettings) {
 
 const JAVA_17: &str = "echo 'openjdk version \"17.0.1\"' >&2";
 
-/// A listener that speaks enough CQL to say which partitioner it has.
+/// A listener that speaks enough CQL to report its partitioner.
 async fn cassandra_with(partitioner: &str) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -76,7 +76,7 @@ async fn where_nothing_is_to_be_had_the_error_lists_what_was_tried_and_what_to_i
 async fn the_runtime_that_is_asked_for_is_the_only_one_that_is_tried() {
     let docker = "echo asked > $0.asked; exit 1";
     let (root, settings) = machine(&[("docker", docker)]);
-    // Neither is what the environment names.
+    // The Cassandra that the environment names is not tried either.
     let given = Some("127.0.0.1:1".to_owned());
     let surroundings = Environment { given, ..settings.surroundings.clone() };
     let settings = CassandraSettings { runtime: Some("jdk".parse().unwrap()), surroundings, ..settings };
@@ -121,7 +121,7 @@ async fn a_cassandra_that_dies_shows_the_end_of_its_log() {
     );
 }
 
-/// `/dev/full` stands for the disk where it is tried how much room there is.
+/// `/dev/full` stands for the disk on which the free room is tested.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_disk_that_is_full_before_cassandra_answers_is_named() {

@@ -1,28 +1,28 @@
-//! What a Cassandra of our own is told.
+//! The configuration of a Cassandra that is started here.
 
 use std::path::Path;
 
 use crate::topology::Partitioner;
 
-/// What differs from instance to instance.
+/// The settings that differ between instances.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Yaml<'a> {
     pub(crate) partitioner: Partitioner,
-    /// Where its data is, as Cassandra sees it.
+    /// The data directory, as Cassandra sees it.
     pub(crate) directory: &'a Path,
-    /// At which address it listens for clients, as Cassandra sees it.
+    /// The address for clients, as Cassandra sees it.
     pub(crate) rpc_address: &'a str,
     pub(crate) native_transport_port: u16,
     pub(crate) storage_port: u16,
 }
 
 impl Yaml<'_> {
-    /// The text of `cassandra.yaml`. Batches of 4 MB pass, as they do in the service; time-outs leave room for a machine
+    /// The text of `cassandra.yaml`. Batches of 4 MB are accepted, as in the service; time-outs leave room for a machine
     /// that is busy compiling.
     pub(crate) fn text(&self) -> String {
         let Self { partitioner, directory, rpc_address, native_transport_port, storage_port } = self;
         let partitioner = partitioner.class_in_cassandra();
-        // JSON's strings are YAML's.
+        // A JSON string is also a YAML string.
         let path = |name: &str| serde_json::Value::from(directory.join(name).to_string_lossy().into_owned());
         let (data, commitlog, hints) = (path("data"), path("commitlog"), path("hints"));
         let (saved_caches, cdc_raw) = (path("saved_caches"), path("cdc_raw"));

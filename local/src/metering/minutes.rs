@@ -1,4 +1,4 @@
-//! What was counted, by the minute.
+//! Counters by the minute.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -25,13 +25,14 @@ pub(crate) enum Counter {
     WriteThrottleEvents,
 }
 
-/// The data points of each table and kind of statement, by the minutes since 1970.
+/// The data points of each table and kind of statement, by minutes since 1970.
 #[derive(Debug, Default)]
 pub(super) struct Minutes(BTreeMap<SchemaObject, [MinutePoints; Operation::ALL.len()]>);
 
 type MinutePoints = [BTreeMap<u64, StatisticSet>; Counter::ALL.len()];
 
-/// How long data points are kept: as long as the longest range that an alarm may look at. CloudWatch keeps those of a minute
+/// The retention of data points: the longest range that an alarm may look at. CloudWatch keeps data points of a minute for
+/// 15 days.
 /// for 15 days.
 const KEPT_MINUTES: u64 = 7 * 24 * 60;
 
@@ -56,7 +57,7 @@ impl Minutes {
         }
     }
 
-    /// The data points of some minutes: of one kind of statement, or of all.
+    /// The data points of some minutes, for one kind of statement or for all.
     pub(super) fn points(
         &self,
         table: &SchemaObject,
@@ -103,7 +104,7 @@ impl Counter {
         Self::WriteThrottleEvents,
     ];
 
-    /// The metric that it counts.
+    /// The metric of the counter.
     pub(crate) fn metric(self) -> Description {
         match self {
             Self::ConditionalCheckFailedRequests => metrics::CONDITIONAL_CHECK_FAILED_REQUESTS.description(),

@@ -1,4 +1,4 @@
-//! What was consumed and what was throttled, as the service's metrics count it.
+//! Counts consumed capacity and throttling, as the service's metrics do.
 
 mod minutes;
 mod statistics;
@@ -21,19 +21,19 @@ pub(crate) use minutes::Counter;
 use minutes::Minutes;
 pub(crate) use statistics::StatisticSet;
 
-/// What each table's statements have consumed, and how often they were throttled; cheap to clone, every clone shows the
-/// same. It is counted from the start, and a restart of the gateway loses nothing of it.
+/// The consumption and the throttling of each table's statements. A clone is cheap and shares the counts. Counting begins
+/// at the start, and a restart of the gateway loses nothing.
 ///
-/// The size of a row that is written is estimated as the guide does ([`keyspaces_cql::units`]) from what the statement says
-/// of the row. What a read consumes goes by the bytes that came back. A statement that fails consumes nothing.
+/// The size of a written row is estimated as in the guide ([`keyspaces_cql::units`]), from the values in the statement. The
+/// consumption of a read depends on the bytes of its answer. A failed statement consumes nothing.
 ///
-/// The same is there by the minute as metrics of CloudWatch, on the control plane.
+/// The control plane has the same counts by the minute as CloudWatch metrics.
 #[derive(Clone)]
 pub struct Metering(Arc<MeteringInner>);
 
 struct MeteringInner {
     clock: Clock,
-    /// How far CloudWatch's time is ahead of the clock, in milliseconds.
+    /// The offset of CloudWatch's time from the clock, in milliseconds.
     ahead: AtomicU64,
     counts: Mutex<Counts>,
 }
@@ -44,40 +44,40 @@ struct Counts {
     minutes: Minutes,
 }
 
-/// One table's statements of one kind, by the names that CloudWatch has for these numbers (`DG:metrics-dimensions`).
+/// The counts of one kind of statement on one table, under CloudWatch's names (`DG:metrics-dimensions`).
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct Metered {
-    /// The table's keyspace.
+    /// The keyspace of the table.
     pub keyspace: String,
-    /// The table's name.
+    /// The name of the table.
     pub table_name: String,
-    /// What kind of statement.
+    /// The kind of the statements.
     pub operation: Operation,
-    /// Read units; at ONE and LOCAL_ONE there are halves.
+    /// Read units; reads at ONE and LOCAL_ONE count halves.
     pub consumed_read_capacity_units: f64,
     /// Write units.
     pub consumed_write_capacity_units: f64,
-    /// Statements that were carried out; of a batch, each of its tables counts once.
+    /// Statements that succeeded; a batch counts once for each of its tables.
     pub successful_request_count: u64,
-    /// Reads that were throttled, whatever they went over.
+    /// Reads that were throttled, for any reason.
     pub read_throttle_events: u64,
-    /// Writes that were throttled, whatever they went over.
+    /// Writes that were throttled, for any reason.
     pub write_throttle_events: u64,
-    /// Those of them that went over what a partition takes.
+    /// Throttled statements that exceeded the limit of a partition.
     pub storage_partition_throughput_capacity_exceeded: u64,
-    /// Those of them that went over what a connection takes.
+    /// Throttled statements that exceeded the limit of a connection.
     pub per_connection_request_rate_exceeded: u64,
-    /// Conditional writes whose condition was false; they are successful requests too.
+    /// Conditional writes whose condition was false; they count as successful requests too.
     pub conditional_check_failed_requests: u64,
     /// Statements that failed with ServerError.
     pub system_errors: u64,
-    /// Statements that were refused as invalid by their values, or by the Cassandra behind.
+    /// Statements that were refused as invalid because of their values, or by the Cassandra behind the gateway.
     pub user_errors: u64,
 }
 
-/// What kind of statement.
+/// The kind of a statement.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[allow(missing_docs, reason = "CQL's own names")]
@@ -111,7 +111,7 @@ impl Metering {
         Self(Arc::new(MeteringInner { clock, ahead: AtomicU64::new(0), counts: Mutex::default() }))
     }
 
-    /// All tables and kinds of statements of which there was one, by keyspace, table and kind.
+    /// The counts of all tables and kinds of statements, sorted by keyspace, table and kind.
     pub fn snapshot(&self) -> Vec<Metered> {
         let mut all = Vec::new();
         for (table, operations) in &self.counts().totals {
@@ -125,7 +125,7 @@ impl Metering {
         all
     }
 
-    /// One table's statements of one kind; nothing but zeros if there was none.
+    /// The counts of one kind of statement on one table; all zero if there was none.
     pub fn of(&self, keyspace: &str, table: &str, operation: Operation) -> Metered {
         let counts = self.counts();
         let operations = counts.totals.get(&SchemaObject::table(keyspace, table));
@@ -133,13 +133,13 @@ impl Metering {
         Metered { keyspace: keyspace.to_owned(), table_name: table.to_owned(), operation, ..metered }
     }
 
-    /// Begins again at zero. CloudWatch's data points stay.
+    /// Resets the counts to zero. CloudWatch's data points stay.
     pub fn clear(&self) {
         self.counts().totals.clear();
     }
 
-    /// Moves the time of CloudWatch ahead: what is counted from now on belongs to a later minute, and alarms are evaluated for
-    /// all minutes in between, up to a day, when somebody next looks at one. All else keeps its time.
+    /// Moves CloudWatch's time ahead: later counts belong to a later minute. The next request for an alarm evaluates all
+    /// alarms for the minutes in between, up to a day. Nothing else is affected.
     pub fn advance(&self, by: Duration) {
         let millis = saturated::<u64>(by.as_millis());
         let later = |ahead: u64| Some(ahead.saturating_add(millis).min(FURTHEST_AHEAD));
@@ -152,7 +152,7 @@ impl Metering {
         clock::millis((self.0.clock)()).saturating_add(self.0.ahead.load(Ordering::SeqCst))
     }
 
-    /// The data points of some minutes since 1970: of one kind of statement, or of all.
+    /// The data points of some minutes since 1970, for one kind of statement or for all.
     pub(crate) fn points(
         &self,
         table: &SchemaObject,
@@ -168,7 +168,8 @@ impl Metering {
         self.counts().minutes.counted()
     }
 
-    /// A statement was carried out, and took so many units of a table. Its latency counts once for each table.
+    /// Counts a statement that succeeded, and the units that it consumed of a table. Its latency counts once for each
+    /// table.
     pub(crate) fn consumed(
         &self,
         table: &SchemaObject,
@@ -220,7 +221,7 @@ impl Metering {
         });
     }
 
-    /// A conditional write found its condition false.
+    /// Counts a conditional write whose condition was false.
     pub(crate) fn condition_failed(&self, table: &SchemaObject, operation: Operation) {
         self.count(table, operation, |count| {
             count.total.conditional_check_failed_requests += 1;
@@ -228,7 +229,7 @@ impl Metering {
         });
     }
 
-    /// A statement was answered with this error of the protocol. Only two of them have a metric.
+    /// Counts a statement that failed with this error code of the protocol. Only two codes have a metric.
     pub(crate) fn failed(&self, table: &SchemaObject, operation: Operation, code: i32) {
         match code {
             error_code::SERVER_ERROR => self.count(table, operation, |count| {
@@ -260,10 +261,10 @@ impl Metering {
     }
 }
 
-/// CloudWatch's time can be moved ahead by a thousand years.
+/// The furthest that CloudWatch's time can be moved ahead: a thousand years.
 const FURTHEST_AHEAD: u64 = 1000 * 365 * 24 * 3_600_000;
 
-/// Where one event is entered.
+/// The counters that one event increments.
 struct Count<'a> {
     total: &'a mut Metered,
     minutes: &'a mut Minutes,
@@ -278,7 +279,7 @@ impl Count<'_> {
     }
 }
 
-/// With the system's time.
+/// Uses the system's time.
 impl Default for Metering {
     fn default() -> Self {
         Self::new(Arc::new(SystemTime::now))

@@ -1,8 +1,8 @@
-//! What CloudWatch keeps of many values: how many there were, their sum, the lowest and the highest.
+//! A CloudWatch statistic set: the number of values, their sum, the lowest and the highest.
 
 use keyspaces_cql::metrics::Statistic;
 
-/// Many values of one metric.
+/// The statistic set of one metric's values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct StatisticSet {
     sample_count: u64,
@@ -16,7 +16,7 @@ impl StatisticSet {
         Self { sample_count: 1, sum: value, minimum: value, maximum: value }
     }
 
-    /// As if all values had come to one.
+    /// Merges two sets of values.
     pub(crate) fn and(self, other: Self) -> Self {
         if self.sample_count == 0 {
             return other;

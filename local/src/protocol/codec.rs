@@ -1,14 +1,14 @@
-//! The notations of the native protocol's bodies: `[string]`, `[bytes]`, `[string map]` and the others.
+//! The notations of the native protocol: `[string]`, `[bytes]`, `[string map]` and the others.
 
 use crate::saturated::saturated;
 use bytes::{BufMut, BytesMut};
 
-/// A body that ends before its time, or says a length that cannot be.
+/// A body that is too short, or that has an impossible length.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the body of the frame ends too early or announces a length that cannot be")]
 pub(crate) struct Malformed;
 
-/// Reads a body from its beginning. Never allocates more than it was given.
+/// Reads a body from its beginning. Never allocates more than the size of the body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
@@ -19,12 +19,12 @@ impl<'a> Reader<'a> {
         Self { rest: body }
     }
 
-    /// What was not read yet.
+    /// The bytes that are not read yet.
     pub(crate) const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// What was read since `start`, which was [`rest`](Self::rest) at an earlier point.
+    /// The bytes that were read since `start`, which was [`rest`](Self::rest) at an earlier point.
     pub(crate) fn since(&self, start: &'a [u8]) -> &'a [u8] {
         &start[..start.len() - self.rest.len()]
     }
@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
         Ok(i64::from_be_bytes(self.array()?))
     }
 
-    /// An `[int]` that counts something of which there cannot be fewer than none.
+    /// An `[int]` that is a count, and therefore not negative.
     pub(crate) fn count(&mut self) -> Result<usize, Malformed> {
         usize::try_from(self.int()?).map_err(|_| Malformed)
     }
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes the notations. A text longer than its length field can say is cut at a character.
+/// Writes the notations. A text that is too long for its length field is cut at a character boundary.
 pub(crate) trait Writer {
     fn string(&mut self, text: &str);
     fn long_string(&mut self, text: &str);

@@ -1,8 +1,8 @@
-//! Which consistency levels the service takes (DG:consistency).
+//! The consistency levels that the service accepts (DG:consistency).
 
 use std::fmt;
 
-/// A consistency level as the protocol numbers them.
+/// A consistency level, with the protocol's numbers.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[allow(missing_docs, reason = "Cassandra's own names")]
 pub enum Consistency {
@@ -46,7 +46,7 @@ impl Consistency {
         matches!(self, Self::Serial | Self::LocalSerial)
     }
 
-    /// `Err` with the service's own text if it takes no read, or no write, at this level.
+    /// Returns the service's own error text if it accepts no read, or no write, at this level.
     pub(crate) fn check(self, reads: bool) -> Result<(), String> {
         const READS: &[Consistency] = &[Consistency::One, Consistency::LocalQuorum, Consistency::LocalOne];
         const WRITES: &[Consistency] = &[Consistency::LocalQuorum];

@@ -1,4 +1,4 @@
-//! What an ERROR frame says.
+//! Reads ERROR frames.
 
 use super::{Frame, Opcode, Reader, error_code};
 
@@ -17,8 +17,8 @@ pub(crate) fn error_text(frame: &Frame) -> Option<String> {
     reader.string().ok().map(str::to_owned)
 }
 
-/// Whether an answer leaves open what was done: an ERROR whose code is not of those that refuse a statement as it is
-/// (native_protocol_v4.spec §9).
+/// Whether it is unknown if the request was executed: the answer is an ERROR whose code is not one of those that refuse a
+/// statement before execution (native_protocol_v4.spec §9).
 pub(crate) fn leaves_open(frame: &Frame) -> bool {
     frame.opcode == Opcode::Error && Reader::new(&frame.body).int().map_or(true, |code| code < error_code::SYNTAX_ERROR)
 }

@@ -6,20 +6,20 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{Malformed, Reader, Writer};
 use crate::saturated::saturated;
 
-/// The longest request: more is refused before its body is read.
+/// The longest request; a longer one is refused before its body is read.
 pub(crate) const LONGEST_REQUEST: usize = 16 << 20;
 
-/// The longest response taken from Cassandra: a longer one is read past, and its request gets an error.
+/// The longest response from Cassandra; the body of a longer one is skipped, and its request gets an error.
 pub(crate) const LONGEST_RESPONSE: usize = 64 << 20;
 
-/// The length of a header of every version from 3 on.
+/// The length of a header, the same in every version from 3 on.
 pub(crate) const HEADER_LENGTH: usize = 9;
 
 const VERSION: u8 = 4;
-/// The bit of a header's first byte that tells responses from requests.
+/// The bit of a header's first byte that marks a response.
 pub(crate) const RESPONSE: u8 = 0x80;
 
-/// What a frame is.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Opcode {
     Error,
@@ -77,26 +77,26 @@ pub(crate) mod flag {
     pub(crate) const WARNING: u8 = 0x08;
 }
 
-/// One frame, and its share of the memory for requests or for answers.
+/// A frame, and its share of the memory for requests or for answers.
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) flags: u8,
     pub(crate) stream: i16,
     pub(crate) opcode: Opcode,
     pub(crate) body: Bytes,
-    /// How it is written, where it is not written as it should be.
+    /// How the frame is damaged when it is written, if it is.
     pub(crate) damage: Option<Damage>,
     _share: Option<OwnedSemaphorePermit>,
 }
 
-/// What is done to a frame when it is written.
+/// A fault that is injected when a frame is written.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Damage {
-    /// These bytes come in its place.
+    /// Writes these bytes instead of the frame.
     Garbage(Vec<u8>),
-    /// Half of it is written, and then the connection ends.
+    /// Writes half of the frame and closes the connection.
     Truncated,
-    /// Each of its bytes is written by itself.
+    /// Writes each byte of the frame separately.
     ByteByByte,
 }
 
@@ -105,17 +105,17 @@ impl Frame {
         Self { flags: 0, stream, opcode, body, damage: None, _share: None }
     }
 
-    /// The same frame's share of memory with another body.
+    /// Replaces the body and clears the flags, and keeps the frame's share of memory.
     pub(crate) fn with_body(self, body: Bytes) -> Self {
         Self { flags: 0, body, ..self }
     }
 
-    /// The same, holding a share of some memory until it is written.
+    /// Attaches a share of some memory, which is held until the frame is written.
     pub(crate) fn holding(self, share: OwnedSemaphorePermit) -> Self {
         Self { _share: Some(share), ..self }
     }
 
-    /// The same, written in another way.
+    /// Injects a fault into the writing of the frame.
     pub(crate) fn damaged(self, damage: Damage) -> Self {
         Self { damage: Some(damage), ..self }
     }
@@ -128,7 +128,7 @@ impl Frame {
         Self::new(stream, Opcode::Error, body.freeze())
     }
 
-    /// Takes from the body what the header's flags put before it: tracing id, warnings, custom payload.
+    /// Strips the parts that the header's flags put before the body: tracing id, warnings, custom payload.
     pub(crate) fn without_extras(self, from_cassandra: bool) -> Result<Self, Malformed> {
         if self.flags == 0 {
             return Ok(self);
@@ -171,18 +171,19 @@ pub(crate) enum Unreadable {
     Closed,
     /// The connection broke.
     Broken,
-    /// What came is no frame that is served: a protocol error with this text on this stream, and the end.
+    /// The input is not a frame that is served. The client gets a protocol error with this text on this stream, and the
+    /// connection ends.
     Refused { stream: i16, text: String },
 }
 
-/// Which side a frame comes from.
+/// The side that sends a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Sender {
     Client,
     Cassandra,
 }
 
-/// A header that may be believed.
+/// A validated header.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Header {
     pub(crate) flags: u8,
@@ -192,15 +193,15 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Reads a header; for a client's, the body's `longest` is a condition.
+    /// Reads and validates a header; only a client's body is limited to `longest` bytes.
     pub(crate) fn read(bytes: [u8; HEADER_LENGTH], from: Sender, longest: usize) -> Result<Self, Unreadable> {
         let [version, flags, s0, s1, opcode, l0, l1, l2, l3] = bytes;
         let stream = i16::from_be_bytes([s0, s1]);
         let refuse = |text: String| Err(Unreadable::Refused { stream, text });
         let direction = if from == Sender::Cassandra { RESPONSE } else { 0 };
         if version & !RESPONSE != VERSION {
-            // Cassandra's own sentence, and its stream: drivers look for the first to try another version, and gocql 2
-            // takes the answer from no other stream than 0, whatever that of its request.
+            // The sentence is Cassandra's own, and so is the stream: drivers search for the sentence to try another
+            // version, and gocql 2 accepts this answer on stream 0 only, whatever the stream of its request.
             let text = format!(
                 "Invalid or unsupported protocol version ({}); the lowest supported version is {VERSION} and the \
                  greatest is {VERSION}",
@@ -220,7 +221,7 @@ impl Header {
         if from == Sender::Client && stream < 0 {
             return refuse(format!("Stream {stream}: negative stream ids are the server's"));
         }
-        // The header's length is four bytes; `usize` has at least as many wherever this compiles.
+        // The length has four bytes, and `usize` has at least as many on every platform for which this compiles.
         let length = saturated::<usize>(u32::from_be_bytes([l0, l1, l2, l3]));
         if from == Sender::Client && length > longest {
             return refuse(format!("A frame of {length} bytes is longer than the {longest} that are taken"));

@@ -1,4 +1,4 @@
-//! What results say of their columns, and names in them, given back as the client knows them.
+//! Column metadata of results, in which Cassandra's names are replaced by the names that the client knows.
 
 use std::borrow::Cow;
 
@@ -19,21 +19,21 @@ pub(crate) mod kind {
     pub(crate) const SCHEMA_CHANGE: i32 = 5;
 }
 
-/// Gives back the names that a client knows in the place of Cassandra's.
+/// Maps Cassandra's names to the names that a client knows.
 pub(crate) trait ClientNames {
     fn keyspace<'a>(&self, keyspace: &'a str) -> Cow<'a, str>;
 
-    /// The keyspace and the name of a table.
+    /// The keyspace and the table name that the client knows.
     fn table<'a>(&self, keyspace: &'a str, table: &'a str) -> (Cow<'a, str>, Cow<'a, str>);
 
-    /// A text in which names stand.
+    /// Replaces the names in a text.
     fn text(&self, text: &str) -> String;
 }
 
-/// A type can hold types; Cassandra's own limit is far below.
+/// The deepest nesting of types; Cassandra's own limit is far below.
 const DEEPEST_TYPE: usize = 64;
 
-/// The response with the client's names.
+/// Replaces the names in a response by the client's.
 pub(crate) fn restored(response: Frame, names: &dyn ClientNames) -> Result<Frame, Malformed> {
     let body = match response.opcode {
         Opcode::Result => result(&response.body, names)?,
@@ -53,13 +53,13 @@ pub(crate) fn prepared_id(response: &Frame) -> Option<Bytes> {
     Some(response.body.slice_ref(reader.short_bytes().ok()?))
 }
 
-/// Whether a response says that a definition changed something.
+/// Whether the response is to a definition that changed something.
 pub(crate) fn is_schema_change(response: &Frame) -> bool {
     response.opcode == Opcode::Result && Reader::new(&response.body).int() == Ok(kind::SCHEMA_CHANGE)
 }
 
-/// Whether the answer to a write does not say that its condition did not hold: only a write with one is answered with rows,
-/// whose first value says so.
+/// Whether a write was applied: only a conditional write is answered with rows, whose first value says whether its
+/// condition held.
 pub(crate) fn is_applied(response: &Frame) -> bool {
     let read = || -> Result<bool, Malformed> {
         let mut reader = Reader::new(&response.body);
@@ -73,7 +73,7 @@ pub(crate) fn is_applied(response: &Frame) -> bool {
     read().unwrap_or(true)
 }
 
-/// Reads past the metadata of rows and says how many columns there are.
+/// Skips the metadata of rows, and returns the number of columns.
 pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<usize, Malformed> {
     let mut copy = MetadataCopy { reader: *reader, out: None, names: None };
     let columns = copy.rows_metadata()?;
@@ -81,7 +81,7 @@ pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<usize, Malformed> {
     Ok(columns)
 }
 
-/// Reads past the id and the values' metadata of a RESULT of kind Prepared: what follows is the rows' metadata.
+/// Skips the id and the metadata of the bind markers in a RESULT of kind Prepared, up to the metadata of the rows.
 pub(crate) fn skip_to_rows_of_prepared(reader: &mut Reader<'_>) -> Result<(), Malformed> {
     let mut copy = MetadataCopy { reader: *reader, out: None, names: None };
     copy.short_bytes()?;
@@ -90,7 +90,7 @@ pub(crate) fn skip_to_rows_of_prepared(reader: &mut Reader<'_>) -> Result<(), Ma
     Ok(())
 }
 
-/// `None` where there is nothing to give back.
+/// `None` if the result has no names to replace.
 fn result(body: &Bytes, names: &dyn ClientNames) -> Result<Option<Bytes>, Malformed> {
     let mut copy =
         MetadataCopy { reader: Reader::new(body), out: Some(BytesMut::with_capacity(body.len())), names: Some(names) };
@@ -127,7 +127,7 @@ fn error(body: &Bytes, names: &dyn ClientNames) -> Result<Bytes, Malformed> {
     Ok(out.freeze())
 }
 
-/// Copies what it reads, names replaced; without `out` and `names` it only reads.
+/// Copies the metadata while reading it, and replaces names; without `out` and `names` it only reads.
 struct MetadataCopy<'a> {
     reader: Reader<'a>,
     out: Option<BytesMut>,
@@ -253,7 +253,7 @@ impl MetadataCopy<'_> {
         usize::try_from(self.int()?).map_err(|_| Malformed)
     }
 
-    /// All that was copied, and behind it what was not read.
+    /// The copied bytes, followed by the unread ones.
     fn rest(self) -> Option<Bytes> {
         let mut out = self.out?;
         out.put_slice(self.reader.rest());
@@ -267,7 +267,7 @@ mod tests {
 
     use super::*;
 
-    /// Cassandra's keyspaces begin with `kl_`, but for that of the system tables, `kl`.
+    /// Cassandra's keyspaces begin with `kl_`; the one of the system tables is `kl`.
     struct Prefixed;
 
     impl ClientNames for Prefixed {

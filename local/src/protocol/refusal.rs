@@ -1,4 +1,4 @@
-//! Why a client gets an ERROR frame in place of what it asked for.
+//! Refusals: ERROR frames that the gateway sends as the answer to a request.
 
 use keyspaces_cql::Rule;
 
@@ -11,7 +11,7 @@ pub(crate) struct Refusal {
     pub(crate) text: String,
 }
 
-/// With the service's own text, or with one that says whose it is.
+/// The refusal by a rule: with the service's own text, or with a text that names `keyspaces-local` as its source.
 pub(crate) fn refused_by(rule: &Rule) -> Refusal {
     Refusal {
         code: rule.error_code(),

@@ -1,4 +1,4 @@
-//! The bodies of QUERY, PREPARE, EXECUTE and BATCH: read, and written again with what the gateway changes.
+//! The bodies of QUERY, PREPARE, EXECUTE and BATCH: parsed, and rewritten with the gateway's changes.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -15,7 +15,7 @@ mod flag {
     pub(crate) const NAMES: u8 = 0x40;
 }
 
-/// What was wrong with a body.
+/// Why a body cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum UnreadableRequest {
     #[error(transparent)]
@@ -28,7 +28,7 @@ pub(crate) enum UnreadableRequest {
     BatchKind(u8),
 }
 
-/// What a client wants done with a statement.
+/// A client's request that concerns statements.
 #[derive(Debug)]
 pub(crate) enum Request {
     Query(Query),
@@ -37,21 +37,21 @@ pub(crate) enum Request {
     Batch(Batch),
 }
 
-/// QUERY.
+/// A QUERY.
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
     pub(crate) text: String,
     pub(crate) parameters: Parameters,
 }
 
-/// EXECUTE.
+/// An EXECUTE.
 #[derive(Clone, Debug)]
 pub(crate) struct Execute {
     pub(crate) id: Bytes,
     pub(crate) parameters: Parameters,
 }
 
-/// What QUERY and EXECUTE say beside the statement.
+/// The parameters of QUERY and EXECUTE, beside the statement.
 #[derive(Clone, Debug)]
 pub(crate) struct Parameters {
     pub(crate) consistency: Consistency,
@@ -60,12 +60,12 @@ pub(crate) struct Parameters {
     pub(crate) timestamp: Option<i64>,
     skip_metadata: bool,
     named: bool,
-    /// With their number before them, as they came.
+    /// The values as the client sent them, with their number before them.
     values: Option<Bytes>,
     paging_state: Option<Bytes>,
 }
 
-/// BATCH.
+/// A BATCH.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
     pub(crate) kind: BatchKind,
@@ -75,7 +75,7 @@ pub(crate) struct Batch {
     pub(crate) timestamp: Option<i64>,
 }
 
-/// What kind of [`Batch`].
+/// The kind of a [`Batch`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum BatchKind {
     Logged,
@@ -87,11 +87,11 @@ pub(crate) enum BatchKind {
 #[derive(Clone, Debug)]
 pub(crate) struct Batched {
     pub(crate) statement: TextOrId,
-    /// With their number before them, as they came.
+    /// The values as the client sent them, with their number before them.
     values: Bytes,
 }
 
-/// How a statement of a batch is given.
+/// A statement of a batch: its text or its prepared id.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum TextOrId {
     Text(String),
@@ -123,7 +123,7 @@ pub(crate) fn query_at(text: &str, parameters: &Parameters, timestamp: Option<i6
 }
 
 impl Request {
-    /// Reads the body of a frame that asks for a statement; `None` of any other frame.
+    /// Reads the body of a frame that concerns statements; `None` for any other frame.
     pub(crate) fn read(frame: &Frame) -> Option<Result<Self, UnreadableRequest>> {
         let body = &frame.body;
         Some(match frame.opcode {
@@ -143,7 +143,7 @@ impl Query {
         Ok(Self { text, parameters: Parameters::read(body, &mut reader)? })
     }
 
-    /// The same with another text and this timestamp.
+    /// Writes the body with another text and this timestamp.
     pub(crate) fn write(&self, text: &str, timestamp: Option<i64>) -> Bytes {
         query_at(text, &self.parameters, timestamp)
     }
@@ -156,12 +156,12 @@ impl Execute {
         Ok(Self { id, parameters: Parameters::read(body, &mut reader)? })
     }
 
-    /// The same with this timestamp.
+    /// Writes the body with this timestamp.
     pub(crate) fn write(&self, timestamp: Option<i64>) -> Bytes {
         self.write_with(&self.parameters, timestamp)
     }
 
-    /// The same with other parameters.
+    /// Writes the body with other parameters.
     pub(crate) fn write_with(&self, parameters: &Parameters, timestamp: Option<i64>) -> Bytes {
         let mut body = BytesMut::with_capacity(self.id.len() + parameters.length());
         body.short_bytes(&self.id);
@@ -171,7 +171,7 @@ impl Execute {
 }
 
 impl Parameters {
-    /// What a request of the gateway's own says.
+    /// Parameters for a request of the gateway's own.
     pub(crate) fn own(Binding { values, named }: Binding) -> Self {
         Self {
             consistency: Consistency::LocalQuorum,
@@ -185,7 +185,7 @@ impl Parameters {
         }
     }
 
-    /// The same for one page.
+    /// The same parameters, for one page.
     pub(crate) fn for_page(&self, rows: usize, paging_state: Option<Bytes>) -> Self {
         Self { page_size: Some(saturated::<i32>(rows)), paging_state, ..self.clone() }
     }
@@ -223,7 +223,7 @@ impl Parameters {
         })
     }
 
-    /// With this timestamp in the place of its own.
+    /// Writes the parameters with this timestamp instead of their own.
     fn write(&self, out: &mut BytesMut, timestamp: Option<i64>) {
         let bit = |set: bool, flag: u8| if set { flag } else { 0 };
         out.put_u16(self.consistency.code());
@@ -294,7 +294,8 @@ impl Batch {
         })
     }
 
-    /// The same with other texts, one for each statement (those of prepared ones are not looked at), and this timestamp.
+    /// Writes the body with other texts and this timestamp. `texts` has an entry for each statement; the entries of
+    /// prepared statements are ignored.
     pub(crate) fn write(&self, texts: &[String], timestamp: Option<i64>) -> Bytes {
         let mut body = BytesMut::new();
         body.put_u8(match self.kind {
@@ -335,7 +336,7 @@ fn consistency(reader: &mut Reader<'_>) -> Result<Consistency, UnreadableRequest
     Consistency::of(code).ok_or(UnreadableRequest::Consistency(code))
 }
 
-/// Values with their number before them, each with its name where they are named.
+/// Reads values with their number before them, and with their names if they are named.
 fn values(body: &Bytes, reader: &mut Reader<'_>, named: bool) -> Result<Bytes, UnreadableRequest> {
     let start = reader.rest();
     for _ in 0..reader.short()? {

@@ -1,10 +1,10 @@
-//! What requests there are.
+//! The kinds of requests.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a request asked for.
+/// The kind of a request.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs, reason = "the protocol's own names")]

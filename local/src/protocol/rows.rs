@@ -1,4 +1,4 @@
-//! Rows of Cassandra's responses: taken apart, and put together again as one page.
+//! Rows of Cassandra's responses: split up, and joined again as one page.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -10,19 +10,19 @@ use crate::saturated::saturated;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Rows {
     pub(crate) head: RowsMetadata,
-    /// Cassandra's paging state, if there may be more.
+    /// Cassandra's paging state, if there may be more rows.
     pub(crate) state: Option<Bytes>,
     pub(crate) count: usize,
     /// The rows, one after the other.
     pub(crate) content: Bytes,
 }
 
-/// What is said of the columns, the same on every page.
+/// The metadata of the columns, which is the same on every page.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct RowsMetadata {
     flags: i32,
     columns: usize,
-    /// Table, names and types, as they came.
+    /// Table, names and types, as Cassandra sent them.
     specification: Bytes,
 }
 
@@ -39,18 +39,18 @@ impl Rows {
             return Err(Malformed);
         }
         let rows = Self { head, state, count, content: body.slice_ref(reader.rest()) };
-        // Every row is there.
+        // Checks that every row is present.
         let mut rest = Reader::new(&rows.content);
         (0..count).try_for_each(|_| rows.row(&mut rest).map(drop))?;
         Ok(Some(rows))
     }
 
-    /// How many bytes the largest row has.
+    /// The size of the largest row in bytes.
     pub(crate) fn largest(&self) -> usize {
         self.each().map(<[u8]>::len).max().unwrap_or(0)
     }
 
-    /// The rows as they are written.
+    /// The encoded rows.
     pub(crate) fn each(&self) -> impl Iterator<Item = &[u8]> {
         let mut reader = Reader::new(&self.content);
         (0..self.count).map_while(move |_| self.row(&mut reader).ok())
@@ -75,7 +75,7 @@ impl RowsMetadata {
         Ok((head, state))
     }
 
-    /// What a RESULT of kind Prepared says of the rows.
+    /// The rows' metadata in a RESULT of kind Prepared.
     pub(crate) fn of_prepared(body: &Bytes) -> Result<Option<Self>, Malformed> {
         let mut reader = Reader::new(body);
         if reader.int()? != kind::PREPARED {
@@ -85,17 +85,17 @@ impl RowsMetadata {
         Ok(Some(Self::read(body, &mut reader)?.0))
     }
 
-    /// The same without a hold on the frame that it came from.
+    /// A copy that does not keep the frame's memory alive.
     pub(crate) fn owned(&self) -> Self {
         Self { specification: Bytes::copy_from_slice(&self.specification), ..self.clone() }
     }
 
-    /// The same for a client that knows the columns already.
+    /// The metadata without column specifications, for a client that knows the columns already.
     pub(crate) fn bare(self) -> Self {
         Self { flags: flag::NO_METADATA, specification: Bytes::new(), ..self }
     }
 
-    /// The body of a RESULT of so many rows, up to where they begin.
+    /// The body of a RESULT with `count` rows, up to the first row.
     pub(crate) fn body(&self, count: usize, state: Option<&[u8]>) -> BytesMut {
         let mut body = BytesMut::with_capacity(self.specification.len() + state.map_or(0, <[u8]>::len) + 24);
         body.put_i32(kind::ROWS);
@@ -110,7 +110,7 @@ impl RowsMetadata {
     }
 }
 
-/// Reads the next so many values and gives them as they are written.
+/// Reads the next values, and returns their encoded bytes.
 pub(crate) fn first_values<'a>(reader: &mut Reader<'a>, values: usize) -> Result<&'a [u8], Malformed> {
     let start = reader.rest();
     (0..values).try_for_each(|_| reader.bytes().map(drop))?;

@@ -1,15 +1,15 @@
-//! The values that a request brings for a statement's bind markers.
+//! The values of a request for the bind markers of its statement.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{Malformed, Reader, Writer};
 use crate::saturated::saturated;
 
-/// Values in the order in which they came, by name or by position.
+/// Values in the order of the request, by name or by position.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Values<'a> {
     named: bool,
-    /// With their number before them, as they came.
+    /// The values as the client sent them, with their number before them.
     body: &'a [u8],
     all: Vec<ReceivedValue<'a>>,
 }
@@ -19,12 +19,12 @@ struct ReceivedValue<'a> {
     name: &'a str,
     /// `None` for null, and for "not set" as well.
     bytes: Option<&'a [u8]>,
-    /// With the length before it.
+    /// The value after its length.
     raw: &'a [u8],
 }
 
 impl<'a> Values<'a> {
-    /// Reads values with their number before them; those that came with a request were read once before.
+    /// Reads values with their number before them. Values of a request were validated when the request was read.
     pub(crate) fn read(body: &'a [u8], named: bool) -> Self {
         let read = || -> Result<Vec<ReceivedValue<'a>>, Malformed> {
             let mut reader = Reader::new(body);
@@ -51,17 +51,17 @@ impl<'a> Values<'a> {
         self.all.len()
     }
 
-    /// The value of a marker, by its place among the markers or by its name.
+    /// The value of a bind marker, by its position or by its name.
     pub(crate) fn of(&self, marker: usize, name: &str) -> Option<&'a [u8]> {
         self.value(marker, name)?.bytes
     }
 
-    /// Whether that is null, and not only "not set".
+    /// Whether the value of the marker is null; "not set" is not null.
     pub(crate) fn is_null(&self, marker: usize, name: &str) -> bool {
         self.value(marker, name).is_some_and(|value| value.raw == (-1_i32).to_be_bytes())
     }
 
-    /// Whether the client leaves the marker without a value.
+    /// Whether the client leaves the marker unset.
     pub(crate) fn is_unset(&self, marker: usize, name: &str) -> bool {
         self.value(marker, name).is_some_and(|value| value.raw == (-2_i32).to_be_bytes())
     }
@@ -73,7 +73,8 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// The values of some markers, by their places. Values by name stay all of them: Cassandra takes those that it needs.
+    /// The values of some markers, by their positions. Named values are all kept, since Cassandra picks the ones that it
+    /// needs.
     pub(crate) fn binding(&self, markers: &[usize]) -> Binding {
         let values = match (self.named, markers) {
             (true, _) => Bytes::copy_from_slice(self.body),
@@ -92,16 +93,16 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Values for the bind markers of a text.
+/// Values for the bind markers of a statement.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Binding {
-    /// With their number before them; empty if there are none.
+    /// The values with their number before them; empty if there are none.
     pub(crate) values: Bytes,
     pub(crate) named: bool,
 }
 
 impl Binding {
-    /// One value for each marker, in their order.
+    /// One value for each marker, in order.
     pub(crate) fn placed<'a>(values: impl IntoIterator<Item = Option<&'a [u8]>>) -> Self {
         let mut out = BytesMut::new();
         let mut count = 0;
