@@ -1,4 +1,4 @@
-//! An alarm, and what becomes of it minute by minute.
+//! An alarm, and its state minute by minute.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::query::{MetricDataQuery, Queries};
 use super::watched_metric::Dimensions;
 use crate::saturated::saturated;
 
-/// An alarm as it was put.
+/// The settings of an alarm, as PutMetricAlarm set them.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct AlarmDefinition {
@@ -49,10 +49,10 @@ pub(super) struct Alarm {
     pub(super) missing_data: MissingData,
     pub(super) state: AlarmState,
     pub(super) reason: String,
-    /// Milliseconds since 1970.
+    /// The time of the last PutMetricAlarm, in milliseconds since 1970.
     pub(super) configured: u64,
     pub(super) state_updated: u64,
-    /// The minutes since 1970 that it has been evaluated for, up to this one.
+    /// The last minute since 1970 for which the alarm was evaluated.
     pub(super) evaluated_to: u64,
 }
 
@@ -65,8 +65,8 @@ pub(super) enum Comparison {
 }
 
 impl Alarm {
-    /// The state at the beginning of a minute, by the periods that ended until then, and the reason for it; if it is another
-    /// one than before.
+    /// The state at the beginning of `minute` and its reason, from the periods that ended before; `None` if the state does
+    /// not change.
     pub(super) fn judge(&self, source: &MetricSource<'_>, minute: u64) -> Option<(AlarmState, String)> {
         let datapoints = self.datapoints();
         let range = Range::before(minute * 60, self.queries.period, datapoints.periods + MORE_PERIODS);
@@ -109,7 +109,7 @@ impl Alarm {
         Datapoints { to_alarm: self.definition.datapoints_to_alarm.unwrap_or(periods), periods }
     }
 
-    /// What it notifies of a state.
+    /// The actions for a change to this state.
     pub(super) fn actions(&self, state: AlarmState) -> &[String] {
         match state {
             _ if !self.definition.actions_enabled => &[],

@@ -1,12 +1,12 @@
-//! What happened to an alarm.
+//! The history entries of alarms.
 
 use serde::Serialize;
 
-/// What happened to an alarm.
+/// An entry of an alarm's history.
 #[derive(Clone, Debug)]
 pub(super) struct AlarmEvent {
     pub(super) alarm_name: String,
-    /// Milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     pub(super) at: u64,
     pub(super) kind: AlarmEventKind,
     pub(super) summary: String,

@@ -1,4 +1,4 @@
-//! What inputs of several operations have to fulfil.
+//! Input constraints that several operations share.
 
 use keyspaces_cql::metrics::Statistic;
 
@@ -7,7 +7,7 @@ use super::watched_metric::{Dimensions, WatchedMetric};
 use crate::control_plane::constraint::Constraints;
 use crate::control_plane::error::ApiError;
 
-/// 10, 20, 30 or a multiple of 60 s (API:PutMetricAlarm).
+/// Checks that a period is 10, 20, 30 or a multiple of 60 seconds (API:PutMetricAlarm).
 pub(super) fn period(seconds: Option<i64>) -> Result<u64, ApiError> {
     let mut constraints = Constraints::default();
     constraints.member("period", seconds.as_ref()).required().range(1..=MOST_PERIOD);
@@ -19,10 +19,10 @@ pub(super) fn period(seconds: Option<i64>) -> Result<u64, ApiError> {
     Err(invalid(format_args!("the period {seconds} is not 10, 20, 30 or a multiple of 60 seconds")))
 }
 
-/// A week, which is as long as data points are kept here.
+/// A week, the retention of data points here.
 const MOST_PERIOD: i64 = 7 * 24 * 3600;
 
-/// The metric need not exist; its members have to fulfil the model.
+/// Checks a metric. The metric need not exist, but its members have to satisfy the API model.
 pub(super) fn watched(
     namespace: Option<&str>,
     name: Option<&str>,
@@ -49,7 +49,7 @@ pub(super) fn watched(
     Ok(WatchedMetric { namespace: text(namespace), metric_name: text(name), dimensions, statistic })
 }
 
-/// No longer than 2,048 characters (API:PutMetricAlarm).
+/// Checks that an expression has at most 2,048 characters (API:PutMetricAlarm).
 pub(super) fn expression(text: &str) -> Result<(), ApiError> {
     let mut constraints = Constraints::default();
     constraints.member("metricDataQueries.member.expression", Some(text)).length(1..=2048);

@@ -1,8 +1,8 @@
-//! What state an alarm goes into, by its data points.
+//! Computes the state of an alarm from its data points.
 //!
-//! CloudWatch looks at more periods than the alarm has, so that data that comes late is not taken for missing, and judges by
-//! the most recent data points that it finds there. What it does where there are fewer is in a table of its user guide
-//! ("Configuring how CloudWatch alarms treat missing data"), which the tests below have.
+//! CloudWatch looks at more periods than the alarm has, so that late data is not taken for missing, and judges by the most
+//! recent data points among them. If it finds fewer, a table in its user guide ("Configuring how CloudWatch alarms treat
+//! missing data") defines the result. The tests below contain that table.
 
 use crate::saturated::saturated;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub(super) enum AlarmState {
     Ok,
 }
 
-/// What a period without a data point counts as.
+/// How an alarm treats a period without a data point.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum MissingData {
     Breaching,
@@ -27,19 +27,19 @@ pub(super) enum MissingData {
     NotBreaching,
 }
 
-/// How many breaching data points of how many set an alarm off.
+/// How many data points out of how many must breach the threshold to set the alarm off.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Datapoints {
     pub(super) to_alarm: u64,
     pub(super) periods: u64,
 }
 
-/// How many periods more than an alarm's own are looked at: so many are in the examples of the user guide, which does not
-/// give a number.
+/// The number of extra periods that are looked at. The examples of the user guide have two; it does not state a number.
 pub(super) const MORE_PERIODS: u64 = 2;
 
 impl Datapoints {
-    /// The state after `points`, the oldest first, each the value of one period if there is one. `breaches` says which do.
+    /// The state after `points`, one for each period, the oldest first. `breaches` decides whether a value breaches the
+    /// threshold.
     pub(super) fn judge(
         self,
         points: &[Option<f64>],
@@ -48,7 +48,7 @@ impl Datapoints {
         state: AlarmState,
     ) -> AlarmState {
         let most = saturated::<usize>(self.periods);
-        // With how many periods ago each was, the last being 1.
+        // Pairs each data point with its age in periods; the last period has the age 1.
         let recent: Vec<(u64, bool)> = (1..)
             .zip(points.iter().rev())
             .filter_map(|(ago, value)| value.map(|value| (ago, breaches(value))))
@@ -66,7 +66,8 @@ impl Datapoints {
             _ if breaching < found => AlarmState::Ok,
             MissingData::Ignore => state,
             MissingData::Missing if found == 0 => AlarmState::InsufficientData,
-            // All that there is breaches: it is enough once the oldest is as old as the alarm wants data points.
+            // All data points breach: the alarm goes off once the oldest one is as many periods old as the alarm requires
+            // data points.
             MissingData::Missing => {
                 let is_old = recent.last().is_some_and(|(ago, _)| *ago >= self.to_alarm);
                 if is_old { AlarmState::Alarm } else { state }
@@ -93,7 +94,7 @@ impl AlarmState {
 mod tests {
     use super::*;
 
-    /// `None` in a column of the table is "Retain current state".
+    /// `None` stands for "Retain current state" in the table.
     fn row(text: &str, to_alarm: u64) -> [Option<AlarmState>; 4] {
         let points: Vec<Option<f64>> = text
             .split(' ')
@@ -116,7 +117,7 @@ mod tests {
         const ALARM: Option<AlarmState> = Some(AlarmState::Alarm);
         const INSUFFICIENT: Option<AlarmState> = Some(AlarmState::InsufficientData);
         const RETAIN: Option<AlarmState> = None;
-        // Columns: missing, ignore, breaching, notBreaching.
+        // The table's columns: missing, ignore, breaching, notBreaching.
         for (points, to_alarm, expected) in [
             ("0 - X - X", 3, [OK, OK, OK, OK]),
             ("- - - - 0", 3, [OK, OK, OK, OK]),

@@ -9,11 +9,11 @@ use std::str::Chars;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expression {
     Number(f64),
-    /// The series of another query.
+    /// The time series of another query.
     Id(String),
     List(Vec<Self>),
     Call(Function, Vec<Self>),
-    /// `REPEAT`, which only FILL takes.
+    /// `REPEAT`, an argument that only FILL accepts.
     Repeat,
     Negative(Box<Self>),
     Infix(Box<Self>, char, Box<Self>),
@@ -30,10 +30,10 @@ pub(super) enum Function {
     Sum,
 }
 
-/// The values of a series by the beginning of their period, in seconds since 1970.
+/// The values of a time series by the beginning of their period, in seconds since 1970.
 pub(super) type SeriesPoints = BTreeMap<u64, f64>;
 
-/// What an expression comes to.
+/// The value of an expression.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ExpressionValue {
     Scalar(f64),
@@ -41,23 +41,23 @@ pub(super) enum ExpressionValue {
     List(Vec<SeriesPoints>),
 }
 
-/// The series that an expression may name, and the periods that they have values for.
+/// The time series that an expression may name, and the periods of their values.
 #[derive(Debug)]
 pub(super) struct SeriesScope<'a> {
     pub(super) series: &'a BTreeMap<String, SeriesPoints>,
-    /// Those that METRICS() stands for.
+    /// The ids of the series that METRICS() stands for.
     pub(super) metrics: &'a [String],
     pub(super) period: u64,
     pub(super) periods: &'a [u64],
 }
 
-/// The depth of nested brackets and signs.
+/// The most nested brackets and signs.
 const DEEPEST: usize = 32;
 
 impl Expression {
     /// # Errors
     ///
-    /// It is no expression, or uses a function that is not emulated.
+    /// The text is not an expression, or it uses a function that is not emulated.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut parser = Parser { characters: text.chars().peekable(), depth: 0 };
         let parsed = parser.sum()?;
@@ -67,7 +67,7 @@ impl Expression {
         }
     }
 
-    /// The ids that it names.
+    /// Collects the ids that the expression names.
     pub(super) fn ids<'a>(&'a self, into: &mut Vec<&'a str>) {
         match self {
             Self::Id(id) => into.push(id),
@@ -83,7 +83,7 @@ impl Expression {
 
     /// # Errors
     ///
-    /// A function or a sign is given what it does not take.
+    /// A function or an operator has an argument that it does not accept.
     pub(super) fn evaluate(&self, scope: &SeriesScope<'_>) -> Result<ExpressionValue, String> {
         Ok(match self {
             Self::Number(number) => ExpressionValue::Scalar(*number),
@@ -155,7 +155,8 @@ impl Function {
         }
     }
 
-    /// By period; series without a value there are left out.
+    /// Applies a function to the values of all series in each period. Series without a value in a period are left out of
+    /// it.
     fn across(self, list: &[SeriesPoints]) -> SeriesPoints {
         let mut by_period = BTreeMap::<u64, Vec<f64>>::new();
         for (period, value) in list.iter().flatten() {
@@ -190,7 +191,8 @@ fn filled(points: &SeriesPoints, with: Option<f64>, periods: &[u64]) -> SeriesPo
     filled
 }
 
-/// Two series have a value where both have one; what cannot be divided has none.
+/// Applies an operator. The result of two series has a value where both have one; a value that is not finite, as after a
+/// division by zero, is left out of a series.
 fn infix(left: ExpressionValue, sign: char, right: ExpressionValue) -> Result<ExpressionValue, String> {
     let of = |left: f64, right: f64| match sign {
         '+' => left + right,
@@ -281,7 +283,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Ids begin in lower case, functions are in capitals.
+    /// Parses an id, which begins in lower case, or a function, which is in capitals.
     fn named(&mut self, word: String) -> Result<Expression, String> {
         if word.starts_with(|first: char| first.is_ascii_lowercase()) {
             return Ok(Expression::Id(word));

@@ -40,7 +40,7 @@ struct AlarmHistoryItem {
     history_summary: String,
 }
 
-/// The newest first, unless the request says otherwise.
+/// The history entries, the newest first unless the request says otherwise.
 pub(super) fn describe(alarms: &Alarms, wanted: DescribeAlarmHistory) -> Result<AlarmHistoryPage, ApiError> {
     let mut constraints = Constraints::default();
     constraints.member("alarmName", wanted.alarm_name.as_deref()).length(1..=255);
@@ -72,7 +72,7 @@ pub(super) fn describe(alarms: &Alarms, wanted: DescribeAlarmHistory) -> Result<
     Ok(AlarmHistoryPage { alarm_history_items: page.into_iter().map(shown).collect(), next_token })
 }
 
-/// A page of at most so many, 100 unless it is said, and the token of the next one, which is the number of its first entry.
+/// A page of at most `most` items, by default 100, and the token of the next page, which is the number of its first item.
 pub(super) fn page<T>(
     mut all: Vec<T>,
     token: Option<&str>,

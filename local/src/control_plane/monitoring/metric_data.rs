@@ -38,10 +38,10 @@ struct Series {
     status_code: &'static str,
 }
 
-/// How many data points one answer may have (API:GetMetricData); there is one page here.
+/// The most data points of an answer (API:GetMetricData); all are on one page here.
 const MOST_DATAPOINTS: u64 = 100_800;
 
-/// The newest first, unless the request says otherwise.
+/// The data points, the newest first unless the request says otherwise.
 pub(super) fn get(source: &MetricSource<'_>, wanted: GetMetricData) -> Result<Data, ApiError> {
     let mut constraints = Constraints::default();
     constraints.member("metricDataQueries", wanted.metric_data_queries.as_deref()).required();
@@ -81,7 +81,7 @@ pub(super) fn get(source: &MetricSource<'_>, wanted: GetMetricData) -> Result<Da
     Ok(Data { metric_data_results: results.collect(), messages: [] })
 }
 
-/// A statistic that is not valid for the metric is refused: CloudWatch has numbers for it that mean nothing.
+/// Refuses a statistic that is not valid for the metric: CloudWatch returns meaningless numbers for it.
 pub(super) fn check_statistic(watched: &WatchedMetric) -> Result<(), ApiError> {
     let Some(metric) = watched.lacks_statistic(watched.statistic) else { return Ok(()) };
     let valid: Vec<&str> = metric.statistics.iter().map(|statistic| statistic.name()).collect();
@@ -96,7 +96,7 @@ pub(super) fn check_statistic(watched: &WatchedMetric) -> Result<(), ApiError> {
     )))
 }
 
-/// The periods that begin from `start`, rounded down to a whole period, and before `end`.
+/// The periods that begin before `end`, starting at `start` rounded down to a whole period.
 pub(super) fn between(start: Option<Timestamp>, end: Option<Timestamp>, period: u64) -> Result<Range, ApiError> {
     let seconds = |at: Option<Timestamp>| {
         let millis = at.map(Timestamp::millis).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Where data points come from: what the gateway counted by the minute, what tables are provisioned with, and the quotas.
+//! The sources of data points: the gateway's counts by the minute, the provisioned capacity of tables, and the quotas.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +11,13 @@ use crate::metering::{Counter, Metering, StatisticSet};
 use crate::names::ObjectKind;
 use crate::schema::Schema;
 
-/// All data points.
+/// The source of all data points.
 pub(super) struct MetricSource<'a> {
     metering: &'a Metering,
     schema: &'a Schema,
 }
 
-/// Whole periods, in seconds since 1970.
+/// A range of whole periods, in seconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Range {
     start: u64,
@@ -32,10 +32,10 @@ pub(super) struct MetricWithData {
     pub(super) dimensions: Vec<(&'static str, String)>,
 }
 
-/// How often capacity and quotas are reported (DG:metrics-dimensions), in minutes.
+/// The interval in minutes at which capacity and quotas are reported (DG:metrics-dimensions).
 const REPORTED_EVERY: u64 = 5;
 
-/// The quota for reads and for writes of one table (DG:quotas).
+/// The default quota for reads and for writes of one table (DG:quotas).
 const MOST_OF_A_TABLE: f64 = 40_000.0;
 
 impl<'a> MetricSource<'a> {
@@ -43,13 +43,13 @@ impl<'a> MetricSource<'a> {
         Self { metering, schema }
     }
 
-    /// The values of a statistic by period; none for a metric, a dimension or a statistic that is not there.
+    /// The values of a statistic by period; none for a metric, a dimension or a statistic that does not exist.
     pub(super) fn points(&self, watched: &WatchedMetric, range: Range) -> SeriesPoints {
         let sets = self.sets(watched, range);
         sets.into_iter().map(|(period, set)| (period, set.get(watched.statistic))).collect()
     }
 
-    /// What the statistics are made of, by period.
+    /// The statistic sets by period.
     pub(super) fn sets(&self, watched: &WatchedMetric, range: Range) -> BTreeMap<u64, StatisticSet> {
         let mut by_period = BTreeMap::<u64, StatisticSet>::new();
         if watched.description().is_none_or(|metric| !metric.has(watched.statistic)) {
@@ -80,7 +80,7 @@ impl<'a> MetricSource<'a> {
         minutes.step_by(step).map(|minute| (minute, StatisticSet::of(level))).collect()
     }
 
-    /// What is reported every five minutes, as it is now: what it was before is not kept.
+    /// The current value of a metric that is reported every five minutes; earlier values are not stored.
     fn level(&self, watched: &WatchedMetric, subject: &Subject) -> Option<f64> {
         let name = watched.metric_name.as_str();
         match subject {
@@ -101,7 +101,7 @@ impl<'a> MetricSource<'a> {
         }
     }
 
-    /// Every metric that has data points.
+    /// All metrics that have data points.
     pub(super) fn listed(&self) -> BTreeSet<MetricWithData> {
         let mut listed = BTreeSet::new();
         for (table, operation, counter) in self.metering.counted() {
@@ -134,13 +134,13 @@ impl<'a> MetricSource<'a> {
 }
 
 impl Range {
-    /// So many periods before an end.
+    /// The `count` periods before `end`.
     pub(super) fn before(end: u64, period: u64, count: u64) -> Self {
         let count = count.min(end / period);
         Self { start: end - count * period, period, count }
     }
 
-    /// The periods that begin at `start`, rounded down to a whole one, or later, and before `end`.
+    /// The periods that begin before `end`, starting at `start` rounded down to a whole period.
     pub(super) fn between(start: u64, end: u64, period: u64) -> Self {
         let start = start / period * period;
         Self { start, period, count: end.saturating_sub(start).div_ceil(period) }
@@ -150,7 +150,7 @@ impl Range {
         self.count
     }
 
-    /// The beginnings of its periods.
+    /// The beginning of each period.
     pub(super) fn periods(self) -> impl Iterator<Item = u64> {
         (0..self.count).map(move |number| self.start + number * self.period)
     }

@@ -76,10 +76,10 @@ struct ListedMetric {
     dimensions: Dimensions,
 }
 
-/// How many data points one answer may have (API:GetMetricStatistics).
+/// The most data points of an answer (API:GetMetricStatistics).
 const MOST_DATAPOINTS: u64 = 1_440;
 
-/// The data points of one metric, in the order of time.
+/// The data points of one metric, ordered by time.
 pub(super) fn get(source: &MetricSource<'_>, wanted: WantedStatistics) -> Result<Statistics, ApiError> {
     let mut constraints = Constraints::default();
     constraints.member("startTime", wanted.start_time.as_ref()).required();
@@ -128,7 +128,7 @@ pub(super) fn get(source: &MetricSource<'_>, wanted: WantedStatistics) -> Result
     Ok(Statistics { label: watched.metric_name, datapoints })
 }
 
-/// The metrics that have data points, 500 a page.
+/// The metrics that have data points, 500 on a page.
 pub(super) fn list(source: &MetricSource<'_>, wanted: WantedMetrics) -> Result<Metrics, ApiError> {
     let mut constraints = Constraints::default();
     constraints.member("namespace", wanted.namespace.as_deref()).length(1..=255);

@@ -1,5 +1,5 @@
-//! CloudWatch (API version 2010-08-01), as far as it is about the metrics of `AWS/Cassandra`: metrics that are read from what
-//! the gateway counted, and alarms on them.
+//! CloudWatch (API version 2010-08-01) for the metrics of `AWS/Cassandra`: the metrics that the gateway counts, and alarms
+//! on them.
 
 mod alarm;
 mod alarm_event;
@@ -77,7 +77,7 @@ pub(crate) fn has(operation: &str) -> bool {
     OPERATIONS.contains(&operation) || NOT_EMULATED.contains(&operation)
 }
 
-/// Carries out an operation that [`has`] knows, on the alarms of this account and Region.
+/// Executes an operation that [`has`] knows, on the alarms of this account and Region.
 pub(crate) async fn answer(
     gateway: &Shared,
     alarms: &AlarmStore,
@@ -117,7 +117,7 @@ pub(crate) async fn answer(
     })
 }
 
-/// What the input breaks, where the service's own words are not known.
+/// The error for invalid input, if the service's own text is not known.
 fn invalid(problem: impl std::fmt::Display) -> ApiError {
     ApiError::validation(format!("keyspaces-local: {problem} (the service's message is not known)"))
 }

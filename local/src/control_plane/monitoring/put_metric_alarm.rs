@@ -1,6 +1,6 @@
-//! PutMetricAlarm: what of its input CloudWatch refuses, and the alarm that it makes.
+//! PutMetricAlarm: validates its input as CloudWatch does, and creates the alarm.
 //!
-//! A metric, a dimension or a statistic that does not exist is taken, as CloudWatch takes it.
+//! A metric, a dimension or a statistic that does not exist is accepted, as in CloudWatch.
 
 use serde::Deserialize;
 
@@ -39,10 +39,10 @@ struct PutMetricAlarm {
     metrics: Option<Vec<MetricDataQuery>>,
 }
 
-/// How many bytes an alarm may have: it is kept in memory.
+/// The most bytes of an alarm, because alarms are kept in memory.
 const LONGEST: usize = 64 << 10;
 
-/// How many metrics an expression of an alarm may be over (CloudWatch User Guide, "CloudWatch service quotas").
+/// The most metrics in the expression of an alarm (CloudWatch User Guide, "CloudWatch service quotas").
 const MOST_METRICS: usize = 10;
 
 pub(super) fn read(input: Input<'_>) -> Result<Alarm, ApiError> {
@@ -165,7 +165,7 @@ impl PutMetricAlarm {
     }
 }
 
-/// The services whose actions an alarm may carry out (API:PutMetricAlarm).
+/// The services that an alarm's actions may address (API:PutMetricAlarm).
 const ACTED_BY: [&str; 8] = ["aiops", "autoscaling", "automate", "lambda", "sns", "ssm", "ssm-incidents", "swf"];
 
 fn check_action(arn: &str) -> Result<(), ApiError> {

@@ -1,4 +1,4 @@
-//! Metrics with ids and expressions over them, as alarms and GetMetricData have them.
+//! Metrics with ids and expressions over them, for alarms and GetMetricData.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ pub(super) struct QueriedMetric {
     dimensions: Option<Dimensions>,
 }
 
-/// Queries that were checked: metrics, and expressions in an order in which each names only those before it.
+/// Validated queries: metrics, and expressions ordered so that each one names only earlier queries.
 #[derive(Clone, Debug)]
 pub(super) struct Queries {
     pub(super) period: u64,
@@ -54,7 +54,7 @@ pub(super) struct Queries {
     returned: Vec<(String, String)>,
 }
 
-/// The series of a query that is returned.
+/// The time series of a query that is returned.
 #[derive(Clone, Debug)]
 pub(super) struct ReturnedSeries {
     pub(super) id: String,
@@ -62,11 +62,11 @@ pub(super) struct ReturnedSeries {
     pub(super) points: SeriesPoints,
 }
 
-/// How many queries one request may have (API:GetMetricData).
+/// The most queries of a request (API:GetMetricData).
 const MOST_QUERIES: usize = 500;
 
 impl Queries {
-    /// One metric alone.
+    /// A query of a single metric.
     pub(super) fn of(watched: WatchedMetric, period: u64) -> Self {
         let (id, label) = ("m1".to_owned(), watched.metric_name.clone());
         Self { period, metrics: vec![(id.clone(), watched)], expressions: Vec::new(), returned: vec![(id, label)] }
@@ -74,8 +74,8 @@ impl Queries {
 
     /// # Errors
     ///
-    /// A ValidationException: a query has both or neither of a metric and an expression, an id is missing, malformed or used
-    /// twice, an expression is none or names no query, or the periods differ.
+    /// A ValidationException: a query has both a metric and an expression or neither, an id is missing, malformed or used
+    /// twice, an expression is invalid or names no query, or the periods differ.
     pub(super) fn read(queries: &[MetricDataQuery]) -> Result<Self, ApiError> {
         let mut constraints = Constraints::default();
         constraints.member("metricDataQueries", Some(queries)).count(1..=MOST_QUERIES);
@@ -114,7 +114,7 @@ impl Queries {
         Ok(Self { period, metrics, expressions, returned })
     }
 
-    /// For an alarm: one series is returned, which is what is compared.
+    /// Whether exactly one time series is returned. An alarm needs that, because it compares one series.
     pub(super) fn returns_one(&self) -> bool {
         self.returned.len() == 1
     }
@@ -123,11 +123,11 @@ impl Queries {
         self.metrics.iter().map(|(_, watched)| watched)
     }
 
-    /// The series that are returned, in the order of the request.
+    /// The returned time series, in the order of the request.
     ///
     /// # Errors
     ///
-    /// A ValidationException: an expression does not come to one time series.
+    /// A ValidationException: the value of an expression is not a single time series.
     pub(super) fn evaluate(&self, source: &MetricSource<'_>, range: Range) -> Result<Vec<ReturnedSeries>, ApiError> {
         let mut series: BTreeMap<String, SeriesPoints> =
             self.metrics.iter().map(|(id, watched)| (id.clone(), source.points(watched, range))).collect();
@@ -154,7 +154,7 @@ impl Queries {
     }
 }
 
-/// Expressions after those that they name. One that names itself, or nothing that is there, is refused.
+/// Orders expressions after the ones that they name. Refuses an expression that names itself or a missing id.
 fn in_order(
     metrics: &[(String, WatchedMetric)],
     mut written: Vec<(String, Expression)>,

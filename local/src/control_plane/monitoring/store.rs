@@ -15,7 +15,7 @@ use crate::control_plane::error::ApiError;
 use crate::journal::LOG;
 use crate::lock::Mutex;
 
-/// The alarms of the account. They are kept as long as the service runs.
+/// The alarms of the account, which are kept as long as the service runs.
 #[derive(Debug, Default)]
 pub(crate) struct AlarmStore(Mutex<Alarms>);
 
@@ -25,13 +25,14 @@ pub(super) struct Alarms {
     history: VecDeque<AlarmEvent>,
 }
 
-/// CloudWatch has no quota. Here each alarm is kept in memory, and may be evaluated for a day of minutes at once.
+/// The most alarms. CloudWatch has no such quota; here each alarm is kept in memory, and may be evaluated for a day of
+/// minutes at once.
 const MOST_ALARMS: usize = 500;
 
-/// How many entries of history are kept.
+/// The most entries of history.
 const MOST_HISTORY: usize = 10_000;
 
-/// For how many minutes alarms are evaluated after a time in which nobody looked: a day.
+/// The most minutes for which alarms are evaluated after a time without requests: a day.
 const MOST_MINUTES: u64 = 24 * 60;
 
 #[derive(Debug, Deserialize)]
@@ -59,13 +60,13 @@ impl Alarms {
         self.all.values()
     }
 
-    /// The oldest first.
+    /// The history, the oldest entry first.
     pub(super) fn history(&self) -> impl DoubleEndedIterator<Item = &AlarmEvent> {
         self.history.iter()
     }
 
-    /// Evaluates every alarm for each minute that has begun since it was evaluated last. A time that is earlier than that
-    /// changes nothing.
+    /// Evaluates every alarm for each minute that has begun since its last evaluation. A `now` before the last evaluation
+    /// has no effect.
     pub(super) fn evaluate(&mut self, source: &MetricSource<'_>, now: u64) {
         let minute = now / 60_000;
         let Self { all, history } = self;
@@ -83,7 +84,7 @@ impl Alarms {
         changes.into_iter().flatten().for_each(|item| enter(history, item));
     }
 
-    /// An alarm of the same name is replaced, and keeps its state.
+    /// Adds an alarm, or replaces the alarm of the same name and keeps its state.
     pub(super) fn put(&mut self, mut alarm: Alarm, now: u64) -> Result<(), ApiError> {
         let name = alarm.definition.alarm_name.clone();
         let (is_new, is_full) = (!self.all.contains_key(&name), self.all.len() >= MOST_ALARMS);
@@ -102,7 +103,7 @@ impl Alarms {
         Ok(())
     }
 
-    /// All of them, or none if one is not there (API:DeleteAlarms).
+    /// Deletes all named alarms, or none if one does not exist (API:DeleteAlarms).
     pub(super) fn delete(&mut self, input: DeleteAlarms, now: u64) -> Result<(), ApiError> {
         let mut constraints = Constraints::default();
         constraints.member("alarmNames", input.alarm_names.as_deref()).required().count(0..=100);
@@ -119,7 +120,7 @@ impl Alarms {
         Ok(())
     }
 
-    /// Until the next evaluation.
+    /// Sets the state of an alarm until the next evaluation.
     pub(super) fn set_state(&mut self, input: SetAlarmState, now: u64) -> Result<(), ApiError> {
         let mut constraints = Constraints::default();
         constraints.member("alarmName", input.alarm_name.as_deref()).required().length(1..=255);
@@ -152,7 +153,8 @@ fn unknown(name: &str) -> ApiError {
     )
 }
 
-/// Changes the state of an alarm. Gives the items for its history: the change, and whom CloudWatch would notify.
+/// Changes the state of an alarm. Returns the entries for its history: the change, and the actions that CloudWatch would
+/// carry out.
 fn change_state(alarm: &mut Alarm, state: AlarmState, reason: String, at: u64) -> Vec<AlarmEvent> {
     let name = alarm.definition.alarm_name.as_str();
     let summary = format!("Alarm updated from {} to {}", alarm.state.name(), state.name());

@@ -1,4 +1,4 @@
-//! A metric as a request names it, and which metric of the service that is.
+//! A metric as a request names it, and the service's metric of that name.
 
 use keyspaces_cql::metrics::{self, Description, NAMESPACE, Statistic};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::metering::Operation;
 use crate::names::SchemaObject;
 
-/// A metric with its dimensions and statistic, as CloudWatch takes it: it need not exist.
+/// A metric with its dimensions and statistic. CloudWatch accepts it even if it does not exist.
 #[derive(Clone, Debug)]
 pub(super) struct WatchedMetric {
     pub(super) namespace: String,
@@ -25,7 +25,7 @@ pub(super) struct Dimension {
     pub(super) value: Option<String>,
 }
 
-/// The dimensions of a metric of a table, or none of the account.
+/// The subject of a metric: a table, or the account, which has no dimensions.
 pub(super) enum Subject {
     Account,
     Table(SchemaObject),
@@ -33,16 +33,16 @@ pub(super) enum Subject {
 }
 
 impl WatchedMetric {
-    /// The metric of the service that is meant, if there is one.
+    /// The service's metric of this name, if there is one.
     pub(super) fn description(&self) -> Option<Description> {
         if self.namespace != NAMESPACE {
             return None;
         }
-        // The metrics of streams have the names of others, and no data here.
+        // Metrics of streams share names with others, and have no data here.
         metrics::named(&self.metric_name).find(|metric| !metric.dimensions.contains(&metrics::Dimension::StreamLabel))
     }
 
-    /// What it is a metric of, if it has exactly the dimensions of the metric, in any order.
+    /// The subject, if the dimensions are exactly those of the metric, in any order.
     pub(super) fn subject(&self) -> Option<Subject> {
         let metric = self.description()?;
         if metric.dimensions.len() != self.dimensions.len() {
@@ -66,7 +66,7 @@ impl WatchedMetric {
         }
     }
 
-    /// Whether the metric has data points under other statistics only.
+    /// The service's metric, if this statistic is not valid for it.
     pub(super) fn lacks_statistic(&self, statistic: Statistic) -> Option<Description> {
         self.description().filter(|metric| !metric.has(statistic))
     }
