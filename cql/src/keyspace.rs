@@ -26,7 +26,7 @@ pub enum Replication {
     /// The Region of the session.
     #[default]
     SingleRegion,
-    /// These Regions; at least two.
+    /// Several Regions; at least two.
     MultiRegion(BTreeSet<String>),
 }
 

@@ -66,5 +66,5 @@ pub const MAX_DEPTH: usize = 64;
 /// The service's limit is not documented; a row has at most 1 MB, which is 2 MB as a literal, and a logged batch 4 MB.
 pub const MAX_TEXT_BYTES: usize = 4 * 1024 * 1024;
 
-/// The most tokens (words, signs, literals) of a text. The syntax tree of so many takes up to some 100 MB.
+/// The most tokens (words, signs, literals) of a text. A syntax tree of this many tokens takes up to some 100 MB.
 pub const MAX_TOKENS: usize = 1_000_000;

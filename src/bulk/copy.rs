@@ -36,8 +36,8 @@ const PAGES_AHEAD: usize = 2;
 ///
 /// # Errors
 ///
-/// As [`Load`](super::Load) and [`Export`](super::Export). [`Refused`](ErrorKind::Refused) for counters, or if a column is
-/// not in both tables with the same type.
+/// The errors of [`Load`](super::Load) and [`Export`](super::Export), and [`Refused`](ErrorKind::Refused) for counters, or
+/// if a column is not in both tables with the same type.
 #[must_use]
 pub struct Copy {
     from: (Session, String, String),

@@ -254,7 +254,7 @@ impl fmt::Debug for Export {
 /// A message to the thread that writes.
 enum Message {
     Rows(Vec<RowValues>),
-    /// Syncs the files, and answers with what is on the disk.
+    /// Syncs the files, and asks for the state on the disk.
     Sync(oneshot::Sender<OnDisk>),
     /// The checkpoint has what the last `Sync` answered.
     Saved,

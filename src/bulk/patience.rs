@@ -1,4 +1,4 @@
-//! Which errors an operation waits out, and how long it pauses between tries.
+//! Decides which errors an operation waits out, and how long it pauses between tries.
 
 use std::time::Duration;
 

@@ -82,7 +82,8 @@ impl<'c> Context<'c> {
         Self { prepared: true, ..self }
     }
 
-    /// Sets the tables that the statement may name. These are judged by their columns, not by the text alone.
+    /// Sets the tables that the statement may name. It is then judged by the columns of the table too, not by the text
+    /// alone.
     #[must_use]
     pub fn with_tables(self, tables: &'c KnownTables) -> Self {
         Self { tables: Some(tables), ..self }

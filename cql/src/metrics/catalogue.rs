@@ -1,4 +1,4 @@
-//! All metrics.
+//! The catalogue of all metrics.
 
 use super::Unit::{Bytes, Count, Milliseconds, Percent};
 use super::{
@@ -75,13 +75,13 @@ metrics! {
     /// The statistics of stream metrics are not documented; these are assumed from the metrics of tables.
     STREAM_RETURNED_RECORDS_COUNT: OfStream, AnyStatistic = "ReturnedRecordsCount", Count,
         "records that GetRecords returned", "DG:CDC, statistics assumed";
-    /// As for [`STREAM_RETURNED_RECORDS_COUNT`].
+    /// The statistics are assumed, as for [`STREAM_RETURNED_RECORDS_COUNT`].
     STREAM_SUCCESSFUL_REQUEST_LATENCY: OfStream, Latencies = "SuccessfulRequestLatency", Milliseconds,
         "the time that calls of the streams API took which succeeded", "DG:CDC, statistics assumed";
-    /// As for [`STREAM_RETURNED_RECORDS_COUNT`].
+    /// The statistics are assumed, as for [`STREAM_RETURNED_RECORDS_COUNT`].
     STREAM_SYSTEM_ERRORS: OfStream, SumAndSampleCount = "SystemErrors", Count,
         "calls of the streams API that failed with HTTP 500", "DG:CDC, statistics assumed";
-    /// As for [`STREAM_RETURNED_RECORDS_COUNT`].
+    /// The statistics are assumed, as for [`STREAM_RETURNED_RECORDS_COUNT`].
     STREAM_USER_ERRORS: OfStream, SumAndSampleCount = "UserErrors", Count,
         "calls of the streams API that failed with HTTP 400", "DG:CDC, statistics assumed";
 }

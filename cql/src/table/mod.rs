@@ -56,13 +56,13 @@ pub struct Column {
 /// The role of a [`Column`] in its table.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ColumnKind {
-    /// In the partition key.
+    /// A column of the partition key.
     PartitionKey,
-    /// In the primary key, after the partition key.
+    /// A clustering column: in the primary key, after the partition key.
     Clustering,
-    /// One value for the whole partition.
+    /// A static column, with one value for the whole partition.
     Static,
-    /// One value for each row.
+    /// A regular column, with one value for each row.
     Regular,
 }
 

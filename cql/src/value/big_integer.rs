@@ -5,7 +5,7 @@ use std::fmt::Write;
 /// The most digits that are read. Longer numbers are far beyond the service's limit, and would take long to read.
 pub(super) const MOST_DIGITS: usize = 10_000;
 
-/// Every number of so many digits fits an `i64`.
+/// Every number with this many digits fits an `i64`.
 const DIGITS_OF_I64: usize = 18;
 
 /// Appends the bytes of a number in decimal digits, whose last digits may be in `further`. Returns `None` if it is no

@@ -30,8 +30,8 @@ use crate::statement::{CqlTypeKind, NativeType};
 pub struct Value {
     /// `None` is null.
     pub bytes: Option<Vec<u8>>,
-    /// Whether the bytes are those that Cassandra stores. Otherwise only their number is right, as far as the type fixes
-    /// it: a function's result, for instance.
+    /// Whether the bytes are those that Cassandra stores. Otherwise only the number of bytes is right, and only if the type
+    /// fixes it, as for the result of a function.
     pub exact: bool,
 }
 
@@ -108,7 +108,7 @@ impl Value {
     }
 }
 
-/// A length in the protocol's encoding. It always fits, because texts are shorter.
+/// A length in the protocol's encoding. Saturation never happens, because texts are shorter.
 fn length(length: usize) -> [u8; 4] {
     saturated::<i32>(length).to_be_bytes()
 }

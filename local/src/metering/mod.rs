@@ -143,7 +143,7 @@ impl Metering {
     pub fn advance(&self, by: Duration) {
         let millis = saturated::<u64>(by.as_millis());
         let later = |ahead: u64| Some(ahead.saturating_add(millis).min(FURTHEST_AHEAD));
-        // The closure always gives a value.
+        // `later` always returns `Some`, so the update cannot fail.
         let _ = self.0.ahead.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
     }
 

@@ -59,7 +59,7 @@ struct Levels {
     repetition: i16,
 }
 
-/// The deepest nesting: nobody nests types deeper, so a file that does is an attack on the stack.
+/// The deepest nesting. No writer nests types deeper, so a file that does is an attack on the stack.
 const DEEPEST: i16 = 64;
 
 impl Node {

@@ -186,7 +186,7 @@ async fn a_load_without_patience_for_an_outage_goes_on_after_it() {
 
 #[tokio::test(start_paused = true)]
 async fn credentials_that_expire_in_hour_three_and_are_renewed_later_lose_no_row() {
-    // One row a second.
+    // The limit of one unit a second sends one row a second.
     let service = Service::new(3 * 3_600, ErrorKind::Credentials);
     let summary = send(&service, 11_000, None, NonZeroU32::new(1), 15 * MINUTE, None).await.unwrap();
     assert_eq!((summary.rows, summary.is_complete), (11_000, true));

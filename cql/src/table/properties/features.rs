@@ -55,7 +55,7 @@ pub enum Cdc {
 /// The view type of a CDC stream: which images of a row its records have. It cannot be changed while the stream is on.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum CdcView {
-    /// The row before and after the change. It is assumed to be the default.
+    /// The row before and after the change; assumed to be the default.
     #[default]
     NewAndOldImages,
     /// The row after the change.
@@ -71,7 +71,7 @@ pub enum CdcView {
 pub enum StreamTags {
     /// The tags of the table, copied when the stream is turned on.
     OfTable,
-    /// These tags.
+    /// Tags of the stream's own.
     Own(Tags),
 }
 
