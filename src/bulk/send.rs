@@ -350,7 +350,8 @@ impl<S: SendRow> RunningOperation<S> {
     fn report(&mut self) {
         let bytes = self.bytes_read.load(Ordering::Relaxed);
         let read = self.total_bytes.map(|total| (bytes as f64 / total.max(1) as f64).min(1.0));
-        // Small files are read long before their rows are done, so the fraction counts rows.
+        // Small files are read long before their rows are done, so the fraction of bytes is multiplied by the fraction of
+        // rows done.
         let Counts { rows, rejected, .. } = self.done.counts;
         let done = ((rows + rejected) as f64 / self.tracker.end().max(1) as f64).min(1.0);
         let fraction = read.map(|read| read * done);

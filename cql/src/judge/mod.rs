@@ -82,8 +82,8 @@ impl<'c> Context<'c> {
         Self { prepared: true, ..self }
     }
 
-    /// Sets the tables that the statement may name. It is then judged by the columns of the table too, not by the text
-    /// alone.
+    /// Sets the tables that the statement may name. The statement is then judged by the columns of its table too, not by
+    /// the text alone.
     #[must_use]
     pub fn with_tables(self, tables: &'c KnownTables) -> Self {
         Self { tables: Some(tables), ..self }

@@ -35,7 +35,7 @@ pub(super) fn begins_statement(parser: &Parser<'_>) -> bool {
     is_one_of(token, BEGINNINGS) || (is_one_of(token, &["RESTORE"]) && is_one_of(parser.token(1), &["TABLE"]))
 }
 
-/// Skips from an unreadable item of a parenthesized list to the token that ends the item.
+/// Skips from an unreadable item of a parenthesised list to the token that ends the item.
 pub(super) fn skip_item(parser: &mut Parser<'_>, from: usize) {
     parser.at = from;
     let (mut parentheses, mut angles) = (0_usize, 0_usize);

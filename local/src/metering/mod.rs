@@ -27,7 +27,7 @@ pub(crate) use statistics::StatisticSet;
 /// The size of a written row is estimated as in the guide ([`keyspaces_cql::units`]), from the values in the statement. The
 /// consumption of a read depends on the bytes of its answer. A failed statement consumes nothing.
 ///
-/// The control plane has the same counts by the minute as CloudWatch metrics.
+/// The control plane shows the same counts by the minute, as CloudWatch metrics.
 #[derive(Clone)]
 pub struct Metering(Arc<MeteringInner>);
 

@@ -350,7 +350,7 @@ impl TryFrom<TableProperty> for RestoreOverride {
 
     /// # Errors
     ///
-    /// [`rules::RESTORE_OPTION`]
+    /// [`rules::RESTORE_OPTION`] refuses every property that a restored table cannot override.
     fn try_from(property: TableProperty) -> Result<Self, PropertyError> {
         match property {
             TableProperty::CapacityMode(mode) => Ok(Self::CapacityMode(mode)),
