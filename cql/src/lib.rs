@@ -58,7 +58,7 @@ pub mod table_options {
     pub use crate::table::properties::*;
 }
 
-/// The most nested levels of parentheses, collections, types or signs.
+/// The maximum nesting depth of parentheses, collections, types or signs.
 pub const MAX_DEPTH: usize = 64;
 
 /// The length of the longest text that is parsed: 4 MiB.
@@ -66,5 +66,6 @@ pub const MAX_DEPTH: usize = 64;
 /// The service's limit is not documented; a row has at most 1 MB, which is 2 MB as a literal, and a logged batch 4 MB.
 pub const MAX_TEXT_BYTES: usize = 4 * 1024 * 1024;
 
-/// The most tokens (words, signs, literals) of a text. A syntax tree of this many tokens takes up to some 100 MB.
+/// The maximum number of tokens (words, signs, literals) of a text. A syntax tree of this many tokens takes up to some 100
+/// MB.
 pub const MAX_TOKENS: usize = 1_000_000;

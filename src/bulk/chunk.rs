@@ -10,7 +10,7 @@ use super::rejected::RejectedRow;
 use super::row::RowValues;
 use crate::Error;
 
-/// The most rows of a chunk.
+/// The maximum number of rows of a chunk.
 const CHUNK_ROWS: usize = 256;
 const CHUNK_BYTES: usize = 256 * 1024;
 

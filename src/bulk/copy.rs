@@ -90,12 +90,12 @@ impl Copy {
         Self { consistency: Some(consistency), ..self }
     }
 
-    /// The most capacity units a second that the copy uses of the second table. Default: [`Rate::Adaptive`].
+    /// The limit of capacity units a second that the copy uses of the second table. Default: [`Rate::Adaptive`].
     pub fn rate(self, rate: Rate) -> Self {
         Self { rate, ..self }
     }
 
-    /// The most capacity units a second that the copy uses of the first table. Default: [`Rate::Adaptive`].
+    /// The limit of capacity units a second that the copy uses of the first table. Default: [`Rate::Adaptive`].
     pub fn read_rate(self, rate: Rate) -> Self {
         Self { read_rate: rate, ..self }
     }

@@ -104,8 +104,8 @@ impl Export {
         Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// Exports only the rows that match these relations, which follow WHERE in a SELECT, for instance `day = '2026-01-31'
-    /// AND hour > 7`. Default: the whole table.
+    /// Exports only the rows that match these relations, which follow WHERE in a SELECT, for instance
+    /// `day = '2026-01-31' AND hour > 7`. Default: the whole table.
     pub fn filter(self, relations: impl Into<String>) -> Self {
         Self { filter: Some(relations.into()), ..self }
     }
@@ -116,7 +116,7 @@ impl Export {
         Self { consistency: Some(consistency), ..self }
     }
 
-    /// The most capacity units a second that the export uses. Default: [`Rate::Adaptive`].
+    /// The limit of capacity units a second that the export uses. Default: [`Rate::Adaptive`].
     pub fn rate(self, rate: Rate) -> Self {
         Self { rate, ..self }
     }

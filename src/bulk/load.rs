@@ -32,10 +32,10 @@ use crate::{Error, ErrorKind, Session};
 /// The chunks that are read ahead of the sender.
 const CHUNKS_AHEAD: usize = 4;
 
-/// The most rejected rows if there is a file for them and no other number is set.
+/// The maximum number of rejected rows if there is a file for them and no other number is set.
 pub(super) const MOST_REJECTED: u64 = 100;
 
-/// The most rows in flight: for each connection, and in total.
+/// The maximum number of rows in flight: for each connection, and in total.
 const IN_FLIGHT_PER_CONNECTION: usize = 32;
 const MOST_IN_FLIGHT: usize = 1_024;
 
@@ -150,7 +150,7 @@ impl Load {
         Self { write_time_column: Some(column.into()), ..self }
     }
 
-    /// The most capacity units a second that the load uses. Default: [`Rate::Adaptive`].
+    /// The limit of capacity units a second that the load uses. Default: [`Rate::Adaptive`].
     pub fn rate(self, rate: Rate) -> Self {
         Self { rate, ..self }
     }
@@ -161,7 +161,8 @@ impl Load {
         Self { shuffle: rows.get(), ..self }
     }
 
-    /// The most rows in flight at the same time. Default: 32 for each connection of the session, at most 1,024.
+    /// The maximum number of rows in flight at the same time. Default: 32 for each connection of the session, at most
+    /// 1,024.
     pub fn in_flight(self, rows: NonZeroUsize) -> Self {
         Self { in_flight: Some(rows), ..self }
     }
@@ -185,8 +186,8 @@ impl Load {
         Self { rejected_to: Some(path.into()), ..self }
     }
 
-    /// The most rejected rows with which the load continues; one more ends it, and is not written to the file. Default: 100
-    /// with a file for them, otherwise none.
+    /// The maximum number of rejected rows with which the load continues; one more ends it, and is not written to the file.
+    /// Default: 100 with a file for them, otherwise none.
     pub fn most_rejected(self, rows: u64) -> Self {
         Self { most_rejected: Some(rows), ..self }
     }

@@ -73,7 +73,7 @@ pub(super) struct Rejected {
     pub(super) file_names: Vec<String>,
     pub(super) counted_in: RowUnit,
     pub(super) columns: Arc<[Column]>,
-    /// The most rejected rows with which the operation continues.
+    /// The maximum number of rejected rows with which the operation continues.
     pub(super) most: u64,
     pub(super) file: Option<RejectedFile>,
     /// The reason why the first row of this run was rejected.

@@ -16,7 +16,8 @@ pub(super) struct Tracker {
     most: usize,
 }
 
-/// The most rows in the window, of 40 bytes each, so that one row that stays unacknowledged does not fill the memory.
+/// The maximum number of rows in the window, of 40 bytes each, so that one row that stays unacknowledged does not fill the
+/// memory.
 const MOST_ROWS: usize = 1_000_000;
 
 impl Tracker {

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-/// The most digits that are read. Longer numbers are far beyond the service's limit, and would take long to read.
+/// The maximum number of digits that are read. Longer numbers are far beyond the service's limit, and would take long to
+/// read.
 pub(super) const MOST_DIGITS: usize = 10_000;
 
 /// Every number with this many digits fits an `i64`.

@@ -213,7 +213,7 @@ impl fmt::Debug for CassandraSettings {
 const GIVEN: &str = "KEYSPACES_LOCAL_CASSANDRA";
 const PATIENCE_FOR_AN_ANSWER: Duration = Duration::from_secs(10);
 const PATIENCE_FOR_A_START: Duration = Duration::from_secs(180);
-/// The most starts: another process may take a free port in the seconds before Cassandra opens it.
+/// The maximum number of starts: another process may take a free port in the seconds before Cassandra opens it.
 const TRIES: usize = 3;
 
 /// Starts the process that `job` makes for a directory and two ports, and waits until it answers.

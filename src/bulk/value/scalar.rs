@@ -34,8 +34,9 @@ pub enum TimestampForm {
     UnixMillis,
     /// Microseconds since 1970. Reading refuses a number with microseconds, which the timestamp would lose.
     UnixMicros,
-    /// A pattern of the crate [`chrono`](https://docs.rs/chrono/latest/chrono/format/strftime/index.html): `%d.%m.%Y
-    /// %H:%M`. Without a time zone in the pattern, the timestamp is in UTC. Digits below a millisecond are cut off.
+    /// A pattern of the crate [`chrono`](https://docs.rs/chrono/latest/chrono/format/strftime/index.html):
+    /// `%d.%m.%Y %H:%M`. Without a time zone in the pattern, the timestamp is in UTC. Digits below a millisecond are cut
+    /// off.
     Pattern(String),
 }
 

@@ -32,7 +32,7 @@ pub enum CapacityScaling {
 pub struct TargetTracking {
     /// The fewest units; at least 1.
     pub minimum: u32,
-    /// The most units; at least `minimum`.
+    /// The maximum number of units; at least `minimum`.
     pub maximum: u32,
     /// The target utilization in percent: 20 to 90 (`DG:autoscaling`).
     pub target: f64,

@@ -51,7 +51,7 @@ pub(super) struct SeriesScope<'a> {
     pub(super) periods: &'a [u64],
 }
 
-/// The most nested brackets and signs.
+/// The maximum nesting depth of brackets and signs.
 const DEEPEST: usize = 32;
 
 impl Expression {

@@ -38,7 +38,7 @@ struct Series {
     status_code: &'static str,
 }
 
-/// The most data points of an answer (API:GetMetricData); all are on one page here.
+/// The maximum number of data points of an answer (API:GetMetricData); all are on one page here.
 const MOST_DATAPOINTS: u64 = 100_800;
 
 /// The data points, the newest first unless the request says otherwise.

@@ -76,7 +76,7 @@ struct ListedMetric {
     dimensions: Dimensions,
 }
 
-/// The most data points of an answer (API:GetMetricStatistics).
+/// The maximum number of data points of an answer (API:GetMetricStatistics).
 const MOST_DATAPOINTS: u64 = 1_440;
 
 /// The data points of one metric, ordered by time.

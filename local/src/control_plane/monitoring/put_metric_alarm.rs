@@ -39,10 +39,10 @@ struct PutMetricAlarm {
     metrics: Option<Vec<MetricDataQuery>>,
 }
 
-/// The most bytes of an alarm, because alarms are kept in memory.
+/// The maximum size of an alarm in bytes, because alarms are kept in memory.
 const LONGEST: usize = 64 << 10;
 
-/// The most metrics in the expression of an alarm (CloudWatch User Guide, "CloudWatch service quotas").
+/// The maximum number of metrics in the expression of an alarm (CloudWatch User Guide, "CloudWatch service quotas").
 const MOST_METRICS: usize = 10;
 
 pub(super) fn read(input: Input<'_>) -> Result<Alarm, ApiError> {

@@ -62,7 +62,7 @@ pub(super) struct ReturnedSeries {
     pub(super) points: SeriesPoints,
 }
 
-/// The most queries of a request (API:GetMetricData).
+/// The maximum number of queries of a request (API:GetMetricData).
 const MOST_QUERIES: usize = 500;
 
 impl Queries {

@@ -25,14 +25,14 @@ pub(super) struct Alarms {
     history: VecDeque<AlarmEvent>,
 }
 
-/// The most alarms. CloudWatch has no such quota; here each alarm is kept in memory, and may be evaluated for a day of
-/// minutes at once.
+/// The maximum number of alarms. CloudWatch has no such quota; here each alarm is kept in memory, and may be evaluated for
+/// a day of minutes at once.
 const MOST_ALARMS: usize = 500;
 
-/// The most entries of history.
+/// The maximum number of entries of history.
 const MOST_HISTORY: usize = 10_000;
 
-/// The most minutes for which alarms are evaluated after a time without requests: a day.
+/// The maximum number of minutes for which alarms are evaluated after a time without requests: a day.
 const MOST_MINUTES: u64 = 24 * 60;
 
 #[derive(Debug, Deserialize)]
