@@ -46,7 +46,7 @@ pub enum TableProperty {
     Tags(Tags),
     /// `comment`
     Comment(String),
-    /// An option of Cassandra's that Keyspaces takes and ignores
+    /// An option of Cassandra's that Keyspaces accepts and ignores
     Ignored(WithOption),
 }
 
