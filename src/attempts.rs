@@ -1,4 +1,4 @@
-//! One call: its attempts, one after the other, until one is answered or there is to be no other.
+//! Runs one call: makes attempts, one after the other, until one is answered or the call may not try again.
 
 #[cfg(test)]
 mod tests;
@@ -21,29 +21,29 @@ use crate::observe::{self, Running};
 use crate::pace::Need;
 use crate::{Error, ErrorKind};
 
-/// A call under way. Dropped at any time, it leaves nothing behind but what was sent.
+/// A call in progress. It may be dropped at any time; only the requests already sent remain.
 pub(crate) struct Attempts<'c> {
     call: &'c Call,
     span: Span,
     _running: Running,
     began: Instant,
-    /// When the attempt was sent, since the session began.
+    /// When the current attempt was sent, as time since the session began.
     sent: Duration,
-    /// For one attempt.
+    /// The timeout of one attempt.
     timeout: Duration,
     /// Capacity units, as far as they are known before sending.
     units: f64,
-    /// `None` as long as all goes well, so that a call which does stays small.
+    /// `None` until the call has to wait or an attempt fails, so that a call without trouble stays small.
     trouble: Option<Box<CallHistory>>,
 }
 
-/// What a call has been through.
+/// The failures and waits of a call so far.
 #[derive(Default)]
 struct CallHistory {
     story: Story,
     last: Option<(AttemptFailure, Arc<LimitedPeer>)>,
     waits: u32,
-    /// How long the last attempt took to be answered; nothing if it was not answered.
+    /// How long the last failed attempt took to be answered; zero if the server did not answer.
     took: Duration,
     /// A hash of the partition key, if all of it is bound.
     partition: Option<i64>,
@@ -62,7 +62,7 @@ impl<'c> Attempts<'c> {
         Self { call, span, _running: running, began, sent, timeout, units: call.units(bytes), trouble: None }
     }
 
-    /// The right to make the first attempt, if nothing stands in the way.
+    /// Returns a permit for the first attempt if the call need not wait for one.
     pub(crate) fn turn_at_once(&self) -> Option<Permit<'c>> {
         if self.trouble.is_some() || !self.call.paces.iter().all(|pace| pace.is_free()) {
             return None;
@@ -78,7 +78,7 @@ impl<'c> Attempts<'c> {
         self.trouble.get_or_insert_default()
     }
 
-    /// Waits until the next attempt may be made. `partition` is a hash of the partition key, if it is known.
+    /// Waits for a permit to make the next attempt. `partition` is a hash of the partition key, if it is known.
     pub(crate) fn turn(&mut self, partition: Option<i64>) -> BoxFuture<'_, Result<Permit<'c>, Error>> {
         async move {
             self.trouble().partition = partition;
@@ -137,14 +137,15 @@ impl<'c> Attempts<'c> {
         Need { units: self.units, partition, came: self.began, deadline: self.deadline() }
     }
 
-    /// Returns the turns at the first so many tables: the attempt is not made.
+    /// Returns the turns taken at the first `tables` tables, because the attempt will not be made.
     fn give_back(&self, tables: usize) {
         for pace in self.call.paces.iter().take(tables) {
             pace.give_back(self.need(), self.call.session.began());
         }
     }
 
-    /// An attempt with less time left is not sent: its answer would come too late.
+    /// How long an answer is expected to take. An attempt with less time left is not sent, because its answer would come
+    /// too late.
     fn expected_answer(&self) -> Duration {
         let took = self.trouble.as_ref().map_or(Duration::ZERO, |trouble| trouble.took);
         let now = self.call.session.age(Instant::now());
@@ -182,7 +183,7 @@ impl<'c> Attempts<'c> {
         });
     }
 
-    /// Takes in that the attempt was answered.
+    /// Records that the attempt was answered.
     pub(crate) fn answered(&self, permit: &Permit<'_>, answer: &impl DriverAnswer) {
         self.call.session.observers().warnings(self.call.about.summary(), answer.result());
         let number = self.failures() + 1;
@@ -196,8 +197,8 @@ impl<'c> Attempts<'c> {
         }
     }
 
-    /// Takes in that the attempt has failed, and waits until it is time for another; or says how the call ends.
-    /// `partition` is a hash of the partition key, if it is known.
+    /// Records that the attempt failed, then waits until the next attempt may be made, or returns the error that ends the
+    /// call. `partition` is a hash of the partition key, if it is known.
     pub(crate) fn failed<'a>(
         &'a mut self,
         permit: Permit<'c>,
@@ -220,12 +221,13 @@ impl<'c> Attempts<'c> {
         self.take_in(&permit, &failure);
         self.told(&permit, self.failures(), Some(kind));
         self.trouble().last = Some((failure, Arc::clone(permit.peer())));
-        // Others may use it while this one waits.
+        // Other calls may use the permit while this call waits.
         drop(permit);
         if !kind.may_pass() || !self.may_be_repeated() {
             return Err(self.end(Ending::Final));
         }
-        // All attempts at a throttled table are held to the rate that it acknowledges: their wait is that for a turn.
+        // All attempts at a throttled table are limited to the rate that the table acknowledges, so the wait for a turn
+        // replaces the backoff.
         if kind == ErrorKind::Throttled && !self.call.paces.is_empty() {
             return Ok(());
         }
@@ -238,7 +240,7 @@ impl<'c> Attempts<'c> {
         }
         self.call.meters.waited(due.saturating_duration_since(Instant::now()));
         sleep_until(due).await;
-        // What was not sent is no repeat to the server.
+        // The server sees no repeat if the attempt was not sent, so the retry budget is not charged.
         if not_sent || session.retry().budget.repeat(session.age(due)) {
             return Ok(());
         }
@@ -279,7 +281,7 @@ impl<'c> Attempts<'c> {
             || self.call.options.repeat_when_throttled && failure.kind == ErrorKind::Throttled
     }
 
-    /// The error that the call ends with: the failure of its last attempt, or that there was none.
+    /// Returns the error that the call ends with: the failure of its last attempt, or the reason why none was made.
     fn end(&mut self, ending: Ending) -> Error {
         let trouble = self.trouble();
         if let Ending::TurnTooLate(wait) = ending {
@@ -301,16 +303,16 @@ impl<'c> Attempts<'c> {
 /// Why a call ends without another attempt.
 #[derive(Clone, Copy)]
 enum Ending {
-    /// A repeat would fail too, or could do harm.
+    /// Another attempt would fail too, or could do harm.
     Final,
     Deadline,
     Budget,
-    /// Less time is left than an answer takes.
+    /// Less time is left before the deadline than an answer takes.
     NoTimeToAnswer,
-    /// `WhenFull::Fail`, and the connections are full.
+    /// The connections are full, and `WhenFull::Fail` is set.
     Full,
     FullUntilDeadline,
-    /// The table is throttled, and the turn of the call would come so much later.
+    /// The table is throttled, and the call would have to wait this long for its turn, past its deadline.
     TurnTooLate(Duration),
 }
 

@@ -27,11 +27,11 @@ use crate::saturated::saturated;
 use crate::statement::{NamedColumns, StatementInfo};
 use crate::{Error, Session, classify};
 
-/// Bytes that a unit of capacity reads at LOCAL_QUORUM, and writes (DG:ReadWriteCapacityMode).
+/// Bytes that one capacity unit reads at LOCAL_QUORUM; `WRITE_UNIT` is the same for a write (DG:ReadWriteCapacityMode).
 const READ_UNIT: usize = 4 * 1024;
 pub(crate) const WRITE_UNIT: usize = 1024;
 
-/// Who calls, and what for.
+/// One call: its session, statement, options, rate limiters and metrics.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) session: Session,
@@ -39,7 +39,7 @@ pub(crate) struct Call {
     pub(crate) options: CallOptions,
     pub(crate) paces: TableLimiters,
     pub(crate) meters: Meters,
-    /// The columns of `SELECT *` that the row type names, where it leaves some out.
+    /// The columns of `SELECT *` that the row type names, if it does not name all of them.
     pub(crate) named_columns: OnceLock<Arc<NamedColumns>>,
 }
 
@@ -51,7 +51,7 @@ impl Call {
         Self { session, about, options, paces, meters, named_columns: OnceLock::new() }
     }
 
-    /// Changes the options, and the metrics where they have the tag as a label.
+    /// Changes the options, and replaces the metrics if the tag, which is one of their labels, has changed.
     pub(crate) fn change_options(&mut self, change: impl FnOnce(&mut CallOptions)) {
         let tag = self.options.tag.clone();
         change(&mut self.options);
@@ -60,31 +60,31 @@ impl Call {
         }
     }
 
-    /// Capacity units for so many bytes: at least one, whatever is read or written.
+    /// Capacity units for reading or writing `bytes`: at least one.
     pub(crate) fn units(&self, bytes: usize) -> f64 {
         let unit = if self.about.is_read() { READ_UNIT } else { WRITE_UNIT };
         u32::try_from(bytes.div_ceil(unit).max(1)).map_or(f64::MAX, f64::from)
     }
 
-    /// Takes in that a page of so many bytes has been read, one unit of which it had its turn for.
+    /// Charges what a page of `bytes` cost beyond the one unit it was admitted with.
     pub(crate) fn has_read(&self, bytes: usize) {
         for pace in self.paces.iter().filter(|pace| !pace.is_free()) {
             pace.owe(self.units(bytes) - 1.0);
         }
     }
 
-    /// For all attempts together.
+    /// The time limit for all attempts together.
     pub(crate) fn deadline(&self) -> Duration {
         self.options.deadline.unwrap_or_else(|| self.session.call_timeout())
     }
 
-    /// For each attempt.
+    /// The time limit for each attempt.
     fn attempt_timeout(&self) -> Duration {
         let timeout = self.options.attempt_timeout.unwrap_or_else(|| self.session.attempt_timeout());
         timeout.min(self.deadline())
     }
 
-    /// Whether a second execution would do no harm.
+    /// Whether the statement may safely be executed twice.
     pub(crate) fn is_repeatable(&self) -> bool {
         self.about.repeatable || self.options.assume_idempotent
     }
@@ -93,13 +93,13 @@ impl Call {
 /// A statement ready to be sent.
 #[derive(Clone)]
 pub(crate) enum Request {
-    /// With how many bytes of values.
+    /// A bound statement and the size of its values in bytes.
     Prepared(BoundStatement, usize),
-    /// Without values: with some, the driver would prepare it first.
+    /// A text without values: given values, the driver would prepare the text first.
     Text(unprepared::Statement),
 }
 
-/// What can be held to one peer and to a time.
+/// A request that can be pinned to one peer and given a timeout.
 trait PinnedRequest {
     fn pin_to(&mut self, permit: &Permit<'_>, timeout: Duration);
 
@@ -131,7 +131,7 @@ attempt!(
 attempt!(unprepared::Statement);
 attempt!(Batch);
 
-/// What an attempt is answered with.
+/// The driver's answer to an attempt.
 pub(crate) trait DriverAnswer {
     fn result(&self) -> &QueryResult;
 }
@@ -148,9 +148,9 @@ impl DriverAnswer for (QueryResult, PagingStateResponse) {
     }
 }
 
-/// Makes attempts until the call ends. A macro, because the driver's futures are kilobytes: pinned where they are made, they
-/// are not copied from hand to hand, nor are they boxed. What is rare is boxed without its type, or it would be compiled into
-/// all that hold a call.
+/// Makes attempts until the call ends. This is a macro because the driver's futures are kilobytes in size: a future pinned
+/// where it is made is neither copied nor boxed. The rare paths are boxed as trait objects; otherwise their code would be
+/// compiled into every future that contains a call.
 macro_rules! until_it_ends {
     ($call:expr, $statement:expr, $bytes:expr, $timeout:expr, |$driver:ident| $attempt:expr) => {{
         let in_flight = $call.session.begin()?;
@@ -181,7 +181,7 @@ macro_rules! until_it_ends {
 }
 
 impl Request {
-    /// Forgets the peer that it was sent to last.
+    /// Removes the pin to the peer that the request was last sent to.
     pub(crate) fn unpin(&mut self) {
         match self {
             Self::Prepared(bound, _) => bound.set_load_balancing_policy(None),
@@ -198,7 +198,7 @@ impl Request {
     }
 }
 
-/// One page of a read, from `state` on.
+/// Reads one page, starting at `state`.
 pub(crate) async fn page(
     call: &Call,
     request: &mut Request,
@@ -214,7 +214,7 @@ pub(crate) async fn page(
     }
 }
 
-/// A write: all of its answer fits one frame.
+/// Executes a write, unpaged: its whole answer fits in one frame.
 pub(crate) async fn write(call: &Call, request: &mut Request) -> Result<QueryResult, Error> {
     match request {
         Request::Prepared(bound, bytes) => {
@@ -224,7 +224,7 @@ pub(crate) async fn write(call: &Call, request: &mut Request) -> Result<QueryRes
     }
 }
 
-// The driver's futures for a text are twice as large as for a prepared statement: rarely needed, they are boxed.
+// The driver's futures for a text are twice as large as for a prepared statement, and rarely needed, so they are boxed.
 fn page_of_text<'c>(
     call: &'c Call,
     text: &'c mut unprepared::Statement,
@@ -247,7 +247,7 @@ fn write_text<'c>(
     async move { until_it_ends!(call, text, bytes, timeout, |driver| driver.query_unpaged(text.clone(), ())) }.boxed()
 }
 
-/// Several writes in one request.
+/// Executes a batch: several writes in one request.
 pub(crate) async fn batch(
     call: &Call,
     batch: &mut Batch,
@@ -257,7 +257,7 @@ pub(crate) async fn batch(
     until_it_ends!(call, batch, bytes, call.attempt_timeout(), |driver| driver.batch(batch, values))
 }
 
-/// One page of what a session asks on its own behalf: one attempt, as the driver makes it.
+/// Reads one page for the session itself, outside any call: one attempt, with the driver's own load balancing and timeout.
 pub(crate) fn page_for_the_session<'d>(
     driver: &'d DriverSession,
     text: &str,
@@ -266,16 +266,17 @@ pub(crate) fn page_for_the_session<'d>(
     driver.query_single_page(unprepared::Statement::new(text), (), state).boxed()
 }
 
-/// A definition: Keyspaces prepares none, so its text is sent.
+/// Executes a definition (DDL) as text, because Keyspaces does not prepare definitions.
 pub(crate) async fn define(call: &Call, text: &str) -> Result<(), Error> {
     let mut statement = unprepared::Statement::new(text);
-    // It takes the server longer than a write.
+    // A definition takes the server longer than a write, so the attempt may use the whole call timeout.
     let call_timeout = call.session.call_timeout();
     let timeout = call.options.deadline.map_or(call_timeout, |deadline| deadline.min(call_timeout));
     write_text(call, &mut statement, 0, timeout).await.map(drop)
 }
 
-/// Until all nodes of a plain Cassandra have the same schema. On Keyspaces agreement says nothing: `schema` looks there.
+/// Waits until all nodes of a plain Cassandra have the same schema. On Keyspaces, schema agreement means nothing; there the
+/// `schema` module polls the tables instead.
 pub(crate) async fn agree_on_schema(call: &Call) -> Result<(), Error> {
     let in_flight = call.session.begin()?;
     let agreed = in_flight.driver().await_schema_agreement().boxed().await;

@@ -18,28 +18,28 @@ pub(crate) use self::queue::permit;
 use self::queue::{PermitQueue, serve_waiting};
 use crate::lock::{read_locked, write_locked};
 
-/// What to do when as much is in flight as the connections bear.
+/// What a call does when the connections have no capacity left.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// Wait, in the order of asking, until there is room or the call's deadline has passed.
+    /// Wait, in the order in which the calls asked, until a connection has capacity or the call's deadline has passed.
     #[default]
     Wait,
     /// Fail at once, with an error of kind [`Throttled`](crate::ErrorKind::Throttled); nothing was sent.
     Fail,
 }
 
-/// What the connections of a peer bear.
+/// The capacity of a peer's connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) connections: NonZeroUsize,
-    /// For each connection. A plain Cassandra has no such limit.
+    /// The limit for each connection; `None` for a plain Cassandra, which has no such limit.
     pub(crate) requests_per_second: Option<NonZeroU32>,
     pub(crate) in_flight: NonZeroUsize,
     pub(crate) when_full: WhenFull,
 }
 
-/// A peer as the driver shows it now.
+/// A peer's state as the driver reports it now.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerState {
     pub(crate) node: NodeIdentifier,
@@ -47,27 +47,28 @@ pub(crate) struct PeerState {
     pub(crate) is_connected: bool,
 }
 
-/// Requests that come together are let through although their second has only begun.
+/// Burst allowance.
 const BURST: Duration = Duration::from_millis(10);
 
-/// A pool that lost a connection, or has just its first, opens the others side by side, and each may take a second.
+/// How long a pool takes to refill. A pool that lost a connection, or has only its first, opens the others in parallel, and
+/// each may take a second.
 const REFILLS_WITHIN: Duration = Duration::from_secs(2);
 
 pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Gives each attempt a peer and a permit for it.
+/// Chooses a peer for each attempt and issues the permit to use it.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     began: Instant,
     limits: Limits,
     peers: RwLock<Vec<Arc<LimitedPeer>>>,
-    /// When the peers were looked at last; times are nanoseconds since it began.
+    /// When the driver's peers were last read. All times here are nanoseconds since `began`.
     looked: AtomicU64,
     turn: AtomicUsize,
     queue: PermitQueue,
 }
 
-/// An address with its connections.
+/// One peer address and its connections.
 #[derive(Debug)]
 pub(crate) struct LimitedPeer {
     node: NodeIdentifier,
@@ -77,18 +78,18 @@ pub(crate) struct LimitedPeer {
     load: Arc<HostLoad>,
 }
 
-/// What is in flight to a host. It is kept when the host gets another address, because the requests sent to the old one are
-/// still in flight.
+/// The load of a host. It is kept when the host's address changes, because the requests sent to the old address are still
+/// in flight.
 #[derive(Debug, Default)]
 struct HostLoad {
     in_flight: AtomicUsize,
-    /// Until then it counts as one connection.
+    /// Until this time the host counts as having one connection.
     refills_until: AtomicU64,
-    /// When the next request would be due if they came evenly.
+    /// When the next request would be due if requests were evenly spaced.
     due: AtomicU64,
 }
 
-/// The right to send one attempt to a peer, until it is dropped.
+/// A permit to send one attempt to a peer. It counts as in flight until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit<'l> {
     limiter: &'l Limiter,
@@ -98,9 +99,9 @@ pub(crate) struct Permit<'l> {
 /// Why there is no permit now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum NoPermit {
-    /// As much is in flight as is allowed.
+    /// The limit of requests in flight is reached at every peer.
     Full,
-    /// One is due then.
+    /// The rate limit allows the next request at this time.
     At(Instant),
 }
 
@@ -116,14 +117,14 @@ impl Limiter {
         }
     }
 
-    /// Whether it is time to look at the peers again; says so to one caller only.
+    /// Whether it is time to read the driver's peers again. Returns true to one caller per interval.
     pub(crate) fn is_to_look(&self, now: Duration) -> bool {
         let (now, looked) = (nanos(now), self.looked.load(Ordering::Relaxed));
         now.saturating_sub(looked) > nanos(LOOK_INTERVAL)
             && self.looked.compare_exchange(looked, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Takes over what the driver shows.
+    /// Replaces the known peers with those that the driver reports.
     pub(crate) fn look(&self, seen: impl Iterator<Item = PeerState>, now: Duration) {
         let at = nanos(now);
         let mut peers = write_locked(&self.peers);
@@ -147,12 +148,12 @@ impl Limiter {
         serve_waiting(self, now);
     }
 
-    /// Holds no peer any more.
+    /// Removes all peers.
     pub(crate) fn forget(&self) {
         write_locked(&self.peers).clear();
     }
 
-    /// A permit, if there is one and nobody waits for it; at another peer than `avoided`, where there is another.
+    /// Returns a permit if one is available and no call is waiting; at a peer other than `avoided` if there is one.
     pub(crate) fn permit_at_once(&self, avoided: Option<&Arc<LimitedPeer>>, now: Duration) -> Option<Permit<'_>> {
         if !self.queue.is_empty() {
             return None;
@@ -166,11 +167,11 @@ impl Limiter {
         peers.iter().map(|peer| peer.load.in_flight.load(Ordering::SeqCst)).sum()
     }
 
-    /// Counts one more in flight to the peer that it gives.
+    /// Chooses a peer and counts one more request in flight to it.
     fn pick(&self, avoided: Option<&Arc<LimitedPeer>>, now: Duration) -> Result<Arc<LimitedPeer>, NoPermit> {
         let at = nanos(now);
         let peers = read_locked(&self.peers);
-        // Without a connection anywhere each is as good as another: the driver says what is wrong, and it costs nobody.
+        // If no peer is connected, any peer will do: the driver reports the problem, and the request uses no capacity.
         let none_is_connected = !peers.iter().any(|peer| peer.is_connected.load(Ordering::Relaxed));
         let is_open = |peer: &LimitedPeer| none_is_connected || peer.is_connected.load(Ordering::Relaxed);
         let avoided = avoided.filter(|avoided| peers.iter().any(|peer| is_open(peer) && !Arc::ptr_eq(peer, avoided)));
@@ -203,7 +204,7 @@ impl Limiter {
         }
     }
 
-    /// Whether the request is within the rate; another may have come first.
+    /// Claims the peer's next slot within the rate. Fails if another request has claimed it first.
     fn take(&self, peer: &LimitedPeer, now: u64) -> bool {
         let Some(per_connection) = self.limits.requests_per_second else { return true };
         let rate = u64::from(per_connection.get()) * self.connections(peer, now) as u64;
@@ -237,7 +238,7 @@ impl LimitedPeer {
         }
     }
 
-    /// Whether it is the same host with the same connections.
+    /// Whether `seen` is the same host with the same connections.
     fn is(&self, seen: &PeerState) -> bool {
         let is_same = match (&self.node, &seen.node) {
             (NodeIdentifier::Node(one), NodeIdentifier::Node(other)) => Arc::ptr_eq(one, other),
@@ -274,12 +275,13 @@ impl Permit<'_> {
         &self.peer
     }
 
-    /// Sends a statement that has it to this peer and no other.
+    /// The load-balancing policy that sends a statement to this peer and no other.
     pub(crate) fn pinned(&self) -> Arc<dyn LoadBalancingPolicy> {
         Arc::clone(&self.peer.pinned)
     }
 
-    /// A connection of the peer broke: until it is back, the others do not bear what all of them did.
+    /// Records that a connection of the peer broke. Until the pool has refilled, the peer's capacity counts as that of one
+    /// connection.
     pub(crate) fn lost_a_connection(&self, now: Duration) {
         self.peer.load.refills_until.store(nanos(now) + nanos(REFILLS_WITHIN), Ordering::Relaxed);
     }

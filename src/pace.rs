@@ -1,7 +1,8 @@
-//! Throttled tables are sent what they take: their callers wait for a turn, or learn at once that it would come too late.
+//! Limits requests to a throttled table to the rate that the table accepts: a call waits for its turn, or fails at once if
+//! the turn would come after its deadline.
 //!
-//! A call that waits holds nothing: its turn is given to it by a task that owns the queue while there is one, so a future
-//! that nobody polls wastes its own turn and no other.
+//! A waiting call holds no lock. While the queue is not empty, one task serves it and hands each call its turn, so a future
+//! that nobody polls wastes only its own turn.
 
 mod admission;
 mod allowance;
@@ -33,38 +34,38 @@ use crate::lock::locked;
 use crate::retry::PerSecond;
 use crate::statement::StatementInfo;
 
-/// How fast one table is read, or written: as fast as is asked for, until it is throttled.
+/// The rate limiter for the reads, or the writes, of one table. It limits nothing until the table throttles a request.
 #[derive(Debug)]
 pub(crate) struct Pace {
     is_slowed: AtomicBool,
-    /// Units, while it is not slowed.
+    /// Units acknowledged in each second.
     acknowledged: PerSecond,
     joined: AtomicU64,
     throttles: AtomicU64,
     state: Mutex<PacerState>,
-    /// Turns may come sooner than the task that gives them expects.
+    /// Wakes the serving task when a turn may come sooner than the task expects.
     sooner: Notify,
 }
 
 #[derive(Debug)]
 struct PacerState {
     admission: Admission<oneshot::Sender<Result<(), Late>>>,
-    /// Whether a task gives the turns.
+    /// Whether a task is serving the queue.
     is_served: bool,
 }
 
-/// What a call needs of a table.
+/// A call's request for a turn at a table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Need {
     pub(crate) units: f64,
     /// A hash of the partition key, if the statement binds all of it.
     pub(crate) partition: Option<i64>,
-    /// When the call began; a repeat keeps it, and so its place in front of calls that came later.
+    /// When the call began. A repeated attempt keeps this time, and so its place ahead of calls that began later.
     pub(crate) came: Instant,
     pub(crate) deadline: Instant,
 }
 
-/// A turn would come so much later than it was asked for: too late for the call's deadline.
+/// The turn would come after the call's deadline: this long after the call asked for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Late(pub(crate) Duration);
 
@@ -86,13 +87,13 @@ impl Pace {
         }
     }
 
-    /// Whether nobody has to wait.
+    /// Whether requests to the table are not limited.
     pub(crate) fn is_free(&self) -> bool {
         !self.is_slowed.load(Ordering::Relaxed)
     }
 
-    /// Begins at the units a second that the table is known to have, so that it need not throttle to tell them. Where it takes
-    /// more, that is found out as after a throttle.
+    /// Starts limiting at the units per second that the table is known to have, so that no throttle is needed to find them.
+    /// If the table accepts more, the rate grows as it does after a throttle.
     #[cfg(feature = "bulk")]
     fn expect(&self, per_second: NonZeroU32, now: Duration) {
         let mut state = self.lock();
@@ -100,8 +101,8 @@ impl Pace {
         self.is_slowed.store(true, Ordering::Relaxed);
     }
 
-    /// Waits for a turn, if it comes before the deadline. Cancelling it leaves nothing behind. `began` is when the session
-    /// began.
+    /// Waits for a turn, or fails if the turn would come after the deadline. The future may be dropped at any time. `began`
+    /// is when the session began.
     pub(crate) async fn turn(self: &Arc<Self>, need: Need, began: Instant) -> Result<(), Late> {
         if self.is_free() {
             return Ok(());
@@ -125,7 +126,7 @@ impl Pace {
         }
         match timeout_at(need.deadline, &mut waiting.turn).await {
             Ok(Ok(turn)) => turn,
-            // It would have come after the deadline.
+            // The turn would have come after the deadline.
             Ok(Err(_)) | Err(_) => Err(Late(began.elapsed().saturating_sub(asked))),
         }
     }
@@ -139,17 +140,17 @@ impl Pace {
         }
     }
 
-    /// Charges what a request used beyond the units that it had its turn for.
+    /// Charges what a request used beyond the units it was admitted with.
     pub(crate) fn owe(&self, units: f64) {
         self.lock().admission.owe(units);
     }
 
-    /// The time that an attempt needs at least to be answered, by recent answers; nothing while it is not slowed.
+    /// The least time that recent attempts took to be answered; zero while the table is not limited.
     pub(crate) fn expected_answer(&self, now: Duration) -> Duration {
         if self.is_free() { Duration::ZERO } else { self.lock().admission.expected_answer(now) }
     }
 
-    /// Takes in that an attempt sent at `sent` was acknowledged. Times are since the session began.
+    /// Records that an attempt sent at `sent` was acknowledged. Times are since the session began.
     pub(crate) fn acknowledged(
         &self,
         units: f64,
@@ -171,13 +172,13 @@ impl Pace {
         }
     }
 
-    /// Takes in that an attempt sent at `sent` was throttled.
+    /// Records that an attempt sent at `sent` was throttled.
     pub(crate) fn throttled(&self, units: f64, partition: Option<i64>, sent: Duration, now: Duration) {
         self.throttles.fetch_add(1, Ordering::Relaxed);
         let answered = Answered { units, partition, sent, now };
         let mut state = self.lock();
         let refuse = |waiting: oneshot::Sender<_>, due: Duration| {
-            // Whoever does not listen any more has left.
+            // Sending fails only if the call has already left the queue.
             let _ = waiting.send(Err(Late(due.saturating_sub(now))));
         };
         let comes_sooner = state.admission.throttled(answered, || self.acknowledged_before(now), refuse);
@@ -188,7 +189,7 @@ impl Pace {
         }
     }
 
-    /// Units a second, by the count of this second and the last.
+    /// Units acknowledged per second, from the counts of the current second and the one before.
     fn acknowledged_before(&self, now: Duration) -> f64 {
         let second = now.as_secs();
         let last = second.checked_sub(1).map_or(0, |last| self.acknowledged.count(last));
@@ -222,7 +223,7 @@ impl Drop for WaitingCall<'_> {
     fn drop(&mut self) {
         let mut state = self.pace.lock();
         let has_left = state.admission.leave(self.ask).is_some();
-        // Given, and not taken notice of.
+        // The turn was granted, but the call was dropped before it received it.
         if !has_left && let Ok(Ok(())) = self.turn.try_recv() {
             state.admission.give_back(self.ask);
         }
@@ -231,7 +232,7 @@ impl Drop for WaitingCall<'_> {
     }
 }
 
-/// Gives turns until nobody waits.
+/// Serves the queue until it is empty.
 async fn serve(mut serving: Serving, began: Instant) {
     loop {
         let Some(due) = serving.once(began.elapsed()) else { return };
@@ -243,16 +244,17 @@ async fn serve(mut serving: Serving, began: Instant) {
     }
 }
 
-/// The task that gives turns. Should its runtime end, the next call that has to wait starts another.
+/// The state of the task that serves the queue. If the task's runtime shuts down, the next call that has to wait starts a
+/// new task.
 struct Serving(Option<Arc<Pace>>);
 
 impl Serving {
-    /// Gives the turns that are due, and says when the next one is.
+    /// Grants the turns that are due, and returns when the next one is due; `None` if the queue is empty.
     fn once(&mut self, now: Duration) -> Option<Duration> {
         let pace = self.0.take()?;
         let mut state = pace.lock();
         let due = state.admission.serve(now, |waiting, turn| {
-            // A turn that nobody listens for is given back as the call leaves.
+            // If the call no longer listens, the drop of its `WaitingCall` gives the turn back.
             let _ = waiting.send(turn.map_err(|due| Late(due.saturating_sub(now))));
         });
         state.is_served = due.is_some();
@@ -278,14 +280,14 @@ impl Drop for Serving {
     reason = "units of a request, from one to some thousands"
 )]
 fn whole(units: f64) -> u32 {
-    // Not `round()`, which is a call of a library where the processor is not known.
+    // Not `round()`, which compiles to a library call unless the target CPU is known.
     (units + 0.5) as u32
 }
 
-/// The paces that a request is held to: that of its table, or of all tables of a batch.
+/// The rate limiters of a request: one for its table, or one for each table of a batch.
 pub(crate) type TableLimiters = Arc<[Arc<Pace>]>;
 
-/// The paces of a session's tables. There are as many as the program has tables.
+/// The rate limiters of a session's tables. Their number is bounded by the number of tables the program uses.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimiters {
     limits: HashMap<String, TableLimit>,
@@ -293,19 +295,19 @@ pub(crate) struct RateLimiters {
 }
 
 impl RateLimiters {
-    /// With limits by table, each named as a statement's text shows it.
+    /// Creates the rate limiters with limits by table name, as the statement texts spell it.
     pub(crate) fn new(limits: HashMap<String, TableLimit>) -> Self {
         Self { limits, known: Mutex::default() }
     }
 
-    /// How many requests to read a table, or to write to it, were throttled in this session.
+    /// How many requests that read the table, or write to it, were throttled in this session.
     #[cfg(feature = "bulk")]
     pub(crate) fn throttles(&self, table: &str, is_read: bool) -> u64 {
         let known = locked(&self.known);
         known.get(&(table.to_owned(), is_read)).map_or(0, |pace| pace.throttles.load(Ordering::Relaxed))
     }
 
-    /// Takes in how many units a second a table has, to read or to write: see [`Pace::expect`].
+    /// Sets how many units per second a table is known to have, for reads or for writes: see [`Pace::expect`].
     #[cfg(feature = "bulk")]
     pub(crate) fn expect(&self, table: &str, is_read: bool, per_second: NonZeroU32, now: Duration) {
         self.pace(table.to_owned(), is_read).expect(per_second, now);
@@ -317,7 +319,8 @@ impl RateLimiters {
         Arc::clone(known.entry((table, is_read)).or_insert_with(|| Arc::new(Pace::new(limit))))
     }
 
-    /// Reading and writing have capacities of their own. A definition uses none, so it waits for no statement.
+    /// Returns the rate limiters for a statement. Reads and writes have separate capacities. A definition uses no capacity,
+    /// so it is not limited.
     pub(crate) fn of(&self, about: &StatementInfo) -> TableLimiters {
         let Some(tree) = about.tree().filter(|tree| tree.effect() != Effect::Definition) else { return Arc::default() };
         tree.tables().into_iter().map(|table| self.pace(table.to_string(), about.is_read())).collect()

@@ -1,5 +1,5 @@
-//! The callers that wait for a permit. None of them holds a lock while it waits, so one that is not polled is in nobody's way:
-//! a permit is handed to the caller that has waited longest, and taken back if it is not collected.
+//! The queue of callers that wait for a permit. A caller holds no lock while it waits, so a caller that is not polled
+//! blocks no other. A permit is granted to the caller that has waited longest, and taken back if it is not collected.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
@@ -21,17 +21,17 @@ pub(super) const COLLECT_WITHIN: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub(super) struct PermitQueue {
     places: Mutex<Places>,
-    /// The number of callers in `waiting`, to be read without the lock.
+    /// The number of callers in `Places::waiting`, readable without the lock.
     waiting: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct Places {
     next: u64,
-    /// By place, so that the first has waited longest. A caller that did not collect its permit is not among them until it
+    /// Ordered by place: the first caller has waited longest. A caller that did not collect its permit is left out until it
     /// is polled again.
     waiting: BTreeMap<u64, WaitingPermit>,
-    /// The permits that were handed out and not yet collected, the oldest first.
+    /// The permits granted but not yet collected, oldest first.
     granted: VecDeque<Granted>,
 }
 
@@ -52,8 +52,8 @@ struct Granted {
 type Denied = (Option<Arc<LimitedPeer>>, NoPermit);
 
 impl PermitQueue {
-    // SeqCst, as the counts of what is in flight: either the caller that begins to wait sees the permit that is given back,
-    // or whoever gives it back sees the caller.
+    // SeqCst, like the counts of requests in flight: either a caller that starts to wait sees the permit that is given
+    // back, or the thread that gives it back sees the caller.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) == 0
     }
@@ -63,8 +63,8 @@ impl PermitQueue {
     }
 }
 
-/// Waits for a permit, in the order of asking; at another peer than `avoided` if one has capacity within 100 ms. Fails only
-/// if all are full and [`WhenFull::Fail`] is set. Dropped, it leaves nothing behind.
+/// Waits for a permit, in the order in which the callers asked; at a peer other than `avoided` if one has capacity within
+/// 100 ms. Fails only if all peers are full and [`WhenFull::Fail`] is set. The future may be dropped at any time.
 pub(crate) async fn permit<'l>(
     limiter: &'l Limiter,
     avoided: Option<&Arc<LimitedPeer>>,
@@ -86,14 +86,15 @@ pub(crate) async fn permit<'l>(
     .await
 }
 
-/// Hands out the permits that there are to those who wait, if anybody does.
+/// Grants the available permits to the waiting callers, if there are any.
 pub(super) fn serve_waiting(limiter: &Limiter, now: Duration) {
     if !limiter.queue.is_empty() {
         serve(limiter, now, None);
     }
 }
 
-/// Says why those who got none did not. The caller at the place `own` is not woken: it is being polled.
+/// Grants permits, and returns why the remaining callers got none. The caller at the place `own` is not woken, because it
+/// is being polled.
 fn serve(limiter: &Limiter, now: Duration, own: Option<u64>) -> Vec<Denied> {
     let (mut denied, mut woken) = (Vec::<Denied>::new(), Vec::new());
     let mut places = limiter.queue.lock();
@@ -107,7 +108,7 @@ fn serve(limiter: &Limiter, now: Duration, own: Option<u64>) -> Vec<Denied> {
             Ok(peer) => served.push((*place, peer)),
             Err(why) => {
                 denied.push((waiting.avoided.clone(), why));
-                // Whoever avoids no peer could have had any: nobody behind it can be served.
+                // This caller would accept any peer, so no caller behind it can be served.
                 if waiting.avoided.is_none() {
                     break;
                 }
@@ -131,7 +132,7 @@ fn next_place(limiter: &Limiter) -> u64 {
     places.next
 }
 
-/// The time between two requests if all peers are sent what their connections bear.
+/// The time between two requests when every connection is used at its full rate.
 fn interval(limiter: &Limiter) -> Duration {
     let peers = read_locked(&limiter.peers).len().max(1);
     let per_connection = limiter.limits.requests_per_second.map_or(u32::MAX, std::num::NonZeroU32::get);
@@ -139,7 +140,7 @@ fn interval(limiter: &Limiter) -> Duration {
 }
 
 impl Places {
-    /// Takes back the permits that their callers did not collect in time. They wait again once they are polled.
+    /// Takes back the permits that were not collected in time. Their callers wait again once they are polled.
     fn take_back(&mut self, now: Duration) {
         while let Some(first) = self.granted.front()
             && now.saturating_sub(first.at) >= COLLECT_WITHIN
@@ -155,7 +156,7 @@ impl Places {
     }
 }
 
-/// A caller that waits.
+/// A caller waiting for a permit.
 struct Turn<'l> {
     limiter: &'l Limiter,
     place: u64,
@@ -164,12 +165,12 @@ struct Turn<'l> {
 }
 
 impl<'l> Turn<'l> {
-    /// When to try again, or how the wait ends.
+    /// Returns when to try again, or, as the error, the result that ends the wait.
     fn poll(&mut self, context: &Context<'_>) -> Result<Instant, Result<Permit<'l>, NoPermit>> {
         let limiter = self.limiter;
         loop {
             let at = Instant::now();
-            // A bad or full peer is better than none.
+            // The avoided peer is better than none.
             if at >= self.since + LOOK_INTERVAL {
                 self.avoided = None;
             }
@@ -192,7 +193,7 @@ impl<'l> Turn<'l> {
                         return Err(Err(NoPermit::Full));
                     }
                 }
-                // Each wakes when it may be its own turn: woken together, all but one would wake for nothing.
+                // Each caller wakes when its own turn may have come. If all woke together, all but one would wake in vain.
                 Some(NoPermit::At(due)) => {
                     let ahead = saturated::<u32>(ahead);
                     return Ok((due + interval(limiter).saturating_mul(ahead)).min(at + LOOK_INTERVAL));
@@ -202,7 +203,7 @@ impl<'l> Turn<'l> {
         }
     }
 
-    /// Takes its place in the queue, unless it has it, or the permit that was handed to it.
+    /// Enters the queue if the caller is not in it yet, or returns the permit that was granted to it.
     fn wait(&self, context: &Context<'_>) -> Option<Permit<'l>> {
         let limiter = self.limiter;
         let mut places = limiter.queue.lock();
@@ -231,7 +232,7 @@ impl Drop for Turn<'_> {
         }
         let collected = places.collect(self.place);
         drop(places);
-        // Given back, it goes to the next.
+        // Dropping the permit grants it to the next caller.
         drop(collected.map(|peer| Permit { limiter: self.limiter, peer }));
     }
 }
