@@ -257,7 +257,7 @@ pub(crate) async fn batch(
     until_it_ends!(call, batch, bytes, call.attempt_timeout(), |driver| driver.batch(batch, values))
 }
 
-/// Reads one page for the session itself, outside any call: one attempt, with the driver's own load balancing and timeout.
+/// Reads one page for the session itself, outside any call: one attempt, which the driver makes without a permit.
 pub(crate) fn page_for_the_session<'d>(
     driver: &'d DriverSession,
     text: &str,

@@ -1,4 +1,4 @@
-//! Many statements in flight together, as many as the connections bear.
+//! Runs many statements concurrently, as many as the connections have capacity for.
 
 #[cfg(test)]
 mod tests;
@@ -16,15 +16,15 @@ use crate::row::OwnedRow;
 use crate::stream::Ahead;
 use crate::{Conditional, Error, Increment, Outcome, Select, Session, Write};
 
-/// In flight together, for each connection: what 2,700 requests a second, of the 3,000 that a connection bears (DG:quotas),
-/// are when each takes a dozen milliseconds.
+/// Statements in flight for each connection: 2,700 requests a second, of the 3,000 that a connection allows (DG:quotas), at
+/// about twelve milliseconds each.
 const IN_FLIGHT_PER_CONNECTION: usize = 32;
 
-/// More than this only waits elsewhere.
+/// The most statements in flight; more would only wait in another queue.
 const MOST_IN_FLIGHT: usize = 1_024;
 
-/// Many statements, one for each key or row that is given, a bounded number of them in flight together: a [`Stream`] of the
-/// results, each with what it is the result of.
+/// A [`Stream`] of the results of many statements, one for each given key or row, with a bounded number of them in flight.
+/// Each result comes with its key or row.
 ///
 /// ```no_run
 /// # async fn run(names: keyspaces::Select<(i64,), (String,)>) -> Result<(), keyspaces::Error> {
@@ -35,12 +35,12 @@ const MOST_IN_FLIGHT: usize = 1_024;
 /// # Ok(()) }
 /// ```
 ///
-/// Results come in the order asked unless [`as_they_come`](Self::as_they_come) is asked for. An error is the result of its
-/// own statement and stops no other; [`until_the_first_error`](Self::until_the_first_error) makes the first one the last
-/// item. A key is taken from its source when there is room for it in flight, so memory does not grow with their number, and a
-/// source that is a stream is held up while the table is. Each statement is a
-/// task of its own, so one that was begun goes on while the stream is not polled, and holds up no other call once it is
-/// answered. Dropped, it leaves nothing behind but what was sent.
+/// Results come in the order of the keys unless [`as_they_come`](Self::as_they_come) is set. An error is the result of its
+/// own statement and stops no other; with [`until_the_first_error`](Self::until_the_first_error) the stream ends after the
+/// first error. A key is taken from its source when another statement may be in flight, so memory does not grow with the
+/// number of keys, and a slow table slows down a source that is a stream. Each statement runs in its own task, so it
+/// continues while the stream is not polled, and blocks no other call once it is answered. The stream may be dropped at any
+/// time; only the requests already sent remain.
 pub struct FanOut<K, T> {
     keys: BoxStream<'static, K>,
     run: Run<K, T>,
@@ -70,21 +70,21 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
         }
     }
 
-    /// At most `statements` in flight together. Default: 32 for each connection of the session, at most 1,024.
+    /// Sets how many statements may be in flight at once. Default: 32 for each connection of the session, at most 1,024.
     #[must_use]
     pub fn in_flight(mut self, statements: NonZeroUsize) -> Self {
         self.in_flight = statements.get();
         self
     }
 
-    /// Results as they come, not in the order asked: one that takes long holds up no other.
+    /// Returns results as they arrive, not in the order of the keys, so a slow statement delays no other result.
     #[must_use]
     pub fn as_they_come(mut self) -> Self {
         self.as_they_come = true;
         self
     }
 
-    /// The next result with its key, or `None` after the last.
+    /// Returns the next result with its key, or `None` after the last.
     ///
     /// As `StreamExt::next` of the crate `futures`, which need not be imported for it. Dropping the future loses no result.
     ///

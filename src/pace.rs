@@ -145,7 +145,7 @@ impl Pace {
         self.lock().admission.owe(units);
     }
 
-    /// The least time that recent attempts took to be answered; zero while the table is not limited.
+    /// The time to allow for an answer, estimated from recent answers; zero while the table is not limited.
     pub(crate) fn expected_answer(&self, now: Duration) -> Duration {
         if self.is_free() { Duration::ZERO } else { self.lock().admission.expected_answer(now) }
     }

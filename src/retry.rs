@@ -1,4 +1,4 @@
-//! What may be sent again, how long to wait before, and how often in all.
+//! Backoff between the attempts of a call, and the budget of repeats of a session.
 
 #[cfg(test)]
 mod tests;
@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The repeats of a session: how long each waits, and whether there may be another.
+/// How long each repeat waits, and whether the session may make another.
 #[derive(Debug)]
 pub(crate) struct Retry {
     pub(crate) backoff: Backoff,
@@ -22,13 +22,13 @@ impl Retry {
         Self { backoff, budget, random }
     }
 
-    /// The wait before the repeat that follows `repeats` others.
+    /// The wait before the next repeat, after `repeats` earlier ones.
     pub(crate) fn wait(&self, repeats: u32) -> Duration {
         self.backoff.wait(repeats, self.random.next())
     }
 }
 
-/// Exponential with full jitter: any time from nothing to a bound that doubles.
+/// Exponential backoff with full jitter: a random time between zero and a bound that doubles.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
     pub(crate) first: Duration,
@@ -43,7 +43,7 @@ impl Backoff {
     }
 }
 
-/// Numbers from 0 to 1.
+/// A source of random numbers from 0 to 1.
 pub(crate) struct Random(Mutex<fastrand::Rng>);
 
 impl Random {
@@ -56,7 +56,7 @@ impl Random {
         Self(Mutex::new(fastrand::Rng::with_seed(seed)))
     }
 
-    /// From 0 to 1.
+    /// Returns a random number from 0 to 1.
     pub(crate) fn next(&self) -> f64 {
         locked(&self.0).f64()
     }
@@ -68,10 +68,10 @@ impl fmt::Debug for Random {
     }
 }
 
-/// How far back requests count.
+/// How many seconds back requests and repeats count.
 const SECONDS: u64 = 10;
 
-/// The repeats that a session may make: a share of its requests of the last ten seconds, and a few in any case.
+/// The repeats that a session may make: a share of its requests of the last ten seconds, and at least a few.
 #[derive(Debug)]
 pub(crate) struct Budget {
     percent: u64,
@@ -90,12 +90,12 @@ impl Budget {
         }
     }
 
-    /// Counts a request, which is no repeat, at a time since the session began.
+    /// Counts a request that is not a repeat. `now` is the time since the session began.
     pub(crate) fn request(&self, now: Duration) {
         self.requests.add(now.as_secs(), 1);
     }
 
-    /// Whether there may be one more repeat; if so, it is counted.
+    /// Counts a repeat and returns true if the budget allows it.
     pub(crate) fn repeat(&self, now: Duration) -> bool {
         let second = now.as_secs();
         self.repeats.add(second, 1);
@@ -108,7 +108,7 @@ impl Budget {
     }
 }
 
-/// Counts of the last ten seconds: each slot has its second in the upper half and the count in the lower.
+/// Counts for each of the last ten seconds. Each slot holds its second in the upper half and the count in the lower half.
 #[derive(Debug, Default)]
 pub(crate) struct PerSecond([AtomicU64; SECONDS as usize]);
 

@@ -36,7 +36,7 @@ impl StubSite {
         self.session.execute(text, ()).await
     }
 
-    /// Where statements went, in their order.
+    /// The addresses that statements were sent to, in order.
     fn sent(&self) -> Vec<IpAddr> {
         let is_ours = |text: &str| !text.contains("system.");
         let seen = self.stub.seen();
@@ -45,7 +45,7 @@ impl StubSite {
     }
 }
 
-/// The places and the time taken replaced by what they stand for.
+/// The error text with addresses and times replaced by placeholders.
 fn told(error: &Error) -> String {
     let places: Vec<String> = error.peers().iter().map(ToString::to_string).collect();
     let text = error.to_string().replace(&places.join(", "), "<peers>");
@@ -179,7 +179,7 @@ async fn a_repeat_that_avoids_the_only_peer_with_room_holds_up_no_other_call() {
     let (session, limiter) = (&site.session, site.session.limiter());
     site.stub.until(|seen| seen.open.values().all(|open| *open > 0)).await;
     session.look_at_peers(session.age(Instant::now()));
-    // All that the connections of one peer bear, and nothing of the other's.
+    // Takes all capacity of one peer's connections, and none of the other's.
     let mut held = Vec::new();
     while limiter.in_flight() < 2 * 512 {
         held.push(limit::permit(limiter, None).await.unwrap());
@@ -194,7 +194,7 @@ async fn a_repeat_that_avoids_the_only_peer_with_room_holds_up_no_other_call() {
         async move { session.execute(WRITE, ()).await }
     });
     site.stub.until(|seen| seen.requests.iter().any(|request| request.statement.as_deref() == Some(WRITE))).await;
-    // It waits a while for the full peer. The others are served by the peer with room at once.
+    // This call waits a while for the full peer. The others are served at once by the peer that has capacity.
     for _ in 0..20 {
         session.execute("INSERT INTO shop.other (a) VALUES (1)", ()).await.unwrap();
     }

@@ -20,7 +20,7 @@ fn seen(number: u8, is_connected: bool) -> PeerState {
     PeerState { node: NodeIdentifier::HostId(Uuid::from_u128(number.into())), address, is_connected }
 }
 
-/// A limiter with so many peers, all of whose connections are open.
+/// A limiter with `peers` peers, all of whose connections are open.
 async fn limiter(peers: u8, limits: Limits) -> Limiter {
     let limiter = Limiter::new(limits, Instant::now());
     limiter.look((1..=peers).map(|number| seen(number, true)), limiter.began.elapsed());
@@ -146,7 +146,7 @@ async fn a_caller_that_does_not_collect_its_permit_holds_up_nobody() {
     drop(held);
     let began = Instant::now();
     drop(permit(&limiter, None).await.unwrap());
-    // Three at a time lose what they did not collect.
+    // Three callers at a time lose the permits they did not collect.
     assert!(began.elapsed() <= queue::COLLECT_WITHIN * 4, "{:?}", began.elapsed());
     for permit in paused {
         drop(permit.await.unwrap());
@@ -187,7 +187,7 @@ async fn a_host_that_gets_another_address_keeps_what_is_in_flight() {
     assert_eq!(limiter.in_flight(), 0);
 }
 
-/// What is done with one of the callers, in a property.
+/// A step of the property test, applied to one of the callers.
 #[derive(Clone, Copy, Debug)]
 enum CallerStep {
     Ask { avoids: bool },
@@ -242,7 +242,7 @@ proptest! {
                 }
                 assert!(limiter.in_flight() >= held.len() && limiter.in_flight() <= usize::from(peers) * 3);
             }
-            // The callers that are left are not polled again. Each holds a permit up at most once.
+            // The remaining callers are not polled again. Each delays a permit at most once.
             held.clear();
             let most = queue::COLLECT_WITHIN * (u32::try_from(callers.len()).unwrap() + 2);
             let permit = tokio::time::timeout(most, permit(&limiter, None)).await;

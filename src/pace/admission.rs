@@ -1,7 +1,8 @@
-//! Who may be sent to a table: a queue for all of it, and in front of that one for each hot partition.
+//! Admits requests to a table: one queue for the whole table and, in front of it, one queue for each hot partition.
 //!
-//! A partition is hot if it is throttled while the others of its table are acknowledged. Its calls then wait for each
-//! other only, and its throttles do not lower the rate of the table. It is forgotten when it is no longer throttled.
+//! A partition is hot if it is throttled while the table's other partitions are acknowledged. Its calls then wait in a
+//! queue of their own, and its throttles do not lower the table's rate. The queue is removed when the partition is no
+//! longer throttled.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,26 +11,27 @@ use super::allowance::Allowance;
 use super::queue::{Ask, Queue, Reply};
 use super::rate::TokenBucket;
 
-/// Partitions that have a rate of their own, and those that are watched, at most. Further ones share the table's rate.
+/// The most partitions that have a rate of their own, and the most that are watched. Further partitions share the table's
+/// rate.
 const MOST_HOT: usize = 64;
 const MOST_WATCHED: usize = 64;
 
-/// Answers are compared over this time.
+/// The time over which the answers of partitions are compared.
 const WATCHED_FOR: Duration = Duration::from_secs(2);
-/// So many throttles of a partition, and acknowledgements of the others, are needed to tell that it is hot.
+/// The throttles of one partition, and the acknowledgements of the others, that are needed to call the partition hot.
 const TELLING: u32 = 4;
 const TELLING_OTHERS: u32 = 8;
-/// A hot partition has at least this share of its attempts throttled, and the others have at most [`COLD`].
+/// A partition is hot if at least this share of its attempts is throttled, and at most [`COLD`] of the others' attempts.
 const HOT: f64 = 0.1;
 const COLD: f64 = 0.06;
 
-/// Without clock and tasks, as [`Queue`].
+/// The queues of a table and its hot partitions. Like [`Queue`], it has no clock and no tasks.
 #[derive(Debug)]
 pub(super) struct Admission<T> {
     table: Queue<T>,
     hot: HashMap<i64, Queue<T>>,
     watched_since: Duration,
-    /// The answers of this watch for all partitions together; `watched` has those that were throttled.
+    /// The answers of all partitions together since `watched_since`; `watched` counts those of each throttled partition.
     all: Answers,
     watched: HashMap<i64, Answers>,
 }
@@ -67,7 +69,7 @@ impl<T> Admission<T> {
         self.table.expect(per_second, now);
     }
 
-    /// Asks for a turn; `handle` is called and kept if the call has to wait.
+    /// Asks for a turn; `handle` creates the handle that is stored if the call has to wait.
     pub(super) fn ask(&mut self, ask: Ask, now: Duration, handle: impl FnOnce() -> T) -> Reply {
         if let Some(hot) = ask.partition.and_then(|partition| self.hot.get_mut(&partition)) {
             match hot.ask(ask, now) {
@@ -88,7 +90,7 @@ impl<T> Admission<T> {
         answer
     }
 
-    /// Gives the turns that are due: see [`Queue::serve`].
+    /// Grants the turns that are due: see [`Queue::serve`].
     pub(super) fn serve(&mut self, now: Duration, mut give: impl FnMut(T, Result<(), Duration>)) -> Option<Duration> {
         let mut passed = Vec::new();
         let mut due: Option<Duration> = None;
@@ -113,7 +115,7 @@ impl<T> Admission<T> {
         due
     }
 
-    /// Leaves before one's turn, and gives back a turn that was not used.
+    /// Removes a call that waits, before its turn.
     pub(super) fn leave(&mut self, ask: Ask) -> Option<T> {
         let hot = ask.partition.and_then(|partition| self.hot.get_mut(&partition));
         hot.and_then(|hot| hot.leave(ask)).or_else(|| self.table.leave(ask))
@@ -134,7 +136,7 @@ impl<T> Admission<T> {
         self.table.owe(units);
     }
 
-    /// Returns whether turns come sooner now.
+    /// Records an acknowledgement. Returns whether turns now come sooner.
     pub(super) fn acknowledged(&mut self, answered: Answered) -> bool {
         let Answered { units, partition, sent, now } = answered;
         self.watch(now);
@@ -154,8 +156,8 @@ impl<T> Admission<T> {
         self.table.acknowledged(units, sent, now) || has_changed
     }
 
-    /// Takes in a throttle. `before` is what the table acknowledged in a second until then; `refuse` gets the handle of
-    /// each who cannot be served in time any more. Returns whether turns may come sooner now.
+    /// Records a throttle. `before` returns the units per second that the table acknowledged until then; `refuse` receives
+    /// the handle of each call that can no longer be served in time. Returns whether turns may now come sooner.
     pub(super) fn throttled(
         &mut self,
         answered: Answered,
@@ -186,7 +188,7 @@ impl<T> Admission<T> {
         false
     }
 
-    /// The time that an attempt needs at least to be answered, by recent answers.
+    /// The time to allow for an answer, estimated from recent answers.
     pub(super) fn expected_answer(&self, now: Duration) -> Duration {
         self.table.expected_answer(now)
     }
@@ -209,7 +211,7 @@ impl<T> Admission<T> {
         if own.throttled < TELLING || own.share() < HOT || self.hot.len() >= MOST_HOT {
             return false;
         }
-        // Another that is as hot says nothing about the table.
+        // The other hot partitions say nothing about the rest of the table, so they are left out.
         let mut others = self.all;
         for watched in self.watched.values().filter(|watched| watched.throttled >= TELLING) {
             others.acknowledged -= watched.acknowledged.min(others.acknowledged);
@@ -218,7 +220,8 @@ impl<T> Admission<T> {
         others.acknowledged >= TELLING_OTHERS && others.share() <= COLD
     }
 
-    /// Gives a partition a rate of its own, and the table what the partition's throttles took from it.
+    /// Gives a hot partition a queue and a rate of its own. The table no longer counts the partition's throttles, and loses
+    /// its rate limit if it had no others.
     fn part(&mut self, partition: i64, units: f64, now: Duration) {
         let Some(own) = self.watched.remove(&partition) else { return };
         self.all.throttled -= own.throttled.min(self.all.throttled);

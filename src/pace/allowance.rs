@@ -1,11 +1,11 @@
-//! What a session may use of a table, if the program sets a limit to it.
+//! The program's own limit to the capacity that a session uses of a table.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::rate::seconds;
 
-/// How much of a table's capacity a session may use, in units a second: see
+/// The capacity of a table that a session may use, in units per second: see
 /// [`Builder::table_limit`](crate::Builder::table_limit).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[must_use]
@@ -15,18 +15,18 @@ pub struct TableLimit {
 }
 
 impl TableLimit {
-    /// No limit to reading nor to writing.
+    /// No limit for reads or writes.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Read units a second: each is 4 kB at LOCAL_QUORUM (DG:ReadWriteCapacityMode).
+    /// Limits reads to so many read units per second. One unit reads 4 kB at LOCAL_QUORUM (DG:ReadWriteCapacityMode).
     pub fn read_units(mut self, per_second: NonZeroU32) -> Self {
         self.read = Some(per_second);
         self
     }
 
-    /// Write units a second: each is 1 kB of a row (DG:ReadWriteCapacityMode).
+    /// Limits writes to so many write units per second. One unit writes 1 kB of a row (DG:ReadWriteCapacityMode).
     pub fn write_units(mut self, per_second: NonZeroU32) -> Self {
         self.write = Some(per_second);
         self
@@ -37,8 +37,8 @@ impl TableLimit {
     }
 }
 
-/// The units that may be used now, as a token bucket. What a request uses beyond what it took is owed, and the next ones
-/// wait until it has come.
+/// The units that may be used now, as a token bucket. A request that uses more than it took leaves a debt, and the next
+/// requests wait until the debt is paid.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     per_second: f64,
@@ -51,18 +51,18 @@ impl Allowance {
         Self { per_second: per_second.get().into(), units: per_second.get().into(), filled: Duration::ZERO }
     }
 
-    /// How long until so many units may be used, after another `ahead`. No more is saved up than what comes in a second;
-    /// a larger request waits for that, and leaves a debt.
+    /// How long until `units` may be used, after the `ahead` units before them. The bucket holds at most one second's
+    /// units; a larger request waits for a full bucket, and leaves a debt.
     pub(crate) fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
         let passed = now.saturating_sub(self.filled).as_secs_f64();
         self.filled = self.filled.max(now);
         self.units = (self.units + passed * self.per_second).min(self.per_second);
         let missing = ahead + units.min(self.per_second) - self.units;
-        // Rounded up: a wait that is rounded down ends just before its time.
+        // Rounded up, because a wait that is rounded down ends just too early.
         if missing <= 0.0 { Duration::ZERO } else { seconds(missing / self.per_second) + Duration::from_micros(1) }
     }
 
-    /// Charges units; gives them back if they are negative.
+    /// Charges units; negative units are given back.
     pub(crate) fn owe(&mut self, units: f64) {
         self.units -= units;
     }

@@ -1,12 +1,12 @@
-//! How long the answers of a table take.
+//! Estimates how long a table takes to answer.
 
 use std::time::Duration;
 
-/// An older answer tells nothing about the next: else callers with less time than it took would be refused for ever, and
-/// nothing would be sent that could be answered sooner.
+/// How long an answer counts. If older answers counted, callers with less time than those took would be refused for ever,
+/// because no request would be sent whose faster answer could lower the estimate.
 const RECENT: Duration = Duration::from_secs(2);
 
-/// Smoothed time and deviation of recent answers, as TCP estimates its retransmission timeout (RFC 6298).
+/// The smoothed time and deviation of recent answers, computed as TCP computes its retransmission timeout (RFC 6298).
 #[derive(Debug, Default)]
 pub(super) struct AnswerTime {
     smoothed: Duration,
@@ -25,7 +25,7 @@ impl AnswerTime {
         self.smoothed = (self.smoothed * 7 + took) / 8;
     }
 
-    /// Few answers take longer. Zero if there was none recently.
+    /// A time that few answers exceed; zero if there was no recent answer.
     pub(super) fn expected(&self, now: Duration) -> Duration {
         let is_recent = now.saturating_sub(self.last) <= RECENT;
         if is_recent { self.smoothed + self.deviation * 4 } else { Duration::ZERO }

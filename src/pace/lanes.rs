@@ -1,15 +1,15 @@
-//! Calls that wait, in lanes by how long their callers are ready to wait.
+//! The waiting calls, divided into lanes by the length of their deadlines.
 //!
-//! In one queue in the order of arrival, callers with long deadlines would fill it up to these, and leave nothing to
-//! callers with short ones. So each lane that is waited in gets the same share of the units, and what one does not use is
-//! for the others (start-time fair queueing). Within a lane it is the order of arrival.
+//! In a single first-come queue, callers with long deadlines would fill the queue up to these deadlines, and callers with
+//! short ones would never be served. So each lane with waiting calls gets an equal share of the units, and the others share
+//! what a lane does not use (start-time fair queueing). Within a lane, calls are served in the order of arrival.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::queue::{Ask, QueuePlace};
 
-/// A lane counts as waited in for so long after somebody waited in it.
+/// How long a lane still counts as used after its last call has waited.
 const WAITED_IN: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -18,9 +18,9 @@ pub(super) struct Lanes<T>(BTreeMap<u32, Lane<T>>);
 #[derive(Debug)]
 struct Lane<T> {
     waiting: BTreeMap<QueuePlace, (Ask, T)>,
-    /// Sum over those that wait.
+    /// The units of all waiting calls.
     units: f64,
-    /// Units given, or what the others were given while nobody waited here.
+    /// The units granted to this lane; raised to the least of the other lanes when a call joins the empty lane.
     given: f64,
     waited: Duration,
 }
@@ -30,14 +30,15 @@ impl<T> Lanes<T> {
         Self(BTreeMap::new())
     }
 
-    /// The units in front of a call, those of other lanes among them: as many as those of its own.
+    /// The units ahead of a call: those of its own lane, and as many again, with the call's own, for each other lane in
+    /// use.
     pub(super) fn ahead(&self, ask: Ask, now: Duration) -> f64 {
         let own = self.0.get(&lane_of(ask)).map_or(0.0, |lane| lane.ahead(ask.place));
         self.with_others(lane_of(ask), own, ask.units, now)
     }
 
-    /// Those for whom `late_by` says how long they would wait, given the units in front of each without those of others who
-    /// are late.
+    /// Returns the calls for which `late_by` returns a wait. `late_by` receives each call with the units ahead of it, not
+    /// counting other late calls.
     pub(super) fn late(
         &self,
         now: Duration,
@@ -56,7 +57,7 @@ impl<T> Lanes<T> {
         late
     }
 
-    /// At most so many units are given to all lanes until a call with `own` in front of it in its lane has its turn.
+    /// The most units that all lanes are granted before a call with `own` units ahead of it in its lane has its turn.
     fn with_others(&self, class: u32, own: f64, units: f64, now: Duration) -> f64 {
         let is_waited_in = |lane: &Lane<T>| !lane.waiting.is_empty() || now.saturating_sub(lane.waited) < WAITED_IN;
         let others = self.0.iter().filter(|(other, lane)| **other != class && is_waited_in(lane));
@@ -83,21 +84,21 @@ impl<T> Lanes<T> {
         Some(handle)
     }
 
-    /// Who is next.
+    /// The next call to be served.
     pub(super) fn first(&self) -> Option<Ask> {
         let waited_in = self.0.values().filter(|lane| !lane.waiting.is_empty());
         let next = waited_in.min_by(|one, other| one.given.total_cmp(&other.given))?;
         next.waiting.values().next().map(|(ask, _)| *ask)
     }
 
-    /// Counts the units of a turn to its lane.
+    /// Charges the units of a granted turn to its lane.
     pub(super) fn give(&mut self, ask: Ask) {
         if let Some(lane) = self.0.get_mut(&lane_of(ask)) {
             lane.given += ask.units;
         }
     }
 
-    /// Each who waits, a lane after the other and each in its order.
+    /// All waiting calls, lane by lane, each lane in its order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Ask> {
         self.0.values().flat_map(|lane| lane.waiting.values().map(|(ask, _)| *ask))
     }
@@ -114,7 +115,7 @@ impl<T> Lane<T> {
     }
 }
 
-/// By the time that the caller is ready to wait, in powers of four milliseconds.
+/// The lane of a call: the time from its place to its deadline, in powers of four milliseconds.
 fn lane_of(ask: Ask) -> u32 {
     let patience = ask.deadline.saturating_sub(ask.place.0).as_millis();
     (patience + 1).ilog2() / 2

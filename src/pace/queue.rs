@@ -1,8 +1,9 @@
-//! The calls that wait for a turn at a table or a hot partition, and when it comes.
+//! The queue of calls that wait for a turn at a table or a hot partition.
 //!
-//! A call joins only if its turn comes before its deadline, by the rate of now; else it is told at once when its turn
-//! would have been. So under lasting overload the queue is as long as callers are ready to wait, everybody in it is
-//! served, and who is not is told on arrival. This part has no clock and no tasks: the callers bring the time.
+//! A call joins the queue only if, at the current rate, its turn comes before its deadline; otherwise it is refused at
+//! once, with the time at which its turn would have come. So under lasting overload the queue is as long as the callers'
+//! deadlines allow, every call in it is served, and every other call is refused on arrival. The queue has no clock and no
+//! tasks: the callers pass in the time.
 
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use super::answers::AnswerTime;
 use super::lanes::Lanes;
 use super::rate::TokenBucket;
 
-/// A call joins only if this part of the time left to it remains after its turn, for a rate that drops meanwhile.
+/// A call joins only if one part in `MARGIN` of its remaining time is left after its turn, in case the rate drops
+/// meanwhile.
 const MARGIN: u32 = 10;
 
-/// Calls that wait, each with a handle to reach it by.
+/// The waiting calls, each with a handle that notifies it.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     pub(super) rate: Option<TokenBucket>,
@@ -23,18 +25,18 @@ pub(super) struct Queue<T> {
     answers: AnswerTime,
 }
 
-/// A turn that a call asks for. Times are since the session began.
+/// A call's request for a turn. Times are since the session began.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
     pub(super) units: f64,
-    /// A repeat keeps it, and so is in front of all who came later.
+    /// A repeated attempt keeps its place, and so is ahead of the calls that came later.
     pub(super) place: QueuePlace,
     pub(super) deadline: Duration,
     /// A hash of the partition key, if it is known.
     pub(super) partition: Option<i64>,
 }
 
-/// A place in the queue: the time at which the caller came, and a number to tell those of one moment apart.
+/// A place in the queue: the time at which the call began, and a number that orders calls that began at the same time.
 pub(super) type QueuePlace = (Duration, u64);
 
 /// The answer to an [`Ask`].
@@ -42,7 +44,7 @@ pub(super) type QueuePlace = (Duration, u64);
 pub(super) enum Reply {
     Go,
     Wait,
-    /// The turn would come then.
+    /// Refused: the turn would come at this time, after the deadline.
     TooLate(Duration),
 }
 
@@ -51,13 +53,13 @@ impl<T> Queue<T> {
         Self { rate: None, limit, waiting: Lanes::new(), answers: AnswerTime::default() }
     }
 
-    /// Begins at the units a second that are expected, unless what the table takes is being found out already.
+    /// Starts limiting at the expected units per second, unless a rate is already being measured.
     #[cfg(feature = "bulk")]
     pub(super) fn expect(&mut self, per_second: f64, now: Duration) {
         self.rate.get_or_insert_with(|| TokenBucket::expected(per_second, now));
     }
 
-    /// Asks for a turn: takes it, or says whether the call may [`join`](Self::join).
+    /// Asks for a turn: takes it if it is free, otherwise says whether the call may [`join`](Self::join).
     pub(super) fn ask(&mut self, ask: Ask, now: Duration) -> Reply {
         let ahead = self.waiting.ahead(ask, now);
         let wait = self.wait(ahead, ask.units, now);
@@ -76,13 +78,13 @@ impl<T> Queue<T> {
         Reply::Wait
     }
 
-    /// Waits for a turn; `handle` is to reach the caller by.
+    /// Adds a call to the queue; `handle` notifies it.
     pub(super) fn join(&mut self, ask: Ask, handle: T, now: Duration) {
         self.waiting.insert(ask, handle, now);
     }
 
-    /// Gives the turns that are due: `give` gets each handle with `Ok`, or with when its turn would come. Returns when the
-    /// next one is due, or `None` if nobody waits.
+    /// Grants the turns that are due and refuses the calls that are late: `give` receives each handle with `Ok`, or with
+    /// the time at which its turn would come. Returns when the next turn is due, or `None` if the queue is empty.
     pub(super) fn serve(
         &mut self,
         now: Duration,
@@ -109,8 +111,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Sends away those whose turn would not come in time even at twice the rate; `give` gets each handle with when it
-    /// would come. For a rate that has dropped.
+    /// Refuses the calls whose turn would come too late even at twice the rate; `give` receives each handle with the time
+    /// at which its turn would come. Called when the rate has dropped.
     pub(super) fn send_away(&mut self, now: Duration, mut give: impl FnMut(T, Duration)) {
         let Self { rate, limit, waiting, .. } = self;
         let late = waiting.late(now, |ask, ahead| {
@@ -124,13 +126,13 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes out those who wait for a turn at one partition.
+    /// Removes and returns the calls that wait for one partition.
     pub(super) fn take_out(&mut self, partition: i64) -> Vec<(Ask, T)> {
         let asks: Vec<Ask> = self.waiting.iter().filter(|ask| ask.partition == Some(partition)).collect();
         asks.into_iter().filter_map(|ask| Some((ask, self.leave(ask)?))).collect()
     }
 
-    /// Leaves the queue before one's turn.
+    /// Removes a call before its turn.
     pub(super) fn leave(&mut self, ask: Ask) -> Option<T> {
         self.waiting.remove(ask)
     }
@@ -145,7 +147,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Charges what a request used beyond the units that it was admitted with.
+    /// Charges what a request used beyond the units it was admitted with.
     pub(super) fn owe(&mut self, units: f64) {
         if let Some(rate) = &mut self.rate {
             rate.owe(units);
@@ -155,7 +157,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Returns whether turns come sooner now.
+    /// Records an acknowledgement. Returns whether turns now come sooner.
     pub(super) fn acknowledged(&mut self, units: f64, sent: Duration, now: Duration) -> bool {
         self.answers.add(now.saturating_sub(sent), now);
         let Some(rate) = &mut self.rate else { return false };
@@ -166,7 +168,8 @@ impl<T> Queue<T> {
         has_grown
     }
 
-    /// Returns whether turns come later now. `before` is what was acknowledged in a second until then.
+    /// Records a throttle. Returns whether turns now come later. `before` returns the units per second acknowledged until
+    /// then.
     pub(super) fn throttled(
         &mut self,
         units: f64,
@@ -184,7 +187,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// The time that an attempt needs at least to be answered, by recent answers.
+    /// The time to allow for an answer, estimated from recent answers.
     pub(super) fn expected_answer(&self, now: Duration) -> Duration {
         self.answers.expected(now)
     }
@@ -193,7 +196,7 @@ impl<T> Queue<T> {
         self.rate.is_none() && self.limit.is_none()
     }
 
-    /// Whether nobody waits and nothing is left to slow down.
+    /// Whether the queue is empty and its rate is no longer needed.
     pub(super) fn is_over(&self, now: Duration) -> bool {
         self.waiting.is_empty() && self.rate.as_ref().is_none_or(|rate| rate.is_over(now))
     }

@@ -1,71 +1,72 @@
-//! The rate at which a throttled table, or a hot partition, is sent units: what it acknowledges and a little more.
+//! The rate limit of a throttled table or a hot partition: a little more than what it acknowledges.
 //!
-//! Attempts are judged in epochs. The share of an epoch's units that was throttled decides the next rate: a small share
-//! means that the rate is right, a large one that it is too high, and none that the capacity may have grown. An attempt
-//! sent before the last change of the rate tells nothing about it and is not counted.
+//! Attempts are counted in epochs. The throttled share of an epoch's units decides the next rate: a small share means that
+//! the rate is right, a large share that it is too high, and no throttle that the capacity may have grown. An attempt sent
+//! before the epoch began says nothing about the current rate and is not counted.
 
 use std::time::Duration;
 
-/// An epoch ends after so many answers, or after [`EPOCH_TIME`] if at least [`EPOCH_FEW`] have come, or after
-/// [`EPOCH_LONGEST`], if it does not begin with throttles that may be over.
+/// An epoch ends after this many answers, or after [`EPOCH_TIME`] with at least [`EPOCH_FEW`] answers, or after
+/// [`EPOCH_LONGEST`] unless it began with throttles that may be over.
 const EPOCH_ANSWERS: u32 = 100;
 const EPOCH_TIME: Duration = Duration::from_secs(1);
 const EPOCH_FEW: u32 = 8;
 const EPOCH_LONGEST: Duration = Duration::from_secs(4);
 
-/// The rate exceeds what is acknowledged by this share, so that a capacity that grows is noticed: two attempts of a
-/// hundred are throttled.
+/// The rate exceeds the acknowledged rate by this share, so that a growing capacity is noticed. The price is that two of a
+/// hundred attempts are throttled.
 const PROBE: f64 = 0.02;
-/// At low rates the share is too little to notice anything within seconds; then it is this part of a request a second.
+/// At low rates that share is too small to notice a change within seconds, so the excess is at least this many requests per
+/// second.
 const PROBE_REQUESTS: f64 = 0.2;
-/// But no more than this share: at a request in several seconds, most attempts would be throttled.
+/// The excess is at most this share: otherwise, at one request every few seconds, most attempts would be throttled.
 const PROBE_MOST: f64 = 0.1;
-/// A larger share of throttled units lowers the rate.
+/// The rate is lowered if more than this share of the units is throttled.
 const TOLERATED: f64 = 0.04;
-/// At low rates an epoch without a throttle raises the rate by at most this share of it, if not by the factors.
+/// The most, as a share of the rate, by which [`PROBE_REQUESTS`] raises a low rate after an epoch without a throttle.
 const GROWTH_MOST: f64 = 0.2;
-/// Factors by which consecutive epochs without a throttle raise the rate; the last one repeats.
+/// The factors by which consecutive epochs without a throttle raise the rate; the last factor repeats.
 const GROWTH: [f64; 4] = [1.05, 1.2, 1.5, 2.0];
 
-/// So many attempts throttled in a row divide the rate by four at once.
+/// This many attempts throttled in a row divide the rate by four at once.
 const RUN: u32 = 4;
-/// A search begins if that lowers the rate by at least this factor.
+/// A search begins if that division lowers the rate by at least this factor.
 const SEARCHED: f64 = 1.5;
-/// While searching, each acknowledged unit raises the rate by so many units a second.
+/// During a search, each acknowledged unit raises the rate by this many units per second.
 const SEARCH_GAIN: f64 = 5.0;
-/// Requests a second where the search begins if nothing acknowledged tells a rate.
+/// The requests per second at which a rate starts at least, even if fewer were acknowledged.
 const FIRST: f64 = 10.0;
-/// Fewer acknowledged requests in a second do not tell the capacity.
+/// Fewer acknowledged requests per second do not show the capacity, so a search begins.
 const TELLING: f64 = 50.0;
-/// Requests a second that are tried in any case while nothing is acknowledged.
+/// The lowest rate while nothing is acknowledged, in requests per second.
 const LEAST: f64 = 1.0;
-/// Requests a second: the lowest rate that acknowledgements can tell.
+/// The lowest rate computed from acknowledgements, in requests per second.
 const LEAST_ACKNOWLEDGED: f64 = 0.1;
 
 /// Burst allowance.
 const BURST: Duration = Duration::from_millis(20);
 
-/// A rate that throttles nothing and makes nobody wait for so long is dropped.
+/// A rate limit is dropped after this time without a throttle or a waiting call.
 const OVER_AFTER: Duration = Duration::from_secs(5);
 
-/// Units a second, as a token bucket. All times are since the session began.
+/// A token bucket of capacity units. All times are since the session began.
 #[derive(Debug)]
 pub(super) struct TokenBucket {
     per_second: f64,
     tokens: f64,
     filled: Duration,
-    /// What the next request to be sent needs: saved up although it is more than the burst allowance.
+    /// The tokens that the next request needs; the bucket may hold them even if they exceed the burst allowance.
     wanted: f64,
     epoch: Epoch,
-    /// Nothing was acknowledged since the rate was lowered last, so that each acknowledgement may raise it.
+    /// Whether the capacity is unknown, so that each acknowledgement raises the rate.
     is_searching: bool,
-    /// It is the capacity that the table is known to have. What the table takes beyond it was saved up and will end, so it
-    /// grows by little.
+    /// Whether the rate is the table's known capacity. The table accepts more only from its saved-up burst capacity, which
+    /// will run out, so the rate grows only slowly.
     is_expected: bool,
     clean_epochs: usize,
     throttled: Duration,
     waited: Duration,
-    /// Moving average of the units of a request.
+    /// The moving average of the units per request.
     request: f64,
 }
 
@@ -76,12 +77,12 @@ struct Epoch {
     throttled: f64,
     answers: u32,
     throttled_in_a_row: u32,
-    /// Whether a call had to wait: a rate that is not used up tells nothing about the table.
+    /// Whether a call had to wait. A rate that is not used up says nothing about the table's capacity.
     is_used_up: bool,
 }
 
 impl TokenBucket {
-    /// Begins at the units a second that are expected of a table, before anything was throttled.
+    /// Starts at the units per second that a table is expected to have, before any throttle.
     pub(super) fn expected(per_second: f64, now: Duration) -> Self {
         Self {
             per_second,
@@ -98,7 +99,7 @@ impl TokenBucket {
         }
     }
 
-    /// Begins at a throttle of a request of `units`, after `acknowledged` units a second.
+    /// Starts at the throttle of a request of `units`, when `acknowledged` units per second were acknowledged.
     pub(super) fn begin(acknowledged: f64, units: f64, now: Duration) -> Self {
         Self {
             epoch: Epoch { began: now, throttled_in_a_row: 1, ..Epoch::default() },
@@ -109,14 +110,14 @@ impl TokenBucket {
         }
     }
 
-    /// How long until a request of `units` may be sent, after another `ahead`.
+    /// How long until a request of `units` may be sent, after the `ahead` units before it.
     pub(super) fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
         if ahead == 0.0 {
             self.wanted = self.wanted.max(self.needed(units));
         }
         self.fill(now);
         let missing = ahead + self.needed(units) - self.tokens;
-        // Rounded up: a wait that is rounded down ends just before its time.
+        // Rounded up, because a wait that is rounded down ends just too early.
         if missing <= 0.0 { Duration::ZERO } else { seconds(missing / self.per_second) + Duration::from_micros(1) }
     }
 
@@ -125,7 +126,7 @@ impl TokenBucket {
         self.wanted = 0.0;
     }
 
-    /// Returns what was taken and not used.
+    /// Gives back units that were taken but not used.
     pub(super) fn give_back(&mut self, units: f64) {
         self.tokens += units;
     }
@@ -136,12 +137,12 @@ impl TokenBucket {
         self.epoch.is_used_up = true;
     }
 
-    /// Returns whether the rate has grown.
+    /// Records an acknowledgement. Returns whether the rate has grown.
     pub(super) fn acknowledged(&mut self, units: f64, sent: Duration, now: Duration) -> bool {
         let before = self.per_second;
         if sent >= self.epoch.began {
             if self.is_searching && self.epoch.acknowledged == 0.0 {
-                // Those before it may tell of a time that is over: see `may_be_over`.
+                // The answers before the first acknowledgement may come from an outage that has ended: see `may_be_over`.
                 self.epoch.answers = 0;
             }
             self.epoch.acknowledged += units;
@@ -154,13 +155,13 @@ impl TokenBucket {
         self.per_second > before
     }
 
-    /// Counts what an acknowledged request used beyond the units it was admitted with.
+    /// Charges what an acknowledged request used beyond the units it was admitted with.
     pub(super) fn owe(&mut self, units: f64) {
         self.tokens -= units;
         self.epoch.acknowledged += units;
     }
 
-    /// Returns whether the rate has dropped.
+    /// Records a throttle. Returns whether the rate has dropped.
     pub(super) fn throttled(&mut self, units: f64, sent: Duration, now: Duration) -> bool {
         self.throttled = now;
         if sent < self.epoch.began {
@@ -172,7 +173,7 @@ impl TokenBucket {
         self.epoch.throttled_in_a_row += 1;
         if self.epoch.throttled_in_a_row >= RUN {
             let lowered = (self.per_second / 4.0).max((LEAST * self.request).min(self.per_second));
-            // A rate that is hardly higher than the least has a run of throttles by chance, and there is nothing to search for.
+            // A rate only just above the lowest sees a run of throttles by chance; a search would find nothing.
             self.is_searching |= self.per_second >= SEARCHED * lowered;
             if self.per_second > lowered {
                 self.change(lowered, now);
@@ -185,7 +186,7 @@ impl TokenBucket {
         self.per_second < before
     }
 
-    /// Whether there is nothing left to slow down.
+    /// Whether the rate limit is no longer needed.
     pub(super) fn is_over(&self, now: Duration) -> bool {
         now.saturating_sub(self.throttled.max(self.waited)) > OVER_AFTER
     }
@@ -203,8 +204,8 @@ impl TokenBucket {
         }
     }
 
-    /// Whether all that was throttled in this epoch came before all that was acknowledged. That is an outage which has ended,
-    /// or a table that takes few requests; the next answers tell. A throttle ends the search, and then all of it counts.
+    /// Whether all throttles of this epoch came before all its acknowledgements. Either an outage has ended, or the table
+    /// accepts few requests; the next answers show which. A further throttle ends the search, and then all throttles count.
     fn may_be_over(&self) -> bool {
         self.is_searching && self.epoch.acknowledged > 0.0 && self.epoch.throttled > 0.0
     }
@@ -221,7 +222,7 @@ impl TokenBucket {
                 self.clean_epochs += usize::from(!self.is_expected);
                 let least = (self.request * PROBE_REQUESTS).min(self.per_second * GROWTH_MOST);
                 let grown = (self.per_second * factor).max(self.per_second + least);
-                // No further beyond what was sent: it is all that the epoch has proved.
+                // At most twice what was sent, because the epoch has proved no more.
                 let proved = 2.0 * sent / elapsed.as_secs_f64().max(0.01);
                 let grown = grown.min(proved).max(self.per_second);
                 self.change(grown, now);
@@ -230,7 +231,7 @@ impl TokenBucket {
         }
         self.clean_epochs = 0;
         if acknowledged > 0.0 && share > TOLERATED {
-            // A rate that was not used up says less than what was sent.
+            // If the rate was not used up, the units sent are the better measure.
             let tried = self.per_second.min(1.05 * sent / elapsed.as_secs_f64().max(0.01));
             let found = tried * (1.0 - share);
             let found = found + probe(found, self.request);
@@ -254,14 +255,14 @@ impl TokenBucket {
         self.tokens = (self.tokens + passed * self.per_second).min(most);
     }
 
-    /// The tokens that must be there to send a request: all of its units, or what comes in a second, and then the next one
-    /// waits until the rest has come.
+    /// The tokens needed to send a request: all of its units, but at most one second's. For a larger request, the next one
+    /// waits for the rest.
     fn needed(&self, units: f64) -> f64 {
         units.min(self.per_second.max(1.0))
     }
 }
 
-/// Finite and clamped: a rate may be tiny.
+/// Converts seconds to a duration of at most a day, because a tiny rate yields a huge or infinite wait.
 pub(super) fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).min(Duration::from_secs(86_400))
 }

@@ -1,4 +1,4 @@
-//! Callers who do not wait for each other, and a table, in virtual time: what admission makes of them, by seed.
+//! Simulates admission in virtual time: independent callers and one table, reproducible by seed.
 
 mod bounds;
 mod others;
@@ -14,28 +14,28 @@ use super::queue::{Ask, Reply};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// A table as the service has it, and what happens to it.
+/// A table as the service implements it, with its changes of capacity and an outage.
 #[derive(Clone)]
 struct SimulatedTable {
-    /// Units a second from each moment on.
+    /// Pairs of a time and the capacity from then on, in units per second.
     capacity: Vec<(f64, f64)>,
-    /// Seconds between which everything is throttled.
+    /// The start and end, in seconds, of a time in which everything is throttled.
     outage: (f64, f64),
-    /// Units a second of one partition (DG:troubleshooting.serverless).
+    /// The capacity of one partition, in units per second (DG:troubleshooting.serverless).
     of_partition: f64,
 }
 
-/// Arrivals: a Poisson process.
+/// The load: calls that arrive as a Poisson process.
 #[derive(Clone)]
 struct Arrivals {
     seconds: f64,
-    /// Calls a second from each moment on.
+    /// Pairs of a time and the arrivals from then on, in calls per second.
     arrivals: Vec<(f64, f64)>,
     deadline: Duration,
     units: f64,
-    /// How many of a hundred calls go to one partition. The others go to 1,000 partitions.
+    /// The percentage of calls that go to one hot partition. The others go to 1,000 partitions.
     hot: u64,
-    /// The session's own limit to the table, in units a second.
+    /// The session's own limit for the table, in units per second.
     limit: Option<NonZeroU32>,
     /// The deadline of every other call.
     other_deadline: Option<Duration>,
@@ -47,7 +47,7 @@ impl Arrivals {
     }
 }
 
-/// A call of the simulation and what became of it.
+/// A simulated call and its outcome.
 #[derive(Clone, Debug)]
 struct SimulatedCall {
     came: Duration,
@@ -61,9 +61,9 @@ struct SimulatedCall {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum End {
     Acknowledged,
-    /// Failed, nothing was written.
+    /// The call failed, and nothing was written.
     Refused,
-    /// Failed, and written all the same.
+    /// The call failed, but its row was written.
     Unknown,
 }
 
@@ -77,7 +77,7 @@ struct Server {
 impl Server {
     fn takes(&mut self, units: f64, partition: i64, now: f64) -> bool {
         let capacity = at(&self.table.capacity, now);
-        // What is not used is kept for up to 300 seconds (DG:throughput-bursting).
+        // Unused capacity is kept for up to 300 seconds (DG:throughput-bursting).
         self.level = (self.level + (now - self.filled) * capacity).min(300.0 * capacity);
         self.filled = now;
         if (self.table.outage.0..self.table.outage.1).contains(&now) {
@@ -232,7 +232,7 @@ impl Simulation {
         if let Some(next) = next
             && self.served_at.is_none_or(|at| next < at)
         {
-            // As a timer of milliseconds has it.
+            // A timer with a resolution of one millisecond fires in the next millisecond.
             let next = Duration::from_millis(next.as_millis() as u64 + 1);
             self.served_at = Some(next);
             self.at(next, SimulationEvent::Serve);
@@ -246,7 +246,7 @@ impl Simulation {
         self.at(self.now + there, SimulationEvent::Request(call));
     }
 
-    /// One way: 1 ms and more, now and then much more.
+    /// The one-way latency: at least 1 ms, and occasionally much more.
     fn latency(&mut self) -> Duration {
         let more = -(1.0 - self.random.f64()).ln();
         let slow = if self.random.u32(0..100) == 0 { 20.0 } else { 1.0 };
@@ -281,7 +281,7 @@ impl Simulation {
     }
 }
 
-/// Figures of a run, from a moment on.
+/// The results of a run.
 #[derive(Debug)]
 struct Figures {
     per_second: f64,

@@ -4,7 +4,7 @@ use super::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// With no deadline to speak of.
+/// A need of `units` with a deadline that never matters.
 fn units(units: f64) -> Need {
     within(units, HOUR)
 }
@@ -16,7 +16,7 @@ fn within(units: f64, deadline: Duration) -> Need {
 
 const CAPACITY: f64 = 500.0;
 
-/// A table with as much capacity a second, of which none is saved up.
+/// A table with a capacity per second and no burst capacity.
 struct TestTable {
     units: f64,
     filled: Instant,
@@ -70,8 +70,8 @@ async fn a_throttled_table_gets_what_it_takes_and_hardly_more() {
     assert!(throttled < acknowledged / 20, "{throttled} for {acknowledged}");
 }
 
-/// What 1,024 callers make of a table of 2,000 units a second, of which one second's are saved up: the share of it that they
-/// use from second 5 to 20, and the attempts for each request that is acknowledged from the beginning.
+/// Runs 1,024 callers against a table of 2,000 units per second with one second's units saved up. Returns the share of the
+/// capacity that they use from second 5 to 20, and the attempts per acknowledged request from the beginning.
 async fn shares(pace: Arc<Pace>) -> (f64, f64) {
     const CAPACITY: f64 = 2_000.0;
     let began = Instant::now();
@@ -131,7 +131,7 @@ async fn a_table_that_was_never_throttled_is_free_and_one_that_was_is_free_again
     assert!(pace.is_free());
 }
 
-/// Throttled at once, so that it begins with ten a second.
+/// A limiter whose first request was throttled, so that it starts at ten units per second.
 fn throttled_at_once() -> Arc<Pace> {
     let pace = Arc::new(Pace::default());
     pace.throttled(1.0, None, Duration::ZERO, Duration::ZERO);
@@ -190,7 +190,7 @@ async fn one_slow_answer_does_not_keep_out_those_who_have_less_time_for_ever() {
     pace.acknowledged(1.0, None, Duration::ZERO, || began.elapsed());
     let turn = || pace.turn(within(1.0, Duration::from_millis(250)), began);
     assert!(turn().await.is_err(), "the last answer took 3 s");
-    // Nobody else calls, and each who is refused calls again.
+    // There is only one caller, and it calls again each time it is refused.
     while turn().await.is_err() {
         assert!(began.elapsed() < Duration::from_secs(10), "an answer that is long past still counts");
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -252,7 +252,7 @@ async fn a_limited_table_is_used_for_so_many_units_a_second_and_what_is_owed_is_
     let paces = RateLimiters::new(HashMap::from([("ks.t".to_owned(), limit)]));
     let write = Arc::clone(&paces.of(&StatementInfo::of_text("INSERT INTO ks.t (a) VALUES (?)"))[0]);
     assert!(paces.of(&StatementInfo::of_text("SELECT a FROM ks.t WHERE a = ?"))[0].is_free());
-    // A second's worth is there at once, and more comes as time passes.
+    // One second's units are available at once, and more are added as time passes.
     for _ in 0..150 {
         write.turn(units(2.0), began).await.unwrap();
     }
@@ -260,7 +260,7 @@ async fn a_limited_table_is_used_for_so_many_units_a_second_and_what_is_owed_is_
     write.owe(50.0);
     write.turn(units(1.0), began).await.unwrap();
     assert_eq!(began.elapsed().as_millis() / 10, 251);
-    // One that is more than a second's worth waits for a full second's, and the next for the rest.
+    // A request larger than one second's units waits for a full second's, and the next request for the rest.
     write.turn(units(300.0), began).await.unwrap();
     let then = began.elapsed();
     write.turn(units(1.0), began).await.unwrap();

@@ -1,4 +1,4 @@
-//! The bounds that admission is held to, by the simulation.
+//! The bounds that admission has to meet in the simulation.
 
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -28,7 +28,7 @@ fn came(between: Range<f64>) -> impl Fn(&&SimulatedCall) -> bool {
     move |call| between.contains(&call.came.as_secs_f64())
 }
 
-/// Acknowledged a second, by when the acknowledgement came.
+/// The acknowledgements per second, by the time at which they arrived.
 fn acknowledged(calls: &[SimulatedCall], between: Range<f64>) -> f64 {
     let ends = calls.iter().filter_map(|call| call.ended);
     let is_in = |(at, end): &(Duration, End)| *end == End::Acknowledged && between.contains(&at.as_secs_f64());
@@ -45,7 +45,7 @@ fn a_table_that_is_asked_for_more_than_it_takes_is_used_to_its_capacity() {
             assert!(acknowledged(&calls, 5.0..60.0) >= 0.95 * capacity, "{case}");
             assert!(figures.written_and_failed <= 0.01 && figures.attempts <= 1.1, "{case}");
             assert!(figures.refused_after <= Duration::from_millis(100), "{case}");
-            // Those who are served wait almost as long as they are ready to: a queue in the order of coming.
+            // In a first-come queue, the served calls wait almost until their deadlines.
             assert!(figures.p50 <= figures.p99 && figures.p99 < Duration::from_secs(4), "{case}");
         }
     }
@@ -59,7 +59,7 @@ fn a_table_that_has_room_makes_nobody_wait() {
 
 #[test]
 fn a_table_that_takes_one_request_in_several_seconds_is_used() {
-    // The share that is tried beyond what is acknowledged is larger where a request is rare.
+    // The lower the rate, the larger the share by which it exceeds what is acknowledged.
     for (capacity, arrivals, most) in
         [(0.2, 1.0, 1.8), (0.5, 1.0, 1.5), (1.0, 2.0, 2.0), (1.0, 5.0, 2.0), (2.0, 10.0, 1.4)]
     {
@@ -131,7 +131,7 @@ fn a_capacity_that_rises_and_falls_tenfold_is_found_within_ten_seconds() {
 #[test]
 fn a_hot_partition_is_used_to_its_limit_and_slows_no_other() {
     for seed in 0..3 {
-        // 150 a second of ten units each to a partition that takes 100 of them.
+        // 150 requests a second, of ten units each, to a partition with capacity for 100 of them.
         let calls = run(&table(4_000.0), &Arrivals { units: 10.0, hot: 75, ..load(200.0) }, seed);
         let of = |is_hot: bool| {
             let of_kind = calls.iter().filter(came(5.0..60.0)).filter(|call| (call.partition == 0) == is_hot);
@@ -145,7 +145,7 @@ fn a_hot_partition_is_used_to_its_limit_and_slows_no_other() {
 
 #[test]
 fn the_capacity_of_a_table_is_found_beside_a_hot_partition() {
-    // 1,500 units a second to the hot partition, of which it takes 1,000, and 1,500 to others, for which 1,000 are left.
+    // 1,500 units a second go to the hot partition, which accepts 1,000, and 1,500 to the others, for which 1,000 are left.
     let calls = run(&table(2_000.0), &Arrivals { units: 10.0, hot: 50, ..load(300.0) }, 1);
     let figures = Figures::of(calls.iter().filter(came(5.0..60.0)), 55.0);
     assert!(acknowledged(&calls, 5.0..60.0) >= 190.0 && figures.attempts <= 1.2, "{figures:?}");
@@ -153,7 +153,7 @@ fn the_capacity_of_a_table_is_found_beside_a_hot_partition() {
     assert!(cold.per_second >= 70.0, "{cold:?}");
 }
 
-/// What the other ways come to under a lasting overload: `BENCHMARKS.md` has the figures.
+/// Compares the policies under a lasting overload; `BENCHMARKS.md` has the figures.
 #[test]
 fn who_is_served_decides_how_long_the_served_wait_and_when_the_others_know() {
     let figures = |policy| {
@@ -162,15 +162,15 @@ fn who_is_served_decides_how_long_the_served_wait_and_when_the_others_know() {
     };
     let (chosen, fifo) = (figures(Policy::Chosen), figures(Policy::Fifo));
     let (lifo, codel) = (figures(Policy::Lifo), figures(Policy::CoDel));
-    // Served until nobody can be served in time.
+    // FIFO serves calls until none is answered in time.
     assert!(fifo.written_and_failed > 0.01 || fifo.per_second < 0.95 * 200.0, "{fifo:?}");
     assert!(chosen.per_second >= 190.0 && chosen.refused_after <= Duration::from_millis(100), "{chosen:?}");
-    // The newest first is soon done, and the others wait for their whole deadline to learn that they are not.
+    // LIFO serves the newest calls soon; the others learn only at their deadlines that they were not served.
     assert!(lifo.p50 < chosen.p50 && lifo.refused_after > Duration::from_secs(3), "{lifo:?}");
     assert!(codel.p50 < chosen.p50 && codel.refused_after >= Duration::from_millis(100), "{codel:?}");
 }
 
-/// What was found wrong with the pacing before: each with the figure that is right for it.
+/// Regression cases: each asserts the right figure where the pacing was once found wrong.
 #[test]
 fn more_than_twice_the_capacity_with_a_deadline_of_four_seconds() {
     let calls = run(&table(100.0), &Arrivals { seconds: 40.0, ..load(250.0) }, 1);

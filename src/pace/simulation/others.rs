@@ -1,4 +1,4 @@
-//! Other ways to choose who is served under overload, with the same rate: what was not chosen, to compare.
+//! The admission policies that were not chosen, at the same rate, for comparison.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,20 +8,21 @@ use crate::pace::allowance::Allowance;
 use crate::pace::queue::{Ask, Reply};
 use crate::pace::rate::TokenBucket;
 
-/// Who is served, and who is refused.
+/// Which calls are served under overload, and which are refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Policy {
-    /// In the order of arrival; refused on arrival if the turn comes too late.
+    /// Serves calls in the order of arrival; refuses a call on arrival if its turn would come too late.
     Chosen,
-    /// In the order of arrival until the deadline has passed.
+    /// Serves calls in the order of arrival until their deadlines have passed.
     Fifo,
-    /// The newest first; the others wait until their deadline has passed.
+    /// Serves the newest call first; the others wait until their deadlines have passed.
     Lifo,
-    /// In the order of arrival; while the queue has stood for a second, whoever has waited for 100 ms is dropped.
+    /// Serves calls in the order of arrival; once the queue has not been empty for a second, drops calls that have waited
+    /// for 100 ms.
     CoDel,
 }
 
-/// What admission does, by any of them.
+/// The interface of admission under each policy.
 pub(super) trait Admit {
     fn ask(&mut self, ask: Ask, now: Duration, call: usize) -> Reply;
     fn serve(&mut self, now: Duration, give: &mut dyn FnMut(usize, bool)) -> Option<Duration>;
@@ -31,7 +32,7 @@ pub(super) trait Admit {
     fn is_free(&self) -> bool;
 }
 
-/// With a limit of the session's own, which only the chosen one has.
+/// Creates the admission for a policy. Only the chosen policy supports `limit`, the session's own limit.
 pub(super) fn admission(policy: Policy, limit: Option<NonZeroU32>) -> Box<dyn Admit> {
     match policy {
         Policy::Chosen => Box::new(Admission::new(limit.map(Allowance::new))),
@@ -70,7 +71,7 @@ struct Other {
     rate: Option<TokenBucket>,
     /// In the order of arrival.
     waiting: Vec<(Ask, usize)>,
-    /// When nobody waited last.
+    /// When the queue was last empty.
     empty: Duration,
 }
 
