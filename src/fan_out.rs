@@ -86,7 +86,7 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
 
     /// Returns the next result with its key, or `None` after the last.
     ///
-    /// As `StreamExt::next` of the crate `futures`, which need not be imported for it. Dropping the future loses no result.
+    /// Works like `StreamExt::next` of the crate `futures`, without the import. Dropping the future loses no result.
     ///
     /// ```no_run
     /// # async fn run(store: keyspaces::Write<(i64, String)>, rows: Vec<(i64, String)>) {
@@ -102,21 +102,22 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
         self.run().next().await
     }
 
-    /// The next result with its key, or `None` after the last; an error is that of its own statement, and the results of the
-    /// others follow it.
+    /// Returns the next result with its key, or `None` after the last. An error belongs to one statement; the results of
+    /// the other statements follow it.
     ///
-    /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it.
+    /// Works like `TryStreamExt::try_next` of the crate `futures`, without the import.
     ///
     /// Dropping the future loses no result.
     ///
     /// # Errors
     ///
-    /// Those of the statement.
+    /// The errors of the statement.
     pub async fn try_next(&mut self) -> Result<Option<(K, T)>, Error> {
         self.next().await.map(|(key, result)| result.map(|found| (key, found))).transpose()
     }
 
-    /// A stream that ends with the first error. What is in flight then is dropped, but was sent.
+    /// Returns a stream that ends after the first error. The statements then in flight are dropped, but they have been
+    /// sent.
     pub fn until_the_first_error(self) -> impl Stream<Item = Result<(K, T), Error>> + Send + Unpin {
         let results = self.map(|(key, result)| result.map(|found| (key, found)));
         Box::pin(stream::unfold(Some(results), |results| async {
@@ -191,7 +192,7 @@ pub(crate) fn all_of_each<V: SerializeRow + Send + Sync + 'static, R: OwnedRow>(
 macro_rules! execute_each {
     ([$($generics:tt)*] $statement:ty, $output:ty) => {
         impl<V: SerializeRow + Send + Sync + 'static, $($generics)*> $statement {
-            /// [`execute`](Self::execute) for each of `rows`, many in flight together.
+            /// Calls [`execute`](Self::execute) for each of `rows`, with many in flight at once.
             ///
             /// # Errors
             ///
@@ -203,8 +204,8 @@ macro_rules! execute_each {
                 self.execute_stream(stream::iter(rows))
             }
 
-            /// [`execute`](Self::execute) for each row of a stream, such as a queue or a file: a row is taken when there is
-            /// room for it in flight, and each result comes with its row, so that it can be acknowledged.
+            /// Calls [`execute`](Self::execute) for each row of a stream, such as a queue or a file. A row is taken when
+            /// another statement may be in flight, and each result comes with its row, so that the row can be acknowledged.
             ///
             /// ```no_run
             /// # use futures::stream::Stream;

@@ -28,7 +28,7 @@ async fn what_is_answered_and_not_yet_polled_for_keeps_no_permit() {
     let permits = async |number| {
         let held = async {
             while session.limiter().in_flight() != number {
-                // One statement is answered.
+                // Only one statement is answered.
                 if number == 0 {
                     stub.release();
                 }

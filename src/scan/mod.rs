@@ -1,4 +1,4 @@
-//! Reading a whole table, many token ranges in flight together.
+//! Reads a whole table, many token ranges at once.
 
 mod progress;
 
@@ -23,10 +23,10 @@ use crate::statement::SerializedView;
 use crate::stream::{Ahead, Arrived, Fingerprint, decode, time_to_ask_again};
 use crate::{Error, ErrorKind, Select};
 
-/// Enough that their sizes even out, and few enough that progress is small.
+/// The default number of ranges: enough to even out their sizes, and few enough to keep [`ScanProgress`] small.
 const RANGES: NonZeroU16 = NonZeroU16::MIN.saturating_add(255);
 
-/// Each holds a page.
+/// The most ranges in flight by default, because each holds a page in memory.
 const MOST_IN_FLIGHT: usize = 32;
 
 pub(crate) fn scan<R: OwnedRow>(select: &Select<(i64, i64), R>) -> Result<Scan<R>, Error> {
@@ -78,26 +78,26 @@ fn check_tokens<R: OwnedRow>(select: &Select<(i64, i64), R>) -> Result<(), Error
     Ok(())
 }
 
-/// A whole table as a [`Stream`] of pages, in no order, from [`Select::scan`]; it is `Unpin` and `Send`.
+/// A [`Stream`] of the pages of a whole table, in no particular order, from [`Select::scan`]; it is `Unpin` and `Send`.
 ///
-/// Each page is given once, and what was given is in its [`progress`](Self::progress): a scan that goes on from there gives
-/// each page that was not, once. It holds at most a page for each range in flight, and ends after an error. Pages are asked
-/// for by tasks of their own, which end when the scan is dropped, so a scan that is not read on holds up nothing else; the
-/// deadline of a page counts from when the scan is polled for it.
+/// The scan yields each page once and records it in its [`progress`](Self::progress); a scan that resumes from that
+/// progress yields each remaining page once. The scan holds at most one page for each range in flight, and ends after an
+/// error. Pages are requested by tasks of their own, which end when the scan is dropped, so a scan that is not polled
+/// blocks nothing else. The deadline of a page counts from when the scan is polled for it.
 pub struct Scan<R> {
     select: Select<(i64, i64), R>,
     progress: ScanProgress,
     in_flight: usize,
-    /// Ranges that have more to give and wait for their turn.
+    /// The unfinished ranges that are not in flight; `None` before the first poll.
     waiting: Option<VecDeque<usize>>,
     asked: FuturesUnordered<Ahead<RequestedPage>>,
-    /// Since when the caller has been waiting for a page.
+    /// When the caller began to wait for a page; `None` if it does not wait.
     wanted: Option<Instant>,
     /// The range of the last page.
     last_range: usize,
 }
 
-/// A page of a range that was asked for, and when.
+/// A requested page, its range and the time of the request.
 struct RequestedPage {
     range: usize,
     at: Instant,
@@ -112,14 +112,14 @@ impl<R: OwnedRow> Scan<R> {
         Self { select, progress, in_flight, waiting: None, asked: FuturesUnordered::new(), wanted: None, last_range: 0 }
     }
 
-    /// At most `ranges` in flight together. Default: the connections of the session, at most 32.
+    /// Sets how many ranges may be in flight at once. Default: the connections of the session, at most 32.
     #[must_use]
     pub fn in_flight(mut self, ranges: NonZeroUsize) -> Self {
         self.in_flight = ranges.get();
         self
     }
 
-    /// Into how many ranges the table is cut. Default: 256. Of a scan that goes on it cannot be changed, and stays as it was.
+    /// Sets how many ranges the table is divided into. Default: 256. A resumed scan keeps its number of ranges.
     #[must_use]
     pub fn ranges(mut self, ranges: NonZeroU16) -> Self {
         if self.progress.is_fresh() {
@@ -128,24 +128,23 @@ impl<R: OwnedRow> Scan<R> {
         self
     }
 
-    /// The next page, or `None` after the last.
+    /// Returns the next page, or `None` after the last.
     ///
-    /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it. Dropping the future loses no
-    /// page.
+    /// Works like `TryStreamExt::try_next` of the crate `futures`, without the import. Dropping the future loses no page.
     ///
     /// # Errors
     ///
-    /// As [`Select::rows`].
+    /// The errors of [`Select::rows`].
     pub async fn try_next(&mut self) -> Result<Option<Vec<R>>, Error> {
         StreamExt::next(self).await.transpose()
     }
 
-    /// How far it is, with all pages that it has given.
+    /// Returns the progress of the scan, including every page it has yielded.
     pub fn progress(&self) -> &ScanProgress {
         &self.progress
     }
 
-    /// The range of the last page that was given.
+    /// Returns the range of the last page that the scan yielded.
     #[cfg(feature = "bulk")]
     pub(crate) fn last_range(&self) -> usize {
         self.last_range
@@ -177,7 +176,7 @@ impl<R: OwnedRow> Scan<R> {
         })
     }
 
-    /// Asks again for a page that failed before the caller waited for one.
+    /// Requests a page again if it was requested before the caller waited for a page, and failed. Returns whether it did.
     fn asks_again(&mut self, asked: &RequestedPage, wanted: Instant) -> bool {
         let Err(error) = &asked.page else { return false };
         let deadline = self.select.core.call.deadline();

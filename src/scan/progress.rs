@@ -7,17 +7,18 @@ use crate::statement::StatementInfo;
 use crate::stream::{Fingerprint, SealedBytes};
 use crate::{Error, ErrorKind};
 
-/// How far a [`Scan`](super::Scan) is: to be stored, and to go on from after a restart of the program.
+/// The progress of a [`Scan`](super::Scan), which can be stored, and from which a scan can be resumed after a restart of
+/// the program.
 ///
-/// As bytes ([`to_bytes`](Self::to_bytes), [`from_bytes`](Self::from_bytes)) or as text (its `Display` and `FromStr`). It
-/// takes a byte for each range, and for those that are half read what the server gave to go on with.
+/// Progress is stored as bytes ([`to_bytes`](Self::to_bytes), [`from_bytes`](Self::from_bytes)) or as text (its `Display`
+/// and `FromStr`). It takes one byte for each range, and for each partly read range also the server's paging state.
 #[derive(Clone, Eq, PartialEq)]
 pub struct ScanProgress {
     of: Fingerprint,
     ranges: Vec<RangeState>,
 }
 
-/// How far one range is.
+/// The progress of one range.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum RangeState {
     Fresh,
@@ -30,18 +31,18 @@ const AT: u8 = 1;
 const DONE: u8 = 2;
 
 impl ScanProgress {
-    /// The part of the ranges that has been read to its end, from 0 to 1.
+    /// The fraction of the ranges that have been read to the end, from 0 to 1.
     pub fn fraction(&self) -> f64 {
         let done = self.ranges.iter().filter(|state| **state == RangeState::Done).count();
         done as f64 / self.ranges.len().max(1) as f64
     }
 
-    /// Whether all has been read.
+    /// Whether all ranges have been read.
     pub fn is_done(&self) -> bool {
         self.ranges.iter().all(|state| *state == RangeState::Done)
     }
 
-    /// The bytes to store.
+    /// Returns the progress as bytes to be stored.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut inner = Vec::with_capacity(self.ranges.len());
         for range in &self.ranges {
@@ -59,11 +60,11 @@ impl ScanProgress {
         SealedBytes::new(&self.of, &inner).into_bytes()
     }
 
-    /// From bytes that were stored.
+    /// Reads progress from stored bytes.
     ///
     /// # Errors
     ///
-    /// [`Cursor`](ErrorKind::Cursor) if they are no progress of this crate, or were cut or changed.
+    /// [`Cursor`](ErrorKind::Cursor) if the bytes are not the progress of a scan of this crate, or were cut or changed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         const WHAT: &str = "reading the progress of a scan";
         let sealed = SealedBytes::read(WHAT, bytes)?;
@@ -117,7 +118,8 @@ impl ScanProgress {
         }
     }
 
-    /// Tokens after the first and up to the second. The smallest number is no token of Murmur3, so all are in some range.
+    /// Returns the bounds of a range: its tokens are greater than the first bound, and at most the second. Murmur3 never
+    /// yields `i64::MIN`, so every token is in one range.
     pub(super) fn bounds(&self, range: usize) -> (i64, i64) {
         let count = self.ranges.len().max(1) as i128;
         let bound = |range: usize| {
@@ -145,7 +147,7 @@ impl FromStr for ScanProgress {
     }
 }
 
-// What is inside may show a key.
+// The bytes are left out, because they may contain a key.
 impl fmt::Debug for ScanProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ScanProgress").field("ranges", &self.ranges.len()).field("fraction", &self.fraction()).finish()

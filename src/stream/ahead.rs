@@ -1,4 +1,4 @@
-//! What is asked for before its caller wants it: a task of its own, so that nothing waits for a caller that does not poll.
+//! Requests that run ahead of their caller, each in its own task, so that a caller that does not poll blocks nothing.
 
 #[cfg(test)]
 mod tests;
@@ -16,10 +16,10 @@ use tracing::instrument::WithSubscriber;
 
 use crate::Error;
 
-/// With less time than this left, a page that failed is not asked for again.
+/// A page that failed is not requested again with less time than this left.
 const LEAST_TIME: Duration = Duration::from_millis(10);
 
-/// A task that ends when this is dropped.
+/// A task that is aborted when this handle is dropped.
 pub(crate) struct Ahead<T>(JoinHandle<T>);
 
 impl<T: Send + 'static> Ahead<T> {
@@ -35,7 +35,7 @@ impl<T> Future for Ahead<T> {
         match ready!(Pin::new(&mut self.0).poll(context)).map_err(tokio::task::JoinError::try_into_panic) {
             Ok(output) => Poll::Ready(output),
             Err(Ok(panic)) => resume_unwind(panic),
-            // As tokio's own timers and sockets do.
+            // Panics, as tokio's own timers and sockets do.
             Err(Err(_)) => panic!("the tokio runtime that a stream was polled on was shut down"),
         }
     }
@@ -47,7 +47,7 @@ impl<T> Drop for Ahead<T> {
     }
 }
 
-/// A page, or what is like one, that is asked for before it is wanted.
+/// A page, or a similar answer, that is requested before the caller wants it.
 pub(crate) struct PageAhead<P>(Ahead<Result<P, Error>>);
 
 impl<P: Send + 'static> PageAhead<P> {
@@ -55,8 +55,9 @@ impl<P: Send + 'static> PageAhead<P> {
         Self(Ahead::begin(page))
     }
 
-    /// The page. If it could not be had ahead, it is asked for `again`, with what is left of `deadline`, which counts from
-    /// now: the caller is not charged for the time in which it did not want the page.
+    /// Returns the page. If the request made ahead failed, `again` requests the page once more, with the time left of
+    /// `deadline`. The deadline counts from this call, so that it does not include the time in which the caller did not
+    /// want the page.
     pub(crate) async fn wanted<F>(
         self,
         deadline: Duration,
@@ -76,7 +77,7 @@ impl<P: Send + 'static> PageAhead<P> {
     }
 }
 
-/// The time that is left to ask again for what failed ahead, if that may help.
+/// Returns the time left to request a failed page again, or `None` if that cannot help.
 pub(crate) fn time_to_ask_again(error: &Error, wanted: Instant, deadline: Duration) -> Option<Duration> {
     let left = deadline.saturating_sub(wanted.elapsed());
     (error.reason().may_pass() && left >= LEAST_TIME).then_some(left)

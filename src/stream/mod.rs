@@ -1,4 +1,4 @@
-//! The rows of a read: page by page, as a stream of rows or of pages.
+//! The results of a read, fetched page by page: a stream of rows or of pages.
 
 mod ahead;
 mod pages;

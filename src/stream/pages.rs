@@ -16,11 +16,11 @@ use crate::row::OwnedRow;
 use crate::statement::{NamedColumns, advice_on_columns, advice_on_row, of_columns, of_row};
 use crate::{Error, ErrorKind};
 
-/// One page of a read, and how to go on from it.
+/// One page of a read, and where the next page begins.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Page<R> {
-    /// Its rows.
+    /// The rows of the page.
     pub rows: Vec<R>,
     /// Where the next page begins; `None` after the last.
     pub next: Option<PagingState>,
@@ -28,14 +28,14 @@ pub struct Page<R> {
 
 /// The pages of a read as a [`Stream`] that is `Unpin` and `Send`, from [`Select::pages`](crate::Select::pages).
 ///
-/// A page is asked for when it is polled for, and none ahead: who shows one page to somebody needs no other. Empty pages are
-/// passed over. It can be dropped at any time, and ends after an error, which has the [paging
-/// state](crate::Error::paging_state) to go on from; each page is a call with a deadline of its own.
+/// A page is requested only when the stream is polled, never ahead, because a program that shows one page may not need the
+/// next. Empty pages are skipped. The stream can be dropped at any time. It ends after an error, which carries the [paging
+/// state](crate::Error::paging_state) to resume from. Each page is a call with its own deadline.
 pub struct Pages<R> {
     pages: BoxStream<'static, Result<Page<R>, Error>>,
 }
 
-/// A read about to be made, from its values on.
+/// A read whose values are bound and whose pages can be requested.
 #[derive(Clone)]
 pub(crate) struct Read {
     pub(crate) call: Arc<Call>,
@@ -43,14 +43,14 @@ pub(crate) struct Read {
     pub(crate) fingerprint: Fingerprint,
 }
 
-/// A page as it comes, and what follows it.
+/// A page as the driver returns it, with the paging state of the next page.
 pub(crate) type Arrived = (QueryResult, PagingStateResponse);
 
 impl Read {
-    /// The first page. The request is not copied for it.
+    /// Reads the first page, without a copy of the request.
     pub(super) async fn first_page(&mut self) -> Result<Arrived, Error> {
         let page = execute::page(&self.call, &mut self.request, &DriverState::start()).await?;
-        // A stream that is held must not hold the connections of a peer.
+        // The pin would keep the connections of a removed peer open as long as the stream lives.
         self.request.unpin();
         Ok(page)
     }
@@ -59,7 +59,7 @@ impl Read {
         self.page_of(&self.call, state).await
     }
 
-    /// A page with a deadline of its own.
+    /// Reads a page with `deadline` in place of the call's deadline.
     pub(crate) async fn page_within(&self, state: DriverState, deadline: Duration) -> Result<Arrived, Error> {
         let mut call = Call::clone(&self.call);
         call.options.deadline = Some(deadline);
@@ -82,8 +82,8 @@ impl<R: OwnedRow> Pages<R> {
     }
 }
 
-/// The pages of a read from where `from` says: `rows` reads one, unless it has none, and `page` puts it together with where the
-/// next one begins.
+/// Returns the pages of a read, starting at `from` or at the first page. `rows` decodes a page, or returns `None` if it is
+/// empty; `page` combines the rows with the paging state of the next page.
 pub(super) fn pages_of<T: Send + 'static, P: Send + 'static>(
     read: Result<Read, Error>,
     from: Option<PagingState>,
@@ -122,21 +122,21 @@ pub(super) fn pages_of<T: Send + 'static, P: Send + 'static>(
 }
 
 impl<R> Page<R> {
-    /// The text to go on from: [`next`](Self::next) as a cursor to hand to a client. `None` after the last page.
+    /// Returns [`next`](Self::next) as text: a cursor to hand to a client. `None` after the last page.
     pub fn cursor(&self) -> Option<String> {
         self.next.as_ref().map(ToString::to_string)
     }
 }
 
 impl<R> Pages<R> {
-    /// The next page, or `None` after the last. An empty page is never given.
+    /// Returns the next page that is not empty, or `None` after the last.
     ///
-    /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it. Dropping the future loses no
-    /// page: the next call goes on with the same one.
+    /// Works like `TryStreamExt::try_next` of the crate `futures`, without the import. Dropping the future loses no page:
+    /// the next call continues with the same one.
     ///
     /// # Errors
     ///
-    /// As [`Select::rows`](crate::Select::rows).
+    /// The errors of [`Select::rows`](crate::Select::rows).
     pub async fn try_next(&mut self) -> Result<Option<Page<R>>, Error> {
         self.pages.next().await.transpose()
     }
@@ -156,11 +156,12 @@ impl<R> fmt::Debug for Pages<R> {
     }
 }
 
-/// The rows of a page, decoded together.
+/// Decodes all rows of a page.
 pub(crate) fn decode<R: OwnedRow>(call: &Call, page: QueryResult) -> Result<Vec<R>, Error> {
     let page = rows_of(call, page)?;
     let columns = page.column_specs().len().max(1);
-    // The number of rows is the server's word; each takes four bytes a column.
+    // The server states the number of rows, so it is bounded by the page's size: a row takes at least four bytes per
+    // column.
     let mut rows = Vec::with_capacity(page.rows_num().min(page.rows_bytes_size() / (4 * columns)));
     for row in decoded(call, &page)? {
         rows.push(row?);
@@ -168,7 +169,7 @@ pub(crate) fn decode<R: OwnedRow>(call: &Call, page: QueryResult) -> Result<Vec<
     Ok(rows)
 }
 
-/// What an answer has to hold that is a page.
+/// Returns the rows that the answer to a read must hold, and charges what the page cost.
 pub(crate) fn rows_of(call: &Call, page: QueryResult) -> Result<QueryRowsResult, Error> {
     let problem = "the answer holds no rows";
     let new = |error| Error::new(ErrorKind::Server, call.about.attempted.clone(), problem).with_source(error);
@@ -177,7 +178,7 @@ pub(crate) fn rows_of(call: &Call, page: QueryResult) -> Result<QueryRowsResult,
     Ok(page)
 }
 
-/// Rows of which every column is read, or those that the row type names.
+/// An iterator over rows: either every column is decoded, or only the columns that the row type names.
 enum Decoded<A, N> {
     All(A),
     Named(N),
@@ -194,7 +195,7 @@ impl<T, A: Iterator<Item = T>, N: Iterator<Item = T>> Iterator for Decoded<A, N>
     }
 }
 
-/// The rows of a page, decoded one by one.
+/// Returns an iterator that decodes the rows of a page one by one.
 pub(crate) fn decoded<'page, R: OwnedRow>(
     call: &'page Call,
     page: &'page QueryRowsResult,
@@ -204,11 +205,12 @@ pub(crate) fn decoded<'page, R: OwnedRow>(
         Some(named) => Arc::clone(named).rows(page).map(Decoded::Named),
         None => match page.rows::<R>() {
             Ok(rows) => Ok(Decoded::All(rows)),
-            // Another program may have added a column at any time.
+            // The row type may still fit: another program may have added a column.
             Err(RowsError::TypeCheckFailed(_)) if call.about.reads_all_columns() => {
                 let named = NamedColumns::of::<R>(columns.as_slice(), None).map_err(RowsError::TypeCheckFailed);
                 named.map(Arc::new).and_then(|named| {
-                    // Those of the first page; where another page has others, they are found for that page alone.
+                    // The columns of the first page are kept for the call. A later page with other columns is matched by
+                    // itself.
                     call.named_columns.get_or_init(|| Arc::clone(&named));
                     named.rows(page).map(Decoded::Named)
                 })

@@ -7,14 +7,14 @@ use super::sealed::{Fingerprint, SealedBytes};
 use crate::statement::StatementInfo;
 use crate::{Error, ErrorKind};
 
-/// Where the next page of a read begins: opaque, of a fixed form, and good after a restart of the program.
+/// Where the next page of a read begins. It is opaque, has a fixed format, and stays valid after a restart of the program.
 ///
-/// It belongs to one text of a statement and the values bound to it, and is refused with any other. Stored as bytes
-/// ([`to_bytes`](Self::to_bytes), [`from_bytes`](Self::from_bytes)) or as text (its `Display` and `FromStr` are hexadecimal),
-/// it can be handed to a web client and back; it holds what the server put in, which may show parts of a primary key, and
-/// it is checked against damage and mistakes, not against forgery.
+/// A paging state belongs to one statement text and its bound values, and is refused with any other. It is stored as bytes
+/// ([`to_bytes`](Self::to_bytes), [`from_bytes`](Self::from_bytes)) or as text (its `Display` and `FromStr` are
+/// hexadecimal), and can be handed to a web client and back. It contains the server's own paging state, which may show
+/// parts of a primary key. It is protected against damage and mistakes, not against forgery.
 ///
-/// How long Keyspaces honours one is not documented.
+/// How long Keyspaces accepts a paging state is not documented.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct PagingState {
     sealed: SealedBytes,
@@ -23,16 +23,16 @@ pub struct PagingState {
 const READING: &str = "reading a paging state";
 
 impl PagingState {
-    /// The bytes to store.
+    /// Returns the paging state as bytes to be stored.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.sealed.as_bytes().to_vec()
     }
 
-    /// From bytes that were stored.
+    /// Reads a paging state from stored bytes.
     ///
     /// # Errors
     ///
-    /// [`Cursor`](ErrorKind::Cursor) if they are no paging state of this crate, or were cut or changed.
+    /// [`Cursor`](ErrorKind::Cursor) if the bytes are not a paging state of this crate, or were cut or changed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         Ok(Self { sealed: SealedBytes::read(READING, bytes)? })
     }
@@ -68,7 +68,7 @@ impl FromStr for PagingState {
     }
 }
 
-// What is inside may show a key.
+// The bytes are left out, because they may contain a key.
 impl fmt::Debug for PagingState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PagingState").field("bytes", &self.sealed.as_bytes().len()).finish()

@@ -12,9 +12,10 @@ use super::paging_state::PagingState;
 use crate::Error;
 use crate::execute::Call;
 
-/// A page as it came, which lends its rows: `&str` and `&[u8]` of a row are parts of the page, and nothing is copied.
+/// A page that is not decoded yet and lends its rows: a `&str` or `&[u8]` of a row borrows from the page, and nothing is
+/// copied.
 ///
-/// For reads that look at many rows and keep few. The rows are read anew each time that [`rows`](Self::rows) is called.
+/// It suits reads that inspect many rows and keep few. Each call of [`rows`](Self::rows) decodes the rows again.
 #[non_exhaustive]
 pub struct RawPage {
     /// Where the next page begins; `None` after the last.
@@ -23,20 +24,22 @@ pub struct RawPage {
     page: QueryRowsResult,
 }
 
-/// The pages of a read as they come, as a [`Stream`] that is `Unpin` and `Send`, from
+/// The undecoded pages of a read as a [`Stream`] that is `Unpin` and `Send`, from
 /// [`Select::raw_pages`](crate::Select::raw_pages).
 ///
-/// As with [`Pages`](crate::Pages), none is asked for ahead, empty ones are passed over, and it can be dropped at any time.
+/// As with [`Pages`](crate::Pages), no page is requested ahead, empty pages are skipped, and the stream can be dropped at
+/// any time.
 pub struct RawPages {
     pages: BoxStream<'static, Result<RawPage, Error>>,
 }
 
 impl RawPage {
-    /// The rows, each read when the iterator comes to it. `R` is any row type, with borrowed fields or without.
+    /// Returns an iterator that decodes the rows one by one. `R` is any row type, with or without borrowed fields.
     ///
     /// # Errors
     ///
-    /// [`Type`](crate::ErrorKind::Type) if `R` does not fit the columns, and as items, if it does not fit a row.
+    /// [`Type`](crate::ErrorKind::Type) if `R` does not fit the columns; the same error is an item if `R` does not fit one
+    /// row.
     pub fn rows<'page, R: DeserializeRow<'page, 'page>>(
         &'page self,
     ) -> Result<impl Iterator<Item = Result<R, Error>> + use<'page, R>, Error> {
@@ -44,12 +47,12 @@ impl RawPage {
         Ok(rows.map(|row| row.map_err(|error| wrong_row(&self.call, error))))
     }
 
-    /// How many rows there are: at least one.
+    /// The number of rows: at least one.
     pub fn row_count(&self) -> usize {
         self.page.rows_num()
     }
 
-    /// The text to go on from: [`next`](Self::next) as a cursor to hand to a client. `None` after the last page.
+    /// Returns [`next`](Self::next) as text: a cursor to hand to a client. `None` after the last page.
     pub fn cursor(&self) -> Option<String> {
         self.next.as_ref().map(ToString::to_string)
     }
@@ -65,14 +68,14 @@ impl RawPages {
         Self { pages: pages_of(read, from, rows, |(call, page), next| RawPage { next, call, page }) }
     }
 
-    /// The next page, or `None` after the last.
+    /// Returns the next page, or `None` after the last.
     ///
-    /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it. Dropping the future loses no
-    /// page: the next call goes on with the same one.
+    /// Works like `TryStreamExt::try_next` of the crate `futures`, without the import. Dropping the future loses no page:
+    /// the next call continues with the same one.
     ///
     /// # Errors
     ///
-    /// As [`Select::rows`](crate::Select::rows).
+    /// The errors of [`Select::rows`](crate::Select::rows).
     pub async fn try_next(&mut self) -> Result<Option<RawPage>, Error> {
         self.pages.next().await.transpose()
     }
@@ -87,7 +90,7 @@ impl Stream for RawPages {
 }
 
 impl fmt::Debug for RawPage {
-    /// Without its rows, which may be secrets.
+    /// Leaves out the rows, because they may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RawPage").field("rows", &self.row_count()).field("next", &self.next).finish_non_exhaustive()
     }

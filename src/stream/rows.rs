@@ -18,17 +18,19 @@ use crate::row::OwnedRow;
 
 /// The rows of a read, fetched page by page, as a [`Stream`] that is `Unpin` and `Send`.
 ///
-/// Nothing is sent before it is polled. When the first row of a page is taken, the next page is asked for, so it arrives
-/// while these rows are worked on; no more than these two pages are ever held. It is asked for by a task of its own, which
-/// ends when the stream is dropped, so a stream that is not read on holds up nothing else. Empty pages, which the service
-/// gives where a filter drops rows, are passed over. It can be dropped at any time.
+/// Nothing is sent before the stream is polled. When the first row of a page is taken, the next page is requested, so that
+/// it arrives while the program works on these rows; the stream never holds more than these two pages. The next page is
+/// requested by a task of its own, which ends when the stream is dropped, so a stream that is not polled blocks nothing
+/// else. Empty pages, which the service returns where a filter removes rows, are skipped. The stream can be dropped at any
+/// time.
 ///
-/// Each page is a call with a deadline of its own, which counts from when the page is needed: throttled or cut, it is asked
-/// for again, at another peer where there is one, so that no row is lost and none comes twice. When its deadline has passed,
-/// the stream ends with the error, which has the [paging state](crate::Error::paging_state) to go on from.
+/// Each page is a call with its own deadline, which counts from when the page is needed. A page that is throttled or whose
+/// connection breaks is requested again, at another peer if there is one, so that no row is lost or repeated. When the
+/// deadline has passed, the stream ends with an error, which carries the [paging state](crate::Error::paging_state) to
+/// resume from.
 ///
-/// `'v` is how long the values live that are bound: `'static` for those of a [`Select`](crate::Select), which are bound at
-/// once, and those of the caller for [`Session::rows`](crate::Session::rows), whose text has to be prepared before.
+/// `'v` is the lifetime of the bound values: `'static` for a [`Select`](crate::Select), which binds them at once, and the
+/// caller's for [`Session::rows`](crate::Session::rows), which has to prepare the text first.
 pub struct Rows<'v, R> {
     state: RowsState<'v, R>,
 }
@@ -36,24 +38,24 @@ pub struct Rows<'v, R> {
 enum RowsState<'v, R> {
     /// Not polled yet.
     Fresh(RowsSource<'v>),
-    /// Gives the rows, one each time that it is polled and does not have to wait for the server.
+    /// The future puts one row into the slot each time it is polled, unless it has to wait for the server.
     Reading(BoxFuture<'v, Result<(), Error>>, Arc<PendingRow<R>>),
     Ended,
 }
 
-/// Where the read comes from.
+/// A read, or the future that prepares it.
 enum RowsSource<'v> {
-    // On the heap: a stream is moved some times before it is polled, and each would copy half a kilobyte.
+    // On the heap, because a stream is moved several times before it is polled, and each move would copy half a kilobyte.
     Ready(Result<Arc<Read>, Error>),
     Later(BoxFuture<'v, Result<Read, Error>>),
 }
 
 impl<'v, R: OwnedRow> Rows<'v, R> {
-    /// The next row, or `None` after the last.
+    /// Returns the next row, or `None` after the last.
     ///
-    /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it.
+    /// Works like `TryStreamExt::try_next` of the crate `futures`, without the import.
     ///
-    /// Dropping the future loses nothing: the next call goes on where this one was.
+    /// Dropping the future loses no row: the next call continues where this one stopped.
     ///
     /// # Errors
     ///
@@ -62,9 +64,9 @@ impl<'v, R: OwnedRow> Rows<'v, R> {
         poll_fn(|context| self.poll_row(context)).await.transpose()
     }
 
-    /// All rows together, however many they are: to be used where that is known to be few.
+    /// Collects all rows, however many there are. Use it where their number is known to be small.
     ///
-    /// As `TryStreamExt::try_collect` of the crate `futures`, which need not be imported for it.
+    /// Works like `TryStreamExt::try_collect` of the crate `futures`, without the import.
     ///
     /// Dropping the future ends the read.
     ///
@@ -74,7 +76,7 @@ impl<'v, R: OwnedRow> Rows<'v, R> {
     pub async fn try_collect<C: Default + Extend<R>>(mut self) -> Result<C, Error> {
         let mut all = C::default();
         match std::mem::replace(&mut self.state, RowsState::Ended) {
-            // Nobody is given a row before all are there, so it needs no future of its own on the heap.
+            // No row is returned before all have arrived, so the read needs no boxed future of its own.
             RowsState::Fresh(source) => {
                 let mut pages = PagesInTurn::of(source).await?;
                 while let Some(page) = pages.next().await? {
@@ -95,7 +97,7 @@ impl<'v, R: OwnedRow> Rows<'v, R> {
         Self { state: RowsState::Fresh(RowsSource::Ready(read.map(Arc::new))) }
     }
 
-    /// For a read that has to be prepared first, when the stream is polled.
+    /// Creates the stream of a read that is prepared when the stream is first polled.
     pub(crate) fn later(read: impl Future<Output = Result<Read, Error>> + Send + 'v) -> Self {
         Self { state: RowsState::Fresh(RowsSource::Later(Box::pin(read))) }
     }
@@ -120,12 +122,12 @@ impl<'v, R: OwnedRow> Rows<'v, R> {
     }
 }
 
-/// Gives all rows, one each time that it is polled and has one.
+/// Puts the rows into `given`, one each time it is polled and a row is available.
 async fn give_each<R: OwnedRow>(source: RowsSource<'_>, given: Arc<PendingRow<R>>) -> Result<(), Error> {
     let mut pages = PagesInTurn::of(source).await?;
     while let Some(page) = pages.next().await? {
-        // Rows borrow from their page until they are decoded, and a future can hold both. All rows of a page decoded at
-        // once would cost a quarter more: too many small allocations for the allocator to have at hand.
+        // Undecoded rows borrow from their page, and a future can hold both. Decoding all rows of a page at once would cost
+        // a quarter more, because the allocator cannot serve so many small allocations from its cache.
         for row in decoded(pages.call(), &page)? {
             *given.slot() = Some(row?);
             let mut waited = false;
@@ -137,7 +139,7 @@ async fn give_each<R: OwnedRow>(source: RowsSource<'_>, given: Arc<PendingRow<R>
 
 /// The pages of a read, one after the other.
 struct PagesInTurn {
-    // The task that asks ahead has a part in it.
+    // Shared with the task that requests the next page.
     read: Arc<Read>,
     next: Next,
 }
@@ -145,7 +147,7 @@ struct PagesInTurn {
 enum Next {
     First,
     At(PagingState),
-    /// Asked for while the rows before it are worked on, and where it begins.
+    /// The next page has been requested ahead; the paging state says where it begins.
     Asked(PageAhead<Arrived>, PagingState),
     Nothing,
 }
@@ -163,7 +165,7 @@ impl PagesInTurn {
         &self.read.call
     }
 
-    /// The next page. If it has rows, the one after it is asked for already.
+    /// Returns the next page. If the page has rows, the page after it is requested at once.
     async fn next(&mut self) -> Result<Option<QueryRowsResult>, Error> {
         let (page, after) = match std::mem::replace(&mut self.next, Next::Nothing) {
             Next::First => Arc::make_mut(&mut self.read).first_page().await?,
@@ -187,7 +189,7 @@ impl PagesInTurn {
     }
 }
 
-/// The row that was given and not yet taken.
+/// The slot for a row that has been decoded and not yet taken.
 struct PendingRow<R>(Mutex<Option<R>>);
 
 impl<R> PendingRow<R> {
@@ -210,7 +212,7 @@ impl<R: OwnedRow> FusedStream for Rows<'_, R> {
     }
 }
 
-// Nothing in it is ever pinned in place: what is read is pinned on the heap.
+// No field is pinned in place: the futures are pinned on the heap.
 impl<R> Unpin for Rows<'_, R> {}
 
 impl<R> fmt::Debug for Rows<'_, R> {

@@ -1,20 +1,21 @@
-//! What is handed out to be brought back: bound to a statement and its values, and checked when it comes.
+//! Bytes that are handed to the program and read back later, tied to a statement and its values and checked when read.
 
 use sha2::{Digest, Sha256};
 
 use crate::statement::SerializedView;
 use crate::{Error, ErrorKind};
 
-/// The first byte. Another layout gets another number.
+/// The first byte: the version of the layout.
 const VERSION: u8 = 2;
 
-/// Bytes of the hashes that are kept.
+/// The lengths of the truncated hashes, in bytes.
 const TEXT: usize = 8;
 const VALUES: usize = 8;
 const STATEMENT: usize = TEXT + VALUES;
 const WHOLE: usize = 8;
 
-/// The text of a statement. Hashed once, when it is prepared: SHA-256 can cost a tenth of a small read.
+/// The hash of a statement's text. It is computed once, when the statement is prepared, because SHA-256 can cost a tenth of
+/// a small read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TextHash([u8; TEXT]);
 
@@ -24,7 +25,7 @@ impl TextHash {
     }
 }
 
-/// The statement and the values that something is bound to.
+/// Identifies the statement and the values that sealed bytes belong to.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Fingerprint([u8; STATEMENT]);
 
@@ -39,12 +40,12 @@ impl Fingerprint {
     }
 }
 
-/// FNV-1a. It finds mistakes, which is all that a fingerprint is for, and is the same in each version of Rust.
+/// FNV-1a. A fingerprint only has to detect mistakes, and FNV-1a is the same in every version of Rust.
 fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
-/// A version, a [`Fingerprint`], what it is about, and a checksum over all of it.
+/// A version, a [`Fingerprint`], the inner bytes, and a checksum over all of them.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub(crate) struct SealedBytes {
     bytes: Vec<u8>,
@@ -61,7 +62,7 @@ impl SealedBytes {
         Self { bytes }
     }
 
-    /// `attempted` is what fails if they are not whole.
+    /// Reads sealed bytes and checks that they are intact. `attempted` names the operation in the error.
     pub(crate) fn read(attempted: &'static str, bytes: &[u8]) -> Result<Self, Error> {
         let refused = |problem| Err(Error::new(ErrorKind::Cursor, attempted, problem).with_advice("Begin anew"));
         let [VERSION, rest @ ..] = bytes else {
