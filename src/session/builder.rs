@@ -20,7 +20,7 @@ use crate::retry::Backoff;
 use crate::tls::Trust;
 use crate::{Endpoint, Error, ReadConsistency, WhenFull};
 
-/// Builds a [`Session`]. With nothing set: the region and the credentials of the environment.
+/// Builds a [`Session`]. By default it uses the region and the credentials of the environment.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), keyspaces::Error> {
@@ -49,8 +49,8 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The region to connect to, at its standard endpoint; with an [`endpoint`](Self::endpoint) set as well, the region
-    /// to sign for, which must not contradict the endpoint's name.
+    /// Sets the region to connect to, at its standard endpoint. If an [`endpoint`](Self::endpoint) is set as well, this is
+    /// the region to sign for, which must not contradict the endpoint's name.
     ///
     /// Default: `AWS_REGION`, then `AWS_DEFAULT_REGION`; with feature `aws-config`, then the profile's or the
     /// instance's.
@@ -59,8 +59,8 @@ impl Builder {
         self
     }
 
-    /// Where to connect, if not at a region's standard endpoint: FIPS, dual-stack, a VPC endpoint, a local Keyspaces, a
-    /// plain Cassandra.
+    /// Sets the endpoint to connect to, if it is not a region's standard endpoint: FIPS, dual-stack, a VPC endpoint, a
+    /// local Keyspaces, or a plain Cassandra.
     ///
     /// Default: the standard endpoint of the region.
     pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
@@ -68,8 +68,8 @@ impl Builder {
         self
     }
 
-    /// Who signs: any provider of the AWS SDK or of your own. It is asked once for all connections, again before the
-    /// credentials expire, and is given 5 s each time.
+    /// Sets the credentials provider: any provider of the AWS SDK, or your own. It is asked once for all connections, and
+    /// again before the credentials expire; each request may take 5 s.
     ///
     /// Default: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; with feature `aws-config` the
     /// SDK's default chain.
@@ -78,7 +78,7 @@ impl Builder {
         self
     }
 
-    /// Signs with an access key as it stands; a session token belongs to keys that are temporary.
+    /// Signs with the given access key; temporary keys need a session token as well.
     ///
     /// Default: as [`credentials`](Self::credentials).
     pub fn static_credentials(mut self, access_key: &str, secret_key: &str, session_token: Option<&str>) -> Self {
@@ -86,8 +86,8 @@ impl Builder {
         self
     }
 
-    /// Signs with `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary keys, `AWS_SESSION_TOKEN`, read anew
-    /// whenever credentials are asked for, and with nothing else.
+    /// Signs with `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary keys, `AWS_SESSION_TOKEN`, read again
+    /// whenever credentials are needed, and with no other source.
     ///
     /// Default: as [`credentials`](Self::credentials).
     pub fn environment_credentials(mut self) -> Self {
@@ -95,8 +95,8 @@ impl Builder {
         self
     }
 
-    /// Authenticates with a user name and password in place of a signature: the service-specific credentials of an IAM
-    /// user (`DG:programmatic.credentials.ssc`), or those of a plain Cassandra.
+    /// Authenticates with a user name and password instead of a signature: the service-specific credentials of an IAM user
+    /// (`DG:programmatic.credentials.ssc`), or those of a plain Cassandra.
     ///
     /// Default: none.
     pub fn password(mut self, user: impl Into<String>, secret: impl Into<String>) -> Self {
@@ -104,20 +104,21 @@ impl Builder {
         self
     }
 
-    /// Trusts the certificates in this PEM as roots, beside the five that Keyspaces chains to. For a local Keyspaces,
-    /// or a proxy with an authority of its own.
+    /// Trusts the certificates in this PEM as roots, in addition to the five roots of Keyspaces. It is meant for a local
+    /// Keyspaces, or a proxy with its own certificate authority.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if there is no certificate in it, or a damaged one.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the PEM contains no certificate, or a damaged one.
     pub fn trust_pem(mut self, pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         Trust::new([pem.as_ref()])?;
         self.trusted.push(pem.as_ref().to_vec());
         Ok(self)
     }
 
-    /// The keyspace of tables and types that a text names without one, in statements and definitions. Nothing is sent for
-    /// it, and it need not exist yet: the library completes the names in the text. A name with a keyspace keeps its own.
+    /// Sets the keyspace for tables and types that a text names without one, in statements and definitions. The library
+    /// completes the names in the text, so nothing is sent, and the keyspace need not exist yet. A name with a keyspace
+    /// keeps it.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), keyspaces::Error> {
@@ -131,8 +132,8 @@ impl Builder {
     /// # }
     /// ```
     ///
-    /// The name is the keyspace's own, without the quotes that CQL needs for some. `USE` is refused: it would hold for one
-    /// connection of many. [`Session::in_keyspace`] gives another keyspace to one statement.
+    /// Give the name without the quotes that CQL needs for some names. `USE` is refused, because it would apply to only one
+    /// of many connections. [`Session::in_keyspace`] sets another keyspace for one statement.
     ///
     /// Default: none.
     pub fn keyspace(mut self, keyspace: impl AsRef<str>) -> Self {
@@ -140,7 +141,7 @@ impl Builder {
         self
     }
 
-    /// How many connections to open to each address that the service shows.
+    /// Sets how many connections to open to each address that the service lists.
     ///
     /// Default: 3.
     pub fn connections_per_host(mut self, connections: NonZeroUsize) -> Self {
@@ -148,8 +149,8 @@ impl Builder {
         self
     }
 
-    /// Takes the number of [`connections_per_host`](Self::connections_per_host) from the advice, and has
-    /// [`diagnose`](Self::diagnose) compare it with what is found.
+    /// Sets [`connections_per_host`](Self::connections_per_host) to the advised number, and makes
+    /// [`diagnose`](Self::diagnose) compare the advice with the peers that it finds.
     ///
     /// Default: none.
     pub fn pool_advice(mut self, advice: PoolAdvice) -> Self {
@@ -159,7 +160,7 @@ impl Builder {
         self
     }
 
-    /// How long all of [`connect`](Self::connect) may take, whatever the server does.
+    /// Sets how long [`connect`](Self::connect) may take in all, whatever the server does.
     ///
     /// Default: 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
@@ -167,10 +168,11 @@ impl Builder {
         self
     }
 
-    /// Whether [`connect`](Self::connect) waits for every peer or for the first.
+    /// Sets whether [`connect`](Self::connect) waits for every peer or for the first.
     ///
-    /// Amazon Keyspaces shows nine peers at a public endpoint, and each takes three connections, with TLS and a signature
-    /// each. A program that runs for a second, or has to answer its first request soon, need not wait for all of them:
+    /// Amazon Keyspaces lists nine peers at a public endpoint, and the session opens three connections to each, each with
+    /// TLS and a signature. A program that runs for a second, or has to answer its first request soon, need not wait for
+    /// all of them:
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), keyspaces::Error> {
@@ -183,10 +185,10 @@ impl Builder {
     ///
     /// The session then connects with the others in the background. Until it has, [`Session::health`] lists them as not
     /// connected, and all requests go over the connections to the first: 2,700 a second on each. If that peer cannot be
-    /// connected with, `connect` waits for every peer after all.
+    /// connected, `connect` waits for every peer after all.
     ///
-    /// Every peer is the default because a service that starts under load would put all of it on one peer, and because a
-    /// peer that cannot be reached is then known when `connect` returns.
+    /// Every peer is the default because a service that starts under load would otherwise send all of it to one peer, and
+    /// because unreachable peers are then known when `connect` returns.
     ///
     /// Default: EveryPeer.
     pub fn ready_when(mut self, ready_when: ReadyWhen) -> Self {
@@ -194,7 +196,7 @@ impl Builder {
         self
     }
 
-    /// How long a call may take, all attempts and the waiting between them together.
+    /// Sets how long a call may take, including all attempts and the waits between them.
     ///
     /// Default: 10 s.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
@@ -202,7 +204,7 @@ impl Builder {
         self
     }
 
-    /// How long one attempt of a call waits for its answer.
+    /// Sets how long one attempt of a call waits for its answer.
     ///
     /// Default: 2 s.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
@@ -210,10 +212,11 @@ impl Builder {
         self
     }
 
-    /// How long to wait before a statement is sent again: any time up to a bound (full jitter), which is `first` before the
-    /// first repeat, doubles with each, and grows to `longest` at most.
+    /// Sets the wait before a statement is sent again: a random time up to a bound (full jitter). The bound is `first`
+    /// before the first repeat, doubles with each repeat, and is at most `longest`.
     ///
-    /// Sent again is only what does no harm: what was surely not sent, reads, and writes that may be sent twice.
+    /// A statement is sent again only if that does no harm: it was certainly not sent, or it is a read, or it is a write
+    /// that may be sent twice.
     ///
     /// Default: up to 10ms, doubling to 1s.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
@@ -221,9 +224,9 @@ impl Builder {
         self
     }
 
-    /// How many repeats the session may make, in percent of its requests of the last 10 s; 10 in any case. When they are
-    /// spent, a call that fails is not sent again. Not counted is what was surely not sent, and what was throttled: that
-    /// waits for its turn among all attempts at its table, which are held to what the table takes.
+    /// Sets how many repeats the session may make, in percent of its requests of the last 10 s, and at least 10. Once the
+    /// budget is spent, a call that fails is not sent again. Repeats of attempts that were certainly not sent do not count;
+    /// nor do repeats of throttled attempts, which wait for a turn under the table's rate limit.
     ///
     /// Default: 20 %.
     pub fn retry_budget(mut self, percent: u8) -> Self {
@@ -231,16 +234,16 @@ impl Builder {
         self
     }
 
-    /// Whether the [span](crate::observe) of a call has the text of its statement (`db.query.text`), with the values that are
-    /// literals in it. Values that are bound are in no span. A batch has no text.
+    /// Sets whether the [span](crate::observe) of a call contains the text of its statement (`db.query.text`), including
+    /// values written as literals. Bound values are in no span. A batch has no text.
     ///
-    /// Default: no, since such values may be secrets.
+    /// Default: no, because literals may be secrets.
     pub fn trace_query_text(mut self, is_traced: bool) -> Self {
         self.settings.traces_query_text = is_traced;
         self
     }
 
-    /// Who is told of every attempt of every call and of every warning of the server: see
+    /// Sets the observer, which is notified of every attempt of every call and every warning of the server: see
     /// [`Observer`](crate::observe::Observer).
     ///
     /// Default: none.
@@ -249,7 +252,8 @@ impl Builder {
         self
     }
 
-    /// What a call does when as much is in flight as the connections bear: 512 on each (`DG:using_java_driver`).
+    /// Sets what a call does when the connections have no capacity left: each takes 512 requests in flight
+    /// (`DG:using_java_driver`).
     ///
     /// Default: Wait.
     pub fn when_full(mut self, when_full: WhenFull) -> Self {
@@ -257,18 +261,20 @@ impl Builder {
         self
     }
 
-    /// Holds this session's use of a table, `keyspace.table` as in CQL, to a limit, so that it leaves capacity to others. A
-    /// call waits for its turn if that comes before its deadline. Else it fails at once with
-    /// [`ErrorKind::Throttled`](crate::ErrorKind::Throttled), unsent, and [`Error::retry_after`] says how long it would have waited.
+    /// Limits how much capacity of a table (`keyspace.table` as in CQL) this session uses, so that it leaves capacity to
+    /// others. A call waits for its turn if the turn comes before its deadline. Otherwise it fails at once with
+    /// [`ErrorKind::Throttled`](crate::ErrorKind::Throttled), unsent, and [`Error::retry_after`] says how long it would
+    /// have waited.
     ///
-    /// What is counted is an estimate: of a write, the bytes of its values (of a batch, all of them for each of its tables);
-    /// of a read, one unit, and when its page has arrived, what it turns out to be at LOCAL_QUORUM.
+    /// The units counted are an estimate: for a write, from the bytes of its values (for a batch, all of them for each of
+    /// its tables); for a read, one unit, corrected when the page arrives to what the page costs at LOCAL_QUORUM.
     ///
-    /// Default: none. What a table that is throttled takes is found without it.
+    /// Default: none. The session finds the rate of a throttled table without it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is not the name of a table with its keyspace.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if `table` is not the name of a table with its
+    /// keyspace.
     pub fn table_limit(mut self, table: &str, limit: TableLimit) -> Result<Self, Error> {
         let named = keyspaces_cql::parse(&format!("SELECT a FROM {table}"));
         let named = named.ok().and_then(|statement| {
@@ -282,7 +288,7 @@ impl Builder {
         Ok(self)
     }
 
-    /// The consistency of reads that say nothing else. Writes have none to choose.
+    /// Sets the consistency of reads that do not set their own. The consistency of writes is fixed.
     ///
     /// Default: LOCAL_QUORUM.
     pub fn read_consistency(mut self, consistency: ReadConsistency) -> Self {
@@ -290,7 +296,7 @@ impl Builder {
         self
     }
 
-    /// How many rows to ask for at a time. The service cuts a page at 1 MB whatever was asked.
+    /// Sets how many rows to request per page. The service limits a page to 1 MB regardless.
     ///
     /// Default: 1000 rows.
     pub fn page_size(mut self, rows: NonZeroU32) -> Self {
@@ -298,9 +304,9 @@ impl Builder {
         self
     }
 
-    /// How often to read which peers there are, since the service is not known to push changes, and the ids of the tables of
-    /// prepared statements ([`Session::prepare`] says what for; one request for each keyspace). Peers are also read as soon
-    /// as a control connection was lost.
+    /// Sets how often to read the list of peers, because the service is not known to push changes, and the ids of the
+    /// tables of prepared statements ([`Session::prepare`] says why; one request for each keyspace). The list of peers is
+    /// also read as soon as a control connection is lost.
     ///
     /// Default: 60 s.
     pub fn topology_interval(mut self, interval: Duration) -> Self {
@@ -308,7 +314,7 @@ impl Builder {
         self
     }
 
-    /// What this program is called towards the server, in STARTUP.
+    /// Sets the application name that STARTUP reports to the server.
     ///
     /// Default: none.
     pub fn application_name(mut self, name: impl Into<String>) -> Self {
@@ -316,12 +322,12 @@ impl Builder {
         self
     }
 
-    /// Connects: resolves the endpoint, connects by TCP and TLS, verifies the certificate, authenticates, reads which
-    /// peers there are, and connects with each of them ([`ready_when`](Self::ready_when) says how many it waits for).
+    /// Connects: resolves the endpoint, connects by TCP and TLS, verifies the certificate, authenticates, reads the list of
+    /// peers, and connects to each of them ([`ready_when`](Self::ready_when) says how many it waits for).
     ///
-    /// Where all is well no connection is opened that the session does not keep. What takes longer than 250 ms is probed
-    /// by connections beside it. One deadline ([`connect_timeout`](Self::connect_timeout)) holds for all of it. What happens when something is
-    /// not as it should be:
+    /// If all is well, every connection opened is kept by the session. A step that takes longer than 250 ms is probed by
+    /// additional connections. One deadline ([`connect_timeout`](Self::connect_timeout)) applies to the whole. This table
+    /// says what happens when something is wrong:
     ///
     /// | what | then |
     /// |---|---|
@@ -337,15 +343,17 @@ impl Builder {
     /// | the server does not ask for credentials although there are some | an error; a plain Cassandra is accepted |
     /// | `system.peers` is empty | a session with the endpoint alone, and a warning: see [`diagnose`](Self::diagnose) |
     ///
-    /// Dropping the future closes what was opened. A name that is being looked up is the exception: the system's
+    /// Dropping the future closes every opened connection. Only a name lookup in progress continues, until the system's
     /// resolver ends by itself.
     ///
     /// # Errors
     ///
-    /// The kind is the stage: [`Resolve`](crate::ErrorKind::Resolve), [`Connect`](crate::ErrorKind::Connect),
-    /// [`Tls`](crate::ErrorKind::Tls), [`Credentials`](crate::ErrorKind::Credentials), [`Authentication`](crate::ErrorKind::Authentication)
-    /// or [`Topology`](crate::ErrorKind::Topology); [`Configuration`](crate::ErrorKind::Configuration) for what cannot be, found
-    /// before anything is sent. The text says where, after how long, what the other side said, and what to do.
+    /// The kind names the stage that failed: [`Resolve`](crate::ErrorKind::Resolve),
+    /// [`Connect`](crate::ErrorKind::Connect), [`Tls`](crate::ErrorKind::Tls),
+    /// [`Credentials`](crate::ErrorKind::Credentials), [`Authentication`](crate::ErrorKind::Authentication) or
+    /// [`Topology`](crate::ErrorKind::Topology); [`Configuration`](crate::ErrorKind::Configuration) for invalid settings,
+    /// found before anything is sent. The text says where connecting failed, after how long, what the other side said, and
+    /// what to do.
     pub async fn connect(self) -> Result<Session, Error> {
         self.connecting().await
     }
@@ -360,14 +368,14 @@ impl Builder {
         .boxed()
     }
 
-    /// Connects step by step and reports what each step found, with what to do beside each thing that is not right.
+    /// Connects step by step and reports what each step found, with a remedy for each problem.
     ///
-    /// For when connecting fails, and for a look at what works: addresses, TCP, TLS and its certificate,
-    /// authentication, the server, its peers and which of them answer, when the credentials expire, whether the pool is
-    /// large enough, and whether a session comes about. Takes at most three times the
+    /// Use it when connecting fails, or to check a working setup. The report covers addresses, TCP, TLS and its
+    /// certificate, authentication, the server, its peers and which of them answer, when the credentials expire, whether
+    /// the pool is large enough, and whether a session can be opened. It takes at most three times the
     /// [`connect_timeout`](Self::connect_timeout).
     ///
-    /// It may be dropped at any time.
+    /// The future may be dropped at any time.
     pub async fn diagnose(self) -> Report {
         diagnose(&self).await
     }

@@ -1,4 +1,4 @@
-//! A session: built, connected, used by the rest of the crate, closed.
+//! The session: its builder, connecting, the requests made on it, its health and closing.
 
 mod builder;
 mod connect;
@@ -58,14 +58,14 @@ pub use self::pool_advice::PoolAdvice;
 pub use self::ready::ReadyWhen;
 pub use self::report::{Finding, Report};
 
-/// Connections to Amazon Keyspaces, verified and signed, and all that is done over them.
+/// A session with Amazon Keyspaces: verified, authenticated connections, and every operation on them.
 ///
-/// Cheap to clone; all clones are one session. When the last is dropped, its connections are closed at once;
-/// [`close`](Self::close) waits for what is in flight.
+/// A session is cheap to clone, and all clones share its connections. When the last clone is dropped, the connections are
+/// closed at once; [`close`](Self::close) waits for the calls in flight first.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>, DefaultKeyspace);
 
-/// The keyspace of names that have none, if the session has one.
+/// The keyspace of table and type names without one, if the session has a default.
 type DefaultKeyspace = Option<Arc<str>>;
 
 struct Inner {
@@ -74,9 +74,9 @@ struct Inner {
     settings: Settings,
     data_center: String,
     gate: Gate,
-    /// Shared with what must not keep a session alive.
+    /// Shared with tasks that must not keep the session alive.
     statements: Arc<Cache>,
-    /// A place for each definition that may be under way.
+    /// A permit for each definition that may be in progress at once.
     definitions: Semaphore,
     began: Instant,
     retry: Retry,
@@ -85,33 +85,33 @@ struct Inner {
     watch: Watch,
 }
 
-/// How often `warm_up` looks which peers are connected.
+/// How often `warm_up` checks which peers are connected.
 const WARM_UP_INTERVAL: Duration = Duration::from_millis(20);
 
 const PEERS_REACHABLE: &str = "Check that security groups and network ACLs let this machine reach every address that \
                                system.peers names, not only the endpoint's";
 
 impl Session {
-    /// A builder with the defaults: the region and credentials of the environment.
+    /// Returns a builder with the defaults: the region and credentials of the environment.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Where it is connected to.
+    /// The endpoint that the session is connected to.
     pub fn endpoint(&self) -> &Endpoint {
         self.0.handshake.endpoint()
     }
 
-    /// The keyspace of tables and types that a text names without one: what [`Builder::keyspace`] or
-    /// [`in_keyspace`](Self::in_keyspace) gave. Default: none.
+    /// The keyspace for tables and types that a text names without one, as set by [`Builder::keyspace`] or
+    /// [`in_keyspace`](Self::in_keyspace). Default: none.
     pub fn keyspace(&self) -> Option<&str> {
         self.1.as_deref()
     }
 
-    /// The same session with another keyspace for names that have none: for one statement, or for a part of a program.
+    /// Returns the same session with another default keyspace, for one statement or for a part of a program.
     ///
-    /// It is a clone: connections, prepared statements and limits are those of this session, and nothing is sent. The name
-    /// is the keyspace's own, without the quotes that CQL needs for some.
+    /// The clone shares the connections, prepared statements and limits of this session, and nothing is sent. Give the name
+    /// without the quotes that CQL needs for some names.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -127,14 +127,14 @@ impl Session {
         Self(Arc::clone(&self.0), Some(keyspace.as_ref().into()))
     }
 
-    /// The same session without a keyspace, for calls: their statements are complete.
+    /// Returns the same session without a default keyspace. Calls need none, because their statements' names are complete.
     pub(crate) fn without_keyspace(&self) -> Self {
         Self(Arc::clone(&self.0), None)
     }
 
-    /// The peers that the server shows, in no order. None once the session is closed.
+    /// The peers that the system tables list, in no particular order; empty once the session is closed.
     ///
-    /// A public endpoint shows nine (`DG:connections`), a VPC endpoint one for each availability zone it is in.
+    /// A public endpoint lists nine peers (`DG:connections`), a VPC endpoint one for each of its availability zones.
     pub fn peers(&self) -> Vec<Peer> {
         let Some(connected) = self.connected() else { return Vec::new() };
         let state = connected.driver.get_cluster_state();
@@ -142,8 +142,8 @@ impl Session {
         peers.collect()
     }
 
-    /// How the session is: which peers are connected and since when, what is wrong with those that are not, the
-    /// credentials, and when it was last read which peers there are. Asks nobody and waits for nothing.
+    /// Returns the health of the session: which peers are connected and since when, the problems of the others, the
+    /// credentials, and when the list of peers was last read. Sends nothing and does not wait.
     ///
     /// ```no_run
     /// # async fn example(session: keyspaces::Session) {
@@ -158,7 +158,7 @@ impl Session {
     /// # }
     /// ```
     ///
-    /// A session recovers by itself. How long that takes, from when the cause is gone:
+    /// A session recovers by itself. This table says how long that takes once the cause is gone:
     ///
     /// | what happened | recovered after |
     /// |---|---|
@@ -170,15 +170,15 @@ impl Session {
     /// | the credentials expired or were refused, while no connection was left | 30 s: their provider is asked again after up to 15 s, and the driver tries again within 12 s more |
     /// | the system tables show other peers | 60 s, the [`topology_interval`](Builder::topology_interval) |
     ///
-    /// Each change is logged once by `tracing`, not with each request; the driver has log lines of its own.
+    /// Each change is logged once through `tracing`, not with each request; the driver logs lines of its own.
     pub fn health(&self) -> Health {
         Health::of(self)
     }
 
-    /// Shows the limiter which peers there are and whether they are connected.
+    /// Tells the limiter which peers exist and whether they are connected.
     pub(crate) fn look_at_peers(&self, now: Duration) {
-        // What a peer has is closed with the last who holds it.
-        // Once the session is closed, what is still in flight goes on with the peers that it knows.
+        // A peer's connections are closed when its last holder drops it, so a closed session tells the limiter no peers.
+        // Calls still in flight then continue with the peers that the limiter knows.
         let Some(connected) = self.connected() else { return };
         let state = connected.driver.get_cluster_state();
         let seen = state.get_nodes_info().iter().map(|node| PeerState {
@@ -189,8 +189,8 @@ impl Session {
         self.0.limiter.look(seen, now);
     }
 
-    /// Waits until every peer that the service shows is connected. For a program that connected with
-    /// [`ReadyWhen::OnePeer`] and has something else to do before its first request: prepare its statements, for instance.
+    /// Waits until every peer that the service lists is connected. It is meant for a program that connects with
+    /// [`ReadyWhen::OnePeer`] and has other work before its first request, such as preparing its statements.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), keyspaces::Error> {
@@ -204,13 +204,13 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
-    /// It may be dropped at any time. The connections after the first of each peer are opened in the background: the driver
-    /// does not tell how many there are.
+    /// The future may be dropped at any time. The connections after the first of each peer are opened in the background;
+    /// the driver does not report how many are open.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Timeout`] if a peer is not connected after `deadline`, which the text names: the session can be used all
-    /// the same. [`ErrorKind::Closed`] after [`close`](Self::close).
+    /// [`ErrorKind::Timeout`] if a peer is not connected after `deadline`; the text names the peer, and the session can be
+    /// used nevertheless. [`ErrorKind::Closed`] after [`close`](Self::close).
     pub async fn warm_up(&self, deadline: Duration) -> Result<(), Error> {
         let began = Instant::now();
         loop {
@@ -229,22 +229,22 @@ impl Session {
                     .with_elapsed(began.elapsed())
                     .with_advice("The session goes on connecting, and health() says what is wrong with each peer"));
             }
-            // The driver tells nobody that a peer is connected.
+            // The driver sends no notice when a peer is connected, so this polls.
             tokio::time::sleep(WARM_UP_INTERVAL.min(left)).await;
         }
     }
 
-    /// Refuses new work from now on, waits for what is in flight, and closes the connections.
+    /// Refuses new calls from now on, waits for the calls in flight, and closes the connections.
     ///
-    /// What is in flight has its own deadlines and is not cut off: if some is left when `deadline` has passed, it goes
-    /// on, and its connections are closed when the last of it has ended. Closing again waits again.
+    /// Calls in flight keep their own deadlines and are not cut off. Calls left after `deadline` continue, and the
+    /// connections are closed when the last of them has ended. A second `close` waits again.
     ///
-    /// Dropped while it waits, new work is refused all the same; the connections stay open until it is called again or the
-    /// session is dropped.
+    /// If the future is dropped while it waits, new calls are still refused; the connections stay open until `close` is
+    /// called again or the session is dropped.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Timeout`] if something was still in flight at the deadline.
+    /// [`ErrorKind::Timeout`] if calls were still in flight at the deadline.
     pub async fn close(&self, deadline: Duration) -> Result<(), Error> {
         let drained = tokio::time::timeout(deadline, self.0.gate.close()).await;
         write_locked(&self.0.connected).take();
@@ -263,13 +263,13 @@ impl Session {
         })
     }
 
-    /// The driver's own session, for what this crate does not do.
+    /// Returns the driver's own session, for features that this crate does not have.
     ///
-    /// Nothing of what this crate is for holds on it: consistencies that the service refuses can be asked for,
-    /// statements are not checked, not limited and not repeated, unpaged reads fail at 1 MB, DDL is not awaited, errors
-    /// are the driver's, and [`close`](Self::close) waits for nothing that is done with it. TLS, the name that each
-    /// certificate is held to, and SigV4 do hold. When the session had to connect anew ([`health`](Self::health)), it is
-    /// another driver's session, and this one stays without connections: do not keep it.
+    /// The driver's session has none of this crate's protections: it accepts consistencies that the service refuses;
+    /// statements are not checked, limited or repeated; unpaged reads fail at 1 MB; DDL is not awaited; errors are the
+    /// driver's; and [`close`](Self::close) does not wait for its requests. TLS, the check of each certificate's name, and
+    /// SigV4 still apply. After the session has had to reconnect ([`health`](Self::health)), it uses a new driver session,
+    /// and the old one has no connections: do not keep it.
     ///
     /// # Errors
     ///
@@ -278,10 +278,10 @@ impl Session {
         self.connected().map(|connected| Arc::clone(&connected.driver)).ok_or_else(|| self.closed())
     }
 
-    /// Begins something on the session.
+    /// Registers a call as in flight, or fails if the session is closed.
     pub(crate) fn begin(&self) -> Result<InFlight, Error> {
         if !self.0.gate.enter() {
-            // Refused last, it leaves after the last that was in flight.
+            // This refused call may be the last to leave the gate, so it has to release the peers.
             if self.0.gate.in_flight() == 0 {
                 self.0.limiter.forget();
             }
@@ -304,7 +304,7 @@ impl Session {
         self.0.settings.read_consistency
     }
 
-    /// In the driver's type.
+    /// The page size in the driver's type.
     pub(crate) fn page_size(&self) -> i32 {
         saturated::<i32>(self.0.settings.page_size.get())
     }
@@ -321,7 +321,7 @@ impl Session {
         self.0.settings.attempt_timeout
     }
 
-    /// Whether the text of a statement, with the values that are literals in it, may be in a span.
+    /// Whether spans may contain statement texts, which include the values written as literals.
     pub(crate) fn traces_query_text(&self) -> bool {
         self.0.settings.traces_query_text
     }
@@ -346,7 +346,7 @@ impl Session {
         self.0.began
     }
 
-    /// Since the session began, for counts by the second.
+    /// The time since the session began; counters per second use it.
     pub(crate) fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.0.began)
     }
@@ -359,7 +359,7 @@ impl Session {
         self.endpoint().is_cassandra()
     }
 
-    /// As `system.local` has it: the region, on Keyspaces.
+    /// The data center in `system.local`; on Keyspaces, the region.
     pub(crate) fn data_center(&self) -> &str {
         &self.0.data_center
     }

@@ -1,12 +1,12 @@
-//! Which addresses the driver gets for the peers that the system tables name.
+//! Translates the peer addresses in the system tables into the addresses that the driver connects to.
 //!
-//! The driver waits for every node of the ring and sets no deadline after TCP, so one silent peer would hold up the
-//! whole of a session. And the service's `system.local` names an address where nothing listens, under the host id of
-//! one of the peers. Both are settled here, where the driver asks for the address to connect to.
+//! The driver waits for every node of the ring and sets no deadline after TCP, so one silent peer would block the whole
+//! session. And the service's `system.local` names an address where nothing listens, under the host id of one of the peers.
+//! The translator solves both problems, because the driver asks it for each address to connect to.
 //!
-//! A translator begins trusting: while a session is being connected for the first time, it lets a peer through at once,
-//! and whoever waits for the driver probes the peers beside it if that takes long ([`Translator::check`]). After
-//! [`Translator::distrust`] a peer has to pass a probe first.
+//! A translator first trusts every peer: while a session connects for the first time, it returns a peer's address at once,
+//! and the code that waits for the driver probes the peers in parallel if connecting takes long ([`Translator::check`]).
+//! After [`Translator::distrust`], a peer has to pass a probe first.
 
 use crate::handshake::resolve;
 use crate::lock::locked;
@@ -30,16 +30,16 @@ use super::defaults::PROBE_TIMEOUT;
 use super::health::Trouble;
 use crate::handshake::{Depth, Handshake, HandshakeAttempt, Stage};
 
-/// How long a peer that passed is taken to be well: a pool opens its connections in one go.
+/// How long a passed probe counts; a pool opens its connections within this time.
 const STILL_WELL: Duration = Duration::from_secs(5);
-/// How long a silent one is not asked again: it costs a second each time.
+/// How long a silent peer is not probed again, because each probe takes a second.
 const STILL_SILENT: Duration = Duration::from_secs(2);
-/// The driver asks for all rows of the system tables at once: how long to wait for the one that shares a host id.
+/// How long to wait for another row with the same host id. The driver asks about all rows of the system tables at once.
 const SIBLING: Duration = Duration::from_millis(100);
-/// What is remembered of addresses; they come from the server.
+/// The most addresses remembered, because their number is chosen by the server.
 const MOST_REMEMBERED: usize = 256;
 
-/// The translator of one session.
+/// The address translator of one session.
 pub(super) struct Translator {
     handshake: Handshake,
     probing: Mutex<Probing>,
@@ -49,16 +49,16 @@ pub(super) struct Translator {
     first_asked: OnceLock<Instant>,
 }
 
-/// How far a peer is taken before the driver gets its address, and how long that may take.
+/// How far a peer is probed before the driver gets its address, and how long the probe may take.
 #[derive(Clone, Copy, Debug)]
 struct Probing {
-    /// With [`Depth::Tcp`] the translator trusts: only a loopback address is asked whether anybody listens there. The
-    /// row of `system.local` names one, and asking it never leaves this machine.
+    /// With [`Depth::Tcp`] the translator trusts peers and probes only loopback addresses, to see whether anything listens
+    /// there. The row of `system.local` names a loopback address, and a probe of it never leaves this machine.
     depth: Depth,
     limit: Duration,
 }
 
-/// The addresses that the system tables name for one host id, and the one that the driver got.
+/// The addresses that the system tables name for one host id, and the address given to the driver.
 #[derive(Clone, Debug, Default)]
 struct Host {
     named: Vec<SocketAddr>,
@@ -66,7 +66,8 @@ struct Host {
     trouble: Option<Trouble>,
 }
 
-/// What is known of one address, and the probe that serves all who ask while it runs. It ends with the last of them.
+/// The last verdict on an address, and the running probe, which all callers share. The probe is dropped with the last of
+/// them.
 #[derive(Default)]
 struct Probed {
     last: Option<(Instant, Depth, Verdict)>,
@@ -76,10 +77,10 @@ struct Probed {
 #[derive(Clone, Debug)]
 enum Verdict {
     Passed,
-    /// No TCP connection, and that at once: nobody is there.
+    /// The TCP connection was refused at once: nothing listens there.
     Refused(String),
     Silent(String),
-    /// Somebody is there, and not one to speak with: plain text, another certificate.
+    /// The peer answers but cannot be used: it speaks plain text, or shows another certificate.
     Wrong(String),
 }
 
@@ -87,7 +88,7 @@ impl Verdict {
     fn of(attempt: HandshakeAttempt) -> Self {
         match attempt.failure {
             None => Self::Passed,
-            // Not the peer's fault. What is wrong with the credentials, the driver's own connection will tell.
+            // Missing credentials are not the peer's fault; the driver's own connection will report them.
             Some(failure) if failure.stage == Stage::Credentials => Self::Passed,
             Some(failure) if failure.silent => Self::Silent(failure.error.to_string()),
             Some(failure) if failure.stage == Stage::Tcp => Self::Refused(failure.error.to_string()),
@@ -110,23 +111,23 @@ impl Verdict {
         }
     }
 
-    /// Whether it holds for who wants `depth`, so long after it was found at `found`.
+    /// Whether this verdict, reached by a probe of depth `found` and now `age` old, still holds for a probe of `depth`.
     fn holds(&self, age: Duration, found: Depth, depth: Depth) -> bool {
         let is_deep_enough = !matches!(self, Self::Passed) || found >= depth;
         is_deep_enough && age < self.holds_for()
     }
 
-    /// One that took its time needs no more of it: the driver has asked for all rows by then.
+    /// How long to wait for a sibling. After a silent probe, no time: the driver has asked about all rows by then.
     fn wait_for_a_sibling(&self) -> Duration {
         if matches!(self, Self::Silent(_)) { Duration::ZERO } else { SIBLING }
     }
 }
 
-/// What came of probing the peers that the driver was given.
+/// The result of probing the peers that were given to the driver.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Checked {
     pub(super) all_passed: bool,
-    /// Where nobody listens, another address may serve instead.
+    /// Whether some address refused; another address may replace it.
     pub(super) any_refused: bool,
     pub(super) any_silent: bool,
 }
@@ -136,7 +137,7 @@ pub(super) struct Checked {
 struct LeftOut(String);
 
 impl Translator {
-    /// Trusts every peer, and these contact points: peers are among them.
+    /// Creates a translator that trusts every peer. The contact points count as passed, because peers are among them.
     pub(super) fn new(handshake: Handshake, contact_points: &[SocketAddr]) -> Self {
         let translator = Self {
             handshake,
@@ -152,30 +153,30 @@ impl Translator {
         translator
     }
 
-    /// From now on takes each address as far as `depth` within `limit`, but for those of which that is known.
+    /// From now on probes each address as far as `depth`, within `limit`, unless its verdict is known.
     pub(super) fn distrust(&self, depth: Depth, limit: Duration) {
         *locked(&self.probing) = Probing { depth, limit };
     }
 
-    /// Notes an address that passed `depth`.
+    /// Records that an address passed a probe of `depth`.
     pub(super) fn passed(&self, address: SocketAddr, depth: Depth) {
         keep(&self.probed, address, depth, Verdict::Passed);
     }
 
-    /// From now on a peer is taken through all that a connection of a pool goes through. At first that costs too much;
-    /// in a session that runs, a peer that turns silent late would hold up the driver's worker, and what it says to the
-    /// credentials would be known to the driver only.
+    /// From now on a probe makes the full handshake of a pool's connection. While a session connects, that costs too much.
+    /// In a running session, a peer that falls silent late in the handshake would block the driver's worker, and only the
+    /// driver would see the peer's answer to the credentials.
     pub(super) fn deepen(&self) {
         let mut probing = locked(&self.probing);
         probing.depth = probing.depth.max(Depth::Authentication);
     }
 
-    /// When the driver asked for the address of a peer first; then it has read which there are.
+    /// When the driver first asked for a peer's address; by then it has read the list of peers.
     pub(super) fn first_asked(&self) -> Option<Instant> {
         self.first_asked.get().copied()
     }
 
-    /// Waits until the driver asks for the address of a peer.
+    /// Waits until the driver has asked for a peer's address.
     pub(super) async fn is_asked(&self) -> Instant {
         loop {
             let asked = self.asked.notified();
@@ -186,8 +187,8 @@ impl Translator {
         }
     }
 
-    /// Probes as far as `depth`, until `deadline` at the latest, the addresses that the driver was given for hosts that `of`
-    /// accepts and that are not known to be well. Notes what is wrong with each.
+    /// Probes the addresses given to the driver as far as `depth`, until `deadline` at the latest: those of hosts that `of`
+    /// accepts and without a known verdict. Records the problem of each.
     pub(super) async fn check(&self, of: impl Fn(Uuid) -> bool, depth: Depth, deadline: Instant) -> Checked {
         let given: Vec<(Uuid, SocketAddr)> = locked(&self.hosts)
             .iter()
@@ -208,17 +209,17 @@ impl Translator {
         checked
     }
 
-    /// Whether the driver makes two pools for this host, because two rows have its host id.
+    /// Whether the driver opens two pools for this host, because two rows have its host id.
     pub(super) fn has_two_rows(&self, host_id: Uuid) -> bool {
         locked(&self.hosts).get(&host_id).is_some_and(|host| host.named.len() > 1)
     }
 
-    /// The address to connect to in place of `named`.
+    /// Returns the address to connect to in place of `named`.
     ///
-    /// Itself, if it passes; else that of a peer with the same host id. Without one, an address that refuses is replaced
-    /// by one of the endpoint's. A silent one is left out, so that it costs a second and not the session; unless no
-    /// other peer answers either, which says that peers cannot be reached from here: then it is replaced too. What
-    /// answers and is not to be trusted is left out.
+    /// That is `named` itself if it passes the probe, or else the address of a peer with the same host id. If there is
+    /// none, an address that refuses is replaced by one of the endpoint's. A silent address is left out, so that it costs a
+    /// second and not the session. If no other peer answers either, peers cannot be reached from this machine, and the
+    /// silent address is replaced too. An address that answers but is not trusted is left out.
     async fn translate(&self, host_id: Uuid, named: SocketAddr) -> Result<SocketAddr, LeftOut> {
         self.note(host_id, named);
         let verdict = self.probe(named).await;
@@ -245,7 +246,7 @@ impl Translator {
         result
     }
 
-    /// For an address that did not pass and has no sibling.
+    /// Replaces or leaves out an address that did not pass and has no sibling.
     async fn replace(&self, host_id: Uuid, named: SocketAddr, verdict: Verdict) -> Result<SocketAddr, LeftOut> {
         match verdict {
             Verdict::Passed => Ok(named),
@@ -256,17 +257,17 @@ impl Translator {
         }
     }
 
-    /// Where the driver was sent for this host id.
+    /// The address given to the driver for this host id.
     pub(super) fn given(&self, host_id: Uuid) -> Option<SocketAddr> {
         locked(&self.hosts).get(&host_id)?.given
     }
 
-    /// What was wrong with a host the last time that something was, and how often.
+    /// The last problem of a host, and the number of its problems.
     pub(super) fn trouble(&self, host_id: Uuid) -> Option<Trouble> {
         locked(&self.hosts).get(&host_id)?.trouble.clone()
     }
 
-    /// Why addresses were left out, as far as it is remembered; not those that are being probed.
+    /// The remembered reasons why addresses were left out, except for addresses that are being probed.
     pub(super) fn left_out(&self) -> Vec<String> {
         let probed = locked(&self.probed);
         let last = probed.values().filter_map(|probed| probed.last.as_ref()?.2.problem());
@@ -283,7 +284,8 @@ impl Translator {
         }
         let host = hosts.entry(host_id).or_default();
         if !host.named.contains(&named) {
-            // Two is what the service shows; host ids that wander may show more, and the latest count.
+            // The service names two addresses for a host id. If host ids move between peers there may be more, and the
+            // latest four are kept.
             if host.named.len() == 4 {
                 host.named.remove(0);
             }
@@ -332,7 +334,7 @@ impl Translator {
         .boxed()
     }
 
-    /// Another address under the same host id that passes.
+    /// Finds another address with the same host id that passes a probe.
     async fn sibling(&self, host_id: Uuid, named: SocketAddr, wait: Duration) -> Option<SocketAddr> {
         let other = || {
             let hosts = locked(&self.hosts);
@@ -369,7 +371,8 @@ impl Translator {
             .any(|verdict| matches!(verdict, Verdict::Passed))
     }
 
-    /// One of the endpoint's addresses, looked up anew, that passes; not the same one for every host.
+    /// Looks up the endpoint again and returns one of its addresses that passes a probe, spread over the hosts by their
+    /// ids.
     async fn one_of_the_endpoint(&self, host_id: Uuid) -> Option<SocketAddr> {
         let Probing { limit, .. } = *locked(&self.probing);
         let addresses = resolve(&self.handshake, Instant::now() + limit).await.ok()?;
@@ -408,7 +411,7 @@ fn keep(probed: &Mutex<HashMap<SocketAddr, Probed>>, address: SocketAddr, depth:
     *entry(&mut locked(probed), address) = Probed { last: Some((Instant::now(), depth, verdict)), running: None };
 }
 
-/// A connection to such an address does not leave this machine, where it is refused or accepted at once.
+/// Whether an address is on this machine, where a connection is accepted or refused at once.
 fn is_of_this_machine(address: SocketAddr) -> bool {
     address.ip().is_loopback() || address.ip().is_unspecified()
 }
