@@ -1,4 +1,4 @@
-//! From an endpoint to a session that works, within one deadline, or to the stage that it failed at.
+//! Connects an endpoint within one deadline, or reports the stage that failed.
 
 mod optimistic;
 
@@ -29,40 +29,41 @@ use crate::auth::Identity;
 use crate::handshake::{Depth, EC2_PERMISSIONS, Handshake, HandshakeAttempt, HandshakeFailure, Picture};
 use crate::{Error, ErrorKind};
 
-/// What the first try may take of the deadline; the rest is for finding out what is wrong, and for another try.
+/// The share of the deadline that the first try may take; the rest is for finding the problem and for another try.
 const FIRST_SHARE: f64 = 0.4;
-/// A wait that may be in vain takes half of what is left, so that there is another, but not less than this: a handshake
-/// is a handful of round trips, a build is several and waits for the probes of its peers.
+/// A wait that may be in vain takes half of the time left, so that another try is possible, but at least this long: a
+/// handshake takes a few round trips; a build takes several handshakes and waits for the probes of its peers.
 const LEAST_FOR_A_HANDSHAKE: Duration = Duration::from_secs(1);
 const LEAST_FOR_A_BUILD: Duration = Duration::from_secs(3);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-/// How many reasons why peers were left out are told; there may be hundreds.
+/// The most reasons for left-out peers that an error lists; there may be hundreds.
 const MOST_REASONS: usize = 3;
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A driver's session that works, and what is known of its peers.
+/// A working driver session, with the translator that knows its peers.
 pub(super) struct Connected {
     pub(super) driver: Arc<DriverSession>,
     pub(super) translator: Arc<Translator>,
-    /// The filter that keeps all peers but one from being connected with, if the session waits for one only.
+    /// The filter that lets the driver connect to one peer only, if the session waits for one peer.
     pub(super) first_peer: Option<Arc<FirstPeer>>,
 }
 
 impl Connected {
-    /// Where a peer's connections lead.
+    /// The address that a peer's connections go to.
     pub(super) fn address(&self, node: &Node) -> SocketAddr {
         let named = || SocketAddr::new(node.address.ip(), node.address.port());
         self.translator.given(node.host_id).unwrap_or_else(named)
     }
 
-    /// Has the driver connect with every peer when it reads next which there are; whether it did not so far.
+    /// Lets the driver connect to every peer at its next read of the peer list. Returns whether it was limited to one peer.
     pub(super) fn let_others_in(&self) -> bool {
         self.first_peer.as_ref().inspect(|first_peer| first_peer.open()).is_some()
     }
 }
 
-/// At first the driver connects at once, and only what holds it up is probed. If that fails or takes too long, once more
-/// and again with a full handshake before each build: it explains, and it leaves out who is silent at a later stage.
+/// In the first try the driver connects at once, and peers are probed only if it is held up. If that fails or takes too
+/// long, each further try makes a full handshake before it builds: the handshake explains the failure, and leaves out peers
+/// that fall silent at a later stage.
 pub(super) fn connect<'a>(
     handshake: &'a Handshake,
     settings: &'a Settings,
@@ -70,7 +71,8 @@ pub(super) fn connect<'a>(
 ) -> BoxFuture<'a, Result<Connected, Error>> {
     async move {
         let connecting = Connecting { handshake, settings, started, deadline: started + settings.connect_timeout };
-        // An ask ends with the last who waits for it, and a try may end before it: this one waits through all of them.
+        // A request for credentials ends when its last waiter is dropped, and a try may end before the request does. This
+        // waiter keeps the request alive through all tries.
         let asking = pin!(handshake.authenticator().ask_ahead());
         match select(pin!(connecting.tries()), asking).await {
             Either::Left((outcome, _)) => outcome,
@@ -87,19 +89,19 @@ struct Connecting<'a> {
     deadline: Instant,
 }
 
-/// Why one try came to nothing.
+/// Why one try failed.
 struct Miss {
     /// Another try within this `connect()` cannot help.
     permanent: bool,
-    /// It is known only that there was no session in time.
+    /// Nothing is known but that no session was ready in time.
     vague: bool,
     error: Error,
 }
 
-/// The endpoint's addresses that passed.
+/// The endpoint's addresses that passed a probe.
 struct Reached {
     passed: Vec<HandshakeAttempt>,
-    /// How many had not answered when the first one passed.
+    /// How many addresses had not answered when the first one passed.
     unanswered: usize,
 }
 
@@ -120,7 +122,7 @@ impl Connecting<'_> {
             debug!(reason = %told.error, "connecting again");
             match self.again().await {
                 Ok(connected) => return Ok(connected),
-                // That time ran out says less than what was found before.
+                // An expired deadline says less than the error found before it.
                 Err(miss) if miss.vague && !told.vague => {}
                 Err(miss) => told = miss,
             }
@@ -142,7 +144,7 @@ impl Connecting<'_> {
         self.build(&contact_points, translator, Depth::Authentication, Some(&picture), limit).await
     }
 
-    /// One that cannot wait for anything would find everything silent.
+    /// A try without time to wait would find every peer silent.
     fn has_time_for_another(&self) -> bool {
         let least = (self.settings.connect_timeout / 8).min(PROBE_TIMEOUT);
         self.deadline.saturating_duration_since(Instant::now()) >= least
@@ -154,7 +156,7 @@ impl Connecting<'_> {
         if half < least { self.deadline } else { now + half }
     }
 
-    /// The endpoint's addresses that pass: those that have when the first one has.
+    /// Probes the endpoint's addresses and returns those that have passed when the first one passes.
     async fn contact_points(&self, addresses: &[SocketAddr], depth: Depth, limit: Instant) -> Result<Reached, Miss> {
         let mut trying: FuturesUnordered<_> =
             addresses.iter().map(|address| self.handshake.try_at(*address, depth, limit)).collect();
@@ -174,7 +176,7 @@ impl Connecting<'_> {
             }
         }
         let permanent = failures.iter().all(|failure| failure.permanent);
-        // What may yet pass says more than what cannot; then, what came farthest.
+        // Reports a temporary failure rather than a permanent one, and among those the one that came farthest.
         let telling = failures.into_iter().max_by_key(|failure| (failure.permanent == permanent, failure.stage));
         Err(match telling {
             Some(failure) => Miss { permanent, ..failure.into() },
@@ -182,7 +184,7 @@ impl Connecting<'_> {
         })
     }
 
-    /// What the system tables say, if a driver can make a session of it.
+    /// Returns the topology in the system tables, if the driver can build a session from it.
     fn picture(&self, attempts: &[HandshakeAttempt]) -> Result<Picture, Miss> {
         let picture = attempts.iter().find_map(|attempt| attempt.picture.clone()).unwrap_or_default();
         match picture.fault() {
@@ -191,7 +193,7 @@ impl Connecting<'_> {
         }
     }
 
-    /// Builds with contact points that passed; a peer is let through if it passes `depth`.
+    /// Builds a driver session with contact points that passed; a peer has to pass a probe of `depth`.
     async fn build(
         &self,
         contact_points: &[HandshakeAttempt],
@@ -220,7 +222,8 @@ impl Connecting<'_> {
         }
     }
 
-    /// The driver calls it a session even if it reads no system table or connects with no peer.
+    /// Checks a new driver session, because the driver reports success even if it has read no system table or reached no
+    /// peer.
     async fn inspect(
         &self,
         connected: Connected,
@@ -237,8 +240,8 @@ impl Connecting<'_> {
             (nodes().filter(|node| !node.is_connected()).count(), nodes().count())
         };
         if unconnected().0 > 0 {
-            // The local row has the host id of a peer, and of the two pools that the driver makes for it, it may show
-            // the one that it does not wait for. Reading the tables once more makes one pool of them.
+            // The local row has the host id of a peer. The driver opens two pools for it and may show the pool that it does
+            // not wait for. Reading the tables again merges the two.
             let _ = timeout_at(limit, driver::refresh_metadata(&connected.driver)).await;
         }
         let (missing, peers) = unconnected();
@@ -276,13 +279,15 @@ impl Connecting<'_> {
         Ok(connected)
     }
 
-    /// Whether this may be the picture that the driver makes up when it cannot read one. Null fields look the same.
+    /// Whether this may be the topology that the driver invents when it cannot read one. A topology with null fields looks
+    /// the same.
     fn is_made_up(&self, driver: &DriverSession) -> bool {
         let state = driver.get_cluster_state();
         state.cluster_name().is_empty() && state.get_nodes_info().iter().all(|node| node.datacenter.is_none())
     }
 
-    /// The driver passes on the text of an authenticator's error only, so that is kept aside.
+    /// Returns the error for a failed driver session. The driver keeps only the text of an authenticator's error, so the
+    /// authenticator stores the error itself.
     fn driver_failed(&self, passed: &str, error: NewSessionError) -> Error {
         if let Some(ours) = self.handshake.authenticator().take_last_error() {
             return ours;

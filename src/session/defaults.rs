@@ -1,4 +1,4 @@
-//! The numbers that hold unless told otherwise. `defaults.md` is the same table for people; a test compares the two.
+//! The defaults. `defaults.md` is the same table for readers; a test compares the two.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
@@ -6,23 +6,23 @@ use std::time::Duration;
 use crate::handshake::HandshakeAttempt;
 use crate::retry::Backoff;
 
-/// As good as none, and no instant overflows with it.
+/// As good as no timeout, but no instant overflows with it.
 pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// For one address: TCP, TLS and the first answer.
+/// The time for one address: TCP, TLS and the first answer.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long the driver may take before probes beside it find out what holds it up: until it has read which peers there are,
-/// and then until it is connected with them. Each is about ten round trips.
+/// How long the driver may take before parallel probes find out what holds it up: once until it has read the list of peers,
+/// and again until it has connected to them. Each takes about ten round trips.
 pub(super) const PROBE_AFTER: Duration = Duration::from_millis(250);
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) const BACKOFF: Backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_secs(1) };
-/// A share of the requests of the last ten seconds.
+/// The repeats allowed, as a percentage of the requests of the last ten seconds.
 pub(super) const RETRY_PERCENT: u8 = 20;
 pub(super) const REPEATS_AT_LEAST: u32 = 10;
-/// For each connection. The driver picks one of a peer's at random: of three, none gets more than the 3,000 that the service
-/// takes (DG:quotas) but for one second in 10¹².
+/// The requests per second for each connection. The driver chooses among a peer's connections at random; with three, none
+/// gets more than the 3,000 that the service accepts (DG:quotas), except in one second of 10¹².
 pub(super) const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(2_699);
 pub(super) const IN_FLIGHT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(511);
 pub(super) const CONNECTIONS_PER_HOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
@@ -30,17 +30,19 @@ pub(super) const PAGE_SIZE: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const TOPOLOGY_INTERVAL: Duration = Duration::from_secs(60);
-/// For reading it: the driver's own limits are for each of its requests, and it has none for a handshake.
+/// The time for reading the topology. The driver's own limits apply to each of its requests, and it has none for a
+/// handshake.
 pub(super) const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long no peer may be connected before the session connects anew.
+/// How long the session may be without any connected peer before it reconnects.
 pub(super) const ALONE_FOR: Duration = Duration::from_secs(3);
 
-/// For a peer of an endpoint that was reached so: what is far away is slow, and not silent.
+/// The probe timeout for peers of an endpoint reached by these attempts: longer for a distant endpoint, which is slow, not
+/// silent.
 pub(super) fn probe_timeout<'a>(reached: impl IntoIterator<Item = &'a HandshakeAttempt>) -> Duration {
     PROBE_TIMEOUT.max(longest(reached) * 2)
 }
 
-/// How long the slowest took.
+/// The time of the slowest attempt.
 pub(super) fn longest<'a>(reached: impl IntoIterator<Item = &'a HandshakeAttempt>) -> Duration {
     reached.into_iter().map(HandshakeAttempt::took).max().unwrap_or_default()
 }

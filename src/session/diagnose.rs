@@ -1,4 +1,4 @@
-//! Connects step by step and writes down what each step found.
+//! Connects step by step and reports what each step found.
 
 use crate::handshake::resolve;
 use crate::saturated::saturated;
@@ -20,12 +20,12 @@ use crate::handshake::{
     Depth, EC2_PERMISSIONS, Handshake, HandshakeAttempt, HandshakeFailure, Picture, Stage, TlsFound,
 };
 
-/// What a pool should have where there is one peer only (`DG:troubleshooting.serverless`).
+/// The least connections of a pool if there is only one peer (`DG:troubleshooting.serverless`).
 const FEWEST_TO_ONE_PEER: usize = 9;
-/// At which AWS plans a connection (`DG:connections`).
+/// The requests per second that AWS plans for a connection (`DG:connections`).
 const REQUESTS_PER_CONNECTION: usize = 500;
 
-/// A public endpoint shows nine peers; how many there are is the server's word.
+/// The most peers probed. A public endpoint lists nine, but the server could list any number.
 const MOST_PROBED: usize = 50;
 
 pub(super) async fn diagnose(builder: &Builder) -> Report {
@@ -53,7 +53,8 @@ pub(super) async fn diagnose(builder: &Builder) -> Report {
     report
 }
 
-/// One connection, as far as it comes; what the system tables say, if it comes that far, and how long a peer may take.
+/// Opens one connection and reports its stages. If it reads the system tables, returns them with the time that a probe of a
+/// peer may take.
 async fn connection(handshake: &Handshake, deadline: Instant, report: &mut Report) -> Option<(Picture, Duration)> {
     let addresses = match resolve(handshake, deadline).await {
         Ok(addresses) => addresses,
@@ -66,12 +67,12 @@ async fn connection(handshake: &Handshake, deadline: Instant, report: &mut Repor
     let attempts =
         join_all(addresses.into_iter().map(|address| handshake.try_at(address, Depth::SystemTables, deadline))).await;
     let reached = |attempt: &HandshakeAttempt| attempt.failure.as_ref().map(|failure| failure.stage);
-    // The one that came farthest tells most; `None` is through.
+    // The attempt that came farthest says most; `None` means that it passed every stage.
     let told = attempts.iter().max_by_key(|attempt| (reached(attempt).is_none(), reached(attempt)))?;
     stages(handshake, told, report);
     for other in attempts.iter().filter(|other| other.address != told.address) {
         if let Some(failure) = &other.failure {
-            // Another address answers, so it costs nothing: `localhost` has two, and often one is served.
+            // Not a problem, because another address answers: `localhost` has two addresses, and often only one is served.
             report.right("other address", format!("{}: {}", other.address, in_short(&failure.error)));
         }
     }

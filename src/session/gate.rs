@@ -2,10 +2,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-/// Counts what is in flight, lets nothing in once it is closed, and says when the last is gone.
+/// Counts the calls in flight, admits none once it is closed, and notifies when the last has left.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
-    /// The count, and the top bit for closed.
+    /// The number of calls in flight; the top bit is set when the gate is closed.
     state: AtomicUsize,
     empty: Notify,
 }
@@ -13,7 +13,7 @@ pub(super) struct Gate {
 const CLOSED: usize = 1 << (usize::BITS - 1);
 
 impl Gate {
-    /// Whether it was let in; if so, it has to leave.
+    /// Admits a call unless the gate is closed. An admitted call has to `leave`.
     pub(super) fn enter(&self) -> bool {
         let before = self.state.fetch_add(1, Ordering::AcqRel);
         if before & CLOSED != 0 {
@@ -23,7 +23,7 @@ impl Gate {
         true
     }
 
-    /// Whether it was the last to leave a closed gate.
+    /// Ends a call. Returns whether it was the last to leave a closed gate.
     pub(super) fn leave(&self) -> bool {
         let is_last = self.state.fetch_sub(1, Ordering::AcqRel) == CLOSED | 1;
         if is_last {
@@ -32,7 +32,7 @@ impl Gate {
         is_last
     }
 
-    /// Lets nothing in any more and waits until nothing is left.
+    /// Closes the gate and waits until the last call has left.
     pub(super) async fn close(&self) {
         self.state.fetch_or(CLOSED, Ordering::AcqRel);
         loop {

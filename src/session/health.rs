@@ -1,4 +1,4 @@
-//! How a session is, as far as it knows without asking anybody.
+//! The health of a session, from what it knows without sending anything.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,9 +10,9 @@ use super::Session;
 use super::defaults::TOPOLOGY_TIMEOUT;
 use crate::auth::Identity;
 
-/// How a session is: what [`Session::health`](crate::Session::health) gives. As text, it says so in words.
+/// The health of a session, from [`Session::health`](crate::Session::health). Its `Display` describes it in words.
 ///
-/// A snapshot, made of what the session has seen by itself; nobody was asked. It holds no secret.
+/// It is a snapshot of what the session has already observed; taking it sends nothing. It contains no secret.
 #[derive(Clone, Debug)]
 pub struct Health {
     endpoint: String,
@@ -25,7 +25,7 @@ pub struct Health {
     reconnecting: Option<Trouble>,
 }
 
-/// A peer, of a [`Health`].
+/// The health of one peer, part of [`Health`].
 #[derive(Clone, Debug)]
 pub struct PeerHealth {
     address: SocketAddr,
@@ -34,14 +34,14 @@ pub struct PeerHealth {
     trouble: Option<Trouble>,
 }
 
-/// What a session signs or logs in with, of a [`Health`].
+/// The credentials that a session signs or logs in with, part of [`Health`].
 #[derive(Clone, Debug)]
 pub struct CredentialsHealth {
     identity: Identity,
     trouble: Option<Trouble>,
 }
 
-/// What a session knows of which peers there are, of a [`Health`].
+/// When and how well the session read its list of peers, part of [`Health`].
 #[derive(Clone, Debug)]
 pub struct TopologyHealth {
     read: SystemTime,
@@ -49,7 +49,7 @@ pub struct TopologyHealth {
     trouble: Option<Trouble>,
 }
 
-/// What was wrong the last time that something was, and how often something was.
+/// The last problem, and the number of problems so far.
 #[derive(Clone, Debug)]
 pub struct Trouble {
     text: String,
@@ -99,39 +99,39 @@ impl Health {
         }
     }
 
-    /// The peers that the server shows, by address.
+    /// The peers that the system tables list, ordered by address.
     pub fn peers(&self) -> &[PeerHealth] {
         &self.peers
     }
 
-    /// Since when no peer is connected, if none is.
+    /// When the session lost its last connected peer; `None` if a peer is connected.
     pub fn alone_since(&self) -> Option<SystemTime> {
         self.alone_since
     }
 
-    /// What it signs or logs in with.
+    /// The credentials that the session signs or logs in with.
     pub fn credentials(&self) -> &CredentialsHealth {
         &self.credentials
     }
 
-    /// What it knows of which peers there are.
+    /// The state of the list of peers.
     pub fn topology(&self) -> &TopologyHealth {
         &self.topology
     }
 
-    /// How often it connected anew, from the look-up of the endpoint's name on, because no peer was left or the topology
-    /// could not be read.
+    /// How often the session has reconnected, starting with the lookup of the endpoint's name, because no peer was left or
+    /// the topology could not be read.
     pub fn reconnected(&self) -> u64 {
         self.reconnected
     }
 
-    /// What was wrong with the last try to connect anew, while it is trying.
+    /// The problem of the last attempt to reconnect, while the session is reconnecting.
     pub fn reconnecting(&self) -> Option<&Trouble> {
         self.reconnecting.as_ref()
     }
 
-    /// Whether calls can be made now: the session is open and some peer is connected. For a readiness probe: an instance that
-    /// is not ready is to get no requests for now.
+    /// Whether calls can be made now: the session is open and a peer is connected. Use it for a readiness probe: an
+    /// instance that is not ready should get no requests for now.
     ///
     /// ```no_run
     /// # fn run(session: &keyspaces::Session) {
@@ -145,18 +145,18 @@ impl Health {
         !self.closed && self.peers.iter().any(PeerHealth::is_connected)
     }
 
-    /// Whether the session is open. For a liveness probe: a session without peers recovers by itself, so to start the program
-    /// again helps only after it was closed.
+    /// Whether the session is open. Use it for a liveness probe: a session without peers recovers by itself, so restarting
+    /// the program helps only after the session was closed.
     pub fn is_live(&self) -> bool {
         !self.closed
     }
 
-    /// Whether anything is not as it should be: [`problems`](Self::problems) has what.
+    /// Whether the session has [`problems`](Self::problems).
     pub fn is_degraded(&self) -> bool {
         !self.problems().is_empty()
     }
 
-    /// Whatever is not as it should be, in words, the worst first.
+    /// The problems of the session in words, the worst first.
     pub fn problems(&self) -> Vec<String> {
         if self.closed {
             return vec!["the session is closed".to_owned()];
@@ -194,23 +194,23 @@ impl fmt::Display for Health {
 }
 
 impl PeerHealth {
-    /// Where its connections lead.
+    /// The address that the peer's connections go to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Whether there is at least one connection.
+    /// Whether the peer has at least one connection.
     pub fn is_connected(&self) -> bool {
         self.connected
     }
 
-    /// Since when it is so, to within half a second.
+    /// When the peer was connected or disconnected last, to within half a second.
     pub fn since(&self) -> SystemTime {
         self.since
     }
 
-    /// What was wrong with it the last time that something was: found by the session before it connects, or says nothing of
-    /// a connection that broke.
+    /// The peer's last problem. The session finds it when it probes the peer before connecting; a connection that breaks
+    /// later is not recorded.
     pub fn trouble(&self) -> Option<&Trouble> {
         self.trouble.as_ref()
     }
@@ -228,7 +228,8 @@ impl fmt::Display for PeerHealth {
 }
 
 impl CredentialsHealth {
-    /// When those that are held expire. `None`: they do not say, or none are held yet, or it is a password.
+    /// When the current credentials expire. `None` if they have no expiry, if there are none yet, or if the session uses a
+    /// password.
     pub fn expiry(&self) -> Option<SystemTime> {
         match &self.identity {
             Identity::SigV4 { expiry, .. } => expiry.flatten(),
@@ -236,8 +237,8 @@ impl CredentialsHealth {
         }
     }
 
-    /// Why their provider gives none, if it failed since it last gave some. Those that are held serve until they expire.
-    /// That a server refuses them is the [`PeerHealth::trouble`] of its peers.
+    /// Why the provider last failed, if it has failed since it last returned credentials. The current credentials are used
+    /// until they expire. If a server refuses them, that is the [`PeerHealth::trouble`] of its peers.
     pub fn trouble(&self) -> Option<&Trouble> {
         self.trouble.as_ref()
     }
@@ -250,12 +251,12 @@ impl fmt::Display for CredentialsHealth {
 }
 
 impl TopologyHealth {
-    /// When it was last read.
+    /// When the list of peers was last read.
     pub fn read(&self) -> SystemTime {
         self.read
     }
 
-    /// Why it could not be read, if it failed since it was last read.
+    /// Why the list of peers could not be read, if a read has failed since the last success.
     pub fn trouble(&self) -> Option<&Trouble> {
         self.trouble.as_ref()
     }
@@ -272,17 +273,17 @@ impl fmt::Display for TopologyHealth {
 }
 
 impl Trouble {
-    /// What it was, in words.
+    /// The problem in words.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// When it was seen last.
+    /// When the problem was last seen.
     pub fn at(&self) -> SystemTime {
         system_time(self.last)
     }
 
-    /// How often something was wrong, this or another thing.
+    /// The number of problems so far, this one and others.
     pub fn times(&self) -> u64 {
         self.times
     }

@@ -1,4 +1,4 @@
-//! What is in flight on a session.
+//! The calls in flight on a session.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use scylla::client::session::Session as DriverSession;
 use super::Session;
 use super::connect::Connected;
 
-/// A call that is in flight. [`Session::close`] waits until it is dropped. It is the only way to the driver's session.
+/// A call in flight. [`Session::close`] waits until it is dropped. Calls reach the driver's session only through it.
 pub(crate) struct InFlight {
     connected: Arc<Connected>,
     session: Session,
 }
 
 impl InFlight {
-    /// The caller has entered the session's gate.
+    /// Creates the guard of a call that has entered the session's gate.
     pub(super) fn new(connected: Arc<Connected>, session: Session) -> Self {
         Self { connected, session }
     }

@@ -1,4 +1,4 @@
-//! What is done over a session, each in a room of its own.
+//! The operations of a session; each is implemented in its own module.
 
 use scylla::serialize::row::SerializeRow;
 
@@ -13,7 +13,7 @@ use crate::statement::{self, Query, Statement, Statements};
 use crate::stream::Rows;
 
 impl Session {
-    /// Prepares one statement, to be executed many times; the type asked for says what it may do.
+    /// Prepares one statement, to be executed many times. The requested type says what kind of statement it is.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -28,36 +28,37 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
-    /// A text is prepared once for a session, however many ask for it, and kept (the last 1,000 texts asked for). It is
-    /// repeated like a read until the session's call timeout has passed.
+    /// A session prepares each text once, however many callers ask for it, and keeps the last 1,000 texts used. Preparing
+    /// is repeated like a read until the session's call timeout has passed.
     ///
-    /// Dropped before it is done, it leaves nothing behind: the text is prepared all the same, for whoever asks next.
+    /// The future may be dropped at any time: the text is still prepared, for the next caller that asks for it.
     ///
     /// # Tables that change under a running program
     ///
-    /// A column that another program adds disturbs nothing: see [`Select`](crate::Select). A table that another program drops and creates
-    /// again with other types is noticed as follows. Before a row type or values are said not to fit, the text is prepared
-    /// anew, once; so a statement that is prepared after the change has the new types. One that was prepared before it fails
-    /// with [`Type`](crate::ErrorKind::Type) as soon as the session has read the ids of its tables again, every 60 s
-    /// ([`Builder::topology_interval`](crate::Builder::topology_interval)). Until then it is sent with values of the old
-    /// types, and the server stores them if their bytes are a value of the new type as well: version 4 of the protocol does
-    /// not let a client notice. What this session itself defines is noticed at once by what it prepares afterwards.
+    /// A column that another program adds changes nothing: see [`Select`](crate::Select). If another program drops a table
+    /// and creates it again with other types, the session notices as follows. Before it reports that a row type or values
+    /// do not fit, it prepares the text again, once; so a statement prepared after the change has the new types. A
+    /// statement prepared before the change fails with [`Type`](crate::ErrorKind::Type) as soon as the session has read the
+    /// ids of its tables again, every 60 s ([`Builder::topology_interval`](crate::Builder::topology_interval)). Until then
+    /// it is sent with values of the old types, and the server stores them if their bytes are also valid for the new type:
+    /// a client cannot notice this with version 4 of the protocol. A definition made by this session itself is seen at once
+    /// by every statement that it prepares afterwards.
     ///
     /// # Errors
     ///
-    /// [`Refused`](crate::ErrorKind::Refused), before anything is sent: the text is no CQL (the error says
-    /// where, and what is expected there), does something else than the type says, names a table without its keyspace in a
-    /// session that has [none](crate::Builder::keyspace), or is refused by Keyspaces, whose reason and advice are in the error. After
-    /// asking the server: its own refusal (no such table, for one). [`Type`](crate::ErrorKind::Type): the rows of a
-    /// `Select` are not of its row type, or a tuple of values has another number of values than the statement has bind
-    /// markers, or one that never fits; values of other types are checked when they are bound. [`Timeout`](crate::ErrorKind::Timeout): not prepared within the session's call
-    /// timeout.
+    /// [`Refused`](crate::ErrorKind::Refused), before anything is sent: the text is not CQL (the error says where, and what
+    /// is expected there), is another kind of statement than the type says, names a table without its keyspace in a session
+    /// that has [none](crate::Builder::keyspace), or is not supported by Keyspaces; the error has the reason and advice.
+    /// After the server was asked: the server refuses the text, for instance because the table does not exist.
+    /// [`Type`](crate::ErrorKind::Type): the rows of a `Select` do not fit its row type, or a tuple of values differs in
+    /// length from the statement's bind markers, or contains a type that never fits; values of other types are checked when
+    /// they are bound. [`Timeout`](crate::ErrorKind::Timeout): the text was not prepared within the session's call timeout.
     pub async fn prepare<S: Statement>(&self, text: &str) -> Result<S, Error> {
         statement::prepare(self, text).await
     }
 
-    /// Prepares several statements at once, as [`prepare`](Self::prepare) does each: in the time of one, not of all. More than
-    /// 16 are prepared by several of these.
+    /// Prepares several statements concurrently, each like [`prepare`](Self::prepare), in the time of one. More than 16
+    /// statements need several calls.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -74,26 +75,26 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
-    /// It may be dropped: what is being prepared is kept when it is done.
+    /// The future may be dropped at any time: texts being prepared are still finished and kept.
     ///
     /// # Errors
     ///
-    /// That of [`prepare`](Self::prepare) for the first text that has one.
+    /// The error of [`prepare`](Self::prepare) for the first text that fails.
     pub async fn prepare_all<S: Statements<N>, const N: usize>(&self, texts: [&str; N]) -> Result<S, Error> {
         S::prepare(self, texts).await
     }
 
-    /// A statement for one use, with `()` for no values: options can be set on it before it is executed or read.
+    /// Creates a statement for one use, with `()` for no values. Options can be set on it before it is executed or its rows
+    /// are read.
     ///
-    /// Without values the text is sent as it is; with values it is prepared first, because only the server knows the types
-    /// that they must have, and kept as by [`prepare`](Self::prepare). A statement that is executed often is better
-    /// prepared.
+    /// Without values the text is sent unprepared. With values it is prepared first, because only the server knows the
+    /// types of the values, and kept as [`prepare`](Self::prepare) does. Prepare a statement that is executed often.
     #[must_use = "nothing is sent until it is executed or its rows are read"]
     pub fn query<'q, V: SerializeRow>(&'q self, text: &'q str, values: V) -> Query<'q, V> {
         Query::new(self, text, values)
     }
 
-    /// Executes a write once: an INSERT, UPDATE or DELETE without a condition, with `()` for no values. The same as
+    /// Executes a write once: an INSERT, UPDATE or DELETE without a condition, with `()` for no values. This is short for
     /// [`query`](Self::query) and [`Query::execute`].
     ///
     /// ```no_run
@@ -102,17 +103,17 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
-    /// As [`Query::execute`].
+    /// The errors of [`Query::execute`].
     pub async fn execute(&self, text: &str, values: impl SerializeRow) -> Result<(), Error> {
         self.query(text, values).execute().await
     }
 
-    /// The rows of a read that is made once, as rows of type `R` ([`Row`](crate::Row) if their columns are not known), with
-    /// `()` for no values. The same as [`query`](Self::query) and [`Query::rows`].
+    /// Executes a read once and returns its rows as type `R` ([`Row`](crate::Row) if the columns are not known), with `()`
+    /// for no values. This is short for [`query`](Self::query) and [`Query::rows`].
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -126,19 +127,19 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`Query::rows`].
+    /// The errors of [`Query::rows`].
     pub fn rows<'v, R: OwnedRow>(&self, text: &str, values: impl SerializeRow + Send + 'v) -> Rows<'v, R> {
         self.query(text, values).rows()
     }
 
-    /// Keyspaces, tables and types as values: created, changed, dropped, waited for, described.
+    /// Creates, changes, drops, awaits and describes keyspaces, tables and types, which are given as values.
     ///
-    /// Each change is made when it is awaited, and until then nothing is sent. It is done when the service says so in
-    /// `system_schema_mcs`, since Keyspaces answers a definition before it has carried it out, and what is used too early
-    /// fails with `unconfigured table`. On a plain Cassandra it waits for schema agreement instead, `SingleRegionStrategy`
-    /// is sent as `NetworkTopologyStrategy` with one replica, and what only Keyspaces has is refused unless
-    /// [told to be left out](SchemaChange::without_keyspaces_options_on_cassandra); so the same program defines its tables
-    /// in a container.
+    /// A change is sent when it is awaited, not before. It completes when `system_schema_mcs` shows it as done, because
+    /// Keyspaces answers a definition before carrying it out, and a table used too early fails with `unconfigured table`.
+    /// On a plain Cassandra, a change waits for schema agreement instead, `SingleRegionStrategy` is sent as
+    /// `NetworkTopologyStrategy` with one replica, and options that only Keyspaces has are refused unless [told to be left
+    /// out](SchemaChange::without_keyspaces_options_on_cassandra); so the same program can define its tables in a Cassandra
+    /// container.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -161,16 +162,18 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Every change: [`Refused`](crate::ErrorKind::Refused) if Keyspaces refuses it (reason and advice are in the error), the
-    /// server does, or it comes to nothing in the end; [`Timeout`](crate::ErrorKind::Timeout) if it is not done within its deadline
-    /// ([`within`](SchemaChange::within), 5 minutes by default, 3 hours for a restore): the service goes on with it. Of several definitions, the
-    /// error says how many had been carried out, and how many more had been sent and go on in the service.
+    /// For every change: [`Refused`](crate::ErrorKind::Refused) if Keyspaces does not support it (the error has the reason
+    /// and advice), if the server refuses it, or if the service fails to carry it out;
+    /// [`Timeout`](crate::ErrorKind::Timeout) if it has not completed within its deadline
+    /// ([`within`](SchemaChange::within), 5 minutes by default, 3 hours for a restore): the service continues with it. For
+    /// several definitions, the error says how many were carried out, and how many more were sent and continue in the
+    /// service.
     pub fn schema(&self) -> Schema<'_> {
         Schema::new(self)
     }
 
-    /// Creates, alters or drops what a text of CQL says, and waits until that is so. As with [`schema`](Self::schema),
-    /// for those who have their definitions as text.
+    /// Executes a CQL definition (CREATE, ALTER or DROP) and waits until it is carried out, like [`schema`](Self::schema),
+    /// for programs that have their definitions as text.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -183,31 +186,33 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`schema`](Self::schema); and [`Refused`](crate::ErrorKind::Refused) if the text is no definition. Defining again with
-    /// `IF NOT EXISTS` goes on waiting for what is still being made.
+    /// The errors of [`schema`](Self::schema), and [`Refused`](crate::ErrorKind::Refused) if the text is not a definition.
+    /// Repeat a definition with `IF NOT EXISTS` to continue waiting for it.
     pub fn define(&self, cql: &str) -> SchemaChange<'_> {
         schema::define(self, cql)
     }
 
-    /// Applies those files of `migrations` that are not applied yet, in their order, and gives their names. The table that
-    /// says which are is in `keyspace`, which is created in the Region of the session if it is not there. Names without a
-    /// keyspace in the files are those of `keyspace`; the session's own default keyspace has no part in it.
+    /// Applies the files of `migrations` that are not applied yet, in order, and returns their names. The table of applied
+    /// files is in `keyspace`, which is created in the session's Region if it does not exist. Names without a keyspace in
+    /// the files refer to `keyspace`; the session's own default keyspace is not used.
     ///
-    /// See the module [`migrate`](crate::migrate) for what holds when several programs migrate, or one is interrupted.
+    /// The module [`migrate`](crate::migrate) describes what happens if several programs migrate at once, or one is
+    /// interrupted.
     ///
     /// # Errors
     ///
-    /// [`Refused`](crate::ErrorKind::Refused) if what was applied is not among the files, has changed since, or has a higher number
-    /// than what is left: nothing is sent then; also if Keyspaces refuses a statement, which is told with its file and number,
-    /// and what came before it stays. [`Timeout`](crate::ErrorKind::Timeout) if another program holds the lock for longer than this
-    /// one [waits](Migrate::wait), the lease was lost, or a definition takes longer than [`within`](Migrate::within).
-    /// [`Unknown`](crate::ErrorKind::Unknown) if it is not known whether a write was applied that may not be sent twice.
+    /// [`Refused`](crate::ErrorKind::Refused) if an applied file is missing, has changed since, or has a higher number than
+    /// a file not applied yet; nothing is sent then. Also if Keyspaces refuses a statement: the error names its file and
+    /// number, and the statements before it stay applied. [`Timeout`](crate::ErrorKind::Timeout) if another program holds
+    /// the lock for longer than this program [waits](Migrate::wait), if the lease was lost, or if a definition takes longer
+    /// than [`within`](Migrate::within). [`Unknown`](crate::ErrorKind::Unknown) if it is not known whether a write that may
+    /// not be sent twice was applied.
     pub fn migrate<'a>(&'a self, keyspace: &'a str, migrations: &Migrations) -> Migrate<'a> {
         Migrate::new(self, keyspace, migrations)
     }
 
     #[cfg(feature = "bulk")]
-    /// What can be done with whole tables.
+    /// Operations on whole tables: load, export and copy.
     pub fn bulk(&self) -> Bulk<'_> {
         Bulk::new(self)
     }

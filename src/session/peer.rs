@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-/// One of the addresses that requests go to: on Keyspaces a load balancer, not a node (`DG:connections`).
+/// An address that requests go to; on Keyspaces, a load balancer and not a node (`DG:connections`).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Peer {
     address: SocketAddr,
@@ -14,12 +14,12 @@ impl Peer {
         Self { address, connected }
     }
 
-    /// Where its connections lead.
+    /// The address that the peer's connections go to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Whether there is at least one connection.
+    /// Whether the peer has at least one connection.
     pub fn is_connected(&self) -> bool {
         self.connected
     }

@@ -8,8 +8,8 @@ use crate::saturated::saturated;
 ///
 /// > requests per second / (instances − 1) / endpoints / 500, rounded up
 ///
-/// One instance fewer than there are, so that the others bear the load when one is gone; 500 requests a second on each
-/// connection, where 3,000 are possible, to be even on average. At least 3 (`DG:using_java_driver`).
+/// One instance is subtracted so that the others can take its load if it fails. AWS plans 500 requests per second on each
+/// connection, where 3,000 are possible, so that an uneven load fits. The result is at least 3 (`DG:using_java_driver`).
 ///
 /// ```
 /// use keyspaces::PoolAdvice;
@@ -24,33 +24,33 @@ pub struct PoolAdvice {
     endpoints: u32,
 }
 
-/// What the formula wants of one connection (`DG:connections`).
+/// The requests per second that the formula plans for one connection (`DG:connections`).
 const REQUESTS_PER_CONNECTION: u64 = 500;
 
-/// What a pool has in any case (`DG:using_java_driver`).
+/// The least connections of a pool (`DG:using_java_driver`).
 const FEWEST: u64 = 3;
 
 impl PoolAdvice {
-    /// How many endpoints a public endpoint shows, in `system.peers` (`DG:connections`).
+    /// How many endpoints `system.peers` lists for a public endpoint (`DG:connections`).
     pub const PUBLIC_ENDPOINTS: u32 = 9;
 
-    /// For so many requests per second of the whole application, from so many instances of it, over so many endpoints:
-    /// 9 for a public endpoint, 2 to 5 for a VPC endpoint, one for each availability zone, 1 where `system.peers` is
-    /// empty.
+    /// Creates the advice from the requests per second of the whole application, the number of its instances, and the
+    /// number of endpoints: 9 for a public endpoint; 2 to 5 for a VPC endpoint, one for each availability zone; 1 if
+    /// `system.peers` is empty.
     ///
-    /// Each key of an `IN` and each replicated write of a multi-Region table counts (`DG:functional-differences`).
-    /// With one instance, the divisor is 1; an instance or endpoint fewer than one counts as one.
+    /// Each key of an `IN` and each replicated write of a multi-Region table counts (`DG:functional-differences`). With one
+    /// instance, the divisor is 1; zero instances or endpoints count as one.
     pub fn new(requests_per_second: u64, instances: u32, endpoints: u32) -> Self {
         Self { requests_per_second, instances: instances.max(1), endpoints: endpoints.max(1) }
     }
 
-    /// Connections to each endpoint, from each instance.
+    /// The connections that each instance should open to each endpoint.
     pub fn connections_per_host(&self) -> usize {
         let wanted = self.requests_per_second.div_ceil(self.shares().saturating_mul(REQUESTS_PER_CONNECTION));
         saturated::<usize>(wanted.max(FEWEST))
     }
 
-    /// The same over as many endpoints as there turned out to be.
+    /// The same advice for the number of endpoints that was found.
     pub(super) fn over(self, endpoints: u32) -> Self {
         Self::new(self.requests_per_second, self.instances, endpoints)
     }
@@ -64,7 +64,7 @@ impl PoolAdvice {
     }
 }
 
-/// The advice and how it comes about.
+/// Prints the advice and its calculation.
 impl fmt::Display for PoolAdvice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { requests_per_second, instances, endpoints } = self;

@@ -1,4 +1,4 @@
-//! When a session is ready, and which peer the driver connects with first if one is enough.
+//! When `connect` returns, and which peer the driver connects to first if one is enough.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard};
@@ -12,15 +12,15 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ReadyWhen {
-    /// Every peer that the service shows is connected, or known not to answer. From the first request on, the load is
-    /// spread over all of them, and what is wrong with one is known.
+    /// Every peer that the service lists is connected, or known not to answer. The load is spread over all peers from the
+    /// first request on, and the problem of an unreachable peer is known.
     #[default]
     EveryPeer,
-    /// One peer is connected. The others are connected with in the background; until then all requests go to the one.
+    /// One peer is connected. The others are connected in the background; until then all requests go to that peer.
     OnePeer,
 }
 
-/// Keeps the driver from connecting with any peer but one, until it is opened.
+/// A filter that lets the driver connect to one peer only, until the filter is opened.
 pub(super) struct FirstPeer {
     contact_points: Vec<SocketAddr>,
     rows: Mutex<ShownPeers>,
@@ -33,22 +33,22 @@ struct ShownPeers {
     chosen: Option<Uuid>,
 }
 
-/// What is remembered of rows; they come from the server.
+/// The most rows remembered, because their number is chosen by the server.
 const MOST_REMEMBERED: usize = 256;
 
 impl FirstPeer {
-    /// Chooses a peer that is one of the contact points, if there is any: that one has just answered.
+    /// Creates the filter. It prefers a peer that is a contact point, because that peer has just answered.
     pub(super) fn new(contact_points: &[SocketAddr]) -> Self {
         Self { contact_points: contact_points.to_vec(), rows: Mutex::default() }
     }
 
-    /// Lets the driver connect with all peers when it reads next which there are.
+    /// Lets the driver connect to all peers at its next read of the peer list.
     pub(super) fn open(&self) {
         self.rows().is_open = true;
     }
 
-    /// The driver asks about each row twice: first whether its control connection may lead there, which is always so,
-    /// and when it has asked about all of them, whether to connect with it.
+    /// Whether the driver may connect to a peer. The driver asks about each row twice: first, for every row, whether its
+    /// control connection may go there, which is always allowed; then whether to open a pool.
     fn accepts(&self, host_id: Uuid, address: SocketAddr) -> bool {
         let mut rows = self.rows();
         if rows.is_open {

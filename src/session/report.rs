@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::{Error, ErrorKind};
 
-/// What [`diagnose`](super::Builder::diagnose) found. Prints well.
+/// The report of [`diagnose`](super::Builder::diagnose). Its `Display` is meant to be read by people.
 #[derive(Clone, Debug)]
 #[must_use = "a report is there to be read"]
 pub struct Report {
@@ -10,7 +10,7 @@ pub struct Report {
     findings: Vec<Finding>,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Finding {
     subject: &'static str,
@@ -19,12 +19,12 @@ pub struct Finding {
 }
 
 impl Report {
-    /// Whether everything is as it should be.
+    /// Whether every check found all well.
     pub fn is_healthy(&self) -> bool {
         self.findings.iter().all(Finding::is_right)
     }
 
-    /// What was looked at, in the order of connecting. What comes after a step that failed is not there.
+    /// The findings, in the order of connecting. Steps after a failed step are missing.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
@@ -46,8 +46,9 @@ impl Report {
     }
 }
 
-/// The problem and what was said. Of connecting, the rest stands in the report already; which setting is wrong, or whose
-/// credentials are missing, stands in what was attempted only.
+/// Shortens an error to its problem and the server's message, because the report already has the rest. For errors of
+/// settings and credentials it keeps what was attempted, because only that names the wrong setting or the missing
+/// credentials.
 pub(super) fn in_short(error: &Error) -> String {
     let mut text = match error.kind() {
         ErrorKind::Configuration | ErrorKind::Credentials => {
@@ -62,22 +63,22 @@ pub(super) fn in_short(error: &Error) -> String {
 }
 
 impl Finding {
-    /// What was looked at: `TLS`.
+    /// The subject of the check, such as `TLS`.
     pub fn subject(&self) -> &str {
         self.subject
     }
 
-    /// What was found.
+    /// The result in words.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What to do, if it is not as it should be.
+    /// What to do about the problem, if there is one.
     pub fn remedy(&self) -> Option<&str> {
         self.remedy.as_deref()
     }
 
-    /// Whether it is as it should be.
+    /// Whether the check found no problem.
     pub fn is_right(&self) -> bool {
         self.remedy.is_none()
     }

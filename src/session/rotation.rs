@@ -4,9 +4,9 @@ use scylla::cluster::{ClusterState, NodeRef};
 use scylla::policies::load_balancing::{FallbackPlan, LoadBalancingPolicy, RoutingInfo};
 use scylla::routing::Shard;
 
-/// One peer after the other, those with connections first.
+/// A load-balancing policy that rotates through the peers, those with connections first.
 ///
-/// The driver's own policy leaves out peers without tokens; every peer of the service is as good as any other.
+/// The driver's own policy leaves out peers without tokens, but on the service all peers are equal.
 #[derive(Debug, Default)]
 pub(super) struct Rotation {
     turn: AtomicUsize,

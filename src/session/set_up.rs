@@ -1,4 +1,4 @@
-//! What the builder was given, made into an endpoint, a handshake and the settings of a session.
+//! Turns the builder's values into an endpoint, a handshake and the settings of a session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::handshake::Handshake;
 use crate::tls::Trust;
 use crate::{Endpoint, Error, ErrorKind};
 
-/// Refuses settings that contradict each other, and finds the endpoint and who signs. Sends nothing to the endpoint.
+/// Refuses contradictory settings, and determines the endpoint and the credentials provider. Sends nothing to the endpoint.
 pub(super) async fn set_up(builder: &Builder) -> Result<(Handshake, Settings), Error> {
     check(builder)?;
     let endpoint = endpoint(builder).await?;
@@ -75,7 +75,7 @@ async fn endpoint_of_the_environment(_timeout: Duration) -> Result<Endpoint, Err
     Endpoint::from_environment()
 }
 
-/// The region of the variables, which cost nothing to read; else that of the profile or the instance.
+/// Takes the region from the environment variables, which cost nothing to read, or else from the profile or the instance.
 #[cfg(feature = "aws-config")]
 async fn endpoint_of_the_environment(timeout: Duration) -> Result<Endpoint, Error> {
     let variables = Endpoint::from_environment();

@@ -14,7 +14,7 @@ use crate::pace::TableLimit;
 use crate::retry::Backoff;
 use crate::{ReadConsistency, WhenFull};
 
-/// What was set on the builder and holds for the session.
+/// The builder's values that stay in use for the whole session.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,

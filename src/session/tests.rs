@@ -14,7 +14,7 @@ use testkit::stub::{At, Ca, Does, Stub};
 const NAME: &str = "cassandra.us-east-1.amazonaws.com";
 const SIGV4: &str = "com.amazon.helenus.auth.HelenusAuthenticator";
 
-/// A stub behind TLS that asks for credentials, at 127.0.0.1 and on.
+/// A stub behind TLS that asks for credentials, at 127.0.0.1 and the addresses after it.
 struct Site {
     ca: Ca,
     stub: Stub,
@@ -27,7 +27,7 @@ impl Site {
         Self { ca, stub }
     }
 
-    /// With a deadline that no test waits for unless it means to.
+    /// A builder with a deadline that only tests of the deadline reach.
     fn builder(&self) -> Builder {
         self.builder_at("127.0.0.1")
     }
@@ -41,7 +41,7 @@ impl Site {
             .connect_timeout(Duration::from_secs(60))
     }
 
-    /// The port and the time taken replaced by what they stand for.
+    /// The error text with the port and the times replaced by placeholders.
     fn told(&self, error: &Error) -> String {
         let mut text = error.to_string().replace(&format!(":{}", self.stub.port()), ":<port>");
         if let Some(elapsed) = error.elapsed() {

@@ -1,8 +1,8 @@
-//! What keeps a session going while nobody looks: it notes which peers are connected, reads which there are, and connects
-//! anew where the driver cannot come back by itself.
+//! Background tasks that keep a session alive: they record which peers are connected, read the list of peers, and reconnect
+//! where the driver cannot recover by itself.
 //!
-//! The driver refills its pools and its control connection, with addresses that it knows. It does not look up the
-//! endpoint's name again, and a handshake that hangs holds up its reading of the topology for ever.
+//! The driver refills its pools and reopens its control connection, but only with addresses that it knows. It does not look
+//! up the endpoint's name again, and a hanging handshake blocks its reading of the topology for ever.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
@@ -22,38 +22,38 @@ use super::{Inner, Session, driver};
 use crate::lock::{locked, write_locked};
 use crate::retry::Random;
 
-/// The driver tells nobody that a pool is empty.
+/// The driver sends no notice when a pool is empty, so this polls.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
-/// After the topology could not be read.
+/// How long to wait before reading the topology again after a failure.
 const READ_AGAIN: Duration = Duration::from_secs(5);
-/// One may have been unlucky.
+/// Reconnect after this many silent reads in a row; a single one may be chance.
 const TOO_MANY_SILENT: u32 = 2;
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Ends what it does when it is dropped.
+/// The watch of a session. Its tasks end when it is dropped.
 #[derive(Debug)]
 pub(super) struct Watch {
     seen: Mutex<WatchState>,
     task: OnceLock<AbortHandle>,
 }
 
-/// What was seen so far.
+/// The last observed state of a session.
 #[derive(Clone, Debug)]
 pub(super) struct WatchState {
-    /// Whether each is connected, and since when.
+    /// Whether each peer is connected, and since when.
     pub(super) peers: HashMap<Uuid, (bool, Instant)>,
     pub(super) alone_since: Option<Instant>,
     pub(super) topology_read: Instant,
     pub(super) topology_trouble: Option<Trouble>,
     pub(super) reconnected: u64,
     pub(super) reconnecting: Option<Trouble>,
-    /// How often in a row nothing came of reading the topology, no error either.
+    /// How many reads of the topology in a row ended with neither a result nor an error.
     silent_reads: u32,
 }
 
 impl Watch {
-    /// The watch of a session that has just read its topology.
+    /// Creates the watch of a session that has just read its topology.
     pub(super) fn new() -> Self {
         let seen = WatchState {
             peers: HashMap::new(),
@@ -67,7 +67,7 @@ impl Watch {
         Self { seen: Mutex::new(seen), task: OnceLock::new() }
     }
 
-    /// Reads the topology at once if there are peers that wait to be connected with.
+    /// Starts the tasks. If peers still wait to be connected, the topology is read at once.
     pub(super) fn begin(&self, session: &Weak<Inner>, topology_interval: Duration, others_wait: bool) {
         let (looking, reading, checking) = (Weak::clone(session), Weak::clone(session), Weak::clone(session));
         let first = if others_wait { Duration::ZERO } else { topology_interval };
@@ -93,7 +93,7 @@ impl Watch {
         self.lock().clone()
     }
 
-    /// Notes which peers are connected, and logs what has changed, once.
+    /// Records which peers are connected, and logs each change once.
     pub(super) fn look(&self, connected: &Connected, now: Instant) {
         let state = connected.driver.get_cluster_state();
         let mut seen = self.lock();
@@ -127,7 +127,7 @@ impl Watch {
         }
     }
 
-    /// Whether the driver had its time to come back by itself.
+    /// Whether the session has to reconnect, because the driver has not recovered in time.
     fn is_lost(&self, now: Instant) -> bool {
         let seen = self.lock();
         let alone = seen.alone_since.is_some_and(|since| now.saturating_duration_since(since) >= ALONE_FOR);
@@ -182,7 +182,7 @@ impl Drop for Watch {
     }
 }
 
-/// Holds the session only between two waits, so that its last user closes it.
+/// Watches the peers and reconnects. Holds the session only between two waits, so that dropping the last clone closes it.
 async fn look_after(session: Weak<Inner>) {
     let mut ticks = interval(LOOK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -204,7 +204,7 @@ async fn look_after(session: Weak<Inner>) {
             Err(error) => {
                 session.watch.did_not_reconnect(error.to_string());
                 drop(session);
-                // A fleet that lost its connections at once does not come back at once.
+                // Jitter, so that a fleet that lost its connections all at once does not reconnect all at once.
                 sleep(pause.mul_f64(0.5 + random.next() / 2.0)).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
@@ -212,7 +212,7 @@ async fn look_after(session: Weak<Inner>) {
     }
 }
 
-/// What to connect anew with, if that is to be.
+/// Returns the handshake and settings to reconnect with, if the session is lost.
 fn lost(session: &Weak<Inner>) -> Option<(crate::handshake::Handshake, super::Settings)> {
     let session = session.upgrade()?;
     let connected = Session(Arc::clone(&session), None).connected()?;
@@ -233,7 +233,7 @@ async fn read_topology(session: Weak<Inner>, first: Duration, every: Duration) {
         };
         let Some(session) = session.upgrade() else { return };
         let session = Session(session, None);
-        // Of one that has been replaced meanwhile nobody wants to know.
+        // Ignores results for a driver session that has been replaced.
         let is_current = session.connected().is_some_and(|current| Arc::ptr_eq(&current, &connected));
         pause = if !is_current || session.0.watch.read(outcome) { every } else { READ_AGAIN.min(every) };
     }
@@ -254,7 +254,7 @@ pub(super) fn is_alone(state: &ClusterState) -> bool {
     !state.get_nodes_info().iter().any(|node| node.is_connected())
 }
 
-/// Takes over another driver's session, unless the one that there is came back meanwhile.
+/// Replaces the driver session, unless the current one has recovered meanwhile.
 fn replace(session: Session, connected: Connected) {
     let now = Instant::now();
     let mut slot = write_locked(&session.0.connected);

@@ -1,8 +1,8 @@
-//! The first try: the driver connects at once, and nobody is probed unless that takes long.
+//! The first try: the driver connects at once, and peers are probed only if that takes long.
 //!
-//! Where all is well, this costs what the driver costs by itself. The driver does not tell what it waits for, so once it
-//! has taken longer than it should, probes of the contact points and then of the peers run beside it. If they find
-//! somebody for whom it may wait in vain, it starts anew without those.
+//! If all is well, this costs no more than the driver alone. The driver does not report what it waits for, so if it takes
+//! longer than it should, the contact points and then the peers are probed in parallel. If a probe finds a peer for which
+//! the driver may wait in vain, the driver starts again without that peer.
 
 use crate::handshake::resolve;
 use std::future::pending;
@@ -23,7 +23,7 @@ use crate::session::driver;
 use crate::session::ready::{FirstPeer, ReadyWhen};
 use crate::session::topology::Translator;
 
-/// The driver tells nobody when a pool that it does not wait for has its first connection.
+/// The driver sends no notice when a pool that it does not wait for gets its first connection.
 const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 
 pub(super) async fn first(connecting: &Connecting<'_>) -> Result<Connected, Miss> {
@@ -78,7 +78,7 @@ async fn build_at_once(
     }
 }
 
-/// Ends when the driver may be waiting in vain, with the contact points that passed a probe, if they were probed.
+/// Completes when the driver may be waiting in vain. Returns the contact points that passed a probe, if they were probed.
 ///
 /// # Errors
 ///
@@ -95,7 +95,7 @@ async fn doubts(
         if let Either::Right((reached, asked)) = select(pin!(translator.is_asked()), probing).await {
             let reached = reached?;
             passed = reached.passed;
-            // It tries one after the other, and may have begun with one that is silent.
+            // The driver tries the contact points one by one, and may have started with a silent one.
             if reached.unanswered > 0 && timeout(connecting.settings.probe_after, asked).await.is_err() {
                 return Ok(passed);
             }
@@ -107,17 +107,17 @@ async fn doubts(
     if !translator.check(|_| true, Depth::Options, asked + probe_timeout(&passed)).await.all_passed {
         return Ok(passed);
     }
-    // Somebody may be silent at a later stage. From far away, or with a busy machine, those take as long again as the ones
-    // that were timed.
+    // A peer may be silent at a later stage. From far away, or on a busy machine, the later stages take as long again as
+    // the stages measured.
     let deadline = Instant::now() + PROBE_TIMEOUT.max(longest(&passed).max(began.elapsed()) * 4);
     if !translator.check(|_| true, Depth::Authentication, deadline).await.any_silent {
         return pending().await;
     }
-    // A contact point that passed may be the silent one.
+    // The silent peer may be a contact point that passed.
     Ok(Vec::new())
 }
 
-/// Whether some peers are not connected that could be if their addresses were looked into.
+/// Whether some peers are not connected but might be after a probe of their addresses.
 async fn is_in_doubt(connecting: &Connecting<'_>, connected: &Connected, limit: Instant) -> bool {
     let translator = &connected.translator;
     wait_for_second_pools(connecting, connected).await;
@@ -128,7 +128,7 @@ async fn is_in_doubt(connecting: &Connecting<'_>, connected: &Connected, limit: 
         translator.passed(connected.address(node), Depth::Authentication);
     }
     let now = Instant::now();
-    // What is far away is slow, and not silent.
+    // A distant peer is slow, not silent.
     let took = translator.first_asked().map_or(PROBE_TIMEOUT, |asked| PROBE_TIMEOUT.max((now - asked) * 2));
     translator.distrust(Depth::Options, took);
     if missing.is_empty() {
@@ -139,8 +139,8 @@ async fn is_in_doubt(connecting: &Connecting<'_>, connected: &Connected, limit: 
     well.is_empty() || checked.any_refused
 }
 
-/// The row of `system.local` has the host id of a peer. Of the two pools that the driver makes for that host, it may
-/// show the one that it did not wait for.
+/// The row of `system.local` has the host id of a peer. The driver opens two pools for that host and may show the pool that
+/// it did not wait for.
 async fn wait_for_second_pools(connecting: &Connecting<'_>, connected: &Connected) {
     let state = connected.driver.get_cluster_state();
     let is_due =
@@ -151,6 +151,6 @@ async fn wait_for_second_pools(connecting: &Connecting<'_>, connected: &Connecte
             ticks.tick().await;
         }
     };
-    // What is not connected by then is looked into.
+    // A peer not connected by then is probed.
     let _ = timeout(connecting.settings.probe_after, waiting).await;
 }

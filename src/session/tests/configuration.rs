@@ -69,7 +69,7 @@ async fn what_cannot_be_is_found_before_anything_is_sent() {
     ] {
         assert_eq!(refusal(builder).await, (ErrorKind::Configuration, text.to_owned()));
     }
-    // With a password nobody signs, so nobody has to know a region.
+    // With a password nothing is signed, so no region is needed.
     let (kind, _) = refusal(Session::builder().endpoint(local()).password("c", "d")).await;
     assert_eq!(kind, ErrorKind::Connect);
 }

@@ -27,7 +27,7 @@ async fn each_peer_gets_its_connections_and_each_is_signed() {
             .filter(|request| request.connection == startup.connection && request.opcode == 0x0F)
             .map(|request| text(&request.body[4..]))
             .collect::<Vec<_>>();
-        // Some are still on their way.
+        // Some answers have not arrived yet.
         assert!(answers.first().is_none_or(|first| first == "SigV4\0\0"), "{answers:?}");
         assert!(answers.get(1).is_none_or(|second| second.contains("access_key=AKIDEXAMPLE")), "{answers:?}");
         let options = text(&startup.body);
@@ -42,7 +42,7 @@ async fn each_peer_gets_its_connections_and_each_is_signed() {
     site.stub.until(|seen| seen.all_open() == 0).await;
 }
 
-/// What a client sends until its pools are full: how often each opcode.
+/// How many requests of each opcode a client sends until its pools are full.
 async fn sent(stub: &Stub, connections: usize) -> BTreeMap<u8, usize> {
     let is_full = |seen: &testkit::stub::Seen| {
         let authenticated = seen.requests.iter().filter(|request| request.opcode == 0x0F).count();
@@ -58,13 +58,13 @@ async fn sent(stub: &Stub, connections: usize) -> BTreeMap<u8, usize> {
 
 #[tokio::test]
 async fn where_all_is_well_connecting_sends_what_the_bare_driver_sends_and_nothing_else() {
-    // Without the local row, which the driver opens a second pool for.
+    // Without the local row, for which the driver opens a second pool.
     let topology = |_| {
         let mut topology = Topology::like_keyspaces(&(1..=9).map(loopback).collect::<Vec<_>>());
         topology.local.host_id = None;
         topology
     };
-    // Three to each peer, and the control connection.
+    // Three connections to each peer, and the control connection.
     const CONNECTIONS: usize = 28;
     let site = Site::new(9, |stub| stub.topology(topology)).await;
     let mut builder = site.builder();
@@ -72,7 +72,7 @@ async fn where_all_is_well_connecting_sends_what_the_bare_driver_sends_and_nothi
     let (handshake, _) = set_up(&builder).await.unwrap();
     let _session = builder.connect().await.unwrap();
     let ours = sent(&site.stub, CONNECTIONS).await;
-    // A loopback address is asked whether anybody listens, and that connection is closed at once.
+    // Each loopback address is probed for a listener, and that connection is closed at once.
     let accepted = site.stub.seen().accepted.values().sum::<usize>();
     assert!(accepted <= CONNECTIONS + 8, "{accepted}");
 
@@ -120,7 +120,7 @@ async fn one_peer_is_enough_if_told_so_and_the_others_follow() {
         Site::new(9, |stub| (2..=9).fold(stub, |stub, peer| stub.fault_of(loopback(peer), At::Accept, Does::Nothing)))
             .await;
     let mut builder = site.builder().ready_when(ReadyWhen::OnePeer);
-    // Nothing is held up, so that nobody is asked why.
+    // The driver never seems to be held up, so nothing is probed.
     builder.settings.probe_after = Duration::from_secs(60);
     let session = builder.connect().await.unwrap();
     assert_eq!((session.peers().len(), connected(&session)), (9, 1));
@@ -277,7 +277,7 @@ async fn a_plain_cassandra_is_connected_with_as_it_is() {
     let session = Session::builder().endpoint(endpoint.clone()).connect().await.unwrap();
     assert!(session.is_plain_cassandra());
     run(&session, "SELECT a FROM shop.t").await;
-    // One that does not ask is none the worse for a password.
+    // A server that does not ask for credentials accepts a client with a password.
     Session::builder().endpoint(endpoint).password("cassandra", "cassandra").connect().await.unwrap();
 
     let stub = Stub::at(1).authenticator("org.apache.cassandra.auth.PasswordAuthenticator").start().await;

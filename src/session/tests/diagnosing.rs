@@ -5,7 +5,7 @@ fn about<'a>(report: &'a Report, subject: &str) -> Vec<&'a Finding> {
     report.findings().iter().filter(|finding| finding.subject() == subject).collect()
 }
 
-/// What it says of the subject; there is one such finding.
+/// The only finding about the subject.
 fn found<'a>(report: &'a Report, subject: &str) -> &'a Finding {
     let findings = about(report, subject);
     assert_eq!(findings.len(), 1, "{subject}: {report}");

@@ -1,4 +1,4 @@
-//! What a session comes back from by itself. Ceilings are five times what `Session::health` states.
+//! The failures from which a session recovers by itself. The time limits are five times those stated by `Session::health`.
 
 use std::io;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use super::*;
 use crate::handshake::Resolver;
 use testkit::stub::loopback;
 
-/// Waits until the session is so, for five times what is stated.
+/// Waits until the session's health satisfies `so`, for at most five times the stated time.
 async fn until(session: &Session, stated: u64, so: impl Fn(&Health) -> bool) {
     let waiting = async {
         while !so(&session.health()) {
@@ -80,7 +80,7 @@ async fn a_peer_that_turns_silent_late_in_the_handshake_holds_up_nothing_and_com
     let site = Site::new(3, |stub| stub).await;
     let session = site.builder().topology_interval(Duration::from_secs(1)).connect().await.unwrap();
     site.stub.fails(loopback(2), At::AuthResponse, Does::Nothing);
-    // Until a probe that passed does not count any more.
+    // Waits until a passed probe no longer counts.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let read = session.health().topology().read();
     site.stub.sever();
@@ -110,7 +110,7 @@ async fn a_handshake_that_hangs_does_not_hold_up_the_topology_for_ever() {
     tokio::time::sleep(Duration::from_secs(6)).await;
     site.stub.sever();
     until(&session, 16, |health| health.alone_since().is_some()).await;
-    // The driver's control connection now waits for the handshake of a contact point, for ever.
+    // The driver's control connection now waits for ever for the handshake of a contact point.
     tokio::time::sleep(Duration::from_secs(3)).await;
     site.stub.heal();
     let healed = std::time::SystemTime::now();

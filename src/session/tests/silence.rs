@@ -1,4 +1,4 @@
-//! Whatever the server does, `connect()` ends: ceilings are five times what is promised.
+//! Whatever the server does, `connect()` ends. The time limits are five times the promised times.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -70,7 +70,7 @@ async fn one_of_nine_peers_silent_in_tls_or_at_options_costs_a_second() {
     .await;
 }
 
-/// One connection is the driver's, one asks whether anybody listens, one is the probe's.
+/// The connections are the driver's, the check for a listener, and the probe's.
 #[tokio::test]
 async fn a_peer_that_a_probe_found_silent_is_not_probed_again() {
     let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Accept, Does::Nothing)).await;
@@ -88,7 +88,7 @@ async fn a_contact_point_that_is_silent_is_passed_over_for_one_that_answers() {
             stub.fault_of(loopback(1), at, Does::Nothing)
         })
         .await;
-        // The driver begins with either.
+        // The driver may begin with either address.
         for _ in 0..4 {
             let addresses: Vec<SocketAddr> = [1, 2].map(|last| SocketAddr::new(loopback(last), port(&site))).to_vec();
             let mut builder = site.builder();
@@ -162,7 +162,7 @@ async fn a_provider_that_does_not_answer_ends_at_the_deadline() {
     assert!(error.to_string().contains("the provider of the credentials did not answer"), "{error}");
 }
 
-/// The first try is over long before, and so is each of those after it.
+/// The first try ends long before the provider answers, and so does each further try.
 #[tokio::test]
 async fn a_provider_may_take_longer_than_a_try() {
     #[derive(Debug)]
@@ -196,7 +196,7 @@ async fn dropping_the_future_leaves_nothing_behind() {
         assert_eq!(site.stub.seen().accepted, accepted);
     }))
     .await;
-    // In the middle of the peers: one of them is silent where the first try does not look.
+    // One of the peers is silent at a stage that the first try does not probe.
     let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Answer, Does::Nothing)).await;
     tokio::select! {
         _ = site.builder().connect() => panic!("the peer did not answer"),
@@ -211,7 +211,7 @@ async fn a_connect_that_is_dropped_anywhere_leaves_neither_task_nor_connection()
     let tasks = tokio::runtime::Handle::current().metrics();
     let before = tasks.num_alive_tasks();
     let mut sent = 0;
-    // Whatever has been sent when it is dropped, up to the first connections of the pools.
+    // Drops the future after each number of requests, up to the first connections of the pools.
     for requests in 0..24 {
         let enough = sent + requests;
         tokio::select! {

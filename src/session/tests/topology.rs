@@ -1,4 +1,4 @@
-//! The picture that Keyspaces gives of itself, which is not a Cassandra's.
+//! The topology that Keyspaces reports, which differs from a Cassandra's.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use testkit::stub::{Row, Topology, loopback};
 
 const NOBODY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 255, 1, 1));
 
-/// How many of `count` statements came to each address.
+/// How many of `count` statements arrived at each address.
 async fn spread(site: &Site, session: &Session, count: usize) -> Vec<(IpAddr, usize)> {
     let before = site.stub.seen().statements();
     for _ in 0..count {
@@ -27,7 +27,7 @@ async fn spread(site: &Site, session: &Session, count: usize) -> Vec<(IpAddr, us
 
 #[tokio::test]
 async fn the_local_row_with_a_peers_host_id_costs_no_peer_its_share() {
-    // Without the translator, in every second session a dead address stands in for one of the peers.
+    // Without the translator, every second session would have a dead address in place of one of the peers.
     let site = Site::new(3, |stub| stub).await;
     for _ in 0..12 {
         let session = site.builder().connect().await.unwrap();
@@ -111,7 +111,7 @@ async fn host_ids_that_change_on_reconnect_cost_neither_peer_nor_session() {
     let session = site.builder().connect().await.unwrap();
     let before = site.stub.seen().accepted.values().sum::<usize>();
     site.stub.sever();
-    // The control connection comes back and reads the tables with other host ids.
+    // The control connection is reopened and reads the tables with other host ids.
     site.stub
         .until(|seen| {
             let again: HashSet<_> = seen
