@@ -1,8 +1,8 @@
-//! One connection, stage by stage.
+//! Opens one connection, stage by stage.
 //!
-//! The driver says little of a connection that fails and nothing of one that hangs. This opens one of its own through
-//! the same stages and keeps what each found: it explains a failed `connect()`, it is what `diagnose` reports, and in a
-//! session that runs a peer has to pass it before the driver gets that peer's address.
+//! The driver reports little about a connection that fails, and nothing about one that hangs. This module opens its own
+//! connection through the same stages and records the result of each. The results explain a failed `connect()` and are what
+//! `diagnose` reports; in a running session, a peer has to pass this handshake before the driver gets the peer's address.
 
 mod failure;
 mod picture;
@@ -37,7 +37,7 @@ pub(crate) use picture::{EC2_PERMISSIONS, Picture};
 pub(crate) use resolve::Resolver;
 use wire::{Response, WireRequest, ask};
 
-/// The stages of a connection, in their order.
+/// The stages of a connection, in order.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Stage {
     Resolve,
@@ -52,21 +52,21 @@ pub(crate) enum Stage {
     SystemTables,
 }
 
-/// How far to go.
+/// How far a handshake goes.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Depth {
-    /// TCP alone: whether anybody listens.
+    /// TCP only: whether anything listens.
     Tcp,
-    /// TCP, TLS and OPTIONS. Without an answer to read, TLS 1.3 would leave no ticket for the driver's own handshake
-    /// to resume with.
+    /// TCP, TLS and OPTIONS. Without an answer to read, TLS 1.3 would not deliver the ticket with which the driver's own
+    /// handshake resumes.
     Options,
-    /// As far as a connection of a pool goes.
+    /// As far as a pool's connection goes: authentication.
     Authentication,
-    /// As far as the control connection goes: events and the two tables of the topology.
+    /// As far as the control connection goes: events and the two topology tables.
     SystemTables,
 }
 
-/// What all connections of a session have in common.
+/// The settings shared by all connections of a session.
 #[derive(Clone, Debug)]
 pub(crate) struct Handshake {
     endpoint: Endpoint,
@@ -77,14 +77,14 @@ pub(crate) struct Handshake {
     resolver: Resolver,
 }
 
-/// What one connection found, as far as it came.
+/// The result of one handshake, as far as it came.
 #[derive(Debug)]
 pub(crate) struct HandshakeAttempt {
     pub(crate) address: SocketAddr,
-    /// The stages that were passed, and how long each took.
+    /// The stages passed, and the time of each.
     pub(crate) passed: Vec<(Stage, Duration)>,
     pub(crate) tls: Option<TlsFound>,
-    /// What the server calls its authenticator; `None` if it asked for no credentials.
+    /// The server's name for its authenticator; `None` if it asked for no credentials.
     pub(crate) authenticator: Option<String>,
     pub(crate) picture: Option<Picture>,
     pub(crate) failure: Option<HandshakeFailure>,
@@ -92,7 +92,7 @@ pub(crate) struct HandshakeAttempt {
     since: Instant,
 }
 
-/// What there was to see of TLS.
+/// The properties of the TLS session.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsFound {
     pub(crate) version: String,
@@ -134,12 +134,12 @@ impl Handshake {
         &self.authenticator
     }
 
-    /// What the driver has to use too, for its handshakes to resume ours. `None` for a plain Cassandra.
+    /// The TLS configuration, which the driver has to share so that its handshakes can resume ours. `None` without TLS.
     pub(crate) fn tls(&self) -> Option<&Arc<ClientConfig>> {
         self.tls.as_ref()
     }
 
-    /// Opens a connection to one address and takes it as far as `depth`, within the deadline, then closes it.
+    /// Opens a connection to one address, takes it as far as `depth` within the deadline, and closes it.
     pub(crate) fn try_at(
         &self,
         address: SocketAddr,
@@ -181,7 +181,7 @@ impl Handshake {
             None => Box::new(tcp),
             Some(config) => {
                 attempt.enter(Stage::Tls);
-                // The name that the driver uses, so that the two share their sessions; what is verified is pinned.
+                // The same name as the driver uses, so that both share TLS sessions. The verified name is pinned elsewhere.
                 let name = ServerName::IpAddress(attempt.address.ip().into());
                 let connector = TlsConnector::from(Arc::clone(config));
                 let stream = connector.connect(name, tcp).await.map_err(|error| no_tls(self, error))?;
@@ -191,7 +191,7 @@ impl Handshake {
         };
         self.speak(attempt, &mut stream, depth).await?;
         attempt.enter(attempt.stage);
-        // A courtesy to the server; the connection is as good as closed.
+        // A polite close; the result does not matter.
         let _ = stream.shutdown().await;
         Ok(())
     }
@@ -297,17 +297,18 @@ impl Handshake {
 }
 
 impl HandshakeAttempt {
-    /// How long the other side took with the stages that a peer is probed at: what a provider of credentials takes, and
-    /// the reading of the system tables, say nothing of how far away it is.
+    /// The time of the stages that a probe of a peer passes. The time of a credentials provider and of reading the system
+    /// tables is left out, because it says nothing about the distance of the server.
     pub(crate) fn took(&self) -> Duration {
         let of_a_probe = |stage: Stage| stage <= Stage::Authentication && stage != Stage::Credentials;
         self.passed.iter().filter(|(stage, _)| of_a_probe(*stage)).map(|(_, took)| *took).sum()
     }
 
-    /// Notes that the stage before was passed, and which one begins.
+    /// Records that the current stage was passed, and begins the next.
     fn enter(&mut self, stage: Stage) {
         let now = Instant::now();
-        // Authentication waits for credentials and for the server by turns: once each is enough.
+        // Authentication waits for the credentials and the server in turn, so each stage is listed once and its times are
+        // added.
         match self.passed.iter_mut().find(|(passed, _)| *passed == self.stage) {
             Some((_, took)) => *took += now - self.since,
             None => self.passed.push((self.stage, now - self.since)),

@@ -1,4 +1,4 @@
-//! Why a connection did not come about: what the stage found, and what to do.
+//! The errors of failed handshakes: what the stage found, and what to do about it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,13 +9,13 @@ use super::{Handshake, Stage};
 use crate::auth::Identity;
 use crate::{Error, ErrorKind, tls};
 
-/// What ended a connection before it was one.
+/// A failed handshake.
 #[derive(Debug)]
 pub(crate) struct HandshakeFailure {
     pub(crate) stage: Stage,
     /// Whether trying again within the same `connect()` cannot help.
     pub(crate) permanent: bool,
-    /// Whether it was an answer, or the lack of one.
+    /// Whether the stage ended by silence, not by an answer.
     pub(crate) silent: bool,
     pub(crate) error: Error,
 }
@@ -25,7 +25,7 @@ impl HandshakeFailure {
         Self { stage: Stage::Credentials, permanent: true, silent: false, error }
     }
 
-    /// Credentials that are not there have no place and took no time.
+    /// Adds the peer and the elapsed time, except for missing credentials, which have neither.
     pub(super) fn at(mut self, address: SocketAddr, elapsed: Duration) -> Self {
         if self.stage != Stage::Credentials || self.silent {
             self.error = self.error.with_peer(address);
@@ -83,7 +83,7 @@ fn kind(stage: Stage) -> ErrorKind {
     }
 }
 
-/// What the other side was sent and has to answer.
+/// The request that the other side has to answer at this stage.
 fn asked(stage: Stage) -> &'static str {
     match stage {
         Stage::Resolve => "the look-up",
@@ -138,7 +138,7 @@ pub(super) fn no_tls(handshake: &Handshake, error: io::Error) -> HandshakeFailur
     failure
 }
 
-/// The deadline passed, and this stage is what it waited for.
+/// The failure of a stage that was still waiting when the deadline passed.
 pub(super) fn silent(handshake: &Handshake, stage: Stage) -> HandshakeFailure {
     let (problem, advice) = match stage {
         Stage::Resolve => (
@@ -192,7 +192,7 @@ pub(super) fn no_answer(handshake: &Handshake, stage: Stage, fault: WireFault) -
     }
 }
 
-/// An answer, and not the one that leads on.
+/// The failure of a stage that got an unexpected answer.
 pub(super) fn unexpected(handshake: &Handshake, stage: Stage, response: Response) -> HandshakeFailure {
     let Response::Error { code, text } = response else {
         return failed(
@@ -249,7 +249,7 @@ fn bad_credentials(handshake: &Handshake) -> HandshakeFailure {
     }
 }
 
-/// The server asks, and nothing was given to answer with.
+/// The failure when the server asks for credentials and none are configured.
 pub(super) fn no_credentials(handshake: &Handshake, authenticator: &str) -> HandshakeFailure {
     failed(
         handshake,
@@ -260,7 +260,8 @@ pub(super) fn no_credentials(handshake: &Handshake, authenticator: &str) -> Hand
     .advise("Give Builder::password, or an endpoint with TLS and Builder::credentials")
 }
 
-/// READY without AUTHENTICATE. A plain Cassandra may do that, whatever was set up.
+/// Checks whether the server may answer READY without AUTHENTICATE. A plain Cassandra may, even if credentials are
+/// configured.
 pub(crate) fn was_not_asked(handshake: &Handshake) -> Result<(), HandshakeFailure> {
     if handshake.endpoint.is_cassandra() {
         return Ok(());
@@ -271,7 +272,7 @@ pub(crate) fn was_not_asked(handshake: &Handshake) -> Result<(), HandshakeFailur
     ))
 }
 
-/// What the other side says, cut to a length that an error bears, control characters escaped.
+/// The server's text, shortened to fit an error, with control characters escaped.
 pub(super) fn word_for_word(text: &str) -> String {
     const LONGEST: usize = 1_000;
     let mut shown = String::new();

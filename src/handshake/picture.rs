@@ -1,4 +1,4 @@
-//! What the two tables of the topology say.
+//! The topology in the two system tables.
 
 use std::net::IpAddr;
 
@@ -11,12 +11,12 @@ pub(super) const LOCAL: &str = "SELECT cluster_name, partitioner, release_versio
                                 tokens FROM system.local WHERE key='local'";
 pub(super) const PEERS: &str = "SELECT host_id, rpc_address, tokens FROM system.peers";
 
-/// What the connecting IAM entity must be allowed for a VPC endpoint to show its peers (`DG:vpc-endpoints`).
+/// The permissions that the connecting IAM entity needs for a VPC endpoint to list its peers (`DG:vpc-endpoints`).
 pub(crate) const EC2_PERMISSIONS: &str = "Behind a VPC endpoint, allow the connecting IAM user or role \
                                           ec2:DescribeNetworkInterfaces and ec2:DescribeVpcEndpoints on *: without \
                                           them system.peers is empty; after granting them, wait some minutes";
 
-/// The topology as one connection saw it.
+/// The topology as read by one connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Picture {
     pub(crate) cluster_name: Option<String>,
@@ -28,7 +28,7 @@ pub(crate) struct Picture {
     pub(crate) peers: Vec<KnownPeer>,
 }
 
-/// One row, with what of it is needed to be connected with.
+/// One row, with the fields needed to connect to the peer.
 #[derive(Clone, Debug)]
 pub(crate) struct KnownPeer {
     pub(crate) host_id: Option<Uuid>,
@@ -55,7 +55,7 @@ impl Picture {
         }
     }
 
-    /// The addresses of the peers that can be connected with, in order.
+    /// The addresses of the peers that can be connected to, sorted.
     pub(crate) fn visible_peers(&self) -> Vec<IpAddr> {
         let usable = self.peers.iter().filter(|peer| peer.host_id.is_some());
         let mut addresses: Vec<IpAddr> = usable.filter_map(|peer| peer.address).collect();
@@ -68,7 +68,7 @@ impl Picture {
         self.rows().any(|node| node.host_id == Some(host_id))
     }
 
-    /// What makes it useless to the driver, which takes a topology as a whole or not at all.
+    /// Why the driver cannot use this topology, if so. The driver accepts a topology as a whole or not at all.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         let usable = || self.rows().filter(|node| node.host_id.is_some() && node.address.is_some());
         if usable().next().is_none() {
@@ -95,7 +95,7 @@ fn nodes(rows: &WireRows) -> Vec<KnownPeer> {
         .map(|row| KnownPeer {
             host_id: cell(rows, row, "host_id").and_then(|bytes| Uuid::from_slice(bytes).ok()),
             address: cell(rows, row, "rpc_address").and_then(address),
-            // A set's length comes first; of one that is empty, or null, there is no more.
+            // A set starts with its length of four bytes; an empty or null set has nothing after it.
             has_tokens: cell(rows, row, "tokens").is_some_and(|bytes| bytes.len() > 4),
         })
         .collect()

@@ -1,4 +1,4 @@
-//! What addresses a name has now.
+//! Resolves the endpoint's name to its current addresses.
 
 use super::failure::{no_address, silent};
 use std::io;
@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Handshake, HandshakeFailure, Stage};
 
-/// Who is asked for addresses, each time anew: nothing is cached here.
+/// The source of addresses. Each lookup asks it again; nothing is cached here.
 #[derive(Clone, Default)]
 pub(crate) enum Resolver {
     #[default]
@@ -33,10 +33,10 @@ impl std::fmt::Debug for Resolver {
     }
 }
 
-/// Every address of the endpoint's host, in the resolver's order.
+/// Returns every address of the endpoint's host, in the resolver's order.
 ///
-/// A look-up cannot be cancelled: past the deadline, or if this future is dropped, the system's resolver goes on
-/// in a thread of its own until it gives up.
+/// A lookup cannot be cancelled: after the deadline, or if this future is dropped, the system's resolver continues in its
+/// own thread until it gives up.
 pub(crate) async fn resolve(handshake: &Handshake, deadline: Instant) -> Result<Vec<SocketAddr>, HandshakeFailure> {
     let started = Instant::now();
     let looking = handshake.resolver.look_up(handshake.endpoint.host(), handshake.endpoint.port());
@@ -62,7 +62,7 @@ pub(crate) async fn resolve(handshake: &Handshake, deadline: Instant) -> Result<
     Err(problem.after(started.elapsed()))
 }
 
-/// EAI_AGAIN, of which the standard library keeps the text only: that of glibc and macOS, and that of musl.
+/// Whether the error is EAI_AGAIN. The standard library keeps only its text: one for glibc and macOS, another for musl.
 fn is_temporary(error: &io::Error) -> bool {
     let text = error.to_string();
     ["Temporary failure in name resolution", "Try again"].iter().any(|again| text.contains(again))

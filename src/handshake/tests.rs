@@ -18,7 +18,7 @@ fn sigv4_with(source: CredentialSource) -> Arc<Authenticator> {
     Arc::new(Authenticator::sigv4("us-east-1", source, Clock::system(), Timing::default()).unwrap())
 }
 
-/// One stub behind TLS, and what a session with it shares.
+/// A stub behind TLS, and the settings of a session with it.
 struct StubPeer {
     ca: Ca,
     stub: Stub,
@@ -50,7 +50,7 @@ fn soon(milliseconds: u64) -> Instant {
     Instant::now() + Duration::from_millis(milliseconds)
 }
 
-/// Kind and text, the port and the time taken replaced by what they stand for.
+/// The kind and text of a failure, with the port and the times replaced by placeholders.
 fn tell(failure: &HandshakeFailure, port: u16) -> (ErrorKind, String) {
     let error = &failure.error;
     let mut text = error.to_string().replace(&format!(":{port}"), ":<port>");
@@ -106,7 +106,7 @@ async fn a_second_connection_resumes_the_session_of_the_first() {
     place.stub.until(|seen| seen.resumed == 1).await;
 }
 
-/// Each stage with the kind and text of its silence.
+/// Each stage, with the kind and text of its error when the server is silent.
 #[tokio::test]
 async fn silence_is_told_by_the_stage_that_waits() {
     let close = "Something between here and the endpoint may hold it up, or the endpoint is not well; another try may \

@@ -1,4 +1,4 @@
-//! As much of CQL v4 as one connection's handshake takes, with nothing believed that is not bounded first.
+//! The part of CQL v4 that a handshake needs. Every length from the server is bounded before it is used.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,15 +6,16 @@ use std::io;
 use crate::saturated::saturated;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// Nothing that a handshake asks for is longer: the two system tables have at most some dozen short rows.
+/// The longest frame accepted. No answer in a handshake is longer: the two system tables have at most a few dozen short
+/// rows.
 const LONGEST_FRAME: usize = 1 << 20;
-/// A server may push events from REGISTER on; more than this before the one answer that is due is not one.
+/// The most events accepted before an answer. A server may push events after REGISTER.
 const MOST_EVENTS: usize = 32;
 const DEEPEST_TYPE: usize = 8;
 const VERSION: u8 = 4;
 const LOCAL_QUORUM: u16 = 0x0006;
 
-/// What is asked. No `Debug`: an AUTH_RESPONSE holds a password or a session token.
+/// A request. It has no `Debug`, because an AUTH_RESPONSE contains a password or a session token.
 pub(super) enum WireRequest<'a> {
     Options,
     Startup(BTreeMap<&'a str, &'a str>),
@@ -23,7 +24,7 @@ pub(super) enum WireRequest<'a> {
     Query(&'a str),
 }
 
-/// What is answered.
+/// A response.
 #[derive(Debug)]
 pub(super) enum Response {
     Error { code: i32, text: String },
@@ -36,18 +37,18 @@ pub(super) enum Response {
     Other,
 }
 
-/// Rows of a result, undecoded.
+/// The undecoded rows of a result.
 #[derive(Debug)]
 pub(super) struct WireRows {
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Vec<Option<Vec<u8>>>>,
 }
 
-/// Why there is no answer to read.
+/// Why no answer could be read.
 #[derive(Debug)]
 pub(super) enum WireFault {
     Io(io::Error),
-    /// What came is no frame of CQL: its first bytes.
+    /// The first bytes of something that is not a CQL frame.
     NoCql(Vec<u8>),
     TooLong(usize),
     Malformed,
@@ -59,7 +60,7 @@ impl From<io::Error> for WireFault {
     }
 }
 
-/// Asks on a connection that has nothing else in flight, and reads the answer.
+/// Sends a request on a connection with nothing else in flight, and reads the answer.
 pub(super) async fn ask(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     request: &WireRequest<'_>,
@@ -88,7 +89,8 @@ async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u8, u8, Ve
             });
         }
         filled += read;
-        // A version newer than ours answers in its own, an ERROR too: that is still CQL, and its text is worth reading.
+        // A server of a newer version answers in that version, also with an ERROR. That is still CQL, and its text is
+        // useful.
         if !(0x83..=0x86).contains(&header[0]) {
             return Err(WireFault::NoCql(header[..filled].to_vec()));
         }
@@ -181,7 +183,7 @@ impl Response {
     }
 }
 
-/// A body that is read from its start; every read says whether there was that much.
+/// A body that is read from its start. Every read returns `None` if the body is too short.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
@@ -204,7 +206,7 @@ impl<'a> Bytes<'a> {
         Some(String::from_utf8_lossy(self.take(usize::from(length))?).into_owned())
     }
 
-    /// The outer `None` is a body that ends too early, the inner one a null.
+    /// Reads a value. The outer `None` means that the body is too short, the inner one a null.
     fn value(&mut self) -> Option<Option<Vec<u8>>> {
         match usize::try_from(self.int()?) {
             Err(_) => Some(None),
@@ -212,7 +214,7 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// What the header's flags say to stand before the body proper. None of it was asked for; a proxy may add it.
+    /// Skips what the header's flags put before the actual body. We request none of it, but a proxy may add it.
     fn skip_extensions(&mut self, flags: u8) -> Option<()> {
         if flags & flag::COMPRESSED != 0 {
             return None;
@@ -294,8 +296,8 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// What we send is short: names of options, an authentication's answer, a SELECT. A longer one is cut by its length
-/// field and refused by the server.
+/// Writes a length of two bytes. Everything we send is short: option names, an answer to an authentication challenge, a
+/// SELECT. The length of a longer text is clamped, and the server refuses it.
 fn put_short(body: &mut Vec<u8>, number: usize) {
     body.extend(saturated::<u16>(number).to_be_bytes());
 }

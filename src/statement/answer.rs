@@ -1,4 +1,4 @@
-//! The answer to a conditional write: whether it was applied, and what stood in the way.
+//! Decodes the answer to a conditional write: whether it was applied, and the row that did not meet the condition.
 
 use scylla::deserialize::row::ColumnIterator;
 use scylla::deserialize::value::DeserializeValue;
@@ -12,7 +12,7 @@ use super::named_columns::{NamedColumns, cells};
 use crate::row::OwnedRow;
 use crate::{Error, ErrorKind};
 
-/// The column that says whether it was applied.
+/// The column that says whether the write was applied.
 const APPLIED: &str = "[applied]";
 
 #[derive(Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub(super) enum Answer<T> {
     NotApplied(T),
 }
 
-/// The answer to one conditional statement.
+/// Decodes the answer to one conditional statement.
 pub(super) fn of_one<R: OwnedRow>(about: &StatementInfo, result: QueryResult) -> Result<Answer<Option<R>>, Error> {
     match of_batch(about, result)? {
         Answer::Applied => Ok(Answer::Applied),
@@ -29,7 +29,7 @@ pub(super) fn of_one<R: OwnedRow>(about: &StatementInfo, result: QueryResult) ->
     }
 }
 
-/// The answer to a batch with conditional statements in it: one row for each that is there.
+/// Decodes the answer to a batch with conditional statements: one row for each row that exists.
 pub(super) fn of_batch<R: OwnedRow>(about: &StatementInfo, result: QueryResult) -> Result<Answer<Vec<R>>, Error> {
     let silent =
         || Error::new(ErrorKind::Server, about.attempted.clone(), "the answer does not say whether it was applied");

@@ -1,4 +1,5 @@
-//! Prepared statements by their text: prepared once however many ask, and kept while there is room.
+//! A cache of prepared statements by text. Concurrent callers share one preparation, and the least recently used text is
+//! evicted.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -18,7 +19,7 @@ use crate::lock::locked;
 use crate::session::{InFlight, driver};
 use crate::{Error, ErrorKind, Session, classify};
 
-/// How many statements are kept. A program has a few dozen; more are texts with literals in them.
+/// How many statements are kept. A program has a few dozen; if there are more, their texts contain literals.
 pub(crate) const STATEMENTS_KEPT: usize = 1_000;
 
 type Preparing = Shared<BoxFuture<'static, Result<Arc<Prepared>, PrepareFailure>>>;
@@ -29,7 +30,7 @@ pub(crate) struct Cache {
     kept: Mutex<CachedStatements>,
     keys: Keys,
     kinds: Kinds,
-    /// Statements that are kept here or in use elsewhere.
+    /// The statements that are cached here or in use elsewhere.
     prepared: Mutex<Registry>,
     table_ids: TableIds,
 }
@@ -37,14 +38,14 @@ pub(crate) struct Cache {
 #[derive(Default)]
 struct Registry {
     prepared: Vec<Weak<Prepared>>,
-    /// Those dropped are taken out when there are so many.
+    /// Dropped statements are removed when the list reaches this length.
     clean_at: usize,
 }
 
 #[derive(Default)]
 struct CachedStatements {
     by_text: HashMap<Arc<str>, Entry>,
-    /// Counts what is asked for, so that the one asked for longest ago can be found.
+    /// Counts requests, to find the text that was requested longest ago.
     clock: u64,
 }
 
@@ -56,14 +57,14 @@ struct Entry {
 #[derive(Clone)]
 enum PrepareFailure {
     Driver(PrepareError),
-    /// Not prepared after that long.
+    /// The text was not prepared within this time.
     Timeout(Duration),
     Stopped,
 }
 
 impl Cache {
-    /// Gives the statement prepared, or prepares it: once, however many ask at the same time, and to its end even if they
-    /// all stop waiting. A failure is not kept.
+    /// Returns the cached statement, or prepares it. Concurrent callers share one preparation, which completes even if all
+    /// of them stop waiting. A failure is not cached.
     pub(super) async fn prepared(
         &self,
         session: &Session,
@@ -77,7 +78,8 @@ impl Cache {
         preparing.await.map_err(|failure| failure.told(&about.attempted))
     }
 
-    /// The text as the server prepares it now, because values did not fit it: prepared anew, at most once a second.
+    /// Prepares a text again after values did not fit it, at most once a second, and returns the statement as the server
+    /// sees it now.
     pub(super) async fn checked(
         &self,
         session: &Session,
@@ -94,7 +96,7 @@ impl Cache {
         Ok(anew)
     }
 
-    /// Has a text prepared anew when it is asked for next, unless it was already.
+    /// Makes the next request for this text prepare it again, unless that has already happened.
     pub(super) fn forget(&self, prepared: &Arc<Prepared>) {
         let mut kept = self.lock();
         let is_it = |entry: &Entry| matches!(entry.preparing.peek(), Some(Ok(kept)) if Arc::ptr_eq(kept, prepared));
@@ -103,7 +105,7 @@ impl Cache {
         }
     }
 
-    /// Every prepared text that is kept, or in use by a statement.
+    /// Returns every prepared text that is cached or in use by a statement.
     pub(super) fn in_use(&self) -> Vec<Arc<Prepared>> {
         self.registry().prepared.iter().filter_map(Weak::upgrade).collect()
     }
@@ -127,19 +129,19 @@ impl Cache {
         locked(&self.prepared)
     }
 
-    /// Forgets all of them, because a definition may have changed what they mean.
+    /// Removes all statements, because a definition may have changed what they mean.
     pub(crate) fn clear(&self) {
         self.lock().by_text.clear();
         self.keys.clear();
         self.table_ids.clear();
     }
 
-    /// The primary keys of tables, as far as they were asked for.
+    /// The primary keys of tables requested so far.
     pub(super) fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    /// The kinds of batches that were sent.
+    /// The kinds of batches sent so far.
     pub(super) fn kinds(&self) -> &Kinds {
         &self.kinds
     }
@@ -174,7 +176,8 @@ impl Cache {
 fn prepare(session: &Session, text: &str, table: Option<(String, String)>) -> Result<Preparing, Error> {
     let in_flight = session.begin()?;
     let (session, text) = (session.clone(), text.to_owned());
-    // A task of its own: dropped with the caller who began it, it would fail the others who wait for it.
+    // The preparation runs in its own task. If it were dropped with the caller that began it, the other waiting callers
+    // would fail.
     let task = tokio::spawn(async move {
         let table_id = session.statements().table_ids().of(&in_flight, table.as_ref());
         let statement = attempts(&session, &in_flight, &text).await?;
@@ -184,7 +187,7 @@ fn prepare(session: &Session, text: &str, table: Option<(String, String)>) -> Re
     Ok(async { task.await.unwrap_or(Err(PrepareFailure::Stopped)) }.boxed().shared())
 }
 
-/// Repeated as a read is: preparing a statement twice does no harm.
+/// Prepares a text, with repeats as for a read, because preparing a statement twice does no harm.
 async fn attempts(session: &Session, in_flight: &InFlight, text: &str) -> Result<PreparedStatement, PrepareFailure> {
     let began = Instant::now();
     let deadline = began + session.call_timeout();

@@ -10,8 +10,8 @@ use super::{Core, Statement, Values, sealed, statement_options};
 use crate::row::{OwnedRow, Row};
 use crate::{Error, ErrorKind, Session, execute};
 
-/// A prepared INSERT, UPDATE or DELETE with `IF`: binds values of type `V`, and where the condition does not hold gives the
-/// row that stood in the way as an `R`.
+/// A prepared INSERT, UPDATE or DELETE with `IF`: binds values of type `V`, and returns the existing row as an `R` if the
+/// condition does not hold.
 ///
 /// ```no_run
 /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -33,34 +33,35 @@ use crate::{Error, ErrorKind, Session, execute};
 /// # Ok(()) }
 /// ```
 ///
-/// Which columns the row has is the server's: all of them after `INSERT … IF NOT EXISTS`, those of the condition after
-/// `UPDATE … IF`, none after `IF EXISTS`. An `R` that is derived takes those that it names and leaves the others, so that a
-/// column added to the table later breaks nothing; a tuple must have exactly the columns that come.
+/// The server chooses the columns of that row: all of them after `INSERT … IF NOT EXISTS`, those of the condition after
+/// `UPDATE … IF`, none after `IF EXISTS`. A derived `R` reads the columns that it names and ignores the others, so that a
+/// column added to the table later breaks nothing; a tuple must have exactly the columns that the server returns.
 ///
-/// Cheap to clone. A borrowed `V` may be named with `'static` where the statement is kept and binds values of any shorter
+/// Cheap to clone. A statement stored with a borrowed `V` may name the lifetime `'static`; it binds values of any shorter
 /// lifetime.
 pub struct Conditional<V, R = Row> {
     pub(super) core: Core,
     shape: PhantomData<fn() -> (V, R)>,
 }
 
-/// What became of a conditional write.
+/// The outcome of a conditional write.
 ///
 /// `T` is `Option<R>` for a [`Conditional`], and `Vec<R>` for a [`ConditionalBatch`](super::ConditionalBatch).
 #[derive(Debug)]
 #[must_use = "a conditional write that was not applied has changed nothing"]
 pub enum Outcome<T> {
-    /// The condition held, it is written.
+    /// The condition held, and the write was applied.
     Applied,
-    /// The condition did not hold, nothing is written: what stood in the way, as far as the server tells.
+    /// The condition did not hold, and nothing was written. Contains the existing row, if the server returns it.
     NotApplied(T),
-    /// The answer was lost or the request throttled, which may mean either: the error says why.
-    /// [`Conditional::resolve`] reads what became of it; to send it again may find one's own write in the way.
+    /// The answer was lost or the request was throttled, so the write may have been applied or not; the error says why.
+    /// [`Conditional::resolve`] reads whether it was applied. If it is sent again, its condition may fail because of its
+    /// own first write.
     Unknown(Error),
 }
 
 impl<T> Outcome<T> {
-    /// Whether it is known to be written.
+    /// Whether the write is known to be applied.
     pub fn is_applied(&self) -> bool {
         matches!(self, Self::Applied)
     }
@@ -78,17 +79,17 @@ impl<T> Outcome<T> {
 impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// Writes if the condition holds.
     ///
-    /// It is not sent twice (but see [`repeat_when_throttled`](Self::repeat_when_throttled)): the second might find what the
-    /// first has written.
+    /// The write is not sent twice (but see [`repeat_when_throttled`](Self::repeat_when_throttled)), because the second
+    /// attempt might find what the first has written.
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
     /// Before anything is sent: [`Type`](ErrorKind::Type) if the values do not fit the bind markers,
-    /// [`TooLarge`](ErrorKind::TooLarge) if they are more than Keyspaces takes. After: [`Type`](ErrorKind::Type) if it was not
-    /// applied and the row that stood in the way does not fit `R`; what the server refuses. A lost or throttled answer is
-    /// no error but [`Outcome::Unknown`].
+    /// [`TooLarge`](ErrorKind::TooLarge) if they exceed a limit of Keyspaces. After: [`Type`](ErrorKind::Type) if the write
+    /// was not applied and the existing row does not fit `R`; any refusal by the server. A lost or throttled answer is not
+    /// an error but [`Outcome::Unknown`].
     pub async fn execute(&self, values: impl Values<V>) -> Result<Outcome<Option<R>>, Error> {
         let mut request = match self.core.bind(values.values()) {
             Ok(request) => request,
@@ -98,15 +99,15 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
         Outcome::of(answered.and_then(|result| answer::of_one(&self.core.call.about, result)))
     }
 
-    /// Says what became of a write whose outcome is [`Unknown`](Outcome::Unknown): reads the row at LOCAL_QUORUM and compares
-    /// it with `values`, those of the write.
+    /// Finds the outcome of a write whose outcome is [`Unknown`](Outcome::Unknown): reads the row at LOCAL_QUORUM and
+    /// compares it with `values`, the values of the write.
     ///
     /// - [`Applied`](Outcome::Applied): every column that the write binds a value to has that value.
     /// - [`NotApplied`](Outcome::NotApplied) with a row: some column has another value. With `None`: there is no row, or the
     ///   write says `IF EXISTS`.
     ///
-    /// That tells this write from the same write of others only if no other writes the same values: give each call an id of
-    /// its own, in a column that nobody changes.
+    /// This tells the write from other writes only if no other write has the same values. Give each call a unique id, in a
+    /// column that is never changed.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -134,17 +135,17 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// # Ok(()) }
     /// ```
     ///
-    /// What is read is what is there now. An attempt whose answer was lost may still be under way in the service and be applied
-    /// after the read; one that was throttled is not (DG:troubleshooting.serverless). So where nothing is there, try again with
-    /// the same id: if the first attempt comes late, the row in the way has this id.
+    /// The read shows the current row. An attempt whose answer was lost may still be in progress in the service and be
+    /// applied after the read; a throttled attempt is not (DG:troubleshooting.serverless). So if no row exists, try again
+    /// with the same id: if the first attempt is applied late, the existing row has this id.
     ///
-    /// Compared are columns of native types that are set to a bind marker, but for `varint` and `decimal`, of which one number
-    /// has several forms. It may be dropped at any time.
+    /// It compares the columns of native types that are set to a bind marker, except `varint` and `decimal`, whose numbers
+    /// have several encodings. The future may be dropped at any time.
     ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused) if the text sets no such column, as a DELETE, or does not name the whole primary key;
-    /// [`Type`](ErrorKind::Type) if the values do not fit, or the row does not fit `R`; what the read comes to.
+    /// [`Refused`](ErrorKind::Refused) if the text sets no such column, like a DELETE, or does not name the whole primary
+    /// key; [`Type`](ErrorKind::Type) if the values do not fit, or the row does not fit `R`; and the errors of the read.
     pub async fn resolve(&self, values: impl Borrow<V>) -> Result<Outcome<Option<R>>, Error> {
         super::resolve::resolve(self, values).await
     }

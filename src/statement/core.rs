@@ -1,4 +1,5 @@
-//! A prepared statement whatever its type, and binding: values are held to the service's limits before anything is sent.
+//! The common part of all prepared statements, and binding, which checks values against the service's limits before
+//! anything is sent.
 
 use std::any::type_name;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use crate::saturated::saturated;
 use crate::stream::{Fingerprint, Read, TextHash};
 use crate::{Error, ErrorKind};
 
-/// What a prepared statement is made of, whatever its type.
+/// The common part of all prepared statements.
 #[derive(Clone, Debug)]
 pub struct Core {
     pub(crate) call: Arc<Call>,
@@ -32,9 +33,9 @@ pub struct Core {
     pub(crate) text: TextHash,
     effect: Effect,
     markers: Arc<Markers>,
-    /// Whether a value bound to it can break a rule that is not of its size.
+    /// Whether a bound value can break a rule other than a size limit.
     is_restricted: bool,
-    /// What the server said when it prepared the text; `prepared` has the options of this statement besides.
+    /// The statement as the server prepared it; `prepared` is a copy with this statement's options.
     pub(super) kept: Arc<Prepared>,
 }
 
@@ -44,7 +45,7 @@ impl Core {
         call.about.settle(effect, prepared.get_variable_col_specs().as_slice())?;
         let markers = kept.markers(&call.about);
         let mut core = Self {
-            // A plain Cassandra gets what Keyspaces refuses, bound as well as in the text.
+            // On a plain Cassandra, values that Keyspaces would refuse are sent, as such texts are.
             is_restricted: markers.are_restricted() && !call.session.is_plain_cassandra(),
             text: TextHash::of(prepared.get_statement()),
             call,
@@ -62,7 +63,7 @@ impl Core {
         self.give_options_to_driver();
     }
 
-    /// Gives the driver its part of the options: once, not with each call.
+    /// Sets the driver's options once, not with each call.
     fn give_options_to_driver(&mut self) {
         let Call { about, session, options, .. } = &*self.call;
         if !about.is_read() {
@@ -74,8 +75,8 @@ impl Core {
         self.prepared.set_page_size(page_size);
     }
 
-    /// This statement as its text is prepared now, after values did not fit it: another program may have changed the table.
-    /// `error` if the text has the columns that this statement has.
+    /// Prepares the statement again after values did not fit it, because another program may have changed the table. Fails
+    /// with `error` if the columns have not changed.
     pub(super) fn prepared_anew(&self, error: Error) -> BoxFuture<'_, Result<Self, Error>> {
         async move {
             if error.kind() != ErrorKind::Type || self.kept.is_outdated() {
@@ -92,15 +93,15 @@ impl Core {
         .boxed()
     }
 
-    /// The error for a row type that does not fit the columns that come.
+    /// The error for a row type that does not fit the columns of the rows.
     pub(super) fn unreadable(&self, error: TypeCheckError) -> Error {
         Error::new(ErrorKind::Type, self.preparing(), mismatch::of_columns(&error))
             .with_advice_if(mismatch::advice_on_columns(&error))
             .with_source(error)
     }
 
-    /// What a write without a condition answers; with one that the parser could not see, it would say whether it was
-    /// applied, and nobody would look.
+    /// Checks that a write without a condition has no rows in its answer. Rows mean a condition that the parser did not
+    /// see, whose outcome would be ignored.
     pub(super) fn expect_no_rows(about: &StatementInfo, answer: QueryResult) -> Result<(), Error> {
         if !answer.is_rows() {
             return Ok(());
@@ -115,7 +116,7 @@ impl Core {
         self.bind_serialised(&self.serialised(values)?)
     }
 
-    /// Refuses a type of values of which none can be bound, as far as its name tells.
+    /// Refuses a type of which no value can be bound, as far as its name shows.
     pub(super) fn check_values<V>(&self) -> Result<(), Error> {
         self.check_values_of(type_name::<V>())
     }
@@ -132,7 +133,7 @@ impl Core {
         }
     }
 
-    /// Refuses a table that values like these do not fit, for a type whose name does not tell.
+    /// Refuses a table that values like these do not fit, for a type whose name does not show it.
     pub(crate) fn check_sample(&self, values: &impl SerializeRow) -> Result<(), Error> {
         let columns = self.prepared.get_variable_col_specs();
         serialized::append(columns.as_slice(), values, &mut Vec::new())
@@ -140,7 +141,7 @@ impl Core {
         Ok(())
     }
 
-    /// A read about to be made.
+    /// Binds values and returns the read, ready to be sent.
     #[inline]
     pub(super) fn read(&self, values: &impl SerializeRow) -> Result<Read, Error> {
         let values = self.serialised(values)?;
@@ -158,7 +159,7 @@ impl Core {
         Ok(Request::Prepared(bound, cells.as_bytes().len()))
     }
 
-    /// The values of a row that is sent later, each with its length before it.
+    /// Serialises the values of a row that is sent later, each prefixed with its length.
     #[cfg(feature = "bulk")]
     pub(crate) fn serialised_row(&self, values: &impl SerializeRow) -> Result<Vec<u8>, Error> {
         let mut row = Vec::new();
@@ -170,8 +171,8 @@ impl Core {
         BoundValues::by(|buffer| self.append_values(values, buffer))
     }
 
-    /// Appends the values as they are sent, checked, and returns how many they are. After an error `buffer` may hold some of
-    /// them.
+    /// Checks the values, appends them as they are sent, and returns their number. After an error, `buffer` may contain
+    /// some of them.
     pub(super) fn append_values(&self, values: &impl SerializeRow, buffer: &mut Vec<u8>) -> Result<usize, Error> {
         if self.kept.is_outdated() {
             return Err(self.outdated());
@@ -189,7 +190,8 @@ impl Core {
         Ok(count)
     }
 
-    /// Appends values together with those of `USING`. It takes any values, because it is rare: it is not compiled for each type.
+    /// Appends the values together with those of `USING`. It takes a trait object, so that this rare path is not compiled
+    /// for each type.
     fn append_with_inserted(&self, values: &dyn SerializeRow, buffer: &mut Vec<u8>) -> Result<usize, Error> {
         let inserted = self.inserted()?;
         let columns: Vec<ColumnSpec<'_>> = (self.prepared.get_variable_col_specs().iter().enumerate())
@@ -217,7 +219,7 @@ impl Core {
         let mut inserted = Vec::with_capacity(2);
         if let Some(ttl) = self.call.options.ttl {
             let seconds = saturated::<i32>(whole_seconds(ttl));
-            // Each statement in the text of a batch may have one.
+            // Each statement in the text of a batch may have a TTL.
             inserted.extend(markers.ttl.iter().map(|index| (*index, seconds.to_be_bytes().to_vec())));
             if markers.ttl.is_empty() {
                 return Err(missing("TTL"));
@@ -257,7 +259,7 @@ impl Core {
         if self.is_restricted { self.hold_to_rules(cells, SystemTime::now()) } else { Ok(()) }
     }
 
-    /// What a value can break beside the sizes.
+    /// Checks the rules that a value can break besides size limits.
     fn hold_to_rules(&self, cells: SerializedView<'_>, now: SystemTime) -> Result<(), Error> {
         let refused = |rule, given: String| Err(self.refused(ErrorKind::Value, rule, &given));
         let number = |index: &usize| number(cells.value(*index)?);
@@ -287,7 +289,7 @@ impl Core {
         Ok(())
     }
 
-    /// The error for a value that breaks a rule, in the rule's words and with what was given.
+    /// The error for a value that breaks a rule, with the rule's text and the given value.
     fn refused(&self, kind: ErrorKind, rule: &Rule, given: &str) -> Error {
         let (problem, advice) = by_rule_in_words(rule);
         Error::new(kind, self.call.about.attempted.clone(), format!("{problem}, and {given}")).with_advice(advice)
@@ -323,7 +325,7 @@ impl Core {
     }
 }
 
-/// Rounded up: a TTL of 0 is none, and what was to live for half a second would live for ever.
+/// Rounds up to seconds, because a TTL of 0 means none: a row meant to live for half a second would live for ever.
 fn whole_seconds(ttl: Duration) -> u64 {
     ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0))
 }

@@ -7,7 +7,7 @@ use scylla::serialize::row::SerializeRow;
 use super::{Core, Statement, Values, sealed, statement_options};
 use crate::{Error, Session, execute};
 
-/// A prepared UPDATE that adds to counters or takes away: binds values of type `V`. Cheap to clone.
+/// A prepared UPDATE that increments or decrements counters and binds values of type `V`. It is cheap to clone.
 ///
 /// ```no_run
 /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -19,22 +19,25 @@ use crate::{Error, Session, execute};
 /// # Ok(()) }
 /// ```
 ///
-/// It is not sent twice (but see [`repeat_when_throttled`](Self::repeat_when_throttled)): that might count twice. So a lost or throttled answer leaves the caller with an error of kind
-/// [`Unknown`](crate::ErrorKind::Unknown), and the counter with one increment more or not.
+/// The increment is not sent twice (but see [`repeat_when_throttled`](Self::repeat_when_throttled)), because it might count
+/// twice. So a lost or throttled answer is an error of kind [`Unknown`](crate::ErrorKind::Unknown), and the increment may
+/// have been applied or not.
 pub struct Increment<V> {
     core: Core,
     shape: PhantomData<fn() -> V>,
 }
 
 impl<V: SerializeRow> Increment<V> {
-    /// Adds, and returns when the service acknowledged it.
+    /// Executes the increment, and returns when the service has acknowledged it.
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the increment may have been sent and executed; no other attempt
+    /// follows.
     ///
     /// # Errors
     ///
     /// [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers: nothing was sent.
-    /// [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost or the request throttled: it may have been counted.
+    /// [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost or the request was throttled: the increment may have
+    /// been applied.
     pub async fn execute(&self, values: impl Values<V>) -> Result<(), Error> {
         let mut request = match self.core.bind(values.values()) {
             Ok(request) => request,

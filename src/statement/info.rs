@@ -15,23 +15,23 @@ use crate::{Error, ErrorKind, Session};
 pub(crate) struct StatementInfo {
     /// The statement in a few words, for errors: `INSERT INTO ks.t`.
     pub(crate) attempted: String,
-    /// Whether it may be sent twice.
+    /// Whether the statement may be sent twice.
     pub(crate) repeatable: bool,
     content: Content,
 }
 
-/// What a statement is made of, as far as it is known.
+/// The parsed content of a statement, as far as it is known.
 #[derive(Debug)]
 enum Content {
     One(Box<Statement>),
     Batch(BatchType),
-    /// A text that only a plain Cassandra may understand.
+    /// A text that cannot be parsed; a plain Cassandra may understand it.
     Unread,
 }
 
 impl StatementInfo {
-    /// Reads `text` and refuses what it shows to be wrong for a statement that is to have one of the effects `wanted`.
-    /// Returns the text to send as well, in which every name has a keyspace.
+    /// Parses `text` and refuses it if it is invalid or has none of the effects `wanted`. Also returns the text to send, in
+    /// which every name has a keyspace.
     pub(crate) fn check<'t>(
         text: &'t str,
         session: &Session,
@@ -112,12 +112,12 @@ impl StatementInfo {
         Self::of_several(BatchType::Unlogged, attempted, true)
     }
 
-    /// A text that cannot be parsed: it may not be repeated.
+    /// Creates the info of a text that cannot be parsed, and so may not be repeated.
     pub(crate) fn unread(attempted: &str) -> Self {
         Self { attempted: attempted.to_owned(), repeatable: false, content: Content::Unread }
     }
 
-    /// A batch.
+    /// Creates the info of a batch.
     pub(super) fn of_several(kind: BatchType, attempted: String, repeatable: bool) -> Self {
         Self { attempted, repeatable, content: Content::Batch(kind) }
     }
@@ -129,7 +129,7 @@ impl StatementInfo {
         }
     }
 
-    /// Now that the types are known: whether `SET n = n + ?` adds to a counter, as `wanted` has it.
+    /// Checks, once the types are known, whether `SET n = n + ?` increments a counter as `wanted` says.
     pub(super) fn settle(&self, wanted: Effect, bound: &[ColumnSpec<'_>]) -> Result<(), Error> {
         let Some(tree) = self.tree().filter(|tree| is_unclear(tree)) else { return Ok(()) };
         let counts = bound.iter().any(|column| matches!(column.typ(), ColumnType::Native(NativeType::Counter)));
@@ -142,7 +142,7 @@ impl StatementInfo {
         Err(Error::new(ErrorKind::Refused, self.attempted.clone(), problem).with_advice(way(is)))
     }
 
-    /// What it does, without to what: `INSERT`, `CREATE TABLE`.
+    /// The operation without its object: `INSERT`, `CREATE TABLE`.
     pub(crate) fn operation(&self) -> &'static str {
         match &self.content {
             Content::One(statement) => {
@@ -154,7 +154,7 @@ impl StatementInfo {
         }
     }
 
-    /// What it does and to what, in words of which a program has as many as it has statements.
+    /// The operation and its object: a text with a small number of different values, one for each statement of the program.
     pub(crate) fn summary(&self) -> &str {
         match &self.content {
             Content::One(_) => &self.attempted,
@@ -164,14 +164,14 @@ impl StatementInfo {
         }
     }
 
-    /// The keyspace that it is about, or that of its table.
+    /// The keyspace that the statement names, or the keyspace of its table.
     pub(crate) fn keyspace(&self) -> Option<&str> {
         let tree = self.tree()?;
         let name = tree.names_in_keyspaces().first().and_then(|name| name.keyspace.as_ref());
         name.or_else(|| tree.keyspace_named()).map(|keyspace| keyspace.text.as_str())
     }
 
-    /// Keyspace and table, of one that is about one.
+    /// The keyspace and table of the statement, if it has a table.
     pub(crate) fn table(&self) -> Option<(&str, &str)> {
         let table = *self.tree()?.tables().first()?;
         Some((table.keyspace.as_ref()?.text.as_str(), table.name.text.as_str()))
@@ -181,7 +181,7 @@ impl StatementInfo {
         matches!(self.tree(), Some(Statement::Select(_)))
     }
 
-    /// Whether it is `SELECT *`, which gives a column that is added to the table later as well.
+    /// Whether the statement is `SELECT *`, which also returns columns added to the table later.
     pub(crate) fn reads_all_columns(&self) -> bool {
         match self.tree() {
             Some(Statement::Select(select)) => select.json.is_none() && matches!(select.selection, Selection::All(_)),
@@ -189,12 +189,12 @@ impl StatementInfo {
         }
     }
 
-    /// Whether it stores the values that are bound to it, all of them or some.
+    /// Whether the statement stores any of its bound values.
     pub(super) fn writes_values(&self) -> bool {
         matches!(self.tree(), Some(Statement::Insert(_) | Statement::Update(_)))
     }
 
-    /// The page size: that of the session, or what a literal LIMIT allows if that is less and all rows read are given.
+    /// The page size: the session's, or a literal LIMIT if that is less and no row read is filtered out.
     pub(super) fn page_size(&self, session: i32) -> i32 {
         self.limit().filter(|_| !self.filters()).map_or(session, |rows| rows.clamp(1, session))
     }
@@ -206,7 +206,8 @@ impl StatementInfo {
         }
     }
 
-    /// Whether rows are read that are not given: a small page then holds few rows or none, and costs a request all the same.
+    /// Whether the statement filters out rows that it reads. A small page then has few rows or none, and still costs a
+    /// request.
     pub(super) fn filters(&self) -> bool {
         match self.tree() {
             Some(Statement::Select(select)) => select.allow_filtering.is_some(),
@@ -215,7 +216,7 @@ impl StatementInfo {
     }
 }
 
-/// Whether only the type of a column says if an UPDATE adds to a counter.
+/// Whether only a column's type can show if an UPDATE increments a counter.
 fn is_unclear(statement: &Statement) -> bool {
     match statement {
         Statement::Update(update) => {
@@ -270,7 +271,7 @@ fn word(effect: Effect) -> &'static str {
     }
 }
 
-/// What to ask for instead.
+/// The type or method to use for a statement of this effect.
 fn way(effect: Effect) -> &'static str {
     match effect {
         Effect::Read => "Ask prepare() for a Select",
