@@ -37,8 +37,8 @@ use crate::{Error, ErrorKind, Session, execute};
 /// `UPDATE … IF`, none after `IF EXISTS`. A derived `R` reads the columns that it names and ignores the others, so that a
 /// column added to the table later breaks nothing; a tuple must have exactly the columns that the server returns.
 ///
-/// Cheap to clone. A statement stored with a borrowed `V` may name the lifetime `'static`; it binds values of any shorter
-/// lifetime.
+/// It is cheap to clone. A statement stored with a borrowed `V` may name the lifetime `'static`; it binds values of any
+/// shorter lifetime.
 pub struct Conditional<V, R = Row> {
     pub(super) core: Core,
     shape: PhantomData<fn() -> (V, R)>,
@@ -77,7 +77,7 @@ impl<T> Outcome<T> {
 }
 
 impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
-    /// Writes if the condition holds.
+    /// Executes the write if the condition holds.
     ///
     /// The write is not sent twice (but see [`repeat_when_throttled`](Self::repeat_when_throttled)), because the second
     /// attempt might find what the first has written.
@@ -102,9 +102,9 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// Finds the outcome of a write whose outcome is [`Unknown`](Outcome::Unknown): reads the row at LOCAL_QUORUM and
     /// compares it with `values`, the values of the write.
     ///
-    /// - [`Applied`](Outcome::Applied): every column that the write binds a value to has that value.
-    /// - [`NotApplied`](Outcome::NotApplied) with a row: some column has another value. With `None`: there is no row, or the
-    ///   write says `IF EXISTS`.
+    /// - [`Applied`](Outcome::Applied): every column that the write sets to a bound value has that value.
+    /// - [`NotApplied`](Outcome::NotApplied) with a row: some column has another value. With `None`: the row does not
+    ///   exist, or the write has `IF EXISTS`.
     ///
     /// This tells the write from other writes only if no other write has the same values. Give each call a unique id, in a
     /// column that is never changed.

@@ -271,7 +271,7 @@ fn word(effect: Effect) -> &'static str {
     }
 }
 
-/// The type or method to use for a statement of this effect.
+/// The advice to the caller: the type or method to use for a statement of this effect.
 fn way(effect: Effect) -> &'static str {
     match effect {
         Effect::Read => "Ask prepare() for a Select",

@@ -1,4 +1,4 @@
-//! The bind markers of a prepared statement that mean something to this client, found once when it is prepared.
+//! The bind markers of a prepared statement that this client treats specially, found once when it is prepared.
 
 use keyspaces_cql::statement::{Comparand, CqlType, CqlTypeKind, NativeType as Native, Operator, Term, Using};
 use keyspaces_cql::value::most_digits;
@@ -13,22 +13,22 @@ pub(super) struct Markers {
     pub(super) ttl: Vec<usize>,
     pub(super) timestamp: Vec<usize>,
     pub(super) limit: Option<usize>,
-    /// Those of the partition key, if all of it is bound.
+    /// The markers of the partition key, if all of it is bound.
     pub(super) key: Vec<usize>,
-    /// Values of a row with a `varint` or a `decimal` in them, and their types.
+    /// The markers of stored values that contain a `varint` or a `decimal`, with their types.
     numbers: Vec<(usize, CqlTypeKind)>,
-    /// Each `IN ?`.
+    /// The marker of each `IN ?`.
     lists: Vec<usize>,
-    /// The product of the lengths of the lists that stand in the text.
+    /// The product of the lengths of the literal lists in the text.
     listed: usize,
 }
 
 impl Markers {
-    /// `tree` is `None` where only the server can read the text.
+    /// Finds the markers. `tree` is `None` if only the server can parse the text.
     pub(super) fn of(tree: Option<&Statement>, columns: &[ColumnSpec<'_>], key: Vec<usize>) -> Self {
         let spans: Vec<Span> = tree.map(Statement::bind_markers).unwrap_or_default().iter().map(|of| of.span).collect();
         let Some(tree) = tree.filter(|_| spans.len() == columns.len()) else {
-            // Cassandra calls the markers that belong to no column so, unless they have a name.
+            // Cassandra uses these names for unnamed markers that belong to no column.
             let at = |name| columns.iter().position(|column| column.name() == name);
             let [ttl, timestamp] = ["[ttl]", "[timestamp]"].map(|name| at(name).into_iter().collect());
             return Self { ttl, timestamp, limit: at("[limit]"), key, ..Self::default() };
@@ -60,19 +60,19 @@ impl Markers {
         }
     }
 
-    /// Those that options may bind, so that the values leave them out.
+    /// The markers that options may bind, so that the values may leave them out.
     pub(super) fn of_options(&self) -> Vec<usize> {
         self.ttl.iter().chain(&self.timestamp).copied().collect()
     }
 
-    /// Whether a value can break a rule that is not of its size.
+    /// Whether a bound value can break a rule other than a size limit.
     pub(super) fn are_restricted(&self) -> bool {
         !(self.ttl.is_empty() && self.timestamp.is_empty() && self.numbers.is_empty() && self.lists.is_empty())
     }
 
-    /// The marker whose value has more digits than the service takes, and how many it has.
+    /// The first marker whose value has more digits than the service accepts, and the number of digits.
     pub(super) fn too_many_digits(&self, cells: SerializedView<'_>) -> Option<(usize, usize)> {
-        // So many bytes have at most 36 digits, and counting allocates.
+        // A number of this many bytes has at most 36 digits, so the counting, which allocates, is skipped.
         const NEVER_TOO_MANY: usize = 15;
         let mut digits = self.numbers.iter().filter_map(|(index, of)| {
             let bytes = cells.value(*index).filter(|bytes| bytes.len() > NEVER_TOO_MANY)?;
@@ -81,7 +81,7 @@ impl Markers {
         digits.find(|(_, digits)| *digits > rules::MAX_DIGITS)
     }
 
-    /// How many keys the lists after IN make, multiplied.
+    /// The number of key combinations that the lists after IN produce.
     pub(super) fn subqueries(&self, cells: SerializedView<'_>) -> usize {
         let bound = self.lists.iter().map(|index| {
             let count = cells.value(*index).and_then(|list| list.first_chunk::<4>());
@@ -91,7 +91,8 @@ impl Markers {
     }
 }
 
-/// The markers of a write whose values have numbers of any size in them. A condition compares, it stores nothing.
+/// The markers of a write whose stored values contain numbers of any size. Markers in conditions are left out, because a
+/// condition stores nothing.
 fn numbers(tree: &Statement, spans: &[Span], columns: &[ColumnSpec<'_>]) -> Vec<(usize, CqlTypeKind)> {
     let conditions = tree.conditions();
     let compares = |span: &Span| conditions.iter().any(|of| of.span.start <= span.start && span.end <= of.span.end);
@@ -99,7 +100,7 @@ fn numbers(tree: &Statement, spans: &[Span], columns: &[ColumnSpec<'_>]) -> Vec<
     markers.filter_map(|(index, (_, column))| Some((index, with_numbers(column.typ())?))).collect()
 }
 
-/// The type of a value, as far as it tells where its numbers are; `None` if there are none in it.
+/// The type of a value, reduced to the positions of its numbers; `None` if it contains none.
 fn with_numbers(column: &ColumnType<'_>) -> Option<CqlTypeKind> {
     let part = |of: &ColumnType<'_>| CqlType::from(with_numbers(of).unwrap_or(CqlTypeKind::Native(Native::Blob)));
     let parts = |of: &[&ColumnType<'_>]| -> Option<Vec<CqlType>> {
@@ -116,7 +117,7 @@ fn with_numbers(column: &ColumnType<'_>) -> Option<CqlTypeKind> {
             parts(&[key, value]).map(|_| CqlTypeKind::Map(Box::new(part(key)), Box::new(part(value))))
         }
         ColumnType::Tuple(of) => parts(&of.iter().collect::<Vec<_>>()).map(CqlTypeKind::Tuple),
-        // Its fields are sent as those of a tuple are.
+        // A user-defined type is encoded like a tuple of its fields.
         ColumnType::UserDefinedType { definition, .. } => {
             parts(&definition.field_types.iter().map(|(_, of)| of).collect::<Vec<_>>()).map(CqlTypeKind::Tuple)
         }

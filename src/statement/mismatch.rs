@@ -1,4 +1,4 @@
-//! Rust types that do not fit CQL's, in words: which column, which CQL type, which Rust type.
+//! Describes Rust types that do not fit CQL types: which column, which CQL type, which Rust type.
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +17,7 @@ pub(super) const AN_ELEMENT: &str = "an element";
 pub(super) const A_KEY: &str = "a key";
 pub(super) const A_VALUE: &str = "a value";
 
-/// Why values cannot be bound.
+/// Describes why values cannot be bound.
 pub(crate) fn of_values(error: &SerializationError) -> Cow<'static, str> {
     if let Some(row) = error.downcast_ref::<bind_row::BuiltinTypeCheckError>() {
         return of_bound_shape(rust_type(row.rust_name), &row.kind).into();
@@ -31,7 +31,7 @@ pub(crate) fn of_values(error: &SerializationError) -> Cow<'static, str> {
     .into()
 }
 
-/// Why rows of the columns that a statement gives cannot be read as the row type.
+/// Describes why the row type does not fit the columns that a statement returns.
 pub(crate) fn of_columns(error: &TypeCheckError) -> Cow<'static, str> {
     match error.downcast_ref::<read_row::BuiltinTypeCheckError>() {
         Some(row) => of_read_shape(&rust_type(row.rust_name), &row.kind).into(),
@@ -39,7 +39,7 @@ pub(crate) fn of_columns(error: &TypeCheckError) -> Cow<'static, str> {
     }
 }
 
-/// Why this row cannot be read as the row type.
+/// Describes why a row cannot be read as the row type.
 pub(crate) fn of_row(error: &DeserializationError) -> Cow<'static, str> {
     match of_read_column(error) {
         Some((name, error)) => of_read_value(&format!("the column {name}"), error),
@@ -48,7 +48,7 @@ pub(crate) fn of_row(error: &DeserializationError) -> Cow<'static, str> {
     .into()
 }
 
-/// What to do about values that do not fit `statement`, where that is another thing than to bind values of its types.
+/// Advice on values that do not fit `statement`, if it is not simply to bind values of its types.
 pub(crate) fn advice_on_values(error: &SerializationError, statement: Option<&Statement>) -> Option<String> {
     let (name, mut error) = of_bound_column(error)?;
     while let Some(failed) = error.downcast_ref::<bind_value::BuiltinSerializationError>() {
@@ -58,7 +58,7 @@ pub(crate) fn advice_on_values(error: &SerializationError, statement: Option<&St
     advice_on_bound_type(name, &value.got, value.rust_name, statement)
 }
 
-/// What to do about a row type that does not fit, where that is another thing than to read other types.
+/// Advice on a row type that does not fit, if it is not simply to read other types.
 pub(crate) fn advice_on_columns(error: &TypeCheckError) -> Option<&'static str> {
     let row = error.downcast_ref::<read_row::BuiltinTypeCheckError>()?;
     let read_row::BuiltinTypeCheckErrorKind::ColumnTypeCheckFailed { err, .. } = &row.kind else { return None };
@@ -70,7 +70,7 @@ pub(crate) fn advice_on_columns(error: &TypeCheckError) -> Option<&'static str> 
         .then_some("Read it as value::CqlTimeuuid: Uuid::from() makes a Uuid of it")
 }
 
-/// What to know about a null where a row cannot be read because of one.
+/// Advice on a null, if it is the reason why a row cannot be read.
 pub(crate) fn advice_on_row(error: &DeserializationError) -> Option<&'static str> {
     let (_, error) = of_read_column(error)?;
     let value = error.downcast_ref::<read_value::BuiltinDeserializationError>()?;
@@ -98,7 +98,7 @@ fn of_read_column(error: &DeserializationError) -> Option<(&str, &Deserializatio
     }
 }
 
-/// The words of a type of the program's own, without the name of the driver's error around them.
+/// The message of an error from the program's own type, without the name of the driver's error around it.
 fn own_words(error: &dyn std::error::Error) -> String {
     let text = error.to_string();
     let words = ["SerializationError: ", "DeserializationError: ", "TypeCheckError: "]
@@ -133,17 +133,19 @@ fn has_in_with_one_marker(statement: &Statement, column: &str) -> bool {
     })
 }
 
-/// As [`of_values`] has it, for what can be told without a value.
+/// The wording of [`of_values`] for a wrong number of values, known without a value.
 pub(super) fn bound_count(rust: &str, values: usize, markers: usize) -> String {
     format!("{} has {values} values, the statement has {markers} bind markers", rust_type(rust))
 }
 
-/// As [`of_values`] has it, for what can be told without a value. `place`: the bind marker for a column, or a part of it.
+/// The wording of [`of_values`] for a type that does not fit, known without a value. `place` is the bind marker for a
+/// column, or a part of it.
 pub(super) fn bound_type(place: &str, cql: &ColumnType<'_>, rust: &str) -> String {
     format!("{place} is {}, {} cannot be bound to it", cql_type(cql), rust_type(rust))
 }
 
-/// What to bind in the place of a type that does not fit, where that is not obvious. `marker`: the column of the bind marker.
+/// Advice on what to bind instead of a type that does not fit, if that is not obvious. `marker` is the column of the bind
+/// marker.
 pub(super) fn advice_on_bound_type(
     marker: &str,
     cql: &ColumnType<'_>,
@@ -179,7 +181,8 @@ fn of_bound_shape(rust: String, kind: &bind_row::BuiltinTypeCheckErrorKind) -> S
     }
 }
 
-/// `marker` and `value` say which it is: the bind marker for a column and the value for it, or parts of them.
+/// Describes why a value cannot be bound. `marker` and `value` name the bind marker for a column and its value, or parts of
+/// them.
 fn of_bound_value(marker: &str, value: &str, error: &SerializationError) -> String {
     use bind_value::{
         BuiltinSerializationErrorKind as Kind, BuiltinTypeCheckErrorKind as TypeKind, UdtTypeCheckErrorKind as UdtType,
@@ -187,7 +190,8 @@ fn of_bound_value(marker: &str, value: &str, error: &SerializationError) -> Stri
     if let Some(wrong) = error.downcast_ref::<bind_value::BuiltinTypeCheckError>() {
         let (cql, rust) = (cql_type(&wrong.got), rust_type(wrong.rust_name));
         return match &wrong.kind {
-            // The driver's derive says so of a field that only the type has, its own values of one that only they have.
+            // The driver's derive reports this for a field that only the CQL type has; the driver's own values report it
+            // for a field that only they have.
             TypeKind::UdtError(UdtType::NoSuchFieldInUdt { field_name }) if has_field(&wrong.got, field_name) => {
                 format!("{marker} is {cql}, which has a field {field_name}, and {rust} has none")
             }
@@ -195,7 +199,8 @@ fn of_bound_value(marker: &str, value: &str, error: &SerializationError) -> Stri
                 format!("{marker} is {cql}, which has no field {field_name}, and {rust} has one")
             }
             TypeKind::UdtError(UdtType::ValueMissingForUdtField { field_name }) => {
-                // The driver's derive says so of a field that the type lacks, its own values of one that they lack.
+                // The driver's derive reports this for a field that the CQL type lacks; the driver's own values report it
+                // for a field that they lack.
                 format!("{marker} is {cql}, and the field {field_name} is not in both this type and {rust}")
             }
             TypeKind::UdtError(UdtType::FieldNameMismatch { rust_field_name, db_field_name }) => {
@@ -342,7 +347,7 @@ fn of_read_value(place: &str, error: &DeserializationError) -> String {
     }
 }
 
-/// A CQL type as CQL writes it.
+/// The name of a CQL type in CQL.
 fn cql_type(of: &ColumnType<'_>) -> String {
     match of {
         ColumnType::Native(native) => native_type(native).to_owned(),
@@ -397,7 +402,7 @@ fn rust_type(full: &str) -> String {
         short.push_str(path.rsplit("::").next().unwrap_or(path).trim_start_matches("{{closure}}"));
         short.push_str(sign);
     }
-    // The derive wraps the user's own type.
+    // The derive wraps the program's own type.
     match short.strip_prefix("ByName<'_, ").and_then(|own| own.strip_suffix('>')) {
         Some(own) => own.to_owned(),
         None => short,

@@ -49,8 +49,7 @@ use crate::execute::Call;
 use crate::options::CallOptions;
 use crate::{Error, ErrorKind, Session};
 
-/// A statement that [`Session::prepare`] gives by the type asked for: [`Select`], [`Write`], [`Conditional`] or
-/// [`Increment`].
+/// A type of statement that [`Session::prepare`] returns: [`Select`], [`Write`], [`Conditional`] or [`Increment`].
 pub trait Statement: sealed::Sealed + Sized {}
 
 pub(crate) async fn prepare<S: Statement>(session: &Session, text: &str) -> Result<S, Error> {
@@ -78,7 +77,7 @@ async fn prepare_core(session: &Session, text: &str, options: CallOptions, effec
     Core::of(call, kept, effect)
 }
 
-/// Gives a prepared statement the options that it names: see [`call_options`](crate::options::call_options).
+/// Adds the named options to a prepared statement: see [`call_options`](crate::options::call_options).
 macro_rules! statement_options {
     ($statement:ident<$($parameter:ident),+>, $($group:ident),+) => {
         crate::options::call_options!(impl [$($parameter),+] $statement<$($parameter),+>, self: [&self], $($group),+);

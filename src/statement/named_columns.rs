@@ -1,4 +1,4 @@
-//! The columns that a row type names, of all that come: `SELECT *` and answers to conditional writes have others as well.
+//! Selects the columns that a row type names. `SELECT *` and answers to conditional writes return others as well.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use scylla::response::query_result::{QueryRowsResult, RowsError};
 use crate::row::OwnedRow;
 use crate::saturated::saturated;
 
-/// The columns that a row type names.
+/// The columns that a row type names, among all those returned.
 #[derive(Debug)]
 pub(crate) struct NamedColumns {
-    /// All that come.
+    /// All returned columns.
     all: Vec<ColumnSpec<'static>>,
     kept: Vec<usize>,
     columns: Vec<ColumnSpec<'static>>,
 }
 
-/// The cells of a row, each with its bytes unless it is null.
+/// The cells of a row: the bytes of each, or `None` for a null.
 pub(super) type NamedCells<'r> = Vec<Option<FrameSlice<'r>>>;
 
 impl NamedColumns {
-    /// Leaves out `except`, and each column that the type check of `R` does not know. A tuple knows no names: it has to have
-    /// all of the columns.
+    /// Keeps the columns that `R` names, and leaves out `except`. A tuple has no names, so it has to have all of the
+    /// columns.
     pub(crate) fn of<R: OwnedRow>(columns: &[ColumnSpec<'_>], except: Option<usize>) -> Result<Self, TypeCheckError> {
         Self::that_pass(&|columns| R::type_check(columns), columns, except)
     }
@@ -53,12 +53,12 @@ impl NamedColumns {
         read_row(&self.columns, &self.bytes(row))
     }
 
-    /// The cells of the columns that are named, as a row has them.
+    /// Encodes the cells of the named columns as a row.
     fn bytes(&self, row: &NamedCells<'_>) -> Vec<u8> {
         let mut bytes = Vec::new();
         for cell in self.kept.iter().map(|index| row.get(*index).copied().flatten()) {
             let slice = cell.map(|cell| cell.as_slice());
-            // A length that came in a frame is an i32.
+            // The length fits, because it arrived in a frame as an i32.
             let length = slice.map_or(-1, |slice| saturated::<i32>(slice.len()));
             bytes.extend_from_slice(&length.to_be_bytes());
             bytes.extend_from_slice(slice.unwrap_or_default());
@@ -66,12 +66,12 @@ impl NamedColumns {
         bytes
     }
 
-    /// Whether these are the columns of which some are named.
+    /// Whether the selection was made for exactly these columns.
     pub(crate) fn are_of(&self, columns: &[ColumnSpec<'_>]) -> bool {
         self.all == columns
     }
 
-    /// The rows of a page.
+    /// Returns an iterator that decodes the rows of a page.
     pub(crate) fn rows<'p, R: OwnedRow>(
         self: Arc<Self>,
         page: &'p QueryRowsResult,
@@ -81,12 +81,12 @@ impl NamedColumns {
     }
 }
 
-/// The cells of a row, whatever their types.
+/// Returns the cells of a row, undecoded.
 pub(super) fn cells<'r>(row: ColumnIterator<'r, '_>) -> Result<NamedCells<'r>, DeserializationError> {
     row.map(|cell| cell.map(|cell| cell.slice)).collect()
 }
 
-// The bound names both lifetimes, so that the row type may be any that owns what it reads.
+// The trait bound names both lifetimes, so that the row type may be any type that owns its data.
 fn read_row<'b, R: DeserializeRow<'b, 'b>>(
     columns: &'b [ColumnSpec<'b>],
     bytes: &'b [u8],

@@ -1,4 +1,4 @@
-//! Values by the names of their bind markers.
+//! Values bound by the names of their bind markers.
 
 use std::any::type_name;
 use std::fmt;
@@ -11,7 +11,7 @@ use scylla::serialize::value::SerializeValue;
 use scylla::serialize::writers::RowWriter;
 use thiserror::Error;
 
-/// Values by the names of their bind markers, of whatever types and in whatever order: `:name` in the text, or the column's
+/// Values bound by the names of their bind markers, of any types and in any order: `:name` in the text, or the column's
 /// name for a `?`. A derived [`SerializeRow`](crate::SerializeRow) does the same with the names of its fields.
 ///
 /// ```no_run
@@ -25,14 +25,14 @@ use thiserror::Error;
 /// # Ok(()) }
 /// ```
 ///
-/// A name that the statement does not have, and one of the statement that has no value, is an error of kind
-/// [`Type`](crate::ErrorKind::Type) when it is bound.
+/// Binding fails with an error of kind [`Type`](crate::ErrorKind::Type) if a value has a name that the statement does not
+/// have, or if a marker has no value.
 #[derive(Default)]
 pub struct NamedValues<'v>(Vec<(&'v str, BoxedValue<'v>)>);
 
 type BoxedValue<'v> = Box<dyn SerializeValue + Send + Sync + 'v>;
 
-/// Names that do not fit a statement.
+/// The error for names that do not fit a statement.
 #[derive(Debug, Error)]
 enum NamesDoNotFit {
     #[error("the statement has a bind marker for {0}, and there is no value of that name")]
@@ -42,14 +42,14 @@ enum NamesDoNotFit {
 }
 
 impl<'v> NamedValues<'v> {
-    /// No values.
+    /// Creates an empty set of values.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// These values and one more, in the place of one that already has this name. A name is as the server has it: in lower
-    /// case, unless it is quoted in the text.
+    /// Adds a value, or replaces the value of the same name. Give the name as the server stores it: in lower case, unless
+    /// it is quoted in the text.
     #[must_use]
     pub fn with(mut self, name: &'v str, value: impl SerializeValue + Send + Sync + 'v) -> Self {
         self.0.retain(|(known, _)| *known != name);
@@ -72,7 +72,7 @@ impl SerializeRow for NamedValues<'_> {
             let Some((_, value)) = self.0.iter().find(|(name, _)| *name == marker.name()) else {
                 return Err(SerializationError::new(NamesDoNotFit::NoValue(marker.name().to_owned())));
             };
-            // Not the box: errors name the type of the value.
+            // Serialises the value itself and not the box, because errors name the type.
             (**value).serialize(marker.typ(), writer.make_cell_writer()).map_err(|err| {
                 let name = marker.name().to_owned();
                 let kind = BuiltinSerializationErrorKind::ColumnSerializationFailed { name, err };
@@ -88,7 +88,7 @@ impl SerializeRow for NamedValues<'_> {
 }
 
 impl fmt::Debug for NamedValues<'_> {
-    /// Names only: values may be secrets.
+    /// Prints the names only, because the values may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
     }

@@ -1,9 +1,10 @@
-//! Many statements prepared at once.
+//! Prepares several statements at once.
 
 use super::Statement;
 use crate::{Error, Session};
 
-/// A tuple of `N` types of statements, up to 16, each as for [`Session::prepare`]; from [`Session::prepare_all`].
+/// A tuple of `N` statement types, up to 16, which [`Session::prepare_all`] returns; each is a type that
+/// [`Session::prepare`] returns.
 pub trait Statements<const N: usize>: several::Several<N> {}
 
 impl<S: several::Several<N>, const N: usize> Statements<N> for S {}
@@ -19,7 +20,7 @@ mod several {
         ($($number:literal: $($statement:ident $text:ident),+;)+) => {$(
             impl<$($statement: Statement + Send),+> Several<$number> for ($($statement,)+) {
                 async fn prepare(session: &Session, [$($text),+]: [&str; $number]) -> Result<Self, Error> {
-                    // Not `try_join`, with which chance says whose error is told.
+                    // Not `try_join`, which would return whichever error comes first.
                     let ($($text,)+) = tokio::join!($(session.prepare::<$statement>($text)),+);
                     Ok(($($text?,)+))
                 }

@@ -1,4 +1,4 @@
-//! A text as the server prepared it, shared by all statements that were made of it.
+//! A text as the server prepared it, shared by all statements made from it.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,20 +13,20 @@ use super::info::StatementInfo;
 use super::markers::Markers;
 use crate::lock::locked;
 
-/// How often a text is prepared anew because values do not fit it.
+/// The least time between two checks that prepare a text again because values do not fit it.
 const CHECKED_FOR: Duration = Duration::from_secs(1);
 
 /// A prepared text, and whether its table is still the one that it was prepared for.
 pub(crate) struct Prepared {
     pub(super) statement: PreparedStatement,
     markers: OnceLock<Arc<Markers>>,
-    /// Keyspace and table, of a text that names one.
+    /// The keyspace and table, if the text names a table.
     table: Option<(String, String)>,
     prepared_at: Instant,
-    /// When it was last prepared anew because values did not fit it.
+    /// When the text was last prepared again because values did not fit it.
     checked: Mutex<Option<Instant>>,
     table_id: Mutex<Option<Uuid>>,
-    /// Whether the server has other columns for this text now.
+    /// Whether the server now has other columns for this text.
     outdated: AtomicBool,
 }
 
@@ -55,7 +55,7 @@ impl Prepared {
         self.prepared_at < time
     }
 
-    /// Its bind markers; `about` is of the same text.
+    /// The bind markers of the text; `about` belongs to the same text.
     pub(super) fn markers(&self, about: &StatementInfo) -> Arc<Markers> {
         let markers = self.markers.get_or_init(|| {
             let key = self.statement.get_variable_pk_indexes().iter().map(|key| key.index.into()).collect();
@@ -64,7 +64,7 @@ impl Prepared {
         Arc::clone(markers)
     }
 
-    /// Whether it is time to prepare the text anew because values do not fit; counts as doing so.
+    /// Whether the text may be prepared again now because values do not fit. If so, the check counts as begun.
     pub(super) fn begins_check(&self) -> bool {
         let mut checked = locked(&self.checked);
         let is_due = checked.is_none_or(|at| at.elapsed() >= CHECKED_FOR);
@@ -74,7 +74,7 @@ impl Prepared {
         is_due
     }
 
-    /// Whether both bind the same values and give the same columns.
+    /// Whether both statements have the same bind markers and columns.
     pub(super) fn has_the_columns_of(&self, other: &PreparedStatement) -> bool {
         let one = &self.statement;
         one.get_variable_col_specs().as_slice() == other.get_variable_col_specs().as_slice()
@@ -91,7 +91,7 @@ impl Prepared {
     }
 
     pub(super) fn is_outdated(&self) -> bool {
-        // Nothing else is read by it.
+        // Relaxed, because the flag guards no other data.
         self.outdated.load(Ordering::Relaxed)
     }
 

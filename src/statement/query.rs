@@ -1,4 +1,4 @@
-//! Statements for one use: not prepared, unless there are values to bind.
+//! Statements for one use, prepared only if there are values to bind.
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,15 +52,15 @@ impl<'q, V> Query<'q, V> {
 }
 
 impl<V: SerializeRow> Query<'_, V> {
-    /// Executes a write: an INSERT, UPDATE or DELETE without a condition. On a plain Cassandra it also takes what Keyspaces
-    /// lacks, such as TRUNCATE.
+    /// Executes a write: an INSERT, UPDATE or DELETE without a condition. On a plain Cassandra it also executes statements
+    /// that Keyspaces lacks, such as TRUNCATE.
     ///
-    /// Dropped, it may have been sent, and is carried out or not.
+    /// If the future is dropped, the write may have been sent and executed.
     ///
     /// # Errors
     ///
-    /// As [`prepare`](Session::prepare) of a [`Write`] and its [`execute`](Write::execute). A conditional write is refused:
-    /// its outcome must be looked at.
+    /// The errors of [`prepare`](Session::prepare) for a [`Write`] and of [`execute`](Write::execute). A conditional write
+    /// is refused, because its outcome must be checked.
     pub async fn execute(self) -> Result<(), Error> {
         if self.is_prepared() {
             let write: Write<V> = prepare_with(self.session, self.text, self.options).await?;
@@ -80,13 +80,13 @@ impl<V: SerializeRow> Query<'_, V> {
 }
 
 impl<V: SerializeRow> Query<'_, V> {
-    /// The only row of a read, or `None` if there is none. The text is prepared and kept, also without values.
+    /// Returns the only row of a read, or `None` if there is none. The text is prepared and kept, even without values.
     ///
     /// Dropping the future ends the read.
     ///
     /// # Errors
     ///
-    /// As [`prepare`](Session::prepare) of a [`Select`] and its [`one`](Select::one).
+    /// The errors of [`prepare`](Session::prepare) for a [`Select`] and of [`one`](Select::one).
     pub async fn one<R: OwnedRow>(self) -> Result<Option<R>, Error> {
         let select: Select<V, R> = prepare_with(self.session, self.text, self.options).await?;
         select.one(self.values).await
@@ -94,11 +94,11 @@ impl<V: SerializeRow> Query<'_, V> {
 }
 
 impl<'v, V: SerializeRow + Send + 'v> Query<'_, V> {
-    /// The rows of a read, as rows of type `R` ([`Row`](crate::Row) if their columns are not known).
+    /// Returns the rows of a read as type `R` ([`Row`](crate::Row) if the columns are not known).
     ///
     /// # Errors
     ///
-    /// As items of the stream: those of [`prepare`](Session::prepare) of a [`Select`] and its [`rows`](Select::rows).
+    /// The stream yields the errors of [`prepare`](Session::prepare) for a [`Select`] and of [`rows`](Select::rows).
     pub fn rows<R: OwnedRow>(self) -> Rows<'v, R> {
         if self.values.is_empty() {
             return Rows::new(self.unprepared());
@@ -135,7 +135,7 @@ impl<V> Query<'_, V> {
 }
 
 impl<V> fmt::Debug for Query<'_, V> {
-    /// Without literals, which may be secrets, and without values.
+    /// Leaves out the text, whose literals may be secrets, and the values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Query").field("options", &self.options).finish_non_exhaustive()
     }

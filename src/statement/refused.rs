@@ -5,7 +5,7 @@ use keyspaces_cql::{Effect, Rule, SyntaxError, SyntaxProblem, parse_script, rule
 
 use crate::{Error, ErrorKind};
 
-/// The error for a statement that a rule of Keyspaces refuses, in the words that lint and migrations use.
+/// The error for a statement that a rule of Keyspaces refuses, in the same words as lint and migrations.
 pub(crate) fn by_rule(attempted: String, rule: &Rule) -> Error {
     let (problem, mut advice) = by_rule_in_words(rule);
     if *rule == rules::TRUNCATE {
@@ -14,12 +14,12 @@ pub(crate) fn by_rule(attempted: String, rule: &Rule) -> Error {
     Error::new(ErrorKind::Refused, attempted, problem).with_advice(advice)
 }
 
-/// The reason, and what to do instead.
+/// The reason for the refusal, and the advice.
 pub(crate) fn by_rule_in_words(rule: &Rule) -> (String, String) {
     (format!("Amazon Keyspaces refuses {}", rule.refuses), format!("{} ({})", rule.advice, rule.source))
 }
 
-/// The error for a statement of Cassandra that no rule names.
+/// The error for a Cassandra statement that no rule covers.
 pub(super) fn unknown(attempted: String, other: &Other) -> Error {
     let problem = format!("it is not known whether Amazon Keyspaces has the statement {}", other.kind.name());
     let error = Error::new(ErrorKind::Refused, attempted, problem);
@@ -30,7 +30,7 @@ pub(super) fn unknown(attempted: String, other: &Other) -> Error {
     }
 }
 
-/// The error for a text that is no CQL, or more than one statement.
+/// The error for a text that is not CQL, or has more than one statement.
 pub(super) fn syntax(text: &str, wanted: &[Effect], error: SyntaxError) -> Error {
     let attempted = first_words(text);
     let statements = parse_script(text);
@@ -45,13 +45,13 @@ pub(super) fn syntax(text: &str, wanted: &[Effect], error: SyntaxError) -> Error
         return Error::new(ErrorKind::Refused, attempted, problem).with_advice(advice);
     }
     let is_cut_off = matches!(error.problem, SyntaxProblem::Unexpected { .. });
-    // Of a text with several statements, the first error is the one that the reader can act on.
+    // If the text has several statements, the first error is the one that the reader can act on.
     let first = statements.into_iter().find_map(Result::err).filter(|_| is_cut_off && count > 1);
     let error = first.unwrap_or(error);
     Error::new(ErrorKind::Refused, attempted, format!("it is no CQL: {error}")).with_source(error)
 }
 
-/// The first words of a text, without literals: a string in it may be a secret.
+/// The first words of a text, without literals, because a string may be a secret.
 pub(super) fn first_words(text: &str) -> String {
     let text = text.trim_start_matches('\u{feff}');
     let words = text.split_whitespace().take(4).take_while(|word| !word.contains(['\'', '$']));

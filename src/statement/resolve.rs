@@ -1,4 +1,5 @@
-//! Whether a conditional write of unknown outcome was applied: the row that is there is compared with what it writes.
+//! Determines whether a conditional write of unknown outcome was applied, by comparing the current row with the values of
+//! the write.
 
 use std::borrow::Borrow;
 use std::fmt::Write as _;
@@ -54,20 +55,20 @@ pub(crate) async fn resolve<V: SerializeRow, R: OwnedRow>(
     question.answer(&page, written).map_err(|problem| problem.into_error(&call.about.attempted))
 }
 
-/// What has to be read to know what became of a write.
+/// The read that determines the outcome of a write.
 #[derive(Debug, Eq, PartialEq)]
 struct Question<'t> {
     text: String,
-    /// The bind markers of the write whose values it binds, in order.
+    /// The bind markers of the write whose values this read binds, in order.
     key: Vec<usize>,
-    /// The columns that are compared, and the bind markers that they are set to.
+    /// The columns to compare, and the bind markers that they are set to.
     written: Vec<(&'t str, usize)>,
-    /// How many of the columns that are read are those of a row that stood in the way: the first ones.
+    /// How many of the read columns, from the first, belong to the returned row.
     told: Option<usize>,
 }
 
 impl<'t> Question<'t> {
-    /// `count` is how many values are bound.
+    /// Creates the read; `count` is the number of bound values.
     fn of(tree: &'t Statement, key: &Key, count: usize) -> Result<Self, &'static str> {
         let spans: Vec<Span> = tree.bind_markers().iter().map(|marker| marker.span).collect();
         if spans.len() != count {
@@ -195,7 +196,7 @@ impl Unresolved {
     }
 }
 
-/// The columns that a write sets, each to which term.
+/// The columns that a write sets, each with its term.
 fn assigned(tree: &Statement) -> Vec<(&Name, &Term)> {
     match tree {
         Statement::Insert(insert) => match &insert.content {
@@ -215,7 +216,7 @@ fn assigned(tree: &Statement) -> Vec<(&Name, &Term)> {
     }
 }
 
-/// The columns that the condition compares: those of the row that stands in the way.
+/// The columns that the condition compares, which are the columns of the returned row.
 fn compared(tree: &Statement) -> Vec<&Name> {
     let mut columns: Vec<&Name> = Vec::new();
     if let Statement::Update(update) = tree
@@ -232,7 +233,7 @@ fn compared(tree: &Statement) -> Vec<&Name> {
     columns
 }
 
-/// Whether equal values of this type have equal bytes.
+/// Whether equal values of this type always have equal bytes.
 fn has_one_form(column: &ColumnSpec<'_>) -> bool {
     match column.typ() {
         ColumnType::Native(native) => {

@@ -17,38 +17,38 @@ use crate::{Error, ErrorKind, execute};
 
 const TWO: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
 
-/// A prepared SELECT: binds values of type `V`, gives rows of type `R`.
+/// A prepared SELECT that binds values of type `V` and returns rows of type `R`.
 ///
-/// Cheap to clone. A borrowed `V` may be named with `'static` where the statement is kept
-/// (`Select<(&'static str,), Name>`) and binds values of any shorter lifetime.
+/// It is cheap to clone. A statement stored with a borrowed `V` may name the lifetime `'static` (`Select<(&'static str,),
+/// Name>`); it binds values of any shorter lifetime.
 ///
-/// A page holds 1,000 rows unless the session or [`with_page_size`](Self::with_page_size) say otherwise, or fewer: with
-/// `LIMIT n` as many as that, because the service reads on to the end of the page whatever the limit (DG:limit_queries), but
-/// not with `ALLOW FILTERING`, where a page counts the rows that are read; and never more than 1 MB
-/// (DG:paginating-results).
+/// A page has at most 1,000 rows, unless the session or [`with_page_size`](Self::with_page_size) sets another number, and
+/// at most 1 MB (DG:paginating-results). With `LIMIT n` a page has at most `n` rows, because the service would otherwise
+/// read to the end of the page whatever the limit (DG:limit_queries). That does not apply with `ALLOW FILTERING`, where the
+/// page size counts the rows read.
 ///
-/// Columns that are added to a table later, by whomever, disturb no statement that names its columns. With `SELECT *` a derived
-/// `R` takes the columns that it names and leaves the others; a tuple must have exactly the columns that come, and fails when
-/// there is one more.
+/// A column added to a table later does not affect a statement that names its columns. With `SELECT *`, a derived `R` reads
+/// the columns that it names and ignores the others; a tuple must have exactly the returned columns, and fails if there is
+/// one more.
 pub struct Select<V, R = Row> {
     pub(crate) core: Core,
-    // Covariant in both: what is bound is only ever borrowed for a call.
+    // Covariant in both, because values are only borrowed for a call.
     shape: PhantomData<fn() -> (V, R)>,
 }
 
 impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
-    /// The rows, fetched page by page as the stream is read.
+    /// Returns the rows, fetched page by page as the stream is read.
     ///
     /// # Errors
     ///
-    /// As items of the stream, which ends there. Before anything is sent: [`Type`](ErrorKind::Type) if the values do not fit
-    /// the bind markers, [`TooLarge`](ErrorKind::TooLarge) if they are more than Keyspaces takes. After:
-    /// [`Type`](ErrorKind::Type) if a row does not fit `R`, and whatever the server refuses.
+    /// The stream yields the error and ends. Before anything is sent: [`Type`](ErrorKind::Type) if the values do not fit
+    /// the bind markers, [`TooLarge`](ErrorKind::TooLarge) if they exceed a limit of Keyspaces. After:
+    /// [`Type`](ErrorKind::Type) if a row does not fit `R`, and any refusal by the server.
     pub fn rows(&self, values: impl Values<V>) -> Rows<'static, R> {
         Rows::new(self.read(values.values()))
     }
 
-    /// The rows as pages, each with the paging state to go on from, from the first.
+    /// Returns the rows as pages, from the first page on, each with the paging state of the next page.
     ///
     /// # Errors
     ///
@@ -57,8 +57,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         Pages::new(self.read(values.values()), None)
     }
 
-    /// The pages from where `state` says, which came with a page of the same statement with the same values, be it in
-    /// another run of the program.
+    /// Returns the pages starting at `state`, which came with a page of the same statement with the same values, perhaps in
+    /// an earlier run of the program.
     ///
     /// ```no_run
     /// # async fn run(names: keyspaces::Select<(String,), (String,)>, stored: &str) -> Result<(), keyspaces::Error> {
@@ -71,13 +71,13 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     ///
     /// # Errors
     ///
-    /// As [`rows`](Self::rows), and [`Cursor`](ErrorKind::Cursor) if the state is of another statement or of
-    /// other values: nothing was sent.
+    /// As [`rows`](Self::rows), and [`Cursor`](ErrorKind::Cursor) if the state belongs to another statement or other
+    /// values; nothing was sent.
     pub fn pages_from(&self, values: impl Values<V>, state: &PagingState) -> Pages<R> {
         Pages::new(self.read(values.values()), Some(state.clone()))
     }
 
-    /// The pages as they come, from the first or from where `from` says; each [lends](crate::RawPage::rows) its rows.
+    /// Returns the undecoded pages, starting at `from` or at the first; each [lends](crate::RawPage::rows) its rows.
     ///
     /// ```no_run
     /// # async fn run(names: keyspaces::Select<(String,)>) -> Result<(), keyspaces::Error> {
@@ -92,8 +92,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// # Ok(()) }
     /// ```
     ///
-    /// The statement's own row type `R` is checked when it is prepared, and not used here; the [`Row`] that it is by default
-    /// takes any columns. A `SELECT *` gives all columns, and a row type that does not name all of them is refused.
+    /// The statement's own row type `R` is checked when it is prepared, and not used here; the default, [`Row`], accepts
+    /// any columns. A `SELECT *` returns all columns, and a row type that does not name all of them is refused.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         RawPages::new(self.read(values.values()), from.cloned())
     }
 
-    /// The names of the columns that its rows have, in their order; known before there is a row.
+    /// Returns the names of the row's columns, in order. They are known before any row is read.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -116,8 +116,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         columns.get().iter().map(|column| column.name().to_owned()).collect()
     }
 
-    /// One page, from where `cursor` says or from the first; its [`cursor`](Page::cursor) is the text to go on from. What an
-    /// HTTP endpoint needs: nothing is kept between two requests.
+    /// Returns one page, at `cursor` or the first; its [`cursor`](Page::cursor) is the text with which to request the next.
+    /// This suits an HTTP endpoint, because nothing is kept between two requests.
     ///
     /// ```no_run
     /// # async fn run(names: keyspaces::Select<(String,), (String,)>) -> Result<(), keyspaces::Error> {
@@ -135,27 +135,27 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// # Ok(()) }
     /// ```
     ///
-    /// How many rows a page has at most is [`with_page_size`](Self::with_page_size). It is empty only if there are no more rows.
-    /// Dropping the future ends the read.
+    /// [`with_page_size`](Self::with_page_size) sets the most rows of a page. A page is empty only if there are no more
+    /// rows. Dropping the future ends the read.
     ///
     /// # Errors
     ///
-    /// As [`rows`](Self::rows), and [`Cursor`](ErrorKind::Cursor) if the text is no cursor, was cut or changed, or belongs
-    /// to another statement or other values: nothing was sent.
+    /// As [`rows`](Self::rows), and [`Cursor`](ErrorKind::Cursor) if the text is not a cursor, was cut or changed, or
+    /// belongs to another statement or other values; nothing was sent.
     pub async fn page(&self, values: impl Values<V>, cursor: Option<&str>) -> Result<Page<R>, Error> {
         let from = cursor.map(str::parse).transpose()?;
         let page = Pages::new(self.read(values.values()), from).try_next().await?;
         Ok(page.unwrap_or_else(|| Page { rows: Vec::new(), next: None }))
     }
 
-    /// The one row that there is, or `None`.
+    /// Returns the only row, or `None` if there is none.
     ///
     /// Dropping the future ends the read.
     ///
     /// # Errors
     ///
-    /// As [`rows`](Self::rows), and [`Type`](ErrorKind::Type) if there are two: ask for [`first`](Self::first) if any
-    /// will do.
+    /// As [`rows`](Self::rows), and [`Type`](ErrorKind::Type) if there is more than one row: use [`first`](Self::first) if
+    /// any row will do.
     pub async fn one(&self, values: impl Values<V>) -> Result<Option<R>, Error> {
         let request = match self.for_few(values.values(), TWO) {
             Ok(request) => request,
@@ -171,7 +171,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         Ok(one)
     }
 
-    /// The first row, or `None`.
+    /// Returns the first row, or `None` if there is none.
     ///
     /// Dropping the future ends the read.
     ///
@@ -188,7 +188,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         Ok(first)
     }
 
-    /// A read with these values. Should they not fit, the text is prepared anew, once.
+    /// Returns a read with these values. If they do not fit, the text is prepared again, once.
     pub(super) async fn read_or_anew(&self, values: V) -> Result<Read, Error> {
         match self.read(&values) {
             Ok(read) => Ok(read),
@@ -196,7 +196,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         }
     }
 
-    /// This statement with its text prepared anew, after values did not fit it; see [`Core::prepared_anew`].
+    /// Prepares the statement again after values did not fit it; see [`Core::prepared_anew`].
     async fn anew(&self, error: Error) -> Result<Self, Error> {
         sealed::Sealed::new(self.core.prepared_anew(error).await?)
     }
@@ -205,8 +205,9 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         self.core.read(values)
     }
 
-    /// For who wants no more than `rows` rows: the service reads as many as fit a page. Where rows are filtered out, that
-    /// would make many pages.
+    /// Returns a request for a caller that wants at most `rows` rows, with that page size, because the service fills each
+    /// page. The page size is left alone if the statement sets its own, or filters out rows: it would then need many small
+    /// pages.
     fn for_few(&self, values: &V, rows: NonZeroU8) -> Result<Request, Error> {
         let mut request = self.core.bind(values)?;
         if self.core.call.options.page_size.is_none() && !self.core.call.about.filters() {
@@ -215,7 +216,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         Ok(request)
     }
 
-    /// Hands over rows until one is `enough`, and says whether one was. No page is asked for that is not needed.
+    /// Passes rows to `enough` until it returns true, and returns whether it did. Requests no page that is not needed.
     async fn any(&self, mut request: Request, mut enough: impl FnMut(R) -> bool) -> Result<bool, Error> {
         let call = &self.core.call;
         let mut state = DriverState::start();
@@ -236,8 +237,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
 }
 
 impl<V: SerializeRow + Send + Sync + 'static, R: OwnedRow> Select<V, R> {
-    /// [`one`](Self::one) row for each of `keys`, many in flight together. Better than `IN`, of which Keyspaces makes as many
-    /// queries one after another (DG:in.select).
+    /// Reads [`one`](Self::one) row for each of `keys`, with many reads in flight at once. This is better than `IN`, which
+    /// Keyspaces executes as one query after another (DG:in.select).
     ///
     /// # Errors
     ///
@@ -246,8 +247,8 @@ impl<V: SerializeRow + Send + Sync + 'static, R: OwnedRow> Select<V, R> {
         crate::fan_out::one_of_each(self, keys)
     }
 
-    /// All [`rows`](Self::rows) for each of `keys`, many in flight together; those of one key are held together, so it is for
-    /// keys that have few.
+    /// Reads all [`rows`](Self::rows) for each of `keys`, with many reads in flight at once. The rows of one key are
+    /// collected in memory, so use it for keys with few rows.
     ///
     /// # Errors
     ///
@@ -258,10 +259,10 @@ impl<V: SerializeRow + Send + Sync + 'static, R: OwnedRow> Select<V, R> {
 }
 
 impl<R: OwnedRow> Select<(i64, i64), R> {
-    /// Reads a whole table page by page, in as many token ranges at once as the session has connections (at most 32).
+    /// Reads a whole table page by page, with as many token ranges in flight as the session has connections (at most 32).
     ///
-    /// The text selects by token, with both ends bound: `WHERE token(…) > ? AND token(…) <= ?`, all columns of the partition
-    /// key in the parentheses.
+    /// The text must select by token, with both bounds as bind markers: `WHERE token(…) > ? AND token(…) <= ?`, all columns
+    /// of the partition key in the parentheses.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -278,18 +279,18 @@ impl<R: OwnedRow> Select<(i64, i64), R> {
     ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused) if the text does not select by token like that or has a `LIMIT`, which
-    /// would hold for each range, or if the account's partitioner is not Murmur3 (DG:working-with-partitioners), which is
-    /// seen from the type of its tokens.
+    /// [`Refused`](ErrorKind::Refused) if the text does not select by token in this way, if it has a `LIMIT`, which would
+    /// apply to each range, or if the account's partitioner is not Murmur3 (DG:working-with-partitioners), as the type of
+    /// its tokens shows.
     pub fn scan(&self) -> Result<Scan<R>, Error> {
         crate::scan::scan(self)
     }
 
-    /// Goes on with a scan from where it was when `progress` was taken, be it in another run of the program.
+    /// Resumes a scan from `progress`, perhaps from an earlier run of the program.
     ///
     /// # Errors
     ///
-    /// As [`scan`](Self::scan), and [`Cursor`](ErrorKind::Cursor) if the progress is of another statement.
+    /// As [`scan`](Self::scan), and [`Cursor`](ErrorKind::Cursor) if the progress belongs to another statement.
     pub fn scan_from(&self, progress: &ScanProgress) -> Result<Scan<R>, Error> {
         crate::scan::scan_from(self, progress)
     }

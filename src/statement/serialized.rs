@@ -1,4 +1,4 @@
-//! Values as they go over the wire: serialised once, measured, and bound from there.
+//! Values in the wire format: serialised once, then measured and bound from the same bytes.
 
 use std::cell::Cell;
 
@@ -9,10 +9,10 @@ use scylla::serialize::row::{RowSerializationContext, SerializeRow};
 use scylla::serialize::writers::{RowWriter, WrittenCellProof};
 use scylla_cql_core::serialize::row::SerializedValues;
 
-/// Buffers that grew larger than this are given back, so that one large row does not stay in memory for ever.
+/// A larger buffer is freed after use, so that one large row does not stay in memory for ever.
 const KEPT: usize = 64 * 1024;
 
-/// Bytes of the number of values in a request.
+/// The size of the field for the number of values in a request.
 const COUNT: usize = 2;
 
 const NULL: i32 = -1;
@@ -21,20 +21,20 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// The values of one request, serialised into this thread's buffer, which is given back when this is dropped.
+/// The values of one request, serialised into the thread's buffer, which is returned to the thread when this is dropped.
 pub(super) struct BoundValues {
-    /// As a request has them: the number of values in two bytes, then the values.
+    /// The wire format: the number of values in two bytes, then the values.
     buffer: Vec<u8>,
 }
 
 impl BoundValues {
-    /// `serialise` appends values and returns how many it appended.
+    /// Creates the values with `serialise`, which appends them and returns their number.
     pub(super) fn by<E>(serialise: impl FnOnce(&mut Vec<u8>) -> Result<usize, E>) -> Result<Self, E> {
         let mut serialised = Self { buffer: BUFFER.take() };
         serialised.buffer.clear();
         serialised.buffer.extend_from_slice(&[0; COUNT]);
         let count = serialise(&mut serialised.buffer)?;
-        // A statement has no more bind markers than two bytes can count.
+        // The number of bind markers always fits two bytes.
         let count = saturated::<u16>(count);
         if let Some(first) = serialised.buffer.first_chunk_mut::<COUNT>() {
             *first = count.to_be_bytes();
@@ -48,7 +48,7 @@ impl BoundValues {
     }
 }
 
-/// Binds all values in one copy: appended one by one, they would make the driver's buffer grow several times.
+/// Binds all values in one copy. Appended one by one, they would make the driver's buffer grow several times.
 impl SerializeRow for BoundValues {
     fn serialize(&self, _: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
         let values = SerializedValues::new_from_frame(&mut self.buffer.as_slice()).map_err(SerializationError::new)?;
@@ -69,7 +69,7 @@ impl Drop for BoundValues {
     }
 }
 
-/// Appends `values` to `buffer` and returns how many they are.
+/// Appends `values` to `buffer` and returns their number.
 #[inline]
 pub(super) fn append(
     columns: &[ColumnSpec<'_>],
@@ -81,8 +81,8 @@ pub(super) fn append(
     Ok(writer.value_count())
 }
 
-/// Serialised values, each as the protocol has it: four bytes of length, or a negative number for null or unset, and as
-/// many bytes.
+/// Serialised values in the protocol's format: each has a length of four bytes, negative for null or unset, and then its
+/// bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SerializedView<'b> {
     bytes: &'b [u8],
@@ -94,7 +94,7 @@ impl<'b> SerializedView<'b> {
         Self { bytes, count }
     }
 
-    /// How many values.
+    /// The number of values.
     pub(super) fn count(self) -> usize {
         self.count
     }
@@ -103,7 +103,7 @@ impl<'b> SerializedView<'b> {
         self.bytes
     }
 
-    /// The values in their order.
+    /// The values in order.
     pub(super) fn iter(self) -> impl Iterator<Item = SerializedValue<'b>> {
         let mut rest = self.bytes;
         std::iter::from_fn(move || {
@@ -113,7 +113,7 @@ impl<'b> SerializedView<'b> {
         })
     }
 
-    /// The bytes of the value at `index`, if it is there and not null.
+    /// The bytes of the value at `index`; `None` if it is missing, null or unset.
     pub(super) fn value(self, index: usize) -> Option<&'b [u8]> {
         match self.iter().nth(index)? {
             SerializedValue::Bytes(bytes) => Some(bytes),
@@ -121,7 +121,8 @@ impl<'b> SerializedView<'b> {
         }
     }
 
-    /// Appends these values with further ones put in, each at its index among all of them; `inserted` in the order of indexes.
+    /// Appends these values with further values inserted, each at its index in the result. `inserted` must be sorted by
+    /// index.
     pub(super) fn append_with(self, inserted: &[(usize, Vec<u8>)], all: &mut Vec<u8>) {
         let mut own = self.iter();
         let mut further = inserted.iter().peekable();
@@ -136,8 +137,9 @@ impl<'b> SerializedView<'b> {
         }
     }
 
-    /// How many bytes of data the values surely are for the service, which has a size of its own for each type: text and
-    /// blobs count as they are, numbers as one byte, collections of text or blobs without the lengths of their elements.
+    /// A lower bound of the size that the service computes for the values. The service has its own size for each type; here
+    /// text and blobs count with their length, numbers as one byte, and collections of text or blobs without the lengths of
+    /// their elements.
     pub(super) fn surely_at_least(self, columns: &[ColumnSpec<'_>]) -> usize {
         let sizes = columns.iter().zip(self.iter()).map(|(column, value)| match value {
             SerializedValue::Bytes(bytes) => at_least(column.typ(), bytes),
@@ -147,7 +149,7 @@ impl<'b> SerializedView<'b> {
     }
 }
 
-/// One value in [`SerializedView`].
+/// One value of a [`SerializedView`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum SerializedValue<'b> {
     Null,
@@ -173,7 +175,7 @@ impl<'b> SerializedValue<'b> {
             Self::Null => all.extend_from_slice(&NULL.to_be_bytes()),
             Self::Unset => all.extend_from_slice(&(-2_i32).to_be_bytes()),
             Self::Bytes(bytes) => {
-                // It was an i32 where it was read, or is a number of eight bytes.
+                // The length fits: it was read as an i32, or the value is a number of eight bytes.
                 all.extend_from_slice(&saturated::<i32>(bytes.len()).to_be_bytes());
                 all.extend_from_slice(bytes);
             }
@@ -181,7 +183,7 @@ impl<'b> SerializedValue<'b> {
     }
 }
 
-/// Binds what is serialised already; what the columns are was checked when it was.
+/// Binds values already serialised. They were checked against the columns when they were serialised.
 impl SerializeRow for SerializedView<'_> {
     fn serialize(&self, _: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
         let mut rest = self.bytes;

@@ -1,7 +1,7 @@
-//! Whether the tables of prepared statements are still those that they were prepared for.
+//! Checks whether the tables of prepared statements are still those that they were prepared for.
 //!
-//! Version 4 of the protocol does not say so: a statement of a table that was dropped and created again is prepared anew by the
-//! driver, and is then sent with values for the columns of the old table.
+//! Version 4 of the protocol does not report a change: if a table was dropped and created again, the driver prepares its
+//! statements again and sends them with values for the columns of the old table.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -22,25 +22,25 @@ use crate::execute;
 use crate::lock::locked;
 use crate::session::{InFlight, driver};
 
-/// How long reading the ids of a keyspace's tables or preparing a text may take.
+/// The time limit for reading the ids of a keyspace's tables, and for preparing a text.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the ids that are read beside the first PREPARE may take to be those that the PREPARE saw: a table is not dropped
-/// and created again within that time.
+/// The time limit for reading ids in parallel with the first PREPARE. Within it, the ids are those that the PREPARE saw,
+/// because a table is not dropped and created again that fast.
 const SAME_TABLES_FOR: Duration = Duration::from_millis(500);
 
 type Ids = HashMap<String, Uuid>;
-/// `None` if they could not be read.
+/// The ids of a keyspace's tables; `None` if they could not be read.
 type KnownIds = Shared<BoxFuture<'static, Option<Arc<Ids>>>>;
 
-/// The ids of tables, as far as they were read, by keyspace.
+/// The table ids read so far, by keyspace.
 #[derive(Default)]
 pub(super) struct TableIds {
     known: Mutex<HashMap<String, KnownIds>>,
 }
 
 impl TableIds {
-    /// The id of the table that a statement is prepared for; called before it is. The ids of a keyspace are read beside the
-    /// first PREPARE, so that the first check of the tables need not prepare each statement once more.
+    /// Returns the id of the table of a statement that is about to be prepared. The ids of a keyspace are read in parallel
+    /// with its first PREPARE, so that the first check of the tables need not prepare each statement again.
     pub(super) fn of(
         &self,
         in_flight: &InFlight,
@@ -61,7 +61,7 @@ impl TableIds {
         self.lock().insert(keyspace, ready(Some(Arc::new(ids))).boxed().shared());
     }
 
-    /// Forgets all of them, because a definition has changed which tables there are.
+    /// Removes all ids, because a definition has changed the tables.
     pub(super) fn clear(&self) {
         self.lock().clear();
     }
@@ -73,15 +73,16 @@ impl TableIds {
 
 fn first_read(in_flight: &InFlight, keyspace: &str) -> KnownIds {
     let (driver, keyspace) = (in_flight.shared_driver(), keyspace.to_owned());
-    // A task of its own, because it must be sent before the PREPARE and nobody polls it until that is answered.
+    // The read runs in its own task, because it must be sent before the PREPARE, and nothing polls it until the PREPARE is
+    // answered.
     let read = tokio::spawn(timeout(SAME_TABLES_FOR, async move { read_ids(&driver, &keyspace).await }));
     async { Some(Arc::new(read.await.ok()?.ok()??)) }.boxed().shared()
 }
 
-/// Reads the ids of the tables of all prepared statements that are in use. A text of which the table has another id is
-/// prepared anew; where its columns differ, statements that were made of it fail from now on.
+/// Reads the table ids of all prepared statements in use. If the id of a text's table has changed, the text is prepared
+/// again; if its columns differ, statements made from it fail from now on.
 ///
-/// It holds no session, so that one that is dropped meanwhile is closed at once.
+/// It holds no session, so that a session dropped meanwhile is closed at once.
 pub(crate) async fn check_tables(cache: &Cache, driver: &DriverSession) {
     let mut by_keyspace: BTreeMap<String, Vec<Arc<Prepared>>> = BTreeMap::new();
     for prepared in cache.in_use() {
@@ -92,7 +93,7 @@ pub(crate) async fn check_tables(cache: &Cache, driver: &DriverSession) {
     for (keyspace, statements) in by_keyspace {
         let Ok(Some(ids)) = timeout(CHECK_TIMEOUT, read_ids(driver, &keyspace)).await else { continue };
         for prepared in statements {
-            // The server itself refuses a statement of a table that is not there.
+            // A missing table needs no check, because the server refuses its statements.
             let id = prepared.table().and_then(|(_, table)| ids.get(table)).copied();
             if let Some(id) = id.filter(|id| prepared.table_id() != Some(*id)) {
                 check_table(cache, driver, &prepared, id).await;
@@ -112,9 +113,9 @@ async fn check_table(cache: &Cache, driver: &DriverSession, prepared: &Arc<Prepa
     cache.forget(prepared);
 }
 
-/// The ids of a keyspace's tables by their names; `None` if they cannot be read.
+/// Reads the ids of a keyspace's tables by name; `None` if they cannot be read.
 async fn read_ids(driver: &DriverSession, keyspace: &str) -> Option<Ids> {
-    // A text without values, because one with values is prepared first.
+    // The text has no bind markers, because a text with values would be prepared first.
     let keyspace = keyspace.replace('\'', "''");
     let text = format!("SELECT table_name, id FROM system_schema.tables WHERE keyspace_name = '{keyspace}'");
     let mut ids = Ids::new();

@@ -1,15 +1,15 @@
-//! The columns that a modification sets and pins.
+//! The columns that a modification sets, and those that it fixes to one value.
 
 use keyspaces_cql::Statement;
 use keyspaces_cql::statement::{InsertContent, Target, Term};
 
-/// The columns that a modification sets, and those that it pins to one value in WHERE.
+/// The columns that a modification sets, and the columns that its WHERE fixes to one value.
 #[derive(Debug)]
 pub(super) struct Touched<'t> {
     pub(super) sets: Vec<&'t str>,
-    /// With the values; an INSERT pins what it sets.
+    /// The fixed columns with their values; an INSERT fixes the columns that it sets.
     pub(super) pins: Vec<(&'t str, &'t Term)>,
-    /// Whether WHERE says anything but "equal".
+    /// Whether WHERE has a relation other than equality.
     pub(super) ranges: bool,
     pub(super) deletes_rows: bool,
 }

@@ -1,8 +1,7 @@
-//! What the name of a type tells of the values that it binds, before there is any value: how many they are, and which of them
-//! never fit.
+//! Derives from the name of a Rust type how many values it binds and which of them never fit, before there is any value.
 //!
-//! The driver's traits check a value when it is bound. A tuple of the usual types says as much by its name, so a mistake shows
-//! when the statement is prepared. A type whose name says nothing, such as a struct, is checked when it is bound.
+//! The driver's traits check a value only when it is bound. The name of a tuple of common types shows as much, so a mistake
+//! is found when the statement is prepared. A type whose name shows nothing, such as a struct, is checked when it is bound.
 
 use std::any::type_name;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -17,15 +16,15 @@ use uuid::Uuid;
 use super::mismatch::{A_KEY, A_VALUE, AN_ELEMENT, advice_on_bound_type, bound_count, bound_type};
 use crate::value::AsText;
 
-/// Why no value of a type can be bound, and what to do about it.
+/// The reason why no value of a type can be bound, and the advice.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct NeverFits {
     pub(super) problem: String,
     pub(super) advice: Option<String>,
 }
 
-/// Why no value of the type named `name` fits these bind markers of `statement`, of which those at `optional` may be left out by
-/// the values; `None` if one may fit.
+/// Returns why no value of the type `name` fits these bind markers of `statement`, or `None` if one may fit. The values may
+/// leave out the markers at `optional`.
 pub(super) fn mismatch(
     name: &str,
     markers: &[ColumnSpec<'_>],
@@ -53,12 +52,12 @@ pub(super) fn mismatch(
     })
 }
 
-/// `i32` and `&str` of `(i32, &str)`.
+/// Splits the name of a tuple: `(i32, &str)` has the parts `i32` and `&str`.
 fn parts_of_tuple(name: &str) -> Option<Vec<&str>> {
     parts(name.strip_prefix('(')?.strip_suffix(')')?)
 }
 
-/// What commas separate, but for those inside of brackets.
+/// Splits at commas, except for those inside brackets.
 fn parts(inside: &str) -> Option<Vec<&str>> {
     let (mut parts, mut depth, mut start) = (Vec::new(), 0_usize, 0);
     for (place, sign) in inside.char_indices() {
@@ -73,12 +72,12 @@ fn parts(inside: &str) -> Option<Vec<&str>> {
         }
     }
     parts.push(inside[start..].trim());
-    // A tuple of one ends in a comma.
+    // The name of a tuple with one element ends in a comma.
     parts.retain(|part| !part.is_empty());
     Some(parts)
 }
 
-/// A type, or a part of it, that is known not to fit the column, or the same part of it.
+/// A Rust type, or a part of it, that never fits the column or the same part of the column.
 struct Misfit<'c, 'n> {
     /// `an element of `, or nothing.
     part: String,
@@ -116,7 +115,7 @@ impl<'c, 'n> Misfit<'c, 'n> {
     }
 }
 
-/// A type of the standard library whose values are collections.
+/// A collection type of the standard library.
 enum Collection<'n> {
     Elements(&'n str),
     Entries(&'n str, &'n str),
@@ -126,7 +125,7 @@ impl<'n> Collection<'n> {
     fn of(name: &'n str) -> Option<Self> {
         let inside = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         if let Some(element) = inside {
-            // With a length it is an array, which is a blob or nothing.
+            // A type with a length is an array, which fits only a blob.
             return (!element.contains(';')).then_some(Self::Elements(element));
         }
         let of = |generic: &str| parameters(name, generic).and_then(parts);
@@ -144,13 +143,13 @@ impl<'n> Collection<'n> {
     }
 }
 
-/// `i32` of `Vec<i32>`, of which `generic` is any other.
+/// The parameters of a generic type: `i32` for `Vec<i32>`. `generic` is the full name of any `Vec`.
 fn parameters<'n>(name: &'n str, generic: &str) -> Option<&'n str> {
     let (path, _) = generic.split_once('<')?;
     name.strip_prefix(path)?.strip_prefix('<')?.strip_suffix('>')
 }
 
-/// Without what changes nothing about the CQL type: references and `Option`.
+/// Removes references and `Option`, which do not change the CQL type.
 fn bare(name: &str) -> &str {
     let mut name = name.trim_start_matches('&');
     while let Some(inside) = parameters(name, type_name::<Option<()>>()) {
@@ -159,7 +158,7 @@ fn bare(name: &str) -> &str {
     name
 }
 
-/// The CQL types that the driver takes values of a type for; `None` if that is not known.
+/// The CQL types that the driver accepts for a Rust type; `None` if they are not known.
 fn fitting(name: &str) -> Option<&'static [NativeType]> {
     let is_text = parameters(name, type_name::<AsText<()>>()).is_some();
     #[cfg(feature = "serde-1")]

@@ -1,4 +1,4 @@
-/// Values for a statement that binds a `V`: a `V`, or a reference to one.
+/// The values of a statement that binds a `V`: a `V` or a reference to one.
 ///
 /// ```no_run
 /// # async fn run(store: keyspaces::Write<(i64, String)>) -> Result<(), keyspaces::Error> {

@@ -7,29 +7,29 @@ use scylla::serialize::row::SerializeRow;
 use super::{Core, Statement, Values, sealed, statement_options};
 use crate::{Error, Session, execute};
 
-/// A prepared INSERT, UPDATE or DELETE without a condition: binds values of type `V`.
+/// A prepared INSERT, UPDATE or DELETE without a condition that binds values of type `V`.
 ///
-/// Written at `LOCAL_QUORUM`, the only consistency that Keyspaces has for writes (DG:consistency). Cheap to clone. A
-/// borrowed `V` may be named with `'static` where the statement is kept and binds values of any shorter lifetime.
+/// It writes at `LOCAL_QUORUM`, the only consistency that Keyspaces has for writes (DG:consistency). It is cheap to clone.
+/// A statement stored with a borrowed `V` may name the lifetime `'static`; it binds values of any shorter lifetime.
 pub struct Write<V> {
     pub(crate) core: Core,
     shape: PhantomData<fn() -> V>,
 }
 
 impl<V: SerializeRow> Write<V> {
-    /// Writes, and returns when the service acknowledged it.
+    /// Executes the write, and returns when the service has acknowledged it.
     ///
-    /// Where an attempt was not answered in time and another was acknowledged, the first may still be under way, and be
-    /// applied after a later write to the same row, whose values it then replaces. Where that must not be, the table needs
+    /// If one attempt is not answered in time and another is acknowledged, the first may still be in progress. It may be
+    /// applied after a later write to the same row, and then replaces that write's values. To prevent this, the table needs
     /// client-side timestamps and the text `USING TIMESTAMP ?`: see [`with_timestamp`](Self::with_timestamp).
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
     /// Before anything is sent: [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers,
-    /// [`TooLarge`](crate::ErrorKind::TooLarge) if they are more than Keyspaces takes (a row of 1 MB, a partition key of
-    /// 2,048 bytes, DG:quotas). After: what the server says; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) if they exceed a limit of Keyspaces (1 MB for a row, 2,048 bytes for a
+    /// partition key, DG:quotas). After: the server's error; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost
     /// and the statement may not be sent twice (`now()`, a list append).
     pub async fn execute(&self, values: impl Values<V>) -> Result<(), Error> {
         let mut request = match self.core.bind(values.values()) {

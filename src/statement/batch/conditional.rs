@@ -11,19 +11,19 @@ use crate::statement::answer;
 use crate::statement::{Conditional, Outcome, Write};
 use crate::{Error, Session, Values};
 
-/// Several writes of which all are applied if every condition among them holds, and else none.
+/// Several writes that are all applied if every condition among them holds; otherwise none is.
 ///
-/// Sent as a logged batch, with the limits and at the cost of a [`LoggedBatch`](super::LoggedBatch), because that is what
-/// Keyspaces documents for conditions (DG:batchStatements). A plain Cassandra takes one only within one partition of one
-/// table. Where it is not applied, each row that stood in the way is given as an `R`, whichever statement it is about: name
-/// the columns of all of them, as `Option`s, those of the primary key among them to tell which row it is.
+/// It is sent as a logged batch, with the limits and the cost of a [`LoggedBatch`](super::LoggedBatch), because Keyspaces
+/// documents conditions for logged batches (DG:batchStatements). A plain Cassandra accepts one only within one partition of
+/// one table. If the batch is not applied, each existing row is returned as an `R`, whichever statement it belongs to. So
+/// `R` should name the columns of all of them as `Option`s, including the primary key, to identify the row.
 pub struct ConditionalBatch<R = Row> {
     members: Members,
     rows: PhantomData<fn() -> R>,
 }
 
 impl<R: OwnedRow> ConditionalBatch<R> {
-    /// A batch without statements.
+    /// Creates an empty batch.
     pub fn new(session: &Session) -> Self {
         Self { members: Members::new(session, BatchType::Logged), rows: PhantomData }
     }
@@ -42,7 +42,7 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         Ok(self)
     }
 
-    /// Adds a write without a condition of its own: it is applied if the conditions of the others hold.
+    /// Adds a write without a condition. It is applied if the conditions of the others hold.
     ///
     /// # Errors
     ///
@@ -56,15 +56,15 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         Ok(self)
     }
 
-    /// Applies all of it, or nothing. It is never sent twice.
+    /// Executes the batch, which is applied as a whole or not at all. It is never sent twice.
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the batch may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
     /// As [`LoggedBatch::execute`](super::LoggedBatch::execute), but a lost or throttled answer is [`Outcome::Unknown`];
-    /// [`Refused`](crate::ErrorKind::Refused) if no statement of it has a condition; [`Type`](crate::ErrorKind::Type) if it
-    /// was not applied and a row that stood in the way does not fit `R`.
+    /// [`Refused`](crate::ErrorKind::Refused) if no statement has a condition; [`Type`](crate::ErrorKind::Type) if the
+    /// batch was not applied and an existing row does not fit `R`.
     pub async fn execute(&mut self) -> Result<Outcome<Vec<R>>, Error> {
         if !self.members.of.iter().any(|member| member.conditional) {
             return Err(self.members.refused("no statement of it has a condition", "Use a LoggedBatch"));

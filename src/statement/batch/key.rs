@@ -8,7 +8,7 @@ use crate::{Select, Session};
 
 const COLUMNS: &str = "SELECT column_name, kind FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?";
 
-/// The columns of a table that say which row a write is about.
+/// The primary-key columns of a table, which identify the row of a write.
 #[derive(Debug, Default)]
 pub(in crate::statement) struct Key {
     pub(in crate::statement) partition: Vec<String>,
@@ -16,7 +16,7 @@ pub(in crate::statement) struct Key {
     pub(in crate::statement) statics: Vec<String>,
 }
 
-/// The keys of the tables that they were asked for. There are as many as the program has tables.
+/// The primary keys read so far. Their number is bounded by the number of tables the program uses.
 #[derive(Default)]
 pub(in crate::statement) struct Keys {
     known: Mutex<HashMap<(String, String), Arc<Key>>>,
@@ -28,7 +28,7 @@ impl Keys {
     }
 }
 
-/// The key of a table; `None` if it cannot be read.
+/// Returns the primary key of a table; `None` if it cannot be read.
 pub(in crate::statement) async fn of(session: &Session, keyspace: &str, table: &str) -> Option<Arc<Key>> {
     let name = (keyspace.to_owned(), table.to_owned());
     let keys = session.statements().keys();

@@ -1,4 +1,4 @@
-//! What batches are called in errors, spans and metrics.
+//! The names of batches in errors, spans and metrics.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use crate::lock::locked;
 use crate::observe::Meters;
 use crate::statement::info::StatementInfo;
 
-/// Batches of one kind have the same name, and are the same to metrics.
+/// The kind of a batch. Batches of one kind share their name and their metrics.
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct BatchLabel {
     pub(super) is_logged: bool,
@@ -24,11 +24,11 @@ impl BatchLabel {
     }
 }
 
-/// A kind with the tag of its calls.
+/// A kind and the tag of its calls.
 type Tagged = (BatchLabel, Option<Arc<str>>);
 
-/// The kinds of the batches that were sent: making a name and looking up metrics each time would cost a tenth of a small
-/// batch. There are at most two hundred of either type, for each tag.
+/// The kinds of batches sent so far. They are cached because building a name and looking up metrics each time would cost a
+/// tenth of a small batch. There are at most two hundred of either type for each tag.
 #[derive(Default)]
 pub(in crate::statement) struct Kinds {
     known: Mutex<BTreeMap<Tagged, (Arc<StatementInfo>, Meters)>>,

@@ -10,17 +10,17 @@ use crate::statement::touched::Touched;
 use crate::statement::{Core, Write};
 use crate::{Error, Session, Values};
 
-/// (DG:quotas)
+/// The most statements of a logged batch (DG:quotas).
 const MOST_STATEMENTS: usize = 100;
 const MOST_STATEMENTS_WITH_STATIC_COLUMNS: usize = 50;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// Several writes of which all are applied or none: at most 100, 50 if one sets a static column, and 4 MB
+/// Several writes that are all applied or none: at most 100 statements (50 if one sets a static column) and 4 MB
 /// (DG:batchStatements).
 ///
-/// It costs twice the write units of its rows. No two of its statements may be about the same row, and none may delete a
-/// range: this is checked before it is sent, with the table's primary key, which is read from `system_schema` the first time
-/// and kept; where it cannot be read, the service checks. Counters cannot be in it, which the types see to.
+/// A logged batch costs twice the write units of its rows. No two statements may write the same row, and none may delete a
+/// range. This is checked before the batch is sent, with the table's primary key, which is read from `system_schema` the
+/// first time and kept; if it cannot be read, the service checks. Counters are not allowed, and the types rule them out.
 ///
 /// ```no_run
 /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -41,7 +41,7 @@ pub struct LoggedBatch {
 }
 
 impl LoggedBatch {
-    /// A batch without statements.
+    /// Creates an empty batch.
     pub fn new(session: &Session) -> Self {
         Self { members: Members::new(session, BatchType::Logged) }
     }
@@ -50,23 +50,24 @@ impl LoggedBatch {
     ///
     /// # Errors
     ///
-    /// As [`Write::execute`] before anything is sent, [`TooLarge`](crate::ErrorKind::TooLarge) for the 101st statement and
-    /// for more than 4 MB, [`Refused`](crate::ErrorKind::Refused) for a DELETE of a range. The batch stays as it was.
+    /// The errors of [`Write::execute`] before anything is sent, [`TooLarge`](crate::ErrorKind::TooLarge) for the 101st
+    /// statement and for more than 4 MB, [`Refused`](crate::ErrorKind::Refused) for a DELETE of a range. The batch remains
+    /// unchanged.
     pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Values<V>) -> Result<&mut Self, Error> {
         push_logged(&mut self.members, &write.core, values.values(), false)?;
         Ok(self)
     }
 
-    /// Sends it, and returns when all of it is applied. Without statements it does nothing.
+    /// Executes the batch, and returns when all of it is applied. An empty batch does nothing.
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the batch may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
-    /// Before anything is sent: [`Refused`](crate::ErrorKind::Refused) if two statements are about the same row, if one
-    /// deletes a range, or if there are more than 50 and one sets a static column. After: what the server says, and then
-    /// nothing was applied; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost and one of the statements may not
-    /// be sent twice.
+    /// Before anything is sent: [`Refused`](crate::ErrorKind::Refused) if two statements write the same row, if one deletes
+    /// a range, or if there are more than 50 and one sets a static column. After: the server's error, and then nothing was
+    /// applied; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost and one of the statements may not be sent
+    /// twice.
     pub async fn execute(&mut self) -> Result<(), Error> {
         if self.is_empty() {
             return Ok(());
@@ -93,7 +94,7 @@ pub(super) fn push_logged(
                 "Put into one batch only what must be applied together",
             ));
         }
-        // The values are at least as large as what they surely are.
+        // The lower bound of the size is never larger than the values themselves, so small batches need no computation.
         if members.values.len() > MOST_BYTES {
             let columns = core.prepared.get_variable_col_specs();
             let bytes = members.surely_at_least() + cells.surely_at_least(columns.as_slice());
@@ -111,7 +112,7 @@ pub(super) fn push_logged(
     })
 }
 
-/// What needs to know the tables' keys.
+/// Checks the rules that need the primary keys of the tables.
 pub(super) async fn check_logged(members: &Members) -> Result<(), Error> {
     let mut rows = HashSet::new();
     for member in &members.of {

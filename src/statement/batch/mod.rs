@@ -34,12 +34,12 @@ use crate::options::CallOptions;
 use crate::pace::{Pace, TableLimiters};
 use crate::{Error, ErrorKind, Session};
 
-/// What any batch is made of.
+/// The common part of all batches.
 struct Members {
     session: Session,
     batch: Batch,
     of: Vec<Member>,
-    /// The values of all members, one after the other: a buffer for each would be an allocation for each.
+    /// The values of all members, one after the other. A buffer for each member would cost an allocation for each.
     values: Vec<u8>,
     options: CallOptions,
 }
@@ -47,13 +47,13 @@ struct Members {
 /// One statement of a batch.
 struct Member {
     call: Arc<Call>,
-    /// Where its values are, and how many.
+    /// The range of the member's values in the buffer, and their number.
     values: Range<usize>,
     count: usize,
     conditional: bool,
 }
 
-/// Room that is made with the first statement.
+/// The capacity reserved with the first statement.
 const USUALLY_AT_MOST: usize = 10;
 const BYTES_USUALLY_AT_MOST: usize = 2 * 1024;
 
@@ -64,8 +64,8 @@ impl Members {
         Self { session: session.clone(), batch, of: Vec::new(), values: Vec::new(), options: CallOptions::default() }
     }
 
-    /// Adds a statement unless `refuses` has a reason against it, given the values with those of the statement, which are
-    /// the last of this batch's.
+    /// Adds a statement unless `refuses` returns an error. `refuses` receives the batch with the values of the new
+    /// statement, which are the last ones.
     fn push(
         &mut self,
         core: &Core,
@@ -109,7 +109,7 @@ impl Members {
         Error::new(ErrorKind::TooLarge, self.attempted(), problem.into()).with_advice(advice)
     }
 
-    /// How much data it surely is for the service.
+    /// A lower bound of the size that the service computes for the batch.
     fn surely_at_least(&self) -> usize {
         let sizes = self.of.iter().zip(&self.batch.statements).map(|(member, statement)| match statement {
             BatchStatement::PreparedStatement(prepared) => {
@@ -120,7 +120,7 @@ impl Members {
         sizes.sum()
     }
 
-    /// Those of all its tables, each once.
+    /// The rate limiters of all tables of the batch, each once.
     fn paces(&self) -> TableLimiters {
         let Some((first, others)) = self.of.split_first() else { return Arc::default() };
         if others.iter().all(|member| Arc::ptr_eq(&member.call.paces, &first.call.paces)) {
@@ -139,7 +139,7 @@ impl Members {
         let (about, meters) = self.session.statements().kinds().of(self.kind(), self.options.tag.clone());
         let (session, options) = (self.session.without_keyspace(), self.options.clone());
         let call = Call { session, about, options, paces: self.paces(), meters, named_columns: OnceLock::new() };
-        // Each row takes whole units, and in a logged batch twice as many (DG:batchStatements).
+        // Each row costs whole units, and twice as many in a logged batch (DG:batchStatements).
         let rows = self.of.iter().map(|member| member.values.len().div_ceil(WRITE_UNIT).max(1) * WRITE_UNIT);
         let bytes = rows.sum::<usize>() * if self.batch.get_type() == BatchType::Logged { 2 } else { 1 };
         let values = MemberValues { members: &self.of, bytes: &self.values };
@@ -154,7 +154,7 @@ impl Member {
     }
 }
 
-// Neither the statements nor their values: a text may have literals in it.
+// Leaves out the values and the statements, because a text may contain literals.
 impl fmt::Debug for Members {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Members")
@@ -165,16 +165,16 @@ impl fmt::Debug for Members {
     }
 }
 
-/// Gives a kind of batch what all have.
+/// Implements the methods that all kinds of batches share.
 macro_rules! members_of {
     ($batch:ident $(<$parameter:ident>)?) => {
         impl $(<$parameter>)? $batch $(<$parameter>)? {
-            /// How many statements are in it.
+            /// The number of statements in the batch.
             pub fn len(&self) -> usize {
                 self.members.of.len()
             }
 
-            /// Whether there is no statement in it.
+            /// Whether the batch is empty.
             pub fn is_empty(&self) -> bool {
                 self.members.of.is_empty()
             }

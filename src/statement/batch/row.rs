@@ -1,4 +1,4 @@
-//! Which row a statement of a batch is about, as far as its text and its values tell.
+//! Identifies the row that a statement of a batch writes, as far as its text and values show it.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::statement::info::StatementInfo;
 use crate::statement::serialized::SerializedView;
 use crate::statement::touched::Touched;
 
-/// The row that a statement is about.
+/// The row that a statement writes.
 #[derive(Debug)]
 pub(super) struct TouchedRow {
     table: String,
-    /// The values of the partition key and of the clustering columns, where they can be told.
+    /// The values of the partition key and (in `clustering`) of the clustering columns; `None` if they are not known.
     partition: Option<Vec<KeyValue>>,
     clustering: Option<Vec<KeyValue>>,
     deletes_rows: bool,
@@ -23,7 +23,7 @@ pub(super) struct TouchedRow {
     pub(super) sets_static_columns: bool,
 }
 
-/// Two that are the same are about the same row.
+/// Statements with equal identities write the same row.
 pub(super) type RowIdentity = (String, Vec<KeyValue>, Option<Vec<KeyValue>>);
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -33,7 +33,7 @@ pub(super) enum KeyValue {
 }
 
 impl TouchedRow {
-    /// `None` where the text cannot be read or the key of its table is not known: the server decides.
+    /// Identifies the row. `None` if the text cannot be parsed or the table's key is not known; then the server checks.
     pub(super) async fn of(session: &Session, about: &StatementInfo, cells: SerializedView<'_>) -> Option<Self> {
         let tree = about.tree()?;
         let table = tree.tables().into_iter().next()?.clone();
@@ -59,13 +59,13 @@ impl TouchedRow {
         })
     }
 
-    /// Whether it deletes more than a row, because the text leaves clustering columns out.
+    /// Whether the statement deletes more than one row, because its text leaves out clustering columns.
     pub(super) fn is_range(&self) -> bool {
         self.deletes_rows && self.clustering.is_none()
     }
 
     pub(super) fn identity(self) -> Option<RowIdentity> {
-        // Without the clustering columns it is about the static row, or cannot be told.
+        // Without clustering columns the statement writes the static row, or the row is not known.
         let static_only = self.sets_static_columns && !self.sets_regular_columns;
         match (self.partition, self.clustering) {
             (Some(partition), None) if static_only => Some((self.table, partition, None)),

@@ -5,14 +5,15 @@ use super::{Members, members_of};
 use crate::statement::{Core, Write};
 use crate::{Error, Session, Values};
 
-/// (DG:quotas)
+/// The most statements of an unlogged batch (DG:quotas).
 const MOST_STATEMENTS: usize = 30;
 
-/// Several writes in one request, each on its own: at most 30 (DG:batchStatements).
+/// Several independent writes in one request: at most 30 statements (DG:batchStatements).
 ///
-/// **It is not atomic.** If it fails, some of its statements may have been written and others not, and the service does not
-/// say which: repeat all of them, which does no harm where each may be sent twice, or read. It saves round trips where all
-/// rows are in one partition, and nothing else; on Keyspaces it is no faster than single writes in flight together.
+/// **It is not atomic.** If it fails, some of its statements may have been applied and others not, and the service does not
+/// say which. Either repeat all of them, which does no harm if each may be sent twice, or read the rows. A batch saves
+/// round trips if all rows are in one partition, and nothing else; on Keyspaces it is no faster than concurrent single
+/// writes.
 ///
 /// ```no_run
 /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -32,7 +33,7 @@ pub struct UnloggedBatch {
 }
 
 impl UnloggedBatch {
-    /// A batch without statements.
+    /// Creates an empty batch.
     pub fn new(session: &Session) -> Self {
         Self { members: Members::new(session, BatchType::Unlogged) }
     }
@@ -41,8 +42,8 @@ impl UnloggedBatch {
     ///
     /// # Errors
     ///
-    /// As [`Write::execute`] before anything is sent, and [`TooLarge`](crate::ErrorKind::TooLarge) for the 31st statement. The
-    /// batch stays as it was.
+    /// The errors of [`Write::execute`] before anything is sent, and [`TooLarge`](crate::ErrorKind::TooLarge) for the 31st
+    /// statement. The batch remains unchanged.
     pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Values<V>) -> Result<&mut Self, Error> {
         self.members.push(&write.core, values.values(), false, |members, _| {
             if members.of.len() < MOST_STATEMENTS {
@@ -56,13 +57,13 @@ impl UnloggedBatch {
         Ok(self)
     }
 
-    /// Sends it, and returns when all of it is acknowledged. Without statements it does nothing.
+    /// Executes the batch, and returns when all of it is acknowledged. An empty batch does nothing.
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the batch may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
-    /// What the server says; some of the statements may have been written. [`Unknown`](crate::ErrorKind::Unknown) if the
+    /// The server's error; some of the statements may have been applied. [`Unknown`](crate::ErrorKind::Unknown) if the
     /// answer was lost and one of the statements may not be sent twice.
     pub async fn execute(&mut self) -> Result<(), Error> {
         if self.is_empty() {
