@@ -1,4 +1,4 @@
-//! What is to be seen in the system tables when a definition has been carried out.
+//! What the system tables show once a definition has been carried out.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,20 +8,20 @@ use keyspaces_cql::{QualifiedName, Replication, Statement, TableChange, TableDef
 use super::TableStatus;
 use crate::{Error, Select, Session};
 
-/// A keyspace, table or type that is being waited for.
+/// A keyspace, table or type whose definition is awaited.
 #[derive(Clone, Debug)]
 pub(super) struct Awaited {
     kind: ObjectKind,
     keyspace: String,
     name: String,
-    /// Whether it is to be there, or to be gone.
+    /// Whether it should exist or be gone.
     there: bool,
-    /// What its description is to show besides.
+    /// The changes that its description should show.
     changes: Vec<TableChange>,
-    /// The Regions in which a keyspace is to be ACTIVE.
+    /// The Regions in which a keyspace should be ACTIVE.
     regions: BTreeSet<String>,
     seen: Option<TableStatus>,
-    /// Whether it was ever seen in another status than that its key may not be used.
+    /// Whether it was ever seen in a status other than the one for an inaccessible encryption key.
     had_key: bool,
 }
 
@@ -32,21 +32,21 @@ enum ObjectKind {
     Type,
 }
 
-/// How far what is awaited is.
+/// The progress of an awaited object.
 pub(super) enum AwaitedStatus {
     Done,
     NotYet(Option<TableStatus>),
-    /// It will not become what was asked for.
+    /// The object will not reach the requested state.
     Failed(&'static str, Option<TableStatus>),
 }
 
-/// What one look at the system tables has shown, by kind, keyspace and name.
+/// The objects found by one read of the system tables, by kind, keyspace and name.
 #[derive(Default)]
 pub(super) struct SchemaStatus(HashMap<(ObjectKind, String, String), SchemaObject>);
 
 struct SchemaObject {
     status: TableStatus,
-    /// The definition of a table that is being changed, once it is ACTIVE or while its key may not be used.
+    /// The definition of a table that is being changed, read once it is ACTIVE or while its key is inaccessible.
     definition: Option<TableDefinition>,
     /// The Regions in which a keyspace is ACTIVE.
     active_in: BTreeSet<String>,
@@ -96,12 +96,12 @@ impl Awaited {
         self.kind == ObjectKind::Table
     }
 
-    /// Whether its status says that it is done, and its description does not.
+    /// Whether its status says that the change is done, but its description does not show it.
     pub(super) fn is_said_only(&self) -> bool {
         self.is_table() && self.there && self.seen == Some(TableStatus::Active)
     }
 
-    /// How far it is, by what was seen now and before.
+    /// Updates the progress from what was seen now and before.
     pub(super) fn look(&mut self, seen: &SchemaStatus) -> AwaitedStatus {
         let key = (self.kind, self.keyspace.clone(), self.name.clone());
         let thing = seen.0.get(&key);
@@ -111,7 +111,7 @@ impl Awaited {
         let definition = thing.and_then(|thing| thing.definition.as_ref());
         match (self.there, now) {
             (false, None) => AwaitedStatus::Done,
-            // The service may take a while until it says that it is at it.
+            // The service may take a while to report that it has started.
             (true, Some(TableStatus::Active)) if !thing.is_some_and(|it| self.regions.is_subset(&it.active_in)) => {
                 AwaitedStatus::NotYet(None)
             }
@@ -143,7 +143,7 @@ impl Awaited {
         }
     }
 
-    /// Whether another key is asked for than is shown.
+    /// Whether the requested encryption key differs from the one shown.
     fn lacks_its_key(&self, definition: Option<&TableDefinition>) -> bool {
         let shown = definition.and_then(|definition| definition.options.encryption.as_ref());
         self.changes.iter().any(|change| match change {
@@ -153,7 +153,7 @@ impl Awaited {
     }
 }
 
-/// The Regions that an ALTER KEYSPACE names, if several: the service shows those one by one.
+/// The Regions that an ALTER KEYSPACE names, if there are several; the service shows them one by one.
 fn regions(alter: &AlterKeyspace) -> BTreeSet<String> {
     let AlterKeyspaceChange::With(options) = &alter.change else { return BTreeSet::new() };
     match option(options, "replication").map(|option| Replication::read(&option.value)) {
@@ -163,7 +163,7 @@ fn regions(alter: &AlterKeyspace) -> BTreeSet<String> {
 }
 
 impl SchemaStatus {
-    /// Asks once for all that is awaited of a kind in a keyspace, however many that is.
+    /// Reads the status of all awaited objects, with one query for each kind and keyspace.
     pub(super) async fn ask(session: &Session, awaited: &[&Awaited]) -> Result<Self, Error> {
         let mut questions: Vec<(ObjectKind, &str)> = awaited.iter().map(|of| (of.kind, of.keyspace.as_str())).collect();
         questions.sort_unstable_by_key(|(kind, keyspace)| (*kind as u8, *keyspace));
@@ -221,8 +221,8 @@ impl SchemaStatus {
     }
 }
 
-/// Whether a table shows a change, as far as the service is known to show it: what is shown otherwise for a reason, or not
-/// at all, holds nobody up.
+/// Whether a table shows a change, as far as the service is known to show it. A change that the service shows differently,
+/// or not at all, is not waited for.
 fn shows(table: &TableDefinition, change: &TableChange) -> bool {
     match change {
         TableChange::AddColumns(columns) => {

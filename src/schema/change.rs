@@ -1,4 +1,4 @@
-//! A change of the schema: its definitions sent one after the other, each awaited.
+//! A change of the schema, which sends its definitions one after the other and awaits each.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -22,24 +22,26 @@ use crate::session::LONGEST_TIMEOUT;
 use crate::statement::StatementInfo;
 use crate::{Error, ErrorKind, Session, execute};
 
-/// AWS's tools wait up to 15 minutes (toolkit-truncate.py); about one is what users report.
+/// The default deadline. AWS's tools wait up to 15 minutes (toolkit-truncate.py); users report about one minute.
 pub(super) const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
 
-/// Up to 20 minutes for an empty table, hours for a large one (DG:PointInTimeRecovery_HowItWorks).
+/// The default deadline of a restore, which takes up to 20 minutes for an empty table and hours for a large one
+/// (DG:PointInTimeRecovery_HowItWorks).
 pub(crate) const DEFAULT_DEADLINE_OF_A_RESTORE: Duration = Duration::from_secs(3 * 60 * 60);
 
-/// Between two looks at the system tables, growing by half from the first to the last.
+/// The pauses between two reads of the system tables: each is half as long again as the one before, from the first to the
+/// last.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
-/// How many definitions an account may have under way in a Region (DG:quotas).
+/// How many definitions an account may have in progress in a Region (DG:quotas).
 pub(crate) const MOST_UNDER_WAY: usize = 50;
 
-/// A change of the schema, about to be made: `.await` it, or look on at its [`progress`](Self::progress).
+/// A change of the schema that has not been sent yet: `.await` it, or follow its [`progress`](Self::progress).
 ///
-/// Its definitions are sent one after the other, each when the one before has been carried out, since Keyspaces takes one
-/// change of a table at a time (`DG:cql.ddl.table`). Dropped before it is done, it sends no more of them; what was sent
-/// goes on in the service.
+/// Each definition is sent when the one before has been carried out, because Keyspaces accepts one change of a table at a
+/// time (`DG:cql.ddl.table`). If the change is dropped before it completes, it sends no more definitions; those already
+/// sent continue in the service.
 #[must_use = "a change is made when it is awaited, or its progress is looked at"]
 pub struct SchemaChange<'a> {
     session: &'a Session,
@@ -49,37 +51,38 @@ pub struct SchemaChange<'a> {
     first: First<'a>,
 }
 
-/// What has to hold before anything is sent.
+/// The check to make before anything is sent.
 enum First<'a> {
-    /// That the tables as they are take it.
+    /// Check that the current tables allow the change.
     Precheck,
-    /// Something that tells more.
+    /// A more specific check.
     Check(BoxFuture<'a, Result<(), Error>>),
 }
 
-/// How far a [`SchemaChange`] is.
+/// The progress of a [`SchemaChange`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// What is being carried out, in a few words: `CREATE TABLE shop.names`. Of several at once, the first that is not done.
+    /// The definition in progress, in a few words: `CREATE TABLE shop.names`. If several are in progress, the first of
+    /// them.
     pub definition: String,
     /// How many definitions have been carried out.
     pub done: usize,
-    /// How many there are in all.
+    /// How many definitions there are in all.
     pub of: usize,
-    /// What the service says of what is being defined, if it says anything yet.
+    /// The status that the service reports for the object, if it reports one yet.
     pub status: Option<TableStatus>,
-    /// How long it has taken until now.
+    /// The time since the change began.
     pub elapsed: Duration,
 }
 
-/// One definition, as it is sent.
+/// One definition to be sent.
 #[derive(Debug)]
 pub(super) struct Definition {
     about: StatementInfo,
-    /// Nothing if it was sent before.
+    /// The text; `None` if it was sent before.
     text: Option<String>,
-    /// Nothing if the text cannot be read.
+    /// The object to wait for; `None` if the text cannot be parsed.
     awaited: Option<Awaited>,
 }
 
@@ -100,14 +103,15 @@ impl Definition {
         Self::of_text(&statement.to_string(), session)
     }
 
-    /// Nothing if it was sent before, or cannot be read.
+    /// The parsed statement; `None` if it was sent before, or cannot be parsed.
     pub(super) fn statement(&self) -> Option<&Statement> {
         self.about.tree()
     }
 }
 
 impl<'a> SchemaChange<'a> {
-    /// Definitions that are sent together, and others when these have been carried out.
+    /// Creates a change in stages: the definitions of a stage are sent together, once the stage before has been carried
+    /// out.
     pub(super) fn new(session: &'a Session, stages: Result<Vec<Vec<Definition>>, Error>) -> Self {
         let is_restore = |definition: &Definition| matches!(definition.statement(), Some(Statement::RestoreTable(_)));
         let restores = stages.iter().flatten().flatten().any(is_restore);
@@ -115,26 +119,28 @@ impl<'a> SchemaChange<'a> {
         Self { session, stages: stages.map(VecDeque::from), deadline, leave_out: false, first: First::Precheck }
     }
 
-    /// The same change, if this holds when it is begun.
+    /// Returns the same change with a check that has to pass before it begins.
     pub(super) fn after(self, check: BoxFuture<'a, Result<(), Error>>) -> Self {
         Self { first: First::Check(check), ..self }
     }
 
-    /// How long to wait until all of it is carried out, a year at most. Default: 5 minutes; 3 hours if a table is restored.
+    /// Sets how long to wait until the whole change is carried out, at most a year. Default: 5 minutes; 3 hours if a table
+    /// is restored.
     pub fn within(mut self, deadline: Duration) -> Self {
         self.deadline = deadline.min(LONGEST_TIMEOUT);
         self
     }
 
-    /// On a plain Cassandra, leaves out what only Keyspaces has (capacity, recovery, encryption, tags …) where it is
-    /// refused otherwise. On Keyspaces this changes nothing.
+    /// On a plain Cassandra, leaves out the options that only Keyspaces has (capacity, recovery, encryption, tags …), which
+    /// are refused otherwise. On Keyspaces this has no effect.
     pub fn without_keyspaces_options_on_cassandra(mut self) -> Self {
         self.leave_out = true;
         self
     }
 
-    /// Makes the change, and tells how far it is: once when a definition has been sent, after each look at its status, and
-    /// once when it has been carried out. The stream ends when all of it is done, or with the error that stopped it.
+    /// Makes the change, and returns a stream of its progress: an item when a definition has been sent, after each read of
+    /// its status, and when it has been carried out. The stream ends when the change is done, or with the error that
+    /// stopped it.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -172,7 +178,7 @@ impl<'a> SchemaChange<'a> {
             let done = run.done;
             let next = timeout_at(run.deadline, run.step()).await;
             if run.done > done || !matches!(next, Ok(Ok(_))) {
-                // What was prepared may mean something else now.
+                // Prepared statements may mean something else now.
                 run.session.statements().clear();
             }
             match next {
@@ -216,7 +222,7 @@ impl fmt::Display for Progress {
     }
 }
 
-/// Definitions that may be under way together, as many in a stage as may be.
+/// Divides definitions into stages of as many as may be in progress at once.
 pub(super) fn in_stages(mut definitions: Vec<Definition>) -> Vec<Vec<Definition>> {
     let mut stages = Vec::new();
     while !definitions.is_empty() {
@@ -226,7 +232,7 @@ pub(super) fn in_stages(mut definitions: Vec<Definition>) -> Vec<Vec<Definition>
     stages
 }
 
-/// The refusal of what a plain Cassandra does not have.
+/// The error for options that a plain Cassandra does not have.
 pub(super) fn only_on_keyspaces(attempted: impl Into<Cow<'static, str>>) -> Error {
     let only = "the options custom_properties, autoscaling_settings, cdc and tags, and changes of Regions, are Keyspaces' \
                 own, and this is a plain Cassandra";
@@ -245,16 +251,16 @@ fn failure(attempted: String, why: &'static str, status: Option<TableStatus>) ->
     }
 }
 
-/// A change that is being made.
+/// A change in progress.
 struct RunningChange<'a> {
     session: &'a Session,
     stages: VecDeque<Vec<Definition>>,
     under_way: Vec<UnderWay>,
-    /// The share of these in what may be under way at once.
+    /// The permits for the definitions in progress.
     share: Option<SemaphorePermit<'a>>,
     done: usize,
     of: usize,
-    /// Before the next look, once something was sent.
+    /// The pause before the next read of the system tables; `None` before anything was sent.
     pause: Option<Duration>,
     begun: Instant,
     deadline: Instant,
@@ -262,15 +268,15 @@ struct RunningChange<'a> {
     first: Option<First<'a>>,
 }
 
-/// A definition that was sent.
+/// A definition that has been sent.
 struct UnderWay {
     attempted: String,
-    /// Nothing where the text could not be read.
+    /// The object to wait for; `None` if the text could not be parsed.
     awaited: Option<Awaited>,
 }
 
 impl RunningChange<'_> {
-    /// Goes on until there is something to tell; `None` when all of it is done.
+    /// Continues until there is progress to report; `None` when the change is done.
     async fn step(&mut self) -> Result<Option<Progress>, Error> {
         match self.first.take() {
             Some(First::Precheck) => precheck::check(self.session, self.stages.iter().flatten()).await?,
@@ -321,7 +327,8 @@ impl RunningChange<'_> {
     async fn send(&mut self, stage: Vec<Definition>) -> Result<Progress, Error> {
         self.pause = None;
         self.share = None;
-        // All at once: two that each have some and wait for more would wait for ever. It is never closed.
+        // All permits are taken at once, because two changes that each hold some and wait for more would wait for ever. The
+        // semaphore is never closed.
         let places = saturated::<u32>(stage.len());
         self.share = self.session.definitions().acquire_many(places).await.ok();
         for Definition { about, text, awaited } in stage {
@@ -346,7 +353,8 @@ impl RunningChange<'_> {
         Ok(self.told(first.unwrap_or_default(), None))
     }
 
-    /// What a Cassandra of one data center is told of a definition, if anything: the part that needs no Keyspaces.
+    /// The part of a definition that does not need Keyspaces, to be sent to a Cassandra of one data center; `None` if
+    /// nothing is left.
     fn for_cassandra(&self, about: &StatementInfo, text: String) -> Result<Option<String>, Error> {
         let Some(statement) = about.tree() else { return Ok(Some(text)) };
         if let Statement::RestoreTable(_) = statement {
@@ -368,12 +376,12 @@ impl RunningChange<'_> {
         Ok(Some(self.with_replication(&statement, text)))
     }
 
-    /// `SingleRegionStrategy`, and several Regions, in the words of a Cassandra of one node.
+    /// Replaces `SingleRegionStrategy`, and several Regions, by the replication of a Cassandra with one node.
     fn with_replication(&self, statement: &Statement, text: String) -> String {
         let Statement::CreateKeyspace(create) = statement else { return text };
         let Ok(definition) = create.definition() else { return text };
         let Some(span) = create.replication().map(|option| option.value.span) else { return text };
-        // Another Cassandra's own data centers are its own business.
+        // A replication over a Cassandra's own data centers is sent unchanged.
         if definition.replication != keyspaces_cql::Replication::SingleRegion {
             return text;
         }
@@ -392,7 +400,7 @@ impl RunningChange<'_> {
         Progress { definition, done: self.done, of: self.of, status, elapsed: self.begun.elapsed() }
     }
 
-    /// With how much of the change was made before, and how much goes on.
+    /// Adds to the error how many definitions were carried out, and how many continue.
     fn stopped(&self, error: Error) -> Error {
         if self.of < 2 {
             return error;

@@ -1,4 +1,4 @@
-//! A table or a keyspace as it is now, from the system tables.
+//! Describes a table or a keyspace as the system tables show it now.
 
 use std::collections::BTreeMap;
 
@@ -13,31 +13,31 @@ use scylla::value::CqlValue;
 use super::{Schema, TableStatus};
 use crate::{Error, ErrorKind, Row};
 
-/// A table as it is now; from [`Schema::describe_table`].
+/// The current state of a table, from [`Schema::describe_table`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TableDescription {
-    /// Its columns, key and options. As text it is the CREATE TABLE that would make it.
+    /// Its columns, key and options. Its `Display` is the CREATE TABLE statement that would create it.
     pub definition: TableDefinition,
-    /// What state it is in; a plain Cassandra has none.
+    /// Its status; `None` on a plain Cassandra.
     pub status: Option<TableStatus>,
-    /// When it was created, where that is told.
+    /// When it was created, if the service reports it.
     pub created: Option<DateTime<Utc>>,
     /// The ARN of its latest CDC stream, if there is one.
     pub stream_arn: Option<String>,
-    /// The earliest moment to which it can be restored, if it can be (`DG:restoretabletopointintime`).
+    /// The earliest time to which it can be restored, if it can be (`DG:restoretabletopointintime`).
     pub earliest_restorable: Option<DateTime<Utc>>,
-    /// What it is in each Region, if its keyspace is in several.
+    /// Its status in each Region, if its keyspace is in several.
     pub replicas: Vec<Replica>,
 }
 
-/// A table in one Region.
+/// The replica of a table in one Region.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Replica {
     /// The Region.
     pub region: String,
-    /// What state it is in there.
+    /// The status of the table in this Region.
     pub status: TableStatus,
 }
 
@@ -53,7 +53,7 @@ pub(crate) async fn describe_table(
     Ok(described)
 }
 
-/// As [`describe_table`](Self::describe_table) without its tags, which takes a query less.
+/// Like [`describe_table`](Self::describe_table), but without tags, which saves a query.
 pub(crate) async fn describe_untagged(
     schema: &Schema<'_>,
     keyspace: &str,
@@ -124,7 +124,7 @@ pub(crate) async fn describe_keyspace(
     Ok(described)
 }
 
-/// As [`describe_keyspace`](Self::describe_keyspace) without its tags.
+/// Like [`describe_keyspace`](Self::describe_keyspace), but without tags.
 pub(crate) async fn describe_untagged_keyspace(
     schema: &Schema<'_>,
     keyspace: &str,
@@ -164,7 +164,7 @@ async fn auto_scaling(schema: &Schema<'_>, keyspace: &str, table: &str) -> Resul
     Ok(Some(scaling).filter(|scaling| *scaling != AutoScaling::default()))
 }
 
-/// The types of a keyspace, by their names.
+/// Reads the types of a keyspace, ordered by name.
 pub(crate) async fn types(schema: &Schema<'_>, keyspace: &str) -> Result<Vec<TypeDefinition>, Error> {
     const TYPES: &str = "SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?";
     let mut rows = schema.session.rows::<(String, Vec<String>, Vec<String>)>(TYPES, (keyspace.to_owned(),));
@@ -196,7 +196,7 @@ async fn keyspace_tags(schema: &Schema<'_>, keyspace: &str) -> Result<Option<Tag
     tags(schema, TAGS, (keyspace.to_owned(), "keyspace".to_owned()), "keyspace").await
 }
 
-/// A table may have the name of its keyspace, so the type of the resource is compared here.
+/// Reads the tags of a resource. A table may have the name of its keyspace, so the resource type is compared too.
 async fn tags(
     schema: &Schema<'_>,
     select: &str,
@@ -236,7 +236,7 @@ fn text(row: &Row, column: &str) -> Option<String> {
     row.get(column)?.as_text().cloned()
 }
 
-/// A map whose values are text, or maps again, which are told as text. Which type the columns have in the service is not
+/// Reads a map whose values are text, or maps, which are converted to text. The type of these columns in the service is not
 /// known.
 fn entries(value: &CqlValue) -> BTreeMap<String, String> {
     let told = |value: &CqlValue| value.as_text().cloned().unwrap_or_else(|| value.to_string());

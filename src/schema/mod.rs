@@ -1,5 +1,5 @@
-//! Keyspaces, tables and types: defined, waited for because Keyspaces carries a definition out after it has answered,
-//! described, and tables brought back as they were.
+//! Defines and describes keyspaces, tables and types, and restores tables. A definition is awaited, because Keyspaces
+//! answers it before carrying it out.
 
 mod awaited;
 mod change;
@@ -22,7 +22,7 @@ pub use self::plan::{Plan, Planning};
 pub use self::restore::Restore;
 pub use self::status::TableStatus;
 
-// A definition as a value, whose options are values too: all that `keyspaces-cql` declares.
+// Re-exports the definitions and options of `keyspaces-cql`.
 pub use keyspaces_cql::statement::{CqlType, NativeType, Order};
 pub use keyspaces_cql::table_options::*;
 pub use keyspaces_cql::{
@@ -31,7 +31,7 @@ pub use keyspaces_cql::{
     TypeDefinition,
 };
 
-/// What a session defines and describes; from [`Session::schema`].
+/// The schema operations of a session, from [`Session::schema`].
 #[derive(Clone, Copy, Debug)]
 pub struct Schema<'a> {
     session: &'a Session,
@@ -46,30 +46,30 @@ impl<'a> Schema<'a> {
         Self { session }
     }
 
-    /// Creates a keyspace. One that is there is refused.
+    /// Creates a keyspace. Fails if it exists.
     pub fn create_keyspace(&self, keyspace: &KeyspaceDefinition) -> SchemaChange<'a> {
         self.one(Statement::CreateKeyspace(keyspace.create()))
     }
 
-    /// Creates a keyspace unless there is one of this name, whatever its options.
+    /// Creates a keyspace unless one of this name exists, whatever its options.
     pub fn create_keyspace_if_not_exists(&self, keyspace: &KeyspaceDefinition) -> SchemaChange<'a> {
         let mut create = keyspace.create();
         create.if_not_exists = Some(create.span);
         self.one(Statement::CreateKeyspace(create))
     }
 
-    /// Creates a table. One that is there is refused.
+    /// Creates a table. Fails if it exists.
     pub fn create_table(&self, table: &TableDefinition) -> SchemaChange<'a> {
         self.one(Statement::CreateTable(table.create()))
     }
 
-    /// Creates a table unless there is one of this name, whatever its columns; one that is being created is waited for.
+    /// Creates a table unless one of this name exists, whatever its columns. Waits for a table that is being created.
     pub fn create_table_if_not_exists(&self, table: &TableDefinition) -> SchemaChange<'a> {
         self.create_tables_if_not_exist([table])
     }
 
-    /// As [`create_table_if_not_exists`](Self::create_table_if_not_exists), for many tables at once: up to 50 are under way
-    /// together (`DG:quotas`), and all that are in one keyspace are waited for with one query.
+    /// Like [`create_table_if_not_exists`](Self::create_table_if_not_exists), for many tables at once: up to 50 are in
+    /// progress together (`DG:quotas`), and one query reads the status of all tables of a keyspace.
     pub fn create_tables_if_not_exist<'t>(
         &self,
         tables: impl IntoIterator<Item = &'t TableDefinition>,
@@ -83,24 +83,25 @@ impl<'a> Schema<'a> {
         SchemaChange::new(self.session, creates)
     }
 
-    /// Creates a type. One that is there is refused.
+    /// Creates a type. Fails if it exists.
     pub fn create_type(&self, user_type: &TypeDefinition) -> SchemaChange<'a> {
         self.one(Statement::CreateType(user_type.create()))
     }
 
-    /// Creates a type unless there is one of this name, whatever its fields.
+    /// Creates a type unless one of this name exists, whatever its fields.
     pub fn create_type_if_not_exists(&self, user_type: &TypeDefinition) -> SchemaChange<'a> {
         let mut create = user_type.create();
         create.if_not_exists = Some(create.span);
         self.one(Statement::CreateType(create))
     }
 
-    /// Changes a table, one change after the other, each awaited: Keyspaces takes one at a time (`DG:cql.ddl.table`).
+    /// Changes a table, one change after the other, and awaits each, because Keyspaces accepts one at a time
+    /// (`DG:cql.ddl.table`).
     ///
-    /// The table is looked up first, and nothing is sent if one of the changes cannot be: a column that is there, another
-    /// view of a CDC stream that is on, a schema of more than 350 KB (`DG:quotas`). If one fails all the same, because somebody
-    /// else changed the table meanwhile for instance, those before it stay, and the error says how many they are. Each is
-    /// carried out when the table is ACTIVE and shows it.
+    /// The table is read first, and nothing is sent if one of the changes is impossible: a column that exists already,
+    /// another view type for an enabled CDC stream, a schema of more than 350 KB (`DG:quotas`). If a change still fails,
+    /// for instance because another program changed the table meanwhile, the changes before it stay, and the error says how
+    /// many they are. A change counts as carried out when the table is ACTIVE and shows it.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -121,14 +122,14 @@ impl<'a> Schema<'a> {
         SchemaChange::new(self.session, changes.iter().map(alter).collect())
     }
 
-    /// Changes a keyspace: adds a Region, or changes its tags. Which Regions it is in now is looked up, since the service
-    /// wants all of them named.
+    /// Changes a keyspace: adds a Region, or changes its tags. Its current Regions are read first, because the service
+    /// requires all of them to be named.
     ///
     /// Dropping the future ends the read.
     ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused) if there is no such keyspace; else as of reading a system table.
+    /// [`Refused`](ErrorKind::Refused) if the keyspace does not exist; otherwise the errors of reading a system table.
     pub async fn alter_keyspace(&self, keyspace: &str, change: &KeyspaceChange) -> Result<SchemaChange<'a>, Error> {
         let there = self.describe_untagged_keyspace(keyspace).await?;
         let there = there.ok_or_else(|| not_there("changing", format!("keyspace {keyspace}")))?;
@@ -136,12 +137,12 @@ impl<'a> Schema<'a> {
         Ok(self.one(Statement::AlterKeyspace(there.alter(change, self.session.data_center()))))
     }
 
-    /// Drops a keyspace with all that is in it. There is no way back but that of tables with point-in-time recovery.
+    /// Drops a keyspace with everything in it. Only tables with point-in-time recovery can be restored.
     pub fn drop_keyspace(&self, keyspace: &str) -> SchemaChange<'a> {
         self.one(drop_keyspace(keyspace, false))
     }
 
-    /// Drops a keyspace with all that is in it, if there is one.
+    /// Drops a keyspace with everything in it, if it exists.
     pub fn drop_keyspace_if_exists(&self, keyspace: &str) -> SchemaChange<'a> {
         self.one(drop_keyspace(keyspace, true))
     }
@@ -151,28 +152,28 @@ impl<'a> Schema<'a> {
         self.one(drop_table(keyspace, table, false))
     }
 
-    /// Drops a table if there is one; one that is being dropped is waited for.
+    /// Drops a table if it exists. Waits for a table that is being dropped.
     pub fn drop_table_if_exists(&self, keyspace: &str, table: &str) -> SchemaChange<'a> {
         self.one(drop_table(keyspace, table, true))
     }
 
-    /// Drops a type, which no table and no other type may use.
+    /// Drops a type. It must not be used by a table or another type.
     pub fn drop_type(&self, keyspace: &str, name: &str) -> SchemaChange<'a> {
         self.one(drop_type(keyspace, name, false))
     }
 
-    /// Drops a type, which no table and no other type may use, if there is one.
+    /// Drops a type if it exists. It must not be used by a table or another type.
     pub fn drop_type_if_exists(&self, keyspace: &str, name: &str) -> SchemaChange<'a> {
         self.one(drop_type(keyspace, name, true))
     }
 
-    /// Drops a table and creates it again as it is now, empty: what AWS does for the TRUNCATE that Keyspaces lacks
-    /// (`DG:cassandra-apis`; toolkit-truncate.py). Until it is done the table cannot be used; its recovery, metrics and CDC
-    /// stream begin anew.
+    /// Drops a table and creates it again, empty, with the same definition. AWS does the same in place of TRUNCATE, which
+    /// Keyspaces lacks (`DG:cassandra-apis`; toolkit-truncate.py). The table cannot be used until this completes; its
+    /// recovery, metrics and CDC stream start afresh.
     ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused) if there is no such table; else as of reading a system table.
+    /// [`Refused`](ErrorKind::Refused) if the table does not exist; otherwise the errors of reading a system table.
     pub async fn drop_and_create_again(&self, keyspace: &str, table: &str) -> Result<SchemaChange<'a>, Error> {
         let there = self.describe_table(keyspace, table).await?;
         let there = there.ok_or_else(|| not_there("emptying", format!("table {keyspace}.{table}")))?;
@@ -181,8 +182,8 @@ impl<'a> Schema<'a> {
         Ok(SchemaChange::new(self.session, stages.collect()))
     }
 
-    /// Waits until all these tables, as keyspace and name, are ACTIVE: those that were being created or changed when the
-    /// program was started again, for instance. One query for each keyspace, however many tables.
+    /// Waits until all these tables, given as keyspace and name, are ACTIVE, for instance tables that were being created or
+    /// changed when the program restarted. It sends one query for each keyspace, however many tables there are.
     pub fn wait_for_tables<'t>(&self, tables: impl IntoIterator<Item = (&'t str, &'t str)>) -> SchemaChange<'a> {
         let awaited = tables.into_iter().map(|(keyspace, table)| Definition::of_table(keyspace, table)).collect();
         SchemaChange::new(self.session, Ok(vec![awaited]))
@@ -193,18 +194,18 @@ impl<'a> Schema<'a> {
         SchemaChange::new(self.session, definition.map(|definition| vec![vec![definition]]))
     }
 
-    /// Brings back a table as it was at a moment of the last 35 days, as a new table, if point-in-time recovery was on at that
-    /// moment and has been since (`DG:PointInTimeRecovery_HowItWorks`). The table itself is not touched; one that was dropped
-    /// can be brought back too.
+    /// Restores a table as it was at a time in the last 35 days, as a new table, if point-in-time recovery was on at that
+    /// time and has been on since (`DG:PointInTimeRecovery_HowItWorks`). The original table is not changed; a dropped table
+    /// can be restored too.
     ///
-    /// Columns, rows and TTL are those of the moment. Capacity mode, auto scaling, encryption and point-in-time recovery are
-    /// those that the table has now, or had when it was dropped, unless [told otherwise](Restore::with). Tags and a CDC stream
-    /// do not come with it.
+    /// Columns, rows and TTL are those of that time. Capacity mode, auto scaling, encryption and point-in-time recovery are
+    /// those that the table has now, or had when it was dropped, unless [set](Restore::with). Tags and a CDC stream are not
+    /// restored.
     ///
-    /// It takes the service up to 20 minutes for an empty table, and hours for a large one; so the change waits for up to
-    /// 3 hours unless [told otherwise](SchemaChange::within), and tells meanwhile that the table is
-    /// [`Restoring`](TableStatus::Restoring). A program that was started again goes on waiting with
-    /// [`wait_for_tables`](Self::wait_for_tables). Four restores may be under way at once (`DG:quotas`).
+    /// A restore takes the service up to 20 minutes for an empty table, and hours for a large one. So the change waits for
+    /// up to 3 hours unless [another deadline is set](SchemaChange::within), and reports meanwhile that the table is
+    /// [`Restoring`](TableStatus::Restoring). A restarted program can continue to wait with
+    /// [`wait_for_tables`](Self::wait_for_tables). Four restores may be in progress at once (`DG:quotas`).
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), Box<dyn std::error::Error>> {
@@ -227,27 +228,28 @@ impl<'a> Schema<'a> {
         restore::restore_table(self, keyspace, table)
     }
 
-    /// A table as it is now, if there is one: its definition, state, auto scaling, tags and replicas.
+    /// Returns the current state of a table, if it exists: its definition, status, auto scaling, tags and replicas.
     ///
-    /// Reads `system_schema`, `system_schema_mcs` and `system_multiregion_info`, a handful of small queries, and passes
-    /// over what the service shows there and this version does not know.
+    /// Reads `system_schema`, `system_schema_mcs` and `system_multiregion_info`, with a few small queries, and ignores
+    /// values that this version does not know.
     ///
     /// Dropping the future ends the read.
     ///
     /// # Errors
     ///
-    /// [`Server`](ErrorKind::Server) if what the system tables say makes no table; else as of reading any table.
+    /// [`Server`](ErrorKind::Server) if the rows of the system tables do not describe a table; otherwise the errors of
+    /// reading any table.
     pub async fn describe_table(&self, keyspace: &str, table: &str) -> Result<Option<TableDescription>, Error> {
         describe::describe_table(self, keyspace, table).await
     }
 
-    /// A keyspace as it is now, if there is one: its Regions and tags.
+    /// Returns the current state of a keyspace, if it exists: its Regions and tags.
     ///
     /// Dropping the future ends the read.
     ///
     /// # Errors
     ///
-    /// As of reading any table.
+    /// The errors of reading any table.
     pub async fn describe_keyspace(&self, keyspace: &str) -> Result<Option<KeyspaceDefinition>, Error> {
         describe::describe_keyspace(self, keyspace).await
     }
@@ -264,8 +266,8 @@ impl<'a> Schema<'a> {
         describe::describe_untagged_keyspace(self, keyspace).await
     }
 
-    /// The user-defined types of a keyspace, in the order of their names; none if there is no such keyspace. Dropping
-    /// the future ends the read.
+    /// Returns the user-defined types of a keyspace, ordered by name; none if the keyspace does not exist. Dropping the
+    /// future ends the read.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -282,16 +284,16 @@ impl<'a> Schema<'a> {
         describe::types(self, keyspace).await
     }
 
-    /// Plans what would bring the keyspaces, types and tables that are there to those that are wanted. Nothing is sent but
-    /// reads of system tables, until [`Plan::apply`].
+    /// Plans the changes from the current keyspaces, types and tables to the wanted ones. Only reads of system tables are
+    /// sent before [`Plan::apply`].
     ///
     /// What is wanted is a value, or a text of CREATE statements read by [`Definitions::parse`]. Columns, keys and fields
     /// are to be as they are said; an option or tags that a definition does not say are left as they are, and so is what is
     /// there and not among the definitions: a plan lists it and never drops it. What Keyspaces cannot do (drop a column,
     /// change a key or a column's type, take a Region away …) is in the plan too, which then cannot be applied.
     ///
-    /// Tables that are being created or changed are waited for first, up to 5 minutes, so that a program that was interrupted
-    /// plans again and goes on.
+    /// Planning first waits for tables that are being created or changed, up to 5 minutes, so that an interrupted program
+    /// can plan again and continue.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -326,7 +328,7 @@ fn drop_keyspace(keyspace: &str, if_exists: bool) -> Statement {
     })
 }
 
-/// Nothing where none is said.
+/// The keyspace of a name; empty if the name has none.
 pub(crate) fn keyspace_of(name: &QualifiedName) -> &str {
     name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).unwrap_or_default()
 }

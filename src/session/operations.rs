@@ -137,9 +137,9 @@ impl Session {
     /// A change is sent when it is awaited, not before. It completes when `system_schema_mcs` shows it as done, because
     /// Keyspaces answers a definition before carrying it out, and a table used too early fails with `unconfigured table`.
     /// On a plain Cassandra, a change waits for schema agreement instead, `SingleRegionStrategy` is sent as
-    /// `NetworkTopologyStrategy` with one replica, and options that only Keyspaces has are refused unless [told to be left
-    /// out](SchemaChange::without_keyspaces_options_on_cassandra); so the same program can define its tables in a Cassandra
-    /// container.
+    /// `NetworkTopologyStrategy` with one replica, and options that only Keyspaces has are refused unless [the change
+    /// leaves them out](SchemaChange::without_keyspaces_options_on_cassandra); so the same program can define its tables in
+    /// a Cassandra container.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {

@@ -234,7 +234,7 @@ mod tests {
         ColumnSpec::borrowed("c", typ, TableSpec::borrowed("shop", "names"))
     }
 
-    /// Binds a value to each native type, and compares with what its type's name tells.
+    /// Binds a value to each native type, and compares the result with what the type's name predicts.
     fn compare<T>(value: T)
     where
         (T,): SerializeRow,

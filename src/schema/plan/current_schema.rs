@@ -8,18 +8,18 @@ use keyspaces_cql::{CapacityMode, CapacityScaling, Definitions, QualifiedName, T
 use crate::Error;
 use crate::schema::{Schema, TableStatus, keyspace_of};
 
-/// How many tables are described at once.
+/// How many tables are described concurrently.
 const AT_ONCE: usize = 8;
 
 /// What is there of what is wanted.
 #[derive(Debug)]
 pub(super) struct CurrentSchema {
-    /// The keyspaces, all their types, and the tables that it depends on: those that are wanted, and all of a keyspace whose
-    /// Regions are to be others.
+    /// The keyspaces, all their types, and the tables that the plan depends on: the wanted tables, and all tables of a
+    /// keyspace whose Regions are to change.
     pub(super) definitions: Definitions,
-    /// The other tables of these keyspaces.
+    /// The other tables in these keyspaces.
     pub(super) others: Vec<QualifiedName>,
-    /// The names of what is wanted.
+    /// The names of the wanted objects.
     wanted: Vec<QualifiedName>,
 }
 
@@ -103,7 +103,7 @@ async fn tables(schema: Schema<'_>, keyspace: &str) -> Result<Vec<(String, Optio
     Ok(rows.into_iter().map(|(name, status)| (name, status.map(|word| TableStatus::of(&word)))).collect())
 }
 
-/// The table without the units that auto scaling moves by itself.
+/// The table without the capacity units that auto scaling changes by itself.
 fn unscaled(table: &TableDefinition) -> TableDefinition {
     let mut table = table.clone();
     let scaling = table.options.auto_scaling.clone().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What would bring what is there to what is wanted: looked at first, then applied.
+//! Plans the changes from the current schema to the wanted one; a plan is reviewed, then applied.
 
 mod current_schema;
 
@@ -18,9 +18,9 @@ pub(crate) fn plan<'a>(schema: &Schema<'a>, wanted: Definitions) -> Planning<'a>
     Planning { schema: *schema, wanted, leave_out: false }
 }
 
-/// A plan, about to be made; from [`Schema::plan`].
+/// A plan that is being made, from [`Schema::plan`].
 ///
-/// It only reads, and may be dropped at any time.
+/// Planning only reads, and may be dropped at any time.
 #[derive(Debug)]
 #[must_use = "a plan is made when it is awaited"]
 pub struct Planning<'a> {
@@ -30,8 +30,8 @@ pub struct Planning<'a> {
 }
 
 impl Planning<'_> {
-    /// On a plain Cassandra, leaves out what only Keyspaces has, where it is refused otherwise. On Keyspaces this changes
-    /// nothing.
+    /// On a plain Cassandra, leaves out the options that only Keyspaces has, which are refused otherwise. On Keyspaces this
+    /// has no effect.
     pub fn without_keyspaces_options_on_cassandra(mut self) -> Self {
         self.leave_out = true;
         self
@@ -58,7 +58,7 @@ impl<'a> IntoFuture for Planning<'a> {
             }
             let there = CurrentSchema::read(schema, &wanted).await?;
             if schema.session.is_plain_cassandra() {
-                // How a Cassandra replicates is its own business.
+                // The replication of a plain Cassandra is left as it is.
                 for keyspace in &mut wanted.keyspaces {
                     let is = there.definitions.keyspaces.iter().find(|is| is.name.text == keyspace.name.text);
                     keyspace.replication = is.map_or_else(|| keyspace.replication.clone(), |is| is.replication.clone());
@@ -71,9 +71,9 @@ impl<'a> IntoFuture for Planning<'a> {
     }
 }
 
-/// What would bring what is there to what is wanted; from [`Schema::plan`].
+/// The changes from the current schema to the wanted one, from [`Schema::plan`].
 ///
-/// As text it is what a person reads before saying yes:
+/// Its `Display` is meant to be reviewed before the plan is applied:
 ///
 /// ```text
 /// 2 statements:
@@ -98,22 +98,22 @@ struct Made {
 }
 
 impl<'a> Plan<'a> {
-    /// The statements, in the order in which they are sent, each with what to know before.
+    /// The statements, in the order in which they are sent, each with its warnings.
     pub fn steps(&self) -> &[Step] {
         &self.made.difference.steps
     }
 
-    /// What Keyspaces cannot do. A plan that has any cannot be applied.
+    /// The changes that Keyspaces cannot make. A plan with any of them cannot be applied.
     pub fn impossible(&self) -> &[Impossible] {
         &self.made.difference.impossible
     }
 
-    /// What is there and not wanted, and stays.
+    /// The objects that exist but are not among the definitions; they stay.
     pub fn left(&self) -> &[Left] {
         &self.made.difference.left
     }
 
-    /// Whether what is there is what is wanted, but for what is left alone.
+    /// Whether nothing has to change, apart from objects that are left as they are.
     pub fn is_empty(&self) -> bool {
         self.steps().is_empty() && self.impossible().is_empty()
     }
