@@ -6,14 +6,14 @@ use aws_credential_types::provider::{self, ProvideCredentials, future};
 
 /// The AWS SDK's default chain: variables, profile, SSO, web identity, container, instance.
 ///
-/// Built anew at each ask, which the cache makes rare: a chain that was built once goes on with the keys that it found
-/// in the profile, or with having found none, for ever. Building it reads files, inside the cache's time limit.
+/// The chain is built again for each request, which the cache makes rare. A chain built once would keep the keys that it
+/// found in the profile, or the failure to find any, for ever. Building it reads files, within the cache's time limit.
 pub(crate) struct DefaultChain {
     loader: Box<dyn Fn() -> ConfigLoader + Send + Sync>,
 }
 
 impl DefaultChain {
-    /// With a region, STS is asked there for roles; without, the chain looks for one first.
+    /// Creates the chain. With a region, it asks that region's STS for roles; without one, it looks for a region first.
     pub(crate) fn new(region: Option<&str>) -> Self {
         let region = region.map(|region| Region::new(region.to_owned()));
         Self::from_loader(move || match region.clone() {
@@ -22,9 +22,9 @@ impl DefaultChain {
         })
     }
 
-    /// The region that the chain finds: variables, profile, instance. `None` if it finds none.
+    /// Returns the region that the chain finds in variables, profile or instance; `None` if it finds none.
     ///
-    /// Not bounded in time: off AWS, the instance's metadata service may be waited for some seconds.
+    /// This has no time limit: outside AWS, it may wait some seconds for the instance's metadata service.
     pub(crate) async fn region(&self) -> Option<String> {
         self.load().await.region().map(ToString::to_string)
     }

@@ -19,29 +19,29 @@ use super::source::CredentialSource;
 use crate::Error;
 use crate::lock::locked;
 
-/// Asks a provider for credentials once, however many connections open, and again in time.
+/// A cache that asks a provider for credentials once for all connections, and renews them before they expire.
 ///
-/// The AWS SDK caches nothing here, and a pool opens all its connections at once. Callers who find nothing fresh wait
-/// for one ask together; it goes on as long as one of them waits, and ends with the last, so that nothing is left
-/// behind. While the provider fails, the last credentials serve until they expire.
+/// The AWS SDK caches nothing here, and a pool opens all its connections at once. Callers that find no fresh credentials
+/// share one request to the provider. It continues while at least one caller waits, and is dropped with the last. While the
+/// provider fails, the last credentials are used until they expire.
 #[derive(Clone)]
 pub(crate) struct CredentialCache(Arc<Inner>);
 
-/// When the provider is asked.
+/// When the provider is asked, and how long it may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
     /// How long the provider may take. Default 5 s.
     pub(crate) limit: Duration,
-    /// How long before they expire credentials are renewed. Default 5 min: by then EC2 has new ones for a role (the
-    /// EC2 guide's "at least five minutes before"). Credentials that come with less than twice that left are renewed
-    /// after half of it.
+    /// How long before their expiry credentials are renewed. Default 5 min, when EC2 already has new credentials for a role
+    /// (the EC2 guide's "at least five minutes before"). Credentials with less than twice this time left when they arrive
+    /// are renewed after half of their remaining time.
     pub(crate) ahead: Duration,
-    /// After how long a provider is asked again whose credentials do not say when they expire: a file or a variable
-    /// that someone may rotate. Default 5 min.
+    /// How often a provider is asked again if its credentials have no expiry, because a file or a variable may be rotated.
+    /// Default 5 min.
     pub(crate) interval: Duration,
-    /// How long a provider that failed is left alone: so long at first, then doubling. Default 500 ms.
+    /// The first pause after a provider has failed; it doubles with each failure. Default 500 ms.
     pub(crate) shortest_pause: Duration,
-    /// What it doubles to. Default 15 s.
+    /// The longest pause. Default 15 s.
     pub(crate) longest_pause: Duration,
 }
 
@@ -64,12 +64,12 @@ struct Inner {
     state: Mutex<CacheState>,
 }
 
-/// Never locked across an await.
+/// The state of the cache. Its lock is never held across an await.
 #[derive(Default)]
 struct CacheState {
     held: Option<Held>,
     ask: Option<WeakShared<BoxFuture<'static, CredentialsResult>>>,
-    /// Since the last success.
+    /// The last failure, if any since the last success.
     failed: Option<Failed>,
 }
 
@@ -78,7 +78,7 @@ type CredentialsResult = Result<Credentials, Arc<CredentialsFailure>>;
 struct Held {
     credentials: Credentials,
     came: Instant,
-    /// What they had left when they came; `None` if they do not say.
+    /// The time left until their expiry when they arrived; `None` if they have no expiry.
     lifetime: Option<Duration>,
 }
 
@@ -93,9 +93,9 @@ impl CredentialCache {
         Self(Arc::new(Inner { source, clock, timing, state: Mutex::default() }))
     }
 
-    /// Credentials that are valid now.
+    /// Returns credentials that are valid now.
     ///
-    /// Takes no longer than the provider may ([`Timing::limit`]).
+    /// Takes at most as long as the provider may take ([`Timing::limit`]).
     ///
     /// # Errors
     ///
@@ -112,18 +112,18 @@ impl CredentialCache {
         }
     }
 
-    /// What people call the provider.
+    /// The provider's name for messages.
     pub(crate) fn source_name(&self) -> &'static str {
         self.0.source.name()
     }
 
-    /// Why the provider gave none the last time, and when that was; `None` if it did.
+    /// The provider's last failure and its time; `None` if the last request succeeded.
     pub(crate) fn trouble(&self) -> Option<(Instant, Error)> {
         let (failure, at) = self.0.state().failed.as_ref().map(|failed| (Arc::clone(&failed.failure), failed.at))?;
         Some((at, self.0.told(&failure)))
     }
 
-    /// When the credentials that are held expire: `None` if none are held, `Some(None)` if they do not say.
+    /// When the cached credentials expire: `None` if none are cached, `Some(None)` if they have no expiry.
     pub(crate) fn expiry(&self) -> Option<Option<SystemTime>> {
         self.0.state().held.as_ref().map(|held| held.credentials.expiry())
     }
@@ -162,9 +162,9 @@ impl Inner {
         CacheLookup::Ask(ask)
     }
 
-    /// Asks the provider and keeps what comes of it. Runs once for all who wait.
+    /// Asks the provider and stores the result. Runs once for all waiting callers.
     async fn ask(self: Arc<Self>) -> CredentialsResult {
-        // A panic would otherwise end every task that waits, the driver's pool among them.
+        // A panic would otherwise end every waiting task, including the driver's pool.
         let asked = AssertUnwindSafe(async { self.source.provide_credentials().await }).catch_unwind();
         let outcome = match timeout(self.timing.limit, asked).await {
             Ok(Ok(Ok(credentials))) => self.judge(credentials),
@@ -216,7 +216,7 @@ impl Inner {
         }
     }
 
-    /// After a failure: what is held, while it is valid.
+    /// Returns the cached credentials after a failure, while they are valid.
     fn last_resort(&self, failure: &CredentialsFailure) -> Result<Credentials, Error> {
         let held = self.state().held.as_ref().map(|held| held.credentials.clone());
         held.filter(|credentials| self.expired(credentials).is_none()).ok_or_else(|| self.told(failure))
@@ -227,7 +227,7 @@ impl Inner {
         failure.to_error(&self.source, expired)
     }
 
-    /// How long ago.
+    /// How long ago the credentials expired; `None` if they have not.
     fn expired(&self, credentials: &Credentials) -> Option<Duration> {
         left(credentials.expiry()?, self.clock.now()).err()
     }
@@ -249,7 +249,7 @@ impl Held {
     }
 }
 
-/// How long until they expire, or how long ago they did.
+/// The time until the expiry, or as the error the time since.
 fn left(expiry: SystemTime, now: SystemTime) -> Result<Duration, Duration> {
     match expiry.duration_since(now) {
         Ok(Duration::ZERO) => Err(Duration::ZERO),

@@ -2,12 +2,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// What time it is: for signatures and for the expiry of credentials.
+/// The clock for signatures and for the expiry of credentials.
 #[derive(Clone)]
 pub(crate) struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
 impl Clock {
-    /// This machine's.
+    /// The clock of this machine.
     pub(crate) fn system() -> Self {
         Self::new(SystemTime::now)
     }

@@ -5,8 +5,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 
-/// Credentials from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary ones, `AWS_SESSION_TOKEN`, read
-/// anew at each ask. A variable that is empty counts as not set.
+/// Credentials from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary ones, `AWS_SESSION_TOKEN`, read again
+/// for each request. An empty variable counts as not set.
 pub(crate) struct EnvironmentCredentials {
     variable: Box<Lookup>,
 }
@@ -15,7 +15,7 @@ pub(crate) struct EnvironmentCredentials {
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl EnvironmentCredentials {
-    /// Those of this process.
+    /// The credentials in this process's environment.
     pub(crate) fn of_process() -> Self {
         Self::new(|name| env::var(name).ok())
     }
@@ -53,7 +53,7 @@ impl fmt::Debug for EnvironmentCredentials {
     }
 }
 
-/// Which variable is not there.
+/// The error for a missing variable.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Missing(&'static str);

@@ -21,10 +21,10 @@ use crate::lock::locked;
 use crate::region::Region;
 use crate::{Error, ErrorKind};
 
-/// Proves who we are to every server of a session: one per session, shared by the driver's connections and our own.
+/// Authenticates a session to every server. There is one per session, shared by the driver's connections and our own.
 ///
-/// Counts who asked, so that a server that never did can be told from one that was satisfied, and keeps the last error
-/// as it was: the driver passes on its text only.
+/// It counts requests for authentication, to distinguish a server that never asked from one that was satisfied. It keeps
+/// the last error, because the driver passes on only its text.
 pub(crate) struct Authenticator {
     method: Method,
     asked: AtomicU64,
@@ -39,17 +39,17 @@ enum Method {
 }
 
 impl Authenticator {
-    /// SigV4, with credentials cached from this source.
+    /// Creates a SigV4 authenticator that caches the credentials of a source.
     ///
     /// # Errors
     ///
-    /// If the region does not read like one.
+    /// If the region is not a valid region name.
     pub(crate) fn sigv4(region: &str, source: CredentialSource, clock: Clock, timing: Timing) -> Result<Self, Error> {
         let credentials = CredentialCache::new(source, clock.clone(), timing);
         Ok(Self::new(Method::SigV4 { region: Region::parse(region)?, credentials, clock }))
     }
 
-    /// A user and password: for Amazon Keyspaces the service-specific ones.
+    /// Creates a password authenticator; for Amazon Keyspaces, with service-specific credentials.
     ///
     /// # Errors
     ///
@@ -58,17 +58,17 @@ impl Authenticator {
         Ok(Self::new(Method::Password(Password::new(user, secret)?)))
     }
 
-    /// Nothing to prove, for a plain Cassandra that does not ask.
+    /// Creates an authenticator without credentials, for a plain Cassandra that does not ask for any.
     pub(crate) fn none() -> Self {
         Self::new(Method::Nothing)
     }
 
-    /// What a connection sends first when asked. For SigV4 the credentials are fetched before, so that a provider
-    /// which has none fails before anything is sent, and none ages a nonce.
+    /// Returns the first response of a connection. For SigV4, the credentials are fetched first, so that a provider without
+    /// any fails before anything is sent, and a slow one does not let a nonce grow old.
     ///
     /// # Errors
     ///
-    /// `Credentials` if there are none, or none that can be used.
+    /// `Credentials` if there are no usable credentials.
     pub(crate) async fn initial_response(&self) -> Result<Vec<u8>, Error> {
         match &self.method {
             Method::SigV4 { credentials, .. } => {
@@ -81,20 +81,20 @@ impl Authenticator {
         }
     }
 
-    /// Has the credentials asked for, for whoever needs them next. What fails is told to those.
+    /// Requests the credentials ahead of their first use. A failure is reported to the callers that need them.
     pub(crate) async fn ask_ahead(&self) {
         if let Method::SigV4 { credentials, .. } = &self.method {
             let _ = credentials.get().await;
         }
     }
 
-    /// The answer to a connection's challenge. A connection has one at most: a second is for the caller to refuse
-    /// with [`second_challenge`](Self::second_challenge).
+    /// Returns the answer to a connection's challenge. A connection has at most one challenge; the caller has to refuse a
+    /// second one with [`second_challenge`](Self::second_challenge).
     ///
     /// # Errors
     ///
-    /// `Credentials` if there are none or they cannot be used; `Authentication` if it is no challenge
-    /// that SigV4 or a password knows.
+    /// `Credentials` if there are no usable credentials; `Authentication` if neither SigV4 nor a password can answer the
+    /// challenge.
     pub(crate) async fn answer(&self, challenge: Option<&[u8]>) -> Result<Vec<u8>, Error> {
         match &self.method {
             Method::SigV4 { region, credentials, clock } => {
@@ -112,15 +112,15 @@ impl Authenticator {
         }
     }
 
-    /// The refusal of a second challenge on one connection: none is known that has one, and answering for ever would
-    /// be a way to have signatures made.
+    /// The error for a second challenge on one connection. No known server sends one, and answering without limit would let
+    /// a server collect signatures.
     pub(crate) fn second_challenge(&self) -> Error {
         Error::new(ErrorKind::Authentication, "authenticating", format!("{} sent a second challenge", self.server()))
             .with_advice("Check that the endpoint is one of Amazon Keyspaces")
     }
 
-    /// To be called by each connection that a server asks who it is, with the authenticator's name in the AUTHENTICATE
-    /// frame. No name is refused, because proxies have others than the service; errors mention it.
+    /// Records that a server has asked a connection to authenticate, with the authenticator's name in the AUTHENTICATE
+    /// frame. No name is refused, because proxies use other names than the service; errors mention it.
     pub(crate) fn asked_by(&self, authenticator_name: &str) {
         const LONGEST: usize = 200;
         self.asked.fetch_add(1, Ordering::Relaxed);
@@ -128,27 +128,27 @@ impl Authenticator {
         *locked(&self.authenticator_name) = Some(name);
     }
 
-    /// Whether any server ever asked. One that does not ask lets in anybody.
+    /// Whether any server has asked for authentication. A server that does not ask admits every client.
     pub(crate) fn was_asked(&self) -> bool {
         self.times_asked() > 0
     }
 
-    /// How many connections were asked.
+    /// How many connections were asked to authenticate.
     pub(crate) fn times_asked(&self) -> u64 {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// What the last server that asked calls its authenticator: `com.amazon.helenus.auth.HelenusAuthenticator`.
+    /// The authenticator name of the last server that asked: `com.amazon.helenus.auth.HelenusAuthenticator`.
     pub(crate) fn authenticator_name(&self) -> Option<String> {
         locked(&self.authenticator_name).clone()
     }
 
-    /// Why the driver could not authenticate the last time, unless it could since. Takes it away.
+    /// Takes the driver's last authentication error, unless it has authenticated since.
     pub(crate) fn take_last_error(&self) -> Option<Error> {
         locked(&self.last_error).take()
     }
 
-    /// Why there are no new credentials, and since when; `None` if nothing is known to be wrong.
+    /// Why there are no new credentials, and since when; `None` if no problem is known.
     pub(crate) fn trouble(&self) -> Option<(Instant, Error)> {
         match &self.method {
             Method::SigV4 { credentials, .. } => credentials.trouble(),
@@ -156,12 +156,12 @@ impl Authenticator {
         }
     }
 
-    /// This, as the driver wants it.
+    /// Returns this authenticator in the driver's interface.
     pub(crate) fn as_driver_provider(self: &Arc<Self>) -> Arc<dyn AuthenticatorProvider> {
         Arc::new(DriverProvider::new(Arc::clone(self)))
     }
 
-    /// What a report says of it. Holds no secret.
+    /// The identity for reports. It contains no secret.
     pub(crate) fn describe(&self) -> Identity {
         match &self.method {
             Method::SigV4 { region, credentials, .. } => Identity::SigV4 {
@@ -219,13 +219,13 @@ impl fmt::Debug for Authenticator {
     }
 }
 
-/// Who a session says it is, as a report shows it.
+/// The identity of a session, as reports show it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Identity {
     SigV4 {
         region: String,
         source: &'static str,
-        /// `None`: not fetched yet; `Some(None)`: they do not say.
+        /// `None` if not fetched yet, `Some(None)` if the credentials have no expiry.
         expiry: Option<Option<SystemTime>>,
     },
     Password {

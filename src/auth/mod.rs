@@ -1,4 +1,4 @@
-//! Who we are: an answer to the server's challenge, and the credentials that it is made with.
+//! Authentication: the answer to the server's challenge, and the credentials it is made with.
 
 #[cfg(feature = "aws-config")]
 mod aws_config;

@@ -2,7 +2,8 @@ use std::fmt;
 
 use crate::{Error, ErrorKind};
 
-/// A user and password: for Amazon Keyspaces the service-specific ones of an IAM user, for a plain Cassandra its own.
+/// A user name and password: for Amazon Keyspaces, the service-specific credentials of an IAM user; for a plain Cassandra,
+/// those of its user.
 #[derive(Clone)]
 pub(crate) struct Password {
     user: String,
@@ -12,7 +13,7 @@ pub(crate) struct Password {
 impl Password {
     /// # Errors
     ///
-    /// If either is empty or holds a NUL, which would end it early in what is sent.
+    /// If either is empty or contains a NUL, which is the separator in the response.
     pub(crate) fn new(user: impl Into<String>, secret: impl Into<String>) -> Result<Self, Error> {
         let (user, secret) = (user.into(), secret.into());
         for (name, value) in [("user", &user), ("password", &secret)] {

@@ -9,7 +9,7 @@ use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use chrono::{DateTime, SecondsFormat, Utc};
 use sha2::{Digest, Sha256};
 
-/// What a client says first, whatever the authenticator is called.
+/// The client's first response, whatever the name of the authenticator.
 pub(crate) const INITIAL_RESPONSE: &[u8] = b"SigV4\0\0";
 
 /// Answers the server's challenge: a signature over its nonce, the access key, the time and, if there is one, the
@@ -34,8 +34,8 @@ pub(crate) fn answer(
     Ok(answer.concat().into_bytes())
 }
 
-/// Whether the credentials can stand in an answer, which has no escaping: a comma in a token goes as it is, as with
-/// every plugin, but a line break or NUL is refused.
+/// Checks that the credentials can be part of an answer, which has no escaping. A comma in a token is sent unchanged, as
+/// every plugin does; a line break or NUL is refused.
 pub(crate) fn check(credentials: &Credentials) -> Result<(), Unsignable> {
     let breaks = |text: &str| text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0'));
     if breaks(credentials.access_key_id()) {
@@ -47,7 +47,7 @@ pub(crate) fn check(credentials: &Credentials) -> Result<(), Unsignable> {
     Ok(())
 }
 
-/// Why a challenge cannot be answered. Names no secret, and no bytes that the server sent.
+/// Why a challenge cannot be answered. It contains no secret, and no bytes from the server.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Unsignable {
     #[error("the server's challenge is empty")]
@@ -66,13 +66,13 @@ pub(crate) enum Unsignable {
     Clock,
 }
 
-/// The request that is signed. It is never sent, and differs from ordinary SigV4: no signed headers and no token in
-/// the query, and the time with its milliseconds.
+/// The request to be signed. It is never sent, and differs from ordinary SigV4: it has no signed headers, no token in the
+/// query, and a time with milliseconds.
 struct SignedRequest<'a> {
     access_key: &'a str,
     region: String,
     nonce: &'a [u8],
-    /// Cut to the millisecond.
+    /// Truncated to the millisecond.
     instant: SystemTime,
     stamp: String,
     scope: String,
@@ -86,7 +86,7 @@ impl<'a> SignedRequest<'a> {
         now: SystemTime,
     ) -> Result<Self, Unsignable> {
         let nonce = nonce(challenge.unwrap_or_default())?;
-        // In lower case and of these characters, the region needs no escaping that implementations disagree on.
+        // A region in lower case and of these characters needs no escaping, on which implementations differ.
         let region = region.to_ascii_lowercase();
         if region.is_empty() || !region.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
             return Err(Unsignable::Region);
@@ -98,7 +98,7 @@ impl<'a> SignedRequest<'a> {
         Ok(Self { access_key, region, nonce, instant, stamp, scope })
     }
 
-    /// The access key goes in as it is, never percent-encoded: so do all plugins.
+    /// The access key is inserted without percent-encoding, as in all plugins.
     fn canonical_request(&self) -> String {
         [
             "PUT\n/authenticate\nX-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=",
@@ -127,7 +127,7 @@ impl<'a> SignedRequest<'a> {
     }
 }
 
-/// What follows the first `nonce=`, up to a comma or the end: 32 bytes, whatever bytes they are.
+/// Returns the bytes after the first `nonce=`, up to a comma or the end: 32 arbitrary bytes.
 fn nonce(challenge: &[u8]) -> Result<&[u8], Unsignable> {
     const KEY: &[u8] = b"nonce=";
     const LENGTH: usize = 32;
@@ -143,7 +143,8 @@ fn nonce(challenge: &[u8]) -> Result<&[u8], Unsignable> {
     }
 }
 
-/// `None` outside 1970 to 9999: the stamp has four digits for the year.
+/// Truncates a time to the millisecond. `None` outside the years 1970 to 9999, because the stamp has four digits for the
+/// year.
 fn cut_to_millisecond(now: SystemTime) -> Option<(SystemTime, DateTime<Utc>)> {
     const END_OF_9999: u64 = 253_402_300_800_000;
     let millis = u64::try_from(now.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()?;

@@ -5,9 +5,9 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 
 use super::environment::EnvironmentCredentials;
 
-/// Where credentials come from: a provider, what people call it, and what to do if it has none.
+/// A source of credentials: a provider, its name for messages, and the advice if it has none.
 ///
-/// A provider's own `Debug` may show anything, so it is shown by its name only.
+/// Its `Debug` prints only the name, because a provider's own `Debug` may print secrets.
 #[derive(Clone)]
 pub(crate) struct CredentialSource {
     provider: SharedCredentialsProvider,
@@ -16,7 +16,7 @@ pub(crate) struct CredentialSource {
 }
 
 impl CredentialSource {
-    /// Any provider of an application's own.
+    /// A source from the program's own provider.
     pub(crate) fn given(provider: SharedCredentialsProvider) -> Self {
         Self {
             provider,
@@ -25,7 +25,7 @@ impl CredentialSource {
         }
     }
 
-    /// An access key and secret, and the token that temporary ones have.
+    /// A source with a fixed access key and secret, and the session token of temporary keys.
     pub(crate) fn fixed(access_key: &str, secret: &str, token: Option<&str>) -> Self {
         let token = token.filter(|token| !token.is_empty()).map(str::to_owned);
         Self {

@@ -1,4 +1,4 @@
-//! The table in which it is kept what was applied, and whether that fits the files.
+//! The table of applied files, and the check that it fits the given files.
 
 use chrono::{DateTime, Utc};
 use keyspaces_cql::Name;
@@ -13,12 +13,12 @@ use crate::{Conditional, DeserializeRow, Error, ErrorKind, Outcome, ReadConsiste
 /// The name of the table.
 pub(super) const TABLE: &str = "schema_migrations";
 
-/// The table, as CQL names it.
+/// The name of the table in CQL.
 pub(super) fn table(keyspace: &str) -> String {
     format!("{}.{TABLE}", Name::new(keyspace))
 }
 
-/// Row 0 is the lock's; see [`LockState`].
+/// The definition of the table. Row 0 is the lock; see [`LockState`].
 pub(super) fn definition(keyspace: &str) -> Result<TableDefinition, Error> {
     let table = TableDefinition::builder(keyspace, TABLE)
         .partition_key("version", NativeType::Bigint)
@@ -36,7 +36,7 @@ pub(super) fn definition(keyspace: &str) -> Result<TableDefinition, Error> {
     Ok(table.build()?)
 }
 
-/// A file that was applied.
+/// An applied file.
 #[derive(Clone, Debug)]
 pub(super) struct Applied {
     pub(super) version: u64,
@@ -54,7 +54,7 @@ struct HistoryRow {
     applied_at: Option<DateTime<Utc>>,
 }
 
-/// Creates the keyspace, in the Region of the session, and the table, where they are not there.
+/// Creates the keyspace, in the Region of the session, and the table, if they do not exist.
 pub(super) async fn create(session: &Session, keyspace: &str, leave_out: bool) -> Result<(), Error> {
     let schema = session.schema();
     if schema.describe_untagged_keyspace(keyspace).await?.is_none() {
@@ -64,11 +64,11 @@ pub(super) async fn create(session: &Session, keyspace: &str, leave_out: bool) -
     if leave_out { table.without_keyspaces_options_on_cassandra() } else { table }.await
 }
 
-/// What was applied, in the order of the numbers.
+/// Reads the applied files, ordered by number.
 pub(super) async fn applied(session: &Session, keyspace: &str) -> Result<Vec<Applied>, Error> {
     let all = format!("SELECT version, file, checksum, applied_at FROM {}", table(keyspace));
     let all: Select<(), HistoryRow> = session.prepare(&all).await?;
-    // Whatever the session reads at: what another program has written must be seen.
+    // Not the session's read consistency, because another program's writes must be seen.
     let mut rows = all.with_consistency(ReadConsistency::LocalQuorum).rows(());
     let mut applied = Vec::new();
     while let Some(row) = rows.try_next().await? {
@@ -82,7 +82,7 @@ pub(super) async fn applied(session: &Session, keyspace: &str) -> Result<Vec<App
     Ok(applied)
 }
 
-/// Records that a file was applied, if it is not recorded.
+/// Records that a file was applied, if it is not recorded yet.
 pub(super) async fn record(
     session: &Session,
     keyspace: &str,
@@ -106,7 +106,7 @@ pub(super) async fn record(
     }
 }
 
-/// The files that are not applied yet, if all else is as it was when it was applied.
+/// Returns the files not applied yet, after checking that the applied files have not changed.
 pub(super) fn pending<'m>(
     migrations: &'m Migrations,
     applied: &[Applied],

@@ -1,4 +1,4 @@
-//! One program at a time: a row that is taken by a conditional write, for as long as a lease.
+//! The lock that lets one program migrate at a time: a row that a conditional write takes for the time of a lease.
 
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
@@ -19,17 +19,17 @@ use crate::{
     Conditional, DeserializeRow, Error, ErrorKind, Outcome, OwnedRow, ReadConsistency, Select, SerializeRow, Session,
 };
 
-/// How often a conditional write is sent whose outcome is not known.
+/// How often a conditional write is sent while its outcome is unknown.
 const TRIES: u32 = 5;
 
-/// Between two looks at a lock that another holds.
+/// The pause between two reads of a lock that another program holds.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The lock's row: who holds it, and how far the file is that was begun last.
+/// The lock's row: its holder, and the progress of the file begun last.
 #[derive(Clone, Debug, DeserializeRow)]
 #[scylla(crate = crate)]
 pub(super) struct LockState {
-    /// Nil where nobody does: that a column may be compared with null is nowhere said.
+    /// Nil if the lock is free, because no documentation says that a condition may compare a column with null.
     holder: Uuid,
     pub(super) held_by: String,
     pub(super) expires_at: DateTime<Utc>,
@@ -39,12 +39,12 @@ pub(super) struct LockState {
     sent: bool,
 }
 
-/// How far a file is.
+/// The progress of a file.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct FileProgress {
-    /// How many of its statements are known to be carried out.
+    /// How many of its statements are known to have been carried out.
     pub(super) done: usize,
-    /// Whether the next was about to be sent.
+    /// Whether the next statement was about to be sent.
     pub(super) sent: bool,
 }
 
@@ -67,7 +67,7 @@ impl LockState {
         u64::try_from(self.under_way).ok().filter(|version| *version > 0)
     }
 
-    /// How far the file of this number is.
+    /// The progress of the file with this number.
     pub(super) fn place_in(&self, version: u64) -> FileProgress {
         if self.under_way() != Some(version) {
             return FileProgress::default();
@@ -75,13 +75,13 @@ impl LockState {
         FileProgress { done: usize::try_from(self.statement).unwrap_or_default(), sent: self.sent }
     }
 
-    /// Whether somebody holds it, or may do so by a clock that goes `skew` after this one.
+    /// Whether the lock is held, or may be held by a program whose clock is `skew` behind this one.
     pub(super) fn is_held(&self, now: DateTime<Utc>, skew: Duration) -> bool {
         !self.holder.is_nil() && now <= self.expires_at + skew
     }
 }
 
-/// What stands in the way of a conditional write.
+/// The existing row when a conditional write is not applied.
 #[derive(DeserializeRow)]
 #[scylla(crate = crate)]
 struct Holder {
@@ -92,7 +92,7 @@ type Renew = (DateTime<Utc>, Uuid, DateTime<Utc>);
 type Note = (DateTime<Utc>, i64, &'static str, i32, bool, Uuid);
 type Take = (Uuid, &'static str, DateTime<Utc>, Uuid, DateTime<Utc>);
 
-/// The lock, for one holder.
+/// The lock, as used by one holder.
 pub(super) struct Lock<'a> {
     of: &'a Migrate<'a>,
     me: Uuid,
@@ -101,7 +101,7 @@ pub(super) struct Lock<'a> {
     renew: Conditional<Renew, Holder>,
     note: Conditional<Note, Holder>,
     release: Conditional<(Uuid, DateTime<Utc>, Uuid), Holder>,
-    /// Until when it is held, by a clock that nobody sets.
+    /// When the lease ends, by the monotonic clock.
     until: Mutex<Instant>,
 }
 
@@ -116,7 +116,7 @@ impl<'a> Lock<'a> {
             take: session
                 .prepare(&prepare("holder = ?, held_by = ?, expires_at = ?", "holder = ? AND expires_at = ?"))
                 .await?,
-            // Not earlier than a note has said meanwhile.
+            // The condition keeps a later end of the lease, which a note may have set meanwhile.
             renew: session.prepare(&prepare("expires_at = ?", "holder = ? AND expires_at < ?")).await?,
             note: session
                 .prepare(&prepare("expires_at = ?, under_way = ?, checksum = ?, statement = ?, sent = ?", "holder = ?"))
@@ -135,7 +135,8 @@ impl<'a> Lock<'a> {
         Ok(lock)
     }
 
-    /// Takes the lock when nobody holds it. What its row said before may be of a time before another held it.
+    /// Waits until the lock is free and takes it. State read before this may be outdated, because another program may have
+    /// held the lock meanwhile.
     pub(super) async fn acquire(&self, tell: &UnboundedSender<Progress>) -> Result<(), Error> {
         let deadline = Instant::now() + self.of.wait;
         let mut told = None;
@@ -162,17 +163,17 @@ impl<'a> Lock<'a> {
                 told = Some(state.holder);
                 let _ = tell.send(Progress::Waiting { held_by: state.held_by, until: state.expires_at });
             }
-            // Not all who wait at the same moments.
+            // Jitter, so that waiting programs do not all read at the same time.
             sleep(LOOK.mul_f64(0.5 + self.of.random.next()).min(deadline - Instant::now())).await;
         }
     }
 
-    /// What the lock's row says now.
+    /// Reads the current row of the lock.
     pub(super) async fn state(&self) -> Result<LockState, Error> {
         Ok(self.read.one(()).await?.unwrap_or_else(LockState::none))
     }
 
-    /// Writes down how far a file is, and holds the lock for another lease. An error if another has it.
+    /// Records the progress of a file, and renews the lease. Fails if another program holds the lock.
     pub(super) async fn note(&self, migration: &Migration, place: FileProgress) -> Result<(), Error> {
         let asked = Instant::now();
         let version = saturated::<i64>(migration.version());
@@ -186,7 +187,7 @@ impl<'a> Lock<'a> {
         Ok(())
     }
 
-    /// Renews the lease again and again; ends when it is lost.
+    /// Renews the lease repeatedly; ends when the lease is lost.
     pub(super) async fn keep(&self) -> Error {
         loop {
             sleep(self.of.lease / 3).await;
@@ -200,7 +201,7 @@ impl<'a> Lock<'a> {
                     self.hold_until(asked + self.of.lease);
                 }
                 Ok(Ok(false)) => return self.lost(),
-                // What was noted meanwhile holds it, too.
+                // A note may have renewed the lease meanwhile.
                 _ if Instant::now() >= self.held_until() => return self.lost(),
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "the lease on the lock of migrations was not renewed, and will be tried again");
@@ -210,7 +211,7 @@ impl<'a> Lock<'a> {
         }
     }
 
-    /// Lets others have it now. Where that fails they have to wait for the lease to run out.
+    /// Releases the lock. If that fails, other programs have to wait until the lease expires.
     pub(super) async fn release(&self) {
         let values = || (Uuid::nil(), DateTime::UNIX_EPOCH, self.me);
         if let Err(error) = self.settled(&self.release, values).await {
@@ -234,8 +235,8 @@ impl<'a> Lock<'a> {
             .with_advice("Migrate again: what was applied is written down")
     }
 
-    /// Whether a conditional write holds. Where its outcome is not known it is sent again: if the first was applied, it finds
-    /// the holder in the way, which is this one.
+    /// Whether a conditional write was applied. It is sent again if its outcome is unknown: if the first was applied, the
+    /// repeat finds this holder in the row.
     async fn settled<V: SerializeRow>(
         &self,
         statement: &Conditional<V, Holder>,
@@ -249,7 +250,7 @@ impl<'a> Lock<'a> {
     }
 }
 
-/// Sends it again while its outcome is not known, [`TRIES`] times at most.
+/// Executes a conditional write, and sends it again while its outcome is unknown, at most [`TRIES`] times.
 pub(super) async fn execute_again<V: SerializeRow, R: OwnedRow>(
     session: &Session,
     statement: &Conditional<V, R>,
@@ -265,12 +266,13 @@ pub(super) async fn execute_again<V: SerializeRow, R: OwnedRow>(
     }
 }
 
-/// The lock's row as it is, without the wish to have it.
+/// Reads the lock's row, without taking the lock.
 pub(super) async fn state(session: &Session, keyspace: &str) -> Result<LockState, Error> {
     Ok(read(session, keyspace).await?.one(()).await?.unwrap_or_else(LockState::none))
 }
 
-/// At LOCAL_QUORUM, whatever the session reads at: what another program has written must be seen.
+/// Prepares the read of the lock's row, at LOCAL_QUORUM and not at the session's read consistency, because another
+/// program's writes must be seen.
 async fn read(session: &Session, keyspace: &str) -> Result<Select<(), LockState>, Error> {
     let table = table(keyspace);
     let text = format!(
@@ -280,7 +282,7 @@ async fn read(session: &Session, keyspace: &str) -> Result<Select<(), LockState>
     Ok(read.with_consistency(ReadConsistency::LocalQuorum))
 }
 
-/// To the millisecond, which is how it will be read back.
+/// The current time to the millisecond, the precision at which it is read back.
 pub(super) fn now(clock: &Clock) -> DateTime<Utc> {
     let since = clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).ok().and_then(DateTime::from_timestamp_millis).unwrap_or(DateTime::UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! Numbered files of CQL.
+//! The numbered CQL files of a migration.
 
 use std::fmt;
 use std::fs;
@@ -35,7 +35,7 @@ pub struct Migration {
 /// One statement of a file.
 #[derive(Clone)]
 pub(super) struct MigrationStep {
-    /// Complete once the keyspace is known; the checksum is that of the file's own text.
+    /// The text to send; its names are complete once the keyspace is known. The checksum is that of the file's own text.
     pub(super) text: String,
     pub(super) tree: Statement,
     /// The checksum of all statements up to this one.
@@ -43,7 +43,7 @@ pub(super) struct MigrationStep {
 }
 
 impl fmt::Debug for MigrationStep {
-    /// Without the values that it writes.
+    /// Leaves out the values that the statement writes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&summary(&self.tree))
     }
@@ -109,7 +109,7 @@ impl Migrations {
         Ok(Self(files))
     }
 
-    /// The files, in their order.
+    /// The files, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Migration> {
         self.0.iter()
     }
@@ -136,7 +136,7 @@ impl Migrations {
 }
 
 impl Migration {
-    /// Its number.
+    /// The number of the file.
     pub fn version(&self) -> u64 {
         self.version
     }
@@ -151,7 +151,7 @@ impl Migration {
         &self.checksum
     }
 
-    /// Its statements.
+    /// The statements of the file.
     pub fn statements(&self) -> impl ExactSizeIterator<Item = &str> {
         self.steps.iter().map(|step| step.text.as_str())
     }
@@ -188,7 +188,7 @@ impl Migration {
     }
 }
 
-/// What is wrong with a statement of a file.
+/// Checks a statement of a file. The error is the problem and its place.
 fn check(tree: &Statement) -> Result<(), (Span, String)> {
     match tree.effect() {
         Effect::Read => return Err((tree.span(), "a read has no place in a migration".to_owned())),

@@ -9,19 +9,19 @@ use crate::auth::environment::Missing;
 use crate::auth::source::CredentialSource;
 use crate::{Error, ErrorKind};
 
-/// Why a provider gave no credentials that can be used. Told to everyone who waited for it.
+/// Why a provider returned no usable credentials. Every waiting caller receives it.
 #[derive(Debug)]
 pub(super) enum CredentialsFailure {
     Silent(Duration),
     Panicked,
     Empty(&'static str),
-    /// So long ago.
+    /// The credentials expired this long ago.
     Expired(Duration),
     Provider(Arc<CredentialsError>),
 }
 
 impl CredentialsFailure {
-    /// `held_expired`: how long ago the credentials that are held expired.
+    /// Creates the error. `held_expired` is how long ago the cached credentials expired.
     pub(super) fn to_error(&self, source: &CredentialSource, held_expired: Option<Duration>) -> Error {
         let problem = match held_expired {
             None => self.to_string(),
@@ -64,14 +64,15 @@ fn missing_variable(cause: &CredentialsError) -> Option<&Missing> {
     cause.source()?.downcast_ref()
 }
 
-/// What the provider said: its causes, outermost first. The outermost text is the same for all of a kind.
+/// The causes of the provider's error, outermost first. The outermost text is left out, because it is the same for all
+/// errors of a kind.
 fn words(error: &CredentialsError) -> Option<String> {
     const LONGEST: usize = 500;
     let mut words = String::new();
     let mut cause = error.source();
     while let Some(error) = cause.filter(|_| words.len() < LONGEST) {
         let text = error.to_string();
-        // Many wrap a cause and print it too.
+        // Many errors also print the cause that they wrap.
         if !words.contains(&text) {
             words.push_str(if words.is_empty() { "" } else { ": " });
             words.push_str(&text);
@@ -83,7 +84,7 @@ fn words(error: &CredentialsError) -> Option<String> {
     (!words.is_empty()).then_some(words)
 }
 
-/// `4s`, `12min`, `3h`: the largest unit is enough.
+/// Prints a duration in its largest unit: `4s`, `12min`, `3h`.
 struct Rounded(Duration);
 
 impl fmt::Display for Rounded {

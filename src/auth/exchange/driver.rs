@@ -27,7 +27,7 @@ impl AuthenticatorProvider for DriverProvider {
     }
 }
 
-/// One connection's.
+/// The authentication of one connection.
 struct Exchange {
     authenticator: Arc<Authenticator>,
     challenged: bool,
@@ -49,7 +49,7 @@ impl AuthenticatorSession for Exchange {
     }
 }
 
-/// The driver's errors are texts: the typed one is kept aside.
+/// Converts an error to the driver's, which is only a text, and stores the typed error in the authenticator.
 fn keep(authenticator: &Authenticator, error: Error) -> AuthError {
     let text = error.to_string();
     authenticator.keep_error(Some(error));
