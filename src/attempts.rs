@@ -152,7 +152,7 @@ impl<'c> Attempts<'c> {
         self.call.paces.iter().map(|pace| pace.expected_answer(now)).fold(took, Duration::max)
     }
 
-    /// How long the next attempt may take.
+    /// The timeout of the next attempt.
     pub(crate) fn timeout(&self) -> Duration {
         if self.trouble.is_none() {
             return self.timeout;

@@ -1,4 +1,4 @@
-//! The one path that every request takes: nothing else in the crate talks to the driver to run a statement.
+//! The only path by which the crate sends statements to the driver.
 
 use std::future::poll_fn;
 use std::num::NonZeroU32;

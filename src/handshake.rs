@@ -45,7 +45,7 @@ pub(crate) enum Stage {
     Tls,
     Options,
     Startup,
-    /// Waiting for a provider of credentials, not for the server.
+    /// Waits for the credentials provider, not for the server.
     Credentials,
     Authentication,
     Register,

@@ -1,4 +1,4 @@
-//! Which peer takes a request: the one with the fewest requests in flight whose connections have capacity left.
+//! Chooses the peer for a request: the one with the fewest requests in flight whose connections have capacity left.
 
 mod queue;
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// `random` is from 0 to 1.
+    /// Returns the wait; `random` is from 0 to 1.
     fn wait(self, repeats: u32, random: f64) -> Duration {
         let bound = 2_u32.checked_pow(repeats).and_then(|factor| self.first.checked_mul(factor));
         bound.unwrap_or(self.longest).min(self.longest).mul_f64(random)

@@ -1,4 +1,4 @@
-//! Whom to trust: five roots, and one name that every peer is held to.
+//! The trusted certificates: five roots, and one name that every peer's certificate must have.
 //!
 //! Certificates of Keyspaces carry DNS names only, and the driver hands rustls the address of a peer instead of a
 //! name. So the name to verify is pinned here: chain, dates, usage and name are all checked, for the contact point
@@ -62,8 +62,8 @@ impl Trust {
         Ok(Self { anchors: Arc::new(anchors), roots: roots.into(), clock })
     }
 
-    /// What every connection of a session shares, so that sessions of TLS resume: TLS 1.2 and 1.3, and `server_name`
-    /// as the name to find in each certificate.
+    /// Returns the configuration that all connections of a session share, so that TLS sessions resume: TLS 1.2 and 1.3, and
+    /// `server_name` as the name to find in each certificate.
     pub(crate) fn client_config(&self, server_name: &str) -> Result<Arc<ClientConfig>, Error> {
         let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
             Error::new(
@@ -98,7 +98,7 @@ impl std::fmt::Debug for Trust {
     }
 }
 
-/// The five roots, read once in a program: that takes longer than all else that is done to set up a session.
+/// The five roots, read once per program, because reading them takes longer than everything else in setting up a session.
 fn built_in() -> Result<&'static [CertificateDer<'static>], Error> {
     static READ: OnceLock<Vec<CertificateDer<'static>>> = OnceLock::new();
     if let Some(roots) = READ.get() {
@@ -111,7 +111,7 @@ fn built_in() -> Result<&'static [CertificateDer<'static>], Error> {
     Ok(READ.get_or_init(|| roots))
 }
 
-/// The certificates of one PEM; that there is one is part of what the caller meant.
+/// Reads the certificates of one PEM. A PEM without any is an error, because the caller meant to add one.
 fn certificates_in(mut pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let refused = |problem: &'static str| {
         Error::new(ErrorKind::Configuration, CHECKING_ROOTS, problem)
@@ -188,7 +188,7 @@ impl ServerCertVerifier for PinnedName {
     }
 }
 
-/// What a failed TLS handshake means and what to do about it.
+/// The meaning of a failed TLS handshake, and the advice.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Explanation {
     pub(crate) problem: String,
@@ -201,7 +201,7 @@ pub(crate) struct Explanation {
 const WRONG_PORT: &str = "Check the port: Keyspaces listens on 9142, with TLS only; a Cassandra without TLS is \
                           Endpoint::cassandra";
 
-/// Puts the error of a TLS handshake, or of the connection under it, into words.
+/// Explains the error of a TLS handshake, or of the connection under it.
 pub(crate) fn explain(error: &io::Error) -> Explanation {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return Explanation {

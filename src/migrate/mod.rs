@@ -1,4 +1,4 @@
-//! Numbered files of CQL, applied once each, in their order, by one program at a time.
+//! Applies numbered CQL files, each once and in order, by one program at a time.
 //!
 //! ```no_run
 //! # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -11,28 +11,28 @@
 //! # Ok(()) }
 //! ```
 //!
-//! What was applied is kept in a table of the keyspace, `schema_migrations`: number, name, checksum, when and by whom, a row
-//! for each file (`SELECT version, file, checksum, applied_at, applied_by FROM shop.schema_migrations`). A file that was
-//! applied stays as it was: one that has changed since, one that is missing, and a new one with a lower number than
-//! an applied one are refused before anything is sent.
+//! The table `schema_migrations` of the keyspace records each applied file in a row: its number, name and checksum, and
+//! when and by whom it was applied (`SELECT version, file, checksum, applied_at, applied_by FROM shop.schema_migrations`).
+//! An applied file must not change: a file that has changed or is missing, and a new file with a lower number than an
+//! applied one, are refused before anything is sent.
 //!
 //! # One program at a time
 //!
-//! Keyspaces has no lock, but conditional writes: row 0 of the table names who migrates, and until when. That lease (60
-//! seconds unless [told otherwise](Migrate::lease)) is renewed at every third of it. Before each statement it is renewed and
-//! written down, in one conditional write, that the statement is about to be sent: a program that was suspended for longer
-//! than its lease finds another in its place and stops. What no lock of this kind can keep out is a program that is
-//! suspended between that write and its statement for all of the lease and the margin.
+//! Keyspaces has no locks, but it has conditional writes: row 0 of the table names the program that migrates, and the end
+//! of its lease. The lease (60 seconds unless [set](Migrate::lease)) is renewed after every third of it. Before each
+//! statement, one conditional write renews the lease and records that the statement is about to be sent. So a program that
+//! was suspended for longer than its lease finds another holder and stops. No lock of this kind can stop a program that is
+//! suspended between that write and its statement for the whole lease and the margin.
 //!
-//! The lease's end is a time by the clock of the program that holds it. Others take the lock over when that time and a margin
-//! for clocks that do not agree (10 seconds unless [told otherwise](Migrate::clock_skew)) have passed by theirs. A program
-//! that ends in an error or with success lets the lock go at once; one that is killed, or whose future is dropped, does not.
+//! The end of the lease is a time by the holder's clock. Other programs take the lock when that time, plus a margin for
+//! clock skew (10 seconds unless [set](Migrate::clock_skew)), has passed by their clocks. A program that ends, with an
+//! error or with success, releases the lock at once; a program that is killed, or whose future is dropped, does not.
 //!
 //! # Interrupted
 //!
-//! Migrate again. What is known to be carried out of a file is not sent again. Of the one statement that was about to be sent
-//! the outcome is not known: a definition is compared with what is there, an idempotent write is sent again, and what is
-//! neither stops with an error of kind [`Unknown`](ErrorKind::Unknown), to be settled by
+//! Migrate again after an interruption. Statements known to be carried out are not sent again. The outcome of the statement
+//! that was about to be sent is unknown: a definition is compared with the current schema, an idempotent write is sent
+//! again, and any other statement stops with an error of kind [`Unknown`](ErrorKind::Unknown), to be resolved by
 //! [`was_applied`](Migrate::was_applied).
 
 mod history;
@@ -60,11 +60,11 @@ use crate::auth::Clock;
 use crate::retry::Random;
 use crate::{Error, Session};
 
-/// Files about to be applied, from [`Session::migrate`]: `.await` it, look on at its [`progress`](Self::progress), or only
-/// at what it would do ([`dry_run`](Self::dry_run)).
+/// A migration, from [`Session::migrate`]: `.await` it, follow its [`progress`](Self::progress), or only see what it would
+/// do ([`dry_run`](Self::dry_run)).
 ///
-/// Dropped, it sends nothing more: a statement that was sent is carried out all the same, and the lock is free when its
-/// lease has run out.
+/// If it is dropped, it sends nothing more. A statement already sent is still carried out, and the lock is free when its
+/// lease expires.
 #[must_use = "files are applied when it is awaited, or its progress is looked at"]
 pub struct Migrate<'a> {
     session: &'a Session,
@@ -85,7 +85,7 @@ pub struct Migrate<'a> {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What somebody has found out of a statement.
+/// The operator's decision about a statement of unknown outcome.
 #[derive(Clone, Copy, Debug)]
 struct Decision {
     version: u64,
@@ -112,58 +112,60 @@ impl<'a> Migrate<'a> {
         }
     }
 
-    /// What others are told who waits for whom, and what is recorded with a file. Default: `process` and its number.
+    /// Sets the name shown to programs that wait for the lock, recorded with each applied file. Default: `process` and its
+    /// number.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// How long the lock is held without being renewed, which is how long others wait for a program that was killed. Default:
-    /// 60 seconds; at least one, at most a day.
+    /// Sets how long the lock is held without renewal, which is how long others wait for a killed program. Default: 60
+    /// seconds; at least one, at most a day.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.clamp(Duration::from_secs(1), DAY);
         self
     }
 
-    /// By how much the clocks of those who migrate may differ. Default: 10 seconds; at most a day.
+    /// Sets by how much the clocks of the migrating programs may differ. Default: 10 seconds; at most a day.
     pub fn clock_skew(mut self, skew: Duration) -> Self {
         self.skew = skew.min(DAY);
         self
     }
 
-    /// How long to wait for another program that holds the lock. Default: 5 minutes; at most a year.
+    /// Sets how long to wait for another program that holds the lock. Default: 5 minutes; at most a year.
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait.min(365 * DAY);
         self
     }
 
-    /// How long a definition may take to be carried out, a year at most. Default: 5 minutes; 3 hours if a table is restored.
+    /// Sets how long a definition may take to be carried out, at most a year. Default: 5 minutes; 3 hours if a table is
+    /// restored.
     pub fn within(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline.min(365 * DAY));
         self
     }
 
-    /// On a plain Cassandra, leaves out what only Keyspaces has, where it is refused otherwise. On Keyspaces this changes
-    /// nothing.
+    /// On a plain Cassandra, leaves out the options that only Keyspaces has, which are refused otherwise. On Keyspaces this
+    /// has no effect.
     pub fn without_keyspaces_options_on_cassandra(mut self) -> Self {
         self.leave_out = true;
         self
     }
 
-    /// Says of the one statement whose outcome is not known whether it was applied: the number of its file, its place in it
-    /// from 1. Another one is an error of kind [`Configuration`](ErrorKind::Configuration).
+    /// States whether the statement of unknown outcome was applied. It is given by the number of its file and its place in
+    /// the file, from 1; any other statement is an error of kind [`Configuration`](ErrorKind::Configuration).
     pub fn was_applied(mut self, version: u64, statement: usize, applied: bool) -> Self {
         self.decision = Some(Decision { version, statement, applied });
         self
     }
 
-    /// What would be applied, without writing anything: not even the table, or the lock.
+    /// Returns what would be applied, without writing anything, not even the table or the lock.
     ///
     /// Dropping the future ends the read.
     ///
     /// # Errors
     ///
-    /// As [`Session::migrate`], of what does not fit what was applied.
+    /// The errors of [`Session::migrate`] for files that do not fit those applied.
     pub async fn dry_run(&self) -> Result<DryRun, Error> {
         let there = self.session.schema().describe_untagged(self.keyspace, history::TABLE).await?;
         let (applied, state) = match there {
@@ -187,8 +189,9 @@ impl<'a> Migrate<'a> {
         Ok(DryRun { pending: pending.collect(), held_by })
     }
 
-    /// Applies the files, and tells how far it is. The stream ends when all are applied, or with the error that stopped it.
-    /// Dropped, it sends nothing more; what was sent goes on in the service, and the lock is free when its lease has run out.
+    /// Applies the files, and returns a stream of the progress. The stream ends when all are applied, or with the error
+    /// that stopped it. If the stream is dropped, nothing more is sent; statements already sent continue in the service,
+    /// and the lock is free when its lease expires.
     #[inline] // compiled by the programs that use it, with all that it awaits
     pub fn progress(self) -> BoxStream<'a, Result<Progress, Error>> {
         let (tell, told) = mpsc::unbounded_channel();
@@ -215,7 +218,7 @@ impl<'a> Migrate<'a> {
 }
 
 impl<'a> IntoFuture for Migrate<'a> {
-    /// The names of the files that were applied now.
+    /// The names of the files applied by this call.
     type Output = Result<Vec<String>, Error>;
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
@@ -238,17 +241,17 @@ impl fmt::Debug for Migrate<'_> {
     }
 }
 
-/// What would be applied; from [`Migrate::dry_run`].
+/// The files that would be applied, from [`Migrate::dry_run`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DryRun {
-    /// The files, in their order.
+    /// The files, in order.
     pub pending: Vec<Pending>,
-    /// Who holds the lock now, if anybody does.
+    /// The program that holds the lock now, if any.
     pub held_by: Option<String>,
 }
 
-/// A file that is not applied, or not all of it.
+/// A file that is not applied, or only in part.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Pending {
@@ -258,9 +261,9 @@ pub struct Pending {
     pub file: String,
     /// Its statements.
     pub statements: Vec<String>,
-    /// How many of them are known to be carried out.
+    /// How many of the statements are known to have been carried out.
     pub done: usize,
-    /// Whether it is not known of the next.
+    /// Whether the outcome of the next statement is unknown.
     pub unknown: bool,
 }
 

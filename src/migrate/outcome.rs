@@ -1,4 +1,4 @@
-//! What became of a statement that was sent, perhaps, by a program that did not live to see the answer.
+//! Determines the outcome of a statement that an interrupted program may have sent.
 
 use std::fmt;
 
@@ -12,19 +12,19 @@ use super::migration::MigrationStep;
 use crate::schema::{DEFAULT_DEADLINE_OF_A_RESTORE, Schema, TableStatus, keyspace_of};
 use crate::{Error, Session};
 
-/// What is known of it.
+/// What is known about the outcome.
 #[derive(Debug, PartialEq)]
 pub(super) enum Known {
-    /// It was carried out, or something that comes to the same.
+    /// The statement was carried out, or another with the same effect.
     Applied,
-    /// It was not, or to send it again does no harm: as this text.
+    /// The statement was not carried out, or may safely be sent again, as this text.
     Send(String),
-    /// Nothing: why.
+    /// Nothing is known, for this reason.
     Nothing(String),
 }
 
 impl Known {
-    /// Looks at what is there, for a definition; at what a second execution would do, for a write.
+    /// Determines the outcome: for a definition from the current schema, for a write from what a second execution would do.
     pub(super) async fn of(step: &MigrationStep, session: &Session) -> Result<Self, Error> {
         let schema = session.schema();
         match &step.tree {
@@ -72,13 +72,13 @@ impl Known {
                 again.if_exists = Some(it.span);
                 Ok(if there.is_none() { Self::Applied } else { Self::again(&Statement::DropTable(again)) })
             }
-            // Of what a table is made that is restored cannot be told from the table.
+            // A restored table does not show what it was restored from.
             Statement::RestoreTable(it) => {
                 let there = settled_description(schema, &it.table).await?;
                 Ok(if there.is_some() { Self::Applied } else { Self::as_is(step) })
             }
             Statement::CreateType(it) => {
-                // One that is there is still being made, perhaps: sent again, it is waited for.
+                // A type that exists may still be in creation; sending the statement again waits for it.
                 let mut again = it.clone();
                 again.if_not_exists = Some(it.span);
                 let is_it = match user_type(schema, &it.name).await? {
@@ -177,7 +177,7 @@ impl Known {
     }
 }
 
-/// What a plain Cassandra has of it.
+/// The table as a plain Cassandra stores it.
 fn in_place(table: TableDefinition, session: &Session) -> TableDefinition {
     if !session.is_plain_cassandra() {
         return table;
@@ -186,7 +186,7 @@ fn in_place(table: TableDefinition, session: &Session) -> TableDefinition {
     part.tables.into_iter().next().unwrap_or(table)
 }
 
-/// The table as it is when nothing more is under way with it.
+/// Waits until no change of the table is in progress, and returns its definition.
 async fn settled_description(schema: Schema<'_>, name: &QualifiedName) -> Result<Option<TableDefinition>, Error> {
     let Some((definition, status)) = description(schema, name).await? else { return Ok(None) };
     match status {

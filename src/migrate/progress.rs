@@ -1,4 +1,4 @@
-//! How far a migration is.
+//! The progress of a migration.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,15 +7,15 @@ use chrono::{DateTime, Utc};
 
 use crate::schema;
 
-/// How far a [`Migrate`](super::Migrate) is.
+/// The progress of a [`Migrate`](super::Migrate).
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Progress {
     /// Another program holds the lock.
     Waiting {
-        /// What it calls itself.
+        /// The name of that program.
         held_by: String,
-        /// When its lease runs out if it is not renewed, by that program's clock.
+        /// When its lease expires unless renewed, by that program's clock.
         until: DateTime<Utc>,
     },
     /// A statement is about to be sent.
@@ -29,7 +29,7 @@ pub enum Progress {
         /// The statement.
         text: String,
     },
-    /// It was about to be sent by a program that did not write down what became of it, and was found to be carried out.
+    /// A statement that an interrupted program was about to send was found to have been carried out.
     Found {
         /// The name of the file.
         file: String,
@@ -43,18 +43,18 @@ pub enum Progress {
         /// How far it is.
         progress: schema::Progress,
     },
-    /// The condition of a conditional write did not hold: nothing was written, which is no failure.
+    /// The condition of a conditional write did not hold. Nothing was written, which is not a failure.
     NotApplied {
         /// The name of the file.
         file: String,
         /// Which statement it is, from 1.
         statement: usize,
     },
-    /// All statements of a file are carried out, and that is written down.
+    /// All statements of a file have been carried out, and this is recorded.
     Applied {
         /// The name of the file.
         file: String,
-        /// How long it took, or what was left of it.
+        /// How long the file took, or its remaining statements.
         elapsed: Duration,
     },
 }

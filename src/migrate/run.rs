@@ -1,4 +1,4 @@
-//! The files that are not applied yet, one statement after the other.
+//! Applies the files that are not applied yet, one statement after the other.
 
 use futures::stream::TryStreamExt;
 use keyspaces_cql::Effect;
@@ -17,18 +17,18 @@ use crate::{Conditional, Error, ErrorKind, Increment, Outcome, Row};
 /// Why a statement was not carried out, as far as is known.
 struct Stopped {
     error: Error,
-    /// Whether it is a definition that the service has taken all the same.
+    /// Whether it is a definition that the service has nevertheless accepted.
     accepted: bool,
 }
 
-/// A migration that is being made.
+/// A migration in progress.
 pub(super) struct RunningMigration<'a> {
     of: &'a Migrate<'a>,
     lock: &'a Lock<'a>,
     tell: UnboundedSender<Progress>,
 }
 
-/// Takes the lock, applies what is not applied, and gives the names of those files.
+/// Takes the lock, applies the files not applied yet, and returns their names.
 pub(super) async fn run(of: &Migrate<'_>, tell: UnboundedSender<Progress>) -> Result<Vec<String>, Error> {
     history::create(of.session, of.keyspace, of.leave_out).await?;
     let lock = Lock::new(of).await?;
@@ -115,7 +115,7 @@ impl RunningMigration<'_> {
         history::record(session, keyspace, migration, now(&self.of.clock), &self.of.name).await
     }
 
-    /// What to do about a statement that a program before was about to send.
+    /// Decides what to do about a statement that an earlier program was about to send.
     async fn unknown(&self, migration: &Migration, number: usize, step: &MigrationStep) -> Result<Known, Error> {
         if let Some(decision) = &self.of.decision {
             return Ok(if decision.applied { Known::Applied } else { Known::Send(step.text.clone()) });
@@ -134,7 +134,7 @@ impl RunningMigration<'_> {
         }
     }
 
-    /// Whether a definition of which the answer was lost is there all the same.
+    /// Whether a definition whose answer was lost has been carried out.
     async fn is_found(&self, step: &MigrationStep, error: &Error) -> bool {
         step.tree.effect() == Effect::Definition
             && error.kind() == ErrorKind::Unknown

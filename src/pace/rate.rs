@@ -131,7 +131,7 @@ impl TokenBucket {
         self.tokens += units;
     }
 
-    /// Notes that a call waits.
+    /// Records that a call waits.
     pub(super) fn is_waited_for(&mut self, now: Duration) {
         self.waited = now;
         self.epoch.is_used_up = true;

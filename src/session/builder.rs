@@ -183,8 +183,8 @@ impl Builder {
     /// # }
     /// ```
     ///
-    /// The session then connects with the others in the background. Until it has, [`Session::health`] lists them as not
-    /// connected, and all requests go over the connections to the first: 2,700 a second on each. If that peer cannot be
+    /// The session then connects to the other peers in the background. Until then, [`Session::health`] lists them as not
+    /// connected, and all requests use the connections to the first peer: 2,700 a second on each. If that peer cannot be
     /// connected, `connect` waits for every peer after all.
     ///
     /// Every peer is the default because a service that starts under load would otherwise send all of it to one peer, and
@@ -358,7 +358,7 @@ impl Builder {
         self.connecting().await
     }
 
-    /// Boxed, so that the code of connecting is compiled once, here, and not into each program as well.
+    /// Boxed, so that the code of connecting is compiled once in this crate, and not into each program.
     fn connecting(self) -> BoxFuture<'static, Result<Session, Error>> {
         async move {
             let started = Instant::now();

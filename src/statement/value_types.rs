@@ -323,7 +323,7 @@ mod tests {
             problem(mismatch(type_name::<()>(), &markers, &[], None)).as_deref(),
             Some("() has 0 values, the statement has 2 bind markers")
         );
-        // Of these nothing is known before there is a value.
+        // The names of these types show nothing; they are checked when a value is bound.
         struct Own;
         assert_eq!(mismatch(type_name::<(Own, [Own; 2])>(), &markers, &[], None), None);
         assert_eq!(mismatch(type_name::<Own>(), &markers, &[], None), None);

@@ -1,4 +1,4 @@
-//! Reads certificates to say what is in them. Decides nothing: that is WebPKI's.
+//! Reads certificates to describe them. WebPKI alone decides whether they are valid.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-/// What came from the network is cut to this before it is printed.
+/// The limits to which text from the network is shortened before it is printed.
 const LONGEST_TEXT: usize = 253;
 const MOST_NAMES: usize = 8;
 
-/// What a server's certificate says.
+/// The contents of a server's certificate.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct PeerCertificate {
-    /// DNS names, in their order.
+    /// The DNS names, in order.
     pub(crate) names: Vec<String>,
     /// IP addresses among the names. Keyspaces has none.
     pub(crate) addresses: Vec<String>,
@@ -71,7 +71,7 @@ impl PeerCertificate {
     }
 }
 
-/// Why a certificate was refused, with what it takes to say so in words.
+/// Why a certificate was refused, with the details for the message.
 #[derive(Debug)]
 pub(crate) struct RefusedCertificate {
     problem: String,
@@ -169,7 +169,7 @@ pub(super) fn root_of(chain: &[CertificateDer<'_>], roots: &[CertificateDer<'_>]
     })
 }
 
-/// Who issued the certificate that nobody in the chain vouches for.
+/// The issuer of the top certificate of the chain.
 fn top_issuer(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<String> {
     let (_, mut top) = X509Certificate::from_der(end_entity).ok()?;
     let others: Vec<_> =
