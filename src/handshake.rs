@@ -134,7 +134,8 @@ impl Handshake {
         &self.authenticator
     }
 
-    /// The TLS configuration, which the driver has to share so that its handshakes can resume ours. `None` without TLS.
+    /// The TLS configuration, which the driver has to share so that its handshakes can resume ours. `None` for a plain
+    /// Cassandra.
     pub(crate) fn tls(&self) -> Option<&Arc<ClientConfig>> {
         self.tls.as_ref()
     }
@@ -181,7 +182,8 @@ impl Handshake {
             None => Box::new(tcp),
             Some(config) => {
                 attempt.enter(Stage::Tls);
-                // The same name as the driver uses, so that both share TLS sessions. The verified name is pinned elsewhere.
+                // The same name as the driver uses, so that both share TLS sessions. The verifier checks the pinned name
+                // instead.
                 let name = ServerName::IpAddress(attempt.address.ip().into());
                 let connector = TlsConnector::from(Arc::clone(config));
                 let stream = connector.connect(name, tcp).await.map_err(|error| no_tls(self, error))?;

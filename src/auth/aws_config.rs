@@ -86,7 +86,7 @@ mod tests {
         })
     }
 
-    /// What the variables of whoever runs the tests say, which come first in the chain.
+    /// The region in the environment variables of the test run, which come first in the chain.
     fn set(name: &str) -> Option<String> {
         env::var(name).ok()
     }

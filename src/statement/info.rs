@@ -1,4 +1,4 @@
-//! What the text of a statement shows before it is sent.
+//! The information that the text of a statement gives before it is sent.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use scylla::statement::batch::BatchType;
 use super::refused;
 use crate::{Error, ErrorKind, Session};
 
-/// What the text of a statement shows before it is sent.
+/// The information that the text of a statement gives before it is sent.
 #[derive(Debug)]
 pub(crate) struct StatementInfo {
     /// The statement in a few words, for errors: `INSERT INTO ks.t`.

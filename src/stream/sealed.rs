@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::statement::SerializedView;
 use crate::{Error, ErrorKind};
 
-/// The first byte: the version of the layout.
+/// The first byte: the version of the layout. A changed layout gets a new number.
 const VERSION: u8 = 2;
 
 /// The lengths of the truncated hashes, in bytes.
