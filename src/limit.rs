@@ -25,7 +25,7 @@ pub enum WhenFull {
     /// Wait, in the order in which the calls asked, until a connection has capacity or the call's deadline has passed.
     #[default]
     Wait,
-    /// Fail at once, with an error of kind [`Throttled`](crate::ErrorKind::Throttled); nothing was sent.
+    /// Fail at once, with an error of kind [`Overloaded`](crate::ErrorKind::Overloaded); nothing was sent.
     Fail,
 }
 
