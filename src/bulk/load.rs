@@ -19,6 +19,7 @@ use super::input::Input;
 use super::progress::{Progress, Summary, throttles};
 use super::rate::Rate;
 use super::rejected::Rejected;
+use super::row_columns::ColumnSettings;
 use super::row_files::{RowFiles, RowUnit};
 use super::row_statement::{RowStatement, prepare_insert};
 use super::send::Sending;
@@ -396,58 +397,5 @@ impl std::fmt::Debug for RowSource {
             Self::Files(input, format) => f.debug_tuple("Files").field(input).field(format).finish(),
             Self::Rows(_) => f.debug_tuple("Rows").finish(),
         }
-    }
-}
-
-/// The caller's settings for the columns.
-struct ColumnSettings<'g> {
-    columns: Option<&'g [String]>,
-    ttl: Option<&'g str>,
-    write_time: Option<&'g str>,
-    verb: Verb,
-}
-
-impl ColumnSettings<'_> {
-    /// The columns of the rows, in order.
-    fn columns(
-        &self,
-        table: &DescribedTable,
-        header: Option<&[String]>,
-        attempted: &str,
-    ) -> Result<Vec<Column>, Error> {
-        let is_key = |column: &&Column| column.is_key() || self.verb == Verb::Load;
-        let all = || table.columns.iter().filter(is_key).map(|column| column.name.clone()).collect();
-        let using = [(self.ttl, Role::TimeToLive), (self.write_time, Role::WriteTime)];
-        let using: Vec<_> = using.into_iter().filter_map(|(name, role)| Some((name?, role))).collect();
-        let mut names: Vec<String> = header.or(self.columns).map_or_else(all, <[_]>::to_vec);
-        if header.is_none() {
-            let further = using.iter().map(|(name, _)| *name).filter(|name| !names.iter().any(|known| known == name));
-            let further: Vec<_> = further.map(str::to_owned).collect();
-            names.extend(further);
-        }
-        if let Some((name, _)) = using.iter().find(|(name, _)| !names.iter().any(|given| given == name)) {
-            let problem = format!("the input has no column {name:?}; its columns are {}", names.join(", "));
-            return Err(Error::new(ErrorKind::Value, attempted.to_owned(), problem));
-        }
-        let of_using = |name: &String| using.iter().find(|(using, _)| using == name);
-        let stored: Vec<_> = names.iter().filter(|name| of_using(name).is_none()).cloned().collect();
-        let mut stored = table.select(&stored, attempted)?;
-        if let Some(key) = table.columns.iter().find(|key| key.is_key() && !stored.iter().any(|it| it.name == key.name))
-        {
-            let problem = format!("the input has no column {:?}, which is in the primary key", key.name);
-            return Err(Error::new(ErrorKind::Value, attempted.to_owned(), problem)
-                .with_advice(format!("Its columns are {}", names.join(", "))));
-        }
-        if let Some(other) = stored.iter().find(|column| !is_key(column)) {
-            let problem = format!("the column {:?} is not in the primary key", other.name);
-            return Err(Error::new(ErrorKind::Value, attempted.to_owned(), problem)
-                .with_advice("Give the keys of the rows that are to be deleted, and nothing else"));
-        }
-        let mut stored = stored.drain(..);
-        let column = |name: &String| match of_using(name) {
-            Some((name, role)) => Some(Column::using(name, *role)),
-            None => stored.next(),
-        };
-        Ok(names.iter().filter_map(column).collect())
     }
 }

@@ -34,6 +34,7 @@ mod rate;
 mod read;
 mod rejected;
 mod row;
+mod row_columns;
 mod row_file;
 mod row_files;
 mod row_sender;
