@@ -90,10 +90,14 @@ impl RowFiles {
         resume: Option<&Resume>,
         to: &mpsc::Sender<Result<Chunk, Error>>,
     ) {
-        match self {
+        let sent = match self {
             Self::Text(files) => files.send(table, columns, nulls, resume, to),
             #[cfg(feature = "parquet")]
             Self::Parquet(files) => files.send(table, columns, nulls, resume, to),
+        };
+        if let Err(error) = sent {
+            // A failed send means that the receiver has ended and needs no error.
+            let _ = to.blocking_send(Err(error));
         }
     }
 }

@@ -98,20 +98,6 @@ impl ParquetFiles {
         nulls: Nulls,
         resume: Option<&Resume>,
         to: &mpsc::Sender<Result<Chunk, Error>>,
-    ) {
-        if let Err(error) = self.try_send(table, columns, nulls, resume, to) {
-            // A failed send means that the receiver has ended and needs no error.
-            let _ = to.blocking_send(Err(error));
-        }
-    }
-
-    fn try_send(
-        &mut self,
-        table: &DescribedTable,
-        columns: &[Column],
-        nulls: Nulls,
-        resume: Option<&Resume>,
-        to: &mpsc::Sender<Result<Chunk, Error>>,
     ) -> Result<(), Error> {
         if let Some(resume) = resume {
             self.skip_to(resume.position)?;
