@@ -8,7 +8,7 @@ use serde::Deserializer;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{NULL, Part, Problem, ScalarForm, ValueType, append_cell, append_count, shown};
+use super::{Part, Problem, ScalarForm, ValueType, append_cell, append_count, append_nullable, shown};
 use crate::counted::Counted;
 
 /// The names and values of an object, in order.
@@ -109,13 +109,7 @@ fn append_part(
     form: &ScalarForm,
     out: &mut Vec<u8>,
 ) -> Result<(), Problem> {
-    match raw.filter(|raw| !is_null(raw)) {
-        Some(raw) => append_cell(out, |out| append_from_json(value_type, raw, form, out)),
-        None => {
-            out.extend_from_slice(&NULL);
-            Ok(())
-        }
-    }
+    append_nullable(raw.filter(|raw| !is_null(raw)), out, |raw, out| append_from_json(value_type, raw, form, out))
 }
 
 /// Appends the key of a map, which is a string in JSON: a scalar as its text, another value as JSON inside the string.

@@ -2,7 +2,7 @@
 
 use keyspaces_cql::statement::{NativeType, Term, TermKind};
 
-use super::{NULL, Problem, ScalarForm, ValueType, append_cell, append_count, shown};
+use super::{Problem, ScalarForm, ValueType, append_cell, append_count, append_nullable, shown};
 use crate::counted::Counted;
 
 /// Appends the value of a literal.
@@ -88,13 +88,8 @@ fn append_part_term(
     form: &ScalarForm,
     out: &mut Vec<u8>,
 ) -> Result<(), Problem> {
-    match term.filter(|term| term.kind != TermKind::Null) {
-        Some(term) => append_cell(out, |out| append_term(value_type, term, text, form, out)),
-        None => {
-            out.extend_from_slice(&NULL);
-            Ok(())
-        }
-    }
+    let term = term.filter(|term| term.kind != TermKind::Null);
+    append_nullable(term, out, |term, out| append_term(value_type, term, text, form, out))
 }
 
 /// Appends the literal of a value.

@@ -172,6 +172,21 @@ pub(super) fn append_cell(
     Ok(())
 }
 
+/// Appends a nested value, which may be null, by `append`.
+fn append_nullable<T>(
+    value: Option<T>,
+    out: &mut Vec<u8>,
+    append: impl FnOnce(T, &mut Vec<u8>) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    match value {
+        Some(value) => append_cell(out, |out| append(value, out)),
+        None => {
+            out.extend_from_slice(&NULL);
+            Ok(())
+        }
+    }
+}
+
 pub(super) const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 pub(super) const UNSET: [u8; 4] = (-2_i32).to_be_bytes();
 
