@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The sources of each crate.
-const CRATES: [&str; 3] = ["src", "cql/src", "testing/src"];
+const CRATES: [&str; 4] = ["src", "cql/src", "local/src", "testing/src"];
 
 /// Types with an inherent `impl` in another file as well: the type, the file and why.
 const METHODS_ELSEWHERE: [(&str, &str, &str); 1] =
@@ -25,8 +25,8 @@ const SHARED_NAMES: [(&str, &str, &str); 4] = [
 ];
 
 #[test]
-fn a_type_has_its_methods_in_the_file_that_declares_it() {
-    let mut found = BTreeSet::new();
+fn a_type_has_its_methods_in_one_block_of_the_file_that_declares_it() {
+    let (mut found, mut twice, mut blocks) = (BTreeSet::new(), Vec::new(), 0);
     for of in CRATES {
         let sources = sources(of);
         let mut declared = BTreeMap::<String, BTreeSet<&Path>>::new();
@@ -36,20 +36,26 @@ fn a_type_has_its_methods_in_the_file_that_declares_it() {
             }
         }
         for (path, text) in &sources {
-            for name in inherent_impls(text) {
-                if declared.get(&name).is_some_and(|files| !files.contains(path.as_path())) {
-                    found.insert((name, path.display().to_string()));
+            let mut headers = BTreeSet::new();
+            for (name, header) in inherent_impls(text) {
+                blocks += 1;
+                if !declared.get(name).is_some_and(|files| files.contains(path.as_path())) {
+                    found.insert((name.to_owned(), path.display().to_string()));
+                }
+                if !headers.insert(header) {
+                    twice.push(format!("{header} in {}", path.display()));
                 }
             }
         }
     }
     let allowed = METHODS_ELSEWHERE.iter().map(|(name, path, _)| ((*name).to_owned(), (*path).to_owned()));
     assert_eq!(found, allowed.collect(), "make them functions that take the type, or move them to its file");
+    assert!(blocks > 500 && twice.is_empty(), "of {blocks} blocks, one is enough: {twice:?}");
 }
 
 #[test]
 fn a_type_name_means_one_thing_in_a_crate() {
-    let mut found = BTreeSet::new();
+    let (mut found, mut names) = (BTreeSet::new(), 0);
     for of in CRATES {
         let mut count = BTreeMap::<String, usize>::new();
         for (_, text) in sources(of) {
@@ -57,10 +63,12 @@ fn a_type_name_means_one_thing_in_a_crate() {
                 *count.entry(name).or_default() += 1;
             }
         }
+        names += count.len();
         found.extend(count.into_iter().filter(|(_, count)| *count > 1).map(|(name, _)| (of.to_owned(), name)));
     }
     let allowed = SHARED_NAMES.iter().map(|(of, name, _)| ((*of).to_owned(), (*name).to_owned()));
     assert_eq!(found, allowed.collect(), "call each by the field's word for what it is");
+    assert!(names > 900, "only {names} names were found");
 }
 
 #[test]
@@ -83,7 +91,7 @@ fn the_foreign_types_of_the_public_api_are_those_that_the_architecture_lists() {
 fn what_is_against_the_rules_is_found() {
     let text = "use chrono::{DateTime, Utc as Zone};\nuse crate::Own;\npub fn at(of: DateTime<Zone>, own: Own) {\n    let naive: chrono::NaiveDate;\n}\n\
                 pub(crate) fn other(it: uuid::Uuid) {}\nimpl<T> Two<T> {\n}\nimpl fmt::Debug for Two<u8> {\n}\nenum Two<T> {\n}\n";
-    assert_eq!(inherent_impls(text), ["Two"]);
+    assert_eq!(inherent_impls(text), [("Two", "impl<T> Two<T>")]);
     assert_eq!(declarations(text), ["Two"]);
     let mut found = BTreeSet::new();
     foreign_types(text, &mut found);
@@ -142,8 +150,8 @@ fn name_at(text: &str) -> &str {
     &text[..end]
 }
 
-/// The types that a text has inherent `impl` blocks of.
-fn inherent_impls(text: &str) -> Vec<String> {
+/// The types that a text has inherent `impl` blocks of, each with the block's header.
+fn inherent_impls(text: &str) -> Vec<(&str, &str)> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("\nimpl").chain(text.starts_with("impl").then_some((0, ""))) {
         let header = text[at..].trim_start().split(" {").next().unwrap_or_default();
@@ -156,7 +164,7 @@ fn inherent_impls(text: &str) -> Vec<String> {
         let after = &rest[name.len()..];
         let after = if after.starts_with('<') { after_angles(after) } else { after };
         if !after.starts_with("::") && !after.trim_start().starts_with("for ") && !name.is_empty() {
-            found.push(name.to_owned());
+            found.push((name, header));
         }
     }
     found

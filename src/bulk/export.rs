@@ -211,9 +211,7 @@ impl Export {
         };
         run.run(writer, self.until).await
     }
-}
 
-impl Export {
     /// The conflict between settings, if there is one, and what to do about it.
     fn refusal(&self) -> Option<(&'static str, &'static str)> {
         match self.partitions {

@@ -201,11 +201,9 @@ impl InputFile {
         let opened = self.compression.decompress(counting).map_err(|error| cannot(&name, &error))?;
         Ok((FileWatch { path, identity: self.identity }, opened))
     }
-}
 
-#[cfg(feature = "parquet")]
-impl InputFile {
     /// Opens a file for random access, for formats that are read from the end.
+    #[cfg(feature = "parquet")]
     pub(super) fn open_at_random(self) -> Result<(FileWatch, File), Error> {
         let name = &self.identity.name;
         let refused = |problem: &'static str, advice: &'static str| {

@@ -92,9 +92,7 @@ impl RowStatement {
         };
         core.serialised_row(row).map(RowValues)
     }
-}
 
-impl RowStatement {
     /// The statement for a row, and the row in the order of its bind markers, if that order differs.
     fn of_row(&self, values: &RowValues) -> (&Effect, Option<RowValues>) {
         match &self.statics {

@@ -77,9 +77,7 @@ impl<V: SerializeRow> Query<'_, V> {
     fn is_prepared(&self) -> bool {
         !self.values.is_empty() || self.options.ttl.is_some() || self.options.timestamp.is_some()
     }
-}
 
-impl<V: SerializeRow> Query<'_, V> {
     /// Returns the only row of a read, or `None` if there is none. The text is prepared and kept, even without values.
     ///
     /// Dropping the future ends the read.

@@ -1,5 +1,5 @@
-//! The rules of this crate's house that a machine can check: a name has one meaning, a type has its methods where it is
-//! declared, and the modules of a folder do not import each other in a circle.
+//! Holds the modules of a folder to import each other in no circle. `tests/house.rs` of the workspace holds all crates to one
+//! meaning for each type name, and to methods where a type is declared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,84 +22,6 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
         }
     }
     found
-}
-
-/// The type that a line declares. Associated types are indented and begin with `type`.
-fn declared(line: &str) -> Option<&str> {
-    let words = line.trim_start();
-    let words = words.strip_prefix("pub").map_or(words, |rest| match rest.strip_prefix('(') {
-        Some(rest) => rest.split_once(')').map_or("", |(_, rest)| rest).trim_start(),
-        None => rest.trim_start(),
-    });
-    let (keyword, rest) = words.split_once(' ')?;
-    let is_type = match keyword {
-        "struct" | "enum" | "union" | "trait" => true,
-        "type" => !line.starts_with(' '),
-        _ => false,
-    };
-    let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
-    (is_type && name.starts_with(|c: char| c.is_ascii_uppercase())).then_some(name)
-}
-
-/// The type of an inherent `impl` block that begins on a line.
-fn implemented(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix("impl")?;
-    if line.contains(" for ") {
-        return None;
-    }
-    let rest = match rest.strip_prefix('<') {
-        Some(generics) => {
-            let mut depth = 1;
-            let end = generics.find(|c| {
-                depth += i32::from(c == '<') - i32::from(c == '>');
-                depth == 0
-            })?;
-            &generics[end + 1..]
-        }
-        None => rest,
-    };
-    let path = rest.trim_start().split(['<', ' ', '{']).next()?;
-    path.rsplit("::").next()
-}
-
-/// The files that declare each type.
-fn declarations(files: &BTreeMap<String, String>) -> BTreeMap<&str, Vec<&str>> {
-    let mut declarations = BTreeMap::<_, Vec<_>>::new();
-    for (file, text) in files {
-        for name in text.lines().filter_map(declared) {
-            declarations.entry(name).or_default().push(file.as_str());
-        }
-    }
-    declarations
-}
-
-#[test]
-fn no_type_name_is_declared_twice() {
-    let files = files(&source());
-    let declarations = declarations(&files);
-    let twice: Vec<_> = declarations.iter().filter(|(_, files)| files.len() > 1).collect();
-    assert!(declarations.len() > 300 && twice.is_empty(), "name each for what it is: {twice:?}");
-}
-
-#[test]
-fn a_type_has_its_inherent_methods_in_one_block_of_the_file_that_declares_it() {
-    let files = files(&source());
-    let declarations = declarations(&files);
-    let (mut elsewhere, mut twice, mut blocks) = (BTreeSet::new(), Vec::new(), 0);
-    for (file, text) in &files {
-        let mut seen = BTreeSet::new();
-        for (line, name) in text.lines().filter_map(|line| Some((line, implemented(line)?))) {
-            blocks += 1;
-            if !declarations.get(name).is_some_and(|files| files.contains(&file.as_str())) {
-                elsewhere.insert(format!("{name} in {file}"));
-            }
-            if !seen.insert(line) {
-                twice.push(format!("{line} in {file}"));
-            }
-        }
-    }
-    assert!(blocks > 150 && twice.is_empty(), "one block is enough: {twice:?}");
-    assert!(elsewhere.is_empty(), "make them functions named for their task, or types of their own: {elsewhere:?}");
 }
 
 /// The modules of a folder, each with those of the same folder that it uses. A name that the folder's `mod.rs` exports from
